@@ -1,0 +1,50 @@
+"""Real arrays as the package takes them: float64, or object arrays of exact numbers."""
+
+from __future__ import annotations
+
+import numbers
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+
+def as_real(value: Any, name: str) -> Array:
+    """``value`` as a float64 array, or as an object array of Fractions when it holds exact numbers.
+
+    Raises
+    ------
+    ValueError
+        for anything that is not a real number or a rectangular array of real numbers
+    """
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must be an array of real numbers, got {type(value).__name__}") from error
+    if array.dtype == np.float64:
+        return array
+    if array.dtype.kind in "fiub":
+        return array.astype(np.float64)
+    if array.dtype.kind == "O":
+        flat = [as_fraction(item, name) for item in array.ravel()]
+        exact = np.empty(len(flat), dtype=object)
+        exact[:] = flat
+        return exact.reshape(array.shape)
+    raise ValueError(f"{name} must be an array of real numbers, got dtype {array.dtype}")
+
+
+def as_fraction(value: Any, name: str = "x") -> Fraction:
+    """One exact number: a Fraction, an int, a float, a SymPy rational."""
+    if isinstance(value, (Fraction, int, float, np.integer, np.floating)):
+        try:
+            return Fraction(value) if isinstance(value, (Fraction, int, float)) else Fraction(value.item())
+        except (OverflowError, ValueError) as error:
+            raise ValueError(f"{name} must be finite, got {value}") from error
+    if isinstance(value, numbers.Rational):
+        return Fraction(int(value.numerator), int(value.denominator))
+    if getattr(value, "is_Rational", False):
+        return Fraction(int(value.p), int(value.q))
+    raise ValueError(f"{name} must hold real numbers, got {type(value).__name__}")

@@ -1,0 +1,1 @@
+"""Front ends: from a framework's operations to the program's few."""

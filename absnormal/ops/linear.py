@@ -1,0 +1,151 @@
+"""Operations that move, add up or contract entries."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from absnormal.arrays import Array
+from absnormal.ops.linear_maps import (
+    Chain,
+    CumSum,
+    Einsum,
+    Gather,
+    Index,
+    LinearMap,
+    MatMul,
+    Reshape,
+    Scale,
+    Sum,
+    Transpose,
+)
+from absnormal.ops.table import Op, Params
+
+Shape = tuple[int, ...]
+
+
+def _unused(*args: Any) -> Array:
+    raise AssertionError("inputs and constants are not computed")
+
+
+def _concatenate_maps(params: Params, args: list[Array], out: Array, shape: Shape) -> list[LinearMap]:
+    axis, start, maps = params["axis"], 0, []
+    for arg in args:
+        stop = start + arg.shape[axis]
+        key = (slice(None),) * axis + (slice(start, stop),)
+        maps.append(Embed(key, arg.shape, shape))
+        start = stop
+    return maps
+
+
+class Embed(LinearMap):
+    """The argument placed at ``key`` of an array of zeros: the transpose of basic indexing."""
+
+    def __init__(self, key: tuple[Any, ...], shape: Shape, out: Shape) -> None:
+        self.key, self.shape, self.out = (slice(None), *key), shape, out
+
+    def push(self, t: Array) -> Array:
+        return self.add_to(np.zeros(t.shape[:1] + self.out, t.dtype), t)
+
+    def add_to(self, total: Array, t: Array) -> Array:
+        total[self.key] += t
+        return total
+
+    def pull(self, w: Array) -> Array:
+        return np.asarray(w[self.key])
+
+
+def _where_maps(params: Params, args: list[Array], out: Array, shape: Shape) -> list[LinearMap]:
+    mask = params["mask"]
+    return [Scale(mask.astype(float), args[0].shape, shape), Scale((~mask).astype(float), args[1].shape, shape)]
+
+
+def _prod_maps(params: Params, args: list[Array], out: Array, shape: Shape) -> list[LinearMap]:
+    u, axis = args[0], params["axis"]
+    one = np.ones_like(u[(slice(None),) * axis + (slice(0, 1),)])
+    size = u.shape[axis]
+    ahead = np.cumprod(np.concatenate([one, np.delete(u, size - 1, axis)], axis), axis)
+    behind = np.flip(np.cumprod(np.concatenate([one, np.flip(np.delete(u, 0, axis), axis)], axis), axis), axis)
+    return [Chain(Scale(ahead * behind, u.shape, u.shape), Sum((axis,), u.shape, shape))]
+
+
+def _matmul_maps(params: Params, args: list[Array], out: Array, shape: Shape) -> list[LinearMap]:
+    a, b = args
+    row, column = a.ndim == 1, b.ndim == 1
+    a = a[None, :] if row else a
+    b = b[:, None] if column else b
+    full = np.broadcast_shapes(a.shape[:-2], b.shape[:-2]) + (a.shape[-2], b.shape[-1])
+    left: LinearMap = MatMul(b, True, a.shape, full)
+    right: LinearMap = MatMul(a, False, b.shape, full)
+    if row:
+        left = Chain(Reshape(args[0].shape, a.shape), left)
+    if column:
+        right = Chain(Reshape(args[1].shape, b.shape), right)
+    if row or column:
+        left, right = Chain(left, Reshape(full, shape)), Chain(right, Reshape(full, shape))
+    return [left, right]
+
+
+def _einsum_maps(params: Params, args: list[Array], out: Array, shape: Shape) -> list[LinearMap]:
+    terms, result = params["terms"], params["result"]
+    known = [*zip(terms, args, strict=True)]
+    return [
+        Einsum(terms[i], tuple(known[:i] + known[i + 1 :]), result, args[i].shape, shape) for i in range(len(args))
+    ]
+
+
+def _sum(params: Params, u: Array) -> Array:
+    return np.asarray(np.sum(u, axis=params["axes"])).reshape(params["shape"])
+
+
+LINEAR = (
+    Op("input", _unused, None, "input", show="x{leaf}"),
+    Op("constant", _unused, None, "input", show="{value}"),
+    Op("reshape", lambda params, u: u.reshape(params["shape"]),
+       lambda params, args, out, shape: [Reshape(args[0].shape, shape)], "movement", show="reshape({0}, {shape})"),
+    Op("transpose", lambda params, u: u.transpose(params["axes"]),
+       lambda params, args, out, shape: [Transpose(params["axes"])], "movement", show="transpose({0}, {axes})"),
+    Op("index", lambda params, u: np.asarray(u[params["key"]]),
+       lambda params, args, out, shape: [Index(params["key"], args[0].shape)], "movement", show="{0}[{key}]"),
+    Op("gather", lambda params, u: u.reshape(-1)[params["index"]],
+       lambda params, args, out, shape: [Gather(params["index"], args[0].shape)], "movement",
+       show="take({0}, {index})"),
+    Op("broadcast", lambda params, u: np.broadcast_to(u, params["shape"]),
+       lambda params, args, out, shape: [Chain(Scale(1.0, args[0].shape, shape), Fill(shape))], "movement",
+       show="broadcast({0}, {shape})"),
+    Op("concatenate", lambda params, *args: np.concatenate(args, params["axis"]), _concatenate_maps, "movement",
+       show="concatenate({all}, axis={axis})"),
+    Op("where", lambda params, u, v: np.where(params["mask"], u, v), _where_maps, "linear",
+       show="where(mask, {0}, {1})"),
+    Op("sum", _sum, lambda params, args, out, shape: [Sum(params["axes"], args[0].shape, shape)], "linear",
+       show="sum({0}, axis={axes})"),
+    Op("cumsum", lambda params, u: np.cumsum(u, axis=params["axis"]),
+       lambda params, args, out, shape: [CumSum(params["axis"], shape[params["axis"]])], "linear",
+       show="cumsum({0}, axis={axis})"),
+    Op("prod", lambda params, u: np.asarray(np.prod(u, axis=params["axis"])), _prod_maps, "smooth",
+       show="prod({0}, axis={axis})"),
+    Op("matmul", lambda params, a, b: np.matmul(a, b), _matmul_maps, "bilinear", show="{0} @ {1}"),
+    Op("einsum", lambda params, *args: np.asarray(
+        np.einsum(",".join(params["terms"]) + "->" + params["result"], *args, optimize=True)),
+       _einsum_maps, "bilinear", show="einsum({terms} -> {result}: {all})"),
+)
+
+
+class Fill(LinearMap):
+    """Broadcasts what has all its axes already to its full shape."""
+
+    def __init__(self, shape: Shape) -> None:
+        self.shape = shape
+
+    def push(self, t: Array) -> Array:
+        return np.broadcast_to(t, t.shape[:1] + self.shape)
+
+    def pull(self, w: Array) -> Array:
+        return w
+
+
+def size(shape: Shape) -> int:
+    """The number of entries of an array of this shape."""
+    return math.prod(shape)

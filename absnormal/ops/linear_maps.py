@@ -1,0 +1,335 @@
+"""Local derivatives as linear maps: pushed forward, pulled back, and made non-negative.
+
+A tangent or an adjoint carries a leading axis: k of them travel together, shape (k, *shape).  Every map is one of a
+few array-level kinds, so a rule of the operation table says only which map it is.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from absnormal.arrays import Array
+
+Shape = tuple[int, ...]
+
+
+class LinearMap:
+    """A linear map between arrays.
+
+    ``push`` and ``pull`` apply it and its transpose.  ``absolute`` has the absolute values of its coefficients.
+    ``parts`` are non-negative maps no smaller than its positive and its negative part (None stands for zero).  ``push_depth`` and
+    ``pull_depth`` count the roundings that a single term can suffer.
+    """
+
+    push_depth = 0
+    pull_depth = 0
+
+    def push(self, t: Array) -> Array:
+        raise NotImplementedError
+
+    def pull(self, w: Array) -> Array:
+        raise NotImplementedError
+
+    def absolute(self) -> LinearMap:
+        return self
+
+    def parts(self) -> tuple[LinearMap | None, LinearMap | None]:
+        return self, None
+
+    def pull_into(self, w: Array, total: Array) -> None:
+        """Add the pull of ``w`` to ``total`` in place."""
+        total += self.pull(w)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scale(LinearMap):
+    """Entrywise multiplication by ``p``, with broadcasting from ``shape`` to ``out``."""
+
+    p: Any
+    shape: Shape
+    out: Shape
+
+    @property
+    def push_depth(self) -> int:  # type: ignore[override]
+        return 1
+
+    @property
+    def pull_depth(self) -> int:  # type: ignore[override]
+        return 1 if self.shape == self.out else 1 + math.prod(self.out) // max(1, math.prod(self.shape))
+
+    def push(self, t: Array) -> Array:
+        lift = len(self.out) - len(self.shape)
+        if lift:
+            t = t.reshape(t.shape[:1] + (1,) * lift + self.shape)
+        return t if _is_one(self.p) else np.asarray(self.p * t)
+
+    def pull(self, w: Array) -> Array:
+        w = w if _is_one(self.p) else self.p * w
+        if self.shape == self.out:
+            return w
+        lift = len(self.out) - len(self.shape)
+        kept = tuple(
+            lift + 1 + axis for axis, size in enumerate(self.shape) if size == 1 and self.out[lift + axis] != 1
+        )
+        w = w.sum(axis=tuple(range(1, lift + 1)) + kept)
+        return w.reshape(w.shape[:1] + self.shape)
+
+    def absolute(self) -> LinearMap:
+        return Scale(np.abs(self.p), self.shape, self.out)
+
+    def parts(self) -> tuple[LinearMap | None, LinearMap | None]:
+        if np.ndim(self.p) == 0:
+            scaled = Scale(abs(self.p), self.shape, self.out)
+            return (scaled, None) if self.p >= 0 else (None, scaled)
+        positive, negative = np.maximum(self.p, 0), np.maximum(-self.p, 0)
+        return (
+            Scale(positive, self.shape, self.out) if positive.any() else None,
+            Scale(negative, self.shape, self.out) if negative.any() else None,
+        )
+
+
+def _is_one(p: Any) -> bool:
+    return isinstance(p, (float, int)) and p == 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reshape(LinearMap):
+    shape: Shape
+    out: Shape
+
+    def push(self, t: Array) -> Array:
+        return t.reshape(t.shape[:1] + self.out)
+
+    def pull(self, w: Array) -> Array:
+        return w.reshape(w.shape[:1] + self.shape)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Transpose(LinearMap):
+    axes: tuple[int, ...]
+
+    def push(self, t: Array) -> Array:
+        return t.transpose((0, *(axis + 1 for axis in self.axes)))
+
+    def pull(self, w: Array) -> Array:
+        inverse = np.argsort(self.axes)
+        return w.transpose((0, *(int(axis) + 1 for axis in inverse)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Index(LinearMap):
+    """Basic indexing: integers, slices, None; no entry is taken twice."""
+
+    key: tuple[Any, ...]
+    shape: Shape
+
+    def push(self, t: Array) -> Array:
+        return np.asarray(t[(slice(None), *self.key)])
+
+    def pull(self, w: Array) -> Array:
+        total = np.zeros(w.shape[:1] + self.shape, w.dtype)
+        self.pull_into(w, total)
+        return total
+
+    def pull_into(self, w: Array, total: Array) -> None:
+        total[(slice(None), *self.key)] += w
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Gather(LinearMap):
+    """Entry i of the result is entry ``index[i]`` of the argument, flat."""
+
+    index: Array
+    shape: Shape
+
+    @property
+    def pull_depth(self) -> int:  # type: ignore[override]
+        return 1 + self.index.size // max(1, math.prod(self.shape))
+
+    def push(self, t: Array) -> Array:
+        return np.asarray(t.reshape(t.shape[0], -1)[:, self.index])
+
+    def pull(self, w: Array) -> Array:
+        flat, size = self.index.ravel(), math.prod(self.shape)
+        rows = w.reshape(w.shape[0], -1)
+        if w.dtype == object:
+            out = np.zeros((w.shape[0], size), w.dtype)
+            np.add.at(out, (slice(None), flat), rows)
+        else:
+            out = np.stack([np.bincount(flat, row, size) for row in rows])
+        return out.reshape(w.shape[:1] + self.shape)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sum(LinearMap):
+    axes: tuple[int, ...]
+    shape: Shape
+    out: Shape
+
+    @property
+    def push_depth(self) -> int:  # type: ignore[override]
+        return math.prod(self.shape[axis] for axis in self.axes)
+
+    def push(self, t: Array) -> Array:
+        summed = t.sum(axis=tuple(axis + 1 for axis in self.axes))
+        return np.asarray(summed).reshape(t.shape[:1] + self.out)
+
+    def pull(self, w: Array) -> Array:
+        kept = tuple(1 if axis in self.axes else size for axis, size in enumerate(self.shape))
+        return np.broadcast_to(w.reshape(w.shape[:1] + kept), w.shape[:1] + self.shape)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CumSum(LinearMap):
+    axis: int
+    size: int
+
+    @property
+    def push_depth(self) -> int:  # type: ignore[override]
+        return self.size
+
+    @property
+    def pull_depth(self) -> int:  # type: ignore[override]
+        return self.size
+
+    def push(self, t: Array) -> Array:
+        return np.cumsum(t, axis=self.axis + 1)
+
+    def pull(self, w: Array) -> Array:
+        return np.flip(np.cumsum(np.flip(w, self.axis + 1), axis=self.axis + 1), self.axis + 1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MatMul(LinearMap):
+    """t -> t @ other, or other @ t; both sides have at least two axes, the leading ones broadcast."""
+
+    other: Array
+    left: bool
+    shape: Shape
+    out: Shape
+
+    @property
+    def push_depth(self) -> int:  # type: ignore[override]
+        return 1 + self.shape[-1 if self.left else -2]
+
+    @property
+    def pull_depth(self) -> int:  # type: ignore[override]
+        inner = self.other.shape[-1 if self.left else -2]
+        return 1 + inner * max(1, math.prod(self.out[:-2]) // max(1, math.prod(self.shape[:-2])))
+
+    def _aligned(self, t: Array, ndim: int) -> Array:
+        return t.reshape(t.shape[:1] + (1,) * (ndim + 1 - t.ndim) + t.shape[1:]) if t.ndim < ndim + 1 else t
+
+    def push(self, t: Array) -> Array:
+        t = self._aligned(t, len(self.out))
+        return np.matmul(t, self.other) if self.left else np.matmul(self.other, t)
+
+    def pull(self, w: Array) -> Array:
+        transposed = np.swapaxes(self.other, -1, -2)
+        pulled = np.matmul(w, transposed) if self.left else np.matmul(transposed, w)
+        return _unbroadcast(pulled, self.shape)
+
+    def absolute(self) -> LinearMap:
+        return MatMul(np.abs(self.other), self.left, self.shape, self.out)
+
+    def parts(self) -> tuple[LinearMap | None, LinearMap | None]:
+        positive, negative = np.maximum(self.other, 0), np.maximum(-self.other, 0)
+        return (
+            MatMul(positive, self.left, self.shape, self.out) if positive.any() else None,
+            MatMul(negative, self.left, self.shape, self.out) if negative.any() else None,
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Einsum(LinearMap):
+    """One varied operand of an einsum; ``others`` are the remaining operands with their letters."""
+
+    letters: str
+    others: tuple[tuple[str, Array], ...]
+    result: str
+    shape: Shape
+    out: Shape
+
+    @property
+    def push_depth(self) -> int:  # type: ignore[override]
+        sizes = dict(zip(self.letters, self.shape, strict=True))
+        return len(self.others) + math.prod(size for letter, size in sizes.items() if letter not in self.result)
+
+    @property
+    def pull_depth(self) -> int:  # type: ignore[override]
+        sizes = dict(zip(self.result, self.out, strict=True))
+        return len(self.others) + math.prod(size for letter, size in sizes.items() if letter not in self.letters)
+
+    def push(self, t: Array) -> Array:
+        terms = ",".join(["Z" + self.letters, *(letters for letters, _ in self.others)])
+        return np.asarray(np.einsum(f"{terms}->Z{self.result}", t, *(a for _, a in self.others), optimize=True))
+
+    def pull(self, w: Array) -> Array:
+        known = self.result + "".join(letters for letters, _ in self.others)
+        kept = "".join(letter for letter in self.letters if letter in known)
+        terms = ",".join(["Z" + self.result, *(letters for letters, _ in self.others)])
+        pulled = np.einsum(f"{terms}->Z{kept}", w, *(a for _, a in self.others), optimize=True)
+        lifted = [size if letter in known else 1 for letter, size in zip(self.letters, self.shape, strict=True)]
+        return np.broadcast_to(pulled.reshape(w.shape[:1] + tuple(lifted)), w.shape[:1] + self.shape)
+
+    def _with(self, change: Any) -> Einsum:
+        first, *rest = self.others
+        others = ((first[0], change(first[1])), *rest)
+        return Einsum(self.letters, others, self.result, self.shape, self.out)
+
+    def absolute(self) -> LinearMap:
+        others = tuple((letters, np.abs(array)) for letters, array in self.others)
+        return Einsum(self.letters, others, self.result, self.shape, self.out)
+
+    def parts(self) -> tuple[LinearMap | None, LinearMap | None]:
+        if not self.others:
+            return self, None
+        if len(self.others) > 1:
+            return self.absolute(), self.absolute()
+        return self._with(lambda a: np.maximum(a, 0)), self._with(lambda a: np.maximum(-a, 0))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Chain(LinearMap):
+    """``second`` after ``first``."""
+
+    first: LinearMap
+    second: LinearMap
+
+    @property
+    def push_depth(self) -> int:  # type: ignore[override]
+        return self.first.push_depth + self.second.push_depth
+
+    @property
+    def pull_depth(self) -> int:  # type: ignore[override]
+        return self.first.pull_depth + self.second.pull_depth
+
+    def push(self, t: Array) -> Array:
+        return self.second.push(self.first.push(t))
+
+    def pull(self, w: Array) -> Array:
+        return self.first.pull(self.second.pull(w))
+
+    def absolute(self) -> LinearMap:
+        return Chain(self.first.absolute(), self.second.absolute())
+
+    def parts(self) -> tuple[LinearMap | None, LinearMap | None]:
+        positive, negative = self.first.parts()
+        return (
+            None if positive is None else Chain(positive, self.second),
+            None if negative is None else Chain(negative, self.second),
+        )
+
+
+def _unbroadcast(w: Array, shape: Shape) -> Array:
+    """Sum the axes of ``w`` (after the first) that broadcasting made."""
+    if w.shape[1:] == shape:
+        return w
+    lift = w.ndim - 1 - len(shape)
+    axes = [*range(1, lift + 1)]
+    axes += [lift + 1 + axis for axis, size in enumerate(shape) if size == 1 and w.shape[lift + 1 + axis] != 1]
+    return np.asarray(w.sum(axis=tuple(axes))).reshape(w.shape[:1] + shape)

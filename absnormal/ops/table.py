@@ -1,0 +1,63 @@
+"""The operation table: one record an operation, and everything the sweeps know of it.
+
+``value`` computes the operation.  ``maps`` gives, for each argument, the local derivative at the point as a linear
+map.  ``smooth`` is False where the derivative does not exist or is not continuous; ``stays`` says that an exactly zero
+derivative is one (2 x at x = 0), not an underflow (exp(-800)).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from absnormal.arrays import Array
+from absnormal.ops.linear_maps import LinearMap
+
+Params = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Op:
+    """A row of the table.
+
+    Attributes
+    ----------
+    name
+        the name of the operation in a program
+    value
+        (params, *arguments) -> result
+    maps
+        (params, arguments, result, shape) -> one linear map an argument, or None for a kinked operation
+    family
+        "input", "movement", "linear", "bilinear", "smooth" or "kinked"
+    domain
+        (params, *arguments) -> a boolean array, True where the operation is continuously differentiable; None
+        where it is so wherever its value is finite
+    show
+        how the listing writes it, a format string over the arguments
+    """
+
+    name: str
+    value: Callable[..., Array]
+    maps: Callable[[Params, list[Array], Array, tuple[int, ...]], list[LinearMap]] | None
+    family: str
+    domain: Callable[..., Any] | None = None
+    show: str = ""
+
+
+class Table(dict[str, Op]):
+    """Rows by name; a second row of the same name is an error."""
+
+    def add(self, *rows: Op) -> None:
+        for row in rows:
+            if row.name in self:
+                raise ValueError(f"operation {row.name!r} has two rows")
+            self[row.name] = row
+
+
+def entrywise_zero(array: Array) -> np.bool_:
+    """Whether every entry is exactly 0."""
+    return np.bool_(not np.any(array))

@@ -1,0 +1,1 @@
+"""The abs-only evaluation form: nodes, checking, listing."""

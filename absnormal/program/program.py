@@ -1,0 +1,272 @@
+"""The abs-only evaluation form: a flat, checked, printable list of array-level operations."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from absnormal.arrays import Array, as_fraction, as_real
+from absnormal.errors import DomainError, GuardError, TraceError
+from absnormal.ops import TABLE
+from absnormal.ops.kinked import switch_count, switching_values
+from absnormal.program.nodes import Guard, Node
+from absnormal.program.tree import Tree
+
+if TYPE_CHECKING:
+    from absnormal.abs_normal_form import AbsNormalForm
+
+def _compared(relation: Any) -> tuple[Any, Any]:
+    return relation, np.equal
+
+
+def _jumping(value: Any, jump: Any) -> tuple[Any, Any]:
+    return (lambda u, v: value(u)), (lambda u, v: jump(u))
+
+
+def _selected(value: Any, flip: int) -> tuple[Any, Any]:
+    def tied(u: Array, v: Array) -> Any:
+        ordered = np.sort(flip * u, axis=-1)
+        return ordered[..., -1:] == ordered[..., -2:-1]
+
+    return (lambda u, v: value(u, axis=-1)), tied
+
+
+#: What a guard compares: the outcome, and where it is tied (on the edge between two outcomes).
+RELATIONS: dict[str, tuple[Any, Any]] = {
+    ">": _compared(np.greater),
+    ">=": _compared(np.greater_equal),
+    "<": _compared(np.less),
+    "<=": _compared(np.less_equal),
+    "==": _compared(np.equal),
+    "!=": _compared(np.not_equal),
+    "sign": _jumping(np.sign, lambda u: u == 0),
+    "floor": _jumping(np.floor, lambda u: u == np.floor(u)),
+    "ceil": _jumping(np.ceil, lambda u: u == np.floor(u)),
+    "trunc": _jumping(np.trunc, lambda u: (u == np.floor(u)) & (u != 0)),
+    "rint": _jumping(np.rint, lambda u: u - np.floor(u) == 0.5),
+    "argmax": _selected(np.argmax, 1),
+    "argmin": _selected(np.argmin, -1),
+    "argsort": (
+        lambda u, v: np.argsort(u, axis=-1, kind="stable"),
+        lambda u, v: np.diff(np.sort(u, axis=-1), axis=-1) == 0,
+    ),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """y = f(x), written with smooth operations and |.| only.
+
+    A program is made by `absnormal.trace`.  It is called like f, printed with ``print``, and taken by every function of
+    the package in the place of f, so that tracing is paid once.  It pickles.
+
+    Attributes
+    ----------
+    nodes
+        the operations in evaluation order; kinked ones are kept whole and listed in their abs-only form
+    output
+        the index of the node that holds y
+    tree
+        the structure and the shapes of x
+    guards
+        the branches that were followed; they are checked again at every new point
+    """
+
+    nodes: tuple[Node, ...]
+    output: int
+    tree: Tree
+    guards: tuple[Guard, ...] = ()
+
+    @property
+    def n(self) -> int:
+        """The number of variables."""
+        return self.tree.size
+
+    @cached_property
+    def s(self) -> int:
+        """The number of switching variables."""
+        return sum(node.switches for node in self.nodes if node.switch >= 0)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of y."""
+        return self.nodes[self.output].shape
+
+    @property
+    def m(self) -> int:
+        """The number of entries of y."""
+        return math.prod(self.shape)
+
+    @cached_property
+    def kinked(self) -> tuple[int, ...]:
+        """The nodes that own switching variables, in order."""
+        return tuple(i for i, node in enumerate(self.nodes) if node.switch >= 0)
+
+    @cached_property
+    def is_piecewise_linear(self) -> bool:
+        """Whether every operation on variables is linear or kinked: then y = b + J x + Y|z| holds for every x."""
+        return all(self._is_linear(node) for node in self.nodes if node.varied)
+
+    def _is_linear(self, node: Node) -> bool:
+        family = TABLE[node.op].family
+        if family == "bilinear":
+            return sum(self.nodes[arg].varied for arg in node.args) <= 1
+        if node.op == "div":
+            return not self.nodes[node.args[1]].varied
+        return family != "smooth"
+
+    def __call__(self, x: Any) -> Any:
+        """f(x): a float, or an array in the shape of f's result.
+
+        Raises
+        ------
+        GuardError
+            when another branch would be taken at x than where the program was traced
+        DomainError
+            for NaN or infinity
+        """
+        value = self.evaluate(self.tree.flatten(x))[self.output]
+        if value.dtype == object:
+            return value[()] if value.ndim == 0 else value
+        return float(value) if value.ndim == 0 else value.copy()
+
+    def evaluate(self, x: Array) -> list[Array]:
+        """The values of all nodes at the flat point x, guards and domains checked."""
+        if x.dtype != object and not np.isfinite(x).all():
+            raise DomainError("x", "the point holds NaN or infinity")
+        leaves = self.tree.split(x)
+        values: list[Array] = []
+        for node in self.nodes:
+            if node.op == "input":
+                values.append(leaves[node.params["leaf"]])
+            elif node.op == "constant":
+                values.append(exactly(node.params["value"]) if x.dtype == object else node.params["value"])
+            else:
+                values.append(compute(node, [values[arg] for arg in node.args]))
+        for guard in self.guards:
+            self._check(guard, values)
+        return values
+
+    def _check(self, guard: Guard, values: Sequence[Array]) -> None:
+        left, right = values[guard.left], values[guard.right]
+        outcome, tied = (rule(left, right) for rule in RELATIONS[guard.relation])
+        if np.any(tied) or np.any(outcome != guard.outcome):
+            raise GuardError(
+                guard.operation,
+                "another branch would be taken at this point than where the program was traced",
+                "trace f again at this point",
+                guard.source,
+            )
+
+    def switching(self, values: Sequence[Array]) -> Array:
+        """The switching variables z, shape (s,), from the values of the nodes."""
+        parts = []
+        for index in self.kinked:
+            node = self.nodes[index]
+            parts.append(switching_values(node.op, node.params, [values[arg] for arg in node.args]))
+        dtype = object if values[self.output].dtype == object else float
+        return np.concatenate(parts) if parts else np.zeros(0, dtype)
+
+    def node_of(self, switch: int) -> Node:
+        """The kinked node that owns a switching variable."""
+        for index in self.kinked:
+            node = self.nodes[index]
+            if node.switch <= switch < node.switch + node.switches:
+                return node
+        raise IndexError(f"switch must be in 0..{self.s - 1}, got {switch}")
+
+    def abs_normal_form(self, x: Any) -> AbsNormalForm:
+        """The abs-normal form at x; see `absnormal.abs_normal_form`."""
+        from absnormal.abs_normal_form import extract
+
+        return extract(self, x)
+
+    def check(self) -> None:
+        """Raise an AssertionError, with the operations around it, where the list is not well formed."""
+        switch = 0
+        for index, node in enumerate(self.nodes):
+            problem = _problem(self.nodes, index, node, switch)
+            if problem:
+                from absnormal.program.listing import around
+
+                raise AssertionError(f"{problem}\n{around(self, index)}")
+            if node.switch >= 0:
+                switch += node.switches
+
+    def __str__(self) -> str:
+        from absnormal.program.listing import listing
+
+        return listing(self)
+
+    def __repr__(self) -> str:
+        return f"<Program n={self.n} m={self.m} s={self.s} operations={len(self.nodes)}>"
+
+    def _repr_html_(self) -> str:
+        import html
+
+        return f"<pre>{html.escape(str(self))}</pre>"
+
+
+def compute(node: Node, args: list[Array]) -> Array:
+    """The value of one node; NaN, infinity and points where the operation is not C^1 are errors."""
+    row = TABLE[node.op]
+    if node.varied and row.domain is not None and not np.all(row.domain(node.params, *args)):
+        raise _outside(node, args)
+    try:
+        with np.errstate(over="raise", invalid="raise", divide="raise", under="ignore"):
+            return row.value(node.params, *args)
+    except FloatingPointError as error:
+        raise DomainError(node.operation, str(error), node.source) from error
+    except TypeError as error:
+        if any(arg.dtype == object for arg in args):
+            raise TraceError(
+                node.operation, "has no exact value at a rational point", "use float64 and exact=False", node.source
+            ) from error
+        raise
+
+
+def _outside(node: Node, args: list[Array]) -> Exception:
+    with np.errstate(all="ignore"):
+        finite = np.all(np.isfinite(TABLE[node.op].value(node.params, *args)))
+    if not finite:
+        return DomainError(node.operation, "is NaN or infinite at this point", node.source)
+    return TraceError(
+        node.operation,
+        "is not continuously differentiable at this point, and it is not a kink that |.| can express",
+        "move the point, or write the kink with np.abs, np.maximum or np.minimum",
+        node.source,
+    )
+
+
+def exactly(value: Array) -> Array:
+    """A float array as an object array of the rationals that its entries are."""
+    if value.dtype == object:
+        return value
+    flat = np.empty(value.size, dtype=object)
+    flat[:] = [as_fraction(item) for item in value.ravel().tolist()]
+    return flat.reshape(value.shape)
+
+
+def _problem(nodes: Sequence[Node], index: int, node: Node, switch: int) -> str:
+    if node.op not in TABLE:
+        return f"operation {node.op!r} is not in the table"
+    if any(not 0 <= arg < index for arg in node.args):
+        return f"line {index} uses {node.args}, which are not all earlier lines"
+    family = TABLE[node.op].family
+    if family not in ("input", "kinked") and node.varied != any(nodes[arg].varied for arg in node.args):
+        return f"line {index} is marked varied={node.varied} against its arguments"
+    if node.switch >= 0:
+        count = switch_count(node.op, [nodes[arg].shape for arg in node.args], node.shape)
+        if family != "kinked" or node.switch != switch or node.switches != count:
+            return f"line {index} owns {node.switches} switches from {node.switch}, expected {count} from {switch}"
+    return ""
+
+
+def point(program: Program, x: Any) -> Array:
+    """x as a flat vector of the program's variables."""
+    return program.tree.flatten(as_real(x, "x") if np.isscalar(x) else x)

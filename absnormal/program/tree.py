@@ -1,0 +1,88 @@
+"""Nested dicts, lists and tuples of arrays, flattened in a stable order."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from absnormal.arrays import Array, as_real
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """The structure of the argument x: its containers and the shape of every leaf."""
+
+    structure: Any
+    shapes: tuple[tuple[int, ...], ...]
+
+    @property
+    def size(self) -> int:
+        return sum(math.prod(shape) for shape in self.shapes)
+
+    @classmethod
+    def of(cls, value: Any) -> tuple[Tree, list[Array]]:
+        """The tree of ``value`` and its leaves as real arrays."""
+        leaves: list[Array] = []
+        structure = _map(value, lambda leaf: _append(leaves, leaf))
+        return cls(structure, tuple(leaf.shape for leaf in leaves)), leaves
+
+    def flatten(self, value: Any, name: str = "x") -> Array:
+        """``value`` as one flat vector, after a check of its structure; a flat vector is taken as it is."""
+        if isinstance(value, np.ndarray) and value.ndim == 1 and value.shape == (self.size,):
+            return as_real(value, name)
+        tree, leaves = Tree.of(value)
+        if tree.structure != self.structure or tree.shapes != self.shapes:
+            if len(leaves) == 1 and leaves[0].size == self.size and len(self.shapes) == 1:
+                if leaves[0].shape == self.shapes[0] or leaves[0].ndim <= 1:
+                    return leaves[0].reshape(-1)
+            raise ValueError(f"{name} must have leaves of shapes {self.shapes}, got {tree.shapes}")
+        return join(leaves)
+
+    def split(self, flat: Array) -> list[Array]:
+        """The leaves of a flat vector, as views."""
+        leaves, start = [], 0
+        for shape in self.shapes:
+            stop = start + math.prod(shape)
+            leaves.append(flat[start:stop].reshape(shape))
+            start = stop
+        return leaves
+
+    def unflatten(self, flat: Array) -> Any:
+        """A flat vector in the structure of x."""
+        return self.rebuild(self.split(flat))
+
+    def rebuild(self, leaves: list[Any]) -> Any:
+        """Any leaves in the structure of x."""
+        return _rebuild(self.structure, leaves)
+
+
+def join(leaves: list[Array]) -> Array:
+    """One flat vector; a copy."""
+    if len(leaves) == 1:
+        return leaves[0].reshape(-1).copy()
+    return np.concatenate([leaf.reshape(-1) for leaf in leaves]) if leaves else np.zeros(0)
+
+
+def _append(leaves: list[Array], leaf: Any) -> int:
+    leaves.append(as_real(leaf, "x"))
+    return len(leaves) - 1
+
+
+def _map(value: Any, leaf: Callable[[Any], Any]) -> Any:
+    if isinstance(value, dict):
+        return {key: _map(value[key], leaf) for key in value}
+    if isinstance(value, (list, tuple)) and any(isinstance(item, (dict, list, tuple, np.ndarray)) for item in value):
+        return type(value)([_map(item, leaf) for item in value])
+    return leaf(value)
+
+
+def _rebuild(structure: Any, leaves: list[Any]) -> Any:
+    if isinstance(structure, dict):
+        return {key: _rebuild(item, leaves) for key, item in structure.items()}
+    if isinstance(structure, (list, tuple)):
+        return type(structure)([_rebuild(item, leaves) for item in structure])
+    return leaves[structure]

@@ -1,0 +1,1 @@
+"""Sweeps: the only numerical contact with a program. Four verbs, and the accumulation of sparse rows."""

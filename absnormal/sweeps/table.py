@@ -1,0 +1,412 @@
+"""The four verbs on NumPy arrays: evaluate, directional, push, pull, at one point.
+
+    evaluate     x -> z, y                                (the constructor)
+    directional  d -> sigma, z', y'                       slopes chosen on the way: sigma_i = sign z_i' where z_i = 0
+    push         sigma, D -> dz, dy                       k directions at once
+    pull         sigma, zbar, ybar -> xbar, wbar          wbar is the adjoint of |z|
+
+A sweep in absolute values (`magnitude`, `pull_magnitude`) bounds the rounding of its twin and shows which rows are zero:
+a linear sweep computes a sum of products over paths, each with at most K roundings, so its error is at most
+K u / (1 - K u) times the sum of the absolute values.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from absnormal.arrays import Array
+from absnormal.ops import TABLE
+from absnormal.ops.kinked import FoldMap, Piece, fold_map, piece, switching_values
+from absnormal.ops.linear import Embed
+from absnormal.ops.linear_maps import Index, LinearMap, Scale
+from absnormal.program.nodes import Node
+from absnormal.program.program import Program
+
+UNIT = float(np.finfo(np.float64).eps) / 2
+#: Entries below this are not told from zero: products of this size may have lost digits to underflow.
+FLOOR = 1e-290
+
+
+def rounding(depth: int) -> float:
+    """gamma_K = K u / (1 - K u), with room for the rounding of the bound itself."""
+    return 4 * depth * UNIT
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Directional:
+    """The result of a directional sweep; ``decided`` says where the sign of z' is beyond its rounding error."""
+
+    sigma: Array
+    dz: Array
+    dy: Array
+    decided: Array
+
+
+class Sweeps:
+    """A program at a point.
+
+    Parameters
+    ----------
+    program
+        the abs-only evaluation form
+    x
+        the flat point, shape (n,)
+    atol
+        switches with |z_i| <= atol count as active
+    """
+
+    def __init__(self, program: Program, x: Array, atol: float = 0.0, values: list[Array] | None = None) -> None:
+        self.program = program
+        self.x = x
+        self.values = program.evaluate(x) if values is None else values
+        self.z = program.switching(self.values)
+        self.active = np.abs(self.z) <= atol
+        self.y = self.values[program.output].reshape(-1)
+        self._maps: dict[int, list[LinearMap | None]] = {}
+
+    @cached_property
+    def alpha(self) -> Array:
+        """The numbers of the active switches."""
+        return np.flatnonzero(self.active)
+
+    @cached_property
+    def signs(self) -> Array:
+        """sign z_i, and 0 at active switches."""
+        return np.where(self.active, 0.0, np.sign(self.z)).astype(float)
+
+    def signature(self, slopes: Any) -> Array:
+        """All slopes of |z|: the signs, and ``slopes`` (a number, or one per active switch) on the active ones."""
+        sigma = self.signs.copy()
+        sigma[self.alpha] = slopes
+        return sigma
+
+    # -- local derivatives -------------------------------------------------------------------------------------
+
+    def maps(self, index: int) -> list[LinearMap | None]:
+        """The local derivative of a node that is not kinked; None for constant arguments."""
+        found = self._maps.get(index)
+        if found is None:
+            node = self.program.nodes[index]
+            rule = TABLE[node.op].maps
+            assert rule is not None
+            args = [self.values[arg] for arg in node.args]
+            with np.errstate(all="ignore"):
+                maps = rule(node.params, args, self.values[index], node.shape)
+            varied = self.program.nodes
+            found = [m if varied[arg].varied else None for m, arg in zip(maps, node.args, strict=True)]
+            self._maps[index] = found
+        return found
+
+    def slopes_of(self, index: int, sigma: Array) -> Array:
+        """The part of a signature that a kinked node owns; a node that only a guard needs follows its own signs."""
+        node = self.program.nodes[index]
+        if node.switch < 0:
+            return np.sign(switching_values(node.op, node.params, [self.values[arg] for arg in node.args]))
+        return sigma[node.switch : node.switch + node.switches]
+
+    def piece_of(self, index: int, sigma: Array) -> Piece:
+        node = self.program.nodes[index]
+        return piece(node.op, node.params, self._shapes(node), node.shape, self.slopes_of(index, sigma))
+
+    def fold_of(self, index: int, sigma: Array) -> FoldMap:
+        node = self.program.nodes[index]
+        return fold_map(node.params, self._shapes(node)[0], self.slopes_of(index, sigma))
+
+    def _shapes(self, node: Node) -> list[tuple[int, ...]]:
+        return [self.program.nodes[arg].shape for arg in node.args]
+
+    # -- forward -----------------------------------------------------------------------------------------------
+
+    def push(self, sigma: Array, directions: Array) -> tuple[Array, Array]:
+        """dz (k, s) and dy (k, m) along the rows of ``directions`` (k, n), with slopes ``sigma`` of |z|."""
+        return self._forward(directions, sigma, choose=False, absolute=False)
+
+    def magnitude(self, sigma: Array, direction: Array, hull: bool = False) -> tuple[Array, Array]:
+        """Push of |direction| through the absolute values of all derivatives.
+
+        With ``hull`` the active slopes may be anything in [-1, 1].
+        """
+        slopes = self.signature(np.nan) if hull else sigma
+        dz, dy = self._forward(np.abs(direction)[None], slopes, choose=False, absolute=True)
+        return dz[0], dy[0]
+
+    def directional(self, direction: Array) -> Directional:
+        """Choose sigma_i = sign z_i' at active switches on the way forward."""
+        sigma = self.signature(0.0)
+        dz, dy = self._forward(direction[None], sigma, choose=True, absolute=False)
+        if not len(self.alpha):
+            return Directional(sigma, dz[0], dy[0], np.ones(0, bool))
+        size, _ = self.magnitude(sigma, direction)
+        active = self.alpha
+        margin = rounding(self.push_depth) * size[active] + FLOOR
+        return Directional(sigma, dz[0], dy[0], np.abs(dz[0][active]) > margin)
+
+    def _forward(self, directions: Array, sigma: Array, choose: bool, absolute: bool) -> tuple[Array, Array]:
+        program, count = self.program, len(directions)
+        tangents: list[Array | None] = [None] * len(program.nodes)
+        leaves = _split(program, directions)
+        dz = np.zeros((count, program.s), directions.dtype)
+        for index, node in enumerate(program.nodes):
+            if node.op == "input":
+                tangents[index] = leaves[node.params["leaf"]]
+                continue
+            if not node.varied:
+                continue
+            inner = [tangents[arg] for arg in node.args]
+            if TABLE[node.op].family == "kinked":
+                tangents[index] = self._kink_forward(index, node, inner, sigma, dz, choose, absolute)
+                continue
+            maps = self.maps(index)
+            if absolute:
+                maps = [m if m is None else m.absolute() for m in maps]
+            tangents[index] = _apply(maps, inner, count, node.shape)
+        dy = tangents[program.output]
+        return dz, np.zeros((count, program.m)) if dy is None else np.asarray(dy).reshape(count, -1)
+
+    def _kink_forward(
+        self, index: int, node: Node, inner: list[Array | None], sigma: Array, dz: Array, choose: bool, absolute: bool
+    ) -> Array:
+        count = len(dz)
+        if node.op == "fold":
+            return self._fold_forward(index, node, inner[0], sigma, dz, choose, absolute)
+        own = slice(node.switch, node.switch + node.switches)
+        switch_maps = piece(node.op, node.params, self._shapes(node), node.shape, np.zeros(node.switches)).switch_maps
+        if absolute:
+            switch_maps = [m if m is None else m.absolute() for m in switch_maps]
+        if node.switch >= 0:
+            rates = _apply(switch_maps, inner, count, node.shape).reshape(count, -1)
+            dz[:, own] = rates
+            if choose:
+                slot = sigma[own]
+                tied = self.active[own]
+                slot[tied] = np.sign(rates[0][tied])
+        maps = _absolute_piece(self.piece_of(index, sigma), node) if absolute else self.piece_of(index, sigma).maps
+        return _apply(maps, inner, count, node.shape)
+
+    def _fold_forward(
+        self, index: int, node: Node, inner: Array | None, sigma: Array, dz: Array, choose: bool, absolute: bool
+    ) -> Array:
+        assert inner is not None
+        own = slice(node.switch, node.switch + node.switches)
+        if choose and node.switch >= 0 and self.active[own].any():
+            self._choose_in_fold(node, inner[0], sigma[own], self.active[own])
+        fold = self.fold_of(index, sigma)
+        if absolute:
+            fold = FoldMap(*(np.abs(np.where(np.isnan(c), 1.0, c)) for c in (fold.p, fold.q)), fold.shape)
+        prefixes = fold.prefixes(inner)
+        if node.switch >= 0:
+            steps = np.moveaxis(inner, 1, 0)[1:]
+            rates = prefixes[:-1] + steps if absolute else prefixes[:-1] - steps
+            dz[:, own] = np.moveaxis(rates, 1, 0).reshape(len(dz), -1)
+        return np.asarray(prefixes[-1])
+
+    def _choose_in_fold(self, node: Node, t: Array, slots: Array, tied: Array) -> None:
+        """Along d the fold takes, among the tied, the entry with the largest (smallest) derivative so far."""
+        shape = (t.shape[0] - 1, *t.shape[1:])
+        sign = node.params["sign"]
+        sigma, ties = slots.reshape(shape), tied.reshape(shape)
+        current = t[0]
+        for j in range(shape[0]):
+            rate = current - t[j + 1]
+            sigma[j] = np.where(ties[j], np.sign(rate), sigma[j])
+            keep = sign * sigma[j] >= 0
+            current = np.where(keep, current, t[j + 1])
+
+    # -- backward ----------------------------------------------------------------------------------------------
+
+    def gradient(self, sigma: Array) -> Array:
+        """g_sigma for scalar y: one pull."""
+        return self.pull(sigma, None, np.ones((1, 1)))[0][0]
+
+    def pull(self, sigma: Array, zbar: Array | None, ybar: Array | None) -> tuple[Array, Array]:
+        """xbar (k, n) and the adjoints wbar (k, s) of |z|, from seeds zbar (k, s) and ybar (k, m)."""
+        return self._backward(sigma, zbar, ybar, absolute=False)
+
+    def pull_magnitude(self, sigma: Array, zbar: Array | None, ybar: Array | None) -> tuple[Array, Array]:
+        """Pull of the absolute seeds through the absolute values of all derivatives."""
+        zbar, ybar = (None if seed is None else np.abs(seed) for seed in (zbar, ybar))
+        return self._backward(sigma, zbar, ybar, absolute=True)
+
+    def _backward(self, sigma: Array, zbar: Array | None, ybar: Array | None, absolute: bool) -> tuple[Array, Array]:
+        program = self.program
+        seed = ybar if ybar is not None else zbar
+        assert seed is not None
+        count = len(seed)
+        adjoints = Adjoints(program, seed)
+        if ybar is not None:
+            adjoints.arrays[program.output] = ybar.reshape(count, *program.shape)
+        wbar = np.zeros((count, program.s), seed.dtype)
+        for index in range(len(program.nodes) - 1, -1, -1):
+            node = program.nodes[index]
+            if not node.varied or node.op == "input":
+                continue
+            w = adjoints.take(index)
+            if TABLE[node.op].family == "kinked":
+                if node.switch >= 0 and not (w is None and zbar is None):
+                    self._kink_backward(index, node, w, zbar, sigma, wbar, adjoints, absolute)
+            elif w is not None:
+                for linear, arg in zip(self.maps(index), node.args, strict=True):
+                    if linear is not None:
+                        adjoints.add(arg, linear.absolute() if absolute else linear, w)
+        return adjoints.join(), wbar
+
+    def _kink_backward(
+        self, index: int, node: Node, w: Array | None, zbar: Array | None, sigma: Array, wbar: Array,
+        adjoints: Adjoints, absolute: bool,
+    ) -> None:
+        count = len(wbar)
+        own = slice(node.switch, node.switch + node.switches)
+        if node.op == "fold":
+            self._fold_backward(index, node, w, zbar, sigma, wbar, adjoints, absolute)
+            return
+        p = self.piece_of(index, sigma)
+        maps = _absolute_piece(p, node) if absolute else p.maps
+        for arg, linear, switch in zip(node.args, maps, p.switch_maps, strict=True):
+            if not self.program.nodes[arg].varied:
+                continue
+            if w is not None and linear is not None:
+                adjoints.add(arg, linear, w)
+            if zbar is not None and switch is not None:
+                seeds = zbar[:, own].reshape(count, *node.shape)
+                adjoints.add(arg, switch.absolute() if absolute else switch, seeds)
+        if w is not None:
+            weight = np.abs(p.weight) if absolute else p.weight
+            wbar[:, own] = (weight * w).reshape(count, -1)
+
+    def _fold_backward(
+        self, index: int, node: Node, w: Array | None, zbar: Array | None, sigma: Array, wbar: Array,
+        adjoints: Adjoints, absolute: bool,
+    ) -> None:
+        count = len(wbar)
+        own = slice(node.switch, node.switch + node.switches)
+        fold = self.fold_of(index, sigma)
+        if absolute:
+            fold = FoldMap(*(np.abs(np.where(np.isnan(c), 1.0, c)) for c in (fold.p, fold.q)), fold.shape)
+        inner = None
+        if zbar is not None:
+            inner = np.moveaxis(zbar[:, own].reshape(count, fold.shape[0] - 1, *node.shape), 1, 0)
+        last = np.zeros((count, *node.shape), wbar.dtype) if w is None else w
+        running_adjoints = fold.adjoints(last, inner)
+        # After seeding, entry j of the adjoints belongs to m_j; |z_j| enters m_j with weight sign / 2.
+        half = 0.5 if absolute else node.params["sign"] * 0.5
+        wbar[:, own] = np.moveaxis(half * running_adjoints[1:], 0, 1).reshape(count, -1)
+        pulled = fold.pull_from(running_adjoints)
+        if inner is not None:
+            direct = np.moveaxis(inner, 0, 1)
+            pulled[:, 1:] += direct if absolute else -direct
+        adjoints.add(node.args[0], Scale(1.0, fold.shape, fold.shape), pulled)
+
+    # -- rounding ----------------------------------------------------------------------------------------------
+
+    @cached_property
+    def push_depth(self) -> int:
+        """The number of roundings on the longest path of a push."""
+        depth = [0] * len(self.program.nodes)
+        for index, node in enumerate(self.program.nodes):
+            if node.varied and node.args:
+                depth[index] = self._local_depth(index, node, "push") + max(depth[arg] for arg in node.args)
+        return max(depth, default=0) + 1
+
+    @cached_property
+    def pull_depth(self) -> int:
+        """The number of roundings on the longest path of a pull, additions of adjoints counted."""
+        nodes = self.program.nodes
+        depth, uses = [0] * len(nodes), [0] * len(nodes)
+        for index in range(len(nodes) - 1, -1, -1):
+            node = nodes[index]
+            if not node.varied:
+                continue
+            own = depth[index] + uses[index] + (self._local_depth(index, node, "pull") if node.args else 0)
+            for arg in node.args:
+                depth[arg] = max(depth[arg], own)
+                uses[arg] += 1
+        return max((d + u for d, u in zip(depth, uses, strict=True)), default=0) + 1
+
+    def _local_depth(self, index: int, node: Node, way: str) -> int:
+        if node.op == "fold":
+            return 4 * self.program.nodes[node.args[0]].shape[0]
+        if TABLE[node.op].family == "kinked":
+            sizes = [np.prod(shape, dtype=int) for shape in self._shapes(node)]
+            return 4 + int(np.prod(node.shape, dtype=int) // max(1, min(sizes)))
+        maps = [m for m in self.maps(index) if m is not None]
+        return len(maps) + max((m.push_depth if way == "push" else m.pull_depth for m in maps), default=0)
+
+
+def _absolute_piece(p: Piece, node: Node) -> list[LinearMap | None]:
+    """The maps of a kinked operation in absolute values; a NaN slope stands for any slope in [-1, 1]."""
+    maps: list[LinearMap | None] = []
+    for linear in p.maps:
+        if linear is None:
+            maps.append(None)
+            continue
+        size = np.abs(linear.p)
+        if np.isnan(size).any():
+            bound = abs(node.params["a"]) + abs(node.params["b"]) if node.op == "kink" else 1.0
+            size = np.where(np.isnan(size), bound, size)
+        maps.append(Scale(size, linear.shape, linear.out))
+    return maps
+
+
+def _apply(maps: list[Any], inner: list[Array | None], count: int, shape: tuple[int, ...]) -> Array:
+    """The sum of the maps of the tangents that there are, in its full shape."""
+    total: Array | None = None
+    for linear, t in zip(maps, inner, strict=True):
+        if linear is None or t is None:
+            continue
+        if isinstance(linear, Embed):
+            total = linear.add_to(np.zeros((count, *shape), t.dtype) if total is None else total, t)
+            continue
+        term = linear.push(t)
+        total = term if total is None else total + term
+    if total is None:
+        return np.zeros((count, *shape))
+    return total if total.shape[1:] == shape else np.broadcast_to(total, (count, *shape))
+
+
+def _split(program: Program, directions: Array) -> list[Array]:
+    leaves, start = [], 0
+    for shape in program.tree.shapes:
+        stop = start + int(np.prod(shape, dtype=int))
+        leaves.append(directions[:, start:stop].reshape(len(directions), *shape))
+        start = stop
+    return leaves
+
+
+class Adjoints:
+    """The adjoints of the nodes on the way back; those that a sweep owns are added to in place."""
+
+    def __init__(self, program: Program, seed: Array) -> None:
+        self.program = program
+        self.count, self.dtype = len(seed), seed.dtype
+        self.arrays: list[Array | None] = [None] * len(program.nodes)
+        self.owned = [False] * len(program.nodes)
+
+    def take(self, index: int) -> Array | None:
+        """The adjoint of a node, which is not needed afterwards."""
+        array, self.arrays[index] = self.arrays[index], None
+        return array
+
+    def add(self, index: int, linear: LinearMap, w: Array) -> None:
+        """Add the pull of ``w`` to the adjoint of a node."""
+        total = self.arrays[index]
+        if total is not None and self.owned[index]:
+            linear.pull_into(w, total)
+        elif total is not None:
+            self.arrays[index], self.owned[index] = total + linear.pull(w), True
+        else:
+            self.arrays[index] = linear.pull(w)
+            self.owned[index] = isinstance(linear, Index)
+
+    def join(self) -> Array:
+        """The adjoints of the inputs as rows (k, n)."""
+        inputs = [index for index, node in enumerate(self.program.nodes) if node.op == "input"]
+        parts = []
+        for index in inputs:
+            array, size = self.arrays[index], math.prod(self.program.nodes[index].shape)
+            parts.append(np.zeros((self.count, size), self.dtype) if array is None else array.reshape(self.count, -1))
+        return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
