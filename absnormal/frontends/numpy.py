@@ -7,11 +7,14 @@ whose sides are not tied is followed and kept as a guard.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
+from weakref import WeakSet
 
 import numpy as np
+import scipy
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from absnormal.arrays import Array
@@ -23,56 +26,97 @@ from absnormal.program.tree import Tree
 
 _OURS = __file__.rsplit("frontends", 1)[0]
 _USER_INSIDE = _OURS + "gallery"
-_NUMPY = np.__file__.rsplit("__init__", 1)[0]
+_LIBRARIES = (np.__file__.rsplit("__init__", 1)[0], scipy.__file__.rsplit("__init__", 1)[0], "<__array_function__")
 
 
 def trace(f: Callable[[Any], Any], x: Any) -> Program:
     """The program that f computes at x."""
     tree, leaves = Tree.of(x)
-    builder = Builder(tree, [np.asarray(leaf) for leaf in leaves])
-    traced = [TracedArray(builder, index) for index in range(len(leaves))]
+    builder = Builder(tree, leaves)
+    given = _leaves(x, tree.structure)
+    traced = [TracedArray(builder, i, scalar=not isinstance(leaf, np.ndarray)) for i, leaf in enumerate(given)]
     result = f(tree.rebuild(traced))
     return builder.program(_output(builder, result))
 
 
+def _leaves(x: Any, structure: Any) -> Iterator[Any]:
+    """The leaves of x as they were given."""
+    if isinstance(structure, int):
+        yield x
+    else:
+        for key in structure if isinstance(structure, dict) else range(len(structure)):
+            yield from _leaves(x[key], structure[key])
+
+
 def _output(builder: Builder, result: Any) -> int:
-    if isinstance(result, TracedArray):
-        return result.index
     if isinstance(result, (list, tuple)) and any(isinstance(item, TracedArray) for item in result):
-        return np.stack([item if isinstance(item, TracedArray) else np.asarray(item) for item in result]).index
+        result = np.stack([item if isinstance(item, TracedArray) else np.asarray(item) for item in result])
+    if isinstance(result, TracedArray):
+        if result.builder is not builder:
+            result.refuse("f returns a variable of another trace", "return what is computed from the argument of f")
+        return result.index
     if isinstance(result, TracedMask):
-        result.refuse("f returns a comparison", "return a number")
+        result.refuse("f returns a comparison, which jumps", "return a real number")
     try:
-        value = np.asarray(result, dtype=float)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"f must return a number or an array, got {type(result).__name__}") from error
-    return builder.constant(value)
+        value = np.asarray(result)
+    except (TypeError, ValueError):
+        value = np.asarray(None)
+    if value.dtype.kind not in "fiub":
+        raise ValueError(f"f must return a number or an array of real numbers, got {type(result).__name__}")
+    return builder.constant(value.astype(float))
 
 
 def caller() -> Source | None:
-    """The innermost line outside this package and NumPy."""
-    frame = sys._getframe(2)
+    """The innermost line outside this package, NumPy and SciPy."""
+    frame = sys._getframe(1)
     while frame is not None:
-        file = frame.f_code.co_filename
-        ours = file.startswith(_OURS) and not file.startswith(_USER_INSIDE)
-        if not ours and not file.startswith(_NUMPY) and not file.startswith("<__array_function__"):
-            return Source(file, frame.f_lineno)
+        if _is_user(frame.f_code.co_filename):
+            return Source(frame.f_code.co_filename, frame.f_lineno)
         frame = frame.f_back  # type: ignore[assignment]
     return None
 
 
-class TracedArray(NDArrayOperatorsMixin):
-    """What the user's function gets in place of an array."""
+def _is_user(file: str) -> bool:
+    if file.startswith(_OURS):
+        return file.startswith(_USER_INSIDE)
+    return not file.startswith(_LIBRARIES)
 
-    __slots__ = ("builder", "index", "shared")
+
+def _library_call() -> tuple[str, ...]:
+    """The functions of NumPy and SciPy between the user's line and this package, outermost first."""
+    names: list[str] = []
+    frame = sys._getframe(1)
+    while frame is not None and not _is_user(frame.f_code.co_filename):
+        file = frame.f_code.co_filename
+        if file.startswith(_LIBRARIES):
+            names.append(file.rsplit("site-packages", 1)[-1].strip("/\\").split(os.sep)[0] + "." + frame.f_code.co_name)
+        frame = frame.f_back  # type: ignore[assignment]
+    return tuple(reversed(names))
+
+
+class TracedArray(NDArrayOperatorsMixin):
+    """What the user's function gets in place of an array.
+
+    ``group`` holds this array and those that share memory with it in NumPy; a ``scalar`` is a NumPy number,
+    which ``+=`` replaces, where a 0-d array is changed in place.
+    """
+
+    __slots__ = ("__weakref__", "builder", "group", "index", "scalar")
     __array_priority__ = 1000
 
-    def __init__(self, builder: Builder, index: int, shared: list[bool] | None = None) -> None:
+    def __init__(
+        self, builder: Builder, index: int, base: TracedArray | None = None, scalar: bool | None = None
+    ) -> None:
         self.builder = builder
         self.index = index
-        self.shared = [False] if shared is None else shared
+        self.group: WeakSet[TracedArray] | None = None
+        self.scalar = not self.shape if scalar is None else scalar and not self.shape
+        if base is not None and not self.scalar:
+            base.group = WeakSet([base]) if base.group is None else base.group
+            base.group.add(self)
+            self.group = base.group
 
-    # -- what an array has ---------------------------------------------------------------------------------------
+    # -- what an array has -------------------------------------------------------------------------------
 
     @property
     def value(self) -> Array:
@@ -99,6 +143,10 @@ class TracedArray(NDArrayOperatorsMixin):
         return self.transpose()
 
     @property
+    def mT(self) -> TracedArray:
+        return self.swapaxes(-1, -2)  # type: ignore[no-any-return]
+
+    @property
     def flat(self) -> Iterator[TracedArray]:
         return iter(self.ravel())
 
@@ -117,53 +165,71 @@ class TracedArray(NDArrayOperatorsMixin):
         return (self[i] for i in range(self.shape[0]))
 
     def __getitem__(self, key: Any) -> TracedArray:
-        from absnormal.frontends import numpy_functions
+        from absnormal.frontends.numpy_shapes import getitem
 
-        return numpy_functions.getitem(self, key)
+        return getitem(self, key)
 
     def __repr__(self) -> str:
         return f"TracedArray(v{self.index}, shape={self.shape})"
 
+    def __format__(self, spec: str) -> str:
+        return format(self.value.item(), spec) if spec and not self.shape else repr(self)
+
     def __hash__(self) -> int:
         return id(self)
 
+    def __copy__(self) -> TracedArray:
+        return TracedArray(self.builder, self.index, scalar=self.scalar)
+
+    def __deepcopy__(self, memo: Any) -> TracedArray:
+        return self.__copy__()
+
     def __getattr__(self, name: str) -> Any:
-        from absnormal.frontends import numpy_functions
+        from absnormal.frontends.numpy_functions import METHODS, apply_rule
 
-        method = numpy_functions.METHODS.get(name)
+        if name.startswith("__"):
+            raise AttributeError(name)
+        method = METHODS.get(name)
         if method is None:
-            if name.startswith("__"):
-                raise AttributeError(name)
-            self.refuse(f"ndarray.{name}", "is not supported on a traced array", "use the functions of NumPy")
-        return lambda *args, **kwargs: method(self, *args, **kwargs)
+            raise _MissingAttribute(
+                f"ndarray.{name}", "is not supported on a variable", "use NumPy's functions, such as np.sort(x)", caller()
+            )
+        return lambda *args, **kwargs: apply_rule(self, f"ndarray.{name}", method, (self, *args), kwargs)
 
-    # -- what a traced array cannot become -----------------------------------------------------------------------
+    # -- what a traced array cannot become ---------------------------------------------------------------
 
-    def refuse(self, operation: str, problem: str, mend: str) -> NoReturn:
-        raise TraceError(operation, problem, mend, caller())
+    def refuse(self, problem: str, mend: str, operation: str = "f") -> NoReturn:
+        name, source = self.builder.user or (operation, caller())
+        raise TraceError(name, problem, mend, source)
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> NoReturn:
+        from absnormal.frontends.numpy_functions import CONVERTING
+
+        calls = [name for name in _library_call() if name in CONVERTING]
+        mend = "build arrays with np.stack([...]) or np.concatenate([...]), and leave out np.asarray(x)"
         self.refuse(
-            "np.array",
             "a variable is converted to a plain array, or written into one, which would lose its derivative",
-            "build arrays with np.stack([...]) or np.concatenate([...]), and leave out np.asarray(x)",
+            CONVERTING[calls[0]] if calls else mend,
+            calls[0] if calls else "np.array",
         )
 
     def __float__(self) -> NoReturn:
         self.refuse(
-            "float()",
             "a variable is converted to a Python number (float(), math.*, or a write into a plain array)",
             "use NumPy's functions (np.exp for math.exp), and np.stack([...]) for an array filled entry by entry",
+            "float()",
         )
 
     def __int__(self) -> NoReturn:
-        self.refuse("int()", "a variable is converted to an integer, a jump", "keep the real number")
+        self.refuse("a variable is converted to an integer, which jumps", "keep the real number", "int()")
 
     def __index__(self) -> NoReturn:
-        self.refuse("indexing", "a variable is used as an index, a discontinuous selection", "use np.max or np.sort")
+        self.refuse(
+            "a variable is used as an index, a discontinuous selection", "use np.max, np.min or np.sort", "indexing"
+        )
 
     def __complex__(self) -> NoReturn:
-        self.refuse("complex()", "complex numbers are not supported", "split real and imaginary parts")
+        self.refuse("complex numbers are not supported", "split real and imaginary parts", "complex()")
 
     def __round__(self, ndigits: Any = None) -> Any:
         return np.round(self, ndigits or 0)  # type: ignore[call-overload]
@@ -173,52 +239,66 @@ class TracedArray(NDArrayOperatorsMixin):
 
     def __setitem__(self, key: Any, value: Any) -> NoReturn:
         self.refuse(
-            "item assignment", "an entry of a variable is overwritten", "use np.where, np.concatenate or np.stack"
+            "an entry of a variable is overwritten", "use np.where, np.concatenate or np.stack", "item assignment"
         )
 
-    # -- the protocols -------------------------------------------------------------------------------------------
+    # -- the protocols -----------------------------------------------------------------------------------
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, out: Any = None, **kwargs: Any) -> Any:
-        from absnormal.frontends import numpy_functions
+        from absnormal.frontends.numpy_ufuncs import apply_ufunc, name_of
 
-        result = numpy_functions.apply_ufunc(self, ufunc, method, inputs, kwargs)
+        result = apply_ufunc(self, ufunc, method, inputs, kwargs)
         if out is None:
             return result
-        target = out[0] if isinstance(out, tuple) else out
+        operation, target = name_of(ufunc), out[0] if isinstance(out, tuple) else out
         if not isinstance(target, TracedArray):
+            self.refuse("the result is written into a plain array", "assign it to a new name: a = a + b", operation)
+        if target.scalar:
+            return result
+        if target.group is not None and len(target.group) > 1:
             self.refuse(
-                f"np.{ufunc.__name__}", "the result is written into a plain array", "assign it to a new name"
+                "an array is changed in place while other arrays share its memory",
+                "write a = a + b in place of a += b, and np.concatenate or np.where in place of a[i] += b",
+                f"in-place {operation}",
             )
-        if target.shared[0]:
-            self.refuse(
-                f"in-place np.{ufunc.__name__}", "other arrays are views of the one that is changed",
-                "write a = a + b in place of a += b",
-            )
+        if not isinstance(result, TracedArray):
+            self.refuse("the result is not a real array", "assign it to a new name", f"in-place {operation}")
+        if result.shape != target.shape:
+            if np.broadcast_shapes(result.shape, target.shape) != target.shape:
+                raise ValueError(f"{operation} of shape {result.shape} does not fit its output {target.shape}")
+            result = np.broadcast_to(result, target.shape)  # type: ignore[assignment]
         target.index = result.index
         return target
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        from absnormal.frontends import numpy_functions
+        from absnormal.frontends.numpy_functions import apply_function
 
-        return numpy_functions.apply_function(self, func, args, kwargs)
+        return apply_function(self, func, args, kwargs)
 
 
-class TracedMask:
-    """A comparison of traced arrays, not yet decided where it is tied."""
+class _MissingAttribute(TraceError, AttributeError):
+    """Absent for ``hasattr``, and a TraceError for a person."""
 
-    __slots__ = ("builder", "left", "relation", "right", "source")
+
+class TracedMask(NDArrayOperatorsMixin):
+    """A comparison of traced arrays, not yet decided where it is tied; ``fixed`` once it was changed in place."""
+
+    __slots__ = ("builder", "fixed", "left", "relation", "right", "source")
     __array_priority__ = 1001
 
     def __init__(self, builder: Builder, left: int, relation: str, right: int, source: Source | None) -> None:
         self.builder, self.left, self.relation, self.right, self.source = builder, left, relation, right, source
+        self.fixed: Array | None = None
 
     @property
     def tied(self) -> Any:
-        return self._rule(1)
+        nodes = self.builder.nodes
+        same = self.left == self.right or not (nodes[self.left].varied or nodes[self.right].varied)
+        return False if same or self.fixed is not None else self._rule(1)
 
     @property
     def outcome(self) -> Any:
-        return self._rule(0)
+        return self._rule(0) if self.fixed is None else self.fixed
 
     def _rule(self, which: int) -> Any:
         left, right = self.builder.values[self.left], self.builder.values[self.right]
@@ -233,6 +313,10 @@ class TracedMask:
         return len(self.shape)
 
     @property
+    def size(self) -> int:
+        return int(np.size(self.outcome))
+
+    @property
     def dtype(self) -> np.dtype[Any]:
         return np.dtype(bool)
 
@@ -241,17 +325,27 @@ class TracedMask:
 
     def concrete(self) -> Any:
         """The outcome as a constant; kept as a guard.  A tie is an error."""
+        if self.fixed is not None:
+            return self.fixed
         if np.any(self.tied):
             self.refuse(
                 "the two sides are equal at this point, so the branch is not constant near it",
                 "write the kink with np.maximum, np.minimum, np.abs or np.where(u > 0, a, b) with a = b at u = 0",
             )
         outcome = self.outcome
-        self.builder.guard(self.left, self.right, self.relation, outcome, f"comparison {self.relation}", self.source)
+        if self.left != self.right:
+            operation = f"comparison {self.relation}"
+            self.builder.guard(self.left, self.right, self.relation, outcome, operation, self.source)
         return outcome
 
     def __bool__(self) -> bool:
         return bool(self.concrete())
+
+    def __int__(self) -> int:
+        return int(self.concrete())
+
+    def __float__(self) -> float:
+        return float(self.concrete())
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
         return np.asarray(self.concrete(), dtype=dtype)
@@ -265,46 +359,57 @@ class TracedMask:
     def __getitem__(self, key: Any) -> Any:
         return self.concrete()[key]
 
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self.fixed = np.array(self.concrete())
+        self.fixed[key] = value
+
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
         return getattr(self.concrete(), name)
 
-    def __invert__(self) -> TracedMask:
+    def __invert__(self) -> Any:
+        if self.fixed is not None:
+            return ~self.fixed
         opposite = {">": "<=", ">=": "<", "<": ">=", "<=": ">", "==": "!=", "!=": "=="}[self.relation]
         return TracedMask(self.builder, self.left, opposite, self.right, self.source)
 
-    def __and__(self, other: Any) -> Any:
-        return self.concrete() & np.asarray(other)
-
-    def __or__(self, other: Any) -> Any:
-        return self.concrete() | np.asarray(other)
-
-    __rand__, __ror__ = __and__, __or__
-
-    def __mul__(self, other: Any) -> Any:
-        return np.where(self, other, 0.0)  # type: ignore[call-overload]
-
-    __rmul__ = __mul__
-
-    def __add__(self, other: Any) -> Any:
-        return self.concrete() + np.asarray(other) if not isinstance(other, TracedArray) else other + self.concrete()
-
-    __radd__ = __add__
-
-    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, out: Any = None, **kwargs: Any) -> Any:
         if ufunc is np.multiply and method == "__call__":
-            mask, other = inputs if isinstance(inputs[0], TracedMask) else inputs[::-1]
-            return np.where(mask, other, 0.0)
-        if ufunc in (np.logical_not, np.invert):
+            return multiplied(*inputs)
+        if ufunc in (np.logical_not, np.invert) and method == "__call__":
             return ~self
-        plain = [item.concrete() if isinstance(item, TracedMask) else item for item in inputs]
-        return getattr(ufunc, method)(*plain, **kwargs)
+        if out is not None and not isinstance(out[0], TracedMask):
+            return getattr(ufunc, method)(*concrete(inputs), out=out, **concrete(kwargs))
+        result = getattr(ufunc, method)(*concrete(inputs), **concrete(kwargs))
+        if out is None:
+            return result
+        if out[0].ndim:
+            out[0].fixed = np.asarray(result)
+        return out[0] if out[0].ndim else result
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        from absnormal.frontends import numpy_functions
+        from absnormal.frontends.numpy_functions import KINKS_OF_MASKS, apply_function
 
-        if func is np.where:
-            return numpy_functions.where(*args, **kwargs)
-        plain = [item.concrete() if isinstance(item, TracedMask) else item for item in args]
-        return func(*plain, **kwargs)
+        if func in KINKS_OF_MASKS:
+            return apply_function(self, func, args, kwargs)
+        return func(*concrete(args), **concrete(kwargs))
+
+
+def concrete(value: Any) -> Any:
+    """``value`` with the comparisons in it decided."""
+    if isinstance(value, TracedMask):
+        return value.concrete()
+    if isinstance(value, (list, tuple)) and type(value) in (list, tuple):
+        return type(value)(concrete(item) for item in value)
+    if type(value) is dict:
+        return {key: concrete(item) for key, item in value.items()}
+    return value
+
+
+def multiplied(first: Any, second: Any) -> Any:
+    """A comparison times a number, which is a selection: x * (x > 0)."""
+    if isinstance(first, TracedMask) and isinstance(second, TracedMask):
+        return first.concrete() & second.concrete()
+    mask, other = (first, second) if isinstance(first, TracedMask) else (second, first)
+    return np.where(mask, other, 0.0)  # type: ignore[call-overload]

@@ -1,4 +1,4 @@
-"""Order statistics as networks of max and min.
+"""Maxima, and order statistics as networks of max and min.
 
 Up to `STABLE` entries neighbours are compared, which sorts stably when ties keep their order; longer lists use Batcher's
 merge exchange (Knuth, The Art of Computer Programming 3, algorithm 5.2.2 M), where ties come out in some order.
@@ -6,33 +6,82 @@ merge exchange (Knuth, The Art of Computer Programming 3, algorithm 5.2.2 M), wh
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
-from absnormal.frontends.writing import Writer, writer_of
+from absnormal.frontends.numpy import TracedArray
+from absnormal.frontends.writing import Writer, extremum, writer_of
 
 STABLE = 32
 
 
-def sort(u: Any, axis: Any = -1, **kwargs: Any) -> Any:
+def largest(a: Any, axis: Any = None, out: Any = None, keepdims: Any = False, initial: Any = None) -> Any:
+    """np.max."""
+    result = folded(writer_of(a, "np.max"), a, axis, keepdims, 1)
+    return result if initial is None else np.maximum(result, initial)
+
+
+def smallest(a: Any, axis: Any = None, out: Any = None, keepdims: Any = False, initial: Any = None) -> Any:
+    """np.min."""
+    result = folded(writer_of(a, "np.min"), a, axis, keepdims, -1)
+    return result if initial is None else np.minimum(result, initial)
+
+
+def folded(write: Writer, u: Any, axis: Any, keepdims: Any, sign: int) -> Any:
+    """The maximum (minimum) over axes, pairwise from left to right."""
+    u = write.array(u)
+    moved, reduced, shape = write.reduced(u, axis, keepdims)
+    if not reduced:
+        return u
+    if moved.shape[0] > 1:
+        moved = write.op("fold", moved, tie="max.fold" if sign > 0 else "min.fold", sign=sign)
+    return moved.reshape(shape)
+
+
+def ptp(a: Any, axis: Any = None, out: Any = None, keepdims: Any = False) -> Any:
+    return largest(a, axis, keepdims=keepdims) - smallest(a, axis, keepdims=keepdims)
+
+
+def clip(a: Any, a_min: Any = None, a_max: Any = None, out: Any = None, *, min: Any = None, max: Any = None) -> Any:
+    """np.clip: minimum(maximum(a, low), high)."""
+    low, high = a_min if min is None else min, a_max if max is None else max
+    write = writer_of([a, low, high], "np.clip")
+    if low is not None:
+        a = extremum(write, a, low, 1, "clip.low")
+    return a if high is None else extremum(write, a, high, -1, "clip.high")
+
+
+def selection(name: str) -> Callable[..., Any]:
+    """np.argmax, np.argmin, np.argsort: constant where nothing is tied."""
+
+    def select(a: Any, axis: Any = None) -> Any:
+        moved = a.reshape(-1) if axis is None else np.moveaxis(a, axis, -1)
+        return writer_of(a, f"np.{name}").constant_piece(name, moved)
+
+    def argsort(a: Any, axis: Any = -1, kind: Any = None, stable: Any = None) -> Any:
+        return select(a) if axis is None else np.moveaxis(select(a, axis), -1, axis)
+
+    return argsort if name == "argsort" else select
+
+
+def sort(a: Any, axis: Any = -1, kind: Any = None, stable: Any = None) -> Any:
     """np.sort."""
-    write = writer_of(u, "np.sort")
-    u = u.reshape(-1) if axis is None else u
-    axis = -1 if axis is None else axis
-    return np.moveaxis(_sorted(write, np.moveaxis(u, axis, 0)), 0, axis)
+    write = writer_of(a, "np.sort")
+    a, axis = (a.reshape(-1), 0) if axis is None else (a, axis)
+    return np.moveaxis(_sorted(write, np.moveaxis(a, axis, 0)), 0, axis)
 
 
-def partition(u: Any, kth: Any, axis: Any = -1, **kwargs: Any) -> Any:
+def partition(a: Any, kth: Any, axis: Any = -1, kind: Any = None) -> Any:
     """np.partition: sorted altogether, which is a partition."""
-    return sort(u, axis)
+    return sort(a, axis)
 
 
-def median(u: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: bool = False) -> Any:
+def median(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: bool = False) -> Any:
     """np.median."""
-    write = writer_of(u, "np.median")
-    moved, _, shape = write.reduced(u, axis, keepdims)
+    write = writer_of(a, "np.median")
+    moved, _, shape = write.reduced(write.array(a), axis, keepdims)
     ordered, count = _sorted(write, moved), moved.shape[0]
     middle = ordered[count // 2]
     if count % 2 == 0:
@@ -41,20 +90,34 @@ def median(u: Any, axis: Any = None, out: Any = None, overwrite_input: bool = Fa
 
 
 def quantile(
-    u: Any, q: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, method: str = "linear",
-    keepdims: bool = False, **kwargs: Any,
+    a: Any, q: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, method: str = "linear",
+    keepdims: bool = False,
 ) -> Any:
-    """np.quantile for one constant q, by linear interpolation."""
-    write = writer_of(u, "np.quantile")
-    if method != "linear" or np.ndim(q) != 0:
-        write.refuse("only one q and method='linear' are supported", "call it once for each q")
-    moved, _, shape = write.reduced(u, axis, keepdims)
-    ordered, count = _sorted(write, moved), moved.shape[0]
-    place = float(q) * (count - 1)
-    low = min(int(np.floor(place)), count - 1)
+    """np.quantile for constant q, by linear interpolation."""
+    write = writer_of(a, "np.quantile")
+    if method != "linear" or isinstance(q, TracedArray):
+        write.refuse("only constant q and method='linear' are supported", "use np.sort and constant weights")
+    moved, _, shape = write.reduced(write.array(a), axis, keepdims)
+    ordered = _sorted(write, moved)
+    parts = [_interpolated(ordered, float(part)).reshape(shape) for part in np.ravel(q)]
+    return parts[0] if np.ndim(q) == 0 else np.stack(parts).reshape((*np.shape(q), *shape))
+
+
+def percentile(a: Any, q: Any, *args: Any, **kwargs: Any) -> Any:
+    return quantile(a, np.true_divide(q, 100), *args, **kwargs)
+
+
+def _interpolated(ordered: Any, q: float) -> Any:
+    if not 0 <= q <= 1:
+        raise ValueError("Quantiles must be in the range [0, 1]")
+    place = q * (len(ordered) - 1)
+    low = int(np.floor(place))
     part = place - low
-    result = ordered[low] if part == 0 else ordered[low] + (ordered[low + 1] - ordered[low]) * part
-    return result.reshape(shape)
+    if part == 0:
+        return ordered[low]
+    step = ordered[low + 1] - ordered[low]
+    # As NumPy rounds: from the nearer end.
+    return ordered[low] + step * part if part < 0.5 else ordered[low + 1] - step * (1 - part)
 
 
 def _sorted(write: Writer, u: Any) -> Any:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.errors import TraceError
+from absnormal.errors import DomainError, TraceError
 from absnormal.frontends.numpy import TracedArray, TracedMask, caller
 from absnormal.program.builder import Builder
 from absnormal.program.nodes import Source
+from absnormal.program.program import RELATIONS
 
 
 class Writer:
@@ -27,53 +29,56 @@ class Writer:
 
     def node(self, value: Any) -> int:
         """The node of a traced array, or of a constant."""
-        if isinstance(value, TracedArray):
-            return value.index
         if isinstance(value, TracedMask):
             value = value.concrete()
+        if isinstance(value, TracedArray):
+            if value.builder is not self.builder:
+                self.refuse("a variable of another trace is used", "use the argument of f, not one kept from before")
+            return value.index
+        return self.builder.constant(self.constant(value), self.source)
+
+    def constant(self, value: Any) -> Array:
+        """``value`` as a plain real array."""
+        if isinstance(value, np.ndarray) and type(value) not in (np.ndarray, np.memmap):
+            self.refuse(f"{type(value).__name__} has operators of its own", "convert it first with np.asarray(a)")
+        if hasattr(value, "toarray"):
+            self.refuse("a sparse matrix is not supported", "use A.toarray() @ x")
+        if _first(value) is not None:
+            self.refuse("a list holds variables", "make it an array with np.stack([...])")
         try:
             constant = np.asarray(value)
-            constant = constant.astype(float) if constant.dtype.kind in "fiub" else constant
-        except (TypeError, ValueError):
+        except ValueError:
             constant = np.asarray(None)
-        if constant.dtype.kind != "f":
-            self.refuse(
-                f"an argument of type {type(value).__name__} is not a real array",
-                "pass real numbers, and np.stack([...]) in place of a list of variables",
-            )
-        return self.builder.constant(constant, self.source)
+        if constant.dtype.kind not in "fiub":
+            self.refuse(f"an argument of type {type(value).__name__} is not a real array", "pass real numbers")
+        constant = constant.astype(float)
+        if np.isnan(constant).any():
+            raise DomainError(self.operation, "a constant holds NaN", self.source)
+        return constant
 
     def array(self, value: Any) -> TracedArray:
         """``value`` as a traced array; a list of variables is stacked."""
-        if isinstance(value, TracedArray):
+        if isinstance(value, TracedArray) and value.builder is self.builder:
             return value
-        if isinstance(value, (list, tuple)) and any(isinstance(item, TracedArray) for item in value):
-            return np.stack(value)  # type: ignore[return-value]
+        if isinstance(value, (list, tuple)) and _first(value) is not None:
+            return np.stack([self.array(item) for item in value])  # type: ignore[return-value]
         return TracedArray(self.builder, self.node(value))
 
-    def op(self, op: str, *args: Any, tie: str = "", share: TracedArray | None = None, **params: Any) -> Any:
+    def op(self, op: str, *args: Any, tie: str = "", share: TracedArray | None = None, **params: Any) -> TracedArray:
         """Append one operation; ``share`` is the array that the result is a view of."""
         nodes = tuple(self.array(arg).index for arg in args)
         index = self.builder.add(op, nodes, params, self.operation, self.source, tie)
-        if share is None:
-            return TracedArray(self.builder, index)
-        share.shared[0] = True
-        return TracedArray(self.builder, index, share.shared)
-
-    def fresh(self, u: TracedArray) -> TracedArray:
-        """A copy: the same node, no view."""
-        return TracedArray(self.builder, u.index)
+        return TracedArray(self.builder, index, share, share is None)
 
     def constant_piece(self, relation: str, u: Any) -> Array:
         """The value of a locally constant operation, with a guard; a jump at this point is an error."""
         traced = self.array(u)
-        mask = TracedMask(self.builder, traced.index, relation, traced.index, self.source)
-        if np.any(mask.tied):
+        outcome, tied = (rule(traced.value, traced.value) for rule in RELATIONS[relation])
+        if np.any(tied):
             self.refuse(
                 "jumps at this point",
                 "move the point off the jump" if not relation.startswith("arg") else "use np.max, np.min or np.sort",
             )
-        outcome = mask.outcome
         self.builder.guard(traced.index, traced.index, relation, outcome, self.operation, self.source)
         return np.asarray(outcome)
 
@@ -87,16 +92,30 @@ class Writer:
             raise ValueError(f"{self.operation} of an empty array")
         order = [*axes, *kept]
         moved = u if order == list(range(u.ndim)) else u.transpose(order)
-        shape = tuple(1 if i in axes else size for i, size in enumerate(u.shape)) if keepdims is True else rest
+        shape = tuple(1 if i in axes else size for i, size in enumerate(u.shape)) if keepdims else rest
         return moved.reshape((count, *rest)), bool(axes), shape
 
 
 def writer_of(value: Any, operation: str) -> Writer:
-    """A writer for the program of the first traced array in ``value``."""
+    """A writer for the program of the first traced array in ``value``.
+
+    What one of NumPy's functions is written in keeps the name of that function, and its line.
+    """
     found = _first(value)
     if found is None:
         raise TypeError(f"{operation} was called without a variable")
-    return Writer(found.builder, operation, caller())
+    return Writer(found.builder, *(found.builder.user or (operation, caller())))
+
+
+def named(builder: Builder, operation: str, rule: Callable[..., Any], args: Sequence[Any], kwargs: Any) -> Any:
+    """``rule(*args, **kwargs)``, with all that it writes under one name and line."""
+    if builder.user is not None:
+        return rule(*args, **kwargs)
+    builder.user = operation, caller()
+    try:
+        return rule(*args, **kwargs)
+    finally:
+        builder.user = None
 
 
 def _first(value: Any) -> Any:
@@ -110,28 +129,39 @@ def _first(value: Any) -> Any:
     return None
 
 
+def axis_of(axis: Any, ndim: int) -> int:
+    """One axis as a non-negative number."""
+    number = int(axis)
+    if not -ndim <= number < ndim:
+        raise np.exceptions.AxisError(number, ndim)
+    return number % ndim
+
+
 def axes_of(axis: Any, ndim: int) -> tuple[int, ...]:
     """Axes as non-negative numbers; None is all of them."""
     if axis is None:
         return tuple(range(ndim))
-    axes = (axis,) if isinstance(axis, (int, np.integer)) else tuple(axis)
-    for item in axes:
-        if not -ndim <= item < ndim:
-            raise np.exceptions.AxisError(int(item), ndim)
-    return tuple(int(item) % ndim for item in axes)
+    axes = tuple(axis_of(item, ndim) for item in (axis if isinstance(axis, (tuple, list)) else (axis,)))
+    if len(set(axes)) < len(axes):
+        raise ValueError("duplicate value in 'axis'")
+    return axes
 
 
-def kink(write: Writer, u: Any, a: float, b: float, tie: str) -> Any:
+def kink(write: Writer, u: Any, a: float, b: float, tie: str) -> TracedArray:
     """a u + b |u|."""
     return write.op("kink", u, tie=tie, a=a, b=b)
 
 
-def fold_over(write: Writer, u: Any, axis: Any, keepdims: Any, sign: int, tie: str) -> Any:
-    """The maximum (minimum) over axes, pairwise from left to right."""
-    u = write.array(u)
-    moved, reduced, shape = write.reduced(u, axis, keepdims)
-    if not reduced:
-        return u
-    if moved.shape[0] == 1:
-        return moved.reshape(shape)
-    return write.op("fold", moved, tie=tie, sign=sign).reshape(shape)
+def extremum(write: Writer, u: Any, v: Any, sign: int, tie: str) -> TracedArray:
+    """max(u, v) or min(u, v); where a constant is no bound at all, -inf for a max, it is replaced by u - sign."""
+    if not isinstance(v, TracedArray):
+        v = _bound(write, u, v, sign)
+    elif not isinstance(u, TracedArray):
+        u = _bound(write, v, u, sign)
+    return write.op("max", u, v, tie=tie, sign=sign)
+
+
+def _bound(write: Writer, u: Any, bound: Any, sign: int) -> Any:
+    values = write.constant(bound)
+    open_ended = sign * values == -np.inf
+    return np.where(open_ended, u - sign, np.where(open_ended, 0.0, values)) if open_ended.any() else bound

@@ -21,14 +21,14 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.ops.linear_maps import LinearMap, Scale
+from absnormal.ops.linear_maps import Change, LinearMap, Scale
 from absnormal.ops.table import Op, Params
 
 Shape = tuple[int, ...]
 
 
 def _kink(params: Params, u: Array) -> Array:
-    a, b = params["a"], params["b"]
+    a, b = _numbers(u, params["a"], params["b"])
     if a == 0 and b == 1:
         return np.asarray(np.abs(u))
     return np.where(u > 0, (a + b) * u, (a - b) * u)
@@ -57,10 +57,17 @@ KINKED = (
 def switching_values(op: str, params: Params, args: list[Array]) -> Array:
     """The switching variables of a kinked operation, flat, in evaluation order."""
     if op == "max":
-        return np.asarray(args[0] - args[1]).reshape(-1)
+        return _difference(args[0], args[1])
     if op == "fold":
-        return np.asarray(running(params, args[0])[:-1] - args[0][1:]).reshape(-1)
+        return _difference(running(params, args[0])[:-1], args[0][1:])
     return args[0].reshape(-1)
+
+
+def _difference(u: Array, v: Array) -> Array:
+    """u - v, flat; two equal infinite constants are no kink, and the first is taken."""
+    with np.errstate(invalid="ignore"):
+        z = np.asarray(u - v).reshape(-1)
+    return z if z.dtype == object else np.where(np.isnan(z), np.inf, z)
 
 
 def running(params: Params, u: Array) -> Array:
@@ -86,25 +93,26 @@ def piece(op: str, params: Params, shapes: list[Shape], out: Shape, sigma: Array
     slope = sigma.reshape(out)
     one = Scale(1.0, shapes[0], out)
     if op == "kink":
-        a, b = params["a"], params["b"]
+        a, b = _numbers(slope, params["a"], params["b"])
         return Piece([Scale(a + b * slope, shapes[0], out)], [one], b)
     if op == "max":
         half = params["sign"] * slope / 2
         return Piece(
             [Scale(_half(half) + half, shapes[0], out), Scale(_half(half) - half, shapes[1], out)],
-            [one, Scale(-1.0, shapes[1], out)],
-            params["sign"] * _one(half) / 2,
+            [one, Scale(-1, shapes[1], out)],
+            params["sign"] * _half(half),
         )
     half = slope / 2
     return Piece(
         [None, Scale(_half(half) + half, shapes[1], out), Scale(_half(half) - half, shapes[2], out)],
         [one, None, None],
-        params["k"] * _one(half) / 2,
+        _numbers(half, params["k"])[0] * _half(half),
     )
 
 
-def _one(like: Array) -> Any:
-    return 1 if like.dtype == object else 1.0
+def _numbers(like: Array, *numbers: Any) -> list[Any]:
+    """Parameters as exact numbers beside exact arrays."""
+    return [Fraction(number) if like.dtype == object else float(number) for number in numbers]
 
 
 def _half(like: Array) -> Any:
@@ -160,8 +168,8 @@ class FoldMap(LinearMap):
         pulled[1:] *= q[:, None]
         return np.moveaxis(pulled, 0, 1)
 
-    def absolute(self) -> LinearMap:
-        return FoldMap(np.abs(self.p), np.abs(self.q), self.shape)
+    def entrywise(self, change: Change) -> LinearMap:
+        return FoldMap(change(self.p), change(self.q), self.shape)
 
 
 def fold_map(params: Params, shape: Shape, sigma: Array) -> FoldMap:

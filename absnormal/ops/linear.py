@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,7 @@ from absnormal.ops.linear_maps import (
     Sum,
     Transpose,
 )
-from absnormal.ops.table import Op, Params
+from absnormal.ops.table import Op, Params, never
 
 Shape = tuple[int, ...]
 
@@ -59,7 +58,8 @@ class Embed(LinearMap):
 
 def _where_maps(params: Params, args: list[Array], out: Array, shape: Shape) -> list[LinearMap]:
     mask = params["mask"]
-    return [Scale(mask.astype(float), args[0].shape, shape), Scale((~mask).astype(float), args[1].shape, shape)]
+    # Integers, which keep rationals exact.
+    return [Scale(mask.astype(int), args[0].shape, shape), Scale((~mask).astype(int), args[1].shape, shape)]
 
 
 def _prod_maps(params: Params, args: list[Array], out: Array, shape: Shape) -> list[LinearMap]:
@@ -68,7 +68,9 @@ def _prod_maps(params: Params, args: list[Array], out: Array, shape: Shape) -> l
     size = u.shape[axis]
     ahead = np.cumprod(np.concatenate([one, np.delete(u, size - 1, axis)], axis), axis)
     behind = np.flip(np.cumprod(np.concatenate([one, np.flip(np.delete(u, 0, axis), axis)], axis), axis), axis)
-    return [Chain(Scale(ahead * behind, u.shape, u.shape), Sum((axis,), u.shape, shape))]
+    zeros = u == 0
+    others = zeros.sum(axis=axis, keepdims=True) - zeros
+    return [Chain(Scale(never(ahead * behind, others > 0), u.shape, u.shape), Sum((axis,), u.shape, shape))]
 
 
 def _matmul_maps(params: Params, args: list[Array], out: Array, shape: Shape) -> list[LinearMap]:
@@ -109,7 +111,7 @@ LINEAR = (
        lambda params, args, out, shape: [Transpose(params["axes"])], "movement", show="transpose({0}, {axes})"),
     Op("index", lambda params, u: np.asarray(u[params["key"]]),
        lambda params, args, out, shape: [Index(params["key"], args[0].shape)], "movement", show="{0}[{key}]"),
-    Op("gather", lambda params, u: u.reshape(-1)[params["index"]],
+    Op("gather", lambda params, u: np.asarray(u.reshape(-1)[params["index"]]),
        lambda params, args, out, shape: [Gather(params["index"], args[0].shape)], "movement",
        show="take({0}, {index})"),
     Op("broadcast", lambda params, u: np.broadcast_to(u, params["shape"]),
@@ -126,9 +128,9 @@ LINEAR = (
        show="cumsum({0}, axis={axis})"),
     Op("prod", lambda params, u: np.asarray(np.prod(u, axis=params["axis"])), _prod_maps, "smooth",
        show="prod({0}, axis={axis})"),
-    Op("matmul", lambda params, a, b: np.matmul(a, b), _matmul_maps, "bilinear", show="{0} @ {1}"),
+    Op("matmul", lambda params, a, b: np.asarray(np.matmul(a, b)), _matmul_maps, "bilinear", show="{0} @ {1}"),
     Op("einsum", lambda params, *args: np.asarray(
-        np.einsum(",".join(params["terms"]) + "->" + params["result"], *args, optimize=True)),
+        np.einsum(",".join(params["terms"]) + "->" + params["result"], *args, optimize=params.get("optimize", False))),
        _einsum_maps, "bilinear", show="einsum({terms} -> {result}: {all})"),
 )
 
@@ -144,8 +146,3 @@ class Fill(LinearMap):
 
     def pull(self, w: Array) -> Array:
         return w
-
-
-def size(shape: Shape) -> int:
-    """The number of entries of an array of this shape."""
-    return math.prod(shape)

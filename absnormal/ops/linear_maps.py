@@ -7,6 +7,7 @@ few array-level kinds, so a rule of the operation table says only which map it i
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy as np
 from absnormal.arrays import Array
 
 Shape = tuple[int, ...]
+Change = Callable[[Any], Any]
 
 
 class LinearMap:
@@ -34,8 +36,12 @@ class LinearMap:
     def pull(self, w: Array) -> Array:
         raise NotImplementedError
 
-    def absolute(self) -> LinearMap:
+    def entrywise(self, change: Change) -> LinearMap:
+        """The map with ``change`` (which keeps 0 and 1) applied to each coefficient."""
         return self
+
+    def absolute(self) -> LinearMap:
+        return self.entrywise(np.abs)
 
     def parts(self) -> tuple[LinearMap | None, LinearMap | None]:
         return self, None
@@ -78,8 +84,8 @@ class Scale(LinearMap):
         w = w.sum(axis=tuple(range(1, lift + 1)) + kept)
         return w.reshape(w.shape[:1] + self.shape)
 
-    def absolute(self) -> LinearMap:
-        return Scale(np.abs(self.p), self.shape, self.out)
+    def entrywise(self, change: Change) -> LinearMap:
+        return Scale(change(self.p), self.shape, self.out)
 
     def parts(self) -> tuple[LinearMap | None, LinearMap | None]:
         if np.ndim(self.p) == 0:
@@ -233,8 +239,8 @@ class MatMul(LinearMap):
         pulled = np.matmul(w, transposed) if self.left else np.matmul(transposed, w)
         return _unbroadcast(pulled, self.shape)
 
-    def absolute(self) -> LinearMap:
-        return MatMul(np.abs(self.other), self.left, self.shape, self.out)
+    def entrywise(self, change: Change) -> LinearMap:
+        return MatMul(change(self.other), self.left, self.shape, self.out)
 
     def parts(self) -> tuple[LinearMap | None, LinearMap | None]:
         positive, negative = np.maximum(self.other, 0), np.maximum(-self.other, 0)
@@ -281,8 +287,8 @@ class Einsum(LinearMap):
         others = ((first[0], change(first[1])), *rest)
         return Einsum(self.letters, others, self.result, self.shape, self.out)
 
-    def absolute(self) -> LinearMap:
-        others = tuple((letters, np.abs(array)) for letters, array in self.others)
+    def entrywise(self, change: Change) -> LinearMap:
+        others = tuple((letters, change(array)) for letters, array in self.others)
         return Einsum(self.letters, others, self.result, self.shape, self.out)
 
     def parts(self) -> tuple[LinearMap | None, LinearMap | None]:
@@ -314,8 +320,8 @@ class Chain(LinearMap):
     def pull(self, w: Array) -> Array:
         return self.first.pull(self.second.pull(w))
 
-    def absolute(self) -> LinearMap:
-        return Chain(self.first.absolute(), self.second.absolute())
+    def entrywise(self, change: Change) -> LinearMap:
+        return Chain(self.first.entrywise(change), self.second.entrywise(change))
 
     def parts(self) -> tuple[LinearMap | None, LinearMap | None]:
         positive, negative = self.first.parts()

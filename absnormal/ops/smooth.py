@@ -1,7 +1,6 @@
 """Entrywise operations: a line is the value and the partial derivatives, f(u) = v has derivative d.
 
-A partial derivative that can underflow although it is never 0 is kept from being an exact 0 (`_never`), because an
-exact 0 counts as a proof elsewhere.
+A partial derivative that can underflow although it is not 0 is kept from being an exact 0 by `never`.
 """
 
 from __future__ import annotations
@@ -14,16 +13,9 @@ from scipy import special
 
 from absnormal.arrays import Array
 from absnormal.ops.linear_maps import LinearMap, Scale
-from absnormal.ops.table import Op, Params
+from absnormal.ops.table import Op, Params, never
 
 Partials = Callable[..., tuple[Any, ...]]
-_TINY = float(np.finfo(np.float64).tiny)
-
-
-def _never(p: Array) -> Array:
-    """``p`` with exact zeros replaced by the smallest normal number of either sign."""
-    return np.where(p == 0, _TINY, p)
-
 
 def _row(name: str, value: Callable[..., Any], partials: Partials, family: str, show: str, domain: Any) -> Op:
     def compute(params: Params, *args: Array) -> Array:
@@ -40,46 +32,67 @@ def _unary(name: str, value: Any, partial: Any, domain: Any = None, show: str = 
     return _row(name, value, lambda u, v: (partial(u, v),), "smooth", show, domain)
 
 
+def _power(u: Array, e: Array) -> Array:
+    if u.dtype == object and any(item != int(item) for item in e.ravel()):
+        raise TypeError("a root of a rational number")
+    return np.asarray(np.power(u, e))
+
+
 def _power_partials(u: Array, e: Array, v: Array) -> tuple[Any, ...]:
     # The exponent is constant: its partial derivative is never used.
-    with np.errstate(all="ignore"):
-        return e * u ** (e - 1), 0.0
+    base = np.where((u == 0) & (e == 0), 1, u)
+    return never(e * base ** (e - 1), (e == 0) | ((u == 0) & (e != 1))), 0
 
 
 def _power_domain(u: Array, e: Array) -> Any:
-    """u ** e is C^1 for u > 0; at 0 for e = 0 or e >= 1, e > 1 unless an integer; below 0 for integers."""
+    """Where u ** e is C^1: everywhere for e = 0, 1, 2, ..., off 0 for e = -1, -2, ..., for u > 0 otherwise."""
     e = np.asarray(e, dtype=float)
-    whole = e == np.round(e)
-    return (u > 0) | ((u < 0) & whole) | ((u == 0) & whole & (e >= 0))
+    return (u > 0) | ((e == np.round(e)) & ((u != 0) | (e >= 0)))
+
+
+def _div_partials(u: Array, v: Array, w: Array) -> tuple[Any, ...]:
+    return 1 / v, never(-w / v, u == 0)
+
+
+def _arctan2_partials(u: Array, v: Array, w: Array) -> tuple[Any, ...]:
+    r = np.hypot(u, v)
+    return never(v / r / r, v == 0), never(-u / r / r, u == 0)
+
+
+def _sinc_slope(u: Array, v: Array) -> Array:
+    t = np.pi * u
+    # The series, where the formula cancels.
+    series = np.pi * t * (-1 / 3 + t**2 * (1 / 30 - t**2 * (1 / 840 - t**2 / 45360)))
+    return np.where(abs(t) < 0.1, series, (np.cos(t) - v) / np.where(u == 0, 1, u))
 
 
 def _logaddexp_partials(u: Array, v: Array, w: Array) -> tuple[Any, ...]:
-    return _never(np.exp(u - w)), _never(np.exp(v - w))
+    return never(np.exp(u - w)), never(np.exp(v - w))
 
 
 def _sigmoid_slope(u: Array, v: Array) -> Array:
-    return _never(v * special.expit(-u))
+    return never(v * special.expit(-u))
 
 
 SMOOTH = (
-    _row("add", np.add, lambda u, v, w: (1.0, 1.0), "linear", "{0} + {1}", None),
-    _row("sub", np.subtract, lambda u, v, w: (1.0, -1.0), "linear", "{0} - {1}", None),
-    _row("neg", np.negative, lambda u, w: (-1.0,), "linear", "-{0}", None),
+    _row("add", np.add, lambda u, v, w: (1, 1), "linear", "{0} + {1}", None),
+    _row("sub", np.subtract, lambda u, v, w: (1, -1), "linear", "{0} - {1}", None),
+    _row("neg", np.negative, lambda u, w: (-1,), "linear", "-{0}", None),
     _row("mul", np.multiply, lambda u, v, w: (v, u), "bilinear", "{0} * {1}", None),
-    _row("div", np.true_divide, lambda u, v, w: (1 / v, -w / v), "smooth", "{0} / {1}", lambda u, v: v != 0),
-    _row("power", np.power, _power_partials, "smooth", "{0} ** {1}", _power_domain),
+    _row("div", np.true_divide, _div_partials, "smooth", "{0} / {1}", lambda u, v: v != 0),
+    _row("power", _power, _power_partials, "smooth", "{0} ** {1}", _power_domain),
     _row("logaddexp", np.logaddexp, _logaddexp_partials, "smooth", "logaddexp({0}, {1})", None),
-    _row("logaddexp2", np.logaddexp2, lambda u, v, w: (_never(np.exp2(u - w)), _never(np.exp2(v - w))), "smooth",
+    _row("logaddexp2", np.logaddexp2, lambda u, v, w: (never(np.exp2(u - w)), never(np.exp2(v - w))), "smooth",
          "logaddexp2({0}, {1})", None),
-    _row("hypot", np.hypot, lambda u, v, w: (u / w, v / w), "smooth", "hypot({0}, {1})",
+    _row("hypot", np.hypot, lambda u, v, w: (never(u / w, u == 0), never(v / w, v == 0)), "smooth", "hypot({0}, {1})",
          lambda u, v: (u != 0) | (v != 0)),
-    _row("arctan2", np.arctan2, lambda u, v, w: (v / (u * u + v * v), -u / (u * u + v * v)), "smooth",
+    _row("arctan2", np.arctan2, _arctan2_partials, "smooth",
          "arctan2({0}, {1})", lambda u, v: (v > 0) | (u != 0)),
     _unary("square", np.square, lambda u, v: 2 * u, show="{0} ** 2"),
-    _unary("reciprocal", np.reciprocal, lambda u, v: _never(-v * v), lambda u: u != 0, "1 / {0}"),
-    _unary("exp", np.exp, lambda u, v: _never(v)),
-    _unary("exp2", np.exp2, lambda u, v: _never(v * np.log(2))),
-    _unary("expm1", np.expm1, lambda u, v: _never(np.exp(u))),
+    _unary("reciprocal", np.reciprocal, lambda u, v: never(-v * v), lambda u: u != 0, "1 / {0}"),
+    _unary("exp", np.exp, lambda u, v: never(v)),
+    _unary("exp2", np.exp2, lambda u, v: never(v * np.log(2))),
+    _unary("expm1", np.expm1, lambda u, v: never(np.exp(u))),
     _unary("log", np.log, lambda u, v: 1 / u, lambda u: u > 0),
     _unary("log1p", np.log1p, lambda u, v: 1 / (1 + u), lambda u: u > -1),
     _unary("log2", np.log2, lambda u, v: 1 / (u * np.log(2)), lambda u: u > 0),
@@ -91,19 +104,19 @@ SMOOTH = (
     _unary("tan", np.tan, lambda u, v: 1 + v * v),
     _unary("arcsin", np.arcsin, lambda u, v: 1 / np.sqrt((1 - u) * (1 + u)), lambda u: abs(u) < 1),
     _unary("arccos", np.arccos, lambda u, v: -1 / np.sqrt((1 - u) * (1 + u)), lambda u: abs(u) < 1),
-    _unary("arctan", np.arctan, lambda u, v: _never(1 / (1 + u * u))),
+    _unary("arctan", np.arctan, lambda u, v: never(1 / (1 + u * u))),
     _unary("sinh", np.sinh, lambda u, v: np.cosh(u)),
     _unary("cosh", np.cosh, lambda u, v: np.sinh(u)),
-    _unary("tanh", np.tanh, lambda u, v: _never((1 - v) * (1 + v))),
+    _unary("tanh", np.tanh, lambda u, v: never((1 - v) * (1 + v))),
     _unary("arcsinh", np.arcsinh, lambda u, v: 1 / np.hypot(1, u)),
     _unary("arccosh", np.arccosh, lambda u, v: 1 / np.sqrt((u - 1) * (u + 1)), lambda u: u > 1),
     _unary("arctanh", np.arctanh, lambda u, v: 1 / ((1 - u) * (1 + u)), lambda u: abs(u) < 1),
-    _unary("sinc", np.sinc, lambda u, v: np.where(u == 0, 0.0, (np.cos(np.pi * u) - v) / np.where(u == 0, 1, u))),
+    _unary("sinc", np.sinc, _sinc_slope),
     _unary("expit", special.expit, _sigmoid_slope),
-    _unary("log_expit", special.log_expit, lambda u, v: _never(special.expit(-u))),
-    _unary("erf", special.erf, lambda u, v: _never(2 / np.sqrt(np.pi) * np.exp(-u * u))),
-    _unary("erfc", special.erfc, lambda u, v: _never(-2 / np.sqrt(np.pi) * np.exp(-u * u))),
-    _unary("ndtr", special.ndtr, lambda u, v: _never(np.exp(-u * u / 2) / np.sqrt(2 * np.pi))),
+    _unary("log_expit", special.log_expit, lambda u, v: never(special.expit(-u))),
+    _unary("erf", special.erf, lambda u, v: never(2 / np.sqrt(np.pi) * np.exp(-u * u))),
+    _unary("erfc", special.erfc, lambda u, v: never(-2 / np.sqrt(np.pi) * np.exp(-u * u))),
+    _unary("ndtr", special.ndtr, lambda u, v: never(np.exp(-u * u / 2) / np.sqrt(2 * np.pi))),
     _unary("logit", special.logit, lambda u, v: 1 / (u * (1 - u)), lambda u: (u > 0) & (u < 1)),
     _unary("gammaln", special.gammaln, lambda u, v: special.digamma(u), lambda u: u > 0),
 )

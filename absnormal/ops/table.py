@@ -1,8 +1,7 @@
 """The operation table: one record an operation, and everything the sweeps know of it.
 
 ``value`` computes the operation.  ``maps`` gives, for each argument, the local derivative at the point as a linear
-map.  ``smooth`` is False where the derivative does not exist or is not continuous; ``stays`` says that an exactly zero
-derivative is one (2 x at x = 0), not an underflow (exp(-800)).
+map; an exactly zero derivative is one (2 x at x = 0), never an underflow (exp(-800)).
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ import numpy as np
 from absnormal.arrays import Array
 from absnormal.ops.linear_maps import LinearMap
 
+TINY = float(np.finfo(np.float64).tiny)
 Params = Mapping[str, Any]
 
 
@@ -58,6 +58,9 @@ class Table(dict[str, Op]):
             self[row.name] = row
 
 
-def entrywise_zero(array: Array) -> np.bool_:
-    """Whether every entry is exactly 0."""
-    return np.bool_(not np.any(array))
+def never(p: Array, zero: Any = False) -> Array:
+    """``p`` with exact zeros replaced by the smallest normal number, except where ``zero``.
+
+    A partial derivative that underflows although it is not 0 must not be an exact 0, which counts as a proof.
+    """
+    return np.where((p == 0) & ~np.asarray(zero), TINY, p)

@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
+from absnormal.errors import DomainError
 from absnormal.ops import TABLE
 from absnormal.ops.kinked import switch_count
 from absnormal.program.nodes import Guard, Node, Source
-from absnormal.program.program import Program, compute
+from absnormal.program.program import Program, compute, exactly
 from absnormal.program.tree import Tree
 
 _SMALL = 64
@@ -30,9 +31,16 @@ class Builder:
         self.nodes: list[Node] = []
         self.values: list[Array] = []
         self.guards: list[Guard] = []
+        #: The user's operation, and its line, that is being written in smaller ones.
+        self.user: tuple[str, Source | None] | None = None
         self._known: dict[Any, int] = {}
+        self._followed: set[tuple[int, int, str]] = set()
+        self._exact = any(leaf.dtype == object for leaf in leaves)
         for number, leaf in enumerate(leaves):
-            self._append(Node("input", (), {"leaf": number}, leaf.shape, None, "", True), leaf)
+            if leaf.dtype != object and not np.isfinite(leaf).all():
+                raise DomainError("x", "the point holds NaN or infinity")
+            value = exactly(leaf) if self._exact else leaf.copy()
+            self._append(Node("input", (), {"leaf": number}, leaf.shape, None, "", True), value)
 
     def _append(self, node: Node, value: Array) -> int:
         self.nodes.append(node)
@@ -44,10 +52,11 @@ class Builder:
         small = value.size <= _SMALL
         key = ("constant", value.shape, value.tobytes()) if small else ("constant", id(value))
         index = self._known.get(key)
-        if index is None or not (small or np.array_equal(self.values[index], value)):
+        if index is None or not (small or np.array_equal(self.nodes[index].params["value"], value)):
             # A copy: the user may overwrite a buffer that was already used.
             kept = value.copy()
-            index = self._append(Node("constant", (), {"value": kept}, kept.shape, source, "", False), kept)
+            node = Node("constant", (), {"value": kept}, kept.shape, source, "", False)
+            index = self._append(node, exactly(kept) if self._exact else kept)
             self._known[key] = index
         return index
 
@@ -56,7 +65,9 @@ class Builder:
         tie: str = "",
     ) -> int:
         """Append one operation and compute it; the index of its node."""
-        key = (op, args, _key(params), tie)
+        kinked = TABLE[op].family == "kinked"
+        # Every kink that the user writes owns its switches, also when it is written twice.
+        key = (op, args, len(self.nodes) if kinked else _key(params))
         index = self._known.get(key)
         if index is not None:
             return index
@@ -64,7 +75,6 @@ class Builder:
         node = Node(op, args, params, (), source, operation, varied, tie=tie)
         values = [self.values[arg] for arg in args]
         value = compute(node, values)
-        kinked = TABLE[op].family == "kinked"
         count = switch_count(op, [v.shape for v in values], value.shape) if kinked else 0
         node = Node(op, args, params, value.shape, source, operation, varied, switches=count, tie=tie)
         index = self._append(node, value)
@@ -73,7 +83,9 @@ class Builder:
 
     def guard(self, left: int, right: int, relation: str, outcome: Any, operation: str, source: Source | None) -> None:
         """Keep a comparison that was followed."""
-        self.guards.append(Guard(left, right, relation, outcome, source, operation))
+        if (left, right, relation) not in self._followed:
+            self._followed.add((left, right, relation))
+            self.guards.append(Guard(left, right, relation, outcome, source, operation))
 
     def affine(self, index: int, depth: int = 50) -> dict[Any, Fraction]:
         """A node as a combination, with constant coefficients, of other nodes and of 1, not followed too deep."""
@@ -83,6 +95,8 @@ class Builder:
             return _combine(left, right, 1 if node.op == "add" else -1)
         if depth and node.op == "neg":
             return _combine({}, self.affine(node.args[0], depth - 1), -1)
+        if depth and node.op == "broadcast":
+            return self.affine(node.args[0], depth - 1)
         if depth and node.op in ("mul", "div") and node.varied:
             factor, other = self._factor(node)
             if factor is not None:
@@ -97,8 +111,10 @@ class Builder:
         left, right = node.args
         for constant, other in ((right, left), (left, right)):
             value = self.nodes[constant].params.get("value")
-            if value is not None and np.size(value) == 1 and self.nodes[constant].op == "constant":
-                number = Fraction(value.item())
+            if self.nodes[constant].op == "constant" and value.size and (value == value.flat[0]).all():
+                if not np.isfinite(value.flat[0]) or (node.op == "div" and value.flat[0] == 0):
+                    continue
+                number = Fraction(value.flat[0].item())
                 if node.op == "div":
                     return (1 / number, other) if constant == right else (None, other)
                 return number, other
@@ -116,6 +132,7 @@ class Builder:
 
     def program(self, output: int) -> Program:
         """The program that computes ``output``: what it needs, and what the guards need."""
+        self._check_finite(output)
         needed = self._reach([output])
         guarded = self._reach([index for guard in self.guards for index in (guard.left, guard.right)])
         keep = [index for index in range(len(self.nodes)) if index in needed or index in guarded]
@@ -138,6 +155,18 @@ class Builder:
         program = Program(tuple(nodes), place[output], self.tree, guards)
         program.check()
         return program
+
+    def _check_finite(self, output: int) -> None:
+        """An infinite constant may be compared with, not returned."""
+        if self._finite(output):
+            return
+        culprit = min(index for index in self._reach([output]) if not self._finite(index))
+        node = self.nodes[culprit]
+        raise DomainError(node.operation or node.op, "makes the result infinite", node.source or self.nodes[output].source)
+
+    def _finite(self, index: int) -> bool:
+        value = self.values[index]
+        return value.dtype == object or bool(np.isfinite(value).all())
 
     def _reach(self, starts: list[int]) -> set[int]:
         seen, stack = set(starts), list(starts)

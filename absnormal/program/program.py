@@ -110,9 +110,10 @@ class Program:
     @cached_property
     def is_piecewise_linear(self) -> bool:
         """Whether every operation on variables is linear or kinked: then y = b + J x + Y|z| holds for every x."""
-        return all(self._is_linear(node) for node in self.nodes if node.varied)
+        return all(self.is_linear(node) for node in self.nodes if node.varied)
 
-    def _is_linear(self, node: Node) -> bool:
+    def is_linear(self, node: Node) -> bool:
+        """Whether a node is linear or kinked in the variables."""
         family = TABLE[node.op].family
         if family == "bilinear":
             return sum(self.nodes[arg].varied for arg in node.args) <= 1

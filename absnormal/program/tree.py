@@ -42,6 +42,19 @@ class Tree:
             raise ValueError(f"{name} must have leaves of shapes {self.shapes}, got {tree.shapes}")
         return join(leaves)
 
+    def leaves_of(self, value: Any, name: str) -> list[Array]:
+        """The leaves of ``value``, as they are, after a check that it has the structure of x."""
+        if np.shape(value) == (self.size,) and not isinstance(value, dict):
+            return [np.asarray(value)]
+        leaves: list[Array] = []
+        structure = _map(value, lambda leaf: leaves.append(np.asarray(leaf)) or len(leaves) - 1)
+        shapes = tuple(leaf.shape for leaf in leaves)
+        if structure != self.structure or shapes != self.shapes:
+            raise ValueError(f"{name} must have leaves of shapes {self.shapes}, got {shapes}")
+        if any(leaf.dtype.kind not in "fiubO" for leaf in leaves):
+            raise ValueError(f"{name} must hold real numbers")
+        return leaves
+
     def split(self, flat: Array) -> list[Array]:
         """The leaves of a flat vector, as views."""
         leaves, start = [], 0

@@ -23,7 +23,7 @@ from absnormal.arrays import Array
 from absnormal.ops import TABLE
 from absnormal.ops.kinked import FoldMap, Piece, fold_map, piece, switching_values
 from absnormal.ops.linear import Embed
-from absnormal.ops.linear_maps import Index, LinearMap, Scale
+from absnormal.ops.linear_maps import Change, Index, LinearMap, Scale
 from absnormal.program.nodes import Node
 from absnormal.program.program import Program
 
@@ -77,7 +77,7 @@ class Sweeps:
     @cached_property
     def signs(self) -> Array:
         """sign z_i, and 0 at active switches."""
-        return np.where(self.active, 0.0, np.sign(self.z)).astype(float)
+        return _sign(np.where(self.active, 0, self.z))
 
     def signature(self, slopes: Any) -> Array:
         """All slopes of |z|: the signs, and ``slopes`` (a number, or one per active switch) on the active ones."""
@@ -106,16 +106,19 @@ class Sweeps:
         """The part of a signature that a kinked node owns; a node that only a guard needs follows its own signs."""
         node = self.program.nodes[index]
         if node.switch < 0:
-            return np.sign(switching_values(node.op, node.params, [self.values[arg] for arg in node.args]))
+            return _sign(switching_values(node.op, node.params, [self.values[arg] for arg in node.args]))
         return sigma[node.switch : node.switch + node.switches]
 
     def piece_of(self, index: int, sigma: Array) -> Piece:
         node = self.program.nodes[index]
         return piece(node.op, node.params, self._shapes(node), node.shape, self.slopes_of(index, sigma))
 
-    def fold_of(self, index: int, sigma: Array) -> FoldMap:
+    def fold_of(self, index: int, sigma: Array, change: Change | None = None) -> FoldMap:
         node = self.program.nodes[index]
-        return fold_map(node.params, self._shapes(node)[0], self.slopes_of(index, sigma))
+        fold = fold_map(node.params, self._shapes(node)[0], self.slopes_of(index, sigma))
+        if change is None:
+            return fold
+        return FoldMap(*(change(np.where(np.isnan(c), 1.0, c)) for c in (fold.p, fold.q)), fold.shape)
 
     def _shapes(self, node: Node) -> list[tuple[int, ...]]:
         return [self.program.nodes[arg].shape for arg in node.args]
@@ -124,7 +127,7 @@ class Sweeps:
 
     def push(self, sigma: Array, directions: Array) -> tuple[Array, Array]:
         """dz (k, s) and dy (k, m) along the rows of ``directions`` (k, n), with slopes ``sigma`` of |z|."""
-        return self._forward(directions, sigma, choose=False, absolute=False)
+        return self._forward(directions, sigma)
 
     def magnitude(self, sigma: Array, direction: Array, hull: bool = False) -> tuple[Array, Array]:
         """Push of |direction| through the absolute values of all derivatives.
@@ -132,13 +135,22 @@ class Sweeps:
         With ``hull`` the active slopes may be anything in [-1, 1].
         """
         slopes = self.signature(np.nan) if hull else sigma
-        dz, dy = self._forward(np.abs(direction)[None], slopes, choose=False, absolute=True)
+        dz, dy = self._forward(np.abs(direction)[None], slopes, change=np.abs)
         return dz[0], dy[0]
+
+    def pattern(self, sigma: Array | None = None) -> tuple[Array, Array]:
+        """Where rows of z (s,) and y (m,) may be nonzero; False is a proof that the row is zero.
+
+        Without ``sigma`` the active slopes may be anything in [-1, 1].
+        """
+        slopes = self.signature(np.nan) if sigma is None else sigma
+        dz, dy = self._forward(np.ones((1, self.program.n)), slopes, change=nonzero)
+        return dz[0] > 0, dy[0] > 0
 
     def directional(self, direction: Array) -> Directional:
         """Choose sigma_i = sign z_i' at active switches on the way forward."""
         sigma = self.signature(0.0)
-        dz, dy = self._forward(direction[None], sigma, choose=True, absolute=False)
+        dz, dy = self._forward(direction[None], sigma, choose=True)
         if not len(self.alpha):
             return Directional(sigma, dz[0], dy[0], np.ones(0, bool))
         size, _ = self.magnitude(sigma, direction)
@@ -146,7 +158,9 @@ class Sweeps:
         margin = rounding(self.push_depth) * size[active] + FLOOR
         return Directional(sigma, dz[0], dy[0], np.abs(dz[0][active]) > margin)
 
-    def _forward(self, directions: Array, sigma: Array, choose: bool, absolute: bool) -> tuple[Array, Array]:
+    def _forward(
+        self, directions: Array, sigma: Array, choose: bool = False, change: Change | None = None
+    ) -> tuple[Array, Array]:
         program, count = self.program, len(directions)
         tangents: list[Array | None] = [None] * len(program.nodes)
         leaves = _split(program, directions)
@@ -159,49 +173,46 @@ class Sweeps:
                 continue
             inner = [tangents[arg] for arg in node.args]
             if TABLE[node.op].family == "kinked":
-                tangents[index] = self._kink_forward(index, node, inner, sigma, dz, choose, absolute)
-                continue
-            maps = self.maps(index)
-            if absolute:
-                maps = [m if m is None else m.absolute() for m in maps]
-            tangents[index] = _apply(maps, inner, count, node.shape)
+                tangent = self._kink_forward(index, node, inner, sigma, dz, choose, change)
+            else:
+                tangent = applied(_changed(self.maps(index), change), inner, count, node.shape)
+            # A pattern is kept at 0 and 1: neither underflow nor overflow can touch it.
+            tangents[index] = nonzero(tangent) if change is nonzero else tangent
         dy = tangents[program.output]
         return dz, np.zeros((count, program.m)) if dy is None else np.asarray(dy).reshape(count, -1)
 
     def _kink_forward(
-        self, index: int, node: Node, inner: list[Array | None], sigma: Array, dz: Array, choose: bool, absolute: bool
+        self, index: int, node: Node, inner: list[Array | None], sigma: Array, dz: Array, choose: bool,
+        change: Change | None,
     ) -> Array:
         count = len(dz)
         if node.op == "fold":
-            return self._fold_forward(index, node, inner[0], sigma, dz, choose, absolute)
+            return self._fold_forward(index, node, inner[0], sigma, dz, choose, change)
         own = slice(node.switch, node.switch + node.switches)
         switch_maps = piece(node.op, node.params, self._shapes(node), node.shape, np.zeros(node.switches)).switch_maps
-        if absolute:
-            switch_maps = [m if m is None else m.absolute() for m in switch_maps]
         if node.switch >= 0:
-            rates = _apply(switch_maps, inner, count, node.shape).reshape(count, -1)
+            rates = applied(_changed(switch_maps, change), inner, count, node.shape).reshape(count, -1)
             dz[:, own] = rates
             if choose:
                 slot = sigma[own]
                 tied = self.active[own]
-                slot[tied] = np.sign(rates[0][tied])
-        maps = _absolute_piece(self.piece_of(index, sigma), node) if absolute else self.piece_of(index, sigma).maps
-        return _apply(maps, inner, count, node.shape)
+                slot[tied] = _sign(rates[0][tied])
+        maps = _piece_maps(self.piece_of(index, sigma), node, change)
+        return applied(maps, inner, count, node.shape)
 
     def _fold_forward(
-        self, index: int, node: Node, inner: Array | None, sigma: Array, dz: Array, choose: bool, absolute: bool
+        self, index: int, node: Node, inner: Array | None, sigma: Array, dz: Array, choose: bool,
+        change: Change | None,
     ) -> Array:
         assert inner is not None
         own = slice(node.switch, node.switch + node.switches)
         if choose and node.switch >= 0 and self.active[own].any():
             self._choose_in_fold(node, inner[0], sigma[own], self.active[own])
-        fold = self.fold_of(index, sigma)
-        if absolute:
-            fold = FoldMap(*(np.abs(np.where(np.isnan(c), 1.0, c)) for c in (fold.p, fold.q)), fold.shape)
+        fold = self.fold_of(index, sigma, change)
         prefixes = fold.prefixes(inner)
         if node.switch >= 0:
             steps = np.moveaxis(inner, 1, 0)[1:]
-            rates = prefixes[:-1] + steps if absolute else prefixes[:-1] - steps
+            rates = prefixes[:-1] + steps if change else prefixes[:-1] - steps
             dz[:, own] = np.moveaxis(rates, 1, 0).reshape(len(dz), -1)
         return np.asarray(prefixes[-1])
 
@@ -213,7 +224,7 @@ class Sweeps:
         current = t[0]
         for j in range(shape[0]):
             rate = current - t[j + 1]
-            sigma[j] = np.where(ties[j], np.sign(rate), sigma[j])
+            sigma[j] = np.where(ties[j], _sign(rate), sigma[j])
             keep = sign * sigma[j] >= 0
             current = np.where(keep, current, t[j + 1])
 
@@ -225,21 +236,33 @@ class Sweeps:
 
     def pull(self, sigma: Array, zbar: Array | None, ybar: Array | None) -> tuple[Array, Array]:
         """xbar (k, n) and the adjoints wbar (k, s) of |z|, from seeds zbar (k, s) and ybar (k, m)."""
-        return self._backward(sigma, zbar, ybar, absolute=False)
+        return self._backward(sigma, zbar, ybar)
 
     def pull_magnitude(self, sigma: Array, zbar: Array | None, ybar: Array | None) -> tuple[Array, Array]:
         """Pull of the absolute seeds through the absolute values of all derivatives."""
         zbar, ybar = (None if seed is None else np.abs(seed) for seed in (zbar, ybar))
-        return self._backward(sigma, zbar, ybar, absolute=True)
+        return self._backward(sigma, zbar, ybar, change=np.abs)
 
-    def _backward(self, sigma: Array, zbar: Array | None, ybar: Array | None, absolute: bool) -> tuple[Array, Array]:
+    def pull_node(self, sigma: Array, index: int, seeds: Array) -> Array:
+        """xbar (k, n) from seeds (k, size) on one node, slopes ``sigma``."""
+        return self._backward(sigma, None, seeds, start=index)[0]
+
+    def pull_node_magnitude(self, sigma: Array, index: int, seeds: Array) -> Array:
+        """`pull_node` in absolute values."""
+        return self._backward(sigma, None, np.abs(seeds), change=np.abs, start=index)[0]
+
+    def _backward(
+        self, sigma: Array, zbar: Array | None, ybar: Array | None, change: Change | None = None,
+        start: int | None = None,
+    ) -> tuple[Array, Array]:
         program = self.program
         seed = ybar if ybar is not None else zbar
         assert seed is not None
+        start = program.output if start is None else start
         count = len(seed)
         adjoints = Adjoints(program, seed)
         if ybar is not None:
-            adjoints.arrays[program.output] = ybar.reshape(count, *program.shape)
+            adjoints.arrays[start] = ybar.reshape(count, *program.nodes[start].shape)
         wbar = np.zeros((count, program.s), seed.dtype)
         for index in range(len(program.nodes) - 1, -1, -1):
             node = program.nodes[index]
@@ -247,58 +270,56 @@ class Sweeps:
                 continue
             w = adjoints.take(index)
             if TABLE[node.op].family == "kinked":
-                if node.switch >= 0 and not (w is None and zbar is None):
-                    self._kink_backward(index, node, w, zbar, sigma, wbar, adjoints, absolute)
+                if w is not None or (zbar is not None and node.switch >= 0):
+                    self._kink_backward(index, node, w, zbar, sigma, wbar, adjoints, change)
             elif w is not None:
-                for linear, arg in zip(self.maps(index), node.args, strict=True):
+                for linear, arg in zip(_changed(self.maps(index), change), node.args, strict=True):
                     if linear is not None:
-                        adjoints.add(arg, linear.absolute() if absolute else linear, w)
+                        adjoints.add(arg, linear, w)
         return adjoints.join(), wbar
 
     def _kink_backward(
         self, index: int, node: Node, w: Array | None, zbar: Array | None, sigma: Array, wbar: Array,
-        adjoints: Adjoints, absolute: bool,
+        adjoints: Adjoints, change: Change | None,
     ) -> None:
         count = len(wbar)
         own = slice(node.switch, node.switch + node.switches)
         if node.op == "fold":
-            self._fold_backward(index, node, w, zbar, sigma, wbar, adjoints, absolute)
+            self._fold_backward(index, node, w, zbar, sigma, wbar, adjoints, change)
             return
         p = self.piece_of(index, sigma)
-        maps = _absolute_piece(p, node) if absolute else p.maps
-        for arg, linear, switch in zip(node.args, maps, p.switch_maps, strict=True):
+        maps, switch_maps = _piece_maps(p, node, change), _changed(p.switch_maps, change)
+        for arg, linear, switch in zip(node.args, maps, switch_maps, strict=True):
             if not self.program.nodes[arg].varied:
                 continue
             if w is not None and linear is not None:
                 adjoints.add(arg, linear, w)
             if zbar is not None and switch is not None:
                 seeds = zbar[:, own].reshape(count, *node.shape)
-                adjoints.add(arg, switch.absolute() if absolute else switch, seeds)
+                adjoints.add(arg, switch, seeds)
         if w is not None:
-            weight = np.abs(p.weight) if absolute else p.weight
+            weight = p.weight if change is None else change(p.weight)
             wbar[:, own] = (weight * w).reshape(count, -1)
 
     def _fold_backward(
         self, index: int, node: Node, w: Array | None, zbar: Array | None, sigma: Array, wbar: Array,
-        adjoints: Adjoints, absolute: bool,
+        adjoints: Adjoints, change: Change | None,
     ) -> None:
         count = len(wbar)
         own = slice(node.switch, node.switch + node.switches)
-        fold = self.fold_of(index, sigma)
-        if absolute:
-            fold = FoldMap(*(np.abs(np.where(np.isnan(c), 1.0, c)) for c in (fold.p, fold.q)), fold.shape)
+        fold = self.fold_of(index, sigma, change)
         inner = None
         if zbar is not None:
             inner = np.moveaxis(zbar[:, own].reshape(count, fold.shape[0] - 1, *node.shape), 1, 0)
         last = np.zeros((count, *node.shape), wbar.dtype) if w is None else w
         running_adjoints = fold.adjoints(last, inner)
         # After seeding, entry j of the adjoints belongs to m_j; |z_j| enters m_j with weight sign / 2.
-        half = 0.5 if absolute else node.params["sign"] * 0.5
+        half = 0.5 if change else node.params["sign"] * 0.5
         wbar[:, own] = np.moveaxis(half * running_adjoints[1:], 0, 1).reshape(count, -1)
         pulled = fold.pull_from(running_adjoints)
         if inner is not None:
             direct = np.moveaxis(inner, 0, 1)
-            pulled[:, 1:] += direct if absolute else -direct
+            pulled[:, 1:] += direct if change else -direct
         adjoints.add(node.args[0], Scale(1.0, fold.shape, fold.shape), pulled)
 
     # -- rounding ----------------------------------------------------------------------------------------------
@@ -337,22 +358,33 @@ class Sweeps:
         return len(maps) + max((m.push_depth if way == "push" else m.pull_depth for m in maps), default=0)
 
 
-def _absolute_piece(p: Piece, node: Node) -> list[LinearMap | None]:
-    """The maps of a kinked operation in absolute values; a NaN slope stands for any slope in [-1, 1]."""
+def nonzero(a: Any) -> Any:
+    """1 where ``a`` is nonzero, otherwise 0."""
+    return (np.asarray(a) != 0).astype(float)
+
+
+def _changed(maps: Any, change: Change | None) -> list[LinearMap | None]:
+    if change is None:
+        return list(maps)
+    return [None if m is None else m.entrywise(change) for m in maps]
+
+
+def _piece_maps(p: Piece, node: Node, change: Change | None) -> list[LinearMap | None]:
+    """The maps of a kinked operation, changed; a NaN slope then stands for any slope in [-1, 1]."""
+    if change is None:
+        return list(p.maps)
+    bound = abs(node.params["a"]) + abs(node.params["b"]) if node.op == "kink" else 1.0
     maps: list[LinearMap | None] = []
     for linear in p.maps:
         if linear is None:
             maps.append(None)
             continue
-        size = np.abs(linear.p)
-        if np.isnan(size).any():
-            bound = abs(node.params["a"]) + abs(node.params["b"]) if node.op == "kink" else 1.0
-            size = np.where(np.isnan(size), bound, size)
-        maps.append(Scale(size, linear.shape, linear.out))
+        coefficients = np.where(np.isnan(linear.p), bound, linear.p)
+        maps.append(Scale(change(coefficients), linear.shape, linear.out))
     return maps
 
 
-def _apply(maps: list[Any], inner: list[Array | None], count: int, shape: tuple[int, ...]) -> Array:
+def applied(maps: list[Any], inner: list[Array | None], count: int, shape: tuple[int, ...]) -> Array:
     """The sum of the maps of the tangents that there are, in its full shape."""
     total: Array | None = None
     for linear, t in zip(maps, inner, strict=True):

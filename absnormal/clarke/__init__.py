@@ -1,0 +1,1 @@
+"""The generalized gradient explicitly: one certified element, open cells, the whole set."""

@@ -1,0 +1,55 @@
+"""How much an explicit computation may cost."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Limits of an enumeration; the first one reached ends it.
+
+    Attributes
+    ----------
+    cells
+        open cells that are listed
+    programs
+        linear programs that are solved
+    seconds
+        wall-clock time
+    """
+
+    cells: int = 20_000
+    programs: int = 100_000
+    seconds: float = 20.0
+
+    def __post_init__(self) -> None:
+        for name in ("cells", "programs", "seconds"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}")
+
+    def start(self) -> Meter:
+        """A meter that starts to run now."""
+        return Meter(self)
+
+
+@dataclass
+class Meter:
+    """What has been spent of a budget."""
+
+    budget: Budget
+    cells: int = 0
+    programs: int = 0
+    _since: float = field(default_factory=time.monotonic)
+
+    @property
+    def spent(self) -> str:
+        """Which limit is reached; empty while none is."""
+        if self.cells >= self.budget.cells:
+            return f"{self.budget.cells} open cells"
+        if self.programs >= self.budget.programs:
+            return f"{self.budget.programs} linear programs"
+        if time.monotonic() - self._since >= self.budget.seconds:
+            return f"{self.budget.seconds:g} seconds"
+        return ""

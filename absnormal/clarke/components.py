@@ -1,0 +1,169 @@
+"""Components of the active switches (THEORY 2.6) and their internal cells.
+
+A partition is admissible when the row spaces are independent, the couplings between components have no cycle, and in every
+internally open cell a switch whose internal row vanishes has no accumulated coupling to the outside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from absnormal.clarke.budget import Meter
+from absnormal.clarke.cells import Cell, Cells, open_cells
+from absnormal.exact.linear_algebra import Matrix, Vector
+from absnormal.exact.system import System
+
+
+@dataclass(frozen=True, eq=False)
+class Component:
+    """Switches that go together: their places in the system, their own system, their internally open cells."""
+
+    members: tuple[int, ...]
+    system: System
+    cells: Cells
+    outside: tuple[int, ...]
+
+    def transfer(self, whole: System, sigma: Sequence[Fraction | int]) -> Vector:
+        """M_C(sigma), row after row: what leaves C (to later switches and the output) against what enters it."""
+        entering = extended(whole, self, sigma)
+        result: Vector = []
+        for outgoing in self._outgoing(whole):
+            total = [Fraction(0)] * len(entering[0])
+            for weight, s, row in zip(outgoing, sigma, entering, strict=True):
+                factor = weight * s
+                if factor:
+                    total = [a + factor * b for a, b in zip(total, row, strict=True)]
+            result += total
+        return result
+
+    def _outgoing(self, whole: System) -> list[Vector]:
+        later = [i for i in range(whole.k) if i not in self.members and any(whole.couplings[i][j] for j in self.members)]
+        rows = [[whole.couplings[i][j] for j in self.members] for i in later]
+        return rows + [[weights[j] for j in self.members] for weights in whole.weights]
+
+    def targets(self, whole: System) -> list[Vector]:
+        """The rows of weights that leave C and are not all 0: to single later switches, to single outputs."""
+        return [row for row in self._outgoing(whole) if any(row)]
+
+
+def extended(whole: System, component: Component, sigma: Sequence[Fraction | int]) -> Matrix:
+    """The rows [r_i^C | e_i] with slopes ``sigma`` on the members."""
+    rows: Matrix = []
+    for number, i in enumerate(component.members):
+        row = [*whole.rows[i], *(whole.couplings[i][j] for j in component.outside)]
+        for before, j in enumerate(component.members[:number]):
+            factor = whole.couplings[i][j] * sigma[before]
+            if factor:
+                row = [a + factor * b for a, b in zip(row, rows[before], strict=True)]
+        rows.append(row)
+    return rows
+
+
+def admissible(system: System, meter: Meter) -> list[Component] | None:
+    """The finest admissible partition that joining reaches; None when the budget ends."""
+    partition = _joined_by_cycles(system, _matroid(system))
+    while True:
+        components = []
+        join: tuple[int, int] | None = None
+        for members in partition:
+            component = _component(system, members, meter)
+            if not component.cells.complete:
+                return None
+            components.append(component)
+            join = _violation(system, component)
+            if join:
+                break
+        if join is None:
+            return components
+        partition = _joined_by_cycles(system, _merge(partition, *join))
+
+
+def _component(system: System, members: tuple[int, ...], meter: Meter) -> Component:
+    inside = set(members)
+    outside = [j for j in range(system.k) if j not in inside and any(system.couplings[i][j] for i in members)]
+    part = system.part(members)
+    return Component(members, part, open_cells(part, meter), tuple(outside))
+
+
+def _violation(system: System, component: Component) -> tuple[int, int] | None:
+    """A member whose internal row vanishes in an internally open cell, and an outside switch that decides its sign."""
+    if not component.outside:
+        return None
+    for cell in component.cells.cells:
+        rows = extended(system, component, cell.signature)
+        for number, row in enumerate(rows):
+            if not any(row[: system.width]):
+                for place, j in enumerate(component.outside):
+                    if row[system.width + place]:
+                        return component.members[number], j
+    return None
+
+
+def _matroid(system: System) -> list[tuple[int, ...]]:
+    """The connected components of the linear matroid of the rows; a zero row goes with what it depends on."""
+    owner = list(range(system.k))
+
+    def find(i: int) -> int:
+        while owner[i] != i:
+            i = owner[i]
+        return i
+
+    basis: list[tuple[int, int, Vector, dict[int, Fraction]]] = []
+    for i, row in enumerate(system.rows):
+        rest, made = list(row), {i: Fraction(1)}
+        for _, column, known, weights in basis:
+            factor = rest[column]
+            if factor:
+                rest = [a - factor * b for a, b in zip(rest, known, strict=True)]
+                for j, weight in weights.items():
+                    made[j] = made.get(j, Fraction(0)) - factor * weight
+        column = next((j for j, a in enumerate(rest) if a), -1)
+        if column >= 0:
+            lead = rest[column]
+            basis.append((i, column, [a / lead for a in rest], {j: w / lead for j, w in made.items()}))
+        elif any(row):
+            for j, weight in made.items():
+                if weight:
+                    owner[find(j)] = find(i)
+        else:
+            for j in range(i):
+                if system.couplings[i][j]:
+                    owner[find(j)] = find(i)
+    return _groups([find(i) for i in range(system.k)])
+
+
+def _groups(labels: Sequence[int]) -> list[tuple[int, ...]]:
+    found: dict[int, list[int]] = {}
+    for i, label in enumerate(labels):
+        found.setdefault(label, []).append(i)
+    return [tuple(members) for members in found.values()]
+
+
+def _merge(partition: list[tuple[int, ...]], i: int, j: int) -> list[tuple[int, ...]]:
+    joined = tuple(sorted({a for members in partition if i in members or j in members for a in members}))
+    return [members for members in partition if i not in members and j not in members] + [joined]
+
+
+def _joined_by_cycles(system: System, partition: list[tuple[int, ...]]) -> list[tuple[int, ...]]:
+    """Join components that lie on a cycle of couplings."""
+    import numpy as np
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import connected_components
+
+    label = {i: number for number, members in enumerate(partition) for i in members}
+    graph = np.zeros((len(partition), len(partition)))
+    for i in range(system.k):
+        for j in range(i):
+            if system.couplings[i][j]:
+                graph[label[j], label[i]] = 1
+    _, groups = connected_components(csr_array(graph), connection="strong")
+    return [
+        tuple(sorted(a for number in members for a in partition[number])) for members in _groups(groups.tolist())
+    ]
+
+
+def immaterial(cell: Cell, c: Vector) -> list[Fraction | int]:
+    """The signature of a cell with the slopes c written where the sign is immaterial."""
+    return [sign if sign else slope for sign, slope in zip(cell.signature, c, strict=True)]

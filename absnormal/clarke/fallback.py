@@ -1,0 +1,117 @@
+"""One certified Clarke gradient at a constant times the cost of f (THEORY 4).
+
+**Theorem.** For a direction d choose sigma_i = sign(r_i^sigma . d) on the way forward.  If every active i with r_i^sigma . d = 0 has
+r_i^sigma = 0, as a row, g_sigma is a limiting gradient of f: one forward and one backward sweep.  Otherwise go on
+lexicographically: sigma_i is the sign of the first nonzero number among r_i . d_1, r_i . d_2, ...; d_1 + eps d_2 + ... is the
+certificate.
+
+Sources: Nesterov 2005; Khan & Barton 2013, 2015; Kakade & Lee 2018.
+
+A sign below its rounding error is not a sign: another direction is tried, and then rational arithmetic.  A row is zero by
+structure, or on rationals.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from absnormal.arrays import Array
+from absnormal.exact.linear_algebra import Matrix, Vector, dot
+from absnormal.exact.system import System, build
+from absnormal.sweeps.table import Sweeps
+
+_BLOCK = 4096
+_TRIES = 4
+
+
+@dataclass(frozen=True, eq=False)
+class Certified:
+    """A limiting gradient, its signature, and the direction(s) that open its cell; ``proved`` is False where some sign
+    could not be told from 0 and its row not be proved to be zero."""
+
+    gradient: Array
+    sigma: Array
+    proved: bool
+    arithmetic: str
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+@cache
+def _block(seed: int) -> Array:
+    return np.random.default_rng(seed).standard_normal(_BLOCK)
+
+
+def direction(n: int, seed: int) -> Array:
+    """A direction in general position, shape (n,): a fixed random block, repeated with slowly changing weights."""
+    block = _block(seed)
+    if n <= _BLOCK:
+        return block[:n]
+    count = -(-n // _BLOCK)
+    return (block * (1.0 + np.arange(count) / count)[:, None]).reshape(-1)[:n]
+
+
+def certified(sweeps: Sweeps, seed: int = 0, system: System | None = None) -> Certified:
+    """A limiting gradient of f at the point (of a scalar f: shape (n,))."""
+    if not len(sweeps.alpha):
+        return Certified(sweeps.gradient(sweeps.signs), sweeps.signs, True, "float64", {"kind": "no active switch"})
+    sigma = sweeps.signature(0.0)
+    if sweeps.z.dtype != object:
+        for attempt in range(_TRIES):
+            d = direction(sweeps.program.n, seed + attempt)
+            chosen = sweeps.directional(d)
+            sigma = chosen.sigma
+            open_ = chosen.decided
+            if not open_.all():
+                open_ = open_ | ~sweeps.pattern(sigma)[0][sweeps.alpha]
+            if open_.all():
+                data = {"kind": "direction", "seed": seed + attempt, "direction": d}
+                return Certified(sweeps.gradient(sigma), sigma, True, "float64", data)
+            if attempt == 0:
+                system = build(sweeps) if system is None else system
+                exact = _lexicographic(sweeps, system, seed)
+                if exact is not None:
+                    return exact
+    else:
+        exact = _lexicographic(sweeps, build(sweeps) if system is None else system, seed)
+        if exact is not None:
+            return exact
+    return Certified(sweeps.gradient(sigma), sigma, False, "float64")
+
+
+def _lexicographic(sweeps: Sweeps, system: System | None, seed: int) -> Certified | None:
+    """The choice along d_1, e_1, e_2, ... on rationals."""
+    if system is None or not system.proved:
+        return None
+    relevant = system.relevant()
+    integers = np.random.default_rng(seed).integers(-99, 100, relevant.width)
+    directions: Matrix = [[Fraction(int(a)) for a in integers]]
+    directions += [[Fraction(int(i == j)) for j in range(relevant.width)] for i in range(relevant.width)]
+    rows: Matrix = []
+    signature: list[int] = []
+    for i in range(relevant.k):
+        row = relevant.row(i, signature, rows)
+        rows.append(row)
+        signature.append(_first_sign(row, directions))
+    place = {int(switch): number for number, switch in enumerate(sweeps.alpha)}
+    slopes = np.ones(len(sweeps.alpha))
+    for switch, sign, s in zip(relevant.switches, relevant.signs, signature, strict=True):
+        slopes[place[switch]] = sign * (s or 1)
+    sigma = sweeps.signature(slopes)
+    data = {
+        "kind": "lexicographic", "switches": list(relevant.switches), "columns": list(relevant.columns),
+        "signature": signature, "directions": directions,
+    }
+    return Certified(sweeps.gradient(sigma), sigma, True, relevant.arithmetic, data)
+
+
+def _first_sign(row: Vector, directions: Matrix) -> int:
+    for d in directions:
+        rate = dot(row, d)
+        if rate:
+            return 1 if rate > 0 else -1
+    return 0

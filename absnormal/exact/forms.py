@@ -1,0 +1,292 @@
+"""Linear forms of nodes, and hypothesis E (THEORY 1) read off from them.
+
+Every entry of a program is carried as q * (constant combination of 1, of leaves, and of |l_j| of active switches j), with q a
+product of nodes that do not vanish at x.  Leaves are the inputs, and every node that has no such form.  Inactive |.| are
+replaced by their signs.  For a piecewise-linear program the leaves are the inputs and the forms are the program itself, on
+rationals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from absnormal.arrays import Array
+from absnormal.ops import TABLE
+from absnormal.program.nodes import Node
+from absnormal.program.program import Program, exactly
+from absnormal.sweeps.table import Sweeps
+
+Key = tuple[str, int, int]
+ONE: Key = ("one", 0, 0)
+Factor = frozenset[tuple[Key, int]]
+_NO_FACTOR: Factor = frozenset()
+
+
+class Form:
+    """q * (sum of coefficient * key), with the sign and the value of q at x."""
+
+    __slots__ = ("factor", "q", "terms")
+
+    def __init__(self, terms: dict[Key, Fraction], factor: Factor = _NO_FACTOR, q: Fraction = Fraction(1)) -> None:
+        self.terms, self.factor, self.q = terms, factor, q
+
+    def _scaled(self, k: Fraction) -> Form:
+        if k == 0:
+            return ZERO
+        return Form({key: k * value for key, value in self.terms.items()}, self.factor, self.q)
+
+    def _added(self, other: Any, sign: int) -> Any:
+        if other is MIXED:
+            return MIXED
+        if not isinstance(other, Form):
+            if other == 0:
+                return self
+            other = Form({ONE: Fraction(other)})
+        if not other.terms:
+            return self
+        if not self.terms:
+            return other._scaled(Fraction(sign))
+        if self.factor != other.factor:
+            return MIXED
+        terms = dict(self.terms)
+        for key, value in other.terms.items():
+            total = terms.get(key, 0) + sign * value
+            if total:
+                terms[key] = total
+            else:
+                terms.pop(key, None)
+        return Form(terms, self.factor, self.q) if terms else ZERO
+
+    def __add__(self, other: Any) -> Any:
+        return self._added(other, 1)
+
+    __radd__ = __add__
+
+    def __sub__(self, other: Any) -> Any:
+        return self._added(other, -1)
+
+    def __rsub__(self, other: Any) -> Any:
+        return self._scaled(Fraction(-1))._added(other, 1)
+
+    def __neg__(self) -> Form:
+        return self._scaled(Fraction(-1))
+
+    def __mul__(self, other: Any) -> Any:
+        if isinstance(other, (Form, _Mixed)):
+            return MIXED
+        return self._scaled(Fraction(other))
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, other: Any) -> Any:
+        return MIXED if isinstance(other, (Form, _Mixed)) else self._scaled(1 / Fraction(other))
+
+
+class _Mixed:
+    """What has no form: it becomes a leaf."""
+
+    def _absorb(self, other: Any = None) -> _Mixed:
+        return self
+
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _absorb
+    __neg__ = _absorb
+
+
+MIXED = _Mixed()
+ZERO = Form({})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Forms:
+    """The forms of the active switches (``z``, by switch number) and of the output entries (None where mixed)."""
+
+    z: Mapping[int, Form]
+    y: list[Form | None]
+    leaves: list[Key]
+
+
+class TooLarge(Exception):
+    """The program is too large for arithmetic entry by entry."""
+
+
+def forms(sweeps: Sweeps, limit: int = 20_000) -> Forms:
+    """The forms of all active switches; raises `TooLarge` past ``limit`` multiplications or entries."""
+    program = sweeps.program
+    _measure(program, limit)
+    state = _State(sweeps)
+    for index, node in enumerate(program.nodes):
+        state.values.append(state.compute(index, node))
+    output = state.values[program.output].reshape(-1)
+    y = [entry if isinstance(entry, Form) else Form({ONE: entry} if entry else {}) for entry in output]
+    return Forms(state.z, [None if _is_leaf(entry) else entry for entry in y], _leaves(state.z))
+
+
+def _is_leaf(form: Form) -> bool:
+    return bool(form.factor) or any(key[0] == "node" for key in form.terms)
+
+
+def _leaves(z: Mapping[int, Form]) -> list[Key]:
+    """The leaves that the active switches use, sorted."""
+    return sorted({key for form in z.values() for key in form.terms if key[0] not in ("one", "abs")})
+
+
+def _measure(program: Program, limit: int) -> None:
+    work = program.n
+    for node in program.nodes:
+        work += int(np.prod(node.shape, dtype=int))
+        if node.op == "matmul":
+            work += int(np.prod(node.shape, dtype=int)) * program.nodes[node.args[0]].shape[-1]
+        elif node.op in ("einsum", "sum", "cumsum", "fold", "prod"):
+            work += sum(int(np.prod(program.nodes[arg].shape, dtype=int)) for arg in node.args) * (
+                10 if node.op == "einsum" else 1
+            )
+        if work > limit:
+            raise TooLarge
+
+
+class _State:
+    def __init__(self, sweeps: Sweeps) -> None:
+        self.sweeps = sweeps
+        self.program = sweeps.program
+        self.values: list[Array] = []
+        self.z: dict[int, Form] = {}
+
+    def compute(self, index: int, node: Node) -> Array:
+        if node.op == "input":
+            offset = sum(int(np.prod(shape, dtype=int)) for shape in self.program.tree.shapes[: node.params["leaf"]])
+            return self._filled(node.shape, lambda i: Form({("input", offset + i, 0): Fraction(1)}))
+        if not node.varied:
+            return exactly(np.asarray(self.sweeps.values[index]))
+        args = [self.values[arg] for arg in node.args]
+        rule = _RULES.get(node.op)
+        if rule is not None:
+            result = rule(self, index, node, args)
+        elif TABLE[node.op].family in ("movement", "linear"):
+            result = np.asarray(TABLE[node.op].value(node.params, *args), dtype=object)
+        else:
+            result = np.full(node.shape, MIXED, dtype=object)
+        flat = result.reshape(-1).copy()
+        for i, entry in enumerate(flat):
+            if entry is MIXED:
+                flat[i] = Form({("node", index, i): Fraction(1)})
+            elif isinstance(entry, Form) and entry.terms.keys() == {ONE} and not entry.factor:
+                flat[i] = entry.terms[ONE]
+        return flat.reshape(node.shape)
+
+    def _filled(self, shape: tuple[int, ...], entry: Callable[[int], Any]) -> Array:
+        flat = np.empty(int(np.prod(shape, dtype=int)), dtype=object)
+        for i in range(flat.size):
+            flat[i] = entry(i)
+        return flat.reshape(shape)
+
+    def matmul(self, index: int, node: Node, args: list[Array]) -> Array:
+        if all(self.program.nodes[arg].varied for arg in node.args):
+            return np.full(node.shape, MIXED, dtype=object)
+        return np.asarray(TABLE[node.op].value(node.params, *args), dtype=object)
+
+    def product(self, index: int, node: Node, args: list[Array]) -> Array:
+        """u v and u / v: a factor that does not vanish at x goes into q."""
+        u, v = np.broadcast_arrays(*args)
+        at = [np.broadcast_to(self.sweeps.values[arg], node.shape).reshape(-1) for arg in node.args]
+        places = [
+            np.broadcast_to(np.arange(arg.size).reshape(arg.shape), node.shape).reshape(-1) for arg in args
+        ]
+        flat = np.empty(u.size, dtype=object)
+        for i, (left, right) in enumerate(zip(u.reshape(-1), v.reshape(-1), strict=True)):
+            if node.op == "div":
+                flat[i] = self._over(left, right, node.args[1], int(places[1][i]), at[1][i])
+            elif not isinstance(left, Form) or not isinstance(right, Form):
+                flat[i] = left * right
+            elif at[1][i] != 0 and (at[0][i] == 0 or not right.terms.keys() - {ONE}):
+                flat[i] = _factored(left, ("node", node.args[1], int(places[1][i])), 1, at[1][i])
+            elif at[0][i] != 0 and at[1][i] == 0:
+                flat[i] = _factored(right, ("node", node.args[0], int(places[0][i])), 1, at[0][i])
+            else:
+                flat[i] = MIXED
+        return flat.reshape(node.shape)
+
+    def _over(self, left: Any, right: Any, arg: int, place: int, value: float) -> Any:
+        if not isinstance(right, Form):
+            return left / right
+        return _factored(left, ("node", arg, place), -1, value) if isinstance(left, Form) else MIXED
+
+    def kinked(self, index: int, node: Node, args: list[Array]) -> Array:
+        args = [np.broadcast_to(arg, node.shape).reshape(-1) for arg in args]
+        flat = np.empty(args[0].size, dtype=object)
+        slopes = self.sweeps.slopes_of(index, self.sweeps.signs)
+        for i in range(flat.size):
+            active = node.switch >= 0 and slopes[i] == 0
+            u = args[0][i]
+            if node.op == "kink":
+                a, b = Fraction(node.params["a"]), Fraction(node.params["b"])
+                size = self._abs(node.switch + i, u) if active else int(slopes[i]) * u
+                flat[i] = a * u + b * size
+            elif node.op == "max":
+                v, sign = args[1][i], node.params["sign"]
+                flat[i] = self._extreme(node.switch + i, u, v, sign, active, slopes[i])
+            else:
+                first, second, k = args[1][i], args[2][i], Fraction(node.params["k"])
+                half = Fraction(1, 2)
+                if active:
+                    flat[i] = half * (first + second) + half * k * self._abs(node.switch + i, u)
+                else:
+                    flat[i] = first if slopes[i] > 0 else second
+        return flat.reshape(node.shape)
+
+    def _extreme(self, switch: int, u: Any, v: Any, sign: int, active: bool, slope: float) -> Any:
+        if not active:
+            return u if sign * slope > 0 else v
+        half = Fraction(1, 2)
+        return half * (u + v) + half * sign * self._abs(switch, u - v)
+
+    def fold(self, index: int, node: Node, args: list[Array]) -> Array:
+        u = args[0].reshape(args[0].shape[0], -1)
+        count, rest = u.shape
+        slopes = self.sweeps.slopes_of(index, self.sweeps.signs).reshape(count - 1, rest)
+        result = np.empty(rest, dtype=object)
+        for column in range(rest):
+            current = u[0, column]
+            for j in range(1, count):
+                switch = node.switch + (j - 1) * rest + column
+                active = node.switch >= 0 and slopes[j - 1, column] == 0
+                slope = slopes[j - 1, column]
+                current = self._extreme(switch, current, u[j, column], node.params["sign"], active, slope)
+            result[column] = current
+        return result.reshape(node.shape)
+
+    def _abs(self, switch: int, z: Any) -> Any:
+        """|z| of an active switch."""
+        if z is MIXED:
+            z = Form({("switch", switch, 0): Fraction(1)})
+        form = z if isinstance(z, Form) else Form({ONE: z} if z else {})
+        self.z[switch] = form
+        if not form.terms.keys() - {ONE}:
+            return ZERO
+        sign = Fraction(1 if form.q > 0 else -1)
+        return Form({("abs", switch, 0): sign}, form.factor, form.q)
+
+
+def _factored(form: Form, key: Key, power: int, value: Any) -> Form:
+    powers = dict(form.factor)
+    powers[key] = powers.get(key, 0) + power
+    if powers[key] == 0:
+        del powers[key]
+    number = Fraction(value if isinstance(value, Fraction) else float(value))
+    return Form(form.terms, frozenset(powers.items()), form.q * (number if power > 0 else 1 / number))
+
+
+_RULES: dict[str, Callable[[_State, int, Node, list[Array]], Array]] = {
+    "mul": _State.product,
+    "div": _State.product,
+    "matmul": _State.matmul,
+    "einsum": _State.matmul,
+    "kink": _State.kinked,
+    "max": _State.kinked,
+    "select": _State.kinked,
+    "fold": _State.fold,
+}

@@ -1,0 +1,91 @@
+"""Exact elimination on small dense matrices of Fractions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+Vector = list[Fraction]
+Matrix = list[Vector]
+
+
+def dot(u: Sequence[Fraction], v: Sequence[Fraction]) -> Fraction:
+    """u . v"""
+    return sum((a * b for a, b in zip(u, v, strict=True) if a and b), Fraction(0))
+
+
+def pivots(rows: Sequence[Sequence[Fraction]]) -> tuple[list[int], list[int]]:
+    """The rows and columns of a nonsingular submatrix of largest order; their number is the rank."""
+    reduced: list[tuple[int, Vector]] = []
+    chosen: list[int] = []
+    for number, row in enumerate(rows):
+        rest = list(row)
+        for column, known in reduced:
+            factor = rest[column]
+            if factor:
+                rest = [a - factor * b for a, b in zip(rest, known, strict=True)]
+        column = next((j for j, a in enumerate(rest) if a), -1)
+        if column < 0:
+            continue
+        lead = rest[column]
+        reduced.append((column, [a / lead for a in rest]))
+        chosen.append(number)
+    return chosen, [column for column, _ in reduced]
+
+
+def rank(rows: Sequence[Sequence[Fraction]]) -> int:
+    """The rank."""
+    return len(pivots(rows)[0])
+
+
+def dependency(rows: Sequence[Sequence[Fraction]]) -> Vector | None:
+    """Weights, not all 0, with sum_i weights_i rows_i = 0; None for independent rows.
+
+    The dependency is that of the first row that depends on those before it, so no proper part of the rows that it
+    involves is dependent.
+    """
+    reduced: list[tuple[int, Vector, Vector]] = []
+    for number, row in enumerate(rows):
+        rest, weights = list(row), [Fraction(int(i == number)) for i in range(len(rows))]
+        for column, known, made in reduced:
+            factor = rest[column]
+            if factor:
+                rest = [a - factor * b for a, b in zip(rest, known, strict=True)]
+                weights = [a - factor * b for a, b in zip(weights, made, strict=True)]
+        column = next((j for j, a in enumerate(rest) if a), -1)
+        if column < 0:
+            return weights
+        lead = rest[column]
+        reduced.append((column, [a / lead for a in rest], [a / lead for a in weights]))
+    return None
+
+
+def nullspace(rows: Sequence[Sequence[Fraction]], columns: int) -> Matrix:
+    """A basis of {d : rows d = 0}."""
+    echelon: list[tuple[int, Vector]] = []
+    for row in rows:
+        rest = list(row)
+        for column, known in echelon:
+            if rest[column]:
+                factor = rest[column]
+                rest = [a - factor * b for a, b in zip(rest, known, strict=True)]
+        column = next((j for j, a in enumerate(rest) if a), -1)
+        if column < 0:
+            continue
+        lead = rest[column]
+        rest = [a / lead for a in rest]
+        echelon = [
+            (j, [a - known[column] * b for a, b in zip(known, rest, strict=True)] if known[column] else known)
+            for j, known in echelon
+        ]
+        echelon.append((column, rest))
+    led = {column for column, _ in echelon}
+    basis = []
+    for free in range(columns):
+        if free in led:
+            continue
+        vector = [Fraction(int(j == free)) for j in range(columns)]
+        for column, known in echelon:
+            vector[column] = -known[free]
+        basis.append(vector)
+    return basis

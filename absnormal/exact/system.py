@@ -1,0 +1,276 @@
+"""The active switches by themselves: base rows, couplings and output weights, on rationals.
+
+    z_i = sum_j R_ij v_j + sum_{j < i} Lt_ij |z_j|,     g_sigma = J~ + sum_i b_i sigma_i r_i^sigma
+
+in the coordinates v of the leaves (the inputs, for a piecewise-linear program), after the inactive switches have been
+eliminated (THEORY 1).  The columns are reduced to a basis of the row space, in which every statement about signs of r . d and
+every comparison of two g_sigma is the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from absnormal.arrays import Array
+from absnormal.exact.forms import Forms, Key, TooLarge, forms
+from absnormal.exact.linear_algebra import Matrix, Vector, pivots
+from absnormal.sweeps.table import FLOOR, Sweeps, rounding
+
+#: Active switches past which rows are not collected one by one.
+MANY = 64
+_ENTRIES = 4_000_000
+_EXACT_ENTRIES = 20_000
+
+
+@dataclass(frozen=True, eq=False)
+class System:
+    """k active switches in evaluation order.
+
+    Attributes
+    ----------
+    switches
+        their numbers, shape (k,)
+    rows
+        R in a basis of columns, k x rank
+    couplings
+        Lt, k x k, strictly lower triangular
+    weights
+        b, the weights of |z_i| in y, one list per output entry
+    signs
+        z_i is a positive multiple of signs_i times the form that row i holds: slopes change with it
+    proved
+        True when the open cells of the rows are all that dC f(x) is made of (hypothesis E)
+    arithmetic
+        "rational" where everything is exact for the program, otherwise "float64": exact for computed derivatives
+    full
+        the rows in all columns, k x p
+    inputs
+        for each of the p columns the input number, or None where leaves are other nodes
+    base
+        J~ by output entry, input number -> derivative, where everything is rational; otherwise None
+    """
+
+    switches: tuple[int, ...]
+    rows: Matrix
+    couplings: Matrix
+    weights: list[Vector]
+    signs: tuple[int, ...]
+    proved: bool
+    arithmetic: str
+    full: Matrix
+    columns: tuple[int, ...]
+    inputs: tuple[int, ...] | None
+    base: list[dict[int, Fraction]] | None = None
+
+    @property
+    def k(self) -> int:
+        """The number of active switches."""
+        return len(self.switches)
+
+    @property
+    def width(self) -> int:
+        """The rank of the base rows."""
+        return len(self.columns)
+
+    def slopes(self, c: Sequence[Any]) -> Vector:
+        """Slopes of |z_i| as slopes of the forms."""
+        return [Fraction(sign) * Fraction(value) for sign, value in zip(self.signs, c, strict=True)]
+
+    def row(self, i: int, sigma: Sequence[Fraction | int], rows: Matrix) -> Vector:
+        """r_i^sigma from the rows r_j^sigma, j < i."""
+        total = list(self.rows[i])
+        for j, weight in enumerate(self.couplings[i][:i]):
+            if weight and sigma[j]:
+                factor = weight * sigma[j]
+                total = [a + factor * b for a, b in zip(total, rows[j], strict=True)]
+        return total
+
+    def all_rows(self, sigma: Sequence[Fraction | int]) -> Matrix:
+        """All r^sigma."""
+        rows: Matrix = []
+        for i in range(self.k):
+            rows.append(self.row(i, sigma, rows))
+        return rows
+
+    def gradient(self, sigma: Sequence[Fraction | int], rows: Matrix | None = None) -> Vector:
+        """g_sigma - J~ of all outputs one after the other, in the basis of columns."""
+        rows = self.all_rows(sigma) if rows is None else rows
+        result: Vector = []
+        for weights in self.weights:
+            total = [Fraction(0)] * self.width
+            for i, row in enumerate(rows):
+                factor = weights[i] * sigma[i]
+                if factor:
+                    total = [a + factor * b for a, b in zip(total, row, strict=True)]
+            result += total
+        return result
+
+    def reached(self) -> list[bool]:
+        """Whether a switch can change the output: a chain leads from it to a weight that is not 0."""
+        result = [False] * self.k
+        for j in range(self.k - 1, -1, -1):
+            result[j] = any(weights[j] for weights in self.weights) or any(
+                result[i] and self.couplings[i][j] for i in range(j + 1, self.k)
+            )
+        return result
+
+    def relevant(self) -> System:
+        """Without the switches that are identically zero or cannot reach the output."""
+        reached = self.reached()
+        keep = [i for i in range(self.k) if reached[i] and (any(self.full[i]) or any(self.couplings[i]))]
+        return self if len(keep) == self.k else self.part(keep)
+
+    def part(self, keep: Sequence[int]) -> System:
+        """The system of some of its switches, those left out having no influence on what remains."""
+        return System(
+            tuple(self.switches[i] for i in keep),
+            [self.rows[i] for i in keep],
+            [[self.couplings[i][j] for j in keep] for i in keep],
+            [[weights[i] for i in keep] for weights in self.weights],
+            tuple(self.signs[i] for i in keep),
+            self.proved,
+            self.arithmetic,
+            [self.full[i] for i in keep],
+            self.columns,
+            self.inputs,
+            self.base,
+        )
+
+
+def build(sweeps: Sweeps) -> System | None:
+    """The system of the active switches; None when it is too large to be collected row by row."""
+    if len(sweeps.alpha) > MANY:
+        return None
+    try:
+        return _from_forms(sweeps, forms(sweeps))
+    except TooLarge:
+        return _from_rows(sweeps)
+
+
+def _from_forms(sweeps: Sweeps, found: Forms) -> System | None:
+    switches = tuple(int(i) for i in sweeps.alpha)
+    if not all(i in found.z for i in switches):
+        return _from_rows(sweeps)
+    place = {key: j for j, key in enumerate(found.leaves)}
+    at = {switch: i for i, switch in enumerate(switches)}
+    full = [[Fraction(0)] * len(place) for _ in switches]
+    couplings = [[Fraction(0)] * len(switches) for _ in switches]
+    signs, scales = [], []
+    for i, switch in enumerate(switches):
+        form = found.z[switch]
+        for key, value in form.terms.items():
+            if key[0] == "abs":
+                couplings[i][at[key[1]]] = value
+            elif key[0] != "one":
+                full[i][place[key]] = value
+        signs.append(1 if form.q > 0 else -1)
+        scales.append(abs(form.q))
+    exact = sweeps.program.is_piecewise_linear and all(y is not None for y in found.y)
+    if exact:
+        known = [y for y in found.y if y is not None]
+        weights = [[y.terms.get(("abs", i, 0), Fraction(0)) for i in switches] for y in known]
+        base = [{key[1]: value for key, value in y.terms.items() if key[0] == "input"} for y in known]
+    else:
+        weights, base = _float_weights(sweeps, scales), None
+    plain = all(key[0] == "input" for key in found.leaves)
+    inputs = tuple(key[1] for key in found.leaves) if plain else None
+    arithmetic = "rational" if exact else "float64"
+    system = _reduced(switches, full, couplings, weights, tuple(signs), True, arithmetic, inputs, base)
+    if plain or _independent(sweeps, found.leaves):
+        return system
+    # Only the leaves of switches that y depends on need to be independent.
+    relevant = system.relevant()
+    used = [key for j, key in enumerate(found.leaves) if any(row[j] for row in relevant.full)]
+    return relevant if relevant.k < system.k and _independent(sweeps, used) else _from_rows(sweeps)
+
+
+def _float_weights(sweeps: Sweeps, scales: Sequence[Fraction]) -> list[Vector]:
+    _, wbar = sweeps.pull(sweeps.signature(0.0), None, np.eye(sweeps.program.m))
+    picked = np.asarray(wbar[:, sweeps.alpha], dtype=object if wbar.dtype == object else float)
+    return [[Fraction(w) * scale for w, scale in zip(row, scales, strict=True)] for row in picked.tolist()]
+
+
+def _independent(sweeps: Sweeps, leaves: Sequence[Key]) -> bool:
+    """Part (b) of hypothesis E: the base rows of the leaves are independent, beyond their rounding."""
+    if len(leaves) * sweeps.program.n > _ENTRIES or len(leaves) > 4 * MANY:
+        return False
+    sigma = sweeps.signature(0.0)
+    rows = np.zeros((len(leaves), sweeps.program.n))
+    sizes = np.zeros_like(rows)
+    for i, (kind, index, place) in enumerate(leaves):
+        if kind == "input":
+            rows[i, index] = sizes[i, index] = 1.0
+            continue
+        if kind == "switch":
+            seeds = np.zeros((1, sweeps.program.s))
+            seeds[0, index] = 1.0
+            rows[i] = sweeps.pull(sigma, seeds, None)[0][0]
+            sizes[i] = sweeps.pull_magnitude(sigma, seeds, None)[0][0]
+            continue
+        seeds = np.zeros((1, int(np.prod(sweeps.program.nodes[index].shape, dtype=int))))
+        seeds[0, place] = 1.0
+        rows[i] = sweeps.pull_node(sigma, index, seeds)[0]
+        sizes[i] = np.abs(rows[i]) if not rows[i].any() else sweeps.pull_node_magnitude(sigma, index, seeds)[0]
+    return certainly_independent(rows, sizes, sweeps.pull_depth)
+
+
+def certainly_independent(rows: Array, sizes: Array, depth: int) -> bool:
+    """Whether rows that were computed with errors up to gamma_depth * sizes are independent for sure.
+
+    The smallest singular value of the rows, scaled to norm 1, must exceed the norm of all errors.
+    """
+    count, width = rows.shape
+    if count > width:
+        return False
+    norms = np.linalg.norm(rows, axis=1)
+    if count and not norms.min() > FLOOR:
+        return False
+    scaled = rows / norms[:, None]
+    errors = rounding(depth) * np.linalg.norm(sizes / norms[:, None]) + 8 * count * width * np.finfo(float).eps
+    return not count or bool(np.linalg.svd(scaled, compute_uv=False)[-1] > errors)
+
+
+def base_rows(sweeps: Sweeps, magnitude: bool = False) -> tuple[Array, Array] | None:
+    """R (k, n) and Lt (k, k) of the active switches as floats, by one pull of k unit seeds; None when too large."""
+    alpha, program = sweeps.alpha, sweeps.program
+    k = len(alpha)
+    if k * max(program.n, program.s, 1) > _ENTRIES:
+        return None
+    seeds = np.zeros((k, program.s))
+    seeds[np.arange(k), alpha] = 1.0
+    pull = sweeps.pull_magnitude if magnitude else sweeps.pull
+    rows, wbar = pull(sweeps.signature(0.0), seeds, None)
+    return rows, wbar[:, alpha]
+
+
+def _from_rows(sweeps: Sweeps) -> System | None:
+    """The computed rows in the place of exact ones: their cells are only proposals."""
+    if sweeps.z.dtype == object:
+        return None
+    found = base_rows(sweeps)
+    if found is None:
+        return None
+    rows, couplings = found
+    switches = tuple(int(i) for i in sweeps.alpha)
+    weights = _float_weights(sweeps, [Fraction(1)] * len(switches))
+    exact = [[[Fraction(a) for a in row] for row in matrix.tolist()] for matrix in (rows, couplings)]
+    used = np.flatnonzero(rows.any(axis=0))
+    if len(used) * len(switches) > _EXACT_ENTRIES:
+        return None
+    full = [[row[j] for j in used] for row in exact[0]]
+    inputs = tuple(int(j) for j in used)
+    return _reduced(switches, full, exact[1], weights, (1,) * len(switches), False, "float64", inputs)
+
+
+def _reduced(
+    switches: tuple[int, ...], full: Matrix, couplings: Matrix, weights: list[Vector], signs: tuple[int, ...],
+    proved: bool, arithmetic: str, inputs: tuple[int, ...] | None, base: list[dict[int, Fraction]] | None = None,
+) -> System:
+    _, columns = pivots(full)
+    rows = [[row[j] for j in columns] for row in full]
+    return System(switches, rows, couplings, weights, signs, proved, arithmetic, full, tuple(columns), inputs, base)

@@ -1,0 +1,233 @@
+"""NumPy's functions that move entries: shapes, indices, joining and splitting."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from absnormal.arrays import Array
+from absnormal.frontends.numpy import TracedArray, concrete
+from absnormal.frontends.writing import axis_of, writer_of
+
+
+def like(u: Any) -> Array:
+    """A plain array of the same shape, without memory of its own."""
+    return np.broadcast_to(0.0, np.shape(u))
+
+
+def getitem(u: TracedArray, key: Any) -> TracedArray:
+    """u[key] for constant keys, and for comparisons that are not tied."""
+    write = writer_of(u, "indexing")
+    items = concrete(key if isinstance(key, tuple) else (key,))
+    if any(isinstance(item, TracedArray) for item in items):
+        write.refuse("a variable is used as an index, a discontinuous selection", "use np.max, np.min or np.sort")
+    if all(_is_basic(item) for item in items):
+        basic = tuple(int(item) if isinstance(item, np.integer) else item for item in items)
+        is_number = len(basic) == u.ndim and all(isinstance(item, int) for item in basic)
+        return write.op("index", u, key=basic, share=None if is_number else u)
+    return write.op("gather", u, index=np.asarray(np.arange(u.size).reshape(u.shape)[items]))
+
+
+def _is_basic(item: Any) -> bool:
+    if isinstance(item, (bool, np.bool)):
+        return False
+    return isinstance(item, (int, np.integer, slice)) or item is None or item is Ellipsis
+
+
+def gather(u: Any, rearrange: Callable[[Array], Any], view: bool = False) -> TracedArray:
+    """A rearrangement of entries, given as a function that moves plain arrays."""
+    write = writer_of(u, "rearrangement")
+    u = write.array(u)
+    index = np.asarray(rearrange(np.arange(u.size).reshape(u.shape)))
+    return write.op("gather", u, index=index, share=u if view else None)
+
+
+def reshape(u: Any, *shape: Any, order: str = "C", **named_shape: Any) -> TracedArray:
+    """np.reshape and ndarray.reshape."""
+    write = writer_of(u, "np.reshape")
+    u = write.array(u)
+    given = shape[0] if len(shape) == 1 else shape
+    if order not in ("C", "F"):
+        write.refuse(f"order={order!r} depends on the memory layout", "use order='C' or 'F'")
+    target = named_shape.get("shape", named_shape.get("newshape", given))
+    if order == "F":
+        return transpose(reshape(transpose(u), like(u).reshape(target, order="F").shape[::-1]))
+    out = like(u).reshape(target).shape
+    return u if out == u.shape else write.op("reshape", u, shape=out, share=u)
+
+
+def ravel(u: Any, order: str = "C") -> TracedArray:
+    return reshape(u, -1, order=order)
+
+
+def transpose(u: Any, *axes: Any, **named_axes: Any) -> TracedArray:
+    write = writer_of(u, "np.transpose")
+    u = write.array(u)
+    given: Any = named_axes.get("axes", axes[0] if len(axes) == 1 else axes or None)
+    order = tuple(range(u.ndim))[::-1] if given is None else tuple(axis_of(axis, u.ndim) for axis in given)
+    if sorted(order) != list(range(u.ndim)):
+        raise ValueError("axes don't match array")
+    return u if order == tuple(range(u.ndim)) else write.op("transpose", u, axes=order, share=u)
+
+
+def swapaxes(u: Any, axis1: int, axis2: int) -> TracedArray:
+    order = list(range(np.ndim(u)))
+    order[axis1], order[axis2] = order[axis2], order[axis1]
+    return transpose(u, order)
+
+
+def moveaxis(u: Any, source: Any, destination: Any) -> TracedArray:
+    # A plain array whose axis i has length i shows where the axes go.
+    return transpose(u, np.moveaxis(np.empty(tuple(range(np.ndim(u)))), source, destination).shape)
+
+
+def squeeze(u: Any, axis: Any = None) -> TracedArray:
+    return reshape(u, np.squeeze(like(u), axis).shape)
+
+
+def expand_dims(u: Any, axis: Any) -> TracedArray:
+    return reshape(u, np.expand_dims(like(u), axis).shape)
+
+
+def atleast(rule: Callable[..., Any]) -> Callable[..., Any]:
+    def lifted(*arrays: Any) -> Any:
+        results = tuple(reshape(u, rule(like(u)).shape) for u in arrays)
+        return results[0] if len(results) == 1 else results
+
+    return lifted
+
+
+def broadcast_to(u: Any, shape: Any) -> TracedArray:
+    full = np.broadcast_to(like(u), shape).shape
+    write = writer_of(u, "np.broadcast_to")
+    u = write.array(u)
+    return u if full == u.shape else write.op("broadcast", u, shape=full, share=u)
+
+
+def broadcast_arrays(*arrays: Any) -> Any:
+    write = writer_of(arrays, "np.broadcast_arrays")
+    shape = np.broadcast_shapes(*(np.shape(u) for u in arrays))
+    return tuple(broadcast_to(write.array(u), shape) for u in arrays)
+
+
+def meshgrid(*arrays: Any, indexing: str = "xy", sparse: bool = False, copy: bool = True) -> Any:
+    write = writer_of(arrays, "np.meshgrid")
+    sizes = np.meshgrid(*(np.arange(np.size(u)) for u in arrays), indexing=indexing, sparse=sparse)
+    return [gather(write.array(u), lambda index, places=p: index.reshape(-1)[places])  # type: ignore[misc]
+            for u, p in zip(arrays, sizes, strict=True)]
+
+
+def concatenate(arrays: Sequence[Any], axis: Any = 0) -> TracedArray:
+    write = writer_of(arrays, "np.concatenate")
+    parts = [write.array(item) for item in arrays]
+    if axis is None:
+        parts, axis = [ravel(part) for part in parts], 0
+    if min(part.ndim for part in parts) == 0:
+        raise ValueError("zero-dimensional arrays cannot be concatenated")
+    return write.op("concatenate", *parts, axis=axis_of(axis, parts[0].ndim))
+
+
+def stack(arrays: Sequence[Any], axis: int = 0) -> TracedArray:
+    write = writer_of(arrays, "np.stack")
+    parts = [write.array(item) for item in arrays]
+    if len({part.shape for part in parts}) != 1:
+        raise ValueError("all input arrays must have the same shape")
+    return concatenate([expand_dims(part, axis) for part in parts], axis)
+
+
+def glued(lift: Callable[..., Any], axis: Callable[[int], int]) -> Callable[..., Any]:
+    """np.hstack and its kin: arrays of at least some axes, joined along one."""
+
+    def glue(tup: Sequence[Any]) -> Any:
+        write = writer_of(tup, "np.concatenate")
+        parts = [atleast(lift)(write.array(item)) for item in tup]
+        return concatenate(parts, axis(parts[0].ndim))
+
+    return glue
+
+
+def column_stack(tup: Sequence[Any]) -> Any:
+    write = writer_of(tup, "np.column_stack")
+    parts = [write.array(item) for item in tup]
+    return concatenate([part[:, None] if part.ndim == 1 else part for part in parts], 1)
+
+
+def block(arrays: Any) -> Any:
+    """np.block: innermost lists are joined along the last axis."""
+    write = writer_of(arrays, "np.block")
+
+    def depth_of(item: Any) -> int:
+        return 1 + max(depth_of(part) for part in item) if isinstance(item, list) else 0
+
+    def leaves_of(item: Any) -> Any:
+        return [leaf for part in item for leaf in leaves_of(part)] if isinstance(item, list) else [item]
+
+    depth = max([depth_of(arrays), *(np.ndim(leaf) for leaf in leaves_of(arrays))])
+
+    def joined(item: Any, axis: int) -> Any:
+        if not isinstance(item, list):
+            u = write.array(item)
+            return reshape(u, (1,) * (depth - u.ndim) + u.shape)
+        return concatenate([joined(part, axis + 1) for part in item], axis)
+
+    return joined(arrays, -depth_of(arrays))
+
+
+def split(ary: Any, indices_or_sections: Any, axis: int = 0, function: Any = np.split) -> list[TracedArray]:
+    axis = axis_of(axis, ary.ndim)
+    lead = (slice(None),) * axis
+    places = function(np.arange(ary.shape[axis]), indices_or_sections)
+    return [ary[(*lead, slice(int(p[0]), int(p[-1]) + 1) if len(p) else slice(0, 0))] for p in places]
+
+
+def unstack(x: Any, axis: int = 0) -> Any:
+    return tuple(moveaxis(x, axis, 0))
+
+
+def repeated_pad(u: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> Any:
+    """np.pad."""
+    write = writer_of(u, "np.pad")
+    if mode not in ("constant", "edge", "reflect", "symmetric", "wrap") or kwargs.pop("reflect_type", "even") != "even":
+        write.refuse(f"mode {mode!r} is not supported", "use 'constant', 'edge', 'reflect', 'symmetric' or 'wrap'")
+    if mode != "constant":
+        return gather(u, lambda index: np.pad(index, pad_width, mode=mode))
+    values = kwargs.get("constant_values", 0.0)
+    if isinstance(values, TracedArray):
+        write.refuse("constant_values is a variable", "use np.concatenate")
+    filled = np.pad(np.zeros(u.shape), pad_width, constant_values=values)
+    inside = np.pad(np.arange(u.size).reshape(u.shape), pad_width, constant_values=-1)
+    return write.op("where", gather(u, lambda index: np.maximum(inside, 0)), filled, mask=inside >= 0)
+
+
+def diagonal_matrix(v: Any, k: int = 0) -> Any:
+    """np.diag."""
+    if v.ndim == 2:
+        return gather(v, lambda index: np.diag(index, k), view=True)
+    places = np.diag(np.arange(1, v.size + 1), k)
+    moved = gather(v, lambda index: np.maximum(places - 1, 0))
+    return writer_of(v, "np.diag").op("where", moved, np.zeros(places.shape), mask=places > 0)
+
+
+def triangle(function: Any) -> Callable[..., Any]:
+    def cut(m: Any, k: int = 0) -> Any:
+        mask = function(np.ones(m.shape, bool), k)
+        return writer_of(m, "np.tril").op("where", m, np.zeros(m.shape), mask=mask)
+
+    return cut
+
+
+def tolist(u: TracedArray) -> Any:
+    """Nested lists of numbers, which stay variables."""
+    return [tolist(item) for item in u] if u.ndim else u[()]
+
+
+def item(u: TracedArray, *index: Any) -> TracedArray:
+    """One entry as a number, which stays a variable."""
+    if not index and u.size != 1:
+        raise ValueError("can only convert an array of size 1 to a Python scalar")
+    flat = ravel(u)
+    places = np.arange(math.prod(u.shape)).reshape(u.shape)
+    return flat[int(places.item(*index))]

@@ -1,0 +1,204 @@
+"""NumPy's and SciPy's ufuncs: tables, a line an operation.
+
+`UFUNCS` maps a ufunc to its row of the operation table, `RULES` to code that writes it in smaller operations.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from functools import reduce
+from typing import Any
+
+import numpy as np
+from scipy import special
+
+from absnormal.frontends.numpy import TracedArray, TracedMask, concrete, multiplied
+from absnormal.frontends.numpy_algebra import cumsum, prod, total
+from absnormal.frontends.numpy_order import largest, smallest
+from absnormal.frontends.writing import Writer, axis_of, extremum, kink, named, writer_of
+
+UFUNCS: dict[np.ufunc, str] = {
+    np.add: "add", np.subtract: "sub", np.negative: "neg", np.multiply: "mul", np.true_divide: "div",
+    np.logaddexp: "logaddexp", np.logaddexp2: "logaddexp2", np.hypot: "hypot", np.arctan2: "arctan2",
+    np.square: "square", np.reciprocal: "reciprocal", np.exp: "exp", np.exp2: "exp2", np.expm1: "expm1",
+    np.log: "log", np.log1p: "log1p", np.log2: "log2", np.log10: "log10", np.sqrt: "sqrt", np.cbrt: "cbrt",
+    np.sin: "sin", np.cos: "cos", np.tan: "tan", np.arcsin: "arcsin", np.arccos: "arccos", np.arctan: "arctan",
+    np.sinh: "sinh", np.cosh: "cosh", np.tanh: "tanh", np.arcsinh: "arcsinh", np.arccosh: "arccosh",
+    np.arctanh: "arctanh", np.matmul: "matmul", special.expit: "expit", special.log_expit: "log_expit",
+    special.erf: "erf", special.erfc: "erfc", special.ndtr: "ndtr", special.logit: "logit",
+    special.gammaln: "gammaln",
+}  # fmt: skip
+
+COMPARISONS = {
+    np.greater: ">", np.greater_equal: ">=", np.less: "<", np.less_equal: "<=", np.equal: "==", np.not_equal: "!=",
+}  # fmt: skip
+
+EXTREMA = {np.maximum: (1, "maximum"), np.minimum: (-1, "minimum"), np.fmax: (1, "fmax"), np.fmin: (-1, "fmin")}
+
+JUMPS = {np.sign: "sign", np.floor: "floor", np.ceil: "ceil", np.trunc: "trunc", np.rint: "rint"}
+
+SCALES = {np.deg2rad: math.pi / 180, np.radians: math.pi / 180, np.rad2deg: 180 / math.pi, np.degrees: 180 / math.pi}
+
+
+def _power(write: Writer, u: Any, e: Any) -> Any:
+    if isinstance(e, TracedArray):
+        return _exponential(write, u, e)
+    exponent = write.constant(e)
+    if exponent.ndim == 0:
+        short = {2.0: "square", 0.5: "sqrt", -1.0: "reciprocal"}.get(float(exponent))
+        if short:
+            return write.op(short, u)
+        if exponent == 1:
+            return u
+        if exponent == 0:
+            return np.ones(u.shape)
+    return write.op("power", u, exponent)
+
+
+def _exponential(write: Writer, u: Any, e: TracedArray) -> Any:
+    if isinstance(u, TracedArray):
+        return np.exp(e * np.log(u))
+    base = write.constant(u)
+    if np.any(base <= 0):
+        write.refuse("a variable exponent needs a positive base", "write np.exp(e * np.log(base))")
+    return write.op("exp2", e) if base.ndim == 0 and base == 2 else np.exp(e * np.log(base))
+
+
+def _floor_divide(write: Writer, u: Any, v: Any) -> Any:
+    return write.constant_piece("floor", write.array(u) / v)
+
+
+def _remainder(write: Writer, u: Any, v: Any) -> Any:
+    return u - write.constant_piece("floor", write.array(u) / v) * v
+
+
+def _fmod(write: Writer, u: Any, v: Any) -> Any:
+    return u - write.constant_piece("trunc", write.array(u) / v) * v
+
+
+def _copysign(write: Writer, u: Any, v: Any) -> Any:
+    sign = write.constant_piece("sign", v) if isinstance(v, TracedArray) else np.copysign(1.0, v)
+    return np.abs(u) * sign
+
+
+RULES: dict[Any, Callable[..., Any]] = {
+    np.absolute: lambda write, u: kink(write, u, 0.0, 1.0, "abs"),
+    np.fabs: lambda write, u: kink(write, u, 0.0, 1.0, "abs"),
+    np.power: _power,
+    np.float_power: _power,
+    np.positive: lambda write, u: u,
+    np.conjugate: lambda write, u: u,
+    np.floor_divide: _floor_divide,
+    np.remainder: _remainder,
+    np.fmod: _fmod,
+    np.copysign: _copysign,
+    np.heaviside: lambda write, u, v: np.where(write.constant_piece("sign", u) > 0, 1.0, 0.0),
+    np.isfinite: lambda write, u: np.isfinite(u.value.astype(float)),
+    np.isnan: lambda write, u: np.isnan(u.value.astype(float)),
+    np.isinf: lambda write, u: np.isinf(u.value.astype(float)),
+    np.logical_not: lambda write, u: np.equal(u, 0.0),
+    np.vecdot: lambda write, u, v: np.sum(write.array(u) * v, axis=-1),
+    special.xlogy: lambda write, u, v: u * np.log(v),
+    special.xlog1py: lambda write, u, v: u * np.log1p(v),
+    special.entr: lambda write, u: -u * np.log(u),
+    special.rel_entr: lambda write, u, v: u * np.log(u / v),
+    special.log_ndtr: lambda write, u: np.log(special.ndtr(u)),
+    special.exp10: lambda write, u: np.exp(u * math.log(10)),
+}
+
+if hasattr(np, "matvec"):  # NumPy 2.2
+    RULES[np.matvec] = lambda write, u, v: np.matmul(u, write.array(v)[..., None])[..., 0]
+    RULES[np.vecmat] = lambda write, u, v: np.matmul(write.array(u)[..., None, :], v)[..., 0, :]
+
+REDUCTIONS = {np.add: total, np.multiply: prod, np.maximum: largest, np.minimum: smallest}
+
+REFUSED = {
+    "nextafter": ("jumps", "leave it out"),
+    "spacing": ("jumps", "leave it out"),
+    "frexp": ("jumps", "leave it out"),
+    "divmod": ("is not supported", "use u // v and u % v"),
+    "modf": ("is not supported", "use np.trunc(u) and u - np.trunc(u)"),
+    "logical_and": ("combines variables as truth values", "compare them first: (a > 0) & (b > 0)"),
+    "logical_or": ("combines variables as truth values", "compare them first: (a > 0) | (b > 0)"),
+    "logical_xor": ("combines variables as truth values", "compare them first: (a > 0) ^ (b > 0)"),
+    "huber": ("is not supported", "np.where(np.abs(r) < delta, r * r / 2, delta * (np.abs(r) - delta / 2))"),
+}
+
+
+def name_of(ufunc: np.ufunc) -> str:
+    """np.exp, scipy.special.erf."""
+    name = ufunc.__name__
+    return f"np.{name}" if hasattr(np, name) else f"scipy.special.{name}"
+
+
+def apply_ufunc(
+    traced: TracedArray, ufunc: np.ufunc, method: str, inputs: Sequence[Any], kwargs: dict[str, Any]
+) -> Any:
+    """What `__array_ufunc__` returns: a new array, a comparison or a constant."""
+    name = name_of(ufunc)
+    result = named(traced.builder, name, _applied, (name, ufunc, method, inputs, kwargs), {})
+    return traced.__class__(result.builder, result.index) if isinstance(result, TracedArray) else result
+
+
+def _applied(name: str, ufunc: np.ufunc, method: str, inputs: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+    write = writer_of(inputs, name)
+    if kwargs.pop("where", True) is not True:
+        write.refuse("the argument where= is not supported", "use np.where on the result")
+    if np.dtype(kwargs.pop("dtype", None) or float) != np.float64:
+        write.refuse("a variable is converted to another dtype", "keep float64")
+    if method == "__call__":
+        return _called(write, ufunc, inputs)
+    inputs = concrete(inputs)
+    if method in ("reduce", "accumulate"):
+        if kwargs.pop("out", None) is not None:
+            write.refuse("the result is written into an array", "assign it to a new name")
+        rule = _reduce if method == "reduce" else _accumulate
+        return rule(write, ufunc, write.array(inputs[0]), *inputs[1:], **kwargs)
+    if method == "outer":
+        a, b = (write.array(item) for item in inputs)
+        return ufunc(a.reshape(a.shape + (1,) * b.ndim), b)
+    return write.refuse(f"the method {method} is not supported", "use np.concatenate, np.where or a loop")
+
+
+def _called(write: Writer, ufunc: np.ufunc, inputs: Sequence[Any]) -> Any:
+    if ufunc is np.multiply and any(isinstance(item, TracedMask) for item in inputs):
+        return multiplied(*inputs)
+    inputs = concrete(inputs)
+    if ufunc in UFUNCS:
+        return write.op(UFUNCS[ufunc], *inputs)
+    if ufunc in COMPARISONS:
+        left, right = (write.node(item) for item in inputs)
+        return TracedMask(write.builder, left, COMPARISONS[ufunc], right, write.source)
+    if ufunc in EXTREMA:
+        return extremum(write, *inputs, *EXTREMA[ufunc])
+    if ufunc in JUMPS:
+        return write.constant_piece(JUMPS[ufunc], inputs[0])
+    if ufunc in SCALES:
+        return write.op("mul", inputs[0], SCALES[ufunc])
+    if ufunc not in RULES:
+        write.refuse(*REFUSED.get(ufunc.__name__, ("is not supported", "write it with supported operations")))
+    return RULES[ufunc](write, *inputs)
+
+
+def _reduce(
+    write: Writer, ufunc: np.ufunc, u: TracedArray, axis: Any = 0, keepdims: bool = False, initial: Any = None
+) -> Any:
+    if ufunc in REDUCTIONS:
+        return REDUCTIONS[ufunc](u, axis=axis, keepdims=keepdims, initial=initial)
+    if ufunc.nin != 2 or ufunc in COMPARISONS or initial is not None:
+        write.refuse("reduce is not supported", "write a loop")
+    moved, _, shape = write.reduced(u, axis, keepdims)
+    return write.array(reduce(ufunc, moved)).reshape(shape)
+
+
+def _accumulate(write: Writer, ufunc: np.ufunc, u: TracedArray, axis: Any = 0) -> Any:
+    axis = axis_of(axis, u.ndim)
+    if ufunc is np.add:
+        return cumsum(u, axis)
+    if ufunc.nin != 2 or ufunc in COMPARISONS:
+        write.refuse("accumulate is not supported", "write a loop")
+    rows = list(np.moveaxis(u, axis, 0))
+    for i in range(1, len(rows)):
+        rows[i] = ufunc(rows[i - 1], rows[i])
+    return np.stack(rows, axis) if rows else u

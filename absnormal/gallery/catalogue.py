@@ -1,0 +1,82 @@
+"""The list of all examples, and how to find one by name."""
+
+from __future__ import annotations
+
+from absnormal.gallery.example import Example
+from absnormal.gallery.kink_examples import (
+    coupled_abs,
+    cyclic_abs,
+    cyclic_relu,
+    identity,
+    largest_entry,
+    leaky_relu,
+    maxmin,
+    maxmin_swapped,
+    nested_abs,
+    nested_max,
+    relu_by_where,
+    soft_threshold,
+    stable_cross_entropy,
+    stable_cross_entropy_swapped,
+)
+from absnormal.gallery.model_examples import (
+    antipodal_batch,
+    dense_network,
+    dense_network_on_a_batch,
+    hinge_loss,
+    least_squares,
+    pinball_loss,
+    rosenbrock,
+    total_variation,
+)
+
+EXAMPLES = (
+    identity,
+    stable_cross_entropy,
+    stable_cross_entropy_swapped,
+    leaky_relu,
+    relu_by_where,
+    soft_threshold,
+    maxmin,
+    maxmin_swapped,
+    largest_entry,
+    nested_max,
+    nested_abs,
+    coupled_abs,
+    cyclic_relu,
+    cyclic_abs,
+    hinge_loss,
+    pinball_loss,
+    total_variation,
+    antipodal_batch,
+    dense_network,
+    dense_network_on_a_batch,
+    least_squares,
+    rosenbrock,
+)
+
+
+def examples() -> dict[str, Example]:
+    """All examples by name, those of a few numbers first.
+
+    >>> examples()["nested_max"].slope
+    0.0
+    """
+    return {example.name: example for example in EXAMPLES}
+
+
+def get(name: str) -> Example:
+    """The example of that name.
+
+    Raises
+    ------
+    KeyError
+        for a name that is not in the gallery, with the names that are
+
+    >>> get("identity").verdict
+    'NOT_CLARKE'
+    """
+    known = examples()
+    if name not in known:
+        raise KeyError(f"no example {name!r} in the gallery, which has: {', '.join(known)}")
+    return known[name]

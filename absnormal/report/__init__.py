@@ -1,0 +1,1 @@
+"""What a person, a notebook and a program read of a verdict."""

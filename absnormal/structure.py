@@ -1,0 +1,155 @@
+"""What a program shows without numbers: inputs that reach one kink directly and nothing else.
+
+A *chain* is an input that was only moved (reshaped, indexed, broadcast): its entries are numbers of inputs.  A private input
+of a kink enters an addition directly before the kink, and nothing else: a bias.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from absnormal.arrays import Array
+from absnormal.ops import TABLE
+from absnormal.program.program import Program
+
+_MOVES = frozenset({"reshape", "transpose", "index", "gather", "broadcast"})
+_DEPTH = 12
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Private:
+    """Inputs that move the switches of one kinked node one by one.
+
+    Attributes
+    ----------
+    groups
+        for each switch of the node, the number of the input, shape (switches,)
+    sign
+        the derivative of each switch with respect to its input is this sign times a positive number
+    crossed
+        earlier kinked nodes that these inputs reach too
+    """
+
+    groups: Array
+    sign: int
+    crossed: tuple[int, ...]
+
+
+class PrivateInputs:
+    """Finds private inputs, kink by kink, and remembers them."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self._maps: dict[int, Array] = {}
+        self._found: dict[int, list[Private]] = {}
+        nodes = program.nodes
+        self.chain = [False] * len(nodes)
+        self.uses: dict[int, list[tuple[int, int]]] = {}
+        self._leaf: dict[int, int] = {}
+        offset = 0
+        for index, node in enumerate(nodes):
+            if node.op == "input":
+                self._maps[index] = np.arange(offset, offset + int(np.prod(node.shape, dtype=int))).reshape(node.shape)
+                offset += self._maps[index].size
+                self._leaf[index], self.chain[index] = index, True
+            elif node.op in _MOVES and self.chain[node.args[0]]:
+                self._leaf[index], self.chain[index] = self._leaf[node.args[0]], True
+            else:
+                for arg in node.args:
+                    if self.chain[arg]:
+                        self.uses.setdefault(self._leaf[arg], []).append((arg, index))
+        if self.chain[program.output]:
+            self.uses.setdefault(self._leaf[program.output], []).append((program.output, -1))
+
+    def entries(self, index: int) -> Array:
+        """The numbers of the inputs that a chain holds, in its shape."""
+        found = self._maps.get(index)
+        if found is None:
+            node = self.program.nodes[index]
+            found = self._maps[index] = TABLE[node.op].value(node.params, self.entries(node.args[0]))
+        return found
+
+    def of(self, index: int) -> list[Private]:
+        """The candidates for a kinked node; empty for a fold."""
+        if index not in self._found:
+            node = self.program.nodes[index]
+            starts = {"kink": ((0, 1),), "select": ((0, 1),), "max": ((0, 1), (1, -1))}.get(node.op, ())
+            self._found[index] = [
+                found for place, sign in starts for found in self._candidates(index, node.args[place], sign)
+            ]
+        return self._found[index]
+
+    def _candidates(self, kink: int, start: int, sign: int) -> Iterator[Private]:
+        stack = [(start, sign, (kink,))]
+        while stack:
+            index, sign, path = stack.pop()
+            if self.chain[index]:
+                found = self._checked(index, sign, path)
+                if found is not None:
+                    yield found
+                continue
+            node = self.program.nodes[index]
+            below = (*path, index)
+            if not node.varied or len(path) > _DEPTH:
+                continue
+            if node.op in _MOVES:
+                stack.append((node.args[0], sign, below))
+            elif node.op == "neg":
+                stack.append((node.args[0], -sign, below))
+            elif node.op in ("add", "sub"):
+                second = sign if node.op == "add" else -sign
+                stack += [(node.args[0], sign, below), (node.args[1], second, below)]
+            elif node.op in ("mul", "div"):
+                stack += self._scaled(index, sign, below)
+
+    def _scaled(self, index: int, sign: int, path: tuple[int, ...]) -> list[tuple[int, int, tuple[int, ...]]]:
+        """Through a multiplication by one constant that is not 0."""
+        node = self.program.nodes[index]
+        places = ((0, 1),) if node.op == "div" else ((0, 1), (1, 0))
+        for place, other in places:
+            value = self.program.nodes[node.args[other]].params.get("value")
+            if value is not None and np.size(value) == 1 and value.reshape(-1)[0] != 0:
+                factor = 1 if value.reshape(-1)[0] > 0 else -1
+                return [(node.args[place], sign * factor, path)]
+        return []
+
+    def _checked(self, chain: int, sign: int, path: tuple[int, ...]) -> Private | None:
+        """The candidate, when its inputs are used by the last node of the path only, and reach the kink by the path only."""
+        nodes, kink, first = self.program.nodes, path[0], path[-1]
+        groups = self.entries(chain)
+        marked = np.zeros(self.program.n, bool)
+        marked[groups] = True
+        for used, consumer in self.uses[self._leaf[chain]]:
+            if (used, consumer) != (chain, first) and marked[self.entries(used)].any():
+                return None
+        if sum(arg == chain for arg in nodes[first].args) > 1:
+            return None
+        below = {first}
+        for index in range(first + 1, kink + 1):
+            if any(arg in below for arg in nodes[index].args):
+                below.add(index)
+        for outer in path:
+            args = nodes[outer].args[:1] if nodes[outer].op == "select" else nodes[outer].args
+            if sum(arg in below for arg in args) > 1:
+                return None
+        for index in reversed(path):
+            node = nodes[index]
+            moved = TABLE[node.op].value(node.params, groups) if node.op in _MOVES else groups
+            groups = np.broadcast_to(moved, node.shape)
+        crossed = tuple(i for i in self.program.kinked if i in below and i != kink)
+        return Private(groups.reshape(-1), sign, crossed)
+
+
+_KNOWN: weakref.WeakKeyDictionary[Program, PrivateInputs] = weakref.WeakKeyDictionary()
+
+
+def private_inputs(program: Program) -> PrivateInputs:
+    """The private inputs of a program, remembered as long as it lives."""
+    found = _KNOWN.get(program)
+    if found is None:
+        found = _KNOWN[program] = PrivateInputs(program)
+    return found

@@ -1,0 +1,248 @@
+"""Bounds on adjoints and on derivatives when the active slopes may be anything in [-1, 1].
+
+An adjoint w is bounded by two numbers that are computed without cancellation, -N <= w <= P, and by a middle, a radius and a
+magnitude with which cancellation and its rounding are known.  At a tied max(u, v) an adjoint w passes as [0, w] to each
+argument, at a u + b|u| at 0 as w [a - |b|, a + |b|].
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from absnormal.arrays import Array
+from absnormal.ops import TABLE
+from absnormal.ops.kinked import FoldMap
+from absnormal.ops.linear_maps import LinearMap, Scale
+from absnormal.program.nodes import Node
+from absnormal.sweeps.table import Adjoints, Sweeps, applied, rounding
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Curvature:
+    """For each active switch, bounds on what must have one sign: w at a max, -w at a min, b w at a u + b|u|.
+
+    ``error`` bounds the rounding in them.
+    """
+
+    lower: Array
+    upper: Array
+    error: Array
+
+
+def curvatures(sweeps: Sweeps) -> Curvature:
+    """One backward sweep over the nodes that lie behind active kinks."""
+    program = sweeps.program
+    behind = _behind(sweeps)
+    signed = Adjoints(program, np.zeros((2, 1)))
+    middle = Adjoints(program, np.zeros((1, 1)))
+    spread = Adjoints(program, np.zeros((2, 1)))
+    signed.arrays[program.output] = _stacked([1.0, 0.0], program.shape)
+    middle.arrays[program.output] = _stacked([1.0], program.shape)
+    spread.arrays[program.output] = _stacked([0.0, 1.0], program.shape)
+    gamma = rounding(sweeps.pull_depth)
+    lower, upper, error = (np.zeros(program.s) for _ in range(3))
+    for index in range(len(program.nodes) - 1, -1, -1):
+        node = program.nodes[index]
+        both, mid, wide = signed.take(index), middle.take(index), spread.take(index)
+        if both is None or mid is None or wide is None or not behind[index]:
+            continue
+        if TABLE[node.op].family == "kinked":
+            low, high = _tightened(both, mid, wide, gamma)
+            if node.switch >= 0:
+                own = slice(node.switch, node.switch + node.switches)
+                weight = _curvature_weight(sweeps, node)
+                ends = np.stack([weight * low, weight * high])
+                shape = (node.switches,)
+                lower[own] = _on_switches(ends.min(axis=0), node).reshape(shape)
+                upper[own] = _on_switches(ends.max(axis=0), node).reshape(shape)
+                error[own] = _on_switches(3 * gamma * abs(weight) * wide[1], node).reshape(shape)
+            _through_kink(sweeps, index, node, low, high, wide[1], behind, (signed, middle, spread))
+            continue
+        for linear, arg in zip(sweeps.maps(index), node.args, strict=True):
+            if linear is None or not behind[arg]:
+                continue
+            positive, negative = linear.parts()
+            if positive is not None:
+                signed.add(arg, positive, both)
+            if negative is not None:
+                signed.add(arg, negative, both[::-1])
+            middle.add(arg, linear, mid)
+            spread.add(arg, linear.absolute(), wide)
+    alpha = sweeps.alpha
+    return Curvature(lower[alpha], upper[alpha], error[alpha])
+
+
+def _stacked(values: list[float], shape: tuple[int, ...]) -> Array:
+    return np.asarray(values).reshape(-1, *([1] * len(shape))) * np.ones(shape)
+
+
+def _behind(sweeps: Sweeps) -> list[bool]:
+    """Which nodes are active kinks or depend on one."""
+    result: list[bool] = []
+    for node in sweeps.program.nodes:
+        own = node.switch >= 0 and bool(sweeps.active[node.switch : node.switch + node.switches].any())
+        result.append(node.varied and (own or any(result[arg] for arg in node.args)))
+    return result
+
+
+def _tightened(both: Array, mid: Array, wide: Array, gamma: float) -> tuple[Array, Array]:
+    """The tighter of the two bounds on an adjoint."""
+    slack = wide[0] + gamma * (wide[1] + wide[0])
+    low = np.maximum(-both[1] * (1 + gamma), mid[0] - slack)
+    high = np.minimum(both[0] * (1 + gamma), mid[0] + slack)
+    return low, high
+
+
+def _curvature_weight(sweeps: Sweeps, node: Node) -> float:
+    return float({"kink": node.params.get("b", 0), "select": node.params.get("k", 0)}.get(
+        node.op, node.params.get("sign", 1)))
+
+
+def _on_switches(values: Array, node: Node) -> Array:
+    """A fold gives every one of its comparisons the adjoint of its result."""
+    if node.op != "fold":
+        return values
+    return np.broadcast_to(values, (node.switches // max(1, values.size), *values.shape))
+
+
+def _through_kink(
+    sweeps: Sweeps, index: int, node: Node, low: Array, high: Array, size: Array, behind: list[bool],
+    carriers: tuple[Adjoints, Adjoints, Adjoints],
+) -> None:
+    """Pass an interval on to the arguments that lie behind active kinks."""
+    for place, arg in enumerate(node.args):
+        if not behind[arg]:
+            continue
+        if node.op == "fold":
+            fold = sweeps.fold_of(index, sweeps.signature(np.nan), np.abs)
+            least, most = _fold_least(sweeps, index), fold
+            ends_low, ends_high = _fold_interval(least, most, low, high)
+            reach = most.pull(size[None])[0]
+        else:
+            coefficients = _coefficients(sweeps, index, node, place)
+            if coefficients is None:
+                continue
+            least_c, most_c = coefficients
+            ends = np.stack([least_c * low, least_c * high, most_c * low, most_c * high])
+            ends_low, ends_high = ends.min(axis=0), ends.max(axis=0)
+            reach = np.maximum(np.abs(least_c), np.abs(most_c)) * size
+        _deliver(sweeps, index, node, place, arg, (ends_low, ends_high, reach), carriers)
+
+
+def _deliver(
+    sweeps: Sweeps, index: int, node: Node, place: int, arg: int, ends: tuple[Array, Array, Array],
+    carriers: tuple[Adjoints, Adjoints, Adjoints],
+) -> None:
+    low, high, reach = ends
+    shape = sweeps.program.nodes[arg].shape
+    out = low.shape
+    identity = Scale(1.0, shape, out)
+    signed, middle, spread = carriers
+    signed.add(arg, identity, np.stack([np.maximum(high, 0), np.maximum(-low, 0)]))
+    middle.add(arg, identity, ((low + high) / 2)[None])
+    spread.add(arg, identity, np.stack([(high - low) / 2, reach]))
+
+
+def _coefficients(sweeps: Sweeps, index: int, node: Node, place: int) -> tuple[Array, Array] | None:
+    """The least and the largest derivative of a kinked node with respect to one argument."""
+    ends = []
+    for slope in (-1.0, 1.0):
+        linear = sweeps.piece_of(index, sweeps.signature(slope)).maps[place]
+        if linear is None:
+            return None
+        ends.append(np.broadcast_to(linear.p, node.shape))
+    return np.minimum(*ends), np.maximum(*ends)
+
+
+def _fold_least(sweeps: Sweeps, index: int) -> FoldMap:
+    """The fold in which a tied entry gets nothing: the least weight of every entry."""
+    fold = sweeps.fold_of(index, sweeps.signature(np.nan))
+    zero = [np.where(np.isnan(c), 0.0, c) for c in (fold.p, fold.q)]
+    return FoldMap(zero[0], zero[1], fold.shape)
+
+
+def _fold_interval(least: FoldMap, most: FoldMap, low: Array, high: Array) -> tuple[Array, Array]:
+    """Weights lie in [least, most], both in [0, 1]."""
+    up, down = np.maximum(high, 0)[None], np.maximum(-low, 0)[None]
+    above, below = np.maximum(low, 0)[None], np.maximum(-high, 0)[None]
+    highs = most.pull(up)[0] - least.pull(below)[0]
+    lows = least.pull(above)[0] - most.pull(down)[0]
+    return lows, highs
+
+
+def derivative_bounds(sweeps: Sweeps, direction: Array) -> tuple[Array, Array]:
+    """Bounds (low, high), shape (m,), on g_sigma . d over all slopes in [-1, 1] at active switches, outward rounded.
+
+    One push of an interval, THEORY 3: whatever f is, dC f(x) . d lies between them.
+    """
+    program = sweeps.program
+    gamma = rounding(sweeps.push_depth)
+    middle, spread = Tangents(sweeps, direction, 1), Tangents(sweeps, np.abs(direction), 2)
+    for index, node in enumerate(program.nodes):
+        if node.op == "input" or not node.varied:
+            continue
+        if TABLE[node.op].family == "kinked":
+            low, high, size = _pushed_kink(sweeps, index, node, middle, spread)
+            middle.arrays[index] = ((low + high) / 2)[None]
+            spread.arrays[index] = np.stack([(high - low) / 2, size])
+            continue
+        middle.push(index, [m for m in sweeps.maps(index)])
+        spread.push(index, [None if m is None else m.absolute() for m in sweeps.maps(index)])
+    mid, wide = middle.output(), spread.output()
+    slack = wide[0] + gamma * (wide[0] + wide[1])
+    return mid[0] - slack, mid[0] + slack
+
+
+def _pushed_kink(
+    sweeps: Sweeps, index: int, node: Node, middle: Tangents, spread: Tangents
+) -> tuple[Array, Array, Array]:
+    """An interval through a kink: per argument the interval of its derivatives times the interval of its tangent."""
+    low, high, size = (np.zeros(node.shape) for _ in range(3))
+    if node.op == "fold":
+        return _pushed_fold(sweeps, index, node, middle, spread)
+    for place, arg in enumerate(node.args):
+        mid, wide = middle.arrays[arg], spread.arrays[arg]
+        coefficients = _coefficients(sweeps, index, node, place)
+        if coefficients is None or mid is None or wide is None:
+            continue
+        ends = [c * (mid[0] + side * wide[0]) for c in coefficients for side in (-1, 1)]
+        low, high = low + np.minimum.reduce(ends), high + np.maximum.reduce(ends)
+        size = size + np.maximum(*np.abs(coefficients)) * wide[1]
+    return low, high, size
+
+
+def _pushed_fold(
+    sweeps: Sweeps, index: int, node: Node, middle: Tangents, spread: Tangents
+) -> tuple[Array, Array, Array]:
+    """A fold returns the tangent of one of its tied entries, or a mean of them."""
+    mid, wide = middle.arrays[node.args[0]], spread.arrays[node.args[0]]
+    assert mid is not None and wide is not None
+    possible = sweeps.fold_of(index, sweeps.signature(np.nan), np.abs).pull(np.ones((1, *node.shape)))[0] > 0
+    low = np.where(possible, mid[0] - wide[0], np.inf).min(axis=0)
+    high = np.where(possible, mid[0] + wide[0], -np.inf).max(axis=0)
+    return low, high, np.where(possible, wide[1], 0.0).sum(axis=0)
+
+
+class Tangents:
+    """Tangents of the nodes, ``count`` together: all start as the given direction, a radius (row 0 of 2) as 0."""
+
+    def __init__(self, sweeps: Sweeps, direction: Array, count: int) -> None:
+        self.program, self.count = sweeps.program, count
+        self.arrays: list[Array | None] = [None] * len(self.program.nodes)
+        leaves = self.program.tree.split(direction)
+        for index, node in enumerate(self.program.nodes):
+            if node.op == "input":
+                leaf = leaves[node.params["leaf"]]
+                self.arrays[index] = leaf[None] if count == 1 else np.stack([np.zeros_like(leaf), leaf])
+
+    def push(self, index: int, maps: list[LinearMap | None]) -> None:
+        """Push through one node."""
+        node = self.program.nodes[index]
+        self.arrays[index] = applied(maps, [self.arrays[arg] for arg in node.args], self.count, node.shape)
+
+    def output(self) -> Array:
+        """The tangents of y, shape (count, m)."""
+        found = self.arrays[self.program.output]
+        return np.zeros((self.count, self.program.m)) if found is None else found.reshape(self.count, -1)

@@ -1,0 +1,382 @@
+"""The fifth verb: sparse rows, the derivatives of all switching variables and of y with respect to x and |z|.
+
+    z' = Z x' + L |z|'        y' = J x' + Y |z|'
+
+Rows are accumulated forward through the program, array by array: `RULES` says for every operation how the
+rows of its result come from those of its arguments.  At a kinked node the row of z is formed, and |z| becomes
+a new column.
+
+References
+----------
+Griewank, "On stable piecewise linearization and generalized algorithmic differentiation", Optim. Methods
+Softw. 28 (2013) 1139-1178; Griewank and Walther, "First- and second-order optimality conditions for piecewise
+smooth objective functions", Optim. Methods Softw. 31 (2016) 904-930.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from absnormal.arrays import Array
+from absnormal.ops.kinked import piece
+from absnormal.ops.smooth import SMOOTH
+from absnormal.program.nodes import Node
+from absnormal.program.program import Program
+from absnormal.sweeps.sparse_entries import INDEX, Chunk, Local, Rows, Shape, Space
+from absnormal.sweeps.table import Sweeps
+
+#: The number of entries that may be stored at one operation; each takes 12 bytes, and some are copied.
+LIMIT = 50_000_000
+
+
+def rows(
+    program: Program, sweeps: Sweeps, sigma: Array | None = None, *, limit: int = LIMIT, every: bool = False
+) -> tuple[Any, Any]:
+    """The sparse rows of z and of y over the columns (x, |z|), at the point of the sweeps.
+
+    Parameters
+    ----------
+    program
+        the program of the sweeps
+    sweeps
+        the program at a point, in float64
+    sigma
+        slopes of |z| in [-1, 1], shape (s,), put in the place of |z|, which eliminates these switches.  NaN
+        keeps |z| as a column; by default all are kept.
+    limit
+        the largest number of entries to be stored at one operation
+    every
+        also give rows to switches that are eliminated; otherwise these rows are empty
+
+    Returns
+    -------
+    rows of z, shape (s, n + s), and of y, shape (m, n + s)
+        `scipy.sparse.csr_array`, sorted, without duplicates and zeros.  Without sigma they are [Z, L] and
+        [J, Y].  With ``sigma`` NaN on the active switches and the signs elsewhere, they are the base rows and
+        the couplings.
+
+    Raises
+    ------
+    BudgetError
+        where an operation would store more than ``limit`` entries, before it does
+    ValueError
+        at a rational point, or for slopes that do not fit
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from absnormal.frontends.numpy import trace
+    >>> from absnormal.sweeps.sparse import rows
+    >>> from absnormal.sweeps.table import Sweeps
+    >>> program = trace(lambda x: np.abs(x[1] - np.abs(x[0])), [0.0, 2.0])
+    >>> z, y = rows(program, Sweeps(program, np.array([0.0, 2.0])))
+    >>> z.toarray()
+    array([[ 1.,  0.,  0.,  0.],
+           [ 0.,  1., -1.,  0.]])
+    >>> y.toarray()
+    array([[0., 0., 0., 1.]])
+    """
+    if sweeps.x.dtype == object:
+        raise ValueError("sparse rows are in float64: evaluate the program at a float point")
+    if sigma is None:
+        sigma = np.full(program.s, np.nan)
+    if sigma.shape != (program.s,):
+        raise ValueError(f"sigma must have shape ({program.s},), got {sigma.shape}")
+    if (np.abs(sigma) > 1).any():
+        raise ValueError("sigma must hold slopes in [-1, 1], or NaN")
+    with np.errstate(under="ignore"):
+        return _Accumulation(program, sweeps, sigma, limit, every).run()
+
+
+class _Accumulation:
+    """One forward pass."""
+
+    def __init__(self, program: Program, sweeps: Sweeps, sigma: Array, limit: int, every: bool) -> None:
+        self.program = program
+        self.sweeps = sweeps
+        self.kept = np.isnan(sigma)
+        self.sigma = np.where(self.kept, 0.0, sigma)
+        self.wanted = np.ones(program.s, bool) if every else self.kept
+        self.space = Space(program.n + program.s, limit)
+        self.at: list[Rows | None] = [None] * len(program.nodes)
+        self.switching: list[tuple[Rows | None, int]] = []
+        self.leaves = np.cumsum([0, *map(math.prod, program.tree.shapes)]).tolist()
+
+    def run(self) -> tuple[Any, Any]:
+        nodes, uses = self.program.nodes, self._uses()
+        for index, node in enumerate(nodes):
+            if not uses[index]:
+                continue
+            self.at[index] = RULES[node.op](self, index, node)
+            for arg in node.args:
+                uses[arg] -= 1
+                if not uses[arg]:
+                    self.at[arg] = None
+        every = None if self.wanted.all() else self.wanted
+        y = self.at[self.program.output]
+        return self.space.joined(self.switching, every), self.space.joined([(y, self.program.m)])
+
+    def _uses(self) -> list[int]:
+        """How often y needs each node; guards are not followed."""
+        nodes = self.program.nodes
+        uses = [0] * len(nodes)
+        uses[self.program.output] = int(nodes[self.program.output].varied)
+        for index in range(len(nodes) - 1, -1, -1):
+            if uses[index]:
+                for arg in nodes[index].args:
+                    uses[arg] += nodes[arg].varied
+        return uses
+
+    def shape(self, index: int) -> Shape:
+        return self.program.nodes[index].shape
+
+    def linear(self, node: Node, locals_: list[Local | None]) -> Rows | None:
+        """The sum of the local derivatives times the rows of the arguments."""
+        return self.space.total(
+            [
+                self.space.apply(local, inner, self.shape(arg), node.shape)
+                for local, arg in zip(locals_, node.args, strict=True)
+                if local is not None and (inner := self.at[arg]) is not None
+            ],
+            node.shape,
+        )
+
+    def columns(self, own: slice, weight: Any, shape: Shape) -> Rows | None:
+        """weight * |z| for the switches ``own`` that are kept."""
+        kept = self.kept[own]
+        count = int(kept.sum())
+        numbers = np.arange(own.start, own.stop, dtype=INDEX) + INDEX(self.program.n)
+        values = np.broadcast_to(np.asarray(weight, float), shape)
+        if count == len(kept):
+            return Rows((Chunk(numbers.reshape(1, *shape), values[None]),))
+        if not count:
+            return None
+        where = np.flatnonzero(kept)
+        matrix = self.space.gathered(where, numbers[where], values.reshape(-1)[where], len(kept))
+        return self.space.rows(matrix, shape)
+
+
+# -- the rules -----------------------------------------------------------------------------------------------
+
+Rule = Callable[[_Accumulation, int, Node], Rows | None]
+
+
+def _input(run: _Accumulation, index: int, node: Node) -> Rows:
+    start, stop = run.leaves[node.params["leaf"]], run.leaves[node.params["leaf"] + 1]
+    columns = np.arange(start, stop, dtype=INDEX).reshape(1, *node.shape)
+    return Rows((Chunk(columns, np.broadcast_to(1.0, columns.shape)),))
+
+
+def _constant(run: _Accumulation, index: int, node: Node) -> None:
+    return None
+
+
+def _scaled(scale: Any, out: Shape) -> Local:
+    """The local derivative of an entrywise operation."""
+    shape = scale.shape
+    if shape == out:
+        return Local(None, scale.p)
+    lift = (1,) * (1 + len(out) - len(shape))
+    return Local(lambda t: np.broadcast_to(t.reshape(len(t), *lift, *shape), (len(t), 1, *out)), scale.p)
+
+
+def _entrywise(run: _Accumulation, index: int, node: Node) -> Rows | None:
+    maps = run.sweeps.maps(index)
+    return run.linear(node, [None if scale is None else _scaled(scale, node.shape) for scale in maps])
+
+
+def _moving(move: Callable[[Node, Shape, Array], Array]) -> Rule:
+    """A rule for an operation that moves entries: ``move`` takes (k, \\*shape) to (k, \\*out)."""
+
+    def rule(run: _Accumulation, index: int, node: Node) -> Rows | None:
+        shape = run.shape(node.args[0])
+        return run.linear(node, [Local(lambda t: move(node, shape, t)[:, None])])
+
+    return rule
+
+
+def _broadcast(node: Node, shape: Shape, t: Array) -> Array:
+    lift = (1,) * (len(node.shape) - len(shape))
+    return np.broadcast_to(t.reshape(len(t), *lift, *shape), (len(t), *node.shape))
+
+
+def _concatenate(run: _Accumulation, index: int, node: Node) -> Rows | None:
+    parts = [(run.at[arg], run.shape(arg)) for arg in node.args]
+    return run.space.placed(parts, node.params["axis"], node.shape)
+
+
+def _fronted(axes: tuple[int, ...], count: int) -> Callable[[Array], Array]:
+    """Take axes to the front, as one."""
+
+    def move(t: Array) -> Array:
+        moved = np.moveaxis(t, [axis + 1 for axis in axes], range(1, 1 + len(axes)))
+        return moved.reshape(len(t), count, *moved.shape[1 + len(axes) :])
+
+    return move
+
+
+def _sum(run: _Accumulation, index: int, node: Node) -> Rows | None:
+    axes, shape = node.params["axes"], run.shape(node.args[0])
+    count = math.prod(shape[axis] for axis in axes)
+    front = _fronted(axes, count)
+    return run.linear(node, [Local(lambda t: front(t).reshape(len(t), count, *node.shape), 1.0, count)])
+
+
+def _cumsum(run: _Accumulation, index: int, node: Node) -> Rows | None:
+    axis, count = node.params["axis"], node.shape[node.params["axis"]]
+    run.space.room(count * math.prod(node.shape))
+    below = np.tri(count).T.reshape(count, *(count if i == axis else 1 for i in range(len(node.shape))))
+    front = _fronted((axis,), count)
+
+    def move(t: Array) -> Array:
+        return np.broadcast_to(np.expand_dims(front(t), axis + 2), (len(t), count, *node.shape))
+
+    return run.linear(node, [Local(move, below, count)])
+
+
+def _prod(run: _Accumulation, index: int, node: Node) -> Rows | None:
+    axis, count = node.params["axis"], run.shape(node.args[0])[node.params["axis"]]
+    others: Any = run.sweeps.maps(index)[0]
+    return run.linear(node, [Local(_fronted((axis,), count), np.moveaxis(others.first.p, axis, 0), count)])
+
+
+def _matmul(run: _Accumulation, index: int, node: Node) -> Rows | None:
+    a, b = (run.sweeps.values[arg] for arg in node.args)
+    row, column = a.ndim == 1, b.ndim == 1
+    a, b = a[None, :] if row else a, b[:, None] if column else b
+    axes = max(a.ndim, b.ndim)
+    full = (*np.broadcast_shapes(a.shape[:-2], b.shape[:-2]), a.shape[-2], b.shape[-1])
+    inner = a.shape[-1]
+
+    def left(t: Array) -> Array:
+        """(k, ..., i, l) to (k, l, ..., i, 1)."""
+        t = t.reshape(len(t), *(1,) * (axes - a.ndim), *a.shape)
+        return np.moveaxis(t, -1, 1)[..., None]
+
+    def right(t: Array) -> Array:
+        """(k, ..., l, j) to (k, l, ..., 1, j)."""
+        t = t.reshape(len(t), *(1,) * (axes - b.ndim), *b.shape)
+        return np.moveaxis(t, -2, 1)[..., None, :]
+
+    def onto(move: Callable[[Array], Array]) -> Callable[[Array], Array]:
+        return lambda t: np.broadcast_to(move(t), (len(t), inner, *full))
+
+    locals_ = [Local(onto(left), right(b[None])[0], inner), Local(onto(right), left(a[None])[0], inner)]
+    return run.linear(node, [*locals_])
+
+
+def _einsum(run: _Accumulation, index: int, node: Node) -> Rows | None:
+    terms, result = node.params["terms"], node.params["result"]
+    values = [run.sweeps.values[arg] for arg in node.args]
+    return run.linear(node, [_einsum_local(terms, result, values, i, node.shape) for i in range(len(terms))])
+
+
+def _einsum_local(terms: tuple[str, ...], result: str, values: list[Array], own: int, out: Shape) -> Local:
+    """One operand: its letters that are summed are the inner axis, the others weigh its entries."""
+    shape = values[own].shape
+    summed = "".join(letter for letter in terms[own] if letter not in result)
+    order = summed + result
+    sizes = dict(zip(terms[own] + result, shape + out, strict=True))
+    inner = math.prod(sizes[letter] for letter in summed)
+    others = [(term, value) for i, (term, value) in enumerate(zip(terms, values, strict=True)) if i != own]
+    known = "".join(letter for letter in order if any(letter in term for term, _ in others))
+    weight = np.asarray(1.0)
+    if others:
+        text = ",".join(term for term, _ in others) + "->" + known
+        weight = np.asarray(np.einsum(text, *(value for _, value in others), optimize=True))
+
+    def spread(t: Array, letters: str) -> Array:
+        """(k, \\*letters) to (k, inner, \\*out)."""
+        t = t.transpose(0, *(1 + letters.index(letter) for letter in order if letter in letters))
+        t = t.reshape(len(t), *(sizes[letter] if letter in letters else 1 for letter in order))
+        return np.broadcast_to(t, (len(t), *(sizes[letter] for letter in order))).reshape(len(t), inner, *out)
+
+    return Local(lambda t: spread(t, terms[own]), spread(weight[None], known)[0], inner)
+
+
+def _kinked(run: _Accumulation, index: int, node: Node) -> Rows | None:
+    """z' from the switch maps; the result from the maps with slope sigma, and |z| with its weight."""
+    own = slice(node.switch, node.switch + node.switches)
+    parts = piece(node.op, node.params, [run.shape(arg) for arg in node.args], node.shape, run.sigma[own])
+
+    def terms(maps: list[Any]) -> list[Local | None]:
+        return [None if scale is None else _scaled(scale, node.shape) for scale in maps]
+
+    wanted = run.wanted[own].any()
+    run.switching.append((run.linear(node, terms(parts.switch_maps)) if wanted else None, node.switches))
+    new = run.columns(own, parts.weight, node.shape)
+    return run.space.total([run.linear(node, terms(parts.maps)), new], node.shape)
+
+
+def _fold(run: _Accumulation, index: int, node: Node) -> Rows | None:
+    """m_j = p_j m_{j-1} + q_j u_j + w |z_j|, unrolled to combinations of the u_i and |z_i| since p was 0."""
+    shape = run.shape(node.args[0])
+    count, lanes = shape[0], math.prod(node.shape)
+    own = slice(node.switch, node.switch + node.switches) if node.switch >= 0 else slice(0, 0)
+    half = node.params["sign"] * run.sigma[own].reshape(count - 1, lanes) / 2
+    p = np.concatenate([np.zeros((1, lanes)), 0.5 + half]).T.reshape(-1)
+    q = np.concatenate([np.ones((1, lanes)), 0.5 - half]).T.reshape(-1)
+    wanted = np.concatenate([run.wanted[own], np.ones(lanes, bool)]).reshape(count, lanes).T.reshape(-1)
+    first, second, factor = _unrolled(p, q, wanted, count, run.space)
+    # From lane by lane to the order of the array.
+    place = np.arange(count * lanes).reshape(count, lanes).T.reshape(-1)
+    target, origin = place[first], place[second]
+    inner = run.at[node.args[0]]
+    size = count * lanes
+    u = run.space.csr(Rows(()) if inner is None else inner, size)
+    running = run.space.product(run.space.gathered(target, origin, factor * q[second], size, size), u)
+    kept = np.concatenate([np.zeros(lanes, bool), run.kept[own]])[origin]
+    columns = run.program.n + node.switch + origin[kept] - lanes
+    weights = node.params["sign"] * factor[kept] / 2
+    running = running + run.space.gathered(target[kept], columns, weights, size)
+    if node.switch >= 0:
+        run.switching.append((Rows((), running[:-lanes] - u[lanes:]), node.switches))
+    return run.space.rows(running[size - lanes :], node.shape)
+
+
+def _unrolled(p: Array, q: Array, wanted: Array, count: int, space: Space) -> tuple[Array, Array, Array]:
+    """All pairs (j, i) with q_i != 0, i <= j and no p = 0 among p_{i+1} ... p_j, and the products of these p.
+
+    Only for the wanted j.  Lanes of length ``count`` follow each other; each begins with p = 0.
+    """
+    numbers = np.arange(len(p))
+    begin = np.maximum.accumulate(np.where(p == 0, numbers, 0))
+    entering = np.flatnonzero(q)
+    upto = np.cumsum(q != 0)
+    before = upto[begin] - (q[begin] != 0)
+    lengths = np.where(wanted, upto - before, 0)
+    pairs = int(lengths.sum())
+    space.room(pairs)
+    first = np.repeat(numbers, lengths)
+    offsets = np.cumsum(lengths) - lengths
+    second = entering[np.arange(pairs) - np.repeat(offsets - before, lengths)]
+    # In powers of two the usual p = 1/2 and p = 1 are exact, and long products do not lose their quotients.
+    powers = np.cumsum(np.log2(np.where(p == 0, 1, p)).reshape(-1, count), axis=1).reshape(-1)
+    return first, second, np.exp2(powers[first] - powers[second])
+
+
+RULES: dict[str, Rule] = {
+    **dict.fromkeys((row.name for row in SMOOTH), _entrywise),
+    "input": _input,
+    "constant": _constant,
+    "reshape": _moving(lambda node, shape, t: t.reshape(len(t), *node.shape)),
+    "transpose": _moving(lambda node, shape, t: t.transpose(0, *(axis + 1 for axis in node.params["axes"]))),
+    "index": _moving(lambda node, shape, t: np.asarray(t[(slice(None), *node.params["key"])])),
+    "gather": _moving(lambda node, shape, t: t.reshape(len(t), -1)[:, node.params["index"]]),
+    "broadcast": _moving(_broadcast),
+    "concatenate": _concatenate,
+    "where": _entrywise,
+    "sum": _sum,
+    "cumsum": _cumsum,
+    "prod": _prod,
+    "matmul": _matmul,
+    "einsum": _einsum,
+    "kink": _kinked,
+    "max": _kinked,
+    "select": _kinked,
+    "fold": _fold,
+}

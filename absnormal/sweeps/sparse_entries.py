@@ -1,0 +1,252 @@
+"""Storage of sparse rows: the derivative of an array, one sparse row for every entry of it.
+
+Rows are held as chunks, pairs (columns, values) of arrays (k, \\*shape) with k entries for every row, so that
+whatever moves the entries of an array moves its rows by the same array operation.  What is too irregular for
+that, one long row among short ones, is held as a CSR matrix.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from absnormal.arrays import Array
+from absnormal.errors import BudgetError
+
+Shape = tuple[int, ...]
+#: The type of column numbers.
+INDEX = np.int32
+#: Rows are summed up when they have more entries than this, and twice as many as after the last time.
+_WIDE = 16
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Chunk:
+    """k entries for every row: column numbers and values, both (k, \\*shape); a column may occur twice."""
+
+    columns: Array
+    values: Array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """The sum of chunks and a CSR matrix; ``settled`` is the width when they were last summed up."""
+
+    chunks: Sequence[Chunk]
+    rest: Any = None
+    settled: int = 0
+
+    @property
+    def width(self) -> int:
+        """The number of entries that chunks have for every row."""
+        return sum(len(chunk.columns) for chunk in self.chunks)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Local:
+    """A local derivative: entry j of the result is the sum over i of weight[i, j] * moved[i, j].
+
+    ``move`` takes (k, \\*shape of the argument) to (k, inner, \\*shape of the result), only moving entries;
+    None leaves them where they are.  ``weight`` broadcasts against (inner, \\*shape of the result).
+    """
+
+    move: Callable[[Array], Array] | None
+    weight: Any = 1.0
+    inner: int = 1
+
+    @property
+    def is_zero(self) -> bool:
+        return self.weight == 0 if isinstance(self.weight, float) else not np.any(self.weight)
+
+    def matrix(self, shape: Shape, out: Shape) -> Any:
+        """The same as a CSR matrix."""
+        size, rows = math.prod(shape), math.prod(out)
+        places = np.arange(size, dtype=INDEX).reshape(1, *shape)
+        places = places if self.move is None else self.move(places)[0]
+        weights = np.broadcast_to(np.asarray(self.weight, float), places.shape)
+        return uniform(places.reshape(self.inner, rows), weights.reshape(self.inner, rows), size)
+
+
+def uniform(columns: Array, values: Array, width: int) -> Any:
+    """The CSR matrix with k entries a row; ``columns`` and ``values`` are (k, rows)."""
+    count, rows = columns.shape
+    starts = np.arange(0, count * rows + 1, count, dtype=INDEX) if count else np.zeros(rows + 1, INDEX)
+    return csr_array((values.T.copy().reshape(-1), columns.T.copy().reshape(-1), starts), shape=(rows, width))
+
+
+class Space:
+    """The columns that rows may have, and how many entries may be stored."""
+
+    def __init__(self, width: int, limit: int) -> None:
+        self.width = width
+        self.limit = min(limit, np.iinfo(INDEX).max - 1)
+
+    def room(self, entries: int) -> None:
+        """Raise BudgetError where so many entries are past the limit."""
+        if entries > self.limit:
+            raise BudgetError(
+                f"the sparse rows take up to {entries} entries at one operation, the limit is {self.limit};"
+                " raise it, or use push and pull, which store no rows"
+            )
+
+    # -- one representation from the other -------------------------------------------------------------------
+
+    def flat(self, rows: Rows, size: int) -> tuple[Array, Array, Array]:
+        """Entries a row, columns and values in the order of rows; a column may occur twice."""
+        if rows.rest is not None:
+            matrix = self.csr(rows, size)
+            return np.diff(matrix.indptr), matrix.indices, matrix.data
+        columns, values = _stacked(rows.chunks, size)
+        return np.full(size, len(columns), INDEX), columns.T.copy().reshape(-1), values.T.copy().reshape(-1)
+
+    def csr(self, rows: Rows, size: int) -> Any:
+        """Rows as a CSR matrix, summed up and without zeros."""
+        if not rows.chunks and rows.rest is not None:
+            return rows.rest
+        self.room(rows.width * size)
+        matrix = uniform(*_stacked(rows.chunks, size), self.width)
+        if rows.rest is not None:
+            matrix = matrix + rows.rest
+        matrix.sum_duplicates()
+        matrix.eliminate_zeros()
+        return matrix
+
+    def rows(self, matrix: Any, shape: Shape) -> Rows:
+        """A CSR matrix as one chunk where its rows are about equally long."""
+        size, counts = math.prod(shape), np.diff(matrix.indptr)
+        widest = int(counts.max(initial=0))
+        if widest * size > 2 * matrix.nnz + _WIDE:
+            return Rows((), matrix, widest)
+        filled = np.arange(widest) < counts[:, None]
+        columns, values = np.zeros((widest, size), INDEX), np.zeros((widest, size))
+        columns.T[filled], values.T[filled] = matrix.indices, matrix.data
+        return Rows((Chunk(columns.reshape(widest, *shape), values.reshape(widest, *shape)),), None, widest)
+
+    # -- arithmetic ------------------------------------------------------------------------------------------
+
+    def apply(self, local: Local, rows: Rows, shape: Shape, out: Shape) -> Rows | None:
+        """The local derivative times the rows of its argument; None for zero."""
+        if local.is_zero:
+            return None
+        size = math.prod(out)
+        if rows.width > 1 and local.inner * rows.width * size > 4096 and local.inner > 1:
+            self.room(local.inner * size)
+            return self.rows(self.product(local.matrix(shape, out), self.csr(rows, math.prod(shape))), out)
+        self.room(local.inner * rows.width * size)
+        chunks = [_moved(chunk, local, out) for chunk in rows.chunks]
+        rest = None
+        if rows.rest is not None:
+            self.room(local.inner * size)
+            rest = self.product(local.matrix(shape, out), rows.rest)
+        return Rows(chunks, rest, rows.settled)
+
+    def product(self, left: Any, right: Any) -> Any:
+        """A product of CSR matrices, after a look at how many entries it can have."""
+        terms = int(np.diff(right.indptr).astype(np.int64)[left.indices].sum())
+        self.room(min(terms, left.shape[0] * self.width))
+        return left @ right
+
+    def total(self, terms: Sequence[Rows | None], shape: Shape) -> Rows | None:
+        """The sum of rows of the same shape; None for zero."""
+        present = [term for term in terms if term is not None]
+        if len(present) < 2:
+            return present[0] if present else None
+        merged: dict[int, Chunk] = {}
+        rest = None
+        for rows in present:
+            for chunk in rows.chunks:
+                same = merged.get(id(chunk.columns))
+                values = chunk.values if same is None else same.values + chunk.values
+                merged[id(chunk.columns)] = Chunk(chunk.columns, values)
+            if rows.rest is not None:
+                rest = rows.rest if rest is None else rest + rows.rest
+        settled = max(rows.settled for rows in present)
+        result = Rows([*merged.values()], rest, settled)
+        if result.width > max(_WIDE, 2 * settled):
+            return self.rows(self.csr(result, math.prod(shape)), shape)
+        return result
+
+    def placed(self, parts: Sequence[tuple[Rows | None, Shape]], axis: int, shape: Shape) -> Rows | None:
+        """Rows next to each other along an axis; None for zero."""
+        present, start = [], 0
+        for rows, part in parts:
+            if rows is not None:
+                present.append((rows, part, (*(slice(None),) * axis, slice(start, start + part[axis]))))
+            start += part[axis]
+        if not present:
+            return None
+        size = math.prod(shape)
+        widest = max(rows.width for rows, _, _ in present)
+        used = sum(rows.width * math.prod(part) for rows, part, _ in present)
+        regular = widest * size <= 2 * used + _WIDE and all(rows.rest is None for rows, _, _ in present)
+        if not regular:
+            return self._placed_csr(present, shape)
+        self.room(widest * size)
+        columns, values = np.zeros((widest, *shape), INDEX), np.zeros((widest, *shape))
+        for rows, _, key in present:
+            start = 0
+            for chunk in rows.chunks:
+                place = (slice(start, start + len(chunk.columns)), *key)
+                columns[place], values[place] = chunk.columns, chunk.values
+                start += len(chunk.columns)
+        return Rows((Chunk(columns, values),), None, max(rows.settled for rows, _, _ in present))
+
+    def _placed_csr(self, present: list[tuple[Rows, Shape, tuple[slice, ...]]], shape: Shape) -> Rows:
+        places = np.arange(math.prod(shape)).reshape(shape)
+        flats = [self.flat(rows, math.prod(part)) for rows, part, _ in present]
+        self.room(sum(len(values) for _, _, values in flats))
+        keys = [key for _, _, key in present]
+        where = [np.repeat(places[key].reshape(-1), flat[0]) for key, flat in zip(keys, flats, strict=True)]
+        columns, values = (np.concatenate([flat[i] for flat in flats]) for i in (1, 2))
+        return self.rows(self.gathered(np.concatenate(where), columns, values, places.size), shape)
+
+    def gathered(
+        self, rows: Array, columns: Array, values: Array, size: int, width: int | None = None
+    ) -> Any:
+        """The CSR matrix with these entries, summed up and without zeros."""
+        shape = (size, self.width if width is None else width)
+        matrix = csr_array((values, (rows.astype(INDEX), columns.astype(INDEX))), shape=shape)
+        matrix.sum_duplicates()
+        matrix.eliminate_zeros()
+        return matrix
+
+    def joined(self, parts: Sequence[tuple[Rows | None, int]], keep: Array | None = None) -> Any:
+        """Rows below each other as one CSR matrix; ``keep`` (rows,) says which ones are wanted."""
+        self.room(sum(rows.width * size for rows, size in parts if rows is not None))
+        flats = [self.flat(rows or Rows(()), size) for rows, size in parts] or [self.flat(Rows(()), 0)]
+        counts, columns, values = flats[0]
+        if len(flats) > 1:
+            counts, columns, values = (np.concatenate(items) for items in zip(*flats, strict=True))
+        if keep is not None:
+            values = values * np.repeat(keep, counts)
+        starts = np.zeros(len(counts) + 1, INDEX)
+        np.cumsum(counts, out=starts[1:])
+        matrix = csr_array((values, columns, starts), shape=(len(counts), self.width))
+        matrix.sum_duplicates()
+        matrix.eliminate_zeros()
+        return matrix
+
+
+def _stacked(chunks: Sequence[Chunk], size: int) -> tuple[Array, Array]:
+    """All chunks as two arrays (k, size)."""
+    if not chunks:
+        return np.zeros((0, size), INDEX), np.zeros((0, size))
+    columns = [chunk.columns.reshape(len(chunk.columns), size) for chunk in chunks]
+    values = [chunk.values.reshape(len(chunk.values), size) for chunk in chunks]
+    return (columns[0], values[0]) if len(chunks) == 1 else (np.concatenate(columns), np.concatenate(values))
+
+
+def _moved(chunk: Chunk, local: Local, out: Shape) -> Chunk:
+    one = isinstance(local.weight, float) and local.weight == 1
+    if local.move is None:
+        return chunk if one else Chunk(chunk.columns, np.multiply(chunk.values, local.weight))
+    columns, values = local.move(chunk.columns), local.move(chunk.values)
+    if not one:
+        values = values * local.weight
+    shape = (len(chunk.columns) * local.inner, *out)
+    return Chunk(columns.reshape(shape), values.reshape(shape))

@@ -1,0 +1,1 @@
+"""One theorem, one module; `ladder` orders them by cost."""

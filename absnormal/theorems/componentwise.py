@@ -1,0 +1,86 @@
+"""Componentwise qualification (THEORY 2.6).
+
+Let the active switches be partitioned into components C that are admissible: independent row spaces, no cycle of couplings
+between components, and in every internally open cell no coupling to the outside where the internal row vanishes.  Let
+M_C(sigma) = [Lt_later,C ; b_C] S (I - Lt_CC S)^{-1} [R_C | Lt_C,earlier] be the transfer matrix.
+
+**Theorem.** g_c is in dC f(x) if each C satisfies one of
+
+(a) M_C(c_C) is in conv{M_C(tau) : tau internally open} (where r_i^C = 0 the entry tau_i is immaterial and is c_i);
+(b) C receives no coupling from other components, all couplings out of C lead to one switch, or all to the output, and the
+    adjoints within C, with seed 1 there, have one sign for all definite signatures.
+
+Weaker than LIKQ, and for any slopes.  Proof: replace c_C by internally open signs, component by component; g is affine in M_C.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Any
+
+from absnormal.clarke.components import Component, admissible, immaterial
+from absnormal.exact.linear_algebra import Vector
+from absnormal.exact.linear_program import convex_weights
+from absnormal.exact.system import System
+from absnormal.theorems.problem import Problem, Proof
+from absnormal.theorems.regular import adjoints
+
+_DEFINITE = 10
+
+
+def componentwise(problem: Problem) -> Proof | None:
+    """Proves g_c component by component."""
+    system = problem.relevant
+    if system is None or not system.proved:
+        return None
+    c = problem.slopes_in(system)
+    components = admissible(system, problem.meter)
+    if components is None:
+        return None
+    evidence: list[dict[str, Any]] = []
+    for component in components:
+        found = _mean(system, component, c) or _one_sign(system, component)
+        if found is None:
+            return None
+        evidence.append({"switches": list(component.system.switches), **found})
+    reason = (
+        f"the {system.k} active switches fall into {len(components)} components, and in each the tool's choice is a mean"
+        " of choices that directions realise"
+    )
+    return Proof(
+        "componentwise", True, reason, system.arithmetic, {"kind": "components", "components": evidence}
+    )
+
+
+def _mean(system: System, component: Component, c: Vector) -> dict[str, Any] | None:
+    """Case (a)."""
+    own = [c[i] for i in component.members]
+    signatures = [immaterial(cell, own) for cell in component.cells.cells]
+    points = [component.transfer(system, signature) for signature in signatures]
+    weights, _ = convex_weights(points, component.transfer(system, own))
+    if weights is None:
+        return None
+    used = [(w, s, cell) for w, s, cell in zip(weights, signatures, component.cells.cells, strict=True) if w]
+    return {
+        "case": "a",
+        "weights": [w for w, _, _ in used],
+        "signatures": [s for _, s, _ in used],
+        "directions": [cell.direction for _, _, cell in used],
+    }
+
+
+def _one_sign(system: System, component: Component) -> dict[str, Any] | None:
+    """Case (b)."""
+    if component.outside or len(component.members) > _DEFINITE:
+        return None
+    targets = component.targets(system)
+    if len(targets) != 1:
+        return None
+    seeds = targets[0]
+    signs: set[int] = set()
+    for sigma in product((1, -1), repeat=len(component.members)):
+        signs |= {1 if w > 0 else -1 for w in adjoints(component.system, sigma, seeds) if w}
+        if len(signs) > 1:
+            return None
+    return {"case": "b", "sign": signs.pop() if signs else 1}
+

@@ -1,0 +1,124 @@
+"""Direction, with free switches (THEORY 2.5).
+
+**Theorem.** Let U contain every active i with |c_i| < 1 whose row is not zero for every sigma_U (slopes c outside U).  If the
+rows of U, with sigma_U = 0 and c outside U, are linearly independent, and one direction d has r_i . d = 0 for i in U and
+c_i r_i . d > 0 for the other i (those with row zero and no accumulated coupling to U excepted), then g_c is in dC f(x): r_i . d
+does not depend on sigma_U, a small step from d opens (sigma_U, c) for every sigma_U, and g_c is the mean of these g_sigma over
+independent signs on U.  With U empty, g_c is a limiting gradient.
+
+`along_candidates` tries cheap directions in floating point and trusts a sign only beyond its rounding error;
+`exactly` decides by a linear program on rationals.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+
+from absnormal.arrays import Array
+from absnormal.exact.linear_algebra import Matrix, Vector, dot, nullspace, rank
+from absnormal.exact.linear_program import open_direction
+from absnormal.exact.system import System
+from absnormal.sweeps.table import FLOOR, Sweeps, rounding
+from absnormal.theorems.problem import Problem, Proof
+
+_UPDATES = 10
+
+
+def along_candidates(problem: Problem) -> Proof | None:
+    """Definite slopes: the pull of c over the active switches as a direction, and a few perceptron steps from it."""
+    sweeps, c = problem.sweeps, np.asarray(problem.c, dtype=float)
+    if not len(c) or sweeps.z.dtype == object:
+        return None
+    needed = problem.maybe_nonzero & sweeps.pattern(problem.sigma)[0][sweeps.alpha]
+    if not np.all(np.abs(c[needed]) == 1):
+        return None
+    weights = np.where(needed, c, 0.0)
+    d = np.zeros(sweeps.program.n)
+    for _ in range(_UPDATES):
+        seeds = np.zeros((1, sweeps.program.s))
+        seeds[0, sweeps.alpha] = weights
+        d = d + sweeps.pull(problem.sigma, seeds, None)[0][0]
+        largest = np.abs(d).max(initial=0.0)
+        if not np.isfinite(largest) or largest == 0:
+            return None
+        d = d / largest
+        wrong = needed & ~opens(sweeps, problem.sigma, d)
+        if not wrong.any():
+            reason = "one direction realises the tool's choice at every active switch: the gradient is a limiting gradient"
+            return Proof("direction", True, reason, "float64", {"kind": "direction", "direction": d.tolist()})
+        weights = np.where(wrong, c, 0.0)
+    return None
+
+
+def opens(sweeps: Sweeps, sigma: Array, d: Array) -> Array:
+    """For each active switch, whether sigma_i r_i^sigma . d > 0 beyond its rounding error."""
+    dz, _ = sweeps.push(sigma, d[None])
+    size, _ = sweeps.magnitude(sigma, d)
+    alpha = sweeps.alpha
+    return np.asarray(sigma[alpha] * dz[0][alpha] > rounding(sweeps.push_depth) * size[alpha] + FLOOR)
+
+
+def exactly(problem: Problem) -> Proof | None:
+    """The theorem on rationals, by one rank and one linear program."""
+    system = problem.relevant
+    if system is None or not system.proved:
+        return None
+    c = problem.slopes_in(system)
+    free = [i for i in range(system.k) if abs(c[i]) < 1]
+    found = find(system, c, free)
+    if found is None:
+        return None
+    mixed = f", mean over {len(free)} free switches" if free else ""
+    reason = f"one direction realises the tool's choice at every active switch{mixed}"
+    return Proof(
+        "direction", True, reason, system.arithmetic,
+        {"kind": "direction", "switches": list(system.switches), "free": [system.switches[i] for i in free],
+         "columns": list(system.columns), "direction": found},
+    )
+
+
+def find(system: System, c: Vector, free: list[int]) -> Vector | None:
+    """A direction as the theorem asks for, in the basis of columns."""
+    rows, couplings = accumulated(system, c, free)
+    if rank([rows[i] for i in free]) < len(free):
+        return None
+    basis = nullspace([rows[i] for i in free], system.width) if free else None
+    inside: Matrix = []
+    for i in range(system.k):
+        if i in free or not (any(rows[i]) or any(couplings[i])):
+            continue
+        signed = [c[i] * a for a in rows[i]]
+        inside.append(signed if basis is None else [dot(signed, b) for b in basis])
+    if any(not any(row) for row in inside):
+        return None
+    t, _ = open_direction(inside)
+    if t is None:
+        return None
+    if basis is None:
+        return t or [Fraction(0)] * system.width
+    d = [Fraction(0)] * system.width
+    for factor, vector in zip(t, basis, strict=False):
+        d = [a + factor * b for a, b in zip(d, vector, strict=True)]
+    return d
+
+
+def accumulated(system: System, c: Vector, free: list[int]) -> tuple[Matrix, Matrix]:
+    """Rows with slope 0 on the free switches and c elsewhere, and the accumulated couplings to the free ones."""
+    rows: Matrix = []
+    couplings: Matrix = []
+    for i in range(system.k):
+        row, coupling = list(system.rows[i]), [Fraction(0)] * len(free)
+        for j in range(i):
+            weight = system.couplings[i][j]
+            if not weight:
+                continue
+            if j in free:
+                coupling[free.index(j)] += weight
+            else:
+                row = [a + weight * c[j] * b for a, b in zip(row, rows[j], strict=True)]
+                coupling = [a + weight * c[j] * b for a, b in zip(coupling, couplings[j], strict=True)]
+        rows.append(row)
+        couplings.append(coupling)
+    return rows, couplings

@@ -1,0 +1,43 @@
+"""The theorems in the order of their cost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from absnormal.theorems.componentwise import componentwise
+from absnormal.theorems.direction import along_candidates, exactly
+from absnormal.theorems.likq import likq
+from absnormal.theorems.membership import membership
+from absnormal.theorems.private_directions import private_directions
+from absnormal.theorems.problem import Problem, Proof
+from absnormal.theorems.regular import regular, regular_exactly
+from absnormal.theorems.separation import separation
+from absnormal.theorems.smooth import smooth, smooth_exactly
+
+Rung = Callable[[Problem], Proof | None]
+
+#: Structure, sweeps, linear algebra, one linear program, enumeration.
+RUNGS: tuple[Rung, ...] = (
+    smooth,
+    private_directions,
+    regular,
+    smooth_exactly,
+    likq,
+    along_candidates,
+    exactly,
+    regular_exactly,
+    componentwise,
+    membership,
+    separation,
+)
+
+
+def decide(problem: Problem) -> tuple[Proof | None, list[str]]:
+    """The first proof, and the names of the theorems that were tried before it in vain."""
+    tried: list[str] = []
+    for rung in RUNGS:
+        proof = rung(problem)
+        if proof is not None:
+            return proof, tried
+        tried.append(rung.__module__.rsplit(".", 1)[-1].replace("_", " "))
+    return None, list(dict.fromkeys(tried))

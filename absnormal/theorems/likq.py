@@ -1,0 +1,84 @@
+"""LIKQ, the linear independence kink qualification (THEORY 2.4).
+
+**Theorem.** If the base rows R of all active switches are linearly independent, every definite signature is open, so for
+any slopes in [-1, 1] the gradient that backward-mode AD returns is a Clarke generalized gradient.
+
+Source: Griewank & Walther, OMS 2016; Baumgaertner & Bethke, arXiv:2407.09639.
+
+Independence is proved on rationals, or by peeling off columns with a single nonzero entry, or by singular values that
+exceed all rounding errors; dependence by more switches than variables, a zero row, or on rationals.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from absnormal.arrays import Array
+from absnormal.exact.linear_algebra import dependency, pivots
+from absnormal.exact.system import System, base_rows, certainly_independent
+from absnormal.sweeps.table import FLOOR, Sweeps, rounding
+from absnormal.theorems.problem import Problem, Proof
+
+#: Rows up to this many are tested by singular values.
+_DENSE = 400
+
+
+def likq(problem: Problem) -> Proof | None:
+    """Proves that any slopes give a Clarke gradient."""
+    held, how, data = decide(problem)
+    if not held:
+        return None
+    count = len(problem.sweeps.alpha)
+    rows = "row is" if count == 1 else "rows are"
+    reason = f"the {count} active switching {rows} linearly independent, so any slopes give a Clarke gradient"
+    return Proof("likq", True, reason, how, data)
+
+
+def decide(problem: Problem) -> tuple[bool | None, str, dict[str, object]]:
+    """Whether LIKQ holds, None where that is not known; the arithmetic; the data of a certificate."""
+    sweeps = problem.sweeps
+    count = len(sweeps.alpha)
+    if count == 0:
+        return True, "structure", {"kind": "no active switch"}
+    if count > sweeps.program.n or not problem.maybe_nonzero.all():
+        return False, "structure", {}
+    system = problem.system
+    if system is not None and system.proved and system.k == count:
+        return _exactly(system)
+    found = base_rows(sweeps)
+    if found is None:
+        return None, "float64", {}
+    sizes = base_rows(sweeps, magnitude=True)
+    assert sizes is not None
+    depth = sweeps.pull_depth
+    held = _peeled(found[0], sizes[0], depth)
+    if not held and count <= _DENSE:
+        held = certainly_independent(found[0], sizes[0], depth)
+    return (True if held else None), "float64", {"kind": "independent", "switches": sweeps.alpha.tolist()}
+
+
+def _exactly(system: System) -> tuple[bool, str, dict[str, object]]:
+    chosen, columns = pivots(system.rows)
+    if len(chosen) < system.k:
+        return False, system.arithmetic, {"kind": "dependent", "weights": dependency(system.full)}
+    places = [system.columns[j] for j in columns]
+    return True, system.arithmetic, {"kind": "minor", "switches": list(system.switches), "columns": places}
+
+
+def _peeled(rows: Array, sizes: Array, depth: int) -> bool:
+    """Whether the rows become triangular by taking off, again and again, columns with one possible nonzero entry."""
+    possible = sizes > 0
+    sure = np.abs(rows) > rounding(depth) * sizes + FLOOR
+    left = np.ones(len(rows), bool)
+    while left.any():
+        single = possible[left].sum(axis=0) == 1
+        taken = left & (sure & single & possible).any(axis=1)
+        if not taken.any():
+            return False
+        left &= ~taken
+    return True
+
+
+def qualified(sweeps: Sweeps, problem: Problem) -> bool | None:
+    """LIKQ by its literal definition; None where deciding it would cost more than a verdict."""
+    return decide(problem)[0]

@@ -1,0 +1,83 @@
+"""Private directions (THEORY 2.2).
+
+**Theorem.** Partition the active switches into ordered groups G_1, ..., G_p with directions d_1, ..., d_p such that, for every
+signature constant on groups, r_i . d_k > 0 for i in G_k and r_i . d_l = 0 for i in G_k, l > k.  Then every group-uniform
+definite signature is open (d = sum t_k s_k d_k, t_k growing fast).  If no chain meets a group with |c| < 1 twice, g_c is a
+Clarke gradient for every c that is constant on groups: g_c is the mean of g_sigma over independent signs of the groups.
+Switches whose row is zero for every sigma join freely.
+
+*Structural test*, without a sweep: an input that is added directly before a kink and used nowhere else (a bias, broadcast over
+a batch) is the direction of its own group.  The kinks are ordered as in the program; an input of a later kink must not reach an
+active switch of an earlier one.  A chain meets the switches of one node at most once.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from absnormal.arrays import Array
+from absnormal.structure import Private, private_inputs
+from absnormal.theorems.problem import Problem, Proof
+
+
+def private_directions(problem: Problem) -> Proof | None:
+    """Proves that slopes which are constant on the groups of private inputs give a Clarke gradient."""
+    sweeps = problem.sweeps
+    program, known = sweeps.program, private_inputs(sweeps.program)
+    start, groups, free, certificate = 0, 0, 0, []
+    slopes = np.empty(program.s)
+    slopes[sweeps.alpha] = np.asarray(problem.c, dtype=float)
+    unresolved = {i for i in program.kinked if _own(problem, i).any()}
+    blocking = set(unresolved)
+    for index in sorted(unresolved):
+        own = _own(problem, index)
+        node = program.nodes[index]
+        c = slopes[node.switch : node.switch + node.switches]
+        found = next((p for p in known.of(index) if _fits(problem, p, own, c, blocking)), None)
+        if found is None:
+            own = own & _nonzero(problem, index)
+            found = next((p for p in known.of(index) if _fits(problem, p, own, c, blocking)), None)
+            if own.any() and found is None:
+                return None
+            if not own.any():
+                free += 1
+                continue
+        assert found is not None
+        inputs = np.unique(found.groups[own])
+        groups += len(inputs)
+        start += int(own.sum())
+        certificate.append({"switch": node.switch, "inputs": inputs.tolist(), "sign": found.sign})
+    reason = (
+        f"{groups} inputs, each added directly before a kink and used nowhere else, move the {start} active switches"
+        " in groups, and the slopes are constant on groups"
+    )
+    return Proof("private directions", True, reason, "structure", {"kind": "private inputs", "groups": certificate})
+
+
+def _own(problem: Problem, index: int) -> Array:
+    node = problem.sweeps.program.nodes[index]
+    return problem.sweeps.active[node.switch : node.switch + node.switches]
+
+
+def _nonzero(problem: Problem, index: int) -> Array:
+    """The switches of a node that are active and may have a nonzero row."""
+    node = problem.sweeps.program.nodes[index]
+    mask = np.zeros(problem.sweeps.program.s, bool)
+    mask[problem.sweeps.alpha] = problem.maybe_nonzero
+    return mask[node.switch : node.switch + node.switches]
+
+
+def _fits(problem: Problem, found: Private, own: Array, c: Array, blocking: Any) -> bool:
+    crossed = [i for i in found.crossed if i in blocking]
+    if any(_nonzero(problem, i).any() for i in crossed):
+        return False
+    if not own.any():
+        return True
+    groups, slopes = found.groups[own], c[own]
+    if (slopes == slopes[0]).all():
+        return True
+    order = np.argsort(groups, kind="stable")
+    same = groups[order][1:] == groups[order][:-1]
+    return bool((slopes[order][1:] == slopes[order][:-1])[same].all())

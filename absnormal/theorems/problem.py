@@ -1,0 +1,102 @@
+"""What a theorem is asked about: a program at a point, and the slopes of a tool."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from absnormal.arrays import Array
+from absnormal.clarke.budget import Budget, Meter
+from absnormal.clarke.cells import Cells, open_cells
+from absnormal.exact.system import System, build
+from absnormal.sweeps.table import Sweeps
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """Is g_c in dC f(x)?
+
+    Attributes
+    ----------
+    sweeps
+        the program at the point
+    c
+        the slopes at the active switches, in their order
+    budget
+        the limits of explicit computations
+    """
+
+    sweeps: Sweeps
+    c: Array
+    budget: Budget
+
+    @cached_property
+    def sigma(self) -> Array:
+        """All slopes."""
+        return self.sweeps.signature(self.c)
+
+    @cached_property
+    def system(self) -> System | None:
+        """The active switches on rationals, or None when they are too many."""
+        return build(self.sweeps)
+
+    @cached_property
+    def relevant(self) -> System | None:
+        """The system without switches that cannot change the output."""
+        return None if self.system is None else self.system.relevant()
+
+    @cached_property
+    def maybe_nonzero(self) -> Array:
+        """Which active switches may have a nonzero row for some slopes; False is a proof of a zero row."""
+        return self.sweeps.pattern()[0][self.sweeps.alpha]
+
+    def slopes_in(self, system: System) -> list[Any]:
+        """The slopes of the switches of a system, as slopes of its forms."""
+        place = {int(i): number for number, i in enumerate(self.sweeps.alpha)}
+        return system.slopes([self.c[place[i]] for i in system.switches])
+
+    @cached_property
+    def meter(self) -> Meter:
+        return self.budget.start()
+
+    @cached_property
+    def cells(self) -> Cells | None:
+        """The open cells of the relevant switches."""
+        return None if self.relevant is None else open_cells(self.relevant, self.meter)
+
+
+@dataclass(frozen=True)
+class Proof:
+    """A verdict with its theorem.
+
+    Attributes
+    ----------
+    method
+        the name of the theorem
+    clarke
+        True: g_c is a Clarke gradient; False: it is not
+    reason
+        why, in a sentence
+    arithmetic
+        in which arithmetic it was proved
+    data
+        what a checker needs, as plain data
+    deviation
+        a bound on the rounding that was set aside, in the units of the gradient
+    """
+
+    method: str
+    clarke: bool
+    reason: str
+    arithmetic: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+    deviation: float = 0.0
+
+
+def exact_slopes(values: Array) -> list[float]:
+    """Slopes as plain numbers."""
+    return [float(value) for value in np.asarray(values).ravel()]

@@ -1,0 +1,106 @@
+"""Regular: sign-definite adjoints (THEORY 2.3).
+
+Let w_j(sigma) = b_j + sum_{i > j} sigma_i Lt_ij w_i(sigma) be the adjoint of |z_j| over the active switches, those whose row is
+zero for every sigma left out.
+
+**Theorem.** If all w_j(sigma) >= 0 for all definite sigma, or all are <= 0, one sign for all j together, then f (or -f) is
+directionally regular: y' = max (min) over all definite signatures of g_sigma . d, dC f(x) is the convex hull of all g_sigma,
+and any slopes in [-1, 1] give a Clarke gradient.  Different signs for different j do not do: |x| - |x|.
+
+Source: Clarke 1983; Walther & Griewank, SIAM J. Optim. 2019.
+
+One backward sweep bounds all w_j (`sweeps.bounds`); a small system is also tried on rationals.  A switch whose adjoint is within
+its rounding error of 0 is set aside; what it could change is the proof's deviation.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from itertools import product
+
+import numpy as np
+
+from absnormal.exact.linear_algebra import Vector
+from absnormal.exact.system import System
+from absnormal.sweeps.bounds import curvatures
+from absnormal.theorems.problem import Problem, Proof
+
+_DEFINITE = 10
+
+
+def regular(problem: Problem) -> Proof | None:
+    """Proves by bounds on adjoints that any slopes give a Clarke gradient."""
+    sweeps = problem.sweeps
+    if sweeps.z.dtype == object:
+        return None
+    found = curvatures(sweeps)
+    negligible = (found.lower >= -found.error) & (found.upper <= found.error)
+    sign = _one_sign(found.lower, found.upper, found.error, ~negligible)
+    if sign is None:
+        needed = ~negligible & problem.maybe_nonzero
+        sign = _one_sign(found.lower, found.upper, found.error, needed)
+        if sign is None:
+            return None
+    aside = negligible & (np.maximum(np.abs(found.lower), np.abs(found.upper)) > 0)
+    deviation = 0.0
+    if aside.any():
+        seeds = np.zeros((1, sweeps.program.s))
+        seeds[0, sweeps.alpha[aside]] = 2 * (found.error[aside] + np.abs(found.upper[aside] - found.lower[aside]))
+        deviation = float(sweeps.pull_magnitude(sweeps.signature(1.0), seeds, None)[0].max(initial=0.0))
+    what = "convex" if sign > 0 else "concave"
+    reason = (
+        f"every active kink enters f with the same sign ({what}), so dC f(x) holds the gradient for any slopes"
+        if not negligible.all()
+        else "no active switch changes f beyond rounding"
+    )
+    return Proof(
+        "regular", True, reason, "float64, outward rounded",
+        {"kind": "sign-definite adjoints", "sign": sign, "set aside": sweeps.alpha[aside].tolist()}, deviation,
+    )
+
+
+def _one_sign(lower: np.ndarray, upper: np.ndarray, error: np.ndarray, needed: np.ndarray) -> int | None:
+    """+1 or -1 when all needed bounds certainly have that sign (0 allowed)."""
+    if ((lower >= 0) | (lower > error))[needed].all():
+        return 1
+    if ((upper <= 0) | (upper < -error))[needed].all():
+        return -1
+    return None
+
+
+def regular_exactly(problem: Problem) -> Proof | None:
+    """The theorem on rationals, over all definite signatures of few switches."""
+    system = problem.relevant
+    if system is None or system.k > _DEFINITE or not system.proved:
+        return None
+    sign = definite_sign(system)
+    if sign == 0:
+        return None
+    what = "convex" if sign > 0 else "concave"
+    return Proof(
+        "regular", True, f"the adjoint of every active |z| has one sign for all signatures ({what})",
+        system.arithmetic, {"kind": "sign-definite adjoints", "switches": list(system.switches), "sign": sign},
+    )
+
+
+def definite_sign(system: System) -> int:
+    """+1 or -1 when the adjoints of all |z_j| have that sign for all definite signatures, otherwise 0."""
+    signs: set[int] = set()
+    for sigma in product((1, -1), repeat=system.k):
+        for w in adjoints(system, sigma, system.weights[0]):
+            if w:
+                signs.add(1 if w > 0 else -1)
+        if len(signs) > 1:
+            return 0
+    return signs.pop() if signs else 1
+
+
+def adjoints(system: System, sigma: tuple[int, ...], seeds: Vector) -> Vector:
+    """w_j(sigma) for all j, from the weights ``seeds``."""
+    w = list(seeds)
+    for i in range(system.k - 1, -1, -1):
+        if w[i]:
+            for j in range(i):
+                if system.couplings[i][j]:
+                    w[j] += sigma[i] * system.couplings[i][j] * w[i]
+    return [Fraction(value) for value in w]

@@ -1,0 +1,236 @@
+"""A vector that a tool returned, judged as it is (THEORY 2.7, 3, 6).
+
+It is a Clarke gradient when a member of the inner set lies within the rounding tolerance of it, entry by entry; it is none
+when some v has v . g > max v . g_sigma + tolerance . |v| over the outer set.  A vector with a NaN or an infinite entry is in no
+generalized gradient.  The linear program that finds weights or v is a proposal; both are checked on rationals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from fractions import Fraction
+from itertools import product
+from typing import Any
+
+import numpy as np
+from scipy.optimize import linprog
+
+from absnormal.arrays import Array
+from absnormal.clarke.cells import gradients
+from absnormal.exact.linear_algebra import Vector, dot
+from absnormal.sweeps.bounds import derivative_bounds
+from absnormal.sweeps.table import rounding
+from absnormal.theorems.ladder import decide
+from absnormal.theorems.problem import Problem, Proof
+from absnormal.theorems.smooth import smooth, smooth_exactly
+
+_DEFINITE = 10
+
+
+def tolerance(problem: Problem, dtype: Any) -> Array:
+    """The rounding allowed in each entry: that of a backward sweep, in the precision of the vector."""
+    sweeps = problem.sweeps
+    precision = max(float(np.finfo(dtype).eps), float(np.finfo(float).eps)) / float(np.finfo(float).eps)
+    size = sweeps.pull_magnitude(sweeps.signature(1.0), None, np.ones((1, 1)))[0][0]
+    return np.asarray(precision * rounding(sweeps.pull_depth) * (size + sweeps.pull_magnitude(
+        sweeps.signature(-1.0), None, np.ones((1, 1)))[0][0]), dtype=float)
+
+
+def judge(problem: Problem, g: Array, allowed: Array, choices: Iterable[Array]) -> Proof | str:
+    """A proof about the vector g, or why there is none.
+
+    ``choices`` are slopes at the active switches whose gradients are compared with g first.
+    """
+    if not np.isfinite(g).all():
+        return Proof("nonfinite", False, "the gradient holds NaN or infinity", "float64", {"kind": "nonfinite"})
+    known = smooth(problem) or smooth_exactly(problem)
+    if known is not None:
+        return _against_gradient(problem, g, allowed, known)
+    for c in choices:
+        candidate = replace(problem, c=c)
+        distance = np.abs(problem.sweeps.gradient(candidate.sigma) - g)
+        if (distance <= allowed).all():
+            proof, _ = decide(candidate)
+            if proof is not None and proof.clarke:
+                return replace(proof, deviation=max(proof.deviation, float(distance.max(initial=0.0))))
+    return _by_cells(problem, g, allowed) or _by_bounds(problem, g, allowed) or _why_open(problem)
+
+
+def _against_gradient(problem: Problem, g: Array, allowed: Array, known: Proof) -> Proof:
+    true = problem.sweeps.gradient(problem.sigma)
+    distance = np.abs(true - g)
+    worst = float(distance.max(initial=0.0))
+    if (distance <= allowed).all():
+        return replace(known, deviation=worst)
+    return Proof(
+        "separation", False, f"f is differentiable here, and the vector differs from its gradient by {worst:.3g}",
+        known.arithmetic, {"kind": "not the gradient", "separator": (g - true).tolist(), "gap": worst},
+    )
+
+
+def _by_cells(problem: Problem, g: Array, allowed: Array) -> Proof | None:
+    system, cells = problem.relevant, problem.cells
+    if system is None or cells is None or not system.proved:
+        return None
+    inner = gradients_in_x(problem, [list(cell.signature) for cell in cells.cells])
+    if inner:
+        weights = _propose_weights(inner, g, allowed)
+        deviation = _distance(inner, weights, g, allowed)
+        if deviation is not None:
+            data = {"kind": "convex weights", "switches": list(system.switches), "weights": weights,
+                    "signatures": [list(cell.signature) for cell in cells.cells]}
+            reason = "the vector is a convex combination of limiting gradients, to rounding"
+            return Proof("membership", True, reason, system.arithmetic, data, deviation)
+    if cells.complete:
+        outer = inner
+    elif system.k <= _DEFINITE:
+        outer = gradients_in_x(problem, [list(sigma) for sigma in product((1, -1), repeat=system.k)])
+    else:
+        return None
+    v = _propose_separator(outer, g, allowed)
+    gap = _gap(outer, v, g, allowed)
+    if gap is None:
+        return None
+    data = {"kind": "separated", "switches": list(system.switches), "separator": v, "gap": gap}
+    reason = "a direction separates the vector from all limiting gradients"
+    return Proof("separation", False, reason, system.arithmetic, data)
+
+
+def gradients_in_x(problem: Problem, signatures: list[list[int]]) -> list[Vector]:
+    """g_sigma for signatures of the relevant switches, in the variables x."""
+    system = problem.relevant
+    assert system is not None
+    if system.base is not None and system.inputs is not None:
+        return [_exact_gradient(problem, signature) for signature in signatures]
+    place = {int(i): number for number, i in enumerate(problem.sweeps.alpha)}
+    result = []
+    for signature in signatures:
+        slopes = np.ones(len(problem.sweeps.alpha))
+        for switch, sign, s in zip(system.switches, system.signs, signature, strict=True):
+            slopes[place[switch]] = sign * (s or 1)
+        gradient = problem.sweeps.gradient(problem.sweeps.signature(slopes))
+        result.append([Fraction(a) for a in gradient.tolist()])
+    return result
+
+
+def _exact_gradient(problem: Problem, signature: list[int]) -> Vector:
+    system = problem.relevant
+    assert system is not None and system.base is not None and system.inputs is not None
+    total = [Fraction(0)] * problem.sweeps.program.n
+    for number, value in system.base[0].items():
+        total[number] = value
+    rows: list[Vector] = []
+    for i in range(system.k):
+        row = list(system.full[i])
+        for j in range(i):
+            factor = system.couplings[i][j] * signature[j]
+            if factor:
+                row = [a + factor * b for a, b in zip(row, rows[j], strict=True)]
+        rows.append(row)
+        factor = system.weights[0][i] * signature[i]
+        if factor:
+            for number, a in zip(system.inputs, row, strict=True):
+                total[number] += factor * a
+    return total
+
+
+def _propose_weights(points: list[Vector], g: Array, allowed: Array) -> Vector:
+    """Weights of the member nearest to g, in units of the tolerance."""
+    answer = _program(points, g, allowed)
+    w = np.maximum(answer.x[:-1], 0.0) if answer.x is not None else np.ones(len(points))
+    exact = [Fraction(a) for a in w.tolist()]
+    total = sum(exact, Fraction(0))
+    return [a / total for a in exact]
+
+
+def _program(points: list[Vector], g: Array, allowed: Array) -> Any:
+    scale = np.maximum(allowed, np.finfo(float).tiny)
+    scale = np.maximum(scale, scale.max(initial=1e-300) * 1e-3)
+    matrix = np.array([[float(a) for a in point] for point in points]).T / scale[:, None]
+    target, ones = g / scale, np.ones((len(g), 1))
+    return linprog(
+        np.r_[np.zeros(len(points)), 1.0],
+        A_ub=np.block([[matrix, -ones], [-matrix, -ones]]),
+        b_ub=np.r_[target, -target],
+        A_eq=np.r_[np.ones(len(points)), 0.0][None],
+        b_eq=[1.0],
+        method="highs",
+    )
+
+
+def _distance(points: list[Vector], weights: Vector, g: Array, allowed: Array) -> float | None:
+    """The largest entry of sum w g_k - g when all are within the tolerance, on rationals."""
+    worst = Fraction(0)
+    for j, (value, bound) in enumerate(zip(g.tolist(), allowed.tolist(), strict=True)):
+        entry = sum((w * point[j] for w, point in zip(weights, points, strict=True) if w), Fraction(0))
+        distance = abs(entry - Fraction(value))
+        if distance > Fraction(bound):
+            return None
+        worst = max(worst, distance)
+    return float(worst)
+
+
+def _propose_separator(points: list[Vector], g: Array, allowed: Array) -> Vector:
+    answer = _program(points, g, allowed)
+    if answer.x is None:
+        return [Fraction(0)] * len(g)
+    scale = np.maximum(allowed, np.finfo(float).tiny)
+    scale = np.maximum(scale, scale.max(initial=1e-300) * 1e-3)
+    duals = answer.ineqlin.marginals
+    v = (duals[: len(g)] - duals[len(g) :]) / scale
+    largest = np.abs(v).max(initial=0.0)
+    return [Fraction(a) for a in (v / largest if largest else v).tolist()]
+
+
+def _gap(points: list[Vector], v: Vector, g: Array, allowed: Array) -> float | None:
+    """v . g - max v . g_k when it exceeds the tolerance, on rationals; the separator may come with either sign."""
+    exact = [Fraction(a) for a in g.tolist()]
+    margin = sum((abs(a) * Fraction(b) for a, b in zip(v, allowed.tolist(), strict=True)), Fraction(0))
+    for sign in (1, -1):
+        signed = [sign * a for a in v]
+        gap = dot(signed, exact) - max(dot(signed, point) for point in points)
+        if gap > margin:
+            v[:] = signed
+            return float(gap)
+    return None
+
+
+def _by_bounds(problem: Problem, g: Array, allowed: Array) -> Proof | None:
+    """Separation from all slopes by one interval push along g - g_0."""
+    if problem.sweeps.z.dtype == object:
+        return None
+    v = g - problem.sweeps.gradient(problem.sweeps.signature(0.0))
+    largest = np.abs(v).max(initial=0.0)
+    if not largest > 0:
+        return None
+    v = v / largest
+    _, high = derivative_bounds(problem.sweeps, v)
+    size = float(np.abs(v) @ (allowed + 4 * len(v) * np.finfo(float).eps * np.abs(g)))
+    gap = float(v @ g) - float(high[0])
+    if not gap > size:
+        return None
+    return Proof(
+        "separation", False, "a direction separates the vector from the gradients for all slopes", "float64",
+        {"kind": "separated from all slopes", "separator": v.tolist(), "gap": gap},
+    )
+
+
+def _why_open(problem: Problem) -> str:
+    system = problem.system
+    count = len(problem.sweeps.alpha)
+    if system is None:
+        return f"{count} active switches are too many to be listed one by one, and no cheaper theorem applies"
+    if not system.proved:
+        return (
+            "the active switches are not piecewise linear in independent coordinates (hypothesis E), so the open cells"
+            " need not be all of the generalized gradient"
+        )
+    if problem.cells is not None and not problem.cells.complete:
+        return f"the budget ended: {problem.cells.ended}"
+    return "the vector is within rounding of the boundary of the generalized gradient"
+
+
+def why_open(problem: Problem) -> str:
+    """Why no theorem decided a modelled gradient."""
+    return _why_open(problem)

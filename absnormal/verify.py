@@ -1,0 +1,251 @@
+"""The one place that knows theorems and sets: from a function and a point to a verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from absnormal.arrays import Array, as_real
+from absnormal.clarke.budget import Budget
+from absnormal.clarke.fallback import certified
+from absnormal.errors import BudgetError, TraceError
+from absnormal.frontends.numpy import trace as trace_numpy
+from absnormal.frontends.slopes import TABLES, slopes
+from absnormal.program.program import Program
+from absnormal.report.report import Report
+from absnormal.report.verdict import Verdict
+from absnormal.sweeps.table import Sweeps
+from absnormal.theorems.ladder import decide
+from absnormal.theorems.problem import Problem, Proof
+from absnormal.theorems.vector import judge, tolerance, why_open
+
+Function = Callable[[Any], Any]
+
+
+def trace(f: Function, x: Any) -> Program:
+    """Write f, as it runs at x, with smooth operations and |.| only.
+
+    Parameters
+    ----------
+    f
+        a function of one argument, written with NumPy
+    x
+        the point: an array, a scalar, or a nested dict / list / tuple of arrays
+
+    Returns
+    -------
+    Program
+        callable, printable, and accepted wherever f is
+
+    Raises
+    ------
+    TraceError
+        for a branch at a tie, an operation that |.| cannot express at x, or one that is not supported
+    DomainError
+        for NaN or infinity at x
+
+    Examples
+    --------
+    >>> import numpy as np, absnormal as an
+    >>> program = an.trace(lambda x: np.abs(x[0]) + x[1] ** 2, [0.0, 3.0])
+    >>> program([-2.0, 1.0])
+    3.0
+    >>> program
+    <Program n=2 m=1 s=1 operations=6>
+    """
+    if isinstance(f, Program):
+        f.evaluate(_floats(_flat(f, x)))
+        return f
+    if not callable(f):
+        raise ValueError(f"f must be a function or a Program, got {type(f).__name__}")
+    return trace_numpy(f, x)
+
+
+def verify(
+    f: Function | Program, x: Any, *, gradient: Any = None, slope: Any = None, exact: bool = False, atol: float = 0.0,
+    budget: Budget | None = None, seed: int = 0,
+) -> Report:
+    """Prove whether the gradient that an AD tool returns at x is a Clarke generalized gradient.
+
+    Parameters
+    ----------
+    f
+        a function of one argument that returns one number, or its `Program`
+    x
+        the point: an array, a scalar, or a nested dict / list / tuple of arrays; Fractions for an exact point
+    gradient
+        a vector from any tool, in the structure of x, to be judged as it is; without it the gradient that backward mode
+        returns under ``slope`` is judged
+    slope
+        what the tool takes for the derivative of |u| at u = 0: a number in [-1, 1], an array with one per switch, or
+        "autograd" (the default), "torch", "jax", "casadi"; relu'(0) = (1 + slope) / 2
+    exact
+        decide activity, rows and verdict in rational arithmetic (piecewise-linear programs)
+    atol
+        switches with |z_i| <= atol count as active
+    budget
+        limits of explicit enumeration
+    seed
+        of the random direction of the fallback gradient
+
+    Raises
+    ------
+    TraceError, DomainError
+        where f cannot be analysed at x; the message names the line and the mend
+    ValueError
+        for arguments that do not fit
+
+    Notes
+    -----
+    The theorems are in `absnormal.theorems`, one a module, tried in the order of their cost.
+
+    Examples
+    --------
+    >>> import numpy as np, absnormal as an
+    >>> def f(x):
+    ...     return np.maximum(x[0], 0) - np.maximum(-x[0], 0)
+    >>> report = an.verify(f, [0.0], slope=-1)
+    >>> report.verdict.name, report.method, report.gradient, report.clarke_gradient
+    ('NOT_CLARKE', 'separation', array([0.]), array([1.]))
+    """
+    program = trace(f, x)
+    if program.shape not in ((), (1,)) or program.m != 1:
+        raise ValueError(
+            f"f must return one number, got shape {program.shape}: verify a component, or a weighted sum of them"
+        )
+    if not (isinstance(atol, (int, float)) and atol >= 0):
+        raise ValueError(f"atol must be a number >= 0, got {atol!r}")
+    flat = _flat(program, x)
+    exact = exact or flat.dtype == object
+    tool = Sweeps(program, _floats(flat), atol)
+    choice = "autograd" if slope is None else slope
+    c = slopes(tool, choice)
+    limits = Budget() if budget is None else budget
+    if not isinstance(limits, Budget):
+        raise ValueError(f"budget must be an absnormal.Budget, got {type(limits).__name__}")
+    problem, consistent = (_exact_problem(tool, flat, atol, c, limits) if exact else (Problem(tool, c, limits), True))
+    modelled = tool.gradient(tool.signature(np.asarray(c, dtype=float)))
+    deviation = 0.0
+    if gradient is None and consistent:
+        vector = modelled
+        proof, tried = decide(problem)
+        outcome: Proof | str = why_open(problem) if proof is None else proof
+    else:
+        vector, dtype = (modelled, np.float64) if gradient is None else _vector(program, gradient)
+        allowed = np.maximum(tolerance(Problem(tool, c, limits), dtype), 0.0)
+        outcome, tried = judge(problem, vector, allowed, _choices(problem, tool, choice)), []
+        deviation = float(allowed.max(initial=0.0))
+    if isinstance(outcome, str):
+        outcome = Proof("budget" if outcome.startswith("the budget") else "undecided", False, outcome, "none")
+        verdict = Verdict.UNDECIDED
+    else:
+        verdict = Verdict.CLARKE if outcome.clarke else Verdict.NOT_CLARKE
+    return Report(
+        verdict=verdict, proof=outcome, flat_gradient=vector, problem=problem, tool=tool, slope=choice,
+        given=gradient is not None, tolerance=deviation, tried=tuple(tried), seed=seed, consistent=consistent,
+    )
+
+
+def gradient(f: Function | Program, x: Any, slope: Any = 0.0) -> Any:
+    """The gradient that backward-mode AD returns when the derivative of |u| at u = 0 is ``slope``.
+
+    Parameters are those of `verify`; the result has the structure of x.
+
+    Examples
+    --------
+    >>> import numpy as np, absnormal as an
+    >>> an.gradient(lambda x: np.maximum(x[0], 0) + x[0], [0.0], slope=-1)
+    array([1.])
+    """
+    program, sweeps = _at(f, x)
+    c = np.asarray(slopes(sweeps, slope), dtype=float)
+    return program.tree.unflatten(sweeps.gradient(sweeps.signature(c)))
+
+
+def clarke_gradient(f: Function | Program, x: Any, *, seed: int = 0) -> Any:
+    """A certified Clarke gradient at a constant times the cost of f, in the structure of x.
+
+    Raises
+    ------
+    TraceError, DomainError, ValueError
+        as `verify` does
+    BudgetError
+        where no direction could be told from the kinks and the rows that stay could not be proved to be zero
+
+    Notes
+    -----
+    One forward sweep along a direction chooses the slopes, one backward sweep gives the gradient (Kakade & Lee 2018, Khan &
+    Barton 2013); see `absnormal.clarke.fallback`.
+
+    Examples
+    --------
+    >>> import numpy as np, absnormal as an
+    >>> an.clarke_gradient(lambda x: np.maximum(x[0], 0) - np.maximum(-x[0], 0), [0.0])
+    array([1.])
+    """
+    program, sweeps = _at(f, x)
+    found = certified(sweeps, seed)
+    if not found.proved:
+        raise BudgetError("no direction could be told from all kinks; see verify(f, x).explanation")
+    return program.tree.unflatten(found.gradient)
+
+
+def _at(f: Function | Program, x: Any) -> tuple[Program, Sweeps]:
+    program = trace(f, x)
+    if program.m != 1:
+        raise ValueError(f"f must return one number, got shape {program.shape}")
+    return program, Sweeps(program, _floats(_flat(program, x)))
+
+
+def _flat(program: Program, x: Any) -> Array:
+    return program.tree.flatten(as_real(x, "x") if np.isscalar(x) else x)
+
+
+def _floats(x: Array) -> Array:
+    return x if x.dtype != object else np.array([float(a) for a in x])
+
+
+def _vector(program: Program, gradient: Any) -> tuple[Array, Any]:
+    leaves = program.tree.leaves_of(gradient, "gradient")
+    dtypes = [leaf.dtype for leaf in leaves if leaf.dtype.kind == "f"]
+    flat = np.concatenate([np.asarray(leaf, dtype=float).reshape(-1) for leaf in leaves])
+    return flat, max(dtypes, key=lambda dtype: np.finfo(dtype).eps, default=np.dtype(float))
+
+
+def _choices(problem: Problem, tool: Sweeps, slope: Any) -> Iterator[Array]:
+    """Slopes that tools are known to use, the user's first."""
+    if problem.sweeps is not tool:
+        return
+    seen: list[Array] = []
+    for choice in (slope, *TABLES, -1.0, 1.0):
+        c = slopes(tool, choice)
+        if not any(np.array_equal(c, known) for known in seen):
+            seen.append(c)
+            yield c
+
+
+def _exact_problem(
+    tool: Sweeps, x: Array, atol: float, c: Array, budget: Budget
+) -> tuple[Problem, bool]:
+    """The problem on rationals, and whether the tool's float signs are a choice of slopes for it.
+
+    At an exactly active switch the tool's sign or slope is a choice in [-1, 1]; at an exactly inactive one it must be the
+    sign (THEORY 6).
+    """
+    program = tool.program
+    if not program.is_piecewise_linear:
+        node = next(node for node in program.nodes if node.varied and not program.is_linear(node))
+        raise TraceError(
+            node.operation, "is not piecewise linear, so exact=True cannot decide", "use exact=False", node.source
+        )
+    rational = x if x.dtype == object else np.array([Fraction(a) for a in x.tolist()], dtype=object)
+    sweeps = Sweeps(program, rational, atol)
+    used = tool.signature(np.asarray(c, dtype=float))
+    inactive = ~sweeps.active
+    consistent = bool((used[inactive] == sweeps.signs[inactive]).all())
+    chosen = used[sweeps.alpha]
+    return Problem(sweeps, chosen, budget), consistent
+

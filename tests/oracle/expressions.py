@@ -1,0 +1,307 @@
+"""Scalar piecewise-linear expressions: a NumPy callable, exact values, and source text.
+
+Nodes are shared by identity: a kinked node that is used twice is evaluated once and has one switch. Constants are
+dyadic, so that float64 evaluation of small expressions is exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from typing import Any, TypeVar
+
+import numpy as np
+
+Number = int | float | Fraction
+Vector = tuple[Fraction, ...]
+T = TypeVar("T")
+
+
+def dyadic(value: Number) -> Fraction:
+    """The exact value of a constant; an error if a float cannot hold it."""
+    exact = Fraction(value)
+    if Fraction(float(exact)) != exact:
+        raise ValueError(f"constant {exact} is not a float64 number; use a dyadic rational")
+    return exact
+
+
+def lift(value: Expr | Number) -> Expr:
+    """A number as a constant node; an expression as it is."""
+    return value if isinstance(value, Expr) else Const(dyadic(value))
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Expr:
+    """A node; equality and hash are identity, `args` are the operands in evaluation order."""
+
+    args: tuple[Expr, ...] = field(default=(), kw_only=True)
+
+    def __add__(self, other: Expr | Number) -> Expr:
+        return Add(args=(self, lift(other)))
+
+    def __radd__(self, other: Number) -> Expr:
+        return Add(args=(lift(other), self))
+
+    def __sub__(self, other: Expr | Number) -> Expr:
+        return Sub(args=(self, lift(other)))
+
+    def __rsub__(self, other: Number) -> Expr:
+        return Sub(args=(lift(other), self))
+
+    def __mul__(self, factor: Number) -> Expr:
+        return Scale(dyadic(factor), args=(self,))
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, divisor: Number) -> Expr:
+        return Scale(dyadic(1 / Fraction(divisor)), args=(self,))
+
+    def __neg__(self) -> Expr:
+        return Neg(args=(self,))
+
+    def __abs__(self) -> Expr:
+        return Abs(args=(self,))
+
+    def __repr__(self) -> str:
+        return source(self)
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """The same text in Hypothesis reports, which would otherwise write a shared node once for every use."""
+        printer.text(repr(self))
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Var(Expr):
+    """x[index]."""
+
+    index: int
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Const(Expr):
+    """A dyadic constant."""
+
+    value: Fraction
+
+
+class Add(Expr):
+    """u + v."""
+
+
+class Sub(Expr):
+    """u - v."""
+
+
+class Neg(Expr):
+    """-u."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Scale(Expr):
+    """factor * u with a dyadic factor."""
+
+    factor: Fraction
+
+
+class Kink(Expr):
+    """A node that the canonical rewriting turns into one or more switches."""
+
+
+class Abs(Kink):
+    """|u|."""
+
+
+class Max(Kink):
+    """max(u, v) = (u + v + |u - v|)/2."""
+
+
+class Min(Kink):
+    """min(u, v) = (u + v - |u - v|)/2."""
+
+
+class Relu(Kink):
+    """max(u, 0) = (u + |u|)/2."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Clip(Kink):
+    """min(max(u, lo), hi): two switches."""
+
+    lo: Fraction
+    hi: Fraction
+
+
+class MaxList(Kink):
+    """The maximum of a list, pairwise from left to right: len - 1 switches."""
+
+
+def variables(n: int) -> tuple[Expr, ...]:
+    """The inputs x[0], ..., x[n-1]."""
+    return tuple(Var(i) for i in range(n))
+
+
+def maximum(u: Expr | Number, v: Expr | Number) -> Expr:
+    """np.maximum(u, v)."""
+    return Max(args=(lift(u), lift(v)))
+
+
+def minimum(u: Expr | Number, v: Expr | Number) -> Expr:
+    """np.minimum(u, v)."""
+    return Min(args=(lift(u), lift(v)))
+
+
+def relu(u: Expr) -> Expr:
+    """np.maximum(u, 0)."""
+    return Relu(args=(u,))
+
+
+def leaky_relu(u: Expr, k: Number) -> Expr:
+    """np.maximum(u, k * u): the switch is (1 - k) u."""
+    return maximum(u, k * u)
+
+
+def clip(u: Expr, lo: Number, hi: Number) -> Expr:
+    """np.clip(u, lo, hi)."""
+    return Clip(dyadic(lo), dyadic(hi), args=(u,))
+
+
+def max_list(*entries: Expr | Number) -> Expr:
+    """np.max(np.stack(entries))."""
+    return MaxList(args=tuple(map(lift, entries)))
+
+
+def fold(expr: Expr, visit: Callable[[Expr, list[T]], T]) -> T:
+    """Visit every node once, operands first and from left to right; return the visit of the root."""
+    done: dict[Expr, T] = {}
+
+    def walk(node: Expr) -> T:
+        if node not in done:
+            done[node] = visit(node, [walk(arg) for arg in node.args])
+        return done[node]
+
+    return walk(expr)
+
+
+def copy(expr: Expr, leaf: Callable[[Var], Expr] = lambda node: Var(node.index)) -> Expr:
+    """A structural copy: no node shared with the original, sharing inside kept; `leaf` replaces the inputs."""
+
+    def visit(node: Expr, args: list[Expr]) -> Expr:
+        return leaf(node) if isinstance(node, Var) else replace(node, args=tuple(args))
+
+    return fold(expr, visit)
+
+
+def numpy_callable(expr: Expr) -> Callable[[Any], Any]:
+    """The expression as f(x) in NumPy functions on an indexable x, every shared node evaluated once."""
+
+    def f(x: Any) -> Any:
+        def visit(node: Expr, args: list[Any]) -> Any:
+            match node:
+                case Var():
+                    return x[node.index]
+                case Const():
+                    return float(node.value)
+                case Add():
+                    return args[0] + args[1]
+                case Sub():
+                    return args[0] - args[1]
+                case Neg():
+                    return -args[0]
+                case Scale():
+                    return float(node.factor) * args[0]
+                case Abs():
+                    return np.abs(args[0])
+                case Max():
+                    return np.maximum(args[0], args[1])
+                case Min():
+                    return np.minimum(args[0], args[1])
+                case Relu():
+                    return np.maximum(args[0], 0)
+                case Clip():
+                    return np.clip(args[0], float(node.lo), float(node.hi))
+                case MaxList():
+                    return np.max(np.stack(args))
+            raise TypeError(type(node).__name__)
+
+        return fold(expr, visit)
+
+    return f
+
+
+def evaluate(expr: Expr, x: Vector) -> Fraction:
+    """The exact value at x, from the operations' own definitions (not from the rewriting)."""
+
+    def visit(node: Expr, args: list[Fraction]) -> Fraction:
+        match node:
+            case Var():
+                return Fraction(x[node.index])
+            case Const():
+                return node.value
+            case Add():
+                return args[0] + args[1]
+            case Sub():
+                return args[0] - args[1]
+            case Neg():
+                return -args[0]
+            case Scale():
+                return node.factor * args[0]
+            case Abs():
+                return abs(args[0])
+            case Max() | MaxList():
+                return max(args)
+            case Min():
+                return min(args)
+            case Relu():
+                return max(args[0], Fraction(0))
+            case Clip():
+                return min(max(args[0], node.lo), node.hi)
+        raise TypeError(type(node).__name__)
+
+    return fold(expr, visit)
+
+
+def source(expr: Expr) -> str:
+    """Python text of the expression; nodes that are used more than once get a name."""
+    uses: dict[Expr, int] = {}
+
+    def count(node: Expr, _: list[None]) -> None:
+        for arg in node.args:
+            uses[arg] = uses.get(arg, 0) + 1
+
+    fold(expr, count)
+    lines: list[str] = []
+
+    def text(node: Expr, args: list[str]) -> str:
+        match node:
+            case Var():
+                return f"x[{node.index}]"
+            case Const():
+                return f"({node.value})" if node.value < 0 or node.value.denominator > 1 else str(node.value)
+            case Add():
+                return f"({args[0]} + {args[1]})"
+            case Sub():
+                return f"({args[0]} - {args[1]})"
+            case Neg():
+                return f"(-{args[0]})"
+            case Scale():
+                return f"({node.factor}) * {args[0]}"
+            case Relu():
+                return f"np.maximum({args[0]}, 0)"
+            case Clip():
+                return f"np.clip({args[0]}, {node.lo}, {node.hi})"
+            case MaxList():
+                return f"np.max(np.stack([{', '.join(args)}]))"
+        name = {"Abs": "abs", "Max": "maximum", "Min": "minimum"}[type(node).__name__]
+        return f"np.{name}({', '.join(args)})"
+
+    def visit(node: Expr, args: list[str]) -> str:
+        line = text(node, args)
+        if uses.get(node, 0) < 2 or not node.args:
+            return line
+        name = f"u{len(lines)}"
+        lines.append(f"{name} = {line}; ")
+        return name
+
+    result = fold(expr, visit)
+    return "".join(lines) + result
