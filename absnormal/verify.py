@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
-from absnormal.arrays import Array, as_real
+from absnormal.arrays import Array
 from absnormal.clarke.budget import Budget
 from absnormal.clarke.fallback import certified
 from absnormal.errors import BudgetError, TraceError
-from absnormal.frontends.numpy import trace as trace_numpy
+from absnormal.frontends import numpy as numpy_front_end
 from absnormal.frontends.slopes import TABLES, slopes
-from absnormal.program.program import Program
+from absnormal.program.program import Program, exactly
 from absnormal.report.report import Report
 from absnormal.report.verdict import Verdict
 from absnormal.sweeps.table import Sweeps
@@ -56,12 +55,16 @@ def trace(f: Function, x: Any) -> Program:
     >>> program
     <Program n=2 m=1 s=1 operations=6>
     """
+    return traced(f, x)[0]
+
+
+def traced(f: Function | Program, x: Any) -> tuple[Program, list[Array]]:
+    """The program of f, and the values of its nodes at x."""
     if isinstance(f, Program):
-        f.evaluate(_floats(_flat(f, x)))
-        return f
+        return f, f.evaluate(f.tree.leaves(x))
     if not callable(f):
         raise ValueError(f"f must be a function or a Program, got {type(f).__name__}")
-    return trace_numpy(f, x)
+    return numpy_front_end.traced(f, x)
 
 
 def verify(
@@ -111,22 +114,23 @@ def verify(
     >>> report.verdict.name, report.method, report.gradient, report.clarke_gradient
     ('NOT_CLARKE', 'separation', array([0.]), array([1.]))
     """
-    program = trace(f, x)
-    if program.shape not in ((), (1,)) or program.m != 1:
+    program, values = traced(f, x)
+    if program.m != 1:
         raise ValueError(
             f"f must return one number, got shape {program.shape}: verify a component, or a weighted sum of them"
         )
     if not (isinstance(atol, (int, float)) and atol >= 0):
         raise ValueError(f"atol must be a number >= 0, got {atol!r}")
-    flat = _flat(program, x)
-    exact = exact or flat.dtype == object
-    tool = Sweeps(program, _floats(flat), atol)
+    rational = any(value.dtype == object for value in values)
+    tool = _tool(program, values, atol)
     choice = "autograd" if slope is None else slope
     c = slopes(tool, choice)
     limits = Budget() if budget is None else budget
     if not isinstance(limits, Budget):
         raise ValueError(f"budget must be an absnormal.Budget, got {type(limits).__name__}")
-    problem, consistent = (_exact_problem(tool, flat, atol, c, limits) if exact else (Problem(tool, c, limits), True))
+    problem, consistent = Problem(tool, c, limits), True
+    if exact or rational:
+        problem, consistent = _exact_problem(tool, values, c, limits)
     modelled = tool.gradient(tool.signature(np.asarray(c, dtype=float)))
     deviation = 0.0
     if gradient is None and consistent:
@@ -194,18 +198,18 @@ def clarke_gradient(f: Function | Program, x: Any, *, seed: int = 0) -> Any:
 
 
 def _at(f: Function | Program, x: Any) -> tuple[Program, Sweeps]:
-    program = trace(f, x)
+    program, values = traced(f, x)
     if program.m != 1:
         raise ValueError(f"f must return one number, got shape {program.shape}")
-    return program, Sweeps(program, _floats(_flat(program, x)))
+    return program, _tool(program, values, 0.0)
 
 
-def _flat(program: Program, x: Any) -> Array:
-    return program.tree.flatten(as_real(x, "x") if np.isscalar(x) else x)
-
-
-def _floats(x: Array) -> Array:
-    return x if x.dtype != object else np.array([float(a) for a in x])
+def _tool(program: Program, values: list[Array], atol: float) -> Sweeps:
+    """The sweeps as a tool does them, in float64, whatever arithmetic the values are in."""
+    leaves = program.inputs(values)
+    if any(leaf.dtype == object for leaf in leaves):
+        return Sweeps(program, [leaf.astype(float) for leaf in leaves], atol)
+    return Sweeps(program, leaves, atol, values)
 
 
 def _vector(program: Program, gradient: Any) -> tuple[Array, Any]:
@@ -228,7 +232,7 @@ def _choices(problem: Problem, tool: Sweeps, slope: Any) -> Iterator[Array]:
 
 
 def _exact_problem(
-    tool: Sweeps, x: Array, atol: float, c: Array, budget: Budget
+    tool: Sweeps, values: list[Array], c: Array, budget: Budget
 ) -> tuple[Problem, bool]:
     """The problem on rationals, and whether the tool's float signs are a choice of slopes for it.
 
@@ -241,8 +245,7 @@ def _exact_problem(
         raise TraceError(
             node.operation, "is not piecewise linear, so exact=True cannot decide", "use exact=False", node.source
         )
-    rational = x if x.dtype == object else np.array([Fraction(a) for a in x.tolist()], dtype=object)
-    sweeps = Sweeps(program, rational, atol)
+    sweeps = Sweeps(program, [exactly(leaf) for leaf in program.inputs(values)], tool.atol)
     used = tool.signature(np.asarray(c, dtype=float))
     inactive = ~sweeps.active
     consistent = bool((used[inactive] == sweeps.signs[inactive]).all())

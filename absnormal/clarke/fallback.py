@@ -23,6 +23,7 @@ import numpy as np
 from absnormal.arrays import Array
 from absnormal.exact.linear_algebra import Matrix, Vector, dot
 from absnormal.exact.system import System, build
+from absnormal.sweeps.integers import zero_rows
 from absnormal.sweeps.table import Sweeps
 
 _BLOCK = 4096
@@ -67,9 +68,14 @@ def certified(sweeps: Sweeps, seed: int = 0, system: System | None = None) -> Ce
             sigma = chosen.sigma
             open_ = chosen.decided
             if not open_.all():
+                # A sign that could not be told from 0 does not matter when its row is zero.
+                sigma = sigma.copy()
+                sigma[sweeps.alpha[~open_]] = 1.0
                 open_ = open_ | ~sweeps.pattern(sigma)[0][sweeps.alpha]
+            if not open_.all():
+                open_[~open_] = zero_rows(sweeps, sigma, sweeps.alpha[~open_])
             if open_.all():
-                data = {"kind": "direction", "seed": seed + attempt, "direction": d}
+                data = {"kind": "direction", "seed": seed + attempt}
                 return Certified(sweeps.gradient(sigma), sigma, True, "float64", data)
             if attempt == 0:
                 system = build(sweeps) if system is None else system

@@ -53,6 +53,9 @@ class System:
         for each of the p columns the input number, or None where leaves are other nodes
     base
         J~ by output entry, input number -> derivative, where everything is rational; otherwise None
+    hidden
+        True when a leaf depends on an active switch: the cells are those of the forms, but what |z_i| does to y also goes
+        through leaves, so g_sigma, adjoints and reach are not those of the couplings here
     """
 
     switches: tuple[int, ...]
@@ -66,6 +69,12 @@ class System:
     columns: tuple[int, ...]
     inputs: tuple[int, ...] | None
     base: list[dict[int, Fraction]] | None = None
+    hidden: bool = False
+
+    @property
+    def explicit(self) -> bool:
+        """Whether the open cells are proved and g_sigma can be read off."""
+        return self.proved and not self.hidden
 
     @property
     def k(self) -> int:
@@ -121,6 +130,8 @@ class System:
 
     def relevant(self) -> System:
         """Without the switches that are identically zero or cannot reach the output."""
+        if self.hidden:
+            return self
         reached = self.reached()
         keep = [i for i in range(self.k) if reached[i] and (any(self.full[i]) or any(self.couplings[i]))]
         return self if len(keep) == self.k else self.part(keep)
@@ -139,6 +150,7 @@ class System:
             self.columns,
             self.inputs,
             self.base,
+            self.hidden,
         )
 
 
@@ -180,13 +192,24 @@ def _from_forms(sweeps: Sweeps, found: Forms) -> System | None:
     plain = all(key[0] == "input" for key in found.leaves)
     inputs = tuple(key[1] for key in found.leaves) if plain else None
     arithmetic = "rational" if exact else "float64"
-    system = _reduced(switches, full, couplings, weights, tuple(signs), True, arithmetic, inputs, base)
+    hidden = not plain and _any_behind_a_kink(sweeps, found.leaves)
+    system = _reduced(switches, full, couplings, weights, tuple(signs), True, arithmetic, inputs, base, hidden)
     if plain or _independent(sweeps, found.leaves):
         return system
     # Only the leaves of switches that y depends on need to be independent.
     relevant = system.relevant()
     used = [key for j, key in enumerate(found.leaves) if any(row[j] for row in relevant.full)]
     return relevant if relevant.k < system.k and _independent(sweeps, used) else _from_rows(sweeps)
+
+
+def _any_behind_a_kink(sweeps: Sweeps, leaves: Sequence[Key]) -> bool:
+    """Whether one of the leaves depends on an active switch."""
+    program = sweeps.program
+    behind: list[bool] = []
+    for node in program.nodes:
+        own = node.switch >= 0 and bool(sweeps.active[node.switch : node.switch + node.switches].any())
+        behind.append(own or any(behind[arg] for arg in node.args))
+    return any(kind == "switch" or (kind == "node" and behind[index]) for kind, index, _ in leaves)
 
 
 def _float_weights(sweeps: Sweeps, scales: Sequence[Fraction]) -> list[Vector]:
@@ -270,7 +293,10 @@ def _from_rows(sweeps: Sweeps) -> System | None:
 def _reduced(
     switches: tuple[int, ...], full: Matrix, couplings: Matrix, weights: list[Vector], signs: tuple[int, ...],
     proved: bool, arithmetic: str, inputs: tuple[int, ...] | None, base: list[dict[int, Fraction]] | None = None,
+    hidden: bool = False,
 ) -> System:
     _, columns = pivots(full)
     rows = [[row[j] for j in columns] for row in full]
-    return System(switches, rows, couplings, weights, signs, proved, arithmetic, full, tuple(columns), inputs, base)
+    return System(
+        switches, rows, couplings, weights, signs, proved, arithmetic, full, tuple(columns), inputs, base, hidden
+    )

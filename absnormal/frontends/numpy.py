@@ -7,6 +7,7 @@ whose sides are not tied is followed and kept as a guard.
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -31,12 +32,23 @@ _LIBRARIES = (np.__file__.rsplit("__init__", 1)[0], scipy.__file__.rsplit("__ini
 
 def trace(f: Callable[[Any], Any], x: Any) -> Program:
     """The program that f computes at x."""
+    return traced(f, x)[0]
+
+
+def traced(f: Callable[[Any], Any], x: Any) -> tuple[Program, list[Array]]:
+    """The program that f computes at x, and the values of its nodes there."""
     tree, leaves = Tree.of(x)
     builder = Builder(tree, leaves)
     given = _leaves(x, tree.structure)
-    traced = [TracedArray(builder, i, scalar=not isinstance(leaf, np.ndarray)) for i, leaf in enumerate(given)]
-    result = f(tree.rebuild(traced))
-    return builder.program(_output(builder, result))
+    arrays = [TracedArray(builder, i, scalar=not isinstance(leaf, np.ndarray)) for i, leaf in enumerate(given)]
+    try:
+        result = f(tree.rebuild(arrays))
+    except ValueError as error:
+        # NumPy hides the reason when a variable is written into an entry of a plain array.
+        if isinstance(error.__cause__, TraceError):
+            raise error.__cause__ from None
+        raise
+    return builder.finished(_output(builder, result))
 
 
 def _leaves(x: Any, structure: Any) -> Iterator[Any]:
@@ -56,7 +68,8 @@ def _output(builder: Builder, result: Any) -> int:
             result.refuse("f returns a variable of another trace", "return what is computed from the argument of f")
         return result.index
     if isinstance(result, TracedMask):
-        result.refuse("f returns a comparison, which jumps", "return a real number")
+        name = f"comparison {result.relation}"
+        raise TraceError(name, "f returns a comparison, which jumps", "return a real number", result.source)
     try:
         value = np.asarray(result)
     except (TypeError, ValueError):
@@ -76,6 +89,7 @@ def caller() -> Source | None:
     return None
 
 
+@functools.cache
 def _is_user(file: str) -> bool:
     if file.startswith(_OURS):
         return file.startswith(_USER_INSIDE)
@@ -206,7 +220,7 @@ class TracedArray(NDArrayOperatorsMixin):
         from absnormal.frontends.numpy_functions import CONVERTING
 
         calls = [name for name in _library_call() if name in CONVERTING]
-        mend = "build arrays with np.stack([...]) or np.concatenate([...]), and leave out np.asarray(x)"
+        mend = "use np.stack([...]) or np.concatenate([...]), leave out np.asarray(x), and write A @ x for A.dot(x)"
         self.refuse(
             "a variable is converted to a plain array, or written into one, which would lose its derivative",
             CONVERTING[calls[0]] if calls else mend,
@@ -266,7 +280,7 @@ class TracedArray(NDArrayOperatorsMixin):
         if result.shape != target.shape:
             if np.broadcast_shapes(result.shape, target.shape) != target.shape:
                 raise ValueError(f"{operation} of shape {result.shape} does not fit its output {target.shape}")
-            result = np.broadcast_to(result, target.shape)  # type: ignore[assignment]
+            result = np.broadcast_to(result, target.shape)
         target.index = result.index
         return target
 
@@ -412,4 +426,4 @@ def multiplied(first: Any, second: Any) -> Any:
     if isinstance(first, TracedMask) and isinstance(second, TracedMask):
         return first.concrete() & second.concrete()
     mask, other = (first, second) if isinstance(first, TracedMask) else (second, first)
-    return np.where(mask, other, 0.0)  # type: ignore[call-overload]
+    return np.where(mask, other, 0.0)

@@ -69,7 +69,7 @@ def prod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims:
     write = writer_of(a, "np.prod")
     u = write.array(a)
     if count_over(u, axis) == 0:
-        return np.prod(np.zeros(u.shape), axis=axis, keepdims=bool(keepdims))
+        return np.prod(np.zeros(u.shape), axis=axis, keepdims=bool(keepdims), initial=initial or 1.0)
     moved, reduced, shape = write.reduced(u, axis, keepdims)
     result = reshape(write.op("prod", moved, axis=0), shape) if reduced else u
     return result if initial is None else result * initial

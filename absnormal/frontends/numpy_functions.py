@@ -7,6 +7,7 @@ an argument only where NumPy's do, in `VIEWS`; `HELD` return a 0-d array in plac
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -128,7 +129,7 @@ METHODS: dict[str, Callable[..., Any]] = {
     "swapaxes": shapes.swapaxes, "squeeze": shapes.squeeze, "copy": lambda u, order="C": u, "astype": _astype,
     "sum": algebra.total, "mean": algebra.mean, "var": algebra.var, "std": algebra.std, "prod": algebra.prod,
     "cumsum": algebra.cumsum, "cumprod": algebra.cumprod, "dot": algebra.dot, "trace": algebra.trace,
-    "max": order.largest, "min": order.smallest, "clip": order.clip, "ptp": order.ptp,
+    "max": order.largest, "min": order.smallest, "clip": order.clip,
     "argmax": FUNCTIONS[np.argmax], "argmin": FUNCTIONS[np.argmin], "argsort": FUNCTIONS[np.argsort],
     "take": FUNCTIONS[np.take], "repeat": FUNCTIONS[np.repeat], "diagonal": FUNCTIONS[np.diagonal],
     "compress": lambda u, c, axis=None, out=None: FUNCTIONS[np.compress](c, u, axis), "round": _round,
@@ -201,18 +202,26 @@ def apply_function(traced: TracedArray | TracedMask, func: Any, args: Any, kwarg
 def apply_rule(traced: TracedArray | TracedMask, name: str, rule: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     """One row of `FUNCTIONS` or `METHODS`, called as the user called it."""
     operation, source = traced.builder.user or (name, caller())
-    kwargs = {key: value for key, value in kwargs.items() if not _is_default(key, value)}
+    if kwargs or len(args) > 1:
+        kwargs = {key: value for key, value in kwargs.items() if not _is_default(key, value)}
+        _check_arguments(operation, source, rule, args, kwargs)
+    result = named(traced.builder, name, rule, args, kwargs)
+    if isinstance(result, TracedArray) and name not in VIEWS:
+        return TracedArray(result.builder, result.index, scalar=name not in HELD)
+    return result
+
+
+def _check_arguments(operation: str, source: Source | None, rule: Any, args: Any, kwargs: Any) -> None:
     try:
-        arguments = inspect.signature(rule).bind(*args, **kwargs).arguments
+        arguments = _signature(rule).bind(*args, **kwargs).arguments
     except TypeError as error:
         raise TraceError(operation, str(error), "leave that argument out", source) from error
     for key in ("out", "dtype"):
         if rule is not _astype and not _is_default(key, arguments.get(key)):
             raise TraceError(operation, f"the argument {key}= is not supported", "assign to a new name", source)
-    result = named(traced.builder, name, rule, args, kwargs)
-    if isinstance(result, TracedArray) and name not in VIEWS:
-        return TracedArray(result.builder, result.index, scalar=name not in HELD)
-    return result
+
+
+_signature = functools.cache(inspect.signature)
 
 
 def _is_default(key: str, value: Any) -> bool:

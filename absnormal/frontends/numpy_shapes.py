@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -115,9 +114,9 @@ def broadcast_arrays(*arrays: Any) -> Any:
 
 def meshgrid(*arrays: Any, indexing: str = "xy", sparse: bool = False, copy: bool = True) -> Any:
     write = writer_of(arrays, "np.meshgrid")
-    sizes = np.meshgrid(*(np.arange(np.size(u)) for u in arrays), indexing=indexing, sparse=sparse)
-    return [gather(write.array(u), lambda index, places=p: index.reshape(-1)[places])  # type: ignore[misc]
-            for u, p in zip(arrays, sizes, strict=True)]
+    plain: Any = [np.arange(np.size(u)) for u in arrays]
+    places = np.meshgrid(*plain, indexing="ij" if indexing == "ij" else "xy", sparse=sparse)
+    return [write.op("gather", u, index=place) for u, place in zip(arrays, places, strict=True)]
 
 
 def concatenate(arrays: Sequence[Any], axis: Any = 0) -> TracedArray:
@@ -228,6 +227,4 @@ def item(u: TracedArray, *index: Any) -> TracedArray:
     """One entry as a number, which stays a variable."""
     if not index and u.size != 1:
         raise ValueError("can only convert an array of size 1 to a Python scalar")
-    flat = ravel(u)
-    places = np.arange(math.prod(u.shape)).reshape(u.shape)
-    return flat[int(places.item(*index))]
+    return ravel(u)[int(np.arange(u.size).reshape(u.shape).item(*index))]

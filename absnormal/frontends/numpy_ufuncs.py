@@ -16,6 +16,7 @@ from scipy import special
 from absnormal.frontends.numpy import TracedArray, TracedMask, concrete, multiplied
 from absnormal.frontends.numpy_algebra import cumsum, prod, total
 from absnormal.frontends.numpy_order import largest, smallest
+from absnormal.frontends.numpy_shapes import moveaxis
 from absnormal.frontends.writing import Writer, axis_of, extremum, kink, named, writer_of
 
 UFUNCS: dict[np.ufunc, str] = {
@@ -171,7 +172,8 @@ def _called(write: Writer, ufunc: np.ufunc, inputs: Sequence[Any]) -> Any:
         left, right = (write.node(item) for item in inputs)
         return TracedMask(write.builder, left, COMPARISONS[ufunc], right, write.source)
     if ufunc in EXTREMA:
-        return extremum(write, *inputs, *EXTREMA[ufunc])
+        sign, tie = EXTREMA[ufunc]
+        return extremum(write, inputs[0], inputs[1], sign, tie)
     if ufunc in JUMPS:
         return write.constant_piece(JUMPS[ufunc], inputs[0])
     if ufunc in SCALES:
@@ -189,7 +191,7 @@ def _reduce(
     if ufunc.nin != 2 or ufunc in COMPARISONS or initial is not None:
         write.refuse("reduce is not supported", "write a loop")
     moved, _, shape = write.reduced(u, axis, keepdims)
-    return write.array(reduce(ufunc, moved)).reshape(shape)
+    return write.array(reduce(ufunc, list(moved))).reshape(shape)
 
 
 def _accumulate(write: Writer, ufunc: np.ufunc, u: TracedArray, axis: Any = 0) -> Any:
@@ -198,7 +200,7 @@ def _accumulate(write: Writer, ufunc: np.ufunc, u: TracedArray, axis: Any = 0) -
         return cumsum(u, axis)
     if ufunc.nin != 2 or ufunc in COMPARISONS:
         write.refuse("accumulate is not supported", "write a loop")
-    rows = list(np.moveaxis(u, axis, 0))
+    rows: list[Any] = list(moveaxis(u, axis, 0))
     for i in range(1, len(rows)):
         rows[i] = ufunc(rows[i - 1], rows[i])
     return np.stack(rows, axis) if rows else u

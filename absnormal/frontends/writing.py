@@ -152,7 +152,7 @@ def kink(write: Writer, u: Any, a: float, b: float, tie: str) -> TracedArray:
     return write.op("kink", u, tie=tie, a=a, b=b)
 
 
-def extremum(write: Writer, u: Any, v: Any, sign: int, tie: str) -> TracedArray:
+def extremum(write: Writer, u: Any, v: Any, sign: int, tie: str) -> Any:
     """max(u, v) or min(u, v); where a constant is no bound at all, -inf for a max, it is replaced by u - sign."""
     if not isinstance(v, TracedArray):
         v = _bound(write, u, v, sign)

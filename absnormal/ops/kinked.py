@@ -14,8 +14,10 @@ With slopes sigma of |z| each is a linear map of its arguments, which `Mix` and 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -67,7 +69,7 @@ def _difference(u: Array, v: Array) -> Array:
     """u - v, flat; two equal infinite constants are no kink, and the first is taken."""
     with np.errstate(invalid="ignore"):
         z = np.asarray(u - v).reshape(-1)
-    return z if z.dtype == object else np.where(np.isnan(z), np.inf, z)
+    return np.where(np.isnan(z), np.inf, z) if z.dtype != object and np.isnan(z.sum()) else z
 
 
 def running(params: Params, u: Array) -> Array:
@@ -77,37 +79,38 @@ def running(params: Params, u: Array) -> Array:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Piece:
-    """A kinked operation with given slopes: its derivative, that of its switches, and their weights.
-
-    ``maps`` act on the arguments; ``switch_maps`` give z' (only for operations without inner recursion); ``weight`` is
-    the derivative of the result with respect to |z|.
-    """
+    """A kinked operation with given slopes: the derivatives by its arguments (None for constants), and by |z|."""
 
     maps: list[Scale | None]
-    switch_maps: list[LinearMap | None]
     weight: Any
 
 
-def piece(op: str, params: Params, shapes: list[Shape], out: Shape, sigma: Array) -> Piece:
-    """A kinked operation other than a fold, as linear maps, with slopes ``sigma`` (flat) of |z|."""
+def piece(op: str, params: Params, shapes: Sequence[Shape | None], out: Shape, sigma: Array) -> Piece:
+    """A kinked operation other than a fold, with slopes ``sigma`` (flat) of |z|; constant arguments have shape None."""
     slope = sigma.reshape(out)
-    one = Scale(1.0, shapes[0], out)
     if op == "kink":
         a, b = _numbers(slope, params["a"], params["b"])
-        return Piece([Scale(a + b * slope, shapes[0], out)], [one], b)
+        return Piece([_scale(slope if (a, b) == (0, 1) else a + b * slope, shapes[0], out)], b)
     if op == "max":
-        half = params["sign"] * slope / 2
-        return Piece(
-            [Scale(_half(half) + half, shapes[0], out), Scale(_half(half) - half, shapes[1], out)],
-            [one, Scale(-1, shapes[1], out)],
-            params["sign"] * _half(half),
-        )
-    half = slope / 2
-    return Piece(
-        [None, Scale(_half(half) + half, shapes[1], out), Scale(_half(half) - half, shapes[2], out)],
-        [one, None, None],
-        _numbers(half, params["k"])[0] * _half(half),
-    )
+        half = np.asarray(slope * (params["sign"] * _half(slope)))
+        first = None if shapes[0] is None else _scale(_half(half) + half, shapes[0], out)
+        second = None if shapes[1] is None else _scale(_half(half) - half, shapes[1], out)
+        return Piece([first, second], params["sign"] * _half(half))
+    half = np.asarray(slope * _half(slope))
+    sides = [_scale(_half(half) + half, shapes[1], out), _scale(_half(half) - half, shapes[2], out)]
+    return Piece([None, *sides], _numbers(half, params["k"])[0] * _half(half))
+
+
+def _scale(p: Array, shape: Shape | None, out: Shape) -> Scale | None:
+    return None if shape is None else Scale(p, shape, out)
+
+
+def switch_maps(op: str, shapes: Sequence[Shape], out: Shape) -> list[LinearMap | None]:
+    """z' of a kinked operation other than a fold, by its arguments."""
+    one = Scale(1.0, shapes[0], out)
+    if op == "max":
+        return [one, Scale(-1, shapes[1], out)]
+    return [one] if op == "kink" else [one, None, None]
 
 
 def _numbers(like: Array, *numbers: Any) -> list[Any]:
@@ -119,7 +122,7 @@ def _half(like: Array) -> Any:
     return Fraction(1, 2) if like.dtype == object else 0.5
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class FoldMap(LinearMap):
     """m_j = p_j m_{j-1} + q_j u_j along axis 0, from m_0 = u_0; ``p`` and ``q`` are flat over j = 1, 2, ..."""
 
@@ -135,12 +138,24 @@ class FoldMap(LinearMap):
     def pull_depth(self) -> int:  # type: ignore[override]
         return 2 * self.shape[0]
 
+    @cached_property
+    def chosen(self) -> Array | None:
+        """For definite slopes, the entry that each running value is; otherwise None."""
+        p, q = self._coefficients()
+        if p.dtype == object or not ((q == 1) | (q == 0)).all() or not (p + q == 1).all():
+            return None
+        steps = np.arange(1, self.shape[0]).reshape(-1, *([1] * (len(self.shape) - 1)))
+        taken = np.concatenate([np.zeros((1, *self.shape[1:]), int), np.where(q == 1, steps, 0)])
+        return np.maximum.accumulate(taken, axis=0)
+
     def _coefficients(self) -> tuple[Array, Array]:
         shape = (self.shape[0] - 1, *self.shape[1:])
         return self.p.reshape(shape), self.q.reshape(shape)
 
     def prefixes(self, t: Array) -> Array:
         """The derivatives of all running values, shape (k, *shape)."""
+        if self.chosen is not None:
+            return np.take_along_axis(np.moveaxis(t, 1, 0), self.chosen[:, None], axis=0)
         p, q = self._coefficients()
         offsets = np.concatenate([t[:, :1], q * t[:, 1:]], axis=1)
         return _scan(p, np.moveaxis(offsets, 1, 0))
@@ -159,6 +174,10 @@ class FoldMap(LinearMap):
         return np.flip(_scan(np.flip(p, 0), np.flip(seeds, 0)), 0)
 
     def pull(self, w: Array) -> Array:
+        if self.chosen is not None:
+            pulled = np.zeros((len(w), *self.shape), w.dtype)
+            np.put_along_axis(pulled, np.broadcast_to(self.chosen[-1], w.shape)[:, None], w[:, None], axis=1)
+            return pulled
         return self.pull_from(self.adjoints(w, None))
 
     def pull_from(self, adjoints: Array) -> Array:
@@ -174,7 +193,7 @@ class FoldMap(LinearMap):
 
 def fold_map(params: Params, shape: Shape, sigma: Array) -> FoldMap:
     """The derivative of a fold with slopes ``sigma`` of its |z|."""
-    half = params["sign"] * sigma / 2
+    half = sigma * (params["sign"] * _half(sigma))
     return FoldMap(_half(half) + half, _half(half) - half, shape)
 
 
@@ -199,3 +218,27 @@ def _scan(p: Array, offsets: Array) -> Array:
 def switch_count(op: str, shapes: list[Shape], out: Shape) -> int:
     """How many switching variables a kinked operation owns."""
     return (shapes[0][0] - 1) * math.prod(out) if op == "fold" else math.prod(out)
+
+
+def running_ties(params: Params, u: Array, ties: Array, t: Array) -> Array:
+    """Before each comparison of a fold, the derivative along a direction of the value so far, where it is tied.
+
+    ``u`` and ``t`` have the shape of the argument, ``ties`` and the result one entry less along axis 0.  Among equal
+    values the one with the largest (smallest, for a minimum) derivative ``t`` leads.
+    """
+    flat_u, flat_t = u.reshape(len(u), -1), t.reshape(len(t), -1)
+    flat_ties = ties.reshape(len(ties), -1)
+    better = np.maximum if params["sign"] > 0 else np.minimum
+    best = running(params, flat_u)
+    result = np.zeros(flat_ties.shape)
+    for column in np.flatnonzero(flat_ties.any(axis=0)):
+        value = best[:, column]
+        tied = np.flatnonzero(flat_ties[:, column]) + 1
+        # Tied comparisons of one value form a run from where that value was first reached.
+        starts = np.searchsorted(np.flatnonzero(np.r_[True, value[1:] != value[:-1]]), tied, side="right") - 1
+        firsts = np.flatnonzero(np.r_[True, value[1:] != value[:-1]])[starts]
+        for first in np.unique(firsts):
+            members = np.r_[first, tied[firsts == first]]
+            leading = better.accumulate(flat_t[members, column])
+            result[members[1:] - 1, column] = leading[:-1]
+    return result.reshape(ties.shape)

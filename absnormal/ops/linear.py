@@ -30,7 +30,8 @@ def _unused(*args: Any) -> Array:
 
 
 def _concatenate_maps(params: Params, args: list[Array], out: Array, shape: Shape) -> list[LinearMap]:
-    axis, start, maps = params["axis"], 0, []
+    axis, start = params["axis"], 0
+    maps: list[LinearMap] = []
     for arg in args:
         stop = start + arg.shape[axis]
         key = (slice(None),) * axis + (slice(start, stop),)
@@ -117,7 +118,7 @@ LINEAR = (
     Op("broadcast", lambda params, u: np.broadcast_to(u, params["shape"]),
        lambda params, args, out, shape: [Chain(Scale(1.0, args[0].shape, shape), Fill(shape))], "movement",
        show="broadcast({0}, {shape})"),
-    Op("concatenate", lambda params, *args: np.concatenate(args, params["axis"]), _concatenate_maps, "movement",
+    Op("concatenate", lambda params, *args: np.asarray(np.concatenate(args, params["axis"])), _concatenate_maps, "movement",
        show="concatenate({all}, axis={axis})"),
     Op("where", lambda params, u, v: np.where(params["mask"], u, v), _where_maps, "linear",
        show="where(mask, {0}, {1})"),

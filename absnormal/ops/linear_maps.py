@@ -46,6 +46,10 @@ class LinearMap:
     def parts(self) -> tuple[LinearMap | None, LinearMap | None]:
         return self, None
 
+    def norm(self) -> float:
+        """A bound on the largest entry of a push, when no entry of the tangent is larger than 1."""
+        return 1.0
+
     def pull_into(self, w: Array, total: Array) -> None:
         """Add the pull of ``w`` to ``total`` in place."""
         total += self.pull(w)
@@ -86,6 +90,9 @@ class Scale(LinearMap):
 
     def entrywise(self, change: Change) -> LinearMap:
         return Scale(change(self.p), self.shape, self.out)
+
+    def norm(self) -> float:
+        return float(max(np.max(self.p, initial=0), -np.min(self.p, initial=0)))
 
     def parts(self) -> tuple[LinearMap | None, LinearMap | None]:
         if np.ndim(self.p) == 0:
@@ -184,6 +191,9 @@ class Sum(LinearMap):
         summed = t.sum(axis=tuple(axis + 1 for axis in self.axes))
         return np.asarray(summed).reshape(t.shape[:1] + self.out)
 
+    def norm(self) -> float:
+        return float(self.push_depth)
+
     def pull(self, w: Array) -> Array:
         kept = tuple(1 if axis in self.axes else size for axis, size in enumerate(self.shape))
         return np.broadcast_to(w.reshape(w.shape[:1] + kept), w.shape[:1] + self.shape)
@@ -204,6 +214,9 @@ class CumSum(LinearMap):
 
     def push(self, t: Array) -> Array:
         return np.cumsum(t, axis=self.axis + 1)
+
+    def norm(self) -> float:
+        return float(self.size)
 
     def pull(self, w: Array) -> Array:
         return np.flip(np.cumsum(np.flip(w, self.axis + 1), axis=self.axis + 1), self.axis + 1)
@@ -238,6 +251,9 @@ class MatMul(LinearMap):
         transposed = np.swapaxes(self.other, -1, -2)
         pulled = np.matmul(w, transposed) if self.left else np.matmul(transposed, w)
         return _unbroadcast(pulled, self.shape)
+
+    def norm(self) -> float:
+        return float(np.abs(self.other).sum(axis=-2 if self.left else -1).max(initial=0.0))
 
     def entrywise(self, change: Change) -> LinearMap:
         return MatMul(change(self.other), self.left, self.shape, self.out)
@@ -287,6 +303,10 @@ class Einsum(LinearMap):
         others = ((first[0], change(first[1])), *rest)
         return Einsum(self.letters, others, self.result, self.shape, self.out)
 
+    def norm(self) -> float:
+        unit = np.ones((1, *self.shape))
+        return float(np.asarray(self.absolute().push(unit)).max(initial=0.0))
+
     def entrywise(self, change: Change) -> LinearMap:
         others = tuple((letters, change(array)) for letters, array in self.others)
         return Einsum(self.letters, others, self.result, self.shape, self.out)
@@ -320,15 +340,19 @@ class Chain(LinearMap):
     def pull(self, w: Array) -> Array:
         return self.first.pull(self.second.pull(w))
 
+    def norm(self) -> float:
+        return self.first.norm() * self.second.norm()
+
     def entrywise(self, change: Change) -> LinearMap:
         return Chain(self.first.entrywise(change), self.second.entrywise(change))
 
     def parts(self) -> tuple[LinearMap | None, LinearMap | None]:
-        positive, negative = self.first.parts()
-        return (
-            None if positive is None else Chain(positive, self.second),
-            None if negative is None else Chain(negative, self.second),
-        )
+        first, second = self.first.parts(), self.second.parts()
+        if first[1] is not None and second[1] is not None:
+            return self.absolute(), self.absolute()
+        pairs = [(p, second[0]) for p in first] if second[1] is None else [(first[0], p) for p in second]
+        positive, negative = (None if p is None or q is None else Chain(p, q) for p, q in pairs)
+        return positive, negative
 
 
 def _unbroadcast(w: Array, shape: Shape) -> Array:

@@ -110,8 +110,10 @@ class Builder:
     def _factor(self, node: Node) -> tuple[Fraction | None, int]:
         left, right = node.args
         for constant, other in ((right, left), (left, right)):
-            value = self.nodes[constant].params.get("value")
-            if self.nodes[constant].op == "constant" and value.size and (value == value.flat[0]).all():
+            if self.nodes[constant].op != "constant":
+                continue
+            value = self.nodes[constant].params["value"]
+            if value.size and (value == value.flat[0]).all():
                 if not np.isfinite(value.flat[0]) or (node.op == "div" and value.flat[0] == 0):
                     continue
                 number = Fraction(value.flat[0].item())
@@ -131,7 +133,11 @@ class Builder:
         return k if _combine(top, below, -k) == {} else None
 
     def program(self, output: int) -> Program:
-        """The program that computes ``output``: what it needs, and what the guards need."""
+        """The program that computes ``output``."""
+        return self.finished(output)[0]
+
+    def finished(self, output: int) -> tuple[Program, list[Array]]:
+        """The program that computes ``output``, with what the guards need, and the values of its nodes."""
         self._check_finite(output)
         needed = self._reach([output])
         guarded = self._reach([index for guard in self.guards for index in (guard.left, guard.right)])
@@ -153,16 +159,15 @@ class Builder:
             Guard(place[g.left], place[g.right], g.relation, g.outcome, g.source, g.operation) for g in self.guards
         )
         program = Program(tuple(nodes), place[output], self.tree, guards)
-        program.check()
-        return program
+        return program, [self.values[old] for old in keep]
 
     def _check_finite(self, output: int) -> None:
         """An infinite constant may be compared with, not returned."""
         if self._finite(output):
             return
-        culprit = min(index for index in self._reach([output]) if not self._finite(index))
-        node = self.nodes[culprit]
-        raise DomainError(node.operation or node.op, "makes the result infinite", node.source or self.nodes[output].source)
+        infinite = [index for index in self._reach([output]) if not self._finite(index)]
+        node = self.nodes[min((index for index in infinite if self.nodes[index].varied), default=output)]
+        raise DomainError(node.operation or "f", "makes the result infinite", node.source)
 
     def _finite(self, index: int) -> bool:
         value = self.values[index]

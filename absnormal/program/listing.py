@@ -53,7 +53,8 @@ def formula(node: Node) -> str:
     fields["pm"] = "+" if node.params.get("sign", 1) > 0 else "-"
     if node.op == "kink" and node.params["a"] == 0 and node.params["b"] == 1:
         return f"|{names[0]}|"
-    return TABLE[node.op].show.format(*names, **fields)
+    show = TABLE[node.op].show if node.op in TABLE else node.op + "({all})"
+    return show.format(*names, **fields)
 
 
 def _guard(program: Program, index: int) -> str:

@@ -136,17 +136,18 @@ class Program:
             return value[()] if value.ndim == 0 else value
         return float(value) if value.ndim == 0 else value.copy()
 
-    def evaluate(self, x: Array) -> list[Array]:
-        """The values of all nodes at the flat point x, guards and domains checked."""
-        if x.dtype != object and not np.isfinite(x).all():
+    def evaluate(self, x: Array | list[Array]) -> list[Array]:
+        """The values of all nodes at x (flat, or its leaves), guards and domains checked."""
+        leaves = x if isinstance(x, list) else self.tree.split(x)
+        exact = any(leaf.dtype == object for leaf in leaves)
+        if not exact and not all(np.isfinite(leaf).all() for leaf in leaves):
             raise DomainError("x", "the point holds NaN or infinity")
-        leaves = self.tree.split(x)
         values: list[Array] = []
         for node in self.nodes:
             if node.op == "input":
                 values.append(leaves[node.params["leaf"]])
             elif node.op == "constant":
-                values.append(exactly(node.params["value"]) if x.dtype == object else node.params["value"])
+                values.append(exactly(node.params["value"]) if exact else node.params["value"])
             else:
                 values.append(compute(node, [values[arg] for arg in node.args]))
         for guard in self.guards:
@@ -164,6 +165,12 @@ class Program:
                 guard.source,
             )
 
+    def inputs(self, values: Sequence[Array]) -> list[Array]:
+        """The leaves of x among the values of the nodes."""
+        numbered = ((node.params["leaf"], value) for node, value in zip(self.nodes, values, strict=True)
+                    if node.op == "input")
+        return [value for _, value in sorted(numbered, key=lambda pair: pair[0])]
+
     def switching(self, values: Sequence[Array]) -> Array:
         """The switching variables z, shape (s,), from the values of the nodes."""
         parts = []
@@ -171,6 +178,8 @@ class Program:
             node = self.nodes[index]
             parts.append(switching_values(node.op, node.params, [values[arg] for arg in node.args]))
         dtype = object if values[self.output].dtype == object else float
+        if len(parts) == 1:
+            return parts[0]
         return np.concatenate(parts) if parts else np.zeros(0, dtype)
 
     def node_of(self, switch: int) -> Node:
@@ -220,7 +229,7 @@ def compute(node: Node, args: list[Array]) -> Array:
         raise _outside(node, args)
     try:
         with np.errstate(over="raise", invalid="raise", divide="raise", under="ignore"):
-            return row.value(node.params, *args)
+            value = row.value(node.params, *args)
     except FloatingPointError as error:
         raise DomainError(node.operation, str(error), node.source) from error
     except TypeError as error:
@@ -229,11 +238,16 @@ def compute(node: Node, args: list[Array]) -> Array:
                 node.operation, "has no exact value at a rational point", "use float64 and exact=False", node.source
             ) from error
         raise
+    # BLAS and SciPy raise no flag; only an infinite constant may make something infinite.
+    if value.dtype != object and not np.isfinite(value).all():
+        if np.isnan(value).any() or all(np.isfinite(arg).all() for arg in args):
+            raise DomainError(node.operation, "is NaN or infinite at this point", node.source)
+    return value
 
 
 def _outside(node: Node, args: list[Array]) -> Exception:
     with np.errstate(all="ignore"):
-        finite = np.all(np.isfinite(TABLE[node.op].value(node.params, *args)))
+        finite = np.all(np.isfinite(TABLE[node.op].value(node.params, *(arg.astype(float) for arg in args))))
     if not finite:
         return DomainError(node.operation, "is NaN or infinite at this point", node.source)
     return TraceError(

@@ -55,6 +55,13 @@ class Tree:
             raise ValueError(f"{name} must hold real numbers")
         return leaves
 
+    def leaves(self, value: Any) -> list[Array]:
+        """The leaves of x, checked; a flat vector is split."""
+        tree, leaves = Tree.of(value)
+        if tree.structure == self.structure and tree.shapes == self.shapes:
+            return leaves
+        return self.split(self.flatten(value))
+
     def split(self, flat: Array) -> list[Array]:
         """The leaves of a flat vector, as views."""
         leaves, start = [], 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 from absnormal.arrays import Array
 from absnormal.clarke.fallback import Certified, certified
 from absnormal.program.program import Program
+from absnormal.report import active, explanation, html, plain, text
 from absnormal.report.verdict import Verdict
 from absnormal.sweeps.table import Sweeps
 from absnormal.theorems.likq import decide as decide_likq
@@ -19,7 +20,22 @@ from absnormal.theorems.problem import Problem, Proof
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Report:
-    """What `absnormal.verify` found.  True as a bool only when the verdict is CLARKE."""
+    """What `absnormal.verify` found.  True as a bool only when the verdict is CLARKE.
+
+    Printed it reads top down; Jupyter shows it as a table; `to_dict` is for programs.  It pickles.
+
+    Examples
+    --------
+    >>> import absnormal as an
+    >>> from absnormal import gallery
+    >>> report = an.verify(gallery.identity, [0.0], slope=-1)
+    >>> report
+    <Report NOT_CLARKE by separation, 2 of 2 switches active>
+    >>> print(report.explanation)
+    z0 and z1 kink on the same set: z1 = -z0 (kinks.py:...); where one is positive the other is negative, so relu'(0) = 0
+    cannot hold at both. along d = [-1] the gradient predicts the slope 0, and no Clarke gradient gives more than -1.
+    a Clarke gradient is [1]
+    """
 
     verdict: Verdict
     proof: Proof
@@ -35,6 +51,16 @@ class Report:
 
     def __bool__(self) -> bool:
         return self.verdict is Verdict.CLARKE
+
+    def __str__(self) -> str:
+        return text.text(self)
+
+    def __repr__(self) -> str:
+        count, total = len(self.problem.sweeps.alpha), self.program.s
+        return f"<Report {self.verdict.name} by {self.method}, {count} of {total} switches active>"
+
+    def _repr_html_(self) -> str:
+        return html.html(self)
 
     @property
     def program(self) -> Program:
@@ -77,3 +103,53 @@ class Report:
     def slopes(self) -> Array:
         """The slopes used at the active switches."""
         return np.asarray(self.problem.c, dtype=float)
+
+    @cached_property
+    def active(self) -> tuple[active.Active, ...]:
+        """The active switches, grouped by operation and source line.
+
+        >>> import absnormal as an
+        >>> from absnormal import gallery
+        >>> print(*an.verify(gallery.maxmin, [0.0] * 4, slope=-1).active, sep="\\n")
+        np.maximum at kinks.py:...: 2 of 2 active (z0, 2), slope -1
+        np.minimum at kinks.py:...: 2 of 2 active (z1, 3), slope -1
+        """
+        return active.active(self.problem.sweeps, None if self.given else self.slopes)
+
+    @cached_property
+    def explanation(self) -> str:
+        """Why: the shortest true explanation in the user's words."""
+        return explanation.explanation(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data that `json.dumps` takes; Fractions are strings, long arrays given by their first entries.
+
+        >>> import absnormal as an, numpy as np
+        >>> found = an.verify(lambda x: np.abs(x[0]), [0.0]).to_dict()
+        >>> found["verdict"], found["gradient"], found["active"][0]["count"]
+        ('CLARKE', [0.0], 1)
+        """
+        excess = explanation.excess(self) if self.verdict is Verdict.NOT_CLARKE else None
+        found = {
+            "verdict": self.verdict.name,
+            "method": self.method,
+            "reason": self.proof.reason,
+            "explanation": self.explanation,
+            "gradient": self.gradient,
+            "clarke_gradient": self.clarke_gradient,
+            "clarke_gradient_proved": bool(self and not self.given) or self.fallback.proved,
+            "likq": self.likq,
+            "switches": self.program.s,
+            "active_switches": len(self.problem.sweeps.alpha),
+            "active": [asdict(group) for group in self.active],
+            "slope": self.slope,
+            "given": self.given,
+            "consistent": self.consistent,
+            "exact": self.problem.sweeps.z.dtype == object,
+            "arithmetic": self.proof.arithmetic,
+            "deviation": self.deviation,
+            "tolerance": self.tolerance,
+            "tried": list(dict.fromkeys(self.tried)),
+            "excess": None if excess is None else asdict(excess),
+        }
+        return {name: plain.data(value) for name, value in found.items()}

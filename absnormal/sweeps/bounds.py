@@ -16,7 +16,7 @@ from absnormal.ops import TABLE
 from absnormal.ops.kinked import FoldMap
 from absnormal.ops.linear_maps import LinearMap, Scale
 from absnormal.program.nodes import Node
-from absnormal.sweeps.table import Adjoints, Sweeps, applied, rounding
+from absnormal.sweeps.table import HULL, Adjoints, Sweeps, applied, rounding
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,7 +116,7 @@ def _through_kink(
         if not behind[arg]:
             continue
         if node.op == "fold":
-            fold = sweeps.fold_of(index, sweeps.signature(np.nan), np.abs)
+            fold = sweeps.fold_of(index, sweeps.signature(HULL), np.abs)
             least, most = _fold_least(sweeps, index), fold
             ends_low, ends_high = _fold_interval(least, most, low, high)
             reach = most.pull(size[None])[0]
@@ -158,7 +158,7 @@ def _coefficients(sweeps: Sweeps, index: int, node: Node, place: int) -> tuple[A
 
 def _fold_least(sweeps: Sweeps, index: int) -> FoldMap:
     """The fold in which a tied entry gets nothing: the least weight of every entry."""
-    fold = sweeps.fold_of(index, sweeps.signature(np.nan))
+    fold = sweeps.fold_of(index, sweeps.signature(HULL))
     zero = [np.where(np.isnan(c), 0.0, c) for c in (fold.p, fold.q)]
     return FoldMap(zero[0], zero[1], fold.shape)
 
@@ -219,7 +219,7 @@ def _pushed_fold(
     """A fold returns the tangent of one of its tied entries, or a mean of them."""
     mid, wide = middle.arrays[node.args[0]], spread.arrays[node.args[0]]
     assert mid is not None and wide is not None
-    possible = sweeps.fold_of(index, sweeps.signature(np.nan), np.abs).pull(np.ones((1, *node.shape)))[0] > 0
+    possible = sweeps.fold_of(index, sweeps.signature(HULL), np.abs).pull(np.ones((1, *node.shape)))[0] > 0
     low = np.where(possible, mid[0] - wide[0], np.inf).min(axis=0)
     high = np.where(possible, mid[0] + wide[0], -np.inf).max(axis=0)
     return low, high, np.where(possible, wide[1], 0.0).sum(axis=0)

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.ops.kinked import piece
+from absnormal.ops.kinked import piece, switch_maps
 from absnormal.ops.smooth import SMOOTH
 from absnormal.program.nodes import Node
 from absnormal.program.program import Program
@@ -80,7 +80,7 @@ def rows(
     >>> y.toarray()
     array([[0., 0., 0., 1.]])
     """
-    if sweeps.x.dtype == object:
+    if sweeps.z.dtype == object:
         raise ValueError("sparse rows are in float64: evaluate the program at a float point")
     if sigma is None:
         sigma = np.full(program.s, np.nan)
@@ -301,13 +301,15 @@ def _einsum_local(terms: tuple[str, ...], result: str, values: list[Array], own:
 def _kinked(run: _Accumulation, index: int, node: Node) -> Rows | None:
     """z' from the switch maps; the result from the maps with slope sigma, and |z| with its weight."""
     own = slice(node.switch, node.switch + node.switches)
-    parts = piece(node.op, node.params, [run.shape(arg) for arg in node.args], node.shape, run.sigma[own])
+    shapes = [run.shape(arg) for arg in node.args]
+    parts = piece(node.op, node.params, shapes, node.shape, run.sigma[own])
+    rates = switch_maps(node.op, shapes, node.shape)
 
     def terms(maps: list[Any]) -> list[Local | None]:
         return [None if scale is None else _scaled(scale, node.shape) for scale in maps]
 
     wanted = run.wanted[own].any()
-    run.switching.append((run.linear(node, terms(parts.switch_maps)) if wanted else None, node.switches))
+    run.switching.append((run.linear(node, terms(rates)) if wanted else None, node.switches))
     new = run.columns(own, parts.weight, node.shape)
     return run.space.total([run.linear(node, terms(parts.maps)), new], node.shape)
 

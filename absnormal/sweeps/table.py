@@ -21,15 +21,17 @@ import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.ops import TABLE
-from absnormal.ops.kinked import FoldMap, Piece, fold_map, piece, switching_values
+from absnormal.ops.kinked import FoldMap, Piece, fold_map, piece, running_ties, switch_maps, switching_values
 from absnormal.ops.linear import Embed
 from absnormal.ops.linear_maps import Change, Index, LinearMap, Scale
 from absnormal.program.nodes import Node
-from absnormal.program.program import Program
+from absnormal.program.program import Program, exactly
 
 UNIT = float(np.finfo(np.float64).eps) / 2
 #: Entries below this are not told from zero: products of this size may have lost digits to underflow.
 FLOOR = 1e-290
+#: In the place of a slope: any number in [-1, 1].
+HULL = float("nan")
 
 
 def rounding(depth: int) -> float:
@@ -55,19 +57,22 @@ class Sweeps:
     program
         the abs-only evaluation form
     x
-        the flat point, shape (n,)
+        the flat point, shape (n,), or the leaves of x
     atol
         switches with |z_i| <= atol count as active
+    values
+        the values of all nodes at x, when they are known already
     """
 
-    def __init__(self, program: Program, x: Array, atol: float = 0.0, values: list[Array] | None = None) -> None:
+    def __init__(self, program: Program, x: Any, atol: float = 0.0, values: list[Array] | None = None) -> None:
         self.program = program
-        self.x = x
+        self.atol = atol
         self.values = program.evaluate(x) if values is None else values
         self.z = program.switching(self.values)
-        self.active = np.abs(self.z) <= atol
+        self.active = self.z == 0 if atol == 0 else np.abs(self.z) <= atol
         self.y = self.values[program.output].reshape(-1)
         self._maps: dict[int, list[LinearMap | None]] = {}
+        self._pieces: tuple[Array | None, dict[int, Piece]] = (None, {})
 
     @cached_property
     def alpha(self) -> Array:
@@ -77,11 +82,16 @@ class Sweeps:
     @cached_property
     def signs(self) -> Array:
         """sign z_i, and 0 at active switches."""
-        return _sign(np.where(self.active, 0, self.z))
+        signs = exactly(np.sign(self.z)) if self.z.dtype == object else np.sign(self.z)
+        if self.atol:
+            signs[self.active] = 0
+        return signs
 
     def signature(self, slopes: Any) -> Array:
         """All slopes of |z|: the signs, and ``slopes`` (a number, or one per active switch) on the active ones."""
         sigma = self.signs.copy()
+        if slopes is HULL:
+            sigma = sigma.astype(float, copy=False)
         sigma[self.alpha] = slopes
         return sigma
 
@@ -106,19 +116,29 @@ class Sweeps:
         """The part of a signature that a kinked node owns; a node that only a guard needs follows its own signs."""
         node = self.program.nodes[index]
         if node.switch < 0:
-            return _sign(switching_values(node.op, node.params, [self.values[arg] for arg in node.args]))
+            signs = np.sign(switching_values(node.op, node.params, [self.values[arg] for arg in node.args]))
+            return exactly(signs) if sigma.dtype == object else signs.astype(float)
         return sigma[node.switch : node.switch + node.switches]
 
     def piece_of(self, index: int, sigma: Array) -> Piece:
-        node = self.program.nodes[index]
-        return piece(node.op, node.params, self._shapes(node), node.shape, self.slopes_of(index, sigma))
+        """A kinked node other than a fold with the slopes ``sigma``, remembered as long as the same array is used."""
+        if self._pieces[0] is not sigma:
+            self._pieces = (sigma, {})
+        found = self._pieces[1].get(index)
+        if found is None:
+            node = self.program.nodes[index]
+            shapes = [self.program.nodes[arg].shape if self.program.nodes[arg].varied else None for arg in node.args]
+            found = piece(node.op, node.params, shapes, node.shape, self.slopes_of(index, sigma))
+            self._pieces[1][index] = found
+        return found
 
     def fold_of(self, index: int, sigma: Array, change: Change | None = None) -> FoldMap:
         node = self.program.nodes[index]
         fold = fold_map(node.params, self._shapes(node)[0], self.slopes_of(index, sigma))
         if change is None:
             return fold
-        return FoldMap(*(change(np.where(np.isnan(c), 1.0, c)) for c in (fold.p, fold.q)), fold.shape)
+        p, q = (change(np.where(np.isnan(c), 1.0, c)) for c in (fold.p, fold.q))
+        return FoldMap(p, q, fold.shape)
 
     def _shapes(self, node: Node) -> list[tuple[int, ...]]:
         return [self.program.nodes[arg].shape for arg in node.args]
@@ -134,7 +154,7 @@ class Sweeps:
 
         With ``hull`` the active slopes may be anything in [-1, 1].
         """
-        slopes = self.signature(np.nan) if hull else sigma
+        slopes = self.signature(HULL) if hull else sigma
         dz, dy = self._forward(np.abs(direction)[None], slopes, change=np.abs)
         return dz[0], dy[0]
 
@@ -143,7 +163,7 @@ class Sweeps:
 
         Without ``sigma`` the active slopes may be anything in [-1, 1].
         """
-        slopes = self.signature(np.nan) if sigma is None else sigma
+        slopes = self.signature(HULL) if sigma is None else sigma
         dz, dy = self._forward(np.ones((1, self.program.n)), slopes, change=nonzero)
         return dz[0] > 0, dy[0] > 0
 
@@ -153,10 +173,29 @@ class Sweeps:
         dz, dy = self._forward(direction[None], sigma, choose=True)
         if not len(self.alpha):
             return Directional(sigma, dz[0], dy[0], np.ones(0, bool))
-        size, _ = self.magnitude(sigma, direction)
-        active = self.alpha
-        margin = rounding(self.push_depth) * size[active] + FLOOR
-        return Directional(sigma, dz[0], dy[0], np.abs(dz[0][active]) > margin)
+        rates = np.abs(dz[0][self.alpha])
+        margin = rounding(self.push_depth) * self._largest(sigma, direction) + FLOOR
+        if not rates.min() > margin:
+            margin = rounding(self.push_depth) * self.magnitude(sigma, direction)[0][self.alpha] + FLOOR
+        return Directional(sigma, dz[0], dy[0], rates > margin)
+
+    def _largest(self, sigma: Array, direction: Array) -> float:
+        """A bound on all of `magnitude`, from one number a node."""
+        bounds = [0.0] * len(self.program.nodes)
+        start = float(np.abs(direction).max(initial=0.0))
+        largest = 0.0
+        for index, node in enumerate(self.program.nodes):
+            if node.op == "input":
+                bounds[index] = start
+            elif node.varied and TABLE[node.op].family == "kinked":
+                inner = sum(bounds[arg] for arg in node.args)
+                largest = max(largest, 2 * inner)
+                factor = abs(node.params["a"]) + abs(node.params["b"]) if node.op == "kink" else 1.0
+                bounds[index] = factor * inner
+            elif node.varied:
+                terms = zip(self.maps(index), node.args, strict=True)
+                bounds[index] = sum(bounds[arg] * m.norm() for m, arg in terms if m is not None and bounds[arg])
+        return largest
 
     def _forward(
         self, directions: Array, sigma: Array, choose: bool = False, change: Change | None = None
@@ -189,16 +228,16 @@ class Sweeps:
         if node.op == "fold":
             return self._fold_forward(index, node, inner[0], sigma, dz, choose, change)
         own = slice(node.switch, node.switch + node.switches)
-        switch_maps = piece(node.op, node.params, self._shapes(node), node.shape, np.zeros(node.switches)).switch_maps
-        if node.switch >= 0:
-            rates = applied(_changed(switch_maps, change), inner, count, node.shape).reshape(count, -1)
+        tied = self.active[own]
+        if node.switch >= 0 and (not choose or tied.any()):
+            shapes = self._shapes(node)
+            maps = _changed(switch_maps(node.op, shapes, node.shape), change)
+            rates = applied(maps, inner, count, node.shape).reshape(count, -1)
             dz[:, own] = rates
             if choose:
-                slot = sigma[own]
-                tied = self.active[own]
-                slot[tied] = _sign(rates[0][tied])
-        maps = _piece_maps(self.piece_of(index, sigma), node, change)
-        return applied(maps, inner, count, node.shape)
+                np.copyto(sigma[own], np.sign(rates[0]), where=tied)
+        changed = self._piece_maps(self.piece_of(index, sigma), node, change)
+        return applied(changed, inner, count, node.shape)
 
     def _fold_forward(
         self, index: int, node: Node, inner: Array | None, sigma: Array, dz: Array, choose: bool,
@@ -219,29 +258,26 @@ class Sweeps:
     def _choose_in_fold(self, node: Node, t: Array, slots: Array, tied: Array) -> None:
         """Along d the fold takes, among the tied, the entry with the largest (smallest) derivative so far."""
         shape = (t.shape[0] - 1, *t.shape[1:])
-        sign = node.params["sign"]
         sigma, ties = slots.reshape(shape), tied.reshape(shape)
-        current = t[0]
-        for j in range(shape[0]):
-            rate = current - t[j + 1]
-            sigma[j] = np.where(ties[j], _sign(rate), sigma[j])
-            keep = sign * sigma[j] >= 0
-            current = np.where(keep, current, t[j + 1])
+        best = running_ties(node.params, self.values[node.args[0]], ties, t)
+        sigma[ties] = np.sign(best - t[1:])[ties]
 
     # -- backward ----------------------------------------------------------------------------------------------
 
     def gradient(self, sigma: Array) -> Array:
         """g_sigma for scalar y: one pull."""
-        return self.pull(sigma, None, np.ones((1, 1)))[0][0]
+        return self._backward(sigma, None, np.ones((1, 1)), weigh=False)[0][0]
 
     def pull(self, sigma: Array, zbar: Array | None, ybar: Array | None) -> tuple[Array, Array]:
         """xbar (k, n) and the adjoints wbar (k, s) of |z|, from seeds zbar (k, s) and ybar (k, m)."""
         return self._backward(sigma, zbar, ybar)
 
-    def pull_magnitude(self, sigma: Array, zbar: Array | None, ybar: Array | None) -> tuple[Array, Array]:
-        """Pull of the absolute seeds through the absolute values of all derivatives."""
+    def pull_magnitude(
+        self, sigma: Array, zbar: Array | None, ybar: Array | None, change: Change = np.abs
+    ) -> tuple[Array, Array]:
+        """Pull of the absolute seeds through the absolute values of all derivatives, which ``change`` takes."""
         zbar, ybar = (None if seed is None else np.abs(seed) for seed in (zbar, ybar))
-        return self._backward(sigma, zbar, ybar, change=np.abs)
+        return self._backward(sigma, zbar, ybar, change=change)
 
     def pull_node(self, sigma: Array, index: int, seeds: Array) -> Array:
         """xbar (k, n) from seeds (k, size) on one node, slopes ``sigma``."""
@@ -253,7 +289,7 @@ class Sweeps:
 
     def _backward(
         self, sigma: Array, zbar: Array | None, ybar: Array | None, change: Change | None = None,
-        start: int | None = None,
+        start: int | None = None, weigh: bool = True,
     ) -> tuple[Array, Array]:
         program = self.program
         seed = ybar if ybar is not None else zbar
@@ -263,7 +299,7 @@ class Sweeps:
         adjoints = Adjoints(program, seed)
         if ybar is not None:
             adjoints.arrays[start] = ybar.reshape(count, *program.nodes[start].shape)
-        wbar = np.zeros((count, program.s), seed.dtype)
+        wbar = np.zeros((count, program.s if weigh else 0), seed.dtype)
         for index in range(len(program.nodes) - 1, -1, -1):
             node = program.nodes[index]
             if not node.varied or node.op == "input":
@@ -288,8 +324,8 @@ class Sweeps:
             self._fold_backward(index, node, w, zbar, sigma, wbar, adjoints, change)
             return
         p = self.piece_of(index, sigma)
-        maps, switch_maps = _piece_maps(p, node, change), _changed(p.switch_maps, change)
-        for arg, linear, switch in zip(node.args, maps, switch_maps, strict=True):
+        switching = _changed(switch_maps(node.op, self._shapes(node), node.shape), change)
+        for arg, linear, switch in zip(node.args, self._piece_maps(p, node, change), switching, strict=True):
             if not self.program.nodes[arg].varied:
                 continue
             if w is not None and linear is not None:
@@ -297,7 +333,7 @@ class Sweeps:
             if zbar is not None and switch is not None:
                 seeds = zbar[:, own].reshape(count, *node.shape)
                 adjoints.add(arg, switch, seeds)
-        if w is not None:
+        if w is not None and wbar.size:
             weight = p.weight if change is None else change(p.weight)
             wbar[:, own] = (weight * w).reshape(count, -1)
 
@@ -308,19 +344,38 @@ class Sweeps:
         count = len(wbar)
         own = slice(node.switch, node.switch + node.switches)
         fold = self.fold_of(index, sigma, change)
+        if zbar is None and not wbar.size and fold.chosen is not None:
+            assert w is not None
+            adjoints.add(node.args[0], fold, w)
+            return
         inner = None
         if zbar is not None:
             inner = np.moveaxis(zbar[:, own].reshape(count, fold.shape[0] - 1, *node.shape), 1, 0)
         last = np.zeros((count, *node.shape), wbar.dtype) if w is None else w
         running_adjoints = fold.adjoints(last, inner)
         # After seeding, entry j of the adjoints belongs to m_j; |z_j| enters m_j with weight sign / 2.
-        half = 0.5 if change else node.params["sign"] * 0.5
-        wbar[:, own] = np.moveaxis(half * running_adjoints[1:], 0, 1).reshape(count, -1)
+        sign = 1 if change else node.params["sign"]
+        if wbar.size:
+            wbar[:, own] = np.moveaxis(sign * running_adjoints[1:] / 2, 0, 1).reshape(count, -1)
         pulled = fold.pull_from(running_adjoints)
         if inner is not None:
             direct = np.moveaxis(inner, 0, 1)
             pulled[:, 1:] += direct if change else -direct
         adjoints.add(node.args[0], Scale(1.0, fold.shape, fold.shape), pulled)
+
+    def _piece_maps(self, p: Piece, node: Node, change: Change | None) -> list[LinearMap | None]:
+        """The maps of a kinked operation, changed; a NaN slope then stands for any slope in [-1, 1]."""
+        if change is None:
+            return list(p.maps)
+        bound = abs(node.params["a"]) + abs(node.params["b"]) if node.op == "kink" else 1.0
+        tied = self.active[node.switch : node.switch + node.switches].any()
+        maps: list[LinearMap | None] = []
+        for linear in p.maps:
+            coefficients = None if linear is None else linear.p
+            if tied and linear is not None:
+                coefficients = np.where(np.isnan(linear.p), bound, linear.p)
+            maps.append(None if linear is None else Scale(change(coefficients), linear.shape, linear.out))
+        return maps
 
     # -- rounding ----------------------------------------------------------------------------------------------
 
@@ -360,6 +415,8 @@ class Sweeps:
 
 def nonzero(a: Any) -> Any:
     """1 where ``a`` is nonzero, otherwise 0."""
+    if isinstance(a, (int, float)):
+        return float(a != 0)
     return (np.asarray(a) != 0).astype(float)
 
 
@@ -367,21 +424,6 @@ def _changed(maps: Any, change: Change | None) -> list[LinearMap | None]:
     if change is None:
         return list(maps)
     return [None if m is None else m.entrywise(change) for m in maps]
-
-
-def _piece_maps(p: Piece, node: Node, change: Change | None) -> list[LinearMap | None]:
-    """The maps of a kinked operation, changed; a NaN slope then stands for any slope in [-1, 1]."""
-    if change is None:
-        return list(p.maps)
-    bound = abs(node.params["a"]) + abs(node.params["b"]) if node.op == "kink" else 1.0
-    maps: list[LinearMap | None] = []
-    for linear in p.maps:
-        if linear is None:
-            maps.append(None)
-            continue
-        coefficients = np.where(np.isnan(linear.p), bound, linear.p)
-        maps.append(Scale(change(coefficients), linear.shape, linear.out))
-    return maps
 
 
 def applied(maps: list[Any], inner: list[Array | None], count: int, shape: tuple[int, ...]) -> Array:

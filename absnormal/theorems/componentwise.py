@@ -31,7 +31,7 @@ _DEFINITE = 10
 def componentwise(problem: Problem) -> Proof | None:
     """Proves g_c component by component."""
     system = problem.relevant
-    if system is None or not system.proved:
+    if system is None or not system.explicit:
         return None
     c = problem.slopes_in(system)
     components = admissible(system, problem.meter)

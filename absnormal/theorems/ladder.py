@@ -11,7 +11,7 @@ from absnormal.theorems.membership import membership
 from absnormal.theorems.private_directions import private_directions
 from absnormal.theorems.problem import Problem, Proof
 from absnormal.theorems.regular import regular, regular_exactly
-from absnormal.theorems.separation import separation
+from absnormal.theorems.separation import from_all_slopes, separation
 from absnormal.theorems.smooth import smooth, smooth_exactly
 
 Rung = Callable[[Problem], Proof | None]
@@ -29,6 +29,7 @@ RUNGS: tuple[Rung, ...] = (
     componentwise,
     membership,
     separation,
+    from_all_slopes,
 )
 
 

@@ -20,7 +20,7 @@ from absnormal.theorems.problem import Problem, Proof
 def membership(problem: Problem) -> Proof | None:
     """Proves g_c by convex weights on limiting gradients."""
     system, cells = problem.relevant, problem.cells
-    if system is None or cells is None or not system.proved or not cells.cells:
+    if system is None or cells is None or not system.explicit or not cells.cells:
         return None
     target = system.gradient(problem.slopes_in(system))
     weights, _ = convex_weights(gradients(system, cells.cells), target)

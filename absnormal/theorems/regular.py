@@ -71,7 +71,7 @@ def _one_sign(lower: np.ndarray, upper: np.ndarray, error: np.ndarray, needed: n
 def regular_exactly(problem: Problem) -> Proof | None:
     """The theorem on rationals, over all definite signatures of few switches."""
     system = problem.relevant
-    if system is None or system.k > _DEFINITE or not system.proved:
+    if system is None or system.k > _DEFINITE or not system.explicit:
         return None
     sign = definite_sign(system)
     if sign == 0:

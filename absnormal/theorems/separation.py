@@ -12,10 +12,14 @@ from __future__ import annotations
 from fractions import Fraction
 from itertools import product
 
+import numpy as np
+
+from absnormal.arrays import Array
 from absnormal.clarke.cells import gradients
 from absnormal.exact.linear_algebra import Vector, dot
 from absnormal.exact.linear_program import convex_weights
 from absnormal.exact.system import System
+from absnormal.sweeps.bounds import derivative_bounds
 from absnormal.sweeps.table import rounding
 from absnormal.theorems.problem import Problem, Proof
 
@@ -25,7 +29,7 @@ _DEFINITE = 10
 def separation(problem: Problem) -> Proof | None:
     """Proves that g_c is not a Clarke gradient."""
     system, cells = problem.relevant, problem.cells
-    if system is None or not system.proved:
+    if system is None or not system.explicit:
         return None
     target = system.gradient(problem.slopes_in(system))
     if cells is not None and cells.complete:
@@ -60,3 +64,31 @@ def beyond_rounding(problem: Problem, system: System, points: list[Vector], targ
     chain = max((1 + sum((abs(a) for a in row), Fraction(0)) for row in system.couplings), default=Fraction(1))
     error = Fraction(rounding(problem.sweeps.pull_depth)) * size * largest * chain**system.k * reach
     return gap > 2 * error
+
+
+def from_all_slopes(problem: Problem) -> Proof | None:
+    """Separation of g_c from the gradients for all slopes, along g_c - g_0, where switches are too many to be listed."""
+    if problem.relevant is not None or problem.sweeps.z.dtype == object:
+        return None
+    g = problem.sweeps.gradient(problem.sigma)
+    size = problem.sweeps.pull_magnitude(problem.sigma, None, np.ones((1, 1)))[0][0]
+    return beyond_bounds(problem, g, rounding(problem.sweeps.pull_depth) * size)
+
+
+def beyond_bounds(problem: Problem, g: Array, allowed: Array) -> Proof | None:
+    """Separation of a vector from the gradients for all slopes by one interval push along g - g_0."""
+    sweeps = problem.sweeps
+    v = g - sweeps.gradient(sweeps.signature(0.0))
+    largest = np.abs(v).max(initial=0.0)
+    if not largest > 0:
+        return None
+    v = v / largest
+    _, high = derivative_bounds(sweeps, v)
+    slack = float(np.abs(v) @ (allowed + 4 * len(v) * np.finfo(float).eps * np.abs(g)))
+    gap = float(v @ g) - float(high[0])
+    if not gap > slack:
+        return None
+    return Proof(
+        "separation", False, "a direction separates the gradient from the gradients for all slopes", "float64",
+        {"kind": "separated from all slopes", "separator": v.tolist(), "gap": gap},
+    )

@@ -19,10 +19,10 @@ from scipy.optimize import linprog
 from absnormal.arrays import Array
 from absnormal.clarke.cells import gradients
 from absnormal.exact.linear_algebra import Vector, dot
-from absnormal.sweeps.bounds import derivative_bounds
 from absnormal.sweeps.table import rounding
 from absnormal.theorems.ladder import decide
 from absnormal.theorems.problem import Problem, Proof
+from absnormal.theorems.separation import beyond_bounds
 from absnormal.theorems.smooth import smooth, smooth_exactly
 
 _DEFINITE = 10
@@ -32,9 +32,8 @@ def tolerance(problem: Problem, dtype: Any) -> Array:
     """The rounding allowed in each entry: that of a backward sweep, in the precision of the vector."""
     sweeps = problem.sweeps
     precision = max(float(np.finfo(dtype).eps), float(np.finfo(float).eps)) / float(np.finfo(float).eps)
-    size = sweeps.pull_magnitude(sweeps.signature(1.0), None, np.ones((1, 1)))[0][0]
-    return np.asarray(precision * rounding(sweeps.pull_depth) * (size + sweeps.pull_magnitude(
-        sweeps.signature(-1.0), None, np.ones((1, 1)))[0][0]), dtype=float)
+    size = sweeps.pull_magnitude(sweeps.signature(np.nan), None, np.ones((1, 1)))[0][0]
+    return np.asarray(precision * rounding(sweeps.pull_depth) * size, dtype=float)
 
 
 def judge(problem: Problem, g: Array, allowed: Array, choices: Iterable[Array]) -> Proof | str:
@@ -197,23 +196,7 @@ def _gap(points: list[Vector], v: Vector, g: Array, allowed: Array) -> float | N
 
 
 def _by_bounds(problem: Problem, g: Array, allowed: Array) -> Proof | None:
-    """Separation from all slopes by one interval push along g - g_0."""
-    if problem.sweeps.z.dtype == object:
-        return None
-    v = g - problem.sweeps.gradient(problem.sweeps.signature(0.0))
-    largest = np.abs(v).max(initial=0.0)
-    if not largest > 0:
-        return None
-    v = v / largest
-    _, high = derivative_bounds(problem.sweeps, v)
-    size = float(np.abs(v) @ (allowed + 4 * len(v) * np.finfo(float).eps * np.abs(g)))
-    gap = float(v @ g) - float(high[0])
-    if not gap > size:
-        return None
-    return Proof(
-        "separation", False, "a direction separates the vector from the gradients for all slopes", "float64",
-        {"kind": "separated from all slopes", "separator": v.tolist(), "gap": gap},
-    )
+    return None if problem.sweeps.z.dtype == object else beyond_bounds(problem, g, allowed)
 
 
 def _why_open(problem: Problem) -> str:
@@ -225,6 +208,11 @@ def _why_open(problem: Problem) -> str:
         return (
             "the active switches are not piecewise linear in independent coordinates (hypothesis E), so the open cells"
             " need not be all of the generalized gradient"
+        )
+    if system.hidden:
+        return (
+            "active switches act on each other through smooth operations, and neither the rank of their rows nor a"
+            " direction settles the slopes; the vector itself can be judged with gradient="
         )
     if problem.cells is not None and not problem.cells.complete:
         return f"the budget ended: {problem.cells.ended}"

@@ -1,0 +1,88 @@
+"""The active switches as a person looks for them: by operation and line of the user's code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from absnormal.arrays import Array
+from absnormal.program.nodes import Node, Source
+from absnormal.report.plain import interval, number, ranges
+from absnormal.sweeps.table import Sweeps
+
+
+@dataclass(frozen=True)
+class Active:
+    """The active switches of one operation on one line.
+
+    Attributes
+    ----------
+    operation
+        what the user wrote, for example "np.maximum"
+    source
+        where, "file.py:12"
+    line
+        the text of the line; empty when the file cannot be read
+    count, total
+        the number of active switches, and of all switches, of this operation on this line
+    switches
+        their numbers, as ranges: "0-2, 5"; the first few
+    slopes
+        the smallest and the largest slope used for |z| at them; None when the judged vector was given
+    values
+        the smallest and the largest z; both 0 unless ``atol`` counts more as active
+    """
+
+    operation: str
+    source: str
+    line: str
+    count: int
+    total: int
+    switches: str
+    slopes: tuple[float, float] | None
+    values: tuple[Any, Any]
+
+    def __str__(self) -> str:
+        where = f" at {self.source}" if self.source else ""
+        text = f"{self.operation}{where}: {self.count} of {self.total} active (z{self.switches})"
+        if self.slopes is not None:
+            text += f", slope {interval(*self.slopes)}"
+        if any(self.values):
+            text += f", |z| up to {number(max(map(abs, self.values)))}"
+        return text
+
+
+def active(sweeps: Sweeps, slopes: Array | None) -> tuple[Active, ...]:
+    """The groups, in the order of the program; ``slopes`` are those at the active switches."""
+    groups: dict[tuple[str, Source | None], list[Node]] = {}
+    for index in sweeps.program.kinked:
+        node = sweeps.program.nodes[index]
+        groups.setdefault((node.operation, node.source), []).append(node)
+    found = (_group(sweeps, slopes, *key, nodes) for key, nodes in groups.items())
+    return tuple(group for group in found if group is not None)
+
+
+def _group(
+    sweeps: Sweeps, slopes: Array | None, operation: str, source: Source | None, nodes: list[Node]
+) -> Active | None:
+    alpha = sweeps.alpha
+    places = [
+        np.arange(*np.searchsorted(alpha, [node.switch, node.switch + node.switches])) for node in nodes
+    ]
+    own = np.concatenate(places)
+    if not own.size:
+        return None
+    z = sweeps.z[alpha[own]]
+    used = None if slopes is None else (float(slopes[own].min()), float(slopes[own].max()))
+    return Active(
+        operation=operation or nodes[0].op,
+        source="" if source is None else str(source),
+        line="" if source is None else source.text,
+        count=own.size,
+        total=sum(node.switches for node in nodes),
+        switches=ranges(alpha[own].tolist()),
+        slopes=used,
+        values=(z.min(), z.max()),
+    )

@@ -1,0 +1,106 @@
+"""Why: the shortest true explanation of a verdict, in the user's words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from absnormal.arrays import Array
+from absnormal.report.plain import array, number, tree
+from absnormal.report.relation import relation
+from absnormal.report.verdict import Verdict
+
+if TYPE_CHECKING:
+    from absnormal.report.report import Report
+
+_SHOWN = 6
+
+
+@dataclass(frozen=True, eq=False)
+class Excess:
+    """A direction in which a gradient is wrong.
+
+    Attributes
+    ----------
+    direction
+        d, shape (n,), with a largest entry of size 1
+    predicted
+        the slope g . d that the gradient predicts
+    highest
+        a bound on what Clarke gradients give along d; less than ``predicted``
+    """
+
+    direction: Array
+    predicted: float
+    highest: float
+
+
+def excess(report: Report) -> Excess | None:
+    """How wrong a gradient that is not Clarke is; None where that is not known in the variables x."""
+    separator, gap = report.proof.data.get("separator"), report.proof.data.get("gap")
+    if separator is None or gap is None or report.proof.data["kind"] == "not the gradient":
+        return None
+    direction = np.zeros(report.program.n)
+    columns = report.proof.data.get("columns")
+    if columns is None:
+        direction[:] = [float(a) for a in separator]
+    else:
+        system = report.problem.relevant
+        if system is None or system.inputs is None:
+            return None
+        direction[[system.inputs[j] for j in columns]] = [float(a) for a in separator]
+    largest = float(np.abs(direction).max(initial=0.0))
+    if not 0 < largest < np.inf:
+        return None
+    predicted = float(np.asarray(report.flat_gradient, dtype=float) @ (direction / largest))
+    return Excess(direction / largest, predicted, predicted - float(gap) / largest)
+
+
+def sentences(report: Report) -> list[str]:
+    """The explanation, a sentence a line."""
+    if not len(report.problem.sweeps.alpha) and report.verdict is Verdict.CLARKE:
+        return ["f is smooth at x: no switch is active"]
+    if report.verdict is Verdict.UNDECIDED:
+        return [report.proof.reason]
+    slopes_judged = not report.given and report.consistent
+    if report.verdict is Verdict.CLARKE:
+        tie = relation(report.problem, False) if "system" in vars(report.problem) and report.method != "smooth" else ""
+        return [f"{tie}; still, {report.proof.reason}" if tie else report.proof.reason]
+    tie = relation(report.problem, slopes_judged) if report.method == "separation" else ""
+    return [*([tie] if tie else []), *_wrongness(report, bool(tie))]
+
+
+def _wrongness(report: Report, explained: bool) -> list[str]:
+    found = excess(report)
+    if found is None:
+        return [] if explained and report.proof.data.get("kind") != "not the gradient" else [report.proof.reason]
+    predicted, highest = number(found.predicted), number(found.highest)
+    bound = highest if highest != predicted else f"{number(found.predicted - found.highest)} less than that"
+    along = _direction(found.direction)
+    return [f"along {along} the gradient predicts the slope {predicted}, and no Clarke gradient gives more than {bound}"]
+
+
+def _direction(d: Array) -> str:
+    if d.size <= _SHOWN:
+        return f"d = {array(d)}"
+    places = np.flatnonzero(d)
+    if places.size > 3:
+        return f"a direction with {places.size} nonzero entries"
+    entries = ", ".join(f"d[{place}] = {number(d[place])}" for place in places)
+    return f"the direction with {entries} and 0 elsewhere"
+
+
+def right(report: Report) -> str:
+    """What would be right."""
+    if report.verdict is not Verdict.NOT_CLARKE or not report.fallback.proved:
+        return ""
+    value: Any = report.clarke_gradient
+    return f"a Clarke gradient is {'; '.join(tree(value))}" if report.program.n <= _SHOWN else ""
+
+
+def explanation(report: Report) -> str:
+    """All of it in one string."""
+    said = [*sentences(report), right(report)]
+    return ". ".join(sentence for sentence in said if sentence)

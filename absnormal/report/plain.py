@@ -1,0 +1,121 @@
+"""Numbers, arrays and trees as short text and as JSON-ready data."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from absnormal.arrays import Array
+
+_ENTRIES = 6
+_LEAVES = 6
+#: Arrays with more entries are described in JSON by their first ones.
+_LISTED = 1000
+
+
+def number(value: Any) -> str:
+    """One number, six digits; a Fraction as it is, or as the float that it came from.
+
+    >>> number(Fraction(1, 3)), number(Fraction(0.1)), number(2.0), number(-0.0)
+    ('1/3', '0.1', '2', '-0')
+    """
+    if isinstance(value, Fraction) and value.denominator < 10_000 and abs(value.numerator) < 10_000_000:
+        return str(value)
+    if isinstance(value, Fraction) and value.denominator == 1:
+        return f"{float(value):.6g}"
+    return f"{float(value):.6g}"
+
+
+def interval(low: Any, high: Any) -> str:
+    """One value, or lowest..highest.
+
+    >>> interval(-1, -1), interval(0, 0.5)
+    ('-1', '0..0.5')
+    """
+    return number(low) if low == high else f"{number(low)}..{number(high)}"
+
+
+def ranges(numbers: Sequence[int], most: int = 4) -> str:
+    """Sorted whole numbers as ranges, the first few.
+
+    >>> ranges([0, 1, 2, 5, 7, 8]), ranges(range(0, 100, 2))
+    ('0-2, 5, 7-8', '0, 2, 4, 6, ...')
+    """
+    values = np.asarray(numbers, dtype=int)
+    starts = np.flatnonzero(np.r_[True, np.diff(values) != 1])
+    parts = []
+    for begin, end in zip(starts[:most], np.r_[starts[1:], len(values)][:most], strict=True):
+        first, last = values[begin], values[end - 1]
+        parts.append(str(first) if first == last else f"{first}-{last}")
+    return ", ".join(parts) + (", ..." if len(starts) > most else "")
+
+
+def array(value: Any) -> str:
+    """An array on one line, shortened.
+
+    >>> array(np.array([0.0, 0.5])), array(np.zeros((20, 2)))
+    ('[0, 0.5]', '20 x 2: [0, 0, 0, ..., 0]')
+    """
+    entries = np.asarray(value)
+    flat = entries.reshape(-1)
+    if not entries.ndim:
+        return number(flat[0])
+    if flat.size <= _ENTRIES:
+        text = ", ".join(map(number, flat))
+    else:
+        text = ", ".join(map(number, flat[: _ENTRIES // 2])) + ", ..., " + number(flat[-1])
+    shape = f"{' x '.join(map(str, entries.shape))}: " if entries.ndim > 1 or flat.size > _ENTRIES else ""
+    return f"{shape}[{text}]"
+
+
+def tree(value: Any) -> list[str]:
+    """A nested dict / list / tuple of arrays, a line a leaf, the first few.
+
+    >>> tree({"W": np.eye(2), "b": np.zeros(1)})
+    ['W: 2 x 2: [1, 0, 0, 1]', 'b: [0]']
+    """
+    leaves = list(_leaves(value, ""))
+    lines = [f"{name}: {array(leaf)}" if name else array(leaf) for name, leaf in leaves[:_LEAVES]]
+    return [*lines, f"... and {len(leaves) - _LEAVES} more arrays"] if len(leaves) > _LEAVES else lines
+
+
+def _leaves(value: Any, name: str) -> Any:
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _leaves(item, f"{name}.{key}" if name else str(key))
+    elif isinstance(value, (list, tuple)):
+        for place, item in enumerate(value):
+            yield from _leaves(item, f"{name}[{place}]")
+    else:
+        yield name, value
+
+
+def data(value: Any) -> Any:
+    """What `json.dumps` takes: Fractions as "1/3", NaN and infinity as text, long arrays by their first entries.
+
+    >>> data({"g": np.array([1.0, np.inf]), "w": Fraction(1, 3)})
+    {'g': [1.0, 'inf'], 'w': '1/3'}
+    """
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    if isinstance(value, Fraction):
+        return str(value)
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else str(float(value))
+    if isinstance(value, np.generic):
+        return data(value.item())
+    if isinstance(value, np.ndarray):
+        return _listed(value)
+    if isinstance(value, Mapping):
+        return {str(key): data(item) for key, item in value.items()}
+    return [data(item) for item in value]
+
+
+def _listed(value: Array) -> Any:
+    if value.size <= _LISTED:
+        return data(value.tolist())
+    return {"shape": list(value.shape), "first": data(value.reshape(-1)[:_ENTRIES].tolist())}

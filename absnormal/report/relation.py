@@ -1,0 +1,197 @@
+"""What ties active switches together, as an equation between switching variables with the lines they come from.
+
+The equation is read off from the exact linear forms (`absnormal.exact`), and only where they are proved to be all there is
+near x.  Where the slopes of a tool contradict it, that is said too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from absnormal.exact.forms import ONE, forms
+from absnormal.exact.linear_algebra import Vector, dependency
+from absnormal.exact.linear_program import open_direction
+from absnormal.exact.system import System
+from absnormal.program.nodes import Node
+from absnormal.program.program import Program
+from absnormal.report.plain import number
+from absnormal.theorems.problem import Problem
+
+_NAMED = 6
+
+
+@dataclass(frozen=True)
+class Relation:
+    """sum of weights_i * form_i = 0 over switches i of a system, up to |.| of earlier switches."""
+
+    system: System
+    members: tuple[int, ...]
+    weights: tuple[Fraction, ...]
+
+    @property
+    def uncoupled(self) -> bool:
+        """Whether no |.| enters."""
+        return not any(any(self.system.couplings[i]) for i in self.members)
+
+    @property
+    def switches(self) -> tuple[int, ...]:
+        """Their numbers in the program."""
+        return tuple(self.system.switches[i] for i in self.members)
+
+
+def relation(problem: Problem, slopes: bool) -> str:
+    """The shortest relation in words, that which the slopes contradict first; "" where none is known.
+
+    ``slopes`` says whether the slopes of the problem are what is judged.
+    """
+    system, relevant = problem.system, problem.relevant
+    if system is None or relevant is None or not system.proved:
+        return ""
+    c = problem.slopes_in(relevant) if slopes else None
+    program = problem.sweeps.program
+    found = (_broken(relevant, c) if c is not None else None) or _first(relevant)
+    if found is None:
+        return _zero_row(system, program)
+    text = f"{_equation(problem, found)} ({_lines(program, found.switches)})"
+    said = _contradiction(program, found, c) if c is not None and found.uncoupled else ""
+    return f"{text}; {said}" if said else text
+
+
+def _broken(system: System, c: Vector) -> Relation | None:
+    """Two parallel switches with other slopes than they need, or a Gordan relation that definite slopes contradict."""
+    for j in range(system.k):
+        for i in range(j):
+            factor = None if any(system.couplings[i]) or any(system.couplings[j]) else _factor(system.full, i, j)
+            if factor is not None and c[j] != (c[i] if factor > 0 else -c[i]):
+                return Relation(system, (i, j), (-factor, Fraction(1)))
+    if not all(abs(slope) == 1 for slope in c):
+        return None
+    rows = system.all_rows(c)
+    signed = [(i, [c[i] * a for a in row]) for i, row in enumerate(rows) if any(row)]
+    _, weights = open_direction([row for _, row in signed])
+    if weights is None:
+        return None
+    members = tuple(i for (i, _), w in zip(signed, weights, strict=True) if w)
+    found = Relation(system, members, tuple(w * c[i] for (i, _), w in zip(signed, weights, strict=True) if w))
+    return found if found.uncoupled else None
+
+
+def _factor(rows: Sequence[Vector], i: int, j: int) -> Fraction | None:
+    """The k with row_j = k row_i, if there is one that is not 0."""
+    pivot = next((p for p, a in enumerate(rows[i]) if a), None)
+    if pivot is None or not rows[j][pivot]:
+        return None
+    k = rows[j][pivot] / rows[i][pivot]
+    return k if all(b == k * a for a, b in zip(rows[i], rows[j], strict=True)) else None
+
+
+def _first(system: System) -> Relation | None:
+    weights = dependency(system.full)
+    if weights is None:
+        return None
+    members = tuple(i for i, w in enumerate(weights) if w)
+    return Relation(system, members, tuple(weights[i] for i in members))
+
+
+def _zero_row(system: System, program: Program) -> str:
+    zero = [
+        switch for switch, row, couplings in zip(system.switches, system.full, system.couplings, strict=True)
+        if not any(row) and not any(couplings)
+    ]
+    if not zero:
+        return ""
+    verb = "is" if len(zero) == 1 else "are"
+    return f"{_names(zero)} {verb} zero near x ({_lines(program, zero)})"
+
+
+def _equation(problem: Problem, found: Relation) -> str:
+    names = _names(found.switches)
+    tied = (
+        f"{names} kink on the same set" if len(found.members) == 2 and found.uncoupled
+        else f"{names} depend on each other" if len(found.members) > 1 else ""
+    )
+    if not _holds_as_written(problem, found) or len(found.members) > _NAMED:
+        return tied or f"{names} has a row that only other kinks move"
+    last = found.weights[-1]
+    terms = [
+        (-w / last, f"z{i}") for w, i in zip(found.weights[:-1], found.switches[:-1], strict=True)
+    ]
+    for j in range(found.system.k):
+        total = sum(
+            (w * found.system.couplings[i][j] for w, i in zip(found.weights, found.members, strict=True)), Fraction(0)
+        )
+        if total:
+            terms.append((total / last, f"|z{found.system.switches[j]}|"))
+    equation = f"z{found.switches[-1]} = {_sum(terms)}"
+    return f"{tied}: {equation}" if tied else equation
+
+
+def _holds_as_written(problem: Problem, found: Relation) -> bool:
+    """Whether the forms are the switching variables themselves and their constants cancel."""
+    known = forms(problem.sweeps).z
+    if any(known[i].factor for i in found.switches):
+        return False
+    constants = (known[i].terms.get(ONE, Fraction(0)) for i in found.switches)
+    return sum((w * a for w, a in zip(found.weights, constants, strict=True)), Fraction(0)) == 0
+
+
+def _sum(terms: Sequence[tuple[Fraction, str]]) -> str:
+    text = ""
+    for factor, name in terms:
+        size = "" if abs(factor) == 1 else f"{number(abs(factor))} "
+        sign = (" - " if factor < 0 else " + ") if text else ("-" if factor < 0 else "")
+        text += f"{sign}{size}{name}"
+    return text or "0"
+
+
+def _contradiction(program: Program, found: Relation, c: Vector) -> str:
+    """What is wrong with the slopes c of the forms; "" when nothing is."""
+    signs = [found.system.signs[i] for i in found.members]
+    own = [c[i] * sign for i, sign in zip(found.members, signs, strict=True)]
+    turned = [w * sign for w, sign in zip(found.weights, signs, strict=True)]
+    if len(own) == 2:
+        together = turned[0] * turned[1] < 0
+        if own[1] == (own[0] if together else -own[0]):
+            return ""
+        how = "they change sign together" if together else "where one is positive the other is negative"
+        if own[0] == own[1]:
+            return f"{how}, so {_slope(program, found.switches, own[0])} cannot hold at both"
+        return f"{how}, so the slopes {number(own[0])} and {number(own[1])} cannot hold together"
+    if not all(abs(slope) == 1 for slope in own) or len({w * slope > 0 for w, slope in zip(turned, own, strict=True)}) > 1:
+        return ""
+    if len(set(own)) == 1:
+        word = "negative" if own[0] < 0 else "positive"
+        return f"they cannot all be {word}, as {_slope(program, found.switches, own[0])} at each takes them to be"
+    signs_taken = ", ".join("+" if slope > 0 else "-" for slope in own)
+    return f"they cannot have the signs {signs_taken}, which the slopes take them to have" if len(own) <= _NAMED else ""
+
+
+def _slope(program: Program, switches: Sequence[int], c: Any) -> str:
+    if all(_is_relu(program, program.node_of(i)) for i in switches):
+        return f"relu'(0) = {number((1 + Fraction(c)) / 2)}"
+    return f"slope {number(c)}"
+
+
+def _is_relu(program: Program, node: Node) -> bool:
+    if node.op == "kink":
+        return bool(node.params["a"] == node.params["b"])
+    if node.op != "max" or node.params["sign"] < 0:
+        return False
+    second = program.nodes[node.args[1]]
+    return second.op == "constant" and not second.params["value"].any()
+
+
+def _names(switches: Sequence[int]) -> str:
+    if len(switches) > _NAMED:
+        return f"{len(switches)} switches (z{switches[0]}, z{switches[1]}, ..., z{switches[-1]})"
+    names = [f"z{i}" for i in switches]
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def _lines(program: Program, switches: Sequence[int]) -> str:
+    sources = list(dict.fromkeys(str(program.node_of(i).source or "") for i in switches))
+    known = [source for source in sources if source]
+    return ", ".join(known[:3]) + (", ..." if len(known) > 3 else "") if known else "no source line"

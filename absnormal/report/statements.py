@@ -1,0 +1,16 @@
+"""What each method states, in a line."""
+
+from __future__ import annotations
+
+#: Method -> the theorem in a line (THEORY in the docstring of the module of that name).
+STATEMENTS = {
+    "smooth": "where no switch moves, f is strictly differentiable and the gradient is unique",
+    "private directions": "an input of its own directly before every kink makes slopes that are equal on groups Clarke",
+    "regular": "kinks that all enter with one sign make every slope in [-1, 1] Clarke",
+    "likq": "linearly independent switching rows make every slope in [-1, 1] Clarke",
+    "direction": "a direction that opens the chosen cell shows a limiting gradient",
+    "componentwise": "slopes that are means of open cells, component by component, give a Clarke gradient",
+    "membership": "a convex combination of limiting gradients is a Clarke gradient",
+    "separation": "a gradient with more slope in some direction than every limiting gradient is not Clarke",
+    "nonfinite": "a vector with NaN or infinity is in no generalized gradient",
+}

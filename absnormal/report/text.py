@@ -1,0 +1,111 @@
+"""A report as text: the verdict first, then the gradients, the switches, why, and how it was proved."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from absnormal.report.explanation import sentences
+from absnormal.report.plain import number, tree
+from absnormal.report.statements import STATEMENTS
+from absnormal.report.verdict import Verdict
+
+if TYPE_CHECKING:
+    from absnormal.report.report import Report
+
+_GROUPS = 5
+_WIDTH = 100
+#: LIKQ is stated where it costs little.
+_FEW = 64
+
+
+def text(report: Report) -> str:
+    """The whole report."""
+    lines = [headline(report), *_block("gradient", tree(report.gradient), whose(report))]
+    if report.verdict is not Verdict.CLARKE or report.given:
+        lines += _block("Clarke gradient", tree(report.clarke_gradient), certified(report))
+    lines.append(f"active switches: {counted(report)}")
+    lines += [f"  {_cut(line)}" for line in groups(report)]
+    if not report.consistent:
+        lines.append(inconsistent())
+    lines += ["why", *(f"  {line}" for line in sentences(report)), *(f"{name}: {said}" for name, said in facts(report))]
+    return "\n".join(lines)
+
+
+def headline(report: Report) -> str:
+    """The verdict and what it means."""
+    return f"{report.verdict.name}: {report.verdict.value}"
+
+
+def whose(report: Report) -> str:
+    """Where the gradient comes from."""
+    if report.given:
+        return "as given"
+    slope: Any = report.slope
+    if isinstance(slope, str):
+        return f"backward mode with the slopes of {slope} at ties"
+    return "backward mode with " + (f"slope {number(slope)}" if np.ndim(slope) == 0 else "the given slopes") + " at ties"
+
+
+def certified(report: Report) -> str:
+    """What is known of the gradient that is offered instead."""
+    return "certified: a limiting gradient" if report.fallback.proved else "NOT certified: a kink could not be resolved"
+
+
+def counted(report: Report) -> str:
+    """How many switches are active, and what decided it."""
+    sweeps = report.problem.sweeps
+    rational = sweeps.z.dtype == object
+    by = "decided in rational arithmetic" if rational else "decided by the float64 values"
+    reach = np.abs(sweeps.z[sweeps.alpha]).max(initial=0.0)
+    near = f", |z| up to {number(reach)} counted as 0" if reach else ""
+    return f"{len(sweeps.alpha)} of {report.program.s}, {by}{near}"
+
+
+def groups(report: Report) -> list[str]:
+    """The active switches by line, the largest groups first."""
+    found = sorted(report.active, key=lambda group: -group.count)
+    lines = []
+    for group in found[:_GROUPS]:
+        lines.append(str(group) + (f"   | {group.line}" if group.line else ""))
+    rest = found[_GROUPS:]
+    if rest:
+        lines.append(f"... and {sum(group.count for group in rest)} on {len(rest)} more lines")
+    return lines
+
+
+def inconsistent() -> str:
+    """What it means that float signs differ from the exact ones."""
+    return (
+        "note: at an exactly inactive switch the tool's float64 sign is 0 or wrong, so its gradient belongs to no choice"
+        " of slopes; the vector itself is judged"
+    )
+
+
+def facts(report: Report) -> list[tuple[str, str]]:
+    """How it was proved: name and text."""
+    proof, found = report.proof, []
+    if report.verdict is Verdict.UNDECIDED:
+        found.append(("tried", ", ".join(dict.fromkeys(report.tried)) or "the vector against the generalized gradient"))
+    else:
+        statement = STATEMENTS.get(proof.method, proof.reason)
+        found += [("proved by", f"{proof.method} ({statement})"), ("arithmetic", proof.arithmetic)]
+    if 0 < len(report.problem.sweeps.alpha) <= _FEW:
+        held = {True: "holds", False: "fails", None: "not known"}[report.likq]
+        found.append(("LIKQ", held))
+    if report.deviation:
+        found.append(("deviation", f"{report.deviation:.2g} in an entry of the gradient was set aside as rounding"))
+    if report.tolerance:
+        found.append(("tolerance", f"up to {report.tolerance:.2g} in an entry was allowed as rounding of the vector"))
+    return found
+
+
+def _block(name: str, lines: list[str], note: str) -> list[str]:
+    if len(lines) == 1:
+        return [f"{name}: {lines[0]}  ({note})"]
+    return [f"{name}: ({note})", *(f"  {_cut(line)}" for line in lines)]
+
+
+def _cut(line: str) -> str:
+    return line if len(line) <= _WIDTH else line[: _WIDTH - 3] + "..."

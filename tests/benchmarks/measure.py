@@ -1,0 +1,36 @@
+"""Timing and memory for the benchmarks: best of several runs, peaks by tracemalloc."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import gc
+import time
+import tracemalloc
+from collections.abc import Callable
+from typing import Any
+
+
+def best(action: Callable[[], Any], seconds: float = 0.5, least: int = 3) -> float:
+    """The shortest of several runs, in seconds."""
+    shortest, count, start = float("inf"), 0, time.perf_counter()
+    while count < least or (time.perf_counter() - start < seconds and count < 200):
+        before = time.perf_counter()
+        action()
+        shortest = min(shortest, time.perf_counter() - before)
+        count += 1
+    return shortest
+
+
+def peak(action: Callable[[], Any]) -> float:
+    """The peak of newly allocated memory, in MB."""
+    gc.collect()
+    tracemalloc.start()
+    try:
+        action()
+        return tracemalloc.get_traced_memory()[1] / 1e6
+    finally:
+        tracemalloc.stop()

@@ -1,0 +1,372 @@
+"""Is what cannot be written with |.| refused, with the operation, the line and a mend?"""
+
+import inspect
+import math
+import pickle
+
+import numpy as np
+import pytest
+from scipy import sparse, special
+
+from absnormal.errors import DomainError, TraceError
+from absnormal.frontends.numpy import trace
+
+X = np.array([1.5, -0.5, 2.25])
+TIED = np.array([1.0, 1.0, 0.0])
+BUFFER = np.zeros(3)
+
+
+def fill(x):
+    out = np.zeros(3)
+    out[0] = x[0]
+    return out
+
+
+def add_to_plain(x):
+    out = np.zeros(3)
+    out += x
+    return out
+
+
+def fill_slice(x):
+    out = np.zeros(3)
+    out[1:] = x[1:]
+    return out
+
+
+def add_at(x):
+    out = np.zeros(3)
+    np.add.at(out, [0], x[0])
+    return out
+
+
+def view_changed(x):
+    y = x[1:]
+    z = y
+    y += 1
+    return z
+
+
+def base_changed(x):
+    y = x * 1
+    z = y.T.reshape(3, 1)
+    y += 1
+    return z
+
+
+def flipped_changed(x):
+    y = x * 1
+    z = np.flip(y)
+    y += 1
+    return z
+
+
+def broadcast_changed(x):
+    y = x * 1
+    z = np.broadcast_to(y, (2, 3))
+    y += 1
+    return z
+
+
+def entry_changed(x):
+    y = x * 1
+    y[0] = 3.0
+    return y
+
+
+def slice_changed(x):
+    y = x * 1
+    y[1:] *= 3.0
+    return y
+
+
+def python_max(x):
+    return max(x[0], x[1])
+
+
+def branch(x):
+    return x[0] if x[2] > 0 else -x[0]
+
+
+# name: (f, point, operation named)
+TRACE = {
+    "np.array": (lambda x: np.array([x[0], x[1]]), X, "np.array"),
+    "np.asarray": (lambda x: np.asarray(x) + 1, X, "np.array"),
+    "plain.dot": (lambda x: np.eye(3).dot(x), X, "np.array"),
+    "math.exp": (lambda x: math.exp(x[0]), X, "float()"),
+    "float": (lambda x: float(x[0]), X, "float()"),
+    "int": (lambda x: int(x[0]), X, "int()"),
+    "complex": (lambda x: complex(x[0]), X, "complex()"),
+    "index": (lambda x: [1, 2, 3][x[0]], X, "indexing"),
+    "index by a variable": (lambda x: x[x], X, "indexing"),
+    "slice by a variable": (lambda x: x[: x[0]], X, "indexing"),
+    "bool": (lambda x: x[0] if x[2] else x[1], TIED, "comparison !="),
+    "branch": (branch, TIED, "comparison >"),
+    "python max": (python_max, TIED, "comparison >"),
+    "equality": (lambda x: x[0] if x[0] == x[1] else x[1], TIED, "comparison =="),
+    "boolean index": (lambda x: x[x > 0], TIED, "comparison >"),
+    "counting": (lambda x: np.sum(x > 0) * x, TIED, "comparison >"),
+    "mask and": (lambda x: np.where((x > 0) & (x < 5), x, 0), TIED, "comparison >"),
+    "fill": (fill, X, "float()"),
+    "fill slice": (fill_slice, X, "np.array"),
+    "add to plain": (add_to_plain, X, "np.add"),
+    "out plain": (lambda x: np.exp(x, out=BUFFER), X, "np.exp"),
+    "out plain of a function": (lambda x: np.sum(x, out=BUFFER[0]), X, "np.sum"),
+    "add.at": (add_at, X, "np.add"),
+    "copyto": (lambda x: np.copyto(BUFFER, x), X, "np.copyto"),
+    "full_like": (lambda x: np.full_like(x, x[0]), X, "np.full_like"),
+    "view changed": (view_changed, X, "in-place np.add"),
+    "base changed": (base_changed, X, "in-place np.add"),
+    "flip changed": (flipped_changed, X, "in-place np.add"),
+    "broadcast changed": (broadcast_changed, X, "in-place np.add"),
+    "entry changed": (entry_changed, X, "item assignment"),
+    "slice changed": (slice_changed, X, "in-place np.multiply"),
+    "argmax": (lambda x: x[np.argmax(x)], TIED, "np.argmax"),
+    "argsort": (lambda x: x[np.argsort(x)], TIED, "np.argsort"),
+    "argmin": (lambda x: x[x.argmin()], -TIED, "ndarray.argmin"),
+    "sign": (np.sign, TIED, "np.sign"),
+    "floor": (np.floor, TIED, "np.floor"),
+    "ceil": (np.ceil, TIED, "np.ceil"),
+    "rint": (np.rint, X, "np.rint"),
+    "round": (lambda x: np.round(x, 1), X, "np.round"),
+    "%": (lambda x: x % 0.5, TIED, "np.remainder"),
+    "heaviside": (lambda x: np.heaviside(x, 0.5), TIED, "np.heaviside"),
+    "sqrt": (np.sqrt, TIED, "np.sqrt"),
+    "cbrt": (np.cbrt, TIED, "np.cbrt"),
+    "root": (lambda x: x**0.7, TIED, "np.power"),
+    "1.5th power": (lambda x: x**1.5, TIED, "np.power"),
+    "norm": (lambda x: np.linalg.norm(x), np.zeros(2), "np.linalg.norm"),
+    "norm over an axis": (lambda x: np.linalg.norm(x[:, None], axis=1), TIED, "np.linalg.norm"),
+    "hypot": (lambda x: np.hypot(x[0], x[1]), np.zeros(2), "np.hypot"),
+    "arctan2": (lambda x: np.arctan2(x[0], x[1]), np.array([0.0, -1.0]), "np.arctan2"),
+    "arcsin": (np.arcsin, TIED, "np.arcsin"),
+    "std": (np.std, np.ones(3), "np.std"),
+    "std, a method": (lambda x: x.std(), np.ones(3), "ndarray.std"),
+    "spectral norm": (lambda x: np.linalg.norm(np.outer(x, x), 2), X, "np.linalg.norm"),
+    "nuclear norm": (lambda x: np.linalg.norm(np.outer(x, x), "nuc"), X, "np.linalg.norm"),
+    "norm 0": (lambda x: np.linalg.norm(x, 0), X, "np.linalg.norm"),
+    "piecewise": (lambda x: np.piecewise(x, [x > 0], [1.0, 2.0]), X, "np.piecewise"),
+    "interp": (lambda x: np.interp(x, [0, 1], [0, 1]), X, "np.interp"),
+    "solve": (lambda x: np.linalg.solve(np.eye(3), x), X, "np.linalg.solve"),
+    "inv": (lambda x: np.linalg.inv(np.diag(x)), X, "np.linalg.inv"),
+    "det": (lambda x: np.linalg.det(np.diag(x)), X, "np.linalg.det"),
+    "svd": (lambda x: np.linalg.svd(np.diag(x)), X, "np.linalg.svd"),
+    "fft": (lambda x: np.fft.fft(x), X, "np.fft.fft"),
+    "apply_along_axis": (lambda x: np.apply_along_axis(np.sum, 0, x), X, "np.apply_along_axis"),
+    "vectorize": (lambda x: np.vectorize(lambda v: v)(x), X, "np.array"),
+    "unique": (lambda x: np.unique(x), X, "np.unique"),
+    "linspace": (lambda x: np.linspace(0, x[0], 5), X, "np.linspace"),
+    "divmod": (lambda x: divmod(x, 0.7), X, "np.divmod"),
+    "modf": (lambda x: np.modf(x), X, "np.modf"),
+    "logical_and": (lambda x: np.logical_and(x, x), X, "np.logical_and"),
+    "huber": (lambda x: special.huber(1.0, x), X, "scipy.special.huber"),
+    "jv": (lambda x: special.jv(0, x), X, "scipy.special.jv"),
+    "scipy logsumexp": (lambda x: special.logsumexp(x), X, "scipy.logsumexp"),
+    "scipy softmax": (lambda x: special.softmax(x), X, "scipy.softmax"),
+    "sparse @ x": (lambda x: sparse.csr_array(np.eye(3)) @ x, X, "scipy."),
+    "sparse matrix * x": (lambda x: sparse.csr_matrix(np.eye(3)) * x, X, "scipy."),
+    "x @ sparse": (lambda x: x @ sparse.csr_array(np.eye(3)), X, "np.matmul"),
+    "np.matrix": (lambda x: np.matrix(np.eye(3)) * x, X, "np.multiply"),
+    "masked array": (lambda x: x + np.ma.masked_array(X, [0, 1, 0]), X, "np.add"),
+    "complex constant": (lambda x: x * 1j, X, "np.multiply"),
+    "text constant": (lambda x: x * np.array(["a"]), X, "np.multiply"),
+    "float32": (lambda x: x.astype(np.float32), X, "ndarray.astype"),
+    "dtype": (lambda x: np.sum(x, dtype=np.float32), X, "np.sum"),
+    "dtype of a ufunc": (lambda x: np.add(x, 1, dtype=np.float32), X, "np.add"),
+    "where=": (lambda x: np.sum(x, where=[True, False, True]), X, "np.sum"),
+    "where= of a ufunc": (lambda x: np.exp(x, where=[True, False, True]), X, "np.exp"),
+    "where= of a reduction": (lambda x: np.add.reduce(x, where=[True, False, True]), X, "np.add"),
+    "pad odd": (lambda x: np.pad(x, 1, "reflect", reflect_type="odd"), X, "np.pad"),
+    "pad mean": (lambda x: np.pad(x, 1, "mean"), X, "np.pad"),
+    "order K": (lambda x: x.T.ravel("K"), X, "ndarray.ravel"),
+    "einsum lists": (lambda x: np.einsum(x, [0], [0]), X, "np.einsum"),
+    "quantile method": (lambda x: np.quantile(x, 0.5, method="nearest"), X, "np.quantile"),
+    "0 ** x": (lambda x: 0.0**x, X, "np.power"),
+    "sort in place": (lambda x: x.sort(), X, "ndarray.sort"),
+    "fill method": (lambda x: x.fill(1.0), X, "ndarray.fill"),
+    "a comparison returned": (lambda x: x > 0, X, "comparison >"),
+    "reduceat": (lambda x: np.add.reduceat(x, [0, 1]), X, "np.add"),
+    "where not a multiple": (lambda x: np.where(x > 0, x * x, 0), TIED, "np.where"),
+}  # fmt: skip
+
+DOMAIN = {
+    "log": (np.log, TIED, "np.log"),
+    "log of a negative": (np.log, X, "np.log"),
+    "sqrt of a negative": (np.sqrt, X, "np.sqrt"),
+    "division": (lambda x: 1 / x, TIED, "np.divide"),
+    "0/0": (lambda x: x / x, TIED, "np.divide"),
+    "reciprocal": (np.reciprocal, TIED, "np.reciprocal"),
+    "negative power": (lambda x: x**-2, TIED, "np.power"),
+    "power of a negative": (lambda x: x**0.3, X, "np.power"),
+    "overflow": (lambda x: np.exp(1000 * x), X, "np.exp"),
+    "overflow in a product": (lambda x: (x * 1e200) @ (x * 1e200), X, "np.matmul"),
+    "overflow in scipy": (lambda x: special.gammaln(x * x * 1e306), X, "scipy.special.gammaln"),
+    "arccosh": (np.arccosh, X, "np.arccosh"),
+    "arctanh": (np.arctanh, TIED, "np.arctanh"),
+    "a NaN constant": (lambda x: x + np.nan, X, "np.add"),
+    "fmax with NaN": (lambda x: np.fmax(x, [np.nan, 0, 0]), X, "np.fmax"),
+    "an infinite result": (lambda x: x + np.inf, X, "np.add"),
+    "an infinite bound": (lambda x: np.maximum(x, np.inf), X, "np.maximum"),
+    "inf - inf": (lambda x: (x + np.inf) - np.inf, X, "np.subtract"),
+    "mean of nothing": (lambda x: np.mean(x[:0]), X, "np.mean"),
+}
+
+
+def _lines(f):
+    lines, first = inspect.getsourcelines(f)
+    return range(first, first + len(lines))
+
+
+@pytest.mark.parametrize("name", TRACE)
+def test_does_a_refusal_name_operation_line_and_mend(name):
+    f, point, operation = TRACE[name]
+    with pytest.raises(TraceError) as caught:
+        trace(f, point)
+    error = caught.value
+    assert error.operation.startswith(operation)
+    if inspect.isfunction(f):
+        assert error.source is not None
+        assert error.source.file == __file__
+        assert error.source.line in _lines(f)
+    assert error.mend
+    assert operation in str(error)
+    assert error.mend in str(pickle.loads(pickle.dumps(error)))
+
+
+@pytest.mark.parametrize("name", DOMAIN)
+def test_does_nan_or_infinity_name_the_operation(name):
+    f, point, operation = DOMAIN[name]
+    with pytest.raises(DomainError) as caught:
+        trace(f, point)
+    assert caught.value.operation == operation
+    if inspect.isfunction(f):
+        assert caught.value.source.file == __file__
+        assert caught.value.source.line in _lines(f)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_is_a_point_with_nan_refused(bad):
+    with pytest.raises(DomainError, match="NaN or infinity"):
+        trace(np.sum, np.array([1.0, bad]))
+
+
+def test_is_underflow_no_error():
+    assert trace(lambda x: np.exp(-1000 * x), np.array([1.0]))(np.array([1.0])) == 0.0
+
+
+@pytest.mark.parametrize("result", [None, "3", {"y": 1.0}, 1j, object()])
+def test_is_a_result_that_is_not_a_number_refused(result):
+    with pytest.raises(ValueError, match="f must return a number"):
+        trace(lambda x: result, X)
+
+
+def test_is_a_variable_of_another_trace_refused():
+    kept = []
+    trace(lambda x: kept.append(x) or x[0], X)
+    with pytest.raises(TraceError, match="another trace"):
+        trace(lambda x: x + kept[0], X)
+    with pytest.raises(TraceError, match="another trace"):
+        trace(lambda x: kept[0], X)
+
+
+def test_does_hasattr_answer_no():
+    assert trace(lambda x: x[0] if hasattr(x, "toarray") else x[1], X)(X) == X[1]
+
+
+@pytest.mark.parametrize("f", [
+    lambda x: np.concatenate([x, x], axis=1), lambda x: np.sum(x, axis=1), lambda x: x.transpose(0, 0),
+    lambda x: np.stack([x, x[:2]]), lambda x: np.tensordot(x, np.eye(2), 1), lambda x: np.cumsum(x, axis=2),
+    lambda x: np.sum(np.outer(x, x), axis=(0, 0)), lambda x: np.max(x[:0]), lambda x: x.reshape(2, 2),
+    lambda x: x + np.ones(2), lambda x: x[7], lambda x: np.einsum("ij->i", x), lambda x: np.quantile(x, 1.5),
+    lambda x: np.cross(x[:2], x[:2]), lambda x: np.add(x, np.ones((2, 3)), out=x * 1), lambda x: x[0].item(3, 3), lambda x: x + [[x[0], 1], [2]],
+])  # fmt: skip
+def test_is_a_wrong_shape_an_error_as_in_numpy(f):
+    with pytest.raises((ValueError, IndexError)):
+        trace(f, X)
+
+
+# Programs that change arrays in place, where NumPy's answer is the judge.
+
+
+def alias(x):
+    y = x * 1
+    z = y
+    y += 1
+    return z
+
+
+def same_shape(x):
+    y = x * 1
+    z = y.reshape(3)
+    z += 1
+    return y + z
+
+
+def copies(x):
+    y = x * 1
+    kept = [y.copy(), +y, y.flatten(), y.astype(float), y**1, np.sort(y), np.tile(y, 1), np.max(y[None], axis=0),
+            np.where([True] * 3, y, 0), np.copy(y), np.roll(y, 0), np.nan_to_num(y), np.clip(y, None, 9.0)]  # fmt: skip
+    y += 1
+    return np.stack(kept)
+
+
+def numbers(x):
+    a = x[0]
+    b = a
+    a += x[1]
+    c = np.sum(x)
+    d = c
+    c *= 2
+    return b + d
+
+
+def dead_views(x):
+    y = x * 1
+    z = y[1:].sum()
+    y += z
+    return y
+
+
+def input_changed(x):
+    x = x.copy()
+    y = x
+    x -= 2
+    return y
+
+
+def rebound(x):
+    y = x * 1
+    z = y
+    y = y + 1
+    return z
+
+
+def held(x):
+    a = np.where(x[0] > 0, x[0], x[1])
+    b = a
+    a += 1
+    return b
+
+
+def masks(x):
+    m = x > 0
+    n = m
+    m &= x < 2
+    k = x > 0
+    k[0] = False
+    return np.where(n, x, 0) + np.where(k, x, 0)
+
+
+@pytest.mark.parametrize("f", [alias, same_shape, copies, numbers, dead_views, input_changed, rebound, held, masks])
+def test_are_changes_in_place_seen_where_numpy_sees_them(f):
+    np.testing.assert_allclose(trace(f, X)(X), f(X.copy()), rtol=1e-14)
+
+
+def test_is_a_0d_array_changed_in_place_and_a_number_replaced():
+    def f(x):
+        y = x
+        x += 1
+        return y
+
+    assert trace(f, np.array(2.0))(2.0) == f(np.array(2.0)) == 3.0
+    assert trace(f, 2.0)(2.0) == f(2.0) == 2.0
