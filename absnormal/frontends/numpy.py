@@ -7,27 +7,20 @@ whose sides are not tied is followed and kept as a guard.
 
 from __future__ import annotations
 
-import functools
-import os
-import sys
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 from weakref import WeakSet
 
 import numpy as np
-import scipy
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from absnormal.arrays import Array
 from absnormal.errors import TraceError
+from absnormal.frontends.numpy_masks import TracedMask
+from absnormal.frontends.user_line import caller, library_call
 from absnormal.program.builder import Builder
-from absnormal.program.nodes import Source
-from absnormal.program.program import RELATIONS, Program
+from absnormal.program.program import Program
 from absnormal.program.tree import Tree
-
-_OURS = __file__.rsplit("frontends", 1)[0]
-_USER_INSIDE = _OURS + "gallery"
-_LIBRARIES = (np.__file__.rsplit("__init__", 1)[0], scipy.__file__.rsplit("__init__", 1)[0], "<__array_function__")
 
 
 def trace(f: Callable[[Any], Any], x: Any) -> Program:
@@ -40,7 +33,9 @@ def traced(f: Callable[[Any], Any], x: Any) -> tuple[Program, list[Array]]:
     tree, leaves = Tree.of(x)
     builder = Builder(tree, leaves)
     given = _leaves(x, tree.structure)
-    arrays = [TracedArray(builder, i, scalar=not isinstance(leaf, np.ndarray)) for i, leaf in enumerate(given)]
+    arrays = [
+        TracedArray(builder, i, scalar=not isinstance(leaf, np.ndarray)) for i, leaf in enumerate(given)
+    ]
     try:
         result = f(tree.rebuild(arrays))
     except ValueError as error:
@@ -65,7 +60,9 @@ def _output(builder: Builder, result: Any) -> int:
         result = np.stack([item if isinstance(item, TracedArray) else np.asarray(item) for item in result])
     if isinstance(result, TracedArray):
         if result.builder is not builder:
-            result.refuse("f returns a variable of another trace", "return what is computed from the argument of f")
+            result.refuse(
+                "f returns a variable of another trace", "return what is computed from the argument of f"
+            )
         return result.index
     if isinstance(result, TracedMask):
         name = f"comparison {result.relation}"
@@ -77,35 +74,6 @@ def _output(builder: Builder, result: Any) -> int:
     if value.dtype.kind not in "fiub":
         raise ValueError(f"f must return a number or an array of real numbers, got {type(result).__name__}")
     return builder.constant(value.astype(float))
-
-
-def caller() -> Source | None:
-    """The innermost line outside this package, NumPy and SciPy."""
-    frame = sys._getframe(1)
-    while frame is not None:
-        if _is_user(frame.f_code.co_filename):
-            return Source(frame.f_code.co_filename, frame.f_lineno)
-        frame = frame.f_back  # type: ignore[assignment]
-    return None
-
-
-@functools.cache
-def _is_user(file: str) -> bool:
-    if file.startswith(_OURS):
-        return file.startswith(_USER_INSIDE)
-    return not file.startswith(_LIBRARIES)
-
-
-def _library_call() -> tuple[str, ...]:
-    """The functions of NumPy and SciPy between the user's line and this package, outermost first."""
-    names: list[str] = []
-    frame = sys._getframe(1)
-    while frame is not None and not _is_user(frame.f_code.co_filename):
-        file = frame.f_code.co_filename
-        if file.startswith(_LIBRARIES):
-            names.append(file.rsplit("site-packages", 1)[-1].strip("/\\").split(os.sep)[0] + "." + frame.f_code.co_name)
-        frame = frame.f_back  # type: ignore[assignment]
-    return tuple(reversed(names))
 
 
 class TracedArray(NDArrayOperatorsMixin):
@@ -206,7 +174,10 @@ class TracedArray(NDArrayOperatorsMixin):
         method = METHODS.get(name)
         if method is None:
             raise _MissingAttribute(
-                f"ndarray.{name}", "is not supported on a variable", "use NumPy's functions, such as np.sort(x)", caller()
+                f"ndarray.{name}",
+                "is not supported on a variable",
+                "use NumPy's functions, such as np.sort(x)",
+                caller(),
             )
         return lambda *args, **kwargs: apply_rule(self, f"ndarray.{name}", method, (self, *args), kwargs)
 
@@ -219,7 +190,7 @@ class TracedArray(NDArrayOperatorsMixin):
     def __array__(self, dtype: Any = None, copy: Any = None) -> NoReturn:
         from absnormal.frontends.numpy_functions import CONVERTING
 
-        calls = [name for name in _library_call() if name in CONVERTING]
+        calls = [name for name in library_call() if name in CONVERTING]
         mend = "use np.stack([...]) or np.concatenate([...]), leave out np.asarray(x), and write A @ x for A.dot(x)"
         self.refuse(
             "a variable is converted to a plain array, or written into one, which would lose its derivative",
@@ -239,7 +210,9 @@ class TracedArray(NDArrayOperatorsMixin):
 
     def __index__(self) -> NoReturn:
         self.refuse(
-            "a variable is used as an index, a discontinuous selection", "use np.max, np.min or np.sort", "indexing"
+            "a variable is used as an index, a discontinuous selection",
+            "use np.max, np.min or np.sort",
+            "indexing",
         )
 
     def __complex__(self) -> NoReturn:
@@ -253,12 +226,16 @@ class TracedArray(NDArrayOperatorsMixin):
 
     def __setitem__(self, key: Any, value: Any) -> NoReturn:
         self.refuse(
-            "an entry of a variable is overwritten", "use np.where, np.concatenate or np.stack", "item assignment"
+            "an entry of a variable is overwritten",
+            "use np.where, np.concatenate or np.stack",
+            "item assignment",
         )
 
     # -- the protocols -----------------------------------------------------------------------------------
 
-    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, out: Any = None, **kwargs: Any) -> Any:
+    def __array_ufunc__(
+        self, ufunc: np.ufunc, method: str, *inputs: Any, out: Any = None, **kwargs: Any
+    ) -> Any:
         from absnormal.frontends.numpy_ufuncs import apply_ufunc, name_of
 
         result = apply_ufunc(self, ufunc, method, inputs, kwargs)
@@ -266,7 +243,9 @@ class TracedArray(NDArrayOperatorsMixin):
             return result
         operation, target = name_of(ufunc), out[0] if isinstance(out, tuple) else out
         if not isinstance(target, TracedArray):
-            self.refuse("the result is written into a plain array", "assign it to a new name: a = a + b", operation)
+            self.refuse(
+                "the result is written into a plain array", "assign it to a new name: a = a + b", operation
+            )
         if target.scalar:
             return result
         if target.group is not None and len(target.group) > 1:
@@ -279,7 +258,9 @@ class TracedArray(NDArrayOperatorsMixin):
             self.refuse("the result is not a real array", "assign it to a new name", f"in-place {operation}")
         if result.shape != target.shape:
             if np.broadcast_shapes(result.shape, target.shape) != target.shape:
-                raise ValueError(f"{operation} of shape {result.shape} does not fit its output {target.shape}")
+                raise ValueError(
+                    f"{operation} of shape {result.shape} does not fit its output {target.shape}"
+                )
             result = np.broadcast_to(result, target.shape)
         target.index = result.index
         return target
@@ -292,138 +273,3 @@ class TracedArray(NDArrayOperatorsMixin):
 
 class _MissingAttribute(TraceError, AttributeError):
     """Absent for ``hasattr``, and a TraceError for a person."""
-
-
-class TracedMask(NDArrayOperatorsMixin):
-    """A comparison of traced arrays, not yet decided where it is tied; ``fixed`` once it was changed in place."""
-
-    __slots__ = ("builder", "fixed", "left", "relation", "right", "source")
-    __array_priority__ = 1001
-
-    def __init__(self, builder: Builder, left: int, relation: str, right: int, source: Source | None) -> None:
-        self.builder, self.left, self.relation, self.right, self.source = builder, left, relation, right, source
-        self.fixed: Array | None = None
-
-    @property
-    def tied(self) -> Any:
-        nodes = self.builder.nodes
-        same = self.left == self.right or not (nodes[self.left].varied or nodes[self.right].varied)
-        return False if same or self.fixed is not None else self._rule(1)
-
-    @property
-    def outcome(self) -> Any:
-        return self._rule(0) if self.fixed is None else self.fixed
-
-    def _rule(self, which: int) -> Any:
-        left, right = self.builder.values[self.left], self.builder.values[self.right]
-        return RELATIONS[self.relation][which](left, right)
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return np.shape(self.outcome)
-
-    @property
-    def ndim(self) -> int:
-        return len(self.shape)
-
-    @property
-    def size(self) -> int:
-        return int(np.size(self.outcome))
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        return np.dtype(bool)
-
-    def refuse(self, problem: str, mend: str) -> NoReturn:
-        raise TraceError(f"comparison {self.relation}", problem, mend, caller())
-
-    def concrete(self) -> Any:
-        """The outcome as a constant; kept as a guard.  A tie is an error."""
-        if self.fixed is not None:
-            return self.fixed
-        if np.any(self.tied):
-            self.refuse(
-                "the two sides are equal at this point, so the branch is not constant near it",
-                "write the kink with np.maximum, np.minimum, np.abs or np.where(u > 0, a, b) with a = b at u = 0",
-            )
-        outcome = self.outcome
-        if self.left != self.right:
-            operation = f"comparison {self.relation}"
-            self.builder.guard(self.left, self.right, self.relation, outcome, operation, self.source)
-        return outcome
-
-    def __bool__(self) -> bool:
-        return bool(self.concrete())
-
-    def __int__(self) -> int:
-        return int(self.concrete())
-
-    def __float__(self) -> float:
-        return float(self.concrete())
-
-    def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
-        return np.asarray(self.concrete(), dtype=dtype)
-
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def __iter__(self) -> Any:
-        return iter(self.concrete())
-
-    def __getitem__(self, key: Any) -> Any:
-        return self.concrete()[key]
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        self.fixed = np.array(self.concrete())
-        self.fixed[key] = value
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return getattr(self.concrete(), name)
-
-    def __invert__(self) -> Any:
-        if self.fixed is not None:
-            return ~self.fixed
-        opposite = {">": "<=", ">=": "<", "<": ">=", "<=": ">", "==": "!=", "!=": "=="}[self.relation]
-        return TracedMask(self.builder, self.left, opposite, self.right, self.source)
-
-    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, out: Any = None, **kwargs: Any) -> Any:
-        if ufunc is np.multiply and method == "__call__":
-            return multiplied(*inputs)
-        if ufunc in (np.logical_not, np.invert) and method == "__call__":
-            return ~self
-        if out is not None and not isinstance(out[0], TracedMask):
-            return getattr(ufunc, method)(*concrete(inputs), out=out, **concrete(kwargs))
-        result = getattr(ufunc, method)(*concrete(inputs), **concrete(kwargs))
-        if out is None:
-            return result
-        if out[0].ndim:
-            out[0].fixed = np.asarray(result)
-        return out[0] if out[0].ndim else result
-
-    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        from absnormal.frontends.numpy_functions import KINKS_OF_MASKS, apply_function
-
-        if func in KINKS_OF_MASKS:
-            return apply_function(self, func, args, kwargs)
-        return func(*concrete(args), **concrete(kwargs))
-
-
-def concrete(value: Any) -> Any:
-    """``value`` with the comparisons in it decided."""
-    if isinstance(value, TracedMask):
-        return value.concrete()
-    if isinstance(value, (list, tuple)) and type(value) in (list, tuple):
-        return type(value)(concrete(item) for item in value)
-    if type(value) is dict:
-        return {key: concrete(item) for key, item in value.items()}
-    return value
-
-
-def multiplied(first: Any, second: Any) -> Any:
-    """A comparison times a number, which is a selection: x * (x > 0)."""
-    if isinstance(first, TracedMask) and isinstance(second, TracedMask):
-        return first.concrete() & second.concrete()
-    mask, other = (first, second) if isinstance(first, TracedMask) else (second, first)
-    return np.where(mask, other, 0.0)

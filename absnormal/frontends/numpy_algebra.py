@@ -17,7 +17,9 @@ from absnormal.frontends.writing import Writer, axes_of, axis_of, writer_of
 # -- sums and products -----------------------------------------------------------------------------------
 
 
-def total(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, initial: Any = None) -> Any:
+def total(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, initial: Any = None
+) -> Any:
     """np.sum."""
     write = writer_of(a, "np.sum")
     u = write.array(a)
@@ -52,7 +54,12 @@ def average(a: Any, axis: Any = None, weights: Any = None, keepdims: Any = False
 
 
 def var(
-    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: float = 0, keepdims: Any = False,
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    ddof: float = 0,
+    keepdims: Any = False,
     correction: Any = None,
 ) -> Any:
     u = writer_of(a, "np.var").array(a)
@@ -65,7 +72,9 @@ def std(a: Any, *args: Any, **kwargs: Any) -> Any:
     return np.sqrt(var(a, *args, **kwargs))
 
 
-def prod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, initial: Any = None) -> Any:
+def prod(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, initial: Any = None
+) -> Any:
     write = writer_of(a, "np.prod")
     u = write.array(a)
     if count_over(u, axis) == 0:
@@ -88,7 +97,10 @@ def cumprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any
 def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Any:
     axis = axis_of(axis, a.ndim)
     shape = (*a.shape[:axis], 1, *a.shape[axis + 1 :])
-    ends = [np.broadcast_to(end, shape) if end is not None and np.ndim(end) == 0 else end for end in (prepend, append)]
+    ends = [
+        np.broadcast_to(end, shape) if end is not None and np.ndim(end) == 0 else end
+        for end in (prepend, append)
+    ]
     parts = [part for part in (ends[0], a, ends[1]) if part is not None]
     u = concatenate(parts, axis) if len(parts) > 1 else a
     lead = (slice(None),) * axis

@@ -18,10 +18,13 @@ from absnormal.errors import TraceError
 from absnormal.frontends import numpy_algebra as algebra
 from absnormal.frontends import numpy_order as order
 from absnormal.frontends import numpy_shapes as shapes
-from absnormal.frontends.numpy import TracedArray, TracedMask, caller, concrete
+from absnormal.frontends.numpy import TracedArray
+from absnormal.frontends.numpy_masks import TracedMask, concrete
 from absnormal.frontends.numpy_select import select, where
 from absnormal.frontends.numpy_shapes import concatenate, gather, like, reshape
+from absnormal.frontends.user_line import caller
 from absnormal.frontends.writing import named, writer_of
+from absnormal.program.nodes import Source
 
 
 def _truth(function: Any) -> Callable[..., Any]:
@@ -145,7 +148,15 @@ VIEWS = {
     "ndarray.squeeze", "ndarray.diagonal", "ndarray.conj", "ndarray.conjugate", "np.diff",
 }  # fmt: skip
 
-HELD = {"np.where", "np.select", "np.tensordot", "np.linalg.tensordot", "np.copy", "ndarray.copy", "ndarray.astype"}
+HELD = {
+    "np.where",
+    "np.select",
+    "np.tensordot",
+    "np.linalg.tensordot",
+    "np.copy",
+    "ndarray.copy",
+    "ndarray.astype",
+}
 
 #: Functions that may turn a tied comparison into a kink; everywhere else it must be decided.
 KINKS_OF_MASKS = {np.where, np.select}
@@ -199,7 +210,9 @@ def apply_function(traced: TracedArray | TracedMask, func: Any, args: Any, kwarg
     return apply_rule(traced, name, rule, args, kwargs)
 
 
-def apply_rule(traced: TracedArray | TracedMask, name: str, rule: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+def apply_rule(
+    traced: TracedArray | TracedMask, name: str, rule: Callable[..., Any], args: Any, kwargs: Any
+) -> Any:
     """One row of `FUNCTIONS` or `METHODS`, called as the user called it."""
     operation, source = traced.builder.user or (name, caller())
     if kwargs or len(args) > 1:
@@ -218,7 +231,9 @@ def _check_arguments(operation: str, source: Source | None, rule: Any, args: Any
         raise TraceError(operation, str(error), "leave that argument out", source) from error
     for key in ("out", "dtype"):
         if rule is not _astype and not _is_default(key, arguments.get(key)):
-            raise TraceError(operation, f"the argument {key}= is not supported", "assign to a new name", source)
+            raise TraceError(
+                operation, f"the argument {key}= is not supported", "assign to a new name", source
+            )
 
 
 _signature = functools.cache(inspect.signature)

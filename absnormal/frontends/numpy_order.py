@@ -44,7 +44,9 @@ def ptp(a: Any, axis: Any = None, out: Any = None, keepdims: Any = False) -> Any
     return largest(a, axis, keepdims=keepdims) - smallest(a, axis, keepdims=keepdims)
 
 
-def clip(a: Any, a_min: Any = None, a_max: Any = None, out: Any = None, *, min: Any = None, max: Any = None) -> Any:
+def clip(
+    a: Any, a_min: Any = None, a_max: Any = None, out: Any = None, *, min: Any = None, max: Any = None
+) -> Any:
     """np.clip: minimum(maximum(a, low), high)."""
     low, high = a_min if min is None else min, a_max if max is None else max
     write = writer_of([a, low, high], "np.clip")
@@ -78,7 +80,9 @@ def partition(a: Any, kth: Any, axis: Any = -1, kind: Any = None) -> Any:
     return sort(a, axis)
 
 
-def median(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: bool = False) -> Any:
+def median(
+    a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: bool = False
+) -> Any:
     """np.median."""
     write = writer_of(a, "np.median")
     moved, _, shape = write.reduced(write.array(a), axis, keepdims)
@@ -90,7 +94,12 @@ def median(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = Fa
 
 
 def quantile(
-    a: Any, q: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, method: str = "linear",
+    a: Any,
+    q: Any,
+    axis: Any = None,
+    out: Any = None,
+    overwrite_input: bool = False,
+    method: str = "linear",
     keepdims: bool = False,
 ) -> Any:
     """np.quantile for constant q, by linear interpolation."""

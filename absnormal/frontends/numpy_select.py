@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from absnormal.frontends.numpy import TracedArray, TracedMask, concrete
+from absnormal.frontends.numpy import TracedArray
+from absnormal.frontends.numpy_masks import TracedMask, concrete
 from absnormal.frontends.numpy_shapes import broadcast_to
 from absnormal.frontends.writing import Writer, writer_of
 

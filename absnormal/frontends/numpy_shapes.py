@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.frontends.numpy import TracedArray, concrete
+from absnormal.frontends.numpy import TracedArray
+from absnormal.frontends.numpy_masks import concrete
 from absnormal.frontends.writing import axis_of, writer_of
 
 
@@ -22,7 +23,9 @@ def getitem(u: TracedArray, key: Any) -> TracedArray:
     write = writer_of(u, "indexing")
     items = concrete(key if isinstance(key, tuple) else (key,))
     if any(isinstance(item, TracedArray) for item in items):
-        write.refuse("a variable is used as an index, a discontinuous selection", "use np.max, np.min or np.sort")
+        write.refuse(
+            "a variable is used as an index, a discontinuous selection", "use np.max, np.min or np.sort"
+        )
     if all(_is_basic(item) for item in items):
         basic = tuple(int(item) if isinstance(item, np.integer) else item for item in items)
         is_number = len(basic) == u.ndim and all(isinstance(item, int) for item in basic)
@@ -189,8 +192,13 @@ def unstack(x: Any, axis: int = 0) -> Any:
 def repeated_pad(u: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> Any:
     """np.pad."""
     write = writer_of(u, "np.pad")
-    if mode not in ("constant", "edge", "reflect", "symmetric", "wrap") or kwargs.pop("reflect_type", "even") != "even":
-        write.refuse(f"mode {mode!r} is not supported", "use 'constant', 'edge', 'reflect', 'symmetric' or 'wrap'")
+    if (
+        mode not in ("constant", "edge", "reflect", "symmetric", "wrap")
+        or kwargs.pop("reflect_type", "even") != "even"
+    ):
+        write.refuse(
+            f"mode {mode!r} is not supported", "use 'constant', 'edge', 'reflect', 'symmetric' or 'wrap'"
+        )
     if mode != "constant":
         return gather(u, lambda index: np.pad(index, pad_width, mode=mode))
     values = kwargs.get("constant_values", 0.0)

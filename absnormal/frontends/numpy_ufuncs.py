@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from absnormal.frontends.numpy import TracedArray, TracedMask, concrete, multiplied
+from absnormal.frontends.numpy import TracedArray
 from absnormal.frontends.numpy_algebra import cumsum, prod, total
+from absnormal.frontends.numpy_masks import TracedMask, concrete, multiplied
 from absnormal.frontends.numpy_order import largest, smallest
 from absnormal.frontends.numpy_shapes import moveaxis
 from absnormal.frontends.writing import Writer, axis_of, extremum, kink, named, writer_of
@@ -35,11 +36,21 @@ COMPARISONS = {
     np.greater: ">", np.greater_equal: ">=", np.less: "<", np.less_equal: "<=", np.equal: "==", np.not_equal: "!=",
 }  # fmt: skip
 
-EXTREMA = {np.maximum: (1, "maximum"), np.minimum: (-1, "minimum"), np.fmax: (1, "fmax"), np.fmin: (-1, "fmin")}
+EXTREMA = {
+    np.maximum: (1, "maximum"),
+    np.minimum: (-1, "minimum"),
+    np.fmax: (1, "fmax"),
+    np.fmin: (-1, "fmin"),
+}
 
 JUMPS = {np.sign: "sign", np.floor: "floor", np.ceil: "ceil", np.trunc: "trunc", np.rint: "rint"}
 
-SCALES = {np.deg2rad: math.pi / 180, np.radians: math.pi / 180, np.rad2deg: 180 / math.pi, np.degrees: 180 / math.pi}
+SCALES = {
+    np.deg2rad: math.pi / 180,
+    np.radians: math.pi / 180,
+    np.rad2deg: 180 / math.pi,
+    np.degrees: 180 / math.pi,
+}
 
 
 def _power(write: Writer, u: Any, e: Any) -> Any:
@@ -191,7 +202,8 @@ def _reduce(
     if ufunc.nin != 2 or ufunc in COMPARISONS or initial is not None:
         write.refuse("reduce is not supported", "write a loop")
     moved, _, shape = write.reduced(u, axis, keepdims)
-    return write.array(reduce(ufunc, list(moved))).reshape(shape)
+    rows: Any = list(moved)
+    return write.array(reduce(ufunc, rows)).reshape(shape)
 
 
 def _accumulate(write: Writer, ufunc: np.ufunc, u: TracedArray, axis: Any = 0) -> Any:

@@ -10,7 +10,9 @@ import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.errors import DomainError, TraceError
-from absnormal.frontends.numpy import TracedArray, TracedMask, caller
+from absnormal.frontends.numpy import TracedArray
+from absnormal.frontends.numpy_masks import TracedMask
+from absnormal.frontends.user_line import caller
 from absnormal.program.builder import Builder
 from absnormal.program.nodes import Source
 from absnormal.program.program import RELATIONS
@@ -33,14 +35,18 @@ class Writer:
             value = value.concrete()
         if isinstance(value, TracedArray):
             if value.builder is not self.builder:
-                self.refuse("a variable of another trace is used", "use the argument of f, not one kept from before")
+                self.refuse(
+                    "a variable of another trace is used", "use the argument of f, not one kept from before"
+                )
             return value.index
         return self.builder.constant(self.constant(value), self.source)
 
     def constant(self, value: Any) -> Array:
         """``value`` as a plain real array."""
         if isinstance(value, np.ndarray) and type(value) not in (np.ndarray, np.memmap):
-            self.refuse(f"{type(value).__name__} has operators of its own", "convert it first with np.asarray(a)")
+            self.refuse(
+                f"{type(value).__name__} has operators of its own", "convert it first with np.asarray(a)"
+            )
         if hasattr(value, "toarray"):
             self.refuse("a sparse matrix is not supported", "use A.toarray() @ x")
         if _first(value) is not None:
@@ -50,7 +56,9 @@ class Writer:
         except ValueError:
             constant = np.asarray(None)
         if constant.dtype.kind not in "fiub":
-            self.refuse(f"an argument of type {type(value).__name__} is not a real array", "pass real numbers")
+            self.refuse(
+                f"an argument of type {type(value).__name__} is not a real array", "pass real numbers"
+            )
         constant = constant.astype(float)
         if np.isnan(constant).any():
             raise DomainError(self.operation, "a constant holds NaN", self.source)
@@ -64,7 +72,9 @@ class Writer:
             return np.stack([self.array(item) for item in value])  # type: ignore[return-value]
         return TracedArray(self.builder, self.node(value))
 
-    def op(self, op: str, *args: Any, tie: str = "", share: TracedArray | None = None, **params: Any) -> TracedArray:
+    def op(
+        self, op: str, *args: Any, tie: str = "", share: TracedArray | None = None, **params: Any
+    ) -> TracedArray:
         """Append one operation; ``share`` is the array that the result is a view of."""
         nodes = tuple(self.array(arg).index for arg in args)
         index = self.builder.add(op, nodes, params, self.operation, self.source, tie)
@@ -77,7 +87,9 @@ class Writer:
         if np.any(tied):
             self.refuse(
                 "jumps at this point",
-                "move the point off the jump" if not relation.startswith("arg") else "use np.max, np.min or np.sort",
+                "move the point off the jump"
+                if not relation.startswith("arg")
+                else "use np.max, np.min or np.sort",
             )
         self.builder.guard(traced.index, traced.index, relation, outcome, self.operation, self.source)
         return np.asarray(outcome)
@@ -107,7 +119,9 @@ def writer_of(value: Any, operation: str) -> Writer:
     return Writer(found.builder, *(found.builder.user or (operation, caller())))
 
 
-def named(builder: Builder, operation: str, rule: Callable[..., Any], args: Sequence[Any], kwargs: Any) -> Any:
+def named(
+    builder: Builder, operation: str, rule: Callable[..., Any], args: Sequence[Any], kwargs: Any
+) -> Any:
     """``rule(*args, **kwargs)``, with all that it writes under one name and line."""
     if builder.user is not None:
         return rule(*args, **kwargs)

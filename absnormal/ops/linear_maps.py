@@ -54,6 +54,10 @@ class LinearMap:
         """Add the pull of ``w`` to ``total`` in place."""
         total += self.pull(w)
 
+    def pull_out(self, w: Array, out: Array) -> None:
+        """Write the pull of ``w`` to ``out``."""
+        out[...] = self.pull(w)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scale(LinearMap):
@@ -252,6 +256,15 @@ class MatMul(LinearMap):
         pulled = np.matmul(w, transposed) if self.left else np.matmul(transposed, w)
         return _unbroadcast(pulled, self.shape)
 
+    def pull_out(self, w: Array, out: Array) -> None:
+        transposed = np.swapaxes(self.other, -1, -2)
+        if w.dtype == object or len(self.shape) < len(self.out) or self.shape[:-2] != self.out[:-2]:
+            out[...] = self.pull(w)
+        elif self.left:
+            np.matmul(w, transposed, out=out)
+        else:
+            np.matmul(transposed, w, out=out)
+
     def norm(self) -> float:
         return float(np.abs(self.other).sum(axis=-2 if self.left else -1).max(initial=0.0))
 
@@ -339,6 +352,9 @@ class Chain(LinearMap):
 
     def pull(self, w: Array) -> Array:
         return self.first.pull(self.second.pull(w))
+
+    def pull_out(self, w: Array, out: Array) -> None:
+        self.first.pull_out(self.second.pull(w), out)
 
     def norm(self) -> float:
         return self.first.norm() * self.second.norm()

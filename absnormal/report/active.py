@@ -28,7 +28,7 @@ class Active:
     count, total
         the number of active switches, and of all switches, of this operation on this line
     switches
-        their numbers, as ranges: "0-2, 5"; the first few
+        their numbers, as ranges: "z0..z2, z5"; the first few
     slopes
         the smallest and the largest slope used for |z| at them; None when the judged vector was given
     values
@@ -46,7 +46,7 @@ class Active:
 
     def __str__(self) -> str:
         where = f" at {self.source}" if self.source else ""
-        text = f"{self.operation}{where}: {self.count} of {self.total} active (z{self.switches})"
+        text = f"{self.operation}{where}: {self.count} of {self.total} active ({self.switches})"
         if self.slopes is not None:
             text += f", slope {interval(*self.slopes)}"
         if any(self.values):

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from absnormal.report.report import Report
 
 _SHOWN = 6
+#: Methods that have listed the active switches exactly.
+_LISTED = ("direction", "componentwise", "membership")
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +68,7 @@ def sentences(report: Report) -> list[str]:
         return [report.proof.reason]
     slopes_judged = not report.given and report.consistent
     if report.verdict is Verdict.CLARKE:
-        tie = relation(report.problem, False) if "system" in vars(report.problem) and report.method != "smooth" else ""
+        tie = relation(report.problem, False) if report.method in _LISTED else ""
         return [f"{tie}; still, {report.proof.reason}" if tie else report.proof.reason]
     tie = relation(report.problem, slopes_judged) if report.method == "separation" else ""
     return [*([tie] if tie else []), *_wrongness(report, bool(tie))]

@@ -52,7 +52,7 @@ def _switches(report: Report) -> str:
     rows = [
         [
             escape(group.operation), escape(group.source), f"{group.count} of {group.total}",
-            escape("z" + group.switches), "" if group.slopes is None else escape(interval(*group.slopes)),
+            escape(group.switches), "" if group.slopes is None else escape(interval(*group.slopes)),
             f"<code>{escape(group.line)}</code>" if group.line else "",
         ]
         for group in groups[:_ROWS]

@@ -12,7 +12,7 @@ import numpy as np
 from absnormal.arrays import Array
 
 _ENTRIES = 6
-_LEAVES = 6
+_LEAVES = 4
 #: Arrays with more entries are described in JSON by their first ones.
 _LISTED = 1000
 
@@ -25,8 +25,6 @@ def number(value: Any) -> str:
     """
     if isinstance(value, Fraction) and value.denominator < 10_000 and abs(value.numerator) < 10_000_000:
         return str(value)
-    if isinstance(value, Fraction) and value.denominator == 1:
-        return f"{float(value):.6g}"
     return f"{float(value):.6g}"
 
 
@@ -40,17 +38,17 @@ def interval(low: Any, high: Any) -> str:
 
 
 def ranges(numbers: Sequence[int], most: int = 4) -> str:
-    """Sorted whole numbers as ranges, the first few.
+    """Sorted switch numbers as ranges, the first few.
 
     >>> ranges([0, 1, 2, 5, 7, 8]), ranges(range(0, 100, 2))
-    ('0-2, 5, 7-8', '0, 2, 4, 6, ...')
+    ('z0..z2, z5, z7..z8', 'z0, z2, z4, z6, ...')
     """
     values = np.asarray(numbers, dtype=int)
     starts = np.flatnonzero(np.r_[True, np.diff(values) != 1])
     parts = []
     for begin, end in zip(starts[:most], np.r_[starts[1:], len(values)][:most], strict=True):
         first, last = values[begin], values[end - 1]
-        parts.append(str(first) if first == last else f"{first}-{last}")
+        parts.append(f"z{first}" if first == last else f"z{first}..z{last}")
     return ", ".join(parts) + (", ..." if len(starts) > most else "")
 
 

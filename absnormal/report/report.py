@@ -111,8 +111,8 @@ class Report:
         >>> import absnormal as an
         >>> from absnormal import gallery
         >>> print(*an.verify(gallery.maxmin, [0.0] * 4, slope=-1).active, sep="\\n")
-        np.maximum at kinks.py:...: 2 of 2 active (z0, 2), slope -1
-        np.minimum at kinks.py:...: 2 of 2 active (z1, 3), slope -1
+        np.maximum at kinks.py:...: 2 of 2 active (z0..z1), slope -1
+        np.minimum at kinks.py:...: 2 of 2 active (z2..z3), slope -1
         """
         return active.active(self.problem.sweeps, None if self.given else self.slopes)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from absnormal.report.report import Report
 
 _GROUPS = 5
-_WIDTH = 100
+_WIDTH = 110
 #: LIKQ is stated where it costs little.
 _FEW = 64
 
@@ -29,7 +30,9 @@ def text(report: Report) -> str:
     lines += [f"  {_cut(line)}" for line in groups(report)]
     if not report.consistent:
         lines.append(inconsistent())
-    lines += ["why", *(f"  {line}" for line in sentences(report)), *(f"{name}: {said}" for name, said in facts(report))]
+    lines.append("why")
+    lines += [part for line in sentences(report) for part in wrap(line, _WIDTH, initial_indent="  ", subsequent_indent="    ")]
+    lines += [f"{name}: {said}" for name, said in facts(report)]
     return "\n".join(lines)
 
 

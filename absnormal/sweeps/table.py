@@ -459,6 +459,12 @@ class Adjoints:
         self.count, self.dtype = len(seed), seed.dtype
         self.arrays: list[Array | None] = [None] * len(program.nodes)
         self.owned = [False] * len(program.nodes)
+        self.inputs = [index for index, node in enumerate(program.nodes) if node.op == "input"]
+        #: For one adjoint of several inputs, where they go.
+        self.places: dict[int, Array] = {}
+        if self.count == 1 and len(self.inputs) > 1:
+            self.flat = np.empty((1, program.n), self.dtype)
+            self.places = dict(zip(self.inputs, _split(program, self.flat), strict=True))
 
     def take(self, index: int) -> Array | None:
         """The adjoint of a node, which is not needed afterwards."""
@@ -472,15 +478,22 @@ class Adjoints:
             linear.pull_into(w, total)
         elif total is not None:
             self.arrays[index], self.owned[index] = total + linear.pull(w), True
+        elif index in self.places:
+            linear.pull_out(w, self.places[index])
+            self.arrays[index], self.owned[index] = self.places[index], True
         else:
             self.arrays[index] = linear.pull(w)
             self.owned[index] = isinstance(linear, Index)
 
     def join(self) -> Array:
         """The adjoints of the inputs as rows (k, n)."""
-        inputs = [index for index, node in enumerate(self.program.nodes) if node.op == "input"]
+        if self.places:
+            for index, place in self.places.items():
+                if self.arrays[index] is None:
+                    place[...] = 0
+            return self.flat
         parts = []
-        for index in inputs:
+        for index in self.inputs:
             array, size = self.arrays[index], math.prod(self.program.nodes[index].shape)
             parts.append(np.zeros((self.count, size), self.dtype) if array is None else array.reshape(self.count, -1))
         return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)

@@ -278,7 +278,7 @@ def test_does_hasattr_answer_no():
     lambda x: np.stack([x, x[:2]]), lambda x: np.tensordot(x, np.eye(2), 1), lambda x: np.cumsum(x, axis=2),
     lambda x: np.sum(np.outer(x, x), axis=(0, 0)), lambda x: np.max(x[:0]), lambda x: x.reshape(2, 2),
     lambda x: x + np.ones(2), lambda x: x[7], lambda x: np.einsum("ij->i", x), lambda x: np.quantile(x, 1.5),
-    lambda x: np.cross(x[:2], x[:2]), lambda x: np.add(x, np.ones((2, 3)), out=x * 1), lambda x: x[0].item(3, 3), lambda x: x + [[x[0], 1], [2]],
+    lambda x: np.cross(x[:2], x[:2]), lambda x: np.add(x, np.ones((2, 3)), out=x * 1), lambda x: x[0].item(3, 3), lambda x: x * [[x[0], 1], [2]],
 ])  # fmt: skip
 def test_is_a_wrong_shape_an_error_as_in_numpy(f):
     with pytest.raises((ValueError, IndexError)):
@@ -357,7 +357,9 @@ def masks(x):
     return np.where(n, x, 0) + np.where(k, x, 0)
 
 
-@pytest.mark.parametrize("f", [alias, same_shape, copies, numbers, dead_views, input_changed, rebound, held, masks])
+@pytest.mark.parametrize(
+    "f", [alias, same_shape, copies, numbers, dead_views, input_changed, rebound, held, masks]
+)
 def test_are_changes_in_place_seen_where_numpy_sees_them(f):
     np.testing.assert_allclose(trace(f, X)(X), f(X.copy()), rtol=1e-14)
 

@@ -70,7 +70,12 @@ CASES = [
     ("matmul", {}, [normal(3), normal(2, 3, 4)], np.matmul),
     ("einsum", {"terms": ("ij", "kj"), "result": "ki"}, [normal(2, 3), normal(4, 3)], lambda a, b: b @ a.T),
     ("einsum", {"terms": ("ij",), "result": "j"}, [U], lambda u: u.sum(0)),
-    ("einsum", {"terms": ("i", "j", "ij"), "result": ""}, [normal(2), normal(3), U], lambda a, b, c: a @ c @ b),
+    (
+        "einsum",
+        {"terms": ("i", "j", "ij"), "result": ""},
+        [normal(2), normal(3), U],
+        lambda a, b, c: a @ c @ b,
+    ),
     ("einsum", {"terms": ("ij", "k"), "result": "ki"}, [U, normal(2)], lambda a, b: np.outer(b, a.sum(1))),
     ("add", {}, [U, V], np.add),
     ("sub", {}, [V, normal(2, 1)], np.subtract),
@@ -180,7 +185,8 @@ def test_are_absolute_and_parts_bounds_of_the_entries(case):
         matrix = dense(maps[place], shape, out.shape)
         size = dense(maps[place].absolute(), shape, out.shape)
         positive, negative = (
-            np.zeros_like(matrix) if part is None else dense(part, shape, out.shape) for part in maps[place].parts()
+            np.zeros_like(matrix) if part is None else dense(part, shape, out.shape)
+            for part in maps[place].parts()
         )
         assert (size >= abs(matrix) * (1 - 1e-12)).all()
         if case[0] != "einsum":  # where a coefficient may be a sum, which is only bounded
@@ -193,10 +199,14 @@ def test_are_absolute_and_parts_bounds_of_the_entries(case):
             np.testing.assert_allclose(positive - negative, matrix, rtol=1e-12)
 
 
-EXACT = [case for case in CASES if TABLE[case[0]].family in ("movement", "linear", "bilinear") or case[0] == "prod"]
+EXACT = [
+    case for case in CASES if TABLE[case[0]].family in ("movement", "linear", "bilinear") or case[0] == "prod"
+]
 
 
-@pytest.mark.parametrize("case", EXACT + [case for case in CASES if case[0] in ("div", "square", "reciprocal")], ids=names)
+@pytest.mark.parametrize(
+    "case", EXACT + [case for case in CASES if case[0] in ("div", "square", "reciprocal")], ids=names
+)
 def test_are_rational_numbers_kept(case):
     name, params, args, _ = case
     exact = [exactly(np.asarray(arg)) for arg in args]
@@ -204,7 +214,10 @@ def test_are_rational_numbers_kept(case):
     assert isinstance(value, np.ndarray)
     assert all(isinstance(item, (Fraction, int)) for item in value.ravel())
     np.testing.assert_allclose(value.astype(float), out, rtol=1e-12, atol=1e-14)
-    maps, rational = TABLE[name].maps(params, args, out, out.shape), TABLE[name].maps(params, exact, value, out.shape)
+    maps, rational = (
+        TABLE[name].maps(params, args, out, out.shape),
+        TABLE[name].maps(params, exact, value, out.shape),
+    )
     for place, arg in enumerate(args):
         t, w = RNG.integers(-3, 4, (2, *np.shape(arg))) / 4, RNG.integers(-3, 4, (2, *out.shape)) / 4
         pairs = [
@@ -380,11 +393,14 @@ def test_are_float_folds_the_same_by_steps_and_by_doubling(count, sign):
     t = RNG.standard_normal((3, count, 2))
     for k in range(3):
         for column in range(2):
-            rates, m = folded_by_hand(sign, sigma[:, column], t[k, :, column])
+            _, m = folded_by_hand(sign, sigma[:, column], t[k, :, column])
             np.testing.assert_allclose(fold.push(t)[k, column], float(m), rtol=1e-12, atol=1e-12)
     w = RNG.standard_normal((3, 2))
     np.testing.assert_allclose(
-        np.einsum("kj,lj->kl", fold.push(t), w), np.einsum("kij,lij->kl", t, fold.pull(w)), rtol=1e-12, atol=1e-12
+        np.einsum("kj,lj->kl", fold.push(t), w),
+        np.einsum("kij,lij->kl", t, fold.pull(w)),
+        rtol=1e-12,
+        atol=1e-12,
     )
     np.testing.assert_allclose(
         dense(fold.absolute(), u.shape, (2,)), abs(dense(fold, u.shape, (2,))), rtol=1e-12, atol=1e-14
@@ -411,7 +427,9 @@ def test_does_the_directional_sweep_choose_the_signs(count, sign):
         np.testing.assert_array_equal(found.sigma, np.sign(ahead_z))
 
 
-@pytest.mark.parametrize("op, params", [("kink", {"a": 0.0, "b": 1.0}), ("max", {"sign": 1}), ("max", {"sign": -1})])
+@pytest.mark.parametrize(
+    "op, params", [("kink", {"a": 0.0, "b": 1.0}), ("max", {"sign": 1}), ("max", {"sign": -1})]
+)
 def test_does_the_directional_sweep_give_the_one_sided_derivative(op, params):
     args = [np.array([0.0, 1.0])] if op == "kink" else [np.array([1.0, 1.0]), np.array([1.0, 0.0])]
     x = np.concatenate(args)

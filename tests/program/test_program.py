@@ -49,7 +49,9 @@ def test_does_the_listing_show_abs_only_lines_with_their_sources():
 
 
 def test_is_every_operation_listed():
-    program = trace(lambda x: np.sum(np.where([True, False, True], x, 2.0)[None, ..., ::-1].T * np.arange(8.0)), X)
+    program = trace(
+        lambda x: np.sum(np.where([True, False, True], x, 2.0)[None, ..., ::-1].T * np.arange(8.0)), X
+    )
     assert "where(mask, v0, v1)" in str(program)
     assert "None, ..., ::-1" in str(program)
     assert "<float64 array 8>" in str(program)
@@ -90,7 +92,11 @@ def test_are_switches_numbered_in_evaluation_order_and_stably():
     assert str(first) == str(second)
     switches = [first.nodes[index].switch for index in first.kinked]
     assert switches == sorted(switches)
-    owned = [s for i in first.kinked for s in range(first.nodes[i].switch, first.nodes[i].switch + first.nodes[i].switches)]
+    owned = [
+        s
+        for i in first.kinked
+        for s in range(first.nodes[i].switch, first.nodes[i].switch + first.nodes[i].switches)
+    ]
     assert owned == list(range(first.s))
     assert all(first.node_of(s).switch <= s for s in range(first.s))
     with pytest.raises(IndexError):
@@ -131,7 +137,9 @@ def test_are_equal_smooth_operations_one_node_and_kinks_their_own():
 
 
 def test_are_different_operations_different_nodes():
-    program = trace(lambda x: np.maximum(x[0], 0) + np.maximum(0, x[0]) + np.fmax(x[0], 0) + x[True][0, 1] - x[1], X)
+    program = trace(
+        lambda x: np.maximum(x[0], 0) + np.maximum(0, x[0]) + np.fmax(x[0], 0) + x[True][0, 1] - x[1], X
+    )
     assert program.s == 3
     assert program(X) == 1.5
 

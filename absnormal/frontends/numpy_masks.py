@@ -1,0 +1,158 @@
+"""Comparisons of traced arrays: decided and kept as guards where they are not tied, otherwise left to np.where."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+import numpy as np
+from numpy.lib.mixins import NDArrayOperatorsMixin
+
+from absnormal.arrays import Array
+from absnormal.errors import TraceError
+from absnormal.frontends.user_line import caller
+from absnormal.program.builder import Builder
+from absnormal.program.nodes import Source
+from absnormal.program.program import RELATIONS
+
+
+class TracedMask(NDArrayOperatorsMixin):
+    """A comparison of traced arrays, not yet decided where it is tied; ``fixed`` once it was changed in place."""
+
+    __slots__ = ("builder", "fixed", "left", "relation", "right", "source")
+    __array_priority__ = 1001
+
+    def __init__(self, builder: Builder, left: int, relation: str, right: int, source: Source | None) -> None:
+        self.builder, self.left, self.relation, self.right, self.source = (
+            builder,
+            left,
+            relation,
+            right,
+            source,
+        )
+        self.fixed: Array | None = None
+
+    @property
+    def tied(self) -> Any:
+        nodes = self.builder.nodes
+        same = self.left == self.right or not (nodes[self.left].varied or nodes[self.right].varied)
+        return False if same or self.fixed is not None else self._rule(1)
+
+    @property
+    def outcome(self) -> Any:
+        return self._rule(0) if self.fixed is None else self.fixed
+
+    def _rule(self, which: int) -> Any:
+        left, right = self.builder.values[self.left], self.builder.values[self.right]
+        return RELATIONS[self.relation][which](left, right)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return np.shape(self.outcome)
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        return int(np.size(self.outcome))
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return np.dtype(bool)
+
+    def refuse(self, problem: str, mend: str) -> NoReturn:
+        raise TraceError(f"comparison {self.relation}", problem, mend, caller())
+
+    def concrete(self) -> Any:
+        """The outcome as a constant; kept as a guard.  A tie is an error."""
+        if self.fixed is not None:
+            return self.fixed
+        if np.any(self.tied):
+            self.refuse(
+                "the two sides are equal at this point, so the branch is not constant near it",
+                "write the kink with np.maximum, np.minimum, np.abs or np.where(u > 0, a, b) with a = b at u = 0",
+            )
+        outcome = self.outcome
+        if self.left != self.right:
+            operation = f"comparison {self.relation}"
+            self.builder.guard(self.left, self.right, self.relation, outcome, operation, self.source)
+        return outcome
+
+    def __bool__(self) -> bool:
+        return bool(self.concrete())
+
+    def __int__(self) -> int:
+        return int(self.concrete())
+
+    def __float__(self) -> float:
+        return float(self.concrete())
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
+        return np.asarray(self.concrete(), dtype=dtype)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __iter__(self) -> Any:
+        return iter(self.concrete())
+
+    def __getitem__(self, key: Any) -> Any:
+        return self.concrete()[key]
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self.fixed = np.array(self.concrete())
+        self.fixed[key] = value
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(self.concrete(), name)
+
+    def __invert__(self) -> Any:
+        if self.fixed is not None:
+            return ~self.fixed
+        opposite = {">": "<=", ">=": "<", "<": ">=", "<=": ">", "==": "!=", "!=": "=="}[self.relation]
+        return TracedMask(self.builder, self.left, opposite, self.right, self.source)
+
+    def __array_ufunc__(
+        self, ufunc: np.ufunc, method: str, *inputs: Any, out: Any = None, **kwargs: Any
+    ) -> Any:
+        if ufunc is np.multiply and method == "__call__":
+            return multiplied(*inputs)
+        if ufunc in (np.logical_not, np.invert) and method == "__call__":
+            return ~self
+        if out is not None and not isinstance(out[0], TracedMask):
+            return getattr(ufunc, method)(*concrete(inputs), out=out, **concrete(kwargs))
+        result = getattr(ufunc, method)(*concrete(inputs), **concrete(kwargs))
+        if out is None:
+            return result
+        if out[0].ndim:
+            out[0].fixed = np.asarray(result)
+        return out[0] if out[0].ndim else result
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        from absnormal.frontends.numpy_functions import KINKS_OF_MASKS, apply_function
+
+        if func in KINKS_OF_MASKS:
+            return apply_function(self, func, args, kwargs)
+        return func(*concrete(args), **concrete(kwargs))
+
+
+def concrete(value: Any) -> Any:
+    """``value`` with the comparisons in it decided."""
+    if isinstance(value, TracedMask):
+        return value.concrete()
+    if isinstance(value, (list, tuple)) and type(value) in (list, tuple):
+        return type(value)(concrete(item) for item in value)
+    if type(value) is dict:
+        return {key: concrete(item) for key, item in value.items()}
+    return value
+
+
+def multiplied(first: Any, second: Any) -> Any:
+    """A comparison times a number, which is a selection: x * (x > 0)."""
+    if isinstance(first, TracedMask) and isinstance(second, TracedMask):
+        return first.concrete() & second.concrete()
+    mask, other = (first, second) if isinstance(first, TracedMask) else (second, first)
+    return np.where(mask, other, 0.0)

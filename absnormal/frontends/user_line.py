@@ -1,0 +1,52 @@
+"""The line of the user's code that an operation comes from."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+
+import numpy as np
+import scipy
+
+from absnormal.program.nodes import Source
+
+_OURS = __file__.rsplit("frontends", 1)[0]
+#: The examples of the package stand for a user's code.
+_USER_INSIDE = _OURS + "gallery"
+_LIBRARIES = (
+    np.__file__.rsplit("__init__", 1)[0],
+    scipy.__file__.rsplit("__init__", 1)[0],
+    "<__array_function__",
+)
+
+
+def caller() -> Source | None:
+    """The innermost line outside this package, NumPy and SciPy."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        if _is_user(frame.f_code.co_filename):
+            return Source(frame.f_code.co_filename, frame.f_lineno)
+        frame = frame.f_back  # type: ignore[assignment]
+    return None
+
+
+@functools.cache
+def _is_user(file: str) -> bool:
+    if file.startswith(_OURS):
+        return file.startswith(_USER_INSIDE)
+    return not file.startswith(_LIBRARIES)
+
+
+def library_call() -> tuple[str, ...]:
+    """The functions of NumPy and SciPy between the user's line and this package, outermost first."""
+    names: list[str] = []
+    frame = sys._getframe(1)
+    while frame is not None and not _is_user(frame.f_code.co_filename):
+        file = frame.f_code.co_filename
+        if file.startswith(_LIBRARIES):
+            names.append(
+                file.rsplit("site-packages", 1)[-1].strip("/\\").split(os.sep)[0] + "." + frame.f_code.co_name
+            )
+        frame = frame.f_back  # type: ignore[assignment]
+    return tuple(reversed(names))
