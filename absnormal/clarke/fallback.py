@@ -41,6 +41,11 @@ class Certified:
     arithmetic: str
     data: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def direction(self) -> Array | None:
+        """The direction of a "direction" in floating point."""
+        return direction(len(self.gradient), self.data["seed"]) if "seed" in self.data else None
+
 
 @cache
 def _block(seed: int) -> Array:
@@ -59,7 +64,7 @@ def direction(n: int, seed: int) -> Array:
 def certified(sweeps: Sweeps, seed: int = 0, system: System | None = None) -> Certified:
     """A limiting gradient of f at the point (of a scalar f: shape (n,))."""
     if not len(sweeps.alpha):
-        return Certified(sweeps.gradient(sweeps.signs), sweeps.signs, True, "float64", {"kind": "no active switch"})
+        return Certified(_float_gradient(sweeps, sweeps.signs), sweeps.signs, True, "float64", {"kind": "no active switch"})
     sigma = sweeps.signature(0.0)
     if sweeps.z.dtype != object:
         for attempt in range(_TRIES):
@@ -86,7 +91,7 @@ def certified(sweeps: Sweeps, seed: int = 0, system: System | None = None) -> Ce
         exact = _lexicographic(sweeps, build(sweeps) if system is None else system, seed)
         if exact is not None:
             return exact
-    return Certified(sweeps.gradient(sigma), sigma, False, "float64")
+    return Certified(_float_gradient(sweeps, sigma), sigma, False, "float64")
 
 
 def _lexicographic(sweeps: Sweeps, system: System | None, seed: int) -> Certified | None:
@@ -112,7 +117,11 @@ def _lexicographic(sweeps: Sweeps, system: System | None, seed: int) -> Certifie
         "kind": "lexicographic", "switches": list(relevant.switches), "columns": list(relevant.columns),
         "signature": signature, "directions": directions,
     }
-    return Certified(sweeps.gradient(sigma), sigma, True, relevant.arithmetic, data)
+    return Certified(_float_gradient(sweeps, sigma), sigma, True, relevant.arithmetic, data)
+
+
+def _float_gradient(sweeps: Sweeps, sigma: Array) -> Array:
+    return np.asarray(sweeps.gradient(sigma), dtype=float)
 
 
 def _first_sign(row: Vector, directions: Matrix) -> int:

@@ -27,8 +27,8 @@ MOST = 10  # definite signatures are enumerated up to this many switches
 def check(data: Mapping[str, Any]) -> bool:
     """Whether the evidence proves the claim.  ValueError for data that are not a certificate."""
     try:
-        rule = RULES[data["kind"]]
-        return rule(data, _Switches(data["system"]))
+        rule, switches = RULES[data["kind"]], _Switches(data["system"])
+        return rule(data, switches) and (data["kind"] in _JUDGE_A_VECTOR or _near(data, switches))
     except (KeyError, TypeError, IndexError, ZeroDivisionError, AttributeError) as error:
         raise ValueError(f"malformed certificate: {type(error).__name__}: {error}") from error
 
@@ -46,7 +46,7 @@ class _Switches:
         kept = [int(i) for i in data.get("kept", range(count))]
         if kept != sorted(set(kept)) or any(not 0 <= i < count for i in kept):
             raise ValueError("malformed certificate: kept must be increasing numbers of switches")
-        self.droppable = all(_out_of_play(i, rows, couplings, weights, kept) for i in set(range(count)) - set(kept))
+        self.droppable = all(_out_of_play(i, rows, couplings, weights, kept) for i in range(count) if i not in kept)
         self.rows = [rows[i] for i in kept]
         self.couplings = [[couplings[i][j] for j in kept] for i in kept]
         self.weights = [weights[i] for i in kept]
@@ -55,6 +55,14 @@ class _Switches:
         if self.slopes and any(abs(c) > 1 for c in self.slopes):
             raise ValueError("malformed certificate: slopes must lie in [-1, 1]")
         self.columns, self.base = data.get("columns"), _row(data.get("base") or [])
+
+    def part(self, members: Sequence[int]) -> _Switches:
+        """Some of the switches by themselves."""
+        return _Switches({
+            "rows": [self.rows[i] for i in members], "weights": [self.weights[i] for i in members],
+            "couplings": [[self.couplings[i][j] for j in members] for i in members],
+            "slopes": [_slopes(self)[i] for i in members],
+        })
 
     def accumulated(self, sigma: Sequence[Fraction | int], rows: Sequence[Row] | None = None) -> list[Row]:
         """The rows r^sigma of as many switches as sigma has, from R or from other base rows."""
@@ -107,17 +115,14 @@ def _dependent(data: Mapping[str, Any], a: _Switches) -> bool:
 
 
 def _direction(data: Mapping[str, Any], a: _Switches) -> bool:
-    """One direction opens all switches but the free ones, whose rows are independent and vanish along it."""
+    """One direction opens all switches but the free ones, whose rows are independent and vanish along it.
+
+    A row is carried as [row with slope 0 on the free switches | accumulated couplings to them].
+    """
     c, d = _slopes(a), _row(data["direction"])
     free = sorted(int(i) for i in data["free"])
     outer = [Fraction(0) if i in free else slope for i, slope in enumerate(c)]
-    units = [[Fraction(i == j) for j in free] for i in range(a.k)]
-    # Behind each row, what comes in from the free switches.
-    starts = [
-        [*row, *(sum((a.couplings[i][j] * unit for j, unit in zip(free, u, strict=True)), Fraction(0))
-                 for u in ([units[f][p] for f in free] for p in range(len(free))))]
-        for i, row in enumerate(a.rows)
-    ]
+    starts = [[*row, *(a.couplings[i][j] for j in free)] for i, row in enumerate(a.rows)]
     rows = a.accumulated(outer, starts)
     if _rank([rows[i][: a.width] for i in free]) < len(free):
         return False
@@ -139,7 +144,7 @@ def _sign_definite(data: Mapping[str, Any], a: _Switches) -> bool:
 def _one_sign(couplings: list[Row], seeds: Row) -> bool:
     signs: set[bool] = set()
     if len(seeds) > MOST:
-        raise ValueError(f"malformed certificate: at most {MOST} switches are enumerated, got {len(seeds)}")
+        raise ValueError(f"at most {MOST} switches are enumerated, got {len(seeds)}")
     for sigma in product((1, -1), repeat=len(seeds)):
         w = list(seeds)
         for i in reversed(range(len(w))):
@@ -159,13 +164,14 @@ def _components(data: Mapping[str, Any], a: _Switches) -> bool:
 
 
 def _cyclic(a: _Switches, parts: list[list[int]]) -> bool:
-    left = [set(members) for members in parts]
+    """Whether couplings lead from a component to others and back."""
+    left = parts
     while left:
-        free = next((p for p in left if not any(
-            a.couplings[i][j] for i in p for q in left if q is not p for j in q)), None)
-        if free is None:
+        inside = [i for members in left for i in members]
+        first = next((p for p in left if not any(a.couplings[i][j] for i in p for j in inside if j not in p)), None)
+        if first is None:
             return True
-        left = [p for p in left if p is not free]
+        left = [members for members in left if members is not first]
     return False
 
 
@@ -221,6 +227,19 @@ def _outside_cells(data: Mapping[str, Any], a: _Switches) -> bool:
     return a.droppable and _complete(a, (), set(map(tuple, signatures)), cuts) and _separated(data, a, signatures)
 
 
+def _outside_component(data: Mapping[str, Any], a: _Switches) -> bool:
+    """Separated within switches that no coupling links to the others, by a vector that vanishes on the rows of those."""
+    members = sorted(int(i) for i in data["members"])
+    rest = [j for j in range(a.k) if j not in members]
+    v = _row(data["separator"])
+    if any(a.couplings[i][j] or a.couplings[j][i] for i in members for j in rest):
+        return False
+    if any(_dot(a.rows[j], v) for j in rest):
+        return False
+    part = a.part(members)
+    return a.droppable and _outside_cells(data, part)
+
+
 def _complete(a: _Switches, start: tuple[int, ...], listed: set[tuple[int, ...]], cuts: Mapping[Any, Row]) -> bool:
     """Whether every open cell below a start of a signature is listed."""
     stack = [start]
@@ -244,7 +263,7 @@ def _complete(a: _Switches, start: tuple[int, ...], listed: set[tuple[int, ...]]
 def _outside_all(data: Mapping[str, Any], a: _Switches) -> bool:
     """Separated from the gradients of all definite signatures."""
     if a.k > MOST:
-        raise ValueError(f"malformed certificate: at most {MOST} switches are enumerated, got {a.k}")
+        raise ValueError(f"at most {MOST} switches are enumerated, got {a.k}")
     return a.droppable and _separated(data, a, [list(sigma) for sigma in product((1, -1), repeat=a.k)])
 
 
@@ -269,11 +288,23 @@ def _compared(data: Mapping[str, Any], a: _Switches, signatures: list[list[int]]
     if min(allowed, default=Fraction(0)) < 0 or len(vector) != len(allowed):
         raise ValueError("malformed certificate: the tolerance must be >= 0, one number per entry")
     if "points" in data:
-        return _matrix(data["points"]), vector, allowed
+        points = _matrix(data["points"])
+        if len(points) != len(signatures):
+            raise ValueError("malformed certificate: one point belongs to each signature")
+        return points, vector, allowed
     return [_in_x(a, a.gradient(sigma)) for sigma in signatures], vector, allowed
 
 
+def _near(data: Mapping[str, Any], a: _Switches) -> bool:
+    """A vector that is claimed to be g_c, up to what is allowed; without J~ the program itself is asked elsewhere."""
+    if "vector" not in data or not a.base:
+        return True
+    g, bounds = _in_x(a, a.gradient(_slopes(a))), _row(data["tolerance"])
+    return all(abs(x - y) <= bound for x, y, bound in zip(g, _row(data["vector"]), bounds, strict=True))
+
+
 def _in_x(a: _Switches, gradient: Row) -> Row:
+    """J~ + a gradient that is given in the columns of R."""
     total = list(a.base)
     for j, value in zip(a.columns or [], gradient, strict=True):
         total[int(j)] += value
@@ -335,6 +366,8 @@ RULES: dict[str, Callable[[Mapping[str, Any], _Switches], bool]] = {
     "components": _components,
     "convex weights": _convex,
     "separated from the open cells": _outside_cells,
+    "separated within a component": _outside_component,
     "separated from all definite signatures": _outside_all,
     "lexicographic": _lexicographic,
 }
+_JUDGE_A_VECTOR = ("convex weights", "separated from the open cells", "separated from all definite signatures")

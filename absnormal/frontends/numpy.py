@@ -1,8 +1,8 @@
 """Tracing NumPy through its array protocols (NEP 13, NEP 18).
 
-The user's function runs once, at the point, on `TracedArray` objects.  Each NumPy operation is looked up in a table and
-appended to the program; its value is computed at the same time, so that ordinary Python control flow works: a comparison
-whose sides are not tied is followed and kept as a guard.
+The user's function runs once, at the point, on `TracedArray` objects.  Each NumPy operation is looked up in a
+table and appended to the program; its value is computed at the same time, so that ordinary Python control
+flow works: a comparison whose sides are not tied is followed and kept as a guard.
 """
 
 from __future__ import annotations
@@ -122,11 +122,13 @@ class TracedArray(NDArrayOperatorsMixin):
 
     @property
     def T(self) -> TracedArray:
-        return self.transpose()
+        transposed: TracedArray = self.transpose()
+        return transposed
 
     @property
     def mT(self) -> TracedArray:
-        return self.swapaxes(-1, -2)  # type: ignore[no-any-return]
+        swapped: TracedArray = self.swapaxes(-1, -2)
+        return swapped
 
     @property
     def flat(self) -> Iterator[TracedArray]:
@@ -191,7 +193,7 @@ class TracedArray(NDArrayOperatorsMixin):
         from absnormal.frontends.numpy_functions import CONVERTING
 
         calls = [name for name in library_call() if name in CONVERTING]
-        mend = "use np.stack([...]) or np.concatenate([...]), leave out np.asarray(x), and write A @ x for A.dot(x)"
+        mend = "use np.stack or np.concatenate, leave out np.asarray(x), and write A @ x for A.dot(x)"
         self.refuse(
             "a variable is converted to a plain array, or written into one, which would lose its derivative",
             CONVERTING[calls[0]] if calls else mend,
@@ -201,7 +203,7 @@ class TracedArray(NDArrayOperatorsMixin):
     def __float__(self) -> NoReturn:
         self.refuse(
             "a variable is converted to a Python number (float(), math.*, or a write into a plain array)",
-            "use NumPy's functions (np.exp for math.exp), and np.stack([...]) for an array filled entry by entry",
+            "use NumPy's functions (np.exp for math.exp), and np.stack for an array filled entry by entry",
             "float()",
         )
 
@@ -219,7 +221,8 @@ class TracedArray(NDArrayOperatorsMixin):
         self.refuse("complex numbers are not supported", "split real and imaginary parts", "complex()")
 
     def __round__(self, ndigits: Any = None) -> Any:
-        return np.round(self, ndigits or 0)  # type: ignore[call-overload]
+        rounded: Any = np.round  # NumPy's stub knows plain arrays only
+        return rounded(self, ndigits or 0)
 
     def __bool__(self) -> bool:
         return bool(self != 0)

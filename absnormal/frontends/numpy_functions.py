@@ -1,8 +1,9 @@
 """NumPy's functions and methods: tables, a line an operation.
 
-`FUNCTIONS` maps a function of the `__array_function__` protocol to the code that writes it in smaller operations,
-`METHODS` the methods of arrays, `REFUSED` what cannot be written with |.|, with the mend.  Results share memory with
-an argument only where NumPy's do, in `VIEWS`; `HELD` return a 0-d array in place of a number.
+`FUNCTIONS` maps a function of the `__array_function__` protocol to the code that writes it in smaller
+operations, `METHODS` the methods of arrays, `REFUSED` what cannot be written with |.|, with the mend. Results
+share memory with an argument only where NumPy's do, in `VIEWS`; `HELD` return a 0-d array in place of a
+number.
 """
 
 from __future__ import annotations
@@ -56,20 +57,25 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.linalg.matrix_transpose: lambda u: shapes.swapaxes(u, -1, -2),
     np.rollaxis: lambda u, axis, start=0: shapes.transpose(
         u, np.rollaxis(np.empty(tuple(range(u.ndim))), axis, start).shape),
-    np.broadcast_to: shapes.broadcast_to, np.broadcast_arrays: shapes.broadcast_arrays, np.meshgrid: shapes.meshgrid,
+    np.broadcast_to: shapes.broadcast_to, np.broadcast_arrays: shapes.broadcast_arrays,
+    np.meshgrid: shapes.meshgrid,
     np.atleast_1d: shapes.atleast(np.atleast_1d), np.atleast_2d: shapes.atleast(np.atleast_2d),
     np.atleast_3d: shapes.atleast(np.atleast_3d), np.copy: lambda a: a, np.real: lambda u: u,
     np.astype: _astype, np.nan_to_num: lambda x, copy=True, nan=0.0, posinf=None, neginf=None: x,
     # joining and splitting
-    np.concatenate: concatenate, np.stack: shapes.stack, np.vstack: shapes.glued(np.atleast_2d, lambda ndim: 0),
+    np.concatenate: concatenate, np.stack: shapes.stack,
+    np.vstack: shapes.glued(np.atleast_2d, lambda ndim: 0),
     np.hstack: shapes.glued(np.atleast_1d, lambda ndim: 0 if ndim == 1 else 1),
     np.dstack: shapes.glued(np.atleast_3d, lambda ndim: 2), np.column_stack: shapes.column_stack,
-    np.block: shapes.block, np.append: lambda u, v, axis=None: concatenate([u, v], axis), np.split: shapes.split,
+    np.block: shapes.block, np.append: lambda u, v, axis=None: concatenate([u, v], axis),
+    np.split: shapes.split,
     np.array_split: lambda u, parts, axis=0: shapes.split(u, parts, axis, np.array_split),
     np.hsplit: lambda u, parts: shapes.split(u, parts, 0 if u.ndim == 1 else 1),
-    np.vsplit: lambda u, parts: shapes.split(u, parts, 0), np.dsplit: lambda u, parts: shapes.split(u, parts, 2),
+    np.vsplit: lambda u, parts: shapes.split(u, parts, 0),
+    np.dsplit: lambda u, parts: shapes.split(u, parts, 2),
     # entries moved, left out, repeated
-    np.take: lambda u, index, axis=None, out=None, mode="raise": gather(u, lambda i: np.take(i, index, axis, mode=mode)),
+    np.take: lambda u, index, axis=None, out=None, mode="raise": gather(
+        u, lambda i: np.take(i, index, axis, mode=mode)),
     np.take_along_axis: lambda u, index, axis=-1: gather(u, lambda i: np.take_along_axis(i, index, axis)),
     np.compress: lambda c, u, axis=None, out=None: gather(u, lambda i: np.compress(c, i, axis)),
     np.extract: lambda c, u: gather(u, lambda i: np.extract(c, i)),
@@ -80,7 +86,8 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.flip: lambda u, axis=None: gather(u, lambda i: np.flip(i, axis), view=True),
     np.flipud: lambda u: u[::-1], np.fliplr: lambda u: u[:, ::-1],
     np.rot90: lambda u, k=1, axes=(0, 1): gather(u, lambda i: np.rot90(i, k, axes), view=True),
-    np.roll: lambda u, shift, axis=None: gather(u, lambda i: np.roll(i, shift, axis)), np.pad: shapes.repeated_pad,
+    np.roll: lambda u, shift, axis=None: gather(u, lambda i: np.roll(i, shift, axis)),
+    np.pad: shapes.repeated_pad,
     np.diagonal: lambda u, offset=0, axis1=0, axis2=1: gather(
         u, lambda i: np.diagonal(i, offset, axis1, axis2), view=True),
     np.linalg.diagonal: lambda u, offset=0: gather(u, lambda i: np.diagonal(i, offset, -2, -1), view=True),
@@ -106,7 +113,8 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.argmax: order.selection("argmax"), np.argmin: order.selection("argmin"),
     np.argsort: order.selection("argsort"),
     # choices, jumps, truth
-    np.where: where, np.select: select, np.round: _round, np.around: _round, np.fix: lambda u, out=None: np.trunc(u),
+    np.where: where, np.select: select, np.round: _round, np.around: _round,
+    np.fix: lambda u, out=None: np.trunc(u),
     np.sinc: lambda u: writer_of(u, "np.sinc").op("sinc", u), np.isclose: _close,
     np.allclose: lambda *args, **kwargs: bool(np.all(_close(*args, **kwargs))),
     np.array_equal: lambda a, b: np.shape(a) == np.shape(b) and bool(np.all(np.equal(a, b))),
@@ -143,9 +151,9 @@ METHODS: dict[str, Callable[..., Any]] = {
 VIEWS = {
     "np.reshape", "np.ravel", "np.transpose", "np.swapaxes", "np.moveaxis", "np.squeeze", "np.expand_dims",
     "np.matrix_transpose", "np.linalg.matrix_transpose", "np.rollaxis", "np.broadcast_to", "np.atleast_1d",
-    "np.atleast_2d", "np.atleast_3d", "np.real", "np.flip", "np.flipud", "np.fliplr", "np.rot90", "np.diagonal",
-    "np.linalg.diagonal", "np.diag", "ndarray.reshape", "ndarray.ravel", "ndarray.transpose", "ndarray.swapaxes",
-    "ndarray.squeeze", "ndarray.diagonal", "ndarray.conj", "ndarray.conjugate", "np.diff",
+    "np.atleast_2d", "np.atleast_3d", "np.real", "np.flip", "np.flipud", "np.fliplr", "np.rot90",
+    "np.diagonal", "np.linalg.diagonal", "np.diag", "ndarray.reshape", "ndarray.ravel", "ndarray.transpose",
+    "ndarray.swapaxes", "ndarray.squeeze", "ndarray.diagonal", "ndarray.conj", "ndarray.conjugate", "np.diff",
 }  # fmt: skip
 
 HELD = {
@@ -176,7 +184,8 @@ _SOLVE = "multiply by a constant inverse, or write the elimination out"
 REFUSED = {
     "piecewise": ("calls back into plain arrays", "use np.select or np.where"),
     "interp": ("selects an interval", "write np.sum(slopes * np.maximum(x - knots, 0)) + offset"),
-    "solve": ("is not supported", _SOLVE), "inv": ("is not supported", _SOLVE), "lstsq": ("is not supported", _SOLVE),
+    "solve": ("is not supported", _SOLVE), "inv": ("is not supported", _SOLVE),
+    "lstsq": ("is not supported", _SOLVE),
     "pinv": ("is not supported", _SOLVE), "det": ("is not supported", "write the determinant out"),
     "slogdet": ("is not supported", "write the determinant out"),
     "svd": ("is not supported", "use a norm that has a formula"),

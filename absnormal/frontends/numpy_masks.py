@@ -1,4 +1,4 @@
-"""Comparisons of traced arrays: decided and kept as guards where they are not tied, otherwise left to np.where."""
+"""Comparisons of traced arrays: decided and kept as guards if not tied, otherwise left to np.where."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from absnormal.program.program import RELATIONS
 
 
 class TracedMask(NDArrayOperatorsMixin):
-    """A comparison of traced arrays, not yet decided where it is tied; ``fixed`` once it was changed in place."""
+    """A comparison of traced arrays, not yet decided where tied; ``fixed`` once it was changed in place."""
 
     __slots__ = ("builder", "fixed", "left", "relation", "right", "source")
     __array_priority__ = 1001
@@ -71,7 +71,7 @@ class TracedMask(NDArrayOperatorsMixin):
         if np.any(self.tied):
             self.refuse(
                 "the two sides are equal at this point, so the branch is not constant near it",
-                "write the kink with np.maximum, np.minimum, np.abs or np.where(u > 0, a, b) with a = b at u = 0",
+                "write the kink with np.maximum, np.minimum, np.abs or np.where(u > 0, a, b)",
             )
         outcome = self.outcome
         if self.left != self.right:

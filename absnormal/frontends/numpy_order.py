@@ -1,7 +1,8 @@
 """Maxima, and order statistics as networks of max and min.
 
-Up to `STABLE` entries neighbours are compared, which sorts stably when ties keep their order; longer lists use Batcher's
-merge exchange (Knuth, The Art of Computer Programming 3, algorithm 5.2.2 M), where ties come out in some order.
+Up to `STABLE` entries neighbours are compared, which sorts stably when ties keep their order; longer lists
+use Batcher's merge exchange (Knuth, The Art of Computer Programming 3, algorithm 5.2.2 M), where ties come
+out in some order.
 """
 
 from __future__ import annotations

@@ -39,8 +39,8 @@ def _tied(write: Writer, mask: TracedMask, a: Any, b: Any) -> Any:
     k = write.builder.multiple(first, second, left, right) if mask.relation not in ("==", "!=") else None
     if k is None:
         write.refuse(
-            f"its condition {mask.relation} is tied at this point, and the two choices do not differ by a constant"
-            " multiple of its two sides' difference",
+            f"its condition {mask.relation} is tied at this point, and the two choices do not differ by a"
+            " constant multiple of its two sides' difference",
             "write the kink with np.maximum, np.minimum or np.abs",
         )
     shape = np.broadcast_shapes(mask.shape, np.shape(a), np.shape(b))

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -25,7 +24,8 @@ UFUNCS: dict[np.ufunc, str] = {
     np.logaddexp: "logaddexp", np.logaddexp2: "logaddexp2", np.hypot: "hypot", np.arctan2: "arctan2",
     np.square: "square", np.reciprocal: "reciprocal", np.exp: "exp", np.exp2: "exp2", np.expm1: "expm1",
     np.log: "log", np.log1p: "log1p", np.log2: "log2", np.log10: "log10", np.sqrt: "sqrt", np.cbrt: "cbrt",
-    np.sin: "sin", np.cos: "cos", np.tan: "tan", np.arcsin: "arcsin", np.arccos: "arccos", np.arctan: "arctan",
+    np.sin: "sin", np.cos: "cos", np.tan: "tan", np.arcsin: "arcsin", np.arccos: "arccos",
+    np.arctan: "arctan",
     np.sinh: "sinh", np.cosh: "cosh", np.tanh: "tanh", np.arcsinh: "arcsinh", np.arccosh: "arccosh",
     np.arctanh: "arctanh", np.matmul: "matmul", special.expit: "expit", special.log_expit: "log_expit",
     special.erf: "erf", special.erfc: "erfc", special.ndtr: "ndtr", special.logit: "logit",
@@ -33,7 +33,8 @@ UFUNCS: dict[np.ufunc, str] = {
 }  # fmt: skip
 
 COMPARISONS = {
-    np.greater: ">", np.greater_equal: ">=", np.less: "<", np.less_equal: "<=", np.equal: "==", np.not_equal: "!=",
+    np.greater: ">", np.greater_equal: ">=", np.less: "<", np.less_equal: "<=", np.equal: "==",
+    np.not_equal: "!=",
 }  # fmt: skip
 
 EXTREMA = {
@@ -123,7 +124,7 @@ if hasattr(np, "matvec"):  # NumPy 2.2
     RULES[np.matvec] = lambda write, u, v: np.matmul(u, write.array(v)[..., None])[..., 0]
     RULES[np.vecmat] = lambda write, u, v: np.matmul(write.array(u)[..., None, :], v)[..., 0, :]
 
-REDUCTIONS = {np.add: total, np.multiply: prod, np.maximum: largest, np.minimum: smallest}
+REDUCTIONS: dict[np.ufunc, Callable[..., Any]] = {np.add: total, np.multiply: prod, np.maximum: largest, np.minimum: smallest}
 
 REFUSED = {
     "nextafter": ("jumps", "leave it out"),
@@ -197,13 +198,17 @@ def _called(write: Writer, ufunc: np.ufunc, inputs: Sequence[Any]) -> Any:
 def _reduce(
     write: Writer, ufunc: np.ufunc, u: TracedArray, axis: Any = 0, keepdims: bool = False, initial: Any = None
 ) -> Any:
-    if ufunc in REDUCTIONS:
-        return REDUCTIONS[ufunc](u, axis=axis, keepdims=keepdims, initial=initial)
+    rule = REDUCTIONS.get(ufunc)
+    if rule is not None:
+        return rule(u, axis=axis, keepdims=keepdims, initial=initial)
     if ufunc.nin != 2 or ufunc in COMPARISONS or initial is not None:
         write.refuse("reduce is not supported", "write a loop")
     moved, _, shape = write.reduced(u, axis, keepdims)
-    rows: Any = list(moved)
-    return write.array(reduce(ufunc, rows)).reshape(shape)
+    rows = list(moved)
+    result: Any = rows[0]
+    for row in rows[1:]:
+        result = ufunc(result, row)
+    return result.reshape(shape)
 
 
 def _accumulate(write: Writer, ufunc: np.ufunc, u: TracedArray, axis: Any = 0) -> Any:

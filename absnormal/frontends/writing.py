@@ -167,7 +167,7 @@ def kink(write: Writer, u: Any, a: float, b: float, tie: str) -> TracedArray:
 
 
 def extremum(write: Writer, u: Any, v: Any, sign: int, tie: str) -> Any:
-    """max(u, v) or min(u, v); where a constant is no bound at all, -inf for a max, it is replaced by u - sign."""
+    """max(u, v) or min(u, v); a constant that is no bound at all (-inf for a max) becomes u - sign."""
     if not isinstance(v, TracedArray):
         v = _bound(write, u, v, sign)
     elif not isinstance(u, TracedArray):

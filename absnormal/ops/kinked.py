@@ -1,14 +1,14 @@
 """The kinked operations, kept whole, and their rewriting to |.|.
 
-=======  ==========================================  =================================================================
+=======  ==========================================  =====================================================
 kink     a u + b |u|                                 z = u;         the result is a u + b |z|
 max      max(u, v), min(u, v)                        z = u - v;     the result is (u + v +- |z|) / 2
 select   a where u > 0, otherwise b; a - b = k u     z = u;         the result is (a + b + k |z|) / 2
 fold     max or min over axis 0, left to right       z_j = m - u_j; m becomes (m + u_j +- |z_j|) / 2
-=======  ==========================================  =================================================================
+=======  ==========================================  =====================================================
 
-The value is the operation's own, so the rewriting adds no rounding; derivatives and switches come from the right column.
-With slopes sigma of |z| each is a linear map of its arguments, which `Mix` and `FoldMap` hold.
+The value is the operation's own, so the rewriting adds no rounding; derivatives and switches come from the
+right column. With slopes sigma of |z| each is a linear map of its arguments, which `Mix` and `FoldMap` hold.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def _kink(params: Params, u: Array) -> Array:
     a, b = _numbers(u, params["a"], params["b"])
     if a == 0 and b == 1:
         return np.asarray(np.abs(u))
-    return np.where(u > 0, (a + b) * u, (a - b) * u)
+    return np.asarray(np.where(u > 0, (a + b) * u, (a - b) * u))
 
 
 def _max(params: Params, u: Array, v: Array) -> Array:
@@ -79,14 +79,14 @@ def running(params: Params, u: Array) -> Array:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Piece:
-    """A kinked operation with given slopes: the derivatives by its arguments (None for constants), and by |z|."""
+    """A kinked operation with given slopes: derivatives by its arguments (None for constants), and by |z|."""
 
     maps: list[Scale | None]
     weight: Any
 
 
 def piece(op: str, params: Params, shapes: Sequence[Shape | None], out: Shape, sigma: Array) -> Piece:
-    """A kinked operation other than a fold, with slopes ``sigma`` (flat) of |z|; constant arguments have shape None."""
+    """A kinked operation other than a fold, with slopes ``sigma`` (flat); constants have shape None."""
     slope = sigma.reshape(out)
     if op == "kink":
         a, b = _numbers(slope, params["a"], params["b"])
@@ -124,7 +124,7 @@ def _half(like: Array) -> Any:
 
 @dataclass(frozen=True, eq=False)
 class FoldMap(LinearMap):
-    """m_j = p_j m_{j-1} + q_j u_j along axis 0, from m_0 = u_0; ``p`` and ``q`` are flat over j = 1, 2, ..."""
+    """m_j = p_j m_{j-1} + q_j u_j along axis 0, from m_0 = u_0; ``p``, ``q`` are flat over j = 1, 2, ..."""
 
     p: Array
     q: Array
@@ -155,19 +155,20 @@ class FoldMap(LinearMap):
     def prefixes(self, t: Array) -> Array:
         """The derivatives of all running values, shape (k, *shape)."""
         if self.chosen is not None:
-            return np.take_along_axis(np.moveaxis(t, 1, 0), self.chosen[:, None], axis=0)
+            return np.asarray(np.take_along_axis(np.moveaxis(t, 1, 0), self.chosen[:, None], axis=0))
         p, q = self._coefficients()
         offsets = np.concatenate([t[:, :1], q * t[:, 1:]], axis=1)
         return _scan(p, np.moveaxis(offsets, 1, 0))
 
     def push(self, t: Array) -> Array:
-        return self.prefixes(t)[-1]
+        return np.asarray(self.prefixes(t)[-1])
 
     def adjoints(self, last: Array, inner: Array | None) -> Array:
-        """Adjoints of all running values: ``last`` of the result, ``inner`` of the earlier ones; axis 0 is j."""
+        """Adjoints of all running values: ``last`` of the result, ``inner`` of the others; axis 0 is j."""
         p, _ = self._coefficients()
         count = self.shape[0]
-        seeds = np.zeros((count, *last.shape), np.result_type(last, float) if last.dtype != object else object)
+        dtype = object if last.dtype == object else np.result_type(last, float)
+        seeds = np.zeros((count, *last.shape), dtype)
         seeds[-1] = last
         if inner is not None:
             seeds[:-1] += inner
@@ -221,10 +222,10 @@ def switch_count(op: str, shapes: list[Shape], out: Shape) -> int:
 
 
 def running_ties(params: Params, u: Array, ties: Array, t: Array) -> Array:
-    """Before each comparison of a fold, the derivative along a direction of the value so far, where it is tied.
+    """Before each comparison of a fold, the derivative along a direction of the value so far, where tied.
 
-    ``u`` and ``t`` have the shape of the argument, ``ties`` and the result one entry less along axis 0.  Among equal
-    values the one with the largest (smallest, for a minimum) derivative ``t`` leads.
+    ``u`` and ``t`` have the shape of the argument, ``ties`` and the result one entry less along axis 0.
+    Among equal values the one with the largest (smallest, for a minimum) derivative ``t`` leads.
     """
     flat_u, flat_t = u.reshape(len(u), -1), t.reshape(len(t), -1)
     flat_ties = ties.reshape(len(ties), -1)

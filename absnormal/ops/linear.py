@@ -68,7 +68,8 @@ def _prod_maps(params: Params, args: list[Array], out: Array, shape: Shape) -> l
     one = np.ones_like(u[(slice(None),) * axis + (slice(0, 1),)])
     size = u.shape[axis]
     ahead = np.cumprod(np.concatenate([one, np.delete(u, size - 1, axis)], axis), axis)
-    behind = np.flip(np.cumprod(np.concatenate([one, np.flip(np.delete(u, 0, axis), axis)], axis), axis), axis)
+    after = np.flip(np.delete(u, 0, axis), axis)
+    behind = np.flip(np.cumprod(np.concatenate([one, after], axis), axis), axis)
     zeros = u == 0
     others = zeros.sum(axis=axis, keepdims=True) - zeros
     return [Chain(Scale(never(ahead * behind, others > 0), u.shape, u.shape), Sum((axis,), u.shape, shape))]
@@ -79,7 +80,7 @@ def _matmul_maps(params: Params, args: list[Array], out: Array, shape: Shape) ->
     row, column = a.ndim == 1, b.ndim == 1
     a = a[None, :] if row else a
     b = b[:, None] if column else b
-    full = np.broadcast_shapes(a.shape[:-2], b.shape[:-2]) + (a.shape[-2], b.shape[-1])
+    full = (*np.broadcast_shapes(a.shape[:-2], b.shape[:-2]), a.shape[-2], b.shape[-1])
     left: LinearMap = MatMul(b, True, a.shape, full)
     right: LinearMap = MatMul(a, False, b.shape, full)
     if row:
@@ -95,7 +96,8 @@ def _einsum_maps(params: Params, args: list[Array], out: Array, shape: Shape) ->
     terms, result = params["terms"], params["result"]
     known = [*zip(terms, args, strict=True)]
     return [
-        Einsum(terms[i], tuple(known[:i] + known[i + 1 :]), result, args[i].shape, shape) for i in range(len(args))
+        Einsum(terms[i], tuple(known[:i] + known[i + 1 :]), result, arg.shape, shape)
+        for i, arg in enumerate(args)
     ]
 
 
@@ -107,9 +109,11 @@ LINEAR = (
     Op("input", _unused, None, "input", show="x{leaf}"),
     Op("constant", _unused, None, "input", show="{value}"),
     Op("reshape", lambda params, u: u.reshape(params["shape"]),
-       lambda params, args, out, shape: [Reshape(args[0].shape, shape)], "movement", show="reshape({0}, {shape})"),
+       lambda params, args, out, shape: [Reshape(args[0].shape, shape)], "movement",
+       show="reshape({0}, {shape})"),
     Op("transpose", lambda params, u: u.transpose(params["axes"]),
-       lambda params, args, out, shape: [Transpose(params["axes"])], "movement", show="transpose({0}, {axes})"),
+       lambda params, args, out, shape: [Transpose(params["axes"])], "movement",
+       show="transpose({0}, {axes})"),
     Op("index", lambda params, u: np.asarray(u[params["key"]]),
        lambda params, args, out, shape: [Index(params["key"], args[0].shape)], "movement", show="{0}[{key}]"),
     Op("gather", lambda params, u: np.asarray(u.reshape(-1)[params["index"]]),
@@ -118,20 +122,22 @@ LINEAR = (
     Op("broadcast", lambda params, u: np.broadcast_to(u, params["shape"]),
        lambda params, args, out, shape: [Chain(Scale(1.0, args[0].shape, shape), Fill(shape))], "movement",
        show="broadcast({0}, {shape})"),
-    Op("concatenate", lambda params, *args: np.asarray(np.concatenate(args, params["axis"])), _concatenate_maps, "movement",
-       show="concatenate({all}, axis={axis})"),
-    Op("where", lambda params, u, v: np.where(params["mask"], u, v), _where_maps, "linear",
+    Op("concatenate", lambda params, *args: np.asarray(np.concatenate(args, params["axis"])),
+       _concatenate_maps, "movement", show="concatenate({all}, axis={axis})"),
+    Op("where", lambda params, u, v: np.asarray(np.where(params["mask"], u, v)), _where_maps, "linear",
        show="where(mask, {0}, {1})"),
     Op("sum", _sum, lambda params, args, out, shape: [Sum(params["axes"], args[0].shape, shape)], "linear",
        show="sum({0}, axis={axes})"),
-    Op("cumsum", lambda params, u: np.cumsum(u, axis=params["axis"]),
+    Op("cumsum", lambda params, u: np.asarray(np.cumsum(u, axis=params["axis"])),
        lambda params, args, out, shape: [CumSum(params["axis"], shape[params["axis"]])], "linear",
        show="cumsum({0}, axis={axis})"),
     Op("prod", lambda params, u: np.asarray(np.prod(u, axis=params["axis"])), _prod_maps, "smooth",
        show="prod({0}, axis={axis})"),
-    Op("matmul", lambda params, a, b: np.asarray(np.matmul(a, b)), _matmul_maps, "bilinear", show="{0} @ {1}"),
+    Op("matmul", lambda params, a, b: np.asarray(np.matmul(a, b)), _matmul_maps, "bilinear",
+       show="{0} @ {1}"),
     Op("einsum", lambda params, *args: np.asarray(
-        np.einsum(",".join(params["terms"]) + "->" + params["result"], *args, optimize=params.get("optimize", False))),
+        np.einsum(",".join(params["terms"]) + "->" + params["result"], *args,
+                  optimize=params.get("optimize", False))),
        _einsum_maps, "bilinear", show="einsum({terms} -> {result}: {all})"),
 )
 

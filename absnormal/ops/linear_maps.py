@@ -1,7 +1,7 @@
 """Local derivatives as linear maps: pushed forward, pulled back, and made non-negative.
 
-A tangent or an adjoint carries a leading axis: k of them travel together, shape (k, *shape).  Every map is one of a
-few array-level kinds, so a rule of the operation table says only which map it is.
+A tangent or an adjoint carries a leading axis: k of them travel together, shape (k, *shape).  Every map is
+one of a few array-level kinds, so a rule of the operation table says only which map it is.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ Change = Callable[[Any], Any]
 class LinearMap:
     """A linear map between arrays.
 
-    ``push`` and ``pull`` apply it and its transpose.  ``absolute`` has the absolute values of its coefficients.
-    ``parts`` are non-negative maps no smaller than its positive and its negative part (None stands for zero).  ``push_depth`` and
-    ``pull_depth`` count the roundings that a single term can suffer.
+    ``push`` and ``pull`` apply it and its transpose.  ``absolute`` has the absolute values of its
+    coefficients. ``parts`` are non-negative maps no smaller than its positive and its negative part (None
+    stands for zero).  ``push_depth`` and ``pull_depth`` count the roundings that a single term can suffer.
     """
 
     push_depth = 0
@@ -87,7 +87,9 @@ class Scale(LinearMap):
             return w
         lift = len(self.out) - len(self.shape)
         kept = tuple(
-            lift + 1 + axis for axis, size in enumerate(self.shape) if size == 1 and self.out[lift + axis] != 1
+            lift + 1 + axis
+            for axis, size in enumerate(self.shape)
+            if size == 1 and self.out[lift + axis] != 1
         )
         w = w.sum(axis=tuple(range(1, lift + 1)) + kept)
         return w.reshape(w.shape[:1] + self.shape)
@@ -175,7 +177,8 @@ class Gather(LinearMap):
         rows = w.reshape(w.shape[0], -1)
         if w.dtype == object:
             out = np.zeros((w.shape[0], size), w.dtype)
-            np.add.at(out, (slice(None), flat), rows)
+            for total, row in zip(out, rows, strict=True):
+                np.add.at(total, flat, row)
         else:
             out = np.stack([np.bincount(flat, row, size) for row in rows])
         return out.reshape(w.shape[:1] + self.shape)
@@ -241,7 +244,7 @@ class MatMul(LinearMap):
 
     @property
     def pull_depth(self) -> int:  # type: ignore[override]
-        inner = self.other.shape[-1 if self.left else -2]
+        inner = int(self.other.shape[-1 if self.left else -2])
         return 1 + inner * max(1, math.prod(self.out[:-2]) // max(1, math.prod(self.shape[:-2])))
 
     def _aligned(self, t: Array, ndim: int) -> Array:
@@ -249,7 +252,7 @@ class MatMul(LinearMap):
 
     def push(self, t: Array) -> Array:
         t = self._aligned(t, len(self.out))
-        return np.matmul(t, self.other) if self.left else np.matmul(self.other, t)
+        return np.asarray(np.matmul(t, self.other) if self.left else np.matmul(self.other, t))
 
     def pull(self, w: Array) -> Array:
         transposed = np.swapaxes(self.other, -1, -2)
@@ -292,23 +295,27 @@ class Einsum(LinearMap):
     @property
     def push_depth(self) -> int:  # type: ignore[override]
         sizes = dict(zip(self.letters, self.shape, strict=True))
-        return len(self.others) + math.prod(size for letter, size in sizes.items() if letter not in self.result)
+        added = math.prod(size for letter, size in sizes.items() if letter not in self.result)
+        return len(self.others) + added
 
     @property
     def pull_depth(self) -> int:  # type: ignore[override]
         sizes = dict(zip(self.result, self.out, strict=True))
-        return len(self.others) + math.prod(size for letter, size in sizes.items() if letter not in self.letters)
+        added = math.prod(size for letter, size in sizes.items() if letter not in self.letters)
+        return len(self.others) + added
 
     def push(self, t: Array) -> Array:
         terms = ",".join(["Z" + self.letters, *(letters for letters, _ in self.others)])
-        return np.asarray(np.einsum(f"{terms}->Z{self.result}", t, *(a for _, a in self.others), optimize=True))
+        others = (a for _, a in self.others)
+        return np.asarray(np.einsum(f"{terms}->Z{self.result}", t, *others, optimize=True))
 
     def pull(self, w: Array) -> Array:
         known = self.result + "".join(letters for letters, _ in self.others)
         kept = "".join(letter for letter in self.letters if letter in known)
         terms = ",".join(["Z" + self.result, *(letters for letters, _ in self.others)])
         pulled = np.einsum(f"{terms}->Z{kept}", w, *(a for _, a in self.others), optimize=True)
-        lifted = [size if letter in known else 1 for letter, size in zip(self.letters, self.shape, strict=True)]
+        pairs = zip(self.letters, self.shape, strict=True)
+        lifted = [size if letter in known else 1 for letter, size in pairs]
         return np.broadcast_to(pulled.reshape(w.shape[:1] + tuple(lifted)), w.shape[:1] + self.shape)
 
     def _with(self, change: Any) -> Einsum:
@@ -377,5 +384,5 @@ def _unbroadcast(w: Array, shape: Shape) -> Array:
         return w
     lift = w.ndim - 1 - len(shape)
     axes = [*range(1, lift + 1)]
-    axes += [lift + 1 + axis for axis, size in enumerate(shape) if size == 1 and w.shape[lift + 1 + axis] != 1]
+    axes += [lift + 1 + i for i, size in enumerate(shape) if size == 1 and w.shape[lift + 1 + i] != 1]
     return np.asarray(w.sum(axis=tuple(axes))).reshape(w.shape[:1] + shape)

@@ -45,7 +45,7 @@ def _power_partials(u: Array, e: Array, v: Array) -> tuple[Any, ...]:
 
 
 def _power_domain(u: Array, e: Array) -> Any:
-    """Where u ** e is C^1: everywhere for e = 0, 1, 2, ..., off 0 for e = -1, -2, ..., for u > 0 otherwise."""
+    """Where u ** e is C^1: everywhere for e = 0, 1, ..., off 0 for e = -1, -2, ..., for u > 0 otherwise."""
     e = np.asarray(e, dtype=float)
     return (u > 0) | ((e == np.round(e)) & ((u != 0) | (e >= 0)))
 
@@ -82,9 +82,10 @@ SMOOTH = (
     _row("div", np.true_divide, _div_partials, "smooth", "{0} / {1}", lambda u, v: v != 0),
     _row("power", _power, _power_partials, "smooth", "{0} ** {1}", _power_domain),
     _row("logaddexp", np.logaddexp, _logaddexp_partials, "smooth", "logaddexp({0}, {1})", None),
-    _row("logaddexp2", np.logaddexp2, lambda u, v, w: (never(np.exp2(u - w)), never(np.exp2(v - w))), "smooth",
-         "logaddexp2({0}, {1})", None),
-    _row("hypot", np.hypot, lambda u, v, w: (never(u / w, u == 0), never(v / w, v == 0)), "smooth", "hypot({0}, {1})",
+    _row("logaddexp2", np.logaddexp2, lambda u, v, w: (never(np.exp2(u - w)), never(np.exp2(v - w))),
+         "smooth", "logaddexp2({0}, {1})", None),
+    _row("hypot", np.hypot, lambda u, v, w: (never(u / w, u == 0), never(v / w, v == 0)), "smooth",
+         "hypot({0}, {1})",
          lambda u, v: (u != 0) | (v != 0)),
     _row("arctan2", np.arctan2, _arctan2_partials, "smooth",
          "arctan2({0}, {1})", lambda u, v: (v > 0) | (u != 0)),

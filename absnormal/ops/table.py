@@ -1,7 +1,7 @@
 """The operation table: one record an operation, and everything the sweeps know of it.
 
-``value`` computes the operation.  ``maps`` gives, for each argument, the local derivative at the point as a linear
-map; an exactly zero derivative is one (2 x at x = 0), never an underflow (exp(-800)).
+``value`` computes the operation.  ``maps`` gives, for each argument, the local derivative at the point as a
+linear map; an exactly zero derivative is one (2 x at x = 0), never an underflow (exp(-800)).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Building a program while the user's function runs at the point.
 
-Every front end adds operations through `Builder.add`, which computes them at once.  Equal operations on equal arguments
-become one node, so that ``x[1:] - x[1:]`` is seen to be zero.
+Every front end adds operations through `Builder.add`, which computes them at once.  Equal operations on equal
+arguments become one node, so that ``x[1:] - x[1:]`` is seen to be zero.
 """
 
 from __future__ import annotations
@@ -61,7 +61,12 @@ class Builder:
         return index
 
     def add(
-        self, op: str, args: tuple[int, ...], params: Mapping[str, Any], operation: str, source: Source | None,
+        self,
+        op: str,
+        args: tuple[int, ...],
+        params: Mapping[str, Any],
+        operation: str,
+        source: Source | None,
         tie: str = "",
     ) -> int:
         """Append one operation and compute it; the index of its node."""
@@ -81,14 +86,16 @@ class Builder:
         self._known[key] = index
         return index
 
-    def guard(self, left: int, right: int, relation: str, outcome: Any, operation: str, source: Source | None) -> None:
+    def guard(
+        self, left: int, right: int, relation: str, outcome: Any, operation: str, source: Source | None
+    ) -> None:
         """Keep a comparison that was followed."""
         if (left, right, relation) not in self._followed:
             self._followed.add((left, right, relation))
             self.guards.append(Guard(left, right, relation, outcome, source, operation))
 
     def affine(self, index: int, depth: int = 50) -> dict[Any, Fraction]:
-        """A node as a combination, with constant coefficients, of other nodes and of 1, not followed too deep."""
+        """A node as a constant combination of other nodes and of 1, not followed too deep."""
         node = self.nodes[index]
         if depth and node.op in ("add", "sub"):
             left, right = (self.affine(arg, depth // 2) for arg in node.args)
@@ -156,7 +163,8 @@ class Builder:
             ))
             switch += node.switches if own else 0
         guards = tuple(
-            Guard(place[g.left], place[g.right], g.relation, g.outcome, g.source, g.operation) for g in self.guards
+            Guard(place[g.left], place[g.right], g.relation, g.outcome, g.source, g.operation)
+            for g in self.guards
         )
         program = Program(tuple(nodes), place[output], self.tree, guards)
         return program, [self.values[old] for old in keep]
@@ -183,7 +191,9 @@ class Builder:
         return seen
 
 
-def _combine(left: dict[Any, Fraction], right: dict[Any, Fraction], factor: Fraction | int) -> dict[Any, Fraction]:
+def _combine(
+    left: dict[Any, Fraction], right: dict[Any, Fraction], factor: Fraction | int
+) -> dict[Any, Fraction]:
     total = dict(left)
     for key, value in right.items():
         total[key] = total.get(key, Fraction(0)) + factor * value

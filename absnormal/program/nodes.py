@@ -29,9 +29,10 @@ class Source:
 class Node:
     """One array-level operation.
 
-    ``op`` names a row of the operation table, ``args`` are indices of earlier nodes, ``operation`` is what the user
-    wrote.  A kinked node owns ``switches`` consecutive switching variables from number ``switch`` on; -1 stands for a
-    node that has none, or that only a guard depends on.  ``tie`` is the key of its row in the slope tables.
+    ``op`` names a row of the operation table, ``args`` are indices of earlier nodes, ``operation`` is what
+    the user wrote.  A kinked node owns ``switches`` consecutive switching variables from number ``switch``
+    on; -1 stands for a node that has none, or that only a guard depends on.  ``tie`` is the key of its row in
+    the slope tables.
     """
 
     op: str

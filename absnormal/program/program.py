@@ -62,8 +62,8 @@ RELATIONS: dict[str, tuple[Any, Any]] = {
 class Program:
     """y = f(x), written with smooth operations and |.| only.
 
-    A program is made by `absnormal.trace`.  It is called like f, printed with ``print``, and taken by every function of
-    the package in the place of f, so that tracing is paid once.  It pickles.
+    A program is made by `absnormal.trace`.  It is called like f, printed with ``print``, and taken by every
+    function of the package in the place of f, so that tracing is paid once.  It pickles.
 
     Attributes
     ----------
@@ -109,7 +109,7 @@ class Program:
 
     @cached_property
     def is_piecewise_linear(self) -> bool:
-        """Whether every operation on variables is linear or kinked: then y = b + J x + Y|z| holds for every x."""
+        """Whether every operation on variables is linear or kinked: y = b + J x + Y|z| for every x."""
         return all(self.is_linear(node) for node in self.nodes if node.varied)
 
     def is_linear(self, node: Node) -> bool:
@@ -235,13 +235,14 @@ def compute(node: Node, args: list[Array]) -> Array:
     except TypeError as error:
         if any(arg.dtype == object for arg in args):
             raise TraceError(
-                node.operation, "has no exact value at a rational point", "use float64 and exact=False", node.source
+                node.operation, "has no exact value at a rational point", "use float64 and exact=False",
+                node.source
             ) from error
         raise
     # BLAS and SciPy raise no flag; only an infinite constant may make something infinite.
-    if value.dtype != object and not np.isfinite(value).all():
-        if np.isnan(value).any() or all(np.isfinite(arg).all() for arg in args):
-            raise DomainError(node.operation, "is NaN or infinite at this point", node.source)
+    finite = value.dtype == object or bool(np.isfinite(value).all())
+    if not finite and (np.isnan(value).any() or all(np.isfinite(arg).all() for arg in args)):
+        raise DomainError(node.operation, "is NaN or infinite at this point", node.source)
     return value
 
 
@@ -278,7 +279,8 @@ def _problem(nodes: Sequence[Node], index: int, node: Node, switch: int) -> str:
     if node.switch >= 0:
         count = switch_count(node.op, [nodes[arg].shape for arg in node.args], node.shape)
         if family != "kinked" or node.switch != switch or node.switches != count:
-            return f"line {index} owns {node.switches} switches from {node.switch}, expected {count} from {switch}"
+            found = f"line {index} owns {node.switches} switches from {node.switch}"
+            return f"{found}, expected {count} from {switch}"
     return ""
 
 

@@ -70,18 +70,20 @@ def sentences(report: Report) -> list[str]:
     if report.verdict is Verdict.CLARKE:
         tie = relation(report.problem, False) if report.method in _LISTED else ""
         return [f"{tie}; still, {report.proof.reason}" if tie else report.proof.reason]
-    tie = relation(report.problem, slopes_judged) if report.method == "separation" else ""
+    apart = report.method == "separation" and report.proof.data.get("kind") != "not the gradient"
+    tie = relation(report.problem, slopes_judged) if apart else ""
     return [*([tie] if tie else []), *_wrongness(report, bool(tie))]
 
 
 def _wrongness(report: Report, explained: bool) -> list[str]:
     found = excess(report)
     if found is None:
-        return [] if explained and report.proof.data.get("kind") != "not the gradient" else [report.proof.reason]
+        return [] if explained else [report.proof.reason]
     predicted, highest = number(found.predicted), number(found.highest)
     bound = highest if highest != predicted else f"{number(found.predicted - found.highest)} less than that"
     along = _direction(found.direction)
-    return [f"along {along} the gradient predicts the slope {predicted}, and no Clarke gradient gives more than {bound}"]
+    said = f"along {along} the gradient predicts the slope {predicted}"
+    return [f"{said}, and no Clarke gradient gives more than {bound}"]
 
 
 def _direction(d: Array) -> str:

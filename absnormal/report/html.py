@@ -25,7 +25,8 @@ def html(report: Report) -> str:
         f'<span style="background:{colour};color:#ffffff;padding:2px 8px;border-radius:4px;font-weight:600">'
         f"{report.verdict.name}</span>"
     )
-    parts = [f'<p style="margin:4px 0">{badge} {escape(report.verdict.value)}</p>', _gradients(report), _why(report)]
+    top = f'<p style="margin:4px 0">{badge} {escape(report.verdict.value)}</p>'
+    parts = [top, _gradients(report), _why(report)]
     if not report.consistent:
         parts.append(f"<p>{escape(inconsistent())}</p>")
     parts += [_switches(report), _proof(report)]
@@ -72,7 +73,6 @@ def _proof(report: Report) -> str:
 def _table(rows: list[list[str]], head: list[str] | None = None) -> str:
     """Rows of cells that are HTML already."""
     top = "".join(f'<th style="{_CELL}">{name}</th>' for name in head or [])
-    body = "".join("<tr>" + "".join(f'<td style="{_CELL}">{cell}</td>' for cell in row) + "</tr>" for row in rows)
-    return (
-        f'<table style="border-collapse:collapse;margin:4px 0;color:inherit">{f"<tr>{top}</tr>" if top else ""}{body}</table>'
-    )
+    lines = ["".join(f'<td style="{_CELL}">{cell}</td>' for cell in row) for row in rows]
+    body = "".join(f"<tr>{line}</tr>" for line in ([top] if top else []) + lines)
+    return f'<table style="border-collapse:collapse;margin:4px 0;color:inherit">{body}</table>'

@@ -93,7 +93,7 @@ def _leaves(value: Any, name: str) -> Any:
 
 
 def data(value: Any) -> Any:
-    """What `json.dumps` takes: Fractions as "1/3", NaN and infinity as text, long arrays by their first entries.
+    """What `json.dumps` takes: "1/3" for a Fraction, text for NaN and infinity, the first of long arrays.
 
     >>> data({"g": np.array([1.0, np.inf]), "w": Fraction(1, 3)})
     {'g': [1.0, 'inf'], 'w': '1/3'}

@@ -1,7 +1,7 @@
-"""What ties active switches together, as an equation between switching variables with the lines they come from.
+"""What ties active switches together: an equation between switching variables, with the lines they come from.
 
-The equation is read off from the exact linear forms (`absnormal.exact`), and only where they are proved to be all there is
-near x.  Where the slopes of a tool contradict it, that is said too.
+The equation is read off from the exact linear forms (`absnormal.exact`), and only where they are proved to be
+all there is near x.  Where the slopes of a tool contradict it, that is said too.
 """
 
 from __future__ import annotations
@@ -61,10 +61,11 @@ def relation(problem: Problem, slopes: bool) -> str:
 
 
 def _broken(system: System, c: Vector) -> Relation | None:
-    """Two parallel switches with other slopes than they need, or a Gordan relation that definite slopes contradict."""
-    for j in range(system.k):
-        for i in range(j):
-            factor = None if any(system.couplings[i]) or any(system.couplings[j]) else _factor(system.full, i, j)
+    """Two parallel switches with slopes that do not fit, or a Gordan relation against definite slopes."""
+    alone = [i for i in range(system.k) if not any(system.couplings[i])]
+    for j in alone:
+        for i in alone[: alone.index(j)]:
+            factor = _factor(system.full, i, j)
             if factor is not None and c[j] != (c[i] if factor > 0 else -c[i]):
                 return Relation(system, (i, j), (-factor, Fraction(1)))
     if not all(abs(slope) == 1 for slope in c):
@@ -119,12 +120,12 @@ def _equation(problem: Problem, found: Relation) -> str:
     terms = [
         (-w / last, f"z{i}") for w, i in zip(found.weights[:-1], found.switches[:-1], strict=True)
     ]
-    for j in range(found.system.k):
-        total = sum(
-            (w * found.system.couplings[i][j] for w, i in zip(found.weights, found.members, strict=True)), Fraction(0)
-        )
+    couplings = found.system.couplings
+    for j, switch in enumerate(found.system.switches):
+        own = (w * couplings[i][j] for w, i in zip(found.weights, found.members, strict=True))
+        total = sum(own, Fraction(0))
         if total:
-            terms.append((total / last, f"|z{found.system.switches[j]}|"))
+            terms.append((total / last, f"|z{switch}|"))
     equation = f"z{found.switches[-1]} = {_sum(terms)}"
     return f"{tied}: {equation}" if tied else equation
 
@@ -160,13 +161,16 @@ def _contradiction(program: Program, found: Relation, c: Vector) -> str:
         if own[0] == own[1]:
             return f"{how}, so {_slope(program, found.switches, own[0])} cannot hold at both"
         return f"{how}, so the slopes {number(own[0])} and {number(own[1])} cannot hold together"
-    if not all(abs(slope) == 1 for slope in own) or len({w * slope > 0 for w, slope in zip(turned, own, strict=True)}) > 1:
+    sides = {w * slope > 0 for w, slope in zip(turned, own, strict=True)}
+    if len(sides) > 1 or not all(abs(slope) == 1 for slope in own):
         return ""
     if len(set(own)) == 1:
         word = "negative" if own[0] < 0 else "positive"
-        return f"they cannot all be {word}, as {_slope(program, found.switches, own[0])} at each takes them to be"
-    signs_taken = ", ".join("+" if slope > 0 else "-" for slope in own)
-    return f"they cannot have the signs {signs_taken}, which the slopes take them to have" if len(own) <= _NAMED else ""
+        return f"they cannot all be {word}, as {_slope(program, found.switches, own[0])} at each has it"
+    if len(own) > _NAMED:
+        return "they cannot have the signs that the slopes take them to have"
+    taken = ", ".join("+" if slope > 0 else "-" for slope in own)
+    return f"they cannot have the signs {taken} that the slopes take them to have"
 
 
 def _slope(program: Program, switches: Sequence[int], c: Any) -> str:

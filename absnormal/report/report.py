@@ -10,6 +10,7 @@ import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.clarke.fallback import Certified, certified
+from absnormal.exact.certificate import Certificate, certificate_of, certificate_of_fallback
 from absnormal.program.program import Program
 from absnormal.report import active, explanation, html, plain, text
 from absnormal.report.verdict import Verdict
@@ -32,9 +33,9 @@ class Report:
     >>> report
     <Report NOT_CLARKE by separation, 2 of 2 switches active>
     >>> print(report.explanation)
-    z0 and z1 kink on the same set: z1 = -z0 (kinks.py:...); where one is positive the other is negative, so relu'(0) = 0
-    cannot hold at both. along d = [-1] the gradient predicts the slope 0, and no Clarke gradient gives more than -1.
-    a Clarke gradient is [1]
+    z0 and z1 kink on the same set: z1 = -z0 (kinks.py:...); where one is positive the other is negative, so
+    relu'(0) = 0 cannot hold at both. along d = [-1] the gradient predicts the slope 0, and no Clarke gradient
+    gives more than -1. a Clarke gradient is [1]
     """
 
     verdict: Verdict
@@ -99,6 +100,16 @@ class Report:
         """LIKQ by its literal definition; None where deciding it would cost more than the verdict."""
         return decide_likq(self.problem)[0]
 
+    @cached_property
+    def certificate(self) -> Certificate | None:
+        """The certificate of the verdict; None for UNDECIDED."""
+        return certificate_of(self)
+
+    @cached_property
+    def clarke_certificate(self) -> Certificate | None:
+        """The certificate of `clarke_gradient`; None where it is not proved."""
+        return self.certificate if self and not self.given else certificate_of_fallback(self)
+
     @property
     def slopes(self) -> Array:
         """The slopes used at the active switches."""
@@ -122,7 +133,7 @@ class Report:
         return explanation.explanation(self)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data that `json.dumps` takes; Fractions are strings, long arrays given by their first entries.
+        """Plain data that `json.dumps` takes; Fractions are strings, long arrays their first entries.
 
         >>> import absnormal as an, numpy as np
         >>> found = an.verify(lambda x: np.abs(x[0]), [0.0]).to_dict()

@@ -5,7 +5,7 @@ from __future__ import annotations
 #: Method -> the theorem in a line (THEORY in the docstring of the module of that name).
 STATEMENTS = {
     "smooth": "where no switch moves, f is strictly differentiable and the gradient is unique",
-    "private directions": "an input of its own directly before every kink makes slopes that are equal on groups Clarke",
+    "private directions": "an input of its own before every kink makes slopes that groups share Clarke",
     "regular": "kinks that all enter with one sign make every slope in [-1, 1] Clarke",
     "likq": "linearly independent switching rows make every slope in [-1, 1] Clarke",
     "direction": "a direction that opens the chosen cell shows a limiting gradient",

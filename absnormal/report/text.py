@@ -31,7 +31,8 @@ def text(report: Report) -> str:
     if not report.consistent:
         lines.append(inconsistent())
     lines.append("why")
-    lines += [part for line in sentences(report) for part in wrap(line, _WIDTH, initial_indent="  ", subsequent_indent="    ")]
+    for sentence in sentences(report):
+        lines += wrap(sentence, _WIDTH, initial_indent="  ", subsequent_indent="    ")
     lines += [f"{name}: {said}" for name, said in facts(report)]
     return "\n".join(lines)
 
@@ -48,12 +49,15 @@ def whose(report: Report) -> str:
     slope: Any = report.slope
     if isinstance(slope, str):
         return f"backward mode with the slopes of {slope} at ties"
-    return "backward mode with " + (f"slope {number(slope)}" if np.ndim(slope) == 0 else "the given slopes") + " at ties"
+    how = f"slope {number(slope)}" if np.ndim(slope) == 0 else "the given slopes"
+    return f"backward mode with {how} at ties"
 
 
 def certified(report: Report) -> str:
     """What is known of the gradient that is offered instead."""
-    return "certified: a limiting gradient" if report.fallback.proved else "NOT certified: a kink could not be resolved"
+    if report.fallback.proved:
+        return "certified: a limiting gradient"
+    return "NOT certified: a kink could not be resolved"
 
 
 def counted(report: Report) -> str:
@@ -81,8 +85,8 @@ def groups(report: Report) -> list[str]:
 def inconsistent() -> str:
     """What it means that float signs differ from the exact ones."""
     return (
-        "note: at an exactly inactive switch the tool's float64 sign is 0 or wrong, so its gradient belongs to no choice"
-        " of slopes; the vector itself is judged"
+        "note: at an exactly inactive switch the tool's float64 sign is 0 or wrong, so that\n"
+        "  its gradient belongs to no choice of slopes; the vector itself is judged"
     )
 
 
@@ -90,7 +94,8 @@ def facts(report: Report) -> list[tuple[str, str]]:
     """How it was proved: name and text."""
     proof, found = report.proof, []
     if report.verdict is Verdict.UNDECIDED:
-        found.append(("tried", ", ".join(dict.fromkeys(report.tried)) or "the vector against the generalized gradient"))
+        tried = ", ".join(dict.fromkeys(report.tried))
+        found.append(("tried", tried or "the vector against the generalized gradient"))
     else:
         statement = STATEMENTS.get(proof.method, proof.reason)
         found += [("proved by", f"{proof.method} ({statement})"), ("arithmetic", proof.arithmetic)]
@@ -98,9 +103,9 @@ def facts(report: Report) -> list[tuple[str, str]]:
         held = {True: "holds", False: "fails", None: "not known"}[report.likq]
         found.append(("LIKQ", held))
     if report.deviation:
-        found.append(("deviation", f"{report.deviation:.2g} in an entry of the gradient was set aside as rounding"))
+        found.append(("deviation", f"{report.deviation:.2g} in an entry was set aside as rounding"))
     if report.tolerance:
-        found.append(("tolerance", f"up to {report.tolerance:.2g} in an entry was allowed as rounding of the vector"))
+        found.append(("tolerance", f"up to {report.tolerance:.2g} in an entry was allowed as rounding"))
     return found
 
 

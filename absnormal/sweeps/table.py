@@ -266,7 +266,8 @@ class Sweeps:
 
     def gradient(self, sigma: Array) -> Array:
         """g_sigma for scalar y: one pull."""
-        return self._backward(sigma, None, np.ones((1, 1)), weigh=False)[0][0]
+        one = np.ones((1, 1))
+        return self._backward(sigma, None, exactly(one) if self.y.dtype == object else one, weigh=False)[0][0]
 
     def pull(self, sigma: Array, zbar: Array | None, ybar: Array | None) -> tuple[Array, Array]:
         """xbar (k, n) and the adjoints wbar (k, s) of |z|, from seeds zbar (k, s) and ybar (k, m)."""

@@ -11,7 +11,7 @@ from absnormal.theorems.membership import membership
 from absnormal.theorems.private_directions import private_directions
 from absnormal.theorems.problem import Problem, Proof
 from absnormal.theorems.regular import regular, regular_exactly
-from absnormal.theorems.separation import from_all_slopes, separation
+from absnormal.theorems.separation import by_component, from_all_slopes, separation
 from absnormal.theorems.smooth import smooth, smooth_exactly
 
 Rung = Callable[[Problem], Proof | None]
@@ -27,6 +27,7 @@ RUNGS: tuple[Rung, ...] = (
     exactly,
     regular_exactly,
     componentwise,
+    by_component,
     membership,
     separation,
     from_all_slopes,

@@ -16,7 +16,8 @@ import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.clarke.cells import gradients
-from absnormal.exact.linear_algebra import Vector, dot
+from absnormal.clarke.components import admissible, immaterial
+from absnormal.exact.linear_algebra import Vector, dot, nullspace, pivots
 from absnormal.exact.linear_program import convex_weights
 from absnormal.exact.system import System
 from absnormal.sweeps.bounds import derivative_bounds
@@ -51,6 +52,48 @@ def separation(problem: Problem) -> Proof | None:
     data |= {"switches": list(system.switches), "columns": list(system.columns), "separator": v, "gap": gap}
     reason = "a direction separates the gradient from all limiting gradients"
     return Proof("separation", False, reason, system.arithmetic, data)
+
+
+def by_component(problem: Problem) -> Proof | None:
+    """Separation within one component, where no coupling crosses components: then case (a) of 2.6 is necessary too."""
+    system = problem.relevant
+    if system is None or not system.explicit:
+        return None
+    components = admissible(system, problem.meter)
+    if components is None or len(components) < 2 or any(component.outside for component in components):
+        return None
+    c = problem.slopes_in(system)
+    for component in components:
+        own = [c[i] for i in component.members]
+        signatures = [immaterial(cell, own) for cell in component.cells.cells]
+        points = [component.system.gradient(signature) for signature in signatures]
+        target = component.system.gradient(own)
+        _, v = convex_weights(points, target)
+        if v is None or not beyond_rounding(problem, component.system, points, target, v):
+            continue
+        v = _only_within(system, component.members, v)
+        gap = dot(v, target) - max(dot(v, point) for point in points)
+        data: dict[str, object] = {
+            "kind": "separated within a component",
+            "switches": list(system.switches),
+            "component": list(component.system.switches),
+            "columns": list(system.columns),
+            "signatures": [list(cell.signature) for cell in component.cells.cells],
+            "cuts": [{"signature": list(cut.signature), "weights": cut.weights} for cut in component.cells.cuts],
+            "separator": v,
+            "gap": gap,
+        }
+        reason = f"{len(own)} of the {system.k} active switches, apart from all others, already separate the gradient"
+        return Proof("separation", False, reason, system.arithmetic, data)
+    return None
+
+
+def _only_within(system: System, members: tuple[int, ...], v: Vector) -> Vector:
+    """The vector that acts as v on the rows of some switches, and as 0 on all other rows; the row spaces are independent."""
+    chosen, _ = pivots(system.rows)
+    matrix = [[*system.rows[i], dot(system.rows[i], v) if i in members else Fraction(0)] for i in chosen]
+    # Every other column is led or free before it, so the last null vector is the one with last entry 1.
+    return [-a for a in nullspace(matrix, system.width + 1)[-1][:-1]]
 
 
 def beyond_rounding(problem: Problem, system: System, points: list[Vector], target: Vector, v: Vector) -> bool:

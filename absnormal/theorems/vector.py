@@ -17,7 +17,6 @@ import numpy as np
 from scipy.optimize import linprog
 
 from absnormal.arrays import Array
-from absnormal.clarke.cells import gradients
 from absnormal.exact.linear_algebra import Vector, dot
 from absnormal.sweeps.table import rounding
 from absnormal.theorems.ladder import decide
@@ -42,7 +41,7 @@ def judge(problem: Problem, g: Array, allowed: Array, choices: Iterable[Array]) 
     ``choices`` are slopes at the active switches whose gradients are compared with g first.
     """
     if not np.isfinite(g).all():
-        return Proof("nonfinite", False, "the gradient holds NaN or infinity", "float64", {"kind": "nonfinite"})
+        return Proof("nonfinite", False, "the gradient holds NaN or infinity", "float64", {"kind": "nonfinite", "vector": g})
     known = smooth(problem) or smooth_exactly(problem)
     if known is not None:
         return _against_gradient(problem, g, allowed, known)
@@ -52,7 +51,9 @@ def judge(problem: Problem, g: Array, allowed: Array, choices: Iterable[Array]) 
         if (distance <= allowed).all():
             proof, _ = decide(candidate)
             if proof is not None and proof.clarke:
-                return replace(proof, deviation=max(proof.deviation, float(distance.max(initial=0.0))))
+                data = {**proof.data, "slopes": np.asarray(c), "vector": g, "tolerance": allowed}
+                worst = max(proof.deviation, float(distance.max(initial=0.0)))
+                return replace(proof, data=data, deviation=worst)
     return _by_cells(problem, g, allowed) or _by_bounds(problem, g, allowed) or _why_open(problem)
 
 
@@ -61,10 +62,10 @@ def _against_gradient(problem: Problem, g: Array, allowed: Array, known: Proof) 
     distance = np.abs(true - g)
     worst = float(distance.max(initial=0.0))
     if (distance <= allowed).all():
-        return replace(known, deviation=worst)
+        return replace(known, data={**known.data, "vector": g, "tolerance": allowed}, deviation=worst)
     return Proof(
         "separation", False, f"f is differentiable here, and the vector differs from its gradient by {worst:.3g}",
-        known.arithmetic, {"kind": "not the gradient", "separator": (g - true).tolist(), "gap": worst},
+        known.arithmetic, {"kind": "not the gradient", "separator": (g - true).tolist(), "gap": worst, "vector": g, "tolerance": allowed},
     )
 
 
@@ -77,8 +78,13 @@ def _by_cells(problem: Problem, g: Array, allowed: Array) -> Proof | None:
         weights = _propose_weights(inner, g, allowed)
         deviation = _distance(inner, weights, g, allowed)
         if deviation is not None:
-            data = {"kind": "convex weights", "switches": list(system.switches), "weights": weights,
-                    "signatures": [list(cell.signature) for cell in cells.cells]}
+            used = [(w, cell, point) for w, cell, point in zip(weights, cells.cells, inner, strict=True) if w]
+            data: dict[str, Any] = {
+                "kind": "convex weights", "switches": list(system.switches), "columns": list(system.columns),
+                "weights": [w for w, _, _ in used], "signatures": [list(cell.signature) for _, cell, _ in used],
+                "directions": [cell.direction for _, cell, _ in used], "points": [point for _, _, point in used],
+                "vector": g, "tolerance": allowed,
+            }
             reason = "the vector is a convex combination of limiting gradients, to rounding"
             return Proof("membership", True, reason, system.arithmetic, data, deviation)
     if cells.complete:
@@ -91,7 +97,12 @@ def _by_cells(problem: Problem, g: Array, allowed: Array) -> Proof | None:
     gap = _gap(outer, v, g, allowed)
     if gap is None:
         return None
-    data = {"kind": "separated", "switches": list(system.switches), "separator": v, "gap": gap}
+    data = {"switches": list(system.switches), "separator": v, "gap": gap, "points": outer, "vector": g, "tolerance": allowed}
+    if cells.complete:
+        data |= {"kind": "separated from the open cells", "signatures": [list(cell.signature) for cell in cells.cells],
+                 "cuts": [{"signature": list(cut.signature), "weights": cut.weights} for cut in cells.cuts]}
+    else:
+        data |= {"kind": "separated from all definite signatures"}
     reason = "a direction separates the vector from all limiting gradients"
     return Proof("separation", False, reason, system.arithmetic, data)
 

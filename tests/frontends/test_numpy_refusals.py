@@ -217,6 +217,7 @@ def _lines(f):
     return range(first, first + len(lines))
 
 
+@pytest.mark.filterwarnings("ignore:the matrix subclass")
 @pytest.mark.parametrize("name", TRACE)
 def test_does_a_refusal_name_operation_line_and_mend(name):
     f, point, operation = TRACE[name]
@@ -278,7 +279,8 @@ def test_does_hasattr_answer_no():
     lambda x: np.stack([x, x[:2]]), lambda x: np.tensordot(x, np.eye(2), 1), lambda x: np.cumsum(x, axis=2),
     lambda x: np.sum(np.outer(x, x), axis=(0, 0)), lambda x: np.max(x[:0]), lambda x: x.reshape(2, 2),
     lambda x: x + np.ones(2), lambda x: x[7], lambda x: np.einsum("ij->i", x), lambda x: np.quantile(x, 1.5),
-    lambda x: np.cross(x[:2], x[:2]), lambda x: np.add(x, np.ones((2, 3)), out=x * 1), lambda x: x[0].item(3, 3), lambda x: x * [[x[0], 1], [2]],
+    lambda x: np.cross(x[:2], x[:2]), lambda x: np.add(x, np.ones((2, 3)), out=x * 1),
+    lambda x: x[0].item(3, 3), lambda x: x * [[x[0], 1], [2]],
 ])  # fmt: skip
 def test_is_a_wrong_shape_an_error_as_in_numpy(f):
     with pytest.raises((ValueError, IndexError)):
@@ -304,8 +306,10 @@ def same_shape(x):
 
 def copies(x):
     y = x * 1
-    kept = [y.copy(), +y, y.flatten(), y.astype(float), y**1, np.sort(y), np.tile(y, 1), np.max(y[None], axis=0),
-            np.where([True] * 3, y, 0), np.copy(y), np.roll(y, 0), np.nan_to_num(y), np.clip(y, None, 9.0)]  # fmt: skip
+    kept = [y.copy(), +y, y.flatten(), y.astype(float), y**1, np.sort(y), np.tile(y, 1), np.max(y[None],
+    axis=0),
+            np.where([True] * 3, y, 0), np.copy(y), np.roll(y, 0), np.nan_to_num(y), np.clip(y, None,
+            9.0)]  # fmt: skip
     y += 1
     return np.stack(kept)
 

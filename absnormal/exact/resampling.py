@@ -1,0 +1,276 @@
+"""Re-checks next to a program, by other sweeps than those of the search and beyond their rounding.
+
+A structural proof says what holds along certain directions and for certain slopes: these are drawn at random and pushed.  The
+rational picture of the active switches that a certificate holds is compared with pushes along random directions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from absnormal.arrays import Array
+from absnormal.sweeps.table import FLOOR, Sweeps, rounding
+
+_DRAWS = 4
+
+
+@dataclass(frozen=True, eq=False)
+class Witness:
+    """The program at its point, and the slopes at the active switches that are judged."""
+
+    sweeps: Sweeps
+    slopes: Array
+
+    @property
+    def floats(self) -> Sweeps:
+        """The program at the point, in floating point."""
+        if self.sweeps.z.dtype != object:
+            return self.sweeps
+        values = [np.asarray(value, dtype=float) for value in self.sweeps.values]
+        found = Sweeps(self.sweeps.program, None, values=values)
+        found.active = self.sweeps.active
+        return found
+
+
+def check(kind: str, data: Mapping[str, Any], witness: Witness) -> bool:
+    """Whether the proof holds on the samples."""
+    rule = _RULES.get(kind)
+    if rule is None:
+        raise ValueError(f"malformed certificate: unknown kind {kind!r}")
+    sweeps, rng = witness.floats, np.random.default_rng(20)
+    near = kind in ("not the gradient", "separated from all slopes") or "vector" not in data
+    return rule(data, witness, sweeps, rng) and (near or _near(data, witness, sweeps, rng))
+
+
+def _near(data: Mapping[str, Any], witness: Witness, sweeps: Sweeps, rng: Any) -> bool:
+    """Whether the vector is g_c up to the tolerance, along random directions."""
+    directions = rng.standard_normal((_DRAWS, sweeps.program.n))
+    sigma = sweeps.signature(np.asarray(witness.slopes, dtype=float))
+    _, dy = sweeps.push(sigma, directions)
+    vector, allowed = (np.asarray(data[name], dtype=float) for name in ("vector", "tolerance"))
+    return all(
+        abs(d @ vector - y[0]) <= np.abs(d) @ allowed + _slack(sweeps, sigma, d)[1]
+        for d, y in zip(directions, dy, strict=True)
+    )
+
+
+def _slack(sweeps: Sweeps, sigma: Array, d: Array) -> tuple[Array, float]:
+    """Bounds on the rounding of a push along d: of dz, and of dy (the inner product with a vector included)."""
+    dz, dy = sweeps.magnitude(sigma, d)
+    gamma = rounding(sweeps.push_depth + sweeps.pull_depth + sweeps.program.n)
+    return gamma * dz + FLOOR, float(gamma * dy[0]) + FLOOR
+
+
+def _definite(sweeps: Sweeps, rng: Any) -> Array:
+    return sweeps.signature(rng.choice([-1.0, 1.0], len(sweeps.alpha)))
+
+
+def _no_active(data: Mapping[str, Any], witness: Witness, sweeps: Sweeps, rng: Any) -> bool:
+    program, values = witness.sweeps.program, witness.sweeps.values
+    leaves = [value for node, value in zip(program.nodes, values, strict=True) if node.op == "input"]
+    z = program.switching(program.evaluate(leaves))
+    return not len(sweeps.alpha) and bool((np.abs(z) > witness.sweeps.atol).all())
+
+
+def _zero_rows(data: Mapping[str, Any], witness: Witness, sweeps: Sweeps, rng: Any) -> bool:
+    """No random direction moves an active switch, whatever the slopes."""
+    for _ in range(_DRAWS):
+        sigma, d = _definite(sweeps, rng), rng.standard_normal((1, sweeps.program.n))
+        dz, _ = sweeps.push(sigma, d)
+        if dz[0][sweeps.alpha].any():
+            return False
+    return True
+
+
+def _private(data: Mapping[str, Any], witness: Witness, sweeps: Sweeps, rng: Any) -> bool:
+    """A signature that is constant on the groups is drawn, and a direction that opens it is put together."""
+    c, alpha = np.asarray(witness.slopes, dtype=float), sweeps.alpha
+    program = sweeps.program
+    place = np.full(program.s, -1)
+    place[alpha] = np.arange(len(alpha))
+    nodes = {program.nodes[i].switch: program.nodes[i] for i in program.kinked}
+    for _ in range(_DRAWS):
+        sigma, d, moved = sweeps.signature(0.0), np.zeros(program.n), np.zeros(program.s, bool)
+        for group in data["groups"]:
+            node, inputs = nodes[group["switch"]], np.asarray(group["inputs"], dtype=int)
+            own = np.arange(node.switch, node.switch + node.switches)
+            own = own[sweeps.active[own]]
+            step = np.zeros(program.n)
+            step[inputs] = rng.choice([-1.0, 1.0], len(inputs))
+            both, _ = sweeps.push(sigma, np.stack([d, step]))
+            rates = both[1][own]
+            own, rates = own[rates != 0], rates[rates != 0]
+            if not len(own) or not _constant_slopes(step, inputs, own, c[place[own]], sweeps, sigma):
+                return False
+            sigma[own] = np.sign(rates)
+            moved[own] = True
+            d = d + (1 + 2 * np.abs(both[0][own]).max(initial=0.0) / np.abs(rates).min()) * step
+        dz, _ = sweeps.push(sigma, d[None])
+        still = alpha[~moved[alpha]]
+        opened = sigma[moved] * dz[0][moved] > _slack(sweeps, sigma, d)[0][moved]
+        if not opened.all() or dz[0][still].any():
+            return False
+    return True
+
+
+def _constant_slopes(step: Array, inputs: Array, own: Array, c: Array, sweeps: Sweeps, sigma: Array) -> bool:
+    """Whether slopes agree on switches that one input moves: equal weights of the inputs give equal classes."""
+    if np.unique(c).size <= 1:
+        return True
+    labels = np.zeros_like(step)
+    labels[inputs] = 1.0 + np.arange(len(inputs))
+    moved = np.abs(sweeps.push(sigma, np.stack([labels, np.abs(step)]))[0][:, own])
+    group = np.rint(moved[0] / moved[1])
+    return all(np.unique(c[group == one]).size <= 1 for one in np.unique(group))
+
+
+def _independent(data: Mapping[str, Any], witness: Witness, sweeps: Sweeps, rng: Any) -> bool:
+    """Random definite signatures are opened: their rows are inverted, and the direction is pushed."""
+    alpha, count = sweeps.alpha, len(sweeps.alpha)
+    seeds = np.zeros((count, sweeps.program.s))
+    seeds[np.arange(count), alpha] = 1.0
+    for _ in range(_DRAWS):
+        sigma = _definite(sweeps, rng)
+        d = np.linalg.lstsq(sweeps.pull(sigma, seeds, None)[0], sigma[alpha], rcond=None)[0]
+        dz, _ = sweeps.push(sigma, d[None])
+        if not (sigma[alpha] * dz[0][alpha] > _slack(sweeps, sigma, d)[0][alpha]).all():
+            return False
+    return True
+
+
+def _direction(data: Mapping[str, Any], witness: Witness, sweeps: Sweeps, rng: Any) -> bool:
+    """The direction is pushed; a switch that it does not move must not be moved by random ones."""
+    sigma, alpha = sweeps.signature(np.asarray(witness.slopes, dtype=float)), sweeps.alpha
+    directions = np.stack([np.asarray(data["direction"], dtype=float), *rng.standard_normal((_DRAWS, sweeps.program.n))])
+    dz, _ = sweeps.push(sigma, directions)
+    slack = np.stack([_slack(sweeps, sigma, d)[0] for d in directions])
+    opened = (sigma * dz[0] > slack[0]) & (np.abs(sigma) == 1)
+    still = (np.abs(dz) <= slack).all(axis=0)
+    return bool((opened | still)[alpha].all())
+
+
+def _sign_definite(data: Mapping[str, Any], witness: Witness, sweeps: Sweeps, rng: Any) -> bool:
+    """For random definite signatures: the sign of the adjoints, and y' as an upper (lower) bound of g_sigma . d."""
+    alpha, sign = sweeps.alpha, data["sign"]
+    counted = sweeps.pattern()[0][alpha] & ~np.isin(alpha, np.asarray(data["set aside"], dtype=int))
+    for _ in range(_DRAWS):
+        sigma, d = _definite(sweeps, rng), rng.standard_normal(sweeps.program.n)
+        _, wbar = sweeps.pull(sigma, None, np.ones((1, 1)))
+        _, size = sweeps.pull_magnitude(sigma, None, np.ones((1, 1)))
+        if not (sign * wbar[0] >= -rounding(sweeps.pull_depth) * size[0])[alpha][counted].all():
+            return False
+        chosen = sweeps.directional(d)
+        gap = sign * (chosen.dy[0] - sweeps.push(sigma, d[None])[1][0, 0])
+        aside = 0.0 if counted.all() else float(np.abs(d) @ np.full(len(d), data.get("deviation", 0.0)))
+        slack = _slack(sweeps, sigma, d)[1] + _slack(sweeps, chosen.sigma, d)[1] + aside
+        if not gap >= -slack:
+            return False
+    return True
+
+
+def _not_the_gradient(data: Mapping[str, Any], witness: Witness, sweeps: Sweeps, rng: Any) -> bool:
+    """f is differentiable, and its derivative along the separator is smaller by more than the tolerance."""
+    v, g, allowed = (np.asarray(data[name], dtype=float) for name in ("separator", "vector", "tolerance"))
+    if not _zero_rows(data, witness, sweeps, rng):
+        return False
+    sigma = sweeps.signature(0.0)
+    far = [unit @ g - sweeps.push(sigma, unit[None])[1][0, 0] for unit in _largest(v, allowed)]
+    return any(abs(gap) > bound for gap, bound in zip(far, _bounds(sweeps, sigma, v, allowed), strict=True))
+
+
+def _largest(v: Array, allowed: Array) -> Array:
+    """Unit vectors of the entries that are farthest beyond their tolerance."""
+    entries = np.argsort(allowed - np.abs(v))[:_DRAWS]
+    units = np.zeros((len(entries), len(v)))
+    units[np.arange(len(entries)), entries] = 1.0
+    return units
+
+
+def _bounds(sweeps: Sweeps, sigma: Array, v: Array, allowed: Array) -> list[float]:
+    return [float(unit @ allowed) + _slack(sweeps, sigma, unit)[1] for unit in _largest(v, allowed)]
+
+
+def _beyond_all(data: Mapping[str, Any], witness: Witness, sweeps: Sweeps, rng: Any) -> bool:
+    """v . g is larger than the derivative along v for random definite signatures, and for that which v chooses."""
+    v = np.asarray(data["separator"], dtype=float)
+    judged = sweeps.signature(np.asarray(witness.slopes, dtype=float))
+    value = np.asarray(data["vector"], dtype=float) @ v if "vector" in data else sweeps.push(judged, v[None])[1][0, 0]
+    samples = [_definite(sweeps, rng) for _ in range(4 * _DRAWS)] + [sweeps.directional(v).sigma]
+    return all(value > sweeps.push(sigma, v[None])[1][0, 0] for sigma in samples)
+
+
+def agrees(data: Mapping[str, Any], witness: Witness) -> bool:
+    """Whether the numbers of a certificate are those of the program, along random directions and for random signatures."""
+    sweeps, rng = witness.floats, np.random.default_rng(21)
+    system = data["system"]
+    if not set(system["switches"]) <= set(sweeps.alpha.tolist()):
+        return False
+    points = data.get("points")
+    if points is not None and not _points_agree(data, points, sweeps, rng):
+        return False
+    if "vector" in data and points is None and "base" not in system and not _near(data, witness, sweeps, rng):
+        return False
+    if "columns" not in system:
+        return True
+    switches, signs = np.asarray(system["switches"], dtype=int), np.asarray(system["signs"], dtype=int)
+    for _ in range(_DRAWS):
+        sigma, d = _definite(sweeps, rng), rng.standard_normal(sweeps.program.n)
+        dz, dy = sweeps.push(sigma, d[None])
+        slack, slack_y = _slack(sweeps, sigma, d)
+        rates, change, size = _rates(system, signs * sigma[switches], d)
+        seen, floor = signs * dz[0][switches], slack[switches]
+        told = np.abs(seen) > floor
+        if (np.sign(seen) != np.sign(rates))[told].any() or (np.abs(rates) > 1e-9 * size)[~told].any():
+            return False
+        base = sweeps.push(sweeps.signature(0.0), d[None])[1][0, 0]
+        hull = _slack(sweeps, sweeps.signature(np.nan), d)[1]
+        if abs(dy[0, 0] - base - change) > 4 * (slack_y + hull):
+            return False
+    return True
+
+
+def _rates(system: Mapping[str, Any], sigma: Array, d: Array) -> tuple[Array, float, Array]:
+    """r^sigma . d and (g_sigma - J~) . d as the certificate's numbers have them, and the sizes of what was added."""
+    t = np.asarray(d)[np.asarray(system["columns"], dtype=int)]
+    rows = [[float(Fraction(a)) for a in row] for row in system["rows"]]
+    couplings = [[float(Fraction(a)) for a in row] for row in system["couplings"]]
+    rates, sizes = np.zeros(len(rows)), np.zeros(len(rows))
+    for i, (row, coupling) in enumerate(zip(rows, couplings, strict=True)):
+        rates[i] = np.dot(row, t) + np.dot(coupling, sigma * rates)
+        sizes[i] = np.dot(np.abs(row), np.abs(t)) + np.dot(np.abs(coupling), sizes)
+    weights = np.array([float(Fraction(b)) for b in system["weights"]])
+    return rates, float(np.dot(weights, sigma * rates)), sizes
+
+
+def _points_agree(data: Mapping[str, Any], points: Any, sweeps: Sweeps, rng: Any) -> bool:
+    """Whether the gradients that a certificate lists are those of its signatures."""
+    system = data["system"]
+    kept = [system["switches"][i] for i in system["kept"]]
+    signs = [system["signs"][i] for i in system["kept"]]
+    signatures = data.get("signatures") or list(product((1, -1), repeat=len(kept)))
+    d = rng.standard_normal((1, sweeps.program.n))
+    for point, signature in zip(points, signatures, strict=True):
+        sigma = sweeps.signature(1.0)
+        sigma[kept] = [sign * (s or 1) for sign, s in zip(signs, signature, strict=True)]
+        value = sum(float(Fraction(a)) * b for a, b in zip(point, d[0].tolist(), strict=True))
+        if abs(sweeps.push(sigma, d)[1][0, 0] - value) > 2 * _slack(sweeps, sigma, d[0])[1]:
+            return False
+    return True
+
+
+_RULES: dict[str, Callable[[Mapping[str, Any], Witness, Sweeps, Any], bool]] = {
+    "no active switch": _no_active,
+    "zero rows": _zero_rows,
+    "private inputs": _private,
+    "independent": _independent,
+    "direction": _direction,
+    "sign-definite adjoints": _sign_definite,
+    "not the gradient": _not_the_gradient,
+    "separated from all slopes": _beyond_all,
+}
