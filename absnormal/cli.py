@@ -13,6 +13,7 @@ import json
 import os
 import re
 import sys
+import traceback
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -21,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from absnormal.errors import AbsNormalError
 from absnormal.report.verdict import Verdict
 from absnormal.verify import verify
 
@@ -195,10 +197,15 @@ def _slope(text: str) -> Any:
 
 
 def _line(error: Exception) -> str:
-    """An error in one line, named unless its text stands for itself."""
+    """An error in one line; one that the package did not raise on purpose with its name and the user's line."""
     said = " ".join(str(error).split())
-    plain = isinstance(error, ValueError) and said
-    return said if plain else f"{type(error).__name__}: {said}" if said else type(error).__name__
+    if said and isinstance(error, (AbsNormalError, ValueError, ImportError)):
+        return said
+    ours = str(Path(__file__).parent)
+    frames = traceback.extract_tb(error.__traceback__)
+    user = [frame for frame in frames if not frame.filename.startswith((ours, "<", os.path.dirname(np.__file__)))]
+    where = f" at {os.path.basename(user[-1].filename)}:{user[-1].lineno}" if user else ""
+    return f"{type(error).__name__}{where}: {said}"
 
 
 def _version() -> str:

@@ -1,7 +1,7 @@
 """What a program shows without numbers: inputs that reach one kink directly and nothing else.
 
 A *chain* is an input that was only moved (reshaped, indexed, broadcast): its entries are numbers of inputs.  A private input
-of a kink enters an addition directly before the kink, and nothing else: a bias.
+of a kink is added directly before the kink, a bias, and reaches it in no other way.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Private:
     sign
         the derivative of each switch with respect to its input is this sign times a positive number
     crossed
-        earlier kinked nodes that these inputs reach too
+        earlier kinked nodes that these inputs reach
     """
 
     groups: Array
@@ -84,7 +84,7 @@ class PrivateInputs:
         return self._found[index]
 
     def _candidates(self, kink: int, start: int, sign: int) -> Iterator[Private]:
-        stack = [(start, sign, (kink,))]
+        stack: list[tuple[int, int, tuple[int, ...]]] = [(start, sign, (kink,))]
         while stack:
             index, sign, path = stack.pop()
             if self.chain[index]:
@@ -118,29 +118,29 @@ class PrivateInputs:
         return []
 
     def _checked(self, chain: int, sign: int, path: tuple[int, ...]) -> Private | None:
-        """The candidate, when its inputs are used by the last node of the path only, and reach the kink by the path only."""
-        nodes, kink, first = self.program.nodes, path[0], path[-1]
+        """The candidate, when its inputs move the switches of the kink by the path only."""
+        nodes, kink = self.program.nodes, path[0]
         groups = self.entries(chain)
         marked = np.zeros(self.program.n, bool)
         marked[groups] = True
-        for used, consumer in self.uses[self._leaf[chain]]:
-            if (used, consumer) != (chain, first) and marked[self.entries(used)].any():
-                return None
-        if sum(arg == chain for arg in nodes[first].args) > 1:
-            return None
-        below = {first}
-        for index in range(first + 1, kink + 1):
-            if any(arg in below for arg in nodes[index].args):
-                below.add(index)
-        for outer in path:
+        touched = {
+            index
+            for used, consumer in self.uses[self._leaf[chain]]
+            if consumer >= 0 and marked[self.entries(used)].any()
+            for index in (used, consumer)
+        }
+        for index in range(chain, kink):
+            if any(arg in touched and not self.chain[arg] for arg in nodes[index].args):
+                touched.add(index)
+        for outer, inner in zip(path, (*path[1:], chain), strict=True):
             args = nodes[outer].args[:1] if nodes[outer].op == "select" else nodes[outer].args
-            if sum(arg in below for arg in args) > 1:
+            if [arg for arg in args if arg in touched] != [inner]:
                 return None
+        crossed = tuple(i for i in self.program.kinked if i in touched and i < kink)
         for index in reversed(path):
             node = nodes[index]
             moved = TABLE[node.op].value(node.params, groups) if node.op in _MOVES else groups
             groups = np.broadcast_to(moved, node.shape)
-        crossed = tuple(i for i in self.program.kinked if i in below and i != kink)
         return Private(groups.reshape(-1), sign, crossed)
 
 

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.sweeps.table import FLOOR, Sweeps, rounding
+from absnormal.sweeps.rounding import FLOOR, rounding
+from absnormal.sweeps.table import Sweeps
 
 _DRAWS = 4
 

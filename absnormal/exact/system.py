@@ -19,7 +19,8 @@ import numpy as np
 from absnormal.arrays import Array
 from absnormal.exact.forms import Forms, Key, TooLarge, forms
 from absnormal.exact.linear_algebra import Matrix, Vector, pivots
-from absnormal.sweeps.table import FLOOR, Sweeps, rounding
+from absnormal.sweeps.rounding import FLOOR, rounding
+from absnormal.sweeps.table import Sweeps
 
 #: Active switches past which rows are not collected one by one.
 MANY = 64

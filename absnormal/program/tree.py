@@ -27,7 +27,7 @@ class Tree:
     def of(cls, value: Any) -> tuple[Tree, list[Array]]:
         """The tree of ``value`` and its leaves as real arrays."""
         leaves: list[Array] = []
-        structure = _map(value, lambda leaf: _append(leaves, leaf))
+        structure = _map(value, lambda leaf: _append(leaves, as_real(leaf, "x")))
         return cls(structure, tuple(leaf.shape for leaf in leaves)), leaves
 
     def flatten(self, value: Any, name: str = "x") -> Array:
@@ -36,9 +36,9 @@ class Tree:
             return as_real(value, name)
         tree, leaves = Tree.of(value)
         if tree.structure != self.structure or tree.shapes != self.shapes:
-            if len(leaves) == 1 and leaves[0].size == self.size and len(self.shapes) == 1:
-                if leaves[0].shape == self.shapes[0] or leaves[0].ndim <= 1:
-                    return leaves[0].reshape(-1)
+            single = len(leaves) == len(self.shapes) == 1 and leaves[0].size == self.size
+            if single and (leaves[0].shape == self.shapes[0] or leaves[0].ndim <= 1):
+                return leaves[0].reshape(-1)
             raise ValueError(f"{name} must have leaves of shapes {self.shapes}, got {tree.shapes}")
         return join(leaves)
 
@@ -47,7 +47,7 @@ class Tree:
         if np.shape(value) == (self.size,) and not isinstance(value, dict):
             return [np.asarray(value)]
         leaves: list[Array] = []
-        structure = _map(value, lambda leaf: leaves.append(np.asarray(leaf)) or len(leaves) - 1)
+        structure = _map(value, lambda leaf: _append(leaves, np.asarray(leaf)))
         shapes = tuple(leaf.shape for leaf in leaves)
         if structure != self.structure or shapes != self.shapes:
             raise ValueError(f"{name} must have leaves of shapes {self.shapes}, got {shapes}")
@@ -87,8 +87,8 @@ def join(leaves: list[Array]) -> Array:
     return np.concatenate([leaf.reshape(-1) for leaf in leaves]) if leaves else np.zeros(0)
 
 
-def _append(leaves: list[Array], leaf: Any) -> int:
-    leaves.append(as_real(leaf, "x"))
+def _append(leaves: list[Array], leaf: Array) -> int:
+    leaves.append(leaf)
     return len(leaves) - 1
 
 

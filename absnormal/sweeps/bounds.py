@@ -16,7 +16,9 @@ from absnormal.ops import TABLE
 from absnormal.ops.kinked import FoldMap
 from absnormal.ops.linear_maps import LinearMap, Scale
 from absnormal.program.nodes import Node
-from absnormal.sweeps.table import HULL, Adjoints, Sweeps, applied, rounding
+from absnormal.sweeps.carriers import Adjoints, applied
+from absnormal.sweeps.rounding import rounding
+from absnormal.sweeps.table import HULL, Sweeps
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -188,7 +190,7 @@ def derivative_bounds(sweeps: Sweeps, direction: Array) -> tuple[Array, Array]:
             middle.arrays[index] = ((low + high) / 2)[None]
             spread.arrays[index] = np.stack([(high - low) / 2, size])
             continue
-        middle.push(index, [m for m in sweeps.maps(index)])
+        middle.push(index, sweeps.maps(index))
         spread.push(index, [None if m is None else m.absolute() for m in sweeps.maps(index)])
     mid, wide = middle.output(), spread.output()
     slack = wide[0] + gamma * (wide[0] + wide[1])

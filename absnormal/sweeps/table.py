@@ -12,7 +12,6 @@ K u / (1 - K u) times the sum of the absolute values.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -22,21 +21,14 @@ import numpy as np
 from absnormal.arrays import Array
 from absnormal.ops import TABLE
 from absnormal.ops.kinked import FoldMap, Piece, fold_map, piece, running_ties, switch_maps, switching_values
-from absnormal.ops.linear import Embed
-from absnormal.ops.linear_maps import Change, Index, LinearMap, Scale
+from absnormal.ops.linear_maps import Change, LinearMap, Scale
 from absnormal.program.nodes import Node
 from absnormal.program.program import Program, exactly
+from absnormal.sweeps.carriers import Adjoints, applied, changed, nonzero, split_rows
+from absnormal.sweeps.rounding import FLOOR, largest, pull_depth, push_depth, rounding
 
-UNIT = float(np.finfo(np.float64).eps) / 2
-#: Entries below this are not told from zero: products of this size may have lost digits to underflow.
-FLOOR = 1e-290
 #: In the place of a slope: any number in [-1, 1].
 HULL = float("nan")
-
-
-def rounding(depth: int) -> float:
-    """gamma_K = K u / (1 - K u), with room for the rounding of the bound itself."""
-    return 4 * depth * UNIT
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -134,13 +126,14 @@ class Sweeps:
 
     def fold_of(self, index: int, sigma: Array, change: Change | None = None) -> FoldMap:
         node = self.program.nodes[index]
-        fold = fold_map(node.params, self._shapes(node)[0], self.slopes_of(index, sigma))
+        fold = fold_map(node.params, self.shapes(node)[0], self.slopes_of(index, sigma))
         if change is None:
             return fold
         p, q = (change(np.where(np.isnan(c), 1.0, c)) for c in (fold.p, fold.q))
         return FoldMap(p, q, fold.shape)
 
-    def _shapes(self, node: Node) -> list[tuple[int, ...]]:
+    def shapes(self, node: Node) -> list[tuple[int, ...]]:
+        """The shapes of the arguments of a node."""
         return [self.program.nodes[arg].shape for arg in node.args]
 
     # -- forward -----------------------------------------------------------------------------------------------
@@ -174,35 +167,18 @@ class Sweeps:
         if not len(self.alpha):
             return Directional(sigma, dz[0], dy[0], np.ones(0, bool))
         rates = np.abs(dz[0][self.alpha])
-        margin = rounding(self.push_depth) * self._largest(sigma, direction) + FLOOR
-        if not rates.min() > margin:
-            margin = rounding(self.push_depth) * self.magnitude(sigma, direction)[0][self.alpha] + FLOOR
-        return Directional(sigma, dz[0], dy[0], rates > margin)
-
-    def _largest(self, sigma: Array, direction: Array) -> float:
-        """A bound on all of `magnitude`, from one number a node."""
-        bounds = [0.0] * len(self.program.nodes)
-        start = float(np.abs(direction).max(initial=0.0))
-        largest = 0.0
-        for index, node in enumerate(self.program.nodes):
-            if node.op == "input":
-                bounds[index] = start
-            elif node.varied and TABLE[node.op].family == "kinked":
-                inner = sum(bounds[arg] for arg in node.args)
-                largest = max(largest, 2 * inner)
-                factor = abs(node.params["a"]) + abs(node.params["b"]) if node.op == "kink" else 1.0
-                bounds[index] = factor * inner
-            elif node.varied:
-                terms = zip(self.maps(index), node.args, strict=True)
-                bounds[index] = sum(bounds[arg] * m.norm() for m, arg in terms if m is not None and bounds[arg])
-        return largest
+        gamma = rounding(self.push_depth)
+        if rates.min() > gamma * largest(self, direction) + FLOOR:
+            return Directional(sigma, dz[0], dy[0], np.ones(len(rates), bool))
+        size = self.magnitude(sigma, direction)[0][self.alpha]
+        return Directional(sigma, dz[0], dy[0], rates > gamma * size + FLOOR)
 
     def _forward(
         self, directions: Array, sigma: Array, choose: bool = False, change: Change | None = None
     ) -> tuple[Array, Array]:
         program, count = self.program, len(directions)
         tangents: list[Array | None] = [None] * len(program.nodes)
-        leaves = _split(program, directions)
+        leaves = split_rows(program, directions)
         dz = np.zeros((count, program.s), directions.dtype)
         for index, node in enumerate(program.nodes):
             if node.op == "input":
@@ -214,7 +190,7 @@ class Sweeps:
             if TABLE[node.op].family == "kinked":
                 tangent = self._kink_forward(index, node, inner, sigma, dz, choose, change)
             else:
-                tangent = applied(_changed(self.maps(index), change), inner, count, node.shape)
+                tangent = applied(changed(self.maps(index), change), inner, count, node.shape)
             # A pattern is kept at 0 and 1: neither underflow nor overflow can touch it.
             tangents[index] = nonzero(tangent) if change is nonzero else tangent
         dy = tangents[program.output]
@@ -230,14 +206,14 @@ class Sweeps:
         own = slice(node.switch, node.switch + node.switches)
         tied = self.active[own]
         if node.switch >= 0 and (not choose or tied.any()):
-            shapes = self._shapes(node)
-            maps = _changed(switch_maps(node.op, shapes, node.shape), change)
+            shapes = self.shapes(node)
+            maps = changed(switch_maps(node.op, shapes, node.shape), change)
             rates = applied(maps, inner, count, node.shape).reshape(count, -1)
             dz[:, own] = rates
             if choose:
                 np.copyto(sigma[own], np.sign(rates[0]), where=tied)
-        changed = self._piece_maps(self.piece_of(index, sigma), node, change)
-        return applied(changed, inner, count, node.shape)
+        pieces = self._piece_maps(self.piece_of(index, sigma), node, change)
+        return applied(pieces, inner, count, node.shape)
 
     def _fold_forward(
         self, index: int, node: Node, inner: Array | None, sigma: Array, dz: Array, choose: bool,
@@ -267,7 +243,8 @@ class Sweeps:
     def gradient(self, sigma: Array) -> Array:
         """g_sigma for scalar y: one pull."""
         one = np.ones((1, 1))
-        return self._backward(sigma, None, exactly(one) if self.y.dtype == object else one, weigh=False)[0][0]
+        seed = exactly(one) if self.y.dtype == object else one
+        return np.asarray(self._backward(sigma, None, seed, weigh=False)[0][0])
 
     def pull(self, sigma: Array, zbar: Array | None, ybar: Array | None) -> tuple[Array, Array]:
         """xbar (k, n) and the adjoints wbar (k, s) of |z|, from seeds zbar (k, s) and ybar (k, m)."""
@@ -310,7 +287,7 @@ class Sweeps:
                 if w is not None or (zbar is not None and node.switch >= 0):
                     self._kink_backward(index, node, w, zbar, sigma, wbar, adjoints, change)
             elif w is not None:
-                for linear, arg in zip(_changed(self.maps(index), change), node.args, strict=True):
+                for linear, arg in zip(changed(self.maps(index), change), node.args, strict=True):
                     if linear is not None:
                         adjoints.add(arg, linear, w)
         return adjoints.join(), wbar
@@ -325,7 +302,7 @@ class Sweeps:
             self._fold_backward(index, node, w, zbar, sigma, wbar, adjoints, change)
             return
         p = self.piece_of(index, sigma)
-        switching = _changed(switch_maps(node.op, self._shapes(node), node.shape), change)
+        switching = changed(switch_maps(node.op, self.shapes(node), node.shape), change)
         for arg, linear, switch in zip(node.args, self._piece_maps(p, node, change), switching, strict=True):
             if not self.program.nodes[arg].varied:
                 continue
@@ -378,123 +355,12 @@ class Sweeps:
             maps.append(None if linear is None else Scale(change(coefficients), linear.shape, linear.out))
         return maps
 
-    # -- rounding ----------------------------------------------------------------------------------------------
-
     @cached_property
     def push_depth(self) -> int:
         """The number of roundings on the longest path of a push."""
-        depth = [0] * len(self.program.nodes)
-        for index, node in enumerate(self.program.nodes):
-            if node.varied and node.args:
-                depth[index] = self._local_depth(index, node, "push") + max(depth[arg] for arg in node.args)
-        return max(depth, default=0) + 1
+        return push_depth(self)
 
     @cached_property
     def pull_depth(self) -> int:
-        """The number of roundings on the longest path of a pull, additions of adjoints counted."""
-        nodes = self.program.nodes
-        depth, uses = [0] * len(nodes), [0] * len(nodes)
-        for index in range(len(nodes) - 1, -1, -1):
-            node = nodes[index]
-            if not node.varied:
-                continue
-            own = depth[index] + uses[index] + (self._local_depth(index, node, "pull") if node.args else 0)
-            for arg in node.args:
-                depth[arg] = max(depth[arg], own)
-                uses[arg] += 1
-        return max((d + u for d, u in zip(depth, uses, strict=True)), default=0) + 1
-
-    def _local_depth(self, index: int, node: Node, way: str) -> int:
-        if node.op == "fold":
-            return 4 * self.program.nodes[node.args[0]].shape[0]
-        if TABLE[node.op].family == "kinked":
-            sizes = [np.prod(shape, dtype=int) for shape in self._shapes(node)]
-            return 4 + int(np.prod(node.shape, dtype=int) // max(1, min(sizes)))
-        maps = [m for m in self.maps(index) if m is not None]
-        return len(maps) + max((m.push_depth if way == "push" else m.pull_depth for m in maps), default=0)
-
-
-def nonzero(a: Any) -> Any:
-    """1 where ``a`` is nonzero, otherwise 0."""
-    if isinstance(a, (int, float)):
-        return float(a != 0)
-    return (np.asarray(a) != 0).astype(float)
-
-
-def _changed(maps: Any, change: Change | None) -> list[LinearMap | None]:
-    if change is None:
-        return list(maps)
-    return [None if m is None else m.entrywise(change) for m in maps]
-
-
-def applied(maps: list[Any], inner: list[Array | None], count: int, shape: tuple[int, ...]) -> Array:
-    """The sum of the maps of the tangents that there are, in its full shape."""
-    total: Array | None = None
-    for linear, t in zip(maps, inner, strict=True):
-        if linear is None or t is None:
-            continue
-        if isinstance(linear, Embed):
-            total = linear.add_to(np.zeros((count, *shape), t.dtype) if total is None else total, t)
-            continue
-        term = linear.push(t)
-        total = term if total is None else total + term
-    if total is None:
-        return np.zeros((count, *shape))
-    return total if total.shape[1:] == shape else np.broadcast_to(total, (count, *shape))
-
-
-def _split(program: Program, directions: Array) -> list[Array]:
-    leaves, start = [], 0
-    for shape in program.tree.shapes:
-        stop = start + int(np.prod(shape, dtype=int))
-        leaves.append(directions[:, start:stop].reshape(len(directions), *shape))
-        start = stop
-    return leaves
-
-
-class Adjoints:
-    """The adjoints of the nodes on the way back; those that a sweep owns are added to in place."""
-
-    def __init__(self, program: Program, seed: Array) -> None:
-        self.program = program
-        self.count, self.dtype = len(seed), seed.dtype
-        self.arrays: list[Array | None] = [None] * len(program.nodes)
-        self.owned = [False] * len(program.nodes)
-        self.inputs = [index for index, node in enumerate(program.nodes) if node.op == "input"]
-        #: For one adjoint of several inputs, where they go.
-        self.places: dict[int, Array] = {}
-        if self.count == 1 and len(self.inputs) > 1:
-            self.flat = np.empty((1, program.n), self.dtype)
-            self.places = dict(zip(self.inputs, _split(program, self.flat), strict=True))
-
-    def take(self, index: int) -> Array | None:
-        """The adjoint of a node, which is not needed afterwards."""
-        array, self.arrays[index] = self.arrays[index], None
-        return array
-
-    def add(self, index: int, linear: LinearMap, w: Array) -> None:
-        """Add the pull of ``w`` to the adjoint of a node."""
-        total = self.arrays[index]
-        if total is not None and self.owned[index]:
-            linear.pull_into(w, total)
-        elif total is not None:
-            self.arrays[index], self.owned[index] = total + linear.pull(w), True
-        elif index in self.places:
-            linear.pull_out(w, self.places[index])
-            self.arrays[index], self.owned[index] = self.places[index], True
-        else:
-            self.arrays[index] = linear.pull(w)
-            self.owned[index] = isinstance(linear, Index)
-
-    def join(self) -> Array:
-        """The adjoints of the inputs as rows (k, n)."""
-        if self.places:
-            for index, place in self.places.items():
-                if self.arrays[index] is None:
-                    place[...] = 0
-            return self.flat
-        parts = []
-        for index in self.inputs:
-            array, size = self.arrays[index], math.prod(self.program.nodes[index].shape)
-            parts.append(np.zeros((self.count, size), self.dtype) if array is None else array.reshape(self.count, -1))
-        return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+        """The number of roundings on the longest path of a pull."""
+        return pull_depth(self)

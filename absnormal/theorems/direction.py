@@ -20,7 +20,8 @@ from absnormal.arrays import Array
 from absnormal.exact.linear_algebra import Matrix, Vector, dot, nullspace, rank
 from absnormal.exact.linear_program import open_direction
 from absnormal.exact.system import System
-from absnormal.sweeps.table import FLOOR, Sweeps, rounding
+from absnormal.sweeps.rounding import FLOOR, rounding
+from absnormal.sweeps.table import Sweeps
 from absnormal.theorems.problem import Problem, Proof
 
 _UPDATES = 10

@@ -16,7 +16,8 @@ import numpy as np
 from absnormal.arrays import Array
 from absnormal.exact.linear_algebra import dependency, pivots
 from absnormal.exact.system import System, base_rows, certainly_independent
-from absnormal.sweeps.table import FLOOR, Sweeps, rounding
+from absnormal.sweeps.rounding import FLOOR, rounding
+from absnormal.sweeps.table import Sweeps
 from absnormal.theorems.problem import Problem, Proof
 
 #: Rows up to this many are tested by singular values.

@@ -6,9 +6,9 @@ definite signature is open (d = sum t_k s_k d_k, t_k growing fast).  If no chain
 Clarke gradient for every c that is constant on groups: g_c is the mean of g_sigma over independent signs of the groups.
 Switches whose row is zero for every sigma join freely.
 
-*Structural test*, without a sweep: an input that is added directly before a kink and used nowhere else (a bias, broadcast over
-a batch) is the direction of its own group.  The kinks are ordered as in the program; an input of a later kink must not reach an
-active switch of an earlier one.  A chain meets the switches of one node at most once.
+*Structural test*, without a sweep: an input that is added directly before a kink (a bias, broadcast over a batch), and reaches
+that kink in no other way, is the direction of its own group.  The kinks are ordered as in the program; an input of a later kink
+must not reach an active switch of an earlier one.  A chain meets the switches of one node at most once.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def private_directions(problem: Problem) -> Proof | None:
         start += int(own.sum())
         certificate.append({"switch": node.switch, "inputs": inputs.tolist(), "sign": found.sign})
     reason = (
-        f"{groups} inputs, each added directly before a kink and used nowhere else, move the {start} active switches"
+        f"{groups} inputs, each added directly before a kink that it reaches in no other way, move the {start} active switches"
         " in groups, and the slopes are constant on groups"
     )
     return Proof("private directions", True, reason, "structure", {"kind": "private inputs", "groups": certificate})

@@ -21,7 +21,7 @@ from absnormal.exact.linear_algebra import Vector, dot, nullspace, pivots
 from absnormal.exact.linear_program import convex_weights
 from absnormal.exact.system import System
 from absnormal.sweeps.bounds import derivative_bounds
-from absnormal.sweeps.table import rounding
+from absnormal.sweeps.rounding import rounding
 from absnormal.theorems.problem import Problem, Proof
 
 _DEFINITE = 10

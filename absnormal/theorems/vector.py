@@ -18,7 +18,7 @@ from scipy.optimize import linprog
 
 from absnormal.arrays import Array
 from absnormal.exact.linear_algebra import Vector, dot
-from absnormal.sweeps.table import rounding
+from absnormal.sweeps.rounding import rounding
 from absnormal.theorems.ladder import decide
 from absnormal.theorems.problem import Problem, Proof
 from absnormal.theorems.separation import beyond_bounds

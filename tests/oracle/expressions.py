@@ -192,8 +192,13 @@ def copy(expr: Expr, leaf: Callable[[Var], Expr] = lambda node: Var(node.index))
     return fold(expr, visit)
 
 
-def numpy_callable(expr: Expr) -> Callable[[Any], Any]:
-    """The expression as f(x) in NumPy functions on an indexable x, every shared node evaluated once."""
+def numpy_callable(
+    expr: Expr, after: Callable[[Expr, Any, Any], Any] = lambda node, value, x: value
+) -> Callable[[Any], Any]:
+    """The expression as f(x) in NumPy functions on an indexable x, every shared node evaluated once.
+
+    ``after`` replaces the value of a node; it sees the node, the value and x.
+    """
 
     def f(x: Any) -> Any:
         def visit(node: Expr, args: list[Any]) -> Any:
@@ -224,7 +229,7 @@ def numpy_callable(expr: Expr) -> Callable[[Any], Any]:
                     return np.max(np.stack(args))
             raise TypeError(type(node).__name__)
 
-        return fold(expr, visit)
+        return fold(expr, lambda node, args: after(node, visit(node, args), x))
 
     return f
 

@@ -1,0 +1,99 @@
+"""Tangents and adjoints on their way through a program."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from absnormal.arrays import Array
+from absnormal.ops.linear import Embed
+from absnormal.ops.linear_maps import Change, Index, LinearMap
+from absnormal.program.program import Program
+
+
+def nonzero(a: Any) -> Any:
+    """1 where ``a`` is nonzero, otherwise 0."""
+    if isinstance(a, (int, float)):
+        return float(a != 0)
+    return (np.asarray(a) != 0).astype(float)
+
+
+def changed(maps: Any, change: Change | None) -> list[LinearMap | None]:
+    if change is None:
+        return list(maps)
+    return [None if m is None else m.entrywise(change) for m in maps]
+
+
+def applied(maps: list[Any], inner: list[Array | None], count: int, shape: tuple[int, ...]) -> Array:
+    """The sum of the maps of the tangents that there are, in its full shape."""
+    total: Array | None = None
+    for linear, t in zip(maps, inner, strict=True):
+        if linear is None or t is None:
+            continue
+        if isinstance(linear, Embed):
+            total = linear.add_to(np.zeros((count, *shape), t.dtype) if total is None else total, t)
+            continue
+        term = linear.push(t)
+        total = term if total is None else total + term
+    if total is None:
+        return np.zeros((count, *shape))
+    return total if total.shape[1:] == shape else np.broadcast_to(total, (count, *shape))
+
+
+def split_rows(program: Program, directions: Array) -> list[Array]:
+    leaves, start = [], 0
+    for shape in program.tree.shapes:
+        stop = start + int(np.prod(shape, dtype=int))
+        leaves.append(directions[:, start:stop].reshape(len(directions), *shape))
+        start = stop
+    return leaves
+
+
+class Adjoints:
+    """The adjoints of the nodes on the way back; those that a sweep owns are added to in place."""
+
+    def __init__(self, program: Program, seed: Array) -> None:
+        self.program = program
+        self.count, self.dtype = len(seed), seed.dtype
+        self.arrays: list[Array | None] = [None] * len(program.nodes)
+        self.owned = [False] * len(program.nodes)
+        self.inputs = [index for index, node in enumerate(program.nodes) if node.op == "input"]
+        #: For one adjoint of several inputs, where they go.
+        self.places: dict[int, Array] = {}
+        if self.count == 1 and len(self.inputs) > 1:
+            self.flat = np.empty((1, program.n), self.dtype)
+            self.places = dict(zip(self.inputs, split_rows(program, self.flat), strict=True))
+
+    def take(self, index: int) -> Array | None:
+        """The adjoint of a node, which is not needed afterwards."""
+        array, self.arrays[index] = self.arrays[index], None
+        return array
+
+    def add(self, index: int, linear: LinearMap, w: Array) -> None:
+        """Add the pull of ``w`` to the adjoint of a node."""
+        total = self.arrays[index]
+        if total is not None and self.owned[index]:
+            linear.pull_into(w, total)
+        elif total is not None:
+            self.arrays[index], self.owned[index] = total + linear.pull(w), True
+        elif index in self.places:
+            linear.pull_out(w, self.places[index])
+            self.arrays[index], self.owned[index] = self.places[index], True
+        else:
+            self.arrays[index] = linear.pull(w)
+            self.owned[index] = isinstance(linear, Index)
+
+    def join(self) -> Array:
+        """The adjoints of the inputs as rows (k, n)."""
+        if self.places:
+            for index, place in self.places.items():
+                if self.arrays[index] is None:
+                    place[...] = 0
+            return self.flat
+        parts = []
+        for index in self.inputs:
+            array, size = self.arrays[index], math.prod(self.program.nodes[index].shape)
+            parts.append(np.zeros((self.count, size), self.dtype) if array is None else array.reshape(self.count, -1))
+        return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)

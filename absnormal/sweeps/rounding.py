@@ -1,0 +1,81 @@
+"""Bounds on the rounding of sweeps: the one place with tolerances.
+
+A linear sweep computes a sum of products over paths.  If no path has more than K roundings, the error is at most
+gamma_K = K u / (1 - K u) times the sum of the absolute values (Higham, Accuracy and Stability of Numerical Algorithms, ch. 3).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from absnormal.arrays import Array
+from absnormal.ops import TABLE
+from absnormal.program.nodes import Node
+
+if TYPE_CHECKING:
+    from absnormal.sweeps.table import Sweeps
+
+UNIT = float(np.finfo(np.float64).eps) / 2
+#: Entries below this are not told from zero: products of this size may have lost digits to underflow.
+FLOOR = 1e-290
+
+
+def rounding(depth: int) -> float:
+    """gamma_K, with room for the rounding of the bound itself."""
+    return 4 * depth * UNIT
+
+
+def push_depth(sweeps: Sweeps) -> int:
+    """The number of roundings on the longest path of a push."""
+    nodes = sweeps.program.nodes
+    depth = [0] * len(nodes)
+    for index, node in enumerate(nodes):
+        if node.varied and node.args:
+            depth[index] = _local(sweeps, index, node, "push") + max(depth[arg] for arg in node.args)
+    return max(depth, default=0) + 1
+
+
+def pull_depth(sweeps: Sweeps) -> int:
+    """The number of roundings on the longest path of a pull, additions of adjoints counted."""
+    nodes = sweeps.program.nodes
+    depth, uses = [0] * len(nodes), [0] * len(nodes)
+    for index in range(len(nodes) - 1, -1, -1):
+        node = nodes[index]
+        if not node.varied:
+            continue
+        own = depth[index] + uses[index] + (_local(sweeps, index, node, "pull") if node.args else 0)
+        for arg in node.args:
+            depth[arg] = max(depth[arg], own)
+            uses[arg] += 1
+    return max((d + u for d, u in zip(depth, uses, strict=True)), default=0) + 1
+
+
+def _local(sweeps: Sweeps, index: int, node: Node, way: str) -> int:
+    if node.op == "fold":
+        return 4 * sweeps.shapes(node)[0][0]
+    if TABLE[node.op].family == "kinked":
+        return 4 + math.prod(node.shape) // max(1, min(math.prod(shape) for shape in sweeps.shapes(node)))
+    maps = [m for m in sweeps.maps(index) if m is not None]
+    return len(maps) + max((m.push_depth if way == "push" else m.pull_depth for m in maps), default=0)
+
+
+def largest(sweeps: Sweeps, direction: Array) -> float:
+    """A bound on the magnitude of z' and y' along a direction for any active slopes, from one number a node."""
+    nodes = sweeps.program.nodes
+    bounds = [0.0] * len(nodes)
+    start = float(np.abs(direction).max(initial=0.0))
+    result = 0.0
+    for index, node in enumerate(nodes):
+        if node.op == "input":
+            bounds[index] = start
+        elif node.varied and TABLE[node.op].family == "kinked":
+            inner = sum(bounds[arg] for arg in node.args)
+            result = max(result, 2 * inner)
+            bounds[index] = (abs(node.params["a"]) + abs(node.params["b"]) if node.op == "kink" else 1.0) * inner
+        elif node.varied:
+            terms = zip(sweeps.maps(index), node.args, strict=True)
+            bounds[index] = sum(bounds[arg] * m.norm() for m, arg in terms if m is not None and bounds[arg])
+    return result
