@@ -1,5 +1,8 @@
 """Is the gradient that an AD tool returns at a kink a Clarke generalized gradient, and what is one if it is not?"""
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from absnormal.clarke.budget import Budget
 from absnormal.errors import AbsNormalError, BudgetError, DomainError, GuardError, TraceError
 from absnormal.program.program import Program
@@ -7,8 +10,26 @@ from absnormal.report.report import Report
 from absnormal.report.verdict import Verdict
 from absnormal.verify import clarke_gradient, gradient, trace, verify
 
+if TYPE_CHECKING:
+    from absnormal.form import AbsNormalForm, abs_normal_form
+
+#: What loads when it is first used.
+_LATER = {"AbsNormalForm": "absnormal.form", "abs_normal_form": "absnormal.form"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LATER:
+        return getattr(importlib.import_module(_LATER[name]), name)
+    raise AttributeError(f"module 'absnormal' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER})
+
+
 __all__ = [
     "AbsNormalError",
+    "AbsNormalForm",
     "Budget",
     "BudgetError",
     "DomainError",
@@ -17,6 +38,7 @@ __all__ = [
     "Report",
     "TraceError",
     "Verdict",
+    "abs_normal_form",
     "clarke_gradient",
     "gradient",
     "trace",

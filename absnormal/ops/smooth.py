@@ -5,11 +5,11 @@ A partial derivative that can underflow although it is not 0 is kept from being 
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy import special
 
 from absnormal.arrays import Array
 from absnormal.ops.linear_maps import LinearMap, Scale
@@ -70,8 +70,13 @@ def _logaddexp_partials(u: Array, v: Array, w: Array) -> tuple[Any, ...]:
     return never(np.exp(u - w)), never(np.exp(v - w))
 
 
+def _special(name: str) -> Callable[..., Any]:
+    """A function of scipy.special, which is slow to load, imported when it is called."""
+    return lambda *args: getattr(importlib.import_module("scipy.special"), name)(*args)
+
+
 def _sigmoid_slope(u: Array, v: Array) -> Array:
-    return never(v * special.expit(-u))
+    return never(v * _special("expit")(-u))
 
 
 SMOOTH = (
@@ -113,11 +118,11 @@ SMOOTH = (
     _unary("arccosh", np.arccosh, lambda u, v: 1 / np.sqrt((u - 1) * (u + 1)), lambda u: u > 1),
     _unary("arctanh", np.arctanh, lambda u, v: 1 / ((1 - u) * (1 + u)), lambda u: abs(u) < 1),
     _unary("sinc", np.sinc, _sinc_slope),
-    _unary("expit", special.expit, _sigmoid_slope),
-    _unary("log_expit", special.log_expit, lambda u, v: never(special.expit(-u))),
-    _unary("erf", special.erf, lambda u, v: never(2 / np.sqrt(np.pi) * np.exp(-u * u))),
-    _unary("erfc", special.erfc, lambda u, v: never(-2 / np.sqrt(np.pi) * np.exp(-u * u))),
-    _unary("ndtr", special.ndtr, lambda u, v: never(np.exp(-u * u / 2) / np.sqrt(2 * np.pi))),
-    _unary("logit", special.logit, lambda u, v: 1 / (u * (1 - u)), lambda u: (u > 0) & (u < 1)),
-    _unary("gammaln", special.gammaln, lambda u, v: special.digamma(u), lambda u: u > 0),
+    _unary("expit", _special("expit"), _sigmoid_slope),
+    _unary("log_expit", _special("log_expit"), lambda u, v: never(_special("expit")(-u))),
+    _unary("erf", _special("erf"), lambda u, v: never(2 / np.sqrt(np.pi) * np.exp(-u * u))),
+    _unary("erfc", _special("erfc"), lambda u, v: never(-2 / np.sqrt(np.pi) * np.exp(-u * u))),
+    _unary("ndtr", _special("ndtr"), lambda u, v: never(np.exp(-u * u / 2) / np.sqrt(2 * np.pi))),
+    _unary("logit", _special("logit"), lambda u, v: 1 / (u * (1 - u)), lambda u: (u > 0) & (u < 1)),
+    _unary("gammaln", _special("gammaln"), lambda u, v: _special("digamma")(u), lambda u: u > 0),
 )

@@ -18,7 +18,7 @@ from absnormal.program.nodes import Guard, Node
 from absnormal.program.tree import Tree
 
 if TYPE_CHECKING:
-    from absnormal.abs_normal_form import AbsNormalForm
+    from absnormal.form import AbsNormalForm
 
 def _compared(relation: Any) -> tuple[Any, Any]:
     return relation, np.equal
@@ -192,7 +192,7 @@ class Program:
 
     def abs_normal_form(self, x: Any) -> AbsNormalForm:
         """The abs-normal form at x; see `absnormal.abs_normal_form`."""
-        from absnormal.abs_normal_form import extract
+        from absnormal.form import extract
 
         return extract(self, x)
 

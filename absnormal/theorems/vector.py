@@ -14,7 +14,6 @@ from itertools import product
 from typing import Any
 
 import numpy as np
-from scipy.optimize import linprog
 
 from absnormal.arrays import Array
 from absnormal.exact.linear_algebra import Vector, dot
@@ -159,6 +158,8 @@ def _program(points: list[Vector], g: Array, allowed: Array) -> Any:
     scale = np.maximum(scale, scale.max(initial=1e-300) * 1e-3)
     matrix = np.array([[float(a) for a in point] for point in points]).T / scale[:, None]
     target, ones = g / scale, np.ones((len(g), 1))
+    from scipy.optimize import linprog
+
     return linprog(
         np.r_[np.zeros(len(points)), 1.0],
         A_ub=np.block([[matrix, -ones], [-matrix, -ones]]),

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from absnormal.abs_normal_form import extract
+from absnormal.form import extract
 from absnormal.frontends.numpy import trace
 from absnormal.sweeps.sparse import rows
 from absnormal.sweeps.table import Sweeps

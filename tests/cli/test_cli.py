@@ -140,7 +140,7 @@ def test_points() -> None:
 
 def test_load() -> None:
     assert load("absnormal.gallery:identity") is gallery.identity
-    with pytest.raises(ValueError, match="absnormal.gallery has no 'nothing'"):
+    with pytest.raises(ValueError, match="has no 'nothing'"):
         load("absnormal.gallery:nothing")
 
 

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from absnormal.abs_normal_form import AbsNormalForm, abs_normal_form, extract
+from absnormal.form import AbsNormalForm, abs_normal_form, extract
 from absnormal.errors import BudgetError, DomainError
 from absnormal.frontends.numpy import trace
 from tests.oracle.expressions import numpy_callable

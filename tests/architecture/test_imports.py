@@ -1,0 +1,154 @@
+"""Data flows one way: what a module may import, how long it may be, what `import absnormal` costs and loads."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "absnormal"
+
+#: A module belongs to the longest prefix that fits; it may import from its own layer and from lower ones.
+LAYERS = {
+    "errors": 0, "arrays": 0, "_optional": 0, "program.nodes": 0,
+    "ops": 1,
+    "program": 2,
+    "gallery": 2,
+    "sweeps": 3, "structure": 3,
+    "exact": 4,
+    "clarke": 5,
+    "theorems": 6,
+    "frontends": 6,
+    "abs_normal_form": 7,
+    "report": 8, "exact.certificate": 7, "verify": 9,
+    "testing": 10, "sweep": 10, "": 10,
+    "pytest_plugin": 11, "cli": 11, "plot": 11, "__main__": 12,
+}  # fmt: skip
+
+#: A framework's name is known to front ends only.
+BEHIND_FRONT_ENDS = ("program", "ops", "sweeps", "structure", "exact", "clarke", "theorems", "report")
+
+#: The cheap proofs, and the explicit set that judges them in tests.
+CHEAP = ("smooth", "private_directions", "regular", "likq", "direction")
+EXPLICIT = ("absnormal.clarke.cells", "absnormal.clarke.components", "absnormal.clarke.generalized_gradient")
+
+FRAMEWORKS = ("torch", "jax", "onnx", "autograd", "casadi", "sklearn", "sympy", "matplotlib")
+
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def name_of(path: Path) -> str:
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def layer(name: str) -> int:
+    parts = name.split(".") if name else []
+    prefixes = (".".join(parts[:count]) for count in range(len(parts), 0, -1))
+    return LAYERS[next((prefix for prefix in prefixes if prefix in LAYERS), name)]
+
+
+def imports(path: Path) -> Iterator[tuple[str, bool]]:
+    """The modules that a module imports, and whether it does so as it is loaded; those for type checkers left out."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    stack: list[tuple[ast.AST, bool]] = [(tree, True)]
+    while stack:
+        node, loading = stack.pop()
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            continue
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, loading) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            assert node.module is not None
+            for alias in node.names:
+                whole = f"{node.module}.{alias.name}"
+                yield (whole if _is_module(whole) else node.module), loading
+        inside = loading and not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
+        stack += [(child, inside) for child in ast.iter_child_nodes(node)]
+
+
+def _is_module(name: str) -> bool:
+    place = ROOT.joinpath(*name.split("."))
+    return name.startswith("absnormal") and (place.with_suffix(".py").exists() or place.is_dir())
+
+
+def ours(path: Path) -> Iterator[tuple[str, bool]]:
+    for name, loading in imports(path):
+        if name == "absnormal" or name.startswith("absnormal."):
+            yield name.removeprefix("absnormal").removeprefix("."), loading
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_imports_go_downward(path: Path) -> None:
+    own = name_of(path)
+    upward = [name for name, loading in ours(path) if loading and layer(name) > layer(own)]
+    assert not upward, f"{own} (layer {layer(own)}) imports {upward} from above"
+
+
+def test_no_module_imports_itself_in_a_circle() -> None:
+    graph = {name_of(path): {name for name, loading in ours(path) if loading} for path in MODULES}
+    done: set[str] = set()
+
+    def visit(name: str, above: tuple[str, ...]) -> None:
+        # A front end fills its tables from modules that know its traced arrays; that circle stays within its package.
+        if name in above:
+            circle = above[above.index(name) :]
+            assert all(part.startswith("frontends") for part in circle), f"a circle of imports: {circle}"
+            return
+        if name not in done:
+            for below in graph.get(name, ()):
+                visit(below, (*above, name))
+            done.add(name)
+
+    for name in graph:
+        visit(name, ())
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if name_of(p).startswith(BEHIND_FRONT_ENDS)], ids=name_of)
+def test_nothing_behind_the_front_ends_knows_them(path: Path) -> None:
+    names = [name for name, _ in imports(path)]
+    assert not [name for name in names if name.startswith("absnormal.frontends")]
+    assert not [name for name in names if name.split(".")[0] in FRAMEWORKS]
+
+
+@pytest.mark.parametrize("theorem", CHEAP)
+def test_cheap_proofs_do_not_know_the_explicit_set(theorem: str) -> None:
+    names = {name for name, _ in imports(PACKAGE / "theorems" / f"{theorem}.py")}
+    assert not names & set(EXPLICIT)
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if name_of(p).startswith("clarke")], ids=name_of)
+def test_the_explicit_set_does_not_know_the_theorems(path: Path) -> None:
+    assert not [name for name, _ in ours(path) if name.startswith("theorems")]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_no_module_is_longer_than_400_lines(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
+
+
+def _import() -> tuple[float, set[str]]:
+    code = (
+        "import time; t = time.perf_counter(); import absnormal; t = time.perf_counter() - t;"
+        "import sys; print(t, *sys.modules)"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    seconds, *modules = done.stdout.split()
+    return float(seconds), set(modules)
+
+
+def test_import_is_quick_and_loads_no_framework() -> None:
+    runs = [_import() for _ in range(3)]
+    assert min(seconds for seconds, _ in runs) < 0.5
+    heavy = {"sympy", "torch", "jax", "matplotlib", "sklearn", "scipy.optimize", "autograd", "onnx", "hypothesis"}
+    assert not heavy & runs[0][1]

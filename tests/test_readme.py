@@ -1,0 +1,84 @@
+"""README.md shows real output; its commands are those that run."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import absnormal as an
+from absnormal.cli import main
+from absnormal.frontends.slopes import TABLES
+from absnormal.gallery import digits
+from absnormal.theorems.ladder import RUNGS
+
+ROOT = Path(__file__).parents[1]
+TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def block(heading: str, language: str) -> str:
+    found = re.search(rf"^## {heading}$.*?^```{language}\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE)
+    assert found is not None
+    return found[1]
+
+
+def test_the_first_example_prints_what_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "model.py").write_text(block("An example", "py"))
+    monkeypatch.chdir(tmp_path)
+    command, output = block("An example", "console").split("\n", 1)
+    assert command == "$ absnormal check model.py:loss --at 0 --slope -1"
+    assert main(["check", "model.py:loss", "--at", "0", "--slope", "-1"]) == 1
+    assert capsys.readouterr().out == output
+
+
+@pytest.mark.parametrize("line", [line for line in block("Quick start", "sh").splitlines() if "gallery" in line])
+def test_quick_start_targets_exist(line: str) -> None:
+    target = re.search(r"absnormal check (\S+)", line)
+    assert target is not None
+    assert main(["check", target[1]]) == (1 if "exit status 1" in line else 0)
+
+
+def test_first_lines_do_everything() -> None:
+    assert block("Quick start", "sh").startswith("python3 -m venv .venv && .venv/bin/pip install -q . && ")
+    assert block("Tests", "sh") == (
+        "python3 -m venv .venv && .venv/bin/pip install -q '.[test]' && .venv/bin/python -m pytest\n"
+    )
+
+
+def test_every_theorem_is_listed() -> None:
+    listed = set(re.findall(r"^\| ([a-z ]+) \|", TEXT.split("## The theorems")[1].split("## ")[0], re.MULTILINE))
+    modules = {rung.__module__.rsplit(".", 1)[-1].replace("_", " ") for rung in RUNGS}
+    assert modules <= listed - {"method"}
+
+
+def test_slopes_are_those_of_the_tables() -> None:
+    rows = re.findall(r"^\| (abs|maximum, minimum|fmax, fmin|clip, [a-z ]+) \| (.*) \|$", TEXT, re.MULTILINE)
+    keys = {"abs": ["abs"], "maximum, minimum": ["maximum"], "fmax, fmin": ["fmax", "fmin"]}
+    assert len(rows) == 4
+    for name, cells in rows:
+        for tool, cell in zip(["autograd", "torch", "jax", "casadi"], cells.split(" | "), strict=True):
+            values = [TABLES[tool][key] for key in keys.get(name, ["clip.low", "clip.high"])]
+            assert [float(number) for number in cell.split(", ")] == values
+
+
+DIGITS = re.findall(r"^\| `(.*?)`.*? \| (\S+) \| (\S+) \| (\S+) \| (\w+) \| (.*?) \|$", TEXT, re.MULTILINE)
+
+
+def test_the_table_of_digits_was_found() -> None:
+    assert len(DIGITS) == 7
+
+
+@pytest.mark.parametrize(("call", "variables", "switches", "active", "verdict", "method"), DIGITS)
+@pytest.mark.parametrize("slope", [-1.0, 0.0])
+def test_digits(
+    call: str, variables: str, switches: str, active: str, verdict: str, method: str, slope: float
+) -> None:
+    problem = eval(call, vars(digits))
+    report = an.verify(problem, problem.point, slope=slope)
+    found = (report.program.n, report.program.s, len(report.problem.sweeps.alpha))
+    assert [f"{count:,}" for count in found] == [variables, switches, active]
+    assert (report.verdict.name, report.method) == (verdict, method)
+    assert report.deviation < 2e-9

@@ -1,0 +1,128 @@
+"""Componentwise qualification."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+
+from absnormal.clarke import components as parts
+from absnormal.exact.linear_program import convex_weights
+from absnormal.theorems import componentwise as module
+from absnormal.theorems.componentwise import componentwise
+from absnormal.theorems.likq import likq
+from absnormal.theorems.problem import Problem, Proof
+
+from ..oracle.expressions import relu, variables
+from .generators import nests, network_cases
+from .judge import Case, case, cases, caught, fuzz, never_wrong
+
+x, y, w = variables(3)
+HALF = Fraction(1, 2)
+
+
+def test_first_moments_alone_do_not_do() -> None:
+    """2|x| - |2x + |x||: c = (0, 0) is the mean of the open signatures, g_c = -2 is outside [1, -1]."""
+    a = case(2 * abs(x) - abs(2 * x + abs(x)), [0], 0)
+    assert not a.clarke
+    assert never_wrong(componentwise, a) is None
+
+
+def test_a_regular_block_must_receive_no_coupling() -> None:
+    """|x| + |x + |y|| - |y| with c = (1, 1, -1) on (|y|, |x|, |x + |y||)."""
+    inner = abs(y)
+    a = case(abs(x) + abs(x + inner) - abs(y), [0, 0], [1, 1, -1, 1])
+    shared = case(-inner + abs(x) + abs(x + inner), [0, 0], [1, 1, -1])
+    assert not shared.clarke
+    assert never_wrong(componentwise, shared) is None
+    never_wrong(componentwise, a)
+
+
+def test_product_cells_are_only_some_of_the_cells() -> None:
+    """|x| - |x + |y||: 4 product cells, 6 cells; the slopes of the other two are Clarke."""
+    a = case(abs(x) - abs(x + abs(y)), [0, 0], [-1, 1, 1])
+    assert len(a.oracle.open_signatures) == 6 and a.clarke
+    never_wrong(componentwise, a)
+
+
+@pytest.mark.parametrize("c", [-1, -HALF, 0, HALF, 1])
+def test_duplicates_in_components_of_their_own(c: Fraction) -> None:
+    a = case(relu(x) - 2 * relu(3 * x) + relu(y) - relu(2 * y), [0, 0], c)
+    assert never_wrong(likq, a) is None
+    assert never_wrong(componentwise, a) is not None
+
+
+def test_a_kink_that_vanishes_in_a_cell_hands_its_sign_to_the_outside() -> None:
+    """relu(|x| - x) and |(|x| - x) + |y| |: where the internal row is 0, |y| decides."""
+    never_wrong(componentwise, case(abs(abs(x) - x - abs(y)) - abs(y), [0, 0], [1, 1, -1, -1]))
+
+
+@fuzz(100)
+@given(cases())
+def test_never_wrong(a: Case) -> None:
+    never_wrong(componentwise, a)
+
+
+@fuzz(100)
+@given(cases(nests()))
+def test_never_wrong_on_nests(a: Case) -> None:
+    never_wrong(componentwise, a)
+
+
+@fuzz(50)
+@given(cases(soft=True))
+def test_never_wrong_with_smooth_maps_between(a: Case) -> None:
+    never_wrong(componentwise, a)
+
+
+@fuzz(40)
+@given(network_cases())
+def test_never_wrong_on_networks(a: Case) -> None:
+    never_wrong(componentwise, a)
+
+
+@fuzz(50)
+@given(cases())
+def test_likq_is_contained(a: Case) -> None:
+    assert never_wrong(likq, a) is None or never_wrong(componentwise, a) is not None
+
+
+def test_first_moments_are_caught() -> None:
+    def broken(problem: Problem) -> Proof | None:
+        system, cells = problem.relevant, problem.cells
+        if system is None or cells is None:
+            return None
+        points = [[Fraction(s) for s in cell.signature] for cell in cells.cells]
+        weights, _ = convex_weights(points, problem.slopes_in(system))
+        return None if weights is None else Proof("componentwise", True, "", "")
+
+    assert caught(broken, cases() | cases(nests()), 3000)
+
+
+def test_a_partition_into_single_switches_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parts, "_matroid", lambda system: [(i,) for i in range(system.k)])
+    assert caught(componentwise, cases())
+
+
+def test_cells_whose_sign_the_outside_decides_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parts, "_violation", lambda system, component: None)
+    assert caught(componentwise, cases() | cases(nests()), 5000)
+
+
+def test_regular_blocks_that_receive_couplings_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    def receiving(system, component):  # type: ignore[no-untyped-def]
+        blind = parts.Component(component.members, component.system, component.cells, ())
+        return one_sign(system, blind)
+
+    one_sign = module._one_sign
+    monkeypatch.setattr(module, "_one_sign", receiving)
+    assert caught(componentwise, cases(nests()) | cases(), 5000)
+
+
+def test_transfer_without_what_enters_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    def inner(self, whole, sigma):  # type: ignore[no-untyped-def]
+        return self.system.gradient(sigma)
+
+    monkeypatch.setattr(parts.Component, "transfer", inner)
+    assert caught(componentwise, cases(nests()) | cases(), 5000)

@@ -1,0 +1,108 @@
+"""Direction, with free switches."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+
+from absnormal.theorems import direction as module
+from absnormal.theorems.direction import accumulated, along_candidates, exactly, find
+from absnormal.theorems.likq import likq
+from absnormal.theorems.problem import Problem, Proof
+
+from ..oracle.expressions import relu, variables
+from .generators import nests, network_cases
+from .judge import Case, case, cases, caught, fuzz, never_wrong
+
+x, y = variables(2)
+
+
+def test_a_derivative_of_zero_is_no_zero_row() -> None:
+    """relu(y) - relu(-y) + |x| with d = (-1, 0): both relus have derivative 0 along d, and slope -1 is wrong."""
+    a = case(relu(y) - relu(-y) + abs(x), [0, 0], [-1, -1, -1])
+    assert a.gradient == (-1, 0) and not a.clarke
+    assert never_wrong(along_candidates, a) is None and never_wrong(exactly, a) is None
+
+
+def test_free_switches_mix_conventions() -> None:
+    """relu'(0) = 0 at a duplicate and |.|'(0) = 0 at an independent row: neither LIKQ nor a direction of definite slopes."""
+    a = case(relu(x) + relu(2 * x) - abs(y), [0, 0], [-1, -1, 0])
+    assert never_wrong(likq, a) is None and never_wrong(along_candidates, a) is None
+    assert never_wrong(exactly, a) is not None
+
+
+def test_a_switch_that_hangs_on_a_free_one_must_be_free() -> None:
+    """||x||: with c = 0 at |x| the outer row is 0, but sigma moves it."""
+    a = case(abs(x) - abs(abs(x) * 2), [0], [0, -1])
+    assert never_wrong(exactly, a) is None or a.clarke
+
+
+@fuzz(100)
+@given(cases())
+def test_never_wrong(a: Case) -> None:
+    never_wrong(along_candidates, a)
+    never_wrong(exactly, a)
+
+
+@fuzz(60)
+@given(cases(nests()))
+def test_never_wrong_on_nests(a: Case) -> None:
+    never_wrong(along_candidates, a)
+    never_wrong(exactly, a)
+
+
+@fuzz(60)
+@given(cases(soft=True))
+def test_never_wrong_with_smooth_maps_between(a: Case) -> None:
+    never_wrong(along_candidates, a)
+    never_wrong(exactly, a)
+
+
+@fuzz(30)
+@given(network_cases())
+def test_never_wrong_on_networks(a: Case) -> None:
+    never_wrong(along_candidates, a)
+    never_wrong(exactly, a)
+
+
+@fuzz(60)
+@given(cases())
+def test_likq_is_contained(a: Case) -> None:
+    assert never_wrong(likq, a) is None or never_wrong(exactly, a) is not None
+
+
+def test_a_derivative_of_zero_taken_for_a_zero_row_is_caught() -> None:
+    def broken(problem: Problem) -> Proof | None:
+        system = problem.relevant
+        if system is None:
+            return None
+        c = problem.slopes_in(system)
+        rows = system.all_rows(c)
+        for j in range(system.width):
+            rates = [row[j] for row in rows]
+            if any(rates) and all(s * rate > 0 or rate == 0 for s, rate in zip(c, rates, strict=True)):
+                return Proof("direction", True, "", "")
+        return None
+
+    assert caught(broken, cases())
+
+
+def test_dependent_free_rows_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "rank", len)
+    assert caught(exactly, cases())
+
+
+def test_free_switches_without_their_couplings_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forgotten(system, c, free):  # type: ignore[no-untyped-def]
+        rows, couplings = accumulated(system, c, free)
+        return rows, [[0 for _ in row] for row in couplings]
+
+    monkeypatch.setattr(module, "accumulated", forgotten)
+    assert caught(exactly, cases(nests()), 3000)
+
+
+def test_find_answers_in_the_basis() -> None:
+    system = case(abs(x + y) + abs(x), [0, 0], 1).problem().relevant
+    assert system is not None
+    found = find(system, [1, -1], [])
+    assert found is not None and len(found) == system.width

@@ -1,0 +1,81 @@
+"""Membership: convex weights over open cells."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+
+from absnormal import Budget
+from absnormal.theorems import membership as module
+from absnormal.theorems.membership import membership
+from absnormal.theorems.problem import Problem, Proof
+
+from ..oracle.expressions import variables
+from .generators import nests
+from .judge import Case, case, cases, caught, fuzz, never_wrong
+
+x, y = variables(2)
+
+
+def test_the_gradient_is_judged_not_the_slopes() -> None:
+    """|x| - |2x|: slopes (1, -1) are no open signature and their gradient 3 is outside; (0, 0) gives 0, inside."""
+    assert never_wrong(membership, case(abs(x) - abs(2 * x), [0], [1, -1])) is None
+    assert never_wrong(membership, case(abs(x) - abs(2 * x), [0], 0)) is not None
+
+
+def test_a_wrong_sign_at_a_zero_row_is_immaterial() -> None:
+    assert never_wrong(membership, case(abs(x - x) + abs(y), [0, 0], [-1, 1])) is not None
+
+
+def test_a_spent_budget_claims_nothing_wrong() -> None:
+    a = case(abs(x) + abs(y) - abs(x + y), [0, 0], 0)
+    problem = a.problem()
+    small = Problem(problem.sweeps, problem.c, Budget(cells=1))
+    proof = membership(small)
+    assert proof is None or a.clarke
+
+
+@fuzz(100)
+@given(cases())
+def test_complete_where_everything_is_listed(a: Case) -> None:
+    proof = never_wrong(membership, a)
+    assert (proof is not None) == a.clarke or not a.problem().relevant
+
+
+@fuzz(60)
+@given(cases(nests()))
+def test_never_wrong_on_nests(a: Case) -> None:
+    never_wrong(membership, a)
+
+
+@fuzz(60)
+@given(cases(soft=True))
+def test_never_wrong_with_smooth_maps_between(a: Case) -> None:
+    never_wrong(membership, a)
+
+
+def test_all_signatures_in_the_place_of_open_ones_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    from itertools import product
+
+    def every(system, cells):  # type: ignore[no-untyped-def]
+        return [system.gradient(sigma) for sigma in product((1, -1), repeat=system.k)]
+
+    monkeypatch.setattr(module, "gradients", every)
+    monkeypatch.setattr(module, "evidence", lambda *_: {})
+    assert caught(membership, cases())
+
+
+def test_weights_that_do_not_sum_to_one_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    from absnormal.exact.linear_program import Feasible, solve
+
+    def cone(points, g):  # type: ignore[no-untyped-def]
+        answer = solve(points, g)
+        return (answer.x, None) if isinstance(answer, Feasible) else (None, [])
+
+    monkeypatch.setattr(module, "convex_weights", cone)
+    assert caught(membership, cases())
+
+
+def test_proof_is_plain() -> None:
+    proof = membership(case(abs(x), [0], 0).problem())
+    assert isinstance(proof, Proof) and proof.data["kind"] == "convex weights"

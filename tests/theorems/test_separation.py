@@ -1,0 +1,142 @@
+"""Separation: negative verdicts, and where none may be given."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+
+import absnormal as an
+from absnormal.clarke.budget import Meter
+from absnormal.clarke.components import admissible
+from absnormal.exact import system as systems
+from absnormal.exact.linear_program import convex_weights
+from absnormal.theorems.problem import Problem, Proof
+from absnormal.theorems.separation import by_component, from_all_slopes, separation
+
+from ..oracle.expressions import relu, variables
+from .generators import nests, network_cases
+from .judge import Case, case, cases, caught, fuzz, never_wrong
+
+x, y = variables(2)
+RUNGS = (separation, by_component, from_all_slopes)
+
+
+def test_relu_minus_relu() -> None:
+    a = case(relu(x) - relu(-x), [0], -1)
+    proof = never_wrong(separation, a)
+    assert proof is not None
+
+
+def _factor_of_a_kink(v: Any) -> Any:
+    """z1 = (1 + x) x, z2 = x, z3 = y, z4 = |z3| + |z1| - |z2|: |z1| - |z2| = x |x| near 0, and z4 < 0 is missed."""
+    return np.abs(np.abs(v[1]) + np.abs((1 + v[0]) * v[0]) - np.abs(v[0]))
+
+
+def _parabola(v: Any) -> Any:
+    """z1 = y, z2 = |y| - x^2: z2 < 0 near 0 is missed by the linearization."""
+    return np.abs(np.abs(v[1]) - v[0] ** 2)
+
+
+@pytest.mark.parametrize("f", [_factor_of_a_kink, _parabola])
+def test_cells_outside_hypothesis_e_prove_nothing_negative(f: Any) -> None:
+    """Slopes of the missed cell give limiting gradients of f: NOT_CLARKE would be wrong."""
+    count = an.trace(f, [0.0, 0.0]).s
+    for signs in product((-1.0, 1.0), repeat=count):
+        report = an.verify(f, [0.0, 0.0], slope=np.array(signs))
+        missed = an.gradient(f, [0.0, 0.0], np.array(signs))
+        if abs(missed[1]) <= 1 and missed[0] == 0:
+            assert report.verdict.name != "NOT_CLARKE", (signs, report.proof)
+    for g in ([0.0, -1.0], [0.0, 1.0], [0.0, 0.0]):
+        assert an.verify(f, [0.0, 0.0], gradient=g).verdict.name != "NOT_CLARKE"
+
+
+def test_a_leaf_behind_a_kink_carries_couplings() -> None:
+    """|exp(|x| - |x| + y) - 1| = |e^y - 1|: the kinks of x reach the outer switch through exp only."""
+
+    def f(v: Any) -> Any:
+        return np.abs(np.exp(np.abs(v[0]) - np.abs(v[0]) + v[1]) - 1)
+
+    for signs in product((-1.0, 0.0, 1.0), repeat=3):
+        report = an.verify(f, [0.0, 0.0], slope=np.array(signs))
+        inside = report.gradient[0] == 0
+        assert report.verdict.name != ("NOT_CLARKE" if inside else "CLARKE"), (signs, report.proof)
+
+
+def test_smooth_outer_functions_change_nothing() -> None:
+    def f(v: Any) -> Any:
+        return np.exp(np.maximum(v[0], 0) - np.maximum(-v[0], 0)) * 3
+
+    report = an.verify(f, [0.0], slope=-1)
+    assert report.verdict.name == "NOT_CLARKE"
+    assert report.certificate is not None and report.certificate.check()
+
+
+@fuzz(100)
+@given(cases())
+def test_complete_where_everything_is_listed(a: Case) -> None:
+    for rung in RUNGS:
+        never_wrong(rung, a)
+    assert a.clarke or never_wrong(separation, a) is not None
+
+
+@fuzz(60)
+@given(cases(nests()))
+def test_never_wrong_on_nests(a: Case) -> None:
+    for rung in RUNGS:
+        never_wrong(rung, a)
+
+
+@fuzz(80)
+@given(cases(soft=True))
+def test_never_wrong_with_smooth_maps_between(a: Case) -> None:
+    for rung in RUNGS:
+        never_wrong(rung, a)
+
+
+@fuzz(40)
+@given(network_cases())
+def test_never_wrong_on_networks(a: Case) -> None:
+    for rung in RUNGS:
+        never_wrong(rung, a)
+
+
+def test_product_cells_across_coupled_components_are_caught() -> None:
+    def broken(problem: Problem) -> Proof | None:
+        system = problem.relevant
+        found = None if system is None else admissible(system, Meter(problem.budget))
+        if system is None or found is None:
+            return None
+        points = []
+        for choice in product(*(part.cells.cells for part in found)):
+            sigma = [0] * system.k
+            for part, cell in zip(found, choice, strict=True):
+                for i, s in zip(part.members, cell.signature, strict=True):
+                    sigma[i] = s
+            points.append(system.gradient(sigma))
+        _, v = convex_weights(points, system.gradient(problem.slopes_in(system)))
+        return None if v is None else Proof("separation", False, "", "")
+
+    assert caught(broken, cases() | cases(nests()), 2000)
+
+
+def test_leaves_behind_kinks_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    from absnormal.theorems.ladder import decide
+
+    monkeypatch.setattr(systems, "_any_behind_a_kink", lambda sweeps, leaves: False)
+    assert caught(lambda problem: decide(problem)[0], cases(soft=True), 3000)
+
+
+def test_an_incomplete_list_is_caught() -> None:
+    def broken(problem: Problem) -> Proof | None:
+        system, cells = problem.relevant, problem.cells
+        if system is None or cells is None:
+            return None
+        points = [system.gradient(cell.signature) for cell in cells.cells[:2]]
+        _, v = convex_weights(points, system.gradient(problem.slopes_in(system)))
+        return None if v is None else Proof("separation", False, "", "")
+
+    assert caught(broken, cases())
