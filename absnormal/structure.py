@@ -1,7 +1,7 @@
 """What a program shows without numbers: inputs that reach one kink directly and nothing else.
 
-A *chain* is an input that was only moved (reshaped, indexed, broadcast): its entries are numbers of inputs.  A private input
-of a kink is added directly before the kink, a bias, and reaches it in no other way.
+A *chain* is an input that was only moved (reshaped, indexed, broadcast): its entries are numbers of inputs.  A
+private input of a kink is added directly before the kink, a bias, and reaches it in no other way.
 """
 
 from __future__ import annotations

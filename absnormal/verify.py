@@ -181,8 +181,8 @@ def clarke_gradient(f: Function | Program, x: Any, *, seed: int = 0) -> Any:
 
     Notes
     -----
-    One forward sweep along a direction chooses the slopes, one backward sweep gives the gradient (Kakade & Lee 2018, Khan &
-    Barton 2013); see `absnormal.clarke.fallback`.
+    One forward sweep along a direction chooses the slopes, one backward sweep gives the gradient (Kakade & Lee 2018,
+    Khan & Barton 2013); see `absnormal.clarke.fallback`.
 
     Examples
     --------
@@ -236,8 +236,8 @@ def _exact_problem(
 ) -> tuple[Problem, bool]:
     """The problem on rationals, and whether the tool's float signs are a choice of slopes for it.
 
-    At an exactly active switch the tool's sign or slope is a choice in [-1, 1]; at an exactly inactive one it must be the
-    sign (THEORY 6).
+    At an exactly active switch the tool's sign or slope is a choice in [-1, 1]; at an exactly inactive one it must
+    be the sign (THEORY 6).
     """
     program = tool.program
     if not program.is_piecewise_linear:

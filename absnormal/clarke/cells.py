@@ -27,7 +27,8 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """A branch that is not open: the signs chosen, the last being the one refused, and Gordan weights for their rows."""
+    """A branch that is not open: the signs chosen, the last being the one refused, and Gordan weights for their
+    rows."""
 
     signature: tuple[int, ...]
     weights: Vector

@@ -1,7 +1,7 @@
 """Components of the active switches (THEORY 2.6) and their internal cells.
 
-A partition is admissible when the row spaces are independent, the couplings between components have no cycle, and in every
-internally open cell a switch whose internal row vanishes has no accumulated coupling to the outside.
+A partition is admissible when the row spaces are independent, the couplings between components have no cycle, and in
+every internally open cell a switch whose internal row vanishes has no accumulated coupling to the outside.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ class Component:
         return result
 
     def _outgoing(self, whole: System) -> list[Vector]:
-        later = [i for i in range(whole.k) if i not in self.members and any(whole.couplings[i][j] for j in self.members)]
-        rows = [[whole.couplings[i][j] for j in self.members] for i in later]
-        return rows + [[weights[j] for j in self.members] for weights in whole.weights]
+        outside = (i for i in range(whole.k) if i not in self.members)
+        rows = [[whole.couplings[i][j] for j in self.members] for i in outside]
+        return [row for row in rows if any(row)] + [[weights[j] for j in self.members] for weights in whole.weights]
 
     def targets(self, whole: System) -> list[Vector]:
         """The rows of weights that leave C and are not all 0: to single later switches, to single outputs."""

@@ -1,14 +1,15 @@
 """One certified Clarke gradient at a constant times the cost of f (THEORY 4).
 
-**Theorem.** For a direction d choose sigma_i = sign(r_i^sigma . d) on the way forward.  If every active i with r_i^sigma . d = 0 has
+**Theorem.** For a direction d choose sigma_i = sign(r_i^sigma . d) on the way forward.  If every active i with
+r_i^sigma . d = 0 has
 r_i^sigma = 0, as a row, g_sigma is a limiting gradient of f: one forward and one backward sweep.  Otherwise go on
-lexicographically: sigma_i is the sign of the first nonzero number among r_i . d_1, r_i . d_2, ...; d_1 + eps d_2 + ... is the
-certificate.
+lexicographically: sigma_i is the sign of the first nonzero number among r_i . d_1, r_i . d_2, ...; d_1 + eps d_2 +
+... is the certificate.
 
 Sources: Nesterov 2005; Khan & Barton 2013, 2015; Kakade & Lee 2018.
 
-A sign below its rounding error is not a sign: another direction is tried, and then rational arithmetic.  A row is zero by
-structure, or on rationals.
+A sign below its rounding error is not a sign: another direction is tried, and then rational arithmetic.  A row is
+zero by structure, or on rationals.
 """
 
 from __future__ import annotations
@@ -64,7 +65,8 @@ def direction(n: int, seed: int) -> Array:
 def certified(sweeps: Sweeps, seed: int = 0, system: System | None = None) -> Certified:
     """A limiting gradient of f at the point (of a scalar f: shape (n,))."""
     if not len(sweeps.alpha):
-        return Certified(_float_gradient(sweeps, sweeps.signs), sweeps.signs, True, "float64", {"kind": "no active switch"})
+        smooth = _float_gradient(sweeps, sweeps.signs)
+        return Certified(smooth, sweeps.signs, True, "float64", {"kind": "no active switch"})
     sigma = sweeps.signature(0.0)
     if sweeps.z.dtype != object:
         for attempt in range(_TRIES):

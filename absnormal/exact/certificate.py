@@ -1,8 +1,9 @@
 """Certificates: what is claimed, with the evidence, as plain data that is re-checked without being re-solved.
 
-Where the active switches are few and their rows rational the evidence is re-checked by `checker`, on rationals, from the data
-alone; a certificate next to its program also compares these data with the program, by pushes along random directions.  A
-structural or floating-point proof is re-checked next to its program by other sweeps than those that found it (`resampling`).
+Where the active switches are few and their rows rational the evidence is re-checked by `checker`, on rationals, from
+the data alone; a certificate next to its program also compares these data with the program, by pushes along random
+directions.  A structural or floating-point proof is re-checked next to its program by other sweeps than those that
+found it (`resampling`).
 """
 
 from __future__ import annotations
@@ -209,7 +210,8 @@ def _evidence(data: dict[str, Any], system: System, kept: System) -> dict[str, A
     def positions(switches: Any) -> list[int]:
         return [at[switch] for switch in switches]
 
-    result = {name: value for name, value in data.items() if name not in ("switches", "columns", "slopes", "gap", "sign")}
+    left_out = ("switches", "columns", "slopes", "gap", "sign")
+    result = {name: value for name, value in data.items() if name not in left_out}
     if data["kind"] == "minor":
         result["minor"] = data["columns"]
     if "free" in data:

@@ -8,9 +8,9 @@ A certificate is plain data.  The active switches at the point are given as numb
 
     r_i^sigma = R_i + sum_{j < i} Lt_ij sigma_j r_j^sigma           g_sigma = J~ + sum_i b_i sigma_i r_i^sigma
 
-CLARKE is claimed for g_c when it is a mean of g_sigma over open cells, a "limiting gradient" is one of these g_sigma, and
-NOT_CLARKE is claimed outside all g_sigma of a complete list of open cells (where they are known to be all of dC f), or of all
-definite signatures.  The statements are those of the theorems, each with its few lines.
+CLARKE is claimed for g_c when it is a mean of g_sigma over open cells, a "limiting gradient" is one of these g_sigma,
+and NOT_CLARKE is claimed outside all g_sigma of a complete list of open cells (where they are known to be all of dC
+f), or of all definite signatures.  The statements are those of the theorems, each with its few lines.
 """
 
 from __future__ import annotations
@@ -228,7 +228,8 @@ def _outside_cells(data: Mapping[str, Any], a: _Switches) -> bool:
 
 
 def _outside_component(data: Mapping[str, Any], a: _Switches) -> bool:
-    """Separated within switches that no coupling links to the others, by a vector that vanishes on the rows of those."""
+    """Separated within switches that no coupling links to the others, by a vector that vanishes on the rows of
+    those."""
     members = sorted(int(i) for i in data["members"])
     rest = [j for j in range(a.k) if j not in members]
     v = _row(data["separator"])

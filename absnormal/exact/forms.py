@@ -1,9 +1,9 @@
 """Linear forms of nodes, and hypothesis E (THEORY 1) read off from them.
 
-Every entry of a program is carried as q * (constant combination of 1, of leaves, and of |l_j| of active switches j), with q a
-product of nodes that do not vanish at x.  Leaves are the inputs, and every node that has no such form.  Inactive |.| are
-replaced by their signs.  For a piecewise-linear program the leaves are the inputs and the forms are the program itself, on
-rationals.
+Every entry of a program is carried as q * (constant combination of 1, of leaves, and of |l_j| of active switches j),
+with q a product of nodes that do not vanish at x.  Leaves are the inputs, and every node that has no such form.
+Inactive |.| are replaced by their signs.  For a piecewise-linear program the leaves are the inputs and the forms are
+the program itself, on rationals.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Feasibility of A x = b, x >= 0 in exact arithmetic, with a certificate either way.
 
-The first phase of the simplex method, by Bland's rule (no cycling), on an integer tableau without fractions (Edmonds 1967,
-Bareiss 1968): entries are minors of the data, and every division is exact.
+The first phase of the simplex method, by Bland's rule (no cycling), on an integer tableau without fractions (Edmonds
+1967, Bareiss 1968): entries are minors of the data, and every division is exact.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Re-checks next to a program, by other sweeps than those of the search and beyond their rounding.
 
-A structural proof says what holds along certain directions and for certain slopes: these are drawn at random and pushed.  The
-rational picture of the active switches that a certificate holds is compared with pushes along random directions.
+A structural proof says what holds along certain directions and for certain slopes: these are drawn at random and
+pushed.  The rational picture of the active switches that a certificate holds is compared with pushes along random
+directions.
 """
 
 from __future__ import annotations
@@ -148,7 +149,8 @@ def _independent(data: Mapping[str, Any], witness: Witness, sweeps: Sweeps, rng:
 def _direction(data: Mapping[str, Any], witness: Witness, sweeps: Sweeps, rng: Any) -> bool:
     """The direction is pushed; a switch that it does not move must not be moved by random ones."""
     sigma, alpha = sweeps.signature(np.asarray(witness.slopes, dtype=float)), sweeps.alpha
-    directions = np.stack([np.asarray(data["direction"], dtype=float), *rng.standard_normal((_DRAWS, sweeps.program.n))])
+    drawn = rng.standard_normal((_DRAWS, sweeps.program.n))
+    directions = np.stack([np.asarray(data["direction"], dtype=float), *drawn])
     dz, _ = sweeps.push(sigma, directions)
     slack = np.stack([_slack(sweeps, sigma, d)[0] for d in directions])
     opened = (sigma * dz[0] > slack[0]) & (np.abs(sigma) == 1)
@@ -207,7 +209,8 @@ def _beyond_all(data: Mapping[str, Any], witness: Witness, sweeps: Sweeps, rng: 
 
 
 def agrees(data: Mapping[str, Any], witness: Witness) -> bool:
-    """Whether the numbers of a certificate are those of the program, along random directions and for random signatures."""
+    """Whether the numbers of a certificate are those of the program, along random directions and for random
+    signatures."""
     sweeps, rng = witness.floats, np.random.default_rng(21)
     system = data["system"]
     if not set(system["switches"]) <= set(sweeps.alpha.tolist()):

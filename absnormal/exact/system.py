@@ -3,8 +3,8 @@
     z_i = sum_j R_ij v_j + sum_{j < i} Lt_ij |z_j|,     g_sigma = J~ + sum_i b_i sigma_i r_i^sigma
 
 in the coordinates v of the leaves (the inputs, for a piecewise-linear program), after the inactive switches have been
-eliminated (THEORY 1).  The columns are reduced to a basis of the row space, in which every statement about signs of r . d and
-every comparison of two g_sigma is the same.
+eliminated (THEORY 1).  The columns are reduced to a basis of the row space, in which every statement about signs of
+r . d and every comparison of two g_sigma is the same.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ class System:
     base
         J~ by output entry, input number -> derivative, where everything is rational; otherwise None
     hidden
-        True when a leaf depends on an active switch: the cells are those of the forms, but what |z_i| does to y also goes
-        through leaves, so g_sigma, adjoints and reach are not those of the couplings here
+        True when a leaf depends on an active switch: the cells are those of the forms, but what |z_i| does to y also
+        goes through leaves, so g_sigma, adjoints and reach are not those of the couplings here
     """
 
     switches: tuple[int, ...]
@@ -162,13 +162,13 @@ def build(sweeps: Sweeps) -> System | None:
     try:
         return _from_forms(sweeps, forms(sweeps))
     except TooLarge:
-        return _from_rows(sweeps)
+        return from_rows(sweeps)
 
 
 def _from_forms(sweeps: Sweeps, found: Forms) -> System | None:
     switches = tuple(int(i) for i in sweeps.alpha)
     if not all(i in found.z for i in switches):
-        return _from_rows(sweeps)
+        return from_rows(sweeps)
     place = {key: j for j, key in enumerate(found.leaves)}
     at = {switch: i for i, switch in enumerate(switches)}
     full = [[Fraction(0)] * len(place) for _ in switches]
@@ -200,7 +200,7 @@ def _from_forms(sweeps: Sweeps, found: Forms) -> System | None:
     # Only the leaves of switches that y depends on need to be independent.
     relevant = system.relevant()
     used = [key for j, key in enumerate(found.leaves) if any(row[j] for row in relevant.full)]
-    return relevant if relevant.k < system.k and _independent(sweeps, used) else _from_rows(sweeps)
+    return relevant if relevant.k < system.k and _independent(sweeps, used) else from_rows(sweeps)
 
 
 def _any_behind_a_kink(sweeps: Sweeps, leaves: Sequence[Key]) -> bool:
@@ -272,9 +272,9 @@ def base_rows(sweeps: Sweeps, magnitude: bool = False) -> tuple[Array, Array] | 
     return rows, wbar[:, alpha]
 
 
-def _from_rows(sweeps: Sweeps) -> System | None:
+def from_rows(sweeps: Sweeps) -> System | None:
     """The computed rows in the place of exact ones: their cells are only proposals."""
-    if sweeps.z.dtype == object:
+    if sweeps.z.dtype == object or len(sweeps.alpha) > MANY:
         return None
     found = base_rows(sweeps)
     if found is None:

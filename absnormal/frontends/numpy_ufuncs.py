@@ -124,7 +124,12 @@ if hasattr(np, "matvec"):  # NumPy 2.2
     RULES[np.matvec] = lambda write, u, v: np.matmul(u, write.array(v)[..., None])[..., 0]
     RULES[np.vecmat] = lambda write, u, v: np.matmul(write.array(u)[..., None, :], v)[..., 0, :]
 
-REDUCTIONS: dict[np.ufunc, Callable[..., Any]] = {np.add: total, np.multiply: prod, np.maximum: largest, np.minimum: smallest}
+REDUCTIONS: dict[np.ufunc, Callable[..., Any]] = {
+    np.add: total,
+    np.multiply: prod,
+    np.maximum: largest,
+    np.minimum: smallest,
+}
 
 REFUSED = {
     "nextafter": ("jumps", "leave it out"),

@@ -2,7 +2,8 @@
 
 The numbers refer to the canonical rewriting: for max(u, v) and min(u, v) the kink is |u - v|.  "even" splits a tie of a
 reduction evenly, "first" takes its first entry.  A `where` follows the branch that the user's comparison took, whatever
-the tool: a number given for all switches does not change it.  Measured on autograd 1.9, torch 2.13, JAX 0.10, CasADi 3.8.
+the tool: a number given for all switches does not change it.  Measured on autograd 1.9, torch 2.13, JAX 0.10, CasADi
+3.8.
 """
 
 from __future__ import annotations
@@ -90,7 +91,8 @@ def _collect(sweeps: Sweeps, table: Any) -> Array:
 
 
 def _even_split(node: Node, u: Array) -> Array:
-    """Slopes of a fold that give every tied entry the same weight: the j-th comparison with k tied so far, (k - 2) / k."""
+    """Slopes of a fold that give every tied entry the same weight: the j-th comparison with k tied so far, (k - 2) /
+    k."""
     best = running(node.params, u)
     ties = np.cumsum(u == best, axis=0)
     fresh = np.concatenate([np.ones_like(best[:1], bool), best[1:] != best[:-1]])

@@ -1,8 +1,8 @@
 """Bounds on adjoints and on derivatives when the active slopes may be anything in [-1, 1].
 
-An adjoint w is bounded by two numbers that are computed without cancellation, -N <= w <= P, and by a middle, a radius and a
-magnitude with which cancellation and its rounding are known.  At a tied max(u, v) an adjoint w passes as [0, w] to each
-argument, at a u + b|u| at 0 as w [a - |b|, a + |b|].
+An adjoint w is bounded by two numbers that are computed without cancellation, -N <= w <= P, and by a middle, a radius
+and a magnitude with which cancellation and its rounding are known.  At a tied max(u, v) an adjoint w passes as [0, w]
+to each argument, at a u + b|u| at 0 as w [a - |b|, a + |b|].
 """
 
 from __future__ import annotations

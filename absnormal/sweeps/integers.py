@@ -1,7 +1,7 @@
 """Exactness at full speed: float64 arithmetic on data that are integers after scaling by powers of two.
 
-If all coefficients of a pull are multiples of 2^-q and the sums of absolute values, in units of the product of these grains,
-stay below 2^53, no operation rounds: the computed row is the row.
+If all coefficients of a pull are multiples of 2^-q and the sums of absolute values, in units of the product of these
+grains, stay below 2^53, no operation rounds: the computed row is the row.
 """
 
 from __future__ import annotations

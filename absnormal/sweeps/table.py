@@ -5,8 +5,8 @@
     push         sigma, D -> dz, dy                       k directions at once
     pull         sigma, zbar, ybar -> xbar, wbar          wbar is the adjoint of |z|
 
-A sweep in absolute values (`magnitude`, `pull_magnitude`) bounds the rounding of its twin and shows which rows are zero:
-a linear sweep computes a sum of products over paths, each with at most K roundings, so its error is at most
+A sweep in absolute values (`magnitude`, `pull_magnitude`) bounds the rounding of its twin and shows which rows are
+zero: a linear sweep computes a sum of products over paths, each with at most K roundings, so its error is at most
 K u / (1 - K u) times the sum of the absolute values.
 """
 

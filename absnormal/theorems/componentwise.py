@@ -1,16 +1,18 @@
 """Componentwise qualification (THEORY 2.6).
 
-Let the active switches be partitioned into components C that are admissible: independent row spaces, no cycle of couplings
-between components, and in every internally open cell no coupling to the outside where the internal row vanishes.  Let
-M_C(sigma) = [Lt_later,C ; b_C] S (I - Lt_CC S)^{-1} [R_C | Lt_C,earlier] be the transfer matrix.
+Let the active switches be partitioned into components C that are admissible: independent row spaces, no cycle of
+couplings between components, and in every internally open cell no coupling to the outside where the internal row
+vanishes.  Let M_C(sigma) = [Lt_later,C ; b_C] S (I - Lt_CC S)^{-1} [R_C | Lt_C,earlier] be the transfer matrix.
 
 **Theorem.** g_c is in dC f(x) if each C satisfies one of
 
 (a) M_C(c_C) is in conv{M_C(tau) : tau internally open} (where r_i^C = 0 the entry tau_i is immaterial and is c_i);
-(b) C receives no coupling from other components, all couplings out of C lead to one switch, or all to the output, and the
+(b) C receives no coupling from other components, all couplings out of C lead to one switch, or all to the output,
+and the
     adjoints within C, with seed 1 there, have one sign for all definite signatures.
 
-Weaker than LIKQ, and for any slopes.  Proof: replace c_C by internally open signs, component by component; g is affine in M_C.
+Weaker than LIKQ, and for any slopes.  Proof: replace c_C by internally open signs, component by component; g is
+affine in M_C.
 """
 
 from __future__ import annotations
@@ -44,8 +46,8 @@ def componentwise(problem: Problem) -> Proof | None:
             return None
         evidence.append({"switches": list(component.system.switches), **found})
     reason = (
-        f"the {system.k} active switches fall into {len(components)} components, and in each the tool's choice is a mean"
-        " of choices that directions realise"
+        f"the {system.k} active switches fall into {len(components)} components, and in each the tool's choice is a"
+        " mean of choices that directions realise"
     )
     return Proof(
         "componentwise", True, reason, system.arithmetic, {"kind": "components", "components": evidence}

@@ -1,10 +1,10 @@
 """Direction, with free switches (THEORY 2.5).
 
-**Theorem.** Let U contain every active i with |c_i| < 1 whose row is not zero for every sigma_U (slopes c outside U).  If the
-rows of U, with sigma_U = 0 and c outside U, are linearly independent, and one direction d has r_i . d = 0 for i in U and
-c_i r_i . d > 0 for the other i (those with row zero and no accumulated coupling to U excepted), then g_c is in dC f(x): r_i . d
-does not depend on sigma_U, a small step from d opens (sigma_U, c) for every sigma_U, and g_c is the mean of these g_sigma over
-independent signs on U.  With U empty, g_c is a limiting gradient.
+**Theorem.** Let U contain every active i with |c_i| < 1 whose row is not zero for every sigma_U (slopes c outside U).
+If the rows of U, with sigma_U = 0 and c outside U, are linearly independent, and one direction d has r_i . d = 0 for
+i in U and c_i r_i . d > 0 for the other i (those with row zero and no accumulated coupling to U excepted), then g_c
+is in dC f(x): r_i . d does not depend on sigma_U, a small step from d opens (sigma_U, c) for every sigma_U, and g_c
+is the mean of these g_sigma over independent signs on U.  With U empty, g_c is a limiting gradient.
 
 `along_candidates` tries cheap directions in floating point and trusts a sign only beyond its rounding error;
 `exactly` decides by a linear program on rationals.
@@ -47,7 +47,7 @@ def along_candidates(problem: Problem) -> Proof | None:
         d = d / largest
         wrong = needed & ~opens(sweeps, problem.sigma, d)
         if not wrong.any():
-            reason = "one direction realises the tool's choice at every active switch: the gradient is a limiting gradient"
+            reason = "one direction realises the tool's choice at every active switch: a limiting gradient"
             return Proof("direction", True, reason, "float64", {"kind": "direction", "direction": d.tolist()})
         weights = np.where(wrong, c, 0.0)
     return None

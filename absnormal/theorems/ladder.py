@@ -7,7 +7,7 @@ from collections.abc import Callable
 from absnormal.theorems.componentwise import componentwise
 from absnormal.theorems.direction import along_candidates, exactly
 from absnormal.theorems.likq import likq
-from absnormal.theorems.membership import membership
+from absnormal.theorems.membership import membership, membership_in_computed_rows
 from absnormal.theorems.private_directions import private_directions
 from absnormal.theorems.problem import Problem, Proof
 from absnormal.theorems.regular import regular, regular_exactly
@@ -29,6 +29,7 @@ RUNGS: tuple[Rung, ...] = (
     componentwise,
     by_component,
     membership,
+    membership_in_computed_rows,
     separation,
     from_all_slopes,
 )

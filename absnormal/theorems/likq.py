@@ -1,7 +1,7 @@
 """LIKQ, the linear independence kink qualification (THEORY 2.4).
 
-**Theorem.** If the base rows R of all active switches are linearly independent, every definite signature is open, so for
-any slopes in [-1, 1] the gradient that backward-mode AD returns is a Clarke generalized gradient.
+**Theorem.** If the base rows R of all active switches are linearly independent, every definite signature is open, so
+for any slopes in [-1, 1] the gradient that backward-mode AD returns is a Clarke generalized gradient.
 
 Source: Griewank & Walther, OMS 2016; Baumgaertner & Bethke, arXiv:2407.09639.
 

@@ -1,14 +1,15 @@
 """Private directions (THEORY 2.2).
 
-**Theorem.** Partition the active switches into ordered groups G_1, ..., G_p with directions d_1, ..., d_p such that, for every
-signature constant on groups, r_i . d_k > 0 for i in G_k and r_i . d_l = 0 for i in G_k, l > k.  Then every group-uniform
-definite signature is open (d = sum t_k s_k d_k, t_k growing fast).  If no chain meets a group with |c| < 1 twice, g_c is a
-Clarke gradient for every c that is constant on groups: g_c is the mean of g_sigma over independent signs of the groups.
-Switches whose row is zero for every sigma join freely.
+**Theorem.** Partition the active switches into ordered groups G_1, ..., G_p with directions d_1, ..., d_p such that,
+for every signature constant on groups, r_i . d_k > 0 for i in G_k and r_i . d_l = 0 for i in G_k, l > k.  Then every
+group-uniform definite signature is open (d = sum t_k s_k d_k, t_k growing fast).  If no chain meets a group with |c|
+< 1 twice, g_c is a Clarke gradient for every c that is constant on groups: g_c is the mean of g_sigma over
+independent signs of the groups. Switches whose row is zero for every sigma join freely.
 
-*Structural test*, without a sweep: an input that is added directly before a kink (a bias, broadcast over a batch), and reaches
-that kink in no other way, is the direction of its own group.  The kinks are ordered as in the program; an input of a later kink
-must not reach an active switch of an earlier one.  A chain meets the switches of one node at most once.
+*Structural test*, without a sweep: an input that is added directly before a kink (a bias, broadcast over a batch),
+and reaches that kink in no other way, is the direction of its own group.  The kinks are ordered as in the program; an
+input of a later kink must not reach an active switch of an earlier one.  A chain meets the switches of one node at
+most once.
 """
 
 from __future__ import annotations
@@ -50,8 +51,8 @@ def private_directions(problem: Problem) -> Proof | None:
         start += int(own.sum())
         certificate.append({"switch": node.switch, "inputs": inputs.tolist(), "sign": found.sign})
     reason = (
-        f"{groups} inputs, each added directly before a kink that it reaches in no other way, move the {start} active switches"
-        " in groups, and the slopes are constant on groups"
+        f"{groups} inputs, each added directly before a kink that it reaches in no other way, move the {start} active"
+        " switches in groups, and the slopes are constant on groups"
     )
     return Proof("private directions", True, reason, "structure", {"kind": "private inputs", "groups": certificate})
 

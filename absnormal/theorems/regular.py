@@ -1,16 +1,17 @@
 """Regular: sign-definite adjoints (THEORY 2.3).
 
-Let w_j(sigma) = b_j + sum_{i > j} sigma_i Lt_ij w_i(sigma) be the adjoint of |z_j| over the active switches, those whose row is
-zero for every sigma left out.
+Let w_j(sigma) = b_j + sum_{i > j} sigma_i Lt_ij w_i(sigma) be the adjoint of |z_j| over the active switches, those
+whose row is zero for every sigma left out.
 
-**Theorem.** If all w_j(sigma) >= 0 for all definite sigma, or all are <= 0, one sign for all j together, then f (or -f) is
-directionally regular: y' = max (min) over all definite signatures of g_sigma . d, dC f(x) is the convex hull of all g_sigma,
+**Theorem.** If all w_j(sigma) >= 0 for all definite sigma, or all are <= 0, one sign for all j together, then f (or
+-f) is
+directionally regular: y' = max (min) over all definite signatures of g_sigma . d, dC f(x) is the hull of all g_sigma,
 and any slopes in [-1, 1] give a Clarke gradient.  Different signs for different j do not do: |x| - |x|.
 
 Source: Clarke 1983; Walther & Griewank, SIAM J. Optim. 2019.
 
-One backward sweep bounds all w_j (`sweeps.bounds`); a small system is also tried on rationals.  A switch whose adjoint is within
-its rounding error of 0 is set aside; what it could change is the proof's deviation.
+One backward sweep bounds all w_j (`sweeps.bounds`); a small system is also tried on rationals.  A switch whose
+adjoint is within its rounding error of 0 is set aside; what it could change is the proof's deviation.
 """
 
 from __future__ import annotations

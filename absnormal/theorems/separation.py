@@ -1,10 +1,11 @@
 """Separation (THEORY 3): a negative verdict.
 
-**Theorem.** g is not a Clarke gradient when some v has v . g > max v . g_sigma over the outer set: the open cells, all of them,
-where conv{g_sigma : sigma open} = dC f(x) is proved (hypothesis E, Regular), all definite signatures otherwise.
+**Theorem.** g is not a Clarke gradient when some v has v . g > max v . g_sigma over the outer set: the open cells,
+all of them, where conv{g_sigma : sigma open} = dC f(x) is proved (hypothesis E, Regular), all definite signatures
+otherwise.
 
-Every branch of the search that was cut off comes with Gordan weights.  Where the weights of the switches in f are computed
-derivatives, the gap must exceed their rounding error.
+Every branch of the search that was cut off comes with Gordan weights.  Where the weights of the switches in f are
+computed derivatives, the gap must exceed their rounding error.
 """
 
 from __future__ import annotations
@@ -89,7 +90,8 @@ def by_component(problem: Problem) -> Proof | None:
 
 
 def _only_within(system: System, members: tuple[int, ...], v: Vector) -> Vector:
-    """The vector that acts as v on the rows of some switches, and as 0 on all other rows; the row spaces are independent."""
+    """The vector that acts as v on the rows of some switches, and as 0 on all other rows; the row spaces are
+    independent."""
     chosen, _ = pivots(system.rows)
     matrix = [[*system.rows[i], dot(system.rows[i], v) if i in members else Fraction(0)] for i in chosen]
     # Every other column is led or free before it, so the last null vector is the one with last entry 1.
@@ -110,7 +112,8 @@ def beyond_rounding(problem: Problem, system: System, points: list[Vector], targ
 
 
 def from_all_slopes(problem: Problem) -> Proof | None:
-    """Separation of g_c from the gradients for all slopes, along g_c - g_0, where switches are too many to be listed."""
+    """Separation of g_c from the gradients for all slopes, along g_c - g_0, where switches are too many to be
+    listed."""
     if problem.relevant is not None or problem.sweeps.z.dtype == object:
         return None
     g = problem.sweeps.gradient(problem.sigma)

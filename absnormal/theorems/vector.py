@@ -1,8 +1,9 @@
 """A vector that a tool returned, judged as it is (THEORY 2.7, 3, 6).
 
-It is a Clarke gradient when a member of the inner set lies within the rounding tolerance of it, entry by entry; it is none
-when some v has v . g > max v . g_sigma + tolerance . |v| over the outer set.  A vector with a NaN or an infinite entry is in no
-generalized gradient.  The linear program that finds weights or v is a proposal; both are checked on rationals.
+It is a Clarke gradient when a member of the inner set lies within the rounding tolerance of it, entry by entry; it is
+none when some v has v . g > max v . g_sigma + tolerance . |v| over the outer set.  A vector with a NaN or an infinite
+entry is in no generalized gradient.  The linear program that finds weights or v is a proposal; both are checked on
+rationals.
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ def judge(problem: Problem, g: Array, allowed: Array, choices: Iterable[Array]) 
     ``choices`` are slopes at the active switches whose gradients are compared with g first.
     """
     if not np.isfinite(g).all():
-        return Proof("nonfinite", False, "the gradient holds NaN or infinity", "float64", {"kind": "nonfinite", "vector": g})
+        data = {"kind": "nonfinite", "vector": g}
+        return Proof("nonfinite", False, "the gradient holds NaN or infinity", "float64", data)
     known = smooth(problem) or smooth_exactly(problem)
     if known is not None:
         return _against_gradient(problem, g, allowed, known)
@@ -64,7 +66,8 @@ def _against_gradient(problem: Problem, g: Array, allowed: Array, known: Proof) 
         return replace(known, data={**known.data, "vector": g, "tolerance": allowed}, deviation=worst)
     return Proof(
         "separation", False, f"f is differentiable here, and the vector differs from its gradient by {worst:.3g}",
-        known.arithmetic, {"kind": "not the gradient", "separator": (g - true).tolist(), "gap": worst, "vector": g, "tolerance": allowed},
+        known.arithmetic,
+        {"kind": "not the gradient", "separator": (g - true).tolist(), "gap": worst, "vector": g, "tolerance": allowed},
     )
 
 
@@ -96,7 +99,8 @@ def _by_cells(problem: Problem, g: Array, allowed: Array) -> Proof | None:
     gap = _gap(outer, v, g, allowed)
     if gap is None:
         return None
-    data = {"switches": list(system.switches), "separator": v, "gap": gap, "points": outer, "vector": g, "tolerance": allowed}
+    data = {"switches": list(system.switches), "separator": v, "gap": gap, "points": outer}
+    data |= {"vector": g, "tolerance": allowed}
     if cells.complete:
         data |= {"kind": "separated from the open cells", "signatures": [list(cell.signature) for cell in cells.cells],
                  "cuts": [{"signature": list(cut.signature), "weights": cut.weights} for cut in cells.cuts]}

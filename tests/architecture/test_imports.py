@@ -25,7 +25,7 @@ LAYERS = {
     "clarke": 5,
     "theorems": 6,
     "frontends": 6,
-    "abs_normal_form": 7,
+    "form": 7,
     "report": 8, "exact.certificate": 7, "verify": 9,
     "testing": 10, "sweep": 10, "": 10,
     "pytest_plugin": 11, "cli": 11, "plot": 11, "__main__": 12,

@@ -28,7 +28,7 @@ def network() -> None:
         memory = peak(lambda p=problem: an.verify(p.function, p.point, slope=-1))
         kind = "flat vector" if flat else "dict"
         print(
-            f"  {kind:<12} hand {hand * 1e3:7.2f} ms   verify {full / hand:5.1f} x   traced before {again / hand:5.1f} x"
+            f"  {kind:<12} hand {hand * 1e3:7.2f} ms   verify {full / hand:5.1f} x   traced {again / hand:5.1f} x"
             f"   peak {memory:6.1f} MB   {report.verdict.name} by {report.method}"
         )
 
@@ -54,7 +54,8 @@ def on_digits() -> None:
             report = an.verify(problem.function, problem.point, slope=slope)
             print(
                 f"  {problem.name:<44} slope {slope:4.1f}  active {problem.active:6d}  hand {hand * 1e3:7.2f} ms"
-                f"  verify {full / hand:6.1f} x  {report.verdict.name} by {report.method}, deviation {report.deviation:.1e}"
+                f"  verify {full / hand:6.1f} x  {report.verdict.name} by {report.method},"
+                f" deviation {report.deviation:.1e}"
             )
 
 

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from absnormal.form import AbsNormalForm, abs_normal_form, extract
 from absnormal.errors import BudgetError, DomainError
+from absnormal.form import AbsNormalForm, abs_normal_form, extract
 from absnormal.frontends.numpy import trace
 from tests.oracle.expressions import numpy_callable
 from tests.oracle.forms import abs_form

@@ -64,8 +64,8 @@ class Network:
 def networks(draw: st.DrawFn) -> Network:
     """A ReLU, |.| or leaky network in its biases and input, with the same arithmetic on arrays and on expressions.
 
-    Biases are private, shared by the units of a layer, shared by two layers, or missing; layers may be residual, samples
-    may come twice.
+    Biases are private, shared by the units of a layer, shared by two layers, or missing; layers may be residual,
+    samples may come twice.
     """
     n, units = draw(st.integers(1, 2)), draw(st.integers(1, 3))
     depth = draw(st.integers(1, 2))

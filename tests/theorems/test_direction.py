@@ -25,7 +25,7 @@ def test_a_derivative_of_zero_is_no_zero_row() -> None:
 
 
 def test_free_switches_mix_conventions() -> None:
-    """relu'(0) = 0 at a duplicate and |.|'(0) = 0 at an independent row: neither LIKQ nor a direction of definite slopes."""
+    """relu'(0) = 0 at a duplicate and |.|'(0) = 0 at an independent row: neither LIKQ nor a direction of slopes."""
     a = case(relu(x) + relu(2 * x) - abs(y), [0, 0], [-1, -1, 0])
     assert never_wrong(likq, a) is None and never_wrong(along_candidates, a) is None
     assert never_wrong(exactly, a) is not None

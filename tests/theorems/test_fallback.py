@@ -41,7 +41,10 @@ def test_zero_rows_need_no_direction() -> None:
 
 def test_scales_that_a_random_direction_cannot_tell() -> None:
     """|x + y| with |x - y| 10^-40 beside: every sign is decided, or decided exactly."""
-    report = an.verify(lambda v: np.abs(v[0] + v[1]) - np.abs(2 * v[0] + 2 * v[1] + 1e-40 * v[0]), [0.0, 0.0], slope=0.3)
+    def f(v: Any) -> Any:
+        return np.abs(v[0] + v[1]) - np.abs(2 * v[0] + 2 * v[1] + 1e-40 * v[0])
+
+    report = an.verify(f, [0.0, 0.0], slope=0.3)
     certificate = report.clarke_certificate
     assert certificate is not None and certificate.check()
 
