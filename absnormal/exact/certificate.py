@@ -141,7 +141,10 @@ def certificate_of(report: Reported) -> Certificate | None:
         return None
     proof, problem = report.proof, report.problem
     slopes = np.asarray(proof.data.get("slopes", problem.c))
-    return _built(dict(proof.data), proof.arithmetic, claim, problem, slopes)
+    data = dict(proof.data)
+    if proof.deviation:
+        data["deviation"] = proof.deviation
+    return _built(data, proof.arithmetic, claim, problem, slopes)
 
 
 def certificate_of_fallback(report: Reported) -> Certificate | None:

@@ -281,8 +281,11 @@ def _lexicographic(data: Mapping[str, Any], a: _Switches) -> bool:
 
 
 def _compared(data: Mapping[str, Any], a: _Switches, signatures: list[list[int]]) -> tuple[list[Row], Row, Row]:
-    """The gradients, what is compared with them, and how far it may be off: g_c exactly, or a vector in x."""
-    if "vector" not in data:
+    """The gradients, what is compared with them, and how far it may be off: g_c exactly, or a vector in x.
+
+    Without J~ and without the gradients in x the vector stands for g_c, which is asked of the program elsewhere.
+    """
+    if "vector" not in data or not ("points" in data or a.base):
         target = a.gradient(_slopes(a))
         return [a.gradient(sigma) for sigma in signatures], target, [Fraction(0)] * len(target)
     vector, allowed = _row(data["vector"]), _row(data["tolerance"])

@@ -55,7 +55,7 @@ def _near(data: Mapping[str, Any], witness: Witness, sweeps: Sweeps, rng: Any) -
     directions = rng.standard_normal((_DRAWS, sweeps.program.n))
     sigma = sweeps.signature(np.asarray(witness.slopes, dtype=float))
     _, dy = sweeps.push(sigma, directions)
-    vector, allowed = (np.asarray(data[name], dtype=float) for name in ("vector", "tolerance"))
+    vector, allowed = (np.array([float(Fraction(value)) for value in data[name]]) for name in ("vector", "tolerance"))
     return all(
         abs(d @ vector - y[0]) <= np.abs(d) @ allowed + _slack(sweeps, sigma, d)[1]
         for d, y in zip(directions, dy, strict=True)
@@ -83,9 +83,9 @@ def _no_active(data: Mapping[str, Any], witness: Witness, sweeps: Sweeps, rng: A
 def _zero_rows(data: Mapping[str, Any], witness: Witness, sweeps: Sweeps, rng: Any) -> bool:
     """No random direction moves an active switch, whatever the slopes."""
     for _ in range(_DRAWS):
-        sigma, d = _definite(sweeps, rng), rng.standard_normal((1, sweeps.program.n))
-        dz, _ = sweeps.push(sigma, d)
-        if dz[0][sweeps.alpha].any():
+        sigma, d = _definite(sweeps, rng), rng.standard_normal(sweeps.program.n)
+        dz, _ = sweeps.push(sigma, d[None])
+        if (np.abs(dz[0]) > _slack(sweeps, sigma, d)[0])[sweeps.alpha].any():
             return False
     return True
 
@@ -115,8 +115,9 @@ def _private(data: Mapping[str, Any], witness: Witness, sweeps: Sweeps, rng: Any
             d = d + (1 + 2 * np.abs(both[0][own]).max(initial=0.0) / np.abs(rates).min()) * step
         dz, _ = sweeps.push(sigma, d[None])
         still = alpha[~moved[alpha]]
-        opened = sigma[moved] * dz[0][moved] > _slack(sweeps, sigma, d)[0][moved]
-        if not opened.all() or dz[0][still].any():
+        slack = _slack(sweeps, sigma, d)[0]
+        opened = sigma[moved] * dz[0][moved] > slack[moved]
+        if not opened.all() or (np.abs(dz[0][still]) > slack[still]).any():
             return False
     return True
 
@@ -158,6 +159,24 @@ def _direction(data: Mapping[str, Any], witness: Witness, sweeps: Sweeps, rng: A
     return bool((opened | still)[alpha].all())
 
 
+def _limiting(data: Mapping[str, Any], witness: Witness, sweeps: Sweeps, rng: Any) -> bool:
+    """Every signature is opened by its direction, and the mean of their gradients is g_c along random directions."""
+    weights = np.asarray(data["weights"], dtype=float)
+    if (weights < 0).any() or abs(weights.sum() - 1) > len(weights) * np.finfo(float).eps:
+        return False
+    drawn = rng.standard_normal((_DRAWS, sweeps.program.n))
+    sigma = sweeps.signature(np.asarray(witness.slopes, dtype=float))
+    gap = sweeps.push(sigma, drawn)[1][:, 0]
+    slack = np.array([_slack(sweeps, sigma, d)[1] for d in drawn])
+    for weight, slopes, d in zip(weights, data["signatures"], data["directions"], strict=True):
+        if not _direction({"direction": d}, Witness(sweeps, np.asarray(slopes)), sweeps, rng):
+            return False
+        sigma = sweeps.signature(np.asarray(slopes, dtype=float))
+        gap = gap - weight * sweeps.push(sigma, drawn)[1][:, 0]
+        slack = slack + np.array([_slack(sweeps, sigma, d)[1] for d in drawn])
+    return bool((np.abs(gap) <= 2 * slack).all())
+
+
 def _sign_definite(data: Mapping[str, Any], witness: Witness, sweeps: Sweeps, rng: Any) -> bool:
     """For random definite signatures: the sign of the adjoints, and y' as an upper (lower) bound of g_sigma . d."""
     alpha, sign = sweeps.alpha, data["sign"]
@@ -170,7 +189,7 @@ def _sign_definite(data: Mapping[str, Any], witness: Witness, sweeps: Sweeps, rn
             return False
         chosen = sweeps.directional(d)
         gap = sign * (chosen.dy[0] - sweeps.push(sigma, d[None])[1][0, 0])
-        aside = 0.0 if counted.all() else float(np.abs(d) @ np.full(len(d), data.get("deviation", 0.0)))
+        aside = float(np.abs(d).sum() * data.get("deviation", 0.0))
         slack = _slack(sweeps, sigma, d)[1] + _slack(sweeps, chosen.sigma, d)[1] + aside
         if not gap >= -slack:
             return False
@@ -274,6 +293,7 @@ _RULES: dict[str, Callable[[Mapping[str, Any], Witness, Sweeps, Any], bool]] = {
     "private inputs": _private,
     "independent": _independent,
     "direction": _direction,
+    "limiting gradients": _limiting,
     "sign-definite adjoints": _sign_definite,
     "not the gradient": _not_the_gradient,
     "separated from all slopes": _beyond_all,

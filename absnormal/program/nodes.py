@@ -17,7 +17,11 @@ class Source:
     line: int
 
     def __str__(self) -> str:
-        return f"{os.path.basename(self.file)}:{self.line}"
+        folder, name = os.path.split(self.file)
+        # A notebook's kernel gives every cell a file of its own.
+        if os.path.basename(folder).startswith("ipykernel_"):
+            return f"cell:{self.line}"
+        return f"{name}:{self.line}"
 
     @property
     def text(self) -> str:

@@ -45,9 +45,10 @@ def componentwise(problem: Problem) -> Proof | None:
         if found is None:
             return None
         evidence.append({"switches": list(component.system.switches), **found})
+    parts = "one component" if len(components) == 1 else f"{len(components)} components"
     reason = (
-        f"the {system.k} active switches fall into {len(components)} components, and in each the tool's choice is a"
-        " mean of choices that directions realise"
+        f"the {system.k} active switches form {parts}, in which the tool's choice is a mean of choices that"
+        " directions realise"
     )
     return Proof(
         "componentwise", True, reason, system.arithmetic, {"kind": "components", "components": evidence}

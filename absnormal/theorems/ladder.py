@@ -7,7 +7,7 @@ from collections.abc import Callable
 from absnormal.theorems.componentwise import componentwise
 from absnormal.theorems.direction import along_candidates, exactly
 from absnormal.theorems.likq import likq
-from absnormal.theorems.membership import membership, membership_in_computed_rows
+from absnormal.theorems.membership import equal_to_a_limiting_gradient, membership, membership_in_computed_rows
 from absnormal.theorems.private_directions import private_directions
 from absnormal.theorems.problem import Problem, Proof
 from absnormal.theorems.regular import regular, regular_exactly
@@ -31,6 +31,7 @@ RUNGS: tuple[Rung, ...] = (
     membership,
     membership_in_computed_rows,
     separation,
+    equal_to_a_limiting_gradient,
     from_all_slopes,
 )
 

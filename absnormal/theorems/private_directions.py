@@ -50,9 +50,10 @@ def private_directions(problem: Problem) -> Proof | None:
         groups += len(inputs)
         start += int(own.sum())
         certificate.append({"switch": node.switch, "inputs": inputs.tolist(), "sign": found.sign})
+    inputs = "one input moves" if groups == 1 else f"{groups} inputs move"
     reason = (
-        f"{groups} inputs, each added directly before a kink that it reaches in no other way, move the {start} active"
-        " switches in groups, and the slopes are constant on groups"
+        f"{inputs} the {start} active switch{'es' if start > 1 else ''}: each is added directly before a kink, reaches"
+        " it in no other way, and the slopes are the same wherever it is added"
     )
     return Proof("private directions", True, reason, "structure", {"kind": "private inputs", "groups": certificate})
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.exact.linear_algebra import Vector, dot
+from absnormal.exact.linear_program import convex_weights
 from absnormal.sweeps.rounding import rounding
 from absnormal.theorems.ladder import decide
 from absnormal.theorems.problem import Problem, Proof
@@ -25,6 +26,8 @@ from absnormal.theorems.separation import beyond_bounds
 from absnormal.theorems.smooth import smooth, smooth_exactly
 
 _DEFINITE = 10
+#: Numbers in a list of gradients up to which a floating-point proposal that fails is followed by an exact one.
+_SMALL = 4000
 
 
 def tolerance(problem: Problem, dtype: Any) -> Array:
@@ -76,9 +79,14 @@ def _by_cells(problem: Problem, g: Array, allowed: Array) -> Proof | None:
     if system is None or cells is None or not system.proved:
         return None
     inner = gradients_in_x(problem, [list(cell.signature) for cell in cells.cells])
+    rational = [Fraction(a) for a in g.tolist()]
+    exact = len(inner) * len(g) <= _SMALL
     if inner:
         weights = _propose_weights(inner, g, allowed)
         deviation = _distance(inner, weights, g, allowed)
+        if deviation is None and exact:
+            weights = convex_weights(inner, rational)[0] or weights
+            deviation = _distance(inner, weights, g, allowed)
         if deviation is not None:
             used = [(w, cell, point) for w, cell, point in zip(weights, cells.cells, inner, strict=True) if w]
             data: dict[str, Any] = {
@@ -97,6 +105,9 @@ def _by_cells(problem: Problem, g: Array, allowed: Array) -> Proof | None:
         return None
     v = _propose_separator(outer, g, allowed)
     gap = _gap(outer, v, g, allowed)
+    if gap is None and exact:
+        v = convex_weights(outer, rational)[1] or v
+        gap = _gap(outer, v, g, allowed)
     if gap is None:
         return None
     data = {"switches": list(system.switches), "separator": v, "gap": gap, "points": outer}
@@ -212,7 +223,10 @@ def _gap(points: list[Vector], v: Vector, g: Array, allowed: Array) -> float | N
 
 
 def _by_bounds(problem: Problem, g: Array, allowed: Array) -> Proof | None:
-    return None if problem.sweeps.z.dtype == object else beyond_bounds(problem, g, allowed)
+    if problem.sweeps.z.dtype == object:
+        return None
+    proof = beyond_bounds(problem, g, allowed)
+    return None if proof is None else replace(proof, data={**proof.data, "vector": g, "tolerance": allowed})
 
 
 def _why_open(problem: Problem) -> str:

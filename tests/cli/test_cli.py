@@ -73,7 +73,7 @@ def test_a_gallery_example_brings_its_point_and_slope(name: str, capsys: pytest.
         (["user_module:f", "--at", "0,0", "--gradient", "nan, 0"], 1),
         (["user_module:named", "--at", '{"W": [[0, 1], [2, 0]], "b": [0]}'], 0),
         (["user_module:Model.loss", "--at", "0"], 0),
-        (["user_module:undecided", "--at", "0,0", "--slope", "0"], 3),
+        (["user_module:undecided", "--at", "0,0", "--slope", "-1"], 3),
         (["absnormal.gallery:identity", "--slope", "0"], 0),
         (["absnormal.gallery:identity", "--at", "1"], 0),
     ],

@@ -94,7 +94,7 @@ class TestExplanation:
         assert "a Clarke gradient is [2]" in said
 
     def test_undecided_gives_the_reason(self) -> None:
-        report = an.verify(lambda x: np.abs(np.abs(x[1]) - x[0] ** 2) - np.abs(x[1]), [0.0, 0.0], slope=0)
+        report = an.verify(lambda x: np.abs(np.abs(x[1]) - x[0] ** 2) - np.abs(x[1]), [0.0, 0.0], slope=-1)
         assert report.verdict is an.Verdict.UNDECIDED
         assert report.explanation == report.proof.reason
         assert "tried: smooth, " in str(report)
