@@ -43,7 +43,8 @@ class PrivateInputs:
     """Finds private inputs, kink by kink, and remembers them."""
 
     def __init__(self, program: Program) -> None:
-        self.program = program
+        # The program itself is not kept: this object is remembered as long as the program lives.
+        self.nodes, self.n, self.kinked = program.nodes, program.n, program.kinked
         self._maps: dict[int, Array] = {}
         self._found: dict[int, list[Private]] = {}
         nodes = program.nodes
@@ -69,14 +70,14 @@ class PrivateInputs:
         """The numbers of the inputs that a chain holds, in its shape."""
         found = self._maps.get(index)
         if found is None:
-            node = self.program.nodes[index]
+            node = self.nodes[index]
             found = self._maps[index] = TABLE[node.op].value(node.params, self.entries(node.args[0]))
         return found
 
     def of(self, index: int) -> list[Private]:
         """The candidates for a kinked node; empty for a fold."""
         if index not in self._found:
-            node = self.program.nodes[index]
+            node = self.nodes[index]
             starts = {"kink": ((0, 1),), "select": ((0, 1),), "max": ((0, 1), (1, -1))}.get(node.op, ())
             self._found[index] = [
                 found for place, sign in starts for found in self._candidates(index, node.args[place], sign)
@@ -92,7 +93,7 @@ class PrivateInputs:
                 if found is not None:
                     yield found
                 continue
-            node = self.program.nodes[index]
+            node = self.nodes[index]
             below = (*path, index)
             if not node.varied or len(path) > _DEPTH:
                 continue
@@ -108,10 +109,10 @@ class PrivateInputs:
 
     def _scaled(self, index: int, sign: int, path: tuple[int, ...]) -> list[tuple[int, int, tuple[int, ...]]]:
         """Through a multiplication by one constant that is not 0."""
-        node = self.program.nodes[index]
+        node = self.nodes[index]
         places = ((0, 1),) if node.op == "div" else ((0, 1), (1, 0))
         for place, other in places:
-            value = self.program.nodes[node.args[other]].params.get("value")
+            value = self.nodes[node.args[other]].params.get("value")
             if value is not None and np.size(value) == 1 and value.reshape(-1)[0] != 0:
                 factor = 1 if value.reshape(-1)[0] > 0 else -1
                 return [(node.args[place], sign * factor, path)]
@@ -119,9 +120,9 @@ class PrivateInputs:
 
     def _checked(self, chain: int, sign: int, path: tuple[int, ...]) -> Private | None:
         """The candidate, when its inputs move the switches of the kink by the path only."""
-        nodes, kink = self.program.nodes, path[0]
+        nodes, kink = self.nodes, path[0]
         groups = self.entries(chain)
-        marked = np.zeros(self.program.n, bool)
+        marked = np.zeros(self.n, bool)
         marked[groups] = True
         touched = {
             index
@@ -136,7 +137,7 @@ class PrivateInputs:
             args = nodes[outer].args[:1] if nodes[outer].op == "select" else nodes[outer].args
             if [arg for arg in args if arg in touched] != [inner]:
                 return None
-        crossed = tuple(i for i in self.program.kinked if i in touched and i < kink)
+        crossed = tuple(i for i in self.kinked if i in touched and i < kink)
         for index in reversed(path):
             node = nodes[index]
             moved = TABLE[node.op].value(node.params, groups) if node.op in _MOVES else groups

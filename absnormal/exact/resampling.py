@@ -81,11 +81,12 @@ def _no_active(data: Mapping[str, Any], witness: Witness, sweeps: Sweeps, rng: A
 
 
 def _zero_rows(data: Mapping[str, Any], witness: Witness, sweeps: Sweeps, rng: Any) -> bool:
-    """No random direction moves an active switch, whatever the slopes."""
+    """No random direction moves an active switch on which the output depends, whatever the slopes."""
+    needed = np.asarray(data.get("switches", sweeps.alpha), dtype=int)
     for _ in range(_DRAWS):
-        sigma, d = _definite(sweeps, rng), rng.standard_normal(sweeps.program.n)
-        dz, _ = sweeps.push(sigma, d[None])
-        if (np.abs(dz[0]) > _slack(sweeps, sigma, d)[0])[sweeps.alpha].any():
+        sigma, d = _definite(sweeps, rng), rng.standard_normal((1, sweeps.program.n))
+        dz, _ = sweeps.push(sigma, d)
+        if (np.abs(dz[0]) > _slack(sweeps, sigma, d[0])[0])[needed].any() or not _idle(sweeps, sigma, needed, d):
             return False
     return True
 
@@ -156,7 +157,25 @@ def _direction(data: Mapping[str, Any], witness: Witness, sweeps: Sweeps, rng: A
     slack = np.stack([_slack(sweeps, sigma, d)[0] for d in directions])
     opened = (sigma * dz[0] > slack[0]) & (np.abs(sigma) == 1)
     still = (np.abs(dz) <= slack).all(axis=0)
-    return bool((opened | still)[alpha].all())
+    needed = np.asarray(data.get("needed", alpha), dtype=int)
+    return bool((opened | still)[needed].all()) and _idle(sweeps, sigma, needed, directions)
+
+
+def _idle(sweeps: Sweeps, sigma: Array, needed: Array, directions: Array) -> bool:
+    """Whether the active switches that are not needed change neither the others nor the output."""
+    rest = np.setdiff1d(sweeps.alpha, needed)
+    if not len(rest):
+        return True
+    other = sigma.copy()
+    other[rest] = -other[rest]
+    (dz, dy), (dz_other, dy_other) = sweeps.push(sigma, directions), sweeps.push(other, directions)
+    for i, d in enumerate(directions):
+        (slack, slack_y), (slack_other, slack_y_other) = _slack(sweeps, sigma, d), _slack(sweeps, other, d)
+        if (np.abs(dz[i] - dz_other[i]) > slack + slack_other)[needed].any():
+            return False
+        if abs(dy[i, 0] - dy_other[i, 0]) > slack_y + slack_y_other:
+            return False
+    return True
 
 
 def _limiting(data: Mapping[str, Any], witness: Witness, sweeps: Sweeps, rng: Any) -> bool:
@@ -169,7 +188,7 @@ def _limiting(data: Mapping[str, Any], witness: Witness, sweeps: Sweeps, rng: An
     gap = sweeps.push(sigma, drawn)[1][:, 0]
     slack = np.array([_slack(sweeps, sigma, d)[1] for d in drawn])
     for weight, slopes, d in zip(weights, data["signatures"], data["directions"], strict=True):
-        if not _direction({"direction": d}, Witness(sweeps, np.asarray(slopes)), sweeps, rng):
+        if not _direction({**data, "direction": d}, Witness(sweeps, np.asarray(slopes)), sweeps, rng):
             return False
         sigma = sweeps.signature(np.asarray(slopes, dtype=float))
         gap = gap - weight * sweeps.push(sigma, drawn)[1][:, 0]

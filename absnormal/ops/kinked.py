@@ -236,10 +236,10 @@ def running_ties(params: Params, u: Array, ties: Array, t: Array) -> Array:
         value = best[:, column]
         tied = np.flatnonzero(flat_ties[:, column]) + 1
         # Tied comparisons of one value form a run from where that value was first reached.
-        starts = np.searchsorted(np.flatnonzero(np.r_[True, value[1:] != value[:-1]]), tied, side="right") - 1
-        firsts = np.flatnonzero(np.r_[True, value[1:] != value[:-1]])[starts]
-        for first in np.unique(firsts):
-            members = np.r_[first, tied[firsts == first]]
+        reached = np.flatnonzero(np.r_[True, value[1:] != value[:-1]])
+        firsts = reached[np.searchsorted(reached, tied, side="right") - 1]
+        for run in np.split(np.arange(len(tied)), np.flatnonzero(firsts[1:] != firsts[:-1]) + 1):
+            members = np.r_[firsts[run[0]], tied[run]]
             leading = better.accumulate(flat_t[members, column])
             result[members[1:] - 1, column] = leading[:-1]
     return result.reshape(ties.shape)

@@ -8,11 +8,11 @@ from absnormal.theorems.componentwise import componentwise
 from absnormal.theorems.direction import along_candidates, exactly
 from absnormal.theorems.likq import likq
 from absnormal.theorems.membership import equal_to_a_limiting_gradient, membership, membership_in_computed_rows
-from absnormal.theorems.private_directions import private_directions
+from absnormal.theorems.private_directions import private_directions, private_directions_and_zero_rows
 from absnormal.theorems.problem import Problem, Proof
 from absnormal.theorems.regular import regular, regular_exactly
 from absnormal.theorems.separation import by_component, from_all_slopes, separation
-from absnormal.theorems.smooth import smooth, smooth_exactly
+from absnormal.theorems.smooth import smooth, smooth_by_structure, smooth_exactly
 
 Rung = Callable[[Problem], Proof | None]
 
@@ -21,6 +21,8 @@ RUNGS: tuple[Rung, ...] = (
     smooth,
     private_directions,
     regular,
+    smooth_by_structure,
+    private_directions_and_zero_rows,
     smooth_exactly,
     likq,
     along_candidates,

@@ -58,7 +58,8 @@ def membership_in_computed_rows(problem: Problem) -> Proof | None:
         return None
     used = [(float(w), *opened) for w, (_, opened) in zip(weights, cells, strict=True) if w]
     reason = f"the gradient is a convex combination of {len(used)} limiting gradient{'s' if len(used) > 1 else ''}"
-    return Proof("membership", True, reason, "float64", _sampled(used))
+    data = {**_sampled(used), "needed": needed}
+    return Proof("membership", True, reason, "float64", data)
 
 
 def equal_to_a_limiting_gradient(problem: Problem) -> Proof | None:

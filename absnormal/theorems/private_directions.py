@@ -25,9 +25,18 @@ from absnormal.theorems.problem import Problem, Proof
 
 def private_directions(problem: Problem) -> Proof | None:
     """Proves that slopes which are constant on the groups of private inputs give a Clarke gradient."""
+    return _grouped(problem, zero_rows=False)
+
+
+def private_directions_and_zero_rows(problem: Problem) -> Proof | None:
+    """The same, with one sweep that finds the switches whose row is zero: they join freely."""
+    return _grouped(problem, zero_rows=True)
+
+
+def _grouped(problem: Problem, zero_rows: bool) -> Proof | None:
     sweeps = problem.sweeps
     program, known = sweeps.program, private_inputs(sweeps.program)
-    start, groups, free, certificate = 0, 0, 0, []
+    start, groups, certificate = 0, 0, []
     slopes = np.empty(program.s)
     slopes[sweeps.alpha] = np.asarray(problem.c, dtype=float)
     unresolved = {i for i in program.kinked if _own(problem, i).any()}
@@ -36,20 +45,17 @@ def private_directions(problem: Problem) -> Proof | None:
         own = _own(problem, index)
         node = program.nodes[index]
         c = slopes[node.switch : node.switch + node.switches]
-        found = next((p for p in known.of(index) if _fits(problem, p, own, c, blocking)), None)
-        if found is None:
+        if zero_rows:
             own = own & _nonzero(problem, index)
-            found = next((p for p in known.of(index) if _fits(problem, p, own, c, blocking)), None)
-            if own.any() and found is None:
-                return None
             if not own.any():
-                free += 1
                 continue
-        assert found is not None
-        inputs = np.unique(found.groups[own])
-        groups += len(inputs)
+        found = next((p for p in known.of(index) if _fits(problem, p, own, c, blocking, zero_rows)), None)
+        if found is None:
+            return None
+        members = np.unique(found.groups[own])
+        groups += len(members)
         start += int(own.sum())
-        certificate.append({"switch": node.switch, "inputs": inputs.tolist(), "sign": found.sign})
+        certificate.append({"switch": node.switch, "inputs": members.tolist(), "sign": found.sign})
     inputs = "one input moves" if groups == 1 else f"{groups} inputs move"
     reason = (
         f"{inputs} the {start} active switch{'es' if start > 1 else ''}: each is added directly before a kink, reaches"
@@ -71,12 +77,10 @@ def _nonzero(problem: Problem, index: int) -> Array:
     return mask[node.switch : node.switch + node.switches]
 
 
-def _fits(problem: Problem, found: Private, own: Array, c: Array, blocking: Any) -> bool:
+def _fits(problem: Problem, found: Private, own: Array, c: Array, blocking: Any, zero_rows: bool) -> bool:
     crossed = [i for i in found.crossed if i in blocking]
-    if any(_nonzero(problem, i).any() for i in crossed):
+    if any(not zero_rows or _nonzero(problem, i).any() for i in crossed):
         return False
-    if not own.any():
-        return True
     groups, slopes = found.groups[own], c[own]
     if (slopes == slopes[0]).all():
         return True

@@ -23,7 +23,7 @@ from absnormal.sweeps.rounding import rounding
 from absnormal.theorems.ladder import decide
 from absnormal.theorems.problem import Problem, Proof
 from absnormal.theorems.separation import beyond_bounds
-from absnormal.theorems.smooth import smooth, smooth_exactly
+from absnormal.theorems.smooth import smooth, smooth_by_structure, smooth_exactly
 
 _DEFINITE = 10
 #: Numbers in a list of gradients up to which a floating-point proposal that fails is followed by an exact one.
@@ -46,7 +46,7 @@ def judge(problem: Problem, g: Array, allowed: Array, choices: Iterable[Array]) 
     if not np.isfinite(g).all():
         data = {"kind": "nonfinite", "vector": g}
         return Proof("nonfinite", False, "the gradient holds NaN or infinity", "float64", data)
-    known = smooth(problem) or smooth_exactly(problem)
+    known = smooth(problem) or smooth_by_structure(problem) or smooth_exactly(problem)
     if known is not None:
         return _against_gradient(problem, g, allowed, known)
     for c in choices:
@@ -67,11 +67,10 @@ def _against_gradient(problem: Problem, g: Array, allowed: Array, known: Proof) 
     worst = float(distance.max(initial=0.0))
     if (distance <= allowed).all():
         return replace(known, data={**known.data, "vector": g, "tolerance": allowed}, deviation=worst)
-    return Proof(
-        "separation", False, f"f is differentiable here, and the vector differs from its gradient by {worst:.3g}",
-        known.arithmetic,
-        {"kind": "not the gradient", "separator": (g - true).tolist(), "gap": worst, "vector": g, "tolerance": allowed},
-    )
+    data = {**known.data, "kind": "not the gradient", "separator": (g - true).tolist(), "gap": worst}
+    data |= {"vector": g, "tolerance": allowed}
+    reason = f"f is differentiable here, and the vector differs from its gradient by {worst:.3g}"
+    return Proof("separation", False, reason, known.arithmetic, data)
 
 
 def _by_cells(problem: Problem, g: Array, allowed: Array) -> Proof | None:
