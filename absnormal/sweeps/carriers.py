@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
+from absnormal.ops import TABLE
 from absnormal.ops.linear import Embed
 from absnormal.ops.linear_maps import Change, Index, LinearMap
 from absnormal.program.program import Program
@@ -54,22 +55,24 @@ def split_rows(program: Program, directions: Array) -> list[Array]:
 class Adjoints:
     """The adjoints of the nodes on the way back; those that a sweep owns are added to in place."""
 
-    def __init__(self, program: Program, seed: Array) -> None:
+    def __init__(self, program: Program, seed: Array, start: int = -1) -> None:
         self.program = program
         self.count, self.dtype = len(seed), seed.dtype
         self.arrays: list[Array | None] = [None] * len(program.nodes)
         self.owned = [False] * len(program.nodes)
         self.inputs = [index for index, node in enumerate(program.nodes) if node.op == "input"]
-        #: For one adjoint of several inputs, where they go.
+        #: Where the adjoints of the inputs, and of their separate parts, go when there is one of each.
         self.places: dict[int, Array] = {}
-        if self.count == 1 and len(self.inputs) > 1:
-            self.flat = np.empty((1, program.n), self.dtype)
-            self.places = dict(zip(self.inputs, split_rows(program, self.flat), strict=True))
+        if self.count == 1 and self.dtype != object:
+            self.flat = np.zeros((1, program.n), self.dtype)
+            whole = dict(zip(self.inputs, split_rows(program, self.flat), strict=True))
+            parts = _parts(program, whole, start)
+            self.places = whole | parts if parts or len(whole) > 1 else {}
 
     def take(self, index: int) -> Array | None:
-        """The adjoint of a node, which is not needed afterwards."""
+        """The adjoint of a node that must be pulled on; it is not needed afterwards."""
         array, self.arrays[index] = self.arrays[index], None
-        return array
+        return None if index in self.places else array
 
     def add(self, index: int, linear: LinearMap, w: Array) -> None:
         """Add the pull of ``w`` to the adjoint of a node."""
@@ -88,12 +91,34 @@ class Adjoints:
     def join(self) -> Array:
         """The adjoints of the inputs as rows (k, n)."""
         if self.places:
-            for index, place in self.places.items():
-                if self.arrays[index] is None:
-                    place[...] = 0
             return self.flat
         parts = []
         for index in self.inputs:
             array, size = self.arrays[index], math.prod(self.program.nodes[index].shape)
             parts.append(np.zeros((self.count, size), self.dtype) if array is None else array.reshape(self.count, -1))
         return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+
+
+def _parts(program: Program, places: dict[int, Array], start: int) -> dict[int, Array]:
+    """The nodes that are disjoint parts of inputs used in no other way, and where these parts are.
+
+    ``places`` holds a writable array of shape (1, *shape) for every input.
+    """
+    users: dict[int, list[int]] = {}
+    for index, node in enumerate(program.nodes):
+        for arg in node.args:
+            users.setdefault(arg, []).append(index)
+    found: dict[int, Array] = {}
+    stack = list(places.items())
+    while stack:
+        index, place = stack.pop()
+        parts = users.get(index, [])
+        if index in (start, program.output) or any(program.nodes[i].op not in ("index", "reshape") for i in parts):
+            continue
+        views = [TABLE[program.nodes[i].op].value(program.nodes[i].params, place[0])[None] for i in parts]
+        bounds = sorted(np.lib.array_utils.byte_bounds(view) for view in views)
+        apart = all(low[1] <= high[0] for low, high in zip(bounds, bounds[1:], strict=False))
+        if apart and all(np.may_share_memory(view, place) for view in views) and start not in parts:
+            found.update(zip(parts, views, strict=True))
+            stack += zip(parts, views, strict=True)
+    return found

@@ -274,7 +274,7 @@ class Sweeps:
         assert seed is not None
         start = program.output if start is None else start
         count = len(seed)
-        adjoints = Adjoints(program, seed)
+        adjoints = Adjoints(program, seed, start)
         if ybar is not None:
             adjoints.arrays[start] = ybar.reshape(count, *program.nodes[start].shape)
         wbar = np.zeros((count, program.s if weigh else 0), seed.dtype)

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from absnormal.theorems.problem import Problem, Proof
 
-
 #: Past this number of variables and switches, the sweep that looks for zero rows waits for cheaper proofs.
 _SMALL = 4096
 

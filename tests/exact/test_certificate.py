@@ -18,7 +18,7 @@ import absnormal as an
 from absnormal.exact import checker
 from absnormal.exact.certificate import Certificate
 
-from ..oracle.rational import Vector, dot, membership
+from ..oracle.rational import Vector, membership
 from ..theorems.generators import nests, network_cases
 from ..theorems.judge import Case, cases, fuzz
 

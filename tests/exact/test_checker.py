@@ -1,0 +1,190 @@
+"""The checker on hand-written certificates: each kind accepts what is true and refuses the nearest wrong thing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from absnormal.exact.checker import check
+
+#: |x| - |2x|
+PAIR = {"rows": [[1], [2]], "couplings": [[0, 0], [0, 0]], "weights": [1, -1], "slopes": [0, 0]}
+#: |x| - |x + |y||, switches |y|, x, x + |y|
+COUPLED = {
+    "rows": [[0, 1], [1, 0], [1, 0]], "couplings": [[0, 0, 0], [0, 0, 0], [1, 0, 0]], "weights": [0, 1, -1],
+    "slopes": [1, 1, 1],
+}  # fmt: skip
+
+
+def says(kind: str, system: dict[str, Any], **evidence: Any) -> bool:
+    return check({"kind": kind, "system": system, **evidence})
+
+
+def test_minor_and_dependent() -> None:
+    plane = {"rows": [[1, 1], [1, 2]], "couplings": [[0, 0], [3, 0]], "weights": [1, 1], "slopes": [0, "1/2"]}
+    assert says("minor", plane, minor=[0, 1])
+    assert not says("minor", plane, minor=[0, 0])
+    assert not says("minor", plane, minor=[0])
+    assert not says("minor", PAIR, minor=[0, 0])
+    assert says("dependent", PAIR, weights=[2, -1])
+    assert not says("dependent", PAIR, weights=[1, 1])
+    assert not says("dependent", PAIR, weights=[0, 0])
+
+
+def test_zero_rows() -> None:
+    nothing = {"rows": [[0], [0]], "couplings": [[0, 0], [1, 0]], "weights": [1, 1], "slopes": [1, 1]}
+    assert says("zero rows", nothing)
+    assert not says("zero rows", PAIR)
+    assert not says("zero rows", {**PAIR, "kept": []})
+
+
+def test_a_switch_may_be_dropped_only_when_it_is_out_of_play() -> None:
+    dead = {"rows": [[1], [1]], "couplings": [[0, 0], [0, 0]], "weights": [1, 0], "slopes": [1, "1/2"], "kept": [0]}
+    assert says("direction", dead, free=[], direction=[1])
+    assert not says("direction", {**dead, "weights": [1, 1]}, free=[], direction=[1])
+    coupled = {**dead, "rows": [[1], [1]], "kept": [1], "weights": [0, 1], "slopes": [1, 1]}
+    assert says("direction", coupled, free=[], direction=[1])
+    assert not says("direction", {**coupled, "couplings": [[0, 0], [1, 0]]}, free=[], direction=[1])
+
+
+def test_direction() -> None:
+    kinks = {**COUPLED, "slopes": [1, -1, 1]}
+    assert says("direction", COUPLED, free=[], direction=[1, 1])
+    assert not says("direction", COUPLED, free=[], direction=[0, 1])
+    assert says("direction", kinks, free=[], direction=[-1, 2])
+    assert not says("direction", kinks, free=[], direction=[-1, "1/2"])
+    assert not says("direction", kinks, free=[], direction=[-1, 1])
+
+
+def test_free_switches_need_independent_rows_that_the_direction_leaves_alone() -> None:
+    mixed = {"rows": [[1, 0], [2, 0], [0, 1]], "couplings": [[0] * 3] * 3, "weights": [1, 1, 1], "slopes": [1, 1, 0]}
+    assert says("direction", mixed, free=[2], direction=[1, 0])
+    assert not says("direction", mixed, free=[2], direction=[1, 1])
+    assert not says("direction", mixed, free=[], direction=[1, 1])
+    assert not says("direction", {**PAIR, "slopes": [0, 0]}, free=[0, 1], direction=[0])
+    hanging = {"rows": [[1], [0]], "couplings": [[0, 0], [1, 0]], "weights": [1, 1], "slopes": [0, 1]}
+    assert not says("direction", hanging, free=[0], direction=[0])
+
+
+def test_sign_definite_adjoints() -> None:
+    assert says("sign-definite adjoints", {**PAIR, "weights": [1, 1]})
+    assert not says("sign-definite adjoints", PAIR)
+    assert says("sign-definite adjoints", {**COUPLED, "weights": [1, 1, 1]})
+    assert not says("sign-definite adjoints", {**COUPLED, "weights": [0, 1, 1]})
+
+
+def test_convex_weights() -> None:
+    signatures, directions = [[1, 1], [-1, -1]], [[1], [-1]]
+    good = {"signatures": signatures, "directions": directions}
+    assert says("convex weights", PAIR, weights=["1/2", "1/2"], **good)
+    assert not says("convex weights", PAIR, weights=["1/3", "2/3"], **good)
+    assert not says("convex weights", PAIR, weights=["3/2", "-1/2"], **good)
+    assert not says("convex weights", PAIR, weights=["1/2", "1/2"], signatures=signatures, directions=[[1], [1]])
+    closed = {"signatures": [[1, -1], [-1, 1]], "directions": directions}
+    assert not says("convex weights", PAIR, weights=["1/2", "1/2"], **closed)
+
+
+def test_separated_from_the_open_cells_needs_the_whole_tree() -> None:
+    wrong = {**PAIR, "slopes": [1, -1]}
+    cuts = [{"signature": [1, -1], "weights": [2, 1]}, {"signature": [-1, 1], "weights": [2, 1]}]
+    full: dict[str, Any] = {"signatures": [[1, 1], [-1, -1]], "cuts": cuts, "separator": [1]}
+    assert says("separated from the open cells", wrong, **full)
+    assert not says("separated from the open cells", wrong, **{**full, "cuts": cuts[:1]})
+    assert not says("separated from the open cells", wrong, **{**full, "signatures": [[1, 1]]})
+    assert not says("separated from the open cells", wrong, **{**full, "separator": [-1]})
+    assert not says("separated from the open cells", {**PAIR, "slopes": [0, 0]}, **full)
+    for weights in ([0, 0], [1, 1], [-2, -1]):
+        forged = [{"signature": [1, -1], "weights": weights}, cuts[1]]
+        assert not says("separated from the open cells", wrong, **{**full, "cuts": forged})
+
+
+def test_separated_within_a_component() -> None:
+    three = {
+        "rows": [[1, 0], [2, 0], [0, 1]], "couplings": [[0] * 3] * 3, "weights": [1, -1, 5], "slopes": [1, -1, 0]
+    }  # fmt: skip
+    cuts = [{"signature": [1, -1], "weights": [2, 1]}, {"signature": [-1, 1], "weights": [2, 1]}]
+    full: dict[str, Any] = {"members": [0, 1], "signatures": [[1, 1], [-1, -1]], "cuts": cuts}
+    assert says("separated within a component", three, separator=[1, 0], **full)
+    assert not says("separated within a component", three, separator=[1, 1], **full)
+    linked = {**three, "couplings": [[0] * 3, [0] * 3, [1, 0, 0]]}
+    assert not says("separated within a component", linked, separator=[1, 0], **full)
+
+
+def test_separated_from_all_definite_signatures() -> None:
+    single = {"rows": [[1]], "couplings": [[0]], "weights": [1], "slopes": [1], "columns": [0], "base": [0]}
+    outside = {"vector": ["3/2"], "tolerance": ["1/4"]}
+    assert says("separated from all definite signatures", single, separator=[1], **outside)
+    assert not says("separated from all definite signatures", single, separator=[-1], **outside)
+    near = {"vector": ["3/2"], "tolerance": ["1/2"]}
+    assert not says("separated from all definite signatures", single, separator=[1], **near)
+
+
+def component(members: list[int], **means: Any) -> dict[str, Any]:
+    return {"members": members, "case": "a", **means}
+
+
+def test_components() -> None:
+    system = {
+        "rows": [[1, 0], [2, 0], [0, 1], [0, 3]], "couplings": [[0] * 4] * 4, "weights": [1, -1, 1, 1],
+        "slopes": [0, 0, 1, 1],
+    }  # fmt: skip
+    means = {"weights": ["1/2", "1/2"], "signatures": [[1, 1], [-1, -1]]}
+    first = component([0, 1], directions=[[1, 0], [-1, 0]], **means)
+    second = component([2, 3], weights=[1], signatures=[[1, 1]], directions=[[0, 1]])
+    assert says("components", system, components=[first, second])
+    assert says("components", system, components=[first, {"members": [2, 3], "case": "b"}])
+    assert not says("components", system, components=[first])
+    assert not says("components", system, components=[{"members": [0, 1], "case": "b"}, second])
+    assert not says("components", system, components=[component([0, 1], directions=[[1, 0], [1, 0]], **means), second])
+    # The row spaces of [0] and [1] are one line.
+    split = [component([i], weights=["1/2", "1/2"], signatures=[[1], [-1]], directions=[[1, 0], [-1, 0]]) for i in (0, 1)]
+    assert not says("components", system, components=[*split, second])
+
+
+def test_a_regular_component_must_receive_no_coupling() -> None:
+    wrong = {"rows": [[0, 1], [1, 0], [1, 0]], "couplings": [[0] * 3, [0] * 3, [1, 0, 0]], "weights": [-1, 1, 1],
+             "slopes": [1, 1, -1]}  # fmt: skip
+    regular = [{"members": [0], "case": "b"}, {"members": [1, 2], "case": "b"}]
+    assert not says("components", wrong, components=regular)
+    assert says("components", {**wrong, "couplings": [[0] * 3] * 3}, components=regular)
+
+
+def test_an_outside_switch_must_not_decide_a_vanishing_row() -> None:
+    """|x - x + |y|| with its own component: the internal row is 0 and |y| decides the sign."""
+    system = {"rows": [[1], [0]], "couplings": [[0, 0], [1, 0]], "weights": [0, 1], "slopes": [1, -1]}
+    parts = [component([0], weights=[1], signatures=[[1]], directions=[[1]]),
+             component([1], weights=[1], signatures=[[-1]], directions=[[0]])]  # fmt: skip
+    assert not says("components", system, components=parts)
+
+
+def test_components_on_a_cycle() -> None:
+    system = {
+        "rows": [[1, 0], [0, 1], [1, 0]], "couplings": [[0] * 3, [1, 0, 0], [0, 1, 0]], "weights": [1, 1, 1],
+        "slopes": [1, 1, 1],
+    }  # fmt: skip
+    parts = [component([0, 2], weights=[1], signatures=[[1, 1]], directions=[[1, 0]]),
+             component([1], weights=[1], signatures=[[1]], directions=[[0, 1]])]  # fmt: skip
+    assert not says("components", system, components=parts)
+
+
+def test_lexicographic() -> None:
+    assert says("lexicographic", COUPLED, signature=[1, 1, 1], directions=[[1, 0], [0, 1]])
+    assert says("lexicographic", COUPLED, signature=[-1, 1, 1], directions=[[1, 0], [0, -1]])
+    assert not says("lexicographic", COUPLED, signature=[1, 1, 1], directions=[[1, 0]])
+    assert not says("lexicographic", COUPLED, signature=[1, 1, -1], directions=[[1, 0], [0, 1]])
+    assert not says("lexicographic", COUPLED, signature=[0, 1, 1], directions=[[1, 0], [0, 1]])
+
+
+def test_a_vector_must_be_near_what_was_proved() -> None:
+    system = {**PAIR, "slopes": [1, 1], "columns": [1], "base": [5, 7]}
+    right = {"vector": [5, 6], "tolerance": [0, 0]}
+    assert says("direction", system, free=[], direction=[1], **right)
+    assert not says("direction", system, free=[], direction=[1], vector=[5, 7], tolerance=[0, "1/2"])
+
+
+@pytest.mark.parametrize("count", [11])
+def test_enumeration_is_bounded(count: int) -> None:
+    many = {"rows": [[1]] * count, "couplings": [[0] * count] * count, "weights": [1] * count, "slopes": [0] * count}
+    with pytest.raises(ValueError, match="at most 10"):
+        says("sign-definite adjoints", many)
