@@ -58,13 +58,13 @@ def trace(f: Function, x: Any) -> Program:
     return traced(f, x)[0]
 
 
-def traced(f: Function | Program, x: Any) -> tuple[Program, list[Array]]:
-    """The program of f, and the values of its nodes at x."""
+def traced(f: Function | Program, x: Any, copy: bool = True) -> tuple[Program, list[Array]]:
+    """The program of f, and the values of its nodes at x; ``copy`` keeps them apart from x."""
     if isinstance(f, Program):
         return f, f.evaluate(f.tree.leaves(x))
     if not callable(f):
         raise ValueError(f"f must be a function or a Program, got {type(f).__name__}")
-    return numpy_front_end.traced(f, x)
+    return numpy_front_end.traced(f, x, copy)
 
 
 def verify(
@@ -198,7 +198,7 @@ def clarke_gradient(f: Function | Program, x: Any, *, seed: int = 0) -> Any:
 
 
 def _at(f: Function | Program, x: Any) -> tuple[Program, Sweeps]:
-    program, values = traced(f, x)
+    program, values = traced(f, x, copy=False)
     if program.m != 1:
         raise ValueError(f"f must return one number, got shape {program.shape}")
     return program, _tool(program, values, 0.0)

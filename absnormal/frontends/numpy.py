@@ -28,10 +28,10 @@ def trace(f: Callable[[Any], Any], x: Any) -> Program:
     return traced(f, x)[0]
 
 
-def traced(f: Callable[[Any], Any], x: Any) -> tuple[Program, list[Array]]:
-    """The program that f computes at x, and the values of its nodes there."""
+def traced(f: Callable[[Any], Any], x: Any, copy: bool = True) -> tuple[Program, list[Array]]:
+    """The program that f computes at x, and the values of its nodes there; ``copy`` keeps them apart from x."""
     tree, leaves = Tree.of(x)
-    builder = Builder(tree, leaves)
+    builder = Builder(tree, leaves, copy)
     given = _leaves(x, tree.structure)
     arrays = [
         TracedArray(builder, i, scalar=not isinstance(leaf, np.ndarray)) for i, leaf in enumerate(given)

@@ -26,7 +26,7 @@ _SMALL = 64
 class Builder:
     """The nodes so far, with their values at the point."""
 
-    def __init__(self, tree: Tree, leaves: list[Array]) -> None:
+    def __init__(self, tree: Tree, leaves: list[Array], copy: bool = True) -> None:
         self.tree = tree
         self.nodes: list[Node] = []
         self.values: list[Array] = []
@@ -39,7 +39,7 @@ class Builder:
         for number, leaf in enumerate(leaves):
             if leaf.dtype != object and not np.isfinite(leaf).all():
                 raise DomainError("x", "the point holds NaN or infinity")
-            value = exactly(leaf) if self._exact else leaf.copy()
+            value = exactly(leaf) if self._exact else leaf.copy() if copy else leaf
             self._append(Node("input", (), {"leaf": number}, leaf.shape, None, "", True), value)
 
     def _append(self, node: Node, value: Array) -> int:

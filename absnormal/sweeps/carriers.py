@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -117,7 +118,7 @@ def _parts(program: Program, places: dict[int, Array], start: int) -> dict[int, 
             continue
         views = [TABLE[program.nodes[i].op].value(program.nodes[i].params, place[0])[None] for i in parts]
         bounds = sorted(np.lib.array_utils.byte_bounds(view) for view in views)
-        apart = all(low[1] <= high[0] for low, high in zip(bounds, bounds[1:], strict=False))
+        apart = all(low[1] <= high[0] for low, high in pairwise(bounds))
         if apart and all(np.may_share_memory(view, place) for view in views) and start not in parts:
             found.update(zip(parts, views, strict=True))
             stack += zip(parts, views, strict=True)

@@ -244,7 +244,9 @@ class Sweeps:
         """g_sigma for scalar y: one pull."""
         one = np.ones((1, 1))
         seed = exactly(one) if self.y.dtype == object else one
-        return np.asarray(self._backward(sigma, None, seed, weigh=False)[0][0])
+        found = self._backward(sigma, None, seed, weigh=False)[0][0]
+        # A sum spreads its adjoint without writing it out.
+        return found if found.flags.writeable else found.copy()
 
     def pull(self, sigma: Array, zbar: Array | None, ybar: Array | None) -> tuple[Array, Array]:
         """xbar (k, n) and the adjoints wbar (k, s) of |z|, from seeds zbar (k, s) and ybar (k, m)."""

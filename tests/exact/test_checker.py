@@ -138,7 +138,8 @@ def test_components() -> None:
     assert not says("components", system, components=[{"members": [0, 1], "case": "b"}, second])
     assert not says("components", system, components=[component([0, 1], directions=[[1, 0], [1, 0]], **means), second])
     # The row spaces of [0] and [1] are one line.
-    split = [component([i], weights=["1/2", "1/2"], signatures=[[1], [-1]], directions=[[1, 0], [-1, 0]]) for i in (0, 1)]
+    half: dict[str, Any] = {"weights": ["1/2", "1/2"], "signatures": [[1], [-1]], "directions": [[1, 0], [-1, 0]]}
+    split = [component([i], **half) for i in (0, 1)]
     assert not says("components", system, components=[*split, second])
 
 

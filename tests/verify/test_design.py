@@ -63,6 +63,18 @@ def test_gradients_come_back_in_the_structure_of_x() -> None:
     assert an.verify(lambda p: np.sum(p["w"]), x, gradient={"w": np.ones((2, 2)), "b": [np.zeros(2), 0.0]})
 
 
+def test_gradients_are_arrays_of_their_own() -> None:
+    x = np.ones(3)
+    for gradient in (an.gradient(np.sum, x), an.clarke_gradient(np.sum, x), an.verify(np.sum, x).gradient):
+        gradient += 1.0
+        np.testing.assert_array_equal(gradient, 2.0)
+        np.testing.assert_array_equal(x, 1.0)
+    report = an.verify(lambda v: np.sum(v * np.abs(v)), x)
+    x += 1.0
+    assert report.program(np.ones(3)) == 3.0
+    assert report.likq is True
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_a_vector_that_is_not_finite(bad: float) -> None:
     report = an.verify(f, [0.0], gradient=[bad])
