@@ -244,7 +244,7 @@ class Sweeps:
         """g_sigma for scalar y: one pull."""
         one = np.ones((1, 1))
         seed = exactly(one) if self.y.dtype == object else one
-        found = self._backward(sigma, None, seed, weigh=False)[0][0]
+        found: Array = self._backward(sigma, None, seed, weigh=False)[0][0]
         # A sum spreads its adjoint without writing it out.
         return found if found.flags.writeable else found.copy()
 
