@@ -130,7 +130,7 @@ def test_never_wrong_with_smooth_maps_between(a: Case) -> None:
 
 
 def test_slopes_that_differ_in_a_group_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_fits", lambda problem, found, own, c, blocking: not found.crossed)
+    monkeypatch.setattr(module, "_fits", lambda problem, found, *rest: not found.crossed)
     network = lambda v: np.maximum(np.array([[1.0], [1.0]]) @ v[:1] + v[1], 0) @ np.array([1.0, -1.0])  # noqa: E731
     assert verdict_of_rung(network, [0.0, 0.0], [1.0, -1.0]) == "CLARKE"
 
@@ -141,7 +141,7 @@ def verdict_of_rung(f: Any, point: Any, slope: Any) -> str:
 
 
 def test_inputs_that_cross_an_earlier_kink_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    def blind(problem, found, own, c, blocking):  # type: ignore[no-untyped-def]
+    def blind(problem, found, own, c, blocking, zero_rows):  # type: ignore[no-untyped-def]
         return True
 
     monkeypatch.setattr(module, "_fits", blind)
