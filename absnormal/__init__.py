@@ -4,11 +4,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from absnormal.clarke.budget import Budget
+from absnormal.clarke.generalized_gradient import GeneralizedGradient
 from absnormal.errors import AbsNormalError, BudgetError, DomainError, GuardError, TraceError
 from absnormal.program.program import Program
 from absnormal.report.report import Report
 from absnormal.report.verdict import Verdict
-from absnormal.verify import clarke_gradient, gradient, trace, verify
+from absnormal.verify import clarke_gradient, generalized_gradient, gradient, trace, verify
 
 if TYPE_CHECKING:
     from absnormal.form import AbsNormalForm, abs_normal_form
@@ -33,6 +34,7 @@ __all__ = [
     "Budget",
     "BudgetError",
     "DomainError",
+    "GeneralizedGradient",
     "GuardError",
     "Program",
     "Report",
@@ -40,6 +42,7 @@ __all__ = [
     "Verdict",
     "abs_normal_form",
     "clarke_gradient",
+    "generalized_gradient",
     "gradient",
     "trace",
     "verify",

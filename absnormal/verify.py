@@ -8,14 +8,18 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
+from absnormal.clarke.blocks import base_gradient, computed_block, proved_blocks
 from absnormal.clarke.budget import Budget
 from absnormal.clarke.fallback import certified
+from absnormal.clarke.generalized_gradient import GeneralizedGradient
 from absnormal.errors import BudgetError, TraceError
+from absnormal.exact.system import build
 from absnormal.frontends import numpy as numpy_front_end
 from absnormal.frontends.slopes import TABLES, slopes
 from absnormal.program.program import Program, exactly
 from absnormal.report.report import Report
 from absnormal.report.verdict import Verdict
+from absnormal.sweeps.rounding import rounding
 from absnormal.sweeps.table import Sweeps
 from absnormal.theorems.ladder import decide
 from absnormal.theorems.problem import Problem, Proof
@@ -195,6 +199,76 @@ def clarke_gradient(f: Function | Program, x: Any, *, seed: int = 0) -> Any:
     if not found.proved:
         raise BudgetError("no direction could be told from all kinks; see verify(f, x).explanation")
     return program.tree.unflatten(found.gradient)
+
+
+def generalized_gradient(
+    f: Function | Program, x: Any, *, exact: bool = False, atol: float = 0.0, budget: Budget | None = None
+) -> GeneralizedGradient:
+    """The whole Clarke generalized gradient of f at x; of a vector-valued f, the generalized Jacobian.
+
+    Parameters
+    ----------
+    f
+        a function of one argument, or its `Program`
+    x
+        the point, as in `verify`
+    exact
+        decide activity and cells in rational arithmetic (piecewise-linear programs)
+    atol
+        switches with |z_i| <= atol count as active
+    budget
+        limits of the enumeration
+
+    Returns
+    -------
+    GeneralizedGradient
+        a sum of blocks; ``complete`` is False when the budget ended the enumeration, ``exact`` is False where the set
+        is only known to lie inside dC f(x) (THEORY 1 and 5; Kubota 2018)
+
+    Raises
+    ------
+    TraceError, DomainError, ValueError
+        as `verify` does
+
+    Examples
+    --------
+    >>> import numpy as np, absnormal as an
+    >>> G = an.generalized_gradient(lambda x: np.abs(x[0]) - np.abs(x[0] + np.abs(x[1])), [0.0, 0.0])
+    >>> G
+    <GeneralizedGradient 4 limiting gradients in 1 blocks, complete, equal to dC f(x)>
+    >>> G.contains([0.0, 0.5]), G.contains([1.0, 0.0]), G.support([0.0, 1.0]), G.min_norm()
+    (True, False, 1.0, array([0., 0.]))
+    """
+    program, values = traced(f, x)
+    sweeps = _tool(program, values, atol)
+    if exact or any(value.dtype == object for value in values):
+        problem, _ = _exact_problem(sweeps, values, np.zeros(len(sweeps.alpha)), Budget())
+        floats = sweeps
+        sweeps = Sweeps(program, program.inputs(floats.values), atol, floats.values)
+        sweeps.z, sweeps.active = np.asarray(problem.sweeps.z, dtype=float), problem.sweeps.active
+        system = build(problem.sweeps)
+    else:
+        system = build(sweeps)
+    limits = Budget() if budget is None else budget
+    meter = limits.start()
+    relevant = None if system is None else system.relevant()
+    base = base_gradient(sweeps).reshape(-1)
+    if relevant is not None and relevant.explicit:
+        blocks, complete = proved_blocks(sweeps, relevant, meter)
+        proved = True
+    else:
+        blocks, complete, proved = computed_block(sweeps, meter), False, False
+    if not len(sweeps.alpha):
+        blocks, complete, proved = [], True, True
+    size = sum(
+        sweeps.pull_magnitude(sweeps.signature(slope), None, np.eye(program.m))[0] for slope in (-1.0, 1.0)
+    )
+    shape = (program.n,) if program.m == 1 else (program.m, program.n)
+    return GeneralizedGradient(
+        base=base, blocks=tuple(blocks), signs=sweeps.signs, complete=complete, exact=proved,
+        tolerance=rounding(sweeps.pull_depth) * np.asarray(size, dtype=float).reshape(-1),
+        tree=program.tree, shape=shape, budget=limits,
+    )
 
 
 def _at(f: Function | Program, x: Any) -> tuple[Program, Sweeps]:

@@ -63,7 +63,7 @@ def extended(whole: System, component: Component, sigma: Sequence[Fraction | int
 
 def admissible(system: System, meter: Meter) -> list[Component] | None:
     """The finest admissible partition that joining reaches; None when the budget ends."""
-    partition = _joined_by_cycles(system, _matroid(system))
+    partition = _joined_by_cycles(system, matroid_components(system))
     while True:
         components = []
         join: tuple[int, int] | None = None
@@ -78,6 +78,16 @@ def admissible(system: System, meter: Meter) -> list[Component] | None:
         if join is None:
             return components
         partition = _joined_by_cycles(system, _merge(partition, *join))
+
+
+def linked(system: System) -> list[tuple[int, ...]]:
+    """The components of the matroid of the rows, joined wherever a coupling links them."""
+    partition = matroid_components(system)
+    for i in range(system.k):
+        for j in range(i):
+            if system.couplings[i][j] and not any(i in members and j in members for members in partition):
+                partition = _merge(partition, i, j)
+    return partition
 
 
 def _component(system: System, members: tuple[int, ...], meter: Meter) -> Component:
@@ -101,7 +111,7 @@ def _violation(system: System, component: Component) -> tuple[int, int] | None:
     return None
 
 
-def _matroid(system: System) -> list[tuple[int, ...]]:
+def matroid_components(system: System) -> list[tuple[int, ...]]:
     """The connected components of the linear matroid of the rows; a zero row goes with what it depends on."""
     owner = list(range(system.k))
 

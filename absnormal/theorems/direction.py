@@ -16,12 +16,10 @@ from fractions import Fraction
 
 import numpy as np
 
-from absnormal.arrays import Array
 from absnormal.exact.linear_algebra import Matrix, Vector, dot, nullspace, rank
 from absnormal.exact.linear_program import open_direction
 from absnormal.exact.system import System
-from absnormal.sweeps.rounding import FLOOR, rounding
-from absnormal.sweeps.table import Sweeps
+from absnormal.sweeps.openness import opens
 from absnormal.theorems.problem import Problem, Proof
 
 _UPDATES = 10
@@ -51,14 +49,6 @@ def along_candidates(problem: Problem) -> Proof | None:
             return Proof("direction", True, reason, "float64", {"kind": "direction", "direction": d.tolist()})
         weights = np.where(wrong, c, 0.0)
     return None
-
-
-def opens(sweeps: Sweeps, sigma: Array, d: Array) -> Array:
-    """For each active switch, whether sigma_i r_i^sigma . d > 0 beyond its rounding error."""
-    dz, _ = sweeps.push(sigma, d[None])
-    size, _ = sweeps.magnitude(sigma, d)
-    alpha = sweeps.alpha
-    return np.asarray(sigma[alpha] * dz[0][alpha] > rounding(sweeps.push_depth) * size[alpha] + FLOOR)
 
 
 def exactly(problem: Problem) -> Proof | None:

@@ -14,13 +14,12 @@ from fractions import Fraction
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.clarke.cells import Cell, Cells, gradients, open_cells
+from absnormal.clarke.cells import Cells, gradients
+from absnormal.clarke.computed import computed_cells
 from absnormal.clarke.fallback import certified
 from absnormal.exact.linear_program import convex_weights
-from absnormal.exact.system import System, from_rows
-from absnormal.sweeps.integers import zero_rows
+from absnormal.exact.system import System
 from absnormal.sweeps.rounding import rounding
-from absnormal.theorems.direction import opens
 from absnormal.theorems.problem import Problem, Proof
 
 
@@ -43,23 +42,16 @@ def membership_in_computed_rows(problem: Problem) -> Proof | None:
     whose signs are beyond rounding."""
     if problem.relevant is None or problem.relevant.explicit:
         return None
-    whole = from_rows(problem.sweeps)
-    if whole is None:
+    found = computed_cells(problem.sweeps, problem.meter)
+    if found is None or not found.cells:
         return None
-    needed = [switch for switch, reached in zip(whole.switches, whole.reached(), strict=True) if reached]
-    system = whole.relevant()
-    found = [(cell, _opened(problem, system, cell, needed)) for cell in open_cells(system, problem.meter).cells]
-    cells = [(cell, opened) for cell, opened in found if opened is not None]
-    if not cells:
-        return None
-    points = gradients(system, [cell for cell, _ in cells])
-    weights, _ = convex_weights(points, system.gradient(problem.slopes_in(system)))
+    points = gradients(found.system, found.cells)
+    weights, _ = convex_weights(points, found.system.gradient(problem.slopes_in(found.system)))
     if weights is None:
         return None
-    used = [(float(w), *opened) for w, (_, opened) in zip(weights, cells, strict=True) if w]
+    used = [(float(w), *opened) for w, opened in zip(weights, found.openings, strict=True) if w]
     reason = f"the gradient is a convex combination of {len(used)} limiting gradient{'s' if len(used) > 1 else ''}"
-    data = {**_sampled(used), "needed": needed}
-    return Proof("membership", True, reason, "float64", data)
+    return Proof("membership", True, reason, "float64", _sampled(used))
 
 
 def equal_to_a_limiting_gradient(problem: Problem) -> Proof | None:
@@ -89,28 +81,6 @@ def _sampled(used: list[tuple[float, Array, Array]]) -> dict[str, object]:
         "signatures": [slopes.tolist() for _, slopes, _ in used],
         "directions": [d.tolist() for _, _, d in used],
     }
-
-
-def _opened(problem: Problem, system: System, cell: Cell, needed: list[int]) -> tuple[Array, Array] | None:
-    """The slopes of a cell and its direction in x, if that opens the switches ``needed`` beyond rounding.
-
-    A row that is 0 must be so by structure.
-    """
-    sweeps = problem.sweeps
-    assert system.inputs is not None
-    d = np.zeros(sweeps.program.n)
-    largest = max((abs(a) for a in cell.direction), default=Fraction(1)) or Fraction(1)
-    for place, a in zip(system.columns, cell.direction, strict=True):
-        d[system.inputs[place]] = float(a / largest)
-    place_of = {int(switch): number for number, switch in enumerate(sweeps.alpha)}
-    slopes = np.ones(len(sweeps.alpha))
-    for switch, sign in zip(system.switches, cell.signature, strict=True):
-        slopes[place_of[switch]] = sign or 1
-    sigma = sweeps.signature(slopes)
-    shut = ~opens(sweeps, sigma, d)
-    shut &= sweeps.pattern(sigma)[0][sweeps.alpha]
-    shut[shut] = ~zero_rows(sweeps, sigma, sweeps.alpha[shut])
-    return None if shut[[place_of[switch] for switch in needed]].any() else (slopes, d)
 
 
 def evidence(system: System, cells: Cells, weights: list[Fraction]) -> dict[str, object]:

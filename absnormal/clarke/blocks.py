@@ -1,0 +1,71 @@
+"""The blocks of the generalized gradient of a program at a point."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+
+from absnormal.arrays import Array
+from absnormal.clarke.budget import Meter
+from absnormal.clarke.cells import open_cells
+from absnormal.clarke.components import linked
+from absnormal.clarke.computed import computed_cells
+from absnormal.clarke.generalized_gradient import Block
+from absnormal.exact.system import System
+from absnormal.sweeps.table import Sweeps
+
+
+def base_gradient(sweeps: Sweeps) -> Array:
+    """J~, the gradients with slope 0 at active switches, shape (m, n)."""
+    return np.asarray(sweeps.pull(sweeps.signature(0.0), None, np.eye(sweeps.program.m))[0], dtype=float)
+
+
+def proved_blocks(sweeps: Sweeps, system: System, meter: Meter) -> tuple[list[Block], bool]:
+    """The blocks of relevant switches whose cells are proved, and whether all cells were found."""
+    found, complete = [], True
+    for members in linked(system):
+        part = system.part(members)
+        cells = open_cells(part, meter)
+        complete = complete and cells.complete
+        distinct = {tuple(part.gradient(cell.signature, cell.rows)): cell for cell in cells.cells}
+        if not distinct:
+            continue
+        signatures = [cell.signature for cell in distinct.values()]
+        points = [_point(sweeps, part, signature) for signature in signatures]
+        signs = np.array(part.signs)
+        found.append(Block(part.switches, np.where(np.array(signatures) == 0, 1, signatures * signs), np.stack(points)))
+    return found, complete
+
+
+def computed_block(sweeps: Sweeps, meter: Meter) -> list[Block]:
+    """One block with the cells of computed rows that could be confirmed."""
+    found = computed_cells(sweeps, meter)
+    if found is None or not found.cells:
+        return []
+    base = base_gradient(sweeps).reshape(-1)
+    distinct: dict[tuple[Fraction, ...], tuple[Array, Array]] = {}
+    for cell, (slopes, _) in zip(found.cells, found.openings, strict=True):
+        gradient = sweeps.pull(sweeps.signature(slopes), None, np.eye(sweeps.program.m))[0].reshape(-1)
+        distinct[tuple(found.system.gradient(cell.signature, cell.rows))] = slopes, gradient - base
+    switches = tuple(int(i) for i in sweeps.alpha)
+    signatures = np.array([slopes for slopes, _ in distinct.values()]).astype(int)
+    return [Block(switches, signatures, np.stack([point for _, point in distinct.values()]))]
+
+
+def _point(sweeps: Sweeps, part: System, signature: tuple[int, ...]) -> Array:
+    """G_B(tau) in the variables x, all outputs one after the other."""
+    m, n = sweeps.program.m, sweeps.program.n
+    if part.inputs is not None:
+        wide = replace(part, rows=part.full, columns=tuple(range(len(part.inputs))))
+        result = np.zeros((m, n))
+        gradient = np.array([float(a) for a in wide.gradient(signature)]).reshape(m, -1)
+        result[:, list(part.inputs)] = gradient
+        return result.reshape(-1)
+    slopes = np.zeros(len(sweeps.alpha))
+    place_of = {int(switch): number for number, switch in enumerate(sweeps.alpha)}
+    for switch, sign, s in zip(part.switches, part.signs, signature, strict=True):
+        slopes[place_of[switch]] = sign * s
+    with_block = sweeps.pull(sweeps.signature(slopes), None, np.eye(m))[0]
+    return np.asarray(with_block - base_gradient(sweeps)).reshape(-1)

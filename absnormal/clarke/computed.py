@@ -1,0 +1,61 @@
+"""Open cells of computed rows, each with a direction in x whose signs are beyond rounding.
+
+Where hypothesis E fails these cells need not be all, but each of them gives a limiting gradient of f (THEORY 1).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from absnormal.arrays import Array
+from absnormal.clarke.budget import Meter
+from absnormal.clarke.cells import Cell, open_cells
+from absnormal.exact.system import System, from_rows
+from absnormal.sweeps.integers import zero_rows
+from absnormal.sweeps.openness import opens
+from absnormal.sweeps.table import Sweeps
+
+
+@dataclass(frozen=True, eq=False)
+class ComputedCells:
+    """Cells of a system of computed rows; for each the slopes at all active switches, and its direction in x."""
+
+    system: System
+    cells: list[Cell]
+    openings: list[tuple[Array, Array]]
+
+
+def computed_cells(sweeps: Sweeps, meter: Meter) -> ComputedCells | None:
+    """The cells whose directions could be confirmed; None when the rows are too many to be collected."""
+    whole = from_rows(sweeps)
+    if whole is None:
+        return None
+    needed = [switch for switch, reached in zip(whole.switches, whole.reached(), strict=True) if reached]
+    system = whole.relevant()
+    found = [(cell, _opened(sweeps, system, cell, needed)) for cell in open_cells(system, meter).cells]
+    confirmed = [(cell, opening) for cell, opening in found if opening is not None]
+    return ComputedCells(system, [cell for cell, _ in confirmed], [opening for _, opening in confirmed])
+
+
+def _opened(sweeps: Sweeps, system: System, cell: Cell, needed: list[int]) -> tuple[Array, Array] | None:
+    """The slopes of a cell and its direction in x, if that opens the switches ``needed`` beyond rounding.
+
+    A row that is 0 must be so by structure.
+    """
+    assert system.inputs is not None
+    d = np.zeros(sweeps.program.n)
+    largest = max((abs(a) for a in cell.direction), default=Fraction(1)) or Fraction(1)
+    for place, a in zip(system.columns, cell.direction, strict=True):
+        d[system.inputs[place]] = float(a / largest)
+    place_of = {int(switch): number for number, switch in enumerate(sweeps.alpha)}
+    slopes = np.ones(len(sweeps.alpha))
+    for switch, sign in zip(system.switches, cell.signature, strict=True):
+        slopes[place_of[switch]] = sign or 1
+    sigma = sweeps.signature(slopes)
+    shut = ~opens(sweeps, sigma, d)
+    shut &= sweeps.pattern(sigma)[0][sweeps.alpha]
+    shut[shut] = ~zero_rows(sweeps, sigma, sweeps.alpha[shut])
+    return None if shut[[place_of[switch] for switch in needed]].any() else (slopes, d)

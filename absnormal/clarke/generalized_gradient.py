@@ -1,0 +1,199 @@
+"""The generalized gradient as a set (THEORY 5).
+
+Let *blocks* be the connected components of the matroid of the rows, joined wherever a coupling links them, switches
+that are identically zero or cannot reach the output left out.  The open cells are the products of the blocks'
+internal cells, and
+
+    conv{g_sigma : sigma open} = J~ + sum over blocks B of conv{G_B(tau) : tau open in B},     G_B(tau) in span R_B,
+
+a Minkowski sum in independent subspaces, equal to dC f(x) under hypothesis E: support functions add, vertices are
+sums of vertices, membership is one linear program with weights for each block.  Nothing is multiplied out until it is
+asked for.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from absnormal.arrays import Array
+from absnormal.clarke.budget import Budget
+from absnormal.clarke.polytope import extreme, nearest_member, nearest_point, separator
+from absnormal.errors import BudgetError
+from absnormal.program.tree import Tree
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Switches that go together.
+
+    Attributes
+    ----------
+    switches
+        their numbers
+    signatures
+        one open signature for each point, shape (k, number of switches); +1 where the sign is immaterial
+    points
+        the distinct values of G_B, shape (k, m n)
+    """
+
+    switches: tuple[int, ...]
+    signatures: Array
+    points: Array
+
+    @cached_property
+    def vertices(self) -> Array:
+        """The numbers of the extreme points."""
+        return extreme(self.points)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class GeneralizedGradient:
+    """The Clarke generalized gradient of f at x; of a vector-valued f, the generalized Jacobian.
+
+    Made by `absnormal.generalized_gradient`.
+
+    Attributes
+    ----------
+    base
+        J~, flat, shape (m n,)
+    blocks
+        the summands
+    signs
+        sign z_i of all switches, 0 at active ones, shape (s,)
+    complete
+        False when the budget ended the enumeration: then there may be more limiting gradients
+    exact
+        True when the set is proved to be all of dC f(x), False when it is only known to lie inside
+    tolerance
+        the rounding allowed in each entry, flat, shape (m n,)
+    """
+
+    base: Array
+    blocks: tuple[Block, ...]
+    signs: Array
+    complete: bool
+    exact: bool
+    tolerance: Array
+    tree: Tree
+    shape: tuple[int, ...]
+    budget: Budget
+
+    def __repr__(self) -> str:
+        size = math.prod(len(block.points) for block in self.blocks)
+        how = "complete" if self.complete else "incomplete"
+        kind = "equal to dC f(x)" if self.exact and self.complete else "inside dC f(x)"
+        return f"<GeneralizedGradient {size} limiting gradients in {len(self.blocks)} blocks, {how}, {kind}>"
+
+    @cached_property
+    def limiting_gradients(self) -> Array:
+        """The distinct limiting gradients, shape (k, n), or (k, m, n) for a vector-valued f.
+
+        Raises
+        ------
+        BudgetError
+            when there are more than the budget's cells
+        """
+        return self._listed([np.arange(len(block.points)) for block in self.blocks])
+
+    @cached_property
+    def signatures(self) -> Array:
+        """One open signature for each limiting gradient, shape (k, s)."""
+        self._limit([len(block.points) for block in self.blocks])
+        rows = []
+        for choice in self._choices([np.arange(len(block.points)) for block in self.blocks]):
+            row = np.where(self.signs == 0, 1, self.signs).astype(int)
+            for block, k in zip(self.blocks, choice, strict=True):
+                row[list(block.switches)] = block.signatures[k]
+            rows.append(row)
+        return np.stack(rows)
+
+    @cached_property
+    def vertices(self) -> Array:
+        """The extreme points of the set, shape (v, n), or (v, m, n)."""
+        return self._listed([block.vertices for block in self.blocks])
+
+    def contains(self, g: Any) -> bool | None:
+        """Whether g lies in dC f(x), to rounding; None when neither could be proved."""
+        flat = self._flat(g)
+        if not np.isfinite(flat).all():
+            return False
+        weights = nearest_member(self.base, self._points, flat, self.tolerance)
+        if weights is not None:
+            return True
+        if not (self.complete and self.exact):
+            return None
+        return False if separator(self.base, self._points, flat, self.tolerance) is not None else None
+
+    def weights(self, g: Any) -> Array | None:
+        """Convex weights on `limiting_gradients` that give g to rounding, shape (k,), or None."""
+        flat = self._flat(g)
+        self._limit([len(block.points) for block in self.blocks])
+        found = nearest_member(self.base, self._points, flat, self.tolerance) if np.isfinite(flat).all() else None
+        if found is None:
+            return None
+        result = np.ones(1)
+        for weights in found:
+            result = np.multiply.outer(result, weights).reshape(-1)
+        return result
+
+    def support(self, v: Any) -> float:
+        """max of v . g over the set: the generalized directional derivative of f at x along v, where the set is
+        exact."""
+        flat = self._flat(v)
+        return float(self.base @ flat + sum((block.points @ flat).max() for block in self.blocks))
+
+    def min_norm(self) -> Any:
+        """The element of least Euclidean norm, in the structure of x; its negative is a descent direction if not 0."""
+        return self._shaped(self._least)
+
+    @cached_property
+    def _least(self) -> Array:
+        return nearest_point(self.base, self._points)
+
+    def is_stationary(self) -> bool | None:
+        """Whether 0 lies in dC f(x) (Clarke stationarity); None when that could not be proved."""
+        return self.contains(self._shaped(np.zeros_like(self.base)))
+
+    # -- shapes ------------------------------------------------------------------------------------------------
+
+    @property
+    def _points(self) -> list[Array]:
+        return [block.points for block in self.blocks]
+
+    def _flat(self, g: Any) -> Array:
+        if len(self.shape) == 1:
+            return np.concatenate([
+                np.asarray(leaf, dtype=float).reshape(-1) for leaf in self.tree.leaves_of(g, "g")
+            ])
+        flat = np.asarray(g, dtype=float)
+        if flat.shape != self.shape:
+            raise ValueError(f"g must have shape {self.shape}, got {flat.shape}")
+        return flat.reshape(-1)
+
+    def _shaped(self, flat: Array) -> Any:
+        return self.tree.unflatten(flat) if len(self.shape) == 1 else flat.reshape(self.shape)
+
+    def _limit(self, sizes: list[int]) -> None:
+        if math.prod(sizes) > self.budget.cells:
+            raise BudgetError(
+                f"{len(sizes)} blocks multiply out to {math.prod(sizes)} elements, past the budget of"
+                f" {self.budget.cells} cells; contains, support and min_norm work on the blocks"
+            )
+
+    def _choices(self, places: list[Array]) -> Iterator[tuple[int, ...]]:
+        return product(*(place.tolist() for place in places))
+
+    def _listed(self, places: list[Array]) -> Array:
+        self._limit([len(place) for place in places])
+        rows = [
+            self.base + sum((block.points[k] for block, k in zip(self.blocks, choice, strict=True)), 0.0)
+            for choice in self._choices(places)
+        ]
+        return np.stack(rows).reshape(-1, *self.shape)

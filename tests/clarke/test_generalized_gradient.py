@@ -1,0 +1,137 @@
+"""Is the set the one that brute force finds, and do its questions get true answers?"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import absnormal as an
+from tests.oracle.expressions import Expr, numpy_callable
+from tests.oracle.oracle import Oracle
+from tests.oracle.strategies import programs
+
+RANDOM = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+def made(case: tuple[Expr, Any]) -> tuple[an.GeneralizedGradient, Oracle]:
+    expression, x = case
+    G = an.generalized_gradient(numpy_callable(expression), [float(a) for a in x])
+    return G, Oracle.of(expression, x)
+
+
+def rows(vectors: Any) -> set[tuple[float, ...]]:
+    return {tuple(float(a) + 0.0 for a in vector) for vector in vectors}
+
+
+@RANDOM
+@given(programs())
+def test_limiting_gradients_and_vertices_are_those_of_brute_force(case: Any) -> None:
+    G, oracle = made(case)
+    assert G.complete and G.exact
+    assert rows(G.limiting_gradients) == rows(oracle.limiting_gradients)
+    assert rows(G.vertices) == rows(oracle.vertices)
+
+
+@RANDOM
+@given(programs())
+def test_every_signature_is_open_and_gives_its_gradient(case: Any) -> None:
+    G, oracle = made(case)
+    active = list(oracle.active)
+    for signature, gradient in zip(G.signatures, G.limiting_gradients, strict=True):
+        assert rows([oracle.gradient([Fraction(int(s)) for s in signature])]) == rows([gradient])
+        assert all(signature[i] in (-1, 1) for i in active)
+
+
+@RANDOM
+@given(programs(), st.data())
+def test_membership_weights_and_support(case: Any, data: Any) -> None:
+    G, oracle = made(case)
+    n = len(G.base)
+    weights = np.array(data.draw(st.lists(st.integers(0, 4), min_size=len(G.limiting_gradients),
+                                          max_size=len(G.limiting_gradients))), dtype=float) + 0.25
+    inside = weights / weights.sum() @ G.limiting_gradients
+    assert G.contains(inside) is True
+    found = G.weights(inside)
+    assert found is not None and found.min() >= 0 and found.sum() == pytest.approx(1)
+    np.testing.assert_allclose(found @ G.limiting_gradients, inside, atol=1e-9)
+    g = np.array(data.draw(st.lists(st.integers(-4, 4), min_size=n, max_size=n)), dtype=float) / 2
+    assert G.contains(g) is oracle.contains(g)
+    assert (G.weights(g) is not None) is oracle.contains(g)
+    v = np.array(data.draw(st.lists(st.integers(-3, 3), min_size=n, max_size=n)), dtype=float)
+    assert G.support(v) == pytest.approx(float(oracle.support(v)), abs=1e-12)
+
+
+@RANDOM
+@given(programs())
+def test_the_element_of_least_norm(case: Any) -> None:
+    G, oracle = made(case)
+    np.testing.assert_allclose(G.min_norm(), [float(a) for a in oracle.min_norm()], atol=1e-7)
+    assert G.is_stationary() is oracle.contains([0] * len(G.base))
+
+
+def test_coupled_components_are_one_block() -> None:
+    # The product of the components' own cells has 4 of the 6 cells, and misses the gradients (-2, +-1).
+    G = an.generalized_gradient(lambda x: np.abs(x[0]) - np.abs(x[0] + np.abs(x[1])), [0.0, 0.0])
+    assert len(G.blocks) == 1
+    assert rows(G.limiting_gradients) == {(0.0, 1.0), (0.0, -1.0), (-2.0, 1.0), (-2.0, -1.0)}
+
+
+def test_independent_blocks_are_never_multiplied_out() -> None:
+    G = an.generalized_gradient(lambda x: np.sum(np.abs(x)) - np.sum(np.maximum(x, 0)), np.zeros(30))
+    assert len(G.blocks) == 30 and G.complete and G.exact
+    assert G.contains(np.full(30, -0.5)) is True and G.contains(np.full(30, 0.1)) is False
+    assert G.support(np.ones(30)) == 0.0 and G.is_stationary()
+    with pytest.raises(an.BudgetError, match="30 blocks"):
+        _ = G.vertices
+
+
+def test_the_generalized_jacobian() -> None:
+    G = an.generalized_gradient(lambda x: np.stack([np.abs(x[0]), x[1] - np.abs(x[0])]), [0.0, 0.0])
+    assert G.limiting_gradients.shape == (2, 2, 2)
+    assert G.contains([[0.5, 0.0], [-0.5, 1.0]]) is True
+    assert G.contains([[0.5, 0.0], [0.5, 1.0]]) is False
+    np.testing.assert_allclose(G.min_norm(), [[0, 0], [0, 1]], atol=1e-12)
+
+
+def test_structures_of_x_are_kept() -> None:
+    G = an.generalized_gradient(lambda p: np.sum(np.abs(p["a"])) + p["b"], {"a": np.zeros(2), "b": 1.0})
+    assert G.contains({"a": [0.5, -0.5], "b": 1.0}) is True
+    assert G.min_norm()["a"].shape == (2,)
+
+
+def test_a_smooth_point_has_one_gradient() -> None:
+    G = an.generalized_gradient(lambda x: x[0] ** 2, [1.0])
+    assert not G.blocks and rows(G.limiting_gradients) == {(2.0,)} and not G.is_stationary()
+    assert G.contains([2.0]) is True and G.contains([1.0]) is False and G.contains([np.nan]) is False
+
+
+def test_nonlinear_leaves_and_what_is_only_inside() -> None:
+    exact = an.generalized_gradient(lambda x: np.abs(np.exp(x[0]) - 1) * 2 - np.abs(np.sin(x[0])), [0.0])
+    assert (exact.exact and exact.complete is True) or not exact.exact
+    inside = an.generalized_gradient(lambda x: np.abs(np.abs(x[1]) - x[0] ** 2) - np.abs(x[1]), [0.0, 0.0])
+    assert not inside.exact and inside.contains([0.0, 0.0]) is True
+    assert inside.contains([0.0, 2.0]) is None  # a limiting gradient that the linearization misses
+
+
+def test_a_budget_of_nothing_gives_what_is_proved() -> None:
+    G = an.generalized_gradient(lambda x: np.abs(x[0]), [0.0], budget=an.Budget(cells=0))
+    assert not G.complete and G.contains([0.5]) is None
+    assert "incomplete" in repr(G)
+
+
+def test_too_many_switches_say_so() -> None:
+    G = an.generalized_gradient(lambda x: np.sum(np.abs(x)), np.zeros(100))
+    assert not G.complete and not G.exact and G.contains(np.zeros(100)) in (True, None)
+
+
+def test_rounding_that_made_up_a_kink() -> None:
+    def rounded(x: Any) -> Any:
+        return np.abs((x[0] + 1e16) - 1e16)
+
+    assert rows(an.generalized_gradient(rounded, [0.5]).limiting_gradients) == {(-1.0,), (1.0,)}
+    assert rows(an.generalized_gradient(rounded, [0.5], exact=True).limiting_gradients) == {(1.0,)}
