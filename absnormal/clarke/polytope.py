@@ -5,6 +5,7 @@ A float linear program proposes; weights and separating vectors are checked afte
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -19,19 +20,24 @@ def nearest_member(base: Array, blocks: list[Array], g: Array, allowed: Array) -
     that sum; or None."""
     if not blocks:
         return [] if (np.abs(base - g) <= allowed).all() else None
-    answer = _program(base, blocks, g)
-    if answer.x is None:
-        return None
-    proposed = np.maximum(answer.x[:-1], 0.0)
     slack = allowed + _rounding(base, blocks, g)
-    for weights in (_polished(base, blocks, g, proposed), proposed):
-        found = _normalised(blocks, weights)
-        if found is None:
-            continue
+    for found in proposed_weights(base, blocks, g):
         total = base + sum((w @ points for w, points in zip(found, blocks, strict=True)), np.zeros_like(base))
         if (np.abs(total - g) <= slack).all():
             return found
     return None
+
+
+def proposed_weights(base: Array, blocks: list[Array], g: Array) -> Iterator[list[Array]]:
+    """Convex weights for each block that come near to g, the better ones first; nothing is promised."""
+    answer = _program(base, blocks, g)
+    if answer.x is None:
+        return
+    proposed = np.maximum(answer.x[:-1], 0.0)
+    for weights in (_polished(base, blocks, g, proposed), proposed):
+        found = _normalised(blocks, weights)
+        if found is not None:
+            yield found
 
 
 def _normalised(blocks: list[Array], weights: Array) -> list[Array] | None:
@@ -62,21 +68,28 @@ def _polished(base: Array, blocks: list[Array], g: Array, weights: Array) -> Arr
 def separator(base: Array, blocks: list[Array], g: Array, allowed: Array) -> Array | None:
     """v with v . g > max of v over the sum of the blocks, by more than the tolerance and rounding; or None."""
     slack = allowed + _rounding(base, blocks, g)
+    for v in proposed_separators(base, blocks, g):
+        if _gap(base, blocks, g, v) > float(np.abs(v) @ slack):
+            return v
+    return None
+
+
+def proposed_separators(base: Array, blocks: list[Array], g: Array) -> Iterator[Array]:
+    """Vectors of largest entry 1 that may separate g; nothing is promised."""
     if not blocks:
         far = np.abs(g - base)
         candidates = [np.sign(g - base) * (far == far.max(initial=0.0))]
     else:
         answer = _program(base, blocks, g)
         if answer.x is None:
-            return None
+            return
         duals = answer.ineqlin.marginals
         v = (duals[: len(g)] - duals[len(g) :]) / _size(base, blocks, g)
         candidates = [v, -v]
     for v in candidates:
         largest = np.abs(v).max(initial=0.0)
-        if largest > 0 and _gap(base, blocks, g, v / largest) > float(np.abs(v / largest) @ slack):
-            return np.asarray(v / largest)
-    return None
+        if largest > 0:
+            yield np.asarray(v / largest)
 
 
 def _gap(base: Array, blocks: list[Array], g: Array, v: Array) -> float:

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
+from absnormal.clarke.polytope import proposed_separators, proposed_weights
 from absnormal.exact.linear_algebra import Vector, dot
 from absnormal.exact.linear_program import convex_weights
 from absnormal.sweeps.rounding import rounding
@@ -78,14 +79,8 @@ def _by_cells(problem: Problem, g: Array, allowed: Array) -> Proof | None:
     if system is None or cells is None or not system.proved:
         return None
     inner = gradients_in_x(problem, [list(cell.signature) for cell in cells.cells])
-    rational = [Fraction(a) for a in g.tolist()]
-    exact = len(inner) * len(g) <= _SMALL
     if inner:
-        weights = _propose_weights(inner, g, allowed)
-        deviation = _distance(inner, weights, g, allowed)
-        if deviation is None and exact:
-            weights = convex_weights(inner, rational)[0] or weights
-            deviation = _distance(inner, weights, g, allowed)
+        weights, deviation = _weights(inner, g, allowed)
         if deviation is not None:
             used = [(w, cell, point) for w, cell, point in zip(weights, cells.cells, inner, strict=True) if w]
             data: dict[str, Any] = {
@@ -102,11 +97,7 @@ def _by_cells(problem: Problem, g: Array, allowed: Array) -> Proof | None:
         outer = gradients_in_x(problem, [list(sigma) for sigma in product((1, -1), repeat=system.k)])
     else:
         return None
-    v = _propose_separator(outer, g, allowed)
-    gap = _gap(outer, v, g, allowed)
-    if gap is None and exact:
-        v = convex_weights(outer, rational)[1] or v
-        gap = _gap(outer, v, g, allowed)
+    v, gap = _separator(outer, g, allowed)
     if gap is None:
         return None
     data = {"switches": list(system.switches), "separator": v, "gap": gap, "points": outer}
@@ -158,30 +149,33 @@ def _exact_gradient(problem: Problem, signature: list[int]) -> Vector:
     return total
 
 
-def _propose_weights(points: list[Vector], g: Array, allowed: Array) -> Vector:
-    """Weights of the member nearest to g, in units of the tolerance."""
-    answer = _program(points, g, allowed)
-    w = np.maximum(answer.x[:-1], 0.0) if answer.x is not None else np.ones(len(points))
-    exact = [Fraction(a) for a in w.tolist()]
-    total = sum(exact, Fraction(0))
-    return [a / total for a in exact]
+def _weights(points: list[Vector], g: Array, allowed: Array) -> tuple[Vector, float | None]:
+    """Convex weights of a member within the tolerance of g, and how far it is; None where there is none."""
+    floats = np.array([[float(a) for a in point] for point in points])
+    weights: Vector = []
+    for (proposed,) in proposed_weights(np.zeros(len(g)), [floats], g):
+        exact = [Fraction(a) for a in proposed.tolist()]
+        weights = [a / sum(exact, Fraction(0)) for a in exact]
+        distance = _distance(points, weights, g, allowed)
+        if distance is not None:
+            return weights, distance
+    if floats.size <= _SMALL:
+        weights = convex_weights(points, [Fraction(a) for a in g.tolist()])[0] or []
+    return weights, _distance(points, weights, g, allowed) if weights else None
 
 
-def _program(points: list[Vector], g: Array, allowed: Array) -> Any:
-    scale = np.maximum(allowed, np.finfo(float).tiny)
-    scale = np.maximum(scale, scale.max(initial=1e-300) * 1e-3)
-    matrix = np.array([[float(a) for a in point] for point in points]).T / scale[:, None]
-    target, ones = g / scale, np.ones((len(g), 1))
-    from scipy.optimize import linprog
-
-    return linprog(
-        np.r_[np.zeros(len(points)), 1.0],
-        A_ub=np.block([[matrix, -ones], [-matrix, -ones]]),
-        b_ub=np.r_[target, -target],
-        A_eq=np.r_[np.ones(len(points)), 0.0][None],
-        b_eq=[1.0],
-        method="highs",
-    )
+def _separator(points: list[Vector], g: Array, allowed: Array) -> tuple[Vector, float | None]:
+    """A separating vector, and by how much it separates; None where there is none."""
+    floats = np.array([[float(a) for a in point] for point in points])
+    v: Vector = []
+    for proposed in proposed_separators(np.zeros(len(g)), [floats], g):
+        v = [Fraction(a) for a in proposed.tolist()]
+        gap = _gap(points, v, g, allowed)
+        if gap is not None:
+            return v, gap
+    if floats.size <= _SMALL:
+        v = convex_weights(points, [Fraction(a) for a in g.tolist()])[1] or []
+    return v, _gap(points, v, g, allowed) if v else None
 
 
 def _distance(points: list[Vector], weights: Vector, g: Array, allowed: Array) -> float | None:
@@ -196,29 +190,11 @@ def _distance(points: list[Vector], weights: Vector, g: Array, allowed: Array) -
     return float(worst)
 
 
-def _propose_separator(points: list[Vector], g: Array, allowed: Array) -> Vector:
-    answer = _program(points, g, allowed)
-    if answer.x is None:
-        return [Fraction(0)] * len(g)
-    scale = np.maximum(allowed, np.finfo(float).tiny)
-    scale = np.maximum(scale, scale.max(initial=1e-300) * 1e-3)
-    duals = answer.ineqlin.marginals
-    v = (duals[: len(g)] - duals[len(g) :]) / scale
-    largest = np.abs(v).max(initial=0.0)
-    return [Fraction(a) for a in (v / largest if largest else v).tolist()]
-
-
 def _gap(points: list[Vector], v: Vector, g: Array, allowed: Array) -> float | None:
-    """v . g - max v . g_k when it exceeds the tolerance, on rationals; the separator may come with either sign."""
-    exact = [Fraction(a) for a in g.tolist()]
+    """v . g - max v . g_k when it exceeds the tolerance, on rationals."""
     margin = sum((abs(a) * Fraction(b) for a, b in zip(v, allowed.tolist(), strict=True)), Fraction(0))
-    for sign in (1, -1):
-        signed = [sign * a for a in v]
-        gap = dot(signed, exact) - max(dot(signed, point) for point in points)
-        if gap > margin:
-            v[:] = signed
-            return float(gap)
-    return None
+    gap = dot(v, [Fraction(a) for a in g.tolist()]) - max(dot(v, point) for point in points)
+    return float(gap) if gap > margin else None
 
 
 def _by_bounds(problem: Problem, g: Array, allowed: Array) -> Proof | None:
