@@ -17,7 +17,6 @@ from absnormal.arrays import Array
 from absnormal.exact.linear_algebra import dependency, pivots
 from absnormal.exact.system import System, base_rows, certainly_independent
 from absnormal.sweeps.rounding import FLOOR, rounding
-from absnormal.sweeps.table import Sweeps
 from absnormal.theorems.problem import Problem, Proof
 
 #: Rows up to this many are tested by singular values.
@@ -78,8 +77,3 @@ def _peeled(rows: Array, sizes: Array, depth: int) -> bool:
             return False
         left &= ~taken
     return True
-
-
-def qualified(sweeps: Sweeps, problem: Problem) -> bool | None:
-    """LIKQ by its literal definition; None where deciding it would cost more than a verdict."""
-    return decide(problem)[0]

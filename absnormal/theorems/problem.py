@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-import numpy as np
-
 from absnormal.arrays import Array
 from absnormal.clarke.budget import Budget, Meter
 from absnormal.clarke.cells import Cells, open_cells
@@ -95,8 +93,3 @@ class Proof:
     arithmetic: str
     data: Mapping[str, Any] = field(default_factory=dict)
     deviation: float = 0.0
-
-
-def exact_slopes(values: Array) -> list[float]:
-    """Slopes as plain numbers."""
-    return [float(value) for value in np.asarray(values).ravel()]

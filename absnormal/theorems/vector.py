@@ -59,7 +59,7 @@ def judge(problem: Problem, g: Array, allowed: Array, choices: Iterable[Array]) 
                 data = {**proof.data, "slopes": np.asarray(c), "vector": g, "tolerance": allowed}
                 worst = max(proof.deviation, float(distance.max(initial=0.0)))
                 return replace(proof, data=data, deviation=worst)
-    return _by_cells(problem, g, allowed) or _by_bounds(problem, g, allowed) or _why_open(problem)
+    return _by_cells(problem, g, allowed) or _by_bounds(problem, g, allowed) or why_open(problem)
 
 
 def _against_gradient(problem: Problem, g: Array, allowed: Array, known: Proof) -> Proof:
@@ -204,7 +204,8 @@ def _by_bounds(problem: Problem, g: Array, allowed: Array) -> Proof | None:
     return None if proof is None else replace(proof, data={**proof.data, "vector": g, "tolerance": allowed})
 
 
-def _why_open(problem: Problem) -> str:
+def why_open(problem: Problem) -> str:
+    """Why no theorem decided."""
     system = problem.system
     count = len(problem.sweeps.alpha)
     if system is None:
@@ -222,8 +223,3 @@ def _why_open(problem: Problem) -> str:
     if problem.cells is not None and not problem.cells.complete:
         return f"the budget ended: {problem.cells.ended}"
     return "the vector is within rounding of the boundary of the generalized gradient"
-
-
-def why_open(problem: Problem) -> str:
-    """Why no theorem decided a modelled gradient."""
-    return _why_open(problem)
