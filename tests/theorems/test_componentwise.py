@@ -101,7 +101,7 @@ def test_first_moments_are_caught() -> None:
 
 
 def test_a_partition_into_single_switches_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parts, "_matroid", lambda system: [(i,) for i in range(system.k)])
+    monkeypatch.setattr(parts, "matroid_components", lambda system: [(i,) for i in range(system.k)])
     assert caught(componentwise, cases())
 
 
