@@ -21,9 +21,13 @@ from absnormal.sweeps.table import Sweeps
 
 @dataclass(frozen=True, eq=False)
 class ComputedCells:
-    """Cells of a system of computed rows; for each the slopes at all active switches, and its direction in x."""
+    """Cells of a system of computed rows; for each the slopes at all active switches, and its direction in x.
+
+    ``needed`` are the active switches that can change the output.
+    """
 
     system: System
+    needed: list[int]
     cells: list[Cell]
     openings: list[tuple[Array, Array]]
 
@@ -37,7 +41,7 @@ def computed_cells(sweeps: Sweeps, meter: Meter) -> ComputedCells | None:
     system = whole.relevant()
     found = [(cell, _opened(sweeps, system, cell, needed)) for cell in open_cells(system, meter).cells]
     confirmed = [(cell, opening) for cell, opening in found if opening is not None]
-    return ComputedCells(system, [cell for cell, _ in confirmed], [opening for _, opening in confirmed])
+    return ComputedCells(system, needed, [cell for cell, _ in confirmed], [opening for _, opening in confirmed])
 
 
 def _opened(sweeps: Sweeps, system: System, cell: Cell, needed: list[int]) -> tuple[Array, Array] | None:

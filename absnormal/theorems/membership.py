@@ -51,7 +51,7 @@ def membership_in_computed_rows(problem: Problem) -> Proof | None:
         return None
     used = [(float(w), *opened) for w, opened in zip(weights, found.openings, strict=True) if w]
     reason = f"the gradient is a convex combination of {len(used)} limiting gradient{'s' if len(used) > 1 else ''}"
-    return Proof("membership", True, reason, "float64", _sampled(used))
+    return Proof("membership", True, reason, "float64", {**_sampled(used), "needed": found.needed})
 
 
 def equal_to_a_limiting_gradient(problem: Problem) -> Proof | None:
