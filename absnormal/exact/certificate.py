@@ -81,17 +81,23 @@ class Certificate:
         """
         if self.claim not in CLAIMS or self.kind != self.data.get("kind"):
             raise ValueError(f"malformed certificate: claim {self.claim!r}, kind {self.kind!r}")
-        if self.claim not in _PROVES.get(self.kind, ("CLARKE",)):
+        if not all(self.claim in _PROVES.get(kind, ("CLARKE",)) for kind in self._kinds()):
             return False
         if self.kind == "nonfinite":
             return not all(np.isfinite([float(value) for value in self.data["vector"]]))
-        if "system" not in self.data:
+        if "system" not in self.data and "parts" not in self.data:
             if self.witness is None:
                 raise ValueError(f"a certificate of kind {self.kind!r} is checked next to its program, not from JSON")
             return resampling.check(self.kind, self.data, self.witness)
-        if self.witness is None and "vector" in self.data and not self.data["system"].get("base"):
+        computed = "vector" in self.data and "system" in self.data and not self.data["system"].get("base")
+        if self.witness is None and computed:
             raise ValueError("the gradients of this certificate are computed: it is checked next to its program")
-        return checker.check(self.data) and (self.witness is None or resampling.agrees(self.data, self.witness))
+        agrees = resampling.parts_agree if "parts" in self.data else resampling.agrees
+        return checker.check(self.data) and (self.witness is None or agrees(self.data, self.witness))
+
+    def _kinds(self) -> list[str]:
+        """The kinds of evidence, part by part."""
+        return [part["kind"] for part in self.data["parts"]] if "parts" in self.data else [self.kind]
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but the program, ready for JSON."""
@@ -161,6 +167,10 @@ def certificate_of_fallback(report: Reported) -> Certificate | None:
 def _built(data: dict[str, Any], arithmetic: str, claim: str, problem: Any, slopes: Array) -> Certificate:
     kind = data["kind"]
     witness = resampling.Witness(problem.sweeps, slopes)
+    if kind == "independent parts":
+        built = [_part(own, problem, slopes) for own in data["parts"]]
+        plain = _plain({"kind": kind, "parts": built, "switches": problem.sweeps.alpha}, str)
+        return Certificate(kind, arithmetic, claim, plain, "", witness)
     rational = kind in _RATIONAL and arithmetic not in ("structure", "float64, outward rounded")
     # A floating-point "direction" has one number per input and no columns.
     if not rational or (kind == "direction" and "columns" not in data) or problem.system is None:
@@ -176,6 +186,16 @@ def _built(data: dict[str, Any], arithmetic: str, claim: str, problem: Any, slop
     assumes = "hypothesis E: the active switches are those of independent forms" if arithmetic != "rational" else ""
     plain = _plain({**evidence, "system": snapshot}, str)
     return Certificate(kind, arithmetic, claim, plain, assumes, witness)
+
+
+def _part(own: Mapping[str, Any], problem: Any, slopes: Array) -> dict[str, Any]:
+    """The certificate of one part: evidence and switches."""
+    part: System = own["part"]
+    kept = part.relevant()
+    data = {name: value for name, value in own.items() if name != "part"}
+    if "free" in data:
+        data["free"] = [kept.switches[i] for i in data["free"]]
+    return {**_evidence(data, part, kept), "system": _snapshot(part, kept, problem, slopes, False)}
 
 
 def _snapshot(system: System, kept: System, problem: Any, slopes: Array, in_x: bool) -> dict[str, Any]:

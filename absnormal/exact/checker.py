@@ -27,10 +27,22 @@ MOST = 10  # definite signatures are enumerated up to this many switches
 def check(data: Mapping[str, Any]) -> bool:
     """Whether the evidence proves the claim.  ValueError for data that are not a certificate."""
     try:
+        if data["kind"] == "independent parts":
+            return _independent_parts(data)
         rule, switches = RULES[data["kind"]], _Switches(data["system"])
         return rule(data, switches) and (data["kind"] in _JUDGE_A_VECTOR or _near(data, switches))
     except (KeyError, TypeError, IndexError, ZeroDivisionError, AttributeError) as error:
         raise ValueError(f"malformed certificate: {type(error).__name__}: {error}") from error
+
+
+def _independent_parts(data: Mapping[str, Any]) -> bool:
+    """Every part by itself; no input in two parts, and every active switch in a part, or one part that is wrong."""
+    parts = data["parts"]
+    columns = [column for part in parts for column in part["system"]["columns"]]
+    switches = [switch for part in parts for switch in part["system"]["switches"]]
+    whole = sorted(switches) == sorted(data["switches"])
+    wrong = len(parts) == 1 and parts[0]["kind"] == "separated from the open cells"
+    return len(set(columns)) == len(columns) and (whole or wrong) and all(check(part) for part in parts)
 
 
 class _Switches:

@@ -260,19 +260,37 @@ def agrees(data: Mapping[str, Any], witness: Witness) -> bool:
         return False
     if "columns" not in system:
         return True
-    switches, signs = np.asarray(system["switches"], dtype=int), np.asarray(system["signs"], dtype=int)
+    return _all_agree([system], sweeps, rng, np.arange(sweeps.program.n))
+
+
+def parts_agree(data: Mapping[str, Any], witness: Witness) -> bool:
+    """The same for a certificate of independent parts, along directions in their inputs."""
+    sweeps = witness.floats
+    systems = [part["system"] for part in data["parts"]]
+    if not {switch for system in systems for switch in system["switches"]} <= set(sweeps.alpha.tolist()):
+        return False
+    inputs = np.array([column for system in systems for column in system["columns"]], dtype=int)
+    return _all_agree(systems, sweeps, np.random.default_rng(22), inputs)
+
+
+def _all_agree(systems: list[Mapping[str, Any]], sweeps: Sweeps, rng: Any, inputs: Array) -> bool:
+    """Whether z' and y' of some systems of switches are those of the program when only ``inputs`` move."""
     for _ in range(_DRAWS):
-        sigma, d = _definite(sweeps, rng), rng.standard_normal(sweeps.program.n)
+        sigma, d = _definite(sweeps, rng), np.zeros(sweeps.program.n)
+        d[inputs] = rng.standard_normal(len(inputs))
         dz, dy = sweeps.push(sigma, d[None])
         slack, slack_y = _slack(sweeps, sigma, d)
-        rates, change, size = _rates(system, signs * sigma[switches], d)
-        seen, floor = signs * dz[0][switches], slack[switches]
-        told = np.abs(seen) > floor
-        if (np.sign(seen) != np.sign(rates))[told].any() or (np.abs(rates) > 1e-9 * size)[~told].any():
-            return False
+        total = 0.0
+        for system in systems:
+            switches, signs = np.asarray(system["switches"], dtype=int), np.asarray(system["signs"], dtype=int)
+            rates, change, size = _rates(system, signs * sigma[switches], d)
+            total += change
+            seen, told = signs * dz[0][switches], np.abs(dz[0][switches]) > slack[switches]
+            if (np.sign(seen) != np.sign(rates))[told].any() or (np.abs(rates) > 1e-9 * size)[~told].any():
+                return False
         base = sweeps.push(sweeps.signature(0.0), d[None])[1][0, 0]
         hull = _slack(sweeps, sweeps.signature(np.nan), d)[1]
-        if abs(dy[0, 0] - base - change) > 4 * (slack_y + hull):
+        if abs(dy[0, 0] - base - total) > 4 * (slack_y + hull):
             return False
     return True
 

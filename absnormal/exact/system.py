@@ -10,7 +10,7 @@ r . d and every comparison of two g_sigma is the same.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -26,6 +26,8 @@ from absnormal.sweeps.table import Sweeps
 MANY = 64
 _ENTRIES = 4_000_000
 _EXACT_ENTRIES = 20_000
+#: Entries and multiplications up to which switches are looked at one by one to see how they fall apart.
+_APART = 400_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,38 +171,92 @@ def _from_forms(sweeps: Sweeps, found: Forms) -> System | None:
     switches = tuple(int(i) for i in sweeps.alpha)
     if not all(i in found.z for i in switches):
         return from_rows(sweeps)
-    place = {key: j for j, key in enumerate(found.leaves)}
-    at = {switch: i for i, switch in enumerate(switches)}
-    full = [[Fraction(0)] * len(place) for _ in switches]
-    couplings = [[Fraction(0)] * len(switches) for _ in switches]
-    signs, scales = [], []
-    for i, switch in enumerate(switches):
-        form = found.z[switch]
-        for key, value in form.terms.items():
-            if key[0] == "abs":
-                couplings[i][at[key[1]]] = value
-            elif key[0] != "one":
-                full[i][place[key]] = value
-        signs.append(1 if form.q > 0 else -1)
-        scales.append(abs(form.q))
-    exact = sweeps.program.is_piecewise_linear and all(y is not None for y in found.y)
-    if exact:
-        known = [y for y in found.y if y is not None]
-        weights = [[y.terms.get(("abs", i, 0), Fraction(0)) for i in switches] for y in known]
-        base = [{key[1]: value for key, value in y.terms.items() if key[0] == "input"} for y in known]
-    else:
-        weights, base = _float_weights(sweeps, scales), None
-    plain = all(key[0] == "input" for key in found.leaves)
-    inputs = tuple(key[1] for key in found.leaves) if plain else None
-    arithmetic = "rational" if exact else "float64"
-    hidden = not plain and _any_behind_a_kink(sweeps, found.leaves)
-    system = _reduced(switches, full, couplings, weights, tuple(signs), True, arithmetic, inputs, base, hidden)
-    if plain or _independent(sweeps, found.leaves):
+    weights, arithmetic = _weights(sweeps, found)
+    system = _dense(found, switches, found.leaves, weights, arithmetic)
+    if arithmetic == "rational":
+        known = [y.terms for y in found.y if y is not None]
+        return replace(system, base=[{key[1]: v for key, v in y.items() if key[0] == "input"} for y in known])
+    if system.inputs is not None:
+        return system
+    system = replace(system, hidden=_any_behind_a_kink(sweeps, found.leaves))
+    if _independent(sweeps, found.leaves):
         return system
     # Only the leaves of switches that y depends on need to be independent.
     relevant = system.relevant()
     used = [key for j, key in enumerate(found.leaves) if any(row[j] for row in relevant.full)]
     return relevant if relevant.k < system.k and _independent(sweeps, used) else from_rows(sweeps)
+
+
+def parts(sweeps: Sweeps) -> list[System] | None:
+    """The active switches, fallen apart into systems that share no input and no coupling; for leaves that are inputs.
+
+    None when the program is too large for arithmetic entry by entry, or where leaves are other nodes.
+    """
+    try:
+        found = forms(sweeps, _APART)
+    except TooLarge:
+        return None
+    switches = [int(i) for i in sweeps.alpha]
+    if any(key[0] != "input" for key in found.leaves) or not all(i in found.z for i in switches):
+        return None
+    weights, arithmetic = _weights(sweeps, found)
+    result = []
+    for members, leaves in _apart(found, switches):
+        system = _dense(found, tuple(members), leaves, weights, arithmetic)
+        result.append(system)
+    return result
+
+
+def _apart(found: Forms, switches: Sequence[int]) -> list[tuple[list[int], list[Key]]]:
+    """Switches, with their leaves, grouped by the inputs and the |z| that they share."""
+    owner: dict[Key, Key] = {}
+
+    def find(key: Key) -> Key:
+        while owner.setdefault(key, key) != key:
+            owner[key] = key = owner[owner[key]]
+        return key
+
+    for switch in switches:
+        own: Key = ("abs", switch, 0)
+        for key in found.z[switch].terms:
+            if key[0] != "one":
+                owner[find(key)] = find(own)
+    groups: dict[Key, tuple[list[int], list[Key]]] = {}
+    for switch in switches:
+        groups.setdefault(find(("abs", switch, 0)), ([], []))[0].append(switch)
+    for key in found.leaves:
+        groups[find(key)][1].append(key)
+    return list(groups.values())
+
+
+def _weights(sweeps: Sweeps, found: Forms) -> tuple[list[dict[int, Fraction]], str]:
+    """For each output the weights of |z_i| by switch, in units of the forms; and whether they are rational."""
+    if sweeps.program.is_piecewise_linear and all(y is not None for y in found.y):
+        known = [y for y in found.y if y is not None]
+        return [{key[1]: v for key, v in y.terms.items() if key[0] == "abs"} for y in known], "rational"
+    switches = [int(i) for i in sweeps.alpha]
+    rows = _float_weights(sweeps, [abs(found.z[i].q) for i in switches])
+    return [dict(zip(switches, row, strict=True)) for row in rows], "float64"
+
+
+def _dense(
+    found: Forms, switches: tuple[int, ...], leaves: Sequence[Key], weights: list[dict[int, Fraction]], arithmetic: str
+) -> System:
+    """Some switches and their leaves as matrices."""
+    place, at = {key: j for j, key in enumerate(leaves)}, {switch: i for i, switch in enumerate(switches)}
+    full = [[Fraction(0)] * len(place) for _ in switches]
+    couplings = [[Fraction(0)] * len(switches) for _ in switches]
+    for i, switch in enumerate(switches):
+        for key, value in found.z[switch].terms.items():
+            if key[0] == "abs":
+                couplings[i][at[key[1]]] = value
+            elif key[0] != "one":
+                full[i][place[key]] = value
+    return _reduced(
+        switches, full, couplings, [[row.get(i, Fraction(0)) for i in switches] for row in weights],
+        tuple(1 if found.z[i].q > 0 else -1 for i in switches), True, arithmetic,
+        tuple(key[1] for key in leaves) if all(key[0] == "input" for key in leaves) else None,
+    )
 
 
 def _any_behind_a_kink(sweeps: Sweeps, leaves: Sequence[Key]) -> bool:
@@ -293,11 +349,8 @@ def from_rows(sweeps: Sweeps) -> System | None:
 
 def _reduced(
     switches: tuple[int, ...], full: Matrix, couplings: Matrix, weights: list[Vector], signs: tuple[int, ...],
-    proved: bool, arithmetic: str, inputs: tuple[int, ...] | None, base: list[dict[int, Fraction]] | None = None,
-    hidden: bool = False,
+    proved: bool, arithmetic: str, inputs: tuple[int, ...] | None,
 ) -> System:
     _, columns = pivots(full)
     rows = [[row[j] for j in columns] for row in full]
-    return System(
-        switches, rows, couplings, weights, signs, proved, arithmetic, full, tuple(columns), inputs, base, hidden
-    )
+    return System(switches, rows, couplings, weights, signs, proved, arithmetic, full, tuple(columns), inputs)

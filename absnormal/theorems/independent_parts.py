@@ -1,0 +1,87 @@
+"""Independent parts: switches that share no input and no coupling are decided part by part (THEORY 2.6, 5).
+
+**Theorem.** Let the active switches fall apart into parts whose rows use different inputs and between which there is
+no coupling.  Then the open cells are the products of the parts' cells, g_sigma = J~ + sum over parts P of
+G_P(sigma_P), and under hypothesis E g_c is in dC f(x) if and only if, for each part, G_P(c_P) is in conv{G_P(tau) :
+tau open in P}.
+
+So thousands of small parts are thousands of small problems.  Equal parts are decided once.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from absnormal.clarke.cells import gradients, open_cells
+from absnormal.exact.linear_algebra import Vector, dot
+from absnormal.exact.linear_program import convex_weights
+from absnormal.exact.system import MANY, System, parts
+from absnormal.theorems.direction import find
+from absnormal.theorems.problem import Problem, Proof
+from absnormal.theorems.separation import beyond_rounding
+
+#: What is known of a part: whether it is Clarke, and the evidence, with switches as positions in the part's relevant
+#: system, so that equal parts share it.
+Known = tuple[bool, dict[str, Any]]
+
+
+def independent_parts(problem: Problem) -> Proof | None:
+    """Decides switches that are too many for one system, when they fall apart."""
+    if problem.system is not None or problem.sweeps.z.dtype == object:
+        return None
+    found = parts(problem.sweeps)
+    if found is None or len(found) < 2:
+        return None
+    known: dict[Any, Known | None] = {}
+    evidence: list[dict[str, Any]] = []
+    place = {int(i): number for number, i in enumerate(problem.sweeps.alpha)}
+    for part in found:
+        c = part.slopes([problem.c[place[i]] for i in part.switches])
+        key = (*map(tuple, part.full), *map(tuple, part.couplings), *map(tuple, part.weights), tuple(c))
+        if key not in known:
+            known[key] = _decide(problem, part, c)
+        answer = known[key]
+        if answer is None:
+            return None
+        own = {**answer[1], "part": part}
+        if not answer[0]:
+            names = ", ".join(f"z{i}" for i in part.switches[:4]) + (", ..." if part.k > 4 else "")
+            reason = f"{part.k} of {len(place)} active switches ({names}), apart from all others, separate the gradient"
+            return Proof("separation", False, reason, part.arithmetic, {"kind": "independent parts", "parts": [own]})
+        evidence.append(own)
+    reason = (
+        f"the {len(place)} active switches fall apart into {len(found)} parts that share no input, and in each the"
+        " tool's choice is a mean of choices that directions realise"
+    )
+    data = {"kind": "independent parts", "parts": evidence}
+    return Proof("componentwise", True, reason, found[0].arithmetic, data)
+
+
+def _decide(problem: Problem, part: System, c: Vector) -> Known | None:
+    """One part: a direction with free switches, or all its cells."""
+    system = part.relevant()
+    inside = [c[part.switches.index(i)] for i in system.switches]
+    free = [i for i in range(system.k) if abs(inside[i]) < 1]
+    direction = find(system, inside, free)
+    if direction is not None:
+        return True, {"kind": "direction", "free": free, "direction": direction}
+    cells = open_cells(system, problem.meter) if system.k <= MANY else None
+    if cells is None:
+        return None
+    points, target = gradients(system, cells.cells), system.gradient(inside)
+    weights, v = convex_weights(points, target) if points else (None, None)
+    if weights is not None:
+        used = [(w, cell) for w, cell in zip(weights, cells.cells, strict=True) if w]
+        return True, {
+            "kind": "convex weights", "weights": [w for w, _ in used],
+            "signatures": [list(cell.signature) for _, cell in used],
+            "directions": [cell.direction for _, cell in used],
+        }
+    if v is None or not cells.complete or not beyond_rounding(problem, system, points, target, v):
+        return None
+    return False, {
+        "kind": "separated from the open cells", "separator": v,
+        "gap": dot(v, target) - max(dot(v, point) for point in points),
+        "signatures": [list(cell.signature) for cell in cells.cells],
+        "cuts": [{"signature": list(cut.signature), "weights": cut.weights} for cut in cells.cuts],
+    }

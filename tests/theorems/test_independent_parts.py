@@ -1,0 +1,125 @@
+"""Independent parts: thousands of switches that share no input."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import absnormal as an
+from absnormal.exact import system
+from absnormal.exact.certificate import Certificate
+from absnormal.theorems import independent_parts as module
+from absnormal.theorems.independent_parts import independent_parts
+from absnormal.theorems.ladder import decide
+
+from ..oracle.expressions import Expr, Var, copy, variables
+from ..oracle.strategies import programs
+from .judge import Case, case, cases, caught, fuzz, never_wrong
+
+x, y = variables(2)
+
+
+def relu(u: Any) -> Any:
+    return np.maximum(u, 0.0)
+
+
+@pytest.fixture
+def nothing_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No system is small enough, so that all switches are taken part by part."""
+    monkeypatch.setattr(system, "MANY", 0)
+
+
+@st.composite
+def side_by_side(draw: st.DrawFn) -> tuple[Expr, Any]:
+    """The sum of two programs in variables of their own."""
+    (first, a), (second, b) = (draw(programs(max_vars=2, max_active=3)) for _ in range(2))
+
+    def moved(node: Expr) -> Expr:
+        return Var(node.index + len(a)) if isinstance(node, Var) else node
+
+    return first + copy(second, moved), (*a, *b)
+
+
+@fuzz(150)
+@given(cases(source=side_by_side()))
+def test_never_wrong(a: Case) -> None:
+    many, system.MANY = system.MANY, 0
+    try:
+        proof = never_wrong(independent_parts, a)
+        full, _ = decide(a.problem())
+    finally:
+        system.MANY = many
+    assert full is None or full.clarke == a.clarke
+    if proof is not None:
+        report = an.verify(a.function, a.point, slope=a.slopes)
+        assert report.verdict.name == ("CLARKE" if a.clarke else "NOT_CLARKE")
+
+
+@fuzz(60)
+@given(cases(source=side_by_side()))
+def test_certificates_check_and_survive_json(a: Case) -> None:
+    many, system.MANY = system.MANY, 0
+    try:
+        report = an.verify(a.function, a.point, slope=a.slopes)
+        certificate = report.certificate
+    finally:
+        system.MANY = many
+    if certificate is not None and certificate.kind == "independent parts":
+        assert certificate.check()
+        assert Certificate.from_json(certificate.to_json()).check()
+
+
+@pytest.mark.parametrize(("slope", "clarke"), [(-1, False), (0, True), (0.5, False), (1, False)])
+@pytest.mark.parametrize("n", [100, 1000])
+def test_pairs_of_opposite_kinks(n: int, slope: float, clarke: bool) -> None:
+    report = an.verify(lambda v: np.sum(relu(v) - relu(-v)), np.zeros(n), slope=slope)
+    assert report.verdict is (an.Verdict.CLARKE if clarke else an.Verdict.NOT_CLARKE)
+    assert report.certificate.check()
+
+
+def test_scaled_copies_and_one_wrong_pair_among_many() -> None:
+    def f(v: Any) -> Any:
+        return np.sum(relu(v) - relu(2 * v)) + np.sum(v * v) + relu(v[7] - v[8]) - relu(v[8] - v[7])
+
+    report = an.verify(f, np.zeros(200), slope=0.5)
+    assert report.verdict is an.Verdict.NOT_CLARKE
+    assert "z7" in report.proof.reason
+    right = an.verify(f, np.zeros(200), slope=0)
+    assert right.verdict is an.Verdict.CLARKE and right.method == "componentwise"
+    assert right.certificate.check()
+
+
+def test_parts_that_share_an_input_are_one_part(nothing_fits: None) -> None:
+    assert never_wrong(independent_parts, case(abs(x) - abs(x + abs(y)), [0, 0], 0)) is None
+
+
+def test_a_forged_part_is_refused() -> None:
+    report = an.verify(lambda v: np.sum(relu(v) - relu(2 * v)), np.zeros(100), slope=0.5)
+    certificate = report.certificate
+    data = dict(certificate.data)
+    parts = [dict(part) for part in data["parts"]]
+    assert len(parts) == 100
+    dropped = Certificate(certificate.kind, certificate.arithmetic, certificate.claim, {**data, "parts": parts[1:]})
+    assert not dropped.check()
+    doubled = Certificate(certificate.kind, certificate.arithmetic, certificate.claim,
+                          {**data, "parts": [*parts[1:], parts[1]]})
+    assert not doubled.check()
+    parts[3] = {**parts[3], "system": {**parts[3]["system"], "slopes": ["1/2", "-1/2"]}}
+    forged = Certificate(certificate.kind, certificate.arithmetic, certificate.claim, {**data, "parts": parts})
+    assert not forged.check()
+
+
+def test_parts_taken_apart_too_far_are_caught(monkeypatch: pytest.MonkeyPatch, nothing_fits: None) -> None:
+    monkeypatch.setattr(
+        system, "_apart", lambda found, switches: [([i], found.leaves) for i in switches if not _coupled(found, i)]
+    )
+    monkeypatch.setattr(module, "beyond_rounding", lambda *rest: True)
+    assert caught(independent_parts, cases(), 2000)
+
+
+def _coupled(found: Any, switch: int) -> bool:
+    return any(key[0] == "abs" for key in found.z[switch].terms)
