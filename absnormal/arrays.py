@@ -20,6 +20,8 @@ def as_real(value: Any, name: str) -> Array:
     ValueError
         for anything that is not a real number or a rectangular array of real numbers
     """
+    if isinstance(value, np.ma.MaskedArray):
+        raise ValueError(f"{name} must be an array of real numbers, got a masked array")
     try:
         array = np.asarray(value)
     except (TypeError, ValueError) as error:

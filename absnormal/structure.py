@@ -130,7 +130,7 @@ class PrivateInputs:
             if consumer >= 0 and marked[self.entries(used)].any()
             for index in (used, consumer)
         }
-        for index in range(chain, kink):
+        for index in range(min(touched), kink):
             if any(arg in touched and not self.chain[arg] for arg in nodes[index].args):
                 touched.add(index)
         for outer, inner in zip(path, (*path[1:], chain), strict=True):

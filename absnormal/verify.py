@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.clarke.blocks import base_gradient, computed_block, proved_blocks
+from absnormal.clarke.blocks import summands
 from absnormal.clarke.budget import Budget
 from absnormal.clarke.fallback import certified
 from absnormal.clarke.generalized_gradient import GeneralizedGradient
-from absnormal.errors import BudgetError, TraceError
+from absnormal.errors import BudgetError, DomainError, TraceError
 from absnormal.exact.system import build
 from absnormal.frontends import numpy as numpy_front_end
 from absnormal.frontends.slopes import TABLES, slopes
@@ -118,6 +118,7 @@ def verify(
     >>> report.verdict.name, report.method, report.gradient, report.clarke_gradient
     ('NOT_CLARKE', 'separation', array([0.]), array([1.]))
     """
+    _check_seed(seed)
     program, values = traced(f, x)
     if program.m != 1:
         raise ValueError(
@@ -194,6 +195,7 @@ def clarke_gradient(f: Function | Program, x: Any, *, seed: int = 0) -> Any:
     >>> an.clarke_gradient(lambda x: np.maximum(x[0], 0) - np.maximum(-x[0], 0), [0.0])
     array([1.])
     """
+    _check_seed(seed)
     program, sweeps = _at(f, x)
     found = certified(sweeps, seed)
     if not found.proved:
@@ -250,16 +252,7 @@ def generalized_gradient(
     else:
         system = build(sweeps)
     limits = Budget() if budget is None else budget
-    meter = limits.start()
-    relevant = None if system is None else system.relevant()
-    base = base_gradient(sweeps).reshape(-1)
-    if relevant is not None and relevant.explicit:
-        blocks, complete = proved_blocks(sweeps, relevant, meter)
-        proved = True
-    else:
-        blocks, complete, proved = computed_block(sweeps, meter), False, False
-    if not len(sweeps.alpha):
-        blocks, complete, proved = [], True, True
+    base, blocks, complete, proved = summands(sweeps, system, limits)
     size = sum(
         sweeps.pull_magnitude(sweeps.signature(slope), None, np.eye(program.m))[0] for slope in (-1.0, 1.0)
     )
@@ -269,6 +262,11 @@ def generalized_gradient(
         tolerance=rounding(sweeps.pull_depth) * np.asarray(size, dtype=float).reshape(-1),
         tree=program.tree, shape=shape, budget=limits,
     )
+
+
+def _check_seed(seed: Any) -> None:
+    if not isinstance(seed, (int, np.integer)) or seed < 0:
+        raise ValueError(f"seed must be an integer >= 0, got {seed!r}")
 
 
 def _at(f: Function | Program, x: Any) -> tuple[Program, Sweeps]:
@@ -282,7 +280,10 @@ def _tool(program: Program, values: list[Array], atol: float) -> Sweeps:
     """The sweeps as a tool does them, in float64, whatever arithmetic the values are in."""
     leaves = program.inputs(values)
     if any(leaf.dtype == object for leaf in leaves):
-        return Sweeps(program, [leaf.astype(float) for leaf in leaves], atol)
+        try:
+            return Sweeps(program, [leaf.astype(float) for leaf in leaves], atol)
+        except OverflowError as error:
+            raise DomainError("x", "the point holds a number that float64 cannot") from error
     return Sweeps(program, leaves, atol, values)
 
 

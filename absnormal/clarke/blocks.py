@@ -8,13 +8,18 @@ from fractions import Fraction
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.clarke.budget import Meter
+from absnormal.clarke.budget import Budget, Meter
 from absnormal.clarke.cells import open_cells
 from absnormal.clarke.components import linked
 from absnormal.clarke.computed import computed_cells
+from absnormal.clarke.fallback import certified
 from absnormal.clarke.generalized_gradient import Block
-from absnormal.exact.system import System
+from absnormal.errors import BudgetError
+from absnormal.exact.system import MANY, System, parts
 from absnormal.sweeps.table import Sweeps
+
+#: Numbers that the points of all blocks may hold together.
+_NUMBERS = 30_000_000
 
 
 def base_gradient(sweeps: Sweeps) -> Array:
@@ -22,16 +27,52 @@ def base_gradient(sweeps: Sweeps) -> Array:
     return np.asarray(sweeps.pull(sweeps.signature(0.0), None, np.eye(sweeps.program.m))[0], dtype=float)
 
 
-def proved_blocks(sweeps: Sweeps, system: System, meter: Meter) -> tuple[list[Block], bool]:
-    """The blocks of relevant switches whose cells are proved, and whether all cells were found."""
-    found, complete = [], True
+def summands(sweeps: Sweeps, system: System | None, budget: Budget) -> tuple[Array, list[Block], bool, bool]:
+    """J~ and the blocks, flat; whether all cells were found; whether they are proved to be all of dC f(x).
+
+    Every block has a cell: what was cut short before that is replaced by one certified gradient.
+
+    Raises
+    ------
+    BudgetError
+        where not even one limiting gradient could be certified
+    """
+    base = base_gradient(sweeps).reshape(-1)
+    if not len(sweeps.alpha):
+        return base, [], True, True
+    meter = budget.start()
+    apart = [system] if system is not None else parts(sweeps) or []
+    relevant = [part.relevant() for part in apart]
+    width = sum(part.k for part in relevant) * len(base)
+    if relevant and all(part.explicit and part.k <= MANY for part in relevant) and width <= _NUMBERS:
+        found = [proved_blocks(sweeps, part, meter) for part in relevant]
+        if all(blocks is not None for blocks, _ in found):
+            whole = [block for blocks, _ in found for block in blocks or []]
+            return base, whole, all(complete for _, complete in found), True
+    blocks = computed_block(sweeps, meter)
+    if blocks:
+        return base, blocks, False, False
+    if sweeps.program.m == 1:
+        one = certified(sweeps)
+        if one.proved:
+            slopes = one.sigma[sweeps.alpha].astype(int)
+            point = (np.asarray(one.gradient) - base)[None]
+            return base, [Block(tuple(int(i) for i in sweeps.alpha), slopes[None], point)], False, False
+    raise BudgetError("the budget ended before one limiting gradient was found")
+
+
+def proved_blocks(sweeps: Sweeps, system: System, meter: Meter) -> tuple[list[Block] | None, bool]:
+    """The blocks of relevant switches whose cells are proved, and whether all cells were found; None where a block has
+    no cell yet."""
+    found: list[Block] = []
+    complete = True
     for members in linked(system):
         part = system.part(members)
         cells = open_cells(part, meter)
         complete = complete and cells.complete
         distinct = {tuple(part.gradient(cell.signature, cell.rows)): cell for cell in cells.cells}
         if not distinct:
-            continue
+            return None, False
         signatures = [cell.signature for cell in distinct.values()]
         points = [_point(sweeps, part, signature) for signature in signatures]
         signs = np.array(part.signs)

@@ -26,8 +26,9 @@ class Budget:
 
     def __post_init__(self) -> None:
         for name in ("cells", "programs", "seconds"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}")
+            value = getattr(self, name)
+            if not isinstance(value, (int, float)) or not value >= 0:
+                raise ValueError(f"{name} must be a number >= 0, got {value!r}")
 
     def start(self) -> Meter:
         """A meter that starts to run now."""

@@ -87,9 +87,10 @@ class GeneralizedGradient:
 
     def __repr__(self) -> str:
         size = math.prod(len(block.points) for block in self.blocks)
+        many = str(size) if size < 10**6 else f"about 10^{len(str(size)) - 1}"
         how = "complete" if self.complete else "incomplete"
         kind = "equal to dC f(x)" if self.exact and self.complete else "inside dC f(x)"
-        return f"<GeneralizedGradient {size} limiting gradients in {len(self.blocks)} blocks, {how}, {kind}>"
+        return f"<GeneralizedGradient {many} limiting gradients in {len(self.blocks)} blocks, {how}, {kind}>"
 
     @cached_property
     def limiting_gradients(self) -> Array:
@@ -144,8 +145,8 @@ class GeneralizedGradient:
         return result
 
     def support(self, v: Any) -> float:
-        """max of v . g over the set: the generalized directional derivative of f at x along v, where the set is
-        exact."""
+        """max of v . g over the set: the generalized directional derivative of f at x along v where the set is complete
+        and exact, otherwise a lower bound of it."""
         flat = self._flat(v)
         return float(self.base @ flat + sum((block.points @ flat).max() for block in self.blocks))
 

@@ -91,7 +91,7 @@ class System:
 
     def slopes(self, c: Sequence[Any]) -> Vector:
         """Slopes of |z_i| as slopes of the forms."""
-        return [Fraction(sign) * Fraction(value) for sign, value in zip(self.signs, c, strict=True)]
+        return [sign * simplest(value) for sign, value in zip(self.signs, c, strict=True)]
 
     def row(self, i: int, sigma: Sequence[Fraction | int], rows: Matrix) -> Vector:
         """r_i^sigma from the rows r_j^sigma, j < i."""
@@ -155,6 +155,13 @@ class System:
             self.base,
             self.hidden,
         )
+
+
+def simplest(value: Any) -> Fraction:
+    """The number that a float slope stands for: 1/3 where a tool splits a tie in three."""
+    exact = Fraction(value)
+    short = exact.limit_denominator(1_000_000)
+    return short if float(short) == float(exact) else exact
 
 
 def build(sweeps: Sweeps) -> System | None:
@@ -319,6 +326,8 @@ def base_rows(sweeps: Sweeps, magnitude: bool = False) -> tuple[Array, Array] | 
     """R (k, n) and Lt (k, k) of the active switches as floats, by one pull of k unit seeds; None when too large."""
     alpha, program = sweeps.alpha, sweeps.program
     k = len(alpha)
+    if k == 0:
+        return np.zeros((0, program.n)), np.zeros((0, 0))
     if k * max(program.n, program.s, 1) > _ENTRIES:
         return None
     seeds = np.zeros((k, program.s))

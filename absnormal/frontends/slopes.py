@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from absnormal.arrays import Array
+from absnormal.arrays import Array, as_real
 from absnormal.ops.kinked import running
 from absnormal.program.nodes import Node
 from absnormal.sweeps.table import Sweeps
@@ -61,10 +61,9 @@ def slopes(sweeps: Sweeps, slope: Any) -> Array:
         if slope not in TABLES:
             raise ValueError(f"slope must be a number, an array or one of {sorted(TABLES)}, got {slope!r}")
         return _collect(sweeps, TABLES[slope])
-    numbers = np.asarray(slope)
-    numbers = numbers if numbers.dtype == object else numbers.astype(float)
+    numbers = as_real(slope, "slope")
     if not all(-1 <= number <= 1 for number in numbers.ravel()):
-        raise ValueError(f"slope must lie in [-1, 1], got {slope!r}")
+        raise ValueError(f"slope must lie in [-1, 1], got {slope}")
     if numbers.ndim == 0:
         return _collect(sweeps, numbers[()])
     if numbers.shape != (program.s,):

@@ -45,14 +45,14 @@ class Tree:
     def leaves_of(self, value: Any, name: str) -> list[Array]:
         """The leaves of ``value``, as they are, after a check that it has the structure of x."""
         if np.shape(value) == (self.size,) and not isinstance(value, dict):
-            return [np.asarray(value)]
+            return [_number_array(value, name)]
         leaves: list[Array] = []
-        structure = _map(value, lambda leaf: _append(leaves, np.asarray(leaf)))
+        structure = _map(value, lambda leaf: _append(leaves, _number_array(leaf, name)))
         shapes = tuple(leaf.shape for leaf in leaves)
+        if structure != self.structure and shapes == self.shapes:
+            raise ValueError(f"{name} must have the keys and nesting of x")
         if structure != self.structure or shapes != self.shapes:
             raise ValueError(f"{name} must have leaves of shapes {self.shapes}, got {shapes}")
-        if any(leaf.dtype.kind not in "fiubO" for leaf in leaves):
-            raise ValueError(f"{name} must hold real numbers")
         return leaves
 
     def leaves(self, value: Any) -> list[Array]:
@@ -78,6 +78,12 @@ class Tree:
     def rebuild(self, leaves: list[Any]) -> Any:
         """Any leaves in the structure of x."""
         return _rebuild(self.structure, leaves)
+
+
+def _number_array(value: Any, name: str) -> Array:
+    """``value`` in its own precision, after a check that it holds real numbers."""
+    array = np.asarray(value)
+    return array if array.dtype.kind in "fiub" else as_real(value, name)
 
 
 def join(leaves: list[Array]) -> Array:

@@ -118,15 +118,41 @@ def test_nonlinear_leaves_and_what_is_only_inside() -> None:
     assert inside.contains([0.0, 2.0]) is None  # a limiting gradient that the linearization misses
 
 
-def test_a_budget_of_nothing_gives_what_is_proved() -> None:
-    G = an.generalized_gradient(lambda x: np.abs(x[0]), [0.0], budget=an.Budget(cells=0))
-    assert not G.complete and G.contains([0.5]) is None
-    assert "incomplete" in repr(G)
+def shifted(x: Any) -> Any:
+    """-sum(x), written so that backward mode with slope 0 returns 0."""
+    return np.sum(2 * np.abs(x) - np.abs(2 * x + np.abs(x)))
 
 
-def test_too_many_switches_say_so() -> None:
-    G = an.generalized_gradient(lambda x: np.sum(np.abs(x)), np.zeros(100))
-    assert not G.complete and not G.exact and G.contains(np.zeros(100)) in (True, None)
+@pytest.mark.parametrize("budget", [an.Budget(cells=0), an.Budget(programs=0), an.Budget(seconds=0)])
+def test_a_budget_of_nothing_gives_one_certified_gradient(budget: an.Budget) -> None:
+    G = an.generalized_gradient(shifted, np.zeros(1), budget=budget)
+    assert not G.complete and "incomplete" in repr(G)
+    assert G.contains([-1.0]) is True
+    assert G.contains([0.0]) is None and G.is_stationary() is None
+
+
+@pytest.mark.parametrize("n", [2, 100, 500])
+def test_many_blocks(n: int) -> None:
+    G = an.generalized_gradient(shifted, np.zeros(n))
+    assert len(G.blocks) == n and G.complete and G.exact
+    assert G.contains(-np.ones(n)) is True and G.contains(np.zeros(n)) is False
+    assert G.support(np.ones(n)) == -n
+    box = an.generalized_gradient(lambda x: np.sum(np.abs(x)), np.zeros(n))
+    assert box.contains(np.full(n, 0.5)) is True and box.contains(np.full(n, 1.5)) is False
+    assert "about 10^" in repr(box) or n == 2
+
+
+def test_too_many_switches_in_one_block_say_so() -> None:
+    matrix = np.random.default_rng(0).integers(-2, 3, (100, 4)).astype(float)
+    G = an.generalized_gradient(lambda x: np.sum(np.abs(matrix @ x)), np.zeros(4))
+    assert not G.complete and not G.exact
+    assert G.contains(an.clarke_gradient(lambda x: np.sum(np.abs(matrix @ x)), np.zeros(4))) is True
+    assert G.contains(np.full(4, 1e6)) is None
+
+
+def test_a_large_program_without_active_switches() -> None:
+    G = an.generalized_gradient(lambda x: np.sum(np.maximum(x - 1, 0)) + np.sum(x), np.zeros(30_000))
+    assert G.complete and G.exact and not G.blocks
 
 
 def test_rounding_that_made_up_a_kink() -> None:

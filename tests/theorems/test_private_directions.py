@@ -129,6 +129,30 @@ def test_never_wrong_with_smooth_maps_between(a: Case) -> None:
     never_wrong(private_directions, a)
 
 
+@pytest.mark.parametrize("slope", [-1.0, 0.0, 1.0])
+def test_an_input_that_reaches_the_kink_before_it_is_sliced(slope: float) -> None:
+    """relu(h + b[:1]) - h with h = relu(-2 b) is b: the slice comes after the first use of b."""
+
+    def f(b: Any) -> Any:
+        h = np.maximum(-2 * b, 0)
+        return np.sum(np.maximum(h + b[:1], 0) - h)
+
+    report = an.verify(f, [0.0], slope=slope)
+    assert report.method != "private directions"
+    assert bool(report) is bool(abs(report.gradient[0] - 1) < 1e-12)
+
+
+def test_a_bias_tied_across_layers_by_a_slice() -> None:
+    rng = np.random.default_rng(0)
+    data, below = rng.standard_normal((8, 3)), rng.standard_normal((4, 2))
+
+    def f(p: Any) -> Any:
+        h = np.maximum(data @ p["W"] + p["b"], 0)
+        return np.sum(np.maximum(h @ below + p["b"][:2], 0))
+
+    assert an.verify(f, {"W": np.zeros((3, 4)), "b": np.zeros(4)}, slope=0).method != "private directions"
+
+
 def test_slopes_that_differ_in_a_group_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_fits", lambda problem, found, *rest: not found.crossed)
     network = lambda v: np.maximum(np.array([[1.0], [1.0]]) @ v[:1] + v[1], 0) @ np.array([1.0, -1.0])  # noqa: E731

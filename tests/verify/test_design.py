@@ -90,11 +90,37 @@ def test_a_vector_that_is_not_finite(bad: float) -> None:
         ({"gradient": [1.0, 2.0]}, "gradient must have leaves of shapes"),
         ({"atol": -1.0}, "atol must be"),
         ({"budget": 5}, "budget must be"),
+        ({"slope": 1j}, "slope must be an array of real numbers"),
+        ({"slope": {}}, "slope must hold real numbers"),
+        ({"gradient": [1j]}, "gradient must be an array of real numbers"),
+        ({"gradient": [None]}, "gradient must hold real numbers"),
+        ({"gradient": {"a": 1.0}}, "gradient must have"),
+        ({"seed": -1}, "seed must be an integer"),
     ],
 )
 def test_bad_arguments_are_named(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         an.verify(f, [0.0], **arguments)
+
+
+def test_points_that_are_no_real_arrays_are_refused() -> None:
+    for bad in (np.ma.array([0.0], mask=[True]), [1j], ["a"]):
+        with pytest.raises(ValueError, match="x must"):
+            an.verify(f, bad)
+    with pytest.raises(an.DomainError, match="float64 cannot"):
+        an.verify(f, [10**400])
+    with pytest.raises(ValueError, match="cells must be a number"):
+        an.Budget(cells="many")  # type: ignore[arg-type]
+
+
+def test_a_tie_split_in_three_means_one_third() -> None:
+    def g(x: Any) -> Any:
+        middle = np.median(np.stack([-x[1], 3 * x[0] + 2 * x[1], -x[0], -x[0] - x[1]]))
+        return x[1] - middle + 3 * np.max(np.stack([x[0], 0.5 * middle, 4 * x[0]]))
+
+    report = an.verify(g, [0.0, 0.0], slope="jax")
+    assert report.verdict is an.Verdict.CLARKE
+    assert an.verify(g, [0.0, 0.0], gradient=report.gradient).verdict is an.Verdict.CLARKE
 
 
 def test_a_vector_valued_function_is_refused_with_the_mend() -> None:
