@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -99,14 +98,9 @@ def _point(sweeps: Sweeps, part: System, signature: tuple[int, ...]) -> Array:
     """G_B(tau) in the variables x, all outputs one after the other."""
     m, n = sweeps.program.m, sweeps.program.n
     if part.inputs is not None:
-        wide = replace(part, rows=part.full, columns=tuple(range(len(part.inputs))))
         result = np.zeros((m, n))
-        gradient = np.array([float(a) for a in wide.gradient(signature)]).reshape(m, -1)
-        result[:, list(part.inputs)] = gradient
+        gradient = [float(a) for a in part.gradient_in_leaves(signature)]
+        result[:, list(part.inputs)] = np.reshape(gradient, (m, -1))
         return result.reshape(-1)
-    slopes = np.zeros(len(sweeps.alpha))
-    place_of = {int(switch): number for number, switch in enumerate(sweeps.alpha)}
-    for switch, sign, s in zip(part.switches, part.signs, signature, strict=True):
-        slopes[place_of[switch]] = sign * s
-    with_block = sweeps.pull(sweeps.signature(slopes), None, np.eye(m))[0]
+    with_block = sweeps.pull(part.signature(sweeps, signature, 0.0), None, np.eye(m))[0]
     return np.asarray(with_block - base_gradient(sweeps)).reshape(-1)

@@ -54,12 +54,8 @@ def _opened(sweeps: Sweeps, system: System, cell: Cell, needed: list[int]) -> tu
     largest = max((abs(a) for a in cell.direction), default=Fraction(1)) or Fraction(1)
     for place, a in zip(system.columns, cell.direction, strict=True):
         d[system.inputs[place]] = float(a / largest)
-    place_of = {int(switch): number for number, switch in enumerate(sweeps.alpha)}
-    slopes = np.ones(len(sweeps.alpha))
-    for switch, sign in zip(system.switches, cell.signature, strict=True):
-        slopes[place_of[switch]] = sign or 1
-    sigma = sweeps.signature(slopes)
+    sigma = system.signature(sweeps, cell.signature, 1.0)
     shut = ~opens(sweeps, sigma, d)
     shut &= sweeps.pattern(sigma)[0][sweeps.alpha]
     shut[shut] = ~zero_rows(sweeps, sigma, sweeps.alpha[shut])
-    return None if shut[[place_of[switch] for switch in needed]].any() else (slopes, d)
+    return None if shut[np.searchsorted(sweeps.alpha, needed)].any() else (sigma[sweeps.alpha], d)

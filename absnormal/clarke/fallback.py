@@ -110,11 +110,7 @@ def _lexicographic(sweeps: Sweeps, system: System | None, seed: int) -> Certifie
         row = relevant.row(i, signature, rows)
         rows.append(row)
         signature.append(_first_sign(row, directions))
-    place = {int(switch): number for number, switch in enumerate(sweeps.alpha)}
-    slopes = np.ones(len(sweeps.alpha))
-    for switch, sign, s in zip(relevant.switches, relevant.signs, signature, strict=True):
-        slopes[place[switch]] = sign * (s or 1)
-    sigma = sweeps.signature(slopes)
+    sigma = relevant.signature(sweeps, signature, 1.0)
     data = {
         "kind": "lexicographic", "switches": list(relevant.switches), "columns": list(relevant.columns),
         "signature": signature, "directions": directions,

@@ -200,12 +200,12 @@ def _part(own: Mapping[str, Any], problem: Any, slopes: Array) -> dict[str, Any]
 
 def _snapshot(system: System, kept: System, problem: Any, slopes: Array, in_x: bool) -> dict[str, Any]:
     """The active switches as plain numbers."""
-    place = {int(i): number for number, i in enumerate(problem.sweeps.alpha)}
+    own = slopes[np.searchsorted(problem.sweeps.alpha, system.switches)].tolist()
     at = {switch: number for number, switch in enumerate(system.switches)}
     result: dict[str, Any] = {
         "switches": list(system.switches), "rows": system.full, "couplings": system.couplings,
         "weights": system.weights[0], "kept": [at[switch] for switch in kept.switches], "signs": list(system.signs),
-        "slopes": system.slopes([slopes[place[switch]] for switch in system.switches]),
+        "slopes": system.slopes(own),
     }
     if system.inputs is not None:
         result["columns"] = list(system.inputs)

@@ -122,6 +122,16 @@ class System:
             result += total
         return result
 
+    def gradient_in_leaves(self, signature: Sequence[Fraction | int]) -> Vector:
+        """`gradient` in all columns, the leaves."""
+        return replace(self, rows=self.full, columns=tuple(range(len(self.full[0])))).gradient(signature)
+
+    def signature(self, sweeps: Sweeps, signs: Sequence[int], rest: float) -> Array:
+        """Slopes of all |z| from signs of the forms; ``rest`` where a sign is immaterial and at other active ones."""
+        sigma = sweeps.signature(rest)
+        sigma[list(self.switches)] = [sign * s if s else rest for sign, s in zip(self.signs, signs, strict=True)]
+        return sigma
+
     def reached(self) -> list[bool]:
         """Whether a switch can change the output: a chain leads from it to a weight that is not 0."""
         result = [False] * self.k
@@ -185,7 +195,8 @@ def _from_forms(sweeps: Sweeps, found: Forms) -> System | None:
         return replace(system, base=[{key[1]: v for key, v in y.items() if key[0] == "input"} for y in known])
     if system.inputs is not None:
         return system
-    system = replace(system, hidden=_any_behind_a_kink(sweeps, found.leaves))
+    hidden = any(kind == "switch" or (kind == "node" and sweeps.behind[index]) for kind, index, _ in found.leaves)
+    system = replace(system, hidden=hidden)
     if _independent(sweeps, found.leaves):
         return system
     # Only the leaves of switches that y depends on need to be independent.
@@ -264,16 +275,6 @@ def _dense(
         tuple(1 if found.z[i].q > 0 else -1 for i in switches), True, arithmetic,
         tuple(key[1] for key in leaves) if all(key[0] == "input" for key in leaves) else None,
     )
-
-
-def _any_behind_a_kink(sweeps: Sweeps, leaves: Sequence[Key]) -> bool:
-    """Whether one of the leaves depends on an active switch."""
-    program = sweeps.program
-    behind: list[bool] = []
-    for node in program.nodes:
-        own = node.switch >= 0 and bool(sweeps.active[node.switch : node.switch + node.switches].any())
-        behind.append(own or any(behind[arg] for arg in node.args))
-    return any(kind == "switch" or (kind == "node" and behind[index]) for kind, index, _ in leaves)
 
 
 def _float_weights(sweeps: Sweeps, scales: Sequence[Fraction]) -> list[Vector]:

@@ -36,7 +36,7 @@ class Curvature:
 def curvatures(sweeps: Sweeps) -> Curvature:
     """One backward sweep over the nodes that lie behind active kinks."""
     program = sweeps.program
-    behind = _behind(sweeps)
+    behind = sweeps.behind
     signed = Adjoints(program, np.zeros((2, 1)))
     middle = Adjoints(program, np.zeros((1, 1)))
     spread = Adjoints(program, np.zeros((2, 1)))
@@ -78,15 +78,6 @@ def curvatures(sweeps: Sweeps) -> Curvature:
 
 def _stacked(values: list[float], shape: tuple[int, ...]) -> Array:
     return np.asarray(values).reshape(-1, *([1] * len(shape))) * np.ones(shape)
-
-
-def _behind(sweeps: Sweeps) -> list[bool]:
-    """Which nodes are active kinks or depend on one."""
-    result: list[bool] = []
-    for node in sweeps.program.nodes:
-        own = node.switch >= 0 and bool(sweeps.active[node.switch : node.switch + node.switches].any())
-        result.append(node.varied and (own or any(result[arg] for arg in node.args)))
-    return result
 
 
 def _tightened(both: Array, mid: Array, wide: Array, gamma: float) -> tuple[Array, Array]:

@@ -87,6 +87,15 @@ class Sweeps:
         sigma[self.alpha] = slopes
         return sigma
 
+    @cached_property
+    def behind(self) -> list[bool]:
+        """Which nodes are active kinks or depend on one."""
+        result: list[bool] = []
+        for node in self.program.nodes:
+            own = node.switch >= 0 and bool(self.active[node.switch : node.switch + node.switches].any())
+            result.append(own or any(result[arg] for arg in node.args))
+        return result
+
     # -- local derivatives -------------------------------------------------------------------------------------
 
     def maps(self, index: int) -> list[LinearMap | None]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import Any
 
 from absnormal.clarke.cells import gradients, open_cells
-from absnormal.exact.linear_algebra import Vector, dot
+from absnormal.exact.linear_algebra import dot
 from absnormal.exact.linear_program import convex_weights
 from absnormal.exact.system import MANY, System, parts
 from absnormal.theorems.direction import find
@@ -34,33 +34,33 @@ def independent_parts(problem: Problem) -> Proof | None:
         return None
     known: dict[Any, Known | None] = {}
     evidence: list[dict[str, Any]] = []
-    place = {int(i): number for number, i in enumerate(problem.sweeps.alpha)}
+    count = len(problem.sweeps.alpha)
     for part in found:
-        c = part.slopes([problem.c[place[i]] for i in part.switches])
+        c = problem.slopes_in(part)
         key = (*map(tuple, part.full), *map(tuple, part.couplings), *map(tuple, part.weights), tuple(c))
         if key not in known:
-            known[key] = _decide(problem, part, c)
+            known[key] = _decide(problem, part)
         answer = known[key]
         if answer is None:
             return None
         own = {**answer[1], "part": part}
         if not answer[0]:
             names = ", ".join(f"z{i}" for i in part.switches[:4]) + (", ..." if part.k > 4 else "")
-            reason = f"{part.k} of {len(place)} active switches ({names}), apart from all others, separate the gradient"
+            reason = f"{part.k} of {count} active switches ({names}), apart from all others, separate the gradient"
             return Proof("separation", False, reason, part.arithmetic, {"kind": "independent parts", "parts": [own]})
         evidence.append(own)
     reason = (
-        f"the {len(place)} active switches fall apart into {len(found)} parts that share no input, and in each the"
+        f"the {count} active switches fall apart into {len(found)} parts that share no input, and in each the"
         " tool's choice is a mean of choices that directions realise"
     )
     data = {"kind": "independent parts", "parts": evidence}
     return Proof("componentwise", True, reason, found[0].arithmetic, data)
 
 
-def _decide(problem: Problem, part: System, c: Vector) -> Known | None:
+def _decide(problem: Problem, part: System) -> Known | None:
     """One part: a direction with free switches, or all its cells."""
     system = part.relevant()
-    inside = [c[part.switches.index(i)] for i in system.switches]
+    inside = problem.slopes_in(system)
     free = [i for i in range(system.k) if abs(inside[i]) < 1]
     direction = find(system, inside, free)
     if direction is not None:

@@ -54,8 +54,7 @@ class Problem:
 
     def slopes_in(self, system: System) -> list[Any]:
         """The slopes of the switches of a system, as slopes of its forms."""
-        place = {int(i): number for number, i in enumerate(self.sweeps.alpha)}
-        return system.slopes([self.c[place[i]] for i in system.switches])
+        return system.slopes(self.sigma[list(system.switches)].tolist())
 
     @cached_property
     def meter(self) -> Meter:

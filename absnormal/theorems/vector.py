@@ -117,35 +117,18 @@ def gradients_in_x(problem: Problem, signatures: list[list[int]]) -> list[Vector
     assert system is not None
     if system.base is not None and system.inputs is not None:
         return [_exact_gradient(problem, signature) for signature in signatures]
-    place = {int(i): number for number, i in enumerate(problem.sweeps.alpha)}
-    result = []
-    for signature in signatures:
-        slopes = np.ones(len(problem.sweeps.alpha))
-        for switch, sign, s in zip(system.switches, system.signs, signature, strict=True):
-            slopes[place[switch]] = sign * (s or 1)
-        gradient = problem.sweeps.gradient(problem.sweeps.signature(slopes))
-        result.append([Fraction(a) for a in gradient.tolist()])
-    return result
+    sweeps = problem.sweeps
+    gradients = (sweeps.gradient(system.signature(sweeps, signature, 1.0)) for signature in signatures)
+    return [[Fraction(a) for a in gradient.tolist()] for gradient in gradients]
 
 
 def _exact_gradient(problem: Problem, signature: list[int]) -> Vector:
     system = problem.relevant
     assert system is not None and system.base is not None and system.inputs is not None
-    total = [Fraction(0)] * problem.sweeps.program.n
-    for number, value in system.base[0].items():
-        total[number] = value
-    rows: list[Vector] = []
-    for i in range(system.k):
-        row = list(system.full[i])
-        for j in range(i):
-            factor = system.couplings[i][j] * signature[j]
-            if factor:
-                row = [a + factor * b for a, b in zip(row, rows[j], strict=True)]
-        rows.append(row)
-        factor = system.weights[0][i] * signature[i]
-        if factor:
-            for number, a in zip(system.inputs, row, strict=True):
-                total[number] += factor * a
+    total = [system.base[0].get(number, Fraction(0)) for number in range(problem.sweeps.program.n)]
+    if system.k:
+        for number, a in zip(system.inputs, system.gradient_in_leaves(signature), strict=True):
+            total[number] += a
     return total
 
 
