@@ -195,8 +195,7 @@ def _from_forms(sweeps: Sweeps, found: Forms) -> System | None:
         return replace(system, base=[{key[1]: v for key, v in y.items() if key[0] == "input"} for y in known])
     if system.inputs is not None:
         return system
-    hidden = any(kind == "switch" or (kind == "node" and sweeps.behind[index]) for kind, index, _ in found.leaves)
-    system = replace(system, hidden=hidden)
+    system = replace(system, hidden=_any_behind_a_kink(sweeps, found.leaves))
     if _independent(sweeps, found.leaves):
         return system
     # Only the leaves of switches that y depends on need to be independent.
@@ -275,6 +274,11 @@ def _dense(
         tuple(1 if found.z[i].q > 0 else -1 for i in switches), True, arithmetic,
         tuple(key[1] for key in leaves) if all(key[0] == "input" for key in leaves) else None,
     )
+
+
+def _any_behind_a_kink(sweeps: Sweeps, leaves: Sequence[Key]) -> bool:
+    """Whether one of the leaves depends on an active switch."""
+    return any(kind == "switch" or (kind == "node" and sweeps.behind[index]) for kind, index, _ in leaves)
 
 
 def _float_weights(sweeps: Sweeps, scales: Sequence[Fraction]) -> list[Vector]:
