@@ -1,0 +1,45 @@
+"""What a framework's front end hands over: a function as it ran at a point, with the framework's own gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from absnormal.arrays import Array
+from absnormal.program.program import Program
+
+
+@dataclass(frozen=True, eq=False)
+class Captured:
+    """A function of a framework at a point.
+
+    Attributes
+    ----------
+    program
+        the abs-only evaluation form, in float64
+    values
+        the values of its nodes: where a node is the result of a framework's operation, the value that the framework
+        computed, so that activity is decided by it
+    slopes
+        the slope of |z_i| that the framework's own kernels use at each switch, shape (s,); it matters where z_i = 0
+    gradient
+        the gradient that the framework returned, flat, float64, shape (n,)
+    dtype
+        the precision in which it was computed
+    tool
+        the framework's name
+    wrap
+        a flat gradient in the structure of x, as the framework's own arrays
+    notes
+        what a reader of the verdict must know: scalar reads within rounding of a threshold, arithmetic used
+    """
+
+    program: Program
+    values: list[Array]
+    slopes: Array
+    gradient: Array
+    dtype: Any
+    tool: str
+    wrap: Callable[[Array], Any]
+    notes: tuple[str, ...] = ()
