@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
+from typing import Any
 
 import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.clarke.budget import Budget, Meter
-from absnormal.clarke.cells import open_cells
+from absnormal.clarke.cells import gradients, open_cells
 from absnormal.clarke.components import linked
 from absnormal.clarke.computed import computed_cells
 from absnormal.clarke.fallback import certified
 from absnormal.clarke.generalized_gradient import Block
+from absnormal.clarke.polytope import distinct
 from absnormal.errors import BudgetError
-from absnormal.exact.system import MANY, System, parts
+from absnormal.exact.system import System, parts
 from absnormal.sweeps.table import Sweeps
 
-#: Numbers that the points of all blocks may hold together.
+#: Numbers that the points of a block may hold together.
 _NUMBERS = 30_000_000
 
 
@@ -42,13 +43,11 @@ def summands(sweeps: Sweeps, system: System | None, budget: Budget) -> tuple[Arr
     meter = budget.start()
     apart = [system] if system is not None else parts(sweeps) or []
     relevant = [part.relevant() for part in apart]
-    width = sum(part.k for part in relevant) * len(base)
-    if relevant and all(part.explicit and part.k <= MANY for part in relevant) and width <= _NUMBERS:
-        found = [proved_blocks(sweeps, part, meter) for part in relevant]
-        if all(blocks is not None for blocks, _ in found):
-            whole = [block for blocks, _ in found for block in blocks or []]
-            return base, whole, all(complete for _, complete in found), True
-    blocks = computed_block(sweeps, meter)
+    if relevant and all(part.explicit for part in relevant):
+        blocks, complete = proved_blocks(sweeps, relevant, meter)
+        if blocks is not None:
+            return base, blocks, complete, True
+    blocks = computed_block(sweeps, base, meter)
     if blocks:
         return base, blocks, False, False
     if sweeps.program.m == 1:
@@ -56,51 +55,62 @@ def summands(sweeps: Sweeps, system: System | None, budget: Budget) -> tuple[Arr
         if one.proved:
             slopes = one.sigma[sweeps.alpha].astype(int)
             point = (np.asarray(one.gradient) - base)[None]
-            return base, [Block(tuple(int(i) for i in sweeps.alpha), slopes[None], point)], False, False
+            block = Block(tuple(int(i) for i in sweeps.alpha), slopes[None], np.arange(len(base)), point)
+            return base, [block], False, False
     raise BudgetError("the budget ended before one limiting gradient was found")
 
 
-def proved_blocks(sweeps: Sweeps, system: System, meter: Meter) -> tuple[list[Block] | None, bool]:
+def proved_blocks(sweeps: Sweeps, apart: list[System], meter: Meter) -> tuple[list[Block] | None, bool]:
     """The blocks of relevant switches whose cells are proved, and whether all cells were found; None where a block has
-    no cell yet."""
+    no cell yet.  Equal blocks are enumerated once."""
     found: list[Block] = []
-    complete = True
-    for members in linked(system):
-        part = system.part(members)
-        cells = open_cells(part, meter)
-        complete = complete and cells.complete
-        distinct = {tuple(part.gradient(cell.signature, cell.rows)): cell for cell in cells.cells}
-        if not distinct:
-            return None, False
-        signatures = [cell.signature for cell in distinct.values()]
-        points = [_point(sweeps, part, signature) for signature in signatures]
-        signs = np.array(part.signs)
-        found.append(Block(part.switches, np.where(np.array(signatures) == 0, 1, signatures * signs), np.stack(points)))
+    known: dict[Any, tuple[list[tuple[int, ...]], bool]] = {}
+    complete, numbers = True, 0
+    for whole in apart:
+        for members in linked(whole):
+            part = whole.part(members)
+            key = part.key
+            if key not in known:
+                cells = open_cells(part, meter)
+                kept = distinct(gradients(part, cells.cells)) if cells.cells else []
+                known[key] = [cells.cells[k].signature for k in kept], cells.complete
+            signatures, all_found = known[key]
+            complete = complete and all_found
+            if not signatures:
+                return None, False
+            columns, points = _points(sweeps, part, signatures)
+            numbers += points.size
+            if numbers > _NUMBERS:
+                return None, False
+            definite = np.where(np.array(signatures) == 0, 1, signatures) * np.array(part.signs)
+            found.append(Block(part.switches, definite, columns, points))
     return found, complete
 
 
-def computed_block(sweeps: Sweeps, meter: Meter) -> list[Block]:
+def computed_block(sweeps: Sweeps, base: Array, meter: Meter) -> list[Block]:
     """One block with the cells of computed rows that could be confirmed."""
     found = computed_cells(sweeps, meter)
     if found is None or not found.cells:
         return []
-    base = base_gradient(sweeps).reshape(-1)
-    distinct: dict[tuple[Fraction, ...], tuple[Array, Array]] = {}
-    for cell, (slopes, _) in zip(found.cells, found.openings, strict=True):
-        gradient = sweeps.pull(sweeps.signature(slopes), None, np.eye(sweeps.program.m))[0].reshape(-1)
-        distinct[tuple(found.system.gradient(cell.signature, cell.rows))] = slopes, gradient - base
-    switches = tuple(int(i) for i in sweeps.alpha)
-    signatures = np.array([slopes for slopes, _ in distinct.values()]).astype(int)
-    return [Block(switches, signatures, np.stack([point for _, point in distinct.values()]))]
+    signatures = np.stack([found.openings[k][0] for k in distinct(gradients(found.system, found.cells))])
+    points = np.stack([_pulled(sweeps, sweeps.signature(slopes)) for slopes in signatures]) - base
+    return [Block(tuple(int(i) for i in sweeps.alpha), signatures.astype(int), np.arange(len(base)), points)]
 
 
-def _point(sweeps: Sweeps, part: System, signature: tuple[int, ...]) -> Array:
-    """G_B(tau) in the variables x, all outputs one after the other."""
+def _points(sweeps: Sweeps, part: System, signatures: list[tuple[int, ...]]) -> tuple[Array, Array]:
+    """G_B(tau) in the variables x, all outputs one after the other: the columns, and the values there."""
     m, n = sweeps.program.m, sweeps.program.n
     if part.inputs is not None:
-        result = np.zeros((m, n))
-        gradient = [float(a) for a in part.gradient_in_leaves(signature)]
-        result[:, list(part.inputs)] = np.reshape(gradient, (m, -1))
-        return result.reshape(-1)
-    with_block = sweeps.pull(part.signature(sweeps, signature, 0.0), None, np.eye(m))[0]
-    return np.asarray(with_block - base_gradient(sweeps)).reshape(-1)
+        places = [j for j in range(len(part.inputs)) if any(row[j] for row in part.full)]
+        scaled = part.in_leaves.scaled
+        values = np.asarray(scaled.gradients(signatures) / scaled.unit, dtype=float)
+        inputs = np.array(part.inputs, dtype=int)[places]
+        columns = (np.arange(m)[:, None] * n + inputs).reshape(-1)
+        return columns, values.reshape(len(values), m, -1)[:, :, places].reshape(len(values), -1)
+    base = base_gradient(sweeps).reshape(-1)
+    with_block = [_pulled(sweeps, part.signature(sweeps, signature, 0.0)) for signature in signatures]
+    return np.arange(m * n), np.stack(with_block) - base
+
+
+def _pulled(sweeps: Sweeps, sigma: Array) -> Array:
+    return np.asarray(sweeps.pull(sigma, None, np.eye(sweeps.program.m))[0], dtype=float).reshape(-1)

@@ -1,37 +1,43 @@
 """Open cells, listed by depth-first search over the active switches in evaluation order (THEORY 5).
 
 Keep the rows chosen so far and a direction d inside the cell.  The sign of r_i . d is open for free, both are where
-r_i . d = 0 and r_i != 0; the other one takes one linear program, whose answer is a direction or Gordan weights.  Where
-r_i = 0 the sign is immaterial and is written 0: it changes no row and not g_sigma.
+r_i . d = 0 and r_i != 0; for the other one Gordan's alternative gives a direction or weights.  Where r_i = 0 the sign
+is immaterial and is written 0: it changes no row and not g_sigma.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from fractions import Fraction
 
+import numpy as np
+
+from absnormal.arrays import Array
 from absnormal.clarke.budget import Meter
-from absnormal.exact.linear_algebra import Matrix, Vector, dot
-from absnormal.exact.linear_program import open_direction
+from absnormal.exact.alternative import gordan, rounded
+from absnormal.exact.scaled import BITS
 from absnormal.exact.system import System
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """An open cell: its signature (0 where immaterial), a direction inside, its rows."""
+    """An open cell: its signature (0 where immaterial) and an integer direction inside."""
 
     signature: tuple[int, ...]
-    direction: Vector
-    rows: Matrix
+    direction: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """A branch that is not open: the signs chosen, the last being the one refused, and Gordan weights for their
-    rows."""
+    """A branch that is not open: the signs chosen, the last being the one refused, and Gordan weights >= 0 for their
+    rows, by switch, 0 where nothing is said."""
 
     signature: tuple[int, ...]
-    weights: Vector
+    by_switch: dict[int, int]
+
+    @property
+    def weights(self) -> list[int]:
+        """Gordan weights of the rows whose sign is not immaterial, in their order."""
+        return [self.by_switch.get(i, 0) for i, sign in enumerate(self.signature) if sign]
 
 
 @dataclass
@@ -50,56 +56,66 @@ class Cells:
 def open_cells(system: System, meter: Meter) -> Cells:
     """All open cells of a system, and a certificate for every branch that was cut off."""
     found = Cells()
-    start: Vector = [Fraction(0)] * system.width
-    stack: list[tuple[tuple[int, ...], Vector, Matrix]] = [((), start, [])]
+    scaled = system.scaled
+    k, width = scaled.rows.shape
+    known = np.zeros((k, width), scaled.rows.dtype)
+    signs = np.zeros(k, scaled.rows.dtype)
+    # A branch is looked at after everything below its elder sibling: rows and signs above it are still its own.
+    stack: list[tuple[int, int, Array]] = [(0, 0, np.zeros(width, np.int64))]
     while stack:
-        signature, d, rows = stack.pop()
+        i, last, d = stack.pop()
         found.ended = meter.spent
         if found.ended:
             return found
-        i = len(signature)
-        if i == system.k:
+        if i:
+            signs[i - 1] = last
+        if i == k:
             meter.cells += 1
-            found.cells.append(Cell(signature, d, rows))
+            found.cells.append(Cell(tuple(signs.tolist()), tuple(d.tolist())))
             continue
-        row = system.row(i, signature, rows)
-        known = [*rows, row]
-        if not any(row):
-            stack.append(((*signature, 0), d, known))
+        row = known[i] = scaled.row(i, signs, known)
+        if not row.any():
+            stack.append((i + 1, 0, d))
             continue
-        rate = dot(row, d)
-        branches: list[tuple[tuple[int, ...], Vector, Matrix]] = []
+        rate = row @ d
+        branches = []
         for sign in (1, -1):
-            chosen = (*signature, sign)
             if rate * sign > 0:
-                branches.append((chosen, d, known))
-            elif rate == 0:
-                branches.append((chosen, _nudged(d, row, sign, signature, rows), known))
-            else:
+                branches.append((i + 1, sign, d))
+                continue
+            signs[i] = sign
+            opened = _nudged(known, signs, i, d) if rate == 0 else None
+            if opened is None:
                 meter.programs += 1
-                signed = [[s * a for a in r] for s, r in zip(chosen, known, strict=True) if s]
-                direction, weights = open_direction(signed)
-                if direction is not None:
-                    branches.append((chosen, direction, known))
-                else:
+                places = np.flatnonzero(signs[: i + 1])
+                opened, weights = gordan(signs[places, None] * known[places])
+                if opened is None:
                     assert weights is not None
-                    found.cuts.append(Cut(chosen, weights))
+                    own = {int(places[j]): w * scaled.factors[places[j]] for j, w in weights.items()}
+                    found.cuts.append(Cut(tuple(signs[: i + 1].tolist()), own))
+                    continue
+            branches.append((i + 1, sign, opened))
         stack += reversed(branches)
     return found
 
 
-def _nudged(d: Vector, row: Vector, sign: int, signature: tuple[int, ...], rows: Matrix) -> Vector:
-    """d + t sign row, with t > 0 small enough to stay inside the cell."""
-    step = [sign * a for a in row]
-    t = Fraction(1)
-    for s, known in zip(signature, rows, strict=True):
-        if s:
-            rate, change = s * dot(known, d), s * dot(known, step)
-            if change < 0:
-                t = min(t, -rate / (2 * change))
-    return [a + t * b for a, b in zip(d, step, strict=True)]
+def _nudged(known: Array, signs: Array, i: int, d: Array) -> Array | None:
+    """A direction near d that gives row i its sign and changes no other; None when it does not fit into few bits."""
+    step = signs[i] * known[i]
+    rates, changes = (signs[:i] * (known[:i] @ vector) for vector in (d, step))
+    falling = changes < 0
+    factor = int((-changes[falling] // rates[falling]).max(initial=0)) + 1
+    bits, most = (BITS, 62 - BITS) if known.dtype == np.int64 else (200, 700)
+    if factor.bit_length() >= most:
+        return None
+    result = factor * d.astype(known.dtype) + step
+    if int(np.abs(result).max()).bit_length() > bits:
+        result = rounded(result.astype(float), known.dtype)
+        if not (signs[: i + 1] * (known[: i + 1] @ result) > 0)[signs[: i + 1] != 0].all():
+            return None
+    return np.asarray(result)
 
 
-def gradients(system: System, cells: list[Cell]) -> list[Vector]:
-    """g_sigma - J~ for each cell, in the basis of columns."""
-    return [system.gradient(cell.signature, cell.rows) for cell in cells]
+def gradients(system: System, cells: list[Cell]) -> Array:
+    """g_sigma - J~ for each cell, in the basis of columns, as integers in units of 1 / system.scaled.unit."""
+    return system.scaled.gradients([cell.signature for cell in cells])

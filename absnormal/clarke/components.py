@@ -7,12 +7,12 @@ every internally open cell a switch whose internal row vanishes has no accumulat
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from absnormal.clarke.budget import Meter
 from absnormal.clarke.cells import Cell, Cells, open_cells
-from absnormal.exact.linear_algebra import Matrix, Vector
+from absnormal.exact.linear_algebra import Vector
 from absnormal.exact.system import System
 
 
@@ -25,18 +25,12 @@ class Component:
     cells: Cells
     outside: tuple[int, ...]
 
-    def transfer(self, whole: System, sigma: Sequence[Fraction | int]) -> Vector:
-        """M_C(sigma), row after row: what leaves C (to later switches and the output) against what enters it."""
-        entering = extended(whole, self, sigma)
-        result: Vector = []
-        for outgoing in self._outgoing(whole):
-            total = [Fraction(0)] * len(entering[0])
-            for weight, s, row in zip(outgoing, sigma, entering, strict=True):
-                factor = weight * s
-                if factor:
-                    total = [a + factor * b for a, b in zip(total, row, strict=True)]
-            result += total
-        return result
+    def transfer(self, whole: System) -> System:
+        """The members with what enters as columns and what leaves (to later switches, to the output) as weights: the
+        gradients of this system are the transfer matrices M_C."""
+        rows = [[*whole.rows[i], *(whole.couplings[i][j] for j in self.outside)] for i in self.members]
+        columns = tuple(range(whole.width + len(self.outside)))
+        return replace(self.system, rows=rows, weights=self._outgoing(whole), columns=columns)
 
     def _outgoing(self, whole: System) -> list[Vector]:
         outside = (i for i in range(whole.k) if i not in self.members)
@@ -46,19 +40,6 @@ class Component:
     def targets(self, whole: System) -> list[Vector]:
         """The rows of weights that leave C and are not all 0: to single later switches, to single outputs."""
         return [row for row in self._outgoing(whole) if any(row)]
-
-
-def extended(whole: System, component: Component, sigma: Sequence[Fraction | int]) -> Matrix:
-    """The rows [r_i^C | e_i] with slopes ``sigma`` on the members."""
-    rows: Matrix = []
-    for number, i in enumerate(component.members):
-        row = [*whole.rows[i], *(whole.couplings[i][j] for j in component.outside)]
-        for before, j in enumerate(component.members[:number]):
-            factor = whole.couplings[i][j] * sigma[before]
-            if factor:
-                row = [a + factor * b for a, b in zip(row, rows[before], strict=True)]
-        rows.append(row)
-    return rows
 
 
 def admissible(system: System, meter: Meter) -> list[Component] | None:
@@ -101,9 +82,9 @@ def _violation(system: System, component: Component) -> tuple[int, int] | None:
     """A member whose internal row vanishes in an internally open cell, and an outside switch that decides its sign."""
     if not component.outside:
         return None
+    entering = component.transfer(system)
     for cell in component.cells.cells:
-        rows = extended(system, component, cell.signature)
-        for number, row in enumerate(rows):
+        for number, row in enumerate(entering.all_rows(cell.signature)):
             if not any(row[: system.width]):
                 for place, j in enumerate(component.outside):
                     if row[system.width + place]:

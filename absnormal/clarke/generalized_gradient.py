@@ -24,7 +24,7 @@ import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.clarke.budget import Budget
-from absnormal.clarke.polytope import extreme, nearest_member, nearest_point, separator
+from absnormal.clarke.polytope import Summand, extreme, membership, nearest_point, support
 from absnormal.errors import BudgetError
 from absnormal.program.tree import Tree
 
@@ -39,12 +39,15 @@ class Block:
         their numbers
     signatures
         one open signature for each point, shape (k, number of switches); +1 where the sign is immaterial
+    columns
+        the entries of the flat Jacobian in which the block acts, shape (c,)
     points
-        the distinct values of G_B, shape (k, m n)
+        the distinct values of G_B there, shape (k, c)
     """
 
     switches: tuple[int, ...]
     signatures: Array
+    columns: Array
     points: Array
 
     @cached_property
@@ -86,8 +89,7 @@ class GeneralizedGradient:
     budget: Budget
 
     def __repr__(self) -> str:
-        size = math.prod(len(block.points) for block in self.blocks)
-        many = str(size) if size < 10**6 else f"about 10^{len(str(size)) - 1}"
+        many = _product([len(block.points) for block in self.blocks])
         how = "complete" if self.complete else "incomplete"
         kind = "equal to dC f(x)" if self.exact and self.complete else "inside dC f(x)"
         return f"<GeneralizedGradient {many} limiting gradients in {len(self.blocks)} blocks, {how}, {kind}>"
@@ -125,18 +127,17 @@ class GeneralizedGradient:
         flat = self._flat(g)
         if not np.isfinite(flat).all():
             return False
-        weights = nearest_member(self.base, self._points, flat, self.tolerance)
-        if weights is not None:
+        answer = membership(self.base, self._summands, flat, self.tolerance)
+        if answer.weights is not None:
             return True
-        if not (self.complete and self.exact):
-            return None
-        return False if separator(self.base, self._points, flat, self.tolerance) is not None else None
+        return False if self.complete and self.exact and answer.separator is not None else None
 
     def weights(self, g: Any) -> Array | None:
         """Convex weights on `limiting_gradients` that give g to rounding, shape (k,), or None."""
         flat = self._flat(g)
         self._limit([len(block.points) for block in self.blocks])
-        found = nearest_member(self.base, self._points, flat, self.tolerance) if np.isfinite(flat).all() else None
+        finite = np.isfinite(flat).all()
+        found = membership(self.base, self._summands, flat, self.tolerance).weights if finite else None
         if found is None:
             return None
         result = np.ones(1)
@@ -148,7 +149,7 @@ class GeneralizedGradient:
         """max of v . g over the set: the generalized directional derivative of f at x along v where the set is complete
         and exact, otherwise a lower bound of it."""
         flat = self._flat(v)
-        return float(self.base @ flat + sum((block.points @ flat).max() for block in self.blocks))
+        return float(self.base @ flat) + support(self._summands, flat)
 
     def min_norm(self) -> Any:
         """The element of least Euclidean norm, in the structure of x; its negative is a descent direction if not 0."""
@@ -156,7 +157,7 @@ class GeneralizedGradient:
 
     @cached_property
     def _least(self) -> Array:
-        return nearest_point(self.base, self._points)
+        return nearest_point(self.base, self._summands)
 
     def is_stationary(self) -> bool | None:
         """Whether 0 lies in dC f(x) (Clarke stationarity); None when that could not be proved."""
@@ -165,8 +166,8 @@ class GeneralizedGradient:
     # -- shapes ------------------------------------------------------------------------------------------------
 
     @property
-    def _points(self) -> list[Array]:
-        return [block.points for block in self.blocks]
+    def _summands(self) -> list[Summand]:
+        return [Summand(block.columns, block.points) for block in self.blocks]
 
     def _flat(self, g: Any) -> Array:
         if len(self.shape) == 1:
@@ -184,7 +185,7 @@ class GeneralizedGradient:
     def _limit(self, sizes: list[int]) -> None:
         if math.prod(sizes) > self.budget.cells:
             raise BudgetError(
-                f"{len(sizes)} blocks multiply out to {math.prod(sizes)} elements, past the budget of"
+                f"{len(sizes)} blocks multiply out to {_product(sizes)} elements, past the budget of"
                 f" {self.budget.cells} cells; contains, support and min_norm work on the blocks"
             )
 
@@ -193,8 +194,13 @@ class GeneralizedGradient:
 
     def _listed(self, places: list[Array]) -> Array:
         self._limit([len(place) for place in places])
-        rows = [
-            self.base + sum((block.points[k] for block, k in zip(self.blocks, choice, strict=True)), 0.0)
-            for choice in self._choices(places)
-        ]
-        return np.stack(rows).reshape(-1, *self.shape)
+        rows = np.tile(self.base, (math.prod(len(place) for place in places), 1))
+        for row, choice in zip(rows, self._choices(places), strict=True):
+            for block, k in zip(self.blocks, choice, strict=True):
+                row[block.columns] += block.points[k]
+        return rows.reshape(-1, *self.shape)
+
+
+def _product(sizes: list[int]) -> str:
+    digits = sum(math.log10(size) for size in sizes)
+    return str(math.prod(sizes)) if digits < 6 else f"about 10^{math.floor(digits)}"

@@ -1,146 +1,171 @@
 """Sums of small polytopes, given by their points: membership, separation, extreme points, the point of least norm.
 
-A float linear program proposes; weights and separating vectors are checked afterwards for what they are.
+A summand has its own columns, outside which its points are 0.  Summands that share no column are looked at apart.  A
+floating-point least squares problem proposes; weights and separating vectors are checked for what they are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from absnormal.arrays import Array
+from absnormal.exact.alternative import least_squares
 
 _ROUNDS = 1000
+_CHUNK = 4_000_000
 
 
-def nearest_member(base: Array, blocks: list[Array], g: Array, allowed: Array) -> list[Array] | None:
-    """Convex weights for each block with base + sum of means = g, entry by entry within ``allowed`` and the rounding of
-    that sum; or None."""
-    if not blocks:
-        return [] if (np.abs(base - g) <= allowed).all() else None
-    slack = allowed + _rounding(base, blocks, g)
-    for found in proposed_weights(base, blocks, g):
-        total = base + sum((w @ points for w, points in zip(found, blocks, strict=True)), np.zeros_like(base))
-        if (np.abs(total - g) <= slack).all():
-            return found
-    return None
+class Summand(NamedTuple):
+    """The hull of points, shape (k, len(columns)), which are 0 in all other columns."""
+
+    columns: Array
+    points: Array
 
 
-def proposed_weights(base: Array, blocks: list[Array], g: Array) -> Iterator[list[Array]]:
-    """Convex weights for each block that come near to g, the better ones first; nothing is promised."""
-    answer = _program(base, blocks, g)
-    if answer.x is None:
-        return
-    proposed = np.maximum(answer.x[:-1], 0.0)
-    for weights in (_polished(base, blocks, g, proposed), proposed):
-        found = _normalised(blocks, weights)
-        if found is not None:
-            yield found
+class Answer(NamedTuple):
+    """Convex weights for each summand, or a separating vector, or neither."""
+
+    weights: list[Array] | None
+    separator: Array | None
 
 
-def _normalised(blocks: list[Array], weights: Array) -> list[Array] | None:
-    """The weights block by block, none negative, each block's sum 1."""
-    found, start = [], 0
-    for points in blocks:
-        w = np.maximum(weights[start : start + len(points)], 0.0)
-        start += len(points)
-        if not w.sum() > 0:
-            return None
-        found.append(w / w.sum())
-    return found
+def membership(base: Array, summands: Sequence[Summand], g: Array, allowed: Array) -> Answer:
+    """Whether base + the sum of the hulls holds g, entry by entry within ``allowed`` and the rounding of that sum.
 
-
-def _polished(base: Array, blocks: list[Array], g: Array, weights: Array) -> Array:
-    """The weights solved for again, on their support, to full precision."""
-    labels = np.repeat(np.arange(len(blocks)), [len(points) for points in blocks])
-    support = np.flatnonzero(weights > 1e-9)
-    size = _size(base, blocks, g)
-    sums = (labels[support] == np.arange(len(blocks))[:, None]).astype(float)
-    matrix = np.vstack([(np.vstack(blocks)[support] / size).T, sums])
-    solved = np.linalg.lstsq(matrix, np.r_[(g - base) / size, np.ones(len(blocks))], rcond=None)[0]
-    result = np.zeros_like(weights)
-    result[support] = solved
-    return result
-
-
-def separator(base: Array, blocks: list[Array], g: Array, allowed: Array) -> Array | None:
-    """v with v . g > max of v over the sum of the blocks, by more than the tolerance and rounding; or None."""
-    slack = allowed + _rounding(base, blocks, g)
-    for v in proposed_separators(base, blocks, g):
-        if _gap(base, blocks, g, v) > float(np.abs(v) @ slack):
-            return v
-    return None
-
-
-def proposed_separators(base: Array, blocks: list[Array], g: Array) -> Iterator[Array]:
-    """Vectors of largest entry 1 that may separate g; nothing is promised."""
-    if not blocks:
-        far = np.abs(g - base)
-        candidates = [np.sign(g - base) * (far == far.max(initial=0.0))]
-    else:
-        answer = _program(base, blocks, g)
-        if answer.x is None:
-            return
-        duals = answer.ineqlin.marginals
-        v = (duals[: len(g)] - duals[len(g) :]) / _size(base, blocks, g)
-        candidates = [v, -v]
-    for v in candidates:
+    A separator v has v . g > max of v over the sum by more than that.
+    """
+    weights: list[Array] = [np.ones(0)] * len(summands)
+    total, slack = base.astype(float), np.array(allowed, dtype=float)
+    left = g - base
+    covered = np.zeros(len(base), bool)
+    found: list[tuple[Array, Array]] = []
+    for group in groups(summands, len(base)):
+        columns = np.unique(np.concatenate([summands[k].columns for k in group]))
+        points = np.concatenate([_placed(summands[k], columns) for k in group])
+        labels = np.repeat(np.arange(len(group)), [len(summands[k].points) for k in group])
+        size = np.abs(g[columns]) + np.abs(base[columns]) + np.abs(points).max(axis=0, initial=0.0)
+        size[size == 0] = 1.0
+        proposed, rest = least_squares(points.T / size[:, None], labels, left[columns] / size)
+        for number, k in enumerate(group):
+            own = proposed[labels == number]
+            weights[k] = own / own.sum() if own.sum() > 0 else np.full(len(own), 1 / len(own))
+            total[columns] += weights[k] @ points[labels == number]
+        slack[columns] += 4 * sum(points.shape) * np.finfo(float).eps * size
+        covered[columns] = True
+        found.append((columns, rest / size))
+    excess = np.abs(total - g) - slack
+    if (excess <= 0).all():
+        return Answer(weights, None)
+    best = int(np.argmax(np.where(covered, -np.inf, excess)))
+    candidates = [(np.array([best]), np.sign(left[[best]]))] if not covered[best] else []
+    for columns, v in candidates + [pair for pair in found if (excess[pair[0]] > 0).any()]:
         largest = np.abs(v).max(initial=0.0)
         if largest > 0:
-            yield np.asarray(v / largest)
+            separator = np.zeros(len(base))
+            separator[columns] = v / largest
+            if float(separator @ left) - support(summands, separator) > float(np.abs(separator) @ slack):
+                return Answer(None, separator)
+    return Answer(None, None)
 
 
-def _gap(base: Array, blocks: list[Array], g: Array, v: Array) -> float:
-    return float(v @ (g - base)) - sum(float((points @ v).max()) for points in blocks)
+def groups(summands: Sequence[Summand], width: int) -> list[list[int]]:
+    """The numbers of summands that share columns, directly or through others."""
+    owner = np.full(width, -1)
+    parent = list(range(len(summands)))
+
+    def find(k: int) -> int:
+        while parent[k] != k:
+            parent[k] = k = parent[parent[k]]
+        return k
+
+    for k, summand in enumerate(summands):
+        for other in np.unique(owner[summand.columns]).tolist():
+            if other >= 0:
+                parent[find(other)] = find(k)
+        owner[summand.columns] = k
+    found: dict[int, list[int]] = {}
+    for k in range(len(summands)):
+        found.setdefault(find(k), []).append(k)
+    return list(found.values())
 
 
-def _size(base: Array, blocks: list[Array], g: Array) -> Array:
-    """How large the numbers are in each entry; 1 where all are 0."""
-    size = np.abs(g) + np.abs(base) + sum((np.abs(points).max(axis=0) for points in blocks), np.zeros_like(base))
-    return np.where(size > 0, size, 1.0)
+def _placed(summand: Summand, columns: Array) -> Array:
+    """The points in more columns."""
+    if len(columns) == len(summand.columns):
+        return summand.points
+    points = np.zeros((len(summand.points), len(columns)))
+    points[:, np.searchsorted(columns, summand.columns)] = summand.points
+    return points
 
 
-def _rounding(base: Array, blocks: list[Array], g: Array) -> Array:
-    count = len(g) + sum(len(points) for points in blocks)
-    return 4 * count * np.finfo(float).eps * _size(base, blocks, g) if blocks else np.zeros_like(base)
+def support(summands: Sequence[Summand], v: Array) -> float:
+    """max of v . p over the sum of the hulls."""
+    own = (summand for summand in summands if v[summand.columns].any())
+    return sum(float((summand.points @ v[summand.columns]).max()) for summand in own)
 
 
-def _program(base: Array, blocks: list[Array], g: Array) -> Any:
-    """Weights of least distance to g, relative to the size of the numbers, by a linear program."""
-    from scipy.optimize import linprog
-    from scipy.sparse import block_array, block_diag, csr_array
-
-    size = _size(base, blocks, g)
-    matrix = csr_array(np.vstack(blocks).T / size[:, None])
-    target, ones = (g - base) / size, csr_array(np.ones((len(g), 1)))
-    count = sum(len(points) for points in blocks)
-    sums = block_array([[block_diag([np.ones((1, len(points))) for points in blocks]), csr_array((len(blocks), 1))]])
-    return linprog(
-        np.r_[np.zeros(count), 1.0],
-        A_ub=block_array([[matrix, -ones], [-matrix, -ones]], format="csr"),
-        b_ub=np.r_[target, -target],
-        A_eq=sums.tocsr(),
-        b_eq=np.ones(len(blocks)),
-        method="highs",
-    )
+def distinct(points: Array) -> list[int]:
+    """The numbers of the first of each of the different rows."""
+    if points.dtype != object:
+        return sorted(np.unique(points, axis=0, return_index=True)[1].tolist())
+    seen: dict[tuple[int, ...], int] = {}
+    for k, row in enumerate(points.tolist()):
+        seen.setdefault(tuple(row), k)
+    return list(seen.values())
 
 
 def extreme(points: Array) -> Array:
     """The numbers of the points that are no convex combination of the others."""
-    kept = list(range(len(points)))
+    columns = np.arange(points.shape[1])
     origin = np.zeros(points.shape[1])
     tiny = np.full(points.shape[1], 1e-12) * np.maximum(np.abs(points).max(axis=0, initial=0.0), 1e-300)
-    for k in range(len(points)):
-        others = [i for i in kept if i != k]
-        if others and nearest_member(origin, [points[others]], points[k], tiny) is not None:
-            kept = others
-    return np.array(kept, dtype=int)
+    kept = set(range(len(points)))
+    for k in sorted(kept - _farthest_alone(points)):
+        others = sorted(kept - {k})
+        if others and membership(origin, [Summand(columns, points[others])], points[k], tiny).weights is not None:
+            kept = set(others)
+    return np.array(sorted(kept), dtype=int)
 
 
-def nearest_point(base: Array, blocks: list[Array]) -> Array:
-    """The point of least norm of base + sum of the blocks' hulls (Wolfe, Mathematical Programming 1976).
+def _farthest_alone(points: Array) -> set[int]:
+    """Points that lie farther than all others along a direction: they are extreme."""
+    if len(points) < 2 or not points.shape[1]:
+        return set(range(len(points)))
+    centred = points - points.mean(axis=0)
+    scale = np.abs(centred).max(axis=0)
+    centred = centred / np.where(scale > 0, scale, 1.0)
+    _, values, axes = np.linalg.svd(centred, full_matrices=False)
+    kept = values > 1e-9 * values.max(initial=0.0)
+    inner = centred @ axes[kept].T / values[kept]
+    found: set[int] = set()
+    count = max(_CHUNK // len(points), 1)
+    for start in range(0, len(points), count):
+        along = inner[start : start + count] @ inner.T
+        first = np.argmax(along, axis=1)
+        top = along[np.arange(len(along)), first]
+        along[np.arange(len(along)), first] = -np.inf
+        alone = top - along.max(axis=1) > 1e-9 * np.abs(top)
+        found |= set(first[alone].tolist())
+    return found
+
+
+def nearest_point(base: Array, summands: Sequence[Summand]) -> Array:
+    """The point of least norm of base + the sum of the hulls, group by group."""
+    result = base.astype(float)
+    for group in groups(summands, len(base)):
+        columns = np.unique(np.concatenate([summands[k].columns for k in group]))
+        blocks = [_placed(summands[k], columns) for k in group]
+        size = max(float(np.abs(array).max(initial=0.0)) for array in (base[columns], *blocks)) or 1.0
+        result[columns] = size * _wolfe(base[columns] / size, [points / size for points in blocks])
+    return result
+
+
+def _wolfe(base: Array, blocks: list[Array]) -> Array:
+    """The point of least norm of base + sum of the blocks' hulls, numbers of size 1 (Wolfe, Mathematical Programming
+    1976).
 
     Vertices of the sum are made on demand: the sum of the blocks' vertices that are least along the current point.
     """
@@ -153,8 +178,7 @@ def nearest_point(base: Array, blocks: list[Array]) -> Array:
     x = corral[0]
     for _ in range(_ROUNDS):
         new = lowest(x)
-        scale = max(float(np.abs(corral).max(initial=0.0)), float(np.abs(new).max(initial=0.0)), 1e-300)
-        if x @ new >= x @ x - 1e-14 * scale * scale or any(np.array_equal(new, known) for known in corral):
+        if x @ new >= x @ x - 1e-14 or any(np.array_equal(new, known) for known in corral):
             break
         corral.append(new)
         weights = np.r_[weights, 0.0]

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ import numpy as np
 from absnormal.arrays import Array
 from absnormal.exact.forms import Forms, Key, TooLarge, forms
 from absnormal.exact.linear_algebra import Matrix, Vector, pivots
+from absnormal.exact.scaled import Scaled
 from absnormal.sweeps.rounding import FLOOR, rounding
 from absnormal.sweeps.table import Sweeps
 
@@ -89,6 +91,11 @@ class System:
         """The rank of the base rows."""
         return len(self.columns)
 
+    @cached_property
+    def scaled(self) -> Scaled:
+        """The system in integers."""
+        return Scaled.of(self)
+
     def slopes(self, c: Sequence[Any]) -> Vector:
         """Slopes of |z_i| as slopes of the forms."""
         return [sign * simplest(value) for sign, value in zip(self.signs, c, strict=True)]
@@ -122,9 +129,15 @@ class System:
             result += total
         return result
 
-    def gradient_in_leaves(self, signature: Sequence[Fraction | int]) -> Vector:
-        """`gradient` in all columns, the leaves."""
-        return replace(self, rows=self.full, columns=tuple(range(len(self.full[0])))).gradient(signature)
+    @cached_property
+    def in_leaves(self) -> System:
+        """The same with rows in all columns, the leaves."""
+        return replace(self, rows=self.full, columns=tuple(range(len(self.full[0]) if self.full else 0)))
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """Equal for systems that differ in the names of switches and leaves only."""
+        return (*map(tuple, self.full), *map(tuple, self.couplings), *map(tuple, self.weights), self.signs)
 
     def signature(self, sweeps: Sweeps, signs: Sequence[int], rest: float) -> Array:
         """Slopes of all |z| from signs of the forms; ``rest`` where a sign is immaterial and at other active ones."""

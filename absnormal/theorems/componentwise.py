@@ -20,9 +20,10 @@ from __future__ import annotations
 from itertools import product
 from typing import Any
 
+from absnormal.clarke.cells import gradients
 from absnormal.clarke.components import Component, admissible, immaterial
+from absnormal.exact.alternative import mean
 from absnormal.exact.linear_algebra import Vector
-from absnormal.exact.linear_program import convex_weights
 from absnormal.exact.system import System
 from absnormal.theorems.problem import Problem, Proof
 from absnormal.theorems.regular import adjoints
@@ -59,11 +60,12 @@ def _mean(system: System, component: Component, c: Vector) -> dict[str, Any] | N
     """Case (a)."""
     own = [c[i] for i in component.members]
     signatures = [immaterial(cell, own) for cell in component.cells.cells]
-    points = [component.transfer(system, signature) for signature in signatures]
-    weights, _ = convex_weights(points, component.transfer(system, own))
+    transfer = component.transfer(system)
+    points = gradients(transfer, component.cells.cells)
+    weights, _ = mean(points, transfer.scaled.target(transfer.gradient(own)))
     if weights is None:
         return None
-    used = [(w, s, cell) for w, s, cell in zip(weights, signatures, component.cells.cells, strict=True) if w]
+    used = [(w, signatures[k], component.cells.cells[k]) for k, w in weights.items()]
     return {
         "case": "a",
         "weights": [w for w, _, _ in used],

@@ -10,15 +10,15 @@ So thousands of small parts are thousands of small problems.  Equal parts are de
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 from absnormal.clarke.cells import gradients, open_cells
-from absnormal.exact.linear_algebra import dot
-from absnormal.exact.linear_program import convex_weights
+from absnormal.exact.alternative import mean
 from absnormal.exact.system import MANY, System, parts
 from absnormal.theorems.direction import find
 from absnormal.theorems.problem import Problem, Proof
-from absnormal.theorems.separation import beyond_rounding
+from absnormal.theorems.separation import separated
 
 #: What is known of a part: whether it is Clarke, and the evidence, with switches as positions in the part's relevant
 #: system, so that equal parts share it.
@@ -37,7 +37,7 @@ def independent_parts(problem: Problem) -> Proof | None:
     count = len(problem.sweeps.alpha)
     for part in found:
         c = problem.slopes_in(part)
-        key = (*map(tuple, part.full), *map(tuple, part.couplings), *map(tuple, part.weights), tuple(c))
+        key = (part.key, tuple(c))
         if key not in known:
             known[key] = _decide(problem, part)
         answer = known[key]
@@ -69,19 +69,20 @@ def _decide(problem: Problem, part: System) -> Known | None:
     if cells is None:
         return None
     points, target = gradients(system, cells.cells), system.gradient(inside)
-    weights, v = convex_weights(points, target) if points else (None, None)
+    weights = mean(points, system.scaled.target(target))[0] if cells.cells else None
     if weights is not None:
-        used = [(w, cell) for w, cell in zip(weights, cells.cells, strict=True) if w]
+        used = [(w, cells.cells[k]) for k, w in weights.items()]
         return True, {
             "kind": "convex weights", "weights": [w for w, _ in used],
             "signatures": [list(cell.signature) for _, cell in used],
             "directions": [cell.direction for _, cell in used],
         }
-    if v is None or not cells.complete or not beyond_rounding(problem, system, points, target, v):
+    gap, v = separated(problem, system, points, target) if cells.complete else (Fraction(0), None)
+    if v is None:
         return None
     return False, {
         "kind": "separated from the open cells", "separator": v,
-        "gap": dot(v, target) - max(dot(v, point) for point in points),
+        "gap": gap,
         "signatures": [list(cell.signature) for cell in cells.cells],
         "cuts": [{"signature": list(cut.signature), "weights": cut.weights} for cut in cells.cuts],
     }

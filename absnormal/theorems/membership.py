@@ -17,7 +17,7 @@ from absnormal.arrays import Array
 from absnormal.clarke.cells import Cells, gradients
 from absnormal.clarke.computed import computed_cells
 from absnormal.clarke.fallback import certified
-from absnormal.exact.linear_program import convex_weights
+from absnormal.exact.alternative import mean
 from absnormal.exact.system import System
 from absnormal.sweeps.rounding import rounding
 from absnormal.theorems.problem import Problem, Proof
@@ -28,11 +28,11 @@ def membership(problem: Problem) -> Proof | None:
     system, cells = problem.relevant, problem.cells
     if system is None or cells is None or not system.explicit or not cells.cells:
         return None
-    target = system.gradient(problem.slopes_in(system))
-    weights, _ = convex_weights(gradients(system, cells.cells), target)
+    target = system.scaled.target(system.gradient(problem.slopes_in(system)))
+    weights, _ = mean(gradients(system, cells.cells), target)
     if weights is None:
         return None
-    used = sum(1 for w in weights if w)
+    used = len(weights)
     reason = f"the gradient is a convex combination of {used} limiting gradient{'s' if used > 1 else ''}"
     return Proof("membership", True, reason, system.arithmetic, evidence(system, cells, weights))
 
@@ -45,11 +45,12 @@ def membership_in_computed_rows(problem: Problem) -> Proof | None:
     found = computed_cells(problem.sweeps, problem.meter)
     if found is None or not found.cells:
         return None
-    points = gradients(found.system, found.cells)
-    weights, _ = convex_weights(points, found.system.gradient(problem.slopes_in(found.system)))
+    system = found.system
+    target = system.scaled.target(system.gradient(problem.slopes_in(system)))
+    weights, _ = mean(gradients(system, found.cells), target)
     if weights is None:
         return None
-    used = [(float(w), *opened) for w, opened in zip(weights, found.openings, strict=True) if w]
+    used = [(float(w), *found.openings[k]) for k, w in weights.items()]
     reason = f"the gradient is a convex combination of {len(used)} limiting gradient{'s' if len(used) > 1 else ''}"
     return Proof("membership", True, reason, "float64", {**_sampled(used), "needed": found.needed})
 
@@ -83,9 +84,9 @@ def _sampled(used: list[tuple[float, Array, Array]]) -> dict[str, object]:
     }
 
 
-def evidence(system: System, cells: Cells, weights: list[Fraction]) -> dict[str, object]:
+def evidence(system: System, cells: Cells, weights: dict[int, Fraction]) -> dict[str, object]:
     """Weights, signatures and directions of the vertices that are used."""
-    used = [(w, cell) for w, cell in zip(weights, cells.cells, strict=True) if w]
+    used = [(w, cells.cells[k]) for k, w in weights.items()]
     return {
         "kind": "convex weights",
         "switches": list(system.switches),

@@ -17,9 +17,9 @@ import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.clarke.cells import gradients
-from absnormal.clarke.components import admissible, immaterial
+from absnormal.clarke.components import admissible
+from absnormal.exact.alternative import farthest, mean
 from absnormal.exact.linear_algebra import Vector, dot, nullspace, pivots
-from absnormal.exact.linear_program import convex_weights
 from absnormal.exact.system import System
 from absnormal.sweeps.bounds import derivative_bounds
 from absnormal.sweeps.rounding import rounding
@@ -42,14 +42,13 @@ def separation(problem: Problem) -> Proof | None:
             "cuts": [{"signature": list(cut.signature), "weights": cut.weights} for cut in cells.cuts],
         }
     elif system.k <= _DEFINITE:
-        points = [system.gradient(sigma) for sigma in product((1, -1), repeat=system.k)]
+        points = system.scaled.gradients(list(product((1, -1), repeat=system.k)))
         data = {"kind": "separated from all definite signatures"}
     else:
         return None
-    _, v = convex_weights(points, target)
-    if v is None or not beyond_rounding(problem, system, points, target, v):
+    gap, v = separated(problem, system, points, target)
+    if v is None:
         return None
-    gap = dot(v, target) - max(dot(v, point) for point in points)
     data |= {"switches": list(system.switches), "columns": list(system.columns), "separator": v, "gap": gap}
     reason = "a direction separates the gradient from all limiting gradients"
     return Proof("separation", False, reason, system.arithmetic, data)
@@ -66,14 +65,11 @@ def by_component(problem: Problem) -> Proof | None:
     c = problem.slopes_in(system)
     for component in components:
         own = [c[i] for i in component.members]
-        signatures = [immaterial(cell, own) for cell in component.cells.cells]
-        points = [component.system.gradient(signature) for signature in signatures]
-        target = component.system.gradient(own)
-        _, v = convex_weights(points, target)
-        if v is None or not beyond_rounding(problem, component.system, points, target, v):
+        points = gradients(component.system, component.cells.cells)
+        gap, v = separated(problem, component.system, points, component.system.gradient(own))
+        if v is None:
             continue
         v = _only_within(system, component.members, v)
-        gap = dot(v, target) - max(dot(v, point) for point in points)
         data: dict[str, object] = {
             "kind": "separated within a component",
             "switches": list(system.switches),
@@ -98,17 +94,23 @@ def _only_within(system: System, members: tuple[int, ...], v: Vector) -> Vector:
     return [-a for a in nullspace(matrix, system.width + 1)[-1][:-1]]
 
 
-def beyond_rounding(problem: Problem, system: System, points: list[Vector], target: Vector, v: Vector) -> bool:
-    """Whether the gap is larger than what rounding in computed weights can make; rational data have none."""
-    gap = dot(v, target) - max(dot(v, point) for point in points)
-    if system.arithmetic == "rational":
-        return gap > 0
-    size = sum((abs(w) for weights in system.weights for w in weights), Fraction(0))
-    largest = max((sum((abs(a) for a in row), Fraction(0)) for row in system.rows), default=Fraction(0))
-    reach = max((abs(a) for a in v), default=Fraction(0))
-    chain = max((1 + sum((abs(a) for a in row), Fraction(0)) for row in system.couplings), default=Fraction(1))
-    error = Fraction(rounding(problem.sweeps.pull_depth)) * size * largest * chain**system.k * reach
-    return gap > 2 * error
+def separated(problem: Problem, system: System, points: Array, target: Vector) -> tuple[Fraction, Vector | None]:
+    """A vector that separates the target from points (in the units of `Scaled.gradients`), and by how much; None where
+    the gap is not larger than what rounding in computed weights can make (rational data have none)."""
+    goal = system.scaled.target(target)
+    _, v = mean(points, goal)
+    if v is None:
+        return Fraction(0), None
+    gap = (dot(v, goal) - farthest(points, v)[1]) / system.scaled.unit
+    if system.arithmetic != "rational":
+        size = sum((abs(w) for weights in system.weights for w in weights), Fraction(0))
+        largest = max((sum((abs(a) for a in row), Fraction(0)) for row in system.rows), default=Fraction(0))
+        reach = max((abs(a) for a in v), default=Fraction(0))
+        chain = max((1 + sum((abs(a) for a in row), Fraction(0)) for row in system.couplings), default=Fraction(1))
+        error = Fraction(rounding(problem.sweeps.pull_depth)) * size * largest * chain**system.k * reach
+        if gap <= 2 * error:
+            return gap, None
+    return gap, v
 
 
 def from_all_slopes(problem: Problem) -> Proof | None:

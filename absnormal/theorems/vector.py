@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.clarke.polytope import proposed_separators, proposed_weights
+from absnormal.clarke.polytope import Answer, Summand, membership
 from absnormal.exact.linear_algebra import Vector, dot
 from absnormal.exact.linear_program import convex_weights
 from absnormal.sweeps.rounding import rounding
@@ -127,38 +127,43 @@ def _exact_gradient(problem: Problem, signature: list[int]) -> Vector:
     assert system is not None and system.base is not None and system.inputs is not None
     total = [system.base[0].get(number, Fraction(0)) for number in range(problem.sweeps.program.n)]
     if system.k:
-        for number, a in zip(system.inputs, system.gradient_in_leaves(signature), strict=True):
+        for number, a in zip(system.inputs, system.in_leaves.gradient(signature), strict=True):
             total[number] += a
     return total
 
 
 def _weights(points: list[Vector], g: Array, allowed: Array) -> tuple[Vector, float | None]:
     """Convex weights of a member within the tolerance of g, and how far it is; None where there is none."""
-    floats = np.array([[float(a) for a in point] for point in points])
+    answer = _proposed(points, g, allowed)
     weights: Vector = []
-    for (proposed,) in proposed_weights(np.zeros(len(g)), [floats], g):
-        exact = [Fraction(a) for a in proposed.tolist()]
+    if answer.weights is not None:
+        exact = [Fraction(a) for a in answer.weights[0].tolist()]
         weights = [a / sum(exact, Fraction(0)) for a in exact]
         distance = _distance(points, weights, g, allowed)
         if distance is not None:
             return weights, distance
-    if floats.size <= _SMALL:
+    if len(points) * len(g) <= _SMALL:
         weights = convex_weights(points, [Fraction(a) for a in g.tolist()])[0] or []
     return weights, _distance(points, weights, g, allowed) if weights else None
 
 
 def _separator(points: list[Vector], g: Array, allowed: Array) -> tuple[Vector, float | None]:
     """A separating vector, and by how much it separates; None where there is none."""
-    floats = np.array([[float(a) for a in point] for point in points])
+    answer = _proposed(points, g, allowed)
     v: Vector = []
-    for proposed in proposed_separators(np.zeros(len(g)), [floats], g):
-        v = [Fraction(a) for a in proposed.tolist()]
+    if answer.separator is not None:
+        v = [Fraction(a) for a in answer.separator.tolist()]
         gap = _gap(points, v, g, allowed)
         if gap is not None:
             return v, gap
-    if floats.size <= _SMALL:
+    if len(points) * len(g) <= _SMALL:
         v = convex_weights(points, [Fraction(a) for a in g.tolist()])[1] or []
     return v, _gap(points, v, g, allowed) if v else None
+
+
+def _proposed(points: list[Vector], g: Array, allowed: Array) -> Answer:
+    floats = np.array([[float(a) for a in point] for point in points])
+    return membership(np.zeros(len(g)), [Summand(np.arange(len(g)), floats)], g, allowed)
 
 
 def _distance(points: list[Vector], weights: Vector, g: Array, allowed: Array) -> float | None:

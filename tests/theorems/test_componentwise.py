@@ -120,8 +120,8 @@ def test_regular_blocks_that_receive_couplings_are_caught(monkeypatch: pytest.Mo
 
 
 def test_transfer_without_what_enters_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    def inner(self, whole, sigma):  # type: ignore[no-untyped-def]
-        return self.system.gradient(sigma)
+    def inner(self, whole):  # type: ignore[no-untyped-def]
+        return self.system
 
     a = case(max_list(3 * x, abs(y)) + abs(-x) + abs(-x) - abs(x), [0, 0], -1)
     assert never_wrong(componentwise, a) is None and not a.clarke

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 import absnormal as an
 from absnormal.exact import system
 from absnormal.exact.certificate import Certificate
-from absnormal.theorems import independent_parts as module
 from absnormal.theorems.independent_parts import independent_parts
 from absnormal.theorems.ladder import decide
 
@@ -117,7 +116,6 @@ def test_parts_taken_apart_too_far_are_caught(monkeypatch: pytest.MonkeyPatch, n
     monkeypatch.setattr(
         system, "_apart", lambda found, switches: [([i], found.leaves) for i in switches if not _coupled(found, i)]
     )
-    monkeypatch.setattr(module, "beyond_rounding", lambda *rest: True)
     assert caught(independent_parts, cases(), 2000)
 
 

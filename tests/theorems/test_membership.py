@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import pytest
 from hypothesis import given
 
@@ -58,7 +60,7 @@ def test_all_signatures_in_the_place_of_open_ones_are_caught(monkeypatch: pytest
     from itertools import product
 
     def every(system, cells):  # type: ignore[no-untyped-def]
-        return [system.gradient(sigma) for sigma in product((1, -1), repeat=system.k)]
+        return system.scaled.gradients(list(product((1, -1), repeat=system.k)))
 
     monkeypatch.setattr(module, "gradients", every)
     monkeypatch.setattr(module, "evidence", lambda *_: {})
@@ -69,10 +71,10 @@ def test_weights_that_do_not_sum_to_one_are_caught(monkeypatch: pytest.MonkeyPat
     from absnormal.exact.linear_program import Feasible, solve
 
     def cone(points, g):  # type: ignore[no-untyped-def]
-        answer = solve(points, g)
-        return (answer.x, None) if isinstance(answer, Feasible) else (None, [])
+        answer = solve([[Fraction(a) for a in point] for point in points.tolist()], g)
+        return (dict(enumerate(answer.x)), None) if isinstance(answer, Feasible) else (None, [])
 
-    monkeypatch.setattr(module, "convex_weights", cone)
+    monkeypatch.setattr(module, "mean", cone)
     assert caught(membership, cases())
 
 
