@@ -13,9 +13,12 @@ import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.clarke.budget import Meter
-from absnormal.exact.alternative import gordan, rounded
+from absnormal.exact.alternative import gordan
 from absnormal.exact.scaled import BITS
 from absnormal.exact.system import System
+
+#: Bits of an entry of a direction past which it is shortened, where integers are Python's.
+_LONG = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +108,13 @@ def _nudged(known: Array, signs: Array, i: int, d: Array) -> Array | None:
     rates, changes = (signs[:i] * (known[:i] @ vector) for vector in (d, step))
     falling = changes < 0
     factor = int((-changes[falling] // rates[falling]).max(initial=0)) + 1
-    bits, most = (BITS, 62 - BITS) if known.dtype == np.int64 else (200, 700)
-    if factor.bit_length() >= most:
+    machine = known.dtype == np.int64
+    if machine and factor.bit_length() + BITS >= 62:
         return None
     result = factor * d.astype(known.dtype) + step
-    if int(np.abs(result).max()).bit_length() > bits:
-        result = rounded(result.astype(float), known.dtype)
+    excess = int(np.abs(result).max()).bit_length() - (BITS if machine else _LONG)
+    if excess > 0:
+        result = result >> excess
         if not (signs[: i + 1] * (known[: i + 1] @ result) > 0)[signs[: i + 1] != 0].all():
             return None
     return np.asarray(result)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cached_property
 
 from absnormal.clarke.budget import Meter
 from absnormal.clarke.cells import Cell, Cells, open_cells
@@ -18,12 +19,17 @@ from absnormal.exact.system import System
 
 @dataclass(frozen=True, eq=False)
 class Component:
-    """Switches that go together: their places in the system, their own system, their internally open cells."""
+    """Switches that go together: their places in the system, their own system, the outside switches that enter."""
 
     members: tuple[int, ...]
     system: System
-    cells: Cells
     outside: tuple[int, ...]
+    meter: Meter
+
+    @cached_property
+    def cells(self) -> Cells:
+        """The internally open cells."""
+        return open_cells(self.system, self.meter)
 
     def transfer(self, whole: System) -> System:
         """The members with what enters as columns and what leaves (to later switches, to the output) as weights: the
@@ -50,7 +56,7 @@ def admissible(system: System, meter: Meter) -> list[Component] | None:
         join: tuple[int, int] | None = None
         for members in partition:
             component = _component(system, members, meter)
-            if not component.cells.complete:
+            if component.outside and not component.cells.complete:
                 return None
             components.append(component)
             join = _violation(system, component)
@@ -75,7 +81,7 @@ def _component(system: System, members: tuple[int, ...], meter: Meter) -> Compon
     inside = set(members)
     outside = [j for j in range(system.k) if j not in inside and any(system.couplings[i][j] for i in members)]
     part = system.part(members)
-    return Component(members, part, open_cells(part, meter), tuple(outside))
+    return Component(members, part, tuple(outside), meter)
 
 
 def _violation(system: System, component: Component) -> tuple[int, int] | None:

@@ -51,8 +51,8 @@ def mean(points: Array, target: Sequence[Fraction]) -> tuple[dict[int, Fraction]
     farthest along it.
     """
     goal = np.array(target, dtype=object)
-    size = _scale(np.concatenate([points.astype(object), goal[None]]), 0)
-    floats, near = _divided(points, size), _divided(goal, size)
+    size = scale(np.concatenate([points.astype(object), goal[None]]), 0)
+    floats, near = divided(points, size), divided(goal, size)
     weights, residual = _least_squares(floats.T, near)
     v = [Fraction(a) / b for a, b in zip(rounded(residual, object).tolist(), size.tolist(), strict=True)]
     if any(v) and farthest(points, v)[1] < dot(v, target):
@@ -107,19 +107,19 @@ def _least_squares(columns: Array, target: Array) -> tuple[Array, Array]:
     return least_squares(columns, np.zeros(columns.shape[1], int), target)
 
 
-def _scale(entries: Array, axis: int) -> Array:
+def scale(entries: Array, axis: int) -> Array:
     """The largest absolute value along an axis, 1 where all are 0."""
     largest = np.abs(entries).max(axis=axis, initial=0)
     return np.asarray(np.where(largest == 0, 1, largest))
 
 
-def _divided(entries: Array, size: Array) -> Array:
-    # Python's quotient of integers is right however large they are.
+def divided(entries: Array, size: Array) -> Array:
+    """A quotient of exact numbers in floating point; Python's is right however large they are."""
     return np.asarray(entries / size, dtype=float)
 
 
 def _scaled(rows: Array, axis: int) -> Array:
-    return _divided(rows, np.expand_dims(_scale(rows, axis), axis))
+    return divided(rows, np.expand_dims(scale(rows, axis), axis))
 
 
 def _integers(vector: Sequence[Fraction]) -> list[int]:

@@ -69,7 +69,9 @@ class Scaled:
         unit = math.lcm(*(b.denominator for weights in parts for b in weights))
         weighed = [[int(b * unit) for b in weights] for weights in parts]
         reach = max((sum(abs(b) * c for b, c in zip(w, bounds, strict=True)) for w in weighed), default=0)
-        largest = max(max(bounds, default=0) * max(system.width, 1) << BITS, reach)
+        factor = max((abs(a) for row in (*couplings, *weighed) for a in row), default=0)
+        bound = max(bounds, default=0)
+        largest = max(bound * max(bound, 1 << BITS) * max(system.width, 1), reach, factor)
         dtype = np.int64 if largest.bit_length() <= _MACHINE else object
         shapes = ((system.k, system.width), (system.k, system.k), (len(weighed), system.k))
         r, lt, b = (

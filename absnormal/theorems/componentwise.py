@@ -17,11 +17,14 @@ affine in M_C.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import product
 from typing import Any
 
-from absnormal.clarke.cells import gradients
-from absnormal.clarke.components import Component, admissible, immaterial
+from absnormal.arrays import Array
+from absnormal.clarke.cells import Cell, gradients
+from absnormal.clarke.components import Component, immaterial
+from absnormal.clarke.pricing import approach
 from absnormal.exact.alternative import mean
 from absnormal.exact.linear_algebra import Vector
 from absnormal.exact.system import System
@@ -37,7 +40,7 @@ def componentwise(problem: Problem) -> Proof | None:
     if system is None or not system.explicit:
         return None
     c = problem.slopes_in(system)
-    components = admissible(system, problem.meter)
+    components = problem.components
     if components is None:
         return None
     evidence: list[dict[str, Any]] = []
@@ -59,19 +62,28 @@ def componentwise(problem: Problem) -> Proof | None:
 def _mean(system: System, component: Component, c: Vector) -> dict[str, Any] | None:
     """Case (a)."""
     own = [c[i] for i in component.members]
-    signatures = [immaterial(cell, own) for cell in component.cells.cells]
     transfer = component.transfer(system)
-    points = gradients(transfer, component.cells.cells)
-    weights, _ = mean(points, transfer.scaled.target(transfer.gradient(own)))
-    if weights is None:
-        return None
-    used = [(w, signatures[k], component.cells.cells[k]) for k, w in weights.items()]
-    return {
-        "case": "a",
-        "weights": [w for w, _, _ in used],
-        "signatures": [s for _, s, _ in used],
-        "directions": [cell.direction for _, _, cell in used],
-    }
+    target = transfer.scaled.target(transfer.gradient(own))
+    for cells, points in _candidates(component, transfer, target):
+        weights, _ = mean(points, target)
+        if weights is not None:
+            used = [(w, cells[k]) for k, w in weights.items()]
+            return {
+                "case": "a",
+                "weights": [w for w, _ in used],
+                "signatures": [immaterial(cell, own) for _, cell in used],
+                "directions": [cell.direction for _, cell in used],
+            }
+    return None
+
+
+def _candidates(component: Component, transfer: System, target: Vector) -> Iterator[tuple[list[Cell], Array]]:
+    """Cells with their transfer matrices: some on demand, then all that the budget allows."""
+    if not component.outside:
+        yield from approach(transfer, target, component.meter)
+    cells = component.cells.cells
+    if cells:
+        yield cells, gradients(transfer, cells)
 
 
 def _one_sign(system: System, component: Component) -> dict[str, Any] | None:

@@ -10,6 +10,7 @@ from typing import Any
 from absnormal.arrays import Array
 from absnormal.clarke.budget import Budget, Meter
 from absnormal.clarke.cells import Cells, open_cells
+from absnormal.clarke.components import Component, admissible
 from absnormal.exact.system import System, build
 from absnormal.sweeps.table import Sweeps
 
@@ -61,9 +62,17 @@ class Problem:
         return self.budget.start()
 
     @cached_property
+    def components(self) -> list[Component] | None:
+        """An admissible partition of the relevant switches; None where they are too many or the budget ended."""
+        return None if self.relevant is None else admissible(self.relevant, self.meter)
+
+    @cached_property
     def cells(self) -> Cells | None:
         """The open cells of the relevant switches."""
-        return None if self.relevant is None else open_cells(self.relevant, self.meter)
+        if self.relevant is None:
+            return None
+        known = self.components if self.relevant.explicit else None
+        return known[0].cells if known and len(known) == 1 else open_cells(self.relevant, self.meter)
 
 
 @dataclass(frozen=True)

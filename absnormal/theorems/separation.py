@@ -17,7 +17,6 @@ import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.clarke.cells import gradients
-from absnormal.clarke.components import admissible
 from absnormal.exact.alternative import farthest, mean
 from absnormal.exact.linear_algebra import Vector, dot, nullspace, pivots
 from absnormal.exact.system import System
@@ -59,11 +58,13 @@ def by_component(problem: Problem) -> Proof | None:
     system = problem.relevant
     if system is None or not system.explicit:
         return None
-    components = admissible(system, problem.meter)
+    components = problem.components
     if components is None or len(components) < 2 or any(component.outside for component in components):
         return None
     c = problem.slopes_in(system)
     for component in components:
+        if not component.cells.complete:
+            return None
         own = [c[i] for i in component.members]
         points = gradients(component.system, component.cells.cells)
         gap, v = separated(problem, component.system, points, component.system.gradient(own))

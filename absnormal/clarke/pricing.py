@@ -1,0 +1,86 @@
+"""Open cells on demand: column generation for membership, before anything is enumerated.
+
+The vector that separates the goal from the hull of the gradients known so far prices the cells: those along it, and
+along directions near it, are opened, and the gradients that lie farther along it than all known ones join them.  For
+a convex f the cell along the vector is the best there is; otherwise this is a search, and its failure says nothing.
+
+Source: Dantzig & Wolfe, Operations Research 1960.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from absnormal.arrays import Array
+from absnormal.clarke.budget import Meter
+from absnormal.clarke.cells import Cell
+from absnormal.exact.alternative import divided, least_squares, scale
+from absnormal.exact.linear_algebra import Vector
+from absnormal.exact.scaled import BITS, Scaled
+from absnormal.exact.system import System
+
+_ROUNDS = 200
+_NEAR = np.repeat([0.0, 0.01, 0.1, 0.3, 1.0, 3.0], [1, 4, 6, 6, 6, 6])
+_AT_ONCE = 4
+_CLOSE = 1e-9
+
+
+def approach(system: System, goal: Vector, meter: Meter, seed: int = 0) -> Iterator[tuple[list[Cell], Array]]:
+    """Cells with their gradients, when their hull seems to hold the goal; both in the units of `Scaled.gradients`.
+
+    Nothing is yielded where no cell was found that comes nearer.
+    """
+    scaled, rng = system.scaled, np.random.default_rng(seed)
+    if not scaled.rows.shape[1]:
+        return
+    whole = np.array([goal], dtype=object)
+    start = rng.standard_normal((4, scaled.rows.shape[1]))
+    cells, points = _opened(scaled, np.concatenate([start, -start]))
+    for _ in range(_ROUNDS):
+        if meter.spent or not cells:
+            return
+        meter.programs += 1
+        size = scale(np.concatenate([points.astype(object), whole]), 0)
+        floats = divided(points, size)
+        _, rest = least_squares(floats.T, np.zeros(len(cells), int), divided(whole[0], size))
+        if np.abs(rest).max(initial=0.0) < _CLOSE:
+            yield cells, points
+            return
+        # All outputs one after the other: a direction of the rows comes from each of them.
+        along = rest / divided(size, size.max()).reshape(len(scaled.weights), -1).sum(axis=0)
+        noise = rng.standard_normal((len(_NEAR), len(along))) * np.abs(along).max(initial=0.0)
+        found, gained = _opened(scaled, along + _NEAR[:, None] * noise)
+        if not found:
+            return
+        worth = divided(gained, size) @ rest
+        better = np.flatnonzero(worth > (floats @ rest).max() + _CLOSE * np.abs(worth).max(initial=0.0))
+        if not len(better):
+            return
+        best = better[np.argsort(-worth[better])][:_AT_ONCE].tolist()
+        cells = cells + [found[k] for k in best]
+        points = np.concatenate([points, gained[best]])
+
+
+def _opened(scaled: Scaled, directions: Array) -> tuple[list[Cell], Array]:
+    """The different cells along the directions that leave no doubt, and their gradients."""
+    largest = np.abs(directions).max(axis=1, initial=0.0, keepdims=True)
+    directions = directions[largest[:, 0] > 0] / largest[largest[:, 0] > 0]
+    whole = np.rint(directions * 2.0**BITS).astype(np.int64).astype(scaled.rows.dtype)
+    signs = np.zeros((len(whole), scaled.k), scaled.rows.dtype)
+    rows = np.zeros((len(whole), *scaled.rows.shape), scaled.rows.dtype)
+    told = np.ones(len(whole), bool)
+    for i in range(scaled.k):
+        coupling = scaled.couplings[i, :i]
+        rows[:, i] = scaled.rows[i]
+        for j in np.flatnonzero(coupling):
+            rows[:, i] += coupling[j] * signs[:, j, None] * rows[:, j]
+        rates = (rows[:, i] * whole).sum(axis=1)
+        signs[:, i] = np.sign(rates)
+        told &= (rates != 0) | ~rows[:, i].astype(bool).any(axis=1)
+    seen: dict[tuple[int, ...], tuple[int, ...]] = {}
+    for signature, d in zip(signs[told].tolist(), whole[told].tolist(), strict=True):
+        seen.setdefault(tuple(signature), tuple(d))
+    cells = [Cell(signature, d) for signature, d in seen.items()]
+    return cells, scaled.gradients([cell.signature for cell in cells])
