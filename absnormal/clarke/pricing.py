@@ -49,7 +49,7 @@ def approach(system: System, goal: Vector, meter: Meter, seed: int = 0) -> Itera
             yield cells, points
             return
         # All outputs one after the other: a direction of the rows comes from each of them.
-        along = rest / divided(size, size.max()).reshape(len(scaled.weights), -1).sum(axis=0)
+        along = (rest / divided(size, size.max())).reshape(len(scaled.weights), -1).sum(axis=0)
         noise = rng.standard_normal((len(_NEAR), len(along))) * np.abs(along).max(initial=0.0)
         found, gained = _opened(scaled, along + _NEAR[:, None] * noise)
         if not found:
