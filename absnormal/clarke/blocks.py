@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.clarke.budget import Budget, Meter
-from absnormal.clarke.cells import gradients, open_cells
+from absnormal.clarke.cells import Cells, gradients, open_cells
 from absnormal.clarke.components import linked
 from absnormal.clarke.computed import computed_cells
 from absnormal.clarke.fallback import certified
@@ -60,30 +63,85 @@ def summands(sweeps: Sweeps, system: System | None, budget: Budget) -> tuple[Arr
     raise BudgetError("the budget ended before one limiting gradient was found")
 
 
-def proved_blocks(sweeps: Sweeps, apart: list[System], meter: Meter) -> tuple[list[Block] | None, bool]:
-    """The blocks of relevant switches whose cells are proved, and whether all cells were found; None where a block has
-    no cell yet.  Equal blocks are enumerated once."""
-    found: list[Block] = []
-    known: dict[Any, tuple[list[tuple[int, ...]], bool]] = {}
-    complete, numbers = True, 0
+@dataclass(frozen=True, eq=False)
+class Enumerated:
+    """A system of a block with its cells, and which of them have different gradients."""
+
+    part: System
+    cells: Cells
+    kept: list[int]
+
+    @cached_property
+    def signatures(self) -> list[tuple[int, ...]]:
+        """Those of the kept cells."""
+        return [self.cells.cells[k].signature for k in self.kept]
+
+    @cached_property
+    def places(self) -> list[int]:
+        """The leaves that the block depends on."""
+        return [j for j in range(len(self.part.full[0])) if any(row[j] for row in self.part.full)]
+
+    @cached_property
+    def points(self) -> tuple[Array, int]:
+        """G_B(tau) of the kept cells in these leaves, output by output, shape (k, m, leaves): integers, and their
+        unit."""
+        scaled = self.part.in_leaves.scaled
+        whole = scaled.gradients(self.signatures)
+        return whole.reshape(len(whole), len(self.part.weights), -1)[:, :, self.places], scaled.unit
+
+    @cached_property
+    def floats(self) -> Array:
+        """The points in floating point, shape (k, m, leaves)."""
+        whole, unit = self.points
+        return np.asarray(whole / unit, dtype=float)
+
+
+@dataclass(frozen=True, eq=False)
+class Listed:
+    """A block: its places in a system, its own system, and what is the same in all equal blocks."""
+
+    members: tuple[int, ...]
+    part: System
+    same: Enumerated
+
+    @cached_property
+    def inputs(self) -> Array:
+        """The inputs that the block depends on, where leaves are inputs."""
+        assert self.part.inputs is not None
+        return np.array([self.part.inputs[j] for j in self.same.places], dtype=int)
+
+
+def listed(apart: list[System], meter: Meter) -> Iterator[list[Listed]]:
+    """The blocks of each system; equal blocks are enumerated once."""
+    known: dict[Any, Enumerated] = {}
     for whole in apart:
+        blocks = []
         for members in linked(whole):
             part = whole.part(members)
             key = part.key
             if key not in known:
                 cells = open_cells(part, meter)
-                kept = distinct(gradients(part, cells.cells)) if cells.cells else []
-                known[key] = [cells.cells[k].signature for k in kept], cells.complete
-            signatures, all_found = known[key]
-            complete = complete and all_found
-            if not signatures:
-                return None, False
-            columns, points = _points(sweeps, part, signatures)
-            numbers += points.size
-            if numbers > _NUMBERS:
-                return None, False
-            definite = np.where(np.array(signatures) == 0, 1, signatures) * np.array(part.signs)
-            found.append(Block(part.switches, definite, columns, points))
+                known[key] = Enumerated(part, cells, distinct(gradients(part, cells.cells)) if cells.cells else [])
+            blocks.append(Listed(members, part, known[key]))
+        yield blocks
+
+
+def proved_blocks(sweeps: Sweeps, apart: list[System], meter: Meter) -> tuple[list[Block] | None, bool]:
+    """The blocks of relevant switches whose cells are proved, and whether all cells were found; None where a block has
+    no cell yet."""
+    found: list[Block] = []
+    complete, numbers = True, 0
+    for own in (block for blocks in listed(apart, meter) for block in blocks):
+        complete = complete and own.same.cells.complete
+        if not own.same.kept:
+            return None, False
+        columns, points = _points(sweeps, own)
+        numbers += points.size
+        if numbers > _NUMBERS:
+            return None, False
+        signatures = np.array(own.same.signatures)
+        definite = np.where(signatures == 0, 1, signatures) * np.array(own.part.signs)
+        found.append(Block(own.part.switches, definite, columns, points))
     return found, complete
 
 
@@ -97,18 +155,15 @@ def computed_block(sweeps: Sweeps, base: Array, meter: Meter) -> list[Block]:
     return [Block(tuple(int(i) for i in sweeps.alpha), signatures.astype(int), np.arange(len(base)), points)]
 
 
-def _points(sweeps: Sweeps, part: System, signatures: list[tuple[int, ...]]) -> tuple[Array, Array]:
+def _points(sweeps: Sweeps, block: Listed) -> tuple[Array, Array]:
     """G_B(tau) in the variables x, all outputs one after the other: the columns, and the values there."""
     m, n = sweeps.program.m, sweeps.program.n
+    part = block.part
     if part.inputs is not None:
-        places = [j for j in range(len(part.inputs)) if any(row[j] for row in part.full)]
-        scaled = part.in_leaves.scaled
-        values = np.asarray(scaled.gradients(signatures) / scaled.unit, dtype=float)
-        inputs = np.array(part.inputs, dtype=int)[places]
-        columns = (np.arange(m)[:, None] * n + inputs).reshape(-1)
-        return columns, values.reshape(len(values), m, -1)[:, :, places].reshape(len(values), -1)
+        values = block.same.floats
+        return (np.arange(m)[:, None] * n + block.inputs).reshape(-1), values.reshape(len(values), -1)
     base = base_gradient(sweeps).reshape(-1)
-    with_block = [_pulled(sweeps, part.signature(sweeps, signature, 0.0)) for signature in signatures]
+    with_block = [_pulled(sweeps, part.signature(sweeps, signature, 0.0)) for signature in block.same.signatures]
     return np.arange(m * n), np.stack(with_block) - base
 
 

@@ -70,18 +70,8 @@ def certified(sweeps: Sweeps, seed: int = 0, system: System | None = None) -> Ce
     sigma = sweeps.signature(0.0)
     if sweeps.z.dtype != object:
         for attempt in range(_TRIES):
-            d = direction(sweeps.program.n, seed + attempt)
-            chosen = sweeps.directional(d)
-            sigma = chosen.sigma
-            open_ = chosen.decided
-            if not open_.all():
-                # A sign that could not be told from 0 does not matter when its row is zero.
-                sigma = sigma.copy()
-                sigma[sweeps.alpha[~open_]] = 1.0
-                open_ = open_ | ~sweeps.pattern(sigma)[0][sweeps.alpha]
-            if not open_.all():
-                open_[~open_] = zero_rows(sweeps, sigma, sweeps.alpha[~open_])
-            if open_.all():
+            sigma, proved = opened(sweeps, direction(sweeps.program.n, seed + attempt))
+            if proved:
                 data = {"kind": "direction", "seed": seed + attempt}
                 return Certified(sweeps.gradient(sigma), sigma, True, "float64", data)
             if attempt == 0:
@@ -94,6 +84,20 @@ def certified(sweeps: Sweeps, seed: int = 0, system: System | None = None) -> Ce
         if exact is not None:
             return exact
     return Certified(_float_gradient(sweeps, sigma), sigma, False, "float64")
+
+
+def opened(sweeps: Sweeps, d: Array) -> tuple[Array, bool]:
+    """The slopes that a direction chooses, and whether it is proved that they are open."""
+    chosen = sweeps.directional(d)
+    sigma, told = chosen.sigma, chosen.decided
+    if not told.all():
+        # A sign that could not be told from 0 does not matter when its row is zero.
+        sigma = sigma.copy()
+        sigma[sweeps.alpha[~told]] = 1.0
+        told = told | ~sweeps.pattern(sigma)[0][sweeps.alpha]
+    if not told.all():
+        told[~told] = zero_rows(sweeps, sigma, sweeps.alpha[~told])
+    return sigma, bool(told.all())
 
 
 def _lexicographic(sweeps: Sweeps, system: System | None, seed: int) -> Certified | None:

@@ -94,8 +94,6 @@ def groups(summands: Sequence[Summand], width: int) -> list[list[int]]:
 
 def _placed(summand: Summand, columns: Array) -> Array:
     """The points in more columns."""
-    if len(columns) == len(summand.columns):
-        return summand.points
     points = np.zeros((len(summand.points), len(columns)))
     points[:, np.searchsorted(columns, summand.columns)] = summand.points
     return points

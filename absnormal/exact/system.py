@@ -30,6 +30,8 @@ _ENTRIES = 4_000_000
 _EXACT_ENTRIES = 20_000
 #: Entries and multiplications up to which switches are looked at one by one to see how they fall apart.
 _APART = 400_000
+#: Switches of one part past which nothing falls apart.
+_TOGETHER = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +59,7 @@ class System:
     inputs
         for each of the p columns the input number, or None where leaves are other nodes
     base
-        J~ by output entry, input number -> derivative, where everything is rational; otherwise None
+        J~ of the whole program by output entry, input number -> derivative, where everything is rational; or None
     hidden
         True when a leaf depends on an active switch: the cells are those of the forms, but what |z_i| does to y also
         goes through leaves, so g_sigma, adjoints and reach are not those of the couplings here
@@ -204,8 +206,7 @@ def _from_forms(sweeps: Sweeps, found: Forms) -> System | None:
     weights, arithmetic = _weights(sweeps, found)
     system = _dense(found, switches, found.leaves, weights, arithmetic)
     if arithmetic == "rational":
-        known = [y.terms for y in found.y if y is not None]
-        return replace(system, base=[{key[1]: v for key, v in y.items() if key[0] == "input"} for y in known])
+        return replace(system, base=_base(found))
     if system.inputs is not None:
         return system
     system = replace(system, hidden=_any_behind_a_kink(sweeps, found.leaves))
@@ -220,7 +221,8 @@ def _from_forms(sweeps: Sweeps, found: Forms) -> System | None:
 def parts(sweeps: Sweeps) -> list[System] | None:
     """The active switches, fallen apart into systems that share no input and no coupling; for leaves that are inputs.
 
-    None when the program is too large for arithmetic entry by entry, or where leaves are other nodes.
+    None when the program is too large for arithmetic entry by entry, where leaves are other nodes, or where too many
+    stay together.
     """
     try:
         found = forms(sweeps, _APART)
@@ -229,12 +231,19 @@ def parts(sweeps: Sweeps) -> list[System] | None:
     switches = [int(i) for i in sweeps.alpha]
     if any(key[0] != "input" for key in found.leaves) or not all(i in found.z for i in switches):
         return None
+    groups = _apart(found, switches)
+    if max((len(members) for members, _ in groups), default=0) > _TOGETHER:
+        return None
     weights, arithmetic = _weights(sweeps, found)
-    result = []
-    for members, leaves in _apart(found, switches):
-        system = _dense(found, tuple(members), leaves, weights, arithmetic)
-        result.append(system)
-    return result
+    base = _base(found) if arithmetic == "rational" else None
+    own = [_dense(found, tuple(members), leaves, weights, arithmetic) for members, leaves in groups]
+    return [replace(part, base=base) for part in own]
+
+
+def _base(found: Forms) -> list[dict[int, Fraction]]:
+    """J~ of a piecewise-linear program."""
+    known = [y.terms for y in found.y if y is not None]
+    return [{key[1]: v for key, v in y.items() if key[0] == "input"} for y in known]
 
 
 def _apart(found: Forms, switches: Sequence[int]) -> list[tuple[list[int], list[Key]]]:

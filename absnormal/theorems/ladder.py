@@ -8,7 +8,7 @@ from absnormal.theorems.componentwise import componentwise
 from absnormal.theorems.direction import along_candidates, exactly
 from absnormal.theorems.independent_parts import independent_parts
 from absnormal.theorems.likq import likq
-from absnormal.theorems.membership import equal_to_a_limiting_gradient, membership, membership_in_computed_rows
+from absnormal.theorems.membership import membership, membership_along_directions, membership_in_computed_rows
 from absnormal.theorems.private_directions import private_directions, private_directions_and_zero_rows
 from absnormal.theorems.problem import Problem, Proof
 from absnormal.theorems.regular import regular, regular_exactly
@@ -34,8 +34,8 @@ RUNGS: tuple[Rung, ...] = (
     membership,
     membership_in_computed_rows,
     separation,
-    equal_to_a_limiting_gradient,
     independent_parts,
+    membership_along_directions,
     from_all_slopes,
 )
 

@@ -16,11 +16,18 @@ import numpy as np
 from absnormal.arrays import Array
 from absnormal.clarke.cells import Cells, gradients
 from absnormal.clarke.computed import computed_cells
-from absnormal.clarke.fallback import certified
-from absnormal.exact.alternative import mean
+from absnormal.clarke.fallback import direction, opened
+from absnormal.exact.alternative import least_squares, mean
 from absnormal.exact.system import System
-from absnormal.sweeps.rounding import rounding
+from absnormal.sweeps.rounding import UNIT, rounding
 from absnormal.theorems.problem import Problem, Proof
+
+#: Weight, slopes at the active switches, direction in the variables x.
+Sampled = tuple[float, Array, Array]
+#: How much noise is added to what is left, relative to its largest entry, round by round.
+_ROUNDS = (0.0, *(20 * (0.0, 0.1, 0.5, 2.0)))
+#: Numbers that the limiting gradients may hold together.
+_NUMBERS = 30_000_000
 
 
 def membership(problem: Problem) -> Proof | None:
@@ -55,27 +62,87 @@ def membership_in_computed_rows(problem: Problem) -> Proof | None:
     return Proof("membership", True, reason, "float64", {**_sampled(used), "needed": found.needed})
 
 
-def equal_to_a_limiting_gradient(problem: Problem) -> Proof | None:
-    """Proves, up to rounding, that g_c is the limiting gradient along a random direction, where switches are many."""
+def membership_along_directions(problem: Problem) -> Proof | None:
+    """Proves, up to rounding, that g_c is a convex combination of limiting gradients along directions, where switches
+    are many."""
     sweeps = problem.sweeps
     if problem.relevant is not None or sweeps.z.dtype == object:
         return None
-    found = certified(sweeps)
-    if not found.proved or found.direction is None:
+    g = sweeps.gradient(problem.sigma)
+    size = sweeps.pull_magnitude(problem.sigma, None, np.ones((1, 1)))[0][0]
+    found = nearest_mean(problem, g, 2 * rounding(sweeps.pull_depth) * size)
+    if found is None:
         return None
-    one = np.ones((1, 1))
-    size = sum(sweeps.pull_magnitude(sigma, None, one)[0][0] for sigma in (problem.sigma, found.sigma))
-    allowed = rounding(sweeps.pull_depth) * size
-    distance = np.abs(sweeps.gradient(problem.sigma) - found.gradient)
-    if not (distance <= allowed).all():
-        return None
-    reason = "the gradient is, to rounding, the limiting gradient along a random direction"
-    data = _sampled([(1.0, found.sigma[sweeps.alpha], found.direction)])
-    return Proof("membership", True, reason, "float64", data, float(allowed.max(initial=0.0)))
+    used, allowed = found
+    return Proof("membership", True, _mean_of(used), "float64", _sampled(used), float(allowed.max(initial=0.0)))
 
 
-def _sampled(used: list[tuple[float, Array, Array]]) -> dict[str, object]:
-    """Weights, slopes at the active switches, and directions in the variables x."""
+def vector_along_directions(problem: Problem, g: Array, allowed: Array) -> Proof | None:
+    """Proves that a vector is a convex combination of limiting gradients, where switches are many."""
+    if problem.relevant is not None or problem.sweeps.z.dtype == object:
+        return None
+    found = nearest_mean(problem, g, allowed)
+    if found is None:
+        return None
+    used, slack = found
+    data = {**_sampled(used), "vector": g, "tolerance": slack}
+    return Proof("membership", True, _mean_of(used), "float64", data, float(slack.max(initial=0.0)))
+
+
+def _mean_of(used: list[Sampled]) -> str:
+    many = f"a convex combination of {len(used)} limiting gradients" if len(used) > 1 else "the limiting gradient"
+    return f"the gradient is, to rounding, {many} along {'directions' if len(used) > 1 else 'a direction'}"
+
+
+def nearest_mean(problem: Problem, g: Array, slack: Array) -> tuple[list[Sampled], Array] | None:
+    """Limiting gradients whose mean is g within ``slack`` and the rounding of these sweeps, and how far it may be;
+    None where none was found.
+
+    Column generation (see `absnormal.clarke.pricing`) with directional sweeps: what is left of g is the next direction.
+    """
+    sweeps = problem.sweeps
+    one, size = np.ones((1, 1)), np.zeros(len(g))
+    cells: list[tuple[Array, Array]] = []
+    columns: list[Array] = []
+    left, seed = direction(sweeps.program.n, 0), 0
+    for scale in _ROUNDS:
+        if problem.meter.spent or (len(columns) + 1) * len(g) > _NUMBERS:
+            return None
+        d = left
+        if scale:
+            seed += 1
+            noise = direction(len(g), seed)
+            d = left + scale * noise * (np.abs(left).max(initial=0.0) / np.abs(noise).max(initial=1.0))
+        problem.meter.programs += 1
+        chosen, proved = opened(sweeps, d)
+        if not proved:
+            continue
+        gradient = sweeps.gradient(chosen)
+        if any(np.array_equal(gradient, known) for known in columns):
+            continue
+        columns.append(gradient)
+        cells.append((chosen[sweeps.alpha], d))
+        size = np.maximum(size, sweeps.pull_magnitude(chosen, None, one)[0][0])
+        weights, left = _combined(np.stack(columns, axis=1), g)
+        allowed = slack + 2 * (rounding(sweeps.pull_depth) + len(columns) * UNIT) * size
+        if (np.abs(left) <= allowed).all():
+            return [(float(w), *cell) for w, cell in zip(weights, cells, strict=True) if w], allowed
+        if len(columns) == 1:
+            left = -d
+    return None
+
+
+def _combined(columns: Array, g: Array) -> tuple[Array, Array]:
+    """Convex weights that bring the columns near to g, and what is left."""
+    largest = max(float(np.abs(columns).max(initial=0.0)), float(np.abs(g).max(initial=0.0))) or 1.0
+    # An orthogonal transformation keeps distances and leaves few rows.
+    triangle = np.asarray(np.linalg.qr(np.column_stack([columns, g]) / largest, mode="r"))
+    weights, _ = least_squares(triangle[:, :-1], np.zeros(columns.shape[1], int), triangle[:, -1])
+    weights = weights / weights.sum() if weights.sum() > 0 else np.full(len(weights), 1 / len(weights))
+    return weights, g - columns @ weights
+
+
+def _sampled(used: list[Sampled]) -> dict[str, object]:
     return {
         "kind": "limiting gradients",
         "weights": [w for w, _, _ in used],

@@ -22,9 +22,11 @@ from absnormal.exact.linear_algebra import Vector, dot
 from absnormal.exact.linear_program import convex_weights
 from absnormal.sweeps.rounding import rounding
 from absnormal.theorems.ladder import decide
+from absnormal.theorems.membership import vector_along_directions
 from absnormal.theorems.problem import Problem, Proof
 from absnormal.theorems.separation import beyond_bounds
 from absnormal.theorems.smooth import smooth, smooth_by_structure, smooth_exactly
+from absnormal.theorems.vector_by_blocks import by_blocks
 
 _DEFINITE = 10
 #: Numbers in a list of gradients up to which a floating-point proposal that fails is followed by an exact one.
@@ -59,7 +61,8 @@ def judge(problem: Problem, g: Array, allowed: Array, choices: Iterable[Array]) 
                 data = {**proof.data, "slopes": np.asarray(c), "vector": g, "tolerance": allowed}
                 worst = max(proof.deviation, float(distance.max(initial=0.0)))
                 return replace(proof, data=data, deviation=worst)
-    return _by_cells(problem, g, allowed) or _by_bounds(problem, g, allowed) or why_open(problem)
+    judges = (by_blocks, _by_cells, _by_bounds, vector_along_directions)
+    return next(filter(None, (by(problem, g, allowed) for by in judges)), None) or why_open(problem)
 
 
 def _against_gradient(problem: Problem, g: Array, allowed: Array, known: Proof) -> Proof:
