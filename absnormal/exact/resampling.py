@@ -249,7 +249,11 @@ def _beyond_all(data: Mapping[str, Any], witness: Witness, sweeps: Sweeps, rng: 
 def agrees(data: Mapping[str, Any], witness: Witness) -> bool:
     """Whether the numbers of a certificate are those of the program, along random directions and for random
     signatures."""
+    if "parts" in data:
+        return _parts_agree(data, witness)
     sweeps, rng = witness.floats, np.random.default_rng(21)
+    if data["kind"] == "no active switch" and not _no_active(data, witness, sweeps, rng):
+        return False
     system = data["system"]
     if not set(system["switches"]) <= set(sweeps.alpha.tolist()):
         return False
@@ -258,16 +262,30 @@ def agrees(data: Mapping[str, Any], witness: Witness) -> bool:
         return False
     if "vector" in data and points is None and "base" not in system and not _near(data, witness, sweeps, rng):
         return False
+    if "base" in system and not _base_agrees(system["base"], sweeps, rng):
+        return False
     if "columns" not in system:
         return True
     return _all_agree([system], sweeps, rng, np.arange(sweeps.program.n))
 
 
-def parts_agree(data: Mapping[str, Any], witness: Witness) -> bool:
+def _base_agrees(base: Any, sweeps: Sweeps, rng: Any) -> bool:
+    """Whether J~ is the gradient with slope 0 at active switches, along random directions."""
+    sigma = sweeps.signature(0.0)
+    numbers = np.array([float(Fraction(a)) for a in base])
+    for d in rng.standard_normal((_DRAWS, sweeps.program.n)):
+        if abs(sweeps.push(sigma, d[None])[1][0, 0] - d @ numbers) > 2 * _slack(sweeps, sigma, d)[1]:
+            return False
+    return True
+
+
+def _parts_agree(data: Mapping[str, Any], witness: Witness) -> bool:
     """The same for a certificate of independent parts, along directions in their inputs."""
     sweeps = witness.floats
     systems = [part["system"] for part in data["parts"]]
     if not {switch for system in systems for switch in system["switches"]} <= set(sweeps.alpha.tolist()):
+        return False
+    if "vector" in data and not _near(data, witness, sweeps, np.random.default_rng(23)):
         return False
     inputs = np.array([column for system in systems for column in system["columns"]], dtype=int)
     return _all_agree(systems, sweeps, np.random.default_rng(22), inputs)

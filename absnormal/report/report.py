@@ -132,8 +132,10 @@ class Report:
         """Why: the shortest true explanation in the user's words."""
         return explanation.explanation(self)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self, certificate: bool = False) -> dict[str, Any]:
         """Plain data that `json.dumps` takes; Fractions are strings, long arrays their first entries.
+
+        With ``certificate`` that of the verdict comes along, whole, as `absnormal recheck` takes it.
 
         >>> import absnormal as an, numpy as np
         >>> found = an.verify(lambda x: np.abs(x[0]), [0.0]).to_dict()
@@ -163,4 +165,7 @@ class Report:
             "tried": list(dict.fromkeys(self.tried)),
             "excess": None if excess is None else asdict(excess),
         }
-        return {name: plain.data(value) for name, value in found.items()}
+        whole = {name: plain.data(value) for name, value in found.items()}
+        if certificate:
+            whole["certificate"] = None if self.certificate is None else self.certificate.to_dict()
+        return whole
