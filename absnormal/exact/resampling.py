@@ -1,8 +1,9 @@
 """Re-checks next to a program, by other sweeps than those of the search and beyond their rounding.
 
 A structural proof says what holds along certain directions and for certain slopes: these are drawn at random and
-pushed.  The rational picture of the active switches that a certificate holds is compared with pushes along random
-directions.
+pushed, so that a wrong proof is noticed almost surely; a direction that opens a cell, and a vector beyond all slopes,
+are checked outright.  The rational picture of the active switches that a certificate holds is compared with pushes
+along random directions.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
+from absnormal.exact.interval import highest
 from absnormal.sweeps.rounding import FLOOR, rounding
 from absnormal.sweeps.table import Sweeps
 
@@ -238,12 +240,16 @@ def _bounds(sweeps: Sweeps, sigma: Array, v: Array, allowed: Array) -> list[floa
 
 
 def _beyond_all(data: Mapping[str, Any], witness: Witness, sweeps: Sweeps, rng: Any) -> bool:
-    """v . g is larger than the derivative along v for random definite signatures, and for that which v chooses."""
+    """v . g is larger than the derivative along v for all slopes, by an interval of its own and beyond rounding."""
     v = np.asarray(data["separator"], dtype=float)
-    judged = sweeps.signature(np.asarray(witness.slopes, dtype=float))
-    value = np.asarray(data["vector"], dtype=float) @ v if "vector" in data else sweeps.push(judged, v[None])[1][0, 0]
-    samples = [_definite(sweeps, rng) for _ in range(4 * _DRAWS)] + [sweeps.directional(v).sigma]
-    return all(value > sweeps.push(sigma, v[None])[1][0, 0] for sigma in samples)
+    if "vector" in data:
+        g, allowed = (np.asarray(data[name], dtype=float) for name in ("vector", "tolerance"))
+        margin = np.abs(v) @ allowed + rounding(len(v) + 2) * float(np.abs(v) @ np.abs(g)) + FLOOR
+        value = float(v @ g)
+    else:
+        judged = sweeps.signature(np.asarray(witness.slopes, dtype=float))
+        value, margin = float(sweeps.push(judged, v[None])[1][0, 0]), _slack(sweeps, judged, v)[1]
+    return bool(value - margin > highest(sweeps, v))
 
 
 def agrees(data: Mapping[str, Any], witness: Witness) -> bool:
