@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from absnormal.report.report import Report
 
 _SHOWN = 6
+_NAMED = 3
 #: Methods that have listed the active switches exactly.
 _LISTED = ("direction", "componentwise", "membership")
 
@@ -72,7 +73,13 @@ def sentences(report: Report) -> list[str]:
         return [f"{tie}; still, {report.proof.reason}" if tie else report.proof.reason]
     apart = report.method == "separation" and report.proof.data.get("kind") != "not the gradient"
     tie = relation(report.problem, slopes_judged) if apart else ""
-    return [*([tie] if tie else []), *_wrongness(report, bool(tie))]
+    return [*_wrong_signs(report), *([tie] if tie else []), *_wrongness(report, bool(tie))]
+
+
+def _wrong_signs(report: Report) -> list[str]:
+    """The switches at which the tool's float64 sign is not the exact one, where that is what made it wrong."""
+    wrong = [] if report.given or report.consistent else [switch for switch in report.near if switch.wrong]
+    return [f"the tool's float64 sign is wrong: {switch}" for switch in wrong[:_NAMED]]
 
 
 def _wrongness(report: Report, explained: bool) -> list[str]:

@@ -12,11 +12,14 @@ from absnormal.arrays import Array
 from absnormal.clarke.fallback import Certified, certified
 from absnormal.exact.certificate import Certificate, certificate_of, certificate_of_fallback
 from absnormal.program.program import Program
-from absnormal.report import active, explanation, html, plain, text
+from absnormal.report import active, explanation, html, near, plain, text
 from absnormal.report.verdict import Verdict
 from absnormal.sweeps.table import Sweeps
 from absnormal.theorems.likq import decide as decide_likq
 from absnormal.theorems.problem import Problem, Proof
+
+#: Switches near a kink that `Report.to_dict` lists.
+_NEAR = 100
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -128,6 +131,17 @@ class Report:
         return active.active(self.problem.sweeps, None if self.given else self.slopes)
 
     @cached_property
+    def near(self) -> tuple[near.Near, ...]:
+        """The switches whose float64 sign is one of rounding: not the exact one, or within rounding of 0 but not 0.
+
+        >>> import absnormal as an, numpy as np
+        >>> print(*an.verify(lambda x: np.abs((x[0] + 1e16) - 1e16), [0.5]).near)
+        z0, np.absolute at ...: 0 in float64, 1/2 exactly
+        """
+        exact = self.problem.sweeps.z
+        return near.near(self.tool, exact if exact.dtype == object else None)
+
+    @cached_property
     def explanation(self) -> str:
         """Why: the shortest true explanation in the user's words."""
         return explanation.explanation(self)
@@ -155,6 +169,8 @@ class Report:
             "switches": self.program.s,
             "active_switches": len(self.problem.sweeps.alpha),
             "active": [asdict(group) for group in self.active],
+            "near": [asdict(switch) for switch in self.near[:_NEAR]],
+            "near_switches": len(self.near),
             "slope": self.slope,
             "given": self.given,
             "consistent": self.consistent,
