@@ -262,10 +262,18 @@ def _plain(value: Any, number: Any) -> Any:
     if isinstance(value, np.ndarray):
         return _plain(value.tolist(), number)
     if isinstance(value, Fraction):
-        return str(value) if number is str else float(value)
+        return _text(value) if number is str else float(value)
     if isinstance(value, (float, np.floating)):
         if number is str:
             return str(Fraction(float(value)))
         return float(value) if np.isfinite(value) else str(float(value))
     return int(value) if isinstance(value, np.integer) else value
 
+
+
+def _text(value: Fraction) -> str:
+    """p/q; in hexadecimal where Python writes no decimals for length."""
+    try:
+        return str(value)
+    except ValueError:
+        return f"{value.numerator:#x}/{value.denominator:#x}"

@@ -24,10 +24,11 @@ from functools import partial
 from typing import Any
 
 from absnormal.exact.checker.rules import ABOUT_CELLS, JUDGE_A_VECTOR, RULES, near
-from absnormal.exact.checker.switches import Switches, number
+from absnormal.exact.checker.switches import Switches, number, numbers
 
 __all__ = [
-    "CLAIMS", "KINDS", "NeedsProgram", "can_prove", "check", "digest", "gradient", "holds", "number", "proves",
+    "CLAIMS", "KINDS", "NeedsProgram", "can_prove", "check", "digest", "gradient", "holds", "number", "numbers",
+    "proves",
 ]
 
 CLAIMS = ("CLARKE", "NOT_CLARKE", "limiting gradient")

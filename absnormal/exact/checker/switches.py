@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 Row = list[Fraction]
-_NUMBER = re.compile(r"-?\d+(/\d+)?", re.ASCII)
+_NUMBER = re.compile(r"(-?\d+)(?:/(\d+))?|(-?0x[0-9a-f]+)/(0x[0-9a-f]+)", re.ASCII)
 
 
 class Switches:
@@ -124,10 +124,14 @@ def rank(rows: Iterable[Row]) -> int:
 
 
 def number(value: Any) -> Fraction:
-    """A Fraction, an int, or a text "p/q"."""
-    if isinstance(value, str) and not _NUMBER.fullmatch(value):
-        raise ValueError(f"malformed certificate: {value[:40]!r} is not a rational number")
-    if isinstance(value, bool) or not isinstance(value, (int, str, Fraction)):
+    """A Fraction, an int, or a text "p/q", long ones in hexadecimal."""
+    if isinstance(value, str):
+        found = _NUMBER.fullmatch(value)
+        if found is None:
+            raise ValueError(f"malformed certificate: {value[:40]!r} is not a rational number")
+        p, q, long_p, long_q = found.groups()
+        return Fraction(int(long_p, 16), int(long_q, 16)) if long_p else Fraction(int(p), int(q or 1))
+    if isinstance(value, bool) or not isinstance(value, (int, Fraction)):
         raise ValueError(f"malformed certificate: {type(value).__name__} instead of a rational number")
     return Fraction(value)
 
