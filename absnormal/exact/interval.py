@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from absnormal.arrays import Array
+from absnormal.arrays import Array, as_fraction
 from absnormal.ops import TABLE
 from absnormal.ops.linear_maps import LinearMap
 from absnormal.program.nodes import Node
@@ -41,9 +41,9 @@ def highest(sweeps: Sweeps, v: Array) -> Any:
         else:
             ends.append(_through_maps(sweeps.maps(index), inner, node.shape))
     found = ends[sweeps.program.output]
-    top = 0.0 if found is None else found[1].reshape(-1)[0]
+    top = 0 if found is None else found[1].reshape(-1)[0]
     if exact:
-        return top
+        return as_fraction(top)
     # Every number on the way is a sum over the paths that `magnitude` adds in absolute values.
     size = float(sweeps.magnitude(sweeps.signs, v, hull=True)[1][0])
     return float(top) + rounding(4 * sweeps.push_depth) * size + FLOOR

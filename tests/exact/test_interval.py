@@ -20,7 +20,7 @@ from ..theorems.generators import nests, network_cases
 from ..theorems.judge import Case, cases, fuzz
 
 
-@fuzz(120)
+@fuzz(100)
 @given(cases() | cases(nests()) | network_cases(), st.data())
 def test_it_holds_all_definite_signatures(a: Case, data: st.DataObject) -> None:
     """On rationals, against brute force; it is never wider than the bound of the search."""
@@ -28,7 +28,7 @@ def test_it_holds_all_definite_signatures(a: Case, data: st.DataObject) -> None:
     v = data.draw(st.lists(st.sampled_from((-2, -1, 0, 1, 3)), min_size=n, max_size=n))
     sweeps = Sweeps(a.program, np.array(a.point))
     found = highest(sweeps, np.array(v, dtype=float))
-    assert isinstance(found, (Fraction, int))
+    assert isinstance(found, Fraction)
     assert a.oracle.outer_support(v) <= found
     assert float(found) <= float(derivative_bounds(sweeps, np.array(v, dtype=float))[1][0])
 
