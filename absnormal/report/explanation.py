@@ -78,7 +78,9 @@ def sentences(report: Report) -> list[str]:
         return [f"{tie}; still, {report.proof.reason}" if tie else report.proof.reason]
     apart = report.method == "separation" and report.proof.data.get("kind") != "not the gradient"
     tie = relation(report.problem, slopes_judged) if apart else ""
-    return [*_wrong_signs(report), *([tie] if tie else []), *_wrongness(report, bool(tie))]
+    mend = report.remedy
+    told = [] if mend is None else [mend.in_words(report.program)]
+    return [*_wrong_signs(report), *([tie] if tie else []), *_wrongness(report, bool(tie)), *told]
 
 
 def _wrong_signs(report: Report) -> list[str]:

@@ -12,7 +12,7 @@ from absnormal.arrays import Array
 from absnormal.clarke.fallback import Certified, certified
 from absnormal.exact.certificate import Certificate, certificate_of, certificate_of_fallback
 from absnormal.program.program import Program
-from absnormal.report import active, explanation, html, near, plain, text
+from absnormal.report import active, explanation, html, near, plain, remedy, text
 from absnormal.report.verdict import Verdict
 from absnormal.sweeps.table import Sweeps
 from absnormal.theorems.likq import decide as decide_likq
@@ -36,9 +36,9 @@ class Report:
     >>> report
     <Report NOT_CLARKE by separation, 2 of 2 switches active>
     >>> print(report.explanation)
-    z0 and z1 kink on the same set: z1 = -z0 (kinks.py:...); where one is positive the other is negative, so
-    relu'(0) = 0 cannot hold at both. along d = [-1] the gradient predicts the slope 0, and no Clarke gradient
-    gives more than -1. a Clarke gradient is [1]
+    z0 and z1 kink on the same set: z1 = -z0 (np.maximum at kinks.py:...); where one is positive the other is
+    negative, so relu'(0) = 0 cannot hold at both. along d = [-1] the gradient predicts the slope 0, and no Clarke
+    gradient gives more than -1. relu'(0) = 1/2 at every tie would do. a Clarke gradient is [1]
     """
 
     verdict: Verdict
@@ -142,6 +142,19 @@ class Report:
         return near.near(self.tool, exact if exact.dtype == object else None)
 
     @cached_property
+    def remedy(self) -> remedy.Remedy | None:
+        """Slopes with which the tool would have been right; None unless slopes were proved wrong and others found.
+
+        >>> import absnormal as an
+        >>> from absnormal import gallery
+        >>> report = an.verify(gallery.identity, [0.0], slope=-1)
+        >>> report.remedy.in_words(report.program)
+        "relu'(0) = 1/2 at every tie would do"
+        """
+        judged = self.verdict is Verdict.NOT_CLARKE and not self.given and self.consistent
+        return remedy.remedy(self.problem) if judged else None
+
+    @cached_property
     def explanation(self) -> str:
         """Why: the shortest true explanation in the user's words."""
         return explanation.explanation(self)
@@ -179,6 +192,7 @@ class Report:
             "deviation": self.deviation,
             "tolerance": self.tolerance,
             "tried": list(dict.fromkeys(self.tried)),
+            "remedy": remedy.shown(self.remedy),
             "excess": None if excess is None else asdict(excess),
         }
         whole = {name: plain.data(value) for name, value in found.items()}
