@@ -1,6 +1,7 @@
 """The command `absnormal check`: a verdict on a function at a point, with an exit status for scripts.
 
 Exit status: 0 CLARKE, 1 NOT_CLARKE, 2 bad usage or a function that cannot be analysed there, 3 UNDECIDED.
+`absnormal recheck` is in `absnormal.recheck`.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from absnormal.errors import AbsNormalError
+from absnormal.recheck import recheck
 from absnormal.report.verdict import Verdict
 from absnormal.verify import verify
 
@@ -35,8 +37,14 @@ examples:
   absnormal check package.module:loss --at "0, 0" --slope torch
   absnormal check path/to/file.py:loss --at "1/10, 0" --slope -1
   absnormal check package.module:loss --at point.npy --gradient gradient.npy
+  absnormal check package.module:loss --at "0, 0" --certificate proof.json && absnormal recheck proof.json
 
 exit status: 0 CLARKE, 1 NOT_CLARKE, 2 bad usage or cannot be analysed, 3 UNDECIDED
+"""
+
+_RECHECK_EPILOG = """\
+exit status: 0 every certificate holds, 1 one is refused, 2 the file holds no certificate, 3 one can only be checked
+next to its program
 """
 
 
@@ -50,7 +58,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments = _parser().parse_args(_joined(sys.argv[1:] if argv is None else argv))
     try:
+        if arguments.command == "recheck":
+            status, text = recheck(arguments.file)
+            print(text)
+            return status
         report = _check(arguments)
+        _write_certificate(report, arguments.certificate)
     except Exception as error:
         # The user's own function may raise anything: one line, and the traceback when asked for.
         if arguments.traceback:
@@ -86,8 +99,24 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--atol", type=float, default=0.0, help="switches with |z| <= ATOL count as active")
     check.add_argument("--gradient", help="a vector from any tool to be judged as it is, written like POINT")
     check.add_argument("--seed", type=int, default=0, help="of the direction of the certified gradient")
-    check.add_argument("--traceback", action="store_true", help="show the traceback of an error")
+    check.add_argument("--certificate", metavar="FILE", help="write the certificate of the verdict, JSON, there")
+    again = commands.add_parser(
+        "recheck", help="check a certificate again, from its data alone", epilog=_RECHECK_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    again.add_argument("file", help="JSON: a certificate, a report with one, or a list of these")
+    for command in (check, again):
+        command.add_argument("--traceback", action="store_true", help="show the traceback of an error")
     return parser
+
+
+def _write_certificate(report: Any, place: str | None) -> None:
+    if place is None:
+        return
+    if report.certificate is None:
+        print("absnormal: UNDECIDED has no certificate: nothing was written", file=sys.stderr)
+        return
+    Path(place).write_text(report.certificate.to_json() + "\n", encoding="utf-8")
 
 
 def _joined(argv: Sequence[str]) -> list[str]:

@@ -2,26 +2,28 @@
 
 Where the active switches are few and their rows rational the evidence is re-checked by `checker`, on rationals, from
 the data alone; a certificate next to its program also compares these data with the program, by pushes along random
-directions.  A structural or floating-point proof is re-checked next to its program by other sweeps than those that
-found it (`resampling`).
+directions.  A structural or floating-point proof of a program that is not piecewise linear, or has many active
+switches, is re-checked next to its program by other sweeps than those that found it (`resampling`).
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any, Protocol
 
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.exact import checker, resampling
+from absnormal.exact import checker, evidence, resampling
 from absnormal.exact.system import System
+from absnormal.theorems.problem import Problem
 
-CLAIMS = ("CLARKE", "NOT_CLARKE", "limiting gradient")
-_RATIONAL = frozenset(checker.RULES)
+#: Switching variables, and entries of x, that a certificate lists.
+_LISTED = 4096
+_SHOWN = 6
 
 
 class Reported(Protocol):
@@ -46,13 +48,17 @@ class Certificate:
     kind
         of the evidence: "minor", "direction", "convex weights", ...
     arithmetic
-        in which the claim was proved
+        in which the evidence proves the claim
     claim
         "CLARKE", "NOT_CLARKE" or "limiting gradient"
     data
         plain data, ready for JSON; rationals are strings "p/q"
     assumes
         what the evidence rests on and does not show by itself
+    about
+        the point and the operations, for a reader
+    digest
+        of all that, when it was read from JSON: one number changed is noticed
 
     Examples
     --------
@@ -70,6 +76,8 @@ class Certificate:
     data: Mapping[str, Any]
     assumes: str = ""
     witness: resampling.Witness | None = field(default=None, repr=False)
+    about: str = ""
+    digest: str = ""
 
     def check(self) -> bool:
         """Whether the evidence, looked at again, proves the claim.
@@ -78,44 +86,52 @@ class Certificate:
         ------
         ValueError
             for data that are not a certificate, and for evidence that needs its program but was read from JSON
+            (`absnormal.exact.checker.NeedsProgram`)
         """
-        if self.claim not in CLAIMS or self.kind != self.data.get("kind"):
-            raise ValueError(f"malformed certificate: claim {self.claim!r}, kind {self.kind!r}")
-        if not all(self.claim in _PROVES.get(kind, ("CLARKE",)) for kind in self._kinds()):
-            return False
-        if self.kind == "nonfinite":
-            return not all(np.isfinite([float(value) for value in self.data["vector"]]))
-        if "system" not in self.data and "parts" not in self.data:
+        try:
+            return checker.holds(self.to_dict()) and self._agrees()
+        except checker.NeedsProgram:
             if self.witness is None:
-                raise ValueError(f"a certificate of kind {self.kind!r} is checked next to its program, not from JSON")
-            return resampling.check(self.kind, self.data, self.witness)
-        computed = "vector" in self.data and "system" in self.data and not self.data["system"].get("base")
-        if self.witness is None and computed:
-            raise ValueError("the gradients of this certificate are computed: it is checked next to its program")
-        agrees = resampling.parts_agree if "parts" in self.data else resampling.agrees
-        return checker.check(self.data) and (self.witness is None or agrees(self.data, self.witness))
+                raise
+            return self._checked_next_to_program(self.witness)
 
-    def _kinds(self) -> list[str]:
-        """The kinds of evidence, part by part."""
-        return [part["kind"] for part in self.data["parts"]] if "parts" in self.data else [self.kind]
+    def _agrees(self) -> bool:
+        """Whether the data are those of the program, where that is there."""
+        return self.witness is None or self.kind == "nonfinite" or resampling.agrees(self.data, self.witness)
+
+    def _checked_next_to_program(self, witness: resampling.Witness) -> bool:
+        if self.digest and self.digest != checker.digest(self._content()):
+            return False
+        if "system" in self.data or "parts" in self.data:
+            return checker.check(self.data) and self._proves() and resampling.agrees(self.data, witness)
+        return self._proves() and resampling.check(self.kind, self.data, witness)
+
+    def _proves(self) -> bool:
+        parts = self.data.get("parts", [self.data])
+        return self.kind == self.data["kind"] and all(checker.can_prove(self.claim, part) for part in parts)
+
+    def _content(self) -> dict[str, Any]:
+        return {
+            "kind": self.kind, "arithmetic": self.arithmetic, "claim": self.claim, "assumes": self.assumes,
+            "about": self.about, "data": dict(self.data),
+        }
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but the program, ready for JSON."""
-        return {
-            "kind": self.kind, "arithmetic": self.arithmetic, "claim": self.claim, "assumes": self.assumes,
-            "data": dict(self.data),
-        }
+        content = self._content()
+        return {**content, "digest": self.digest or checker.digest(content)}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Certificate:
         """The inverse of `to_dict`."""
+        names = ("kind", "arithmetic", "claim", "data", "assumes", "about", "digest")
         try:
-            return cls(values["kind"], values["arithmetic"], values["claim"], values["data"], values["assumes"])
+            return cls(**{name: values[name] for name in names})
         except (KeyError, TypeError) as error:
             raise ValueError(f"malformed certificate: {type(error).__name__}: {error}") from error
 
     def to_json(self) -> str:
-        """A JSON text."""
+        """A JSON text, which `absnormal recheck` takes from a file."""
         return json.dumps(self.to_dict())
 
     @classmethod
@@ -124,33 +140,17 @@ class Certificate:
         return cls.from_dict(json.loads(text))
 
 
-#: What evidence of a kind can prove; ("CLARKE",) where nothing is said.
-_PROVES: dict[str, tuple[str, ...]] = {
-    "dependent": (),
-    "no active switch": ("CLARKE", "limiting gradient"),
-    "zero rows": ("CLARKE", "limiting gradient"),
-    "direction": ("CLARKE", "limiting gradient"),
-    "lexicographic": ("limiting gradient",),
-    "separated from the open cells": ("NOT_CLARKE",),
-    "separated within a component": ("NOT_CLARKE",),
-    "separated from all definite signatures": ("NOT_CLARKE",),
-    "separated from all slopes": ("NOT_CLARKE",),
-    "not the gradient": ("NOT_CLARKE",),
-    "nonfinite": ("NOT_CLARKE",),
-}
-
-
 def certificate_of(report: Reported) -> Certificate | None:
     """The certificate of a verdict; None for UNDECIDED."""
     claim = report.verdict.name
-    if claim not in CLAIMS:
+    if claim not in checker.CLAIMS:
         return None
     proof, problem = report.proof, report.problem
-    slopes = np.asarray(proof.data.get("slopes", problem.c))
     data = dict(proof.data)
     if proof.deviation:
         data["deviation"] = proof.deviation
-    return _built(data, proof.arithmetic, claim, problem, slopes)
+    slopes = np.asarray(data.pop("slopes", problem.c))
+    return _built(data, proof.arithmetic, claim, evidence.with_slopes(problem, slopes))
 
 
 def certificate_of_fallback(report: Reported) -> Certificate | None:
@@ -161,99 +161,96 @@ def certificate_of_fallback(report: Reported) -> Certificate | None:
     data = dict(found.data)
     if found.direction is not None:
         data["direction"] = found.direction
-    return _built(data, found.arithmetic, "limiting gradient", problem, found.sigma[problem.sweeps.alpha])
+    judged = evidence.with_slopes(problem, found.sigma[problem.sweeps.alpha])
+    return _built(data, found.arithmetic, "limiting gradient", judged)
 
 
-def _built(data: dict[str, Any], arithmetic: str, claim: str, problem: Any, slopes: Array) -> Certificate:
+def _built(data: dict[str, Any], arithmetic: str, claim: str, problem: Problem) -> Certificate:
+    """A certificate of what ``data`` proves of the slopes of the problem."""
+    plain, arithmetic = _evidence(data, arithmetic, problem)
+    witness = resampling.Witness(problem.sweeps, np.asarray(problem.c))
+    assumes = _assumes(plain, arithmetic, problem)
+    return Certificate(plain["kind"], arithmetic, claim, plain, assumes, witness, _about(problem))
+
+
+def _evidence(data: dict[str, Any], arithmetic: str, problem: Problem) -> tuple[dict[str, Any], str]:
+    """Plain data, and the arithmetic of what they show: on rationals where that can be had."""
     kind = data["kind"]
-    witness = resampling.Witness(problem.sweeps, slopes)
     if kind == "independent parts":
-        built = [_part(own, problem, slopes) for own in data["parts"]]
-        plain = _plain({"kind": kind, "parts": built, "switches": problem.sweeps.alpha}, str)
-        return Certificate(kind, arithmetic, claim, plain, "", witness)
-    rational = kind in _RATIONAL and arithmetic not in ("structure", "float64, outward rounded")
-    # A floating-point "direction" has one number per input and no columns.
-    if not rational or (kind == "direction" and "columns" not in data) or problem.system is None:
-        data.pop("slopes", None)
-        return Certificate(kind, arithmetic, claim, _plain(data, float), "", witness)
-    system = problem.system
-    whole = kind in ("zero rows", "minor")
-    kept = system if whole else problem.relevant
-    evidence = _evidence(data, system, kept)
-    snapshot = _snapshot(system, kept, problem, slopes, "vector" in data)
+        parts = [_part(own, problem) for own in data["parts"]]
+        return _plain({**data, "parts": parts, "switches": problem.sweeps.alpha}, str), arithmetic
+    if kind == "no active switch" and problem.sweeps.program.s <= _LISTED and np.isfinite(_floats(problem)).all():
+        return _plain({**data, **_none_active(problem)}, str), arithmetic
+    on_rationals = kind in checker.KINDS and arithmetic not in ("structure", "float64, outward rounded") and (
+        kind != "direction" or "columns" in data
+    )
+    looked_at = on_rationals or (kind != "nonfinite" and problem.sweeps.program.is_piecewise_linear)
+    system = problem.system if looked_at else None
+    if system is None:
+        return _plain(data, float), arithmetic
+    if on_rationals:
+        kept = system if kind in ("zero rows", "minor") else system.relevant()
+        found: dict[str, Any] | None = evidence.of(data, system, kept)
+    else:
+        found, kept = evidence.rational(data, problem) or (None, system)
+        arithmetic = arithmetic if found is None else "rational"
+    if found is None:
+        return _plain(data, float), arithmetic
+    snapshot = evidence.snapshot(system, kept, problem)
     if "base" in snapshot:
-        evidence.pop("points", None)
-    assumes = "hypothesis E: the active switches are those of independent forms" if arithmetic != "rational" else ""
-    plain = _plain({**evidence, "system": snapshot}, str)
-    return Certificate(kind, arithmetic, claim, plain, assumes, witness)
+        found.pop("points", None)
+    return _plain({**found, "system": snapshot}, str), arithmetic
 
 
-def _part(own: Mapping[str, Any], problem: Any, slopes: Array) -> dict[str, Any]:
+def _none_active(problem: Problem) -> dict[str, Any]:
+    """All switching variables, and J~ where the program is piecewise linear."""
+    system = problem.system if problem.sweeps.program.is_piecewise_linear else None
+    empty: dict[str, Any] = {"switches": [], "rows": [], "couplings": [], "weights": [], "kept": [], "slopes": []}
+    snapshot = empty if system is None else evidence.snapshot(system, system, problem)
+    return {"z": problem.sweeps.z, "system": snapshot}
+
+
+def _part(own: Mapping[str, Any], problem: Problem) -> dict[str, Any]:
     """The certificate of one part: evidence and switches."""
     part: System = own["part"]
     kept = part.relevant()
     data = {name: value for name, value in own.items() if name != "part"}
     if "free" in data:
         data["free"] = [kept.switches[i] for i in data["free"]]
-    return {**_evidence(data, part, kept), "system": _snapshot(part, kept, problem, slopes, False)}
+    return {**evidence.of(data, part, kept), "system": evidence.snapshot(replace(part, base=None), kept, problem)}
 
 
-def _snapshot(system: System, kept: System, problem: Any, slopes: Array, in_x: bool) -> dict[str, Any]:
-    """The active switches as plain numbers."""
-    own = slopes[np.searchsorted(problem.sweeps.alpha, system.switches)].tolist()
-    at = {switch: number for number, switch in enumerate(system.switches)}
-    result: dict[str, Any] = {
-        "switches": list(system.switches), "rows": system.full, "couplings": system.couplings,
-        "weights": system.weights[0], "kept": [at[switch] for switch in kept.switches], "signs": list(system.signs),
-        "slopes": system.slopes(own),
-    }
-    if system.inputs is not None:
-        result["columns"] = list(system.inputs)
-        if in_x and system.base is not None:
-            base = [Fraction(0)] * problem.sweeps.program.n
-            for number, value in system.base[0].items():
-                base[number] = value
-            result["base"] = base
-    if system.hidden:
-        result["hidden"] = True
-    return result
+def _assumes(plain: Mapping[str, Any], arithmetic: str, problem: Problem) -> str:
+    """What the evidence does not show by itself."""
+    if plain["kind"] == "nonfinite":
+        return ""
+    if "system" not in plain and "parts" not in plain:
+        return "the program at the point, next to which it is checked"
+    exact = problem.sweeps.z.dtype == object
+    said = ["the numbers are those of the program at the point"]
+    if not exact:
+        said.append("active are the switches that are 0 in float64")
+    if problem.sweeps.atol:
+        said.append(f"or whose size is at most {problem.sweeps.atol:g}")
+    if arithmetic == "float64" and plain["kind"] != "no active switch":
+        said.append("hypothesis E: the active switches are those of independent forms, with computed derivatives")
+    return "; ".join(said)
 
 
-def _evidence(data: dict[str, Any], system: System, kept: System) -> dict[str, Any]:
-    """The evidence in the columns of the rows, and with the positions of switches for their numbers."""
-    width = len(system.full[0]) if system.full else 0
-    at = {switch: number for number, switch in enumerate(kept.switches)}
+def _about(problem: Problem) -> str:
+    """The point and the operations, in a line."""
+    sweeps = problem.sweeps
+    x = np.concatenate([leaf.reshape(-1) for leaf in sweeps.program.inputs(sweeps.values)] or [np.zeros(0)])
+    shown = ", ".join(str(a) for a in x[:_SHOWN].tolist()) + (", ..." if len(x) > _SHOWN else "")
+    nodes = [sweeps.program.nodes[i] for i in sweeps.program.kinked]
+    active = [node for node in nodes if sweeps.active[node.switch : node.switch + node.switches].any()]
+    places = list(dict.fromkeys(f"{node.operation} at {node.source}" for node in active))
+    where = ": " + "; ".join(places[:_SHOWN]) + ("; ..." if len(places) > _SHOWN else "") if places else ""
+    return f"x = [{shown}], {len(sweeps.alpha)} of {sweeps.program.s} switches active{where}"
 
-    def wide(vector: Any) -> Any:
-        full = [Fraction(0)] * width
-        for column, value in zip(kept.columns, vector, strict=True):
-            full[column] = value
-        return full
 
-    def positions(switches: Any) -> list[int]:
-        return [at[switch] for switch in switches]
-
-    left_out = ("switches", "columns", "slopes", "gap", "sign")
-    result = {name: value for name, value in data.items() if name not in left_out}
-    if data["kind"] == "minor":
-        result["minor"] = data["columns"]
-    if "free" in data:
-        result["free"] = positions(data["free"])
-    if "component" in data:
-        result["members"] = positions(result.pop("component"))
-    if "direction" in data:
-        result["direction"] = wide(data["direction"])
-    if "directions" in data:
-        result["directions"] = [wide(d) for d in data["directions"]]
-    if "separator" in data and "vector" not in data:
-        result["separator"] = wide(data["separator"])
-    if "components" in data:
-        result["components"] = [
-            {**{name: value for name, value in part.items() if name != "switches"},
-             "members": positions(part["switches"]), "directions": [wide(d) for d in part.get("directions", [])]}
-            for part in data["components"]
-        ]
-    return result
+def _floats(problem: Problem) -> Array:
+    return np.asarray(problem.sweeps.z, dtype=float)
 
 
 def _plain(value: Any, number: Any) -> Any:
@@ -265,10 +262,18 @@ def _plain(value: Any, number: Any) -> Any:
     if isinstance(value, np.ndarray):
         return _plain(value.tolist(), number)
     if isinstance(value, Fraction):
-        return str(value) if number is str else float(value)
+        return _text(value) if number is str else float(value)
     if isinstance(value, (float, np.floating)):
         if number is str:
             return str(Fraction(float(value)))
         return float(value) if np.isfinite(value) else str(float(value))
     return int(value) if isinstance(value, np.integer) else value
 
+
+
+def _text(value: Fraction) -> str:
+    """p/q; in hexadecimal where Python writes no decimals for length."""
+    try:
+        return str(value)
+    except ValueError:
+        return f"{value.numerator:#x}/{value.denominator:#x}"

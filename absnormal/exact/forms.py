@@ -117,7 +117,7 @@ class TooLarge(Exception):
 def forms(sweeps: Sweeps, limit: int = 20_000) -> Forms:
     """The forms of all active switches; raises `TooLarge` past ``limit`` multiplications or entries."""
     program = sweeps.program
-    _measure(program, limit)
+    measure(program, limit)
     state = _State(sweeps)
     for index, node in enumerate(program.nodes):
         state.values.append(state.compute(index, node))
@@ -135,7 +135,8 @@ def _leaves(z: Mapping[int, Form]) -> list[Key]:
     return sorted({key for form in z.values() for key in form.terms if key[0] not in ("one", "abs")})
 
 
-def _measure(program: Program, limit: int) -> None:
+def measure(program: Program, limit: int) -> None:
+    """Raise `TooLarge` where arithmetic entry by entry takes more than ``limit`` multiplications."""
     work = program.n
     for node in program.nodes:
         work += int(np.prod(node.shape, dtype=int))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 Vector = list[Fraction]
@@ -44,6 +44,11 @@ def dependency(rows: Sequence[Sequence[Fraction]]) -> Vector | None:
     The dependency is that of the first row that depends on those before it, so no proper part of the rows that it
     involves is dependent.
     """
+    return next(circuits(rows), None)
+
+
+def circuits(rows: Sequence[Sequence[Fraction]]) -> Iterator[Vector]:
+    """For each row that depends on those before it, the weights of the one circuit that it closes."""
     reduced: list[tuple[int, Vector, Vector]] = []
     for number, row in enumerate(rows):
         rest, weights = list(row), [Fraction(int(i == number)) for i in range(len(rows))]
@@ -54,10 +59,10 @@ def dependency(rows: Sequence[Sequence[Fraction]]) -> Vector | None:
                 weights = [a - factor * b for a, b in zip(weights, made, strict=True)]
         column = next((j for j, a in enumerate(rest) if a), -1)
         if column < 0:
-            return weights
+            yield weights
+            continue
         lead = rest[column]
         reduced.append((column, [a / lead for a in rest], [a / lead for a in weights]))
-    return None
 
 
 def nullspace(rows: Sequence[Sequence[Fraction]], columns: int) -> Matrix:

@@ -1,13 +1,14 @@
 """Re-checks next to a program, by other sweeps than those of the search and beyond their rounding.
 
 A structural proof says what holds along certain directions and for certain slopes: these are drawn at random and
-pushed.  The rational picture of the active switches that a certificate holds is compared with pushes along random
-directions.
+pushed, so that a wrong proof is noticed almost surely; a direction that opens a cell, and a vector beyond all slopes,
+are checked outright.  The rational picture of the active switches that a certificate holds is compared with pushes
+along random directions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
@@ -16,6 +17,8 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
+from absnormal.exact import checker
+from absnormal.exact.interval import highest
 from absnormal.sweeps.rounding import FLOOR, rounding
 from absnormal.sweeps.table import Sweeps
 
@@ -37,6 +40,7 @@ class Witness:
         values = [np.asarray(value, dtype=float) for value in self.sweeps.values]
         found = Sweeps(self.sweeps.program, None, values=values)
         found.active = self.sweeps.active
+        found.__dict__["signs"] = np.asarray(self.sweeps.signs, dtype=float)
         return found
 
 
@@ -55,7 +59,7 @@ def _near(data: Mapping[str, Any], witness: Witness, sweeps: Sweeps, rng: Any) -
     directions = rng.standard_normal((_DRAWS, sweeps.program.n))
     sigma = sweeps.signature(np.asarray(witness.slopes, dtype=float))
     _, dy = sweeps.push(sigma, directions)
-    vector, allowed = (np.array([float(Fraction(value)) for value in data[name]]) for name in ("vector", "tolerance"))
+    vector, allowed = (np.array([_float(value) for value in data[name]]) for name in ("vector", "tolerance"))
     return all(
         abs(d @ vector - y[0]) <= np.abs(d) @ allowed + _slack(sweeps, sigma, d)[1]
         for d, y in zip(directions, dy, strict=True)
@@ -238,18 +242,26 @@ def _bounds(sweeps: Sweeps, sigma: Array, v: Array, allowed: Array) -> list[floa
 
 
 def _beyond_all(data: Mapping[str, Any], witness: Witness, sweeps: Sweeps, rng: Any) -> bool:
-    """v . g is larger than the derivative along v for random definite signatures, and for that which v chooses."""
+    """v . g is larger than the derivative along v for all slopes, by an interval of its own and beyond rounding."""
     v = np.asarray(data["separator"], dtype=float)
-    judged = sweeps.signature(np.asarray(witness.slopes, dtype=float))
-    value = np.asarray(data["vector"], dtype=float) @ v if "vector" in data else sweeps.push(judged, v[None])[1][0, 0]
-    samples = [_definite(sweeps, rng) for _ in range(4 * _DRAWS)] + [sweeps.directional(v).sigma]
-    return all(value > sweeps.push(sigma, v[None])[1][0, 0] for sigma in samples)
+    if "vector" in data:
+        g, allowed = (np.asarray(data[name], dtype=float) for name in ("vector", "tolerance"))
+        margin = np.abs(v) @ allowed + rounding(len(v) + 2) * float(np.abs(v) @ np.abs(g)) + FLOOR
+        value = float(v @ g)
+    else:
+        judged = sweeps.signature(np.asarray(witness.slopes, dtype=float))
+        value, margin = float(sweeps.push(judged, v[None])[1][0, 0]), _slack(sweeps, judged, v)[1]
+    return bool(value - margin > highest(sweeps, v))
 
 
 def agrees(data: Mapping[str, Any], witness: Witness) -> bool:
     """Whether the numbers of a certificate are those of the program, along random directions and for random
     signatures."""
+    if "parts" in data:
+        return _parts_agree(data, witness)
     sweeps, rng = witness.floats, np.random.default_rng(21)
+    if data["kind"] == "no active switch" and not _no_active(data, witness, sweeps, rng):
+        return False
     system = data["system"]
     if not set(system["switches"]) <= set(sweeps.alpha.tolist()):
         return False
@@ -258,54 +270,96 @@ def agrees(data: Mapping[str, Any], witness: Witness) -> bool:
         return False
     if "vector" in data and points is None and "base" not in system and not _near(data, witness, sweeps, rng):
         return False
+    if "base" in system and not _base_agrees(system["base"], sweeps, rng):
+        return False
     if "columns" not in system:
         return True
     return _all_agree([system], sweeps, rng, np.arange(sweeps.program.n))
 
 
-def parts_agree(data: Mapping[str, Any], witness: Witness) -> bool:
+def _base_agrees(base: Any, sweeps: Sweeps, rng: Any) -> bool:
+    """Whether J~ is the gradient with slope 0 at active switches, along random directions."""
+    sigma = sweeps.signature(0.0)
+    numbers = np.array([_float(a) for a in base])
+    for d in rng.standard_normal((_DRAWS, sweeps.program.n)):
+        if abs(sweeps.push(sigma, d[None])[1][0, 0] - d @ numbers) > 2 * _slack(sweeps, sigma, d)[1]:
+            return False
+    return True
+
+
+def _parts_agree(data: Mapping[str, Any], witness: Witness) -> bool:
     """The same for a certificate of independent parts, along directions in their inputs."""
     sweeps = witness.floats
     systems = [part["system"] for part in data["parts"]]
     if not {switch for system in systems for switch in system["switches"]} <= set(sweeps.alpha.tolist()):
         return False
+    if "vector" in data and not _near(data, witness, sweeps, np.random.default_rng(23)):
+        return False
     inputs = np.array([column for system in systems for column in system["columns"]], dtype=int)
     return _all_agree(systems, sweeps, np.random.default_rng(22), inputs)
 
 
+def _float(value: Any) -> float:
+    """A number of a certificate; beyond float64 it is infinite, and agrees with nothing."""
+    try:
+        return float(checker.number(value)) if isinstance(value, str) else float(value)
+    except OverflowError:
+        return np.inf
+
+
 def _all_agree(systems: list[Mapping[str, Any]], sweeps: Sweeps, rng: Any, inputs: Array) -> bool:
     """Whether z' and y' of some systems of switches are those of the program when only ``inputs`` move."""
+    read = [_Read(system) for system in systems]
     for _ in range(_DRAWS):
         sigma, d = _definite(sweeps, rng), np.zeros(sweeps.program.n)
         d[inputs] = rng.standard_normal(len(inputs))
         dz, dy = sweeps.push(sigma, d[None])
         slack, slack_y = _slack(sweeps, sigma, d)
-        total = 0.0
-        for system in systems:
-            switches, signs = np.asarray(system["switches"], dtype=int), np.asarray(system["signs"], dtype=int)
-            rates, change, size = _rates(system, signs * sigma[switches], d)
+        total = Fraction(0)
+        for system in read:
+            rates, change, sizes = system.rates(sigma, d)
             total += change
-            seen, told = signs * dz[0][switches], np.abs(dz[0][switches]) > slack[switches]
-            if (np.sign(seen) != np.sign(rates))[told].any() or (np.abs(rates) > 1e-9 * size)[~told].any():
-                return False
+            for switch, sign, rate, size in zip(system.switches, system.signs, rates, sizes, strict=True):
+                seen = sign * float(dz[0][switch])
+                if abs(seen) > slack[switch]:
+                    if seen * ((rate > 0) - (rate < 0)) <= 0:
+                        return False
+                elif abs(rate) > size / 10**9 + Fraction(float(slack[switch])):
+                    return False
         base = sweeps.push(sweeps.signature(0.0), d[None])[1][0, 0]
         hull = _slack(sweeps, sweeps.signature(np.nan), d)[1]
-        if abs(dy[0, 0] - base - total) > 4 * (slack_y + hull):
+        if abs(Fraction(float(dy[0, 0])) - Fraction(float(base)) - total) > Fraction(4 * (slack_y + hull)):
             return False
     return True
 
 
-def _rates(system: Mapping[str, Any], sigma: Array, d: Array) -> tuple[Array, float, Array]:
-    """r^sigma . d and (g_sigma - J~) . d as the certificate's numbers have them, and the sizes of what was added."""
-    t = np.asarray(d)[np.asarray(system["columns"], dtype=int)]
-    rows = [[float(Fraction(a)) for a in row] for row in system["rows"]]
-    couplings = [[float(Fraction(a)) for a in row] for row in system["couplings"]]
-    rates, sizes = np.zeros(len(rows)), np.zeros(len(rows))
-    for i, (row, coupling) in enumerate(zip(rows, couplings, strict=True)):
-        rates[i] = np.dot(row, t) + np.dot(coupling, sigma * rates)
-        sizes[i] = np.dot(np.abs(row), np.abs(t)) + np.dot(np.abs(coupling), sizes)
-    weights = np.array([float(Fraction(b)) for b in system["weights"]])
-    return rates, float(np.dot(weights, sigma * rates)), sizes
+class _Read:
+    """The numbers of a system, those that are 0 left out."""
+
+    def __init__(self, system: Mapping[str, Any]) -> None:
+        self.switches, self.signs = list(map(int, system["switches"])), list(map(int, system["signs"]))
+        columns = list(map(int, system["columns"]))
+        self.rows = [_nonzero(row, columns) for row in system["rows"]]
+        self.couplings = [_nonzero(row, range(len(row))) for row in system["couplings"]]
+        self.weights = checker.numbers(system["weights"])
+
+    def rates(self, sigma: Array, d: Array) -> tuple[list[Fraction], Fraction, list[Fraction]]:
+        """r^sigma . d and (g_sigma - J~) . d, exactly, and the sizes of what was added."""
+        rates: list[Fraction] = []
+        sizes: list[Fraction] = []
+        moved = {j: Fraction(float(d[j])) for row in self.rows for j, _ in row}
+        slopes = [sign * int(sigma[switch]) for sign, switch in zip(self.signs, self.switches, strict=True)]
+        for row, coupling in zip(self.rows, self.couplings, strict=True):
+            terms = [a * moved[j] for j, a in row] + [a * slopes[j] * rates[j] for j, a in coupling]
+            rates.append(sum(terms, Fraction(0)))
+            own = sum((abs(a * moved[j]) for j, a in row), Fraction(0))
+            sizes.append(own + sum((abs(a) * sizes[j] for j, a in coupling), Fraction(0)))
+        change = (b * s * rate for b, s, rate in zip(self.weights, slopes, rates, strict=True))
+        return rates, sum(change, Fraction(0)), sizes
+
+
+def _nonzero(row: Iterable[Any], places: Iterable[int]) -> list[tuple[int, Fraction]]:
+    return [(j, a) for j, a in zip(places, checker.numbers(row), strict=True) if a]
 
 
 def _points_agree(data: Mapping[str, Any], points: Any, sweeps: Sweeps, rng: Any) -> bool:
@@ -318,7 +372,7 @@ def _points_agree(data: Mapping[str, Any], points: Any, sweeps: Sweeps, rng: Any
     for point, signature in zip(points, signatures, strict=True):
         sigma = sweeps.signature(1.0)
         sigma[kept] = [sign * (s or 1) for sign, s in zip(signs, signature, strict=True)]
-        value = sum(float(Fraction(a)) * b for a, b in zip(point, d[0].tolist(), strict=True))
+        value = sum(_float(a) * b for a, b in zip(point, d[0].tolist(), strict=True))
         if abs(sweeps.push(sigma, d)[1][0, 0] - value) > 2 * _slack(sweeps, sigma, d[0])[1]:
             return False
     return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from absnormal.report.report import Report
 
 _SHOWN = 6
+_NAMED = 3
 #: Methods that have listed the active switches exactly.
 _LISTED = ("direction", "componentwise", "membership")
 
@@ -44,20 +46,24 @@ def excess(report: Report) -> Excess | None:
     separator, gap = report.proof.data.get("separator"), report.proof.data.get("gap")
     if separator is None or gap is None or report.proof.data["kind"] == "not the gradient":
         return None
+    exact = [Fraction(a) for a in separator]
+    largest = max(map(abs, exact), default=Fraction(0))
+    if not largest:
+        return None
+    scaled = [float(a / largest) for a in exact]
     direction = np.zeros(report.program.n)
     columns = report.proof.data.get("columns")
     if columns is None:
-        direction[:] = [float(a) for a in separator]
+        direction[:] = scaled
     else:
         system = report.problem.relevant
         if system is None or system.inputs is None:
             return None
-        direction[[system.inputs[j] for j in columns]] = [float(a) for a in separator]
-    largest = float(np.abs(direction).max(initial=0.0))
-    if not 0 < largest < np.inf:
-        return None
-    predicted = float(np.asarray(report.flat_gradient, dtype=float) @ (direction / largest))
-    return Excess(direction / largest, predicted, predicted - float(gap) / largest)
+        direction[[system.inputs[j] for j in columns]] = scaled
+    predicted = float(np.asarray(report.flat_gradient, dtype=float) @ direction)
+    highest = Fraction(predicted) - Fraction(gap) / largest if np.isfinite(predicted) else Fraction(0)
+    known = np.isfinite(predicted) and abs(highest) < np.finfo(float).max
+    return Excess(direction, predicted, float(highest)) if known else None
 
 
 def sentences(report: Report) -> list[str]:
@@ -72,7 +78,15 @@ def sentences(report: Report) -> list[str]:
         return [f"{tie}; still, {report.proof.reason}" if tie else report.proof.reason]
     apart = report.method == "separation" and report.proof.data.get("kind") != "not the gradient"
     tie = relation(report.problem, slopes_judged) if apart else ""
-    return [*([tie] if tie else []), *_wrongness(report, bool(tie))]
+    mend = report.remedy
+    told = [] if mend is None else [mend.in_words(report.program)]
+    return [*_wrong_signs(report), *([tie] if tie else []), *_wrongness(report, bool(tie)), *told]
+
+
+def _wrong_signs(report: Report) -> list[str]:
+    """The switches at which the tool's float64 sign is not the exact one, where that is what made it wrong."""
+    wrong = [] if report.given or report.consistent else [switch for switch in report.near if switch.wrong]
+    return [f"the tool's float64 sign is wrong: {switch}" for switch in wrong[:_NAMED]]
 
 
 def _wrongness(report: Report, explained: bool) -> list[str]:

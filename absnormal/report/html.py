@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from absnormal.report.explanation import sentences
 from absnormal.report.plain import interval, tree
-from absnormal.report.text import certified, counted, facts, inconsistent, whose
+from absnormal.report.text import certified, counted, facts, inconsistent, nearby, whose
 from absnormal.report.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -27,6 +27,9 @@ def html(report: Report) -> str:
     )
     top = f'<p style="margin:4px 0">{badge} {escape(report.verdict.value)}</p>'
     parts = [top, _gradients(report), _why(report)]
+    near = nearby(report)
+    if near:
+        parts.append(f"<p>{'<br>'.join(map(escape, near))}</p>")
     if not report.consistent:
         parts.append(f"<p>{escape(inconsistent())}</p>")
     parts += [_switches(report), _proof(report)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from decimal import Context, Decimal
 from fractions import Fraction
 from typing import Any
 
@@ -22,9 +23,14 @@ def number(value: Any) -> str:
 
     >>> number(Fraction(1, 3)), number(Fraction(0.1)), number(2.0), number(-0.0)
     ('1/3', '0.1', '2', '-0')
+    >>> number(Fraction(3, 10**400))
+    '3e-400'
     """
-    if isinstance(value, Fraction) and value.denominator < 10_000 and abs(value.numerator) < 10_000_000:
-        return str(value)
+    if isinstance(value, Fraction):
+        if value.denominator < 10_000 and abs(value.numerator) < 10_000_000:
+            return str(value)
+        # Beyond float64 too.
+        return f"{(Decimal(value.numerator) / Decimal(value.denominator)).normalize(Context(prec=6)):g}"
     return f"{float(value):.6g}"
 
 

@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import Any
 
 from absnormal.exact.forms import ONE, forms
-from absnormal.exact.linear_algebra import Vector, dependency
+from absnormal.exact.linear_algebra import Vector, circuits
 from absnormal.exact.linear_program import open_direction
 from absnormal.exact.system import System
 from absnormal.program.nodes import Node
@@ -90,11 +90,19 @@ def _factor(rows: Sequence[Vector], i: int, j: int) -> Fraction | None:
 
 
 def _first(system: System) -> Relation | None:
-    weights = dependency(system.full)
-    if weights is None:
+    """The smallest circuit among those that a few orders of the rows close."""
+    order = range(system.k)
+    sparse = sorted(order, key=lambda i: sum(map(bool, system.full[i])) + sum(map(bool, system.couplings[i])))
+    best: dict[int, Fraction] | None = None
+    for places in (order, order[::-1], sparse):
+        for weights in circuits([system.full[i] for i in places]):
+            found = {i: w for i, w in zip(places, weights, strict=True) if w}
+            if best is None or len(found) < len(best):
+                best = found
+    if best is None:
         return None
-    members = tuple(i for i, w in enumerate(weights) if w)
-    return Relation(system, members, tuple(weights[i] for i in members))
+    members = tuple(sorted(best))
+    return Relation(system, members, tuple(best[i] for i in members))
 
 
 def _zero_row(system: System, program: Program) -> str:
@@ -105,11 +113,11 @@ def _zero_row(system: System, program: Program) -> str:
     if not zero:
         return ""
     verb = "is" if len(zero) == 1 else "are"
-    return f"{_names(zero)} {verb} zero near x ({_lines(program, zero)})"
+    return f"{names_of(zero)} {verb} zero near x ({_lines(program, zero)})"
 
 
 def _equation(problem: Problem, found: Relation) -> str:
-    names = _names(found.switches)
+    names = names_of(found.switches)
     tied = (
         f"{names} kink on the same set" if len(found.members) == 2 and found.uncoupled
         else f"{names} depend on each other" if len(found.members) > 1 else ""
@@ -159,21 +167,22 @@ def _contradiction(program: Program, found: Relation, c: Vector) -> str:
             return ""
         how = "they change sign together" if together else "where one is positive the other is negative"
         if own[0] == own[1]:
-            return f"{how}, so {_slope(program, found.switches, own[0])} cannot hold at both"
+            return f"{how}, so {slope_in_words(program, found.switches, own[0])} cannot hold at both"
         return f"{how}, so the slopes {number(own[0])} and {number(own[1])} cannot hold together"
     sides = {w * slope > 0 for w, slope in zip(turned, own, strict=True)}
     if len(sides) > 1 or not all(abs(slope) == 1 for slope in own):
         return ""
     if len(set(own)) == 1:
         word = "negative" if own[0] < 0 else "positive"
-        return f"they cannot all be {word}, as {_slope(program, found.switches, own[0])} at each has it"
+        return f"they cannot all be {word}, as {slope_in_words(program, found.switches, own[0])} at each has it"
     if len(own) > _NAMED:
         return "they cannot have the signs that the slopes take them to have"
     taken = ", ".join("+" if slope > 0 else "-" for slope in own)
     return f"they cannot have the signs {taken} that the slopes take them to have"
 
 
-def _slope(program: Program, switches: Sequence[int], c: Any) -> str:
+def slope_in_words(program: Program, switches: Sequence[int], c: Any) -> str:
+    """A slope as the user knows it: relu'(0) where all switches are those of a relu."""
     if all(_is_relu(program, program.node_of(i)) for i in switches):
         return f"relu'(0) = {number((1 + Fraction(c)) / 2)}"
     return f"slope {number(c)}"
@@ -188,7 +197,8 @@ def _is_relu(program: Program, node: Node) -> bool:
     return second.op == "constant" and not second.params["value"].any()
 
 
-def _names(switches: Sequence[int]) -> str:
+def names_of(switches: Sequence[int]) -> str:
+    """z0, z1 and z2"""
     if len(switches) > _NAMED:
         return f"{len(switches)} switches (z{switches[0]}, z{switches[1]}, ..., z{switches[-1]})"
     names = [f"z{i}" for i in switches]
@@ -196,6 +206,6 @@ def _names(switches: Sequence[int]) -> str:
 
 
 def _lines(program: Program, switches: Sequence[int]) -> str:
-    sources = list(dict.fromkeys(str(program.node_of(i).source or "") for i in switches))
-    known = [source for source in sources if source]
-    return ", ".join(known[:3]) + (", ..." if len(known) > 3 else "") if known else "no source line"
+    nodes = [program.node_of(i) for i in switches]
+    found = list(dict.fromkeys(f"{node.operation} at {node.source}" for node in nodes if node.source is not None))
+    return ", ".join(found[:3]) + (", ..." if len(found) > 3 else "") if found else "no source line"

@@ -12,11 +12,14 @@ from absnormal.arrays import Array
 from absnormal.clarke.fallback import Certified, certified
 from absnormal.exact.certificate import Certificate, certificate_of, certificate_of_fallback
 from absnormal.program.program import Program
-from absnormal.report import active, explanation, html, plain, text
+from absnormal.report import active, explanation, html, near, plain, remedy, text
 from absnormal.report.verdict import Verdict
 from absnormal.sweeps.table import Sweeps
 from absnormal.theorems.likq import decide as decide_likq
 from absnormal.theorems.problem import Problem, Proof
+
+#: Switches near a kink that `Report.to_dict` lists.
+_NEAR = 100
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -33,9 +36,9 @@ class Report:
     >>> report
     <Report NOT_CLARKE by separation, 2 of 2 switches active>
     >>> print(report.explanation)
-    z0 and z1 kink on the same set: z1 = -z0 (kinks.py:...); where one is positive the other is negative, so
-    relu'(0) = 0 cannot hold at both. along d = [-1] the gradient predicts the slope 0, and no Clarke gradient
-    gives more than -1. a Clarke gradient is [1]
+    z0 and z1 kink on the same set: z1 = -z0 (np.maximum at kinks.py:...); where one is positive the other is
+    negative, so relu'(0) = 0 cannot hold at both. along d = [-1] the gradient predicts the slope 0, and no Clarke
+    gradient gives more than -1. relu'(0) = 1/2 at every tie would do. a Clarke gradient is [1]
     """
 
     verdict: Verdict
@@ -128,12 +131,38 @@ class Report:
         return active.active(self.problem.sweeps, None if self.given else self.slopes)
 
     @cached_property
+    def near(self) -> tuple[near.Near, ...]:
+        """The switches whose float64 sign is one of rounding: not the exact one, or within rounding of 0 but not 0.
+
+        >>> import absnormal as an, numpy as np
+        >>> print(*an.verify(lambda x: np.abs((x[0] + 1e16) - 1e16), [0.5]).near)
+        z0, np.absolute at ...: 0 in float64, 1/2 exactly
+        """
+        exact = self.problem.sweeps.z
+        return near.near(self.tool, exact if exact.dtype == object else None)
+
+    @cached_property
+    def remedy(self) -> remedy.Remedy | None:
+        """Slopes with which the tool would have been right; None unless slopes were proved wrong and others found.
+
+        >>> import absnormal as an
+        >>> from absnormal import gallery
+        >>> report = an.verify(gallery.identity, [0.0], slope=-1)
+        >>> report.remedy.in_words(report.program)
+        "relu'(0) = 1/2 at every tie would do"
+        """
+        judged = self.verdict is Verdict.NOT_CLARKE and not self.given and self.consistent
+        return remedy.remedy(self.problem) if judged else None
+
+    @cached_property
     def explanation(self) -> str:
         """Why: the shortest true explanation in the user's words."""
         return explanation.explanation(self)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self, certificate: bool = False) -> dict[str, Any]:
         """Plain data that `json.dumps` takes; Fractions are strings, long arrays their first entries.
+
+        With ``certificate`` that of the verdict comes along, whole, as `absnormal recheck` takes it.
 
         >>> import absnormal as an, numpy as np
         >>> found = an.verify(lambda x: np.abs(x[0]), [0.0]).to_dict()
@@ -153,6 +182,8 @@ class Report:
             "switches": self.program.s,
             "active_switches": len(self.problem.sweeps.alpha),
             "active": [asdict(group) for group in self.active],
+            "near": [asdict(switch) for switch in self.near[:_NEAR]],
+            "near_switches": len(self.near),
             "slope": self.slope,
             "given": self.given,
             "consistent": self.consistent,
@@ -161,6 +192,10 @@ class Report:
             "deviation": self.deviation,
             "tolerance": self.tolerance,
             "tried": list(dict.fromkeys(self.tried)),
+            "remedy": remedy.shown(self.remedy),
             "excess": None if excess is None else asdict(excess),
         }
-        return {name: plain.data(value) for name, value in found.items()}
+        whole = {name: plain.data(value) for name, value in found.items()}
+        if certificate:
+            whole["certificate"] = None if self.certificate is None else self.certificate.to_dict()
+        return whole

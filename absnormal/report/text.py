@@ -28,6 +28,7 @@ def text(report: Report) -> str:
         lines += _block("Clarke gradient", tree(report.clarke_gradient), certified(report))
     lines.append(f"active switches: {counted(report)}")
     lines += [f"  {_cut(line)}" for line in groups(report)]
+    lines += nearby(report)
     if not report.consistent:
         lines.append(inconsistent())
     lines.append("why")
@@ -80,6 +81,21 @@ def groups(report: Report) -> list[str]:
     if rest:
         lines.append(f"... and {sum(group.count for group in rest)} on {len(rest)} more lines")
     return lines
+
+
+def nearby(report: Report) -> list[str]:
+    """The switches whose float64 sign is one of rounding, and what was made of them."""
+    found = report.near
+    if not found:
+        return []
+    exact = report.problem.sweeps.z.dtype == object
+    wrong = sum(switch.wrong for switch in found)
+    count = f"{len(found)} switch{'es' if len(found) > 1 else ''}"
+    what = f"{wrong} with a float64 sign that is not the exact one" if wrong else "within rounding of 0"
+    taken = "exact signs" if exact else "float64 signs"
+    lines = [f"near a kink: {count}, {what}; the verdict takes the {taken}"]
+    lines += [f"  {_cut(str(switch) + (f'   | {switch.line}' if switch.line else ''))}" for switch in found[:_GROUPS]]
+    return lines + ([f"  ... and {len(found) - _GROUPS} more"] if len(found) > _GROUPS else [])
 
 
 def inconsistent() -> str:

@@ -15,6 +15,7 @@ import numpy as np
 from absnormal.arrays import Array
 from absnormal.ops import TABLE
 from absnormal.program.nodes import Node
+from absnormal.sweeps.carriers import applied
 
 if TYPE_CHECKING:
     from absnormal.sweeps.table import Sweeps
@@ -80,3 +81,54 @@ def largest(sweeps: Sweeps, direction: Array) -> float:
             terms = zip(sweeps.maps(index), node.args, strict=True)
             bounds[index] = sum(bounds[arg] * m.norm() for m, arg in terms if m is not None and bounds[arg])
     return result
+
+
+def value_errors(sweeps: Sweeps) -> Array:
+    """For each switching variable, to first order, how far its float64 value is from that of exact arithmetic at x.
+
+    A running error analysis: what comes in goes through the absolute values of the local derivatives, and every
+    operation adds its own roundings (Higham, ch. 3).  Kinks are Lipschitz.
+    """
+    program, values = sweeps.program, sweeps.values
+    errors: list[Array] = []
+    result = np.zeros(program.s)
+    with np.errstate(all="ignore"):
+        for index, node in enumerate(program.nodes):
+            inner = [np.broadcast_to(errors[arg], program.nodes[arg].shape) for arg in node.args]
+            if not node.varied or not node.args:
+                errors.append(np.zeros(()))
+            elif TABLE[node.op].family == "kinked":
+                own, switching = _kink_errors(node, inner)
+                errors.append(own + rounding(2) * np.abs(values[index]))
+                if node.switch >= 0:
+                    result[node.switch : node.switch + node.switches] = switching.reshape(-1)
+            else:
+                errors.append(_map_errors(sweeps, index, node, inner))
+    return np.asarray(result + rounding(1) * np.abs(sweeps.z))
+
+
+def _kink_errors(node: Node, inner: list[Array]) -> tuple[Array, Array]:
+    """Of the value and of the switching variables of a kinked node."""
+    if node.op == "kink":
+        own = np.broadcast_to((abs(node.params["a"]) + abs(node.params["b"])) * inner[0], node.shape)
+        return own, np.broadcast_to(inner[0], node.shape)
+    if node.op == "max":
+        own = np.broadcast_to(np.maximum(inner[0], inner[1]), node.shape)
+        return own, np.broadcast_to(inner[0] + inner[1], node.shape)
+    if node.op == "select":
+        own = np.maximum(inner[1], inner[2]) + abs(node.params["k"]) * inner[0]
+        return np.broadcast_to(own, node.shape), np.broadcast_to(inner[0], node.shape)
+    running = np.maximum.accumulate(inner[0], axis=0)
+    return running[-1], running[:-1] + inner[0][1:]
+
+
+def _map_errors(sweeps: Sweeps, index: int, node: Node, inner: list[Array]) -> Array:
+    maps = [None if m is None else m.absolute() for m in sweeps.maps(index)]
+    error: Array = applied(maps, [e[None] for e in inner], 1, node.shape)[0]
+    if TABLE[node.op].family == "movement":
+        return error
+    local = rounding(8) * np.abs(sweeps.values[index])
+    if TABLE[node.op].family in ("linear", "bilinear"):
+        sizes: list[Array | None] = [np.abs(sweeps.values[arg])[None] for arg in node.args]
+        local = local + rounding(_local(sweeps, index, node, "push")) * applied(maps, sizes, 1, node.shape)[0]
+    return np.asarray(np.nan_to_num(error + local, nan=np.inf, posinf=np.inf))

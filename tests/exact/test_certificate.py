@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import absnormal as an
 from absnormal.exact import checker
-from absnormal.exact.certificate import Certificate
+from absnormal.exact.certificate import Certificate, certificate_of_fallback
 
 from ..oracle.rational import Vector, membership
 from ..theorems.generators import nests, network_cases
@@ -28,6 +28,7 @@ class Brute:
 
     def __init__(self, data: dict[str, Any]) -> None:
         system = data["system"]
+        self.data = data
         self.rows = [tuple(map(Fraction, row)) for row in system["rows"]]
         self.couplings = [list(map(Fraction, row)) for row in system["couplings"]]
         self.weights = list(map(Fraction, system["weights"]))
@@ -56,21 +57,49 @@ class Brute:
                 found.append(g)
         return found
 
-    def clarke(self) -> bool:
-        """Whether g_c is a mean of gradients of open cells."""
-        return membership(self.open_gradients(), self.of(self.slopes)[1]).inside
+    def in_x(self, gradient: Vector) -> Vector:
+        """J~ + a gradient in the columns."""
+        total = [Fraction(a) for a in self.data["system"]["base"]]
+        for j, value in zip(self.data["system"]["columns"], gradient, strict=True):
+            total[j] += value
+        return tuple(total)
+
+    def true(self, claim: str) -> bool:
+        """Whether the claim is true of g_c, or of the vector up to its tolerance."""
+        g = self.of(self.slopes)[1]
+        cells = sorted(set(self.open_gradients()))
+        if claim == "limiting gradient":
+            assert "vector" not in self.data
+            return g in cells
+        if "vector" not in self.data:
+            return membership(cells, g).inside == (claim == "CLARKE")
+        vector, allowed = (tuple(map(Fraction, self.data[name])) for name in ("vector", "tolerance"))
+        corners = list(product(*((a, -a) if a else (a,) for a in allowed)))
+        near = [
+            tuple(a + b for a, b in zip(self.in_x(cell), corner, strict=True)) for cell in cells for corner in corners
+        ]
+        return membership(near, vector).inside == (claim == "CLARKE")
 
 
-def numbers(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """The places of all numbers in plain data."""
+def small(data: dict[str, Any]) -> bool:
+    """Whether brute force takes little time: few switches, and a tolerance with few corners."""
+    return "system" in data and len(data["system"]["rows"]) <= 6 and len(data.get("vector", ())) <= 2
+
+
+#: Places whose numbers are names only.
+NAMES = ("kind", "case", "switches", "signs", "hidden")
+
+
+def numbers(value: Any, path: tuple[Any, ...] = (), names: bool = False) -> Iterator[tuple[Any, ...]]:
+    """The places of all numbers in plain data; also those that are ``names``."""
     if isinstance(value, dict):
         for name, entry in value.items():
-            if name not in ("kind", "case", "switches", "signs", "columns", "hidden"):
-                yield from numbers(entry, (*path, name))
+            if name not in ("kind", "case") and (names or name not in NAMES):
+                yield from numbers(entry, (*path, name), names)
     elif isinstance(value, list):
         for i, entry in enumerate(value):
-            yield from numbers(entry, (*path, i))
-    elif isinstance(value, str | int) and not isinstance(value, bool):
+            yield from numbers(entry, (*path, i), names)
+    elif isinstance(value, str | int | float) and not isinstance(value, bool):
         yield path
 
 
@@ -81,31 +110,95 @@ def changed(data: dict[str, Any], path: tuple[Any, ...], step: Fraction) -> dict
     for name in path[:-1]:
         place = place[name]
     old = place[path[-1]]
-    place[path[-1]] = old + int(step) if isinstance(old, int) and step.denominator == 1 else str(Fraction(old) + step)
+    if isinstance(old, str):
+        place[path[-1]] = str(Fraction(old) + step)
+    else:
+        place[path[-1]] = type(old)(old + step)
     return result
 
 
-@fuzz(120)
+def signed(document: dict[str, Any]) -> dict[str, Any]:
+    """The document with a digest that fits."""
+    return {**document, "digest": checker.digest(document)}
+
+
+@st.composite
+def certificates(draw: st.DrawFn) -> Certificate:
+    """Of a verdict on slopes or on a vector, or of the gradient that is offered instead."""
+    a = draw(cases() | cases(nests()) | network_cases())
+    how = draw(st.sampled_from(("slopes", "slopes", "vector", "fallback")))
+    if how != "vector":
+        report = an.verify(a.program, a.point, slope=a.slopes)
+        found = report.certificate if how == "slopes" else certificate_of_fallback(report)
+    else:
+        g = [float(v) for v in a.gradient]
+        g[0] += draw(st.sampled_from((0, 0, 0.5, -2)))
+        found = an.verify(a.program, a.point, gradient=g).certificate
+    assert found is not None
+    return found
+
+
+@fuzz(150)
+@given(certificates())
+def test_every_certificate_of_a_small_program_stands_alone(certificate: Certificate) -> None:
+    """It checks next to its program, and from its JSON; what it claims is true."""
+    assert certificate.check()
+    document = json.loads(certificate.to_json())
+    assert checker.holds(document)
+    if small(document["data"]):
+        assert Brute(document["data"]).true(certificate.claim)
+
+
+@fuzz(100)
 @given(st.data())
-def test_one_number_changed_is_refused_or_still_true(data: st.DataObject) -> None:
-    """The judge of the checker: whatever it accepts is true of the numbers that it was given."""
-    a = data.draw(cases() | cases(nests()))
-    certificate = an.verify(a.program, a.point, slope=a.slopes).certificate
-    assert certificate is not None
-    if "system" not in certificate.data:
+def test_one_number_changed_is_refused(data: st.DataObject) -> None:
+    """By its digest, whether the evidence would still prove the claim or not."""
+    document = json.loads(data.draw(certificates()).to_json())
+    places = list(numbers(document["data"], names=True))
+    if not places:
         return
-    plain = json.loads(certificate.to_json())["data"]
-    assert checker.check(plain)
-    places = list(numbers(plain))
+    for _ in range(8):
+        path, step = data.draw(st.sampled_from(places)), data.draw(st.sampled_from((1, -1, 2)))
+        forged = {**document, "data": changed(document["data"], path, Fraction(step))}
+        assert not checker.holds(forged)
+        assert not Certificate.from_dict(forged).check()
+    for name in ("about", "assumes", "arithmetic"):
+        assert not checker.holds({**document, name: "other"})
+
+
+@fuzz(200)
+@given(st.data())
+def test_one_number_changed_with_a_new_digest_is_refused_or_still_true(data: st.DataObject) -> None:
+    """The judge of the checker: whatever it accepts is true of the numbers that it was given."""
+    certificate = data.draw(certificates())
+    document = json.loads(certificate.to_json())
+    if not small(document["data"]):
+        return
+    places = list(numbers(document["data"]))
+    if not places:
+        return
     for _ in range(8):
         step = data.draw(st.sampled_from((1, -1, 2, -2, Fraction(1, 2), -3)))
-        forged = changed(plain, data.draw(st.sampled_from(places)), Fraction(step))
+        forged = signed(
+            {**document, "data": changed(document["data"], data.draw(st.sampled_from(places)), Fraction(step))}
+        )
         try:
-            accepted = checker.check(forged)
+            accepted = checker.holds(forged)
         except ValueError:
             continue
         if accepted:
-            assert Brute(forged).clarke() == (certificate.claim == "CLARKE"), (forged, a)
+            assert Brute(forged["data"]).true(certificate.claim), forged
+
+
+@fuzz(60)
+@given(certificates(), st.sampled_from(checker.CLAIMS))
+def test_another_claim_is_refused_or_true(certificate: Certificate, claim: str) -> None:
+    document = json.loads(certificate.to_json())
+    if not small(document["data"]):
+        return
+    forged = signed({**document, "claim": claim})
+    if checker.holds(forged) and not (claim == "limiting gradient" and "vector" in forged["data"]):
+        assert Brute(forged["data"]).true(claim)
 
 
 @fuzz(60)
@@ -124,19 +217,28 @@ def test_a_certificate_does_not_fit_another_program(a: Case) -> None:
     ).check()
 
 
-@fuzz(60)
-@given(cases() | cases(nests()))
-def test_round_trip(a: Case) -> None:
-    report = an.verify(a.program, a.point, slope=a.slopes)
-    for certificate in (report.certificate, report.clarke_certificate):
-        assert certificate is not None
-        again = Certificate.from_json(certificate.to_json())
-        assert again.to_dict() == certificate.to_dict()
-        if "system" in certificate.data:
-            assert again.check()
-        elif certificate.kind != "nonfinite":
-            with pytest.raises(ValueError, match="next to its program"):
-                again.check()
+@fuzz(40)
+@given(certificates())
+def test_round_trip(certificate: Certificate) -> None:
+    again = Certificate.from_json(certificate.to_json())
+    assert again.to_dict() == certificate.to_dict()
+    assert again.check()
+
+
+@pytest.mark.parametrize(
+    ("f", "x"),
+    [
+        (lambda v: np.abs(np.sin(v[0])) - np.abs(v[1] * np.cos(v[0])) + np.exp(np.abs(v[0] * v[1])), [0.0, 0.0]),
+        (lambda v: np.abs(v - 1.0).sum(), np.ones(80)),
+    ],
+    ids=["smooth operations", "many active"],
+)  # fmt: skip
+def test_what_only_its_program_can_check_says_so(f: Any, x: Any) -> None:
+    certificate = an.verify(f, x, slope=1.0).certificate
+    assert certificate is not None and certificate.check()
+    again = Certificate.from_json(certificate.to_json())
+    with pytest.raises(checker.NeedsProgram, match="next to its program"):
+        again.check()
 
 
 @fuzz(60)
@@ -181,7 +283,12 @@ def test_the_checker_shares_no_code_with_the_search() -> None:
     import ast
     from pathlib import Path
 
-    tree = ast.parse(Path(checker.__file__).read_text())
-    names = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    names |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
-    assert names == {"__future__", "collections.abc", "fractions", "itertools", "typing"}
+    folder = Path(checker.__file__).parent
+    names = set()
+    for path in folder.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names |= {node.module} if isinstance(node, ast.ImportFrom) else set()
+            names |= {alias.name for alias in node.names} if isinstance(node, ast.Import) else set()
+    own = {name for name in names if name.startswith("absnormal.exact.checker")}
+    standard = {"collections.abc", "fractions", "functools", "hashlib", "itertools", "json", "re", "typing"}
+    assert names - own == {"__future__", *standard}

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from absnormal.exact.checker import check
+from absnormal.exact.checker import NeedsProgram, check, digest, holds
 
 #: |x| - |2x|
 PAIR = {"rows": [[1], [2]], "couplings": [[0, 0], [0, 0]], "weights": [1, -1], "slopes": [0, 0]}
@@ -171,7 +171,9 @@ def test_components_on_a_cycle() -> None:
 
 def test_lexicographic() -> None:
     assert says("lexicographic", COUPLED, signature=[1, 1, 1], directions=[[1, 0], [0, 1]])
-    assert says("lexicographic", COUPLED, signature=[-1, 1, 1], directions=[[1, 0], [0, -1]])
+    other = {**COUPLED, "slopes": [-1, 1, 1]}
+    assert says("lexicographic", other, signature=[-1, 1, 1], directions=[[1, 0], [0, -1]])
+    assert not says("lexicographic", COUPLED, signature=[-1, 1, 1], directions=[[1, 0], [0, -1]])
     assert not says("lexicographic", COUPLED, signature=[1, 1, 1], directions=[[1, 0]])
     assert not says("lexicographic", COUPLED, signature=[1, 1, -1], directions=[[1, 0], [0, 1]])
     assert not says("lexicographic", COUPLED, signature=[0, 1, 1], directions=[[1, 0], [0, 1]])
@@ -184,8 +186,111 @@ def test_a_vector_must_be_near_what_was_proved() -> None:
     assert not says("direction", system, free=[], direction=[1], vector=[5, 7], tolerance=[0, "1/2"])
 
 
-@pytest.mark.parametrize("count", [11])
-def test_enumeration_is_bounded(count: int) -> None:
-    many = {"rows": [[1]] * count, "couplings": [[0] * count] * count, "weights": [1] * count, "slopes": [0] * count}
+def chain(count: int, **system: Any) -> dict[str, Any]:
+    """x_1, x_2 + |z_1|, x_3 + |z_2|, ..., with couplings of alternating signs and no weight but the last."""
+    unit = [[int(i == j) for j in range(count)] for i in range(count)]
+    links = [[(-1) ** i * int(i == j + 1) for j in range(count)] for i in range(count)]
+    return {"rows": unit, "couplings": links, "weights": [0] * (count - 1) + [1], "slopes": [0] * count, **system}
+
+
+def fan(count: int) -> dict[str, Any]:
+    """One switch that couples to all others, which all have weight 1."""
+    first = [[0] * (count + 1)] + [[1] + [0] * count for _ in range(count)]
+    weights = [0] + [1] * count
+    return {"rows": [[1]] * (count + 1), "couplings": first, "weights": weights, "slopes": [0] * (count + 1)}
+
+
+def test_sign_definite_adjoints_of_many_switches() -> None:
+    """No enumeration where intervals tell the sign; otherwise of the switches that a chain leads to."""
+    many = {"rows": [[1]] * 40, "couplings": [[0] * 40] * 40, "weights": [1] * 40, "slopes": [0] * 40}
+    assert says("sign-definite adjoints", many)
+    assert not says("sign-definite adjoints", {**many, "weights": [1] * 39 + [-1]})
+    assert not says("sign-definite adjoints", chain(10))
     with pytest.raises(ValueError, match="at most 10"):
-        says("sign-definite adjoints", many)
+        says("sign-definite adjoints", fan(12))
+
+
+def test_private_columns() -> None:
+    """relu(w x + b) on two samples: b is private to the group, x is not."""
+    batch = {"rows": [[3, 1], [5, 1]], "couplings": [[0, 0], [0, 0]], "weights": [1, -1], "slopes": [0, 0]}
+    both = [{"members": [0, 1], "column": 1}]
+    assert says("private columns", batch, groups=both)
+    assert not says("private columns", {**batch, "slopes": [0, 1]}, groups=both)
+    assert not says("private columns", {**batch, "rows": [[3, 1], [5, -1]]}, groups=both)
+    assert not says("private columns", {**batch, "rows": [[3, 1], [5, 0]]}, groups=both)
+    assert not says("private columns", batch, groups=[{"members": [0], "column": 1}])
+    assert not says("private columns", batch, groups=[both[0], {"members": [0], "column": 0}])
+    linked = {**batch, "couplings": [[0, 0], [2, 0]], "slopes": [1, 1]}
+    assert not says("private columns", linked, groups=both), "|z_0| moves z_1 too"
+    layers = {"rows": [[1, 0], [1, 1]], "couplings": [[0, 0], [1, 0]], "weights": [1, 1], "slopes": [0, 1]}
+    ordered = [{"members": [0], "column": 0}, {"members": [1], "column": 1}]
+    assert says("private columns", layers, groups=ordered)
+    assert not says("private columns", layers, groups=ordered[::-1]), "the first column moves the later switch"
+
+
+def test_a_chain_must_not_meet_a_group_twice() -> None:
+    """|b + | |a| + ... | |: switches 0 and 2 share the column of a group, and a chain leads from one to the other."""
+    tied = {
+        "rows": [[1, 0], [0, 1], [1, 0]], "couplings": [[0] * 3, [1, 0, 0], [0, 1, 0]], "weights": [0, 0, 1],
+        "slopes": [0, 0, 0],
+    }  # fmt: skip
+    groups = [{"members": [0, 2], "column": 0}, {"members": [1], "column": 1}]
+    assert not says("private columns", tied, groups=groups)
+
+
+def test_no_active_switch() -> None:
+    nothing: dict[str, Any] = {"rows": [], "couplings": [], "weights": [], "slopes": []}
+    assert says("no active switch", nothing, z=["1/2", -3])
+    assert not says("no active switch", nothing, z=["1/2", 0])
+    assert not says("no active switch", PAIR, z=[1])
+
+
+def test_what_hides_behind_leaves_has_no_weights() -> None:
+    hidden = {**PAIR, "weights": [1, 1], "hidden": True}
+    assert not says("sign-definite adjoints", hidden)
+    assert says("direction", {**hidden, "slopes": [1, 1]}, free=[], direction=[1])
+
+
+def test_points_are_believed_only_without_a_base() -> None:
+    single = {"rows": [[1]], "couplings": [[0]], "weights": [1], "slopes": [1], "columns": [0], "base": [0]}
+    cells = {"weights": [1], "signatures": [[1]], "directions": [[1]], "tolerance": [0]}
+    assert says("convex weights", single, vector=[1], points=[[5]], **cells)
+    assert not says("convex weights", single, vector=[5], points=[[5]], **cells)
+
+
+@pytest.mark.parametrize("bad", ["1e999999999", "0x10", "1_0", "nan", 0.5, True, None, [], "1/0"])
+def test_only_rational_numbers_are_read(bad: Any) -> None:
+    with pytest.raises(ValueError, match="malformed"):
+        says("zero rows", {**PAIR, "weights": [bad, 1]})
+
+
+def document(kind: str, claim: str, **data: Any) -> dict[str, Any]:
+    content = {"kind": kind, "claim": claim, "data": {"kind": kind, **data}}
+    return {**content, "digest": digest(content)}
+
+
+def test_claims_belong_to_kinds() -> None:
+    wrong = {**PAIR, "slopes": [1, -1]}
+    cuts = [{"signature": [1, -1], "weights": [2, 1]}, {"signature": [-1, 1], "weights": [2, 1]}]
+    full: dict[str, Any] = {"signatures": [[1, 1], [-1, -1]], "cuts": cuts, "separator": [1], "system": wrong}
+    assert holds(document("separated from the open cells", "NOT_CLARKE", **full))
+    assert not holds(document("separated from the open cells", "CLARKE", **full))
+    free = {"system": {**PAIR, "rows": [[1, 0], [0, 1]], "slopes": [0, 1]}, "free": [0], "direction": [0, 1]}
+    assert holds(document("direction", "CLARKE", **free))
+    assert not holds(document("direction", "limiting gradient", **free))
+    for forged in (document("independent parts", "NOT_CLARKE", parts=[], switches=[]),):
+        assert not holds(forged)
+
+
+def test_the_digest() -> None:
+    right = document("zero rows", "CLARKE", system={**PAIR, "rows": [[0], [0]]})
+    assert holds(right)
+    assert not holds({**right, "about": "another point"})
+    assert not holds({**right, "digest": "sha256:0"})
+
+
+def test_what_needs_its_program_says_so() -> None:
+    with pytest.raises(NeedsProgram, match="next to its program"):
+        holds(document("private inputs", "CLARKE", groups=[]))
+    with pytest.raises(NeedsProgram, match="computed"):
+        holds(document("zero rows", "CLARKE", system=PAIR, vector=[1], tolerance=[0]))

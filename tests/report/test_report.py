@@ -65,7 +65,7 @@ def test_a_wrong_gradient_exceeds_all_clarke_gradients_in_the_direction_told(nam
 class TestExplanation:
     def test_two_relus_on_one_set(self) -> None:
         said = report_of("identity").explanation
-        assert re.match(r"z0 and z1 kink on the same set: z1 = -z0 \(kinks.py:\d+\)", said)
+        assert re.match(r"z0 and z1 kink on the same set: z1 = -z0 \(np.maximum at kinks.py:\d+\)", said)
         assert "relu'(0) = 0 cannot hold at both" in said
 
     def test_a_cycle(self) -> None:

@@ -1,0 +1,154 @@
+"""The active switches of a certificate, on rationals."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
+from typing import Any
+
+Row = list[Fraction]
+_NUMBER = re.compile(r"(-?\d+)(?:/(\d+))?|(-?0x[0-9a-f]+)/(0x[0-9a-f]+)", re.ASCII)
+
+
+class Switches:
+    """The kept active switches.
+
+        r_i^sigma = R_i + sum_{j < i} Lt_ij sigma_j r_j^sigma           g_sigma = J~ + sum_i b_i sigma_i r_i^sigma
+    """
+
+    def __init__(self, data: Mapping[str, Any]) -> None:
+        rows, couplings = matrix(data["rows"]), matrix(data["couplings"])
+        weights, count = numbers(data["weights"]), len(rows)
+        if len({len(r) for r in rows}) > 1 or any(len(r) != count for r in [*couplings, weights]):
+            raise ValueError("malformed certificate: shapes of rows, couplings and weights do not fit")
+        if len(couplings) != count or any(any(r[i:]) for i, r in enumerate(couplings)):
+            raise ValueError("malformed certificate: couplings must be strictly lower triangular")
+        kept = [int(i) for i in data.get("kept", range(count))]
+        if kept != sorted(set(kept)) or any(not 0 <= i < count for i in kept):
+            raise ValueError("malformed certificate: kept must be increasing numbers of switches")
+        self.droppable = all(_out_of_play(i, rows, couplings, weights, kept) for i in range(count) if i not in kept)
+        self.rows = [rows[i] for i in kept]
+        self.couplings = [[couplings[i][j] for j in kept] for i in kept]
+        self.weights = [weights[i] for i in kept]
+        self.k, self.width = len(kept), len(rows[0]) if rows else 0
+        given = numbers(data["slopes"]) if "slopes" in data else None
+        if given is not None and (len(given) != count or any(abs(c) > 1 for c in given)):
+            raise ValueError("malformed certificate: slopes must lie in [-1, 1], one for each switch")
+        self._slopes = None if given is None else [given[i] for i in kept]
+        self.base = numbers(data.get("base") or [])
+        self.columns = [int(j) for j in data.get("columns") or []]
+        if self.base and (len(self.columns) != self.width or any(not 0 <= j < len(self.base) for j in self.columns)):
+            raise ValueError("malformed certificate: every column of the rows must be an entry of the base")
+        #: What |z_i| does to y is more than couplings and weights show: only the cells are known.
+        self.hidden = bool(data.get("hidden"))
+
+    @property
+    def slopes(self) -> Row:
+        """The slopes c that are judged."""
+        if self._slopes is None:
+            raise ValueError("malformed certificate: no slopes")
+        return self._slopes
+
+    def part(self, members: Sequence[int]) -> Switches:
+        """Some of the switches by themselves."""
+        return Switches({
+            "rows": [self.rows[i] for i in members], "weights": [self.weights[i] for i in members],
+            "couplings": [[self.couplings[i][j] for j in members] for i in members],
+            "slopes": [self.slopes[i] for i in members],
+        })
+
+    def accumulated(self, sigma: Sequence[Fraction | int], rows: Sequence[Row] | None = None) -> list[Row]:
+        """The rows r^sigma of as many switches as sigma has, from R or from other base rows."""
+        result: list[Row] = []
+        for i, start in enumerate(self.rows[: len(sigma)] if rows is None else rows):
+            total = start
+            for j in range(i):
+                factor = self.couplings[i][j] * sigma[j]
+                total = [a + factor * b for a, b in zip(total, result[j], strict=True)] if factor else total
+            result.append(total)
+        return result
+
+    def gradient(self, sigma: Sequence[Fraction | int]) -> Row:
+        """g_sigma - J~ in the columns of R."""
+        if len(sigma) != self.k:
+            raise ValueError(f"malformed certificate: {self.k} switches, {len(sigma)} signs")
+        terms = [(b * s, r) for b, s, r in zip(self.weights, sigma, self.accumulated(sigma), strict=True)]
+        return [sum((factor * r[j] for factor, r in terms), Fraction(0)) for j in range(self.width)]
+
+    def gradient_in_x(self, sigma: Sequence[Fraction | int]) -> Row:
+        """g_sigma, where J~ is known."""
+        total = list(self.base)
+        for j, value in zip(self.columns, self.gradient(sigma), strict=True):
+            total[j] += value
+        return total
+
+    def opened(self, sigma: Sequence[int], directions: Sequence[Row]) -> bool:
+        """Whether sigma is open along d_1 + eps d_2 + ...; a sign is immaterial exactly where the row is zero."""
+        for s, r in zip(sigma, self.accumulated(sigma), strict=True):
+            rate = next((rate for d in directions if (rate := dot(r, d))), Fraction(0))
+            if any(r) and not (abs(s) == 1 and s * rate > 0):
+                return False
+        return len(sigma) == self.k
+
+    def moved(self, starts: Iterable[Any]) -> list[bool]:
+        """Which switches those that ``starts`` names can move, through couplings, themselves included."""
+        result: list[bool] = []
+        for i, start in enumerate(starts):
+            result.append(bool(start) or any(self.couplings[i][j] and result[j] for j in range(i)))
+        return result
+
+
+def _out_of_play(i: int, rows: list[Row], couplings: list[Row], weights: Row, kept: Sequence[int]) -> bool:
+    """Whether a switch is identically zero, or changes neither the output nor a switch that does."""
+    if not any(rows[i]) and not any(couplings[i]):
+        return True
+    return not weights[i] and not any(couplings[later][i] for later in kept)
+
+
+def dot(u: Sequence[Fraction], v: Sequence[Fraction]) -> Fraction:
+    """u . v"""
+    return sum((x * y for x, y in zip(u, v, strict=True)), Fraction(0))
+
+
+def rank(rows: Iterable[Row]) -> int:
+    """The rank."""
+    left, found = [list(r) for r in rows], 0
+    while left:
+        r = left.pop()
+        j = next((j for j, value in enumerate(r) if value), None)
+        if j is not None:
+            found += 1
+            left = [[x - other[j] / r[j] * y for x, y in zip(other, r, strict=True)] for other in left]
+    return found
+
+
+def number(value: Any) -> Fraction:
+    """A Fraction, an int, or a text "p/q", long ones in hexadecimal."""
+    if isinstance(value, str):
+        found = _NUMBER.fullmatch(value)
+        if found is None:
+            raise ValueError(f"malformed certificate: {value[:40]!r} is not a rational number")
+        p, q, long_p, long_q = found.groups()
+        return Fraction(int(long_p, 16), int(long_q, 16)) if long_p else Fraction(int(p), int(q or 1))
+    if isinstance(value, bool) or not isinstance(value, (int, Fraction)):
+        raise ValueError(f"malformed certificate: {type(value).__name__} instead of a rational number")
+    return Fraction(value)
+
+
+def numbers(values: Iterable[Any]) -> Row:
+    """Numbers."""
+    return [number(value) for value in values]
+
+
+def matrix(rows: Iterable[Iterable[Any]]) -> list[Row]:
+    """Rows of numbers."""
+    return [numbers(r) for r in rows]
+
+
+def sign_matrix(rows: Iterable[Iterable[Any]]) -> list[list[int]]:
+    """Signatures: -1, 0 or 1."""
+    found = [[int(number(s)) for s in r] for r in rows]
+    if any(s not in (-1, 0, 1) for r in found for s in r):
+        raise ValueError("malformed certificate: signs must be -1, 0 or 1")
+    return found

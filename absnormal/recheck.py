@@ -1,0 +1,110 @@
+"""The command `absnormal recheck`: certificates from a file, checked again from their data alone.
+
+Only `absnormal.exact.checker` judges: rational arithmetic, nothing of the search, no program.
+
+Exit status: 0 every certificate holds, 1 one is refused, 2 the file holds no certificate, 3 one can only be checked
+next to its program.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from absnormal.exact import checker
+
+HOLDS, REFUSED, NO_CERTIFICATE, NEEDS_PROGRAM = 0, 1, 2, 3
+#: The worst first.
+_ORDER = (REFUSED, NO_CERTIFICATE, NEEDS_PROGRAM, HOLDS)
+_SHOWN = 6
+_MEANING = {
+    "CLARKE": "the gradient is an element of the Clarke generalized gradient",
+    "NOT_CLARKE": "the gradient is not an element of the Clarke generalized gradient",
+    "limiting gradient": "the gradient is a limiting gradient, hence a Clarke gradient",
+}
+_NEXT_TO_PROGRAM = "run absnormal.verify(f, x).certificate.check() where the function is"
+
+
+def recheck(path: str) -> tuple[int, str]:
+    """The exit status, and what is claimed, what it rests on, and whether it holds.
+
+    Parameters
+    ----------
+    path
+        a JSON file: a certificate (`Certificate.to_json`), a report with one, or a list of these
+
+    Raises
+    ------
+    ValueError
+        for a file that cannot be read, or holds no certificate
+
+    Examples
+    --------
+    >>> import tempfile, os, numpy as np, absnormal as an
+    >>> certificate = an.verify(lambda x: np.abs(x[0]) - np.abs(2 * x[0]), [0.0]).certificate
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     place = os.path.join(folder, "certificate.json")
+    ...     _ = open(place, "w").write(certificate.to_json())
+    ...     status, text = recheck(place)
+    >>> print(status, text.splitlines()[0])
+    0 HOLDS: CLARKE, by components
+    """
+    try:
+        documents = list(_certificates(json.loads(Path(path).read_text(encoding="utf-8"))))
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}") from error
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ValueError(f"{path} is not JSON: {error}") from error
+    if not documents:
+        raise ValueError(f"{path} holds no certificate: write one with absnormal check ... --certificate FILE")
+    judged = [_judged(document) for document in documents]
+    status = next(status for status in _ORDER if any(own == status for own, _ in judged))
+    return status, "\n\n".join(text for _, text in judged)
+
+
+def _certificates(value: Any) -> Iterator[Mapping[str, Any]]:
+    """The certificates in a list, in a report, or the one that the value is."""
+    if isinstance(value, list):
+        for entry in value:
+            yield from _certificates(entry)
+    elif isinstance(value, dict) and "claim" in value and "kind" in value:
+        yield value
+    elif isinstance(value, dict):
+        for name in ("certificate", "clarke_certificate"):
+            yield from _certificates(value.get(name))
+
+
+def _judged(document: Mapping[str, Any]) -> tuple[int, str]:
+    claim, kind = document["claim"], document["kind"]
+    named = f"{claim}, by {kind}"
+    try:
+        held = checker.holds(document)
+    except checker.NeedsProgram:
+        return NEEDS_PROGRAM, f"NOT CHECKED: {named}: it is checked next to its program: {_NEXT_TO_PROGRAM}"
+    except ValueError as error:
+        return NO_CERTIFICATE, f"NO CERTIFICATE: {error}"
+    if not held:
+        fits = document["digest"] == checker.digest(document)
+        why = "the evidence does not prove the claim" if fits else "the digest does not fit: something was changed"
+        return REFUSED, f"REFUSED: {named}: {why}"
+    lines = [f"HOLDS: {named}", f"  claimed:   {_MEANING[claim]}"]
+    lines += [f"  {name + ':':<10} {text}" for name, text in _facts(document) if text]
+    return HOLDS, "\n".join(lines)
+
+
+def _facts(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    data = document["data"]
+    yield "at", str(document.get("about", ""))
+    gradient = data["vector"] if "vector" in data else checker.gradient(data)
+    if gradient is not None:
+        shown = ", ".join(map(str, gradient[:_SHOWN])) + (", ..." if len(gradient) > _SHOWN else "")
+        yield "gradient", f"[{shown}]"
+    if "tolerance" in data:
+        yield "up to", f"{max((float(checker.number(a)) for a in data['tolerance']), default=0.0):.3g} in an entry"
+    yield "rests on", str(document.get("assumes", ""))
+    systems = [data["system"]] if "system" in data else [part["system"] for part in data.get("parts", [])]
+    if systems:
+        count = sum(len(system["rows"]) for system in systems)
+        yield "checked", f"{count} active switches, in rational arithmetic, digest {document['digest'][:23]}..."

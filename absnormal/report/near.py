@@ -1,0 +1,97 @@
+"""Switches whose float64 sign is one of rounding: not what exact arithmetic gives, or not told from 0."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from absnormal.arrays import Array
+from absnormal.errors import AbsNormalError
+from absnormal.exact.forms import TooLarge, measure
+from absnormal.program.program import exactly
+from absnormal.report.plain import number
+from absnormal.sweeps.rounding import value_errors
+from absnormal.sweeps.table import Sweeps
+
+#: Multiplications up to which a piecewise-linear program is evaluated exactly for this.
+_EXACT = 20_000
+
+
+@dataclass(frozen=True)
+class Near:
+    """A switch whose sign rounding decides.
+
+    Attributes
+    ----------
+    switch
+        its number
+    operation, source, line
+        what the user wrote, where, and the text of the line
+    value
+        z as float64 computes it
+    exact
+        z in exact arithmetic at the same point; None where that is not known
+    bound
+        a first-order bound on the rounding in ``value``
+    """
+
+    switch: int
+    operation: str
+    source: str
+    line: str
+    value: float
+    exact: Fraction | None
+    bound: float
+
+    @property
+    def wrong(self) -> bool:
+        """Whether the float64 sign is known to differ from the exact one."""
+        return self.exact is not None and np.sign(self.value) != _sign(self.exact)
+
+    def __str__(self) -> str:
+        where = f" at {self.source}" if self.source else ""
+        known = f"rounding up to {number(self.bound)}" if self.exact is None else f"{number(self.exact)} exactly"
+        return f"z{self.switch}, {self.operation}{where}: {number(self.value)} in float64, {known}"
+
+
+def near(tool: Sweeps, exact: Array | None) -> tuple[Near, ...]:
+    """The switches whose float64 sign differs from the exact one, and those within rounding of 0 but not 0.
+
+    ``tool`` is the program in float64, ``exact`` the exact switching variables where they are known already.
+    """
+    if not tool.program.s:
+        return ()
+    exact = _evaluated(tool) if exact is None else exact
+    bounds = value_errors(tool)
+    doubtful = (tool.z != 0) & (np.abs(tool.z) <= bounds)
+    if exact is not None:
+        doubtful |= np.sign(tool.z) != np.array([_sign(a) for a in exact])
+    found = []
+    for switch in np.flatnonzero(doubtful).tolist():
+        node = tool.program.node_of(switch)
+        source = node.source
+        found.append(Near(
+            switch, node.operation or node.op, "" if source is None else str(source),
+            "" if source is None else source.text, float(tool.z[switch]),
+            None if exact is None else exact[switch], float(bounds[switch]),
+        ))
+    return tuple(found)
+
+
+def _evaluated(tool: Sweeps) -> Array | None:
+    """The switching variables in exact arithmetic, where the program is piecewise linear and small."""
+    program = tool.program
+    if not program.is_piecewise_linear:
+        return None
+    try:
+        measure(program, _EXACT)
+        values = program.evaluate([exactly(leaf) for leaf in program.inputs(tool.values)])
+    except (TooLarge, AbsNormalError):
+        return None
+    return program.switching(values)
+
+
+def _sign(value: Fraction) -> int:
+    return (value > 0) - (value < 0)
