@@ -107,7 +107,7 @@ class Certificate:
         return self._proves() and resampling.check(self.kind, self.data, witness)
 
     def _proves(self) -> bool:
-        parts = self.data.get("parts", [self.data])
+        parts = self.data["parts"] if self.kind == "independent parts" else [self.data]
         return self.kind == self.data["kind"] and all(checker.can_prove(self.claim, part) for part in parts)
 
     def _content(self) -> dict[str, Any]:
@@ -176,6 +176,9 @@ def _built(data: dict[str, Any], arithmetic: str, claim: str, problem: Problem) 
 def _evidence(data: dict[str, Any], arithmetic: str, problem: Problem) -> tuple[dict[str, Any], str]:
     """Plain data, and the arithmetic of what they show: on rationals where that can be had."""
     kind = data["kind"]
+    if kind in checker.IN_BLOCKS:
+        return _plain({**data, "parts": [_in_blocks(own, problem) for own in data["parts"]],
+                       "switches": problem.sweeps.alpha}, str), arithmetic
     if kind == "independent parts":
         parts = [_part(own, problem) for own in data["parts"]]
         return _plain({**data, "parts": parts, "switches": problem.sweeps.alpha}, str), arithmetic
@@ -218,6 +221,16 @@ def _part(own: Mapping[str, Any], problem: Problem) -> dict[str, Any]:
     if "free" in data:
         data["free"] = [kept.switches[i] for i in data["free"]]
     return {**evidence.of(data, part, kept), "system": evidence.snapshot(replace(part, base=None), kept, problem)}
+
+
+def _in_blocks(own: Mapping[str, Any], problem: Problem) -> dict[str, Any]:
+    """A part with its blocks."""
+    part, kept = own["part"], own["relevant"]
+    blocks = []
+    for block in own["blocks"]:
+        directions = evidence.of({"kind": "", "directions": block.get("directions", [])}, part, kept)["directions"]
+        blocks.append({**block, "directions": directions} if "directions" in block else block)
+    return {"system": evidence.snapshot(replace(part, base=None), kept, problem), "blocks": blocks}
 
 
 def _assumes(plain: Mapping[str, Any], arithmetic: str, problem: Problem) -> str:

@@ -293,7 +293,11 @@ def _parts_agree(data: Mapping[str, Any], witness: Witness) -> bool:
     systems = [part["system"] for part in data["parts"]]
     if not {switch for system in systems for switch in system["switches"]} <= set(sweeps.alpha.tolist()):
         return False
-    if "vector" in data and not _near(data, witness, sweeps, np.random.default_rng(23)):
+    rng = np.random.default_rng(23)
+    if data["kind"] in checker.IN_BLOCKS:
+        if not _base_agrees(data["base"], sweeps, rng):
+            return False
+    elif "vector" in data and not _near(data, witness, sweeps, rng):
         return False
     inputs = np.array([column for system in systems for column in system["columns"]], dtype=int)
     return _all_agree(systems, sweeps, np.random.default_rng(22), inputs)

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+from absnormal.arrays import Array
 from absnormal.clarke.budget import Budget
 from absnormal.clarke.cells import gradients, open_cells
+from absnormal.exact.alternative import mean
 from absnormal.exact.linear_algebra import Vector
-from absnormal.exact.linear_program import Feasible, convex_weights, solve
+from absnormal.exact.linear_program import Feasible, solve
 from absnormal.exact.system import System
 from absnormal.program.program import Program
 from absnormal.report.plain import number
@@ -53,14 +55,14 @@ def remedy(problem: Problem) -> Remedy | None:
         return None
     c = problem.slopes_in(system)
     cells = open_cells(system, _BUDGET.start()).cells
-    points = gradients(system, cells)
-    if not points:
+    if not cells:
         return None
+    points = gradients(system, cells)
     own = [slope * sign for slope, sign in zip(c, system.signs, strict=True)]
     if len(set(own)) == 1:
         for slope in _NICE:
             uniform = [slope * sign for sign in system.signs]
-            if slope != own[0] and convex_weights(points, system.gradient(uniform))[0] is not None:
+            if slope != own[0] and mean(points, system.scaled.target(system.gradient(uniform)))[0] is not None:
                 return Remedy({int(i): slope for i in problem.sweeps.alpha}, True)
     for i in range(system.k):
         other = _at_one(system, points, c, i)
@@ -72,18 +74,19 @@ def remedy(problem: Problem) -> Remedy | None:
     return Remedy(nearest, False)
 
 
-def _at_one(system: System, points: Sequence[Vector], c: Vector, i: int) -> Fraction | None:
+def _at_one(system: System, points: Array, c: Vector, i: int) -> Fraction | None:
     """A slope at switch i, all others as they are, with the gradient in the hull of the points: it is affine in it."""
-    low, high = (system.gradient([*c[:i], Fraction(slope), *c[i + 1 :]]) for slope in (-1, 1))
+    ends = (system.gradient([*c[:i], Fraction(slope), *c[i + 1 :]]) for slope in (-1, 1))
+    low, high = map(system.scaled.target, ends)
     step = [(b - a) / 2 for a, b in zip(low, high, strict=True)]
     if not any(step):
         return None
     for slope in _NICE:
-        if convex_weights(points, [a + (slope + 1) * b for a, b in zip(low, step, strict=True)])[0] is not None:
+        if mean(points, [a + (slope + 1) * b for a, b in zip(low, step, strict=True)])[0] is not None:
             return slope
     # sum w_k p_k - u step = low, sum w = 1, u + rest = 2: the slope is u - 1.
     zeros = [Fraction(0)] * len(low)
-    columns = [[*point, Fraction(1), Fraction(0)] for point in points]
+    columns = [[*map(Fraction, point), Fraction(1), Fraction(0)] for point in points.tolist()]
     columns += [[*(-a for a in step), Fraction(0), Fraction(1)], [*zeros, Fraction(0), Fraction(1)]]
     answer = solve(columns, [*low, Fraction(1), Fraction(2)])
     return answer.x[len(points)] - 1 if isinstance(answer, Feasible) else None

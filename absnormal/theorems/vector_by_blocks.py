@@ -62,8 +62,9 @@ def by_blocks(problem: Problem, g: Array, allowed: Array) -> Proof | None:
     gap = _gap(base, [block for number in wrong for block in whole[number]], v, g)
     if not gap > sum((abs(a) * Fraction(b) for a, b in zip(v, allowed.tolist(), strict=True) if a), Fraction(0)):
         return None
-    for number in wrong:
-        evidence = [_complete(block) for block in whole[number]]
+    # A column that no switch moves is seen to be one when all parts are there.
+    for number in wrong or range(len(apart)):
+        evidence = [_complete(block) for block in whole[number]] if wrong else []
         data["parts"].append({"part": apart[number], "relevant": kept[number], "blocks": evidence})
     data |= {"separator": v, "gap": float(gap)}
     reason = "a direction separates the vector from all limiting gradients"

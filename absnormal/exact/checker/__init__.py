@@ -23,16 +23,17 @@ from fractions import Fraction
 from functools import partial
 from typing import Any
 
+from absnormal.exact.checker.blocks import IN_BLOCKS
 from absnormal.exact.checker.rules import ABOUT_CELLS, JUDGE_A_VECTOR, RULES, near
 from absnormal.exact.checker.switches import Switches, number, numbers
 
 __all__ = [
-    "CLAIMS", "KINDS", "NeedsProgram", "can_prove", "check", "digest", "gradient", "holds", "number", "numbers",
-    "proves",
+    "CLAIMS", "IN_BLOCKS", "KINDS", "NeedsProgram", "can_prove", "check", "digest", "gradient", "holds", "number",
+    "numbers", "proves",
 ]
 
 CLAIMS = ("CLARKE", "NOT_CLARKE", "limiting gradient")
-KINDS = tuple(RULES)
+KINDS = (*RULES, *IN_BLOCKS)
 
 #: What evidence that is only checked next to its program can prove; ("CLARKE",) where nothing is said.
 _NEXT_TO_PROGRAM = {
@@ -75,6 +76,8 @@ def proves(data: Mapping[str, Any], claim: str) -> bool:
     """Whether the evidence proves the claim; the errors are those of `holds`."""
     if data["kind"] == "nonfinite":
         return claim == "NOT_CLARKE" and any(str(value) in ("nan", "inf", "-inf") for value in data["vector"])
+    if data["kind"] in IN_BLOCKS:
+        return can_prove(claim, data) and check(data)
     parts = data["parts"] if data["kind"] == "independent parts" else [data]
     if any("system" not in part for part in parts):
         raise NeedsProgram(f"evidence of kind {data['kind']!r} is checked next to its program, not from JSON")
@@ -86,6 +89,8 @@ def proves(data: Mapping[str, Any], claim: str) -> bool:
 def can_prove(claim: str, evidence: Mapping[str, Any]) -> bool:
     """Whether evidence of this kind can prove such a claim; a mean over free switches is no limiting gradient."""
     kind = evidence["kind"]
+    if kind in IN_BLOCKS:
+        return claim == IN_BLOCKS[kind][1]
     claims = RULES[kind][1] if kind in RULES else _NEXT_TO_PROGRAM.get(kind, ("CLARKE",))
     return claim in claims and not (claim == "limiting gradient" and evidence.get("free"))
 
@@ -95,6 +100,8 @@ def check(data: Mapping[str, Any]) -> bool:
     try:
         if data["kind"] == "independent parts":
             return _independent_parts(data)
+        if data["kind"] in IN_BLOCKS:
+            return IN_BLOCKS[data["kind"]][0](data)
         (rule, _), switches = RULES[data["kind"]], Switches(data["system"])
         if switches.hidden and data["kind"] not in ABOUT_CELLS:
             return False

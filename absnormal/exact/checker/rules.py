@@ -193,8 +193,7 @@ def _convex(data: Mapping[str, Any], a: Switches) -> bool:
 def _outside_cells(data: Mapping[str, Any], a: Switches) -> bool:
     """Separated from all open cells: the list is complete, every branch that is missing is refuted."""
     signatures = sign_matrix(data["signatures"])
-    cuts = {tuple(sign_matrix([cut["signature"]])[0]): numbers(cut["weights"]) for cut in data["cuts"]}
-    return a.droppable and _complete(a, (), set(map(tuple, signatures)), cuts) and _separated(data, a, signatures)
+    return a.droppable and complete(a, signatures, data["cuts"]) and _separated(data, a, signatures)
 
 
 def _outside_component(data: Mapping[str, Any], a: Switches) -> bool:
@@ -213,21 +212,23 @@ def _outside_component(data: Mapping[str, Any], a: Switches) -> bool:
     return a.droppable and _outside_cells(data, part)
 
 
-def _complete(a: Switches, start: tuple[int, ...], listed: set[tuple[int, ...]], cuts: Mapping[Any, Row]) -> bool:
-    """Whether every open cell below a start of a signature is listed."""
-    stack = [start]
+def complete(a: Switches, signatures: list[list[int]], given: list[Mapping[str, Any]]) -> bool:
+    """Whether every open cell is listed: what branches off is refuted by the Gordan weights that are given."""
+    listed = set(map(tuple, signatures))
+    cuts = {tuple(sign_matrix([cut["signature"]])[0]): numbers(cut["weights"]) for cut in given}
+    stack: list[tuple[tuple[int, ...], list[Row]]] = [((), [])]
     while stack:
-        sigma = stack.pop()
+        sigma, rows = stack.pop()
         if sigma in cuts:
-            signed = [[s * v for v in row] for s, row in zip(sigma, a.accumulated(sigma), strict=True) if s]
+            signed = [[s * v for v in row] for s, row in zip(sigma, rows, strict=True) if s]
             weights = cuts[sigma]
             if len(weights) != len(signed) or not any(weights) or min(weights) < 0:
                 return False
             if any(dot(weights, column) for column in zip(*signed, strict=True)):
                 return False
         elif len(sigma) < a.k:
-            signs = (1, -1) if any(a.accumulated((*sigma, 0))[-1]) else (0,)
-            stack += [(*sigma, s) for s in signs]
+            row = a.row(sigma, rows)
+            stack += [((*sigma, s), [*rows, row]) for s in ((1, -1) if any(row) else (0,))]
         elif sigma not in listed:
             return False
     return True

@@ -55,19 +55,24 @@ class Switches:
         return Switches({
             "rows": [self.rows[i] for i in members], "weights": [self.weights[i] for i in members],
             "couplings": [[self.couplings[i][j] for j in members] for i in members],
-            "slopes": [self.slopes[i] for i in members],
+            **({} if self._slopes is None else {"slopes": [self._slopes[i] for i in members]}),
         })
 
     def accumulated(self, sigma: Sequence[Fraction | int], rows: Sequence[Row] | None = None) -> list[Row]:
         """The rows r^sigma of as many switches as sigma has, from R or from other base rows."""
         result: list[Row] = []
         for i, start in enumerate(self.rows[: len(sigma)] if rows is None else rows):
-            total = start
-            for j in range(i):
-                factor = self.couplings[i][j] * sigma[j]
-                total = [a + factor * b for a, b in zip(total, result[j], strict=True)] if factor else total
-            result.append(total)
+            result.append(self.row(sigma[:i], result, start))
         return result
+
+    def row(self, sigma: Sequence[Fraction | int], before: Sequence[Row], start: Row | None = None) -> Row:
+        """The next row, from those before it and their signs."""
+        i = len(sigma)
+        total = self.rows[i] if start is None else start
+        for j in range(i):
+            factor = self.couplings[i][j] * sigma[j] if self.couplings[i][j] else 0
+            total = [a + factor * b for a, b in zip(total, before[j], strict=True)] if factor else total
+        return total
 
     def gradient(self, sigma: Sequence[Fraction | int]) -> Row:
         """g_sigma - J~ in the columns of R."""
