@@ -15,7 +15,7 @@ class Budget:
     cells
         open cells that are listed
     programs
-        linear programs that are solved
+        feasibility problems that are solved: is a branch open, does a hull hold a point
     seconds
         wall-clock time
     """
@@ -50,7 +50,7 @@ class Meter:
         if self.cells >= self.budget.cells:
             return f"{self.budget.cells} open cells"
         if self.programs >= self.budget.programs:
-            return f"{self.budget.programs} linear programs"
+            return f"{self.budget.programs} feasibility problems"
         if time.monotonic() - self._since >= self.budget.seconds:
             return f"{self.budget.seconds:g} seconds"
         return ""

@@ -197,8 +197,15 @@ def _by_bounds(problem: Problem, g: Array, allowed: Array) -> Proof | None:
 
 def why_open(problem: Problem) -> str:
     """Why no theorem decided."""
-    system = problem.system
-    count = len(problem.sweeps.alpha)
+    meter, reason = problem.meter, _why(problem)
+    if not meter.spent:
+        return reason
+    done = f"{meter.cells} open cells and {meter.programs} feasibility problems"
+    return f"the budget ended ({meter.spent}) after {done}; {reason}"
+
+
+def _why(problem: Problem) -> str:
+    system, count = problem.system, len(problem.sweeps.alpha)
     if system is None:
         return f"{count} active switches are too many to be listed one by one, and no cheaper theorem applies"
     if not system.proved:
@@ -212,5 +219,5 @@ def why_open(problem: Problem) -> str:
             " direction settles the slopes; the vector itself can be judged with gradient="
         )
     if problem.cells is not None and not problem.cells.complete:
-        return f"the budget ended: {problem.cells.ended}"
+        return f"the {system.k} active switches have more open cells than those, and no cheaper theorem applies"
     return "the vector is within rounding of the boundary of the generalized gradient"
