@@ -1,8 +1,9 @@
-"""ReLU networks without biases, on many kinks: are the gradients for relu'(0) = 0, 1/2, 1 judged as brute force does?"""
+"""ReLU networks without biases, on many kinks: are the gradients for relu'(0) = 0, 1/2, 1 judged as by brute force?"""
 
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ WIDTHS = (5, 8, 8, 1)
 
 def network(seed: int) -> list[Any]:
     rng = np.random.default_rng(seed)
-    return [rng.integers(-3, 4, (out, into)).astype(float) for into, out in zip(WIDTHS[:-1], WIDTHS[1:], strict=True)]
+    return [rng.integers(-3, 4, (out, into)).astype(float) for into, out in pairwise(WIDTHS)]
 
 
 def forward(weights: list[Any], x: Any) -> Any:
