@@ -7,7 +7,7 @@ from collections.abc import Callable
 from absnormal.theorems.componentwise import componentwise
 from absnormal.theorems.direction import along_candidates, exactly
 from absnormal.theorems.independent_parts import independent_parts
-from absnormal.theorems.likq import likq
+from absnormal.theorems.likq import likq, likq_modulo_a_prime
 from absnormal.theorems.membership import equal_to_a_limiting_gradient, membership, membership_in_computed_rows
 from absnormal.theorems.private_directions import private_directions, private_directions_and_zero_rows
 from absnormal.theorems.problem import Problem, Proof
@@ -35,6 +35,7 @@ RUNGS: tuple[Rung, ...] = (
     membership_in_computed_rows,
     separation,
     equal_to_a_limiting_gradient,
+    likq_modulo_a_prime,
     independent_parts,
     from_all_slopes,
 )
