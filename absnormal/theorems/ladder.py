@@ -7,7 +7,7 @@ from collections.abc import Callable
 from absnormal.theorems.componentwise import componentwise
 from absnormal.theorems.direction import along_candidates, exactly
 from absnormal.theorems.independent_parts import independent_parts
-from absnormal.theorems.likq import likq
+from absnormal.theorems.likq import likq, likq_modulo_a_prime
 from absnormal.theorems.membership import membership, membership_along_directions, membership_in_computed_rows
 from absnormal.theorems.private_directions import private_directions, private_directions_and_zero_rows
 from absnormal.theorems.problem import Problem, Proof
@@ -34,6 +34,7 @@ RUNGS: tuple[Rung, ...] = (
     membership,
     membership_in_computed_rows,
     separation,
+    likq_modulo_a_prime,
     independent_parts,
     membership_along_directions,
     from_all_slopes,
