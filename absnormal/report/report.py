@@ -12,7 +12,7 @@ from absnormal.arrays import Array
 from absnormal.clarke.fallback import Certified, certified
 from absnormal.exact.certificate import Certificate, certificate_of, certificate_of_fallback
 from absnormal.program.program import Program
-from absnormal.report import active, explanation, html, plain, text
+from absnormal.report import active, explanation, html, plain, relation, text
 from absnormal.report.verdict import Verdict
 from absnormal.sweeps.table import Sweeps
 from absnormal.theorems.likq import decide as decide_likq
@@ -126,6 +126,22 @@ class Report:
         np.minimum at kinks.py:...: 2 of 2 active (z2..z3), slope -1
         """
         return active.active(self.problem.sweeps, None if self.given else self.slopes)
+
+    @cached_property
+    def culprits(self) -> tuple[active.Active, ...]:
+        """The lines behind a verdict that is not CLARKE: those whose switches are tied together, or else all active ones.
+
+        >>> import absnormal as an
+        >>> from absnormal import gallery
+        >>> print(*an.verify(gallery.identity, [0.0], slope=-1).culprits)
+        np.maximum at kinks.py:...: 2 of 2 active (z0..z1), slope -1
+        """
+        if self.verdict is Verdict.CLARKE:
+            return ()
+        judged = not self.given and self.consistent
+        switches = relation.tied(self.problem, judged) if self.verdict is Verdict.NOT_CLARKE else ()
+        slopes = None if self.given else self.slopes
+        return active.active(self.problem.sweeps, slopes, np.array(switches)) if switches else self.active
 
     @cached_property
     def explanation(self) -> str:
