@@ -6,7 +6,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from absnormal import testing
+    import absnormal.testing as testing
     from absnormal.clarke.budget import Budget
     from absnormal.clarke.generalized_gradient import GeneralizedGradient
     from absnormal.errors import AbsNormalError, BudgetError, DomainError, GuardError, TraceError, UndecidedWarning

@@ -65,12 +65,12 @@ def enclose(sweeps: Sweeps, radius: Any) -> Enclosure:
 
 def _linear(sweeps: Sweeps, index: int, node: Node, inner: list[Array], gamma: Any) -> Array:
     maps = [None if m is None else m.absolute() for m in sweeps.maps(index)]
-    moved = applied(maps, [r[None] for r in inner], 1, node.shape)[0]
+    moved: Array = applied(maps, [r[None] for r in inner], 1, node.shape)[0]
     if not gamma:
         return moved
     sizes = [np.abs(sweeps.values[arg])[None] for arg in node.args]
     size = applied(maps, list(sizes), 1, node.shape)[0] + np.abs(sweeps.values[index])
-    return moved * (1 + gamma) + gamma * size + FLOOR
+    return np.asarray(moved * (1 + gamma) + gamma * size + FLOOR)
 
 
 def _kink(sweeps: Sweeps, node: Node, inner: list[Array], gamma: Any) -> tuple[Array, Array]:

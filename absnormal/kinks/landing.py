@@ -25,7 +25,7 @@ Levels = Callable[[Array], Array]
 
 
 def land(levels: Levels, x: Array, wanted: Sequence[int], rows: Array) -> Array | None:
-    """A point near x, shape (n,), at which the levels of the ``wanted`` numbers are exactly 0; None where none is found.
+    """A point near x, shape (n,), at which the levels of the ``wanted`` numbers are exactly 0, or None.
 
     Parameters
     ----------

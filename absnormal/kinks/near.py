@@ -37,8 +37,8 @@ class KinksNear:
     distance
         no switching variable that is not 0 at the point vanishes closer than this; 0.0 where one is active
     nearest
-        a point at exactly this distance where one vanishes, in the structure of x, Fractions where floats are not exact;
-        None where none was computed
+        a point at exactly this distance where one vanishes, in the structure of x, Fractions where floats are not
+        exact; None where none was computed
     possible
         the numbers of the switches that may change sign in the ball; all others keep theirs
     certain
@@ -46,8 +46,8 @@ class KinksNear:
     lines
         where the possible ones come from
     proved
-        True: ``distance`` and the signs outside ``possible`` are proved for f.  False: they hold for the linearization of
-        f at the point, as f is not piecewise linear or branches in the ball, and say nothing certain about f
+        True: ``distance`` and the signs outside ``possible`` are proved for f.  False: they hold for the linearization
+        of f at the point, as f is not piecewise linear or may branch in the ball, and say nothing certain about f
     arithmetic
         "rational", or "float64" with the rounding of the values and of the bounds added
     """
@@ -185,7 +185,7 @@ def _nearest(sweeps: Sweeps, z: Array, error: Array) -> tuple[Any, Array | None]
     return (best, where) if best <= rest else (rest, None)
 
 
-def _row(sweeps: Sweeps, sigma: Array, switch: int) -> Array:
+def _row(sweeps: Sweeps, sigma: Array, switch: int) -> Any:
     seed = np.zeros((1, sweeps.program.s))
     seed[0, switch] = 1.0
     if sweeps.z.dtype == object:

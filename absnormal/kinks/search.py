@@ -75,7 +75,8 @@ def search(
             if not key or met[key] >= _AGAIN:
                 continue
             met[key] += 1
-            yield Found(like(x, program.tree, point), switches, _judged(f, like(x, program.tree, point), slopes, number))
+            here = like(x, program.tree, point)
+            yield Found(here, switches, _judged(f, here, slopes, number))
             number += 1
 
 

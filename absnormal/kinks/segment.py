@@ -1,9 +1,9 @@
 """Where switching variables vanish on a segment: exactly for piecewise-linear programs, numerically for smooth ones.
 
-On a segment on which no switching variable has opposite signs at the ends, all of them are affine: the first one is, so
-its absolute value is, as it keeps its sign; so the second one is, and so on (the argument behind forward substitution in
-an abs-normal form, Griewank 2013).  The first in evaluation order that has opposite signs is affine itself: one division
-gives its zero, which splits the segment in two.  On rationals this finds every kink.
+On a segment on which no switching variable has opposite signs at the ends, all of them are affine: the first one is,
+so its absolute value is, as it keeps its sign; so the second one is, and so on (the argument behind forward
+substitution in an abs-normal form, Griewank 2013).  The first in evaluation order that has opposite signs is affine
+itself: one division gives its zero, which splits the segment in two.  On rationals this finds every kink.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -176,7 +177,7 @@ class _Line:
         places: set[Fraction] = set()
         whole = self.exact and len(self.program.guards) == sum(g.relation in COMPARED for g in self.program.guards)
         whole = whole and not any(node.switches and node.switch < 0 for node in self.program.nodes)
-        stack = [(low, high) for low, high in zip(cuts, cuts[1:], strict=False)][::-1]
+        stack = list(pairwise(cuts))[::-1]
         while stack:
             low, high = stack.pop()
             if self.evaluations > _EVALUATIONS:

@@ -29,7 +29,9 @@ from absnormal.report.verdict import Verdict
 VERSION = "2.1.0"
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_MEANINGS = {**{verdict.name: verdict.value for verdict in Verdict}, ERROR: "the function cannot be analysed at the point"}
+_MEANINGS = {verdict.name: verdict.value for verdict in Verdict} | {ERROR: "f cannot be analysed at the point"}
+#: Findings that are written out as text; the summary counts them all.
+_WRITTEN = 20
 
 
 class Writer:
@@ -59,13 +61,16 @@ class Text(Writer):
 
     def __init__(self, out: IO[str], version: str) -> None:
         super().__init__(out, version)
-        self.reports = False
+        self.reports, self.others = False, 0
 
     def write(self, name: str, record: Record, report: Any = None) -> None:
         if report is not None:
             self.reports = True
             print(report, file=self.out)
         elif record.verdict != Verdict.CLARKE.name:
+            self.others += 1
+            if self.others > _WRITTEN:
+                return
             print(f"{record.verdict}: {name}\n  {said(record)}", file=self.out)
             for line in record.lines:
                 print(f"  {described(line)}", file=self.out)
@@ -73,8 +78,10 @@ class Text(Writer):
     def end(self, summary: Summary, interrupted: bool = False) -> None:
         if interrupted:
             print("interrupted", file=self.out)
+        if self.others > _WRITTEN:
+            print(f"... and {self.others - _WRITTEN} more", file=self.out)
         if not self.reports:
-            print(summary, file=self.out)
+            print(summary.brief(), file=self.out)
 
 
 class Json(Writer):
@@ -157,7 +164,7 @@ class GitHub(Writer):
 
     def end(self, summary: Summary, interrupted: bool = False) -> None:
         # A line of the summary must not be taken for a command.
-        for line in str(summary).splitlines():
+        for line in summary.brief().splitlines():
             print(line.replace("::", ": :"), file=self.out)
 
 

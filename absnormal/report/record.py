@@ -52,7 +52,8 @@ class Record:
     active, switches
         the number of active switches and of all
     excess
-        how much more slope the gradient predicts in some direction than any Clarke gradient has; 0.0 where it is not known
+        how much more slope the gradient predicts in some direction than any Clarke gradient has; 0.0 where that is not
+        known
     lines
         the lines of the user's code that are behind it, the first few; none for CLARKE
     t

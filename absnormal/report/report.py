@@ -12,7 +12,9 @@ from absnormal.arrays import Array
 from absnormal.clarke.fallback import Certified, certified
 from absnormal.exact.certificate import Certificate, certificate_of, certificate_of_fallback
 from absnormal.program.program import Program
-from absnormal.report import active, explanation, html, plain, relation, text
+from absnormal.report import active as lines
+from absnormal.report import explanation, html, plain, relation, text
+from absnormal.report.active import Active
 from absnormal.report.verdict import Verdict
 from absnormal.sweeps.table import Sweeps
 from absnormal.theorems.likq import decide as decide_likq
@@ -116,7 +118,7 @@ class Report:
         return np.asarray(self.problem.c, dtype=float)
 
     @cached_property
-    def active(self) -> tuple[active.Active, ...]:
+    def active(self) -> tuple[Active, ...]:
         """The active switches, grouped by operation and source line.
 
         >>> import absnormal as an
@@ -125,11 +127,11 @@ class Report:
         np.maximum at kinks.py:...: 2 of 2 active (z0..z1), slope -1
         np.minimum at kinks.py:...: 2 of 2 active (z2..z3), slope -1
         """
-        return active.active(self.problem.sweeps, None if self.given else self.slopes)
+        return lines.active(self.problem.sweeps, None if self.given else self.slopes)
 
     @cached_property
-    def culprits(self) -> tuple[active.Active, ...]:
-        """The lines behind a verdict that is not CLARKE: those whose switches are tied together, or else all active ones.
+    def culprits(self) -> tuple[Active, ...]:
+        """The lines behind a verdict that is not CLARKE: where switches are tied together, or else all active ones.
 
         >>> import absnormal as an
         >>> from absnormal import gallery
@@ -141,7 +143,7 @@ class Report:
         judged = not self.given and self.consistent
         switches = relation.tied(self.problem, judged) if self.verdict is Verdict.NOT_CLARKE else ()
         slopes = None if self.given else self.slopes
-        return active.active(self.problem.sweeps, slopes, np.array(switches)) if switches else self.active
+        return lines.active(self.problem.sweeps, slopes, np.array(switches)) if switches else self.active
 
     @cached_property
     def explanation(self) -> str:

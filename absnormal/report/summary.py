@@ -47,6 +47,7 @@ class Summary:
 
     @property
     def worst(self) -> list[Record]:
+        """The worst records, the first of them the worst."""
         return [found for *_, found in sorted(self._heap, reverse=True)]
 
     def to_dict(self) -> dict[str, Any]:
@@ -57,16 +58,22 @@ class Summary:
             "worst": [found.to_dict() for found in self.worst],
         }  # fmt: skip
 
-    def __str__(self) -> str:
+    def brief(self) -> str:
+        """The counts, and the lines that are named most often."""
         total = sum(self.verdicts.values())
-        lines = [f"{total} records: {_counted(self.verdicts)}", f"by: {_counted(self.methods)}"]
+        head = f"{total} record{'' if total == 1 else 's'}: {_counted(self.verdicts)}"
+        lines = [head, *([f"by: {_counted(self.methods)}"] if total else [])]
+        if self.culprits:
+            lines.append("lines named most often")
+            lines += [f"  {count} x {place}" for place, count in self.culprits.most_common(_LINES)]
+        return "\n".join(lines)
+
+    def __str__(self) -> str:
+        lines = [self.brief(), *(["worst"] if self._heap else [])]
         for found in self.worst:
             where = f"point {found.index}" + ("" if found.t is None else f", kink at t = {number(found.t)}")
             size = f", slope too large by {number(found.excess)}" if found.excess else ""
             lines.append(f"  {found.verdict} at {where}{size}: {found.reason}")
-        if self.culprits:
-            lines.append("lines named most often")
-            lines += [f"  {count} x {place}" for place, count in self.culprits.most_common(_LINES)]
         return "\n".join(lines)
 
 

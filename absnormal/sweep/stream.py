@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterable, Iterator, Sized
 from itertools import islice
 from typing import Any
 
-from absnormal.sweep.judging import OPTIONS, Item, Task, Work, digest, judge
 from absnormal.program.program import Program
-from absnormal.sweep.records_file import RecordsFile
 from absnormal.report.record import Record
 from absnormal.report.summary import Summary
+from absnormal.sweep.judging import OPTIONS, Item, Task, Work, digest, judge
+from absnormal.sweep.records_file import RecordsFile
 
 #: Chunks on their way at a time.
 _AHEAD = 64
@@ -157,7 +157,7 @@ class Sweep(Iterator[Record]):
             before = point
 
     def _judged(self, fresh: Iterator[Item]) -> Iterator[Record]:
-        """The records of chunks in their order; after a failure those of the chunks that were finished, then the error."""
+        """The records of chunks in their order; after a failure those of all that were finished, then the error."""
         pending: deque[tuple[Task, Iterator[Any]]] = deque()
         failure: Exception | None = None
         while True:

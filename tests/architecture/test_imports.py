@@ -27,7 +27,7 @@ LAYERS = {
     "frontends": 6,
     "form": 7,
     "report": 8, "exact.certificate": 7, "verify": 9,
-    "testing": 10, "sweep": 10, "": 10,
+    "kinks": 10, "sweep": 10, "": 10, "testing": 11,
     "pytest_plugin": 11, "cli": 11, "plot": 11, "__main__": 12,
 }  # fmt: skip
 
