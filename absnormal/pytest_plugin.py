@@ -109,14 +109,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     unknown = sorted(marker.kwargs.keys() - _OPTIONS)
     if unknown or len(marker.args) > 1 or (marker.args and "points" in marker.kwargs):
         problem = f"unknown option {unknown[0]!r}" if unknown else "points are given twice"
-        raise pytest.UsageError(f"{where}: pytest.mark.clarke takes {', '.join(sorted(_OPTIONS))}: {problem}")
+        pytest.fail(f"{where}: pytest.mark.clarke takes {', '.join(sorted(_OPTIONS))}: {problem}", pytrace=False)
     points = marker.args[0] if marker.args else marker.kwargs.get("points")
     points = points() if callable(points) else points
     if points is None or not hasattr(points, "__iter__") or isinstance(points, (str, dict)):
-        raise pytest.UsageError(f"{where}: pytest.mark.clarke needs points=[...], the points at which to judge")
+        pytest.fail(f"{where}: pytest.mark.clarke needs points=[...], the points at which to judge", pytrace=False)
     argument = _argument(metafunc)
     if argument is None:
-        raise pytest.UsageError(f"{where}: a function marked clarke takes the point as its first argument")
+        pytest.fail(f"{where}: a function marked clarke takes the point as its first argument", pytrace=False)
     metafunc.parametrize(argument, [pytest.param(point, id=f"point{k}") for k, point in enumerate(points)])
 
 
@@ -142,7 +142,11 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     point = arguments.pop(names[0])
     collector: Any = pyfuncitem.config.pluginmanager.get_plugin("absnormal-collector")
     options = {name: value for name, value in marker.kwargs.items() if name != "points"}
-    collector.clarke(lambda x: function(x, **arguments), point, **options)
+    try:
+        collector.clarke(lambda x: function(x, **arguments), point, **options)
+    except AssertionError as error:
+        # The function has no frame of its own: the report names its lines.
+        pytest.fail(str(error), pytrace=False)
     return True
 
 
@@ -154,10 +158,8 @@ class _Collector:
         self.clarke = Clarke(config)
         self.found: list[tuple[str, dict[str, Any], int]] = []
 
-    @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, Any, Any]:
+    def pytest_runtest_setup(self) -> None:
         self.clarke.records = {}
-        return (yield)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: Any) -> Generator[None, Any, Any]:

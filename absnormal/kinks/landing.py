@@ -14,9 +14,9 @@ from absnormal.arrays import Array
 from absnormal.errors import AbsNormalError
 
 #: Inputs that are tried for a switch, corrections of one, and steps of float64 to each side.
-_INPUTS = 6
+_INPUTS = 4
 _CORRECTIONS = 4
-_STEPS = 3
+_STEPS = 12
 #: An entry may be set to a number with few decimals that is this close.
 _SNAP = 1e-9
 _DECIMALS = (0, 1, 2, 3, 6)
@@ -51,13 +51,16 @@ def land(levels: Levels, x: Array, wanted: Sequence[int], rows: Array) -> Array 
             return point
     point, used = x.copy(), set[int]()
     for place, row in enumerate(rows):
-        inputs = [j for j in np.argsort(-np.abs(row), kind="stable")[: _INPUTS + len(used)].tolist()
-                  if row[j] and j not in used]
-        found = next(filter(None, (_solve(lambda p: float(at(p)[place]), point, j, row[j]) for j in inputs)), None)
-        if found is None:
+        free = [j for j in np.flatnonzero(row).tolist() if j not in used]
+        # Inputs whose steps move the level least come first: they reach all its values.
+        inputs = sorted(free, key=lambda j: abs(row[j]) * np.spacing(abs(point[j])))
+        for j in [*inputs[:_INPUTS], *inputs[_INPUTS:][-_INPUTS:]]:
+            point, landed = _solve(lambda p: float(at(p)[place]), point, j, row[j])
+            if landed:
+                used.add(j)
+                break
+        else:
             return None
-        point, taken = found
-        used.add(taken)
     return point if not at(point).any() else None
 
 
@@ -72,18 +75,27 @@ def _simple(x: Array) -> list[Array]:
     return points
 
 
-def _solve(level: Callable[[Array], float], x: Array, j: int, slope: float) -> tuple[Array, int] | None:
-    """Entry j changed so that the level is 0."""
+def _solve(level: Callable[[Array], float], x: Array, j: int, slope: float) -> tuple[Array, bool]:
+    """Entry j changed so that the level is 0, or as near to 0 as it was seen."""
+    best, least = x, abs(level(x))
+
+    def seen(point: Array) -> float:
+        nonlocal best, least
+        value = level(point)
+        if abs(value) < least:
+            best, least = point.copy(), abs(value)
+        return value
+
     point = x.copy()
     for _ in range(_CORRECTIONS):
-        value = level(point)
-        if value == 0:
-            return point, j
+        value = seen(point)
+        if not least or not np.isfinite(value):
+            break
         point[j] -= value / slope
     for direction in (-np.inf, np.inf):
-        trial = point.copy()
+        trial = best.copy()
         for _ in range(_STEPS):
-            if level(trial) == 0:
-                return trial, j
-            trial[j] = np.nextafter(trial[j], direction)
-    return None
+            if least:
+                trial[j] = np.nextafter(trial[j], direction)
+                seen(trial)
+    return best, not least
