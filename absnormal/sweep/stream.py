@@ -134,18 +134,20 @@ class Sweep(Iterator[Record]):
             for group in self._file.groups():
                 self._early[group[-1].index] = group[-1].digest
                 while expected in self._early:
-                    before = self._matched(*next(points, (expected, None)))
+                    index, before = next(points, (None, None))
+                    if index is None:
+                        raise ValueError(f"{self._file.path} was made with other points (it has more): name another file")
+                    self._matched(index, before)
                     expected += 1
                 yield from group
             yield from self._judged(self._fresh(points, before))
         finally:
             self._file.close()
 
-    def _matched(self, index: int, point: Any) -> Any:
+    def _matched(self, index: int, point: Any) -> None:
         assert self._file is not None
         if self._early.pop(index) != digest(point):
             raise ValueError(f"{self._file.path} was made with other points (point {index} differs): name another file")
-        return point
 
     def _fresh(self, points: Iterator[tuple[int, Any]], before: Any) -> Iterator[Item]:
         """The points that have no records yet, each with the one before it."""

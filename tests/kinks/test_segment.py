@@ -75,14 +75,20 @@ def test_the_hand_written_cross_entropy_is_landed_on_at_logit_0() -> None:
     assert [line.partition(" at ")[0] for line in kink.lines] == ["np.maximum", "np.absolute"]
 
 
-def test_random_dense_rows_are_landed_on() -> None:
+def test_random_dense_rows_are_landed_on_where_float64_has_a_zero() -> None:
     random = np.random.default_rng(0)
     W, b = random.normal(size=(6, 4)), random.normal(size=6)
-    found = an.find_kink(lambda x: np.sum(np.maximum(W @ x + b, 0)), random.normal(size=4), random.normal(size=4))
-    assert len(found) >= 1 and found.complete
+
+    def f(x: Any) -> Any:
+        return np.sum(np.maximum(W @ x + b, 0))
+
+    found = an.find_kink(f, random.normal(size=4), random.normal(size=4))
+    assert found.complete and sum(kink.landed for kink in found) >= 3
     for kink in found:
-        assert kink.landed
-        assert ((W @ kink.x + b)[list(kink.switches)] == 0).all()
+        if kink.landed:
+            assert ((W @ kink.x + b)[list(kink.switches)] == 0).all()
+        # Elsewhere the exact point is judged on rationals.
+        assert len(an.verify(f, kink.x, slope=-1).active) == 1
 
 
 def test_both_sides_of_a_branch() -> None:
