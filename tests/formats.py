@@ -1,4 +1,4 @@
-"""Judges of machine-readable output: SARIF by the part of its schema in data/, JUnit XML by the elements CI servers read."""
+"""Judges of machine-readable output: SARIF by its schema in data/, JUnit XML by the elements that CI servers read."""
 
 from __future__ import annotations
 

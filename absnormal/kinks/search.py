@@ -67,14 +67,17 @@ def search(
     random = np.random.default_rng(seed)
     program = f if isinstance(f, Program) else trace(f, _off(f, x, radius, random))
     middle = program.tree.flatten(x).astype(float)
-    met: Counter[Any] = Counter()
+    met, judged = Counter[Any](), set[bytes]()
     number = 0
     for trial in range(trials):
         for point, known in _points(f, program, x, middle, radius, random, first=trial == 0):
             switches, key = _active(f, program, point, known)
-            if not key or met[key] >= _AGAIN:
+            # -0.0 + 0.0 is 0.0: the same point.
+            same = (point + 0.0).tobytes()
+            if not key or met[key] >= _AGAIN or same in judged:
                 continue
             met[key] += 1
+            judged.add(same)
             here = like(x, program.tree, point)
             yield Found(here, switches, _judged(f, here, slopes, number))
             number += 1

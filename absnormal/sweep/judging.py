@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import pickle
 from dataclasses import dataclass, replace
@@ -49,18 +50,24 @@ class Work:
         self.kinks, self.options = kinks, options
         #: False where the function did not come along.
         self.whole = True
+        self._sent: tuple[list[Program], bytes] | None = None
 
-    def __getstate__(self) -> dict[str, Any]:
-        state = {key: value for key, value in self.__dict__.items() if key != "_pickles"}
-        return state if self._pickles else {**state, "f": None, "whole": False}
+    def __reduce__(self) -> tuple[Any, tuple[bytes]]:
+        if self._sent is None or self._sent[0] is not self.programs:
+            f = self._function
+            state = {"f": f, "whole": f is self.f, "programs": self.programs, "kinks": self.kinks,
+                     "options": self.options, "_sent": None}  # fmt: skip
+            self._sent = self.programs, pickle.dumps(state)
+        return _arrived, (self._sent[1],)
 
     @cached_property
-    def _pickles(self) -> bool:
+    def _function(self) -> Any:
+        """The function, or None where it does not pickle."""
         try:
             pickle.dumps(self.f)
         except Exception:
-            return False
-        return True
+            return None
+        return self.f
 
     @property
     def head(self) -> dict[str, Any]:
@@ -134,6 +141,14 @@ class Work:
 
     def _remember(self, program: Program) -> None:
         self.programs = [*self.programs[-_PROGRAMS + 1 :], program]
+
+
+@functools.lru_cache(maxsize=4)
+def _arrived(state: bytes) -> Work:
+    """The work in a worker: the same for all its chunks, so that what is known of a Program is kept."""
+    work = Work.__new__(Work)
+    work.__dict__.update(pickle.loads(state))
+    return work
 
 
 @dataclass(frozen=True)

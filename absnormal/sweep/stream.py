@@ -136,7 +136,7 @@ class Sweep(Iterator[Record]):
                 while expected in self._early:
                     index, before = next(points, (None, None))
                     if index is None:
-                        raise ValueError(f"{self._file.path} was made with other points (it has more): name another file")
+                        raise ValueError(f"{self._file.path} was made with more points: name another file")
                     self._matched(index, before)
                     expected += 1
                 yield from group

@@ -80,7 +80,7 @@ def test_a_search_finds_the_fault_with_one_command(
 def test_a_search_for_one_tool_finds_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["search", "hand_written:cross_entropy", "--at", "0.5", "--slope", "torch", "--slope", "autograd"]
     assert main(arguments) == 0
-    assert capsys.readouterr().out.startswith("2 records: 2 CLARKE")
+    assert capsys.readouterr().out.startswith("1 record: 1 CLARKE")
 
 
 def test_a_search_around_the_point_of_an_example(capsys: pytest.CaptureFixture[str]) -> None:
@@ -188,7 +188,8 @@ NAMED = {
     "--chunk 0": "chunk", "uneven.npz": "uneven.npz", "broken.npy": "broken.npy", "objects.npy": "objects.npy",
     "--shape x": "--shape", "--shape -1": "--shape", "--radius 0": "--radius", "--radius nan": "--radius",
     "--trials 0": "--trials", "--seed -1": "--seed", "tensorflow": "tensorflow", "raises --at 0": "hand_written.py:20",
-    "raises --shape 1": "hand_written.py:20", "x, y": "x, y", "number --at 0": "f must be a function", "scalar.npy": "scalar.npy",
+    "raises --shape 1": "hand_written.py:20", "x, y": "x, y", "number --at 0": "f must be a function",
+    "scalar.npy": "scalar.npy",
 }  # fmt: skip
 
 

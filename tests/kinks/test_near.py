@@ -31,7 +31,7 @@ def places(draw: st.DrawFn) -> tuple[an.Program, Any]:
 
 
 def signs(program: an.Program, x: Any) -> Any:
-    exact = np.array([Fraction(float(v)) for v in x], dtype=object)
+    exact = np.array([Fraction(v) for v in x], dtype=object)
     return np.sign(program.switching(program.evaluate(exact))).astype(int)
 
 
@@ -73,7 +73,7 @@ def test_the_distance_is_attained_on_rationals(place: tuple[an.Program, Any]) ->
     if found.nearest is None:
         assert found.distance == np.inf or not program.s
         return
-    assert (program.switching(program.evaluate(np.array([Fraction(v) for v in found.nearest], dtype=object))) == 0).any()
+    assert (signs(program, found.nearest) == 0).any()
     exact = max(abs(Fraction(v) - Fraction(float(w))) for v, w in zip(found.nearest, x, strict=True))
     assert found.distance <= exact and float(exact) == pytest.approx(found.distance, abs=0, rel=1e-15)
 

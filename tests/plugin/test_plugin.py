@@ -189,7 +189,7 @@ def test_the_entry_point_is_the_module() -> None:
 
 
 def test_starting_the_plugin_imports_nothing_heavy() -> None:
-    code = "import sys, pytest; before = set(sys.modules); import absnormal.pytest_plugin; print(*set(sys.modules) - before)"
+    code = "import sys, pytest; old = set(sys.modules); import absnormal.pytest_plugin; print(*set(sys.modules) - old)"
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert set(done.stdout.split()) == {"absnormal", "absnormal.pytest_plugin"}
