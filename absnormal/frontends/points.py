@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from absnormal._optional import require
 from absnormal.arrays import Array
 from absnormal.program.tree import Tree
@@ -38,6 +40,34 @@ def like(template: Any, tree: Tree, flat: Array) -> Any:
     kinds = [KINDS.get(_kind(leaf)) for leaf in _leaves(template)]
     parts = zip(_leaves(template), kinds, tree.split(flat), strict=True)
     return tree.rebuild([part if kind is None else kind(leaf, part) for leaf, kind, part in parts])
+
+
+def tree_of(x: Any) -> Tree:
+    """The structure of a point; of a framework's, that of the same point as NumPy arrays."""
+    return Tree.of(_map(x, _plain) if framework(x) else x)[0]
+
+
+def flat(tree: Tree, x: Any, name: str) -> Array:
+    """A point as one flat vector, after a check of its structure."""
+    return tree.flatten(_map(x, _plain) if framework(x) else x, name)
+
+
+def arrays(x: Any) -> list[Array]:
+    """The leaves of a point as NumPy arrays."""
+    return [_plain(leaf) for leaf in _leaves(x)]
+
+
+def _plain(leaf: Any) -> Array:
+    """A framework's array without its tape, on this machine."""
+    return np.asarray(leaf.detach().cpu() if hasattr(leaf, "detach") else leaf)
+
+
+def _map(x: Any, change: Callable[[Any], Any]) -> Any:
+    if isinstance(x, dict):
+        return {key: _map(item, change) for key, item in x.items()}
+    if isinstance(x, (list, tuple)) and framework(x):
+        return type(x)(_map(item, change) for item in x)
+    return change(x)
 
 
 def _kind(leaf: Any) -> str:

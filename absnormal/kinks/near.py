@@ -12,6 +12,7 @@ import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.errors import AbsNormalError
+from absnormal.frontends.points import flat
 from absnormal.kinks.enclosure import enclose
 from absnormal.program.program import Program, exactly
 from absnormal.report.active import Active, active
@@ -110,10 +111,10 @@ def kinks_near(f: Callable[[Any], Any] | Program, x: Any, radius: float) -> Kink
     if not (isinstance(radius, (int, float)) and 0 <= radius < math.inf):
         raise ValueError(f"radius must be a finite number >= 0, got {radius!r}")
     program = f if isinstance(f, Program) else trace(f, x)
-    flat = program.tree.flatten(x)
+    point = flat(program.tree, x, "x")
     piecewise = program.is_piecewise_linear
-    exact = flat.dtype == object or (piecewise and small(program))
-    sweeps = Sweeps(program, exactly(flat) if exact else flat)
+    exact = point.dtype == object or (piecewise and small(program))
+    sweeps = Sweeps(program, exactly(point) if exact else point)
     reach = exactly(np.array(float(radius)))[()] if exact else float(radius)
     enclosure, error = enclose(sweeps, reach), enclose(sweeps, 0 * reach)
     z, own = np.abs(sweeps.z), error.z

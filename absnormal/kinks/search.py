@@ -11,7 +11,7 @@ import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.errors import AbsNormalError
-from absnormal.frontends.points import like
+from absnormal.frontends.points import flat, like, tree_of
 from absnormal.frontends.slopes import TABLES
 from absnormal.kinks.landing import land
 from absnormal.kinks.segment import find_kink
@@ -66,7 +66,7 @@ def search(
     """
     random = np.random.default_rng(seed)
     program = f if isinstance(f, Program) else trace(f, _off(f, x, radius, random))
-    middle = program.tree.flatten(x).astype(float)
+    middle = flat(program.tree, x, "x").astype(float)
     met, judged = Counter[Any](), set[bytes]()
     number = 0
     for trial in range(trials):
@@ -85,11 +85,9 @@ def search(
 
 def _off(f: Any, x: Any, radius: float, random: np.random.Generator) -> Any:
     """A random point near x, where a branch of f is not likely to be tied."""
-    from absnormal.program.tree import Tree, join
-
-    tree, leaves = Tree.of(x)
-    flat = join(leaves).astype(float)
-    return like(x, tree, flat + random.uniform(-radius, radius, flat.shape))
+    tree = tree_of(x)
+    point = flat(tree, x, "x").astype(float)
+    return like(x, tree, point + random.uniform(-radius, radius, point.shape))
 
 
 def _points(
@@ -105,7 +103,7 @@ def _points(
         return
     for kink in kinks:
         if kink.landed:
-            point = program.tree.flatten(kink.x).astype(float)
+            point = flat(program.tree, kink.x, "x").astype(float)
             yield point, () if kink.switches else kink.lines
             if kink.switches:
                 yield from _meetings(program, point, kink.switches, random)

@@ -18,7 +18,7 @@ import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.errors import AbsNormalError
-from absnormal.frontends.points import like
+from absnormal.frontends.points import flat, like
 from absnormal.kinks.enclosure import COMPARED
 from absnormal.kinks.landing import land
 from absnormal.kinks.near import small
@@ -36,8 +36,9 @@ _NARROW = 1e-13
 #: On both sides of a zero in float64 this much is not looked at again.
 _APART = Fraction(1, 2**40)
 _BISECTIONS = 60
-#: How far behind a branch f is traced again, as a part of what is left of the segment.
-_BEHIND = 1e-6
+#: Branches of f that are followed, and how far behind each end of one f is traced again, as a part of what is left.
+_BRANCHES = 100
+_BEHIND = Fraction(1, 10**6)
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +102,8 @@ def find_kink(f: Callable[[Any], Any] | Program, x0: Any, x1: Any) -> Kinks:
     Parameters
     ----------
     f
-        a function of one argument, or its `Program`; vector-valued ones too
+        a function of one argument, or its `Program`, which is followed as far as its branches go; vector-valued ones
+        too
     x0, x1
         the ends: two points of the same structure
 
@@ -124,22 +126,22 @@ def find_kink(f: Callable[[Any], Any] | Program, x0: Any, x1: Any) -> Kinks:
     ([('1/2', array([1., 1.]), (0, 1))], True)
     """
     program = f if isinstance(f, Program) else trace(f, x0)
-    ends = [program.tree.flatten(end, name) for end, name in ((x0, "x0"), (x1, "x1"))]
-    start, found, complete = Fraction(0), list[Kink](), True
-    while True:
+    ends = [flat(program.tree, end, name) for end, name in ((x0, "x0"), (x1, "x1"))]
+    start, found = Fraction(0), list[Kink]()
+    for traced in range(_BRANCHES):
         line = _Line(program, *ends)
         kinks, branch, whole = line.kinks(start)
-        complete = complete and whole and branch is None
         found += [_kink(line, t, x0) for t in kinks]
-        if branch is None or isinstance(f, Program):
-            return Kinks(tuple(found), complete)
-        start = Fraction(branch) + (1 - Fraction(branch)) * Fraction(_BEHIND)
+        if branch is None:
+            return Kinks(tuple(found), whole and traced == 0)
+        start = branch + (1 - branch) * _BEHIND
+        if isinstance(f, Program) or start >= 1:
+            break
         try:
             program = trace(f, like(x0, program.tree, line.point(start).astype(float)))
         except AbsNormalError:
-            return Kinks(tuple(found), False)
-        if start >= 1:
-            return Kinks(tuple(found), False)
+            break
+    return Kinks(tuple(found), False)
 
 
 class _Line:
@@ -166,8 +168,10 @@ class _Line:
     def levels_at(self, x: Array) -> Array:
         """The levels at any point."""
         values = self.program.unguarded(x)
-        sides = [np.asarray(values[guard.left] - values[guard.right]).reshape(-1) for guard in self.program.guards
-                 if guard.relation in COMPARED]
+        # An infinite constant may be compared with another.
+        with np.errstate(invalid="ignore"):
+            sides = [np.asarray(values[guard.left] - values[guard.right]).reshape(-1) for guard in self.program.guards
+                     if guard.relation in COMPARED]
         return np.concatenate([self.program.switching(values), *sides])
 
     def kinks(self, start: Fraction) -> tuple[list[Fraction], Fraction | None, bool]:

@@ -9,10 +9,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-import numpy as np
-
 from absnormal.errors import GuardError
-from absnormal.frontends.points import framework
+from absnormal.frontends.points import arrays, framework
 from absnormal.kinks.segment import find_kink
 from absnormal.program.program import Program
 from absnormal.program.tree import Tree
@@ -173,11 +171,12 @@ def judge(task: Task) -> list[list[Record] | None]:
 def digest(point: Any) -> str:
     """A short digest of a point, the same for equal points."""
     found = hashlib.blake2b(digest_size=8)
-    for leaf in Tree.of(point)[1]:
-        found.update(repr(leaf.tolist()).encode() if leaf.dtype == object else np.ascontiguousarray(leaf).tobytes())
+    for leaf in arrays(point):
+        found.update(repr(leaf.tolist()).encode() if leaf.dtype == object else leaf.astype(float).tobytes())
     return found.hexdigest()
 
 
 def written(x: Any) -> Any:
     """A point as plain data; None where it is long."""
-    return data(x) if Tree.of(x)[0].size <= _WRITTEN else None
+    leaves = arrays(x)
+    return data(leaves[0] if framework(x) else x) if sum(leaf.size for leaf in leaves) <= _WRITTEN else None
