@@ -14,6 +14,7 @@ from absnormal.cli.targets import load, numbers, slope
 from absnormal.kinks.search import SLOPES, Found, search
 from absnormal.report.plain import number, tree
 from absnormal.report.record import Record
+from absnormal.sweep.judging import written
 
 HELP = "go to the kinks of a function and look for wrong gradients there"
 EXAMPLES = """\
@@ -59,7 +60,8 @@ def _findings(arguments: argparse.Namespace) -> Iterator[Finding]:
         target, middle, radius=arguments.radius, trials=arguments.trials, seed=arguments.seed, slopes=slopes
     )
     for one in found:
-        yield f"{arguments.target} at {'; '.join(tree(one.x))}", _merged(one, slopes), None
+        record = replace(_merged(one, slopes), x=written(one.x))
+        yield f"{arguments.target} at {'; '.join(tree(one.x))}", record, None
 
 
 def _middle(arguments: argparse.Namespace, target: Any) -> Any:

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.errors import AbsNormalError
-from absnormal.frontends.points import flat, like, tree_of
+from absnormal.errors import AbsNormalError, DomainError
+from absnormal.frontends.points import flat, framework, like, tree_of
 from absnormal.frontends.slopes import TABLES
 from absnormal.kinks.landing import land
 from absnormal.kinks.segment import find_kink
@@ -25,13 +25,18 @@ SLOPES: tuple[Any, ...] = (*TABLES, -1.0, 1.0)
 #: How often points on the same kinks are judged.
 _AGAIN = 2
 _NEWTON = 8
+#: Random points that are tried to trace f at.
+_TRACES = 20
 #: At most this many switches are led to a common zero.
 _TOGETHER = 3
 
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """A point on kinks with a record for every slope, in the order of the slopes; one record where f is refused."""
+    """A point on kinks with a record for every slope, in the order of the slopes.
+
+    There is one record only where f is refused, and where a framework's own gradient is judged.
+    """
 
     x: Any
     switches: tuple[int, ...]
@@ -65,7 +70,7 @@ def search(
     Newton's method to where some others vanish too.  Points on kinks that were met before are passed over.
     """
     random = np.random.default_rng(seed)
-    program = f if isinstance(f, Program) else trace(f, _off(f, x, radius, random))
+    program = f if isinstance(f, Program) else _traced(f, x, radius, random)
     middle = flat(program.tree, x, "x").astype(float)
     met, judged = Counter[Any](), set[bytes]()
     number = 0
@@ -83,11 +88,16 @@ def search(
             number += 1
 
 
-def _off(f: Any, x: Any, radius: float, random: np.random.Generator) -> Any:
-    """A random point near x, where a branch of f is not likely to be tied."""
+def _traced(f: Any, x: Any, radius: float, random: np.random.Generator) -> Program:
+    """The program of f at a random point near x, where f is defined and no branch is tied."""
     tree = tree_of(x)
     point = flat(tree, x, "x").astype(float)
-    return like(x, tree, point + random.uniform(-radius, radius, point.shape))
+    for _ in range(_TRACES - 1):
+        try:
+            return trace(f, like(x, tree, point + random.uniform(-radius, radius, point.shape)))
+        except AbsNormalError:
+            continue
+    return trace(f, like(x, tree, point + random.uniform(-radius, radius, point.shape)))
 
 
 def _points(
@@ -142,6 +152,8 @@ def _active(f: Any, program: Program, point: Array, branches: tuple[str, ...]) -
         return (), branches
     try:
         z = program.switching(program.evaluate(point))
+    except DomainError:
+        return (), ()
     except AbsNormalError:
         return (), ("another branch", *np.sign(point).tolist())
     switches = tuple(np.flatnonzero(z == 0).tolist())
@@ -150,6 +162,8 @@ def _active(f: Any, program: Program, point: Array, branches: tuple[str, ...]) -
 
 def _judged(f: Any, x: Any, slopes: Sequence[Any], number: int) -> tuple[Record, ...]:
     try:
+        if framework(x) and not isinstance(f, Program):
+            return (record(verify(f, x), number),)
         source = f if isinstance(f, Program) else trace(f, x)
         return tuple(record(verify(source, x, slope=slope), number) for slope in slopes)
     except AbsNormalError as error:

@@ -61,8 +61,10 @@ class Summary:
     def brief(self) -> str:
         """The counts, and the lines that are named most often."""
         total = sum(self.verdicts.values())
-        head = f"{total} record{'' if total == 1 else 's'}: {_counted(self.verdicts)}"
-        lines = [head, *([f"by: {_counted(self.methods)}"] if total else [])]
+        if not total:
+            return "nothing was judged: no point, or no kink, was met"
+        records = "1 record" if total == 1 else f"{total} records"
+        lines = [f"{records}: {_counted(self.verdicts)}", f"by: {_counted(self.methods)}"]
         if self.culprits:
             lines.append("lines named most often")
             lines += [f"  {count} x {place}" for place, count in self.culprits.most_common(_LINES)]
@@ -78,4 +80,4 @@ class Summary:
 
 
 def _counted(counts: Counter[str]) -> str:
-    return ", ".join(f"{count} {name}" for name, count in counts.most_common()) or "none"
+    return ", ".join(f"{count} {name}" for name, count in counts.most_common())

@@ -40,6 +40,9 @@ def raises(x):
 def f(x):
     return np.abs(x[0])
 
+def logarithm(x):
+    return np.log(x[0]) + np.abs(x[0] - 0.25)
+
 number = 3
 """
 
@@ -81,6 +84,17 @@ def test_a_search_for_one_tool_finds_nothing(capsys: pytest.CaptureFixture[str])
     arguments = ["search", "hand_written:cross_entropy", "--at", "0.5", "--slope", "torch", "--slope", "autograd"]
     assert main(arguments) == 0
     assert capsys.readouterr().out.startswith("1 record: 1 CLARKE")
+
+
+def test_a_search_that_meets_no_kink_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["search", "hand_written:f", "--at", "100", "--trials", "5"]) == 0
+    assert capsys.readouterr().out == "nothing was judged: no point, or no kink, was met\n"
+
+
+def test_a_search_where_f_is_not_defined_everywhere(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["search", "hand_written:logarithm", "--shape", "1", "--format", "json"]) == 0
+    found = json.loads(capsys.readouterr().out)["results"]
+    assert found and all(r["x"] == [0.25] and r["verdict"] == "CLARKE" for r in found)
 
 
 def test_a_search_around_the_point_of_an_example(capsys: pytest.CaptureFixture[str]) -> None:
