@@ -12,7 +12,9 @@ from absnormal.arrays import Array
 from absnormal.clarke.fallback import Certified, certified
 from absnormal.exact.certificate import Certificate, certificate_of, certificate_of_fallback
 from absnormal.program.program import Program
-from absnormal.report import active, explanation, html, near, plain, remedy, text
+from absnormal.report import active as lines
+from absnormal.report import explanation, html, near, plain, relation, remedy, text
+from absnormal.report.active import Active
 from absnormal.report.verdict import Verdict
 from absnormal.sweeps.table import Sweeps
 from absnormal.theorems.likq import decide as decide_likq
@@ -119,7 +121,7 @@ class Report:
         return np.asarray(self.problem.c, dtype=float)
 
     @cached_property
-    def active(self) -> tuple[active.Active, ...]:
+    def active(self) -> tuple[Active, ...]:
         """The active switches, grouped by operation and source line.
 
         >>> import absnormal as an
@@ -128,7 +130,23 @@ class Report:
         np.maximum at kinks.py:...: 2 of 2 active (z0..z1), slope -1
         np.minimum at kinks.py:...: 2 of 2 active (z2..z3), slope -1
         """
-        return active.active(self.problem.sweeps, None if self.given else self.slopes)
+        return lines.active(self.problem.sweeps, None if self.given else self.slopes)
+
+    @cached_property
+    def culprits(self) -> tuple[Active, ...]:
+        """The lines behind a verdict that is not CLARKE: where switches are tied together, or else all active ones.
+
+        >>> import absnormal as an
+        >>> from absnormal import gallery
+        >>> print(*an.verify(gallery.identity, [0.0], slope=-1).culprits)
+        np.maximum at kinks.py:...: 2 of 2 active (z0..z1), slope -1
+        """
+        if self.verdict is Verdict.CLARKE:
+            return ()
+        judged = not self.given and self.consistent
+        switches = relation.tied(self.problem, judged) if self.verdict is Verdict.NOT_CLARKE else ()
+        slopes = None if self.given else self.slopes
+        return lines.active(self.problem.sweeps, slopes, np.array(switches)) if switches else self.active
 
     @cached_property
     def near(self) -> tuple[near.Near, ...]:

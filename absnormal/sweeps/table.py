@@ -138,7 +138,8 @@ class Sweeps:
         fold = fold_map(node.params, self.shapes(node)[0], self.slopes_of(index, sigma))
         if change is None:
             return fold
-        p, q = (change(np.where(np.isnan(c), 1.0, c)) for c in (fold.p, fold.q))
+        # NaN is the one number that differs from itself; rationals have no isnan.
+        p, q = (change(np.where(c != c, 1.0, c)) for c in (fold.p, fold.q))
         return FoldMap(p, q, fold.shape)
 
     def shapes(self, node: Node) -> list[tuple[int, ...]]:
