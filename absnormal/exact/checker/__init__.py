@@ -103,8 +103,9 @@ def check(data: Mapping[str, Any]) -> bool:
         if data["kind"] in IN_BLOCKS:
             return IN_BLOCKS[data["kind"]][0](data)
         (rule, _), switches = RULES[data["kind"]], Switches(data["system"])
-        # Where |z_i| acts through more than couplings and weights, gradients that are given can be judged, not made.
-        if switches.hidden and data["kind"] not in ABOUT_CELLS and "points" not in data:
+        # Of hidden couplings only cells are known, and gradients that are given one by one.
+        listed = "vector" in data and "points" in data and data["kind"] in JUDGE_A_VECTOR
+        if switches.hidden and not listed and data["kind"] not in ABOUT_CELLS:
             return False
         return rule(data, switches) and (data["kind"] in JUDGE_A_VECTOR or near(data, switches))
     except (KeyError, TypeError, IndexError, ZeroDivisionError, AttributeError) as error:
