@@ -157,7 +157,9 @@ class GeneralizedGradient:
 
     @cached_property
     def _least(self) -> Array:
-        return nearest_point(self.base, self._summands)
+        zero = np.zeros_like(self.base)
+        inside = membership(self.base, self._summands, zero, self.tolerance).weights is not None
+        return zero if inside else nearest_point(self.base, self._summands)
 
     def is_stationary(self) -> bool | None:
         """Whether 0 lies in dC f(x) (Clarke stationarity); None when that could not be proved."""
