@@ -8,6 +8,7 @@ the tool: a number given for all switches does not change it.  Measured on autog
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ import numpy as np
 from absnormal.arrays import Array, as_real
 from absnormal.ops.kinked import running
 from absnormal.program.nodes import Node
+from absnormal.program.program import Program
 from absnormal.sweeps.table import Sweeps
 
 #: A sorted list is read off at the indices of a permutation: min keeps the first of a tie, max the second.
@@ -86,6 +88,20 @@ def _collect(sweeps: Sweeps, table: Any) -> Array:
             parts.append(_even_split(node, sweeps.values[node.args[0]])[own])
         else:
             parts.append(np.full(count, rule))
+    return np.concatenate(parts) if parts else np.zeros(0)
+
+
+def of_nodes(program: Program, values: Sequence[Array], tool: str) -> Array:
+    """The slope of |z| at every switch, shape (s,): a node's own where its kernel was asked, or the tool's table."""
+    table = TABLES[tool]
+    parts = []
+    for index in program.kinked:
+        node = program.nodes[index]
+        rule = node.params.get("slope", IMPLIED.get(node.tie, table.get(node.tie, 0.0)))
+        if isinstance(rule, str):
+            parts.append(_even_split(node, values[node.args[0]]))
+        else:
+            parts.append(np.broadcast_to(np.asarray(rule, dtype=float).reshape(-1), (node.switches,)))
     return np.concatenate(parts) if parts else np.zeros(0)
 
 
