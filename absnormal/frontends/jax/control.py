@@ -39,13 +39,13 @@ class _Naming:
     """What one of JAX's own functions is written in keeps the name of that function, and the line that called it."""
 
     def __init__(self, run: Run, name: str | None, jaxpr: Any, eqn: Any) -> None:
-        self.run, self.eqn, self.outer = run, eqn, run.builder.user
+        self.run, self.eqn, self.outer, self.around = run, eqn, run.builder.user, run.around
         file = getattr(jaxpr.debug_info, "func_filename", None) or ""
         self.own = bool(name) and in_library(file)
         self.name = f"{_module(file)}.{name}"
 
     def __enter__(self) -> str | None:
-        source = self.run.source(self.eqn)
+        source = self.run.around = self.run.source(self.eqn) or self.around
         if self.own and (self.outer is None or self.outer[0].startswith("lax.")):
             self.run.builder.user = (self.name, source)
         elif not self.own:
@@ -53,7 +53,7 @@ class _Naming:
         return self.name if self.own else None
 
     def __exit__(self, *error: object) -> None:
-        self.run.builder.user = self.outer
+        self.run.builder.user, self.run.around = self.outer, self.around
 
 
 def _module(file: str) -> str:

@@ -10,10 +10,10 @@ import numpy as np
 from absnormal._optional import require
 from absnormal.arrays import Array
 from absnormal.frontends.jax.run import Call
-from absnormal.frontends.jax.shapes import classes, landing, windows
+from absnormal.frontends.jax.shapes import landing, window_places
 from absnormal.frontends.numpy_order import largest, smallest
 from absnormal.frontends.ordered import in_order
-from absnormal.frontends.writing import Writer
+from absnormal.frontends.pooling import folds
 
 
 def fold_over(sign: int) -> Callable[..., Any]:
@@ -22,30 +22,14 @@ def fold_over(sign: int) -> Callable[..., Any]:
     return lambda call, u: function(u, axis=tuple(call.params["axes"]))
 
 
-def _folds(write: Writer, flat: Any, index: Array, sign: int, slope: float | None) -> Any:
-    """The largest (smallest) of the entries in every column of numbers, -1 for none; one fold for each length."""
-    columns, parts = [], []
-    for where, block in classes(index):
-        taken = write.op("gather", flat, index=block)
-        if len(block) == 1:
-            parts.append(taken[0])
-        else:
-            own = {} if slope is None else {"slope": slope}
-            parts.append(write.op("fold", taken, tie="max.fold" if sign > 0 else "min.fold", sign=sign, **own))
-        columns.append(where)
-    order = np.argsort(np.concatenate(columns))
-    joined = parts[0] if len(parts) == 1 else np.concatenate(parts)
-    return joined if len(parts) == 1 else write.op("gather", joined, index=order)
-
-
 def window_extremum(sign: int) -> Callable[..., Any]:
     """Pooling: the first of a tie is taken, and the padding never wins."""
 
     def rule(call: Call, u: Any) -> Any:
-        index = windows(u.shape, call.params)
+        index = window_places(call, u.shape)
         if (index < 0).all(axis=0).any():
             call.write.refuse("has a window that holds padding only", "choose a smaller padding")
-        flat = _folds(call.write, np.reshape(u, -1), index.reshape(len(index), -1), sign, float(sign))
+        flat = folds(call.write, np.reshape(u, -1), index.reshape(len(index), -1), sign, slope=float(sign))
         return np.reshape(flat, index.shape[1:])
 
     return rule
@@ -63,7 +47,7 @@ def scattered_extremum(sign: int) -> Callable[..., Any]:
         own = np.where(absent, -1, np.arange(given.size))
         joined = np.concatenate([np.reshape(write.array(operand), -1), np.reshape(write.array(updates), -1)])
         whole = np.concatenate([own[None], np.where(index < 0, -1, index + given.size)])
-        return np.reshape(_folds(write, joined, whole, sign, None), call.outs[0].shape)
+        return np.reshape(folds(write, joined, whole, sign), call.outs[0].shape)
 
     return rule
 

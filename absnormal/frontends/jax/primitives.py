@@ -29,6 +29,7 @@ ROWS = {
 
 COMPARISONS = {
     "gt": np.greater, "ge": np.greater_equal, "lt": np.less, "le": np.less_equal, "eq": np.equal, "ne": np.not_equal,
+    "lt_to": np.less, "le_to": np.less_equal,
 }
 
 #: What a person calls a primitive.
@@ -211,6 +212,7 @@ RULES: dict[str, Rule] = {
     **{name: _compared(ufunc) for name, ufunc in COMPARISONS.items()},
     **MOVES,
     "rsqrt": lambda call, u: np.reciprocal(np.sqrt(u)),
+    "rem": lambda call, u, v: np.fmod(u, v),
     "pow": lambda call, u, e: np.power(u, e),
     "integer_pow": _integer_power,
     "abs": lambda call, u: np.abs(u),

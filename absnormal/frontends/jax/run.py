@@ -60,6 +60,8 @@ class Run:
     detached: list[int] = field(default_factory=list)
     missing: dict[str, Source | None] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    #: The line of the innermost call that has one: what was traced before has lost its own.
+    around: Source | None = None
     _constants: dict[int, tuple[Any, Array]] = field(default_factory=dict)
     _sources: dict[int, tuple[Any, Source | None]] = field(default_factory=dict)
     _live: dict[int, tuple[Any, set[int]]] = field(default_factory=dict)
@@ -107,7 +109,7 @@ class Run:
             return [Seen(value) for value in bound(eqn, [seen.value for seen in inputs])]
         outer = self.builder.user
         if outer is None:
-            self.builder.user = (NAMES.get(name, f"lax.{name}"), self.source(eqn))
+            self.builder.user = (NAMES.get(name, f"lax.{name}"), self.source(eqn) or self.around)
         try:
             if name in CONTROL:
                 return CONTROL[name](self, eqn, inputs)
@@ -118,10 +120,10 @@ class Run:
                 rules, args = RULES, [arg.concrete() if isinstance(arg, TracedMask) else arg for arg in args]
                 if not any(isinstance(arg, TracedArray) for arg in args):
                     return [Seen(value) for value in results]
-            if name not in rules:
-                self.missing.setdefault(name, self.source(eqn))
-                return [Seen(value) for value in results]
             assert self.builder.user is not None
+            if name not in rules:
+                self.missing.setdefault(name, self.builder.user[1])
+                return [Seen(value) for value in results]
             values = [seen.value for seen in inputs]
             call = Call(self, eqn.primitive, eqn.params, values, results, Writer(self.builder, *self.builder.user))
             start = len(self.builder.nodes)

@@ -14,6 +14,7 @@ from absnormal._optional import require
 from absnormal.arrays import Array
 from absnormal.frontends.jax.run import Call
 from absnormal.frontends.numpy import TracedArray
+from absnormal.frontends.pooling import summed_over, windows
 
 
 def _broadcast(call: Call, u: Any, *rest: Any) -> Any:
@@ -52,7 +53,7 @@ def numbered(call: Call, u: Any, *rest: Any) -> Any:
         start += size
     if any(isinstance(item, TracedArray) for place, item in enumerate((u, *rest)) if place not in moving):
         call.write.refuse("a variable is used as an index, a discontinuous selection", "use jnp.max, jnp.min or jnp.sort")
-    changed = {"fill_value": None} if "fill_value" in call.params else {}
+    changed = {"fill_value": -1} if "fill_value" in call.params else {}
     index = call.bind(*given, **changed)
     whole = parts[0] if len(parts) == 1 else np.concatenate(parts)
     outs = index if call.primitive.multiple_results else [index]
@@ -100,6 +101,7 @@ MOVES = {
     "concatenate": _concatenated,
     "pad": _padded,
     "rev": numbered,
+    "tile": numbered,
     "split": numbered,
     "gather": numbered,
     "dynamic_slice": numbered,
@@ -111,42 +113,19 @@ MOVES = {
 # -- windows -----------------------------------------------------------------------------------------------
 
 
-def windows(shape: tuple[int, ...], params: Any) -> Array:
+def window_places(call: Call, shape: tuple[int, ...]) -> Array:
     """The numbers of the entries in every window, shape (window, *out); -1 in the padding."""
-    sizes, strides, padding = params["window_dimensions"], params["window_strides"], params["padding"]
-    inside = params.get("window_dilation") or (1,) * len(shape)
-    between = params.get("base_dilation") or (1,) * len(shape)
-    places = []
-    for size, window, stride, (low, high), dilation, base in zip(
-        shape, sizes, strides, padding, inside, between, strict=True
-    ):
-        stretched = (size - 1) * base + 1 if size else 0
-        count = (stretched + low + high - (window - 1) * dilation - 1) // stride + 1
-        place = np.arange(window)[:, None] * dilation + np.arange(count) * stride - low
-        known = (place >= 0) & (place < stretched) & (place % base == 0)
-        places.append(np.where(known, place // base, -1))
-    total = np.zeros((1,) * (2 * len(shape)), int)
-    outside = np.zeros_like(total, dtype=bool)
-    for axis, (place, size) in enumerate(zip(places, shape, strict=True)):
-        lifted = np.expand_dims(place, tuple(i for i in range(2 * len(shape)) if i not in (axis, axis + len(shape))))
-        total = total * size + np.maximum(lifted, 0)
-        outside = outside | (lifted < 0)
-    numbers = np.where(outside, -1, total)
-    out = numbers.shape[len(shape) :]
-    return numbers.reshape(-1, *out)
+    params = call.params
+    one = (1,) * len(shape)
+    return windows(
+        shape, params["window_dimensions"], params["window_strides"], params["padding"],
+        params.get("window_dilation") or one, params.get("base_dilation") or one,
+    )
 
 
 def window_sum(call: Call, u: Any) -> Any:
     """Sums over windows: entries of the padding are 0."""
-    index = windows(u.shape, call.params)
-    return summed_over(call, np.reshape(u, -1), index)
-
-
-def summed_over(call: Call, flat: Any, index: Array) -> Any:
-    """Sums over the first axis of an array of numbers of entries, -1 for none."""
-    if (index < 0).any():
-        flat, index = np.concatenate([flat, np.zeros(1)]), np.where(index < 0, flat.size, index)
-    return np.sum(call.write.op("gather", flat, index=index), axis=0)
+    return summed_over(call.write, np.reshape(u, -1), window_places(call, u.shape))
 
 
 # -- scattered updates -------------------------------------------------------------------------------------
@@ -182,17 +161,4 @@ def scatter_add(call: Call, operand: Any, indices: Any, updates: Any) -> Any:
     index = landing(call)
     if not len(index):
         return operand
-    return operand + summed_over(call, np.reshape(updates, -1) if isinstance(updates, TracedArray)
-                                 else call.write.array(updates).reshape(-1), index)
-
-
-def classes(index: Array) -> list[tuple[Array, Array]]:
-    """Columns of (most, count) numbers with the same number of entries that are not -1: where they are, and these."""
-    counts = (index >= 0).sum(axis=0)
-    found = []
-    for count in np.unique(counts[counts > 0]):
-        columns = np.flatnonzero(counts == count)
-        block = index[:, columns]
-        rows = np.argsort(block < 0, axis=0, kind="stable")[:count]
-        found.append((columns, np.take_along_axis(block, rows, axis=0)))
-    return found
+    return operand + summed_over(call.write, np.reshape(call.write.array(updates), -1), index)
