@@ -72,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
         "check", help="a verdict on a function at a point", epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    check.add_argument("target", help="module:function or path/to/file.py:function")
+    check.add_argument("target", help="module:function, path/to/file.py:function, or path/to/model.onnx")
     check.add_argument(
         "--at", metavar="POINT",
         help='numbers or fractions "0, 1/10", JSON (a dict for named arrays), or a .npy file; a fraction is'
@@ -102,14 +102,22 @@ def _joined(argv: Sequence[str]) -> list[str]:
 
 
 def _check(arguments: argparse.Namespace) -> Any:
-    target = load(arguments.target)
-    at = getattr(target, "point", None) if arguments.at is None else numbers(arguments.at)
+    given_point = None if arguments.at is None else numbers(arguments.at)
+    target = _model(arguments.target, given_point) if arguments.target.endswith(".onnx") else load(arguments.target)
+    at = getattr(target, "point", None) if given_point is None else given_point
     if at is None:
         raise ValueError('--at is missing: give the point, for example --at "0, 0"')
     slope = getattr(target, "slope", None) if arguments.slope is None else _slope(arguments.slope)
     given = None if arguments.gradient is None else numbers(arguments.gradient)
     options = {"exact": arguments.exact, "atol": arguments.atol, "seed": arguments.seed}
     return verify(target, at, gradient=given, slope=slope, **options)
+
+
+def _model(path: str, at: Any) -> Any:
+    """The program of an ONNX model, traced at the point."""
+    from absnormal.frontends.onnx.load import load as load_onnx
+
+    return load_onnx(path, at)
 
 
 def load(target: str) -> Any:

@@ -21,6 +21,8 @@ from absnormal.sweeps.table import Sweeps
 
 #: A sorted list is read off at the indices of a permutation: min keeps the first of a tie, max the second.
 _INDEX = -1.0
+#: Pooling keeps the first of a tie.
+_FIRST = 1.0
 
 TABLES: dict[str, dict[str, float | str]] = {
     "autograd": {
@@ -29,11 +31,13 @@ TABLES: dict[str, dict[str, float | str]] = {
     },
     "torch": {
         "abs": 0.0, "maximum": 0.0, "minimum": 0.0, "fmax": 1.0, "fmin": -1.0, "clip.low": 1.0, "clip.high": -1.0,
-        "max.fold": "even", "min.fold": "even", "sort": _INDEX,
+        "max.fold": "even", "min.fold": "even", "sort": _INDEX, "relu": -1.0, "leaky_relu": -1.0, "elu": -1.0,
+        "hard.low": -1.0, "hard.high": 1.0, "pool": _FIRST,
     },
     "jax": {
         "abs": 1.0, "maximum": 0.0, "minimum": 0.0, "fmax": -1.0, "fmin": 1.0, "clip.low": 0.0, "clip.high": 0.0,
-        "max.fold": "even", "min.fold": "even", "sort": _INDEX,
+        "max.fold": "even", "min.fold": "even", "sort": _INDEX, "relu": -1.0, "leaky_relu": 1.0, "elu": -1.0,
+        "hard.low": -1.0, "hard.high": 1.0, "pool": _FIRST,
     },
     "casadi": {
         "abs": 0.0, "maximum": 0.0, "minimum": 0.0, "fmax": 0.0, "fmin": 0.0, "clip.low": 0.0, "clip.high": 0.0,
@@ -81,7 +85,8 @@ def _collect(sweeps: Sweeps, table: Any) -> Array:
         count = int(own.sum())
         if not count:
             continue
-        rule = table[node.tie] if isinstance(table, dict) and node.tie in table else table
+        # What a tool has no operation for is written with its maximum.
+        rule = table.get(node.tie, table["maximum"]) if isinstance(table, dict) else table
         if node.tie in IMPLIED:
             rule = IMPLIED[node.tie]
         if rule == "even":
@@ -97,7 +102,7 @@ def of_nodes(program: Program, values: Sequence[Array], tool: str) -> Array:
     parts = []
     for index in program.kinked:
         node = program.nodes[index]
-        rule = node.params.get("slope", IMPLIED.get(node.tie, table.get(node.tie, 0.0)))
+        rule = node.params.get("slope", IMPLIED.get(node.tie, table.get(node.tie, table["maximum"])))
         if isinstance(rule, str):
             parts.append(_even_split(node, values[node.args[0]]))
         else:
