@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,15 +31,21 @@ class Captured:
         the framework's name
     wrap
         a flat gradient in the structure of x, as the framework's own arrays
+    working
+        the same values in the framework's own precision, for the comparison with its gradient; None: ``values``
+    loss
+        what the function returned, as the framework's own array; None where nobody asks for it
     notes
         what a reader of the verdict must know: scalar reads within rounding of a threshold, arithmetic used
     """
 
     program: Program
-    values: list[Array]
+    values: Sequence[Array]
     slopes: Array
     gradient: Array
     dtype: Any
     tool: str
     wrap: Callable[[Array], Any]
     notes: tuple[str, ...] = ()
+    working: Sequence[Array] | None = None
+    loss: Any = None

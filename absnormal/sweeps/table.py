@@ -12,6 +12,7 @@ K u / (1 - K u) times the sum of the absolute values.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -29,6 +30,11 @@ from absnormal.sweeps.rounding import FLOOR, largest, pull_depth, push_depth, ro
 
 #: In the place of a slope: any number in [-1, 1].
 HULL = float("nan")
+
+
+def _like(shape: tuple[int, ...]) -> Array:
+    """An array of a shape that holds nothing."""
+    return np.broadcast_to(0.0, shape)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,7 +62,7 @@ class Sweeps:
         the values of all nodes at x, when they are known already
     """
 
-    def __init__(self, program: Program, x: Any, atol: float = 0.0, values: list[Array] | None = None) -> None:
+    def __init__(self, program: Program, x: Any, atol: float = 0.0, values: Sequence[Array] | None = None) -> None:
         self.program = program
         self.atol = atol
         self.values = program.evaluate(x) if values is None else values
@@ -105,9 +111,13 @@ class Sweeps:
             node = self.program.nodes[index]
             rule = TABLE[node.op].maps
             assert rule is not None
-            args = [self.values[arg] for arg in node.args]
+            family = TABLE[node.op].family
+            # Values that a rule does not look at are not asked for: they may cost something.
+            known = family not in ("movement", "linear")
+            args = [self.values[arg] if known else _like(self.program.nodes[arg].shape) for arg in node.args]
+            out = self.values[index] if family == "smooth" else _like(node.shape)
             with np.errstate(all="ignore"):
-                maps = rule(node.params, args, self.values[index], node.shape)
+                maps = rule(node.params, args, out, node.shape)
             varied = self.program.nodes
             found = [m if varied[arg].varied else None for m, arg in zip(maps, node.args, strict=True)]
             self._maps[index] = found
@@ -252,7 +262,7 @@ class Sweeps:
     def gradient(self, sigma: Array) -> Array:
         """g_sigma for scalar y: one pull."""
         one = np.ones((1, 1))
-        seed = exactly(one) if self.y.dtype == object else one
+        seed = exactly(one) if self.y.dtype == object else one.astype(self.y.dtype)
         found: Array = self._backward(sigma, None, seed, weigh=False)[0][0]
         # A sum spreads its adjoint without writing it out.
         return found if found.flags.writeable else found.copy()

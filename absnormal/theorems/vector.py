@@ -31,11 +31,16 @@ _DEFINITE = 10
 _SMALL = 4000
 
 
+def machine_epsilon(dtype: Any) -> float:
+    """The distance from 1 to the next number of a precision, NumPy's or a framework's."""
+    return 2.0**-7 if "bfloat16" in str(dtype) else float(np.finfo(dtype).eps)
+
+
 def tolerance(problem: Problem, dtype: Any) -> Array:
     """The rounding allowed in each entry: that of a backward sweep, in the precision of the vector."""
     sweeps = problem.sweeps
-    precision = max(float(np.finfo(dtype).eps), float(np.finfo(float).eps)) / float(np.finfo(float).eps)
-    size = sweeps.pull_magnitude(sweeps.signature(np.nan), None, np.ones((1, 1)))[0][0]
+    precision = max(machine_epsilon(dtype), float(np.finfo(float).eps)) / float(np.finfo(float).eps)
+    size = sweeps.pull_magnitude(sweeps.signature(np.nan), None, np.ones((1, 1), sweeps.y.dtype))[0][0]
     return np.asarray(precision * rounding(sweeps.pull_depth) * size, dtype=float)
 
 
