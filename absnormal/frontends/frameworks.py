@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -24,9 +25,21 @@ def capturing(x: Any) -> Callable[[Callable[[Any], Any], Any], Captured] | None:
         for kind in type(leaf).__mro__[:-1]:
             module = FRONT_ENDS.get(kind.__module__.split(".")[0])
             if module is not None:
-                capture: Callable[[Callable[[Any], Any], Any], Captured] = importlib.import_module(module).capture
-                return capture
-    return None
+                return _capture(module)
+    return _capture(FRONT_ENDS["jax"]) if _holds_jax_arrays(x) else None
+
+
+def _capture(module: str) -> Callable[[Callable[[Any], Any], Any], Captured]:
+    found: Callable[[Callable[[Any], Any], Any], Captured] = importlib.import_module(module).capture
+    return found
+
+
+def _holds_jax_arrays(x: Any) -> bool:
+    """Whether x is a pytree of another kind, such as a module of flax or equinox, with JAX arrays in it."""
+    jax = sys.modules.get("jax")
+    if jax is None or all(isinstance(leaf, (np.ndarray, np.generic, int, float)) for leaf in _leaves(x)):
+        return False
+    return any(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(x))
 
 
 def _leaves(x: Any) -> Iterator[Any]:

@@ -11,6 +11,7 @@ from absnormal._optional import require
 from absnormal.frontends.jax.order import fold_over, scattered_extremum, sort, top_k, window_extremum
 from absnormal.frontends.jax.run import Call, Seen
 from absnormal.frontends.jax.shapes import MOVES, scatter_add, window_sum
+from absnormal.frontends.jax.windows import convolution
 from absnormal.frontends.numpy import TracedArray
 from absnormal.frontends.numpy_masks import TracedMask
 from absnormal.frontends.numpy_select import combined
@@ -246,6 +247,7 @@ RULES: dict[str, Rule] = {
     "sort": sort,
     "top_k": top_k,
     "dot_general": _dot,
+    "conv_general_dilated": convolution,
     "scatter-add": scatter_add,
     "scatter-max": scattered_extremum(1),
     "scatter-min": scattered_extremum(-1),
