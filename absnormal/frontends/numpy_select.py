@@ -74,7 +74,7 @@ def combined(write: Writer, name: str, a: Any, b: Any) -> Any:
         return first & second if name == "and" else first | second
     if len(masks) == 2 and all(tied):
         return _both(write, name, *masks)
-    mask = masks[tied.index(True)]
+    mask = masks[0] if tied[0] else masks[1]
     other = np.asarray(concrete(b if mask is a else a))
     # What the other one decides is decided.
     return _forced(write, mask, other if name == "and" else ~other, name == "or")
@@ -85,8 +85,8 @@ def _forced(write: Writer, mask: TracedMask, open_: Any, outcome: bool) -> Any:
     left, right, relation = _upward(mask)
     shape = np.broadcast_shapes(mask.shape, open_.shape)
     end = 1.0 if outcome else -1.0
-    u, v = (np.broadcast_to(TracedArray(write.builder, side), shape) for side in (left, right))
-    first, second = np.where(open_, u, end), np.where(open_, v, 0.0)
+    u, v = (broadcast_to(TracedArray(write.builder, side), shape) for side in (left, right))
+    first, second = where(open_, u, end), where(open_, v, 0.0)
     return TracedMask(write.builder, write.node(first), relation, write.node(second), mask.source)
 
 

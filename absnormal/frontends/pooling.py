@@ -45,7 +45,7 @@ def summed_over(write: Writer, flat: Any, index: Array) -> Any:
     return np.sum(write.op("gather", flat, index=index), axis=0)
 
 
-def folds(write: Writer, flat: Any, index: Array, sign: int, tie: str = "", slope: float | None = None) -> Any:
+def folds(write: Writer, flat: Any, index: Array, sign: int, tie: str) -> Any:
     """The largest (smallest) of the entries in every column of numbers, -1 for none; one fold for each length."""
     columns, parts = [], []
     for where, block in _classes(index):
@@ -53,8 +53,7 @@ def folds(write: Writer, flat: Any, index: Array, sign: int, tie: str = "", slop
         if len(block) == 1:
             parts.append(taken[0])
         else:
-            own = {} if slope is None else {"slope": slope}
-            parts.append(write.op("fold", taken, tie=tie or ("max.fold" if sign > 0 else "min.fold"), sign=sign, **own))
+            parts.append(write.op("fold", taken, tie=tie, sign=sign))
         columns.append(where)
     if len(parts) == 1:
         return parts[0]

@@ -43,7 +43,8 @@ def by_sides(write: Writer, left: int, right: int, first: int, second: int, tie:
     a, b = (side.replayed(node, end) for side, node, end in zip(sides, (first, second), ends, strict=True))
     if a is None or b is None:
         return None
-    return a + b - met[0]
+    result: TracedArray = a + b - met[0]
+    return result
 
 
 def _difference(write: Writer, left: int, right: int) -> TracedArray:

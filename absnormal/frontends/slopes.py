@@ -8,13 +8,13 @@ the tool: a number given for all switches does not change it.  Measured on autog
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from absnormal.arrays import Array, as_real
-from absnormal.ops.kinked import running
+from absnormal.ops.kinked import running, switching_values
 from absnormal.program.nodes import Node
 from absnormal.program.program import Program
 from absnormal.sweeps.table import Sweeps
@@ -32,12 +32,14 @@ TABLES: dict[str, dict[str, float | str]] = {
     "torch": {
         "abs": 0.0, "maximum": 0.0, "minimum": 0.0, "fmax": 1.0, "fmin": -1.0, "clip.low": 1.0, "clip.high": -1.0,
         "max.fold": "even", "min.fold": "even", "sort": _INDEX, "relu": -1.0, "leaky_relu": -1.0, "elu": -1.0,
-        "hard.low": -1.0, "hard.high": 1.0, "pool": _FIRST,
+        "hard.low": -1.0, "hard.high": 1.0, "max.window": _FIRST, "min.window": -_FIRST,
+        "clamp.low": -1.0, "clamp.high": 1.0,
     },
     "jax": {
         "abs": 1.0, "maximum": 0.0, "minimum": 0.0, "fmax": -1.0, "fmin": 1.0, "clip.low": 0.0, "clip.high": 0.0,
         "max.fold": "even", "min.fold": "even", "sort": _INDEX, "relu": -1.0, "leaky_relu": 1.0, "elu": -1.0,
-        "hard.low": -1.0, "hard.high": 1.0, "pool": _FIRST,
+        "hard.low": -1.0, "hard.high": 1.0, "max.window": _FIRST, "min.window": -_FIRST,
+        "clamp.low": -1.0, "clamp.high": 1.0,
     },
     "casadi": {
         "abs": 0.0, "maximum": 0.0, "minimum": 0.0, "fmax": 0.0, "fmin": 0.0, "clip.low": 0.0, "clip.high": 0.0,
@@ -96,15 +98,20 @@ def _collect(sweeps: Sweeps, table: Any) -> Array:
     return np.concatenate(parts) if parts else np.zeros(0)
 
 
-def of_nodes(program: Program, values: Sequence[Array], tool: str) -> Array:
-    """The slope of |z| at every switch, shape (s,): a node's own where its kernel was asked, or the tool's table."""
-    table = TABLES[tool]
+def of_nodes(program: Program, values: Sequence[Array], slope_of: Callable[[str], float | str]) -> Array:
+    """The slope of |z| at every switch, shape (s,): a node's own where it has one, or what the tool uses for its tie.
+
+    ``slope_of`` is asked about ties that occur; where no switch of a node is active its slopes are left at 0.
+    """
     parts = []
     for index in program.kinked:
         node = program.nodes[index]
-        rule = node.params.get("slope", IMPLIED.get(node.tie, table.get(node.tie, table["maximum"])))
+        args = [values[arg] for arg in node.args]
+        rule: Any = node.params.get("slope", IMPLIED.get(node.tie))
+        if rule is None:
+            rule = slope_of(node.tie) if (switching_values(node.op, node.params, args) == 0).any() else 0.0
         if isinstance(rule, str):
-            parts.append(_even_split(node, values[node.args[0]]))
+            parts.append(_even_split(node, args[0]))
         else:
             parts.append(np.broadcast_to(np.asarray(rule, dtype=float).reshape(-1), (node.switches,)))
     return np.concatenate(parts) if parts else np.zeros(0)

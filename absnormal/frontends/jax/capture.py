@@ -16,6 +16,7 @@ from absnormal.arrays import Array
 from absnormal.errors import DomainError, TraceError
 from absnormal.frontends import detached
 from absnormal.frontends.captured import Captured
+from absnormal.frontends.jax.probe import slope_of
 from absnormal.frontends.jax.run import Run, Seen
 from absnormal.frontends.numpy import TracedArray
 from absnormal.frontends.slopes import of_nodes
@@ -64,7 +65,7 @@ def capture(f: Callable[[Any], Any], x: Any) -> Captured:
     returned = jax.grad(point.function)(point.variables)
     dtype = np.result_type(*(_as_numpy_dtype(leaf.dtype) for leaf in point.variables))
     gradient = np.concatenate([np.asarray(leaf).astype(float).reshape(-1) for leaf in returned])
-    slopes = of_nodes(program, values, "jax")
+    slopes = of_nodes(program, values, slope_of)
     return Captured(program, values, slopes, gradient, dtype, "jax", point.wrap, point.notes)
 
 

@@ -23,13 +23,15 @@ def fold_over(sign: int) -> Callable[..., Any]:
 
 
 def window_extremum(sign: int) -> Callable[..., Any]:
-    """Pooling: the first of a tie is taken, and the padding never wins."""
+    """Pooling, where the padding never wins."""
+
+    tie = "max.window" if sign > 0 else "min.window"
 
     def rule(call: Call, u: Any) -> Any:
         index = window_places(call, u.shape)
         if (index < 0).all(axis=0).any():
             call.write.refuse("has a window that holds padding only", "choose a smaller padding")
-        flat = folds(call.write, np.reshape(u, -1), index.reshape(len(index), -1), sign, slope=float(sign))
+        flat = folds(call.write, np.reshape(u, -1), index.reshape(len(index), -1), sign, tie)
         return np.reshape(flat, index.shape[1:])
 
     return rule
@@ -47,7 +49,7 @@ def scattered_extremum(sign: int) -> Callable[..., Any]:
         own = np.where(absent, -1, np.arange(given.size))
         joined = np.concatenate([np.reshape(write.array(operand), -1), np.reshape(write.array(updates), -1)])
         whole = np.concatenate([own[None], np.where(index < 0, -1, index + given.size)])
-        return np.reshape(folds(write, joined, whole, sign), call.outs[0].shape)
+        return np.reshape(folds(write, joined, whole, sign, "max.fold" if sign > 0 else "min.fold"), call.outs[0].shape)
 
     return rule
 

@@ -15,13 +15,15 @@ from absnormal.frontends.jax.windows import convolution
 from absnormal.frontends.numpy import TracedArray
 from absnormal.frontends.numpy_masks import TracedMask
 from absnormal.frontends.numpy_select import combined
+from absnormal.frontends.numpy_shapes import broadcast_to
 from absnormal.frontends.writing import extremum
 
 Rule = Callable[..., Any]
 
 #: primitive -> row of the operation table
 ROWS = {
-    "add": "add", "add_any": "add", "sub": "sub", "mul": "mul", "div": "div", "neg": "neg", "square": "square", "sqrt": "sqrt",
+    "add": "add", "add_any": "add", "sub": "sub", "mul": "mul", "div": "div", "neg": "neg", "square": "square",
+    "sqrt": "sqrt",
     "cbrt": "cbrt", "exp": "exp", "exp2": "exp2", "expm1": "expm1", "log": "log", "log1p": "log1p", "sin": "sin",
     "cos": "cos", "tan": "tan", "asin": "arcsin", "acos": "arccos", "atan": "arctan", "sinh": "sinh", "cosh": "cosh",
     "tanh": "tanh", "asinh": "arcsinh", "acosh": "arccosh", "atanh": "arctanh", "atan2": "arctan2",
@@ -66,13 +68,11 @@ def _extremum(sign: int) -> Rule:
 
 
 def _clamp(call: Call, low: Any, u: Any, high: Any) -> Any:
-    """lax.clamp: the derivative by u is 0 at both bounds."""
+    """lax.clamp: max(u, low), then min with high."""
     shape = call.outs[0].shape
-    for bound, sign in ((low, 1), (high, -1)):
-        tie = "clip.low" if sign > 0 else "clip.high"
+    for bound, sign, tie in ((low, 1, "clamp.low"), (high, -1, "clamp.high")):
         if isinstance(bound, TracedArray) or np.any(np.isfinite(bound)):
             u = extremum(call.write, u, bound, sign, tie)
-            call.run.builder.nodes[u.index].params["slope"] = -float(sign)  # type: ignore[index]
     return np.broadcast_to(u, shape)
 
 
@@ -81,7 +81,7 @@ def _convert(call: Call, u: Any) -> Any:
     target = call.params["new_dtype"]
     if jnp.issubdtype(target, jnp.floating):
         return _rounded(call, u)
-    return np.not_equal(u, 0) if target == bool else call.write.constant_piece("trunc", u)
+    return np.not_equal(u, 0) if np.dtype(target).kind == "b" else call.write.constant_piece("trunc", u)
 
 
 def _rounded(call: Call, u: Any) -> Any:
@@ -189,7 +189,7 @@ def _moved(call: Call, mask: Any, *rest: Any) -> Any:
     """A comparison that is tied moves with its two sides."""
     if not np.any(mask.tied):
         return mask.concrete()
-    left, right = (np.broadcast_to(TracedArray(mask.builder, side), mask.shape) for side in (mask.left, mask.right))
+    left, right = (broadcast_to(TracedArray(mask.builder, side), mask.shape) for side in (mask.left, mask.right))
     move = RULES[call.primitive.name]
     a, b = move(call, left, *rest), move(call, right, *rest)
     return TracedMask(mask.builder, a.index, mask.relation, b.index, mask.source)

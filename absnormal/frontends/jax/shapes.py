@@ -52,7 +52,9 @@ def numbered(call: Call, u: Any, *rest: Any) -> Any:
         parts.append(np.reshape((u, *rest)[place], -1))
         start += size
     if any(isinstance(item, TracedArray) for place, item in enumerate((u, *rest)) if place not in moving):
-        call.write.refuse("a variable is used as an index, a discontinuous selection", "use jnp.max, jnp.min or jnp.sort")
+        call.write.refuse(
+            "a variable is used as an index, a discontinuous selection", "use jnp.max, jnp.min or jnp.sort"
+        )
     changed = {"fill_value": -1} if "fill_value" in call.params else {}
     index = call.bind(*given, **changed)
     whole = parts[0] if len(parts) == 1 else np.concatenate(parts)
@@ -90,13 +92,17 @@ def _concatenated(call: Call, *parts: Any) -> Any:
     return np.concatenate(parts, call.params["dimension"])
 
 
+def _transposed(call: Call, u: Any) -> Any:
+    return np.transpose(u, call.params["permutation"])
+
+
 #: Movements whose first operand alone holds the entries.
 MOVES = {
     "reshape": _reshaped,
     "squeeze": _reshaped,
     "expand_dims": _reshaped,
     "broadcast_in_dim": _broadcast,
-    "transpose": lambda call, u: np.transpose(u, call.params["permutation"]),
+    "transpose": _transposed,
     "slice": _slice,
     "concatenate": _concatenated,
     "pad": _padded,

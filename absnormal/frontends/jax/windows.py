@@ -20,7 +20,8 @@ def convolution(call: Call, u: Any, weight: Any) -> Any:
     weight = np.transpose(write.array(weight), numbers.rhs_spec)
     padding = [(int(low), int(high)) for low, high in params["padding"]]
     # A negative padding cuts.
-    cut = tuple(slice(max(0, -low), size - max(0, -high)) for (low, high), size in zip(padding, u.shape[2:], strict=True))
+    sides = zip(padding, u.shape[2:], strict=True)
+    cut = (slice(max(0, -low), size - max(0, -high)) for (low, high), size in sides)
     u = u[(slice(None), slice(None), *cut)]
     padding = [(max(0, low), max(0, high)) for low, high in padding]
     if any(low != high for low, high in padding):

@@ -98,7 +98,9 @@ def _shape(item: Any) -> tuple[int | None, ...]:
     return tuple(dim.dim_value if dim.HasField("dim_value") else None for dim in dims)
 
 
-def program_of(graph: Graph, point: Any, given: Mapping[str, Array], names: Sequence[str] | str, output: str) -> Program:
+def program_of(
+    graph: Graph, point: Any, given: Mapping[str, Array], names: Sequence[str] | str, output: str
+) -> Program:
     """The program that computes ``output``; ``names`` are the variables (one name: x is that array itself)."""
     tree, leaves = Tree.of(point)
     builder = Builder(tree, leaves)
@@ -170,6 +172,7 @@ def _plain(value: Any) -> Any:
 def _folded(graph: Graph, node: Any, inputs: list[Any]) -> list[Any]:
     """A node of constants, by the reference evaluator."""
     reference = require("onnx.reference", "onnx")
-    evaluator = reference.ReferenceEvaluator(node, opsets={item.domain: item.version for item in graph.model.opset_import})
+    opsets = {item.domain: item.version for item in graph.model.opset_import}
+    evaluator = reference.ReferenceEvaluator(node, opsets=opsets)
     feeds = {name: value for name, value in zip(node.input, inputs, strict=True) if name}
     return [_double(value) for value in evaluator.run(None, feeds)]

@@ -18,8 +18,8 @@ def load(
     """The program of an ONNX graph, in float64.
 
     ONNX has no gradient of its own: give ``slope="torch"`` or ``slope="jax"`` to `absnormal.verify` for the tool whose
-    ties are to be assumed.  A Clip that was exported from torch's relu6 or hardtanh is taken for torch.clamp, which uses
-    other slopes at its bounds.
+    ties are to be assumed.  A Clip that was exported from torch's relu6 or hardtanh is taken for torch.clamp, which
+    uses other slopes at its bounds.
 
     Parameters
     ----------

@@ -35,7 +35,8 @@ def _run(
     names = call.get("activations") or defaults * len(ways)
     names = [name.decode() if isinstance(name, bytes) else name for name in names]
     size, length, batch = call.get("hidden_size"), np.shape(x)[0], np.shape(x)[1]
-    outputs, lasts = [], []
+    outputs: list[Any] = []
+    lasts: list[list[Any]] = []
     for way, backward in enumerate(ways):
         chosen = [_activation(call, name) for name in names[way * len(defaults) : (way + 1) * len(defaults)]]
         step = cell(call, [None if part is None else part[way] for part in parts], chosen)

@@ -96,7 +96,8 @@ def _pad(call: Call, u: Any, pads: Any, value: Any = None, axes: Any = None) -> 
     half = len(amounts) // 2
     for place, axis in enumerate(along):
         widths[axis] = (amounts[place], amounts[half + place])
-    cut = tuple(slice(max(0, -low), size - max(0, -high)) for (low, high), size in zip(widths, np.shape(u), strict=True))
+    sides = zip(widths, np.shape(u), strict=True)
+    cut = tuple(slice(max(0, -low), size - max(0, -high)) for (low, high), size in sides)
     widths = [(max(0, low), max(0, high)) for low, high in widths]
     mode = call.get("mode", "constant")
     if mode == "constant":

@@ -55,7 +55,8 @@ def _transposed(call: Call, u: Any, weight: Any, bias: Any = None) -> Any:
     u, weight = call.write.array(u), call.write.array(weight)
     count = len(weight.shape) - 2
     padding = _padding(call, u.shape[2:], weight.shape[2:])
-    if call.get("output_shape") or call.get("auto_pad", "NOTSET") != "NOTSET" or any(low != high for low, high in padding):
+    uneven = any(low != high for low, high in padding)
+    if uneven or call.get("output_shape") or call.get("auto_pad", "NOTSET") != "NOTSET":
         call.write.refuse("with output_shape or uneven padding is not supported", "give pads that are even")
     stride, dilation = call.get("strides") or [1] * count, call.get("dilations") or [1] * count
     layout = Layout(tuple(stride), tuple(low for low, _ in padding), tuple(dilation), call.get("group", 1))
@@ -89,7 +90,7 @@ def _overhang(size: int, kernel: int, stride: int, dilation: int, padding: tuple
 
 def _max_pool(call: Call, u: Any) -> Any:
     index, _ = _places(call, u)
-    flat = folds(call.write, np.reshape(u, -1), index.reshape(len(index), -1), 1, "pool")
+    flat = folds(call.write, np.reshape(u, -1), index.reshape(len(index), -1), 1, "max.window")
     result = np.reshape(flat, index.shape[1:])
     return [result, None] if call.outputs > 1 else result
 
@@ -126,7 +127,7 @@ def _global_average(call: Call, u: Any) -> Any:
 def _global_max(call: Call, u: Any) -> Any:
     space = (1,) * (u.ndim - 2)
     flat = np.moveaxis(np.reshape(u, (*u.shape[:2], -1)), -1, 0)
-    return np.reshape(call.write.op("fold", flat, tie="pool", sign=1), (*u.shape[:2], *space))
+    return np.reshape(call.write.op("fold", flat, tie="max.window", sign=1), (*u.shape[:2], *space))
 
 
 WINDOWS: dict[str, Callable[..., Any]] = {
