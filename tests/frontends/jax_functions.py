@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax, nn
 
-W = np.array([[1.0, -2.0, 0.5], [0.0, 1.0, -1.0], [2.0, 2.0, 2.0], [-1.0, 0.0, 1.0]])
+W = np.array([[1.0, -2.0, 0.5], [0.0, 1.0, -1.0], [2.0, 2.0, 2.0], [-1.0, 0.0, 1.0]], np.float32)
 ORDER = np.array([0, 0, 1])
 WEIGHTS = np.array([1.0, 0.5, 2.0, 3.0, -1.0, 0.7, 0.2, 0.9])
 
@@ -58,7 +58,7 @@ KINKS: dict[str, Callable[[Any], Any]] = {
     "where with smooth sides": lambda x: jnp.where(x > 0, jnp.sin(x), x * jnp.exp(x)),
     "where with a product": lambda x: jnp.where(x[:2] > 0, x[:2], x[2] * x[:2]),
     "x * (x > 0)": lambda x: x * (x > 0),
-    "piecewise": lambda x: jnp.piecewise(x, [x < 0, x >= 0], [lambda v: -v, lambda v: 2 * v]),
+    "piecewise": lambda x: jnp.piecewise(x, [x < 0.05, x >= 0.05], [lambda v: -v, lambda v: 2 * v]),
     "cond": lambda x: lax.cond(x[0] > 0, lambda v: v, lambda v: 0.0, x[0]),
     "copysign": lambda x: jnp.copysign(x, 1.0),
     "nested": lambda x: jnp.maximum(jnp.maximum(x, 0), 0) - jnp.abs(jnp.abs(x) - x),

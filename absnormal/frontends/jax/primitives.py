@@ -79,6 +79,8 @@ def _clamp(call: Call, low: Any, u: Any, high: Any) -> Any:
 def _convert(call: Call, u: Any) -> Any:
     jnp = require("jax.numpy", "jax")
     target = call.params["new_dtype"]
+    if jnp.issubdtype(target, jnp.complexfloating):
+        return call.without_rule("complex numbers")
     if jnp.issubdtype(target, jnp.floating):
         return _rounded(call, u)
     return np.not_equal(u, 0) if np.dtype(target).kind == "b" else call.write.constant_piece("trunc", u)

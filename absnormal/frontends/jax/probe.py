@@ -28,7 +28,8 @@ def _jnp(name: str, *args: Any, **kwargs: Any) -> Callable[[Any], Any]:
 
 
 def _clamp(x: Any) -> Any:
-    return require("jax.lax", "jax").clamp(-1.0, x, 1.0)
+    low, high = (np.asarray(bound, x.dtype) for bound in (-1, 1))
+    return require("jax.lax", "jax").clamp(low, x, high)
 
 
 #: name -> (function, kink, L, R, slope measured on JAX 0.10.2)

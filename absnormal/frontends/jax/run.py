@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from absnormal._optional import require
 from absnormal.arrays import Array
-from absnormal.errors import TraceError
+from absnormal.errors import DomainError, TraceError
 from absnormal.frontends.numpy import TracedArray
 from absnormal.frontends.numpy_masks import TracedMask
 from absnormal.frontends.user_line import is_user
@@ -43,6 +44,10 @@ class Call:
     outs: list[Any]
     write: Writer
 
+    def without_rule(self, name: str) -> None:
+        """Note that something has no rule; the result is followed as a constant, to find what else has none."""
+        self.run.missing.setdefault(name, self.write.source)
+
     def bind(self, *values: Any, **changed: Any) -> Any:
         """Run the primitive on other values."""
         return self.primitive.bind(*values, **{**self.params, **changed})
@@ -68,7 +73,8 @@ class Run:
 
     def closed(self, closed: Any, inputs: Sequence[Seen]) -> list[Seen]:
         """The results of a closed jaxpr."""
-        return self.open(closed.jaxpr, [Seen(const) for const in closed.consts], inputs)
+        jnp = require("jax.numpy", "jax")
+        return self.open(closed.jaxpr, [Seen(jnp.asarray(const)) for const in closed.consts], inputs)
 
     def open(self, jaxpr: Any, consts: Sequence[Seen], inputs: Sequence[Seen]) -> list[Seen]:
         """The results of a jaxpr with its constants given."""
@@ -127,7 +133,12 @@ class Run:
             values = [seen.value for seen in inputs]
             call = Call(self, eqn.primitive, eqn.params, values, results, Writer(self.builder, *self.builder.user))
             start = len(self.builder.nodes)
-            written = rules[name](call, *args)
+            try:
+                written = rules[name](call, *args)
+            except (TraceError, DomainError):
+                if not self.missing:
+                    raise
+                return [Seen(value) for value in results]
             written = written if isinstance(written, list) else [written]
             return [self.seen(value, out, start) for value, out in zip(results, written, strict=True)]
         finally:

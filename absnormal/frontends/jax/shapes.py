@@ -92,6 +92,14 @@ def _concatenated(call: Call, *parts: Any) -> Any:
     return np.concatenate(parts, call.params["dimension"])
 
 
+def _stacked(call: Call, *parts: Any) -> Any:
+    return np.stack([call.write.array(part) for part in parts], call.params["axis"])
+
+
+def _unstacked(call: Call, u: Any) -> Any:
+    return list(np.moveaxis(u, call.params["axis"], 0))
+
+
 def _transposed(call: Call, u: Any) -> Any:
     return np.transpose(u, call.params["permutation"])
 
@@ -105,6 +113,8 @@ MOVES = {
     "transpose": _transposed,
     "slice": _slice,
     "concatenate": _concatenated,
+    "stack": _stacked,
+    "unstack": _unstacked,
     "pad": _padded,
     "rev": numbered,
     "tile": numbered,
