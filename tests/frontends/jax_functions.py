@@ -54,7 +54,7 @@ KINKS: dict[str, Callable[[Any], Any]] = {
     "lax.clamp": lambda x: lax.clamp(-1.0, x, 1.0),
     "where >": lambda x: jnp.where(x > 0, x, 0),
     "where >=": lambda x: jnp.where(x >= 0, x, 0),
-    "where <": lambda x: jnp.where(1 < x, 1, x),
+    "where <": lambda x: jnp.where(x > 1, 1, x),
     "where with smooth sides": lambda x: jnp.where(x > 0, jnp.sin(x), x * jnp.exp(x)),
     "where with a product": lambda x: jnp.where(x[:2] > 0, x[:2], x[2] * x[:2]),
     "x * (x > 0)": lambda x: x * (x > 0),

@@ -15,10 +15,10 @@ from absnormal.frontends.jax.capture import capture
 from absnormal.frontends.jax.probe import FOLDS, PROBES, probed, slope_of
 from absnormal.sweeps.table import Sweeps
 
-from .jax_functions import ALL, scalar
+from .jax_functions import ALL, REDUCTIONS, scalar
 from .precision import double as double
 
-POINTS = ([0.0, 0.0, 0.0], [1.0, 0.0, -1.0], [1.0, 1.0, 1.0], [0.3, -1.2, 0.7])
+POINTS = ([0.0, 0.0, 0.0], [1.0, 0.0, -1.0], [0.3, -1.2, 0.7])
 
 
 def modelled(captured: Captured) -> Any:
@@ -29,7 +29,7 @@ def modelled(captured: Captured) -> Any:
 @pytest.mark.parametrize("name", ALL)
 def test_the_modelled_gradient_is_that_of_jax(name: str, double: None) -> None:
     function = scalar(ALL[name])
-    for point in POINTS:
+    for point in (*POINTS, [1.0, 1.0, 1.0]) if name in REDUCTIONS else POINTS:
         captured = capture(function, jnp.array(point))
         assert captured.gradient.shape == (3,)
         np.testing.assert_allclose(modelled(captured), captured.gradient, rtol=1e-12, atol=1e-12, err_msg=str(point))

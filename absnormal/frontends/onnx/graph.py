@@ -139,22 +139,29 @@ def _needed(graph: Graph, output: str) -> list[tuple[int, Any]]:
 
 
 def _results(graph: Graph, node: Any, inputs: list[Any], builder: Builder, missing: dict[str, Source]) -> list[Any]:
-    from absnormal.frontends.onnx.rules import RULES
-
     helper = require("onnx.helper", "onnx")
     if not any(isinstance(item, (TracedArray, TracedMask)) for item in inputs):
-        return _folded(graph, node, inputs)
+        return _folded(graph, node, inputs, builder, missing)
     assert builder.user is not None and builder.user[1] is not None
     if node.op_type == "Shape":
         start, stop = _attribute(node, helper, "start", 0), _attribute(node, helper, "end", None)
         return [np.array(np.shape(inputs[0])[start:stop], dtype=np.int64)]
+    return _written(graph, node, inputs, builder, missing)
+
+
+def _written(graph: Graph, node: Any, inputs: list[Any], builder: Builder, missing: dict[str, Source]) -> list[Any]:
+    """A node by its rule."""
+    from absnormal.frontends.onnx.rules import RULES
+
+    helper = require("onnx.helper", "onnx")
+    assert builder.user is not None and builder.user[1] is not None
     rule = RULES.get(node.op_type) if node.domain in ("", "ai.onnx") else None
     if rule is None:
         missing.setdefault(node.op_type, builder.user[1])
-        return [np.float64(0)] * len(node.output)
     if missing:
         # Shapes behind an operator without a rule are not known: it is only asked which others have none.
         return [TracedArray(builder, 0)] * len(node.output)
+    assert rule is not None
     attributes = {item.name: _plain(helper.get_attribute_value(item)) for item in node.attribute}
     call = Call(Writer(builder, *builder.user), node.op_type, attributes, graph.opset, len(node.output))
     written = rule(call, *inputs)
@@ -169,10 +176,15 @@ def _plain(value: Any) -> Any:
     return value.decode() if isinstance(value, bytes) else value
 
 
-def _folded(graph: Graph, node: Any, inputs: list[Any]) -> list[Any]:
-    """A node of constants, by the reference evaluator."""
+def _folded(graph: Graph, node: Any, inputs: list[Any], builder: Builder, missing: dict[str, Source]) -> list[Any]:
+    """A node of constants, by the reference evaluator, or by its rule where that has none."""
     reference = require("onnx.reference", "onnx")
     opsets = {item.domain: item.version for item in graph.model.opset_import}
-    evaluator = reference.ReferenceEvaluator(node, opsets=opsets)
+    try:
+        evaluator = reference.ReferenceEvaluator(node, opsets=opsets)
+    except (RuntimeError, NotImplementedError):
+        first = TracedArray(builder, builder.constant(np.asarray(inputs[0], dtype=float)))
+        made = _written(graph, node, [first, *inputs[1:]], builder, missing)
+        return [item.value if isinstance(item, TracedArray) else item for item in made]
     feeds = {name: value for name, value in zip(node.input, inputs, strict=True) if name}
     return [_double(value) for value in evaluator.run(None, feeds)]

@@ -67,11 +67,15 @@ def _taken(call: Call, u: Any, move: Callable[[Array], Any]) -> Any:
     return call.write.op("gather", u, index=np.asarray(move(np.arange(math.prod(u.shape)).reshape(u.shape))))
 
 
+def _along(numbers: Array, indices: Any, axis: int) -> Array:
+    """The numbers of the entries that an array of indices along an axis names."""
+    index = np.asarray(indices).astype(int)
+    cut = tuple(slice(None) if i == axis % numbers.ndim else slice(size) for i, size in enumerate(index.shape))
+    return np.asarray(np.take_along_axis(numbers[cut], index % numbers.shape[axis], axis))
+
+
 def _gather_elements(call: Call, u: Any, indices: Any) -> Any:
-    index, axis = np.asarray(indices).astype(int), call.get("axis", 0)
-    index = np.where(index < 0, index + u.shape[axis], index)
-    cut = tuple(slice(None) if i == axis % u.ndim else slice(size) for i, size in enumerate(index.shape))
-    return _taken(call, u, lambda numbers: np.take_along_axis(numbers[cut], index, axis))
+    return _taken(call, u, lambda numbers: _along(numbers, indices, call.get("axis", 0)))
 
 
 def _gather_nd(call: Call, u: Any, indices: Any) -> Any:
@@ -125,8 +129,7 @@ def _scatter_nd(call: Call, u: Any, indices: Any, updates: Any) -> Any:
 
 
 def _scatter_elements(call: Call, u: Any, indices: Any, updates: Any) -> Any:
-    index, axis = np.asarray(indices).astype(int), call.get("axis", 0)
-    return _set(call, u, updates, lambda numbers: np.take_along_axis(numbers, index, axis))
+    return _set(call, u, updates, lambda numbers: _along(numbers, indices, call.get("axis", 0)))
 
 
 def _triangle(call: Call, u: Any, k: Any = 0) -> Any:
