@@ -24,6 +24,12 @@ _CALL = torch.nn.Module._call_impl.__code__
 _USER, _LIBRARY, _STOP = 0, 1, 2
 
 
+@functools.cache
+def _name(func: Any) -> str:
+    name = str(func.overloadpacket.__name__)
+    return name if func.namespace == "aten" else f"{func.namespace}::{name}"
+
+
 class Record:
     """One operation: ``needs`` says which tensors among the arguments require a gradient, by id."""
 
@@ -41,8 +47,7 @@ class Record:
     @property
     def name(self) -> str:
         """The name of the operation without its overload."""
-        name = str(self.func.overloadpacket.__name__)
-        return name if self.func.namespace == "aten" else f"{self.func.namespace}::{name}"
+        return _name(self.func)
 
 
 class Tape(TorchDispatchMode):  # type: ignore[misc]
