@@ -115,7 +115,7 @@ class EqualRows:
                 if p is not None:
                     total &= (p == 0) | self.dead(arg)
             return total
-        if node.op in ("add", "sub", "neg", "mul", "div", "where") or row.family == "smooth" and len(node.args) == 1:
+        if node.op in ("add", "sub", "neg", "mul", "div", "where") or (row.family == "smooth" and len(node.args) == 1):
             if not any(self.dead(arg).any() for arg in node.args if self.nodes[arg].varied):
                 return nothing
             total = np.ones(node.shape, bool)
