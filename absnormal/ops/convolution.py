@@ -214,6 +214,16 @@ class ConvolveWeight(LinearMap):
             self.x, one, kernel, self.layout) for one in w)
         return np.stack([*rows])
 
+    def bound_out(self, w: Array, out: Array) -> None:
+        if self.back or self.layout.groups > 1 or len(w) > 1:
+            self.pull_out(w, out)
+            return
+        # Cauchy-Schwarz, channel by channel, whatever the place in the window.
+        norms = [np.sqrt(np.einsum("nci,nci->c", a, a)) for a in (
+            side.reshape(*side.shape[:2], -1) for side in (w[0], self.x))]
+        product = np.multiply.outer(*norms)
+        out[0] = product.reshape(*product.shape, *([1] * (len(self.shape) - 2)))
+
     def norm(self) -> float:
         unit = np.ones((1, *self.shape))
         return float(self.absolute().push(unit).max(initial=0.0))

@@ -192,6 +192,11 @@ class FoldMap(LinearMap):
         return FoldMap(change(self.p), change(self.q), self.shape)
 
 
+def running_choice(params: Params, shape: Shape, sigma: Array) -> Array | None:
+    """For definite slopes of a fold, the entry that each running value is, shape ``shape``; otherwise None."""
+    return fold_map(params, shape, sigma).chosen
+
+
 def fold_map(params: Params, shape: Shape, sigma: Array) -> FoldMap:
     """The derivative of a fold with slopes ``sigma`` of its |z|."""
     half = sigma * (params["sign"] * _half(sigma))

@@ -58,6 +58,10 @@ class LinearMap:
         """Write the pull of ``w`` to ``out``."""
         out[...] = self.pull(w)
 
+    def bound_out(self, w: Array, out: Array) -> None:
+        """Write a bound on the pull of a non-negative ``w`` through a non-negative map to ``out``."""
+        self.pull_out(w, out)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scale(LinearMap):
@@ -95,7 +99,9 @@ class Scale(LinearMap):
         return w.reshape(w.shape[:1] + self.shape)
 
     def entrywise(self, change: Change) -> LinearMap:
-        return Scale(change(self.p), self.shape, self.out)
+        changed = change(self.p)
+        # A Python number stays one: a NumPy scalar would decide the precision of what it multiplies.
+        return Scale(changed.item() if isinstance(self.p, (int, float)) else changed, self.shape, self.out)
 
     def norm(self) -> float:
         return float(max(np.max(self.p, initial=0), -np.min(self.p, initial=0)))
@@ -180,7 +186,7 @@ class Gather(LinearMap):
             for total, row in zip(out, rows, strict=True):
                 np.add.at(total, flat, row)
         else:
-            out = np.stack([np.bincount(flat, row, size) for row in rows])
+            out = np.stack([np.bincount(flat, row, size) for row in rows]).astype(w.dtype, copy=False)
         return out.reshape(w.shape[:1] + self.shape)
 
 
@@ -267,6 +273,14 @@ class MatMul(LinearMap):
             np.matmul(w, transposed, out=out)
         else:
             np.matmul(transposed, w, out=out)
+
+    def bound_out(self, w: Array, out: Array) -> None:
+        if self.left or w.ndim != 3 or self.other.ndim != 2 or len(w) > 1:
+            self.pull_out(w, out)
+            return
+        # Cauchy-Schwarz, row by row: the product of two norms.
+        norms = (np.sqrt(np.einsum("ij,ij->j", a, a)) for a in (self.other, w[0]))
+        np.multiply.outer(*norms, out=out[0])
 
     def norm(self) -> float:
         return float(np.abs(self.other).sum(axis=-2 if self.left else -1).max(initial=0.0))
@@ -362,6 +376,9 @@ class Chain(LinearMap):
 
     def pull_out(self, w: Array, out: Array) -> None:
         self.first.pull_out(self.second.pull(w), out)
+
+    def bound_out(self, w: Array, out: Array) -> None:
+        self.first.bound_out(self.second.pull(w), out)
 
     def norm(self) -> float:
         return self.first.norm() * self.second.norm()

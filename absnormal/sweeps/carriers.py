@@ -53,11 +53,18 @@ def split_rows(program: Program, directions: Array) -> list[Array]:
     return leaves
 
 
-class Adjoints:
-    """The adjoints of the nodes on the way back; those that a sweep owns are added to in place."""
+#: Operations whose results are views of inputs.
+_PARTS = ("index", "reshape", "transpose")
 
-    def __init__(self, program: Program, seed: Array, start: int = -1) -> None:
-        self.program = program
+
+class Adjoints:
+    """The adjoints of the nodes on the way back; those that a sweep owns are added to in place.
+
+    With ``coarse`` those of the inputs may be larger than they are.
+    """
+
+    def __init__(self, program: Program, seed: Array, start: int = -1, coarse: bool = False) -> None:
+        self.program, self.coarse = program, coarse
         self.count, self.dtype = len(seed), seed.dtype
         self.arrays: list[Array | None] = [None] * len(program.nodes)
         self.owned = [False] * len(program.nodes)
@@ -83,7 +90,7 @@ class Adjoints:
         elif total is not None:
             self.arrays[index], self.owned[index] = total + linear.pull(w), True
         elif index in self.places:
-            linear.pull_out(w, self.places[index])
+            (linear.bound_out if self.coarse else linear.pull_out)(w, self.places[index])
             self.arrays[index], self.owned[index] = self.places[index], True
         else:
             self.arrays[index] = linear.pull(w)
@@ -114,7 +121,7 @@ def _parts(program: Program, places: dict[int, Array], start: int) -> dict[int, 
     while stack:
         index, place = stack.pop()
         parts = users.get(index, [])
-        if index in (start, program.output) or any(program.nodes[i].op not in ("index", "reshape") for i in parts):
+        if index in (start, program.output) or any(program.nodes[i].op not in _PARTS for i in parts):
             continue
         views = [TABLE[program.nodes[i].op].value(program.nodes[i].params, place[0])[None] for i in parts]
         bounds = sorted(np.lib.array_utils.byte_bounds(view) for view in views)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,7 @@ from absnormal.sweeps.rounding import FLOOR, largest, pull_depth, push_depth, ro
 HULL = float("nan")
 
 
+@cache
 def _like(shape: tuple[int, ...]) -> Array:
     """An array of a shape that holds nothing."""
     return np.broadcast_to(0.0, shape)
@@ -278,6 +279,16 @@ class Sweeps:
         zbar, ybar = (None if seed is None else np.abs(seed) for seed in (zbar, ybar))
         return self._backward(sigma, zbar, ybar, change=change)
 
+    def gradient_magnitude(self, coarse: bool = False) -> Array:
+        """Bounds, shape (n,), on the sums of absolute values behind the entries of g_sigma, whatever the active slopes.
+
+        With ``coarse`` a sum over a batch is bounded by a product of norms.
+        """
+        seed = np.ones((1, 1), self.y.dtype)
+        found: Array = self._backward(
+            self.signature(np.nan), None, seed, change=np.abs, weigh=False, coarse=coarse)[0][0]
+        return found
+
     def pull_node(self, sigma: Array, index: int, seeds: Array) -> Array:
         """xbar (k, n) from seeds (k, size) on one node, slopes ``sigma``."""
         return self._backward(sigma, None, seeds, start=index)[0]
@@ -288,14 +299,14 @@ class Sweeps:
 
     def _backward(
         self, sigma: Array, zbar: Array | None, ybar: Array | None, change: Change | None = None,
-        start: int | None = None, weigh: bool = True,
+        start: int | None = None, weigh: bool = True, coarse: bool = False,
     ) -> tuple[Array, Array]:
         program = self.program
         seed = ybar if ybar is not None else zbar
         assert seed is not None
         start = program.output if start is None else start
         count = len(seed)
-        adjoints = Adjoints(program, seed, start)
+        adjoints = Adjoints(program, seed, start, coarse)
         if ybar is not None:
             adjoints.arrays[start] = ybar.reshape(count, *program.nodes[start].shape)
         wbar = np.zeros((count, program.s if weigh else 0), seed.dtype)

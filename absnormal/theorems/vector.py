@@ -36,12 +36,14 @@ def machine_epsilon(dtype: Any) -> float:
     return 2.0**-7 if "bfloat16" in str(dtype) else float(np.finfo(dtype).eps)
 
 
-def tolerance(problem: Problem, dtype: Any) -> Array:
-    """The rounding allowed in each entry: that of a backward sweep, in the precision of the vector."""
+def tolerance(problem: Problem, dtype: Any, coarse: bool = False) -> Array:
+    """The rounding allowed in each entry: that of a backward sweep, in the precision of the vector.
+
+    With ``coarse`` it may be larger, for a comparison of two gradients that are computed alike.
+    """
     sweeps = problem.sweeps
     precision = max(machine_epsilon(dtype), float(np.finfo(float).eps)) / float(np.finfo(float).eps)
-    size = sweeps.pull_magnitude(sweeps.signature(np.nan), None, np.ones((1, 1), sweeps.y.dtype))[0][0]
-    return np.asarray(precision * rounding(sweeps.pull_depth) * size, dtype=float)
+    return np.asarray(precision * rounding(sweeps.pull_depth) * sweeps.gradient_magnitude(coarse))
 
 
 def judge(problem: Problem, g: Array, allowed: Array, choices: Iterable[Array]) -> Proof | str:

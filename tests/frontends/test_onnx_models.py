@@ -182,7 +182,8 @@ OPERATORS: list[tuple[str, dict[str, Any], list[Any]]] = [
     ("Max", {}, [U, M, 0 * M]), ("Min", {}, [U, M]), ("Sum", {}, [U, M, M]), ("Mean", {}, [U, M]),
     ("Pow", {}, [abs(U), np.array(1.5)]), ("Pow", {}, [U, np.array(2.0)]), ("Softsign", {}, [U]), ("Erf", {}, [U]),
     ("ReduceMax", {"keepdims": 0}, [U, np.array([1])]), ("ReduceMin", {}, [U, np.array([0, 2])]),
-    ("ReduceL1", {}, [U, np.array([-1])]), ("ReduceL2", {}, [U, np.array([-1])]), ("ReduceProd", {}, [U, np.array([1])]),
+    ("ReduceL1", {}, [U, np.array([-1])]), ("ReduceL2", {}, [U, np.array([-1])]),
+    ("ReduceProd", {}, [U, np.array([1])]),
     ("ReduceLogSumExp", {"keepdims": 0}, [50 * U, np.array([1, 2])]), ("ReduceSumSquare", {}, [U]),
     ("ReduceLogSum", {}, [abs(U), np.array([0])]), ("LogSoftmax", {"axis": 1}, [300 * U]), ("Softmax", {}, [300 * U]),
     ("LpNormalization", {"axis": 1}, [U]), ("Einsum", {"equation": "bij,ij->bi"}, [U, M]),
@@ -206,7 +207,8 @@ OPERATORS: list[tuple[str, dict[str, Any], list[Any]]] = [
     ("Split", {"axis": 1, "num_outputs": 2}, [U]), ("Split", {"axis": 2}, [U, np.array([1, 3])]),
     ("Gather", {"axis": 1}, [U, np.array([[2, -1], [0, 0]])]), ("GatherElements", {"axis": 0}, [M, INDEX]),
     ("GatherND", {}, [U, np.array([[0, 1], [1, 2]])]), ("Tile", {}, [M, np.array([2, 1])]),
-    ("Pad", {}, [M, np.array([1, 0, -1, 2]), np.array(0.5)]), ("Pad", {"mode": "reflect"}, [M, np.array([1, 1, 0, 2])]),
+    ("Pad", {}, [M, np.array([1, 0, -1, 2]), np.array(0.5)]),
+    ("Pad", {"mode": "reflect"}, [M, np.array([1, 1, 0, 2])]),
     ("ScatterND", {}, [M, np.array([[2], [0]]), RNG.normal(size=(2, 4))]),
     ("ScatterElements", {"axis": 1}, [M, np.array([[1, 3]]), RNG.normal(size=(1, 2))]),
     ("Trilu", {"upper": 0}, [M, np.array(1)]), ("CumSum", {"reverse": 1, "exclusive": 1}, [M, np.array(1)]),
@@ -225,7 +227,9 @@ OPERATORS: list[tuple[str, dict[str, Any], list[Any]]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("kind", "attributes", "inputs"), OPERATORS, ids=lambda item: item if type(item) is str else "")
+@pytest.mark.parametrize(
+    ("kind", "attributes", "inputs"), OPERATORS, ids=lambda item: item if isinstance(item, str) else ""
+)
 def test_an_operator(kind: str, attributes: dict[str, Any], inputs: list[Any]) -> None:
     names = ["" if value is None else f"i{place}" for place, value in enumerate(inputs)]
     values = [None if v is None else v.astype(np.float32 if v.dtype.kind == "f" else np.int64) for v in inputs]

@@ -74,7 +74,8 @@ class Run:
     def closed(self, closed: Any, inputs: Sequence[Seen]) -> list[Seen]:
         """The results of a closed jaxpr."""
         jnp = require("jax.numpy", "jax")
-        return self.open(closed.jaxpr, [Seen(jnp.asarray(c) if isinstance(c, np.ndarray) else c) for c in closed.consts], inputs)
+        consts = [jnp.asarray(const) if isinstance(const, np.ndarray) else const for const in closed.consts]
+        return self.open(closed.jaxpr, [Seen(const) for const in consts], inputs)
 
     def open(self, jaxpr: Any, consts: Sequence[Seen], inputs: Sequence[Seen]) -> list[Seen]:
         """The results of a jaxpr with its constants given."""

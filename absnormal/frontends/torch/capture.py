@@ -63,12 +63,14 @@ def of_closure(
     """A closure that returns the loss, with respect to leaf tensors that it uses."""
     if not variables:
         raise ValueError("there is no tensor to take the gradient with respect to")
-    if any(not torch.isfinite(variable.detach()).all() for variable in variables):
-        raise DomainError("x", "the point holds NaN or infinity")
     places = [storage(variable) for variable in variables]
     if len(set(places)) < len([*places]) and any(variable.numel() for variable in variables):
         _refuse_overlap(variables)
     tape, loss = run_on_tape(closure)
+    if not torch.isfinite(loss.detach()).all():
+        if any(not torch.isfinite(variable.detach()).all() for variable in variables):
+            raise DomainError("x", "the point holds NaN or infinity")
+        raise DomainError("f", "is NaN or infinite at this point")
     gradients = _gradients(loss, variables)
     lowering = Lowering(tape, variables, names or {})
     program = lowering.program(loss, tree)
@@ -99,8 +101,6 @@ def run_on_tape(closure: Callable[[], Any]) -> tuple[Tape, Any]:
     if loss.numel() != 1:
         shape = tuple(loss.shape)
         raise ValueError(f"f must return one number, got shape {shape}: verify a component, or a weighted sum of them")
-    if not torch.isfinite(loss.detach()).all():
-        raise DomainError("f", "is NaN or infinite at this point")
     if not loss.requires_grad:
         raise TraceError(
             "f", "returned a loss that requires no gradient: everything it depends on was detached, or jumps",

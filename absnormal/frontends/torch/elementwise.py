@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from absnormal.frontends.torch.probe import middle
 from absnormal.frontends.torch.writer import Arg, Writer
 
 Rule = Callable[..., Any]
@@ -31,13 +32,8 @@ def _sub(w: Writer, a: Any, b: Any, alpha: float = 1) -> int:
 
 def _div(w: Writer, a: Any, b: Any, rounding_mode: str | None = None) -> int:
     if rounding_mode is not None:
-        return constant_piece(w, w.record.out)
+        return w.tensor(w.results[0])
     return w.div(w.node(a), w.node(b))
-
-
-def constant_piece(w: Writer, out: Any) -> int:
-    """The result as a constant, for what is locally constant."""
-    return w.tensor(out)
 
 
 def _jump(at: Callable[..., Any]) -> Rule:
@@ -46,7 +42,7 @@ def _jump(at: Callable[..., Any]) -> Rule:
     def rule(w: Writer, x: Arg, *args: Any, **kwargs: Any) -> int:
         if np.any(at(x.array)):
             w.refuse("jumps at this point", "move the point off the jump")
-        return constant_piece(w, w.record.out.detach())
+        return w.tensor(w.results[0])
 
     return rule
 
@@ -55,17 +51,13 @@ def _whole(u: Any) -> Any:
     return u == np.floor(u)
 
 
-def _square_like(power: Callable[[int, Any], Any]) -> Rule:
-    return lambda w, x, exponent: power(w, x) if exponent == 2 else None
-
-
 def _pow(w: Writer, base: Any, exponent: Any) -> int:
     if isinstance(exponent, Arg) and exponent.varied:
         # u ** v = exp(v log u) for u > 0.
         return w.op("exp", w.mul(exponent.node, w.op("log", w.node(base))))
     number = exponent.array.item() if isinstance(exponent, Arg) and exponent.array.ndim == 0 else exponent
     if not isinstance(base, Arg) or not base.varied:
-        return w.tensor(w.record.out.detach())
+        return w.tensor(w.results[0])
     if not isinstance(number, (int, float)):
         return w.op("power", base.node, w.node(exponent))
     if number == 1:
@@ -145,7 +137,8 @@ def _box(w: Writer, u: int, low: Any, high: Any, below: str, above: str) -> int:
 
 def _hardsigmoid(w: Writer, x: Arg) -> int:
     shifted = w.shifted(w.node(x), 3.0)
-    return w.scaled(_box(w, shifted, 0.0, 6.0, "hardsigmoid.low", "hardsigmoid.high"), 1 / 6)
+    # The kernel's own sixth, which may be rounded more coarsely than its input.
+    return w.scaled(_box(w, shifted, 0.0, 6.0, "hardsigmoid.low", "hardsigmoid.high"), middle("hardsigmoid.low", w.dtype))
 
 
 def _hardswish(w: Writer, x: Arg) -> int:
@@ -298,7 +291,7 @@ def _same(w: Writer, x: Arg, *args: Any, **kwargs: Any) -> int:
 
 
 def _empty(w: Writer, *args: Any, **kwargs: Any) -> int:
-    return constant_piece(w, w.record.out.detach())
+    return w.tensor(w.results[0])
 
 
 def _nan_to_num(w: Writer, x: Arg, *args: Any, **kwargs: Any) -> int:

@@ -57,6 +57,12 @@ def geometry(tensor: Any) -> Geometry:
     return tensor.storage_offset(), tuple(tensor.shape), tensor.stride()
 
 
+def overwritten(record: Record) -> list[Any]:
+    """The tensors that an in-place operation gives new values; a buffer that a kernel fills on the side is none."""
+    outs = {storage(out) for out in tensors((record.out,))}
+    return [target for target in written(record.func, record.args, record.kwargs) if storage(target) in outs]
+
+
 def _positions(place: Geometry) -> Array:
     """The places in the storage of the entries of a part."""
     offset, shape, strides = place
@@ -97,12 +103,12 @@ class Following:
             return
         taint = frozenset[int]().union(*(self.tainted.get(storage(t), ()) for t in arguments)) if self.tainted else None
         varied = any(handle is not None for handle in handles.values())
-        targets = written(record.func, record.args, record.kwargs)
-        overwritten = [target for target in targets if storage(target) in self.states]
+        targets = overwritten(record)
+        held = [target for target in targets if storage(target) in self.states]
         if name in READS:
             self.reads.append((record, taint or frozenset(), varied))
-        if varied or overwritten:
-            for target in overwritten:
+        if varied or held:
+            for target in held:
                 handles[id(target)] = self.find(target)
             step = len(self.steps)
             self.steps.append(Step(record, number, handles))

@@ -96,7 +96,7 @@ def _group_norm(w: Writer, x: Arg, weight: Any, bias: Any, n: int, c: int, space
 
 
 def _dropout(w: Writer, x: Arg, p: float, train: Any) -> list[Any]:
-    mask = w.record.out[1].detach()
+    mask = w.results[1]
     if train is False:
         return [w.node(x), None]
     scale = 0.0 if p == 1 else 1.0 / (1.0 - p)
@@ -294,6 +294,20 @@ def _cosine_similarity(w: Writer, a: Arg, b: Arg, dim: int = 1, eps: float = 1e-
     return w.div(w.div(dot, bounds[0]), bounds[1])
 
 
+def _trilinear(
+    w: Writer, a: Arg, b: Arg, c: Arg, expand_a: Sequence[int], expand_b: Sequence[int], expand_c: Sequence[int],
+    summed: Sequence[int], unroll: int = 1,
+) -> int:
+    """The product of three tensors with new axes, summed over some."""
+    parts = []
+    for arg, axes in ((a, expand_a), (b, expand_b), (c, expand_c)):
+        shape = list(arg.shape)
+        for axis in axes:
+            shape.insert(axis, 1)
+        parts.append(w.reshape(arg.node, shape))
+    return w.sum(w.mul(w.mul(parts[0], parts[1]), parts[2]), summed)
+
+
 def _embedding_bag(w: Writer, weight: Arg, index: Arg, offsets: Arg, scale: bool = False, mode: int = 0,
                    sparse: bool = False, sample: Any = None, last: bool = False, padding: int = -1) -> list[Any]:
     rows, starts = index.array.astype(int), offsets.array.astype(int)
@@ -325,5 +339,6 @@ RULES: dict[str, Rule] = {
     "binary_cross_entropy_with_logits": _bce_logits, "soft_margin_loss": _soft_margin, "kl_div": _kl_div,
     "multi_margin_loss": _multi_margin, "multilabel_margin_loss_forward": _multilabel_margin,
     "cosine_similarity": _cosine_similarity, "_embedding_bag": _embedding_bag,
+    "_trilinear": _trilinear,
 }  # fmt: skip
 

@@ -11,7 +11,7 @@ import torch
 from absnormal.arrays import Array
 from absnormal.errors import TraceError
 from absnormal.frontends.torch.branches import at_ties
-from absnormal.frontends.torch.following import OUTSIDE, Following, Handle, Step
+from absnormal.frontends.torch.following import OUTSIDE, Following, Handle, Step, overwritten
 from absnormal.frontends.torch.jumps import INDEXED, JUMPS
 from absnormal.frontends.torch.rules import RULES
 from absnormal.frontends.torch.tape import Record, Tape, storage, tensors, written
@@ -146,13 +146,13 @@ class Lowering:
         args = self._arguments(record.args, step)
         kwargs = {name: self._argument(value, step) for name, value in record.kwargs.items()}
         self.write.record = record
+        self.write.results = [self.tape.value(out, step.number + 1) for out in tensors((record.out,))]
         start = len(self.write.nodes)
         made = self._at_ties(step, args) if self.following.tainted else None
         if made is None:
             made = RULES[_rule_name(record)](self.write, *args, **kwargs)
         results = made if isinstance(made, (list, tuple)) else [made]
-        targets = written(record.func, record.args, record.kwargs)
-        outs = targets or list(tensors((record.out,)))
+        outs = overwritten(record) or list(tensors((record.out,)))
         for place, (out, node) in enumerate(zip(outs, results, strict=False)):
             if node is None:
                 continue

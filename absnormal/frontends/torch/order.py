@@ -111,13 +111,13 @@ def _sort(w: Writer, x: Arg, *args: Any, **kwargs: Any) -> list[Any]:
     descending = kwargs.get("descending", flags[-1] if flags else False)
     axis = dim % max(1, len(x.shape))
     rank = _descending if descending else _ascending
-    return [ranked(w, w.node(x), axis, w.record.out[1].detach().cpu().numpy(), rank), None]
+    return [ranked(w, w.node(x), axis, w.results[1].cpu().numpy(), rank), None]
 
 
 def _topk(w: Writer, x: Arg, k: int, dim: int = -1, largest: bool = True, ordered: bool = True) -> list[Any]:
     axis = dim % max(1, len(x.shape))
     rank = _descending if largest else _ascending
-    return [ranked(w, w.node(x), axis, w.record.out[1].detach().cpu().numpy(), rank), None]
+    return [ranked(w, w.node(x), axis, w.results[1].cpu().numpy(), rank), None]
 
 
 def _kthvalue(w: Writer, x: Arg, k: int, dim: int = -1, keepdim: bool = False) -> list[Any]:
@@ -132,7 +132,7 @@ def _median(w: Writer, x: Arg, dim: int | None = None, keepdim: bool = False) ->
 
 def _one_ranked(w: Writer, x: Arg, dim: int, keepdim: bool, rank: Rank) -> list[Any]:
     axis = dim % max(1, len(x.shape))
-    index = w.record.out[1].detach()
+    index = w.results[1]
     index = index if keepdim else index.unsqueeze(axis)
     found = ranked(w, w.node(x), axis, index.cpu().numpy(), rank)
     return [found if keepdim else w.reshape(found, tuple(w.record.out[0].shape)), None]
@@ -153,7 +153,7 @@ def _cummax(sign: int) -> Rule:
 
     def rule(w: Writer, x: Arg, dim: int) -> list[Any]:
         axis = dim % max(1, len(x.shape))
-        index = np.moveaxis(w.record.out[1].detach().cpu().numpy(), axis, 0)
+        index = np.moveaxis(w.results[1].cpu().numpy(), axis, 0)
         fronted = w.transpose(w.node(x), [axis, *(i for i in range(len(x.shape)) if i != axis)])
         lines = []
         for place in range(x.shape[axis]):

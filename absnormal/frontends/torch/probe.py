@@ -112,6 +112,12 @@ def slope_of(kernel: str, dtype: Any) -> float:
 
 
 @functools.cache
+def middle(kernel: str, dtype: Any) -> float:
+    """The derivative of a kernel at 0, off its kinks."""
+    return float(_derivative(PROBES[kernel].call, torch.zeros(1, dtype=dtype))[0])
+
+
+@functools.cache
 def splits_evenly(kernel: str, dtype: Any) -> bool:
     """Whether a reduction gives three tied entries a third of its gradient each."""
     d = _derivative(SPLITS[kernel], torch.ones(3, dtype=dtype))

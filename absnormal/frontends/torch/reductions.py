@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.frontends.torch.elementwise import constant_piece
 from absnormal.frontends.torch.writer import Arg, Writer
 from absnormal.ops.kinked import running
 
@@ -173,7 +172,7 @@ def _max(sign: int, kernel: str) -> Rule:
             return u if u == v else w.extremum(u, v, sign, w.slope("maximum" if sign > 0 else "minimum"))
         if dim is None:
             return reduced(w, w.node(x), _axes(x, None), sign, kernel, False) if x.shape else w.node(x)
-        indices = w.record.out[1].detach()
+        indices = w.results[1]
         axis = dim % max(1, len(x.shape))
         if not x.shape:
             return [w.node(x), None]
@@ -258,5 +257,5 @@ RULES: dict[str, Rule] = {
     "amax": _amax(1, "amax"), "amin": _amax(-1, "amin"), "max": _max(1, "max"), "min": _max(-1, "min"),
     "aminmax": _aminmax, "linalg_vector_norm": _vector_norm, "norm": _norm, "dist": _dist,
     "_cdist_forward": _cdist, "_pdist_forward": _pdist, "_euclidean_dist": lambda w, a, b: _cdist(w, a, b, 2.0),
-    "any": lambda w, *args: constant_piece(w, w.record.out),
+    "any": lambda w, *args: w.tensor(w.results[0]),
 }  # fmt: skip

@@ -21,7 +21,15 @@ _OURS = __file__.rsplit("frontends", 1)[0]
 #: The examples of the package stand for a user's code.
 _USER_INSIDE = _OURS + "gallery"
 _CALL = torch.nn.Module._call_impl.__code__
+#: Operations that change the shape of their argument itself.
+_RESHAPED = frozenset(f"aten::{name}_" for name in ("squeeze", "unsqueeze", "t", "transpose", "swapaxes", "as_strided"))
 _USER, _LIBRARY, _STOP = 0, 1, 2
+
+
+@functools.cache
+def _name(func: Any) -> str:
+    name = str(func.overloadpacket.__name__)
+    return name if func.namespace == "aten" else f"{func.namespace}::{name}"
 
 
 class Record:
@@ -41,8 +49,7 @@ class Record:
     @property
     def name(self) -> str:
         """The name of the operation without its overload."""
-        name = str(self.func.overloadpacket.__name__)
-        return name if self.func.namespace == "aten" else f"{self.func.namespace}::{name}"
+        return _name(self.func)
 
 
 class Tape(TorchDispatchMode):  # type: ignore[misc]
@@ -56,10 +63,26 @@ class Tape(TorchDispatchMode):  # type: ignore[misc]
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
+        if func._schema.name in _RESHAPED:
+            return self._reshaped(func, args, kwargs)
         record = Record(func, args, kwargs)
         for target in written(func, args, kwargs):
             flat = torch.empty(0, dtype=target.dtype, device=target.device).set_(target.untyped_storage())
             self.saved.setdefault(storage(target), []).append((len(self.records), flat.clone()))
+        record.out = func(*args, **kwargs)
+        self.records.append(record)
+        return record.out
+
+    def _reshaped(self, func: Any, args: Any, kwargs: Any) -> Any:
+        """An operation that gives a tensor another shape in place: what is on the tape keeps an alias of the old one."""
+        target = args[0]
+        alias = target.detach()
+        for record in self.records:
+            if id(target) in record.needs:
+                record.args, record.needs[id(alias)] = _replaced(record.args, target, alias), record.needs[id(target)]
+            record.out = _replaced(record.out, target, alias)
+        record = Record(func, args, kwargs)
+        record.args, record.needs[id(alias)] = _replaced(args, target, alias), record.needs[id(target)]
         record.out = func(*args, **kwargs)
         self.records.append(record)
         return record.out
@@ -70,6 +93,15 @@ class Tape(TorchDispatchMode):  # type: ignore[misc]
             if number >= when:
                 return contents.as_strided(tensor.size(), tensor.stride(), tensor.storage_offset())
         return tensor.detach()
+
+
+def _replaced(value: Any, old: Any, new: Any) -> Any:
+    if value is old:
+        return new
+    if isinstance(value, (list, tuple)):
+        items = [_replaced(item, old, new) for item in value]
+        return items if isinstance(value, list) else tuple(items)
+    return value
 
 
 def tensors(args: Any) -> Iterator[Any]:
@@ -94,7 +126,9 @@ def _writes(func: Any) -> tuple[tuple[int, str], ...]:
 
 def written(func: Any, args: Any, kwargs: Any) -> list[Any]:
     """The arguments that an operation overwrites."""
-    found = []
+    found: list[Any] = []
+    if func._schema.name in _RESHAPED:
+        return found
     for place, name in _writes(func):
         target = args[place] if place < len(args) else kwargs.get(name)
         found += list(tensors([target]))

@@ -95,7 +95,7 @@ def _max_pool(spatial: int) -> Rule:
     def rule(
         w: Writer, x: Arg, kernel: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: Any = False,
     ) -> list[Any]:
-        out, indices = (item.detach() for item in w.record.out)
+        out, indices = w.results[:2]
         kernel, padding, dilation = (_full(item, spatial) for item in (kernel, padding, dilation))
         stride = _pairs(stride, spatial, kernel)
         space, result = x.shape[-spatial:], tuple(out.shape[-spatial:])
@@ -119,7 +119,7 @@ def _max_pool(spatial: int) -> Rule:
 
 def _adaptive_max_pool(spatial: int) -> Rule:
     def rule(w: Writer, x: Arg, output: Any) -> list[Any]:
-        out, indices = (item.detach() for item in w.record.out)
+        out, indices = w.results[:2]
         space, result = x.shape[-spatial:], tuple(out.shape[-spatial:])
         if any(size % o for size, o in zip(space, result, strict=True)):
             w.refuse("pools windows of unequal size", "use an output size that divides the input")

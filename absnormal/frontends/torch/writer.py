@@ -58,6 +58,8 @@ class Writer:
         self.source: Source | None = None
         #: The operation on the tape that is being lowered.
         self.record: Any = None
+        #: What it returned, as it was then.
+        self.results: list[Any] = []
         self._small: dict[Any, int] = {}
         self.dtype: Any = torch.float32
 
