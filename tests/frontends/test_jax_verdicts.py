@@ -271,7 +271,19 @@ def test_what_jumps_or_branches_is_refused(f: Any, words: str, double: None) -> 
     (lambda x: x, jnp.zeros(2), "one number"),
     (lambda x: (x[0], x[1]), jnp.zeros(2), "one number"),
     (lambda x: jnp.sum(x), jnp.zeros(2, int), "no floating-point array"),
-], ids=["vector", "tuple", "integers"])  # fmt: skip
+    (lambda x: jnp.argmax(x), jnp.array([1.0, 2.0]), "a real number, got int"),
+], ids=["vector", "tuple", "integers", "an index"])  # fmt: skip
 def test_bad_input(f: Any, x: Any, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         an.verify(f, x)
+
+
+def test_a_numpy_point_of_a_jax_function_is_told() -> None:
+    with pytest.raises(an.TraceError, match="jnp.asarray"):
+        an.verify(lambda x: jnp.sum(nn.relu(x)), np.zeros(2))
+
+
+def test_gradients_that_underflow_are_rounding() -> None:
+    # 0.09 ** 300 is no float32 number, and hardly a float64 one.
+    report = an.verify(lambda x: lax.scan(lambda c, y: (jnp.tanh(0.9 * c + y), 0.0), 0.0, x)[0], jnp.ones(300))
+    assert report.verdict is RIGHT

@@ -62,11 +62,16 @@ def capture(f: Callable[[Any], Any], x: Any) -> Captured:
         raise ValueError(
             f"f must return one number, got shape {program.shape}: verify a component, or a weighted sum of them"
         )
+    if not jax.numpy.issubdtype(point.result, jax.numpy.floating):
+        raise ValueError(f"f must return a real number, got {point.result}")
     returned = jax.grad(point.function)(point.variables)
     dtype = np.result_type(*(_as_numpy_dtype(leaf.dtype) for leaf in point.variables))
     gradient = np.concatenate([np.asarray(leaf).astype(float).reshape(-1) for leaf in returned])
+    notes = () if dtype == np.float64 else (
+        f"activity is decided by the {point.variables[0].dtype} values that JAX computed; linear algebra is in float64",
+    )
     slopes = of_nodes(program, values, slope_of)
-    return Captured(program, values, slopes, gradient, dtype, "jax", point.wrap, point.notes)
+    return Captured(program, values, slopes, gradient, dtype, "jax", point.wrap, notes)
 
 
 def _as_numpy_dtype(dtype: Any) -> Any:
@@ -85,7 +90,8 @@ class Point:
             raise ValueError("x has no floating-point array: give jnp.array(..., dtype=float)")
         self.single = len(leaves) == 1 and bool(jax.tree.structure(0) == self.treedef)
         self.variables = [jnp.asarray(leaves[i]) for i in self.places]
-        self.notes: tuple[str, ...] = ()
+        #: The type of what f returned.
+        self.result: Any = None
 
         def function(variables: Sequence[Any]) -> Any:
             whole = list(leaves)
@@ -139,7 +145,7 @@ def followed(f: Callable[[Any], Any], x: Any) -> tuple[Program, list[Array], Poi
     output = builder.constant(np.asarray(results[0].value).astype(float)) if traced is None else traced.index
     detached.settle(builder, run.detached, output)
     program, values = builder.finished(output)
-    point.notes = tuple(run.notes)
+    point.result = results[0].value.dtype
     return program, values, point
 
 

@@ -64,7 +64,6 @@ class Run:
     builder: Builder
     detached: list[int] = field(default_factory=list)
     missing: dict[str, Source | None] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
     #: The line of the innermost call that has one: what was traced before has lost its own.
     around: Source | None = None
     _constants: dict[int, tuple[Any, Array]] = field(default_factory=dict)
