@@ -101,7 +101,7 @@ class Scale(LinearMap):
     def entrywise(self, change: Change) -> LinearMap:
         changed = change(self.p)
         # A Python number stays one: a NumPy scalar would decide the precision of what it multiplies.
-        return Scale(changed.item() if isinstance(self.p, (int, float)) else changed, self.shape, self.out)
+        return Scale(type(self.p)(changed) if isinstance(self.p, (int, float)) else changed, self.shape, self.out)
 
     def norm(self) -> float:
         return float(max(np.max(self.p, initial=0), -np.min(self.p, initial=0)))
