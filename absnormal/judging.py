@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +13,8 @@ from absnormal.clarke.budget import Budget
 from absnormal.errors import DomainError, TraceError
 from absnormal.frontends.captured import Captured
 from absnormal.frontends.frameworks import plain
-from absnormal.frontends.slopes import TABLES, slopes
+from absnormal.frontends.slopes import slopes
+from absnormal.program.merging import merged
 from absnormal.program.program import Program, exactly
 from absnormal.report.report import Report
 from absnormal.report.verdict import Verdict
@@ -38,6 +39,8 @@ def verify_captured(
     where it is not.  With ``slope`` or ``gradient`` that hypothesis or that vector is judged in its place.
     """
     limits = checked(atol, budget, seed)
+    if isinstance(slope, str):
+        raise ValueError(f"slope must be a number or an array, got {slope!r}: {captured.tool}'s own gradient is judged")
     program = captured.program
     tool = Sweeps(program, None, atol, captured.values)
     choice = captured.tool if slope is None else slope
@@ -58,19 +61,45 @@ def verify_captured(
             bare = True
             notes = (*notes, _DIFFERS.format(tool=captured.tool, apart=apart))
     tried: list[str] = []
-    if bare:
-        allowed = np.maximum(tolerance(Problem(tool, c, limits), dtype), 0.0)
-        outcome = judge(problem, vector, allowed, choices(problem, tool, c))
-        deviation = float(allowed.max(initial=0.0))
-    else:
+    outcome: Proof | str = ""
+    if not bare and slope is None and not exact:
+        simpler = _simpler(captured, tool, c)
+        if simpler is not None:
+            again = Problem(simpler, np.zeros(len(simpler.alpha)), limits)
+            outcome, deviation = _judged(again, simpler, again.c, vector, dtype)
+            if not isinstance(outcome, str):
+                problem, tool, bare = again, simpler, True
+                notes = (*notes, "a kink that is written twice with different slopes is one kink of the function")
+    if isinstance(outcome, str) and bare:
+        outcome, deviation = _judged(problem, tool, c, vector, dtype)
+    elif isinstance(outcome, str):
         found, tried = decide(problem)
         outcome = why_open(problem) if found is None else replace(found, deviation=found.deviation + apart)
     verdict, proof = concluded(outcome)
     return Report(
         verdict=verdict, proof=proof, flat_gradient=vector, problem=problem, tool=tool, slope=choice, given=bare,
-        tolerance=deviation, tried=tuple(tried), seed=seed, consistent=consistent, wrap=captured.wrap, notes=notes,
-        framework=captured.tool if gradient is None and slope is None else "",
+        tolerance=deviation if bare else 0.0, tried=tuple(tried), seed=seed, consistent=consistent, wrap=captured.wrap,
+        notes=notes, framework=captured.tool if gradient is None and slope is None else "",
     )
+
+
+def _judged(problem: Problem, tool: Sweeps, c: Array, vector: Array, dtype: Any) -> tuple[Proof | str, float]:
+    """The verdict on a bare vector, and the largest rounding that was allowed."""
+    allowed = np.maximum(tolerance(Problem(tool, c, problem.budget), dtype), 0.0)
+    known = [c, *(slopes(tool, number) for number in (0.0, -1.0, 1.0))]
+    return judge(problem, vector, allowed, choices(problem, tool, known)), float(allowed.max(initial=0.0))
+
+
+def _simpler(captured: Captured, tool: Sweeps, c: Array) -> Sweeps | None:
+    """The program with equal kinks merged, where the slopes of some differ."""
+    found = merged(captured.program) if len(c) else None
+    if found is None:
+        return None
+    program, kept, twice = found
+    used = tool.signature(np.asarray(c, dtype=float))
+    if all(np.array_equal(tool.slopes_of(i, used), tool.slopes_of(j, used)) for i, j in twice):
+        return None
+    return Sweeps(program, None, tool.atol, [captured.values[index] for index in kept])
 
 
 def distance(captured: Captured, tool: Sweeps, c: Array) -> tuple[float, bool]:
@@ -137,14 +166,12 @@ def flattened(program: Program, gradient: Any) -> tuple[Array, Any]:
     return flat, max(dtypes, key=lambda dtype: np.finfo(dtype).eps, default=np.dtype(float))
 
 
-def choices(problem: Problem, tool: Sweeps, slope: Any) -> Iterator[Array]:
-    """Slopes that tools are known to use, the user's first."""
+def choices(problem: Problem, tool: Sweeps, candidates: Iterable[Array]) -> Iterator[Array]:
+    """Different slopes at the active switches among the candidates; none where the tool's switches are not those."""
     if problem.sweeps is not tool:
         return
     seen: list[Array] = []
-    for choice in (slope, *TABLES, -1.0, 1.0):
-        known = isinstance(choice, np.ndarray) and choice.shape == tool.alpha.shape
-        c = choice if known else slopes(tool, choice)
+    for c in candidates:
         if not any(np.array_equal(c, known) for known in seen):
             seen.append(c)
             yield c

@@ -37,8 +37,8 @@ def verify(
     Parameters
     ----------
     model
-        a torch.nn.Module, for the gradient with respect to its parameters that require one; or leaf tensors that require
-        a gradient and that the closure uses, in a nested dict / list / tuple
+        a torch.nn.Module, for the gradient with respect to its parameters that require one; or leaf tensors that
+        require a gradient and that the closure uses, in a nested dict / list / tuple
     closure
         a function of no argument that returns the loss; it runs once, and its operations are followed as they run
     gradient, slope, exact, atol, budget, seed
@@ -47,7 +47,7 @@ def verify(
     Returns
     -------
     Report
-        its gradients are dicts of tensors by parameter name, or have the structure of ``model``; ``.grad`` is left alone
+        its gradients are dicts of tensors by parameter name, or have the structure of ``model``; ``.grad`` stays
 
     Raises
     ------
@@ -71,8 +71,7 @@ def verify(
 
 
 def clarke_backward(model: Any, closure: Closure, *, seed: int = 0) -> Any:
-    """Fill ``.grad`` with a certified Clarke gradient of the loss, as ``closure().backward()`` fills it: added to what is
-    there.
+    """Add a certified Clarke gradient of the loss to ``.grad``, as ``closure().backward()`` adds its own.
 
     Where the structure of the model proves that torch's own gradient is a Clarke gradient, that is the one; otherwise a
     limiting gradient along a direction drawn from ``seed``.  Both are deterministic.

@@ -16,7 +16,7 @@ from absnormal.errors import BudgetError
 from absnormal.exact.system import build
 from absnormal.frontends import numpy as numpy_front_end
 from absnormal.frontends.frameworks import capturing
-from absnormal.frontends.slopes import slopes
+from absnormal.frontends.slopes import TABLES, slopes
 from absnormal.judging import (
     check_seed,
     checked,
@@ -155,7 +155,8 @@ def verify(
     else:
         vector, dtype = (modelled, np.float64) if gradient is None else flattened(program, gradient)
         allowed = np.maximum(tolerance(Problem(tool, c, limits), dtype), 0.0)
-        outcome, tried = judge(problem, vector, allowed, choices(problem, tool, choice)), []
+        known = (slopes(tool, candidate) for candidate in (choice, *TABLES, -1.0, 1.0))
+        outcome, tried = judge(problem, vector, allowed, choices(problem, tool, known)), []
         deviation = float(allowed.max(initial=0.0))
     verdict, proof = concluded(outcome)
     return Report(

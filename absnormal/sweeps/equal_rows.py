@@ -1,9 +1,9 @@
 """Entries with the same row, by value numbering: the same operation on arguments with the same rows and values.
 
-For given slopes two entries of a node have equal values and equal rows r^sigma when they are computed by the same operation
-from entries of which that holds: windows of equal pixels through a convolution, a relu and a pool.  An entry is dead when
-its row is zero at sight: a constant, or what a slope of 0 lets through.  A tie of two dead entries, or of two equal ones,
-has a zero row.  Values are only compared with each other; no float that came out 0 counts as a proof.
+For given slopes two entries of a node have equal values and equal rows r^sigma when they are computed by the same
+operation from entries of which that holds: windows of equal pixels through a convolution, a relu and a pool.  An entry
+is dead when its row is zero at sight: a constant, or what a slope of 0 lets through.  A tie of two dead entries, or of
+two equal ones, has a zero row.  Values are only compared with each other; no float that came out 0 counts as a proof.
 """
 
 from __future__ import annotations
@@ -16,10 +16,13 @@ from absnormal.arrays import Array
 from absnormal.ops import TABLE
 from absnormal.ops.convolution import Layout
 from absnormal.ops.kinked import running_choice
+from absnormal.ops.smooth import SMOOTH
 from absnormal.program.nodes import Node
 from absnormal.sweeps.table import Sweeps
 
 _MOVES = frozenset({"reshape", "transpose", "index", "gather", "broadcast"})
+#: Operations entry by entry, with broadcasting.
+_ENTRYWISE = frozenset(row.name for row in SMOOTH)
 #: Pairs of entries past which no more are compared.
 _PAIRS = 30_000_000
 
@@ -115,7 +118,7 @@ class EqualRows:
                 if p is not None:
                     total &= (p == 0) | self.dead(arg)
             return total
-        if node.op in ("add", "sub", "neg", "mul", "div", "where") or (row.family == "smooth" and len(node.args) == 1):
+        if node.op in _ENTRYWISE:
             if not any(self.dead(arg).any() for arg in node.args if self.nodes[arg].varied):
                 return nothing
             total = np.ones(node.shape, bool)
@@ -174,10 +177,7 @@ class EqualRows:
             return self._convolved(node, first, second)
         if node.op == "matmul":
             return self._multiplied(node, first, second)
-        elementwise = all(
-            np.broadcast_shapes(self.nodes[arg].shape, node.shape) == node.shape for arg in node.args
-        ) and node.op not in ("sum", "cumsum", "prod", "einsum", "convolve_back", "where")
-        if not elementwise:
+        if node.op not in _ENTRYWISE:
             return np.zeros(first.size, bool)
         result = np.ones(first.size, bool)
         for arg in node.args:

@@ -138,7 +138,8 @@ def _box(w: Writer, u: int, low: Any, high: Any, below: str, above: str) -> int:
 def _hardsigmoid(w: Writer, x: Arg) -> int:
     shifted = w.shifted(w.node(x), 3.0)
     # The kernel's own sixth, which may be rounded more coarsely than its input.
-    return w.scaled(_box(w, shifted, 0.0, 6.0, "hardsigmoid.low", "hardsigmoid.high"), middle("hardsigmoid.low", w.dtype))
+    box = _box(w, shifted, 0.0, 6.0, "hardsigmoid.low", "hardsigmoid.high")
+    return w.scaled(box, middle("hardsigmoid.low", w.dtype))
 
 
 def _hardswish(w: Writer, x: Arg) -> int:

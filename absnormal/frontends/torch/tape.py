@@ -74,7 +74,7 @@ class Tape(TorchDispatchMode):  # type: ignore[misc]
         return record.out
 
     def _reshaped(self, func: Any, args: Any, kwargs: Any) -> Any:
-        """An operation that gives a tensor another shape in place: what is on the tape keeps an alias of the old one."""
+        """An operation that changes the shape of a tensor itself: the tape keeps an alias of the old one."""
         target = args[0]
         alias = target.detach()
         for record in self.records:
