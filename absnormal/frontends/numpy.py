@@ -200,11 +200,6 @@ class TracedArray(NDArrayOperatorsMixin):
             calls[0] if calls else "np.array",
         )
 
-    def __jax_array__(self) -> NoReturn:
-        self.refuse(
-            "f uses JAX, and the point is a NumPy array", "give the point as a JAX array: jnp.asarray(x)", "jax"
-        )
-
     def __float__(self) -> NoReturn:
         self.refuse(
             "a variable is converted to a Python number (float(), math.*, or a write into a plain array)",

@@ -8,7 +8,7 @@ the tool: a number given for all switches does not change it.  Measured on autog
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -98,8 +98,10 @@ def _collect(sweeps: Sweeps, table: Any) -> Array:
     return np.concatenate(parts) if parts else np.zeros(0)
 
 
-def of_nodes(program: Program, values: Sequence[Array], slope_of: Callable[[str], float | str]) -> Array:
-    """The slope of |z| at every switch, shape (s,): a node's own where it has one, or what the tool uses for its tie.
+def of_nodes(
+    program: Program, values: Sequence[Array], slope_of: Callable[[str], float | str], own: Mapping[int, Array]
+) -> Array:
+    """The slope of |z| at every switch, shape (s,): a node's ``own``, or what the tool uses for its tie.
 
     ``slope_of`` is asked about ties that occur; where no switch of a node is active its slopes are left at 0.
     """
@@ -107,7 +109,7 @@ def of_nodes(program: Program, values: Sequence[Array], slope_of: Callable[[str]
     for index in program.kinked:
         node = program.nodes[index]
         args = [values[arg] for arg in node.args]
-        rule: Any = node.params.get("slope", IMPLIED.get(node.tie))
+        rule: Any = own.get(index, IMPLIED.get(node.tie))
         if rule is None:
             rule = slope_of(node.tie) if (switching_values(node.op, node.params, args) == 0).any() else 0.0
         if isinstance(rule, str):

@@ -70,7 +70,7 @@ def capture(f: Callable[[Any], Any], x: Any) -> Captured:
     notes = () if dtype == np.float64 else (
         f"activity is decided by the {point.variables[0].dtype} values that JAX computed; linear algebra is in float64",
     )
-    slopes = of_nodes(program, values, slope_of)
+    slopes = of_nodes(program, values, slope_of, point.slopes)
     return Captured(program, values, slopes, gradient, dtype, "jax", point.wrap, notes)
 
 
@@ -90,8 +90,9 @@ class Point:
             raise ValueError("x has no floating-point array: give jnp.array(..., dtype=float)")
         self.single = len(leaves) == 1 and bool(jax.tree.structure(0) == self.treedef)
         self.variables = [jnp.asarray(leaves[i]) for i in self.places]
-        #: The type of what f returned.
+        #: The type of what f returned, and the slopes of kinks inside rules of their own, by node of the program.
         self.result: Any = None
+        self.slopes: dict[int, Array] = {}
 
         def function(variables: Sequence[Any]) -> Any:
             whole = list(leaves)
@@ -146,6 +147,8 @@ def followed(f: Callable[[Any], Any], x: Any) -> tuple[Program, list[Array], Poi
     detached.settle(builder, run.detached, output)
     program, values = builder.finished(output)
     point.result = results[0].value.dtype
+    places = builder.places
+    point.slopes = {places[index]: slope for index, slope in run.slopes.items() if index in places}
     return program, values, point
 
 

@@ -74,7 +74,7 @@ def probe(run: Run, eqn: Any, inputs: list[Seen], results: list[Seen], start: in
     if (np.abs(slope) > 1).any():
         return
     for index in active:
-        builder.nodes[index].params["slope"] = slope  # type: ignore[index]
+        run.slopes[index] = slope
 
 
 def _is_active(run: Run, index: int) -> bool:

@@ -57,11 +57,12 @@ class Call:
 class Run:
     """The program so far.
 
-    ``detached`` are the nodes behind a stop_gradient, ``missing`` the primitives without a rule, with the line of
+    ``slopes`` are those of kinks inside rules of their own, by node.  ``detached`` are the nodes behind a stop_gradient, ``missing`` the primitives without a rule, with the line of
     their first use.
     """
 
     builder: Builder
+    slopes: dict[int, Array] = field(default_factory=dict)
     detached: list[int] = field(default_factory=list)
     missing: dict[str, Source | None] = field(default_factory=dict)
     #: The line of the innermost call that has one: what was traced before has lost its own.
