@@ -8,6 +8,7 @@ from __future__ import annotations
 from tests.benchmarks.measure import best  # isort: skip  (sets the number of threads before NumPy loads)
 
 import time
+from itertools import pairwise
 from typing import Any
 
 import jax
@@ -23,11 +24,10 @@ NETWORKS = {"64-64-64-1": (64, 64, 64, 1), "784-256-128-10": (784, 256, 128, 10)
 def parameters(layers: tuple[int, ...], zero: bool) -> list[Any]:
     """Weights and biases; with ``zero`` the biases of a network at a blank image, where every unit is at its kink."""
     rng = np.random.default_rng(0)
-    pairs = zip(layers[:-1], layers[1:], strict=True)
     return [
         (jnp.asarray(rng.normal(size=(n, m)) / np.sqrt(n), jnp.float32),
          jnp.asarray(np.zeros(m) if zero else rng.normal(size=m) / 10, jnp.float32))
-        for n, m in pairs
+        for n, m in pairwise(layers)
     ]  # fmt: skip
 
 

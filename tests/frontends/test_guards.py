@@ -109,7 +109,7 @@ KINKS = {
     "elu": (lambda x: np.where(x > 0, x, 2 * np.expm1(np.where(x > 0, 0, x))), POINT, -1, [2, 1]),
     "elu >=": (lambda x: np.where(x >= 0, x, 2 * np.expm1(x)), POINT, 1, [1, 1]),
     "elu <": (lambda x: np.where(x < 0, 2 * np.expm1(x), x), POINT, 1, [1, 1]),
-    "sine and tangent": (lambda x: np.where(0 < x, 3 * np.sin(x), np.tan(x)), POINT, -1, [1, 3 * np.cos(3.0)]),
+    "sine and tangent": (lambda x: np.where(np.less(0, x), 3 * np.sin(x), np.tan(x)), POINT, -1, [1, 3 * np.cos(3.0)]),
     "off zero": (lambda x: np.where(x > 3, x * x, 3 * x), POINT, -1, [3, 3]),
     "of two variables": (
         lambda x: np.where(x[:1] > x[1:], x[:1] * x[:1], x[:1] * x[1:]), np.ones(2), -1, [1, 1]),

@@ -252,7 +252,8 @@ def test_an_operator(kind: str, attributes: dict[str, Any], inputs: list[Any]) -
 TEXT = """
     <ir_version: 10, opset_import: ["": 18]>
     f (float[3] x, float[3] t) => (float y) <float[3] w = {1.0, 1.0, -1.0}> {
-        p = Mul(x, w)  a = Relu(p)  n = Neg(p)  b = Relu(n)  d = Sub(a, b)  e = Mul(d, t)  y = ReduceSum<keepdims = 0>(e)
+        p = Mul(x, w)  a = Relu(p)  n = Neg(p)  b = Relu(n)  d = Sub(a, b)  e = Mul(d, t)
+        y = ReduceSum<keepdims = 0>(e)
     }"""
 
 
