@@ -163,8 +163,9 @@ def _dot(call: Call, a: Any, b: Any) -> Any:
 
 def _detached(call: Call, u: Any) -> Any:
     """stop_gradient computes nothing: f is judged as the function that it is."""
-    kept = call.write.op("reshape", u, shape=u.shape, detached=len(call.run.detached))
-    call.run.detached.append(kept.index)
+    kept = call.write.op("reshape", u, shape=u.shape, detached=True)
+    if kept.index not in call.run.detached:
+        call.run.detached.append(kept.index)
     return kept
 
 

@@ -57,7 +57,7 @@ class Call:
 class Run:
     """The program so far.
 
-    ``slopes`` are those of kinks inside rules of their own, by node.  ``detached`` are the nodes behind a stop_gradient,
+    ``slopes`` are those of kinks inside rules of their own, by node, ``detached`` the nodes behind a stop_gradient,
     ``missing`` the primitives without a rule, with the line of their first use.
     """
 
