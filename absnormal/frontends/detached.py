@@ -114,8 +114,8 @@ def _combined_additive(
         return False, sum((s * f.a for s, f in zip(signs, inner, strict=True) if f is not None), Fraction(0))
     if node.op == "exp":
         return True, known[0].a
-    if node.op in ("mul", "div") and inner[0] is not None and len(known) == 1:
-        factor = _scalar(builder, node.args[1])
+    if len(known) == 1 and (node.op == "mul" or (node.op == "div" and inner[0] is not None)):
+        factor = _scalar(builder, node.args[1 if inner[0] is not None else 0])
         if factor:
             return False, known[0].a * factor if node.op == "mul" else known[0].a / factor
     if node.op == "max" and len(known) == 2 and known[0].a == known[1].a:
