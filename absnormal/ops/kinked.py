@@ -69,7 +69,8 @@ def _difference(u: Array, v: Array) -> Array:
     """u - v, flat; two equal infinite constants are no kink, and the first is taken."""
     with np.errstate(invalid="ignore"):
         z = np.asarray(u - v).reshape(-1)
-    return np.where(np.isnan(z), np.inf, z) if z.dtype != object and np.isnan(z.sum()) else z
+        undefined = z.dtype != object and np.isnan(z.sum())
+    return np.where(np.isnan(z), np.inf, z) if undefined else z
 
 
 def running(params: Params, u: Array) -> Array:
