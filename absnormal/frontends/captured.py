@@ -35,6 +35,9 @@ class Captured:
         the same values in the framework's own precision, for the comparison with its gradient; None: ``values``
     loss
         what the function returned, as the framework's own array; None where nobody asks for it
+    other_precision
+        captures f at x again, in double precision, or in single precision where double is its own; asked when the
+        comparison of gradients is not conclusive; None where f does not run in it
     notes
         what a reader of the verdict must know: scalar reads within rounding of a threshold, arithmetic used
     """
@@ -49,3 +52,4 @@ class Captured:
     notes: tuple[str, ...] = ()
     working: Sequence[Array] | None = None
     loss: Any = None
+    other_precision: Callable[[], Captured | None] | None = None

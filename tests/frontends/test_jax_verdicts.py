@@ -281,3 +281,31 @@ def test_gradients_that_underflow_are_rounding() -> None:
     # 0.09 ** 300 is no float32 number, and hardly a float64 one.
     report = an.verify(lambda x: lax.scan(lambda c, y: (jnp.tanh(0.9 * c + y), 0.0), 0.0, x)[0], jnp.ones(300))
     assert report.verdict is RIGHT
+
+
+@pytest.mark.parametrize("precise", [False, True], ids=["float32", "float64"])
+def test_digits_that_a_kernel_loses_are_rounding(precise: bool) -> None:
+    # JAX differentiates expm1(u) as 1 + expm1(u), which for u = -12 has four correct digits in float32.
+    with jax.enable_x64(precise):
+        rng = np.random.default_rng(0)
+        w = [jnp.asarray(0.4 * rng.normal(size=(24, 24)), float) for _ in range(6)]
+        x = jnp.asarray(rng.normal(size=(6, 24)), float)
+
+        def loss(w: Any) -> Any:
+            h = x
+            for layer in w:
+                h = nn.elu(h @ layer)
+            return optax.softmax_cross_entropy_with_integer_labels(20 * h, jnp.arange(6)).mean()
+
+        assert an.verify(loss, w).verdict is RIGHT
+
+
+@pytest.mark.parametrize("precise", [False, True], ids=["float32", "float64"])
+def test_a_derivative_that_is_slightly_another_one_is_no_rounding(precise: bool) -> None:
+    @jax.custom_vjp
+    def nearly(x: Any) -> Any:
+        return jnp.sin(x)
+
+    nearly.defvjp(lambda x: (jnp.sin(x), x), lambda x, t: (t * jnp.cos(x) * (1 + 1e-4),))
+    with jax.enable_x64(precise):
+        assert an.verify(lambda x: jnp.sum(nearly(x)), jnp.ones(3)).verdict is WRONG

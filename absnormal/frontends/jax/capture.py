@@ -6,6 +6,7 @@ Every equation runs once, by JAX's own kernel.  What depends on the variables is
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy as np
 
 from absnormal._optional import require
 from absnormal.arrays import Array
-from absnormal.errors import DomainError, TraceError
+from absnormal.errors import AbsNormalError, DomainError, TraceError
 from absnormal.frontends import detached
 from absnormal.frontends.captured import Captured
 from absnormal.frontends.jax.probe import slope_of
@@ -71,7 +72,25 @@ def capture(f: Callable[[Any], Any], x: Any) -> Captured:
         f"activity is decided by the {point.variables[0].dtype} values that JAX computed; linear algebra is in float64",
     )
     slopes = of_nodes(program, values, slope_of, point.slopes)
-    return Captured(program, values, slopes, gradient, dtype, "jax", point.wrap, notes)
+    return Captured(
+        program=program, values=values, slopes=slopes, gradient=gradient, dtype=dtype, tool="jax", wrap=point.wrap,
+        notes=notes, other_precision=lambda: _in_other_precision(f, point, dtype),
+    )
+
+
+def _in_other_precision(f: Callable[[Any], Any], point: Point, dtype: Any) -> Captured | None:
+    """f at x in float64, or in float32 where float64 is its own precision; None where f does not run in it."""
+    jax, jnp = require("jax", "jax"), require("jax.numpy", "jax")
+    double = dtype != np.float64
+    target = np.float64 if double else np.float32
+    variables = [np.asarray(leaf).astype(target) for leaf in point.variables]
+    with jax.enable_x64(double), warnings.catch_warnings():
+        # Where float64 is asked for by name, float32 is what comes.
+        warnings.simplefilter("ignore")
+        try:
+            return capture(f, point.rebuilt([jnp.asarray(leaf) for leaf in variables]))
+        except (TypeError, ValueError, AbsNormalError):
+            return None
 
 
 def _as_numpy_dtype(dtype: Any) -> Any:
@@ -94,13 +113,15 @@ class Point:
         self.result: Any = None
         self.slopes: dict[int, Array] = {}
 
-        def function(variables: Sequence[Any]) -> Any:
-            whole = list(leaves)
-            for place, variable in zip(self.places, variables, strict=True):
-                whole[place] = variable
-            return f(self.treedef.unflatten(whole))
+        self.leaves = leaves
+        self.function = lambda variables: f(self.rebuilt(variables))
 
-        self.function = function
+    def rebuilt(self, variables: Sequence[Any]) -> Any:
+        """x with other values of its variables."""
+        whole = list(self.leaves)
+        for place, variable in zip(self.places, variables, strict=True):
+            whole[place] = variable
+        return self.treedef.unflatten(whole)
 
     def arrays(self) -> Any:
         """The variables in float64: an array, or a list of them."""
