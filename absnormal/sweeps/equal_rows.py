@@ -139,9 +139,13 @@ class EqualRows:
 
     def _same(self, index: int, first: Array, second: Array) -> Array:
         node = self.nodes[index]
-        values = self.sweeps.values[index].reshape(-1)
         result = first == second
-        rest = np.flatnonzero(~result & (values[first] == values[second]))
+        hopeful = ~result
+        if node.op not in ("convolve", "matmul"):
+            # What these compute need not be known: equal arguments say as much.
+            values = self.sweeps.values[index].reshape(-1)
+            hopeful &= values[first] == values[second]
+        rest = np.flatnonzero(hopeful)
         if not rest.size:
             return np.asarray(result)
         if not node.varied:
