@@ -227,9 +227,10 @@ class EqualRows:
         """Equal rows of the left matrix times the same column of the right one."""
         result = np.zeros(first.size, bool)
         left, right = (self.nodes[arg].shape for arg in node.args)
-        if len(left) != 2 or len(right) != 2:
+        if len(left) != 2 or len(right) > 2:
             return result
-        (row, column), (other, same) = np.divmod(first, right[1]), np.divmod(second, right[1])
+        width = right[1] if len(right) == 2 else 1
+        (row, column), (other, same) = np.divmod(first, width), np.divmod(second, width)
         able = column == same
         if not self._room(int(able.sum()) * left[1]):
             return result
