@@ -24,7 +24,7 @@ class Captured:
     slopes
         the slope of |z_i| that the framework's own kernels use at each switch, shape (s,); it matters where z_i = 0
     gradient
-        the gradient that the framework returned, flat, float64, shape (n,)
+        the gradient that the framework returned, flat, shape (n,)
     dtype
         the precision in which it was computed
     tool

@@ -99,9 +99,9 @@ class Scale(LinearMap):
         return w.reshape(w.shape[:1] + self.shape)
 
     def entrywise(self, change: Change) -> LinearMap:
-        changed = change(self.p)
         # A Python number stays one: a NumPy scalar would decide the precision of what it multiplies.
-        return Scale(type(self.p)(changed) if isinstance(self.p, (int, float)) else changed, self.shape, self.out)
+        keep = type(self.p) if isinstance(self.p, (int, float)) else np.asarray
+        return Scale(keep(change(self.p)), self.shape, self.out)
 
     def norm(self) -> float:
         return float(max(np.max(self.p, initial=0), -np.min(self.p, initial=0)))
@@ -277,10 +277,8 @@ class MatMul(LinearMap):
     def bound_out(self, w: Array, out: Array) -> None:
         if self.left or w.ndim != 3 or self.other.ndim != 2 or len(w) > 1:
             self.pull_out(w, out)
-            return
-        # Cauchy-Schwarz, row by row: the product of two norms.
-        norms = (np.sqrt(np.einsum("ij,ij->j", a, a)) for a in (self.other, w[0]))
-        np.multiply.outer(*norms, out=out[0])
+        else:  # Cauchy-Schwarz, row by row: the product of two norms.
+            np.multiply.outer(*(np.sqrt(np.einsum("ij,ij->j", a, a)) for a in (self.other, w[0])), out=out[0])
 
     def norm(self) -> float:
         return float(np.abs(self.other).sum(axis=-2 if self.left else -1).max(initial=0.0))
@@ -376,9 +374,6 @@ class Chain(LinearMap):
 
     def pull_out(self, w: Array, out: Array) -> None:
         self.first.pull_out(self.second.pull(w), out)
-
-    def bound_out(self, w: Array, out: Array) -> None:
-        self.first.bound_out(self.second.pull(w), out)
 
     def norm(self) -> float:
         return self.first.norm() * self.second.norm()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import weakref
 from itertools import pairwise
 from typing import Any
 
@@ -112,11 +113,27 @@ def _parts(program: Program, places: dict[int, Array], start: int) -> dict[int, 
 
     ``places`` holds a writable array of shape (1, *shape) for every input.
     """
+    known = _KNOWN_PARTS.setdefault(program, {})
+    pairs = known.get(start)
+    if pairs is None:
+        pairs = known[start] = _find_parts(program, dict(places), start)
+    found = dict(places)
+    for part, whole in pairs:
+        node = program.nodes[part]
+        found[part] = TABLE[node.op].value(node.params, found[whole][0])[None]
+    return {part: found[part] for part, _ in pairs}
+
+
+#: The parts of a program by the node from which a sweep starts, as pairs of a part and what it is a part of.
+_KNOWN_PARTS: weakref.WeakKeyDictionary[Program, dict[int, list[tuple[int, int]]]] = weakref.WeakKeyDictionary()
+
+
+def _find_parts(program: Program, places: dict[int, Array], start: int) -> list[tuple[int, int]]:
     users: dict[int, list[int]] = {}
     for index, node in enumerate(program.nodes):
         for arg in node.args:
             users.setdefault(arg, []).append(index)
-    found: dict[int, Array] = {}
+    found: list[tuple[int, int]] = []
     stack = list(places.items())
     while stack:
         index, place = stack.pop()
@@ -127,6 +144,6 @@ def _parts(program: Program, places: dict[int, Array], start: int) -> dict[int, 
         bounds = sorted(np.lib.array_utils.byte_bounds(view) for view in views)
         apart = all(low[1] <= high[0] for low, high in pairwise(bounds))
         if apart and all(np.may_share_memory(view, place) for view in views) and start not in parts:
-            found.update(zip(parts, views, strict=True))
+            found += [(part, index) for part in parts]
             stack += zip(parts, views, strict=True)
     return found

@@ -139,9 +139,13 @@ class EqualRows:
 
     def _same(self, index: int, first: Array, second: Array) -> Array:
         node = self.nodes[index]
-        values = self.sweeps.values[index].reshape(-1)
         result = first == second
-        rest = np.flatnonzero(~result & (values[first] == values[second]))
+        hopeful = ~result
+        if node.op not in ("convolve", "matmul"):
+            # What these compute need not be known: equal arguments say as much.
+            values = self.sweeps.values[index].reshape(-1)
+            hopeful &= values[first] == values[second]
+        rest = np.flatnonzero(hopeful)
         if not rest.size:
             return np.asarray(result)
         if not node.varied:
@@ -223,9 +227,10 @@ class EqualRows:
         """Equal rows of the left matrix times the same column of the right one."""
         result = np.zeros(first.size, bool)
         left, right = (self.nodes[arg].shape for arg in node.args)
-        if len(left) != 2 or len(right) != 2:
+        if len(left) != 2 or len(right) > 2:
             return result
-        (row, column), (other, same) = np.divmod(first, right[1]), np.divmod(second, right[1])
+        width = right[1] if len(right) == 2 else 1
+        (row, column), (other, same) = np.divmod(first, width), np.divmod(second, width)
         able = column == same
         if not self._room(int(able.sum()) * left[1]):
             return result

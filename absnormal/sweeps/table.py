@@ -72,6 +72,7 @@ class Sweeps:
         self.y = self.values[program.output].reshape(-1)
         self._maps: dict[int, list[LinearMap | None]] = {}
         self._pieces: tuple[Array | None, dict[int, Piece]] = (None, {})
+        self._folds: tuple[Array | None, dict[int, FoldMap]] = (None, {})
 
     @cached_property
     def alpha(self) -> Array:
@@ -146,9 +147,15 @@ class Sweeps:
 
     def fold_of(self, index: int, sigma: Array, change: Change | None = None) -> FoldMap:
         node = self.program.nodes[index]
-        fold = fold_map(node.params, self.shapes(node)[0], self.slopes_of(index, sigma))
         if change is None:
-            return fold
+            if self._folds[0] is not sigma:
+                self._folds = (sigma, {})
+            known = self._folds[1].get(index)
+            if known is None:
+                known = fold_map(node.params, self.shapes(node)[0], self.slopes_of(index, sigma))
+                self._folds[1][index] = known
+            return known
+        fold = fold_map(node.params, self.shapes(node)[0], self.slopes_of(index, sigma))
         p, q = (change(np.where(np.isnan(c), 1.0, c)) for c in (fold.p, fold.q))
         return FoldMap(p, q, fold.shape)
 
@@ -280,14 +287,9 @@ class Sweeps:
         return self._backward(sigma, zbar, ybar, change=change)
 
     def gradient_magnitude(self, coarse: bool = False) -> Array:
-        """Bounds, shape (n,), on the sums of absolute values behind the entries of g_sigma, whatever the active slopes.
-
-        With ``coarse`` a sum over a batch is bounded by a product of norms.
-        """
-        seed = np.ones((1, 1), self.y.dtype)
-        found: Array = self._backward(
-            self.signature(np.nan), None, seed, change=np.abs, weigh=False, coarse=coarse)[0][0]
-        return found
+        """Bounds, shape (n,), on the sums of absolute values behind g_sigma; ``coarse`` ones by products of norms."""
+        seed, sigma = np.ones((1, 1), self.y.dtype), self.signature(np.nan)
+        return np.asarray(self._backward(sigma, None, seed, change=np.abs, weigh=False, coarse=coarse)[0][0])
 
     def pull_node(self, sigma: Array, index: int, seeds: Array) -> Array:
         """xbar (k, n) from seeds (k, size) on one node, slopes ``sigma``."""

@@ -29,7 +29,7 @@ class Wrap:
         leaves, start = [], 0
         for shape, dtype, device in self.like:
             stop = start + int(np.prod(shape, dtype=int))
-            part = torch.from_numpy(np.array(flat[start:stop], dtype=float).reshape(shape))
+            part = torch.from_numpy(np.array(flat[start:stop]).reshape(shape))
             leaves.append(part.to(dtype=dtype, device=device))
             start = stop
         return self.tree.rebuild(leaves)
@@ -79,7 +79,7 @@ def of_closure(
         f"activity is decided by the {str(variables[0].dtype).removeprefix('torch.')} values that torch computed;"
         " linear algebra is in float64"
     ]
-    flat = np.concatenate([array(gradient).reshape(-1) for gradient in gradients]).astype(float, copy=False)
+    flat = np.concatenate([array(gradient).reshape(-1) for gradient in gradients])
     like = tuple((tuple(v.shape), v.dtype, v.device) for v in variables)
     return Captured(
         program=program, values=lowering.values(program, np.float64), slopes=lowering.slopes(program), gradient=flat,
