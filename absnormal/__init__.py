@@ -6,7 +6,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    import absnormal.testing as testing
+    from absnormal import onnx, testing, torch
     from absnormal.clarke.budget import Budget
     from absnormal.clarke.generalized_gradient import GeneralizedGradient
     from absnormal.errors import AbsNormalError, BudgetError, DomainError, GuardError, TraceError, UndecidedWarning
@@ -47,7 +47,7 @@ _LATER = {
     "trace": "absnormal.verify",
     "verify": "absnormal.verify",
 }
-_SUBMODULES = ("testing",)
+_SUBMODULES = ("onnx", "testing", "torch")
 
 
 def __getattr__(name: str) -> Any:
@@ -95,8 +95,10 @@ __all__ = [
     "generalized_gradient",
     "gradient",
     "kinks_near",
+    "onnx",
     "sweep",
     "testing",
+    "torch",
     "trace",
     "verify",
 ]

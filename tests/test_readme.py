@@ -71,7 +71,8 @@ def test_quick_start_targets_exist(line: str) -> None:
 def test_first_lines_do_everything() -> None:
     assert block("Quick start", "sh").startswith("python3 -m venv .venv && .venv/bin/pip install -q . && ")
     assert block("Tests", "sh") == (
-        "python3 -m venv .venv && .venv/bin/pip install -q '.[test]' && .venv/bin/python -m pytest\n"
+        "python3 -m venv .venv && .venv/bin/pip install -q torch==2.13.0 && .venv/bin/pip install -q '.[test]'"
+        " && .venv/bin/python -m pytest\n"
     )
 
 

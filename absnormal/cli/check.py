@@ -9,7 +9,7 @@ from pathlib import Path
 
 from absnormal.cli import sweep
 from absnormal.cli.output import EXIT, Finding, options, verdict_options, write
-from absnormal.cli.targets import load, numbers
+from absnormal.cli.targets import load, model, numbers
 from absnormal.report.record import record
 from absnormal.report.report import Report
 from absnormal.verify import verify
@@ -28,7 +28,7 @@ examples:
 
 def arguments(command: argparse.ArgumentParser) -> None:
     """The arguments of the command."""
-    command.add_argument("target", help="module:function or path/to/file.py:function")
+    command.add_argument("target", help="module:function, path/to/file.py:function, or path/to/model.onnx")
     command.add_argument(
         "--at", metavar="POINT",
         help='numbers or fractions "0, 1/10", JSON (a dict for named arrays), or a .npy file; a fraction is'
@@ -51,8 +51,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _finding(arguments: argparse.Namespace) -> Iterator[Finding]:
-    target = load(arguments.target)
-    at = getattr(target, "point", None) if arguments.at is None else numbers(arguments.at)
+    point = None if arguments.at is None else numbers(arguments.at)
+    target = model(arguments.target, point) if arguments.target.endswith(".onnx") else load(arguments.target)
+    at = getattr(target, "point", None) if point is None else point
     if at is None:
         raise ValueError('--at is missing: give the point, for example --at "0, 0"')
     given = None if arguments.gradient is None else numbers(arguments.gradient)

@@ -17,6 +17,13 @@ from typing import Any
 import numpy as np
 
 
+def model(path: str, at: Any) -> Any:
+    """The program of an ONNX model, traced at the point."""
+    from absnormal.frontends.onnx.load import load as load_onnx
+
+    return load_onnx(path, at)
+
+
 def load(target: str) -> Any:
     """The function that "module:function" or "path/to/file.py:function" names.
 

@@ -134,6 +134,39 @@ def _private(data: Mapping[str, Any], witness: Witness, sweeps: Sweeps, rng: Any
     return True
 
 
+def _private_definite(data: Mapping[str, Any], witness: Witness, sweeps: Sweeps, rng: Any) -> bool:
+    """A direction along the private inputs, later ones larger, is put together for the slopes themselves."""
+    sigma, alpha = sweeps.signature(np.asarray(witness.slopes, dtype=float)), sweeps.alpha
+    program = sweeps.program
+    nodes = {program.nodes[i].switch: program.nodes[i] for i in program.kinked}
+    d, moved = np.zeros(program.n), np.zeros(program.s, bool)
+    for group in data["groups"]:
+        node, inputs = nodes[group["switch"]], np.asarray(group["inputs"], dtype=int)
+        own = np.arange(node.switch, node.switch + node.switches)
+        own = own[sweeps.active[own]]
+        step = np.zeros(program.n)
+        step[inputs] = group["sign"]
+        both, _ = sweeps.push(sigma, np.stack([d, step]))
+        own, rates, held = own[both[1][own] != 0], both[1], both[0]
+        if not len(own) or (rates[own] <= 0).any():
+            return False
+        # Inputs whose switches have the slope -1 go down.
+        wanted = np.zeros((1, program.s))
+        wanted[0, own] = sigma[own]
+        step[inputs] = np.sign(sweeps.pull(sigma, wanted, None)[0][0][inputs])
+        size = 1 + 2 * np.abs(held[own]).max(initial=0.0) / rates[own].min()
+        d = d + size * step
+        moved[own] = True
+    drawn = rng.standard_normal((DRAWS, program.n))
+    dz, _ = sweeps.push(sigma, np.stack([d, *drawn]))
+    opened = sigma[moved] * dz[0][moved] > slack(sweeps, sigma, d)[0][moved]
+    still = alpha[~moved[alpha]]
+    return bool(opened.all()) and all(
+        (np.abs(rates[still]) <= slack(sweeps, sigma, along)[0][still]).all()
+        for rates, along in zip(dz[1:], drawn, strict=True)
+    )
+
+
 def _constant_slopes(step: Array, inputs: Array, own: Array, c: Array, sweeps: Sweeps, sigma: Array) -> bool:
     """Whether slopes agree on switches that one input moves: equal weights of the inputs give equal classes."""
     if np.unique(c).size <= 1:
@@ -272,6 +305,7 @@ _RULES: dict[str, Callable[[Mapping[str, Any], Witness, Sweeps, Any], bool]] = {
     "no active switch": none_active,
     "zero rows": _zero_rows,
     "private inputs": _private,
+    "private inputs for these slopes": _private_definite,
     "independent": _independent,
     "independent modulo a prime": _independent_modulo_a_prime,
     "direction": _direction,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
@@ -54,6 +55,9 @@ class Report:
     tried: tuple[str, ...]
     seed: int
     consistent: bool
+    wrap: Callable[[Array], Any] | None = None
+    notes: tuple[str, ...] = ()
+    framework: str = ""
 
     def __bool__(self) -> bool:
         return self.verdict is Verdict.CLARKE
@@ -85,15 +89,26 @@ class Report:
 
     @property
     def gradient(self) -> Any:
-        """What the tool returned, or would return, in the structure of x."""
-        return self.program.tree.unflatten(self.flat_gradient)
+        """What the tool returned, or would return, in the structure of x, as the arrays that x was made of."""
+        return self._shaped(self.flat_gradient)
 
     @property
     def clarke_gradient(self) -> Any:
         """A certified Clarke gradient, in the structure of x."""
-        if self and not self.given:
-            return self.gradient
-        return self.program.tree.unflatten(self.fallback.gradient)
+        return self._shaped(self.flat_clarke_gradient)
+
+    @property
+    def flat_clarke_gradient(self) -> Array:
+        """The same as one vector, shape (n,)."""
+        return self.flat_gradient if self and not self.given else self.fallback.gradient
+
+    def arrays(self, flat: Array) -> Any:
+        """A flat vector in the structure of x, as NumPy arrays."""
+        return self.program.tree.unflatten(flat)
+
+    def _shaped(self, flat: Array) -> Any:
+        """A flat vector in the structure of x, as the arrays that x was made of."""
+        return self.arrays(flat) if self.wrap is None else self.wrap(flat)
 
     @cached_property
     def fallback(self) -> Certified:
@@ -193,8 +208,8 @@ class Report:
             "method": self.method,
             "reason": self.proof.reason,
             "explanation": self.explanation,
-            "gradient": self.gradient,
-            "clarke_gradient": self.clarke_gradient,
+            "gradient": self.arrays(self.flat_gradient),
+            "clarke_gradient": self.arrays(self.flat_clarke_gradient),
             "clarke_gradient_proved": bool(self and not self.given) or self.fallback.proved,
             "likq": self.likq,
             "switches": self.program.s,
@@ -209,6 +224,7 @@ class Report:
             "arithmetic": self.proof.arithmetic,
             "deviation": self.deviation,
             "tolerance": self.tolerance,
+            "notes": list(self.notes),
             "tried": list(dict.fromkeys(self.tried)),
             "remedy": remedy.shown(self.remedy),
             "excess": None if excess is None else asdict(excess),
