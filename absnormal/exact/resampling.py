@@ -159,10 +159,10 @@ def _private_definite(data: Mapping[str, Any], witness: Witness, sweeps: Sweeps,
         moved[own] = True
     drawn = rng.standard_normal((DRAWS, program.n))
     dz, _ = sweeps.push(sigma, np.stack([d, *drawn]))
-    opened = sigma[moved] * dz[0][moved] > slack(sweeps, sigma, d)[0][moved]
+    opened = sigma[moved] * dz[0][moved] > slack_of(sweeps, sigma, d)[0][moved]
     still = alpha[~moved[alpha]]
     return bool(opened.all()) and all(
-        (np.abs(rates[still]) <= slack(sweeps, sigma, along)[0][still]).all()
+        (np.abs(rates[still]) <= slack_of(sweeps, sigma, along)[0][still]).all()
         for rates, along in zip(dz[1:], drawn, strict=True)
     )
 

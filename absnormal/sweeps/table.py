@@ -150,13 +150,11 @@ class Sweeps:
         if change is None:
             if self._folds[0] is not sigma:
                 self._folds = (sigma, {})
-            known = self._folds[1].get(index)
-            if known is None:
-                known = fold_map(node.params, self.shapes(node)[0], self.slopes_of(index, sigma))
-                self._folds[1][index] = known
-            return known
+            if index not in self._folds[1]:
+                self._folds[1][index] = fold_map(node.params, self.shapes(node)[0], self.slopes_of(index, sigma))
+            return self._folds[1][index]
         fold = fold_map(node.params, self.shapes(node)[0], self.slopes_of(index, sigma))
-        # NaN is the one number that differs from itself; rationals have no isnan.
+        # NaN differs from itself; rationals have no isnan.
         p, q = (change(np.where(c != c, 1.0, c)) for c in (fold.p, fold.q))
         return FoldMap(p, q, fold.shape)
 
