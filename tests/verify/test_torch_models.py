@@ -1,4 +1,4 @@
-"""Real models on real digits: is the modelled gradient autograd's, and is the verdict the right one, with its theorem?"""
+"""Real models on real digits: is the modelled gradient autograd's, and is the verdict right, with its theorem?"""
 
 from __future__ import annotations
 
@@ -65,7 +65,8 @@ class ResNet(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.stem = nn.Sequential(nn.Conv2d(1, 4, 3, 2, 1, bias=False), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(3, 2, 1))
+        self.stem = nn.Sequential(nn.Conv2d(1, 4, 3, 2, 1, bias=False), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(3,
+            2, 1))
         self.layer1, self.pool, self.fc = Block(4), nn.AdaptiveAvgPool2d(1), nn.Linear(4, 10)
 
     def forward(self, x: Any) -> Any:
