@@ -27,6 +27,9 @@ from absnormal.theorems.vector import judge, machine_epsilon, tolerance, why_ope
 #: ratio of the precisions is 2^-29.
 _SHRINKS = 2.0**-16
 
+_MERGED = "kinks on one set, to which {tool} gives slopes that contradict each other, are one kink of f"
+#: Up to this many active switches are listed one by one, which explains more.
+_FEW = 16
 _DIFFERS = (
     "{tool} returned a vector that is not the gradient of the function as it ran with the slopes of its kernels: an"
     " entry differs by {apart:.3g} (a hook, a custom backward, a straight-through estimator?); that vector is judged"
@@ -66,14 +69,14 @@ def verify_captured(
             notes = (*notes, _DIFFERS.format(tool=captured.tool, apart=apart))
     tried: list[str] = []
     outcome: Proof | str = ""
-    if not bare and slope is None and not exact:
+    if not bare and slope is None and not exact and len(tool.alpha) > _FEW:
         simpler = _simpler(captured, tool, c)
         if simpler is not None:
             again = Problem(simpler, np.zeros(len(simpler.alpha)), limits)
             outcome, deviation = _judged(again, simpler, again.c, vector, dtype)
             if not isinstance(outcome, str):
                 problem, tool, bare = again, simpler, True
-                notes = (*notes, "a kink that is written twice with different slopes is one kink of the function")
+                notes = (*notes, _MERGED.format(tool=captured.tool))
     if isinstance(outcome, str) and bare:
         outcome, deviation = _judged(problem, tool, c, vector, dtype)
     elif isinstance(outcome, str):
@@ -95,15 +98,14 @@ def _judged(problem: Problem, tool: Sweeps, c: Array, vector: Array, dtype: Any)
 
 
 def _simpler(captured: Captured, tool: Sweeps, c: Array) -> Sweeps | None:
-    """The program with equal kinks merged, where the slopes of some differ."""
-    found = merged(captured.program) if len(c) else None
-    if found is None:
+    """The program with kinks on one set merged, where the slopes of some contradict each other."""
+    found = merged(captured.program, captured.values) if len(c) else None
+    if found is None or found.program is None:
         return None
-    program, kept, twice = found
     used = tool.signature(np.asarray(c, dtype=float))
-    if all(np.array_equal(tool.slopes_of(i, used), tool.slopes_of(j, used)) for i, j in twice):
+    if all(np.array_equal(tool.slopes_of(i, used), sign * tool.slopes_of(j, used)) for i, j, sign in found.twice):
         return None
-    return Sweeps(program, None, tool.atol, [captured.values[index] for index in kept])
+    return Sweeps(found.program, None, tool.atol, found.values)
 
 
 def distance(captured: Captured, tool: Sweeps, c: Array) -> tuple[float, bool]:

@@ -16,7 +16,7 @@ from absnormal._optional import require
 from absnormal.arrays import Array
 from absnormal.clarke.budget import Budget
 from absnormal.clarke.fallback import certified
-from absnormal.errors import BudgetError
+from absnormal.errors import BudgetError, TraceError
 from absnormal.frontends.captured import Captured
 from absnormal.judging import distance, verify_captured
 from absnormal.program.tree import Tree
@@ -60,10 +60,11 @@ def verify(
 
     Examples
     --------
-    >>> import torch                                                                      # doctest: +SKIP
-    >>> model = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.ReLU(), torch.nn.Linear(3, 1))  # doctest: +SKIP
-    >>> X = torch.zeros(8, 4)                                                             # doctest: +SKIP
-    >>> an.torch.verify(model, lambda: model(X).abs().mean())                             # doctest: +SKIP
+    ::
+
+        model = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.ReLU(), torch.nn.Linear(3, 1))
+        report = an.torch.verify(model, lambda: model(X).abs().mean())
+        report.verdict, report.gradient["0.weight"], report.active
     """
     return verify_captured(
         _captured(model, closure), gradient=gradient, slope=slope, exact=exact, atol=atol, budget=budget, seed=seed
@@ -146,6 +147,8 @@ def _variables(model: Any) -> tuple[list[Any], Tree, dict[int, str]]:
     """The variables, their tree, and the names of the modules by identity."""
     torch = require("torch", "torch")
     if isinstance(model, torch.nn.Module):
+        if any(hasattr(module, "_orig_mod") for module in model.modules()):
+            raise TraceError("torch.compile", "a compiled model runs other kernels", "pass the model that was compiled")
         named = {name: p for name, p in model.named_parameters() if p.requires_grad}
         if not named:
             raise ValueError("the model has no parameter that requires a gradient")

@@ -262,11 +262,29 @@ def _sign_definite(data: Mapping[str, Any], witness: Witness, sweeps: Sweeps, rn
 def _not_the_gradient(data: Mapping[str, Any], witness: Witness, sweeps: Sweeps, rng: Any) -> bool:
     """f is differentiable, and its derivative along the separator is smaller by more than the tolerance."""
     v, g, allowed = (np.asarray(data[name], dtype=float) for name in ("separator", "vector", "tolerance"))
-    if not _zero_rows(data, witness, sweeps, rng):
+    if data.get("negligible"):
+        if not _no_effect(data, sweeps, rng):
+            return False
+    elif not _zero_rows(data, witness, sweeps, rng):
         return False
     sigma = sweeps.signature(0.0)
     far = [unit @ g - sweeps.push(sigma, unit[None])[1][0, 0] for unit in _largest(v, allowed)]
     return any(abs(gap) > bound for gap, bound in zip(far, _bounds(sweeps, sigma, v, allowed), strict=True))
+
+
+def _no_effect(data: Mapping[str, Any], sweeps: Sweeps, rng: Any) -> bool:
+    """No random slopes of the active switches change the derivative along random directions beyond rounding."""
+    d = rng.standard_normal((_DRAWS, sweeps.program.n))
+    base = sweeps.signature(0.0)
+    reference = sweeps.push(base, d)[1][:, 0]
+    aside = float(data.get("deviation", 0.0))
+    for _ in range(_DRAWS):
+        sigma = _definite(sweeps, rng)
+        found = sweeps.push(sigma, d)[1][:, 0]
+        for row, gap in zip(d, np.abs(found - reference), strict=True):
+            if gap > _slack(sweeps, sigma, row)[1] + _slack(sweeps, base, row)[1] + aside * np.abs(row).sum():
+                return False
+    return True
 
 
 def _largest(v: Array, allowed: Array) -> Array:

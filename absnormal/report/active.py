@@ -35,6 +35,8 @@ class Active:
         the smallest and the largest slope used for |z| at them; None when the judged vector was given
     values
         the smallest and the largest z; both 0 unless ``atol`` counts more as active
+    shape
+        of the operation's result; () where a line holds several operations
     """
 
     operation: str
@@ -47,10 +49,12 @@ class Active:
     switches: str
     slopes: tuple[float, float] | None
     values: tuple[Any, Any]
+    shape: tuple[int, ...] = ()
 
     def __str__(self) -> str:
         where = f" at {self.source}" if self.source else ""
-        text = f"{self.operation}{where}: {self.count} of {self.total} active ({self.switches})"
+        shape = f" ({' x '.join(map(str, self.shape))})" if len(self.shape) > 1 else ""
+        text = f"{self.operation}{where}{shape}: {self.count:,} of {self.total:,} active ({self.switches})"
         if self.slopes is not None:
             text += f", slope {interval(*self.slopes)}"
         if any(self.values):
@@ -96,4 +100,5 @@ def _group(
         switches=ranges(alpha[own].tolist()),
         slopes=used,
         values=(z.min(), z.max()),
+        shape=nodes[0].shape if len(nodes) == 1 else (),
     )

@@ -12,7 +12,8 @@ input of a later kink must not reach an active switch of an earlier one.  A chai
 most once.
 
 *Definite slopes.*  For the slopes c alone, |c| = 1, the rows that must be zero for what joins freely are those under
-c: d = sum t_k c_k d_k has c_i r_i^c . d > 0 for all i in the groups, so g_c is a limiting gradient (THEORY 2.5, U empty).
+c: d = sum t_k c_k d_k has c_i r_i^c . d > 0 for all i in the groups,
+    so g_c is a limiting gradient (THEORY 2.5 for no U).
 Equal windows of a pool are ties of this kind.
 """
 

@@ -24,6 +24,7 @@ from absnormal.sweeps.rounding import rounding
 from absnormal.theorems.ladder import decide
 from absnormal.theorems.membership import vector_along_directions
 from absnormal.theorems.problem import Problem, Proof
+from absnormal.theorems.regular import without_effect
 from absnormal.theorems.separation import beyond_bounds
 from absnormal.theorems.smooth import smooth, smooth_by_structure, smooth_exactly
 from absnormal.theorems.vector_by_blocks import by_blocks
@@ -67,6 +68,9 @@ def judge(problem: Problem, g: Array, allowed: Array, choices: Iterable[Array]) 
     known = smooth(problem) or smooth_by_structure(problem) or smooth_exactly(problem)
     if known is not None:
         return _against_gradient(problem, g, allowed, known)
+    flat = without_effect(problem)
+    if flat is not None:
+        return _against_gradient(problem, g, allowed + flat.deviation, flat)
     for c in choices:
         candidate = replace(problem, c=c)
         distance = np.abs(problem.sweeps.gradient(candidate.sigma) - g)

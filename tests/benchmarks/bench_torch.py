@@ -29,7 +29,8 @@ def cases() -> dict[str, tuple[Any, Callable[[], Any]]]:
     torch.manual_seed(0)
     found: dict[str, tuple[Any, Callable[[], Any]]] = {}
     for name, model, images in (
-        ("784-256-128-10, nothing active", mlp(), X), ("784-256-128-10, zero biases, blank images", zero_biases(mlp()), blank),
+        ("784-256-128-10, nothing active", mlp(), X), ("784-256-128-10, zero biases, blank images",
+            zero_biases(mlp()), blank),
         ("LeNet, zero biases, raw digits", zero_biases(LeNet()), X),
     ):  # fmt: skip
         found[name] = model, lambda model=model, images=images: F.cross_entropy(model(images), Y)

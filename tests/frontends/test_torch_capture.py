@@ -1,4 +1,4 @@
-"""What does the tape follow, note or refuse?  In-place operations, views, branches, custom backwards, names and lines."""
+"""What does the tape follow, note or refuse?  In-place operations, views, branches, custom backwards, lines."""
 
 from __future__ import annotations
 
@@ -61,7 +61,8 @@ def test_nan_is_in_no_generalized_gradient() -> None:
 
 
 @pytest.mark.parametrize("build", [
-    lambda x: (b := torch.zeros(6, dtype=D), b.__setitem__(slice(0, 3), x), b.mul_(2), b.view(2, 3)[1].add_(b[:3]), b)[-1],
+    lambda x: (b := torch.zeros(6, dtype=D), b.__setitem__(slice(0, 3), x), b.mul_(2), b.view(2, 3)[1].add_(b[:3]),
+        b)[-1],
     lambda x: (b := x.clone(), b[1:].add_(b[:-1].clone()), b.relu_(), b)[-1],
     lambda x: (b := 2 * x, v := b.view(3, 1).t(), v.add_(1), b + v[0])[-1],
     lambda x: (b := x * 1, b.unsqueeze_(0), b.t_(), b.squeeze_(), b)[-1],

@@ -177,7 +177,8 @@ def test_convolutions(back: bool) -> None:
     x = [rng.standard_normal((2, 2, 4)), rng.standard_normal((2, 2, 2))]
     builder = Builder(*Tree.of(x))
     layout = Layout((2,), (1,), (1,))
-    convolved = builder.add("convolve_back" if back else "convolve", (0, 1), {"layout": layout, "extra": (0,)}, "", None)
+    convolved = builder.add("convolve_back" if back else "convolve", (0, 1), {"layout": layout, "extra": (0,)}, "",
+        None)
     program = builder.program(builder.add("kink", (convolved,), {"a": 0.5, "b": 0.5}, "relu", None))
     sweeps = Sweeps(program, np.concatenate([leaf.reshape(-1) for leaf in x]))
     of_z, of_y = rows(program, sweeps)

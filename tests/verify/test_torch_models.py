@@ -1,7 +1,8 @@
-"""Real models on real digits: is the modelled gradient autograd's, and is the verdict the right one, with its theorem?"""
+"""Real models on real digits: is the modelled gradient autograd's, and is the verdict right, with its theorem?"""
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -65,7 +66,8 @@ class ResNet(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.stem = nn.Sequential(nn.Conv2d(1, 4, 3, 2, 1, bias=False), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(3, 2, 1))
+        self.stem = nn.Sequential(nn.Conv2d(1, 4, 3, 2, 1, bias=False), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(3,
+            2, 1))
         self.layer1, self.pool, self.fc = Block(4), nn.AdaptiveAvgPool2d(1), nn.Linear(4, 10)
 
     def forward(self, x: Any) -> Any:
@@ -101,7 +103,7 @@ def test_blank_and_duplicate_samples_at_zero_biases() -> None:
     report = an.torch.verify(model, closure)
     assert report.method == "private directions" and len(report.problem.sweeps.alpha) == 6 * 384
     assert report.certificate is not None and report.certificate.check()
-    assert "1536 of 16384 active" in str(report)
+    assert "(64 x 256): 1,536 of 16,384 active" in str(report)
 
 
 def test_without_biases_a_blank_image_is_smooth_and_the_zero_gradient_can_be_wrong() -> None:
@@ -245,6 +247,17 @@ def test_training_with_clarke_backward_reaches_what_backward_reaches() -> None:
             optimizer.step()
         accuracy.append(float((model(X).argmax(1) == Y).float().mean()))
     assert min(accuracy) > 0.85 and abs(accuracy[0] - accuracy[1]) < 0.01
+
+
+def test_without_torch_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(ImportError, match=r"absnormal\[torch\]"):
+        an.torch.verify(None, lambda: None)
+
+
+def test_a_compiled_model_is_refused() -> None:
+    with pytest.raises(an.TraceError, match="compiled"):
+        an.torch.verify(torch.compile(nn.Linear(2, 1)), lambda: torch.zeros(()))
 
 
 def test_bad_arguments() -> None:
