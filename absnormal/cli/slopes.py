@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import asdict
 
-from absnormal.frontends.probes import measured
+from absnormal.frontends.probes import kernels, measured
+from absnormal.frontends.probing import Row
 from absnormal.frontends.slopes import TABLES
 from absnormal.report.plain import number
 
@@ -25,19 +27,25 @@ def arguments(command: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Do it; the exit status."""
-    found = measured()
+    found, own = measured(), kernels()
     different = {
         tool: {tie: value for tie, value in values.items() if value != TABLES[tool][tie]}
         for tool, values in found.items()
     }
     if arguments.format == "json":
-        print(json.dumps({"tables": TABLES, "measured": found}))
+        rows = {tool: [asdict(row) for row in table] for tool, table in own.items()}
+        print(json.dumps({"tables": TABLES, "measured": found, "kernels": rows}))
     else:
         print(_table(found))
         for tool, values in different.items():
             for tie, value in values.items():
                 print(f"{tool}: {tie} is {_said(value)} here, {_said(TABLES[tool][tie])} in the table")
-    return int(any(different.values()))
+        for tool, table in own.items():
+            print(f"\nkernels of {tool} (measured)\n{_kernels(table)}")
+            for row in table:
+                if not row.agrees:
+                    print(f"{tool}: {row.operation} is {number(row.slope)} here, was {number(row.measured)}")
+    return int(any(different.values()) or any(not row.agrees for table in own.values() for row in table))
 
 
 def _table(found: dict[str, dict[str, float | str]]) -> str:
@@ -45,6 +53,15 @@ def _table(found: dict[str, dict[str, float | str]]) -> str:
     rows = [["operation", *heads]]
     for tie in next(iter(TABLES.values())):
         rows.append([tie, *(_said(found.get(tool, TABLES[tool]).get(tie, TABLES[tool][tie])) for tool in TABLES)])
+    return _aligned(rows)
+
+
+def _kernels(table: list[Row]) -> str:
+    rows = [["operation", "kink", "slope"]]
+    return _aligned(rows + [[row.operation, number(row.kink), number(row.slope)] for row in table])
+
+
+def _aligned(rows: list[list[str]]) -> str:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     cells = [[cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in rows]
     return "\n".join("  ".join(row).rstrip() for row in cells)

@@ -274,15 +274,15 @@ def _not_the_gradient(data: Mapping[str, Any], witness: Witness, sweeps: Sweeps,
 
 def _no_effect(data: Mapping[str, Any], sweeps: Sweeps, rng: Any) -> bool:
     """No random slopes of the active switches change the derivative along random directions beyond rounding."""
-    d = rng.standard_normal((_DRAWS, sweeps.program.n))
+    d = rng.standard_normal((DRAWS, sweeps.program.n))
     base = sweeps.signature(0.0)
     reference = sweeps.push(base, d)[1][:, 0]
     aside = float(data.get("deviation", 0.0))
-    for _ in range(_DRAWS):
+    for _ in range(DRAWS):
         sigma = _definite(sweeps, rng)
         found = sweeps.push(sigma, d)[1][:, 0]
         for row, gap in zip(d, np.abs(found - reference), strict=True):
-            if gap > _slack(sweeps, sigma, row)[1] + _slack(sweeps, base, row)[1] + aside * np.abs(row).sum():
+            if gap > slack_of(sweeps, sigma, row)[1] + slack_of(sweeps, base, row)[1] + aside * np.abs(row).sum():
                 return False
     return True
 

@@ -1,16 +1,19 @@
 """What an installed tool does at ties, measured.
 
-A probe is a function without arguments that returns tie -> slope, with the keys and the meaning of a row of
-`absnormal.frontends.slopes.TABLES`; it may leave ties out, and raises ImportError where its tool is not installed.
-`PROBES` is the door: one line a tool.
+A tool that differentiates NumPy functions has a probe, a function without arguments that returns tie -> slope with the
+keys and the meaning of a row of `absnormal.frontends.slopes.TABLES`.  A framework with kernels of its own has a module
+whose function ``probed`` returns a `Row` for each of them.  Both raise ImportError where the tool is not installed.
+`PROBES` and `KERNELS` are the doors: one line a tool.
 """
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from absnormal._optional import require
+from absnormal.frontends.probing import Row
 
 Slopes = dict[str, float | str]
 
@@ -54,6 +57,19 @@ def autograd() -> Slopes:
 
 #: Tool -> its probe.
 PROBES: dict[str, Callable[[], Slopes]] = {"autograd": autograd}
+#: Tool -> the module that measures its kernels.
+KERNELS = {"torch": "absnormal.frontends.torch.probe", "jax": "absnormal.frontends.jax.probe"}
+
+
+def kernels() -> dict[str, list[Row]]:
+    """The kernels of all frameworks that are installed."""
+    found = {}
+    for tool, module in KERNELS.items():
+        try:
+            found[tool] = list(importlib.import_module(module).probed())
+        except ImportError:
+            continue
+    return found
 
 
 def measured() -> dict[str, Slopes]:
