@@ -51,8 +51,8 @@ def run(arguments: argparse.Namespace) -> int:
 def _table(found: dict[str, dict[str, float | str]]) -> str:
     heads = [f"{tool}{' (measured)' if tool in found else ''}" for tool in TABLES]
     rows = [["operation", *heads]]
-    for tie in next(iter(TABLES.values())):
-        rows.append([tie, *(_said(found.get(tool, TABLES[tool]).get(tie, TABLES[tool][tie])) for tool in TABLES)])
+    for tie in dict.fromkeys(tie for table in TABLES.values() for tie in table):
+        rows.append([tie, *(_said(found.get(tool, {}).get(tie, TABLES[tool].get(tie, ""))) for tool in TABLES)])
     return _aligned(rows)
 
 

@@ -279,7 +279,7 @@ def _no_effect(data: Mapping[str, Any], sweeps: Sweeps, rng: Any) -> bool:
     reference = sweeps.push(base, d)[1][:, 0]
     aside = float(data.get("deviation", 0.0))
     for _ in range(DRAWS):
-        sigma = _definite(sweeps, rng)
+        sigma = definite(sweeps, rng)
         found = sweeps.push(sigma, d)[1][:, 0]
         for row, gap in zip(d, np.abs(found - reference), strict=True):
             if gap > slack_of(sweeps, sigma, row)[1] + slack_of(sweeps, base, row)[1] + aside * np.abs(row).sum():
