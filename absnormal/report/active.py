@@ -53,7 +53,8 @@ class Active:
 
     def __str__(self) -> str:
         where = f" at {self.source}" if self.source else ""
-        shape = f" ({' x '.join(map(str, self.shape))})" if len(self.shape) > 1 else ""
+        large = len(self.shape) > 1 and self.total >= 1000
+        shape = f" ({' x '.join(map(str, self.shape))})" if large else ""
         text = f"{self.operation}{where}{shape}: {self.count:,} of {self.total:,} active ({self.switches})"
         if self.slopes is not None:
             text += f", slope {interval(*self.slopes)}"

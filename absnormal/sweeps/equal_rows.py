@@ -141,7 +141,7 @@ class EqualRows:
         node = self.nodes[index]
         result = first == second
         hopeful = ~result
-        if node.op not in ("convolve", "matmul"):
+        if not node.varied or node.op not in ("convolve", "matmul"):
             # What these compute need not be known: equal arguments say as much.
             values = self.sweeps.values[index].reshape(-1)
             hopeful &= values[first] == values[second]

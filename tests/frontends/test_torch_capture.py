@@ -134,6 +134,12 @@ def test_a_mask_at_its_tie_is_a_kink_only_where_its_branches_meet() -> None:
         an.verify(lambda x: (torch.cos(x) * (x > 0).to(D)).sum(), zero)
 
 
+def test_a_mask_of_detached_values_is_a_kink_all_the_same() -> None:
+    with pytest.raises(an.TraceError, match="tied at this point"):
+        an.verify(lambda x: (x.detach() > 0).to(D).sum() * x.sum(), torch.zeros(1, dtype=D))
+    assert an.verify(lambda x: torch.where(x.detach() > 0, x, 0.0).sum(), torch.zeros(1, dtype=D))
+
+
 def test_what_is_not_supported_is_listed_at_once_with_its_lines() -> None:
     with pytest.raises(an.TraceError) as error:
         an.verify(lambda z: torch.linalg.det(z) + torch.linalg.matrix_exp(z).sum(), torch.eye(2, dtype=D))

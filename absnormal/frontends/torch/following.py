@@ -97,10 +97,12 @@ class Following:
 
     def _follow(self, number: int, record: Record) -> None:
         arguments = [*tensors(record.args), *tensors(tuple(record.kwargs.values()))]
-        handles = {id(tensor): self._handle(record, tensor) for tensor in arguments}
         name = record.name
         if name in _SAME:
             return
+        # A comparison is one of values: what it was detached from makes no difference to it.
+        jumps = name in JUMPS
+        handles = {id(t): self.find(t) if jumps else self._handle(record, t) for t in arguments}
         taint = frozenset[int]().union(*(self.tainted.get(storage(t), ()) for t in arguments)) if self.tainted else None
         varied = any(handle is not None for handle in handles.values())
         targets = overwritten(record)
@@ -112,7 +114,6 @@ class Following:
                 handles[id(target)] = self.find(target)
             step = len(self.steps)
             self.steps.append(Step(record, number, handles))
-            jumps = name in JUMPS
             outs = [*tensors((record.out,))]
             if not jumps:
                 self._results(step, outs, targets, {storage(tensor) for tensor in arguments})
