@@ -24,6 +24,7 @@ import numpy as np
 from absnormal.arrays import Array
 from absnormal.exact.linear_algebra import Matrix, Vector, dot
 from absnormal.exact.system import System, build
+from absnormal.sweeps.equal_rows import EqualRows
 from absnormal.sweeps.integers import zero_rows
 from absnormal.sweeps.table import Sweeps
 
@@ -79,6 +80,8 @@ def certified(sweeps: Sweeps, seed: int = 0, system: System | None = None) -> Ce
                 sigma = sigma.copy()
                 sigma[sweeps.alpha[~open_]] = 1.0
                 open_ = open_ | ~sweeps.pattern(sigma)[0][sweeps.alpha]
+            if not open_.all():
+                open_ = open_ | EqualRows(sweeps, sigma).zero_rows()
             if not open_.all():
                 open_[~open_] = zero_rows(sweeps, sigma, sweeps.alpha[~open_])
             if open_.all():
