@@ -11,12 +11,11 @@ smooth objective functions", Optim. Methods Softw. 31 (2016) 904-930.
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -25,6 +24,9 @@ from absnormal.program.program import Program
 from absnormal.program.tree import Tree
 from absnormal.sweeps.sparse import LIMIT, rows
 from absnormal.sweeps.table import Sweeps
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 #: Equations are written out up to this number of switches and of terms.
 _READABLE = 200
@@ -194,13 +196,33 @@ class AbsNormalForm:
         ]
         return Equations(x, z, y, tuple(equations))
 
-    def _repr_latex_(self) -> str:
-        if not self._readable:
-            return rf"$\text{{abs-normal form with }} n = {self.n},\ m = {self.m},\ s = {self.s}$"
-        return self.to_sympy()._repr_latex_()
+    # -- in pictures -----------------------------------------------------------------------------------------
 
-    def _repr_html_(self) -> str:
-        return f"<code>{html.escape(repr(self))}</code>"
+    def _repr_latex_(self) -> str | None:
+        from absnormal.display import form as display
+
+        return display.latex(self) if display.small(self) else None
+
+    def _repr_html_(self) -> str | None:
+        from absnormal.display import form as display
+
+        # Jupyter takes HTML before LaTeX: where the equations fit, they are all there is.
+        return None if display.small(self) else display.html(self)
+
+    def plot(self, *, ax: Axes | None = None) -> Axes:
+        """The structure of the matrix [Z L; J Y], with its signs; see `absnormal.plot.structure`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from absnormal.form import abs_normal_form
+        >>> ax = abs_normal_form(lambda x: np.abs(x[1] - np.abs(x[0])), [0.0, 2.0]).plot()
+        >>> ax.images[0].get_array().astype(int).tolist()
+        [[1, 0, 0, 0], [0, 1, -1, 0], [0, 0, 0, 1]]
+        """
+        from absnormal.plot import structure
+
+        return structure(self, ax=ax)
 
 
 @dataclass(frozen=True)
@@ -295,16 +317,16 @@ def _symbols(sympy: Any, name: str, size: int) -> tuple[Any, ...]:
 def _combination(sympy: Any, parts: tuple[Array, Any, Any], row: int, known: tuple[Any, ...], n: int) -> Any:
     """constant + first x + second |z|, one row of it."""
     constant, first, second = parts
-    terms = [_number(sympy, constant[row])]
+    terms = [readable(sympy, constant[row])]
     for matrix, shift in ((first, 0), (second, n)):
         own = slice(matrix.indptr[row], matrix.indptr[row + 1])
         for column, value in zip(matrix.indices[own].tolist(), matrix.data[own].tolist(), strict=True):
-            terms.append(_number(sympy, value) * known[column + shift])
+            terms.append(readable(sympy, value) * known[column + shift])
     return sympy.Add(*terms)
 
 
-def _number(sympy: Any, value: float) -> Any:
-    """A float as it is: as a fraction where that is short."""
+def readable(sympy: Any, value: float) -> Any:
+    """A float as it is in SymPy: as a fraction where that is short."""
     exact = Fraction(value)
     if exact.denominator <= 4096 and abs(exact.numerator) < 2**53:
         return sympy.Rational(exact.numerator, exact.denominator)

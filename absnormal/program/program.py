@@ -217,9 +217,9 @@ class Program:
         return f"<Program n={self.n} m={self.m} s={self.s} operations={len(self.nodes)}>"
 
     def _repr_html_(self) -> str:
-        import html
+        from absnormal.display.program import html
 
-        return f"<pre>{html.escape(str(self))}</pre>"
+        return html(self)
 
 
 def compute(node: Node, args: list[Array]) -> Array:

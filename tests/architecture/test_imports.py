@@ -26,7 +26,7 @@ LAYERS = {
     "theorems": 6,
     "frontends": 6,
     "form": 7,
-    "report": 8, "exact.certificate": 7, "exact.evidence": 7, "verify": 9,
+    "report": 8, "display": 8, "exact.certificate": 7, "exact.evidence": 7, "verify": 9,
     "testing": 10, "sweep": 10, "": 10, "recheck": 10,
     "pytest_plugin": 11, "cli": 11, "plot": 11, "__main__": 12,
 }  # fmt: skip
