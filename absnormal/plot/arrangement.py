@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from absnormal.form import AbsNormalForm
 
 #: Cells past which a picture shows nothing to anybody.
-_CELLS = 2000
+_CELLS = 400
 #: Of the largest |z_i| in the square: less than this is taken as 0.
 _ZERO = 1e-9
 
@@ -84,7 +84,10 @@ def arrangement(form: AbsNormalForm, axes: Array, radius: float) -> tuple[list[C
     stack = [square]
     while stack:
         if len(stack) + len(cells) > _CELLS:
-            raise BudgetError(f"the plane has more than {_CELLS} cells within {radius:g} of x; choose a smaller radius")
+            raise BudgetError(
+                f"the plane has more than {_CELLS} cells within {radius:g} of x: choose a smaller radius, or look at f"
+                " along a line (report.plot_line)"
+            )
         corners = stack.pop()
         z = model.switching(corners)
         changing = (z.max(axis=0, initial=-np.inf) > zero) & (z.min(axis=0, initial=np.inf) < -zero)

@@ -84,9 +84,11 @@ def cells(report: Report, *, plane: Any = None, radius: float = 1.0, ax: Axes | 
         chosen = planes.given(program.tree, plane)
     found, kinks = arrangement(form, chosen.axes, radius)
     ax = axes(ax)
-    _draw_cells(ax, found, radius)
+    _draw_cells(ax, found)
     _draw_kinks(ax, kinks, radius)
-    steps = _draw_steps(ax, report, G, chosen.axes, radius)
+    steps, tips = _draw_steps(ax, report, G, chosen.axes, radius)
+    if len(found) <= _LABELLED:
+        _name_cells(ax, found, tips, radius)
     ax.plot(0, 0, "o", color=INK, markersize=6, zorder=6)
     ax.set_xlim(-radius, radius)
     ax.set_ylim(-radius, radius)
@@ -117,7 +119,7 @@ def _clean(vector: Array, G: GeneralizedGradient) -> Array:
     return np.where(np.abs(vector) <= _NOTHING * size, 0.0, vector)
 
 
-def _draw_cells(ax: Axes, found: list[Cell], radius: float) -> None:
+def _draw_cells(ax: Axes, found: list[Cell]) -> None:
     matplotlib = require("matplotlib", "plot")
     collections = require("matplotlib.collections", "plot")
     gradients = np.stack([cell.gradient for cell in found])
@@ -131,21 +133,30 @@ def _draw_cells(ax: Axes, found: list[Cell], radius: float) -> None:
         [cell.corners for cell in found], facecolors=pale[kinds.reshape(-1)], edgecolors="none", zorder=1
     )
     ax.add_collection(patches)
-    for cell in found if len(found) <= _LABELLED else []:
+
+
+def _name_cells(ax: Axes, found: list[Cell], tips: list[Array], radius: float) -> None:
+    """The gradient of each cell, where there is room for it and no arrow to a tip."""
+    for cell in found:
         text = vector(cell.gradient)
-        middle, width = _middle(cell.corners)
-        if width >= 2 * _LETTER * len(text) * radius:
-            ax.text(middle[0], middle[1], text, ha="center", va="center", fontsize=8, color=INK, zorder=5)
+        chords = [_chord(cell.corners, share) for share in (0.5, 0.7, 0.3)]
+        room = [middle for middle, width in chords if width >= 2 * _LETTER * len(text) * radius]
+        free = [
+            middle for middle in room
+            if all(_distance(np.array([-middle, tip - middle])) > 0.15 * radius for tip in tips)
+        ]
+        if room:
+            a, b = (free or room)[0]
+            ax.text(a, b, text, ha="center", va="center", fontsize=8, color=INK, zorder=5)
 
 
-def _middle(corners: Array) -> tuple[Array, float]:
-    """The middle and the length of the horizontal chord of a convex polygon at the height of its centroid."""
+def _chord(corners: Array, share: float) -> tuple[Array, float]:
+    """The middle and the length of the horizontal chord of a convex polygon at a share of its height."""
     a, b = corners, np.roll(corners, -1, axis=0)
-    cross = a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]
-    height = float(((a + b)[:, 1] * cross).sum() / (3 * cross.sum())) if cross.sum() else float(corners[:, 1].mean())
+    height = corners[:, 1].min() + share * float(np.ptp(corners[:, 1]))
     meeting = (a[:, 1] - height) * (b[:, 1] - height) < 0
-    share = (height - a[meeting, 1]) / (b[meeting, 1] - a[meeting, 1])
-    ends = a[meeting, 0] + share * (b[meeting, 0] - a[meeting, 0])
+    along = (height - a[meeting, 1]) / (b[meeting, 1] - a[meeting, 1])
+    ends = a[meeting, 0] + along * (b[meeting, 0] - a[meeting, 0])
     return (np.array([ends.mean(), height]), float(np.ptp(ends))) if ends.size else (corners.mean(axis=0), 0.0)
 
 
@@ -182,8 +193,11 @@ def _distance(ends: Array) -> float:
     return float(np.linalg.norm(a + t * step))
 
 
-def _draw_steps(ax: Axes, report: Report, G: GeneralizedGradient | None, frame_axes: Array, radius: float) -> list[Any]:
-    """Minus the tool's gradient and minus the least-norm element, in one scale; a ring where there is none."""
+def _draw_steps(ax: Axes, report: Report, G: GeneralizedGradient | None, frame_axes: Array, radius: float) -> Any:
+    """Minus the tool's gradient and minus the least-norm element, in one scale; a ring where there is none.
+
+    Returns the entries of the legend and the tips of the arrows.
+    """
     lines = require("matplotlib.lines", "plot")
     judged = np.asarray(report.flat_gradient, dtype=float)
     steps = [(-judged, TOOL, "tool's descent step")]
@@ -194,12 +208,13 @@ def _draw_steps(ax: Axes, report: Report, G: GeneralizedGradient | None, frame_a
     size = max((float(np.linalg.norm(step)) for step, *_ in steps), default=0.0)
     seen = [frame_axes @ step for step, *_ in steps]
     longest = max((float(np.linalg.norm(arrow)) for arrow in seen), default=0.0)
-    handles = []
+    handles, tips = [], []
     for k, (arrow, (step, colour, name)) in enumerate(zip(seen, steps, strict=True)):
         label = f"{name} {vector(step)}"
         if np.linalg.norm(arrow) > _NOTHING * size:
             # The second one is thinner, so that both are seen where they agree.
             a, b = _ARROW * radius / longest * arrow
+            tips.append(np.array([a, b]))
             ax.quiver(
                 0, 0, a, b, angles="xy", scale_units="xy", scale=1, color=colour, width=0.016 - 0.007 * k,
                 edgecolor="white", linewidth=0.6, label=label, zorder=7 + k,
@@ -210,7 +225,7 @@ def _draw_steps(ax: Axes, report: Report, G: GeneralizedGradient | None, frame_a
             ring: dict[str, Any] = {"marker": "o", "markerfacecolor": "none", "markeredgecolor": colour, "mew": 2}
             ax.plot(0, 0, linestyle="none", markersize=13 + 6 * k, label=label, zorder=6, **ring)
             handles.append(lines.Line2D([], [], linestyle="none", markersize=9, label=label, **ring))
-    return handles
+    return handles, tips
 
 
 def _ticks(ax: Axes, x: Array, frame_axes: Array) -> None:

@@ -94,7 +94,7 @@ def gradients(
         ax.set_aspect("equal", adjustable="datalim")
         ax.margins(0.15)
     ax.grid(color=FAINT, alpha=0.25)
-    frame(ax, _title(G))
+    frame(ax, _title(G) + (", projected" if projected else ""))
     legend(ax)
     return ax
 

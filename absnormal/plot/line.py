@@ -58,8 +58,8 @@ def line(report: Report, direction: Any = None, *, radius: float = 1.0, ax: Axes
         raise ValueError(f"radius must be positive, got {radius!r}")
     d, name = _direction(report, direction)
     x = np.concatenate([np.asarray(leaf, dtype=float).reshape(-1) for leaf in program.inputs(report.tool.values)])
-    left, right = (side * float(report.tool.directional(side * d).dy[0]) for side in (-1.0, 1.0))
-    promised = float(np.asarray(report.flat_gradient, dtype=float) @ d)
+    left, right = (side * float(report.tool.directional(side * d).dy[0]) + 0.0 for side in (-1.0, 1.0))
+    promised = float(np.asarray(report.flat_gradient, dtype=float) @ d) + 0.0
     times = np.linspace(-radius, radius, _SAMPLES)
     values = np.array([_value(report, x + t * d) for t in times])
     middle = float(report.tool.y[0])

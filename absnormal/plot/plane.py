@@ -73,14 +73,15 @@ def of_report(report: Report, rows: Array, descent: Array | None) -> Plane:
 
 
 def of_set(G: GeneralizedGradient, judged: Array | None) -> Plane:
-    """The plane of a projected set: through the way from the set to the judged vector, and where the set is wide."""
-    size = len(G.base)
-    first = None
+    """The plane of a projected set: from the set to the judged vector, or from 0 to the set, and where it is wide."""
+    first, name = None, "widest direction"
+    if G.least.any():
+        first, name = G.least, "along the least-norm element"
     if judged is not None and np.isfinite(judged).all():
         away = judged - G.nearest(judged)
-        first = away if np.abs(away).max() > 1e-9 * max(1.0, float(np.abs(judged).max())) else None
-    names = ("away from the set" if first is not None else "widest direction", "widest orthogonal direction")
-    return Plane(principal_axes(G.summands, size, first), names)
+        if np.abs(away).max() > 1e-9 * max(1.0, float(np.abs(judged).max())):
+            first, name = away, "away from the set"
+    return Plane(principal_axes(G.summands, len(G.base), first), (name, "widest orthogonal direction"))
 
 
 def _orthonormal(directions: list[Array]) -> Array:
