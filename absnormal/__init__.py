@@ -1,36 +1,76 @@
 """Is the gradient that an AD tool returns at a kink a Clarke generalized gradient, and what is one if it is not?"""
 
 import importlib
+import sys
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from absnormal.clarke.budget import Budget
-from absnormal.clarke.generalized_gradient import GeneralizedGradient
-from absnormal.errors import AbsNormalError, BudgetError, DomainError, GuardError, TraceError
-from absnormal.program.program import Program
-from absnormal.report.report import Report
-from absnormal.report.verdict import Verdict
-from absnormal.verify import clarke_gradient, generalized_gradient, gradient, trace, verify
-
 if TYPE_CHECKING:
-    from absnormal import plot
+    from absnormal import onnx, plot, testing, torch
+    from absnormal.clarke.budget import Budget
+    from absnormal.clarke.generalized_gradient import GeneralizedGradient
+    from absnormal.errors import AbsNormalError, BudgetError, DomainError, GuardError, TraceError, UndecidedWarning
     from absnormal.form import AbsNormalForm, abs_normal_form
+    from absnormal.kinks import Kink, KinksNear, find_kink, kinks_near
+    from absnormal.program.program import Program
+    from absnormal.report.record import Record
+    from absnormal.report.report import Report
+    from absnormal.report.verdict import Verdict
+    from absnormal.sweep import Sweep, sweep
+    from absnormal.verify import clarke_gradient, generalized_gradient, gradient, trace, verify
 
-#: What loads when it is first used, and the modules that are names of their own.
-_LATER = {"AbsNormalForm": "absnormal.form", "abs_normal_form": "absnormal.form"}
-_MODULES = ("plot",)
+#: Everything loads when it is first used: the pytest plugin starts without NumPy.
+_LATER = {
+    "AbsNormalError": "absnormal.errors",
+    "AbsNormalForm": "absnormal.form",
+    "Budget": "absnormal.clarke.budget",
+    "BudgetError": "absnormal.errors",
+    "DomainError": "absnormal.errors",
+    "GeneralizedGradient": "absnormal.clarke.generalized_gradient",
+    "GuardError": "absnormal.errors",
+    "Kink": "absnormal.kinks",
+    "KinksNear": "absnormal.kinks",
+    "Program": "absnormal.program.program",
+    "Record": "absnormal.report.record",
+    "Report": "absnormal.report.report",
+    "Sweep": "absnormal.sweep",
+    "TraceError": "absnormal.errors",
+    "UndecidedWarning": "absnormal.errors",
+    "Verdict": "absnormal.report.verdict",
+    "abs_normal_form": "absnormal.form",
+    "clarke_gradient": "absnormal.verify",
+    "find_kink": "absnormal.kinks",
+    "generalized_gradient": "absnormal.verify",
+    "gradient": "absnormal.verify",
+    "kinks_near": "absnormal.kinks",
+    "sweep": "absnormal.sweep",
+    "trace": "absnormal.verify",
+    "verify": "absnormal.verify",
+}
+_SUBMODULES = ("onnx", "plot", "testing", "torch")
 
 
 def __getattr__(name: str) -> Any:
     if name in _LATER:
         return getattr(importlib.import_module(_LATER[name]), name)
-    if name in _MODULES:
+    if name in _SUBMODULES:
         return importlib.import_module(f"absnormal.{name}")
     raise AttributeError(f"module 'absnormal' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LATER, *_MODULES})
+    return sorted({*globals(), *_LATER, *_SUBMODULES})
 
+
+class _Package(ModuleType):
+    """Keeps `absnormal.verify` and `absnormal.sweep` the functions when the modules of these names are loaded."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (name in _LATER and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
 
 __all__ = [
     "AbsNormalError",
@@ -40,15 +80,26 @@ __all__ = [
     "DomainError",
     "GeneralizedGradient",
     "GuardError",
+    "Kink",
+    "KinksNear",
     "Program",
+    "Record",
     "Report",
+    "Sweep",
     "TraceError",
+    "UndecidedWarning",
     "Verdict",
     "abs_normal_form",
     "clarke_gradient",
+    "find_kink",
     "generalized_gradient",
     "gradient",
+    "kinks_near",
+    "onnx",
     "plot",
+    "sweep",
+    "testing",
+    "torch",
     "trace",
     "verify",
 ]

@@ -57,6 +57,10 @@ class BudgetError(AbsNormalError):
     """The budget ended where a partial answer is impossible."""
 
 
+class UndecidedWarning(UserWarning):
+    """A test asked for a verdict and there was none; see ``undecided`` of `absnormal.testing`."""
+
+
 def _message(operation: str, problem: str, mend: str, source: Source | None) -> str:
     where = f" at {source}" if source is not None else ""
     return f"{operation}{where}: {problem}. Mend: {mend}."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,13 +12,23 @@ from absnormal.clarke.blocks import summands
 from absnormal.clarke.budget import Budget
 from absnormal.clarke.fallback import certified
 from absnormal.clarke.generalized_gradient import GeneralizedGradient
-from absnormal.errors import BudgetError, DomainError, TraceError
+from absnormal.errors import BudgetError
 from absnormal.exact.system import build
 from absnormal.frontends import numpy as numpy_front_end
+from absnormal.frontends.frameworks import capturing
 from absnormal.frontends.slopes import TABLES, slopes
-from absnormal.program.program import Program, exactly
+from absnormal.judging import (
+    check_seed,
+    checked,
+    choices,
+    concluded,
+    exact_problem,
+    flattened,
+    sweeps_of,
+    verify_captured,
+)
+from absnormal.program.program import Program
 from absnormal.report.report import Report
-from absnormal.report.verdict import Verdict
 from absnormal.sweeps.rounding import rounding
 from absnormal.sweeps.table import Sweeps
 from absnormal.theorems.ladder import decide
@@ -118,24 +128,24 @@ def verify(
     >>> report.verdict.name, report.method, report.gradient, report.clarke_gradient
     ('NOT_CLARKE', 'separation', array([0.]), array([1.]))
     """
-    _check_seed(seed)
+    capture = None if isinstance(f, Program) else capturing(x)
+    if capture is not None:
+        return verify_captured(
+            capture(f, x), gradient=gradient, slope=slope, exact=exact, atol=atol, budget=budget, seed=seed
+        )
+    limits = checked(atol, budget, seed)
     program, values = traced(f, x)
     if program.m != 1:
         raise ValueError(
             f"f must return one number, got shape {program.shape}: verify a component, or a weighted sum of them"
         )
-    if not (isinstance(atol, (int, float)) and atol >= 0):
-        raise ValueError(f"atol must be a number >= 0, got {atol!r}")
     rational = any(value.dtype == object for value in values)
-    tool = _tool(program, values, atol)
+    tool = sweeps_of(program, values, atol)
     choice = "autograd" if slope is None else slope
     c = slopes(tool, choice)
-    limits = Budget() if budget is None else budget
-    if not isinstance(limits, Budget):
-        raise ValueError(f"budget must be an absnormal.Budget, got {type(limits).__name__}")
     problem, consistent = Problem(tool, c, limits), True
     if exact or rational:
-        problem, consistent = _exact_problem(tool, values, c, limits)
+        problem, consistent = exact_problem(tool, values, c, limits)
     modelled = tool.gradient(tool.signature(np.asarray(c, dtype=float)))
     deviation = 0.0
     if gradient is None and consistent:
@@ -143,17 +153,14 @@ def verify(
         proof, tried = decide(problem)
         outcome: Proof | str = why_open(problem) if proof is None else proof
     else:
-        vector, dtype = (modelled, np.float64) if gradient is None else _vector(program, gradient)
+        vector, dtype = (modelled, np.float64) if gradient is None else flattened(program, gradient)
         allowed = np.maximum(tolerance(Problem(tool, c, limits), dtype), 0.0)
-        outcome, tried = judge(problem, vector, allowed, _choices(problem, tool, choice)), []
+        known = (slopes(tool, candidate) for candidate in (choice, *TABLES, -1.0, 1.0))
+        outcome, tried = judge(problem, vector, allowed, choices(problem, tool, known)), []
         deviation = float(allowed.max(initial=0.0))
-    if isinstance(outcome, str):
-        outcome = Proof("budget" if outcome.startswith("the budget") else "undecided", False, outcome, "none")
-        verdict = Verdict.UNDECIDED
-    else:
-        verdict = Verdict.CLARKE if outcome.clarke else Verdict.NOT_CLARKE
+    verdict, proof = concluded(outcome)
     return Report(
-        verdict=verdict, proof=outcome, flat_gradient=vector, problem=problem, tool=tool, slope=choice,
+        verdict=verdict, proof=proof, flat_gradient=vector, problem=problem, tool=tool, slope=choice,
         given=gradient is not None, tolerance=deviation, tried=tuple(tried), seed=seed, consistent=consistent,
     )
 
@@ -195,7 +202,7 @@ def clarke_gradient(f: Function | Program, x: Any, *, seed: int = 0) -> Any:
     >>> an.clarke_gradient(lambda x: np.maximum(x[0], 0) - np.maximum(-x[0], 0), [0.0])
     array([1.])
     """
-    _check_seed(seed)
+    check_seed(seed)
     program, sweeps = _at(f, x)
     found = certified(sweeps, seed)
     if not found.proved:
@@ -242,9 +249,9 @@ def generalized_gradient(
     (True, False, 1.0, array([0., 0.]))
     """
     program, values = traced(f, x)
-    sweeps = _tool(program, values, atol)
+    sweeps = sweeps_of(program, values, atol)
     if exact or any(value.dtype == object for value in values):
-        problem, _ = _exact_problem(sweeps, values, np.zeros(len(sweeps.alpha)), Budget())
+        problem, _ = exact_problem(sweeps, values, np.zeros(len(sweeps.alpha)), Budget())
         floats = sweeps
         sweeps = Sweeps(program, program.inputs(floats.values), atol, floats.values)
         sweeps.z, sweeps.active = np.asarray(problem.sweeps.z, dtype=float), problem.sweeps.active
@@ -264,66 +271,8 @@ def generalized_gradient(
     )
 
 
-def _check_seed(seed: Any) -> None:
-    if not isinstance(seed, (int, np.integer)) or seed < 0:
-        raise ValueError(f"seed must be an integer >= 0, got {seed!r}")
-
-
 def _at(f: Function | Program, x: Any) -> tuple[Program, Sweeps]:
     program, values = traced(f, x, copy=False)
     if program.m != 1:
         raise ValueError(f"f must return one number, got shape {program.shape}")
-    return program, _tool(program, values, 0.0)
-
-
-def _tool(program: Program, values: list[Array], atol: float) -> Sweeps:
-    """The sweeps as a tool does them, in float64, whatever arithmetic the values are in."""
-    leaves = program.inputs(values)
-    if any(leaf.dtype == object for leaf in leaves):
-        try:
-            return Sweeps(program, [leaf.astype(float) for leaf in leaves], atol)
-        except OverflowError as error:
-            raise DomainError("x", "the point holds a number that float64 cannot") from error
-    return Sweeps(program, leaves, atol, values)
-
-
-def _vector(program: Program, gradient: Any) -> tuple[Array, Any]:
-    leaves = program.tree.leaves_of(gradient, "gradient")
-    dtypes = [leaf.dtype for leaf in leaves if leaf.dtype.kind == "f"]
-    flat = np.concatenate([np.asarray(leaf, dtype=float).reshape(-1) for leaf in leaves])
-    return flat, max(dtypes, key=lambda dtype: np.finfo(dtype).eps, default=np.dtype(float))
-
-
-def _choices(problem: Problem, tool: Sweeps, slope: Any) -> Iterator[Array]:
-    """Slopes that tools are known to use, the user's first."""
-    if problem.sweeps is not tool:
-        return
-    seen: list[Array] = []
-    for choice in (slope, *TABLES, -1.0, 1.0):
-        c = slopes(tool, choice)
-        if not any(np.array_equal(c, known) for known in seen):
-            seen.append(c)
-            yield c
-
-
-def _exact_problem(
-    tool: Sweeps, values: list[Array], c: Array, budget: Budget
-) -> tuple[Problem, bool]:
-    """The problem on rationals, and whether the tool's float signs are a choice of slopes for it.
-
-    At an exactly active switch the tool's sign or slope is a choice in [-1, 1]; at an exactly inactive one it must
-    be the sign (THEORY 6).
-    """
-    program = tool.program
-    if not program.is_piecewise_linear:
-        node = next(node for node in program.nodes if node.varied and not program.is_linear(node))
-        raise TraceError(
-            node.operation, "is not piecewise linear, so exact=True cannot decide", "use exact=False", node.source
-        )
-    sweeps = Sweeps(program, [exactly(leaf) for leaf in program.inputs(values)], tool.atol)
-    used = tool.signature(np.asarray(c, dtype=float))
-    inactive = ~sweeps.active
-    consistent = bool((used[inactive] == sweeps.signs[inactive]).all())
-    chosen = used[sweeps.alpha]
-    return Problem(sweeps, chosen, budget), consistent
-
+    return program, sweeps_of(program, values, 0.0)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,7 @@ from absnormal.cli import main
 from absnormal.frontends.slopes import TABLES
 from absnormal.gallery import digits
 from absnormal.theorems.ladder import RUNGS
+from tests import formats
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -34,6 +38,29 @@ def test_the_first_example_prints_what_is_shown(
     assert capsys.readouterr().out == output
 
 
+def test_the_ci_section_works_as_it_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "model.py").write_text(block("An example", "py"))
+    (tmp_path / "test_model.py").write_text(block("In your CI", "py"))
+    monkeypatch.chdir(tmp_path)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    job = block("In your CI", "yaml")
+    (command,) = re.findall(r"- run: pytest (.*)", job)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "absnormal.pytest_plugin", "-p", "no:cacheprovider", *command.split()],
+        env=environment, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    assert formats.sarif(Path(re.findall(r"sarif_file: (.*)", job)[0]).read_text()) == []
+    typed, *shown = block("In your CI", "console").splitlines()
+    assert main(typed.split()[2:]) == 1
+    printed = capsys.readouterr().out.splitlines()
+    assert [line.removesuffix("...") for line in shown] == [
+        line[: len(want.removesuffix("..."))] for line, want in zip(printed, shown, strict=False)
+    ]
+
+
 @pytest.mark.parametrize("line", [line for line in block("Quick start", "sh").splitlines() if "gallery" in line])
 def test_quick_start_targets_exist(line: str) -> None:
     target = re.search(r"absnormal check (\S+)", line)
@@ -44,7 +71,8 @@ def test_quick_start_targets_exist(line: str) -> None:
 def test_first_lines_do_everything() -> None:
     assert block("Quick start", "sh").startswith("python3 -m venv .venv && .venv/bin/pip install -q . && ")
     assert block("Tests", "sh") == (
-        "python3 -m venv .venv && .venv/bin/pip install -q '.[test]' && .venv/bin/python -m pytest\n"
+        "python3 -m venv .venv && .venv/bin/pip install -q torch==2.13.0 && .venv/bin/pip install -q '.[test]'"
+        " && .venv/bin/python -m pytest\n"
     )
 
 

@@ -161,9 +161,9 @@ class GeneralizedGradient:
     @cached_property
     def least(self) -> Array:
         """The element of least norm, flat; exactly 0 where 0 lies in the set to rounding."""
-        if self.is_stationary():
-            return np.zeros_like(self.base)
-        return nearest_point(self.base, self.summands)
+        zero = np.zeros_like(self.base)
+        inside = membership(self.base, self.summands, zero, self.tolerance).weights is not None
+        return zero if inside else nearest_point(self.base, self.summands)
 
     def nearest(self, g: Array) -> Array:
         """The element nearest to a flat vector, flat."""

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.exact import checker, evidence, resampling
+from absnormal.exact import agreement, checker, evidence, resampling
 from absnormal.exact.system import System
 from absnormal.theorems.problem import Problem
 
@@ -97,13 +97,13 @@ class Certificate:
 
     def _agrees(self) -> bool:
         """Whether the data are those of the program, where that is there."""
-        return self.witness is None or self.kind == "nonfinite" or resampling.agrees(self.data, self.witness)
+        return self.witness is None or self.kind == "nonfinite" or agreement.agrees(self.data, self.witness)
 
     def _checked_next_to_program(self, witness: resampling.Witness) -> bool:
         if self.digest and self.digest != checker.digest(self._content()):
             return False
         if "system" in self.data or "parts" in self.data:
-            return checker.check(self.data) and self._proves() and resampling.agrees(self.data, witness)
+            return checker.check(self.data) and self._proves() and agreement.agrees(self.data, witness)
         return self._proves() and resampling.check(self.kind, self.data, witness)
 
     def _proves(self) -> bool:

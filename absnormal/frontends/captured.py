@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,22 +24,32 @@ class Captured:
     slopes
         the slope of |z_i| that the framework's own kernels use at each switch, shape (s,); it matters where z_i = 0
     gradient
-        the gradient that the framework returned, flat, float64, shape (n,)
+        the gradient that the framework returned, flat, shape (n,)
     dtype
         the precision in which it was computed
     tool
         the framework's name
     wrap
         a flat gradient in the structure of x, as the framework's own arrays
+    working
+        the same values in the framework's own precision, for the comparison with its gradient; None: ``values``
+    loss
+        what the function returned, as the framework's own array; None where nobody asks for it
+    other_precision
+        captures f at x again, in double precision, or in single precision where double is its own; asked when the
+        comparison of gradients is not conclusive; None where f does not run in it
     notes
         what a reader of the verdict must know: scalar reads within rounding of a threshold, arithmetic used
     """
 
     program: Program
-    values: list[Array]
+    values: Sequence[Array]
     slopes: Array
     gradient: Array
     dtype: Any
     tool: str
     wrap: Callable[[Array], Any]
     notes: tuple[str, ...] = ()
+    working: Sequence[Array] | None = None
+    loss: Any = None
+    other_precision: Callable[[], Captured | None] | None = None

@@ -62,7 +62,8 @@ class TracedMask(NDArrayOperatorsMixin):
         return np.dtype(bool)
 
     def refuse(self, problem: str, mend: str) -> NoReturn:
-        raise TraceError(f"comparison {self.relation}", problem, mend, caller())
+        name, source = self.builder.user or (f"comparison {self.relation}", caller())
+        raise TraceError(name, problem, mend, source)
 
     def concrete(self) -> Any:
         """The outcome as a constant; kept as a guard.  A tie is an error."""

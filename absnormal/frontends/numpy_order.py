@@ -73,7 +73,7 @@ def sort(a: Any, axis: Any = -1, kind: Any = None, stable: Any = None) -> Any:
     """np.sort."""
     write = writer_of(a, "np.sort")
     a, axis = (a.reshape(-1), 0) if axis is None else (a, axis)
-    return np.moveaxis(_sorted(write, np.moveaxis(a, axis, 0)), 0, axis)
+    return np.moveaxis(sorted_along(write, np.moveaxis(a, axis, 0)), 0, axis)
 
 
 def partition(a: Any, kth: Any, axis: Any = -1, kind: Any = None) -> Any:
@@ -87,7 +87,7 @@ def median(
     """np.median."""
     write = writer_of(a, "np.median")
     moved, _, shape = write.reduced(write.array(a), axis, keepdims)
-    ordered, count = _sorted(write, moved), moved.shape[0]
+    ordered, count = sorted_along(write, moved), moved.shape[0]
     middle = ordered[count // 2]
     if count % 2 == 0:
         middle = (ordered[count // 2 - 1] + middle) / 2
@@ -108,7 +108,7 @@ def quantile(
     if method != "linear" or isinstance(q, TracedArray):
         write.refuse("only constant q and method='linear' are supported", "use np.sort and constant weights")
     moved, _, shape = write.reduced(write.array(a), axis, keepdims)
-    ordered = _sorted(write, moved)
+    ordered = sorted_along(write, moved)
     parts = [_interpolated(ordered, float(part)).reshape(shape) for part in np.ravel(q)]
     return parts[0] if np.ndim(q) == 0 else np.stack(parts).reshape((*np.shape(q), *shape))
 
@@ -130,7 +130,7 @@ def _interpolated(ordered: Any, q: float) -> Any:
     return ordered[low] + step * part if part < 0.5 else ordered[low + 1] - step * (1 - part)
 
 
-def _sorted(write: Writer, u: Any) -> Any:
+def sorted_along(write: Writer, u: Any) -> Any:
     """u sorted along axis 0."""
     count = u.shape[0]
     for low, high in _neighbours(count) if count <= STABLE else _merge_exchange(count):

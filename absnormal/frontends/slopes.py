@@ -8,17 +8,21 @@ the tool: a number given for all switches does not change it.  Measured on autog
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from absnormal.arrays import Array, as_real
-from absnormal.ops.kinked import running
+from absnormal.ops.kinked import running, switching_values
 from absnormal.program.nodes import Node
+from absnormal.program.program import Program
 from absnormal.sweeps.table import Sweeps
 
 #: A sorted list is read off at the indices of a permutation: min keeps the first of a tie, max the second.
 _INDEX = -1.0
+#: Pooling keeps the first of a tie.
+_FIRST = 1.0
 
 TABLES: dict[str, dict[str, float | str]] = {
     "autograd": {
@@ -27,11 +31,15 @@ TABLES: dict[str, dict[str, float | str]] = {
     },
     "torch": {
         "abs": 0.0, "maximum": 0.0, "minimum": 0.0, "fmax": 1.0, "fmin": -1.0, "clip.low": 1.0, "clip.high": -1.0,
-        "max.fold": "even", "min.fold": "even", "sort": _INDEX,
+        "max.fold": "even", "min.fold": "even", "sort": _INDEX, "relu": -1.0, "leaky_relu": -1.0, "elu": -1.0,
+        "hard.low": -1.0, "hard.high": 1.0, "max.window": _FIRST, "min.window": -_FIRST,
+        "clamp.low": -1.0, "clamp.high": 1.0,
     },
     "jax": {
         "abs": 1.0, "maximum": 0.0, "minimum": 0.0, "fmax": -1.0, "fmin": 1.0, "clip.low": 0.0, "clip.high": 0.0,
-        "max.fold": "even", "min.fold": "even", "sort": _INDEX,
+        "max.fold": "even", "min.fold": "even", "sort": _INDEX, "relu": -1.0, "leaky_relu": 1.0, "elu": -1.0,
+        "hard.low": -1.0, "hard.high": 1.0, "max.window": _FIRST, "min.window": -_FIRST,
+        "clamp.low": -1.0, "clamp.high": 1.0,
     },
     "casadi": {
         "abs": 0.0, "maximum": 0.0, "minimum": 0.0, "fmax": 0.0, "fmin": 0.0, "clip.low": 0.0, "clip.high": 0.0,
@@ -79,13 +87,35 @@ def _collect(sweeps: Sweeps, table: Any) -> Array:
         count = int(own.sum())
         if not count:
             continue
-        rule = table[node.tie] if isinstance(table, dict) and node.tie in table else table
+        # What a tool has no operation for is written with its maximum.
+        rule = table.get(node.tie, table["maximum"]) if isinstance(table, dict) else table
         if node.tie in IMPLIED:
             rule = IMPLIED[node.tie]
         if rule == "even":
             parts.append(_even_split(node, sweeps.values[node.args[0]])[own])
         else:
             parts.append(np.full(count, rule))
+    return np.concatenate(parts) if parts else np.zeros(0)
+
+
+def of_nodes(
+    program: Program, values: Sequence[Array], slope_of: Callable[[str], float | str], own: Mapping[int, Array]
+) -> Array:
+    """The slope of |z| at every switch, shape (s,): a node's ``own``, or what the tool uses for its tie.
+
+    ``slope_of`` is asked about ties that occur; where no switch of a node is active its slopes are left at 0.
+    """
+    parts = []
+    for index in program.kinked:
+        node = program.nodes[index]
+        args = [values[arg] for arg in node.args]
+        rule: Any = own.get(index, IMPLIED.get(node.tie))
+        if rule is None:
+            rule = slope_of(node.tie) if (switching_values(node.op, node.params, args) == 0).any() else 0.0
+        if isinstance(rule, str):
+            parts.append(_even_split(node, args[0]))
+        else:
+            parts.append(np.broadcast_to(np.asarray(rule, dtype=float).reshape(-1), (node.switches,)))
     return np.concatenate(parts) if parts else np.zeros(0)
 
 

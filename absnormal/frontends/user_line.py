@@ -25,14 +25,15 @@ def caller() -> Source | None:
     """The innermost line outside this package, NumPy and SciPy."""
     frame = sys._getframe(1)
     while frame is not None:
-        if _is_user(frame.f_code.co_filename):
+        if is_user(frame.f_code.co_filename):
             return Source(frame.f_code.co_filename, frame.f_lineno)
         frame = frame.f_back  # type: ignore[assignment]
     return None
 
 
 @functools.cache
-def _is_user(file: str) -> bool:
+def is_user(file: str) -> bool:
+    """Whether a file lies outside this package, NumPy and SciPy."""
     if file.startswith(_OURS):
         return file.startswith(_USER_INSIDE)
     return not file.startswith(_LIBRARIES)
@@ -42,7 +43,7 @@ def library_call() -> tuple[str, ...]:
     """The functions of NumPy and SciPy between the user's line and this package, outermost first."""
     names: list[str] = []
     frame = sys._getframe(1)
-    while frame is not None and not _is_user(frame.f_code.co_filename):
+    while frame is not None and not is_user(frame.f_code.co_filename):
         file = frame.f_code.co_filename
         if file.startswith(_LIBRARIES):
             names.append(

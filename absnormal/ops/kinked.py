@@ -69,12 +69,21 @@ def _difference(u: Array, v: Array) -> Array:
     """u - v, flat; two equal infinite constants are no kink, and the first is taken."""
     with np.errstate(invalid="ignore"):
         z = np.asarray(u - v).reshape(-1)
-    return np.where(np.isnan(z), np.inf, z) if z.dtype != object and np.isnan(z.sum()) else z
+        undefined = z.dtype != object and np.isnan(z.sum())
+    return np.where(np.isnan(z), np.inf, z) if undefined else z
 
 
 def running(params: Params, u: Array) -> Array:
     """The running maximum or minimum along axis 0."""
-    return np.asarray((np.maximum if params["sign"] > 0 else np.minimum).accumulate(u, axis=0))
+    better = np.maximum if params["sign"] > 0 else np.minimum
+    if len(u) > 64 or u.dtype == object:
+        return np.asarray(better.accumulate(u, axis=0))
+    # Row by row: faster than an accumulation across rows.
+    result = np.empty(u.shape, u.dtype)
+    result[:1] = u[:1]
+    for j in range(1, len(u)):
+        better(result[j - 1 : j], u[j : j + 1], out=result[j : j + 1])
+    return result
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -142,11 +151,15 @@ class FoldMap(LinearMap):
     def chosen(self) -> Array | None:
         """For definite slopes, the entry that each running value is; otherwise None."""
         p, q = self._coefficients()
-        if p.dtype == object or not ((q == 1) | (q == 0)).all() or not (p + q == 1).all():
+        if p.dtype == object:
+            return None
+        second = q == 1
+        if not (second | (q == 0)).all() or not (p + q == 1).all():
             return None
         steps = np.arange(1, self.shape[0]).reshape(-1, *([1] * (len(self.shape) - 1)))
-        taken = np.concatenate([np.zeros((1, *self.shape[1:]), int), np.where(q == 1, steps, 0)])
-        return np.maximum.accumulate(taken, axis=0)
+        taken = np.zeros(self.shape, np.intp)
+        np.multiply(second, steps, out=taken[1:])
+        return running({"sign": 1}, taken)
 
     def _coefficients(self) -> tuple[Array, Array]:
         shape = (self.shape[0] - 1, *self.shape[1:])
@@ -190,6 +203,11 @@ class FoldMap(LinearMap):
 
     def entrywise(self, change: Change) -> LinearMap:
         return FoldMap(change(self.p), change(self.q), self.shape)
+
+
+def running_choice(params: Params, shape: Shape, sigma: Array) -> Array | None:
+    """For definite slopes of a fold, the entry that each running value is, shape ``shape``; otherwise None."""
+    return fold_map(params, shape, sigma).chosen
 
 
 def fold_map(params: Params, shape: Shape, sigma: Array) -> FoldMap:

@@ -58,6 +58,10 @@ class LinearMap:
         """Write the pull of ``w`` to ``out``."""
         out[...] = self.pull(w)
 
+    def bound_out(self, w: Array, out: Array) -> None:
+        """Write a bound on the pull of a non-negative ``w`` through a non-negative map to ``out``."""
+        self.pull_out(w, out)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scale(LinearMap):
@@ -95,7 +99,9 @@ class Scale(LinearMap):
         return w.reshape(w.shape[:1] + self.shape)
 
     def entrywise(self, change: Change) -> LinearMap:
-        return Scale(change(self.p), self.shape, self.out)
+        # A Python number stays one: a NumPy scalar would decide the precision of what it multiplies.
+        keep = type(self.p) if isinstance(self.p, (int, float)) else np.asarray
+        return Scale(keep(change(self.p)), self.shape, self.out)
 
     def norm(self) -> float:
         return float(max(np.max(self.p, initial=0), -np.min(self.p, initial=0)))
@@ -180,7 +186,7 @@ class Gather(LinearMap):
             for total, row in zip(out, rows, strict=True):
                 np.add.at(total, flat, row)
         else:
-            out = np.stack([np.bincount(flat, row, size) for row in rows])
+            out = np.stack([np.bincount(flat, row, size) for row in rows]).astype(w.dtype, copy=False)
         return out.reshape(w.shape[:1] + self.shape)
 
 
@@ -267,6 +273,12 @@ class MatMul(LinearMap):
             np.matmul(w, transposed, out=out)
         else:
             np.matmul(transposed, w, out=out)
+
+    def bound_out(self, w: Array, out: Array) -> None:
+        if self.left or w.ndim != 3 or self.other.ndim != 2 or len(w) > 1:
+            self.pull_out(w, out)
+        else:  # Cauchy-Schwarz, row by row: the product of two norms.
+            np.multiply.outer(*(np.sqrt(np.einsum("ij,ij->j", a, a)) for a in (self.other, w[0])), out=out[0])
 
     def norm(self) -> float:
         return float(np.abs(self.other).sum(axis=-2 if self.left else -1).max(initial=0.0))

@@ -33,6 +33,8 @@ class Builder:
         self.guards: list[Guard] = []
         #: The user's operation, and its line, that is being written in smaller ones.
         self.user: tuple[str, Source | None] | None = None
+        #: Where the nodes of the last finished program come from: its own numbers by the numbers here.
+        self.places: dict[int, int] = {}
         self._known: dict[Any, int] = {}
         self._followed: set[tuple[int, int, str]] = set()
         self._exact = any(leaf.dtype == object for leaf in leaves)
@@ -151,7 +153,7 @@ class Builder:
         keep = [index for index in range(len(self.nodes)) if index in needed or index in guarded]
         inputs = [index for index, node in enumerate(self.nodes) if node.op == "input" and index not in keep]
         keep = sorted(keep + inputs)
-        place = {old: new for new, old in enumerate(keep)}
+        self.places = place = {old: new for new, old in enumerate(keep)}
         nodes, switch = [], 0
         for old in keep:
             node = self.nodes[old]

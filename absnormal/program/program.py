@@ -138,6 +138,13 @@ class Program:
 
     def evaluate(self, x: Array | list[Array]) -> list[Array]:
         """The values of all nodes at x (flat, or its leaves), guards and domains checked."""
+        values = self.unguarded(x)
+        for guard in self.guards:
+            self._check(guard, values)
+        return values
+
+    def unguarded(self, x: Array | list[Array]) -> list[Array]:
+        """The values of all nodes at x along the branches that were traced, whether f takes them at x or not."""
         leaves = x if isinstance(x, list) else self.tree.split(x)
         exact = any(leaf.dtype == object for leaf in leaves)
         if not exact and not all(np.isfinite(leaf).all() for leaf in leaves):
@@ -150,8 +157,6 @@ class Program:
                 values.append(exactly(node.params["value"]) if exact else node.params["value"])
             else:
                 values.append(compute(node, [values[arg] for arg in node.args]))
-        for guard in self.guards:
-            self._check(guard, values)
         return values
 
     def _check(self, guard: Guard, values: Sequence[Array]) -> None:

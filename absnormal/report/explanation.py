@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -114,7 +114,7 @@ def right(report: Report) -> str:
     """What would be right."""
     if report.verdict is not Verdict.NOT_CLARKE or not report.fallback.proved:
         return ""
-    value: Any = report.clarke_gradient
+    value = report.arrays(report.flat_clarke_gradient)
     return f"a Clarke gradient is {'; '.join(tree(value))}" if report.program.n <= _SHOWN else ""
 
 

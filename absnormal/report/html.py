@@ -40,9 +40,9 @@ def html(report: Report) -> str:
 
 
 def _gradients(report: Report) -> str:
-    rows = [("gradient", tree(report.gradient), whose(report))]
+    rows = [("gradient", tree(report.arrays(report.flat_gradient)), whose(report))]
     if report.verdict is not Verdict.CLARKE or report.given:
-        rows.append(("Clarke gradient", tree(report.clarke_gradient), certified(report)))
+        rows.append(("Clarke gradient", tree(report.arrays(report.flat_clarke_gradient)), certified(report)))
     return table([escape(name), "<br>".join(map(code, lines)), escape(note)] for name, lines, note in rows)
 
 

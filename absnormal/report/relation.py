@@ -47,17 +47,31 @@ def relation(problem: Problem, slopes: bool) -> str:
 
     ``slopes`` says whether the slopes of the problem are what is judged.
     """
-    system, relevant = problem.system, problem.relevant
-    if system is None or relevant is None or not system.proved:
+    system, program = problem.system, problem.sweeps.program
+    if system is None or not system.proved:
         return ""
-    c = problem.slopes_in(relevant) if slopes else None
-    program = problem.sweeps.program
-    found = (_broken(relevant, c) if c is not None else None) or _first(relevant)
+    found, c = _shortest(problem, slopes)
     if found is None:
         return _zero_row(system, program)
     text = f"{_equation(problem, found)} ({_lines(program, found.switches)})"
     said = _contradiction(program, found, c) if c is not None and found.uncoupled else ""
     return f"{text}; {said}" if said else text
+
+
+def tied(problem: Problem, slopes: bool) -> tuple[int, ...]:
+    """The numbers of the switches that the relation ties together; none where none is known."""
+    system = problem.system
+    found = _shortest(problem, slopes)[0] if system is not None and system.proved else None
+    return () if found is None else found.switches
+
+
+def _shortest(problem: Problem, slopes: bool) -> tuple[Relation | None, Vector | None]:
+    """The relation that the slopes contradict, or the first, with the slopes of the forms."""
+    relevant = problem.relevant
+    if relevant is None:
+        return None, None
+    c = problem.slopes_in(relevant) if slopes else None
+    return (_broken(relevant, c) if c is not None else None) or _first(relevant), c
 
 
 def _broken(system: System, c: Vector) -> Relation | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,9 @@ from absnormal.arrays import Array
 from absnormal.clarke.fallback import Certified, certified
 from absnormal.exact.certificate import Certificate, certificate_of, certificate_of_fallback
 from absnormal.program.program import Program
-from absnormal.report import active, explanation, html, near, plain, remedy, text
+from absnormal.report import active as lines
+from absnormal.report import explanation, html, near, plain, relation, remedy, text
+from absnormal.report.active import Active
 from absnormal.report.verdict import Verdict
 from absnormal.sweeps.table import Sweeps
 from absnormal.theorems.likq import decide as decide_likq
@@ -55,6 +58,9 @@ class Report:
     tried: tuple[str, ...]
     seed: int
     consistent: bool
+    wrap: Callable[[Array], Any] | None = None
+    notes: tuple[str, ...] = ()
+    framework: str = ""
 
     def __bool__(self) -> bool:
         return self.verdict is Verdict.CLARKE
@@ -112,15 +118,26 @@ class Report:
 
     @property
     def gradient(self) -> Any:
-        """What the tool returned, or would return, in the structure of x."""
-        return self.program.tree.unflatten(self.flat_gradient)
+        """What the tool returned, or would return, in the structure of x, as the arrays that x was made of."""
+        return self._shaped(self.flat_gradient)
 
     @property
     def clarke_gradient(self) -> Any:
         """A certified Clarke gradient, in the structure of x."""
-        if self and not self.given:
-            return self.gradient
-        return self.program.tree.unflatten(self.fallback.gradient)
+        return self._shaped(self.flat_clarke_gradient)
+
+    @property
+    def flat_clarke_gradient(self) -> Array:
+        """The same as one vector, shape (n,)."""
+        return self.flat_gradient if self and not self.given else self.fallback.gradient
+
+    def arrays(self, flat: Array) -> Any:
+        """A flat vector in the structure of x, as NumPy arrays."""
+        return self.program.tree.unflatten(flat)
+
+    def _shaped(self, flat: Array) -> Any:
+        """A flat vector in the structure of x, as the arrays that x was made of."""
+        return self.arrays(flat) if self.wrap is None else self.wrap(flat)
 
     @cached_property
     def fallback(self) -> Certified:
@@ -148,7 +165,7 @@ class Report:
         return np.asarray(self.problem.c, dtype=float)
 
     @cached_property
-    def active(self) -> tuple[active.Active, ...]:
+    def active(self) -> tuple[Active, ...]:
         """The active switches, grouped by operation and source line.
 
         >>> import absnormal as an
@@ -157,7 +174,23 @@ class Report:
         np.maximum at kinks.py:...: 2 of 2 active (z0..z1), slope -1
         np.minimum at kinks.py:...: 2 of 2 active (z2..z3), slope -1
         """
-        return active.active(self.problem.sweeps, None if self.given else self.slopes)
+        return lines.active(self.problem.sweeps, None if self.given else self.slopes)
+
+    @cached_property
+    def culprits(self) -> tuple[Active, ...]:
+        """The lines behind a verdict that is not CLARKE: where switches are tied together, or else all active ones.
+
+        >>> import absnormal as an
+        >>> from absnormal import gallery
+        >>> print(*an.verify(gallery.identity, [0.0], slope=-1).culprits)
+        np.maximum at kinks.py:...: 2 of 2 active (z0..z1), slope -1
+        """
+        if self.verdict is Verdict.CLARKE:
+            return ()
+        judged = not self.given and self.consistent
+        switches = relation.tied(self.problem, judged) if self.verdict is Verdict.NOT_CLARKE else ()
+        slopes = None if self.given else self.slopes
+        return lines.active(self.problem.sweeps, slopes, np.array(switches)) if switches else self.active
 
     @cached_property
     def near(self) -> tuple[near.Near, ...]:
@@ -204,8 +237,8 @@ class Report:
             "method": self.method,
             "reason": self.proof.reason,
             "explanation": self.explanation,
-            "gradient": self.gradient,
-            "clarke_gradient": self.clarke_gradient,
+            "gradient": self.arrays(self.flat_gradient),
+            "clarke_gradient": self.arrays(self.flat_clarke_gradient),
             "clarke_gradient_proved": bool(self and not self.given) or self.fallback.proved,
             "likq": self.likq,
             "switches": self.program.s,
@@ -220,6 +253,7 @@ class Report:
             "arithmetic": self.proof.arithmetic,
             "deviation": self.deviation,
             "tolerance": self.tolerance,
+            "notes": list(self.notes),
             "tried": list(dict.fromkeys(self.tried)),
             "remedy": remedy.shown(self.remedy),
             "excess": None if excess is None else asdict(excess),

@@ -23,14 +23,16 @@ _FEW = 64
 
 def text(report: Report) -> str:
     """The whole report."""
-    lines = [headline(report), *_block("gradient", tree(report.gradient), whose(report))]
+    lines = [headline(report), *_block("gradient", tree(report.arrays(report.flat_gradient)), whose(report))]
     if report.verdict is not Verdict.CLARKE or report.given:
-        lines += _block("Clarke gradient", tree(report.clarke_gradient), certified(report))
+        lines += _block("Clarke gradient", tree(report.arrays(report.flat_clarke_gradient)), certified(report))
     lines.append(f"active switches: {counted(report)}")
     lines += [f"  {_cut(line)}" for line in groups(report)]
     lines += nearby(report)
     if not report.consistent:
         lines.append(inconsistent())
+    for note in report.notes:
+        lines += wrap(f"note: {note}", _WIDTH, subsequent_indent="  ")
     lines.append("why")
     for sentence in sentences(report):
         lines += wrap(sentence, _WIDTH, initial_indent="  ", subsequent_indent="    ")
@@ -45,6 +47,8 @@ def headline(report: Report) -> str:
 
 def whose(report: Report) -> str:
     """Where the gradient comes from."""
+    if report.framework:
+        return f"as {report.framework} returned it"
     if report.given:
         return "as given"
     slope: Any = report.slope
@@ -65,7 +69,8 @@ def counted(report: Report) -> str:
     """How many switches are active, and what decided it."""
     sweeps = report.problem.sweeps
     rational = sweeps.z.dtype == object
-    by = "decided in rational arithmetic" if rational else "decided by the float64 values"
+    computed = f"values that {report.framework} computed" if report.framework else "float64 values"
+    by = "decided in rational arithmetic" if rational else f"decided by the {computed}"
     reach = np.abs(sweeps.z[sweeps.alpha]).max(initial=0.0)
     near = f", |z| up to {number(reach)} counted as 0" if reach else ""
     return f"{len(sweeps.alpha)} of {report.program.s}, {by}{near}"

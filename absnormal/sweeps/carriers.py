@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import weakref
 from itertools import pairwise
 from typing import Any
 
@@ -53,11 +54,18 @@ def split_rows(program: Program, directions: Array) -> list[Array]:
     return leaves
 
 
-class Adjoints:
-    """The adjoints of the nodes on the way back; those that a sweep owns are added to in place."""
+#: Operations whose results are views of inputs.
+_PARTS = ("index", "reshape", "transpose")
 
-    def __init__(self, program: Program, seed: Array, start: int = -1) -> None:
-        self.program = program
+
+class Adjoints:
+    """The adjoints of the nodes on the way back; those that a sweep owns are added to in place.
+
+    With ``coarse`` those of the inputs may be larger than they are.
+    """
+
+    def __init__(self, program: Program, seed: Array, start: int = -1, coarse: bool = False) -> None:
+        self.program, self.coarse = program, coarse
         self.count, self.dtype = len(seed), seed.dtype
         self.arrays: list[Array | None] = [None] * len(program.nodes)
         self.owned = [False] * len(program.nodes)
@@ -83,7 +91,7 @@ class Adjoints:
         elif total is not None:
             self.arrays[index], self.owned[index] = total + linear.pull(w), True
         elif index in self.places:
-            linear.pull_out(w, self.places[index])
+            (linear.bound_out if self.coarse else linear.pull_out)(w, self.places[index])
             self.arrays[index], self.owned[index] = self.places[index], True
         else:
             self.arrays[index] = linear.pull(w)
@@ -105,21 +113,37 @@ def _parts(program: Program, places: dict[int, Array], start: int) -> dict[int, 
 
     ``places`` holds a writable array of shape (1, *shape) for every input.
     """
+    known = _KNOWN_PARTS.setdefault(program, {})
+    pairs = known.get(start)
+    if pairs is None:
+        pairs = known[start] = _find_parts(program, dict(places), start)
+    found = dict(places)
+    for part, whole in pairs:
+        node = program.nodes[part]
+        found[part] = TABLE[node.op].value(node.params, found[whole][0])[None]
+    return {part: found[part] for part, _ in pairs}
+
+
+#: The parts of a program by the node from which a sweep starts, as pairs of a part and what it is a part of.
+_KNOWN_PARTS: weakref.WeakKeyDictionary[Program, dict[int, list[tuple[int, int]]]] = weakref.WeakKeyDictionary()
+
+
+def _find_parts(program: Program, places: dict[int, Array], start: int) -> list[tuple[int, int]]:
     users: dict[int, list[int]] = {}
     for index, node in enumerate(program.nodes):
         for arg in node.args:
             users.setdefault(arg, []).append(index)
-    found: dict[int, Array] = {}
+    found: list[tuple[int, int]] = []
     stack = list(places.items())
     while stack:
         index, place = stack.pop()
         parts = users.get(index, [])
-        if index in (start, program.output) or any(program.nodes[i].op not in ("index", "reshape") for i in parts):
+        if index in (start, program.output) or any(program.nodes[i].op not in _PARTS for i in parts):
             continue
         views = [TABLE[program.nodes[i].op].value(program.nodes[i].params, place[0])[None] for i in parts]
         bounds = sorted(np.lib.array_utils.byte_bounds(view) for view in views)
         apart = all(low[1] <= high[0] for low, high in pairwise(bounds))
         if apart and all(np.may_share_memory(view, place) for view in views) and start not in parts:
-            found.update(zip(parts, views, strict=True))
+            found += [(part, index) for part in parts]
             stack += zip(parts, views, strict=True)
     return found

@@ -47,14 +47,19 @@ def zero_rows(sweeps: Sweeps, sigma: Array, switches: Array) -> Array:
         return result
     chunk = max(1, _CHUNK // width)
     for start in range(0, len(switches), chunk):
-        some = switches[start : start + chunk]
-        seeds = np.zeros((len(some), sweeps.program.s))
-        seeds[np.arange(len(some)), some] = 1.0
-        grains = _Grains()
-        sizes, _ = sweeps.pull_magnitude(sigma, seeds, None, grains)
-        if not grains.dyadic or sizes.max(initial=0.0) * 2.0**grains.bits >= 2.0**53:
+        rows = exact_rows(sweeps, sigma, switches[start : start + chunk])
+        if rows is None:
             return result
-        rows, _ = sweeps.pull(sigma, seeds, None)
         result[start : start + chunk] = ~rows.any(axis=1)
     return result
 
+
+def exact_rows(sweeps: Sweeps, sigma: Array, switches: Array) -> Array | None:
+    """The rows r^sigma of ``switches``, shape (k, n), if no operation rounds; ``sigma`` must be definite."""
+    seeds = np.zeros((len(switches), sweeps.program.s))
+    seeds[np.arange(len(switches)), switches] = 1.0
+    grains = _Grains()
+    sizes, _ = sweeps.pull_magnitude(sigma, seeds, None, grains)
+    if not grains.dyadic or sizes.max(initial=0.0) * 2.0**grains.bits >= 2.0**53:
+        return None
+    return sweeps.pull(sigma, seeds, None)[0]

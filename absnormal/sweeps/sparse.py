@@ -23,6 +23,7 @@ import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.ops.kinked import piece, switch_maps
+from absnormal.ops.linear_maps import LinearMap
 from absnormal.ops.smooth import SMOOTH
 from absnormal.program.nodes import Node
 from absnormal.program.program import Program
@@ -269,6 +270,19 @@ def _matmul(run: _Accumulation, index: int, node: Node) -> Rows | None:
     return run.linear(node, [*locals_])
 
 
+def _dense(run: _Accumulation, index: int, node: Node) -> Rows | None:
+    """Every entry of an argument weighs every entry of the result: what small programs can afford."""
+    pairs = zip(node.args, run.sweeps.maps(index), strict=True)
+    return run.linear(node, [None if m is None else _full(run, m, run.shape(arg), node.shape) for arg, m in pairs])
+
+
+def _full(run: _Accumulation, linear: LinearMap, shape: Shape, out: Shape) -> Local:
+    count, ones = math.prod(shape), (1,) * len(out)
+    run.space.room(count * math.prod(out))
+    weight = linear.push(np.eye(count).reshape(count, *shape))
+    return Local(lambda t: np.broadcast_to(t.reshape(len(t), count, *ones), (len(t), count, *out)), weight, count)
+
+
 def _einsum(run: _Accumulation, index: int, node: Node) -> Rows | None:
     terms, result = node.params["terms"], node.params["result"]
     values = [run.sweeps.values[arg] for arg in node.args]
@@ -377,6 +391,8 @@ RULES: dict[str, Rule] = {
     "prod": _prod,
     "matmul": _matmul,
     "einsum": _einsum,
+    "convolve": _dense,
+    "convolve_back": _dense,
     "kink": _kinked,
     "max": _kinked,
     "select": _kinked,

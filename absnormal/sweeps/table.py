@@ -12,8 +12,9 @@ K u / (1 - K u) times the sum of the absolute values.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,12 @@ from absnormal.sweeps.rounding import FLOOR, largest, pull_depth, push_depth, ro
 
 #: In the place of a slope: any number in [-1, 1].
 HULL = float("nan")
+
+
+@cache
+def _like(shape: tuple[int, ...]) -> Array:
+    """An array of a shape that holds nothing."""
+    return np.broadcast_to(0.0, shape)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,7 +63,7 @@ class Sweeps:
         the values of all nodes at x, when they are known already
     """
 
-    def __init__(self, program: Program, x: Any, atol: float = 0.0, values: list[Array] | None = None) -> None:
+    def __init__(self, program: Program, x: Any, atol: float = 0.0, values: Sequence[Array] | None = None) -> None:
         self.program = program
         self.atol = atol
         self.values = program.evaluate(x) if values is None else values
@@ -65,6 +72,7 @@ class Sweeps:
         self.y = self.values[program.output].reshape(-1)
         self._maps: dict[int, list[LinearMap | None]] = {}
         self._pieces: tuple[Array | None, dict[int, Piece]] = (None, {})
+        self._folds: tuple[Array | None, dict[int, FoldMap]] = (None, {})
 
     @cached_property
     def alpha(self) -> Array:
@@ -105,9 +113,13 @@ class Sweeps:
             node = self.program.nodes[index]
             rule = TABLE[node.op].maps
             assert rule is not None
-            args = [self.values[arg] for arg in node.args]
+            family = TABLE[node.op].family
+            # Values that a rule does not look at are not asked for: they may cost something.
+            known = family not in ("movement", "linear")
+            args = [self.values[arg] if known else _like(self.program.nodes[arg].shape) for arg in node.args]
+            out = self.values[index] if family == "smooth" else _like(node.shape)
             with np.errstate(all="ignore"):
-                maps = rule(node.params, args, self.values[index], node.shape)
+                maps = rule(node.params, args, out, node.shape)
             varied = self.program.nodes
             found = [m if varied[arg].varied else None for m, arg in zip(maps, node.args, strict=True)]
             self._maps[index] = found
@@ -135,10 +147,15 @@ class Sweeps:
 
     def fold_of(self, index: int, sigma: Array, change: Change | None = None) -> FoldMap:
         node = self.program.nodes[index]
-        fold = fold_map(node.params, self.shapes(node)[0], self.slopes_of(index, sigma))
         if change is None:
-            return fold
-        p, q = (change(np.where(np.isnan(c), 1.0, c)) for c in (fold.p, fold.q))
+            if self._folds[0] is not sigma:
+                self._folds = (sigma, {})
+            if index not in self._folds[1]:
+                self._folds[1][index] = fold_map(node.params, self.shapes(node)[0], self.slopes_of(index, sigma))
+            return self._folds[1][index]
+        fold = fold_map(node.params, self.shapes(node)[0], self.slopes_of(index, sigma))
+        # NaN differs from itself; rationals have no isnan.
+        p, q = (change(np.where(c != c, 1.0, c)) for c in (fold.p, fold.q))
         return FoldMap(p, q, fold.shape)
 
     def shapes(self, node: Node) -> list[tuple[int, ...]]:
@@ -252,7 +269,7 @@ class Sweeps:
     def gradient(self, sigma: Array) -> Array:
         """g_sigma for scalar y: one pull."""
         one = np.ones((1, 1))
-        seed = exactly(one) if self.y.dtype == object else one
+        seed = exactly(one) if self.y.dtype == object else one.astype(self.y.dtype)
         found: Array = self._backward(sigma, None, seed, weigh=False)[0][0]
         # A sum spreads its adjoint without writing it out.
         return found if found.flags.writeable else found.copy()
@@ -268,6 +285,11 @@ class Sweeps:
         zbar, ybar = (None if seed is None else np.abs(seed) for seed in (zbar, ybar))
         return self._backward(sigma, zbar, ybar, change=change)
 
+    def gradient_magnitude(self, coarse: bool = False) -> Array:
+        """Bounds, shape (n,), on the sums of absolute values behind g_sigma; ``coarse`` ones by products of norms."""
+        seed, sigma = np.ones((1, 1), self.y.dtype), self.signature(np.nan)
+        return np.asarray(self._backward(sigma, None, seed, change=np.abs, weigh=False, coarse=coarse)[0][0])
+
     def pull_node(self, sigma: Array, index: int, seeds: Array) -> Array:
         """xbar (k, n) from seeds (k, size) on one node, slopes ``sigma``."""
         return self._backward(sigma, None, seeds, start=index)[0]
@@ -278,14 +300,14 @@ class Sweeps:
 
     def _backward(
         self, sigma: Array, zbar: Array | None, ybar: Array | None, change: Change | None = None,
-        start: int | None = None, weigh: bool = True,
+        start: int | None = None, weigh: bool = True, coarse: bool = False,
     ) -> tuple[Array, Array]:
         program = self.program
         seed = ybar if ybar is not None else zbar
         assert seed is not None
         start = program.output if start is None else start
         count = len(seed)
-        adjoints = Adjoints(program, seed, start)
+        adjoints = Adjoints(program, seed, start, coarse)
         if ybar is not None:
             adjoints.arrays[start] = ybar.reshape(count, *program.nodes[start].shape)
         wbar = np.zeros((count, program.s if weigh else 0), seed.dtype)

@@ -7,9 +7,13 @@ from collections.abc import Callable
 from absnormal.theorems.componentwise import componentwise
 from absnormal.theorems.direction import along_candidates, exactly
 from absnormal.theorems.independent_parts import independent_parts
-from absnormal.theorems.likq import likq
+from absnormal.theorems.likq import likq, likq_modulo_a_prime
 from absnormal.theorems.membership import membership, membership_along_directions, membership_in_computed_rows
-from absnormal.theorems.private_directions import private_directions, private_directions_and_zero_rows
+from absnormal.theorems.private_directions import (
+    private_directions,
+    private_directions_and_zero_rows,
+    private_directions_for_definite_slopes,
+)
 from absnormal.theorems.problem import Problem, Proof
 from absnormal.theorems.regular import regular, regular_exactly
 from absnormal.theorems.separation import by_component, from_all_slopes, separation
@@ -17,10 +21,12 @@ from absnormal.theorems.smooth import smooth, smooth_by_structure, smooth_exactl
 
 Rung = Callable[[Problem], Proof | None]
 
+#: Proofs from the structure of a program, which cost less than a gradient.
+STRUCTURAL: tuple[Rung, ...] = (smooth, private_directions, private_directions_for_definite_slopes)
+
 #: Structure, sweeps, linear algebra, one linear program, enumeration.
 RUNGS: tuple[Rung, ...] = (
-    smooth,
-    private_directions,
+    *STRUCTURAL,
     regular,
     smooth_by_structure,
     private_directions_and_zero_rows,
@@ -34,6 +40,7 @@ RUNGS: tuple[Rung, ...] = (
     membership,
     membership_in_computed_rows,
     separation,
+    likq_modulo_a_prime,
     independent_parts,
     membership_along_directions,
     from_all_slopes,

@@ -6,26 +6,44 @@ for any slopes in [-1, 1] the gradient that backward-mode AD returns is a Clarke
 Source: Griewank & Walther, OMS 2016; Baumgaertner & Bethke, arXiv:2407.09639.
 
 Independence is proved on rationals, or by peeling off columns with a single nonzero entry, or by singular values that
-exceed all rounding errors; dependence by more switches than variables, a zero row, or on rationals.
+exceed all rounding errors; dependence by more switches than variables, a zero row, or on rationals.  Rows of
+piecewise-linear programs that float64 computes without rounding are also tried modulo a prime, where nothing cheaper
+decided.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.exact.linear_algebra import dependency, pivots
+from absnormal.exact.modular import independent, integers
 from absnormal.exact.system import System, base_rows, certainly_independent
+from absnormal.sweeps.integers import exact_rows
 from absnormal.sweeps.rounding import FLOOR, rounding
 from absnormal.theorems.problem import Problem, Proof
 
 #: Rows up to this many are tested by singular values.
 _DENSE = 400
+#: Numbers in rows that are computed without rounding.
+_NUMBERS = 4_000_000
+Answer = tuple[bool | None, str, dict[str, Any]]
 
 
 def likq(problem: Problem) -> Proof | None:
     """Proves that any slopes give a Clarke gradient."""
-    held, how, data = decide(problem)
+    return _proof(problem, _cheaply(problem))
+
+
+def likq_modulo_a_prime(problem: Problem) -> Proof | None:
+    """The same for hundreds of rows, modulo a prime."""
+    return _proof(problem, _modulo_a_prime(problem))
+
+
+def _proof(problem: Problem, found: Answer) -> Proof | None:
+    held, how, data = found
     if not held:
         return None
     count = len(problem.sweeps.alpha)
@@ -34,8 +52,13 @@ def likq(problem: Problem) -> Proof | None:
     return Proof("likq", True, reason, how, data)
 
 
-def decide(problem: Problem) -> tuple[bool | None, str, dict[str, object]]:
+def decide(problem: Problem) -> Answer:
     """Whether LIKQ holds, None where that is not known; the arithmetic; the data of a certificate."""
+    found = _cheaply(problem)
+    return _modulo_a_prime(problem) if found[0] is None else found
+
+
+def _cheaply(problem: Problem) -> Answer:
     sweeps = problem.sweeps
     count = len(sweeps.alpha)
     if count == 0:
@@ -63,6 +86,19 @@ def _exactly(system: System) -> tuple[bool, str, dict[str, object]]:
         return False, system.arithmetic, {"kind": "dependent", "weights": dependency(system.full)}
     places = [system.columns[j] for j in columns]
     return True, system.arithmetic, {"kind": "minor", "switches": list(system.switches), "columns": places}
+
+
+def _modulo_a_prime(problem: Problem) -> Answer:
+    """By the rows for slope 1 at all active switches: they span what the base rows span."""
+    sweeps, data = problem.sweeps, {"kind": "independent modulo a prime"}
+    count, width = len(sweeps.alpha), max(sweeps.program.n, sweeps.program.s)
+    rational = sweeps.program.is_piecewise_linear and sweeps.z.dtype != object
+    if not rational or not 0 < count <= sweeps.program.n or count * width > _NUMBERS:
+        return None, "float64", {}
+    rows = exact_rows(sweeps, sweeps.signature(1.0), sweeps.alpha)
+    whole = None if rows is None else integers(rows)
+    held, weights = (None, []) if whole is None else independent(whole)
+    return held, "rational", {"kind": "dependent", "weights": weights} if held is False else data
 
 
 def _peeled(rows: Array, sizes: Array, depth: int) -> bool:

@@ -10,30 +10,66 @@ independent signs of the groups. Switches whose row is zero for every sigma join
 and reaches that kink in no other way, is the direction of its own group.  The kinks are ordered as in the program; an
 input of a later kink must not reach an active switch of an earlier one.  A chain meets the switches of one node at
 most once.
+
+*Definite slopes.*  For the slopes c alone, |c| = 1, the rows that must be zero for what joins freely are those under
+c: d = sum t_k c_k d_k has c_i r_i^c . d > 0 for all i in the groups,
+    so g_c is a limiting gradient (THEORY 2.5 for no U).
+Equal windows of a pool are ties of this kind.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.structure import Private, private_inputs
+from absnormal.sweeps.equal_rows import EqualRows
 from absnormal.theorems.problem import Problem, Proof
 
 
 def private_directions(problem: Problem) -> Proof | None:
     """Proves that slopes which are constant on the groups of private inputs give a Clarke gradient."""
-    return _grouped(problem, zero_rows=False)
+    return _grouped(problem, None)
 
 
 def private_directions_and_zero_rows(problem: Problem) -> Proof | None:
     """The same, with one sweep that finds the switches whose row is zero: they join freely."""
-    return _grouped(problem, zero_rows=True)
+    nonzero = np.zeros(problem.sweeps.program.s, bool)
+    nonzero[problem.sweeps.alpha] = problem.maybe_nonzero
+    return _grouped(problem, nonzero)
 
 
-def _grouped(problem: Problem, zero_rows: bool) -> Proof | None:
+def private_directions_for_definite_slopes(problem: Problem) -> Proof | None:
+    """For slopes -1 and 1 alone; ties whose rows are zero under these slopes, at sight or by equal windows, join."""
+    sweeps = problem.sweeps
+    if sweeps.z.dtype == object or not (np.abs(np.asarray(problem.c, dtype=float)) == 1).all():
+        return None
+    if not _hopeful(problem):
+        return None
+    nonzero = np.zeros(sweeps.program.s, bool)
+    nonzero[sweeps.alpha] = ~EqualRows(sweeps, problem.sigma).zero_rows()
+    proof = _grouped(problem, nonzero)
+    if proof is None:
+        return None
+    idle = int(len(sweeps.alpha) - nonzero.sum())
+    reason = f"{proof.reason}; the rows of {idle} more are zero for these slopes" if idle else proof.reason
+    return replace(proof, reason=reason, data={**proof.data, "kind": "private inputs for these slopes"})
+
+
+def _hopeful(problem: Problem) -> bool:
+    """Whether every active kink but folds and maxima, whose rows are differences, has private inputs at all."""
+    sweeps = problem.sweeps
+    known = private_inputs(sweeps.program)
+    nodes = sweeps.program.nodes
+    simple = (i for i in sweeps.program.kinked if nodes[i].op not in ("fold", "max"))
+    return all(known.of(i) for i in simple if _own(problem, i).any())
+
+
+def _grouped(problem: Problem, nonzero: Array | None) -> Proof | None:
+    """``nonzero`` (s,) says which active switches may have a nonzero row; None: all."""
     sweeps = problem.sweeps
     program, known = sweeps.program, private_inputs(sweeps.program)
     start, groups, certificate = 0, 0, []
@@ -45,11 +81,11 @@ def _grouped(problem: Problem, zero_rows: bool) -> Proof | None:
         own = _own(problem, index)
         node = program.nodes[index]
         c = slopes[node.switch : node.switch + node.switches]
-        if zero_rows:
-            own = own & _nonzero(problem, index)
+        if nonzero is not None:
+            own = own & nonzero[node.switch : node.switch + node.switches]
             if not own.any():
                 continue
-        found = next((p for p in known.of(index) if _fits(problem, p, own, c, blocking, zero_rows)), None)
+        found = next((p for p in known.of(index) if _fits(problem, p, own, c, blocking, nonzero)), None)
         if found is None:
             return None
         members = np.unique(found.groups[own])
@@ -69,18 +105,11 @@ def _own(problem: Problem, index: int) -> Array:
     return problem.sweeps.active[node.switch : node.switch + node.switches]
 
 
-def _nonzero(problem: Problem, index: int) -> Array:
-    """The switches of a node that are active and may have a nonzero row."""
-    node = problem.sweeps.program.nodes[index]
-    mask = np.zeros(problem.sweeps.program.s, bool)
-    mask[problem.sweeps.alpha] = problem.maybe_nonzero
-    return mask[node.switch : node.switch + node.switches]
-
-
-def _fits(problem: Problem, found: Private, own: Array, c: Array, blocking: Any, zero_rows: bool) -> bool:
-    crossed = [i for i in found.crossed if i in blocking]
-    if any(not zero_rows or _nonzero(problem, i).any() for i in crossed):
-        return False
+def _fits(problem: Problem, found: Private, own: Array, c: Array, blocking: Any, nonzero: Array | None) -> bool:
+    for i in found.crossed:
+        node = problem.sweeps.program.nodes[i]
+        if i in blocking and (nonzero is None or nonzero[node.switch : node.switch + node.switches].any()):
+            return False
     groups, slopes = found.groups[own], c[own]
     if (slopes == slopes[0]).all():
         return True

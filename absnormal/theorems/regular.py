@@ -56,8 +56,17 @@ def regular(problem: Problem) -> Proof | None:
     )
     return Proof(
         "regular", True, reason, "float64, outward rounded",
-        {"kind": "sign-definite adjoints", "sign": sign, "set aside": sweeps.alpha[aside].tolist()}, deviation,
+        {"kind": "sign-definite adjoints", "sign": sign, "set aside": sweeps.alpha[aside].tolist(),
+         "negligible": bool(negligible.all())}, deviation,
     )
+
+
+def without_effect(problem: Problem) -> Proof | None:
+    """Proves that no active |z| changes f: all adjoints are 0, to a rounding that is the proof's deviation."""
+    if problem.sweeps.z.dtype == object or not len(problem.sweeps.alpha):
+        return None
+    proof = regular(problem)
+    return proof if proof is not None and proof.data["negligible"] else None
 
 
 def _one_sign(lower: np.ndarray, upper: np.ndarray, error: np.ndarray, needed: np.ndarray) -> int | None:

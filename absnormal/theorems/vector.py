@@ -24,6 +24,7 @@ from absnormal.sweeps.rounding import rounding
 from absnormal.theorems.ladder import decide
 from absnormal.theorems.membership import vector_along_directions
 from absnormal.theorems.problem import Problem, Proof
+from absnormal.theorems.regular import without_effect
 from absnormal.theorems.separation import beyond_bounds
 from absnormal.theorems.smooth import smooth, smooth_by_structure, smooth_exactly
 from absnormal.theorems.vector_by_blocks import by_blocks
@@ -33,12 +34,27 @@ _DEFINITE = 10
 _SMALL = 4000
 
 
-def tolerance(problem: Problem, dtype: Any) -> Array:
-    """The rounding allowed in each entry: that of a backward sweep, in the precision of the vector."""
+def machine_epsilon(dtype: Any) -> float:
+    """The distance from 1 to the next number of a precision, NumPy's or a framework's."""
+    return 2.0**-7 if "bfloat16" in str(dtype) else float(np.finfo(dtype).eps)
+
+
+def flushed(dtype: Any) -> float:
+    """What may be lost to underflow: numbers near the least normal one, which some kernels flush to zero."""
+    if "bfloat16" in str(dtype):
+        return flushed(np.float32)
+    numbers = np.finfo(dtype)
+    return float(4 * (numbers.smallest_subnormal if numbers.bits < 32 else 16 * numbers.tiny))
+
+
+def tolerance(problem: Problem, dtype: Any, coarse: bool = False) -> Array:
+    """The rounding allowed in each entry: that of a backward sweep, in the precision of the vector.
+
+    With ``coarse`` it may be larger, for a comparison of two gradients that are computed alike.
+    """
     sweeps = problem.sweeps
-    precision = max(float(np.finfo(dtype).eps), float(np.finfo(float).eps)) / float(np.finfo(float).eps)
-    size = sweeps.pull_magnitude(sweeps.signature(np.nan), None, np.ones((1, 1)))[0][0]
-    return np.asarray(precision * rounding(sweeps.pull_depth) * size, dtype=float)
+    precision = max(machine_epsilon(dtype), float(np.finfo(float).eps)) / float(np.finfo(float).eps)
+    return np.asarray(precision * rounding(sweeps.pull_depth) * sweeps.gradient_magnitude(coarse) + flushed(dtype))
 
 
 def judge(problem: Problem, g: Array, allowed: Array, choices: Iterable[Array]) -> Proof | str:
@@ -52,6 +68,9 @@ def judge(problem: Problem, g: Array, allowed: Array, choices: Iterable[Array]) 
     known = smooth(problem) or smooth_by_structure(problem) or smooth_exactly(problem)
     if known is not None:
         return _against_gradient(problem, g, allowed, known)
+    flat = without_effect(problem)
+    if flat is not None:
+        return _against_gradient(problem, g, allowed + flat.deviation, flat)
     for c in choices:
         candidate = replace(problem, c=c)
         distance = np.abs(problem.sweeps.gradient(candidate.sigma) - g)

@@ -8,8 +8,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
+
+import absnormal
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "absnormal"
@@ -26,13 +29,13 @@ LAYERS = {
     "theorems": 6,
     "frontends": 6,
     "form": 7,
-    "report": 8, "display": 8, "exact.certificate": 7, "exact.evidence": 7, "verify": 9,
-    "testing": 10, "sweep": 10, "": 10, "recheck": 10,
+    "report": 8, "display": 8, "exact.certificate": 7, "exact.evidence": 7, "judging": 8, "verify": 9,
+    "kinks": 10, "sweep": 10, "torch": 10, "onnx": 10, "": 10, "testing": 11,
     "pytest_plugin": 11, "cli": 11, "plot": 11, "__main__": 12,
 }  # fmt: skip
 
 #: A framework's name is known to front ends only.
-BEHIND_FRONT_ENDS = ("program", "ops", "sweeps", "structure", "exact", "clarke", "theorems", "report")
+BEHIND_FRONT_ENDS = ("program", "ops", "sweeps", "structure", "exact", "clarke", "theorems", "report", "display")
 
 #: The cheap proofs, and the explicit set that judges them in tests.
 CHEAP = ("smooth", "private_directions", "regular", "likq", "direction")
@@ -134,10 +137,9 @@ def test_no_module_is_longer_than_400_lines(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
 
 
-def _import() -> tuple[float, set[str]]:
+def _import(what: str) -> tuple[float, set[str]]:
     code = (
-        "import time; t = time.perf_counter(); import absnormal; t = time.perf_counter() - t;"
-        "import sys; print(t, *sys.modules)"
+        f"import time; t = time.perf_counter(); {what}; t = time.perf_counter() - t; import sys; print(t, *sys.modules)"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
@@ -148,7 +150,21 @@ def _import() -> tuple[float, set[str]]:
 
 
 def test_import_is_quick_and_loads_no_framework() -> None:
-    runs = [_import() for _ in range(3)]
+    runs = [_import("import absnormal; absnormal.verify") for _ in range(3)]
     assert min(seconds for seconds, _ in runs) < 0.5
     heavy = {"sympy", "torch", "jax", "matplotlib", "sklearn", "scipy.optimize", "autograd", "onnx", "hypothesis"}
     assert not heavy & runs[0][1]
+
+
+def test_the_bare_import_loads_nothing_else() -> None:
+    modules = _import("import absnormal")[1]
+    assert "numpy" not in modules and not [name for name in modules if name.startswith("absnormal.")]
+
+
+@pytest.mark.parametrize("name", absnormal.__all__)
+def test_every_public_name_is_there_however_it_is_asked_for(name: str) -> None:
+    found = getattr(absnormal, name)
+    assert name in dir(absnormal)
+    first = "import absnormal.verify, absnormal.sweep"
+    _import(f"{first}; from absnormal import {name}; assert {name} is absnormal.{name}")
+    assert isinstance(found, ModuleType) == (name in ("onnx", "plot", "testing", "torch"))

@@ -94,7 +94,7 @@ def sums(rows: Any) -> Callable[[Any], Any]:
 
 
 def pairs(count: int, wrong: bool) -> Callable[[Any], Any]:
-    """Duplicates, opposites and scaled copies in turn; with ``wrong`` the last pair has a wrong gradient for slope 0."""
+    """Duplicates, opposites, scaled copies in turn; with ``wrong`` the last pair has a wrong gradient for slope 0."""
     factor = np.resize([1.0, -1.0, 2.0], count)
 
     def f(x: Any) -> Any:
@@ -111,7 +111,7 @@ def timed(run: Callable[[], Any]) -> tuple[float, Any]:
 
 
 def main() -> None:
-    from scipy.optimize import linprog as _  # noqa: F401 - loaded before anything is timed
+    import scipy.optimize  # noqa: F401 - loaded before anything is timed
 
     print(f"{'arrangement':24}{'cells':>8}{'cells/s':>10}{'linprog':>10}{'highspy':>10}   times slower")
     for name, rows in arrangements():

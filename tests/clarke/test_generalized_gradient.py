@@ -74,6 +74,17 @@ def test_the_element_of_least_norm(case: Any) -> None:
     assert G.is_stationary() is oracle.contains([0] * len(G.base))
 
 
+@RANDOM
+@given(programs(), st.sampled_from([-1.0, -0.5, 0.0, 0.5, 1.0]))
+def test_conditions_and_set_never_contradict_each_other(case: Any, slope: float) -> None:
+    expression, x = case
+    report = an.verify(numpy_callable(expression), [float(a) for a in x], slope=slope)
+    G, _ = made(case)
+    assert report.verdict is not an.Verdict.UNDECIDED
+    assert G.contains(report.gradient) is (report.verdict is an.Verdict.CLARKE)
+    assert G.contains(report.clarke_gradient) is True
+
+
 def test_coupled_components_are_one_block() -> None:
     # The product of the components' own cells has 4 of the 6 cells, and misses the gradients (-2, +-1).
     G = an.generalized_gradient(lambda x: np.abs(x[0]) - np.abs(x[0] + np.abs(x[1])), [0.0, 0.0])

@@ -103,6 +103,17 @@ KINKS = {
     "same on both sides": (lambda x: np.where(x > 0, x * x, x * x), POINT, 0, [0, 6]),
     "same constants": (lambda x: x + np.where(x > 0, 1.0, 1.0), POINT, 0, [1, 1]),
     "third": (lambda x: np.where(x > 0, x / 3, 0), POINT, -1, [0, 1 / 3]),
+    # Sides that are no multiple of the condition, and meet where it is tied.
+    "an array of multiples": (lambda x: np.where(x > 0, x * np.array([1.0, 2.0]), 0), POINT, -1, [0, 2]),
+    "a square": (lambda x: np.where(x > 0, x * x, 0), POINT, -1, [0, 6]),
+    "elu": (lambda x: np.where(x > 0, x, 2 * np.expm1(np.where(x > 0, 0, x))), POINT, -1, [2, 1]),
+    "elu >=": (lambda x: np.where(x >= 0, x, 2 * np.expm1(x)), POINT, 1, [1, 1]),
+    "elu <": (lambda x: np.where(x < 0, 2 * np.expm1(x), x), POINT, 1, [1, 1]),
+    "sine and tangent": (lambda x: np.where(np.less(0, x), 3 * np.sin(x), np.tan(x)), POINT, -1, [1, 3 * np.cos(3.0)]),
+    "off zero": (lambda x: np.where(x > 3, x * x, 3 * x), POINT, -1, [3, 3]),
+    "of two variables": (
+        lambda x: np.where(x[:1] > x[1:], x[:1] * x[:1], x[:1] * x[1:]), np.ones(2), -1, [1, 1]),
+    "times a variable": (lambda x: np.where(x[:1] > 0, x[:1], x[1:] * x[:1]), POINT, -1, [3, 0]),
 }
 
 
@@ -122,12 +133,9 @@ def test_is_a_where_at_its_tie_a_kink_with_the_slope_of_its_comparison(name):
 
 
 REFUSED = {
-    "not a multiple": lambda x: np.where(x > 0, x * x, 0),
-    "another kink": lambda x: np.where(x > 0, np.expm1(x), x),
     "a jump": lambda x: np.where(x > 0, 1.0, 0.0),
     "a shift": lambda x: np.where(x > 0, x + 1, x),
     "a variable multiple": lambda x: np.where(x > 0, x * x[1], 0),
-    "an array of multiples": lambda x: np.where(x > 0, x * np.array([1.0, 2.0]), 0),
     "another variable": lambda x: np.where(x > 0, x[::-1], 0),
     "equality": lambda x: np.where(x == 0, x, 2 * x),
     "rounded constants": lambda x: np.where(3 * x > 0.9 * 0, x + 1e-17, 0),

@@ -186,7 +186,7 @@ TRACE = {
     "fill method": (lambda x: x.fill(1.0), X, "ndarray.fill"),
     "a comparison returned": (lambda x: x > 0, X, "comparison >"),
     "reduceat": (lambda x: np.add.reduceat(x, [0, 1]), X, "np.add"),
-    "where not a multiple": (lambda x: np.where(x > 0, x * x, 0), TIED, "np.where"),
+    "where that jumps": (lambda x: np.where(x > 0, x * x, 1), TIED, "np.where"),
 }  # fmt: skip
 
 DOMAIN = {

@@ -8,6 +8,7 @@ import pytest
 from scipy import special
 
 from absnormal.ops import TABLE
+from absnormal.ops.convolution import Layout
 from absnormal.ops.kinked import fold_map, piece, running, switching_values
 from absnormal.ops.smooth import SMOOTH
 from absnormal.program.nodes import Node
@@ -40,6 +41,27 @@ INSIDE = {"arcsin", "arccos", "arctanh"}
 MASK = np.array([[True, False, True], [False, False, True]])
 
 # row name, parameters, arguments, NumPy's value
+def windows(x, weight):
+    """A convolution in one dimension, by its definition; the layout is told by the shapes of the cases."""
+    stride, pad, dilation, groups = (2, 1, 1, 1) if len(x) == 2 else (1, 0, 2, 2)
+    padded = np.pad(x, ((0, 0), (0, 0), (pad, pad)))
+    per_in, per_out, width = weight.shape[1], len(weight) // groups, weight.shape[2]
+    count = (padded.shape[2] - dilation * (width - 1) - 1) // stride + 1
+    result = np.zeros((len(x), len(weight), count))
+    for n, o, i in np.ndindex(result.shape):
+        for c, k in np.ndindex(per_in, width):
+            result[n, o, i] += weight[o, c, k] * padded[n, o // per_out * per_in + c, stride * i + dilation * k]
+    return result
+
+
+def spread(y, weight):
+    """The transpose of a convolution of stride 2 and padding 1."""
+    result = np.zeros((len(y), weight.shape[1], 2 * (y.shape[2] - 1) + weight.shape[2]))
+    for n, o, i in np.ndindex(y.shape):
+        result[n, :, 2 * i : 2 * i + weight.shape[2]] += y[n, o, i] * weight[o]
+    return result[:, :, 1:-1]
+
+
 CASES = [
     ("reshape", {"shape": (3, 2)}, [U], lambda u: u.reshape(3, 2)),
     ("transpose", {"axes": (2, 0, 1)}, [normal(2, 3, 4)], lambda u: u.transpose(2, 0, 1)),
@@ -62,6 +84,9 @@ CASES = [
     ("prod", {"axis": 1}, [normal(2, 1)], lambda u: np.prod(u, 1)),
     ("prod", {"axis": 0}, [np.array([2.0, 0.0, 3.0])], lambda u: np.prod(u, 0)),
     ("prod", {"axis": 0}, [np.array([0.0, 0.0, 3.0])], lambda u: np.prod(u, 0)),
+    ("convolve", {"layout": Layout((2,), (1,), (1,))}, [normal(2, 3, 5), normal(4, 3, 2)], windows),
+    ("convolve", {"layout": Layout((1,), (0,), (2,), 2)}, [normal(1, 4, 6), normal(2, 2, 2)], windows),
+    ("convolve_back", {"layout": Layout((2,), (1,), (1,)), "extra": (0,)}, [normal(2, 4, 3), normal(4, 3, 2)], spread),
     ("matmul", {}, [normal(2, 3), normal(3, 4)], np.matmul),
     ("matmul", {}, [normal(3), normal(3, 4)], np.matmul),
     ("matmul", {}, [normal(2, 3), normal(3)], np.matmul),

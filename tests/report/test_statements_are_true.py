@@ -63,7 +63,13 @@ def check_text(a: Case, report: an.Report) -> None:
         for words, true in CONTRADICTIONS.items():
             if words in said:
                 assert all(true(np.sign(z[i]), np.sign(z[j])) for z in near), (said, a)
-    all_signs = re.match(r"((?:z\d+,? (?:and )?)+)depend on each other.*they cannot all be (negative|positive)", said)
+    names = r"((?:z\d+,? (?:and )?)+)depend on each other.*"
+    listed = re.match(names + r"they cannot have the signs ([+-](?:, [+-])*)", said)
+    if listed:
+        members = [int(i) for i in re.findall(r"z(\d+)", listed[1])]
+        wanted = [1 if sign == "+" else -1 for sign in listed[2].split(", ")]
+        assert not any([np.sign(z[i]) for i in members] == wanted for z in near), (said, a)
+    all_signs = re.match(names + r"they cannot all be (negative|positive)", said)
     if all_signs:
         members = [int(i) for i in re.findall(r"z(\d+)", all_signs[1])]
         wanted = -1 if all_signs[2] == "negative" else 1
@@ -92,6 +98,43 @@ def test_wrong_gradients(a: Case) -> None:
     assert report.remedy is not None
     assert a.oracle.contains(a.oracle.gradient(slopes_with(a, report, report.remedy))), (report.remedy, a)
     assert "would do" in report.explanation
+
+
+@st.composite
+def rings(draw: st.DrawFn) -> Case:
+    """Kinks of forms that have a positive combination 0, up to signs: some signs they cannot have together."""
+    x = variables(2)
+    p, q, r = (draw(st.sampled_from((1, 2, -1, -3))) for _ in range(3))
+    forms = [p * x[0], q * x[1], -r * x[0] - x[1]]
+    weights = [draw(st.sampled_from((1, -1, 2, -2))) for _ in forms]
+    how = draw(st.sampled_from((abs, relu)))
+    expr = weights[0] * how(forms[0]) + weights[1] * how(forms[1]) + weights[2] * how(forms[2])
+    slopes = [draw(st.sampled_from((1, -1)))] * 3 if draw(st.booleans()) else [
+        draw(st.sampled_from((1, -1))) for _ in forms
+    ]  # fmt: skip
+    return case(expr, [0, 0], slopes)
+
+
+@fuzz(100)
+@given(rings())
+def test_signs_that_cannot_be(a: Case) -> None:
+    check_text(a, an.verify(a.program, a.point, slope=a.slopes))
+
+
+def test_both_sentences_about_signs_occur() -> None:
+    """So that the test above is about something."""
+    x = variables(2)
+    expr = abs(x[0]) + abs(x[1]) + abs(-x[0] - x[1])
+    concave = -abs(x[0]) - abs(x[1]) + abs(-x[0] - x[1])
+    seen: set[str] = set()
+    for signs in ([1, 1, 1], [1, 1, -1]):
+        for f in (expr, concave):
+            other = f if signs[-1] > 0 else (-abs(x[0]) + abs(x[1]) - abs(x[0] + x[1]))
+            a = case(other, [0, 0], signs)
+            report = an.verify(a.program, a.point, slope=a.slopes)
+            check_text(a, report)
+            seen |= {words for words in ("cannot all be", "cannot have the signs") if words in report.explanation}
+    assert seen == {"cannot all be", "cannot have the signs"}
 
 
 @fuzz(60)

@@ -12,6 +12,7 @@ from scipy import special
 from absnormal.errors import BudgetError
 from absnormal.frontends.numpy import trace
 from absnormal.ops import TABLE
+from absnormal.ops.convolution import Layout
 from absnormal.program.builder import Builder
 from absnormal.program.program import Program
 from absnormal.program.tree import Tree
@@ -167,7 +168,25 @@ def test_without_switches_the_row_of_y_is_the_gradient(name: str) -> None:
 def test_every_operation_has_a_rule_and_is_in_a_case() -> None:
     assert set(RULES) == set(TABLE)
     used = {node.op for name in CASES for node in setting(name).program.nodes}
-    assert used == set(TABLE)
+    assert used | {"convolve", "convolve_back"} == set(TABLE)
+
+
+@pytest.mark.parametrize("back", [False, True])
+def test_convolutions(back: bool) -> None:
+    rng = np.random.default_rng(1)
+    x = [rng.standard_normal((2, 2, 4)), rng.standard_normal((2, 2, 2))]
+    builder = Builder(*Tree.of(x))
+    layout = Layout((2,), (1,), (1,))
+    convolved = builder.add("convolve_back" if back else "convolve", (0, 1), {"layout": layout, "extra": (0,)}, "",
+        None)
+    program = builder.program(builder.add("kink", (convolved,), {"a": 0.5, "b": 0.5}, "relu", None))
+    sweeps = Sweeps(program, np.concatenate([leaf.reshape(-1) for leaf in x]))
+    of_z, of_y = rows(program, sweeps)
+    _, dy = sweeps.push(sweeps.signs, np.eye(program.n))
+    assert of_z.shape[0] == program.s and of_y.shape[0] == program.m
+    inner = Sweeps(builder.program(convolved), np.concatenate([leaf.reshape(-1) for leaf in x]))
+    assert_rows(rows(inner.program, inner)[1], inner.push(inner.signs, np.eye(program.n))[1].T)
+    assert dy.shape == (program.n, program.m)
 
 
 def test_a_maximum_of_one_entry_owns_no_switch() -> None:

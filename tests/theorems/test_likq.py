@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from fractions import Fraction
+
 import numpy as np
+import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 import absnormal as an
-from absnormal.exact.linear_algebra import rank
+from absnormal.exact.linear_algebra import dot, rank
+from absnormal.exact.modular import independent, integers
+from absnormal.exact.resampling import Witness
+from absnormal.sweeps.table import Sweeps
 from absnormal.theorems.likq import decide, likq
 from absnormal.theorems.problem import Problem, Proof
 
@@ -40,6 +48,65 @@ def test_independent_rows_of_many_switches_in_floats() -> None:
     report = an.verify(lambda v: np.abs(matrix @ np.tanh(v)) @ np.linspace(-1, 1, 90), np.zeros(100), slope=0.5)
     assert (report.verdict.name, report.method) == ("CLARKE", "likq")
     assert report.certificate is not None and report.certificate.check()
+
+
+def at_the_origin(matrix: np.ndarray) -> Problem:
+    """|.| of the rows, added with both signs."""
+    weights, origin = np.where(np.arange(len(matrix)) % 2, 1.0, -1.0), np.zeros(matrix.shape[1])
+    program = an.trace(lambda v: np.abs(matrix @ v) @ weights, origin)
+    return Problem(Sweeps(program, origin), np.full(len(matrix), 0.5), an.Budget())
+
+
+@pytest.mark.parametrize("count", [80, 300])
+def test_hundreds_of_rows_modulo_a_prime(count: int) -> None:
+    """Integer rows that no singular value tells from dependent ones: the last pair differs by 1 in 2^48."""
+    rng = np.random.default_rng(count)
+    matrix = rng.integers(-4, 5, (count, count + 40)).astype(float)
+    matrix[-1] = 2.0**48 * matrix[0]
+    matrix[-1, -1] += 1.0
+    problem = at_the_origin(matrix)
+    assert problem.system is None and likq(problem) is None
+    report = an.verify(problem.sweeps.program, np.zeros(count + 40), slope=0.5)
+    assert (report.verdict.name, report.method, report.likq) == ("CLARKE", "likq", True)
+    assert report.proof.arithmetic == "rational"
+    assert report.certificate is not None and report.certificate.check()
+    short = Witness(at_the_origin(np.vstack([matrix[:-1], matrix[0]])).sweeps, np.full(count, 0.5))
+    assert not replace(report.certificate, witness=short).check()
+
+
+@pytest.mark.parametrize("count", [80, 300])
+def test_hundreds_of_dependent_rows(count: int) -> None:
+    rng = np.random.default_rng(count)
+    matrix = rng.integers(-4, 5, (count, count + 40)).astype(float)
+    matrix[-1] = 3 * matrix[0] - 5 * matrix[count // 2] + matrix[7] / 2
+    assert decide(at_the_origin(matrix))[0] is False
+
+
+def test_rows_that_rounding_touches_are_left_alone() -> None:
+    matrix = np.random.default_rng(0).standard_normal((80, 90))
+    matrix[-1] = matrix[0] * 3 + matrix[1]
+    assert decide(at_the_origin(matrix))[0] is None
+
+
+@fuzz(150)
+@given(
+    st.lists(st.lists(st.sampled_from((0, 0, 1, -1, 2, -3)), min_size=7, max_size=7), min_size=1, max_size=7),
+    st.booleans(),
+)
+def test_rank_modulo_a_prime_against_rationals(rows: list[list[int]], wide: bool) -> None:
+    matrix = np.array(rows) if not wide else np.array(rows) @ np.arange(-70, 70).reshape(7, 20)[:, ::-1]
+    held, weights = independent(matrix)
+    exact = [[Fraction(int(v)) for v in row] for row in matrix]
+    assert held == (rank(exact) == len(exact))
+    if held is False:
+        assert any(weights) and not any(dot(weights, list(column)) for column in zip(*exact, strict=True))
+
+
+def test_floats_as_integers() -> None:
+    rows = np.array([[0.5, -1.5, 0.0], [2.0**60, 2.0**61, 0.0], [0.0, 0.0, 0.0]])
+    assert integers(rows).tolist() == [[1, -3, 0], [1, 2, 0], [0, 0, 0]]
+    assert integers(np.array([[1.0, 2.0**-60]])) is None
+    assert integers(np.array([[np.inf]])) is None
 
 
 @fuzz(80)

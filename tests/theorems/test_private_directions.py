@@ -7,10 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 import absnormal as an
+from absnormal.sweeps.equal_rows import EqualRows
+from absnormal.sweeps.table import Sweeps
 from absnormal.theorems import private_directions as module
-from absnormal.theorems.private_directions import private_directions
+from absnormal.theorems.private_directions import private_directions, private_directions_for_definite_slopes
 
 from ..oracle.expressions import maximum, relu, variables
 from .generators import network_cases
@@ -170,3 +173,83 @@ def test_inputs_that_cross_an_earlier_kink_are_caught(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(module, "_fits", blind)
     assert caught(private_directions, network_cases() | cases(), 2000)
+
+
+# -- definite slopes --------------------------------------------------------------------------------------------------
+
+
+@fuzz(200)
+@given(cases())
+def test_definite_slopes_are_never_wrong(a: Case) -> None:
+    never_wrong(private_directions_for_definite_slopes, a)
+
+
+@fuzz(100)
+@given(cases(soft=True))
+def test_definite_slopes_are_never_wrong_with_smooth_maps_between(a: Case) -> None:
+    never_wrong(private_directions_for_definite_slopes, a)
+
+
+@fuzz(100)
+@given(network_cases())
+def test_definite_slopes_are_never_wrong_on_networks(a: Case) -> None:
+    never_wrong(private_directions_for_definite_slopes, a)
+
+
+@st.composite
+def pooled(draw: st.DrawFn) -> Case:
+    """Maxima over relus of one filter with one bias, read out with any weights: ties of dead and equal windows."""
+    rows = draw(st.lists(st.lists(st.integers(-1, 2), min_size=2, max_size=2), min_size=2, max_size=4))
+    weights = draw(st.lists(st.integers(-1, 1), min_size=2, max_size=2))
+    bias, slope = draw(st.integers(-1, 1)), draw(st.sampled_from([-1, 1]))
+    readout = draw(st.lists(st.integers(-2, 2), min_size=2, max_size=2))
+    shared = draw(st.booleans())
+    units = [relu(row[0] * x + row[1] * y + b) for row in rows]
+    other = [relu(row[1] * x - row[0] * y + (b if shared else w)) for row in rows]
+    f = readout[0] * pool(units) + readout[1] * pool(other)
+    return case(f, [*weights, bias, bias], slope)
+
+
+def pool(units: list[Any]) -> Any:
+    best = units[0]
+    for unit in units[1:]:
+        best = maximum(best, unit)
+    return best
+
+
+@fuzz(300)
+@given(pooled())
+def test_pools_of_equal_windows_are_never_wrong(a: Case) -> None:
+    never_wrong(private_directions_for_definite_slopes, a)
+    never_wrong(private_directions, a)
+
+
+@fuzz(300)
+@given(cases(), st.sampled_from([-1.0, 1.0]))
+def test_zero_rows_at_sight_are_zero(a: Case, slope: float) -> None:
+    problem = a.problem()
+    sweeps = problem.sweeps
+    sigma = sweeps.signature(slope)
+    found = EqualRows(sweeps, sigma).zero_rows()
+    dz, _ = sweeps.push(sigma, np.eye(sweeps.program.n))
+    assert not dz[:, sweeps.alpha[found]].any()
+
+
+def test_zero_rows_of_a_pool_of_equal_windows() -> None:
+    data = np.array([[1.0, 2.0], [1.0, 2.0], [3.0, 1.0], [1.0, 2.0]])
+    f = lambda v: np.max(np.maximum(data @ v[:2] + v[2], 0.0).reshape(2, 2), axis=0).sum()  # noqa: E731
+    program = an.trace(f, [1.0, 0.5, 0.0])
+    sweeps = Sweeps(program, np.array([1.0, 0.5, 0.0]))
+    assert EqualRows(sweeps, sweeps.signature(-1.0)).zero_rows().tolist() == [True]
+    other = np.array([1.0, -0.5, 0.0])
+    sweeps = Sweeps(program, other)
+    assert EqualRows(sweeps, sweeps.signature(-1.0)).zero_rows().tolist() == [False, False, False, True]
+
+
+def test_taking_every_tie_for_a_zero_row_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Broken(EqualRows):
+        def zero_rows(self) -> Any:
+            return np.ones(len(self.sweeps.alpha), bool)
+
+    monkeypatch.setattr(module, "EqualRows", Broken)
+    assert caught(private_directions_for_definite_slopes, cases(), 2000)

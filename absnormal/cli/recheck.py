@@ -1,13 +1,11 @@
-"""The command `absnormal recheck`: certificates from a file, checked again from their data alone.
+"""`absnormal recheck`: certificates from a file, checked again from their data alone.
 
 Only `absnormal.exact.checker` judges: rational arithmetic, nothing of the search, no program.
-
-Exit status: 0 every certificate holds, 1 one is refused, 2 the file holds no certificate, 3 one can only be checked
-next to its program.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,6 +13,14 @@ from typing import Any
 
 from absnormal.exact import checker
 
+HELP = "check a certificate again, from its data alone"
+EXAMPLES = """\
+examples:
+  absnormal check package.module:loss --at "0, 0" --certificate proof.json && absnormal recheck proof.json
+
+exit status: 0 every certificate holds, 1 one is refused, 2 the file holds no certificate, 3 one can only be checked
+next to its program
+"""
 HOLDS, REFUSED, NO_CERTIFICATE, NEEDS_PROGRAM = 0, 1, 2, 3
 #: The worst first.
 _ORDER = (REFUSED, NO_CERTIFICATE, NEEDS_PROGRAM, HOLDS)
@@ -25,6 +31,18 @@ _MEANING = {
     "limiting gradient": "the gradient is a limiting gradient, hence a Clarke gradient",
 }
 _NEXT_TO_PROGRAM = "run absnormal.verify(f, x).certificate.check() where the function is"
+
+
+def arguments(command: argparse.ArgumentParser) -> None:
+    """The arguments of the command."""
+    command.add_argument("file", help="JSON: a certificate, a report with one, or a list of these")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do it; the exit status."""
+    status, text = recheck(arguments.file)
+    print(text)
+    return status
 
 
 def recheck(path: str) -> tuple[int, str]:

@@ -1,0 +1,86 @@
+"""The subcommands, and what is the same for all: errors in one line, exit statuses, Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from absnormal.cli import check, recheck, search, slopes, sweep, trace
+from absnormal.cli.output import BAD, INTERRUPTED, version
+from absnormal.errors import AbsNormalError
+
+COMMANDS = {module.__name__.rpartition(".")[2]: module for module in (check, sweep, search, recheck, trace, slopes)}
+#: Options whose value may start with a minus.
+_SIGNED = ("--at", "--slope", "--gradient")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; the exit status.
+
+    >>> main(["check", "absnormal.gallery:rosenbrock"])  # doctest: +ELLIPSIS
+    CLARKE: proved: the gradient is an element of the Clarke generalized gradient
+    ...
+    0
+    """
+    arguments = _parser().parse_args(_joined(sys.argv[1:] if argv is None else argv))
+    try:
+        return int(COMMANDS[arguments.command].run(arguments))
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader has seen enough: `absnormal ... | head`.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BAD
+    except Exception as error:
+        # The user's own function may raise anything: one line, and the traceback when asked for.
+        if arguments.traceback:
+            raise
+        print(f"absnormal: {_line(error)}", file=sys.stderr)
+        return BAD
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="absnormal",
+        description="Is the gradient that an AD tool returns at a kink a Clarke generalized gradient?",
+    )
+    parser.add_argument("--version", action="version", version=f"absnormal {version()}")
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, module in COMMANDS.items():
+        command = commands.add_parser(
+            name, help=module.HELP, description=module.HELP, epilog=module.EXAMPLES,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        module.arguments(command)
+        command.add_argument("--traceback", action="store_true", help="show the traceback of an error")
+    return parser
+
+
+def _joined(argv: Sequence[str]) -> list[str]:
+    """`--at -1,0` as `--at=-1,0`: argparse takes the value for an option otherwise."""
+    result: list[str] = []
+    for word in argv:
+        if result and result[-1] in _SIGNED and re.match(r"-[\d.]", word):
+            result[-1] += f"={word}"
+        else:
+            result.append(word)
+    return result
+
+
+def _line(error: Exception) -> str:
+    """An error in one line; one that the package did not raise on purpose with its name and the user's line."""
+    said = " ".join(str(error).split())
+    if said and isinstance(error, (AbsNormalError, ValueError, ImportError)):
+        return said
+    ours = str(Path(__file__).parents[1])
+    frames = traceback.extract_tb(error.__traceback__)
+    user = [frame for frame in frames if not frame.filename.startswith((ours, "<", os.path.dirname(np.__file__)))]
+    where = f" at {os.path.basename(user[-1].filename)}:{user[-1].lineno}" if user else ""
+    return f"{type(error).__name__}{where}: {said}"

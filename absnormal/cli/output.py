@@ -1,0 +1,102 @@
+"""What commands that judge share: options of a verdict, the output format, progress, the exit status."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import signal
+import sys
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+from absnormal.cli.targets import slope
+from absnormal.report.formats import FORMATS
+from absnormal.report.record import ERROR, Record
+from absnormal.report.summary import Summary
+from absnormal.report.verdict import Verdict
+
+#: The worst verdict decides; the first that was met.
+STATUS = {Verdict.NOT_CLARKE.name: 1, ERROR: 2, Verdict.UNDECIDED.name: 3}
+BAD = 2
+INTERRUPTED = 130
+
+EXIT = "\nexit status: 0 CLARKE, 1 NOT_CLARKE, 2 bad usage or cannot be analysed, 3 UNDECIDED, 130 after Ctrl-C\n"
+
+#: A finding: its name, the record, the whole report where there is one.
+Finding = tuple[str, Record, Any]
+
+
+def verdict_options(command: argparse.ArgumentParser) -> None:
+    """The options of `absnormal.verify`, and the output format."""
+    command.add_argument(
+        "--slope",
+        help="derivative of |u| at u = 0: a number, numbers (one a switch), or autograd, torch, jax, casadi",
+    )
+    command.add_argument("--exact", action="store_true", help="rational arithmetic (piecewise-linear f)")
+    command.add_argument("--atol", type=float, default=0.0, help="switches with |z| <= ATOL count as active")
+    command.add_argument("--seed", type=int, default=0, help="of the direction of the certified gradient")
+    format_option(command)
+
+
+def format_option(command: argparse.ArgumentParser) -> None:
+    """How findings are written."""
+    command.add_argument("--format", choices=list(FORMATS), default="text", help="how findings are written")
+
+
+def options(arguments: argparse.Namespace, target: Any) -> dict[str, Any]:
+    """The options of `absnormal.verify`; an example of the gallery brings its slope."""
+    given = getattr(target, "slope", None) if arguments.slope is None else slope(arguments.slope)
+    return {"slope": given, "exact": arguments.exact, "atol": arguments.atol, "seed": arguments.seed}
+
+
+def write(findings: Iterable[Finding], form: str) -> int:
+    """Write all findings; the exit status.  After Ctrl-C, or an error on the way, the output is whole, too."""
+    writer, summary, interrupted = None, Summary(), True
+    try:
+        for name, record, report in findings:
+            writer = FORMATS[form](sys.stdout, version()) if writer is None else writer
+            summary.add(record)
+            writer.write(name, record, report)
+        writer = FORMATS[form](sys.stdout, version()) if writer is None else writer
+        interrupted = False
+    finally:
+        if writer is not None:
+            writer.end(summary, interrupted)
+            sys.stdout.flush()
+    return next((status for verdict, status in STATUS.items() if summary.verdicts[verdict]), 0)
+
+
+def progress(done: int, total: int | None) -> None:
+    """A counter on standard error, on a terminal only."""
+    if sys.stderr.isatty():
+        end = "\n" if done == total else ""
+        print(f"\r{done}{'' if total is None else f' of {total}'} points", end=end, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def workers(jobs: int) -> Iterator[Any]:
+    """A ``map`` over this many processes; Ctrl-C stops them quietly."""
+    if jobs < 1:
+        raise ValueError(f"--jobs must be at least 1, got {jobs}")
+    if jobs == 1:
+        yield map
+        return
+    with ProcessPoolExecutor(jobs, initializer=_quiet) as pool:
+        try:
+            yield pool.map
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _quiet() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def version() -> str:
+    """The version of the installed package."""
+    try:
+        return importlib.metadata.version("absnormal")
+    except importlib.metadata.PackageNotFoundError:
+        return "(not installed)"

@@ -1,0 +1,65 @@
+"""Which front end a point belongs to, told by the types of its leaves; nothing is imported to find out."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from absnormal.frontends.captured import Captured
+
+#: From the package that a leaf's type comes from to the module whose `capture(f, x)` follows f at x.
+FRONT_ENDS = {
+    "torch": "absnormal.frontends.torch.capture",
+    "jax": "absnormal.frontends.jax.capture",
+    "jaxlib": "absnormal.frontends.jax.capture",
+}
+
+
+def capturing(x: Any) -> Callable[[Callable[[Any], Any], Any], Captured] | None:
+    """The `capture` of the framework that the leaves of x belong to; None for NumPy."""
+    for leaf in _leaves(x):
+        for kind in type(leaf).__mro__[:-1]:
+            module = FRONT_ENDS.get(kind.__module__.split(".")[0])
+            if module is not None:
+                return _capture(module)
+    return _capture(FRONT_ENDS["jax"]) if _holds_jax_arrays(x) else None
+
+
+def _capture(module: str) -> Callable[[Callable[[Any], Any], Any], Captured]:
+    found: Callable[[Callable[[Any], Any], Any], Captured] = importlib.import_module(module).capture
+    return found
+
+
+def _holds_jax_arrays(x: Any) -> bool:
+    """Whether x is a pytree of another kind, such as a module of flax or equinox, with JAX arrays in it."""
+    jax = sys.modules.get("jax")
+    if jax is None or all(isinstance(leaf, (np.ndarray, np.generic, int, float)) for leaf in _leaves(x)):
+        return False
+    return any(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(x))
+
+
+def _leaves(x: Any) -> Iterator[Any]:
+    if isinstance(x, dict):
+        for item in x.values():
+            yield from _leaves(item)
+    elif isinstance(x, (list, tuple)):
+        for item in x:
+            yield from _leaves(item)
+    else:
+        yield x
+
+
+def plain(value: Any) -> Any:
+    """A gradient, in the structure of x, with NumPy arrays for the arrays of a framework."""
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)([plain(item) for item in value])
+    if hasattr(value, "detach"):
+        value = value.detach().cpu()
+        value = value.double() if "bfloat16" in str(value.dtype) else value
+    return np.asarray(value) if hasattr(value, "__array__") else value

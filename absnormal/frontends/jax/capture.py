@@ -1,0 +1,185 @@
+"""JAX: the jaxpr of a function, followed at the point and written as a program.
+
+Every equation runs once, by JAX's own kernel.  What depends on the variables is written by the rules of
+`primitives`, and the value that JAX computed is put in its place, so that activity is decided by it.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from absnormal._optional import require
+from absnormal.arrays import Array
+from absnormal.errors import AbsNormalError, DomainError, TraceError
+from absnormal.frontends import detached
+from absnormal.frontends.captured import Captured
+from absnormal.frontends.jax.probe import slope_of
+from absnormal.frontends.jax.run import Run, Seen
+from absnormal.frontends.numpy import TracedArray
+from absnormal.frontends.slopes import of_nodes
+from absnormal.program.builder import Builder
+from absnormal.program.program import Program
+from absnormal.program.tree import Tree
+
+
+def is_jax(leaf: Any) -> bool:
+    """Whether a leaf of x is a JAX array; imports nothing."""
+    return type(leaf).__module__.partition(".")[0] in ("jax", "jaxlib")
+
+
+def capture(f: Callable[[Any], Any], x: Any) -> Captured:
+    """f as JAX runs it at x, with the gradient that ``jax.grad`` returns there.
+
+    Parameters
+    ----------
+    f
+        a function of one argument that returns one number; ``jax.jit(f)`` is judged as it is compiled
+    x
+        a JAX array or a pytree; its floating-point arrays are the variables, everything else is held fixed
+
+    Raises
+    ------
+    TraceError
+        for a branch at a tie, or for primitives without a rule, which are all listed
+    DomainError
+        for NaN or infinity on the way
+    ValueError
+        when x has no floating-point array, or f returns something other than one number
+
+    Examples
+    --------
+    >>> import jax, jax.numpy as jnp
+    >>> captured = capture(lambda x: jnp.sum(jax.nn.relu(x) - jax.nn.relu(-x)), jnp.zeros(1))
+    >>> captured.gradient, captured.slopes
+    (array([0.]), array([-1., -1.]))
+    """
+    jax = require("jax", "jax")
+    program, values, point = followed(f, x)
+    if program.shape != ():
+        raise ValueError(
+            f"f must return one number, got shape {program.shape}: verify a component, or a weighted sum of them"
+        )
+    if not jax.numpy.issubdtype(point.result, jax.numpy.floating):
+        raise ValueError(f"f must return a real number, got {point.result}")
+    returned = jax.grad(point.function)(point.variables)
+    dtype = np.result_type(*(_as_numpy_dtype(leaf.dtype) for leaf in point.variables))
+    gradient = np.concatenate([np.asarray(leaf).astype(float).reshape(-1) for leaf in returned])
+    notes = () if dtype == np.float64 else (
+        f"activity is decided by the {point.variables[0].dtype} values that JAX computed; linear algebra is in float64",
+    )
+    slopes = of_nodes(program, values, slope_of, point.slopes)
+    return Captured(
+        program=program, values=values, slopes=slopes, gradient=gradient, dtype=dtype, tool="jax", wrap=point.wrap,
+        notes=notes, other_precision=lambda: _in_other_precision(f, point, dtype),
+    )
+
+
+def _in_other_precision(f: Callable[[Any], Any], point: Point, dtype: Any) -> Captured | None:
+    """f at x in float64, or in float32 where float64 is its own precision; None where f does not run in it."""
+    jax, jnp = require("jax", "jax"), require("jax.numpy", "jax")
+    double = dtype != np.float64
+    target = np.float64 if double else np.float32
+    variables = [np.asarray(leaf).astype(target) for leaf in point.variables]
+    with jax.enable_x64(double), warnings.catch_warnings():
+        # Where float64 is asked for by name, float32 is what comes.
+        warnings.simplefilter("ignore")
+        try:
+            return capture(f, point.rebuilt([jnp.asarray(leaf) for leaf in variables]))
+        except (TypeError, ValueError, AbsNormalError):
+            return None
+
+
+def _as_numpy_dtype(dtype: Any) -> Any:
+    """bfloat16 and its kin are rounded more coarsely than any float of NumPy's."""
+    return np.dtype(dtype) if np.dtype(dtype).kind == "f" else np.dtype(np.float16)
+
+
+class Point:
+    """The argument of f: its variables, and f as a function of their list."""
+
+    def __init__(self, f: Callable[[Any], Any], x: Any) -> None:
+        jax, jnp = require("jax", "jax"), require("jax.numpy", "jax")
+        leaves, self.treedef = jax.tree.flatten(x)
+        self.places = [i for i, leaf in enumerate(leaves) if _is_variable(leaf)]
+        if not self.places:
+            raise ValueError("x has no floating-point array: give jnp.array(..., dtype=float)")
+        self.single = len(leaves) == 1 and bool(jax.tree.structure(0) == self.treedef)
+        self.variables = [jnp.asarray(leaves[i]) for i in self.places]
+        #: The type of what f returned, and the slopes of kinks inside rules of their own, by node of the program.
+        self.result: Any = None
+        self.slopes: dict[int, Array] = {}
+
+        self.leaves = leaves
+        self.function = lambda variables: f(self.rebuilt(variables))
+
+    def rebuilt(self, variables: Sequence[Any]) -> Any:
+        """x with other values of its variables."""
+        whole = list(self.leaves)
+        for place, variable in zip(self.places, variables, strict=True):
+            whole[place] = variable
+        return self.treedef.unflatten(whole)
+
+    def arrays(self) -> Any:
+        """The variables in float64: an array, or a list of them."""
+        arrays = [np.asarray(leaf).astype(float) for leaf in self.variables]
+        return arrays[0] if self.single else arrays
+
+    def wrap(self, flat: Array) -> Any:
+        """A flat gradient in the structure of x, as JAX arrays; None where x holds no variable."""
+        jnp = require("jax.numpy", "jax")
+        leaves: list[Any] = [None] * self.treedef.num_leaves
+        start = 0
+        for place, like in zip(self.places, self.variables, strict=True):
+            leaves[place] = jnp.asarray(flat[start : start + like.size].reshape(like.shape), dtype=like.dtype)
+            start += like.size
+        return self.treedef.unflatten(leaves)
+
+
+def _is_variable(leaf: Any) -> bool:
+    jnp = require("jax.numpy", "jax")
+    if isinstance(leaf, (bool, int, str)) or not (hasattr(leaf, "dtype") or isinstance(leaf, float)):
+        return False
+    if jnp.issubdtype(jnp.result_type(leaf), jnp.complexfloating):
+        raise ValueError("x holds complex numbers: split real and imaginary parts")
+    return bool(jnp.issubdtype(jnp.result_type(leaf), jnp.floating))
+
+
+def followed(f: Callable[[Any], Any], x: Any) -> tuple[Program, list[Array], Point]:
+    """The program of f at x, the values of its nodes, and the point."""
+    jax = require("jax", "jax")
+    point = Point(f, x)
+    tree, leaves = Tree.of(point.arrays())
+    builder = Builder(tree, leaves)
+    closed = _jaxpr(jax, point)
+    run = Run(builder)
+    inputs = [Seen(leaf, TracedArray(builder, i)) for i, leaf in enumerate(point.variables)]
+    results = run.closed(closed, inputs)
+    run.check()
+    if len(results) != 1:
+        raise ValueError(f"f must return one number, got {len(results)} arrays")
+    traced = results[0].traced
+    if traced is not None and not isinstance(traced, TracedArray):
+        raise TraceError("f", "f returns a comparison, which jumps", "return a real number", traced.source)
+    output = builder.constant(np.asarray(results[0].value).astype(float)) if traced is None else traced.index
+    detached.settle(builder, run.detached, output)
+    program, values = builder.finished(output)
+    point.result = results[0].value.dtype
+    places = builder.places
+    point.slopes = {places[index]: slope for index, slope in run.slopes.items() if index in places}
+    return program, values, point
+
+
+def _jaxpr(jax: Any, point: Point) -> Any:
+    try:
+        return jax.make_jaxpr(point.function)(point.variables)
+    except jax.errors.JAXTypeError as error:
+        raise TraceError(
+            "f", f"f looks at the value of a traced array: {str(error).splitlines()[0]}",
+            "use jnp.where, jax.lax.cond or jax.lax.while_loop for a branch on it",
+        ) from error
+    except FloatingPointError as error:
+        raise DomainError("f", str(error)) from error

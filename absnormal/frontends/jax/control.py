@@ -1,0 +1,161 @@
+"""Primitives that hold jaxprs: calls are inlined, loops unrolled, branches followed, custom rules probed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from absnormal._optional import require
+from absnormal.frontends.jax.custom import LIBRARY, probe
+from absnormal.frontends.jax.run import Run, Seen, in_library
+from absnormal.frontends.numpy import TracedArray
+from absnormal.frontends.numpy_masks import TracedMask
+
+Inputs = list[Seen]
+
+
+def inlined(run: Run, eqn: Any, inputs: Inputs) -> list[Seen]:
+    """jit, checkpoint and their kin."""
+    params = eqn.params
+    inner = params.get("jaxpr", params.get("call_jaxpr", params.get("fun_jaxpr")))
+    jaxpr = getattr(inner, "jaxpr", inner)
+    with _Naming(run, params.get("name"), jaxpr, eqn) as library:
+        if library in LIBRARY:
+            return LIBRARY[library](run, eqn, inputs)
+        return run.closed(inner, inputs) if jaxpr is not inner else run.open(inner, [], inputs)
+
+
+def custom(run: Run, eqn: Any, inputs: Inputs) -> list[Seen]:
+    """custom_jvp and custom_vjp: what they compute is followed, the slopes at kinks are those of their own rule."""
+    start = len(run.builder.nodes)
+    results = inlined(run, eqn, inputs)
+    probe(run, eqn, inputs, results, start)
+    return results
+
+
+class _Naming:
+    """What one of JAX's own functions is written in keeps the name of that function, and the line that called it."""
+
+    def __init__(self, run: Run, name: str | None, jaxpr: Any, eqn: Any) -> None:
+        self.run, self.eqn, self.outer, self.around = run, eqn, run.builder.user, run.around
+        file = getattr(jaxpr.debug_info, "func_filename", None) or ""
+        self.own = bool(name) and in_library(file)
+        self.name = f"{_module(file)}.{name}"
+
+    def __enter__(self) -> str | None:
+        source = self.run.around = self.run.source(self.eqn) or self.around
+        if self.own and (self.outer is None or self.outer[0].startswith("lax.")):
+            self.run.builder.user = (self.name, source)
+        elif not self.own:
+            self.run.builder.user = None
+        return self.name if self.own else None
+
+    def __exit__(self, *error: object) -> None:
+        self.run.builder.user, self.run.around = self.outer, self.around
+
+
+def _module(file: str) -> str:
+    """Where a person finds a function of JAX's."""
+    if f"{'nn'}/functions" in file.replace("\\", "/"):
+        return "jax.nn"
+    return "jnp" if "numpy" in file.rpartition("_src")[2] else "jax"
+
+
+def scanned(run: Run, eqn: Any, inputs: Inputs) -> list[Seen]:
+    """lax.scan, step by step."""
+    params = eqn.params
+    consts, carries = params["num_consts"], params["num_carry"]
+    fixed, carry, rows = inputs[:consts], inputs[consts : consts + carries], inputs[consts + carries :]
+    length = params["length"]
+    order = range(length - 1, -1, -1) if params["reverse"] else range(length)
+    collected: list[list[Seen]] = []
+    for step in order:
+        current = [_entry(row, step) for row in rows]
+        results = run.closed(params["jaxpr"], [*fixed, *carry, *current])
+        carry = results[:carries]
+        collected.append(results[carries:])
+    if params["reverse"]:
+        collected.reverse()
+    outs = [
+        _stacked(run, [step[place] for step in collected], aval.aval)
+        for place, aval in enumerate(eqn.outvars[carries:])
+    ]
+    return [*carry, *outs]
+
+
+def _entry(row: Seen, step: int) -> Seen:
+    traced = row.traced
+    if isinstance(traced, TracedMask):
+        traced = None if not np.any(traced.tied) else _moved(traced, lambda u: u[step])
+    elif traced is not None:
+        traced = traced[step]
+    return Seen(row.value[step], traced)
+
+
+def _moved(mask: TracedMask, move: Callable[[TracedArray], TracedArray]) -> TracedMask:
+    left, right = (move(TracedArray(mask.builder, index)) for index in (mask.left, mask.right))
+    return TracedMask(mask.builder, left.index, mask.relation, right.index, mask.source)
+
+
+def _stacked(run: Run, rows: list[Seen], aval: Any) -> Seen:
+    jnp = require("jax.numpy", "jax")
+    value = jnp.stack([row.value for row in rows]) if rows else jnp.zeros(aval.shape, aval.dtype)
+    if not any(isinstance(row.traced, TracedArray) for row in rows):
+        for row in rows:
+            if isinstance(row.traced, TracedMask):
+                row.traced.concrete()
+        return Seen(value)
+    stacked: Any = np.stack([run.operand(row) for row in rows])
+    return Seen(value, stacked)
+
+
+def repeated(run: Run, eqn: Any, inputs: Inputs) -> list[Seen]:
+    """lax.while_loop: the condition is kept as a guard at every step."""
+    params = eqn.params
+    first, second = params["cond_nconsts"], params["body_nconsts"]
+    for_cond, for_body = inputs[:first], inputs[first : first + second]
+    carry = inputs[first + second :]
+    while True:
+        (goes_on,) = run.closed(params["cond_jaxpr"], [*for_cond, *carry])
+        if not _decided(goes_on):
+            return carry
+        carry = run.closed(params["body_jaxpr"], [*for_body, *carry])
+
+
+def _decided(seen: Seen) -> Any:
+    """A condition as it came out; one that depends on the variables is kept as a guard, and must not be tied."""
+    if isinstance(seen.traced, TracedMask):
+        seen.traced.concrete()
+    return np.asarray(seen.value).item()
+
+
+def branched(run: Run, eqn: Any, inputs: Inputs) -> list[Seen]:
+    """lax.cond and lax.switch: the branch that is taken; at a tie both, and a kink between their results."""
+    branches = eqn.params["branches"]
+    which, operands = inputs[0], inputs[1:]
+    mask = which.traced
+    if not (isinstance(mask, TracedMask) and np.any(mask.tied) and len(branches) == 2):
+        return run.closed(branches[min(max(int(_decided(which)), 0), len(branches) - 1)], operands)
+    sides = [run.closed(branch, operands) for branch in branches]
+    taken = sides[int(np.asarray(which.value).item())]
+    return [
+        Seen(out.value, np.where(mask, run.operand(yes), run.operand(no)))  # type: ignore[call-overload]
+        for out, no, yes in zip(taken, *sides, strict=True)
+    ]
+
+
+def passed(run: Run, eqn: Any, inputs: Inputs) -> list[Seen]:
+    """Constraints on compilation, which compute nothing."""
+    return inputs
+
+
+CONTROL: dict[str, Callable[[Run, Any, Inputs], list[Seen]]] = {
+    **dict.fromkeys(("jit", "pjit", "closed_call", "core_call", "remat2", "checkpoint", "remat"), inlined),
+    **dict.fromkeys(("custom_jvp_call", "custom_vjp_call", "custom_vjp_call_jaxpr"), custom),
+    "scan": scanned,
+    "while": repeated,
+    "cond": branched,
+    "optimization_barrier": passed,
+}

@@ -1,0 +1,125 @@
+"""Rules of their own: functions of JAX's that are one operation of the table, and slopes that a custom rule uses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from absnormal._optional import require
+from absnormal.arrays import Array
+from absnormal.frontends.jax.run import Run, Seen, bound
+from absnormal.frontends.numpy import TracedArray
+from absnormal.frontends.writing import Writer
+from absnormal.ops import TABLE
+from absnormal.ops.kinked import piece, switching_values
+from absnormal.ops.smooth import SMOOTH
+from absnormal.program.nodes import Node
+
+_ENTRYWISE = frozenset({row.name for row in SMOOTH} | {"kink", "max", "select", "where"})
+
+
+def _row(op: str) -> Callable[[Run, Any, list[Seen]], list[Seen]]:
+    """A function that is smooth as a whole, although it is written with kinks."""
+
+    def rule(run: Run, eqn: Any, inputs: list[Seen]) -> list[Seen]:
+        params = eqn.params
+        inner = params.get("call_jaxpr", params.get("jaxpr"))
+        jax = require("jax", "jax")
+        value = jax.core.eval_jaxpr(inner.jaxpr, inner.consts, *(seen.value for seen in inputs))[0]
+        assert run.builder.user is not None
+        start = len(run.builder.nodes)
+        written = Writer(run.builder, *run.builder.user).op(op, *(run.operand(seen) for seen in inputs))
+        return [run.seen(value, written, start)]
+
+    return rule
+
+
+LIBRARY = {
+    "jnp.logaddexp": _row("logaddexp"),
+    "jnp.logaddexp2": _row("logaddexp2"),
+    "jnp.sinc": _row("sinc"),
+}
+
+
+def probe(run: Run, eqn: Any, inputs: list[Seen], results: list[Seen], start: int) -> None:
+    """Give the active kinks inside an entrywise custom rule the slope with which the rule's derivative comes out.
+
+    The rule's derivative d lies between the derivatives L and R that slopes -1 and +1 give: the slope is
+    (2 d - L - R) / (R - L).  Where it is none in [-1, 1], the kinks keep the slopes of what they are written in; the
+    gradient then differs from the modelled one, and the vector is judged as it is.
+    """
+    builder = run.builder
+    active = [index for index in range(start, len(builder.nodes)) if _is_active(run, index)]
+    varied = [place for place, seen in enumerate(inputs) if isinstance(seen.traced, TracedArray)]
+    if not active or len(varied) != 1 or len(results) != 1:
+        return
+    place, out = varied[0], results[0].traced
+    argument = inputs[place].traced
+    if not isinstance(out, TracedArray) or not isinstance(argument, TracedArray) or argument.shape != out.shape:
+        return
+    nodes = builder.nodes[start:]
+    shapes = {node.shape for node in nodes if node.varied}
+    if shapes != {out.shape} or any(node.op not in _ENTRYWISE for node in nodes if node.varied):
+        return
+    left, right = (_pushed(run, start, argument.index, out.index, slope) for slope in (-1.0, 1.0))
+    values = [seen.value for seen in inputs]
+    derivative = _derivative(eqn, values, place)
+    precision = float(require("jax.numpy", "jax").finfo(values[place].dtype).eps)
+    jump = right - left
+    slope = np.clip((2 * derivative - left - right) / np.where(jump == 0, 1, jump), -2, 2)
+    definite = np.round(slope)
+    slope = np.where(np.abs(slope - definite) < 64 * precision, definite, slope)
+    if (np.abs(slope) > 1).any():
+        return
+    for index in active:
+        run.slopes[index] = slope
+
+
+def _is_active(run: Run, index: int) -> bool:
+    node = run.builder.nodes[index]
+    if not node.switches or not node.varied:
+        return False
+    values = [run.builder.values[arg] for arg in node.args]
+    return bool((switching_values(node.op, node.params, values) == 0).any())
+
+
+def _derivative(eqn: Any, values: list[Any], place: int) -> Array:
+    jax, jnp = require("jax", "jax"), require("jax.numpy", "jax")
+
+    def along(value: Any) -> Any:
+        return bound(eqn, [*values[:place], value, *values[place + 1 :]])[0]
+
+    total, pull = jax.vjp(along, values[place])
+    return np.asarray(pull(jnp.ones_like(total))[0]).astype(float)
+
+
+def _pushed(run: Run, start: int, argument: int, out: int, slope: float) -> Array:
+    """The derivative of an entrywise stretch of the program with one slope at its active kinks."""
+    builder = run.builder
+    tangents: dict[int, Array] = {argument: np.ones(builder.nodes[argument].shape)}
+    for index in range(start, len(builder.nodes)):
+        node = builder.nodes[index]
+        inner = [tangents.get(arg) for arg in node.args]
+        if any(tangent is not None for tangent in inner):
+            tangents[index] = _through(node, [builder.values[arg] for arg in node.args], builder.values[index],
+                                       inner, slope)
+    found = tangents.get(out)
+    return np.zeros(builder.nodes[out].shape) if found is None else np.broadcast_to(found, builder.nodes[out].shape)
+
+
+def _through(node: Node, values: list[Array], value: Array, inner: list[Array | None], slope: float) -> Array:
+    row = TABLE[node.op]
+    if row.family == "kinked":
+        signs = np.sign(switching_values(node.op, node.params, values))
+        shapes = [None if t is None else v.shape for t, v in zip(inner, values, strict=True)]
+        maps: Any = piece(node.op, node.params, shapes, node.shape, np.where(signs == 0, slope, signs)).maps
+    else:
+        assert row.maps is not None
+        maps = row.maps(node.params, values, value, node.shape)
+    total = np.zeros(node.shape)
+    for linear, tangent in zip(maps, inner, strict=True):
+        if linear is not None and tangent is not None:
+            total = total + linear.push(tangent[None])[0]
+    return total

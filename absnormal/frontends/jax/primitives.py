@@ -1,0 +1,260 @@
+"""The rules of JAX's primitives, a line each: written with NumPy's functions on traced arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from absnormal._optional import require
+from absnormal.frontends.jax.order import fold_over, scattered_extremum, sort, top_k, window_extremum
+from absnormal.frontends.jax.run import Call, Seen
+from absnormal.frontends.jax.shapes import MOVES, scatter_add, window_sum
+from absnormal.frontends.jax.windows import convolution
+from absnormal.frontends.numpy import TracedArray
+from absnormal.frontends.numpy_masks import TracedMask
+from absnormal.frontends.numpy_select import combined
+from absnormal.frontends.numpy_shapes import broadcast_to
+from absnormal.frontends.writing import extremum
+
+Rule = Callable[..., Any]
+
+#: primitive -> row of the operation table
+ROWS = {
+    "add": "add", "add_any": "add", "sub": "sub", "mul": "mul", "div": "div", "neg": "neg", "square": "square",
+    "sqrt": "sqrt",
+    "cbrt": "cbrt", "exp": "exp", "exp2": "exp2", "expm1": "expm1", "log": "log", "log1p": "log1p", "sin": "sin",
+    "cos": "cos", "tan": "tan", "asin": "arcsin", "acos": "arccos", "atan": "arctan", "sinh": "sinh", "cosh": "cosh",
+    "tanh": "tanh", "asinh": "arcsinh", "acosh": "arccosh", "atanh": "arctanh", "atan2": "arctan2",
+    "logistic": "expit", "erf": "erf", "erfc": "erfc", "lgamma": "gammaln",
+}  # fmt: skip
+
+COMPARISONS = {
+    "gt": np.greater, "ge": np.greater_equal, "lt": np.less, "le": np.less_equal, "eq": np.equal, "ne": np.not_equal,
+    "lt_to": np.less, "le_to": np.less_equal,
+}
+
+#: What a person calls a primitive.
+NAMES = {
+    "max": "jnp.maximum", "min": "jnp.minimum", "abs": "jnp.abs", "select_n": "jnp.where", "reduce_max": "jnp.max",
+    "reduce_min": "jnp.min", "dot_general": "jnp.dot", "mul": "*", "add": "+", "sub": "-", "div": "/",
+    **{name: f"jnp.{name}" for name in ("exp", "log", "sqrt", "sign", "floor", "ceil", "round", "tanh", "argmax")},
+    **{name: f"comparison {name}" for name in COMPARISONS},
+}
+
+
+def _row(op: str) -> Rule:
+    return lambda call, *args: call.write.op(op, *args)
+
+
+def _compared(ufunc: Any) -> Rule:
+    return lambda call, a, b: ufunc(a, b)
+
+
+def _jump(relation: str) -> Rule:
+    return lambda call, u: call.write.constant_piece(relation, u)
+
+
+def _extremum(sign: int) -> Rule:
+    def rule(call: Call, a: Any, b: Any) -> Any:
+        for bound, other in ((a, b), (b, a)):
+            # An infinite constant that is no bound.
+            if not isinstance(bound, TracedArray) and bound.size and np.all(bound == -sign * np.inf):
+                return np.broadcast_to(other, call.outs[0].shape)
+        return extremum(call.write, a, b, sign, "maximum" if sign > 0 else "minimum")
+
+    return rule
+
+
+def _clamp(call: Call, low: Any, u: Any, high: Any) -> Any:
+    """lax.clamp: max(u, low), then min with high."""
+    shape = call.outs[0].shape
+    for bound, sign, tie in ((low, 1, "clamp.low"), (high, -1, "clamp.high")):
+        if isinstance(bound, TracedArray) or np.any(np.isfinite(bound)):
+            u = extremum(call.write, u, bound, sign, tie)
+    return np.broadcast_to(u, shape)
+
+
+def _convert(call: Call, u: Any) -> Any:
+    jnp = require("jax.numpy", "jax")
+    target = call.params["new_dtype"]
+    if jnp.issubdtype(target, jnp.complexfloating):
+        return call.without_rule("complex numbers")
+    if jnp.issubdtype(target, jnp.floating):
+        return _rounded(call, u)
+    return np.not_equal(u, 0) if np.dtype(target).kind == "b" else call.write.constant_piece("trunc", u)
+
+
+def _rounded(call: Call, u: Any) -> Any:
+    """The same number in another precision: a node of its own where its value changes."""
+    same = np.array_equal(u.value, np.asarray(call.outs[0]).astype(float))
+    return u if same else call.write.op("reshape", u, shape=u.shape, precision=str(call.outs[0].dtype))
+
+
+def _select(call: Call, which: Any, *cases: Any) -> Any:
+    which = np.asarray(which).astype(int)
+    result = cases[0]
+    for number, case in enumerate(cases[1:], 1):
+        result = np.where(which == number, case, result)
+    return result
+
+
+def _integer_power(call: Call, u: Any) -> Any:
+    y = call.params["y"]
+    return call.write.op("square", u) if y == 2 else call.write.op("power", u, float(y))
+
+
+def _reduced(function: Any) -> Rule:
+    return lambda call, u: function(u, axis=tuple(call.params["axes"]))
+
+
+def _cumulative(function: Any) -> Rule:
+    def rule(call: Call, u: Any) -> Any:
+        axis = call.params["axis"]
+        turned = np.flip(u, axis) if call.params["reverse"] else u
+        result = function(turned, axis)
+        return np.flip(result, axis) if call.params["reverse"] else result
+
+    return rule
+
+
+def _log_sum_exp_up_to(u: Any, axis: int) -> Any:
+    # Any constant may be taken out: here the largest value at the point.
+    m = u.value.max(axis=axis, keepdims=True)
+    return np.log(np.cumsum(np.exp(u - m), axis=axis)) + m
+
+
+def _like_associative_scan(name: str) -> Rule:
+    """lax.cummax and lax.cummin: differentiated as an associative scan of max."""
+
+    def rule(call: Call, u: Any) -> Any:
+        jax = require("jax", "jax")
+        function = jax.lax.max if name == "cummax" else jax.lax.min
+        axis, reverse = call.params["axis"], call.params["reverse"]
+        closed = jax.make_jaxpr(lambda v: jax.lax.associative_scan(function, v, reverse=reverse, axis=axis))(
+            call.values[0])
+        return call.run.closed(closed, [Seen(call.values[0], u)])[0].traced
+
+    return rule
+
+
+def _index_of(relation: str) -> Rule:
+    def rule(call: Call, u: Any) -> Any:
+        call.write.constant_piece(relation, np.moveaxis(u, call.params["axes"][0], -1))
+
+    return rule
+
+
+def _dot(call: Call, a: Any, b: Any) -> Any:
+    """dot_general: batch axes first, then the free axes of both."""
+    (ca, cb), (ba, bb) = call.params["dimension_numbers"]
+    if not ba and np.ndim(a) == 2 and np.ndim(b) <= 2 and tuple(ca) == (1,) and tuple(cb) == (0,):
+        return call.write.op("matmul", a, b)
+    fa = [i for i in range(np.ndim(a)) if i not in (*ca, *ba)]
+    fb = [i for i in range(np.ndim(b)) if i not in (*cb, *bb)]
+    batch = tuple(np.shape(a)[i] for i in ba)
+    rows, columns = tuple(np.shape(a)[i] for i in fa), tuple(np.shape(b)[i] for i in fb)
+    inner = int(np.prod([np.shape(a)[i] for i in ca], dtype=int))
+    first = np.reshape(np.transpose(a, [*ba, *fa, *ca]), (*batch, int(np.prod(rows, dtype=int)), inner))
+    second = np.reshape(np.transpose(b, [*bb, *cb, *fb]), (*batch, inner, int(np.prod(columns, dtype=int))))
+    return np.reshape(call.write.op("matmul", first, second), (*batch, *rows, *columns))
+
+
+def _detached(call: Call, u: Any) -> Any:
+    """stop_gradient computes nothing: f is judged as the function that it is."""
+    kept = call.write.op("reshape", u, shape=u.shape, detached=True)
+    if kept.index not in call.run.detached:
+        call.run.detached.append(kept.index)
+    return kept
+
+
+# -- comparisons -------------------------------------------------------------------------------------------
+
+
+def _chosen(call: Call, which: Any, *cases: Any) -> Any:
+    decided = [case.concrete() if isinstance(case, TracedMask) else case for case in cases]
+    if isinstance(which, TracedMask) and len(cases) == 2:
+        return np.where(which, decided[1], decided[0])
+    return _select(call, which, *decided)
+
+
+def _converted(call: Call, mask: Any) -> Any:
+    """Zeros and ones: still a comparison, so that x * (x > 0) is seen."""
+    return mask
+
+
+def _joined(call: Call, a: Any, b: Any) -> Any:
+    return combined(call.write, call.primitive.name, a, b)
+
+
+def _moved(call: Call, mask: Any, *rest: Any) -> Any:
+    """A comparison that is tied moves with its two sides."""
+    if not np.any(mask.tied):
+        return mask.concrete()
+    left, right = (broadcast_to(TracedArray(mask.builder, side), mask.shape) for side in (mask.left, mask.right))
+    move = RULES[call.primitive.name]
+    a, b = move(call, left, *rest), move(call, right, *rest)
+    return TracedMask(mask.builder, a.index, mask.relation, b.index, mask.source)
+
+
+#: What takes a comparison that is not decided yet.
+MASKS: dict[str, Rule] = {
+    **dict.fromkeys(MOVES, _moved),
+    "select_n": _chosen,
+    "mul": lambda call, a, b: np.multiply(a, b),
+    "convert_element_type": _converted,
+    "not": lambda call, mask: ~mask,
+    "and": _joined,
+    "or": _joined,
+    "stop_gradient": _converted,
+    "copy": _converted,
+}
+
+RULES: dict[str, Rule] = {
+    **{name: _row(op) for name, op in ROWS.items()},
+    **{name: _compared(ufunc) for name, ufunc in COMPARISONS.items()},
+    **MOVES,
+    "rsqrt": lambda call, u: np.reciprocal(np.sqrt(u)),
+    "rem": lambda call, u, v: np.fmod(u, v),
+    "pow": lambda call, u, e: np.power(u, e),
+    "integer_pow": _integer_power,
+    "abs": lambda call, u: np.abs(u),
+    "max": _extremum(1),
+    "min": _extremum(-1),
+    "clamp": _clamp,
+    "sign": _jump("sign"),
+    "floor": _jump("floor"),
+    "ceil": _jump("ceil"),
+    "round": _jump("rint"),
+    "is_finite": lambda call, u: np.isfinite(u.value),
+    "convert_element_type": _convert,
+    "reduce_precision": _rounded,
+    "copy": lambda call, u: u,
+    "copy_p": lambda call, u: u,
+    "name": lambda call, u: u,
+    "sharding_constraint": lambda call, u: u,
+    "stop_gradient": _detached,
+    "select_n": _select,
+    "reduce_sum": _reduced(np.sum),
+    "reduce_prod": _reduced(np.prod),
+    "reduce_max": fold_over(1),
+    "reduce_min": fold_over(-1),
+    "argmax": _index_of("argmax"),
+    "argmin": _index_of("argmin"),
+    "cumsum": _cumulative(np.cumsum),
+    "cumprod": _cumulative(np.multiply.accumulate),
+    "cumlogsumexp": _cumulative(_log_sum_exp_up_to),
+    "cummax": _like_associative_scan("cummax"),
+    "cummin": _like_associative_scan("cummin"),
+    "sort": sort,
+    "top_k": top_k,
+    "dot_general": _dot,
+    "conv_general_dilated": convolution,
+    "scatter-add": scatter_add,
+    "scatter-max": scattered_extremum(1),
+    "scatter-min": scattered_extremum(-1),
+    "reduce_window_sum": window_sum,
+    "reduce_window_max": window_extremum(1),
+    "reduce_window_min": window_extremum(-1),
+}

@@ -1,0 +1,128 @@
+"""What the installed JAX takes for the derivative at a kink, found by tiny calls.
+
+A function is differentiated at its kink; its derivative d lies between the one-sided ones, L on the left and R on the
+right.  Written a u + b |u| with u = x - kink, its slope is c = (2 d - L - R) / (R - L).
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from absnormal._optional import require
+from absnormal.errors import TraceError
+from absnormal.frontends.probing import Row
+
+_SELU = 1.0507009873554805
+
+
+def _nn(name: str, *args: Any) -> Callable[[Any], Any]:
+    return lambda x: getattr(require("jax.nn", "jax"), name)(x, *args)
+
+
+def _jnp(name: str, *args: Any, **kwargs: Any) -> Callable[[Any], Any]:
+    return lambda x: getattr(require("jax.numpy", "jax"), name)(x, *args, **kwargs)
+
+
+def _clamp(x: Any) -> Any:
+    low, high = (np.asarray(bound, x.dtype) for bound in (-1, 1))
+    return require("jax.lax", "jax").clamp(low, x, high)
+
+
+#: name -> (function, kink, L, R, slope measured on JAX 0.10.2)
+PROBES: dict[str, tuple[Callable[[Any], Any], float, float, float, float]] = {
+    "jax.nn.relu": (_nn("relu"), 0.0, 0.0, 1.0, -1.0),
+    "jax.nn.relu6.low": (_nn("relu6"), 0.0, 0.0, 1.0, -1.0),
+    "jax.nn.relu6.high": (_nn("relu6"), 6.0, 1.0, 0.0, 1.0),
+    "jax.nn.leaky_relu": (_nn("leaky_relu", 0.25), 0.0, 0.25, 1.0, 1.0),
+    "jax.nn.hard_tanh.low": (_nn("hard_tanh"), -1.0, 0.0, 1.0, 1.0),
+    "jax.nn.hard_tanh.high": (_nn("hard_tanh"), 1.0, 1.0, 0.0, -1.0),
+    "jax.nn.hard_sigmoid.low": (_nn("hard_sigmoid"), -3.0, 0.0, 1 / 6, -1.0),
+    "jax.nn.hard_sigmoid.high": (_nn("hard_sigmoid"), 3.0, 1 / 6, 0.0, 1.0),
+    "jax.nn.hard_swish.low": (_nn("hard_swish"), -3.0, 0.0, -0.5, -1.0),
+    "jax.nn.hard_swish.high": (_nn("hard_swish"), 3.0, 1.5, 1.0, 1.0),
+    "jax.nn.elu": (_nn("elu", 2.0), 0.0, 2.0, 1.0, -1.0),
+    "jax.nn.selu": (_nn("selu"), 0.0, 1.6732632423543772 * _SELU, _SELU, -1.0),
+    "abs": (_jnp("abs"), 0.0, -1.0, 1.0, 1.0),
+    "maximum": (_jnp("maximum", 0.0), 0.0, 0.0, 1.0, 0.0),
+    "minimum": (_jnp("minimum", 0.0), 0.0, 1.0, 0.0, 0.0),
+    "fmax": (_jnp("fmax", 0.0), 0.0, 0.0, 1.0, -1.0),
+    "fmin": (_jnp("fmin", 0.0), 0.0, 1.0, 0.0, 1.0),
+    "jnp.clip.low": (_jnp("clip", -1.0, 1.0), -1.0, 0.0, 1.0, 0.0),
+    "jnp.clip.high": (_jnp("clip", -1.0, 1.0), 1.0, 1.0, 0.0, 0.0),
+    "clamp.low": (_clamp, -1.0, 0.0, 1.0, -1.0),
+    "clamp.high": (_clamp, 1.0, 1.0, 0.0, 1.0),
+    "copysign": (_jnp("copysign", 1.0), 0.0, -1.0, 1.0, 1.0),
+}
+
+
+def _window(x: Any, sign: int) -> Any:
+    lax = require("jax.lax", "jax")
+    return lax.reduce_window(x, -sign * np.inf, lax.max if sign > 0 else lax.min, (3,), (1,), "VALID")
+
+
+#: Reductions that are written as folds, called on three entries that tie.
+FOLDS: dict[str, Callable[[Any], Any]] = {
+    "max.fold": _jnp("max"), "min.fold": _jnp("min"),
+    "max.window": lambda x: _window(x, 1), "min.window": lambda x: _window(x, -1),
+}  # fmt: skip
+
+
+def _derivative(function: Callable[[Any], Any], x: Any) -> Any:
+    jax, jnp = require("jax", "jax"), require("jax.numpy", "jax")
+    with jax.ensure_compile_time_eval():
+        return np.asarray(jax.grad(lambda v: jnp.sum(function(v)))(jnp.asarray(x))).astype(float)
+
+
+@functools.cache
+def slope_of(name: str) -> float | str:
+    """The slope of |u| that JAX uses at a kink, in reverse mode; "even" for a reduction that splits a tie evenly.
+
+    Raises
+    ------
+    TraceError
+        where its derivative is none between the one-sided ones
+    """
+    if name == "sort":
+        # Ties are written in the order that JAX returned.
+        return -1.0
+    if name in FOLDS:
+        return _fold_slope(name)
+    function, kink, left, right, _ = PROBES[name]
+    d = float(_derivative(function, np.full(1, kink, np.float32))[0])
+    c = (2 * d - left - right) / (right - left)
+    nearest = min((-1.0, 0.0, 1.0), key=lambda value: abs(value - c))
+    c = nearest if abs(c - nearest) < 1e-4 else c
+    if not -1 <= c <= 1:
+        _refuse(name, f"has the derivative {d:g} at {kink:g}, between none of its sides")
+    return c
+
+
+def _fold_slope(name: str) -> float | str:
+    shares = _derivative(FOLDS[name], np.ones(3, np.float32))
+    sign = 1.0 if name.startswith("max") else -1.0
+    known: tuple[tuple[list[float], float | str], ...] = (
+        ([1 / 3, 1 / 3, 1 / 3], "even"), ([1, 0, 0], sign), ([0, 0, 1], -sign), ([0.25, 0.25, 0.5], 0.0),
+    )
+    for weights, slope in known:
+        if np.abs(shares - weights).max() < 1e-4:
+            return slope
+    return _refuse(name, f"gives three tied entries the weights {shares.tolist()}")
+
+
+def _refuse(name: str, problem: str) -> float:
+    raise TraceError(f"jax {name}", problem, "report it; judge the vector with gradient=")
+
+
+def probed() -> Sequence[Row]:
+    """The slopes of the installed version, kernel by kernel.
+
+    Examples
+    --------
+    >>> [row.operation for row in probed() if not row.agrees]
+    []
+    """
+    return [Row(name, row[1], float(slope_of(name)), row[4]) for name, row in PROBES.items()]

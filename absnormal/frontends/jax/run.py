@@ -1,0 +1,219 @@
+"""Following a jaxpr equation by equation, with concrete values."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from absnormal._optional import require
+from absnormal.arrays import Array
+from absnormal.errors import DomainError, TraceError
+from absnormal.frontends.numpy import TracedArray
+from absnormal.frontends.numpy_masks import TracedMask
+from absnormal.frontends.user_line import is_user
+from absnormal.frontends.writing import Writer
+from absnormal.program.builder import Builder
+from absnormal.program.nodes import Source
+
+_LIBRARIES = ("jax", "jaxlib", "flax", "equinox", "optax")
+_WHOLE = 1 << 24
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The value that JAX computed, and what it is in the program; None where it does not depend on the variables."""
+
+    value: Any
+    traced: TracedArray | TracedMask | None = None
+
+
+@dataclass(slots=True)
+class Call:
+    """One equation, for its rule."""
+
+    run: Run
+    primitive: Any
+    params: dict[str, Any]
+    values: list[Any]
+    outs: list[Any]
+    write: Writer
+
+    def without_rule(self, name: str) -> None:
+        """Note that something has no rule; the result is followed as a constant, to find what else has none."""
+        self.run.missing.setdefault(name, self.write.source)
+
+    def bind(self, *values: Any, **changed: Any) -> Any:
+        """Run the primitive on other values."""
+        return self.primitive.bind(*values, **{**self.params, **changed})
+
+
+@dataclass(slots=True)
+class Run:
+    """The program so far.
+
+    ``slopes`` are those of kinks inside rules of their own, by node, ``detached`` the nodes behind a stop_gradient,
+    ``missing`` the primitives without a rule, with the line of their first use.
+    """
+
+    builder: Builder
+    slopes: dict[int, Array] = field(default_factory=dict)
+    detached: list[int] = field(default_factory=list)
+    missing: dict[str, Source | None] = field(default_factory=dict)
+    #: The line of the innermost call that has one: what was traced before has lost its own.
+    around: Source | None = None
+    _constants: dict[int, tuple[Any, Array]] = field(default_factory=dict)
+    _sources: dict[int, tuple[Any, Source | None]] = field(default_factory=dict)
+    _live: dict[int, tuple[Any, set[int]]] = field(default_factory=dict)
+
+    def closed(self, closed: Any, inputs: Sequence[Seen]) -> list[Seen]:
+        """The results of a closed jaxpr."""
+        jnp = require("jax.numpy", "jax")
+        consts = [jnp.asarray(const) if isinstance(const, np.ndarray) else const for const in closed.consts]
+        return self.open(closed.jaxpr, [Seen(const) for const in consts], inputs)
+
+    def open(self, jaxpr: Any, consts: Sequence[Seen], inputs: Sequence[Seen]) -> list[Seen]:
+        """The results of a jaxpr with its constants given."""
+        known: dict[Any, Seen] = {}
+        known.update(zip(jaxpr.constvars, consts, strict=True))
+        known.update(zip(jaxpr.invars, inputs, strict=True))
+        live = self.needed(jaxpr)
+
+        def read(atom: Any) -> Seen:
+            return Seen(atom.val) if hasattr(atom, "val") else known[atom]
+
+        for number, eqn in enumerate(jaxpr.eqns):
+            if number in live:
+                outs = self.equation(eqn, [read(atom) for atom in eqn.invars])
+                known.update(zip(eqn.outvars, outs, strict=True))
+        return [read(atom) for atom in jaxpr.outvars]
+
+    def needed(self, jaxpr: Any) -> set[int]:
+        """The equations that the results need."""
+        found = self._live.get(id(jaxpr))
+        if found is None:
+            wanted, live = {atom for atom in jaxpr.outvars if not hasattr(atom, "val")}, set()
+            for number in range(len(jaxpr.eqns) - 1, -1, -1):
+                eqn = jaxpr.eqns[number]
+                if not wanted.isdisjoint(eqn.outvars):
+                    live.add(number)
+                    wanted.update(atom for atom in eqn.invars if not hasattr(atom, "val"))
+            found = self._live[id(jaxpr)] = (jaxpr, live)
+        return found[1]
+
+    def equation(self, eqn: Any, inputs: list[Seen]) -> list[Seen]:
+        """The results of one equation."""
+        from absnormal.frontends.jax.control import CONTROL
+        from absnormal.frontends.jax.primitives import MASKS, NAMES, RULES
+
+        name = eqn.primitive.name
+        if all(seen.traced is None for seen in inputs):
+            return [Seen(value) for value in bound(eqn, [seen.value for seen in inputs])]
+        outer = self.builder.user
+        if outer is None:
+            self.builder.user = (NAMES.get(name, f"lax.{name}"), self.source(eqn) or self.around)
+        try:
+            if name in CONTROL:
+                return CONTROL[name](self, eqn, inputs)
+            results = bound(eqn, [seen.value for seen in inputs])
+            args = [self.operand(seen) for seen in inputs]
+            rules = MASKS
+            if name not in MASKS or not any(isinstance(arg, TracedMask) for arg in args):
+                rules, args = RULES, [arg.concrete() if isinstance(arg, TracedMask) else arg for arg in args]
+                if not any(isinstance(arg, TracedArray) for arg in args):
+                    return [Seen(value) for value in results]
+            assert self.builder.user is not None
+            if name not in rules:
+                self.missing.setdefault(name, self.builder.user[1])
+                return [Seen(value) for value in results]
+            values = [seen.value for seen in inputs]
+            call = Call(self, eqn.primitive, eqn.params, values, results, Writer(self.builder, *self.builder.user))
+            start = len(self.builder.nodes)
+            try:
+                written = rules[name](call, *args)
+            except (TraceError, DomainError):
+                if not self.missing:
+                    raise
+                return [Seen(value) for value in results]
+            written = written if isinstance(written, list) else [written]
+            return [self.seen(value, out, start) for value, out in zip(results, written, strict=True)]
+        finally:
+            self.builder.user = outer
+
+    def operand(self, seen: Seen) -> Any:
+        """What a rule gets: a traced array or comparison, or a plain array."""
+        if seen.traced is not None:
+            return seen.traced
+        value = seen.value
+        found = self._constants.get(id(value))
+        if found is None:
+            array = np.asarray(value)
+            array = array.astype(float) if array.dtype.kind not in "biu" else array
+            if array.size < _WHOLE:
+                self._constants[id(value)] = (value, array)
+            return array
+        return found[1]
+
+    def seen(self, value: Any, written: Any, start: int) -> Seen:
+        """A result with the value that JAX computed, which takes the place of the program's own in a new node."""
+        if written is None or isinstance(written, np.ndarray | np.generic | float | int | bool):
+            return Seen(value)
+        if isinstance(written, TracedArray):
+            if written.shape != value.shape:
+                raise AssertionError(f"{written.shape} written for {value.shape}")
+            if written.index >= start and value.dtype != np.float64:
+                self.builder.values[written.index] = np.asarray(value).astype(float)
+            elif written.index >= start:
+                self.builder.values[written.index] = np.asarray(value)
+        return Seen(value, written)
+
+    def source(self, eqn: Any) -> Source | None:
+        """The user's line."""
+        found = self._sources.get(id(eqn))
+        if found is None:
+            found = self._sources[id(eqn)] = (eqn, _user_line(eqn.source_info.traceback))
+        return found[1]
+
+    def check(self) -> None:
+        """Raise when primitives had no rule."""
+        if self.missing:
+            where = ", ".join(f"{name} at {source}" for name, source in sorted(self.missing.items()))
+            raise TraceError(
+                "jax", f"no rule for {len(self.missing)} primitive(s): {where}",
+                "write them with supported operations, or judge the vector on a NumPy version of f with gradient=",
+                next(iter(self.missing.values())),
+            )
+
+
+def bound(eqn: Any, values: Sequence[Any]) -> list[Any]:
+    """The results of an equation, by JAX's own kernel, and under JAX's own rules of differentiation."""
+    with eqn.ctx.manager:
+        results = eqn.primitive.bind(*values, **eqn.primitive.get_bind_params(eqn.params))
+    return list(results) if eqn.primitive.multiple_results else [results]
+
+
+def _user_line(traceback: Any) -> Source | None:
+    frames = [] if traceback is None else traceback.frames
+    for frame in frames:
+        if is_user(frame.file_name) and not in_library(frame.file_name):
+            return Source(frame.file_name, frame.line_num)
+    return None
+
+
+@functools.cache
+def in_library(file: str) -> bool:
+    """Whether a file belongs to JAX or to a library of layers."""
+    return file.startswith(_roots())
+
+
+@functools.cache
+def _roots() -> tuple[str, ...]:
+    specs = [importlib.util.find_spec(name) for name in _LIBRARIES]
+    return tuple(
+        os.path.dirname(spec.origin) + os.sep for spec in specs if spec is not None and spec.origin is not None
+    )

@@ -1,0 +1,180 @@
+"""Primitives that move entries, and sums over windows and scattered updates.
+
+Where no operation of the table fits, the primitive itself is run on the numbers of the entries.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from absnormal._optional import require
+from absnormal.arrays import Array
+from absnormal.frontends.jax.run import Call
+from absnormal.frontends.numpy import TracedArray
+from absnormal.frontends.pooling import summed_over, windows
+
+
+def _broadcast(call: Call, u: Any, *rest: Any) -> Any:
+    shape, axes = call.params["shape"], call.params["broadcast_dimensions"]
+    lifted = [1] * len(shape)
+    for axis, size in zip(axes, np.shape(u), strict=True):
+        lifted[axis] = size
+    return np.broadcast_to(np.reshape(u, tuple(lifted)), shape)
+
+
+def _slice(call: Call, u: Any) -> Any:
+    params = call.params
+    strides = params["strides"] or (1,) * np.ndim(u)
+    bounds = zip(params["start_indices"], params["limit_indices"], strides, strict=True)
+    key = tuple(slice(int(start), int(stop), int(step)) for start, stop, step in bounds)
+    return u[key]
+
+
+def _reshaped(call: Call, u: Any, *rest: Any) -> Any:
+    return np.reshape(u, call.outs[0].shape)
+
+
+def numbered(call: Call, u: Any, *rest: Any) -> Any:
+    """Any movement: the primitive is run on the numbers of the entries of its arrays, -1 for none."""
+    jnp = require("jax.numpy", "jax")
+    given, start = [], 0
+    moving = _moving(call)
+    parts = []
+    for place, value in enumerate(call.values):
+        if place not in moving:
+            given.append(value)
+            continue
+        size = math.prod(value.shape)
+        given.append(jnp.arange(start, start + size, dtype=jnp.int32).reshape(value.shape))
+        parts.append(np.reshape((u, *rest)[place], -1))
+        start += size
+    if any(isinstance(item, TracedArray) for place, item in enumerate((u, *rest)) if place not in moving):
+        call.write.refuse(
+            "a variable is used as an index, a discontinuous selection", "use jnp.max, jnp.min or jnp.sort"
+        )
+    changed = {"fill_value": -1} if "fill_value" in call.params else {}
+    index = call.bind(*given, **changed)
+    whole = parts[0] if len(parts) == 1 else np.concatenate(parts)
+    outs = index if call.primitive.multiple_results else [index]
+    taken = [_taken(call, whole, np.asarray(out)) for out in outs]
+    return taken if call.primitive.multiple_results else taken[0]
+
+
+def _moving(call: Call) -> tuple[int, ...]:
+    """Which operands hold the entries that move."""
+    name = call.primitive.name
+    if name in ("dynamic_update_slice",):
+        return (0, 1)
+    return (0, 2) if name == "scatter" else (0,)
+
+
+def _taken(call: Call, whole: Any, index: Array) -> Any:
+    if (index < 0).any():
+        call.write.refuse("takes entries outside of the array", "keep the indices inside")
+    return call.write.op("gather", whole, index=index.astype(np.int64))
+
+
+def _padded(call: Call, u: Any, value: Any) -> Any:
+    """lax.pad, with negative and interior padding."""
+    jnp = require("jax.numpy", "jax")
+    size = math.prod(call.values[0].shape)
+    numbers = jnp.arange(size, dtype=jnp.int32).reshape(call.values[0].shape)
+    index = np.asarray(call.bind(numbers, jnp.asarray(-1, jnp.int32)))
+    inside = index >= 0
+    moved = np.reshape(u, -1)[np.maximum(index, 0)] if size else np.zeros(index.shape)
+    return np.where(inside, moved, value)
+
+
+def _concatenated(call: Call, *parts: Any) -> Any:
+    return np.concatenate(parts, call.params["dimension"])
+
+
+def _stacked(call: Call, *parts: Any) -> Any:
+    return np.stack([call.write.array(part) for part in parts], call.params["axis"])
+
+
+def _unstacked(call: Call, u: Any) -> Any:
+    return list(np.moveaxis(u, call.params["axis"], 0))
+
+
+def _transposed(call: Call, u: Any) -> Any:
+    return np.transpose(u, call.params["permutation"])
+
+
+#: Movements whose first operand alone holds the entries.
+MOVES = {
+    "reshape": _reshaped,
+    "squeeze": _reshaped,
+    "expand_dims": _reshaped,
+    "broadcast_in_dim": _broadcast,
+    "transpose": _transposed,
+    "slice": _slice,
+    "concatenate": _concatenated,
+    "stack": _stacked,
+    "unstack": _unstacked,
+    "pad": _padded,
+    "rev": numbered,
+    "tile": numbered,
+    "split": numbered,
+    "gather": numbered,
+    "dynamic_slice": numbered,
+    "dynamic_update_slice": numbered,
+    "scatter": numbered,
+}
+
+
+# -- windows -----------------------------------------------------------------------------------------------
+
+
+def window_places(call: Call, shape: tuple[int, ...]) -> Array:
+    """The numbers of the entries in every window, shape (window, *out); -1 in the padding."""
+    params = call.params
+    one = (1,) * len(shape)
+    return windows(
+        shape, params["window_dimensions"], params["window_strides"], params["padding"],
+        params.get("window_dilation") or one, params.get("base_dilation") or one,
+    )
+
+
+def window_sum(call: Call, u: Any) -> Any:
+    """Sums over windows: entries of the padding are 0."""
+    return summed_over(call.write, np.reshape(u, -1), window_places(call, u.shape))
+
+
+# -- scattered updates -------------------------------------------------------------------------------------
+
+
+def landing(call: Call) -> Array:
+    """For every entry of the result the numbers of the updates that go there, shape (most, *out); -1 for none."""
+    jax, jnp = require("jax", "jax"), require("jax.numpy", "jax")
+    operand, indices, updates = call.values
+    size, count = math.prod(operand.shape), math.prod(updates.shape)
+    if max(size, count) >= 1 << 24:
+        call.write.refuse("is not supported for arrays of this size", "split the array")
+    places = jnp.arange(1, size + 1, dtype=jnp.float32).reshape(operand.shape)
+    params = {key: call.params[key] for key in ("dimension_numbers", "indices_are_sorted", "unique_indices", "mode")}
+    # Where an update lands: the transpose of a scatter-add brings back the number of its place.
+    added = jax.linear_transpose(
+        lambda values: jax.lax.scatter_add(jnp.zeros(operand.shape, jnp.float32), indices, values, **params),
+        jax.ShapeDtypeStruct(updates.shape, jnp.float32),
+    )
+    target = np.asarray(added(places)[0]).astype(int).reshape(-1) - 1
+    order = np.argsort(target, kind="stable")
+    order = order[target[order] >= 0]
+    targets = target[order]
+    firsts = np.searchsorted(targets, targets)
+    ranks = np.arange(len(targets)) - firsts
+    index = np.full((int(ranks.max(initial=-1)) + 1, size), -1)
+    index[ranks, targets] = order
+    return index.reshape(-1, *operand.shape)
+
+
+def scatter_add(call: Call, operand: Any, indices: Any, updates: Any) -> Any:
+    """x.at[i].add(u): sums of updates."""
+    index = landing(call)
+    if not len(index):
+        return operand
+    return operand + summed_over(call.write, np.reshape(call.write.array(updates), -1), index)

@@ -1,0 +1,45 @@
+"""Convolution."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from absnormal.frontends.jax.run import Call
+from absnormal.ops.convolution import Layout
+
+
+def convolution(call: Call, u: Any, weight: Any) -> Any:
+    """conv_general_dilated: brought to (N, C, *S) and (O, C / G, *K), and back."""
+    params, write = call.params, call.write
+    if params["batch_group_count"] != 1:
+        write.refuse("with batch_group_count is not supported", "convolve the groups one by one")
+    numbers = params["dimension_numbers"]
+    u = _stretched(np.transpose(write.array(u), numbers.lhs_spec), params["lhs_dilation"])
+    weight = np.transpose(write.array(weight), numbers.rhs_spec)
+    padding = [(int(low), int(high)) for low, high in params["padding"]]
+    # A negative padding cuts.
+    sides = zip(padding, u.shape[2:], strict=True)
+    cut = (slice(max(0, -low), size - max(0, -high)) for (low, high), size in sides)
+    u = u[(slice(None), slice(None), *cut)]
+    padding = [(max(0, low), max(0, high)) for low, high in padding]
+    if any(low != high for low, high in padding):
+        u, padding = np.pad(u, [(0, 0), (0, 0), *padding]), [(0, 0)] * len(padding)
+    layout = Layout(
+        tuple(params["window_strides"]), tuple(low for low, _ in padding), tuple(params["rhs_dilation"]),
+        params["feature_group_count"],
+    )
+    made = write.op("convolve", u, weight, layout=layout)
+    return np.transpose(made, np.argsort(numbers.out_spec))
+
+
+def _stretched(u: Any, steps: Any) -> Any:
+    """Zeros between the entries of the spatial axes."""
+    for axis, step in enumerate(steps, 2):
+        if step > 1 and u.shape[axis]:
+            shape = (*u.shape[: axis + 1], step - 1, *u.shape[axis + 1 :])
+            apart = np.concatenate([np.expand_dims(u, axis + 1), np.zeros(shape)], axis + 1)
+            full = np.reshape(apart, (*u.shape[:axis], -1, *u.shape[axis + 1 :]))
+            u = full[(*(slice(None),) * axis, slice(0, full.shape[axis] - (step - 1)))]
+    return u

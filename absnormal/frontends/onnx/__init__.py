@@ -1,0 +1,1 @@
+"""The ONNX front end: a graph, read directly and written as a program."""

@@ -1,0 +1,192 @@
+"""Operators that move entries."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from absnormal.arrays import Array
+from absnormal.frontends.numpy import TracedArray
+from absnormal.frontends.numpy_masks import concrete
+from absnormal.frontends.onnx.graph import Call
+
+
+def _ints(value: Any) -> tuple[int, ...]:
+    return tuple(int(item) for item in np.reshape(value, -1))
+
+
+def _reshape(call: Call, u: Any, shape: Any) -> Any:
+    sizes = list(_ints(shape))
+    if not call.get("allowzero", 0):
+        sizes = [np.shape(u)[i] if size == 0 else size for i, size in enumerate(sizes)]
+    return np.reshape(u, tuple(sizes))
+
+
+def _flatten(call: Call, u: Any) -> Any:
+    shape, axis = np.shape(u), call.get("axis", 1)
+    axis = axis + len(shape) if axis < 0 else axis
+    return np.reshape(u, (math.prod(shape[:axis]), math.prod(shape[axis:])))
+
+
+def _squeeze(call: Call, u: Any, axes: Any = None) -> Any:
+    return np.squeeze(u, None if axes is None else _ints(axes))
+
+
+def _slice(call: Call, u: Any, starts: Any, ends: Any, axes: Any = None, steps: Any = None) -> Any:
+    first, last = _ints(starts), _ints(ends)
+    along = range(len(first)) if axes is None else _ints(axes)
+    stride = (1,) * len(first) if steps is None else _ints(steps)
+    key = [slice(None)] * np.ndim(u)
+    for axis, start, stop, step in zip(along, first, last, stride, strict=True):
+        size = np.shape(u)[axis]
+        # A negative step runs down to the first entry when the end lies before it.
+        key[axis] = slice(start, None if step < 0 and stop < -size else stop, step)
+    return u[tuple(key)]
+
+
+def _split(call: Call, u: Any, sizes: Any = None) -> Any:
+    axis = call.get("axis", 0)
+    length = np.shape(u)[axis]
+    if sizes is None:
+        count = call.get("num_outputs", call.outputs)
+        chunk = -(-length // count)
+        parts = [min(chunk, length - chunk * i) for i in range(count)]
+    else:
+        parts = list(_ints(sizes))
+    return list(np.split(u, np.cumsum(parts)[:-1].tolist(), axis))
+
+
+def _gather(call: Call, u: Any, indices: Any) -> Any:
+    return np.take(u, np.asarray(concrete(indices)).astype(int), axis=call.get("axis", 0))
+
+
+def _taken(call: Call, u: Any, move: Callable[[Array], Any]) -> Any:
+    return call.write.op("gather", u, index=np.asarray(move(np.arange(math.prod(u.shape)).reshape(u.shape))))
+
+
+def _along(numbers: Array, indices: Any, axis: int) -> Array:
+    """The numbers of the entries that an array of indices along an axis names."""
+    index = np.asarray(indices).astype(int)
+    cut = tuple(slice(None) if i == axis % numbers.ndim else slice(size) for i, size in enumerate(index.shape))
+    return np.asarray(np.take_along_axis(numbers[cut], index % numbers.shape[axis], axis))
+
+
+def _gather_elements(call: Call, u: Any, indices: Any) -> Any:
+    return _taken(call, u, lambda numbers: _along(numbers, indices, call.get("axis", 0)))
+
+
+def _gather_nd(call: Call, u: Any, indices: Any) -> Any:
+    index = np.asarray(indices).astype(int)
+    if call.get("batch_dims", 0):
+        call.write.refuse("with batch_dims is not supported", "use GatherElements")
+    return _taken(call, u, lambda numbers: numbers[tuple(np.moveaxis(index, -1, 0))])
+
+
+def _expand(call: Call, u: Any, shape: Any) -> Any:
+    return np.broadcast_to(u, np.broadcast_shapes(np.shape(u), _ints(shape)))
+
+
+def _tile(call: Call, u: Any, repeats: Any) -> Any:
+    return _taken(call, u, lambda numbers: np.tile(numbers, _ints(repeats)))
+
+
+def _pad(call: Call, u: Any, pads: Any, value: Any = None, axes: Any = None) -> Any:
+    amounts = _ints(pads)
+    along = range(np.ndim(u)) if axes is None else _ints(axes)
+    widths = [(0, 0)] * np.ndim(u)
+    half = len(amounts) // 2
+    for place, axis in enumerate(along):
+        widths[axis] = (amounts[place], amounts[half + place])
+    sides = zip(widths, np.shape(u), strict=True)
+    cut = tuple(slice(max(0, -low), size - max(0, -high)) for (low, high), size in sides)
+    widths = [(max(0, low), max(0, high)) for low, high in widths]
+    mode = call.get("mode", "constant")
+    if mode == "constant":
+        filling = 0.0 if value is None or np.size(value) == 0 else float(np.reshape(value, -1)[0])
+        return np.pad(u[cut], widths, constant_values=filling)
+    return np.pad(u[cut], widths, mode=mode)
+
+
+def _set(call: Call, u: Any, updates: Any, place: Callable[[Array], Any]) -> Any:
+    """Entries overwritten: ``place`` gives the numbers of the entries, in the shape of the updates."""
+    if call.get("reduction", "none") != "none":
+        call.write.refuse(f"with reduction {call.get('reduction')} is not supported", "write the sum out")
+    u, updates = call.write.array(u), call.write.array(updates)
+    size = math.prod(u.shape)
+    index = np.arange(size)
+    target = np.asarray(place(np.arange(size).reshape(u.shape))).reshape(-1)
+    index[target] = size + np.arange(math.prod(updates.shape))
+    joined = np.concatenate([np.reshape(u, -1), np.reshape(updates, -1)])
+    return call.write.op("gather", joined, index=index.reshape(u.shape))
+
+
+def _scatter_nd(call: Call, u: Any, indices: Any, updates: Any) -> Any:
+    index = np.asarray(indices).astype(int)
+    return _set(call, u, updates, lambda numbers: numbers[tuple(np.moveaxis(index, -1, 0))])
+
+
+def _scatter_elements(call: Call, u: Any, indices: Any, updates: Any) -> Any:
+    return _set(call, u, updates, lambda numbers: _along(numbers, indices, call.get("axis", 0)))
+
+
+def _triangle(call: Call, u: Any, k: Any = 0) -> Any:
+    number = 0 if k is None else int(np.reshape(k, -1)[0])
+    return np.triu(u, number) if call.get("upper", 1) else np.tril(u, number)
+
+
+def _cumsum(call: Call, u: Any, axis: Any) -> Any:
+    along = int(np.reshape(axis, -1)[0])
+    turned = np.flip(u, along) if call.get("reverse", 0) else u
+    total = np.cumsum(turned, along)
+    total = total - turned if call.get("exclusive", 0) else total
+    return np.flip(total, along) if call.get("reverse", 0) else total
+
+
+def _depth_to_space(call: Call, u: Any) -> Any:
+    n, c, h, w = u.shape
+    b = call.get("blocksize")
+    if call.get("mode", "DCR") == "DCR":
+        split, order = (n, b, b, c // (b * b), h, w), (0, 3, 4, 1, 5, 2)
+    else:
+        split, order = (n, c // (b * b), b, b, h, w), (0, 1, 4, 2, 5, 3)
+    return np.reshape(np.transpose(np.reshape(u, split), order), (n, c // (b * b), h * b, w * b))
+
+
+def _space_to_depth(call: Call, u: Any) -> Any:
+    n, c, h, w = u.shape
+    b = call.get("blocksize")
+    split = np.reshape(u, (n, c, h // b, b, w // b, b))
+    return np.reshape(np.transpose(split, (0, 3, 5, 1, 2, 4)), (n, c * b * b, h // b, w // b))
+
+
+def _concatenated(call: Call, *parts: Any) -> Any:
+    return np.concatenate([part if isinstance(part, TracedArray) else np.asarray(concrete(part), dtype=float)
+                           for part in parts], call.get("axis"))
+
+
+SHAPES: dict[str, Callable[..., Any]] = {
+    "Reshape": _reshape,
+    "Flatten": _flatten,
+    "Squeeze": _squeeze,
+    "Unsqueeze": lambda call, u, axes: np.expand_dims(u, _ints(axes)),
+    "Transpose": lambda call, u: np.transpose(u, call.get("perm")),
+    "Concat": _concatenated,
+    "Split": _split,
+    "Slice": _slice,
+    "Gather": _gather,
+    "GatherElements": _gather_elements,
+    "GatherND": _gather_nd,
+    "Expand": _expand,
+    "Tile": _tile,
+    "Pad": _pad,
+    "ScatterND": _scatter_nd,
+    "ScatterElements": _scatter_elements,
+    "Trilu": _triangle,
+    "CumSum": _cumsum,
+    "DepthToSpace": _depth_to_space,
+    "SpaceToDepth": _space_to_depth,
+    "Size": lambda call, u: np.array(math.prod(np.shape(u)), dtype=np.int64),
+}

@@ -1,0 +1,83 @@
+"""Points in the kind of array that the user's function takes: NumPy's, or a framework's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from absnormal._optional import require
+from absnormal.arrays import Array
+from absnormal.program.tree import Tree
+
+
+def _torch(leaf: Any, value: Array) -> Any:
+    return leaf.new_tensor(value)
+
+
+def _jax(leaf: Any, value: Array) -> Any:
+    return require("jax.numpy", "jax").asarray(value, dtype=leaf.dtype)
+
+
+#: The package that an array comes from -> how another of its kind is made.
+KINDS: dict[str, Callable[[Any, Array], Any]] = {"torch": _torch, "jax": _jax, "jaxlib": _jax}
+
+
+def framework(x: Any) -> str:
+    """The framework whose arrays a point holds; "" for NumPy's and Python's numbers.
+
+    >>> framework([0.0, 1.0])
+    ''
+    """
+    return next((name for name in map(_kind, _leaves(x)) if name in KINDS), "")
+
+
+def like(template: Any, tree: Tree, flat: Array) -> Any:
+    """A flat float64 point in the structure of x, and in the kind of its arrays."""
+    if not framework(template):
+        return tree.unflatten(flat)
+    kinds = [KINDS.get(_kind(leaf)) for leaf in _leaves(template)]
+    parts = zip(_leaves(template), kinds, tree.split(flat), strict=True)
+    return tree.rebuild([part if kind is None else kind(leaf, part) for leaf, kind, part in parts])
+
+
+def tree_of(x: Any) -> Tree:
+    """The structure of a point; of a framework's, that of the same point as NumPy arrays."""
+    return Tree.of(_map(x, _plain) if framework(x) else x)[0]
+
+
+def flat(tree: Tree, x: Any, name: str) -> Array:
+    """A point as one flat vector, after a check of its structure."""
+    return tree.flatten(_map(x, _plain) if framework(x) else x, name)
+
+
+def arrays(x: Any) -> list[Array]:
+    """The leaves of a point as NumPy arrays."""
+    return [_plain(leaf) for leaf in _leaves(x)]
+
+
+def _plain(leaf: Any) -> Array:
+    """A framework's array without its tape, on this machine."""
+    return np.asarray(leaf.detach().cpu() if hasattr(leaf, "detach") else leaf)
+
+
+def _map(x: Any, change: Callable[[Any], Any]) -> Any:
+    if isinstance(x, dict):
+        return {key: _map(item, change) for key, item in x.items()}
+    if isinstance(x, (list, tuple)) and framework(x):
+        return type(x)(_map(item, change) for item in x)
+    return change(x)
+
+
+def _kind(leaf: Any) -> str:
+    return type(leaf).__module__.partition(".")[0]
+
+
+def _leaves(x: Any) -> list[Any]:
+    if isinstance(x, dict):
+        return [leaf for item in x.values() for leaf in _leaves(item)]
+    if isinstance(x, (list, tuple)):
+        inner = [leaf for item in x for leaf in _leaves(item)]
+        return inner if any(_kind(leaf) in KINDS for leaf in inner) or not inner else [inner]
+    return [x]

@@ -1,0 +1,72 @@
+"""Sums and extrema over windows, and over any groups of entries, given by the numbers of the entries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from absnormal.arrays import Array
+from absnormal.frontends.writing import Writer
+
+
+def windows(
+    shape: tuple[int, ...], sizes: Sequence[int], strides: Sequence[int], padding: Sequence[Sequence[int]],
+    dilation: Sequence[int], base: Sequence[int],
+) -> Array:
+    """The numbers of the entries in every window, shape (window, *out); -1 in the padding.
+
+    ``base`` counts the steps from one entry to the next in an array that was stretched by zeros.
+    """
+    places = []
+    for size, window, stride, (low, high), apart, step in zip(
+        shape, sizes, strides, padding, dilation, base, strict=True
+    ):
+        stretched = (size - 1) * step + 1 if size else 0
+        count = (stretched + low + high - (window - 1) * apart - 1) // stride + 1
+        place = np.arange(window)[:, None] * apart + np.arange(count) * stride - low
+        known = (place >= 0) & (place < stretched) & (place % step == 0)
+        places.append(np.where(known, place // step, -1))
+    total = np.zeros((1,) * (2 * len(shape)), int)
+    outside = np.zeros_like(total, dtype=bool)
+    for axis, (place, size) in enumerate(zip(places, shape, strict=True)):
+        lifted = np.expand_dims(place, tuple(i for i in range(2 * len(shape)) if i not in (axis, axis + len(shape))))
+        total = total * size + np.maximum(lifted, 0)
+        outside = outside | (lifted < 0)
+    numbers = np.where(outside, -1, total)
+    return numbers.reshape(-1, *numbers.shape[len(shape) :])
+
+
+def summed_over(write: Writer, flat: Any, index: Array) -> Any:
+    """Sums over the first axis of an array of numbers of entries, -1 for none."""
+    if (index < 0).any():
+        flat, index = np.concatenate([flat, np.zeros(1)]), np.where(index < 0, flat.size, index)
+    return np.sum(write.op("gather", flat, index=index), axis=0)
+
+
+def folds(write: Writer, flat: Any, index: Array, sign: int, tie: str) -> Any:
+    """The largest (smallest) of the entries in every column of numbers, -1 for none; one fold for each length."""
+    columns, parts = [], []
+    for where, block in _classes(index):
+        taken = write.op("gather", flat, index=block)
+        if len(block) == 1:
+            parts.append(taken[0])
+        else:
+            parts.append(write.op("fold", taken, tie=tie, sign=sign))
+        columns.append(where)
+    if len(parts) == 1:
+        return parts[0]
+    return write.op("gather", np.concatenate(parts), index=np.argsort(np.concatenate(columns)))
+
+
+def _classes(index: Array) -> list[tuple[Array, Array]]:
+    """Columns of (most, count) numbers with the same number of entries that are not -1: where they are, and these."""
+    counts = (index >= 0).sum(axis=0)
+    found = []
+    for count in np.unique(counts[counts > 0]):
+        columns = np.flatnonzero(counts == count)
+        block = index[:, columns]
+        rows = np.argsort(block < 0, axis=0, kind="stable")[:count]
+        found.append((columns, np.take_along_axis(block, rows, axis=0)))
+    return found

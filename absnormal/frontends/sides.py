@@ -1,0 +1,133 @@
+"""A selection whose two sides meet where its condition is tied: where(u > v, a, b).
+
+Entry by entry, a and b are functions of u, v and other variables.  With d = u - v, r = max(d, 0) and m = d - r,
+
+    where(u > v, a, b) = a(v + r) + b(v + m) - a(v),    if a(u := v) = b(u := v) identically
+
+so the selection is one kink r.  Smooth sides may be anything, as in elu(x) = where(x > 0, x, exp(x) - 1).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from absnormal.frontends.numpy import TracedArray
+from absnormal.frontends.writing import Writer
+from absnormal.ops import TABLE
+from absnormal.ops.smooth import SMOOTH
+
+_ENTRYWISE = frozenset({row.name for row in SMOOTH} | {"kink", "max", "select", "where"})
+_PASSED = frozenset({"reshape", "broadcast"})
+
+
+def by_sides(write: Writer, left: int, right: int, first: int, second: int, tie: str) -> TracedArray | None:
+    """where(left > right, first, second) as one kink, or None where the sides are not seen to meet.
+
+    The arguments are nodes; ``tie`` says which side the comparison takes.
+    """
+    builder = write.builder
+    if not builder.nodes[left].varied:
+        # v > u, with v constant: the other way round.
+        turned = "where>=" if tie == "where>" else "where>"
+        return by_sides(write, right, left, second, first, turned)
+    v = TracedArray(builder, right)
+    d: Any = _difference(write, left, right)
+    sides = (_Side(write, left, d.index, 1), _Side(write, left, d.index, -1))
+    met = [side.replayed(node, v) for side, node in zip(sides, (first, second), strict=True)]
+    if met[0] is None or met[1] is None or not _same(met[0], met[1], d):
+        return None
+    r = write.op("kink", d, tie=tie, a=0.5, b=0.5)
+    ends = [_moved(v, r), _moved(v, d - r)]
+    a, b = (side.replayed(node, end) for side, node, end in zip(sides, (first, second), ends, strict=True))
+    if a is None or b is None:
+        return None
+    result: TracedArray = a + b - met[0]
+    return result
+
+
+def _difference(write: Writer, left: int, right: int) -> TracedArray:
+    builder = write.builder
+    u = TracedArray(builder, left)
+    if builder.nodes[right].varied or np.any(builder.values[right]):
+        return write.op("sub", u, TracedArray(builder, right))
+    return u
+
+
+def _moved(v: TracedArray, step: Any) -> Any:
+    return v + step if v.builder.nodes[v.index].varied or np.any(v.value) else step
+
+
+def _same(a: Any, b: Any, d: Any) -> bool:
+    """Whether both sides are the same where the condition is tied, whatever the other variables are."""
+    if a.index == b.index:
+        return True
+    nodes = a.builder.nodes
+    if nodes[a.index].varied or nodes[b.index].varied:
+        return False
+    first, second, tied = np.broadcast_arrays(a.value, b.value, d.value == 0)
+    return bool((first[tied] == second[tied]).all())
+
+
+class _Side:
+    """One side: what is computed from u is computed again from something else."""
+
+    def __init__(self, write: Writer, start: int, difference: int, sign: int) -> None:
+        self.write, self.start, self.difference, self.sign = write, start, difference, sign
+        self.size = write.builder.values[start].size
+
+    def replayed(self, node: int, end: Any) -> Any:
+        """The node with ``end`` in the place of u; None where entries mix on the way."""
+        found: dict[int, Any] = {self.start: end}
+        return self._at(node, found)
+
+    def _at(self, index: int, found: dict[int, Any]) -> Any:
+        if index in found:
+            return found[index]
+        builder = self.write.builder
+        if index < self.start or not self._depends(index):
+            return TracedArray(builder, index)
+        node = builder.nodes[index]
+        if node.op not in _ENTRYWISE | _PASSED or builder.values[index].size != self.size:
+            return None
+        result: Any
+        if TABLE[node.op].family == "kinked" and node.args[0] == self.difference and node.op != "max":
+            result = self._decided(node, found)
+        else:
+            args = [self._at(arg, found) for arg in node.args]
+            result = None if any(arg is None for arg in args) else self._written(node, args)
+        found[index] = result
+        return result
+
+    def _decided(self, node: Any, found: dict[int, Any]) -> Any:
+        """A kink on the same condition, on this side of it."""
+        if node.op == "select":
+            return self._at(node.args[1 if self.sign > 0 else 2], found)
+        slope = node.params["a"] + self.sign * node.params["b"]
+        inner = self._at(node.args[0], found)
+        return None if inner is None else self._times(slope, inner)
+
+    def _times(self, slope: float, u: Any) -> Any:
+        return u if slope == 1 else u * slope if slope else np.zeros(u.shape) + 0 * u.value
+
+    def _written(self, node: Any, args: list[Any]) -> Any:
+        values = [arg if isinstance(arg, TracedArray) else self.write.array(arg) for arg in args]
+        if node.op == "mul":
+            for constant, _ in (values, values[::-1]):
+                # What is multiplied by zero is gone, also when it varies.
+                if not self.write.builder.nodes[constant.index].varied and not np.any(constant.value):
+                    return self.write.array(np.zeros(node.shape))
+        return self.write.op(node.op, *values, tie=node.tie, **node.params)
+
+    def _depends(self, index: int) -> bool:
+        builder = self.write.builder
+        seen, stack = set(), [index]
+        while stack:
+            current = stack.pop()
+            if current == self.start:
+                return True
+            if current > self.start and current not in seen:
+                seen.add(current)
+                stack.extend(builder.nodes[current].args)
+        return False

@@ -1,0 +1,1 @@
+"""The torch front end: a tape of what ran, lowered into the program."""

@@ -1,0 +1,145 @@
+"""A function of torch tensors as it ran at a point, with the gradient that loss.backward() really returned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from absnormal.arrays import Array
+from absnormal.errors import DomainError, TraceError
+from absnormal.frontends.captured import Captured
+from absnormal.frontends.torch.lowering import Lowering
+from absnormal.frontends.torch.tape import Tape, storage
+from absnormal.frontends.torch.values import array
+from absnormal.program.tree import Tree
+
+
+@dataclass(frozen=True)
+class Wrap:
+    """A flat gradient as tensors like the variables, in the structure of x."""
+
+    tree: Tree
+    like: tuple[tuple[tuple[int, ...], Any, Any], ...]
+
+    def __call__(self, flat: Array) -> Any:
+        leaves, start = [], 0
+        for shape, dtype, device in self.like:
+            stop = start + int(np.prod(shape, dtype=int))
+            part = torch.from_numpy(np.array(flat[start:stop]).reshape(shape))
+            leaves.append(part.to(dtype=dtype, device=device))
+            start = stop
+        return self.tree.rebuild(leaves)
+
+
+def capture(f: Callable[[Any], Any], x: Any) -> Captured:
+    """f at x, a tensor or a nested dict / list / tuple of tensors, with respect to all of them."""
+    leaves: list[Any] = []
+    structure = _mapped(x, leaves)
+    for leaf in leaves:
+        if not isinstance(leaf, torch.Tensor) or not leaf.is_floating_point():
+            kind = leaf.dtype if isinstance(leaf, torch.Tensor) else type(leaf).__name__
+            raise ValueError(f"the leaves of x must be floating-point tensors, got {kind}; close over anything else")
+    variables = [leaf.detach().clone().requires_grad_() for leaf in leaves]
+    tree = Tree(structure, tuple(tuple(leaf.shape) for leaf in leaves))
+    return of_closure(lambda: f(tree.rebuild(list(variables))), variables, tree)
+
+
+def _mapped(value: Any, leaves: list[Any]) -> Any:
+    if isinstance(value, dict):
+        return {key: _mapped(item, leaves) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)([_mapped(item, leaves) for item in value])
+    leaves.append(value)
+    return len(leaves) - 1
+
+
+def of_closure(
+    closure: Callable[[], Any], variables: Sequence[Any], tree: Tree, names: dict[int, str] | None = None
+) -> Captured:
+    """A closure that returns the loss, with respect to leaf tensors that it uses."""
+    if not variables:
+        raise ValueError("there is no tensor to take the gradient with respect to")
+    places = [storage(variable) for variable in variables]
+    if len(set(places)) < len([*places]) and any(variable.numel() for variable in variables):
+        _refuse_overlap(variables)
+    tape, loss = run_on_tape(closure)
+    if not torch.isfinite(loss.detach()).all():
+        if any(not torch.isfinite(variable.detach()).all() for variable in variables):
+            raise DomainError("x", "the point holds NaN or infinity")
+        raise DomainError("f", "is NaN or infinite at this point")
+    gradients = _gradients(loss, variables)
+    lowering = Lowering(tape, variables, names or {})
+    program = lowering.program(loss, tree)
+    dtype = _numpy_dtype(variables)
+    notes = [] if dtype == np.dtype(float) else [
+        f"activity is decided by the {str(variables[0].dtype).removeprefix('torch.')} values that torch computed;"
+        " linear algebra is in float64"
+    ]
+    flat = np.concatenate([array(gradient).reshape(-1) for gradient in gradients])
+    like = tuple((tuple(v.shape), v.dtype, v.device) for v in variables)
+    return Captured(
+        program=program, values=lowering.values(program, np.float64), slopes=lowering.slopes(program), gradient=flat,
+        dtype=dtype, tool="torch", wrap=Wrap(tree, like), notes=tuple(dict.fromkeys([*notes, *lowering.notes])),
+        working=lowering.values(program, np.float64 if dtype == np.dtype(float) else np.float32),
+        loss=loss.detach(),
+    )
+
+
+def run_on_tape(closure: Callable[[], Any]) -> tuple[Tape, Any]:
+    """The tape of a closure, and the loss that it returned."""
+    if hasattr(closure, "_torchdynamo_orig_callable"):
+        raise TraceError("torch.compile", "a compiled function runs other kernels", "pass the function itself")
+    tape = Tape()
+    with torch.enable_grad(), tape:
+        loss = closure()
+    if not isinstance(loss, torch.Tensor):
+        raise ValueError(f"f must return a tensor, got {type(loss).__name__}")
+    if loss.numel() != 1:
+        shape = tuple(loss.shape)
+        raise ValueError(f"f must return one number, got shape {shape}: verify a component, or a weighted sum of them")
+    if not loss.requires_grad:
+        raise TraceError(
+            "f", "returned a loss that requires no gradient: everything it depends on was detached, or jumps",
+            "compute the loss from the variables, outside of no_grad",
+        )
+    return tape, loss
+
+
+def _gradients(loss: Any, variables: Sequence[Any]) -> list[Any]:
+    """What loss.backward() puts into .grad, hooks included; the .grad that is there stays."""
+    held = [variable.grad for variable in variables]
+    try:
+        for variable in variables:
+            variable.grad = None
+        loss.backward(inputs=list(variables))
+        return [torch.zeros_like(v) if v.grad is None else v.grad.detach() for v in variables]
+    except RuntimeError as error:
+        if "second time" not in str(error):
+            raise
+        raise TraceError(
+            "backward", "was called inside the function already", "return the loss and leave backward() out") from error
+    finally:
+        for variable, grad in zip(variables, held, strict=True):
+            variable.grad = grad
+
+
+def _refuse_overlap(variables: Sequence[Any]) -> None:
+    spans: dict[int, list[tuple[int, int]]] = {}
+    for variable in variables:
+        start = variable.data_ptr()
+        span = (start, start + variable.numel() * variable.element_size())
+        for low, high in spans.get(storage(variable), ()):
+            if span[0] < high and low < span[1]:
+                raise ValueError("two of the tensors share memory: pass each one once")
+        spans.setdefault(storage(variable), []).append(span)
+
+
+def _numpy_dtype(variables: Sequence[Any]) -> Any:
+    """The coarsest precision among the variables; bfloat16 is an object with its eps."""
+    coarsest = max((v.dtype for v in variables), key=lambda dtype: torch.finfo(dtype).eps)
+    known = {torch.float64: np.float64, torch.float32: np.float32, torch.float16: np.float16}
+    return np.dtype(known[coarsest]) if coarsest in known else coarsest

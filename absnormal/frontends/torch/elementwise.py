@@ -1,0 +1,338 @@
+"""Rules for operations entry by entry: arithmetic, smooth functions, activations and their kinks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from absnormal.frontends.torch.probe import middle
+from absnormal.frontends.torch.writer import Arg, Writer
+
+Rule = Callable[..., Any]
+
+
+def _binary(op: str) -> Rule:
+    return lambda w, a, b, **kwargs: w.op(op, w.node(a), w.node(b))
+
+
+def _unary(op: str) -> Rule:
+    return lambda w, x, **kwargs: w.op(op, w.node(x))
+
+
+def _add(w: Writer, a: Any, b: Any, alpha: float = 1) -> int:
+    return w.add(w.node(a), w.scaled(w.node(b), alpha))
+
+
+def _sub(w: Writer, a: Any, b: Any, alpha: float = 1) -> int:
+    return w.sub(w.node(a), w.scaled(w.node(b), alpha))
+
+
+def _div(w: Writer, a: Any, b: Any, rounding_mode: str | None = None) -> int:
+    if rounding_mode is not None:
+        return w.tensor(w.results[0])
+    return w.div(w.node(a), w.node(b))
+
+
+def _jump(at: Callable[..., Any]) -> Rule:
+    """A piecewise constant function, refused where it jumps."""
+
+    def rule(w: Writer, x: Arg, *args: Any, **kwargs: Any) -> int:
+        if np.any(at(x.array)):
+            w.refuse("jumps at this point", "move the point off the jump")
+        return w.tensor(w.results[0])
+
+    return rule
+
+
+def _whole(u: Any) -> Any:
+    return u == np.floor(u)
+
+
+def _pow(w: Writer, base: Any, exponent: Any) -> int:
+    if isinstance(exponent, Arg) and exponent.varied:
+        # u ** v = exp(v log u) for u > 0.
+        return w.op("exp", w.mul(exponent.node, w.op("log", w.node(base))))
+    number = exponent.array.item() if isinstance(exponent, Arg) and exponent.array.ndim == 0 else exponent
+    if not isinstance(base, Arg) or not base.varied:
+        return w.tensor(w.results[0])
+    if not isinstance(number, (int, float)):
+        return w.op("power", base.node, w.node(exponent))
+    if number == 1:
+        return base.node
+    if number == 2:
+        return w.op("square", base.node)
+    if number == 0.5:
+        return w.op("sqrt", base.node)
+    return w.op("power", base.node, w.constant(number))
+
+
+def _rsqrt(w: Writer, x: Arg) -> int:
+    return w.op("reciprocal", w.op("sqrt", w.node(x)))
+
+
+def _remainder(w: Writer, a: Any, b: Any) -> int:
+    """a - k b with a locally constant quotient k."""
+    value = a.array.astype(float) if isinstance(a, Arg) else np.asarray(float(a))
+    other = b.array.astype(float) if isinstance(b, Arg) else float(b)
+    quotient = value / other
+    if np.any(_whole(quotient)):
+        w.refuse("jumps at this point", "move the point off the jump")
+    held = np.floor(quotient) if w.record.name.startswith("remainder") else np.trunc(quotient)
+    return w.sub(w.node(a), w.mul(w.constant(held), w.node(b)))
+
+
+def _frac(w: Writer, x: Arg) -> int:
+    if np.any(_whole(x.array)):
+        w.refuse("jumps at this point", "move the point off the jump")
+    return w.sub(x.node, w.constant(np.trunc(x.array)))
+
+
+# -- activations --------------------------------------------------------------------------------------------------
+
+
+def _leaky(w: Writer, x: Arg, k: float = 0.01, *rest: Any) -> int:
+    return w.kink(w.node(x), (1 + k) / 2, (1 - k) / 2, w.slope("leaky_relu"))
+
+
+def _rrelu(w: Writer, x: Arg, *rest: Any, **kwargs: Any) -> int:
+    lower, upper, training = (*rest, 0.125, 1 / 3, False)[:3] if len(rest) >= 3 else (0.125, 1 / 3, False)
+    if training:
+        w.refuse("draws random slopes", "call eval() or use leaky_relu")
+    return _leaky(w, x, (lower + upper) / 2)
+
+
+def _rrelu_noise(w: Writer, x: Arg, noise: Arg, lower: float = 0.125, upper: float = 1 / 3, training: bool = False,
+                 *rest: Any) -> int:
+    if training:
+        k = noise.array
+        u = w.node(x)
+        half = w.op("kink", u, shape=w.shape(u), tie="torch", a=0.5, b=0.5)
+        w.slopes[half] = w.slope("leaky_relu")
+        # k u + (1 - k) relu(u), with the slopes k that were drawn.
+        return w.add(w.mul(w.constant(k), u), w.mul(w.constant(1.0 - k), half))
+    return _leaky(w, x, (lower + upper) / 2)
+
+
+def _prelu(w: Writer, x: Arg, weight: Arg) -> int:
+    """relu(u) + weight * min(u, 0)."""
+    u, k = w.node(x), w.node(weight)
+    if w.shape(k) and len(w.shape(u)) > 1 and len(w.shape(k)) == 1:
+        k = w.reshape(k, (1, -1, *([1] * (len(w.shape(u)) - 2))))
+    slope = w.slope("prelu")
+    return w.add(w.kink(u, 0.5, 0.5, slope), w.mul(k, w.kink(u, 0.5, -0.5, slope)))
+
+
+def _hardtanh(w: Writer, x: Arg, low: float = -1.0, high: float = 1.0) -> int:
+    return _box(w, w.node(x), low, high, "hardtanh.low", "hardtanh.high")
+
+
+def _box(w: Writer, u: int, low: Any, high: Any, below: str, above: str) -> int:
+    """min(max(u, low), high)."""
+    inner = w.extremum(u, w.constant(low), 1, w.slope(below))
+    return w.extremum(inner, w.constant(high), -1, w.slope(above))
+
+
+def _hardsigmoid(w: Writer, x: Arg) -> int:
+    shifted = w.shifted(w.node(x), 3.0)
+    # The kernel's own sixth, which may be rounded more coarsely than its input.
+    box = _box(w, shifted, 0.0, 6.0, "hardsigmoid.low", "hardsigmoid.high")
+    return w.scaled(box, middle("hardsigmoid.low", w.dtype))
+
+
+def _hardswish(w: Writer, x: Arg) -> int:
+    u = w.node(x)
+    gate = _box(w, w.shifted(u, 3.0), 0.0, 6.0, "hardswish.low", "hardswish.high")
+    return w.scaled(w.mul(u, gate), 1 / 6)
+
+
+def _clamp(w: Writer, x: Arg, low: Any = None, high: Any = None, **kwargs: Any) -> int:
+    low, high = kwargs.get("min", low), kwargs.get("max", high)
+    result = w.node(x)
+    if isinstance(low, (int, float)) and isinstance(high, (int, float)) and low > high:
+        return w.broadcast(w.constant(high), x.shape)
+    kind = "clamp" if low is not None and high is not None else None
+    if low is not None:
+        tensor = ".tensor" if isinstance(low, Arg) else ""
+        result = w.extremum(result, w.node(low), 1, w.slope((kind and "clamp.low") or f"clamp_min{tensor}"))
+    if high is not None:
+        tensor = ".tensor" if isinstance(high, Arg) else ""
+        result = w.extremum(result, w.node(high), -1, w.slope((kind and "clamp.high") or f"clamp_max{tensor}"))
+    return result
+
+
+def _threshold(w: Writer, x: Arg, threshold: float, value: float) -> int:
+    u = w.node(x)
+    if threshold == value:
+        return w.extremum(u, w.constant(value), 1, w.slope("threshold"))
+    if np.any(x.array == np.asarray(threshold, x.array.dtype)):
+        w.refuse("jumps at this point", "move the point off the threshold")
+    return w.where(x.array > threshold, u, w.constant(value))
+
+
+def _elu(w: Writer, x: Arg, alpha: float = 1.0, scale: float = 1.0, input_scale: float = 1.0) -> int:
+    """scale * (relu(u) + alpha (exp(input_scale * min(u, 0)) - 1)), with one |u|."""
+    u = w.node(x)
+    if alpha * input_scale == 1:
+        # C^1: u = 0 is no kink, and both pieces have the same derivative there.
+        positive = x.array > 0
+        inside = w.where(positive, w.constant(0.0), w.scaled(u, input_scale))
+        smooth = w.where(positive, u, w.scaled(w.op("expm1", inside), alpha))
+        return w.scaled(smooth, scale)
+    slope = w.slope("elu")
+    positive_part, negative_part = w.kink(u, 0.5, 0.5, slope), w.kink(u, 0.5, -0.5, slope)
+    bent = w.scaled(w.op("expm1", w.scaled(negative_part, input_scale)), alpha)
+    return w.scaled(w.add(positive_part, bent), scale)
+
+
+def _celu(w: Writer, x: Arg, alpha: float = 1.0) -> int:
+    return _elu(w, x, alpha, 1.0, 1.0 / alpha)
+
+
+def _selu(w: Writer, x: Arg) -> int:
+    alpha, scale = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
+    u, slope = w.node(x), w.slope("selu")
+    positive_part, negative_part = w.kink(u, 0.5, 0.5, slope), w.kink(u, 0.5, -0.5, slope)
+    return w.scaled(w.add(positive_part, w.scaled(w.op("expm1", negative_part), alpha)), scale)
+
+
+def _softshrink(w: Writer, x: Arg, k: float = 0.5) -> int:
+    """u - (|u + k| - |u - k|) / 2."""
+    u = w.node(x)
+    left = w.kink(w.shifted(u, k), 0.0, 1.0, w.slope("softshrink.low"))
+    right = w.kink(w.shifted(u, -k), 0.0, 1.0, w.slope("softshrink.high"))
+    return w.sub(u, w.scaled(w.sub(left, right), 0.5))
+
+
+def _hardshrink(w: Writer, x: Arg, k: float = 0.5) -> int:
+    if np.any(np.abs(x.array) == np.asarray(k, x.array.dtype)):
+        w.refuse("jumps at this point", "move the point off the jump")
+    return w.where(np.abs(x.array) > k, w.node(x), w.constant(0.0))
+
+
+def _softplus(w: Writer, x: Arg, beta: float = 1.0, threshold: float = 20.0) -> int:
+    u = w.node(x)
+    smooth = w.scaled(w.op("logaddexp", w.constant(0.0), w.scaled(u, beta)), 1 / beta)
+    return w.where(x.array * beta > threshold, u, smooth)
+
+
+def _silu(w: Writer, x: Arg) -> int:
+    u = w.node(x)
+    return w.mul(u, w.op("expit", u))
+
+
+def _mish(w: Writer, x: Arg) -> int:
+    u = w.node(x)
+    return w.mul(u, w.op("tanh", w.op("logaddexp", w.constant(0.0), u)))
+
+
+def _gelu(w: Writer, x: Arg, approximate: str = "none") -> int:
+    u = w.node(x)
+    if approximate == "none":
+        return w.mul(u, w.op("ndtr", u))
+    cube = w.mul(u, w.op("square", u))
+    inner = w.scaled(w.add(u, w.scaled(cube, 0.044715)), math.sqrt(2 / math.pi))
+    return w.mul(w.scaled(u, 0.5), w.shifted(w.op("tanh", inner), 1.0))
+
+
+def _glu(w: Writer, x: Arg, dim: int = -1) -> int:
+    u = w.node(x)
+    axis = dim % len(x.shape)
+    half = x.shape[axis] // 2
+    key = (slice(None),) * axis
+    return w.mul(w.index(u, (*key, slice(0, half))), w.op("expit", w.index(u, (*key, slice(half, None)))))
+
+
+def _hypot(w: Writer, a: Any, b: Any) -> int:
+    return w.op("hypot", w.node(a), w.node(b))
+
+
+def _lerp(w: Writer, a: Arg, b: Arg, weight: Any) -> int:
+    return w.add(w.node(a), w.mul(w.node(weight), w.sub(w.node(b), w.node(a))))
+
+
+def _addcmul(w: Writer, a: Arg, b: Arg, c: Arg, value: float = 1) -> int:
+    return w.add(w.node(a), w.scaled(w.mul(w.node(b), w.node(c)), value))
+
+
+def _addcdiv(w: Writer, a: Arg, b: Arg, c: Arg, value: float = 1) -> int:
+    return w.add(w.node(a), w.scaled(w.div(w.node(b), w.node(c)), value))
+
+
+def _copysign(w: Writer, a: Arg, b: Any) -> int:
+    sign = b.array if isinstance(b, Arg) else np.asarray(float(b))
+    if isinstance(b, Arg) and b.varied and np.any(sign == 0):
+        w.refuse("jumps at this point", "use torch.abs, or move the point off 0")
+    return w.mul(w.kink(w.node(a), 0.0, 1.0, w.slope("copysign")), w.constant(np.copysign(1.0, sign)))
+
+
+def _xlogy(w: Writer, a: Arg, b: Any) -> int:
+    if not (isinstance(a, Arg) and a.varied):
+        held = a.array if isinstance(a, Arg) else np.asarray(float(a))
+        b_node = w.node(b)
+        inside = w.where(held != 0, b_node, w.constant(1.0))
+        return w.mul(w.constant(held), w.op("log", inside))
+    return w.mul(a.node, w.op("log", w.node(b)))
+
+
+def _extreme(sign: int, kernel: str) -> Rule:
+    def rule(w: Writer, a: Arg, b: Any) -> int:
+        u, v = w.node(a), w.node(b)
+        if u == v:
+            return u
+        return w.extremum(u, v, sign, w.slope(kernel))
+
+    return rule
+
+
+def _same(w: Writer, x: Arg, *args: Any, **kwargs: Any) -> int:
+    return w.node(x)
+
+
+def _empty(w: Writer, *args: Any, **kwargs: Any) -> int:
+    return w.tensor(w.results[0])
+
+
+def _nan_to_num(w: Writer, x: Arg, *args: Any, **kwargs: Any) -> int:
+    return w.where(np.isfinite(x.array), w.node(x), w.constant(0.0))
+
+
+RULES: dict[str, Rule] = {
+    "add": _add, "sub": _sub, "rsub": lambda w, a, b, alpha=1: _sub(w, b, a, alpha), "mul": _binary("mul"),
+    "div": _div, "true_divide": _div, "neg": _unary("neg"), "pow": _pow, "square": _unary("square"),
+    "reciprocal": _unary("reciprocal"), "sqrt": _unary("sqrt"), "rsqrt": _rsqrt, "exp": _unary("exp"),
+    "exp2": _unary("exp2"), "expm1": _unary("expm1"), "log": _unary("log"), "log2": _unary("log2"),
+    "log10": _unary("log10"), "log1p": _unary("log1p"), "sin": _unary("sin"), "cos": _unary("cos"),
+    "tan": _unary("tan"), "asin": _unary("arcsin"), "acos": _unary("arccos"), "atan": _unary("arctan"),
+    "sinh": _unary("sinh"), "cosh": _unary("cosh"), "tanh": _unary("tanh"), "asinh": _unary("arcsinh"),
+    "acosh": _unary("arccosh"), "atanh": _unary("arctanh"), "sinc": _unary("sinc"), "sigmoid": _unary("expit"),
+    "erf": _unary("erf"), "erfc": _unary("erfc"), "special_ndtr": _unary("ndtr"), "lgamma": _unary("gammaln"),
+    "logit": lambda w, x, eps=None: w.op("logit", w.node(x)) if eps is None else w.op(
+        "logit", _clamp(w, x, eps, 1 - eps)),
+    "log_sigmoid_forward": lambda w, x: [w.op("log_expit", w.node(x)), None],
+    "atan2": _binary("arctan2"), "hypot": _hypot, "logaddexp": _binary("logaddexp"),
+    "logaddexp2": _binary("logaddexp2"),
+    "lerp": _lerp, "addcmul": _addcmul, "addcdiv": _addcdiv, "copysign": _copysign, "xlogy": _xlogy,
+    "remainder": _remainder, "fmod": _remainder, "frac": _frac,
+    "sign": _jump(lambda u: u == 0), "sgn": _jump(lambda u: u == 0), "floor": _jump(_whole), "ceil": _jump(_whole),
+    "trunc": _jump(lambda u: _whole(u) & (u != 0)), "round": _jump(lambda u: u - np.floor(u) == 0.5),
+    "relu": lambda w, x: w.relu(w.node(x)), "abs": lambda w, x: w.kink(w.node(x), 0.0, 1.0, w.slope("abs")),
+    "relu6": lambda w, x: _box(w, w.node(x), 0.0, 6.0, "hardtanh.low", "hardtanh.high"),
+    "leaky_relu": _leaky, "rrelu": _rrelu, "rrelu_with_noise": _rrelu_noise,
+    "rrelu_with_noise_functional": lambda w, *args, **kwargs: [_rrelu_noise(w, *args, **kwargs), None],
+    "_prelu_kernel": _prelu, "prelu": _prelu, "hardtanh": _hardtanh,
+    "hardsigmoid": _hardsigmoid, "hardswish": _hardswish, "clamp": _clamp, "clip": _clamp,
+    "clamp_min": lambda w, x, low: _clamp(w, x, low), "clamp_max": lambda w, x, high: _clamp(w, x, None, high),
+    "threshold": _threshold, "elu": _elu, "celu": _celu, "selu": _selu, "softshrink": _softshrink,
+    "hardshrink": _hardshrink, "softplus": _softplus, "silu": _silu, "mish": _mish, "gelu": _gelu, "glu": _glu,
+    "maximum": _extreme(1, "maximum"), "minimum": _extreme(-1, "minimum"),
+    "fmax": _extreme(1, "fmax"), "fmin": _extreme(-1, "fmin"),
+    "clone": _same, "_to_copy": _same, "contiguous": _same, "positive": _same, "to": _same, "lift_fresh_copy": _same,
+    "nan_to_num": _nan_to_num, "real": _same,
+    "fill": _empty, "zero": _empty, "zeros_like": _empty, "ones_like": _empty, "full_like": _empty,
+    "empty_like": _empty, "rand_like": _empty, "randn_like": _empty, "new_zeros": _empty, "new_ones": _empty,
+    "new_full": _empty, "new_empty": _empty, "bernoulli": _empty, "new_empty_strided": _empty,
+    "copy": lambda w, target, source, *args: w.broadcast(w.node(source), target.shape),
+}  # fmt: skip

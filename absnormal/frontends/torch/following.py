@@ -1,0 +1,191 @@
+"""Which operation's result every argument on a tape is: tensors followed by the memory that they lie in.
+
+A tensor is a part (offset, shape, strides) of a storage.  Views and in-place operations need no functionalisation: an
+operation that overwrites a part gives the storage a new state, and a part of a state that was not made as a whole is
+gathered from those that were.
+
+A tensor that does not require a gradient is a constant, as it is for the framework: detach, no_grad, buffers.  What ran
+inside a custom autograd.Function is followed all the same: the function is judged, not the hand-written derivative.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from absnormal.arrays import Array
+from absnormal.errors import TraceError
+from absnormal.frontends.torch.jumps import INDEXED, JUMPS, READS
+from absnormal.frontends.torch.tape import Record, Tape, storage, tensors, written
+
+Geometry = tuple[int, tuple[int, ...], tuple[int, ...]]
+#: Where a value comes from: the number of a step and of its result.
+Handle = tuple[int, int]
+OUTSIDE: Handle = (-1, -1)
+#: Operations that only pass on the same memory with the same layout.
+_SAME = frozenset({"detach", "detach_", "alias", "lift_fresh"})
+
+
+@dataclass(slots=True)
+class State:
+    """The contents of a storage: parts that are known, and for the others the state before."""
+
+    views: dict[Geometry, Handle]
+    latest: Geometry | None = None
+    before: State | None = None
+    constant: bool = False
+
+
+@dataclass(slots=True)
+class Step:
+    """Something to be lowered: an operation of the tape, an input, or a part gathered from others."""
+
+    record: Record | None
+    number: int
+    handles: dict[int, Handle | None] = field(default_factory=dict)
+    mix: tuple[Any, ...] = ()
+
+    def needs(self) -> list[int]:
+        found = [handle[0] for handle in self.handles.values() if handle is not None and handle[0] >= 0]
+        return found + [handle[0] for handle in self.mix if isinstance(handle, tuple) and len(handle) == 2]
+
+
+def geometry(tensor: Any) -> Geometry:
+    return tensor.storage_offset(), tuple(tensor.shape), tensor.stride()
+
+
+def overwritten(record: Record) -> list[Any]:
+    """The tensors that an in-place operation gives new values; a buffer that a kernel fills on the side is none."""
+    outs = {storage(out) for out in tensors((record.out,))}
+    return [target for target in written(record.func, record.args, record.kwargs) if storage(target) in outs]
+
+
+def _positions(place: Geometry) -> Array:
+    """The places in the storage of the entries of a part."""
+    offset, shape, strides = place
+    total = np.full(shape, offset)
+    for axis, (size, stride) in enumerate(zip(shape, strides, strict=True)):
+        total += (np.arange(size) * stride).reshape(-1, *([1] * (len(shape) - axis - 1)))
+    return total
+
+
+class Following:
+    """Follows tensors through a tape: which operation's result every argument is."""
+
+    def __init__(self, tape: Tape, variables: Sequence[Any]) -> None:
+        self.tape = tape
+        self.steps: list[Step] = []
+        self.states: dict[int, State] = {}
+        #: Storages that hold the outcome of a jump (a comparison, a sign, an index), and the steps of these jumps.
+        self.tainted: dict[int, frozenset[int]] = {}
+        #: Storages that only hold what depends on no variable, though it may require a gradient.
+        self.constants: set[int] = set()
+        #: Numbers that were read from tensors: the operation, the jumps behind it, whether it depends on a variable.
+        self.reads: list[tuple[Record, frozenset[int], bool]] = []
+        for number, variable in enumerate(variables):
+            self.steps.append(Step(None, number))
+            self.states.setdefault(storage(variable), State({})).views[geometry(variable)] = (number, 0)
+        for number, record in enumerate(tape.records):
+            self._follow(number, record)
+
+    def find(self, tensor: Any) -> Handle | None:
+        state = self.states.get(storage(tensor))
+        return None if state is None else self._part(state, geometry(tensor), tensor)
+
+    def _follow(self, number: int, record: Record) -> None:
+        arguments = [*tensors(record.args), *tensors(tuple(record.kwargs.values()))]
+        name = record.name
+        if name in _SAME:
+            return
+        # A comparison is one of values: what it was detached from makes no difference to it.
+        jumps = name in JUMPS
+        handles = {id(t): self.find(t) if jumps else self._handle(record, t) for t in arguments}
+        taint = frozenset[int]().union(*(self.tainted.get(storage(t), ()) for t in arguments)) if self.tainted else None
+        varied = any(handle is not None for handle in handles.values())
+        targets = overwritten(record)
+        held = [target for target in targets if storage(target) in self.states]
+        if name in READS:
+            self.reads.append((record, taint or frozenset(), varied))
+        if varied or held:
+            for target in held:
+                handles[id(target)] = self.find(target)
+            step = len(self.steps)
+            self.steps.append(Step(record, number, handles))
+            outs = [*tensors((record.out,))]
+            if not jumps:
+                self._results(step, outs, targets, {storage(tensor) for tensor in arguments})
+            if jumps or name in INDEXED:
+                for out in outs if jumps else outs[1:]:
+                    self.tainted[storage(out)] = frozenset({step}) | (taint or frozenset())
+            return
+        self.constants.update(storage(out) for out in tensors((record.out,)))
+        if taint:
+            for out in tensors((record.out,)):
+                self.tainted[storage(out)] = self.tainted.get(storage(out), frozenset()) | taint
+
+    def _handle(self, record: Record, tensor: Any) -> Handle | None:
+        if record.enabled and not record.needs[id(tensor)]:
+            return None
+        handle = self.find(tensor)
+        if handle is not None or not record.enabled:
+            return handle
+        if tensor.is_leaf or storage(tensor) in self.constants:
+            self.constants.add(storage(tensor))
+            return None
+        return OUTSIDE
+
+    def _results(self, step: int, outs: list[Any], targets: list[Any], given: set[int]) -> None:
+        for place, target in enumerate(targets):
+            before = self.states.get(storage(target))
+            whole = target.numel() * target.element_size() >= target.untyped_storage().nbytes()
+            if before is None and not whole:
+                before = State({}, constant=True)
+            here = geometry(target)
+            self.states[storage(target)] = State({here: (step, place)}, here, None if whole else before)
+        if targets:
+            return
+        for place, out in enumerate(outs):
+            own = storage(out)
+            if own in given and own in self.states:
+                self.states[own].views[geometry(out)] = (step, place)
+            else:
+                self.states[own] = State({geometry(out): (step, place)})
+
+    def _part(self, state: State, place: Geometry, like: Any) -> Handle | None:
+        """A part of a storage, gathered from others where it was not made as a whole."""
+        known = state.views.get(place)
+        if known is not None:
+            return known
+        if state.constant:
+            return None
+        wanted = _positions(place)
+        if state.latest is None:
+            for other, handle in state.views.items():
+                held = _positions(other)
+                if np.isin(wanted, held).all():
+                    found = self._gathered(held, wanted, handle, None, like)
+                    state.views[place] = found
+                    return found
+            raise TraceError("a view", "cannot be followed through memory", "use reshape or clone, not as_strided")
+        held = _positions(state.latest)
+        latest = state.views[state.latest]
+        inside = np.isin(wanted, held)
+        below: Handle | None = None
+        if not inside.all():
+            assert state.before is not None
+            below = self._part(state.before, place, like)
+        if not inside.any() and below is not None:
+            state.views[place] = below
+            return below
+        found = self._gathered(held, wanted, latest, below, like, inside)
+        state.views[place] = found
+        return found
+
+    def _gathered(
+        self, held: Array, wanted: Array, handle: Handle, below: Handle | None, like: Any, inside: Array | None = None
+    ) -> Handle:
+        self.steps.append(Step(None, len(self.tape.records), mix=(handle, below, held, wanted, inside, like)))
+        return len(self.steps) - 1, 0

@@ -1,0 +1,344 @@
+"""Rules for normalisation, softmax, attention, recurrent cells and losses, composed of smooth rows.
+
+Kernels without a kink may be written in smaller operations, as their derivative is the same.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from absnormal.frontends.torch.reductions import log_sum_exp, norm, variance
+from absnormal.frontends.torch.writer import Arg, Writer
+
+Rule = Callable[..., Any]
+
+
+# -- softmax ------------------------------------------------------------------------------------------------------
+
+
+def softmax(w: Writer, u: int, axis: int) -> int:
+    """exp(u - m) / sum exp(u - m), with m a constant: the value of the maximum."""
+    top = w.value(u).max(axis=axis, keepdims=True)
+    weights = w.op("exp", w.sub(u, w.constant(np.where(np.isfinite(top), top, 0.0))))
+    return w.div(weights, w.sum(weights, [axis], True))
+
+
+def _softmax(w: Writer, x: Arg, dim: int, *args: Any, **kwargs: Any) -> int:
+    return softmax(w, w.node(x), dim % max(1, len(x.shape)))
+
+
+def _log_softmax(w: Writer, x: Arg, dim: int, *args: Any, **kwargs: Any) -> int:
+    u, axis = w.node(x), dim % max(1, len(x.shape))
+    return w.sub(u, log_sum_exp(w, u, [axis], True))
+
+
+# -- normalisation ------------------------------------------------------------------------------------------------
+
+
+def _normalised(w: Writer, u: int, axes: Sequence[int], eps: float) -> int:
+    var, mean = variance(w, u, axes, 0.0, True)
+    return w.div(w.sub(u, mean), w.op("sqrt", w.shifted(var, eps)))
+
+
+def _affine(w: Writer, u: int, weight: Any, bias: Any, shape: Sequence[int]) -> int:
+    if weight is not None:
+        u = w.mul(u, w.reshape(w.node(weight), shape))
+    return u if bias is None else w.add(u, w.reshape(w.node(bias), shape))
+
+
+def _layer_norm(w: Writer, x: Arg, shape: Sequence[int], weight: Any, bias: Any, eps: float) -> list[Any]:
+    ndim = len(x.shape)
+    u = _normalised(w, w.node(x), range(ndim - len(shape), ndim), eps)
+    return [_affine(w, u, weight, bias, shape), None, None]
+
+
+def _rms_norm(w: Writer, x: Arg, shape: Sequence[int], weight: Any = None, eps: float | None = None) -> Any:
+    u, ndim = w.node(x), len(x.shape)
+    held = float(np.finfo(np.float32).eps) if eps is None else eps
+    size = w.mean(w.op("square", u), range(ndim - len(shape), ndim), True)
+    scaled = w.div(u, w.op("sqrt", w.shifted(size, held)))
+    return [_affine(w, scaled, weight, None, shape), None]
+
+
+def _batch_norm(
+    w: Writer, x: Arg, weight: Any, bias: Any, mean: Any, var: Any, training: bool, momentum: float, eps: float,
+    *rest: Any,
+) -> list[Any]:
+    u, ndim = w.node(x), len(x.shape)
+    channels = [1, -1] + [1] * (ndim - 2)
+    if training:
+        u = _normalised(w, u, [0, *range(2, ndim)], eps)
+    else:
+        scale = 1.0 / np.sqrt(var.array.astype(float) + eps)
+        u = w.mul(w.sub(u, w.constant(mean.array.reshape(channels))), w.constant(scale.reshape(channels)))
+    return [_affine(w, u, weight, bias, channels), None, None]
+
+
+def _batch_norm_without_stats(w: Writer, x: Arg, weight: Any, bias: Any, training: bool, momentum: float, eps: float
+                              ) -> list[Any]:
+    return _batch_norm(w, x, weight, bias, None, None, True, momentum, eps)
+
+
+def _batch_norm_with_update(w: Writer, x: Arg, weight: Any, bias: Any, mean: Any, var: Any, momentum: float, eps: float
+                            ) -> list[Any]:
+    return [*_batch_norm(w, x, weight, bias, mean, var, True, momentum, eps), None]
+
+
+def _group_norm(w: Writer, x: Arg, weight: Any, bias: Any, n: int, c: int, space: int, groups: int, eps: float
+                ) -> list[Any]:
+    grouped = w.reshape(w.node(x), (n, groups, -1))
+    u = w.reshape(_normalised(w, grouped, [2], eps), x.shape)
+    return [_affine(w, u, weight, bias, [1, -1] + [1] * (len(x.shape) - 2)), None, None]
+
+
+def _dropout(w: Writer, x: Arg, p: float, train: Any) -> list[Any]:
+    mask = w.results[1]
+    if train is False:
+        return [w.node(x), None]
+    scale = 0.0 if p == 1 else 1.0 / (1.0 - p)
+    return [w.scaled(w.mul(w.node(x), w.tensor(mask)), scale), None]
+
+
+# -- attention ----------------------------------------------------------------------------------------------------
+
+
+def _attention(
+    w: Writer, query: Arg, key: Arg, value: Arg, dropout: float = 0.0, causal: bool = False, attn_mask: Any = None,
+    scale: float | None = None, **kwargs: Any,
+) -> list[Any]:
+    if dropout:
+        w.refuse("draws its dropout inside the kernel", "set dropout to 0")
+    factor = 1.0 / math.sqrt(query.shape[-1]) if scale is None else scale
+    k, v = key.node, value.node
+    repeat = query.shape[-3] // key.shape[-3] if len(query.shape) > 3 else 1
+    if repeat > 1:
+        places = np.arange(key.tensor.numel()).reshape(key.shape).repeat(repeat, axis=-3)
+        k = w.gather(k, places)
+        v = w.gather(v, np.arange(value.tensor.numel()).reshape(value.shape).repeat(repeat, axis=-3))
+    ndim = len(w.shape(k))
+    scores = w.scaled(w.matmul(query.node, w.swap(k, ndim - 2, ndim - 1)), factor)
+    if causal:
+        mask = np.triu(np.full((query.shape[-2], key.shape[-2]), -np.inf), 1)
+        scores = w.add(scores, w.constant(mask))
+    if attn_mask is not None:
+        if attn_mask.array.dtype == bool:
+            scores = w.add(scores, w.constant(np.where(attn_mask.array, 0.0, -np.inf)))
+        else:
+            scores = w.add(scores, attn_mask.node)
+    weights = softmax(w, scores, len(w.shape(scores)) - 1)
+    return [w.matmul(weights, v), None]
+
+
+# -- recurrent kernels ----------------------------------------------------------------------------------------------
+
+
+def _mkldnn_rnn(
+    w: Writer, x: Arg, w_ih: Arg, w_hh: Arg, b_ih: Arg, b_hh: Arg, hx: Arg, cx: Arg, reverse: bool, sizes: Any,
+    mode: int, hidden: int, layers: int, biases: bool, bidirectional: bool, batch_first: bool, train: bool,
+) -> list[Any]:
+    """The fused LSTM layer, cell by cell."""
+    if mode != 2:
+        w.refuse(f"mode {mode} of the fused recurrent kernel is not supported", "disable mkldnn")
+    inputs = w.matmul(x.node, w.swap(w_ih.node, 0, 1))
+    if biases:
+        inputs = w.add(w.add(inputs, b_ih.node), b_hh.node)
+    recurrent = w.swap(w_hh.node, 0, 1)
+    h, c = hx.node, cx.node
+    steps: list[int] = [0] * x.shape[0]
+    order = range(x.shape[0] - 1, -1, -1) if reverse else range(x.shape[0])
+    for t in order:
+        gates = w.add(w.index(inputs, (t,)), w.matmul(h, recurrent))
+        i, f, g, o = (w.index(gates, (..., slice(k * hidden, (k + 1) * hidden))) for k in range(4))
+        c = w.add(w.mul(w.op("expit", f), c), w.mul(w.op("expit", i), w.op("tanh", g)))
+        h = w.mul(w.op("expit", o), w.op("tanh", c))
+        steps[t] = w.reshape(h, (1, *w.shape(h)))
+    return [w.concatenate(steps, 0), w.reshape(h, tuple(w.record.out[1].shape)),
+            w.reshape(c, tuple(w.record.out[2].shape)), None]
+
+
+# -- losses ---------------------------------------------------------------------------------------------------------
+
+
+def reduce(w: Writer, u: int, reduction: int) -> int:
+    """0 none, 1 mean, 2 sum."""
+    return u if reduction == 0 else w.mean(u) if reduction == 1 else w.sum(u)
+
+
+def _nll(w: Writer, x: Arg, target: Arg, weight: Any, reduction: int, ignore: int) -> list[Any]:
+    labels = target.array.astype(int)
+    axis = 0 if len(x.shape) == 1 else 1
+    kept = labels != ignore
+    safe = np.where(kept, labels, 0)
+    places = np.moveaxis(np.arange(x.tensor.numel()).reshape(x.shape), axis, 0)
+    chosen = np.take_along_axis(places, safe[None], axis=0)[0]
+    scale = np.where(kept, 1.0 if weight is None else weight.array.astype(float)[safe], 0.0)
+    picked = w.gather(w.node(x), chosen)
+    if reduction == 1:
+        scale = scale / scale.sum()
+    if not (scale == 1).all():
+        same = scale.size and (scale == scale.flat[0]).all()
+        picked = w.scaled(picked, float(scale.flat[0])) if same else w.mul(picked, w.constant(scale))
+    total = picked if reduction == 0 else w.sum(picked)
+    return [w.op("neg", total), None]
+
+
+def _mse(w: Writer, x: Arg, y: Arg, reduction: int = 1) -> int:
+    return reduce(w, w.op("square", w.sub(x.node, y.node)), reduction)
+
+
+def _l1(w: Writer, x: Arg, y: Arg, reduction: int = 1) -> int:
+    return reduce(w, w.kink(w.sub(x.node, y.node), 0.0, 1.0, w.slope("l1_loss")), reduction)
+
+
+def _huber(w: Writer, u: int, bound: float) -> int:
+    """u^2 / 2 up to the bound, bound |u| - bound^2 / 2 past it: C^1, each entry on its own piece."""
+    values = w.value(u)
+    inside = np.abs(values) <= bound
+    square = w.scaled(w.op("square", w.where(inside, u, w.constant(0.0))), 0.5)
+    line = w.shifted(w.mul(w.constant(np.sign(values) * bound), u), -0.5 * bound * bound)
+    return w.where(inside, square, line)
+
+
+def _huber_loss(w: Writer, x: Arg, y: Arg, reduction: int = 1, delta: float = 1.0) -> int:
+    return reduce(w, _huber(w, w.sub(x.node, y.node), delta), reduction)
+
+
+def _smooth_l1(w: Writer, x: Arg, y: Arg, reduction: int = 1, beta: float = 1.0) -> int:
+    u = w.sub(x.node, y.node)
+    if beta == 0:
+        return reduce(w, w.kink(u, 0.0, 1.0, w.slope("smooth_l1_loss")), reduction)
+    return reduce(w, w.scaled(_huber(w, u, beta), 1.0 / beta), reduction)
+
+
+def _bce(w: Writer, x: Arg, y: Arg, weight: Any = None, reduction: int = 1) -> int:
+    """-(y log x + (1 - y) log(1 - x)), the logarithms not below -100."""
+    p, t = x.node, y.node
+    values = x.array.astype(float)
+    if np.any((values <= np.exp(-100.0)) | (1 - values <= np.exp(-100.0))):
+        w.refuse("clamps its logarithms at this point", "use binary_cross_entropy_with_logits")
+    one = w.constant(1.0)
+    loss = w.add(w.mul(t, w.op("log", p)), w.mul(w.sub(one, t), w.op("log", w.sub(one, p))))
+    loss = w.op("neg", loss)
+    return reduce(w, loss if weight is None else w.mul(loss, weight.node), reduction)
+
+
+def _bce_logits(w: Writer, x: Arg, y: Arg, weight: Any = None, pos_weight: Any = None, reduction: int = 1) -> int:
+    """(1 - y) u + (1 + (p - 1) y) log(1 + exp(-u))."""
+    u, t = x.node, y.node
+    soft = w.op("neg", w.op("log_expit", u))
+    if pos_weight is not None:
+        factor = w.shifted(w.mul(w.shifted(pos_weight.node, -1.0), t), 1.0)
+        soft = w.mul(factor, soft)
+    loss = w.add(w.mul(w.sub(w.constant(1.0), t), u), soft)
+    return reduce(w, loss if weight is None else w.mul(loss, weight.node), reduction)
+
+
+def _soft_margin(w: Writer, x: Arg, y: Arg, reduction: int = 1) -> int:
+    return reduce(w, w.op("neg", w.op("log_expit", w.mul(x.node, y.node))), reduction)
+
+
+def _kl_div(w: Writer, x: Arg, y: Arg, reduction: int = 1, log_target: bool = False) -> int:
+    if log_target:
+        return reduce(w, w.mul(w.op("exp", y.node), w.sub(y.node, x.node)), reduction)
+    held = y.array
+    inside = w.where(held > 0, y.node, w.constant(1.0))
+    return reduce(w, w.sub(w.mul(y.node, w.op("log", inside)), w.mul(y.node, x.node)), reduction)
+
+
+def _multi_margin(
+    w: Writer, x: Arg, target: Arg, p: float = 1, margin: float = 1, weight: Any = None, reduction: int = 1
+) -> int:
+    """sum over i != t of max(0, margin - x_t + x_i)^p / C."""
+    u = x.node if len(x.shape) == 2 else w.reshape(x.node, (1, -1))
+    labels = target.array.astype(int).reshape(-1)
+    rows, classes = w.shape(u)
+    places = np.arange(rows * classes).reshape(rows, classes)
+    own = w.gather(u, places[np.arange(rows), labels][:, None])
+    gap = w.relu(w.shifted(w.sub(u, own), margin), "multi_margin_loss")
+    gap = gap if p == 1 else w.op("square", gap)
+    scale = (np.arange(classes) != labels[:, None]) / classes
+    if weight is not None:
+        scale = scale * weight.array.astype(float)[labels][:, None]
+    loss = w.sum(w.mul(gap, w.constant(scale)), [1])
+    return reduce(w, loss if len(x.shape) == 2 or reduction else w.reshape(loss, ()), reduction)
+
+
+def _multilabel_margin(w: Writer, x: Arg, target: Arg, reduction: int = 1) -> list[Any]:
+    """sum over labels t and i no label of max(0, 1 - x_t + x_i) / C."""
+    u = x.node if len(x.shape) == 2 else w.reshape(x.node, (1, -1))
+    labels = target.array.astype(int).reshape(w.shape(u))
+    rows, classes = w.shape(u)
+    first, second = [], []
+    for row, line in enumerate(labels):
+        stop = np.flatnonzero(line < 0)
+        wanted = line[: stop[0]] if stop.size else line
+        others = np.setdiff1d(np.arange(classes), wanted)
+        first += [row * classes + t for t in wanted for _ in others]
+        second += [row * classes + i for _ in wanted for i in others]
+    if reduction == 0:
+        w.refuse("without reduction is not supported", "use reduction='sum'")
+    gap = w.sub(w.gather(u, np.array(second, int)), w.gather(u, np.array(first, int)))
+    total = w.sum(w.relu(w.shifted(gap, 1.0), "multilabel_margin_loss"))
+    return [w.scaled(total, 1.0 / (classes * (rows if reduction == 1 else 1))), None]
+
+
+def _cosine_similarity(w: Writer, a: Arg, b: Arg, dim: int = 1, eps: float = 1e-8) -> int:
+    axis = dim % len(np.broadcast_shapes(a.shape, b.shape))
+    first, second = (norm(w, node, 2.0, [axis], False) for node in (a.node, b.node))
+    dot = w.sum(w.mul(a.node, b.node), [axis])
+    bounds = [w.extremum(size, w.constant(eps), 1, w.slope("clamp_min")) for size in (first, second)]
+    return w.div(w.div(dot, bounds[0]), bounds[1])
+
+
+def _trilinear(
+    w: Writer, a: Arg, b: Arg, c: Arg, expand_a: Sequence[int], expand_b: Sequence[int], expand_c: Sequence[int],
+    summed: Sequence[int], unroll: int = 1,
+) -> int:
+    """The product of three tensors with new axes, summed over some."""
+    parts = []
+    for arg, axes in ((a, expand_a), (b, expand_b), (c, expand_c)):
+        shape = list(arg.shape)
+        for axis in axes:
+            shape.insert(axis, 1)
+        parts.append(w.reshape(arg.node, shape))
+    return w.sum(w.mul(w.mul(parts[0], parts[1]), parts[2]), summed)
+
+
+def _embedding_bag(w: Writer, weight: Arg, index: Arg, offsets: Arg, scale: bool = False, mode: int = 0,
+                   sparse: bool = False, sample: Any = None, last: bool = False, padding: int = -1) -> list[Any]:
+    rows, starts = index.array.astype(int), offsets.array.astype(int)
+    if mode == 2:
+        w.refuse("mode 'max' is not supported", "use embedding and max(dim)")
+    ends = [*starts[1:], len(rows)]
+    table = np.zeros((len(starts), weight.shape[0]))
+    factors = np.ones(len(rows)) if sample is None else sample.array.astype(float)
+    for bag, (start, end) in enumerate(zip(starts, ends, strict=False)):
+        for place in range(start, end):
+            if rows[place] != padding:
+                table[bag, rows[place]] += factors[place] / (max(1, end - start) if mode == 1 else 1)
+    if sample is not None and sample.varied:
+        w.refuse("per-sample weights are variables", "use embedding and a weighted sum")
+    return [w.matmul(w.constant(table), weight.node), None, None, None]
+
+
+RULES: dict[str, Rule] = {
+    "_softmax": _softmax, "softmax": _softmax, "_safe_softmax": _softmax, "_log_softmax": _log_softmax,
+    "log_softmax": _log_softmax, "native_layer_norm": _layer_norm, "_fused_rms_norm": _rms_norm,
+    "native_batch_norm": _batch_norm, "_native_batch_norm_legit": _batch_norm,
+    "_native_batch_norm_legit_functional": _batch_norm, "_native_batch_norm_legit_no_training":
+        lambda w, x, weight, bias, mean, var, momentum, eps: _batch_norm(
+            w, x, weight, bias, mean, var, False, momentum, eps),
+    "_batch_norm_with_update": _batch_norm_with_update, "native_group_norm": _group_norm, "native_dropout": _dropout,
+    "_scaled_dot_product_flash_attention_for_cpu": _attention, "_scaled_dot_product_flash_attention": _attention,
+    "mkldnn_rnn_layer": _mkldnn_rnn, "nll_loss_forward": _nll, "nll_loss2d_forward": _nll, "mse_loss": _mse,
+    "l1_loss": _l1, "huber_loss": _huber_loss, "smooth_l1_loss": _smooth_l1, "binary_cross_entropy": _bce,
+    "binary_cross_entropy_with_logits": _bce_logits, "soft_margin_loss": _soft_margin, "kl_div": _kl_div,
+    "multi_margin_loss": _multi_margin, "multilabel_margin_loss_forward": _multilabel_margin,
+    "cosine_similarity": _cosine_similarity, "_embedding_bag": _embedding_bag,
+    "_trilinear": _trilinear,
+}  # fmt: skip
+

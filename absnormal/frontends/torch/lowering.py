@@ -1,0 +1,274 @@
+"""From a tape to a program: every operation that the result depends on is written by its rule."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from absnormal.arrays import Array
+from absnormal.errors import TraceError
+from absnormal.frontends.torch.branches import at_ties
+from absnormal.frontends.torch.following import OUTSIDE, Following, Handle, Step, overwritten
+from absnormal.frontends.torch.jumps import INDEXED, JUMPS
+from absnormal.frontends.torch.rules import RULES
+from absnormal.frontends.torch.tape import Record, Tape, storage, tensors, written
+from absnormal.frontends.torch.values import Values
+from absnormal.frontends.torch.writer import Arg, Writer
+from absnormal.program.nodes import Node, Source
+from absnormal.program.program import Program
+from absnormal.program.tree import Tree
+
+
+class Lowering:
+    """Lowers the steps that the result needs, in order."""
+
+    def __init__(self, tape: Tape, variables: Sequence[Any], names: dict[int, str]) -> None:
+        self.tape, self.names = tape, names
+        self.following = Following(tape, variables)
+        self.write = Writer()
+        self.results: dict[Handle, int] = {}
+        self.notes: list[str] = []
+        self._sources: dict[tuple[str, int], Source] = {}
+        for number, variable in enumerate(variables):
+            node = Node("input", (), {"leaf": number}, tuple(variable.shape), None, "", True)
+            self.results[number, 0] = self.write.append(node, variable.detach())
+        if variables:
+            self.write.dtype = variables[0].dtype
+
+    def program(self, loss: Any, tree: Tree) -> Program:
+        """The program of the result, pruned to what it needs; `write` keeps its tensors and slopes."""
+        handle = self.following.find(loss)
+        if handle is None:
+            raise TraceError("f", "does not depend on the variables", "verify a function of these tensors")
+        needed = self._needed(handle[0])
+        self._refuse_unknown(needed)
+        self._read()
+        for step in needed:
+            self._lower(step)
+        output = self.results[handle]
+        if self.write.shape(output) != ():
+            output = self.write.reshape(output, ())
+        return self._pruned(output, tree)
+
+    def _needed(self, last: int) -> list[int]:
+        steps = self.following.steps
+        seen, stack = {last}, [last]
+        while stack:
+            step = steps[stack.pop()]
+            taint = self._taint(step) if self.following.tainted else frozenset()
+            for other in (*step.needs(), *taint):
+                if other not in seen:
+                    seen.add(other)
+                    stack.append(other)
+        variables = len(self.results)
+        return sorted(step for step in seen if step >= variables)
+
+    def _taint(self, step: Step) -> frozenset[int]:
+        if step.record is None:
+            return frozenset()
+        found: frozenset[int] = frozenset()
+        for tensor in (*tensors(step.record.args), *tensors(tuple(step.record.kwargs.values()))):
+            found |= self.following.tainted.get(storage(tensor), frozenset())
+        return frozenset(other for other in found if self.following.steps[other] is not step)
+
+    def _refuse_unknown(self, needed: list[int]) -> None:
+        missing: dict[tuple[str, str], str] = {}
+        source: Source | None = None
+        for number in needed:
+            record = self.following.steps[number].record
+            if record is not None and _rule_name(record) not in RULES and record.name not in JUMPS:
+                self._at(record)
+                source = source or self.write.source
+                missing[record.name, str(self.write.source)] = f"{record.name} at {self.write.source}"
+        if missing:
+            listed = ", ".join(missing.values())
+            raise TraceError(
+                "torch", f"these operations are not supported: {listed}",
+                "write them with supported ones, or ask for them", source,
+            )
+
+    def _at(self, record: Record) -> None:
+        """Name the operation that is being lowered."""
+        source = self._source(record)
+        name = record.name.removesuffix("_")
+        path = self.names.get(id(record.module)) if record.module is not None else None
+        if path and type(record.module).__module__.startswith("torch.nn"):
+            operation = path
+        else:
+            operation = f"{path}: {name}" if path else f"torch.{name}"
+        self.write.operation, self.write.source = operation, source
+
+    def _source(self, record: Record) -> Source | None:
+        key = (record.file, record.line)
+        if key not in self._sources and record.file:
+            self._sources[key] = Source(*key)
+        return self._sources.get(key)
+
+    def _read(self) -> None:
+        """Numbers that Python code read: a branch at a tie is an error, other reads are noted."""
+        for record, taint, varied in self.following.reads:
+            where = self._source(record)
+            for number in taint:
+                jump = self.following.steps[number]
+                made = jump.record
+                assert made is not None
+                plain = [self.tape.value(a, jump.number) if isinstance(a, torch.Tensor) else a for a in made.args]
+                here, near = (JUMPS.get(made.name) or INDEXED[made.name])(*plain, **made.kwargs)
+                if here:
+                    self._at(made)
+                    self.write.refuse(
+                        "is tied at this point and was branched on, so the branch is not constant near it",
+                        "use torch.where, torch.maximum or torch.relu, or move the point",
+                    )
+                if near:
+                    self.notes.append(f"{made.name} at {where}: within rounding of its other branch, which is not seen")
+            if varied and not taint:
+                self.notes.append(f"a number was read at {where}: what is computed from it is taken as a constant")
+
+    def _lower(self, number: int) -> None:
+        step = self.following.steps[number]
+        if step.record is None:
+            self.results[number, 0] = self._mixed(step)
+            return
+        record = step.record
+        self._at(record)
+        if record.name in JUMPS and _rule_name(record) not in RULES:
+            return
+        for handle in step.handles.values():
+            if handle is OUTSIDE:
+                self.write.refuse(
+                    "uses a tensor that was computed before the function ran and requires a gradient",
+                    "compute it inside the function, or detach it",
+                )
+        args = self._arguments(record.args, step)
+        kwargs = {name: self._argument(value, step) for name, value in record.kwargs.items()}
+        self.write.record = record
+        self.write.results = [self.tape.value(out, step.number + 1) for out in tensors((record.out,))]
+        start = len(self.write.nodes)
+        made = self._at_ties(step, args) if self.following.tainted else None
+        if made is None:
+            made = RULES[_rule_name(record)](self.write, *args, **kwargs)
+        results = made if isinstance(made, (list, tuple)) else [made]
+        outs = overwritten(record) or list(tensors((record.out,)))
+        for place, (out, node) in enumerate(zip(outs, results, strict=False)):
+            if node is None:
+                continue
+            if tuple(out.shape) != self.write.shape(node):
+                node = self.write.broadcast(node, out.shape)
+            if node >= start and self.write.tensors[node] is None and self.write.nodes[node].op != "constant":
+                self.write.tensors[node] = self.tape.value(out, step.number + 1)
+            self.results[number, place] = node
+
+    def _at_ties(self, step: Step, args: list[Any]) -> int | None:
+        """Where a mask or an index jumps at the point: the operation as a kink, if it is one; otherwise an error."""
+        tied = []
+        for number in self._taint(step):
+            jump = self.following.steps[number]
+            record = jump.record
+            assert record is not None
+            plain = [self.tape.value(a, jump.number) if isinstance(a, torch.Tensor) else a for a in record.args]
+            ties = JUMPS.get(record.name) or INDEXED[record.name]
+            here, near = ties(*plain, **record.kwargs)
+            if here:
+                tied.append(jump)
+            elif near:
+                self.notes.append(
+                    f"{record.name} at {self._source(record)}: within rounding of its other branch, which is not seen")
+        if not tied:
+            return None
+        jump = tied[0]
+        assert jump.record is not None
+        compared = [self._argument(arg, jump) for arg in jump.record.args]
+        mine = storage(jump.record.out) if isinstance(jump.record.out, torch.Tensor) else -1
+        made = at_ties(self.write, step.record, args, jump.record.name, compared, mine) if len(tied) == 1 else None
+        if made is None:
+            self._at(jump.record)
+            self.write.refuse(
+                "is tied at this point, and what is chosen by it is not constant near it",
+                "write the kink with torch.abs, torch.maximum or torch.relu, or move the point",
+            )
+        return made
+
+    def _arguments(self, args: Any, step: Step) -> list[Any]:
+        return [self._argument(arg, step) for arg in args]
+
+    def _argument(self, arg: Any, step: Step) -> Any:
+        if isinstance(arg, torch.Tensor):
+            handle = step.handles.get(id(arg))
+            node = None if handle is None else self.results.get(handle)
+            return Arg(self.write, self.tape.value(arg, step.number), node)
+        if isinstance(arg, (list, tuple)):
+            return [self._argument(item, step) for item in arg]
+        return arg
+
+    def _mixed(self, step: Step) -> int:
+        """A part of memory: entries of one node, and where that does not hold them of another."""
+        handle, below, held, wanted, inside, like = step.mix
+        write, flat = self.write, held.reshape(-1)
+        order = np.argsort(flat)
+        place = order[np.searchsorted(flat[order], np.where(np.isin(wanted, held), wanted, flat[0]))]
+        latest = write.reshape(self.results[handle], (held.size,))
+        if inside is None or inside.all():
+            return write.gather(latest, place)
+        if below is not None:
+            other = self.results[below]
+        else:
+            other = write.tensor(self.tape.value(like, self._first_write(like)))
+        both = write.concatenate([write.reshape(other, (wanted.size,)), latest], 0)
+        index = np.where(inside, wanted.size + place, np.arange(wanted.size).reshape(wanted.shape))
+        return write.gather(both, index)
+
+    def _first_write(self, like: Any) -> int:
+        """The number of the operation that first put a variable into a constant buffer."""
+        own = storage(like)
+        for step in self.following.steps:
+            record = step.record
+            if record is not None and any(storage(t) == own for t in written(record.func, record.args, record.kwargs)):
+                return step.number
+        return len(self.tape.records)
+
+    def _pruned(self, output: int, tree: Tree) -> Program:
+        write, nodes = self.write, self.write.nodes
+        used = [False] * len(nodes)
+        used[output] = True
+        for index in range(output, -1, -1):
+            if used[index]:
+                for arg in nodes[index].args:
+                    used[arg] = True
+        keep = [index for index, node in enumerate(nodes) if used[index] or node.op == "input"]
+        place = {old: new for new, old in enumerate(keep)}
+        made, switch = [], 0
+        for old in keep:
+            node = nodes[old]
+            own = node.switches > 0 and node.varied
+            made.append(Node(
+                node.op, tuple(place[arg] for arg in node.args), node.params, node.shape, node.source, node.operation,
+                node.varied, switch if own else -1, node.switches, node.tie,
+            ))
+            switch += node.switches if own else 0
+        write.tensors = [write.tensors[old] for old in keep]
+        write.slopes = {place[old]: slope for old, slope in write.slopes.items() if used[old]}
+        return Program(tuple(made), place[output], tree)
+
+    def values(self, program: Program, dtype: Any) -> Values:
+        """The values of a pruned program."""
+        return Values(program.nodes, self.write.tensors, dtype)
+
+    def slopes(self, program: Program) -> Array:
+        """The slope of every switch, shape (s,)."""
+        total = np.empty(program.s)
+        for index in program.kinked:
+            node, slope = program.nodes[index], self.write.slopes[index]
+            total[node.switch : node.switch + node.switches] = slope() if callable(slope) else slope
+        return total
+
+
+def _rule_name(record: Record) -> str:
+    """In-place operations have the rule of the operation."""
+    name = record.name
+    if name not in RULES and name.endswith("_"):
+        return name.rstrip("_")
+    return name

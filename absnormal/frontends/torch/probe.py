@@ -1,0 +1,151 @@
+"""What the installed version takes for the derivative at a kink, found by tiny calls.
+
+A kernel is called at its kink and its derivative d compared with the one-sided ones, L on the left and R on the right.
+Written a u + b |u| with u = x - kink, its slope is c = (2 d - L - R) / (R - L); for max(u, v) and min(u, v) the sign of
+|u - v| is that of x - kink where x is the first argument.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.nn import functional
+
+from absnormal.errors import TraceError
+
+Call = Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A kernel with one kink at ``kink``; its derivative is ``left`` before and ``right`` after it."""
+
+    call: Call
+    kink: float
+    left: float
+    right: float
+
+
+def _zero(x: Any) -> Any:
+    return torch.zeros_like(x)
+
+
+PROBES: dict[str, Probe] = {
+    "relu": Probe(torch.relu, 0.0, 0.0, 1.0),
+    "threshold": Probe(lambda x: functional.threshold(x, 0.0, 0.0), 0.0, 0.0, 1.0),
+    "leaky_relu": Probe(lambda x: functional.leaky_relu(x, 0.25), 0.0, 0.25, 1.0),
+    "prelu": Probe(lambda x: functional.prelu(x, torch.full((1,), 0.25, dtype=x.dtype)), 0.0, 0.25, 1.0),
+    "elu": Probe(lambda x: functional.elu(x, 2.0), 0.0, 2.0, 1.0),
+    "selu": Probe(functional.selu, 0.0, 1.6732632423543772 * 1.0507009873554805, 1.0507009873554805),
+    "hardtanh.low": Probe(functional.hardtanh, -1.0, 0.0, 1.0),
+    "hardtanh.high": Probe(functional.hardtanh, 1.0, 1.0, 0.0),
+    "hardsigmoid.low": Probe(functional.hardsigmoid, -3.0, 0.0, 1 / 6),
+    "hardsigmoid.high": Probe(functional.hardsigmoid, 3.0, 1 / 6, 0.0),
+    "hardswish.low": Probe(functional.hardswish, -3.0, 0.0, -0.5),
+    "hardswish.high": Probe(functional.hardswish, 3.0, 1.5, 1.0),
+    "softshrink.low": Probe(lambda x: functional.softshrink(x, 0.5), -0.5, 1.0, 0.0),
+    "softshrink.high": Probe(lambda x: functional.softshrink(x, 0.5), 0.5, 0.0, 1.0),
+    "abs": Probe(torch.abs, 0.0, -1.0, 1.0),
+    "maximum": Probe(lambda x: torch.maximum(x, _zero(x)), 0.0, 0.0, 1.0),
+    "minimum": Probe(lambda x: torch.minimum(x, _zero(x)), 0.0, 1.0, 0.0),
+    "fmax": Probe(lambda x: torch.fmax(x, _zero(x)), 0.0, 0.0, 1.0),
+    "fmin": Probe(lambda x: torch.fmin(x, _zero(x)), 0.0, 1.0, 0.0),
+    "clamp.low": Probe(lambda x: torch.clamp(x, -1.0, 1.0), -1.0, 0.0, 1.0),
+    "clamp.high": Probe(lambda x: torch.clamp(x, -1.0, 1.0), 1.0, 1.0, 0.0),
+    "clamp_min": Probe(lambda x: torch.clamp(x, min=0.0), 0.0, 0.0, 1.0),
+    "clamp_max": Probe(lambda x: torch.clamp(x, max=0.0), 0.0, 1.0, 0.0),
+    "clamp_min.tensor": Probe(lambda x: torch.clamp(x, min=_zero(x)), 0.0, 0.0, 1.0),
+    "clamp_max.tensor": Probe(lambda x: torch.clamp(x, max=_zero(x)), 0.0, 1.0, 0.0),
+    "copysign": Probe(lambda x: torch.copysign(x, torch.ones_like(x)), 0.0, -1.0, 1.0),
+    "l1_loss": Probe(lambda x: functional.l1_loss(x, _zero(x)), 0.0, -1.0, 1.0),
+    "smooth_l1_loss": Probe(lambda x: functional.smooth_l1_loss(x, _zero(x), beta=0.0), 0.0, -1.0, 1.0),
+    "norm.abs": Probe(lambda x: torch.linalg.vector_norm(x, 1), 0.0, -1.0, 1.0),
+    "multi_margin_loss": Probe(
+        lambda x: 2 * functional.multi_margin_loss(
+            torch.cat([torch.zeros_like(x), x]).reshape(1, 2), torch.zeros(1, dtype=torch.long)), -1.0, 0.0, 1.0),
+    "multilabel_margin_loss": Probe(
+        lambda x: 2 * functional.multilabel_margin_loss(
+            torch.cat([torch.zeros_like(x), x]).reshape(1, 2), torch.tensor([[0, -1]])), -1.0, 0.0, 1.0),
+}  # fmt: skip
+
+#: The slope of |u - kink| that torch 2.13.0 was measured to use; `probed` says where the installed version differs.
+MEASURED: dict[str, float] = {
+    "relu": -1, "threshold": -1, "leaky_relu": -1, "prelu": -1, "elu": -1, "selu": -1, "hardtanh.low": -1,
+    "hardtanh.high": 1, "hardsigmoid.low": -1, "hardsigmoid.high": 1, "hardswish.low": -1, "hardswish.high": 1,
+    "softshrink.low": 1, "softshrink.high": -1, "abs": 0, "maximum": 0, "minimum": 0, "fmax": 1, "fmin": -1,
+    "clamp.low": 1, "clamp.high": -1, "clamp_min": 1, "clamp_max": -1, "clamp_min.tensor": 1, "clamp_max.tensor": -1,
+    "copysign": 0, "l1_loss": 0, "smooth_l1_loss": 0, "norm.abs": 0, "multi_margin_loss": -1,
+    "multilabel_margin_loss": -1,
+}  # fmt: skip
+
+#: Reductions that are written as folds, by a call on three tied entries.
+SPLITS: dict[str, Call] = {
+    "max": torch.max, "min": torch.min, "amax": torch.amax, "amin": torch.amin,
+    "aminmax": lambda x: torch.aminmax(x).max, "norm.inf": lambda x: torch.linalg.vector_norm(x, float("inf")),
+}  # fmt: skip
+
+
+def _derivative(call: Call, x: Any) -> Any:
+    with torch.enable_grad():
+        leaf = x.detach().requires_grad_()
+        return torch.autograd.grad(call(leaf).sum(), leaf)[0]
+
+
+@functools.cache
+def slope_of(kernel: str, dtype: Any) -> float:
+    """The slope of |u| that a kernel uses at its kink, in reverse mode."""
+    probe = PROBES[kernel]
+    d = float(_derivative(probe.call, torch.full((1,), probe.kink, dtype=dtype))[0])
+    c = (2 * d - probe.left - probe.right) / (probe.right - probe.left)
+    nearest = min((-1.0, 0.0, 1.0), key=lambda value: abs(value - c))
+    c = nearest if abs(c - nearest) < 1e-2 else c
+    if not -1 <= c <= 1:
+        raise TraceError(
+            f"torch {kernel}", f"has the derivative {d:g} at {probe.kink:g}, between none of its sides",
+            "report it; judge the vector with gradient=",
+        )
+    return c
+
+
+@functools.cache
+def middle(kernel: str, dtype: Any) -> float:
+    """The derivative of a kernel at 0, off its kinks."""
+    return float(_derivative(PROBES[kernel].call, torch.zeros(1, dtype=dtype))[0])
+
+
+@functools.cache
+def splits_evenly(kernel: str, dtype: Any) -> bool:
+    """Whether a reduction gives three tied entries a third of its gradient each."""
+    d = _derivative(SPLITS[kernel], torch.ones(3, dtype=dtype))
+    return bool((d - 1 / 3).abs().max() < 1e-2)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table of slopes."""
+
+    operation: str
+    kink: float
+    slope: float
+    measured: float
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the installed version does what was measured."""
+        return self.slope == self.measured
+
+
+def probed(dtype: Any = None) -> Sequence[Row]:
+    """The slopes of the installed version, kernel by kernel; those that a precision does not have are left out."""
+    kind = torch.float32 if dtype is None else dtype
+    rows = []
+    for name, probe in PROBES.items():
+        try:
+            rows.append(Row(name, probe.kink, slope_of(name, kind), MEASURED[name]))
+        except NotImplementedError:
+            continue
+    return rows

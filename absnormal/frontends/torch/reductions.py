@@ -1,0 +1,261 @@
+"""Rules for sums, products of matrices, norms, extrema and order statistics."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from absnormal.arrays import Array
+from absnormal.frontends.torch.writer import Arg, Writer
+from absnormal.ops.kinked import running
+
+Rule = Callable[..., Any]
+
+
+def _axes(x: Arg, dim: Any) -> list[int]:
+    if dim is None or (isinstance(dim, (list, tuple)) and not dim):
+        return list(range(len(x.shape)))
+    return [axis % max(1, len(x.shape)) for axis in (dim if isinstance(dim, (list, tuple)) else [dim])]
+
+
+def _sum(w: Writer, x: Arg, dim: Any = None, keepdim: bool = False, **kwargs: Any) -> int:
+    return w.sum(w.node(x), _axes(x, dim), keepdim) if x.shape else w.node(x)
+
+
+def _mean(w: Writer, x: Arg, dim: Any = None, keepdim: bool = False, **kwargs: Any) -> int:
+    return w.mean(w.node(x), _axes(x, dim), keepdim) if x.shape else w.node(x)
+
+
+def variance(w: Writer, u: int, axes: Sequence[int], correction: float, keep: bool) -> tuple[int, int]:
+    """The variance and the mean."""
+    count = math.prod(w.shape(u)[axis] for axis in axes)
+    mean = w.mean(u, axes, True)
+    spread = w.sum(w.op("square", w.sub(u, mean)), axes, keep)
+    return w.scaled(spread, 1.0 / max(0.0, count - correction) if count > correction else math.inf), mean
+
+
+def _var(w: Writer, x: Arg, dim: Any = None, *args: Any, **kwargs: Any) -> int:
+    correction, keep = _correction(args, kwargs)
+    if isinstance(dim, bool):
+        dim, correction = None, float(dim)
+    return variance(w, w.node(x), _axes(x, dim), correction, keep)[0]
+
+
+def _correction(args: Any, kwargs: Any) -> tuple[float, bool]:
+    unbiased = args[0] if args else kwargs.get("unbiased", kwargs.get("correction", 1))
+    keep = args[1] if len(args) > 1 else kwargs.get("keepdim", False)
+    return float(1 if unbiased is None else unbiased), bool(keep)
+
+
+def _std(w: Writer, x: Arg, *args: Any, **kwargs: Any) -> int:
+    return w.op("sqrt", _var(w, x, *args, **kwargs))
+
+
+def _var_mean(w: Writer, x: Arg, dim: Any = None, *args: Any, **kwargs: Any) -> list[int]:
+    correction, keep = _correction(args, kwargs)
+    var, mean = variance(w, w.node(x), _axes(x, dim), correction, keep)
+    return [var, mean if keep else w.reshape(mean, w.shape(var))]
+
+
+def _std_mean(w: Writer, x: Arg, dim: Any = None, *args: Any, **kwargs: Any) -> list[int]:
+    var, mean = _var_mean(w, x, dim, *args, **kwargs)
+    return [w.op("sqrt", var), mean]
+
+
+def _prod(w: Writer, x: Arg, dim: int | None = None, keepdim: bool = False, **kwargs: Any) -> int:
+    u = w.node(x)
+    if dim is None:
+        u, dim = w.reshape(u, (-1,)), 0
+    axis = dim % max(1, len(w.shape(u)))
+    shape = w.shape(u)
+    result = w.op("prod", u, shape=(*shape[:axis], *shape[axis + 1 :]), axis=axis)
+    return w.reshape(result, (*shape[:axis], 1, *shape[axis + 1 :])) if keepdim else result
+
+
+def _cumsum(w: Writer, x: Arg, dim: int, **kwargs: Any) -> int:
+    return w.op("cumsum", w.node(x), shape=x.shape, axis=dim % len(x.shape))
+
+
+def log_sum_exp(w: Writer, u: int, axes: Sequence[int], keep: bool) -> int:
+    """log sum exp(u - m) + m, with m a constant: the value of the maximum."""
+    values = w.value(u)
+    top = values.max(axis=tuple(axes), keepdims=True)
+    top = np.where(np.isfinite(top), top, 0.0)
+    m = w.constant(top)
+    total = w.sum(w.op("exp", w.sub(u, m)), axes, True)
+    result = w.add(w.op("log", total), m)
+    return result if keep else w.reshape(result, tuple(s for i, s in enumerate(w.shape(u)) if i not in axes))
+
+
+def _logsumexp(w: Writer, x: Arg, dim: Any, keepdim: bool = False) -> int:
+    return log_sum_exp(w, w.node(x), _axes(x, dim), keepdim)
+
+
+# -- products of matrices -----------------------------------------------------------------------------------------
+
+
+def _matmul(w: Writer, a: Arg, b: Arg, *args: Any, **kwargs: Any) -> int:
+    return w.matmul(w.node(a), w.node(b))
+
+
+def _addmm(w: Writer, bias: Arg, a: Arg, b: Arg, beta: float = 1, alpha: float = 1) -> int:
+    return w.add(w.scaled(w.matmul(w.node(a), w.node(b)), alpha), w.scaled(w.node(bias), beta))
+
+
+def _addr(w: Writer, bias: Arg, a: Arg, b: Arg, beta: float = 1, alpha: float = 1) -> int:
+    outer = w.mul(w.reshape(a.node, (-1, 1)), w.reshape(b.node, (1, -1)))
+    return w.add(w.scaled(outer, alpha), w.scaled(w.node(bias), beta))
+
+
+def _linear(w: Writer, x: Arg, weight: Arg, bias: Arg | None = None) -> int:
+    result = w.matmul(w.node(x), w.swap(w.node(weight), 0, 1))
+    return result if bias is None else w.add(result, w.node(bias))
+
+
+# -- extrema ------------------------------------------------------------------------------------------------------
+
+
+def fronted(w: Writer, u: int, axes: Sequence[int]) -> int:
+    """The reduced axes in front, as one."""
+    ndim = len(w.shape(u))
+    rest = [i for i in range(ndim) if i not in axes]
+    shape = w.shape(u)
+    moved = w.transpose(u, [*axes, *rest])
+    return w.reshape(moved, (math.prod(shape[i] for i in axes), *(shape[i] for i in rest)))
+
+
+def even(values: Array, sign: int) -> Array:
+    """Slopes of a fold over axis 0 that give every tied entry the same weight: (k - 2) / k with k tied so far."""
+    best = running({"sign": sign}, values)
+    ties = np.cumsum(values == best, axis=0)
+    fresh = np.concatenate([np.ones_like(best[:1], bool), best[1:] != best[:-1]])
+    before = np.maximum.accumulate(np.where(fresh, ties - 1, 0), axis=0)
+    tied = np.maximum((ties - before)[1:], 2)
+    return np.asarray(sign * (tied - 2) / tied).reshape(-1)
+
+
+def taking(index: Array, count: int, sign: int) -> Array:
+    """Slopes of a fold over axis 0 of ``count`` entries that take the entry ``index``: -1 there, +1 elsewhere."""
+    steps = np.arange(1, count).reshape(-1, *([1] * index.ndim))
+    return np.where(steps == index, -float(sign), float(sign)).reshape(-1)
+
+
+def reduced(w: Writer, u: int, axes: Sequence[int], sign: int, kernel: str, keep: bool) -> int:
+    """max or min over axes, ties split as the kernel splits them."""
+    from absnormal.frontends.torch.probe import splits_evenly
+
+    if not splits_evenly(kernel, w.dtype):
+        w.refuse("does not split ties evenly on this version", "use max(dim), whose indices are known")
+    front = fronted(w, u, axes)
+    values = w.value(front)
+    result = w.fold(front, sign, lambda: even(values, sign))
+    shape = w.shape(u)
+    return w.reshape(result, tuple(1 if i in axes else s for i, s in enumerate(shape))) if keep else result
+
+
+def _amax(sign: int, kernel: str) -> Rule:
+    def rule(w: Writer, x: Arg, dim: Any = None, keepdim: bool = False) -> int:
+        return reduced(w, w.node(x), _axes(x, dim), sign, kernel, keepdim) if x.shape else w.node(x)
+
+    return rule
+
+
+def _max(sign: int, kernel: str) -> Rule:
+    """max(), max(dim) with indices."""
+
+    def rule(w: Writer, x: Arg, dim: Any = None, keepdim: bool = False) -> Any:
+        if isinstance(dim, Arg):
+            u, v = w.node(x), w.node(dim)
+            return u if u == v else w.extremum(u, v, sign, w.slope("maximum" if sign > 0 else "minimum"))
+        if dim is None:
+            return reduced(w, w.node(x), _axes(x, None), sign, kernel, False) if x.shape else w.node(x)
+        indices = w.results[1]
+        axis = dim % max(1, len(x.shape))
+        if not x.shape:
+            return [w.node(x), None]
+        chosen = indices.squeeze(axis) if keepdim else indices
+        return [chosen_fold(w, w.node(x), axis, chosen.cpu().numpy(), sign, keepdim), None]
+
+    return rule
+
+
+def chosen_fold(w: Writer, u: int, axis: int, index: Array, sign: int, keep: bool) -> int:
+    """max or min along an axis, where ties take the entry that the kernel returned."""
+    count = w.shape(u)[axis]
+    result = w.fold(fronted(w, u, [axis]), sign, lambda: taking(index, count, sign))
+    return w.reshape(result, tuple(1 if i == axis else s for i, s in enumerate(w.shape(u)))) if keep else result
+
+
+def _aminmax(w: Writer, x: Arg, dim: Any = None, keepdim: bool = False) -> list[int]:
+    axes = _axes(x, dim)
+    return [reduced(w, w.node(x), axes, sign, "aminmax", keepdim) for sign in (-1, 1)]
+
+
+# -- norms ----------------------------------------------------------------------------------------------------------
+
+
+def norm(w: Writer, u: int, p: float, axes: Sequence[int], keep: bool, kernel: str = "norm") -> int:
+    """A p-norm; refused where it is not |.|-expressible: p = 2 and other powers at 0."""
+    if p in (math.inf, -math.inf):
+        sizes = w.kink(u, 0.0, 1.0, w.slope(f"{kernel}.abs"))
+        return reduced(w, sizes, axes, 1 if p > 0 else -1, "norm.inf", keep)
+    if p == 1:
+        return w.sum(w.kink(u, 0.0, 1.0, w.slope(f"{kernel}.abs")), axes, keep)
+    if p == 0:
+        w.refuse("jumps", "use another norm")
+    if p == 2:
+        return w.op("sqrt", w.sum(w.op("square", u), axes, keep))
+    values = w.value(u)
+    if p < 1 and np.any(values == 0):
+        w.refuse("is not Lipschitz where an entry is 0", "use p >= 1")
+    # |u|^p is C^1 for p > 1; its sign is locally constant off 0, and at 0 the derivative is 0.
+    held = np.sign(values)
+    base = w.where(held != 0, w.mul(w.constant(held), u), w.constant(1.0))
+    powers = w.where(held != 0, w.op("power", base, w.constant(p)), w.constant(0.0))
+    return w.op("power", w.sum(powers, axes, keep), w.constant(1.0 / p))
+
+
+def _vector_norm(w: Writer, x: Arg, ord: Any = 2, dim: Any = None, keepdim: bool = False, **kwargs: Any) -> int:
+    return norm(w, w.node(x), 2.0 if ord is None else float(ord), _axes(x, dim), keepdim)
+
+
+def _norm(w: Writer, x: Arg, p: Any = 2, dim: Any = None, keepdim: bool = False, **kwargs: Any) -> int:
+    return _vector_norm(w, x, p, dim, keepdim)
+
+
+def _dist(w: Writer, a: Arg, b: Arg, p: float = 2) -> int:
+    u = w.sub(a.node, b.node)
+    return norm(w, u, float(p), range(len(w.shape(u))), False)
+
+
+def _cdist(w: Writer, a: Arg, b: Arg, p: float = 2, *rest: Any) -> int:
+    first = w.reshape(a.node, (*a.shape[:-1], 1, a.shape[-1]))
+    second = w.reshape(b.node, (*b.shape[:-2], 1, *b.shape[-2:]))
+    u = w.sub(first, second)
+    return norm(w, u, float(p), [len(w.shape(u)) - 1], False)
+
+
+def _pdist(w: Writer, x: Arg, p: float = 2) -> int:
+    first, second = np.triu_indices(x.shape[0], 1)
+    u = w.sub(*(w.gather(x.node, np.arange(x.tensor.numel()).reshape(x.shape)[rows]) for rows in (first, second)))
+    return norm(w, u, float(p), [1], False)
+
+
+def _trace(w: Writer, x: Arg) -> int:
+    return w.sum(w.gather(x.node, np.arange(x.tensor.numel()).reshape(x.shape).diagonal().copy()))
+
+
+RULES: dict[str, Rule] = {
+    "sum": _sum, "mean": _mean, "var": _var, "std": _std, "var_mean": _var_mean, "std_mean": _std_mean, "prod": _prod,
+    "cumsum": _cumsum, "logsumexp": _logsumexp, "mm": _matmul, "bmm": _matmul, "mv": _matmul, "dot": _matmul,
+    "matmul": _matmul, "vdot": _matmul, "addmm": _addmm, "addmv": _addmm, "addr": _addr, "linear": _linear,
+    "baddbmm": _addmm, "trace": _trace,
+    "addbmm": lambda w, bias, a, b, **k: w.add(bias.node, w.sum(w.matmul(a.node, b.node), [0])),
+    "amax": _amax(1, "amax"), "amin": _amax(-1, "amin"), "max": _max(1, "max"), "min": _max(-1, "min"),
+    "aminmax": _aminmax, "linalg_vector_norm": _vector_norm, "norm": _norm, "dist": _dist,
+    "_cdist_forward": _cdist, "_pdist_forward": _pdist, "_euclidean_dist": lambda w, a, b: _cdist(w, a, b, 2.0),
+    "any": lambda w, *args: w.tensor(w.results[0]),
+}  # fmt: skip

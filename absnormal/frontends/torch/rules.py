@@ -1,0 +1,14 @@
+"""All rules: from an ATen operation, without its overload, to nodes of a program."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from absnormal.frontends.torch import elementwise, layers, order, reductions, shapes, windows
+
+RULES: dict[str, Callable[..., Any]] = {}
+for _table in (elementwise.RULES, shapes.RULES, reductions.RULES, order.RULES, windows.RULES, layers.RULES):
+    _twice = RULES.keys() & _table.keys()
+    assert not _twice, f"operations with two rules: {sorted(_twice)}"
+    RULES |= _table

@@ -1,0 +1,275 @@
+"""Rules for operations that move entries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from absnormal.arrays import Array
+from absnormal.frontends.torch.writer import Arg, Writer
+
+Rule = Callable[..., Any]
+
+
+def _view(w: Writer, x: Arg, *args: Any, **kwargs: Any) -> int:
+    return w.reshape(w.node(x), tuple(w.record.out.shape))
+
+
+def _permute(w: Writer, x: Arg, dims: Sequence[int]) -> int:
+    return w.transpose(w.node(x), [dim % len(x.shape) for dim in dims])
+
+
+def _t(w: Writer, x: Arg) -> int:
+    return w.swap(w.node(x), 0, 1) if len(x.shape) == 2 else w.node(x)
+
+
+def _transpose(w: Writer, x: Arg, first: int, second: int) -> int:
+    return w.swap(w.node(x), first % len(x.shape), second % len(x.shape)) if x.shape else w.node(x)
+
+
+def _key(x: Arg, dim: int, item: Any) -> tuple[Any, ...]:
+    return (*((slice(None),) * (dim % len(x.shape))), item)
+
+
+def _select(w: Writer, x: Arg, dim: int, index: int) -> int:
+    return w.index(w.node(x), _key(x, dim, index))
+
+
+def _slice(w: Writer, x: Arg, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1) -> int:
+    return w.index(w.node(x), _key(x, dim, slice(start, end, step)))
+
+
+def _narrow(w: Writer, x: Arg, dim: int, start: int, length: int) -> int:
+    return w.index(w.node(x), _key(x, dim, slice(start, start + length)))
+
+
+def _unbind(w: Writer, x: Arg, dim: int = 0) -> list[int]:
+    return [_select(w, x, dim, i) for i in range(x.shape[dim])]
+
+
+def _split(w: Writer, x: Arg, *args: Any, dim: int | None = None, **kwargs: Any) -> list[int]:
+    axis = dim if dim is not None else (args[1] if len(args) > 1 else 0)
+    found, start = [], 0
+    for out in w.record.out:
+        stop = start + out.shape[axis]
+        found.append(w.index(w.node(x), _key(x, axis, slice(start, stop))))
+        start = stop
+    return found
+
+
+def _cat(w: Writer, parts: Sequence[Arg], dim: int = 0) -> int:
+    parts = [part for part in parts if part.shape != (0,)]
+    return w.concatenate([part.node for part in parts], dim % len(parts[0].shape))
+
+
+def _stack(w: Writer, parts: Sequence[Arg], dim: int = 0) -> int:
+    axis = dim % (len(parts[0].shape) + 1)
+    shape = (*parts[0].shape[:axis], 1, *parts[0].shape[axis:])
+    return w.concatenate([w.reshape(part.node, shape) for part in parts], axis)
+
+
+def _expand(w: Writer, x: Arg, *args: Any, **kwargs: Any) -> int:
+    return w.broadcast(w.node(x), tuple(w.record.out.shape))
+
+
+def _moved(w: Writer, x: Arg, move: Callable[[Array], Array]) -> int:
+    """Any movement, by what it does to the numbers of the entries."""
+    places = np.arange(int(np.prod(x.shape, dtype=int))).reshape(x.shape)
+    return w.gather(w.node(x), np.ascontiguousarray(move(places)))
+
+
+def _by_places(w: Writer, x: Arg, *args: Any, **kwargs: Any) -> int:
+    """The operation itself moves the numbers of the entries."""
+    import torch
+
+    plain = [arg.tensor if isinstance(arg, Arg) else arg for arg in args]
+
+    def move(places: Array) -> Array:
+        return np.asarray(w.record.func(torch.from_numpy(places), *plain, **kwargs).numpy())
+
+    return _moved(w, x, move)
+
+
+def _index(w: Writer, x: Arg, indices: Sequence[Any]) -> int:
+    keys = []
+    for item in indices:
+        if item is None:
+            keys.append(slice(None))
+            continue
+        values = item.tensor.cpu().numpy()
+        keys.append(values)
+    return _moved(w, x, lambda places: places[tuple(keys)] if _leading(indices) else _torch_index(places, indices))
+
+
+def _leading(indices: Sequence[Any]) -> bool:
+    """Whether NumPy and torch agree on where the indexed axes go."""
+    given = [item is not None for item in indices]
+    return given == sorted(given, reverse=True)
+
+
+def _torch_index(places: Array, indices: Sequence[Any]) -> Array:
+    import torch
+
+    keys = [None if item is None else item.tensor for item in indices]
+    return np.asarray(torch.ops.aten.index.Tensor(torch.from_numpy(places), keys).numpy())
+
+
+def _index_put(w: Writer, x: Arg, indices: Sequence[Any], values: Any, accumulate: bool = False, *rest: Any) -> int:
+    import torch
+
+    places = torch.arange(x.tensor.numel()).reshape(x.shape)
+    keys = [None if item is None else item.tensor for item in indices]
+    where = torch.ops.aten.index.Tensor(places, keys).numpy()
+    return _put(w, w.node(x), where, w.broadcast(w.node(values), where.shape), accumulate)
+
+
+def _put(w: Writer, x: int, where: Array, values: int, accumulate: bool) -> int:
+    """``x`` with the entries ``where`` (flat numbers) replaced by, or increased by, ``values``."""
+    shape = w.shape(x)
+    total = int(np.prod(shape, dtype=int))
+    flat = where.reshape(-1)
+    if accumulate:
+        # Each entry of x gets the sum of the values sent to it.
+        return w.add(x, w.reshape(_summed(w, values, flat, total), shape))
+    index: Array = np.arange(total)
+    index[flat] = total + np.arange(flat.size)
+    both = w.concatenate([w.reshape(x, (total,)), w.reshape(values, (flat.size,))], 0)
+    return w.reshape(w.gather(both, index), shape)
+
+
+def _summed(w: Writer, values: int, flat: Array, total: int) -> int:
+    """Entry i is the sum of the values with number i: a table of them, padded with 0, summed."""
+    order = np.argsort(flat, kind="stable")
+    counts = np.bincount(flat, minlength=total)
+    widest = int(counts.max(initial=0))
+    table = np.full((max(widest, 1), total), flat.size)
+    rank = np.arange(flat.size) - np.repeat(np.cumsum(counts) - counts, counts)
+    table[rank, flat[order]] = order
+    padded = w.concatenate([w.reshape(values, (flat.size,)), w.constant(np.zeros(1))], 0)
+    return w.sum(w.gather(padded, table), [0])
+
+
+def _along(x: Arg, dim: int, index: Array) -> Array:
+    """The flat numbers in x of entries taken along an axis."""
+    axis = dim % max(1, len(x.shape))
+    places = np.arange(int(np.prod(x.shape, dtype=int))).reshape(x.shape)
+    if not x.shape:
+        return np.zeros_like(index)
+    keys: list[Any] = [*np.indices(index.shape)]
+    keys[axis] = index
+    return np.asarray(places[tuple(keys)])
+
+
+def _gather(w: Writer, x: Arg, dim: int, index: Arg, **kwargs: Any) -> int:
+    return w.gather(w.node(x), _along(x, dim, index.tensor.cpu().numpy()))
+
+
+def _scatter(w: Writer, x: Arg, dim: int, index: Arg, source: Any, **kwargs: Any) -> int:
+    where = _along(x, dim, index.tensor.cpu().numpy())
+    values = w.node(source)
+    if isinstance(source, Arg) and source.shape != where.shape and source.shape:
+        values = w.index(values, tuple(slice(0, size) for size in where.shape))
+    reduce = kwargs.get("reduce")
+    if reduce not in (None, "add"):
+        w.refuse(f"with reduce={reduce!r} is not supported", "use scatter or scatter_add")
+    return _put(w, w.node(x), where, w.broadcast(values, where.shape), reduce == "add")
+
+
+def _scatter_add(w: Writer, x: Arg, dim: int, index: Arg, source: Any) -> int:
+    return _scatter(w, x, dim, index, source, reduce="add")
+
+
+def _index_select(w: Writer, x: Arg, dim: int, index: Arg) -> int:
+    return _moved(w, x, lambda places: np.take(places, index.tensor.cpu().numpy(), axis=dim))
+
+
+def _index_add(w: Writer, x: Arg, dim: int, index: Arg, source: Arg, alpha: float = 1) -> int:
+    places = np.arange(int(np.prod(x.shape, dtype=int))).reshape(x.shape)
+    where = np.take(places, index.tensor.cpu().numpy(), axis=dim)
+    return _put(w, w.node(x), where, w.scaled(source.node, alpha), True)
+
+
+def _masked_select(w: Writer, x: Arg, mask: Arg) -> int:
+    return _moved(w, x, lambda places: np.broadcast_to(places, mask.shape)[mask.tensor.cpu().numpy()])
+
+
+def _pad(w: Writer, x: Arg, pad: Sequence[int], value: float = 0) -> int:
+    u = w.node(x)
+    ndim = len(x.shape)
+    for step in range(len(pad) // 2):
+        axis = ndim - 1 - step
+        parts: list[int] = []
+        for amount, place in ((pad[2 * step], 0), (pad[2 * step + 1], 1)):
+            if amount < 0:
+                key = slice(-amount, None) if place == 0 else slice(None, amount)
+                u = w.index(u, (*((slice(None),) * axis), key))
+            parts.append(max(amount, 0))
+        shape = list(w.shape(u))
+        if any(parts):
+            low, high = (np.full((*shape[:axis], amount, *shape[axis + 1 :]), value) for amount in parts)
+            ends = [[w.constant(end)] if end.size else [] for end in (low, high)]
+            u = w.concatenate([*ends[0], u, *ends[1]], axis)
+    return u
+
+
+def _where(w: Writer, mask: Arg, a: Any, b: Any) -> int:
+    return w.where(mask.array.astype(bool), w.node(a), w.node(b))
+
+
+def _masked_fill(w: Writer, x: Arg, mask: Arg, value: Any) -> int:
+    return w.where(mask.array.astype(bool), w.node(value), w.node(x))
+
+
+def _select_scatter(w: Writer, x: Arg, source: Arg, dim: int, index: int) -> int:
+    places = np.arange(int(np.prod(x.shape, dtype=int))).reshape(x.shape)
+    return _put(w, w.node(x), places[_key(x, dim, index)], source.node, False)
+
+
+def _slice_scatter(
+    w: Writer, x: Arg, source: Arg, dim: int = 0, start: Any = None, end: Any = None, step: int = 1
+) -> int:
+    places = np.arange(int(np.prod(x.shape, dtype=int))).reshape(x.shape)
+    return _put(w, w.node(x), places[_key(x, dim, slice(start, end, step))], source.node, False)
+
+
+def _diagonal(w: Writer, x: Arg, offset: int = 0, dim1: int = 0, dim2: int = 1) -> int:
+    return _moved(w, x, lambda places: np.diagonal(places, offset, dim1, dim2))
+
+
+def _tri(keep: Callable[..., Array]) -> Rule:
+    def rule(w: Writer, x: Arg, k: int = 0) -> int:
+        mask = keep(np.ones(x.shape[-2:], bool), k)
+        return w.where(np.broadcast_to(mask, x.shape), w.node(x), w.constant(0.0))
+
+    return rule
+
+
+def _embedding(w: Writer, weight: Arg, index: Arg, *args: Any, **kwargs: Any) -> int:
+    return _moved(w, weight, lambda places: places[index.tensor.cpu().numpy()])
+
+
+RULES: dict[str, Rule] = {
+    "view": _view, "_unsafe_view": _view, "reshape": _view, "_reshape_alias": _view, "squeeze": _view,
+    "unsqueeze": _view, "flatten": _view, "unflatten": _view, "_reshape_copy": _view, "view_as": _view,
+    "permute": _permute, "t": _t, "transpose": _transpose, "select": _select, "slice": _slice, "narrow": _narrow,
+    "unbind": _unbind, "split": _split, "split_with_sizes": _split, "unsafe_split": _split,
+    "unsafe_split_with_sizes": _split, "chunk": _split, "unsafe_chunk": _split, "cat": _cat, "stack": _stack,
+    "expand": _expand, "repeat": _by_places, "flip": _by_places, "roll": _by_places, "unfold": _by_places,
+    "pixel_shuffle": _by_places, "pixel_unshuffle": _by_places, "channel_shuffle": _by_places, "rot90": _by_places,
+    "as_strided": _by_places, "take": _by_places, "native_channel_shuffle": _by_places,
+    "replication_pad1d": _by_places, "replication_pad2d": _by_places, "replication_pad3d": _by_places,
+    "reflection_pad1d": _by_places, "reflection_pad2d": _by_places, "reflection_pad3d": _by_places,
+    "index": _index, "_unsafe_index": _index, "index_put": _index_put, "_index_put_impl": _index_put,
+    "_unsafe_index_put": _index_put, "gather": _gather, "scatter": _scatter, "scatter_add": _scatter_add,
+    "index_select": _index_select, "index_add": _index_add, "masked_select": _masked_select,
+    "constant_pad_nd": _pad, "where": _where, "masked_fill": _masked_fill, "select_scatter": _select_scatter,
+    "slice_scatter": _slice_scatter, "diagonal": _diagonal, "tril": _tri(np.tril), "triu": _tri(np.triu),
+    "embedding": _embedding, "diag_embed": lambda w, x, *args: _diag_embed(w, x),
+}  # fmt: skip
+
+
+def _diag_embed(w: Writer, x: Arg) -> int:
+    size = x.shape[-1]
+    return w.mul(w.reshape(w.node(x), (*x.shape, 1)), w.constant(np.eye(size)))

@@ -1,0 +1,83 @@
+"""The values of the nodes of a lowered program, made when they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, overload
+
+import numpy as np
+import torch
+
+from absnormal.arrays import Array
+from absnormal.ops import TABLE
+from absnormal.program.nodes import Node
+
+
+def array(tensor: Any) -> Array:
+    """A tensor as a NumPy array, without a copy where there is one of its type."""
+    tensor = tensor.detach()
+    if tensor.device.type != "cpu":
+        tensor = tensor.cpu()
+    if tensor.dtype in (torch.bfloat16, torch.float16):
+        tensor = tensor.float()
+    return np.asarray(tensor.numpy())
+
+
+class Constant(Mapping[str, Any]):
+    """The parameters of a constant node; the tensor is converted when its value is asked for."""
+
+    def __init__(self, tensor: Any) -> None:
+        self._tensor = tensor
+        self._value: Array | None = None
+
+    def __getitem__(self, key: str) -> Any:
+        if key != "value":
+            raise KeyError(key)
+        if self._value is None:
+            self._value = array(self._tensor).astype(float)
+        return self._value
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(("value",))
+
+    def __len__(self) -> int:
+        return 1
+
+    def __reduce__(self) -> Any:
+        return dict, ({"value": self["value"]},)
+
+
+class Values(Sequence[Array]):
+    """Values in one precision: those that the framework computed, and what is written in between."""
+
+    def __init__(self, nodes: Sequence[Node], tensors: Sequence[Any], dtype: Any) -> None:
+        self._nodes, self._tensors, self._dtype = nodes, tensors, dtype
+        self._known: list[Array | None] = [None] * len(nodes)
+
+    @overload
+    def __getitem__(self, index: int) -> Array: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Array]: ...
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        found = self._known[index]
+        if found is None:
+            found = self._known[index] = self._made(range(len(self))[index])
+        return found
+
+    def _made(self, index: int) -> Array:
+        node, tensor = self._nodes[index], self._tensors[index]
+        if tensor is not None:
+            return array(tensor).astype(self._dtype, copy=False)
+        if node.op == "constant":
+            return np.asarray(node.params["value"], dtype=self._dtype)
+        with np.errstate(all="ignore"):
+            value = TABLE[node.op].value(node.params, *(self[arg] for arg in node.args))
+        return np.asarray(value).astype(self._dtype, copy=False)
+
+    def __len__(self) -> int:
+        return len(self._nodes)
+
+    def __reduce__(self) -> Any:
+        return list, (list(self),)

@@ -1,0 +1,263 @@
+"""Appending nodes while a tape is lowered.  Rules see a `Writer`; arguments of operations are `Arg`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+import numpy as np
+import torch
+
+from absnormal.arrays import Array
+from absnormal.errors import DomainError, TraceError
+from absnormal.frontends.torch.probe import slope_of
+from absnormal.frontends.torch.values import Constant, array
+from absnormal.ops import TABLE
+from absnormal.ops.kinked import switch_count
+from absnormal.program.nodes import Node, Source
+
+Shape = tuple[int, ...]
+#: Slopes of a kinked node: one number, or its switches' own, made when they are needed.
+Slopes = float | Callable[[], Array]
+
+
+class Arg:
+    """A tensor argument: a node, or a constant that becomes one when it is used."""
+
+    __slots__ = ("_node", "tensor", "varied", "write")
+
+    def __init__(self, write: Writer, tensor: Any, node: int | None) -> None:
+        self.write, self.tensor, self._node = write, tensor, node
+        self.varied = node is not None and write.nodes[node].varied
+
+    @property
+    def node(self) -> int:
+        if self._node is None:
+            self._node = self.write.tensor(self.tensor)
+        return self._node
+
+    @property
+    def shape(self) -> Shape:
+        return tuple(self.tensor.shape)
+
+    @property
+    def array(self) -> Array:
+        """The values, in the precision in which they were computed."""
+        return array(self.tensor)
+
+
+class Writer:
+    """The nodes so far; ``step`` names the operation that is being lowered."""
+
+    def __init__(self) -> None:
+        self.nodes: list[Node] = []
+        self.tensors: list[Any] = []
+        self.slopes: dict[int, Slopes] = {}
+        self.operation = ""
+        self.source: Source | None = None
+        #: The operation on the tape that is being lowered.
+        self.record: Any = None
+        #: What it returned, as it was then.
+        self.results: list[Any] = []
+        self._small: dict[Any, int] = {}
+        self.dtype: Any = torch.float32
+
+    # -- nodes -------------------------------------------------------------------------------------------------
+
+    def append(self, node: Node, tensor: Any = None) -> int:
+        self.nodes.append(node)
+        self.tensors.append(tensor)
+        return len(self.nodes) - 1
+
+    def tensor(self, tensor: Any) -> int:
+        """A constant node that holds a tensor."""
+        return self.append(Node("constant", (), Constant(tensor), tuple(tensor.shape), self.source, "", False), tensor)
+
+    def constant(self, value: Any) -> int:
+        """A constant node that holds numbers."""
+        held = np.asarray(value, dtype=float)
+        key = held.item() if held.ndim == 0 else None
+        found = self._small.get(key) if key is not None else None
+        if found is None:
+            found = self.append(Node("constant", (), {"value": held}, held.shape, None, "", False))
+            if key is not None:
+                self._small[key] = found
+        return found
+
+    def node(self, value: Any) -> int:
+        """The node of an argument, or of a number."""
+        return value.node if isinstance(value, Arg) else self.constant(value)
+
+    def varied(self, index: int) -> bool:
+        return self.nodes[index].varied
+
+    def shape(self, index: int) -> Shape:
+        return self.nodes[index].shape
+
+    def op(self, op: str, *args: int, shape: Shape | None = None, tie: str = "", **params: Any) -> int:
+        """Append one operation on nodes; the shape is that of broadcasting where none is given."""
+        nodes = self.nodes
+        varied = any(nodes[arg].varied for arg in args)
+        if shape is None:
+            shape = np.broadcast_shapes(*(nodes[arg].shape for arg in args))
+        row = TABLE[op]
+        count = 0
+        if row.family == "kinked":
+            count = switch_count(op, [nodes[arg].shape for arg in args], shape)
+        elif row.domain is not None and varied:
+            self._check(op, params, args)
+        return self.append(Node(
+            op, args, params, shape, self.source, self.operation, varied, switches=count if varied else 0, tie=tie
+        ))
+
+    def value(self, index: int) -> Array:
+        """The value of a node in double precision."""
+        tensor, node = self.tensors[index], self.nodes[index]
+        if tensor is not None:
+            return array(tensor).astype(float)
+        if node.op == "constant":
+            return np.asarray(node.params["value"])
+        with np.errstate(all="ignore"):
+            return np.asarray(TABLE[node.op].value(node.params, *(self.value(arg) for arg in node.args)))
+
+    def _check(self, op: str, params: Any, args: tuple[int, ...]) -> None:
+        values = [self.value(arg) for arg in args]
+        domain = TABLE[op].domain
+        assert domain is not None
+        if np.all(domain(params, *values)):
+            return
+        with np.errstate(all="ignore"):
+            finite = np.isfinite(TABLE[op].value(params, *values)).all()
+        if not finite:
+            raise DomainError(self.operation, "is NaN or infinite at this point", self.source)
+        self.refuse("is not continuously differentiable at this point, and it is not a kink that |.| can express",
+                    "move the point off it, for example with + eps under a root")
+
+    def refuse(self, problem: str, mend: str) -> NoReturn:
+        raise TraceError(self.operation, problem, mend, self.source)
+
+    # -- movements ---------------------------------------------------------------------------------------------
+
+    def reshape(self, a: int, shape: Sequence[int]) -> int:
+        size = math.prod(self.shape(a))
+        if -1 in shape:
+            known = -math.prod(shape)
+            shape = [size // known if item == -1 else item for item in shape]
+        shape = tuple(int(item) for item in shape)
+        if shape == self.shape(a):
+            return a
+        node = self.nodes[a]
+        return self.append(Node("reshape", (a,), {"shape": shape}, shape, self.source, self.operation, node.varied))
+
+    def transpose(self, a: int, axes: Sequence[int]) -> int:
+        axes = tuple(int(axis) for axis in axes)
+        shape = tuple(self.shape(a)[axis] for axis in axes)
+        return a if axes == tuple(range(len(axes))) else self.op("transpose", a, shape=shape, axes=axes)
+
+    def index(self, a: int, key: tuple[Any, ...]) -> int:
+        shape = np.broadcast_to(0.0, self.shape(a))[key].shape
+        return self.op("index", a, shape=shape, key=key)
+
+    def gather(self, a: int, index: Array) -> int:
+        """Entry i of the result is entry ``index[i]`` of ``a``, flat."""
+        if index.shape == self.shape(a) and np.array_equal(index.reshape(-1), np.arange(index.size)):
+            return a
+        return self.op("gather", a, shape=index.shape, index=index)
+
+    def broadcast(self, a: int, shape: Sequence[int]) -> int:
+        held = tuple(int(item) for item in shape)
+        if held == self.shape(a):
+            return a
+        node = self.nodes[a]
+        return self.append(Node("broadcast", (a,), {"shape": held}, held, self.source, self.operation, node.varied))
+
+    def concatenate(self, parts: Sequence[int], axis: int) -> int:
+        first = list(self.shape(parts[0]))
+        first[axis] = sum(self.shape(part)[axis] for part in parts)
+        return self.op("concatenate", *parts, shape=tuple(first), axis=axis) if len(parts) > 1 else parts[0]
+
+    def swap(self, a: int, first: int, second: int) -> int:
+        axes = list(range(len(self.shape(a))))
+        axes[first], axes[second] = axes[second], axes[first]
+        return self.transpose(a, axes)
+
+    # -- arithmetic --------------------------------------------------------------------------------------------
+
+    def add(self, a: int, b: int) -> int:
+        return self.op("add", a, b)
+
+    def sub(self, a: int, b: int) -> int:
+        return self.op("sub", a, b)
+
+    def mul(self, a: int, b: int) -> int:
+        return self.op("mul", a, b)
+
+    def div(self, a: int, b: int) -> int:
+        return self.op("div", a, b)
+
+    def scaled(self, a: int, factor: float) -> int:
+        return a if factor == 1 else self.op("mul", a, self.constant(factor))
+
+    def shifted(self, a: int, offset: float) -> int:
+        return a if offset == 0 else self.op("add", a, self.constant(offset))
+
+    def sum(self, a: int, axes: Sequence[int] | None = None, keep: bool = False) -> int:
+        shape = self.shape(a)
+        chosen = tuple(range(len(shape))) if axes is None else tuple(sorted(axis % len(shape) for axis in axes))
+        if not chosen:
+            return a
+        kept = tuple(1 if i in chosen else size for i, size in enumerate(shape))
+        out = kept if keep else tuple(size for i, size in enumerate(shape) if i not in chosen)
+        node = self.nodes[a]
+        params = {"axes": chosen, "shape": out}
+        return self.append(Node("sum", (a,), params, out, self.source, self.operation, node.varied))
+
+    def mean(self, a: int, axes: Sequence[int] | None = None, keep: bool = False) -> int:
+        total = self.sum(a, axes, keep)
+        count = math.prod(self.shape(a)) // max(1, math.prod(self.shape(total)))
+        return self.scaled(total, 1.0 / count)
+
+    def matmul(self, a: int, b: int) -> int:
+        left, right = self.shape(a), self.shape(b)
+        if len(left) == 1 and len(right) == 1:
+            return self.op("matmul", a, b, shape=())
+        if len(left) == 1:
+            return self.op("matmul", a, b, shape=(*right[:-2], right[-1]))
+        if len(right) == 1:
+            return self.op("matmul", a, b, shape=left[:-1])
+        shape = (*np.broadcast_shapes(left[:-2], right[:-2]), left[-2], right[-1])
+        return self.op("matmul", a, b, shape=shape)
+
+    def where(self, mask: Array, a: int, b: int) -> int:
+        shape = np.broadcast_shapes(mask.shape, self.shape(a), self.shape(b))
+        return self.op("where", a, b, shape=shape, mask=np.broadcast_to(mask, shape))
+
+    # -- kinks -------------------------------------------------------------------------------------------------
+
+    def kink(self, u: int, a: float, b: float, slope: Slopes) -> int:
+        """a u + b |u|."""
+        return self.kinked("kink", (u,), self.shape(u), slope, a=a, b=b)
+
+    def relu(self, u: int, kernel: str = "relu") -> int:
+        """(u + |u|) / 2 with the slope of a kernel."""
+        return self.kink(u, 0.5, 0.5, self.slope(kernel))
+
+    def extremum(self, u: int, v: int, sign: int, slope: Slopes) -> int:
+        shape = np.broadcast_shapes(self.shape(u), self.shape(v))
+        return self.kinked("max", (u, v), shape, slope, sign=sign)
+
+    def fold(self, u: int, sign: int, slope: Slopes) -> int:
+        """The maximum (sign 1) or minimum over axis 0."""
+        if self.shape(u)[0] == 1:
+            return self.reshape(u, self.shape(u)[1:])
+        return self.kinked("fold", (u,), self.shape(u)[1:], slope, sign=sign)
+
+    def kinked(self, op: str, args: tuple[int, ...], shape: Shape, slope: Slopes, **params: Any) -> int:
+        index = self.op(op, *args, shape=shape, tie="torch", **params)
+        self.slopes[index] = slope
+        return index
+
+    def slope(self, kernel: str) -> float:
+        """The slope of |u| at 0 that a kernel of the installed version uses, probed."""
+        return slope_of(kernel, self.dtype)

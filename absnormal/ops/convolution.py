@@ -1,0 +1,265 @@
+"""Convolution: sums over sliding windows, of any number of dimensions, strides, dilations and groups.
+
+    convolve       y[n, o] = sum over c, k of  W[o, c, k] x[n, c, s i + d k - p]       x (N, C, *S), W (O, C / G, *K)
+    convolve_back  its transpose in x, that is a transposed convolution                x (N, O, *T), W (O, C / G, *K)
+
+A tangent or an adjoint with k rows is a batch k times as large.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from absnormal.arrays import Array
+from absnormal.ops.linear_maps import Change, LinearMap
+from absnormal.ops.table import Op, Params
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Stride, padding and dilation of each spatial axis, and the number of groups."""
+
+    stride: tuple[int, ...]
+    padding: tuple[int, ...]
+    dilation: tuple[int, ...]
+    groups: int = 1
+
+
+def forward_shape(x: Shape, weight: Shape, layout: Layout) -> Shape:
+    """The shape of a convolution."""
+    space = (
+        (size + 2 * p - d * (k - 1) - 1) // s + 1
+        for size, k, s, p, d in zip(x[-len(layout.stride) :], weight[2:], *_axes(layout), strict=True)
+    )
+    return (*x[: -1 - len(layout.stride)], weight[0], *space)
+
+
+def backward_shape(x: Shape, weight: Shape, layout: Layout, extra: Sequence[int]) -> Shape:
+    """The shape of a transposed convolution."""
+    space = (
+        (size - 1) * s - 2 * p + d * (k - 1) + 1 + e
+        for size, k, e, s, p, d in zip(x[-len(layout.stride) :], weight[2:], extra, *_axes(layout), strict=True)
+    )
+    return (*x[: -1 - len(layout.stride)], weight[1] * layout.groups, *space)
+
+
+def _axes(layout: Layout) -> tuple[tuple[int, ...], ...]:
+    return layout.stride, layout.padding, layout.dilation
+
+
+def _padded(x: Array, layout: Layout) -> Array:
+    if not any(layout.padding):
+        return x
+    total = np.zeros((*x.shape[:2], *(s + 2 * p for s, p in zip(x.shape[2:], layout.padding, strict=True))), x.dtype)
+    total[_inside(x.shape[2:], layout)] = x
+    return total
+
+
+def _inside(space: Sequence[int], layout: Layout) -> tuple[slice, ...]:
+    return (slice(None), slice(None), *(slice(p, p + s) for p, s in zip(layout.padding, space, strict=True)))
+
+
+def _windows(x: Array, kernel: Shape, out: Shape, layout: Layout) -> Array:
+    """The windows of a padded x (N, C, *S) as rows, shape (G, N * out, C / G * K): a copy."""
+    count = len(kernel)
+    n, channels = x.shape[:2]
+    strides = x.strides
+    view = np.lib.stride_tricks.as_strided(
+        x, (n, channels, *out, *kernel),
+        (*strides[:2], *(a * s for a, s in zip(strides[2:], layout.stride, strict=True)),
+         *(a * d for a, d in zip(strides[2:], layout.dilation, strict=True))),
+        writeable=False,
+    )
+    groups = layout.groups
+    view = view.reshape(n, groups, channels // groups, *out, *kernel) if groups > 1 else view[:, None]
+    order = (1, 0, *range(3, 3 + count), 2, *range(3 + count, 3 + 2 * count))
+    return view.transpose(order).reshape(groups, n * math.prod(out), -1)
+
+
+def _rows(y: Array, groups: int) -> Array:
+    """y (N, O, *T) as rows, shape (G, N * T, O / G)."""
+    n, channels = y.shape[:2]
+    split = y.reshape(n, groups, channels // groups, -1)
+    return split.transpose(1, 0, 3, 2).reshape(groups, -1, channels // groups)
+
+
+def _weights(weight: Array, groups: int) -> Array:
+    """W as matrices, shape (G, O / G, C / G * K)."""
+    return weight.reshape(groups, weight.shape[0] // groups, -1)
+
+
+def convolve(x: Array, weight: Array, layout: Layout) -> Array:
+    """The convolution of x (N, C, *S)."""
+    out = forward_shape(x.shape, weight.shape, layout)
+    rows = _windows(_padded(x, layout), weight.shape[2:], out[2:], layout)
+    made = np.matmul(_weights(weight, layout.groups), rows.transpose(0, 2, 1))
+    made = made.reshape(layout.groups, -1, out[0], math.prod(out[2:])).transpose(2, 0, 1, 3)
+    return np.asarray(made.reshape(out))
+
+
+def convolve_back(y: Array, weight: Array, layout: Layout, shape: Shape) -> Array:
+    """The transpose of `convolve` in x: y (N, O, *T) to x of ``shape`` (N, C, *S)."""
+    groups, kernel, out = layout.groups, weight.shape[2:], y.shape[2:]
+    columns = np.matmul(_weights(weight, groups).transpose(0, 2, 1), _rows(y, groups).transpose(0, 2, 1))
+    columns = columns.reshape(groups * weight.shape[1], *kernel, y.shape[0], *out)
+    space = (s + 2 * p for s, p in zip(shape[2:], layout.padding, strict=True))
+    padded = np.zeros((shape[1], shape[0], *space), y.dtype)
+    for place in np.ndindex(*kernel):
+        key = tuple(
+            slice(k * d, k * d + s * (o - 1) + 1, s)
+            for k, d, s, o in zip(place, layout.dilation, layout.stride, out, strict=True)
+        )
+        padded[(slice(None), slice(None), *key)] += columns[(slice(None), *place)]
+    return padded.swapaxes(0, 1)[_inside(shape[2:], layout)]
+
+
+def correlate(x: Array, y: Array, kernel: Shape, layout: Layout) -> Array:
+    """The transpose of `convolve` in W: products of x and y (N, O, *T) summed over the batch, shape (O, C / G, *K)."""
+    groups = layout.groups
+    rows = _windows(_padded(x, layout), kernel, y.shape[2:], layout)
+    made = np.matmul(_rows(y, groups).transpose(0, 2, 1), rows)
+    return np.asarray(made.reshape(y.shape[1], x.shape[1] // groups, *kernel))
+
+
+def _batched(x: Array, shape: Shape) -> Array:
+    """k rows of x as one batch; without a batch axis k is one."""
+    return x.reshape(-1, *shape[1:]) if x.ndim > len(shape) else x
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ConvolveInput(LinearMap):
+    """x -> convolve(x, W), or with ``back`` its transpose."""
+
+    weight: Array
+    layout: Layout
+    shape: Shape
+    out: Shape
+    back: bool
+
+    @property
+    def push_depth(self) -> int:  # type: ignore[override]
+        return 1 + math.prod(self.weight.shape[1:] if not self.back else self.weight.shape[2:]) * (
+            self.weight.shape[0] // self.layout.groups if self.back else 1)
+
+    @property
+    def pull_depth(self) -> int:  # type: ignore[override]
+        channels = max(self.weight.shape[0] // self.layout.groups, self.weight.shape[1])
+        return int(1 + math.prod(self.weight.shape[2:]) * channels)
+
+    def _apply(self, t: Array, shape: Shape, out: Shape, back: bool) -> Array:
+        rows = _batched(t, shape)
+        count = t.shape[0]
+        if back:
+            made = convolve_back(rows, self.weight, self.layout, (count * out[0], *out[1:]))
+        else:
+            made = convolve(rows, self.weight, self.layout)
+        return made.reshape(count, *out)
+
+    def push(self, t: Array) -> Array:
+        return self._apply(t, self.shape, self.out, self.back)
+
+    def pull(self, w: Array) -> Array:
+        return self._apply(w, self.out, self.shape, not self.back)
+
+    def norm(self) -> float:
+        size = np.abs(self.weight)
+        axes = (0, *range(2, size.ndim)) if self.back else tuple(range(1, size.ndim))
+        return float(size.sum(axis=axes).max(initial=0.0))
+
+    def entrywise(self, change: Change) -> LinearMap:
+        return ConvolveInput(change(self.weight), self.layout, self.shape, self.out, self.back)
+
+    def parts(self) -> tuple[LinearMap | None, LinearMap | None]:
+        positive, negative = np.maximum(self.weight, 0), np.maximum(-self.weight, 0)
+        return (
+            ConvolveInput(positive, self.layout, self.shape, self.out, self.back) if positive.any() else None,
+            ConvolveInput(negative, self.layout, self.shape, self.out, self.back) if negative.any() else None,
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ConvolveWeight(LinearMap):
+    """W -> convolve(x, W), or with ``back`` W -> its transpose applied to x."""
+
+    x: Array
+    layout: Layout
+    shape: Shape
+    out: Shape
+    back: bool
+
+    @property
+    def push_depth(self) -> int:  # type: ignore[override]
+        return 1 + math.prod(self.shape[1:]) * (self.shape[0] // self.layout.groups if self.back else 1)
+
+    @property
+    def pull_depth(self) -> int:  # type: ignore[override]
+        small = self.x.shape if self.back else self.out
+        return 1 + small[0] * math.prod(small[2:])
+
+    def push(self, t: Array) -> Array:
+        rows = (convolve_back(self.x, one, self.layout, self.out) if self.back else convolve(self.x, one, self.layout)
+                for one in t)
+        return np.stack([*rows])
+
+    def pull(self, w: Array) -> Array:
+        kernel = self.shape[2:]
+        rows = (correlate(one, self.x, kernel, self.layout) if self.back else correlate(
+            self.x, one, kernel, self.layout) for one in w)
+        return np.stack([*rows])
+
+    def bound_out(self, w: Array, out: Array) -> None:
+        if self.back or self.layout.groups > 1 or len(w) > 1:
+            self.pull_out(w, out)
+            return
+        # Cauchy-Schwarz, channel by channel, whatever the place in the window.
+        norms = [np.sqrt(np.einsum("nci,nci->c", a, a)) for a in (
+            side.reshape(*side.shape[:2], -1) for side in (w[0], self.x))]
+        product = np.multiply.outer(*norms)
+        out[0] = product.reshape(*product.shape, *([1] * (len(self.shape) - 2)))
+
+    def norm(self) -> float:
+        unit = np.ones((1, *self.shape))
+        return float(self.absolute().push(unit).max(initial=0.0))
+
+    def entrywise(self, change: Change) -> LinearMap:
+        return ConvolveWeight(change(self.x), self.layout, self.shape, self.out, self.back)
+
+    def parts(self) -> tuple[LinearMap | None, LinearMap | None]:
+        positive, negative = np.maximum(self.x, 0), np.maximum(-self.x, 0)
+        return (
+            ConvolveWeight(positive, self.layout, self.shape, self.out, self.back) if positive.any() else None,
+            ConvolveWeight(negative, self.layout, self.shape, self.out, self.back) if negative.any() else None,
+        )
+
+
+def _maps(back: bool) -> Any:
+    def maps(params: Params, args: list[Array], out: Array, shape: Shape) -> list[LinearMap]:
+        x, weight = args
+        layout = params["layout"]
+        return [
+            ConvolveInput(weight, layout, x.shape, shape, back), ConvolveWeight(x, layout, weight.shape, shape, back)
+        ]
+
+    return maps
+
+
+def _value(params: Params, x: Array, weight: Array) -> Array:
+    return convolve(x, weight, params["layout"])
+
+
+def _value_back(params: Params, x: Array, weight: Array) -> Array:
+    shape = backward_shape(x.shape, weight.shape, params["layout"], params["extra"])
+    return convolve_back(x, weight, params["layout"], shape)
+
+
+CONVOLUTION = (
+    Op("convolve", _value, _maps(False), "bilinear", show="convolve({0}, {1})"),
+    Op("convolve_back", _value_back, _maps(True), "bilinear", show="convolve_back({0}, {1})"),
+)

@@ -1,0 +1,130 @@
+"""Kinks on one set, as one |.|: the same function with fewer switches.
+
+Every kink that a user writes owns its switches, because a tool may take different slopes at two of them: relu(u) and
+|u|, relu(u) and relu(-u), a maximum that is written twice.  The generalized gradient is that of the function, whichever
+way it is written.  Here a u + b |u|, max(u, 0) and min(u, 0) share one |u| wherever u is the same up to its sign, and
+equal maxima and folds are one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from absnormal.arrays import Array
+from absnormal.program.nodes import Node
+from absnormal.program.program import Program
+
+
+@dataclass(eq=False)
+class Merged:
+    """A program with fewer switches.
+
+    Attributes
+    ----------
+    program, values
+        its nodes, and their values
+    twice
+        for every node whose switches another one owns now: the old numbers of both, and -1 where their signs differ
+    """
+
+    nodes: list[Node] = field(default_factory=list)
+    values: list[Array] = field(default_factory=list)
+    twice: list[tuple[int, int, int]] = field(default_factory=list)
+    program: Program | None = None
+
+    def add(self, node: Node, value: Array) -> int:
+        self.nodes.append(node)
+        self.values.append(value)
+        return len(self.nodes) - 1
+
+
+def merged(program: Program, values: Sequence[Array]) -> Merged | None:
+    """The program with kinks on one set as one; None where every kink has a set of its own."""
+    shared = _shared(program)
+    if not shared:
+        return None
+    made = Merged()
+    place: list[int] = []
+    whole: dict[int, int] = {}
+    switch = 0
+    for index, node in enumerate(program.nodes):
+        node = replace(node, args=tuple(place[arg] for arg in node.args))
+        found = shared.get(index)
+        if found is None or (found[2] == index and _scaled(program, index) is None):
+            own = node.switch >= 0
+            place.append(made.add(replace(node, switch=switch if own else -1), values[index]))
+            switch += node.switches if own else 0
+            continue
+        root, sign, first = found
+        parts = _scaled(program, index)
+        if first != index:
+            made.twice.append((index, first, sign * shared[first][1]))
+        if parts is None:
+            place.append(place[first])
+            continue
+        if first not in whole:
+            size = np.abs(values[root])
+            whole[first] = made.add(replace(
+                node, op="kink", args=(place[root],), params={"a": 0.0, "b": 1.0}, switch=switch,
+            ), size)
+            switch += node.switches
+        a, b, argument = parts
+        place.append(_combined(made, node, place[argument], whole[first], a, b, values[index]))
+    made.program = Program(tuple(made.nodes), place[program.output], program.tree)
+    return made
+
+
+def _combined(made: Merged, node: Node, u: int, size: int, a: float, b: float, value: Array) -> int:
+    """a u + b |u| in smooth operations and the shared |u|."""
+    terms = []
+    for factor, part in ((a, u), (b, size)):
+        held = made.add(Node("constant", (), {"value": np.asarray(factor)}, (), None, "", False), np.asarray(factor))
+        scaled = replace(node, op="mul", args=(held, part), params={}, switch=-1, switches=0, tie="")
+        terms.append(made.add(scaled, factor * made.values[part]))
+    return made.add(replace(node, op="add", args=tuple(terms), params={}, switch=-1, switches=0, tie=""), value)
+
+
+def _shared(program: Program) -> dict[int, tuple[int, int, int]]:
+    """For kinks that share their set: the node of it, their sign, and the first kink on it."""
+    keys: dict[int, tuple[Any, int, int]] = {}
+    owners: dict[Any, list[int]] = {}
+    for index in program.kinked:
+        node = program.nodes[index]
+        parts = _scaled(program, index)
+        if parts is not None:
+            root, sign = _signed(program, parts[2])
+            second = node.op == "max" and node.args[1] == parts[2]
+            keys[index] = (("abs", root), -sign if second else sign, root)
+        else:
+            keys[index] = ((node.op, node.args, tuple(sorted(node.params.items()))), 1, index)
+        owners.setdefault(keys[index][0], []).append(index)
+    return {
+        index: (keys[index][2], keys[index][1], found[0])
+        for found in owners.values() if len(found) > 1 for index in found
+    }
+
+
+def _scaled(program: Program, index: int) -> tuple[float, float, int] | None:
+    """a, b and u of a kink that is a u + b |u|; None for others."""
+    node = program.nodes[index]
+    if node.op == "kink":
+        return float(node.params["a"]), float(node.params["b"]), node.args[0]
+    if node.op == "max":
+        for u, zero in (node.args, node.args[::-1]):
+            value = program.nodes[zero].params.get("value") if program.nodes[zero].op == "constant" else None
+            if value is not None and not np.any(value) and program.nodes[u].shape == node.shape:
+                return 0.5, 0.5 * node.params["sign"], u
+    return None
+
+
+def _signed(program: Program, index: int) -> tuple[int, int]:
+    """The node of which this one is plus or minus."""
+    sign = 1
+    while program.nodes[index].op == "neg":
+        index, sign = program.nodes[index].args[0], -sign
+    return index, sign
+

@@ -1,0 +1,222 @@
+"""The pytest plugin: a fixture, a marker, a report.
+
+    def test_loss(clarke):
+        clarke(loss, x)
+
+    @pytest.mark.clarke(points=[[0.0, 1.0], [0.0, 0.0]], slope=-1)
+    def test_loss(x):
+        return np.sum(np.maximum(x, 0))
+
+Nothing heavy is imported before a test asks for a verdict.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Generator, Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from absnormal.report.record import Record
+    from absnormal.report.report import Report
+
+_UNDECIDED = ("fail", "warn", "skip")
+_OPTIONS = frozenset({"points", "slope", "exact", "atol", "budget", "seed", "undecided"})
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("absnormal", "Clarke generalized gradients")
+    group.addoption(
+        "--clarke-report", metavar="FILE",
+        help="write what was proved and what was not: FILE.json, FILE.sarif or FILE.xml (JUnit)",
+    )
+    parser.addini("clarke_undecided", "what an undecided gradient means: fail, warn or skip", default="fail")
+    parser.addini("clarke_slope", "the slope at ties where a test gives none, as absnormal check takes it", default="")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers",
+        "clarke(points, slope=None, ...): the function returns a loss; its gradient at each of the points must be"
+        " proved to be a Clarke generalized gradient",
+    )
+    undecided = config.getini("clarke_undecided")
+    if undecided not in _UNDECIDED:
+        raise pytest.UsageError(f"clarke_undecided must be one of {', '.join(_UNDECIDED)}, got {undecided!r}")
+    file = config.getoption("--clarke-report")
+    if file is not None and not file.endswith((".json", ".sarif", ".xml")):
+        raise pytest.UsageError(f"--clarke-report must end in .json, .sarif or .xml, got {file!r}")
+    config.pluginmanager.register(_Collector(config), "absnormal-collector")
+
+
+class Clarke:
+    """The fixture: `absnormal.testing.assert_clarke_gradient` with the defaults of the ini file, and a record."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+        #: Records of the running test with their counts.
+        self.records: dict[str, int] = {}
+
+    def __call__(self, f: Any, x: Any, *, undecided: str | None = None, slope: Any = None, **options: Any) -> Report:
+        """Fail unless the gradient at x is proved to be a Clarke generalized gradient; the report."""
+        __tracebackhide__ = True
+        from absnormal.report.record import record, record_of_error
+        from absnormal.testing.assertions import UNDECIDED, judge
+        from absnormal.verify import verify
+
+        meaning = self.config.getini("clarke_undecided") if undecided is None else undecided
+        if meaning not in UNDECIDED:
+            raise ValueError(f"undecided must be one of {', '.join(UNDECIDED)}, got {meaning!r}")
+        if slope is None and self.config.getini("clarke_slope"):
+            from absnormal.cli.targets import slope as read
+
+            slope = read(self.config.getini("clarke_slope"))
+        try:
+            report = verify(f, x, slope=slope, **options)
+        except Exception as error:
+            self._keep(record_of_error(error))
+            raise
+        self._keep(record(report))
+        judge(report, meaning)
+        return report
+
+    def _keep(self, found: Record) -> None:
+        text = json.dumps(found.to_dict())
+        self.records[text] = self.records.get(text, 0) + 1
+
+
+@pytest.fixture(scope="session")
+def clarke(request: pytest.FixtureRequest) -> Clarke:
+    """Call it with a function and a point: the test fails unless the gradient there is proved to be Clarke.
+
+    ``clarke(f, x, *, gradient=None, slope=None, undecided=None, ...)`` returns the report; see
+    `absnormal.testing.assert_clarke_gradient`.
+    """
+    collector: Any = request.config.pluginmanager.get_plugin("absnormal-collector")
+    found: Clarke = collector.clarke
+    return found
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """One test for each point of a marked function, which takes the point as its first argument."""
+    marker = metafunc.definition.get_closest_marker("clarke")
+    if marker is None:
+        return
+    where = metafunc.definition.nodeid
+    unknown = sorted(marker.kwargs.keys() - _OPTIONS)
+    if unknown or len(marker.args) > 1 or (marker.args and "points" in marker.kwargs):
+        problem = f"unknown option {unknown[0]!r}" if unknown else "points are given twice"
+        pytest.fail(f"{where}: pytest.mark.clarke takes {', '.join(sorted(_OPTIONS))}: {problem}", pytrace=False)
+    points = marker.args[0] if marker.args else marker.kwargs.get("points")
+    points = points() if callable(points) else points
+    if points is None or not hasattr(points, "__iter__") or isinstance(points, (str, dict)):
+        pytest.fail(f"{where}: pytest.mark.clarke needs points=[...], the points at which to judge", pytrace=False)
+    argument = _argument(metafunc)
+    if argument is None:
+        pytest.fail(f"{where}: a function marked clarke takes the point as its first argument", pytrace=False)
+    metafunc.parametrize(argument, [pytest.param(point, id=f"point{k}") for k, point in enumerate(points)])
+
+
+def _argument(metafunc: pytest.Metafunc) -> str | None:
+    import inspect
+
+    names = [name for name in inspect.signature(metafunc.function).parameters if name not in ("self", "cls")]
+    return names[0] if names else None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """A marked function is not run but judged."""
+    __tracebackhide__ = True
+    marker = pyfuncitem.get_closest_marker("clarke")
+    if marker is None:
+        return None
+    import inspect
+
+    function: Callable[..., Any] = pyfuncitem.obj
+    names = list(inspect.signature(function).parameters)
+    arguments = {name: pyfuncitem.funcargs[name] for name in names if name in pyfuncitem.funcargs}
+    point = arguments.pop(names[0])
+    collector: Any = pyfuncitem.config.pluginmanager.get_plugin("absnormal-collector")
+    options = {name: value for name, value in marker.kwargs.items() if name != "points"}
+    try:
+        collector.clarke(lambda x: function(x, **arguments), point, **options)
+    except AssertionError as error:
+        # The function has no frame of its own: the report names its lines.
+        pytest.fail(str(error), pytrace=False)
+    return True
+
+
+class _Collector:
+    """Gathers the records of all tests, also from the workers of pytest-xdist, and writes the report."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+        self.clarke = Clarke(config)
+        self.found: list[tuple[str, dict[str, Any], int]] = []
+
+    def pytest_runtest_setup(self) -> None:
+        self.clarke.records = {}
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: Any) -> Generator[None, Any, Any]:
+        report = yield
+        if call.when == "call" and self.clarke.records:
+            # Plain data: pytest-xdist sends it to the controller with the report.
+            report.clarke = [[text, count] for text, count in self.clarke.records.items()]
+        return report
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        for text, count in getattr(report, "clarke", ()):
+            self.found.append((report.nodeid, json.loads(text), count))
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        if not self.found:
+            return
+        terminalreporter.section("Clarke gradients")
+        proved = Counter[str]()
+        for _, values, count in self.found:
+            if values["verdict"] == "CLARKE":
+                proved[values["method"]] += count
+        methods = ", ".join(f"{count} {method}" for method, count in proved.most_common())
+        terminalreporter.line(f"proved: {sum(proved.values())}{f' ({methods})' if methods else ''}")
+        for nodeid, values, count in self.found:
+            if values["verdict"] != "CLARKE":
+                times = f" ({count} times)" if count > 1 else ""
+                terminalreporter.line(f"{values['verdict']} {nodeid}{times}: {values['reason']}")
+                for line in _places(values):
+                    terminalreporter.line(f"    {line}")
+
+    def pytest_sessionfinish(self) -> None:
+        file = self.config.getoption("--clarke-report")
+        if file is not None and not hasattr(self.config, "workerinput"):
+            _write(file, self.found)
+
+
+def _places(values: dict[str, Any]) -> Iterator[str]:
+    from absnormal.report.formats import described
+    from absnormal.report.record import Line
+
+    for line in values["lines"]:
+        yield described(Line(**line))
+
+
+def _write(file: str, found: list[tuple[str, dict[str, Any], int]]) -> None:
+    """The report in the format that the name of the file asks for."""
+    from absnormal.cli.output import version
+    from absnormal.report.formats import FORMATS
+    from absnormal.report.record import Record
+    from absnormal.report.summary import Summary
+
+    form = {"json": "json", "sarif": "sarif", "xml": "junit"}[file.rpartition(".")[2]]
+    with open(file, "w", encoding="utf-8") as out:
+        writer, summary = FORMATS[form](out, version()), Summary()
+        for number, (nodeid, values, count) in enumerate(found):
+            record = Record.from_dict({**values, "index": number})
+            for _ in range(count):
+                summary.add(record)
+            writer.write(nodeid, record)
+        writer.end(summary)

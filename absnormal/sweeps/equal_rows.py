@@ -1,0 +1,280 @@
+"""Entries with the same row, by value numbering: the same operation on arguments with the same rows and values.
+
+For given slopes two entries of a node have equal values and equal rows r^sigma when they are computed by the same
+operation from entries of which that holds: windows of equal pixels through a convolution, a relu and a pool.  An entry
+is dead when its row is zero at sight: a constant, or what a slope of 0 lets through.  A tie of two dead entries, or of
+two equal ones, has a zero row.  Values are only compared with each other; no float that came out 0 counts as a proof.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from absnormal.arrays import Array
+from absnormal.ops import TABLE
+from absnormal.ops.convolution import Layout
+from absnormal.ops.kinked import running_choice
+from absnormal.ops.smooth import SMOOTH
+from absnormal.program.nodes import Node
+from absnormal.sweeps.table import Sweeps
+
+_MOVES = frozenset({"reshape", "transpose", "index", "gather", "broadcast"})
+#: Operations entry by entry, with broadcasting.
+_ENTRYWISE = frozenset(row.name for row in SMOOTH)
+#: Pairs of entries past which no more are compared.
+_PAIRS = 30_000_000
+
+
+class EqualRows:
+    """Rows under the slopes ``sigma``, which must be definite at the ties of folds."""
+
+    def __init__(self, sweeps: Sweeps, sigma: Array) -> None:
+        self.sweeps, self.sigma = sweeps, sigma
+        self.nodes = sweeps.program.nodes
+        self._dead: dict[int, Array] = {}
+        self._places: dict[int, Array] = {}
+        self._chosen: dict[int, Array | None] = {}
+        self._left = _PAIRS
+
+    def zero_rows(self) -> Array:
+        """For each active switch, whether its row is zero for sure."""
+        sweeps, program = self.sweeps, self.sweeps.program
+        result = np.zeros(program.s, bool)
+        for index in program.kinked:
+            node = program.nodes[index]
+            own = slice(node.switch, node.switch + node.switches)
+            if sweeps.active[own].any():
+                result[own] = self._zero(index, node, sweeps.active[own])
+        return result[sweeps.alpha]
+
+    def _zero(self, index: int, node: Node, active: Array) -> Array:
+        if node.op == "fold":
+            return self._zero_in_fold(index, node, active)
+        if node.op == "max":
+            dead = [np.broadcast_to(self.dead(arg), node.shape).reshape(-1) for arg in node.args]
+            return np.asarray(dead[0] & dead[1])
+        return self.dead(node.args[0]).reshape(-1)
+
+    def _zero_in_fold(self, index: int, node: Node, active: Array) -> Array:
+        """Comparison j is that of the entry chosen so far with entry j."""
+        result = np.zeros(active.size, bool)
+        chosen = self.chosen(index, node)
+        if chosen is None:
+            return result
+        arg = node.args[0]
+        width = max(1, active.size // max(1, len(chosen) - 1))
+        places = np.flatnonzero(active)
+        row, column = places // width, places % width
+        first = chosen.reshape(len(chosen), -1)[row, column] * width + column
+        second = (row + 1) * width + column
+        dead = self.dead(arg).reshape(-1)
+        zero = dead[first] & dead[second]
+        open_ = ~zero
+        if open_.any():
+            zero[open_] = self.same(arg, first[open_], second[open_])
+        result[places] = zero
+        return result
+
+    def chosen(self, index: int, node: Node) -> Array | None:
+        """For every running value of a fold, the entry that it is; None where slopes are not definite."""
+        if index not in self._chosen:
+            slopes = self.sweeps.slopes_of(index, self.sigma)
+            self._chosen[index] = running_choice(node.params, self.sweeps.shapes(node)[0], slopes)
+        return self._chosen[index]
+
+    def coefficients(self, index: int) -> list[Array | None]:
+        """The derivatives of a kinked node by its arguments; None for constants."""
+        maps = self.sweeps.piece_of(index, self.sigma).maps
+        return [None if m is None else np.broadcast_to(m.p, self.nodes[index].shape) for m in maps]
+
+    # -- dead entries ------------------------------------------------------------------------------------------
+
+    def dead(self, index: int) -> Array:
+        """Which entries of a node have a zero row at sight."""
+        found = self._dead.get(index)
+        if found is None:
+            found = self._dead[index] = self._find_dead(index)
+        return found
+
+    def _find_dead(self, index: int) -> Array:
+        node = self.nodes[index]
+        if not node.varied:
+            return np.broadcast_to(np.True_, node.shape)
+        nothing = np.broadcast_to(np.False_, node.shape)
+        row = TABLE[node.op]
+        if node.op in _MOVES or node.op == "concatenate":
+            parts = [self.dead(arg) for arg in node.args]
+            moves = any(part.any() for part in parts)
+            return np.asarray(row.value(node.params, *parts)) if moves else nothing
+        if node.op == "fold":
+            chosen = self.chosen(index, node)
+            dead = self.dead(node.args[0])
+            return nothing if chosen is None else np.take_along_axis(dead, chosen[-1:], axis=0)[0]
+        if row.family == "kinked":
+            total = np.ones(node.shape, bool)
+            for p, arg in zip(self.coefficients(index), node.args, strict=True):
+                if p is not None:
+                    total &= (p == 0) | self.dead(arg)
+            return total
+        if node.op in _ENTRYWISE:
+            if not any(self.dead(arg).any() for arg in node.args if self.nodes[arg].varied):
+                return nothing
+            total = np.ones(node.shape, bool)
+            for arg in node.args:
+                total &= self.dead(arg)
+            return total
+        return nothing
+
+    # -- equal entries -----------------------------------------------------------------------------------------
+
+    def same(self, index: int, first: Array, second: Array) -> Array:
+        """For pairs of entries (flat numbers), whether their values and their rows are equal for sure."""
+        size = int(np.prod(self.nodes[index].shape, dtype=int))
+        codes = np.minimum(first, second) * size + np.maximum(first, second)
+        unique, back = np.unique(codes, return_inverse=True)
+        found = self._same(index, unique // max(1, size), unique % max(1, size))
+        return np.asarray(found[back].reshape(first.shape))
+
+    def _same(self, index: int, first: Array, second: Array) -> Array:
+        node = self.nodes[index]
+        result = first == second
+        hopeful = ~result
+        if not node.varied or node.op not in ("convolve", "matmul"):
+            # What these compute need not be known: equal arguments say as much.
+            values = self.sweeps.values[index].reshape(-1)
+            hopeful &= values[first] == values[second]
+        rest = np.flatnonzero(hopeful)
+        if not rest.size:
+            return np.asarray(result)
+        if not node.varied:
+            result[rest] = True
+            return np.asarray(result)
+        dead = self.dead(index).reshape(-1)
+        both = dead[first[rest]] & dead[second[rest]]
+        result[rest[both]] = True
+        rest = rest[~both]
+        if rest.size:
+            result[rest] = self._argued(index, node, first[rest], second[rest])
+        return np.asarray(result)
+
+    def _argued(self, index: int, node: Node, first: Array, second: Array) -> Array:
+        """Whether two entries of a node come from equal ones."""
+        if node.op in _MOVES or node.op == "concatenate":
+            return self._moved(index, node, first, second)
+        if node.op == "fold":
+            chosen = self.chosen(index, node)
+            if chosen is None:
+                return np.zeros(first.size, bool)
+            last, width = chosen[-1].reshape(-1), chosen[-1].size
+            return self.same(node.args[0], last[first] * width + first, last[second] * width + second)
+        if TABLE[node.op].family == "kinked":
+            result = np.ones(first.size, bool)
+            for p, arg in zip(self.coefficients(index), node.args, strict=True):
+                weights = None if p is None else p.reshape(-1)
+                equal = True if weights is None else weights[first] == weights[second]
+                idle = False if weights is None else (weights[first] == 0) & (weights[second] == 0)
+                result &= equal & (idle | self._through(node, arg, first, second, ~np.asarray(idle)))
+            return result
+        if node.op == "convolve":
+            return self._convolved(node, first, second)
+        if node.op == "matmul":
+            return self._multiplied(node, first, second)
+        if node.op not in _ENTRYWISE:
+            return np.zeros(first.size, bool)
+        result = np.ones(first.size, bool)
+        for arg in node.args:
+            result &= self._through(node, arg, first, second, result)
+        return result
+
+    def _through(self, node: Node, arg: int, first: Array, second: Array, needed: Array) -> Array:
+        """`same` for the entries of an argument that entries of an elementwise result come from."""
+        needed = np.broadcast_to(needed, first.shape)
+        shape = self.nodes[arg].shape
+        if shape == node.shape:
+            places = None
+        else:
+            numbers = np.arange(int(np.prod(shape, dtype=int))).reshape(shape)
+            places = np.broadcast_to(numbers, node.shape).reshape(-1)
+        result = np.ones(first.shape, bool)
+        i, j = first[needed], second[needed]
+        result[needed] = self.same(arg, *((i, j) if places is None else (places[i], places[j])))
+        return result
+
+    def _moved(self, index: int, node: Node, first: Array, second: Array) -> Array:
+        places = self._places.get(index)
+        starts = np.cumsum([0, *(int(np.prod(self.nodes[arg].shape, dtype=int)) for arg in node.args)])
+        if places is None:
+            numbers = [
+                np.arange(start, stop).reshape(self.nodes[arg].shape)
+                for arg, start, stop in zip(node.args, starts[:-1], starts[1:], strict=True)
+            ]
+            places = self._places[index] = np.asarray(TABLE[node.op].value(node.params, *numbers)).reshape(-1)
+        i, j = places[first], places[second]
+        result = np.zeros(first.size, bool)
+        for arg, start, stop in zip(node.args, starts[:-1], starts[1:], strict=True):
+            inside = (i >= start) & (i < stop) & (j >= start) & (j < stop)
+            if inside.any():
+                result[inside] = self.same(arg, i[inside] - start, j[inside] - start)
+        return result
+
+    def _room(self, pairs: int) -> bool:
+        self._left -= pairs
+        return self._left >= 0
+
+    def _multiplied(self, node: Node, first: Array, second: Array) -> Array:
+        """Equal rows of the left matrix times the same column of the right one."""
+        result = np.zeros(first.size, bool)
+        left, right = (self.nodes[arg].shape for arg in node.args)
+        if len(left) != 2 or len(right) > 2:
+            return result
+        width = right[1] if len(right) == 2 else 1
+        (row, column), (other, same) = np.divmod(first, width), np.divmod(second, width)
+        able = column == same
+        if not self._room(int(able.sum()) * left[1]):
+            return result
+        k = np.arange(left[1])
+        i, j = (rows[able][:, None] * left[1] + k for rows in (row, other))
+        result[able] = self.same(node.args[0], i.reshape(-1), j.reshape(-1)).reshape(i.shape).all(axis=1)
+        return result
+
+    def _convolved(self, node: Node, first: Array, second: Array) -> Array:
+        """Equal windows under the same filter; what stands outside is the constant 0."""
+        result = np.zeros(first.size, bool)
+        x, weight = (self.nodes[arg].shape for arg in node.args)
+        at, other = np.unravel_index(first, node.shape), np.unravel_index(second, node.shape)
+        able = at[1] == other[1]
+        count = int(np.prod(weight[1:], dtype=int))
+        if not able.any() or not self._room(int(able.sum()) * count):
+            return result
+        layout: Layout = node.params["layout"]
+        windows = [_window([c[able] for c in place], x, weight, layout) for place in (at, other)]
+        (i, inside), (j, within) = windows
+        equal = inside == within
+        both = inside & within
+        # An entry against the padding: a constant, or a dead entry, that is 0.
+        for entries, alone in ((i, inside & ~within), (j, within & ~inside)):
+            if alone.any():
+                dead = self.dead(node.args[0]).reshape(-1)[entries[alone]]
+                equal[alone] = dead & (self.sweeps.values[node.args[0]].reshape(-1)[entries[alone]] == 0)
+        # Rows that fail already are not looked at.
+        hopeful = both & equal.all(axis=1, keepdims=True)
+        equal[hopeful] = self.same(node.args[0], i[hopeful], j[hopeful])
+        result[able] = equal.all(axis=1)
+        return result
+
+
+def _window(place: list[Any], x: Any, weight: Any, layout: Layout) -> tuple[Array, Array]:
+    """The flat numbers of the entries under a filter at outputs ``place``, and whether they are inside."""
+    per_group = weight[0] // layout.groups
+    channels = (place[1] // per_group)[:, None] * weight[1] + np.arange(weight[1])
+    total = place[0][:, None] * x[1] + channels
+    inside = np.ones_like(total, bool)
+    axes = zip(place[2:], x[2:], weight[2:], layout.stride, layout.padding, layout.dilation, strict=True)
+    for at, size, kernel, stride, padding, dilation in axes:
+        position = (at * stride - padding)[:, None] + np.arange(kernel) * dilation
+        fine = (position >= 0) & (position < size)
+        total = (total[:, :, None] * size + np.where(fine, position, 0)[:, None, :]).reshape(len(at), -1)
+        inside = (inside[:, :, None] & fine[:, None, :]).reshape(len(at), -1)
+    return total, inside

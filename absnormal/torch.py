@@ -1,0 +1,178 @@
+"""PyTorch models: is the gradient that loss.backward() returns a Clarke gradient, and a backward() that always is.
+
+    an.torch.verify(model, closure)            a report on the gradient with respect to model.parameters()
+    an.torch.clarke_backward(model, closure)   in the place of closure().backward(): fills .grad with a Clarke gradient
+    an.torch.clarke_closure(model, closure)    the same for optimizer.step(closure)
+
+``closure`` takes no argument and returns the loss.  Functions of tensors go to `absnormal.verify` itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from absnormal._optional import require
+from absnormal.arrays import Array
+from absnormal.clarke.budget import Budget
+from absnormal.clarke.fallback import certified
+from absnormal.errors import BudgetError, TraceError
+from absnormal.frontends.captured import Captured
+from absnormal.judging import distance, verify_captured
+from absnormal.program.tree import Tree
+from absnormal.report.report import Report
+from absnormal.sweeps.table import Sweeps
+from absnormal.theorems.ladder import STRUCTURAL
+from absnormal.theorems.problem import Problem
+
+Closure = Callable[[], Any]
+
+
+def verify(
+    model: Any, closure: Closure, *, gradient: Any = None, slope: Any = None, exact: bool = False, atol: float = 0.0,
+    budget: Budget | None = None, seed: int = 0,
+) -> Report:
+    """Prove whether the gradient that ``closure().backward()`` returns is a Clarke generalized gradient.
+
+    Parameters
+    ----------
+    model
+        a torch.nn.Module, for the gradient with respect to its parameters that require one; or leaf tensors that
+        require a gradient and that the closure uses, in a nested dict / list / tuple
+    closure
+        a function of no argument that returns the loss; it runs once, and its operations are followed as they run
+    gradient, slope, exact, atol, budget, seed
+        as for `absnormal.verify`
+
+    Returns
+    -------
+    Report
+        its gradients are dicts of tensors by parameter name, or have the structure of ``model``; ``.grad`` stays
+
+    Raises
+    ------
+    TraceError
+        for operations that are not supported (all of them listed), branches at a tie, kinks that |.| cannot express
+    DomainError, ValueError
+        for NaN or infinity, and for arguments that do not fit
+    ImportError
+        without torch: ``pip install 'absnormal[torch]'``
+
+    Examples
+    --------
+    ::
+
+        model = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.ReLU(), torch.nn.Linear(3, 1))
+        report = an.torch.verify(model, lambda: model(X).abs().mean())
+        report.verdict, report.gradient["0.weight"], report.active
+    """
+    return verify_captured(
+        _captured(model, closure), gradient=gradient, slope=slope, exact=exact, atol=atol, budget=budget, seed=seed
+    )
+
+
+def clarke_backward(model: Any, closure: Closure, *, seed: int = 0) -> Any:
+    """Add a certified Clarke gradient of the loss to ``.grad``, as ``closure().backward()`` adds its own.
+
+    Where the structure of the model proves that torch's own gradient is a Clarke gradient, that is the one; otherwise a
+    limiting gradient along a direction drawn from ``seed``.  Both are deterministic.
+
+    Parameters
+    ----------
+    model, closure
+        as for `verify`
+    seed
+        of the direction
+
+    Returns
+    -------
+    torch.Tensor
+        the loss, detached
+
+    Raises
+    ------
+    BudgetError
+        where no direction could be told from the kinks
+    TraceError, DomainError, ValueError, ImportError
+        as `verify` does
+    """
+    captured = _captured(model, closure)
+    variables, _, _ = _variables(model)
+    for variable, part in zip(variables, _parts(captured, _clarke(captured, seed)), strict=True):
+        if variable.grad is None:
+            variable.grad = part
+        else:
+            variable.grad += part
+    return captured.loss
+
+
+def clarke_closure(model: Any, closure: Closure, *, seed: int = 0) -> Closure:
+    """A closure for ``optimizer.step``: it clears ``.grad``, fills it by `clarke_backward` and returns the loss.
+
+    Parameters
+    ----------
+    model, closure, seed
+        as for `clarke_backward`; ``closure`` only computes the loss
+    """
+
+    def step() -> Any:
+        for variable in _variables(model)[0]:
+            variable.grad = None
+        return clarke_backward(model, closure, seed=seed)
+
+    return step
+
+
+def _clarke(captured: Captured, seed: int) -> Array:
+    """torch's own gradient where a structural proof holds for it, otherwise a limiting gradient; shape (n,)."""
+    sweeps = Sweeps(captured.program, None, values=captured.values)
+    c = captured.slopes[sweeps.alpha]
+    problem = Problem(sweeps, c, Budget())
+    if any(rung(problem) is not None for rung in STRUCTURAL) and distance(captured, sweeps, c)[1]:
+        return captured.gradient
+    found = certified(sweeps, seed)
+    if not found.proved:
+        raise BudgetError("no direction could be told from all kinks; see absnormal.torch.verify(...).explanation")
+    return found.gradient
+
+
+def _parts(captured: Captured, flat: Array) -> list[Any]:
+    """A flat gradient as tensors like the variables, in their order."""
+    parts: list[Any] = []
+    _collected(captured.wrap(flat), parts)
+    return parts
+
+
+def _variables(model: Any) -> tuple[list[Any], Tree, dict[int, str]]:
+    """The variables, their tree, and the names of the modules by identity."""
+    torch = require("torch", "torch")
+    if isinstance(model, torch.nn.Module):
+        if any(hasattr(module, "_orig_mod") for module in model.modules()):
+            raise TraceError("torch.compile", "a compiled model runs other kernels", "pass the model that was compiled")
+        named = {name: p for name, p in model.named_parameters() if p.requires_grad}
+        if not named:
+            raise ValueError("the model has no parameter that requires a gradient")
+        tree = Tree({name: i for i, name in enumerate(named)}, tuple(tuple(p.shape) for p in named.values()))
+        return [*named.values()], tree, {id(module): name for name, module in model.named_modules()}
+    leaves: list[Any] = []
+    structure = _collected(model, leaves)
+    for leaf in leaves:
+        if not isinstance(leaf, torch.Tensor) or not (leaf.is_leaf and leaf.requires_grad):
+            raise ValueError("model must be a torch.nn.Module, or leaf tensors that require a gradient")
+    return leaves, Tree(structure, tuple(tuple(leaf.shape) for leaf in leaves)), {}
+
+
+def _collected(value: Any, leaves: list[Any]) -> Any:
+    if isinstance(value, dict):
+        return {key: _collected(item, leaves) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)([_collected(item, leaves) for item in value])
+    leaves.append(value)
+    return len(leaves) - 1
+
+
+def _captured(model: Any, closure: Closure) -> Captured:
+    variables, tree, names = _variables(model)
+    from absnormal.frontends.torch.capture import of_closure
+
+    return of_closure(closure, variables, tree, names)

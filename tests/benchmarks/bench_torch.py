@@ -1,0 +1,63 @@
+"""verify and clarke_backward on torch models, in units of loss.backward() with its forward pass, tracing counted.
+
+    python -m tests.benchmarks.bench_torch
+"""
+
+from __future__ import annotations
+
+import cProfile
+import pstats
+import resource
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from tests.benchmarks.measure import best  # first: it fixes the number of threads
+
+import torch  # isort: skip
+import torch.nn.functional as F  # isort: skip
+
+import absnormal as an
+from tests.verify.test_torch_models import IMAGES, LABELS, LeNet, mlp, zero_biases
+
+
+def cases() -> dict[str, tuple[Any, Callable[[], Any]]]:
+    """Name -> model, closure."""
+    X, Y = IMAGES[:64], LABELS[:64]
+    blank = X.clone()
+    blank[:6] = 0
+    torch.manual_seed(0)
+    found: dict[str, tuple[Any, Callable[[], Any]]] = {}
+    for name, model, images in (
+        ("784-256-128-10, nothing active", mlp(), X), ("784-256-128-10, zero biases, blank images",
+            zero_biases(mlp()), blank),
+        ("LeNet, zero biases, raw digits", zero_biases(LeNet()), X),
+    ):  # fmt: skip
+        found[name] = model, lambda model=model, images=images: F.cross_entropy(model(images), Y)
+    return found
+
+
+def backward(model: Any, closure: Callable[[], Any]) -> None:
+    model.zero_grad()
+    closure().backward()
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    for name, (model, closure) in cases().items():
+        unit = best(lambda model=model, closure=closure: backward(model, closure), 1.0)
+        report = an.torch.verify(model, closure)
+        verify = best(lambda model=model, closure=closure: an.torch.verify(model, closure), 2.0)
+        cure = best(lambda model=model, closure=closure: an.torch.clarke_backward(model, closure), 2.0)
+        active = len(report.problem.sweeps.alpha)
+        print(f"{name}: {active} of {report.program.s} active, {report.verdict.name} by {report.method}")
+        print(f"  backward {unit * 1e3:.2f} ms, verify {verify / unit:.1f} x, clarke_backward {cure / unit:.1f} x")
+        if "--profile" in sys.argv:
+            profile = cProfile.Profile()
+            profile.runcall(an.torch.verify, model, closure)
+            pstats.Stats(profile).sort_stats("tottime").print_stats(12)
+    print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f} GB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,124 @@
+"""Is the modelled gradient the one that jax.grad returns, at ties and away from them, in both precisions?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import lax, nn
+
+from absnormal.frontends.captured import Captured
+from absnormal.frontends.jax.capture import capture
+from absnormal.frontends.jax.probe import FOLDS, PROBES, probed, slope_of
+from absnormal.sweeps.table import Sweeps
+
+from .jax_functions import ALL, REDUCTIONS, scalar
+from .precision import double as double
+
+POINTS = ([0.0, 0.0, 0.0], [1.0, 0.0, -1.0], [0.3, -1.2, 0.7])
+
+
+def modelled(captured: Captured) -> Any:
+    sweeps = Sweeps(captured.program, None, 0.0, captured.values)
+    return sweeps.gradient(sweeps.signature(captured.slopes[sweeps.alpha]))
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_the_modelled_gradient_is_that_of_jax(name: str, double: None) -> None:
+    function = scalar(ALL[name])
+    for point in (*POINTS, [1.0, 1.0, 1.0]) if name in REDUCTIONS else POINTS:
+        captured = capture(function, jnp.array(point))
+        assert captured.gradient.shape == (3,)
+        np.testing.assert_allclose(modelled(captured), captured.gradient, rtol=1e-12, atol=1e-12, err_msg=str(point))
+
+
+@pytest.mark.parametrize("name", ["relu", "elu", "hard_swish", "sort", "log_softmax", "max pooling", "dense layer"])
+def test_float32_values_decide(name: str) -> None:
+    function = scalar(ALL[name])
+    for point in POINTS:
+        captured = capture(function, jnp.array(point, jnp.float32))
+        assert captured.dtype == np.float32
+        np.testing.assert_allclose(modelled(captured), captured.gradient, rtol=1e-5, atol=1e-5, err_msg=str(point))
+
+
+@pytest.mark.parametrize("name", ["relu", "elu", "max", "cross-entropy by hand", "scan", "dense layer"])
+def test_a_compiled_function_is_judged_as_compiled(name: str, double: None) -> None:
+    function = jax.jit(scalar(ALL[name]))
+    for point in POINTS:
+        captured = capture(function, jnp.array(point))
+        np.testing.assert_array_equal(captured.gradient, jax.grad(function)(jnp.array(point)))
+        np.testing.assert_allclose(modelled(captured), captured.gradient, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("options", [
+    {"padding": "SAME"},
+    {"padding": "VALID", "window_strides": (2, 1)},
+    {"padding": ((1, 2), (0, 3)), "rhs_dilation": (2, 1)},
+    {"padding": ((1, 1), (2, 2)), "lhs_dilation": (2, 3)},
+    {"padding": ((-1, 1), (2, -2))},
+    {"padding": "SAME", "feature_group_count": 2},
+], ids=str)  # fmt: skip
+def test_convolution(options: dict[str, Any], double: None) -> None:
+    rng = np.random.default_rng(0)
+    options = {"window_strides": (1, 1), **options}
+    channels = 2 // options.get("feature_group_count", 1)
+    x, kernel = jnp.array(rng.normal(size=(2, 7, 6, 2))), jnp.array(rng.normal(size=(3, 3, channels, 4)))
+
+    def f(variables: Any) -> Any:
+        numbers = ("NHWC", "HWIO", "NHWC")
+        return jnp.sum(jnp.sin(lax.conv_general_dilated(*variables, dimension_numbers=numbers, **options)))
+
+    captured = capture(f, [x, kernel])
+    np.testing.assert_allclose(modelled(captured), captured.gradient, rtol=1e-11, atol=1e-12)
+    assert captured.program([np.asarray(x), np.asarray(kernel)]) == pytest.approx(float(f([x, kernel])), rel=1e-12)
+
+
+def test_the_value_that_jax_computed_decides_activity() -> None:
+    # In float32 the sum is exactly 1; in float64 it is not.
+    x = jnp.array([1.0, 1e-9], jnp.float32)
+    captured = capture(lambda x: nn.relu(x[0] + x[1] - 1), x)
+    assert captured.program.switching(captured.values).tolist() == [0.0]
+    assert captured.program.evaluate(captured.program.inputs(captured.values))[-1] > 0
+
+
+def test_a_rounding_to_another_precision_is_seen() -> None:
+    x = jnp.array([1.001], jnp.float32)
+    captured = capture(lambda x: jnp.sum(nn.relu(x.astype(jnp.bfloat16) - 1).astype(jnp.float32)), x)
+    assert captured.program.switching(captured.values).tolist() == [0.0]
+
+
+# -- the probe ---------------------------------------------------------------------------------------------
+
+
+def test_the_installed_version_uses_the_slopes_that_were_measured() -> None:
+    assert [row for row in probed() if not row.agrees] == []
+    assert {row.operation for row in probed()} == set(PROBES)
+
+
+def test_folds_are_probed() -> None:
+    assert {name: slope_of(name) for name in FOLDS} == {
+        "max.fold": "even", "min.fold": "even", "max.window": 1.0, "min.window": -1.0}  # fmt: skip
+
+
+def test_the_slope_is_read_at_the_outermost_rule(double: None) -> None:
+    # relu is a maximum, whose own slope is 0, inside a rule with slope -1.
+    assert capture(lambda x: jnp.sum(nn.relu(x)), jnp.zeros(1)).slopes.tolist() == [-1.0]
+    assert capture(lambda x: jnp.sum(jnp.maximum(x, 0)), jnp.zeros(1)).slopes.tolist() == [0.0]
+    captured = capture(lambda x: jnp.sum(nn.relu6(x)), jnp.array([0.0, 6.0]))
+    active = captured.program.switching(captured.values) == 0
+    assert active.tolist() == [True, False, False, True]
+    assert captured.slopes[active].tolist() == [-1.0, 1.0]
+
+
+def test_the_slope_of_a_users_rule_is_probed(double: None) -> None:
+    @jax.custom_jvp
+    def ramp(x: Any) -> Any:
+        return jnp.maximum(x, 0.0)
+
+    ramp.defjvps(lambda t, ans, x: jnp.where(x > 0, t, jnp.where(x == 0, 0.25 * t, 0.0)))
+    captured = capture(lambda x: jnp.sum(ramp(x)), jnp.array([0.0, 2.0]))
+    assert captured.slopes.tolist()[0] == -0.5
+    np.testing.assert_array_equal(modelled(captured), captured.gradient)

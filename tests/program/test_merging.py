@@ -1,0 +1,39 @@
+"""Is a program with merged kinks the same function, with fewer switches?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import absnormal as an
+from absnormal.program.merging import merged
+
+FUNCTIONS: dict[str, tuple[Any, int]] = {
+    "relu and abs": (lambda x: np.sum(np.maximum(x, 0) + np.abs(x)), 3),
+    "both signs": (lambda x: np.sum(np.maximum(x, 0) - 2 * np.maximum(-x, 0) + np.minimum(0, x)), 3),
+    "a maximum twice": (lambda x: np.maximum(x[0], x[1]) * 2 - np.maximum(x[0], x[1]) + np.abs(x[2]), 2),
+    "a fold twice": (lambda x: np.max(x) - 3 * np.max(x), 2), "the second argument": (
+        lambda x: np.sum(np.maximum(0, x) + np.abs(-x)), 3),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_the_same_function(name: str) -> None:
+    f, expected = FUNCTIONS[name]
+    x = np.zeros(3)
+    program = an.trace(f, x)
+    found = merged(program, program.evaluate(x))
+    assert found is not None and found.program is not None and found.twice
+    found.program.check()
+    assert found.program.s == expected < program.s
+    for point in np.random.default_rng(0).standard_normal((20, 3)).round(1):
+        np.testing.assert_allclose(found.program(point), f(point), atol=1e-14)
+    for value, again in zip(found.values, found.program.evaluate(x), strict=True):
+        np.testing.assert_array_equal(value, again)
+
+
+def test_kinks_of_their_own_are_left_alone() -> None:
+    program = an.trace(lambda x: np.abs(x[0]) + np.abs(x[1]), [0.0, 0.0])
+    assert merged(program, program.evaluate(np.zeros(2))) is None
