@@ -317,16 +317,23 @@ def _symbols(sympy: Any, name: str, size: int) -> tuple[Any, ...]:
 def _combination(sympy: Any, parts: tuple[Array, Any, Any], row: int, known: tuple[Any, ...], n: int) -> Any:
     """constant + first x + second |z|, one row of it."""
     constant, first, second = parts
-    terms = [readable(sympy, constant[row])]
+    terms = [_number(sympy, constant[row])]
     for matrix, shift in ((first, 0), (second, n)):
         own = slice(matrix.indptr[row], matrix.indptr[row + 1])
         for column, value in zip(matrix.indices[own].tolist(), matrix.data[own].tolist(), strict=True):
-            terms.append(readable(sympy, value) * known[column + shift])
+            terms.append(_number(sympy, value) * known[column + shift])
     return sympy.Add(*terms)
 
 
-def readable(sympy: Any, value: float) -> Any:
-    """A float as it is in SymPy: as a fraction where that is short."""
+def latex_of(value: float) -> str:
+    """A float in LaTeX, as it is: as a fraction where that is short."""
+    import sympy
+
+    return str(sympy.latex(_number(sympy, value)))
+
+
+def _number(sympy: Any, value: float) -> Any:
+    """A float as it is: as a fraction where that is short."""
     exact = Fraction(value)
     if exact.denominator <= 4096 and abs(exact.numerator) < 2**53:
         return sympy.Rational(exact.numerator, exact.denominator)

@@ -79,6 +79,13 @@ class GeneralizedGradient:
         True when the set is proved to be all of dC f(x), False when it is only known to lie inside
     tolerance
         the rounding allowed in each entry, flat, shape (m n,)
+
+    Examples
+    --------
+    >>> import numpy as np, absnormal as an
+    >>> G = an.generalized_gradient(lambda x: np.abs(x[0]) + x[1], [0.0, 0.0])
+    >>> G.vertices.tolist(), G.contains([0.5, 1.0]), G.min_norm().tolist(), G.is_stationary()
+    ([[1.0, 1.0], [-1.0, 1.0]], True, [0.0, 1.0], False)
     """
 
     base: Array

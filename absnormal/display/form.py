@@ -23,12 +23,10 @@ def small(form: AbsNormalForm) -> bool:
 
 def latex(form: AbsNormalForm) -> str:
     """z = c + Z x + L|z| and y = b + J x + Y|z| with all their numbers."""
-    import sympy
-
-    from absnormal.form import readable
+    from absnormal.form import latex_of
 
     def matrix(values: Array) -> str:
-        rows = [" & ".join(sympy.latex(readable(sympy, a)) for a in row) for row in values.tolist()]
+        rows = [" & ".join(map(latex_of, row)) for row in values.tolist()]
         return r"\begin{pmatrix}" + r" \\ ".join(rows) + r"\end{pmatrix}"
 
     def side(name: str, constant: Array, first: Any, second: Any) -> str:

@@ -75,6 +75,13 @@ class Program:
         the structure and the shapes of x
     guards
         the branches that were followed; they are checked again at every new point
+
+    Examples
+    --------
+    >>> import numpy as np, absnormal as an
+    >>> program = an.trace(lambda x: np.abs(x[0]) - np.abs(x[0] + np.abs(x[1])), [0.0, 0.0])
+    >>> program([1.0, -2.0]), program.n, program.s, program.is_piecewise_linear
+    (-2.0, 2, 3, True)
     """
 
     nodes: tuple[Node, ...]

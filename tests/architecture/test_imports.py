@@ -30,7 +30,7 @@ LAYERS = {
     "frontends": 6,
     "form": 7,
     "report": 8, "display": 8, "exact.certificate": 7, "exact.evidence": 7, "judging": 8, "verify": 9,
-    "kinks": 10, "sweep": 10, "torch": 10, "onnx": 10, "": 10, "testing": 11,
+    "kinks": 10, "sweep": 10, "torch": 10, "onnx": 10, "": 10, "progress": 10, "testing": 11,
     "pytest_plugin": 11, "cli": 11, "plot": 11, "__main__": 12,
 }  # fmt: skip
 
