@@ -24,6 +24,7 @@ import numpy as np
 from absnormal.arrays import Array
 from absnormal.exact.linear_algebra import Matrix, Vector, dot
 from absnormal.exact.system import System, build
+from absnormal.sweeps.equal_rows import EqualRows
 from absnormal.sweeps.integers import zero_rows
 from absnormal.sweeps.table import Sweeps
 
@@ -95,6 +96,8 @@ def opened(sweeps: Sweeps, d: Array) -> tuple[Array, bool]:
         sigma = sigma.copy()
         sigma[sweeps.alpha[~told]] = 1.0
         told = told | ~sweeps.pattern(sigma)[0][sweeps.alpha]
+    if not told.all():
+        told = told | EqualRows(sweeps, sigma).zero_rows()
     if not told.all():
         told[~told] = zero_rows(sweeps, sigma, sweeps.alpha[~told])
     return sigma, bool(told.all())

@@ -14,7 +14,7 @@ import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.ops import TABLE
-from absnormal.ops.convolution import Layout
+from absnormal.ops.convolution import Layout, convolve
 from absnormal.ops.kinked import running_choice
 from absnormal.ops.smooth import SMOOTH
 from absnormal.program.nodes import Node
@@ -118,6 +118,8 @@ class EqualRows:
                 if p is not None:
                     total &= (p == 0) | self.dead(arg)
             return total
+        if node.op in ("convolve", "matmul") and not self.nodes[node.args[0]].varied:
+            return self._blank(node)
         if node.op in _ENTRYWISE:
             if not any(self.dead(arg).any() for arg in node.args if self.nodes[arg].varied):
                 return nothing
@@ -126,6 +128,20 @@ class EqualRows:
                 total &= self.dead(arg)
             return total
         return nothing
+
+    def _blank(self, node: Node) -> Array:
+        """Where a constant window, or row of a matrix, is 0 throughout."""
+        some = self.sweeps.values[node.args[0]] != 0
+        if node.op == "matmul":
+            rows = some.any(axis=-1)
+            wide = len(self.nodes[node.args[1]].shape) > 1 and some.ndim > 1
+            return np.broadcast_to(~(rows[..., None] if wide else rows), node.shape)
+        weight = self.nodes[node.args[1]].shape
+        layout: Layout = node.params["layout"]
+        if layout.groups > 1:
+            return np.broadcast_to(np.False_, node.shape)
+        counts = convolve(some.astype(float), np.ones((1, *weight[1:])), layout)
+        return np.broadcast_to(counts == 0, node.shape)
 
     # -- equal entries -----------------------------------------------------------------------------------------
 

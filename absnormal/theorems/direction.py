@@ -16,9 +16,12 @@ from fractions import Fraction
 
 import numpy as np
 
+from absnormal.arrays import Array
 from absnormal.exact.linear_algebra import Matrix, Vector, dot, nullspace, rank
 from absnormal.exact.linear_program import open_direction
 from absnormal.exact.system import System
+from absnormal.structure import private_inputs
+from absnormal.sweeps.equal_rows import EqualRows
 from absnormal.sweeps.openness import opens
 from absnormal.theorems.problem import Problem, Proof
 
@@ -33,22 +36,66 @@ def along_candidates(problem: Problem) -> Proof | None:
     needed = problem.maybe_nonzero & sweeps.pattern(problem.sigma)[0][sweeps.alpha]
     if not np.all(np.abs(c[needed]) == 1):
         return None
+    needed = needed & ~EqualRows(sweeps, problem.sigma).zero_rows()
     weights = np.where(needed, c, 0.0)
+    layered = _layered(problem, needed)
+    if layered is not None and (~needed | opens(sweeps, problem.sigma, layered)).all():
+        return _opened(layered)
     d = np.zeros(sweeps.program.n)
     for _ in range(_UPDATES):
-        seeds = np.zeros((1, sweeps.program.s))
-        seeds[0, sweeps.alpha] = weights
-        d = d + sweeps.pull(problem.sigma, seeds, None)[0][0]
+        d = d + _pulled(problem, weights)
         largest = np.abs(d).max(initial=0.0)
         if not np.isfinite(largest) or largest == 0:
             return None
         d = d / largest
         wrong = needed & ~opens(sweeps, problem.sigma, d)
         if not wrong.any():
-            reason = "one direction realises the tool's choice at every active switch: a limiting gradient"
-            return Proof("direction", True, reason, "float64", {"kind": "direction", "direction": d.tolist()})
+            return _opened(d)
         weights = np.where(wrong, c, 0.0)
     return None
+
+
+def _opened(d: Array) -> Proof:
+    reason = "one direction realises the tool's choice at every active switch: a limiting gradient"
+    return Proof("direction", True, reason, "float64", {"kind": "direction", "direction": d})
+
+
+def _pulled(problem: Problem, weights: Array) -> Array:
+    """The sum of the active rows with these weights."""
+    seeds = np.zeros((1, problem.sweeps.program.s))
+    seeds[0, problem.sweeps.alpha] = weights
+    return np.asarray(problem.sweeps.pull(problem.sigma, seeds, None)[0][0])
+
+
+def _layered(problem: Problem, needed: Array) -> Array | None:
+    """The pull of c over the kinks that have no private inputs, and for each other layer a larger step along its own.
+
+    Ties between units that share a bias are not moved by it.
+    """
+    sweeps, c = problem.sweeps, np.asarray(problem.c, dtype=float)
+    program, known = sweeps.program, private_inputs(sweeps.program)
+    place = np.full(program.s, -1)
+    place[sweeps.alpha] = np.arange(len(c))
+    rest, steps = needed.copy(), []
+    for index in program.kinked:
+        node = program.nodes[index]
+        own = place[node.switch : node.switch + node.switches]
+        mine = (own >= 0) & needed[own]
+        found = known.of(index) if mine.any() else []
+        if found:
+            rest[own[mine]] = False
+            step = np.zeros(program.n)
+            step[found[0].groups[mine]] = found[0].sign * c[own[mine]]
+            steps.append(step)
+    if not steps:
+        return None
+    d = _pulled(problem, np.where(rest, c, 0.0))
+    largest = np.abs(d).max(initial=0.0)
+    d = d / largest if largest else d
+    for step in steps:
+        rates = np.abs(sweeps.push(problem.sigma, d[None])[0][0][sweeps.alpha[needed]]).max(initial=0.0)
+        d = d + 4 * max(1.0, float(rates)) * step
+    return d if np.isfinite(d).all() else None
 
 
 def exactly(problem: Problem) -> Proof | None:

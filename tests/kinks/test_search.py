@@ -46,6 +46,6 @@ def test_points_where_kinks_meet_are_found() -> None:
 
 
 def test_a_branch_that_cannot_be_analysed_is_reported() -> None:
-    found = list(search(lambda x: np.where(x[0] > 0, x[0], np.exp(x[0]) - 1), np.array([0.5]), trials=5))
+    found = list(search(lambda x: np.where(x[0] > 0, x[0] + 1, x[0]), np.array([0.5]), trials=5))
     assert {one.records[0].verdict for one in found} == {"ERROR"}
     assert all(one.x[0] == 0 for one in found)

@@ -145,6 +145,54 @@ def test_hypothesis_goes_to_the_kinks_and_the_report_counts(tmp_path: Path) -> N
     assert verdicts["CLARKE"] == 10 and verdicts["NOT_CLARKE"] >= 1
 
 
+MODEL = """\
+import torch
+from torch import nn
+
+
+class Readout(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Linear(2, 3, bias=False)
+
+    def forward(self, x):
+        hidden = self.first(x)
+        return torch.relu(hidden).sum() - torch.relu(-hidden).sum()
+"""
+TESTS = """\
+import jax, jax.numpy as jnp, pytest, torch
+from torch.func import functional_call
+from model import Readout
+
+X = torch.ones(4, 2)
+
+def loss(parameters):
+    return functional_call(Readout(), parameters, X)
+
+def test_right(clarke):
+    clarke(loss, {"first.weight": torch.ones(3, 2)})
+
+def test_wrong(clarke):
+    clarke(loss, {"first.weight": torch.zeros(3, 2)})
+
+@pytest.mark.clarke(points=[jnp.zeros(1)])
+def test_jax(x):
+    return jnp.sum(jax.nn.relu(x) - jax.nn.relu(-x))
+"""
+
+
+def test_models_of_frameworks(tmp_path: Path) -> None:
+    (tmp_path / "model.py").write_text(MODEL)
+    (tmp_path / "test_it.py").write_text(TESTS)
+    done = run(tmp_path, "-v", "--clarke-report=out.json")
+    assert {name.partition("[")[0]: outcome for name, outcome in outcomes(done.stdout).items()} == {
+        "test_right": "passed", "test_wrong": "failed", "test_jax": "failed",
+    }  # fmt: skip
+    assert "model.py:12" in done.stdout and "test_it.py:18" in done.stdout
+    found = json.loads((tmp_path / "out.json").read_text())
+    assert found["summary"]["verdicts"] == {"CLARKE": 1, "NOT_CLARKE": 2}
+
+
 @pytest.mark.parametrize(
     ("marker", "said"),
     [

@@ -16,6 +16,7 @@ import torch
 from torch.nn import functional
 
 from absnormal.errors import TraceError
+from absnormal.frontends.probing import Row
 
 Call = Callable[[Any], Any]
 
@@ -122,21 +123,6 @@ def splits_evenly(kernel: str, dtype: Any) -> bool:
     """Whether a reduction gives three tied entries a third of its gradient each."""
     d = _derivative(SPLITS[kernel], torch.ones(3, dtype=dtype))
     return bool((d - 1 / 3).abs().max() < 1e-2)
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One line of the table of slopes."""
-
-    operation: str
-    kink: float
-    slope: float
-    measured: float
-
-    @property
-    def agrees(self) -> bool:
-        """Whether the installed version does what was measured."""
-        return self.slope == self.measured
 
 
 def probed(dtype: Any = None) -> Sequence[Row]:
