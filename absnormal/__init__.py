@@ -1,4 +1,32 @@
-"""Is the gradient that an AD tool returns at a kink a Clarke generalized gradient, and what is one if it is not?"""
+"""Is the gradient that an AD tool returns at a kink a Clarke generalized gradient, and what is one if it is not?
+
+    >>> import numpy as np
+    >>> import absnormal as an
+    >>> def f(x):
+    ...     return np.maximum(x[0], 0) - np.maximum(-x[0], 0)     # this is x[0]
+    >>> an.verify(f, [0.0], slope=-1)                             # relu'(0) = 0
+    <Report NOT_CLARKE by separation, 2 of 2 switches active>
+
+One gradient
+    an.verify(f, x)                 a Report: verdict, proof, source lines, a gradient to use instead
+    an.clarke_gradient(f, x)        a certified Clarke gradient, at a constant times the cost of f
+    an.gradient(f, x, slope)        what backward mode returns
+The structure
+    an.trace(f, x)                  the Program: f in smooth operations and |.| only
+    an.abs_normal_form(f, x)        z = c + Z x + L|z|, y = b + J x + Y|z|
+    an.generalized_gradient(f, x)   the whole set
+Many points, and kinks
+    an.sweep(f, points)             a record for each; an.progress() shows how far it is
+    an.find_kink(f, x, y)           the kinks on a segment
+    an.kinks_near(f, x, radius)     the kinks in a ball
+Elsewhere
+    an.torch, an.onnx               models; functions of torch tensors and JAX arrays go to `verify` itself
+    an.testing                      assertions and Hypothesis strategies; a pytest plugin comes along
+    an.plot                         pictures
+    absnormal.gallery               examples with known answers
+
+f is a function of one argument, an array or nested dicts, lists and tuples of arrays.
+"""
 
 import importlib
 import sys
@@ -6,13 +34,14 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from absnormal import onnx, testing, torch
+    from absnormal import onnx, plot, testing, torch
     from absnormal.clarke.budget import Budget
     from absnormal.clarke.generalized_gradient import GeneralizedGradient
     from absnormal.errors import AbsNormalError, BudgetError, DomainError, GuardError, TraceError, UndecidedWarning
     from absnormal.form import AbsNormalForm, abs_normal_form
     from absnormal.kinks import Kink, KinksNear, find_kink, kinks_near
     from absnormal.program.program import Program
+    from absnormal.progress import progress
     from absnormal.report.record import Record
     from absnormal.report.report import Report
     from absnormal.report.verdict import Verdict
@@ -43,11 +72,12 @@ _LATER = {
     "generalized_gradient": "absnormal.verify",
     "gradient": "absnormal.verify",
     "kinks_near": "absnormal.kinks",
+    "progress": "absnormal.progress",
     "sweep": "absnormal.sweep",
     "trace": "absnormal.verify",
     "verify": "absnormal.verify",
 }
-_SUBMODULES = ("onnx", "testing", "torch")
+_SUBMODULES = ("onnx", "plot", "testing", "torch")
 
 
 def __getattr__(name: str) -> Any:
@@ -96,6 +126,8 @@ __all__ = [
     "gradient",
     "kinks_near",
     "onnx",
+    "plot",
+    "progress",
     "sweep",
     "testing",
     "torch",

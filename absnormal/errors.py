@@ -9,7 +9,17 @@ if TYPE_CHECKING:
 
 
 class AbsNormalError(Exception):
-    """Base of the package's own errors."""
+    """Base of the package's own errors.
+
+    Examples
+    --------
+    >>> import numpy as np, absnormal as an
+    >>> try:
+    ...     an.verify(lambda x: np.sign(x[0]), [0.0])
+    ... except an.AbsNormalError as error:
+    ...     print(type(error).__name__)
+    TraceError
+    """
 
 
 class TraceError(AbsNormalError):
@@ -23,6 +33,15 @@ class TraceError(AbsNormalError):
         the user's file and line, or None
     mend
         what usually helps
+
+    Examples
+    --------
+    >>> import absnormal as an
+    >>> try:
+    ...     an.trace(lambda x: x[0] if x[0] > 0 else -x[0], [0.0])
+    ... except an.TraceError as error:
+    ...     print(error.operation, "|", error.problem)
+    comparison > | the two sides are equal at this point, so the branch is not constant near it
     """
 
     def __init__(self, operation: str, problem: str, mend: str, source: Source | None = None) -> None:
@@ -37,11 +56,32 @@ class TraceError(AbsNormalError):
 
 
 class GuardError(TraceError):
-    """A program is used at a point where it would have taken another branch than the one traced."""
+    """A program is used at a point where it would have taken another branch than the one traced.
+
+    Examples
+    --------
+    >>> import absnormal as an
+    >>> program = an.trace(lambda x: x[0] if x[0] > 0 else -x[0], [1.0])
+    >>> try:
+    ...     program([-1.0])
+    ... except an.GuardError as error:
+    ...     print(error.mend)
+    trace f again at this point
+    """
 
 
 class DomainError(AbsNormalError, ArithmeticError):
-    """NaN or infinity at the point; names the operation that made it first."""
+    """NaN or infinity at the point; names the operation that made it first.
+
+    Examples
+    --------
+    >>> import numpy as np, absnormal as an
+    >>> try:
+    ...     an.verify(lambda x: np.log(x[0]) + x[0], [0.0])
+    ... except an.DomainError as error:
+    ...     print(error.operation)
+    np.log
+    """
 
     def __init__(self, operation: str, problem: str, source: Source | None = None) -> None:
         self.operation = operation
@@ -54,11 +94,29 @@ class DomainError(AbsNormalError, ArithmeticError):
 
 
 class BudgetError(AbsNormalError):
-    """The budget ended where a partial answer is impossible."""
+    """The budget ended where a partial answer is impossible.
+
+    Examples
+    --------
+    >>> import numpy as np, absnormal as an
+    >>> G = an.generalized_gradient(lambda x: np.abs(x).sum(), np.zeros(30))
+    >>> try:
+    ...     G.vertices
+    ... except an.BudgetError as error:
+    ...     print(str(error)[:43])
+    30 blocks multiply out to about 10^9 elemen
+    """
 
 
 class UndecidedWarning(UserWarning):
-    """A test asked for a verdict and there was none; see ``undecided`` of `absnormal.testing`."""
+    """A test asked for a verdict and there was none; see ``undecided`` of `absnormal.testing`.
+
+    Examples
+    --------
+    >>> import warnings, absnormal as an
+    >>> warnings.simplefilter("error", an.UndecidedWarning)      # no verdict is no pass
+    >>> warnings.simplefilter("default", an.UndecidedWarning)
+    """
 
 
 def _message(operation: str, problem: str, mend: str, source: Source | None) -> str:

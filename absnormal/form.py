@@ -11,12 +11,11 @@ smooth objective functions", Optim. Methods Softw. 31 (2016) 904-930.
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -25,6 +24,9 @@ from absnormal.program.program import Program
 from absnormal.program.tree import Tree
 from absnormal.sweeps.sparse import LIMIT, rows
 from absnormal.sweeps.table import Sweeps
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 #: Equations are written out up to this number of switches and of terms.
 _READABLE = 200
@@ -194,13 +196,33 @@ class AbsNormalForm:
         ]
         return Equations(x, z, y, tuple(equations))
 
-    def _repr_latex_(self) -> str:
-        if not self._readable:
-            return rf"$\text{{abs-normal form with }} n = {self.n},\ m = {self.m},\ s = {self.s}$"
-        return self.to_sympy()._repr_latex_()
+    # -- in pictures -----------------------------------------------------------------------------------------
 
-    def _repr_html_(self) -> str:
-        return f"<code>{html.escape(repr(self))}</code>"
+    def _repr_latex_(self) -> str | None:
+        from absnormal.display import form as display
+
+        return display.latex(self) if display.small(self) else None
+
+    def _repr_html_(self) -> str | None:
+        from absnormal.display import form as display
+
+        # Jupyter takes HTML before LaTeX: where the equations fit, they are all there is.
+        return None if display.small(self) else display.html(self)
+
+    def plot(self, *, ax: Axes | None = None) -> Axes:
+        """The structure of the matrix [Z L; J Y], with its signs; see `absnormal.plot.structure`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from absnormal.form import abs_normal_form
+        >>> ax = abs_normal_form(lambda x: np.abs(x[1] - np.abs(x[0])), [0.0, 2.0]).plot()
+        >>> ax.images[0].get_array().astype(int).tolist()
+        [[1, 0, 0, 0], [0, 1, -1, 0], [0, 0, 0, 1]]
+        """
+        from absnormal.plot import structure
+
+        return structure(self, ax=ax)
 
 
 @dataclass(frozen=True)
@@ -301,6 +323,13 @@ def _combination(sympy: Any, parts: tuple[Array, Any, Any], row: int, known: tup
         for column, value in zip(matrix.indices[own].tolist(), matrix.data[own].tolist(), strict=True):
             terms.append(_number(sympy, value) * known[column + shift])
     return sympy.Add(*terms)
+
+
+def latex_of(value: float) -> str:
+    """A float in LaTeX, as it is: as a fraction where that is short."""
+    import sympy
+
+    return str(sympy.latex(_number(sympy, value)))
 
 
 def _number(sympy: Any, value: float) -> Any:

@@ -92,7 +92,54 @@ def test_slopes_are_those_of_the_tables() -> None:
             assert [float(number) for number in cell.split(", ")] == values
 
 
-DIGITS = re.findall(r"^\| `(.*?)`.*? \| (\S+) \| (\S+) \| (\S+) \| (\w+) \| (.*?) \|$", TEXT, re.MULTILINE)
+_CELLS = r"(\S+) \| (\w+) \| (\w+)"
+COMPARED = re.findall(rf"^\| `([^`]*x[^`]*)` \| {_CELLS} \| {_CELLS} \|$", TEXT, re.MULTILINE)
+
+
+@pytest.mark.parametrize("row", COMPARED, ids=[row[0] for row in COMPARED])
+def test_comparison_with_torch(row: tuple[str, ...]) -> None:
+    import torch
+
+    names = {name: getattr(torch, name) for name in ("relu", "abs", "log1p", "exp")}
+    names["maximum"] = lambda u, v: torch.maximum(u, torch.full_like(u, v))
+
+    def f(x):
+        return eval(row[0], {**names, "x": x}).sum()
+
+    x = torch.zeros(1, dtype=torch.float64, requires_grad=True)
+    (gradient,) = torch.autograd.grad(f(x), x)
+    passes = torch.autograd.gradcheck(f, (x,), raise_exception=False)
+    found = (f"{gradient.item():g}", "passes" if passes else "fails", an.verify(f, x.detach()).verdict.name)
+    assert found == row[1:4]
+
+
+@pytest.mark.parametrize("row", COMPARED, ids=[row[0] for row in COMPARED])
+def test_comparison_with_jax(row: tuple[str, ...]) -> None:
+    import jax
+    from jax.test_util import check_grads
+
+    names = {name: getattr(jax.numpy, name) for name in ("abs", "maximum", "log1p", "exp")} | {"relu": jax.nn.relu}
+
+    def f(x):
+        return eval(row[0], {**names, "x": x})
+
+    with jax.enable_x64(True):
+        gradient = jax.grad(f)(0.0)
+        try:
+            check_grads(f, (0.0,), order=1, modes=["rev"])
+            passes = "passes"
+        except AssertionError:
+            passes = "fails"
+        found = (f"{float(gradient):g}", passes, an.verify(f, jax.numpy.zeros(())).verdict.name)
+    assert found == row[4:]
+
+
+def test_the_comparison_was_found() -> None:
+    assert len(COMPARED) == 7
+
+
+SECTION = TEXT.split("\n## Digits\n")[1].split("\n## ")[0]
+DIGITS = re.findall(r"^\| `(.*?)`.*? \| (\S+) \| (\S+) \| (\S+) \| (\w+) \| (.*?) \|$", SECTION, re.MULTILINE)
 
 
 def test_the_table_of_digits_was_found() -> None:

@@ -18,6 +18,13 @@ class Budget:
         feasibility problems that are solved: is a branch open, does a hull hold a point
     seconds
         wall-clock time
+
+    Examples
+    --------
+    >>> import numpy as np, absnormal as an
+    >>> f = lambda x: np.abs(np.arange(20).reshape(5, 4) % 7 @ x).sum()
+    >>> an.generalized_gradient(f, np.zeros(4), budget=an.Budget(cells=3)).complete
+    False
     """
 
     cells: int = 20_000

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,6 +27,9 @@ from absnormal.clarke.budget import Budget
 from absnormal.clarke.polytope import Summand, extreme, membership, nearest_point, support
 from absnormal.errors import BudgetError
 from absnormal.program.tree import Tree
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +79,13 @@ class GeneralizedGradient:
         True when the set is proved to be all of dC f(x), False when it is only known to lie inside
     tolerance
         the rounding allowed in each entry, flat, shape (m n,)
+
+    Examples
+    --------
+    >>> import numpy as np, absnormal as an
+    >>> G = an.generalized_gradient(lambda x: np.abs(x[0]) + x[1], [0.0, 0.0])
+    >>> G.vertices.tolist(), G.contains([0.5, 1.0]), G.min_norm().tolist(), G.is_stationary()
+    ([[1.0, 1.0], [-1.0, 1.0]], True, [0.0, 1.0], False)
     """
 
     base: Array
@@ -124,20 +134,20 @@ class GeneralizedGradient:
 
     def contains(self, g: Any) -> bool | None:
         """Whether g lies in dC f(x), to rounding; None when neither could be proved."""
-        flat = self._flat(g)
+        flat = self.flat(g)
         if not np.isfinite(flat).all():
             return False
-        answer = membership(self.base, self._summands, flat, self.tolerance)
+        answer = membership(self.base, self.summands, flat, self.tolerance)
         if answer.weights is not None:
             return True
         return False if self.complete and self.exact and answer.separator is not None else None
 
     def weights(self, g: Any) -> Array | None:
         """Convex weights on `limiting_gradients` that give g to rounding, shape (k,), or None."""
-        flat = self._flat(g)
+        flat = self.flat(g)
         self._limit([len(block.points) for block in self.blocks])
         finite = np.isfinite(flat).all()
-        found = membership(self.base, self._summands, flat, self.tolerance).weights if finite else None
+        found = membership(self.base, self.summands, flat, self.tolerance).weights if finite else None
         if found is None:
             return None
         result = np.ones(1)
@@ -148,30 +158,61 @@ class GeneralizedGradient:
     def support(self, v: Any) -> float:
         """max of v . g over the set: the generalized directional derivative of f at x along v where the set is complete
         and exact, otherwise a lower bound of it."""
-        flat = self._flat(v)
-        return float(self.base @ flat) + support(self._summands, flat)
+        flat = self.flat(v)
+        return float(self.base @ flat) + support(self.summands, flat)
 
     def min_norm(self) -> Any:
         """The element of least Euclidean norm, in the structure of x; its negative is a descent direction if not 0."""
-        return self._shaped(self._least)
+        return self._shaped(self.least)
 
     @cached_property
-    def _least(self) -> Array:
+    def least(self) -> Array:
+        """The element of least norm, flat; exactly 0 where 0 lies in the set to rounding."""
         zero = np.zeros_like(self.base)
-        inside = membership(self.base, self._summands, zero, self.tolerance).weights is not None
-        return zero if inside else nearest_point(self.base, self._summands)
+        inside = membership(self.base, self.summands, zero, self.tolerance).weights is not None
+        return zero if inside else nearest_point(self.base, self.summands)
+
+    def nearest(self, g: Array) -> Array:
+        """The element nearest to a flat vector, flat."""
+        return g + nearest_point(self.base - g, self.summands)
 
     def is_stationary(self) -> bool | None:
         """Whether 0 lies in dC f(x) (Clarke stationarity); None when that could not be proved."""
         return self.contains(self._shaped(np.zeros_like(self.base)))
 
+    # -- for people --------------------------------------------------------------------------------------------
+
+    def _repr_html_(self) -> str:
+        from absnormal.display.gradients import html
+
+        return html(self)
+
+    def plot(self, gradient: Any = None, *, plane: Any = None, ax: Axes | None = None) -> Axes:
+        """The set, a gradient of a tool inside or outside, and the element of least norm.
+
+        See `absnormal.plot.gradients`.
+
+        Examples
+        --------
+        >>> import numpy as np, absnormal as an
+        >>> G = an.generalized_gradient(lambda x: np.abs(x[0]) - np.abs(x[0] + np.abs(x[1])), [0.0, 0.0])
+        >>> ax = G.plot(gradient=[1.0, 0.0])
+        >>> ax.get_legend().get_texts()[-1].get_text()
+        "tool's gradient (1, 0): outside"
+        """
+        from absnormal.plot import gradients
+
+        return gradients(self, gradient, plane=plane, ax=ax)
+
     # -- shapes ------------------------------------------------------------------------------------------------
 
     @property
-    def _summands(self) -> list[Summand]:
+    def summands(self) -> list[Summand]:
+        """The polytopes whose sum, moved by ``base``, is the set; nothing is multiplied out."""
         return [Summand(block.columns, block.points) for block in self.blocks]
 
-    def _flat(self, g: Any) -> Array:
+    def flat(self, g: Any) -> Array:
+        """g as a flat vector, shape (m n,), after a check of its structure."""
         if len(self.shape) == 1:
             return np.concatenate([
                 np.asarray(leaf, dtype=float).reshape(-1) for leaf in self.tree.leaves_of(g, "g")

@@ -51,6 +51,13 @@ class KinksNear:
         of f at the point, as f is not piecewise linear or may branch in the ball, and say nothing certain about f
     arithmetic
         "rational", or "float64" with the rounding of the values and of the bounds added
+
+    Examples
+    --------
+    >>> import numpy as np, absnormal as an
+    >>> near = an.kinks_near(lambda x: np.abs(x[0]) + np.abs(x[0] - 8), [0.5], radius=1.0)
+    >>> near.distance, near.possible, near.certain, near.proved
+    (0.5, (0,), (0,), True)
     """
 
     radius: float

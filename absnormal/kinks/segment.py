@@ -59,6 +59,13 @@ class Kink:
         where they come from: "np.maximum at model.py:4"
     landed
         whether the computed switching variables are exactly 0 at the float64 point x
+
+    Examples
+    --------
+    >>> import numpy as np, absnormal as an
+    >>> [kink] = an.find_kink(lambda x: np.abs(x[0] - 1), [0.0], [4.0])
+    >>> str(kink.t), kink.x, kink.switches, kink.landed
+    ('1/4', array([1.]), (0,), True)
     """
 
     t: Fraction | float

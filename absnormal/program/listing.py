@@ -19,7 +19,7 @@ def listing(program: Program) -> str:
     """The whole program."""
     head = f"program: n = {program.n} variables, s = {program.s} switches, m = {program.m} outputs"
     lines = [head, *(line(program, index) for index in range(len(program.nodes)))]
-    lines += [f"guard: {_guard(program, index)}" for index in range(len(program.guards))]
+    lines += [f"guard: {guard(program, index)}" for index in range(len(program.guards))]
     lines.append(f"y = v{program.output}")
     return "\n".join(lines)
 
@@ -38,11 +38,18 @@ def line(program: Program, index: int) -> str:
         text += "  : " + " x ".join(map(str, node.shape))
     notes = []
     if node.switch >= 0:
-        last = node.switch + node.switches - 1
-        notes.append(f"z{node.switch}" if last == node.switch else f"z{node.switch}..z{last}")
+        notes.append(owned(node))
     if node.source is not None:
         notes.append(f"{node.operation} at {node.source}" if node.operation else str(node.source))
     return f"{text:<{_WIDTH}}  # {', '.join(notes)}" if notes else text
+
+
+def owned(node: Node) -> str:
+    """The switching variables of a node: "z0", "z0..z2"; empty where it has none."""
+    if node.switch < 0:
+        return ""
+    last = node.switch + node.switches - 1
+    return f"z{node.switch}" if last == node.switch else f"z{node.switch}..z{last}"
 
 
 def formula(node: Node) -> str:
@@ -57,10 +64,11 @@ def formula(node: Node) -> str:
     return show.format(*names, **fields)
 
 
-def _guard(program: Program, index: int) -> str:
-    guard = program.guards[index]
-    outcome = _short(np.asarray(guard.outcome))
-    return f"v{guard.left} {guard.relation} v{guard.right} is {outcome} ({guard.operation} at {guard.source})"
+def guard(program: Program, index: int) -> str:
+    """A branch that was followed."""
+    own = program.guards[index]
+    outcome = _short(np.asarray(own.outcome))
+    return f"v{own.left} {own.relation} v{own.right} is {outcome} ({own.operation} at {own.source})"
 
 
 def _short(value: Any) -> str:

@@ -75,6 +75,13 @@ class Program:
         the structure and the shapes of x
     guards
         the branches that were followed; they are checked again at every new point
+
+    Examples
+    --------
+    >>> import numpy as np, absnormal as an
+    >>> program = an.trace(lambda x: np.abs(x[0]) - np.abs(x[0] + np.abs(x[1])), [0.0, 0.0])
+    >>> program([1.0, -2.0]), program.n, program.s, program.is_piecewise_linear
+    (-2.0, 2, 3, True)
     """
 
     nodes: tuple[Node, ...]
@@ -222,9 +229,9 @@ class Program:
         return f"<Program n={self.n} m={self.m} s={self.s} operations={len(self.nodes)}>"
 
     def _repr_html_(self) -> str:
-        import html
+        from absnormal.display.program import html
 
-        return f"<pre>{html.escape(str(self))}</pre>"
+        return html(self)
 
 
 def compute(node: Node, args: list[Array]) -> Array:

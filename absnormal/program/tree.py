@@ -75,6 +75,22 @@ class Tree:
         """A flat vector in the structure of x."""
         return self.rebuild(self.split(flat))
 
+    def entry(self, index: int, name: str = "x") -> str:
+        """What an entry of the flat vector is called: "x[0]", "W1[0, 2]".
+
+        >>> Tree.of({"W": np.eye(2), "b": np.zeros(1)})[0].entry(3)
+        'W[1, 1]'
+        """
+        names: list[str] = []
+        _named(self.structure, "", names)
+        for leaf, shape in zip(names, self.shapes, strict=True):
+            size = math.prod(shape)
+            if index < size:
+                place = ", ".join(str(int(k)) for k in np.unravel_index(index, shape)) if shape else ""
+                return (leaf or name) + (f"[{place}]" if place else "")
+            index -= size
+        raise IndexError(f"x has {self.size} entries")
+
     def rebuild(self, leaves: list[Any]) -> Any:
         """Any leaves in the structure of x."""
         return _rebuild(self.structure, leaves)
@@ -104,6 +120,18 @@ def _map(value: Any, leaf: Callable[[Any], Any]) -> Any:
     if isinstance(value, (list, tuple)) and any(isinstance(item, (dict, list, tuple, np.ndarray)) for item in value):
         return type(value)([_map(item, leaf) for item in value])
     return leaf(value)
+
+
+def _named(structure: Any, name: str, found: list[str]) -> None:
+    """The names of the leaves: keys joined by dots, places in brackets."""
+    if isinstance(structure, dict):
+        for key, item in structure.items():
+            _named(item, f"{name}.{key}" if name else str(key), found)
+    elif isinstance(structure, (list, tuple)):
+        for place, item in enumerate(structure):
+            _named(item, f"{name}[{place}]", found)
+    else:
+        found.append(name)
 
 
 def _rebuild(structure: Any, leaves: list[Any]) -> Any:

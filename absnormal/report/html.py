@@ -1,81 +1,75 @@
-"""A report as HTML: no scripts, no style sheet, colours that read on light and on dark pages."""
+"""A report as HTML: no scripts, no style sheet, colours that read on light and on dark pages, words that do without."""
 
 from __future__ import annotations
 
 from html import escape
 from typing import TYPE_CHECKING
 
+from absnormal.display.markup import code, details, paragraph, table, whole
 from absnormal.report.explanation import sentences
 from absnormal.report.plain import interval, tree
 from absnormal.report.text import certified, counted, facts, inconsistent, nearby, whose
 from absnormal.report.verdict import Verdict
 
 if TYPE_CHECKING:
+    from absnormal.report.active import Active
     from absnormal.report.report import Report
 
-_COLOURS = {Verdict.CLARKE: "#1a7f37", Verdict.NOT_CLARKE: "#cf222e", Verdict.UNDECIDED: "#8a5a00"}
-_CELL = "text-align:left;padding:2px 12px 2px 0;vertical-align:top;background:transparent;color:inherit"
-_ROWS = 20
+#: White words on these have a contrast of more than 5; the mark tells them apart without colours.
+_BADGES = {Verdict.CLARKE: ("#00704f", "✓"), Verdict.NOT_CLARKE: ("#b03a00", "✗"), Verdict.UNDECIDED: ("#5f5f5f", "?")}
+#: Lines of code and operations on a line that are shown; the rest is counted.
+_LINES, _OPERATIONS = 20, 5
+_OPEN = 8
 
 
 def html(report: Report) -> str:
-    """The whole report, everything escaped."""
-    colour = _COLOURS[report.verdict]
+    """The whole report, everything escaped; a few kilobytes however many switches are active."""
+    colour, mark = _BADGES[report.verdict]
     badge = (
-        f'<span style="background:{colour};color:#ffffff;padding:2px 8px;border-radius:4px;font-weight:600">'
-        f"{report.verdict.name}</span>"
+        f'<strong style="background:{colour};color:#ffffff;padding:2px 8px;border-radius:4px">'
+        f"{mark} {report.verdict.name}</strong>"
     )
-    top = f'<p style="margin:4px 0">{badge} {escape(report.verdict.value)}</p>'
-    parts = [top, _gradients(report), _why(report)]
+    parts = [paragraph(f"{badge} {escape(report.verdict.value)}"), _gradients(report)]
+    parts.append(paragraph(*map(escape, sentences(report))))
     near = nearby(report)
     if near:
-        parts.append(f"<p>{'<br>'.join(map(escape, near))}</p>")
+        parts.append(paragraph(*map(escape, near)))
     if not report.consistent:
-        parts.append(f"<p>{escape(inconsistent())}</p>")
-    parts += [_switches(report), _proof(report)]
-    return f'<div style="color:inherit;font-family:inherit">{"".join(parts)}</div>'
+        parts.append(paragraph(escape(inconsistent())))
+    return whole(*parts, _switches(report), _proof(report))
 
 
 def _gradients(report: Report) -> str:
     rows = [("gradient", tree(report.arrays(report.flat_gradient)), whose(report))]
     if report.verdict is not Verdict.CLARKE or report.given:
         rows.append(("Clarke gradient", tree(report.arrays(report.flat_clarke_gradient)), certified(report)))
-    return _table([
-        [escape(name), "<br>".join(f"<code>{escape(line)}</code>" for line in lines), escape(note)]
-        for name, lines, note in rows
-    ])
-
-
-def _why(report: Report) -> str:
-    return f'<p style="margin:4px 0">{"<br>".join(escape(line) for line in sentences(report))}</p>'
+    return table([escape(name), "<br>".join(map(code, lines)), escape(note)] for name, lines, note in rows)
 
 
 def _switches(report: Report) -> str:
-    groups = sorted(report.active, key=lambda group: -group.count)
-    head = ["operation", "source", "active", "switches", "slope", "line"]
-    rows = [
-        [
-            escape(group.operation), escape(group.source), f"{group.count} of {group.total}",
-            escape(group.switches), "" if group.slopes is None else escape(interval(*group.slopes)),
-            f"<code>{escape(group.line)}</code>" if group.line else "",
-        ]
-        for group in groups[:_ROWS]
-    ]
-    if len(groups) > _ROWS:
-        rows.append([f"... and {len(groups) - _ROWS} more", "", "", "", "", ""])
-    summary = f"<summary>active switches: {escape(counted(report))}</summary>"
-    opened = " open" if 0 < len(groups) <= _ROWS else ""
-    return f"<details{opened}>{summary}{_table(rows, head) if rows else ''}</details>"
+    """The active switches by line of the user's code, the lines with most of them first."""
+    lines: dict[tuple[str, str], list[Active]] = {}
+    for group in report.active:
+        lines.setdefault((group.source, group.line), []).append(group)
+    ordered = sorted(lines.items(), key=lambda item: -sum(group.count for group in item[1]))
+    rows = []
+    for (source, text), groups in ordered[:_LINES]:
+        for k, group in enumerate(groups[:_OPERATIONS]):
+            slopes = "" if group.slopes is None else interval(*group.slopes)
+            where = [escape(source), code(text)] if k == 0 else ["", ""]
+            cells = (group.operation, f"{group.count} of {group.total}", group.switches, slopes)
+            rows.append([*where, *map(escape, cells)])
+        rows += _rest(groups[_OPERATIONS:], "operations on this line")
+    rows += _rest([group for _, groups in ordered[_LINES:] for group in groups], "groups on further lines")
+    shown = table(rows, ("source", "line", "operation", "active", "switches", "slope")) if rows else ""
+    return details(f"active switches: {counted(report)}", shown, 0 < len(lines) <= _OPEN)
+
+
+def _rest(groups: list[Active], what: str) -> list[list[str]]:
+    """What a table leaves out."""
+    count = sum(group.count for group in groups)
+    return [[f"... and {len(groups)} more {what}, {count} active switches", *[""] * 5]] if groups else []
 
 
 def _proof(report: Report) -> str:
-    rows = [[escape(name), escape(said)] for name, said in facts(report)]
-    return f"<details><summary>proof</summary>{_table(rows)}</details>"
-
-
-def _table(rows: list[list[str]], head: list[str] | None = None) -> str:
-    """Rows of cells that are HTML already."""
-    top = "".join(f'<th style="{_CELL}">{name}</th>' for name in head or [])
-    lines = ["".join(f'<td style="{_CELL}">{cell}</td>' for cell in row) for row in rows]
-    body = "".join(f"<tr>{line}</tr>" for line in ([top] if top else []) + lines)
-    return f'<table style="border-collapse:collapse;margin:4px 0;color:inherit">{body}</table>'
+    return details("proof", table([escape(name), escape(said)] for name, said in facts(report)))

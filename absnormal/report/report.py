@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,6 +20,9 @@ from absnormal.report.verdict import Verdict
 from absnormal.sweeps.table import Sweeps
 from absnormal.theorems.likq import decide as decide_likq
 from absnormal.theorems.problem import Problem, Proof
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 #: Switches near a kink that `Report.to_dict` lists.
 _NEAR = 100
@@ -71,6 +74,32 @@ class Report:
 
     def _repr_html_(self) -> str:
         return html.html(self)
+
+    def plot(self, *, plane: Any = None, radius: float = 1.0, ax: Axes | None = None) -> Axes:
+        """The kinks and the gradients around x, the tool's step and the steepest descent; see `absnormal.plot.cells`.
+
+        >>> import absnormal as an
+        >>> from absnormal import gallery
+        >>> ax = an.verify(gallery.cyclic_relu, [0.0, 0.0, 0.0], slope=-1).plot()
+        >>> ax.get_title(), ax.get_xlabel()
+        ('NOT_CLARKE by separation', 'along the direction of excess slope')
+        """
+        from absnormal.plot import cells
+
+        return cells(self, plane=plane, radius=radius, ax=ax)
+
+    def plot_line(self, direction: Any = None, *, radius: float = 1.0, ax: Axes | None = None) -> Axes:
+        """f along a line through x, with its one-sided slopes and the tool's; see `absnormal.plot.line`.
+
+        >>> import absnormal as an
+        >>> from absnormal import gallery
+        >>> ax = an.verify(gallery.coupled_abs, [0.0, 0.0], slope=1).plot_line([0.0, 1.0])
+        >>> ax.get_xlabel()
+        't, along d'
+        """
+        from absnormal.plot import line
+
+        return line(self, direction, radius=radius, ax=ax)
 
     @property
     def program(self) -> Program:

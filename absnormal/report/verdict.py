@@ -6,7 +6,16 @@ from enum import Enum
 
 
 class Verdict(Enum):
-    """What is known about the gradient; the values are the help texts."""
+    """What is known about the gradient; the values are the help texts.
+
+    Examples
+    --------
+    >>> import numpy as np, absnormal as an
+    >>> an.verify(lambda x: np.abs(x[0]), [0.0]).verdict is an.Verdict.CLARKE
+    True
+    >>> print(an.Verdict.NOT_CLARKE.value)
+    proved: the gradient is not an element of the Clarke generalized gradient
+    """
 
     CLARKE = "proved: the gradient is an element of the Clarke generalized gradient"
     NOT_CLARKE = "proved: the gradient is not an element of the Clarke generalized gradient"

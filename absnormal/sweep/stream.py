@@ -102,6 +102,15 @@ class Sweep(Iterator[Record]):
         are named most often
     total
         the number of points, None where it is not known
+
+    Examples
+    --------
+    >>> import numpy as np, absnormal as an
+    >>> sweep = an.sweep(lambda x: np.abs(x[0]), [[0.0], [1.0], [2.0]])
+    >>> sweep.total, [record.method for record in sweep]
+    (3, ['private directions', 'smooth', 'smooth'])
+    >>> sweep.summary.verdicts
+    Counter({'CLARKE': 3})
     """
 
     def __init__(

@@ -29,13 +29,13 @@ LAYERS = {
     "theorems": 6,
     "frontends": 6,
     "form": 7,
-    "report": 8, "exact.certificate": 7, "exact.evidence": 7, "judging": 8, "verify": 9,
-    "kinks": 10, "sweep": 10, "torch": 10, "onnx": 10, "": 10, "testing": 11,
+    "report": 8, "display": 8, "exact.certificate": 7, "exact.evidence": 7, "judging": 8, "verify": 9,
+    "kinks": 10, "sweep": 10, "torch": 10, "onnx": 10, "": 10, "progress": 10, "testing": 11,
     "pytest_plugin": 11, "cli": 11, "plot": 11, "__main__": 12,
 }  # fmt: skip
 
 #: A framework's name is known to front ends only.
-BEHIND_FRONT_ENDS = ("program", "ops", "sweeps", "structure", "exact", "clarke", "theorems", "report")
+BEHIND_FRONT_ENDS = ("program", "ops", "sweeps", "structure", "exact", "clarke", "theorems", "report", "display")
 
 #: The cheap proofs, and the explicit set that judges them in tests.
 CHEAP = ("smooth", "private_directions", "regular", "likq", "direction")
@@ -167,4 +167,4 @@ def test_every_public_name_is_there_however_it_is_asked_for(name: str) -> None:
     assert name in dir(absnormal)
     first = "import absnormal.verify, absnormal.sweep"
     _import(f"{first}; from absnormal import {name}; assert {name} is absnormal.{name}")
-    assert isinstance(found, ModuleType) == (name in ("onnx", "testing", "torch"))
+    assert isinstance(found, ModuleType) == (name in ("onnx", "plot", "testing", "torch"))

@@ -222,14 +222,13 @@ def test_coefficients_are_not_rounded() -> None:
 
 def test_latex() -> None:
     form = abs_normal_form(lambda x: 1 + np.abs(x[1] - np.abs(x[0])), [0.0, 2.0])
-    text = form._repr_latex_()
+    text = form.to_sympy()._repr_latex_()
     assert r"z_{1} &= x_{1} - \left|{z_{0}}\right|" in text
     assert r"y &= \left|{z_{1}}\right| + 1" in text
-    assert form._repr_html_().startswith("<code>&lt;AbsNormalForm n=2")
 
 
 def test_a_large_form_is_not_written_out() -> None:
     form = abs_normal_form(lambda x: np.abs(x).sum(), np.ones(300))
-    assert form._repr_latex_() == r"$\text{abs-normal form with } n = 300,\ m = 1,\ s = 300$"
+    assert form._repr_latex_() is None and "Z: 300 x 300" in form._repr_html_()
     with pytest.raises(ValueError, match="up to 200"):
         form.to_sympy()

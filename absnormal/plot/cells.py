@@ -1,0 +1,238 @@
+"""Around a point: kink lines, cells coloured by gradient, the step a tool takes and the true steepest descent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from absnormal._optional import require
+from absnormal.arrays import Array
+from absnormal.errors import BudgetError
+from absnormal.plot import plane as planes
+from absnormal.plot.arrangement import Cell, Kink, arrangement
+from absnormal.plot.line import line
+from absnormal.plot.style import FAINT, INK, TOOL, TRUE, axes, frame, legend, vector
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from absnormal.clarke.generalized_gradient import GeneralizedGradient
+    from absnormal.report.report import Report
+
+#: Cells up to which each says its gradient, and kinks up to which each says its switches.
+_LABELLED, _NAMED = 10, 6
+#: Half the width of a letter, of the radius.
+_LETTER = 0.022
+#: Active switches whose rows are looked at for a plane.
+_ROWS = 64
+#: The longest arrow, of the radius.
+_ARROW = 0.62
+#: Of the size of the set: a shorter vector is 0.
+_NOTHING = 1e-9
+
+
+def cells(report: Report, *, plane: Any = None, radius: float = 1.0, ax: Axes | None = None) -> Axes:
+    """The piecewise-linear model of f around x: its kinks, its gradients, and where a descent step leads.
+
+    For piecewise-linear functions the model is the function.  Cells with the same gradient have the same colour.  The
+    arrows are minus the gradient of the tool and minus the element of least norm of dC f(x), the steepest descent, in
+    one scale.  A function of one variable is drawn as a graph.
+
+    Parameters
+    ----------
+    report
+        of `absnormal.verify`
+    plane
+        two entries of x by number, or two directions in the structure of x; by default the variables where there are
+        two, otherwise a plane that shows a wrong gradient wrong
+    radius
+        half the width of the square around x
+    ax
+        matplotlib axes to draw on
+
+    Raises
+    ------
+    ImportError
+        where matplotlib is missing
+    BudgetError
+        where there are more cells than a picture can show
+    ValueError
+        for a plane that is none, or a radius that is not positive
+
+    Examples
+    --------
+    >>> import absnormal as an
+    >>> from absnormal import gallery
+    >>> report = an.verify(gallery.coupled_abs, [0.0, 0.0], slope=0)
+    >>> ax = an.plot.cells(report)
+    >>> len(ax.collections[0].get_paths()), ax.get_xlabel(), ax.get_ylabel()
+    (6, 'x[0]', 'x[1]')
+    """
+    if not radius > 0:
+        raise ValueError(f"radius must be positive, got {radius!r}")
+    program = report.program
+    if program.n == 1:
+        return line(report, radius=radius, ax=ax)
+    x = np.concatenate([leaf.reshape(-1) for leaf in program.inputs(report.tool.values)])
+    form = program.abs_normal_form(x)
+    active = report.tool.alpha[:_ROWS]
+    G = _set(report, x)
+    if plane is None:
+        chosen = planes.of_report(report, form.Z[active].toarray(), None if G is None else -_clean(G.least, G))
+    else:
+        chosen = planes.given(program.tree, plane)
+    found, kinks = arrangement(form, chosen.axes, radius)
+    ax = axes(ax)
+    _draw_cells(ax, found)
+    _draw_kinks(ax, kinks, radius)
+    steps, tips = _draw_steps(ax, report, G, chosen.axes, radius)
+    if len(found) <= _LABELLED:
+        _name_cells(ax, found, tips, radius)
+    ax.plot(0, 0, "o", color=INK, markersize=6, zorder=6)
+    ax.set_xlim(-radius, radius)
+    ax.set_ylim(-radius, radius)
+    ax.set_aspect("equal")
+    _ticks(ax, x, chosen.axes)
+    ax.set_xlabel(chosen.names[0])
+    ax.set_ylabel(chosen.names[1])
+    model = "" if program.is_piecewise_linear else ", piecewise-linear model"
+    frame(ax, f"{report.verdict.name} by {report.method}{model}")
+    kink_lines = [artist for artist in ax.collections if str(artist.get_label()).endswith(("kinks", "kinks at x"))]
+    legend(ax, kink_lines + steps)
+    return ax
+
+
+def _set(report: Report, x: Array) -> GeneralizedGradient | None:
+    """dC f(x), or None where it is too large."""
+    from absnormal.verify import generalized_gradient
+
+    try:
+        return generalized_gradient(report.program, x, atol=report.tool.atol)
+    except BudgetError:
+        return None
+
+
+def _clean(vector: Array, G: GeneralizedGradient) -> Array:
+    """A vector without entries that are nothing beside the set."""
+    size = float(np.abs(G.base).max(initial=0.0)) + sum(float(np.abs(block.points).max()) for block in G.blocks)
+    return np.where(np.abs(vector) <= _NOTHING * size, 0.0, vector)
+
+
+def _draw_cells(ax: Axes, found: list[Cell]) -> None:
+    matplotlib = require("matplotlib", "plot")
+    collections = require("matplotlib.collections", "plot")
+    gradients = np.stack([cell.gradient for cell in found])
+    size = max(float(np.abs(gradients).max()), 1e-300)
+    _, kinds = np.unique(np.round(gradients / size, 9), axis=0, return_inverse=True)
+    count = kinds.max() + 1
+    shades = matplotlib.colormaps["cividis"](np.linspace(0, 1, count) if count > 1 else [0.6])
+    # Half way to white, so that words and arrows read on every cell.
+    pale = 0.5 + 0.5 * shades[:, :3]
+    patches = collections.PolyCollection(
+        [cell.corners for cell in found], facecolors=pale[kinds.reshape(-1)], edgecolors="none", zorder=1
+    )
+    ax.add_collection(patches)
+
+
+def _name_cells(ax: Axes, found: list[Cell], tips: list[Array], radius: float) -> None:
+    """The gradient of each cell, where there is room for it and no arrow to a tip."""
+    for cell in found:
+        text = vector(cell.gradient)
+        chords = [_chord(cell.corners, share) for share in (0.5, 0.7, 0.3)]
+        room = [middle for middle, width in chords if width >= 2 * _LETTER * len(text) * radius]
+        free = [
+            middle for middle in room
+            if all(_distance(np.array([-middle, tip - middle])) > 0.15 * radius for tip in tips)
+        ]
+        if room:
+            a, b = (free or room)[0]
+            ax.text(a, b, text, ha="center", va="center", fontsize=8, color=INK, zorder=5)
+
+
+def _chord(corners: Array, share: float) -> tuple[Array, float]:
+    """The middle and the length of the horizontal chord of a convex polygon at a share of its height."""
+    a, b = corners, np.roll(corners, -1, axis=0)
+    height = corners[:, 1].min() + share * float(np.ptp(corners[:, 1]))
+    meeting = (a[:, 1] - height) * (b[:, 1] - height) < 0
+    along = (height - a[meeting, 1]) / (b[meeting, 1] - a[meeting, 1])
+    ends = a[meeting, 0] + along * (b[meeting, 0] - a[meeting, 0])
+    return (np.array([ends.mean(), height]), float(np.ptp(ends))) if ends.size else (corners.mean(axis=0), 0.0)
+
+
+def _write(ax: Axes, text: str, place: Array, radius: float, **style: Any) -> None:
+    """Words as near to a place as the square leaves room."""
+    room = radius * np.array([0.98 - _LETTER * len(text), 0.94])
+    a, b = np.clip(place, -room, room)
+    ax.text(a, b, text, ha="center", va="center", fontsize=8, color=INK, zorder=5, **style)
+
+
+def _draw_kinks(ax: Axes, kinks: list[Kink], radius: float) -> None:
+    collections = require("matplotlib.collections", "plot")
+    through = [_distance(kink.ends) <= 1e-6 * radius for kink in kinks]
+    for kind, colour, width, name in ((True, INK, 2.0, "kinks at x"), (False, FAINT, 1.2, "other kinks")):
+        own = [kink.ends for kink, at in zip(kinks, through, strict=True) if at is kind]
+        if own:
+            ax.add_collection(collections.LineCollection(own, colors=colour, linewidths=width, label=name, zorder=3))
+    farthest: dict[tuple[int, ...], Array] = {}
+    for kink in kinks:
+        ends = [*kink.ends, *([farthest[kink.switches]] if kink.switches in farthest else [])]
+        farthest[kink.switches] = max(ends, key=lambda end: float(np.abs(end).max()))
+    box = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": FAINT, "linewidth": 0.6}
+    for switches, end in farthest.items() if len(farthest) <= _NAMED else ():
+        if switches:
+            name = ", ".join(f"z{k}" for k in switches[:2]) + (", ..." if len(switches) > 2 else "")
+            _write(ax, name, end, radius, bbox=box)
+
+
+def _distance(ends: Array) -> float:
+    """From 0 to a segment."""
+    a, b = ends
+    step = b - a
+    t = float(np.clip(-(a @ step) / (step @ step), 0.0, 1.0)) if step.any() else 0.0
+    return float(np.linalg.norm(a + t * step))
+
+
+def _draw_steps(ax: Axes, report: Report, G: GeneralizedGradient | None, frame_axes: Array, radius: float) -> Any:
+    """Minus the tool's gradient and minus the least-norm element, in one scale; a ring where there is none.
+
+    Returns the entries of the legend and the tips of the arrows.
+    """
+    lines = require("matplotlib.lines", "plot")
+    judged = np.asarray(report.flat_gradient, dtype=float)
+    steps = [(-judged, TOOL, "tool's descent step")]
+    if G is not None:
+        proved = G.complete and G.exact
+        steps.append((-_clean(G.least, G), TRUE, "steepest descent" if proved else "steepest descent, as far as known"))
+    steps = [step for step in steps if np.isfinite(step[0]).all()]
+    size = max((float(np.linalg.norm(step)) for step, *_ in steps), default=0.0)
+    seen = [frame_axes @ step for step, *_ in steps]
+    longest = max((float(np.linalg.norm(arrow)) for arrow in seen), default=0.0)
+    handles, tips = [], []
+    for k, (arrow, (step, colour, name)) in enumerate(zip(seen, steps, strict=True)):
+        label = f"{name} {vector(step)}"
+        if np.linalg.norm(arrow) > _NOTHING * size:
+            # The second one is thinner, so that both are seen where they agree.
+            a, b = _ARROW * radius / longest * arrow
+            tips.append(np.array([a, b]))
+            ax.quiver(
+                0, 0, a, b, angles="xy", scale_units="xy", scale=1, color=colour, width=0.016 - 0.007 * k,
+                edgecolor="white", linewidth=0.6, label=label, zorder=7 + k,
+            )
+            handles.append(lines.Line2D([], [], color=colour, linewidth=3, marker=">", markersize=7, label=label))
+        else:
+            label += ": none" if not step.any() else ", orthogonal to the plane"
+            ring: dict[str, Any] = {"marker": "o", "markerfacecolor": "none", "markeredgecolor": colour, "mew": 2}
+            ax.plot(0, 0, linestyle="none", markersize=13 + 6 * k, label=label, zorder=6, **ring)
+            handles.append(lines.Line2D([], [], linestyle="none", markersize=9, label=label, **ring))
+    return handles, tips
+
+
+def _ticks(ax: Axes, x: Array, frame_axes: Array) -> None:
+    """Ticks say the values of the variables where the axes are variables."""
+    ticker = require("matplotlib.ticker", "plot")
+    for axis, direction in zip((ax.xaxis, ax.yaxis), frame_axes, strict=True):
+        places = np.flatnonzero(direction)
+        shift = float(x[places[0]]) if len(places) == 1 and direction[places[0]] == 1 else 0.0
+        axis.set_major_locator(ticker.MaxNLocator(4, steps=[1, 2, 5, 10]))
+        axis.set_major_formatter(ticker.FuncFormatter(lambda t, _, shift=shift: f"{t + shift:.4g}"))

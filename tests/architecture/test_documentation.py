@@ -1,0 +1,61 @@
+"""Has every public name a docstring with an example that runs?  (That they run is tested with the doctests.)"""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import inspect
+import pkgutil
+import pydoc
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import absnormal
+
+#: Modules whose names a user writes, and what they offer.
+_PUBLIC = [name for name in absnormal.__all__ if isinstance(getattr(absnormal, name), ModuleType)] + ["gallery"]
+
+
+def _examples(thing: Any) -> int:
+    return len(doctest.DocTestParser().get_examples(inspect.getdoc(thing) or ""))
+
+
+def _names() -> list[tuple[str, Any]]:
+    found = [(name, getattr(absnormal, name)) for name in absnormal.__all__]
+    for module in _PUBLIC:
+        loaded = importlib.import_module(f"absnormal.{module}")
+        found += [(f"{module}.{name}", getattr(loaded, name)) for name in getattr(loaded, "__all__", ())]
+    return [
+        (name, thing) for name, thing in found
+        if not isinstance(thing, ModuleType) and (inspect.isclass(thing) or inspect.isfunction(thing))
+    ]
+
+
+@pytest.mark.parametrize(("name", "thing"), _names(), ids=[name for name, _ in _names()])
+def test_every_public_name_has_an_example_that_runs(name: str, thing: Any) -> None:
+    assert _examples(thing), f"absnormal.{name} has no example in its docstring"
+
+
+@pytest.mark.parametrize("name", sorted(name for name, thing in _names() if inspect.isclass(thing)))
+def test_every_public_method_has_a_docstring(name: str) -> None:
+    thing = dict(_names())[name]
+    for method, member in vars(thing).items():
+        function = getattr(member, "func", getattr(member, "fget", getattr(member, "__func__", member)))
+        if not method.startswith("_") and inspect.isfunction(function):
+            assert inspect.getdoc(function), f"absnormal.{name}.{method} has no docstring"
+
+
+def test_every_module_has_a_docstring() -> None:
+    for info in pkgutil.walk_packages(absnormal.__path__, "absnormal."):
+        if not info.name.endswith(("__main__", "torch", "jax", "onnx")) and ".frontends." not in info.name:
+            assert importlib.import_module(info.name).__doc__, info.name
+
+
+def test_help_reads_well() -> None:
+    text = pydoc.plain(pydoc.render_doc(absnormal))
+    for name in ("verify", "clarke_gradient", "generalized_gradient", "abs_normal_form", "trace"):
+        assert f"absnormal.{name}" in (absnormal.__doc__ or "") or f"an.{name}" in (absnormal.__doc__ or ""), name
+    assert len((absnormal.__doc__ or "").splitlines()) > 10
+    assert "verify(" in text

@@ -1,0 +1,109 @@
+"""Is a drawn set the set: vertices, inside and outside, the least-norm element?"""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mpl_toolkits.mplot3d.art3d import Poly3DCollection
+
+import absnormal as an
+from absnormal import gallery
+
+
+def _corners(ax):
+    return ax.patches[0].get_xy()[:-1]
+
+
+def _set(rows):
+    return {tuple(np.round(row, 9) + 0.0) for row in np.asarray(rows)}
+
+
+def _marked(ax, start):
+    (line,) = [line for line in ax.lines if str(line.get_label()).startswith(start)]
+    return np.array(line.get_xydata()[0]), str(line.get_label())
+
+
+@pytest.mark.parametrize("f", [
+    gallery.coupled_abs,
+    lambda x: np.maximum(np.maximum(x[0], x[1]), 0) + np.abs(x[0] - 2 * x[1]),
+    lambda x: np.abs(x[0]) + x[1],
+    lambda x: np.abs(x).sum() + np.abs(x[0] + x[1]) + np.abs(x[0] - 3 * x[1]),
+])
+def test_a_polygon_has_the_vertices_of_the_set(f) -> None:
+    G = an.generalized_gradient(f, np.zeros(2))
+    ax = G.plot()
+    corners = _corners(ax)
+    assert _set(corners) == _set(G.vertices) and len(corners) == len(G.vertices)
+    points = next(line for line in ax.lines if line.get_label() == "limiting gradients").get_xydata()
+    assert _set(points) == _set(G.limiting_gradients)
+    assert np.allclose(_marked(ax, "least-norm")[0], G.min_norm())
+
+
+@pytest.mark.parametrize(("g", "said"), [([0.0, 0.5], "inside"), ([1.0, 0.0], "outside"), ([-2.0, 1.0], "inside")])
+def test_a_vector_is_marked_where_it_is(g, said) -> None:
+    G = an.generalized_gradient(gallery.coupled_abs, np.zeros(2))
+    place, label = _marked(G.plot(gradient=g), "tool's gradient")
+    assert place.tolist() == g and label.endswith(said)
+
+
+def test_a_vector_of_nan_is_not_marked() -> None:
+    G = an.generalized_gradient(gallery.coupled_abs, np.zeros(2))
+    assert not [line for line in G.plot([np.nan, 0.0]).lines if "tool" in str(line.get_label())]
+
+
+def test_three_dimensions_whatever_the_rank() -> None:
+    for f, faces, corners in (
+        (lambda x: np.abs(x).sum(), 6, 4),
+        (gallery.cyclic_abs, 1, 4),
+        (lambda x: np.abs(x[0] + x[1]) + x[2], 1, 2),
+        (lambda x: np.maximum(np.maximum(x[0], x[1]), x[2]) + np.abs(x[0]), None, None),
+    ):
+        G = an.generalized_gradient(f, np.zeros(3))
+        ax = G.plot(G.min_norm())
+        assert ax.name == "3d"
+        (body,) = [artist for artist in ax.collections if isinstance(artist, Poly3DCollection)]
+        drawn = [np.array(face) for face in body._faces] if hasattr(body, "_faces") else None
+        if drawn is not None and faces:
+            assert len(drawn) == faces and all(len(face) == corners for face in drawn)
+        ax.figure.canvas.draw()
+
+
+def test_more_dimensions_are_projected_with_an_outside_vector_outside() -> None:
+    example = gallery.total_variation
+    G = an.generalized_gradient(example, example.point)
+    g = np.full((3, 3), 3.0)
+    ax = G.plot(g)
+    place, label = _marked(ax, "tool's gradient")
+    assert label.endswith("outside") and ax.get_xlabel() == "away from the set"
+    assert place[0] > _corners(ax)[:, 0].max()
+    inside = G.plot(G.vertices[0])
+    assert inside.get_xlabel() == "along the least-norm element" and _corners(inside)[:, 0].min() > 0
+
+
+def test_a_sum_of_thousands_of_blocks_is_drawn() -> None:
+    G = an.generalized_gradient(lambda x: np.abs(x).sum(), np.zeros(3000))
+    ax = G.plot(plane=(0, 1))
+    assert _set(_corners(ax)) == _set([[-1, -1], [1, -1], [1, 1], [-1, 1]])
+    assert "limiting gradients" not in [line.get_label() for line in ax.lines]
+
+
+def test_one_dimension_and_a_jacobian() -> None:
+    ax = an.generalized_gradient(lambda x: np.abs(x[0]) + x[0], [0.0]).plot([3.0])
+    assert _set(_corners(ax)) == {(0.0, 0.0), (2.0, 0.0)} and _marked(ax, "tool")[1].endswith("outside")
+    jacobian = an.generalized_gradient(lambda x: np.abs(np.array([[1.0, 2.0], [0.0, 1.0]]) @ x), np.zeros(2))
+    assert len(_corners(jacobian.plot())) == 4
+    _, own = plt.subplots()
+    assert jacobian.plot(ax=own) is own
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.lists(st.integers(-3, 3), min_size=2, max_size=2), min_size=1, max_size=6))
+def test_a_zonotope_is_drawn_as_its_vertices(rows) -> None:
+    A = np.array(rows, dtype=float)
+    G = an.generalized_gradient(lambda x: np.abs(A @ x).sum(), np.zeros(2))
+    from absnormal.clarke.shadow import shadow
+
+    assert _set(shadow(G.base, G.summands, np.eye(2))) == _set(G.vertices)
