@@ -4,6 +4,9 @@ Every entry of a program is carried as q * (constant combination of 1, of leaves
 with q a product of nodes that do not vanish at x.  Leaves are the inputs, and every node that has no such form.
 Inactive |.| are replaced by their signs.  For a piecewise-linear program the leaves are the inputs and the forms are
 the program itself, on rationals.
+
+A switch z = a phi(u) + b that vanishes at x, phi a function of one variable with phi' != 0 there, is s (u - u(x)) with
+s = a (phi(u) - phi(u(x))) / (u - u(x)), which is continuous and does not vanish at x: its form is that of u.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.ops import TABLE
+from absnormal.ops.linear_maps import Scale
 from absnormal.program.nodes import Node
 from absnormal.program.program import Program, exactly
 from absnormal.sweeps.table import Sweeps
@@ -25,6 +29,8 @@ Key = tuple[str, int, int]
 ONE: Key = ("one", 0, 0)
 Factor = frozenset[tuple[Key, int]]
 _NO_FACTOR: Factor = frozenset()
+#: Derivatives up to this size may be rounding.
+_FLAT = 1e-8
 
 
 class Form:
@@ -264,12 +270,40 @@ class _State:
         """|z| of an active switch."""
         if z is MIXED:
             z = Form({("switch", switch, 0): Fraction(1)})
-        form = z if isinstance(z, Form) else Form({ONE: z} if z else {})
+        form = self._through(switch, z) if isinstance(z, Form) else Form({ONE: z} if z else {})
         self.z[switch] = form
         if not form.terms.keys() - {ONE}:
             return ZERO
         sign = Fraction(1 if form.q > 0 else -1)
         return Form({("abs", switch, 0): sign}, form.factor, form.q)
+
+
+    def _through(self, switch: int, form: Form) -> Form:
+        """The form of an active switch, seen through functions of one variable."""
+        while len(leaves := form.terms.keys() - {ONE}) == 1:
+            (key,) = leaves
+            inner = self._argument(key) if key[0] == "node" else None
+            if inner is None:
+                break
+            u, slope = inner
+            factor = form.factor | {(("through", switch, key[1]), 1)}
+            form = Form(u.terms, factor, form.q * form.terms[key] * slope)
+        return form
+
+    def _argument(self, key: Key) -> tuple[Form, Fraction] | None:
+        """The only argument of a smooth leaf, and the derivative with respect to it; None where that is near 0."""
+        _, index, place = key
+        node = self.program.nodes[index]
+        varied = [k for k, arg in enumerate(node.args) if self.program.nodes[arg].varied]
+        if TABLE[node.op].family != "smooth" or len(varied) != 1 or node.op == "prod":
+            return None
+        (k,) = varied
+        linear = self.sweeps.maps(index)[k]
+        u = np.broadcast_to(self.values[node.args[k]], node.shape).reshape(-1)[place]
+        if not isinstance(linear, Scale) or not isinstance(u, Form) or u.factor:
+            return None
+        slope = float(np.broadcast_to(linear.p, node.shape).reshape(-1)[place])
+        return (u, Fraction(slope)) if _FLAT < abs(slope) < np.inf else None
 
 
 def _factored(form: Form, key: Key, power: int, value: Any) -> Form:

@@ -55,13 +55,13 @@ def test_cells_outside_hypothesis_e_prove_nothing_negative(f: Any) -> None:
 
 
 def test_a_leaf_behind_a_kink_carries_couplings() -> None:
-    """|exp(|x| - |x| + y) - 1| = |e^y - 1|: the kinks of x reach the outer switch through exp only."""
+    """|exp(|x| - |x| + y) + w - 1|: the kinks of x reach the outer switch through exp only."""
 
     def f(v: Any) -> Any:
-        return np.abs(np.exp(np.abs(v[0]) - np.abs(v[0]) + v[1]) - 1)
+        return np.abs(np.exp(np.abs(v[0]) - np.abs(v[0]) + v[1]) + v[2] - 1)
 
     for signs in product((-1.0, 0.0, 1.0), repeat=3):
-        report = an.verify(f, [0.0, 0.0], slope=np.array(signs))
+        report = an.verify(f, [0.0, 0.0, 0.0], slope=np.array(signs))
         inside = report.gradient[0] == 0
         assert report.verdict.name != ("NOT_CLARKE" if inside else "CLARKE"), (signs, report.proof)
 
