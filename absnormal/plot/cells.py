@@ -85,7 +85,7 @@ def cells(report: Report, *, plane: Any = None, radius: float = 1.0, ax: Axes | 
     found, kinks = arrangement(form, chosen.axes, radius)
     ax = axes(ax)
     _draw_cells(ax, found)
-    _draw_kinks(ax, kinks, radius)
+    _draw_kinks(ax, kinks, set(report.problem.sweeps.alpha.tolist()), radius)
     steps, tips = _draw_steps(ax, report, G, chosen.axes, radius)
     if len(found) <= _LABELLED:
         _name_cells(ax, found, tips, radius)
@@ -167,9 +167,10 @@ def _write(ax: Axes, text: str, place: Array, radius: float, **style: Any) -> No
     ax.text(a, b, text, ha="center", va="center", fontsize=8, color=INK, zorder=5, **style)
 
 
-def _draw_kinks(ax: Axes, kinks: list[Kink], radius: float) -> None:
+def _draw_kinks(ax: Axes, kinks: list[Kink], active: set[int], radius: float) -> None:
+    """Kinks of active switches that go through x, and the others."""
     collections = require("matplotlib.collections", "plot")
-    through = [_distance(kink.ends) <= 1e-6 * radius for kink in kinks]
+    through = [bool(active & {*kink.switches}) and _distance(kink.ends) <= 1e-6 * radius for kink in kinks]
     for kind, colour, width, name in ((True, INK, 2.0, "kinks at x"), (False, FAINT, 1.2, "other kinks")):
         own = [kink.ends for kink, at in zip(kinks, through, strict=True) if at is kind]
         if own:
