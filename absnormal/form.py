@@ -301,9 +301,9 @@ def abs_normal_form(f: Callable[[Any], Any] | Program, x: Any) -> AbsNormalForm:
     """
     if isinstance(f, Program):
         return extract(f, x)
-    from absnormal.frontends.numpy import trace
+    from absnormal.frontends.frameworks import followed, plain
 
-    return extract(trace(f, x), x)
+    return extract(followed(f, x)[0], plain(x))
 
 
 def _flat(tree: Tree, x: Any) -> Array:

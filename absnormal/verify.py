@@ -14,8 +14,7 @@ from absnormal.clarke.fallback import certified
 from absnormal.clarke.generalized_gradient import GeneralizedGradient
 from absnormal.errors import BudgetError
 from absnormal.exact.system import build
-from absnormal.frontends import numpy as numpy_front_end
-from absnormal.frontends.frameworks import capturing
+from absnormal.frontends.frameworks import capturing, followed
 from absnormal.frontends.slopes import TABLES, slopes
 from absnormal.judging import (
     check_seed,
@@ -44,9 +43,9 @@ def trace(f: Function, x: Any) -> Program:
     Parameters
     ----------
     f
-        a function of one argument, written with NumPy
+        a function of one argument, written with NumPy, PyTorch or JAX
     x
-        the point: an array, a scalar, or a nested dict / list / tuple of arrays
+        the point: an array, a tensor, a scalar, or a nested dict / list / tuple of these
 
     Returns
     -------
@@ -74,11 +73,7 @@ def trace(f: Function, x: Any) -> Program:
 
 def traced(f: Function | Program, x: Any, copy: bool = True) -> tuple[Program, list[Array]]:
     """The program of f, and the values of its nodes at x; ``copy`` keeps them apart from x."""
-    if isinstance(f, Program):
-        return f, f.evaluate(f.tree.leaves(x))
-    if not callable(f):
-        raise ValueError(f"f must be a function or a Program, got {type(f).__name__}")
-    return numpy_front_end.traced(f, x, copy)
+    return followed(f, x, copy)[:2]
 
 
 def verify(
@@ -176,9 +171,9 @@ def gradient(f: Function | Program, x: Any, slope: Any = 0.0) -> Any:
     >>> an.gradient(lambda x: np.maximum(x[0], 0) + x[0], [0.0], slope=-1)
     array([1.])
     """
-    program, sweeps = _at(f, x)
+    sweeps, wrap = _at(f, x)
     c = np.asarray(slopes(sweeps, slope), dtype=float)
-    return program.tree.unflatten(sweeps.gradient(sweeps.signature(c)))
+    return wrap(sweeps.gradient(sweeps.signature(c)))
 
 
 def clarke_gradient(f: Function | Program, x: Any, *, seed: int = 0) -> Any:
@@ -203,11 +198,11 @@ def clarke_gradient(f: Function | Program, x: Any, *, seed: int = 0) -> Any:
     array([1.])
     """
     check_seed(seed)
-    program, sweeps = _at(f, x)
+    sweeps, wrap = _at(f, x)
     found = certified(sweeps, seed)
     if not found.proved:
         raise BudgetError("no direction could be told from all kinks; see verify(f, x).explanation")
-    return program.tree.unflatten(found.gradient)
+    return wrap(found.gradient)
 
 
 def generalized_gradient(
@@ -271,8 +266,9 @@ def generalized_gradient(
     )
 
 
-def _at(f: Function | Program, x: Any) -> tuple[Program, Sweeps]:
-    program, values = traced(f, x, copy=False)
+def _at(f: Function | Program, x: Any) -> tuple[Sweeps, Callable[[Array], Any]]:
+    """The sweeps at the point, and what gives a flat gradient the structure of x."""
+    program, values, wrap = followed(f, x, copy=False)
     if program.m != 1:
         raise ValueError(f"f must return one number, got shape {program.shape}")
-    return program, sweeps_of(program, values, 0.0)
+    return sweeps_of(program, values, 0.0), wrap

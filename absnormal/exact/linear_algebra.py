@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from typing import Any
 
 Vector = list[Fraction]
 Matrix = list[Vector]
@@ -94,3 +95,10 @@ def nullspace(rows: Sequence[Sequence[Fraction]], columns: int) -> Matrix:
             vector[column] = -known[free]
         basis.append(vector)
     return basis
+
+
+def simplest(value: Any) -> Fraction:
+    """The number that a float slope stands for: 1/3 where a tool splits a tie in three."""
+    exact = Fraction(value)
+    short = exact.limit_denominator(1_000_000)
+    return short if float(short) == float(exact) else exact

@@ -19,7 +19,7 @@ import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.exact.forms import Forms, Key, TooLarge, forms
-from absnormal.exact.linear_algebra import Matrix, Vector, pivots
+from absnormal.exact.linear_algebra import Matrix, Vector, pivots, simplest
 from absnormal.exact.scaled import Scaled
 from absnormal.sweeps.rounding import FLOOR, rounding
 from absnormal.sweeps.table import Sweeps
@@ -51,7 +51,7 @@ class System:
     signs
         z_i is a positive multiple of signs_i times the form that row i holds: slopes change with it
     proved
-        True when the open cells of the rows are all that dC f(x) is made of (hypothesis E)
+        True when the open cells of the rows are all that dC f(x) is made of (hypothesis E, or one variable)
     arithmetic
         "rational" where everything is exact for the program, otherwise "float64": exact for computed derivatives
     full
@@ -182,13 +182,6 @@ class System:
         )
 
 
-def simplest(value: Any) -> Fraction:
-    """The number that a float slope stands for: 1/3 where a tool splits a tie in three."""
-    exact = Fraction(value)
-    short = exact.limit_denominator(1_000_000)
-    return short if float(short) == float(exact) else exact
-
-
 def build(sweeps: Sweeps) -> System | None:
     """The system of the active switches; None when it is too large to be collected row by row."""
     if len(sweeps.alpha) > MANY:
@@ -196,13 +189,13 @@ def build(sweeps: Sweeps) -> System | None:
     try:
         return _from_forms(sweeps, forms(sweeps))
     except TooLarge:
-        return from_rows(sweeps)
+        return _beyond_forms(sweeps)
 
 
 def _from_forms(sweeps: Sweeps, found: Forms) -> System | None:
     switches = tuple(int(i) for i in sweeps.alpha)
     if not all(i in found.z for i in switches):
-        return from_rows(sweeps)
+        return _beyond_forms(sweeps)
     weights, arithmetic = _weights(sweeps, found)
     system = _dense(found, switches, found.leaves, weights, arithmetic)
     if arithmetic == "rational":
@@ -215,7 +208,20 @@ def _from_forms(sweeps: Sweeps, found: Forms) -> System | None:
     # Only the leaves of switches that y depends on need to be independent.
     relevant = system.relevant()
     used = [key for j, key in enumerate(found.leaves) if any(row[j] for row in relevant.full)]
-    return relevant if relevant.k < system.k and _independent(sweeps, used) else from_rows(sweeps)
+    return relevant if relevant.k < system.k and _independent(sweeps, used) else _beyond_forms(sweeps)
+
+
+def _beyond_forms(sweeps: Sweeps) -> System | None:
+    """The computed rows where hypothesis E fails.  They are proposals, but for functions of one variable.
+
+    On a line no thin cell can be missed: where every active row is nonzero in both cells, for +1 and -1, all switches
+    have the signs of these cells on the two sides of x, and the two limiting gradients are all there are.
+    """
+    system = from_rows(sweeps)
+    if system is None or sweeps.program.n != 1:
+        return system
+    told = all(sweeps.directional(np.array([side])).decided.all() for side in (1.0, -1.0))
+    return replace(system, proved=True) if told else system
 
 
 def parts(sweeps: Sweeps) -> list[System] | None:

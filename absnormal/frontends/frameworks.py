@@ -9,7 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from absnormal.arrays import Array
+from absnormal.frontends import numpy as numpy_front_end
 from absnormal.frontends.captured import Captured
+from absnormal.program.program import Program
 
 #: From the package that a leaf's type comes from to the module whose `capture(f, x)` follows f at x.
 FRONT_ENDS = {
@@ -27,6 +30,23 @@ def capturing(x: Any) -> Callable[[Callable[[Any], Any], Any], Captured] | None:
             if module is not None:
                 return _capture(module)
     return _capture(FRONT_ENDS["jax"]) if _holds_jax_arrays(x) else None
+
+
+def followed(f: Any, x: Any, copy: bool = True) -> tuple[Program, list[Array], Callable[[Array], Any]]:
+    """The program of f at x, the values of its nodes, and what gives a flat gradient the structure of x.
+
+    ``copy`` keeps the values of a NumPy function apart from x.
+    """
+    capture = capturing(x)
+    if isinstance(f, Program):
+        return f, f.evaluate(f.tree.leaves(x if capture is None else plain(x))), f.tree.unflatten
+    if not callable(f):
+        raise ValueError(f"f must be a function or a Program, got {type(f).__name__}")
+    if capture is not None:
+        captured = capture(f, x)
+        return captured.program, list(captured.values), captured.wrap
+    program, values = numpy_front_end.traced(f, x, copy)
+    return program, values, program.tree.unflatten
 
 
 def _capture(module: str) -> Callable[[Callable[[Any], Any], Any], Captured]:
