@@ -25,6 +25,8 @@ from absnormal.sweeps.table import Sweeps
 from absnormal.theorems.ladder import STRUCTURAL
 from absnormal.theorems.problem import Problem
 
+__all__ = ["clarke_backward", "clarke_closure", "verify"]
+
 Closure = Callable[[], Any]
 
 
@@ -60,11 +62,14 @@ def verify(
 
     Examples
     --------
-    ::
-
-        model = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.ReLU(), torch.nn.Linear(3, 1))
-        report = an.torch.verify(model, lambda: model(X).abs().mean())
-        report.verdict, report.gradient["0.weight"], report.active
+    >>> import torch, absnormal as an
+    >>> model = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.ReLU(), torch.nn.Linear(3, 1))
+    >>> _ = torch.nn.init.zeros_(model[0].bias)
+    >>> report = an.torch.verify(model, lambda: model(torch.zeros(2, 4)).mean())      # blank inputs: every unit is at 0
+    >>> report
+    <Report CLARKE by private directions, 6 of 6 switches active>
+    >>> report.gradient["0.bias"]
+    tensor([0., 0., 0.])
     """
     return verify_captured(
         _captured(model, closure), gradient=gradient, slope=slope, exact=exact, atol=atol, budget=budget, seed=seed
@@ -95,6 +100,16 @@ def clarke_backward(model: Any, closure: Closure, *, seed: int = 0) -> Any:
         where no direction could be told from the kinks
     TraceError, DomainError, ValueError, ImportError
         as `verify` does
+
+    Examples
+    --------
+    >>> import torch, absnormal as an
+    >>> w = torch.zeros(1, requires_grad=True)
+    >>> loss = lambda: (torch.relu(w) - torch.relu(-w)).sum()      # this is w; loss().backward() gives 0
+    >>> an.torch.clarke_backward(w, loss)
+    tensor(0.)
+    >>> w.grad
+    tensor([1.])
     """
     captured = _captured(model, closure)
     variables, _, _ = _variables(model)
@@ -113,6 +128,17 @@ def clarke_closure(model: Any, closure: Closure, *, seed: int = 0) -> Closure:
     ----------
     model, closure, seed
         as for `clarke_backward`; ``closure`` only computes the loss
+
+    Examples
+    --------
+    >>> import torch, absnormal as an
+    >>> w = torch.zeros(1, requires_grad=True)
+    >>> optimizer = torch.optim.SGD([w], lr=0.5)
+    >>> loss = lambda: (torch.relu(w) - torch.relu(-w)).sum()
+    >>> for _ in range(2):
+    ...     value = optimizer.step(an.torch.clarke_closure(w, loss))
+    >>> w
+    tensor([-1.], requires_grad=True)
     """
 
     def step() -> Any:

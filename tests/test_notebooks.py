@@ -22,15 +22,21 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 
 def texts(notebook: Any) -> list[str]:
-    """All text outputs; the name that a kernel gives to a cell's file is left out."""
+    """All text outputs; the name that a kernel gives to a cell's file is left out.
+
+    What a cell prints is one text: a kernel sends it in as many pieces as it takes time.
+    """
     found = []
     for cell in notebook.cells:
+        printed = ""
         for output in cell.get("outputs", []):
             assert output["output_type"] != "error"
             assert output.get("name") != "stderr"
             data = output.get("data", {})
             shown = {kind: "a picture" if kind == "image/png" else data[kind] for kind in sorted(data)}
-            found += [output["text"]] if "text" in output else list(shown.values())
+            printed += output.get("text", "")
+            found += shown.values()
+        found += [printed] if printed else []
     return [re.sub(r"\b\d+\.py", "cell.py", text) for text in found]
 
 

@@ -13,6 +13,7 @@ from absnormal.plot import plane as planes
 from absnormal.plot.arrangement import Cell, Kink, arrangement
 from absnormal.plot.line import line
 from absnormal.plot.style import FAINT, INK, TOOL, TRUE, axes, frame, legend, vector
+from absnormal.plot.words import Words, name_cells, name_kinks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,10 +21,6 @@ if TYPE_CHECKING:
     from absnormal.clarke.generalized_gradient import GeneralizedGradient
     from absnormal.report.report import Report
 
-#: Cells up to which each says its gradient, and kinks up to which each says its switches.
-_LABELLED, _NAMED = 10, 6
-#: Half the width of a letter, of the radius.
-_LETTER = 0.022
 #: Active switches whose rows are looked at for a plane.
 _ROWS = 64
 #: The longest arrow, of the radius.
@@ -85,10 +82,11 @@ def cells(report: Report, *, plane: Any = None, radius: float = 1.0, ax: Axes | 
     found, kinks = arrangement(form, chosen.axes, radius)
     ax = axes(ax)
     _draw_cells(ax, found)
-    _draw_kinks(ax, kinks, radius)
+    _draw_kinks(ax, kinks, set(report.problem.sweeps.alpha.tolist()), radius)
     steps, tips = _draw_steps(ax, report, G, chosen.axes, radius)
-    if len(found) <= _LABELLED:
-        _name_cells(ax, found, tips, radius)
+    words = Words(ax, tips, radius)
+    name_kinks(words, kinks)
+    name_cells(words, found)
     ax.plot(0, 0, "o", color=INK, markersize=6, zorder=6)
     ax.set_xlim(-radius, radius)
     ax.set_ylim(-radius, radius)
@@ -135,54 +133,14 @@ def _draw_cells(ax: Axes, found: list[Cell]) -> None:
     ax.add_collection(patches)
 
 
-def _name_cells(ax: Axes, found: list[Cell], tips: list[Array], radius: float) -> None:
-    """The gradient of each cell, where there is room for it and no arrow to a tip."""
-    for cell in found:
-        text = vector(cell.gradient)
-        chords = [_chord(cell.corners, share) for share in (0.5, 0.7, 0.3)]
-        room = [middle for middle, width in chords if width >= 2 * _LETTER * len(text) * radius]
-        free = [
-            middle for middle in room
-            if all(_distance(np.array([-middle, tip - middle])) > 0.15 * radius for tip in tips)
-        ]
-        if room:
-            a, b = (free or room)[0]
-            ax.text(a, b, text, ha="center", va="center", fontsize=8, color=INK, zorder=5)
-
-
-def _chord(corners: Array, share: float) -> tuple[Array, float]:
-    """The middle and the length of the horizontal chord of a convex polygon at a share of its height."""
-    a, b = corners, np.roll(corners, -1, axis=0)
-    height = corners[:, 1].min() + share * float(np.ptp(corners[:, 1]))
-    meeting = (a[:, 1] - height) * (b[:, 1] - height) < 0
-    along = (height - a[meeting, 1]) / (b[meeting, 1] - a[meeting, 1])
-    ends = a[meeting, 0] + along * (b[meeting, 0] - a[meeting, 0])
-    return (np.array([ends.mean(), height]), float(np.ptp(ends))) if ends.size else (corners.mean(axis=0), 0.0)
-
-
-def _write(ax: Axes, text: str, place: Array, radius: float, **style: Any) -> None:
-    """Words as near to a place as the square leaves room."""
-    room = radius * np.array([0.98 - _LETTER * len(text), 0.94])
-    a, b = np.clip(place, -room, room)
-    ax.text(a, b, text, ha="center", va="center", fontsize=8, color=INK, zorder=5, **style)
-
-
-def _draw_kinks(ax: Axes, kinks: list[Kink], radius: float) -> None:
+def _draw_kinks(ax: Axes, kinks: list[Kink], active: set[int], radius: float) -> None:
+    """Kinks of active switches that go through x, and the others."""
     collections = require("matplotlib.collections", "plot")
-    through = [_distance(kink.ends) <= 1e-6 * radius for kink in kinks]
+    through = [bool(active & {*kink.switches}) and _distance(kink.ends) <= 1e-6 * radius for kink in kinks]
     for kind, colour, width, name in ((True, INK, 2.0, "kinks at x"), (False, FAINT, 1.2, "other kinks")):
         own = [kink.ends for kink, at in zip(kinks, through, strict=True) if at is kind]
         if own:
             ax.add_collection(collections.LineCollection(own, colors=colour, linewidths=width, label=name, zorder=3))
-    farthest: dict[tuple[int, ...], Array] = {}
-    for kink in kinks:
-        ends = [*kink.ends, *([farthest[kink.switches]] if kink.switches in farthest else [])]
-        farthest[kink.switches] = max(ends, key=lambda end: float(np.abs(end).max()))
-    box = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": FAINT, "linewidth": 0.6}
-    for switches, end in farthest.items() if len(farthest) <= _NAMED else ():
-        if switches:
-            name = ", ".join(f"z{k}" for k in switches[:2]) + (", ..." if len(switches) > 2 else "")
-            _write(ax, name, end, radius, bbox=box)
 
 
 def _distance(ends: Array) -> float:

@@ -56,10 +56,12 @@ def test_six_cells_and_their_kinks() -> None:
 
 
 def test_inactive_kinks_are_other_kinks() -> None:
-    ax = an.verify(lambda x: np.abs(x[0]) + np.abs(x[1] - 0.5) + np.abs(x[1] - 7), [3e-17, 0.0]).plot()
+    ax = an.verify(lambda x: np.abs(x[0]) + np.abs(x[1] - 0.5) + np.abs(x[1] - 7), [0.0, 0.0]).plot()
     kinks = _kinks(ax)
     assert set(kinks) == {"kinks at x", "other kinks"}
     assert np.allclose(kinks["other kinks"][..., 1], 0.5)
+    # As near as can be, and not active.
+    assert set(_kinks(an.verify(lambda x: np.abs(x[0]) + x[1], [3e-17, 0.0]).plot())) == {"other kinks"}
     ax = an.verify(lambda x: np.abs(x[0] - 3) + np.abs(x[1]), [3.0, 1.5]).plot()
     assert set(_kinks(ax)) == {"kinks at x"}
 
