@@ -10,6 +10,7 @@ from pathlib import Path
 from absnormal.cli import sweep
 from absnormal.cli.output import EXIT, Finding, options, verdict_options, write
 from absnormal.cli.targets import load, model, numbers
+from absnormal.frontends.points import made
 from absnormal.report.record import record
 from absnormal.report.report import Report
 from absnormal.verify import verify
@@ -53,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _finding(arguments: argparse.Namespace) -> Iterator[Finding]:
     point = None if arguments.at is None else numbers(arguments.at)
     target = model(arguments.target, point) if arguments.target.endswith(".onnx") else load(arguments.target)
-    at = getattr(target, "point", None) if point is None else point
+    at = getattr(target, "point", None) if point is None else made(arguments.framework, point)
     if at is None:
         raise ValueError('--at is missing: give the point, for example --at "0, 0"')
     given = None if arguments.gradient is None else numbers(arguments.gradient)

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from absnormal.cli.targets import slope
+from absnormal.frontends.points import MAKERS
 from absnormal.report.formats import FORMATS
 from absnormal.report.record import ERROR, Record
 from absnormal.report.summary import Summary
@@ -34,10 +35,19 @@ def verdict_options(command: argparse.ArgumentParser) -> None:
         "--slope",
         help="derivative of |u| at u = 0: a number, numbers (one a switch), or autograd, torch, jax, casadi",
     )
+    framework_option(command)
     command.add_argument("--exact", action="store_true", help="rational arithmetic (piecewise-linear f)")
     command.add_argument("--atol", type=float, default=0.0, help="switches with |z| <= ATOL count as active")
     command.add_argument("--seed", type=int, default=0, help="of the direction of the certified gradient")
     format_option(command)
+
+
+def framework_option(command: argparse.ArgumentParser) -> None:
+    """What the function takes."""
+    command.add_argument(
+        "--framework", choices=list(MAKERS), default="",
+        help="the function takes arrays of this framework; its own gradient is judged",
+    )
 
 
 def format_option(command: argparse.ArgumentParser) -> None:

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from absnormal.cli.output import EXIT, STATUS, Finding, format_option, write
+from absnormal.cli.output import EXIT, STATUS, Finding, format_option, framework_option, write
 from absnormal.cli.targets import load, numbers, slope
+from absnormal.frontends.points import made
 from absnormal.kinks.search import SLOPES, Found, search
 from absnormal.report.plain import number, tree
 from absnormal.report.record import Record
@@ -38,6 +39,7 @@ def arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--trials", type=int, default=100, help="random segments that are followed")
     command.add_argument("--seed", type=int, default=0, help="of the random points")
     command.add_argument("--slope", action="append", help="what a tool does at ties, as for check; may be repeated")
+    framework_option(command)
     format_option(command)
 
 
@@ -55,7 +57,7 @@ def _findings(arguments: argparse.Namespace) -> Iterator[Finding]:
     if arguments.seed < 0:
         raise ValueError(f"--seed must be at least 0, got {arguments.seed}")
     slopes = SLOPES if arguments.slope is None else tuple(map(slope, arguments.slope))
-    middle = _middle(arguments, target)
+    middle = made(arguments.framework, _middle(arguments, target))
     found = search(
         target, middle, radius=arguments.radius, trials=arguments.trials, seed=arguments.seed, slopes=slopes
     )

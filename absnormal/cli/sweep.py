@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _findings(arguments: argparse.Namespace) -> Iterator[Finding]:
-    target, points = load(arguments.target), Rows(arguments.points)
+    target, points = load(arguments.target), Rows(arguments.points, arguments.framework)
     with workers(arguments.jobs) as map_:
         records = stream.sweep(
             target, points, map=map_, chunk=arguments.chunk, kinks=arguments.kinks, file=arguments.records,

@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from absnormal.frontends.points import made
+
 
 def model(path: str, at: Any) -> Any:
     """The program of an ONNX model, traced at the point."""
@@ -116,7 +118,8 @@ def slope(text: str) -> Any:
 class Rows:
     """The points of a file, one a row, read as they are asked for.
 
-    A .npy file holds an array (points, ...), a .npz file one such array for each name of a dict.
+    A .npy file holds an array (points, ...), a .npz file one such array for each name of a dict.  With a framework's
+    name the points are arrays of it.
 
     Raises
     ------
@@ -124,7 +127,8 @@ class Rows:
         for another kind of file, or arrays whose numbers of rows differ
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, framework: str = "") -> None:
+        self.framework = framework
         if not path.endswith((".npy", ".npz")):
             raise ValueError(f"POINTS must be a .npy or .npz file, got {path!r}")
         found = _loaded(path)
@@ -141,9 +145,10 @@ class Rows:
     def __iter__(self) -> Iterator[Any]:
         for row in range(self.length):
             if isinstance(self.arrays, dict):
-                yield {name: np.array(array[row]) for name, array in self.arrays.items()}
+                point: Any = {name: np.array(array[row]) for name, array in self.arrays.items()}
             else:
-                yield np.array(self.arrays[row])
+                point = np.array(self.arrays[row])
+            yield made(self.framework, point)
 
 
 def _loaded(path: str) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
+from absnormal.errors import TraceError
 from absnormal.frontends import numpy as numpy_front_end
 from absnormal.frontends.captured import Captured
 from absnormal.program.program import Program
@@ -45,7 +46,16 @@ def followed(f: Any, x: Any, copy: bool = True) -> tuple[Program, list[Array], C
     if capture is not None:
         captured = capture(f, x)
         return captured.program, list(captured.values), captured.wrap
-    program, values = numpy_front_end.traced(f, x, copy)
+    try:
+        program, values = numpy_front_end.traced(f, x, copy)
+    except TypeError as error:
+        if "TracedArray" not in str(error):
+            raise
+        raise TraceError(
+            "f", f"calls a function that takes no NumPy arrays: {str(error).splitlines()[0]}",
+            "give the point as arrays of the framework that f uses, torch.zeros(3) or jax.numpy.zeros(3); on the"
+            " command line with --framework",
+        ) from error
     return program, values, program.tree.unflatten
 
 

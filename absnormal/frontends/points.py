@@ -24,6 +24,27 @@ def _jax(leaf: Any, value: Array) -> Any:
 KINDS: dict[str, Callable[[Any, Array], Any]] = {"torch": _torch, "jax": _jax, "jaxlib": _jax}
 
 
+def _new_tensor(value: Any) -> Any:
+    torch = require("torch", "torch")
+    return torch.tensor(np.asarray(value, dtype=float), dtype=torch.get_default_dtype())
+
+
+#: Framework -> what makes its array, in its default precision, from numbers.
+MAKERS: dict[str, Callable[[Any], Any]] = {
+    "torch": _new_tensor,
+    "jax": lambda value: require("jax.numpy", "jax").asarray(np.asarray(value, dtype=float)),
+}
+
+
+def made(name: str, x: Any) -> Any:
+    """A point of NumPy arrays as one of a framework's arrays; as it is where there is no name.
+
+    >>> made("", [0.0])
+    [0.0]
+    """
+    return _map(x, MAKERS[name]) if name else x
+
+
 def framework(x: Any) -> str:
     """The framework whose arrays a point holds; "" for NumPy's and Python's numbers.
 

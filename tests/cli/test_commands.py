@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -120,6 +121,21 @@ def test_trace_prints_the_abs_only_form(capsys: pytest.CaptureFixture[str]) -> N
     assert capsys.readouterr().out == f"{an.trace(gallery.identity, [0.0])}\n"
     assert main(["trace", "hand_written:f", "--at", "-1"]) == 0
     assert "|v1|" in capsys.readouterr().out
+
+
+TENSORS = "import torch\ndef f(x):\n    return torch.relu(x).sum() - torch.relu(-x).sum()\n"
+
+
+def test_functions_of_a_framework(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tensors.py").write_text(TENSORS)
+    np.save("points.npy", [[0.0], [1.0]])
+    for command in (["check", "tensors.py:f", "--at", "0"], ["search", "tensors.py:f", "--shape", "1"],
+                    ["sweep", "tensors.py:f", "--points", "points.npy"]):
+        assert main([*command, "--framework", "torch"]) == 1
+        assert "tensors.py:3" in capsys.readouterr().out
+    assert main(["check", "tensors.py:f", "--at", "0"]) == 2
+    assert "--framework" in capsys.readouterr().err
 
 
 def test_slopes_are_the_tables_and_autograd_is_measured(capsys: pytest.CaptureFixture[str]) -> None:

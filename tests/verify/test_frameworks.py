@@ -39,3 +39,9 @@ def test_forms_gradients_and_sets(f: Any, x: Any) -> None:
     assert sorted(G.vertices[:, 0].tolist()) == [-1.0, -1.0, 2.0, 2.0]
     assert an.kinks_near(f, x + 1, 2.0).distance == 1.0
     assert an.verify(program, x, slope=0.0).verdict is an.verify(f, x, slope=0.0).verdict
+
+
+@pytest.mark.parametrize(("f", "x"), CASES)
+def test_numpy_points_are_refused_with_the_mend(f: Any, x: Any) -> None:
+    with pytest.raises(an.TraceError, match="give the point as arrays of the framework"):
+        an.verify(f, np.zeros(2))
