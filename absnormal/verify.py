@@ -227,7 +227,7 @@ def generalized_gradient(
     -------
     GeneralizedGradient
         a sum of blocks; ``complete`` is False when the budget ended the enumeration, ``exact`` is False where the set
-        is only known to lie inside dC f(x) (THEORY 1 and 5; Kubota 2018)
+        is only known to lie inside dC f(x), ``reason`` says why (THEORY 1 and 5; Kubota 2018)
 
     Raises
     ------
@@ -254,14 +254,14 @@ def generalized_gradient(
     else:
         system = build(sweeps)
     limits = Budget() if budget is None else budget
-    base, blocks, complete, proved = summands(sweeps, system, limits)
+    found = summands(sweeps, system, limits)
     size = sum(
         sweeps.pull_magnitude(sweeps.signature(slope), None, np.eye(program.m))[0] for slope in (-1.0, 1.0)
     )
     shape = (program.n,) if program.m == 1 else (program.m, program.n)
     return GeneralizedGradient(
-        base=base, blocks=tuple(blocks), signs=sweeps.signs, complete=complete, exact=proved,
-        tolerance=rounding(sweeps.pull_depth) * np.asarray(size, dtype=float).reshape(-1),
+        base=found.base, blocks=tuple(found.blocks), signs=sweeps.signs, complete=found.complete, exact=found.proved,
+        reason=found.reason, tolerance=rounding(sweeps.pull_depth) * np.asarray(size, dtype=float).reshape(-1),
         tree=program.tree, shape=shape, budget=limits,
     )
 

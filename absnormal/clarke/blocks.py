@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from absnormal.clarke.fallback import certified
 from absnormal.clarke.generalized_gradient import Block
 from absnormal.clarke.polytope import distinct
 from absnormal.errors import BudgetError
-from absnormal.exact.system import System, parts
+from absnormal.exact.system import MANY, System, parts
 from absnormal.sweeps.table import Sweeps
 
 #: Numbers that the points of a block may hold together.
@@ -30,10 +30,21 @@ def base_gradient(sweeps: Sweeps) -> Array:
     return np.asarray(sweeps.pull(sweeps.signature(0.0), None, np.eye(sweeps.program.m))[0], dtype=float)
 
 
-def summands(sweeps: Sweeps, system: System | None, budget: Budget) -> tuple[Array, list[Block], bool, bool]:
-    """J~ and the blocks, flat; whether all cells were found; whether they are proved to be all of dC f(x).
+class Summands(NamedTuple):
+    """The set as a sum: J~ and the blocks, flat.
 
-    Every block has a cell: what was cut short before that is replaced by one certified gradient.
+    ``complete`` says whether all cells were found, ``proved`` whether they are all of dC f(x), ``reason`` why not.
+    """
+
+    base: Array
+    blocks: list[Block]
+    complete: bool = True
+    proved: bool = True
+    reason: str = ""
+
+
+def summands(sweeps: Sweeps, system: System | None, budget: Budget) -> Summands:
+    """J~ and the blocks; every block has a cell: what was cut short before that is replaced by one certified gradient.
 
     Raises
     ------
@@ -42,25 +53,29 @@ def summands(sweeps: Sweeps, system: System | None, budget: Budget) -> tuple[Arr
     """
     base = base_gradient(sweeps).reshape(-1)
     if not len(sweeps.alpha):
-        return base, [], True, True
+        return Summands(base, [])
     meter = budget.start()
     apart = [system] if system is not None else parts(sweeps) or []
     relevant = [part.relevant() for part in apart]
-    if relevant and all(part.explicit for part in relevant):
+    doubts = [part.doubt for part in relevant if part.doubt]
+    if relevant and not doubts:
         blocks, complete = proved_blocks(sweeps, relevant, meter)
         if blocks is not None:
-            return base, blocks, complete, True
+            return Summands(base, blocks, complete, True, "" if complete else meter.report)
+        doubts = [meter.report or "the gradients of all cells take too much memory"]
+    many = f"{len(sweeps.alpha)} active switches, more than {MANY} of which share inputs, are too many to be listed"
+    reason = doubts[0] if doubts else many
     blocks = computed_block(sweeps, base, meter)
     if blocks:
-        return base, blocks, False, False
+        return Summands(base, blocks, False, False, reason)
     if sweeps.program.m == 1:
         one = certified(sweeps)
         if one.proved:
             slopes = one.sigma[sweeps.alpha].astype(int)
             point = (np.asarray(one.gradient) - base)[None]
             block = Block(tuple(int(i) for i in sweeps.alpha), slopes[None], np.arange(len(base)), point)
-            return base, [block], False, False
-    raise BudgetError("the budget ended before one limiting gradient was found")
+            return Summands(base, [block], False, False, reason)
+    raise BudgetError(f"not one limiting gradient could be certified: {reason}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +108,7 @@ class Enumerated:
     def floats(self) -> Array:
         """The points in floating point, shape (k, m, leaves)."""
         whole, unit = self.points
-        return np.asarray(whole / unit, dtype=float)
+        return np.asarray(whole.astype(object) / unit, dtype=float)
 
 
 @dataclass(frozen=True, eq=False)

@@ -61,3 +61,11 @@ class Meter:
         if time.monotonic() - self._since >= self.budget.seconds:
             return f"{self.budget.seconds:g} seconds"
         return ""
+
+    @property
+    def report(self) -> str:
+        """What was done before the limit was reached; empty while none is."""
+        spent = self.spent
+        if not spent:
+            return ""
+        return f"the budget ended ({spent}) after {self.cells} open cells and {self.programs} feasibility problems"

@@ -77,6 +77,8 @@ class GeneralizedGradient:
         False when the budget ended the enumeration: then there may be more limiting gradients
     exact
         True when the set is proved to be all of dC f(x), False when it is only known to lie inside
+    reason
+        why it is not complete or not exact; empty where it is both
     tolerance
         the rounding allowed in each entry, flat, shape (m n,)
 
@@ -93,6 +95,7 @@ class GeneralizedGradient:
     signs: Array
     complete: bool
     exact: bool
+    reason: str
     tolerance: Array
     tree: Tree
     shape: tuple[int, ...]
@@ -102,7 +105,8 @@ class GeneralizedGradient:
         many = _product([len(block.points) for block in self.blocks])
         how = "complete" if self.complete else "incomplete"
         kind = "equal to dC f(x)" if self.exact and self.complete else "inside dC f(x)"
-        return f"<GeneralizedGradient {many} limiting gradients in {len(self.blocks)} blocks, {how}, {kind}>"
+        why = f": {self.reason}" if self.reason else ""
+        return f"<GeneralizedGradient {many} limiting gradients in {len(self.blocks)} blocks, {how}, {kind}{why}>"
 
     @cached_property
     def limiting_gradients(self) -> Array:

@@ -81,7 +81,17 @@ class System:
     @property
     def explicit(self) -> bool:
         """Whether the open cells are proved and g_sigma can be read off."""
-        return self.proved and not self.hidden
+        return not self.doubt
+
+    @property
+    def doubt(self) -> str:
+        """Why the system is not explicit; empty where it is."""
+        if not self.proved:
+            return (
+                "the active switches are not piecewise linear in independent coordinates (hypothesis E), so the open"
+                " cells need not be all of the generalized gradient"
+            )
+        return "active switches act on each other through smooth operations" if self.hidden else ""
 
     @property
     def k(self) -> int:

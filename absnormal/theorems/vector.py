@@ -216,27 +216,20 @@ def _by_bounds(problem: Problem, g: Array, allowed: Array) -> Proof | None:
 
 def why_open(problem: Problem) -> str:
     """Why no theorem decided."""
-    meter, reason = problem.meter, _why(problem)
-    if not meter.spent:
-        return reason
-    done = f"{meter.cells} open cells and {meter.programs} feasibility problems"
-    return f"the budget ended ({meter.spent}) after {done}; {reason}"
+    return "; ".join(filter(None, (problem.meter.report, _why(problem))))
 
 
 def _why(problem: Problem) -> str:
     system, count = problem.system, len(problem.sweeps.alpha)
     if system is None:
         return f"{count} active switches are too many to be listed one by one, and no cheaper theorem applies"
-    if not system.proved:
+    if system.proved and system.hidden:
         return (
-            "the active switches are not piecewise linear in independent coordinates (hypothesis E), so the open cells"
-            " need not be all of the generalized gradient"
+            f"{system.doubt}, and neither the rank of their rows nor a direction settles the slopes; the vector itself"
+            " can be judged with gradient="
         )
-    if system.hidden:
-        return (
-            "active switches act on each other through smooth operations, and neither the rank of their rows nor a"
-            " direction settles the slopes; the vector itself can be judged with gradient="
-        )
+    if system.doubt:
+        return system.doubt
     if problem.cells is not None and not problem.cells.complete:
         return f"the {system.k} active switches have more open cells than those, and no cheaper theorem applies"
     return "the vector is within rounding of the boundary of the generalized gradient"

@@ -137,9 +137,17 @@ def shifted(x: Any) -> Any:
 @pytest.mark.parametrize("budget", [an.Budget(cells=0), an.Budget(programs=0), an.Budget(seconds=0)])
 def test_a_budget_of_nothing_gives_one_certified_gradient(budget: an.Budget) -> None:
     G = an.generalized_gradient(shifted, np.zeros(1), budget=budget)
-    assert not G.complete and "incomplete" in repr(G)
+    assert not G.complete and "incomplete" in repr(G) and "the budget ended" in G.reason
     assert G.contains([-1.0]) is True
     assert G.contains([0.0]) is None and G.is_stationary() is None
+
+
+def test_thousands_of_switches_that_share_inputs_say_why_they_are_not_listed() -> None:
+    W = np.random.default_rng(0).integers(-3, 4, size=(1000, 20)).astype(float)
+    G = an.generalized_gradient(lambda x: np.abs(W @ x).sum() - np.abs(W[:500] @ x).sum(), np.zeros(20))
+    assert not G.complete and not G.exact
+    assert "1500 active switches, more than 64 of which share inputs" in G.reason and G.reason in repr(G)
+    assert an.generalized_gradient(shifted, np.zeros(1)).reason == ""
 
 
 @pytest.mark.parametrize("n", [2, 100, 500])

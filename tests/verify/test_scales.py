@@ -136,3 +136,11 @@ def test_numbers_longer_than_python_prints(value: Fraction) -> None:
     from absnormal.exact.certificate import _text
 
     assert checker.number(_text(value)) == value
+
+
+@pytest.mark.parametrize("factor", [1e-300, 1e-150, 1e150, 1e300])
+def test_sets_at_every_scale(factor: float) -> None:
+    G = an.generalized_gradient(lambda x: factor * (np.abs(x[0] + x[1]) - 2 * np.abs(x[0])), np.zeros(2))
+    corners = np.round(G.vertices / factor, 9).tolist()
+    assert sorted(corners) == [[-3.0, -1.0], [-1.0, 1.0], [1.0, -1.0], [3.0, 1.0]]
+    assert G.contains([3 * factor, factor]) and G.contains([3 * factor, -factor]) is False
