@@ -17,7 +17,8 @@ from absnormal.frontends.torch.tape import Record, storage
 from absnormal.frontends.torch.writer import Arg, Writer
 
 Combination = dict[Any, Fraction]
-_DEPTH = 20
+_DEPTH = 100
+_TERMS = 100
 
 
 def at_ties(
@@ -34,10 +35,14 @@ def at_ties(
     left, right = (w.node(side) for side in compared)
     u = w.sub(left, right) if sign > 0 else w.sub(right, left)
     slope = slope if sign > 0 else -slope
-    k = _multiple(w, first, second, u)
+    shape = np.broadcast_shapes(w.shape(u), w.shape(first), w.shape(second))
+    affine = _Affine(w)
+    below = affine(u)
+    if not below:  # the two sides are the same number everywhere
+        return w.broadcast(first if slope > 0 else second, shape)
+    k = _multiple(_less(affine(first), affine(second)), below)
     if k is None:
         return None
-    shape = np.broadcast_shapes(w.shape(u), w.shape(first), w.shape(second))
     u, first, second = (w.broadcast(node, shape) for node in (u, first, second))
     return w.kinked("select", (u, first, second), shape, slope, k=float(k))
 
@@ -56,12 +61,9 @@ def _branches(w: Writer, record: Record, args: Sequence[Any], mask: int) -> tupl
     return None
 
 
-def _multiple(w: Writer, first: int, second: int, u: int) -> Fraction | None:
-    """The k with first - second = k u identically, or None."""
-    top, below = _less(_affine(w, first), _affine(w, second)), _affine(w, u)
-    key = next(iter(below), None)
-    if key is None:
-        return None
+def _multiple(top: Combination, below: Combination) -> Fraction | None:
+    """The k with top = k below, or None."""
+    key = next(iter(below))
     k = top.get(key, Fraction(0)) / below[key]
     return k if not _less(top, {name: k * value for name, value in below.items()}) else None
 
@@ -73,27 +75,38 @@ def _less(left: Combination, right: Combination) -> Combination:
     return {key: value for key, value in total.items() if value}
 
 
-def _affine(w: Writer, index: int, depth: int = _DEPTH) -> Combination:
-    """A node as a constant combination of other nodes and of 1."""
-    node = w.nodes[index]
-    if node.op == "constant":
-        value = np.asarray(node.params["value"]).reshape(-1)
-        if value.size and (value == value[0]).all() and np.isfinite(value[0]):
-            return {"one": Fraction(float(value[0]))} if value[0] else {}
+class _Affine:
+    """Nodes as constant combinations of other nodes and of 1; every node is written in one way only."""
+
+    def __init__(self, w: Writer) -> None:
+        self.w = w
+        self.known: dict[int, Combination] = {}
+
+    def __call__(self, index: int, depth: int = _DEPTH) -> Combination:
+        if index not in self.known:
+            found = self._found(index, depth - 1) if depth else {index: Fraction(1)}
+            self.known[index] = found if len(found) <= _TERMS else {index: Fraction(1)}
+        return self.known[index]
+
+    def _found(self, index: int, depth: int) -> Combination:
+        node = self.w.nodes[index]
+        if node.op == "constant":
+            value = np.asarray(node.params["value"]).reshape(-1)
+            if value.size and (value == value[0]).all() and np.isfinite(value[0]):
+                return {"one": Fraction(float(value[0]))} if value[0] else {}
+        elif node.op in ("add", "sub"):
+            left, right = (self(arg, depth) for arg in node.args)
+            return _less(left, {key: -value for key, value in right.items()} if node.op == "add" else right)
+        elif node.op == "neg":
+            return _less({}, self(node.args[0], depth))
+        elif node.op == "broadcast":
+            return self(node.args[0], depth)
+        elif node.op == "mul":
+            for constant, other in (node.args, node.args[::-1]):
+                if self.w.varied(constant):
+                    continue
+                factor = self(constant, depth)
+                if factor.keys() <= {"one"}:
+                    number = factor.get("one", Fraction(0))
+                    return {key: number * value for key, value in self(other, depth).items() if number}
         return {index: Fraction(1)}
-    if depth == 0:
-        return {index: Fraction(1)}
-    if node.op in ("add", "sub"):
-        left, right = (_affine(w, arg, depth // 2) for arg in node.args)
-        return _less(left, {key: -value for key, value in right.items()} if node.op == "add" else right)
-    if node.op == "neg":
-        return _less({}, _affine(w, node.args[0], depth - 1))
-    if node.op == "broadcast":
-        return _affine(w, node.args[0], depth - 1)
-    if node.op == "mul":
-        for constant, other in (node.args, node.args[::-1]):
-            factor = _affine(w, constant, 1)
-            if not w.varied(constant) and factor.keys() <= {"one"}:
-                number = factor.get("one", Fraction(0))
-                return {key: number * value for key, value in _affine(w, other, depth - 1).items() if number}
-    return {index: Fraction(1)}
