@@ -12,6 +12,7 @@ s = a (phi(u) - phi(u(x))) / (u - u(x)), which is continuous and does not vanish
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -59,6 +60,7 @@ class Form:
             return other._scaled(Fraction(sign))
         if self.factor != other.factor:
             return MIXED
+        _spend(len(other.terms) + len(self.terms) // _COPIED)
         terms = dict(self.terms)
         for key, value in other.terms.items():
             total = terms.get(key, 0) + sign * value
@@ -93,6 +95,20 @@ class Form:
         return MIXED if isinstance(other, (Form, _Mixed)) else self._scaled(1 / Fraction(other))
 
 
+#: Additions of terms that `forms` may do: always so many, or so many for each entry and multiplication of the program.
+_LEAST, _EACH = 50_000, 4
+#: Terms that are copied in the time in which one is added.
+_COPIED = 32
+_left: ContextVar[list[int]] = ContextVar("_left")
+
+
+def _spend(additions: int) -> None:
+    left = _left.get()
+    left[0] -= additions
+    if left[0] < 0:
+        raise TooLarge
+
+
 class _Mixed:
     """What has no form: it becomes a leaf."""
 
@@ -121,9 +137,10 @@ class TooLarge(Exception):
 
 
 def forms(sweeps: Sweeps, limit: int = 20_000) -> Forms:
-    """The forms of all active switches; raises `TooLarge` past ``limit`` multiplications or entries."""
+    """The forms of all active switches; raises `TooLarge` past ``limit`` multiplications or entries, and where forms
+    grow long."""
     program = sweeps.program
-    measure(program, limit)
+    _left.set([max(_LEAST, _EACH * measure(program, limit))])
     state = _State(sweeps)
     for index, node in enumerate(program.nodes):
         state.values.append(state.compute(index, node))
@@ -141,8 +158,8 @@ def _leaves(z: Mapping[int, Form]) -> list[Key]:
     return sorted({key for form in z.values() for key in form.terms if key[0] not in ("one", "abs")})
 
 
-def measure(program: Program, limit: int) -> None:
-    """Raise `TooLarge` where arithmetic entry by entry takes more than ``limit`` multiplications."""
+def measure(program: Program, limit: int) -> int:
+    """The entries and multiplications of a program; raises `TooLarge` past ``limit``."""
     work = program.n
     for node in program.nodes:
         work += int(np.prod(node.shape, dtype=int))
@@ -154,6 +171,7 @@ def measure(program: Program, limit: int) -> None:
             )
         if work > limit:
             raise TooLarge
+    return work
 
 
 class _State:
@@ -276,7 +294,6 @@ class _State:
             return ZERO
         sign = Fraction(1 if form.q > 0 else -1)
         return Form({("abs", switch, 0): sign}, form.factor, form.q)
-
 
     def _through(self, switch: int, form: Form) -> Form:
         """The form of an active switch, seen through functions of one variable."""

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
+from math import comb
 from typing import Any
 
 import numpy as np
@@ -24,8 +25,10 @@ from absnormal.exact.scaled import Scaled
 from absnormal.sweeps.rounding import FLOOR, rounding
 from absnormal.sweeps.table import Sweeps
 
-#: Active switches past which rows are not collected one by one.
+#: Active switches up to which rows are collected one by one, whatever they are.
 MANY = 64
+#: Active switches, and open cells of as many hyperplanes in general position, up to which more of them are.
+_LARGEST, _FEW = 1000, 4000
 _ENTRIES = 4_000_000
 _EXACT_ENTRIES = 20_000
 #: Entries and multiplications up to which switches are looked at one by one to see how they fall apart.
@@ -102,6 +105,11 @@ class System:
     def width(self) -> int:
         """The rank of the base rows."""
         return len(self.columns)
+
+    @property
+    def generic_cells(self) -> int:
+        """The open cells of k hyperplanes through 0 in general position in R^width."""
+        return 2 * sum(comb(self.k - 1, i) for i in range(self.width))
 
     @cached_property
     def scaled(self) -> Scaled:
@@ -193,13 +201,15 @@ class System:
 
 
 def build(sweeps: Sweeps) -> System | None:
-    """The system of the active switches; None when it is too large to be collected row by row."""
-    if len(sweeps.alpha) > MANY:
+    """The system of the active switches; None when there are too many of them, in too many dimensions."""
+    many = len(sweeps.alpha) > MANY
+    if len(sweeps.alpha) > _LARGEST:
         return None
     try:
-        return _from_forms(sweeps, forms(sweeps))
+        system = _from_forms(sweeps, forms(sweeps))
     except TooLarge:
         return _beyond_forms(sweeps)
+    return None if many and system is not None and system.generic_cells > _FEW else system
 
 
 def _from_forms(sweeps: Sweeps, found: Forms) -> System | None:
