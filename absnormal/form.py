@@ -15,7 +15,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -48,7 +49,8 @@ class AbsNormalForm:
         `scipy.sparse.csr_array` of shapes (s, n), (s, s), (m, n), (m, s), without zeros; L is strictly
         lower triangular
     c, b
-        the constants, shapes (s,) and (m,)
+        the constants, shapes (s,) and (m,); those and the matrices of a piecewise-linear program are made once, shared
+        by its forms at all points, and read-only
     x, z, y
         the point, the switching variables and the result there, shapes (n,), (s,) and (m,)
     tree, shape
@@ -263,13 +265,47 @@ def extract(program: Program, x: Any, *, limit: int = LIMIT) -> AbsNormalForm:
         where f would take another branch than where it was traced
     """
     flat = _flat(program.tree, x)
-    sweeps = Sweeps(program, flat)
-    of_z, of_y = rows(program, sweeps, limit=limit)
-    Z, L, J, Y = of_z[:, : program.n], of_z[:, program.n :], of_y[:, : program.n], of_y[:, program.n :]
-    size = np.abs(sweeps.z)
-    c = sweeps.z - Z @ flat - L @ size
-    b = sweeps.y - J @ flat - Y @ size
-    return AbsNormalForm(Z, L, J, Y, c, b, flat, sweeps.z, sweeps.y.copy(), program.tree, program.shape)
+    if program.is_piecewise_linear:
+        parts = _constant_parts(program, limit)
+        values = program.evaluate(flat)
+        z, y = program.switching(values), values[program.output].reshape(-1)
+    else:
+        sweeps = Sweeps(program, flat)
+        (Z, L), (J, Y) = rows(program, sweeps, limit=limit)
+        z, y, size = sweeps.z, sweeps.y, np.abs(sweeps.z)
+        parts = _Parts(Z, L, J, Y, z - Z @ flat - L @ size, y - J @ flat - Y @ size)
+    return AbsNormalForm(*parts, flat, z, y.copy(), program.tree, program.shape)
+
+
+class _Parts(NamedTuple):
+    """What does not depend on the point where a program is piecewise linear."""
+
+    Z: Any
+    L: Any
+    J: Any
+    Y: Any
+    c: Array
+    b: Array
+
+
+_CONSTANT: WeakKeyDictionary[Program, _Parts] = WeakKeyDictionary()
+
+
+def _constant_parts(program: Program, limit: int) -> _Parts:
+    """The matrices and constants of a piecewise-linear program, accumulated once, at the origin, and read-only."""
+    found = _CONSTANT.get(program)
+    if found is None:
+        origin = np.zeros(program.n)
+        sweeps = Sweeps(program, origin, values=program.unguarded(origin))
+        (Z, L), (J, Y) = rows(program, sweeps, limit=limit)
+        size = np.abs(sweeps.z)
+        found = _CONSTANT[program] = _Parts(Z, L, J, Y, sweeps.z - L @ size, sweeps.y - Y @ size)
+        for matrix in found[:4]:
+            for array in (matrix.data, matrix.indices, matrix.indptr):
+                array.flags.writeable = False
+        for array in found[4:]:
+            array.flags.writeable = False
+    return found
 
 
 def abs_normal_form(f: Callable[[Any], Any] | Program, x: Any) -> AbsNormalForm:

@@ -23,6 +23,8 @@ Shape = tuple[int, ...]
 INDEX = np.int32
 #: Rows are summed up when they have more entries than this, and twice as many as after the last time.
 _WIDE = 16
+#: Entries that are transposed at once.
+_BLOCK = 1 << 14
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -136,7 +138,9 @@ class Space:
         size = math.prod(out)
         if rows.width > 1 and local.inner * rows.width * size > 4096 and local.inner > 1:
             self.room(local.inner * size)
-            return self.rows(self.product(local.matrix(shape, out), self.csr(rows, math.prod(shape))), out)
+            if not self._apart(rows, local.inner * size):
+                return self.rows(self.product(local.matrix(shape, out), self.csr(rows, math.prod(shape))), out)
+            rows = Rows(rows.chunks, None, rows.width * local.inner)
         self.room(local.inner * rows.width * size)
         chunks = [_moved(chunk, local, out) for chunk in rows.chunks]
         rest = None
@@ -144,6 +148,13 @@ class Space:
             self.room(local.inner * size)
             rest = self.product(local.matrix(shape, out), rows.rest)
         return Rows(chunks, rest, rows.settled)
+
+    def _apart(self, rows: Rows, times: int) -> bool:
+        """Whether no column occurs twice, so that sums of these rows have nothing to sum up, and there is room."""
+        if rows.rest is not None or rows.width * times > self.limit:
+            return False
+        columns = np.concatenate([chunk.columns.reshape(-1) for chunk in rows.chunks])
+        return bool(np.bincount(columns).max(initial=0) <= 1)
 
     def product(self, left: Any, right: Any) -> Any:
         """A product of CSR matrices, after a look at how many entries it can have."""
@@ -215,21 +226,90 @@ class Space:
         matrix.eliminate_zeros()
         return matrix
 
-    def joined(self, parts: Sequence[tuple[Rows | None, int]], keep: Array | None = None) -> Any:
-        """Rows below each other as one CSR matrix; ``keep`` (rows,) says which ones are wanted."""
+    def joined(self, parts: Sequence[tuple[Rows | None, int]], cut: int, keep: Array | None = None) -> tuple[Any, Any]:
+        """Rows below each other as CSR matrices, one of the columns before ``cut`` and one of the others.
+
+        ``keep`` (rows,) says which rows are wanted; the others are empty.
+        """
         self.room(sum(rows.width * size for rows, size in parts if rows is not None))
-        flats = [self.flat(rows or Rows(()), size) for rows, size in parts] or [self.flat(Rows(()), 0)]
-        counts, columns, values = flats[0]
-        if len(flats) > 1:
-            counts, columns, values = (np.concatenate(items) for items in zip(*flats, strict=True))
+        pieces, start = [], 0
+        for rows, size in parts:
+            own = None if keep is None or keep[start : start + size].all() else keep[start : start + size]
+            pieces.append(self._cut(rows or Rows(()), size, cut, own))
+            start += size
+        return self._below([left for left, _ in pieces], cut), self._below([right for _, right in pieces], self.width - cut)
+
+    def _cut(self, rows: Rows, size: int, cut: int, keep: Array | None) -> tuple[_Piece, _Piece]:
+        regular = _regular(rows, size, cut) if rows.rest is None and keep is None else None
+        if regular is not None:
+            columns, values, place = regular
+            return _Piece.of(columns[:place], values[:place]), _Piece.of(columns[place:] - INDEX(cut), values[place:])
+        matrix = self.csr(rows, size)
         if keep is not None:
-            values = values * np.repeat(keep, counts)
-        starts = np.zeros(len(counts) + 1, INDEX)
-        np.cumsum(counts, out=starts[1:])
-        matrix = csr_array((values, columns, starts), shape=(len(counts), self.width))
+            unwanted = np.repeat(keep, np.diff(matrix.indptr))
+            matrix = csr_array((matrix.data * unwanted, matrix.indices, matrix.indptr), shape=matrix.shape)
         matrix.sum_duplicates()
         matrix.eliminate_zeros()
+        left, right = matrix[:, :cut], matrix[:, cut:]
+        return tuple(_Piece(np.diff(half.indptr), half.indices[None], half.data[None]) for half in (left, right))
+
+    def _below(self, pieces: Sequence[_Piece], width: int) -> Any:
+        counts = [np.zeros(1, INDEX), *(piece.counts for piece in pieces)]
+        starts = np.cumsum(np.concatenate(counts), dtype=INDEX)
+        columns, values = np.empty(starts[-1], INDEX), np.empty(starts[-1])
+        start = 0
+        for piece in pieces:
+            stop = start + piece.values.size
+            for target, source in ((columns, piece.columns), (values, piece.values)):
+                _transposed(source, target[start:stop].reshape(source.shape[::-1]))
+            start = stop
+        matrix = csr_array((values, columns, starts), shape=(len(starts) - 1, width))
+        matrix.has_canonical_format = True
         return matrix
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Piece:
+    """Sorted rows without duplicates and zeros: how long they are, columns and values, whose transposes hold them."""
+
+    counts: Array
+    columns: Array
+    values: Array
+
+    @classmethod
+    def of(cls, columns: Array, values: Array) -> _Piece:
+        count, size = columns.shape
+        return cls(np.full(size, count, INDEX), columns, values)
+
+
+def _regular(rows: Rows, size: int, cut: int) -> tuple[Array, Array, int] | None:
+    """Chunks as arrays (k, size), columns ascending, and the place from which columns are past ``cut``.
+
+    None where the rows differ in their order or in where they are zero, or hold a column twice.
+    """
+    columns, values = _stacked(rows.chunks, size)
+    if not columns.size:
+        return columns, values, 0
+    order = np.argsort(columns[:, 0], kind="stable")
+    full = values.all(axis=1)
+    if not full.all():
+        if values[~full].any():
+            return None
+        order = order[full[order]]
+    if len(order) < len(columns) or (np.diff(order) != 1).any():
+        columns, values = columns[order], values[order]
+    if not (columns[1:] > columns[:-1]).all():
+        return None
+    place = int(np.searchsorted(columns[:, 0], cut))
+    apart = (place == 0 or columns[place - 1].max() < cut) and (place == len(columns) or columns[place].min() >= cut)
+    return (columns, values, place) if apart else None
+
+
+def _transposed(source: Array, target: Array) -> None:
+    """Write the transpose, block by block, so that both sides stay in the cache."""
+    block = max(_BLOCK // max(source.shape[1], 1), 1)
+    for start in range(0, len(source), block):
+        target[:, start : start + block] = source[start : start + block].T
 
 
 def _stacked(chunks: Sequence[Chunk], size: int) -> tuple[Array, Array]:
