@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -91,6 +91,18 @@ class AbsNormalForm:
             raise ValueError(f"x and y must have {self.tree.size} and {self.shape} entries, got {n} and {m}")
         if (self.L.indices >= np.repeat(np.arange(s), np.diff(self.L.indptr))).any():
             raise ValueError("L must be strictly lower triangular")
+
+    def at(self, x: Array, z: Array, y: Array) -> AbsNormalForm:
+        """The same matrices and constants at another point, flat, with its switching variables and result."""
+        other = object.__new__(AbsNormalForm)
+        kept = {name: getattr(self, name) for name in ("Z", "L", "J", "Y", "c", "b", "tree", "shape")}
+        vars(other).update(kept, x=x, z=z, y=y)
+        return other
+
+    @property
+    def matrices(self) -> tuple[Any, Any, Any, Any]:
+        """Z, L, J, Y."""
+        return self.Z, self.L, self.J, self.Y
 
     @property
     def n(self) -> int:
@@ -265,47 +277,30 @@ def extract(program: Program, x: Any, *, limit: int = LIMIT) -> AbsNormalForm:
         where f would take another branch than where it was traced
     """
     flat = _flat(program.tree, x)
-    if program.is_piecewise_linear:
-        parts = _constant_parts(program, limit)
-        values = program.evaluate(flat)
-        z, y = program.switching(values), values[program.output].reshape(-1)
-    else:
-        sweeps = Sweeps(program, flat)
-        (Z, L), (J, Y) = rows(program, sweeps, limit=limit)
-        z, y, size = sweeps.z, sweeps.y, np.abs(sweeps.z)
-        parts = _Parts(Z, L, J, Y, z - Z @ flat - L @ size, y - J @ flat - Y @ size)
-    return AbsNormalForm(*parts, flat, z, y.copy(), program.tree, program.shape)
-
-
-class _Parts(NamedTuple):
-    """What does not depend on the point where a program is piecewise linear."""
-
-    Z: Any
-    L: Any
-    J: Any
-    Y: Any
-    c: Array
-    b: Array
-
-
-_CONSTANT: WeakKeyDictionary[Program, _Parts] = WeakKeyDictionary()
-
-
-def _constant_parts(program: Program, limit: int) -> _Parts:
-    """The matrices and constants of a piecewise-linear program, accumulated once, at the origin, and read-only."""
-    found = _CONSTANT.get(program)
-    if found is None:
+    if not program.is_piecewise_linear:
+        return _accumulated(program, Sweeps(program, flat), limit)
+    form = _PIECEWISE_LINEAR.get(program)
+    values = program.evaluate(flat)
+    if form is None:
         origin = np.zeros(program.n)
-        sweeps = Sweeps(program, origin, values=program.unguarded(origin))
-        (Z, L), (J, Y) = rows(program, sweeps, limit=limit)
-        size = np.abs(sweeps.z)
-        found = _CONSTANT[program] = _Parts(Z, L, J, Y, sweeps.z - L @ size, sweeps.y - Y @ size)
-        for matrix in found[:4]:
-            for array in (matrix.data, matrix.indices, matrix.indptr):
-                array.flags.writeable = False
-        for array in found[4:]:
+        form = _accumulated(program, Sweeps(program, origin, values=program.unguarded(origin)), limit)
+        for array in (form.c, form.b, *(getattr(M, part) for M in form.matrices for part in _CSR)):
             array.flags.writeable = False
-    return found
+        _PIECEWISE_LINEAR[program] = form
+    return form.at(flat, program.switching(values), values[program.output].reshape(-1).copy())
+
+
+#: The forms of piecewise-linear programs at the origin.
+_PIECEWISE_LINEAR: WeakKeyDictionary[Program, AbsNormalForm] = WeakKeyDictionary()
+_CSR = ("data", "indices", "indptr")
+
+
+def _accumulated(program: Program, sweeps: Sweeps, limit: int) -> AbsNormalForm:
+    (Z, L), (J, Y) = rows(program, sweeps, limit=limit)
+    x, size = np.concatenate([leaf.reshape(-1) for leaf in program.inputs(sweeps.values)]), np.abs(sweeps.z)
+    c = sweeps.z - Z @ x - L @ size
+    b = sweeps.y - J @ x - Y @ size
+    return AbsNormalForm(Z, L, J, Y, c, b, x, sweeps.z, sweeps.y.copy(), program.tree, program.shape)
 
 
 def abs_normal_form(f: Callable[[Any], Any] | Program, x: Any) -> AbsNormalForm:
