@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -239,11 +240,12 @@ class Space:
             start += size
         return self._below([left for left, _ in pieces], cut), self._below([right for _, right in pieces], self.width - cut)
 
-    def _cut(self, rows: Rows, size: int, cut: int, keep: Array | None) -> tuple[_Piece, _Piece]:
-        regular = _regular(rows, size, cut) if rows.rest is None and keep is None else None
-        if regular is not None:
-            columns, values, place = regular
-            return _Piece.of(columns[:place], values[:place]), _Piece.of(columns[place:] - INDEX(cut), values[place:])
+    def _cut(self, rows: Rows, size: int, cut: int, keep: Array | None) -> tuple[_Part, _Part]:
+        if rows.rest is None and keep is None:
+            runs = _ascending(rows.chunks, size) or _ascending([Chunk(*_stacked(rows.chunks, size))], size)
+            halves = None if runs is None else _halves(runs, size, cut)
+            if halves is not None:
+                return halves
         matrix = self.csr(rows, size)
         if keep is not None:
             unwanted = np.repeat(keep, np.diff(matrix.indptr))
@@ -251,65 +253,92 @@ class Space:
         matrix.sum_duplicates()
         matrix.eliminate_zeros()
         left, right = matrix[:, :cut], matrix[:, cut:]
-        return tuple(_Piece(np.diff(half.indptr), half.indices[None], half.data[None]) for half in (left, right))
+        return _Part(np.diff(left.indptr), left), _Part(np.diff(right.indptr), right)
 
-    def _below(self, pieces: Sequence[_Piece], width: int) -> Any:
-        counts = [np.zeros(1, INDEX), *(piece.counts for piece in pieces)]
-        starts = np.cumsum(np.concatenate(counts), dtype=INDEX)
+    def _below(self, parts: Sequence[_Part], width: int) -> Any:
+        starts = np.concatenate([np.zeros(1, INDEX), *(part.counts for part in parts)]).cumsum(dtype=INDEX)
         columns, values = np.empty(starts[-1], INDEX), np.empty(starts[-1])
-        start = 0
-        for piece in pieces:
-            stop = start + piece.values.size
-            for target, source in ((columns, piece.columns), (values, piece.values)):
-                _transposed(source, target[start:stop].reshape(source.shape[::-1]))
-            start = stop
+        first = 0
+        for part in parts:
+            own = slice(starts[first], starts[first + len(part.counts)])
+            part.write(columns[own], values[own])
+            first += len(part.counts)
         matrix = csr_array((values, columns, starts), shape=(len(starts) - 1, width))
         matrix.has_canonical_format = True
         return matrix
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Piece:
-    """Sorted rows without duplicates and zeros: how long they are, columns and values, whose transposes hold them."""
+class _Run:
+    """Entries that all rows have in the same order: columns and values (k, size), and which k in which order."""
 
-    counts: Array
     columns: Array
     values: Array
+    order: Array
 
-    @classmethod
-    def of(cls, columns: Array, values: Array) -> _Piece:
-        count, size = columns.shape
-        return cls(np.full(size, count, INDEX), columns, values)
+    def write(self, columns: Array, values: Array, less: int) -> None:
+        """Write them row by row, shape (size, len(order)), block by block so that both sides stay in the cache."""
+        block = max(_BLOCK // self.columns.shape[1], 1)
+        for start in range(0, len(self.order), block):
+            places = self.order[start : start + block]
+            np.subtract(self.columns[places].T, INDEX(less), out=columns[:, start : start + block])
+            values[:, start : start + block] = self.values[places].T
 
 
-def _regular(rows: Rows, size: int, cut: int) -> tuple[Array, Array, int] | None:
-    """Chunks as arrays (k, size), columns ascending, and the place from which columns are past ``cut``.
+@dataclass(frozen=True, slots=True, eq=False)
+class _Part:
+    """Sorted rows without duplicates and zeros: how long they are, and a CSR matrix or runs whose columns are larger
+    by ``less``."""
 
-    None where the rows differ in their order or in where they are zero, or hold a column twice.
-    """
-    columns, values = _stacked(rows.chunks, size)
-    if not columns.size:
-        return columns, values, 0
-    order = np.argsort(columns[:, 0], kind="stable")
-    full = values.all(axis=1)
-    if not full.all():
-        if values[~full].any():
+    counts: Array
+    entries: Any
+    less: int = 0
+
+    def write(self, columns: Array, values: Array) -> None:
+        """Put the entries where they belong in a CSR matrix."""
+        if not isinstance(self.entries, list):
+            columns[:], values[:] = self.entries.indices, self.entries.data
+            return
+        size, start = len(self.counts), 0
+        for run in self.entries:
+            stop = start + len(run.order)
+            run.write(*(array.reshape(size, -1)[:, start:stop] for array in (columns, values)), self.less)
+            start = stop
+
+
+def _ascending(chunks: Sequence[Chunk], size: int) -> list[_Run] | None:
+    """Chunks one after the other with ascending columns; None where rows differ in their order or in where they are
+    zero, or hold a column twice."""
+    runs = []
+    for chunk in chunks:
+        columns, values = (array.reshape(len(chunk.columns), size) for array in (chunk.columns, chunk.values))
+        order, full = np.argsort(columns[:, :1].ravel(), kind="stable"), values.all(axis=1)
+        if not full.all():
+            if values[~full].any():
+                return None
+            order = order[full[order]]
+        if len(order) and size:
+            inner = columns if (np.diff(order) > 0).all() else columns[order]
+            if not (inner[1:] > inner[:-1]).all():
+                return None
+            runs.append(_Run(columns, values, order))
+    runs.sort(key=lambda run: int(run.columns[run.order[0], 0]))
+    apart = all((a.columns[a.order[-1]] < b.columns[b.order[0]]).all() for a, b in pairwise(runs))
+    return runs if apart else None
+
+
+def _halves(runs: list[_Run], size: int, cut: int) -> tuple[_Part, _Part] | None:
+    """The entries before and past a column; None where rows have different numbers of them."""
+    left, right = [], []
+    for run in runs:
+        columns, values, order = run.columns, run.values, run.order
+        place = int(np.searchsorted(columns[order, 0], cut))
+        if place and columns[order[place - 1]].max() >= cut or place < len(order) and columns[order[place]].min() < cut:
             return None
-        order = order[full[order]]
-    if len(order) < len(columns) or (np.diff(order) != 1).any():
-        columns, values = columns[order], values[order]
-    if not (columns[1:] > columns[:-1]).all():
-        return None
-    place = int(np.searchsorted(columns[:, 0], cut))
-    apart = (place == 0 or columns[place - 1].max() < cut) and (place == len(columns) or columns[place].min() >= cut)
-    return (columns, values, place) if apart else None
-
-
-def _transposed(source: Array, target: Array) -> None:
-    """Write the transpose, block by block, so that both sides stay in the cache."""
-    block = max(_BLOCK // max(source.shape[1], 1), 1)
-    for start in range(0, len(source), block):
-        target[:, start : start + block] = source[start : start + block].T
+        left += [_Run(columns, values, order[:place])] if place else []
+        right += [_Run(columns, values, order[place:])] if place < len(order) else []
+    counts = (np.full(size, sum(len(run.order) for run in half), INDEX) for half in (left, right))
+    return _Part(next(counts), left), _Part(next(counts), right, cut)
 
 
 def _stacked(chunks: Sequence[Chunk], size: int) -> tuple[Array, Array]:
