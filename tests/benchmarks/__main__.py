@@ -32,7 +32,8 @@ def main(names: list[str]) -> int:
         section = import_module(f"tests.benchmarks.bench_{name}")
         lines += show(section.TITLE, section.lines())
     judged = [line for line in lines if line.met is not None]
-    print(f"\n{sum(map(lambda line: bool(line.met), judged))} of {len(judged)} targets met, {time.perf_counter() - start:.0f} s")
+    met = sum(line.met is True for line in judged)
+    print(f"\n{met} of {len(judged)} targets met, {time.perf_counter() - start:.0f} s")
     for line in judged:
         if not line.met:
             print(f"  {line}")

@@ -40,11 +40,11 @@ def own(problem: Problem) -> tuple[float, float]:
 def lines() -> Iterator[Line | Growth]:
     """A line for each function and peer."""
     own(rosenbrock(50))  # modules are loaded
-    grown: dict[int, tuple[float, float]] = {}
+    grown: dict[int, tuple[float, float, float]] = {}
     for problem in problems():
         ours = own(problem)
         if problem.name == "rosenbrock":
-            grown[len(problem.x)] = ours
+            grown[len(problem.x)] = (*ours, best(lambda: problem.ours(problem.x), 0.1))
         target = 1.0 if len(problem.x) >= _FROM or problem.name == "affine" else None
         for name, peer in PEERS.items():
             found = attempted(peer, problem)
@@ -52,4 +52,5 @@ def lines() -> Iterator[Line | Growth]:
                 theirs = found if isinstance(found, str) else found[k]
                 yield Line(f"form, {which}", problem.label, ours[k], name, theirs, target)
     for k, which in enumerate(("first", "again")):
-        yield Growth(f"form, {which}", "n and s", list(grown), [times[k] for times in grown.values()])
+        seconds, floor = ([times[column] for times in grown.values()] for column in (k, 2))
+        yield Growth(f"form, {which}", "n and s", list(grown), seconds, floor)

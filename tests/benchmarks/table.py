@@ -46,28 +46,34 @@ class Line:
 
 @dataclass(frozen=True)
 class Growth:
-    """The exponent with which a cost grows."""
+    """The exponent with which a cost grows between the last two sizes.
+
+    ``floor`` are the seconds of one evaluation of f: where its own arrays fall out of a cache, its exponent is what one
+    can ask for.
+    """
 
     what: str
     in_what: str
     sizes: Sequence[float]
     seconds: Sequence[float]
-    target: float = 1.1
+    floor: Sequence[float]
+
+    def _exponent(self, seconds: Sequence[float]) -> float:
+        return math.log(seconds[-1] / seconds[-2]) / math.log(self.sizes[-1] / self.sizes[-2])
 
     @property
-    def exponent(self) -> float:
-        """The slope between the last two sizes."""
-        (a, b), (s, t) = self.sizes[-2:], self.seconds[-2:]
-        return math.log(t / s) / math.log(b / a)
+    def target(self) -> float:
+        """Linear, or as f itself, and a tenth for noise."""
+        return 0.1 + max(1.0, self._exponent(self.floor))
 
     @property
     def met(self) -> bool:
-        return self.exponent <= self.target
+        return self._exponent(self.seconds) <= self.target
 
     def __str__(self) -> str:
         times = ", ".join(f"{size:g}: {readable(time)}" for size, time in zip(self.sizes, self.seconds, strict=True))
-        word = "met" if self.met else "MISSED"
-        return f"{self.what}: exponent {self.exponent:.2f} in {self.in_what} (wanted {self.target:g}) {word}   ({times})"
+        exponents = f"exponent {self._exponent(self.seconds):.2f} in {self.in_what} (f: {self._exponent(self.floor):.2f})"
+        return f"{self.what}: {exponents} {'met' if self.met else 'MISSED'}   ({times})"
 
 
 def readable(seconds: float) -> str:
