@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -48,7 +49,8 @@ class AbsNormalForm:
         `scipy.sparse.csr_array` of shapes (s, n), (s, s), (m, n), (m, s), without zeros; L is strictly
         lower triangular
     c, b
-        the constants, shapes (s,) and (m,)
+        the constants, shapes (s,) and (m,); those and the matrices of a piecewise-linear program are made once, shared
+        by its forms at all points, and read-only
     x, z, y
         the point, the switching variables and the result there, shapes (n,), (s,) and (m,)
     tree, shape
@@ -89,6 +91,18 @@ class AbsNormalForm:
             raise ValueError(f"x and y must have {self.tree.size} and {self.shape} entries, got {n} and {m}")
         if (self.L.indices >= np.repeat(np.arange(s), np.diff(self.L.indptr))).any():
             raise ValueError("L must be strictly lower triangular")
+
+    def at(self, x: Array, z: Array, y: Array) -> AbsNormalForm:
+        """The same matrices and constants at another point, flat, with its switching variables and result."""
+        other = object.__new__(AbsNormalForm)
+        kept = {name: getattr(self, name) for name in ("Z", "L", "J", "Y", "c", "b", "tree", "shape")}
+        vars(other).update(kept, x=x, z=z, y=y)
+        return other
+
+    @property
+    def matrices(self) -> tuple[Any, Any, Any, Any]:
+        """Z, L, J, Y."""
+        return self.Z, self.L, self.J, self.Y
 
     @property
     def n(self) -> int:
@@ -263,13 +277,30 @@ def extract(program: Program, x: Any, *, limit: int = LIMIT) -> AbsNormalForm:
         where f would take another branch than where it was traced
     """
     flat = _flat(program.tree, x)
-    sweeps = Sweeps(program, flat)
-    of_z, of_y = rows(program, sweeps, limit=limit)
-    Z, L, J, Y = of_z[:, : program.n], of_z[:, program.n :], of_y[:, : program.n], of_y[:, program.n :]
-    size = np.abs(sweeps.z)
-    c = sweeps.z - Z @ flat - L @ size
-    b = sweeps.y - J @ flat - Y @ size
-    return AbsNormalForm(Z, L, J, Y, c, b, flat, sweeps.z, sweeps.y.copy(), program.tree, program.shape)
+    if not program.is_piecewise_linear:
+        return _accumulated(program, Sweeps(program, flat), limit)
+    form = _PIECEWISE_LINEAR.get(program)
+    values = program.evaluate(flat)
+    if form is None:
+        origin = np.zeros(program.n)
+        form = _accumulated(program, Sweeps(program, origin, values=program.unguarded(origin)), limit)
+        for array in (form.c, form.b, *(getattr(M, part) for M in form.matrices for part in _CSR)):
+            array.flags.writeable = False
+        _PIECEWISE_LINEAR[program] = form
+    return form.at(flat, program.switching(values), values[program.output].reshape(-1).copy())
+
+
+#: The forms of piecewise-linear programs at the origin.
+_PIECEWISE_LINEAR: WeakKeyDictionary[Program, AbsNormalForm] = WeakKeyDictionary()
+_CSR = ("data", "indices", "indptr")
+
+
+def _accumulated(program: Program, sweeps: Sweeps, limit: int) -> AbsNormalForm:
+    (Z, L), (J, Y) = rows(program, sweeps, limit=limit)
+    x, size = np.concatenate([leaf.reshape(-1) for leaf in program.inputs(sweeps.values)]), np.abs(sweeps.z)
+    c = sweeps.z - Z @ x - L @ size
+    b = sweeps.y - J @ x - Y @ size
+    return AbsNormalForm(Z, L, J, Y, c, b, x, sweeps.z, sweeps.y.copy(), program.tree, program.shape)
 
 
 def abs_normal_form(f: Callable[[Any], Any] | Program, x: Any) -> AbsNormalForm:

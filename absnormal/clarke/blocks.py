@@ -129,9 +129,12 @@ class Listed:
 def listed(apart: list[System], meter: Meter) -> Iterator[list[Listed]]:
     """The blocks of each system; equal blocks are enumerated once."""
     known: dict[Any, Enumerated] = {}
+    links: dict[Any, list[tuple[int, ...]]] = {}
     for whole in apart:
         blocks = []
-        for members in linked(whole):
+        if whole.key not in links:
+            links[whole.key] = linked(whole)
+        for members in links[whole.key]:
             part = whole.part(members)
             key = part.key
             if key not in known:

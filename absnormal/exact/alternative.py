@@ -82,7 +82,7 @@ def rounded(d: Array, dtype: object) -> Array:
     if not 0 < largest < np.inf:
         return np.zeros(len(d), dtype=np.int64)
     bits = BITS if dtype == np.int64 else 52
-    whole = np.rint(d * (2.0**bits / largest)).astype(np.int64)
+    whole = np.rint(d / largest * 2.0**bits).astype(np.int64)
     return np.asarray(whole, dtype=np.int64 if dtype == np.int64 else object)
 
 

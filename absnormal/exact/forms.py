@@ -11,6 +11,7 @@ s = a (phi(u) - phi(u(x))) / (u - u(x)), which is continuous and does not vanish
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -43,8 +44,10 @@ class Form:
         self.terms, self.factor, self.q = terms, factor, q
 
     def _scaled(self, k: Fraction) -> Form:
-        if k == 0:
+        if k == 0 or not self.terms:
             return ZERO
+        if k == 1:
+            return self
         return Form({key: k * value for key, value in self.terms.items()}, self.factor, self.q)
 
     def _added(self, other: Any, sign: int) -> Any:
@@ -87,7 +90,7 @@ class Form:
     def __mul__(self, other: Any) -> Any:
         if isinstance(other, (Form, _Mixed)):
             return MIXED
-        return self._scaled(Fraction(other))
+        return self._scaled(other if isinstance(other, Fraction) else Fraction(other))
 
     __rmul__ = __mul__
 
@@ -96,7 +99,7 @@ class Form:
 
 
 #: Additions of terms that `forms` may do: always so many, or so many for each entry and multiplication of the program.
-_LEAST, _EACH = 50_000, 4
+_LEAST, _EACH = 50_000, 2
 #: Terms that are copied in the time in which one is added.
 _COPIED = 32
 _left: ContextVar[list[int]] = ContextVar("_left")
@@ -159,19 +162,27 @@ def _leaves(z: Mapping[int, Form]) -> list[Key]:
 
 
 def measure(program: Program, limit: int) -> int:
-    """The entries and multiplications of a program; raises `TooLarge` past ``limit``."""
-    work = program.n
-    for node in program.nodes:
-        work += int(np.prod(node.shape, dtype=int))
-        if node.op == "matmul":
-            work += int(np.prod(node.shape, dtype=int)) * program.nodes[node.args[0]].shape[-1]
-        elif node.op in ("einsum", "sum", "cumsum", "fold", "prod"):
-            work += sum(int(np.prod(program.nodes[arg].shape, dtype=int)) for arg in node.args) * (
-                10 if node.op == "einsum" else 1
-            )
-        if work > limit:
-            raise TooLarge
+    """The operations of arithmetic entry by entry; raises `TooLarge` past ``limit``."""
+    work = program.n + sum(_entries(program, node) + _products(program, node) for node in program.nodes)
+    if work > limit:
+        raise TooLarge
     return work
+
+
+def multiplications(program: Program) -> int:
+    """The number of multiplications in products of matrices and of tensors."""
+    return sum(_products(program, node) for node in program.nodes)
+
+
+def _entries(program: Program, node: Node) -> int:
+    taken = node.args if node.op in ("sum", "cumsum", "fold", "prod") else ()
+    return sum(math.prod(shape) for shape in (node.shape, *(program.nodes[arg].shape for arg in taken)))
+
+
+def _products(program: Program, node: Node) -> int:
+    if node.op == "matmul":
+        return math.prod(node.shape) * program.nodes[node.args[0]].shape[-1]
+    return 10 * sum(math.prod(program.nodes[arg].shape) for arg in node.args) if node.op == "einsum" else 0
 
 
 class _State:
@@ -213,6 +224,16 @@ class _State:
         if all(self.program.nodes[arg].varied for arg in node.args):
             return np.full(node.shape, MIXED, dtype=object)
         return np.asarray(TABLE[node.op].value(node.params, *args), dtype=object)
+
+    def total(self, index: int, node: Node, args: list[Array]) -> Array:
+        """A sum: forms without factors are added up in place, so that long sums take linear time."""
+        axes = node.params["axes"]
+        kept = [axis for axis in range(args[0].ndim) if axis not in axes]
+        lanes = args[0].transpose(*kept, *axes).reshape(int(np.prod(node.shape, dtype=int)), -1)
+        flat = np.empty(len(lanes), dtype=object)
+        for i, lane in enumerate(lanes):
+            flat[i] = _summed(lane)
+        return flat.reshape(node.shape)
 
     def product(self, index: int, node: Node, args: list[Array]) -> Array:
         """u v and u / v: a factor that does not vanish at x goes into q."""
@@ -323,6 +344,21 @@ class _State:
         return (u, Fraction(slope)) if _FLAT < abs(slope) < np.inf else None
 
 
+def _summed(entries: Array) -> Any:
+    """The sum of forms and numbers."""
+    terms: dict[Key, Fraction] = {}
+    rest: Any = Fraction(0)
+    for entry in entries:
+        if not isinstance(entry, Form) or entry.factor:
+            rest = entry + rest
+            continue
+        _spend(len(entry.terms))
+        for key, value in entry.terms.items():
+            known = terms.get(key)
+            terms[key] = value if known is None else known + value
+    return Form({key: value for key, value in terms.items() if value}) + rest
+
+
 def _factored(form: Form, key: Key, power: int, value: Any) -> Form:
     powers = dict(form.factor)
     powers[key] = powers.get(key, 0) + power
@@ -341,4 +377,5 @@ _RULES: dict[str, Callable[[_State, int, Node, list[Array]], Array]] = {
     "max": _State.kinked,
     "select": _State.kinked,
     "fold": _State.fold,
+    "sum": _State.total,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 Vector = list[Fraction]
@@ -97,6 +98,7 @@ def nullspace(rows: Sequence[Sequence[Fraction]], columns: int) -> Matrix:
     return basis
 
 
+@lru_cache(4096)
 def simplest(value: Any) -> Fraction:
     """The number that a float slope stands for: 1/3 where a tool splits a tie in three."""
     exact = Fraction(value)

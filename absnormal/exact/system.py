@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.exact.forms import Forms, Key, TooLarge, forms
+from absnormal.exact.forms import Forms, Key, TooLarge, forms, multiplications
 from absnormal.exact.linear_algebra import Matrix, Vector, pivots, simplest
 from absnormal.exact.scaled import Scaled
 from absnormal.sweeps.rounding import FLOOR, rounding
@@ -31,10 +31,26 @@ MANY = 64
 _LARGEST, _FEW = 1000, 4000
 _ENTRIES = 4_000_000
 _EXACT_ENTRIES = 20_000
-#: Entries and multiplications up to which switches are looked at one by one to see how they fall apart.
-_APART = 400_000
+#: Entries, and multiplications, up to which switches are looked at one by one to see how they fall apart.
+_APART = 10_000_000
+_PRODUCTS = 400_000
 #: Switches of one part past which nothing falls apart.
 _TOGETHER = 64
+
+
+class Likeness:
+    """What equal systems have in common; hashed once."""
+
+    __slots__ = ("_hash", "_parts")
+
+    def __init__(self, parts: tuple[Any, ...]) -> None:
+        self._parts, self._hash = parts, hash(parts)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, Likeness) and self._parts == other._parts)
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,10 +170,19 @@ class System:
         """The same with rows in all columns, the leaves."""
         return replace(self, rows=self.full, columns=tuple(range(len(self.full[0]) if self.full else 0)))
 
-    @property
-    def key(self) -> tuple[Any, ...]:
+    @cached_property
+    def key(self) -> Likeness:
         """Equal for systems that differ in the names of switches and leaves only."""
-        return (*map(tuple, self.full), *map(tuple, self.couplings), *map(tuple, self.weights), self.signs)
+        return Likeness(
+            (*map(tuple, self.full), *map(tuple, self.couplings), *map(tuple, self.weights), self.signs)
+        )
+
+    def renamed(self, switches: tuple[int, ...], inputs: tuple[int, ...] | None) -> System:
+        """The same for other switches and inputs; what is known of it stays known."""
+        other = object.__new__(System)
+        vars(other).update(vars(self), switches=switches, inputs=inputs)
+        vars(other).pop("in_leaves", None)
+        return other
 
     def signature(self, sweeps: Sweeps, signs: Sequence[int], rest: float) -> Array:
         """Slopes of all |z| from signs of the forms; ``rest`` where a sign is immaterial and at other active ones."""
@@ -176,14 +201,17 @@ class System:
 
     def relevant(self) -> System:
         """Without the switches that are identically zero or cannot reach the output."""
-        if self.hidden:
-            return self
+        return self if self.hidden else self.part(self._relevant)
+
+    @cached_property
+    def _relevant(self) -> list[int]:
         reached = self.reached()
-        keep = [i for i in range(self.k) if reached[i] and (any(self.full[i]) or any(self.couplings[i]))]
-        return self if len(keep) == self.k else self.part(keep)
+        return [i for i in range(self.k) if reached[i] and (any(self.full[i]) or any(self.couplings[i]))]
 
     def part(self, keep: Sequence[int]) -> System:
         """The system of some of its switches, those left out having no influence on what remains."""
+        if len(keep) == self.k:
+            return self
         return System(
             tuple(self.switches[i] for i in keep),
             [self.rows[i] for i in keep],
@@ -250,6 +278,8 @@ def parts(sweeps: Sweeps) -> list[System] | None:
     None when the program is too large for arithmetic entry by entry, where leaves are other nodes, or where too many
     stay together.
     """
+    if multiplications(sweeps.program) > _PRODUCTS:
+        return None
     try:
         found = forms(sweeps, _APART)
     except TooLarge:
@@ -262,8 +292,28 @@ def parts(sweeps: Sweeps) -> list[System] | None:
         return None
     weights, arithmetic = _weights(sweeps, found)
     base = _base(found) if arithmetic == "rational" else None
-    own = [_dense(found, tuple(members), leaves, weights, arithmetic) for members, leaves in groups]
-    return [replace(part, base=base) for part in own]
+    made: dict[Any, System] = {}
+    own = []
+    for members, leaves in groups:
+        alike = _likeness(found, members, leaves, weights)
+        first = made.get(alike)
+        if first is None:
+            first = made[alike] = replace(_dense(found, tuple(members), leaves, weights, arithmetic), base=base)
+            first.key, first._relevant  # noqa: B018 - known before it is copied
+        own.append(first.renamed(tuple(members), tuple(key[1] for key in leaves)))
+    return own
+
+
+def _likeness(found: Forms, members: list[int], leaves: list[Key], weights: list[dict[int, Fraction]]) -> Any:
+    """The forms and weights of some switches, without the names of switches and leaves."""
+    names: dict[Any, int] = {key: j for j, key in enumerate(leaves)}
+    names |= {("abs", switch, 0): -1 - i for i, switch in enumerate(members)}
+    parts: list[Any] = [len(leaves)]
+    for switch in members:
+        form = found.z[switch]
+        parts.append(form.q > 0)
+        parts += [(names.get(key), value.as_integer_ratio()) for key, value in form.terms.items()]
+    return *parts, *(own[i].as_integer_ratio() if i in own else None for own in weights for i in members)
 
 
 def _base(found: Forms) -> list[dict[int, Fraction]]:

@@ -20,6 +20,13 @@ from absnormal.program.tree import Tree
 if TYPE_CHECKING:
     from absnormal.form import AbsNormalForm
 
+#: Operations whose kernels raise a flag where they make NaN or infinity of numbers.
+_FLAGGED = frozenset({
+    "reshape", "transpose", "index", "gather", "broadcast", "concatenate", "where", "add", "sub", "neg", "mul", "div",
+    "square", "reciprocal", "sum", "cumsum", "kink", "max", "select", "fold",
+})
+
+
 def _compared(relation: Any) -> tuple[Any, Any]:
     return relation, np.equal
 
@@ -157,14 +164,22 @@ class Program:
         if not exact and not all(np.isfinite(leaf).all() for leaf in leaves):
             raise DomainError("x", "the point holds NaN or infinity")
         values: list[Array] = []
-        for node in self.nodes:
-            if node.op == "input":
-                values.append(leaves[node.params["leaf"]])
-            elif node.op == "constant":
-                values.append(exactly(node.params["value"]) if exact else node.params["value"])
-            else:
-                values.append(compute(node, [values[arg] for arg in node.args]))
+        trusted = _FLAGGED if self._numbers else frozenset()
+        with _raising():
+            for node in self.nodes:
+                if node.op == "input":
+                    values.append(leaves[node.params["leaf"]])
+                elif node.op == "constant":
+                    values.append(exactly(node.params["value"]) if exact else node.params["value"])
+                else:
+                    values.append(_computed(node, [values[arg] for arg in node.args], node.op in trusted))
         return values
+
+    @cached_property
+    def _numbers(self) -> bool:
+        """Whether no constant holds NaN."""
+        constants = (node.params["value"] for node in self.nodes if node.op == "constant")
+        return not any(value.dtype != object and np.isnan(value).any() for value in constants)
 
     def _check(self, guard: Guard, values: Sequence[Array]) -> None:
         left, right = values[guard.left], values[guard.right]
@@ -236,12 +251,20 @@ class Program:
 
 def compute(node: Node, args: list[Array]) -> Array:
     """The value of one node; NaN, infinity and points where the operation is not C^1 are errors."""
+    with _raising():
+        return _computed(node, args, False)
+
+
+def _raising() -> Any:
+    return np.errstate(over="raise", invalid="raise", divide="raise", under="ignore")
+
+
+def _computed(node: Node, args: list[Array], trusted: bool) -> Array:
     row = TABLE[node.op]
     if node.varied and row.domain is not None and not np.all(row.domain(node.params, *args)):
         raise _outside(node, args)
     try:
-        with np.errstate(over="raise", invalid="raise", divide="raise", under="ignore"):
-            value = row.value(node.params, *args)
+        value = row.value(node.params, *args)
     except FloatingPointError as error:
         raise DomainError(node.operation, str(error), node.source) from error
     except TypeError as error:
@@ -251,6 +274,8 @@ def compute(node: Node, args: list[Array]) -> Array:
                 node.source
             ) from error
         raise
+    if trusted:
+        return value
     # BLAS and SciPy raise no flag; only an infinite constant may make something infinite.
     finite = value.dtype == object or bool(np.isfinite(value).all())
     if not finite and (np.isnan(value).any() or all(np.isfinite(arg).all() for arg in args)):

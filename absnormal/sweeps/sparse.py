@@ -20,6 +20,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from absnormal.arrays import Array
 from absnormal.ops.kinked import piece, switch_maps
@@ -36,8 +37,8 @@ LIMIT = 50_000_000
 
 def rows(
     program: Program, sweeps: Sweeps, sigma: Array | None = None, *, limit: int = LIMIT, every: bool = False
-) -> tuple[Any, Any]:
-    """The sparse rows of z and of y over the columns (x, |z|), at the point of the sweeps.
+) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
+    """The sparse rows of z and of y over the columns x and |z|, at the point of the sweeps.
 
     Parameters
     ----------
@@ -55,9 +56,9 @@ def rows(
 
     Returns
     -------
-    rows of z, shape (s, n + s), and of y, shape (m, n + s)
-        `scipy.sparse.csr_array`, sorted, without duplicates and zeros.  Without sigma they are [Z, L] and
-        [J, Y].  With ``sigma`` NaN on the active switches and the signs elsewhere, they are the base rows and
+    rows of z, shapes (s, n) and (s, s), and of y, shapes (m, n) and (m, s)
+        `scipy.sparse.csr_array`, sorted, without duplicates and zeros.  Without sigma they are (Z, L) and
+        (J, Y).  With ``sigma`` NaN on the active switches and the signs elsewhere, they are the base rows and
         the couplings.
 
     Raises
@@ -74,12 +75,13 @@ def rows(
     >>> from absnormal.sweeps.sparse import rows
     >>> from absnormal.sweeps.table import Sweeps
     >>> program = trace(lambda x: np.abs(x[1] - np.abs(x[0])), [0.0, 2.0])
-    >>> z, y = rows(program, Sweeps(program, np.array([0.0, 2.0])))
-    >>> z.toarray()
-    array([[ 1.,  0.,  0.,  0.],
-           [ 0.,  1., -1.,  0.]])
-    >>> y.toarray()
-    array([[0., 0., 0., 1.]])
+    >>> (Z, L), (J, Y) = rows(program, Sweeps(program, np.array([0.0, 2.0])))
+    >>> Z.toarray(), L.toarray()
+    (array([[1., 0.],
+           [0., 1.]]), array([[ 0.,  0.],
+           [-1.,  0.]]))
+    >>> J.toarray(), Y.toarray()
+    (array([[0., 0.]]), array([[0., 1.]]))
     """
     if sweeps.z.dtype == object:
         raise ValueError("sparse rows are in float64: evaluate the program at a float point")
@@ -105,29 +107,39 @@ class _Accumulation:
         self.space = Space(program.n + program.s, limit)
         self.at: list[Rows | None] = [None] * len(program.nodes)
         self.switching: list[tuple[Rows | None, int]] = []
+        self.scalar = program.m == 1
+        self.uses = self._uses()
         self.leaves = np.cumsum([0, *map(math.prod, program.tree.shapes)]).tolist()
 
-    def run(self) -> tuple[Any, Any]:
-        nodes, uses = self.program.nodes, self._uses()
+    def run(self) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
+        nodes = self.program.nodes
         for index, node in enumerate(nodes):
-            if not uses[index]:
+            if not self.uses[index] and node.switch < 0:
                 continue
-            self.at[index] = RULES[node.op](self, index, node)
+            found = RULES[node.op](self, index, node)
+            self.at[index] = found if self.uses[index] else None
             for arg in node.args:
-                uses[arg] -= 1
-                if not uses[arg]:
+                self.uses[arg] -= 1
+                if not self.uses[arg]:
                     self.at[arg] = None
-        every = None if self.wanted.all() else self.wanted
-        y = self.at[self.program.output]
-        return self.space.joined(self.switching, every), self.space.joined([(y, self.program.m)])
+        keep = None if self.wanted.all() else self.wanted
+        of_z = self.space.joined(self.switching, self.program.n, keep)
+        return of_z, self._pulled() if self.scalar else self.space.joined(
+            [(self.at[self.program.output], self.program.m)], self.program.n
+        )
+
+    def _pulled(self) -> tuple[Any, Any]:
+        """The rows of a single y: one backward sweep that stops at the |z| that are kept."""
+        xbar, wbar = self.sweeps.pull(self.sigma, None, np.ones((1, 1)))
+        return csr_array(xbar), csr_array(np.where(self.kept, wbar, 0.0))
 
     def _uses(self) -> list[int]:
-        """How often y needs each node; guards are not followed."""
+        """How often each node is needed for the rows of z, and for those of y where they are not pulled."""
         nodes = self.program.nodes
         uses = [0] * len(nodes)
-        uses[self.program.output] = int(nodes[self.program.output].varied)
+        uses[self.program.output] = int(nodes[self.program.output].varied and not self.scalar)
         for index in range(len(nodes) - 1, -1, -1):
-            if uses[index]:
+            if uses[index] or nodes[index].switch >= 0:
                 for arg in nodes[index].args:
                     uses[arg] += nodes[arg].varied
         return uses
@@ -323,7 +335,10 @@ def _kinked(run: _Accumulation, index: int, node: Node) -> Rows | None:
         return [None if scale is None else _scaled(scale, node.shape) for scale in maps]
 
     wanted = run.wanted[own].any()
-    run.switching.append((run.linear(node, terms(rates)) if wanted else None, node.switches))
+    if node.switch >= 0:
+        run.switching.append((run.linear(node, terms(rates)) if wanted else None, node.switches))
+    if not run.uses[index]:
+        return None
     new = run.columns(own, parts.weight, node.shape)
     return run.space.total([run.linear(node, terms(parts.maps)), new], node.shape)
 

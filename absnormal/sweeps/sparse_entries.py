@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,8 @@ Shape = tuple[int, ...]
 INDEX = np.int32
 #: Rows are summed up when they have more entries than this, and twice as many as after the last time.
 _WIDE = 16
+#: Entries that are transposed at once.
+_BLOCK = 1 << 14
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -136,7 +139,9 @@ class Space:
         size = math.prod(out)
         if rows.width > 1 and local.inner * rows.width * size > 4096 and local.inner > 1:
             self.room(local.inner * size)
-            return self.rows(self.product(local.matrix(shape, out), self.csr(rows, math.prod(shape))), out)
+            if not self._apart(rows, local.inner * size):
+                return self.rows(self.product(local.matrix(shape, out), self.csr(rows, math.prod(shape))), out)
+            rows = Rows(rows.chunks, None, rows.width * local.inner)
         self.room(local.inner * rows.width * size)
         chunks = [_moved(chunk, local, out) for chunk in rows.chunks]
         rest = None
@@ -144,6 +149,13 @@ class Space:
             self.room(local.inner * size)
             rest = self.product(local.matrix(shape, out), rows.rest)
         return Rows(chunks, rest, rows.settled)
+
+    def _apart(self, rows: Rows, times: int) -> bool:
+        """Whether no column occurs twice, so that sums of these rows have nothing to sum up, and there is room."""
+        if rows.rest is not None or rows.width * times > self.limit:
+            return False
+        columns = np.concatenate([chunk.columns.reshape(-1) for chunk in rows.chunks])
+        return bool(np.bincount(columns).max(initial=0) <= 1)
 
     def product(self, left: Any, right: Any) -> Any:
         """A product of CSR matrices, after a look at how many entries it can have."""
@@ -215,21 +227,120 @@ class Space:
         matrix.eliminate_zeros()
         return matrix
 
-    def joined(self, parts: Sequence[tuple[Rows | None, int]], keep: Array | None = None) -> Any:
-        """Rows below each other as one CSR matrix; ``keep`` (rows,) says which ones are wanted."""
+    def joined(self, parts: Sequence[tuple[Rows | None, int]], cut: int, keep: Array | None = None) -> tuple[Any, Any]:
+        """Rows below each other as CSR matrices, one of the columns before ``cut`` and one of the others.
+
+        ``keep`` (rows,) says which rows are wanted; the others are empty.
+        """
         self.room(sum(rows.width * size for rows, size in parts if rows is not None))
-        flats = [self.flat(rows or Rows(()), size) for rows, size in parts] or [self.flat(Rows(()), 0)]
-        counts, columns, values = flats[0]
-        if len(flats) > 1:
-            counts, columns, values = (np.concatenate(items) for items in zip(*flats, strict=True))
+        pieces, start = [], 0
+        for rows, size in parts:
+            own = None if keep is None or keep[start : start + size].all() else keep[start : start + size]
+            pieces.append(self._cut(rows or Rows(()), size, cut, own))
+            start += size
+        left, right = ([piece[side] for piece in pieces] for side in (0, 1))
+        return self._below(left, cut), self._below(right, self.width - cut)
+
+    def _cut(self, rows: Rows, size: int, cut: int, keep: Array | None) -> tuple[_Part, _Part]:
+        if rows.rest is None and keep is None:
+            runs = _ascending(rows.chunks, size) or _ascending([Chunk(*_stacked(rows.chunks, size))], size)
+            halves = None if runs is None else _halves(runs, size, cut)
+            if halves is not None:
+                return halves
+        matrix = self.csr(rows, size)
         if keep is not None:
-            values = values * np.repeat(keep, counts)
-        starts = np.zeros(len(counts) + 1, INDEX)
-        np.cumsum(counts, out=starts[1:])
-        matrix = csr_array((values, columns, starts), shape=(len(counts), self.width))
+            unwanted = np.repeat(keep, np.diff(matrix.indptr))
+            matrix = csr_array((matrix.data * unwanted, matrix.indices, matrix.indptr), shape=matrix.shape)
         matrix.sum_duplicates()
         matrix.eliminate_zeros()
+        left, right = matrix[:, :cut], matrix[:, cut:]
+        return _Part(np.diff(left.indptr), left), _Part(np.diff(right.indptr), right)
+
+    def _below(self, parts: Sequence[_Part], width: int) -> Any:
+        starts = np.concatenate([np.zeros(1, INDEX), *(part.counts for part in parts)]).cumsum(dtype=INDEX)
+        columns, values = np.empty(starts[-1], INDEX), np.empty(starts[-1])
+        first = 0
+        for part in parts:
+            own = slice(starts[first], starts[first + len(part.counts)])
+            part.write(columns[own], values[own])
+            first += len(part.counts)
+        matrix = csr_array((values, columns, starts), shape=(len(starts) - 1, width))
+        matrix.has_canonical_format = True
         return matrix
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Run:
+    """Entries that all rows have in the same order: columns and values (k, size), and which k in which order."""
+
+    columns: Array
+    values: Array
+    order: Array
+
+    def write(self, columns: Array, values: Array, less: int) -> None:
+        """Write them row by row, shape (size, len(order)), block by block so that both sides stay in the cache."""
+        block = max(_BLOCK // self.columns.shape[1], 1)
+        for start in range(0, len(self.order), block):
+            places = self.order[start : start + block]
+            np.subtract(self.columns[places].T, INDEX(less), out=columns[:, start : start + block])
+            values[:, start : start + block] = self.values[places].T
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Part:
+    """Sorted rows without duplicates and zeros: how long they are, and a CSR matrix or runs whose columns are larger
+    by ``less``."""
+
+    counts: Array
+    entries: Any
+    less: int = 0
+
+    def write(self, columns: Array, values: Array) -> None:
+        """Put the entries where they belong in a CSR matrix."""
+        if not isinstance(self.entries, list):
+            columns[:], values[:] = self.entries.indices, self.entries.data
+            return
+        size, start = len(self.counts), 0
+        for run in self.entries:
+            stop = start + len(run.order)
+            run.write(*(array.reshape(size, -1)[:, start:stop] for array in (columns, values)), self.less)
+            start = stop
+
+
+def _ascending(chunks: Sequence[Chunk], size: int) -> list[_Run] | None:
+    """Chunks one after the other with ascending columns; None where rows differ in their order or in where they are
+    zero, or hold a column twice."""
+    runs = []
+    for chunk in chunks:
+        columns, values = (array.reshape(len(chunk.columns), size) for array in (chunk.columns, chunk.values))
+        order, full = np.argsort(columns[:, :1].ravel(), kind="stable"), np.asarray(values.all(axis=1))
+        if not full.all():
+            if values[~full].any():
+                return None
+            order = order[full[order]]
+        if len(order) and size:
+            inner = columns if (np.diff(order) > 0).all() else columns[order]
+            if not (inner[1:] > inner[:-1]).all():
+                return None
+            runs.append(_Run(columns, values, order))
+    runs.sort(key=lambda run: int(run.columns[run.order[0], 0]))
+    apart = all((a.columns[a.order[-1]] < b.columns[b.order[0]]).all() for a, b in pairwise(runs))
+    return runs if apart else None
+
+
+def _halves(runs: list[_Run], size: int, cut: int) -> tuple[_Part, _Part] | None:
+    """The entries before and past a column; None where rows have different numbers of them."""
+    left, right = [], []
+    for run in runs:
+        columns, values, order = run.columns, run.values, run.order
+        place = int(np.searchsorted(columns[order, 0], cut))
+        crossed = place and columns[order[place - 1]].max() >= cut
+        if crossed or (place < len(order) and columns[order[place]].min() < cut):
+            return None
+        left += [_Run(columns, values, order[:place])] if place else []
+        right += [_Run(columns, values, order[place:])] if place < len(order) else []
+    counts = (np.full(size, sum(len(run.order) for run in half), INDEX) for half in (left, right))
+    return _Part(next(counts), left), _Part(next(counts), right, cut)
 
 
 def _stacked(chunks: Sequence[Chunk], size: int) -> tuple[Array, Array]:

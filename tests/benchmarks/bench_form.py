@@ -1,62 +1,56 @@
-"""Times and memory of tracing and of the abs-normal form: python tests/benchmarks/bench_form.py"""
+"""The abs-normal form: for the first time, tracing counted, and again at a new point, against other tools.
+
+    python -m tests.benchmarks form
+"""
 
 from __future__ import annotations
 
-import os
-
-os.environ["OMP_NUM_THREADS"] = "1"
+from tests.benchmarks.measure import best  # isort: skip  (sets the number of threads before NumPy loads)
 
 import time
-import tracemalloc
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Iterator
 
-import numpy as np
+import absnormal as an
+from tests.benchmarks.peers import PEERS, attempted
+from tests.benchmarks.problems import Problem, affine, network, rosenbrock
+from tests.benchmarks.table import Growth, Line
 
-from absnormal.form import extract
-from absnormal.frontends.numpy import trace
-from absnormal.sweeps.sparse import rows
-from absnormal.sweeps.table import Sweeps
-
-
-def chebyshev_rosenbrock(x: Any) -> Any:
-    """The second nonsmooth Chebyshev-Rosenbrock function of Nesterov."""
-    return np.abs(x[0] - 1) / 4 + np.sum(np.abs(x[1:] - 2 * np.abs(x[:-1]) + 1))
+TITLE = "abs-normal form"
+#: Variables from which the targets hold.
+_FROM = 1000
 
 
-def measured(work: Callable[[], Any], repeat: int) -> tuple[float, float, float]:
-    """The first time and the best of the others in ms, and the peak of memory in MB."""
-    times = []
-    for _ in range(repeat + 1):
-        start = time.perf_counter()
-        work()
-        times.append((time.perf_counter() - start) * 1e3)
-    tracemalloc.start()
-    work()
-    peak = tracemalloc.get_traced_memory()[1] / 1e6
-    tracemalloc.stop()
-    return times[0], min(times[1:]), peak
+def problems() -> Iterator[Problem]:
+    for exponent in range(2, 7):
+        yield rosenbrock(10**exponent)
+    yield affine(200, 100)
+    yield network(64, 64, 64, 1)
+    yield network(784, 256, 128, 10)
 
 
-def main() -> None:
-    print(f"{'n':>8}  {'step':<20} {'first ms':>9} {'best ms':>9} {'peak MB':>9} {'nonzeros':>9}")
-    for n, repeat in ((1000, 300), (100_000, 20), (1_000_000, 3)):
-        x = np.random.default_rng(0).normal(size=n)
-        program = trace(chebyshev_rosenbrock, x)
-        sweeps = Sweeps(program, x)
-        form = extract(program, x)
-        stored = form.Z.nnz + form.L.nnz + form.J.nnz + form.Y.nnz
-        steps: dict[str, Callable[[], Any]] = {
-            "trace": lambda: trace(chebyshev_rosenbrock, x),
-            "evaluate": lambda: Sweeps(program, x),
-            "rows": lambda: rows(program, sweeps),
-            "extract": lambda: extract(program, x),
-            "model at a point": lambda: form(x),
-        }
-        for name, work in steps.items():
-            first, best, peak = measured(work, repeat)
-            print(f"{n:>8}  {name:<20} {first:>9.3f} {best:>9.3f} {peak:>9.2f} {stored:>9}")
+def own(problem: Problem) -> tuple[float, float]:
+    """Seconds for the first form, and for the form at another point."""
+    start = time.perf_counter()
+    program = an.trace(problem.ours, problem.x)
+    program.abs_normal_form(problem.x)
+    first = time.perf_counter() - start
+    return first, best(lambda: program.abs_normal_form(problem.x), 0.3)
 
 
-if __name__ == "__main__":
-    main()
+def lines() -> Iterator[Line | Growth]:
+    """A line for each function and peer."""
+    own(rosenbrock(50))  # modules are loaded
+    grown: dict[int, tuple[float, float, float]] = {}
+    for problem in problems():
+        ours = own(problem)
+        if problem.name == "rosenbrock":
+            grown[len(problem.x)] = (*ours, best(lambda: problem.ours(problem.x), 0.1))
+        target = 1.0 if len(problem.x) >= _FROM or problem.name == "affine" else None
+        for name, peer in PEERS.items():
+            found = attempted(peer, problem)
+            for k, which in enumerate(("first", "again")):
+                theirs = found if isinstance(found, str) else found[k]
+                yield Line(f"form, {which}", problem.label, ours[k], name, theirs, target)
+    for k, which in enumerate(("first", "again")):
+        seconds, floor = ([times[column] for times in grown.values()] for column in (k, 2))
+        yield Growth(f"form, {which}", "n and s", list(grown), seconds, floor)

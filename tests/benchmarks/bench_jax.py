@@ -8,6 +8,7 @@ from __future__ import annotations
 from tests.benchmarks.measure import best  # isort: skip  (sets the number of threads before NumPy loads)
 
 import time
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -45,13 +46,17 @@ def loss_at(image: Any) -> Any:
     return loss
 
 
+def case(layers: tuple[int, ...], zero: bool) -> tuple[Callable[[Any], Any], Any]:
+    """A loss and its point."""
+    image = jnp.zeros(layers[0]) if zero else jax.random.normal(jax.random.key(1), layers[:1])
+    return loss_at(image), parameters(layers, zero)
+
+
 def main() -> None:
     """A table."""
     for name, layers in NETWORKS.items():
         for zero in (False, True):
-            point = parameters(layers, zero)
-            image = jnp.zeros(layers[0]) if zero else jax.random.normal(jax.random.key(1), layers[:1])
-            loss = loss_at(image)
+            loss, point = case(layers, zero)
             compiled = jax.jit(jax.grad(loss))
             jax.block_until_ready(compiled(point))
             start = time.perf_counter()

@@ -1,6 +1,6 @@
 """The whole set: open cells per second, against a linear program at every node; independent pairs of dependent kinks.
 
-    OMP_NUM_THREADS=1 python -m tests.benchmarks.bench_set
+    python -m tests.benchmarks set
 """
 
 from __future__ import annotations
@@ -18,7 +18,12 @@ from absnormal import Budget
 from absnormal.clarke.cells import open_cells
 from absnormal.exact.system import build
 from absnormal.sweeps.table import Sweeps
-from tests.benchmarks.measure import peak
+from tests.benchmarks.measure import best
+from tests.benchmarks.table import Growth, Line
+
+TITLE = "the whole set: open cells; independent pairs of dependent kinks"
+#: Cells up to which a linear program at every node is waited for.
+_PEER = 2000
 
 AMPLE = Budget(cells=10**6, programs=10**7, seconds=3600)
 
@@ -110,42 +115,50 @@ def timed(run: Callable[[], Any]) -> tuple[float, Any]:
     return time.perf_counter() - start, result
 
 
-def main() -> None:
-    import scipy.optimize  # noqa: F401 - loaded before anything is timed
-
-    print(f"{'arrangement':24}{'cells':>8}{'cells/s':>10}{'linprog':>10}{'highspy':>10}   times slower")
+def cells() -> Iterator[Line]:
+    """Open cells of arrangements, against the same search with a linear program at every node."""
     for name, rows in arrangements():
         x = np.zeros(np.shape(rows)[1])
-        sweeps = Sweeps(an.trace(sums(rows), x), x)
-        system = build(sweeps)
+        system = build(Sweeps(an.trace(sums(rows), x), x))
         assert system is not None
         seconds, found = timed(lambda of=system: open_cells(of, AMPLE.start()))
         count = len(found.cells)
-        peers = []
-        for make in (lambda w: linprog, warm):
+        size = f"{count:,} cells, {count / seconds:,.0f} a second"
+        for peer, make in (("linprog", lambda w: linprog), ("HiGHS, warm", warm)):
             if make is warm and not find_spec("highspy"):
-                peers.append("absent")
-                continue
-            normals = np.array([[float(a) for a in row] for row in system.rows])
-            if count > 2000:
-                peers.append("-")
-                continue
-            peer, same = timed(lambda make=make, normals=normals: by_programs(normals, make(normals.shape[1])))
-            assert same == count
-            peers.append(f"{peer / seconds:.1f}")
-        print(f"{name:24}{count:8}{count / seconds:10.0f}{peers[0]:>10}{peers[1]:>10}", flush=True)
-    print(f"\n{'independent pairs':24}{'verify':>10}{'the set':>10}{'contains':>10}{'least norm':>12}{'memory':>10}")
-    for count in (100, 1000, 10_000):
-        for wrong in (False, True):
-            f, x = pairs(count, wrong), np.zeros(count)
-            t_verify, report = timed(lambda f=f, x=x: an.verify(f, x, slope=0.0))
-            t_set, G = timed(lambda f=f, x=x: an.generalized_gradient(f, x))
-            t_in, inside = timed(lambda G=G, x=x: G.contains(x))
-            t_norm, _ = timed(G.min_norm)
-            most = peak(lambda f=f, x=x: an.generalized_gradient(f, x))
-            name = f"{count} {report.verdict.name} {inside}"
-            print(f"{name:24}{t_verify:9.2f}s{t_set:9.2f}s{t_in:9.2f}s{t_norm:11.2f}s{most:8.0f}MB", flush=True)
+                yield Line(name, size, seconds, peer, "not installed")
+            elif count > _PEER:
+                yield Line(name, size, seconds, peer, "too slow")
+            else:
+                normals = np.array([[float(a) for a in row] for row in system.rows])
+                theirs, same = timed(lambda make=make, normals=normals: by_programs(normals, make(normals.shape[1])))
+                assert same == count
+                yield Line(name, size, seconds, peer, theirs, 1.0)
 
 
-if __name__ == "__main__":
-    main()
+def lines() -> Iterator[Line | Growth]:
+    """Arrangements, then pairs, in units of evaluations of the function."""
+    import scipy.optimize  # noqa: F401 - loaded before anything is timed
+
+    yield from cells()
+    grown: dict[str, list[float]] = {}
+    floor = []
+    counts = (100, 1000, 10_000, 100_000)
+    for count in counts:
+        right, wrong, x = pairs(count, False), pairs(count, True), np.zeros(count)
+        G = an.generalized_gradient(right, x)
+        unit = best(lambda f=right, x=x: f(x), 0.1)
+        floor.append(unit)
+        for what, run in {
+            "pairs, verify": lambda f=right, x=x: an.verify(f, x, slope=0.0),
+            "pairs, one of them wrong, verify": lambda f=wrong, x=x: an.verify(f, x, slope=0.0),
+            "pairs, the set": lambda f=right, x=x: an.generalized_gradient(f, x),
+            "pairs, G.contains": lambda G=G, x=x: G.contains(x),
+            "pairs, G.min_norm": G.min_norm,
+        }.items():
+            seconds, result = timed(run)
+            assert getattr(result, "verdict", True) is not an.Verdict.UNDECIDED
+            grown.setdefault(what, []).append(seconds)
+            yield Line(what, f"{count:,} pairs", seconds, "f(x)", unit)
+    for what, seconds in grown.items():
+        yield Growth(what, "active switches", [2 * count for count in counts], seconds, floor)

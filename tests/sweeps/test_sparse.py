@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.sparse
 from scipy import special
 
 from absnormal.errors import BudgetError
@@ -16,7 +17,8 @@ from absnormal.ops.convolution import Layout
 from absnormal.program.builder import Builder
 from absnormal.program.program import Program
 from absnormal.program.tree import Tree
-from absnormal.sweeps.sparse import RULES, rows
+from absnormal.sweeps import sparse
+from absnormal.sweeps.sparse import RULES
 from absnormal.sweeps.table import Sweeps
 
 RNG = np.random.default_rng(7)
@@ -124,6 +126,14 @@ def setting(name: str) -> Sweeps:
     f, x = CASES[name]
     program = trace(f, x)
     return Sweeps(program, x.reshape(-1))
+
+
+def rows(*args: Any, **options: Any) -> tuple[Any, Any]:
+    """The rows of z and of y over the columns (x, |z|), each half in order."""
+    halves = sparse.rows(*args, **options)
+    assert all(half.has_canonical_format and half.data.all() for pair in halves for half in pair)
+    z, y = (scipy.sparse.hstack(pair, format="csr") for pair in halves)
+    return z, y
 
 
 def assert_rows(found: Any, expected: np.ndarray) -> None:

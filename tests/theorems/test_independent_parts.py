@@ -29,7 +29,7 @@ def relu(u: Any) -> Any:
 @pytest.fixture
 def nothing_fits(monkeypatch: pytest.MonkeyPatch) -> None:
     """No system is small enough, so that all switches are taken part by part."""
-    monkeypatch.setattr(system, "MANY", 0)
+    monkeypatch.setattr(system, "_LARGEST", 0)
 
 
 @st.composite
@@ -46,12 +46,12 @@ def side_by_side(draw: st.DrawFn) -> tuple[Expr, Any]:
 @fuzz(150)
 @given(cases(source=side_by_side()))
 def test_never_wrong(a: Case) -> None:
-    many, system.MANY = system.MANY, 0
+    many, system._LARGEST = system._LARGEST, 0
     try:
         proof = never_wrong(independent_parts, a)
         full, _ = decide(a.problem())
     finally:
-        system.MANY = many
+        system._LARGEST = many
     assert full is None or full.clarke == a.clarke
     if proof is not None:
         report = an.verify(a.function, a.point, slope=a.slopes)
@@ -61,12 +61,12 @@ def test_never_wrong(a: Case) -> None:
 @fuzz(60)
 @given(cases(source=side_by_side()))
 def test_certificates_check_and_survive_json(a: Case) -> None:
-    many, system.MANY = system.MANY, 0
+    many, system._LARGEST = system._LARGEST, 0
     try:
         report = an.verify(a.function, a.point, slope=a.slopes)
         certificate = report.certificate
     finally:
-        system.MANY = many
+        system._LARGEST = many
     if certificate is not None and certificate.kind == "independent parts":
         assert certificate.check()
         assert Certificate.from_json(certificate.to_json()).check()

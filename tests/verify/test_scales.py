@@ -144,3 +144,26 @@ def test_sets_at_every_scale(factor: float) -> None:
     corners = np.round(G.vertices / factor, 9).tolist()
     assert sorted(corners) == [[-3.0, -1.0], [-1.0, 1.0], [1.0, -1.0], [3.0, 1.0]]
     assert G.contains([3 * factor, factor]) and G.contains([3 * factor, -factor]) is False
+
+
+@pytest.mark.parametrize("count", [51, 501])
+def test_medians_of_equal_numbers_end(count: int) -> None:
+    """Thousands of nested kinks, whose forms grow: an answer, if only an open one."""
+    report = an.verify(lambda x: np.sum(np.abs(x - np.median(x))), np.zeros(count))
+    assert len(report.active) > 800 and report.verdict.name in ("CLARKE", "UNDECIDED")
+
+
+def test_many_lines_in_the_plane_are_listed() -> None:
+    """200 kinks through the origin of R^2, against the cells between the lines in the order of their angles."""
+    rng = np.random.default_rng(0)
+    W, c = rng.integers(-9, 10, size=(200, 2)).astype(float), rng.integers(-3, 4, size=200).astype(float)
+    used = W[(c != 0) & W.any(axis=1)]
+    angles = np.unique(np.round(np.arctan2(used[:, 1], used[:, 0]) % np.pi, 12)) + np.pi / 2
+    edges = np.sort(np.concatenate([angles, angles + np.pi]))
+    middles = (edges + np.append(edges[1:], edges[0] + 2 * np.pi)) / 2
+    expected = {tuple((c * np.sign(W @ d)) @ W) for d in np.stack([np.cos(middles), np.sin(middles)], axis=1)}
+    G = an.generalized_gradient(lambda x: c @ np.abs(W @ x), np.zeros(2))
+    assert G.complete and G.exact
+    assert {tuple(row) for row in G.limiting_gradients.tolist()} == expected
+    outside = 2 * G.vertices[0]
+    assert an.verify(lambda x: c @ np.abs(W @ x), np.zeros(2), gradient=outside).verdict.name == "NOT_CLARKE"
