@@ -182,8 +182,9 @@ def _evidence(data: dict[str, Any], arithmetic: str, problem: Problem) -> tuple[
     if kind == "independent parts":
         parts = [_part(own, problem) for own in data["parts"]]
         return _plain({**data, "parts": parts, "switches": problem.sweeps.alpha}, str), arithmetic
-    if kind == "no active switch" and problem.sweeps.program.s <= _LISTED and np.isfinite(_floats(problem)).all():
-        return _plain({**data, **_none_active(problem)}, str), arithmetic
+    if kind == "no active switch":
+        shown = _none_active(problem) if problem.sweeps.program.s <= _LISTED else {}
+        return _plain({**data, **shown}, str), arithmetic
     on_rationals = kind in checker.KINDS and arithmetic not in ("structure", "float64, outward rounded") and (
         kind != "direction" or "columns" in data
     )
@@ -206,11 +207,11 @@ def _evidence(data: dict[str, Any], arithmetic: str, problem: Problem) -> tuple[
 
 
 def _none_active(problem: Problem) -> dict[str, Any]:
-    """All switching variables, and J~ where the program is piecewise linear."""
+    """All switching variables that are finite, and J~ where the program is piecewise linear."""
     system = problem.system if problem.sweeps.program.is_piecewise_linear else None
     empty: dict[str, Any] = {"switches": [], "rows": [], "couplings": [], "weights": [], "kept": [], "slopes": []}
     snapshot = empty if system is None else evidence.snapshot(system, system, problem)
-    return {"z": problem.sweeps.z, "system": snapshot}
+    return {"z": problem.sweeps.z[np.isfinite(_floats(problem))], "system": snapshot}
 
 
 def _part(own: Mapping[str, Any], problem: Problem) -> dict[str, Any]:

@@ -197,7 +197,9 @@ class _State:
             offset = sum(int(np.prod(shape, dtype=int)) for shape in self.program.tree.shapes[: node.params["leaf"]])
             return self._filled(node.shape, lambda i: Form({("input", offset + i, 0): Fraction(1)}))
         if not node.varied:
-            return exactly(np.asarray(self.sweeps.values[index]))
+            constant = exactly(np.asarray(self.sweeps.values[index])).reshape(-1)
+            entries = constant.tolist()
+            return self._filled(node.shape, lambda i: entries[i] if entries[i] - entries[i] == 0 else _leaf(index, i))
         args = [self.values[arg] for arg in node.args]
         rule = _RULES.get(node.op)
         if rule is not None:
@@ -209,7 +211,7 @@ class _State:
         flat = result.reshape(-1).copy()
         for i, entry in enumerate(flat):
             if entry is MIXED:
-                flat[i] = Form({("node", index, i): Fraction(1)})
+                flat[i] = _leaf(index, i)
             elif isinstance(entry, Form) and entry.terms.keys() == {ONE} and not entry.factor:
                 flat[i] = entry.terms[ONE]
         return flat.reshape(node.shape)
@@ -357,6 +359,11 @@ def _summed(entries: Array) -> Any:
             known = terms.get(key)
             terms[key] = value if known is None else known + value
     return Form({key: value for key, value in terms.items() if value}) + rest
+
+
+def _leaf(index: int, place: int) -> Form:
+    """An entry of a node that has no form, or is an infinite constant."""
+    return Form({("node", index, place): Fraction(1)})
 
 
 def _factored(form: Form, key: Key, power: int, value: Any) -> Form:

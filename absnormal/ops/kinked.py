@@ -69,8 +69,9 @@ def _difference(u: Array, v: Array) -> Array:
     """u - v, flat; two equal infinite constants are no kink, and the first is taken."""
     with np.errstate(invalid="ignore"):
         z = np.asarray(u - v).reshape(-1)
-        undefined = z.dtype != object and np.isnan(z.sum())
-    return np.where(np.isnan(z), np.inf, z) if undefined else z
+        if z.dtype != object and not np.isnan(z.sum()):
+            return z
+    return np.where(z != z, np.inf, z)  # NaN differs from itself; rationals have no isnan
 
 
 def running(params: Params, u: Array) -> Array:

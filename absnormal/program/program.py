@@ -297,11 +297,11 @@ def _outside(node: Node, args: list[Array]) -> Exception:
 
 
 def exactly(value: Array) -> Array:
-    """A float array as an object array of the rationals that its entries are."""
+    """A float array as an object array of the rationals that its entries are; infinite ones stay what they are."""
     if value.dtype == object:
         return value
     flat = np.empty(value.size, dtype=object)
-    flat[:] = [as_fraction(item) for item in value.ravel().tolist()]
+    flat[:] = [as_fraction(item) if math.isfinite(item) else item for item in value.ravel().tolist()]
     return flat.reshape(value.shape)
 
 

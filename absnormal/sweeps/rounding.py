@@ -87,7 +87,8 @@ def value_errors(sweeps: Sweeps) -> Array:
     """For each switching variable, to first order, how far its float64 value is from that of exact arithmetic at x.
 
     A running error analysis: what comes in goes through the absolute values of the local derivatives, and every
-    operation adds its own roundings (Higham, ch. 3).  Kinks are Lipschitz.
+    operation adds its own roundings (Higham, ch. 3).  Kinks are Lipschitz.  Infinite values, which come from infinite
+    constants, have no error.
     """
     program, values = sweeps.program, sweeps.values
     errors: list[Array] = []
@@ -99,12 +100,17 @@ def value_errors(sweeps: Sweeps) -> Array:
                 errors.append(np.zeros(()))
             elif TABLE[node.op].family == "kinked":
                 own, switching = _kink_errors(node, inner)
-                errors.append(own + rounding(2) * np.abs(values[index]))
+                errors.append(_of_finite(own + rounding(2) * np.abs(values[index]), values[index]))
                 if node.switch >= 0:
                     result[node.switch : node.switch + node.switches] = switching.reshape(-1)
             else:
                 errors.append(_map_errors(sweeps, index, node, inner))
-    return np.asarray(result + rounding(1) * np.abs(sweeps.z))
+    return _of_finite(result + rounding(1) * np.abs(sweeps.z), sweeps.z)
+
+
+def _of_finite(errors: Array, values: Array) -> Array:
+    """The errors of values, 0 where these are infinite."""
+    return np.where(np.isfinite(values), errors, 0.0)
 
 
 def _kink_errors(node: Node, inner: list[Array]) -> tuple[Array, Array]:
@@ -131,4 +137,5 @@ def _map_errors(sweeps: Sweeps, index: int, node: Node, inner: list[Array]) -> A
     if TABLE[node.op].family in ("linear", "bilinear"):
         sizes: list[Array | None] = [np.abs(sweeps.values[arg])[None] for arg in node.args]
         local = local + rounding(_local(sweeps, index, node, "push")) * applied(maps, sizes, 1, node.shape)[0]
-    return np.asarray(np.nan_to_num(error + local, nan=np.inf, posinf=np.inf))
+    total = np.nan_to_num(error + local, nan=np.inf, posinf=np.inf)
+    return _of_finite(total, sweeps.values[index])

@@ -285,6 +285,14 @@ def test_the_opposite_claim_is_refused(a: Case) -> None:
     assert not forged.check()
 
 
+@pytest.mark.parametrize("exact", [False, True])
+def test_no_active_switch_among_many(exact: bool) -> None:
+    certificate = an.verify(lambda x: np.abs(x).sum(), np.ones(5000), exact=exact).certificate
+    assert certificate is not None and certificate.check()
+    with pytest.raises(checker.NeedsProgram):
+        checker.holds(certificate.to_dict())
+
+
 def test_undecided_has_no_certificate() -> None:
     report = an.verify(lambda v: np.abs(np.abs(v[1]) - v[0] ** 2), [0.0, 0.0], slope=[1, -1])
     if report.verdict.name == "UNDECIDED":
