@@ -17,7 +17,7 @@ class Budget:
     programs
         feasibility problems that are solved: is a branch open, does a hull hold a point
     seconds
-        wall-clock time
+        wall-clock time of the search; work on the cells that were found comes on top
 
     Examples
     --------
