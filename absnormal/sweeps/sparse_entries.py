@@ -238,7 +238,8 @@ class Space:
             own = None if keep is None or keep[start : start + size].all() else keep[start : start + size]
             pieces.append(self._cut(rows or Rows(()), size, cut, own))
             start += size
-        return self._below([left for left, _ in pieces], cut), self._below([right for _, right in pieces], self.width - cut)
+        lefts, rights = ([piece[side] for piece in pieces] for side in (0, 1))
+        return self._below(lefts, cut), self._below(rights, self.width - cut)
 
     def _cut(self, rows: Rows, size: int, cut: int, keep: Array | None) -> tuple[_Part, _Part]:
         if rows.rest is None and keep is None:
@@ -312,7 +313,8 @@ def _ascending(chunks: Sequence[Chunk], size: int) -> list[_Run] | None:
     runs = []
     for chunk in chunks:
         columns, values = (array.reshape(len(chunk.columns), size) for array in (chunk.columns, chunk.values))
-        order, full = np.argsort(columns[:, :1].ravel(), kind="stable"), values.all(axis=1)
+        order = np.argsort(columns[:, :1].ravel(), kind="stable")
+        full: Array = np.asarray(values.all(axis=1))
         if not full.all():
             if values[~full].any():
                 return None
@@ -323,7 +325,7 @@ def _ascending(chunks: Sequence[Chunk], size: int) -> list[_Run] | None:
                 return None
             runs.append(_Run(columns, values, order))
     runs.sort(key=lambda run: int(run.columns[run.order[0], 0]))
-    apart = all((a.columns[a.order[-1]] < b.columns[b.order[0]]).all() for a, b in pairwise(runs))
+    apart = all(np.all(a.columns[a.order[-1]] < b.columns[b.order[0]]) for a, b in pairwise(runs))
     return runs if apart else None
 
 
@@ -333,7 +335,8 @@ def _halves(runs: list[_Run], size: int, cut: int) -> tuple[_Part, _Part] | None
     for run in runs:
         columns, values, order = run.columns, run.values, run.order
         place = int(np.searchsorted(columns[order, 0], cut))
-        if place and columns[order[place - 1]].max() >= cut or place < len(order) and columns[order[place]].min() < cut:
+        before, after = columns[order[:place][-1:]], columns[order[place:][:1]]
+        if (before >= cut).any() or (after < cut).any():
             return None
         left += [_Run(columns, values, order[:place])] if place else []
         right += [_Run(columns, values, order[place:])] if place < len(order) else []

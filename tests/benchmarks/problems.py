@@ -1,7 +1,7 @@
 """The functions of which abs-normal forms are taken, written once for all array libraries.
 
-``kink`` stands for |.|: with it put in, the function; with w in its place, the extended function (x, w) -> (z, y), whose
-Jacobian holds Z, L, J, Y.
+``kink`` stands for |.|: with it put in, the function; with w in its place, the extended function (x, w) -> (z, y),
+whose Jacobian holds Z, L, J, Y.
 """
 
 from __future__ import annotations
@@ -99,7 +99,9 @@ def network(*layers: int) -> Problem:
     """A ReLU network on one sample, in its weights and biases; the sum of its squared scores."""
     rng = np.random.default_rng(0)
     image = rng.normal(size=layers[0])
-    parts = [part for n, m in pairwise(layers) for part in (rng.normal(size=n * m) / np.sqrt(n), rng.normal(size=m) / 10)]
+    parts = []
+    for n, m in pairwise(layers):
+        parts += [rng.normal(size=n * m) / np.sqrt(n), rng.normal(size=m) / 10]
 
     def run(xp: Any, relu: Callable[[Any], Any], x: Any) -> Any:
         value, at = image, 0
@@ -110,7 +112,8 @@ def network(*layers: int) -> Problem:
 
     return Problem(
         "network", layers, np.concatenate(parts), sum(layers[1:-1]),
-        lambda xp, kink, x: run(xp, lambda u: (u + kink(u)) / 2, x), lambda x: run(Arrays(np), lambda u: np.maximum(u, 0), x),
+        lambda xp, kink, x: run(xp, lambda u: (u + kink(u)) / 2, x),
+        lambda x: run(Arrays(np), lambda u: np.maximum(u, 0), x),
     )
 
 

@@ -37,7 +37,7 @@ class Line:
 
     def __str__(self) -> str:
         known = isinstance(self.theirs, float)
-        peer = f"{self.peer} {readable(self.theirs)}" if isinstance(self.theirs, float) else f"{self.peer}: {self.theirs}"
+        peer = f"{self.peer}: {self.theirs}" if isinstance(self.theirs, str) else f"{self.peer} {readable(self.theirs)}"
         bound = "" if self.target is None else f"{self.target:g}{' + 1 ms' if self.slack else ''}"
         cells = (self.what, self.size, readable(self.ours), peer, f"{self.ratio:.2f}" if known else "-", bound)
         word = {True: "met", False: "MISSED", None: ""}[self.met]
@@ -72,7 +72,8 @@ class Growth:
 
     def __str__(self) -> str:
         times = ", ".join(f"{size:g}: {readable(time)}" for size, time in zip(self.sizes, self.seconds, strict=True))
-        exponents = f"exponent {self._exponent(self.seconds):.2f} in {self.in_what} (f: {self._exponent(self.floor):.2f})"
+        own, floor = self._exponent(self.seconds), self._exponent(self.floor)
+        exponents = f"exponent {own:.2f} in {self.in_what} (f: {floor:.2f})"
         return f"{self.what}: {exponents} {'met' if self.met else 'MISSED'}   ({times})"
 
 

@@ -86,7 +86,7 @@ def casadi(problem: Problem) -> Times:
     """The sparse Jacobian of the extended function, coloured once."""
     import casadi as ca
 
-    if len(problem.x) > _COLOURED or problem.name == "network" and len(problem.x) > 10_000:
+    if len(problem.x) > _COLOURED or (problem.name == "network" and len(problem.x) > 10_000):
         return "minutes of colouring"
     xp, n = Symbols(ca), len(problem.x)
 
