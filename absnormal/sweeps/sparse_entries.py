@@ -362,3 +362,24 @@ def _moved(chunk: Chunk, local: Local, out: Shape) -> Chunk:
         values = values * local.weight
     shape = (len(chunk.columns) * local.inner, *out)
     return Chunk(columns.reshape(shape), values.reshape(shape))
+
+
+def unrolled(p: Array, q: Array, wanted: Array, count: int, space: Space) -> tuple[Array, Array, Array]:
+    """All pairs (j, i) with q_i != 0, i <= j and no p = 0 among p_{i+1} ... p_j, and the products of these p.
+
+    Only for the wanted j.  Lanes of length ``count`` follow each other; each begins with p = 0.
+    """
+    numbers = np.arange(len(p))
+    begin = np.maximum.accumulate(np.where(p == 0, numbers, 0))
+    entering = np.flatnonzero(q)
+    upto = np.cumsum(q != 0)
+    before = upto[begin] - (q[begin] != 0)
+    lengths = np.where(wanted, upto - before, 0)
+    pairs = int(lengths.sum())
+    space.room(pairs)
+    first = np.repeat(numbers, lengths)
+    offsets = np.cumsum(lengths) - lengths
+    second = entering[np.arange(pairs) - np.repeat(offsets - before, lengths)]
+    # In powers of two the usual p = 1/2 and p = 1 are exact, and long products do not lose their quotients.
+    powers = np.cumsum(np.log2(np.where(p == 0, 1, p)).reshape(-1, count), axis=1).reshape(-1)
+    return first, second, np.exp2(powers[first] - powers[second])
