@@ -18,7 +18,8 @@ from absnormal.clarke.fallback import certified
 from absnormal.clarke.generalized_gradient import Block
 from absnormal.clarke.polytope import distinct
 from absnormal.errors import BudgetError
-from absnormal.exact.system import MANY, System, parts
+from absnormal.exact.parts import parts
+from absnormal.exact.system import MANY, System
 from absnormal.sweeps.table import Sweeps
 
 #: Numbers that the points of a block may hold together.

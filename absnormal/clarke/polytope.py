@@ -6,8 +6,8 @@ floating-point least squares problem proposes; weights and separating vectors ar
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -42,26 +42,28 @@ def membership(base: Array, summands: Sequence[Summand], g: Array, allowed: Arra
     left = g - base
     covered = np.zeros(len(base), bool)
     found: list[tuple[Array, Array]] = []
-    for group in groups(summands, len(base)):
-        columns = np.unique(np.concatenate([summands[k].columns for k in group]))
-        points = np.concatenate([_placed(summands[k], columns) for k in group])
-        labels = np.repeat(np.arange(len(group)), [len(summands[k].points) for k in group])
+    for numbers, columns, points, labels in _alike(summands, len(base)):
         size = np.abs(g[columns]) + np.abs(base[columns]) + np.abs(points).max(axis=0, initial=0.0)
         size[size == 0] = 1.0
-        proposed, rest = least_squares(points.T / size[:, None], labels, left[columns] / size)
-        for number, k in enumerate(group):
-            own = proposed[labels == number]
-            weights[k] = own / own.sum() if own.sum() > 0 else np.full(len(own), 1 / len(own))
-            total[columns] += weights[k] @ points[labels == number]
+        cases, case = np.unique(np.concatenate([left[columns], size], axis=1), axis=0, return_inverse=True)
+        case, width = case.reshape(-1), columns.shape[1]
+        solved = [_weighed(points, labels, row[:width], row[width:]) for row in cases]
+        for own, which in zip(numbers, case.tolist(), strict=True):
+            for k, part in zip(own, solved[which][0], strict=True):
+                weights[k] = part
+        total[columns] += np.stack([np.concatenate(parts) @ points for parts, _ in solved])[case]
         slack[columns] += 4 * sum(points.shape) * np.finfo(float).eps * size
         covered[columns] = True
-        found.append((columns, rest / size))
+        found.append((columns, np.stack([v for _, v in solved])[case]))
     excess = np.abs(total - g) - slack
     if (excess <= 0).all():
         return Answer(weights, None)
     best = int(np.argmax(np.where(covered, -np.inf, excess)))
     candidates = [(np.array([best]), np.sign(left[[best]]))] if not covered[best] else []
-    for columns, v in candidates + [pair for pair in found if (excess[pair[0]] > 0).any()]:
+    for columns, v in found:
+        outside = (excess[columns] > 0).any(axis=1)
+        candidates += zip(columns[outside], v[outside], strict=True)
+    for columns, v in candidates:
         largest = np.abs(v).max(initial=0.0)
         if largest > 0:
             separator = np.zeros(len(base))
@@ -71,8 +73,36 @@ def membership(base: Array, summands: Sequence[Summand], g: Array, allowed: Arra
     return Answer(None, None)
 
 
+def _weighed(points: Array, labels: Array, left: Array, size: Array) -> tuple[list[Array], Array]:
+    """Convex weights for each label whose combination is near ``left``, and the direction in which it is not."""
+    proposed, rest = least_squares(points.T / size[:, None], labels, left / size)
+    parts = [proposed[labels == number] for number in range(int(labels[-1]) + 1)]
+    return [own / own.sum() if own.sum() > 0 else np.full(len(own), 1 / len(own)) for own in parts], rest / size
+
+
+def _alike(summands: Sequence[Summand], width: int) -> Iterator[tuple[list[list[int]], Array, Array, Array]]:
+    """Groups that share no column, equal ones together: the numbers of their summands, their columns, one group a row,
+    and the points with the place of their summand in the group."""
+    equal: dict[Any, list[int]] = {}
+    for group in groups(summands, width):
+        if len(group) == 1:
+            points = np.ascontiguousarray(summands[group[0]].points)
+            equal.setdefault((points.shape, points.tobytes()), []).append(group[0])
+            continue
+        columns = np.unique(np.concatenate([summands[k].columns for k in group]))
+        points = np.concatenate([_placed(summands[k], columns) for k in group])
+        labels = np.repeat(np.arange(len(group)), [len(summands[k].points) for k in group])
+        yield [group], columns[None], points, labels
+    for numbers in equal.values():
+        points = summands[numbers[0]].points
+        columns = np.stack([summands[k].columns for k in numbers])
+        yield [[k] for k in numbers], columns, points, np.zeros(len(points), int)
+
+
 def groups(summands: Sequence[Summand], width: int) -> list[list[int]]:
     """The numbers of summands that share columns, directly or through others."""
+    if summands and np.bincount(np.concatenate([summand.columns for summand in summands])).max(initial=0) <= 1:
+        return [[k] for k in range(len(summands))]
     owner = np.full(width, -1)
     parent = list(range(len(summands)))
 

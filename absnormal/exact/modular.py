@@ -37,30 +37,34 @@ def independent(rows: Array, prime: int = PRIME) -> tuple[bool | None, list[Frac
 
     None where neither could be proved within the work allowed.
     """
-    count, width = rows.shape
-    if count * count * (min(width, 2 * count) + count) > _WORK:
-        return None, []
-    found = _left_null(_sketched(rows % prime, prime), prime)
-    if found is None:
-        return True, []
-    weights = _rational(found, prime)
-    if weights is None:
-        return None, []
+    for columns in sorted({min(rows.shape[1], 2 * len(rows)), rows.shape[1]}):
+        if len(rows) * len(rows) * (columns + len(rows)) > _WORK:
+            break
+        found = _left_null(_sketched(rows % prime, columns, prime), prime)
+        if found is None:
+            return True, []
+        weights = _rational(found, prime)
+        if weights is not None and not _combined(rows, weights).any():
+            return False, weights
+    return None, []
+
+
+def _combined(rows: Array, weights: list[Fraction]) -> Array:
+    """A multiple of a combination of the rows."""
     used = [i for i, w in enumerate(weights) if w]
     scale = math.lcm(*(weights[i].denominator for i in used))
-    total = sum(int(weights[i] * scale) * rows[i].astype(object) for i in used)
-    return (None, []) if np.any(total) else (False, weights)
+    return np.asarray(sum(int(weights[i] * scale) * rows[i].astype(object) for i in used))
 
 
-def _sketched(rows: Array, prime: int) -> Array:
+def _sketched(rows: Array, columns: int, prime: int) -> Array:
     """Fewer columns, each a combination of some: independent rows of these are independent."""
-    count, width = rows.shape
-    if width <= 2 * count:
+    width = rows.shape[1]
+    if width <= columns:
         return rows
     rng = np.random.default_rng(0)
-    bucket, factor = rng.integers(0, 2 * count, (width,)), rng.integers(1, prime, (width,))
+    bucket, factor = rng.integers(0, columns, (width,)), rng.integers(1, prime, (width,))
     order = np.argsort(bucket, kind="stable")
-    starts = np.searchsorted(bucket[order], np.arange(2 * count))
+    starts = np.searchsorted(bucket[order], np.arange(columns))
     present = np.append(starts[1:], width) > starts
     sums = np.add.reduceat(rows[:, order] * factor[order] % prime, starts[present], axis=1)
     return np.asarray(sums % prime)

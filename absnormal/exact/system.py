@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.exact.forms import Forms, Key, TooLarge, forms, multiplications
+from absnormal.exact.forms import Forms, Key, TooLarge, forms
 from absnormal.exact.linear_algebra import Matrix, Vector, pivots, simplest
 from absnormal.exact.scaled import Scaled
 from absnormal.sweeps.rounding import FLOOR, rounding
@@ -31,11 +31,6 @@ MANY = 64
 _LARGEST, _FEW = 1000, 4000
 _ENTRIES = 4_000_000
 _EXACT_ENTRIES = 20_000
-#: Entries, and multiplications, up to which switches are looked at one by one to see how they fall apart.
-_APART = 10_000_000
-_PRODUCTS = 400_000
-#: Switches of one part past which nothing falls apart.
-_TOGETHER = 64
 
 
 class Likeness:
@@ -180,7 +175,7 @@ class System:
     def renamed(self, switches: tuple[int, ...], inputs: tuple[int, ...] | None) -> System:
         """The same for other switches and inputs; what is known of it stays known."""
         other = object.__new__(System)
-        vars(other).update(vars(self), switches=switches, inputs=inputs)
+        vars(other).update(vars(self), key=self.key, _relevant=self._relevant, switches=switches, inputs=inputs)
         vars(other).pop("in_leaves", None)
         return other
 
@@ -244,10 +239,10 @@ def _from_forms(sweeps: Sweeps, found: Forms) -> System | None:
     switches = tuple(int(i) for i in sweeps.alpha)
     if not all(i in found.z for i in switches):
         return _beyond_forms(sweeps)
-    weights, arithmetic = _weights(sweeps, found)
-    system = _dense(found, switches, found.leaves, weights, arithmetic)
+    weights, arithmetic = weights_of(sweeps, found)
+    system = dense_system(found, switches, found.leaves, weights, arithmetic)
     if arithmetic == "rational":
-        return replace(system, base=_base(found))
+        return replace(system, base=base_of(found))
     if system.inputs is not None:
         return system
     system = replace(system, hidden=_any_behind_a_kink(sweeps, found.leaves))
@@ -272,79 +267,13 @@ def _beyond_forms(sweeps: Sweeps) -> System | None:
     return replace(system, proved=True) if told else system
 
 
-def parts(sweeps: Sweeps) -> list[System] | None:
-    """The active switches, fallen apart into systems that share no input and no coupling; for leaves that are inputs.
-
-    None when the program is too large for arithmetic entry by entry, where leaves are other nodes, or where too many
-    stay together.
-    """
-    if multiplications(sweeps.program) > _PRODUCTS:
-        return None
-    try:
-        found = forms(sweeps, _APART)
-    except TooLarge:
-        return None
-    switches = [int(i) for i in sweeps.alpha]
-    if any(key[0] != "input" for key in found.leaves) or not all(i in found.z for i in switches):
-        return None
-    groups = _apart(found, switches)
-    if max((len(members) for members, _ in groups), default=0) > _TOGETHER:
-        return None
-    weights, arithmetic = _weights(sweeps, found)
-    base = _base(found) if arithmetic == "rational" else None
-    made: dict[Any, System] = {}
-    own = []
-    for members, leaves in groups:
-        alike = _likeness(found, members, leaves, weights)
-        first = made.get(alike)
-        if first is None:
-            first = made[alike] = replace(_dense(found, tuple(members), leaves, weights, arithmetic), base=base)
-            first.key, first._relevant  # noqa: B018 - known before it is copied
-        own.append(first.renamed(tuple(members), tuple(key[1] for key in leaves)))
-    return own
-
-
-def _likeness(found: Forms, members: list[int], leaves: list[Key], weights: list[dict[int, Fraction]]) -> Any:
-    """The forms and weights of some switches, without the names of switches and leaves."""
-    names: dict[Any, int] = {key: j for j, key in enumerate(leaves)}
-    names |= {("abs", switch, 0): -1 - i for i, switch in enumerate(members)}
-    parts: list[Any] = [len(leaves)]
-    for switch in members:
-        form = found.z[switch]
-        parts.append(form.q > 0)
-        parts += [(names.get(key), value.as_integer_ratio()) for key, value in form.terms.items()]
-    return *parts, *(own[i].as_integer_ratio() if i in own else None for own in weights for i in members)
-
-
-def _base(found: Forms) -> list[dict[int, Fraction]]:
+def base_of(found: Forms) -> list[dict[int, Fraction]]:
     """J~ of a piecewise-linear program."""
     known = [y.terms for y in found.y if y is not None]
     return [{key[1]: v for key, v in y.items() if key[0] == "input"} for y in known]
 
 
-def _apart(found: Forms, switches: Sequence[int]) -> list[tuple[list[int], list[Key]]]:
-    """Switches, with their leaves, grouped by the inputs and the |z| that they share."""
-    owner: dict[Key, Key] = {}
-
-    def find(key: Key) -> Key:
-        while owner.setdefault(key, key) != key:
-            owner[key] = key = owner[owner[key]]
-        return key
-
-    for switch in switches:
-        own: Key = ("abs", switch, 0)
-        for key in found.z[switch].terms:
-            if key[0] != "one":
-                owner[find(key)] = find(own)
-    groups: dict[Key, tuple[list[int], list[Key]]] = {}
-    for switch in switches:
-        groups.setdefault(find(("abs", switch, 0)), ([], []))[0].append(switch)
-    for key in found.leaves:
-        groups[find(key)][1].append(key)
-    return list(groups.values())
-
-
-def _weights(sweeps: Sweeps, found: Forms) -> tuple[list[dict[int, Fraction]], str]:
+def weights_of(sweeps: Sweeps, found: Forms) -> tuple[list[dict[int, Fraction]], str]:
     """For each output the weights of |z_i| by switch, in units of the forms; and whether they are rational."""
     if sweeps.program.is_piecewise_linear and all(y is not None for y in found.y):
         known = [y for y in found.y if y is not None]
@@ -354,7 +283,7 @@ def _weights(sweeps: Sweeps, found: Forms) -> tuple[list[dict[int, Fraction]], s
     return [dict(zip(switches, row, strict=True)) for row in rows], "float64"
 
 
-def _dense(
+def dense_system(
     found: Forms, switches: tuple[int, ...], leaves: Sequence[Key], weights: list[dict[int, Fraction]], arithmetic: str
 ) -> System:
     """Some switches and their leaves as matrices."""

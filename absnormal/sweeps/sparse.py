@@ -28,7 +28,7 @@ from absnormal.ops.linear_maps import LinearMap
 from absnormal.ops.smooth import SMOOTH
 from absnormal.program.nodes import Node
 from absnormal.program.program import Program
-from absnormal.sweeps.sparse_entries import INDEX, Chunk, Local, Rows, Shape, Space
+from absnormal.sweeps.sparse_entries import INDEX, Chunk, Local, Rows, Shape, Space, unrolled
 from absnormal.sweeps.table import Sweeps
 
 #: The number of entries that may be stored at one operation; each takes 12 bytes, and some are copied.
@@ -352,7 +352,7 @@ def _fold(run: _Accumulation, index: int, node: Node) -> Rows | None:
     p = np.concatenate([np.zeros((1, lanes)), 0.5 + half]).T.reshape(-1)
     q = np.concatenate([np.ones((1, lanes)), 0.5 - half]).T.reshape(-1)
     wanted = np.concatenate([run.wanted[own], np.ones(lanes, bool)]).reshape(count, lanes).T.reshape(-1)
-    first, second, factor = _unrolled(p, q, wanted, count, run.space)
+    first, second, factor = unrolled(p, q, wanted, count, run.space)
     # From lane by lane to the order of the array.
     place = np.arange(count * lanes).reshape(count, lanes).T.reshape(-1)
     target, origin = place[first], place[second]
@@ -367,27 +367,6 @@ def _fold(run: _Accumulation, index: int, node: Node) -> Rows | None:
     if node.switch >= 0:
         run.switching.append((Rows((), running[:-lanes] - u[lanes:]), node.switches))
     return run.space.rows(running[size - lanes :], node.shape)
-
-
-def _unrolled(p: Array, q: Array, wanted: Array, count: int, space: Space) -> tuple[Array, Array, Array]:
-    """All pairs (j, i) with q_i != 0, i <= j and no p = 0 among p_{i+1} ... p_j, and the products of these p.
-
-    Only for the wanted j.  Lanes of length ``count`` follow each other; each begins with p = 0.
-    """
-    numbers = np.arange(len(p))
-    begin = np.maximum.accumulate(np.where(p == 0, numbers, 0))
-    entering = np.flatnonzero(q)
-    upto = np.cumsum(q != 0)
-    before = upto[begin] - (q[begin] != 0)
-    lengths = np.where(wanted, upto - before, 0)
-    pairs = int(lengths.sum())
-    space.room(pairs)
-    first = np.repeat(numbers, lengths)
-    offsets = np.cumsum(lengths) - lengths
-    second = entering[np.arange(pairs) - np.repeat(offsets - before, lengths)]
-    # In powers of two the usual p = 1/2 and p = 1 are exact, and long products do not lose their quotients.
-    powers = np.cumsum(np.log2(np.where(p == 0, 1, p)).reshape(-1, count), axis=1).reshape(-1)
-    return first, second, np.exp2(powers[first] - powers[second])
 
 
 RULES: dict[str, Rule] = {

@@ -238,8 +238,8 @@ class Space:
             own = None if keep is None or keep[start : start + size].all() else keep[start : start + size]
             pieces.append(self._cut(rows or Rows(()), size, cut, own))
             start += size
-        left, right = ([piece[side] for piece in pieces] for side in (0, 1))
-        return self._below(left, cut), self._below(right, self.width - cut)
+        lefts, rights = ([piece[side] for piece in pieces] for side in (0, 1))
+        return self._below(lefts, cut), self._below(rights, self.width - cut)
 
     def _cut(self, rows: Rows, size: int, cut: int, keep: Array | None) -> tuple[_Part, _Part]:
         if rows.rest is None and keep is None:
@@ -313,7 +313,8 @@ def _ascending(chunks: Sequence[Chunk], size: int) -> list[_Run] | None:
     runs = []
     for chunk in chunks:
         columns, values = (array.reshape(len(chunk.columns), size) for array in (chunk.columns, chunk.values))
-        order, full = np.argsort(columns[:, :1].ravel(), kind="stable"), np.asarray(values.all(axis=1))
+        order = np.argsort(columns[:, :1].ravel(), kind="stable")
+        full: Array = np.asarray(values.all(axis=1))
         if not full.all():
             if values[~full].any():
                 return None
@@ -324,7 +325,7 @@ def _ascending(chunks: Sequence[Chunk], size: int) -> list[_Run] | None:
                 return None
             runs.append(_Run(columns, values, order))
     runs.sort(key=lambda run: int(run.columns[run.order[0], 0]))
-    apart = all((a.columns[a.order[-1]] < b.columns[b.order[0]]).all() for a, b in pairwise(runs))
+    apart = all(np.all(a.columns[a.order[-1]] < b.columns[b.order[0]]) for a, b in pairwise(runs))
     return runs if apart else None
 
 
@@ -334,8 +335,8 @@ def _halves(runs: list[_Run], size: int, cut: int) -> tuple[_Part, _Part] | None
     for run in runs:
         columns, values, order = run.columns, run.values, run.order
         place = int(np.searchsorted(columns[order, 0], cut))
-        crossed = place and columns[order[place - 1]].max() >= cut
-        if crossed or (place < len(order) and columns[order[place]].min() < cut):
+        before, after = columns[order[:place][-1:]], columns[order[place:][:1]]
+        if (before >= cut).any() or (after < cut).any():
             return None
         left += [_Run(columns, values, order[:place])] if place else []
         right += [_Run(columns, values, order[place:])] if place < len(order) else []
@@ -361,3 +362,24 @@ def _moved(chunk: Chunk, local: Local, out: Shape) -> Chunk:
         values = values * local.weight
     shape = (len(chunk.columns) * local.inner, *out)
     return Chunk(columns.reshape(shape), values.reshape(shape))
+
+
+def unrolled(p: Array, q: Array, wanted: Array, count: int, space: Space) -> tuple[Array, Array, Array]:
+    """All pairs (j, i) with q_i != 0, i <= j and no p = 0 among p_{i+1} ... p_j, and the products of these p.
+
+    Only for the wanted j.  Lanes of length ``count`` follow each other; each begins with p = 0.
+    """
+    numbers = np.arange(len(p))
+    begin = np.maximum.accumulate(np.where(p == 0, numbers, 0))
+    entering = np.flatnonzero(q)
+    upto = np.cumsum(q != 0)
+    before = upto[begin] - (q[begin] != 0)
+    lengths = np.where(wanted, upto - before, 0)
+    pairs = int(lengths.sum())
+    space.room(pairs)
+    first = np.repeat(numbers, lengths)
+    offsets = np.cumsum(lengths) - lengths
+    second = entering[np.arange(pairs) - np.repeat(offsets - before, lengths)]
+    # In powers of two the usual p = 1/2 and p = 1 are exact, and long products do not lose their quotients.
+    powers = np.cumsum(np.log2(np.where(p == 0, 1, p)).reshape(-1, count), axis=1).reshape(-1)
+    return first, second, np.exp2(powers[first] - powers[second])

@@ -15,7 +15,8 @@ from typing import Any
 
 from absnormal.clarke.cells import gradients, open_cells
 from absnormal.exact.alternative import mean
-from absnormal.exact.system import MANY, System, parts
+from absnormal.exact.parts import parts
+from absnormal.exact.system import MANY, System
 from absnormal.theorems.direction import find
 from absnormal.theorems.problem import Problem, Proof
 from absnormal.theorems.separation import separated

@@ -21,7 +21,7 @@ from absnormal.arrays import Array
 from absnormal.clarke.blocks import Listed, listed
 from absnormal.clarke.polytope import Summand, membership
 from absnormal.exact.linear_algebra import dot
-from absnormal.exact.system import parts
+from absnormal.exact.parts import parts
 from absnormal.theorems.problem import Problem, Proof
 
 

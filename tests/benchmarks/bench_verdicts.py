@@ -16,11 +16,11 @@ _SLACK = 1e-3
 
 def lines() -> Iterator[Line]:
     """Those of the frameworks that are installed."""
-    for framework in ("torch", "jax"):
+    for framework, measured in (("torch", _torch), ("jax", _jax)):
         if find_spec(framework) is None:
             yield Line("verify", framework, 0.0, framework, "not installed")
             continue
-        yield from _torch() if framework == "torch" else _jax()
+        yield from measured()
 
 
 def judged(

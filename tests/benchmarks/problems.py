@@ -99,9 +99,9 @@ def network(*layers: int) -> Problem:
     """A ReLU network on one sample, in its weights and biases; the sum of its squared scores."""
     rng = np.random.default_rng(0)
     image = rng.normal(size=layers[0])
-    parts = [
-        part for n, m in pairwise(layers) for part in (rng.normal(size=n * m) / np.sqrt(n), rng.normal(size=m) / 10)
-    ]
+    parts = []
+    for n, m in pairwise(layers):
+        parts += [rng.normal(size=n * m) / np.sqrt(n), rng.normal(size=m) / 10]
 
     def run(xp: Any, relu: Callable[[Any], Any], x: Any) -> Any:
         value, at = image, 0

@@ -37,8 +37,7 @@ class Line:
 
     def __str__(self) -> str:
         known = isinstance(self.theirs, float)
-        theirs = f" {readable(self.theirs)}" if isinstance(self.theirs, float) else f": {self.theirs}"
-        peer = self.peer + theirs
+        peer = f"{self.peer}: {self.theirs}" if isinstance(self.theirs, str) else f"{self.peer} {readable(self.theirs)}"
         bound = "" if self.target is None else f"{self.target:g}{' + 1 ms' if self.slack else ''}"
         cells = (self.what, self.size, readable(self.ours), peer, f"{self.ratio:.2f}" if known else "-", bound)
         word = {True: "met", False: "MISSED", None: ""}[self.met]

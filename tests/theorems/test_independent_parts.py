@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import absnormal as an
-from absnormal.exact import system
+from absnormal.exact import parts, system
 from absnormal.exact.certificate import Certificate
 from absnormal.theorems.independent_parts import independent_parts
 from absnormal.theorems.ladder import decide
@@ -114,7 +114,7 @@ def test_a_forged_part_is_refused() -> None:
 
 def test_parts_taken_apart_too_far_are_caught(monkeypatch: pytest.MonkeyPatch, nothing_fits: None) -> None:
     monkeypatch.setattr(
-        system, "_apart", lambda found, switches: [([i], found.leaves) for i in switches if not _coupled(found, i)]
+        parts, "_apart", lambda found, switches: [([i], found.leaves) for i in switches if not _coupled(found, i)]
     )
     assert caught(independent_parts, cases(), 2000)
 
