@@ -18,7 +18,8 @@ from absnormal.clarke.budget import Budget
 from absnormal.clarke.fallback import certified
 from absnormal.errors import BudgetError, TraceError
 from absnormal.frontends.captured import Captured
-from absnormal.judging import distance, verify_captured
+from absnormal.frontends.comparison import distance
+from absnormal.judging import verify_captured
 from absnormal.program.tree import Tree
 from absnormal.report.report import Report
 from absnormal.sweeps.table import Sweeps
@@ -151,10 +152,10 @@ def clarke_closure(model: Any, closure: Closure, *, seed: int = 0) -> Closure:
 
 def _clarke(captured: Captured, seed: int) -> Array:
     """torch's own gradient where a structural proof holds for it, otherwise a limiting gradient; shape (n,)."""
-    sweeps = Sweeps(captured.program, None, values=captured.values)
+    sweeps = Sweeps(captured.program, None, values=captured.values, own=captured.own)
     c = captured.slopes[sweeps.alpha]
     problem = Problem(sweeps, c, Budget())
-    if any(rung(problem) is not None for rung in STRUCTURAL) and distance(captured, sweeps, c)[1]:
+    if any(rung(problem) is not None for rung in STRUCTURAL) and distance(captured, problem)[1]:
         return captured.gradient
     found = certified(sweeps, seed)
     if not found.proved:

@@ -31,6 +31,9 @@ class Captured:
         the framework's name
     wrap
         a flat gradient in the structure of x, as the framework's own arrays
+    own
+        the same values, each in the precision that it is known in: what the framework computed in its own, what is
+        written in between in float64; they decide activity and structure; None: ``values``
     working
         the same values in the framework's own precision, for the comparison with its gradient; None: ``values``
     loss
@@ -50,6 +53,7 @@ class Captured:
     tool: str
     wrap: Callable[[Array], Any]
     notes: tuple[str, ...] = ()
+    own: Sequence[Array] | None = None
     working: Sequence[Array] | None = None
     loss: Any = None
     other_precision: Callable[[], Captured | None] | None = None

@@ -216,7 +216,7 @@ class ConvolveWeight(LinearMap):
 
     def bound_out(self, w: Array, out: Array) -> None:
         if self.back or self.layout.groups > 1 or len(w) > 1:
-            self.pull_out(w, out)
+            LinearMap.bound_out(self, w, out)
             return
         # Cauchy-Schwarz, channel by channel, whatever the place in the window.
         norms = [np.sqrt(np.einsum("nci,nci->c", a, a)) for a in (

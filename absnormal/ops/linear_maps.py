@@ -59,8 +59,8 @@ class LinearMap:
         out[...] = self.pull(w)
 
     def bound_out(self, w: Array, out: Array) -> None:
-        """Write a bound on the pull of a non-negative ``w`` through a non-negative map to ``out``."""
-        self.pull_out(w, out)
+        """Write a bound on the sums of absolute values that the pull of ``w`` adds up to ``out``."""
+        self.absolute().pull_out(np.abs(w), out)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -276,7 +276,7 @@ class MatMul(LinearMap):
 
     def bound_out(self, w: Array, out: Array) -> None:
         if self.left or w.ndim != 3 or self.other.ndim != 2 or len(w) > 1:
-            self.pull_out(w, out)
+            LinearMap.bound_out(self, w, out)
         else:  # Cauchy-Schwarz, row by row: the product of two norms.
             np.multiply.outer(*(np.sqrt(np.einsum("ij,ij->j", a, a)) for a in (self.other, w[0])), out=out[0])
 

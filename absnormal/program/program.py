@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -183,12 +183,12 @@ class Program:
                     if node.op == "input")
         return [value for _, value in sorted(numbered, key=lambda pair: pair[0])]
 
-    def switching(self, values: Sequence[Array]) -> Array:
-        """The switching variables z, shape (s,), from the values of the nodes."""
+    def switching(self, values: Sequence[Array], of: Callable[[Array], Array] = np.asarray) -> Array:
+        """The switching variables z, or a function ``of`` them, shape (s,), from the values of the nodes."""
         parts = []
         for index in self.kinked:
             node = self.nodes[index]
-            parts.append(switching_values(node.op, node.params, [values[arg] for arg in node.args]))
+            parts.append(of(switching_values(node.op, node.params, [values[arg] for arg in node.args])))
         dtype = object if values[self.output].dtype == object else float
         if len(parts) == 1:
             return parts[0]

@@ -61,10 +61,13 @@ _PARTS = ("index", "reshape", "transpose")
 class Adjoints:
     """The adjoints of the nodes on the way back; those that a sweep owns are added to in place.
 
-    With ``coarse`` those of the inputs may be larger than they are.
+    With ``coarse`` those of the inputs may be larger than they are.  With ``sized``, ``sizes`` (1, n) are bounds on the
+    sums of absolute values that the last steps to the inputs add up; for floating point and one seed.
     """
 
-    def __init__(self, program: Program, seed: Array, start: int = -1, coarse: bool = False) -> None:
+    def __init__(
+        self, program: Program, seed: Array, start: int = -1, coarse: bool = False, sized: bool = False
+    ) -> None:
         self.program, self.coarse = program, coarse
         self.count, self.dtype = len(seed), seed.dtype
         self.arrays: list[Array | None] = [None] * len(program.nodes)
@@ -76,7 +79,12 @@ class Adjoints:
             self.flat = np.zeros((1, program.n), self.dtype)
             whole = dict(zip(self.inputs, split_rows(program, self.flat), strict=True))
             parts = _parts(program, whole, start)
-            self.places = whole | parts if parts or len(whole) > 1 else {}
+            self.places = whole | parts if parts or len(whole) > 1 or sized else {}
+        self.sizes = np.zeros((1, program.n if sized else 0), self.dtype)
+        self._sized: dict[int, Array] = {}
+        if sized:
+            whole = dict(zip(self.inputs, split_rows(program, self.sizes), strict=True))
+            self._sized = whole | _parts(program, whole, start)
 
     def take(self, index: int) -> Array | None:
         """The adjoint of a node that must be pulled on; it is not needed afterwards."""
@@ -86,6 +94,11 @@ class Adjoints:
     def add(self, index: int, linear: LinearMap, w: Array) -> None:
         """Add the pull of ``w`` to the adjoint of a node."""
         total = self.arrays[index]
+        size = self._sized.get(index)
+        if size is not None and total is None:
+            linear.bound_out(w, size)
+        elif size is not None:
+            size += linear.absolute().pull(np.abs(w))
         if total is not None and self.owned[index]:
             linear.pull_into(w, total)
         elif total is not None:

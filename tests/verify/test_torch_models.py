@@ -13,8 +13,10 @@ from sklearn.datasets import load_digits
 from torch import nn
 
 import absnormal as an
-from absnormal.judging import distance
+from absnormal.clarke.budget import Budget
+from absnormal.frontends.comparison import distance
 from absnormal.sweeps.table import Sweeps
+from absnormal.theorems.problem import Problem
 from absnormal.torch import _captured
 
 DIGITS = load_digits()
@@ -78,7 +80,7 @@ def agrees(model: Any, closure: Any) -> None:
     captured = _captured(model, closure)
     captured.program.check()
     sweeps = Sweeps(captured.program, None, values=captured.values)
-    apart, close = distance(captured, sweeps, captured.slopes[sweeps.alpha])
+    apart, close = distance(captured, Problem(sweeps, captured.slopes[sweeps.alpha], Budget()))
     assert close and apart <= 1e-4 * max(1e-3, float(np.abs(captured.gradient).max()))
 
 
