@@ -14,7 +14,7 @@ import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.ops import TABLE
-from absnormal.ops.convolution import Layout, convolve
+from absnormal.ops.convolution import Layout
 from absnormal.ops.kinked import running_choice
 from absnormal.ops.smooth import SMOOTH
 from absnormal.program.nodes import Node
@@ -67,7 +67,7 @@ class EqualRows:
         width = max(1, active.size // max(1, len(chosen) - 1))
         places = np.flatnonzero(active)
         row, column = places // width, places % width
-        first = chosen.reshape(len(chosen), -1)[row, column] * width + column
+        first = chosen.reshape(len(chosen), -1)[row, column].astype(np.intp) * width + column
         second = (row + 1) * width + column
         dead = self.dead(arg).reshape(-1)
         zero = dead[first] & dead[second]
@@ -131,7 +131,7 @@ class EqualRows:
 
     def _blank(self, node: Node) -> Array:
         """Where a constant window, or row of a matrix, is 0 throughout."""
-        some = self.sweeps.values[node.args[0]] != 0
+        some = self.sweeps.own[node.args[0]] != 0
         if node.op == "matmul":
             rows = some.any(axis=-1)
             wide = len(self.nodes[node.args[1]].shape) > 1 and some.ndim > 1
@@ -140,8 +140,7 @@ class EqualRows:
         layout: Layout = node.params["layout"]
         if layout.groups > 1:
             return np.broadcast_to(np.False_, node.shape)
-        counts = convolve(some.astype(float), np.ones((1, *weight[1:])), layout)
-        return np.broadcast_to(counts == 0, node.shape)
+        return np.broadcast_to(~_touched(some.any(axis=1), weight[2:], node.shape[2:], layout)[:, None], node.shape)
 
     # -- equal entries -----------------------------------------------------------------------------------------
 
@@ -159,7 +158,7 @@ class EqualRows:
         hopeful = ~result
         if not node.varied or node.op not in ("convolve", "matmul"):
             # What these compute need not be known: equal arguments say as much.
-            values = self.sweeps.values[index].reshape(-1)
+            values = self.sweeps.own[index].reshape(-1)
             hopeful &= values[first] == values[second]
         rest = np.flatnonzero(hopeful)
         if not rest.size:
@@ -183,7 +182,7 @@ class EqualRows:
             chosen = self.chosen(index, node)
             if chosen is None:
                 return np.zeros(first.size, bool)
-            last, width = chosen[-1].reshape(-1), chosen[-1].size
+            last, width = chosen[-1].reshape(-1).astype(np.intp), chosen[-1].size
             return self.same(node.args[0], last[first] * width + first, last[second] * width + second)
         if TABLE[node.op].family == "kinked":
             result = np.ones(first.size, bool)
@@ -273,12 +272,25 @@ class EqualRows:
         for entries, alone in ((i, inside & ~within), (j, within & ~inside)):
             if alone.any():
                 dead = self.dead(node.args[0]).reshape(-1)[entries[alone]]
-                equal[alone] = dead & (self.sweeps.values[node.args[0]].reshape(-1)[entries[alone]] == 0)
+                equal[alone] = dead & (self.sweeps.own[node.args[0]].reshape(-1)[entries[alone]] == 0)
         # Rows that fail already are not looked at.
         hopeful = both & equal.all(axis=1, keepdims=True)
         equal[hopeful] = self.same(node.args[0], i[hopeful], j[hopeful])
         result[able] = equal.all(axis=1)
         return result
+
+
+def _touched(some: Array, kernel: tuple[int, ...], out: tuple[int, ...], layout: Layout) -> Array:
+    """Which windows of an array of Booleans (N, *S) hold one that is true, axis by axis."""
+    for axis, (size, count) in enumerate(zip(kernel, out, strict=True), start=1):
+        stride, padding, dilation = (numbers[axis - 1] for numbers in (layout.stride, layout.padding, layout.dilation))
+        lines = np.moveaxis(some, axis, -1)
+        padded = np.zeros((*lines.shape[:-1], lines.shape[-1] + 2 * padding), bool)
+        padded[..., padding : padding + lines.shape[-1]] = lines
+        span = stride * (count - 1) + 1
+        views = (padded[..., i * dilation : i * dilation + span : stride] for i in range(size))
+        some = np.moveaxis(np.logical_or.reduce(list(views)), -1, axis)
+    return some
 
 
 def _window(place: list[Any], x: Any, weight: Any, layout: Layout) -> tuple[Array, Array]:

@@ -76,6 +76,8 @@ def _grouped(problem: Problem, nonzero: Array | None) -> Proof | None:
     slopes = np.empty(program.s)
     slopes[sweeps.alpha] = np.asarray(problem.c, dtype=float)
     unresolved = {i for i in program.kinked if _own(problem, i).any()}
+    if nonzero is None and not all(known.of(i) for i in unresolved):
+        return None
     blocking = set(unresolved)
     for index in sorted(unresolved):
         own = _own(problem, index)
