@@ -24,7 +24,7 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Stride, padding and dilation of each spatial axis, and the number of groups; a framework may bring its kernels."""
+    """Stride, padding and dilation of each axis, and the number of groups; a framework may bring its kernels."""
 
     stride: tuple[int, ...]
     padding: tuple[int, ...]
@@ -222,7 +222,8 @@ class ConvolveWeight(LinearMap):
 
     def pull(self, w: Array) -> Array:
         kernel = self.shape[2:]
-        rows = (self.layout.correlate(*((one, self.x) if self.back else (self.x, one)), kernel) for one in w)
+        pairs = ((one, self.x) if self.back else (self.x, one) for one in w)
+        rows = (self.layout.correlate(x, y, kernel) for x, y in pairs)
         return np.stack([*rows])
 
     def bound_out(self, w: Array, out: Array) -> None:

@@ -59,6 +59,11 @@ class AtPoint:
         """The switching variables, shape (s,)."""
         return self.program.switching(self.values)
 
+    @property
+    def rational(self) -> bool:
+        """Whether the values are rational numbers."""
+        return self.y.dtype == object
+
     @cached_property
     def y(self) -> Array:
         """The value of f, shape (m,)."""
@@ -69,7 +74,15 @@ class AtPoint:
         """Which switches are active."""
         if self.atol:
             return np.asarray(np.abs(self.z) <= self.atol)
-        return np.asarray((self.z if self.own is self.values else self.signs) == 0)
+        if self.own is self.values:
+            return np.asarray(self.z == 0)
+        parts = [part == 0 for part in self._own_switching]
+        return np.concatenate(parts) if parts else np.zeros(0, bool)
+
+    @cached_property
+    def _own_switching(self) -> list[Array]:
+        """The switching variables, node by node, each in its own precision."""
+        return [*self.program.switching_parts(self.own)]
 
     @cached_property
     def alpha(self) -> Array:
@@ -80,9 +93,12 @@ class AtPoint:
     def signs(self) -> Array:
         """sign z_i, and 0 at active switches."""
         if self.own is not self.values:
-            signs = self.program.switching(self.own, np.sign).astype(float, copy=False)
+            signs = np.empty(self.program.s)
+            for index, part in zip(self.program.kinked, self._own_switching, strict=True):
+                node = self.program.nodes[index]
+                np.sign(part, out=signs[node.switch : node.switch + node.switches], casting="same_kind")
         else:
-            signs = exactly(np.sign(self.z)) if self.z.dtype == object else np.sign(self.z)
+            signs = exactly(np.sign(self.z)) if self.rational else np.sign(self.z)
         if self.atol:
             signs[self.active] = 0
         return signs

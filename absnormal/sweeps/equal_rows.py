@@ -8,6 +8,7 @@ two equal ones, has a zero row.  Values are only compared with each other; no fl
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -64,17 +65,17 @@ class EqualRows:
         if chosen is None:
             return result
         arg = node.args[0]
-        width = max(1, active.size // max(1, len(chosen) - 1))
-        places = np.flatnonzero(active)
-        row, column = places // width, places % width
-        first = chosen.reshape(len(chosen), -1)[row, column].astype(np.intp) * width + column
+        lines = chosen.reshape(len(chosen), -1)
+        width = lines.shape[1]
+        row, column = np.nonzero(active.reshape(-1, width))
+        first = lines[row, column].astype(np.intp) * width + column
         second = (row + 1) * width + column
         dead = self.dead(arg).reshape(-1)
         zero = dead[first] & dead[second]
         open_ = ~zero
         if open_.any():
             zero[open_] = self.same(arg, first[open_], second[open_])
-        result[places] = zero
+        result.reshape(-1, width)[row, column] = zero
         return result
 
     def chosen(self, index: int, node: Node) -> Array | None:
@@ -218,6 +219,15 @@ class EqualRows:
         return result
 
     def _moved(self, index: int, node: Node, first: Array, second: Array) -> Array:
+        if node.op == "reshape":
+            return self.same(node.args[0], first, second)
+        if node.op == "transpose":
+            before = tuple(self.nodes[node.args[0]].shape[axis] for axis in node.params["axes"])
+            strides = _strides(self.nodes[node.args[0]].shape)
+            own = [strides[axis] for axis in node.params["axes"]]
+            at = (np.unravel_index(numbers, before) for numbers in (first, second))
+            i, j = (sum(c * stride for c, stride in zip(place, own, strict=True)) for place in at)
+            return self.same(node.args[0], i, j)
         places = self._places.get(index)
         starts = np.cumsum([0, *(int(np.prod(self.nodes[arg].shape, dtype=int)) for arg in node.args)])
         if places is None:
@@ -278,6 +288,11 @@ class EqualRows:
         equal[hopeful] = self.same(node.args[0], i[hopeful], j[hopeful])
         result[able] = equal.all(axis=1)
         return result
+
+
+def _strides(shape: tuple[int, ...]) -> list[int]:
+    """How far apart in memory the neighbours along every axis are, in entries."""
+    return [math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
 
 
 def _touched(some: Array, kernel: tuple[int, ...], out: tuple[int, ...], layout: Layout) -> Array:

@@ -31,7 +31,7 @@ _UPDATES = 10
 def along_candidates(problem: Problem) -> Proof | None:
     """Definite slopes: the pull of c over the active switches as a direction, and a few perceptron steps from it."""
     sweeps, c = problem.sweeps, np.asarray(problem.c, dtype=float)
-    if not len(c) or sweeps.z.dtype == object:
+    if not len(c) or sweeps.rational:
         return None
     needed = problem.maybe_nonzero & sweeps.pattern(problem.sigma)[0][sweeps.alpha]
     if not np.all(np.abs(c[needed]) == 1):

@@ -213,7 +213,7 @@ def _gap(points: list[Vector], v: Vector, g: Array, allowed: Array) -> float | N
 
 
 def _by_bounds(problem: Problem, g: Array, allowed: Array) -> Proof | None:
-    if problem.sweeps.z.dtype == object:
+    if problem.sweeps.rational:
         return None
     proof = beyond_bounds(problem, g, allowed)
     return None if proof is None else replace(proof, data={**proof.data, "vector": g, "tolerance": allowed})
