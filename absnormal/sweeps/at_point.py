@@ -134,7 +134,10 @@ class AtPoint:
             known = family not in ("movement", "linear")
             args = [self.values[arg] if known else _like(self.program.nodes[arg].shape) for arg in node.args]
             out = self.values[index] if family == "smooth" else _like(node.shape)
-            with np.errstate(all="ignore"):
+            if family == "smooth":
+                with np.errstate(all="ignore"):
+                    maps = rule(node.params, args, out, node.shape)
+            else:
                 maps = rule(node.params, args, out, node.shape)
             varied = self.program.nodes
             found = [m if varied[arg].varied else None for m, arg in zip(maps, node.args, strict=True)]

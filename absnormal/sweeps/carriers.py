@@ -141,6 +141,14 @@ def _parts(program: Program, places: dict[int, Array], start: int) -> dict[int, 
 _KNOWN_PARTS: weakref.WeakKeyDictionary[Program, dict[int, list[tuple[int, int]]]] = weakref.WeakKeyDictionary()
 
 
+def _apart(views: list[Array]) -> bool:
+    """Whether arrays lie in separate stretches of memory."""
+    if len(views) < 2:
+        return True
+    bounds = sorted(np.lib.array_utils.byte_bounds(view) for view in views)
+    return all(low[1] <= high[0] for low, high in pairwise(bounds))
+
+
 def _find_parts(program: Program, places: dict[int, Array], start: int) -> list[tuple[int, int]]:
     users: dict[int, list[int]] = {}
     for index, node in enumerate(program.nodes):
@@ -154,9 +162,7 @@ def _find_parts(program: Program, places: dict[int, Array], start: int) -> list[
         if index in (start, program.output) or any(program.nodes[i].op not in _PARTS for i in parts):
             continue
         views = [TABLE[program.nodes[i].op].value(program.nodes[i].params, place[0])[None] for i in parts]
-        bounds = sorted(np.lib.array_utils.byte_bounds(view) for view in views)
-        apart = all(low[1] <= high[0] for low, high in pairwise(bounds))
-        if apart and all(np.may_share_memory(view, place) for view in views) and start not in parts:
+        if _apart(views) and all(np.may_share_memory(view, place) for view in views) and start not in parts:
             found += [(part, index) for part in parts]
             stack += zip(parts, views, strict=True)
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -67,7 +68,7 @@ def of_closure(
     if len(set(places)) < len([*places]) and any(variable.numel() for variable in variables):
         _refuse_overlap(variables)
     tape, loss = run_on_tape(closure)
-    if not torch.isfinite(loss.detach()).all():
+    if not math.isfinite(loss.item()):
         if any(not torch.isfinite(variable.detach()).all() for variable in variables):
             raise DomainError("x", "the point holds NaN or infinity")
         raise DomainError("f", "is NaN or infinite at this point")

@@ -61,6 +61,11 @@ class Tape(TorchDispatchMode):  # type: ignore[misc]
         #: For each storage, its contents before the operations that overwrote it.
         self.saved: dict[int, list[tuple[int, Any]]] = {}
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        # Compiled functions are refused, so there is no compiler to be kept out of every operation.
+        return False
+
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         if func._schema.name in _RESHAPED:
@@ -145,7 +150,7 @@ def _kind(code: CodeType) -> int:
 
 def _where() -> tuple[str, int, Any]:
     """The user's file and line, and the innermost module that is being called."""
-    frame: Any = sys._getframe(3)
+    frame: Any = sys._getframe(2)
     file, line = "", 0
     while frame is not None:
         code = frame.f_code
