@@ -36,6 +36,8 @@ class Captured:
         written in between in float64; they decide activity and structure; None: ``values``
     working
         the same values in the framework's own precision, for the comparison with its gradient; None: ``values``
+    returned
+        the gradient leaf by leaf, as the framework's own arrays; empty where nobody asks for it
     loss
         what the function returned, as the framework's own array; None where nobody asks for it
     other_precision
@@ -55,5 +57,6 @@ class Captured:
     notes: tuple[str, ...] = ()
     own: Sequence[Array] | None = None
     working: Sequence[Array] | None = None
+    returned: Sequence[Any] = ()
     loss: Any = None
     other_precision: Callable[[], Captured | None] | None = None

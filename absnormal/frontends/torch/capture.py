@@ -87,7 +87,7 @@ def of_closure(
         dtype=dtype, tool="torch", wrap=Wrap(tree, like), notes=tuple(dict.fromkeys([*notes, *lowering.notes])),
         own=lowering.values(program, None),
         working=lowering.values(program, np.float64 if dtype == np.dtype(float) else np.float32),
-        loss=loss.detach(),
+        returned=gradients, loss=loss.detach(),
     )
 
 
