@@ -42,7 +42,7 @@ def distance(captured: Captured, problem: Problem) -> tuple[float, bool]:
         difference /= 2
         if (difference <= tolerance(Problem(sweeps, problem.c, Budget()), captured.dtype, coarse=True)).all():
             return apart, True
-    return apart, _is_rounding(captured, apart)
+    return apart, _is_rounding(captured, problem, apart)
 
 
 def _within_last_step(sweeps: Sweeps, difference: Array, sizes: Array, dtype: object) -> bool:
@@ -52,16 +52,18 @@ def _within_last_step(sweeps: Sweeps, difference: Array, sizes: Array, dtype: ob
     return bool(sizes.max(initial=0.0) <= flushed(dtype))
 
 
-def _is_rounding(captured: Captured, apart: float) -> bool:
+def _is_rounding(captured: Captured, problem: Problem, apart: float) -> bool:
     """Whether the difference between the framework's gradient and the modelled one shrinks with the precision.
 
     A kernel may lose digits in a small derivative (1 + expm1(u), 1 - tanh(u)^2), which no count of roundings shows; a
-    derivative that is another one stays apart in every precision.
+    derivative that is another one stays apart in every precision, as long as the same switches are active.
     """
     again = None if captured.other_precision is None else captured.other_precision()
     if again is None:
         return False
     sweeps = Sweeps(again.program, None, 0.0, again.values)
+    if not np.array_equal(sweeps.alpha, problem.sweeps.alpha):
+        return False
     modelled = sweeps.gradient(sweeps.signature(again.slopes[sweeps.alpha]))
     other = float(np.abs(modelled - again.gradient).max(initial=0.0))
     low, high = (other, apart) if machine_epsilon(captured.dtype) < machine_epsilon(again.dtype) else (apart, other)
