@@ -186,9 +186,17 @@ def _index_select(w: Writer, x: Arg, dim: int, index: Arg) -> int:
 
 
 def _index_add(w: Writer, x: Arg, dim: int, index: Arg, source: Arg, alpha: float = 1) -> int:
+    return _put(w, w.node(x), _lines(x, dim, index), w.scaled(source.node, alpha), True)
+
+
+def _index_copy(w: Writer, x: Arg, dim: int, index: Arg, source: Arg) -> int:
+    return _put(w, w.node(x), _lines(x, dim, index), source.node, False)
+
+
+def _lines(x: Arg, dim: int, index: Arg) -> Array:
+    """The flat places of the lines of ``x`` with these numbers."""
     places = np.arange(int(np.prod(x.shape, dtype=int))).reshape(x.shape)
-    where = np.take(places, index.tensor.cpu().numpy(), axis=dim)
-    return _put(w, w.node(x), where, w.scaled(source.node, alpha), True)
+    return np.asarray(np.take(places, index.tensor.cpu().numpy(), axis=dim))
 
 
 def _masked_select(w: Writer, x: Arg, mask: Arg) -> int:
@@ -263,7 +271,7 @@ RULES: dict[str, Rule] = {
     "reflection_pad1d": _by_places, "reflection_pad2d": _by_places, "reflection_pad3d": _by_places,
     "index": _index, "_unsafe_index": _index, "index_put": _index_put, "_index_put_impl": _index_put,
     "_unsafe_index_put": _index_put, "gather": _gather, "scatter": _scatter, "scatter_add": _scatter_add,
-    "index_select": _index_select, "index_add": _index_add, "masked_select": _masked_select,
+    "index_select": _index_select, "index_add": _index_add, "index_copy": _index_copy, "masked_select": _masked_select,
     "constant_pad_nd": _pad, "where": _where, "masked_fill": _masked_fill, "select_scatter": _select_scatter,
     "slice_scatter": _slice_scatter, "diagonal": _diagonal, "tril": _tri(np.tril), "triu": _tri(np.triu),
     "embedding": _embedding, "diag_embed": lambda w, x, *args: _diag_embed(w, x),
