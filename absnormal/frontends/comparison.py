@@ -25,8 +25,6 @@ _SHRINKS = 2.0**-16
 
 def distance(captured: Captured, problem: Problem) -> tuple[float, bool]:
     """The largest entry of the framework's gradient less the modelled one, and whether it is rounding."""
-    if not np.isfinite(captured.gradient).all():
-        return float("inf"), False
     apart = float("inf")
     for values in (captured.working, captured.values):
         if values is None:
@@ -34,9 +32,12 @@ def distance(captured: Captured, problem: Problem) -> tuple[float, bool]:
         sweeps = Sweeps(captured.program, None, 0.0, values)
         sigma = problem.sigma.astype(sweeps.y.dtype, copy=False)
         modelled, sizes = sweeps.sized_gradient(sigma)
-        difference = np.subtract(modelled, captured.gradient, out=modelled, casting="same_kind")
+        with np.errstate(invalid="ignore"):
+            difference = np.subtract(modelled, captured.gradient, out=modelled, casting="same_kind")
         np.abs(difference, out=difference)
         apart = float(difference.max(initial=0.0))
+        if not np.isfinite(apart):
+            return float("inf"), False
         if apart == 0 or _within_last_step(sweeps, difference, sizes, captured.dtype):
             return apart, True
         difference /= 2
