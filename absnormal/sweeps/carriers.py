@@ -48,7 +48,7 @@ def applied(maps: list[Any], inner: list[Array | None], count: int, shape: tuple
 def split_rows(program: Program, directions: Array) -> list[Array]:
     leaves, start = [], 0
     for shape in program.tree.shapes:
-        stop = start + int(np.prod(shape, dtype=int))
+        stop = start + math.prod(shape)
         leaves.append(directions[:, start:stop].reshape(len(directions), *shape))
         start = stop
     return leaves

@@ -147,7 +147,7 @@ class EqualRows:
 
     def same(self, index: int, first: Array, second: Array) -> Array:
         """For pairs of entries (flat numbers), whether their values and their rows are equal for sure."""
-        size = int(np.prod(self.nodes[index].shape, dtype=int))
+        size = math.prod(self.nodes[index].shape)
         codes = np.minimum(first, second) * size + np.maximum(first, second)
         unique, back = np.unique(codes, return_inverse=True)
         found = self._same(index, unique // max(1, size), unique % max(1, size))
@@ -211,7 +211,7 @@ class EqualRows:
         if shape == node.shape:
             places = None
         else:
-            numbers = np.arange(int(np.prod(shape, dtype=int))).reshape(shape)
+            numbers = np.arange(math.prod(shape)).reshape(shape)
             places = np.broadcast_to(numbers, node.shape).reshape(-1)
         result = np.ones(first.shape, bool)
         i, j = first[needed], second[needed]
@@ -229,7 +229,7 @@ class EqualRows:
             i, j = (sum(c * stride for c, stride in zip(place, own, strict=True)) for place in at)
             return self.same(node.args[0], i, j)
         places = self._places.get(index)
-        starts = np.cumsum([0, *(int(np.prod(self.nodes[arg].shape, dtype=int)) for arg in node.args)])
+        starts = np.cumsum([0, *(math.prod(self.nodes[arg].shape) for arg in node.args)])
         if places is None:
             numbers = [
                 np.arange(start, stop).reshape(self.nodes[arg].shape)
@@ -270,7 +270,7 @@ class EqualRows:
         x, weight = (self.nodes[arg].shape for arg in node.args)
         at, other = np.unravel_index(first, node.shape), np.unravel_index(second, node.shape)
         able = at[1] == other[1]
-        count = int(np.prod(weight[1:], dtype=int))
+        count = math.prod(weight[1:])
         if not able.any() or not self._room(int(able.sum()) * count):
             return result
         layout: Layout = node.params["layout"]

@@ -30,7 +30,7 @@ class Wrap:
     def __call__(self, flat: Array) -> Any:
         leaves, start = [], 0
         for shape, dtype, device in self.like:
-            stop = start + int(np.prod(shape, dtype=int))
+            stop = start + math.prod(shape)
             part = torch.from_numpy(np.array(flat[start:stop]).reshape(shape))
             leaves.append(part.to(dtype=dtype, device=device))
             start = stop

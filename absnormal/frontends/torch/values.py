@@ -12,15 +12,19 @@ from absnormal.arrays import Array
 from absnormal.ops import TABLE
 from absnormal.program.nodes import Node
 
+_HALF = frozenset({torch.bfloat16, torch.float16})
+
 
 def array(tensor: Any) -> Array:
     """A tensor as a NumPy array, without a copy where there is one of its type."""
-    tensor = tensor.detach()
-    if tensor.device.type != "cpu":
+    if tensor.requires_grad:
+        tensor = tensor.detach()
+    if not tensor.is_cpu:
         tensor = tensor.cpu()
-    if tensor.dtype in (torch.bfloat16, torch.float16):
+    if tensor.dtype in _HALF:
         tensor = tensor.float()
-    return np.asarray(tensor.numpy())
+    found: Array = tensor.numpy()
+    return found
 
 
 class Constant(Mapping[str, Any]):
