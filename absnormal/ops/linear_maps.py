@@ -278,7 +278,8 @@ class MatMul(LinearMap):
         if self.left or w.ndim != 3 or self.other.ndim != 2 or len(w) > 1:
             LinearMap.bound_out(self, w, out)
         else:  # Cauchy-Schwarz, row by row: the product of two norms.
-            np.multiply.outer(*(np.sqrt(np.einsum("ij,ij->j", a, a)) for a in (self.other, w[0])), out=out[0])
+            sizes = (np.sqrt(np.einsum("ij,ij->j", a, a)) for a in (self.other, w[0]))
+            np.einsum("i,j->ij", *sizes, out=out[0])
 
     def norm(self) -> float:
         return float(np.abs(self.other).sum(axis=-2 if self.left else -1).max(initial=0.0))

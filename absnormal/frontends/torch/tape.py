@@ -132,9 +132,10 @@ def _writes(func: Any) -> tuple[tuple[int, str], ...]:
 def written(func: Any, args: Any, kwargs: Any) -> list[Any]:
     """The arguments that an operation overwrites."""
     found: list[Any] = []
-    if func._schema.name in _RESHAPED:
+    places = _writes(func)
+    if not places or func._schema.name in _RESHAPED:
         return found
-    for place, name in _writes(func):
+    for place, name in places:
         target = args[place] if place < len(args) else kwargs.get(name)
         found += list(tensors([target]))
     return found
