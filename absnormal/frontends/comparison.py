@@ -41,7 +41,8 @@ def distance(captured: Captured, problem: Problem) -> tuple[float, bool]:
         if apart == 0 or _within_last_step(sweeps, difference, sizes, captured.dtype):
             return apart, True
         difference /= 2
-        if (difference <= tolerance(Problem(sweeps, problem.c, Budget()), captured.dtype, coarse=True)).all():
+        allowed = tolerance(Problem(sweeps, problem.c, Budget()), captured.dtype, coarse=True)
+        if np.isfinite(allowed).all() and (difference <= allowed).all():
             return apart, True
     return apart, _is_rounding(captured, problem, apart)
 
@@ -49,6 +50,8 @@ def distance(captured: Captured, problem: Problem) -> tuple[float, bool]:
 def _within_last_step(sweeps: Sweeps, difference: Array, sizes: Array, dtype: object) -> bool:
     """Whether the difference is below a bound on rounding in which the terms of the last sums only are counted."""
     sizes *= 2 * precision(dtype) * rounding(sweeps.pull_depth)
+    if not np.isfinite(sizes.max(initial=0.0)):
+        return False
     np.subtract(difference, sizes, out=sizes)
     return bool(sizes.max(initial=0.0) <= flushed(dtype))
 

@@ -89,7 +89,10 @@ class Adjoints:
     def take(self, index: int) -> Array | None:
         """The adjoint of a node that must be pulled on; it is not needed afterwards."""
         array, self.arrays[index] = self.arrays[index], None
-        return None if index in self.places else array
+        if index in self.places or array is None or not array.dtype.kind == self.dtype.kind == "f":
+            return None if index in self.places else array
+        # A derivative in float64 does not decide the precision of what lies before it.
+        return array.astype(self.dtype, copy=False)
 
     def add(self, index: int, linear: LinearMap, w: Array) -> None:
         """Add the pull of ``w`` to the adjoint of a node."""
