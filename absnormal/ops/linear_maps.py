@@ -22,9 +22,9 @@ Change = Callable[[Any], Any]
 class LinearMap:
     """A linear map between arrays.
 
-    ``push`` and ``pull`` apply it and its transpose.  ``absolute`` has the absolute values of its coefficients.  ``parts``
-    are non-negative maps no smaller than its positive and its negative part (None stands for zero).  ``push_depth`` and
-    ``pull_depth`` count the roundings that a single term can suffer.
+    ``push`` and ``pull`` apply it and its transpose.  ``absolute`` has the absolute values of its coefficients.
+    ``parts`` are non-negative maps no smaller than its positive and its negative part (None stands for zero).
+    ``push_depth`` and ``pull_depth`` count the roundings that a single term can suffer.
     """
 
     push_depth = 0
