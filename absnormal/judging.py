@@ -12,6 +12,7 @@ from absnormal.arrays import Array
 from absnormal.clarke.budget import Budget
 from absnormal.errors import DomainError, TraceError
 from absnormal.frontends.captured import Captured
+from absnormal.frontends.comparison import distance
 from absnormal.frontends.frameworks import plain
 from absnormal.frontends.slopes import slopes
 from absnormal.program.merging import merged
@@ -21,11 +22,7 @@ from absnormal.report.verdict import Verdict
 from absnormal.sweeps.table import Sweeps
 from absnormal.theorems.ladder import decide
 from absnormal.theorems.problem import Problem, Proof
-from absnormal.theorems.vector import judge, machine_epsilon, tolerance, why_open
-
-#: How much smaller a difference in double precision is at least than in single precision, when it is rounding; the
-#: ratio of the precisions is 2^-29.
-_SHRINKS = 2.0**-16
+from absnormal.theorems.vector import judge, tolerance, why_open
 
 _MERGED = "kinks on one set, to which {tool} gives slopes that contradict each other, are one kink of f"
 #: Up to this many active switches are listed one by one, which explains more.
@@ -49,7 +46,7 @@ def verify_captured(
     if isinstance(slope, str):
         raise ValueError(f"slope must be a number or an array, got {slope!r}: {captured.tool}'s own gradient is judged")
     program = captured.program
-    tool = Sweeps(program, None, atol, captured.values)
+    tool = Sweeps(program, None, atol, captured.values, captured.own)
     choice = captured.tool if slope is None else slope
     c = captured.slopes[tool.alpha] if slope is None else slopes(tool, slope)
     problem, consistent = Problem(tool, c, limits), True
@@ -63,7 +60,7 @@ def verify_captured(
     elif slope is not None:
         vector, dtype = tool.gradient(tool.signature(np.asarray(c, dtype=float))), np.float64
     elif not bare:
-        apart, close = distance(captured, tool, c)
+        apart, close = distance(captured, problem)
         if not close:
             bare = True
             notes = (*notes, _DIFFERS.format(tool=captured.tool, apart=apart))
@@ -106,46 +103,6 @@ def _simpler(captured: Captured, tool: Sweeps, c: Array) -> Sweeps | None:
     if all(np.array_equal(tool.slopes_of(i, used), sign * tool.slopes_of(j, used)) for i, j, sign in found.twice):
         return None
     return Sweeps(found.program, None, tool.atol, found.values)
-
-
-def distance(captured: Captured, tool: Sweeps, c: Array) -> tuple[float, bool]:
-    """The largest entry of the framework's gradient less the modelled one, and whether it is rounding.
-
-    First in the framework's own precision, then, where that is not conclusive, in float64.
-    """
-    if not np.isfinite(captured.gradient).all():
-        return float("inf"), False
-    apart = float("inf")
-    for values in (captured.working, captured.values):
-        if values is None:
-            continue
-        sweeps = tool if values is captured.values else Sweeps(captured.program, None, tool.atol, values)
-        difference = sweeps.gradient(sweeps.signature(c.astype(sweeps.z.dtype)))
-        np.subtract(difference, captured.gradient, out=difference, casting="same_kind")
-        np.abs(difference, out=difference)
-        apart = float(difference.max(initial=0.0))
-        if apart == 0:
-            return apart, True
-        difference /= 2
-        if (difference <= tolerance(Problem(sweeps, c, Budget()), captured.dtype, coarse=True)).all():
-            return apart, True
-    return apart, _is_rounding(captured, apart)
-
-
-def _is_rounding(captured: Captured, apart: float) -> bool:
-    """Whether the difference between the framework's gradient and the modelled one shrinks with the precision.
-
-    A kernel may lose digits in a small derivative (1 + expm1(u), 1 - tanh(u)^2), which no count of roundings shows; a
-    derivative that is another one stays apart in every precision.
-    """
-    again = None if captured.other_precision is None else captured.other_precision()
-    if again is None:
-        return False
-    sweeps = Sweeps(again.program, None, 0.0, again.values)
-    modelled = sweeps.gradient(sweeps.signature(again.slopes[sweeps.alpha]))
-    other = float(np.abs(modelled - again.gradient).max(initial=0.0))
-    low, high = (other, apart) if machine_epsilon(captured.dtype) < machine_epsilon(again.dtype) else (apart, other)
-    return bool(np.isfinite(low) and high <= _SHRINKS * low)
 
 
 def concluded(outcome: Proof | str) -> tuple[Verdict, Proof]:

@@ -6,6 +6,7 @@ private input of a kink is added directly before the kink, a bias, and reaches i
 
 from __future__ import annotations
 
+import math
 import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -51,11 +52,12 @@ class PrivateInputs:
         self.chain = [False] * len(nodes)
         self.uses: dict[int, list[tuple[int, int]]] = {}
         self._leaf: dict[int, int] = {}
+        self._first: dict[int, int] = {}
         offset = 0
         for index, node in enumerate(nodes):
             if node.op == "input":
-                self._maps[index] = np.arange(offset, offset + int(np.prod(node.shape, dtype=int))).reshape(node.shape)
-                offset += self._maps[index].size
+                self._first[index] = offset
+                offset += math.prod(node.shape)
                 self._leaf[index], self.chain[index] = index, True
             elif node.op in _MOVES and self.chain[node.args[0]]:
                 self._leaf[index], self.chain[index] = self._leaf[node.args[0]], True
@@ -71,7 +73,12 @@ class PrivateInputs:
         found = self._maps.get(index)
         if found is None:
             node = self.nodes[index]
-            found = self._maps[index] = TABLE[node.op].value(node.params, self.entries(node.args[0]))
+            if node.op == "input":
+                first = self._first[index]
+                found = np.arange(first, first + math.prod(node.shape)).reshape(node.shape)
+            else:
+                found = TABLE[node.op].value(node.params, self.entries(node.args[0]))
+            self._maps[index] = found
         return found
 
     def of(self, index: int) -> list[Private]:

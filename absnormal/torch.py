@@ -9,16 +9,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from absnormal._optional import require
-from absnormal.arrays import Array
 from absnormal.clarke.budget import Budget
 from absnormal.clarke.fallback import certified
 from absnormal.errors import BudgetError, TraceError
 from absnormal.frontends.captured import Captured
-from absnormal.judging import distance, verify_captured
+from absnormal.frontends.comparison import distance
+from absnormal.judging import verify_captured
 from absnormal.program.tree import Tree
 from absnormal.report.report import Report
 from absnormal.sweeps.table import Sweeps
@@ -113,7 +113,7 @@ def clarke_backward(model: Any, closure: Closure, *, seed: int = 0) -> Any:
     """
     captured = _captured(model, closure)
     variables, _, _ = _variables(model)
-    for variable, part in zip(variables, _parts(captured, _clarke(captured, seed)), strict=True):
+    for variable, part in zip(variables, _clarke(captured, seed), strict=True):
         if variable.grad is None:
             variable.grad = part
         else:
@@ -149,23 +149,18 @@ def clarke_closure(model: Any, closure: Closure, *, seed: int = 0) -> Closure:
     return step
 
 
-def _clarke(captured: Captured, seed: int) -> Array:
-    """torch's own gradient where a structural proof holds for it, otherwise a limiting gradient; shape (n,)."""
-    sweeps = Sweeps(captured.program, None, values=captured.values)
+def _clarke(captured: Captured, seed: int) -> Sequence[Any]:
+    """torch's own gradients where a structural proof holds for them, otherwise a limiting gradient, as tensors."""
+    sweeps = Sweeps(captured.program, None, values=captured.values, own=captured.own)
     c = captured.slopes[sweeps.alpha]
     problem = Problem(sweeps, c, Budget())
-    if any(rung(problem) is not None for rung in STRUCTURAL) and distance(captured, sweeps, c)[1]:
-        return captured.gradient
+    if any(rung(problem) is not None for rung in STRUCTURAL) and distance(captured, problem)[1]:
+        return captured.returned
     found = certified(sweeps, seed)
     if not found.proved:
         raise BudgetError("no direction could be told from all kinks; see absnormal.torch.verify(...).explanation")
-    return found.gradient
-
-
-def _parts(captured: Captured, flat: Array) -> list[Any]:
-    """A flat gradient as tensors like the variables, in their order."""
     parts: list[Any] = []
-    _collected(captured.wrap(flat), parts)
+    _collected(captured.wrap(found.gradient), parts)
     return parts
 
 

@@ -69,7 +69,7 @@ def certified(sweeps: Sweeps, seed: int = 0, system: System | None = None) -> Ce
         smooth = _float_gradient(sweeps, sweeps.signs)
         return Certified(smooth, sweeps.signs, True, "float64", {"kind": "no active switch"})
     sigma = sweeps.signature(0.0)
-    if sweeps.z.dtype != object:
+    if not sweeps.rational:
         for attempt in range(_TRIES):
             sigma, proved = opened(sweeps, direction(sweeps.program.n, seed + attempt))
             if proved:

@@ -240,7 +240,7 @@ def _assumes(plain: Mapping[str, Any], arithmetic: str, problem: Problem) -> str
         return ""
     if "system" not in plain and "parts" not in plain:
         return "the program at the point, next to which it is checked"
-    exact = problem.sweeps.z.dtype == object
+    exact = problem.sweeps.rational
     said = ["the numbers are those of the program at the point"]
     if not exact:
         said.append("active are the switches that are 0 in float64")

@@ -27,7 +27,7 @@ _EXACT = 20_000
 def highest(sweeps: Sweeps, v: Array) -> Any:
     """A number that no g_sigma . v exceeds, for a program with one output: a Fraction or an outward rounded float."""
     sweeps = _on_rationals(sweeps)
-    exact = sweeps.z.dtype == object
+    exact = sweeps.rational
     ends: list[Ends | None] = []
     leaves = sweeps.program.tree.split(exactly(v) if exact else v)
     for index, node in enumerate(sweeps.program.nodes):
@@ -52,7 +52,7 @@ def highest(sweeps: Sweeps, v: Array) -> Any:
 def _on_rationals(sweeps: Sweeps) -> Sweeps:
     program = sweeps.program
     size = sum(int(np.prod(value.shape, dtype=int)) for value in sweeps.values)
-    if sweeps.z.dtype == object or not program.is_piecewise_linear or size > _EXACT:
+    if sweeps.rational or not program.is_piecewise_linear or size > _EXACT:
         return sweeps
     found = Sweeps(program, None, sweeps.atol, [exactly(value) for value in sweeps.values])
     found.active = sweeps.active

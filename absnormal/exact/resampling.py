@@ -34,7 +34,7 @@ class Witness:
     @property
     def floats(self) -> Sweeps:
         """The program at the point, in floating point."""
-        if self.sweeps.z.dtype != object:
+        if not self.sweeps.rational:
             return self.sweeps
         values = [np.asarray(value, dtype=float) for value in self.sweeps.values]
         found = Sweeps(self.sweeps.program, None, values=values)

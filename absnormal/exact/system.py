@@ -371,7 +371,7 @@ def base_rows(sweeps: Sweeps, magnitude: bool = False) -> tuple[Array, Array] | 
 
 def from_rows(sweeps: Sweeps) -> System | None:
     """The computed rows in the place of exact ones: their cells are only proposals."""
-    if sweeps.z.dtype == object or len(sweeps.alpha) > MANY:
+    if sweeps.rational or len(sweeps.alpha) > MANY:
         return None
     found = base_rows(sweeps)
     if found is None:

@@ -31,8 +31,13 @@ class Captured:
         the framework's name
     wrap
         a flat gradient in the structure of x, as the framework's own arrays
+    own
+        the same values, each in the precision that it is known in: what the framework computed in its own, what is
+        written in between in float64; they decide activity and structure; None: ``values``
     working
         the same values in the framework's own precision, for the comparison with its gradient; None: ``values``
+    returned
+        the gradient leaf by leaf, as the framework's own arrays; empty where nobody asks for it
     loss
         what the function returned, as the framework's own array; None where nobody asks for it
     other_precision
@@ -50,6 +55,8 @@ class Captured:
     tool: str
     wrap: Callable[[Array], Any]
     notes: tuple[str, ...] = ()
+    own: Sequence[Array] | None = None
     working: Sequence[Array] | None = None
+    returned: Sequence[Any] = ()
     loss: Any = None
     other_precision: Callable[[], Captured | None] | None = None

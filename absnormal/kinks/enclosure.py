@@ -40,7 +40,7 @@ class Enclosure:
 def enclose(sweeps: Sweeps, radius: Any) -> Enclosure:
     """The enclosure over the ball of the max norm with this radius, a float or a Fraction."""
     program = sweeps.program
-    exact = sweeps.z.dtype == object
+    exact = sweeps.rational
     gamma = 0 if exact else rounding(sweeps.push_depth)
     dtype = object if exact else float
     z = np.zeros(program.s, dtype)

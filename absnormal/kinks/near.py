@@ -196,7 +196,7 @@ def _nearest(sweeps: Sweeps, z: Array, error: Array) -> tuple[Any, Array | None]
 def _row(sweeps: Sweeps, sigma: Array, switch: int) -> Any:
     seed = np.zeros((1, sweeps.program.s))
     seed[0, switch] = 1.0
-    if sweeps.z.dtype == object:
+    if sweeps.rational:
         seed = exactly(seed)
     return sweeps.pull(sigma, seed, None)[0][0]
 

@@ -24,12 +24,24 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Stride, padding and dilation of each spatial axis, and the number of groups."""
+    """Stride, padding and dilation of each axis, and the number of groups; a framework may bring its kernels."""
 
     stride: tuple[int, ...]
     padding: tuple[int, ...]
     dilation: tuple[int, ...]
     groups: int = 1
+
+    def convolve(self, x: Array, weight: Array) -> Array:
+        """The convolution of x (N, C, *S)."""
+        return convolve(x, weight, self)
+
+    def convolve_back(self, y: Array, weight: Array, shape: Shape) -> Array:
+        """The transpose of `convolve` in x: y (N, O, *T) to x of ``shape`` (N, C, *S)."""
+        return convolve_back(y, weight, self, shape)
+
+    def correlate(self, x: Array, y: Array, kernel: Shape) -> Array:
+        """The transpose of `convolve` in W: products of x and y (N, O, *T) summed over the batch, (O, C / G, *K)."""
+        return correlate(x, y, kernel, self)
 
 
 def forward_shape(x: Shape, weight: Shape, layout: Layout) -> Shape:
@@ -157,9 +169,9 @@ class ConvolveInput(LinearMap):
         rows = _batched(t, shape)
         count = t.shape[0]
         if back:
-            made = convolve_back(rows, self.weight, self.layout, (count * out[0], *out[1:]))
+            made = self.layout.convolve_back(rows, self.weight, (count * out[0], *out[1:]))
         else:
-            made = convolve(rows, self.weight, self.layout)
+            made = self.layout.convolve(rows, self.weight)
         return made.reshape(count, *out)
 
     def push(self, t: Array) -> Array:
@@ -204,19 +216,19 @@ class ConvolveWeight(LinearMap):
         return 1 + small[0] * math.prod(small[2:])
 
     def push(self, t: Array) -> Array:
-        rows = (convolve_back(self.x, one, self.layout, self.out) if self.back else convolve(self.x, one, self.layout)
-                for one in t)
+        layout = self.layout
+        rows = (layout.convolve_back(self.x, one, self.out) if self.back else layout.convolve(self.x, one) for one in t)
         return np.stack([*rows])
 
     def pull(self, w: Array) -> Array:
         kernel = self.shape[2:]
-        rows = (correlate(one, self.x, kernel, self.layout) if self.back else correlate(
-            self.x, one, kernel, self.layout) for one in w)
+        pairs = ((one, self.x) if self.back else (self.x, one) for one in w)
+        rows = (self.layout.correlate(x, y, kernel) for x, y in pairs)
         return np.stack([*rows])
 
     def bound_out(self, w: Array, out: Array) -> None:
         if self.back or self.layout.groups > 1 or len(w) > 1:
-            self.pull_out(w, out)
+            LinearMap.bound_out(self, w, out)
             return
         # Cauchy-Schwarz, channel by channel, whatever the place in the window.
         norms = [np.sqrt(np.einsum("nci,nci->c", a, a)) for a in (
@@ -251,12 +263,13 @@ def _maps(back: bool) -> Any:
 
 
 def _value(params: Params, x: Array, weight: Array) -> Array:
-    return convolve(x, weight, params["layout"])
+    layout: Layout = params["layout"]
+    return layout.convolve(x, weight)
 
 
 def _value_back(params: Params, x: Array, weight: Array) -> Array:
-    shape = backward_shape(x.shape, weight.shape, params["layout"], params["extra"])
-    return convolve_back(x, weight, params["layout"], shape)
+    layout: Layout = params["layout"]
+    return layout.convolve_back(x, weight, backward_shape(x.shape, weight.shape, layout, params["extra"]))
 
 
 CONVOLUTION = (

@@ -158,8 +158,8 @@ class FoldMap(LinearMap):
         if not (second | (q == 0)).all() or not (p + q == 1).all():
             return None
         steps = np.arange(1, self.shape[0]).reshape(-1, *([1] * (len(self.shape) - 1)))
-        taken = np.zeros(self.shape, np.intp)
-        np.multiply(second, steps, out=taken[1:])
+        taken = np.zeros(self.shape, np.min_scalar_type(self.shape[0]))
+        np.multiply(second, steps, out=taken[1:], casting="unsafe")
         return running({"sign": 1}, taken)
 
     def _coefficients(self) -> tuple[Array, Array]:
@@ -169,7 +169,8 @@ class FoldMap(LinearMap):
     def prefixes(self, t: Array) -> Array:
         """The derivatives of all running values, shape (k, *shape)."""
         if self.chosen is not None:
-            return np.asarray(np.take_along_axis(np.moveaxis(t, 1, 0), self.chosen[:, None], axis=0))
+            chosen = self.chosen[:, None].astype(np.intp)
+            return np.asarray(np.take_along_axis(np.moveaxis(t, 1, 0), chosen, axis=0))
         p, q = self._coefficients()
         offsets = np.concatenate([t[:, :1], q * t[:, 1:]], axis=1)
         return _scan(p, np.moveaxis(offsets, 1, 0))
@@ -190,9 +191,8 @@ class FoldMap(LinearMap):
 
     def pull(self, w: Array) -> Array:
         if self.chosen is not None:
-            pulled = np.zeros((len(w), *self.shape), w.dtype)
-            np.put_along_axis(pulled, np.broadcast_to(self.chosen[-1], w.shape)[:, None], w[:, None], axis=1)
-            return pulled
+            steps = np.arange(self.shape[0]).reshape(-1, *([1] * (len(self.shape) - 1)))
+            return np.where(self.chosen[-1] == steps.astype(self.chosen.dtype), w[:, None], w.dtype.type(0))
         return self.pull_from(self.adjoints(w, None))
 
     def pull_from(self, adjoints: Array) -> Array:

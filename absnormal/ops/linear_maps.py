@@ -1,7 +1,7 @@
 """Local derivatives as linear maps: pushed forward, pulled back, and made non-negative.
 
-A tangent or an adjoint carries a leading axis: k of them travel together, shape (k, *shape).  Every map is
-one of a few array-level kinds, so a rule of the operation table says only which map it is.
+A tangent or an adjoint carries a leading axis: k of them travel together, shape (k, *shape).  Every map is one of a few
+array-level kinds, so a rule of the operation table says only which map it is.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ Change = Callable[[Any], Any]
 class LinearMap:
     """A linear map between arrays.
 
-    ``push`` and ``pull`` apply it and its transpose.  ``absolute`` has the absolute values of its
-    coefficients. ``parts`` are non-negative maps no smaller than its positive and its negative part (None
-    stands for zero).  ``push_depth`` and ``pull_depth`` count the roundings that a single term can suffer.
+    ``push`` and ``pull`` apply it and its transpose.  ``absolute`` has the absolute values of its coefficients.
+    ``parts`` are non-negative maps no smaller than its positive and its negative part (None stands for zero).
+    ``push_depth`` and ``pull_depth`` count the roundings that a single term can suffer.
     """
 
     push_depth = 0
@@ -59,8 +59,8 @@ class LinearMap:
         out[...] = self.pull(w)
 
     def bound_out(self, w: Array, out: Array) -> None:
-        """Write a bound on the pull of a non-negative ``w`` through a non-negative map to ``out``."""
-        self.pull_out(w, out)
+        """Write a bound on the sums of absolute values that the pull of ``w`` adds up to ``out``."""
+        self.absolute().pull_out(np.abs(w), out)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,9 +91,7 @@ class Scale(LinearMap):
             return w
         lift = len(self.out) - len(self.shape)
         kept = tuple(
-            lift + 1 + axis
-            for axis, size in enumerate(self.shape)
-            if size == 1 and self.out[lift + axis] != 1
+            lift + 1 + axis for axis, size in enumerate(self.shape) if size == 1 and self.out[lift + axis] != 1
         )
         w = w.sum(axis=tuple(range(1, lift + 1)) + kept)
         return w.reshape(w.shape[:1] + self.shape)
@@ -276,9 +274,10 @@ class MatMul(LinearMap):
 
     def bound_out(self, w: Array, out: Array) -> None:
         if self.left or w.ndim != 3 or self.other.ndim != 2 or len(w) > 1:
-            self.pull_out(w, out)
-        else:  # Cauchy-Schwarz, row by row: the product of two norms.
-            np.multiply.outer(*(np.sqrt(np.einsum("ij,ij->j", a, a)) for a in (self.other, w[0])), out=out[0])
+            LinearMap.bound_out(self, w, out)
+        else:  # Cauchy-Schwarz: the product of two norms.
+            a, b = (np.sqrt(np.einsum("ij,ij->j", side, side)) for side in (self.other, w[0]))
+            np.einsum("i,j->ij", a, b, out=out[0], casting="same_kind")
 
     def norm(self) -> float:
         return float(np.abs(self.other).sum(axis=-2 if self.left else -1).max(initial=0.0))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -198,12 +198,15 @@ class Program:
                     if node.op == "input")
         return [value for _, value in sorted(numbered, key=lambda pair: pair[0])]
 
-    def switching(self, values: Sequence[Array]) -> Array:
-        """The switching variables z, shape (s,), from the values of the nodes."""
-        parts = []
+    def switching_parts(self, values: Sequence[Array]) -> Iterator[Array]:
+        """The switching variables of one kinked node after the other, flat, from the values of the nodes."""
         for index in self.kinked:
             node = self.nodes[index]
-            parts.append(switching_values(node.op, node.params, [values[arg] for arg in node.args]))
+            yield switching_values(node.op, node.params, [values[arg] for arg in node.args])
+
+    def switching(self, values: Sequence[Array]) -> Array:
+        """The switching variables z, shape (s,), from the values of the nodes."""
+        parts = [*self.switching_parts(values)]
         dtype = object if values[self.output].dtype == object else float
         if len(parts) == 1:
             return parts[0]

@@ -249,7 +249,7 @@ class Report:
             "slope": self.slope,
             "given": self.given,
             "consistent": self.consistent,
-            "exact": self.problem.sweeps.z.dtype == object,
+            "exact": self.problem.sweeps.rational,
             "arithmetic": self.proof.arithmetic,
             "deviation": self.deviation,
             "tolerance": self.tolerance,

@@ -68,7 +68,7 @@ def certified(report: Report) -> str:
 def counted(report: Report) -> str:
     """How many switches are active, and what decided it."""
     sweeps = report.problem.sweeps
-    rational = sweeps.z.dtype == object
+    rational = sweeps.rational
     computed = f"values that {report.framework} computed" if report.framework else "float64 values"
     by = "decided in rational arithmetic" if rational else f"decided by the {computed}"
     reach = np.abs(sweeps.z[sweeps.alpha]).max(initial=0.0)
@@ -93,7 +93,7 @@ def nearby(report: Report) -> list[str]:
     found = report.near
     if not found:
         return []
-    exact = report.problem.sweeps.z.dtype == object
+    exact = report.problem.sweeps.rational
     wrong = sum(switch.wrong for switch in found)
     count = f"{len(found)} switch{'es' if len(found) > 1 else ''}"
     what = f"{wrong} with a float64 sign that is not the exact one" if wrong else "within rounding of 0"

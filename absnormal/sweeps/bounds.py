@@ -16,9 +16,10 @@ from absnormal.ops import TABLE
 from absnormal.ops.kinked import FoldMap
 from absnormal.ops.linear_maps import LinearMap, Scale
 from absnormal.program.nodes import Node
+from absnormal.sweeps.at_point import HULL
 from absnormal.sweeps.carriers import Adjoints, applied
 from absnormal.sweeps.rounding import rounding
-from absnormal.sweeps.table import HULL, Sweeps
+from absnormal.sweeps.table import Sweeps
 
 
 @dataclass(frozen=True, slots=True, eq=False)

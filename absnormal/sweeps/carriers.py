@@ -48,7 +48,7 @@ def applied(maps: list[Any], inner: list[Array | None], count: int, shape: tuple
 def split_rows(program: Program, directions: Array) -> list[Array]:
     leaves, start = [], 0
     for shape in program.tree.shapes:
-        stop = start + int(np.prod(shape, dtype=int))
+        stop = start + math.prod(shape)
         leaves.append(directions[:, start:stop].reshape(len(directions), *shape))
         start = stop
     return leaves
@@ -61,10 +61,13 @@ _PARTS = ("index", "reshape", "transpose")
 class Adjoints:
     """The adjoints of the nodes on the way back; those that a sweep owns are added to in place.
 
-    With ``coarse`` those of the inputs may be larger than they are.
+    With ``coarse`` those of the inputs may be larger than they are.  With ``sized``, ``sizes`` (1, n) are bounds on the
+    sums of absolute values that the last steps to the inputs add up; for floating point and one seed.
     """
 
-    def __init__(self, program: Program, seed: Array, start: int = -1, coarse: bool = False) -> None:
+    def __init__(
+        self, program: Program, seed: Array, start: int = -1, coarse: bool = False, sized: bool = False
+    ) -> None:
         self.program, self.coarse = program, coarse
         self.count, self.dtype = len(seed), seed.dtype
         self.arrays: list[Array | None] = [None] * len(program.nodes)
@@ -76,16 +79,29 @@ class Adjoints:
             self.flat = np.zeros((1, program.n), self.dtype)
             whole = dict(zip(self.inputs, split_rows(program, self.flat), strict=True))
             parts = _parts(program, whole, start)
-            self.places = whole | parts if parts or len(whole) > 1 else {}
+            self.places = whole | parts if parts or len(whole) > 1 or sized else {}
+        self.sizes = np.zeros((1, program.n if sized else 0), self.dtype)
+        self._sized: dict[int, Array] = {}
+        if sized:
+            whole = dict(zip(self.inputs, split_rows(program, self.sizes), strict=True))
+            self._sized = whole | _parts(program, whole, start)
 
     def take(self, index: int) -> Array | None:
         """The adjoint of a node that must be pulled on; it is not needed afterwards."""
         array, self.arrays[index] = self.arrays[index], None
-        return None if index in self.places else array
+        if index in self.places or array is None or not array.dtype.kind == self.dtype.kind == "f":
+            return None if index in self.places else array
+        # A derivative in float64 does not decide the precision of what lies before it.
+        return array.astype(self.dtype, copy=False)
 
     def add(self, index: int, linear: LinearMap, w: Array) -> None:
         """Add the pull of ``w`` to the adjoint of a node."""
         total = self.arrays[index]
+        size = self._sized.get(index)
+        if size is not None and total is None:
+            linear.bound_out(w, size)
+        elif size is not None:
+            size += linear.absolute().pull(np.abs(w))
         if total is not None and self.owned[index]:
             linear.pull_into(w, total)
         elif total is not None:
@@ -128,6 +144,14 @@ def _parts(program: Program, places: dict[int, Array], start: int) -> dict[int, 
 _KNOWN_PARTS: weakref.WeakKeyDictionary[Program, dict[int, list[tuple[int, int]]]] = weakref.WeakKeyDictionary()
 
 
+def _apart(views: list[Array]) -> bool:
+    """Whether arrays lie in separate stretches of memory."""
+    if len(views) < 2:
+        return True
+    bounds = sorted(np.lib.array_utils.byte_bounds(view) for view in views)
+    return all(low[1] <= high[0] for low, high in pairwise(bounds))
+
+
 def _find_parts(program: Program, places: dict[int, Array], start: int) -> list[tuple[int, int]]:
     users: dict[int, list[int]] = {}
     for index, node in enumerate(program.nodes):
@@ -141,9 +165,7 @@ def _find_parts(program: Program, places: dict[int, Array], start: int) -> list[
         if index in (start, program.output) or any(program.nodes[i].op not in _PARTS for i in parts):
             continue
         views = [TABLE[program.nodes[i].op].value(program.nodes[i].params, place[0])[None] for i in parts]
-        bounds = sorted(np.lib.array_utils.byte_bounds(view) for view in views)
-        apart = all(low[1] <= high[0] for low, high in pairwise(bounds))
-        if apart and all(np.may_share_memory(view, place) for view in views) and start not in parts:
+        if _apart(views) and all(np.may_share_memory(view, place) for view in views) and start not in parts:
             found += [(part, index) for part in parts]
             stack += zip(parts, views, strict=True)
     return found

@@ -8,13 +8,14 @@ two equal ones, has a zero row.  Values are only compared with each other; no fl
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.ops import TABLE
-from absnormal.ops.convolution import Layout, convolve
+from absnormal.ops.convolution import Layout
 from absnormal.ops.kinked import running_choice
 from absnormal.ops.smooth import SMOOTH
 from absnormal.program.nodes import Node
@@ -64,17 +65,17 @@ class EqualRows:
         if chosen is None:
             return result
         arg = node.args[0]
-        width = max(1, active.size // max(1, len(chosen) - 1))
-        places = np.flatnonzero(active)
-        row, column = places // width, places % width
-        first = chosen.reshape(len(chosen), -1)[row, column] * width + column
+        lines = chosen.reshape(len(chosen), -1)
+        width = lines.shape[1]
+        row, column = np.nonzero(active.reshape(-1, width))
+        first = lines[row, column].astype(np.intp) * width + column
         second = (row + 1) * width + column
         dead = self.dead(arg).reshape(-1)
         zero = dead[first] & dead[second]
         open_ = ~zero
         if open_.any():
             zero[open_] = self.same(arg, first[open_], second[open_])
-        result[places] = zero
+        result.reshape(-1, width)[row, column] = zero
         return result
 
     def chosen(self, index: int, node: Node) -> Array | None:
@@ -131,7 +132,7 @@ class EqualRows:
 
     def _blank(self, node: Node) -> Array:
         """Where a constant window, or row of a matrix, is 0 throughout."""
-        some = self.sweeps.values[node.args[0]] != 0
+        some = self.sweeps.own[node.args[0]] != 0
         if node.op == "matmul":
             rows = some.any(axis=-1)
             wide = len(self.nodes[node.args[1]].shape) > 1 and some.ndim > 1
@@ -140,14 +141,13 @@ class EqualRows:
         layout: Layout = node.params["layout"]
         if layout.groups > 1:
             return np.broadcast_to(np.False_, node.shape)
-        counts = convolve(some.astype(float), np.ones((1, *weight[1:])), layout)
-        return np.broadcast_to(counts == 0, node.shape)
+        return np.broadcast_to(~_touched(some.any(axis=1), weight[2:], node.shape[2:], layout)[:, None], node.shape)
 
     # -- equal entries -----------------------------------------------------------------------------------------
 
     def same(self, index: int, first: Array, second: Array) -> Array:
         """For pairs of entries (flat numbers), whether their values and their rows are equal for sure."""
-        size = int(np.prod(self.nodes[index].shape, dtype=int))
+        size = math.prod(self.nodes[index].shape)
         codes = np.minimum(first, second) * size + np.maximum(first, second)
         unique, back = np.unique(codes, return_inverse=True)
         found = self._same(index, unique // max(1, size), unique % max(1, size))
@@ -159,7 +159,7 @@ class EqualRows:
         hopeful = ~result
         if not node.varied or node.op not in ("convolve", "matmul"):
             # What these compute need not be known: equal arguments say as much.
-            values = self.sweeps.values[index].reshape(-1)
+            values = self.sweeps.own[index].reshape(-1)
             hopeful &= values[first] == values[second]
         rest = np.flatnonzero(hopeful)
         if not rest.size:
@@ -183,7 +183,7 @@ class EqualRows:
             chosen = self.chosen(index, node)
             if chosen is None:
                 return np.zeros(first.size, bool)
-            last, width = chosen[-1].reshape(-1), chosen[-1].size
+            last, width = chosen[-1].reshape(-1).astype(np.intp), chosen[-1].size
             return self.same(node.args[0], last[first] * width + first, last[second] * width + second)
         if TABLE[node.op].family == "kinked":
             result = np.ones(first.size, bool)
@@ -211,7 +211,7 @@ class EqualRows:
         if shape == node.shape:
             places = None
         else:
-            numbers = np.arange(int(np.prod(shape, dtype=int))).reshape(shape)
+            numbers = np.arange(math.prod(shape)).reshape(shape)
             places = np.broadcast_to(numbers, node.shape).reshape(-1)
         result = np.ones(first.shape, bool)
         i, j = first[needed], second[needed]
@@ -219,8 +219,17 @@ class EqualRows:
         return result
 
     def _moved(self, index: int, node: Node, first: Array, second: Array) -> Array:
+        if node.op == "reshape":
+            return self.same(node.args[0], first, second)
+        if node.op == "transpose":
+            before = tuple(self.nodes[node.args[0]].shape[axis] for axis in node.params["axes"])
+            strides = _strides(self.nodes[node.args[0]].shape)
+            own = [strides[axis] for axis in node.params["axes"]]
+            at = (np.unravel_index(numbers, before) for numbers in (first, second))
+            i, j = (sum(c * stride for c, stride in zip(place, own, strict=True)) for place in at)
+            return self.same(node.args[0], i, j)
         places = self._places.get(index)
-        starts = np.cumsum([0, *(int(np.prod(self.nodes[arg].shape, dtype=int)) for arg in node.args)])
+        starts = np.cumsum([0, *(math.prod(self.nodes[arg].shape) for arg in node.args)])
         if places is None:
             numbers = [
                 np.arange(start, stop).reshape(self.nodes[arg].shape)
@@ -261,7 +270,7 @@ class EqualRows:
         x, weight = (self.nodes[arg].shape for arg in node.args)
         at, other = np.unravel_index(first, node.shape), np.unravel_index(second, node.shape)
         able = at[1] == other[1]
-        count = int(np.prod(weight[1:], dtype=int))
+        count = math.prod(weight[1:])
         if not able.any() or not self._room(int(able.sum()) * count):
             return result
         layout: Layout = node.params["layout"]
@@ -273,12 +282,30 @@ class EqualRows:
         for entries, alone in ((i, inside & ~within), (j, within & ~inside)):
             if alone.any():
                 dead = self.dead(node.args[0]).reshape(-1)[entries[alone]]
-                equal[alone] = dead & (self.sweeps.values[node.args[0]].reshape(-1)[entries[alone]] == 0)
+                equal[alone] = dead & (self.sweeps.own[node.args[0]].reshape(-1)[entries[alone]] == 0)
         # Rows that fail already are not looked at.
         hopeful = both & equal.all(axis=1, keepdims=True)
         equal[hopeful] = self.same(node.args[0], i[hopeful], j[hopeful])
         result[able] = equal.all(axis=1)
         return result
+
+
+def _strides(shape: tuple[int, ...]) -> list[int]:
+    """How far apart in memory the neighbours along every axis are, in entries."""
+    return [math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
+
+
+def _touched(some: Array, kernel: tuple[int, ...], out: tuple[int, ...], layout: Layout) -> Array:
+    """Which windows of an array of Booleans (N, *S) hold one that is true, axis by axis."""
+    for axis, (size, count) in enumerate(zip(kernel, out, strict=True), start=1):
+        stride, padding, dilation = (numbers[axis - 1] for numbers in (layout.stride, layout.padding, layout.dilation))
+        lines = np.moveaxis(some, axis, -1)
+        padded = np.zeros((*lines.shape[:-1], lines.shape[-1] + 2 * padding), bool)
+        padded[..., padding : padding + lines.shape[-1]] = lines
+        span = stride * (count - 1) + 1
+        views = (padded[..., i * dilation : i * dilation + span : stride] for i in range(size))
+        some = np.moveaxis(np.logical_or.reduce(list(views)), -1, axis)
+    return some
 
 
 def _window(place: list[Any], x: Any, weight: Any, layout: Layout) -> tuple[Array, Array]:

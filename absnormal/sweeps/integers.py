@@ -43,7 +43,7 @@ def zero_rows(sweeps: Sweeps, sigma: Array, switches: Array) -> Array:
     """
     result = np.zeros(len(switches), bool)
     width = max(sweeps.program.n, sweeps.program.s, 1)
-    if len(switches) * width > _ENTRIES or sweeps.z.dtype == object:
+    if len(switches) * width > _ENTRIES or sweeps.rational:
         return result
     chunk = max(1, _CHUNK // width)
     for start in range(0, len(switches), chunk):

@@ -83,7 +83,7 @@ def rows(
     >>> J.toarray(), Y.toarray()
     (array([[0., 0.]]), array([[0., 1.]]))
     """
-    if sweeps.z.dtype == object:
+    if sweeps.rational:
         raise ValueError("sparse rows are in float64: evaluate the program at a float point")
     if sigma is None:
         sigma = np.full(program.s, np.nan)

@@ -26,12 +26,14 @@ from absnormal.sweeps.openness import opens
 from absnormal.theorems.problem import Problem, Proof
 
 _UPDATES = 10
+#: Switches, and numbers in the seeds of their rows, up to which a direction is solved for.
+_FEW, _NUMBERS = 512, 32_000_000
 
 
 def along_candidates(problem: Problem) -> Proof | None:
     """Definite slopes: the pull of c over the active switches as a direction, and a few perceptron steps from it."""
     sweeps, c = problem.sweeps, np.asarray(problem.c, dtype=float)
-    if not len(c) or sweeps.z.dtype == object:
+    if not len(c) or sweeps.rational:
         return None
     needed = problem.maybe_nonzero & sweeps.pattern(problem.sigma)[0][sweeps.alpha]
     if not np.all(np.abs(c[needed]) == 1):
@@ -68,9 +70,10 @@ def _pulled(problem: Problem, weights: Array) -> Array:
 
 
 def _layered(problem: Problem, needed: Array) -> Array | None:
-    """The pull of c over the kinks that have no private inputs, and for each other layer a larger step along its own.
+    """A direction for the kinks that have no private inputs, and for each other layer a larger step along its own.
 
-    Ties between units that share a bias are not moved by it.
+    Ties between units that share a bias are not moved by it.  Where such ties are few the direction is the one along
+    which their rates are their slopes, otherwise the pull of c.
     """
     sweeps, c = problem.sweeps, np.asarray(problem.c, dtype=float)
     program, known = sweeps.program, private_inputs(sweeps.program)
@@ -87,15 +90,31 @@ def _layered(problem: Problem, needed: Array) -> Array | None:
             step = np.zeros(program.n)
             step[found[0].groups[mine]] = found[0].sign * c[own[mine]]
             steps.append(step)
-    if not steps:
+    d = _solved(problem, rest)
+    if d is None and not steps:
         return None
-    d = _pulled(problem, np.where(rest, c, 0.0))
+    d = _pulled(problem, np.where(rest, c, 0.0)) if d is None else d
     largest = np.abs(d).max(initial=0.0)
     d = d / largest if largest else d
     for step in steps:
         rates = np.abs(sweeps.push(problem.sigma, d[None])[0][0][sweeps.alpha[needed]]).max(initial=0.0)
         d = d + 4 * max(1.0, float(rates)) * step
     return d if np.isfinite(d).all() else None
+
+
+def _solved(problem: Problem, chosen: Array) -> Array | None:
+    """The least d with r_i . d = c_i for the chosen switches, in floating point; None where they are many."""
+    sweeps, count = problem.sweeps, int(chosen.sum())
+    if not 0 < count <= _FEW or count * max(sweeps.program.n, sweeps.program.s) > _NUMBERS:
+        return None
+    seeds = np.zeros((count, sweeps.program.s))
+    seeds[np.arange(count), sweeps.alpha[chosen]] = 1.0
+    rows = sweeps.pull(problem.sigma, seeds, None)[0]
+    sizes = np.linalg.norm(rows, axis=1)
+    if not sizes.all() or not np.isfinite(sizes).all():
+        return None
+    unit, rates = rows / sizes[:, None], np.asarray(problem.c, dtype=float)[chosen] / sizes
+    return np.asarray(np.linalg.lstsq(unit @ unit.T, rates, rcond=None)[0] @ unit)
 
 
 def exactly(problem: Problem) -> Proof | None:

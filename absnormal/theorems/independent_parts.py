@@ -28,7 +28,7 @@ Known = tuple[bool, dict[str, Any]]
 
 def independent_parts(problem: Problem) -> Proof | None:
     """Decides switches that are too many for one system, when they fall apart."""
-    if problem.system is not None or problem.sweeps.z.dtype == object:
+    if problem.system is not None or problem.sweeps.rational:
         return None
     found = parts(problem.sweeps)
     if found is None or len(found) < 2:

@@ -92,7 +92,7 @@ def _modulo_a_prime(problem: Problem) -> Answer:
     """By the rows for slope 1 at all active switches: they span what the base rows span."""
     sweeps, data = problem.sweeps, {"kind": "independent modulo a prime"}
     count, width = len(sweeps.alpha), max(sweeps.program.n, sweeps.program.s)
-    rational = sweeps.program.is_piecewise_linear and sweeps.z.dtype != object
+    rational = sweeps.program.is_piecewise_linear and not sweeps.rational
     if not rational or not 0 < count <= sweeps.program.n or count * width > _NUMBERS:
         return None, "float64", {}
     rows = exact_rows(sweeps, sweeps.signature(1.0), sweeps.alpha)

@@ -66,7 +66,7 @@ def membership_along_directions(problem: Problem) -> Proof | None:
     """Proves, up to rounding, that g_c is a convex combination of limiting gradients along directions, where switches
     are many."""
     sweeps = problem.sweeps
-    if problem.relevant is not None or sweeps.z.dtype == object:
+    if problem.relevant is not None or sweeps.rational:
         return None
     g = sweeps.gradient(problem.sigma)
     size = sweeps.pull_magnitude(problem.sigma, None, np.ones((1, 1)))[0][0]
@@ -79,7 +79,7 @@ def membership_along_directions(problem: Problem) -> Proof | None:
 
 def vector_along_directions(problem: Problem, g: Array, allowed: Array) -> Proof | None:
     """Proves that a vector is a convex combination of limiting gradients, where switches are many."""
-    if problem.relevant is not None or problem.sweeps.z.dtype == object:
+    if problem.relevant is not None or problem.sweeps.rational:
         return None
     found = nearest_mean(problem, g, allowed)
     if found is None:

@@ -45,7 +45,7 @@ def private_directions_and_zero_rows(problem: Problem) -> Proof | None:
 def private_directions_for_definite_slopes(problem: Problem) -> Proof | None:
     """For slopes -1 and 1 alone; ties whose rows are zero under these slopes, at sight or by equal windows, join."""
     sweeps = problem.sweeps
-    if sweeps.z.dtype == object or not (np.abs(np.asarray(problem.c, dtype=float)) == 1).all():
+    if sweeps.rational or not (np.abs(np.asarray(problem.c, dtype=float)) == 1).all():
         return None
     if not _hopeful(problem):
         return None
@@ -76,6 +76,8 @@ def _grouped(problem: Problem, nonzero: Array | None) -> Proof | None:
     slopes = np.empty(program.s)
     slopes[sweeps.alpha] = np.asarray(problem.c, dtype=float)
     unresolved = {i for i in program.kinked if _own(problem, i).any()}
+    if nonzero is None and not all(known.of(i) for i in unresolved):
+        return None
     blocking = set(unresolved)
     for index in sorted(unresolved):
         own = _own(problem, index)
@@ -88,7 +90,9 @@ def _grouped(problem: Problem, nonzero: Array | None) -> Proof | None:
         found = next((p for p in known.of(index) if _fits(problem, p, own, c, blocking, nonzero)), None)
         if found is None:
             return None
-        members = np.unique(found.groups[own])
+        present = np.zeros(program.n, bool)
+        present[found.groups[own]] = True
+        members = np.flatnonzero(present)
         groups += len(members)
         start += int(own.sum())
         certificate.append({"switch": node.switch, "inputs": members.tolist(), "sign": found.sign})

@@ -32,7 +32,7 @@ _DEFINITE = 10
 def regular(problem: Problem) -> Proof | None:
     """Proves by bounds on adjoints that any slopes give a Clarke gradient."""
     sweeps = problem.sweeps
-    if sweeps.z.dtype == object:
+    if sweeps.rational:
         return None
     found = curvatures(sweeps)
     negligible = (found.lower >= -found.error) & (found.upper <= found.error)
@@ -63,7 +63,7 @@ def regular(problem: Problem) -> Proof | None:
 
 def without_effect(problem: Problem) -> Proof | None:
     """Proves that no active |z| changes f: all adjoints are 0, to a rounding that is the proof's deviation."""
-    if problem.sweeps.z.dtype == object or not len(problem.sweeps.alpha):
+    if problem.sweeps.rational or not len(problem.sweeps.alpha):
         return None
     proof = regular(problem)
     return proof if proof is not None and proof.data["negligible"] else None

@@ -117,7 +117,7 @@ def separated(problem: Problem, system: System, points: Array, target: Vector) -
 def from_all_slopes(problem: Problem) -> Proof | None:
     """Separation of g_c from the gradients for all slopes, along g_c - g_0, where switches are too many to be
     listed."""
-    if problem.relevant is not None or problem.sweeps.z.dtype == object:
+    if problem.relevant is not None or problem.sweeps.rational:
         return None
     g = problem.sweeps.gradient(problem.sigma)
     size = problem.sweeps.pull_magnitude(problem.sigma, None, np.ones((1, 1)))[0][0]

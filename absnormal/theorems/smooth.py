@@ -18,7 +18,7 @@ _SMALL = 4096
 def smooth(problem: Problem) -> Proof | None:
     """Proves that f is strictly differentiable at the point, by no active switch or, where that is cheap, zero rows."""
     if not len(problem.sweeps.alpha):
-        arithmetic = "rational" if problem.sweeps.z.dtype == object else "float64"
+        arithmetic = "rational" if problem.sweeps.rational else "float64"
         return Proof("smooth", True, "no switch is active", arithmetic, {"kind": "no active switch"})
     program = problem.sweeps.program
     return smooth_by_structure(problem) if program.n + program.s <= _SMALL else None

@@ -39,6 +39,11 @@ def machine_epsilon(dtype: Any) -> float:
     return 2.0**-7 if "bfloat16" in str(dtype) else float(np.finfo(dtype).eps)
 
 
+def precision(dtype: Any) -> float:
+    """How much coarser than float64 a precision is."""
+    return max(machine_epsilon(dtype), float(np.finfo(float).eps)) / float(np.finfo(float).eps)
+
+
 def flushed(dtype: Any) -> float:
     """What may be lost to underflow: numbers near the least normal one, which some kernels flush to zero."""
     if "bfloat16" in str(dtype):
@@ -53,8 +58,8 @@ def tolerance(problem: Problem, dtype: Any, coarse: bool = False) -> Array:
     With ``coarse`` it may be larger, for a comparison of two gradients that are computed alike.
     """
     sweeps = problem.sweeps
-    precision = max(machine_epsilon(dtype), float(np.finfo(float).eps)) / float(np.finfo(float).eps)
-    return np.asarray(precision * rounding(sweeps.pull_depth) * sweeps.gradient_magnitude(coarse) + flushed(dtype))
+    factor = precision(dtype) * rounding(sweeps.pull_depth)
+    return np.asarray(factor * sweeps.gradient_magnitude(coarse) + flushed(dtype))
 
 
 def judge(problem: Problem, g: Array, allowed: Array, choices: Iterable[Array]) -> Proof | str:
@@ -208,7 +213,7 @@ def _gap(points: list[Vector], v: Vector, g: Array, allowed: Array) -> float | N
 
 
 def _by_bounds(problem: Problem, g: Array, allowed: Array) -> Proof | None:
-    if problem.sweeps.z.dtype == object:
+    if problem.sweeps.rational:
         return None
     proof = beyond_bounds(problem, g, allowed)
     return None if proof is None else replace(proof, data={**proof.data, "vector": g, "tolerance": allowed})

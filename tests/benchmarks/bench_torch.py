@@ -1,16 +1,21 @@
 """verify and clarke_backward on torch models, in units of loss.backward() with its forward pass, tracing counted.
 
+What dominates is printed below: the steps of `verify` with the time that each takes.
+
     python -m tests.benchmarks.bench_torch
 """
 
 from __future__ import annotations
 
+import contextlib
 import cProfile
 import pstats
 import resource
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
+from unittest import mock
 
 from tests.benchmarks.measure import best  # first: it fixes the number of threads
 
@@ -18,6 +23,8 @@ import torch  # isort: skip
 import torch.nn.functional as F  # isort: skip
 
 import absnormal as an
+from absnormal import judging
+from absnormal.frontends.torch import capture, lowering
 from tests.verify.test_torch_models import IMAGES, LABELS, LeNet, mlp, zero_biases
 
 
@@ -42,6 +49,39 @@ def backward(model: Any, closure: Callable[[], Any]) -> None:
     closure().backward()
 
 
+#: The steps of `verify`: a name, and the function in which the step is done.
+STEPS = (
+    ("forward on the tape", capture, "run_on_tape"), ("backward", capture, "_gradients"),
+    ("lowering", lowering.Lowering, "__init__"), ("lowering", lowering.Lowering, "program"),
+    ("comparison of the gradients", judging, "distance"), ("theorems", judging, "decide"),
+)
+
+
+def dominating(model: Any, closure: Callable[[], Any]) -> dict[str, float]:
+    """The seconds that each step of `verify` takes, the least of several runs."""
+    spent: dict[str, float] = {}
+
+    def timed(step: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*args: Any, **kwargs: Any) -> Any:
+            before = time.perf_counter()
+            try:
+                return function(*args, **kwargs)
+            finally:
+                spent[step] = spent.get(step, 0.0) + time.perf_counter() - before
+
+        return run
+
+    least: dict[str, float] = {}
+    with contextlib.ExitStack() as stack:
+        for step, owner, name in STEPS:
+            stack.enter_context(mock.patch.object(owner, name, timed(step, getattr(owner, name))))
+        for _ in range(20):
+            spent.clear()
+            an.torch.verify(model, closure)
+            least = {step: min(seconds, least.get(step, seconds)) for step, seconds in spent.items()}
+    return least
+
+
 def main() -> None:
     torch.set_num_threads(1)
     for name, (model, closure) in cases().items():
@@ -52,6 +92,8 @@ def main() -> None:
         active = len(report.problem.sweeps.alpha)
         print(f"{name}: {active} of {report.program.s} active, {report.verdict.name} by {report.method}")
         print(f"  backward {unit * 1e3:.2f} ms, verify {verify / unit:.1f} x, clarke_backward {cure / unit:.1f} x")
+        steps = ", ".join(f"{step} {seconds / unit:.1f} x" for step, seconds in dominating(model, closure).items())
+        print(f"  verify: {steps}")
         if "--profile" in sys.argv:
             profile = cProfile.Profile()
             profile.runcall(an.torch.verify, model, closure)

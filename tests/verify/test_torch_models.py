@@ -13,8 +13,10 @@ from sklearn.datasets import load_digits
 from torch import nn
 
 import absnormal as an
-from absnormal.judging import distance
+from absnormal.clarke.budget import Budget
+from absnormal.frontends.comparison import distance
 from absnormal.sweeps.table import Sweeps
+from absnormal.theorems.problem import Problem
 from absnormal.torch import _captured
 
 DIGITS = load_digits()
@@ -78,7 +80,7 @@ def agrees(model: Any, closure: Any) -> None:
     captured = _captured(model, closure)
     captured.program.check()
     sweeps = Sweeps(captured.program, None, values=captured.values)
-    apart, close = distance(captured, sweeps, captured.slopes[sweeps.alpha])
+    apart, close = distance(captured, Problem(sweeps, captured.slopes[sweeps.alpha], Budget()))
     assert close and apart <= 1e-4 * max(1e-3, float(np.abs(captured.gradient).max()))
 
 
@@ -140,6 +142,26 @@ def test_a_convolutional_network_at_zero_biases_on_raw_digits() -> None:
     assert report.method == "private directions" and len(report.problem.sweeps.alpha) > 200_000
     assert "features.1 at test_torch_models.py:" in str(report)
     assert report.certificate is not None and report.certificate.check()
+
+
+RAW = torch.tensor(DIGITS.images / 16.0, dtype=torch.float32)[:64, None]
+
+
+def test_digits_in_a_black_frame_are_proved_by_private_directions() -> None:
+    torch.manual_seed(0)
+    model, X = zero_biases(LeNet()), F.pad(F.interpolate(RAW, size=(20, 20)), (4, 4, 4, 4))
+    assert int((model.features[0](X) == 0).sum()) == 156_168
+    report = an.torch.verify(model, loss_of(model, X, LABELS[:64]))
+    assert report and report.method == "private directions"
+    assert "(64 x 6 x 28 x 28): 156,168 of 301,056 active" in str(report)
+
+
+def test_windows_that_differ_by_a_rounding_are_opened_by_a_direction() -> None:
+    # Interpolated pixels of flat regions differ in their last digit; nine pools are tied between such windows.
+    torch.manual_seed(0)
+    model, X = zero_biases(LeNet()), F.interpolate(RAW, size=(28, 28), mode="bilinear")
+    report = an.torch.verify(model, loss_of(model, X, LABELS[:64]))
+    assert report and report.method == "direction" and len(report.problem.sweeps.alpha) > 200_000
 
 
 def test_normalised_digits_leave_ties_of_equal_windows() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,9 +11,10 @@ import numpy as np
 import torch
 
 from absnormal.arrays import Array
-from absnormal.errors import DomainError, TraceError
+from absnormal.errors import AbsNormalError, DomainError, TraceError
 from absnormal.frontends.captured import Captured
 from absnormal.frontends.torch.lowering import Lowering
+from absnormal.frontends.torch.replay import CannotReplay, Replay
 from absnormal.frontends.torch.tape import Tape, storage
 from absnormal.frontends.torch.values import array
 from absnormal.program.tree import Tree
@@ -28,7 +30,7 @@ class Wrap:
     def __call__(self, flat: Array) -> Any:
         leaves, start = [], 0
         for shape, dtype, device in self.like:
-            stop = start + int(np.prod(shape, dtype=int))
+            stop = start + math.prod(shape)
             part = torch.from_numpy(np.array(flat[start:stop]).reshape(shape))
             leaves.append(part.to(dtype=dtype, device=device))
             start = stop
@@ -67,7 +69,7 @@ def of_closure(
     if len(set(places)) < len([*places]) and any(variable.numel() for variable in variables):
         _refuse_overlap(variables)
     tape, loss = run_on_tape(closure)
-    if not torch.isfinite(loss.detach()).all():
+    if not math.isfinite(loss.item()):
         if any(not torch.isfinite(variable.detach()).all() for variable in variables):
             raise DomainError("x", "the point holds NaN or infinity")
         raise DomainError("f", "is NaN or infinite at this point")
@@ -84,9 +86,36 @@ def of_closure(
     return Captured(
         program=program, values=lowering.values(program, np.float64), slopes=lowering.slopes(program), gradient=flat,
         dtype=dtype, tool="torch", wrap=Wrap(tree, like), notes=tuple(dict.fromkeys([*notes, *lowering.notes])),
+        own=lowering.values(program, None),
         working=lowering.values(program, np.float64 if dtype == np.dtype(float) else np.float32),
-        loss=loss.detach(),
+        returned=gradients, loss=loss.detach(),
+        other_precision=lambda: _in_other_precision(tape, loss, variables, gradients, tree),
     )
+
+
+def _in_other_precision(
+    tape: Tape, loss: Any, variables: Sequence[Any], gradients: Sequence[Any], tree: Tree
+) -> Captured | None:
+    """The tape in float64, or in float32 where float64 is its own precision.
+
+    None where it does not run again, or where its gradient in its own precision is not, bit by bit, the one that was
+    returned: then a hook or a custom backward had a part in it, which the tape does not show.
+    """
+    try:
+        same = _leaves(variables, None)
+        again = _gradients(Replay(tape, variables, same, None).run(loss), same)
+        if not all(torch.equal(a, b) for a, b in zip(again, gradients, strict=True)):
+            return None
+        double = all(variable.dtype == torch.float64 for variable in variables)
+        dtype = torch.float32 if double else torch.float64
+        others = _leaves(variables, dtype)
+        return of_closure(lambda: Replay(tape, variables, others, dtype).run(loss), others, tree)
+    except (CannotReplay, RuntimeError, AbsNormalError):
+        return None
+
+
+def _leaves(variables: Sequence[Any], dtype: Any) -> list[Any]:
+    return [variable.detach().clone().to(dtype or variable.dtype).requires_grad_() for variable in variables]
 
 
 def run_on_tape(closure: Callable[[], Any]) -> tuple[Tape, Any]:

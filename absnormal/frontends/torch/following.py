@@ -59,8 +59,11 @@ def geometry(tensor: Any) -> Geometry:
 
 def overwritten(record: Record) -> list[Any]:
     """The tensors that an in-place operation gives new values; a buffer that a kernel fills on the side is none."""
+    targets = written(record.func, record.args, record.kwargs)
+    if not targets:
+        return targets
     outs = {storage(out) for out in tensors((record.out,))}
-    return [target for target in written(record.func, record.args, record.kwargs) if storage(target) in outs]
+    return [target for target in targets if storage(target) in outs]
 
 
 def _positions(place: Geometry) -> Array:

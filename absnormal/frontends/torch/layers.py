@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from absnormal.frontends.torch.reductions import log_sum_exp, norm, variance
+from absnormal.frontends.torch.reductions import log_of_sum, norm, variance
 from absnormal.frontends.torch.writer import Arg, Writer
 
 Rule = Callable[..., Any]
@@ -32,8 +32,8 @@ def _softmax(w: Writer, x: Arg, dim: int, *args: Any, **kwargs: Any) -> int:
 
 
 def _log_softmax(w: Writer, x: Arg, dim: int, *args: Any, **kwargs: Any) -> int:
-    u, axis = w.node(x), dim % max(1, len(x.shape))
-    return w.sub(u, log_sum_exp(w, u, [axis], True))
+    shifted, _, size = log_of_sum(w, w.node(x), [dim % max(1, len(x.shape))])
+    return w.sub(shifted, size)
 
 
 # -- normalisation ------------------------------------------------------------------------------------------------
@@ -170,20 +170,22 @@ def reduce(w: Writer, u: int, reduction: int) -> int:
 
 def _nll(w: Writer, x: Arg, target: Arg, weight: Any, reduction: int, ignore: int) -> list[Any]:
     labels = target.array.astype(int)
-    axis = 0 if len(x.shape) == 1 else 1
     kept = labels != ignore
-    safe = np.where(kept, labels, 0)
-    places = np.moveaxis(np.arange(x.tensor.numel()).reshape(x.shape), axis, 0)
-    chosen = np.take_along_axis(places, safe[None], axis=0)[0]
-    scale = np.where(kept, 1.0 if weight is None else weight.array.astype(float)[safe], 0.0)
+    whole = bool(kept.all())
+    safe = labels if whole else np.where(kept, labels, 0)
+    # The flat place of entry (n, label, k) of x (N, C, K).
+    samples, classes = (1, x.shape[0]) if len(x.shape) == 1 else x.shape[:2]
+    own = np.arange(safe.size).reshape(samples, -1)
+    inner = own.shape[1]
+    chosen = (own + own // max(1, inner) * inner * (classes - 1) + safe.reshape(own.shape) * inner).reshape(safe.shape)
     picked = w.gather(w.node(x), chosen)
-    if reduction == 1:
-        scale = scale / scale.sum()
-    if not (scale == 1).all():
-        same = scale.size and (scale == scale.flat[0]).all()
-        picked = w.scaled(picked, float(scale.flat[0])) if same else w.mul(picked, w.constant(scale))
-    total = picked if reduction == 0 else w.sum(picked)
-    return [w.op("neg", total), None]
+    if whole and weight is None:
+        factor = w.constant(-1.0 if reduction != 1 else -1.0 / max(1, safe.size))
+    else:
+        scale = np.where(kept, 1.0 if weight is None else weight.array.astype(float)[safe], 0.0)
+        factor = w.constant(-scale / scale.sum() if reduction == 1 else -scale)
+    weighted = w.mul(picked, factor)
+    return [weighted if reduction == 0 else w.sum(weighted), None]
 
 
 def _mse(w: Writer, x: Arg, y: Arg, reduction: int = 1) -> int:

@@ -241,13 +241,15 @@ class Lowering:
         keep = [index for index, node in enumerate(nodes) if used[index] or node.op == "input"]
         place = {old: new for new, old in enumerate(keep)}
         made, switch = [], 0
-        for old in keep:
+        for new, old in enumerate(keep):
             node = nodes[old]
             own = node.switches > 0 and node.varied
-            made.append(Node(
-                node.op, tuple(place[arg] for arg in node.args), node.params, node.shape, node.source, node.operation,
-                node.varied, switch if own else -1, node.switches, node.tie,
-            ))
+            if own or new < old:
+                node = Node(
+                    node.op, tuple([place[arg] for arg in node.args]), node.params, node.shape, node.source,
+                    node.operation, node.varied, switch if own else -1, node.switches, node.tie,
+                )
+            made.append(node)
             switch += node.switches if own else 0
         write.tensors = [write.tensors[old] for old in keep]
         write.slopes = {place[old]: slope for old, slope in write.slopes.items() if used[old]}

@@ -81,13 +81,19 @@ def _cumsum(w: Writer, x: Arg, dim: int, **kwargs: Any) -> int:
 
 def log_sum_exp(w: Writer, u: int, axes: Sequence[int], keep: bool) -> int:
     """log sum exp(u - m) + m, with m a constant: the value of the maximum."""
-    values = w.value(u)
-    top = values.max(axis=tuple(axes), keepdims=True)
-    top = np.where(np.isfinite(top), top, 0.0)
-    m = w.constant(top)
-    total = w.sum(w.op("exp", w.sub(u, m)), axes, True)
-    result = w.add(w.op("log", total), m)
+    _, m, size = log_of_sum(w, u, axes)
+    result = w.add(size, m)
     return result if keep else w.reshape(result, tuple(s for i, s in enumerate(w.shape(u)) if i not in axes))
+
+
+def log_of_sum(w: Writer, u: int, axes: Sequence[int]) -> tuple[int, int, int]:
+    """u - m, m and log sum exp(u - m), axes kept."""
+    top = w.value(u).max(axis=tuple(axes), keepdims=True)
+    finite = bool(np.isfinite(top).all())
+    m = w.constant(top if finite else np.where(np.isfinite(top), top, 0.0))
+    shifted = w.sub(u, m)
+    # Where m is finite the sum is 1 at least.
+    return shifted, m, w.op("log", w.sum(w.op("exp", shifted), axes, True), sure=finite)
 
 
 def _logsumexp(w: Writer, x: Arg, dim: Any, keepdim: bool = False) -> int:

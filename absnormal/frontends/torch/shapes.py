@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -76,7 +77,7 @@ def _expand(w: Writer, x: Arg, *args: Any, **kwargs: Any) -> int:
 
 def _moved(w: Writer, x: Arg, move: Callable[[Array], Array]) -> int:
     """Any movement, by what it does to the numbers of the entries."""
-    places = np.arange(int(np.prod(x.shape, dtype=int))).reshape(x.shape)
+    places = np.arange(math.prod(x.shape)).reshape(x.shape)
     return w.gather(w.node(x), np.ascontiguousarray(move(places)))
 
 
@@ -128,7 +129,7 @@ def _index_put(w: Writer, x: Arg, indices: Sequence[Any], values: Any, accumulat
 def _put(w: Writer, x: int, where: Array, values: int, accumulate: bool) -> int:
     """``x`` with the entries ``where`` (flat numbers) replaced by, or increased by, ``values``."""
     shape = w.shape(x)
-    total = int(np.prod(shape, dtype=int))
+    total = math.prod(shape)
     flat = where.reshape(-1)
     if accumulate:
         # Each entry of x gets the sum of the values sent to it.
@@ -154,7 +155,7 @@ def _summed(w: Writer, values: int, flat: Array, total: int) -> int:
 def _along(x: Arg, dim: int, index: Array) -> Array:
     """The flat numbers in x of entries taken along an axis."""
     axis = dim % max(1, len(x.shape))
-    places = np.arange(int(np.prod(x.shape, dtype=int))).reshape(x.shape)
+    places = np.arange(math.prod(x.shape)).reshape(x.shape)
     if not x.shape:
         return np.zeros_like(index)
     keys: list[Any] = [*np.indices(index.shape)]
@@ -186,9 +187,17 @@ def _index_select(w: Writer, x: Arg, dim: int, index: Arg) -> int:
 
 
 def _index_add(w: Writer, x: Arg, dim: int, index: Arg, source: Arg, alpha: float = 1) -> int:
-    places = np.arange(int(np.prod(x.shape, dtype=int))).reshape(x.shape)
-    where = np.take(places, index.tensor.cpu().numpy(), axis=dim)
-    return _put(w, w.node(x), where, w.scaled(source.node, alpha), True)
+    return _put(w, w.node(x), _lines(x, dim, index), w.scaled(source.node, alpha), True)
+
+
+def _index_copy(w: Writer, x: Arg, dim: int, index: Arg, source: Arg) -> int:
+    return _put(w, w.node(x), _lines(x, dim, index), source.node, False)
+
+
+def _lines(x: Arg, dim: int, index: Arg) -> Array:
+    """The flat places of the lines of ``x`` with these numbers."""
+    places = np.arange(math.prod(x.shape)).reshape(x.shape)
+    return np.asarray(np.take(places, index.tensor.cpu().numpy(), axis=dim))
 
 
 def _masked_select(w: Writer, x: Arg, mask: Arg) -> int:
@@ -223,14 +232,14 @@ def _masked_fill(w: Writer, x: Arg, mask: Arg, value: Any) -> int:
 
 
 def _select_scatter(w: Writer, x: Arg, source: Arg, dim: int, index: int) -> int:
-    places = np.arange(int(np.prod(x.shape, dtype=int))).reshape(x.shape)
+    places = np.arange(math.prod(x.shape)).reshape(x.shape)
     return _put(w, w.node(x), places[_key(x, dim, index)], source.node, False)
 
 
 def _slice_scatter(
     w: Writer, x: Arg, source: Arg, dim: int = 0, start: Any = None, end: Any = None, step: int = 1
 ) -> int:
-    places = np.arange(int(np.prod(x.shape, dtype=int))).reshape(x.shape)
+    places = np.arange(math.prod(x.shape)).reshape(x.shape)
     return _put(w, w.node(x), places[_key(x, dim, slice(start, end, step))], source.node, False)
 
 
@@ -263,7 +272,7 @@ RULES: dict[str, Rule] = {
     "reflection_pad1d": _by_places, "reflection_pad2d": _by_places, "reflection_pad3d": _by_places,
     "index": _index, "_unsafe_index": _index, "index_put": _index_put, "_index_put_impl": _index_put,
     "_unsafe_index_put": _index_put, "gather": _gather, "scatter": _scatter, "scatter_add": _scatter_add,
-    "index_select": _index_select, "index_add": _index_add, "masked_select": _masked_select,
+    "index_select": _index_select, "index_add": _index_add, "index_copy": _index_copy, "masked_select": _masked_select,
     "constant_pad_nd": _pad, "where": _where, "masked_fill": _masked_fill, "select_scatter": _select_scatter,
     "slice_scatter": _slice_scatter, "diagonal": _diagonal, "tril": _tri(np.tril), "triu": _tri(np.triu),
     "embedding": _embedding, "diag_embed": lambda w, x, *args: _diag_embed(w, x),

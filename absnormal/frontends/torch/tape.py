@@ -61,6 +61,11 @@ class Tape(TorchDispatchMode):  # type: ignore[misc]
         #: For each storage, its contents before the operations that overwrote it.
         self.saved: dict[int, list[tuple[int, Any]]] = {}
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        # Compiled functions are refused, so there is no compiler to be kept out of every operation.
+        return False
+
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         if func._schema.name in _RESHAPED:
@@ -76,7 +81,7 @@ class Tape(TorchDispatchMode):  # type: ignore[misc]
     def _reshaped(self, func: Any, args: Any, kwargs: Any) -> Any:
         """An operation that changes the shape of a tensor itself: the tape keeps an alias of the old one."""
         target = args[0]
-        alias = target.detach()
+        alias = target.detach().requires_grad_(target.requires_grad)
         for record in self.records:
             if id(target) in record.needs:
                 record.args, record.needs[id(alias)] = _replaced(record.args, target, alias), record.needs[id(target)]
@@ -127,9 +132,10 @@ def _writes(func: Any) -> tuple[tuple[int, str], ...]:
 def written(func: Any, args: Any, kwargs: Any) -> list[Any]:
     """The arguments that an operation overwrites."""
     found: list[Any] = []
-    if func._schema.name in _RESHAPED:
+    places = _writes(func)
+    if not places or func._schema.name in _RESHAPED:
         return found
-    for place, name in _writes(func):
+    for place, name in places:
         target = args[place] if place < len(args) else kwargs.get(name)
         found += list(tensors([target]))
     return found
@@ -145,7 +151,7 @@ def _kind(code: CodeType) -> int:
 
 def _where() -> tuple[str, int, Any]:
     """The user's file and line, and the innermost module that is being called."""
-    frame: Any = sys._getframe(3)
+    frame: Any = sys._getframe(2)
     file, line = "", 0
     while frame is not None:
         code = frame.f_code

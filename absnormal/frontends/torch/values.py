@@ -12,15 +12,19 @@ from absnormal.arrays import Array
 from absnormal.ops import TABLE
 from absnormal.program.nodes import Node
 
+_HALF = frozenset({torch.bfloat16, torch.float16})
+
 
 def array(tensor: Any) -> Array:
     """A tensor as a NumPy array, without a copy where there is one of its type."""
-    tensor = tensor.detach()
-    if tensor.device.type != "cpu":
+    if tensor.requires_grad:
+        tensor = tensor.detach()
+    if not tensor.is_cpu:
         tensor = tensor.cpu()
-    if tensor.dtype in (torch.bfloat16, torch.float16):
+    if tensor.dtype in _HALF:
         tensor = tensor.float()
-    return np.asarray(tensor.numpy())
+    found: Array = tensor.numpy()
+    return found
 
 
 class Constant(Mapping[str, Any]):
@@ -48,7 +52,11 @@ class Constant(Mapping[str, Any]):
 
 
 class Values(Sequence[Array]):
-    """Values in one precision: those that the framework computed, and what is written in between."""
+    """Values in one precision: those that the framework computed, and what is written in between.
+
+    Without a precision every value keeps the one in which the framework computed it, and entries that are only moved
+    keep theirs; what else is written in between is in float64.
+    """
 
     def __init__(self, nodes: Sequence[Node], tensors: Sequence[Any], dtype: Any) -> None:
         self._nodes, self._tensors, self._dtype = nodes, tensors, dtype
@@ -69,12 +77,17 @@ class Values(Sequence[Array]):
     def _made(self, index: int) -> Array:
         node, tensor = self._nodes[index], self._tensors[index]
         if tensor is not None:
-            return array(tensor).astype(self._dtype, copy=False)
+            held = array(tensor)
+            return held if self._dtype is None else held.astype(self._dtype, copy=False)
         if node.op == "constant":
             return np.asarray(node.params["value"], dtype=self._dtype)
+        args = [self[arg] for arg in node.args]
+        row = TABLE[node.op]
+        if self._dtype is None and row.family != "movement":
+            args = [arg.astype(float, copy=False) for arg in args]
         with np.errstate(all="ignore"):
-            value = TABLE[node.op].value(node.params, *(self[arg] for arg in node.args))
-        return np.asarray(value).astype(self._dtype, copy=False)
+            value = np.asarray(row.value(node.params, *args))
+        return value if self._dtype is None else value.astype(self._dtype, copy=False)
 
     def __len__(self) -> int:
         return len(self._nodes)

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
+from absnormal.frontends.torch.kernels import TorchLayout
 from absnormal.frontends.torch.reductions import taking
 from absnormal.frontends.torch.writer import Arg, Writer
-from absnormal.ops.convolution import Layout, backward_shape, forward_shape
+from absnormal.ops.convolution import backward_shape, forward_shape
 
 Rule = Callable[..., Any]
 
@@ -22,7 +23,7 @@ def _convolution(
 ) -> int:
     spatial = len(weight.shape) - 2
     held = [tuple(_full(item, spatial)) for item in (stride, padding, dilation)]
-    layout = Layout(held[0], held[1], held[2], groups)
+    layout = TorchLayout(held[0], held[1], held[2], groups)
     u, k = w.node(x), w.node(weight)
     if transposed:
         extra = tuple(_full(output_padding, spatial))

@@ -95,17 +95,23 @@ class Writer:
     def shape(self, index: int) -> Shape:
         return self.nodes[index].shape
 
-    def op(self, op: str, *args: int, shape: Shape | None = None, tie: str = "", **params: Any) -> int:
-        """Append one operation on nodes; the shape is that of broadcasting where none is given."""
+    def op(
+        self, op: str, *args: int, shape: Shape | None = None, tie: str = "", sure: bool = False, **params: Any
+    ) -> int:
+        """Append one operation on nodes; the shape is that of broadcasting where none is given.
+
+        ``sure`` says that its arguments are known to lie in its domain.
+        """
         nodes = self.nodes
         varied = any(nodes[arg].varied for arg in args)
         if shape is None:
-            shape = np.broadcast_shapes(*(nodes[arg].shape for arg in args))
+            shapes = {nodes[arg].shape for arg in args} - {()}
+            shape = shapes.pop() if len(shapes) == 1 else np.broadcast_shapes(*shapes)
         row = TABLE[op]
         count = 0
         if row.family == "kinked":
             count = switch_count(op, [nodes[arg].shape for arg in args], shape)
-        elif row.domain is not None and varied:
+        elif row.domain is not None and varied and not sure:
             self._check(op, params, args)
         return self.append(Node(
             op, args, params, shape, self.source, self.operation, varied, switches=count if varied else 0, tie=tie

@@ -1,0 +1,44 @@
+"""The blocks of image models, in training on random data, in evaluation on a blank sample: compared and proved."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+import absnormal as an
+
+from .test_torch_models import agrees
+from .torch_blocks import BLOCKS
+
+
+def _case(name: str, blank: bool) -> tuple[nn.Module, Any]:
+    torch.manual_seed(0)
+    block = BLOCKS[name]().train(not blank)
+    for module in block.modules():
+        if blank and isinstance(module, nn.Conv2d) and module.bias is not None:
+            nn.init.zeros_(module.bias)
+    X = torch.randn(4, 4, 8, 8)
+    if blank:
+        X[1] = 0
+    weight = torch.randn(block(X).shape)
+    return block, lambda: (block(X) * weight).mean()
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+def test_on_data_in_general_position(name: str) -> None:
+    block, closure = _case(name, blank=False)
+    agrees(block, closure)
+    report = an.torch.verify(block, closure)
+    assert report, report.proof.reason
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+def test_on_a_blank_sample(name: str) -> None:
+    block, closure = _case(name, blank=True)
+    agrees(block, closure)
+    report = an.torch.verify(block, closure)
+    assert report, report.proof.reason
+    assert bool(len(report.problem.sweeps.alpha)) == bool(report.program.s)
