@@ -17,6 +17,7 @@ from absnormal.arrays import Array
 from absnormal.errors import AbsNormalError, DomainError, TraceError
 from absnormal.frontends import detached
 from absnormal.frontends.captured import Captured
+from absnormal.frontends.jax.jumps import Jump
 from absnormal.frontends.jax.probe import slope_of
 from absnormal.frontends.jax.run import Run, Seen
 from absnormal.frontends.numpy import TracedArray
@@ -162,6 +163,8 @@ def followed(f: Callable[[Any], Any], x: Any) -> tuple[Program, list[Array], Poi
     if len(results) != 1:
         raise ValueError(f"f must return one number, got {len(results)} arrays")
     traced = results[0].traced
+    if isinstance(traced, Jump):
+        traced.refuse()
     if traced is not None and not isinstance(traced, TracedArray):
         raise TraceError("f", "f returns a comparison, which jumps", "return a real number", traced.source)
     output = builder.constant(np.asarray(results[0].value).astype(float)) if traced is None else traced.index
