@@ -62,6 +62,7 @@ def verify_captured(
         vector, dtype = flattened(program, plain(gradient))
     elif slope is not None:
         vector, dtype = tool.gradient(tool.signature(np.asarray(c, dtype=float))), np.float64
+        bare = bare or not np.isfinite(vector).all()
     elif not bare:
         apart, close = distance(captured, tool, c)
         if not close:
@@ -94,7 +95,8 @@ def _judged(problem: Problem, tool: Sweeps, c: Array, vector: Array, dtype: Any)
     """The verdict on a bare vector, and the largest rounding that was allowed."""
     allowed = np.maximum(tolerance(Problem(tool, c, problem.budget), dtype), 0.0)
     known = [c, *(slopes(tool, number) for number in (0.0, -1.0, 1.0))]
-    return judge(problem, vector, allowed, choices(problem, tool, known)), float(allowed.max(initial=0.0))
+    outcome = judge(problem, vector, allowed, choices(problem, tool, known))
+    return outcome, float(allowed.max(initial=0.0)) if np.isfinite(vector).all() else 0.0
 
 
 def _simpler(captured: Captured, tool: Sweeps, c: Array) -> Sweeps | None:
@@ -127,7 +129,8 @@ def distance(captured: Captured, tool: Sweeps, c: Array) -> tuple[float, bool]:
         if apart == 0:
             return apart, True
         difference /= 2
-        if (difference <= tolerance(Problem(sweeps, c, Budget()), captured.dtype, coarse=True)).all():
+        allowed = tolerance(Problem(sweeps, c, Budget()), captured.dtype, coarse=True)
+        if ((difference <= allowed) & np.isfinite(allowed)).all():
             return apart, True
     return apart, _is_rounding(captured, apart)
 

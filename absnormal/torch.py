@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from absnormal._optional import require
 from absnormal.arrays import Array
 from absnormal.clarke.budget import Budget
@@ -21,6 +23,7 @@ from absnormal.frontends.captured import Captured
 from absnormal.judging import distance, verify_captured
 from absnormal.program.tree import Tree
 from absnormal.report.report import Report
+from absnormal.sweeps.overflow import overflow
 from absnormal.sweeps.table import Sweeps
 from absnormal.theorems.ladder import STRUCTURAL
 from absnormal.theorems.problem import Problem
@@ -157,6 +160,8 @@ def _clarke(captured: Captured, seed: int) -> Array:
     if any(rung(problem) is not None for rung in STRUCTURAL) and distance(captured, sweeps, c)[1]:
         return captured.gradient
     found = certified(sweeps, seed)
+    if not np.isfinite(found.gradient).all():
+        raise overflow(sweeps)
     if not found.proved:
         raise BudgetError("no direction could be told from all kinks; see absnormal.torch.verify(...).explanation")
     return found.gradient

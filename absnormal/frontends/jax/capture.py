@@ -16,7 +16,7 @@ from absnormal._optional import require
 from absnormal.arrays import Array
 from absnormal.errors import AbsNormalError, DomainError, TraceError
 from absnormal.frontends import detached
-from absnormal.frontends.captured import Captured
+from absnormal.frontends.captured import Captured, check_fits
 from absnormal.frontends.jax.jumps import Jump
 from absnormal.frontends.jax.probe import slope_of
 from absnormal.frontends.jax.run import Run, Seen
@@ -135,7 +135,9 @@ class Point:
         leaves: list[Any] = [None] * self.treedef.num_leaves
         start = 0
         for place, like in zip(self.places, self.variables, strict=True):
-            leaves[place] = jnp.asarray(flat[start : start + like.size].reshape(like.shape), dtype=like.dtype)
+            given = flat[start : start + like.size].reshape(like.shape)
+            leaves[place] = jnp.asarray(given, dtype=like.dtype)
+            check_fits(given, bool(jnp.isfinite(leaves[place]).all()), like.dtype)
             start += like.size
         return self.treedef.unflatten(leaves)
 

@@ -11,7 +11,7 @@ import torch
 
 from absnormal.arrays import Array
 from absnormal.errors import DomainError, TraceError
-from absnormal.frontends.captured import Captured
+from absnormal.frontends.captured import Captured, check_fits
 from absnormal.frontends.torch.lowering import Lowering
 from absnormal.frontends.torch.tape import Tape, storage
 from absnormal.frontends.torch.values import array
@@ -29,8 +29,10 @@ class Wrap:
         leaves, start = [], 0
         for shape, dtype, device in self.like:
             stop = start + int(np.prod(shape, dtype=int))
-            part = torch.from_numpy(np.array(flat[start:stop]).reshape(shape))
-            leaves.append(part.to(dtype=dtype, device=device))
+            given = np.array(flat[start:stop]).reshape(shape)
+            part = torch.from_numpy(given).to(dtype=dtype, device=device)
+            check_fits(given, bool(part.isfinite().all()), dtype)
+            leaves.append(part)
             start = stop
         return self.tree.rebuild(leaves)
 
