@@ -6,6 +6,7 @@ Every equation runs once, by JAX's own kernel.  What depends on the variables is
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -160,8 +161,13 @@ def followed(f: Callable[[Any], Any], x: Any) -> tuple[Program, list[Array], Poi
     closed = _jaxpr(jax, point)
     run = Run(builder)
     inputs = [Seen(leaf, TracedArray(builder, i)) for i, leaf in enumerate(point.variables)]
-    results = run.closed(closed, inputs)
-    run.check()
+    try:
+        results = run.closed(closed, inputs)
+        run.check()
+    except TraceError as error:
+        # The rules are written with NumPy's functions, whose names JAX shares.
+        mend = re.sub(r"\bnp\.", "jnp.", error.mend)
+        raise type(error)(error.operation, error.problem, mend, error.source) from None
     if len(results) != 1:
         raise ValueError(f"f must return one number, got {len(results)} arrays")
     traced = results[0].traced

@@ -43,7 +43,7 @@ class _Naming:
         self.run, self.eqn, self.outer, self.around = run, eqn, run.builder.user, run.around
         file = getattr(jaxpr.debug_info, "func_filename", None) or ""
         self.own = bool(name) and in_library(file)
-        self.name = f"{_module(file)}.{name}"
+        self.name = _called(_module(file), name or "")
 
     def __enter__(self) -> str | None:
         source = self.run.around = self.run.source(self.eqn) or self.around
@@ -62,6 +62,13 @@ def _module(file: str) -> str:
     if f"{'nn'}/functions" in file.replace("\\", "/"):
         return "jax.nn"
     return "jnp" if "numpy" in file.rpartition("_src")[2] else "jax"
+
+
+def _called(module: str, name: str) -> str:
+    """What a person calls a function of JAX's: the public one behind jnp._where is jnp.where."""
+    public = name.lstrip("_")
+    known = module != "jnp" or hasattr(require("jax.numpy", "jax"), public)
+    return f"{module}.{public if known else name}"
 
 
 def scanned(run: Run, eqn: Any, inputs: Inputs) -> list[Seen]:
