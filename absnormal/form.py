@@ -23,6 +23,7 @@ import numpy as np
 from absnormal.arrays import Array
 from absnormal.program.program import Program
 from absnormal.program.tree import Tree
+from absnormal.sweeps.overflow import overflow
 from absnormal.sweeps.sparse import LIMIT, rows
 from absnormal.sweeps.table import Sweeps
 
@@ -297,6 +298,8 @@ _CSR = ("data", "indices", "indptr")
 
 def _accumulated(program: Program, sweeps: Sweeps, limit: int) -> AbsNormalForm:
     (Z, L), (J, Y) = rows(program, sweeps, limit=limit)
+    if not all(np.isfinite(part.data).all() for part in (Z, L, J, Y)):
+        raise overflow(sweeps)
     x, size = np.concatenate([leaf.reshape(-1) for leaf in program.inputs(sweeps.values)]), np.abs(sweeps.z)
     c = sweeps.z - Z @ x - L @ size
     b = sweeps.y - J @ x - Y @ size

@@ -59,6 +59,7 @@ def verify_captured(
         vector, dtype = flattened(program, plain(gradient))
     elif slope is not None:
         vector, dtype = tool.gradient(tool.signature(np.asarray(c, dtype=float))), np.float64
+        bare = bare or not np.isfinite(vector).all()
     elif not bare:
         apart, close = distance(captured, problem)
         if not close:
@@ -91,7 +92,8 @@ def _judged(problem: Problem, tool: Sweeps, c: Array, vector: Array, dtype: Any)
     """The verdict on a bare vector, and the largest rounding that was allowed."""
     allowed = np.maximum(tolerance(Problem(tool, c, problem.budget), dtype), 0.0)
     known = [c, *(slopes(tool, number) for number in (0.0, -1.0, 1.0))]
-    return judge(problem, vector, allowed, choices(problem, tool, known)), float(allowed.max(initial=0.0))
+    outcome = judge(problem, vector, allowed, choices(problem, tool, known))
+    return outcome, float(allowed.max(initial=0.0)) if np.isfinite(vector).all() else 0.0
 
 
 def _simpler(captured: Captured, tool: Sweeps, c: Array) -> Sweeps | None:

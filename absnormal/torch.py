@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from absnormal._optional import require
 from absnormal.clarke.budget import Budget
 from absnormal.clarke.fallback import certified
@@ -21,6 +23,7 @@ from absnormal.frontends.comparison import distance
 from absnormal.judging import verify_captured
 from absnormal.program.tree import Tree
 from absnormal.report.report import Report
+from absnormal.sweeps.overflow import overflow
 from absnormal.sweeps.table import Sweeps
 from absnormal.theorems.ladder import STRUCTURAL
 from absnormal.theorems.problem import Problem
@@ -157,6 +160,8 @@ def _clarke(captured: Captured, seed: int) -> Sequence[Any]:
     if any(rung(problem) is not None for rung in STRUCTURAL) and distance(captured, problem)[1]:
         return captured.returned
     found = certified(sweeps, seed)
+    if not np.isfinite(found.gradient).all():
+        raise overflow(sweeps)
     if not found.proved:
         raise BudgetError("no direction could be told from all kinks; see absnormal.torch.verify(...).explanation")
     parts: list[Any] = []

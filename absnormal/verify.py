@@ -28,6 +28,7 @@ from absnormal.judging import (
 )
 from absnormal.program.program import Program
 from absnormal.report.report import Report
+from absnormal.sweeps.overflow import overflow
 from absnormal.sweeps.rounding import rounding
 from absnormal.sweeps.table import Sweeps
 from absnormal.theorems.ladder import decide
@@ -143,7 +144,7 @@ def verify(
         problem, consistent = exact_problem(tool, values, c, limits)
     modelled = tool.gradient(tool.signature(np.asarray(c, dtype=float)))
     deviation = 0.0
-    if gradient is None and consistent:
+    if gradient is None and consistent and np.isfinite(modelled).all():
         vector = modelled
         proof, tried = decide(problem)
         outcome: Proof | str = why_open(problem) if proof is None else proof
@@ -152,7 +153,7 @@ def verify(
         allowed = np.maximum(tolerance(Problem(tool, c, limits), dtype), 0.0)
         known = (slopes(tool, candidate) for candidate in (choice, *TABLES, -1.0, 1.0))
         outcome, tried = judge(problem, vector, allowed, choices(problem, tool, known)), []
-        deviation = float(allowed.max(initial=0.0))
+        deviation = float(allowed.max(initial=0.0)) if np.isfinite(vector).all() else 0.0
     verdict, proof = concluded(outcome)
     return Report(
         verdict=verdict, proof=proof, flat_gradient=vector, problem=problem, tool=tool, slope=choice,
@@ -200,6 +201,8 @@ def clarke_gradient(f: Function | Program, x: Any, *, seed: int = 0) -> Any:
     check_seed(seed)
     sweeps, wrap = _at(f, x)
     found = certified(sweeps, seed)
+    if not np.isfinite(found.gradient).all():
+        raise overflow(sweeps)
     if not found.proved:
         raise BudgetError("no direction could be told from all kinks; see verify(f, x).explanation")
     return wrap(found.gradient)
@@ -254,14 +257,16 @@ def generalized_gradient(
     else:
         system = build(sweeps)
     limits = Budget() if budget is None else budget
-    found = summands(sweeps, system, limits)
-    size = sum(
+    size = np.asarray(sum(
         sweeps.pull_magnitude(sweeps.signature(slope), None, np.eye(program.m))[0] for slope in (-1.0, 1.0)
-    )
+    ), dtype=float).reshape(-1)
+    if not np.isfinite(size).all():
+        raise overflow(sweeps)
+    found = summands(sweeps, system, limits)
     shape = (program.n,) if program.m == 1 else (program.m, program.n)
     return GeneralizedGradient(
         base=found.base, blocks=tuple(found.blocks), signs=sweeps.signs, complete=found.complete, exact=found.proved,
-        reason=found.reason, tolerance=rounding(sweeps.pull_depth) * np.asarray(size, dtype=float).reshape(-1),
+        reason=found.reason, tolerance=rounding(sweeps.pull_depth) * size,
         tree=program.tree, shape=shape, budget=limits,
     )
 

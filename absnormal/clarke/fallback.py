@@ -14,7 +14,7 @@ zero by structure, or on rationals.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cache
 from typing import Any
@@ -64,7 +64,12 @@ def direction(n: int, seed: int) -> Array:
 
 
 def certified(sweeps: Sweeps, seed: int = 0, system: System | None = None) -> Certified:
-    """A limiting gradient of f at the point (of a scalar f: shape (n,))."""
+    """A limiting gradient of f at the point (of a scalar f: shape (n,)); one that overflows is not proved."""
+    found = _certified(sweeps, seed, system)
+    return found if np.isfinite(found.gradient).all() else replace(found, proved=False, data={"kind": "overflow"})
+
+
+def _certified(sweeps: Sweeps, seed: int, system: System | None) -> Certified:
     if not len(sweeps.alpha):
         smooth = _float_gradient(sweeps, sweeps.signs)
         return Certified(smooth, sweeps.signs, True, "float64", {"kind": "no active switch"})
@@ -126,7 +131,11 @@ def _lexicographic(sweeps: Sweeps, system: System | None, seed: int) -> Certifie
 
 
 def _float_gradient(sweeps: Sweeps, sigma: Array) -> Array:
-    return np.asarray(sweeps.gradient(sigma), dtype=float)
+    gradient = sweeps.gradient(sigma)
+    try:
+        return np.asarray(gradient, dtype=float)
+    except OverflowError:
+        return np.full(len(gradient), np.inf)
 
 
 def _first_sign(row: Vector, directions: Matrix) -> int:

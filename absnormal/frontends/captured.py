@@ -6,7 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from absnormal.arrays import Array
+from absnormal.errors import DomainError
 from absnormal.program.program import Program
 
 
@@ -60,3 +63,9 @@ class Captured:
     returned: Sequence[Any] = ()
     loss: Any = None
     other_precision: Callable[[], Captured | None] | None = None
+
+
+def check_fits(given: Array, finite: bool, dtype: Any) -> None:
+    """Raise where numbers became infinite in the precision of x."""
+    if not finite and np.isfinite(given).all():
+        raise DomainError("f", f"a gradient of up to {np.abs(given).max():.3g} in an entry is too large for {dtype}")

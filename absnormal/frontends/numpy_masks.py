@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 import numpy as np
@@ -79,6 +80,14 @@ class TracedMask(NDArrayOperatorsMixin):
             operation = f"comparison {self.relation}"
             self.builder.guard(self.left, self.right, self.relation, outcome, operation, self.source)
         return outcome
+
+    def moved(self, move: Callable[[Any], Any]) -> TracedMask:
+        """The comparison of both sides after the same movement of their entries."""
+        from absnormal.frontends.numpy import TracedArray
+
+        sides: list[Any] = [np.broadcast_to(TracedArray(self.builder, side), self.shape) for side in (self.left, self.right)]
+        left, right = (move(side) for side in sides)
+        return TracedMask(self.builder, left.index, self.relation, right.index, self.source)
 
     def __bool__(self) -> bool:
         return bool(self.concrete())

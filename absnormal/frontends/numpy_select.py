@@ -82,7 +82,7 @@ def combined(write: Writer, name: str, a: Any, b: Any) -> Any:
 
 def _forced(write: Writer, mask: TracedMask, open_: Any, outcome: bool) -> Any:
     """The comparison where ``open_``, and ``outcome`` elsewhere."""
-    left, right, relation = _upward(mask)
+    left, right, relation = upward(mask)
     shape = np.broadcast_shapes(mask.shape, open_.shape)
     end = 1.0 if outcome else -1.0
     u, v = (broadcast_to(TracedArray(write.builder, side), shape) for side in (left, right))
@@ -92,13 +92,13 @@ def _forced(write: Writer, mask: TracedMask, open_: Any, outcome: bool) -> Any:
 
 def _both(write: Writer, name: str, a: TracedMask, b: TracedMask) -> Any:
     """Two comparisons that are tied in different places, in the same sense."""
-    if np.any(a.tied & b.tied) or _upward(a)[2] != _upward(b)[2]:
+    if np.any(a.tied & b.tied) or upward(a)[2] != upward(b)[2]:
         write.refuse("combines two comparisons that are tied at this point", "write the kinks one after the other")
     decisive = name == "or"
     first = _forced(write, a, (b.outcome != decisive) & ~b.tied | a.tied & (b.outcome != decisive), decisive)
     # Where b is tied, a is decided: b counts there unless a has settled it.
     open_ = b.tied & (a.outcome != decisive)
-    left, right, relation = _upward(b)
+    left, right, relation = upward(b)
     u, v = TracedArray(write.builder, left), TracedArray(write.builder, right)
     p, q = TracedArray(write.builder, first.left), TracedArray(write.builder, first.right)
     settled = b.tied & (a.outcome == decisive)
@@ -108,7 +108,7 @@ def _both(write: Writer, name: str, a: TracedMask, b: TracedMask) -> Any:
     return TracedMask(write.builder, write.node(top), relation, write.node(below), a.source)
 
 
-def _upward(mask: TracedMask) -> tuple[int, int, str]:
+def upward(mask: TracedMask) -> tuple[int, int, str]:
     """The comparison as > or >=."""
     if mask.relation in ("==", "!="):
         mask.concrete()

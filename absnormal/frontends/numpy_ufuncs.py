@@ -140,7 +140,7 @@ REFUSED = {
     "logical_and": ("combines variables as truth values", "compare them first: (a > 0) & (b > 0)"),
     "logical_or": ("combines variables as truth values", "compare them first: (a > 0) | (b > 0)"),
     "logical_xor": ("combines variables as truth values", "compare them first: (a > 0) ^ (b > 0)"),
-    "huber": ("is not supported", "np.where(np.abs(r) < delta, r * r / 2, delta * (np.abs(r) - delta / 2))"),
+    "huber": ("is not supported", "m * (np.abs(r) - m / 2) with m = np.minimum(np.abs(r), delta)"),
 }
 
 

@@ -17,6 +17,7 @@ from absnormal.report import active as lines
 from absnormal.report import explanation, html, near, plain, relation, remedy, text
 from absnormal.report.active import Active
 from absnormal.report.verdict import Verdict
+from absnormal.sweeps.overflow import overflow
 from absnormal.sweeps.table import Sweeps
 from absnormal.theorems.likq import decide as decide_likq
 from absnormal.theorems.problem import Problem, Proof
@@ -123,7 +124,15 @@ class Report:
 
     @property
     def clarke_gradient(self) -> Any:
-        """A certified Clarke gradient, in the structure of x."""
+        """A certified Clarke gradient, in the structure of x.
+
+        Raises
+        ------
+        DomainError
+            where it is larger than float64, or than the precision of x, can hold
+        """
+        if not np.isfinite(self.flat_clarke_gradient).all():
+            raise overflow(self.tool)
         return self._shaped(self.flat_clarke_gradient)
 
     @property

@@ -183,6 +183,7 @@ class Sweeps(AtPoint):
         """`pull_node` in absolute values."""
         return self._backward(sigma, None, np.abs(seeds), change=np.abs, start=index)[0]
 
+    @np.errstate(over="ignore", invalid="ignore")
     def _backward(
         self, sigma: Array, zbar: Array | None, ybar: Array | None, change: Change | None = None,
         start: int | None = None, weigh: bool = True, coarse: bool = False, adjoints: Adjoints | None = None,

@@ -20,6 +20,7 @@ from absnormal.arrays import Array
 from absnormal.clarke.polytope import Answer, Summand, membership
 from absnormal.exact.linear_algebra import Vector, dot
 from absnormal.exact.linear_program import convex_weights
+from absnormal.sweeps.overflow import overflow
 from absnormal.sweeps.rounding import rounding
 from absnormal.theorems.ladder import decide
 from absnormal.theorems.membership import vector_along_directions
@@ -70,6 +71,8 @@ def judge(problem: Problem, g: Array, allowed: Array, choices: Iterable[Array]) 
     if not np.isfinite(g).all():
         data = {"kind": "nonfinite", "vector": g}
         return Proof("nonfinite", False, "the gradient holds NaN or infinity", "float64", data)
+    if not np.isfinite(allowed).all():
+        raise overflow(problem.sweeps)
     known = smooth(problem) or smooth_by_structure(problem) or smooth_exactly(problem)
     if known is not None:
         return _against_gradient(problem, g, allowed, known)

@@ -6,6 +6,7 @@ Every equation runs once, by JAX's own kernel.  What depends on the variables is
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -16,7 +17,8 @@ from absnormal._optional import require
 from absnormal.arrays import Array
 from absnormal.errors import AbsNormalError, DomainError, TraceError
 from absnormal.frontends import detached
-from absnormal.frontends.captured import Captured
+from absnormal.frontends.captured import Captured, check_fits
+from absnormal.frontends.jax.jumps import Jump
 from absnormal.frontends.jax.probe import slope_of
 from absnormal.frontends.jax.run import Run, Seen
 from absnormal.frontends.numpy import TracedArray
@@ -134,7 +136,9 @@ class Point:
         leaves: list[Any] = [None] * self.treedef.num_leaves
         start = 0
         for place, like in zip(self.places, self.variables, strict=True):
-            leaves[place] = jnp.asarray(flat[start : start + like.size].reshape(like.shape), dtype=like.dtype)
+            given = flat[start : start + like.size].reshape(like.shape)
+            leaves[place] = jnp.asarray(given, dtype=like.dtype)
+            check_fits(given, bool(jnp.isfinite(leaves[place]).all()), like.dtype)
             start += like.size
         return self.treedef.unflatten(leaves)
 
@@ -157,11 +161,18 @@ def followed(f: Callable[[Any], Any], x: Any) -> tuple[Program, list[Array], Poi
     closed = _jaxpr(jax, point)
     run = Run(builder)
     inputs = [Seen(leaf, TracedArray(builder, i)) for i, leaf in enumerate(point.variables)]
-    results = run.closed(closed, inputs)
-    run.check()
+    try:
+        results = run.closed(closed, inputs)
+        run.check()
+    except TraceError as error:
+        # The rules are written with NumPy's functions, whose names JAX shares.
+        mend = re.sub(r"\bnp\.", "jnp.", error.mend)
+        raise type(error)(error.operation, error.problem, mend, error.source) from None
     if len(results) != 1:
         raise ValueError(f"f must return one number, got {len(results)} arrays")
     traced = results[0].traced
+    if isinstance(traced, Jump):
+        traced.refuse()
     if traced is not None and not isinstance(traced, TracedArray):
         raise TraceError("f", "f returns a comparison, which jumps", "return a real number", traced.source)
     output = builder.constant(np.asarray(results[0].value).astype(float)) if traced is None else traced.index

@@ -9,7 +9,8 @@ import numpy as np
 
 from absnormal._optional import require
 from absnormal.frontends.jax.custom import LIBRARY, probe
-from absnormal.frontends.jax.run import Run, Seen, in_library
+from absnormal.frontends.jax.jumps import Jump
+from absnormal.frontends.jax.run import Run, Seen, in_library, jump_of
 from absnormal.frontends.numpy import TracedArray
 from absnormal.frontends.numpy_masks import TracedMask
 
@@ -42,7 +43,7 @@ class _Naming:
         self.run, self.eqn, self.outer, self.around = run, eqn, run.builder.user, run.around
         file = getattr(jaxpr.debug_info, "func_filename", None) or ""
         self.own = bool(name) and in_library(file)
-        self.name = f"{_module(file)}.{name}"
+        self.name = _called(_module(file), name or "")
 
     def __enter__(self) -> str | None:
         source = self.run.around = self.run.source(self.eqn) or self.around
@@ -61,6 +62,13 @@ def _module(file: str) -> str:
     if f"{'nn'}/functions" in file.replace("\\", "/"):
         return "jax.nn"
     return "jnp" if "numpy" in file.rpartition("_src")[2] else "jax"
+
+
+def _called(module: str, name: str) -> str:
+    """What a person calls a function of JAX's: the public one behind jnp._where is jnp.where."""
+    public = name.lstrip("_")
+    known = module != "jnp" or hasattr(require("jax.numpy", "jax"), public)
+    return f"{module}.{public if known else name}"
 
 
 def scanned(run: Run, eqn: Any, inputs: Inputs) -> list[Seen]:
@@ -88,20 +96,18 @@ def scanned(run: Run, eqn: Any, inputs: Inputs) -> list[Seen]:
 def _entry(row: Seen, step: int) -> Seen:
     traced = row.traced
     if isinstance(traced, TracedMask):
-        traced = None if not np.any(traced.tied) else _moved(traced, lambda u: u[step])
-    elif traced is not None:
+        traced = traced.moved(lambda u: u[step])
+    elif isinstance(traced, TracedArray):
         traced = traced[step]
     return Seen(row.value[step], traced)
-
-
-def _moved(mask: TracedMask, move: Callable[[TracedArray], TracedArray]) -> TracedMask:
-    left, right = (move(TracedArray(mask.builder, index)) for index in (mask.left, mask.right))
-    return TracedMask(mask.builder, left.index, mask.relation, right.index, mask.source)
 
 
 def _stacked(run: Run, rows: list[Seen], aval: Any) -> Seen:
     jnp = require("jax.numpy", "jax")
     value = jnp.stack([row.value for row in rows]) if rows else jnp.zeros(aval.shape, aval.dtype)
+    jump = jump_of(rows)
+    if jump is not None:
+        return Seen(value, jump)
     if not any(isinstance(row.traced, TracedArray) for row in rows):
         for row in rows:
             if isinstance(row.traced, TracedMask):
@@ -128,6 +134,8 @@ def _decided(seen: Seen) -> Any:
     """A condition as it came out; one that depends on the variables is kept as a guard, and must not be tied."""
     if isinstance(seen.traced, TracedMask):
         seen.traced.concrete()
+    if isinstance(seen.traced, Jump):
+        seen.traced.refuse()
     return np.asarray(seen.value).item()
 
 
@@ -141,7 +149,7 @@ def branched(run: Run, eqn: Any, inputs: Inputs) -> list[Seen]:
     sides = [run.closed(branch, operands) for branch in branches]
     taken = sides[int(np.asarray(which.value).item())]
     return [
-        Seen(out.value, np.where(mask, run.operand(yes), run.operand(no)))  # type: ignore[call-overload]
+        Seen(out.value, jump_of((no, yes)) or np.where(mask, run.operand(yes), run.operand(no)))  # type: ignore[call-overload]
         for out, no, yes in zip(taken, *sides, strict=True)
     ]
 

@@ -9,11 +9,15 @@ import numpy as np
 
 from absnormal._optional import require
 from absnormal.arrays import Array
+from absnormal.frontends.jax.jumps import tied_index
 from absnormal.frontends.jax.run import Call
 from absnormal.frontends.jax.shapes import landing, window_places
+from absnormal.frontends.numpy import TracedArray
 from absnormal.frontends.numpy_order import largest, smallest
 from absnormal.frontends.ordered import in_order
 from absnormal.frontends.pooling import folds
+
+_SORT = "use jnp.sort, jnp.max or jnp.min, or a point where no two entries are equal"
 
 
 def fold_over(sign: int) -> Callable[..., Any]:
@@ -54,36 +58,34 @@ def scattered_extremum(sign: int) -> Callable[..., Any]:
     return rule
 
 
-def sort(call: Call, *operands: Any) -> Any:
-    """lax.sort by one key; what is carried along must not be used at a tie."""
+def sort(call: Call, key: Any, *others: Any) -> Any:
+    """lax.sort by one key; what is carried along jumps at a tie."""
     jax, jnp = require("jax", "jax"), require("jax.numpy", "jax")
     axis = call.params["dimension"]
     if call.params["num_keys"] != 1:
         call.write.refuse("sorts by several keys", "sort by one key")
-    numbers = jnp.broadcast_to(
-        jnp.arange(call.values[0].shape[axis]).reshape([-1 if i == axis else 1 for i in range(np.ndim(operands[0]))]),
-        call.values[0].shape,
-    )
+    shape = call.values[0].shape
+    numbers = jax.lax.broadcasted_iota(jnp.int32, shape, axis)
     _, order = jax.lax.sort((call.values[0], numbers), dimension=axis, is_stable=True, num_keys=1)
     order = np.asarray(order)
-    results = [in_order(call.write, operands[0], order, axis)]
-    for other in operands[1:]:
-        results.append(_carried(call, operands[0], other, order, axis))
-    return results
-
-
-def _carried(call: Call, key: Any, other: Any, order: Array, axis: int) -> Any:
-    """Another operand, in the order of the key: a jump where the key is tied."""
+    place = np.take_along_axis(np.arange(order.size).reshape(shape), order, axis)
+    if not isinstance(key, TracedArray):
+        return [None, *(_moved(call, other, place) for other in others)]
     values = np.take_along_axis(key.value, order, axis)
-    if (np.diff(values, axis=axis) == 0).any():
-        return None
-    place = np.take_along_axis(np.arange(key.size).reshape(key.shape), order, axis)
-    return call.write.op("gather", other, index=place) if hasattr(other, "builder") else None
+    jump = tied_index(call, values, axis, _SORT)
+    carried = [_moved(call, other, place) if jump is None else jump for other in others]
+    return [in_order(call.write, key, order, axis), *carried]
+
+
+def _moved(call: Call, other: Any, place: Array) -> Any:
+    return call.write.op("gather", other, index=place) if isinstance(other, TracedArray) else None
 
 
 def top_k(call: Call, u: Any) -> Any:
-    """lax.top_k: the k largest, in descending order; of a tie the first come first."""
+    """lax.top_k: the k largest, in descending order; of a tie the first come first, and their indices jump."""
     axis, k = call.params.get("axis", np.ndim(u) - 1) % np.ndim(u), call.params["k"]
     order = np.argsort(-u.value, axis=axis, kind="stable")
     ordered = in_order(call.write, u, order, axis, descending=True, count=k)
-    return [ordered, None]
+    # The first that is left out may be tied with the last that is taken.
+    near = np.take(np.take_along_axis(u.value, order, axis), range(min(k + 1, u.shape[axis])), axis)
+    return [ordered, tied_index(call, near, axis, _SORT)]

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 
 from absnormal._optional import require
+from absnormal.frontends.jax.jumps import Beside, First, Jump
 from absnormal.frontends.jax.order import fold_over, scattered_extremum, sort, top_k, window_extremum
 from absnormal.frontends.jax.run import Call, Seen
-from absnormal.frontends.jax.shapes import MOVES, scatter_add, window_sum
+from absnormal.frontends.jax.shapes import MOVES, moving, scatter_add, window_sum
 from absnormal.frontends.jax.windows import convolution
 from absnormal.frontends.numpy import TracedArray
 from absnormal.frontends.numpy_masks import TracedMask
-from absnormal.frontends.numpy_select import combined
+from absnormal.frontends.numpy_select import combined, upward
 from absnormal.frontends.numpy_shapes import broadcast_to
 from absnormal.frontends.writing import extremum
 
@@ -172,8 +173,14 @@ def _detached(call: Call, u: Any) -> Any:
 # -- comparisons -------------------------------------------------------------------------------------------
 
 
+def _decided(value: Any) -> Any:
+    return value.concrete() if isinstance(value, TracedMask) else value
+
+
 def _chosen(call: Call, which: Any, *cases: Any) -> Any:
-    decided = [case.concrete() if isinstance(case, TracedMask) else case for case in cases]
+    if isinstance(which, First):
+        return np.broadcast_to(which.among([_decided(case) for case in cases]), call.outs[0].shape)
+    decided = [_decided(case) for case in cases]
     if isinstance(which, TracedMask) and len(cases) == 2:
         return np.where(which, decided[1], decided[0])
     return _select(call, which, *decided)
@@ -188,14 +195,66 @@ def _joined(call: Call, a: Any, b: Any) -> Any:
     return combined(call.write, call.primitive.name, a, b)
 
 
-def _moved(call: Call, mask: Any, *rest: Any) -> Any:
-    """A comparison that is tied moves with its two sides."""
-    if not np.any(mask.tied):
-        return mask.concrete()
-    left, right = (broadcast_to(TracedArray(mask.builder, side), mask.shape) for side in (mask.left, mask.right))
-    move = RULES[call.primitive.name]
-    a, b = move(call, left, *rest), move(call, right, *rest)
-    return TracedMask(mask.builder, a.index, mask.relation, b.index, mask.source)
+def _moved(call: Call, *args: Any) -> Any:
+    """Comparisons that are tied, in one sense, move with their two sides; what is decided beside them is 1 > 0."""
+    name = call.primitive.name
+    places = range(len(args)) if name == "concatenate" else moving(name)
+    tied = [place for place in places if isinstance(args[place], TracedMask) and np.any(args[place].tied)]
+    if len({upward(args[place])[2] for place in tied}) != 1:
+        plain = [_decided(arg) for arg in args]
+        return MOVES[name](call, *plain) if any(isinstance(arg, TracedArray) for arg in plain) else None
+    lefts, rights = ([_decided(arg) if i not in tied else arg for i, arg in enumerate(args)] for _ in range(2))
+    for place in places:
+        lefts[place], rights[place] = _sides(args[place], place in tied)
+    left, right = MOVES[name](call, *lefts), MOVES[name](call, *rights)
+    first = args[tied[0]]
+    relation = upward(first)[2]
+    if not isinstance(left, list):
+        return TracedMask(first.builder, call.write.node(left), relation, call.write.node(right), first.source)
+    return [TracedMask(first.builder, call.write.node(u), relation, call.write.node(v), first.source)
+            for u, v in zip(left, right, strict=True)]
+
+
+def _sides(value: Any, tied: bool) -> tuple[Any, Any]:
+    """What is compared, u > v or u >= v."""
+    if not tied:
+        decided = np.asarray(_decided(value))
+        return np.where(decided, 1.0, -1.0), np.zeros(decided.shape)
+    left, right, _ = upward(value)
+    return tuple(broadcast_to(TracedArray(value.builder, side), value.shape) for side in (left, right))  # type: ignore
+
+
+def _beside(call: Call, *parts: Any) -> Any:
+    """Comparisons, as jnp.select puts them side by side."""
+    if not any(isinstance(part, TracedMask) and np.any(part.tied) for part in parts):
+        return _moved(call, *parts)
+    masks = tuple(part if isinstance(part, TracedMask) else np.asarray(part, bool) for part in parts)
+    return Beside(
+        call.write.operation, call.write.source, "holds a comparison that is tied at this point, and f uses it",
+        "use jnp.where or jnp.select", masks, call.params["axis"],
+    )
+
+
+def _first(call: Call, masks: Any) -> Any:
+    """argmax of comparisons."""
+    if isinstance(masks, TracedMask):
+        masks.concrete()
+        return None
+    jump = masks.operation, masks.source, masks.problem, masks.mend
+    return First(*jump, masks.parts) if call.params["axes"] == (masks.axis,) else Jump(*jump)
+
+
+def _bitwise(rule: Rule) -> Rule:
+    """A rule for Booleans; on integers the operation is one on their bits."""
+
+    def bitwise(call: Call, *args: Any) -> Any:
+        if call.outs[0].dtype == bool:
+            return rule(call, *args)
+        for arg in args:
+            _decided(arg)
+        return None
+
+    return bitwise
 
 
 #: What takes a comparison that is not decided yet.
@@ -204,11 +263,13 @@ MASKS: dict[str, Rule] = {
     "select_n": _chosen,
     "mul": lambda call, a, b: np.multiply(a, b),
     "convert_element_type": _converted,
-    "not": lambda call, mask: ~mask,
-    "and": _joined,
-    "or": _joined,
+    "not": _bitwise(lambda call, mask: ~mask),
+    "and": _bitwise(_joined),
+    "or": _bitwise(_joined),
     "stop_gradient": _converted,
     "copy": _converted,
+    "stack": _beside,
+    "argmax": _first,
 }
 
 RULES: dict[str, Rule] = {

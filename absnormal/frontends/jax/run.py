@@ -14,6 +14,7 @@ import numpy as np
 from absnormal._optional import require
 from absnormal.arrays import Array
 from absnormal.errors import DomainError, TraceError
+from absnormal.frontends.jax.jumps import CHOICES, Jump
 from absnormal.frontends.numpy import TracedArray
 from absnormal.frontends.numpy_masks import TracedMask
 from absnormal.frontends.user_line import is_user
@@ -30,7 +31,7 @@ class Seen:
     """The value that JAX computed, and what it is in the program; None where it does not depend on the variables."""
 
     value: Any
-    traced: TracedArray | TracedMask | None = None
+    traced: TracedArray | TracedMask | Jump | None = None
 
 
 @dataclass(slots=True)
@@ -121,9 +122,14 @@ class Run:
             if name in CONTROL:
                 return CONTROL[name](self, eqn, inputs)
             results = bound(eqn, [seen.value for seen in inputs])
-            args = [self.operand(seen) for seen in inputs]
             rules = MASKS
-            if name not in MASKS or not any(isinstance(arg, TracedMask) for arg in args):
+            if isinstance(inputs[0].traced, CHOICES.get(name, ())) and jump_of(inputs[1:]) is None:
+                args = [inputs[0].traced, *(self.operand(seen) for seen in inputs[1:])]
+            elif (jump := jump_of(inputs)) is not None:
+                return [Seen(value, jump) for value in results]
+            else:
+                args = [self.operand(seen) for seen in inputs]
+            if name not in MASKS or not any(isinstance(arg, TracedMask | Jump) for arg in args):
                 rules, args = RULES, [arg.concrete() if isinstance(arg, TracedMask) else arg for arg in args]
                 if not any(isinstance(arg, TracedArray) for arg in args):
                     return [Seen(value) for value in results]
@@ -147,6 +153,8 @@ class Run:
 
     def operand(self, seen: Seen) -> Any:
         """What a rule gets: a traced array or comparison, or a plain array."""
+        if isinstance(seen.traced, Jump):
+            seen.traced.refuse()
         if seen.traced is not None:
             return seen.traced
         value = seen.value
@@ -188,6 +196,11 @@ class Run:
                 "write them with supported operations, or judge the vector on a NumPy version of f with gradient=",
                 next(iter(self.missing.values())),
             )
+
+
+def jump_of(inputs: Sequence[Seen]) -> Jump | None:
+    """The first of some values that jumps at the point."""
+    return next((seen.traced for seen in inputs if isinstance(seen.traced, Jump)), None)
 
 
 def bound(eqn: Any, values: Sequence[Any]) -> list[Any]:

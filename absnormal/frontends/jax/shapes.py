@@ -41,17 +41,17 @@ def numbered(call: Call, u: Any, *rest: Any) -> Any:
     """Any movement: the primitive is run on the numbers of the entries of its arrays, -1 for none."""
     jnp = require("jax.numpy", "jax")
     given, start = [], 0
-    moving = _moving(call)
+    places = moving(call.primitive.name)
     parts = []
     for place, value in enumerate(call.values):
-        if place not in moving:
+        if place not in places:
             given.append(value)
             continue
-        size = math.prod(value.shape)
-        given.append(jnp.arange(start, start + size, dtype=jnp.int32).reshape(value.shape))
+        size = math.prod(np.shape(value))
+        given.append(jnp.arange(start, start + size, dtype=jnp.int32).reshape(np.shape(value)))
         parts.append(np.reshape((u, *rest)[place], -1))
         start += size
-    if any(isinstance(item, TracedArray) for place, item in enumerate((u, *rest)) if place not in moving):
+    if any(isinstance(item, TracedArray) for place, item in enumerate((u, *rest)) if place not in places):
         call.write.refuse(
             "a variable is used as an index, a discontinuous selection", "use jnp.max, jnp.min or jnp.sort"
         )
@@ -63,10 +63,9 @@ def numbered(call: Call, u: Any, *rest: Any) -> Any:
     return taken if call.primitive.multiple_results else taken[0]
 
 
-def _moving(call: Call) -> tuple[int, ...]:
-    """Which operands hold the entries that move."""
-    name = call.primitive.name
-    if name in ("dynamic_update_slice",):
+def moving(name: str) -> tuple[int, ...]:
+    """Which operands of a movement hold the entries that move."""
+    if name in ("dynamic_update_slice", "pad"):
         return (0, 1)
     return (0, 2) if name == "scatter" else (0,)
 

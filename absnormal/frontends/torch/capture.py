@@ -12,7 +12,7 @@ import torch
 
 from absnormal.arrays import Array
 from absnormal.errors import AbsNormalError, DomainError, TraceError
-from absnormal.frontends.captured import Captured
+from absnormal.frontends.captured import Captured, check_fits
 from absnormal.frontends.torch.lowering import Lowering
 from absnormal.frontends.torch.replay import CannotReplay, Replay
 from absnormal.frontends.torch.tape import Tape, storage
@@ -31,8 +31,10 @@ class Wrap:
         leaves, start = [], 0
         for shape, dtype, device in self.like:
             stop = start + math.prod(shape)
-            part = torch.from_numpy(np.array(flat[start:stop]).reshape(shape))
-            leaves.append(part.to(dtype=dtype, device=device))
+            given = np.array(flat[start:stop]).reshape(shape)
+            part = torch.from_numpy(given).to(dtype=dtype, device=device)
+            check_fits(given, bool(part.isfinite().all()), dtype)
+            leaves.append(part)
             start = stop
         return self.tree.rebuild(leaves)
 

@@ -1,0 +1,70 @@
+"""Results that jump at the point: they may be computed, but nothing that f returns may need them.
+
+The index of a tied entry is one value on one side of the tie and another on the other.  It is no constant, and what is
+computed from it jumps in general, so it is carried along and refused where f uses it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+
+from absnormal.arrays import Array
+from absnormal.errors import TraceError
+from absnormal.frontends.numpy_masks import TracedMask
+from absnormal.program.nodes import Source
+
+if TYPE_CHECKING:
+    from absnormal.frontends.jax.run import Call
+
+
+@dataclass(frozen=True, slots=True)
+class Jump:
+    """What is not constant near the point, with the operation it comes from."""
+
+    operation: str
+    source: Source | None
+    problem: str
+    mend: str
+
+    def refuse(self) -> NoReturn:
+        raise TraceError(self.operation, self.problem, self.mend, self.source)
+
+
+@dataclass(frozen=True, slots=True)
+class Beside(Jump):
+    """Comparisons side by side along a new axis, some of them tied; what is decided among them is a plain array."""
+
+    parts: tuple[TracedMask | Array, ...]
+    axis: int
+
+
+@dataclass(frozen=True, slots=True)
+class First(Jump):
+    """The number of the first comparison that holds, 0 where none does: what jnp.select selects by."""
+
+    parts: tuple[TracedMask | Array, ...]
+
+    def among(self, cases: Sequence[Any]) -> Any:
+        """The case of that number: the last comparison is asked first, so that the first one wins."""
+        result = cases[0]
+        for part, case in reversed(list(zip(self.parts, cases, strict=True))):
+            result = np.where(part, case, result)  # type: ignore[call-overload]
+        return result
+
+
+#: What may follow a comparison on the way through jnp.select.
+CHOICES: dict[str, type[Jump]] = {"argmax": Beside, "select_n": First}
+
+
+def tied_index(call: Call, values: Array, axis: int, mend: str) -> Jump | None:
+    """The jump of an index into ordered values, where neighbours are tied; None where they are not."""
+    if not (np.diff(values, axis=axis) == 0).any():
+        return None
+    return Jump(
+        call.write.operation, call.write.source,
+        "entries are tied at this point, so what it indexes or carries along jumps, and f uses that", mend,
+    )
