@@ -40,7 +40,11 @@ def independent(rows: Array, prime: int = PRIME) -> tuple[bool | None, list[Frac
     count, width = rows.shape
     if count * count * (min(width, 2 * count) + count) > _WORK:
         return None, []
-    found = _left_null(_sketched(rows % prime, prime), prime)
+    sketch = _sketched(rows % prime, prime)
+    found = _left_null(sketch, prime)
+    if found is not None and sketch.shape[1] < width and (found @ (rows % prime).astype(object) % prime).any():
+        # Independent rows may meet in a column of the sketch.
+        found = _left_null(rows % prime, prime) if count * count * (width + count) <= _WORK else found
     if found is None:
         return True, []
     weights = _rational(found, prime)
