@@ -173,13 +173,14 @@ def _variables(model: Any) -> tuple[list[Any], Tree, dict[int, str]]:
     """The variables, their tree, and the names of the modules by identity."""
     torch = require("torch", "torch")
     if isinstance(model, torch.nn.Module):
-        if any(hasattr(module, "_orig_mod") for module in model.modules()):
+        modules = [*model.named_modules()]
+        if any("_orig_mod" in module._modules for _, module in modules):
             raise TraceError("torch.compile", "a compiled model runs other kernels", "pass the model that was compiled")
         named = {name: p for name, p in model.named_parameters() if p.requires_grad}
         if not named:
             raise ValueError("the model has no parameter that requires a gradient")
         tree = Tree({name: i for i, name in enumerate(named)}, tuple(tuple(p.shape) for p in named.values()))
-        return [*named.values()], tree, {id(module): name for name, module in model.named_modules()}
+        return [*named.values()], tree, {id(module): name for name, module in modules}
     leaves: list[Any] = []
     structure = _collected(model, leaves)
     for leaf in leaves:

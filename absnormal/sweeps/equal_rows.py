@@ -157,6 +157,10 @@ class EqualRows:
         node = self.nodes[index]
         result = first == second
         hopeful = ~result
+        if node.varied and node.op in _MOVES:
+            # What is only moved is compared where it comes from.
+            result[hopeful] = self._moved(index, node, first[hopeful], second[hopeful])
+            return np.asarray(result)
         if not node.varied or node.op not in ("convolve", "matmul"):
             # What these compute need not be known: equal arguments say as much.
             values = self.sweeps.own[index].reshape(-1)

@@ -32,6 +32,7 @@ class Lowering:
         self.results: dict[Handle, int] = {}
         self.notes: list[str] = []
         self._sources: dict[tuple[str, int], Source] = {}
+        self._arrays: dict[int, Array] = {}
         for number, variable in enumerate(variables):
             node = Node("input", (), {"leaf": number}, tuple(variable.shape), None, "", True)
             self.results[number, 0] = self.write.append(node, variable.detach())
@@ -257,7 +258,7 @@ class Lowering:
 
     def values(self, program: Program, dtype: Any) -> Values:
         """The values of a pruned program."""
-        return Values(program.nodes, self.write.tensors, dtype)
+        return Values(program.nodes, self.write.tensors, dtype, self._arrays)
 
     def slopes(self, program: Program) -> Array:
         """The slope of every switch, shape (s,)."""

@@ -58,8 +58,10 @@ class Values(Sequence[Array]):
     keep theirs; what else is written in between is in float64.
     """
 
-    def __init__(self, nodes: Sequence[Node], tensors: Sequence[Any], dtype: Any) -> None:
+    def __init__(self, nodes: Sequence[Node], tensors: Sequence[Any], dtype: Any, arrays: dict[int, Array]) -> None:
         self._nodes, self._tensors, self._dtype = nodes, tensors, dtype
+        #: The tensors as arrays, for values in every precision.
+        self._arrays = arrays
         self._known: list[Array | None] = [None] * len(nodes)
 
     @overload
@@ -77,7 +79,9 @@ class Values(Sequence[Array]):
     def _made(self, index: int) -> Array:
         node, tensor = self._nodes[index], self._tensors[index]
         if tensor is not None:
-            held = array(tensor)
+            held = self._arrays.get(index)
+            if held is None:
+                held = self._arrays[index] = array(tensor)
             return held if self._dtype is None else held.astype(self._dtype, copy=False)
         if node.op == "constant":
             return np.asarray(node.params["value"], dtype=self._dtype)
