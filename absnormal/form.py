@@ -312,7 +312,7 @@ def abs_normal_form(f: Callable[[Any], Any] | Program, x: Any) -> AbsNormalForm:
     Parameters
     ----------
     f
-        a function written with NumPy, or a Program
+        a function of one argument, or its `Program`; it returns a number or an array, a function of torch's a number
     x
         the point: an array, a number, or nested dicts, lists and tuples of arrays
 

@@ -216,7 +216,7 @@ def generalized_gradient(
     Parameters
     ----------
     f
-        a function of one argument, or its `Program`
+        a function of one argument, or its `Program`; it returns a number or an array, a function of torch's a number
     x
         the point, as in `verify`
     exact

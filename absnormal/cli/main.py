@@ -8,13 +8,10 @@ import re
 import sys
 import traceback
 from collections.abc import Sequence
-from pathlib import Path
-
-import numpy as np
 
 from absnormal.cli import check, recheck, search, slopes, sweep, trace
-from absnormal.cli.output import BAD, INTERRUPTED, version
-from absnormal.errors import AbsNormalError
+from absnormal.cli.output import BAD, INTERRUPTED, UNREAD, version
+from absnormal.report.record import in_one_line
 
 COMMANDS = {module.__name__.rpartition(".")[2]: module for module in (check, sweep, search, recheck, trace, slopes)}
 #: Options whose value may start with a minus.
@@ -37,12 +34,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # The reader has seen enough: `absnormal ... | head`.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return BAD
+        return UNREAD
     except Exception as error:
         # The user's own function may raise anything: one line, and the traceback when asked for.
         if arguments.traceback:
-            raise
-        print(f"absnormal: {_line(error)}", file=sys.stderr)
+            traceback.print_exc()
+        else:
+            print(f"absnormal: {in_one_line(error)}", file=sys.stderr)
         return BAD
 
 
@@ -72,15 +70,3 @@ def _joined(argv: Sequence[str]) -> list[str]:
         else:
             result.append(word)
     return result
-
-
-def _line(error: Exception) -> str:
-    """An error in one line; one that the package did not raise on purpose with its name and the user's line."""
-    said = " ".join(str(error).split())
-    if said and isinstance(error, (AbsNormalError, ValueError, ImportError)):
-        return said
-    ours = str(Path(__file__).parents[1])
-    frames = traceback.extract_tb(error.__traceback__)
-    user = [frame for frame in frames if not frame.filename.startswith((ours, "<", os.path.dirname(np.__file__)))]
-    where = f" at {os.path.basename(user[-1].filename)}:{user[-1].lineno}" if user else ""
-    return f"{type(error).__name__}{where}: {said}"

@@ -22,8 +22,13 @@ from absnormal.report.verdict import Verdict
 STATUS = {Verdict.NOT_CLARKE.name: 1, ERROR: 2, Verdict.UNDECIDED.name: 3}
 BAD = 2
 INTERRUPTED = 130
+#: What a shell reports of a program that wrote to a pipe which nobody reads any more.
+UNREAD = 141
 
-EXIT = "\nexit status: 0 CLARKE, 1 NOT_CLARKE, 2 bad usage or cannot be analysed, 3 UNDECIDED, 130 after Ctrl-C\n"
+EXIT = """
+exit status: 0 CLARKE, 1 NOT_CLARKE, 2 bad usage or cannot be analysed, 3 UNDECIDED, 130 after Ctrl-C, 141 when the
+output is read no further
+"""
 
 #: A finding: its name, the record, the whole report where there is one.
 Finding = tuple[str, Record, Any]
@@ -63,17 +68,22 @@ def options(arguments: argparse.Namespace, target: Any) -> dict[str, Any]:
 
 def write(findings: Iterable[Finding], form: str) -> int:
     """Write all findings; the exit status.  After Ctrl-C, or an error on the way, the output is whole, too."""
-    writer, summary, interrupted = None, Summary(), True
+    writer, summary, stopped = None, Summary(), ""
     try:
         for name, record, report in findings:
             writer = FORMATS[form](sys.stdout, version()) if writer is None else writer
             summary.add(record)
             writer.write(name, record, report)
         writer = FORMATS[form](sys.stdout, version()) if writer is None else writer
-        interrupted = False
+    except KeyboardInterrupt:
+        stopped = "interrupted"
+        raise
+    except Exception:
+        stopped = "ended by an error"
+        raise
     finally:
         if writer is not None:
-            writer.end(summary, interrupted)
+            writer.end(summary, stopped)
             sys.stdout.flush()
     return next((status for verdict, status in STATUS.items() if summary.verdicts[verdict]), 0)
 

@@ -100,7 +100,10 @@ def _arrays(value: Any) -> Any:
         return {key: _arrays(item) for key, item in value.items()}
     if isinstance(value, list) and any(isinstance(item, dict) for item in value):
         return [_arrays(item) for item in value]
-    return np.asarray(value, dtype=float)
+    try:
+        return np.asarray(value, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{json.dumps(value)} is neither a number nor lists of numbers of equal lengths") from error
 
 
 def slope(text: str) -> Any:

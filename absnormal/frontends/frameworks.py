@@ -43,6 +43,11 @@ def followed(f: Any, x: Any, copy: bool = True) -> tuple[Program, list[Array], C
         return f, f.evaluate(f.tree.leaves(x if capture is None else plain(x))), f.tree.unflatten
     if not callable(f):
         raise ValueError(f"f must be a function or a Program, got {type(f).__name__}")
+    if capture is not None and capture.__module__ == FRONT_ENDS["jax"]:
+        from absnormal.frontends.jax.capture import followed as followed_by_jax
+
+        program, values, point = followed_by_jax(f, x)
+        return program, values, point.wrap
     if capture is not None:
         captured = capture(f, x)
         return captured.program, list(captured.values), captured.wrap

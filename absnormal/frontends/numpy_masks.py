@@ -85,8 +85,8 @@ class TracedMask(NDArrayOperatorsMixin):
         """The comparison of both sides after the same movement of their entries."""
         from absnormal.frontends.numpy import TracedArray
 
-        traced: list[Any] = [TracedArray(self.builder, side) for side in (self.left, self.right)]
-        left, right = (move(np.broadcast_to(side, self.shape)) for side in traced)
+        sides = (TracedArray(self.builder, side) for side in (self.left, self.right))
+        left, right = (move(np.broadcast_to(side, self.shape)) for side in sides)
         return TracedMask(self.builder, left.index, self.relation, right.index, self.source)
 
     def __bool__(self) -> bool:

@@ -52,8 +52,8 @@ class Writer:
         """One finding."""
         raise NotImplementedError
 
-    def end(self, summary: Summary, interrupted: bool = False) -> None:
-        """Make the output whole."""
+    def end(self, summary: Summary, stopped: str = "") -> None:
+        """Make the output whole; ``stopped`` says what ended the run before its end."""
 
 
 class Text(Writer):
@@ -75,9 +75,9 @@ class Text(Writer):
             for line in record.lines:
                 print(f"  {described(line)}", file=self.out)
 
-    def end(self, summary: Summary, interrupted: bool = False) -> None:
-        if interrupted:
-            print("interrupted", file=self.out)
+    def end(self, summary: Summary, stopped: str = "") -> None:
+        if stopped:
+            print(stopped, file=self.out)
         if self.others > _WRITTEN:
             print(f"... and {self.others - _WRITTEN} more", file=self.out)
         if not self.reports:
@@ -98,8 +98,8 @@ class Json(Writer):
         self.out.write(self.separator + json.dumps(values))
         self.separator = ",\n"
 
-    def end(self, summary: Summary, interrupted: bool = False) -> None:
-        rest = {"summary": summary.to_dict(), "interrupted": interrupted}
+    def end(self, summary: Summary, stopped: str = "") -> None:
+        rest = {"summary": summary.to_dict(), "interrupted": bool(stopped)}
         self.out.write("\n],\n" + json.dumps(rest)[1:] + "\n")
 
 
@@ -126,7 +126,7 @@ class JUnit(Writer):
             self.body.write(f"<{tag} message={_attribute(said(record))}{kind}>{escape(_xml(details))}</{tag}>")
         self.body.write("</testcase>\n")
 
-    def end(self, summary: Summary, interrupted: bool = False) -> None:
+    def end(self, summary: Summary, stopped: str = "") -> None:
         numbers = {"tests": sum(self.counts.values()), "failures": self.counts[Verdict.NOT_CLARKE.name],
                    "errors": self.counts[ERROR], "skipped": self.counts[Verdict.UNDECIDED.name]}
         counts = " ".join(f'{name}="{count}"' for name, count in numbers.items())
@@ -162,7 +162,7 @@ class GitHub(Writer):
                 title = _property(f"{record.verdict} {line.operation}".strip())
                 print(f"::{level} {place}title={title}::{message}", file=self.out)
 
-    def end(self, summary: Summary, interrupted: bool = False) -> None:
+    def end(self, summary: Summary, stopped: str = "") -> None:
         # A line of the summary must not be taken for a command.
         for line in summary.brief().splitlines():
             print(line.replace("::", ": :"), file=self.out)
@@ -197,8 +197,8 @@ class Sarif(Writer):
         self.out.write(self.separator + json.dumps(result))
         self.separator = ",\n"
 
-    def end(self, summary: Summary, interrupted: bool = False) -> None:
-        invocations = [{"executionSuccessful": not interrupted}]
+    def end(self, summary: Summary, stopped: str = "") -> None:
+        invocations = [{"executionSuccessful": not stopped}]
         self.out.write(f'\n],\n"invocations": {json.dumps(invocations)}}}]}}\n')
 
 

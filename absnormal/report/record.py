@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import traceback
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from absnormal.errors import AbsNormalError
 from absnormal.program.nodes import Source
@@ -115,5 +120,16 @@ def record_of_error(error: Exception, index: int = 0) -> Record:
     """The record of a point at which f cannot be analysed."""
     source = getattr(error, "source", None) if isinstance(error, AbsNormalError) else None
     lines = () if source is None else (Line(source.file, source.line, source.text, getattr(error, "operation", ""), 0),)
-    said = " ".join(str(error).split()) or type(error).__name__
-    return Record(index, ERROR, type(error).__name__, said, lines=lines)
+    return Record(index, ERROR, type(error).__name__, in_one_line(error), lines=lines)
+
+
+def in_one_line(error: Exception) -> str:
+    """An error in one line; one that the package did not raise on purpose with its name and the user's line."""
+    said = " ".join(str(error).split())
+    if said and isinstance(error, (AbsNormalError, ValueError, ImportError)):
+        return said
+    ours = str(Path(__file__).parents[1])
+    frames = traceback.extract_tb(error.__traceback__)
+    user = [frame for frame in frames if not frame.filename.startswith((ours, "<", os.path.dirname(np.__file__)))]
+    where = f" at {os.path.basename(user[-1].filename)}:{user[-1].lineno}" if user else ""
+    return f"{type(error).__name__}{where}{f': {said}' if said else ''}"

@@ -121,9 +121,9 @@ def test_bad_usage_exits_with_2() -> None:
     assert exit_.value.code == 2
 
 
-def test_the_traceback_on_request(user: Path) -> None:
-    with pytest.raises(KeyError):
-        main(["check", "user_module:raises", "--at", "0", "--traceback"])
+def test_the_traceback_on_request(user: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "user_module:raises", "--at", "0", "--traceback"]) == 2
+    assert "Traceback" in capsys.readouterr().err
 
 
 def test_a_point_from_a_file(user: Path) -> None:

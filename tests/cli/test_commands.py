@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -252,3 +254,48 @@ def test_bad_usage_exits_with_2(arguments: list[str], capsys: pytest.CaptureFixt
         main(arguments)
     assert exit_.value.code == 2
     assert "usage: absnormal" in capsys.readouterr().err
+
+
+# -- errors and ends -----------------------------------------------------------------------------------------
+
+
+def test_an_error_of_the_users_own_names_its_line(capsys: pytest.CaptureFixture[str]) -> None:
+    said = "KeyError at hand_written.py:20: 'no such thing'"
+    assert main(["check", "hand_written.py:raises", "--at", "0"]) == 2
+    assert capsys.readouterr().err == f"absnormal: {said}\n"
+    for jobs in ("1", "2"):
+        assert main(["sweep", "hand_written.py:raises", "--points", "points.npy", "--jobs", jobs]) == 2
+        assert capsys.readouterr().out.splitlines()[1] == f"  {said}"
+
+
+def test_a_traceback_does_not_change_the_status(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "hand_written.py:raises", "--at", "0", "--traceback"]) == 2
+    assert capsys.readouterr().err.endswith("KeyError: 'no such thing'\n")
+
+
+@pytest.mark.parametrize("at", ["[0,[1,2]]", '[0,"a"]', "[[1,2],[3]]"])
+def test_a_point_that_is_no_array(at: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "hand_written.py:f", "--at", at]) == 2
+    assert "is neither a number nor lists of numbers of equal lengths" in capsys.readouterr().err
+
+
+def test_a_pipe_that_nobody_reads(user: Path) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    environment = {**os.environ, "PYTHONPATH": str(Path(an.__file__).parents[1])}
+    command = [sys.executable, "-m", "absnormal", "check", "hand_written.py:f", "--at", "0"]
+    done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, cwd=user, env=environment, check=False)
+    os.close(write)
+    assert done.returncode == 141 and not done.stderr
+
+
+def test_an_error_while_a_report_is_written_is_no_interruption(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(report: Any) -> str:
+        raise RuntimeError("no words")
+
+    monkeypatch.setattr("absnormal.report.text.text", fails)
+    assert main(["check", "hand_written.py:f", "--at", "0"]) == 2
+    out, err = capsys.readouterr()
+    assert "interrupted" not in out and "no words" in err
