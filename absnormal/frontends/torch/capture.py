@@ -83,7 +83,7 @@ def of_closure(
     like = tuple((tuple(v.shape), v.dtype, v.device) for v in variables)
     return Captured(
         program=program, values=lowering.values(program, np.float64), slopes=lowering.slopes(program), gradient=flat,
-        dtype=dtype, tool="torch", wrap=Wrap(tree, like), notes=tuple(dict.fromkeys([*notes, *lowering.notes])),
+        dtype=dtype, tool="torch", wrap=Wrap(tree, like), notes=tuple(dict.fromkeys([*notes, *lowering.write.notes])),
         working=lowering.values(program, np.float64 if dtype == np.dtype(float) else np.float32),
         loss=loss.detach(),
     )

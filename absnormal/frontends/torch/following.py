@@ -15,10 +15,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import torch
 
 from absnormal.arrays import Array
 from absnormal.errors import TraceError
-from absnormal.frontends.torch.jumps import INDEXED, JUMPS, READS
+from absnormal.frontends.torch.jumps import READS, VALUELESS, discrete, jumps
 from absnormal.frontends.torch.tape import Record, Tape, storage, tensors, written
 
 Geometry = tuple[int, tuple[int, ...], tuple[int, ...]]
@@ -47,6 +48,7 @@ class Step:
     number: int
     handles: dict[int, Handle | None] = field(default_factory=dict)
     mix: tuple[Any, ...] = ()
+    jumps: bool = False
 
     def needs(self) -> list[int]:
         found = [handle[0] for handle in self.handles.values() if handle is not None and handle[0] >= 0]
@@ -63,6 +65,18 @@ def overwritten(record: Record) -> list[Any]:
     return [target for target in written(record.func, record.args, record.kwargs) if storage(target) in outs]
 
 
+def filled(record: Record) -> list[Any]:
+    """The buffers that a kernel fills on the side, as with the noise that it draws."""
+    targets = written(record.func, record.args, record.kwargs)
+    outs = {storage(out) for out in tensors((record.out,))} if targets else set()
+    return [target for target in targets if storage(target) not in outs]
+
+
+def _selects(record: Record) -> bool:
+    """Whether the entries that a mask holds at are picked, so that their number is known."""
+    return record.name == "index" and any(key.dtype in (torch.bool, torch.uint8) for key in tensors(record.args[1:]))
+
+
 def _positions(place: Geometry) -> Array:
     """The places in the storage of the entries of a part."""
     offset, shape, strides = place
@@ -70,6 +84,18 @@ def _positions(place: Geometry) -> Array:
     for axis, (size, stride) in enumerate(zip(shape, strides, strict=True)):
         total += (np.arange(size) * stride).reshape(-1, *([1] * (len(shape) - axis - 1)))
     return total
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What Python code learned from tensors, by operation ``number``: the jumps behind it; whether it is a truth value
+    or a size; whether it is a number that depends on a variable."""
+
+    record: Record
+    number: int
+    taint: frozenset[int]
+    branch: bool
+    varied: bool
 
 
 class Following:
@@ -83,8 +109,9 @@ class Following:
         self.tainted: dict[int, frozenset[int]] = {}
         #: Storages that only hold what depends on no variable, though it may require a gradient.
         self.constants: set[int] = set()
-        #: Numbers that were read from tensors: the operation, the jumps behind it, whether it depends on a variable.
-        self.reads: list[tuple[Record, frozenset[int], bool]] = []
+        self.reads: list[Read] = []
+        #: Tensors that were detached in place.
+        self._detached = {id(record.args[0]) for record in tape.records if record.name == "detach_"}
         for number, variable in enumerate(variables):
             self.steps.append(Step(None, number))
             self.states.setdefault(storage(variable), State({})).views[geometry(variable)] = (number, 0)
@@ -100,31 +127,68 @@ class Following:
         name = record.name
         if name in _SAME:
             return
+        outs = [*tensors((record.out,))]
         # A comparison is one of values: what it was detached from makes no difference to it.
-        jumps = name in JUMPS
-        handles = {id(t): self.find(t) if jumps else self._handle(record, t) for t in arguments}
+        jumping = jumps(name, outs)
+        handles = {id(t): self.find(t) if jumping else self._handle(record, t) for t in arguments}
         taint = frozenset[int]().union(*(self.tainted.get(storage(t), ()) for t in arguments)) if self.tainted else None
+        behind = taint or frozenset[int]()
         varied = any(handle is not None for handle in handles.values())
         targets = overwritten(record)
         held = [target for target in targets if storage(target) in self.states]
-        if name in READS:
-            self.reads.append((record, taint or frozenset(), varied))
         if varied or held:
             for target in held:
                 handles[id(target)] = self.find(target)
             step = len(self.steps)
-            self.steps.append(Step(record, number, handles))
-            outs = [*tensors((record.out,))]
-            if not jumps:
-                self._results(step, outs, targets, {storage(tensor) for tensor in arguments})
-            if jumps or name in INDEXED:
-                for out in outs if jumps else outs[1:]:
-                    self.tainted[storage(out)] = frozenset({step}) | (taint or frozenset())
-            return
-        self.constants.update(storage(out) for out in tensors((record.out,)))
-        if taint:
-            for out in tensors((record.out,)):
-                self.tainted[storage(out)] = self.tainted.get(storage(out), frozenset()) | taint
+            self.steps.append(Step(record, number, handles, jumps=jumping))
+            given = {storage(tensor) for tensor in arguments}
+            if jumping:
+                behind |= {step}
+                hidden = outs
+                self.constants.update(own for own in map(storage, outs) if own not in self.states)
+            else:
+                self._results(step, outs, targets, given)
+                hidden = self._undifferentiated(record, outs, handles, given)
+            for out in hidden:
+                self._stain(out, behind | {step})
+        else:
+            self.constants.update(storage(out) for out in outs)
+            if taint:
+                for out in outs:
+                    self._stain(out, taint)
+        if name in READS or _selects(record):
+            self._read(number, record, behind)
+
+    def _stain(self, out: Any, taint: frozenset[int]) -> None:
+        self.tainted[storage(out)] = self.tainted.get(storage(out), frozenset()) | taint
+
+    def _undifferentiated(
+        self, record: Record, outs: list[Any], handles: dict[int, Handle | None], given: set[int]
+    ) -> list[Any]:
+        """The results that carry no derivative though what they are computed from does."""
+        if record.name in VALUELESS:
+            return []
+        live = record.enabled and any(record.needs[key] for key, handle in handles.items() if handle is not None)
+        return [
+            out for out in outs
+            if discrete(out) or (live and not out.requires_grad and storage(out) not in given
+                                 and id(out) not in self._detached)
+        ]
+
+    def _read(self, number: int, record: Record, taint: frozenset[int]) -> None:
+        """Truth values and sizes are branched on; numbers that were detached before are constants."""
+        source = record.args[0]
+        branch = record.name != "_local_scalar_dense" or source.dtype == torch.bool
+        varied = not branch and not discrete(source) and self._handle(record, source) is not None and record.enabled
+        if not branch:
+            taint = frozenset(step for step in taint if self._live(self.steps[step]))
+        self.reads.append(Read(record, number, taint, branch, varied))
+
+    def _live(self, step: Step) -> bool:
+        record = step.record
+        assert record is not None
+        return record.enabled and any(
+            record.needs[key] for key, handle in step.handles.items() if handle is not None)
 
     def _handle(self, record: Record, tensor: Any) -> Handle | None:
         if record.enabled and not record.needs[id(tensor)]:

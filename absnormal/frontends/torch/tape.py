@@ -76,7 +76,7 @@ class Tape(TorchDispatchMode):  # type: ignore[misc]
     def _reshaped(self, func: Any, args: Any, kwargs: Any) -> Any:
         """An operation that changes the shape of a tensor itself: the tape keeps an alias of the old one."""
         target = args[0]
-        alias = target.detach()
+        alias = target.detach().requires_grad_(target.requires_grad)
         for record in self.records:
             if id(target) in record.needs:
                 record.args, record.needs[id(alias)] = _replaced(record.args, target, alias), record.needs[id(target)]

@@ -60,6 +60,8 @@ class Writer:
         self.record: Any = None
         #: What it returned, as it was then.
         self.results: list[Any] = []
+        #: What a reader of the verdict must know.
+        self.notes: list[str] = []
         self._small: dict[Any, int] = {}
         self.dtype: Any = torch.float32
 
