@@ -113,9 +113,9 @@ def clarke_backward(model: Any, closure: Closure, *, seed: int = 0) -> Any:
     """
     captured = _captured(model, closure)
     variables, _, _ = _variables(model)
-    for variable, part in zip(variables, _parts(captured, _clarke(captured, seed)), strict=True):
+    for number, (variable, part) in enumerate(zip(variables, _parts(captured, _clarke(captured, seed)), strict=True)):
         if variable.grad is None:
-            variable.grad = part
+            variable.grad = None if number in captured.unused else part
         else:
             variable.grad += part
     return captured.loss

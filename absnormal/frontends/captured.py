@@ -38,6 +38,8 @@ class Captured:
     other_precision
         captures f at x again, in double precision, or in single precision where double is its own; asked when the
         comparison of gradients is not conclusive; None where f does not run in it
+    unused
+        the numbers of the leaves for which the framework returned no gradient at all
     notes
         what a reader of the verdict must know: scalar reads within rounding of a threshold, arithmetic used
     """
@@ -53,3 +55,4 @@ class Captured:
     working: Sequence[Array] | None = None
     loss: Any = None
     other_precision: Callable[[], Captured | None] | None = None
+    unused: frozenset[int] = frozenset()

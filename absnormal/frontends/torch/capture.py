@@ -13,6 +13,7 @@ from absnormal.arrays import Array
 from absnormal.errors import DomainError, TraceError
 from absnormal.frontends.captured import Captured
 from absnormal.frontends.torch.lowering import Lowering
+from absnormal.frontends.torch.reading import Reading
 from absnormal.frontends.torch.tape import Tape, storage
 from absnormal.frontends.torch.values import array
 from absnormal.program.tree import Tree
@@ -79,13 +80,16 @@ def of_closure(
         f"activity is decided by the {str(variables[0].dtype).removeprefix('torch.')} values that torch computed;"
         " linear algebra is in float64"
     ]
-    flat = np.concatenate([array(gradient).reshape(-1) for gradient in gradients])
+    flat = np.concatenate([
+        np.zeros(variable.numel()) if gradient is None else array(gradient).reshape(-1)
+        for variable, gradient in zip(variables, gradients, strict=True)
+    ])
     like = tuple((tuple(v.shape), v.dtype, v.device) for v in variables)
     return Captured(
         program=program, values=lowering.values(program, np.float64), slopes=lowering.slopes(program), gradient=flat,
         dtype=dtype, tool="torch", wrap=Wrap(tree, like), notes=tuple(dict.fromkeys([*notes, *lowering.write.notes])),
         working=lowering.values(program, np.float64 if dtype == np.dtype(float) else np.float32),
-        loss=loss.detach(),
+        loss=loss.detach(), unused=frozenset(i for i, gradient in enumerate(gradients) if gradient is None),
     )
 
 
@@ -94,7 +98,7 @@ def run_on_tape(closure: Callable[[], Any]) -> tuple[Tape, Any]:
     if hasattr(closure, "_torchdynamo_orig_callable"):
         raise TraceError("torch.compile", "a compiled function runs other kernels", "pass the function itself")
     tape = Tape()
-    with torch.enable_grad(), tape:
+    with torch.enable_grad(), tape, Reading():
         loss = closure()
     if not isinstance(loss, torch.Tensor):
         raise ValueError(f"f must return a tensor, got {type(loss).__name__}")
@@ -109,19 +113,26 @@ def run_on_tape(closure: Callable[[], Any]) -> tuple[Tape, Any]:
     return tape, loss
 
 
+#: What torch says in a backward pass that it refuses, and what to do about it.
+_MENDS = {
+    "second time": "return the loss and leave backward() out of the function",
+    "Checkpointing": "use checkpoint(..., use_reentrant=False)",
+    "inplace operation": "use the operation that is not in place",
+}
+
+
 def _gradients(loss: Any, variables: Sequence[Any]) -> list[Any]:
-    """What loss.backward() puts into .grad, hooks included; the .grad that is there stays."""
+    """What loss.backward() puts into .grad, hooks included, None where it puts nothing; the .grad that is there stays."""
     held = [variable.grad for variable in variables]
     try:
         for variable in variables:
             variable.grad = None
         loss.backward(inputs=list(variables))
-        return [torch.zeros_like(v) if v.grad is None else v.grad.detach() for v in variables]
+        return [None if v.grad is None else v.grad.detach().to_dense() for v in variables]
     except RuntimeError as error:
-        if "second time" not in str(error):
-            raise
-        raise TraceError(
-            "backward", "was called inside the function already", "return the loss and leave backward() out") from error
+        problem = str(error).strip().partition("\n")[0]
+        mend = next((mend for words, mend in _MENDS.items() if words in problem), "write it so that loss.backward() runs")
+        raise TraceError("backward", f"does not run in torch: {problem}", mend) from error
     finally:
         for variable, grad in zip(variables, held, strict=True):
             variable.grad = grad

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from absnormal.frontends.torch.jumps import eps_of, floor_divided, whole
+from absnormal.frontends.torch.jumps import compared, eps_of, floor_divided, whole
 from absnormal.frontends.torch.probe import middle
 from absnormal.frontends.torch.writer import Arg, Writer
 
@@ -192,8 +192,7 @@ def _threshold(w: Writer, x: Arg, threshold: float, value: float) -> int:
     u = w.node(x)
     if threshold == value:
         return w.extremum(u, w.constant(value), 1, w.slope("threshold"))
-    if np.any(x.array == np.asarray(threshold, x.array.dtype)):
-        w.refuse("jumps at this point", "move the point off the threshold")
+    _refuse_jump(w, compared(x.tensor, threshold))
     return w.where(x.array > threshold, u, w.constant(value))
 
 
@@ -232,13 +231,13 @@ def _softshrink(w: Writer, x: Arg, k: float = 0.5) -> int:
 
 
 def _hardshrink(w: Writer, x: Arg, k: float = 0.5) -> int:
-    if np.any(np.abs(x.array) == np.asarray(k, x.array.dtype)):
-        w.refuse("jumps at this point", "move the point off the jump")
+    _refuse_jump(w, compared(x.tensor.abs(), k))
     return w.where(np.abs(x.array) > k, w.node(x), w.constant(0.0))
 
 
 def _softplus(w: Writer, x: Arg, beta: float = 1.0, threshold: float = 20.0) -> int:
     u = w.node(x)
+    _refuse_jump(w, compared(x.tensor * beta, threshold))
     smooth = w.scaled(w.op("logaddexp", w.constant(0.0), w.scaled(u, beta)), 1 / beta)
     return w.where(x.array * beta > threshold, u, smooth)
 

@@ -21,6 +21,7 @@ from absnormal.arrays import Array
 from absnormal.errors import TraceError
 from absnormal.frontends.torch.jumps import READS, VALUELESS, discrete, jumps
 from absnormal.frontends.torch.tape import Record, Tape, storage, tensors, written
+from absnormal.program.nodes import Source
 
 Geometry = tuple[int, tuple[int, ...], tuple[int, ...]]
 #: Where a value comes from: the number of a step and of its result.
@@ -116,7 +117,13 @@ class Following:
             self.steps.append(Step(None, number))
             self.states.setdefault(storage(variable), State({})).views[geometry(variable)] = (number, 0)
         for number, record in enumerate(tape.records):
-            self._follow(number, record)
+            try:
+                self._follow(number, record)
+            except NotImplementedError as error:  # a tensor without memory of its own: sparse, or of another layout
+                source = Source(record.file, record.line) if record.file else None
+                raise TraceError(
+                    f"torch.{record.name}", "works on tensors that are not dense", "use to_dense(), or dense layers", source
+                ) from error
 
     def find(self, tensor: Any) -> Handle | None:
         state = self.states.get(storage(tensor))
@@ -141,14 +148,13 @@ class Following:
                 handles[id(target)] = self.find(target)
             step = len(self.steps)
             self.steps.append(Step(record, number, handles, jumps=jumping))
-            given = {storage(tensor) for tensor in arguments}
             if jumping:
                 behind |= {step}
                 hidden = outs
                 self.constants.update(own for own in map(storage, outs) if own not in self.states)
             else:
-                self._results(step, outs, targets, given)
-                hidden = self._undifferentiated(record, outs, handles, given)
+                self._results(step, outs, targets, {storage(tensor) for tensor in arguments})
+                hidden = self._undifferentiated(record, outs, handles)
             for out in hidden:
                 self._stain(out, behind | {step})
         else:
@@ -162,17 +168,14 @@ class Following:
     def _stain(self, out: Any, taint: frozenset[int]) -> None:
         self.tainted[storage(out)] = self.tainted.get(storage(out), frozenset()) | taint
 
-    def _undifferentiated(
-        self, record: Record, outs: list[Any], handles: dict[int, Handle | None], given: set[int]
-    ) -> list[Any]:
+    def _undifferentiated(self, record: Record, outs: list[Any], handles: dict[int, Handle | None]) -> list[Any]:
         """The results that carry no derivative though what they are computed from does."""
         if record.name in VALUELESS:
             return []
         live = record.enabled and any(record.needs[key] for key, handle in handles.items() if handle is not None)
         return [
             out for out in outs
-            if discrete(out) or (live and not out.requires_grad and storage(out) not in given
-                                 and id(out) not in self._detached)
+            if discrete(out) or (live and not out.requires_grad and id(out) not in self._detached)
         ]
 
     def _read(self, number: int, record: Record, taint: frozenset[int]) -> None:

@@ -38,13 +38,13 @@ def _meets(left: Array, right: Array, eps: float) -> tuple[bool, bool]:
     return bool((left == right).any()), bool(near.any())
 
 
-def _compared(a: Any, b: Any, *args: Any, **kwargs: Any) -> tuple[bool, bool]:
+def compared(a: Any, b: Any, *args: Any, **kwargs: Any) -> tuple[bool, bool]:
     """Equality is torch's own, which rounds a number to the precision of a tensor."""
     return bool(torch.as_tensor(a == b).any()), _meets(_number(a), _number(b), eps_of(a, b))[1]
 
 
 def _zero(x: Any, *args: Any, **kwargs: Any) -> tuple[bool, bool]:
-    return _compared(x, 0.0)
+    return compared(x, 0.0)
 
 
 def _either_zero(a: Any, b: Any, *args: Any, **kwargs: Any) -> tuple[bool, bool]:
@@ -152,7 +152,7 @@ def _never(*args: Any, **kwargs: Any) -> tuple[bool, bool]:
 
 #: Operations whose results jump, with a test of whether they do so at the point, or may within rounding.
 JUMPS: dict[str, Ties] = {
-    "gt": _compared, "ge": _compared, "lt": _compared, "le": _compared, "eq": _compared, "ne": _compared,
+    "gt": compared, "ge": compared, "lt": compared, "le": compared, "eq": compared, "ne": compared,
     "argmax": _indexed(1.0), "argmin": _indexed(-1.0), "argsort": _ordered, "isin": lambda x, others, **kwargs:
         _among(x, others), "searchsorted": _searched, "bucketize": lambda x, edges, **kwargs: _among(x, edges),
     "isnan": _never, "isinf": _never, "isfinite": _never, "isneginf": _never, "isposinf": _never,
