@@ -98,7 +98,7 @@ def run_on_tape(closure: Callable[[], Any]) -> tuple[Tape, Any]:
     if hasattr(closure, "_torchdynamo_orig_callable"):
         raise TraceError("torch.compile", "a compiled function runs other kernels", "pass the function itself")
     tape = Tape()
-    with torch.enable_grad(), tape, Reading():
+    with torch.enable_grad(), tape, Reading(tape):
         loss = closure()
     if not isinstance(loss, torch.Tensor):
         raise ValueError(f"f must return a tensor, got {type(loss).__name__}")
@@ -116,13 +116,13 @@ def run_on_tape(closure: Callable[[], Any]) -> tuple[Tape, Any]:
 #: What torch says in a backward pass that it refuses, and what to do about it.
 _MENDS = {
     "second time": "return the loss and leave backward() out of the function",
-    "Checkpointing": "use checkpoint(..., use_reentrant=False)",
+    "use_reentrant": "use checkpoint(..., use_reentrant=False)",
     "inplace operation": "use the operation that is not in place",
 }
 
 
 def _gradients(loss: Any, variables: Sequence[Any]) -> list[Any]:
-    """What loss.backward() puts into .grad, hooks included, None where it puts nothing; the .grad that is there stays."""
+    """What loss.backward() puts into .grad, hooks included, or None; the .grad that is there stays."""
     held = [variable.grad for variable in variables]
     try:
         for variable in variables:
@@ -130,8 +130,8 @@ def _gradients(loss: Any, variables: Sequence[Any]) -> list[Any]:
         loss.backward(inputs=list(variables))
         return [None if v.grad is None else v.grad.detach().to_dense() for v in variables]
     except RuntimeError as error:
-        problem = str(error).strip().partition("\n")[0]
-        mend = next((mend for words, mend in _MENDS.items() if words in problem), "write it so that loss.backward() runs")
+        problem = str(error).strip().partition("\n")[0].rstrip(".")
+        mend = next((mend for words, mend in _MENDS.items() if words in problem), "make loss.backward() run by itself")
         raise TraceError("backward", f"does not run in torch: {problem}", mend) from error
     finally:
         for variable, grad in zip(variables, held, strict=True):

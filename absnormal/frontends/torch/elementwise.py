@@ -103,8 +103,7 @@ def _remainder(mode: str) -> Rule:
         value, other = (np.asarray(_plain(side), dtype=float) if not isinstance(side, Arg) else side.array.astype(float)
                         for side in (a, b))
         _refuse_jump(w, floor_divided(_plain(a), _plain(b), rounding_mode=mode))
-        quotient = value / other
-        held = np.floor(quotient) if mode == "floor" else np.trunc(quotient)
+        held = np.round((value - w.results[0].double().cpu().numpy()) / other)
         return w.sub(w.node(a), w.mul(w.constant(held), w.node(b)))
 
     return rule

@@ -31,6 +31,10 @@ OUTSIDE: Handle = (-1, -1)
 _SAME = frozenset({"detach", "detach_", "alias", "lift_fresh"})
 
 
+#: Operations on one mask whose result holds where it does (True) or where it does not.
+_MASKS = {"_to_copy": True, "clone": True, "logical_not": False, "bitwise_not": False}
+
+
 @dataclass(slots=True)
 class State:
     """The contents of a storage: parts that are known, and for the others the state before."""
@@ -88,6 +92,15 @@ def _positions(place: Geometry) -> Array:
 
 
 @dataclass(frozen=True, slots=True)
+class Mask:
+    """The result of a jump, by its step, or its opposite; a tensor of the same storage is it at this place only."""
+
+    step: int
+    holds: bool
+    place: Geometry
+
+
+@dataclass(frozen=True, slots=True)
 class Read:
     """What Python code learned from tensors, by operation ``number``: the jumps behind it; whether it is a truth value
     or a size; whether it is a number that depends on a variable."""
@@ -111,6 +124,8 @@ class Following:
         #: Storages that only hold what depends on no variable, though it may require a gradient.
         self.constants: set[int] = set()
         self.reads: list[Read] = []
+        #: Storages that hold the result of a jump as it was made, or a mask in another type or turned round.
+        self.masks: dict[int, Mask] = {}
         #: Tensors that were detached in place.
         self._detached = {id(record.args[0]) for record in tape.records if record.name == "detach_"}
         for number, variable in enumerate(variables):
@@ -122,7 +137,7 @@ class Following:
             except NotImplementedError as error:  # a tensor without memory of its own: sparse, or of another layout
                 source = Source(record.file, record.line) if record.file else None
                 raise TraceError(
-                    f"torch.{record.name}", "works on tensors that are not dense", "use to_dense(), or dense layers", source
+                    f"torch.{record.name}", "works on tensors that are not dense", "use to_dense() before it", source
                 ) from error
 
     def find(self, tensor: Any) -> Handle | None:
@@ -143,6 +158,8 @@ class Following:
         varied = any(handle is not None for handle in handles.values())
         targets = overwritten(record)
         held = [target for target in targets if storage(target) in self.states]
+        for target in targets:
+            self.masks.pop(storage(target), None)
         if varied or held:
             for target in held:
                 handles[id(target)] = self.find(target)
@@ -151,6 +168,7 @@ class Following:
             if jumping:
                 behind |= {step}
                 hidden = outs
+                self.masks |= {storage(out): Mask(step, True, geometry(out)) for out in outs if not targets}
                 self.constants.update(own for own in map(storage, outs) if own not in self.states)
             else:
                 self._results(step, outs, targets, {storage(tensor) for tensor in arguments})
@@ -162,8 +180,15 @@ class Following:
             if taint:
                 for out in outs:
                     self._stain(out, taint)
+                self._same_mask(name, arguments, outs)
         if name in READS or _selects(record):
             self._read(number, record, behind)
+
+    def _same_mask(self, name: str, arguments: list[Any], outs: list[Any]) -> None:
+        if name in _MASKS and len(arguments) == len(outs) == 1 and arguments[0].dtype == torch.bool:
+            mask = self.masks.get(storage(arguments[0]))
+            if mask is not None and geometry(arguments[0]) == mask.place:
+                self.masks[storage(outs[0])] = Mask(mask.step, mask.holds == _MASKS[name], geometry(outs[0]))
 
     def _stain(self, out: Any, taint: frozenset[int]) -> None:
         self.tainted[storage(out)] = self.tainted.get(storage(out), frozenset()) | taint
@@ -215,6 +240,8 @@ class Following:
         if targets:
             return
         for place, out in enumerate(outs):
+            if discrete(out):
+                continue
             own = storage(out)
             if own in given and own in self.states:
                 self.states[own].views[geometry(out)] = (step, place)

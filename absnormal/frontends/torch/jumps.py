@@ -38,8 +38,16 @@ def _meets(left: Array, right: Array, eps: float) -> tuple[bool, bool]:
     return bool((left == right).any()), bool(near.any())
 
 
+def _same(a: Any, b: Any) -> bool:
+    """Whether two tensors are one."""
+    both = isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor)
+    return both and (a.data_ptr(), a.shape, a.stride(), a.dtype) == (b.data_ptr(), b.shape, b.stride(), b.dtype)
+
+
 def compared(a: Any, b: Any, *args: Any, **kwargs: Any) -> tuple[bool, bool]:
     """Equality is torch's own, which rounds a number to the precision of a tensor."""
+    if _same(a, b):
+        return False, False
     return bool(torch.as_tensor(a == b).any()), _meets(_number(a), _number(b), eps_of(a, b))[1]
 
 
@@ -122,17 +130,18 @@ def _searched(edges: Any, x: Any, *args: Any, **kwargs: Any) -> tuple[bool, bool
 
 def _counted(x: Any, bins: int = 100, low: float = 0, high: float = 0) -> tuple[bool, bool]:
     """A histogram jumps at its edges; those that are the extrema of the entries move with them."""
-    values = _number(x)
-    if low != high:
-        return _among(x, torch.linspace(low, high, bins + 1, dtype=torch.float64))
-    if not values.size or values.min() == values.max():
-        return True, True
-    return _among(x, torch.linspace(values.min(), values.max(), bins + 1, dtype=torch.float64)[1:-1])
+    values, fixed = _number(x).reshape(-1), low != high
+    if not fixed and values.size:
+        low, high = values.min(), values.max()
+        values = values[(values != low) & (values != high)]
+        if low == high:
+            return True, True
+    return whole((values - low) / (high - low) * bins, 4 * eps_of(x)) if values.size else (False, False)
 
 
 def _equal(a: Any, b: Any) -> tuple[bool, bool]:
     """One entry that differs settles it."""
-    tied = a is not b and a.shape == b.shape and a.numel() > 0 and bool((a == b).all())
+    tied = not _same(a, b) and a.shape == b.shape and a.numel() > 0 and bool((a == b).all())
     return tied, tied
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import torch
 from absnormal.arrays import Array
 from absnormal.errors import TraceError
 from absnormal.frontends.torch.branches import at_ties
-from absnormal.frontends.torch.following import OUTSIDE, Following, Handle, Read, Step, filled, overwritten
+from absnormal.frontends.torch.following import OUTSIDE, Following, Handle, Read, Step, filled, geometry, overwritten
 from absnormal.frontends.torch.jumps import ties_of
 from absnormal.frontends.torch.rules import RULES
 from absnormal.frontends.torch.tape import Record, Tape, storage, tensors, written
@@ -94,7 +95,7 @@ class Lowering:
     def _at(self, record: Record) -> None:
         """Name the operation that is being lowered."""
         source = self._source(record)
-        name = record.name.removesuffix("_")
+        name = "to" if record.name == "_to_copy" else record.name.removesuffix("_")
         path = self.names.get(id(record.module)) if record.module is not None else None
         if path and type(record.module).__module__.startswith("torch.nn"):
             operation = path
@@ -205,15 +206,23 @@ class Lowering:
         jump = tied[0]
         assert jump.record is not None
         compared = [self._argument(arg, jump) for arg in jump.record.args]
-        mine = storage(jump.record.out) if isinstance(jump.record.out, torch.Tensor) else -1
-        made = at_ties(self.write, step.record, args, jump.record.name, compared, mine) if len(tied) == 1 else None
+        holds = partial(self._holds, jump)
+        made = at_ties(self.write, step.record, args, jump.record.name, compared, holds) if len(tied) == 1 else None
         if made is None:
             self._at(jump.record)
             self.write.refuse(
-                "is tied at this point, and what is chosen by it is not constant near it",
-                "write the kink with torch.abs, torch.maximum or torch.relu, or move the point",
+                "is tied at this point, what it chooses is not constant near it, and no two sides are seen to meet",
+                "write the kink with torch.abs, torch.maximum, torch.relu or one torch.where, or move the point",
             )
         return made
+
+    def _holds(self, jump: Step, arg: Any) -> bool | None:
+        """Whether an argument is the result of a jump (True) or its opposite (False); None where it is neither."""
+        if not isinstance(arg, Arg):
+            return None
+        mask = self.following.masks.get(storage(arg.tensor))
+        known = mask is not None and self.following.steps[mask.step] is jump and geometry(arg.tensor) == mask.place
+        return mask.holds if mask is not None and known else None
 
     def _arguments(self, args: Any, step: Step) -> list[Any]:
         return [self._argument(arg, step) for arg in args]
