@@ -116,7 +116,10 @@ def clarke_backward(model: Any, closure: Closure, *, seed: int = 0) -> Any:
     """
     captured = _captured(model, closure)
     variables, _, _ = _variables(model)
-    for variable, part in zip(variables, _clarke(captured, seed), strict=True):
+    parts = zip(variables, captured.returned, _clarke(captured, seed), strict=True)
+    for variable, returned, part in parts:
+        if returned is None:
+            continue
         if variable.grad is None:
             variable.grad = part
         else:

@@ -40,7 +40,7 @@ class Captured:
     working
         the same values in the framework's own precision, for the comparison with its gradient; None: ``values``
     returned
-        the gradient leaf by leaf, as the framework's own arrays; empty where nobody asks for it
+        the gradient leaf by leaf, as the framework's own arrays, None for an unused leaf; empty where nobody asks
     loss
         what the function returned, as the framework's own array; None where nobody asks for it
     other_precision

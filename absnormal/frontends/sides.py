@@ -4,7 +4,8 @@ Entry by entry, a and b are functions of u, v and other variables.  With d = u -
 
     where(u > v, a, b) = a(v + r) + b(v + m) - a(v),    if a(u := v) = b(u := v) identically
 
-so the selection is one kink r.  Smooth sides may be anything, as in elu(x) = where(x > 0, x, exp(x) - 1).
+so the selection is one kink r.  Smooth sides may be anything, as in elu(x) = where(x > 0, x, exp(x) - 1).  For u = |x|
+a side may also be written with x squared, as Huber's.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ def by_sides(write: Writer, left: int, right: int, first: int, second: int, tie:
     d: Any = _difference(write, left, right)
     sides = (_Side(write, left, d.index, 1), _Side(write, left, d.index, -1))
     met = [side.replayed(node, v) for side, node in zip(sides, (first, second), strict=True)]
-    if met[0] is None or met[1] is None or not _same(met[0], met[1], d):
+    if met[0] is None or met[1] is None or not _same(met[0], met[1]):
         return None
     r = write.op("kink", d, tie=tie, a=0.5, b=0.5)
     ends = [_moved(v, r), _moved(v, d - r)]
@@ -59,15 +60,28 @@ def _moved(v: TracedArray, step: Any) -> Any:
     return v + step if v.builder.nodes[v.index].varied or np.any(v.value) else step
 
 
-def _same(a: Any, b: Any, d: Any) -> bool:
-    """Whether both sides are the same where the condition is tied, whatever the other variables are."""
+def _same(a: Any, b: Any) -> bool:
+    """Whether both sides are the same at u = v, in every entry and whatever the other variables are."""
     if a.index == b.index:
         return True
     nodes = a.builder.nodes
-    if nodes[a.index].varied or nodes[b.index].varied:
-        return False
-    first, second, tied = np.broadcast_arrays(a.value, b.value, d.value == 0)
-    return bool((first[tied] == second[tied]).all())
+    return not (nodes[a.index].varied or nodes[b.index].varied) and bool(np.all(a.value == b.value))
+
+
+def _of_one_modulus(write: Writer, start: int) -> tuple[frozenset[int], frozenset[int]]:
+    """u itself; where it is |x|, all nodes that are this |x|, and the squares of x, which are those of u."""
+    nodes = write.builder.nodes
+    node = nodes[start]
+    if node.op != "kink" or node.params["a"] != 0 or abs(node.params["b"]) != 1:
+        return frozenset({start}), frozenset()
+    own = (node.op, node.args, node.params)
+    twins = [i for i, other in enumerate(nodes) if (other.op, other.args, other.params) == own]
+    squares = [i for i, other in enumerate(nodes) if _is_square(other, node.args[0])]
+    return frozenset(twins), frozenset(squares)
+
+
+def _is_square(node: Any, x: int) -> bool:
+    return (node.op, node.args) in (("square", (x,)), ("mul", (x, x)))
 
 
 class _Side:
@@ -76,17 +90,22 @@ class _Side:
     def __init__(self, write: Writer, start: int, difference: int, sign: int) -> None:
         self.write, self.start, self.difference, self.sign = write, start, difference, sign
         self.size = write.builder.values[start].size
+        self.twins, self.squares = _of_one_modulus(write, start)
+        self.roots = self.twins | self.squares
+        self.first = min(self.roots)
 
     def replayed(self, node: int, end: Any) -> Any:
         """The node with ``end`` in the place of u; None where entries mix on the way."""
-        found: dict[int, Any] = {self.start: end}
+        found: dict[int, Any] = dict.fromkeys(self.twins, end)
+        if self.squares:
+            found |= dict.fromkeys(self.squares, self.write.op("square", end))
         return self._at(node, found)
 
     def _at(self, index: int, found: dict[int, Any]) -> Any:
         if index in found:
             return found[index]
         builder = self.write.builder
-        if index < self.start or not self._depends(index):
+        if index < self.first or not self._depends(index):
             return TracedArray(builder, index)
         node = builder.nodes[index]
         if node.op not in _ENTRYWISE | _PASSED or builder.values[index].size != self.size:
@@ -125,9 +144,9 @@ class _Side:
         seen, stack = set(), [index]
         while stack:
             current = stack.pop()
-            if current == self.start:
+            if current in self.roots:
                 return True
-            if current > self.start and current not in seen:
+            if current > self.first and current not in seen:
                 seen.add(current)
                 stack.extend(builder.nodes[current].args)
         return False

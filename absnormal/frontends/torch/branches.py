@@ -1,40 +1,51 @@
-"""A mask that jumps at the point, and the operation on it: a kink where its branches agree there.
+"""A mask that jumps at the point, and the operation on it: a kink where its branches meet there.
 
-where(u > 0, a, b), u * (u > 0) and u.masked_fill(u <= 0, 0) are (a + b + k |u|) / 2 when a - b = k u identically; the
-slope of |u| is the side that the user's comparison takes at the tie.
+where(u > 0, a, b), u * (u > 0), u.masked_fill(u <= 0, 0) and y[y < 0] = 0 are (a + b + k |u|) / 2 when a - b = k u
+identically; where they only meet at u = 0, as in where(u > 0, u, exp(u) - 1), `sides` writes them.  The slope of |u| is
+the side that the user's comparison takes at the tie.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
+from absnormal.frontends.sides import by_sides
 from absnormal.frontends.torch.jumps import RELATIONS
-from absnormal.frontends.torch.tape import Record, storage
+from absnormal.frontends.torch.tape import Record
 from absnormal.frontends.torch.writer import Arg, Writer
+from absnormal.frontends.writing import Writer as Entrywise
+from absnormal.program.builder import Builder
+from absnormal.program.tree import Tree
 
 Combination = dict[Any, Fraction]
 _DEPTH = 100
 _TERMS = 100
 
 
+#: Whether an argument is the mask (True) or its opposite (False); None where it is neither.
+Holds = Callable[[Any], bool | None]
+
+
 def at_ties(
-    w: Writer, record: Record | None, args: Sequence[Any], relation: str, compared: Sequence[Any], mask: int
+    w: Writer, record: Record | None, args: Sequence[Any], relation: str, compared: Sequence[Any], holds: Holds
 ) -> int | None:
     """The operation as a kink, or None where it is none."""
     if record is None or relation not in RELATIONS or len(compared) != 2:
         return None
-    branches = _branches(w, record, args, mask)
+    branches = _branches(w, record, args, holds)
     if branches is None:
         return None
     first, second = branches
     sign, slope = RELATIONS[relation]
-    left, right = (w.node(side) for side in compared)
-    u = w.sub(left, right) if sign > 0 else w.sub(right, left)
+    left, right = (w.node(side) for side in (compared if sign > 0 else compared[::-1]))
     slope = slope if sign > 0 else -slope
+    start = len(w.nodes)
+    u = w.sub(left, right)
     shape = np.broadcast_shapes(w.shape(u), w.shape(first), w.shape(second))
     affine = _Affine(w)
     below = affine(u)
@@ -42,23 +53,66 @@ def at_ties(
         return w.broadcast(first if slope > 0 else second, shape)
     k = _multiple(_less(affine(first), affine(second)), below)
     if k is None:
-        return None
+        del w.nodes[start:], w.tensors[start:]
+        return _meeting(w, (left, right, first, second), slope)
     u, first, second = (w.broadcast(node, shape) for node in (u, first, second))
     return w.kinked("select", (u, first, second), shape, slope, k=float(k))
 
 
-def _branches(w: Writer, record: Record, args: Sequence[Any], mask: int) -> tuple[int, int] | None:
-    """What the operation gives where the mask holds, and where it does not."""
-    name = record.name.removesuffix("_")
-    own = [isinstance(arg, Arg) and storage(arg.tensor) == mask for arg in args]
-    if name == "where" and own == [True, False, False]:
-        return w.node(args[1]), w.node(args[2])
-    if name == "mul" and own in ([True, False], [False, True]):
-        other = w.node(args[own.index(False)])
-        return other, w.scaled(other, 0.0)
-    if name == "masked_fill" and own[:2] == [False, True]:
-        return w.node(args[2]), w.node(args[0])
-    return None
+def _branches(w: Writer, record: Record, args: Sequence[Any], holds: Holds) -> tuple[int, int] | None:
+    """What the operation gives where the comparison holds, and where it does not."""
+    name = record.name.rstrip("_")
+    if name == "index_put" and len(args[1]) == 1 and not any(args[3:]):
+        x, keys, value = args[:3]
+        if keys[0].shape != x.shape or (isinstance(value, Arg) and value.tensor.numel() != 1):
+            return None
+        here, found = holds(keys[0]), (w.reshape(w.node(value), ()), w.node(x))
+    else:
+        own = [holds(arg) for arg in args]
+        at = next((i for i, item in enumerate(own) if item is not None), None)
+        if at is None or own.count(None) < len(own) - 1:
+            return None
+        here = own[at]
+        if name == "where" and at == 0:
+            found = w.node(args[1]), w.node(args[2])
+        elif name == "mul":
+            other = w.node(args[1 - at])
+            found = other, w.scaled(other, 0.0)
+        elif name == "masked_fill" and at == 1:
+            found = w.node(args[2]), w.node(args[0])
+        else:
+            return None
+    return None if here is None else found if here else found[::-1]
+
+
+class _Held(list[Any]):
+    """The values of nodes, computed when they are asked for."""
+
+    def __init__(self, w: Writer) -> None:
+        super().__init__([None] * len(w.nodes))
+        self._w = w
+
+    def __getitem__(self, index: Any) -> Any:
+        value = super().__getitem__(index)
+        if value is None:
+            value = self[index] = self._w.value(index)
+        return value
+
+
+def _meeting(w: Writer, nodes: tuple[int, int, int, int], slope: float) -> int | None:
+    """A selection whose smooth sides meet at its tie."""
+    builder = Builder(Tree(0, ()), [])
+    builder.nodes, builder.values = list(w.nodes), _Held(w)
+    start = len(w.nodes)
+    made = by_sides(Entrywise(builder, w.operation, w.source), *nodes, "where>" if slope < 0 else "where>=")
+    new = builder.nodes[start:]
+    if made is None or any(node.tie == "torch" for node in new):
+        return None
+    for node in new:
+        index = w.append(replace(node, tie="torch" if node.tie else ""))
+        if node.tie:
+            w.slopes[index] = -1.0 if node.tie == "where>" else 1.0
+    return made.index
 
 
 def _multiple(top: Combination, below: Combination) -> Fraction | None:

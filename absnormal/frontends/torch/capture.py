@@ -14,6 +14,7 @@ from absnormal.arrays import Array
 from absnormal.errors import AbsNormalError, DomainError, TraceError
 from absnormal.frontends.captured import Captured, check_fits
 from absnormal.frontends.torch.lowering import Lowering
+from absnormal.frontends.torch.reading import Reading
 from absnormal.frontends.torch.replay import CannotReplay, Replay
 from absnormal.frontends.torch.tape import Tape, storage
 from absnormal.frontends.torch.values import array
@@ -83,11 +84,14 @@ def of_closure(
         f"activity is decided by the {str(variables[0].dtype).removeprefix('torch.')} values that torch computed;"
         " linear algebra is in float64"
     ]
-    flat = np.concatenate([array(gradient).reshape(-1) for gradient in gradients])
+    flat = np.concatenate([
+        np.zeros(variable.numel()) if gradient is None else array(gradient).reshape(-1)
+        for variable, gradient in zip(variables, gradients, strict=True)
+    ])
     like = tuple((tuple(v.shape), v.dtype, v.device) for v in variables)
     return Captured(
         program=program, values=lowering.values(program, np.float64), slopes=lowering.slopes(program), gradient=flat,
-        dtype=dtype, tool="torch", wrap=Wrap(tree, like), notes=tuple(dict.fromkeys([*notes, *lowering.notes])),
+        dtype=dtype, tool="torch", wrap=Wrap(tree, like), notes=tuple(dict.fromkeys([*notes, *lowering.write.notes])),
         own=lowering.values(program, None),
         working=lowering.values(program, np.float64 if dtype == np.dtype(float) else np.float32),
         returned=gradients, loss=loss.detach(),
@@ -106,7 +110,8 @@ def _in_other_precision(
     try:
         same = _leaves(variables, None)
         again = _gradients(Replay(tape, variables, same, None).run(loss), same)
-        if not all(torch.equal(a, b) for a, b in zip(again, gradients, strict=True)):
+        pairs = zip(again, gradients, strict=True)
+        if not all(a is b is None or (a is not None and b is not None and torch.equal(a, b)) for a, b in pairs):
             return None
         double = all(variable.dtype == torch.float64 for variable in variables)
         dtype = torch.float32 if double else torch.float64
@@ -125,7 +130,7 @@ def run_on_tape(closure: Callable[[], Any]) -> tuple[Tape, Any]:
     if hasattr(closure, "_torchdynamo_orig_callable"):
         raise TraceError("torch.compile", "a compiled function runs other kernels", "pass the function itself")
     tape = Tape()
-    with torch.enable_grad(), tape:
+    with torch.enable_grad(), tape, Reading(tape):
         loss = closure()
     if not isinstance(loss, torch.Tensor):
         raise ValueError(f"f must return a tensor, got {type(loss).__name__}")
@@ -140,19 +145,26 @@ def run_on_tape(closure: Callable[[], Any]) -> tuple[Tape, Any]:
     return tape, loss
 
 
+#: What torch says in a backward pass that it refuses, and what to do about it.
+_MENDS = {
+    "second time": "return the loss and leave backward() out of the function",
+    "use_reentrant": "use checkpoint(..., use_reentrant=False)",
+    "inplace operation": "use the operation that is not in place",
+}
+
+
 def _gradients(loss: Any, variables: Sequence[Any]) -> list[Any]:
-    """What loss.backward() puts into .grad, hooks included; the .grad that is there stays."""
+    """What loss.backward() puts into .grad, hooks included, or None; the .grad that is there stays."""
     held = [variable.grad for variable in variables]
     try:
         for variable in variables:
             variable.grad = None
         loss.backward(inputs=list(variables))
-        return [torch.zeros_like(v) if v.grad is None else v.grad.detach() for v in variables]
+        return [None if v.grad is None else v.grad.detach().to_dense() for v in variables]
     except RuntimeError as error:
-        if "second time" not in str(error):
-            raise
-        raise TraceError(
-            "backward", "was called inside the function already", "return the loss and leave backward() out") from error
+        problem = str(error).strip().partition("\n")[0].rstrip(".")
+        mend = next((mend for words, mend in _MENDS.items() if words in problem), "make loss.backward() run by itself")
+        raise TraceError("backward", f"does not run in torch: {problem}", mend) from error
     finally:
         for variable, grad in zip(variables, held, strict=True):
             variable.grad = grad

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from absnormal.frontends.torch.jumps import compared, eps_of, floor_divided, whole
 from absnormal.frontends.torch.probe import middle
 from absnormal.frontends.torch.writer import Arg, Writer
 
@@ -32,23 +33,45 @@ def _sub(w: Writer, a: Any, b: Any, alpha: float = 1) -> int:
 
 def _div(w: Writer, a: Any, b: Any, rounding_mode: str | None = None) -> int:
     if rounding_mode is not None:
+        _refuse_jump(w, floor_divided(_plain(a), _plain(b), rounding_mode=rounding_mode))
         return w.tensor(w.results[0])
     return w.div(w.node(a), w.node(b))
 
 
-def _jump(at: Callable[..., Any]) -> Rule:
-    """A piecewise constant function, refused where it jumps."""
+def _plain(x: Any) -> Any:
+    return x.tensor if isinstance(x, Arg) else x
 
-    def rule(w: Writer, x: Arg, *args: Any, **kwargs: Any) -> int:
-        if np.any(at(x.array)):
-            w.refuse("jumps at this point", "move the point off the jump")
+
+def _refuse_jump(w: Writer, ties: tuple[bool, bool]) -> None:
+    """Refused at a jump, noted within rounding of one."""
+    here, near = ties
+    if here:
+        w.refuse("jumps at this point", "move the point off the jump")
+    if near:
+        w.notes.append(f"{w.operation} at {w.source}: within rounding of its other branch, which is not seen")
+
+
+def _jump(at: Callable[..., tuple[bool, bool]]) -> Rule:
+    """A piecewise constant function."""
+
+    def rule(w: Writer, x: Arg, **kwargs: Any) -> int:
+        _refuse_jump(w, at(x.array.astype(float), eps_of(x.tensor), **kwargs))
         return w.tensor(w.results[0])
 
     return rule
 
 
-def _whole(u: Any) -> Any:
-    return u == np.floor(u)
+def _sign(u: Any, eps: float) -> tuple[bool, bool]:
+    return bool((u == 0).any()), bool((np.abs(u) <= np.finfo(np.float32).tiny).any())
+
+
+def _truncated(u: Any, eps: float) -> tuple[bool, bool]:
+    return whole(u, eps, 0.0)
+
+
+def _rounded(u: Any, eps: float, decimals: int = 0) -> tuple[bool, bool]:
+    """Jumps half way between the numbers with so many decimals."""
+    return whole(u * 10.0**decimals + 0.5, 4 * eps)
 
 
 def _pow(w: Writer, base: Any, exponent: Any) -> int:
@@ -73,20 +96,21 @@ def _rsqrt(w: Writer, x: Arg) -> int:
     return w.op("reciprocal", w.op("sqrt", w.node(x)))
 
 
-def _remainder(w: Writer, a: Any, b: Any) -> int:
+def _remainder(mode: str) -> Rule:
     """a - k b with a locally constant quotient k."""
-    value = a.array.astype(float) if isinstance(a, Arg) else np.asarray(float(a))
-    other = b.array.astype(float) if isinstance(b, Arg) else float(b)
-    quotient = value / other
-    if np.any(_whole(quotient)):
-        w.refuse("jumps at this point", "move the point off the jump")
-    held = np.floor(quotient) if w.record.name.startswith("remainder") else np.trunc(quotient)
-    return w.sub(w.node(a), w.mul(w.constant(held), w.node(b)))
+
+    def rule(w: Writer, a: Any, b: Any) -> int:
+        value, other = (np.asarray(_plain(side), dtype=float) if not isinstance(side, Arg) else side.array.astype(float)
+                        for side in (a, b))
+        _refuse_jump(w, floor_divided(_plain(a), _plain(b), rounding_mode=mode))
+        held = np.round((value - w.results[0].double().cpu().numpy()) / other)
+        return w.sub(w.node(a), w.mul(w.constant(held), w.node(b)))
+
+    return rule
 
 
 def _frac(w: Writer, x: Arg) -> int:
-    if np.any(_whole(x.array)):
-        w.refuse("jumps at this point", "move the point off the jump")
+    _refuse_jump(w, _truncated(x.array.astype(float), eps_of(x.tensor)))
     return w.sub(x.node, w.constant(np.trunc(x.array)))
 
 
@@ -167,8 +191,7 @@ def _threshold(w: Writer, x: Arg, threshold: float, value: float) -> int:
     u = w.node(x)
     if threshold == value:
         return w.extremum(u, w.constant(value), 1, w.slope("threshold"))
-    if np.any(x.array == np.asarray(threshold, x.array.dtype)):
-        w.refuse("jumps at this point", "move the point off the threshold")
+    _refuse_jump(w, compared(x.tensor, threshold))
     return w.where(x.array > threshold, u, w.constant(value))
 
 
@@ -207,13 +230,13 @@ def _softshrink(w: Writer, x: Arg, k: float = 0.5) -> int:
 
 
 def _hardshrink(w: Writer, x: Arg, k: float = 0.5) -> int:
-    if np.any(np.abs(x.array) == np.asarray(k, x.array.dtype)):
-        w.refuse("jumps at this point", "move the point off the jump")
+    _refuse_jump(w, compared(x.tensor.abs(), k))
     return w.where(np.abs(x.array) > k, w.node(x), w.constant(0.0))
 
 
 def _softplus(w: Writer, x: Arg, beta: float = 1.0, threshold: float = 20.0) -> int:
     u = w.node(x)
+    _refuse_jump(w, compared(x.tensor * beta, threshold))
     smooth = w.scaled(w.op("logaddexp", w.constant(0.0), w.scaled(u, beta)), 1 / beta)
     return w.where(x.array * beta > threshold, u, smooth)
 
@@ -315,9 +338,9 @@ RULES: dict[str, Rule] = {
     "atan2": _binary("arctan2"), "hypot": _hypot, "logaddexp": _binary("logaddexp"),
     "logaddexp2": _binary("logaddexp2"),
     "lerp": _lerp, "addcmul": _addcmul, "addcdiv": _addcdiv, "copysign": _copysign, "xlogy": _xlogy,
-    "remainder": _remainder, "fmod": _remainder, "frac": _frac,
-    "sign": _jump(lambda u: u == 0), "sgn": _jump(lambda u: u == 0), "floor": _jump(_whole), "ceil": _jump(_whole),
-    "trunc": _jump(lambda u: _whole(u) & (u != 0)), "round": _jump(lambda u: u - np.floor(u) == 0.5),
+    "remainder": _remainder("floor"), "fmod": _remainder("trunc"), "frac": _frac,
+    "sign": _jump(_sign), "sgn": _jump(_sign), "floor": _jump(whole), "ceil": _jump(whole),
+    "trunc": _jump(_truncated), "round": _jump(_rounded),
     "relu": lambda w, x: w.relu(w.node(x)), "abs": lambda w, x: w.kink(w.node(x), 0.0, 1.0, w.slope("abs")),
     "relu6": lambda w, x: _box(w, w.node(x), 0.0, 6.0, "hardtanh.low", "hardtanh.high"),
     "leaky_relu": _leaky, "rrelu": _rrelu, "rrelu_with_noise": _rrelu_noise,

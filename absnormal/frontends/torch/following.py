@@ -15,11 +15,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import torch
 
 from absnormal.arrays import Array
 from absnormal.errors import TraceError
-from absnormal.frontends.torch.jumps import INDEXED, JUMPS, READS
+from absnormal.frontends.torch.jumps import READS, VALUELESS, discrete, jumps
 from absnormal.frontends.torch.tape import Record, Tape, storage, tensors, written
+from absnormal.program.nodes import Source
 
 Geometry = tuple[int, tuple[int, ...], tuple[int, ...]]
 #: Where a value comes from: the number of a step and of its result.
@@ -27,6 +29,10 @@ Handle = tuple[int, int]
 OUTSIDE: Handle = (-1, -1)
 #: Operations that only pass on the same memory with the same layout.
 _SAME = frozenset({"detach", "detach_", "alias", "lift_fresh"})
+
+
+#: Operations on one mask whose result holds where it does (True) or where it does not.
+_MASKS = {"_to_copy": True, "clone": True, "logical_not": False, "bitwise_not": False}
 
 
 @dataclass(slots=True)
@@ -47,6 +53,7 @@ class Step:
     number: int
     handles: dict[int, Handle | None] = field(default_factory=dict)
     mix: tuple[Any, ...] = ()
+    jumps: bool = False
 
     def needs(self) -> list[int]:
         found = [handle[0] for handle in self.handles.values() if handle is not None and handle[0] >= 0]
@@ -66,6 +73,18 @@ def overwritten(record: Record) -> list[Any]:
     return [target for target in targets if storage(target) in outs]
 
 
+def filled(record: Record) -> list[Any]:
+    """The buffers that a kernel fills on the side, as with the noise that it draws."""
+    targets = written(record.func, record.args, record.kwargs)
+    outs = {storage(out) for out in tensors((record.out,))} if targets else set()
+    return [target for target in targets if storage(target) not in outs]
+
+
+def _selects(record: Record) -> bool:
+    """Whether the entries that a mask holds at are picked, so that their number is known."""
+    return record.name == "index" and any(key.dtype in (torch.bool, torch.uint8) for key in tensors(record.args[1:]))
+
+
 def _positions(place: Geometry) -> Array:
     """The places in the storage of the entries of a part."""
     offset, shape, strides = place
@@ -73,6 +92,27 @@ def _positions(place: Geometry) -> Array:
     for axis, (size, stride) in enumerate(zip(shape, strides, strict=True)):
         total += (np.arange(size) * stride).reshape(-1, *([1] * (len(shape) - axis - 1)))
     return total
+
+
+@dataclass(frozen=True, slots=True)
+class Mask:
+    """The result of a jump, by its step, or its opposite; a tensor of the same storage is it at this place only."""
+
+    step: int
+    holds: bool
+    place: Geometry
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What Python code learned from tensors, by operation ``number``: the jumps behind it; whether it is a truth value
+    or a size; whether it is a number that depends on a variable."""
+
+    record: Record
+    number: int
+    taint: frozenset[int]
+    branch: bool
+    varied: bool
 
 
 class Following:
@@ -86,13 +126,22 @@ class Following:
         self.tainted: dict[int, frozenset[int]] = {}
         #: Storages that only hold what depends on no variable, though it may require a gradient.
         self.constants: set[int] = set()
-        #: Numbers that were read from tensors: the operation, the jumps behind it, whether it depends on a variable.
-        self.reads: list[tuple[Record, frozenset[int], bool]] = []
+        self.reads: list[Read] = []
+        #: Storages that hold the result of a jump as it was made, or a mask in another type or turned round.
+        self.masks: dict[int, Mask] = {}
+        #: Tensors that were detached in place.
+        self._detached = {id(record.args[0]) for record in tape.records if record.name == "detach_"}
         for number, variable in enumerate(variables):
             self.steps.append(Step(None, number))
             self.states.setdefault(storage(variable), State({})).views[geometry(variable)] = (number, 0)
         for number, record in enumerate(tape.records):
-            self._follow(number, record)
+            try:
+                self._follow(number, record)
+            except NotImplementedError as error:  # a tensor without memory of its own: sparse, or of another layout
+                source = Source(record.file, record.line) if record.file else None
+                raise TraceError(
+                    f"torch.{record.name}", "works on tensors that are not dense", "use to_dense() before it", source
+                ) from error
 
     def find(self, tensor: Any) -> Handle | None:
         state = self.states.get(storage(tensor))
@@ -103,31 +152,74 @@ class Following:
         name = record.name
         if name in _SAME:
             return
+        outs = [*tensors((record.out,))]
         # A comparison is one of values: what it was detached from makes no difference to it.
-        jumps = name in JUMPS
-        handles = {id(t): self.find(t) if jumps else self._handle(record, t) for t in arguments}
+        jumping = jumps(name, outs)
+        handles = {id(t): self.find(t) if jumping else self._handle(record, t) for t in arguments}
         taint = frozenset[int]().union(*(self.tainted.get(storage(t), ()) for t in arguments)) if self.tainted else None
+        behind = taint or frozenset[int]()
         varied = any(handle is not None for handle in handles.values())
         targets = overwritten(record)
         held = [target for target in targets if storage(target) in self.states]
-        if name in READS:
-            self.reads.append((record, taint or frozenset(), varied))
+        for target in targets:
+            self.masks.pop(storage(target), None)
         if varied or held:
             for target in held:
                 handles[id(target)] = self.find(target)
             step = len(self.steps)
-            self.steps.append(Step(record, number, handles))
-            outs = [*tensors((record.out,))]
-            if not jumps:
+            self.steps.append(Step(record, number, handles, jumps=jumping))
+            if jumping:
+                behind |= {step}
+                hidden = outs
+                self.masks |= {storage(out): Mask(step, True, geometry(out)) for out in outs if not targets}
+                self.constants.update(own for own in map(storage, outs) if own not in self.states)
+            else:
                 self._results(step, outs, targets, {storage(tensor) for tensor in arguments})
-            if jumps or name in INDEXED:
-                for out in outs if jumps else outs[1:]:
-                    self.tainted[storage(out)] = frozenset({step}) | (taint or frozenset())
-            return
-        self.constants.update(storage(out) for out in tensors((record.out,)))
-        if taint:
-            for out in tensors((record.out,)):
-                self.tainted[storage(out)] = self.tainted.get(storage(out), frozenset()) | taint
+                hidden = self._undifferentiated(record, outs, handles)
+            for out in hidden:
+                self._stain(out, behind | {step})
+        else:
+            self.constants.update(storage(out) for out in outs)
+            if taint:
+                for out in outs:
+                    self._stain(out, taint)
+                self._same_mask(name, arguments, outs)
+        if name in READS or _selects(record):
+            self._read(number, record, behind)
+
+    def _same_mask(self, name: str, arguments: list[Any], outs: list[Any]) -> None:
+        if name in _MASKS and len(arguments) == len(outs) == 1 and arguments[0].dtype == torch.bool:
+            mask = self.masks.get(storage(arguments[0]))
+            if mask is not None and geometry(arguments[0]) == mask.place:
+                self.masks[storage(outs[0])] = Mask(mask.step, mask.holds == _MASKS[name], geometry(outs[0]))
+
+    def _stain(self, out: Any, taint: frozenset[int]) -> None:
+        self.tainted[storage(out)] = self.tainted.get(storage(out), frozenset()) | taint
+
+    def _undifferentiated(self, record: Record, outs: list[Any], handles: dict[int, Handle | None]) -> list[Any]:
+        """The results that carry no derivative though what they are computed from does."""
+        if record.name in VALUELESS:
+            return []
+        live = record.enabled and any(record.needs[key] for key, handle in handles.items() if handle is not None)
+        return [
+            out for out in outs
+            if discrete(out) or (live and not out.requires_grad and id(out) not in self._detached)
+        ]
+
+    def _read(self, number: int, record: Record, taint: frozenset[int]) -> None:
+        """Truth values and sizes are branched on; numbers that were detached before are constants."""
+        source = record.args[0]
+        branch = record.name != "_local_scalar_dense" or source.dtype == torch.bool
+        varied = not branch and not discrete(source) and self._handle(record, source) is not None and record.enabled
+        if not branch:
+            taint = frozenset(step for step in taint if self._live(self.steps[step]))
+        self.reads.append(Read(record, number, taint, branch, varied))
+
+    def _live(self, step: Step) -> bool:
+        record = step.record
+        assert record is not None
+        return record.enabled and any(
+            record.needs[key] for key, handle in step.handles.items() if handle is not None)
 
     def _handle(self, record: Record, tensor: Any) -> Handle | None:
         if record.enabled and not record.needs[id(tensor)]:
@@ -151,6 +243,8 @@ class Following:
         if targets:
             return
         for place, out in enumerate(outs):
+            if discrete(out):
+                continue
             own = storage(out)
             if own in given and own in self.states:
                 self.states[own].views[geometry(out)] = (step, place)

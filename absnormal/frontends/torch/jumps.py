@@ -1,7 +1,8 @@
-"""Comparisons, indices and other results that jump: constant near the point where nothing is tied.
+"""Comparisons, indices, conversions to integers and other results that jump: constant near the point off their ties.
 
-A Boolean from a comparison carries no derivative.  Where two sides are equal, or two candidates of an index, the branch
-is not constant near the point; then only a `where` or a product with the mask whose branches agree there is followed.
+What has no derivative is no constant.  Every operation with a result that torch does not differentiate has a test here
+of whether that result jumps at the point; one that has none is refused where something is computed from it.  At a tie
+only a `where`, a product with the mask or the like whose branches meet there is followed.
 """
 
 from __future__ import annotations
@@ -15,45 +16,143 @@ import torch
 from absnormal.arrays import Array
 from absnormal.frontends.torch.values import array
 
+#: From the arguments of an operation: whether it jumps at the point, and whether it may within rounding.
 Ties = Callable[..., tuple[bool, bool]]
-
-
-def _compared(a: Any, b: Any, *args: Any, **kwargs: Any) -> tuple[bool, bool]:
-    """Whether two sides are equal somewhere, and whether they are within rounding of each other."""
-    left, right = _number(a), _number(b)
-    gap = np.abs(left - right)
-    single = any(isinstance(v, torch.Tensor) and v.dtype not in (torch.float64, torch.int64) for v in (a, b))
-    eps = np.finfo(np.float32 if single else float).eps
-    near = gap <= 16 * eps * np.maximum(np.maximum(np.abs(left), np.abs(right)), np.finfo(np.float32).tiny)
-    return bool((gap == 0).any()), bool(near.any())
 
 
 def _number(value: Any) -> Array:
     return array(value).astype(float) if isinstance(value, torch.Tensor) else np.asarray(float(value))
 
 
+def eps_of(*values: Any) -> float:
+    """The coarsest unit roundoff among tensors of floating-point numbers."""
+    return max((torch.finfo(v.dtype).eps for v in values if isinstance(v, torch.Tensor) and v.is_floating_point()),
+               default=float(np.finfo(float).eps))
+
+
+def _meets(left: Array, right: Array, eps: float) -> tuple[bool, bool]:
+    """Whether two sides are equal somewhere, and whether they are within rounding of each other."""
+    with np.errstate(invalid="ignore"):
+        gap = np.abs(left - right)
+    near = gap <= 16 * eps * np.maximum(np.maximum(np.abs(left), np.abs(right)), np.finfo(np.float32).tiny)
+    return bool((left == right).any()), bool(near.any())
+
+
+def _same(a: Any, b: Any) -> bool:
+    """Whether two tensors are one."""
+    both = isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor)
+    return both and (a.data_ptr(), a.shape, a.stride(), a.dtype) == (b.data_ptr(), b.shape, b.stride(), b.dtype)
+
+
+def compared(a: Any, b: Any, *args: Any, **kwargs: Any) -> tuple[bool, bool]:
+    """Equality is torch's own, which rounds a number to the precision of a tensor."""
+    if _same(a, b):
+        return False, False
+    return bool(torch.as_tensor(a == b).any()), _meets(_number(a), _number(b), eps_of(a, b))[1]
+
+
+def _zero(x: Any, *args: Any, **kwargs: Any) -> tuple[bool, bool]:
+    return compared(x, 0.0)
+
+
+def _either_zero(a: Any, b: Any, *args: Any, **kwargs: Any) -> tuple[bool, bool]:
+    sides = [_zero(side) for side in (a, b) if isinstance(side, torch.Tensor) and side.is_floating_point()]
+    return any(here for here, _ in sides), any(near for _, near in sides)
+
+
+def _any(x: Any, dim: Any = None, *args: Any, **kwargs: Any) -> tuple[bool, bool]:
+    """One entry that is not 0 settles it."""
+    values = _number(x)
+    if values.ndim == 0 or dim is None:
+        axes: Any = None
+    else:
+        axes = tuple(dim) if isinstance(dim, (list, tuple)) else dim
+    tied = bool(np.any(np.all(values == 0, axis=axes))) if values.size else False
+    return tied, tied
+
+
+def whole(u: Array, eps: float, skipped: float | None = None) -> tuple[bool, bool]:
+    """Whether numbers are at, or within rounding of, a whole number other than ``skipped``."""
+    u = np.atleast_1d(u)
+    nearest = np.round(u)
+    kept = np.isfinite(u) if skipped is None else np.isfinite(u) & (nearest != skipped)
+    return _meets(u[kept], nearest[kept], eps) if kept.any() else (False, False)
+
+
+def converted(x: Any, dtype: Any) -> tuple[bool, bool]:
+    """A conversion truncates: it jumps at the whole numbers but 0; one to bool jumps at 0."""
+    return _zero(x) if dtype == torch.bool else whole(_number(x), eps_of(x), 0.0)
+
+
+def _quotient(a: Any, b: Any) -> tuple[Array, float]:
+    with np.errstate(all="ignore"):
+        return _number(a) / _number(b), 4 * eps_of(a, b)
+
+
+def floor_divided(a: Any, b: Any, *args: Any, rounding_mode: str = "floor", **kwargs: Any) -> tuple[bool, bool]:
+    return whole(*_quotient(a, b), 0.0 if rounding_mode == "trunc" else None)
+
+
 def _indexed(flip: float) -> Ties:
     def ties(x: Any, dim: Any = None, *args: Any, **kwargs: Any) -> tuple[bool, bool]:
         values = flip * _number(x)
         values = np.moveaxis(values, dim, -1) if isinstance(dim, int) and values.ndim else values.reshape(-1)
-        ordered = np.sort(values, axis=-1)
-        if ordered.shape[-1] < 2:
+        if values.shape[-1] < 2:
             return False, False
-        tied = bool((ordered[..., -1] == ordered[..., -2]).any())
-        return tied, tied
+        ordered = np.sort(values, axis=-1)
+        return _meets(ordered[..., -1], ordered[..., -2], eps_of(x))
 
     return ties
 
 
 def _ordered(x: Any, *args: Any, **kwargs: Any) -> tuple[bool, bool]:
-    values = _number(x).reshape(-1)
-    tied = len(np.unique(values)) < values.size
+    values = np.sort(_number(x).reshape(-1))
+    return _meets(values[1:], values[:-1], eps_of(x))
+
+
+def _among(x: Any, others: Any) -> tuple[bool, bool]:
+    """Whether an entry equals one of the others."""
+    values, edges = _number(x).reshape(-1), np.sort(_number(others).reshape(-1))
+    if not values.size or not edges.size:
+        return False, False
+    place = np.searchsorted(edges, values)
+    sides = np.stack([edges[np.clip(place - 1, 0, None)], edges[np.clip(place, None, edges.size - 1)]])
+    return _meets(values, sides, eps_of(x, others))
+
+
+def _searched(edges: Any, x: Any, *args: Any, **kwargs: Any) -> tuple[bool, bool]:
+    """Rows of edges each have their own row of entries."""
+    if not isinstance(x, torch.Tensor) or edges.dim() == 1:
+        return _among(x, edges)
+    rows = [_among(values, own) for own, values in zip(edges.flatten(0, -2), x.flatten(0, -2), strict=True)]
+    return any(here for here, _ in rows), any(near for _, near in rows)
+
+
+def _counted(x: Any, bins: int = 100, low: float = 0, high: float = 0) -> tuple[bool, bool]:
+    """A histogram jumps at its edges; those that are the extrema of the entries move with them."""
+    values, fixed = _number(x).reshape(-1), low != high
+    if not fixed and values.size:
+        low, high = values.min(), values.max()
+        values = values[(values != low) & (values != high)]
+        if low == high:
+            return True, True
+    return whole((values - low) / (high - low) * bins, 4 * eps_of(x)) if values.size else (False, False)
+
+
+def _equal(a: Any, b: Any) -> tuple[bool, bool]:
+    """One entry that differs settles it."""
+    tied = not _same(a, b) and a.shape == b.shape and a.numel() > 0 and bool((a == b).all())
     return tied, tied
 
 
-def _nonzero(x: Any, *args: Any, **kwargs: Any) -> tuple[bool, bool]:
-    tied = bool((_number(x) == 0).any())
-    return tied, tied
+def _close(a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> tuple[bool, bool]:
+    """One entry that is too far away settles it."""
+    left, right = _number(a), _number(b)
+    gap, bound = np.broadcast_arrays(np.abs(left - right), atol + rtol * np.abs(right))
+    near = np.abs(gap - bound) <= 16 * eps_of(a, b) * np.maximum(np.abs(left), np.abs(right))
+    if not gap.size or bool(((gap > bound) & ~near).any()):
+        return False, False
+    return bool((gap == bound).any()), bool(near.any())
 
 
 def _never(*args: Any, **kwargs: Any) -> tuple[bool, bool]:
@@ -62,22 +161,51 @@ def _never(*args: Any, **kwargs: Any) -> tuple[bool, bool]:
 
 #: Operations whose results jump, with a test of whether they do so at the point, or may within rounding.
 JUMPS: dict[str, Ties] = {
-    "gt": _compared, "ge": _compared, "lt": _compared, "le": _compared, "eq": _compared, "ne": _compared,
-    "argmax": _indexed(1.0), "argmin": _indexed(-1.0), "argsort": _ordered, "searchsorted": _never, "bucketize": _never,
+    "gt": compared, "ge": compared, "lt": compared, "le": compared, "eq": compared, "ne": compared,
+    "argmax": _indexed(1.0), "argmin": _indexed(-1.0), "argsort": _ordered, "isin": lambda x, others, **kwargs:
+        _among(x, others), "searchsorted": _searched, "bucketize": lambda x, edges, **kwargs: _among(x, edges),
     "isnan": _never, "isinf": _never, "isfinite": _never, "isneginf": _never, "isposinf": _never,
-    "equal": _never, "is_nonzero": _nonzero, "nonzero": _nonzero, "count_nonzero": _nonzero, "logical_not": _nonzero,
-    "logical_and": _nonzero, "logical_or": _nonzero, "all": _nonzero, "_local_scalar_dense": _never, "allclose": _never,
-    "signbit": _nonzero, "heaviside": _compared, "histc": _never, "unique": _ordered, "multinomial": _never,
-    "bernoulli_p": _never,
+    "nonzero": _zero, "count_nonzero": _zero, "logical_not": _zero, "logical_and": _either_zero,
+    "logical_or": _either_zero, "logical_xor": _either_zero, "all": _zero, "any": _any, "signbit": _zero,
+    "heaviside": _zero, "histc": _counted, "floor_divide": floor_divided, "multinomial": _never,
+    "equal": _equal, "allclose": _close, "_local_scalar_dense": _never,
 }  # fmt: skip
 
-#: Operations whose results after the first are indices, which jump where entries are tied.
+#: Operations whose results after the first are indices, which jump where entries are tied; or are drawn at random.
 INDEXED: dict[str, Ties] = dict.fromkeys(
     ("max", "min", "sort", "topk", "kthvalue", "median", "mode", "cummax", "cummin", "max_pool2d_with_indices",
-     "max_pool3d_with_indices", "adaptive_max_pool1d", "adaptive_max_pool2d", "adaptive_max_pool3d"), _ordered)
+     "max_pool3d_with_indices", "adaptive_max_pool1d", "adaptive_max_pool2d", "adaptive_max_pool3d"), _ordered
+) | {"native_dropout": _never}
 
-#: Reads of a number by Python code.
-READS = frozenset({"_local_scalar_dense", "is_nonzero", "equal", "nonzero", "allclose"})
+#: Operations that only change the type of numbers; what they give is looked at, not their name.
+CONVERSIONS = frozenset({"_to_copy", "copy", "copy_", "fill", "fill_"})
+
+#: Operations whose results depend on no entry of their arguments, or are drawn anew.
+VALUELESS = frozenset({
+    "zeros_like", "ones_like", "full_like", "empty_like", "rand_like", "randn_like", "randint_like", "new_zeros",
+    "new_ones", "new_full", "new_empty", "new_empty_strided", "bernoulli", "zero_", "zero",
+})  # fmt: skip
+
+#: Reads by Python code: of a number, of a truth value, or of how many entries there are.
+READS = frozenset({"_local_scalar_dense", "equal", "allclose", "nonzero", "masked_select"})
 
 #: A mask from these is 1 where its left side is larger (sign 1) or smaller (-1); the slope that it implies at a tie.
 RELATIONS: dict[str, tuple[int, float]] = {"gt": (1, -1.0), "ge": (1, 1.0), "lt": (-1, 1.0), "le": (-1, -1.0)}
+
+
+def discrete(tensor: Any) -> bool:
+    """Whether a tensor holds integers or truth values."""
+    return not (tensor.dtype.is_floating_point or tensor.dtype.is_complex)
+
+
+def jumps(name: str, outs: list[Any]) -> bool:
+    """Whether all that an operation gives is piecewise constant."""
+    return name in JUMPS or (bool(outs) and all(discrete(out) for out in outs) and name not in VALUELESS)
+
+
+def ties_of(name: str, outs: list[Any]) -> Ties | None:
+    """The test of an operation's jumps; None where there is none."""
+    if name in CONVERSIONS:
+        place = 0 if name == "_to_copy" else 1
+        return lambda *args, **kwargs: converted(args[place], outs[0].dtype)
+    return JUMPS.get(name) or INDEXED.get(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,8 @@ import torch
 from absnormal.arrays import Array
 from absnormal.errors import TraceError
 from absnormal.frontends.torch.branches import at_ties
-from absnormal.frontends.torch.following import OUTSIDE, Following, Handle, Step, overwritten
-from absnormal.frontends.torch.jumps import INDEXED, JUMPS
+from absnormal.frontends.torch.following import OUTSIDE, Following, Handle, Read, Step, filled, geometry, overwritten
+from absnormal.frontends.torch.jumps import ties_of
 from absnormal.frontends.torch.rules import RULES
 from absnormal.frontends.torch.tape import Record, Tape, storage, tensors, written
 from absnormal.frontends.torch.values import Values
@@ -30,7 +31,6 @@ class Lowering:
         self.following = Following(tape, variables)
         self.write = Writer()
         self.results: dict[Handle, int] = {}
-        self.notes: list[str] = []
         self._sources: dict[tuple[str, int], Source] = {}
         self._arrays: dict[int, Array] = {}
         for number, variable in enumerate(variables):
@@ -46,7 +46,8 @@ class Lowering:
             raise TraceError("f", "does not depend on the variables", "verify a function of these tensors")
         needed = self._needed(handle[0])
         self._refuse_unknown(needed)
-        self._read()
+        for read in self.following.reads:
+            self._read(read, needed)
         for step in needed:
             self._lower(step)
         output = self.results[handle]
@@ -79,8 +80,9 @@ class Lowering:
         missing: dict[tuple[str, str], str] = {}
         source: Source | None = None
         for number in needed:
-            record = self.following.steps[number].record
-            if record is not None and _rule_name(record) not in RULES and record.name not in JUMPS:
+            step = self.following.steps[number]
+            record = step.record
+            if record is not None and not _known(step, record):
                 self._at(record)
                 source = source or self.write.source
                 missing[record.name, str(self.write.source)] = f"{record.name} at {self.write.source}"
@@ -94,7 +96,7 @@ class Lowering:
     def _at(self, record: Record) -> None:
         """Name the operation that is being lowered."""
         source = self._source(record)
-        name = record.name.removesuffix("_")
+        name = "to" if record.name == "_to_copy" else record.name.removesuffix("_")
         path = self.names.get(id(record.module)) if record.module is not None else None
         if path and type(record.module).__module__.startswith("torch.nn"):
             operation = path
@@ -108,26 +110,59 @@ class Lowering:
             self._sources[key] = Source(*key)
         return self._sources.get(key)
 
-    def _read(self) -> None:
-        """Numbers that Python code read: a branch at a tie is an error, other reads are noted."""
-        for record, taint, varied in self.following.reads:
+    def _ties(self, jump: Step) -> bool:
+        """Whether the result of an operation jumps at the point; within rounding of that it is noted."""
+        record = jump.record
+        assert record is not None
+        ties = ties_of(record.name, list(tensors((record.out,))))
+        if ties is None:
+            self._at(record)
+            self.write.refuse(
+                "gives a result without a derivative, and no rule says where it jumps",
+                "compute it outside of the function",
+            )
+        plain = [self.tape.value(a, jump.number) if isinstance(a, torch.Tensor) else a for a in record.args]
+        here, near = ties(*plain, **record.kwargs)
+        if near and not here:
             where = self._source(record)
-            for number in taint:
-                jump = self.following.steps[number]
-                made = jump.record
-                assert made is not None
-                plain = [self.tape.value(a, jump.number) if isinstance(a, torch.Tensor) else a for a in made.args]
-                here, near = (JUMPS.get(made.name) or INDEXED[made.name])(*plain, **made.kwargs)
-                if here:
-                    self._at(made)
-                    self.write.refuse(
-                        "is tied at this point and was branched on, so the branch is not constant near it",
-                        "use torch.where, torch.maximum or torch.relu, or move the point",
-                    )
-                if near:
-                    self.notes.append(f"{made.name} at {where}: within rounding of its other branch, which is not seen")
-            if varied and not taint:
-                self.notes.append(f"a number was read at {where}: what is computed from it is taken as a constant")
+            self.write.notes.append(f"{record.name} at {where}: within rounding of its other branch, which is not seen")
+        return here
+
+    def _read(self, read: Read, needed: list[int]) -> None:
+        """What Python code read: at a tie, or where it is 0, an error, as the branch taken may change there."""
+        where = self._source(read.record)
+        logged = not read.branch and self._last(read, needed)
+        for number in sorted(read.taint):
+            jump = self.following.steps[number]
+            if self._ties(jump) and not logged:
+                assert jump.record is not None
+                self._at(jump.record)
+                self.write.refuse(
+                    f"is tied at this point and was branched on, or read, at {where}, so it is not constant near it",
+                    "use torch.where, torch.maximum or torch.relu, or move the point; where it is only logged,"
+                    " detach() it or read it last",
+                )
+        if not read.varied:
+            return
+        if not logged and not self.tape.value(read.record.args[0], read.number).all():
+            self._at(read.record)
+            self.write.operation = "a number that was read"
+            self.write.refuse(
+                "is 0 at this point, where code often branches, and what is done with it is not seen",
+                "compare tensors instead of numbers; where it is only logged, detach() it or read it last",
+            )
+        self.write.notes.append(
+            f"a number was read at {where}: what is computed from it is taken as a constant, and a branch on it"
+            " is not seen")
+
+    def _last(self, read: Read, needed: list[int]) -> bool:
+        """Whether a number is read when the result is there, and no other number that could be returned."""
+        steps = self.following.steps
+        used = set(needed)
+        return all(
+            step.number < read.number if number in used else not (step.number < read.number and _is_number(step))
+            for number, step in enumerate(steps) if step.record is not None and not step.jumps
+        )
 
     def _lower(self, number: int) -> None:
         step = self.following.steps[number]
@@ -136,7 +171,7 @@ class Lowering:
             return
         record = step.record
         self._at(record)
-        if record.name in JUMPS and _rule_name(record) not in RULES:
+        if step.jumps:
             return
         for handle in step.handles.values():
             if handle is OUTSIDE:
@@ -165,33 +200,30 @@ class Lowering:
 
     def _at_ties(self, step: Step, args: list[Any]) -> int | None:
         """Where a mask or an index jumps at the point: the operation as a kink, if it is one; otherwise an error."""
-        tied = []
-        for number in self._taint(step):
-            jump = self.following.steps[number]
-            record = jump.record
-            assert record is not None
-            plain = [self.tape.value(a, jump.number) if isinstance(a, torch.Tensor) else a for a in record.args]
-            ties = JUMPS.get(record.name) or INDEXED[record.name]
-            here, near = ties(*plain, **record.kwargs)
-            if here:
-                tied.append(jump)
-            elif near:
-                self.notes.append(
-                    f"{record.name} at {self._source(record)}: within rounding of its other branch, which is not seen")
+        behind = (self.following.steps[number] for number in sorted(self._taint(step)))
+        tied = [jump for jump in behind if self._ties(jump)]
         if not tied:
             return None
         jump = tied[0]
         assert jump.record is not None
         compared = [self._argument(arg, jump) for arg in jump.record.args]
-        mine = storage(jump.record.out) if isinstance(jump.record.out, torch.Tensor) else -1
-        made = at_ties(self.write, step.record, args, jump.record.name, compared, mine) if len(tied) == 1 else None
+        holds = partial(self._holds, jump)
+        made = at_ties(self.write, step.record, args, jump.record.name, compared, holds) if len(tied) == 1 else None
         if made is None:
             self._at(jump.record)
             self.write.refuse(
-                "is tied at this point, and what is chosen by it is not constant near it",
-                "write the kink with torch.abs, torch.maximum or torch.relu, or move the point",
+                "is tied at this point, what it chooses is not constant near it, and no two sides are seen to meet",
+                "write the kink with torch.abs, torch.maximum, torch.relu or one torch.where, or move the point",
             )
         return made
+
+    def _holds(self, jump: Step, arg: Any) -> bool | None:
+        """Whether an argument is the result of a jump (True) or its opposite (False); None where it is neither."""
+        if not isinstance(arg, Arg):
+            return None
+        mask = self.following.masks.get(storage(arg.tensor))
+        known = mask is not None and self.following.steps[mask.step] is jump and geometry(arg.tensor) == mask.place
+        return mask.holds if mask is not None and known else None
 
     def _arguments(self, args: Any, step: Step) -> list[Any]:
         return [self._argument(arg, step) for arg in args]
@@ -200,7 +232,8 @@ class Lowering:
         if isinstance(arg, torch.Tensor):
             handle = step.handles.get(id(arg))
             node = None if handle is None else self.results.get(handle)
-            return Arg(self.write, self.tape.value(arg, step.number), node)
+            drawn = step.record is not None and any(arg is target for target in filled(step.record))
+            return Arg(self.write, self.tape.value(arg, step.number + drawn), node)
         if isinstance(arg, (list, tuple)):
             return [self._argument(item, step) for item in arg]
         return arg
@@ -267,6 +300,18 @@ class Lowering:
             node, slope = program.nodes[index], self.write.slopes[index]
             total[node.switch : node.switch + node.switches] = slope() if callable(slope) else slope
         return total
+
+
+def _known(step: Step, record: Record) -> bool:
+    """Whether there is a rule for an operation, or for where it jumps."""
+    if step.jumps:
+        return ties_of(record.name, list(tensors((record.out,)))) is not None
+    return _rule_name(record) in RULES
+
+
+def _is_number(step: Step) -> bool:
+    assert step.record is not None
+    return any(out.numel() == 1 and out.requires_grad for out in tensors((step.record.out,)))
 
 
 def _rule_name(record: Record) -> str:

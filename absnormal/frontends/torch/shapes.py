@@ -255,6 +255,13 @@ def _tri(keep: Callable[..., Array]) -> Rule:
     return rule
 
 
+def _diag_embed(w: Writer, x: Arg, offset: int = 0, dim1: int = -2, dim2: int = -1) -> int:
+    shape = tuple(w.record.out.shape)
+    places = np.arange(int(np.prod(shape, dtype=int))).reshape(shape)
+    where = np.diagonal(places, offset, dim1 % len(shape), dim2 % len(shape))
+    return _put(w, w.constant(np.zeros(shape)), where, w.node(x), False)
+
+
 def _embedding(w: Writer, weight: Arg, index: Arg, *args: Any, **kwargs: Any) -> int:
     return _moved(w, weight, lambda places: places[index.tensor.cpu().numpy()])
 
@@ -275,10 +282,5 @@ RULES: dict[str, Rule] = {
     "index_select": _index_select, "index_add": _index_add, "index_copy": _index_copy, "masked_select": _masked_select,
     "constant_pad_nd": _pad, "where": _where, "masked_fill": _masked_fill, "select_scatter": _select_scatter,
     "slice_scatter": _slice_scatter, "diagonal": _diagonal, "tril": _tri(np.tril), "triu": _tri(np.triu),
-    "embedding": _embedding, "diag_embed": lambda w, x, *args: _diag_embed(w, x),
+    "embedding": _embedding, "diag_embed": _diag_embed,
 }  # fmt: skip
-
-
-def _diag_embed(w: Writer, x: Arg) -> int:
-    size = x.shape[-1]
-    return w.mul(w.reshape(w.node(x), (*x.shape, 1)), w.constant(np.eye(size)))

@@ -23,6 +23,8 @@ _USER_INSIDE = _OURS + "gallery"
 _CALL = torch.nn.Module._call_impl.__code__
 #: Operations that change the shape of their argument itself.
 _RESHAPED = frozenset(f"aten::{name}_" for name in ("squeeze", "unsqueeze", "t", "transpose", "swapaxes", "as_strided"))
+#: Operations that leave memory as it is.
+_EMPTY = frozenset({"empty", "empty_like", "empty_strided", "new_empty", "new_empty_strided"})
 _USER, _LIBRARY, _STOP = 0, 1, 2
 
 
@@ -72,9 +74,14 @@ class Tape(TorchDispatchMode):  # type: ignore[misc]
             return self._reshaped(func, args, kwargs)
         record = Record(func, args, kwargs)
         for target in written(func, args, kwargs):
+            if target.layout != torch.strided:
+                continue
             flat = torch.empty(0, dtype=target.dtype, device=target.device).set_(target.untyped_storage())
             self.saved.setdefault(storage(target), []).append((len(self.records), flat.clone()))
         record.out = func(*args, **kwargs)
+        if record.name in _EMPTY:
+            # What is left there by chance may be NaN.
+            record.out.zero_()
         self.records.append(record)
         return record.out
 

@@ -60,6 +60,8 @@ class Writer:
         self.record: Any = None
         #: What it returned, as it was then.
         self.results: list[Any] = []
+        #: What a reader of the verdict must know.
+        self.notes: list[str] = []
         self._small: dict[Any, int] = {}
         self.dtype: Any = torch.float32
 
@@ -86,8 +88,11 @@ class Writer:
         return found
 
     def node(self, value: Any) -> int:
-        """The node of an argument, or of a number."""
-        return value.node if isinstance(value, Arg) else self.constant(value)
+        """The node of an argument, or of a number, which kernels round to their precision."""
+        if isinstance(value, Arg):
+            return value.node
+        single = bool(self.results) and self.results[0].dtype == torch.float32
+        return self.constant(np.float32(value) if single else value)
 
     def varied(self, index: int) -> bool:
         return self.nodes[index].varied

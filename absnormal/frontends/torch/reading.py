@@ -1,0 +1,36 @@
+"""What Python code reads from tensors where no operation shows it: truth values, whole numbers, lists.
+
+``bool(u)`` is ``bool(u != 0)`` and ``int(u)`` is ``int(u.long())``, so their ties are those of the comparison and of
+the conversion; a list of numbers is a read of all of them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch.overrides import TorchFunctionMode
+
+from absnormal.frontends.torch.tape import Record, Tape
+
+_TRUTH = frozenset({torch.Tensor.__bool__, torch.is_nonzero, torch.Tensor.is_nonzero})
+_WHOLE = frozenset({torch.Tensor.__int__})
+_WITHIN = 2.0**63
+
+
+class Reading(TorchFunctionMode):  # type: ignore[misc]
+    """Writes these reads on the tape."""
+
+    def __init__(self, tape: Tape) -> None:
+        super().__init__()
+        self._tape = tape
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func in _TRUTH and args[0].is_floating_point():
+            return func(args[0] != 0)
+        if func in _WHOLE and args[0].is_floating_point() and bool((args[0].detach().abs() < _WITHIN).all()):
+            return func(args[0].long())
+        if func is torch.Tensor.tolist and args[0].requires_grad:
+            self._tape.records.append(Record(torch.ops.aten._local_scalar_dense.default, args, {}))
+        return func(*args, **(kwargs or {}))
+

@@ -1,0 +1,329 @@
+"""What has no derivative is no constant: jumps are refused at their ties, noted near them, followed away from them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
+
+import absnormal as an
+from absnormal.errors import AbsNormalError
+from absnormal.frontends.torch.capture import capture
+
+D = torch.float64
+Function = Callable[[Any], Any]
+
+#: Operations that jump at 1 and not at 1.3.
+JUMPS: dict[str, Function] = {
+    "long": lambda x: x.long(), "int": lambda x: x.int(), "to": lambda x: x.to(torch.uint8),
+    "type": lambda x: x.type(torch.int16), "bool": lambda x: (x - 1).bool(),
+    "copy into integers": lambda x: torch.zeros(1, dtype=torch.long).copy_(x),
+    "detached": lambda x: x.detach().long(),
+    "embedding": lambda x: F.embedding(x.long(), torch.eye(3, dtype=D)) * torch.arange(3.0, dtype=D),
+    "index": lambda x: torch.arange(5.0, dtype=D)[x.long()], "one_hot": lambda x: F.one_hot(x.long(), 3),
+    "gather": lambda x: torch.arange(5.0, dtype=D).gather(0, x.long()), "bincount": lambda x: torch.bincount(x.long()),
+    "bucketize": lambda x: torch.bucketize(x, torch.tensor([0.0, 1.0], dtype=D)),
+    "searchsorted": lambda x: torch.searchsorted(torch.tensor([0.0, 1.0], dtype=D), x),
+    "searchsorted in rows": lambda x: torch.searchsorted(torch.tensor([[0.0, 1.0]], dtype=D), x[None]),
+    "searchsorted in x": lambda x: torch.searchsorted(x, torch.ones(1, dtype=D)),
+    "histc": lambda x: torch.histc(x.detach(), 4, 0.0, 2.0), "isin": lambda x: torch.isin(x, torch.ones(1, dtype=D)),
+    "any": lambda x: torch.any(x - 1), "all": lambda x: torch.all(x - 1),
+    "count_nonzero": lambda x: torch.count_nonzero(x - 1), "signbit": lambda x: torch.signbit(x - 1),
+    "isclose": lambda x: torch.isclose(x, torch.zeros_like(x), rtol=0.0, atol=1.0),
+    "logical_not": lambda x: torch.logical_not(x - 1), "logical_and": lambda x: torch.logical_and(x, x - 1),
+    "logical_or": lambda x: torch.logical_or(x - 1, x - 1), "logical_xor": lambda x: torch.logical_xor(x, x - 1),
+    "both": lambda x: (x > 0) & (x >= 1), "buffer": lambda x: (m := torch.zeros(2, dtype=torch.bool),
+        m[:1].copy_(x > 1), m[1:].copy_(x > 0), m)[-1],
+    "div floor": lambda x: torch.div(x, 0.5, rounding_mode="floor"),
+    "div trunc": lambda x: torch.div(x, 0.5, rounding_mode="trunc"),
+    "floor_divide": lambda x: (x.detach() // 0.5), "remainder": lambda x: x % 0.5,
+    "fmod": lambda x: torch.fmod(x, 0.5), "floor": torch.floor, "ceil": torch.ceil, "trunc": torch.trunc,
+    "round": lambda x: torch.round(x - 0.5), "round to decimals": lambda x: torch.round(x * 0.125, decimals=2),
+    "frac": torch.frac, "sign": lambda x: torch.sign(x - 1), "sgn": lambda x: torch.sgn(x - 1),
+    "softplus": lambda x: F.softplus(x, threshold=1.0), "hardshrink": lambda x: F.hardshrink(x, 1.0),
+    "threshold": lambda x: F.threshold(x, 1.0, 0.0),
+    "argmax": lambda x: torch.argmax(torch.cat([x, torch.ones(1, dtype=D)])),
+    "argsort": lambda x: torch.argsort(torch.cat([x, torch.ones(1, dtype=D)])),
+    "indices of max": lambda x: torch.cat([x, torch.ones(1, dtype=D)]).max(0).indices,
+}  # fmt: skip
+
+
+#: Those that jump where a difference is 0: how near to that it is for its rounding is not known.
+AT_ZERO = {"bool", "any", "all", "count_nonzero", "signbit", "logical_not", "logical_and", "logical_or", "logical_xor",
+           "sign", "sgn"}  # fmt: skip
+
+
+def weighed(jump: Function) -> Function:
+    def f(x: Any) -> Any:
+        out = jump(x)
+        return (out.reshape(-1) * torch.arange(1.0, out.numel() + 1, dtype=D)).sum() * x.sum()
+
+    return f
+
+
+@pytest.mark.parametrize("name", JUMPS)
+def test_a_jump_is_refused_at_its_tie_noted_near_it_and_followed_away_from_it(name: str) -> None:
+    f, one = weighed(JUMPS[name]), torch.ones(1, dtype=D)
+    with pytest.raises(an.TraceError, match=r"test_torch_jumps\.py:\d+: (is tied|jumps)"):
+        an.verify(f, one)
+    away = an.verify(f, 1.3 * one)
+    expected = torch.func.grad(f)(1.3 * one)
+    assert away.verdict is an.Verdict.CLARKE and torch.allclose(away.gradient, expected)
+    assert not any("within rounding" in note for note in away.notes) or name == "isclose"
+    near = an.verify(f, one * (1 + 1e-15))
+    assert name in AT_ZERO or any("within rounding" in note for note in near.notes)
+
+
+def test_an_integer_is_no_constant() -> None:
+    def f(x: Any) -> Any:
+        return (x.long() * (x - 1) - torch.relu(x - 1)).sum()
+
+    with pytest.raises(an.TraceError, match="tied at this point"):
+        an.verify(f, torch.ones(1, dtype=D))
+
+
+def test_truncation_does_not_jump_at_zero() -> None:
+    zero = torch.zeros(1, dtype=D)
+    for cut in (lambda x: x.long(), torch.trunc, lambda x: x - torch.frac(x), lambda x: x - torch.fmod(x, 1.0)):
+        assert an.verify(lambda x, cut=cut: ((cut(x) + 3) * x).sum(), zero).gradient.tolist() == [3.0]
+
+
+UNKNOWN: dict[str, Function] = {
+    "frexp": lambda x: torch.frexp(x)[1], "unique": lambda x: torch.unique(x, return_counts=True)[1],
+    "bits": lambda x: x.view(torch.int64), "bits as numbers": lambda x: x.view(torch.float16).to(D),
+    "quantized": lambda x: torch.fake_quantize_per_tensor_affine(x, 0.5, 0, -8, 8),
+    "in place": lambda x: torch.ones(1, dtype=D).logical_and_(x - 1),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", UNKNOWN)
+def test_a_jump_without_a_rule_is_refused_by_name(name: str) -> None:
+    with pytest.raises(an.TraceError, match=r"test_torch_jumps\.py"):
+        an.verify(weighed(UNKNOWN[name]), torch.full((1,), 1.3, dtype=D))
+
+
+ARGUMENTS: tuple[Function, ...] = (
+    lambda x: (x,), lambda x: (x, x.flip(0)), lambda x: (torch.ones_like(x.detach()), x), lambda x: (x, 1),
+    lambda x: (x, 1.0), lambda x: (x, torch.ones_like(x.detach())), lambda x: (x, 0), lambda x: (x, [0]),
+)  # fmt: skip
+#: Results that are drawn, or whose values mean nothing, and operations that change what their argument is.
+LEFT_OUT = ("rand", "drop", "normal", "bernoulli", "poisson", "multinomial", "empty", "resize", "set_", "sparse",
+            "quant", "_nested", "detach", "data", "_print", "_to_copy")  # fmt: skip
+
+
+def tensors(value: Any) -> Iterator[Any]:
+    if isinstance(value, torch.Tensor):
+        yield value
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from tensors(item)
+
+
+def without_derivative() -> Iterator[tuple[str, Any, Function, int]]:
+    """Every ATen operation with a result that requires no gradient though its argument does."""
+    x = torch.tensor([0.3, -0.7, 1.2, 2.4], dtype=D, requires_grad=True)
+    for name in dir(torch.ops.aten):
+        packet = getattr(torch.ops.aten, name)
+        if name.startswith("__") or name.endswith("_") or any(word in name for word in LEFT_OUT):
+            continue
+        for arguments in ARGUMENTS:
+            try:
+                outs = [*tensors(packet(*arguments(x * 1)))]
+            except (RuntimeError, TypeError, IndexError, ValueError, AttributeError):
+                continue
+            yield from ((name, packet, arguments, i) for i, out in enumerate(outs)
+                        if not out.requires_grad and out.layout is torch.strided and out.numel())  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_every_result_without_a_derivative_has_a_rule_or_is_refused() -> None:
+    found = set()
+    for name, packet, arguments, place in without_derivative():
+        def f(x: Any, packet: Any = packet, arguments: Function = arguments, place: int = place) -> Any:
+            out = [*tensors(packet(*arguments(x * 1)))][place].to(D)
+            return (out * torch.arange(1.0, out.numel() + 1, dtype=D).reshape(out.shape)).sum() * x.sum() + x.sum()
+
+        for point in ([0.0, 1.0, 1.0, -2.0], [0.5, 0.5, -1.5, 2.5], [0.3, -0.7, 1.2, 2.4]):
+            x = torch.tensor(point, dtype=D)
+            try:
+                program = capture(f, x).program
+            except (AbsNormalError, RuntimeError, ValueError):
+                continue
+            found.add(name)
+            for seed in range(4):
+                step = 1e-7 * np.random.default_rng(seed).standard_normal(4)
+                close = float(f(x + torch.from_numpy(step)))
+                np.testing.assert_allclose(program(x.numpy() + step), close, rtol=1e-9, atol=1e-9, err_msg=name)
+    assert {"gt", "argmax", "sort", "any", "count_nonzero"} <= found
+
+
+# -- Python ---------------------------------------------------------------------------------------------------------
+
+BRANCHES: dict[str, tuple[Function, float]] = {
+    "bool": (lambda x: bool(x[0]), 0.0), "is_nonzero": (lambda x: torch.is_nonzero(x[0]), 0.0),
+    "item": (lambda x: x.item() > 0, 0.0), "float": (lambda x: float(x[0]) > 0, 0.0),
+    "tolist": (lambda x: x.tolist()[0] > 0, 0.0), "int": (lambda x: int(x[0]) > 0, 1.0),
+    "equal": (lambda x: torch.equal(x, torch.ones(1, dtype=D)), 1.0),
+    "allclose": (lambda x: torch.allclose(x, torch.zeros(1, dtype=D), rtol=0.0, atol=1.0), 1.0),
+    "size of a selection": (lambda x: len(x[x >= 1]) > 0, 1.0),
+    "size of masked_select": (lambda x: torch.masked_select(x, x >= 1).numel() > 0, 1.0),
+    "nonzero": (lambda x: len(torch.nonzero(x)) > 0, 0.0), "contains": (lambda x: 1.0 in x, 1.0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BRANCHES)
+def test_a_python_branch_is_refused_at_its_tie(name: str) -> None:
+    asks, at = BRANCHES[name]
+
+    def f(x: Any) -> Any:
+        return x.sum() if asks(x) else -x.sum()
+
+    with pytest.raises(an.TraceError, match=r"test_torch_jumps\.py"):
+        an.verify(f, torch.full((1,), at, dtype=D))
+    for value in (at + 1.5, at - 2.5):
+        x = torch.full((1,), value, dtype=D)
+        assert an.verify(f, x).gradient.tolist() == [1.0 if asks(x) else -1.0]
+
+
+def test_a_number_read_where_another_could_be_returned_is_no_log() -> None:
+    def f(x: Any) -> Any:
+        first, second = x.sum(), 2 * x.sum()
+        return second if x.item() >= 0 else first
+
+    with pytest.raises(an.TraceError, match="is 0 at this point"):
+        an.verify(f, torch.zeros(1, dtype=D))
+
+
+def test_what_is_logged_is_no_branch() -> None:
+    def last(x: Any) -> Any:
+        loss = torch.relu(x).sum()
+        loss.item(), (x > 0).double().mean().item(), x.tolist()
+        return loss
+
+    def detached(x: Any) -> Any:
+        x.detach().abs().sum().item()
+        with torch.no_grad():
+            (x > 0).double().mean().item()
+        return torch.relu(x).sum()
+
+    report = an.verify(last, torch.zeros(1, dtype=D))
+    assert report and any("a branch on it is not seen" in note for note in report.notes)
+    assert an.verify(detached, torch.zeros(1, dtype=D)).notes == ()
+
+
+# -- kernels ----------------------------------------------------------------------------------------------------------
+
+
+def test_slopes_that_a_kernel_draws_are_those_that_it_drew() -> None:
+    x = torch.tensor([-1.0, 1.0, -2.0, 0.0], dtype=D)
+    for inplace in (False, True):
+        captured = capture(lambda x, inplace=inplace: F.rrelu(x * 1, training=True, inplace=inplace).sum(), x)
+        drawn = captured.gradient
+        assert 1 / 8 <= drawn[0] <= 1 / 3 and 1 / 8 <= drawn[2] <= 1 / 3 and drawn[1] == 1
+        expected = np.where(x > 0, x, drawn * x.numpy()).sum()
+        np.testing.assert_allclose(captured.program(x.numpy()), expected, rtol=1e-12)
+    model = nn.Sequential(nn.Linear(3, 4), nn.RReLU())
+    torch.manual_seed(0)
+    an.torch.clarke_backward(model, lambda: model(torch.ones(2, 3)).sum())
+    assert all(torch.isfinite(p.grad).all() and p.grad.abs().max() <= 2 for p in model.parameters())
+
+
+def test_numbers_are_rounded_as_the_kernels_round_them() -> None:
+    x = torch.tensor([0.1])
+    zero = lambda x: (torch.clamp(x, min=0.1) - 0.1 - torch.relu(x - 0.1)).sum()  # noqa: E731
+    report = an.verify(zero, x)
+    assert report.gradient.tolist() == [1.0] and report.verdict is an.Verdict.NOT_CLARKE
+    with pytest.raises(an.TraceError, match="tied at this point"):
+        an.verify(lambda x: ((x > 0.1) * torch.cos(x)).sum(), x)
+
+
+# -- errors -----------------------------------------------------------------------------------------------------------
+
+ERRORS: dict[str, tuple[Function, str]] = {
+    "sparse": (lambda x: torch.sparse.mm(torch.eye(2, dtype=D).to_sparse(), x.reshape(2, 1)).sum(),
+               r"_to_sparse at test_torch_jumps\.py:\d+: works on tensors that are not dense.*to_dense"),
+    "checkpoint": (lambda x: checkpoint(torch.relu, x, use_reentrant=True).sum(), r"use_reentrant=False"),
+    "overwritten": (lambda x: (y := torch.exp(x), z := y.sum(), y.add_(1), z)[1], r"modified by an inplace operation"),
+    "no derivative": (lambda x: torch.igamma(x + 1, x + 2).sum(), r"derivative for 'igamma"),
+}  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", ERRORS)
+def test_what_torch_refuses_is_an_error_with_a_mend(name: str) -> None:
+    f, message = ERRORS[name]
+    with pytest.raises(an.TraceError, match=message) as error:
+        an.verify(f, torch.tensor([1.0, 2.0], dtype=D))
+    assert error.value.mend
+
+
+def test_sparse_gradients_are_judged() -> None:
+    table = nn.Embedding(3, 2, sparse=True, dtype=D)
+    report = an.torch.verify(table, lambda: (table(torch.tensor([0, 2])) ** 2).sum())
+    assert report and torch.equal(report.gradient["weight"][0], 2 * table.weight[0])
+
+
+def test_a_parameter_that_is_not_used_keeps_no_gradient() -> None:
+    model = nn.ModuleList([nn.Linear(1, 1), nn.Linear(1, 1)])
+    an.torch.clarke_backward(model, lambda: model[0](torch.ones(1)).sum())
+    assert [p.grad is None for p in model.parameters()] == [False, False, True, True]
+
+
+# -- sides that meet --------------------------------------------------------------------------------------------------
+
+
+def overwrite(x: Any) -> Any:
+    y = x * 1
+    y[y < 0] = 0
+    return y
+
+
+MEETING: dict[str, Function] = {
+    "elu": lambda x: torch.where(x > 0, x, torch.exp(x) - 1),
+    "elu, >=": lambda x: torch.where(x >= 0, x, torch.expm1(x)),
+    "bent, <": lambda x: torch.where(x < 0, torch.expm1(2 * x), x),
+    "bent, <=": lambda x: torch.where(x <= 0, torch.expm1(2 * x), x),
+    "bent, not >": lambda x: torch.where(~(x > 0), torch.expm1(2 * x), x),
+    "bent, logical_not": lambda x: torch.where(torch.logical_not(x > 0), torch.expm1(2 * x), x),
+    "huber": lambda x: torch.where(x.abs() <= 1, 0.5 * x**2, x.abs() - 0.5),
+    "huber, product": lambda x: torch.where(x.abs() < 1, (x * x) / 2, x.abs() - 0.5),
+    "mask": lambda x: x * (x > 0).double(), "sine mask": lambda x: (x >= 0).to(D) * torch.sin(x),
+    "masked_fill": lambda x: x.masked_fill(~(x > 0), 0.0), "overwritten": overwrite,
+    "leaky": lambda x: torch.where(x > 0, x, 0.1 * x),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MEETING)
+def test_sides_that_meet_are_a_kink(name: str) -> None:
+    weights = torch.arange(1.0, 6, dtype=D)
+    f = lambda x: (MEETING[name](x) * weights).sum()  # noqa: E731
+    x = torch.tensor([0.0, 1.0, -1.0, 0.3, -2.5], dtype=D)
+    captured = capture(f, x)
+    for seed in range(8):
+        near = x + 1e-3 * torch.from_numpy(np.random.default_rng(seed).standard_normal(5))
+        np.testing.assert_allclose(captured.program(near.numpy()), float(f(near)), rtol=1e-12)
+    report = an.verify(f, x)
+    assert report and torch.allclose(report.gradient, torch.func.grad(f)(x))
+    assert not any("not the gradient" in note for note in report.notes)
+
+
+@pytest.mark.parametrize("f", [
+    lambda x: torch.where((x > 0).t(), x, 0.0), lambda x: torch.where(x > 0, x, torch.exp(x)),
+    lambda x: (x > 0).to(D) * torch.cos(x), lambda x: torch.where((m := x > 0, m.logical_not_(), m)[-1], x + 1, 0.0),
+    lambda x: torch.where(x == 0, x, 2 * x + 1),
+])  # fmt: skip
+def test_sides_that_do_not_meet_are_refused(f: Function) -> None:
+    with pytest.raises(an.TraceError, match=r"test_torch_jumps\.py:\d+: is tied at this point"):
+        an.verify(lambda x: f(x).sum(), torch.tensor([[0.5, 0.0], [-2.0, 1.0]], dtype=D))
+
+
+def test_sides_that_meet_in_one_entry_only_are_refused() -> None:
+    edges = np.array([0.0, 1.0])
+    with pytest.raises(an.TraceError, match="nor are they seen to meet there"):
+        an.verify(lambda x: (np.where(x > edges, x, np.exp(x) - 1) ** 2).sum(), [0.0, 5.0])
