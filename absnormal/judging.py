@@ -93,6 +93,8 @@ def verify_captured(
 def _judged(problem: Problem, tool: Sweeps, c: Array, vector: Array, dtype: Any) -> tuple[Proof | str, float]:
     """The verdict on a bare vector, and the largest rounding that was allowed."""
     allowed = np.maximum(tolerance(Problem(tool, c, problem.budget), dtype), 0.0)
+    if not np.isfinite(allowed).all():
+        return "the rounding of an entry of the gradient has no finite bound", 0.0
     known = [c, *(slopes(tool, number) for number in (0.0, -1.0, 1.0))]
     return judge(problem, vector, allowed, choices(problem, tool, known)), float(allowed.max(initial=0.0))
 
@@ -127,7 +129,8 @@ def distance(captured: Captured, tool: Sweeps, c: Array) -> tuple[float, bool]:
         if apart == 0:
             return apart, True
         difference /= 2
-        if (difference <= tolerance(Problem(sweeps, c, Budget()), captured.dtype, coarse=True)).all():
+        allowed = tolerance(Problem(sweeps, c, Budget()), captured.dtype, coarse=True)
+        if np.isfinite(apart) and (difference <= allowed).all():
             return apart, True
     return apart, _is_rounding(captured, apart)
 
