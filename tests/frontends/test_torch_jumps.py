@@ -263,6 +263,11 @@ def test_what_torch_refuses_is_an_error_with_a_mend(name: str) -> None:
     assert error.value.mend
 
 
+def test_an_infinite_derivative_is_no_rounding() -> None:
+    with pytest.raises(an.DomainError, match="near this point"):
+        an.verify(lambda x: torch.xlogy(x, torch.zeros(1, dtype=D)).sum(), torch.zeros(1, dtype=D))
+
+
 def test_sparse_gradients_are_judged() -> None:
     table = nn.Embedding(3, 2, sparse=True, dtype=D)
     report = an.torch.verify(table, lambda: (table(torch.tensor([0, 2])) ** 2).sum())

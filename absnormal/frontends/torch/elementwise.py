@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from absnormal.errors import DomainError
 from absnormal.frontends.torch.jumps import compared, eps_of, floor_divided, whole
 from absnormal.frontends.torch.probe import middle
 from absnormal.frontends.torch.writer import Arg, Writer
@@ -297,6 +298,8 @@ def _xlogy(w: Writer, a: Arg, b: Any) -> int:
         b_node = w.node(b)
         inside = w.where(held != 0, b_node, w.constant(1.0))
         return w.mul(w.constant(held), w.op("log", inside))
+    if not (isinstance(b, Arg) and b.varied) and np.any(np.asarray(b.array if isinstance(b, Arg) else b) <= 0):
+        raise DomainError(w.operation, "is NaN or infinite near this point", w.source)
     return w.mul(a.node, w.op("log", w.node(b)))
 
 
