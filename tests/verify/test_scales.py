@@ -150,7 +150,7 @@ def test_sets_at_every_scale(factor: float) -> None:
 def test_medians_of_equal_numbers_end(count: int) -> None:
     """Thousands of nested kinks, whose forms grow: an answer, if only an open one."""
     report = an.verify(lambda x: np.sum(np.abs(x - np.median(x))), np.zeros(count))
-    assert len(report.active) > 800 and report.verdict.name in ("CLARKE", "UNDECIDED")
+    assert len(report.tool.alpha) > 800 and report.verdict.name in ("CLARKE", "UNDECIDED")
 
 
 def test_many_lines_in_the_plane_are_listed() -> None:
