@@ -87,7 +87,7 @@ class DomainError(AbsNormalError, ArithmeticError):
         self.operation = operation
         self.problem = problem
         self.source = source
-        super().__init__(_message(operation, problem, "evaluate f at a point inside its domain", source))
+        super().__init__(_message(operation, problem, "move the point into the domain of f, or rescale f", source))
 
     def __reduce__(self) -> tuple[type, tuple[object, ...]]:
         return type(self), (self.operation, self.problem, self.source)

@@ -39,9 +39,17 @@ def cases() -> dict[str, tuple[Any, Callable[[], Any]]]:
         ("784-256-128-10, nothing active", mlp(), X), ("784-256-128-10, zero biases, blank images",
             zero_biases(mlp()), blank),
         ("LeNet, zero biases, raw digits", zero_biases(LeNet()), X),
+        ("transformer layer", transformer(), X), ("transformer layer, blank images", zero_biases(transformer()), blank),
     ):  # fmt: skip
         found[name] = model, lambda model=model, images=images: F.cross_entropy(model(images), Y)
     return found
+
+
+def transformer() -> torch.nn.Module:
+    """A layer on the 28 rows of an image, and a linear head."""
+    layer = torch.nn.TransformerEncoderLayer(28, 4, 64, 0.0, batch_first=True)
+    head = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(28 * 28, 10))
+    return torch.nn.Sequential(torch.nn.Flatten(1, 2), layer, head)
 
 
 def backward(model: Any, closure: Callable[[], Any]) -> None:
