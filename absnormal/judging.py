@@ -92,8 +92,6 @@ def _judged(problem: Problem, tool: Sweeps, c: Array, vector: Array, dtype: Any)
     """The verdict on a bare vector, and the largest rounding that was allowed."""
     allowed = np.maximum(tolerance(Problem(tool, c, problem.budget), dtype), 0.0)
     finite = bool(np.isfinite(vector).all())
-    if finite and not np.isfinite(allowed).all():
-        return "the rounding of an entry of the gradient has no finite bound", 0.0
     known = [c, *(slopes(tool, number) for number in (0.0, -1.0, 1.0))]
     outcome = judge(problem, vector, allowed, choices(problem, tool, known))
     return outcome, float(allowed.max(initial=0.0)) if finite else 0.0

@@ -22,7 +22,7 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 
 def texts(notebook: Any) -> list[str]:
-    """All text outputs; the name that a kernel gives to a cell's file is left out.
+    """All text outputs; the name that a kernel gives to a cell's file is left out, and how large a rounding was.
 
     What a cell prints is one text: a kernel sends it in as many pieces as it takes time.
     """
@@ -37,7 +37,10 @@ def texts(notebook: Any) -> list[str]:
             printed += output.get("text", "")
             found += shown.values()
         found += [printed] if printed else []
-    return [re.sub(r"\b\d+\.py", "cell.py", text) for text in found]
+    alike = ((r"\b\d+\.py", "cell.py"), (r"[\d.]+e-\d+ in an entry", "little in an entry"))
+    for pattern, text in alike:
+        found = [re.sub(pattern, text, shown) for shown in found]
+    return found
 
 
 def test_there_are_notebooks() -> None:

@@ -217,7 +217,7 @@ def primitives(jaxpr: Any) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize(("primitive", "f"), _jumping())
+@pytest.mark.parametrize(("primitive", "f"), list(_jumping()))
 def test_a_jump_is_refused_at_its_tie(primitive: str, f: Any, double: None) -> None:
     x = jnp.zeros(2)
     assert primitive in primitives(jax.make_jaxpr(f)(x).jaxpr)
