@@ -50,8 +50,8 @@ class AbsNormalForm:
         `scipy.sparse.csr_array` of shapes (s, n), (s, s), (m, n), (m, s), without zeros; L is strictly
         lower triangular
     c, b
-        the constants, shapes (s,) and (m,); those and the matrices of a piecewise-linear program are made once, shared
-        by its forms at all points, and read-only
+        the constants, shapes (s,) and (m,); c_i is infinite where an infinite constant makes z_i so.  Those and the
+        matrices of a piecewise-linear program are made once, shared by its forms at all points, and read-only
     x, z, y
         the point, the switching variables and the result there, shapes (n,), (s,) and (m,)
     tree, shape
@@ -297,7 +297,9 @@ _CSR = ("data", "indices", "indptr")
 
 
 def _accumulated(program: Program, sweeps: Sweeps, limit: int) -> AbsNormalForm:
-    (Z, L), (J, Y) = rows(program, sweeps, limit=limit)
+    # A switch that an infinite constant makes infinite keeps its sign everywhere: nothing depends on its |z|.
+    sigma = np.where(np.isfinite(sweeps.z), np.nan, np.sign(sweeps.z))
+    (Z, L), (J, Y) = rows(program, sweeps, sigma, limit=limit)
     if not all(np.isfinite(part.data).all() for part in (Z, L, J, Y)):
         raise overflow(sweeps)
     x, size = np.concatenate([leaf.reshape(-1) for leaf in program.inputs(sweeps.values)]), np.abs(sweeps.z)

@@ -51,6 +51,20 @@ CASES: dict[str, tuple[Callable[[Any], Any], Any, list[list[float]] | None]] = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize("outer", [lambda u: u, np.exp], ids=["piecewise linear", "smooth on top"])
+def test_a_form_is_the_function(outer: Callable[[Any], Any]) -> None:
+    def f(x: Any) -> Any:
+        padded = np.sort(np.concatenate([x, [INF]]))
+        return outer(np.max(np.where(MASK, x, -INF)) - 2 * padded[1] + np.abs(x[1]))
+
+    for x in np.random.default_rng(0).normal(size=(5, 3)):
+        form = an.abs_normal_form(f, x)
+        infinite = ~np.isfinite(form.z)
+        assert infinite.any() and np.array_equal(~np.isfinite(form.c), infinite)
+        assert not form.L.toarray()[:, infinite].any() and not form.Y.toarray()[:, infinite].any()
+        np.testing.assert_allclose([form(x), form.y[0]], f(x), rtol=1e-13)
+
+
 @pytest.mark.parametrize("name", list(CASES))
 def test_a_report_is_whole(name: str) -> None:
     f, x, vertices = CASES[name]
