@@ -15,7 +15,8 @@ from absnormal.frontends import numpy as numpy_front_end
 from absnormal.frontends.captured import Captured
 from absnormal.program.program import Program
 
-#: From the package that a leaf's type comes from to the module whose `capture(f, x)` follows f at x.
+#: From the package that a leaf's type comes from to the module whose `followed(f, x)` gives the program of f at x, and
+#: whose `capture(f, x)` the framework's own gradient as well.
 FRONT_ENDS = {
     "torch": "absnormal.frontends.torch.capture",
     "jax": "absnormal.frontends.jax.capture",
@@ -25,12 +26,8 @@ FRONT_ENDS = {
 
 def capturing(x: Any) -> Callable[[Callable[[Any], Any], Any], Captured] | None:
     """The `capture` of the framework that the leaves of x belong to; None for NumPy."""
-    for leaf in _leaves(x):
-        for kind in type(leaf).__mro__[:-1]:
-            module = FRONT_ENDS.get(kind.__module__.split(".")[0])
-            if module is not None:
-                return _capture(module)
-    return _capture(FRONT_ENDS["jax"]) if _holds_jax_arrays(x) else None
+    front_end = _front_end(x)
+    return None if front_end is None else front_end.capture
 
 
 def followed(f: Any, x: Any, copy: bool = True) -> tuple[Program, list[Array], Callable[[Array], Any]]:
@@ -38,19 +35,14 @@ def followed(f: Any, x: Any, copy: bool = True) -> tuple[Program, list[Array], C
 
     ``copy`` keeps the values of a NumPy function apart from x.
     """
-    capture = capturing(x)
+    front_end = _front_end(x)
     if isinstance(f, Program):
-        return f, f.evaluate(f.tree.leaves(x if capture is None else plain(x))), f.tree.unflatten
+        return f, f.evaluate(f.tree.leaves(x if front_end is None else plain(x))), f.tree.unflatten
     if not callable(f):
         raise ValueError(f"f must be a function or a Program, got {type(f).__name__}")
-    if capture is not None and capture.__module__ == FRONT_ENDS["jax"]:
-        from absnormal.frontends.jax.capture import followed as followed_by_jax
-
-        program, values, point = followed_by_jax(f, x)
-        return program, values, point.wrap
-    if capture is not None:
-        captured = capture(f, x)
-        return captured.program, list(captured.values), captured.wrap
+    if front_end is not None:
+        program, values, wrap = front_end.followed(f, x)
+        return program, list(values), wrap
     try:
         program, values = numpy_front_end.traced(f, x, copy)
     except TypeError as error:
@@ -64,9 +56,14 @@ def followed(f: Any, x: Any, copy: bool = True) -> tuple[Program, list[Array], C
     return program, values, program.tree.unflatten
 
 
-def _capture(module: str) -> Callable[[Callable[[Any], Any], Any], Captured]:
-    found: Callable[[Callable[[Any], Any], Any], Captured] = importlib.import_module(module).capture
-    return found
+def _front_end(x: Any) -> Any:
+    """The module of the framework that the leaves of x belong to; None for NumPy."""
+    for leaf in _leaves(x):
+        for kind in type(leaf).__mro__[:-1]:
+            name = FRONT_ENDS.get(kind.__module__.split(".")[0])
+            if name is not None:
+                return importlib.import_module(name)
+    return importlib.import_module(FRONT_ENDS["jax"]) if _holds_jax_arrays(x) else None
 
 
 def _holds_jax_arrays(x: Any) -> bool:

@@ -60,7 +60,7 @@ def capture(f: Callable[[Any], Any], x: Any) -> Captured:
     (array([0.]), array([-1., -1.]))
     """
     jax = require("jax", "jax")
-    program, values, point = followed(f, x)
+    program, values, point = _followed(f, x)
     if program.shape != ():
         raise ValueError(
             f"f must return one number, got shape {program.shape}: verify a component, or a weighted sum of them"
@@ -152,7 +152,13 @@ def _is_variable(leaf: Any) -> bool:
     return bool(jnp.issubdtype(jnp.result_type(leaf), jnp.floating))
 
 
-def followed(f: Callable[[Any], Any], x: Any) -> tuple[Program, list[Array], Point]:
+def followed(f: Callable[[Any], Any], x: Any) -> tuple[Program, list[Array], Callable[[Array], Any]]:
+    """The program of f at x, the values of its nodes, and what gives a flat gradient the structure of x."""
+    program, values, point = _followed(f, x)
+    return program, values, point.wrap
+
+
+def _followed(f: Callable[[Any], Any], x: Any) -> tuple[Program, list[Array], Point]:
     """The program of f at x, the values of its nodes, and the point."""
     jax = require("jax", "jax")
     point = Point(f, x)

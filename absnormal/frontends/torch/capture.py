@@ -18,6 +18,7 @@ from absnormal.frontends.torch.reading import Reading
 from absnormal.frontends.torch.replay import CannotReplay, Replay
 from absnormal.frontends.torch.tape import Tape, storage
 from absnormal.frontends.torch.values import array
+from absnormal.program.program import Program
 from absnormal.program.tree import Tree
 
 
@@ -53,6 +54,12 @@ def capture(f: Callable[[Any], Any], x: Any) -> Captured:
     return of_closure(lambda: f(tree.rebuild(list(variables))), variables, tree)
 
 
+def followed(f: Callable[[Any], Any], x: Any) -> tuple[Program, Sequence[Array], Callable[[Array], Any]]:
+    """The program of f at x, the values of its nodes, and what gives a flat gradient the structure of x."""
+    captured = capture(f, x)
+    return captured.program, captured.values, captured.wrap
+
+
 def _mapped(value: Any, leaves: list[Any]) -> Any:
     if isinstance(value, dict):
         return {key: _mapped(item, leaves) for key, item in value.items()}
@@ -85,7 +92,7 @@ def of_closure(
         " linear algebra is in float64"
     ]
     flat = np.concatenate([
-        np.zeros(variable.numel()) if gradient is None else array(gradient).reshape(-1)
+        np.zeros(variable.numel(), array(variable).dtype) if gradient is None else array(gradient).reshape(-1)
         for variable, gradient in zip(variables, gradients, strict=True)
     ])
     like = tuple((tuple(v.shape), v.dtype, v.device) for v in variables)
