@@ -66,18 +66,19 @@ def geometry(tensor: Any) -> Geometry:
 
 def overwritten(record: Record) -> list[Any]:
     """The tensors that an in-place operation gives new values; a buffer that a kernel fills on the side is none."""
-    targets = written(record.func, record.args, record.kwargs)
-    if not targets:
-        return targets
-    outs = {storage(out) for out in tensors((record.out,))}
-    return [target for target in targets if storage(target) in outs]
+    return _targets(record, returned=True)
 
 
 def filled(record: Record) -> list[Any]:
     """The buffers that a kernel fills on the side, as with the noise that it draws."""
+    return _targets(record, returned=False)
+
+
+def _targets(record: Record, returned: bool) -> list[Any]:
+    """The tensors that an operation writes to, those whose memory it returns or those whose memory it does not."""
     targets = written(record.func, record.args, record.kwargs)
     outs = {storage(out) for out in tensors((record.out,))} if targets else set()
-    return [target for target in targets if storage(target) not in outs]
+    return [target for target in targets if (storage(target) in outs) == returned]
 
 
 def _selects(record: Record) -> bool:
@@ -113,6 +114,11 @@ class Read:
     taint: frozenset[int]
     branch: bool
     varied: bool
+
+
+def _live(record: Record, handles: dict[int, Handle | None]) -> bool:
+    """Whether torch differentiates an operation by what depends on a variable."""
+    return record.enabled and any(record.needs[key] for key, handle in handles.items() if handle is not None)
 
 
 class Following:
@@ -200,7 +206,7 @@ class Following:
         """The results that carry no derivative though what they are computed from does."""
         if record.name in VALUELESS:
             return []
-        live = record.enabled and any(record.needs[key] for key, handle in handles.items() if handle is not None)
+        live = _live(record, handles)
         return [
             out for out in outs
             if discrete(out) or (live and not out.requires_grad and id(out) not in self._detached)
@@ -212,14 +218,12 @@ class Following:
         branch = record.name != "_local_scalar_dense" or source.dtype == torch.bool
         varied = not branch and not discrete(source) and self._handle(record, source) is not None and record.enabled
         if not branch:
-            taint = frozenset(step for step in taint if self._live(self.steps[step]))
+            taint = frozenset(step for step in taint if self._differentiated(self.steps[step]))
         self.reads.append(Read(record, number, taint, branch, varied))
 
-    def _live(self, step: Step) -> bool:
-        record = step.record
-        assert record is not None
-        return record.enabled and any(
-            record.needs[key] for key, handle in step.handles.items() if handle is not None)
+    def _differentiated(self, step: Step) -> bool:
+        assert step.record is not None
+        return _live(step.record, step.handles)
 
     def _handle(self, record: Record, tensor: Any) -> Handle | None:
         if record.enabled and not record.needs[id(tensor)]:

@@ -62,12 +62,8 @@ def _either_zero(a: Any, b: Any, *args: Any, **kwargs: Any) -> tuple[bool, bool]
 
 def _any(x: Any, dim: Any = None, *args: Any, **kwargs: Any) -> tuple[bool, bool]:
     """One entry that is not 0 settles it."""
-    values = _number(x)
-    if values.ndim == 0 or dim is None:
-        axes: Any = None
-    else:
-        axes = tuple(dim) if isinstance(dim, (list, tuple)) else dim
-    tied = bool(np.any(np.all(values == 0, axis=axes))) if values.size else False
+    values, axes = _number(x), tuple(dim) if isinstance(dim, (list, tuple)) else dim
+    tied = bool(np.any(np.all(values == 0, axis=axes if values.ndim else None))) if values.size else False
     return tied, tied
 
 

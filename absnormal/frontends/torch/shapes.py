@@ -75,10 +75,14 @@ def _expand(w: Writer, x: Arg, *args: Any, **kwargs: Any) -> int:
     return w.broadcast(w.node(x), tuple(w.record.out.shape))
 
 
+def _places(shape: Sequence[int]) -> Array:
+    """The flat numbers of the entries of an array."""
+    return np.arange(math.prod(shape)).reshape(shape)
+
+
 def _moved(w: Writer, x: Arg, move: Callable[[Array], Array]) -> int:
     """Any movement, by what it does to the numbers of the entries."""
-    places = np.arange(math.prod(x.shape)).reshape(x.shape)
-    return w.gather(w.node(x), np.ascontiguousarray(move(places)))
+    return w.gather(w.node(x), np.ascontiguousarray(move(_places(x.shape))))
 
 
 def _by_places(w: Writer, x: Arg, *args: Any, **kwargs: Any) -> int:
@@ -155,7 +159,7 @@ def _summed(w: Writer, values: int, flat: Array, total: int) -> int:
 def _along(x: Arg, dim: int, index: Array) -> Array:
     """The flat numbers in x of entries taken along an axis."""
     axis = dim % max(1, len(x.shape))
-    places = np.arange(math.prod(x.shape)).reshape(x.shape)
+    places = _places(x.shape)
     if not x.shape:
         return np.zeros_like(index)
     keys: list[Any] = [*np.indices(index.shape)]
@@ -196,8 +200,7 @@ def _index_copy(w: Writer, x: Arg, dim: int, index: Arg, source: Arg) -> int:
 
 def _lines(x: Arg, dim: int, index: Arg) -> Array:
     """The flat places of the lines of ``x`` with these numbers."""
-    places = np.arange(math.prod(x.shape)).reshape(x.shape)
-    return np.asarray(np.take(places, index.tensor.cpu().numpy(), axis=dim))
+    return np.asarray(np.take(_places(x.shape), index.tensor.cpu().numpy(), axis=dim))
 
 
 def _masked_select(w: Writer, x: Arg, mask: Arg) -> int:
@@ -232,15 +235,13 @@ def _masked_fill(w: Writer, x: Arg, mask: Arg, value: Any) -> int:
 
 
 def _select_scatter(w: Writer, x: Arg, source: Arg, dim: int, index: int) -> int:
-    places = np.arange(math.prod(x.shape)).reshape(x.shape)
-    return _put(w, w.node(x), places[_key(x, dim, index)], source.node, False)
+    return _put(w, w.node(x), _places(x.shape)[_key(x, dim, index)], source.node, False)
 
 
 def _slice_scatter(
     w: Writer, x: Arg, source: Arg, dim: int = 0, start: Any = None, end: Any = None, step: int = 1
 ) -> int:
-    places = np.arange(math.prod(x.shape)).reshape(x.shape)
-    return _put(w, w.node(x), places[_key(x, dim, slice(start, end, step))], source.node, False)
+    return _put(w, w.node(x), _places(x.shape)[_key(x, dim, slice(start, end, step))], source.node, False)
 
 
 def _diagonal(w: Writer, x: Arg, offset: int = 0, dim1: int = 0, dim2: int = 1) -> int:
@@ -257,8 +258,7 @@ def _tri(keep: Callable[..., Array]) -> Rule:
 
 def _diag_embed(w: Writer, x: Arg, offset: int = 0, dim1: int = -2, dim2: int = -1) -> int:
     shape = tuple(w.record.out.shape)
-    places = np.arange(int(np.prod(shape, dtype=int))).reshape(shape)
-    where = np.diagonal(places, offset, dim1 % len(shape), dim2 % len(shape))
+    where = np.diagonal(_places(shape), offset, dim1 % len(shape), dim2 % len(shape))
     return _put(w, w.constant(np.zeros(shape)), where, w.node(x), False)
 
 
