@@ -71,12 +71,12 @@ def verify_captured(
         simpler = _simpler(captured, tool, c)
         if simpler is not None:
             again = Problem(simpler, np.zeros(len(simpler.alpha)), limits)
-            outcome, deviation = _judged(again, simpler, again.c, vector, dtype)
+            outcome, deviation = judged(again, simpler, again.c, vector, dtype, _uniform(simpler, again.c))
             if not isinstance(outcome, str):
                 problem, tool, bare = again, simpler, True
                 notes = (*notes, _MERGED.format(tool=captured.tool))
     if isinstance(outcome, str) and bare:
-        outcome, deviation = _judged(problem, tool, c, vector, dtype)
+        outcome, deviation = judged(problem, tool, c, vector, dtype, _uniform(tool, c))
     elif isinstance(outcome, str):
         found, tried = decide(problem)
         outcome = why_open(problem) if found is None else replace(found, deviation=found.deviation + apart)
@@ -88,13 +88,18 @@ def verify_captured(
     )
 
 
-def _judged(problem: Problem, tool: Sweeps, c: Array, vector: Array, dtype: Any) -> tuple[Proof | str, float]:
-    """The verdict on a bare vector, and the largest rounding that was allowed."""
+def _uniform(tool: Sweeps, c: Array) -> list[Array]:
+    """The slopes c, and one number for all."""
+    return [c, *(slopes(tool, number) for number in (0.0, -1.0, 1.0))]
+
+
+def judged(
+    problem: Problem, tool: Sweeps, c: Array, vector: Array, dtype: Any, known: Iterable[Array]
+) -> tuple[Proof | str, float]:
+    """The verdict on a bare vector, which ``known`` slopes may give, and the largest rounding that was allowed."""
     allowed = np.maximum(tolerance(Problem(tool, c, problem.budget), dtype), 0.0)
-    finite = bool(np.isfinite(vector).all())
-    known = [c, *(slopes(tool, number) for number in (0.0, -1.0, 1.0))]
     outcome = judge(problem, vector, allowed, choices(problem, tool, known))
-    return outcome, float(allowed.max(initial=0.0)) if finite else 0.0
+    return outcome, float(allowed.max(initial=0.0)) if np.isfinite(vector).all() else 0.0
 
 
 def _simpler(captured: Captured, tool: Sweeps, c: Array) -> Sweeps | None:

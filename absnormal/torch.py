@@ -12,18 +12,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
 from absnormal._optional import require
 from absnormal.clarke.budget import Budget
-from absnormal.clarke.fallback import certified
-from absnormal.errors import BudgetError, TraceError
+from absnormal.clarke.fallback import limiting_gradient
+from absnormal.errors import TraceError
 from absnormal.frontends.captured import Captured
 from absnormal.frontends.comparison import distance
 from absnormal.judging import verify_captured
 from absnormal.program.tree import Tree
 from absnormal.report.report import Report
-from absnormal.sweeps.overflow import overflow
 from absnormal.sweeps.table import Sweeps
 from absnormal.theorems.ladder import STRUCTURAL
 from absnormal.theorems.problem import Problem
@@ -162,13 +159,8 @@ def _clarke(captured: Captured, seed: int) -> Sequence[Any]:
     problem = Problem(sweeps, c, Budget())
     if any(rung(problem) is not None for rung in STRUCTURAL) and distance(captured, problem)[1]:
         return captured.returned
-    found = certified(sweeps, seed)
-    if not np.isfinite(found.gradient).all():
-        raise overflow(sweeps)
-    if not found.proved:
-        raise BudgetError("no direction could be told from all kinks; see absnormal.torch.verify(...).explanation")
     parts: list[Any] = []
-    _collected(captured.wrap(found.gradient), parts)
+    _collected(captured.wrap(limiting_gradient(sweeps, seed, "absnormal.torch.verify(...)")), parts)
     return parts
 
 

@@ -10,19 +10,18 @@ import numpy as np
 from absnormal.arrays import Array
 from absnormal.clarke.blocks import summands
 from absnormal.clarke.budget import Budget
-from absnormal.clarke.fallback import certified
+from absnormal.clarke.fallback import limiting_gradient
 from absnormal.clarke.generalized_gradient import GeneralizedGradient
-from absnormal.errors import BudgetError
 from absnormal.exact.system import build
 from absnormal.frontends.frameworks import capturing, followed
 from absnormal.frontends.slopes import TABLES, slopes
 from absnormal.judging import (
     check_seed,
     checked,
-    choices,
     concluded,
     exact_problem,
     flattened,
+    judged,
     sweeps_of,
     verify_captured,
 )
@@ -33,7 +32,7 @@ from absnormal.sweeps.rounding import rounding
 from absnormal.sweeps.table import Sweeps
 from absnormal.theorems.ladder import decide
 from absnormal.theorems.problem import Problem, Proof
-from absnormal.theorems.vector import judge, tolerance, why_open
+from absnormal.theorems.vector import why_open
 
 Function = Callable[[Any], Any]
 
@@ -150,10 +149,8 @@ def verify(
         outcome: Proof | str = why_open(problem) if proof is None else proof
     else:
         vector, dtype = (modelled, np.float64) if gradient is None else flattened(program, gradient)
-        allowed = np.maximum(tolerance(Problem(tool, c, limits), dtype), 0.0)
         known = (slopes(tool, candidate) for candidate in (choice, *TABLES, -1.0, 1.0))
-        outcome, tried = judge(problem, vector, allowed, choices(problem, tool, known)), []
-        deviation = float(allowed.max(initial=0.0)) if np.isfinite(vector).all() else 0.0
+        (outcome, deviation), tried = judged(problem, tool, c, vector, dtype, known), []
     verdict, proof = concluded(outcome)
     return Report(
         verdict=verdict, proof=proof, flat_gradient=vector, problem=problem, tool=tool, slope=choice,
@@ -200,12 +197,7 @@ def clarke_gradient(f: Function | Program, x: Any, *, seed: int = 0) -> Any:
     """
     check_seed(seed)
     sweeps, wrap = _at(f, x)
-    found = certified(sweeps, seed)
-    if not np.isfinite(found.gradient).all():
-        raise overflow(sweeps)
-    if not found.proved:
-        raise BudgetError("no direction could be told from all kinks; see verify(f, x).explanation")
-    return wrap(found.gradient)
+    return wrap(limiting_gradient(sweeps, seed, "verify(f, x)"))
 
 
 def generalized_gradient(

@@ -22,10 +22,12 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
+from absnormal.errors import BudgetError
 from absnormal.exact.linear_algebra import Matrix, Vector, dot
 from absnormal.exact.system import System, build
 from absnormal.sweeps.equal_rows import EqualRows
 from absnormal.sweeps.integers import zero_rows
+from absnormal.sweeps.overflow import overflow
 from absnormal.sweeps.table import Sweeps
 
 _BLOCK = 4096
@@ -67,6 +69,24 @@ def certified(sweeps: Sweeps, seed: int = 0, system: System | None = None) -> Ce
     """A limiting gradient of f at the point (of a scalar f: shape (n,)); one that overflows is not proved."""
     found = _certified(sweeps, seed, system)
     return found if np.isfinite(found.gradient).all() else replace(found, proved=False, data={"kind": "overflow"})
+
+
+def limiting_gradient(sweeps: Sweeps, seed: int, report: str) -> Array:
+    """The gradient that `certified` gives; ``report`` is the call that says why there is none.
+
+    Raises
+    ------
+    DomainError
+        where a derivative overflows
+    BudgetError
+        where no direction could be told from the kinks
+    """
+    found = certified(sweeps, seed)
+    if not np.isfinite(found.gradient).all():
+        raise overflow(sweeps)
+    if not found.proved:
+        raise BudgetError(f"no direction could be told from all kinks; see {report}.explanation")
+    return found.gradient
 
 
 def _certified(sweeps: Sweeps, seed: int, system: System | None) -> Certified:

@@ -11,15 +11,13 @@ from fractions import Fraction
 from typing import Any
 
 from absnormal.exact.forms import Forms, Key, TooLarge, forms, multiplications
-from absnormal.exact.system import System, base_of, dense_system, weights_of
+from absnormal.exact.system import MANY, System, base_of, dense_system, weights_of
 from absnormal.sweeps.table import Sweeps
 
 #: Entries up to which switches are looked at one by one to see how they fall apart: those of piecewise-linear programs,
 #: whose leaves are the inputs; those of others, and multiplications.
 _APART = 10_000_000
 _OTHERS = 400_000
-#: Switches of one part past which nothing falls apart.
-_TOGETHER = 64
 
 
 def parts(sweeps: Sweeps) -> list[System] | None:
@@ -38,7 +36,7 @@ def parts(sweeps: Sweeps) -> list[System] | None:
     if any(key[0] != "input" for key in found.leaves) or not all(i in found.z for i in switches):
         return None
     groups = _apart(found, switches)
-    if max((len(members) for members, _ in groups), default=0) > _TOGETHER:
+    if max((len(members) for members, _ in groups), default=0) > MANY:
         return None
     weights, arithmetic = weights_of(sweeps, found)
     base = base_of(found) if arithmetic == "rational" else None
