@@ -140,6 +140,14 @@ def test_a_mask_of_detached_values_is_a_kink_all_the_same() -> None:
     assert an.verify(lambda x: torch.where(x.detach() > 0, x, 0.0).sum(), torch.zeros(1, dtype=D))
 
 
+@pytest.mark.parametrize(("mask", "slope"), [(torch.lt, 3.0), (torch.gt, 3.0), (torch.le, 5.0), (torch.ge, 5.0)])
+def test_a_mask_of_two_sides_that_are_one_number_everywhere_is_constant(mask: Any, slope: float) -> None:
+    report = an.verify(lambda x: torch.where(mask(x - x, 0 * x), 5 * x, 3 * x).sum(), torch.zeros(2))
+    assert report.verdict is an.Verdict.CLARKE and report.gradient.tolist() == [slope, slope]
+    assert an.generalized_gradient(lambda x: torch.where(mask(x - x, 0 * x), 5 * x, 3 * x).sum(),
+                                   torch.zeros(2)).vertices.tolist() == [[slope, slope]]
+
+
 def test_what_is_not_supported_is_listed_at_once_with_its_lines() -> None:
     with pytest.raises(an.TraceError) as error:
         an.verify(lambda z: torch.linalg.det(z) + torch.linalg.matrix_exp(z).sum(), torch.eye(2, dtype=D))
