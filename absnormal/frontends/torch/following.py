@@ -20,7 +20,7 @@ import torch
 from absnormal.arrays import Array
 from absnormal.errors import TraceError
 from absnormal.frontends.torch.jumps import READS, VALUELESS, discrete, jumps
-from absnormal.frontends.torch.tape import Record, Tape, storage, tensors, written
+from absnormal.frontends.torch.tape import Record, Tape, storage
 from absnormal.program.nodes import Source
 
 Geometry = tuple[int, tuple[int, ...], tuple[int, ...]]
@@ -57,33 +57,18 @@ class Step:
 
     def needs(self) -> list[int]:
         found = [handle[0] for handle in self.handles.values() if handle is not None and handle[0] >= 0]
-        return found + [handle[0] for handle in self.mix if isinstance(handle, tuple) and len(handle) == 2]
+        if self.mix:
+            found += [handle[0] for handle in self.mix[:2] if handle is not None]
+        return found
 
 
 def geometry(tensor: Any) -> Geometry:
-    return tensor.storage_offset(), tuple(tensor.shape), tensor.stride()
-
-
-def overwritten(record: Record) -> list[Any]:
-    """The tensors that an in-place operation gives new values; a buffer that a kernel fills on the side is none."""
-    return _targets(record, returned=True)
-
-
-def filled(record: Record) -> list[Any]:
-    """The buffers that a kernel fills on the side, as with the noise that it draws."""
-    return _targets(record, returned=False)
-
-
-def _targets(record: Record, returned: bool) -> list[Any]:
-    """The tensors that an operation writes to, those whose memory it returns or those whose memory it does not."""
-    targets = written(record.func, record.args, record.kwargs)
-    outs = {storage(out) for out in tensors((record.out,))} if targets else set()
-    return [target for target in targets if (storage(target) in outs) == returned]
+    return tensor.storage_offset(), tensor.shape, tensor.stride()
 
 
 def _selects(record: Record) -> bool:
     """Whether the entries that a mask holds at are picked, so that their number is known."""
-    return record.name == "index" and any(key.dtype in (torch.bool, torch.uint8) for key in tensors(record.args[1:]))
+    return record.name == "index" and any(key.dtype in (torch.bool, torch.uint8) for key in record.arguments[1:])
 
 
 def _positions(place: Geometry) -> Array:
@@ -121,6 +106,9 @@ def _live(record: Record, handles: dict[int, Handle | None]) -> bool:
     return record.enabled and any(record.needs[key] for key, handle in handles.items() if handle is not None)
 
 
+_NOTHING: frozenset[int] = frozenset()
+
+
 class Following:
     """Follows tensors through a tape: which operation's result every argument is."""
 
@@ -154,36 +142,35 @@ class Following:
         return None if state is None else self._part(state, geometry(tensor), tensor)
 
     def _follow(self, number: int, record: Record) -> None:
-        arguments = [*tensors(record.args), *tensors(tuple(record.kwargs.values()))]
-        name = record.name
+        name, arguments, outs = record.name, record.arguments, record.outs
         if name in _SAME:
             return
-        outs = [*tensors((record.out,))]
         # A comparison is one of values: what it was detached from makes no difference to it.
         jumping = jumps(name, outs)
         handles = {id(t): self.find(t) if jumping else self._handle(record, t) for t in arguments}
-        taint = frozenset[int]().union(*(self.tainted.get(storage(t), ()) for t in arguments)) if self.tainted else None
-        behind = taint or frozenset[int]()
-        varied = any(handle is not None for handle in handles.values())
-        targets = overwritten(record)
+        given = [storage(t) for t in arguments]
+        taint = self.behind(given)
+        targets = record.overwritten
         held = [target for target in targets if storage(target) in self.states]
         for target in targets:
             self.masks.pop(storage(target), None)
-        if varied or held:
+        if held or any(handle is not None for handle in handles.values()):
             for target in held:
                 handles[id(target)] = self.find(target)
             step = len(self.steps)
             self.steps.append(Step(record, number, handles, jumps=jumping))
+            behind = taint | {step}
             if jumping:
-                behind |= {step}
                 hidden = outs
                 self.masks |= {storage(out): Mask(step, True, geometry(out)) for out in outs if not targets}
                 self.constants.update(own for own in map(storage, outs) if own not in self.states)
             else:
-                self._results(step, outs, targets, {storage(tensor) for tensor in arguments})
+                self._results(step, outs, targets, given)
                 hidden = self._undifferentiated(record, outs, handles)
             for out in hidden:
-                self._stain(out, behind | {step})
+                self._stain(out, behind)
+            if jumping:
+                taint = behind
         else:
             self.constants.update(storage(out) for out in outs)
             if taint:
@@ -191,7 +178,13 @@ class Following:
                     self._stain(out, taint)
                 self._same_mask(name, arguments, outs)
         if name in READS or _selects(record):
-            self._read(number, record, behind)
+            self._read(number, record, taint)
+
+    def behind(self, storages: Sequence[int]) -> frozenset[int]:
+        """The steps of the jumps whose outcomes lie in storages."""
+        if not self.tainted or self.tainted.keys().isdisjoint(storages):
+            return _NOTHING
+        return _NOTHING.union(*(self.tainted.get(own, ()) for own in storages))
 
     def _same_mask(self, name: str, arguments: list[Any], outs: list[Any]) -> None:
         if name in _MASKS and len(arguments) == len(outs) == 1 and arguments[0].dtype == torch.bool:
@@ -206,11 +199,11 @@ class Following:
         """The results that carry no derivative though what they are computed from does."""
         if record.name in VALUELESS:
             return []
+        plain = [out for out in outs if not out.requires_grad]
+        if not plain:
+            return []
         live = _live(record, handles)
-        return [
-            out for out in outs
-            if discrete(out) or (live and not out.requires_grad and id(out) not in self._detached)
-        ]
+        return [out for out in plain if discrete(out) or (live and id(out) not in self._detached)]
 
     def _read(self, number: int, record: Record, taint: frozenset[int]) -> None:
         """Truth values and sizes are branched on; numbers that were detached before are constants."""
@@ -236,7 +229,7 @@ class Following:
             return None
         return OUTSIDE
 
-    def _results(self, step: int, outs: list[Any], targets: list[Any], given: set[int]) -> None:
+    def _results(self, step: int, outs: list[Any], targets: list[Any], given: list[int]) -> None:
         for place, target in enumerate(targets):
             before = self.states.get(storage(target))
             whole = target.numel() * target.element_size() >= target.untyped_storage().nbytes()

@@ -196,7 +196,9 @@ def discrete(tensor: Any) -> bool:
 
 def jumps(name: str, outs: list[Any]) -> bool:
     """Whether all that an operation gives is piecewise constant."""
-    return name in JUMPS or (bool(outs) and all(discrete(out) for out in outs) and name not in VALUELESS)
+    if name in JUMPS:
+        return True
+    return bool(outs) and discrete(outs[0]) and name not in VALUELESS and all(discrete(out) for out in outs)
 
 
 def ties_of(name: str, outs: list[Any]) -> Ties | None:

@@ -12,10 +12,10 @@ import torch
 from absnormal.arrays import Array
 from absnormal.errors import TraceError
 from absnormal.frontends.torch.branches import at_ties
-from absnormal.frontends.torch.following import OUTSIDE, Following, Handle, Read, Step, filled, geometry, overwritten
+from absnormal.frontends.torch.following import OUTSIDE, Following, Handle, Read, Step, geometry
 from absnormal.frontends.torch.jumps import ties_of
 from absnormal.frontends.torch.rules import RULES
-from absnormal.frontends.torch.tape import Record, Tape, storage, tensors, written
+from absnormal.frontends.torch.tape import Record, Tape, storage
 from absnormal.frontends.torch.values import Values
 from absnormal.frontends.torch.writer import Arg, Writer
 from absnormal.program.nodes import Node, Source
@@ -71,10 +71,8 @@ class Lowering:
     def _taint(self, step: Step) -> frozenset[int]:
         if step.record is None:
             return frozenset()
-        found: frozenset[int] = frozenset()
-        for tensor in (*tensors(step.record.args), *tensors(tuple(step.record.kwargs.values()))):
-            found |= self.following.tainted.get(storage(tensor), frozenset())
-        return frozenset(other for other in found if self.following.steps[other] is not step)
+        found = self.following.behind([storage(tensor) for tensor in step.record.arguments])
+        return frozenset(other for other in found if self.following.steps[other] is not step) if found else found
 
     def _refuse_unknown(self, needed: list[int]) -> None:
         missing: dict[tuple[str, str], str] = {}
@@ -114,7 +112,7 @@ class Lowering:
         """Whether the result of an operation jumps at the point; within rounding of that it is noted."""
         record = jump.record
         assert record is not None
-        ties = ties_of(record.name, list(tensors((record.out,))))
+        ties = ties_of(record.name, record.outs)
         if ties is None:
             self._at(record)
             self.write.refuse(
@@ -182,13 +180,13 @@ class Lowering:
         args = self._arguments(record.args, step)
         kwargs = {name: self._argument(value, step) for name, value in record.kwargs.items()}
         self.write.record = record
-        self.write.results = [self.tape.value(out, step.number + 1) for out in tensors((record.out,))]
+        self.write.results = [self.tape.value(out, step.number + 1) for out in record.outs]
         start = len(self.write.nodes)
         made = self._at_ties(step, args) if self.following.tainted else None
         if made is None:
             made = RULES[_rule_name(record)](self.write, *args, **kwargs)
         results = made if isinstance(made, (list, tuple)) else [made]
-        outs = overwritten(record) or list(tensors((record.out,)))
+        outs = record.overwritten or record.outs
         for place, (out, node) in enumerate(zip(outs, results, strict=False)):
             if node is None:
                 continue
@@ -232,7 +230,7 @@ class Lowering:
         if isinstance(arg, torch.Tensor):
             handle = step.handles.get(id(arg))
             node = None if handle is None else self.results.get(handle)
-            drawn = step.record is not None and any(arg is target for target in filled(step.record))
+            drawn = step.record is not None and any(arg is target for target in step.record.filled)
             return Arg(self.write, self.tape.value(arg, step.number + drawn), node)
         if isinstance(arg, (list, tuple)):
             return [self._argument(item, step) for item in arg]
@@ -260,7 +258,7 @@ class Lowering:
         own = storage(like)
         for step in self.following.steps:
             record = step.record
-            if record is not None and any(storage(t) == own for t in written(record.func, record.args, record.kwargs)):
+            if record is not None and any(storage(t) == own for t in (*record.overwritten, *record.filled)):
                 return step.number
         return len(self.tape.records)
 
@@ -305,13 +303,13 @@ class Lowering:
 def _known(step: Step, record: Record) -> bool:
     """Whether there is a rule for an operation, or for where it jumps."""
     if step.jumps:
-        return ties_of(record.name, list(tensors((record.out,)))) is not None
+        return ties_of(record.name, record.outs) is not None
     return _rule_name(record) in RULES
 
 
 def _is_number(step: Step) -> bool:
     assert step.record is not None
-    return any(out.numel() == 1 and out.requires_grad for out in tensors((step.record.out,)))
+    return any(out.numel() == 1 and out.requires_grad for out in step.record.outs)
 
 
 def _rule_name(record: Record) -> str:

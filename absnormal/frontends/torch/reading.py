@@ -31,6 +31,6 @@ class Reading(TorchFunctionMode):  # type: ignore[misc]
         if func in _WHOLE and args[0].is_floating_point() and bool((args[0].detach().abs() < _WITHIN).all()):
             return func(args[0].long())
         if func is torch.Tensor.tolist and args[0].requires_grad:
-            self._tape.records.append(Record(torch.ops.aten._local_scalar_dense.default, args, {}))
+            self._tape.records.append(Record(torch.ops.aten._local_scalar_dense.default, "_local_scalar_dense", args, {}))
         return func(*args, **(kwargs or {}))
 

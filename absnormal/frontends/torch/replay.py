@@ -40,7 +40,7 @@ class Replay:
             return
         with torch.set_grad_enabled(record.enabled):
             out = record.func(*args, **kwargs)
-        for old, new in zip(tensors((record.out,)), tensors((out,)), strict=True):
+        for old, new in zip(record.outs, tensors((out,)), strict=True):
             if new.requires_grad and not old.requires_grad:
                 new = new.detach()
             elif old.requires_grad and not new.requires_grad:
@@ -51,7 +51,7 @@ class Replay:
         """Random numbers are those that were drawn."""
         if any(record.needs.values()):
             raise CannotReplay(record.name)
-        for old in tensors((record.out,)):
+        for old in record.outs:
             drawn = self._cast(self.tape.value(old, number + 1))
             if id(old) in self.known:
                 self.known[id(old)].copy_(drawn)

@@ -9,9 +9,8 @@ from __future__ import annotations
 import functools
 import os
 import sys
-from collections.abc import Iterator
-from types import CodeType
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -25,33 +24,77 @@ _CALL = torch.nn.Module._call_impl.__code__
 _RESHAPED = frozenset(f"aten::{name}_" for name in ("squeeze", "unsqueeze", "t", "transpose", "swapaxes", "as_strided"))
 #: Operations that leave memory as it is.
 _EMPTY = frozenset({"empty", "empty_like", "empty_strided", "new_empty", "new_empty_strided"})
-_USER, _LIBRARY, _STOP = 0, 1, 2
+
+
+class Operation(NamedTuple):
+    """What is known of an operation: its name without the overload, and the places and names of what it writes to."""
+
+    name: str
+    writes: tuple[tuple[int, str], ...]
+    reshapes: bool
 
 
 @functools.cache
-def _name(func: Any) -> str:
-    name = str(func.overloadpacket.__name__)
-    return name if func.namespace == "aten" else f"{func.namespace}::{name}"
+def _operation(func: Any) -> Operation:
+    name, schema = str(func.overloadpacket.__name__), func._schema
+    arguments = enumerate(schema.arguments)
+    writes = tuple((i, a.name) for i, a in arguments if a.alias_info is not None and a.alias_info.is_write)
+    reshapes = schema.name in _RESHAPED
+    return Operation(
+        name if func.namespace == "aten" else f"{func.namespace}::{name}", () if reshapes else writes, reshapes
+    )
 
 
 class Record:
-    """One operation: ``needs`` says which tensors among the arguments require a gradient, by id."""
+    """One operation as it ran.
 
-    __slots__ = ("args", "enabled", "file", "func", "kwargs", "line", "module", "needs", "out")
+    Attributes
+    ----------
+    func, name, args, kwargs, out
+        the operation, its name without the overload, and what it was given and returned
+    arguments, outs
+        the tensors among what it was given and returned
+    needs
+        which of the arguments require a gradient, by id; ``enabled``: whether operations were differentiated
+    overwritten, filled
+        the arguments that it gives new values, and the buffers that it fills on the side, as with the noise it draws
+    file, line, module
+        where the user called it, and the innermost module that was being called
+    """
 
-    def __init__(self, func: Any, args: Any, kwargs: Any) -> None:
-        self.func, self.args, self.kwargs = func, args, kwargs
-        self.needs = {id(t): t.requires_grad for t in tensors(args)}
+    __slots__ = (
+        "args", "arguments", "enabled", "file", "filled", "func", "kwargs", "line", "module", "name", "needs", "out",
+        "outs", "overwritten",
+    )
+
+    def __init__(self, func: Any, name: str, args: Any, kwargs: Any) -> None:
+        self.func, self.name, self.args, self.kwargs = func, name, args, kwargs
+        self.arguments = tensors(args)
         if kwargs:
-            self.needs.update((id(t), t.requires_grad) for t in tensors(tuple(kwargs.values())))
+            self.arguments += tensors([*kwargs.values()])
+        self.needs = {id(t): t.requires_grad for t in self.arguments}
         self.enabled = torch.is_grad_enabled()
         self.file, self.line, self.module = _where()
         self.out: Any = None
+        self.outs: list[Any] = []
+        self.overwritten: list[Any] = []
+        self.filled: list[Any] = []
 
-    @property
-    def name(self) -> str:
-        """The name of the operation without its overload."""
-        return _name(self.func)
+    def returned(self, out: Any, targets: Sequence[Any] = ()) -> None:
+        """Keep what the operation returned; ``targets`` are the arguments that it wrote to."""
+        self.out, self.outs = out, tensors((out,))
+        if targets:
+            places = {storage(tensor) for tensor in self.outs}
+            for target in targets:
+                (self.overwritten if storage(target) in places else self.filled).append(target)
+
+    def replace(self, old: Any, new: Any) -> None:
+        """Put another tensor in the place of one."""
+        if id(old) in self.needs:
+            self.args, self.needs[id(new)] = _replaced(self.args, old, new), self.needs[id(old)]
+        self.out = _replaced(self.out, old, new)
+        for held in (self.arguments, self.outs, self.overwritten, self.filled):
+            held[:] = [new if tensor is old else tensor for tensor in held]
 
 
 class Tape(TorchDispatchMode):  # type: ignore[misc]
@@ -70,32 +113,32 @@ class Tape(TorchDispatchMode):  # type: ignore[misc]
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        if func._schema.name in _RESHAPED:
-            return self._reshaped(func, args, kwargs)
-        record = Record(func, args, kwargs)
-        for target in written(func, args, kwargs):
+        operation = _operation(func)
+        if operation.reshapes:
+            return self._reshaped(func, operation.name, args, kwargs)
+        record = Record(func, operation.name, args, kwargs)
+        targets = _targets(operation, args, kwargs) if operation.writes else []
+        for target in targets:
             if target.layout != torch.strided:
                 continue
             flat = torch.empty(0, dtype=target.dtype, device=target.device).set_(target.untyped_storage())
             self.saved.setdefault(storage(target), []).append((len(self.records), flat.clone()))
-        record.out = func(*args, **kwargs)
-        if record.name in _EMPTY:
+        out = func(*args, **kwargs)
+        if operation.name in _EMPTY:
             # What is left there by chance may be NaN.
-            record.out.zero_()
+            out.zero_()
+        record.returned(out, targets)
         self.records.append(record)
-        return record.out
+        return out
 
-    def _reshaped(self, func: Any, args: Any, kwargs: Any) -> Any:
+    def _reshaped(self, func: Any, name: str, args: Any, kwargs: Any) -> Any:
         """An operation that changes the shape of a tensor itself: the tape keeps an alias of the old one."""
         target = args[0]
         alias = target.detach().requires_grad_(target.requires_grad)
-        for record in self.records:
-            if id(target) in record.needs:
-                record.args, record.needs[id(alias)] = _replaced(record.args, target, alias), record.needs[id(target)]
-            record.out = _replaced(record.out, target, alias)
-        record = Record(func, args, kwargs)
-        record.args, record.needs[id(alias)] = _replaced(args, target, alias), record.needs[id(target)]
-        record.out = func(*args, **kwargs)
+        record = Record(func, name, args, kwargs)
+        for earlier in (*self.records, record):
+            earlier.replace(target, alias)
+        record.returned(func(*args, **kwargs))
         self.records.append(record)
         return record.out
 
@@ -116,72 +159,54 @@ def _replaced(value: Any, old: Any, new: Any) -> Any:
     return value
 
 
-def tensors(args: Any) -> Iterator[Any]:
+def tensors(args: Any) -> list[Any]:
     """The tensors among arguments, lists of tensors included."""
+    found: list[Any] = []
     for arg in args:
         if isinstance(arg, torch.Tensor):
-            yield arg
+            found.append(arg)
         elif isinstance(arg, (list, tuple)):
-            yield from tensors(arg)
+            found += tensors(arg)
+    return found
 
 
 def storage(tensor: Any) -> int:
     """The identity of the memory that a tensor lies in."""
-    return int(tensor.untyped_storage()._cdata)
-
-
-@functools.cache
-def _writes(func: Any) -> tuple[tuple[int, str], ...]:
-    schema = func._schema.arguments
-    return tuple((i, a.name) for i, a in enumerate(schema) if a.alias_info is not None and a.alias_info.is_write)
-
-
-def written(func: Any, args: Any, kwargs: Any) -> list[Any]:
-    """The arguments that an operation overwrites."""
-    found: list[Any] = []
-    places = _writes(func)
-    if not places or func._schema.name in _RESHAPED:
-        return found
-    for place, name in places:
-        target = args[place] if place < len(args) else kwargs.get(name)
-        found += list(tensors([target]))
+    found: int = tensor.untyped_storage()._cdata
     return found
 
 
+def _targets(operation: Operation, args: Any, kwargs: Any) -> list[Any]:
+    """The arguments that an operation writes to."""
+    given = [args[place] if place < len(args) else kwargs.get(name) for place, name in operation.writes]
+    return tensors(given)
+
+
 @functools.cache
-def _kind(code: CodeType) -> int:
-    file = code.co_filename
-    if file.startswith(_OURS) and not file.startswith(_USER_INSIDE):
-        return _STOP if code.co_name == "run_on_tape" else _LIBRARY
-    return _LIBRARY if file.startswith((_TORCH, "<")) and "ipython" not in file else _USER
+def _users(file: str) -> bool:
+    """Whether a file is the user's."""
+    if file.startswith(_OURS):
+        return file.startswith(_USER_INSIDE)
+    return not file.startswith((_TORCH, "<")) or "ipython" in file
 
 
 def _where() -> tuple[str, int, Any]:
     """The user's file and line, and the innermost module that is being called."""
     frame: Any = sys._getframe(2)
-    file, line = "", 0
+    file, line, module = "", 0, None
     while frame is not None:
         code = frame.f_code
         if code is _CALL:
-            module = frame.f_locals["self"]
-            if file or type(module).__module__.startswith("torch.nn"):
-                return (file, line, module) if file else (*_user(frame), module)
-        else:
-            kind = _kind(code)
-            if kind == _USER and not file:
-                file, line = code.co_filename, frame.f_lineno
-            elif kind == _STOP:
+            called = frame.f_locals["self"] if module is None else module
+            if file:
+                return file, line, called
+            if type(called).__module__.startswith("torch.nn"):
+                module = called
+        elif not file and _users(code.co_filename):
+            file, line = code.co_filename, frame.f_lineno
+            if module is not None:
                 break
-        frame = frame.f_back
-    return file, line, None
-
-
-def _user(frame: Any) -> tuple[str, int]:
-    while frame is not None:
-        kind = _kind(frame.f_code)
-        if kind == _USER:
-            return frame.f_code.co_filename, frame.f_lineno
-        if kind == _STOP:
+        elif code.co_name == "run_on_tape" and code.co_filename.startswith(_OURS):
             break
         frame = frame.f_back
-    return "", 0
+    return file, line, module
