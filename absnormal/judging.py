@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from absnormal.arrays import Array
+from absnormal.arrays import Array, joined
 from absnormal.clarke.budget import Budget
 from absnormal.errors import DomainError, TraceError
 from absnormal.frontends.captured import Captured
@@ -54,12 +54,13 @@ def verify_captured(
         problem, consistent = exact_problem(tool, captured.values, c, limits)
     notes, bare = captured.notes, gradient is not None or not consistent
     apart = deviation = 0.0
-    vector, dtype = captured.gradient, captured.dtype
+    leaves, dtype = captured.leaves, captured.dtype
     if gradient is not None:
         vector, dtype = flattened(program, plain(gradient))
+        leaves = [vector]
     elif slope is not None:
         vector, dtype = tool.gradient(tool.signature(np.asarray(c, dtype=float))), np.float64
-        bare = bare or not np.isfinite(vector).all()
+        leaves, bare = [vector], bare or not np.isfinite(vector).all()
     elif not bare:
         apart, close = distance(captured, problem)
         if not close:
@@ -71,18 +72,19 @@ def verify_captured(
         simpler = _simpler(captured, tool, c)
         if simpler is not None:
             again = Problem(simpler, np.zeros(len(simpler.alpha)), limits)
-            outcome, deviation = judged(again, simpler, again.c, vector, dtype, _uniform(simpler, again.c))
+            known = _uniform(simpler, again.c)
+            outcome, deviation = judged(again, simpler, again.c, captured.gradient, dtype, known)
             if not isinstance(outcome, str):
                 problem, tool, bare = again, simpler, True
                 notes = (*notes, _MERGED.format(tool=captured.tool))
     if isinstance(outcome, str) and bare:
-        outcome, deviation = judged(problem, tool, c, vector, dtype, _uniform(tool, c))
+        outcome, deviation = judged(problem, tool, c, joined(leaves), dtype, _uniform(tool, c))
     elif isinstance(outcome, str):
         found, tried = decide(problem)
         outcome = why_open(problem) if found is None else replace(found, deviation=found.deviation + apart)
     verdict, proof = concluded(outcome)
     return Report(
-        verdict=verdict, proof=proof, flat_gradient=vector, problem=problem, tool=tool, slope=choice, given=bare,
+        verdict=verdict, proof=proof, leaves=leaves, problem=problem, tool=tool, slope=choice, given=bare,
         tolerance=deviation if bare else 0.0, tried=tuple(tried), seed=seed, consistent=consistent, wrap=captured.wrap,
         notes=notes, framework=captured.tool if gradient is None and slope is None else "",
     )

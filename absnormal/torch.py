@@ -9,21 +9,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from absnormal._optional import require
+from absnormal.arrays import Array
 from absnormal.clarke.budget import Budget
 from absnormal.clarke.fallback import limiting_gradient
 from absnormal.errors import TraceError
 from absnormal.frontends.captured import Captured
-from absnormal.frontends.comparison import distance
 from absnormal.judging import verify_captured
 from absnormal.program.tree import Tree
 from absnormal.report.report import Report
 from absnormal.sweeps.table import Sweeps
 from absnormal.theorems.ladder import STRUCTURAL
 from absnormal.theorems.problem import Problem
+
+if TYPE_CHECKING:
+    from absnormal.frontends.torch.capture import Followed
 
 __all__ = ["clarke_backward", "clarke_closure", "verify"]
 
@@ -79,8 +84,9 @@ def verify(
 def clarke_backward(model: Any, closure: Closure, *, seed: int = 0) -> Any:
     """Add a certified Clarke gradient of the loss to ``.grad``, as ``closure().backward()`` adds its own.
 
-    Where the structure of the model proves that torch's own gradient is a Clarke gradient, that is the one; otherwise a
-    limiting gradient along a direction drawn from ``seed``.  Both are deterministic.
+    Where the structure of the model proves that torch's rules give a Clarke gradient, that is the one, equal to torch's
+    to rounding; otherwise a limiting gradient along a direction drawn from ``seed``.  Both are deterministic.  It is
+    the gradient of the loss as it was computed: hooks and the backward of a custom autograd.Function have no part in it.
 
     Parameters
     ----------
@@ -111,17 +117,20 @@ def clarke_backward(model: Any, closure: Closure, *, seed: int = 0) -> Any:
     >>> w.grad
     tensor([1.])
     """
-    captured = _captured(model, closure)
-    variables, _, _ = _variables(model)
-    parts = zip(variables, captured.returned, _clarke(captured, seed), strict=True)
-    for variable, returned, part in parts:
-        if returned is None:
+    variables, tree, names = _variables(model)
+    from absnormal.frontends.torch.capture import follow
+
+    found = follow(closure, variables, tree, names)
+    parts = found.wrap.leaves(_clarke(found, seed))
+    used = {arg for node in found.program.nodes for arg in node.args}
+    for number, (variable, part) in enumerate(zip(variables, parts, strict=True)):
+        if number not in used:
             continue
         if variable.grad is None:
             variable.grad = part
         else:
             variable.grad += part
-    return captured.loss
+    return found.loss.detach()
 
 
 def clarke_closure(model: Any, closure: Closure, *, seed: int = 0) -> Closure:
@@ -152,16 +161,16 @@ def clarke_closure(model: Any, closure: Closure, *, seed: int = 0) -> Closure:
     return step
 
 
-def _clarke(captured: Captured, seed: int) -> Sequence[Any]:
-    """torch's own gradients where a structural proof holds for them, otherwise a limiting gradient, as tensors."""
-    sweeps = Sweeps(captured.program, None, values=captured.values, own=captured.own)
-    c = captured.slopes[sweeps.alpha]
-    problem = Problem(sweeps, c, Budget())
-    if any(rung(problem) is not None for rung in STRUCTURAL) and distance(captured, problem)[1]:
-        return captured.returned
-    parts: list[Any] = []
-    _collected(captured.wrap(limiting_gradient(sweeps, seed, "absnormal.torch.verify(...)")), parts)
-    return parts
+def _clarke(found: Followed, seed: int) -> Array:
+    """The gradient of the slopes of torch's kernels where a structural proof holds for it, or else a limiting one."""
+    sweeps = Sweeps(found.program, None, values=found.values, own=found.own)
+    problem = Problem(sweeps, found.slopes[sweeps.alpha], Budget())
+    if any(rung(problem) is not None for rung in STRUCTURAL):
+        working = Sweeps(found.program, None, values=found.working)
+        gradient = working.gradient(problem.sigma.astype(working.y.dtype, copy=False))
+        if np.isfinite(gradient).all():
+            return gradient
+    return limiting_gradient(sweeps, seed, "absnormal.torch.verify(...)")
 
 
 def _variables(model: Any) -> tuple[list[Any], Tree, dict[int, str]]:

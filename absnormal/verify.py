@@ -153,7 +153,7 @@ def verify(
         (outcome, deviation), tried = judged(problem, tool, c, vector, dtype, known), []
     verdict, proof = concluded(outcome)
     return Report(
-        verdict=verdict, proof=proof, flat_gradient=vector, problem=problem, tool=tool, slope=choice,
+        verdict=verdict, proof=proof, leaves=[vector], problem=problem, tool=tool, slope=choice,
         given=gradient is not None, tolerance=deviation, tried=tuple(tried), seed=seed, consistent=consistent,
     )
 

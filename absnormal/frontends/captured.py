@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from absnormal.arrays import Array
+from absnormal.arrays import Array, joined
 from absnormal.errors import DomainError
 from absnormal.program.program import Program
 
@@ -26,8 +27,8 @@ class Captured:
         computed, so that activity is decided by it
     slopes
         the slope of |z_i| that the framework's own kernels use at each switch, shape (s,); it matters where z_i = 0
-    gradient
-        the gradient that the framework returned, flat, shape (n,)
+    leaves
+        the gradient that the framework returned, one array for each leaf of x; ``gradient`` is the same, flat
     dtype
         the precision in which it was computed
     tool
@@ -39,10 +40,6 @@ class Captured:
         written in between in float64; they decide activity and structure; None: ``values``
     working
         the same values in the framework's own precision, for the comparison with its gradient; None: ``values``
-    returned
-        the gradient leaf by leaf, as the framework's own arrays, None for an unused leaf; empty where nobody asks
-    loss
-        what the function returned, as the framework's own array; None where nobody asks for it
     other_precision
         captures f at x again, in double precision, or in single precision where double is its own; asked when the
         comparison of gradients is not conclusive; None where f does not run in it
@@ -53,16 +50,19 @@ class Captured:
     program: Program
     values: Sequence[Array]
     slopes: Array
-    gradient: Array
+    leaves: Sequence[Array]
     dtype: Any
     tool: str
     wrap: Callable[[Array], Any]
     notes: tuple[str, ...] = ()
     own: Sequence[Array] | None = None
     working: Sequence[Array] | None = None
-    returned: Sequence[Any] = ()
-    loss: Any = None
     other_precision: Callable[[], Captured | None] | None = None
+
+    @cached_property
+    def gradient(self) -> Array:
+        """The gradient that the framework returned, shape (n,)."""
+        return joined(self.leaves)
 
 
 def check_fits(given: Array, finite: bool, dtype: Any) -> None:

@@ -8,11 +8,16 @@ in float64.  Last, f runs in another precision: rounding shrinks with it, anothe
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+
 import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.clarke.budget import Budget
 from absnormal.frontends.captured import Captured
+from absnormal.ops.linear_maps import LinearMap
+from absnormal.sweeps.last_steps import Factors, LastSteps
 from absnormal.sweeps.rounding import rounding
 from absnormal.sweeps.table import Sweeps
 from absnormal.theorems.problem import Problem
@@ -26,34 +31,96 @@ _SHRINKS = 2.0**-16
 def distance(captured: Captured, problem: Problem) -> tuple[float, bool]:
     """The largest entry of the framework's gradient less the modelled one, and whether it is rounding."""
     apart = float("inf")
+    unit, floor = 2 * precision(captured.dtype) * rounding(1), flushed(captured.dtype)
     for values in (captured.working, captured.values):
         if values is None:
             continue
         sweeps = Sweeps(captured.program, None, 0.0, values)
         sigma = problem.sigma.astype(sweeps.y.dtype, copy=False)
-        modelled, sizes = sweeps.sized_gradient(sigma)
-        with np.errstate(invalid="ignore"):
-            difference = np.subtract(modelled, captured.gradient, out=modelled, casting="same_kind")
-        np.abs(difference, out=difference)
-        apart = float(difference.max(initial=0.0))
-        if not np.isfinite(apart):
-            return float("inf"), False
-        if apart == 0 or _within_last_step(sweeps, difference, sizes, captured.dtype):
-            return apart, True
-        difference /= 2
+        steps = sweeps.last_steps(sigma, captured.leaves)
+        # The whole depth is seldom needed, and it costs something to find.
+        for scale in (lambda linear: unit * (1 + linear.pull_depth), lambda linear: unit * sweeps.pull_depth):
+            apart, close = _last_steps(steps, scale, floor)
+            if close or not np.isfinite(apart):
+                return apart, close
         allowed = tolerance(Problem(sweeps, problem.c, Budget()), captured.dtype, coarse=True)
-        if np.isfinite(allowed).all() and (difference <= allowed).all():
+        difference = np.abs(sweeps.gradient(sigma) - captured.gradient)
+        if np.isfinite(allowed).all() and (difference <= 2 * allowed).all():
             return apart, True
     return apart, _is_rounding(captured, problem, apart)
 
 
-def _within_last_step(sweeps: Sweeps, difference: Array, sizes: Array, dtype: object) -> bool:
-    """Whether the difference is below a bound on rounding in which the terms of the last sums only are counted."""
-    sizes *= 2 * precision(dtype) * rounding(sweeps.pull_depth)
-    if not np.isfinite(sizes.max(initial=0.0)):
+def _last_steps(steps: LastSteps, scale: Callable[[LinearMap], float], floor: float) -> tuple[float, bool]:
+    """The largest difference, and whether all are below bounds on rounding for which only the last sums are counted.
+
+    The bounds are ``scale`` times the sums of absolute values that the last steps add up, and ``floor``, which is the
+    bound where no step leads to.
+    """
+    largest, close = 0.0, True
+    with np.errstate(invalid="ignore", over="ignore"):
+        for made, given, bounds in steps.sums(scale):
+            np.subtract(made, given, out=made, casting="same_kind")
+            difference = np.abs(made, out=made)
+            axis, tops = _largest_along(difference)
+            apart = float(tops.max(initial=0.0))
+            if not math.isfinite(apart):
+                return float("inf"), False
+            largest = max(largest, apart)
+            close = close and (
+                apart <= floor or _below_by_slices(axis, tops, difference, bounds, floor) or _below(difference, bounds, floor)
+            )
+        for given in steps.unreached():
+            apart = float(np.abs(given).max(initial=0.0))
+            if not math.isfinite(apart):
+                return float("inf"), False
+            largest, close = max(largest, apart), close and apart <= floor
+    return largest, close
+
+
+def _largest_along(difference: Array) -> tuple[int, Array]:
+    """The axis whose entries lie furthest apart in memory, and the largest entries along it."""
+    axis = max(range(difference.ndim), key=lambda i: (difference.shape[i] > 1, difference.strides[i]))
+    return axis, difference.max(axis, keepdims=True, initial=0.0)
+
+
+def _below(difference: Array, bounds: list[Factors], floor: float) -> bool:
+    """Whether a difference is at most the sum of the products of factors, and a floor; never where that is infinite."""
+    size, *others = (_product(bound, np.empty_like(difference)) for bound in bounds)
+    for other in others:
+        size += other
+    if not math.isfinite(size.max(initial=0.0)):
         return False
-    np.subtract(difference, sizes, out=sizes)
-    return bool(sizes.max(initial=0.0) <= flushed(dtype))
+    return bool((difference <= size).all() or (difference - size).max(initial=0.0) <= floor)
+
+
+def _below_by_slices(axis: int, tops: Array, difference: Array, bounds: list[Factors], floor: float) -> bool:
+    """The same for one product, more strictly and cheaper: the largest entries along an axis against its least factor.
+
+    Where the factor of a slice is 0 the slice is looked at by itself.
+    """
+    if len(bounds) != 1 or len(bounds[0]) != 2:
+        return False
+    first, second = bounds[0]
+    along, across = (first, second) if first.shape[axis] > 1 else (second, first)
+    if along.size != difference.shape[axis] or across.shape[axis] != 1:
+        return False
+    weights = along.reshape(-1)
+    least = weights.min()
+    if least == 0:
+        silent = weights == 0
+        if silent.all() or np.moveaxis(difference, axis, 0)[silent].max(initial=0.0) > floor:
+            return False
+        least = weights[~silent].min()
+    limits = across * least
+    return bool((tops <= limits).all() and math.isfinite(limits.max(initial=0.0)))
+
+
+def _product(factors: Factors, out: Array) -> Array:
+    """The product of arrays that are broadcast."""
+    out[...] = factors[0]
+    for factor in factors[1:]:
+        out *= factor
+    return out
 
 
 def _is_rounding(captured: Captured, problem: Problem, apart: float) -> bool:

@@ -12,7 +12,7 @@ for every array t, entry by entry; where the result, or all that follows from m,
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
@@ -51,7 +51,7 @@ def _settle_after(builder: Builder, start: int) -> None:
         if not node.varied or node.op == "input":
             continue
         if not any(builder.nodes[arg].varied for arg in node.args):
-            builder.nodes[index] = replace(node, varied=False)
+            builder.nodes[index] = node._replace(varied=False)
 
 
 def _is_free(builder: Builder, start: int, output: int) -> bool:

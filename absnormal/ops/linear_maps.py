@@ -58,9 +58,9 @@ class LinearMap:
         """Write the pull of ``w`` to ``out``."""
         out[...] = self.pull(w)
 
-    def bound_out(self, w: Array, out: Array) -> None:
-        """Write a bound on the sums of absolute values that the pull of ``w`` adds up to ``out``."""
-        self.absolute().pull_out(np.abs(w), out)
+    def bound(self, w: Array) -> tuple[Array, ...]:
+        """Arrays of shape (k, *shape), broadcast, whose product bounds the sums of absolute values in the pull of ``w``."""
+        return (self.absolute().pull(np.abs(w)),)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -272,12 +272,12 @@ class MatMul(LinearMap):
         else:
             np.matmul(transposed, w, out=out)
 
-    def bound_out(self, w: Array, out: Array) -> None:
+    def bound(self, w: Array) -> tuple[Array, ...]:
         if self.left or w.ndim != 3 or self.other.ndim != 2 or len(w) > 1:
-            LinearMap.bound_out(self, w, out)
-        else:  # Cauchy-Schwarz: the product of two norms.
-            a, b = (np.sqrt(np.einsum("ij,ij->j", side, side)) for side in (self.other, w[0]))
-            np.einsum("i,j->ij", a, b, out=out[0], casting="same_kind")
+            return LinearMap.bound(self, w)
+        # Cauchy-Schwarz: the product of two norms.
+        a, b = (np.sqrt(np.einsum("ij,ij->j", side, side)) for side in (self.other, w[0]))
+        return a[None, :, None], b[None, None]
 
     def norm(self) -> float:
         return float(np.abs(self.other).sum(axis=-2 if self.left else -1).max(initial=0.0))

@@ -9,7 +9,7 @@ equal maxima and folds are one.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -52,11 +52,11 @@ def merged(program: Program, values: Sequence[Array]) -> Merged | None:
     whole: dict[int, int] = {}
     switch = 0
     for index, node in enumerate(program.nodes):
-        node = replace(node, args=tuple(place[arg] for arg in node.args))
+        node = node._replace(args=tuple(place[arg] for arg in node.args))
         found = shared.get(index)
         if found is None or (found[2] == index and _scaled(program, index) is None):
             own = node.switch >= 0
-            place.append(made.add(replace(node, switch=switch if own else -1), values[index]))
+            place.append(made.add(node._replace(switch=switch if own else -1), values[index]))
             switch += node.switches if own else 0
             continue
         root, sign, first = found
@@ -67,10 +67,8 @@ def merged(program: Program, values: Sequence[Array]) -> Merged | None:
             place.append(place[first])
             continue
         if first not in whole:
-            size = np.abs(values[root])
-            whole[first] = made.add(replace(
-                node, op="kink", args=(place[root],), params={"a": 0.0, "b": 1.0}, switch=switch,
-            ), size)
+            kink = node._replace(op="kink", args=(place[root],), params={"a": 0.0, "b": 1.0}, switch=switch)
+            whole[first] = made.add(kink, np.abs(values[root]))
             switch += node.switches
         a, b, argument = parts
         place.append(_combined(made, node, place[argument], whole[first], a, b, values[index]))
@@ -83,9 +81,9 @@ def _combined(made: Merged, node: Node, u: int, size: int, a: float, b: float, v
     terms = []
     for factor, part in ((a, u), (b, size)):
         held = made.add(Node("constant", (), {"value": np.asarray(factor)}, (), None, "", False), np.asarray(factor))
-        scaled = replace(node, op="mul", args=(held, part), params={}, switch=-1, switches=0, tie="")
+        scaled = node._replace(op="mul", args=(held, part), params={}, switch=-1, switches=0, tie="")
         terms.append(made.add(scaled, factor * made.values[part]))
-    return made.add(replace(node, op="add", args=tuple(terms), params={}, switch=-1, switches=0, tie=""), value)
+    return made.add(node._replace(op="add", args=tuple(terms), params={}, switch=-1, switches=0, tie=""), value)
 
 
 def _shared(program: Program) -> dict[int, tuple[int, int, int]]:

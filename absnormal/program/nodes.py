@@ -6,7 +6,7 @@ import linecache
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +29,7 @@ class Source:
         return linecache.getline(self.file, self.line).strip()
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(NamedTuple):
     """One array-level operation.
 
     ``op`` names a row of the operation table, ``args`` are indices of earlier nodes, ``operation`` is what

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from absnormal.arrays import Array
+from absnormal.arrays import Array, joined
 from absnormal.clarke.fallback import Certified, certified
 from absnormal.exact.certificate import Certificate, certificate_of, certificate_of_fallback
 from absnormal.program.program import Program
@@ -50,7 +50,7 @@ class Report:
 
     verdict: Verdict
     proof: Proof
-    flat_gradient: Array
+    leaves: Sequence[Array]
     problem: Problem
     tool: Sweeps
     slope: Any
@@ -116,6 +116,11 @@ class Report:
     def deviation(self) -> float:
         """A bound on the rounding that was set aside, in the units of the gradient."""
         return self.proof.deviation
+
+    @cached_property
+    def flat_gradient(self) -> Array:
+        """What the tool returned, or would return, as one vector, shape (n,)."""
+        return joined(self.leaves)
 
     @property
     def gradient(self) -> Any:

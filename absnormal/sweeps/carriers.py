@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import weakref
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -61,14 +63,11 @@ _PARTS = ("index", "reshape", "transpose")
 class Adjoints:
     """The adjoints of the nodes on the way back; those that a sweep owns are added to in place.
 
-    With ``coarse`` those of the inputs may be larger than they are.  With ``sized``, ``sizes`` (1, n) are bounds on the
-    sums of absolute values that the last steps to the inputs add up; for floating point and one seed.
+    With ``coarse`` those of the inputs may be larger than they are.
     """
 
-    def __init__(
-        self, program: Program, seed: Array, start: int = -1, coarse: bool = False, sized: bool = False
-    ) -> None:
-        self.program, self.coarse = program, coarse
+    def __init__(self, program: Program, seed: Array, start: int = -1, coarse: bool = False) -> None:
+        self.program, self.start, self.coarse = program, start, coarse
         self.count, self.dtype = len(seed), seed.dtype
         self.arrays: list[Array | None] = [None] * len(program.nodes)
         self.owned = [False] * len(program.nodes)
@@ -76,15 +75,18 @@ class Adjoints:
         #: Where the adjoints of the inputs, and of their separate parts, go when there is one of each.
         self.places: dict[int, Array] = {}
         if self.count == 1 and self.dtype != object:
-            self.flat = np.zeros((1, program.n), self.dtype)
-            whole = dict(zip(self.inputs, split_rows(program, self.flat), strict=True))
-            parts = _parts(program, whole, start)
-            self.places = whole | parts if parts or len(whole) > 1 or sized else {}
-        self.sizes = np.zeros((1, program.n if sized else 0), self.dtype)
-        self._sized: dict[int, Array] = {}
-        if sized:
-            whole = dict(zip(self.inputs, split_rows(program, self.sizes), strict=True))
-            self._sized = whole | _parts(program, whole, start)
+            self.settle()
+
+    def settle(self) -> None:
+        """Choose the places."""
+        self.flat = np.zeros((1, self.program.n), self.dtype)
+        places = self.views(split_rows(self.program, self.flat))
+        self.places = places if len(places) > 1 else {}
+
+    def views(self, leaves: Sequence[Array]) -> dict[int, Array]:
+        """Where the inputs, and their separate parts, lie in arrays (1, *shape), one for each input."""
+        whole = dict(zip(self.inputs, leaves, strict=True))
+        return whole | _parts(self.program, whole, self.start)
 
     def take(self, index: int) -> Array | None:
         """The adjoint of a node that must be pulled on; it is not needed afterwards."""
@@ -97,17 +99,15 @@ class Adjoints:
     def add(self, index: int, linear: LinearMap, w: Array) -> None:
         """Add the pull of ``w`` to the adjoint of a node."""
         total = self.arrays[index]
-        size = self._sized.get(index)
-        if size is not None and total is None:
-            linear.bound_out(w, size)
-        elif size is not None:
-            size += linear.absolute().pull(np.abs(w))
         if total is not None and self.owned[index]:
             linear.pull_into(w, total)
         elif total is not None:
             self.arrays[index], self.owned[index] = total + linear.pull(w), True
         elif index in self.places:
-            (linear.bound_out if self.coarse else linear.pull_out)(w, self.places[index])
+            if self.coarse:
+                np.copyto(self.places[index], functools.reduce(np.multiply, linear.bound(w)), casting="same_kind")
+            else:
+                linear.pull_out(w, self.places[index])
             self.arrays[index], self.owned[index] = self.places[index], True
         else:
             self.arrays[index] = linear.pull(w)
@@ -127,7 +127,7 @@ class Adjoints:
 def _parts(program: Program, places: dict[int, Array], start: int) -> dict[int, Array]:
     """The nodes that are disjoint parts of inputs used in no other way, and where these parts are.
 
-    ``places`` holds a writable array of shape (1, *shape) for every input.
+    ``places`` holds an array of shape (1, *shape) for every input.
     """
     known = _KNOWN_PARTS.setdefault(program, {})
     pairs = known.get(start)

@@ -12,6 +12,7 @@ K u / (1 - K u) times the sum of the absolute values.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -25,6 +26,7 @@ from absnormal.program.nodes import Node
 from absnormal.program.program import exactly
 from absnormal.sweeps.at_point import HULL, AtPoint
 from absnormal.sweeps.carriers import Adjoints, applied, changed, nonzero, split_rows
+from absnormal.sweeps.last_steps import LastSteps
 from absnormal.sweeps.rounding import FLOOR, largest, pull_depth, push_depth, rounding
 
 
@@ -153,11 +155,12 @@ class Sweeps(AtPoint):
         # A sum spreads its adjoint without writing it out.
         return found if found.flags.writeable else found.copy()
 
-    def sized_gradient(self, sigma: Array) -> tuple[Array, Array]:
-        """g_sigma, and bounds on the sums of absolute values that its entries come from in their last step."""
+    def last_steps(self, sigma: Array, leaves: Sequence[Array]) -> LastSteps:
+        """The sweep of g_sigma up to its last steps, and where they lead to in arrays like the leaves of x."""
         one = np.ones((1, 1), self.y.dtype)
-        adjoints = Adjoints(self.program, one, self.program.output, sized=True)
-        return self._backward(sigma, None, one, weigh=False, adjoints=adjoints)[0][0], adjoints.sizes[0]
+        steps = LastSteps(self.program, one, leaves)
+        self._backward(sigma, None, one, weigh=False, adjoints=steps)
+        return steps
 
     def pull(self, sigma: Array, zbar: Array | None, ybar: Array | None) -> tuple[Array, Array]:
         """xbar (k, n) and the adjoints wbar (k, s) of |z|, from seeds zbar (k, s) and ybar (k, m)."""

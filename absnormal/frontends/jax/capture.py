@@ -69,13 +69,13 @@ def capture(f: Callable[[Any], Any], x: Any) -> Captured:
         raise ValueError(f"f must return a real number, got {point.result}")
     returned = jax.grad(point.function)(point.variables)
     dtype = np.result_type(*(_as_numpy_dtype(leaf.dtype) for leaf in point.variables))
-    gradient = np.concatenate([np.asarray(leaf).astype(float).reshape(-1) for leaf in returned])
+    leaves = [np.asarray(leaf).astype(float) for leaf in returned]
     notes = () if dtype == np.float64 else (
         f"activity is decided by the {point.variables[0].dtype} values that JAX computed; linear algebra is in float64",
     )
     slopes = of_nodes(program, values, slope_of, point.slopes)
     return Captured(
-        program=program, values=values, slopes=slopes, gradient=gradient, dtype=dtype, tool="jax", wrap=point.wrap,
+        program=program, values=values, slopes=slopes, leaves=leaves, dtype=dtype, tool="jax", wrap=point.wrap,
         notes=notes, other_precision=lambda: _in_other_precision(f, point, dtype),
     )
 

@@ -8,7 +8,6 @@ the side that the user's comparison takes at the tie.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -109,7 +108,7 @@ def _meeting(w: Writer, nodes: tuple[int, int, int, int], slope: float) -> int |
     if made is None or any(node.tie == "torch" for node in new):
         return None
     for node in new:
-        index = w.append(replace(node, tie="torch" if node.tie else ""))
+        index = w.append(node._replace(tie="torch" if node.tie else ""))
         if node.tie:
             w.slopes[index] = -1.0 if node.tie == "where>" else 1.0
     return made.index

@@ -30,15 +30,19 @@ class Wrap:
     like: tuple[tuple[tuple[int, ...], Any, Any], ...]
 
     def __call__(self, flat: Array) -> Any:
-        leaves, start = [], 0
+        return self.tree.rebuild(self.leaves(flat.copy()))
+
+    def leaves(self, flat: Array) -> list[Any]:
+        """The same leaf by leaf; where the type of numbers is theirs already, they lie in the memory of ``flat``."""
+        found, start = [], 0
         for shape, dtype, device in self.like:
             stop = start + math.prod(shape)
-            given = np.array(flat[start:stop]).reshape(shape)
+            given = flat[start:stop].reshape(shape)
             part = torch.from_numpy(given).to(dtype=dtype, device=device)
             check_fits(given, bool(part.isfinite().all()), dtype)
-            leaves.append(part)
+            found.append(part)
             start = stop
-        return self.tree.rebuild(leaves)
+        return found
 
 
 def capture(f: Callable[[Any], Any], x: Any) -> Captured:
@@ -69,39 +73,92 @@ def _mapped(value: Any, leaves: list[Any]) -> Any:
     return len(leaves) - 1
 
 
-def of_closure(
-    closure: Callable[[], Any], variables: Sequence[Any], tree: Tree, names: dict[int, str] | None = None
-) -> Captured:
+@dataclass(frozen=True, eq=False)
+class Followed:
+    """A closure as it ran, as a program.
+
+    Attributes
+    ----------
+    program
+        the abs-only evaluation form
+    values, own, working
+        the values of its nodes, as in `Captured`
+    slopes
+        the slope of |z_i| that torch's kernels use at each switch, shape (s,)
+    loss
+        what the closure returned
+    dtype
+        the coarsest precision among the variables
+    wrap
+        a flat gradient in the structure of x
+    notes
+        what a reader of the verdict must know
+    """
+
+    program: Program
+    values: Sequence[Array]
+    own: Sequence[Array]
+    working: Sequence[Array]
+    slopes: Array
+    loss: Any
+    dtype: Any
+    wrap: Wrap
+    notes: tuple[str, ...]
+
+
+def follow(closure: Callable[[], Any], variables: Sequence[Any], tree: Tree, names: dict[int, str]) -> Followed:
     """A closure that returns the loss, with respect to leaf tensors that it uses."""
+    return _lowered(*_ran(closure, variables), variables, tree, names)
+
+
+def _ran(closure: Callable[[], Any], variables: Sequence[Any]) -> tuple[Tape, Any]:
+    """The tape of a closure, and the loss that it returned, which is finite."""
     if not variables:
         raise ValueError("there is no tensor to take the gradient with respect to")
-    places = [storage(variable) for variable in variables]
-    if len(set(places)) < len([*places]) and any(variable.numel() for variable in variables):
+    if len({storage(variable) for variable in variables}) < len(variables) and any(v.numel() for v in variables):
         _refuse_overlap(variables)
+    held = [(variable.grad, None if variable.grad is None else variable.grad._version) for variable in variables]
     tape, loss = run_on_tape(closure)
+    _refuse_backward(variables, held)
     if not math.isfinite(loss.item()):
         if any(not torch.isfinite(variable.detach()).all() for variable in variables):
             raise DomainError("x", "the point holds NaN or infinity")
         raise DomainError("f", "is NaN or infinite at this point")
-    gradients = _gradients(loss, variables)
-    lowering = Lowering(tape, variables, names or {})
+    return tape, loss
+
+
+def _lowered(tape: Tape, loss: Any, variables: Sequence[Any], tree: Tree, names: dict[int, str]) -> Followed:
+    lowering = Lowering(tape, variables, names)
     program = lowering.program(loss, tree)
     dtype = _numpy_dtype(variables)
-    notes = [] if dtype == np.dtype(float) else [
+    double = dtype == np.dtype(float)
+    notes = [] if double else [
         f"activity is decided by the {str(variables[0].dtype).removeprefix('torch.')} values that torch computed;"
         " linear algebra is in float64"
     ]
-    flat = np.concatenate([
-        np.zeros(variable.numel(), array(variable).dtype) if gradient is None else array(gradient).reshape(-1)
-        for variable, gradient in zip(variables, gradients, strict=True)
-    ])
     like = tuple((tuple(v.shape), v.dtype, v.device) for v in variables)
+    return Followed(
+        program=program, values=lowering.values(program, np.float64), own=lowering.values(program, None),
+        working=lowering.values(program, np.float64 if double else np.float32), slopes=lowering.slopes(program),
+        loss=loss, dtype=dtype, wrap=Wrap(tree, like),
+        notes=tuple(dict.fromkeys([*notes, *lowering.write.notes])),
+    )
+
+
+def of_closure(
+    closure: Callable[[], Any], variables: Sequence[Any], tree: Tree, names: dict[int, str] | None = None
+) -> Captured:
+    """A closure as it ran, with the gradient that torch returned."""
+    tape, loss = _ran(closure, variables)
+    gradients = _gradients(loss, variables)
+    found = _lowered(tape, loss, variables, tree, names or {})
+    leaves = [
+        np.zeros(tuple(variable.shape), array(variable).dtype) if gradient is None else array(gradient)
+        for variable, gradient in zip(variables, gradients, strict=True)
+    ]
     return Captured(
-        program=program, values=lowering.values(program, np.float64), slopes=lowering.slopes(program), gradient=flat,
-        dtype=dtype, tool="torch", wrap=Wrap(tree, like), notes=tuple(dict.fromkeys([*notes, *lowering.write.notes])),
-        own=lowering.values(program, None),
-        working=lowering.values(program, np.float64 if dtype == np.dtype(float) else np.float32),
-        returned=gradients, loss=loss.detach(),
+        program=found.program, values=found.values, own=found.own, working=found.working, slopes=found.slopes,
+        leaves=leaves, dtype=found.dtype, tool="torch", wrap=found.wrap, notes=found.notes,
         other_precision=lambda: _in_other_precision(tape, loss, variables, gradients, tree),
     )
 
@@ -150,6 +207,14 @@ def run_on_tape(closure: Callable[[], Any]) -> tuple[Tape, Any]:
             "compute the loss from the variables, outside of no_grad",
         )
     return tape, loss
+
+
+def _refuse_backward(variables: Sequence[Any], held: Sequence[tuple[Any, int | None]]) -> None:
+    """Raise where the function itself filled .grad; it may clear it."""
+    for variable, (grad, version) in zip(variables, held, strict=True):
+        now = variable.grad
+        if now is not None and (now is not grad or now._version != version) and bool((now != 0).any()):
+            raise TraceError("backward", "ran inside the function", "return the loss and leave backward() out of it")
 
 
 #: What torch says in a backward pass that it refuses, and what to do about it.

@@ -29,8 +29,10 @@ class Lowering:
     def __init__(self, tape: Tape, variables: Sequence[Any], names: dict[int, str]) -> None:
         self.tape, self.names = tape, names
         self.following = Following(tape, variables)
-        self.write = Writer()
+        self.write = Writer(tape)
         self.results: dict[Handle, int] = {}
+        #: For the steps that are needed, the jumps behind them, without themselves.
+        self._taints: dict[int, frozenset[int]] = {}
         self._sources: dict[tuple[str, int], Source] = {}
         self._arrays: dict[int, Array] = {}
         for number, variable in enumerate(variables):
@@ -59,20 +61,22 @@ class Lowering:
         steps = self.following.steps
         seen, stack = {last}, [last]
         while stack:
-            step = steps[stack.pop()]
-            taint = self._taint(step) if self.following.tainted else frozenset()
-            for other in (*step.needs(), *taint):
+            number = stack.pop()
+            step = steps[number]
+            needs = step.needs()
+            if self.following.tainted and step.record is not None:
+                self._taints[number] = taint = self._taint(step.record) - {number}
+                needs += taint
+            for other in needs:
                 if other not in seen:
                     seen.add(other)
                     stack.append(other)
         variables = len(self.results)
         return sorted(step for step in seen if step >= variables)
 
-    def _taint(self, step: Step) -> frozenset[int]:
-        if step.record is None:
-            return frozenset()
-        found = self.following.behind([storage(tensor) for tensor in step.record.arguments])
-        return frozenset(other for other in found if self.following.steps[other] is not step) if found else found
+    def _taint(self, record: Record) -> frozenset[int]:
+        """The steps of the jumps behind what an operation was given."""
+        return self.following.behind([storage(tensor) for tensor in record.arguments])
 
     def _refuse_unknown(self, needed: list[int]) -> None:
         missing: dict[tuple[str, str], str] = {}
@@ -171,18 +175,16 @@ class Lowering:
         self._at(record)
         if step.jumps:
             return
-        for handle in step.handles.values():
-            if handle is OUTSIDE:
-                self.write.refuse(
-                    "uses a tensor that was computed before the function ran and requires a gradient",
-                    "compute it inside the function, or detach it",
-                )
-        args = self._arguments(record.args, step)
+        if OUTSIDE in step.handles.values():
+            self.write.refuse(
+                "uses a tensor that was computed before the function ran and requires a gradient",
+                "compute it inside the function, or detach it",
+            )
+        args = [self._argument(arg, step) for arg in record.args]
         kwargs = {name: self._argument(value, step) for name, value in record.kwargs.items()}
-        self.write.record = record
-        self.write.results = [self.tape.value(out, step.number + 1) for out in record.outs]
+        self.write.record, self.write.number = record, step.number
         start = len(self.write.nodes)
-        made = self._at_ties(step, args) if self.following.tainted else None
+        made = self._at_ties(step, self._taints[number], args) if self._taints.get(number) else None
         if made is None:
             made = RULES[_rule_name(record)](self.write, *args, **kwargs)
         results = made if isinstance(made, (list, tuple)) else [made]
@@ -190,15 +192,15 @@ class Lowering:
         for place, (out, node) in enumerate(zip(outs, results, strict=False)):
             if node is None:
                 continue
-            if tuple(out.shape) != self.write.shape(node):
+            if out.shape != self.write.nodes[node].shape:
                 node = self.write.broadcast(node, out.shape)
             if node >= start and self.write.tensors[node] is None and self.write.nodes[node].op != "constant":
                 self.write.tensors[node] = self.tape.value(out, step.number + 1)
             self.results[number, place] = node
 
-    def _at_ties(self, step: Step, args: list[Any]) -> int | None:
+    def _at_ties(self, step: Step, taint: frozenset[int], args: list[Any]) -> int | None:
         """Where a mask or an index jumps at the point: the operation as a kink, if it is one; otherwise an error."""
-        behind = (self.following.steps[number] for number in sorted(self._taint(step)))
+        behind = (self.following.steps[number] for number in sorted(taint))
         tied = [jump for jump in behind if self._ties(jump)]
         if not tied:
             return None
@@ -223,15 +225,13 @@ class Lowering:
         known = mask is not None and self.following.steps[mask.step] is jump and geometry(arg.tensor) == mask.place
         return mask.holds if mask is not None and known else None
 
-    def _arguments(self, args: Any, step: Step) -> list[Any]:
-        return [self._argument(arg, step) for arg in args]
-
     def _argument(self, arg: Any, step: Step) -> Any:
         if isinstance(arg, torch.Tensor):
             handle = step.handles.get(id(arg))
             node = None if handle is None else self.results.get(handle)
-            drawn = step.record is not None and any(arg is target for target in step.record.filled)
-            return Arg(self.write, self.tape.value(arg, step.number + drawn), node)
+            assert step.record is not None
+            drawn = bool(step.record.filled) and any(arg is target for target in step.record.filled)
+            return Arg(self.write, arg, step.number + drawn, node)
         if isinstance(arg, (list, tuple)):
             return [self._argument(item, step) for item in arg]
         return arg

@@ -144,9 +144,10 @@ class Tape(TorchDispatchMode):  # type: ignore[misc]
 
     def value(self, tensor: Any, when: int) -> Any:
         """What ``tensor`` held before operation number ``when`` ran."""
-        for number, contents in self.saved.get(storage(tensor), ()):
-            if number >= when:
-                return contents.as_strided(tensor.size(), tensor.stride(), tensor.storage_offset())
+        if self.saved:
+            for number, contents in self.saved.get(storage(tensor), ()):
+                if number >= when:
+                    return contents.as_strided(tensor.size(), tensor.stride(), tensor.storage_offset())
         return tensor.detach()
 
 

@@ -12,6 +12,7 @@ import torch
 from absnormal.arrays import Array
 from absnormal.errors import DomainError, TraceError
 from absnormal.frontends.torch.probe import slope_of
+from absnormal.frontends.torch.tape import Record, Tape
 from absnormal.frontends.torch.values import Constant, array
 from absnormal.ops import TABLE
 from absnormal.ops.kinked import switch_count
@@ -25,11 +26,18 @@ Slopes = float | Callable[[], Array]
 class Arg:
     """A tensor argument: a node, or a constant that becomes one when it is used."""
 
-    __slots__ = ("_node", "tensor", "varied", "write")
+    __slots__ = ("_given", "_node", "_tensor", "_when", "write")
 
-    def __init__(self, write: Writer, tensor: Any, node: int | None) -> None:
-        self.write, self.tensor, self._node = write, tensor, node
-        self.varied = node is not None and write.nodes[node].varied
+    def __init__(self, write: Writer, given: Any, when: int, node: int | None) -> None:
+        self.write, self._given, self._when, self._node = write, given, when, node
+        self._tensor: Any = None
+
+    @property
+    def tensor(self) -> Any:
+        """The tensor as it was when the operation ran."""
+        if self._tensor is None:
+            self._tensor = self.write.tape.value(self._given, self._when)
+        return self._tensor
 
     @property
     def node(self) -> int:
@@ -38,8 +46,12 @@ class Arg:
         return self._node
 
     @property
+    def varied(self) -> bool:
+        return self._node is not None and self.write.nodes[self._node].varied
+
+    @property
     def shape(self) -> Shape:
-        return tuple(self.tensor.shape)
+        return tuple(self._given.shape)
 
     @property
     def array(self) -> Array:
@@ -48,22 +60,28 @@ class Arg:
 
 
 class Writer:
-    """The nodes so far; ``step`` names the operation that is being lowered."""
+    """The nodes so far."""
 
-    def __init__(self) -> None:
+    def __init__(self, tape: Tape) -> None:
+        self.tape = tape
         self.nodes: list[Node] = []
         self.tensors: list[Any] = []
         self.slopes: dict[int, Slopes] = {}
         self.operation = ""
         self.source: Source | None = None
         #: The operation on the tape that is being lowered.
-        self.record: Any = None
-        #: What it returned, as it was then.
-        self.results: list[Any] = []
+        self.record: Record
+        #: The number of that operation.
+        self.number = 0
         #: What a reader of the verdict must know.
         self.notes: list[str] = []
         self._small: dict[Any, int] = {}
         self.dtype: Any = torch.float32
+
+    @property
+    def results(self) -> list[Any]:
+        """What the operation that is being lowered returned, as it was then."""
+        return [self.tape.value(out, self.number + 1) for out in self.record.outs]
 
     # -- nodes -------------------------------------------------------------------------------------------------
 
@@ -91,7 +109,8 @@ class Writer:
         """The node of an argument, or of a number, which kernels round to their precision."""
         if isinstance(value, Arg):
             return value.node
-        single = bool(self.results) and self.results[0].dtype == torch.float32
+        outs = self.record.outs
+        single = bool(outs) and outs[0].dtype == torch.float32
         return self.constant(np.float32(value) if single else value)
 
     def varied(self, index: int) -> bool:
@@ -107,20 +126,18 @@ class Writer:
 
         ``sure`` says that its arguments are known to lie in its domain.
         """
-        nodes = self.nodes
-        varied = any(nodes[arg].varied for arg in args)
+        given = [self.nodes[arg] for arg in args]
+        varied = any([node.varied for node in given])
         if shape is None:
-            shapes = {nodes[arg].shape for arg in args} - {()}
+            shapes = {node.shape for node in given if node.shape}
             shape = shapes.pop() if len(shapes) == 1 else np.broadcast_shapes(*shapes)
         row = TABLE[op]
         count = 0
-        if row.family == "kinked":
-            count = switch_count(op, [nodes[arg].shape for arg in args], shape)
-        elif row.domain is not None and varied and not sure:
+        if varied and row.family == "kinked":
+            count = switch_count(op, [node.shape for node in given], shape)
+        elif varied and row.domain is not None and not sure:
             self._check(op, params, args)
-        return self.append(Node(
-            op, args, params, shape, self.source, self.operation, varied, switches=count if varied else 0, tie=tie
-        ))
+        return self.append(Node(op, args, params, shape, self.source, self.operation, varied, -1, count, tie))
 
     def value(self, index: int) -> Array:
         """The value of a node in double precision."""
