@@ -38,9 +38,11 @@ class Wrap:
         for shape, dtype, device in self.like:
             stop = start + math.prod(shape)
             given = flat[start:stop].reshape(shape)
-            part = torch.from_numpy(given).to(dtype=dtype, device=device)
-            check_fits(given, bool(part.isfinite().all()), dtype)
-            found.append(part)
+            part = torch.from_numpy(given)
+            if part.dtype != dtype:
+                part = part.to(dtype)
+                check_fits(given, bool(part.isfinite().all()), dtype)
+            found.append(part.to(device))
             start = stop
         return found
 
