@@ -61,14 +61,14 @@ def _last_steps(steps: LastSteps, scale: Callable[[LinearMap], float], floor: fl
         for made, given, bounds in steps.sums(scale):
             np.subtract(made, given, out=made, casting="same_kind")
             difference = np.abs(made, out=made)
-            axis, tops = _largest_along(difference)
+            axis = difference.strides.index(max(difference.strides))
+            tops = np.maximum.reduce(difference, axis=axis, keepdims=True, initial=0.0)
             apart = float(tops.max(initial=0.0))
             if not math.isfinite(apart):
                 return float("inf"), False
             largest = max(largest, apart)
-            close = close and (
-                apart <= floor or _below_by_slices(axis, tops, difference, bounds, floor) or _below(difference, bounds, floor)
-            )
+            if close and apart > floor:
+                close = _below_by_slices(axis, tops, difference, bounds, floor) or _below(difference, bounds, floor)
         for given in steps.unreached():
             apart = float(np.abs(given).max(initial=0.0))
             if not math.isfinite(apart):
@@ -77,17 +77,11 @@ def _last_steps(steps: LastSteps, scale: Callable[[LinearMap], float], floor: fl
     return largest, close
 
 
-def _largest_along(difference: Array) -> tuple[int, Array]:
-    """The axis whose entries lie furthest apart in memory, and the largest entries along it."""
-    axis = max(range(difference.ndim), key=lambda i: (difference.shape[i] > 1, difference.strides[i]))
-    return axis, difference.max(axis, keepdims=True, initial=0.0)
-
-
 def _below(difference: Array, bounds: list[Factors], floor: float) -> bool:
     """Whether a difference is at most the sum of the products of factors, and a floor; never where that is infinite."""
-    size, *others = (_product(bound, np.empty_like(difference)) for bound in bounds)
+    size, *others = (_product(bound, difference) for bound in bounds)
     for other in others:
-        size += other
+        size = size + other
     if not math.isfinite(size.max(initial=0.0)):
         return False
     return bool((difference <= size).all() or (difference - size).max(initial=0.0) <= floor)
@@ -108,17 +102,19 @@ def _below_by_slices(axis: int, tops: Array, difference: Array, bounds: list[Fac
     least = weights.min()
     if least == 0:
         silent = weights == 0
-        if silent.all() or np.moveaxis(difference, axis, 0)[silent].max(initial=0.0) > floor:
+        if silent.all() or difference.swapaxes(0, axis)[silent].max(initial=0.0) > floor:
             return False
         least = weights[~silent].min()
     limits = across * least
     return bool((tops <= limits).all() and math.isfinite(limits.max(initial=0.0)))
 
 
-def _product(factors: Factors, out: Array) -> Array:
-    """The product of arrays that are broadcast."""
-    out[...] = factors[0]
-    for factor in factors[1:]:
+def _product(factors: Factors, like: Array) -> Array:
+    """The product of arrays that are broadcast, in the layout of another one."""
+    if len(factors) == 1:
+        return factors[0]
+    out = np.multiply(*factors[:2], out=np.empty_like(like))
+    for factor in factors[2:]:
         out *= factor
     return out
 

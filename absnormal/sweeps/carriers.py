@@ -153,15 +153,18 @@ def _apart(views: list[Array]) -> bool:
 
 
 def _find_parts(program: Program, places: dict[int, Array], start: int) -> list[tuple[int, int]]:
-    users: dict[int, list[int]] = {}
+    users: dict[int, list[int]] = {index: [] for index in places}
     for index, node in enumerate(program.nodes):
         for arg in node.args:
-            users.setdefault(arg, []).append(index)
+            if arg in users:
+                users[arg].append(index)
+                if node.op in _PARTS:
+                    users[index] = []
     found: list[tuple[int, int]] = []
     stack = list(places.items())
     while stack:
         index, place = stack.pop()
-        parts = users.get(index, [])
+        parts = users[index]
         if index in (start, program.output) or any(program.nodes[i].op not in _PARTS for i in parts):
             continue
         views = [TABLE[program.nodes[i].op].value(program.nodes[i].params, place[0])[None] for i in parts]

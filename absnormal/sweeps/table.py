@@ -224,15 +224,16 @@ class Sweeps(AtPoint):
             self._fold_backward(index, node, w, zbar, sigma, wbar, adjoints, change)
             return
         p = self.piece_of(index, sigma)
-        switching = changed(switch_maps(node.op, self.shapes(node), node.shape), change)
-        for arg, linear, switch in zip(node.args, self._piece_maps(p, node, change), switching, strict=True):
-            if not self.program.nodes[arg].varied:
-                continue
-            if w is not None and linear is not None:
-                adjoints.add(arg, linear, w)
-            if zbar is not None and switch is not None:
-                seeds = zbar[:, own].reshape(count, *node.shape)
-                adjoints.add(arg, switch, seeds)
+        if w is not None:
+            for arg, linear in zip(node.args, self._piece_maps(p, node, change), strict=True):
+                if linear is not None and self.program.nodes[arg].varied:
+                    adjoints.add(arg, linear, w)
+        if zbar is not None:
+            seeds = zbar[:, own].reshape(count, *node.shape)
+            switching = changed(switch_maps(node.op, self.shapes(node), node.shape), change)
+            for arg, switch in zip(node.args, switching, strict=True):
+                if switch is not None and self.program.nodes[arg].varied:
+                    adjoints.add(arg, switch, seeds)
         if w is not None and wbar.size:
             weight = p.weight if change is None else change(p.weight)
             wbar[:, own] = (weight * w).reshape(count, -1)

@@ -234,7 +234,7 @@ def _gradients(loss: Any, variables: Sequence[Any]) -> list[Any]:
         for variable in variables:
             variable.grad = None
         loss.backward(inputs=list(variables))
-        return [None if v.grad is None else v.grad.detach().to_dense() for v in variables]
+        return [None if v.grad is None else _dense(v.grad.detach()) for v in variables]
     except RuntimeError as error:
         problem = str(error).strip().partition("\n")[0].rstrip(".")
         mend = next((mend for words, mend in _MENDS.items() if words in problem), "make loss.backward() run by itself")
@@ -242,6 +242,10 @@ def _gradients(loss: Any, variables: Sequence[Any]) -> list[Any]:
     finally:
         for variable, grad in zip(variables, held, strict=True):
             variable.grad = grad
+
+
+def _dense(gradient: Any) -> Any:
+    return gradient if gradient.layout == torch.strided else gradient.to_dense()
 
 
 def _refuse_overlap(variables: Sequence[Any]) -> None:
@@ -257,6 +261,6 @@ def _refuse_overlap(variables: Sequence[Any]) -> None:
 
 def _numpy_dtype(variables: Sequence[Any]) -> Any:
     """The coarsest precision among the variables; bfloat16 is an object with its eps."""
-    coarsest = max((v.dtype for v in variables), key=lambda dtype: torch.finfo(dtype).eps)
+    coarsest = max({v.dtype for v in variables}, key=lambda dtype: torch.finfo(dtype).eps)
     known = {torch.float64: np.float64, torch.float32: np.float32, torch.float16: np.float16}
     return np.dtype(known[coarsest]) if coarsest in known else coarsest

@@ -175,9 +175,9 @@ def _nll(w: Writer, x: Arg, target: Arg, weight: Any, reduction: int, ignore: in
     safe = labels if whole else np.where(kept, labels, 0)
     # The flat place of entry (n, label, k) of x (N, C, K).
     samples, classes = (1, x.shape[0]) if len(x.shape) == 1 else x.shape[:2]
-    own = np.arange(safe.size).reshape(samples, -1)
-    inner = own.shape[1]
-    chosen = (own + own // max(1, inner) * inner * (classes - 1) + safe.reshape(own.shape) * inner).reshape(safe.shape)
+    inner = safe.size // max(1, samples)
+    rows = np.arange(samples)[:, None] * classes + safe.reshape(samples, inner)
+    chosen = (rows * inner + np.arange(inner)).reshape(safe.shape)
     picked = w.gather(w.node(x), chosen)
     if whole and weight is None:
         factor = w.constant(-1.0 if reduction != 1 else -1.0 / max(1, safe.size))

@@ -271,21 +271,18 @@ class Lowering:
                 for arg in nodes[index].args:
                     used[arg] = True
         keep = [index for index, node in enumerate(nodes) if used[index] or node.op == "input"]
-        place = {old: new for new, old in enumerate(keep)}
-        made, switch = [], 0
-        for new, old in enumerate(keep):
-            node = nodes[old]
-            own = node.switches > 0 and node.varied
-            if own or new < old:
-                node = Node(
-                    node.op, tuple([place[arg] for arg in node.args]), node.params, node.shape, node.source,
-                    node.operation, node.varied, switch if own else -1, node.switches, node.tie,
-                )
-            made.append(node)
-            switch += node.switches if own else 0
-        write.tensors = [write.tensors[old] for old in keep]
-        write.slopes = {place[old]: slope for old, slope in write.slopes.items() if used[old]}
-        return Program(tuple(made), place[output], tree)
+        if len(keep) < len(nodes):
+            place = {old: new for new, old in enumerate(keep)}
+            nodes = [nodes[old]._replace(args=tuple([place[arg] for arg in nodes[old].args])) for old in keep]
+            write.tensors = [write.tensors[old] for old in keep]
+            write.slopes = {place[old]: slope for old, slope in write.slopes.items() if used[old]}
+            output = place[output]
+        switch = 0
+        for index, node in enumerate(nodes):
+            if node.switches and node.varied:
+                nodes[index] = node._replace(switch=switch)
+                switch += node.switches
+        return Program(tuple(nodes), output, tree)
 
     def values(self, program: Program, dtype: Any) -> Values:
         """The values of a pruned program."""
@@ -293,9 +290,12 @@ class Lowering:
 
     def slopes(self, program: Program) -> Array:
         """The slope of every switch, shape (s,)."""
+        known = [self.write.slopes[index] for index in program.kinked]
+        if not any(map(callable, known)) and len(set(known)) == 1:
+            return np.broadcast_to(known[0], program.s)
         total = np.empty(program.s)
-        for index in program.kinked:
-            node, slope = program.nodes[index], self.write.slopes[index]
+        for index, slope in zip(program.kinked, known, strict=True):
+            node = program.nodes[index]
             total[node.switch : node.switch + node.switches] = slope() if callable(slope) else slope
         return total
 
