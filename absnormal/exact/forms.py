@@ -176,7 +176,7 @@ def multiplications(program: Program) -> int:
 
 
 def _entries(program: Program, node: Node) -> int:
-    taken = node.args if node.op in ("sum", "cumsum", "fold", "prod") else ()
+    taken = node.args if node.op in ("sum", "cumsum", "fold", "prod", "logsumexp") else ()
     return sum(math.prod(shape) for shape in (node.shape, *(program.nodes[arg].shape for arg in taken)))
 
 
@@ -336,7 +336,7 @@ class _State:
         _, index, place = key
         node = self.program.nodes[index]
         varied = [k for k, arg in enumerate(node.args) if self.program.nodes[arg].varied]
-        if TABLE[node.op].family != "smooth" or len(varied) != 1 or node.op == "prod":
+        if TABLE[node.op].family != "smooth" or len(varied) != 1 or node.op in ("prod", "logsumexp"):
             return None
         (k,) = varied
         linear = self.sweeps.maps(index)[k]

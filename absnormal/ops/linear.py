@@ -75,6 +75,22 @@ def _prod_maps(params: Params, args: list[Array], out: Array, shape: Shape) -> l
     return [Chain(Scale(never(ahead * behind, others > 0), u.shape, u.shape), Sum((axis,), u.shape, shape))]
 
 
+def _log_sum_exp(params: Params, u: Array) -> Array:
+    top = np.max(u, axis=params["axes"], keepdims=True)
+    top = np.where(np.isfinite(top), top, 0.0)
+    return np.asarray(np.log(np.sum(np.exp(u - top), axis=params["axes"], keepdims=True)) + top)
+
+
+def _log_sum_exp_maps(params: Params, args: list[Array], out: Array, shape: Shape) -> list[LinearMap]:
+    u = args[0]
+    return [Chain(Scale(never(np.exp(u - out)), u.shape, u.shape), Sum(params["axes"], u.shape, shape))]
+
+
+def _log_sum_exp_domain(params: Params, u: Array) -> Any:
+    """Each sum has something in it, and nothing is infinitely large."""
+    return np.isfinite(np.max(u, axis=params["axes"], initial=-np.inf))
+
+
 def _matmul_maps(params: Params, args: list[Array], out: Array, shape: Shape) -> list[LinearMap]:
     a, b = args
     row, column = a.ndim == 1, b.ndim == 1
@@ -133,6 +149,8 @@ LINEAR = (
        show="cumsum({0}, axis={axis})"),
     Op("prod", lambda params, u: np.asarray(np.prod(u, axis=params["axis"])), _prod_maps, "smooth",
        show="prod({0}, axis={axis})"),
+    Op("logsumexp", _log_sum_exp, _log_sum_exp_maps, "smooth", _log_sum_exp_domain,
+       show="logsumexp({0}, axis={axes})"),
     Op("matmul", lambda params, a, b: np.asarray(np.matmul(a, b)), _matmul_maps, "bilinear",
        show="{0} @ {1}"),
     Op("einsum", lambda params, *args: np.asarray(

@@ -72,17 +72,7 @@ class AtPoint:
     @cached_property
     def active(self) -> Array:
         """Which switches are active."""
-        if self.atol:
-            return np.asarray(np.abs(self.z) <= self.atol)
-        if self.own is self.values:
-            return np.asarray(self.z == 0)
-        parts = [part == 0 for part in self._own_switching]
-        return np.concatenate(parts) if parts else np.zeros(0, bool)
-
-    @cached_property
-    def _own_switching(self) -> list[Array]:
-        """The switching variables, node by node, each in its own precision."""
-        return [*self.program.switching_parts(self.own)]
+        return np.asarray(np.abs(self.z) <= self.atol) if self.atol else np.asarray(self.signs == 0)
 
     @cached_property
     def alpha(self) -> Array:
@@ -94,7 +84,7 @@ class AtPoint:
         """sign z_i, and 0 at active switches."""
         if self.own is not self.values:
             signs = np.empty(self.program.s)
-            for index, part in zip(self.program.kinked, self._own_switching, strict=True):
+            for index, part in zip(self.program.kinked, self.program.switching_parts(self.own), strict=True):
                 node = self.program.nodes[index]
                 np.sign(part, out=signs[node.switch : node.switch + node.switches], casting="same_kind")
         else:

@@ -24,7 +24,7 @@ from scipy.sparse import csr_array
 
 from absnormal.arrays import Array
 from absnormal.ops.kinked import piece, switch_maps
-from absnormal.ops.linear_maps import LinearMap
+from absnormal.ops.linear_maps import Chain, LinearMap, Scale
 from absnormal.ops.smooth import SMOOTH
 from absnormal.program.nodes import Node
 from absnormal.program.program import Program
@@ -257,6 +257,15 @@ def _prod(run: _Accumulation, index: int, node: Node) -> Rows | None:
     return run.linear(node, [Local(_fronted((axis,), count), np.moveaxis(others.first.p, axis, 0), count)])
 
 
+def _log_sum_exp(run: _Accumulation, index: int, node: Node) -> Rows | None:
+    axes, shape = node.params["axes"], run.shape(node.args[0])
+    count = math.prod(shape[axis] for axis in axes)
+    front, chain = _fronted(axes, count), run.sweeps.maps(index)[0]
+    assert isinstance(chain, Chain) and isinstance(chain.first, Scale)
+    weights = front(np.asarray(chain.first.p)[None]).reshape(count, *node.shape)
+    return run.linear(node, [Local(lambda t: front(t).reshape(len(t), count, *node.shape), weights, count)])
+
+
 def _matmul(run: _Accumulation, index: int, node: Node) -> Rows | None:
     a, b = (run.sweeps.values[arg] for arg in node.args)
     row, column = a.ndim == 1, b.ndim == 1
@@ -383,6 +392,7 @@ RULES: dict[str, Rule] = {
     "sum": _sum,
     "cumsum": _cumsum,
     "prod": _prod,
+    "logsumexp": _log_sum_exp,
     "matmul": _matmul,
     "einsum": _einsum,
     "convolve": _dense,

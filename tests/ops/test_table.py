@@ -84,6 +84,9 @@ CASES = [
     ("prod", {"axis": 1}, [normal(2, 1)], lambda u: np.prod(u, 1)),
     ("prod", {"axis": 0}, [np.array([2.0, 0.0, 3.0])], lambda u: np.prod(u, 0)),
     ("prod", {"axis": 0}, [np.array([0.0, 0.0, 3.0])], lambda u: np.prod(u, 0)),
+    ("logsumexp", {"axes": (1,)}, [normal(3, 4)], lambda u: np.log(np.exp(u).sum(1, keepdims=True))),
+    ("logsumexp", {"axes": (0, 2)}, [normal(2, 3, 2)], lambda u: np.log(np.exp(u).sum((0, 2), keepdims=True))),
+    ("logsumexp", {"axes": (0,)}, [np.array([800.0, 1.0, 799.0])], lambda u: 800 + np.log(1 + np.exp([-1.0]))),
     ("convolve", {"layout": Layout((2,), (1,), (1,))}, [normal(2, 3, 5), normal(4, 3, 2)], windows),
     ("convolve", {"layout": Layout((1,), (0,), (2,), 2)}, [normal(1, 4, 6), normal(2, 2, 2)], windows),
     ("convolve_back", {"layout": Layout((2,), (1,), (1,)), "extra": (0,)}, [normal(2, 4, 3), normal(4, 3, 2)], spread),
@@ -277,6 +280,15 @@ def test_does_a_product_that_underflows_not_count_as_zero():
     args = [np.array([1e-200, 0.0, 1e-200])]
     maps = TABLE["prod"].maps({"axis": 0}, args, np.zeros(()), ())
     np.testing.assert_array_equal(dense(maps[0], (3,), ())[:, 0] != 0, [False, True, False])
+
+
+def test_does_a_small_term_of_a_sum_of_exponentials_count():
+    u = np.array([0.0, -900.0])
+    out = TABLE["logsumexp"].value({"axes": (0,)}, u)
+    (linear,) = TABLE["logsumexp"].maps({"axes": (0,)}, [u], out, (1,))
+    assert (dense(linear, (2,), (1,)) != 0).all()
+    masked = np.array([[0.0, -np.inf], [-np.inf, -np.inf]])
+    np.testing.assert_array_equal(TABLE["logsumexp"].domain({"axes": (1,)}, masked), [True, False])
 
 
 @pytest.mark.parametrize("name, bad", [

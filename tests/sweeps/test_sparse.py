@@ -178,7 +178,7 @@ def test_without_switches_the_row_of_y_is_the_gradient(name: str) -> None:
 def test_every_operation_has_a_rule_and_is_in_a_case() -> None:
     assert set(RULES) == set(TABLE)
     used = {node.op for name in CASES for node in setting(name).program.nodes}
-    assert used | {"convolve", "convolve_back"} == set(TABLE)
+    assert used | {"convolve", "convolve_back", "logsumexp"} == set(TABLE)
 
 
 @pytest.mark.parametrize("back", [False, True])
@@ -197,6 +197,19 @@ def test_convolutions(back: bool) -> None:
     inner = Sweeps(builder.program(convolved), np.concatenate([leaf.reshape(-1) for leaf in x]))
     assert_rows(rows(inner.program, inner)[1], inner.push(inner.signs, np.eye(program.n))[1].T)
     assert dy.shape == (program.n, program.m)
+
+
+@pytest.mark.parametrize("axes", [(1,), (0, 2), (0, 1, 2)])
+def test_logarithms_of_sums(axes: tuple[int, ...]) -> None:
+    x = np.random.default_rng(2).standard_normal((2, 3, 4))
+    builder = Builder(*Tree.of(x))
+    bent = builder.add("kink", (0,), {"a": 0.5, "b": 0.5}, "relu", None)
+    joined = builder.add("logsumexp", (bent,), {"axes": axes}, "", None)
+    program = builder.program(builder.add("kink", (joined,), {"a": 0.0, "b": 1.0}, "abs", None))
+    sweeps = Sweeps(program, x.reshape(-1))
+    np.testing.assert_allclose(sweeps.values[-2], np.log(np.exp(np.maximum(x, 0)).sum(axes, keepdims=True)))
+    for found, expected in zip(rows(program, sweeps), dense(sweeps, np.zeros(program.s)), strict=True):
+        assert_rows(found, expected)
 
 
 def test_a_maximum_of_one_entry_owns_no_switch() -> None:

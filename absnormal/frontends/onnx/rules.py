@@ -125,13 +125,8 @@ def _total(call: Call, *args: Any) -> Any:
 
 
 def log_sum_exp(call: Call, u: Any, axis: int) -> Any:
-    """log sum exp over an axis, pair by pair: smooth, and without overflow."""
-    u = np.moveaxis(u, axis, 0)
-    while u.shape[0] > 1:
-        half = u.shape[0] // 2
-        joined = call.write.op("logaddexp", u[:half], u[half : 2 * half])
-        u = joined if 2 * half == u.shape[0] else np.concatenate([joined, u[2 * half :]])
-    return np.moveaxis(u, 0, axis)
+    """log sum exp over an axis, which stays."""
+    return call.write.op("logsumexp", u, axes=(axis % u.ndim,))
 
 
 def _log_softmax(call: Call, u: Any) -> Any:

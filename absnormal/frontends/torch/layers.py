@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from absnormal.frontends.torch.reductions import log_of_sum, norm, variance
+from absnormal.frontends.torch.reductions import log_sum_exp, norm, variance
 from absnormal.frontends.torch.writer import Arg, Writer
 
 Rule = Callable[..., Any]
@@ -21,10 +21,12 @@ Rule = Callable[..., Any]
 
 
 def softmax(w: Writer, u: int, axis: int) -> int:
-    """exp(u - m) / sum exp(u - m), with m a constant: the value of the maximum."""
-    top = w.value(u).max(axis=axis, keepdims=True)
-    weights = w.op("exp", w.sub(u, w.constant(np.where(np.isfinite(top), top, 0.0))))
-    return w.div(weights, w.sum(weights, [axis], True))
+    """exp(u - log sum exp(u))."""
+    return w.op("exp", log_softmax(w, u, axis))
+
+
+def log_softmax(w: Writer, u: int, axis: int) -> int:
+    return w.sub(u, log_sum_exp(w, u, [axis], True))
 
 
 def _softmax(w: Writer, x: Arg, dim: int, *args: Any, **kwargs: Any) -> int:
@@ -32,8 +34,7 @@ def _softmax(w: Writer, x: Arg, dim: int, *args: Any, **kwargs: Any) -> int:
 
 
 def _log_softmax(w: Writer, x: Arg, dim: int, *args: Any, **kwargs: Any) -> int:
-    shifted, _, size = log_of_sum(w, w.node(x), [dim % max(1, len(x.shape))])
-    return w.sub(shifted, size)
+    return log_softmax(w, w.node(x), dim % max(1, len(x.shape)))
 
 
 # -- normalisation ------------------------------------------------------------------------------------------------

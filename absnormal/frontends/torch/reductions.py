@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
+from absnormal.frontends.torch.values import array
 from absnormal.frontends.torch.writer import Arg, Writer
 from absnormal.ops.kinked import running
 
@@ -80,20 +81,13 @@ def _cumsum(w: Writer, x: Arg, dim: int, **kwargs: Any) -> int:
 
 
 def log_sum_exp(w: Writer, u: int, axes: Sequence[int], keep: bool) -> int:
-    """log sum exp(u - m) + m, with m a constant: the value of the maximum."""
-    _, m, size = log_of_sum(w, u, axes)
-    result = w.add(size, m)
-    return result if keep else w.reshape(result, tuple(s for i, s in enumerate(w.shape(u)) if i not in axes))
-
-
-def log_of_sum(w: Writer, u: int, axes: Sequence[int]) -> tuple[int, int, int]:
-    """u - m, m and log sum exp(u - m), axes kept."""
-    top = w.value(u).max(axis=tuple(axes), keepdims=True)
-    finite = bool(np.isfinite(top).all())
-    m = w.constant(top if finite else np.where(np.isfinite(top), top, 0.0))
-    shifted = w.sub(u, m)
-    # Where m is finite the sum is 1 at least.
-    return shifted, m, w.op("log", w.sum(w.op("exp", shifted), axes, True), sure=finite)
+    """log sum exp(u) over axes."""
+    shape, held = w.shape(u), w.tensors[u]
+    # The values themselves tell at little cost that no sum is empty or infinite.
+    sure = held is not None and bool(np.isfinite(array(held).max(axis=tuple(axes), initial=-np.inf)).all())
+    kept = tuple(1 if i in axes else size for i, size in enumerate(shape))
+    result = w.op("logsumexp", u, shape=kept, sure=sure, axes=tuple(axes))
+    return result if keep else w.reshape(result, tuple(size for i, size in enumerate(shape) if i not in axes))
 
 
 def _logsumexp(w: Writer, x: Arg, dim: Any, keepdim: bool = False) -> int:

@@ -73,7 +73,7 @@ class Values(Sequence[Array]):
             return [self[i] for i in range(*index.indices(len(self)))]
         found = self._known[index]
         if found is None:
-            found = self._known[index] = self._made(range(len(self))[index])
+            found = self._known[index] = self._made(index if index >= 0 else len(self) + index)
         return found
 
     def _made(self, index: int) -> Array:
