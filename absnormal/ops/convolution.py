@@ -145,7 +145,7 @@ def _batched(x: Array, shape: Shape) -> Array:
     return x.reshape(-1, *shape[1:]) if x.ndim > len(shape) else x
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class ConvolveInput(LinearMap):
     """x -> convolve(x, W), or with ``back`` its transpose."""
 
@@ -196,7 +196,7 @@ class ConvolveInput(LinearMap):
         )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class ConvolveWeight(LinearMap):
     """W -> convolve(x, W), or with ``back`` W -> its transpose applied to x."""
 

@@ -87,7 +87,7 @@ def running(params: Params, u: Array) -> Array:
     return result
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Piece:
     """A kinked operation with given slopes: derivatives by its arguments (None for constants), and by |z|."""
 

@@ -63,7 +63,7 @@ class LinearMap:
         return (self.absolute().pull(np.abs(w)),)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Scale(LinearMap):
     """Entrywise multiplication by ``p``, with broadcasting from ``shape`` to ``out``."""
 
@@ -86,7 +86,13 @@ class Scale(LinearMap):
         return t if _is_one(self.p) else np.asarray(self.p * t)
 
     def pull(self, w: Array) -> Array:
-        w = w if _is_one(self.p) else self.p * w
+        return self._collected(w if _is_one(self.p) else self.p * w)
+
+    def bound(self, w: Array) -> tuple[Array, ...]:
+        return (self._collected(np.abs(w if _is_one(self.p) else self.p * w)),)
+
+    def _collected(self, w: Array) -> Array:
+        """The sums over what broadcasting repeats."""
         if self.shape == self.out:
             return w
         lift = len(self.out) - len(self.shape)
@@ -119,7 +125,7 @@ def _is_one(p: Any) -> bool:
     return isinstance(p, (float, int)) and p == 1
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Reshape(LinearMap):
     shape: Shape
     out: Shape
@@ -131,7 +137,7 @@ class Reshape(LinearMap):
         return w.reshape(w.shape[:1] + self.shape)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Transpose(LinearMap):
     axes: tuple[int, ...]
 
@@ -143,7 +149,7 @@ class Transpose(LinearMap):
         return w.transpose((0, *(int(axis) + 1 for axis in inverse)))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Index(LinearMap):
     """Basic indexing: integers, slices, None; no entry is taken twice."""
 
@@ -162,7 +168,7 @@ class Index(LinearMap):
         total[(slice(None), *self.key)] += w
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Gather(LinearMap):
     """Entry i of the result is entry ``index[i]`` of the argument, flat."""
 
@@ -188,7 +194,7 @@ class Gather(LinearMap):
         return out.reshape(w.shape[:1] + self.shape)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Sum(LinearMap):
     axes: tuple[int, ...]
     shape: Shape
@@ -210,7 +216,7 @@ class Sum(LinearMap):
         return np.broadcast_to(w.reshape(w.shape[:1] + kept), w.shape[:1] + self.shape)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class CumSum(LinearMap):
     axis: int
     size: int
@@ -233,7 +239,7 @@ class CumSum(LinearMap):
         return np.flip(np.cumsum(np.flip(w, self.axis + 1), axis=self.axis + 1), self.axis + 1)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class MatMul(LinearMap):
     """t -> t @ other, or other @ t; both sides have at least two axes, the leading ones broadcast."""
 
@@ -293,7 +299,7 @@ class MatMul(LinearMap):
         )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Einsum(LinearMap):
     """One varied operand of an einsum; ``others`` are the remaining operands with their letters."""
 
@@ -350,7 +356,7 @@ class Einsum(LinearMap):
         return self._with(lambda a: np.maximum(a, 0)), self._with(lambda a: np.maximum(-a, 0))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Chain(LinearMap):
     """``second`` after ``first``."""
 

@@ -96,7 +96,7 @@ class Program:
     tree: Tree
     guards: tuple[Guard, ...] = ()
 
-    @property
+    @cached_property
     def n(self) -> int:
         """The number of variables."""
         return self.tree.size

@@ -8,6 +8,7 @@ rationals.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from dataclasses import replace
 from fractions import Fraction
@@ -40,11 +41,13 @@ def machine_epsilon(dtype: Any) -> float:
     return 2.0**-7 if "bfloat16" in str(dtype) else float(np.finfo(dtype).eps)
 
 
+@functools.cache
 def precision(dtype: Any) -> float:
     """How much coarser than float64 a precision is."""
     return max(machine_epsilon(dtype), float(np.finfo(float).eps)) / float(np.finfo(float).eps)
 
 
+@functools.cache
 def flushed(dtype: Any) -> float:
     """What may be lost to underflow: numbers near the least normal one, which some kernels flush to zero."""
     if "bfloat16" in str(dtype):

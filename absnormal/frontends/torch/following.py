@@ -47,10 +47,14 @@ class State:
 
 @dataclass(slots=True)
 class Step:
-    """Something to be lowered: an operation of the tape, an input, or a part gathered from others."""
+    """Something to be lowered: an operation of the tape, an input, or a part gathered from others.
+
+    ``given`` are the storages of its arguments, ``handles`` what these arguments are, by the identity of the tensor.
+    """
 
     record: Record | None
     number: int
+    given: Sequence[int] = ()
     handles: dict[int, Handle | None] = field(default_factory=dict)
     mix: tuple[Any, ...] = ()
     jumps: bool = False
@@ -158,7 +162,7 @@ class Following:
             for target in held:
                 handles[id(target)] = self.find(target)
             step = len(self.steps)
-            self.steps.append(Step(record, number, handles, jumps=jumping))
+            self.steps.append(Step(record, number, given, handles, jumps=jumping))
             behind = taint | {step}
             if jumping:
                 hidden = outs

@@ -170,7 +170,7 @@ def reduce(w: Writer, u: int, reduction: int) -> int:
 
 
 def _nll(w: Writer, x: Arg, target: Arg, weight: Any, reduction: int, ignore: int) -> list[Any]:
-    labels = target.array.astype(int)
+    labels = target.array.astype(int, copy=False)
     kept = labels != ignore
     whole = bool(kept.all())
     safe = labels if whole else np.where(kept, labels, 0)

@@ -65,7 +65,7 @@ class Lowering:
             step = steps[number]
             needs = step.needs()
             if self.following.tainted and step.record is not None:
-                self._taints[number] = taint = self._taint(step.record) - {number}
+                self._taints[number] = taint = self.following.behind(step.given) - {number}
                 needs += taint
             for other in needs:
                 if other not in seen:
@@ -73,10 +73,6 @@ class Lowering:
                     stack.append(other)
         variables = len(self.results)
         return sorted(step for step in seen if step >= variables)
-
-    def _taint(self, record: Record) -> frozenset[int]:
-        """The steps of the jumps behind what an operation was given."""
-        return self.following.behind([storage(tensor) for tensor in record.arguments])
 
     def _refuse_unknown(self, needed: list[int]) -> None:
         missing: dict[tuple[str, str], str] = {}
