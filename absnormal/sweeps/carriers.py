@@ -25,9 +25,9 @@ def nonzero(a: Any) -> Any:
     return (np.asarray(a) != 0).astype(float)
 
 
-def changed(maps: Any, change: Change | None) -> list[LinearMap | None]:
+def changed(maps: list[LinearMap | None], change: Change | None) -> list[LinearMap | None]:
     if change is None:
-        return list(maps)
+        return maps
     return [None if m is None else m.entrywise(change) for m in maps]
 
 

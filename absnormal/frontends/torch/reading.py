@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode
 
-from absnormal.frontends.torch.tape import Record, Tape
+from absnormal.frontends.torch.tape import Tape
 
 _TRUTH = frozenset({torch.Tensor.__bool__, torch.is_nonzero, torch.Tensor.is_nonzero})
 _WHOLE = frozenset({torch.Tensor.__int__})
@@ -31,6 +31,6 @@ class Reading(TorchFunctionMode):  # type: ignore[misc]
         if func in _WHOLE and args[0].is_floating_point() and bool((args[0].detach().abs() < _WITHIN).all()):
             return func(args[0].long())
         if func is torch.Tensor.tolist and args[0].requires_grad:
-            self._tape.records.append(Record(torch.ops.aten._local_scalar_dense.default, "_local_scalar_dense", args, {}))
+            self._tape.read(args[0])
         return func(*args, **(kwargs or {}))
 

@@ -87,7 +87,9 @@ class Values(Sequence[Array]):
             return np.asarray(node.params["value"], dtype=self._dtype)
         args = [self[arg] for arg in node.args]
         row = TABLE[node.op]
-        if self._dtype is None and row.family != "movement":
+        if row.family == "movement":
+            return np.asarray(row.value(node.params, *args))
+        if self._dtype is None:
             args = [arg.astype(float, copy=False) for arg in args]
         with np.errstate(all="ignore"):
             value = np.asarray(row.value(node.params, *args))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
@@ -21,6 +22,11 @@ from absnormal.program.nodes import Node, Source
 Shape = tuple[int, ...]
 #: Slopes of a kinked node: one number, or its switches' own, made when they are needed.
 Slopes = float | Callable[[], Array]
+
+
+@functools.cache
+def _broadcast(shapes: frozenset[Shape]) -> Shape:
+    return np.broadcast_shapes(*shapes)
 
 
 class Arg:
@@ -130,7 +136,7 @@ class Writer:
         varied = any([node.varied for node in given])
         if shape is None:
             shapes = {node.shape for node in given if node.shape}
-            shape = shapes.pop() if len(shapes) == 1 else np.broadcast_shapes(*shapes)
+            shape = shapes.pop() if len(shapes) == 1 else _broadcast(frozenset(shapes))
         row = TABLE[op]
         count = 0
         if varied and row.family == "kinked":
