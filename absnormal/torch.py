@@ -86,7 +86,7 @@ def clarke_backward(model: Any, closure: Closure, *, seed: int = 0) -> Any:
 
     Where the structure of the model proves that torch's rules give a Clarke gradient, that is the one, equal to torch's
     to rounding; otherwise a limiting gradient along a direction drawn from ``seed``.  Both are deterministic.  It is
-    the gradient of the loss as it was computed: hooks and the backward of a custom autograd.Function have no part in it.
+    the gradient of the loss as it was computed: hooks and hand-written backwards have no part in it.
 
     Parameters
     ----------

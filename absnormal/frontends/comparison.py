@@ -9,14 +9,12 @@ in float64.  Last, f runs in another precision: rounding shrinks with it, anothe
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.clarke.budget import Budget
 from absnormal.frontends.captured import Captured
-from absnormal.ops.linear_maps import LinearMap
 from absnormal.sweeps.last_steps import Factors, LastSteps
 from absnormal.sweeps.rounding import rounding
 from absnormal.sweeps.table import Sweeps
@@ -37,12 +35,9 @@ def distance(captured: Captured, problem: Problem) -> tuple[float, bool]:
             continue
         sweeps = Sweeps(captured.program, None, 0.0, values)
         sigma = problem.sigma.astype(sweeps.y.dtype, copy=False)
-        steps = sweeps.last_steps(sigma, captured.leaves)
-        # The whole depth is seldom needed, and it costs something to find.
-        for scale in (lambda linear: unit * (1 + linear.pull_depth), lambda linear: unit * sweeps.pull_depth):
-            apart, close = _last_steps(steps, scale, floor)
-            if close or not np.isfinite(apart):
-                return apart, close
+        apart, close = _last_steps(sweeps.last_steps(sigma, captured.leaves), unit, floor)
+        if close or not np.isfinite(apart):
+            return apart, close
         allowed = tolerance(Problem(sweeps, problem.c, Budget()), captured.dtype, coarse=True)
         difference = np.abs(sweeps.gradient(sigma) - captured.gradient)
         if np.isfinite(allowed).all() and (difference <= 2 * allowed).all():
@@ -50,15 +45,15 @@ def distance(captured: Captured, problem: Problem) -> tuple[float, bool]:
     return apart, _is_rounding(captured, problem, apart)
 
 
-def _last_steps(steps: LastSteps, scale: Callable[[LinearMap], float], floor: float) -> tuple[float, bool]:
+def _last_steps(steps: LastSteps, unit: float, floor: float) -> tuple[float, bool]:
     """The largest difference, and whether all are below bounds on rounding for which only the last sums are counted.
 
-    The bounds are ``scale`` times the sums of absolute values that the last steps add up, and ``floor``, which is the
-    bound where no step leads to.
+    The bounds are ``unit`` for each rounding, times the sums of absolute values that the last steps add up, and
+    ``floor``, which is the bound where no step leads to.
     """
     largest, close = 0.0, True
     with np.errstate(invalid="ignore", over="ignore"):
-        for made, given, bounds in steps.sums(scale):
+        for made, given, bounds in steps.sums(unit):
             np.subtract(made, given, out=made, casting="same_kind")
             difference = np.abs(made, out=made)
             axis = difference.strides.index(max(difference.strides))
@@ -113,10 +108,8 @@ def _product(factors: Factors, like: Array) -> Array:
     """The product of arrays that are broadcast, in the layout of another one."""
     if len(factors) == 1:
         return factors[0]
-    out = np.multiply(*factors[:2], out=np.empty_like(like))
-    for factor in factors[2:]:
-        out *= factor
-    return out
+    first, second = factors
+    return np.asarray(np.multiply(first, second, out=np.empty_like(like)))
 
 
 def _is_rounding(captured: Captured, problem: Problem, apart: float) -> bool:

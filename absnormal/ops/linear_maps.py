@@ -59,7 +59,7 @@ class LinearMap:
         out[...] = self.pull(w)
 
     def bound(self, w: Array) -> tuple[Array, ...]:
-        """Arrays of shape (k, *shape), broadcast, whose product bounds the sums of absolute values in the pull of ``w``."""
+        """One or two arrays, broadcast to (k, *shape): their product bounds the sums of absolute values in the pull."""
         return (self.absolute().pull(np.abs(w)),)
 
 

@@ -91,8 +91,10 @@ class Adjoints:
     def take(self, index: int) -> Array | None:
         """The adjoint of a node that must be pulled on; it is not needed afterwards."""
         array, self.arrays[index] = self.arrays[index], None
-        if index in self.places or array is None or not array.dtype.kind == self.dtype.kind == "f":
-            return None if index in self.places else array
+        if array is None or index in self.places:
+            return None
+        if array.dtype is self.dtype or not array.dtype.kind == self.dtype.kind == "f":
+            return array
         # A derivative in float64 does not decide the precision of what lies before it.
         return array.astype(self.dtype, copy=False)
 

@@ -287,8 +287,9 @@ class Lowering:
     def slopes(self, program: Program) -> Array:
         """The slope of every switch, shape (s,)."""
         known = [self.write.slopes[index] for index in program.kinked]
-        if not any(map(callable, known)) and len(set(known)) == 1:
-            return np.broadcast_to(known[0], program.s)
+        numbers = {slope for slope in known if not callable(slope)}
+        if len(numbers) == 1 and not any(map(callable, known)):
+            return np.broadcast_to(numbers.pop(), program.s)
         total = np.empty(program.s)
         for index, slope in zip(program.kinked, known, strict=True):
             node = program.nodes[index]

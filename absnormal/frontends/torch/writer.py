@@ -133,7 +133,7 @@ class Writer:
         ``sure`` says that its arguments are known to lie in its domain.
         """
         given = [self.nodes[arg] for arg in args]
-        varied = any([node.varied for node in given])
+        varied = any(node.varied for node in given)
         if shape is None:
             shapes = {node.shape for node in given if node.shape}
             shape = shapes.pop() if len(shapes) == 1 else _broadcast(frozenset(shapes))
