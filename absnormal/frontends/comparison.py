@@ -58,7 +58,7 @@ def _last_steps(steps: LastSteps, unit: float, floor: float) -> tuple[float, boo
             difference = np.abs(made, out=made)
             axis = difference.strides.index(max(difference.strides))
             tops = np.maximum.reduce(difference, axis=axis, keepdims=True, initial=0.0)
-            apart = float(tops.max(initial=0.0))
+            apart = float(tops.max()) if tops.size else 0.0
             if not math.isfinite(apart):
                 return float("inf"), False
             largest = max(largest, apart)

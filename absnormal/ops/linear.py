@@ -77,7 +77,8 @@ def _prod_maps(params: Params, args: list[Array], out: Array, shape: Shape) -> l
 
 def _log_sum_exp(params: Params, u: Array) -> Array:
     top = np.max(u, axis=params["axes"], keepdims=True)
-    top = np.where(np.isfinite(top), top, 0.0)
+    if not np.isfinite(top).all():
+        top = np.where(np.isfinite(top), top, 0.0)
     return np.asarray(np.log(np.sum(np.exp(u - top), axis=params["axes"], keepdims=True)) + top)
 
 

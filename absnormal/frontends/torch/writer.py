@@ -185,9 +185,11 @@ class Writer:
         return self.append(Node("reshape", (a,), {"shape": shape}, shape, self.source, self.operation, node.varied))
 
     def transpose(self, a: int, axes: Sequence[int]) -> int:
-        axes = tuple(int(axis) for axis in axes)
-        shape = tuple(self.shape(a)[axis] for axis in axes)
-        return a if axes == tuple(range(len(axes))) else self.op("transpose", a, shape=shape, axes=axes)
+        node, axes = self.nodes[a], tuple([int(axis) for axis in axes])
+        if axes == tuple(range(len(axes))):
+            return a
+        shape = tuple([node.shape[axis] for axis in axes])
+        return self.append(Node("transpose", (a,), {"axes": axes}, shape, self.source, self.operation, node.varied))
 
     def index(self, a: int, key: tuple[Any, ...]) -> int:
         shape = np.broadcast_to(0.0, self.shape(a))[key].shape
@@ -260,7 +262,7 @@ class Writer:
             return self.op("matmul", a, b, shape=(*right[:-2], right[-1]))
         if len(right) == 1:
             return self.op("matmul", a, b, shape=left[:-1])
-        shape = (*np.broadcast_shapes(left[:-2], right[:-2]), left[-2], right[-1])
+        shape = (*_broadcast(frozenset((left[:-2], right[:-2]))), left[-2], right[-1])
         return self.op("matmul", a, b, shape=shape)
 
     def where(self, mask: Array, a: int, b: int) -> int:
