@@ -86,21 +86,10 @@ class Scale(LinearMap):
         return t if _is_one(self.p) else np.asarray(self.p * t)
 
     def pull(self, w: Array) -> Array:
-        return self._collected(w if _is_one(self.p) else self.p * w)
+        return _unbroadcast(w if _is_one(self.p) else self.p * w, self.shape)
 
     def bound(self, w: Array) -> tuple[Array, ...]:
-        return (self._collected(np.abs(w if _is_one(self.p) else self.p * w)),)
-
-    def _collected(self, w: Array) -> Array:
-        """The sums over what broadcasting repeats."""
-        if self.shape == self.out:
-            return w
-        lift = len(self.out) - len(self.shape)
-        kept = tuple(
-            lift + 1 + axis for axis, size in enumerate(self.shape) if size == 1 and self.out[lift + axis] != 1
-        )
-        w = w.sum(axis=tuple(range(1, lift + 1)) + kept)
-        return w.reshape(w.shape[:1] + self.shape)
+        return (_unbroadcast(np.abs(w if _is_one(self.p) else self.p * w), self.shape),)
 
     def entrywise(self, change: Change) -> LinearMap:
         # A Python number stays one: a NumPy scalar would decide the precision of what it multiplies.

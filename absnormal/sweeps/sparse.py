@@ -233,10 +233,14 @@ def _fronted(axes: tuple[int, ...], count: int) -> Callable[[Array], Array]:
 
 
 def _sum(run: _Accumulation, index: int, node: Node) -> Rows | None:
+    """A sum over axes, of entries or of entries with weights."""
     axes, shape = node.params["axes"], run.shape(node.args[0])
+    weights: Any = 1.0
     count = math.prod(shape[axis] for axis in axes)
-    front = _fronted(axes, count)
-    return run.linear(node, [Local(lambda t: front(t).reshape(len(t), count, *node.shape), 1.0, count)])
+    front, chain = _fronted(axes, count), run.sweeps.maps(index)[0]
+    if isinstance(chain, Chain) and isinstance(chain.first, Scale):
+        weights = front(np.asarray(chain.first.p)[None]).reshape(count, *node.shape)
+    return run.linear(node, [Local(lambda t: front(t).reshape(len(t), count, *node.shape), weights, count)])
 
 
 def _cumsum(run: _Accumulation, index: int, node: Node) -> Rows | None:
@@ -255,15 +259,6 @@ def _prod(run: _Accumulation, index: int, node: Node) -> Rows | None:
     axis, count = node.params["axis"], run.shape(node.args[0])[node.params["axis"]]
     others: Any = run.sweeps.maps(index)[0]
     return run.linear(node, [Local(_fronted((axis,), count), np.moveaxis(others.first.p, axis, 0), count)])
-
-
-def _log_sum_exp(run: _Accumulation, index: int, node: Node) -> Rows | None:
-    axes, shape = node.params["axes"], run.shape(node.args[0])
-    count = math.prod(shape[axis] for axis in axes)
-    front, chain = _fronted(axes, count), run.sweeps.maps(index)[0]
-    assert isinstance(chain, Chain) and isinstance(chain.first, Scale)
-    weights = front(np.asarray(chain.first.p)[None]).reshape(count, *node.shape)
-    return run.linear(node, [Local(lambda t: front(t).reshape(len(t), count, *node.shape), weights, count)])
 
 
 def _matmul(run: _Accumulation, index: int, node: Node) -> Rows | None:
@@ -392,7 +387,7 @@ RULES: dict[str, Rule] = {
     "sum": _sum,
     "cumsum": _cumsum,
     "prod": _prod,
-    "logsumexp": _log_sum_exp,
+    "logsumexp": _sum,
     "matmul": _matmul,
     "einsum": _einsum,
     "convolve": _dense,

@@ -30,14 +30,14 @@ class Wrap:
     like: tuple[tuple[tuple[int, ...], Any, Any], ...]
 
     def __call__(self, flat: Array) -> Any:
-        return self.tree.rebuild(self.leaves(flat.copy()))
+        return self.tree.rebuild(self.leaves(flat))
 
     def leaves(self, flat: Array) -> list[Any]:
-        """The same leaf by leaf; where the type of numbers is theirs already, they lie in the memory of ``flat``."""
+        """The same leaf by leaf, each with memory of its own."""
         found, start = [], 0
         for shape, dtype, device in self.like:
             stop = start + math.prod(shape)
-            given = flat[start:stop].reshape(shape)
+            given = np.array(flat[start:stop]).reshape(shape)
             part = torch.from_numpy(given)
             if part.dtype != dtype:
                 part = part.to(dtype)

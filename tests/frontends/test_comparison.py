@@ -1,0 +1,124 @@
+"""Every entry of a framework's gradient is compared: where it leaves the modelled one, wherever that is, it is seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+import absnormal as an
+from absnormal.clarke.budget import Budget
+from absnormal.frontends.captured import Captured
+from absnormal.frontends.comparison import distance
+from absnormal.frontends.torch.capture import capture
+from absnormal.sweeps.table import Sweeps
+from absnormal.theorems.problem import Problem
+
+Case = tuple[Callable[[Any], Any], Any]
+
+
+def normal(*shape: int, dtype: Any = torch.float32, seed: int = 0) -> Any:
+    return torch.randn(shape, dtype=dtype, generator=torch.Generator().manual_seed(seed))
+
+
+def network() -> Case:
+    """Inputs that are 0 in the whole batch, and units that are."""
+    X = normal(6, 5)
+    X[:, 1], X[2] = 0, 0
+    target = torch.tensor([0, 1, 2, 0, 1, 2])
+    x = {"W": normal(4, 5, seed=1), "b": normal(4, seed=2), "V": normal(3, 4, seed=3), "c": normal(3, seed=4)}
+    x["W"][3], x["b"][3] = 0, -1.0
+
+    def f(p: Any) -> Any:
+        hidden = torch.relu(F.linear(X, p["W"], p["b"]))
+        return F.cross_entropy(F.linear(hidden, p["V"], p["c"]), target)
+
+    return f, x
+
+
+def shared() -> Case:
+    X = normal(3, 4)
+    return lambda w: (torch.tanh(torch.relu(X @ w) @ w)).sum(), normal(4, 4, seed=1)
+
+
+def parts() -> Case:
+    """Rows that are used apart, one that is not used, and a number."""
+    return lambda p: (p["w"][0] * p["w"][1] * p["s"]).sum() + p["w"][3, 1], {"w": normal(4, 3), "s": normal()}
+
+
+def convolution() -> Case:
+    X = normal(2, 3, 5, 5)
+    X[:, 1] = 0
+    return lambda w: torch.relu(F.conv2d(X, w)).square().sum(), normal(4, 3, 2, 2, seed=1)
+
+
+def products() -> Case:
+    return lambda p: torch.relu(p["a"] @ p["b"]).sum(), {"a": normal(2, 3, 4), "b": normal(2, 4, 3, seed=1)}
+
+
+def lone() -> Case:
+    return lambda w: torch.relu(1 - normal(1, 7) @ w.t()).square().sum(), normal(3, 7, seed=1)
+
+
+CASES = {"network": network, "shared": shared, "parts": parts, "convolution": convolution, "products": products,
+         "lone": lone}  # fmt: skip
+
+
+def compared(captured: Captured) -> tuple[float, bool]:
+    sweeps = Sweeps(captured.program, None, values=captured.values, own=captured.own)
+    return distance(captured, Problem(sweeps, captured.slopes[sweeps.alpha], Budget()))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_gradient_is_its_own_and_a_changed_entry_is_another(name: str) -> None:
+    f, x = CASES[name]()
+    captured = replace(capture(f, x), other_precision=None)
+    apart, close = compared(captured)
+    assert close and apart <= 1e-5 * np.abs(captured.gradient).max()
+    change = np.float32(1e-3 * np.abs(captured.gradient).max())
+    assert change > 0
+    for place, leaf in enumerate(captured.leaves):
+        for index in np.ndindex(leaf.shape):
+            leaves = [part.copy() for part in captured.leaves]
+            leaves[place][index] += change
+            apart, close = compared(replace(captured, leaves=leaves))
+            assert not close and apart >= 0.9 * change
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_no_bound_is_above_what_is_not_finite(bad: float) -> None:
+    for name in ("network", "parts"):
+        f, x = CASES[name]()
+        captured = replace(capture(f, x), other_precision=None)
+        leaves = [part.copy() for part in captured.leaves]
+        leaves[0].reshape(-1)[-1] = bad
+        assert compared(replace(captured, leaves=leaves)) == (float("inf"), False)
+
+
+def test_a_bound_that_overflows_proves_nothing() -> None:
+    X = torch.full((2, 3), 1e25)
+    captured = replace(capture(lambda w: (1e-30 * X @ w).sum(), normal(3, 2)), other_precision=None)
+    assert compared(captured)[1]
+    leaves = [captured.leaves[0] * np.float32(1.01)]
+    assert not compared(replace(captured, leaves=leaves))[1]
+
+
+def test_a_hook_on_one_weight_of_a_dead_unit_is_seen() -> None:
+    f, x = network()
+    model = nn.ParameterDict({key: nn.Parameter(leaf) for key, leaf in x.items()})
+    assert an.torch.verify(model, lambda: f(model)).given is False
+
+    def hook(gradient: Any) -> Any:
+        changed = gradient.clone()
+        changed[3, 1] = 1e-6
+        return changed
+
+    model["W"].register_hook(hook)
+    report = an.torch.verify(model, lambda: f(model))
+    assert report.verdict is an.Verdict.NOT_CLARKE and any("hook" in note for note in report.notes)
