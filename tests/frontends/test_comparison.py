@@ -101,12 +101,25 @@ def test_no_bound_is_above_what_is_not_finite(bad: float) -> None:
         assert compared(replace(captured, leaves=leaves)) == (float("inf"), False)
 
 
-def test_a_bound_that_overflows_proves_nothing() -> None:
-    X = torch.full((2, 3), 1e25)
-    captured = replace(capture(lambda w: (1e-30 * X @ w).sum(), normal(3, 2)), other_precision=None)
+@pytest.mark.parametrize("f, x, change", [
+    (lambda w: (torch.full((2, 3), 1e25) @ w * 1e-10).sum(), normal(3, 2), 1e13),
+    (lambda b: (torch.tensor([3e38, -3e38]) * b).sum(), torch.zeros(1), 1e36),
+])  # fmt: skip
+def test_a_bound_that_overflows_proves_nothing(f: Callable[[Any], Any], x: Any, change: float) -> None:
+    captured = replace(capture(f, x), other_precision=None)
     assert compared(captured)[1]
-    leaves = [captured.leaves[0] * np.float32(1.01)]
+    leaves = [captured.leaves[0] + np.float32(change)]
     assert not compared(replace(captured, leaves=leaves))[1]
+
+
+def test_where_a_derivative_is_zero_nothing_is_rounding() -> None:
+    f, x = network()
+    captured = replace(capture(f, x), other_precision=None)
+    for index in ((3, 0), (0, 1), (3, 1)):
+        leaves = [part.copy() for part in captured.leaves]
+        assert leaves[0][index] == 0
+        leaves[0][index] = 1e-12
+        assert not compared(replace(captured, leaves=leaves))[1]
 
 
 def test_a_hook_on_one_weight_of_a_dead_unit_is_seen() -> None:

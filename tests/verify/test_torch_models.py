@@ -231,6 +231,73 @@ def test_clarke_backward_is_backward_where_backward_is_right() -> None:
     assert all(torch.allclose(p.grad, 2 * g) for p, g in zip(model.parameters(), expected, strict=True))
 
 
+def recurrent() -> nn.Module:
+    return nn.Sequential(nn.Flatten(1, 2), Last(nn.LSTM(28, 8, batch_first=True)), nn.Linear(8, 10))
+
+
+class Last(nn.Module):
+    """The last output of a recurrent layer."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x: Any) -> Any:
+        return self.layer(x)[0][:, -1]
+
+
+@pytest.mark.parametrize("make", [LeNet, recurrent, lambda: zero_biases(mlp())])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_clarke_backward_is_backward_to_rounding(make: Any, dtype: Any) -> None:
+    torch.manual_seed(0)
+    model = make().to(dtype)
+    X = IMAGES[:8].to(dtype)
+    X[0] = 0
+    closure = loss_of(model, X, LABELS[:8])
+    assert an.torch.verify(model, closure).method in ("smooth", "private directions")
+    closure().backward()
+    expected = {name: p.grad for name, p in model.named_parameters()}
+    model.zero_grad()
+    an.torch.clarke_backward(model, closure)
+    for name, p in model.named_parameters():
+        scale = max(1e-6, float(expected[name].abs().max()))
+        assert p.grad.dtype == dtype and p.grad.is_contiguous()
+        assert float((p.grad - expected[name]).abs().max()) <= 100 * torch.finfo(dtype).eps * scale
+
+
+def test_clarke_backward_is_of_the_loss_and_not_of_hooks() -> None:
+    model = nn.Linear(3, 1)
+    model.weight.register_hook(lambda gradient: 2 * gradient)
+    X = torch.ones(2, 3)
+    an.torch.clarke_backward(model, lambda: model(X).sum())
+    assert torch.equal(model.weight.grad, torch.full((1, 3), 2.0))
+
+
+def test_what_the_loss_does_not_use_keeps_its_gradient_and_the_others_have_memory_of_their_own() -> None:
+    model = nn.ModuleList([nn.Linear(2, 2), nn.Linear(2, 1)])
+    an.torch.clarke_backward(model, lambda: torch.relu(model[0](torch.ones(1, 2))).sum())
+    assert model[1].weight.grad is None and model[1].bias.grad is None
+    weight, bias = model[0].weight.grad, model[0].bias.grad
+    assert weight.untyped_storage().data_ptr() != bias.untyped_storage().data_ptr()
+
+
+@pytest.mark.parametrize("call", [an.torch.verify, an.torch.clarke_backward])
+def test_a_closure_that_runs_backward_is_refused_and_one_that_clears_gradients_is_not(call: Any) -> None:
+    model = nn.Linear(2, 1)
+
+    def loss(backward: bool) -> Any:
+        model.zero_grad(set_to_none=False)
+        value = model(torch.ones(1, 2)).square().sum()
+        if backward:
+            value.backward(retain_graph=True)
+        return value
+
+    for _ in range(2):
+        with pytest.raises(an.TraceError, match="backward.*leave backward"):
+            call(model, lambda: loss(True))
+    call(model, lambda: loss(False))
+
+
 def stable_cross_entropy(u: Any, t: Any) -> Any:
     """Written by hand: at a logit of 0 the derivative that torch returns is -t, and it should be 1/2 - t."""
     return (torch.relu(u) - u * t + torch.log1p(torch.exp(-u.abs()))).mean()
