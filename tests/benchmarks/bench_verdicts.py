@@ -1,12 +1,14 @@
-"""verify and certified Clarke gradients of models, in units of the framework's own gradient.
+"""verify and certified Clarke gradients of models, in units of the framework's own gradient, run in turns with it.
 
     python -m tests.benchmarks verdicts
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from importlib.util import find_spec
+from typing import Any
 
 from tests.benchmarks.table import Line
 
@@ -33,7 +35,7 @@ def judged(
 
 
 def _torch() -> Iterator[Line]:
-    from tests.benchmarks.measure import best  # isort: skip
+    from tests.benchmarks.measure import in_turns  # isort: skip
 
     import torch
 
@@ -42,15 +44,14 @@ def _torch() -> Iterator[Line]:
 
     torch.set_num_threads(1)
     for name, (model, closure) in bench_torch.cases().items():
-        unit = best(lambda: bench_torch.backward(model, closure), 0.5)
         active = len(an.torch.verify(model, closure).problem.sweeps.alpha)
-        verify = best(lambda: an.torch.verify(model, closure), 1.0)
-        cure = best(lambda: an.torch.clarke_backward(model, closure), 1.0)
+        actions = (bench_torch.backward, an.torch.verify, bench_torch.clarke_backward)
+        unit, verify, cure = in_turns(*(partial(action, model, closure) for action in actions))
         yield from judged(name, active, verify, cure, "loss.backward()", unit)
 
 
 def _jax() -> Iterator[Line]:
-    from tests.benchmarks.measure import best  # isort: skip
+    from tests.benchmarks.measure import in_turns  # isort: skip
 
     import jax
 
@@ -60,11 +61,17 @@ def _jax() -> Iterator[Line]:
     for name, layers in bench_jax.NETWORKS.items():
         for zero in (False, True):
             loss, point = bench_jax.case(layers, zero)
-            compiled = jax.jit(jax.grad(loss))
             active = len(an.verify(loss, point).tool.alpha)
-            verify = best(lambda: an.verify(loss, point), 1.0)
-            cure = best(lambda: an.clarke_gradient(loss, point), 1.0)
-            for peer, gradient in (("jax.grad", jax.grad(loss)), ("jax.jit(jax.grad)", compiled)):
-                jax.block_until_ready(gradient(point))
-                unit = best(lambda: jax.block_until_ready(gradient(point)), 0.5)
+            peers = {"jax.grad": jax.grad(loss), "jax.jit(jax.grad)": jax.jit(jax.grad(loss))}
+            verify, cure, *units = in_turns(
+                partial(an.verify, loss, point), partial(an.clarke_gradient, loss, point),
+                *(partial(_ready, gradient, point) for gradient in peers.values()),
+            )
+            for peer, unit in zip(peers, units, strict=True):
                 yield from judged(name, active, verify, cure, peer, unit)
+
+
+def _ready(function: Callable[[Any], Any], point: Any) -> None:
+    import jax
+
+    jax.block_until_ready(function(point))
