@@ -245,9 +245,11 @@ def test_numbers_are_rounded_as_the_kernels_round_them() -> None:
 
 # -- errors -----------------------------------------------------------------------------------------------------------
 
+SPARSE = torch.eye(2).to_sparse()
 ERRORS: dict[str, tuple[Function, str]] = {
     "sparse": (lambda x: torch.sparse.mm(torch.eye(2, dtype=D).to_sparse(), x.reshape(2, 1)).sum(),
                r"_to_sparse at test_torch_jumps\.py:\d+: works on tensors that are not dense.*to_dense"),
+    "sparse, in place": (lambda x: (SPARSE.mul_(1.0), x.sum())[1], r"mul_ at .*: works on tensors that are not dense"),
     "checkpoint": (lambda x: checkpoint(torch.relu, x, use_reentrant=True).sum(), r"use_reentrant=False"),
     "overwritten": (lambda x: (y := torch.exp(x), z := y.sum(), y.add_(1), z)[1], r"modified by an inplace operation"),
     "no derivative": (lambda x: torch.igamma(x + 1, x + 2).sum(), r"derivative for 'igamma"),

@@ -88,9 +88,10 @@ class Record:
         """Keep what the operation returned; ``targets`` are the arguments that it wrote to."""
         self.out, self.outs = out, tensors((out,))
         if targets:
-            places = {storage(tensor) for tensor in self.outs}
+            places = {storage(tensor) for tensor in self.outs if tensor.layout == torch.strided}
             for target in targets:
-                (self.overwritten if storage(target) in places else self.filled).append(target)
+                aside = target.layout == torch.strided and storage(target) not in places
+                (self.filled if aside else self.overwritten).append(target)
 
     def replace(self, old: Any, new: Any) -> None:
         """Put another tensor in the place of one."""
