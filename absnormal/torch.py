@@ -122,7 +122,7 @@ def clarke_backward(model: Any, closure: Closure, *, seed: int = 0) -> Any:
 
     found = follow(closure, variables, tree, names)
     parts = found.wrap.leaves(_clarke(found, seed))
-    used = {arg for node in found.program.nodes for arg in node.args}
+    used = {found.program.output}.union(*(node.args for node in found.program.nodes))
     for number, (variable, part) in enumerate(zip(variables, parts, strict=True)):
         if number not in used:
             continue

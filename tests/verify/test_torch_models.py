@@ -277,6 +277,9 @@ def test_what_the_loss_does_not_use_keeps_its_gradient_and_the_others_have_memor
     model = nn.ModuleList([nn.Linear(2, 2), nn.Linear(2, 1)])
     an.torch.clarke_backward(model, lambda: torch.relu(model[0](torch.ones(1, 2))).sum())
     assert model[1].weight.grad is None and model[1].bias.grad is None
+    number = torch.tensor(2.0, requires_grad=True)
+    an.torch.clarke_backward(number, lambda: number)
+    assert number.grad == 1
     weight, bias = model[0].weight.grad, model[0].bias.grad
     assert weight.untyped_storage().data_ptr() != bias.untyped_storage().data_ptr()
 
@@ -293,7 +296,7 @@ def test_a_closure_that_runs_backward_is_refused_and_one_that_clears_gradients_i
         return value
 
     for _ in range(2):
-        with pytest.raises(an.TraceError, match="backward.*leave backward"):
+        with pytest.raises(an.TraceError, match=r"backward.*leave backward"):
             call(model, lambda: loss(True))
     call(model, lambda: loss(False))
 
