@@ -45,10 +45,6 @@ def _operation(func: Any) -> Operation:
     )
 
 
-#: A file, a line, and a module.
-Place = tuple[str, int, Any]
-
-
 class Record:
     """One operation as it ran.
 
@@ -71,9 +67,9 @@ class Record:
         "outs", "overwritten",
     )
 
-    def __init__(self, func: Any, name: str, args: Any, kwargs: Any, place: Place) -> None:
+    def __init__(self, func: Any, name: str, args: Any, kwargs: Any) -> None:
         self.func, self.name, self.args, self.kwargs = func, name, args, kwargs
-        self.file, self.line, self.module = place
+        self.file, self.line, self.module = _where()
         self.arguments = tensors(args)
         if kwargs:
             self.arguments += tensors([*kwargs.values()])
@@ -110,12 +106,6 @@ class Tape(TorchDispatchMode):  # type: ignore[misc]
         self.records: list[Record] = []
         #: For each storage, its contents before the operations that overwrote it.
         self.saved: dict[int, list[tuple[int, Any]]] = {}
-        #: The last call of a module of torch.nn, and its place: what runs in one call has one place.
-        self._call: tuple[Any, Place] = None, ("", 0, None)
-
-    def __exit__(self, *error: Any) -> None:
-        self._call = None, ("", 0, None)
-        super().__exit__(*error)
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -127,7 +117,7 @@ class Tape(TorchDispatchMode):  # type: ignore[misc]
         operation = _operation(func)
         if operation.reshapes:
             return self._reshaped(func, operation.name, args, kwargs)
-        record = Record(func, operation.name, args, kwargs, self._place())
+        record = Record(func, operation.name, args, kwargs)
         targets = _targets(operation, args, kwargs) if operation.writes else []
         for target in targets:
             if target.layout != torch.strided:
@@ -146,7 +136,7 @@ class Tape(TorchDispatchMode):  # type: ignore[misc]
         """An operation that changes the shape of a tensor itself: the tape keeps an alias of the old one."""
         target = args[0]
         alias = target.detach().requires_grad_(target.requires_grad)
-        record = Record(func, name, args, kwargs, self._place())
+        record = Record(func, name, args, kwargs)
         for earlier in (*self.records, record):
             earlier.replace(target, alias)
         record.returned(func(*args, **kwargs))
@@ -155,35 +145,7 @@ class Tape(TorchDispatchMode):  # type: ignore[misc]
 
     def read(self, tensor: Any) -> None:
         """Record that Python code reads all numbers of a tensor."""
-        scalar = torch.ops.aten._local_scalar_dense.default
-        self.records.append(Record(scalar, "_local_scalar_dense", (tensor,), {}, self._place()))
-
-    def _place(self) -> Place:
-        """The user's file and line, and the innermost module that is being called."""
-        frame: Any = sys._getframe(2)
-        file, line, module = "", 0, None
-        call = None
-        while frame is not None:
-            code = frame.f_code
-            if code is _CALL:
-                if frame is self._call[0] and not file:
-                    return self._call[1]
-                called = frame.f_locals["self"] if module is None else module
-                if file:
-                    return file, line, called
-                if module is None and type(called).__module__.startswith("torch.nn"):
-                    module, call = called, frame
-            elif not file and _users(code.co_filename):
-                file, line = code.co_filename, frame.f_lineno
-                if module is not None:
-                    break
-            elif code.co_name == "run_on_tape" and code.co_filename.startswith(_OURS):
-                break
-            frame = frame.f_back
-        place = file, line, module
-        if call is not None:
-            self._call = call, place
-        return place
+        self.records.append(Record(torch.ops.aten._local_scalar_dense.default, "_local_scalar_dense", (tensor,), {}))
 
     def value(self, tensor: Any, when: int) -> Any:
         """What ``tensor`` held before operation number ``when`` ran."""
@@ -232,3 +194,25 @@ def _users(file: str) -> bool:
     if file.startswith(_OURS):
         return file.startswith(_USER_INSIDE)
     return not file.startswith((_TORCH, "<")) or "ipython" in file
+
+
+def _where() -> tuple[str, int, Any]:
+    """The user's file and line, and the innermost module that is being called."""
+    frame: Any = sys._getframe(2)
+    file, line, module = "", 0, None
+    while frame is not None:
+        code = frame.f_code
+        if code is _CALL:
+            called = frame.f_locals["self"] if module is None else module
+            if file:
+                return file, line, called
+            if type(called).__module__.startswith("torch.nn"):
+                module = called
+        elif not file and _users(code.co_filename):
+            file, line = code.co_filename, frame.f_lineno
+            if module is not None:
+                break
+        elif code.co_name == "run_on_tape" and code.co_filename.startswith(_OURS):
+            break
+        frame = frame.f_back
+    return file, line, module
