@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numbers
-from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -11,12 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
-
-
-def joined(leaves: Sequence[Array]) -> Array:
-    """Arrays as one vector."""
-    flat = [leaf.reshape(-1) for leaf in leaves]
-    return flat[0] if len(flat) == 1 else np.concatenate(flat)
 
 
 def as_real(value: Any, name: str) -> Array:

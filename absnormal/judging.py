@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from absnormal.arrays import Array, joined
+from absnormal.arrays import Array
 from absnormal.clarke.budget import Budget
 from absnormal.errors import DomainError, TraceError
 from absnormal.frontends.captured import Captured
@@ -17,6 +17,7 @@ from absnormal.frontends.frameworks import plain
 from absnormal.frontends.slopes import slopes
 from absnormal.program.merging import merged
 from absnormal.program.program import Program, exactly
+from absnormal.program.tree import join
 from absnormal.report.report import Report
 from absnormal.report.verdict import Verdict
 from absnormal.sweeps.table import Sweeps
@@ -78,7 +79,7 @@ def verify_captured(
                 problem, tool, bare = again, simpler, True
                 notes = (*notes, _MERGED.format(tool=captured.tool))
     if isinstance(outcome, str) and bare:
-        outcome, deviation = judged(problem, tool, c, joined(leaves), dtype, _uniform(tool, c))
+        outcome, deviation = judged(problem, tool, c, join(leaves), dtype, _uniform(tool, c))
     elif isinstance(outcome, str):
         found, tried = decide(problem)
         outcome = why_open(problem) if found is None else replace(found, deviation=found.deviation + apart)

@@ -21,7 +21,7 @@ from absnormal.clarke.fallback import limiting_gradient
 from absnormal.errors import TraceError
 from absnormal.frontends.captured import Captured
 from absnormal.judging import verify_captured
-from absnormal.program.tree import Tree
+from absnormal.program.tree import Tree, taken_apart
 from absnormal.report.report import Report
 from absnormal.sweeps.table import Sweeps
 from absnormal.theorems.ladder import STRUCTURAL
@@ -185,21 +185,11 @@ def _variables(model: Any) -> tuple[list[Any], Tree, dict[int, str]]:
             raise ValueError("the model has no parameter that requires a gradient")
         tree = Tree({name: i for i, name in enumerate(named)}, tuple(tuple(p.shape) for p in named.values()))
         return [*named.values()], tree, {id(module): name for name, module in modules}
-    leaves: list[Any] = []
-    structure = _collected(model, leaves)
+    structure, leaves = taken_apart(model)
     for leaf in leaves:
         if not isinstance(leaf, torch.Tensor) or not (leaf.is_leaf and leaf.requires_grad):
             raise ValueError("model must be a torch.nn.Module, or leaf tensors that require a gradient")
     return leaves, Tree(structure, tuple(tuple(leaf.shape) for leaf in leaves)), {}
-
-
-def _collected(value: Any, leaves: list[Any]) -> Any:
-    if isinstance(value, dict):
-        return {key: _collected(item, leaves) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return type(value)([_collected(item, leaves) for item in value])
-    leaves.append(value)
-    return len(leaves) - 1
 
 
 def _captured(model: Any, closure: Closure) -> Captured:

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from absnormal.arrays import Array, joined
+from absnormal.arrays import Array
 from absnormal.errors import DomainError
 from absnormal.program.program import Program
+from absnormal.program.tree import join
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +63,7 @@ class Captured:
     @cached_property
     def gradient(self) -> Array:
         """The gradient that the framework returned, shape (n,)."""
-        return joined(self.leaves)
+        return join(self.leaves)
 
 
 def check_fits(given: Array, finite: bool, dtype: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -102,11 +102,26 @@ def _number_array(value: Any, name: str) -> Array:
     return array if array.dtype.kind in "fiub" else as_real(value, name)
 
 
-def join(leaves: list[Array]) -> Array:
+def join(leaves: Sequence[Array]) -> Array:
     """One flat vector; a copy."""
     if len(leaves) == 1:
         return leaves[0].reshape(-1).copy()
     return np.concatenate([leaf.reshape(-1) for leaf in leaves]) if leaves else np.zeros(0)
+
+
+def taken_apart(value: Any) -> tuple[Any, list[Any]]:
+    """The structure of nested dicts, lists and tuples, for a `Tree`, and all else that they hold: its leaves."""
+    leaves: list[Any] = []
+
+    def apart(item: Any) -> Any:
+        if isinstance(item, dict):
+            return {key: apart(part) for key, part in item.items()}
+        if isinstance(item, (list, tuple)):
+            return type(item)([apart(part) for part in item])
+        leaves.append(item)
+        return len(leaves) - 1
+
+    return apart(value), leaves
 
 
 def _append(leaves: list[Array], leaf: Array) -> int:

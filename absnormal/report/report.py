@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from absnormal.arrays import Array, joined
+from absnormal.arrays import Array
 from absnormal.clarke.fallback import Certified, certified
 from absnormal.exact.certificate import Certificate, certificate_of, certificate_of_fallback
 from absnormal.program.program import Program
+from absnormal.program.tree import join
 from absnormal.report import active as lines
 from absnormal.report import explanation, html, near, plain, relation, remedy, text
 from absnormal.report.active import Active
@@ -120,7 +121,7 @@ class Report:
     @cached_property
     def flat_gradient(self) -> Array:
         """What the tool returned, or would return, as one vector, shape (n,)."""
-        return joined(self.leaves)
+        return join(self.leaves)
 
     @property
     def gradient(self) -> Any:

@@ -19,7 +19,7 @@ from absnormal.frontends.torch.replay import CannotReplay, Replay
 from absnormal.frontends.torch.tape import Tape, storage
 from absnormal.frontends.torch.values import array
 from absnormal.program.program import Program
-from absnormal.program.tree import Tree
+from absnormal.program.tree import Tree, taken_apart
 
 
 @dataclass(frozen=True)
@@ -27,52 +27,44 @@ class Wrap:
     """A flat gradient as tensors like the variables, in the structure of x."""
 
     tree: Tree
-    like: tuple[tuple[tuple[int, ...], Any, Any], ...]
+    like: tuple[tuple[Any, Any], ...]
 
     def __call__(self, flat: Array) -> Any:
         return self.tree.rebuild(self.leaves(flat))
 
     def leaves(self, flat: Array) -> list[Any]:
         """The same leaf by leaf, each with memory of its own."""
-        found, start = [], 0
-        for shape, dtype, device in self.like:
-            stop = start + math.prod(shape)
-            given = np.array(flat[start:stop]).reshape(shape)
-            part = torch.from_numpy(given)
+        found = []
+        for given, (dtype, device) in zip(self.tree.split(flat), self.like, strict=True):
+            part = torch.from_numpy(given.copy())
             if part.dtype != dtype:
                 part = part.to(dtype)
                 check_fits(given, bool(part.isfinite().all()), dtype)
             found.append(part.to(device))
-            start = stop
         return found
 
 
 def capture(f: Callable[[Any], Any], x: Any) -> Captured:
     """f at x, a tensor or a nested dict / list / tuple of tensors, with respect to all of them."""
-    leaves: list[Any] = []
-    structure = _mapped(x, leaves)
+    return of_closure(*_as_closure(f, x))
+
+
+def followed(f: Callable[[Any], Any], x: Any) -> tuple[Program, Sequence[Array], Callable[[Array], Any]]:
+    """The program of f at x, the values of its nodes, and what gives a flat gradient the structure of x."""
+    found = follow(*_as_closure(f, x), {})
+    return found.program, found.values, found.wrap
+
+
+def _as_closure(f: Callable[[Any], Any], x: Any) -> tuple[Callable[[], Any], list[Any], Tree]:
+    """f at x as a closure, with its variables and their tree."""
+    structure, leaves = taken_apart(x)
     for leaf in leaves:
         if not isinstance(leaf, torch.Tensor) or not leaf.is_floating_point():
             kind = leaf.dtype if isinstance(leaf, torch.Tensor) else type(leaf).__name__
             raise ValueError(f"the leaves of x must be floating-point tensors, got {kind}; close over anything else")
     variables = [leaf.detach().clone().requires_grad_() for leaf in leaves]
     tree = Tree(structure, tuple(tuple(leaf.shape) for leaf in leaves))
-    return of_closure(lambda: f(tree.rebuild(list(variables))), variables, tree)
-
-
-def followed(f: Callable[[Any], Any], x: Any) -> tuple[Program, Sequence[Array], Callable[[Array], Any]]:
-    """The program of f at x, the values of its nodes, and what gives a flat gradient the structure of x."""
-    captured = capture(f, x)
-    return captured.program, captured.values, captured.wrap
-
-
-def _mapped(value: Any, leaves: list[Any]) -> Any:
-    if isinstance(value, dict):
-        return {key: _mapped(item, leaves) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return type(value)([_mapped(item, leaves) for item in value])
-    leaves.append(value)
-    return len(leaves) - 1
+    return lambda: f(tree.rebuild(list(variables))), variables, tree
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,7 +130,7 @@ def _lowered(tape: Tape, loss: Any, variables: Sequence[Any], tree: Tree, names:
         f"activity is decided by the {str(variables[0].dtype).removeprefix('torch.')} values that torch computed;"
         " linear algebra is in float64"
     ]
-    like = tuple((tuple(v.shape), v.dtype, v.device) for v in variables)
+    like = tuple((v.dtype, v.device) for v in variables)
     return Followed(
         program=program, values=lowering.values(program, np.float64), own=lowering.values(program, None),
         working=lowering.values(program, np.float64 if double else np.float32), slopes=lowering.slopes(program),
