@@ -58,6 +58,13 @@ def convolution() -> Case:
     return lambda w: torch.relu(F.conv2d(X, w)).square().sum(), normal(4, 3, 2, 2, seed=1)
 
 
+def layouts() -> Case:
+    """Weights, and so their gradients, whose memory is not in the order of their axes."""
+    X, Y = normal(2, 3, 4, 4), normal(5, 3, seed=1)
+    x = {"w": normal(2, 3, 2, 2, seed=2).to(memory_format=torch.channels_last), "v": normal(4, 3, seed=3).t()}
+    return lambda p: F.conv2d(X, p["w"]).square().sum() + torch.relu(Y @ p["v"]).sum() + p["v"].reshape(-1)[2], x
+
+
 def products() -> Case:
     return lambda p: torch.relu(p["a"] @ p["b"]).sum(), {"a": normal(2, 3, 4), "b": normal(2, 4, 3, seed=1)}
 
@@ -66,8 +73,8 @@ def lone() -> Case:
     return lambda w: torch.relu(1 - normal(1, 7) @ w.t()).square().sum(), normal(3, 7, seed=1)
 
 
-CASES = {"network": network, "shared": shared, "parts": parts, "convolution": convolution, "products": products,
-         "lone": lone}  # fmt: skip
+CASES = {"network": network, "shared": shared, "parts": parts, "convolution": convolution, "layouts": layouts,
+         "products": products, "lone": lone}  # fmt: skip
 
 
 def compared(captured: Captured) -> tuple[float, bool]:
