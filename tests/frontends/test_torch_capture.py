@@ -214,3 +214,18 @@ def test_programs_and_reports_pickle() -> None:
 def test_exact_program_evaluates_elsewhere() -> None:
     captured = capture(lambda x: torch.relu(x * 2 - 1).sum(), torch.tensor([0.5, 3.0], dtype=D))
     assert captured.program(np.array([1.0, 1.0])) == 2.0
+
+
+def test_a_set_needs_no_backward() -> None:
+    def f(x: Any) -> Any:
+        y = torch.exp(x)
+        z = y.sum() + torch.relu(x[0])
+        y.add_(1)
+        return z
+
+    x = torch.tensor([0.0, 1.0], dtype=torch.float64)
+    with pytest.raises(an.TraceError, match="modified by an inplace operation"):
+        an.verify(f, x)
+    G = an.generalized_gradient(f, x)
+    assert G.complete and G.exact
+    assert all(G.contains([1 + share, np.e]) for share in (0.0, 0.5, 1.0)) and not G.contains([2.1, np.e])
