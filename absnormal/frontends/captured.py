@@ -46,6 +46,10 @@ class Captured:
         comparison of gradients is not conclusive; None where f does not run in it
     notes
         what a reader of the verdict must know: scalar reads within rounding of a threshold, arithmetic used
+    foreign
+        phrases that name, with the user's line where it is known, each piece of user-written derivative code that had a
+        part in the gradient: "a backward of its own: Wrong at net.py:12", "a tensor hook".  Empty: the framework's own
+        derivative formulas made it, with the slopes of its kernels, from the operations that were followed
     """
 
     program: Program
@@ -56,6 +60,7 @@ class Captured:
     tool: str
     wrap: Callable[[Array], Any]
     notes: tuple[str, ...] = ()
+    foreign: tuple[str, ...] = ()
     own: Sequence[Array] | None = None
     working: Sequence[Array] | None = None
     other_precision: Callable[[], Captured | None] | None = None
