@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from absnormal._optional import require
 from absnormal.arrays import Array
-from absnormal.frontends.onnx.graph import Graph, program_of, read
+from absnormal.frontends.onnx.graph import Graph, Input, read
+from absnormal.frontends.onnx.interpret import program_of
 from absnormal.program.program import Program
 
 
@@ -29,7 +31,8 @@ def load(
         values of the inputs: an array when there is one, or a dict by name.  They are the point at which branches are
         followed (zeros by default), and the values of inputs that are no variables.
     variables
-        "inputs", "parameters" (the floating-point initializers), or the names of tensors of either kind
+        "inputs" (those of a floating-point type: token ids, masks and lengths keep their values), "parameters" (the
+        floating-point initializers), or the names of tensors of either kind
     output
         the name of the output, by default the first
 
@@ -41,7 +44,8 @@ def load(
     Raises
     ------
     TraceError
-        for operators without a rule, which are all listed, and for branches at a tie
+        for operators without a rule, which are all listed, for attributes, inputs and outputs that a rule does not
+        read, and for branches at a tie
     ValueError
         for names, shapes and models that do not fit
 
@@ -93,13 +97,21 @@ def _output(graph: Graph, output: str | None) -> str:
 
 
 def _variables(graph: Graph, variables: str | Sequence[str]) -> list[str]:
+    real = [name for name, item in graph.inputs.items() if item.real]
+    known = {*real, *graph.parameters}
     if variables == "inputs":
-        names = list(graph.inputs)
+        names = real
+        if not names and graph.inputs:
+            kinds = ", ".join(f"{name!r} is {item.type_name}" for name, item in graph.inputs.items())
+            raise ValueError(f'no input holds real numbers ({kinds}): give variables="parameters"')
     elif variables == "parameters":
         names = list(graph.parameters)
     else:
         names = [variables] if isinstance(variables, str) else list(variables)
-    known = {*graph.inputs, *graph.parameters}
+        for name in names:
+            if name in graph.inputs and name not in known:
+                kind = graph.inputs[name].type_name
+                raise ValueError(f"{name!r} is {kind}, which has no gradient: give its value with inputs=")
     if not names or not set(names) <= known:
         raise ValueError(f'variables must be "inputs", "parameters" or some of {sorted(known)}, got {variables!r}')
     return names
@@ -120,16 +132,34 @@ def _given(graph: Graph, inputs: Any) -> dict[str, Array]:
 
 def _value(graph: Graph, name: str, given: Mapping[str, Array]) -> Array:
     """The value of an input, in its declared shape; zeros where none is given."""
-    shape = graph.inputs[name]
-    value = given.get(name)
+    item, value = graph.inputs[name], given.get(name)
+    shape = item.shape
     if value is None:
-        if None in shape:
-            raise ValueError(f"input {name!r} has the shape {shape} with free sizes: give its value with inputs=")
-        return np.zeros([size for size in shape if size is not None])
-    fits = value.ndim == len(shape) and all(a is None or a == b for a, b in zip(shape, value.shape, strict=True))
+        if shape is None or None in shape:
+            said = "no declared shape" if shape is None else f"the shape {shape} with free sizes"
+            raise ValueError(f"input {name!r} has {said}: give its value with inputs=")
+        return np.zeros([size for size in shape if size is not None], float if item.real else _dtype(item.type))
+    fits = shape is None or (
+        value.ndim == len(shape) and all(a is None or a == b for a, b in zip(shape, value.shape, strict=True))
+    )
     if not fits:
+        assert shape is not None
         # A flat vector, where the shape is known.
-        if None in shape or value.size != int(np.prod([size or 1 for size in shape], dtype=int)):
+        if None in shape or value.size != int(np.prod([size or 0 for size in shape], dtype=int)):
             raise ValueError(f"input {name!r} must have the shape {shape}, got {value.shape}")
         value = value.reshape([size for size in shape if size is not None])
-    return value
+    return value if item.real else _whole(name, item, value)
+
+
+def _dtype(kind: int) -> Any:
+    return require("onnx.helper", "onnx").tensor_dtype_to_np_dtype(kind)
+
+
+def _whole(name: str, item: Input, value: Array) -> Array:
+    """The value of an input of integers, truth values or text."""
+    if item.type == 0:
+        raise ValueError(f"input {name!r} is {item.type_name}: only tensors can be inputs")
+    dtype = np.dtype(_dtype(item.type))
+    if value.dtype.kind in "fiub" and dtype.kind in "iub" and not np.array_equal(value, value.astype(dtype)):
+        raise ValueError(f"input {name!r} is {item.type_name}, got numbers that are not")
+    return value.astype(dtype) if value.dtype.kind in "fiub" else value

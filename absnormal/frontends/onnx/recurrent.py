@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from absnormal.frontends.onnx.graph import Call
+from absnormal.frontends.onnx.rule import Call, Rule, reading
 from absnormal.frontends.writing import kink
 
 Step = Callable[[Any, list[Any]], list[Any]]
@@ -28,13 +28,10 @@ def _run(
     cell: Callable[[Call, list[Any], list[Callable[[Any], Any]]], Step],
 ) -> list[Any]:
     """Both directions; ``parts`` are W, R and B, ``states`` the initial ones, by direction."""
-    direction = call.get("direction", "forward")
-    if call.get("layout", 0) or call.get("clip") is not None:
-        call.write.refuse("with layout or clip is not supported", "export it without")
+    direction = call.choice("direction", "forward", "reverse", "bidirectional")
     ways = {"forward": [False], "reverse": [True], "bidirectional": [False, True]}[direction]
     names = call.get("activations") or defaults * len(ways)
-    names = [name.decode() if isinstance(name, bytes) else name for name in names]
-    size, length, batch = call.get("hidden_size"), np.shape(x)[0], np.shape(x)[1]
+    size, length, batch = np.shape(parts[1])[-1], np.shape(x)[0], np.shape(x)[1]
     outputs: list[Any] = []
     lasts: list[list[Any]] = []
     for way, backward in enumerate(ways):
@@ -84,7 +81,7 @@ def _lstm_cell(call: Call, parts: list[Any], act: list[Callable[[Any], Any]]) ->
 def _gru_cell(call: Call, parts: list[Any], act: list[Callable[[Any], Any]]) -> Step:
     w, r, bias = parts
     left, right = _biases(bias, 3)
-    after = bool(call.get("linear_before_reset", 0))
+    after = bool(call.get("linear_before_reset"))
 
     def step(x: Any, state: list[Any]) -> list[Any]:
         (h,) = state
@@ -131,3 +128,12 @@ def rnn(call: Call, x: Any, w: Any, r: Any, b: Any = None, lengths: Any = None, 
     """One gate."""
     _lengths(call, lengths, x)
     return _run(call, x, [w, r, b], [h], ["Tanh"], _rnn_cell)
+
+
+_SHARED = ("activations", "direction")
+# The size of the hidden state is that of the recurrence weights.
+RECURRENT: dict[str, Rule] = {
+    "LSTM": reading(lstm, *_SHARED, idle=("hidden_size",), outputs=3),
+    "GRU": reading(gru, *_SHARED, "linear_before_reset", idle=("hidden_size",), outputs=2),
+    "RNN": reading(rnn, *_SHARED, idle=("hidden_size",), outputs=2),
+}

@@ -7,27 +7,32 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy import special
 
+from absnormal._optional import require
 from absnormal.frontends.numpy import TracedArray
 from absnormal.frontends.numpy_masks import TracedMask
 from absnormal.frontends.numpy_order import largest, smallest
 from absnormal.frontends.numpy_select import combined
-from absnormal.frontends.onnx.graph import Call
-from absnormal.frontends.onnx.recurrent import gru, lstm, rnn
+from absnormal.frontends.onnx.activations import ACTIVATIONS
+from absnormal.frontends.onnx.graph import REAL
+from absnormal.frontends.onnx.normalization import NORMALIZATIONS
+from absnormal.frontends.onnx.recurrent import RECURRENT
+from absnormal.frontends.onnx.rule import Call, Rule, reading
 from absnormal.frontends.onnx.shapes import SHAPES
 from absnormal.frontends.onnx.windows import WINDOWS
 from absnormal.frontends.ordered import in_order
-from absnormal.frontends.writing import axes_of, extremum, kink
+from absnormal.frontends.writing import axes_of, extremum
 
-Rule = Callable[..., Any]
+Write = Callable[..., Any]
 
-ROWS = {
-    "Add": "add", "Sub": "sub", "Div": "div", "Neg": "neg", "Exp": "exp", "Log": "log", "Sqrt": "sqrt",
+UNARY = {
+    "Neg": "neg", "Exp": "exp", "Log": "log", "Sqrt": "sqrt",
     "Reciprocal": "reciprocal", "Sin": "sin", "Cos": "cos", "Tan": "tan", "Asin": "arcsin", "Acos": "arccos",
     "Atan": "arctan", "Sinh": "sinh", "Cosh": "cosh", "Tanh": "tanh", "Asinh": "arcsinh", "Acosh": "arccosh",
-    "Atanh": "arctanh", "Sigmoid": "expit", "Erf": "erf", "MatMul": "matmul",
+    "Atanh": "arctanh", "Sigmoid": "expit", "Erf": "erf",
 }  # fmt: skip
+
+BINARY = {"Add": "add", "Sub": "sub", "Div": "div", "MatMul": "matmul"}
 
 COMPARISONS = {
     "Greater": np.greater, "GreaterOrEqual": np.greater_equal, "Less": np.less, "LessOrEqual": np.less_equal,
@@ -37,74 +42,18 @@ COMPARISONS = {
 JUMPS = {"Sign": "sign", "Floor": "floor", "Ceil": "ceil", "Round": "rint"}
 
 
-def _row(op: str) -> Rule:
-    return lambda call, *args: call.write.op(op, *args)
+def _unary(op: str) -> Write:
+    return lambda call, u: call.write.op(op, u)
 
 
-# -- activations -------------------------------------------------------------------------------------------
+def _binary(op: str) -> Write:
+    return lambda call, u, v: call.write.op(op, u, v)
 
 
-def _parts(call: Call, u: Any, tie: str) -> tuple[Any, Any]:
-    """max(u, 0) and min(u, 0), of one kink."""
-    r = kink(call.write, u, 0.5, 0.5, tie)
-    return r, u - r
+# -- several arguments -----------------------------------------------------------------------------------
 
 
-def _leaky_relu(call: Call, u: Any) -> Any:
-    a = call.get("alpha", 0.01)
-    return kink(call.write, u, (1 + a) / 2, (1 - a) / 2, "leaky_relu")
-
-
-def _prelu(call: Call, u: Any, slope: Any) -> Any:
-    above, below = _parts(call, u, "leaky_relu")
-    return above + below * slope
-
-
-def _elu(call: Call, u: Any) -> Any:
-    above, below = _parts(call, u, "elu")
-    return above + call.get("alpha", 1.0) * np.expm1(below)
-
-
-def _selu(call: Call, u: Any) -> Any:
-    above, below = _parts(call, u, "elu")
-    alpha, gamma = call.get("alpha", 1.67326319217681884765625), call.get("gamma", 1.05070102214813232421875)
-    return gamma * (above + alpha * np.expm1(below))
-
-
-def _celu(call: Call, u: Any) -> Any:
-    above, below = _parts(call, u, "elu")
-    alpha = call.get("alpha", 1.0)
-    return above + alpha * np.expm1(below / alpha)
-
-
-def _hard_sigmoid(call: Call, u: Any, alpha: float | None = None, beta: float | None = None) -> Any:
-    a = call.get("alpha", 0.2) if alpha is None else alpha
-    b = call.get("beta", 0.5) if beta is None else beta
-    low = extremum(call.write, a * u + b, 0.0, 1, "hard.low")
-    return extremum(call.write, low, 1.0, -1, "hard.high")
-
-
-def _gelu(call: Call, u: Any) -> Any:
-    if call.get("approximate", "none") == "tanh":
-        return 0.5 * u * (1 + np.tanh(math.sqrt(2 / math.pi) * (u + 0.044715 * u**3)))
-    return u * special.ndtr(u)
-
-
-def _thresholded(call: Call, u: Any) -> Any:
-    return np.where(u > call.get("alpha", 1.0), u, 0.0)
-
-
-def _softplus(call: Call, u: Any) -> Any:
-    return call.write.op("logaddexp", u, 0.0)
-
-
-def _clip(call: Call, u: Any, low: Any = None, high: Any = None) -> Any:
-    if low is not None:
-        u = extremum(call.write, u, low, 1, "clip.low")
-    return u if high is None else extremum(call.write, u, high, -1, "clip.high")
-
-
-def _extrema(sign: int) -> Rule:
+def _extrema(sign: int) -> Write:
     def rule(call: Call, *args: Any) -> Any:
         result = args[0]
         for arg in args[1:]:
@@ -130,99 +79,67 @@ def log_sum_exp(call: Call, u: Any, axis: int) -> Any:
 
 
 def _log_softmax(call: Call, u: Any) -> Any:
-    return u - log_sum_exp(call, u, call.get("axis", -1))
+    return u - log_sum_exp(call, u, call.get("axis"))
 
 
 def _softmax(call: Call, u: Any) -> Any:
     return np.exp(_log_softmax(call, u))
 
 
-def _reduction(function: Callable[..., Any]) -> Rule:
+def _axes(call: Call, u: Any, axes: Any) -> tuple[int, ...]:
+    """What a reduction reduces over: an attribute before opset 18, an input since then; none is all, or nothing."""
+    given = call.get("axes") if axes is None else axes
+    if given is None or len(given) == 0:
+        return () if call.get("noop_with_empty_axes") else tuple(range(u.ndim))
+    return axes_of(tuple(int(axis) for axis in given), u.ndim)
+
+
+def _reduction(function: Callable[..., Any]) -> Write:
     def rule(call: Call, u: Any, axes: Any = None) -> Any:
-        given = call.get("axes") if axes is None else axes
-        given = None if given is None or len(given) == 0 else tuple(int(axis) for axis in given)
-        if given is None and call.get("noop_with_empty_axes", 0):
-            return u
-        return function(u, axis=axes_of(given, u.ndim), keepdims=bool(call.get("keepdims", 1)))
+        return function(u, axis=_axes(call, u, axes), keepdims=bool(call.get("keepdims")))
 
     return rule
 
 
+def _euclidean(u: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
+    return np.sqrt(np.sum(u * u, axis, keepdims=keepdims)) if axis else np.abs(u)
+
+
 def _log_sums(call: Call, u: Any, axes: Any = None) -> Any:
-    given = call.get("axes") if axes is None else axes
-    axis = axes_of(None if given is None else tuple(int(item) for item in given), u.ndim)
+    axis = _axes(call, u, axes)
     for one in axis:
         u = log_sum_exp(call, u, one)
-    return u if call.get("keepdims", 1) else np.squeeze(u, axis)
+    return u if call.get("keepdims") else np.squeeze(u, axis)
 
 
-def _selected(relation: str) -> Rule:
+def _selected(relation: str) -> Write:
     def rule(call: Call, u: Any) -> Any:
-        axis = call.get("axis", 0)
+        axis = call.get("axis")
         chosen = call.write.constant_piece(relation, np.moveaxis(u, axis, -1))
-        return np.expand_dims(chosen, axis).astype(np.int64) if call.get("keepdims", 1) else chosen.astype(np.int64)
+        return np.expand_dims(chosen, axis).astype(np.int64) if call.get("keepdims") else chosen.astype(np.int64)
 
     return rule
 
 
 def _top_k(call: Call, u: Any, k: Any) -> Any:
-    axis, many = call.get("axis", -1), bool(call.get("largest", 1))
+    axis, many = call.get("axis"), bool(call.get("largest"))
     order = np.argsort(-u.value if many else u.value, axis=axis, kind="stable")
     count = int(np.reshape(k, -1)[0])
     values = in_order(call.write, u, order, axis, descending=many, count=count)
+    first = np.take(np.take_along_axis(u.value, order, axis), range(min(count + 1, u.shape[axis])), axis)
+    if 1 in call.used and np.any(np.diff(first, axis=axis) == 0):
+        call.write.refuse("returns the indices of entries that tie, which jump", "use its values only")
     return [values, np.take(order, range(count), axis).astype(np.int64)]
-
-
-def _norm(call: Call, u: Any) -> Any:
-    axis, p = call.get("axis", -1), call.get("p", 2)
-    size = np.sum(np.abs(u), axis, keepdims=True) if p == 1 else np.sqrt(np.sum(u * u, axis, keepdims=True))
-    return u / size
-
-
-# -- normalization -----------------------------------------------------------------------------------------
-
-
-def _batch_norm(call: Call, u: Any, scale: Any, bias: Any, mean: Any, var: Any) -> Any:
-    if call.get("training_mode", 0):
-        call.write.refuse("in training mode is not supported", "export the model in eval mode")
-    lift = (-1, *([1] * (np.ndim(u) - 2)))
-    scale, bias, mean, var = (np.reshape(item, lift) for item in (scale, bias, mean, var))
-    return (u - mean) * (scale / np.sqrt(var + call.get("epsilon", 1e-5))) + bias
-
-
-def _normalized(call: Call, u: Any, axes: tuple[int, ...]) -> Any:
-    centred = u - np.mean(u, axes, keepdims=True)
-    return centred / np.sqrt(np.mean(centred * centred, axes, keepdims=True) + call.get("epsilon", 1e-5))
-
-
-def _layer_norm(call: Call, u: Any, scale: Any, bias: Any = None) -> Any:
-    axis = call.get("axis", -1) % np.ndim(u)
-    result = _normalized(call, u, tuple(range(axis, np.ndim(u)))) * scale
-    return result if bias is None else result + bias
-
-
-def _instance_norm(call: Call, u: Any, scale: Any, bias: Any) -> Any:
-    lift = (-1, *([1] * (np.ndim(u) - 2)))
-    return _normalized(call, u, tuple(range(2, np.ndim(u)))) * np.reshape(scale, lift) + np.reshape(bias, lift)
-
-
-def _group_norm(call: Call, u: Any, scale: Any, bias: Any) -> Any:
-    shape, groups = np.shape(u), call.get("num_groups")
-    split = np.reshape(u, (shape[0], groups, -1))
-    result = np.reshape(_normalized(call, split, (2,)), (shape[0], groups, shape[1] // groups, -1))
-    per_group = np.size(scale) == groups and call.opset < 21
-    lift = (1, groups, 1, 1) if per_group else (1, groups, shape[1] // groups, 1)
-    return np.reshape(result * np.reshape(scale, lift) + np.reshape(bias, lift), shape)
 
 
 # -- contractions and losses -------------------------------------------------------------------------------
 
 
 def _gemm(call: Call, a: Any, b: Any, c: Any = None) -> Any:
-    a = np.transpose(a) if call.get("transA", 0) else a
-    b = np.transpose(b) if call.get("transB", 0) else b
+    a = np.transpose(a) if call.get("transA") else a
+    b = np.transpose(b) if call.get("transB") else b
     result = call.write.op("matmul", a, b)
-    alpha, beta = call.get("alpha", 1.0), call.get("beta", 1.0)
+    alpha, beta = call.get("alpha"), call.get("beta")
     result = result if alpha == 1 else alpha * result
     return result if c is None else result + (c if beta == 1 else beta * c)
 
@@ -233,14 +150,14 @@ def _likelihood(call: Call, log_probabilities: Any, target: Any, weight: Any = N
     ignore = call.get("ignore_index")
     kept = np.ones(target.shape) if ignore is None else (target != ignore).astype(float)
     classes = np.where(kept > 0, target, 0)
-    weights = kept if weight is None else np.asarray(weight, dtype=float)[classes] * kept
+    weights = kept if weight is None else np.take(weight, classes) * kept
     numbers = np.arange(math.prod(np.shape(log_probabilities))).reshape(np.shape(log_probabilities))
     place = np.take_along_axis(numbers, np.expand_dims(classes, 1), 1)[:, 0]
     losses = -call.write.op("gather", log_probabilities, index=place) * weights
-    reduction = call.get("reduction", "mean")
+    reduction = call.choice("reduction", "mean", "sum", "none")
     if reduction == "none":
         return losses
-    return np.sum(losses) / weights.sum() if reduction == "mean" else np.sum(losses)
+    return np.sum(losses) / np.sum(weights) if reduction == "mean" else np.sum(losses)
 
 
 def _cross_entropy(call: Call, scores: Any, target: Any, weight: Any = None) -> Any:
@@ -252,16 +169,44 @@ def _cross_entropy(call: Call, scores: Any, target: Any, weight: Any = None) -> 
 
 
 def _cast(call: Call, u: Any) -> Any:
-    kinds = {1: "f", 10: "f", 11: "f", 16: "f", 9: "b"}
-    kind = kinds.get(call.get("to"), "i")
+    to = call.get("to")
+    helper = require("onnx.helper", "onnx")
+    return _as_type(call, u, np.dtype(helper.tensor_dtype_to_np_dtype(to)))
+
+
+def _cast_like(call: Call, u: Any, like: Any) -> Any:
+    return _as_type(call, u, np.dtype(bool) if isinstance(like, TracedMask) else like.dtype)
+
+
+def _as_type(call: Call, u: Any, dtype: np.dtype[Any]) -> Any:
+    """A conversion: between real numbers a rounding of the identity, to integers a jump, to truth values u != 0."""
+    if isinstance(u, TracedMask) and np.any(u.tied):
+        return u
     if isinstance(u, TracedMask):
+        return np.asarray(u.concrete()).astype(float if dtype.name in REAL.values() else dtype)
+    if not isinstance(u, TracedArray):
+        return np.asarray(u).astype(float if dtype.name in REAL.values() else dtype)
+    if dtype.name in REAL.values():
         return u
-    if kind == "f":
-        return u
-    return np.not_equal(u, 0) if kind == "b" else call.write.constant_piece("trunc", u).astype(np.int64)
+    if dtype.kind == "b":
+        return np.not_equal(u, 0)
+    if dtype.kind not in "iu":
+        call.write.refuse(f"to {dtype} is not supported", "convert to a real type, to integers or to bool")
+    whole = call.write.constant_piece("trunc", u)
+    limits = np.iinfo(dtype)
+    if np.any((whole < limits.min) | (whole > limits.max)):
+        call.write.refuse(f"to {dtype} of a number that it cannot hold is not defined", "convert to a wider type")
+    return whole.astype(dtype)
 
 
-def _logical(name: str) -> Rule:
+def _dropout(call: Call, u: Any, ratio: Any = None, training: Any = None) -> Any:
+    drops = ratio is None or isinstance(ratio, TracedArray) or np.any(ratio)
+    if training is not None and np.any(training) and drops:
+        call.write.refuse("drops entries at random in training mode", "export the model in evaluation mode")
+    return [u, np.ones(np.shape(u), bool)]
+
+
+def _logical(name: str) -> Write:
     return lambda call, a, b: combined(call.write, name, a, b)
 
 
@@ -271,68 +216,58 @@ def _power(call: Call, u: Any, e: Any) -> Any:
     return np.power(u, e if isinstance(e, TracedArray) else np.asarray(e, dtype=float))
 
 
+_REDUCED = ("axes", "keepdims", "noop_with_empty_axes")
+
+
+def _reducing(function: Callable[..., Any]) -> Rule:
+    return Rule(_reduction(function), _REDUCED)
+
+
 RULES: dict[str, Rule] = {
-    **{name: _row(op) for name, op in ROWS.items()},
-    **{name: (lambda call, a, b, ufunc=ufunc: ufunc(a, b)) for name, ufunc in COMPARISONS.items()},
-    **{name: (lambda call, u, relation=relation: call.write.constant_piece(relation, u))
+    **{name: Rule(_unary(op)) for name, op in UNARY.items()},
+    **{name: Rule(_binary(op)) for name, op in BINARY.items()},
+    **{name: Rule(lambda call, a, b, *, ufunc=ufunc: ufunc(a, b)) for name, ufunc in COMPARISONS.items()},
+    **{name: Rule(lambda call, u, *, relation=relation: call.write.constant_piece(relation, u))
        for name, relation in JUMPS.items()},
+    **ACTIVATIONS,
+    **NORMALIZATIONS,
     **SHAPES,
     **WINDOWS,
-    "Mul": lambda call, a, b: np.multiply(a, b),
-    "Pow": _power,
-    "Abs": lambda call, u: np.abs(u),
-    "Relu": lambda call, u: kink(call.write, u, 0.5, 0.5, "relu"),
-    "LeakyRelu": _leaky_relu,
-    "PRelu": _prelu,
-    "Elu": _elu,
-    "Selu": _selu,
-    "Celu": _celu,
-    "HardSigmoid": _hard_sigmoid,
-    "HardSwish": lambda call, u: u * _hard_sigmoid(call, u, 1 / 6, 0.5),
-    "Gelu": _gelu,
-    "Mish": lambda call, u: u * np.tanh(_softplus(call, u)),
-    "Softplus": _softplus,
-    "Softsign": lambda call, u: u / (1 + np.abs(u)),
-    "Swish": lambda call, u: u * special.expit(call.get("alpha", 1.0) * u),
-    "ThresholdedRelu": _thresholded,
-    "Clip": _clip,
-    "Max": _extrema(1),
-    "Min": _extrema(-1),
-    "Sum": _total,
-    "Mean": _total,
-    "Softmax": _softmax,
-    "LogSoftmax": _log_softmax,
-    "ReduceSum": _reduction(np.sum),
-    "ReduceMean": _reduction(np.mean),
-    "ReduceProd": _reduction(np.prod),
-    "ReduceMax": _reduction(lambda u, axis, keepdims: largest(u, axis, keepdims=keepdims)),
-    "ReduceMin": _reduction(lambda u, axis, keepdims: smallest(u, axis, keepdims=keepdims)),
-    "ReduceL1": _reduction(lambda u, axis, keepdims: np.sum(np.abs(u), axis, keepdims=keepdims)),
-    "ReduceL2": _reduction(lambda u, axis, keepdims: np.sqrt(np.sum(u * u, axis, keepdims=keepdims))),
-    "ReduceSumSquare": _reduction(lambda u, axis, keepdims: np.sum(u * u, axis, keepdims=keepdims)),
-    "ReduceLogSum": _reduction(lambda u, axis, keepdims: np.log(np.sum(u, axis, keepdims=keepdims))),
-    "ReduceLogSumExp": _log_sums,
-    "ArgMax": _selected("argmax"),
-    "ArgMin": _selected("argmin"),
-    "TopK": _top_k,
-    "LpNormalization": _norm,
-    "BatchNormalization": _batch_norm,
-    "LayerNormalization": _layer_norm,
-    "InstanceNormalization": _instance_norm,
-    "GroupNormalization": _group_norm,
-    "Gemm": _gemm,
-    "Einsum": lambda call, *args: np.einsum(call.get("equation"), *args),
-    "NegativeLogLikelihoodLoss": _likelihood,
-    "SoftmaxCrossEntropyLoss": _cross_entropy,
-    "Where": lambda call, mask, a, b: np.where(mask, a, b),
-    "Not": lambda call, mask: ~mask,
-    "And": _logical("and"),
-    "Or": _logical("or"),
-    "Cast": _cast,
-    "CastLike": lambda call, u, like: u,
-    "Identity": lambda call, u: u,
-    "Dropout": lambda call, u, *rest: [u, np.ones(np.shape(u), bool)],
-    "LSTM": lstm,
-    "GRU": gru,
-    "RNN": rnn,
+    **RECURRENT,
+    "Mul": Rule(lambda call, a, b: np.multiply(a, b), keeps_masks=True),
+    "Pow": Rule(_power),
+    "Abs": Rule(lambda call, u: np.abs(u)),
+    "Max": Rule(_extrema(1)),
+    "Min": Rule(_extrema(-1)),
+    "Sum": Rule(_total),
+    "Mean": Rule(_total),
+    "Softmax": reading(_softmax, "axis"),
+    "LogSoftmax": reading(_log_softmax, "axis"),
+    "ReduceSum": _reducing(np.sum),
+    "ReduceMean": _reducing(np.mean),
+    "ReduceProd": _reducing(np.prod),
+    "ReduceMax": _reducing(lambda u, axis, keepdims: largest(u, axis, keepdims=keepdims)),
+    "ReduceMin": _reducing(lambda u, axis, keepdims: smallest(u, axis, keepdims=keepdims)),
+    "ReduceL1": _reducing(lambda u, axis, keepdims: np.sum(np.abs(u), axis, keepdims=keepdims)),
+    "ReduceL2": _reducing(_euclidean),
+    "ReduceSumSquare": _reducing(lambda u, axis, keepdims: np.sum(u * u, axis, keepdims=keepdims)),
+    "ReduceLogSum": _reducing(lambda u, axis, keepdims: np.log(np.sum(u, axis, keepdims=keepdims))),
+    "ReduceLogSumExp": Rule(_log_sums, _REDUCED),
+    # Where entries tie the selection is refused, so that it does not matter which of them comes first.
+    "ArgMax": reading(_selected("argmax"), "axis", "keepdims", idle=("select_last_index",)),
+    "ArgMin": reading(_selected("argmin"), "axis", "keepdims", idle=("select_last_index",)),
+    "TopK": reading(_top_k, "axis", "largest", idle=("sorted",), outputs=2),
+    "Gemm": reading(_gemm, "alpha", "beta", "transA", "transB"),
+    "Einsum": reading(lambda call, *args: np.einsum(call.get("equation"), *args), "equation"),
+    "NegativeLogLikelihoodLoss": reading(_likelihood, "ignore_index", "reduction"),
+    "SoftmaxCrossEntropyLoss": reading(_cross_entropy, "ignore_index", "reduction", outputs=2),
+    "Where": Rule(lambda call, mask, a, b: np.where(mask, a, b), keeps_masks=True),
+    "Not": Rule(lambda call, mask: ~mask, keeps_masks=True),
+    "And": Rule(_logical("and"), keeps_masks=True),
+    "Or": Rule(_logical("or"), keeps_masks=True),
+    # How a number is rounded, and to what it saturates, matters for types that are refused.
+    "Cast": reading(_cast, "to", idle=("saturate", "round_mode"), keeps_masks=True),
+    "CastLike": reading(_cast_like, idle=("saturate", "round_mode"), keeps_masks=True),
+    "Identity": Rule(lambda call, u: u, keeps_masks=True),
+    "Dropout": reading(_dropout, idle=("seed",), outputs=2),
 }

@@ -11,7 +11,7 @@ import numpy as np
 from absnormal.arrays import Array
 from absnormal.frontends.numpy import TracedArray
 from absnormal.frontends.numpy_masks import concrete
-from absnormal.frontends.onnx.graph import Call
+from absnormal.frontends.onnx.rule import Call, Rule, reading
 
 
 def _ints(value: Any) -> tuple[int, ...]:
@@ -20,13 +20,13 @@ def _ints(value: Any) -> tuple[int, ...]:
 
 def _reshape(call: Call, u: Any, shape: Any) -> Any:
     sizes = list(_ints(shape))
-    if not call.get("allowzero", 0):
+    if not call.get("allowzero"):
         sizes = [np.shape(u)[i] if size == 0 else size for i, size in enumerate(sizes)]
     return np.reshape(u, tuple(sizes))
 
 
 def _flatten(call: Call, u: Any) -> Any:
-    shape, axis = np.shape(u), call.get("axis", 1)
+    shape, axis = np.shape(u), call.get("axis")
     axis = axis + len(shape) if axis < 0 else axis
     return np.reshape(u, (math.prod(shape[:axis]), math.prod(shape[axis:])))
 
@@ -48,10 +48,10 @@ def _slice(call: Call, u: Any, starts: Any, ends: Any, axes: Any = None, steps: 
 
 
 def _split(call: Call, u: Any, sizes: Any = None) -> Any:
-    axis = call.get("axis", 0)
+    axis = call.get("axis")
     length = np.shape(u)[axis]
     if sizes is None:
-        count = call.get("num_outputs", call.outputs)
+        count = call.get("num_outputs") or call.outputs
         chunk = -(-length // count)
         parts = [min(chunk, length - chunk * i) for i in range(count)]
     else:
@@ -60,7 +60,7 @@ def _split(call: Call, u: Any, sizes: Any = None) -> Any:
 
 
 def _gather(call: Call, u: Any, indices: Any) -> Any:
-    return np.take(u, np.asarray(concrete(indices)).astype(int), axis=call.get("axis", 0))
+    return np.take(u, np.asarray(concrete(indices)).astype(int), axis=call.get("axis"))
 
 
 def _taken(call: Call, u: Any, move: Callable[[Array], Any]) -> Any:
@@ -75,14 +75,14 @@ def _along(numbers: Array, indices: Any, axis: int) -> Array:
 
 
 def _gather_elements(call: Call, u: Any, indices: Any) -> Any:
-    return _taken(call, u, lambda numbers: _along(numbers, indices, call.get("axis", 0)))
+    return _taken(call, u, lambda numbers: _along(numbers, indices, call.get("axis")))
 
 
 def _gather_nd(call: Call, u: Any, indices: Any) -> Any:
     index = np.asarray(indices).astype(int)
-    if call.get("batch_dims", 0):
-        call.write.refuse("with batch_dims is not supported", "use GatherElements")
-    return _taken(call, u, lambda numbers: numbers[tuple(np.moveaxis(index, -1, 0))])
+    count = call.get("batch_dims")
+    own = np.indices(index.shape[:count]).reshape(count, *index.shape[:count], *([1] * (index.ndim - 1 - count)))
+    return _taken(call, u, lambda numbers: numbers[(*own, *np.moveaxis(index, -1, 0))])
 
 
 def _expand(call: Call, u: Any, shape: Any) -> Any:
@@ -103,7 +103,7 @@ def _pad(call: Call, u: Any, pads: Any, value: Any = None, axes: Any = None) -> 
     sides = zip(widths, np.shape(u), strict=True)
     cut = tuple(slice(max(0, -low), size - max(0, -high)) for (low, high), size in sides)
     widths = [(max(0, low), max(0, high)) for low, high in widths]
-    mode = call.get("mode", "constant")
+    mode = call.choice("mode", "constant", "reflect", "edge", "wrap")
     if mode == "constant":
         filling = 0.0 if value is None or np.size(value) == 0 else float(np.reshape(value, -1)[0])
         return np.pad(u[cut], widths, constant_values=filling)
@@ -112,8 +112,8 @@ def _pad(call: Call, u: Any, pads: Any, value: Any = None, axes: Any = None) -> 
 
 def _set(call: Call, u: Any, updates: Any, place: Callable[[Array], Any]) -> Any:
     """Entries overwritten: ``place`` gives the numbers of the entries, in the shape of the updates."""
-    if call.get("reduction", "none") != "none":
-        call.write.refuse(f"with reduction {call.get('reduction')} is not supported", "write the sum out")
+    if call.choice("reduction", "none", "add", "mul", "max", "min") != "none":
+        call.refuse_attribute("reduction", call.get("reduction"), "write the sum out")
     u, updates = call.write.array(u), call.write.array(updates)
     size = math.prod(u.shape)
     index = np.arange(size)
@@ -129,26 +129,26 @@ def _scatter_nd(call: Call, u: Any, indices: Any, updates: Any) -> Any:
 
 
 def _scatter_elements(call: Call, u: Any, indices: Any, updates: Any) -> Any:
-    return _set(call, u, updates, lambda numbers: _along(numbers, indices, call.get("axis", 0)))
+    return _set(call, u, updates, lambda numbers: _along(numbers, indices, call.get("axis")))
 
 
 def _triangle(call: Call, u: Any, k: Any = 0) -> Any:
     number = 0 if k is None else int(np.reshape(k, -1)[0])
-    return np.triu(u, number) if call.get("upper", 1) else np.tril(u, number)
+    return np.triu(u, number) if call.get("upper") else np.tril(u, number)
 
 
 def _cumsum(call: Call, u: Any, axis: Any) -> Any:
     along = int(np.reshape(axis, -1)[0])
-    turned = np.flip(u, along) if call.get("reverse", 0) else u
+    turned = np.flip(u, along) if call.get("reverse") else u
     total = np.cumsum(turned, along)
-    total = total - turned if call.get("exclusive", 0) else total
-    return np.flip(total, along) if call.get("reverse", 0) else total
+    total = total - turned if call.get("exclusive") else total
+    return np.flip(total, along) if call.get("reverse") else total
 
 
 def _depth_to_space(call: Call, u: Any) -> Any:
     n, c, h, w = u.shape
     b = call.get("blocksize")
-    if call.get("mode", "DCR") == "DCR":
+    if call.choice("mode", "DCR", "CRD") == "DCR":
         split, order = (n, b, b, c // (b * b), h, w), (0, 3, 4, 1, 5, 2)
     else:
         split, order = (n, c // (b * b), b, b, h, w), (0, 1, 4, 2, 5, 3)
@@ -159,7 +159,8 @@ def _space_to_depth(call: Call, u: Any) -> Any:
     n, c, h, w = u.shape
     b = call.get("blocksize")
     split = np.reshape(u, (n, c, h // b, b, w // b, b))
-    return np.reshape(np.transpose(split, (0, 3, 5, 1, 2, 4)), (n, c * b * b, h // b, w // b))
+    order = (0, 3, 5, 1, 2, 4) if call.choice("mode", "DCR", "CRD") == "DCR" else (0, 1, 3, 5, 2, 4)
+    return np.reshape(np.transpose(split, order), (n, c * b * b, h // b, w // b))
 
 
 def _concatenated(call: Call, *parts: Any) -> Any:
@@ -167,26 +168,26 @@ def _concatenated(call: Call, *parts: Any) -> Any:
                            for part in parts], call.get("axis"))
 
 
-SHAPES: dict[str, Callable[..., Any]] = {
-    "Reshape": _reshape,
-    "Flatten": _flatten,
-    "Squeeze": _squeeze,
-    "Unsqueeze": lambda call, u, axes: np.expand_dims(u, _ints(axes)),
-    "Transpose": lambda call, u: np.transpose(u, call.get("perm")),
-    "Concat": _concatenated,
-    "Split": _split,
-    "Slice": _slice,
-    "Gather": _gather,
-    "GatherElements": _gather_elements,
-    "GatherND": _gather_nd,
-    "Expand": _expand,
-    "Tile": _tile,
-    "Pad": _pad,
-    "ScatterND": _scatter_nd,
-    "ScatterElements": _scatter_elements,
-    "Trilu": _triangle,
-    "CumSum": _cumsum,
-    "DepthToSpace": _depth_to_space,
-    "SpaceToDepth": _space_to_depth,
-    "Size": lambda call, u: np.array(math.prod(np.shape(u)), dtype=np.int64),
+SHAPES: dict[str, Rule] = {
+    "Reshape": reading(_reshape, "allowzero"),
+    "Flatten": reading(_flatten, "axis"),
+    "Squeeze": Rule(_squeeze),
+    "Unsqueeze": Rule(lambda call, u, axes: np.expand_dims(u, _ints(axes))),
+    "Transpose": reading(lambda call, u: np.transpose(u, call.get("perm")), "perm"),
+    "Concat": reading(_concatenated, "axis"),
+    "Split": reading(_split, "axis", "num_outputs", outputs=None),
+    "Slice": Rule(_slice),
+    "Gather": reading(_gather, "axis"),
+    "GatherElements": reading(_gather_elements, "axis"),
+    "GatherND": reading(_gather_nd, "batch_dims"),
+    "Expand": Rule(_expand),
+    "Tile": Rule(_tile),
+    "Pad": reading(_pad, "mode"),
+    "ScatterND": reading(_scatter_nd, "reduction"),
+    "ScatterElements": reading(_scatter_elements, "axis", "reduction"),
+    "Trilu": reading(_triangle, "upper"),
+    "CumSum": reading(_cumsum, "exclusive", "reverse"),
+    "DepthToSpace": reading(_depth_to_space, "blocksize", "mode"),
+    "SpaceToDepth": reading(_space_to_depth, "blocksize", "mode"),
+    "Size": Rule(lambda call, u: np.array(math.prod(np.shape(u)), dtype=np.int64)),
 }

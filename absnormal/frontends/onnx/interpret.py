@@ -1,0 +1,219 @@
+"""The nodes of a graph, one after the other: constants are folded by ONNX's own reference, variables written by rules.
+
+A node whose inputs are constants has constant outputs; random operators are refused.  Where an operator has no rule
+the rest is only asked which others have none, so that all are listed at once.
+"""
+
+from __future__ import annotations
+
+from collections import ChainMap
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from absnormal._optional import require
+from absnormal.arrays import Array
+from absnormal.errors import AbsNormalError, TraceError
+from absnormal.frontends.numpy import TracedArray
+from absnormal.frontends.numpy_masks import TracedMask, concrete
+from absnormal.frontends.onnx.control import CONTROL
+from absnormal.frontends.onnx.graph import Graph, double, initializers
+from absnormal.frontends.onnx.rule import Call, account, output_name, plain
+from absnormal.frontends.onnx.rules import RULES
+from absnormal.frontends.writing import Writer
+from absnormal.program.builder import Builder
+from absnormal.program.nodes import Source
+from absnormal.program.program import Program
+from absnormal.program.tree import Tree
+
+Scope = MutableMapping[str, Any]
+
+#: Operators whose results no point determines.
+RANDOM = {"Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"}
+
+
+class _Unknown:
+    """What comes out of an operator without a rule; ``size`` where only its shape goes in, which is a constant."""
+
+    def __init__(self, size: bool = False) -> None:
+        self.size = size
+
+
+def program_of(
+    graph: Graph, point: Any, given: Mapping[str, Array], names: Sequence[str] | str, output: str
+) -> Program:
+    """The program that computes ``output``; ``names`` are the variables (one name: x is that array itself).
+
+    Raises
+    ------
+    TraceError
+        for operators without a rule, which are all listed, and for what a rule refuses
+    """
+    tree, leaves = Tree.of(point)
+    builder = Builder(tree, leaves)
+    order = [names] if isinstance(names, str) else list(names)
+    known: dict[str, Any] = {**graph.constants, "": None}
+    known.update((name, double(value)) for name, value in given.items())
+    known.update((name, TracedArray(builder, place)) for place, name in enumerate(order))
+    run = Interpreter(graph, builder)
+    (result,) = run.results(graph.nodes, known, [output])
+    if run.missing:
+        listed = ", ".join(f"{kind} at {source}" for kind, source in sorted(run.missing.items()))
+        raise TraceError(
+            "onnx", f"no rule for {len(run.missing)} operator(s): {listed}", "export f with supported operators",
+            next(iter(run.missing.values())),
+        )
+    return builder.program(
+        result.index if isinstance(result, TracedArray) else builder.constant(np.asarray(result, dtype=float))
+    )
+
+
+class Interpreter:
+    """Goes through the nodes of a graph and of the graphs in it."""
+
+    def __init__(self, graph: Graph, builder: Builder) -> None:
+        self.graph, self.builder = graph, builder
+        #: Operators without a rule, with the node where each was met first.
+        self.missing: dict[str, Source] = {}
+
+    def results(self, nodes: Sequence[Any], known: Scope, wanted: Sequence[str]) -> list[Any]:
+        """The values of the tensors that are wanted; ``known`` is filled with what they need."""
+        for number, node, used in needed(nodes, wanted):
+            outer = self.builder.user
+            name = f"{node.op_type} {node.name}".strip()
+            # What runs in a loop or a branch is found at the node of the outermost graph.
+            source = Source(self.graph.file, number + 1) if outer is None else outer[1]
+            self.builder.user = (name if outer is None else f"{name} in {outer[0]}", source)
+            try:
+                self._step(node, known, used)
+                for output in node.output:
+                    if output in wanted:
+                        known[output] = concrete(known.get(output))
+            finally:
+                self.builder.user = outer
+        return [known[name] for name in wanted]
+
+    def inner(self, graph: Any, known: Scope, inputs: Mapping[str, Any]) -> list[Any]:
+        """The outputs of a graph in a node, which sees the tensors around it."""
+        constants, _ = initializers(graph)
+        scope = ChainMap({**constants, **inputs}, known)
+        return self.results(list(graph.node), scope, [item.name for item in graph.output])
+
+    @property
+    def writer(self) -> Writer:
+        """A writer under the name and the place of the node that runs."""
+        assert self.builder.user is not None
+        return Writer(self.builder, *self.builder.user)
+
+    def _step(self, node: Any, known: Scope, used: set[str]) -> None:
+        read = [known.get(name) for name in reads(node)]
+        unknown = [item for item in read if isinstance(item, _Unknown)]
+        if unknown:
+            made: list[Any] = [self._beyond(node, unknown)] * len(node.output)
+        else:
+            try:
+                made = self._made(node, [known[name] for name in node.input], known, used)
+            except (AbsNormalError, RecursionError):
+                raise
+            except Exception as error:
+                said = str(error).splitlines() or [type(error).__name__]
+                problem, mend = f"cannot be followed: {said[0]}", "check the node with onnx.checker, or rewrite it"
+                raise TraceError(self.writer.operation, problem, mend, self.writer.source) from error
+        known.update(zip(node.output, made, strict=False))
+        for place in range(len(made), len(node.output)):
+            if node.output[place] in used:
+                name = output_name(self._schema(node), place)
+                self.writer.refuse(f"the output {name} is not supported", "export f without it")
+
+    def _beyond(self, node: Any, unknown: list[_Unknown]) -> _Unknown:
+        """What comes out where an operator without a rule goes in."""
+        size = node.op_type in ("Shape", "Size") or all(item.size for item in unknown)
+        if not size and self._rule(node) is None and node.op_type not in CONTROL:
+            self._miss(node)
+        return _Unknown(size)
+
+    def _made(self, node: Any, inputs: list[Any], known: Scope, used: set[str]) -> list[Any]:
+        standard = node.domain in ("", "ai.onnx")
+        if standard and node.op_type in CONTROL:
+            return CONTROL[node.op_type](self, node, inputs, known)
+        rule = self._rule(node)
+        if rule is None or not rule.keeps_masks:
+            inputs = [concrete(item) for item in inputs]
+        if standard and node.op_type in RANDOM:
+            self.writer.refuse("is random", "give its values as an input of the model")
+        if not any(isinstance(item, (TracedArray, TracedMask)) for item in inputs):
+            return self._folded(node, inputs, used)
+        if standard and node.op_type == "Shape":
+            attributes = self._attributes(node)
+            return [np.array(np.shape(inputs[0])[attributes.get("start", 0) : attributes.get("end")], dtype=np.int64)]
+        return self._written(node, inputs, used)
+
+    def _rule(self, node: Any) -> Any:
+        return RULES.get(node.op_type) if node.domain in ("", "ai.onnx") else None
+
+    def _miss(self, node: Any) -> None:
+        assert self.builder.user is not None and self.builder.user[1] is not None
+        self.missing.setdefault(node.op_type, self.builder.user[1])
+
+    def _written(self, node: Any, inputs: list[Any], used: set[str]) -> list[Any]:
+        """A node by its rule."""
+        rule = self._rule(node)
+        if rule is None:
+            self._miss(node)
+            return [_Unknown()] * len(node.output)
+        read = frozenset(place for place, name in enumerate(node.output) if name in used)
+        call = Call(
+            self.writer, node.op_type, rule, self._schema(node), self._attributes(node), len(node.output), read
+        )
+        while inputs and inputs[-1] is None:
+            inputs = inputs[:-1]
+        account(call, len(inputs))
+        written = rule.write(call, *inputs)
+        return written if isinstance(written, list) else [written]
+
+    def _schema(self, node: Any) -> Any:
+        return require("onnx.defs", "onnx").get_schema(node.op_type, self.graph.opset)
+
+    def _attributes(self, node: Any) -> dict[str, Any]:
+        value = require("onnx.helper", "onnx").get_attribute_value
+        return {item.name: plain(value(item)) for item in node.attribute}
+
+    def _folded(self, node: Any, inputs: list[Any], used: set[str]) -> list[Any]:
+        """A node of constants, by the reference evaluator, or by its rule where that has none."""
+        reference = require("onnx.reference", "onnx")
+        opsets = {item.domain: item.version for item in self.graph.model.opset_import}
+        try:
+            if node.op_type == "Dropout":
+                raise NotImplementedError("the reference draws at random")
+            evaluator = reference.ReferenceEvaluator(node, opsets=opsets)
+        except (RuntimeError, NotImplementedError):
+            first = TracedArray(self.builder, self.builder.constant(np.asarray(inputs[0], dtype=float)))
+            made = self._written(node, [first, *inputs[1:]], used)
+            return [item.value if isinstance(item, TracedArray) else item for item in made]
+        feeds = {name: value for name, value in zip(node.input, inputs, strict=True) if name}
+        return [double(value) for value in evaluator.run(None, feeds)]
+
+
+def needed(nodes: Sequence[Any], wanted: Iterable[str]) -> list[tuple[int, Any, set[str]]]:
+    """The nodes that tensors need, in order, with their numbers and all tensors that are used."""
+    used, found = set(wanted), []
+    for number in range(len(nodes) - 1, -1, -1):
+        node = nodes[number]
+        if not used.isdisjoint(node.output):
+            used.update(reads(node))
+            found.append((number, node, used))
+    return found[::-1]
+
+
+def reads(node: Any) -> set[str]:
+    """The tensors that a node reads, those that graphs in it read from around them included."""
+    names = set(node.input)
+    for attribute in node.attribute:
+        for graph in (*attribute.graphs, *([attribute.g] if attribute.HasField("g") else [])):
+            own = {item.name for item in (*graph.input, *graph.initializer)}
+            own.update(item.values.name for item in graph.sparse_initializer)
+            own.update(name for inner in graph.node for name in inner.output)
+            used = {item.name for item in graph.output}.union(*(reads(inner) for inner in graph.node))
+            names.update(used - own)
+    return names
