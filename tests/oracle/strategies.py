@@ -69,7 +69,7 @@ class Builder:
 
     def operand(self, level: Number = 0) -> Expr:
         """A combination whose value at the point is the level, so that a kink there ties; sometimes off by a shift."""
-        count = self.draw(st.integers(1, 3))
+        count = self.pick((1, 2, 3))
         node = reduce(add, [self.scale(self.pick([*self.forms, *self.kinks])) for _ in range(count)])
         gap = level + self.pick(SHIFTS) - evaluate(node, self.point)
         return node + gap if gap > 0 else node - (-gap) if gap < 0 else node
