@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ import torch
 from absnormal.arrays import Array
 from absnormal.errors import AbsNormalError, DomainError, TraceError
 from absnormal.frontends.captured import Captured, check_fits
+from absnormal.frontends.torch.graph import foreign, graph_of
 from absnormal.frontends.torch.lowering import Lowering
 from absnormal.frontends.torch.reading import Reading
 from absnormal.frontends.torch.replay import CannotReplay, Replay
@@ -144,7 +145,9 @@ def of_closure(
 ) -> Captured:
     """A closure as it ran, with the gradient that torch returned."""
     tape, loss = _ran(closure, variables)
-    gradients = _gradients(loss, variables)
+    graph = graph_of(loss)
+    others = foreign(graph, tape, names or {})
+    gradients = _gradients(loss, variables, graph.leaves.values())
     found = _lowered(tape, loss, variables, tree, names or {})
     leaves = [
         np.zeros(tuple(variable.shape), array(variable).dtype) if gradient is None else array(gradient)
@@ -152,7 +155,7 @@ def of_closure(
     ]
     return Captured(
         program=found.program, values=found.values, own=found.own, working=found.working, slopes=found.slopes,
-        leaves=leaves, dtype=found.dtype, tool="torch", wrap=found.wrap, notes=found.notes,
+        leaves=leaves, dtype=found.dtype, tool="torch", wrap=found.wrap, notes=found.notes, foreign=others,
         other_precision=lambda: _in_other_precision(tape, loss, variables, gradients, tree),
     )
 
@@ -167,7 +170,7 @@ def _in_other_precision(
     """
     try:
         same = _leaves(variables, None)
-        again = _gradients(Replay(tape, variables, same, None).run(loss), same)
+        again = _gradients(Replay(tape, variables, same, None).run(loss), same, ())
         pairs = zip(again, gradients, strict=True)
         if not all(a is b is None or (a is not None and b is not None and torch.equal(a, b)) for a, b in pairs):
             return None
@@ -214,25 +217,25 @@ def _refuse_backward(variables: Sequence[Any], held: Sequence[tuple[Any, int | N
 #: What torch says in a backward pass that it refuses, and what to do about it.
 _MENDS = {
     "second time": "return the loss and leave backward() out of the function",
-    "use_reentrant": "use checkpoint(..., use_reentrant=False)",
     "inplace operation": "use the operation that is not in place",
 }
 
 
-def _gradients(loss: Any, variables: Sequence[Any]) -> list[Any]:
-    """What loss.backward() puts into .grad, hooks included, or None; the .grad that is there stays."""
-    held = [variable.grad for variable in variables]
+def _gradients(loss: Any, variables: Sequence[Any], leaves: Iterable[Any]) -> list[Any]:
+    """What loss.backward() puts into .grad, hooks included, or None; the .grad of all leaves that it fills stays."""
+    filled = [*variables, *leaves]
+    held = [variable.grad for variable in filled]
     try:
-        for variable in variables:
+        for variable in filled:
             variable.grad = None
-        loss.backward(inputs=list(variables))
+        loss.backward()
         return [None if v.grad is None else _dense(v.grad.detach()) for v in variables]
     except RuntimeError as error:
         problem = str(error).strip().partition("\n")[0].rstrip(".")
         mend = next((mend for words, mend in _MENDS.items() if words in problem), "make loss.backward() run by itself")
         raise TraceError("backward", f"does not run in torch: {problem}", mend) from error
     finally:
-        for variable, grad in zip(variables, held, strict=True):
+        for variable, grad in zip(filled, held, strict=True):
             variable.grad = grad
 
 

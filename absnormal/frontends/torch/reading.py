@@ -1,4 +1,5 @@
-"""What Python code reads from tensors where no operation shows it: truth values, whole numbers, lists.
+"""What Python code does with tensors where no operation shows it: it reads truth values, whole numbers and lists, and
+registers hooks.
 
 ``bool(u)`` is ``bool(u != 0)`` and ``int(u)`` is ``int(u.long())``, so their ties are those of the comparison and of
 the conversion; a list of numbers is a read of all of them.
@@ -11,15 +12,16 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode
 
-from absnormal.frontends.torch.tape import Tape
+from absnormal.frontends.torch.tape import Hooked, Tape
 
 _TRUTH = frozenset({torch.Tensor.__bool__, torch.is_nonzero, torch.Tensor.is_nonzero})
 _WHOLE = frozenset({torch.Tensor.__int__})
+_NODE = frozenset({torch.Tensor.grad_fn.__get__})
 _WITHIN = 2.0**63
 
 
 class Reading(TorchFunctionMode):  # type: ignore[misc]
-    """Writes these reads on the tape."""
+    """Writes this on the tape."""
 
     def __init__(self, tape: Tape) -> None:
         super().__init__()
@@ -32,5 +34,11 @@ class Reading(TorchFunctionMode):  # type: ignore[misc]
             return func(args[0].long())
         if func is torch.Tensor.tolist and args[0].requires_grad:
             self._tape.read(args[0])
+        if func in _NODE:
+            self._tape.nodes_seen = True
+        if func is torch.Tensor.register_hook:
+            handle = func(*args, **(kwargs or {}))
+            self._tape.hooks.append(Hooked(args[0].grad_fn, args[1] if len(args) > 1 else kwargs["hook"], handle))
+            return handle
         return func(*args, **(kwargs or {}))
 

@@ -98,6 +98,19 @@ class Record:
             held[:] = [new if tensor is old else tensor for tensor in held]
 
 
+class Hooked(NamedTuple):
+    """A hook on a tensor: the node that it was registered on, the hook, and its handle."""
+
+    node: Any
+    hook: Any
+    handle: Any
+
+    @property
+    def active(self) -> bool:
+        """Whether the hook was not removed."""
+        return self.handle.id in (self.handle.hooks_dict_ref() or ())
+
+
 class Tape(TorchDispatchMode):  # type: ignore[misc]
     """Records what runs under it."""
 
@@ -106,6 +119,11 @@ class Tape(TorchDispatchMode):  # type: ignore[misc]
         self.records: list[Record] = []
         #: For each storage, its contents before the operations that overwrote it.
         self.saved: dict[int, list[tuple[int, Any]]] = {}
+        #: Hooks that were registered on tensors, and whether the function saw nodes of the graph of derivatives.
+        self.hooks: list[Hooked] = []
+        self.nodes_seen = False
+        #: What unpacks the tensors that operations in place save, whose nodes may not show it; None: torch.
+        self.unpacks: Any = None
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -122,6 +140,8 @@ class Tape(TorchDispatchMode):  # type: ignore[misc]
         for target in targets:
             if target.layout != torch.strided:
                 continue
+            packing = torch._C._autograd._top_saved_tensors_default_hooks(False)
+            self.unpacks = self.unpacks if packing is None else packing[1]
             flat = torch.empty(0, dtype=target.dtype, device=target.device).set_(target.untyped_storage())
             self.saved.setdefault(storage(target), []).append((len(self.records), flat.clone()))
         out = func(*args, **kwargs)
