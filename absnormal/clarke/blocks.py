@@ -34,7 +34,7 @@ def base_gradient(sweeps: Sweeps) -> Array:
 class Summands(NamedTuple):
     """The set as a sum: J~ and the blocks, flat.
 
-    ``complete`` says whether all cells were found, ``proved`` whether they are all of dC f(x), ``reason`` why not.
+    ``complete`` says whether all cells were found, ``proved`` whether the sum is all of dC f(x), ``reason`` why not.
     """
 
     base: Array
@@ -62,7 +62,7 @@ def summands(sweeps: Sweeps, system: System | None, budget: Budget) -> Summands:
     if relevant and not doubts:
         blocks, complete = proved_blocks(sweeps, relevant, meter)
         if blocks is not None:
-            return Summands(base, blocks, complete, True, "" if complete else meter.report)
+            return Summands(base, blocks, complete, complete, "" if complete else meter.report)
         doubts = [meter.report or "the gradients of all cells take too much memory"]
     many = f"{len(sweeps.alpha)} active switches, more than {MANY} of which share inputs, are too many to be listed"
     reason = doubts[0] if doubts else many

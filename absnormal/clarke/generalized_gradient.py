@@ -76,7 +76,8 @@ class GeneralizedGradient:
     complete
         False when the budget ended the enumeration: then there may be more limiting gradients
     exact
-        True when the set is proved to be all of dC f(x), False when it is only known to lie inside
+        True when the set is proved to be all of dC f(x), False when it is only known to lie inside: it is not complete,
+        or its cells are not proved to be all
     reason
         why it is not complete or not exact; empty where it is both
     tolerance
@@ -104,13 +105,15 @@ class GeneralizedGradient:
     def __repr__(self) -> str:
         many = _product([len(block.points) for block in self.blocks])
         how = "complete" if self.complete else "incomplete"
-        kind = "equal to dC f(x)" if self.exact and self.complete else "inside dC f(x)"
+        kind = "equal to dC f(x)" if self.exact else "inside dC f(x)"
         why = f": {self.reason}" if self.reason else ""
         return f"<GeneralizedGradient {many} limiting gradients in {len(self.blocks)} blocks, {how}, {kind}{why}>"
 
     @cached_property
     def limiting_gradients(self) -> Array:
         """The distinct limiting gradients, shape (k, n), or (k, m, n) for a vector-valued f.
+
+        Of a set that is not exact, those that were found.
 
         Raises
         ------
@@ -133,18 +136,31 @@ class GeneralizedGradient:
 
     @cached_property
     def vertices(self) -> Array:
-        """The extreme points of the set, shape (v, n), or (v, m, n)."""
+        """The extreme points of dC f(x), shape (v, n), or (v, m, n).
+
+        Raises
+        ------
+        BudgetError
+            when there are more than the budget's cells, and where the set is not exact
+        """
+        self._all_of_it("its extreme points need not be those of dC f(x)")
+        return self.corners
+
+    @cached_property
+    def corners(self) -> Array:
+        """The extreme points of what is known of dC f(x), shape (v, n), or (v, m, n)."""
         return self._listed([block.vertices for block in self.blocks])
 
     def contains(self, g: Any) -> bool | None:
-        """Whether g lies in dC f(x), to rounding; None when neither could be proved."""
+        """Whether g lies in dC f(x), to rounding; None when neither could be proved, as outside of a set that is not
+        exact."""
         flat = self.flat(g)
         if not np.isfinite(flat).all():
             return False
         answer = membership(self.base, self.summands, flat, self.tolerance)
         if answer.weights is not None:
             return True
-        return False if self.complete and self.exact and answer.separator is not None else None
+        return False if self.exact and answer.separator is not None else None
 
     def weights(self, g: Any) -> Array | None:
         """Convex weights on `limiting_gradients` that give g to rounding, shape (k,), or None."""
@@ -160,29 +176,44 @@ class GeneralizedGradient:
         return result
 
     def support(self, v: Any) -> float:
-        """max of v . g over the set: the generalized directional derivative of f at x along v where the set is complete
-        and exact, otherwise a lower bound of it."""
+        """f°(x; v), the generalized directional derivative of f at x along v: the maximum of v . g over dC f(x).
+
+        Raises
+        ------
+        BudgetError
+            where the set is not exact: what is known of it gives only a lower bound
+        """
         flat = self.flat(v)
+        self._all_of_it("the maximum over it is only a lower bound of f°(x; v)")
         return float(self.base @ flat) + support(self.summands, flat)
 
     def min_norm(self) -> Any:
-        """The element of least Euclidean norm, in the structure of x; its negative is a descent direction if not 0."""
-        return self._shaped(self.least)
+        """The element of dC f(x) of least Euclidean norm, in the structure of x; its negative is a descent direction if
+        not 0.
+
+        Raises
+        ------
+        BudgetError
+            where the set is not exact and 0 is not known to lie in it
+        """
+        if self.least.any():
+            self._all_of_it("its element of least norm is only an upper bound on the least norm in dC f(x)")
+        return self.shaped(self.least)
 
     @cached_property
     def least(self) -> Array:
-        """The element of least norm, flat; exactly 0 where 0 lies in the set to rounding."""
+        """The element of least norm of what is known of dC f(x), flat; exactly 0 where 0 lies in it to rounding."""
         zero = np.zeros_like(self.base)
         inside = membership(self.base, self.summands, zero, self.tolerance).weights is not None
         return zero if inside else nearest_point(self.base, self.summands)
 
     def nearest(self, g: Array) -> Array:
-        """The element nearest to a flat vector, flat."""
+        """The element of what is known of dC f(x) nearest to a flat vector, flat."""
         return g + nearest_point(self.base - g, self.summands)
 
     def is_stationary(self) -> bool | None:
         """Whether 0 lies in dC f(x) (Clarke stationarity); None when that could not be proved."""
-        return self.contains(self._shaped(np.zeros_like(self.base)))
+        return self.contains(self.shaped(np.zeros_like(self.base)))
 
     # -- for people --------------------------------------------------------------------------------------------
 
@@ -226,8 +257,16 @@ class GeneralizedGradient:
             raise ValueError(f"g must have shape {self.shape}, got {flat.shape}")
         return flat.reshape(-1)
 
-    def _shaped(self, flat: Array) -> Any:
+    def shaped(self, flat: Array) -> Any:
+        """A flat vector in the structure of x."""
         return self.tree.unflatten(flat) if len(self.shape) == 1 else flat.reshape(self.shape)
+
+    def _all_of_it(self, otherwise: str) -> None:
+        if not self.exact:
+            raise BudgetError(
+                f"the set is only known to lie inside dC f(x), and {otherwise}: {self.reason}; a larger"
+                " budget=absnormal.Budget(...) may help, and limiting_gradients lists what is known"
+            )
 
     def _limit(self, sizes: list[int]) -> None:
         if math.prod(sizes) > self.budget.cells:

@@ -26,8 +26,9 @@ def html(G: GeneralizedGradient) -> str:
     """What is known of the set, its picture (in its two widest directions), and its vertices."""
     head = f"<strong>Clarke generalized gradient</strong>: {escape(repr(G)[len('<GeneralizedGradient ') : -1])}"
     stationary = {True: "0 lies in it: x is Clarke stationary", False: "0 does not lie in it", None: ""}
-    least = "; ".join(tree(G.min_norm()))
-    lines = [head, f"least-norm element: {code(least)}", stationary[G.is_stationary()]]
+    least = "; ".join(tree(G.shaped(G.least)))
+    known = "least-norm element" if G.exact else "least-norm element of what is known"
+    lines = [head, f"{known}: {code(least)}", stationary[G.is_stationary()]]
     return whole(paragraph(*(line for line in lines if line)), _picture(G), _vertices(G))
 
 
@@ -46,13 +47,14 @@ def _picture(G: GeneralizedGradient) -> str:
 
 def _vertices(G: GeneralizedGradient) -> str:
     try:
-        vertices = G.vertices.reshape(-1, len(G.base))
+        vertices = G.corners.reshape(-1, len(G.base))
     except BudgetError as error:
         return paragraph(escape(f"vertices: {error}"))
     rows = [[str(k), code(_row(vertex.tolist()))] for k, vertex in enumerate(vertices[:_ROWS])]
     if len(vertices) > _ROWS:
         rows.append(["", f"... and {len(vertices) - _ROWS} more"])
-    return details(f"vertices: {len(vertices)}", table(rows), len(vertices) <= _ROWS)
+    name = "vertices" if G.exact else "vertices of what is known"
+    return details(f"{name}: {len(vertices)}", table(rows), len(vertices) <= _ROWS)
 
 
 def _row(vertex: list[float]) -> str:

@@ -75,7 +75,7 @@ def gradients(
     corners = shadow(G.base, G.summands, view)
     projected = size > 2
     label = "Clarke generalized gradient" + (", projected" if projected else "")
-    _fill(ax, corners, label if G.exact and G.complete else label + ", as far as known")
+    _fill(ax, corners, label if G.exact else label + ", as far as known")
     points = _points(G)
     if points is not None:
         dots: dict[str, Any] = {"color": TRUE, "markersize": 5, "linestyle": "none", "label": "limiting gradients"}
@@ -135,7 +135,7 @@ def _solid(G: GeneralizedGradient, marks: _Marks, ax: Axes | None) -> Axes:
     """The polytope itself, in three dimensions, whatever dimension it has."""
     art = require("mpl_toolkits.mplot3d.art3d", "plot")
     space: Any = axes(ax, "3d")
-    points = G.vertices.reshape(-1, 3)
+    points = G.corners.reshape(-1, 3)
     faces = _faces(points)
     space.add_collection3d(art.Poly3DCollection(
         faces, facecolor=TRUE, edgecolor=TRUE, alpha=0.22, linewidth=1.5, label="Clarke generalized gradient"

@@ -180,3 +180,40 @@ def test_rounding_that_made_up_a_kink() -> None:
 
     assert rows(an.generalized_gradient(rounded, [0.5]).limiting_gradients) == {(-1.0,), (1.0,)}
     assert rows(an.generalized_gradient(rounded, [0.5], exact=True).limiting_gradients) == {(1.0,)}
+
+
+def cut_short() -> an.GeneralizedGradient:
+    """A set with 0 far outside of what is known, which the budget ended."""
+    rows = np.random.default_rng(0).integers(-3, 4, (9, 5)).astype(float)
+
+    def f(x: Any) -> Any:
+        return np.sum(np.abs(rows @ x)) - 2 * np.sum(np.abs(rows[:4] @ x + np.abs(x[:4]))) + 100 * x[0]
+
+    return an.generalized_gradient(f, np.zeros(5), budget=an.Budget(cells=10))
+
+
+def missed() -> an.GeneralizedGradient:
+    """A set outside of hypothesis E: a cell of f is missed by the linearization, and f(x, 0) = f(0, 0) + 3 x + o(x)."""
+    return an.generalized_gradient(lambda x: np.abs(np.abs(x[1]) - x[0] ** 2) - np.abs(x[1]) + 3 * x[0], [0.0, 0.0])
+
+
+@pytest.mark.parametrize("made", [cut_short, missed])
+def test_what_is_only_inside_says_nothing_about_the_whole(made: Any) -> None:
+    """A lower bound is no f°, an upper bound no least norm, and a corner of the inner set no vertex."""
+    G = made()
+    assert not G.exact and G.reason
+    with pytest.raises(an.BudgetError, match="only a lower bound of f°"):
+        G.support(np.ones(len(G.base)))
+    with pytest.raises(an.BudgetError, match="upper bound on the least norm"):
+        G.min_norm()
+    with pytest.raises(an.BudgetError, match="need not be those of dC"):
+        _ = G.vertices
+    middle = G.limiting_gradients.mean(axis=0)
+    assert G.contains(middle) is True and G.weights(middle) is not None
+    assert G.contains(np.full(len(G.base), 1e6)) is None and G.is_stationary() is None
+    assert "known" in G._repr_html_()
+
+
+def test_the_least_norm_of_an_inner_set_that_holds_0_is_0() -> None:
+    G = an.generalized_gradient(lambda x: np.abs(np.abs(x[1]) - x[0] ** 2) - np.abs(x[1]), [0.0, 0.0])
+    assert not G.exact and G.is_stationary() is True and not G.min_norm().any()
