@@ -1,0 +1,154 @@
+"""Does every theorem keep its margin: nothing is claimed just inside a bound on rounding, and all just outside?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+
+import absnormal as an
+from absnormal.exact.modular import PRIME, independent, integers
+from absnormal.exact.system import certainly_independent
+from absnormal.sweeps.rounding import rounding
+from absnormal.sweeps.table import Sweeps
+from absnormal.theorems.direction import along_candidates
+from absnormal.theorems.likq import _peeled as peeled
+from absnormal.theorems.membership import nearest_mean
+from absnormal.theorems.problem import Problem
+from absnormal.theorems.regular import regular, without_effect
+from absnormal.theorems.separation import beyond_bounds
+
+TINY = 2.0**-52
+
+
+def problem(f: Callable[[Any], Any], x: list[float], slope: Any = 0.0) -> Problem:
+    sweeps = Sweeps(an.trace(f, x), np.array(x))
+    return Problem(sweeps, np.full(len(sweeps.alpha), 1.0) * slope, an.Budget())
+
+
+# -- separation ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("gap", "verdict"), [(2.0**-52, "UNDECIDED"), (2.0**-49, "UNDECIDED"), (1e-10, "NOT_CLARKE")])
+def test_computed_weights_separate_beyond_their_rounding_only(gap: float, verdict: str) -> None:
+    """w |x| - w |x| is 0; under the slopes 1 and 1 - gap its gradient is w gap.  The weights exp(y) are computed."""
+    report = an.verify(
+        lambda x: np.exp(x[1]) * np.abs(x[0]) - np.exp(x[1]) * np.abs(x[0]), [0.0, 0.0],
+        slope=np.array([1.0, 1.0 - gap]))  # fmt: skip
+    assert report.verdict.name == verdict
+
+
+@pytest.mark.parametrize(("factor", "proved"), [(0.5, False), (0.99, False), (1.01, True), (2.0, True)])
+def test_a_vector_lies_beyond_all_slopes_by_more_than_its_tolerance(factor: float, proved: bool) -> None:
+    allowed = 1e-6
+    found = beyond_bounds(problem(lambda x: np.abs(x[0]), [0.0]), np.array([1 + factor * allowed]), np.array([allowed]))
+    assert (found is not None) == proved
+
+
+# -- regular -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("excess", [TINY, 2.0**-49, 1e-9])
+def test_an_adjoint_that_may_be_negative_is_not_of_one_sign(excess: float) -> None:
+    """|y + |x|| + (1 - h) |x|: the adjoint of |x| is in [-h, 2 - h]; for h = 0 it is not negative."""
+
+    def f(h: float) -> Callable[[Any], Any]:
+        return lambda x: np.maximum(x[1] + np.abs(x[0]), 0.0) - h * np.abs(x[0])
+
+    assert regular(problem(f(0.0), [0.0, 0.0])) is not None
+    assert regular(problem(f(excess), [0.0, 0.0])) is None
+
+
+def test_what_is_set_aside_is_in_the_deviation() -> None:
+    """(0.1 + 0.2 - 0.3) |x| + |y|: the first weight is rounding in float64, not 0, and moves the gradient by twice
+    itself."""
+
+    def f(x: Any) -> Any:
+        u = np.abs(x[0])
+        return (0.1 * u + 0.2 * u - 0.3 * u) + np.abs(x[1])
+
+    found = regular(problem(f, [0.0, 0.0]))
+    assert found is not None and found.data["set aside"] == [0]
+    weight = Fraction(0.1) + Fraction(0.2) - Fraction(0.3)
+    assert Fraction(found.deviation) >= 2 * abs(weight) > 0
+
+
+def test_a_weight_of_either_sign_is_not_set_aside() -> None:
+    """|x| - |y|: one weight is above every error, the other below."""
+    assert regular(problem(lambda x: np.abs(x[0]) - np.abs(x[1]), [0.0, 0.0])) is None
+    assert without_effect(problem(lambda x: np.abs(x[0]), [0.0])) is None
+    assert without_effect(problem(lambda x: -np.abs(x[0]), [0.0])) is None
+    flat = without_effect(problem(lambda x: 0.1 * np.abs(x[0]) + 0.2 * np.abs(x[0]) - 0.3 * np.abs(x[0]), [0.0]))
+    assert flat is None or flat.deviation > 0
+
+
+# -- directions and limiting gradients along them --------------------------------------------------------------------
+
+
+def test_a_direction_needs_definite_slopes() -> None:
+    """|x| - |2 x|: with the slopes 1 and 1/2 there is no one direction; with 1 and 1 there is."""
+    f = lambda x: np.abs(x[0]) - np.abs(2 * x[0])  # noqa: E731
+    assert along_candidates(problem(f, [0.0], np.array([1.0, 1.0]))) is not None
+    assert along_candidates(problem(f, [0.0], np.array([1.0, 0.5]))) is None
+
+
+@pytest.mark.parametrize(("gap", "found"), [(0.9e-6, True), (1.1e-6, False)])
+def test_a_mean_of_limiting_gradients_is_near_in_every_entry(gap: float, found: bool) -> None:
+    """|x| + |y|: (1 + gap, 0) is as near as its first entry."""
+    asked = problem(lambda x: np.abs(x[0]) + np.abs(x[1]), [0.0, 0.0])
+    assert (nearest_mean(asked, np.array([1 + gap, 0.0]), np.full(2, 1e-6)) is not None) == found
+
+
+def test_a_direction_that_is_lost_in_rounding_gives_no_limiting_gradient() -> None:
+    """|(x + h x) - x| for h = 2^-60 is h |x|, whose rate comes out as 0: no cell of it is opened."""
+    asked = problem(lambda x: np.abs((x[0] + 2.0**-60 * x[0]) - x[0]) * 2.0**60, [0.0])
+    assert nearest_mean(asked, np.array([2.0**60]), np.full(1, 1e-3)) is None
+
+
+# -- independence --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("gap", "sure"), [(TINY, False), (2.0**-48, False), (1e-9, True)])
+def test_singular_values_prove_independence_beyond_all_errors(gap: float, sure: bool) -> None:
+    rows = np.array([[1.0, 1.0], [1.0, 1.0 + gap]])
+    assert Fraction(rows[0, 0]) * Fraction(rows[1, 1]) != Fraction(rows[0, 1]) * Fraction(rows[1, 0])
+    assert certainly_independent(rows, np.abs(rows), 20) == sure
+
+
+@pytest.mark.parametrize(("size", "sure"), [(0.9, False), (1.1, True)])
+def test_errors_in_rows_count_with_their_sizes(size: float, sure: bool) -> None:
+    """(1, 0) and (1, t), whose entries come from sums of size 1: the least singular value is t / sqrt 2."""
+    allowed = 2 * rounding(1000) + 32 * np.finfo(float).eps
+    rows = np.array([[1.0, 0.0], [1.0, size * np.sqrt(2) * allowed]])
+    assert certainly_independent(rows, np.ones((2, 2)), 1000) == sure
+
+
+@pytest.mark.parametrize(("factor", "sure"), [(0.9, False), (1.1, True)])
+def test_a_pivot_within_its_rounding_peels_nothing_off(factor: float, sure: bool) -> None:
+    rows, sizes = np.diag([1.0, factor * rounding(20)]), np.eye(2)
+    assert peeled(rows, sizes, 20) == sure
+
+
+def test_a_column_that_two_rows_may_share_peels_nothing_off() -> None:
+    """The second row has 0 in the first column by cancellation only."""
+    assert peeled(np.array([[1.0, 0.0], [0.0, 1.0]]), np.eye(2), 20)
+    assert not peeled(np.array([[1.0, 1.0], [1.0, 1.0]]), np.ones((2, 2)), 20)
+
+
+def test_a_prime_that_divides_a_minor_proves_nothing() -> None:
+    """The rows (p, 0) and (0, 1) are dependent modulo p, and independent."""
+    rows = np.array([[PRIME, 0], [0, 1]], dtype=np.int64)
+    held, weights = independent(rows)
+    assert held is not False and not weights
+    assert independent(np.array([[1, 2], [2, 4]], dtype=np.int64)) == (False, [Fraction(-2), Fraction(1)])
+
+
+@pytest.mark.parametrize(("small", "fits"), [(2.0**-52, True), (2.0**-53, False)])
+def test_rows_with_more_bits_than_an_integer_are_not_rounded(small: float, fits: bool) -> None:
+    found = integers(np.array([[1.0, small]]))
+    assert (found is not None) == fits
+    if found is not None:
+        assert Fraction(int(found[0, 1]), int(found[0, 0])) == Fraction(small)
