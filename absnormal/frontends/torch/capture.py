@@ -13,7 +13,7 @@ import torch
 from absnormal.arrays import Array
 from absnormal.errors import AbsNormalError, DomainError, TraceError
 from absnormal.frontends.captured import Captured, check_fits
-from absnormal.frontends.torch.graph import foreign, graph_of
+from absnormal.frontends.torch.graph import Graph, foreign, graph_of, refuse_unseen
 from absnormal.frontends.torch.lowering import Lowering
 from absnormal.frontends.torch.reading import Reading
 from absnormal.frontends.torch.replay import CannotReplay, Replay
@@ -86,6 +86,10 @@ class Followed:
         the coarsest precision among the variables
     wrap
         a flat gradient in the structure of x
+    graph
+        torch's graph behind the loss
+    reached
+        which variables, by their places, the program depends on
     notes
         what a reader of the verdict must know
     """
@@ -98,6 +102,8 @@ class Followed:
     loss: Any
     dtype: Any
     wrap: Wrap
+    graph: Graph
+    reached: frozenset[int]
     notes: tuple[str, ...]
 
 
@@ -106,10 +112,15 @@ def follow(closure: Callable[[], Any], variables: Sequence[Any], tree: Tree, nam
     return _lowered(*_ran(closure, variables), variables, tree, names)
 
 
-def _ran(closure: Callable[[], Any], variables: Sequence[Any]) -> tuple[Tape, Any]:
-    """The tape of a closure, and the loss that it returned, which is finite."""
+def _ran(closure: Callable[[], Any], variables: Sequence[Any]) -> tuple[Tape, Any, Graph]:
+    """The tape of a closure, the loss that it returned, which is finite, and the graph behind it."""
     if not variables:
         raise ValueError("there is no tensor to take the gradient with respect to")
+    if any(variable.is_complex() for variable in variables):
+        raise TraceError(
+            "torch", "a variable is complex, and derivatives by complex numbers are not followed",
+            "make its real and its imaginary part two real tensors",
+        )
     if len({storage(variable) for variable in variables}) < len(variables) and any(v.numel() for v in variables):
         _refuse_overlap(variables)
     held = [(variable.grad, None if variable.grad is None else variable.grad._version) for variable in variables]
@@ -119,11 +130,14 @@ def _ran(closure: Callable[[], Any], variables: Sequence[Any]) -> tuple[Tape, An
         if any(not torch.isfinite(variable.detach()).all() for variable in variables):
             raise DomainError("x", "the point holds NaN or infinity")
         raise DomainError("f", "is NaN or infinite at this point")
-    return tape, loss
+    return tape, loss, graph_of(loss)
 
 
-def _lowered(tape: Tape, loss: Any, variables: Sequence[Any], tree: Tree, names: dict[int, str]) -> Followed:
+def _lowered(
+    tape: Tape, loss: Any, graph: Graph, variables: Sequence[Any], tree: Tree, names: dict[int, str]
+) -> Followed:
     lowering = Lowering(tape, variables, names)
+    refuse_unseen(graph, tape, variables, lowering.following.unseen)
     program = lowering.program(loss, tree)
     dtype = _numpy_dtype(variables)
     double = dtype == np.dtype(float)
@@ -135,7 +149,8 @@ def _lowered(tape: Tape, loss: Any, variables: Sequence[Any], tree: Tree, names:
     return Followed(
         program=program, values=lowering.values(program, np.float64), own=lowering.values(program, None),
         working=lowering.values(program, np.float64 if double else np.float32), slopes=lowering.slopes(program),
-        loss=loss, dtype=dtype, wrap=Wrap(tree, like),
+        loss=loss, dtype=dtype, wrap=Wrap(tree, like), graph=graph,
+        reached=frozenset({program.output}.union(*(node.args for node in program.nodes))),
         notes=tuple(dict.fromkeys([*notes, *lowering.write.notes])),
     )
 
@@ -144,11 +159,11 @@ def of_closure(
     closure: Callable[[], Any], variables: Sequence[Any], tree: Tree, names: dict[int, str] | None = None
 ) -> Captured:
     """A closure as it ran, with the gradient that torch returned."""
-    tape, loss = _ran(closure, variables)
-    graph = graph_of(loss)
+    tape, loss, graph = _ran(closure, variables)
     others = foreign(graph, tape, names or {})
     gradients = _gradients(loss, variables, graph.leaves.values())
-    found = _lowered(tape, loss, variables, tree, names or {})
+    found = _lowered(tape, loss, graph, variables, tree, names or {})
+    _check_filled(found, variables, gradients, others)
     leaves = [
         np.zeros(tuple(variable.shape), array(variable).dtype) if gradient is None else array(gradient)
         for variable, gradient in zip(variables, gradients, strict=True)
@@ -191,13 +206,24 @@ def run_on_tape(closure: Callable[[], Any]) -> tuple[Tape, Any]:
     if hasattr(closure, "_torchdynamo_orig_callable"):
         raise TraceError("torch.compile", "a compiled function runs other kernels", "pass the function itself")
     tape = Tape()
-    with torch.enable_grad(), tape, Reading(tape):
-        loss = closure()
+    try:
+        with torch.enable_grad(), tape, Reading(tape):
+            loss = closure()
+    except NotImplementedError as error:
+        name = str(error).partition("HigherOrderOperator ")[2].partition(" ")[0]
+        if not name:
+            raise
+        raise TraceError(
+            f"torch.{name}", "runs functions in a way of its own, which is not followed",
+            "write it with torch.where, or with Python's own branches and loops",
+        ) from error
     if not isinstance(loss, torch.Tensor):
         raise ValueError(f"f must return a tensor, got {type(loss).__name__}")
     if loss.numel() != 1:
         shape = tuple(loss.shape)
         raise ValueError(f"f must return one number, got shape {shape}: verify a component, or a weighted sum of them")
+    if loss.is_complex():
+        raise ValueError("f must return a real number, got a complex one: verify its absolute value, or a part of it")
     if not loss.requires_grad:
         raise TraceError(
             "f", "returned a loss that requires no gradient: everything it depends on was detached, or jumps",
@@ -216,7 +242,7 @@ def _refuse_backward(variables: Sequence[Any], held: Sequence[tuple[Any, int | N
 
 #: What torch says in a backward pass that it refuses, and what to do about it.
 _MENDS = {
-    "second time": "return the loss and leave backward() out of the function",
+    "second time": "compute all that the loss depends on inside of the function, and leave backward() out of it",
     "inplace operation": "use the operation that is not in place",
 }
 
@@ -237,6 +263,25 @@ def _gradients(loss: Any, variables: Sequence[Any], leaves: Iterable[Any]) -> li
     finally:
         for variable, grad in zip(filled, held, strict=True):
             variable.grad = grad
+
+
+def _check_filled(found: Followed, variables: Sequence[Any], gradients: Sequence[Any], others: Sequence[str]) -> None:
+    """Raise where a gradient was filled in that the graph does not lead to, or the program cannot have."""
+    for number, (variable, gradient) in enumerate(zip(variables, gradients, strict=True)):
+        if gradient is None or (number in found.reached and id(variable) in found.graph.leaves):
+            continue
+        shape = tuple(variable.shape)
+        if id(variable) not in found.graph.leaves:
+            raise TraceError(
+                "backward", f"ran inside of the backward that is judged ({'; '.join(others)}), and filled in the"
+                f" gradient of a variable of shape {shape} that the graph does not lead to",
+                "give it to the Function as an input, and return its gradient",
+            )
+        if not others and bool(((gradient != 0) & gradient.isfinite()).any()):
+            raise TraceError(
+                "torch", f"filled in the gradient of a variable of shape {shape} on which what was followed does not"
+                " depend", "report it; judge the vector with gradient= and a function that is written in another way",
+            )
 
 
 def _dense(gradient: Any) -> Any:

@@ -26,7 +26,6 @@ from absnormal.program.nodes import Source
 Geometry = tuple[int, tuple[int, ...], tuple[int, ...]]
 #: Where a value comes from: the number of a step and of its result.
 Handle = tuple[int, int]
-OUTSIDE: Handle = (-1, -1)
 #: Operations that only pass on the same memory with the same layout.
 _SAME = frozenset({"detach", "detach_", "alias", "lift_fresh"})
 
@@ -60,7 +59,7 @@ class Step:
     jumps: bool = False
 
     def needs(self) -> list[int]:
-        found = [handle[0] for handle in self.handles.values() if handle is not None and handle[0] >= 0]
+        found = [handle[0] for handle in self.handles.values() if handle is not None]
         if self.mix:
             found += [handle[0] for handle in self.mix[:2] if handle is not None]
         return found
@@ -124,6 +123,11 @@ class Following:
         self.tainted: dict[int, frozenset[int]] = {}
         #: Storages that only hold what depends on no variable, though it may require a gradient.
         self.constants: set[int] = set()
+        #: Those of them that do because of a tensor that requires a gradient, which is no variable.
+        self._explained: set[int] = set()
+        #: Tensors that require a gradient though nothing that is known to make them does, each with the
+        #: number of the operation that uses it.
+        self.unseen: list[tuple[int, Any]] = []
         self.reads: list[Read] = []
         #: Storages that hold the result of a jump as it was made, or a mask in another type or turned round.
         self.masks: dict[int, Mask] = {}
@@ -151,7 +155,7 @@ class Following:
             return
         # A comparison is one of values: what it was detached from makes no difference to it.
         jumping = jumps(name, outs)
-        handles = {id(t): self.find(t) if jumping else self._handle(record, t) for t in arguments}
+        handles = {id(t): self.find(t) if jumping else self._handle(number, t) for t in arguments}
         given = [storage(t) for t in arguments]
         taint = self.behind(given)
         targets = record.overwritten
@@ -176,7 +180,11 @@ class Following:
             if jumping:
                 taint = behind
         else:
-            self.constants.update(storage(out) for out in outs)
+            made = [storage(out) for out in outs]
+            self.constants.update(made)
+            given_needs = any(record.needs.values()) or not (record.enabled or self._explained.isdisjoint(given))
+            if given_needs and name not in VALUELESS:
+                self._explained.update(made)
             if taint:
                 for out in outs:
                     self._stain(out, taint)
@@ -213,7 +221,7 @@ class Following:
         """Truth values and sizes are branched on; numbers that were detached before are constants."""
         source = record.args[0]
         branch = record.name != "_local_scalar_dense" or source.dtype == torch.bool
-        varied = not branch and not discrete(source) and self._handle(record, source) is not None and record.enabled
+        varied = not branch and not discrete(source) and self._handle(number, source) is not None and record.enabled
         if not branch:
             taint = frozenset(step for step in taint if self._differentiated(self.steps[step]))
         self.reads.append(Read(record, number, taint, branch, varied))
@@ -222,16 +230,20 @@ class Following:
         assert step.record is not None
         return _live(step.record, step.handles)
 
-    def _handle(self, record: Record, tensor: Any) -> Handle | None:
+    def _handle(self, number: int, tensor: Any) -> Handle | None:
+        record = self.tape.records[number]
         if record.enabled and not record.needs[id(tensor)]:
             return None
         handle = self.find(tensor)
         if handle is not None or not record.enabled:
             return handle
-        if tensor.is_leaf or storage(tensor) in self.constants:
-            self.constants.add(storage(tensor))
+        own = storage(tensor)
+        if tensor.is_leaf:
+            self.constants.add(own)
             return None
-        return OUTSIDE
+        if own not in self.constants or not (own in self._explained or own in self.tainted or own in self.states):
+            self.unseen.append((number, tensor))
+        return None
 
     def _results(self, step: int, outs: list[Any], targets: list[Any], given: list[int]) -> None:
         for place, target in enumerate(targets):

@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import functools
 import inspect
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from absnormal.errors import TraceError
-from absnormal.frontends.torch.tape import Tape
+from absnormal.frontends.torch.tape import Record, Tape, storage
 from absnormal.program.nodes import Source
 
 _OWN = torch._C._functions
@@ -36,6 +37,21 @@ class Graph:
 
     nodes: tuple[Any, ...]
     leaves: dict[int, Any]
+
+    def between(self, variables: Sequence[Any]) -> set[Any]:
+        """The nodes from which one of the variables is reached."""
+        after: dict[Any, list[Any]] = {}
+        for node in self.nodes:
+            for other, _ in node.next_functions:
+                after.setdefault(other, []).append(node)
+        known = {id(variable) for variable in variables}
+        stack = [node for node in self.nodes if type(node) is _LEAF and id(node.variable) in known]
+        found = set(stack)
+        while stack:
+            new = [node for node in after.get(stack.pop(), ()) if node not in found]
+            found.update(new)
+            stack += new
+        return found
 
 
 def graph_of(loss: Any) -> Graph:
@@ -65,6 +81,56 @@ def graph_of(loss: Any) -> Graph:
                 seen[other] = None
                 stack.append(other)
     return Graph(tuple(seen), leaves)
+
+
+def refuse_unseen(graph: Graph, tape: Tape, variables: Sequence[Any], unseen: Sequence[tuple[int, Any]]) -> None:
+    """Raise where derivatives flow through what no operation of the tape shows.
+
+    ``unseen`` are tensors that require a gradient, each with the number of the operation that used it, though the tape
+    does not show what made them of something that requires one; they matter where a gradient flows through them to a
+    variable, or did before they were overwritten.
+    """
+    scripted = [node for node in graph.nodes if _is_scripted(node)]
+    if not scripted and not unseen:
+        return
+    between = graph.between(variables)
+    for node in scripted:
+        for record in tape.records:
+            if node in between and any(tensor.grad_fn is node for tensor in record.arguments):
+                raise _not_on_tape(node, record)
+    for number, tensor in unseen:
+        if tensor.grad_fn in between or any(when > number for when, _ in tape.saved.get(storage(tensor), ())):
+            raise _not_on_tape(tensor.grad_fn, tape.records[number])
+
+
+def refuse_constant(tensor: Any, record: Record) -> None:
+    """Raise where what an autograd.Function returned comes from no variable on the tape."""
+    if isinstance(tensor.grad_fn, torch._C._FunctionBase):
+        raise _not_on_tape(tensor.grad_fn, record)
+
+
+def _not_on_tape(node: Any, record: Record) -> TraceError:
+    """The error for a node whose derivative is not that of operations that were followed, by what used its tensor."""
+    if _is_scripted(node):
+        told = (
+            "torch.jit.script", "fuses what it runs from its second call on, so that its derivatives do not belong to"
+            " operations that can be followed", "call the Python function itself, or set PYTORCH_JIT=0",
+        )
+    elif isinstance(node, torch._C._FunctionBase):
+        told = (
+            node._forward_cls.__name__, "returns a tensor that torch's operations did not make of what it was given, so"
+            " the function that it stands for is not seen", "write its forward with operations of torch",
+        )
+    else:
+        told = (
+            f"torch.{record.name}", "uses a tensor that requires a gradient and was computed before the function ran,"
+            " or in another thread", "compute it inside the function, or detach it",
+        )
+    return TraceError(*told, Source(record.file, record.line) if record.file else None)
+
+
+def _is_scripted(node: Any) -> bool:
+    return type(node).__name__ == "CppFunction" and node.name().startswith("torch::jit::")
 
 
 def foreign(graph: Graph, tape: Tape, names: dict[int, str]) -> tuple[str, ...]:

@@ -12,8 +12,9 @@ import torch
 from absnormal.arrays import Array
 from absnormal.errors import TraceError
 from absnormal.frontends.torch.branches import at_ties
-from absnormal.frontends.torch.following import OUTSIDE, Following, Handle, Read, Step, geometry
-from absnormal.frontends.torch.jumps import ties_of
+from absnormal.frontends.torch.following import Following, Handle, Read, Step, geometry
+from absnormal.frontends.torch.graph import refuse_constant
+from absnormal.frontends.torch.jumps import VALUELESS, ties_of
 from absnormal.frontends.torch.rules import RULES
 from absnormal.frontends.torch.tape import Record, Tape, storage
 from absnormal.frontends.torch.values import Values
@@ -33,6 +34,8 @@ class Lowering:
         self.results: dict[Handle, int] = {}
         #: For the steps that are needed, the jumps behind them, without themselves.
         self._taints: dict[int, frozenset[int]] = {}
+        #: The steps whose values come from those of the variables.
+        self._depending = {*range(len(variables))}
         self._sources: dict[tuple[str, int], Source] = {}
         self._arrays: dict[int, Array] = {}
         for number, variable in enumerate(variables):
@@ -83,7 +86,8 @@ class Lowering:
             if record is not None and not _known(step, record):
                 self._at(record)
                 source = source or self.write.source
-                missing[record.name, str(self.write.source)] = f"{record.name} at {self.write.source}"
+                what = f"{record.name} on complex numbers" if _is_complex(record) else record.name
+                missing[what, str(self.write.source)] = f"{what} at {self.write.source}"
         if missing:
             listed = ", ".join(missing.values())
             raise TraceError(
@@ -164,18 +168,15 @@ class Lowering:
 
     def _lower(self, number: int) -> None:
         step = self.following.steps[number]
-        if step.record is None:
+        record = step.record
+        if (record is None or record.name not in VALUELESS) and not self._depending.isdisjoint(step.needs()):
+            self._depending.add(number)
+        if record is None:
             self.results[number, 0] = self._mixed(step)
             return
-        record = step.record
         self._at(record)
         if step.jumps:
             return
-        if OUTSIDE in step.handles.values():
-            self.write.refuse(
-                "uses a tensor that was computed before the function ran and requires a gradient",
-                "compute it inside the function, or detach it",
-            )
         args = [self._argument(arg, step) for arg in record.args]
         kwargs = {name: self._argument(value, step) for name, value in record.kwargs.items()}
         self.write.record, self.write.number = record, step.number
@@ -226,6 +227,8 @@ class Lowering:
             handle = step.handles.get(id(arg))
             node = None if handle is None else self.results.get(handle)
             assert step.record is not None
+            if handle is not None and handle[0] not in self._depending and step.record.enabled:
+                refuse_constant(arg, step.record)
             drawn = bool(step.record.filled) and any(arg is target for target in step.record.filled)
             return Arg(self.write, arg, step.number + drawn, node)
         if isinstance(arg, (list, tuple)):
@@ -301,7 +304,11 @@ def _known(step: Step, record: Record) -> bool:
     """Whether there is a rule for an operation, or for where it jumps."""
     if step.jumps:
         return ties_of(record.name, record.outs) is not None
-    return _rule_name(record) in RULES
+    return _rule_name(record) in RULES and not _is_complex(record)
+
+
+def _is_complex(record: Record) -> bool:
+    return any(tensor.is_complex() for held in (record.arguments, record.outs) for tensor in held)
 
 
 def _is_number(step: Step) -> bool:

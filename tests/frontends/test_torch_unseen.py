@@ -1,0 +1,232 @@
+"""Is a gradient refused, by name, that flows through what the tape does not show?  And nothing else?"""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import absnormal as an
+from absnormal.frontends.torch import lowering
+
+D = torch.float64
+
+
+def weights(size: int = 3, dtype: Any = D) -> Any:
+    return torch.linspace(0.4, 1.7, size, dtype=dtype).requires_grad_()
+
+
+def both(model: Any, loss: Callable[[], Any], message: str) -> None:
+    """verify and clarke_backward refuse it, and fill in nothing."""
+    for action in (an.torch.verify, an.torch.clarke_backward):
+        with pytest.raises(an.TraceError, match=message):
+            action(model, loss)
+
+
+def scripted(function: Callable[..., Any]) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return torch.jit.script(function)
+
+
+def swish(x: torch.Tensor) -> torch.Tensor:
+    return x * torch.sigmoid(x)
+
+
+def two(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    return (x * y).tanh() * y
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, D])
+@pytest.mark.parametrize("call", [lambda f, g, w: f(2 * w).sum() + w.sum(), lambda f, g, w: g(w, w + 1).mean(),
+                                  lambda f, g, w: (w * f(w * w).relu_()).sum()])
+def test_scripted_functions_are_right_or_refused(call: Any, dtype: Any) -> None:
+    f, g, w = scripted(swish), scripted(two), weights(dtype=dtype)
+    refused = 0
+    for _ in range(4):
+        def loss() -> Any:
+            return call(f, g, w)
+
+        right = torch.autograd.grad(call(swish, two, w), w)[0]
+        for action in (an.torch.verify, an.torch.clarke_backward):
+            w.grad = None
+            try:
+                found = action(w, loss)
+            except an.TraceError as error:
+                assert error.operation == "torch.jit.script" and error.source is not None
+                refused += 1
+            else:
+                assert torch.allclose(found.gradient if action is an.torch.verify else w.grad, right)
+    assert refused
+
+
+def test_what_is_scripted_may_be_a_constant() -> None:
+    f, w, other = scripted(swish), weights(), weights()
+    for _ in range(3):
+        assert an.torch.verify(w, lambda: (w * f(2 * other)).sum())
+
+
+class Tanh(torch.autograd.Function):
+    @staticmethod
+    def backward(ctx: Any, *given: Any) -> Any:
+        return given[0] * ctx.slope
+
+
+class FromNumpy(Tanh):
+    @staticmethod
+    def forward(ctx: Any, x: Any) -> Any:
+        ctx.slope = 1 - torch.tanh(x) ** 2
+        return torch.from_numpy(np.tanh(x.detach().numpy()))
+
+
+class FromNumbers(Tanh):
+    @staticmethod
+    def forward(ctx: Any, x: Any) -> Any:
+        ctx.slope = 1 - torch.tanh(x) ** 2
+        return torch.tensor(np.tanh(x.detach().numpy()))
+
+
+class IntoBuffer(Tanh):
+    @staticmethod
+    def forward(ctx: Any, x: Any) -> Any:
+        ctx.slope = 1 - torch.tanh(x) ** 2
+        out = torch.empty_like(x)
+        out.copy_(torch.from_numpy(np.tanh(x.detach().numpy())))
+        return out
+
+
+class Followed(Tanh):
+    @staticmethod
+    def forward(ctx: Any, x: Any) -> Any:
+        ctx.slope = 1 - torch.tanh(x) ** 2
+        return x.tanh()
+
+
+class Sign(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Any) -> Any:
+        return torch.sign(x) * 2
+
+    @staticmethod
+    def backward(ctx: Any, *given: Any) -> Any:
+        return given[0]
+
+
+@pytest.mark.parametrize("kind", [FromNumpy, FromNumbers, IntoBuffer])
+def test_functions_that_leave_torch_are_refused(kind: Any) -> None:
+    w, other = weights(), weights()
+    both(w, lambda: kind.apply(2 * w).sum() + w.sum(), kind.__name__)
+    both(w, lambda: (w * kind.apply(w)).sum(), kind.__name__)
+    assert an.torch.verify(w, lambda: (w * kind.apply(2 * other)).sum())
+
+
+def test_functions_that_do_not_leave_it_are_judged() -> None:
+    w = weights()
+    assert an.torch.verify(w, lambda: Followed.apply(2 * w).sum())
+    assert an.torch.verify(w, lambda: Sign.apply(2 * w).sum()).verdict is an.Verdict.NOT_CLARKE
+
+
+class Hidden(torch.autograd.Function):
+    """Multiplies by a parameter that it is not given, and fills in its gradient by another backward."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Any, weight: Any) -> Any:
+        ctx.x, ctx.weight = x.detach(), weight[0]
+        return x * weight[0]
+
+    @staticmethod
+    def backward(ctx: Any, *given: Any) -> Any:
+        with torch.enable_grad():
+            (ctx.x * ctx.weight).backward(given[0])
+        return given[0] * ctx.weight.detach(), None
+
+
+def test_a_backward_that_runs_inside_is_refused() -> None:
+    w, hidden = weights(), weights()
+    with pytest.raises(an.TraceError, match="return its gradient"):
+        an.torch.verify([w, hidden], lambda: Hidden.apply(2 * w, [hidden]).sum())
+    assert w.grad is None and hidden.grad is None
+    assert an.torch.verify(w, lambda: Hidden.apply(2 * w, [hidden]).sum())
+
+
+def test_what_another_thread_computed_is_refused() -> None:
+    w, held = weights(), []
+
+    def loss() -> Any:
+        thread = threading.Thread(target=lambda: held.append((2 * w).tanh()))
+        thread.start()
+        thread.join()
+        return held[-1].sum()
+
+    both(w, loss, "another thread")
+
+
+def test_what_was_computed_before_is_refused_only_where_it_counts() -> None:
+    w, other = weights(), weights()
+    before, constant = w.exp(), other.exp()
+    both(w, lambda: (w * before).sum(), "computed before the function ran")
+    an.torch.clarke_backward(w, lambda: (w * constant).sum())
+    assert torch.equal(w.grad, constant)
+    assert an.torch.verify(w, lambda: (w * constant).sum())
+
+
+def test_a_variable_that_a_rule_loses_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    w, v = weights(), weights()
+    rule = lowering.RULES["mul"]
+
+    def losing(write: Any, a: Any, b: Any) -> Any:
+        return rule(write, a, write.tensor(b.tensor))
+
+    loss: Callable[[], Any] = lambda: (w * v).sum()  # noqa: E731
+    assert an.torch.verify([w, v], loss)
+    monkeypatch.setitem(lowering.RULES, "mul", losing)
+    with pytest.raises(an.TraceError, match="does not depend"):
+        an.torch.verify([w, v], loss)
+
+
+def test_zeros_are_no_contradiction() -> None:
+    """What jumps has the derivative 0 on both sides, and torch fills it in."""
+    w, v = weights(), weights()
+    for loss in (lambda: w.sum() + v.floor().sum(), lambda: w.sum() + v[:0].sum(), lambda: (w + v.round() * w).sum()):
+        report = an.torch.verify([w, v], loss)
+        assert report and not report.gradient[1].any()
+
+
+COMPLEX = torch.tensor([1 + 1j, 2 - 1j, 3], dtype=torch.cdouble)
+
+
+@pytest.mark.parametrize("others", [[], [weights()], [nn.Linear(3, 2).weight]])
+def test_complex_variables_are_refused_by_name(others: list[Any]) -> None:
+    variables = [*others, COMPLEX.clone().requires_grad_()]
+    both(variables, lambda: torch.stack([v.abs().sum() for v in variables]).sum(), "a variable is complex")
+    model = nn.Linear(3, 2, dtype=torch.cdouble)
+    both(model, lambda: model(COMPLEX).abs().sum(), "a variable is complex")
+
+
+@pytest.mark.parametrize("f", [
+    lambda w: (w * COMPLEX).abs().sum(), lambda w: torch.view_as_real(w * COMPLEX)[:, 1].sum(),
+    lambda w: torch.fft.rfft(w).abs().sum(), lambda w: torch.complex(w, w).real.sum(),
+    lambda w: w.to(torch.cdouble).abs().sum(),
+])  # fmt: skip
+def test_complex_operations_are_refused_by_name(f: Any) -> None:
+    w = weights()
+    both(w, lambda: f(w), "complex numbers at test_torch_unseen")
+
+
+def test_complex_constants_are_constants_and_a_complex_loss_is_no_loss() -> None:
+    w = weights()
+    assert an.torch.verify(w, lambda: (w * COMPLEX.abs()).sum())
+    for action in (an.torch.verify, an.torch.clarke_backward):
+        with pytest.raises(ValueError, match="real number"):
+            action(w, lambda: (w * COMPLEX).sum())
+
+
+def test_operators_that_run_functions_are_refused_by_name() -> None:
+    w = weights()
+    both(w, lambda: torch.cond(w.sum() > 0, torch.sin, torch.cos, (w,)).sum(), "torch.cond")
