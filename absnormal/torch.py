@@ -17,7 +17,7 @@ import numpy as np
 from absnormal._optional import require
 from absnormal.arrays import Array
 from absnormal.clarke.budget import Budget
-from absnormal.clarke.fallback import limiting_gradient
+from absnormal.clarke.fallback import certified, checked
 from absnormal.errors import TraceError
 from absnormal.frontends.captured import Captured
 from absnormal.judging import verify_captured
@@ -26,6 +26,7 @@ from absnormal.report.report import Report
 from absnormal.sweeps.table import Sweeps
 from absnormal.theorems.ladder import STRUCTURAL
 from absnormal.theorems.problem import Problem
+from absnormal.theorems.regular import regular
 
 if TYPE_CHECKING:
     from absnormal.frontends.torch.capture import Followed
@@ -84,9 +85,11 @@ def verify(
 def clarke_backward(model: Any, closure: Closure, *, seed: int = 0) -> Any:
     """Add a certified Clarke gradient of the loss to ``.grad``, as ``closure().backward()`` adds its own.
 
-    Where the structure of the model proves that torch's rules give a Clarke gradient, that is the one, equal to torch's
-    to rounding; otherwise a limiting gradient along a direction drawn from ``seed``.  Both are deterministic.  It is
-    the gradient of the loss as it was computed: hooks and hand-written backwards have no part in it.
+    Where the structure of the model, or the signs of its adjoints, prove that torch's rules give a Clarke gradient,
+    that is the one, equal to torch's to rounding; otherwise a limiting gradient along a direction drawn from ``seed``,
+    or what `verify` proves.  All are deterministic.  It is the gradient of the loss as it was computed: hooks and
+    hand-written backwards have no part in it.  It goes where ``closure().backward()`` fills in gradients, sparse ones
+    as sparse ones; rows of padding_idx and what was detached are constants, as they are for torch.
 
     Parameters
     ----------
@@ -103,7 +106,7 @@ def clarke_backward(model: Any, closure: Closure, *, seed: int = 0) -> Any:
     Raises
     ------
     BudgetError
-        where no direction could be told from the kinks
+        where no direction could be told from the kinks, and no theorem proves torch's own gradient
     TraceError, DomainError, ValueError, ImportError
         as `verify` does
 
@@ -122,14 +125,9 @@ def clarke_backward(model: Any, closure: Closure, *, seed: int = 0) -> Any:
 
     found = follow(closure, variables, tree, names)
     parts = found.wrap.leaves(_clarke(found, seed))
-    used = {found.program.output}.union(*(node.args for node in found.program.nodes))
     for number, (variable, part) in enumerate(zip(variables, parts, strict=True)):
-        if number not in used:
-            continue
-        if variable.grad is None:
-            variable.grad = part
-        else:
-            variable.grad += part
+        if number in found.reached or id(variable) in found.graph.leaves:
+            _add(variable, part, found.graph.rows(variable))
     return found.loss.detach()
 
 
@@ -162,15 +160,38 @@ def clarke_closure(model: Any, closure: Closure, *, seed: int = 0) -> Closure:
 
 
 def _clarke(found: Followed, seed: int) -> Array:
-    """The gradient of the slopes of torch's kernels where a structural proof holds for it, or else a limiting one."""
+    """The gradient of the slopes of torch's kernels where a cheap proof holds for it, or else a limiting one, or else
+    the first again, where `verify` proves it."""
     sweeps = Sweeps(found.program, None, values=found.values, own=found.own)
     problem = Problem(sweeps, found.slopes[sweeps.alpha], Budget())
-    if any(rung(problem) is not None for rung in STRUCTURAL):
-        working = Sweeps(found.program, None, values=found.working)
-        gradient = working.gradient(problem.sigma.astype(working.y.dtype, copy=False))
+    working = Sweeps(found.program, None, values=found.working)
+    sigma = problem.sigma.astype(working.y.dtype, copy=False)
+    if any(rung(problem) is not None for rung in (*STRUCTURAL, regular)):
+        gradient = working.gradient(sigma)
         if np.isfinite(gradient).all():
             return gradient
-    return limiting_gradient(sweeps, seed, "absnormal.torch.verify(...)")
+    limiting = certified(sweeps, seed)
+    if not limiting.proved:
+        report = verify_captured(found.captured(found.program.tree.split(working.gradient(sigma))), seed=seed)
+        if report:
+            return report.flat_gradient
+    return checked(limiting, sweeps, "absnormal.torch.verify(...)")
+
+
+def _add(variable: Any, part: Any, rows: Any) -> None:
+    """Add a gradient to .grad, as loss.backward() does: sparse, with these rows, where torch's would be."""
+    import torch
+
+    if rows is not None:
+        part = torch.sparse_coo_tensor(rows[None], part[rows], part.shape, is_coalesced=True,
+                                       check_invariants=False)
+    held = variable.grad
+    if held is None:
+        variable.grad = part
+    elif held.is_sparse and not part.is_sparse:
+        variable.grad = part + held
+    else:
+        held += part
 
 
 def _variables(model: Any) -> tuple[list[Any], Tree, dict[int, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,8 @@ import numpy as np
 from absnormal.arrays import Array
 from absnormal.clarke.blocks import summands
 from absnormal.clarke.budget import Budget
-from absnormal.clarke.fallback import limiting_gradient
+from absnormal.clarke.fallback import certified
+from absnormal.clarke.fallback import checked as checked_gradient
 from absnormal.clarke.generalized_gradient import GeneralizedGradient
 from absnormal.exact.system import build
 from absnormal.frontends.frameworks import capturing, followed
@@ -182,7 +184,8 @@ def clarke_gradient(f: Function | Program, x: Any, *, seed: int = 0) -> Any:
     TraceError, DomainError, ValueError
         as `verify` does
     BudgetError
-        where no direction could be told from the kinks and the rows that stay could not be proved to be zero
+        where no direction could be told from the kinks, the rows that stay could not be proved to be zero, and no
+        theorem proves the gradient for the slopes 0
 
     Notes
     -----
@@ -197,7 +200,14 @@ def clarke_gradient(f: Function | Program, x: Any, *, seed: int = 0) -> Any:
     """
     check_seed(seed)
     sweeps, wrap = _at(f, x)
-    return wrap(limiting_gradient(sweeps, seed, "verify(f, x)"))
+    found = certified(sweeps, seed)
+    if not found.proved:
+        # Where no slope matters, or any slopes do, no direction is needed.
+        problem = Problem(sweeps, np.zeros(len(sweeps.alpha)), Budget())
+        proof, _ = decide(problem)
+        if proof is not None and proof.clarke:
+            found = replace(found, gradient=sweeps.gradient(problem.sigma), proved=True)
+    return wrap(checked_gradient(found, sweeps, "verify(f, x)"))
 
 
 def generalized_gradient(

@@ -71,8 +71,8 @@ def certified(sweeps: Sweeps, seed: int = 0, system: System | None = None) -> Ce
     return found if np.isfinite(found.gradient).all() else replace(found, proved=False, data={"kind": "overflow"})
 
 
-def limiting_gradient(sweeps: Sweeps, seed: int, report: str) -> Array:
-    """The gradient that `certified` gives; ``report`` is the call that says why there is none.
+def checked(found: Certified, sweeps: Sweeps, report: str) -> Array:
+    """The gradient that was found, if it is proved; ``report`` is the call that says why it is not.
 
     Raises
     ------
@@ -81,11 +81,13 @@ def limiting_gradient(sweeps: Sweeps, seed: int, report: str) -> Array:
     BudgetError
         where no direction could be told from the kinks
     """
-    found = certified(sweeps, seed)
     if not np.isfinite(found.gradient).all():
         raise overflow(sweeps)
     if not found.proved:
-        raise BudgetError(f"no direction could be told from all kinks; see {report}.explanation")
+        raise BudgetError(
+            f"no direction could be told from all kinks.  Mend: compute once what both sides of a kink share, try"
+            f" another seed=, or float64; {report}.explanation names the lines"
+        )
     return found.gradient
 
 

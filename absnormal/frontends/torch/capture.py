@@ -106,6 +106,17 @@ class Followed:
     reached: frozenset[int]
     notes: tuple[str, ...]
 
+    def captured(
+        self, leaves: Sequence[Array], foreign: tuple[str, ...] = (),
+        other_precision: Callable[[], Captured | None] | None = None,
+    ) -> Captured:
+        """The closure with a gradient, one array for each variable."""
+        return Captured(
+            program=self.program, values=self.values, own=self.own, working=self.working, slopes=self.slopes,
+            leaves=leaves, dtype=self.dtype, tool="torch", wrap=self.wrap, notes=self.notes, foreign=foreign,
+            other_precision=other_precision,
+        )
+
 
 def follow(closure: Callable[[], Any], variables: Sequence[Any], tree: Tree, names: dict[int, str]) -> Followed:
     """A closure that returns the loss, with respect to leaf tensors that it uses."""
@@ -168,11 +179,7 @@ def of_closure(
         np.zeros(tuple(variable.shape), array(variable).dtype) if gradient is None else array(gradient)
         for variable, gradient in zip(variables, gradients, strict=True)
     ]
-    return Captured(
-        program=found.program, values=found.values, own=found.own, working=found.working, slopes=found.slopes,
-        leaves=leaves, dtype=found.dtype, tool="torch", wrap=found.wrap, notes=found.notes, foreign=others,
-        other_precision=lambda: _in_other_precision(tape, loss, variables, gradients, tree),
-    )
+    return found.captured(leaves, others, lambda: _in_other_precision(tape, loss, variables, gradients, tree))
 
 
 def _in_other_precision(

@@ -15,6 +15,7 @@ import functools
 import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -27,7 +28,7 @@ _OWN = torch._C._functions
 _LEAF = _OWN.AccumulateGrad
 _CHECKPOINT = torch.utils.checkpoint.CheckpointFunction
 _MODULE_HOOK = torch.nn.modules._functions.BackwardHookFunction
-#: Nodes that may divide by how often a row was looked up.
+#: Nodes whose gradient may be sparse, or divided by how often a row was looked up, and their operations.
 _LOOKUPS = {"EmbeddingBackward0": "embedding", "EmbeddingBagBackward0": "_embedding_bag"}
 
 
@@ -52,6 +53,39 @@ class Graph:
             found.update(new)
             stack += new
         return found
+
+    @cached_property
+    def _sparse(self) -> dict[int, list[Any] | None]:
+        """The nodes that make the gradients of leaves, by their identity, where all are sparse; None where not all."""
+        found: dict[int, list[Any] | None] = {}
+        if not any(_is_sparse(node) for node in self.nodes):
+            return found
+        for node in self.nodes:
+            for leaf in (other.variable for other, _ in node.next_functions if type(other) is _LEAF):
+                made = found.setdefault(id(leaf), [])
+                if made is None or not _is_sparse(node):
+                    found[id(leaf)] = None
+                else:
+                    made.append(node)
+        return found
+
+    def rows(self, leaf: Any) -> Any:
+        """The numbers of the rows that torch's gradient of a leaf holds, where it is sparse; None where it is dense."""
+        made = self._sparse.get(id(leaf))
+        if not made:
+            return None
+        rows = torch.cat([node._saved_indices[node._saved_indices != _padding(node)] for node in made])
+        return rows.unique()
+
+
+def _is_sparse(node: Any) -> bool:
+    return type(node).__name__ in _LOOKUPS and bool(node._saved_sparse)
+
+
+def _padding(node: Any) -> int:
+    """The row that a lookup leaves out; -1, which torch may hold without a sign, where there is none."""
+    row = int(node._saved_padding_idx)
+    return -1 if row >= 2**63 else row
 
 
 def graph_of(loss: Any) -> Graph:

@@ -262,8 +262,15 @@ def _diag_embed(w: Writer, x: Arg, offset: int = 0, dim1: int = -2, dim2: int = 
     return _put(w, w.constant(np.zeros(shape)), where, w.node(x), False)
 
 
-def _embedding(w: Writer, weight: Arg, index: Arg, *args: Any, **kwargs: Any) -> int:
-    return _moved(w, weight, lambda places: places[index.tensor.cpu().numpy()])
+def _embedding(w: Writer, weight: Arg, index: Arg, padding_idx: int = -1, *args: Any, **kwargs: Any) -> int:
+    """Rows of a table; where the row of padding_idx is looked up, it is a constant, as it is for torch."""
+    rows = index.tensor.cpu().numpy()
+    found = _moved(w, weight, lambda places: places[rows])
+    padded = rows == padding_idx
+    if padding_idx < 0 or not padded.any() or not w.varied(found):
+        return found
+    w.notes.append(f"{w.operation} at {w.source}: the row of padding_idx is held constant, as torch holds it")
+    return w.where(padded[..., None], w.tensor(w.results[0]), found)
 
 
 RULES: dict[str, Rule] = {
