@@ -46,6 +46,10 @@ class Captured:
         comparison of gradients is not conclusive; None where f does not run in it
     notes
         what a reader of the verdict must know: scalar reads within rounding of a threshold, arithmetic used
+    units
+        for each node of the program, in order, the machine epsilon of the precision in which the framework computed it
+        (its type, or a coarser one inside), 0.0 for exact steps: constants, movements of entries; None: all in
+        ``dtype``
     foreign
         phrases that name, with the user's line where it is known, each piece of user-written derivative code that had a
         part in the gradient: "a backward of its own: Wrong at net.py:12", "a tensor hook".  Empty: the framework's own
@@ -61,6 +65,7 @@ class Captured:
     wrap: Callable[[Array], Any]
     notes: tuple[str, ...] = ()
     foreign: tuple[str, ...] = ()
+    units: Sequence[float] | None = None
     own: Sequence[Array] | None = None
     working: Sequence[Array] | None = None
     other_precision: Callable[[], Captured | None] | None = None

@@ -31,7 +31,7 @@ def test_the_modelled_gradient_is_that_of_jax(name: str, double: None) -> None:
     function = scalar(ALL[name])
     for point in (*POINTS, [1.0, 1.0, 1.0]) if name in REDUCTIONS else POINTS:
         captured = capture(function, jnp.array(point))
-        assert captured.gradient.shape == (3,)
+        assert captured.gradient.shape == (3,) and captured.foreign == ()
         np.testing.assert_allclose(modelled(captured), captured.gradient, rtol=1e-12, atol=1e-12, err_msg=str(point))
 
 

@@ -19,6 +19,7 @@ from absnormal.errors import AbsNormalError, DomainError, TraceError
 from absnormal.frontends import detached
 from absnormal.frontends.captured import Captured, check_fits
 from absnormal.frontends.jax.jumps import Jump
+from absnormal.frontends.jax.precision import epsilon
 from absnormal.frontends.jax.probe import slope_of
 from absnormal.frontends.jax.run import Run, Seen
 from absnormal.frontends.numpy import TracedArray
@@ -76,7 +77,8 @@ def capture(f: Callable[[Any], Any], x: Any) -> Captured:
     slopes = of_nodes(program, values, slope_of, point.slopes)
     return Captured(
         program=program, values=values, slopes=slopes, leaves=leaves, dtype=dtype, tool="jax", wrap=point.wrap,
-        notes=notes, other_precision=lambda: _in_other_precision(f, point, dtype),
+        notes=notes, foreign=point.foreign, units=point.units,
+        other_precision=lambda: _in_other_precision(f, point, dtype),
     )
 
 
@@ -114,6 +116,9 @@ class Point:
         #: The type of what f returned, and the slopes of kinks inside rules of their own, by node of the program.
         self.result: Any = None
         self.slopes: dict[int, Array] = {}
+        #: What names derivative code that is not JAX's own, and the precision of every node of the program.
+        self.foreign: tuple[str, ...] = ()
+        self.units: list[float] = []
 
         self.leaves = leaves
         self.function = lambda variables: f(self.rebuilt(variables))
@@ -165,7 +170,7 @@ def _followed(f: Callable[[Any], Any], x: Any) -> tuple[Program, list[Array], Po
     tree, leaves = Tree.of(point.arrays())
     builder = Builder(tree, leaves)
     closed = _jaxpr(jax, point)
-    run = Run(builder)
+    run = Run(builder, units=[epsilon(leaf.dtype) for leaf in point.variables])
     inputs = [Seen(leaf, TracedArray(builder, i)) for i, leaf in enumerate(point.variables)]
     try:
         results = run.closed(closed, inputs)
@@ -186,6 +191,8 @@ def _followed(f: Callable[[Any], Any], x: Any) -> tuple[Program, list[Array], Po
     program, values = builder.finished(output)
     point.result = results[0].value.dtype
     places = builder.places
+    run.computed_in(0.0)
+    point.foreign, point.units = tuple(run.foreign), [run.units[index] for index in places]
     point.slopes = {places[index]: slope for index, slope in run.slopes.items() if index in places}
     return program, values, point
 

@@ -9,8 +9,9 @@ import numpy as np
 
 from absnormal._optional import require
 from absnormal.frontends.jax.custom import LIBRARY, probe
+from absnormal.frontends.jax.derivatives import foreign, in_library
 from absnormal.frontends.jax.jumps import Jump
-from absnormal.frontends.jax.run import Run, Seen, in_library, jump_of
+from absnormal.frontends.jax.run import Run, Seen, jump_of
 from absnormal.frontends.numpy import TracedArray
 from absnormal.frontends.numpy_masks import TracedMask
 
@@ -22,7 +23,7 @@ def inlined(run: Run, eqn: Any, inputs: Inputs) -> list[Seen]:
     params = eqn.params
     inner = params.get("jaxpr", params.get("call_jaxpr", params.get("fun_jaxpr")))
     jaxpr = getattr(inner, "jaxpr", inner)
-    with _Naming(run, params.get("name"), jaxpr, eqn) as library:
+    with _Naming(run, params.get("name"), jaxpr) as library:
         if library in LIBRARY:
             return LIBRARY[library](run, eqn, inputs)
         return run.closed(inner, inputs) if jaxpr is not inner else run.open(inner, [], inputs)
@@ -31,6 +32,9 @@ def inlined(run: Run, eqn: Any, inputs: Inputs) -> list[Seen]:
 def custom(run: Run, eqn: Any, inputs: Inputs) -> list[Seen]:
     """custom_jvp and custom_vjp: what they compute is followed, the slopes at kinks are those of their own rule."""
     start = len(run.builder.nodes)
+    named = foreign(eqn, run.around)
+    if named is not None and named not in run.foreign:
+        run.foreign.append(named)
     results = inlined(run, eqn, inputs)
     probe(run, eqn, inputs, results, start)
     return results
@@ -39,22 +43,21 @@ def custom(run: Run, eqn: Any, inputs: Inputs) -> list[Seen]:
 class _Naming:
     """What one of JAX's own functions is written in keeps the name of that function, and the line that called it."""
 
-    def __init__(self, run: Run, name: str | None, jaxpr: Any, eqn: Any) -> None:
-        self.run, self.eqn, self.outer, self.around = run, eqn, run.builder.user, run.around
+    def __init__(self, run: Run, name: str | None, jaxpr: Any) -> None:
+        self.run, self.outer = run, run.builder.user
         file = getattr(jaxpr.debug_info, "func_filename", None) or ""
         self.own = bool(name) and in_library(file)
         self.name = _called(_module(file), name or "")
 
     def __enter__(self) -> str | None:
-        source = self.run.around = self.run.source(self.eqn) or self.around
         if self.own and (self.outer is None or self.outer[0].startswith("lax.")):
-            self.run.builder.user = (self.name, source)
+            self.run.builder.user = (self.name, self.run.around)
         elif not self.own:
             self.run.builder.user = None
         return self.name if self.own else None
 
     def __exit__(self, *error: object) -> None:
-        self.run.builder.user, self.run.around = self.outer, self.around
+        self.run.builder.user = self.outer
 
 
 def _module(file: str) -> str:

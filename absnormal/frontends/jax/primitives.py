@@ -88,9 +88,11 @@ def _convert(call: Call, u: Any) -> Any:
 
 
 def _rounded(call: Call, u: Any) -> Any:
-    """The same number in another precision: a node of its own where its value changes."""
-    same = np.array_equal(u.value, np.asarray(call.outs[0]).astype(float))
-    return u if same else call.write.op("reshape", u, shape=u.shape, precision=str(call.outs[0].dtype))
+    """The same number in another precision, a node of its own: its adjoint is rounded too, also where it is not."""
+    name, given = str(call.outs[0].dtype), str(call.values[0].dtype)
+    if "mantissa_bits" in call.params:
+        name = f"{call.params['exponent_bits']} bits of exponent and {call.params['mantissa_bits']} of mantissa"
+    return u if name == given else call.write.op("reshape", u, shape=u.shape, precision=name)
 
 
 def _select(call: Call, which: Any, *cases: Any) -> Any:

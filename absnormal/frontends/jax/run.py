@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import importlib.util
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,15 +11,17 @@ import numpy as np
 from absnormal._optional import require
 from absnormal.arrays import Array
 from absnormal.errors import DomainError, TraceError
+from absnormal.frontends.jax.derivatives import in_library
 from absnormal.frontends.jax.jumps import CHOICES, Jump
+from absnormal.frontends.jax.precision import unit_of
 from absnormal.frontends.numpy import TracedArray
 from absnormal.frontends.numpy_masks import TracedMask
 from absnormal.frontends.user_line import is_user
 from absnormal.frontends.writing import Writer
+from absnormal.ops import TABLE
 from absnormal.program.builder import Builder
 from absnormal.program.nodes import Source
 
-_LIBRARIES = ("jax", "jaxlib", "flax", "equinox", "optax")
 _WHOLE = 1 << 24
 
 
@@ -59,13 +58,16 @@ class Run:
     """The program so far.
 
     ``slopes`` are those of kinks inside rules of their own, by node, ``detached`` the nodes behind a stop_gradient,
-    ``missing`` the primitives without a rule, with the line of their first use.
+    ``missing`` the primitives without a rule, with the line of their first use, ``foreign`` what names derivative code
+    that is not JAX's own, ``units`` the machine epsilon of every node's precision.
     """
 
     builder: Builder
     slopes: dict[int, Array] = field(default_factory=dict)
     detached: list[int] = field(default_factory=list)
     missing: dict[str, Source | None] = field(default_factory=dict)
+    foreign: list[str] = field(default_factory=list)
+    units: list[float] = field(default_factory=list)
     #: The line of the innermost call that has one: what was traced before has lost its own.
     around: Source | None = None
     _constants: dict[int, tuple[Any, Array]] = field(default_factory=dict)
@@ -115,11 +117,13 @@ class Run:
         name = eqn.primitive.name
         if all(seen.traced is None for seen in inputs):
             return [Seen(value) for value in bound(eqn, [seen.value for seen in inputs])]
-        outer = self.builder.user
+        outer, around, unit = self.builder.user, self.around, unit_of(eqn)
+        source = self.source(eqn) or around
         if outer is None:
-            self.builder.user = (NAMES.get(name, f"lax.{name}"), self.source(eqn) or self.around)
+            self.builder.user = (NAMES.get(name, f"lax.{name}"), source)
         try:
             if name in CONTROL:
+                self.around = source
                 return CONTROL[name](self, eqn, inputs)
             results = bound(eqn, [seen.value for seen in inputs])
             rules = MASKS
@@ -149,7 +153,14 @@ class Run:
             written = written if isinstance(written, list) else [written]
             return [self.seen(value, out, start) for value, out in zip(results, written, strict=True)]
         finally:
-            self.builder.user = outer
+            self.builder.user, self.around = outer, around
+            self.computed_in(unit)
+
+    def computed_in(self, unit: float) -> None:
+        """Give the nodes that have none yet a precision: movements and constants are exact, casts are not."""
+        for node in self.builder.nodes[len(self.units) :]:
+            exact = node.op == "constant" or (TABLE[node.op].family == "movement" and "precision" not in node.params)
+            self.units.append(0.0 if exact else unit)
 
     def operand(self, seen: Seen) -> Any:
         """What a rule gets: a traced array or comparison, or a plain array."""
@@ -216,17 +227,3 @@ def _user_line(traceback: Any) -> Source | None:
         if is_user(frame.file_name) and not in_library(frame.file_name):
             return Source(frame.file_name, frame.line_num)
     return None
-
-
-@functools.cache
-def in_library(file: str) -> bool:
-    """Whether a file belongs to JAX or to a library of layers."""
-    return file.startswith(_roots())
-
-
-@functools.cache
-def _roots() -> tuple[str, ...]:
-    specs = [importlib.util.find_spec(name) for name in _LIBRARIES]
-    return tuple(
-        os.path.dirname(spec.origin) + os.sep for spec in specs if spec is not None and spec.origin is not None
-    )
