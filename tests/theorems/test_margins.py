@@ -14,7 +14,7 @@ from absnormal.exact.modular import PRIME, independent, integers
 from absnormal.exact.system import certainly_independent
 from absnormal.sweeps.rounding import rounding
 from absnormal.sweeps.table import Sweeps
-from absnormal.theorems.direction import along_candidates
+from absnormal.theorems.direction import along_candidates, find
 from absnormal.theorems.likq import _peeled as peeled
 from absnormal.theorems.membership import nearest_mean
 from absnormal.theorems.problem import Problem
@@ -93,6 +93,14 @@ def test_a_direction_needs_definite_slopes() -> None:
     f = lambda x: np.abs(x[0]) - np.abs(2 * x[0])  # noqa: E731
     assert along_candidates(problem(f, [0.0], np.array([1.0, 1.0]))) is not None
     assert along_candidates(problem(f, [0.0], np.array([1.0, 0.5]))) is None
+
+
+@pytest.mark.parametrize(("c", "open_"), [((1, 1), True), ((-1, 1), True), ((1, -1), False), ((-1, -1), False)])
+def test_a_row_behind_a_kink_has_the_sign_of_its_slope(c: tuple[int, int], open_: bool) -> None:
+    """||x||: the outer row is c0 times that of x, and |x| falls in no direction."""
+    system = problem(lambda x: np.abs(np.abs(x[0])), [0.0]).relevant
+    assert system is not None
+    assert (find(system, [Fraction(a) for a in c], []) is not None) == open_
 
 
 @pytest.mark.parametrize(("gap", "found"), [(0.9e-6, True), (1.1e-6, False)])
