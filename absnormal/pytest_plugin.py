@@ -24,7 +24,14 @@ if TYPE_CHECKING:
     from absnormal.report.report import Report
 
 _UNDECIDED = ("fail", "warn", "skip")
+_OUTCOMES = (pytest.skip.Exception, pytest.fail.Exception, pytest.exit.Exception)
 _OPTIONS = frozenset({"points", "slope", "exact", "atol", "budget", "seed", "undecided"})
+#: A marked test that ran without a verdict, whoever ran it, has not passed.
+_UNJUDGED = (
+    "pytest.mark.clarke was not seen by what ran this test, so that no gradient was judged: a method of a"
+    " unittest.TestCase, for example, is run by unittest. Mark a function or a method of a plain class, or call"
+    " absnormal.testing.assert_clarke_gradient(f, x) in the test"
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -49,6 +56,13 @@ def pytest_configure(config: pytest.Config) -> None:
     file = config.getoption("--clarke-report")
     if file is not None and not file.endswith((".json", ".sarif", ".xml")):
         raise pytest.UsageError(f"--clarke-report must end in .json, .sarif or .xml, got {file!r}")
+    if file is not None and not hasattr(config, "workerinput"):
+        from absnormal.cli.streams import check_writable
+
+        try:
+            check_writable("--clarke-report", file)
+        except ValueError as error:
+            raise pytest.UsageError(str(error)) from error
     config.pluginmanager.register(_Collector(config), "absnormal-collector")
 
 
@@ -76,7 +90,9 @@ class Clarke:
             slope = read(self.config.getini("clarke_slope"))
         try:
             report = verify(f, x, slope=slope, **options)
-        except Exception as error:
+        except (KeyboardInterrupt, *_OUTCOMES):
+            raise
+        except BaseException as error:
             self._keep(record_of_error(error))
             raise
         self._keep(record(report))
@@ -114,10 +130,27 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     points = points() if callable(points) else points
     if points is None or not hasattr(points, "__iter__") or isinstance(points, (str, dict)):
         pytest.fail(f"{where}: pytest.mark.clarke needs points=[...], the points at which to judge", pytrace=False)
+    found = list(points)
+    if not found:
+        pytest.fail(f"{where}: pytest.mark.clarke has no points, so that nothing would be judged", pytrace=False)
+    problem = _not_a_loss(metafunc.function)
+    if problem:
+        pytest.fail(f"{where}: a function marked clarke {problem}", pytrace=False)
     argument = _argument(metafunc)
     if argument is None:
         pytest.fail(f"{where}: a function marked clarke takes the point as its first argument", pytrace=False)
-    metafunc.parametrize(argument, [pytest.param(point, id=f"point{k}") for k, point in enumerate(points)])
+    metafunc.parametrize(argument, [pytest.param(point, id=f"point{k}") for k, point in enumerate(found)])
+
+
+def _not_a_loss(function: Any) -> str:
+    """Why a function cannot be judged: it is called by another one, or returns no number; "" where it can be."""
+    import inspect
+
+    if getattr(function, "is_hypothesis_test", False):
+        return "is called by Hypothesis, not with the points: use the fixture clarke inside of it"
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        return "must not be async: return the loss, or use the fixture clarke inside of it"
+    return ""
 
 
 def _argument(metafunc: pytest.Metafunc) -> str | None:
@@ -150,6 +183,10 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     return True
 
 
+def _marked(item: pytest.Item) -> bool:
+    return item.get_closest_marker("clarke") is not None
+
+
 class _Collector:
     """Gathers the records of all tests, also from the workers of pytest-xdist, and writes the report."""
 
@@ -167,6 +204,9 @@ class _Collector:
         if call.when == "call" and self.clarke.records:
             # Plain data: pytest-xdist sends it to the controller with the report.
             report.clarke = [[text, count] for text, count in self.clarke.records.items()]
+        elif call.when == "call" and report.passed and isinstance(item, pytest.Function) and _marked(item):
+            report.outcome = "failed"
+            report.longrepr = f"{item.nodeid}: {_UNJUDGED}"
         return report
 
     def pytest_runtest_logreport(self, report: Any) -> None:
@@ -206,10 +246,10 @@ def _places(values: dict[str, Any]) -> Iterator[str]:
 
 def _write(file: str, found: list[tuple[str, dict[str, Any], int]]) -> None:
     """The report in the format that the name of the file asks for."""
-    from absnormal.cli.output import version
     from absnormal.report.formats import FORMATS
     from absnormal.report.record import Record
     from absnormal.report.summary import Summary
+    from absnormal.report.version import version
 
     form = {"json": "json", "sarif": "sarif", "xml": "junit"}[file.rpartition(".")[2]]
     with open(file, "w", encoding="utf-8") as out:

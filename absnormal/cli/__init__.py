@@ -1,7 +1,7 @@
 """The command `absnormal`: one module a subcommand, each with the parser of its arguments and the work.
 
-Exit status: 0 CLARKE everywhere, 1 NOT_CLARKE somewhere, 2 bad usage or a function that cannot be analysed, 3 UNDECIDED
-somewhere and nothing worse, 130 after Ctrl-C.
+Exit status: 0 CLARKE everywhere, 1 NOT_CLARKE somewhere, 2 bad usage, a function that cannot be analysed or ends the
+program, or nothing that could be judged, 3 UNDECIDED somewhere and nothing worse, 130 after Ctrl-C.
 """
 
 from absnormal.cli.main import main

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from absnormal.cli import sweep
 from absnormal.cli.output import EXIT, Finding, options, verdict_options, write
+from absnormal.cli.streams import check_writable
 from absnormal.cli.targets import load, model, numbers
 from absnormal.frontends.points import made
 from absnormal.report.record import record
@@ -24,6 +25,7 @@ examples:
   absnormal check package.module:loss --at point.npy --gradient gradient.npy
   absnormal check package.module:loss --at "0, 0" --certificate proof.json && absnormal recheck proof.json
   absnormal check package.module:loss --points points.npy --jobs 2 --format github
+  absnormal check package.module:loss --at "0, 0" --format sarif --output clarke.sarif
 """ + EXIT
 
 
@@ -48,7 +50,8 @@ def run(arguments: argparse.Namespace) -> int:
         if any(given is not None for given in (arguments.at, arguments.gradient, arguments.certificate)):
             raise ValueError("--points takes no --at, no --gradient and no --certificate")
         return sweep.run(argparse.Namespace(**{**vars(arguments), "kinks": False, "records": None, "chunk": 16}))
-    return write(_finding(arguments), arguments.format)
+    check_writable("--certificate", arguments.certificate)
+    return write(_finding(arguments), arguments)
 
 
 def _finding(arguments: argparse.Namespace) -> Iterator[Finding]:

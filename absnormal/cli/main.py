@@ -10,8 +10,9 @@ import traceback
 from collections.abc import Sequence
 
 from absnormal.cli import check, recheck, search, slopes, sweep, trace
-from absnormal.cli.output import BAD, INTERRUPTED, UNREAD, version
-from absnormal.report.record import in_one_line
+from absnormal.cli.output import BAD, INTERRUPTED, UNREAD
+from absnormal.report.raised import in_one_line
+from absnormal.report.version import version
 
 COMMANDS = {module.__name__.rpartition(".")[2]: module for module in (check, sweep, search, recheck, trace, slopes)}
 #: Options whose value may start with a minus.
@@ -35,8 +36,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader has seen enough: `absnormal ... | head`.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return UNREAD
-    except Exception as error:
-        # The user's own function may raise anything: one line, and the traceback when asked for.
+    except BaseException as error:
+        # The user's own code may raise anything, SystemExit too, which must not pass for a verdict: one line, and the
+        # traceback when asked for.
         if arguments.traceback:
             traceback.print_exc()
         else:

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
+import multiprocessing
+import multiprocessing.connection
+import os
 import signal
 import sys
+import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from typing import Any
+from typing import IO, Any
 
+from absnormal.cli.streams import reporting
 from absnormal.cli.targets import slope
 from absnormal.frontends.points import MAKERS
-from absnormal.report.formats import FORMATS
+from absnormal.report.formats import FORMATS, Writer
 from absnormal.report.record import ERROR, Record
 from absnormal.report.summary import Summary
 from absnormal.report.verdict import Verdict
+from absnormal.report.version import version
 
 #: The worst verdict decides; the first that was met.
 STATUS = {Verdict.NOT_CLARKE.name: 1, ERROR: 2, Verdict.UNDECIDED.name: 3}
@@ -25,9 +30,15 @@ INTERRUPTED = 130
 #: What a shell reports of a program that wrote to a pipe which nobody reads any more.
 UNREAD = 141
 
+#: How often a worker looks whether its parent is still there, where nothing else tells it, in seconds.
+_LOOK = 1.0
+
 EXIT = """
-exit status: 0 CLARKE, 1 NOT_CLARKE, 2 bad usage or cannot be analysed, 3 UNDECIDED, 130 after Ctrl-C, 141 when the
-output is read no further
+exit status: 0 CLARKE, 1 NOT_CLARKE, 2 bad usage, a function that cannot be analysed, raises or ends the program, or
+nothing that could be judged (no point, no kink, a result that does not depend on x), 3 UNDECIDED, 130 after Ctrl-C,
+141 when the output is read no further
+
+Under --format json, junit, github and sarif everything that the function prints goes to standard error.
 """
 
 #: A finding: its name, the record, the whole report where there is one.
@@ -56,8 +67,9 @@ def framework_option(command: argparse.ArgumentParser) -> None:
 
 
 def format_option(command: argparse.ArgumentParser) -> None:
-    """How findings are written."""
+    """How and where findings are written."""
     command.add_argument("--format", choices=list(FORMATS), default="text", help="how findings are written")
+    command.add_argument("--output", metavar="FILE", help="write them into this file, not to standard output")
 
 
 def options(arguments: argparse.Namespace, target: Any) -> dict[str, Any]:
@@ -66,26 +78,35 @@ def options(arguments: argparse.Namespace, target: Any) -> dict[str, Any]:
     return {"slope": given, "exact": arguments.exact, "atol": arguments.atol, "seed": arguments.seed}
 
 
-def write(findings: Iterable[Finding], form: str) -> int:
+def write(findings: Iterable[Finding], arguments: argparse.Namespace) -> int:
     """Write all findings; the exit status.  After Ctrl-C, or an error on the way, the output is whole, too."""
-    writer, summary, stopped = None, Summary(), ""
+    summary = Summary()
+    with reporting(arguments.format, arguments.output) as out:
+        _written(findings, FORMATS[arguments.format], out, summary)
+    if summary.nothing and (arguments.format != "text" or summary.verdicts):
+        print(f"absnormal: {summary.nothing}", file=sys.stderr)
+    worst = next((status for verdict, status in STATUS.items() if summary.verdicts[verdict]), 0)
+    return worst or (BAD if summary.nothing else 0)
+
+
+def _written(findings: Iterable[Finding], form: type[Writer], out: IO[str], summary: Summary) -> None:
+    writer, stopped = None, ""
     try:
         for name, record, report in findings:
-            writer = FORMATS[form](sys.stdout, version()) if writer is None else writer
+            writer = form(out, version()) if writer is None else writer
             summary.add(record)
             writer.write(name, record, report)
-        writer = FORMATS[form](sys.stdout, version()) if writer is None else writer
+        writer = form(out, version()) if writer is None else writer
     except KeyboardInterrupt:
         stopped = "interrupted"
         raise
-    except Exception:
+    except BaseException:
         stopped = "ended by an error"
         raise
     finally:
         if writer is not None:
             writer.end(summary, stopped)
-            sys.stdout.flush()
-    return next((status for verdict, status in STATUS.items() if summary.verdicts[verdict]), 0)
+            out.flush()
 
 
 def progress(done: int, total: int | None) -> None:
@@ -97,26 +118,29 @@ def progress(done: int, total: int | None) -> None:
 
 @contextmanager
 def workers(jobs: int) -> Iterator[Any]:
-    """A ``map`` over this many processes; Ctrl-C stops them quietly."""
+    """A ``map`` over this many processes; Ctrl-C stops them quietly, and they end with this process."""
     if jobs < 1:
         raise ValueError(f"--jobs must be at least 1, got {jobs}")
     if jobs == 1:
         yield map
         return
-    with ProcessPoolExecutor(jobs, initializer=_quiet) as pool:
+    with ProcessPoolExecutor(jobs, initializer=_begin) as pool:
         try:
             yield pool.map
         finally:
             pool.shutdown(cancel_futures=True)
 
 
-def _quiet() -> None:
+def _begin() -> None:
+    """What a worker does first."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
-def version() -> str:
-    """The version of the installed package."""
-    try:
-        return importlib.metadata.version("absnormal")
-    except importlib.metadata.PackageNotFoundError:
-        return "(not installed)"
+def _end_with_parent() -> None:
+    """Leave as soon as the parent is gone, however it ended: its end of a pipe closes, and the parent is another."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    while not multiprocessing.connection.wait([parent.sentinel], _LOOK) and os.getppid() == parent.pid:
+        pass
+    os._exit(BAD)

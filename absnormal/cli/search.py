@@ -45,7 +45,7 @@ def arguments(command: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Do it; the exit status."""
-    return write(_findings(arguments), arguments.format)
+    return write(_findings(arguments), arguments)
 
 
 def _findings(arguments: argparse.Namespace) -> Iterator[Finding]:

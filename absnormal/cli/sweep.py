@@ -8,6 +8,7 @@ from concurrent.futures import BrokenExecutor
 from typing import Any
 
 from absnormal.cli.output import EXIT, Finding, options, progress, verdict_options, workers, write
+from absnormal.cli.streams import check_writable
 from absnormal.cli.targets import Rows, load
 from absnormal.report.plain import number
 from absnormal.report.record import Record
@@ -20,7 +21,8 @@ examples:
   absnormal sweep package.module:loss --points parameters.npz --jobs 2 --records run.jsonl
   absnormal sweep package.module:loss --points points.npy --kinks --slope torch
 
-The same command continues a run that was stopped when its --records are there.
+The same command continues a run that was stopped when its --records are there.  The file is bound to the target, its
+code and the values that it holds, the options and the points: with an edited function, or another one, it is refused.
 """ + EXIT
 
 
@@ -39,8 +41,9 @@ def arguments(command: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Do it; the exit status."""
+    check_writable("--records", arguments.records)
     try:
-        return write(_findings(arguments), arguments.format)
+        return write(_findings(arguments), arguments)
     except BrokenExecutor as error:
         again = ": the same command continues" if arguments.records else "; with --records the run can be continued"
         raise ValueError(f"a worker process died{again}") from error

@@ -80,7 +80,10 @@ def arrays(x: Any) -> list[Array]:
 
 def _plain(leaf: Any) -> Array:
     """A framework's array without its tape, on this machine."""
-    return np.asarray(leaf.detach().cpu() if hasattr(leaf, "detach") else leaf)
+    if hasattr(leaf, "detach"):
+        leaf = leaf.detach().cpu()
+        leaf = leaf.float() if "bfloat16" in str(leaf.dtype) else leaf
+    return np.asarray(leaf)
 
 
 def _map(x: Any, change: Callable[[Any], Any]) -> Any:

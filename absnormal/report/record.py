@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import traceback
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from absnormal.errors import AbsNormalError
 from absnormal.program.nodes import Source
 from absnormal.report.explanation import excess, sentences
 from absnormal.report.plain import data
+from absnormal.report.raised import in_one_line, raised_at
 from absnormal.report.report import Report
 from absnormal.report.verdict import Verdict
 
@@ -67,6 +63,8 @@ class Record:
         the point, where it is on a kink that was searched for: numbers, or fractions as text
     digest
         of the point, so that a file of records is continued with the points it was begun with
+    constant
+        whether f, as it ran, does not depend on x at all
 
     Examples
     --------
@@ -90,6 +88,7 @@ class Record:
     t: float | None = None
     x: Any = None
     digest: str = ""
+    constant: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data that `json.dumps` takes."""
@@ -113,23 +112,14 @@ def record(report: Report, index: int = 0) -> Record:
         excess=0.0 if wrong is None else wrong.predicted - wrong.highest,
         lines=tuple(Line(group.path, group.number, group.line, group.operation, group.count)
                     for group in report.culprits[:_LINES]),
+        constant=not report.program.nodes[report.program.output].varied,
     )  # fmt: skip
 
 
-def record_of_error(error: Exception, index: int = 0) -> Record:
+def record_of_error(error: BaseException, index: int = 0) -> Record:
     """The record of a point at which f cannot be analysed."""
-    source = getattr(error, "source", None) if isinstance(error, AbsNormalError) else None
-    lines = () if source is None else (Line(source.file, source.line, source.text, getattr(error, "operation", ""), 0),)
+    named = getattr(error, "source", None) if isinstance(error, AbsNormalError) else None
+    source = named or raised_at(error)
+    operation = getattr(error, "operation", "") if named is not None else type(error).__name__
+    lines = () if source is None else (Line(source.file, source.line, source.text, operation, 0),)
     return Record(index, ERROR, type(error).__name__, in_one_line(error), lines=lines)
-
-
-def in_one_line(error: Exception) -> str:
-    """An error in one line; one that the package did not raise on purpose with its name and the user's line."""
-    said = " ".join(str(error).split())
-    if said and isinstance(error, (AbsNormalError, ValueError, ImportError)):
-        return said
-    ours = str(Path(__file__).parents[1])
-    frames = traceback.extract_tb(error.__traceback__)
-    user = [frame for frame in frames if not frame.filename.startswith((ours, "<", os.path.dirname(np.__file__)))]
-    where = f" at {os.path.basename(user[-1].filename)}:{user[-1].lineno}" if user else ""
-    return f"{type(error).__name__}{where}{f': {said}' if said else ''}"

@@ -27,23 +27,36 @@ class Summary:
         the records that are not CLARKE with the largest excess, up to ten, largest first
     culprits
         source line -> the number of records, not CLARKE, that name it
+    constant
+        the number of records of points at which f does not depend on x
     """
 
     verdicts: Counter[str] = field(default_factory=Counter)
     methods: Counter[str] = field(default_factory=Counter)
     culprits: Counter[str] = field(default_factory=Counter)
+    constant: int = 0
     _heap: list[tuple[float, int, Record]] = field(default_factory=list, repr=False)
 
     def add(self, found: Record) -> None:
         """Count one more record."""
         self.verdicts[found.verdict] += 1
         self.methods[found.method] += 1
+        self.constant += found.constant
         if found.verdict == "CLARKE":
             return
         self.culprits.update({f"{line.place}   | {line.text}" if line.text else line.place for line in found.lines})
         heapq.heappush(self._heap, (found.excess, -sum(self.verdicts.values()), found))
         if len(self._heap) > _WORST:
             heapq.heappop(self._heap)
+
+    @property
+    def nothing(self) -> str:
+        """Why nothing was judged; "" where something was."""
+        if not self.verdicts:
+            return "nothing was judged: no point, or no kink, was met"
+        if self.constant == sum(self.verdicts.values()):
+            return "nothing was judged: the result of f does not depend on x"
+        return ""
 
     @property
     def worst(self) -> list[Record]:
@@ -62,7 +75,7 @@ class Summary:
         """The counts, and the lines that are named most often."""
         total = sum(self.verdicts.values())
         if not total:
-            return "nothing was judged: no point, or no kink, was met"
+            return self.nothing
         records = "1 record" if total == 1 else f"{total} records"
         lines = [f"{records}: {_counted(self.verdicts)}", f"by: {_counted(self.methods)}"]
         if self.culprits:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import pickle
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -16,6 +15,8 @@ from absnormal.program.program import Program
 from absnormal.program.tree import Tree
 from absnormal.report.plain import data
 from absnormal.report.record import Record, record, record_of_error
+from absnormal.report.version import version
+from absnormal.sweep.origin import digest, origin
 from absnormal.verify import trace, verify
 
 #: The options of `absnormal.verify` that a sweep passes on.
@@ -69,9 +70,10 @@ class Work:
 
     @property
     def head(self) -> dict[str, Any]:
-        """What records of the same points must agree in."""
+        """What records must agree in to be continued: the function, the options, the version of the package."""
         plain = {key: repr(value) if key == "budget" else data(value) for key, value in sorted(self.options.items())}
-        return {"kinks": self.kinks, "options": plain}
+        made = origin(self.programs[0] if self.f is None else self.f)
+        return {**made, "options": {"kinks": self.kinks, **plain}, "version": version()}
 
     def task(self, items: list[Item]) -> Task:
         """The work on a few points; a NumPy function is traced here when it meets a new shape."""
@@ -79,7 +81,9 @@ class Work:
             if self.f is not None and not framework(point) and not self._fitting(point):
                 try:
                     self._remember(trace(self.f, point))
-                except Exception:
+                except KeyboardInterrupt:
+                    raise
+                except BaseException:
                     # The worker meets the same error, and records it.
                     continue
         return Task(self, items)
@@ -101,7 +105,9 @@ class Work:
     def _record(self, index: int, point: Any) -> Record:
         try:
             return record(self._report(point), index)
-        except Exception as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # SystemExit too: a function that leaves has no verdict
             if isinstance(error, GuardError) and not self.whole:
                 raise
             return record_of_error(error, index)
@@ -126,7 +132,9 @@ class Work:
         source = self.f if self.f is not None else self.programs[-1]
         try:
             kinks = find_kink(source, before, point)
-        except Exception as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             return [replace(record_of_error(error, index), t=0.0)]
         return [
             replace(self._record(index, kink.x), t=float(kink.t), x=written(kink.x))
@@ -166,14 +174,6 @@ def judge(task: Task) -> list[list[Record] | None]:
         except GuardError:
             groups.append(None)
     return groups
-
-
-def digest(point: Any) -> str:
-    """A short digest of a point, the same for equal points."""
-    found = hashlib.blake2b(digest_size=8)
-    for leaf in arrays(point):
-        found.update(repr(leaf.tolist()).encode() if leaf.dtype == object else leaf.astype(float).tobytes())
-    return found.hexdigest()
 
 
 def written(x: Any) -> Any:

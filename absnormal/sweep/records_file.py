@@ -4,39 +4,48 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from absnormal.report.record import Record
 
 _NAME = "absnormal sweep"
-_FORM = 1
+_FORM = 2
+_FIX = "name another file, or delete this one to judge all points again"
 
 
 class RecordsFile:
-    """A head line that says how the records were made, then a line a record; those of one point come together.
+    """A head line that says what the records were made of, then a line a record; those of one point come together.
 
     A line that was cut off, and records of kinks whose point did not come any more, are dropped when the file is
     continued.
 
+    Parameters
+    ----------
+    path
+        of the file; it is begun where it is not there, or is empty
+    head
+        what the records are made of: the "target", its "files" and "code" as digests, the "options", the "version" of
+        the package
+
     Raises
     ------
     ValueError
-        for a file of another kind, or one made with other options
+        for a file of another kind, and for one that was made of something else
     """
 
-    def __init__(self, path: str, head: dict[str, Any]) -> None:
+    def __init__(self, path: str, head: Mapping[str, Any]) -> None:
         self.path = path
         first = {_NAME: _FORM, **json.loads(json.dumps(head))}
         if not os.path.exists(path) or not os.path.getsize(path):
             with open(path, "w", encoding="utf-8") as file:
                 file.write(json.dumps(first) + "\n")
-        with open(path, encoding="utf-8") as file:
-            found = _parsed(file.readline())
+        with open(path, "rb") as held:
+            found = _parsed(held.readline())
         if not isinstance(found, dict) or _NAME not in found:
-            raise ValueError(f"{path} is not a file of records of a sweep: name another file")
+            raise ValueError(f"{path} does not begin with a line that says what its records were made of: {_FIX}")
         if found != first:
-            raise ValueError(f"{path} was made with {_options(found)}, not {_options(first)}: name another file")
+            raise ValueError(f"{path} was made with {_differences(found, first)}: {_FIX}")
         self._file = open(path, "r+b")  # noqa: SIM115 - closed by `close`
         self._file.readline()
 
@@ -67,12 +76,28 @@ class RecordsFile:
         self._file.close()
 
 
-def _parsed(line: str | bytes) -> Any:
+def _parsed(line: bytes) -> Any:
     try:
         return json.loads(line)
     except ValueError:
         return None
 
 
-def _options(head: dict[str, Any]) -> str:
-    return json.dumps({key: value for key, value in head.items() if key != _NAME})
+def _differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
+    """The first thing in which two heads differ."""
+    if found[_NAME] != wanted[_NAME]:
+        return "another version of absnormal, which did not note the function"
+    for key in ("target", "options", "version"):
+        if found.get(key) != wanted[key]:
+            kind = {"target": "", "options": "the options ", "version": "version "}[key]
+            was, now = (_said(value) for value in (found.get(key), wanted[key]))
+            return f"{kind}{was}, not {now}"
+    target, files = wanted["target"], {**wanted["files"], **found.get("files", {})}
+    edited = [f"module {name}" for name in files if found.get("files", {}).get(name) != wanted["files"].get(name)]
+    if edited:
+        return f"{target} before {', '.join(edited)} {'was' if len(edited) == 1 else 'were'} edited"
+    return f"{target} with other code, or with other values that it holds"
+
+
+def _said(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

@@ -16,7 +16,8 @@ from typing import Any
 from absnormal.program.program import Program
 from absnormal.report.record import Record
 from absnormal.report.summary import Summary
-from absnormal.sweep.judging import OPTIONS, Item, Task, Work, digest, judge
+from absnormal.sweep.judging import OPTIONS, Item, Task, Work, judge
+from absnormal.sweep.origin import digest
 from absnormal.sweep.records_file import RecordsFile
 
 #: Chunks on their way at a time.
@@ -47,7 +48,9 @@ def sweep(
     kinks
         also go to the kinks on the segment from each point to the next; their records come before that point's own
     file
-        a JSON Lines file to which every record is appended as it comes; the records that it has are not computed again
+        a JSON Lines file to which every record is appended as it comes; the records that it has are not computed again.
+        It is bound to f (its name, its code, the files that this comes from, the values that it holds), the options and
+        the points
     on_progress
         called with the number of points that were read and the number of all, None where that is not known
     **options
@@ -61,7 +64,7 @@ def sweep(
     Raises
     ------
     ValueError
-        for arguments that do not fit, and for a file that was made with other points or options
+        for arguments that do not fit, and for a file that was made with another function, other points or options
 
     Notes
     -----

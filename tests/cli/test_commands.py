@@ -90,7 +90,7 @@ def test_a_search_for_one_tool_finds_nothing(capsys: pytest.CaptureFixture[str])
 
 
 def test_a_search_that_meets_no_kink_says_so(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["search", "hand_written:f", "--at", "100", "--trials", "5"]) == 0
+    assert main(["search", "hand_written:f", "--at", "100", "--trials", "5"]) == 2
     assert capsys.readouterr().out == "nothing was judged: no point, or no kink, was met\n"
 
 

@@ -200,6 +200,7 @@ def test_models_of_frameworks(tmp_path: Path) -> None:
         ("points=3", "needs points"),
         ("points=[[0.0]], slop=1", "unknown option 'slop'"),
         ("[[0.0]], points=[[0.0]]", "points are given twice"),
+        ("points=[]", "has no points, so that nothing would be judged"),
     ],
 )  # fmt: skip
 def test_a_bad_marker_is_named(tmp_path: Path, marker: str, said: str) -> None:
@@ -219,10 +220,85 @@ def test_a_marked_function_without_an_argument(tmp_path: Path) -> None:
     assert "takes the point as its first argument" in run(tmp_path).stdout
 
 
+#: Marked tests that pytest runs in another way than as a function of a point.
+MARKED = """\
+import sys, unittest
+import numpy as np
+import pytest
+
+def identity(x):
+    return np.maximum(x[0], 0) - np.maximum(-x[0], 0)
+
+class TestUnit(unittest.TestCase):
+    @pytest.mark.clarke(points=[[0.0]], slope=-1)
+    def test_method(self):
+        pass
+
+@pytest.mark.clarke(points=[[0.0]], slope=-1)
+class TestUnitClass(unittest.TestCase):
+    def test_method_of_class(self, x=None):
+        identity(np.zeros(1))
+
+@pytest.mark.clarke(points=[[0.0]], slope=-1)
+class TestPlain:
+    def test_plain(self, x):
+        return identity(x)
+
+    @staticmethod
+    def test_static(x):
+        return identity(x)
+
+@pytest.mark.clarke(points=[[0.0]], slope=0)
+@pytest.mark.parametrize("scale", [1.0, 2.0])
+def test_scaled(x, scale):
+    return scale * identity(x)
+
+@pytest.mark.clarke(points=[[0.0]])
+def test_exits(x):
+    sys.exit(0)
+
+@pytest.mark.clarke(points=[[0.0]])
+def test_none(x):
+    identity(x)
+
+@pytest.mark.clarke(points=[[0.0]])
+def test_skips(x):
+    pytest.skip("not here")
+"""
+NOT_LOSSES = {
+    "@given(s=st.floats())\ndef test_it(x, s):\n    return s * x[0]": "is called by Hypothesis",
+    "async def test_it(x):\n    return x[0]": "must not be async",
+}
+
+
+def test_a_marked_test_without_a_verdict_has_not_passed(tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text(MARKED)
+    done = run(tmp_path, "-v", "--clarke-report=out.json")
+    assert outcomes(done.stdout) == {
+        "test_method": "failed", "test_method_of_class": "failed", "test_plain[point0]": "failed",
+        "test_static[point0]": "failed", "test_exits[point0]": "failed", "test_none[point0]": "failed",
+        "test_skips[point0]": "skipped",
+    } | {name: "passed" for name in outcomes(done.stdout) if name.startswith("test_scaled")}  # fmt: skip
+    assert done.stdout.count("PASSED") == 2 and done.stdout.count("was not seen by what ran this test") >= 2
+    found = json.loads((tmp_path / "out.json").read_text())
+    assert found["summary"]["verdicts"] == {"CLARKE": 2, "NOT_CLARKE": 2, "ERROR": 2}
+    reasons = [result["reason"] for result in found["results"] if result["verdict"] == "ERROR"]
+    assert reasons[0].startswith("SystemExit at test_it.py:34: 0") and reasons[1].startswith("f must return a number")
+
+
+def test_a_marker_on_what_is_no_loss_is_named(tmp_path: Path) -> None:
+    head = "import pytest\nfrom hypothesis import given\nfrom hypothesis import strategies as st\n"
+    for number, text in enumerate(NOT_LOSSES):
+        (tmp_path / f"test_{number}.py").write_text(f"{head}@pytest.mark.clarke(points=[[0.0]])\n{text}\n")
+    done = run(tmp_path)
+    assert done.returncode == 2 and all(said in done.stdout for said in NOT_LOSSES.values())
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (["--clarke-report=out.txt"], "--clarke-report must end in .json, .sarif or .xml"),
+        (["--clarke-report=no/such/out.json"], "--clarke-report no/such/out.json cannot be written"),
         (["-o", "clarke_undecided=maybe"], "clarke_undecided must be one of fail, warn, skip"),
     ],
 )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
+import sys
 import time
 import tracemalloc
 from collections.abc import Iterator
@@ -162,18 +164,21 @@ def test_a_cut_file_is_continued(tmp_path: Path, cut: int, kinks: bool) -> None:
     assert file.read_bytes() == whole
 
 
+CALLS = itertools.count()
+
+
+def counted(x: Any) -> Any:
+    next(CALLS)
+    return identity(x)
+
+
 def test_finished_records_are_not_computed_again(tmp_path: Path) -> None:
     file = tmp_path / "run.jsonl"
-    list(an.sweep(identity, POINTS[:9], file=file))
-    calls = []
-
-    def f(x: Any) -> Any:
-        calls.append(1)
-        return identity(x)
-
-    list(an.sweep(f, POINTS[:9], file=file))
-    assert not calls
-    assert len(list(an.sweep(f, POINTS, file=file))) == 17 and len(calls) == 1
+    list(an.sweep(counted, POINTS[:9], file=file))
+    before = next(CALLS)
+    list(an.sweep(counted, POINTS[:9], file=file))
+    assert next(CALLS) == before + 1
+    assert len(list(an.sweep(counted, POINTS, file=file))) == 17 and next(CALLS) == before + 3
 
 
 def test_a_file_of_other_points_or_options_is_refused(tmp_path: Path) -> None:
@@ -188,9 +193,32 @@ def test_a_file_of_other_points_or_options_is_refused(tmp_path: Path) -> None:
         an.sweep(identity, POINTS, slope=1, file=file)
     other = tmp_path / "notes.txt"
     other.write_text("my notes\n")
-    with pytest.raises(ValueError, match="is not a file of records"):
+    with pytest.raises(ValueError, match="does not begin with a line that says"):
         an.sweep(identity, POINTS, file=other)
-    assert file.read_bytes() == kept and other.read_text() == "my notes\n"
+    with pytest.raises(ValueError, match=r"made with .*:identity, not .*:branches: name another file"):
+        an.sweep(branches, POINTS, slope=-1, file=file)
+    head, *records = kept.decode().splitlines()
+    for earlier in (records, [json.dumps({"absnormal sweep": 1, "kinks": False, "options": {}}), *records]):
+        other.write_text("\n".join(earlier) + "\n")
+        with pytest.raises(ValueError, match=r"(does not begin with a line|another version of).*name another file"):
+            an.sweep(identity, POINTS, slope=-1, file=other)
+    assert file.read_bytes() == kept and other.read_text() == "\n".join(earlier) + "\n" and json.loads(head)
+
+
+def leaves(x: Any) -> Any:
+    """Ends the program at negative points."""
+    return np.abs(x[0]) if x[0] > 0 else sys.exit(int(x[0] > -1))
+
+
+@pytest.mark.parametrize("kinks", [False, True])
+def test_a_function_that_ends_the_program_gives_errors(kinks: bool) -> None:
+    points = [[1.0], [-0.5], [-2.0], [2.0]]
+    with ProcessPoolExecutor(1) as pool:
+        for map_ in (map, pool.map):
+            found = list(an.sweep(leaves, points, map=map_, kinks=kinks))
+            assert [r.verdict for r in found if r.t is None] == ["CLARKE", "ERROR", "ERROR", "CLARKE"]
+            errors = [r for r in found if r.verdict == "ERROR" and r.t is None]
+            assert {r.method for r in errors} == {"SystemExit"} and errors[0].lines[0].path == __file__
 
 
 def fatal(flag: str, x: Any) -> Any:
