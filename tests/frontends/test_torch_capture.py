@@ -109,6 +109,18 @@ def test_no_grad_and_detach_are_constants() -> None:
     agree(f, torch.tensor([3.0, -4.0], dtype=D))
 
 
+def test_what_is_detached_in_place_is_a_constant_from_then_on() -> None:
+    def f(x: Any) -> Any:
+        before = x.exp()
+        y = before * 2
+        torch.detach_(before) if x.ndim else before.detach_()
+        return (before.mul_(3) * x + y).sum()
+
+    for x in (torch.tensor([0.5, 1.0], dtype=D), torch.tensor(0.5, dtype=D)):
+        report = an.verify(f, x)
+        assert report and torch.allclose(report.gradient, 5 * x.exp())
+
+
 def test_a_branch_is_followed_away_from_its_tie_and_refused_at_it() -> None:
     def f(x: Any) -> Any:
         return x.sum() if x[0] > 0 else -x.sum()

@@ -88,6 +88,39 @@ def hooked_on_base(hidden: Any) -> None:
     hidden.view(-1).mul_(2)
 
 
+def written(act: Callable[[Any], Any]) -> Case:
+    """A network whose last layer's output is written to before it is summed."""
+    model = network()
+
+    def loss() -> Any:
+        out = model(X) * 2
+        act(out)
+        return out.sum()
+
+    return model, loss
+
+
+def without_grad(out: Any) -> None:
+    with torch.no_grad():
+        out.mul_(2)
+
+
+def into_buffer(out: Any) -> None:
+    """Writes that autograd sees, to memory that it did not differentiate before."""
+    buffer = torch.ones(2, 3)
+    buffer.mul_(3)
+    buffer[:, :2] = out[:2]
+    buffer[:, 2] = 5
+    out += buffer[:, :2].sum()
+
+
+def detached_in_place(out: Any) -> None:
+    other = out * 3
+    other.detach_()
+    other.mul_(2)
+    out += other
+
+
 def packed_in_place() -> Case:
     model = network()
 
@@ -148,6 +181,9 @@ FOREIGN: dict[str, tuple[Callable[[], Case], str]] = {
     "packed in place": (packed_in_place, "saved-tensor hooks: doubled"),
     "checkpoint": (lambda: (model := network(), lambda: checkpoint(model, X, use_reentrant=False).sum()),
                    "a checkpoint, which computes again"),
+    "no_grad": (lambda: written(without_grad), "mul_ at test_torch_graph"),
+    "data": (lambda: written(lambda out: out.data.mul_(2)), "overwrites values unseen by autograd"),
+    "alias": (lambda: written(lambda out: out.detach()[0].zero_()), "overwrites values unseen by autograd"),
     "scaled": (lambda: scaled(nn.Embedding), "scale_grad_by_freq of an embedding at test_torch_graph"),
     "scaled bag": (lambda: scaled(nn.EmbeddingBag, mode="sum"), "scale_grad_by_freq of an embedding"),
 }  # fmt: skip
@@ -159,6 +195,9 @@ OWN: dict[str, Callable[[], Case]] = {
     "elsewhere": lambda: between(lambda h: (h * 2).register_hook(doubled)),
     "looked at": lambda: between(lambda h: h.grad_fn.next_functions),
     "in place": lambda: between(lambda h: h[:2].mul_(2)),
+    "buffer": lambda: written(into_buffer),
+    "detached": lambda: written(detached_in_place),
+    "seen": lambda: written(lambda out: out[0].mul_(3)),
     "on the host": lambda: under(save_on_cpu),
     "unused": lambda: between(lambda h: Twice.apply(h)),
 }

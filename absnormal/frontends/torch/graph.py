@@ -190,9 +190,27 @@ def foreign(graph: Graph, tape: Tape, names: dict[int, str]) -> tuple[str, ...]:
     found += [_tensor_hook(one.hook) for one in tape.hooks if one.active and one.node in graph.nodes]
     if tape.unpacks is not None:
         found += _unpacking(tape.unpacks)
+    found += _overwritten(tape)
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         found.append("a process group of torch.distributed, whose hooks on parameters do not show")
     return tuple(dict.fromkeys(found))
+
+
+def _overwritten(tape: Tape) -> list[str]:
+    """Writes to what torch differentiates that it does not see: under no_grad, through .data or a detached alias."""
+    found: list[str] = []
+    if not tape.saved:
+        return found
+    made: set[int] = set()
+    for record in tape.records:
+        if record.name == "detach_":
+            made.discard(storage(record.args[0]))
+        for target in (*record.overwritten, *record.filled):
+            if not (record.enabled and record.needs[id(target)]) and storage(target) in made:
+                found.append(f"{record.name}{_line(record)}, which overwrites values unseen by autograd")
+        if record.enabled and any(record.needs.values()):
+            made.update(storage(out) for out in record.outs if out.requires_grad and out.layout == torch.strided)
+    return found
 
 
 def _registered(node: Any) -> list[Any]:
@@ -288,5 +306,8 @@ def _at(function: Any) -> str:
 
 def _scaled(name: str, tape: Tape) -> str:
     record = next(r for r in tape.records if r.name == name and any(a is True for a in r.args))
-    where = f" at {Source(record.file, record.line)}" if record.file else ""
-    return f"scale_grad_by_freq of an embedding{where}, which divides by how often a row was looked up"
+    return f"scale_grad_by_freq of an embedding{_line(record)}, which divides by how often a row was looked up"
+
+
+def _line(record: Record) -> str:
+    return f" at {Source(record.file, record.line)}" if record.file else ""

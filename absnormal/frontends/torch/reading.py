@@ -1,5 +1,5 @@
-"""What Python code does with tensors where no operation shows it: it reads truth values, whole numbers and lists, and
-registers hooks.
+"""What Python code does with tensors where no operation shows it: it reads truth values, whole numbers and lists,
+registers hooks and detaches in place.
 
 ``bool(u)`` is ``bool(u != 0)`` and ``int(u)`` is ``int(u.long())``, so their ties are those of the comparison and of
 the conversion; a list of numbers is a read of all of them.
@@ -17,6 +17,7 @@ from absnormal.frontends.torch.tape import Hooked, Tape
 _TRUTH = frozenset({torch.Tensor.__bool__, torch.is_nonzero, torch.Tensor.is_nonzero})
 _WHOLE = frozenset({torch.Tensor.__int__})
 _NODE = frozenset({torch.Tensor.grad_fn.__get__})
+_DETACHING = frozenset({torch.Tensor.detach_, torch.detach_})
 _WITHIN = 2.0**63
 
 
@@ -36,6 +37,8 @@ class Reading(TorchFunctionMode):  # type: ignore[misc]
             self._tape.read(args[0])
         if func in _NODE:
             self._tape.nodes_seen = True
+        if func in _DETACHING:
+            self._tape.detach(args[0])
         if func is torch.Tensor.register_hook:
             handle = func(*args, **(kwargs or {}))
             self._tape.hooks.append(Hooked(args[0].grad_fn, args[1] if len(args) > 1 else kwargs["hook"], handle))

@@ -167,6 +167,10 @@ class Tape(TorchDispatchMode):  # type: ignore[misc]
         """Record that Python code reads all numbers of a tensor."""
         self.records.append(Record(torch.ops.aten._local_scalar_dense.default, "_local_scalar_dense", (tensor,), {}))
 
+    def detach(self, tensor: Any) -> None:
+        """Record that a tensor is detached in place."""
+        self.records.append(Record(torch.ops.aten.detach_.default, "detach_", (tensor,), {}))
+
     def value(self, tensor: Any, when: int) -> Any:
         """What ``tensor`` held before operation number ``when`` ran."""
         if self.saved:
