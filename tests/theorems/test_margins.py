@@ -19,7 +19,7 @@ from absnormal.theorems.likq import _peeled as peeled
 from absnormal.theorems.membership import nearest_mean
 from absnormal.theorems.problem import Problem
 from absnormal.theorems.regular import regular, without_effect
-from absnormal.theorems.separation import beyond_bounds
+from absnormal.theorems.separation import beyond_bounds, by_component, separation
 
 TINY = 2.0**-52
 
@@ -48,15 +48,42 @@ def test_a_vector_lies_beyond_all_slopes_by_more_than_its_tolerance(factor: floa
     assert (found is not None) == proved
 
 
+def test_a_component_that_others_hang_on_is_not_judged_by_itself() -> None:
+    """|x| - |2 x| + 4 |y + |x|| with one |x|: under (1, -1, -1) the gradient is (-1, -4) = (-5, -4) 3/5 + (5, -4) 2/5.
+
+    The first two kinks alone, whose gradients are -1 and 1, would give 3.
+    """
+
+    def f(x: Any) -> Any:
+        u = np.abs(x[0])
+        return u - np.abs(2 * x[0]) + 4 * np.abs(x[1] + u)
+
+    asked = problem(f, [0.0, 0.0], np.array([1.0, -1.0, -1.0]))
+    assert by_component(asked) is None
+    assert an.verify(f, [0.0, 0.0], slope=np.array([1.0, -1.0, -1.0]))
+
+
+def test_cells_that_the_budget_left_out_separate_nothing() -> None:
+    """|x| with one cell listed: the gradient of the other is not outside."""
+    sweeps = Sweeps(an.trace(lambda x: np.abs(x[0]), [0.0]), np.zeros(1))
+    asked = Problem(sweeps, np.array([-1.0]), an.Budget(cells=1))
+    assert asked.cells is not None and len(asked.cells.cells) == 1 and not asked.cells.complete
+    assert separation(asked) is None
+
+
 # -- regular -------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("excess", [TINY, 2.0**-49, 1e-9])
 def test_an_adjoint_that_may_be_negative_is_not_of_one_sign(excess: float) -> None:
-    """|y + |x|| + (1 - h) |x|: the adjoint of |x| is in [-h, 2 - h]; for h = 0 it is not negative."""
+    """relu(y + |x|) - h |x| with one |x|: its adjoint is in [-h, 1 - h], so that only h = 0 is convex."""
 
     def f(h: float) -> Callable[[Any], Any]:
-        return lambda x: np.maximum(x[1] + np.abs(x[0]), 0.0) - h * np.abs(x[0])
+        def with_excess(x: Any) -> Any:
+            u = np.abs(x[0])
+            return np.maximum(x[1] + u, 0.0) - h * u
+
+        return with_excess
 
     assert regular(problem(f(0.0), [0.0, 0.0])) is not None
     assert regular(problem(f(excess), [0.0, 0.0])) is None
