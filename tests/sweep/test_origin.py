@@ -90,10 +90,11 @@ def test_other_functions_of_one_file_have_other_names(project: Path) -> None:
 
 def test_a_second_process_finds_the_same(project: Path) -> None:
     before = found("model:loss")
-    code = "from absnormal.cli import load\nfrom absnormal.sweep.origin import origin\nprint(origin(load('model:loss')))"
+    text = "from absnormal.cli import load\nfrom absnormal.sweep.origin import origin\n"
+    text += "print(origin(load('model:loss')))\n"
     for seed in ("1", "2"):
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": seed}
-        done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+        done = subprocess.run([sys.executable, "-c", text], env=environment, capture_output=True, text=True, check=True)
         assert done.stdout.strip() == str(before)
 
 
