@@ -29,21 +29,33 @@ def trace(f: Callable[[Any], Any], x: Any) -> Program:
 
 
 def traced(f: Callable[[Any], Any], x: Any, copy: bool = True) -> tuple[Program, list[Array]]:
-    """The program that f computes at x, and the values of its nodes there; ``copy`` keeps them apart from x."""
+    """The program that f computes at x, and the values of its nodes there; ``copy`` keeps them apart from x.
+
+    Raises
+    ------
+    TraceError
+        where f returns something else when it is called with plain arrays, too; see
+        `absnormal.frontends.plain_call`
+    """
+    from absnormal.frontends.plain_call import hold_against_plain_calls
+
     tree, leaves = Tree.of(x)
     builder = Builder(tree, leaves, copy)
-    given = _leaves(x, tree.structure)
-    arrays = [
-        TracedArray(builder, i, scalar=not isinstance(leaf, np.ndarray)) for i, leaf in enumerate(given)
-    ]
+    scalars = [not isinstance(leaf, np.ndarray) for leaf in _leaves(x, tree.structure)]
+    arrays = [TracedArray(builder, i, scalar=scalar) for i, scalar in enumerate(scalars)]
     try:
         result = f(tree.rebuild(arrays))
     except ValueError as error:
         # NumPy hides the reason when a variable is written into an entry of a plain array.
-        if isinstance(error.__cause__, TraceError):
-            raise error.__cause__ from None
+        reason = error.__cause__
+        if isinstance(reason, TraceError):
+            # Each would hold the other: what pickles whole chains of errors would never end.
+            error.__cause__ = error.__context__ = None
+            raise reason from None
         raise
-    return builder.finished(_output(builder, result))
+    program, values = builder.finished(_output(builder, result))
+    hold_against_plain_calls(f, program, values, scalars)
+    return program, values
 
 
 def _leaves(x: Any, structure: Any) -> Iterator[Any]:
@@ -131,8 +143,9 @@ class TracedArray(NDArrayOperatorsMixin):
         return swapped
 
     @property
-    def flat(self) -> Iterator[TracedArray]:
-        return iter(self.ravel())
+    def flat(self) -> TracedArray:
+        entries: TracedArray = self.ravel()
+        return entries
 
     @property
     def real(self) -> TracedArray:

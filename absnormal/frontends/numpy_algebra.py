@@ -18,7 +18,7 @@ from absnormal.frontends.writing import Writer, axes_of, axis_of, writer_of
 
 
 def total(
-    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, initial: Any = None
+    a: Any, axis: Any = None, keepdims: Any = False, initial: Any = None
 ) -> Any:
     """np.sum."""
     write = writer_of(a, "np.sum")
@@ -35,7 +35,7 @@ def count_over(u: Any, axis: Any) -> int:
     return math.prod(np.shape(u)[i] for i in axes_of(axis, np.ndim(u)))
 
 
-def mean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False) -> Any:
+def mean(a: Any, axis: Any = None, keepdims: Any = False) -> Any:
     u = writer_of(a, "np.mean").array(a)
     return total(u, axis, keepdims=keepdims) / count_over(u, axis)
 
@@ -56,8 +56,6 @@ def average(a: Any, axis: Any = None, weights: Any = None, keepdims: Any = False
 def var(
     a: Any,
     axis: Any = None,
-    dtype: Any = None,
-    out: Any = None,
     ddof: float = 0,
     keepdims: Any = False,
     correction: Any = None,
@@ -68,12 +66,12 @@ def var(
     return total(deviation * deviation, axis, keepdims=keepdims) / freedom
 
 
-def std(a: Any, *args: Any, **kwargs: Any) -> Any:
-    return np.sqrt(var(a, *args, **kwargs))
+def std(a: Any, axis: Any = None, ddof: float = 0, keepdims: Any = False, correction: Any = None) -> Any:
+    return np.sqrt(var(a, axis, ddof, keepdims, correction))
 
 
 def prod(
-    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, initial: Any = None
+    a: Any, axis: Any = None, keepdims: Any = False, initial: Any = None
 ) -> Any:
     write = writer_of(a, "np.prod")
     u = write.array(a)
@@ -84,13 +82,13 @@ def prod(
     return result if initial is None else result * initial
 
 
-def cumsum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
+def cumsum(a: Any, axis: Any = None) -> Any:
     write = writer_of(a, "np.cumsum")
     u = ravel(a) if axis is None else write.array(a)
     return write.op("cumsum", u, axis=axis_of(axis or 0, u.ndim))
 
 
-def cumprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
+def cumprod(a: Any, axis: Any = None) -> Any:
     return np.multiply.accumulate(ravel(a) if axis is None else a, axis=axis or 0)
 
 
@@ -111,11 +109,13 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
 
 def trapezoid(y: Any, x: Any = None, dx: float = 1.0, axis: int = -1) -> Any:
     y = np.moveaxis(y, axis, -1) if np.ndim(y) > 1 else y
+    if x is not None and np.ndim(x) > 1:
+        x = np.moveaxis(x, axis, -1)
     steps = dx if x is None else np.diff(x)
     return np.sum(steps * (y[..., 1:] + y[..., :-1]) / 2.0, axis=-1)
 
 
-def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None, out: Any = None) -> Any:
+def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     return total(gather(a, lambda index: np.diagonal(index, offset, axis1, axis2)), axis=-1)
 
 
@@ -129,7 +129,7 @@ def polyval(p: Any, x: Any) -> Any:
 # -- contractions ----------------------------------------------------------------------------------------
 
 
-def dot(a: Any, b: Any, out: Any = None) -> Any:
+def dot(a: Any, b: Any) -> Any:
     if np.ndim(a) == 0 or np.ndim(b) == 0:
         return a * b
     if np.ndim(b) <= 2:
@@ -160,7 +160,7 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     return reshape(np.matmul(first, second), (*rows, *columns))
 
 
-def outer(a: Any, b: Any, out: Any = None) -> Any:
+def outer(a: Any, b: Any) -> Any:
     return np.ravel(a)[:, None] * np.ravel(b)[None, :]
 
 
@@ -172,12 +172,14 @@ def kron(a: Any, b: Any) -> Any:
     return np.reshape(first * second, tuple(p * q for p, q in zip(a.shape, b.shape, strict=True)))
 
 
-def cross(a: Any, b: Any, axis: int = -1) -> Any:
-    if np.shape(a)[axis] != 3 or np.shape(b)[axis] != 3:
+def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: Any = None) -> Any:
+    if axis is not None:
+        axisa = axisb = axisc = axis
+    if np.shape(a)[axisa] != 3 or np.shape(b)[axisb] != 3:
         raise ValueError("incompatible dimensions for cross product (dimension must be 3)")
-    a, b = (np.moveaxis(u, axis, -1) for u in (a, b))
+    a, b = np.moveaxis(a, axisa, -1), np.moveaxis(b, axisb, -1)
     result = a[..., [1, 2, 0]] * b[..., [2, 0, 1]] - a[..., [2, 0, 1]] * b[..., [1, 2, 0]]
-    return np.moveaxis(result, -1, axis)
+    return np.moveaxis(result, -1, axisc)
 
 
 def convolve(a: Any, v: Any, mode: str = "full") -> Any:
@@ -197,7 +199,7 @@ def correlate(a: Any, v: Any, mode: str = "valid") -> Any:
     return convolve(a, np.flip(v), mode)
 
 
-def einsum(*operands: Any, out: Any = None, optimize: Any = False) -> Any:
+def einsum(*operands: Any, optimize: Any = False) -> Any:
     write = writer_of(operands, "np.einsum")
     if not isinstance(operands[0], str):
         write.refuse("this form of the call is not supported", "name the axes: np.einsum('ij,jk->ik', a, b)")

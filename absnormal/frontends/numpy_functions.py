@@ -8,8 +8,6 @@ number.
 
 from __future__ import annotations
 
-import functools
-import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -20,12 +18,12 @@ from absnormal.frontends import numpy_algebra as algebra
 from absnormal.frontends import numpy_order as order
 from absnormal.frontends import numpy_shapes as shapes
 from absnormal.frontends.numpy import TracedArray
+from absnormal.frontends.numpy_arguments import given
 from absnormal.frontends.numpy_masks import TracedMask, concrete
 from absnormal.frontends.numpy_select import select, where
 from absnormal.frontends.numpy_shapes import concatenate, gather, like, reshape
 from absnormal.frontends.user_line import caller
 from absnormal.frontends.writing import named, writer_of
-from absnormal.program.nodes import Source
 
 
 def _truth(function: Any) -> Callable[..., Any]:
@@ -37,7 +35,32 @@ def _close(a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8) -> Any:
     return np.abs(a - b) <= atol + rtol * np.abs(b)
 
 
-def _round(a: Any, decimals: int = 0, out: Any = None) -> Any:
+def _all_close(a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8) -> bool:
+    return bool(np.all(_close(a, b, rtol, atol)))
+
+
+def _finite(x: TracedArray) -> TracedArray:
+    """np.nan_to_num, which changes nothing where nothing is infinite."""
+    if not np.isfinite(x.value.astype(float)).all():
+        writer_of(x, "np.nan_to_num").refuse("replaces what is infinite", "use np.where or np.clip")
+    return x
+
+
+def _filled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A constant of the shape of a variable."""
+
+    def fill(u: Any, shape: Any = None, dtype: Any = None) -> Any:
+        return function(np.shape(u) if shape is None else shape, float if dtype is None else dtype)
+
+    return fill
+
+
+def _full(u: Any, value: Any, shape: Any = None) -> Any:
+    shape = np.shape(u) if shape is None else shape
+    return np.broadcast_to(value, shape) if isinstance(value, TracedArray) else np.full(shape, value, float)
+
+
+def _round(a: Any, decimals: int = 0) -> Any:
     scale = 10.0**decimals
     return writer_of(a, "np.round").constant_piece("rint", a * scale) / scale
 
@@ -61,7 +84,7 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.meshgrid: shapes.meshgrid,
     np.atleast_1d: shapes.atleast(np.atleast_1d), np.atleast_2d: shapes.atleast(np.atleast_2d),
     np.atleast_3d: shapes.atleast(np.atleast_3d), np.copy: lambda a: a, np.real: lambda u: u,
-    np.astype: _astype, np.nan_to_num: lambda x, copy=True, nan=0.0, posinf=None, neginf=None: x,
+    np.astype: _astype, np.nan_to_num: _finite,
     # joining and splitting
     np.concatenate: concatenate, np.stack: shapes.stack,
     np.vstack: shapes.glued(np.atleast_2d, lambda ndim: 0),
@@ -74,10 +97,10 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.vsplit: lambda u, parts: shapes.split(u, parts, 0),
     np.dsplit: lambda u, parts: shapes.split(u, parts, 2),
     # entries moved, left out, repeated
-    np.take: lambda u, index, axis=None, out=None, mode="raise": gather(
+    np.take: lambda u, index, axis=None, mode="raise": gather(
         u, lambda i: np.take(i, index, axis, mode=mode)),
     np.take_along_axis: lambda u, index, axis=-1: gather(u, lambda i: np.take_along_axis(i, index, axis)),
-    np.compress: lambda c, u, axis=None, out=None: gather(u, lambda i: np.compress(c, i, axis)),
+    np.compress: lambda c, u, axis=None: gather(u, lambda i: np.compress(c, i, axis)),
     np.extract: lambda c, u: gather(u, lambda i: np.extract(c, i)),
     np.delete: lambda u, key, axis=None: gather(u, lambda i: np.delete(i, key, axis)),
     np.repeat: lambda u, repeats, axis=None: gather(u, lambda i: np.repeat(i, repeats, axis)),
@@ -114,18 +137,16 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.argsort: order.selection("argsort"),
     # choices, jumps, truth
     np.where: where, np.select: select, np.round: _round, np.around: _round,
-    np.fix: lambda u, out=None: np.trunc(u),
+    np.fix: lambda u: np.trunc(u),
     np.sinc: lambda u: writer_of(u, "np.sinc").op("sinc", u), np.isclose: _close,
-    np.allclose: lambda *args, **kwargs: bool(np.all(_close(*args, **kwargs))),
+    np.allclose: _all_close,
     np.array_equal: lambda a, b: np.shape(a) == np.shape(b) and bool(np.all(np.equal(a, b))),
     np.any: _truth(np.any), np.all: _truth(np.all), np.nonzero: _truth(np.nonzero),
     np.flatnonzero: _truth(np.flatnonzero), np.argwhere: _truth(np.argwhere),
     np.count_nonzero: _truth(np.count_nonzero),
     # what only looks at the shape
-    np.zeros_like: lambda u, shape=None: np.zeros(u.shape if shape is None else shape),
-    np.ones_like: lambda u, shape=None: np.ones(u.shape if shape is None else shape),
-    np.empty_like: lambda u, shape=None: np.zeros(u.shape if shape is None else shape),
-    np.full_like: lambda u, value, shape=None: np.full(u.shape if shape is None else shape, value, float),
+    np.zeros_like: _filled(np.zeros), np.ones_like: _filled(np.ones), np.empty_like: _filled(np.zeros),
+    np.full_like: _full,
     np.shape: lambda u: u.shape, np.ndim: lambda u: u.ndim,
     np.size: lambda u, axis=None: np.size(like(u), axis), np.iscomplexobj: lambda u: False,
     np.isrealobj: lambda u: True, np.isreal: lambda u: np.ones(u.shape, bool),
@@ -137,16 +158,22 @@ if hasattr(np, "unstack"):  # NumPy 2.1
 
 METHODS: dict[str, Callable[..., Any]] = {
     "reshape": reshape, "ravel": shapes.ravel, "flatten": shapes.ravel, "transpose": shapes.transpose,
-    "swapaxes": shapes.swapaxes, "squeeze": shapes.squeeze, "copy": lambda u, order="C": u, "astype": _astype,
+    "swapaxes": shapes.swapaxes, "squeeze": shapes.squeeze, "copy": lambda u: u, "astype": _astype,
     "sum": algebra.total, "mean": algebra.mean, "var": algebra.var, "std": algebra.std, "prod": algebra.prod,
     "cumsum": algebra.cumsum, "cumprod": algebra.cumprod, "dot": algebra.dot, "trace": algebra.trace,
     "max": order.largest, "min": order.smallest, "clip": order.clip,
     "argmax": FUNCTIONS[np.argmax], "argmin": FUNCTIONS[np.argmin], "argsort": FUNCTIONS[np.argsort],
     "take": FUNCTIONS[np.take], "repeat": FUNCTIONS[np.repeat], "diagonal": FUNCTIONS[np.diagonal],
-    "compress": lambda u, c, axis=None, out=None: FUNCTIONS[np.compress](c, u, axis), "round": _round,
+    "compress": lambda u, c, axis=None: FUNCTIONS[np.compress](c, u, axis), "round": _round,
     "any": FUNCTIONS[np.any], "all": FUNCTIONS[np.all], "nonzero": FUNCTIONS[np.nonzero],
     "conj": lambda u: u, "conjugate": lambda u: u, "item": shapes.item, "tolist": shapes.tolist,
 }  # fmt: skip
+
+#: Methods with the parameters of the function of the same name.
+LIKE_FUNCTIONS: dict[str, Callable[..., Any]] = {name: getattr(np, name) for name in (
+    "ravel", "swapaxes", "squeeze", "copy", "sum", "mean", "var", "std", "prod", "cumsum", "cumprod", "dot", "trace",
+    "max", "min", "clip", "argmax", "argmin", "argsort", "take", "repeat", "diagonal", "round", "any", "all", "nonzero",
+)}  # fmt: skip
 
 VIEWS = {
     "np.reshape", "np.ravel", "np.transpose", "np.swapaxes", "np.moveaxis", "np.squeeze", "np.expand_dims",
@@ -216,43 +243,18 @@ def apply_function(traced: TracedArray | TracedMask, func: Any, args: Any, kwarg
         raise TraceError(operation, reason, mend, source)
     if func not in KINKS_OF_MASKS:
         args, kwargs = concrete(args), concrete(kwargs)
-    return apply_rule(traced, name, rule, args, kwargs)
+    return apply_rule(traced, name, rule, args, kwargs, func)
 
 
 def apply_rule(
-    traced: TracedArray | TracedMask, name: str, rule: Callable[..., Any], args: Any, kwargs: Any
+    traced: TracedArray | TracedMask, name: str, rule: Callable[..., Any], args: Any, kwargs: Any, func: Any = None
 ) -> Any:
-    """One row of `FUNCTIONS` or `METHODS`, called as the user called it."""
+    """One row of `FUNCTIONS`, for ``func``, or of `METHODS`, called as the user called it."""
     operation, source = traced.builder.user or (name, caller())
+    theirs = func if func is not None else LIKE_FUNCTIONS.get(name.removeprefix("ndarray."))
     if kwargs or len(args) > 1:
-        kwargs = {key: value for key, value in kwargs.items() if not _is_default(key, value)}
-        _check_arguments(operation, source, rule, args, kwargs)
+        args, kwargs = given(theirs or rule, rule, operation, source, args, kwargs)
     result = named(traced.builder, name, rule, args, kwargs)
     if isinstance(result, TracedArray) and name not in VIEWS:
         return TracedArray(result.builder, result.index, scalar=name not in HELD)
     return result
-
-
-def _check_arguments(operation: str, source: Source | None, rule: Any, args: Any, kwargs: Any) -> None:
-    try:
-        arguments = _signature(rule).bind(*args, **kwargs).arguments
-    except TypeError as error:
-        raise TraceError(operation, str(error), "leave that argument out", source) from error
-    for key in ("out", "dtype"):
-        if rule is not _astype and not _is_default(key, arguments.get(key)):
-            raise TraceError(
-                operation, f"the argument {key}= is not supported", "assign to a new name", source
-            )
-
-
-_signature = functools.cache(inspect.signature)
-
-
-def _is_default(key: str, value: Any) -> bool:
-    if key == "out":
-        return value is None
-    if key == "dtype":
-        return value is None or np.dtype(value) == np.float64
-    if key == "where":
-        return value is True
-    return (key, value) == ("order", "C") or key in ("subok", "casting")

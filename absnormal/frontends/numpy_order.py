@@ -18,13 +18,13 @@ from absnormal.frontends.writing import Writer, extremum, writer_of
 STABLE = 32
 
 
-def largest(a: Any, axis: Any = None, out: Any = None, keepdims: Any = False, initial: Any = None) -> Any:
+def largest(a: Any, axis: Any = None, keepdims: Any = False, initial: Any = None) -> Any:
     """np.max."""
     result = folded(writer_of(a, "np.max"), a, axis, keepdims, 1)
     return result if initial is None else np.maximum(result, initial)
 
 
-def smallest(a: Any, axis: Any = None, out: Any = None, keepdims: Any = False, initial: Any = None) -> Any:
+def smallest(a: Any, axis: Any = None, keepdims: Any = False, initial: Any = None) -> Any:
     """np.min."""
     result = folded(writer_of(a, "np.min"), a, axis, keepdims, -1)
     return result if initial is None else np.minimum(result, initial)
@@ -41,13 +41,11 @@ def folded(write: Writer, u: Any, axis: Any, keepdims: Any, sign: int) -> Any:
     return moved.reshape(shape)
 
 
-def ptp(a: Any, axis: Any = None, out: Any = None, keepdims: Any = False) -> Any:
+def ptp(a: Any, axis: Any = None, keepdims: Any = False) -> Any:
     return largest(a, axis, keepdims=keepdims) - smallest(a, axis, keepdims=keepdims)
 
 
-def clip(
-    a: Any, a_min: Any = None, a_max: Any = None, out: Any = None, *, min: Any = None, max: Any = None
-) -> Any:
+def clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Any:
     """np.clip: minimum(maximum(a, low), high)."""
     low, high = a_min if min is None else min, a_max if max is None else max
     write = writer_of([a, low, high], "np.clip")
@@ -63,26 +61,26 @@ def selection(name: str) -> Callable[..., Any]:
         moved = a.reshape(-1) if axis is None else np.moveaxis(a, axis, -1)
         return writer_of(a, f"np.{name}").constant_piece(name, moved)
 
-    def argsort(a: Any, axis: Any = -1, kind: Any = None, stable: Any = None) -> Any:
+    def argsort(a: Any, axis: Any = -1) -> Any:
         return select(a) if axis is None else np.moveaxis(select(a, axis), -1, axis)
 
     return argsort if name == "argsort" else select
 
 
-def sort(a: Any, axis: Any = -1, kind: Any = None, stable: Any = None) -> Any:
+def sort(a: Any, axis: Any = -1) -> Any:
     """np.sort."""
     write = writer_of(a, "np.sort")
     a, axis = (a.reshape(-1), 0) if axis is None else (a, axis)
     return np.moveaxis(sorted_along(write, np.moveaxis(a, axis, 0)), 0, axis)
 
 
-def partition(a: Any, kth: Any, axis: Any = -1, kind: Any = None) -> Any:
+def partition(a: Any, kth: Any, axis: Any = -1) -> Any:
     """np.partition: sorted altogether, which is a partition."""
     return sort(a, axis)
 
 
 def median(
-    a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: bool = False
+    a: Any, axis: Any = None, keepdims: bool = False
 ) -> Any:
     """np.median."""
     write = writer_of(a, "np.median")
@@ -98,8 +96,6 @@ def quantile(
     a: Any,
     q: Any,
     axis: Any = None,
-    out: Any = None,
-    overwrite_input: bool = False,
     method: str = "linear",
     keepdims: bool = False,
 ) -> Any:
@@ -113,8 +109,8 @@ def quantile(
     return parts[0] if np.ndim(q) == 0 else np.stack(parts).reshape((*np.shape(q), *shape))
 
 
-def percentile(a: Any, q: Any, *args: Any, **kwargs: Any) -> Any:
-    return quantile(a, np.true_divide(q, 100), *args, **kwargs)
+def percentile(a: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False) -> Any:
+    return quantile(a, np.true_divide(q, 100), axis, method, keepdims)
 
 
 def _interpolated(ordered: Any, q: float) -> Any:

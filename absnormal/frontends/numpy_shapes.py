@@ -115,7 +115,7 @@ def broadcast_arrays(*arrays: Any) -> Any:
     return tuple(broadcast_to(write.array(u), shape) for u in arrays)
 
 
-def meshgrid(*arrays: Any, indexing: str = "xy", sparse: bool = False, copy: bool = True) -> Any:
+def meshgrid(*arrays: Any, indexing: str = "xy", sparse: bool = False) -> Any:
     write = writer_of(arrays, "np.meshgrid")
     plain: Any = [np.arange(np.size(u)) for u in arrays]
     places = np.meshgrid(*plain, indexing="ij" if indexing == "ij" else "xy", sparse=sparse)

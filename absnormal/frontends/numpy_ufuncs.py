@@ -14,6 +14,7 @@ from scipy import special
 
 from absnormal.frontends.numpy import TracedArray
 from absnormal.frontends.numpy_algebra import cumsum, prod, total
+from absnormal.frontends.numpy_arguments import is_default
 from absnormal.frontends.numpy_masks import TracedMask, concrete, multiplied
 from absnormal.frontends.numpy_order import largest, smallest
 from absnormal.frontends.numpy_shapes import moveaxis
@@ -131,6 +132,9 @@ REDUCTIONS: dict[np.ufunc, Callable[..., Any]] = {
     np.minimum: smallest,
 }
 
+#: Arguments that the methods of a ufunc read; those that a call of it has are about types, memory, and axes.
+READ = {"reduce": {"axis", "keepdims", "initial", "out"}, "accumulate": {"axis", "out"}}
+
 REFUSED = {
     "nextafter": ("jumps", "leave it out"),
     "spacing": ("jumps", "leave it out"),
@@ -165,6 +169,9 @@ def _applied(name: str, ufunc: np.ufunc, method: str, inputs: Sequence[Any], kwa
         write.refuse("the argument where= is not supported", "use np.where on the result")
     if np.dtype(kwargs.pop("dtype", None) or float) != np.float64:
         write.refuse("a variable is converted to another dtype", "keep float64")
+    for key in [key for key, value in kwargs.items() if key not in READ.get(method, ())]:
+        if not is_default(key, kwargs.pop(key)):
+            write.refuse(f"the argument {key}= is not supported", "move the axes with np.moveaxis, or leave it out")
     if method == "__call__":
         return _called(write, ufunc, inputs)
     inputs = concrete(inputs)

@@ -92,7 +92,8 @@ class Writer:
                 else "use np.max, np.min or np.sort",
             )
         self.builder.guard(traced.index, traced.index, relation, outcome, self.operation, self.source)
-        return np.asarray(outcome)
+        # Integers also where the entries are Fractions.
+        return np.asarray(outcome, dtype=float) if traced.value.dtype == object else np.asarray(outcome)
 
     def reduced(self, u: TracedArray, axis: Any, keepdims: Any) -> tuple[TracedArray, bool, tuple[int, ...]]:
         """u with the reduced axes in front as one, whether it has any, and the shape after the reduction."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,11 @@ def _jumping(value: Any, jump: Any) -> tuple[Any, Any]:
     return (lambda u, v: value(u)), (lambda u, v: jump(u))
 
 
+def _rint(u: Array) -> Any:
+    """The nearest integer; of a Fraction, for which NumPy has none, up where there are two."""
+    return np.floor(u + Fraction(1, 2)) if u.dtype == object else np.rint(u)
+
+
 def _selected(value: Any, flip: int) -> tuple[Any, Any]:
     def tied(u: Array, v: Array) -> Any:
         ordered = np.sort(flip * u, axis=-1)
@@ -55,7 +61,7 @@ RELATIONS: dict[str, tuple[Any, Any]] = {
     "floor": _jumping(np.floor, lambda u: u == np.floor(u)),
     "ceil": _jumping(np.ceil, lambda u: u == np.floor(u)),
     "trunc": _jumping(np.trunc, lambda u: (u == np.floor(u)) & (u != 0)),
-    "rint": _jumping(np.rint, lambda u: u - np.floor(u) == 0.5),
+    "rint": _jumping(_rint, lambda u: u - np.floor(u) == 0.5),
     "argmax": _selected(np.argmax, 1),
     "argmin": _selected(np.argmin, -1),
     "argsort": (

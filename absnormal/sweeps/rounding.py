@@ -90,6 +90,16 @@ def value_errors(sweeps: Sweeps) -> Array:
     operation adds its own roundings (Higham, ch. 3).  Kinks are Lipschitz.  Infinite values, which come from infinite
     constants, have no error.
     """
+    return _running_errors(sweeps)[1]
+
+
+def output_errors(sweeps: Sweeps) -> Array:
+    """For each entry of y, to first order, how far its float64 value is from that of exact arithmetic at x."""
+    return np.broadcast_to(_running_errors(sweeps)[0][sweeps.program.output], sweeps.program.shape)
+
+
+def _running_errors(sweeps: Sweeps) -> tuple[list[Array], Array]:
+    """Of the value of every node, and of the switching variables."""
     program, values = sweeps.program, sweeps.values
     errors: list[Array] = []
     result = np.zeros(program.s)
@@ -105,7 +115,7 @@ def value_errors(sweeps: Sweeps) -> Array:
                     result[node.switch : node.switch + node.switches] = switching.reshape(-1)
             else:
                 errors.append(_map_errors(sweeps, index, node, inner))
-    return _of_finite(result + rounding(1) * np.abs(sweeps.z), sweeps.z)
+    return errors, _of_finite(result + rounding(1) * np.abs(sweeps.z), sweeps.z)
 
 
 def _of_finite(errors: Array, values: Array) -> Array:

@@ -263,9 +263,9 @@ def _names_used(monkeypatch):
     used = set()
     apply_rule, applied = numpy_functions.apply_rule, numpy_ufuncs.apply_ufunc
 
-    def rule_spy(traced, name, rule, args, kwargs):
+    def rule_spy(traced, name, rule, args, kwargs, func=None):
         used.add(name)
-        return apply_rule(traced, name, rule, args, kwargs)
+        return apply_rule(traced, name, rule, args, kwargs, func)
 
     def ufunc_spy(traced, ufunc, method, inputs, kwargs):
         used.add(ufunc)

@@ -3,11 +3,13 @@
 import inspect
 import math
 import pickle
+from fractions import Fraction
 
 import numpy as np
 import pytest
 from scipy import sparse, special
 
+import absnormal
 from absnormal.errors import DomainError, TraceError
 from absnormal.frontends.numpy import trace
 
@@ -114,7 +116,6 @@ TRACE = {
     "out plain of a function": (lambda x: np.sum(x, out=BUFFER[0]), X, "np.sum"),
     "add.at": (add_at, X, "np.add"),
     "copyto": (lambda x: np.copyto(BUFFER, x), X, "np.copyto"),
-    "full_like": (lambda x: np.full_like(x, x[0]), X, "np.full_like"),
     "view changed": (view_changed, X, "in-place np.add"),
     "base changed": (base_changed, X, "in-place np.add"),
     "flip changed": (flipped_changed, X, "in-place np.add"),
@@ -376,3 +377,70 @@ def test_is_a_0d_array_changed_in_place_and_a_number_replaced():
 
     assert trace(f, np.array(2.0))(2.0) == f(np.array(2.0)) == 3.0
     assert trace(f, 2.0)(2.0) == f(2.0) == 2.0
+
+
+# -- a trace is held against plain calls of f ----------------------------------------------------------------
+
+
+ANOTHER_WAY = {
+    "np.isscalar": lambda x: 2.0 * np.abs(x[0]) + x[1] if np.isscalar(x[0]) else 0.0 * x[0] + 0.3,
+    "isinstance of x": lambda x: np.abs(x[0]) if isinstance(x, np.ndarray) else x[0],
+    "isinstance of an entry": lambda x: np.maximum(x[0], 0.0) if isinstance(x[0], float) else np.abs(x[0]),
+    "type": lambda x: np.abs(x[0]) if type(x) is np.ndarray else np.maximum(x[0], x[1]),
+    "an attribute": lambda x: x[0] if hasattr(x, "builder") else np.abs(x[0]),
+    "another shape": lambda x: x if isinstance(x, np.ndarray) else x[0],
+    "an error": lambda x: x[0] if hasattr(x, "builder") else x[5],
+}
+
+
+@pytest.mark.parametrize("f", ANOTHER_WAY.values(), ids=list(ANOTHER_WAY))
+@pytest.mark.parametrize("x", [np.array([-0.5, -1.2]), np.zeros(2), np.array([0.0, 3.0])], ids=["apart", "0", "kink"])
+def test_is_another_way_while_it_is_traced_refused(f, x):
+    with pytest.raises(TraceError, match=r"f at test_numpy_refusals.py:\d+: (returns|raises) .* while it is traced"):
+        trace(f, x)
+    for judged in (absnormal.verify, absnormal.generalized_gradient, absnormal.clarke_gradient):
+        if f is not ANOTHER_WAY["another shape"]:
+            with pytest.raises(TraceError, match="while it is traced"):
+                judged(f, x)
+
+
+def test_is_a_function_that_changes_between_calls_refused():
+    generator, calls = np.random.default_rng(0), []
+
+    def counted(x):
+        calls.append(0)
+        return len(calls) * np.abs(x[0])
+
+    random = {
+        "a generator": lambda x: np.abs(x[0]) * generator.random() + x[1],
+        "the global state": lambda x: np.abs(x[0]) * np.random.rand() + x[1],  # noqa: NPY002
+        "dropout": lambda x: np.sum(np.abs(x) * (generator.random(2) < 0.5)) + generator.random() * x[1],
+        "a count": counted,
+    }
+    for f in random.values():
+        for x in (np.array([0.5, -1.2]), np.zeros(2)):
+            with pytest.raises(TraceError, match=r"is not deterministic: two calls (at|next to) this point return"):
+                trace(f, x)
+
+
+def test_is_what_agrees_to_rounding_or_is_a_fraction_taken():
+    third = np.array([Fraction(1, 3), Fraction(0)], dtype=object)
+    for f in (lambda x: np.abs(x[0]) * 0.5 + np.max(x), lambda x: np.mean(x) + 0.1 * np.round(x[0])):
+        trace(f, third)
+    trace(lambda x: np.where(x > 0, x, np.inf).min() + 1.0, np.array([0.5, -1.2]))
+    with pytest.raises(TraceError, match="while it is traced"):
+        trace(lambda x: np.abs(x[0]) if np.isscalar(x[0]) else x[1], third)
+    ill = np.array([1.0 + 1e-13, 2.0, 3.0])
+    # Next to a pole roundings are large, whatever formula they come from.
+    trace(lambda x: 1.0 / (np.mean(x) - 2.0 - 1e-14) + np.std(x), ill)
+    trace(lambda x: np.linalg.norm(x) * np.exp(200 * np.var(x)), ill)
+
+
+def test_does_f_see_copies_of_its_argument():
+    x = np.array([0.5, -1.2])
+
+    def f(x):
+        x += 1.0
+        return np.abs(x).sum()
+
+    assert trace(f, x)([0.5, -1.2]) == 1.7 and x.tolist() == [0.5, -1.2]

@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 
 import absnormal as an
 from absnormal import gallery
+from absnormal.frontends.numpy import TracedArray
 from absnormal.gallery import digits, networks
 from absnormal.report.record import Record
 from tests.oracle.expressions import numpy_callable
@@ -86,7 +87,7 @@ def test_tracing_is_paid_once_a_shape() -> None:
     calls = []
 
     def f(x: Any) -> Any:
-        calls.append(np.shape(x))
+        calls.extend([np.shape(x)] if isinstance(x, TracedArray) else [])
         return np.sum(np.abs(x))
 
     points = [np.zeros(2), np.ones(2), np.zeros(3), np.zeros(2), np.ones(3)]
@@ -98,7 +99,7 @@ def test_branches_are_traced_once_each() -> None:
     calls = []
 
     def f(x: Any) -> Any:
-        calls.append(1)
+        calls.extend([1] if isinstance(x, TracedArray) else [])
         return branches(x)
 
     points = [[x] for x in (0.0, 2.0, 0.5, 3.0, -1.0, 4.0)]
@@ -168,7 +169,8 @@ CALLS = itertools.count()
 
 
 def counted(x: Any) -> Any:
-    next(CALLS)
+    if isinstance(x, TracedArray):
+        next(CALLS)
     return identity(x)
 
 

@@ -1,0 +1,138 @@
+"""A trace is held against plain calls of f: at the point, and at two points next to it.
+
+A function can find out that it is traced (np.isscalar, isinstance, a flag) and take another way than with plain
+arrays; it can be random, or depend on what changes between calls.  Then its program is not the function that the user
+meant.  The value at the point tells most of it; at a kink both ways often have the same value, and points on two sides
+of it tell.  A difference counts only beyond the rounding of the program, which is not made of NumPy's own formulas
+everywhere (np.mean is a sum here).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from absnormal.arrays import Array
+from absnormal.errors import AbsNormalError, TraceError
+from absnormal.program.nodes import Source
+from absnormal.program.program import Program
+from absnormal.sweeps.rounding import output_errors
+from absnormal.sweeps.table import Sweeps
+
+#: How far off the other points lie, against the size of an entry or 1.
+STEP = 2.0**-20
+#: Room between the rounding bound of the program and the formulas of NumPy.
+_ROOM = 16.0
+
+
+def hold_against_plain_calls(
+    f: Callable[[Any], Any], program: Program, values: Sequence[Array], scalars: Sequence[bool]
+) -> None:
+    """Raise where f returns something else when it is called with plain arrays.
+
+    Parameters
+    ----------
+    program, values
+        what was traced, and the values of its nodes at the point
+    scalars
+        for each leaf of x, whether f gets a number in its place, not an array
+
+    Raises
+    ------
+    TraceError
+        which says whether f is not deterministic, or takes another way while it is traced
+    """
+
+    def called(leaves: Sequence[Array]) -> Any:
+        # Copies: f may write into its argument.
+        given = [leaf[()] if scalar else leaf.copy() for leaf, scalar in zip(leaves, scalars, strict=True)]
+        with np.errstate(all="ignore"):
+            return _numbers(f(program.tree.rebuild(given)))
+
+    leaves = program.inputs(values)
+    try:
+        plain = called(leaves)
+    except AbsNormalError:
+        raise
+    except Exception as error:
+        if any(leaf.dtype == object for leaf in leaves):
+            # Many functions of NumPy take no Fractions.
+            return
+        raised = f"raises {type(error).__name__} when it is called with plain arrays"
+        problem = f"{raised}, and not while it is traced: {error}"
+        raise TraceError("f", problem, "call f at x, and mend it there", _line(f)) from error
+    if not _agree(plain, program, values):
+        _refuse(f, plain, called(leaves), values[program.output], "at this point")
+    if any(leaf.dtype == object for leaf in leaves):
+        return
+    random = np.random.default_rng(len(leaves))
+    steps = [STEP * np.maximum(np.abs(leaf), 1.0) * random.uniform(-1.0, 1.0, leaf.shape) for leaf in leaves]
+    for sign in (1.0, -1.0):
+        near = [np.asarray(leaf + sign * step) for leaf, step in zip(leaves, steps, strict=True)]
+        _next_to_it(f, program, near, called)
+
+
+def _next_to_it(
+    f: Callable[[Any], Any], program: Program, near: Sequence[Array], called: Callable[[Sequence[Array]], Any]
+) -> None:
+    """The same at a point near by, where f takes the branches that were traced and both are finite."""
+    try:
+        values = program.evaluate(list(near))
+        plain = called(near)
+    except Exception:
+        # Another branch, or the end of the domain: the point itself has been compared.
+        return
+    if np.isfinite(plain).all() and not _agree(plain, program, values):
+        _refuse(f, plain, called(near), values[program.output], "next to this point")
+
+
+def _numbers(result: Any) -> Array:
+    array = np.asarray(result)
+    return array if array.dtype == object else array.astype(float)
+
+
+def _agree(plain: Array, program: Program, values: Sequence[Array]) -> bool:
+    """Whether a plain value is that of the program, to rounding."""
+    traced = values[program.output]
+    if plain.shape != traced.shape:
+        return False
+    if np.array_equal(plain, traced):
+        return True
+    exact = traced.dtype == object or plain.dtype == object
+    if exact and all(isinstance(item, (Fraction, int)) for item in (*plain.flat, *traced.flat)):
+        return False
+    apart = np.abs(plain.astype(float) - traced.astype(float))
+    if exact:
+        sizes = [float(np.abs(value.astype(float)).max(initial=0.0)) for value in values]
+        return bool((apart <= 1e-9 * max(size for size in sizes if np.isfinite(size))).all())
+    sweeps = Sweeps(program, program.inputs(values), 0.0, list(values))
+    return bool((apart <= _ROOM * output_errors(sweeps)).all())
+
+
+def _refuse(f: Any, plain: Array, again: Array, traced: Array, where: str) -> None:
+    if not np.array_equal(plain, again, equal_nan=plain.dtype != object):
+        raise TraceError(
+            "f", f"is not deterministic: two calls {where} return {_said(plain)} and {_said(again)}",
+            "draw random numbers, and change what f depends on, before it is called", _line(f),
+        )
+    raise TraceError(
+        "f", f"returns {_said(plain)} {where} when it is called with plain arrays, and {_said(traced)} while it is"
+        " traced: it takes another way there (np.isscalar, isinstance, a flag), or depends on what changes between"
+        " calls",
+        "let f do the same with every type of argument: compare values, not types", _line(f),
+    )
+
+
+def _said(value: Array) -> str:
+    if value.size == 1:
+        return f"{float(value.reshape(-1)[0])!r}"
+    return f"an array of shape {value.shape}, {np.array2string(value.astype(float).ravel()[:3], precision=6)[:-1]} ...]"
+
+
+def _line(f: Any) -> Source | None:
+    """Where f is defined."""
+    code = getattr(f, "__code__", None)
+    return None if code is None else Source(code.co_filename, code.co_firstlineno)
