@@ -101,6 +101,40 @@ class IntoBuffer(Tanh):
         return out
 
 
+class InPart(Tanh):
+    @staticmethod
+    def forward(ctx: Any, x: Any) -> Any:
+        ctx.slope = 3 - torch.tanh(x) ** 2
+        return 2 * x + torch.from_numpy(np.tanh(x.detach().numpy()))
+
+
+class AsArray(Tanh):
+    @staticmethod
+    def forward(ctx: Any, x: Any) -> Any:
+        ctx.slope = 3 - torch.tanh(x) ** 2
+        return 2 * x + torch.tensor(np.tanh(np.asarray(x.detach())))
+
+
+class ByNumber(Tanh):
+    @staticmethod
+    def forward(ctx: Any, x: Any) -> Any:
+        ctx.slope = x.sum() + x
+        return x * x.sum().item()
+
+
+class OfConstants(Tanh):
+    """Takes numbers out of a tensor that depends on no variable."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Any, scale: Any) -> Any:
+        ctx.slope = torch.from_numpy(scale.numpy())
+        return x * torch.from_numpy(scale.numpy())
+
+    @staticmethod
+    def backward(ctx: Any, *given: Any) -> Any:
+        return given[0] * ctx.slope, None
+
+
 class Followed(Tanh):
     @staticmethod
     def forward(ctx: Any, x: Any) -> Any:
@@ -118,7 +152,7 @@ class Sign(torch.autograd.Function):
         return given[0]
 
 
-@pytest.mark.parametrize("kind", [FromNumpy, FromNumbers, IntoBuffer])
+@pytest.mark.parametrize("kind", [FromNumpy, FromNumbers, IntoBuffer, InPart, AsArray, ByNumber])
 def test_functions_that_leave_torch_are_refused(kind: Any) -> None:
     w, other = weights(), weights()
     both(w, lambda: kind.apply(2 * w).sum() + w.sum(), kind.__name__)
@@ -128,7 +162,16 @@ def test_functions_that_leave_torch_are_refused(kind: Any) -> None:
 
 def test_functions_that_do_not_leave_it_are_judged() -> None:
     w = weights()
-    assert an.torch.verify(w, lambda: Followed.apply(2 * w).sum())
+    seen: list[Any] = []
+
+    def logged() -> Any:
+        out = Followed.apply(2 * w)
+        with torch.no_grad():
+            seen.append((out.numpy(), w.detach().numpy(), out.sum().item()))
+        return out.sum()
+
+    assert an.torch.verify(w, logged) and len(seen) == 1
+    assert an.torch.verify(w, lambda: OfConstants.apply(2 * w, torch.arange(3, dtype=D)).sum())
     assert an.torch.verify(w, lambda: Sign.apply(2 * w).sum()).verdict is an.Verdict.NOT_CLARKE
 
 

@@ -148,7 +148,7 @@ def _lowered(
     tape: Tape, loss: Any, graph: Graph, variables: Sequence[Any], tree: Tree, names: dict[int, str]
 ) -> Followed:
     lowering = Lowering(tape, variables, names)
-    refuse_unseen(graph, tape, variables, lowering.following.unseen)
+    refuse_unseen(graph, lowering.following, variables)
     program = lowering.program(loss, tree)
     dtype = _numpy_dtype(variables)
     double = dtype == np.dtype(float)

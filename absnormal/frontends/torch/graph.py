@@ -16,13 +16,16 @@ import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from absnormal.errors import TraceError
 from absnormal.frontends.torch.tape import Record, Tape, storage
 from absnormal.program.nodes import Source
+
+if TYPE_CHECKING:
+    from absnormal.frontends.torch.following import Following
 
 _OWN = torch._C._functions
 _LEAF = _OWN.AccumulateGrad
@@ -117,15 +120,16 @@ def graph_of(loss: Any) -> Graph:
     return Graph(tuple(seen), leaves)
 
 
-def refuse_unseen(graph: Graph, tape: Tape, variables: Sequence[Any], unseen: Sequence[tuple[int, Any]]) -> None:
+def refuse_unseen(graph: Graph, following: Following, variables: Sequence[Any]) -> None:
     """Raise where derivatives flow through what no operation of the tape shows.
 
-    ``unseen`` are tensors that require a gradient, each with the number of the operation that used it, though the tape
-    does not show what made them of something that requires one; they matter where a gradient flows through them to a
-    variable, or did before they were overwritten.
+    Tensors that require a gradient though the tape does not show what made them of something that requires one, and
+    numbers that a Function takes out of torch, matter where a gradient flows through them to a variable, or did before
+    they were overwritten.
     """
+    tape, unseen = following.tape, following.unseen
     scripted = [node for node in graph.nodes if _is_scripted(node)]
-    if not scripted and not unseen:
+    if not scripted and not unseen and not tape.left:
         return
     between = graph.between(variables)
     for node in scripted:
@@ -135,6 +139,13 @@ def refuse_unseen(graph: Graph, tape: Tape, variables: Sequence[Any], unseen: Se
     for number, tensor in unseen:
         if tensor.grad_fn in between or any(when > number for when, _ in tape.saved.get(storage(tensor), ())):
             raise _not_on_tape(tensor.grad_fn, tape.records[number])
+    used = {getattr(node, "_forward_cls", None) for node in between}
+    for left in tape.left:
+        if left.function in used and following.find(left.tensor) is not None:
+            raise TraceError(
+                left.function.__name__, "takes numbers out of torch, so the function that it stands for is not seen",
+                "write its forward with operations of torch", left.source,
+            )
 
 
 def refuse_constant(tensor: Any, record: Record) -> None:

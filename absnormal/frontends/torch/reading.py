@@ -16,6 +16,7 @@ from absnormal.frontends.torch.tape import Hooked, Tape
 
 _TRUTH = frozenset({torch.Tensor.__bool__, torch.is_nonzero, torch.Tensor.is_nonzero})
 _WHOLE = frozenset({torch.Tensor.__int__})
+_LEAVING = frozenset({torch.Tensor.tolist, torch.Tensor.numpy, torch.Tensor.__array__, torch.Tensor.__dlpack__})
 _NODE = frozenset({torch.Tensor.grad_fn.__get__})
 _DETACHING = frozenset({torch.Tensor.detach_, torch.detach_})
 _WITHIN = 2.0**63
@@ -33,6 +34,8 @@ class Reading(TorchFunctionMode):  # type: ignore[misc]
             return func(args[0] != 0)
         if func in _WHOLE and args[0].is_floating_point() and bool((args[0].detach().abs() < _WITHIN).all()):
             return func(args[0].long())
+        if func in _LEAVING:
+            self._tape.leaves(args[0])
         if func is torch.Tensor.tolist and args[0].requires_grad:
             self._tape.read(args[0])
         if func in _NODE:

@@ -15,10 +15,13 @@ from typing import Any, NamedTuple
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from absnormal.program.nodes import Source
+
 _TORCH = os.path.dirname(torch.__file__) + os.sep
 _OURS = __file__.rsplit("frontends", 1)[0]
 #: The examples of the package stand for a user's code.
 _USER_INSIDE = _OURS + "gallery"
+_APPLY = torch.autograd.Function.apply.__func__.__code__
 _CALL = torch.nn.Module._call_impl.__code__
 #: Operations that change the shape of their argument itself.
 _RESHAPED = frozenset(f"aten::{name}_" for name in ("squeeze", "unsqueeze", "t", "transpose", "swapaxes", "as_strided"))
@@ -111,6 +114,14 @@ class Hooked(NamedTuple):
         return self.handle.id in (self.handle.hooks_dict_ref() or ())
 
 
+class Left(NamedTuple):
+    """Numbers that a Function took out of a tensor, in its forward, and where."""
+
+    function: Any
+    tensor: Any
+    source: Source | None
+
+
 class Tape(TorchDispatchMode):  # type: ignore[misc]
     """Records what runs under it."""
 
@@ -122,6 +133,8 @@ class Tape(TorchDispatchMode):  # type: ignore[misc]
         #: Hooks that were registered on tensors, and whether the function saw nodes of the graph of derivatives.
         self.hooks: list[Hooked] = []
         self.nodes_seen = False
+        #: What Functions took out of tensors.
+        self.left: list[Left] = []
         #: What unpacks the tensors that operations in place save, whose nodes may not show it; None: torch.
         self.unpacks: Any = None
 
@@ -137,6 +150,8 @@ class Tape(TorchDispatchMode):  # type: ignore[misc]
             return self._reshaped(func, operation.name, args, kwargs)
         record = Record(func, operation.name, args, kwargs)
         targets = _targets(operation, args, kwargs) if operation.writes else []
+        if operation.name == "_local_scalar_dense":
+            self.leaves(args[0])
         for target in targets:
             if target.layout != torch.strided:
                 continue
@@ -166,6 +181,17 @@ class Tape(TorchDispatchMode):  # type: ignore[misc]
     def read(self, tensor: Any) -> None:
         """Record that Python code reads all numbers of a tensor."""
         self.records.append(Record(torch.ops.aten._local_scalar_dense.default, "_local_scalar_dense", (tensor,), {}))
+
+    def leaves(self, tensor: Any) -> None:
+        """Note that the numbers in a tensor are taken out of it, if a Function does that in its forward."""
+        if torch.is_grad_enabled() or not tensor.is_floating_point():
+            return
+        frame: Any = sys._getframe(1)
+        while frame is not None and frame.f_code is not _APPLY:
+            frame = frame.f_back
+        if frame is not None:
+            file, line, _ = _where()
+            self.left.append(Left(frame.f_locals["cls"], tensor, Source(file, line) if file else None))
 
     def detach(self, tensor: Any) -> None:
         """Record that a tensor is detached in place."""
