@@ -55,7 +55,13 @@ def verify(
     Returns
     -------
     Report
-        its gradients are dicts of tensors by parameter name, or have the structure of ``model``; ``.grad`` stays
+        its gradients are dicts of tensors by parameter name, or have the structure of ``model``
+
+    Notes
+    -----
+    Everything is left as it was found, after an error too: ``.grad``, what operations overwrote (running statistics
+    and other buffers), training flags, the random state of torch, NumPy and Python.  Calls in several threads of a
+    process wait for each other; what other code does to the model meanwhile is not held up.
 
     Raises
     ------
@@ -91,6 +97,9 @@ def clarke_backward(model: Any, closure: Closure, *, seed: int = 0) -> Any:
     hand-written backwards have no part in it.  It goes where ``closure().backward()`` fills in gradients, sparse ones
     as sparse ones; rows of padding_idx and what was detached are constants, as they are for torch.
 
+    Running statistics move, and random numbers are drawn, once, as in the forward pass of ``closure().backward()``.
+    After an error everything is as it was, so that ``closure().backward()`` can be run in its place.
+
     Parameters
     ----------
     model, closure
@@ -122,12 +131,16 @@ def clarke_backward(model: Any, closure: Closure, *, seed: int = 0) -> Any:
     """
     variables, tree, names = _variables(model)
     from absnormal.frontends.torch.capture import follow
+    from absnormal.frontends.torch.restoring import restored
+    from absnormal.frontends.torch.tape import Tape
 
-    found = follow(closure, variables, tree, names)
-    parts = found.wrap.leaves(_clarke(found, seed))
-    for number, (variable, part) in enumerate(zip(variables, parts, strict=True)):
-        if number in found.reached or id(variable) in found.graph.leaves:
-            _add(variable, part, found.graph.rows(variable))
+    tape = Tape()
+    with restored(tape, variables, _modules(model), always=False):
+        found = follow(tape, closure, variables, tree, names)
+        parts = found.wrap.leaves(_clarke(found, seed))
+        for number, (variable, part) in enumerate(zip(variables, parts, strict=True)):
+            if number in found.reached or id(variable) in found.graph.leaves:
+                _add(variable, part, found.graph.rows(variable))
     return found.loss.detach()
 
 
@@ -152,9 +165,16 @@ def clarke_closure(model: Any, closure: Closure, *, seed: int = 0) -> Closure:
     """
 
     def step() -> Any:
-        for variable in _variables(model)[0]:
+        variables = _variables(model)[0]
+        held = [variable.grad for variable in variables]
+        for variable in variables:
             variable.grad = None
-        return clarke_backward(model, closure, seed=seed)
+        try:
+            return clarke_backward(model, closure, seed=seed)
+        except BaseException:
+            for variable, grad in zip(variables, held, strict=True):
+                variable.grad = grad
+            raise
 
     return step
 
@@ -217,4 +237,9 @@ def _captured(model: Any, closure: Closure) -> Captured:
     variables, tree, names = _variables(model)
     from absnormal.frontends.torch.capture import of_closure
 
-    return of_closure(closure, variables, tree, names)
+    return of_closure(closure, variables, tree, names, _modules(model))
+
+
+def _modules(model: Any) -> list[Any]:
+    """The modules of a model, itself among them; none where tensors are given."""
+    return [*model.modules()] if hasattr(model, "modules") else []

@@ -17,6 +17,7 @@ from absnormal.frontends.torch.graph import Graph, foreign, graph_of, refuse_uns
 from absnormal.frontends.torch.lowering import Lowering
 from absnormal.frontends.torch.reading import Reading
 from absnormal.frontends.torch.replay import CannotReplay, Replay
+from absnormal.frontends.torch.restoring import restored
 from absnormal.frontends.torch.tape import Tape, storage
 from absnormal.frontends.torch.values import array
 from absnormal.program.program import Program
@@ -52,7 +53,11 @@ def capture(f: Callable[[Any], Any], x: Any) -> Captured:
 
 def followed(f: Callable[[Any], Any], x: Any) -> tuple[Program, Sequence[Array], Callable[[Array], Any]]:
     """The program of f at x, the values of its nodes, and what gives a flat gradient the structure of x."""
-    found = follow(*_as_closure(f, x), {})
+    closure, variables, tree = _as_closure(f, x)
+    tape = Tape()
+    with restored(tape, variables):
+        loss, graph = _ran(tape, closure, variables)
+    found = _lowered(tape, loss, graph, variables, tree, {})
     return found.program, found.values, found.wrap
 
 
@@ -118,13 +123,15 @@ class Followed:
         )
 
 
-def follow(closure: Callable[[], Any], variables: Sequence[Any], tree: Tree, names: dict[int, str]) -> Followed:
-    """A closure that returns the loss, with respect to leaf tensors that it uses."""
-    return _lowered(*_ran(closure, variables), variables, tree, names)
+def follow(
+    tape: Tape, closure: Callable[[], Any], variables: Sequence[Any], tree: Tree, names: dict[int, str]
+) -> Followed:
+    """A closure that returns the loss, with respect to leaf tensors that it uses; what it changes stays changed."""
+    return _lowered(tape, *_ran(tape, closure, variables), variables, tree, names)
 
 
-def _ran(closure: Callable[[], Any], variables: Sequence[Any]) -> tuple[Tape, Any, Graph]:
-    """The tape of a closure, the loss that it returned, which is finite, and the graph behind it."""
+def _ran(tape: Tape, closure: Callable[[], Any], variables: Sequence[Any]) -> tuple[Any, Graph]:
+    """The loss that a closure returned, which is finite, and the graph behind it."""
     if not variables:
         raise ValueError("there is no tensor to take the gradient with respect to")
     if any(variable.is_complex() for variable in variables):
@@ -135,13 +142,13 @@ def _ran(closure: Callable[[], Any], variables: Sequence[Any]) -> tuple[Tape, An
     if len({storage(variable) for variable in variables}) < len(variables) and any(v.numel() for v in variables):
         _refuse_overlap(variables)
     held = [(variable.grad, None if variable.grad is None else variable.grad._version) for variable in variables]
-    tape, loss = run_on_tape(closure)
+    loss = run_on_tape(tape, closure)
     _refuse_backward(variables, held)
     if not math.isfinite(loss.item()):
         if any(not torch.isfinite(variable.detach()).all() for variable in variables):
             raise DomainError("x", "the point holds NaN or infinity")
         raise DomainError("f", "is NaN or infinite at this point")
-    return tape, loss, graph_of(loss)
+    return loss, graph_of(loss)
 
 
 def _lowered(
@@ -167,12 +174,15 @@ def _lowered(
 
 
 def of_closure(
-    closure: Callable[[], Any], variables: Sequence[Any], tree: Tree, names: dict[int, str] | None = None
+    closure: Callable[[], Any], variables: Sequence[Any], tree: Tree, names: dict[int, str] | None = None,
+    modules: Sequence[Any] = (),
 ) -> Captured:
-    """A closure as it ran, with the gradient that torch returned."""
-    tape, loss, graph = _ran(closure, variables)
-    others = foreign(graph, tape, names or {})
-    gradients = _gradients(loss, variables, graph.leaves.values())
+    """A closure as it ran, with the gradient that torch returned; everything is left as it was found."""
+    tape = Tape()
+    with restored(tape, variables, modules):
+        loss, graph = _ran(tape, closure, variables)
+        others = foreign(graph, tape, names or {})
+        gradients = _gradients(loss, variables, graph.leaves.values())
     found = _lowered(tape, loss, graph, variables, tree, names or {})
     _check_filled(found, variables, gradients, others)
     leaves = [
@@ -208,11 +218,10 @@ def _leaves(variables: Sequence[Any], dtype: Any) -> list[Any]:
     return [variable.detach().clone().to(dtype or variable.dtype).requires_grad_() for variable in variables]
 
 
-def run_on_tape(closure: Callable[[], Any]) -> tuple[Tape, Any]:
-    """The tape of a closure, and the loss that it returned."""
+def run_on_tape(tape: Tape, closure: Callable[[], Any]) -> Any:
+    """The loss that a closure returned, with its operations on the tape."""
     if hasattr(closure, "_torchdynamo_orig_callable"):
         raise TraceError("torch.compile", "a compiled function runs other kernels", "pass the function itself")
-    tape = Tape()
     try:
         with torch.enable_grad(), tape, Reading(tape):
             loss = closure()
@@ -236,7 +245,7 @@ def run_on_tape(closure: Callable[[], Any]) -> tuple[Tape, Any]:
             "f", "returned a loss that requires no gradient: everything it depends on was detached, or jumps",
             "compute the loss from the variables, outside of no_grad",
         )
-    return tape, loss
+    return loss
 
 
 def _refuse_backward(variables: Sequence[Any], held: Sequence[tuple[Any, int | None]]) -> None:

@@ -25,27 +25,36 @@ _APPLY = torch.autograd.Function.apply.__func__.__code__
 _CALL = torch.nn.Module._call_impl.__code__
 #: Operations that change the shape of their argument itself.
 _RESHAPED = frozenset(f"aten::{name}_" for name in ("squeeze", "unsqueeze", "t", "transpose", "swapaxes", "as_strided"))
+#: Operations that update running_mean and running_var, which their schemas do not show.
+_UPDATING = frozenset({
+    "native_batch_norm", "cudnn_batch_norm", "miopen_batch_norm", "batch_norm_gather_stats",
+    "batch_norm_gather_stats_with_counts", "batch_norm_update_stats",
+})
 #: Operations that leave memory as it is.
 _EMPTY = frozenset({"empty", "empty_like", "empty_strided", "new_empty", "new_empty_strided"})
 
 
 class Operation(NamedTuple):
-    """What is known of an operation: its name without the overload, and the places and names of what it writes to."""
+    """What is known of an operation: its name without the overload, and the places and names of what it writes to.
+
+    ``statistics`` are those of running means and variances that it updates though its schema does not say so.
+    """
 
     name: str
     writes: tuple[tuple[int, str], ...]
     reshapes: bool
+    statistics: tuple[tuple[int, str], ...]
 
 
 @functools.cache
 def _operation(func: Any) -> Operation:
     name, schema = str(func.overloadpacket.__name__), func._schema
-    arguments = enumerate(schema.arguments)
+    arguments = [*enumerate(schema.arguments)]
     writes = tuple((i, a.name) for i, a in arguments if a.alias_info is not None and a.alias_info.is_write)
     reshapes = schema.name in _RESHAPED
-    return Operation(
-        name if func.namespace == "aten" else f"{func.namespace}::{name}", () if reshapes else writes, reshapes
-    )
+    statistics = tuple((i, a.name) for i, a in arguments if name in _UPDATING and a.name.startswith("running_"))
+    name = name if func.namespace == "aten" else f"{func.namespace}::{name}"
+    return Operation(name, () if reshapes else writes, reshapes, statistics)
 
 
 class Record:
@@ -130,6 +139,11 @@ class Tape(TorchDispatchMode):  # type: ignore[misc]
         self.records: list[Record] = []
         #: For each storage, its contents before the operations that overwrote it.
         self.saved: dict[int, list[tuple[int, Any]]] = {}
+        #: These storages, and the contents that they had after the run, where they were given back those before it.
+        self._memory: dict[int, Any] = {}
+        self._after: dict[int, Any] = {}
+        #: Random generators that were passed, with the states they had.
+        self._generators: dict[Any, Any] = {}
         #: Hooks that were registered on tensors, and whether the function saw nodes of the graph of derivatives.
         self.hooks: list[Hooked] = []
         self.nodes_seen = False
@@ -149,7 +163,7 @@ class Tape(TorchDispatchMode):  # type: ignore[misc]
         if operation.reshapes:
             return self._reshaped(func, operation.name, args, kwargs)
         record = Record(func, operation.name, args, kwargs)
-        targets = _targets(operation, args, kwargs) if operation.writes else []
+        targets = _targets(operation.writes, args, kwargs) if operation.writes else []
         if operation.name == "_local_scalar_dense":
             self.leaves(args[0])
         for target in targets:
@@ -157,8 +171,12 @@ class Tape(TorchDispatchMode):  # type: ignore[misc]
                 continue
             packing = torch._C._autograd._top_saved_tensors_default_hooks(False)
             self.unpacks = self.unpacks if packing is None else packing[1]
-            flat = torch.empty(0, dtype=target.dtype, device=target.device).set_(target.untyped_storage())
-            self.saved.setdefault(storage(target), []).append((len(self.records), flat.clone()))
+            self._save(target)
+        if operation.statistics:
+            for target in _targets(operation.statistics, args, kwargs):
+                self._save(target)
+        if kwargs.get("generator") is not None:
+            self._generators.setdefault(kwargs["generator"], kwargs["generator"].get_state())
         out = func(*args, **kwargs)
         if operation.name in _EMPTY:
             # What is left there by chance may be NaN.
@@ -200,10 +218,33 @@ class Tape(TorchDispatchMode):  # type: ignore[misc]
     def value(self, tensor: Any, when: int) -> Any:
         """What ``tensor`` held before operation number ``when`` ran."""
         if self.saved:
-            for number, contents in self.saved.get(storage(tensor), ()):
-                if number >= when:
-                    return contents.as_strided(tensor.size(), tensor.stride(), tensor.storage_offset())
+            own = storage(tensor)
+            later = (contents for number, contents in self.saved.get(own, ()) if number >= when)
+            contents = next(later, self._after.get(own))
+            if contents is not None:
+                return contents.as_strided(tensor.size(), tensor.stride(), tensor.storage_offset())
         return tensor.detach()
+
+    def restore(self) -> None:
+        """Give memory that was there before the run the contents that it had, and generators their states."""
+        for generator, state in self._generators.items():
+            generator.set_state(state)
+        made: set[int] = set()
+        for record in self.records if self.saved else ():
+            given = {storage(tensor) for tensor in record.arguments if tensor.layout == torch.strided}
+            # Tensors that are made of numbers first come up when they are lifted.
+            outs = {storage(tensor) for tensor in record.outs if tensor.layout == torch.strided}
+            made |= given if record.name == "lift_fresh" else outs - given
+        for own, saved in self.saved.items():
+            memory, before = self._memory[own], saved[0][1]
+            if own not in made and own not in self._after and memory.nbytes() == before.untyped_storage().nbytes():
+                self._after[own] = _flat(memory, before).clone()
+                memory.copy_(before.untyped_storage())
+
+    def _save(self, target: Any) -> None:
+        memory = target.untyped_storage()
+        self._memory[memory._cdata] = memory
+        self.saved.setdefault(memory._cdata, []).append((len(self.records), _flat(memory, target).clone()))
 
 
 def _replaced(value: Any, old: Any, new: Any) -> Any:
@@ -232,9 +273,14 @@ def storage(tensor: Any) -> int:
     return found
 
 
-def _targets(operation: Operation, args: Any, kwargs: Any) -> list[Any]:
-    """The arguments that an operation writes to."""
-    given = [args[place] if place < len(args) else kwargs.get(name) for place, name in operation.writes]
+def _flat(memory: Any, like: Any) -> Any:
+    """All of a storage as one vector."""
+    return torch.empty(0, dtype=like.dtype, device=like.device).set_(memory)
+
+
+def _targets(places: Sequence[tuple[int, str]], args: Any, kwargs: Any) -> list[Any]:
+    """The arguments at these places, by position or by name."""
+    given = [args[place] if place < len(args) else kwargs.get(name) for place, name in places]
     return tensors(given)
 
 

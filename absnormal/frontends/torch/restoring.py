@@ -1,0 +1,97 @@
+"""A run leaves everything as it found it: memory, .grad, the random state, the flags and buffers of modules.
+
+What operations overwrote is given back from the tape, wherever it is held: running statistics of a batch norm, a moving
+average that the function keeps, a weight that max_norm scales.  Not seen are attributes of modules that are no buffers,
+and NumPy arrays that Python code writes to.
+
+Runs wait for each other, as the threads of a process share models and the random state.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn.modules.module import register_module_forward_pre_hook
+
+from absnormal.frontends.torch.tape import Tape
+
+_lock = threading.RLock()
+
+
+def _renew() -> None:
+    """A forked process has none of the threads that may hold the lock."""
+    global _lock
+    _lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew)
+
+
+@contextmanager
+def restored(tape: Tape, variables: Sequence[Any], modules: Sequence[Any] = (), always: bool = True) -> Iterator[None]:
+    """Give back what a run on the tape changes when the block ends; with ``always=False`` only after an error.
+
+    Modules that are not among those given are met when they are called.
+    """
+    with _lock:
+        found = [_random_state(), *map(_of_variable, variables), tape.restore]
+        met = {id(module): _of_module(module) for module in modules}
+        thread = threading.get_ident()
+
+        def meet(module: Any, arguments: Any) -> None:
+            if id(module) not in met and threading.get_ident() == thread:
+                met[id(module)] = _of_module(module)
+
+        handle = register_module_forward_pre_hook(meet)
+        failed = True
+        try:
+            yield
+            failed = False
+        finally:
+            handle.remove()
+            if failed or always:
+                for give_back in (*found, *met.values()):
+                    give_back()
+
+
+def _random_state() -> Callable[[], None]:
+    """Torch's generators, NumPy's global one and Python's."""
+    state, numpy, python = torch.get_rng_state(), np.random.get_state(), random.getstate()  # noqa: NPY002
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else None
+
+    def give_back() -> None:
+        torch.set_rng_state(state)
+        np.random.set_state(numpy)  # noqa: NPY002
+        random.setstate(python)
+        if cuda is not None:
+            torch.cuda.set_rng_state_all(cuda)
+
+    return give_back
+
+
+def _of_variable(variable: Any) -> Callable[[], None]:
+    held = variable.grad
+
+    def give_back() -> None:
+        variable.grad = held
+
+    return give_back
+
+
+def _of_module(module: Any) -> Callable[[], None]:
+    training, buffers = module.training, dict(module._buffers)
+
+    def give_back() -> None:
+        module.training = training
+        module._buffers.clear()
+        module._buffers.update(buffers)
+
+    return give_back
