@@ -10,7 +10,7 @@ from pathlib import Path
 from absnormal.cli import sweep
 from absnormal.cli.output import EXIT, Finding, options, verdict_options, write
 from absnormal.cli.streams import check_writable
-from absnormal.cli.targets import load, model, numbers
+from absnormal.cli.targets import load_at, numbers
 from absnormal.frontends.points import made
 from absnormal.report.record import record
 from absnormal.report.report import Report
@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _finding(arguments: argparse.Namespace) -> Iterator[Finding]:
     point = None if arguments.at is None else numbers(arguments.at)
-    target = model(arguments.target, point) if arguments.target.endswith(".onnx") else load(arguments.target)
+    target = load_at(arguments.target, point)
     at = getattr(target, "point", None) if point is None else made(arguments.framework, point)
     if at is None:
         raise ValueError('--at is missing: give the point, for example --at "0, 0"')

@@ -138,9 +138,9 @@ def _begin() -> None:
 
 
 def _end_with_parent() -> None:
-    """Leave as soon as the parent is gone, however it ended: its end of a pipe closes, and the parent is another."""
-    parent = multiprocessing.parent_process()
+    """Leave as soon as the parent is gone, however it ended: its end of a pipe closes, or this process is adopted."""
+    parent, before = multiprocessing.parent_process(), os.getppid()
     assert parent is not None
-    while not multiprocessing.connection.wait([parent.sentinel], _LOOK) and os.getppid() == parent.pid:
+    while not multiprocessing.connection.wait([parent.sentinel], _LOOK) and os.getppid() == before:
         pass
     os._exit(BAD)

@@ -19,11 +19,13 @@ import numpy as np
 from absnormal.frontends.points import made
 
 
-def model(path: str, at: Any) -> Any:
-    """The program of an ONNX model, traced at the point."""
+def load_at(target: str, point: Any) -> Any:
+    """The function that a target names, or the program of an ONNX model, traced at the point."""
+    if not target.endswith(".onnx"):
+        return load(target)
     from absnormal.frontends.onnx.load import load as load_onnx
 
-    return load_onnx(path, at)
+    return load_onnx(target, point)
 
 
 def load(target: str) -> Any:
@@ -40,6 +42,11 @@ def load(target: str) -> Any:
         when the module cannot be imported
     """
     place, colon, name = target.rpartition(":")
+    if target.endswith(".onnx"):
+        raise ValueError(
+            f"{target} is a model, which check --at and trace --at take; for many points call"
+            " absnormal.sweep(absnormal.onnx.load(path, inputs), points)"
+        )
     if not (colon and place and name):
         raise ValueError(f"TARGET must be module:function or path/to/file.py:function, got {target!r}")
     found: Any = _module(place)

@@ -140,6 +140,23 @@ def test_functions_of_a_framework(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert "--framework" in capsys.readouterr().err
 
 
+def test_a_model_file_at_a_point(capsys: pytest.CaptureFixture[str]) -> None:
+    import onnx.parser
+
+    onnx.save(onnx.parser.parse_model(
+        '<ir_version: 10, opset_import: ["": 18]> f (double[1] x) => (double y)'
+        " { n = Neg(x)  a = Relu(x)  b = Relu(n)  d = Sub(a, b)  y = ReduceSum<keepdims = 0>(d) }"
+    ), "model.onnx")  # fmt: skip
+    assert main(["check", "model.onnx", "--at", "0", "--slope", "torch"]) == 1
+    assert "Relu at model.onnx:2" in capsys.readouterr().out
+    assert main(["trace", "model.onnx", "--at", "0"]) == 0
+    assert "# z1, Relu at model.onnx:3" in capsys.readouterr().out
+    for command, *rest in (["sweep", "--points", "points.npy"], ["check", "--points", "points.npy"],
+                           ["search", "--shape", "1"]):  # fmt: skip
+        assert main([command, "model.onnx", *rest]) == 2
+        assert "absnormal: model.onnx is a model, which check --at and trace --at take" in capsys.readouterr().err
+
+
 def test_slopes_are_the_tables_and_autograd_is_measured(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["slopes"]) == 0
     table, *kernels = capsys.readouterr().out.split("\n\n")
