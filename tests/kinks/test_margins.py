@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from torch.nn import functional as F
 
 import absnormal as an
 from absnormal.kinks.enclosure import enclose
@@ -27,10 +29,16 @@ def test_the_radius_of_a_value_holds_what_rounding_moves() -> None:
 
 
 def test_rounding_inside_a_kink_is_carried_on() -> None:
-    """The slope 1/10 of a leaky kink rounds: its own value is off, though its argument is exact."""
-    sweeps = at(lambda x: np.abs(np.where(x[0] > 0, x[0], 0.1 * x[0]) + 0.3), [-3.0])
-    z = Fraction(0.1) * -3 + Fraction(0.3)
+    """The slope 1/10 of a leaky unit rounds: its value is off, though its argument is exact."""
+    x = torch.tensor([-3.0], dtype=torch.float64)
+    program = an.trace(lambda x: (F.leaky_relu(x, 0.1) + 0.3).abs().sum(), x)
+    sweeps = Sweeps(program, x.numpy())
+    inner = program.nodes[program.kinked[0]]
+    slope = Fraction(inner.params["a"]) - Fraction(inner.params["b"])
+    z = slope * -3 + Fraction(0.3)
+    assert inner.op == "kink"
     assert abs(Fraction(float(sweeps.z[-1])) - z) <= Fraction(float(enclose(sweeps, 0.0).z[-1]))
+    assert enclose(sweeps, 0.0).nodes[program.kinked[0]].max() > 0
 
 
 @pytest.mark.parametrize("radius", [0.25, 1.0])

@@ -132,3 +132,12 @@ def test_points_of_a_framework_come_back_as_its_own() -> None:
 def test_ends_that_do_not_fit() -> None:
     with pytest.raises(ValueError, match="x1 must have leaves of shapes"):
         an.find_kink(gallery.identity, [0.0], [0.0, 1.0])
+
+
+def test_a_list_that_was_ended_is_not_complete(monkeypatch: pytest.MonkeyPatch) -> None:
+    def f(x: Any) -> Any:
+        return np.sum(np.abs(x[0] - np.arange(20.0) - 0.5))
+
+    assert len(an.find_kink(f, [0.0], [20.0])) == 20 and an.find_kink(f, [0.0], [20.0]).complete
+    monkeypatch.setattr(segment, "_EVALUATIONS", 10)
+    assert not an.find_kink(f, [0.0], [20.0]).complete

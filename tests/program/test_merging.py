@@ -16,6 +16,8 @@ FUNCTIONS: dict[str, tuple[Any, int]] = {
     "a maximum twice": (lambda x: np.maximum(x[0], x[1]) * 2 - np.maximum(x[0], x[1]) + np.abs(x[2]), 2),
     "a fold twice": (lambda x: np.max(x) - 3 * np.max(x), 2), "the second argument": (
         lambda x: np.sum(np.maximum(0, x) + np.abs(-x)), 3),
+    "a maximum of one entry with three zeros": (
+        lambda x: np.maximum(x[0], np.zeros(3)) @ np.array([1.0, 2.0, 4.0]) - np.maximum(x[0], 0) + np.abs(x[0]), 4),
 }  # fmt: skip
 
 
@@ -37,3 +39,18 @@ def test_the_same_function(name: str) -> None:
 def test_kinks_of_their_own_are_left_alone() -> None:
     program = an.trace(lambda x: np.abs(x[0]) + np.abs(x[1]), [0.0, 0.0])
     assert merged(program, program.evaluate(np.zeros(2))) is None
+
+
+@pytest.mark.parametrize(("f", "sign"), [
+    (lambda x: np.maximum(x[0], 0) + np.abs(x[0]), 1), (lambda x: np.maximum(0, x[0]) + np.abs(x[0]), -1),
+    (lambda x: np.maximum(0, -x[0]) + np.abs(x[0]), 1), (lambda x: np.abs(-x[0]) + np.abs(x[0]), -1),
+])  # fmt: skip
+def test_kinks_on_one_set_are_known_with_their_sense(f: Any, sign: int) -> None:
+    """The switching variable of max(0, x) is -x."""
+    program = an.trace(f, [1.0])
+    found = merged(program, program.evaluate(np.array([1.0])))
+    assert found is not None
+    ((second, first, told),) = found.twice
+    z = program.switching(program.evaluate(np.array([1.0])))
+    nodes = program.nodes
+    assert told == sign == np.sign(z[nodes[second].switch] * z[nodes[first].switch])

@@ -52,10 +52,12 @@ def test_a_sign_that_rounding_made_is_not_told() -> None:
 
 
 def test_one_number_a_node_bounds_all_rates() -> None:
-    """z' = u' - v' of a maximum is as large as both together."""
+    """z' = u' - v' of a maximum is as large as both together, of a fold twice as large as its entries."""
     sweeps = at(lambda x: np.maximum(3 * x[0], x[1]), [0.0, 0.0])
     d = np.array([1.0, -1.0])
     assert largest(sweeps, d) >= abs(sweeps.push(sweeps.signature(0.0), d[None])[0][0, 0]) == 4.0
+    fold = at(lambda x: np.max(x), [0.0, 0.0])
+    assert largest(fold, d) >= abs(fold.push(fold.signature(0.0), d[None])[0][0, 0]) == 2.0
 
 
 # -- depths: gamma_K bounds the error that is made --------------------------------------------------------------------
@@ -66,9 +68,9 @@ def exact_dot(weights: np.ndarray, d: np.ndarray) -> Fraction:
 
 
 def test_an_adjoint_that_is_used_often_counts_every_addition() -> None:
-    """x is used 60 times: so many additions of adjoints, one after the other."""
+    """x is used 60 times side by side: so many additions of adjoints, one after the other."""
     weights = np.random.default_rng(0).random(60)
-    sweeps = at(lambda x: sum(w * x[0] for w in weights.tolist()), [1.0])
+    sweeps = at(lambda x: np.sum(np.stack([w * x[0] for w in weights.tolist()])), [1.0])
     assert sweeps.pull_depth >= 60
     error = abs(Fraction(float(sweeps.gradient(sweeps.signs)[0])) - exact_dot(weights, np.ones(60)))
     assert 0 < error <= Fraction(rounding(sweeps.pull_depth)) * Fraction(weights.sum())

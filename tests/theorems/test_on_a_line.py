@@ -11,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import absnormal as an
+from absnormal.exact.system import build
+from absnormal.sweeps.table import Sweeps
 
 #: Smooth, 0 at 0, with derivatives and curvatures of either sign.
 SMOOTH: list[Callable[[Any], Any]] = [
@@ -69,3 +71,12 @@ def test_two_variables_may_hide_a_cell() -> None:
     # z1 = y, z2 = |y| - x^2 < 0 near 0: the linearization misses it, and nothing is claimed.
     G = an.generalized_gradient(lambda x: np.abs(np.abs(x[1]) - x[0] ** 2) - np.abs(x[1]), [0.0, 0.0])
     assert not G.exact
+
+
+@pytest.mark.parametrize("x", [0.125, 0.234375, 1.0625])
+def test_a_row_of_rounding_opens_no_side(x: float) -> None:
+    """2^50 |log(exp x) - x| is 0; at these x the computed value is 0, and the computed derivative is not."""
+    sweeps = Sweeps(an.trace(lambda x: np.abs(np.log(np.exp(x[0])) - x[0]) * 2.0**50, [x]), np.array([x]))
+    assert sweeps.active.all() and sweeps.gradient(sweeps.signature(1.0)).any()
+    system = build(sweeps)
+    assert system is not None and not system.proved
