@@ -60,8 +60,8 @@ def verify(
     Notes
     -----
     Everything is left as it was found, after an error too: ``.grad``, what operations overwrote (running statistics
-    and other buffers), training flags, the random state of torch, NumPy and Python.  Calls in several threads of a
-    process wait for each other; what other code does to the model meanwhile is not held up.
+    and other buffers), attributes of modules, the random state of torch, NumPy and Python.  Calls in several threads
+    of a process wait for each other; what other code does to the model meanwhile is not held up.
 
     Raises
     ------

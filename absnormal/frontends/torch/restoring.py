@@ -1,8 +1,8 @@
-"""A run leaves everything as it found it: memory, .grad, the random state, the flags and buffers of modules.
+"""A run leaves everything as it found it: memory, .grad, the random state, the attributes of modules.
 
 What operations overwrote is given back from the tape, wherever it is held: running statistics of a batch norm, a moving
-average that the function keeps, a weight that max_norm scales.  Not seen are attributes of modules that are no buffers,
-and NumPy arrays that Python code writes to.
+average that the function keeps, a weight that max_norm scales.  Modules get back the attributes that they had.  What
+Python code changes in lists, dicts and NumPy arrays is not seen.
 
 Runs wait for each other, as the threads of a process share models and the random state.
 """
@@ -87,11 +87,14 @@ def _of_variable(variable: Any) -> Callable[[], None]:
 
 
 def _of_module(module: Any) -> Callable[[], None]:
-    training, buffers = module.training, dict(module._buffers)
+    """What a module holds: its parameters, buffers and modules, and its attributes, such as its flags and counters."""
+    kind, attributes = type(module), dict(module.__dict__)
+    held = [(attributes[name], dict(attributes[name])) for name in ("_parameters", "_buffers", "_modules")]
 
     def give_back() -> None:
-        module.training = training
-        module._buffers.clear()
-        module._buffers.update(buffers)
+        if type(module) is kind:  # a lazy module has another one once it knows its shapes
+            for now, before in ((module.__dict__, attributes), *held):
+                now.clear()
+                now.update(before)
 
     return give_back
