@@ -1,0 +1,10 @@
+"""All mutants."""
+
+from __future__ import annotations
+
+from ..mutant import Mutant
+from . import arithmetic, frontends, sweeps, theorems
+
+MUTANTS: tuple[Mutant, ...] = (
+    *theorems.MUTANTS, *sweeps.MUTANTS, *arithmetic.MUTANTS, *frontends.MUTANTS,
+)  # fmt: skip

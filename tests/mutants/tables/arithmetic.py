@@ -1,0 +1,62 @@
+"""Rational arithmetic, hypothesis E, certificates and their checker."""
+
+from __future__ import annotations
+
+from ..mutant import Mutant
+
+SYSTEM = ("exact/test_hypothesis_e.py", "theorems/test_likq.py")
+RULES = ("exact/test_evidence_rules.py",)
+
+MUTANTS = (
+    Mutant("exact/forms.py", "        if self.factor != other.factor:\n            return MIXED\n", "", SYSTEM),
+    Mutant("exact/forms.py", "form = Form(u.terms, factor, form.q * form.terms[key] * slope)",
+           "form = Form(u.terms, factor, form.q * slope)", SYSTEM),
+    Mutant("exact/forms.py", "return u if sign * slope > 0 else v", "return u if slope > 0 else v", SYSTEM),
+    Mutant("exact/system.py", "    if _independent(sweeps, found.leaves):\n        return system\n",
+           "    return system\n",
+           SYSTEM),
+    Mutant("exact/system.py", "errors = rounding(depth) * np.linalg.norm(sizes / norms[:, None]) + 8", "errors = 0 * 8",
+           ("theorems/test_margins.py", "theorems/test_likq.py")),
+    Mutant("exact/system.py", "told = all(sweeps.directional(np.array([side])).decided.all() for side in (1.0, -1.0))",
+           "told = True", ("theorems/test_on_a_line.py",)),
+    Mutant("exact/system.py", "result[i] and self.couplings[i][j] for i in range(j + 1, self.k)",
+           "result[i] and self.couplings[i][j] for i in range(j + 2, self.k)", ("theorems/test_componentwise.py",)),
+    Mutant("exact/alternative.py", "return weights if min(weights) > 0 else None", "return weights",
+           ("exact/test_alternative.py",)),
+    Mutant("exact/alternative.py", "if any(v) and farthest(points, v)[1] < dot(v, target):", "if any(v):",
+           ("exact/test_alternative.py",)),
+    Mutant("exact/modular.py", "if weights is not None and not _combined(rows, weights).any():",
+           "if weights is not None:",
+           ("theorems/test_margins.py", "theorems/test_likq.py")),
+    Mutant("exact/modular.py", "    if not (whole == scaled).all():\n        return None\n", "",
+           ("theorems/test_margins.py", "theorems/test_likq.py")),
+    Mutant("exact/linear_program.py", "        if b[i] < 0:\n            factor = -factor\n", "",
+           ("exact/test_alternative.py",)),
+    Mutant("exact/interval.py", "return float(top) + rounding(4 * sweeps.push_depth) * size + FLOOR",
+           "return float(top)",
+           ("exact/test_interval.py", "sweeps/test_rounding.py")),
+    Mutant("exact/interval.py", "np.where(sign < 0, second[1], np.maximum(first[1], second[1]))",
+           "np.where(sign < 0, second[1], first[1])", ("exact/test_interval.py",)),
+    Mutant("exact/checker/rules.py", "sum(weights) != 1 or min(weights) < 0", "sum(weights) != 1", RULES),
+    Mutant("exact/checker/rules.py", "not any(weights) or min(weights) < 0:", "not any(weights):", RULES),
+    Mutant("exact/checker/rules.py", "len(weights) != len(signed) or not any(weights)", "len(weights) != len(signed)",
+           RULES),
+    Mutant("exact/checker/rules.py", "dot(v, target) - margin > dot(v, point)",
+           "dot(v, target) - margin >= dot(v, point)",
+           RULES),
+    Mutant("exact/checker/rules.py", "if rank([rows[i][: a.width] for i in free]) < len(free):",
+           "if rank([rows[i][: a.width] for i in free]) < 0:", RULES),
+    Mutant("exact/checker/rules.py", "not (abs(c[i]) == 1 and c[i] * rate > 0)", "not c[i] * rate > 0", RULES),
+    Mutant("exact/checker/rules.py", "or len(same) != 1 or any(moved[i] for i in before):",
+           "or len(same) != 1:", RULES),
+    Mutant("exact/checker/rules.py", "w[below] += s * couplings", "w[below] += couplings", RULES),
+    Mutant("exact/checker/rules.py", "if abs(seeds[j]) >= reach:", "if abs(seeds[j]) > 0:", RULES),
+    Mutant("exact/checker/rules.py", "return not receives and len(seeds) <= 1", "return len(seeds) <= 1", RULES),
+    Mutant("exact/checker/rules.py", "for members in parts) != rank(a.rows) or _cyclic",
+           "for members in parts) < 0 or _cyclic",
+           RULES),
+    Mutant("exact/checker/rules.py", "    if any(dot(a.rows[j], v) for j in rest):\n        return False\n", "", RULES),
+    Mutant("exact/checker/switches.py", "and not (abs(s) == 1 and s * rate > 0):",
+           "and not (abs(s) == 1 and s * rate >= 0):",
+           RULES),
+)

@@ -1,0 +1,62 @@
+"""Sweeps, their bounds, operations and programs, kinks nearby."""
+
+from __future__ import annotations
+
+from ..mutant import Mutant
+
+BOUNDS = ("sweeps/test_rounding.py", "theorems/test_margins.py", "theorems/test_regular.py")
+KINKED = ("ops/test_table.py",)
+MERGING = ("program/test_merging.py", "frontends/test_torch_operations.py")
+
+MUTANTS = (
+    Mutant("sweeps/openness.py", "> rounding(sweeps.push_depth) * size[alpha] + FLOOR)", "> 0)",
+           ("sweeps/test_rounding.py", "theorems/test_direction.py")),
+    Mutant("sweeps/table.py", "rates > gamma * size + FLOOR)", "rates > FLOOR)",
+           ("sweeps/test_rounding.py", "theorems/test_fallback.py")),
+    Mutant("sweeps/table.py", "if rates.min() > gamma * largest(self, direction) + FLOOR:", "if rates.min() > FLOOR:",
+           ("sweeps/test_rounding.py", "theorems/test_fallback.py")),
+    Mutant("sweeps/rounding.py", "own = depth[index] + uses[index] + (", "own = depth[index] + (",
+           ("sweeps/test_rounding.py",)),
+    Mutant("sweeps/rounding.py", "return 4 * sweeps.shapes(node)[0][0]", "return 4", ("sweeps/test_rounding.py",)),
+    Mutant("sweeps/rounding.py", "result = max(result, 2 * inner)", "result = max(result, inner)",
+           ("sweeps/test_rounding.py",)),
+    Mutant("sweeps/rounding.py", "return own, np.broadcast_to(inner[0] + inner[1], node.shape)",
+           "return own, np.broadcast_to(np.maximum(inner[0], inner[1]), node.shape)", ("sweeps/test_rounding.py",)),
+    Mutant("sweeps/bounds.py", "slack = wide[0] + gamma * (wide[0] + wide[1])", "slack = wide[0]", BOUNDS),
+    Mutant("sweeps/bounds.py", "slack = wide[0] + gamma * (wide[1] + wide[0])", "slack = wide[0]", BOUNDS),
+    Mutant("sweeps/bounds.py", "_on_switches(3 * gamma * abs(weight) * wide[1], node)",
+           "_on_switches(0 * gamma * abs(weight) * wide[1], node)", BOUNDS),
+    Mutant("sweeps/bounds.py", "signed.add(arg, negative, both[::-1])", "signed.add(arg, negative, both)", BOUNDS),
+    Mutant("sweeps/bounds.py", "highs = most.pull(up)[0] - least.pull(below)[0]",
+           "highs = most.pull(up)[0] - most.pull(below)[0]",
+           BOUNDS),
+    Mutant("sweeps/integers.py", "if not grains.dyadic or sizes.max(initial=0.0) * 2.0**grains.bits >= 2.0**53:",
+           "if not grains.dyadic:", ("sweeps/test_rounding.py",)),
+    Mutant("sweeps/integers.py", "        self.dyadic = False\n", "", ("sweeps/test_rounding.py",)),
+    Mutant("sweeps/equal_rows.py", "return np.asarray(dead[0] & dead[1])", "return np.asarray(dead[0] | dead[1])",
+           ("theorems/test_private_directions.py", "theorems/test_fallback.py")),
+    Mutant("sweeps/equal_rows.py", "            hopeful &= values[first] == values[second]\n", "",
+           ("sweeps/test_rounding.py", "theorems/test_private_directions.py")),
+    Mutant("sweeps/equal_rows.py", "able = column == same", "able = column >= 0",
+           ("theorems/test_near_misses.py", "theorems/test_private_directions.py")),
+    Mutant("ops/kinked.py", "half = sigma * (params[\"sign\"] * _half(sigma))", "half = sigma * _half(sigma)", KINKED),
+    Mutant("ops/kinked.py", "best = running(params, flat_u)", "best = running({\"sign\": 1}, flat_u)",
+           ("ops/test_table.py", "theorems/test_fallback.py")),
+    Mutant("program/merging.py", "keys[index] = ((\"abs\", root), -sign if second else sign, root)",
+           "keys[index] = ((\"abs\", root), sign, root)", MERGING),
+    Mutant("program/merging.py", "and program.nodes[u].shape == node.shape:", ":", MERGING),
+    Mutant("kinks/enclosure.py", "return _rounded(moved, gamma, _times(factor, np.abs(z))), switching",
+           "return moved, switching", ("kinks/test_near.py", "kinks/test_margins.py")),
+    Mutant("kinks/enclosure.py", "leading = sign * u + radius >= lead", "leading = sign * u >= lead",
+           ("kinks/test_near.py", "kinks/test_margins.py")),
+    Mutant("kinks/enclosure.py", "not np.all(apart > radii[guard.left] + radii[guard.right])",
+           "not np.all(apart > radii[guard.left])", ("kinks/test_near.py", "kinks/test_margins.py")),
+    Mutant("kinks/near.py", "clear = z if exact else np.maximum(z - error, 0.0)", "clear = z",
+           ("kinks/test_near.py", "kinks/test_margins.py")),
+    Mutant("kinks/near.py", "return found if found <= distance else float(np.nextafter(found, -math.inf))",
+           "return found", ("kinks/test_near.py", "kinks/test_margins.py")),
+    Mutant("kinks/segment.py", "if self.evaluations > _EVALUATIONS:\n                whole = False",
+           "if self.evaluations > _EVALUATIONS:\n                whole = whole", ("kinks/test_segment.py",)),
+    Mutant("sweeps/sparse.py", "return csr_array(xbar), csr_array(np.where(self.kept, wbar, 0.0))",
+           "return csr_array(xbar), csr_array(wbar)", ("sweeps/test_sparse.py", "forms/test_abs_normal_form.py")),
+)

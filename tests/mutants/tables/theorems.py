@@ -1,0 +1,80 @@
+"""Theorems and the sets that judge them."""
+
+from __future__ import annotations
+
+from ..mutant import Mutant
+
+DIRECTION = ("theorems/test_margins.py", "theorems/test_direction.py")
+REGULAR = ("theorems/test_margins.py", "theorems/test_regular.py")
+SEPARATION = ("theorems/test_margins.py", "theorems/test_separation.py")
+MISSES = "theorems/test_near_misses.py"
+COMPONENTWISE = (MISSES, "theorems/test_componentwise.py")
+LIKQ = ("theorems/test_margins.py", "theorems/test_likq.py")
+PRIVATE = (MISSES, "theorems/test_private_directions.py")
+PARTS = (MISSES, "theorems/test_independent_parts.py")
+FALLBACK = (MISSES, "theorems/test_fallback.py")
+MEMBERSHIP = ("theorems/test_margins.py", MISSES, "theorems/test_membership.py")
+
+MUTANTS = (
+    Mutant("theorems/direction.py", "if not np.all(np.abs(c[needed]) == 1):", "if not np.all(np.abs(c[needed]) >= 0):",
+           DIRECTION),
+    Mutant("theorems/direction.py", "if rank([rows[i] for i in free]) < len(free):",
+           "if rank([rows[i] for i in free]) < 0:", DIRECTION),
+    Mutant("theorems/direction.py", "row = [a + weight * c[j] * b for a, b in zip(row, rows[j], strict=True)]",
+           "row = [a + weight * b for a, b in zip(row, rows[j], strict=True)]", DIRECTION),
+    Mutant("theorems/direction.py", "if i in free or not (any(rows[i]) or any(couplings[i])):",
+           "if i in free or not any(rows[i]):", DIRECTION),
+    Mutant("theorems/separation.py", "if gap <= 2 * error:", "if gap <= 0:", SEPARATION),
+    Mutant("theorems/separation.py", "if not gap > slack:", "if not gap > 0:", SEPARATION),
+    Mutant("theorems/separation.py", "or any(component.outside for component in components):",
+           "or all(component.outside for component in components):", SEPARATION),
+    Mutant("theorems/separation.py", "if cells is not None and cells.complete:", "if cells is not None:", SEPARATION),
+    Mutant("theorems/regular.py", "((lower >= 0) | (lower > error))", "((lower >= 0) | (lower > -error))", REGULAR),
+    Mutant("theorems/regular.py", "negligible = (found.lower >= -found.error) & (found.upper <= found.error)",
+           "negligible = (found.lower >= -found.error) | (found.upper <= found.error)", REGULAR),
+    Mutant("theorems/regular.py", "2 * (found.error[aside] + np.abs(found.upper[aside] - found.lower[aside]))",
+           "0 * (found.error[aside] + np.abs(found.upper[aside] - found.lower[aside]))", REGULAR),
+    Mutant("theorems/regular.py", "w[j] += sigma[i] * system.couplings[i][j] * w[i]",
+           "w[j] += system.couplings[i][j] * w[i]", REGULAR),
+    Mutant("theorems/componentwise.py", "if component.outside or len(component.members) > _DEFINITE:",
+           "if len(component.members) > _DEFINITE:", COMPONENTWISE),
+    Mutant("theorems/componentwise.py", "if len(targets) != 1:", "if len(targets) < 1:", COMPONENTWISE),
+    Mutant("theorems/likq.py", "sure = np.abs(rows) > rounding(depth) * sizes + FLOOR", "sure = np.abs(rows) > 0",
+           LIKQ),
+    Mutant("theorems/likq.py", "single = possible[left].sum(axis=0) == 1", "single = possible[left].sum(axis=0) >= 1",
+           LIKQ),
+    Mutant("theorems/likq.py", "if len(chosen) < system.k:", "if len(chosen) < system.k - 1:", LIKQ),
+    Mutant("theorems/private_directions.py",
+           "return bool((slopes[order][1:] == slopes[order][:-1])[same].all())", "return True", PRIVATE),
+    Mutant("theorems/private_directions.py", "if i in blocking and (nonzero is None or", "if i in blocking and (",
+           PRIVATE),
+    Mutant("theorems/private_directions.py", ".c, dtype=float)) == 1).all():", ".c, dtype=float)) <= 1).all():",
+           PRIVATE),
+    Mutant("structure.py", "if [arg for arg in args if arg in touched] != [inner]:",
+           "if inner not in [arg for arg in args if arg in touched]:", PRIVATE),
+    Mutant("structure.py", "second = sign if node.op == \"add\" else -sign", "second = sign", PRIVATE),
+    Mutant("theorems/smooth.py", "or any(any(row) for row in system.full):", "or all(any(row) for row in system.full):",
+           ("theorems/test_smooth.py",)),
+    Mutant("theorems/membership.py", "if (np.abs(left) <= allowed).all():", "if (np.abs(left) <= allowed).any():",
+           MEMBERSHIP),
+    Mutant("theorems/membership.py", "        if not proved:\n            continue\n", "",
+           MEMBERSHIP),
+    Mutant("theorems/independent_parts.py", "if cells.complete else (Fraction(0), None)", "", PARTS),
+    Mutant("theorems/independent_parts.py", "        if not answer[0]:\n",
+           "        if not answer[0] and part is found[0]:\n",
+           PARTS),
+    Mutant("clarke/components.py", "if component.outside and not component.cells.complete:",
+           "if not component.cells.complete and False:", COMPONENTWISE),
+    Mutant("clarke/components.py", "                    if row[system.width + place]:\n",
+           "                    if row[system.width + place] and False:\n", COMPONENTWISE),
+    Mutant("clarke/cells.py", "if not (signs[: i + 1] * (known[: i + 1] @ result) > 0)[signs[: i + 1] != 0].all():",
+           "if not (signs[: i + 1] * (known[: i + 1] @ result) > 0)[signs[: i + 1] != 0].any():",
+           ("clarke/test_cells.py",)),
+    Mutant("clarke/computed.py", "shut = ~opens(sweeps, sigma, d)", "shut = ~np.ones(len(sweeps.alpha), bool)",
+           MEMBERSHIP),
+    Mutant("clarke/pricing.py", "told &= (rates != 0) | ~rows[:, i].astype(bool).any(axis=1)", "told &= True",
+           COMPONENTWISE),
+    Mutant("clarke/fallback.py", "told = told | ~sweeps.pattern(sigma)[0][sweeps.alpha]", "told = told | True",
+           FALLBACK),
+    Mutant("clarke/fallback.py", "return 1 if rate > 0 else -1", "return 1 if rate >= 1 else -1", FALLBACK),
+)
