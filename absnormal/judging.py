@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,31 +12,34 @@ from absnormal.arrays import Array
 from absnormal.clarke.budget import Budget
 from absnormal.errors import DomainError, TraceError
 from absnormal.frontends.captured import Captured
-from absnormal.frontends.comparison import distance
+from absnormal.frontends.comparison import compared, digits_were_lost, tolerance_of
 from absnormal.frontends.frameworks import plain
 from absnormal.frontends.slopes import slopes
 from absnormal.program.merging import merged
 from absnormal.program.program import Program, exactly
-from absnormal.program.tree import join
 from absnormal.report.report import Report
 from absnormal.report.verdict import Verdict
 from absnormal.sweeps.table import Sweeps
 from absnormal.theorems.ladder import decide
 from absnormal.theorems.problem import Problem, Proof
-from absnormal.theorems.vector import judge, tolerance, why_open
+from absnormal.theorems.vector import Limits, judge, why_open
+from absnormal.tolerances import Tolerance
 
 _MERGED = "kinks on one set, to which {tool} gives slopes that contradict each other, are one kink of f"
 #: Up to this many active switches are listed one by one, which explains more.
 _FEW = 16
-_DIFFERS = (
-    "{tool} returned a vector that is not the gradient of the function as it ran with the slopes of its kernels: an"
-    " entry differs by {apart:.3g} (a hook, a custom backward, a straight-through estimator?); that vector is judged"
+_FOREIGN = "user-written derivative code had a part in the gradient, so the vector is judged as it is: {foreign}"
+_APART = (
+    "{tool}'s gradient is {apart:.3g} apart from that of the function as it ran, in an entry of {leaf}, where"
+    " {allowed:.3g} is allowed as rounding"
 )
+_LOST = "; in the other precision the two agree, so digits were lost in the one that f ran in: run f in float64"
+_CANCELLED = "the gradient is zero up to cancellation in {leaves}: the rounding there is that of the terms that cancel"
 
 
 def verify_captured(
     captured: Captured, *, gradient: Any = None, slope: Any = None, exact: bool = False, atol: float = 0.0,
-    budget: Budget | None = None, seed: int = 0,
+    rtol: float | None = None, atol_gradient: float = 0.0, budget: Budget | None = None, seed: int = 0,
 ) -> Report:
     """`verify` for a function as it ran in a framework.
 
@@ -46,63 +49,142 @@ def verify_captured(
     limits = checked(atol, budget, seed)
     if isinstance(slope, str):
         raise ValueError(f"slope must be a number or an array, got {slope!r}: {captured.tool}'s own gradient is judged")
-    program = captured.program
-    tool = Sweeps(program, None, atol, captured.values, captured.own)
+    tool = Sweeps(captured.program, None, atol, captured.values, captured.own)
     choice = captured.tool if slope is None else slope
     c = captured.slopes[tool.alpha] if slope is None else slopes(tool, slope)
-    problem, consistent = Problem(tool, c, limits), True
+    modelled = Tolerance.of(np.float64, rtol, atol_gradient)
+    problem, consistent = Problem(tool, c, limits, modelled), True
     if exact:
-        problem, consistent = exact_problem(tool, captured.values, c, limits)
-    notes, bare = captured.notes, gradient is not None or not consistent
-    apart = deviation = 0.0
-    leaves, dtype = captured.leaves, captured.dtype
+        problem, consistent = exact_problem(tool, captured.values, problem)
     if gradient is not None:
-        vector, dtype = flattened(program, plain(gradient))
+        vector, tolerance = flattened(captured.program, plain(gradient), modelled)
+        found = given_vector(problem, tool, vector, tolerance, _uniform(tool, c))
         leaves = [vector]
     elif slope is not None:
-        vector, dtype = tool.gradient(tool.signature(np.asarray(c, dtype=float))), np.float64
-        leaves, bare = [vector], bare or not np.isfinite(vector).all()
-    elif not bare:
-        apart, close = distance(captured, problem)
-        if not close:
-            bare = True
-            notes = (*notes, _DIFFERS.format(tool=captured.tool, apart=apart))
-    tried: list[str] = []
-    outcome: Proof | str = ""
-    if not bare and slope is None and not exact and len(tool.alpha) > _FEW:
-        simpler = _simpler(captured, tool, c)
-        if simpler is not None:
-            again = Problem(simpler, np.zeros(len(simpler.alpha)), limits)
-            known = _uniform(simpler, again.c)
-            outcome, deviation = judged(again, simpler, again.c, captured.gradient, dtype, known)
-            if not isinstance(outcome, str):
-                problem, tool, bare = again, simpler, True
-                notes = (*notes, _MERGED.format(tool=captured.tool))
-    if isinstance(outcome, str) and bare:
-        outcome, deviation = judged(problem, tool, c, join(leaves), dtype, _uniform(tool, c))
-    elif isinstance(outcome, str):
-        found, tried = decide(problem)
-        outcome = why_open(problem) if found is None else replace(found, deviation=found.deviation + apart)
-    verdict, proof = concluded(outcome)
+        leaves = [tool.gradient(tool.signature(np.asarray(c, dtype=float)))]
+        found = modelled_vector(problem, tool, leaves[0], consistent, _uniform(tool, c))
+    else:
+        leaves = [*captured.leaves]
+        found = _own_vector(captured, problem, tool, consistent, tolerance_of(captured, rtol, atol_gradient))
+    verdict, proof = concluded(found.outcome)
+    own = gradient is None and slope is None
     return Report(
-        verdict=verdict, proof=proof, leaves=leaves, problem=problem, tool=tool, slope=choice, given=bare,
-        tolerance=deviation if bare else 0.0, tried=tuple(tried), seed=seed, consistent=consistent, wrap=captured.wrap,
-        notes=notes, framework=captured.tool if gradient is None and slope is None else "",
+        verdict=verdict, proof=proof, leaves=leaves, problem=found.problem, tool=found.tool, slope=choice,
+        given=found.bare, tolerance=found.tolerance, tried=found.tried, seed=seed, consistent=consistent,
+        wrap=captured.wrap, notes=(*captured.notes, *found.notes), framework=captured.tool if own else "",
     )
+
+
+@dataclass(frozen=True, eq=False)
+class Judgement:
+    """What was found about a vector.
+
+    Attributes
+    ----------
+    outcome
+        a proof, or why there is none
+    problem, tool
+        what it is about: the program at the point, and as the tool ran it
+    bare
+        whether the vector was judged as it is, and not as g_c
+    tolerance
+        the largest deviation that was allowed in an entry of a bare vector
+    tried
+        the theorems that were tried in vain
+    """
+
+    outcome: Proof | str
+    problem: Problem
+    tool: Sweeps
+    bare: bool = False
+    tolerance: float = 0.0
+    tried: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def modelled_vector(
+    problem: Problem, tool: Sweeps, vector: Array, consistent: bool, known: Iterable[Array]
+) -> Judgement:
+    """The verdict on g_c itself: by the theorems, or as a bare vector where these leave it open or do not apply."""
+    if not consistent or not np.isfinite(vector).all():
+        # What is exact has no precision to be rounded in.
+        exact = replace(problem.tolerance, rtol=problem.tolerance.rtol or 0.0)
+        return given_vector(problem, tool, vector, exact, known)
+    proof, tried = decide(problem)
+    if proof is not None:
+        return Judgement(proof, problem, tool, tried=tuple(tried))
+    outcome = judge(problem, vector, tool, ())
+    # Another reason than that of the theorems is no news.
+    outcome = why_open(problem) if isinstance(outcome, str) else outcome
+    return Judgement(outcome, problem, tool, tried=tuple(tried))
+
+
+def given_vector(
+    problem: Problem, tool: Sweeps, vector: Array, tolerance: Tolerance, known: Iterable[Array],
+    notes: tuple[str, ...] = (), made: bool = False,
+) -> Judgement:
+    """The verdict on a bare vector, which ``known`` slopes may give."""
+    problem = replace(problem, tolerance=tolerance)
+    outcome = judge(problem, vector, tool, choices(problem, tool, known), made)
+    allowed = Limits(problem, vector, tool).accepted if np.isfinite(vector).all() else np.zeros(1)
+    return Judgement(outcome, problem, tool, True, float(allowed.max(initial=0.0)), notes=notes)
+
+
+def _own_vector(
+    captured: Captured, problem: Problem, tool: Sweeps, consistent: bool, tolerance: Tolerance
+) -> Judgement:
+    """The verdict on the gradient that a framework returned.
+
+    Where its own derivative formulas made it, and it is close to g_c, the verdict is about g_c.  Where user-written code
+    had a part in it, it is judged as it is.  Where neither holds, digits were lost on the way: what is proved is then
+    too far from the vector for a verdict, unless members of the set are close to it.
+    """
+    known = _uniform(tool, problem.c)
+    notes = (_FOREIGN.format(foreign="; ".join(captured.foreign)),) if captured.foreign else ()
+    if not consistent:
+        return given_vector(problem, tool, captured.gradient, tolerance, known, notes)
+    comparison = compared(captured, Problem(tool, np.asarray(problem.c, dtype=float), problem.budget, tolerance))
+    if not np.isfinite(comparison.apart).all():
+        return given_vector(problem, tool, captured.gradient, tolerance, known, notes)
+    if comparison.close:
+        found = _about(captured, problem, tool)
+        proof = found.outcome
+        if not isinstance(proof, str) and (proof.clarke or not captured.foreign):
+            cancelled = [captured.program.tree.leaf_name(leaf) for leaf in comparison.cancelled]
+            told = (_CANCELLED.format(leaves=", ".join(cancelled)),) if cancelled else ()
+            return replace(found, outcome=replace(proof, deviation=proof.deviation + comparison.largest), notes=told)
+    found = given_vector(problem, tool, captured.gradient, tolerance, known, notes, not captured.foreign)
+    if captured.foreign or (not isinstance(found.outcome, str) and found.outcome.clarke):
+        return found
+    if comparison.close:
+        return replace(found, outcome=why_open(problem))
+    lost = digits_were_lost(captured, comparison)
+    # Without a kink there is one gradient, and the framework's formulas mean that one.
+    if not isinstance(found.outcome, str) and len(tool.alpha) and not lost:
+        return found
+    worst = comparison.worst
+    apart = _APART.format(tool=captured.tool, apart=comparison.apart[worst], allowed=comparison.allowed[worst],
+                          leaf=captured.program.tree.leaf_name(worst))
+    return replace(found, outcome=apart + _LOST if lost else apart)
+
+
+def _about(captured: Captured, problem: Problem, tool: Sweeps) -> Judgement:
+    """The verdict on g_c, with kinks on one set merged where the slopes of many contradict each other."""
+    vector = np.asarray(tool.gradient(tool.signature(np.asarray(problem.c, dtype=float))), dtype=float)
+    if len(tool.alpha) > _FEW and not problem.sweeps.rational:
+        simpler = _simpler(captured, tool, problem.c)
+        if simpler is not None:
+            again = replace(problem, sweeps=simpler, c=np.zeros(len(simpler.alpha)))
+            notes = (_MERGED.format(tool=captured.tool),)
+            found = given_vector(again, simpler, vector, problem.tolerance, _uniform(simpler, again.c), notes)
+            if not isinstance(found.outcome, str):
+                return found
+    return modelled_vector(problem, tool, vector, True, ())
 
 
 def _uniform(tool: Sweeps, c: Array) -> list[Array]:
     """The slopes c, and one number for all."""
     return [c, *(slopes(tool, number) for number in (0.0, -1.0, 1.0))]
-
-
-def judged(
-    problem: Problem, tool: Sweeps, c: Array, vector: Array, dtype: Any, known: Iterable[Array]
-) -> tuple[Proof | str, float]:
-    """The verdict on a bare vector, which ``known`` slopes may give, and the largest rounding that was allowed."""
-    allowed = np.maximum(tolerance(Problem(tool, c, problem.budget), dtype), 0.0)
-    outcome = judge(problem, vector, allowed, choices(problem, tool, known))
-    return outcome, float(allowed.max(initial=0.0)) if np.isfinite(vector).all() else 0.0
 
 
 def _simpler(captured: Captured, tool: Sweeps, c: Array) -> Sweeps | None:
@@ -149,11 +231,13 @@ def sweeps_of(program: Program, values: list[Array], atol: float) -> Sweeps:
     return Sweeps(program, leaves, atol, values)
 
 
-def flattened(program: Program, gradient: Any) -> tuple[Array, Any]:
+def flattened(program: Program, gradient: Any, tolerance: Tolerance) -> tuple[Array, Tolerance]:
+    """A vector that was given, flat, and the tolerance for its precision."""
     leaves = program.tree.leaves_of(gradient, "gradient")
     dtypes = [leaf.dtype for leaf in leaves if leaf.dtype.kind == "f"]
     flat = np.concatenate([np.asarray(leaf, dtype=float).reshape(-1) for leaf in leaves])
-    return flat, max(dtypes, key=lambda dtype: np.finfo(dtype).eps, default=np.dtype(float))
+    coarsest = max(dtypes, key=lambda dtype: np.finfo(dtype).eps, default=np.dtype(float))
+    return flat, Tolerance.of(coarsest, tolerance.rtol, tolerance.atol)
 
 
 def choices(problem: Problem, tool: Sweeps, candidates: Iterable[Array]) -> Iterator[Array]:
@@ -167,9 +251,7 @@ def choices(problem: Problem, tool: Sweeps, candidates: Iterable[Array]) -> Iter
             yield c
 
 
-def exact_problem(
-    tool: Sweeps, values: Sequence[Array], c: Array, budget: Budget
-) -> tuple[Problem, bool]:
+def exact_problem(tool: Sweeps, values: Sequence[Array], problem: Problem) -> tuple[Problem, bool]:
     """The problem on rationals, and whether the tool's float signs are a choice of slopes for it.
 
     At an exactly active switch the tool's sign or slope is a choice in [-1, 1]; at an exactly inactive one it must
@@ -182,8 +264,8 @@ def exact_problem(
             node.operation, "is not piecewise linear, so exact=True cannot decide", "use exact=False", node.source
         )
     sweeps = Sweeps(program, [exactly(leaf) for leaf in program.inputs(values)], tool.atol)
-    used = tool.signature(np.asarray(c, dtype=float))
+    used = tool.signature(np.asarray(problem.c, dtype=float))
     inactive = ~sweeps.active
     consistent = bool((used[inactive] == sweeps.signs[inactive]).all())
     chosen = used[sweeps.alpha]
-    return Problem(sweeps, chosen, budget), consistent
+    return replace(problem, sweeps=sweeps, c=chosen), consistent

@@ -38,7 +38,7 @@ Closure = Callable[[], Any]
 
 def verify(
     model: Any, closure: Closure, *, gradient: Any = None, slope: Any = None, exact: bool = False, atol: float = 0.0,
-    budget: Budget | None = None, seed: int = 0,
+    rtol: float | None = None, atol_gradient: float = 0.0, budget: Budget | None = None, seed: int = 0,
 ) -> Report:
     """Prove whether the gradient that ``closure().backward()`` returns is a Clarke generalized gradient.
 
@@ -49,7 +49,7 @@ def verify(
         require a gradient and that the closure uses, in a nested dict / list / tuple
     closure
         a function of no argument that returns the loss; it runs once, and its operations are followed as they run
-    gradient, slope, exact, atol, budget, seed
+    gradient, slope, exact, atol, rtol, atol_gradient, budget, seed
         as for `absnormal.verify`
 
     Returns
@@ -84,7 +84,8 @@ def verify(
     tensor([0., 0., 0.])
     """
     return verify_captured(
-        _captured(model, closure), gradient=gradient, slope=slope, exact=exact, atol=atol, budget=budget, seed=seed
+        _captured(model, closure), gradient=gradient, slope=slope, exact=exact, atol=atol, rtol=rtol,
+        atol_gradient=atol_gradient, budget=budget, seed=seed,
     )
 
 

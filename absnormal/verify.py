@@ -23,7 +23,8 @@ from absnormal.judging import (
     concluded,
     exact_problem,
     flattened,
-    judged,
+    given_vector,
+    modelled_vector,
     sweeps_of,
     verify_captured,
 )
@@ -32,9 +33,8 @@ from absnormal.report.report import Report
 from absnormal.sweeps.overflow import overflow
 from absnormal.sweeps.rounding import rounding
 from absnormal.sweeps.table import Sweeps
-from absnormal.theorems.ladder import decide
-from absnormal.theorems.problem import Problem, Proof
-from absnormal.theorems.vector import why_open
+from absnormal.theorems.problem import Problem
+from absnormal.tolerances import Tolerance
 
 Function = Callable[[Any], Any]
 
@@ -80,7 +80,7 @@ def traced(f: Function | Program, x: Any, copy: bool = True) -> tuple[Program, l
 
 def verify(
     f: Function | Program, x: Any, *, gradient: Any = None, slope: Any = None, exact: bool = False, atol: float = 0.0,
-    budget: Budget | None = None, seed: int = 0,
+    rtol: float | None = None, atol_gradient: float = 0.0, budget: Budget | None = None, seed: int = 0,
 ) -> Report:
     """Prove whether the gradient that an AD tool returns at x is a Clarke generalized gradient.
 
@@ -100,6 +100,9 @@ def verify(
         decide activity, rows and verdict in rational arithmetic (piecewise-linear programs)
     atol
         switches with |z_i| <= atol count as active
+    rtol, atol_gradient
+        how far the vector may lie from what is proved, leaf by leaf: rtol times the largest entry of the leaf, or
+        atol_gradient; rtol is min(0.05, 8 sqrt(eps)) of the precision that the vector was computed in if it is not given
     budget
         limits of explicit enumeration
     seed
@@ -128,9 +131,11 @@ def verify(
     capture = None if isinstance(f, Program) else capturing(x)
     if capture is not None:
         return verify_captured(
-            capture(f, x), gradient=gradient, slope=slope, exact=exact, atol=atol, budget=budget, seed=seed
+            capture(f, x), gradient=gradient, slope=slope, exact=exact, atol=atol, rtol=rtol,
+            atol_gradient=atol_gradient, budget=budget, seed=seed,
         )
     limits = checked(atol, budget, seed)
+    modelled = Tolerance.of(np.float64, rtol, atol_gradient)
     program, values = traced(f, x)
     if program.m != 1:
         raise ValueError(
@@ -140,23 +145,20 @@ def verify(
     tool = sweeps_of(program, values, atol)
     choice = "autograd" if slope is None else slope
     c = slopes(tool, choice)
-    problem, consistent = Problem(tool, c, limits), True
+    problem, consistent = Problem(tool, c, limits, modelled), True
     if exact or rational:
-        problem, consistent = exact_problem(tool, values, c, limits)
-    modelled = tool.gradient(tool.signature(np.asarray(c, dtype=float)))
-    deviation = 0.0
-    if gradient is None and consistent and np.isfinite(modelled).all():
-        vector = modelled
-        proof, tried = decide(problem)
-        outcome: Proof | str = why_open(problem) if proof is None else proof
+        problem, consistent = exact_problem(tool, values, problem)
+    known = (slopes(tool, candidate) for candidate in (choice, *TABLES, -1.0, 1.0))
+    if gradient is None:
+        vector = tool.gradient(tool.signature(np.asarray(c, dtype=float)))
+        found = modelled_vector(problem, tool, vector, consistent, known)
     else:
-        vector, dtype = (modelled, np.float64) if gradient is None else flattened(program, gradient)
-        known = (slopes(tool, candidate) for candidate in (choice, *TABLES, -1.0, 1.0))
-        (outcome, deviation), tried = judged(problem, tool, c, vector, dtype, known), []
-    verdict, proof = concluded(outcome)
+        vector, tolerance = flattened(program, gradient, modelled)
+        found = given_vector(problem, tool, vector, tolerance, known)
+    verdict, proof = concluded(found.outcome)
     return Report(
-        verdict=verdict, proof=proof, leaves=[vector], problem=problem, tool=tool, slope=choice,
-        given=gradient is not None, tolerance=deviation, tried=tuple(tried), seed=seed, consistent=consistent,
+        verdict=verdict, proof=proof, leaves=[vector], problem=found.problem, tool=tool, slope=choice,
+        given=gradient is not None, tolerance=found.tolerance, tried=found.tried, seed=seed, consistent=consistent,
     )
 
 
@@ -251,7 +253,7 @@ def generalized_gradient(
     program, values = traced(f, x)
     sweeps = sweeps_of(program, values, atol)
     if exact or any(value.dtype == object for value in values):
-        problem, _ = exact_problem(sweeps, values, np.zeros(len(sweeps.alpha)), Budget())
+        problem, _ = exact_problem(sweeps, values, Problem(sweeps, np.zeros(len(sweeps.alpha)), Budget()))
         floats = sweeps
         sweeps = Sweeps(program, program.inputs(floats.values), atol, floats.values)
         sweeps.z, sweeps.active = np.asarray(problem.sweeps.z, dtype=float), problem.sweeps.active

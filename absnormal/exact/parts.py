@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from fractions import Fraction
 from typing import Any
 
 from absnormal.exact.forms import Forms, Key, TooLarge, forms, multiplications
-from absnormal.exact.system import MANY, System, base_of, dense_system, weights_of
+from absnormal.exact.system import MANY, System, Weights, base_of, dense_system, weights_of
 from absnormal.sweeps.table import Sweeps
 
 #: Entries up to which switches are looked at one by one to see how they fall apart: those of piecewise-linear programs,
@@ -38,20 +37,20 @@ def parts(sweeps: Sweeps) -> list[System] | None:
     groups = _apart(found, switches)
     if max((len(members) for members, _ in groups), default=0) > MANY:
         return None
-    weights, arithmetic = weights_of(sweeps, found)
-    base = base_of(found) if arithmetic == "rational" else None
+    weights = weights_of(sweeps, found)
+    base = base_of(found) if weights.arithmetic == "rational" else None
     made: dict[Any, System] = {}
     own = []
     for members, leaves in groups:
         alike = _likeness(found, members, leaves, weights)
         first = made.get(alike)
         if first is None:
-            first = made[alike] = replace(dense_system(found, tuple(members), leaves, weights, arithmetic), base=base)
+            first = made[alike] = replace(dense_system(found, tuple(members), leaves, weights), base=base)
         own.append(first.renamed(tuple(members), tuple(key[1] for key in leaves)))
     return own
 
 
-def _likeness(found: Forms, members: list[int], leaves: list[Key], weights: list[dict[int, Fraction]]) -> Any:
+def _likeness(found: Forms, members: list[int], leaves: list[Key], weights: Weights) -> Any:
     """The forms and weights of some switches, without the names of switches and leaves."""
     names: dict[Any, int] = {key: j for j, key in enumerate(leaves)}
     names |= {("abs", switch, 0): -1 - i for i, switch in enumerate(members)}
@@ -60,7 +59,8 @@ def _likeness(found: Forms, members: list[int], leaves: list[Key], weights: list
         form = found.z[switch]
         parts.append(form.q > 0)
         parts += [(names.get(key), value.as_integer_ratio()) for key, value in form.terms.items()]
-    return *parts, *(own[i].as_integer_ratio() if i in own else None for own in weights for i in members)
+    numbers = [*weights.values, *(weights.errors or [])]
+    return *parts, *(own[i].as_integer_ratio() if i in own else None for own in numbers for i in members)
 
 
 def _apart(found: Forms, switches: Sequence[int]) -> list[tuple[list[int], list[Key]]]:

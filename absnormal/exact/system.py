@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 from math import comb
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -77,6 +77,8 @@ class System:
     hidden
         True when a leaf depends on an active switch: the cells are those of the forms, but what |z_i| does to y also
         goes through leaves, so g_sigma, adjoints and reach are not those of the couplings here
+    errors
+        bounds on the rounding in the weights, one list per output entry; None where they are exact
     """
 
     switches: tuple[int, ...]
@@ -91,6 +93,7 @@ class System:
     inputs: tuple[int, ...] | None
     base: list[dict[int, Fraction]] | None = None
     hidden: bool = False
+    errors: list[Vector] | None = None
 
     @property
     def explicit(self) -> bool:
@@ -220,6 +223,7 @@ class System:
             self.inputs,
             self.base,
             self.hidden,
+            None if self.errors is None else [[errors[i] for i in keep] for errors in self.errors],
         )
 
 
@@ -239,9 +243,9 @@ def _from_forms(sweeps: Sweeps, found: Forms) -> System | None:
     switches = tuple(int(i) for i in sweeps.alpha)
     if not all(i in found.z for i in switches):
         return _beyond_forms(sweeps)
-    weights, arithmetic = weights_of(sweeps, found)
-    system = dense_system(found, switches, found.leaves, weights, arithmetic)
-    if arithmetic == "rational":
+    weights = weights_of(sweeps, found)
+    system = dense_system(found, switches, found.leaves, weights)
+    if system.arithmetic == "rational":
         return replace(system, base=base_of(found))
     if system.inputs is not None:
         return system
@@ -273,18 +277,31 @@ def base_of(found: Forms) -> list[dict[int, Fraction]]:
     return [{key[1]: v for key, v in y.items() if key[0] == "input"} for y in known]
 
 
-def weights_of(sweeps: Sweeps, found: Forms) -> tuple[list[dict[int, Fraction]], str]:
-    """For each output the weights of |z_i| by switch, in units of the forms; and whether they are rational."""
+class Weights(NamedTuple):
+    """For each output the weights of |z_i| by switch, in units of the forms, with bounds on their rounding; None where
+    they are rational."""
+
+    values: list[dict[int, Fraction]]
+    errors: list[dict[int, Fraction]] | None
+
+    @property
+    def arithmetic(self) -> str:
+        return "rational" if self.errors is None else "float64"
+
+
+def weights_of(sweeps: Sweeps, found: Forms) -> Weights:
+    """The weights of the active switches."""
     if sweeps.program.is_piecewise_linear and all(y is not None for y in found.y):
         known = [y for y in found.y if y is not None]
-        return [{key[1]: v for key, v in y.terms.items() if key[0] == "abs"} for y in known], "rational"
+        return Weights([{key[1]: v for key, v in y.terms.items() if key[0] == "abs"} for y in known], None)
     switches = [int(i) for i in sweeps.alpha]
-    rows = _float_weights(sweeps, [abs(found.z[i].q) for i in switches])
-    return [dict(zip(switches, row, strict=True)) for row in rows], "float64"
+    rows, errors = _float_weights(sweeps, [abs(found.z[i].q) for i in switches])
+    by_switch = [[dict(zip(switches, row, strict=True)) for row in numbers] for numbers in (rows, errors)]
+    return Weights(*by_switch)
 
 
 def dense_system(
-    found: Forms, switches: tuple[int, ...], leaves: Sequence[Key], weights: list[dict[int, Fraction]], arithmetic: str
+    found: Forms, switches: tuple[int, ...], leaves: Sequence[Key], weights: Weights
 ) -> System:
     """Some switches and their leaves as matrices."""
     place, at = {key: j for j, key in enumerate(leaves)}, {switch: i for i, switch in enumerate(switches)}
@@ -296,10 +313,15 @@ def dense_system(
                 couplings[i][at[key[1]]] = value
             elif key[0] != "one":
                 full[i][place[key]] = value
+    values, errors = (
+        None if numbers is None else [[row.get(i, Fraction(0)) for i in switches] for row in numbers]
+        for numbers in (weights.values, weights.errors)
+    )
+    assert values is not None
     return _reduced(
-        switches, full, couplings, [[row.get(i, Fraction(0)) for i in switches] for row in weights],
-        tuple(1 if found.z[i].q > 0 else -1 for i in switches), True, arithmetic,
-        tuple(key[1] for key in leaves) if all(key[0] == "input" for key in leaves) else None,
+        switches, full, couplings, values, tuple(1 if found.z[i].q > 0 else -1 for i in switches), True,
+        weights.arithmetic,
+        tuple(key[1] for key in leaves) if all(key[0] == "input" for key in leaves) else None, errors,
     )
 
 
@@ -308,10 +330,23 @@ def _any_behind_a_kink(sweeps: Sweeps, leaves: Sequence[Key]) -> bool:
     return any(kind == "switch" or (kind == "node" and sweeps.behind[index]) for kind, index, _ in leaves)
 
 
-def _float_weights(sweeps: Sweeps, scales: Sequence[Fraction]) -> list[Vector]:
-    _, wbar = sweeps.pull(sweeps.signature(0.0), None, np.eye(sweeps.program.m))
-    picked = np.asarray(wbar[:, sweeps.alpha], dtype=object if wbar.dtype == object else float)
-    return [[Fraction(w) * scale for w, scale in zip(row, scales, strict=True)] for row in picked.tolist()]
+def _float_weights(sweeps: Sweeps, scales: Sequence[Fraction]) -> tuple[list[Vector], list[Vector]]:
+    """The computed weights, and bounds on their rounding: a weight below its bound may be 0."""
+    seeds, sigma = np.eye(sweeps.program.m), sweeps.signature(0.0)
+    gamma = rounding(sweeps.pull_depth)
+    found = sweeps.pull(sigma, None, seeds)[1], gamma * sweeps.pull_magnitude(sigma, None, seeds)[1]
+    rows, errors = (
+        [[Fraction(w) * scale for w, scale in zip(row, scales, strict=True)] for row in _listed(wbar, sweeps.alpha)]
+        for wbar in found
+    )
+    return rows, errors
+
+
+def _listed(wbar: Array, alpha: Array) -> list[list[Any]]:
+    picked: list[list[Any]] = np.asarray(
+        wbar[:, alpha], dtype=object if wbar.dtype == object else float
+    ).tolist()
+    return picked
 
 
 def _independent(sweeps: Sweeps, leaves: Sequence[Key]) -> bool:
@@ -378,20 +413,22 @@ def from_rows(sweeps: Sweeps) -> System | None:
         return None
     rows, couplings = found
     switches = tuple(int(i) for i in sweeps.alpha)
-    weights = _float_weights(sweeps, [Fraction(1)] * len(switches))
+    weights, errors = _float_weights(sweeps, [Fraction(1)] * len(switches))
     exact = [[[Fraction(a) for a in row] for row in matrix.tolist()] for matrix in (rows, couplings)]
     used = np.flatnonzero(rows.any(axis=0))
     if len(used) * len(switches) > _EXACT_ENTRIES:
         return None
     full = [[row[j] for j in used] for row in exact[0]]
     inputs = tuple(int(j) for j in used)
-    return _reduced(switches, full, exact[1], weights, (1,) * len(switches), False, "float64", inputs)
+    return _reduced(switches, full, exact[1], weights, (1,) * len(switches), False, "float64", inputs, errors)
 
 
 def _reduced(
     switches: tuple[int, ...], full: Matrix, couplings: Matrix, weights: list[Vector], signs: tuple[int, ...],
-    proved: bool, arithmetic: str, inputs: tuple[int, ...] | None,
+    proved: bool, arithmetic: str, inputs: tuple[int, ...] | None, errors: list[Vector] | None,
 ) -> System:
     _, columns = pivots(full)
     rows = [[row[j] for j in columns] for row in full]
-    return System(switches, rows, couplings, weights, signs, proved, arithmetic, full, tuple(columns), inputs)
+    return System(
+        switches, rows, couplings, weights, signs, proved, arithmetic, full, tuple(columns), inputs, errors=errors
+    )

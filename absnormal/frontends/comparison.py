@@ -1,130 +1,181 @@
-"""Is the gradient that a framework returned that of the function as it ran, to rounding?
+"""How far is the gradient that a framework returned from that of the function as it ran?
 
-Both are computed in the framework's precision, by sweeps of different code; the modelled one takes the slopes that the
-kernels use at ties.  A difference is rounding where it is below a bound on the roundings of the modelled sweep: first
-those of the last step alone, which come with the sweep; then those of all steps, which take another one; then the same
-in float64.  Last, f runs in another precision: rounding shrinks with it, another derivative stays.
+Both are computed by sweeps of different code from the same values; the modelled one takes the slopes that the kernels
+use at ties.  Each leaf is compared by itself: first in the framework's precision, place by place; where that is not
+close, in float64; and where the leaf is zero up to cancellation, with the rounding that the precision itself shows.
 """
 
 from __future__ import annotations
 
-import math
+from dataclasses import dataclass
 
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.clarke.budget import Budget
 from absnormal.frontends.captured import Captured
-from absnormal.sweeps.last_steps import Factors, LastSteps
-from absnormal.sweeps.rounding import rounding
 from absnormal.sweeps.table import Sweeps
-from absnormal.theorems.problem import Problem
-from absnormal.theorems.vector import flushed, machine_epsilon, precision, tolerance
+from absnormal.theorems.problem import Problem, cancelling
+from absnormal.tolerances import Tolerance, machine_epsilon
 
+#: How much larger than the difference between two precisions the rounding of a leaf may be.
+_NOISE = 16.0
 #: How much smaller a difference in double precision is at least than in single precision, when it is rounding; the
 #: ratio of the precisions is 2^-29.
 _SHRINKS = 2.0**-16
+_SINGLE = float(np.finfo(np.float32).eps)
 
 
-def distance(captured: Captured, problem: Problem) -> tuple[float, bool]:
-    """The largest entry of the framework's gradient less the modelled one, and whether it is rounding."""
-    apart = float("inf")
-    unit, floor = 2 * precision(captured.dtype) * rounding(1), flushed(captured.dtype)
-    for values in (captured.working, captured.values):
-        if values is None:
-            continue
-        sweeps = Sweeps(captured.program, None, 0.0, values)
-        sigma = problem.sigma.astype(sweeps.y.dtype, copy=False)
-        apart, close = _last_steps(sweeps.last_steps(sigma, captured.leaves), unit, floor)
-        if close or not np.isfinite(apart):
-            return apart, close
-        allowed = tolerance(Problem(sweeps, problem.c, Budget()), captured.dtype, coarse=True)
-        difference = np.abs(sweeps.gradient(sigma) - captured.gradient)
-        if np.isfinite(allowed).all() and (difference <= 2 * allowed).all():
-            return apart, True
-    return apart, _is_rounding(captured, problem, apart)
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Differences leaf by leaf.
 
-
-def _last_steps(steps: LastSteps, unit: float, floor: float) -> tuple[float, bool]:
-    """The largest difference, and whether all are below bounds on rounding for which only the last sums are counted.
-
-    The bounds are ``unit`` for each rounding, times the sums of absolute values that the last steps add up, and
-    ``floor``, which is the bound where no step leads to.
+    Attributes
+    ----------
+    apart
+        the largest entry of the framework's gradient less the modelled one, in every leaf; infinite where one of them is
+        not finite
+    allowed
+        what the tolerance allows
+    cancelled
+        the leaves that are zero up to cancellation, and so have no scale of their own
     """
-    largest, close = 0.0, True
+
+    apart: Array
+    allowed: Array
+    cancelled: tuple[int, ...] = ()
+
+    @property
+    def close(self) -> bool:
+        """Whether the framework's gradient is the modelled one to rounding."""
+        return bool((self.apart <= self.allowed).all() and np.isfinite(self.apart).all())
+
+    @property
+    def largest(self) -> float:
+        """The largest difference."""
+        return float(self.apart.max(initial=0.0))
+
+    @property
+    def worst(self) -> int:
+        """The leaf that is farthest beyond its tolerance."""
+        return int(np.argmax(self.apart - self.allowed))
+
+
+def tolerance_of(captured: Captured, rtol: float | None = None, atol: float = 0.0) -> Tolerance:
+    """The tolerance for the framework's gradient: for each leaf the coarsest precision on the way to it."""
+    found = Tolerance.of(captured.dtype, rtol, atol)
+    program = captured.program
+    if captured.units is None:
+        return found
+    coarsest = [float(unit) for unit in captured.units]
+    for index in range(len(program.nodes) - 1, -1, -1):
+        for arg in program.nodes[index].args:
+            coarsest[arg] = max(coarsest[arg], coarsest[index])
+    leaves = [0.0] * len(program.tree.shapes)
+    for index, node in enumerate(program.nodes):
+        if node.op == "input":
+            leaves[node.params["leaf"]] = coarsest[index]
+    return found.at_least(leaves)
+
+
+def compared(captured: Captured, problem: Problem) -> Comparison:
+    """The framework's gradient next to the modelled one."""
+    if captured.working is not None:
+        quick = _by_last_steps(captured, problem)
+        if quick is not None:
+            return quick
+    sweeps = Sweeps(captured.program, None, 0.0, captured.values)
+    modelled = sweeps.gradient(problem.sigma.astype(sweeps.y.dtype, copy=False))
+    tree = captured.program.tree
+    apart = np.array([
+        _largest(given - made.reshape(given.shape))
+        for given, made in zip(captured.leaves, tree.split(modelled), strict=True)
+    ])
+    largest = _of_leaves(problem, modelled)
+    allowed = problem.tolerance.leaves(largest, cancelling(sweeps, problem.sigma))
+    if (apart <= allowed).all() or not np.isfinite(apart).all():
+        return Comparison(apart, allowed)
+    noise = _noise(captured, problem, modelled)
+    lost = (noise >= largest / 4) & (apart > allowed)
+    return Comparison(apart, np.where(lost, np.maximum(allowed, _NOISE * noise), allowed),
+                      tuple(np.flatnonzero(lost).tolist()))
+
+
+def _by_last_steps(captured: Captured, problem: Problem) -> Comparison | None:
+    """The comparison in the framework's precision; None unless every place is close.
+
+    The largest entry of a leaf is at least that of any part of it, so a part that is close by its own size is close.
+    """
+    tolerance, leaves = problem.tolerance, len(captured.leaves)
+    sweeps = Sweeps(captured.program, None, 0.0, captured.working)
+    steps = sweeps.last_steps(problem.sigma.astype(sweeps.y.dtype, copy=False), captured.leaves)
+    apart, floor = np.zeros(leaves), tolerance.leaves(np.zeros(leaves))
+    allowed = np.full(leaves, np.inf)
     with np.errstate(invalid="ignore", over="ignore"):
-        for made, given, bounds in steps.sums(unit):
-            np.subtract(made, given, out=made, casting="same_kind")
-            difference = np.abs(made, out=made)
-            axis = difference.strides.index(max(difference.strides))
-            tops = np.maximum.reduce(difference, axis=axis, keepdims=True, initial=0.0)
-            apart = float(tops.max()) if tops.size else 0.0
-            if not math.isfinite(apart):
-                return float("inf"), False
-            largest = max(largest, apart)
-            if close and apart > floor:
-                close = _below_by_slices(axis, tops, difference, bounds, floor) or _below(difference, bounds, floor)
-        for given in steps.unreached():
-            apart = float(np.abs(given).max(initial=0.0))
-            if not math.isfinite(apart):
-                return float("inf"), False
-            largest, close = max(largest, apart), close and apart <= floor
-    return largest, close
+        for leaf, made, given in steps.places_made():
+            difference = _largest(np.subtract(made, given, out=made, casting="same_kind"))
+            apart[leaf] = max(apart[leaf], difference)
+            if not np.isfinite(difference):
+                return None
+            if difference <= floor[leaf]:
+                continue
+            for size in _sizes(given):
+                limit = tolerance.leaves(np.where(np.arange(leaves) == leaf, size, 0.0))[leaf]
+                if difference <= limit:
+                    break
+            else:
+                return None
+            allowed[leaf] = min(allowed[leaf], limit)
+        for leaf, rest in steps.unreached():
+            difference = _largest(rest)
+            if not difference <= floor[leaf]:
+                return None
+            apart[leaf] = max(apart[leaf], difference)
+    return Comparison(apart, np.maximum(np.where(np.isfinite(allowed), allowed, floor), apart))
 
 
-def _below(difference: Array, bounds: list[Factors], floor: float) -> bool:
-    """Whether a difference is at most the sum of the products of factors, and a floor; never where that is infinite."""
-    size, *others = (_product(bound, difference) for bound in bounds)
-    for other in others:
-        size = size + other
-    if not math.isfinite(size.max(initial=0.0)):
-        return False
-    return bool((difference <= size).all() or (difference - size).max(initial=0.0) <= floor)
+def _sizes(given: Array) -> list[float]:
+    """Lower bounds on the largest entry of an array, from cheap to exact."""
+    return [_largest(given[:1]), _largest(given)] if given.ndim else [_largest(given)]
 
 
-def _below_by_slices(axis: int, tops: Array, difference: Array, bounds: list[Factors], floor: float) -> bool:
-    """The same for one product, more strictly and cheaper: the largest entries along an axis against its least factor.
-
-    Where the factor of a slice is 0 the slice is looked at by itself.
-    """
-    if len(bounds) != 1 or len(bounds[0]) != 2:
-        return False
-    first, second = bounds[0]
-    along, across = (first, second) if first.shape[axis] > 1 else (second, first)
-    if along.size != difference.shape[axis] or across.shape[axis] != 1:
-        return False
-    weights = along.reshape(-1)
-    least = weights.min()
-    if least == 0:
-        silent = weights == 0
-        if silent.all() or difference.swapaxes(0, axis)[silent].max(initial=0.0) > floor:
-            return False
-        least = weights[~silent].min()
-    limits = across * least
-    return bool((tops <= limits).all() and math.isfinite(limits.max(initial=0.0)))
+def _largest(array: Array) -> float:
+    """The largest absolute value; infinite where one is not finite."""
+    if not array.size:
+        return 0.0
+    found = max(float(array.max()), -float(array.min()))
+    return found if np.isfinite(found) else float("inf")
 
 
-def _product(factors: Factors, like: Array) -> Array:
-    """The product of arrays that are broadcast, in the layout of another one."""
-    if len(factors) == 1:
-        return factors[0]
-    first, second = factors
-    return np.asarray(np.multiply(first, second, out=np.empty_like(like)))
+def _of_leaves(problem: Problem, flat: Array) -> Array:
+    return np.array([_largest(leaf) for leaf in problem.sweeps.program.tree.split(flat)])
 
 
-def _is_rounding(captured: Captured, problem: Problem, apart: float) -> bool:
-    """Whether the difference between the framework's gradient and the modelled one shrinks with the precision.
+def _noise(captured: Captured, problem: Problem, modelled: Array) -> Array:
+    """What rounding does to each leaf: the difference between the modelled gradients in float32 and in float64, in the
+    units of the leaf's precision."""
+    single = [np.asarray(value).astype(np.float32) for value in captured.working or captured.values]
+    with np.errstate(all="ignore"):
+        sweeps = Sweeps(captured.program, None, 0.0, single)
+        rough = sweeps.gradient(problem.sigma.astype(np.float32)).astype(float)
+    found = _of_leaves(problem, rough - modelled)
+    units = np.broadcast_to(np.asarray(problem.tolerance.eps), found.shape)
+    return np.where(np.isfinite(found), found, 0.0) * np.minimum(units / _SINGLE, machine_epsilon(np.float16) / _SINGLE)
 
-    A kernel may lose digits in a small derivative (1 + expm1(u), 1 - tanh(u)^2), which no count of roundings shows; a
-    derivative that is another one stays apart in every precision, as long as the same switches are active.
+
+def digits_were_lost(captured: Captured, comparison: Comparison) -> bool:
+    """Whether the two gradients are close when f runs in another precision: then rounding is what keeps them apart.
+
+    A kernel may lose digits in a small derivative (1 + expm1(u), 1 - tanh(u)^2); a derivative that is another one stays
+    apart in every precision, as long as the same switches are active.
     """
     again = None if captured.other_precision is None else captured.other_precision()
-    if again is None:
+    if again is None or again.program.s != captured.program.s:
         return False
     sweeps = Sweeps(again.program, None, 0.0, again.values)
-    if not np.array_equal(sweeps.alpha, problem.sweeps.alpha):
+    if not np.array_equal(sweeps.alpha, Sweeps(captured.program, None, 0.0, captured.values).alpha):
         return False
     modelled = sweeps.gradient(sweeps.signature(again.slopes[sweeps.alpha]))
-    other = float(np.abs(modelled - again.gradient).max(initial=0.0))
-    low, high = (other, apart) if machine_epsilon(captured.dtype) < machine_epsilon(again.dtype) else (apart, other)
+    other = _largest(modelled - again.gradient)
+    finer = machine_epsilon(captured.dtype) > machine_epsilon(again.dtype)
+    high, low = (other, comparison.largest) if finer else (comparison.largest, other)
     return bool(np.isfinite(low) and high <= _SHRINKS * low)

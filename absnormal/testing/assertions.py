@@ -25,13 +25,14 @@ _SHOWN = 3
 
 def assert_clarke_gradient(
     f: Callable[[Any], Any] | Program, x: Any, *, gradient: Any = None, slope: Any = None,
-    undecided: Undecided = "fail", exact: bool = False, atol: float = 0.0, budget: Budget | None = None, seed: int = 0,
+    undecided: Undecided = "fail", exact: bool = False, atol: float = 0.0, rtol: float | None = None,
+    atol_gradient: float = 0.0, budget: Budget | None = None, seed: int = 0,
 ) -> Report:
     """Fail unless the gradient that an AD tool returns at x is proved to be a Clarke generalized gradient.
 
     Parameters
     ----------
-    f, x, gradient, slope, exact, atol, budget, seed
+    f, x, gradient, slope, exact, atol, rtol, atol_gradient, budget, seed
         as `absnormal.verify` takes them
     undecided
         what it means that neither could be proved: "fail", "warn" with an `absnormal.UndecidedWarning`, or "skip" the
@@ -66,7 +67,10 @@ def assert_clarke_gradient(
     __tracebackhide__ = True
     if undecided not in UNDECIDED:
         raise ValueError(f"undecided must be one of {', '.join(UNDECIDED)}, got {undecided!r}")
-    report = verify(f, x, gradient=gradient, slope=slope, exact=exact, atol=atol, budget=budget, seed=seed)
+    report = verify(
+        f, x, gradient=gradient, slope=slope, exact=exact, atol=atol, rtol=rtol, atol_gradient=atol_gradient,
+        budget=budget, seed=seed,
+    )
     judge(report, undecided)
     return report
 

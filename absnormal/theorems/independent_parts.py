@@ -78,7 +78,7 @@ def _decide(problem: Problem, part: System) -> Known | None:
             "signatures": [list(cell.signature) for _, cell in used],
             "directions": [cell.direction for _, cell in used],
         }
-    gap, v = separated(problem, system, points, target) if cells.complete else (Fraction(0), None)
+    gap, v = separated(system, points, target) if cells.complete else (Fraction(0), None)
     if v is None:
         return None
     return False, {

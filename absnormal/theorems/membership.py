@@ -74,6 +74,8 @@ def membership_along_directions(problem: Problem) -> Proof | None:
     if found is None:
         return None
     used, allowed = found
+    if not (allowed <= problem.allowed).all():
+        return None
     return Proof("membership", True, _mean_of(used), "float64", _sampled(used), float(allowed.max(initial=0.0)))
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
+
+import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.clarke.budget import Budget, Meter
@@ -13,6 +16,7 @@ from absnormal.clarke.cells import Cells, open_cells
 from absnormal.clarke.components import Component, admissible
 from absnormal.exact.system import System, build
 from absnormal.sweeps.table import Sweeps
+from absnormal.tolerances import Tolerance
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,16 +31,32 @@ class Problem:
         the slopes at the active switches, in their order
     budget
         the limits of explicit computations
+    tolerance
+        how far what is proved may lie from g_c
     """
 
     sweeps: Sweeps
     c: Array
     budget: Budget
+    tolerance: Tolerance = Tolerance()
 
     @cached_property
     def sigma(self) -> Array:
         """All slopes."""
         return self.sweeps.signature(self.c)
+
+    @cached_property
+    def allowed(self) -> Array:
+        """How far what is proved may lie from g_c, entry by entry, shape (n,)."""
+        g = np.asarray(self.sweeps.gradient(self.sigma), dtype=float)
+        return self.around(g, cancelling(self.sweeps, self.sigma))
+
+    def around(self, g: Array, terms: Array) -> Array:
+        """How far what is proved may lie from a vector, whose leaves are sums of terms of these sizes; shape (n,)."""
+        tree = self.sweeps.program.tree
+        largest = np.array([np.abs(leaf).max(initial=0.0) for leaf in tree.split(g)])
+        sizes = [math.prod(shape) for shape in tree.shapes]
+        return np.repeat(self.tolerance.leaves(largest, terms), sizes)
 
     @cached_property
     def system(self) -> System | None:
@@ -73,6 +93,14 @@ class Problem:
             return None
         known = self.components if self.relevant.explicit else None
         return known[0].cells if known and len(known) == 1 else open_cells(self.relevant, self.meter)
+
+
+def cancelling(sweeps: Sweeps, sigma: Array) -> Array:
+    """For every leaf the size of the terms that the last steps of g_sigma add up; 0 on rationals."""
+    tree = sweeps.program.tree
+    if sweeps.rational:
+        return np.zeros(len(tree.shapes))
+    return sweeps.last_steps(sigma, [np.zeros(shape) for shape in tree.shapes]).cancelling()
 
 
 @dataclass(frozen=True)

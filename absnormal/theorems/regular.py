@@ -11,7 +11,8 @@ and any slopes in [-1, 1] give a Clarke gradient.  Different signs for different
 Source: Clarke 1983; Walther & Griewank, SIAM J. Optim. 2019.
 
 One backward sweep bounds all w_j (`sweeps.bounds`); a small system is also tried on rationals.  A switch whose
-adjoint is within its rounding error of 0 is set aside; what it could change is the proof's deviation.
+adjoint is within its rounding error of 0 is set aside; what it could change is the proof's deviation, which must be
+small against the gradient (`absnormal.tolerances`).
 """
 
 from __future__ import annotations
@@ -47,7 +48,10 @@ def regular(problem: Problem) -> Proof | None:
     if aside.any():
         seeds = np.zeros((1, sweeps.program.s))
         seeds[0, sweeps.alpha[aside]] = 2 * (found.error[aside] + np.abs(found.upper[aside] - found.lower[aside]))
-        deviation = float(sweeps.pull_magnitude(sweeps.signature(1.0), seeds, None)[0].max(initial=0.0))
+        effect = sweeps.pull_magnitude(sweeps.signature(1.0), seeds, None)[0][0]
+        if not (effect <= problem.allowed).all():
+            return None
+        deviation = float(effect.max(initial=0.0))
     what = "convex" if sign > 0 else "concave"
     reason = (
         f"every active kink enters f with the same sign ({what}), so dC f(x) holds the gradient for any slopes"

@@ -5,7 +5,7 @@ all of them, where conv{g_sigma : sigma open} = dC f(x) is proved (hypothesis E,
 otherwise.
 
 Every branch of the search that was cut off comes with Gordan weights.  Where the weights of the switches in f are
-computed derivatives, the gap must exceed their rounding error.
+computed derivatives, the gap must exceed their rounding error: a weight within its own error of 0 may be 0.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from absnormal.exact.system import System
 from absnormal.sweeps.bounds import derivative_bounds
 from absnormal.sweeps.rounding import rounding
 from absnormal.theorems.problem import Problem, Proof
+from absnormal.tolerances import DOUBLE, relative
 
 _DEFINITE = 10
 
@@ -45,7 +46,7 @@ def separation(problem: Problem) -> Proof | None:
         data = {"kind": "separated from all definite signatures"}
     else:
         return None
-    gap, v = separated(problem, system, points, target)
+    gap, v = separated(system, points, target, problem.system)
     if v is None:
         return None
     data |= {"switches": list(system.switches), "columns": list(system.columns), "separator": v, "gap": gap}
@@ -67,7 +68,7 @@ def by_component(problem: Problem) -> Proof | None:
             return None
         own = [c[i] for i in component.members]
         points = gradients(component.system, component.cells.cells)
-        gap, v = separated(problem, component.system, points, component.system.gradient(own))
+        gap, v = separated(component.system, points, component.system.gradient(own))
         if v is None:
             continue
         v = _only_within(system, component.members, v)
@@ -95,23 +96,39 @@ def _only_within(system: System, members: tuple[int, ...], v: Vector) -> Vector:
     return [-a for a in nullspace(matrix, system.width + 1)[-1][:-1]]
 
 
-def separated(problem: Problem, system: System, points: Array, target: Vector) -> tuple[Fraction, Vector | None]:
+def separated(
+    system: System, points: Array, target: Vector, whole: System | None = None
+) -> tuple[Fraction, Vector | None]:
     """A vector that separates the target from points (in the units of `Scaled.gradients`), and by how much; None where
-    the gap is not larger than what rounding in computed weights can make (rational data have none)."""
+    the gap is not larger than what rounding in computed weights can make (rational data have none).
+
+    ``whole`` is the system with the switches whose weights came out as 0, in the same columns.
+    """
     goal = system.scaled.target(target)
     _, v = mean(points, goal)
     if v is None:
         return Fraction(0), None
     gap = (dot(v, goal) - farthest(points, v)[1]) / system.scaled.unit
-    if system.arithmetic != "rational":
-        size = sum((abs(w) for weights in system.weights for w in weights), Fraction(0))
-        largest = max((sum((abs(a) for a in row), Fraction(0)) for row in system.rows), default=Fraction(0))
-        reach = max((abs(a) for a in v), default=Fraction(0))
-        chain = max((1 + sum((abs(a) for a in row), Fraction(0)) for row in system.couplings), default=Fraction(1))
-        error = Fraction(rounding(problem.sweeps.pull_depth)) * size * largest * chain**system.k * reach
-        if gap <= 2 * error:
-            return gap, None
-    return gap, v
+    return gap, v if gap > _rounding_along(whole or system, v) else None
+
+
+def _rounding_along(system: System, v: Vector) -> Fraction:
+    """How much rounding in the weights can change the difference of two v . g_sigma: 2 sum_i error_i max |r_i . v|.
+
+    A weight may be off by its bound, and by a part of itself that its derivative formulas may have lost.
+    """
+    if system.errors is None:
+        return Fraction(0)
+    reach: Vector = []
+    for i, row in enumerate(system.rows):
+        coupled = (abs(weight) * reach[j] for j, weight in enumerate(system.couplings[i][:i]) if weight)
+        reach.append(abs(dot(row, v)) + sum(coupled, Fraction(0)))
+    lost = Fraction(relative(DOUBLE))
+    return 2 * sum((
+        (error + lost * abs(weight)) * size
+        for weights, errors in zip(system.weights, system.errors, strict=True)
+        for weight, error, size in zip(weights, errors, reach, strict=True)
+    ), Fraction(0))
 
 
 def from_all_slopes(problem: Problem) -> Proof | None:
@@ -121,7 +138,7 @@ def from_all_slopes(problem: Problem) -> Proof | None:
         return None
     g = problem.sweeps.gradient(problem.sigma)
     size = problem.sweeps.pull_magnitude(problem.sigma, None, np.ones((1, 1)))[0][0]
-    return beyond_bounds(problem, g, rounding(problem.sweeps.pull_depth) * size)
+    return beyond_bounds(problem, g, rounding(problem.sweeps.pull_depth) * size + problem.allowed)
 
 
 def beyond_bounds(problem: Problem, g: Array, allowed: Array) -> Proof | None:

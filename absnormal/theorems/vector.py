@@ -1,17 +1,18 @@
 """A vector that a tool returned, judged as it is (THEORY 2.7, 3, 6).
 
-It is a Clarke gradient when a member of the inner set lies within the rounding tolerance of it, entry by entry; it is
-none when some v has v . g > max v . g_sigma + tolerance . |v| over the outer set.  A vector with a NaN or an infinite
+It is a Clarke gradient when a member of the inner set lies within the tolerance of its precision, entry by entry; it is
+none when some v has v . g > max v . g_sigma + limit . |v| over the outer set, where the limit is that tolerance and the
+rounding of everything that the difference was computed from.  A vector with a NaN or an infinite
 entry is in no generalized gradient.  The linear program that finds weights or v is a proposal; both are checked on
 rationals.
 """
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cached_property
 from itertools import product
 from typing import Any
 
@@ -21,93 +22,131 @@ from absnormal.arrays import Array
 from absnormal.clarke.polytope import Answer, Summand, membership
 from absnormal.exact.linear_algebra import Vector, dot
 from absnormal.exact.linear_program import convex_weights
+from absnormal.sweeps.conditioning import spread
 from absnormal.sweeps.overflow import overflow
 from absnormal.sweeps.rounding import rounding
+from absnormal.sweeps.table import Sweeps
 from absnormal.theorems.ladder import decide
 from absnormal.theorems.membership import vector_along_directions
-from absnormal.theorems.problem import Problem, Proof
+from absnormal.theorems.problem import Problem, Proof, cancelling
 from absnormal.theorems.regular import without_effect
 from absnormal.theorems.separation import beyond_bounds
 from absnormal.theorems.smooth import smooth, smooth_by_structure, smooth_exactly
 from absnormal.theorems.vector_by_blocks import by_blocks
+from absnormal.tolerances import DOUBLE
 
 _DEFINITE = 10
 #: Numbers in a list of gradients up to which a floating-point proposal that fails is followed by an exact one.
 _SMALL = 4000
 
 
-def machine_epsilon(dtype: Any) -> float:
-    """The distance from 1 to the next number of a precision, NumPy's or a framework's."""
-    return 2.0**-7 if "bfloat16" in str(dtype) else float(np.finfo(dtype).eps)
+@dataclass(frozen=True, eq=False)
+class Limits:
+    """How far apart a vector and a member of the set may be, entry by entry, shape (n,).
 
+    Within ``accepted`` they are the same to rounding.  A difference decides NOT_CLARKE only beyond ``refuted``: the same
+    and the rounding of everything that it was computed from.
 
-@functools.cache
-def precision(dtype: Any) -> float:
-    """How much coarser than float64 a precision is."""
-    return max(machine_epsilon(dtype), float(np.finfo(float).eps)) / float(np.finfo(float).eps)
-
-
-@functools.cache
-def flushed(dtype: Any) -> float:
-    """What may be lost to underflow: numbers near the least normal one, which some kernels flush to zero."""
-    if "bfloat16" in str(dtype):
-        return flushed(np.float32)
-    numbers = np.finfo(dtype)
-    return float(4 * (numbers.smallest_subnormal if numbers.bits < 32 else 16 * numbers.tiny))
-
-
-def tolerance(problem: Problem, dtype: Any, coarse: bool = False) -> Array:
-    """The rounding allowed in each entry: that of a backward sweep, in the precision of the vector.
-
-    With ``coarse`` it may be larger, for a comparison of two gradients that are computed alike.
+    Attributes
+    ----------
+    problem, vector
+        what is judged
+    tool
+        the program in floating point
+    made
+        whether derivative formulas like ours made the vector in its own precision, so that a worst-case bound in that
+        precision speaks for it too
     """
-    sweeps = problem.sweeps
-    factor = precision(dtype) * rounding(sweeps.pull_depth)
-    return np.asarray(factor * sweeps.gradient_magnitude(coarse) + flushed(dtype))
+
+    problem: Problem
+    vector: Array
+    tool: Sweeps
+    made: bool = False
+
+    @cached_property
+    def _size(self) -> Array:
+        return self.tool.gradient_magnitude()
+
+    @cached_property
+    def finite(self) -> bool:
+        """Whether no derivative overflowed."""
+        return bool(np.isfinite(self._size).all())
+
+    @cached_property
+    def accepted(self) -> Array:
+        """The tolerance of the vector's precision, leaf by leaf (`absnormal.tolerances`)."""
+        return self.problem.around(self.vector, cancelling(self.tool, self._sigma))
+
+    @cached_property
+    def refuted(self) -> Array | None:
+        """The tolerance, a worst-case bound on our own sweeps, and what the rounding of values makes of derivatives; None
+        where that has no bound."""
+        if self.problem.sweeps.rational:
+            return self.accepted
+        eps = max(self.problem.tolerance.eps)
+        own = rounding(self.tool.pull_depth) * self._size * (2 * eps / DOUBLE if self.made else 1.0)
+        total = self.accepted + own + spread(self.tool, self._sigma, eps)
+        return total if np.isfinite(total).all() else None
+
+    @cached_property
+    def _sigma(self) -> Array:
+        return self.problem.sigma if self.tool is self.problem.sweeps else self.tool.signature(0.0)
 
 
-def judge(problem: Problem, g: Array, allowed: Array, choices: Iterable[Array]) -> Proof | str:
-    """A proof about the vector g, or why there is none.
+def judge(problem: Problem, g: Array, tool: Sweeps, choices: Iterable[Array], made: bool = False) -> Proof | str:
+    """A proof about the vector g, within the tolerance of the problem, or why there is none.
 
-    ``choices`` are slopes at the active switches whose gradients are compared with g first.
+    ``choices`` are slopes at the active switches whose gradients are compared with g first; ``tool`` and ``made`` are
+    those of `Limits`.
     """
     if not np.isfinite(g).all():
         data = {"kind": "nonfinite", "vector": g}
         return Proof("nonfinite", False, "the gradient holds NaN or infinity", "float64", data)
-    if not np.isfinite(allowed).all():
+    limits = Limits(problem, g, tool, made)
+    if not limits.finite:
         raise overflow(problem.sweeps)
     known = smooth(problem) or smooth_by_structure(problem) or smooth_exactly(problem)
     if known is not None:
-        return _against_gradient(problem, g, allowed, known)
+        return _against_gradient(limits, known)
     flat = without_effect(problem)
     if flat is not None:
-        return _against_gradient(problem, g, allowed + flat.deviation, flat)
+        return _against_gradient(limits, flat)
     for c in choices:
         candidate = replace(problem, c=c)
         distance = np.abs(problem.sweeps.gradient(candidate.sigma) - g)
-        if (distance <= allowed).all():
+        if (distance <= limits.accepted).all():
             proof, _ = decide(candidate)
             if proof is not None and proof.clarke:
-                data = {**proof.data, "slopes": np.asarray(c), "vector": g, "tolerance": allowed}
-                worst = max(proof.deviation, float(distance.max(initial=0.0)))
+                data = {**proof.data, "slopes": np.asarray(c), "vector": g, "tolerance": limits.accepted}
+                worst = proof.deviation + float(distance.max(initial=0.0))
                 return replace(proof, data=data, deviation=worst)
-    judges = (by_blocks, _by_cells, _by_bounds, vector_along_directions)
-    return next(filter(None, (by(problem, g, allowed) for by in judges)), None) or why_open(problem)
+    judges = (by_blocks, _by_cells, _by_bounds, _along_directions)
+    return next(filter(None, (by(limits) for by in judges)), None) or why_open(problem)
 
 
-def _against_gradient(problem: Problem, g: Array, allowed: Array, known: Proof) -> Proof:
-    true = problem.sweeps.gradient(problem.sigma)
-    distance = np.abs(true - g)
+def _against_gradient(limits: Limits, known: Proof) -> Proof | str:
+    """The verdict where f has one gradient, from which the proof may deviate."""
+    true = limits.problem.sweeps.gradient(limits.problem.sigma)
+    distance = np.abs(true - limits.vector)
     worst = float(distance.max(initial=0.0))
-    if (distance <= allowed).all():
-        return replace(known, data={**known.data, "vector": g, "tolerance": allowed}, deviation=worst)
-    data = {**known.data, "kind": "not the gradient", "separator": (g - true).tolist(), "gap": worst}
-    data |= {"vector": g, "tolerance": allowed}
-    reason = f"f is differentiable here, and the vector differs from its gradient by {worst:.3g}"
+    if (distance <= limits.accepted).all():
+        data = {**known.data, "vector": limits.vector, "tolerance": limits.accepted}
+        return replace(known, data=data, deviation=known.deviation + worst)
+    apart = f"the vector differs from its gradient by {worst:.3g}"
+    if limits.refuted is None or not (distance > limits.refuted + known.deviation).any():
+        return f"f is differentiable here, and {apart}: more than the tolerance allows, but rounding could explain it"
+    data = {**known.data, "kind": "not the gradient", "separator": (limits.vector - true).tolist(), "gap": worst}
+    data |= {"vector": limits.vector, "tolerance": limits.refuted + known.deviation}
+    reason = f"f is differentiable here, and {apart}"
     return Proof("separation", False, reason, known.arithmetic, data)
 
 
-def _by_cells(problem: Problem, g: Array, allowed: Array) -> Proof | None:
+def _along_directions(limits: Limits) -> Proof | None:
+    return vector_along_directions(limits.problem, limits.vector, limits.accepted)
+
+
+def _by_cells(limits: Limits) -> Proof | None:
+    problem, g, allowed = limits.problem, limits.vector, limits.accepted
     system, cells = problem.relevant, problem.cells
     if system is None or cells is None or not system.proved:
         return None
@@ -130,11 +169,13 @@ def _by_cells(problem: Problem, g: Array, allowed: Array) -> Proof | None:
         outer = gradients_in_x(problem, [list(sigma) for sigma in product((1, -1), repeat=system.k)])
     else:
         return None
-    v, gap = _separator(outer, g, allowed)
+    if limits.refuted is None:
+        return None
+    v, gap = _separator(outer, g, limits.refuted)
     if gap is None:
         return None
     data = {"switches": list(system.switches), "separator": v, "gap": gap, "points": outer}
-    data |= {"vector": g, "tolerance": allowed}
+    data |= {"vector": g, "tolerance": limits.refuted}
     if cells.complete:
         data |= {"kind": "separated from the open cells", "signatures": [list(cell.signature) for cell in cells.cells],
                  "cuts": [{"signature": list(cut.signature), "weights": cut.weights} for cut in cells.cuts]}
@@ -218,11 +259,13 @@ def _gap(points: list[Vector], v: Vector, g: Array, allowed: Array) -> float | N
     return float(gap) if gap > margin else None
 
 
-def _by_bounds(problem: Problem, g: Array, allowed: Array) -> Proof | None:
-    if problem.sweeps.rational:
+def _by_bounds(limits: Limits) -> Proof | None:
+    if limits.problem.sweeps.rational or limits.refuted is None:
         return None
-    proof = beyond_bounds(problem, g, allowed)
-    return None if proof is None else replace(proof, data={**proof.data, "vector": g, "tolerance": allowed})
+    proof = beyond_bounds(limits.problem, limits.vector, limits.refuted)
+    return None if proof is None else replace(
+        proof, data={**proof.data, "vector": limits.vector, "tolerance": limits.refuted}
+    )
 
 
 def why_open(problem: Problem) -> str:

@@ -13,7 +13,7 @@ Piecewise-linear programs; everything is confirmed on rationals.
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,11 +22,15 @@ from absnormal.clarke.blocks import Listed, listed
 from absnormal.clarke.polytope import Summand, membership
 from absnormal.exact.linear_algebra import dot
 from absnormal.exact.parts import parts
-from absnormal.theorems.problem import Problem, Proof
+from absnormal.theorems.problem import Proof
+
+if TYPE_CHECKING:
+    from absnormal.theorems.vector import Limits
 
 
-def by_blocks(problem: Problem, g: Array, allowed: Array) -> Proof | None:
-    """A proof about the vector g, where every switch is in a block whose cells are proved and rational."""
+def by_blocks(limits: Limits) -> Proof | None:
+    """A proof about a vector, where every switch is in a block whose cells are proved and rational."""
+    problem, g, allowed = limits.problem, limits.vector, limits.accepted
     apart = [problem.system] if problem.system is not None else parts(problem.sweeps) or []
     if not apart or any(not part.explicit or part.base is None or part.inputs is None for part in apart):
         return None
@@ -53,8 +57,9 @@ def by_blocks(problem: Problem, g: Array, allowed: Array) -> Proof | None:
             data["parts"].append({"part": part, "relevant": relevant, "blocks": evidence})
         reason = f"the vector is, to rounding, a sum of convex combinations in {len(blocks)} independent blocks"
         return Proof("membership", True, reason, "rational", {"kind": "convex weights in blocks", **data}, worst)
-    if answer.separator is None:
+    if answer.separator is None or limits.refuted is None:
         return None
+    allowed = limits.refuted
     v = [Fraction(a) for a in answer.separator.tolist()]
     wrong = [number for number, own in enumerate(whole) if any(_touches(block, answer.separator) for block in own)]
     if not all(block.same.cells.complete for number in wrong for block in whole[number]):
@@ -62,6 +67,7 @@ def by_blocks(problem: Problem, g: Array, allowed: Array) -> Proof | None:
     gap = _gap(base, [block for number in wrong for block in whole[number]], v, g)
     if not gap > sum((abs(a) * Fraction(b) for a, b in zip(v, allowed.tolist(), strict=True) if a), Fraction(0)):
         return None
+    data["tolerance"] = allowed
     # A column that no switch moves is seen to be one when all parts are there.
     for number in wrong or range(len(apart)):
         evidence = [_complete(block) for block in whole[number]] if wrong else []

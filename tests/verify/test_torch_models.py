@@ -14,7 +14,7 @@ from torch import nn
 
 import absnormal as an
 from absnormal.clarke.budget import Budget
-from absnormal.frontends.comparison import distance
+from absnormal.frontends.comparison import compared, tolerance_of
 from absnormal.sweeps.table import Sweeps
 from absnormal.theorems.problem import Problem
 from absnormal.torch import _captured
@@ -80,8 +80,9 @@ def agrees(model: Any, closure: Any) -> None:
     captured = _captured(model, closure)
     captured.program.check()
     sweeps = Sweeps(captured.program, None, values=captured.values)
-    apart, close = distance(captured, Problem(sweeps, captured.slopes[sweeps.alpha], Budget()))
-    assert close and apart <= 1e-4 * max(1e-3, float(np.abs(captured.gradient).max()))
+    problem = Problem(sweeps, captured.slopes[sweeps.alpha], Budget(), tolerance_of(captured))
+    found = compared(captured, problem)
+    assert found.close and found.largest <= 1e-4 * max(1e-3, float(np.abs(captured.gradient).max()))
 
 
 def loss_of(model: nn.Module, X: Any, Y: Any) -> Any:

@@ -1,0 +1,63 @@
+"""How far a gradient moves when every value on the way to it moves within its own rounding.
+
+A worst-case bound over all operations of a deep program is larger than the gradient itself.  Here the roundings are
+drawn at random, carried forward to first order, and the gradient is computed again from the values that they give
+(random rounding, as in the CESTAC method: Vignes, *A stochastic arithmetic for reliable scientific computation*,
+Math. Comput. Simul. 1993).  It is an estimate, so it never proves that a difference is rounding; a difference that is
+not much larger than it proves nothing.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from absnormal.arrays import Array
+from absnormal.ops import TABLE
+from absnormal.sweeps.carriers import applied
+from absnormal.sweeps.table import Sweeps
+
+_DRAWS = 4
+#: How many units a single operation may be off, and how much larger than the drawn differences a real one must be.
+_ULPS, _MARGIN = 4.0, 8.0
+
+
+def spread(sweeps: Sweeps, sigma: Array, eps: float) -> Array:
+    """A bound, shape (n,), that a difference from g_sigma must exceed where values are rounded in a precision.
+
+    0 for piecewise-linear programs, whose derivatives do not depend on values.
+    """
+    program = sweeps.program
+    if sweeps.rational or program.is_piecewise_linear:
+        return np.zeros(program.n)
+    gradient = sweeps.gradient(sigma)
+    largest = np.zeros(program.n)
+    for seed in range(_DRAWS):
+        with np.errstate(all="ignore"):
+            noise = _drawn(sweeps, sigma, _ULPS * eps, np.random.default_rng(seed))
+            values = [value if t is None else value + t[0] for value, t in zip(sweeps.values, noise, strict=True)]
+            moved = Sweeps(program, None, values=values).gradient(sigma)
+            largest = np.maximum(largest, np.abs(moved - gradient))
+    return np.nan_to_num(_MARGIN * largest, nan=np.inf, posinf=np.inf)
+
+
+def _drawn(sweeps: Sweeps, sigma: Array, unit: float, rng: np.random.Generator) -> list[Array | None]:
+    """What random roundings of all operations add to the values of the nodes, to first order."""
+    program = sweeps.program
+    tangents: list[Array | None] = []
+    for index, node in enumerate(program.nodes):
+        if not node.varied or not node.args:
+            tangents.append(None)
+            continue
+        inner = [tangents[arg] for arg in node.args]
+        if node.op == "fold":
+            first = inner[0]
+            total = np.zeros((1, *node.shape)) if first is None else sweeps.fold_of(index, sigma).push(first)
+        elif TABLE[node.op].family == "kinked":
+            total = applied(list(sweeps.piece_of(index, sigma).maps), inner, 1, node.shape)
+        else:
+            total = applied(sweeps.maps(index), inner, 1, node.shape)
+        if TABLE[node.op].family not in ("movement", "kinked"):
+            value = np.asarray(sweeps.values[index], dtype=float)
+            total = total + unit * np.abs(value) * rng.uniform(-1, 1, node.shape)
+        tangents.append(np.where(np.isfinite(total), total, 0.0))
+    return tangents

@@ -1,0 +1,103 @@
+"""How far a vector may lie from what is proved: the named tolerances of all verdicts (THEORY 6).
+
+A vector is rounded in the precision in which it was computed.  A proof about it says CLARKE only while the deviation is
+small against the gradient, leaf by leaf:
+
+    deviation <= max(rtol * largest entry of the leaf, atol_gradient),      rtol = min(0.05, 8 sqrt(eps))
+
+with eps the machine epsilon of the coarsest precision on the way to that leaf.  A leaf that is zero up to cancellation
+(the bias before a batch norm) has no such scale: there the deviation may be `CANCELLED` * eps, and at most rtol, times
+the size of the terms that cancel.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from absnormal.arrays import Array
+
+#: A deviation is never small beyond this, whatever the precision.
+LARGEST = 0.05
+#: rtol = ROOT * sqrt(eps): half of the digits, and a factor for the rounding of long sums.
+ROOT = 8.0
+#: Roundings that are allowed, relative to the root of the sum of squares of the terms that cancel.
+CANCELLED = 512.0
+DOUBLE = float(np.finfo(float).eps)
+
+
+def machine_epsilon(dtype: Any) -> float:
+    """The distance from 1 to the next number of a precision, NumPy's or a framework's."""
+    return 2.0**-7 if "bfloat16" in str(dtype) else float(np.finfo(dtype).eps)
+
+
+@functools.cache
+def flushed(dtype: Any) -> float:
+    """What may be lost to underflow: numbers near the least normal one, which some kernels flush to zero."""
+    if "bfloat16" in str(dtype):
+        return flushed(np.float32)
+    numbers = np.finfo(dtype)
+    return float(4 * (numbers.smallest_subnormal if numbers.bits < 32 else 16 * numbers.tiny))
+
+
+def relative(eps: float) -> float:
+    """The default rtol of a precision.
+
+    >>> [float(f"{relative(machine_epsilon(dtype)):.2g}") for dtype in (np.float64, np.float32, np.float16)]
+    [1.2e-07, 0.0028, 0.05]
+    """
+    return min(LARGEST, ROOT * math.sqrt(eps))
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """What is allowed in each leaf of a gradient.
+
+    Attributes
+    ----------
+    eps
+        the machine epsilon of the coarsest precision on the way to each leaf; one number stands for all leaves
+    floor
+        an absolute deviation that is always allowed: what may be lost to underflow
+    rtol
+        relative to the largest entry of the leaf; None: by `relative`
+    atol
+        an absolute deviation that the caller allows
+    """
+
+    eps: tuple[float, ...] = (DOUBLE,)
+    floor: float = flushed(np.float64)
+    rtol: float | None = None
+    atol: float = 0.0
+
+    @classmethod
+    def of(cls, dtype: Any, rtol: float | None = None, atol: float = 0.0) -> Tolerance:
+        """The tolerance for a vector that was computed in one precision."""
+        return cls((max(machine_epsilon(dtype), DOUBLE),), flushed(dtype), checked(rtol, "rtol"),
+                   checked(atol, "atol_gradient") or 0.0)
+
+    def at_least(self, eps: Sequence[float]) -> Tolerance:
+        """The same where some leaves were computed in coarser precisions."""
+        own = self.eps * len(eps) if len(self.eps) == 1 else self.eps
+        return Tolerance(tuple(map(max, own, eps)), self.floor, self.rtol, self.atol)
+
+    def leaves(self, largest: Array, cancelling: Array | float = 0.0) -> Array:
+        """What is allowed in leaves with these largest entries, whose last sums cancel terms of these sizes."""
+        eps = np.broadcast_to(np.asarray(self.eps), np.shape(largest))
+        rtol = np.array([relative(e) for e in eps]) if self.rtol is None else np.full(eps.shape, self.rtol)
+        cancelled = np.minimum(rtol, CANCELLED * eps) * cancelling
+        return np.asarray(np.maximum(np.maximum(rtol * largest, cancelled), self.atol) + self.floor)
+
+
+def checked(number: Any, name: str) -> float | None:
+    """A tolerance that a caller gave, or None for the default."""
+    if number is None:
+        return None
+    if not isinstance(number, (int, float, np.integer, np.floating)) or not 0 <= number < math.inf:
+        raise ValueError(f"{name} must be a finite number >= 0, got {number!r}")
+    return float(number)
