@@ -226,15 +226,6 @@ class ConvolveWeight(LinearMap):
         rows = (self.layout.correlate(x, y, kernel) for x, y in pairs)
         return np.stack([*rows])
 
-    def bound(self, w: Array) -> tuple[Array, ...]:
-        if self.back or self.layout.groups > 1 or len(w) > 1:
-            return LinearMap.bound(self, w)
-        # Cauchy-Schwarz, channel by channel, whatever the place in the window.
-        a, b = (np.sqrt(np.einsum("nci,nci->c", one, one)) for one in (
-            side.reshape(*side.shape[:2], -1) for side in (w[0], self.x)))
-        window = [1] * (len(self.shape) - 2)
-        return a.reshape(1, -1, 1, *window), b.reshape(1, 1, -1, *window)
-
     def norm(self) -> float:
         unit = np.ones((1, *self.shape))
         return float(self.absolute().push(unit).max(initial=0.0))

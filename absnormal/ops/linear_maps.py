@@ -58,10 +58,6 @@ class LinearMap:
         """Write the pull of ``w`` to ``out``."""
         out[...] = self.pull(w)
 
-    def bound(self, w: Array) -> tuple[Array, ...]:
-        """One or two arrays, broadcast to (k, *shape): their product bounds the sums of absolute values in the pull."""
-        return (self.absolute().pull(np.abs(w)),)
-
 
 @dataclass(slots=True, eq=False)
 class Scale(LinearMap):
@@ -87,9 +83,6 @@ class Scale(LinearMap):
 
     def pull(self, w: Array) -> Array:
         return _unbroadcast(w if _is_one(self.p) else self.p * w, self.shape)
-
-    def bound(self, w: Array) -> tuple[Array, ...]:
-        return (_unbroadcast(np.abs(w if _is_one(self.p) else self.p * w), self.shape),)
 
     def entrywise(self, change: Change) -> LinearMap:
         # A Python number stays one: a NumPy scalar would decide the precision of what it multiplies.
@@ -266,13 +259,6 @@ class MatMul(LinearMap):
             np.matmul(w, transposed, out=out)
         else:
             np.matmul(transposed, w, out=out)
-
-    def bound(self, w: Array) -> tuple[Array, ...]:
-        if self.left or w.ndim != 3 or self.other.ndim != 2 or len(w) > 1:
-            return LinearMap.bound(self, w)
-        # Cauchy-Schwarz: the product of two norms.
-        a, b = (np.sqrt(np.einsum("ij,ij->j", side, side)) for side in (self.other, w[0]))
-        return a[None, :, None], b[None, None]
 
     def norm(self) -> float:
         return float(np.abs(self.other).sum(axis=-2 if self.left else -1).max(initial=0.0))

@@ -144,7 +144,14 @@ class Report:
     @property
     def flat_clarke_gradient(self) -> Array:
         """The same as one vector, shape (n,)."""
-        return self.flat_gradient if self and not self.given else self.fallback.gradient
+        return self._proved if self and not self.given else self.fallback.gradient
+
+    @cached_property
+    def _proved(self) -> Array:
+        """g_c, of which the tool's gradient is a rounded copy."""
+        if not self.framework:
+            return self.flat_gradient
+        return np.asarray(self.problem.sweeps.gradient(self.problem.sigma), dtype=float)
 
     def arrays(self, flat: Array) -> Any:
         """A flat vector in the structure of x, as NumPy arrays."""

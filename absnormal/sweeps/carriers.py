@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 import weakref
 from collections.abc import Sequence
@@ -61,13 +60,10 @@ _PARTS = ("index", "reshape", "transpose")
 
 
 class Adjoints:
-    """The adjoints of the nodes on the way back; those that a sweep owns are added to in place.
+    """The adjoints of the nodes on the way back; those that a sweep owns are added to in place."""
 
-    With ``coarse`` those of the inputs may be larger than they are.
-    """
-
-    def __init__(self, program: Program, seed: Array, start: int = -1, coarse: bool = False) -> None:
-        self.program, self.start, self.coarse = program, start, coarse
+    def __init__(self, program: Program, seed: Array, start: int = -1) -> None:
+        self.program, self.start = program, start
         self.count, self.dtype = len(seed), seed.dtype
         self.arrays: list[Array | None] = [None] * len(program.nodes)
         self.owned = [False] * len(program.nodes)
@@ -106,10 +102,7 @@ class Adjoints:
         elif total is not None:
             self.arrays[index], self.owned[index] = total + linear.pull(w), True
         elif index in self.places:
-            if self.coarse:
-                np.copyto(self.places[index], functools.reduce(np.multiply, linear.bound(w)), casting="same_kind")
-            else:
-                linear.pull_out(w, self.places[index])
+            linear.pull_out(w, self.places[index])
             self.arrays[index], self.owned[index] = self.places[index], True
         else:
             self.arrays[index] = linear.pull(w)

@@ -16,6 +16,7 @@ from absnormal.ops.linear_maps import LinearMap
 from absnormal.program.program import Program
 from absnormal.sweeps.carriers import Adjoints
 
+
 class LastSteps(Adjoints):
     """The adjoints of all nodes but the inputs and their separate parts; floating point, one seed.
 

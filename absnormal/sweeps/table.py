@@ -173,10 +173,10 @@ class Sweeps(AtPoint):
         zbar, ybar = (None if seed is None else np.abs(seed) for seed in (zbar, ybar))
         return self._backward(sigma, zbar, ybar, change=change)
 
-    def gradient_magnitude(self, coarse: bool = False) -> Array:
-        """Bounds, shape (n,), on the sums of absolute values behind g_sigma; ``coarse`` ones by products of norms."""
+    def gradient_magnitude(self) -> Array:
+        """Bounds, shape (n,), on the sums of absolute values behind g_sigma."""
         seed, sigma = np.ones((1, 1), self.y.dtype), self.signature(np.nan)
-        return np.asarray(self._backward(sigma, None, seed, change=np.abs, weigh=False, coarse=coarse)[0][0])
+        return np.asarray(self._backward(sigma, None, seed, change=np.abs, weigh=False)[0][0])
 
     def pull_node(self, sigma: Array, index: int, seeds: Array) -> Array:
         """xbar (k, n) from seeds (k, size) on one node, slopes ``sigma``."""
@@ -189,14 +189,14 @@ class Sweeps(AtPoint):
     @np.errstate(over="ignore", invalid="ignore")
     def _backward(
         self, sigma: Array, zbar: Array | None, ybar: Array | None, change: Change | None = None,
-        start: int | None = None, weigh: bool = True, coarse: bool = False, adjoints: Adjoints | None = None,
+        start: int | None = None, weigh: bool = True, adjoints: Adjoints | None = None,
     ) -> tuple[Array, Array]:
         program = self.program
         seed = ybar if ybar is not None else zbar
         assert seed is not None
         start = program.output if start is None else start
         count = len(seed)
-        adjoints = Adjoints(program, seed, start, coarse) if adjoints is None else adjoints
+        adjoints = Adjoints(program, seed, start) if adjoints is None else adjoints
         if ybar is not None:
             adjoints.arrays[start] = ybar.reshape(count, *program.nodes[start].shape)
         wbar = np.zeros((count, program.s if weigh else 0), seed.dtype)

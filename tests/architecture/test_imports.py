@@ -19,7 +19,7 @@ PACKAGE = ROOT / "absnormal"
 
 #: A module belongs to the longest prefix that fits; it may import from its own layer and from lower ones.
 LAYERS = {
-    "errors": 0, "arrays": 0, "_optional": 0, "program.nodes": 0,
+    "errors": 0, "arrays": 0, "tolerances": 0, "_optional": 0, "program.nodes": 0,
     "ops": 1,
     "program": 2,
     "gallery": 2,

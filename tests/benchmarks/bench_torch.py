@@ -68,7 +68,7 @@ def clarke_backward(model: Any, closure: Callable[[], Any]) -> None:
 #: The steps of `verify`: a name, and the function in which the step is done.
 STEPS = (
     ("forward on the tape", capture, "run_on_tape"), ("backward", capture, "_gradients"),
-    ("lowering", capture, "_lowered"), ("comparison of the gradients", judging, "distance"),
+    ("lowering", capture, "_lowered"), ("comparison of the gradients", judging, "compared"),
     ("theorems", judging, "decide"),
 )
 

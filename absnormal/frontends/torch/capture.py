@@ -97,6 +97,8 @@ class Followed:
         which variables, by their places, the program depends on
     notes
         what a reader of the verdict must know
+    units
+        the machine epsilon of every node, as in `Captured`
     """
 
     program: Program
@@ -110,6 +112,7 @@ class Followed:
     graph: Graph
     reached: frozenset[int]
     notes: tuple[str, ...]
+    units: Sequence[float]
 
     def captured(
         self, leaves: Sequence[Array], foreign: tuple[str, ...] = (),
@@ -119,7 +122,7 @@ class Followed:
         return Captured(
             program=self.program, values=self.values, own=self.own, working=self.working, slopes=self.slopes,
             leaves=leaves, dtype=self.dtype, tool="torch", wrap=self.wrap, notes=self.notes, foreign=foreign,
-            other_precision=other_precision,
+            units=self.units, other_precision=other_precision,
         )
 
 
@@ -169,7 +172,7 @@ def _lowered(
         working=lowering.values(program, np.float64 if double else np.float32), slopes=lowering.slopes(program),
         loss=loss, dtype=dtype, wrap=Wrap(tree, like), graph=graph,
         reached=frozenset({program.output}.union(*(node.args for node in program.nodes))),
-        notes=tuple(dict.fromkeys([*notes, *lowering.write.notes])),
+        notes=tuple(dict.fromkeys([*notes, *lowering.write.notes])), units=lowering.write.units,
     )
 
 

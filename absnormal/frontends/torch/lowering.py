@@ -23,6 +23,14 @@ from absnormal.program.nodes import Node, Source
 from absnormal.program.program import Program
 from absnormal.program.tree import Tree
 
+#: The machine epsilon of every floating type.
+_EPSILON = {dtype: torch.finfo(dtype).eps for dtype in (torch.float64, torch.float32, torch.float16, torch.bfloat16)}
+
+
+def _unit(record: Record) -> float:
+    """The coarsest machine epsilon among what an operation was given and returned."""
+    return max([_EPSILON.get(tensor.dtype, 0.0) for tensor in (*record.arguments, *record.outs)], default=0.0)
+
 
 class Lowering:
     """Lowers the steps that the result needs, in order."""
@@ -40,6 +48,7 @@ class Lowering:
         self._arrays: dict[int, Array] = {}
         for number, variable in enumerate(variables):
             node = Node("input", (), {"leaf": number}, tuple(variable.shape), None, "", True)
+            self.write.unit = _EPSILON.get(variable.dtype, 0.0)
             self.results[number, 0] = self.write.append(node, variable.detach())
         if variables:
             self.write.dtype = variables[0].dtype
@@ -180,6 +189,7 @@ class Lowering:
         args = [self._argument(arg, step) for arg in record.args]
         kwargs = {name: self._argument(value, step) for name, value in record.kwargs.items()}
         self.write.record, self.write.number = record, step.number
+        self.write.unit = unit = _unit(record)
         start = len(self.write.nodes)
         made = self._at_ties(step, self._taints[number], args) if self._taints.get(number) else None
         if made is None:
@@ -191,6 +201,9 @@ class Lowering:
                 continue
             if out.shape != self.write.nodes[node].shape:
                 node = self.write.broadcast(node, out.shape)
+            if node < start:
+                # A cast is no operation on numbers, but what comes back through it is rounded.
+                self.write.units[node] = max(self.write.units[node], unit)
             if node >= start and self.write.tensors[node] is None and self.write.nodes[node].op != "constant":
                 self.write.tensors[node] = self.tape.value(out, step.number + 1)
             self.results[number, place] = node
@@ -274,6 +287,7 @@ class Lowering:
             place = {old: new for new, old in enumerate(keep)}
             nodes = [nodes[old]._replace(args=tuple([place[arg] for arg in nodes[old].args])) for old in keep]
             write.tensors = [write.tensors[old] for old in keep]
+            write.units = [write.units[old] for old in keep]
             write.slopes = {place[old]: slope for old, slope in write.slopes.items() if used[old]}
             output = place[output]
         switch = 0

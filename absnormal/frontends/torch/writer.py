@@ -72,6 +72,10 @@ class Writer:
         self.tape = tape
         self.nodes: list[Node] = []
         self.tensors: list[Any] = []
+        #: For every node the machine epsilon of the precision in which its operation ran.
+        self.units: list[float] = []
+        #: That of the operation that is being lowered.
+        self.unit = 0.0
         self.slopes: dict[int, Slopes] = {}
         self.operation = ""
         self.source: Source | None = None
@@ -94,6 +98,7 @@ class Writer:
     def append(self, node: Node, tensor: Any = None) -> int:
         self.nodes.append(node)
         self.tensors.append(tensor)
+        self.units.append(self.unit)
         return len(self.nodes) - 1
 
     def tensor(self, tensor: Any) -> int:
