@@ -135,9 +135,9 @@ def _own_vector(
 ) -> Judgement:
     """The verdict on the gradient that a framework returned.
 
-    Where its own derivative formulas made it, and it is close to g_c, the verdict is about g_c.  Where user-written code
-    had a part in it, it is judged as it is.  Where neither holds, digits were lost on the way: what is proved is then
-    too far from the vector for a verdict, unless members of the set are close to it.
+    Where its own derivative formulas made it, and it is close to g_c, the verdict is about g_c.  Where user-written
+    code had a part in it, it is judged as it is.  Where neither holds, digits were lost on the way: what is proved is
+    then too far from the vector for a verdict, unless members of the set are close to it.
     """
     known = _uniform(tool, problem.c)
     notes = (_FOREIGN.format(foreign="; ".join(captured.foreign)),) if captured.foreign else ()

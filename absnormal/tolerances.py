@@ -94,6 +94,10 @@ class Tolerance:
         return np.asarray(np.maximum(np.maximum(rtol * largest, cancelled), self.atol) + self.floor)
 
 
+#: For what float64 computed.
+DOUBLE_PRECISION = Tolerance()
+
+
 def checked(number: Any, name: str) -> float | None:
     """A tolerance that a caller gave, or None for the default."""
     if number is None:

@@ -102,7 +102,7 @@ def verify(
         switches with |z_i| <= atol count as active
     rtol, atol_gradient
         how far the vector may lie from what is proved, leaf by leaf: rtol times the largest entry of the leaf, or
-        atol_gradient; rtol is min(0.05, 8 sqrt(eps)) of the precision that the vector was computed in if it is not given
+        atol_gradient; without it rtol is min(0.05, 8 sqrt(eps)) of the precision that the vector was computed in
     budget
         limits of explicit enumeration
     seed

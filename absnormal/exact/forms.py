@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from absnormal.ops import TABLE
 from absnormal.ops.linear_maps import Scale
 from absnormal.program.nodes import Node
 from absnormal.program.program import Program, exactly
+from absnormal.sweeps.rounding import running_errors
 from absnormal.sweeps.table import Sweeps
 
 Key = tuple[str, int, int]
@@ -193,6 +195,20 @@ class _State:
         self.values: list[Array] = []
         self.z: dict[int, Form] = {}
 
+    @cached_property
+    def _errors(self) -> list[Array]:
+        """Bounds on the rounding of the values of all nodes; rationals have none."""
+        if self.sweeps.rational:
+            return [np.zeros(())] * len(self.program.nodes)
+        return running_errors(self.sweeps)[0]
+
+    def _nonzero(self, arg: int, shape: tuple[int, ...]) -> Array:
+        """Where the value of an argument is 0 for certain (0), is not (1), or is within its own rounding of 0 (NaN)."""
+        value = np.asarray(self.sweeps.values[arg])
+        near = np.abs(value) <= self._errors[arg]
+        told = np.where(value == 0, 0.0, np.where(near, np.nan, 1.0))
+        return np.broadcast_to(told, shape).reshape(-1)
+
     def compute(self, index: int, node: Node) -> Array:
         if node.op == "input":
             offset = sum(int(np.prod(shape, dtype=int)) for shape in self.program.tree.shapes[: node.params["leaf"]])
@@ -239,30 +255,34 @@ class _State:
         return flat.reshape(node.shape)
 
     def product(self, index: int, node: Node, args: list[Array]) -> Array:
-        """u v and u / v: a factor that does not vanish at x goes into q."""
+        """u v and u / v: a factor that does not vanish at x goes into q; one that may be rounding does not."""
         u, v = np.broadcast_arrays(*args)
         at = [np.broadcast_to(self.sweeps.values[arg], node.shape).reshape(-1) for arg in node.args]
         places = [
             np.broadcast_to(np.arange(arg.size).reshape(arg.shape), node.shape).reshape(-1) for arg in args
         ]
+        both = any(isinstance(a, Form) for a in u.flat) and any(isinstance(b, Form) for b in v.flat)
+        told = [self._nonzero(arg, node.shape) if both else None for arg in node.args]
         flat = np.empty(u.size, dtype=object)
         for i, (left, right) in enumerate(zip(u.reshape(-1), v.reshape(-1), strict=True)):
+            if not isinstance(right, Form):
+                flat[i] = left / right if node.op == "div" else left * right
+                continue
+            if not isinstance(left, Form):
+                flat[i] = MIXED if node.op == "div" else left * right
+                continue
+            assert told[0] is not None and told[1] is not None
+            first, second = told[0][i], told[1][i]
             if node.op == "div":
-                flat[i] = self._over(left, right, node.args[1], int(places[1][i]), at[1][i])
-            elif not isinstance(left, Form) or not isinstance(right, Form):
-                flat[i] = left * right
-            elif at[1][i] != 0 and (at[0][i] == 0 or not right.terms.keys() - {ONE}):
+                known = second == 1
+                flat[i] = _factored(left, ("node", node.args[1], int(places[1][i])), -1, at[1][i]) if known else MIXED
+            elif second == 1 and (first == 0 or not right.terms.keys() - {ONE}):
                 flat[i] = _factored(left, ("node", node.args[1], int(places[1][i])), 1, at[1][i])
-            elif at[0][i] != 0 and at[1][i] == 0:
+            elif first == 1 and second == 0:
                 flat[i] = _factored(right, ("node", node.args[0], int(places[0][i])), 1, at[0][i])
             else:
                 flat[i] = MIXED
         return flat.reshape(node.shape)
-
-    def _over(self, left: Any, right: Any, arg: int, place: int, value: float) -> Any:
-        if not isinstance(right, Form):
-            return left / right
-        return _factored(left, ("node", arg, place), -1, value) if isinstance(left, Form) else MIXED
 
     def kinked(self, index: int, node: Node, args: list[Array]) -> Array:
         args = [np.broadcast_to(arg, node.shape).reshape(-1) for arg in args]

@@ -32,8 +32,8 @@ class Comparison:
     Attributes
     ----------
     apart
-        the largest entry of the framework's gradient less the modelled one, in every leaf; infinite where one of them is
-        not finite
+        the largest entry of the framework's gradient less the modelled one, in every leaf; infinite where one of them
+        is not finite
     allowed
         what the tolerance allows
     cancelled

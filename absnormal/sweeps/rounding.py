@@ -84,7 +84,13 @@ def largest(sweeps: Sweeps, direction: Array) -> float:
 
 
 def value_errors(sweeps: Sweeps) -> Array:
-    """For each switching variable, to first order, how far its float64 value is from that of exact arithmetic at x.
+    """For each switching variable, to first order, how far its float64 value is from that of exact arithmetic at x."""
+    return running_errors(sweeps)[1]
+
+
+def running_errors(sweeps: Sweeps) -> tuple[list[Array], Array]:
+    """To first order, how far the float64 values of all nodes, and those of the switching variables, are from exact
+    arithmetic at x.
 
     A running error analysis: what comes in goes through the absolute values of the local derivatives, and every
     operation adds its own roundings (Higham, ch. 3).  Kinks are Lipschitz.  Infinite values, which come from infinite

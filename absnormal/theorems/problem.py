@@ -16,7 +16,7 @@ from absnormal.clarke.cells import Cells, open_cells
 from absnormal.clarke.components import Component, admissible
 from absnormal.exact.system import System, build
 from absnormal.sweeps.table import Sweeps
-from absnormal.tolerances import Tolerance
+from absnormal.tolerances import DOUBLE_PRECISION, Tolerance
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +38,7 @@ class Problem:
     sweeps: Sweeps
     c: Array
     budget: Budget
-    tolerance: Tolerance = Tolerance()
+    tolerance: Tolerance = DOUBLE_PRECISION
 
     @cached_property
     def sigma(self) -> Array:

@@ -44,7 +44,7 @@ _SMALL = 4000
 class Limits:
     """How far apart a vector and a member of the set may be, entry by entry, shape (n,).
 
-    Within ``accepted`` they are the same to rounding.  A difference decides NOT_CLARKE only beyond ``refuted``: the same
+    Within ``accepted`` they are the same to rounding.  A difference decides NOT_CLARKE only beyond ``refuted``: that
     and the rounding of everything that it was computed from.
 
     Attributes
@@ -79,8 +79,8 @@ class Limits:
 
     @cached_property
     def refuted(self) -> Array | None:
-        """The tolerance, a worst-case bound on our own sweeps, and what the rounding of values makes of derivatives; None
-        where that has no bound."""
+        """The tolerance, a worst-case bound on our own sweeps, and what the rounding of values makes of derivatives;
+        None where that has no bound."""
         if self.problem.sweeps.rational:
             return self.accepted
         eps = max(self.problem.tolerance.eps)
