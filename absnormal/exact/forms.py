@@ -197,16 +197,14 @@ class _State:
 
     @cached_property
     def _errors(self) -> list[Array]:
-        """Bounds on the rounding of the values of all nodes; rationals have none."""
-        if self.sweeps.rational:
-            return [np.zeros(())] * len(self.program.nodes)
         return running_errors(self.sweeps)[0]
 
     def _nonzero(self, arg: int, shape: tuple[int, ...]) -> Array:
-        """Where the value of an argument is 0 for certain (0), is not (1), or is within its own rounding of 0 (NaN)."""
+        """Where an argument is 0 (0), certainly is not (1), or is within its own rounding of 0 (NaN)."""
         value = np.asarray(self.sweeps.values[arg])
-        near = np.abs(value) <= self._errors[arg]
-        told = np.where(value == 0, 0.0, np.where(near, np.nan, 1.0))
+        told = np.where(value == 0, 0.0, 1.0)
+        if not self.sweeps.rational:
+            told[(value != 0) & (np.abs(value) <= self._errors[arg])] = np.nan
         return np.broadcast_to(told, shape).reshape(-1)
 
     def compute(self, index: int, node: Node) -> Array:
@@ -258,27 +256,20 @@ class _State:
         """u v and u / v: a factor that does not vanish at x goes into q; one that may be rounding does not."""
         u, v = np.broadcast_arrays(*args)
         at = [np.broadcast_to(self.sweeps.values[arg], node.shape).reshape(-1) for arg in node.args]
-        places = [
-            np.broadcast_to(np.arange(arg.size).reshape(arg.shape), node.shape).reshape(-1) for arg in args
-        ]
-        both = any(isinstance(a, Form) for a in u.flat) and any(isinstance(b, Form) for b in v.flat)
-        told = [self._nonzero(arg, node.shape) if both else None for arg in node.args]
+        places = [np.broadcast_to(np.arange(arg.size).reshape(arg.shape), node.shape).reshape(-1) for arg in args]
+        both = all(any(isinstance(entry, Form) for entry in side.flat) for side in (u, v))
+        told = [self._nonzero(arg, node.shape) for arg in node.args] if both else []
         flat = np.empty(u.size, dtype=object)
         for i, (left, right) in enumerate(zip(u.reshape(-1), v.reshape(-1), strict=True)):
-            if not isinstance(right, Form):
-                flat[i] = left / right if node.op == "div" else left * right
+            if not isinstance(left, Form) or not isinstance(right, Form):
+                divided = node.op == "div"
+                flat[i] = left * right if not divided else MIXED if isinstance(right, Form) else left / right
                 continue
-            if not isinstance(left, Form):
-                flat[i] = MIXED if node.op == "div" else left * right
-                continue
-            assert told[0] is not None and told[1] is not None
             first, second = told[0][i], told[1][i]
-            if node.op == "div":
-                known = second == 1
-                flat[i] = _factored(left, ("node", node.args[1], int(places[1][i])), -1, at[1][i]) if known else MIXED
-            elif second == 1 and (first == 0 or not right.terms.keys() - {ONE}):
-                flat[i] = _factored(left, ("node", node.args[1], int(places[1][i])), 1, at[1][i])
-            elif first == 1 and second == 0:
+            if second == 1 and (node.op == "div" or first == 0 or not right.terms.keys() - {ONE}):
+                power = -1 if node.op == "div" else 1
+                flat[i] = _factored(left, ("node", node.args[1], int(places[1][i])), power, at[1][i])
+            elif first == 1 and second == 0 and node.op == "mul":
                 flat[i] = _factored(right, ("node", node.args[0], int(places[0][i])), 1, at[0][i])
             else:
                 flat[i] = MIXED

@@ -10,7 +10,8 @@ from dataclasses import replace
 from typing import Any
 
 from absnormal.exact.forms import Forms, Key, TooLarge, forms, multiplications
-from absnormal.exact.system import MANY, System, Weights, base_of, dense_system, weights_of
+from absnormal.exact.system import MANY, System, base_of, dense_system
+from absnormal.exact.weights import Weights, weights_of
 from absnormal.sweeps.table import Sweeps
 
 #: Entries up to which switches are looked at one by one to see how they fall apart: those of piecewise-linear programs,

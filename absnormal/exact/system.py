@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 from math import comb
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from absnormal.arrays import Array
 from absnormal.exact.forms import Forms, Key, TooLarge, forms
 from absnormal.exact.linear_algebra import Matrix, Vector, pivots, simplest
 from absnormal.exact.scaled import Scaled
+from absnormal.exact.weights import Weights, computed_weights, weights_of
 from absnormal.sweeps.rounding import FLOOR, rounding
 from absnormal.sweeps.table import Sweeps
 
@@ -277,29 +278,6 @@ def base_of(found: Forms) -> list[dict[int, Fraction]]:
     return [{key[1]: v for key, v in y.items() if key[0] == "input"} for y in known]
 
 
-class Weights(NamedTuple):
-    """For each output the weights of |z_i| by switch, in units of the forms, with bounds on their rounding; None where
-    they are rational."""
-
-    values: list[dict[int, Fraction]]
-    errors: list[dict[int, Fraction]] | None
-
-    @property
-    def arithmetic(self) -> str:
-        return "rational" if self.errors is None else "float64"
-
-
-def weights_of(sweeps: Sweeps, found: Forms) -> Weights:
-    """The weights of the active switches."""
-    if sweeps.program.is_piecewise_linear and all(y is not None for y in found.y):
-        known = [y for y in found.y if y is not None]
-        return Weights([{key[1]: v for key, v in y.terms.items() if key[0] == "abs"} for y in known], None)
-    switches = [int(i) for i in sweeps.alpha]
-    rows, errors = _float_weights(sweeps, [abs(found.z[i].q) for i in switches])
-    by_switch = [[dict(zip(switches, row, strict=True)) for row in numbers] for numbers in (rows, errors)]
-    return Weights(*by_switch)
-
-
 def dense_system(
     found: Forms, switches: tuple[int, ...], leaves: Sequence[Key], weights: Weights
 ) -> System:
@@ -328,25 +306,6 @@ def dense_system(
 def _any_behind_a_kink(sweeps: Sweeps, leaves: Sequence[Key]) -> bool:
     """Whether one of the leaves depends on an active switch."""
     return any(kind == "switch" or (kind == "node" and sweeps.behind[index]) for kind, index, _ in leaves)
-
-
-def _float_weights(sweeps: Sweeps, scales: Sequence[Fraction]) -> tuple[list[Vector], list[Vector]]:
-    """The computed weights, and bounds on their rounding: a weight below its bound may be 0."""
-    seeds, sigma = np.eye(sweeps.program.m), sweeps.signature(0.0)
-    gamma = rounding(sweeps.pull_depth)
-    found = sweeps.pull(sigma, None, seeds)[1], gamma * sweeps.pull_magnitude(sigma, None, seeds)[1]
-    rows, errors = (
-        [[Fraction(w) * scale for w, scale in zip(row, scales, strict=True)] for row in _listed(wbar, sweeps.alpha)]
-        for wbar in found
-    )
-    return rows, errors
-
-
-def _listed(wbar: Array, alpha: Array) -> list[list[Any]]:
-    picked: list[list[Any]] = np.asarray(
-        wbar[:, alpha], dtype=object if wbar.dtype == object else float
-    ).tolist()
-    return picked
 
 
 def _independent(sweeps: Sweeps, leaves: Sequence[Key]) -> bool:
@@ -413,7 +372,7 @@ def from_rows(sweeps: Sweeps) -> System | None:
         return None
     rows, couplings = found
     switches = tuple(int(i) for i in sweeps.alpha)
-    weights, errors = _float_weights(sweeps, [Fraction(1)] * len(switches))
+    weights, errors = computed_weights(sweeps, [Fraction(1)] * len(switches))
     exact = [[[Fraction(a) for a in row] for row in matrix.tolist()] for matrix in (rows, couplings)]
     used = np.flatnonzero(rows.any(axis=0))
     if len(used) * len(switches) > _EXACT_ENTRIES:
