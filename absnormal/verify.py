@@ -33,6 +33,7 @@ from absnormal.report.report import Report
 from absnormal.sweeps.overflow import overflow
 from absnormal.sweeps.rounding import rounding
 from absnormal.sweeps.table import Sweeps
+from absnormal.theorems.ladder import decide
 from absnormal.theorems.problem import Problem
 from absnormal.tolerances import Tolerance
 

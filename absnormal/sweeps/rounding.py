@@ -88,6 +88,11 @@ def value_errors(sweeps: Sweeps) -> Array:
     return running_errors(sweeps)[1]
 
 
+def output_errors(sweeps: Sweeps) -> Array:
+    """For each entry of y, to first order, how far its float64 value is from that of exact arithmetic at x."""
+    return np.broadcast_to(running_errors(sweeps)[0][sweeps.program.output], sweeps.program.shape)
+
+
 def running_errors(sweeps: Sweeps) -> tuple[list[Array], Array]:
     """To first order, how far the float64 values of all nodes, and those of the switching variables, are from exact
     arithmetic at x.
@@ -96,16 +101,6 @@ def running_errors(sweeps: Sweeps) -> tuple[list[Array], Array]:
     operation adds its own roundings (Higham, ch. 3).  Kinks are Lipschitz.  Infinite values, which come from infinite
     constants, have no error.
     """
-    return _running_errors(sweeps)[1]
-
-
-def output_errors(sweeps: Sweeps) -> Array:
-    """For each entry of y, to first order, how far its float64 value is from that of exact arithmetic at x."""
-    return np.broadcast_to(_running_errors(sweeps)[0][sweeps.program.output], sweeps.program.shape)
-
-
-def _running_errors(sweeps: Sweeps) -> tuple[list[Array], Array]:
-    """Of the value of every node, and of the switching variables."""
     program, values = sweeps.program, sweeps.values
     errors: list[Array] = []
     result = np.zeros(program.s)
