@@ -19,7 +19,7 @@ settings.register_profile("unshrunk", phases=(Phase.explicit, Phase.generate))
 settings.load_profile("unshrunk")
 """
 #: Seconds after which a broken program is taken for one that never ends.
-_LONG = 900
+_LONG = 300
 
 
 @dataclass(frozen=True)

@@ -68,12 +68,20 @@ def exact_dot(weights: np.ndarray, d: np.ndarray) -> Fraction:
 
 
 def test_an_adjoint_that_is_used_often_counts_every_addition() -> None:
-    """x is used 60 times side by side: so many additions of adjoints, one after the other."""
-    weights = np.random.default_rng(0).random(60)
-    sweeps = at(lambda x: np.sum(np.stack([w * x[0] for w in weights.tolist()])), [1.0])
-    assert sweeps.pull_depth >= 60
-    error = abs(Fraction(float(sweeps.gradient(sweeps.signs)[0])) - exact_dot(weights, np.ones(60)))
-    assert 0 < error <= Fraction(rounding(sweeps.pull_depth)) * Fraction(weights.sum())
+    """x is used 64 times side by side, and the sum of that again: so many additions of adjoints, one after another."""
+    weights = np.random.default_rng(0).random(64)
+
+    def spread(u: Any) -> Any:
+        terms = [w * u for w in weights.tolist()]
+        while len(terms) > 1:
+            terms = [a + b for a, b in zip(terms[::2], terms[1::2], strict=True)]
+        return terms[0]
+
+    sweeps = at(lambda x: spread(spread(x[0])), [1.0])
+    assert sweeps.pull_depth >= 128
+    exact = exact_dot(weights, np.ones(64)) ** 2
+    error = abs(Fraction(float(sweeps.gradient(sweeps.signs)[0])) - exact)
+    assert 0 < error <= Fraction(rounding(sweeps.pull_depth)) * exact
 
 
 def test_a_fold_counts_every_comparison() -> None:

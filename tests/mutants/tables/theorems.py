@@ -65,8 +65,6 @@ MUTANTS = (
            PARTS),
     Mutant("clarke/components.py", "if component.outside and not component.cells.complete:",
            "if not component.cells.complete and False:", COMPONENTWISE),
-    Mutant("clarke/components.py", "                    if row[system.width + place]:\n",
-           "                    if row[system.width + place] and False:\n", COMPONENTWISE),
     Mutant("clarke/cells.py", "if not (signs[: i + 1] * (known[: i + 1] @ result) > 0)[signs[: i + 1] != 0].all():",
            "if not (signs[: i + 1] * (known[: i + 1] @ result) > 0)[signs[: i + 1] != 0].any():",
            ("clarke/test_cells.py",)),
