@@ -137,11 +137,16 @@ def _ran(tape: Tape, closure: Callable[[], Any], variables: Sequence[Any]) -> tu
     """The loss that a closure returned, which is finite, and the graph behind it."""
     if not variables:
         raise ValueError("there is no tensor to take the gradient with respect to")
-    if any(variable.is_complex() for variable in variables):
-        raise TraceError(
-            "torch", "a variable is complex, and derivatives by complex numbers are not followed",
-            "make its real and its imaginary part two real tensors",
-        )
+    for variable in variables:
+        if variable.is_complex():
+            raise TraceError(
+                "torch", "a variable is complex, and derivatives by complex numbers are not followed",
+                "make its real and its imaginary part two real tensors",
+            )
+        if variable.layout != torch.strided:
+            raise TraceError(
+                "torch", f"a variable has the layout {variable.layout}", "take the dense tensor, to_dense(), instead"
+            )
     if len({storage(variable) for variable in variables}) < len(variables) and any(v.numel() for v in variables):
         _refuse_overlap(variables)
     held = [(variable.grad, None if variable.grad is None else variable.grad._version) for variable in variables]

@@ -17,22 +17,22 @@ Rule = Callable[..., Any]
 
 
 def _binary(op: str) -> Rule:
-    return lambda w, a, b, **kwargs: w.op(op, w.node(a), w.node(b))
+    return lambda w, a, b, /: w.op(op, w.node(a), w.node(b))
 
 
 def _unary(op: str) -> Rule:
-    return lambda w, x, **kwargs: w.op(op, w.node(x))
+    return lambda w, x, /: w.op(op, w.node(x))
 
 
-def _add(w: Writer, a: Any, b: Any, alpha: float = 1) -> int:
+def _add(w: Writer, a: Any, b: Any, /, alpha: float = 1) -> int:
     return w.add(w.node(a), w.scaled(w.node(b), alpha))
 
 
-def _sub(w: Writer, a: Any, b: Any, alpha: float = 1) -> int:
+def _sub(w: Writer, a: Any, b: Any, /, alpha: float = 1) -> int:
     return w.sub(w.node(a), w.scaled(w.node(b), alpha))
 
 
-def _div(w: Writer, a: Any, b: Any, rounding_mode: str | None = None) -> int:
+def _div(w: Writer, a: Any, b: Any, /, rounding_mode: str | None = None) -> int:
     if rounding_mode is not None:
         _refuse_jump(w, floor_divided(_plain(a), _plain(b), rounding_mode=rounding_mode))
         return w.tensor(w.results[0])
@@ -55,8 +55,8 @@ def _refuse_jump(w: Writer, ties: tuple[bool, bool]) -> None:
 def _jump(at: Callable[..., tuple[bool, bool]]) -> Rule:
     """A piecewise constant function."""
 
-    def rule(w: Writer, x: Arg, **kwargs: Any) -> int:
-        _refuse_jump(w, at(x.array.astype(float), eps_of(x.tensor), **kwargs))
+    def rule(w: Writer, x: Arg, /) -> int:
+        _refuse_jump(w, at(x.array.astype(float), eps_of(x.tensor)))
         return w.tensor(w.results[0])
 
     return rule
@@ -70,12 +70,13 @@ def _truncated(u: Any, eps: float) -> tuple[bool, bool]:
     return whole(u, eps, 0.0)
 
 
-def _rounded(u: Any, eps: float, decimals: int = 0) -> tuple[bool, bool]:
+def _round(w: Writer, x: Arg, /, decimals: int = 0) -> int:
     """Jumps half way between the numbers with so many decimals."""
-    return whole(u * 10.0**decimals + 0.5, 4 * eps)
+    _refuse_jump(w, whole(x.array.astype(float) * 10.0**decimals + 0.5, 4 * eps_of(x.tensor)))
+    return w.tensor(w.results[0])
 
 
-def _pow(w: Writer, base: Any, exponent: Any) -> int:
+def _pow(w: Writer, base: Any, exponent: Any, /) -> int:
     if isinstance(exponent, Arg) and exponent.varied:
         # u ** v = exp(v log u) for u > 0.
         return w.op("exp", w.mul(exponent.node, w.op("log", w.node(base))))
@@ -93,14 +94,14 @@ def _pow(w: Writer, base: Any, exponent: Any) -> int:
     return w.op("power", base.node, w.constant(number))
 
 
-def _rsqrt(w: Writer, x: Arg) -> int:
+def _rsqrt(w: Writer, x: Arg, /) -> int:
     return w.op("reciprocal", w.op("sqrt", w.node(x)))
 
 
 def _remainder(mode: str) -> Rule:
     """a - k b with a locally constant quotient k."""
 
-    def rule(w: Writer, a: Any, b: Any) -> int:
+    def rule(w: Writer, a: Any, b: Any, /) -> int:
         value, other = (np.asarray(_plain(side), dtype=float) if not isinstance(side, Arg) else side.array.astype(float)
                         for side in (a, b))
         _refuse_jump(w, floor_divided(_plain(a), _plain(b), rounding_mode=mode))
@@ -110,7 +111,7 @@ def _remainder(mode: str) -> Rule:
     return rule
 
 
-def _frac(w: Writer, x: Arg) -> int:
+def _frac(w: Writer, x: Arg, /) -> int:
     _refuse_jump(w, _truncated(x.array.astype(float), eps_of(x.tensor)))
     return w.sub(x.node, w.constant(np.trunc(x.array)))
 
@@ -118,19 +119,19 @@ def _frac(w: Writer, x: Arg) -> int:
 # -- activations --------------------------------------------------------------------------------------------------
 
 
-def _leaky(w: Writer, x: Arg, k: float = 0.01, *rest: Any) -> int:
-    return w.kink(w.node(x), (1 + k) / 2, (1 - k) / 2, w.slope("leaky_relu"))
+def _leaky(w: Writer, x: Arg, /, negative_slope: float = 0.01) -> int:
+    return w.kink(w.node(x), (1 + negative_slope) / 2, (1 - negative_slope) / 2, w.slope("leaky_relu"))
 
 
-def _rrelu(w: Writer, x: Arg, *rest: Any, **kwargs: Any) -> int:
-    lower, upper, training = (*rest, 0.125, 1 / 3, False)[:3] if len(rest) >= 3 else (0.125, 1 / 3, False)
+def _rrelu(w: Writer, x: Arg, /, lower: float = 0.125, upper: float = 1 / 3, training: bool = False) -> int:
     if training:
         w.refuse("draws random slopes", "call eval() or use leaky_relu")
     return _leaky(w, x, (lower + upper) / 2)
 
 
-def _rrelu_noise(w: Writer, x: Arg, noise: Arg, lower: float = 0.125, upper: float = 1 / 3, training: bool = False,
-                 *rest: Any) -> int:
+def _rrelu_noise(
+    w: Writer, x: Arg, noise: Arg, /, lower: float = 0.125, upper: float = 1 / 3, training: bool = False
+) -> int:
     if training:
         k = noise.array
         u = w.node(x)
@@ -141,7 +142,7 @@ def _rrelu_noise(w: Writer, x: Arg, noise: Arg, lower: float = 0.125, upper: flo
     return _leaky(w, x, (lower + upper) / 2)
 
 
-def _prelu(w: Writer, x: Arg, weight: Arg) -> int:
+def _prelu(w: Writer, x: Arg, weight: Arg, /) -> int:
     """relu(u) + weight * min(u, 0)."""
     u, k = w.node(x), w.node(weight)
     if w.shape(k) and len(w.shape(u)) > 1 and len(w.shape(k)) == 1:
@@ -150,8 +151,8 @@ def _prelu(w: Writer, x: Arg, weight: Arg) -> int:
     return w.add(w.kink(u, 0.5, 0.5, slope), w.mul(k, w.kink(u, 0.5, -0.5, slope)))
 
 
-def _hardtanh(w: Writer, x: Arg, low: float = -1.0, high: float = 1.0) -> int:
-    return _box(w, w.node(x), low, high, "hardtanh.low", "hardtanh.high")
+def _hardtanh(w: Writer, x: Arg, /, min_val: float = -1.0, max_val: float = 1.0) -> int:
+    return _box(w, w.node(x), min_val, max_val, "hardtanh.low", "hardtanh.high")
 
 
 def _box(w: Writer, u: int, low: Any, high: Any, below: str, above: str) -> int:
@@ -160,22 +161,21 @@ def _box(w: Writer, u: int, low: Any, high: Any, below: str, above: str) -> int:
     return w.extremum(inner, w.constant(high), -1, w.slope(above))
 
 
-def _hardsigmoid(w: Writer, x: Arg) -> int:
+def _hardsigmoid(w: Writer, x: Arg, /) -> int:
     shifted = w.shifted(w.node(x), 3.0)
     # The kernel's own sixth, which may be rounded more coarsely than its input.
     box = _box(w, shifted, 0.0, 6.0, "hardsigmoid.low", "hardsigmoid.high")
     return w.scaled(box, middle("hardsigmoid.low", w.dtype))
 
 
-def _hardswish(w: Writer, x: Arg) -> int:
+def _hardswish(w: Writer, x: Arg, /) -> int:
     u = w.node(x)
     gate = _box(w, w.shifted(u, 3.0), 0.0, 6.0, "hardswish.low", "hardswish.high")
     return w.scaled(w.mul(u, gate), 1 / 6)
 
 
-def _clamp(w: Writer, x: Arg, low: Any = None, high: Any = None, **kwargs: Any) -> int:
-    low, high = kwargs.get("min", low), kwargs.get("max", high)
-    result = w.node(x)
+def _clamp(w: Writer, x: Arg, /, min: Any = None, max: Any = None) -> int:
+    low, high, result = min, max, w.node(x)
     if isinstance(low, (int, float)) and isinstance(high, (int, float)) and low > high:
         return w.broadcast(w.constant(high), x.shape)
     kind = "clamp" if low is not None and high is not None else None
@@ -188,7 +188,7 @@ def _clamp(w: Writer, x: Arg, low: Any = None, high: Any = None, **kwargs: Any) 
     return result
 
 
-def _threshold(w: Writer, x: Arg, threshold: float, value: float) -> int:
+def _threshold(w: Writer, x: Arg, /, threshold: float, value: float) -> int:
     u = w.node(x)
     if threshold == value:
         return w.extremum(u, w.constant(value), 1, w.slope("threshold"))
@@ -196,7 +196,7 @@ def _threshold(w: Writer, x: Arg, threshold: float, value: float) -> int:
     return w.where(x.array > threshold, u, w.constant(value))
 
 
-def _elu(w: Writer, x: Arg, alpha: float = 1.0, scale: float = 1.0, input_scale: float = 1.0) -> int:
+def _elu(w: Writer, x: Arg, /, alpha: float = 1.0, scale: float = 1.0, input_scale: float = 1.0) -> int:
     """scale * (relu(u) + alpha (exp(input_scale * min(u, 0)) - 1)), with one |u|."""
     u = w.node(x)
     if alpha * input_scale == 1:
@@ -211,48 +211,48 @@ def _elu(w: Writer, x: Arg, alpha: float = 1.0, scale: float = 1.0, input_scale:
     return w.scaled(w.add(positive_part, bent), scale)
 
 
-def _celu(w: Writer, x: Arg, alpha: float = 1.0) -> int:
+def _celu(w: Writer, x: Arg, /, alpha: float = 1.0) -> int:
     return _elu(w, x, alpha, 1.0, 1.0 / alpha)
 
 
-def _selu(w: Writer, x: Arg) -> int:
+def _selu(w: Writer, x: Arg, /) -> int:
     alpha, scale = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
     u, slope = w.node(x), w.slope("selu")
     positive_part, negative_part = w.kink(u, 0.5, 0.5, slope), w.kink(u, 0.5, -0.5, slope)
     return w.scaled(w.add(positive_part, w.scaled(w.op("expm1", negative_part), alpha)), scale)
 
 
-def _softshrink(w: Writer, x: Arg, k: float = 0.5) -> int:
-    """u - (|u + k| - |u - k|) / 2."""
+def _softshrink(w: Writer, x: Arg, /, lambd: float = 0.5) -> int:
+    """u - (|u + k| - |u - k|) / 2 with k = lambd."""
     u = w.node(x)
-    left = w.kink(w.shifted(u, k), 0.0, 1.0, w.slope("softshrink.low"))
-    right = w.kink(w.shifted(u, -k), 0.0, 1.0, w.slope("softshrink.high"))
+    left = w.kink(w.shifted(u, lambd), 0.0, 1.0, w.slope("softshrink.low"))
+    right = w.kink(w.shifted(u, -lambd), 0.0, 1.0, w.slope("softshrink.high"))
     return w.sub(u, w.scaled(w.sub(left, right), 0.5))
 
 
-def _hardshrink(w: Writer, x: Arg, k: float = 0.5) -> int:
-    _refuse_jump(w, compared(x.tensor.abs(), k))
-    return w.where(np.abs(x.array) > k, w.node(x), w.constant(0.0))
+def _hardshrink(w: Writer, x: Arg, /, lambd: float = 0.5) -> int:
+    _refuse_jump(w, compared(x.tensor.abs(), lambd))
+    return w.where(np.abs(x.array) > lambd, w.node(x), w.constant(0.0))
 
 
-def _softplus(w: Writer, x: Arg, beta: float = 1.0, threshold: float = 20.0) -> int:
+def _softplus(w: Writer, x: Arg, /, beta: float = 1.0, threshold: float = 20.0) -> int:
     u = w.node(x)
     _refuse_jump(w, compared(x.tensor * beta, threshold))
     smooth = w.scaled(w.op("logaddexp", w.constant(0.0), w.scaled(u, beta)), 1 / beta)
     return w.where(x.array * beta > threshold, u, smooth)
 
 
-def _silu(w: Writer, x: Arg) -> int:
+def _silu(w: Writer, x: Arg, /) -> int:
     u = w.node(x)
     return w.mul(u, w.op("expit", u))
 
 
-def _mish(w: Writer, x: Arg) -> int:
+def _mish(w: Writer, x: Arg, /) -> int:
     u = w.node(x)
     return w.mul(u, w.op("tanh", w.op("logaddexp", w.constant(0.0), u)))
 
 
-def _gelu(w: Writer, x: Arg, approximate: str = "none") -> int:
+def _gelu(w: Writer, x: Arg, /, approximate: str = "none") -> int:
     u = w.node(x)
     if approximate == "none":
         return w.mul(u, w.op("ndtr", u))
@@ -261,7 +261,7 @@ def _gelu(w: Writer, x: Arg, approximate: str = "none") -> int:
     return w.mul(w.scaled(u, 0.5), w.shifted(w.op("tanh", inner), 1.0))
 
 
-def _glu(w: Writer, x: Arg, dim: int = -1) -> int:
+def _glu(w: Writer, x: Arg, /, dim: int = -1) -> int:
     u = w.node(x)
     axis = dim % len(x.shape)
     half = x.shape[axis] // 2
@@ -269,30 +269,30 @@ def _glu(w: Writer, x: Arg, dim: int = -1) -> int:
     return w.mul(w.index(u, (*key, slice(0, half))), w.op("expit", w.index(u, (*key, slice(half, None)))))
 
 
-def _hypot(w: Writer, a: Any, b: Any) -> int:
+def _hypot(w: Writer, a: Any, b: Any, /) -> int:
     return w.op("hypot", w.node(a), w.node(b))
 
 
-def _lerp(w: Writer, a: Arg, b: Arg, weight: Any) -> int:
+def _lerp(w: Writer, a: Arg, b: Arg, /, weight: Any) -> int:
     return w.add(w.node(a), w.mul(w.node(weight), w.sub(w.node(b), w.node(a))))
 
 
-def _addcmul(w: Writer, a: Arg, b: Arg, c: Arg, value: float = 1) -> int:
+def _addcmul(w: Writer, a: Arg, b: Arg, c: Arg, /, value: float = 1) -> int:
     return w.add(w.node(a), w.scaled(w.mul(w.node(b), w.node(c)), value))
 
 
-def _addcdiv(w: Writer, a: Arg, b: Arg, c: Arg, value: float = 1) -> int:
+def _addcdiv(w: Writer, a: Arg, b: Arg, c: Arg, /, value: float = 1) -> int:
     return w.add(w.node(a), w.scaled(w.div(w.node(b), w.node(c)), value))
 
 
-def _copysign(w: Writer, a: Arg, b: Any) -> int:
+def _copysign(w: Writer, a: Arg, b: Any, /) -> int:
     sign = b.array if isinstance(b, Arg) else np.asarray(float(b))
     if isinstance(b, Arg) and b.varied and np.any(sign == 0):
         w.refuse("jumps at this point", "use torch.abs, or move the point off 0")
     return w.mul(w.kink(w.node(a), 0.0, 1.0, w.slope("copysign")), w.constant(np.copysign(1.0, sign)))
 
 
-def _xlogy(w: Writer, a: Arg, b: Any) -> int:
+def _xlogy(w: Writer, a: Any, b: Any, /) -> int:
     if not (isinstance(a, Arg) and a.varied):
         held = a.array if isinstance(a, Arg) else np.asarray(float(a))
         b_node = w.node(b)
@@ -304,7 +304,7 @@ def _xlogy(w: Writer, a: Arg, b: Any) -> int:
 
 
 def _extreme(sign: int, kernel: str) -> Rule:
-    def rule(w: Writer, a: Arg, b: Any) -> int:
+    def rule(w: Writer, a: Arg, b: Any, /) -> int:
         u, v = w.node(a), w.node(b)
         if u == v:
             return u
@@ -313,21 +313,34 @@ def _extreme(sign: int, kernel: str) -> Rule:
     return rule
 
 
-def _same(w: Writer, x: Arg, *args: Any, **kwargs: Any) -> int:
+def _same(w: Writer, x: Arg, /) -> int:
     return w.node(x)
 
 
-def _empty(w: Writer, *args: Any, **kwargs: Any) -> int:
+def _made(w: Writer, _like: Arg, /) -> int:
+    """Numbers in which the entries of the argument have no part, as they were made."""
     return w.tensor(w.results[0])
 
 
-def _nan_to_num(w: Writer, x: Arg, *args: Any, **kwargs: Any) -> int:
-    return w.where(np.isfinite(x.array), w.node(x), w.constant(0.0))
+def _fill(w: Writer, x: Arg, value: Any, /) -> int:
+    return w.broadcast(w.node(value), x.shape)
+
+
+def _nan_to_num(w: Writer, x: Arg, /) -> int:
+    return w.where(np.isfinite(x.array), w.node(x), w.tensor(w.results[0]))
+
+
+def _log_sigmoid(w: Writer, x: Arg, /) -> list[Any]:
+    return [w.op("log_expit", w.node(x)), None]
+
+
+def _logit(w: Writer, x: Arg, /, eps: float | None = None) -> int:
+    return w.op("logit", w.node(x) if eps is None else _clamp(w, x, eps, 1 - eps))
 
 
 RULES: dict[str, Rule] = {
-    "add": _add, "sub": _sub, "rsub": lambda w, a, b, alpha=1: _sub(w, b, a, alpha), "mul": _binary("mul"),
-    "div": _div, "true_divide": _div, "neg": _unary("neg"), "pow": _pow, "square": _unary("square"),
+    "add": _add, "sub": _sub, "rsub": lambda w, a, b, /, alpha=1: _sub(w, b, a, alpha), "mul": _binary("mul"),
+    "div": _div, "true_divide": _binary("div"), "neg": _unary("neg"), "pow": _pow, "square": _unary("square"),
     "reciprocal": _unary("reciprocal"), "sqrt": _unary("sqrt"), "rsqrt": _rsqrt, "exp": _unary("exp"),
     "exp2": _unary("exp2"), "expm1": _unary("expm1"), "log": _unary("log"), "log2": _unary("log2"),
     "log10": _unary("log10"), "log1p": _unary("log1p"), "sin": _unary("sin"), "cos": _unary("cos"),
@@ -335,30 +348,28 @@ RULES: dict[str, Rule] = {
     "sinh": _unary("sinh"), "cosh": _unary("cosh"), "tanh": _unary("tanh"), "asinh": _unary("arcsinh"),
     "acosh": _unary("arccosh"), "atanh": _unary("arctanh"), "sinc": _unary("sinc"), "sigmoid": _unary("expit"),
     "erf": _unary("erf"), "erfc": _unary("erfc"), "special_ndtr": _unary("ndtr"), "lgamma": _unary("gammaln"),
-    "logit": lambda w, x, eps=None: w.op("logit", w.node(x)) if eps is None else w.op(
-        "logit", _clamp(w, x, eps, 1 - eps)),
-    "log_sigmoid_forward": lambda w, x: [w.op("log_expit", w.node(x)), None],
+    "logit": _logit, "log_sigmoid_forward": _log_sigmoid,
     "atan2": _binary("arctan2"), "hypot": _hypot, "logaddexp": _binary("logaddexp"),
     "logaddexp2": _binary("logaddexp2"),
     "lerp": _lerp, "addcmul": _addcmul, "addcdiv": _addcdiv, "copysign": _copysign, "xlogy": _xlogy,
     "remainder": _remainder("floor"), "fmod": _remainder("trunc"), "frac": _frac,
     "sign": _jump(_sign), "sgn": _jump(_sign), "floor": _jump(whole), "ceil": _jump(whole),
-    "trunc": _jump(_truncated), "round": _jump(_rounded),
-    "relu": lambda w, x: w.relu(w.node(x)), "abs": lambda w, x: w.kink(w.node(x), 0.0, 1.0, w.slope("abs")),
-    "relu6": lambda w, x: _box(w, w.node(x), 0.0, 6.0, "hardtanh.low", "hardtanh.high"),
+    "trunc": _jump(_truncated), "round": _round,
+    "relu": lambda w, x, /: w.relu(w.node(x)), "abs": lambda w, x, /: w.kink(w.node(x), 0.0, 1.0, w.slope("abs")),
+    "relu6": lambda w, x, /: _box(w, w.node(x), 0.0, 6.0, "hardtanh.low", "hardtanh.high"),
     "leaky_relu": _leaky, "rrelu": _rrelu, "rrelu_with_noise": _rrelu_noise,
-    "rrelu_with_noise_functional": lambda w, *args, **kwargs: [_rrelu_noise(w, *args, **kwargs), None],
+    "rrelu_with_noise_functional": _rrelu_noise,
     "_prelu_kernel": _prelu, "prelu": _prelu, "hardtanh": _hardtanh,
     "hardsigmoid": _hardsigmoid, "hardswish": _hardswish, "clamp": _clamp, "clip": _clamp,
-    "clamp_min": lambda w, x, low: _clamp(w, x, low), "clamp_max": lambda w, x, high: _clamp(w, x, None, high),
+    "clamp_min": lambda w, x, min, /: _clamp(w, x, min), "clamp_max": lambda w, x, max, /: _clamp(w, x, None, max),
     "threshold": _threshold, "elu": _elu, "celu": _celu, "selu": _selu, "softshrink": _softshrink,
     "hardshrink": _hardshrink, "softplus": _softplus, "silu": _silu, "mish": _mish, "gelu": _gelu, "glu": _glu,
     "maximum": _extreme(1, "maximum"), "minimum": _extreme(-1, "minimum"),
     "fmax": _extreme(1, "fmax"), "fmin": _extreme(-1, "fmin"),
     "clone": _same, "_to_copy": _same, "contiguous": _same, "positive": _same, "to": _same, "lift_fresh_copy": _same,
     "nan_to_num": _nan_to_num, "real": _same,
-    "fill": _empty, "zero": _empty, "zeros_like": _empty, "ones_like": _empty, "full_like": _empty,
-    "empty_like": _empty, "rand_like": _empty, "randn_like": _empty, "new_zeros": _empty, "new_ones": _empty,
-    "new_full": _empty, "new_empty": _empty, "bernoulli": _empty, "new_empty_strided": _empty,
-    "copy": lambda w, target, source, *args: w.broadcast(w.node(source), target.shape),
+    "fill": _fill, "zero": _made, "zeros_like": _made, "ones_like": _made, "full_like": _made,
+    "empty_like": _made, "rand_like": _made, "randn_like": _made, "new_zeros": _made, "new_ones": _made,
+    "new_full": _made, "new_empty": _made, "bernoulli": _made, "new_empty_strided": _made,
+    "copy": lambda w, target, source, /: w.broadcast(w.node(source), target.shape),
 }  # fmt: skip

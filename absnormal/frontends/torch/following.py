@@ -27,7 +27,7 @@ Geometry = tuple[int, tuple[int, ...], tuple[int, ...]]
 #: Where a value comes from: the number of a step and of its result.
 Handle = tuple[int, int]
 #: Operations that only pass on the same memory with the same layout.
-_SAME = frozenset({"detach", "detach_", "alias", "lift_fresh"})
+_SAME = frozenset({"detach", "detach_", "alias", "lift_fresh", "as_strided"})
 
 
 #: Operations on one mask whose result holds where it does (True) or where it does not.
@@ -129,6 +129,8 @@ class Following:
         #: number of the operation that uses it.
         self.unseen: list[tuple[int, Any]] = []
         self.reads: list[Read] = []
+        #: The operation that is being followed.
+        self._running: Record
         #: Storages that hold the result of a jump as it was made, or a mask in another type or turned round.
         self.masks: dict[int, Mask] = {}
         #: Tensors that were detached in place.
@@ -137,6 +139,7 @@ class Following:
             self.steps.append(Step(None, number))
             self.states.setdefault(storage(variable), State({})).views[geometry(variable)] = (number, 0)
         for number, record in enumerate(tape.records):
+            self._running = record
             try:
                 self._follow(number, record)
             except NotImplementedError as error:  # a tensor without memory of its own: sparse, or of another layout
@@ -247,6 +250,8 @@ class Following:
 
     def _results(self, step: int, outs: list[Any], targets: list[Any], given: list[int]) -> None:
         for place, target in enumerate(targets):
+            if not target.numel():
+                continue
             before = self.states.get(storage(target))
             whole = target.numel() * target.element_size() >= target.untyped_storage().nbytes()
             if before is None and not whole:
@@ -273,13 +278,20 @@ class Following:
             return None
         wanted = _positions(place)
         if state.latest is None:
-            for other, handle in state.views.items():
-                held = _positions(other)
-                if np.isin(wanted, held).all():
-                    found = self._gathered(held, wanted, handle, None, like)
+            parts = [(handle, _positions(other)) for other, handle in state.views.items()]
+            reached = np.isin(wanted, np.concatenate([held.reshape(-1) for _, held in parts]))
+            for handle, held in parts:
+                # What lies around a variable that is a part of some memory is constant.
+                inside = np.isin(wanted, held)
+                if (inside == reached).all():
+                    found = self._gathered(held, wanted, handle, None, like, inside)
                     state.views[place] = found
                     return found
-            raise TraceError("a view", "cannot be followed through memory", "use reshape or clone, not as_strided")
+            source = Source(self._running.file, self._running.line) if self._running.file else None
+            raise TraceError(
+                f"torch.{self._running.name}", "is given a view that lies in several parts of one memory",
+                "use reshape or clone, not as_strided", source,
+            )
         held = _positions(state.latest)
         latest = state.views[state.latest]
         inside = np.isin(wanted, held)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from absnormal.frontends.torch.reductions import log_sum_exp, norm, variance
+from absnormal.frontends.torch.reductions import lined, log_sum_exp, norm, variance
 from absnormal.frontends.torch.writer import Arg, Writer
 
 Rule = Callable[..., Any]
@@ -29,20 +29,22 @@ def log_softmax(w: Writer, u: int, axis: int) -> int:
     return w.sub(u, log_sum_exp(w, u, [axis], True))
 
 
-def _softmax(w: Writer, x: Arg, dim: int, *args: Any, **kwargs: Any) -> int:
-    return softmax(w, w.node(x), dim % max(1, len(x.shape)))
+def _softmax(w: Writer, x: Arg, /, dim: int) -> int:
+    return softmax(w, lined(w, x), dim % max(1, len(x.shape)))
 
 
-def _log_softmax(w: Writer, x: Arg, dim: int, *args: Any, **kwargs: Any) -> int:
-    return log_softmax(w, w.node(x), dim % max(1, len(x.shape)))
+def _log_softmax(w: Writer, x: Arg, /, dim: int) -> int:
+    return log_softmax(w, lined(w, x), dim % max(1, len(x.shape)))
 
 
 # -- normalisation ------------------------------------------------------------------------------------------------
 
 
-def _normalised(w: Writer, u: int, axes: Sequence[int], eps: float) -> int:
+def _normalised(w: Writer, u: int, axes: Sequence[int], eps: float) -> tuple[int, int, int]:
+    """The normalised entries, and with the axes kept the mean and the root of the variance plus eps."""
     var, mean = variance(w, u, axes, 0.0, True)
-    return w.div(w.sub(u, mean), w.op("sqrt", w.shifted(var, eps)))
+    spread = w.op("sqrt", w.shifted(var, eps))
+    return w.div(w.sub(u, mean), spread), mean, spread
 
 
 def _affine(w: Writer, u: int, weight: Any, bias: Any, shape: Sequence[int]) -> int:
@@ -51,52 +53,60 @@ def _affine(w: Writer, u: int, weight: Any, bias: Any, shape: Sequence[int]) -> 
     return u if bias is None else w.add(u, w.reshape(w.node(bias), shape))
 
 
-def _layer_norm(w: Writer, x: Arg, shape: Sequence[int], weight: Any, bias: Any, eps: float) -> list[Any]:
+def _layer_norm(
+    w: Writer, x: Arg, /, normalized_shape: Sequence[int], weight: Any, bias: Any, eps: float
+) -> list[Any]:
     ndim = len(x.shape)
-    u = _normalised(w, w.node(x), range(ndim - len(shape), ndim), eps)
-    return [_affine(w, u, weight, bias, shape), None, None]
+    u = _normalised(w, w.node(x), range(ndim - len(normalized_shape), ndim), eps)[0]
+    return [_affine(w, u, weight, bias, normalized_shape)]
 
 
-def _rms_norm(w: Writer, x: Arg, shape: Sequence[int], weight: Any = None, eps: float | None = None) -> Any:
+def _rms_norm(
+    w: Writer, x: Arg, /, normalized_shape: Sequence[int], weight: Any = None, eps: float | None = None
+) -> list[Any]:
     u, ndim = w.node(x), len(x.shape)
     held = float(np.finfo(np.float32).eps) if eps is None else eps
-    size = w.mean(w.op("square", u), range(ndim - len(shape), ndim), True)
-    scaled = w.div(u, w.op("sqrt", w.shifted(size, held)))
-    return [_affine(w, scaled, weight, None, shape), None]
+    size = w.mean(w.op("square", u), range(ndim - len(normalized_shape), ndim), True)
+    root = w.op("sqrt", w.shifted(size, held))
+    return [_affine(w, w.div(u, root), weight, None, normalized_shape), w.op("reciprocal", root, sure=True)]
 
 
 def _batch_norm(
-    w: Writer, x: Arg, weight: Any, bias: Any, mean: Any, var: Any, training: bool, momentum: float, eps: float,
-    *rest: Any,
+    w: Writer, x: Arg, weight: Any, bias: Any, /, running_mean: Any = None, running_var: Any = None,
+    training: bool = True, eps: float = 1e-5,
 ) -> list[Any]:
     u, ndim = w.node(x), len(x.shape)
     channels = [1, -1] + [1] * (ndim - 2)
     if training:
-        u = _normalised(w, u, [0, *range(2, ndim)], eps)
+        u = _normalised(w, u, [0, *range(2, ndim)], eps)[0]
     else:
-        scale = 1.0 / np.sqrt(var.array.astype(float) + eps)
-        u = w.mul(w.sub(u, w.constant(mean.array.reshape(channels))), w.constant(scale.reshape(channels)))
-    return [_affine(w, u, weight, bias, channels), None, None]
+        if running_mean.varied or running_var.varied:
+            w.refuse("has running statistics that depend on a variable", "detach them, or normalise by hand")
+        mean, scale = running_mean.array, 1.0 / np.sqrt(running_var.array.astype(float) + eps)
+        u = w.mul(w.sub(u, w.constant(mean.reshape(channels))), w.constant(scale.reshape(channels)))
+    return [_affine(w, u, weight, bias, channels)]
 
 
-def _batch_norm_without_stats(w: Writer, x: Arg, weight: Any, bias: Any, training: bool, momentum: float, eps: float
-                              ) -> list[Any]:
-    return _batch_norm(w, x, weight, bias, None, None, True, momentum, eps)
+def _batch_norm_for_evaluation(
+    w: Writer, x: Arg, weight: Any, bias: Any, running_mean: Arg, running_var: Arg, /, eps: float
+) -> list[Any]:
+    return _batch_norm(w, x, weight, bias, running_mean, running_var, False, eps)
 
 
-def _batch_norm_with_update(w: Writer, x: Arg, weight: Any, bias: Any, mean: Any, var: Any, momentum: float, eps: float
-                            ) -> list[Any]:
-    return [*_batch_norm(w, x, weight, bias, mean, var, True, momentum, eps), None]
+def _batch_norm_for_training(w: Writer, x: Arg, weight: Any, bias: Any, /, eps: float) -> list[Any]:
+    return _batch_norm(w, x, weight, bias, eps=eps)
 
 
-def _group_norm(w: Writer, x: Arg, weight: Any, bias: Any, n: int, c: int, space: int, groups: int, eps: float
-                ) -> list[Any]:
-    grouped = w.reshape(w.node(x), (n, groups, -1))
-    u = w.reshape(_normalised(w, grouped, [2], eps), x.shape)
-    return [_affine(w, u, weight, bias, [1, -1] + [1] * (len(x.shape) - 2)), None, None]
+def _group_norm(
+    w: Writer, x: Arg, weight: Any, bias: Any, /, N: int, group: int, eps: float
+) -> list[Any]:
+    grouped = w.reshape(w.node(x), (N, group, math.prod(x.shape) // max(1, N * group)))
+    u, mean, spread = _normalised(w, grouped, [2], eps)
+    entries = _affine(w, w.reshape(u, x.shape), weight, bias, [1, -1] + [1] * (len(x.shape) - 2))
+    return [entries, w.reshape(mean, (N, group)), w.reshape(w.op("reciprocal", spread, sure=True), (N, group))]
 
 
-def _dropout(w: Writer, x: Arg, p: float, train: Any) -> list[Any]:
+def _dropout(w: Writer, x: Arg, /, p: float, train: Any) -> list[Any]:
     mask = w.results[1]
     if train is False:
         return [w.node(x), None]
@@ -108,10 +118,10 @@ def _dropout(w: Writer, x: Arg, p: float, train: Any) -> list[Any]:
 
 
 def _attention(
-    w: Writer, query: Arg, key: Arg, value: Arg, dropout: float = 0.0, causal: bool = False, attn_mask: Any = None,
-    scale: float | None = None, **kwargs: Any,
+    w: Writer, query: Arg, key: Arg, value: Arg, /, dropout_p: float = 0.0, is_causal: bool = False,
+    attn_mask: Any = None, scale: float | None = None,
 ) -> list[Any]:
-    if dropout:
+    if dropout_p:
         w.refuse("draws its dropout inside the kernel", "set dropout to 0")
     factor = 1.0 / math.sqrt(query.shape[-1]) if scale is None else scale
     k, v = key.node, value.node
@@ -122,7 +132,7 @@ def _attention(
         v = w.gather(v, np.arange(value.tensor.numel()).reshape(value.shape).repeat(repeat, axis=-3))
     ndim = len(w.shape(k))
     scores = w.scaled(w.matmul(query.node, w.swap(k, ndim - 2, ndim - 1)), factor)
-    if causal:
+    if is_causal:
         mask = np.triu(np.full((query.shape[-2], key.shape[-2]), -np.inf), 1)
         scores = w.add(scores, w.constant(mask))
     if attn_mask is not None:
@@ -131,21 +141,23 @@ def _attention(
         else:
             scores = w.add(scores, attn_mask.node)
     weights = softmax(w, scores, len(w.shape(scores)) - 1)
-    return [w.matmul(weights, v), None]
+    return [w.matmul(weights, v)]
 
 
 # -- recurrent kernels ----------------------------------------------------------------------------------------------
 
 
 def _mkldnn_rnn(
-    w: Writer, x: Arg, w_ih: Arg, w_hh: Arg, b_ih: Arg, b_hh: Arg, hx: Arg, cx: Arg, reverse: bool, sizes: Any,
-    mode: int, hidden: int, layers: int, biases: bool, bidirectional: bool, batch_first: bool, train: bool,
+    w: Writer, x: Arg, w_ih: Arg, w_hh: Arg, b_ih: Arg, b_hh: Arg, hx: Arg, cx: Arg, /, reverse: bool,
+    batch_sizes: Sequence[int], mode: int, hidden_size: int, has_biases: bool,
 ) -> list[Any]:
     """The fused LSTM layer, cell by cell."""
     if mode != 2:
         w.refuse(f"mode {mode} of the fused recurrent kernel is not supported", "disable mkldnn")
+    if batch_sizes:
+        w.refuse("is given packed sequences", "disable mkldnn")
     inputs = w.matmul(x.node, w.swap(w_ih.node, 0, 1))
-    if biases:
+    if has_biases:
         inputs = w.add(w.add(inputs, b_ih.node), b_hh.node)
     recurrent = w.swap(w_hh.node, 0, 1)
     h, c = hx.node, cx.node
@@ -153,12 +165,12 @@ def _mkldnn_rnn(
     order = range(x.shape[0] - 1, -1, -1) if reverse else range(x.shape[0])
     for t in order:
         gates = w.add(w.index(inputs, (t,)), w.matmul(h, recurrent))
-        i, f, g, o = (w.index(gates, (..., slice(k * hidden, (k + 1) * hidden))) for k in range(4))
+        i, f, g, o = (w.index(gates, (..., slice(k * hidden_size, (k + 1) * hidden_size))) for k in range(4))
         c = w.add(w.mul(w.op("expit", f), c), w.mul(w.op("expit", i), w.op("tanh", g)))
         h = w.mul(w.op("expit", o), w.op("tanh", c))
         steps[t] = w.reshape(h, (1, *w.shape(h)))
     return [w.concatenate(steps, 0), w.reshape(h, tuple(w.record.out[1].shape)),
-            w.reshape(c, tuple(w.record.out[2].shape)), None]
+            w.reshape(c, tuple(w.record.out[2].shape))]
 
 
 # -- losses ---------------------------------------------------------------------------------------------------------
@@ -169,9 +181,9 @@ def reduce(w: Writer, u: int, reduction: int) -> int:
     return u if reduction == 0 else w.mean(u) if reduction == 1 else w.sum(u)
 
 
-def _nll(w: Writer, x: Arg, target: Arg, weight: Any, reduction: int, ignore: int) -> list[Any]:
+def _nll(w: Writer, x: Arg, target: Arg, /, weight: Arg | None, reduction: int, ignore_index: int) -> list[Any]:
     labels = target.array.astype(int, copy=False)
-    kept = labels != ignore
+    kept = labels != ignore_index
     whole = bool(kept.all())
     safe = labels if whole else np.where(kept, labels, 0)
     # The flat place of entry (n, label, k) of x (N, C, K).
@@ -186,14 +198,14 @@ def _nll(w: Writer, x: Arg, target: Arg, weight: Any, reduction: int, ignore: in
         scale = np.where(kept, 1.0 if weight is None else weight.array.astype(float)[safe], 0.0)
         factor = w.constant(-scale / scale.sum() if reduction == 1 else -scale)
     weighted = w.mul(picked, factor)
-    return [weighted if reduction == 0 else w.sum(weighted), None]
+    return [weighted if reduction == 0 else w.sum(weighted)]
 
 
-def _mse(w: Writer, x: Arg, y: Arg, reduction: int = 1) -> int:
+def _mse(w: Writer, x: Arg, y: Arg, /, reduction: int = 1) -> int:
     return reduce(w, w.op("square", w.sub(x.node, y.node)), reduction)
 
 
-def _l1(w: Writer, x: Arg, y: Arg, reduction: int = 1) -> int:
+def _l1(w: Writer, x: Arg, y: Arg, /, reduction: int = 1) -> int:
     return reduce(w, w.kink(w.sub(x.node, y.node), 0.0, 1.0, w.slope("l1_loss")), reduction)
 
 
@@ -206,18 +218,18 @@ def _huber(w: Writer, u: int, bound: float) -> int:
     return w.where(inside, square, line)
 
 
-def _huber_loss(w: Writer, x: Arg, y: Arg, reduction: int = 1, delta: float = 1.0) -> int:
+def _huber_loss(w: Writer, x: Arg, y: Arg, /, reduction: int = 1, delta: float = 1.0) -> int:
     return reduce(w, _huber(w, w.sub(x.node, y.node), delta), reduction)
 
 
-def _smooth_l1(w: Writer, x: Arg, y: Arg, reduction: int = 1, beta: float = 1.0) -> int:
+def _smooth_l1(w: Writer, x: Arg, y: Arg, /, reduction: int = 1, beta: float = 1.0) -> int:
     u = w.sub(x.node, y.node)
     if beta == 0:
         return reduce(w, w.kink(u, 0.0, 1.0, w.slope("smooth_l1_loss")), reduction)
     return reduce(w, w.scaled(_huber(w, u, beta), 1.0 / beta), reduction)
 
 
-def _bce(w: Writer, x: Arg, y: Arg, weight: Any = None, reduction: int = 1) -> int:
+def _bce(w: Writer, x: Arg, y: Arg, /, weight: Any = None, reduction: int = 1) -> int:
     """-(y log x + (1 - y) log(1 - x)), the logarithms not below -100."""
     p, t = x.node, y.node
     values = x.array.astype(float)
@@ -229,7 +241,9 @@ def _bce(w: Writer, x: Arg, y: Arg, weight: Any = None, reduction: int = 1) -> i
     return reduce(w, loss if weight is None else w.mul(loss, weight.node), reduction)
 
 
-def _bce_logits(w: Writer, x: Arg, y: Arg, weight: Any = None, pos_weight: Any = None, reduction: int = 1) -> int:
+def _bce_logits(
+    w: Writer, x: Arg, y: Arg, /, weight: Any = None, pos_weight: Any = None, reduction: int = 1
+) -> int:
     """(1 - y) u + (1 + (p - 1) y) log(1 + exp(-u))."""
     u, t = x.node, y.node
     soft = w.op("neg", w.op("log_expit", u))
@@ -240,20 +254,22 @@ def _bce_logits(w: Writer, x: Arg, y: Arg, weight: Any = None, pos_weight: Any =
     return reduce(w, loss if weight is None else w.mul(loss, weight.node), reduction)
 
 
-def _soft_margin(w: Writer, x: Arg, y: Arg, reduction: int = 1) -> int:
+def _soft_margin(w: Writer, x: Arg, y: Arg, /, reduction: int = 1) -> int:
     return reduce(w, w.op("neg", w.op("log_expit", w.mul(x.node, y.node))), reduction)
 
 
-def _kl_div(w: Writer, x: Arg, y: Arg, reduction: int = 1, log_target: bool = False) -> int:
+def _kl_div(w: Writer, x: Arg, y: Arg, /, reduction: int = 1, log_target: bool = False) -> int:
     if log_target:
         return reduce(w, w.mul(w.op("exp", y.node), w.sub(y.node, x.node)), reduction)
     held = y.array
+    if y.varied and np.any(held <= 0):
+        w.refuse("has a target that is a variable and 0", "move the target off 0, or use log_target")
     inside = w.where(held > 0, y.node, w.constant(1.0))
     return reduce(w, w.sub(w.mul(y.node, w.op("log", inside)), w.mul(y.node, x.node)), reduction)
 
 
 def _multi_margin(
-    w: Writer, x: Arg, target: Arg, p: float = 1, margin: float = 1, weight: Any = None, reduction: int = 1
+    w: Writer, x: Arg, target: Arg, /, p: float = 1, margin: float = 1, weight: Any = None, reduction: int = 1
 ) -> int:
     """sum over i != t of max(0, margin - x_t + x_i)^p / C."""
     u = x.node if len(x.shape) == 2 else w.reshape(x.node, (1, -1))
@@ -270,7 +286,7 @@ def _multi_margin(
     return reduce(w, loss if len(x.shape) == 2 or reduction else w.reshape(loss, ()), reduction)
 
 
-def _multilabel_margin(w: Writer, x: Arg, target: Arg, reduction: int = 1) -> list[Any]:
+def _multilabel_margin(w: Writer, x: Arg, target: Arg, /, reduction: int = 1) -> list[Any]:
     """sum over labels t and i no label of max(0, 1 - x_t + x_i) / C."""
     u = x.node if len(x.shape) == 2 else w.reshape(x.node, (1, -1))
     labels = target.array.astype(int).reshape(w.shape(u))
@@ -286,56 +302,61 @@ def _multilabel_margin(w: Writer, x: Arg, target: Arg, reduction: int = 1) -> li
         w.refuse("without reduction is not supported", "use reduction='sum'")
     gap = w.sub(w.gather(u, np.array(second, int)), w.gather(u, np.array(first, int)))
     total = w.sum(w.relu(w.shifted(gap, 1.0), "multilabel_margin_loss"))
-    return [w.scaled(total, 1.0 / (classes * (rows if reduction == 1 else 1))), None]
+    return [w.scaled(total, 1.0 / (classes * (rows if reduction == 1 else 1)))]
 
 
-def _cosine_similarity(w: Writer, a: Arg, b: Arg, dim: int = 1, eps: float = 1e-8) -> int:
-    axis = dim % len(np.broadcast_shapes(a.shape, b.shape))
-    first, second = (norm(w, node, 2.0, [axis], False) for node in (a.node, b.node))
-    dot = w.sum(w.mul(a.node, b.node), [axis])
+def _cosine_similarity(w: Writer, a: Arg, b: Arg, /, dim: int = 1, eps: float = 1e-8) -> int:
+    both = (lined(w, a), lined(w, b))
+    axis = dim % max(len(w.shape(node)) for node in both)
+    first, second = (norm(w, node, 2.0, [axis], False) for node in both)
+    dot = w.sum(w.mul(*both), [axis])
     bounds = [w.extremum(size, w.constant(eps), 1, w.slope("clamp_min")) for size in (first, second)]
     return w.div(w.div(dot, bounds[0]), bounds[1])
 
 
 def _trilinear(
-    w: Writer, a: Arg, b: Arg, c: Arg, expand_a: Sequence[int], expand_b: Sequence[int], expand_c: Sequence[int],
-    summed: Sequence[int], unroll: int = 1,
+    w: Writer, a: Arg, b: Arg, c: Arg, /, expand1: Sequence[int], expand2: Sequence[int], expand3: Sequence[int],
+    sumdim: Sequence[int],
 ) -> int:
     """The product of three tensors with new axes, summed over some."""
     parts = []
-    for arg, axes in ((a, expand_a), (b, expand_b), (c, expand_c)):
+    for arg, axes in ((a, expand1), (b, expand2), (c, expand3)):
         shape = list(arg.shape)
         for axis in axes:
             shape.insert(axis, 1)
         parts.append(w.reshape(arg.node, shape))
-    return w.sum(w.mul(w.mul(parts[0], parts[1]), parts[2]), summed)
+    return w.sum(w.mul(w.mul(parts[0], parts[1]), parts[2]), sumdim)
 
 
-def _embedding_bag(w: Writer, weight: Arg, index: Arg, offsets: Arg, scale: bool = False, mode: int = 0,
-                   sparse: bool = False, sample: Any = None, last: bool = False, padding: int = -1) -> list[Any]:
+def _embedding_bag(
+    w: Writer, weight: Arg, index: Arg, offsets: Arg, /, mode: int = 0, per_sample_weights: Arg | None = None,
+    include_last_offset: bool = False, padding_idx: int = -1,
+) -> list[Any]:
+    """Sums (mode 0) or means (mode 1) of the rows of a table, bag by bag."""
     rows, starts = index.array.astype(int), offsets.array.astype(int)
     if mode == 2:
         w.refuse("mode 'max' is not supported", "use embedding and max(dim)")
     ends = [*starts[1:], len(rows)]
+    if include_last_offset:
+        starts, ends = starts[:-1], [*starts[1:]]
     table = np.zeros((len(starts), weight.shape[0]))
-    factors = np.ones(len(rows)) if sample is None else sample.array.astype(float)
-    for bag, (start, end) in enumerate(zip(starts, ends, strict=False)):
-        for place in range(start, end):
-            if rows[place] != padding:
-                table[bag, rows[place]] += factors[place] / (max(1, end - start) if mode == 1 else 1)
-    if sample is not None and sample.varied:
+    factors = np.ones(len(rows)) if per_sample_weights is None else per_sample_weights.array.astype(float)
+    for bag, (start, end) in enumerate(zip(starts, ends, strict=True)):
+        kept = [place for place in range(start, end) if rows[place] != padding_idx]
+        for place in kept:
+            table[bag, rows[place]] += factors[place] / (len(kept) if mode == 1 else 1)
+    if per_sample_weights is not None and per_sample_weights.varied:
         w.refuse("per-sample weights are variables", "use embedding and a weighted sum")
-    return [w.matmul(w.constant(table), weight.node), None, None, None]
+    return [w.matmul(w.constant(table), weight.node)]
 
 
 RULES: dict[str, Rule] = {
     "_softmax": _softmax, "softmax": _softmax, "_safe_softmax": _softmax, "_log_softmax": _log_softmax,
     "log_softmax": _log_softmax, "native_layer_norm": _layer_norm, "_fused_rms_norm": _rms_norm,
     "native_batch_norm": _batch_norm, "_native_batch_norm_legit": _batch_norm,
-    "_native_batch_norm_legit_functional": _batch_norm, "_native_batch_norm_legit_no_training":
-        lambda w, x, weight, bias, mean, var, momentum, eps: _batch_norm(
-            w, x, weight, bias, mean, var, False, momentum, eps),
-    "_batch_norm_with_update": _batch_norm_with_update, "native_group_norm": _group_norm, "native_dropout": _dropout,
+    "_native_batch_norm_legit_functional": _batch_norm,
+    "_native_batch_norm_legit_no_training": _batch_norm_for_evaluation,
+    "_batch_norm_with_update": _batch_norm_for_training, "native_group_norm": _group_norm, "native_dropout": _dropout,
     "_scaled_dot_product_flash_attention_for_cpu": _attention, "_scaled_dot_product_flash_attention": _attention,
     "mkldnn_rnn_layer": _mkldnn_rnn, "nll_loss_forward": _nll, "nll_loss2d_forward": _nll, "mse_loss": _mse,
     "l1_loss": _l1, "huber_loss": _huber_loss, "smooth_l1_loss": _smooth_l1, "binary_cross_entropy": _bce,

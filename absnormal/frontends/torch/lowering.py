@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -10,7 +11,8 @@ import numpy as np
 import torch
 
 from absnormal.arrays import Array
-from absnormal.errors import TraceError
+from absnormal.errors import AbsNormalError, TraceError
+from absnormal.frontends.torch.arguments import reading, rule_name
 from absnormal.frontends.torch.branches import at_ties
 from absnormal.frontends.torch.following import Following, Handle, Read, Step, geometry
 from absnormal.frontends.torch.graph import refuse_constant
@@ -64,7 +66,7 @@ class Lowering:
             self._read(read, needed)
         for step in needed:
             self._lower(step)
-        output = self.results[handle]
+        output = self._node(handle)
         if self.write.shape(output) != ():
             output = self.write.reshape(output, ())
         return self._pruned(output, tree)
@@ -191,22 +193,48 @@ class Lowering:
         self.write.record, self.write.number = record, step.number
         self.write.unit = unit = _unit(record)
         start = len(self.write.nodes)
+        if not any(step.handles[id(arg)] is not None and arg.numel() for arg in record.arguments):
+            self._constant(number)
+            return
         made = self._at_ties(step, self._taints[number], args) if self._taints.get(number) else None
         if made is None:
-            made = RULES[_rule_name(record)](self.write, *args, **kwargs)
+            made = self._by_rule(record, args, kwargs)
         results = made if isinstance(made, (list, tuple)) else [made]
         outs = record.overwritten or record.outs
         for place, (out, node) in enumerate(zip(outs, results, strict=False)):
             if node is None:
                 continue
             if out.shape != self.write.nodes[node].shape:
-                node = self.write.broadcast(node, out.shape)
+                node = self._shaped(node, out.shape)
             if node < start:
                 # A cast is no operation on numbers, but what comes back through it is rounded.
                 self.write.units[node] = max(self.write.units[node], unit)
             if node >= start and self.write.tensors[node] is None and self.write.nodes[node].op != "constant":
                 self.write.tensors[node] = self.tape.value(out, step.number + 1)
             self.results[number, place] = node
+
+    def _by_rule(self, record: Record, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        try:
+            return reading(record.func, rule_name(record))(self.write, args, kwargs)
+        except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:
+            if isinstance(error, AbsNormalError):
+                raise
+            raise TraceError(
+                self.write.operation, f"is not followed with these arguments ({type(error).__name__}: {error})",
+                "write it with other operations, and report it", self.write.source,
+            ) from error
+
+    def _shaped(self, node: int, shape: Any) -> int:
+        """A node in the shape of a result: one number, or one that is broadcast into memory that is overwritten."""
+        single = math.prod(self.write.shape(node)) == math.prod(shape) == 1
+        return self.write.reshape(node, shape) if single else self.write.broadcast(node, shape)
+
+    def _constant(self, number: int) -> None:
+        """The results of an operation on no entries of the variables."""
+        step = self.following.steps[number]
+        assert step.record is not None
+        for place, out in enumerate(step.record.overwritten or step.record.outs):
+            self.results[number, place] = self.write.tensor(self.tape.value(out, step.number + 1))
 
     def _at_ties(self, step: Step, taint: frozenset[int], args: list[Any]) -> int | None:
         """Where a mask or an index jumps at the point: the operation as a kink, if it is one; otherwise an error."""
@@ -238,7 +266,7 @@ class Lowering:
     def _argument(self, arg: Any, step: Step) -> Any:
         if isinstance(arg, torch.Tensor):
             handle = step.handles.get(id(arg))
-            node = None if handle is None else self.results.get(handle)
+            node = None if handle is None else self._node(handle)
             assert step.record is not None
             if handle is not None and handle[0] not in self._depending and step.record.enabled:
                 refuse_constant(arg, step.record)
@@ -248,17 +276,31 @@ class Lowering:
             return [self._argument(item, step) for item in arg]
         return arg
 
+    def _node(self, handle: Handle) -> int:
+        """The node of a result; one of which its rule says nothing is refused."""
+        node = self.results.get(handle)
+        if node is None:
+            number, place = handle
+            record = self.following.steps[number].record
+            assert record is not None
+            self._at(record)
+            self.write.refuse(
+                f"gives several results, and number {place + 1} is used, of which no rule says what it is",
+                "compute it with other operations, or detach it",
+            )
+        return node
+
     def _mixed(self, step: Step) -> int:
         """A part of memory: entries of one node, and where that does not hold them of another."""
         handle, below, held, wanted, inside, like = step.mix
         write, flat = self.write, held.reshape(-1)
         order = np.argsort(flat)
         place = order[np.searchsorted(flat[order], np.where(np.isin(wanted, held), wanted, flat[0]))]
-        latest = write.reshape(self.results[handle], (held.size,))
+        latest = write.reshape(self._node(handle), (held.size,))
         if inside is None or inside.all():
             return write.gather(latest, place)
         if below is not None:
-            other = self.results[below]
+            other = self._node(below)
         else:
             other = write.tensor(self.tape.value(like, self._first_write(like)))
         both = write.concatenate([write.reshape(other, (wanted.size,)), latest], 0)
@@ -318,7 +360,7 @@ def _known(step: Step, record: Record) -> bool:
     """Whether there is a rule for an operation, or for where it jumps."""
     if step.jumps:
         return ties_of(record.name, record.outs) is not None
-    return _rule_name(record) in RULES and not _is_complex(record)
+    return rule_name(record) in RULES and not _is_complex(record)
 
 
 def _is_complex(record: Record) -> bool:
@@ -328,11 +370,3 @@ def _is_complex(record: Record) -> bool:
 def _is_number(step: Step) -> bool:
     assert step.record is not None
     return any(out.numel() == 1 and out.requires_grad for out in step.record.outs)
-
-
-def _rule_name(record: Record) -> str:
-    """In-place operations have the rule of the operation."""
-    name = record.name
-    if name not in RULES and name.endswith("_"):
-        return name.rstrip("_")
-    return name

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.frontends.torch.reductions import taking
+from absnormal.frontends.torch.reductions import lined, taking
 from absnormal.frontends.torch.writer import Arg, Writer
 
 Rule = Callable[..., Any]
@@ -34,13 +34,14 @@ def _descending(place: int, count: int) -> int:
     return count - 1 - place
 
 
-def ranked(w: Writer, u: int, axis: int, index: Array, rank: Rank) -> int:
+def ranked(w: Writer, u: int, axis: int, index: Array, rank: Rank | None) -> int:
     """Entries of ``u`` along ``axis`` at the indices that a sorting kernel returned.
 
     Where no entry of the result is tied an order statistic is a gather.  Entries that are tied are sorted among
-    themselves, as minima and maxima whose slopes take the entry that the kernel took.
+    themselves, as minima and maxima whose slopes take the entry that the kernel took; without a ``rank`` their order is
+    the kernel's own, and they are refused.
     """
-    values, index = np.moveaxis(w.value(u), axis, 0), np.moveaxis(index, axis, 0)
+    values, index = np.moveaxis(w.value(u), axis, 0), np.moveaxis(np.atleast_1d(index), axis, 0)
     taken = np.take_along_axis(values, index, axis=0)
     places = np.moveaxis(np.arange(values.size).reshape(w.shape(u)), axis, 0)
     flat = np.take_along_axis(places, index, axis=0)
@@ -52,6 +53,8 @@ def ranked(w: Writer, u: int, axis: int, index: Array, rank: Rank) -> int:
         if len(members) > 1:
             if len(members) > _NETWORK:
                 w.refuse(f"has {len(members)} tied entries", "break the ties, or use amax or amin")
+            if rank is None:
+                w.refuse("has tied entries in no order", "use sorted=True")
             order = rank(at[0], len(line)) - int((line < taken[at]).sum())
             entry = _statistic(w, u, places[(slice(None), *at[1:])][members], order, int(flat[at]))
             entries.append(w.reshape(entry, (1,)))
@@ -103,28 +106,23 @@ def _moves(at: int, i: int, order: int) -> bool:
     return at == i + 1 and at > order
 
 
-def _sort(w: Writer, x: Arg, *args: Any, **kwargs: Any) -> list[Any]:
-    dim, descending = -1, False
-    plain = [arg for arg in args if not isinstance(arg, bool)]
-    flags = [arg for arg in args if isinstance(arg, bool)]
-    dim = kwargs.get("dim", plain[0] if plain and plain[0] is not None else -1)
-    descending = kwargs.get("descending", flags[-1] if flags else False)
+def _sort(w: Writer, x: Arg, /, dim: int = -1, descending: bool = False) -> list[Any]:
     axis = dim % max(1, len(x.shape))
     rank = _descending if descending else _ascending
-    return [ranked(w, w.node(x), axis, w.results[1].cpu().numpy(), rank), None]
+    return [ranked(w, lined(w, x), axis, w.results[1].cpu().numpy(), rank)]
 
 
-def _topk(w: Writer, x: Arg, k: int, dim: int = -1, largest: bool = True, ordered: bool = True) -> list[Any]:
+def _topk(w: Writer, x: Arg, /, dim: int = -1, largest: bool = True, sorted: bool = True) -> list[Any]:
     axis = dim % max(1, len(x.shape))
-    rank = _descending if largest else _ascending
-    return [ranked(w, w.node(x), axis, w.results[1].cpu().numpy(), rank), None]
+    rank = None if not sorted else _descending if largest else _ascending
+    return [ranked(w, lined(w, x), axis, w.results[1].cpu().numpy(), rank)]
 
 
-def _kthvalue(w: Writer, x: Arg, k: int, dim: int = -1, keepdim: bool = False) -> list[Any]:
+def _kthvalue(w: Writer, x: Arg, /, k: int, dim: int = -1, keepdim: bool = False) -> list[Any]:
     return _one_ranked(w, x, dim, keepdim, lambda place, count: k - 1)
 
 
-def _median(w: Writer, x: Arg, dim: int | None = None, keepdim: bool = False) -> Any:
+def _median(w: Writer, x: Arg, /, dim: int | None = None, keepdim: bool = False) -> Any:
     if dim is None:
         return _full_median(w, x)
     return _one_ranked(w, x, dim, keepdim, lambda place, count: (count - 1) // 2)
@@ -134,8 +132,8 @@ def _one_ranked(w: Writer, x: Arg, dim: int, keepdim: bool, rank: Rank) -> list[
     axis = dim % max(1, len(x.shape))
     index = w.results[1]
     index = index if keepdim else index.unsqueeze(axis)
-    found = ranked(w, w.node(x), axis, index.cpu().numpy(), rank)
-    return [found if keepdim else w.reshape(found, tuple(w.record.out[0].shape)), None]
+    found = ranked(w, lined(w, x), axis, index.cpu().numpy(), rank)
+    return [found if keepdim else w.reshape(found, tuple(w.record.out[0].shape))]
 
 
 def _full_median(w: Writer, x: Arg) -> int:
@@ -151,8 +149,10 @@ def _full_median(w: Writer, x: Arg) -> int:
 def _cummax(sign: int) -> Rule:
     """The running maximum along an axis: one fold for every place."""
 
-    def rule(w: Writer, x: Arg, dim: int) -> list[Any]:
+    def rule(w: Writer, x: Arg, /, dim: int) -> list[Any]:
         axis = dim % max(1, len(x.shape))
+        if not x.shape:
+            return [w.node(x)]
         index = np.moveaxis(w.results[1].cpu().numpy(), axis, 0)
         fronted = w.transpose(w.node(x), [axis, *(i for i in range(len(x.shape)) if i != axis)])
         lines = []
@@ -162,12 +162,12 @@ def _cummax(sign: int) -> Rule:
             lines.append(w.reshape(line, (1, *w.shape(line))))
         stacked = w.concatenate(lines, 0)
         back = [*list(range(1, axis + 1)), 0, *list(range(axis + 1, len(x.shape)))]
-        return [w.transpose(stacked, back), None]
+        return [w.transpose(stacked, back)]
 
     return rule
 
 
 RULES: dict[str, Rule] = {
-    "sort": _sort, "topk": _topk, "kthvalue": _kthvalue, "median": _median, "msort": _sort, "cummax": _cummax(1),
+    "sort": _sort, "topk": _topk, "kthvalue": _kthvalue, "median": _median, "cummax": _cummax(1),
     "cummin": _cummax(-1),
 }  # fmt: skip

@@ -17,17 +17,23 @@ Rule = Callable[..., Any]
 
 
 def _axes(x: Arg, dim: Any) -> list[int]:
+    ndim = max(1, len(x.shape))
     if dim is None or (isinstance(dim, (list, tuple)) and not dim):
-        return list(range(len(x.shape)))
-    return [axis % max(1, len(x.shape)) for axis in (dim if isinstance(dim, (list, tuple)) else [dim])]
+        return list(range(ndim))
+    return [axis % ndim for axis in (dim if isinstance(dim, (list, tuple)) else [dim])]
 
 
-def _sum(w: Writer, x: Arg, dim: Any = None, keepdim: bool = False, **kwargs: Any) -> int:
-    return w.sum(w.node(x), _axes(x, dim), keepdim) if x.shape else w.node(x)
+def lined(w: Writer, x: Arg) -> int:
+    """The node of an argument that has axes; one number is a line of one entry."""
+    return w.node(x) if x.shape else w.reshape(w.node(x), (1,))
 
 
-def _mean(w: Writer, x: Arg, dim: Any = None, keepdim: bool = False, **kwargs: Any) -> int:
-    return w.mean(w.node(x), _axes(x, dim), keepdim) if x.shape else w.node(x)
+def _sum(w: Writer, x: Arg, /, dim: Any = None, keepdim: bool = False) -> int:
+    return w.sum(lined(w, x), _axes(x, dim), keepdim)
+
+
+def _mean(w: Writer, x: Arg, /, dim: Any = None, keepdim: bool = False) -> int:
+    return w.mean(lined(w, x), _axes(x, dim), keepdim)
 
 
 def variance(w: Writer, u: int, axes: Sequence[int], correction: float, keep: bool) -> tuple[int, int]:
@@ -38,46 +44,56 @@ def variance(w: Writer, u: int, axes: Sequence[int], correction: float, keep: bo
     return w.scaled(spread, 1.0 / max(0.0, count - correction) if count > correction else math.inf), mean
 
 
-def _var(w: Writer, x: Arg, dim: Any = None, *args: Any, **kwargs: Any) -> int:
-    correction, keep = _correction(args, kwargs)
-    if isinstance(dim, bool):
-        dim, correction = None, float(dim)
-    return variance(w, w.node(x), _axes(x, dim), correction, keep)[0]
+def _variance(
+    w: Writer, x: Arg, dim: Any, unbiased: bool, correction: float | None, keepdim: bool
+) -> tuple[int, int]:
+    less = float(unbiased) if correction is None else float(correction)
+    return variance(w, lined(w, x), _axes(x, dim), less, keepdim)
 
 
-def _correction(args: Any, kwargs: Any) -> tuple[float, bool]:
-    unbiased = args[0] if args else kwargs.get("unbiased", kwargs.get("correction", 1))
-    keep = args[1] if len(args) > 1 else kwargs.get("keepdim", False)
-    return float(1 if unbiased is None else unbiased), bool(keep)
+def _var(
+    w: Writer, x: Arg, /, dim: Any = None, unbiased: bool = True, correction: float | None = None,
+    keepdim: bool = False,
+) -> int:
+    return _variance(w, x, dim, unbiased, correction, keepdim)[0]
 
 
-def _std(w: Writer, x: Arg, *args: Any, **kwargs: Any) -> int:
-    return w.op("sqrt", _var(w, x, *args, **kwargs))
+def _std(
+    w: Writer, x: Arg, /, dim: Any = None, unbiased: bool = True, correction: float | None = None,
+    keepdim: bool = False,
+) -> int:
+    return w.op("sqrt", _variance(w, x, dim, unbiased, correction, keepdim)[0])
 
 
-def _var_mean(w: Writer, x: Arg, dim: Any = None, *args: Any, **kwargs: Any) -> list[int]:
-    correction, keep = _correction(args, kwargs)
-    var, mean = variance(w, w.node(x), _axes(x, dim), correction, keep)
-    return [var, mean if keep else w.reshape(mean, w.shape(var))]
+def _var_mean(
+    w: Writer, x: Arg, /, dim: Any = None, unbiased: bool = True, correction: float | None = None,
+    keepdim: bool = False,
+) -> list[int]:
+    var, mean = _variance(w, x, dim, unbiased, correction, keepdim)
+    return [var, w.reshape(mean, w.shape(var))]
 
 
-def _std_mean(w: Writer, x: Arg, dim: Any = None, *args: Any, **kwargs: Any) -> list[int]:
-    var, mean = _var_mean(w, x, dim, *args, **kwargs)
-    return [w.op("sqrt", var), mean]
+def _std_mean(
+    w: Writer, x: Arg, /, dim: Any = None, unbiased: bool = True, correction: float | None = None,
+    keepdim: bool = False,
+) -> list[int]:
+    var, mean = _variance(w, x, dim, unbiased, correction, keepdim)
+    return [w.op("sqrt", var), w.reshape(mean, w.shape(var))]
 
 
-def _prod(w: Writer, x: Arg, dim: int | None = None, keepdim: bool = False, **kwargs: Any) -> int:
-    u = w.node(x)
+def _prod(w: Writer, x: Arg, /, dim: int | None = None, keepdim: bool = False) -> int:
+    u = lined(w, x)
     if dim is None:
-        u, dim = w.reshape(u, (-1,)), 0
+        u, dim = w.reshape(u, (x.tensor.numel(),)), 0
     axis = dim % max(1, len(w.shape(u)))
     shape = w.shape(u)
     result = w.op("prod", u, shape=(*shape[:axis], *shape[axis + 1 :]), axis=axis)
     return w.reshape(result, (*shape[:axis], 1, *shape[axis + 1 :])) if keepdim else result
 
 
-def _cumsum(w: Writer, x: Arg, dim: int, **kwargs: Any) -> int:
-    return w.op("cumsum", w.node(x), shape=x.shape, axis=dim % len(x.shape))
+def _cumsum(w: Writer, x: Arg, /, dim: int) -> int:
+    u = lined(w, x)
+    return w.op("cumsum", u, shape=w.shape(u), axis=dim % len(w.shape(u)))
 
 
 def log_sum_exp(w: Writer, u: int, axes: Sequence[int], keep: bool) -> int:
@@ -90,27 +106,33 @@ def log_sum_exp(w: Writer, u: int, axes: Sequence[int], keep: bool) -> int:
     return result if keep else w.reshape(result, tuple(size for i, size in enumerate(shape) if i not in axes))
 
 
-def _logsumexp(w: Writer, x: Arg, dim: Any, keepdim: bool = False) -> int:
-    return log_sum_exp(w, w.node(x), _axes(x, dim), keepdim)
+def _logsumexp(w: Writer, x: Arg, /, dim: Any, keepdim: bool = False) -> int:
+    return log_sum_exp(w, lined(w, x), _axes(x, dim), keepdim)
 
 
 # -- products of matrices -----------------------------------------------------------------------------------------
 
 
-def _matmul(w: Writer, a: Arg, b: Arg, *args: Any, **kwargs: Any) -> int:
+def _matmul(w: Writer, a: Arg, b: Arg, /) -> int:
     return w.matmul(w.node(a), w.node(b))
 
 
-def _addmm(w: Writer, bias: Arg, a: Arg, b: Arg, beta: float = 1, alpha: float = 1) -> int:
+def _addmm(w: Writer, bias: Arg, a: Arg, b: Arg, /, beta: float = 1, alpha: float = 1) -> int:
     return w.add(w.scaled(w.matmul(w.node(a), w.node(b)), alpha), w.scaled(w.node(bias), beta))
 
 
-def _addr(w: Writer, bias: Arg, a: Arg, b: Arg, beta: float = 1, alpha: float = 1) -> int:
+def _addbmm(w: Writer, bias: Arg, a: Arg, b: Arg, /, beta: float = 1, alpha: float = 1) -> int:
+    """The products of a batch, summed over it."""
+    total = w.sum(w.matmul(w.node(a), w.node(b)), [0])
+    return w.add(w.scaled(total, alpha), w.scaled(w.node(bias), beta))
+
+
+def _addr(w: Writer, bias: Arg, a: Arg, b: Arg, /, beta: float = 1, alpha: float = 1) -> int:
     outer = w.mul(w.reshape(a.node, (-1, 1)), w.reshape(b.node, (1, -1)))
     return w.add(w.scaled(outer, alpha), w.scaled(w.node(bias), beta))
 
 
-def _linear(w: Writer, x: Arg, weight: Arg, bias: Arg | None = None) -> int:
+def _linear(w: Writer, x: Arg, weight: Arg, /, bias: Arg | None = None) -> int:
     result = w.matmul(w.node(x), w.swap(w.node(weight), 0, 1))
     return result if bias is None else w.add(result, w.node(bias))
 
@@ -157,27 +179,27 @@ def reduced(w: Writer, u: int, axes: Sequence[int], sign: int, kernel: str, keep
 
 
 def _amax(sign: int, kernel: str) -> Rule:
-    def rule(w: Writer, x: Arg, dim: Any = None, keepdim: bool = False) -> int:
-        return reduced(w, w.node(x), _axes(x, dim), sign, kernel, keepdim) if x.shape else w.node(x)
+    def rule(w: Writer, x: Arg, /, dim: Any = (), keepdim: bool = False) -> int:
+        return reduced(w, lined(w, x), _axes(x, dim), sign, kernel, keepdim)
 
     return rule
 
 
 def _max(sign: int, kernel: str) -> Rule:
-    """max(), max(dim) with indices."""
+    """max(), max(other), max(dim) with indices."""
 
-    def rule(w: Writer, x: Arg, dim: Any = None, keepdim: bool = False) -> Any:
-        if isinstance(dim, Arg):
-            u, v = w.node(x), w.node(dim)
+    def rule(w: Writer, x: Arg, /, other: Arg | None = None, dim: int | None = None, keepdim: bool = False) -> Any:
+        if other is not None:
+            u, v = w.node(x), w.node(other)
             return u if u == v else w.extremum(u, v, sign, w.slope("maximum" if sign > 0 else "minimum"))
         if dim is None:
-            return reduced(w, w.node(x), _axes(x, None), sign, kernel, False) if x.shape else w.node(x)
-        indices = w.results[1]
-        axis = dim % max(1, len(x.shape))
+            return reduced(w, lined(w, x), _axes(x, None), sign, kernel, False)
         if not x.shape:
-            return [w.node(x), None]
+            return [w.node(x)]
+        indices = w.results[1]
+        axis = dim % len(x.shape)
         chosen = indices.squeeze(axis) if keepdim else indices
-        return [chosen_fold(w, w.node(x), axis, chosen.cpu().numpy(), sign, keepdim), None]
+        return [chosen_fold(w, w.node(x), axis, chosen.cpu().numpy(), sign, keepdim)]
 
     return rule
 
@@ -189,9 +211,9 @@ def chosen_fold(w: Writer, u: int, axis: int, index: Array, sign: int, keep: boo
     return w.reshape(result, tuple(1 if i == axis else s for i, s in enumerate(w.shape(u)))) if keep else result
 
 
-def _aminmax(w: Writer, x: Arg, dim: Any = None, keepdim: bool = False) -> list[int]:
+def _aminmax(w: Writer, x: Arg, /, dim: Any = None, keepdim: bool = False) -> list[int]:
     axes = _axes(x, dim)
-    return [reduced(w, w.node(x), axes, sign, "aminmax", keepdim) for sign in (-1, 1)]
+    return [reduced(w, lined(w, x), axes, sign, "aminmax", keepdim) for sign in (-1, 1)]
 
 
 # -- norms ----------------------------------------------------------------------------------------------------------
@@ -218,33 +240,33 @@ def norm(w: Writer, u: int, p: float, axes: Sequence[int], keep: bool, kernel: s
     return w.op("power", w.sum(powers, axes, keep), w.constant(1.0 / p))
 
 
-def _vector_norm(w: Writer, x: Arg, ord: Any = 2, dim: Any = None, keepdim: bool = False, **kwargs: Any) -> int:
-    return norm(w, w.node(x), 2.0 if ord is None else float(ord), _axes(x, dim), keepdim)
+def _vector_norm(w: Writer, x: Arg, /, ord: Any = 2, dim: Any = None, keepdim: bool = False) -> int:
+    return norm(w, lined(w, x), 2.0 if ord is None else float(ord), _axes(x, dim), keepdim)
 
 
-def _norm(w: Writer, x: Arg, p: Any = 2, dim: Any = None, keepdim: bool = False, **kwargs: Any) -> int:
+def _norm(w: Writer, x: Arg, /, p: Any = 2, dim: Any = None, keepdim: bool = False) -> int:
     return _vector_norm(w, x, p, dim, keepdim)
 
 
-def _dist(w: Writer, a: Arg, b: Arg, p: float = 2) -> int:
+def _dist(w: Writer, a: Arg, b: Arg, /, p: float = 2) -> int:
     u = w.sub(a.node, b.node)
     return norm(w, u, float(p), range(len(w.shape(u))), False)
 
 
-def _cdist(w: Writer, a: Arg, b: Arg, p: float = 2, *rest: Any) -> int:
+def _cdist(w: Writer, a: Arg, b: Arg, /, p: float = 2) -> int:
     first = w.reshape(a.node, (*a.shape[:-1], 1, a.shape[-1]))
     second = w.reshape(b.node, (*b.shape[:-2], 1, *b.shape[-2:]))
     u = w.sub(first, second)
     return norm(w, u, float(p), [len(w.shape(u)) - 1], False)
 
 
-def _pdist(w: Writer, x: Arg, p: float = 2) -> int:
+def _pdist(w: Writer, x: Arg, /, p: float = 2) -> int:
     first, second = np.triu_indices(x.shape[0], 1)
     u = w.sub(*(w.gather(x.node, np.arange(x.tensor.numel()).reshape(x.shape)[rows]) for rows in (first, second)))
     return norm(w, u, float(p), [1], False)
 
 
-def _trace(w: Writer, x: Arg) -> int:
+def _trace(w: Writer, x: Arg, /) -> int:
     return w.sum(w.gather(x.node, np.arange(x.tensor.numel()).reshape(x.shape).diagonal().copy()))
 
 
@@ -253,9 +275,8 @@ RULES: dict[str, Rule] = {
     "cumsum": _cumsum, "logsumexp": _logsumexp, "mm": _matmul, "bmm": _matmul, "mv": _matmul, "dot": _matmul,
     "matmul": _matmul, "vdot": _matmul, "addmm": _addmm, "addmv": _addmm, "addr": _addr, "linear": _linear,
     "baddbmm": _addmm, "trace": _trace,
-    "addbmm": lambda w, bias, a, b, **k: w.add(bias.node, w.sum(w.matmul(a.node, b.node), [0])),
+    "addbmm": _addbmm,
     "amax": _amax(1, "amax"), "amin": _amax(-1, "amin"), "max": _max(1, "max"), "min": _max(-1, "min"),
     "aminmax": _aminmax, "linalg_vector_norm": _vector_norm, "norm": _norm, "dist": _dist,
-    "_cdist_forward": _cdist, "_pdist_forward": _pdist, "_euclidean_dist": lambda w, a, b: _cdist(w, a, b, 2.0),
-    "any": lambda w, *args: w.tensor(w.results[0]),
+    "_cdist_forward": _cdist, "_pdist_forward": _pdist, "_euclidean_dist": lambda w, a, b, /: _cdist(w, a, b, 2.0),
 }  # fmt: skip

@@ -14,64 +14,69 @@ from absnormal.frontends.torch.writer import Arg, Writer
 Rule = Callable[..., Any]
 
 
-def _view(w: Writer, x: Arg, *args: Any, **kwargs: Any) -> int:
+def _view(w: Writer, x: Arg, /) -> int:
+    """The shape is that of the result."""
     return w.reshape(w.node(x), tuple(w.record.out.shape))
 
 
-def _permute(w: Writer, x: Arg, dims: Sequence[int]) -> int:
+def _permute(w: Writer, x: Arg, /, dims: Sequence[int]) -> int:
     return w.transpose(w.node(x), [dim % len(x.shape) for dim in dims])
 
 
-def _t(w: Writer, x: Arg) -> int:
+def _t(w: Writer, x: Arg, /) -> int:
     return w.swap(w.node(x), 0, 1) if len(x.shape) == 2 else w.node(x)
 
 
-def _transpose(w: Writer, x: Arg, first: int, second: int) -> int:
-    return w.swap(w.node(x), first % len(x.shape), second % len(x.shape)) if x.shape else w.node(x)
+def _transpose(w: Writer, x: Arg, /, dim0: int, dim1: int) -> int:
+    return w.swap(w.node(x), dim0 % len(x.shape), dim1 % len(x.shape)) if x.shape else w.node(x)
 
 
 def _key(x: Arg, dim: int, item: Any) -> tuple[Any, ...]:
     return (*((slice(None),) * (dim % len(x.shape))), item)
 
 
-def _select(w: Writer, x: Arg, dim: int, index: int) -> int:
+def _select(w: Writer, x: Arg, /, dim: int, index: int) -> int:
     return w.index(w.node(x), _key(x, dim, index))
 
 
-def _slice(w: Writer, x: Arg, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1) -> int:
+def _slice(
+    w: Writer, x: Arg, /, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1
+) -> int:
     return w.index(w.node(x), _key(x, dim, slice(start, end, step)))
 
 
-def _narrow(w: Writer, x: Arg, dim: int, start: int, length: int) -> int:
-    return w.index(w.node(x), _key(x, dim, slice(start, start + length)))
+def _narrow(w: Writer, x: Arg, /, dim: int, start: int, length: int) -> int:
+    first = start + x.shape[dim] if start < 0 else start
+    return w.index(w.node(x), _key(x, dim, slice(first, first + length)))
 
 
-def _unbind(w: Writer, x: Arg, dim: int = 0) -> list[int]:
+def _unbind(w: Writer, x: Arg, /, dim: int = 0) -> list[int]:
     return [_select(w, x, dim, i) for i in range(x.shape[dim])]
 
 
-def _split(w: Writer, x: Arg, *args: Any, dim: int | None = None, **kwargs: Any) -> list[int]:
-    axis = dim if dim is not None else (args[1] if len(args) > 1 else 0)
+def _split(w: Writer, x: Arg, /, dim: int = 0) -> list[int]:
+    """The sizes are those of the results."""
     found, start = [], 0
     for out in w.record.out:
-        stop = start + out.shape[axis]
-        found.append(w.index(w.node(x), _key(x, axis, slice(start, stop))))
+        stop = start + out.shape[dim]
+        found.append(w.index(w.node(x), _key(x, dim, slice(start, stop))))
         start = stop
     return found
 
 
-def _cat(w: Writer, parts: Sequence[Arg], dim: int = 0) -> int:
-    parts = [part for part in parts if part.shape != (0,)]
+def _cat(w: Writer, parts: Sequence[Arg], /, dim: int = 0) -> int:
+    parts = [part for part in parts if part.shape != (0,)] or parts[:1]
     return w.concatenate([part.node for part in parts], dim % len(parts[0].shape))
 
 
-def _stack(w: Writer, parts: Sequence[Arg], dim: int = 0) -> int:
+def _stack(w: Writer, parts: Sequence[Arg], /, dim: int = 0) -> int:
     axis = dim % (len(parts[0].shape) + 1)
     shape = (*parts[0].shape[:axis], 1, *parts[0].shape[axis:])
     return w.concatenate([w.reshape(part.node, shape) for part in parts], axis)
 
 
-def _expand(w: Writer, x: Arg, *args: Any, **kwargs: Any) -> int:
+def _expand(w: Writer, x: Arg, /) -> int:
+    """The shape is that of the result."""
     return w.broadcast(w.node(x), tuple(w.record.out.shape))
 
 
@@ -85,7 +90,7 @@ def _moved(w: Writer, x: Arg, move: Callable[[Array], Array]) -> int:
     return w.gather(w.node(x), np.ascontiguousarray(move(_places(x.shape))))
 
 
-def _by_places(w: Writer, x: Arg, *args: Any, **kwargs: Any) -> int:
+def _by_places(w: Writer, x: Arg, /, *args: Any, **kwargs: Any) -> int:
     """The operation itself moves the numbers of the entries."""
     import torch
 
@@ -97,7 +102,7 @@ def _by_places(w: Writer, x: Arg, *args: Any, **kwargs: Any) -> int:
     return _moved(w, x, move)
 
 
-def _index(w: Writer, x: Arg, indices: Sequence[Any]) -> int:
+def _index(w: Writer, x: Arg, indices: Sequence[Any], /) -> int:
     keys = []
     for item in indices:
         if item is None:
@@ -121,7 +126,9 @@ def _torch_index(places: Array, indices: Sequence[Any]) -> Array:
     return np.asarray(torch.ops.aten.index.Tensor(torch.from_numpy(places), keys).numpy())
 
 
-def _index_put(w: Writer, x: Arg, indices: Sequence[Any], values: Any, accumulate: bool = False, *rest: Any) -> int:
+def _index_put(
+    w: Writer, x: Arg, indices: Sequence[Any], values: Any, /, accumulate: bool = False
+) -> int:
     import torch
 
     places = torch.arange(x.tensor.numel()).reshape(x.shape)
@@ -160,56 +167,65 @@ def _along(x: Arg, dim: int, index: Array) -> Array:
     """The flat numbers in x of entries taken along an axis."""
     axis = dim % max(1, len(x.shape))
     places = _places(x.shape)
-    if not x.shape:
+    if not x.shape or not index.size:
         return np.zeros_like(index)
     keys: list[Any] = [*np.indices(index.shape)]
     keys[axis] = index
     return np.asarray(places[tuple(keys)])
 
 
-def _gather(w: Writer, x: Arg, dim: int, index: Arg, **kwargs: Any) -> int:
+def _gather(w: Writer, x: Arg, /, dim: int, index: Arg) -> int:
     return w.gather(w.node(x), _along(x, dim, index.tensor.cpu().numpy()))
 
 
-def _scatter(w: Writer, x: Arg, dim: int, index: Arg, source: Any, **kwargs: Any) -> int:
+def _scatter(
+    w: Writer, x: Arg, /, dim: int, index: Arg, src: Arg | None = None, value: float = 0, reduce: str | None = None
+) -> int:
     where = _along(x, dim, index.tensor.cpu().numpy())
-    values = w.node(source)
-    if isinstance(source, Arg) and source.shape != where.shape and source.shape:
+    values = w.node(value) if src is None else src.node
+    if src is not None and src.shape != where.shape and src.shape:
         values = w.index(values, tuple(slice(0, size) for size in where.shape))
-    reduce = kwargs.get("reduce")
     if reduce not in (None, "add"):
         w.refuse(f"with reduce={reduce!r} is not supported", "use scatter or scatter_add")
     return _put(w, w.node(x), where, w.broadcast(values, where.shape), reduce == "add")
 
 
-def _scatter_add(w: Writer, x: Arg, dim: int, index: Arg, source: Any) -> int:
-    return _scatter(w, x, dim, index, source, reduce="add")
+def _scatter_add(w: Writer, x: Arg, /, dim: int, index: Arg, src: Arg) -> int:
+    return _scatter(w, x, dim, index, src, reduce="add")
 
 
-def _index_select(w: Writer, x: Arg, dim: int, index: Arg) -> int:
-    return _moved(w, x, lambda places: np.take(places, index.tensor.cpu().numpy(), axis=dim))
+def _index_select(w: Writer, x: Arg, /, dim: int, index: Arg) -> int:
+    return w.gather(w.node(x), _lines(x, dim, index))
 
 
-def _index_add(w: Writer, x: Arg, dim: int, index: Arg, source: Arg, alpha: float = 1) -> int:
+def _index_add(w: Writer, x: Arg, /, dim: int, index: Arg, source: Arg, alpha: float = 1) -> int:
     return _put(w, w.node(x), _lines(x, dim, index), w.scaled(source.node, alpha), True)
 
 
-def _index_copy(w: Writer, x: Arg, dim: int, index: Arg, source: Arg) -> int:
+def _index_copy(w: Writer, x: Arg, /, dim: int, index: Arg, source: Arg) -> int:
     return _put(w, w.node(x), _lines(x, dim, index), source.node, False)
 
 
 def _lines(x: Arg, dim: int, index: Arg) -> Array:
     """The flat places of the lines of ``x`` with these numbers."""
-    return np.asarray(np.take(_places(x.shape), index.tensor.cpu().numpy(), axis=dim))
+    return np.asarray(np.take(np.atleast_1d(_places(x.shape)), index.tensor.cpu().numpy(), axis=dim))
 
 
-def _masked_select(w: Writer, x: Arg, mask: Arg) -> int:
-    return _moved(w, x, lambda places: np.broadcast_to(places, mask.shape)[mask.tensor.cpu().numpy()])
+def _masked_select(w: Writer, x: Arg, mask: Arg, /) -> int:
+    def move(places: Array) -> Array:
+        both = np.broadcast_arrays(places, mask.tensor.cpu().numpy())
+        return np.asarray(both[0][both[1]])
+
+    return _moved(w, x, move)
 
 
-def _pad(w: Writer, x: Arg, pad: Sequence[int], value: float = 0) -> int:
-    u = w.node(x)
-    ndim = len(x.shape)
+def _pad(w: Writer, x: Arg, /, pad: Sequence[int], value: float = 0) -> int:
+    return padded(w, w.node(x), pad, value)
+
+
+def padded(w: Writer, u: int, pad: Sequence[int], value: float) -> int:
+    """An array with entries added, or where ``pad`` is negative taken away, at the ends of its last axes."""
+    ndim = len(w.shape(u))
     for step in range(len(pad) // 2):
         axis = ndim - 1 - step
         parts: list[int] = []
@@ -226,43 +242,43 @@ def _pad(w: Writer, x: Arg, pad: Sequence[int], value: float = 0) -> int:
     return u
 
 
-def _where(w: Writer, mask: Arg, a: Any, b: Any) -> int:
+def _where(w: Writer, mask: Arg, a: Any, b: Any, /) -> int:
     return w.where(mask.array.astype(bool), w.node(a), w.node(b))
 
 
-def _masked_fill(w: Writer, x: Arg, mask: Arg, value: Any) -> int:
+def _masked_fill(w: Writer, x: Arg, mask: Arg, value: Any, /) -> int:
     return w.where(mask.array.astype(bool), w.node(value), w.node(x))
 
 
-def _select_scatter(w: Writer, x: Arg, source: Arg, dim: int, index: int) -> int:
+def _select_scatter(w: Writer, x: Arg, source: Arg, /, dim: int, index: int) -> int:
     return _put(w, w.node(x), _places(x.shape)[_key(x, dim, index)], source.node, False)
 
 
 def _slice_scatter(
-    w: Writer, x: Arg, source: Arg, dim: int = 0, start: Any = None, end: Any = None, step: int = 1
+    w: Writer, x: Arg, source: Arg, /, dim: int = 0, start: Any = None, end: Any = None, step: int = 1
 ) -> int:
     return _put(w, w.node(x), _places(x.shape)[_key(x, dim, slice(start, end, step))], source.node, False)
 
 
-def _diagonal(w: Writer, x: Arg, offset: int = 0, dim1: int = 0, dim2: int = 1) -> int:
+def _diagonal(w: Writer, x: Arg, /, offset: int = 0, dim1: int = 0, dim2: int = 1) -> int:
     return _moved(w, x, lambda places: np.diagonal(places, offset, dim1, dim2))
 
 
 def _tri(keep: Callable[..., Array]) -> Rule:
-    def rule(w: Writer, x: Arg, k: int = 0) -> int:
-        mask = keep(np.ones(x.shape[-2:], bool), k)
+    def rule(w: Writer, x: Arg, /, diagonal: int = 0) -> int:
+        mask = keep(np.ones(x.shape[-2:], bool), diagonal)
         return w.where(np.broadcast_to(mask, x.shape), w.node(x), w.constant(0.0))
 
     return rule
 
 
-def _diag_embed(w: Writer, x: Arg, offset: int = 0, dim1: int = -2, dim2: int = -1) -> int:
+def _diag_embed(w: Writer, x: Arg, /, offset: int = 0, dim1: int = -2, dim2: int = -1) -> int:
     shape = tuple(w.record.out.shape)
     where = np.diagonal(_places(shape), offset, dim1 % len(shape), dim2 % len(shape))
     return _put(w, w.constant(np.zeros(shape)), where, w.node(x), False)
 
 
-def _embedding(w: Writer, weight: Arg, index: Arg, padding_idx: int = -1, *args: Any, **kwargs: Any) -> int:
+def _embedding(w: Writer, weight: Arg, index: Arg, /, padding_idx: int = -1) -> int:
     """Rows of a table; where the row of padding_idx is looked up, it is a constant, as it is for torch."""
     rows = index.tensor.cpu().numpy()
     found = _moved(w, weight, lambda places: places[rows])

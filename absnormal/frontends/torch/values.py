@@ -23,7 +23,10 @@ def array(tensor: Any) -> Array:
         tensor = tensor.cpu()
     if tensor.dtype in _HALF:
         tensor = tensor.float()
-    found: Array = tensor.numpy()
+    try:
+        found: Array = tensor.numpy()
+    except RuntimeError:  # zeros without memory, or a view that negates
+        found = tensor.numpy(force=True)
     return found
 
 

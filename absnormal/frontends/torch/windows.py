@@ -11,6 +11,7 @@ import numpy as np
 from absnormal.arrays import Array
 from absnormal.frontends.torch.kernels import TorchLayout
 from absnormal.frontends.torch.reductions import taking
+from absnormal.frontends.torch.shapes import padded
 from absnormal.frontends.torch.writer import Arg, Writer
 from absnormal.ops.convolution import backward_shape, forward_shape
 
@@ -18,17 +19,22 @@ Rule = Callable[..., Any]
 
 
 def _convolution(
-    w: Writer, x: Arg, weight: Arg, bias: Arg | None, stride: Sequence[int], padding: Sequence[int],
-    dilation: Sequence[int], transposed: bool, output_padding: Sequence[int], groups: int, *rest: Any,
+    w: Writer, x: Arg, weight: Arg, /, bias: Arg | None, stride: Sequence[int], padding: Sequence[int],
+    dilation: Sequence[int], transposed: bool, output_padding: Sequence[int], groups: int,
 ) -> int:
     spatial = len(weight.shape) - 2
     held = [tuple(_full(item, spatial)) for item in (stride, padding, dilation)]
     layout = TorchLayout(held[0], held[1], held[2], groups)
     u, k = w.node(x), w.node(weight)
     if transposed:
-        extra = tuple(_full(output_padding, spatial))
+        extra, crop = tuple(_full(output_padding, spatial)), None
+        if any(e >= s for e, s in zip(extra, held[0], strict=True)):
+            # The convolution that this transposes would have a larger result: transposed whole, then cropped.
+            crop = [item for p, e in zip(held[1][::-1], extra[::-1], strict=True) for item in (-p, e - p)]
+            layout, extra = TorchLayout(held[0], (0,) * spatial, held[2], groups), (0,) * spatial
         shape = backward_shape(x.shape, weight.shape, layout, extra)
         result = w.op("convolve_back", u, k, shape=shape, layout=layout, extra=extra)
+        result = result if crop is None else padded(w, result, crop, 0.0)
     else:
         result = w.op("convolve", u, k, shape=forward_shape(x.shape, weight.shape, layout), layout=layout)
     return result if bias is None else w.add(result, w.reshape(w.node(bias), (-1, *([1] * spatial))))
@@ -39,8 +45,9 @@ def _full(item: Any, count: int) -> list[int]:
     return items * count if len(items) == 1 else items
 
 
-def _pairs(item: Any, count: int, default: Any = None) -> list[int]:
-    return _full(default if item is None or (isinstance(item, list) and not item) else item, count)
+def _stride(item: Any, kernel: Sequence[int]) -> list[int]:
+    """The stride of windows; without one they do not overlap."""
+    return [*kernel] if isinstance(item, (list, tuple)) and not item else _full(item, len(kernel))
 
 
 def _tiled(shape: Sequence[int], kernel: Sequence[int], stride: Sequence[int], padding: Sequence[int],
@@ -94,11 +101,11 @@ def _window_places(
 
 def _max_pool(spatial: int) -> Rule:
     def rule(
-        w: Writer, x: Arg, kernel: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: Any = False,
+        w: Writer, x: Arg, /, kernel_size: Any, stride: Any = (), padding: Any = 0, dilation: Any = 1
     ) -> list[Any]:
         out, indices = w.results[:2]
-        kernel, padding, dilation = (_full(item, spatial) for item in (kernel, padding, dilation))
-        stride = _pairs(stride, spatial, kernel)
+        kernel, padding, dilation = (_full(item, spatial) for item in (kernel_size, padding, dilation))
+        stride = _stride(stride, kernel)
         space, result = x.shape[-spatial:], tuple(out.shape[-spatial:])
         views = windows(w, w.node(x), kernel, stride, padding, dilation, result, -np.inf)
 
@@ -113,13 +120,13 @@ def _max_pool(spatial: int) -> Rule:
                 first[np.broadcast_to(places[row], chosen.shape) == chosen] = row
             return taking(first, len(index), 1)
 
-        return [w.fold(views, 1, slopes), None]
+        return [w.fold(views, 1, slopes)]
 
     return rule
 
 
 def _adaptive_max_pool(spatial: int) -> Rule:
-    def rule(w: Writer, x: Arg, output: Any) -> list[Any]:
+    def rule(w: Writer, x: Arg, /) -> list[Any]:
         out, indices = w.results[:2]
         space, result = x.shape[-spatial:], tuple(out.shape[-spatial:])
         if any(size % o for size, o in zip(space, result, strict=True)):
@@ -129,23 +136,23 @@ def _adaptive_max_pool(spatial: int) -> Rule:
         index, _ = _window_places(space, kernel, kernel, [0] * spatial, [1] * spatial, result)
         chosen = indices.cpu().numpy()
         places = index.reshape(len(index), *((1,) * (chosen.ndim - spatial)), *result)
-        return [w.fold(views, 1, lambda: taking((places == chosen).argmax(axis=0), len(index), 1)), None]
+        return [w.fold(views, 1, lambda: taking((places == chosen).argmax(axis=0), len(index), 1))]
 
     return rule
 
 
 def _avg_pool(spatial: int) -> Rule:
     def rule(
-        w: Writer, x: Arg, kernel: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
-        count_include_pad: bool = True, divisor: int | None = None,
+        w: Writer, x: Arg, /, kernel_size: Any, stride: Any = (), padding: Any = 0,
+        count_include_pad: bool = True, divisor_override: int | None = None,
     ) -> int:
-        kernel, padding = _full(kernel, spatial), _full(padding, spatial)
-        stride = _pairs(stride, spatial, kernel)
+        kernel, padding = _full(kernel_size, spatial), _full(padding, spatial)
+        stride = _stride(stride, kernel)
         space, result = x.shape[-spatial:], tuple(w.record.out.shape[-spatial:])
         views = windows(w, w.node(x), kernel, stride, padding, [1] * spatial, result, 0.0)
         total = w.sum(views, [0])
-        if divisor is not None:
-            return w.scaled(total, 1.0 / divisor)
+        if divisor_override is not None:
+            return w.scaled(total, 1.0 / divisor_override)
         counts = np.ones((1,) * spatial)
         for axis, (size, k, s, p, o) in enumerate(zip(space, kernel, stride, padding, result, strict=True)):
             start = np.arange(o) * s - p
@@ -175,7 +182,7 @@ def _resampled(w: Writer, u: int, matrices: Sequence[Array]) -> int:
 
 
 def _adaptive_avg(spatial: int) -> Rule:
-    def rule(w: Writer, x: Arg, output: Any) -> int:
+    def rule(w: Writer, x: Arg, /) -> int:
         result = w.record.out.shape[-spatial:]
         if all(size == 1 for size in result):
             return w.mean(w.node(x), range(len(x.shape) - spatial, len(x.shape)), True)
@@ -191,7 +198,7 @@ def _adaptive_avg(spatial: int) -> Rule:
     return rule
 
 
-def _upsampled(w: Writer, x: Arg, *args: Any, **kwargs: Any) -> int:
+def _upsampled(w: Writer, x: Arg, /, *args: Any, **kwargs: Any) -> int:
     """Nearest, linear and bilinear upsampling are linear: the matrix of an axis is what the kernel does to a line."""
     import torch
 
@@ -210,8 +217,8 @@ def _upsampled(w: Writer, x: Arg, *args: Any, **kwargs: Any) -> int:
     return _resampled(w, w.node(x), matrices)
 
 
-def _im2col(w: Writer, x: Arg, kernel: Any, dilation: Any, padding: Any, stride: Any) -> int:
-    kernel, dilation, padding, stride = (_full(item, 2) for item in (kernel, dilation, padding, stride))
+def _im2col(w: Writer, x: Arg, /, kernel_size: Any, dilation: Any, padding: Any, stride: Any) -> int:
+    kernel, dilation, padding, stride = (_full(item, 2) for item in (kernel_size, dilation, padding, stride))
     space = x.shape[-2:]
     out = [(size + 2 * p - d * (k - 1) - 1) // s + 1
            for size, k, d, p, s in zip(space, kernel, dilation, padding, stride, strict=True)]
@@ -220,7 +227,9 @@ def _im2col(w: Writer, x: Arg, kernel: Any, dilation: Any, padding: Any, stride:
     return w.reshape(moved, tuple(w.record.out.shape))
 
 
-def _mkldnn(w: Writer, x: Arg, weight: Arg, bias: Any, padding: Any, stride: Any, dilation: Any, groups: int) -> int:
+def _mkldnn(
+    w: Writer, x: Arg, weight: Arg, /, bias: Any, padding: Any, stride: Any, dilation: Any, groups: int
+) -> int:
     return _convolution(w, x, weight, bias, stride, padding, dilation, False, [0], groups)
 
 

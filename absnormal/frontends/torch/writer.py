@@ -257,7 +257,7 @@ class Writer:
     def mean(self, a: int, axes: Sequence[int] | None = None, keep: bool = False) -> int:
         total = self.sum(a, axes, keep)
         count = math.prod(self.shape(a)) // max(1, math.prod(self.shape(total)))
-        return self.scaled(total, 1.0 / count)
+        return self.scaled(total, 1.0 / count if count else math.nan)
 
     def matmul(self, a: int, b: int) -> int:
         left, right = self.shape(a), self.shape(b)
