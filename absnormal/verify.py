@@ -16,7 +16,7 @@ from absnormal.clarke.fallback import checked as checked_gradient
 from absnormal.clarke.generalized_gradient import GeneralizedGradient
 from absnormal.exact.system import build
 from absnormal.frontends.frameworks import capturing, followed
-from absnormal.frontends.slopes import TABLES, slopes
+from absnormal.frontends.slopes import slopes, table_of, tools_for
 from absnormal.judging import (
     check_seed,
     checked,
@@ -144,12 +144,13 @@ def verify(
         )
     rational = any(value.dtype == object for value in values)
     tool = sweeps_of(program, values, atol)
-    choice = "autograd" if slope is None else slope
+    # The slopes of a program of torch's kernels are not known; a vector that is given is judged whatever they are.
+    choice = slope if slope is not None else "autograd" if gradient is None or tools_for(program) else 0.0
     c = slopes(tool, choice)
     problem, consistent = Problem(tool, c, limits, modelled), True
     if exact or rational:
         problem, consistent = exact_problem(tool, values, problem)
-    known = (slopes(tool, candidate) for candidate in (choice, *TABLES, -1.0, 1.0))
+    known = (slopes(tool, candidate) for candidate in (choice, *tools_for(program), -1.0, 1.0))
     if gradient is None:
         vector = tool.gradient(tool.signature(np.asarray(c, dtype=float)))
         found = modelled_vector(problem, tool, vector, consistent, known)
@@ -160,7 +161,14 @@ def verify(
     return Report(
         verdict=verdict, proof=proof, leaves=[vector], problem=found.problem, tool=tool, slope=choice,
         given=gradient is not None, tolerance=found.tolerance, tried=found.tried, seed=seed, consistent=consistent,
+        notes=_notes(choice) if gradient is None else (),
     )
+
+
+def _notes(slope: Any) -> tuple[str, ...]:
+    """What a reader must know about the slopes of a tool."""
+    note = table_of(slope)[1] if isinstance(slope, str) else ""
+    return (note,) if note else ()
 
 
 def gradient(f: Function | Program, x: Any, slope: Any = 0.0) -> Any:

@@ -13,13 +13,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from absnormal._optional import require
-from absnormal.frontends.probing import Row
-
-Slopes = dict[str, float | str]
+from absnormal.frontends.probing import Row, of_shares
+from absnormal.frontends.ties import Slopes, written_out
 
 
 def from_gradients(gradient: Callable[[str, Sequence[float]], Sequence[float]]) -> Slopes:
-    """The slopes behind gradients at ties.
+    """The slopes of NumPy's functions behind gradients at ties.
 
     Parameters
     ----------
@@ -35,9 +34,7 @@ def from_gradients(gradient: Callable[[str, Sequence[float]], Sequence[float]]) 
     found["clip.low"] = 2 * float(gradient("clip.low", [0.0])[0]) - 1
     found["clip.high"] = 1 - 2 * float(gradient("clip.high", [1.0])[0])
     for tie in ("max.fold", "min.fold"):
-        shares = [float(share) for share in gradient(tie, [0.0, 0.0, 0.0])]
-        even = max(shares) - min(shares) < 1e-6
-        found[tie] = "even" if even else "first" if shares[0] == 1 else 2 * shares[0] - 1
+        found[tie] = of_shares(tie, [float(share) for share in gradient(tie, [0.0, 0.0, 0.0])])
     return found
 
 
@@ -52,7 +49,7 @@ def autograd() -> Slopes:
         "sort": lambda x: anp.sort(x)[0],
     }  # fmt: skip
     grad = require("autograd", "test").grad
-    return from_gradients(lambda tie, x: grad(functions[tie])(anp.array(x)))
+    return written_out(from_gradients(lambda tie, x: grad(functions[tie])(anp.array(x))))
 
 
 #: Tool -> its probe.

@@ -1,19 +1,27 @@
 """What each tool takes for the derivative of |u| at u = 0, operation by operation.
 
 The numbers refer to the canonical rewriting: for max(u, v) and min(u, v) the kink is |u - v|.  "even" splits a tie of a
-reduction evenly, "first" takes its first entry.  A `where` follows the branch that the user's comparison took, whatever
-the tool: a number given for all switches does not change it.  Measured on autograd 1.9, torch 2.13, JAX 0.10, CasADi
-3.8.
+reduction evenly.  A `where` follows the branch that the user's comparison took, whatever
+the tool: a number given for all switches does not change it.
+
+A table holds for the version in `VERSIONS`, with which it was measured.  Where another version is installed its slopes
+are measured and used, and differences are told, provided that the program has imported the tool: nothing is imported
+to find out.  Otherwise the table is used, and a note says of which version it is.
 """
 
 from __future__ import annotations
 
+import functools
+import importlib
+import importlib.metadata
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from absnormal.arrays import Array, as_real
+from absnormal.frontends.ties import IMPLIED, OWN, Slopes, checked, written_out
 from absnormal.ops.kinked import running, switching_values
 from absnormal.program.nodes import Node
 from absnormal.program.program import Program
@@ -24,16 +32,19 @@ _INDEX = -1.0
 #: Pooling keeps the first of a tie.
 _FIRST = 1.0
 
-TABLES: dict[str, dict[str, float | str]] = {
-    "autograd": {
+#: The version of a tool that its table was measured with.
+VERSIONS = {"autograd": "1.9.1", "torch": "2.13.0", "jax": "0.10.2", "casadi": "3.8.0"}
+
+TABLES: dict[str, Slopes] = checked({
+    "autograd": written_out({
         "abs": 0.0, "maximum": 0.0, "minimum": 0.0, "fmax": 0.0, "fmin": 0.0, "clip.low": -1.0, "clip.high": 1.0,
         "max.fold": "even", "min.fold": "even", "sort": _INDEX,
-    },
+    }),
     "torch": {
         "abs": 0.0, "maximum": 0.0, "minimum": 0.0, "fmax": 1.0, "fmin": -1.0, "clip.low": 1.0, "clip.high": -1.0,
         "max.fold": "even", "min.fold": "even", "sort": _INDEX, "relu": -1.0, "leaky_relu": -1.0, "elu": -1.0,
         "hard.low": -1.0, "hard.high": 1.0, "max.window": _FIRST, "min.window": -_FIRST,
-        "clamp.low": -1.0, "clamp.high": 1.0,
+        "clamp.low": 1.0, "clamp.high": -1.0,
     },
     "jax": {
         "abs": 1.0, "maximum": 0.0, "minimum": 0.0, "fmax": -1.0, "fmin": 1.0, "clip.low": 0.0, "clip.high": 0.0,
@@ -41,14 +52,60 @@ TABLES: dict[str, dict[str, float | str]] = {
         "hard.low": -1.0, "hard.high": 1.0, "max.window": _FIRST, "min.window": -_FIRST,
         "clamp.low": -1.0, "clamp.high": 1.0,
     },
-    "casadi": {
+    "casadi": written_out({
         "abs": 0.0, "maximum": 0.0, "minimum": 0.0, "fmax": 0.0, "fmin": 0.0, "clip.low": 0.0, "clip.high": 0.0,
         "max.fold": 0.0, "min.fold": 0.0, "sort": 0.0,
-    },
-}  # fmt: skip
+    }),
+})  # fmt: skip
 
-#: The slope that the user's own comparison implies.
-IMPLIED = {"where>": -1.0, "where>=": 1.0}
+#: Tool -> the module whose ``table()`` measures the slopes of the version that is imported.
+MEASURING = {"torch": "absnormal.frontends.torch.probe", "jax": "absnormal.frontends.jax.probe"}
+
+
+def table_of(tool: str) -> tuple[Slopes, str]:
+    """The slopes of a tool, and what a reader must know about their version ("" where there is nothing).
+
+    Raises
+    ------
+    ValueError
+        for an unknown name
+    """
+    if tool not in TABLES:
+        raise ValueError(f"slope must be a number, an array or one of {sorted(TABLES)}, got {tool!r}")
+    version = _installed(tool)
+    if tool not in MEASURING or version in ("", VERSIONS[tool]):
+        return TABLES[tool], ""
+    if tool in sys.modules:
+        return _measured(tool, version)
+    return TABLES[tool], (
+        f"the slopes are those of {tool} {VERSIONS[tool]}; {tool} {version} is installed: import {tool}, to have its"
+        " own measured"
+    )
+
+
+@functools.cache
+def _installed(tool: str) -> str:
+    """The version of a tool, without a local suffix such as +cpu; "" where it is not installed."""
+    try:
+        return importlib.metadata.version(tool).partition("+")[0]
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+@functools.cache
+def _measured(tool: str, version: str) -> tuple[Slopes, str]:
+    found: Slopes = importlib.import_module(MEASURING[tool]).table()
+    table = checked({tool: found})[tool]
+    other = [tie for tie, slope in table.items() if slope != TABLES[tool][tie]]
+    if not other:
+        return table, ""
+    listed = ", ".join(f"{tie} {table[tie]} (was {TABLES[tool][tie]})" for tie in other)
+    return table, f"the slopes were measured with {tool} {version}, which differs from {VERSIONS[tool]}: {listed}"
+
+
+def tools_for(program: Program) -> tuple[str, ...]:
+    """The tools whose tables say what to take at the kinks of a program: none where these are torch's own kernels."""
+    return () if any(program.nodes[index].tie == OWN for index in program.kinked) else tuple(TABLES)
 
 
 def slopes(sweeps: Sweeps, slope: Any) -> Array:
@@ -66,9 +123,13 @@ def slopes(sweeps: Sweeps, slope: Any) -> Array:
     """
     program = sweeps.program
     if isinstance(slope, str):
-        if slope not in TABLES:
-            raise ValueError(f"slope must be a number, an array or one of {sorted(TABLES)}, got {slope!r}")
-        return _collect(sweeps, TABLES[slope])
+        table, _ = table_of(slope)
+        if not tools_for(program):
+            raise ValueError(
+                f"the program holds kernels of torch, of which slope={slope!r} says nothing: verify torch's function"
+                " itself, or give slope= a number or an array"
+            )
+        return _collect(sweeps, table)
     numbers = as_real(slope, "slope")
     if not all(-1 <= number <= 1 for number in numbers.ravel()):
         raise ValueError(f"slope must lie in [-1, 1], got {slope}")
@@ -87,10 +148,7 @@ def _collect(sweeps: Sweeps, table: Any) -> Array:
         count = int(own.sum())
         if not count:
             continue
-        # What a tool has no operation for is written with its maximum.
-        rule = table.get(node.tie, table["maximum"]) if isinstance(table, dict) else table
-        if node.tie in IMPLIED:
-            rule = IMPLIED[node.tie]
+        rule = IMPLIED[node.tie] if node.tie in IMPLIED else table[node.tie] if isinstance(table, dict) else table
         if rule == "even":
             parts.append(_even_split(node, sweeps.values[node.args[0]])[own])
         else:

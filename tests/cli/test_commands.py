@@ -17,6 +17,7 @@ from absnormal import gallery
 from absnormal.cli import main
 from absnormal.frontends import probes
 from absnormal.frontends.slopes import TABLES
+from absnormal.frontends.ties import OF_NUMPY
 
 USER = """\
 import numpy as np
@@ -182,7 +183,7 @@ def test_a_tool_that_changed_its_mind_is_marked(
 
 @pytest.mark.parametrize("tool", [tool for tool in TABLES if tool != "casadi"])
 def test_a_probe_reads_slopes_off_gradients(tool: str) -> None:
-    table = {tie: TABLES[tool][tie] for tie in TABLES["autograd"]}
+    table = {tie: TABLES[tool][tie] for tie in OF_NUMPY}
 
     def gradient(tie: str, x: object) -> list[float]:
         slope = table[tie]

@@ -14,7 +14,8 @@ import numpy as np
 
 from absnormal._optional import require
 from absnormal.errors import TraceError
-from absnormal.frontends.probing import Row
+from absnormal.frontends.probing import Row, of_shares
+from absnormal.frontends.ties import Slopes
 
 _SELU = 1.0507009873554805
 
@@ -102,15 +103,7 @@ def slope_of(name: str) -> float | str:
 
 
 def _fold_slope(name: str) -> float | str:
-    shares = _derivative(FOLDS[name], np.ones(3, np.float32))
-    sign = 1.0 if name.startswith("max") else -1.0
-    known: tuple[tuple[list[float], float | str], ...] = (
-        ([1 / 3, 1 / 3, 1 / 3], "even"), ([1, 0, 0], sign), ([0, 0, 1], -sign), ([0.25, 0.25, 0.5], 0.0),
-    )
-    for weights, slope in known:
-        if np.abs(shares - weights).max() < 1e-4:
-            return slope
-    return _refuse(name, f"gives three tied entries the weights {shares.tolist()}")
+    return of_shares(name, _derivative(FOLDS[name], np.ones(3, np.float32)).tolist())
 
 
 def _refuse(name: str, problem: str) -> float:
@@ -126,3 +119,18 @@ def probed() -> Sequence[Row]:
     []
     """
     return [Row(name, row[1], float(slope_of(name)), row[4]) for name, row in PROBES.items()]
+
+
+#: A tie of the tables of slopes -> the function that has it.
+FUNCTION_OF = {
+    "abs": "abs", "maximum": "maximum", "minimum": "minimum", "fmax": "fmax", "fmin": "fmin",
+    "clip.low": "jnp.clip.low", "clip.high": "jnp.clip.high", "relu": "jax.nn.relu",
+    "leaky_relu": "jax.nn.leaky_relu", "elu": "jax.nn.elu", "hard.low": "jax.nn.hard_sigmoid.low",
+    "hard.high": "jax.nn.hard_sigmoid.high", "clamp.low": "clamp.low", "clamp.high": "clamp.high", "sort": "sort",
+    **{tie: tie for tie in FOLDS},
+}  # fmt: skip
+
+
+def table() -> Slopes:
+    """The table of slopes of the installed version."""
+    return {tie: slope_of(name) for tie, name in FUNCTION_OF.items()}

@@ -16,7 +16,8 @@ import torch
 from torch.nn import functional
 
 from absnormal.errors import TraceError
-from absnormal.frontends.probing import Row
+from absnormal.frontends.probing import Row, of_shares
+from absnormal.frontends.ties import Slopes
 
 Call = Callable[[Any], Any]
 
@@ -135,3 +136,28 @@ def probed(dtype: Any = None) -> Sequence[Row]:
         except NotImplementedError:
             continue
     return rows
+
+
+#: A tie of the tables of slopes -> the kernel that has it.
+KERNEL_OF = {
+    "abs": "abs", "maximum": "maximum", "minimum": "minimum", "fmax": "fmax", "fmin": "fmin", "clip.low": "clamp.low",
+    "clip.high": "clamp.high", "relu": "relu", "leaky_relu": "leaky_relu", "elu": "elu", "hard.low": "hardsigmoid.low",
+    "hard.high": "hardsigmoid.high", "clamp.low": "clamp.low", "clamp.high": "clamp.high",
+}  # fmt: skip
+
+
+def _pooled(x: Any) -> Any:
+    return functional.max_pool1d(x.reshape(1, 1, 3), 3)
+
+
+def table() -> Slopes:
+    """The table of slopes of the installed version."""
+    folds: dict[str, Call] = {
+        "max.fold": torch.amax, "min.fold": torch.amin, "max.window": _pooled, "min.window": lambda x: -_pooled(-x),
+    }  # fmt: skip
+    found: Slopes = {tie: slope_of(kernel, torch.float64) for tie, kernel in KERNEL_OF.items()}
+    for tie, call in folds.items():
+        found[tie] = of_shares(tie, _derivative(call, torch.ones(3, dtype=torch.float64)).tolist())
+    # What is sorted is read off at the indices that torch returned.
+    found["sort"] = -1.0
+    return found

@@ -1,0 +1,68 @@
+"""The ties of all front ends: what a kink is called in the tables of slopes.
+
+A node of a program carries one of these names.  Every table has an entry for each of them, and no other; that is
+checked when the tables load and when a node is written, so that no tie falls back to the slope of another.
+"""
+
+from __future__ import annotations
+
+#: Tie -> the kink, with the function of the front ends that has it.
+TIES: dict[str, str] = {
+    "abs": "|u|",
+    "maximum": "max(u, v), and max(u, v) at |u - v|", "minimum": "min(u, v)",
+    "fmax": "np.fmax, torch.fmax", "fmin": "np.fmin, torch.fmin",
+    "clip.low": "the lower bound of np.clip, jnp.clip, torch.clamp, ONNX's Clip", "clip.high": "the upper one",
+    "max.fold": "the largest entry along an axis", "min.fold": "the smallest one",
+    "sort": "a comparison in a network that sorts",
+    "relu": "relu", "leaky_relu": "leaky_relu, prelu", "elu": "elu, selu, celu",
+    "hard.low": "the lower bound of hardsigmoid, hardswish", "hard.high": "the upper one",
+    "max.window": "max pooling", "min.window": "the same for the smallest entry",
+    "clamp.low": "the lower bound of jax.lax.clamp", "clamp.high": "the upper one",
+}  # fmt: skip
+
+#: The slope that the user's own comparison implies, whatever the tool.
+IMPLIED = {"where>": -1.0, "where>=": 1.0}
+
+#: A kink of torch's own kernels: its slope was measured when the function ran, and is kept beside the program.
+OWN = "torch"
+
+#: What a tool that has no operation of that name writes it with.
+WRITTEN_WITH = {
+    "relu": "maximum", "leaky_relu": "maximum", "elu": "maximum", "hard.low": "maximum", "hard.high": "minimum",
+    "max.window": "max.fold", "min.window": "min.fold", "clamp.low": "clip.low", "clamp.high": "clip.high",
+}  # fmt: skip
+
+#: The ties of NumPy's own functions.
+OF_NUMPY = tuple(tie for tie in TIES if tie not in WRITTEN_WITH)
+
+Slopes = dict[str, float | str]
+
+
+def written_out(table: Slopes) -> Slopes:
+    """A table for all ties, of one for those of NumPy's functions."""
+    return {tie: table[tie] if tie in table else table[WRITTEN_WITH[tie]] for tie in TIES}
+
+
+def checked(tables: dict[str, Slopes]) -> dict[str, Slopes]:
+    """The tables, with an entry for every tie and for nothing else.
+
+    Raises
+    ------
+    ValueError
+        which names the ties that a table lacks, those that no front end has, and slopes outside [-1, 1]
+    """
+    for tool, table in tables.items():
+        missing, unknown = set(TIES) - set(table), set(table) - set(TIES)
+        if missing or unknown:
+            raise ValueError(
+                f"the table of slopes of {tool} lacks {sorted(missing)}, and no front end has {sorted(unknown)}"
+            )
+        for tie, slope in table.items():
+            if slope != "even" and not (isinstance(slope, float) and -1 <= slope <= 1):
+                raise ValueError(f"the slope of {tie} in the table of {tool} must lie in [-1, 1], got {slope!r}")
+    return tables
+
+
+def known(tie: str) -> bool:
+    """Whether a node may carry a tie."""
+    return tie in TIES or tie in IMPLIED or tie in ("", OWN)
