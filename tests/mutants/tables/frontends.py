@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..mutant import Mutant
 
 EDGES = ("frontends/test_numpy_edges.py",)
+TOLERANCE = ("verify/test_tolerance_edges.py",)
 ONNX = ("frontends/test_onnx_operators.py",)
 TORCH = ("frontends/test_torch_arguments.py",)
 JAX_EDGES = ("frontends/test_jax_edges.py",)
@@ -27,9 +28,24 @@ MUTANTS = (
            TORCH),
     Mutant("frontends/torch/windows.py", "stop = np.minimum(start + k, size + p)", "stop = start + k", TORCH),
     Mutant("frontends/torch/windows.py", "np.minimum(stop, size) - np.maximum(start, 0)", "stop - start", TORCH),
-    Mutant("frontends/onnx/shapes.py", "None if step < 0 and stop < -size else stop", "stop",
-           ("frontends/test_onnx_models.py::test_an_operator",)),
+    Mutant("frontends/onnx/shapes.py", "step < 0 and stop < -size else", "step < 0 and stop <= -size else",
+           ("frontends/test_onnx_edges.py",)),
     Mutant("frontends/onnx/windows.py", "if (count - 1) * stride >= size + low:",
            "if (count - 1) * stride >= size + low + high:",
            ONNX),
+    Mutant("tolerances.py", "return min(LARGEST, ROOT * math.sqrt(eps))", "return ROOT * math.sqrt(eps)", TOLERANCE),
+    Mutant("tolerances.py", "np.maximum(rtol * largest, cancelled)", "np.maximum(rtol * np.max(largest), cancelled)",
+           TOLERANCE),
+    Mutant("tolerances.py", "np.minimum(rtol, CANCELLED * eps) * cancelling", "rtol * cancelling", TOLERANCE),
+    Mutant("tolerances.py", "tuple(map(max, own, eps))", "tuple(map(min, own, eps))", TOLERANCE),
+    Mutant("theorems/regular.py", "        if not (effect <= problem.allowed).all():\n            return None\n", "",
+           TOLERANCE),
+    Mutant("theorems/vector.py", "if (distance <= limits.accepted).all():\n        data =",
+           "if (distance <= limits.accepted).any():\n        data =", TOLERANCE),
+    Mutant("theorems/vector.py", "not (distance > limits.refuted + known.deviation).any()",
+           "not (distance > 4 * limits.refuted + known.deviation).any()", TOLERANCE),
+    Mutant("frontends/comparison.py", "return bool((self.apart <= self.allowed).all() and", "return bool(", TOLERANCE),
+    Mutant("frontends/comparison.py", "coarsest[arg] = max(coarsest[arg], coarsest[index])",
+           "coarsest[arg] = coarsest[arg]",
+           ("frontends/test_torch_precision.py", "frontends/test_jax_derivatives.py")),
 )

@@ -1,0 +1,118 @@
+"""Just inside and just outside of every tolerance: a vector, a leaf, a precision, a deviation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import absnormal as an
+from absnormal.sweeps.table import Sweeps
+from absnormal.theorems.problem import Problem
+from absnormal.theorems.regular import regular
+from absnormal.tolerances import CANCELLED, DOUBLE, LARGEST, ROOT, Tolerance, machine_epsilon, relative
+
+PRECISIONS = {np.float64: 2.0**-52, np.float32: 2.0**-23, np.float16: 2.0**-10}
+
+
+@pytest.mark.parametrize("dtype", PRECISIONS)
+@pytest.mark.parametrize(("factor", "verdict"), [(0.9, "CLARKE"), (1.1, "NOT_CLARKE")])
+@pytest.mark.parametrize("kinked", [False, True])
+def test_a_given_vector(dtype: Any, factor: float, verdict: str, kinked: bool) -> None:
+    """3 x, and 3 |x| at its upper end: 3 (1 + d) is 3 as long as d is within the tolerance of the precision."""
+    rtol = min(0.05, 8 * PRECISIONS[dtype] ** 0.5)
+    assert relative(machine_epsilon(dtype)) == rtol
+    g = np.array([3 * (1 + factor * rtol)], dtype=dtype)
+    f, x = (lambda x: 3 * np.abs(x[0]), 0.0) if kinked else (lambda x: 3 * x[0], 1.0)
+    assert an.verify(f, [x], gradient=g).verdict.name == verdict
+
+
+@pytest.mark.parametrize("named", ["rtol", "atol_gradient"])
+@pytest.mark.parametrize(("factor", "verdict"), [(0.9, "CLARKE"), (1.1, "NOT_CLARKE")])
+def test_a_tolerance_that_the_caller_names(named: str, factor: float, verdict: str) -> None:
+    size = 2.0 if named == "rtol" else 1.0
+    given = {named: 1e-3}
+    report = an.verify(lambda x: 2 * x[0], [1.0], gradient=[2 + factor * 1e-3 * size], **given)
+    assert report.verdict.name == verdict
+
+
+def test_a_tolerance_of_zero_allows_nothing() -> None:
+    assert an.verify(lambda x: 2 * np.abs(x[0]), [0.0], gradient=[2.0], rtol=0.0)
+    assert not an.verify(lambda x: 2 * np.abs(x[0]), [0.0], gradient=[2 + 1e-9], rtol=0.0)
+
+
+@pytest.mark.parametrize("bad", [-1.0, float("nan"), float("inf"), "1"])
+@pytest.mark.parametrize("name", ["rtol", "atol_gradient"])
+def test_a_tolerance_is_a_finite_number(name: str, bad: Any) -> None:
+    with pytest.raises(ValueError, match=f"{name} must be a finite number >= 0"):
+        an.verify(lambda x: x[0], [0.0], gradient=[1.0], **{name: bad})
+
+
+@pytest.mark.parametrize("off", ["small", "large"])
+def test_every_leaf_has_a_scale_of_its_own(off: str) -> None:
+    """1e9 a + b: a tenth of b is nothing next to the gradient by a, and wrong."""
+    right = {"large": np.array([1e9]), "small": np.array([1.0])}
+    x = {"large": np.array([1.0]), "small": np.array([1.0])}
+
+    def f(x: Any) -> Any:
+        return 1e9 * x["large"][0] + x["small"][0]
+
+    assert an.verify(f, x, gradient=right)
+    wrong = {**right, off: 1.1 * right[off]}
+    assert an.verify(f, x, gradient=wrong).verdict.name == "NOT_CLARKE"
+
+
+def test_the_coarsest_precision_of_each_leaf() -> None:
+    double, single = DOUBLE, machine_epsilon(np.float32)
+    found = Tolerance.of(np.float64).at_least([single, 0.0])
+    assert found.eps == (single, double)
+    np.testing.assert_allclose(found.leaves(np.array([1.0, 1.0])), [ROOT * single**0.5, ROOT * double**0.5])
+    assert Tolerance.of(np.float32).at_least([0.0]).eps == (single,)
+
+
+def test_a_precision_never_allows_more_than_a_twentieth() -> None:
+    assert relative(machine_epsilon("bfloat16")) == LARGEST == 0.05 < ROOT * machine_epsilon("bfloat16") ** 0.5
+
+
+@pytest.mark.parametrize("eps", [DOUBLE, 2.0**-23])
+def test_a_leaf_that_cancels_has_the_rounding_of_its_terms(eps: float) -> None:
+    """A leaf of zeros made of terms of size 1."""
+    (allowed,) = Tolerance((eps,), 0.0).leaves(np.zeros(1), np.ones(1))
+    assert allowed == CANCELLED * eps < relative(eps)
+
+
+@pytest.mark.parametrize(("size", "accepted"), [(1.0, True), (2.0**40, False)])
+def test_what_a_proof_sets_aside_is_small_against_the_gradient(size: float, accepted: bool) -> None:
+    """(L + 1/2 - (L + 1/2)) |x| + |y|: the first weight is 0 up to roundings of L, the gradient is of size 1."""
+
+    def f(x: Any) -> Any:
+        u = np.abs(x[0])
+        return size * u + 0.5 * u - (size + 0.5) * u + np.abs(x[1])
+
+    found = regular(Problem(Sweeps(an.trace(f, [0.0, 0.0]), np.zeros(2)), np.ones(2), an.Budget()))
+    assert (found is not None) == accepted
+    if found is not None:
+        assert found.data["set aside"] == [0] and 0 < found.deviation <= relative(DOUBLE)
+
+
+@pytest.mark.parametrize(("dtype", "factor", "verdict"), [
+    (torch.float32, 1.0, "CLARKE"), (torch.float32, 1.002, "CLARKE"), (torch.float32, 1.004, "NOT_CLARKE"),
+    (torch.float64, 1.0, "CLARKE"), (torch.float64, 1.002, "NOT_CLARKE"), (torch.bfloat16, 1.04, "CLARKE"),
+    (torch.bfloat16, 1.1, "NOT_CLARKE"),
+])  # fmt: skip
+def test_a_backward_that_is_off_by_a_factor(dtype: torch.dtype, factor: float, verdict: str) -> None:
+    """A Function with a backward of its own, in each precision."""
+
+    class Scaled(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Any) -> Any:
+            return x * 1
+
+        @staticmethod
+        def backward(ctx: Any, g: Any) -> Any:
+            return g * factor
+
+    x = torch.ones(2, dtype=dtype)
+    assert an.verify(lambda x: Scaled.apply(x).sum(), x).verdict.name == verdict
