@@ -117,14 +117,18 @@ def progress(done: int, total: int | None) -> None:
 
 
 @contextmanager
-def workers(jobs: int) -> Iterator[Any]:
-    """A ``map`` over this many processes; Ctrl-C stops them quietly, and they end with this process."""
+def workers(jobs: int, framework: str = "") -> Iterator[Any]:
+    """A ``map`` over this many processes; Ctrl-C stops them quietly, and they end with this process.
+
+    Where a framework runs they are started afresh: a fork of its threads' locks would wait for ever.
+    """
     if jobs < 1:
         raise ValueError(f"--jobs must be at least 1, got {jobs}")
     if jobs == 1:
         yield map
         return
-    with ProcessPoolExecutor(jobs, initializer=_begin) as pool:
+    context = multiprocessing.get_context("spawn" if framework else None)
+    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin) as pool:
         try:
             yield pool.map
         finally:

@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _findings(arguments: argparse.Namespace) -> Iterator[Finding]:
     target, points = load(arguments.target), Rows(arguments.points, arguments.framework)
-    with workers(arguments.jobs) as map_:
+    with workers(arguments.jobs, arguments.framework) as map_:
         records = stream.sweep(
             target, points, map=map_, chunk=arguments.chunk, kinks=arguments.kinks, file=arguments.records,
             on_progress=progress, **options(arguments, target),

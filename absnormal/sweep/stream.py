@@ -71,6 +71,9 @@ def sweep(
     A point at which f cannot be analysed gives a record with the verdict "ERROR".  When a worker process dies, its
     error is raised after the records of the other workers; with ``file`` the same call continues.
 
+    Processes for functions of PyTorch or JAX must not be forked, as a fork of their threads' locks waits for ever:
+    ``ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")).map``.
+
     Examples
     --------
     >>> import numpy as np, absnormal as an

@@ -159,6 +159,23 @@ def test_neither_c_code_nor_workers_write_into_a_report(jobs: str) -> None:
         assert f"from {source}\n" in done.stderr
 
 
+TENSORS = """\
+import jax
+import jax.numpy as jnp
+print("from the module")
+def f(x):
+    return jnp.sum(jax.nn.relu(x))
+"""
+
+
+def test_workers_of_a_framework_do_not_wait_for_ever() -> None:
+    Path("tensors.py").write_text(TENSORS)
+    done = run("sweep", "tensors.py:f", "--points", "points.npy", "--framework", "jax", "--jobs", "2", "--chunk", "1",
+               "--format", "json")  # fmt: skip
+    assert done.returncode == 0 and "from the module" in done.stderr
+    assert [found["verdict"] for found in json.loads(done.stdout)["results"]] == ["CLARKE"] * 2
+
+
 UNWRITABLE = [
     ["check", "user_code.py:right", "--at", "0", "--certificate"],
     ["check", "user_code.py:right", "--at", "0", "--format", "sarif", "--output"],
