@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from absnormal._optional import require
-from absnormal.frontends.jax.custom import LIBRARY, probe
+from absnormal.frontends.jax.custom import called, library_rule, probe
 from absnormal.frontends.jax.derivatives import foreign, in_library
 from absnormal.frontends.jax.jumps import Jump
 from absnormal.frontends.jax.run import Run, Seen, jump_of
@@ -18,24 +18,29 @@ from absnormal.frontends.numpy_masks import TracedMask
 Inputs = list[Seen]
 
 
-def inlined(run: Run, eqn: Any, inputs: Inputs) -> list[Seen]:
+def inlined(
+    run: Run, eqn: Any, inputs: Inputs, *, jaxpr: Any = None, call_jaxpr: Any = None, fun_jaxpr: Any = None,
+    name: str | None = None,
+) -> list[Seen]:
     """jit, checkpoint and their kin."""
-    params = eqn.params
-    inner = params.get("jaxpr", params.get("call_jaxpr", params.get("fun_jaxpr")))
+    inner = next(given for given in (jaxpr, call_jaxpr, fun_jaxpr) if given is not None)
     jaxpr = getattr(inner, "jaxpr", inner)
-    with _Naming(run, params.get("name"), jaxpr) as library:
-        if library in LIBRARY:
-            return LIBRARY[library](run, eqn, inputs)
+    with _Naming(run, name, jaxpr) as own:
+        rule = library_rule(jaxpr) if own else None
+        if rule is not None:
+            return rule(run, eqn, inputs)
         return run.closed(inner, inputs) if jaxpr is not inner else run.open(inner, [], inputs)
 
 
-def custom(run: Run, eqn: Any, inputs: Inputs) -> list[Seen]:
+def custom(run: Run, eqn: Any, inputs: Inputs, *, call_jaxpr: Any = None, fun_jaxpr: Any = None) -> list[Seen]:
     """custom_jvp and custom_vjp: what they compute is followed, the slopes at kinks are those of their own rule."""
     start = len(run.builder.nodes)
     named = foreign(eqn, run.around)
     if named is not None and named not in run.foreign:
         run.foreign.append(named)
-    results = inlined(run, eqn, inputs)
+    (closed,) = called(eqn)
+    name = closed.jaxpr.debug_info.func_name
+    results = inlined(run, eqn, inputs, call_jaxpr=call_jaxpr, fun_jaxpr=fun_jaxpr, name=name)
     probe(run, eqn, inputs, results, start)
     return results
 
@@ -49,12 +54,12 @@ class _Naming:
         self.own = bool(name) and in_library(file)
         self.name = _called(_module(file), name or "")
 
-    def __enter__(self) -> str | None:
+    def __enter__(self) -> bool:
         if self.own and (self.outer is None or self.outer[0].startswith("lax.")):
             self.run.builder.user = (self.name, self.run.around)
         elif not self.own:
             self.run.builder.user = None
-        return self.name if self.own else None
+        return self.own
 
     def __exit__(self, *error: object) -> None:
         self.run.builder.user = self.outer
@@ -70,28 +75,30 @@ def _module(file: str) -> str:
 def _called(module: str, name: str) -> str:
     """What a person calls a function of JAX's: the public one behind jnp._where is jnp.where."""
     public = name.lstrip("_")
-    known = module != "jnp" or hasattr(require("jax.numpy", "jax"), public)
-    return f"{module}.{public if known else name}"
+    known = hasattr(require("jax.numpy", "jax"), public)
+    if module == "jax" and known and not hasattr(require("jax", "jax"), public):
+        module = "jnp"
+    return f"{module}.{public if known or module != 'jnp' else name}"
 
 
-def scanned(run: Run, eqn: Any, inputs: Inputs) -> list[Seen]:
+def scanned(
+    run: Run, eqn: Any, inputs: Inputs, *, jaxpr: Any, length: int, reverse: bool, num_consts: int, num_carry: int
+) -> list[Seen]:
     """lax.scan, step by step."""
-    params = eqn.params
-    consts, carries = params["num_consts"], params["num_carry"]
-    fixed, carry, rows = inputs[:consts], inputs[consts : consts + carries], inputs[consts + carries :]
-    length = params["length"]
-    order = range(length - 1, -1, -1) if params["reverse"] else range(length)
+    first = num_consts + num_carry
+    fixed, carry, rows = inputs[:num_consts], inputs[num_consts:first], inputs[first:]
+    order = range(length - 1, -1, -1) if reverse else range(length)
     collected: list[list[Seen]] = []
     for step in order:
         current = [_entry(row, step) for row in rows]
-        results = run.closed(params["jaxpr"], [*fixed, *carry, *current])
-        carry = results[:carries]
-        collected.append(results[carries:])
-    if params["reverse"]:
+        results = run.closed(jaxpr, [*fixed, *carry, *current])
+        carry = results[:num_carry]
+        collected.append(results[num_carry:])
+    if reverse:
         collected.reverse()
     outs = [
         _stacked(run, [step[place] for step in collected], aval.aval)
-        for place, aval in enumerate(eqn.outvars[carries:])
+        for place, aval in enumerate(eqn.outvars[num_carry:])
     ]
     return [*carry, *outs]
 
@@ -120,17 +127,17 @@ def _stacked(run: Run, rows: list[Seen], aval: Any) -> Seen:
     return Seen(value, stacked)
 
 
-def repeated(run: Run, eqn: Any, inputs: Inputs) -> list[Seen]:
+def repeated(
+    run: Run, eqn: Any, inputs: Inputs, *, cond_jaxpr: Any, body_jaxpr: Any, cond_nconsts: int, body_nconsts: int
+) -> list[Seen]:
     """lax.while_loop: the condition is kept as a guard at every step."""
-    params = eqn.params
-    first, second = params["cond_nconsts"], params["body_nconsts"]
-    for_cond, for_body = inputs[:first], inputs[first : first + second]
-    carry = inputs[first + second :]
+    first = cond_nconsts + body_nconsts
+    for_cond, for_body, carry = inputs[:cond_nconsts], inputs[cond_nconsts:first], inputs[first:]
     while True:
-        (goes_on,) = run.closed(params["cond_jaxpr"], [*for_cond, *carry])
+        (goes_on,) = run.closed(cond_jaxpr, [*for_cond, *carry])
         if not _decided(goes_on):
             return carry
-        carry = run.closed(params["body_jaxpr"], [*for_body, *carry])
+        carry = run.closed(body_jaxpr, [*for_body, *carry])
 
 
 def _decided(seen: Seen) -> Any:
@@ -142,9 +149,8 @@ def _decided(seen: Seen) -> Any:
     return np.asarray(seen.value).item()
 
 
-def branched(run: Run, eqn: Any, inputs: Inputs) -> list[Seen]:
+def branched(run: Run, eqn: Any, inputs: Inputs, *, branches: Any) -> list[Seen]:
     """lax.cond and lax.switch: the branch that is taken; at a tie both, and a kink between their results."""
-    branches = eqn.params["branches"]
     which, operands = inputs[0], inputs[1:]
     mask = which.traced
     if not (isinstance(mask, TracedMask) and np.any(mask.tied) and len(branches) == 2):
@@ -162,7 +168,7 @@ def passed(run: Run, eqn: Any, inputs: Inputs) -> list[Seen]:
     return inputs
 
 
-CONTROL: dict[str, Callable[[Run, Any, Inputs], list[Seen]]] = {
+CONTROL: dict[str, Callable[..., list[Seen]]] = {
     **dict.fromkeys(("jit", "pjit", "closed_call", "core_call", "remat2", "checkpoint", "remat"), inlined),
     **dict.fromkeys(("custom_jvp_call", "custom_vjp_call", "custom_vjp_call_jaxpr"), custom),
     "scan": scanned,

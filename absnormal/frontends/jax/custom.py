@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -24,8 +25,7 @@ def _row(op: str) -> Callable[[Run, Any, list[Seen]], list[Seen]]:
     """A function that is smooth as a whole, although it is written with kinks."""
 
     def rule(run: Run, eqn: Any, inputs: list[Seen]) -> list[Seen]:
-        params = eqn.params
-        inner = params.get("call_jaxpr", params.get("jaxpr"))
+        (inner,) = called(eqn)
         jax = require("jax", "jax")
         value = jax.core.eval_jaxpr(inner.jaxpr, inner.consts, *(seen.value for seen in inputs))[0]
         assert run.builder.user is not None
@@ -36,11 +36,42 @@ def _row(op: str) -> Callable[[Run, Any, list[Seen]], list[Seen]]:
     return rule
 
 
-LIBRARY = {
-    "jnp.logaddexp": _row("logaddexp"),
-    "jnp.logaddexp2": _row("logaddexp2"),
-    "jnp.sinc": _row("sinc"),
-}
+#: Public functions of JAX's, with their number of arguments, that are one operation: (module, name, count, row).
+_PUBLIC = (
+    ("jax.numpy", "logaddexp", 2, "logaddexp"), ("jax.numpy", "logaddexp2", 2, "logaddexp2"),
+    ("jax.numpy", "sinc", 1, "sinc"),
+)
+
+
+def library_rule(jaxpr: Any) -> Callable[[Run, Any, list[Seen]], list[Seen]] | None:
+    """The rule of one of JAX's own functions that is one operation, told by the function that a jaxpr was made from."""
+    return _library().get(_made_from(jaxpr))
+
+
+@functools.cache
+def _library() -> dict[Any, Callable[[Run, Any, list[Seen]], list[Seen]]]:
+    """Where the functions behind the public ones are written: each is traced, whatever it is called inside."""
+    jax, jnp = require("jax", "jax"), require("jax.numpy", "jax")
+    found = {}
+    for module, name, count, op in _PUBLIC:
+        public = getattr(require(module, "jax"), name)
+        outer = jax.make_jaxpr(public)(*(jax.ShapeDtypeStruct((), jnp.float32),) * count).jaxpr
+        inner = [closed.jaxpr for eqn in outer.eqns[-1:] for closed in called(eqn)]
+        if len(outer.eqns) == 1 and len(inner) == 1:
+            found[_made_from(inner[0])] = _row(op)
+    return found
+
+
+def called(eqn: Any) -> list[Any]:
+    """The closed jaxpr of a call; none of another equation."""
+    given = (eqn.params.get(name) for name in ("jaxpr", "call_jaxpr", "fun_jaxpr"))
+    return [closed for closed in given if hasattr(closed, "jaxpr")]
+
+
+def _made_from(jaxpr: Any) -> Any:
+    """The file, the line and the name of the function that a jaxpr was made from."""
+    info = jaxpr.debug_info
+    return info.func_filename, info.func_lineno, info.func_name
 
 
 def probe(run: Run, eqn: Any, inputs: list[Seen], results: list[Seen], start: int) -> None:

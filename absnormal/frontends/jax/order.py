@@ -11,7 +11,7 @@ from absnormal._optional import require
 from absnormal.arrays import Array
 from absnormal.frontends.jax.jumps import tied_index
 from absnormal.frontends.jax.run import Call
-from absnormal.frontends.jax.shapes import landing, window_places
+from absnormal.frontends.jax.shapes import landing, windows_of
 from absnormal.frontends.numpy import TracedArray
 from absnormal.frontends.numpy_order import largest, smallest
 from absnormal.frontends.ordered import in_order
@@ -23,7 +23,7 @@ _SORT = "use jnp.sort, jnp.max or jnp.min, or a point where no two entries are e
 def fold_over(sign: int) -> Callable[..., Any]:
     """jnp.max and jnp.min: a tie is split evenly."""
     function = largest if sign > 0 else smallest
-    return lambda call, u: function(u, axis=tuple(call.params["axes"]))
+    return lambda call, u, *, axes: function(u, axis=tuple(axes))
 
 
 def window_extremum(sign: int) -> Callable[..., Any]:
@@ -31,8 +31,11 @@ def window_extremum(sign: int) -> Callable[..., Any]:
 
     tie = "max.window" if sign > 0 else "min.window"
 
-    def rule(call: Call, u: Any) -> Any:
-        index = window_places(call, u.shape)
+    def rule(
+        call: Call, u: Any, *, window_dimensions: Any, window_strides: Any, padding: Any, window_dilation: Any = None,
+        base_dilation: Any = None,
+    ) -> Any:
+        index = windows_of(u.shape, window_dimensions, window_strides, padding, window_dilation, base_dilation)
         if (index < 0).all(axis=0).any():
             call.write.refuse("has a window that holds padding only", "choose a smaller padding")
         flat = folds(call.write, np.reshape(u, -1), index.reshape(len(index), -1), sign, tie)
@@ -44,10 +47,13 @@ def window_extremum(sign: int) -> Callable[..., Any]:
 def scattered_extremum(sign: int) -> Callable[..., Any]:
     """x.at[i].max(u) and jax.ops.segment_max: a tie is split evenly, with the entry that was there."""
 
-    def rule(call: Call, operand: Any, indices: Any, updates: Any) -> Any:
+    def rule(
+        call: Call, operand: Any, indices: Any, updates: Any, *, dimension_numbers: Any, indices_are_sorted: bool,
+        unique_indices: bool, mode: Any,
+    ) -> Any:
         write = call.write
         given = np.asarray(call.values[0]).astype(float).reshape(-1)
-        index = landing(call).reshape(-1, given.size)
+        index = landing(call, dimension_numbers, indices_are_sorted, unique_indices, mode).reshape(-1, given.size)
         # An infinite entry that is no bound does not take part, where there is anything else.
         absent = (given == -sign * np.inf) & (index >= 0).any(axis=0)
         own = np.where(absent, -1, np.arange(given.size))
@@ -58,11 +64,11 @@ def scattered_extremum(sign: int) -> Callable[..., Any]:
     return rule
 
 
-def sort(call: Call, key: Any, *others: Any) -> Any:
+def sort(call: Call, key: Any, *others: Any, dimension: int, num_keys: int) -> Any:
     """lax.sort by one key; what is carried along jumps at a tie."""
     jax, jnp = require("jax", "jax"), require("jax.numpy", "jax")
-    axis = call.params["dimension"]
-    if call.params["num_keys"] != 1:
+    axis = dimension
+    if num_keys != 1:
         call.write.refuse("sorts by several keys", "sort by one key")
     shape = call.values[0].shape
     numbers = jax.lax.broadcasted_iota(jnp.int32, shape, axis)
@@ -81,9 +87,9 @@ def _moved(call: Call, other: Any, place: Array) -> Any:
     return call.write.op("gather", other, index=place) if isinstance(other, TracedArray) else None
 
 
-def top_k(call: Call, u: Any) -> Any:
+def top_k(call: Call, u: Any, *, k: int, axis: int = -1) -> Any:
     """lax.top_k: the k largest, in descending order; of a tie the first come first, and their indices jump."""
-    axis, k = call.params.get("axis", np.ndim(u) - 1) % np.ndim(u), call.params["k"]
+    axis %= np.ndim(u)
     order = np.argsort(-u.value, axis=axis, kind="stable")
     ordered = in_order(call.write, u, order, axis, descending=True, count=k)
     # The first that is left out may be tied with the last that is taken.

@@ -77,22 +77,22 @@ def _clamp(call: Call, low: Any, u: Any, high: Any) -> Any:
     return np.broadcast_to(u, shape)
 
 
-def _convert(call: Call, u: Any) -> Any:
+def _convert(call: Call, u: Any, *, new_dtype: Any) -> Any:
     jnp = require("jax.numpy", "jax")
-    target = call.params["new_dtype"]
-    if jnp.issubdtype(target, jnp.complexfloating):
+    if jnp.issubdtype(new_dtype, jnp.complexfloating):
         return call.without_rule("complex numbers")
-    if jnp.issubdtype(target, jnp.floating):
-        return _rounded(call, u)
-    return np.not_equal(u, 0) if np.dtype(target).kind == "b" else call.write.constant_piece("trunc", u)
+    if jnp.issubdtype(new_dtype, jnp.floating):
+        return u if call.values[0].dtype == new_dtype else _rounded(call, u, str(new_dtype))
+    return np.not_equal(u, 0) if np.dtype(new_dtype).kind == "b" else call.write.constant_piece("trunc", u)
 
 
-def _rounded(call: Call, u: Any) -> Any:
-    """The same number in another precision, a node of its own: its adjoint is rounded too, also where it is not."""
-    name, given = str(call.outs[0].dtype), str(call.values[0].dtype)
-    if "mantissa_bits" in call.params:
-        name = f"{call.params['exponent_bits']} bits of exponent and {call.params['mantissa_bits']} of mantissa"
-    return u if name == given else call.write.op("reshape", u, shape=u.shape, precision=name)
+def _reduced_precision(call: Call, u: Any, *, exponent_bits: int, mantissa_bits: int) -> Any:
+    return _rounded(call, u, f"{exponent_bits} bits of exponent and {mantissa_bits} of mantissa")
+
+
+def _rounded(call: Call, u: Any, precision: str) -> Any:
+    """The same number in another precision, a node of its own: its adjoint is rounded too, even where it is not."""
+    return call.write.op("reshape", u, shape=u.shape, precision=precision)
 
 
 def _select(call: Call, which: Any, *cases: Any) -> Any:
@@ -103,21 +103,18 @@ def _select(call: Call, which: Any, *cases: Any) -> Any:
     return result
 
 
-def _integer_power(call: Call, u: Any) -> Any:
-    y = call.params["y"]
+def _integer_power(call: Call, u: Any, *, y: int) -> Any:
     return call.write.op("square", u) if y == 2 else call.write.op("power", u, float(y))
 
 
 def _reduced(function: Any) -> Rule:
-    return lambda call, u: function(u, axis=tuple(call.params["axes"]))
+    return lambda call, u, *, axes: function(u, axis=tuple(axes))
 
 
 def _cumulative(function: Any) -> Rule:
-    def rule(call: Call, u: Any) -> Any:
-        axis = call.params["axis"]
-        turned = np.flip(u, axis) if call.params["reverse"] else u
-        result = function(turned, axis)
-        return np.flip(result, axis) if call.params["reverse"] else result
+    def rule(call: Call, u: Any, *, axis: int, reverse: bool) -> Any:
+        result = function(np.flip(u, axis) if reverse else u, axis)
+        return np.flip(result, axis) if reverse else result
 
     return rule
 
@@ -131,10 +128,9 @@ def _log_sum_exp_up_to(u: Any, axis: int) -> Any:
 def _like_associative_scan(name: str) -> Rule:
     """lax.cummax and lax.cummin: differentiated as an associative scan of max."""
 
-    def rule(call: Call, u: Any) -> Any:
+    def rule(call: Call, u: Any, *, axis: int, reverse: bool) -> Any:
         jax = require("jax", "jax")
         function = jax.lax.max if name == "cummax" else jax.lax.min
-        axis, reverse = call.params["axis"], call.params["reverse"]
         closed = jax.make_jaxpr(lambda v: jax.lax.associative_scan(function, v, reverse=reverse, axis=axis))(
             call.values[0])
         return call.run.closed(closed, [Seen(call.values[0], u)])[0].traced
@@ -143,15 +139,15 @@ def _like_associative_scan(name: str) -> Rule:
 
 
 def _index_of(relation: str) -> Rule:
-    def rule(call: Call, u: Any) -> Any:
-        call.write.constant_piece(relation, np.moveaxis(u, call.params["axes"][0], -1))
+    def rule(call: Call, u: Any, *, axes: tuple[int, ...]) -> Any:
+        call.write.constant_piece(relation, np.moveaxis(u, axes[0], -1))
 
     return rule
 
 
-def _dot(call: Call, a: Any, b: Any) -> Any:
+def _dot(call: Call, a: Any, b: Any, *, dimension_numbers: Any) -> Any:
     """dot_general: batch axes first, then the free axes of both."""
-    (ca, cb), (ba, bb) = call.params["dimension_numbers"]
+    (ca, cb), (ba, bb) = dimension_numbers
     if not ba and np.ndim(a) == 2 and np.ndim(b) <= 2 and tuple(ca) == (1,) and tuple(cb) == (0,):
         return call.write.op("matmul", a, b)
     fa = [i for i in range(np.ndim(a)) if i not in (*ca, *ba)]
@@ -188,27 +184,31 @@ def _chosen(call: Call, which: Any, *cases: Any) -> Any:
     return _select(call, which, *decided)
 
 
-def _converted(call: Call, mask: Any) -> Any:
+def _converted(call: Call, mask: Any, *, new_dtype: Any) -> Any:
     """Zeros and ones: still a comparison, so that x * (x > 0) is seen."""
-    return mask
+    jnp = require("jax.numpy", "jax")
+    return call.without_rule("complex numbers") if jnp.issubdtype(new_dtype, jnp.complexfloating) else mask
 
 
 def _joined(call: Call, a: Any, b: Any) -> Any:
     return combined(call.write, call.primitive.name, a, b)
 
 
-def _moved(call: Call, *args: Any) -> Any:
-    """Comparisons that are tied, in one sense, move with their two sides; what is decided beside them is 1 > 0."""
+def _moved(call: Call, *args: Any, **params: Any) -> Any:
+    """Comparisons that are tied, in one sense, move with their two sides; what is decided beside them is 1 > 0.
+
+    The movement itself accounts for the parameters.
+    """
     name = call.primitive.name
     places = range(len(args)) if name == "concatenate" else moving(name)
     tied = [place for place in places if isinstance(args[place], TracedMask) and np.any(args[place].tied)]
     if len({upward(args[place])[2] for place in tied}) != 1:
         plain = [_decided(arg) for arg in args]
-        return MOVES[name](call, *plain) if any(isinstance(arg, TracedArray) for arg in plain) else None
+        return call.by(MOVES[name], *plain) if any(isinstance(arg, TracedArray) for arg in plain) else None
     lefts, rights = ([_decided(arg) if i not in tied else arg for i, arg in enumerate(args)] for _ in range(2))
     for place in places:
         lefts[place], rights[place] = _sides(args[place], place in tied)
-    left, right = MOVES[name](call, *lefts), MOVES[name](call, *rights)
+    left, right = call.by(MOVES[name], *lefts), call.by(MOVES[name], *rights)
     first = args[tied[0]]
     relation = upward(first)[2]
     if not isinstance(left, list):
@@ -226,24 +226,24 @@ def _sides(value: Any, tied: bool) -> tuple[Any, Any]:
     return tuple(broadcast_to(TracedArray(value.builder, side), value.shape) for side in (left, right))  # type: ignore
 
 
-def _beside(call: Call, *parts: Any) -> Any:
+def _beside(call: Call, *parts: Any, axis: int) -> Any:
     """Comparisons, as jnp.select puts them side by side."""
     if not any(isinstance(part, TracedMask) and np.any(part.tied) for part in parts):
         return _moved(call, *parts)
     masks = tuple(part if isinstance(part, TracedMask) else np.asarray(part, bool) for part in parts)
     return Beside(
         call.write.operation, call.write.source, "holds a comparison that is tied at this point, and f uses it",
-        "use jnp.where or jnp.select", masks, call.params["axis"],
+        "use jnp.where or jnp.select", masks, axis,
     )
 
 
-def _first(call: Call, masks: Any) -> Any:
+def _first(call: Call, masks: Any, *, axes: tuple[int, ...]) -> Any:
     """argmax of comparisons."""
     if isinstance(masks, TracedMask):
         masks.concrete()
         return None
     jump = masks.operation, masks.source, masks.problem, masks.mend
-    return First(*jump, masks.parts) if call.params["axes"] == (masks.axis,) else Jump(*jump)
+    return First(*jump, masks.parts) if axes == (masks.axis,) else Jump(*jump)
 
 
 def _bitwise(rule: Rule) -> Rule:
@@ -268,8 +268,8 @@ MASKS: dict[str, Rule] = {
     "not": _bitwise(lambda call, mask: ~mask),
     "and": _bitwise(_joined),
     "or": _bitwise(_joined),
-    "stop_gradient": _converted,
-    "copy": _converted,
+    "stop_gradient": lambda call, mask: mask,
+    "copy": lambda call, mask: mask,
     "stack": _beside,
     "argmax": _first,
 }
@@ -292,7 +292,7 @@ RULES: dict[str, Rule] = {
     "round": _jump("rint"),
     "is_finite": lambda call, u: np.isfinite(u.value),
     "convert_element_type": _convert,
-    "reduce_precision": _rounded,
+    "reduce_precision": _reduced_precision,
     "copy": lambda call, u: u,
     "copy_p": lambda call, u: u,
     "name": lambda call, u: u,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +13,7 @@ from absnormal.arrays import Array
 from absnormal.errors import DomainError, TraceError
 from absnormal.frontends.jax.derivatives import in_library
 from absnormal.frontends.jax.jumps import CHOICES, Jump
+from absnormal.frontends.jax.parameters import read
 from absnormal.frontends.jax.precision import unit_of
 from absnormal.frontends.numpy import TracedArray
 from absnormal.frontends.numpy_masks import TracedMask
@@ -47,6 +48,11 @@ class Call:
     def without_rule(self, name: str) -> None:
         """Note that something has no rule; the result is followed as a constant, to find what else has none."""
         self.run.missing.setdefault(name, self.write.source)
+
+    def by(self, rule: Callable[..., Any], *args: Any) -> Any:
+        """What a rule writes, given the parameters that it reads; others are refused by name."""
+        user = self.write.operation, self.write.source
+        return rule(self, *args, **read(rule, self.primitive.name, self.params, user))
 
     def bind(self, *values: Any, **changed: Any) -> Any:
         """Run the primitive on other values."""
@@ -124,7 +130,9 @@ class Run:
         try:
             if name in CONTROL:
                 self.around = source
-                return CONTROL[name](self, eqn, inputs)
+                rule = CONTROL[name]
+                assert self.builder.user is not None
+                return rule(self, eqn, inputs, **read(rule, name, eqn.params, self.builder.user))
             results = bound(eqn, [seen.value for seen in inputs])
             rules = MASKS
             if isinstance(inputs[0].traced, CHOICES.get(name, ())) and jump_of(inputs[1:]) is None:
@@ -145,7 +153,7 @@ class Run:
             call = Call(self, eqn.primitive, eqn.params, values, results, Writer(self.builder, *self.builder.user))
             start = len(self.builder.nodes)
             try:
-                written = rules[name](call, *args)
+                written = call.by(rules[name], *args)
             except (TraceError, DomainError):
                 if not self.missing:
                     raise

@@ -17,28 +17,35 @@ from absnormal.frontends.numpy import TracedArray
 from absnormal.frontends.pooling import summed_over, windows
 
 
-def _broadcast(call: Call, u: Any, *rest: Any) -> Any:
-    shape, axes = call.params["shape"], call.params["broadcast_dimensions"]
+def _broadcast(call: Call, u: Any, *rest: Any, shape: tuple[int, ...], broadcast_dimensions: tuple[int, ...]) -> Any:
     lifted = [1] * len(shape)
-    for axis, size in zip(axes, np.shape(u), strict=True):
+    for axis, size in zip(broadcast_dimensions, np.shape(u), strict=True):
         lifted[axis] = size
     return np.broadcast_to(np.reshape(u, tuple(lifted)), shape)
 
 
-def _slice(call: Call, u: Any) -> Any:
-    params = call.params
-    strides = params["strides"] or (1,) * np.ndim(u)
-    bounds = zip(params["start_indices"], params["limit_indices"], strides, strict=True)
+def _slice(call: Call, u: Any, *, start_indices: Any, limit_indices: Any, strides: Any) -> Any:
+    bounds = zip(start_indices, limit_indices, strides or (1,) * np.ndim(u), strict=True)
     key = tuple(slice(int(start), int(stop), int(step)) for start, stop, step in bounds)
     return u[key]
 
 
-def _reshaped(call: Call, u: Any, *rest: Any) -> Any:
+def _reshaped(call: Call, u: Any, *rest: Any, new_sizes: tuple[int, ...], dimensions: Any) -> Any:
+    return np.reshape(u if dimensions is None else np.transpose(u, dimensions), new_sizes)
+
+
+def _squeezed(call: Call, u: Any) -> Any:
     return np.reshape(u, call.outs[0].shape)
 
 
-def numbered(call: Call, u: Any, *rest: Any) -> Any:
-    """Any movement: the primitive is run on the numbers of the entries of its arrays, -1 for none."""
+def _scattered(
+    call: Call, u: Any, *rest: Any, dimension_numbers: Any, indices_are_sorted: bool, unique_indices: bool, mode: Any
+) -> Any:
+    return numbered(call, u, *rest)
+
+
+def numbered(call: Call, u: Any, *rest: Any, **params: Any) -> Any:
+    """Any movement: the primitive is run, with all its parameters, on the numbers of the entries, -1 for none."""
     jnp = require("jax.numpy", "jax")
     given, start = [], 0
     places = moving(call.primitive.name)
@@ -76,38 +83,37 @@ def _taken(call: Call, whole: Any, index: Array) -> Any:
     return call.write.op("gather", whole, index=index.astype(np.int64))
 
 
-def _padded(call: Call, u: Any, value: Any) -> Any:
+def _padded(call: Call, u: Any, value: Any, *, padding_config: Any) -> Any:
     """lax.pad, with negative and interior padding."""
     jnp = require("jax.numpy", "jax")
     size = math.prod(call.values[0].shape)
     numbers = jnp.arange(size, dtype=jnp.int32).reshape(call.values[0].shape)
-    index = np.asarray(call.bind(numbers, jnp.asarray(-1, jnp.int32)))
+    index = np.asarray(call.bind(numbers, jnp.asarray(-1, jnp.int32), padding_config=padding_config))
     inside = index >= 0
     moved = np.reshape(u, -1)[np.maximum(index, 0)] if size else np.zeros(index.shape)
     return np.where(inside, moved, value)
 
 
-def _concatenated(call: Call, *parts: Any) -> Any:
-    return np.concatenate(parts, call.params["dimension"])
+def _concatenated(call: Call, *parts: Any, dimension: int) -> Any:
+    return np.concatenate(parts, dimension)
 
 
-def _stacked(call: Call, *parts: Any) -> Any:
-    return np.stack([call.write.array(part) for part in parts], call.params["axis"])
+def _stacked(call: Call, *parts: Any, axis: int) -> Any:
+    return np.stack([call.write.array(part) for part in parts], axis)
 
 
-def _unstacked(call: Call, u: Any) -> Any:
-    return list(np.moveaxis(u, call.params["axis"], 0))
+def _unstacked(call: Call, u: Any, *, axis: int) -> Any:
+    return list(np.moveaxis(u, axis, 0))
 
 
-def _transposed(call: Call, u: Any) -> Any:
-    return np.transpose(u, call.params["permutation"])
+def _transposed(call: Call, u: Any, *, permutation: tuple[int, ...]) -> Any:
+    return np.transpose(u, permutation)
 
 
 #: Movements whose first operand alone holds the entries.
 MOVES = {
     "reshape": _reshaped,
-    "squeeze": _reshaped,
-    "expand_dims": _reshaped,
+    "squeeze": _squeezed,
     "broadcast_in_dim": _broadcast,
     "transpose": _transposed,
     "slice": _slice,
@@ -121,32 +127,32 @@ MOVES = {
     "gather": numbered,
     "dynamic_slice": numbered,
     "dynamic_update_slice": numbered,
-    "scatter": numbered,
+    "scatter": _scattered,
 }
 
 
 # -- windows -----------------------------------------------------------------------------------------------
 
 
-def window_places(call: Call, shape: tuple[int, ...]) -> Array:
+def windows_of(shape: tuple[int, ...], size: Any, strides: Any, padding: Any, dilation: Any, base: Any) -> Array:
     """The numbers of the entries in every window, shape (window, *out); -1 in the padding."""
-    params = call.params
     one = (1,) * len(shape)
-    return windows(
-        shape, params["window_dimensions"], params["window_strides"], params["padding"],
-        params.get("window_dilation") or one, params.get("base_dilation") or one,
-    )
+    return windows(shape, size, strides, padding, dilation or one, base or one)
 
 
-def window_sum(call: Call, u: Any) -> Any:
+def window_sum(
+    call: Call, u: Any, *, window_dimensions: Any, window_strides: Any, padding: Any, window_dilation: Any = None,
+    base_dilation: Any = None,
+) -> Any:
     """Sums over windows: entries of the padding are 0."""
-    return summed_over(call.write, np.reshape(u, -1), window_places(call, u.shape))
+    index = windows_of(u.shape, window_dimensions, window_strides, padding, window_dilation, base_dilation)
+    return summed_over(call.write, np.reshape(u, -1), index)
 
 
 # -- scattered updates -------------------------------------------------------------------------------------
 
 
-def landing(call: Call) -> Array:
+def landing(call: Call, dimension_numbers: Any, indices_are_sorted: bool, unique_indices: bool, mode: Any) -> Array:
     """For every entry of the result the numbers of the updates that go there, shape (most, *out); -1 for none."""
     jax, jnp = require("jax", "jax"), require("jax.numpy", "jax")
     operand, indices, updates = call.values
@@ -154,10 +160,12 @@ def landing(call: Call) -> Array:
     if max(size, count) >= 1 << 24:
         call.write.refuse("is not supported for arrays of this size", "split the array")
     places = jnp.arange(1, size + 1, dtype=jnp.float32).reshape(operand.shape)
-    params = {key: call.params[key] for key in ("dimension_numbers", "indices_are_sorted", "unique_indices", "mode")}
     # Where an update lands: the transpose of a scatter-add brings back the number of its place.
     added = jax.linear_transpose(
-        lambda values: jax.lax.scatter_add(jnp.zeros(operand.shape, jnp.float32), indices, values, **params),
+        lambda values: jax.lax.scatter_add(
+            jnp.zeros(operand.shape, jnp.float32), indices, values, dimension_numbers,
+            indices_are_sorted=indices_are_sorted, unique_indices=unique_indices, mode=mode,
+        ),
         jax.ShapeDtypeStruct(updates.shape, jnp.float32),
     )
     target = np.asarray(added(places)[0]).astype(int).reshape(-1) - 1
@@ -171,9 +179,12 @@ def landing(call: Call) -> Array:
     return index.reshape(-1, *operand.shape)
 
 
-def scatter_add(call: Call, operand: Any, indices: Any, updates: Any) -> Any:
+def scatter_add(
+    call: Call, operand: Any, indices: Any, updates: Any, *, dimension_numbers: Any, indices_are_sorted: bool,
+    unique_indices: bool, mode: Any,
+) -> Any:
     """x.at[i].add(u): sums of updates."""
-    index = landing(call)
+    index = landing(call, dimension_numbers, indices_are_sorted, unique_indices, mode)
     if not len(index):
         return operand
     return operand + summed_over(call.write, np.reshape(call.write.array(updates), -1), index)

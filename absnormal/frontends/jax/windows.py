@@ -10,15 +10,17 @@ from absnormal.frontends.jax.run import Call
 from absnormal.ops.convolution import Layout
 
 
-def convolution(call: Call, u: Any, weight: Any) -> Any:
+def convolution(
+    call: Call, u: Any, weight: Any, *, window_strides: Any, padding: Any, lhs_dilation: Any, rhs_dilation: Any,
+    dimension_numbers: Any, feature_group_count: int, batch_group_count: int,
+) -> Any:
     """conv_general_dilated: brought to (N, C, *S) and (O, C / G, *K), and back."""
-    params, write = call.params, call.write
-    if params["batch_group_count"] != 1:
+    write, numbers = call.write, dimension_numbers
+    if batch_group_count != 1:
         write.refuse("with batch_group_count is not supported", "convolve the groups one by one")
-    numbers = params["dimension_numbers"]
-    u = _stretched(np.transpose(write.array(u), numbers.lhs_spec), params["lhs_dilation"])
+    u = _stretched(np.transpose(write.array(u), numbers.lhs_spec), lhs_dilation)
     weight = np.transpose(write.array(weight), numbers.rhs_spec)
-    padding = [(int(low), int(high)) for low, high in params["padding"]]
+    padding = [(int(low), int(high)) for low, high in padding]
     # A negative padding cuts.
     sides = zip(padding, u.shape[2:], strict=True)
     cut = (slice(max(0, -low), size - max(0, -high)) for (low, high), size in sides)
@@ -27,8 +29,7 @@ def convolution(call: Call, u: Any, weight: Any) -> Any:
     if any(low != high for low, high in padding):
         u, padding = np.pad(u, [(0, 0), (0, 0), *padding]), [(0, 0)] * len(padding)
     layout = Layout(
-        tuple(params["window_strides"]), tuple(low for low, _ in padding), tuple(params["rhs_dilation"]),
-        params["feature_group_count"],
+        tuple(window_strides), tuple(low for low, _ in padding), tuple(rhs_dilation), feature_group_count,
     )
     made = write.op("convolve", u, weight, layout=layout)
     return np.transpose(made, np.argsort(numbers.out_spec))
