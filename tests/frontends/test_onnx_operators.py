@@ -5,6 +5,7 @@ from __future__ import annotations
 import dis
 import functools
 import inspect
+import pickle
 import warnings
 from collections.abc import Iterator
 from types import CodeType
@@ -256,6 +257,7 @@ def test_a_cast_like_another_tensor_casts(like: str, expected: list[float]) -> N
     x = np.array([1.5, -2.5])
     text = f"f (double[2] x) => (double y) <{like}> {{ a = CastLike(x, k)  y = CastLike(a, x) }}"
     np.testing.assert_array_equal(loaded(text, 19, inputs=x)(x), expected)
+    np.testing.assert_array_equal(loaded(text, 19, inputs=x - 0.25)(x), expected)
     to = {"int64": 7, "int8": 3, "bool": 9, "float": 1, "double": 11}[like.partition("[")[0]]
     casts = f"f (double[2] x) => (double y) {{ a = Cast<to = {to}>(x)  y = Cast<to = 11>(a) }}"
     np.testing.assert_array_equal(loaded(casts, 19, inputs=x)(x), expected)
@@ -360,9 +362,13 @@ def test_a_branch_on_a_variable_is_a_guard() -> None:
                    else_branch = h () => (double q) { q = Neg(s) }>
     }"""
     program = loaded(text, inputs=[1.0, 2.0])
-    assert program([1.0, 2.0]) == 3.0
-    with pytest.raises(an.GuardError):
-        program([-1.0, -2.0])
+    assert program([1.0, 2.0]) == 3.0 == program([-1.0, -2.0])
+    assert pickle.loads(pickle.dumps(program))([-1.0, -2.0]) == 3.0
+    for used in (an.verify, an.generalized_gradient):
+        with pytest.raises(an.GuardError):
+            used(program, [-1.0, -2.0])
+    with pytest.raises(an.TraceError, match=r"If at model.onnx:3"):
+        program([1.0, -1.0])
     with pytest.raises(an.TraceError, match=r"If at model.onnx:3: the two sides are equal"):
         loaded(text)
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from absnormal._optional import require
 from absnormal.arrays import Array
+from absnormal.errors import GuardError
 from absnormal.frontends.onnx.graph import Graph, Input, read
 from absnormal.frontends.onnx.interpret import program_of
 from absnormal.program.program import Program
@@ -39,7 +41,8 @@ def load(
     Returns
     -------
     Program
-        of an array when there is one variable, otherwise of a dict by name
+        of an array when there is one variable, otherwise of a dict by name.  It is called at any point; what asks for
+        more than the value takes the branches that were followed, or raises GuardError
 
     Raises
     ------
@@ -67,9 +70,37 @@ def load(
     values = {name: _value(graph, name, given) for name in {*names, *graph.inputs} - set(graph.constants)}
     point = {name: np.asarray(values.get(name, graph.constants.get(name)), dtype=float) for name in names}
     held = {name: value for name, value in values.items() if name not in names}
-    if len(names) == 1:
-        return program_of(graph, point[names[0]], held, names[0], chosen)
-    return program_of(graph, point, held, names, chosen)
+    variable = names[0] if len(names) == 1 else names
+    made = program_of(graph, point[names[0]] if len(names) == 1 else point, held, variable, chosen)
+    return Model(
+        made.nodes, made.output, made.tree, made.guards, graph=graph, held=held, variable=variable, chosen=chosen
+    )
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Model(Program):
+    """A program that has its graph with it: called where other branches are taken, it goes through that again."""
+
+    graph: Graph
+    held: Mapping[str, Array]
+    variable: str | Sequence[str]
+    chosen: str
+
+    def __call__(self, x: Any) -> Any:
+        """The value of the graph at x.
+
+        Raises
+        ------
+        TraceError
+            for a branch at a tie
+        DomainError
+            for NaN or infinity
+        """
+        try:
+            return super().__call__(x)
+        except GuardError:
+            point = self.tree.unflatten(self.tree.flatten(x))
+            return program_of(self.graph, point, self.held, self.variable, self.chosen)(x)
 
 
 def parameters(model: Any) -> dict[str, Array]:
