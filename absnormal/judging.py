@@ -33,6 +33,7 @@ _APART = (
     "{tool}'s gradient is {apart:.3g} apart from that of the function as it ran, in an entry of {leaf}, where"
     " {allowed:.3g} is allowed as rounding"
 )
+_NOTHING = "; no derivative code but its own was found behind it, so the vector is judged as it is"
 _LOST = "; in the other precision the two agree, so digits were lost in the one that f ran in: run f in float64"
 _CANCELLED = "the gradient is zero up to cancellation in {leaves}: the rounding there is that of the terms that cancel"
 
@@ -158,13 +159,12 @@ def _own_vector(
         return found
     if comparison.close:
         return replace(found, outcome=why_open(problem))
-    lost = digits_were_lost(captured, comparison)
-    # Without a kink there is one gradient, and the framework's formulas mean that one.
-    if not isinstance(found.outcome, str) and len(tool.alpha) and not lost:
-        return found
-    worst = comparison.worst
+    lost, worst = digits_were_lost(captured, comparison), comparison.worst
     apart = _APART.format(tool=captured.tool, apart=comparison.apart[worst], allowed=comparison.allowed[worst],
                           leaf=captured.program.tree.leaf_name(worst))
+    # Without a kink there is one gradient, and the framework's formulas mean that one.
+    if not isinstance(found.outcome, str) and len(tool.alpha) and not lost:
+        return replace(found, notes=(apart + _NOTHING,))
     return replace(found, outcome=apart + _LOST if lost else apart)
 
 

@@ -14,6 +14,7 @@ from torch.utils.checkpoint import checkpoint
 
 import absnormal as an
 from absnormal.frontends.captured import Captured
+from absnormal.frontends.torch import capture
 from absnormal.frontends.torch.capture import of_closure
 from absnormal.torch import _variables
 
@@ -212,6 +213,19 @@ def test_what_is_not_the_framework_s_own_is_named(name: str) -> None:
 @pytest.mark.parametrize("name", OWN)
 def test_what_has_no_part_in_the_gradient_is_not(name: str) -> None:
     assert captured(*OWN[name]()).foreign == ()
+
+
+def test_the_note_names_the_cause_or_says_that_none_was_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    w = torch.tensor([0.0, 2.0], dtype=torch.float64, requires_grad=True)
+
+    def loss() -> Any:
+        return (Twice.apply(w) + F.relu(w)).sum()
+
+    report = an.torch.verify(w, loss)
+    assert report.verdict is an.Verdict.NOT_CLARKE and "Twice at test_torch_graph" in report.notes[-1]
+    monkeypatch.setattr(capture, "foreign", lambda graph, tape, names: ())
+    report = an.torch.verify(w, loss)
+    assert report.verdict is an.Verdict.NOT_CLARKE and "no derivative code but its own was found" in report.notes[-1]
 
 
 def test_looking_for_hooks_leaves_none() -> None:
