@@ -1,0 +1,260 @@
+"""torch's own operator database: is every differentiable operator right, or refused by name, on its float64 samples?
+
+    python -m tests.frontends.torch_database [NAME ...]       all samples, and a table of counts
+    python -m tests.frontends.torch_database --record         the same, and the operators that are decided are written
+
+A sample is run as it is, with memory that is not contiguous and, where torch can, in place.  It is decided where there
+is a verdict, where our table gives the value that torch computed for every node, and where the program changes on a
+small step as f does in torch.  The verdict is never NOT_CLARKE: torch tests its derivatives of these operators itself.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+import traceback
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch.testing._internal.common_methods_invocations import op_db
+
+from absnormal.errors import AbsNormalError, GuardError, TraceError
+from absnormal.frontends.captured import Captured
+from absnormal.frontends.torch.capture import of_closure
+from absnormal.judging import verify_captured
+from absnormal.ops import TABLE
+from absnormal.program.tree import Tree
+
+#: The operators that are decided on all their samples.
+RECORD = Path(__file__).parents[1] / "data" / "torch_operators.txt"
+DECIDED, UNDECIDED = "decided", "undecided"
+NOT_RUN, NOT_FINITE = "not differentiated by torch", "not finite in torch"
+#: What must not be there.
+WRONG, UNTYPED = "wrong", "untyped error"
+_STEP = 1e-7
+
+
+class Wrong(Exception):
+    """Something that is claimed is not so."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one sample."""
+
+    operator: str
+    sample: int
+    spelling: str
+    kind: str
+    text: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.operator} {self.sample} ({self.spelling}): {self.kind} {self.text}"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A call of an operator with its variables."""
+
+    call: Callable[[], Any]
+    variables: list[Any]
+
+    def results(self) -> list[Any]:
+        return [result for result in _tensors(self.call()) if result.requires_grad]
+
+    def loss(self) -> Any:
+        """One number that tells the entries of all results apart."""
+        return torch.stack([_weighted(result) for result in self.results()]).sum()
+
+
+def operators() -> dict[str, Any]:
+    """The differentiable operators that take float64, by name."""
+    found = {}
+    for op in op_db:
+        if op.supports_autograd and torch.float64 in op.supported_dtypes("cpu"):
+            found[f"{op.name}.{op.variant_test_name}" if op.variant_test_name else op.name] = op
+    return found
+
+
+def outcomes(name: str, op: Any, most: int) -> Iterator[Outcome]:
+    """What becomes of up to ``most`` samples of an operator, spread evenly over all of them."""
+    random.seed(0)
+    np.random.seed(0)  # noqa: NPY002
+    torch.manual_seed(0)
+    samples = [*op.sample_inputs("cpu", torch.float64, requires_grad=True)]
+    for number in np.unique(np.linspace(0, len(samples) - 1, min(most, len(samples))).astype(int)):
+        sample = samples[number]
+        for spelling, (call, given) in _spellings(op, sample).items():
+            yield _outcome(name, int(number), spelling, call, given)
+
+
+def _spellings(op: Any, sample: Any) -> dict[str, tuple[Callable[..., Any], Any]]:
+    found = {"as it is": (op.get_op(), sample)}
+    if all(t.layout == torch.strided for t in _tensors((sample.input, sample.args, sample.kwargs))):
+        found["not contiguous"] = op.get_op(), sample.noncontiguous()
+    if op.get_inplace() and op.supports_inplace_autograd and not sample.broadcasts_input:
+        inplace = op.get_inplace()
+        found["in place"] = (lambda x, *args, **kwargs: inplace(x * 1, *args, **kwargs), sample)
+    return found
+
+
+def _outcome(name: str, number: int, spelling: str, call: Callable[..., Any], sample: Any) -> Outcome:
+    case = _case(call, sample)
+    try:
+        if not case.variables or not case.results():
+            return Outcome(name, number, spelling, NOT_RUN)
+        loss = case.loss()
+        if not loss.isfinite():
+            return Outcome(name, number, spelling, NOT_FINITE)
+        loss.backward()
+    except (RuntimeError, ValueError, TypeError, NotImplementedError) as error:
+        return Outcome(name, number, spelling, NOT_RUN, str(error).partition("\n")[0])
+    for variable in case.variables:
+        variable.grad = None
+    try:
+        return Outcome(name, number, spelling, *_judged(case))
+    except Wrong as error:
+        return Outcome(name, number, spelling, WRONG, str(error))
+    except AbsNormalError as error:
+        if error.__cause__ is not None and not isinstance(error.__cause__, NotImplementedError):
+            return Outcome(name, number, spelling, UNTYPED, str(error))
+        reason = error.problem if isinstance(error, TraceError) else type(error).__name__
+        return Outcome(name, number, spelling, f"refused: {reason.partition(': ')[0]}", str(error))
+    except Exception:
+        return Outcome(name, number, spelling, UNTYPED, traceback.format_exc())
+
+
+def _case(call: Callable[..., Any], sample: Any) -> Case:
+    """The variables are the tensors of a sample that require a gradient; they keep their place in memory."""
+    given = (sample.input, sample.args, sample.kwargs)
+    old = [*{id(t): t for t in _tensors(given) if t.requires_grad}.values()]
+    variables = [t if t.is_leaf else t.detach().requires_grad_() for t in old]
+    first, args, kwargs = _replaced(given, {id(t): new for t, new in zip(old, variables, strict=True)})
+    return Case(lambda: sample.output_process_fn_grad(call(first, *args, **kwargs)), variables)
+
+
+def _judged(case: Case) -> tuple[str, str]:
+    shapes = tuple(tuple(variable.shape) for variable in case.variables)
+    tree = Tree([*range(len(shapes))], shapes)
+    captured = of_closure(case.loss, case.variables, tree)
+    captured.program.check()
+    eps = max(torch.finfo(t.dtype).eps for t in (*case.variables, *case.results()))
+    rtol = 8 * eps**0.5
+    _same_values(captured, rtol)
+    verdict = verify_captured(captured).verdict.name
+    if verdict == "NOT_CLARKE":
+        raise Wrong("NOT_CLARKE")
+    if eps == torch.finfo(torch.float64).eps:
+        _near_by(case, captured)
+    return DECIDED if verdict == "CLARKE" else UNDECIDED, ""
+
+
+def _same_values(captured: Captured, rtol: float) -> None:
+    """Every node computed from its arguments, against the value that torch computed."""
+    values = captured.values
+    for node, value in zip(captured.program.nodes, values, strict=True):
+        if node.op in ("input", "constant"):
+            continue
+        with np.errstate(all="ignore"):
+            made = np.asarray(TABLE[node.op].value(node.params, *(values[arg] for arg in node.args)))
+        if made.shape != value.shape or not _close(made, value, rtol):
+            raise Wrong(f"the value of {node.op} for {node.operation}")
+
+
+def _close(made: Any, value: Any, rtol: float) -> bool:
+    scale = max(1.0, float(np.abs(value[np.isfinite(value)]).max(initial=0.0)))
+    return bool(np.allclose(made, value, rtol=rtol, atol=rtol * scale, equal_nan=True))
+
+
+def _near_by(case: Case, captured: Captured) -> None:
+    """How f changes on a small step: a constant that should have moved does not move."""
+    program = captured.program
+    here = float(case.loss().detach())
+    old = [variable.detach().clone() for variable in case.variables]
+    start = float(program(_flat(case.variables)))
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for variable in case.variables:
+            variable.add_(_STEP * torch.randn(variable.shape, generator=generator, dtype=variable.dtype))
+    try:
+        there = float(case.loss().detach())
+        with suppress(GuardError):
+            moved = float(program(_flat(case.variables))) - start
+            scale = max(abs(there - here), _STEP)
+            if abs(moved - (there - here)) > 1e-3 * scale + 1e-14 * max(1.0, abs(here)):
+                raise Wrong(f"a step near by changes f by {there - here:g} and the program by {moved:g}")
+    finally:
+        with torch.no_grad():
+            for variable, value in zip(case.variables, old, strict=True):
+                variable.copy_(value)
+
+
+def _flat(variables: Sequence[Any]) -> Any:
+    return np.concatenate([variable.detach().double().numpy().ravel() for variable in variables])
+
+
+def _weighted(y: Any) -> Any:
+    real = torch.view_as_real(y.resolve_conj()) if y.is_complex() else y
+    return (real * torch.cos(torch.arange(real.numel(), dtype=real.dtype)).reshape(real.shape)).sum().double()
+
+
+def _tensors(value: Any) -> list[Any]:
+    if isinstance(value, torch.Tensor):
+        return [value]
+    if isinstance(value, dict):
+        value = [*value.values()]
+    return [t for item in value for t in _tensors(item)] if isinstance(value, (list, tuple)) else []
+
+
+def _replaced(value: Any, new: dict[int, Any]) -> Any:
+    if isinstance(value, torch.Tensor):
+        return new.get(id(value), value)
+    if isinstance(value, dict):
+        return {key: _replaced(item, new) for key, item in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(_replaced(item, new) for item in value)
+    return value
+
+
+def table(found: Sequence[Outcome]) -> str:
+    """How many samples, and operators on all of them, came out how."""
+    samples, names = Counter(o.kind for o in found), {o.operator for o in found}
+    lines = [f"{count:7d}  {kind}" for kind, count in samples.most_common()]
+    return "\n".join([*lines, f"{len(decided(found)):7d}  of {len(names)} operators are decided on all samples"])
+
+
+def decided(found: Sequence[Outcome]) -> list[str]:
+    """The operators whose samples are all decided, where torch gives a number and a gradient at all."""
+    kinds: dict[str, set[str]] = {}
+    for outcome in found:
+        kinds.setdefault(outcome.operator, set()).add(outcome.kind)
+    allowed = {DECIDED, UNDECIDED, NOT_RUN, NOT_FINITE}
+    return sorted(name for name, own in kinds.items() if DECIDED in own and own <= allowed)
+
+
+def main(arguments: Sequence[str]) -> int:
+    names = [name for name in arguments if name != "--record"]
+    found = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for name, op in operators().items():
+            if not names or name in names:
+                for outcome in outcomes(name, op, sys.maxsize):
+                    found.append(outcome)
+                    if outcome.kind in (WRONG, UNTYPED):
+                        print(outcome, flush=True)
+    print(table(found))
+    if "--record" in arguments:
+        RECORD.write_text("\n".join(decided(found)) + "\n")
+    return int(any(outcome.kind in (WRONG, UNTYPED) for outcome in found))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
