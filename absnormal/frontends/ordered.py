@@ -62,14 +62,25 @@ def _runs(tied: Array, kept: int) -> list[tuple[int, Array]]:
 
 
 def _keep_apart(write: Writer, u: Any, rows: Array, tied: Array, kept: int, descending: bool) -> None:
-    """Neighbours that differ stay in this order."""
-    apart = ~tied
-    apart[:, kept:] = False
-    if not apart.any():
+    """Entries of one run stay before those of the next, and the last run that is kept before all that is left out."""
+    if not kept:
+        return
+    loose = tied.any(axis=1)
+    single = rows[~loose]
+    pairs = [(single[:, :-1][:, :kept], single[:, 1:][:, :kept])]
+    rest = single[:, kept + 1 :]
+    pairs.append((np.broadcast_to(single[:, kept - 1 : kept], rest.shape), rest))
+    for row, ties in zip(rows[loose], tied[loose], strict=True):
+        run = np.concatenate([[0], np.cumsum(~ties)])
+        last = run[kept - 1]
+        for number in range(last + 1):
+            after = row[run == number + 1] if number < last else row[run > number]
+            before, behind = np.broadcast_arrays(row[run == number][:, None], after)
+            pairs.append((before, behind))
+    first, second = (np.concatenate([pair[side].reshape(-1) for pair in pairs]) for side in (0, 1))
+    if not first.size:
         return
     flat = np.reshape(u, -1)
-    left = write.op("gather", flat, index=rows[:, :-1][apart])
-    right = write.op("gather", flat, index=rows[:, 1:][apart])
+    left, right = write.op("gather", flat, index=first), write.op("gather", flat, index=second)
     relation = ">" if descending else "<"
-    outcome = np.ones(int(apart.sum()), bool)
-    write.builder.guard(left.index, right.index, relation, outcome, write.operation, write.source)
+    write.builder.guard(left.index, right.index, relation, np.ones(first.size, bool), write.operation, write.source)

@@ -330,6 +330,20 @@ def test_further_outputs_are_made_or_refused_by_name() -> None:
     np.testing.assert_array_equal(loaded(top + "Cast<to = 11>(i) }", inputs=[1.0, 4.0, 3.0, 2.0])([1, 4, 3, 2]), [1, 2])
 
 
+@pytest.mark.parametrize(("here", "there"), [
+    ([5.0, 4.0, 3.0, 1.0], [5.0, 4.0, 3.0, 6.0]), ([5.0, 5.0, 3.0, 3.0], [1.0, 5.0, 3.0, 2.0]),
+    ([5.0, 4.0, 4.0, 4.0], [5.0, 1.0, 2.0, 3.0]), ([4.0, 4.0, 4.0, 1.0], [1.0, 5.0, 3.0, 4.0]),
+])  # fmt: skip
+def test_the_largest_entries_are_those_of_the_point(here: list[float], there: list[float]) -> None:
+    for count in (1, 2, 3, 4):
+        for largest in (1, 0):
+            text = (f"f (double[4] x) => (double y) <int64[1] k = {{{count}}}> "
+                    f"{{ y, i = TopK<largest = {largest}>(x, k) }}")
+            program, sign = loaded(text, inputs=here), -1 if largest else 1
+            for x in (np.array(here), np.array(there)):
+                np.testing.assert_array_equal(program(x), sign * np.sort(sign * x)[:count])
+
+
 def test_a_node_that_does_not_fit_is_an_error_with_its_place() -> None:
     with pytest.raises(an.TraceError, match=r"Reshape at model.onnx:2: cannot be followed: cannot reshape .* Mend: "):
         loaded("f (double[2,3] x) => (double y) <int64[1] s = {5}> { a = Relu(x)  y = Reshape(a, s) }")

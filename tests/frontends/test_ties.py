@@ -22,6 +22,11 @@ from absnormal.frontends.torch import probe as torch_probe
 from absnormal.frontends.writing import kink, writer_of
 
 
+def test_the_readme_names_the_versions() -> None:
+    text = " ".join((Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8").lower().split())
+    assert all(f"{tool} {version}" in text for tool, version in VERSIONS.items())
+
+
 def test_every_table_has_every_tie_and_a_version() -> None:
     assert set(VERSIONS) == set(TABLES)
     for table in TABLES.values():
