@@ -153,7 +153,8 @@ def _own_vector(
         if not isinstance(proof, str) and (proof.clarke or not captured.foreign):
             cancelled = [captured.program.tree.leaf_name(leaf) for leaf in comparison.cancelled]
             told = (_CANCELLED.format(leaves=", ".join(cancelled)),) if cancelled else ()
-            return replace(found, outcome=replace(proof, deviation=proof.deviation + comparison.largest), notes=told)
+            return replace(found, outcome=replace(proof, deviation=proof.deviation + comparison.largest),
+                           notes=(*found.notes, *told))
     found = given_vector(problem, tool, captured.gradient, tolerance, known, notes, not captured.foreign)
     if captured.foreign or (not isinstance(found.outcome, str) and found.outcome.clarke):
         return found

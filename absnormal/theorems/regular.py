@@ -32,6 +32,12 @@ _DEFINITE = 10
 
 def regular(problem: Problem) -> Proof | None:
     """Proves by bounds on adjoints that any slopes give a Clarke gradient."""
+    found = _of_one_sign(problem)
+    return None if found is None or not found[1] else found[0]
+
+
+def _of_one_sign(problem: Problem) -> tuple[Proof, bool] | None:
+    """The proof, and whether what it sets aside is small against the gradient."""
     sweeps = problem.sweeps
     if sweeps.rational:
         return None
@@ -44,13 +50,12 @@ def regular(problem: Problem) -> Proof | None:
         if sign is None:
             return None
     aside = negligible & (np.maximum(np.abs(found.lower), np.abs(found.upper)) > 0)
-    deviation = 0.0
+    deviation, small = 0.0, True
     if aside.any():
         seeds = np.zeros((1, sweeps.program.s))
         seeds[0, sweeps.alpha[aside]] = 2 * (found.error[aside] + np.abs(found.upper[aside] - found.lower[aside]))
         effect = sweeps.pull_magnitude(sweeps.signature(1.0), seeds, None)[0][0]
-        if not (effect <= problem.allowed).all():
-            return None
+        small = bool((effect <= problem.allowed).all())
         deviation = float(effect.max(initial=0.0))
     what = "convex" if sign > 0 else "concave"
     reason = (
@@ -62,15 +67,18 @@ def regular(problem: Problem) -> Proof | None:
         "regular", True, reason, "float64, outward rounded",
         {"kind": "sign-definite adjoints", "sign": sign, "set aside": sweeps.alpha[aside].tolist(),
          "negligible": bool(negligible.all())}, deviation,
-    )
+    ), small
 
 
-def without_effect(problem: Problem) -> Proof | None:
-    """Proves that no active |z| changes f: all adjoints are 0, to a rounding that is the proof's deviation."""
+def without_effect(problem: Problem) -> tuple[Proof, bool] | None:
+    """Proves that no active |z| changes f: all adjoints are 0, to a rounding that is the proof's deviation.
+
+    Also says whether that is small against the gradient; a vector that is farther away is refuted by a larger one too.
+    """
     if problem.sweeps.rational or not len(problem.sweeps.alpha):
         return None
-    proof = regular(problem)
-    return proof if proof is not None and proof.data["negligible"] else None
+    found = _of_one_sign(problem)
+    return found if found is not None and found[0].data["negligible"] else None
 
 
 def _one_sign(lower: np.ndarray, upper: np.ndarray, error: np.ndarray, needed: np.ndarray) -> int | None:

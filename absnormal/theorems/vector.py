@@ -110,7 +110,9 @@ def judge(problem: Problem, g: Array, tool: Sweeps, choices: Iterable[Array], ma
         return _against_gradient(limits, known)
     flat = without_effect(problem)
     if flat is not None:
-        return _against_gradient(limits, flat)
+        found = _against_gradient(limits, flat[0])
+        if flat[1] or (not isinstance(found, str) and not found.clarke):
+            return found
     for c in choices:
         candidate = replace(problem, c=c)
         distance = np.abs(problem.sweeps.gradient(candidate.sigma) - g)

@@ -111,7 +111,7 @@ def test_a_weight_of_either_sign_is_not_set_aside() -> None:
     assert without_effect(problem(lambda x: np.abs(x[0]), [0.0])) is None
     assert without_effect(problem(lambda x: -np.abs(x[0]), [0.0])) is None
     flat = without_effect(problem(lambda x: 0.1 * np.abs(x[0]) + 0.2 * np.abs(x[0]) - 0.3 * np.abs(x[0]), [0.0]))
-    assert flat is None or flat.deviation > 0
+    assert flat is None or flat[0].deviation > 0
 
 
 # -- directions and limiting gradients along them --------------------------------------------------------------------
