@@ -37,7 +37,7 @@ def computed_cells(sweeps: Sweeps, meter: Meter) -> ComputedCells | None:
     whole = from_rows(sweeps)
     if whole is None:
         return None
-    needed = [switch for switch, reached in zip(whole.switches, whole.reached(), strict=True) if reached]
+    needed = [int(switch) for switch in sweeps.alpha[sweeps.influence()[sweeps.alpha]]]
     system = whole.relevant()
     found = [(cell, _opened(sweeps, system, cell, needed)) for cell in open_cells(system, meter).cells]
     confirmed = [(cell, opening) for cell, opening in found if opening is not None]

@@ -1,6 +1,8 @@
 """`absnormal recheck`: certificates from a file, checked again from their data alone.
 
-Only `absnormal.exact.checker` judges: rational arithmetic, nothing of the search, no program.
+Only `absnormal.exact.checker` judges: rational arithmetic, nothing of the search, no program.  What holds is true of
+the function that the certificate carries; its digest shows whether that is the one that was meant
+(`Certificate.function`).
 """
 
 from __future__ import annotations
@@ -17,6 +19,9 @@ HELP = "check a certificate again, from its data alone"
 EXAMPLES = """\
 examples:
   absnormal check package.module:loss --at "0, 0" --certificate proof.json && absnormal recheck proof.json
+
+The line "function" names the function near x that the statement is about, by a digest and its size: compare it with
+absnormal.verify(f, x).certificate.function.
 
 exit status: 0 every certificate holds, 1 one is refused, 2 the file holds no certificate, 3 one can only be checked
 next to its program
@@ -115,14 +120,18 @@ def _judged(document: Mapping[str, Any]) -> tuple[int, str]:
 def _facts(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     data = document["data"]
     yield "at", str(document.get("about", ""))
+    function = checker.function(data)
+    if function is not None:
+        yield "function", str(function)
     gradient = data["vector"] if "vector" in data else checker.gradient(data)
     if gradient is not None:
         shown = ", ".join(map(str, gradient[:_SHOWN])) + (", ..." if len(gradient) > _SHOWN else "")
         yield "gradient", f"[{shown}]"
     if "tolerance" in data:
-        yield "up to", f"{max((float(checker.number(a)) for a in data['tolerance']), default=0.0):.3g} in an entry"
+        relative = f", rtol {float(checker.number(data['rtol'])):.3g} of its leaf" if "rtol" in data else ""
+        largest = max((float(checker.number(a)) for a in data["tolerance"]), default=0.0)
+        yield "up to", f"{largest:.3g} in an entry{relative}"
     yield "rests on", str(document.get("assumes", ""))
-    systems = [data["system"]] if "system" in data else [part["system"] for part in data.get("parts", [])]
-    if systems:
-        count = sum(len(system["rows"]) for system in systems)
-        yield "checked", f"{count} active switches, in rational arithmetic, digest {document['digest'][:23]}..."
+    if function is not None:
+        yield "checked", f"all {function.switches} active switches, in rational arithmetic"
+    yield "digest", str(document["digest"])

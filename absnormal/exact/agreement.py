@@ -1,135 +1,180 @@
-"""Whether the numbers of a certificate are those of a program: pushes along random directions, beyond rounding."""
+"""A certificate that carries its form, next to its program: is that form the program's?
+
+A piecewise-linear form is compared as a polynomial: z' and y' along one direction, for one choice of slopes, drawn from
+many rationals and computed without rounding.  They agree by chance with a probability below 2^-24 (Schwartz and
+Zippel), and the draw cannot be foreseen.  Where the numbers are computed derivatives, the form is made again from the
+program, and every number must be the same.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from fractions import Fraction
 from itertools import product
 from typing import Any
 
 import numpy as np
 
-from absnormal.arrays import Array
 from absnormal.exact import checker
-from absnormal.exact.resampling import DRAWS, Witness, definite, near, none_active, number_of, slack_of
+from absnormal.exact.forms import TooLarge, forms
+from absnormal.exact.parts import parts
+from absnormal.exact.system import System, build
+from absnormal.exact.witness import Witness
+from absnormal.sweeps.rounding import rounding
 from absnormal.sweeps.table import Sweeps
 
-
-def agrees(data: Mapping[str, Any], witness: Witness) -> bool:
-    """Whether the numbers of a certificate are those of the program, along random directions and for random
-    signatures."""
-    if "parts" in data:
-        return _parts_agree(data, witness)
-    sweeps, rng = witness.floats, np.random.default_rng(21)
-    if data["kind"] == "no active switch" and not none_active(data, witness, sweeps, rng):
-        return False
-    system = data["system"]
-    if not set(system["switches"]) <= set(sweeps.alpha.tolist()):
-        return False
-    points = data.get("points")
-    if points is not None and not _points_agree(data, points, sweeps, rng):
-        return False
-    if "vector" in data and points is None and "base" not in system and not near(data, witness, sweeps, rng):
-        return False
-    if "base" in system and not _base_agrees(system["base"], sweeps, rng):
-        return False
-    if "columns" not in system:
-        return True
-    return _all_agree([system], sweeps, rng, np.arange(sweeps.program.n))
+DRAWS = 2
+#: Directions and slopes are drawn from so many numbers.
+_MANY = 2**31
 
 
-def _base_agrees(base: Any, sweeps: Sweeps, rng: Any) -> bool:
-    """Whether J~ is the gradient with slope 0 at active switches, along random directions."""
-    sigma = sweeps.signature(0.0)
-    numbers = np.array([number_of(a) for a in base])
-    for d in rng.standard_normal((DRAWS, sweeps.program.n)):
-        if abs(sweeps.push(sigma, d[None])[1][0, 0] - d @ numbers) > 2 * slack_of(sweeps, sigma, d)[1]:
+def proves(data: Mapping[str, Any], witness: Witness, rng: np.random.Generator) -> bool:
+    """Whether the evidence proves its claim of the form, and the form is that of the program with the judged slopes."""
+    form = checker.Form(data)
+    if not _slopes_agree(form, witness) or ("rtol" in data and not checker.within_rules(data)):
+        return False
+    if data["kind"] == "no active switch" and len(witness.sweeps.alpha):
+        return False
+    given = {name: value for name, value in data.items() if name != "points"}
+    same = witness.sweeps.program.is_piecewise_linear and _identical(form, witness, rng)
+    noise = None
+    if not same:
+        made = _made_again(form, witness.sweeps)
+        if made is None:
             return False
+        noise = _noise(made, witness.sweeps)
+    if "vector" in data and form.base is None:
+        if data["kind"] in checker.JUDGE_A_VECTOR:
+            given["points"] = _points(form, data, witness.floats)
+        elif not near(witness):
+            return False
+    return checker.check(given, noise)
+
+
+def near(witness: Witness) -> bool:
+    """Whether the vector that is judged, if there is one, is g_c up to its tolerance."""
+    if witness.vector is None or witness.tolerance is None:
+        return witness.vector is None
+    return bool((np.abs(witness.gradient - witness.vector) <= witness.tolerance).all())
+
+
+def _slopes_agree(form: checker.Form, witness: Witness) -> bool:
+    """Whether the slopes of the systems, whose forms may point the other way, are those that are judged."""
+    judged = dict(zip(witness.sweeps.alpha.tolist(), witness.c.tolist(), strict=True))
+    for system in form.systems:
+        slopes, signs = checker.numbers(system["slopes"]), list(system["signs"])
+        for switch, sign, slope in zip(system["switches"], signs, slopes, strict=True):
+            if switch not in judged or sign not in (1, -1) or sign * float(slope) != judged[switch]:
+                return False
     return True
 
 
-def _parts_agree(data: Mapping[str, Any], witness: Witness) -> bool:
-    """The same for a certificate of independent parts, along directions in their inputs."""
-    sweeps = witness.floats
-    systems = [part["system"] for part in data["parts"]]
-    if not {switch for system in systems for switch in system["switches"]} <= set(sweeps.alpha.tolist()):
+def _identical(form: checker.Form, witness: Witness, rng: np.random.Generator) -> bool:
+    """Whether z' and y' of a form are those of a piecewise-linear program, for all directions and slopes."""
+    sweeps = witness.exact
+    if sorted(form.switches) != sweeps.alpha.tolist() or form.columns is None:
         return False
-    rng = np.random.default_rng(23)
-    if data["kind"] in checker.IN_BLOCKS:
-        if not _base_agrees(data["base"], sweeps, rng):
-            return False
-    elif "vector" in data and not near(data, witness, sweeps, rng):
-        return False
-    inputs = np.array([column for system in systems for column in system["columns"]], dtype=int)
-    return _all_agree(systems, sweeps, np.random.default_rng(22), inputs)
-
-
-def _all_agree(systems: list[Mapping[str, Any]], sweeps: Sweeps, rng: Any, inputs: Array) -> bool:
-    """Whether z' and y' of some systems of switches are those of the program when only ``inputs`` move."""
-    read = [_Read(system) for system in systems]
+    n = sweeps.program.n
     for _ in range(DRAWS):
-        sigma, d = definite(sweeps, rng), np.zeros(sweeps.program.n)
-        d[inputs] = rng.standard_normal(len(inputs))
-        dz, dy = sweeps.push(sigma, d[None])
-        slack, slack_y = slack_of(sweeps, sigma, d)
-        total = Fraction(0)
-        for system in read:
-            rates, change, sizes = system.rates(sigma, d)
-            total += change
-            for switch, sign, rate, size in zip(system.switches, system.signs, rates, sizes, strict=True):
-                seen = sign * float(dz[0][switch])
-                if abs(seen) > slack[switch]:
-                    if seen * ((rate > 0) - (rate < 0)) <= 0:
-                        return False
-                elif abs(rate) > size / 10**9 + Fraction(float(slack[switch])):
-                    return False
-        base = sweeps.push(sweeps.signature(0.0), d[None])[1][0, 0]
-        hull = slack_of(sweeps, sweeps.signature(np.nan), d)[1]
-        if abs(Fraction(float(dy[0, 0])) - Fraction(float(base)) - total) > Fraction(4 * (slack_y + hull)):
+        slopes = [Fraction(int(a), _MANY) for a in rng.integers(-_MANY, _MANY, len(sweeps.alpha), endpoint=True)]
+        drawn = [int(a) for a in rng.integers(-_MANY, _MANY, n, endpoint=True)]
+        direction = np.empty((1, n), dtype=object)
+        direction[0, :] = drawn
+        dz, dy = sweeps.push(sweeps.signature(np.array(slopes, dtype=object)), direction)
+        level = sweeps.push(sweeps.signature(0), direction)[1][0, 0]
+        if form.base is not None and sum((a * d for a, d in zip(form.base, drawn, strict=True)), Fraction(0)) != level:
+            return False
+        chosen = dict(zip(sweeps.alpha.tolist(), slopes, strict=True))
+        change = Fraction(0)
+        for system, columns in zip(form.systems, form.columns, strict=True):
+            rates, own = _moved(system, [drawn[j] for j in columns], chosen)
+            change += own
+            if any(dz[0, name] != rate for name, rate in zip(system["switches"], rates, strict=True)):
+                return False
+        if dy[0, 0] - level != change:
             return False
     return True
 
 
-class _Read:
-    """The numbers of a system, those that are 0 left out."""
-
-    def __init__(self, system: Mapping[str, Any]) -> None:
-        self.switches, self.signs = list(map(int, system["switches"])), list(map(int, system["signs"]))
-        columns = list(map(int, system["columns"]))
-        self.rows = [_nonzero(row, columns) for row in system["rows"]]
-        self.couplings = [_nonzero(row, range(len(row))) for row in system["couplings"]]
-        self.weights = checker.numbers(system["weights"])
-
-    def rates(self, sigma: Array, d: Array) -> tuple[list[Fraction], Fraction, list[Fraction]]:
-        """r^sigma . d and (g_sigma - J~) . d, exactly, and the sizes of what was added."""
-        rates: list[Fraction] = []
-        sizes: list[Fraction] = []
-        moved = {j: Fraction(float(d[j])) for row in self.rows for j, _ in row}
-        slopes = [sign * int(sigma[switch]) for sign, switch in zip(self.signs, self.switches, strict=True)]
-        for row, coupling in zip(self.rows, self.couplings, strict=True):
-            terms = [a * moved[j] for j, a in row] + [a * slopes[j] * rates[j] for j, a in coupling]
-            rates.append(sum(terms, Fraction(0)))
-            own = sum((abs(a * moved[j]) for j, a in row), Fraction(0))
-            sizes.append(own + sum((abs(a) * sizes[j] for j, a in coupling), Fraction(0)))
-        change = (b * s * rate for b, s, rate in zip(self.weights, slopes, rates, strict=True))
-        return rates, sum(change, Fraction(0)), sizes
+def _moved(
+    system: Mapping[str, Any], direction: list[int], chosen: Mapping[int, Fraction]
+) -> tuple[list[Fraction], Fraction]:
+    """The rates of the switches along a direction in the columns, and what they add to y'."""
+    rates: list[Fraction] = []
+    change = Fraction(0)
+    slopes = [sign * chosen[name] for sign, name in zip(system["signs"], system["switches"], strict=True)]
+    for i, (row, coupling) in enumerate(zip(system["rows"], system["couplings"], strict=True)):
+        rate = sum((a * d for a, d in zip(checker.numbers(row), direction, strict=True) if a), Fraction(0))
+        known = zip(checker.numbers(coupling)[:i], slopes, rates, strict=False)
+        rates.append(rate + sum((a * s * r for a, s, r in known if a), Fraction(0)))
+    for weight, slope, rate in zip(checker.numbers(system["weights"]), slopes, rates, strict=True):
+        change += weight * slope * rate
+    return [sign * rate for sign, rate in zip(system["signs"], rates, strict=True)], change
 
 
-def _nonzero(row: Iterable[Any], places: Iterable[int]) -> list[tuple[int, Fraction]]:
-    return [(j, a) for j, a in zip(places, checker.numbers(row), strict=True) if a]
+def _made_again(form: checker.Form, sweeps: Sweeps) -> list[System] | None:
+    """The systems of the program, when the form has the same numbers and their cells are proved."""
+    if len(form.systems) == 1:
+        single = build(sweeps)
+        made = [single] if single is not None else parts(sweeps) or []
+    else:
+        made = parts(sweeps) or []
+    if len(made) != len(form.systems) or not all(map(_same, made, form.systems)):
+        return None
+    base = made[0].base if made else None
+    if form.base is not None:
+        n = sweeps.program.n
+        if base is None or form.base != [base[0].get(j, Fraction(0)) for j in range(n)]:
+            return None
+    return made
 
 
-def _points_agree(data: Mapping[str, Any], points: Any, sweeps: Sweeps, rng: Any) -> bool:
-    """Whether the gradients that a certificate lists are those of its signatures."""
-    system = data["system"]
-    kept = [system["switches"][i] for i in system["kept"]]
-    signs = [system["signs"][i] for i in system["kept"]]
-    signatures = data.get("signatures") or list(product((1, -1), repeat=len(kept)))
-    d = rng.standard_normal((1, sweeps.program.n))
-    for point, signature in zip(points, signatures, strict=True):
+def _same(made: System, given: Mapping[str, Any]) -> bool:
+    columns = None if made.inputs is None else list(made.inputs)
+    return (
+        made.proved
+        and list(made.switches) == given["switches"]
+        and list(made.signs) == given["signs"]
+        and columns == given.get("columns")
+        and made.hidden == (given.get("hidden", False) is not False)
+        and [checker.numbers(row) for row in given["rows"]] == made.full
+        and [checker.numbers(row) for row in given["couplings"]] == made.couplings
+        and checker.numbers(given["weights"]) == made.weights[0]
+    )
+
+
+def _noise(made: list[System], sweeps: Sweeps) -> list[Fraction] | None:
+    """How far the weights of the switches, in order, may be from the true ones; None where they are exact."""
+    if all(system.arithmetic == "rational" for system in made):
+        return None
+    one, sigma = np.ones((1, 1)), sweeps.signature(0.0)
+    errors = rounding(sweeps.pull_depth) * sweeps.pull_magnitude(sigma, None, one)[1][0]
+    computed, units = sweeps.pull(sigma, None, one)[1][0], _units(sweeps)
+    found = []
+    for system in made:
+        for switch, weight in zip(system.switches, system.weights[0], strict=True):
+            own = abs(weight / Fraction(computed[switch])) if computed[switch] else units.get(switch, Fraction(1))
+            found.append(Fraction(errors[switch]) * own)
+    return found
+
+
+def _units(sweeps: Sweeps) -> dict[int, Fraction]:
+    """|z_i| in units of the forms: the nonzero factors of hypothesis E."""
+    try:
+        return {switch: abs(form.q) for switch, form in forms(sweeps).z.items()}
+    except TooLarge:
+        return {}
+
+
+def _points(form: checker.Form, data: Mapping[str, Any], sweeps: Sweeps) -> list[list[Fraction]]:
+    """The gradients of the signatures that the evidence lists, or of all of them, as the program has them."""
+    (system,) = form.systems
+    kept = checker.in_play(system)
+    names, signs = ([system[name][i] for i in kept] for name in ("switches", "signs"))
+    points = []
+    for signature in data.get("signatures") or product((1, -1), repeat=len(kept)):
         sigma = sweeps.signature(1.0)
-        sigma[kept] = [sign * (s or 1) for sign, s in zip(signs, signature, strict=True)]
-        value = sum(number_of(a) * b for a, b in zip(point, d[0].tolist(), strict=True))
-        if abs(sweeps.push(sigma, d)[1][0, 0] - value) > 2 * slack_of(sweeps, sigma, d[0])[1]:
-            return False
-    return True
+        slopes = [int(checker.number(s)) or 1 for s in signature]
+        sigma[names] = [sign * slope for sign, slope in zip(signs, slopes, strict=True)]
+        points.append([Fraction(a) for a in sweeps.gradient(sigma).tolist()])
+    return points

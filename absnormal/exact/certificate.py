@@ -1,14 +1,15 @@
 """Certificates: what is claimed, with the evidence, as plain data that is re-checked without being re-solved.
 
-Where the active switches are few and their rows rational the evidence is re-checked by `checker`, on rationals, from
-the data alone; a certificate next to its program also compares these data with the program, by pushes along random
-directions.  A structural or floating-point proof of a program that is not piecewise linear, or has many active
-switches, is re-checked next to its program by other sweeps than those that found it (`resampling`).
+Where the program is piecewise linear and its active switches are few, or fall apart, a certificate carries the function
+near the point whole and the evidence is re-checked by `checker`, on rationals, from the data alone; next to its program
+these data are also compared with the program (`agreement`).  A structural or floating-point proof is re-checked next to
+its program only: each hypothesis of the theorem again, from the program (`next_to_program`).
 """
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -16,13 +17,13 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from absnormal.arrays import Array
-from absnormal.exact import agreement, checker, evidence, resampling
+from absnormal.exact import agreement, checker, evidence, next_to_program
+from absnormal.exact.parts import parts
 from absnormal.exact.system import System
+from absnormal.exact.witness import Witness
 from absnormal.theorems.problem import Problem
 
-#: Switching variables, and entries of x, that a certificate lists.
-_LISTED = 4096
+#: Entries of x, and operations, that a certificate names.
 _SHOWN = 6
 
 
@@ -57,6 +58,8 @@ class Certificate:
         what the evidence rests on and does not show by itself
     about
         the point and the operations, for a reader
+    program
+        the digest of the program, its point, and the slopes and the vector that are judged
     digest
         of all that, when it was read from JSON: one number changed is noticed
 
@@ -75,12 +78,15 @@ class Certificate:
     claim: str
     data: Mapping[str, Any]
     assumes: str = ""
-    witness: resampling.Witness | None = field(default=None, repr=False)
+    witness: Witness | None = field(default=None, repr=False)
     about: str = ""
+    program: str = ""
     digest: str = ""
 
     def check(self) -> bool:
         """Whether the evidence, looked at again, proves the claim.
+
+        Next to its program it is checked against that; read from JSON, against the form that it carries whole.
 
         Raises
         ------
@@ -88,32 +94,43 @@ class Certificate:
             for data that are not a certificate, and for evidence that needs its program but was read from JSON
             (`absnormal.exact.checker.NeedsProgram`)
         """
-        try:
-            return checker.holds(self.to_dict()) and self._agrees()
-        except checker.NeedsProgram:
-            if self.witness is None:
-                raise
-            return self._checked_next_to_program(self.witness)
-
-    def _agrees(self) -> bool:
-        """Whether the data are those of the program, where that is there."""
-        return self.witness is None or self.kind == "nonfinite" or agreement.agrees(self.data, self.witness)
-
-    def _checked_next_to_program(self, witness: resampling.Witness) -> bool:
+        if self.witness is None:
+            return checker.holds(self.to_dict())
         if self.digest and self.digest != checker.digest(self._content()):
             return False
-        if "system" in self.data or "parts" in self.data:
-            return checker.check(self.data) and self._proves() and agreement.agrees(self.data, witness)
-        return self._proves() and resampling.check(self.kind, self.data, witness)
+        try:
+            return self._proves(self.witness)
+        except (KeyError, TypeError, IndexError, AttributeError) as error:
+            raise ValueError(f"malformed certificate: {type(error).__name__}: {error}") from error
 
-    def _proves(self) -> bool:
-        parts = self.data["parts"] if self.kind == "independent parts" else [self.data]
-        return self.kind == self.data["kind"] and all(checker.can_prove(self.claim, part) for part in parts)
+    def _proves(self, witness: Witness) -> bool:
+        """Whether it is about this program, point and vector, and proves the claim of them."""
+        fits = self.program == witness.digest and self.kind == self.data["kind"] and witness.judges(self.data)
+        if not fits or not checker.can_prove(self.claim, self.data):
+            return False
+        # Nobody can foresee these draws, so no evidence can be made for them.
+        rng = np.random.default_rng()
+        if "system" in self.data or "systems" in self.data:
+            return agreement.proves(self.data, witness, rng)
+        return next_to_program.proves(self.data, witness, rng)
+
+    @property
+    def function(self) -> checker.Function | None:
+        """Which function the statement is about: the digest and the size of f'(x; .) near x; None where the data do
+        not hold it whole, and `program` names the program at its point.
+
+        >>> import numpy as np, absnormal as an
+        >>> f, g = (lambda x: np.abs(x[0]) + x[1]), (lambda x: x[1] + np.maximum(np.abs(x[0]), 0.0 * x[0] - 1))
+        >>> one, other = (an.verify(h, [0.0, 2.0]).certificate.function for h in (f, g))
+        >>> one.inputs, one.switches, one == other
+        (2, 1, True)
+        """
+        return checker.function(self.data)
 
     def _content(self) -> dict[str, Any]:
         return {
             "kind": self.kind, "arithmetic": self.arithmetic, "claim": self.claim, "assumes": self.assumes,
-            "about": self.about, "data": dict(self.data),
+            "about": self.about, "program": self.program, "data": dict(self.data),
         }
 
     def to_dict(self) -> dict[str, Any]:
@@ -124,7 +141,7 @@ class Certificate:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Certificate:
         """The inverse of `to_dict`."""
-        names = ("kind", "arithmetic", "claim", "data", "assumes", "about", "digest")
+        names = ("kind", "arithmetic", "claim", "data", "assumes", "about", "program", "digest")
         try:
             return cls(**{name: values[name] for name in names})
         except (KeyError, TypeError) as error:
@@ -147,10 +164,8 @@ def certificate_of(report: Reported) -> Certificate | None:
         return None
     proof, problem = report.proof, report.problem
     data = dict(proof.data)
-    if proof.deviation:
-        data["deviation"] = proof.deviation
     slopes = np.asarray(data.pop("slopes", problem.c))
-    return _built(data, proof.arithmetic, claim, evidence.with_slopes(problem, slopes))
+    return _built(data, proof.arithmetic, claim, evidence.with_slopes(problem, slopes), proof.deviation)
 
 
 def certificate_of_fallback(report: Reported) -> Certificate | None:
@@ -165,80 +180,97 @@ def certificate_of_fallback(report: Reported) -> Certificate | None:
     return _built(data, found.arithmetic, "limiting gradient", judged)
 
 
-def _built(data: dict[str, Any], arithmetic: str, claim: str, problem: Problem) -> Certificate:
-    """A certificate of what ``data`` proves of the slopes of the problem."""
+def _built(
+    data: dict[str, Any], arithmetic: str, claim: str, problem: Problem, deviation: float = 0.0
+) -> Certificate:
+    """A certificate of what ``data`` proves of the slopes of the problem, or of the vector in the data."""
+    vector, tolerance = (data.get(name) for name in ("vector", "tolerance"))
+    witness = Witness(problem.sweeps, np.asarray(problem.c), vector, tolerance, deviation)
     plain, arithmetic = _evidence(data, arithmetic, problem)
-    witness = resampling.Witness(problem.sweeps, np.asarray(problem.c))
+    if "vector" in plain and "tolerance" in plain:
+        plain |= _stated(plain, problem)
+    elif deviation and "system" not in plain and "systems" not in plain:
+        plain["deviation"] = deviation
     assumes = _assumes(plain, arithmetic, problem)
-    return Certificate(plain["kind"], arithmetic, claim, plain, assumes, witness, _about(problem))
+    return Certificate(
+        plain["kind"], arithmetic, claim, plain, assumes, witness, _about(problem), witness.digest
+    )
 
 
 def _evidence(data: dict[str, Any], arithmetic: str, problem: Problem) -> tuple[dict[str, Any], str]:
     """Plain data, and the arithmetic of what they show: on rationals where that can be had."""
     kind = data["kind"]
-    if kind in checker.IN_BLOCKS:
-        return _plain({**data, "parts": [_in_blocks(own, problem) for own in data["parts"]],
-                       "switches": problem.sweeps.alpha}, str), arithmetic
-    if kind == "independent parts":
-        parts = [_part(own, problem) for own in data["parts"]]
-        return _plain({**data, "parts": parts, "switches": problem.sweeps.alpha}, str), arithmetic
+    if kind in checker.IN_BLOCKS or kind == "independent parts":
+        return _plain(_in_systems(data, problem), str), arithmetic
     if kind == "no active switch":
-        shown = _none_active(problem) if problem.sweeps.program.s <= _LISTED else {}
+        system = problem.system if problem.sweeps.program.is_piecewise_linear else None
+        shown = {} if system is None else {"system": evidence.snapshot(system, problem)}
         return _plain({**data, **shown}, str), arithmetic
     on_rationals = kind in checker.KINDS and arithmetic not in ("structure", "float64, outward rounded") and (
         kind != "direction" or "columns" in data
     )
     looked_at = on_rationals or (kind != "nonfinite" and problem.sweeps.program.is_piecewise_linear)
     system = problem.system if looked_at else None
-    if system is None:
+    found = None
+    if system is not None:
+        found = evidence.of(data, system) if on_rationals else evidence.rational(data, problem)
+    if system is None or found is None:
         return _plain(data, float), arithmetic
-    if on_rationals:
-        kept = system if kind in ("zero rows", "minor") else system.relevant()
-        found: dict[str, Any] | None = evidence.of(data, system, kept)
-    else:
-        found, kept = evidence.rational(data, problem) or (None, system)
-        arithmetic = arithmetic if found is None else "rational"
-    if found is None:
-        return _plain(data, float), arithmetic
-    snapshot = evidence.snapshot(system, kept, problem)
-    if "base" in snapshot:
-        found.pop("points", None)
-    return _plain({**found, "system": snapshot}, str), arithmetic
+    arithmetic = arithmetic if on_rationals else "rational"
+    return _plain({**found, "system": evidence.snapshot(system, problem)}, str), arithmetic
 
 
-def _none_active(problem: Problem) -> dict[str, Any]:
-    """All switching variables that are finite, and J~ where the program is piecewise linear."""
-    system = problem.system if problem.sweeps.program.is_piecewise_linear else None
-    empty: dict[str, Any] = {"switches": [], "rows": [], "couplings": [], "weights": [], "kept": [], "slopes": []}
-    snapshot = empty if system is None else evidence.snapshot(system, system, problem)
-    return {"z": problem.sweeps.z[np.isfinite(_floats(problem))], "system": snapshot}
+def _in_systems(data: Mapping[str, Any], problem: Problem) -> dict[str, Any]:
+    """All systems that share no input, and for each its evidence; None where it needs none."""
+    apart = [problem.system] if problem.system is not None else parts(problem.sweeps) or []
+    given = {own["part"].switches: own for own in data["parts"]}
+    in_blocks = data["kind"] in checker.IN_BLOCKS
+    shown = [
+        _in_blocks(part, given.get(part.switches)) if in_blocks else _part(part, given.get(part.switches))
+        for part in apart
+    ]
+    base = {"base": evidence.base_of(apart[0], problem)} if apart and apart[0].base is not None else {}
+    systems = [evidence.snapshot(replace(part, base=None), problem) for part in apart]
+    return {**data, **base, "systems": systems, "parts": shown}
 
 
-def _part(own: Mapping[str, Any], problem: Problem) -> dict[str, Any]:
-    """The certificate of one part: evidence and switches."""
-    part: System = own["part"]
+def _part(part: System, own: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """The evidence of one of the independent parts."""
+    if own is None:
+        return None
     kept = part.relevant()
     data = {name: value for name, value in own.items() if name != "part"}
     if "free" in data:
         data["free"] = [kept.switches[i] for i in data["free"]]
-    return {**evidence.of(data, part, kept), "system": evidence.snapshot(replace(part, base=None), kept, problem)}
+    return evidence.of(data, part)
 
 
-def _in_blocks(own: Mapping[str, Any], problem: Problem) -> dict[str, Any]:
-    """A part with its blocks."""
-    part, kept = own["part"], own["relevant"]
+def _in_blocks(part: System, own: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The blocks of a part."""
     blocks = []
-    for block in own["blocks"]:
-        directions = evidence.of({"kind": "", "directions": block.get("directions", [])}, part, kept)["directions"]
+    for block in [] if own is None else own["blocks"]:
+        directions = evidence.of({"kind": "", "directions": block.get("directions", [])}, part)["directions"]
         blocks.append({**block, "directions": directions} if "directions" in block else block)
-    return {"system": evidence.snapshot(replace(part, base=None), kept, problem), "blocks": blocks}
+    return {"blocks": blocks}
+
+
+def _stated(plain: Mapping[str, Any], problem: Problem) -> dict[str, Any]:
+    """The leaves of x, and the tolerance against the largest entry of each leaf, where it is small against that."""
+    leaves = {"leaves": [math.prod(shape) for shape in problem.sweeps.program.tree.shapes]}
+    exact = {name: [_exactly(a) for a in plain[name]] for name in ("vector", "tolerance")}
+    rtol = checker.least_rtol({**plain, **exact, **leaves})
+    return leaves if rtol is None or rtol > checker.LARGEST else {**leaves, "rtol": _text(rtol)}
+
+
+def _exactly(value: Any) -> Any:
+    return value if isinstance(value, str) else Fraction(value)
 
 
 def _assumes(plain: Mapping[str, Any], arithmetic: str, problem: Problem) -> str:
     """What the evidence does not show by itself."""
     if plain["kind"] == "nonfinite":
         return ""
-    if "system" not in plain and "parts" not in plain:
+    if "system" not in plain and "systems" not in plain:
         return "the program at the point, next to which it is checked"
     exact = problem.sweeps.rational
     said = ["the numbers are those of the program at the point"]
@@ -246,7 +278,7 @@ def _assumes(plain: Mapping[str, Any], arithmetic: str, problem: Problem) -> str
         said.append("active are the switches that are 0 in float64")
     if problem.sweeps.atol:
         said.append(f"or whose size is at most {problem.sweeps.atol:g}")
-    if arithmetic == "float64" and plain["kind"] != "no active switch":
+    if arithmetic == "float64" and problem.sweeps.program.is_piecewise_linear is False:
         said.append("hypothesis E: the active switches are those of independent forms, with computed derivatives")
     return "; ".join(said)
 
@@ -261,10 +293,6 @@ def _about(problem: Problem) -> str:
     places = list(dict.fromkeys(f"{node.operation} at {node.source}" for node in active))
     where = ": " + "; ".join(places[:_SHOWN]) + ("; ..." if len(places) > _SHOWN else "") if places else ""
     return f"x = [{shown}], {len(sweeps.alpha)} of {sweeps.program.s} switches active{where}"
-
-
-def _floats(problem: Problem) -> Array:
-    return np.asarray(problem.sweeps.z, dtype=float)
 
 
 def _plain(value: Any, number: Any) -> Any:

@@ -30,8 +30,8 @@ _INPUTS = 4096
 Evidence = dict[str, Any]
 
 
-def rational(data: Mapping[str, Any], problem: Problem) -> tuple[Evidence, System] | None:
-    """Evidence that the checker takes, with the switches that it is about; None where none was found.
+def rational(data: Mapping[str, Any], problem: Problem) -> Evidence | None:
+    """Evidence that the checker takes; None where none was found.
 
     ``problem`` holds the slopes that are judged, ``data`` what proved it.
     """
@@ -43,11 +43,11 @@ def rational(data: Mapping[str, Any], problem: Problem) -> tuple[Evidence, Syste
         name: [Fraction(a) for a in np.asarray(data[name]).tolist()] for name in ("vector", "tolerance") if name in data
     }
     limited = with_slopes(problem, problem.c, _BUDGET)
-    for found, kept in _proposed(data, limited, system, problem.relevant):
+    for found in _proposed(data, limited, system, problem.relevant):
         evidence = {**found, **judged}
         try:
-            if checker.check({**evidence, "system": snapshot(system, kept, problem)}):
-                return evidence, kept
+            if checker.check({**evidence, "system": snapshot(system, problem)}):
+                return evidence
         except ValueError:
             continue
     return None
@@ -61,32 +61,29 @@ def with_slopes(problem: Problem, c: Any, budget: Budget | None = None) -> Probl
     return result
 
 
-def _proposed(
-    data: Mapping[str, Any], problem: Problem, system: System, relevant: System
-) -> Iterator[tuple[Evidence, System]]:
+def _proposed(data: Mapping[str, Any], problem: Problem, system: System, relevant: System) -> Iterator[Evidence]:
     kind = data["kind"]
     if kind == "zero rows":
-        yield {"kind": kind}, system
+        yield {"kind": kind}
     elif kind == "private inputs":
-        yield _private(data, problem, relevant), relevant
+        yield _private(data, problem, relevant)
     elif kind == "direction" and system.inputs is not None:
         d = data["direction"]
         direction = [Fraction(d[j]) for j in system.inputs]
-        yield {"kind": kind, "free": [], "direction": direction}, relevant
+        yield {"kind": kind, "free": [], "direction": direction}
     elif kind == "sign-definite adjoints":
-        yield {"kind": kind}, relevant
+        yield {"kind": kind}
     elif kind == "not the gradient":
         separator = np.asarray(data["separator"], dtype=float)
         farthest = int(np.argmax(np.abs(separator) - np.asarray(data["tolerance"], dtype=float)))
         unit = [Fraction(0)] * len(separator)
         unit[farthest] = Fraction(1 if separator[farthest] > 0 else -1)
-        yield {"kind": "separated from all definite signatures", "separator": unit}, relevant
+        yield {"kind": "separated from all definite signatures", "separator": unit}
         return
     for rung in (likq, exactly, componentwise, membership):
         proof = rung(problem)
         if proof is not None and proof.arithmetic == "rational":
-            kept = system if proof.data["kind"] == "minor" else relevant
-            yield of(proof.data, system, kept), kept
+            yield of(proof.data, system)
 
 
 def _private(data: Mapping[str, Any], problem: Problem, system: System) -> Evidence:
@@ -105,29 +102,31 @@ def _private(data: Mapping[str, Any], problem: Problem, system: System) -> Evide
     return {"kind": "private columns", "groups": groups}
 
 
-def snapshot(system: System, kept: System, problem: Problem) -> dict[str, Any]:
-    """The active switches as plain numbers, with the slopes of the problem."""
-    at = {switch: number for number, switch in enumerate(system.switches)}
+def snapshot(system: System, problem: Problem) -> dict[str, Any]:
+    """The active switches as plain numbers, with the slopes of the problem, and J~ where everything is rational."""
     result: dict[str, Any] = {
         "switches": list(system.switches), "rows": system.full, "couplings": system.couplings,
-        "weights": system.weights[0], "kept": [at[switch] for switch in kept.switches], "signs": list(system.signs),
-        "slopes": problem.slopes_in(system),
+        "weights": system.weights[0], "signs": list(system.signs), "slopes": problem.slopes_in(system),
     }
     if system.inputs is not None:
         result["columns"] = list(system.inputs)
-        if system.base is not None and problem.sweeps.program.n <= _INPUTS:
-            base = [Fraction(0)] * problem.sweeps.program.n
-            for number, value in system.base[0].items():
-                base[number] = value
-            result["base"] = base
+    if system.base is not None and problem.sweeps.program.n <= _INPUTS:
+        result["base"] = base_of(system, problem)
     if system.hidden:
         result["hidden"] = True
     return result
 
 
-def of(data: Mapping[str, Any], system: System, kept: System) -> Evidence:
-    """The data of a proof on rationals as evidence."""
+def base_of(system: System, problem: Problem) -> list[Fraction]:
+    """J~ of the whole program, by input, from a system that has it."""
+    assert system.base is not None
+    return [system.base[0].get(number, Fraction(0)) for number in range(problem.sweeps.program.n)]
+
+
+def of(data: Mapping[str, Any], system: System) -> Evidence:
+    """The data of a proof on rationals as evidence: switches by their places among those in play, or among all."""
     width = len(system.full[0]) if system.full else 0
+    kept = system if data["kind"] in checker.ABOUT_ALL else system.relevant()
     at = {switch: number for number, switch in enumerate(kept.switches)}
 
     def wide(vector: Any) -> Any:
@@ -139,7 +138,7 @@ def of(data: Mapping[str, Any], system: System, kept: System) -> Evidence:
     def positions(switches: Any) -> list[int]:
         return [at[switch] for switch in switches]
 
-    left_out = ("switches", "columns", "slopes", "gap", "sign")
+    left_out = ("switches", "columns", "slopes", "gap", "sign", "points")
     result = {name: value for name, value in data.items() if name not in left_out}
     if data["kind"] == "minor":
         result["minor"] = data["columns"]

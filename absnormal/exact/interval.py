@@ -27,9 +27,35 @@ _EXACT = 20_000
 def highest(sweeps: Sweeps, v: Array) -> Any:
     """A number that no g_sigma . v exceeds, for a program with one output: a Fraction or an outward rounded float."""
     sweeps = _on_rationals(sweeps)
-    exact = sweeps.rational
+    found = _pushed(sweeps, v)[sweeps.program.output]
+    top = 0 if found is None else found[1].reshape(-1)[0]
+    if sweeps.rational:
+        return as_fraction(top)
+    # Every number on the way is a sum over the paths that `magnitude` adds in absolute values.
+    size = float(sweeps.magnitude(sweeps.signs, v, hull=True)[1][0])
+    return float(top) + rounding(4 * sweeps.push_depth) * size + FLOOR
+
+
+def rates(sweeps: Sweeps, v: Array) -> Ends:
+    """Bounds on r_i^sigma . v for all switches i and all slopes, outward rounded; none in folds."""
+    ends = _pushed(sweeps, v)
+    low, high = np.full(sweeps.program.s, -np.inf), np.full(sweeps.program.s, np.inf)
+    for index in sweeps.program.kinked:
+        node = sweeps.program.nodes[index]
+        if node.op == "fold":
+            continue
+        first = _full(ends[node.args[0]], node.shape)
+        second = _full(ends[node.args[1]] if node.op == "max" else None, node.shape)
+        own = slice(node.switch, node.switch + node.switches)
+        low[own], high[own] = (first[0] - second[1]).reshape(-1), (first[1] - second[0]).reshape(-1)
+    slack = rounding(4 * sweeps.push_depth) * sweeps.magnitude(sweeps.signs, v, hull=True)[0] + FLOOR
+    return low - slack, high + slack
+
+
+def _pushed(sweeps: Sweeps, v: Array) -> list[Ends | None]:
+    """The interval of each node."""
     ends: list[Ends | None] = []
-    leaves = sweeps.program.tree.split(exactly(v) if exact else v)
+    leaves = sweeps.program.tree.split(exactly(v) if sweeps.rational else v)
     for index, node in enumerate(sweeps.program.nodes):
         inner = [ends[arg] for arg in node.args]
         if node.op == "input":
@@ -40,13 +66,7 @@ def highest(sweeps: Sweeps, v: Array) -> Any:
             ends.append(_through_kink(sweeps, index, node, inner))
         else:
             ends.append(_through_maps(sweeps.maps(index), inner, node.shape))
-    found = ends[sweeps.program.output]
-    top = 0 if found is None else found[1].reshape(-1)[0]
-    if exact:
-        return as_fraction(top)
-    # Every number on the way is a sum over the paths that `magnitude` adds in absolute values.
-    size = float(sweeps.magnitude(sweeps.signs, v, hull=True)[1][0])
-    return float(top) + rounding(4 * sweeps.push_depth) * size + FLOOR
+    return ends
 
 
 def _on_rationals(sweeps: Sweeps) -> Sweeps:

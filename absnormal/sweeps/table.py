@@ -67,6 +67,20 @@ class Sweeps(AtPoint):
         dz, dy = self._forward(np.ones((1, self.program.n)), slopes, change=nonzero)
         return dz[0] > 0, dy[0] > 0
 
+    def counts(self, directions: Array, sigma: Array | None = None) -> Array:
+        """dz (k, s) of a push in which every nonzero coefficient is 1: sums over paths, exact for small integers.
+
+        Without ``sigma`` the active slopes may be anything in [-1, 1].
+        """
+        slopes = self.signature(HULL) if sigma is None else sigma
+        return self._forward(directions, slopes, change=lambda a: nonzero(a))[0]
+
+    def influence(self) -> Array:
+        """Where |z_i| may change y for some active slopes, shape (s,); False is a proof that it does not."""
+        one = np.ones((1, self.program.m))
+        wbar = self.pull_magnitude(self.signature(HULL), None, one, change=nonzero)[1]
+        return np.asarray(wbar[0] != 0)
+
     def directional(self, direction: Array) -> Directional:
         """Choose sigma_i = sign z_i' at active switches on the way forward."""
         sigma = self.signature(0.0)

@@ -59,7 +59,7 @@ def membership_in_computed_rows(problem: Problem) -> Proof | None:
         return None
     used = [(float(w), *found.openings[k]) for k, w in weights.items()]
     reason = f"the gradient is a convex combination of {len(used)} limiting gradient{'s' if len(used) > 1 else ''}"
-    return Proof("membership", True, reason, "float64", {**_sampled(used), "needed": found.needed})
+    return Proof("membership", True, reason, "float64", _sampled(used))
 
 
 def membership_along_directions(problem: Problem) -> Proof | None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import absnormal as an
 from absnormal.exact.linear_algebra import dot, rank
 from absnormal.exact.modular import independent, integers
-from absnormal.exact.resampling import Witness
+from absnormal.exact.witness import Witness
 from absnormal.sweeps.table import Sweeps
 from absnormal.theorems.likq import decide, likq
 from absnormal.theorems.problem import Problem, Proof
@@ -71,7 +71,7 @@ def test_hundreds_of_rows_modulo_a_prime(count: int) -> None:
     assert report.proof.arithmetic == "rational"
     assert report.certificate is not None and report.certificate.check()
     short = Witness(at_the_origin(np.vstack([matrix[:-1], matrix[0]])).sweeps, np.full(count, 0.5))
-    assert not replace(report.certificate, witness=short).check()
+    assert not replace(report.certificate, witness=short, program=short.digest).check()
 
 
 @pytest.mark.parametrize("count", [80, 300])

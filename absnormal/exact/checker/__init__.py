@@ -1,49 +1,53 @@
 """Re-checks a certificate in rational arithmetic; nothing of the search is used here, and nothing but Python.
 
-A certificate is plain data: a claim, a kind of evidence, the evidence, and a digest of all that.  The active switches
-at the point are given as numbers (ints, or strings "p/q"):
+A certificate is plain data: a claim, a kind of evidence, the evidence, and a digest of all that.  It carries the
+function that the claim is about: the active switches at the point, all of them, as numbers (ints, or strings "p/q"),
+in one ``system`` or in ``systems`` that share no input (see `form`):
 
+    switches    their numbers in the program
     rows R (k x p), couplings Lt (k x k, strictly lower triangular), weights b (k), slopes c (k)
-    kept        the switches that the evidence is about; the others must be zero or out of reach of the output
-    columns     the input of each column of R,   base  J~ (n)       where they are known
+    columns     the input of each column of R
+    base  J~    by input; in the system, or beside the systems
 
     r_i^sigma = R_i + sum_{j < i} Lt_ij sigma_j r_j^sigma           g_sigma = J~ + sum_i b_i sigma_i r_i^sigma
 
-CLARKE is claimed for g_c when it is a mean of g_sigma over open cells, a "limiting gradient" is one of these g_sigma,
-and NOT_CLARKE is claimed outside all g_sigma of a complete list of open cells (where they are known to be all of dC
-f), or of all definite signatures.
+What the evidence must cover is worked out from these numbers.  Evidence that speaks of some of the switches numbers
+those that can change the output (`switches.Switches`).
+
+CLARKE is claimed for g_c, or for the ``vector`` up to its ``tolerance``, when it is a mean of g_sigma over open cells,
+a "limiting gradient" is one of these g_sigma, and NOT_CLARKE is claimed outside all g_sigma of a complete list of open
+cells (where they are known to be all of dC f), or of all definite signatures.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from functools import partial
 from typing import Any
 
 from absnormal.exact.checker.blocks import IN_BLOCKS
-from absnormal.exact.checker.rules import ABOUT_CELLS, JUDGE_A_VECTOR, RULES, near
-from absnormal.exact.checker.switches import Switches, number, numbers
+from absnormal.exact.checker.form import LARGEST, Form, Function, NeedsProgram, least_rtol, vector_of, within_rules
+from absnormal.exact.checker.rules import ABOUT_ALL, ABOUT_CELLS, JUDGE_A_VECTOR, RULES
+from absnormal.exact.checker.switches import Switches, in_play, number, numbers, places
 
 __all__ = [
-    "CLAIMS", "IN_BLOCKS", "KINDS", "NeedsProgram", "can_prove", "check", "digest", "gradient", "holds", "number",
-    "numbers", "proves",
+    "ABOUT_ALL", "CLAIMS", "IN_BLOCKS", "JUDGE_A_VECTOR", "KINDS", "LARGEST", "Form", "Function", "NeedsProgram",
+    "can_prove", "check", "digest", "function", "gradient", "holds", "in_play", "least_rtol", "number", "numbers",
+    "places", "proves", "within_rules",
 ]
 
 CLAIMS = ("CLARKE", "NOT_CLARKE", "limiting gradient")
 KINDS = (*RULES, *IN_BLOCKS)
+_MALFORMED = (KeyError, TypeError, IndexError, ZeroDivisionError, AttributeError, RecursionError)
 
 #: What evidence that is only checked next to its program can prove; ("CLARKE",) where nothing is said.
 _NEXT_TO_PROGRAM = {
     "separated from all slopes": ("NOT_CLARKE",),
     "not the gradient": ("NOT_CLARKE",),
+    "nonfinite": ("NOT_CLARKE",),
 }
-
-
-class NeedsProgram(ValueError):
-    """The evidence is checked next to its program, and cannot be from the data alone."""
 
 
 def holds(document: Mapping[str, Any]) -> bool:
@@ -61,7 +65,7 @@ def holds(document: Mapping[str, Any]) -> bool:
         if claim not in CLAIMS or kind != data["kind"]:
             raise ValueError(f"malformed certificate: claim {claim!r}, kind {kind!r}")
         return bool(told == digest(document)) and proves(data, claim)
-    except (KeyError, TypeError, AttributeError, RecursionError) as error:
+    except _MALFORMED as error:
         raise ValueError(f"malformed certificate: {type(error).__name__}: {error}") from error
 
 
@@ -73,57 +77,97 @@ def digest(document: Mapping[str, Any]) -> str:
 
 
 def proves(data: Mapping[str, Any], claim: str) -> bool:
-    """Whether the evidence proves the claim; the errors are those of `holds`."""
+    """Whether the evidence proves the claim of the form that it carries; the errors are those of `holds`."""
     if data["kind"] == "nonfinite":
         return claim == "NOT_CLARKE" and any(str(value) in ("nan", "inf", "-inf") for value in data["vector"])
-    if data["kind"] in IN_BLOCKS:
-        return can_prove(claim, data) and check(data)
-    parts = data["parts"] if data["kind"] == "independent parts" else [data]
-    if any("system" not in part for part in parts):
+    if "system" not in data and "systems" not in data:
         raise NeedsProgram(f"evidence of kind {data['kind']!r} is checked next to its program, not from JSON")
-    if "vector" in data and not data.get("system", {}).get("base"):
-        raise NeedsProgram("the gradients of this certificate are computed: it is checked next to its program")
-    return all(map(partial(can_prove, claim), parts)) and check(data)
+    if not Form(data).whole:
+        raise NeedsProgram("the form is not whole, or its numbers are computed: it is checked next to its program")
+    if not can_prove(claim, data):
+        return False
+    if "vector" in data and claim != "NOT_CLARKE":
+        if "rtol" not in data:
+            raise NeedsProgram("the tolerance is large for the vector alone: it is checked next to its program")
+        if not within_rules(data):
+            return False
+    return check({name: value for name, value in data.items() if name != "points"})
 
 
 def can_prove(claim: str, evidence: Mapping[str, Any]) -> bool:
     """Whether evidence of this kind can prove such a claim; a mean over free switches is no limiting gradient."""
     kind = evidence["kind"]
+    if kind == "independent parts":
+        given = [part for part in evidence["parts"] if part is not None]
+        enough = bool(given) if claim == "NOT_CLARKE" else len(given) == len(evidence["parts"])
+        return enough and all(part["kind"] in RULES and can_prove(claim, part) for part in given)
     if kind in IN_BLOCKS:
         return claim == IN_BLOCKS[kind][1]
     claims = RULES[kind][1] if kind in RULES else _NEXT_TO_PROGRAM.get(kind, ("CLARKE",))
     return claim in claims and not (claim == "limiting gradient" and evidence.get("free"))
 
 
-def check(data: Mapping[str, Any]) -> bool:
-    """Whether the evidence proves what its kind can prove.  ValueError for data that are not a certificate."""
+def check(data: Mapping[str, Any], noise: Sequence[Fraction] | None = None) -> bool:
+    """Whether the evidence proves what its kind can prove.
+
+    ``points`` in the data are gradients that a program gave, ``noise`` says how far the weights of the switches, in
+    their order, may be from the true ones.
+
+    Raises
+    ------
+    NeedsProgram
+        where a vector is compared with gradients that the form does not give
+    ValueError
+        for data that are not a certificate
+    """
     try:
-        if data["kind"] == "independent parts":
-            return _independent_parts(data)
-        if data["kind"] in IN_BLOCKS:
-            return IN_BLOCKS[data["kind"]][0](data)
-        (rule, _), switches = RULES[data["kind"]], Switches(data["system"])
+        kind = data["kind"]
+        if kind in IN_BLOCKS:
+            return IN_BLOCKS[kind][0](data)
+        form = Form(data)
+        if kind == "independent parts":
+            return _independent_parts(data, form, noise) and _near(data, form)
         # Of hidden couplings only cells are known, and gradients that are given one by one.
-        listed = "vector" in data and "points" in data and data["kind"] in JUDGE_A_VECTOR
-        if switches.hidden and not listed and data["kind"] not in ABOUT_CELLS:
+        listed = "vector" in data and "points" in data and kind in JUDGE_A_VECTOR
+        if form.systems[0].get("hidden", False) is not False and not listed and kind not in ABOUT_CELLS:
             return False
-        return rule(data, switches) and (data["kind"] in JUDGE_A_VECTOR or near(data, switches))
-    except (KeyError, TypeError, IndexError, ZeroDivisionError, AttributeError) as error:
+        (system,) = form.systems
+        return _rule(data, system, noise) and (kind in JUDGE_A_VECTOR or _near(data, form))
+    except _MALFORMED as error:
         raise ValueError(f"malformed certificate: {type(error).__name__}: {error}") from error
+
+
+def _rule(data: Mapping[str, Any], system: Mapping[str, Any], noise: Sequence[Fraction] | None) -> bool:
+    rule, _ = RULES[data["kind"]]
+    return rule(data, Switches(system, data["kind"] in ABOUT_ALL, noise))
+
+
+def _near(data: Mapping[str, Any], form: Form) -> bool:
+    """A vector that is claimed to be g_c, up to what is allowed; without J~ the program itself is asked elsewhere."""
+    if "vector" not in data or form.base is None:
+        return True
+    vector, allowed = vector_of(data)
+    return all(abs(x - y) <= bound for x, y, bound in zip(form.judged(), vector, allowed, strict=True))
+
+
+def _independent_parts(data: Mapping[str, Any], form: Form, noise: Sequence[Fraction] | None) -> bool:
+    """Every system by itself; they share no input and no coupling."""
+    start = 0
+    for system, part in zip(form.systems, data["parts"], strict=True):
+        own = None if noise is None else noise[start : start + len(system["switches"])]
+        start += len(system["switches"])
+        if part is not None and ("vector" in part or not _rule(part, system, own)):
+            return False
+    return any(part is not None for part in data["parts"])
+
+
+def function(data: Mapping[str, Any]) -> Function | None:
+    """The function that the evidence is about; None where the evidence does not carry it whole."""
+    form = Form(data) if "system" in data or "systems" in data else None
+    return form.function() if form is not None and form.whole else None
 
 
 def gradient(data: Mapping[str, Any]) -> list[Fraction] | None:
     """The gradient g_c that checked evidence is about, in the variables x; None where J~ is not known."""
-    switches = Switches(data["system"]) if "system" in data else None
-    return switches.gradient_in_x(switches.slopes) if switches is not None and switches.base else None
-
-
-def _independent_parts(data: Mapping[str, Any]) -> bool:
-    """Every part by itself; no input in two parts, and every active switch in a part, or one part that is wrong."""
-    parts = data["parts"]
-    columns = [column for part in parts for column in part["system"]["columns"]]
-    switches = [switch for part in parts for switch in part["system"]["switches"]]
-    whole = sorted(switches) == sorted(data["switches"])
-    wrong = len(parts) == 1 and parts[0]["kind"] == "separated from the open cells"
-    apart = bool(parts) and len(set(columns)) == len(columns) and not any("vector" in part for part in parts)
-    return apart and (whole or wrong) and all(check(part) for part in parts)
+    form = Form(data) if "system" in data or "systems" in data else None
+    return form.judged() if form is not None and form.whole else None

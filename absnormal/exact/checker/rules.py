@@ -7,24 +7,25 @@ from fractions import Fraction
 from itertools import product
 from typing import Any
 
-from absnormal.exact.checker.switches import Row, Switches, dot, matrix, numbers, rank, sign_matrix
+from absnormal.exact.checker.form import Form, vector_of
+from absnormal.exact.checker.switches import Row, Switches, dot, matrix, numbers, places, rank, sign_matrix
 
 MOST = 10  # definite signatures are enumerated up to this many switches
 
 
 def _none_active(data: Mapping[str, Any], a: Switches) -> bool:
-    """No switch is active: all switching variables are given, and none is 0."""
-    return not a.k and a.droppable and all(numbers(data["z"]))
+    """No switch is active: the form has none."""
+    return not a.k
 
 
 def _zero_rows(data: Mapping[str, Any], a: Switches) -> bool:
-    return a.droppable and not any(map(any, a.rows))
+    return not any(map(any, a.rows))
 
 
 def _minor(data: Mapping[str, Any], a: Switches) -> bool:
     """LIKQ: a minor of order k that is not 0."""
-    columns = [int(j) for j in data["minor"]]
-    return a.droppable and len(columns) == a.k and rank([[row[j] for j in columns] for row in a.rows]) == a.k
+    columns = places(data["minor"], a.width)
+    return len(columns) == a.k and rank([[row[j] for j in columns] for row in a.rows]) == a.k
 
 
 def _dependent(data: Mapping[str, Any], a: Switches) -> bool:
@@ -39,7 +40,7 @@ def _direction(data: Mapping[str, Any], a: Switches) -> bool:
     A row is carried as [row with slope 0 on the free switches | accumulated couplings to them].
     """
     c, d = a.slopes, numbers(data["direction"])
-    free = sorted(int(i) for i in data["free"])
+    free = sorted(places(data["free"], a.k))
     outer = [Fraction(0) if i in free else slope for i, slope in enumerate(c)]
     starts = [[*row, *(a.couplings[i][j] for j in free)] for i, row in enumerate(a.rows)]
     rows = a.accumulated(outer, starts)
@@ -52,7 +53,7 @@ def _direction(data: Mapping[str, Any], a: Switches) -> bool:
                 return False
         elif any(row) and not (abs(c[i]) == 1 and c[i] * rate > 0):
             return False
-    return a.droppable
+    return True
 
 
 def _private(data: Mapping[str, Any], a: Switches) -> bool:
@@ -60,11 +61,11 @@ def _private(data: Mapping[str, Any], a: Switches) -> bool:
 
     What a switch does is followed through couplings by pattern, so the statement holds for all signatures.
     """
-    members = [sorted(int(i) for i in group["members"]) for group in data["groups"]]
-    columns = [int(group["column"]) for group in data["groups"]]
-    covered = [i for group in members for i in group]
+    members = [sorted(group["members"]) for group in data["groups"]]
+    columns = places((group["column"] for group in data["groups"]), a.width)
+    covered = places((i for group in members for i in group), a.k)
     alive = a.moved(map(any, a.rows))
-    if len(set(covered)) != len(covered) or any(alive[i] and i not in covered for i in range(a.k)):
+    if not all(members) or any(alive[i] and i not in covered for i in range(a.k)):
         return False
     before: set[int] = set()
     for group, column in zip(members, columns, strict=True):
@@ -76,7 +77,7 @@ def _private(data: Mapping[str, Any], a: Switches) -> bool:
         if abs(a.slopes[group[0]]) < 1 and any(_linked(a, i, group) for i in group):
             return False
         before |= set(group)
-    return a.droppable
+    return True
 
 
 def _linked(a: Switches, start: int, group: Sequence[int]) -> bool:
@@ -87,7 +88,7 @@ def _linked(a: Switches, start: int, group: Sequence[int]) -> bool:
 
 def _sign_definite(data: Mapping[str, Any], a: Switches) -> bool:
     """Regular: the adjoints of all |z_j| have one sign for all definite signatures."""
-    return a.droppable and _one_sign(a.couplings, a.weights)
+    return _one_sign(a.couplings, a.weights)
 
 
 def _one_sign(couplings: list[Row], seeds: Row) -> bool:
@@ -125,8 +126,8 @@ def _signs_below(j: int, members: Sequence[int], couplings: list[Row], seeds: Ro
 
 def _components(data: Mapping[str, Any], a: Switches) -> bool:
     """Componentwise qualification; admissibility is asked of the cells that the means use."""
-    parts = [[int(i) for i in part["members"]] for part in data["components"]]
-    if sorted(i for members in parts for i in members) != list(range(a.k)) or not a.droppable:
+    parts = [list(part["members"]) for part in data["components"]]
+    if len(places((i for members in parts for i in members), a.k)) != a.k:
         return False
     if sum(rank([a.rows[i] for i in members]) for members in parts) != rank(a.rows) or _cyclic(a, parts):
         return False
@@ -184,7 +185,7 @@ def _component(a: Switches, members: list[int], part: Mapping[str, Any]) -> bool
 def _convex(data: Mapping[str, Any], a: Switches) -> bool:
     """Convex weights over open cells."""
     signatures, directions = sign_matrix(data["signatures"]), matrix(data["directions"])
-    if not a.droppable or not all(a.opened(s, [d]) for s, d in zip(signatures, directions, strict=True)):
+    if not all(a.opened(s, [d]) for s, d in zip(signatures, directions, strict=True)):
         return False
     points, target, allowed = _compared(data, a, signatures)
     return _is_mean(numbers(data["weights"]), points, target, allowed)
@@ -193,13 +194,13 @@ def _convex(data: Mapping[str, Any], a: Switches) -> bool:
 def _outside_cells(data: Mapping[str, Any], a: Switches) -> bool:
     """Separated from all open cells: the list is complete, every branch that is missing is refuted."""
     signatures = sign_matrix(data["signatures"])
-    return a.droppable and complete(a, signatures, data["cuts"]) and _separated(data, a, signatures)
+    return complete(a, signatures, data["cuts"]) and _separated(data, a, signatures)
 
 
 def _outside_component(data: Mapping[str, Any], a: Switches) -> bool:
     """Separated within switches that no coupling links to the others, by a vector that vanishes on the rows of
     those."""
-    members = sorted(int(i) for i in data["members"])
+    members = sorted(places(data["members"], a.k))
     rest = [j for j in range(a.k) if j not in members]
     v = numbers(data["separator"])
     if "vector" in data:
@@ -208,8 +209,7 @@ def _outside_component(data: Mapping[str, Any], a: Switches) -> bool:
         return False
     if any(dot(a.rows[j], v) for j in rest):
         return False
-    part = a.part(members)
-    return a.droppable and _outside_cells(data, part)
+    return _outside_cells(data, a.part(members))
 
 
 def complete(a: Switches, signatures: list[list[int]], given: list[Mapping[str, Any]]) -> bool:
@@ -238,13 +238,15 @@ def _outside_all(data: Mapping[str, Any], a: Switches) -> bool:
     """Separated from the gradients of all definite signatures."""
     if a.k > MOST:
         raise ValueError(f"at most {MOST} switches are enumerated, got {a.k}")
-    return a.droppable and _separated(data, a, [list(sigma) for sigma in product((1, -1), repeat=a.k)])
+    return _separated(data, a, [list(sigma) for sigma in product((1, -1), repeat=a.k)])
 
 
 def _separated(data: Mapping[str, Any], a: Switches, signatures: list[list[int]]) -> bool:
     points, target, allowed = _compared(data, a, signatures)
     v = numbers(data["separator"])
     margin = sum((abs(x) * bound for x, bound in zip(v, allowed, strict=True)), Fraction(0))
+    if "vector" not in data:
+        margin += a.uncertainty(v)
     return all(dot(v, target) - margin > dot(v, point) for point in points)
 
 
@@ -253,39 +255,28 @@ def _lexicographic(data: Mapping[str, Any], a: Switches) -> bool:
     sigma = sign_matrix([data["signature"]])[0]
     rows = a.accumulated(sigma)
     alike = len(sigma) == a.k and all(s == c or not any(r) for s, c, r in zip(sigma, a.slopes, rows, strict=True))
-    return alike and a.droppable and a.opened(sigma, matrix(data["directions"]))
+    return alike and a.opened(sigma, matrix(data["directions"]))
 
 
 def _compared(data: Mapping[str, Any], a: Switches, signatures: list[list[int]]) -> tuple[list[Row], Row, Row]:
     """The gradients, what is compared with them, and how far it may be off: g_c exactly, or a vector in x.
 
-    Without J~ and without the gradients in x the vector stands for g_c, which is asked of the program elsewhere.
+    ``points`` are gradients that a program gave, in the place of those of the form.
     """
-    if "vector" not in data or not ("points" in data or a.base):
+    if "vector" not in data:
         target = a.gradient(a.slopes)
         return [a.gradient(sigma) for sigma in signatures], target, [Fraction(0)] * len(target)
-    vector, allowed = numbers(data["vector"]), numbers(data["tolerance"])
-    if min(allowed, default=Fraction(0)) < 0 or len(vector) != len(allowed):
-        raise ValueError("malformed certificate: the tolerance must be >= 0, one number per entry")
-    if a.base:
-        return [a.gradient_in_x(sigma) for sigma in signatures], vector, allowed
-    points = matrix(data["points"])
+    vector, allowed = vector_of(data)
+    form = Form(data)
+    points = matrix(data["points"]) if "points" in data else [form.gradient([a.gradient(s)]) for s in signatures]
     if len(points) != len(signatures):
         raise ValueError("malformed certificate: one point belongs to each signature")
     return points, vector, allowed
 
 
-def near(data: Mapping[str, Any], a: Switches) -> bool:
-    """A vector that is claimed to be g_c, up to what is allowed; without J~ the program itself is asked elsewhere."""
-    if "vector" not in data or not a.base:
-        return True
-    g, bounds = a.gradient_in_x(a.slopes), numbers(data["tolerance"])
-    return all(abs(x - y) <= bound for x, y, bound in zip(g, numbers(data["vector"]), bounds, strict=True))
-
-
 def _is_mean(weights: Row, points: list[Row], target: Row, allowed: Row | None = None) -> bool:
     """weights >= 0 of sum 1, and sum weights_k points_k = target up to what is allowed."""
-    if len(weights) != len(points) or sum(weights) != 1 or min(weights) < 0:
+    if len(weights) != len(points) or sum(weights) != 1 or min(weights) < 0 or len({*map(len, [target, *points])}) > 1:
         return False
     bounds = allowed or [Fraction(0)] * len(target)
     return all(
@@ -311,5 +302,7 @@ RULES: dict[str, tuple[Callable[[Mapping[str, Any], Switches], bool], tuple[str,
 }
 #: These compare the vector itself; for all others it stands for g_c, to which it must be near.
 JUDGE_A_VECTOR = ("convex weights", "separated from the open cells", "separated from all definite signatures")
+#: These are about all active switches, those that cannot change the output included.
+ABOUT_ALL = ("no active switch", "zero rows", "minor", "dependent")
 #: These are about cells only, and need no weights of |z_i| in y.
 ABOUT_CELLS = ("zero rows", "minor", "dependent", "direction", "lexicographic")

@@ -12,22 +12,24 @@ _NUMBER = re.compile(r"(-?\d+)(?:/(\d+))?|(-?0x[0-9a-f]+)/(0x[0-9a-f]+)", re.ASC
 
 
 class Switches:
-    """The kept active switches.
+    """The active switches of a system; those that cannot change the output are left out, unless ``whole``.
 
         r_i^sigma = R_i + sum_{j < i} Lt_ij sigma_j r_j^sigma           g_sigma = J~ + sum_i b_i sigma_i r_i^sigma
+
+    A switch is left out when it is identically zero, or when no chain of couplings leads from it to a weight that is
+    not 0.  ``noise`` says how far each weight may be from the true one; they are exact without it.
     """
 
-    def __init__(self, data: Mapping[str, Any]) -> None:
+    def __init__(self, data: Mapping[str, Any], whole: bool = False, noise: Sequence[Fraction] | None = None) -> None:
         rows, couplings = matrix(data["rows"]), matrix(data["couplings"])
         weights, count = numbers(data["weights"]), len(rows)
         if len({len(r) for r in rows}) > 1 or any(len(r) != count for r in [*couplings, weights]):
             raise ValueError("malformed certificate: shapes of rows, couplings and weights do not fit")
         if len(couplings) != count or any(any(r[i:]) for i, r in enumerate(couplings)):
             raise ValueError("malformed certificate: couplings must be strictly lower triangular")
-        kept = [int(i) for i in data.get("kept", range(count))]
-        if kept != sorted(set(kept)) or any(not 0 <= i < count for i in kept):
-            raise ValueError("malformed certificate: kept must be increasing numbers of switches")
-        self.droppable = all(_out_of_play(i, rows, couplings, weights, kept) for i in range(count) if i not in kept)
+        #: What |z_i| does to y is more than couplings and weights show: only the cells are known.
+        self.hidden = data.get("hidden", False) is not False
+        kept = list(range(count)) if whole else in_play(data)
         self.rows = [rows[i] for i in kept]
         self.couplings = [[couplings[i][j] for j in kept] for i in kept]
         self.weights = [weights[i] for i in kept]
@@ -36,12 +38,7 @@ class Switches:
         if given is not None and (len(given) != count or any(abs(c) > 1 for c in given)):
             raise ValueError("malformed certificate: slopes must lie in [-1, 1], one for each switch")
         self._slopes = None if given is None else [given[i] for i in kept]
-        self.base = numbers(data.get("base") or [])
-        self.columns = [int(j) for j in data.get("columns") or []]
-        if self.base and (len(self.columns) != self.width or any(not 0 <= j < len(self.base) for j in self.columns)):
-            raise ValueError("malformed certificate: every column of the rows must be an entry of the base")
-        #: What |z_i| does to y is more than couplings and weights show: only the cells are known.
-        self.hidden = bool(data.get("hidden"))
+        self._all = None if noise is None else (rows, couplings, list(noise))
 
     @property
     def slopes(self) -> Row:
@@ -52,11 +49,13 @@ class Switches:
 
     def part(self, members: Sequence[int]) -> Switches:
         """Some of the switches by themselves."""
-        return Switches({
+        found = Switches({
             "rows": [self.rows[i] for i in members], "weights": [self.weights[i] for i in members],
             "couplings": [[self.couplings[i][j] for j in members] for i in members],
             **({} if self._slopes is None else {"slopes": [self._slopes[i] for i in members]}),
-        })
+        }, whole=True)
+        found._all = self._all
+        return found
 
     def accumulated(self, sigma: Sequence[Fraction | int], rows: Sequence[Row] | None = None) -> list[Row]:
         """The rows r^sigma of as many switches as sigma has, from R or from other base rows."""
@@ -81,13 +80,6 @@ class Switches:
         terms = [(b * s, r) for b, s, r in zip(self.weights, sigma, self.accumulated(sigma), strict=True)]
         return [sum((factor * r[j] for factor, r in terms), Fraction(0)) for j in range(self.width)]
 
-    def gradient_in_x(self, sigma: Sequence[Fraction | int]) -> Row:
-        """g_sigma, where J~ is known."""
-        total = list(self.base)
-        for j, value in zip(self.columns, self.gradient(sigma), strict=True):
-            total[j] += value
-        return total
-
     def opened(self, sigma: Sequence[int], directions: Sequence[Row]) -> bool:
         """Whether sigma is open along d_1 + eps d_2 + ...; a sign is immaterial exactly where the row is zero."""
         for s, r in zip(sigma, self.accumulated(sigma), strict=True):
@@ -104,11 +96,39 @@ class Switches:
         return result
 
 
-def _out_of_play(i: int, rows: list[Row], couplings: list[Row], weights: Row, kept: Sequence[int]) -> bool:
-    """Whether a switch is identically zero, or changes neither the output nor a switch that does."""
-    if not any(rows[i]) and not any(couplings[i]):
-        return True
-    return not weights[i] and not any(couplings[later][i] for later in kept)
+    def uncertainty(self, v: Row) -> Fraction:
+        """How much the noise in the weights, of all switches, can change v . (g_sigma - g_tau).
+
+        2 sum_i noise_i max |r_i . v|
+        """
+        if self._all is None:
+            return Fraction(0)
+        rows, couplings, noise = self._all
+        reach: Row = []
+        for row, coupling in zip(rows, couplings, strict=True):
+            coupled = (abs(a) * reach[j] for j, a in enumerate(coupling) if a)
+            reach.append(abs(dot(row, v)) + sum(coupled, Fraction(0)))
+        return 2 * dot(noise, reach)
+
+
+def in_play(system: Mapping[str, Any]) -> list[int]:
+    """The switches that are not identically zero and from which a chain leads to the output; all if that is hidden."""
+    rows, couplings = matrix(system["rows"]), matrix(system["couplings"])
+    reached = [bool(b) for b in numbers(system["weights"])]
+    count = len(rows)
+    if system.get("hidden", False) is not False:
+        return list(range(count))
+    for j in reversed(range(count)):
+        reached[j] = reached[j] or any(reached[i] and couplings[i][j] for i in range(j + 1, count))
+    return [i for i in range(count) if reached[i] and (any(rows[i]) or any(couplings[i]))]
+
+
+def places(values: Iterable[Any], count: int) -> list[int]:
+    """Different numbers from 0 to count - 1."""
+    found = list(values)
+    if any(type(i) is not int or not 0 <= i < count for i in found) or len(set(found)) != len(found):
+        raise ValueError(f"malformed certificate: not different numbers from 0 to {count - 1}: {found[:9]}")
+    return found
 
 
 def dot(u: Sequence[Fraction], v: Sequence[Fraction]) -> Fraction:
@@ -153,7 +173,7 @@ def matrix(rows: Iterable[Iterable[Any]]) -> list[Row]:
 
 def sign_matrix(rows: Iterable[Iterable[Any]]) -> list[list[int]]:
     """Signatures: -1, 0 or 1."""
-    found = [[int(number(s)) for s in r] for r in rows]
+    found = matrix(rows)
     if any(s not in (-1, 0, 1) for r in found for s in r):
         raise ValueError("malformed certificate: signs must be -1, 0 or 1")
-    return found
+    return [list(map(int, r)) for r in found]
