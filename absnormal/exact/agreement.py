@@ -16,11 +16,9 @@ from typing import Any
 import numpy as np
 
 from absnormal.exact import checker
-from absnormal.exact.forms import TooLarge, forms
 from absnormal.exact.parts import parts
 from absnormal.exact.system import System, build
 from absnormal.exact.witness import Witness
-from absnormal.sweeps.rounding import rounding
 from absnormal.sweeps.table import Sweeps
 
 DRAWS = 2
@@ -42,7 +40,7 @@ def proves(data: Mapping[str, Any], witness: Witness, rng: np.random.Generator) 
         made = _made_again(form, witness.sweeps)
         if made is None:
             return False
-        noise = _noise(made, witness.sweeps)
+        noise = _noise(made)
     if "vector" in data and form.base is None:
         if data["kind"] in checker.JUDGE_A_VECTOR:
             given["points"] = _points(form, data, witness.floats)
@@ -143,27 +141,11 @@ def _same(made: System, given: Mapping[str, Any]) -> bool:
     )
 
 
-def _noise(made: list[System], sweeps: Sweeps) -> list[Fraction] | None:
+def _noise(made: list[System]) -> list[Fraction] | None:
     """How far the weights of the switches, in order, may be from the true ones; None where they are exact."""
-    if all(system.arithmetic == "rational" for system in made):
+    if all(system.errors is None for system in made):
         return None
-    one, sigma = np.ones((1, 1)), sweeps.signature(0.0)
-    errors = rounding(sweeps.pull_depth) * sweeps.pull_magnitude(sigma, None, one)[1][0]
-    computed, units = sweeps.pull(sigma, None, one)[1][0], _units(sweeps)
-    found = []
-    for system in made:
-        for switch, weight in zip(system.switches, system.weights[0], strict=True):
-            own = abs(weight / Fraction(computed[switch])) if computed[switch] else units.get(switch, Fraction(1))
-            found.append(Fraction(errors[switch]) * own)
-    return found
-
-
-def _units(sweeps: Sweeps) -> dict[int, Fraction]:
-    """|z_i| in units of the forms: the nonzero factors of hypothesis E."""
-    try:
-        return {switch: abs(form.q) for switch, form in forms(sweeps).z.items()}
-    except TooLarge:
-        return {}
+    return [error for system in made for error in (system.errors or [[Fraction(0)] * system.k])[0]]
 
 
 def _points(form: checker.Form, data: Mapping[str, Any], sweeps: Sweeps) -> list[list[Fraction]]:

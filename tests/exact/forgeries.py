@@ -201,13 +201,29 @@ def made_up(one: Specimen, rng: random.Random) -> tuple[str, dict[str, Any]]:
     return rng.choice(CLAIMS), data
 
 
+def dressed(data: dict[str, Any], one: Specimen) -> dict[str, Any]:
+    """The evidence of another program under the names of this one's switches, with its slopes and its vector."""
+    data = copy.deepcopy(data)
+    names, slopes = one.witness.sweeps.alpha.tolist(), [str(Fraction(c)) for c in one.witness.c.tolist()]
+    start = 0
+    for system in data.get("systems", [data["system"]] if "system" in data else []):
+        own = slice(start, start + len(system["rows"]))
+        system["switches"], system["slopes"], system["signs"] = names[own], slopes[own], [1] * len(names[own])
+        start = own.stop
+    for name in ("vector", "tolerance", "leaves", "rtol"):
+        data.pop(name, None)
+        if name in one.certificate.data:
+            data[name] = one.certificate.data[name]
+    return data
+
+
 def forged(one: Specimen, other: Specimen, rng: random.Random) -> Certificate:
     """A certificate that nobody proved."""
     claim, data = one.certificate.claim, dict(one.certificate.data)
     if rng.random() < 0.3:
         claim, data = made_up(one, rng)
-    elif rng.random() < 0.1:
-        data = dict(other.certificate.data)
+    elif rng.random() < 0.3:
+        claim, data = other.certificate.claim, dressed(dict(other.certificate.data), one)
     for _ in range(rng.choice((0, 1, 1, 1, 2, 3))):
         data = changed(data, dict(other.certificate.data), rng)
     if rng.random() < 0.3:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -100,16 +101,23 @@ def test_a_forged_part_is_refused() -> None:
     report = an.verify(lambda v: np.sum(relu(v) - relu(2 * v)), np.zeros(100), slope=0.5)
     certificate = report.certificate
     data = dict(certificate.data)
-    parts = [dict(part) for part in data["parts"]]
-    assert len(parts) == 100
-    dropped = Certificate(certificate.kind, certificate.arithmetic, certificate.claim, {**data, "parts": parts[1:]})
-    assert not dropped.check()
-    doubled = Certificate(certificate.kind, certificate.arithmetic, certificate.claim,
-                          {**data, "parts": [*parts[1:], parts[1]]})
-    assert not doubled.check()
-    parts[3] = {**parts[3], "system": {**parts[3]["system"], "slopes": ["1/2", "-1/2"]}}
-    forged = Certificate(certificate.kind, certificate.arithmetic, certificate.claim, {**data, "parts": parts})
-    assert not forged.check()
+    parts, systems = list(data["parts"]), list(data["systems"])
+    assert certificate.check() and len(parts) == len(systems) == 100
+
+    def holds(**changes: Any) -> bool:
+        forged = replace(certificate, data={**data, **changes})
+        try:
+            return forged.check() or replace(forged, witness=None).check()
+        except ValueError:
+            return False
+
+    assert not holds(parts=parts[1:])
+    assert not holds(parts=[None, *parts[1:]])
+    assert not holds(systems=[*systems[1:], systems[1]], parts=[*parts[1:], parts[1]])
+    other = {**systems[0], "slopes": ["1/2", "-1/2"]}
+    assert not holds(systems=[other, *systems[1:]])
+    # What is left is a true statement about another function, and not about this program.
+    assert not replace(certificate, data={**data, "systems": systems[:99], "parts": parts[:99]}).check()
 
 
 def test_parts_taken_apart_too_far_are_caught(monkeypatch: pytest.MonkeyPatch, nothing_fits: None) -> None:
