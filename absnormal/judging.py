@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -111,10 +111,15 @@ def modelled_vector(
         # What is exact has no precision to be rounded in.
         exact = replace(problem.tolerance, rtol=problem.tolerance.rtol or 0.0)
         return given_vector(problem, tool, vector, exact, known)
+    return _by_theorems(problem, tool, lambda: vector)
+
+
+def _by_theorems(problem: Problem, tool: Sweeps, vector: Callable[[], Array]) -> Judgement:
+    """The verdict on g_c, whose entries are finite and are asked for where the theorems leave it open."""
     proof, tried = decide(problem)
     if proof is not None:
         return Judgement(proof, problem, tool, tried=tuple(tried))
-    outcome = judge(problem, vector, tool, ())
+    outcome = judge(problem, vector(), tool, ())
     # Another reason than that of the theorems is no news.
     outcome = why_open(problem) if isinstance(outcome, str) else outcome
     return Judgement(outcome, problem, tool, tried=tuple(tried))
@@ -170,17 +175,20 @@ def _own_vector(
 
 
 def _about(captured: Captured, problem: Problem, tool: Sweeps) -> Judgement:
-    """The verdict on g_c, with kinks on one set merged where the slopes of many contradict each other."""
-    vector = np.asarray(tool.gradient(tool.signature(np.asarray(problem.c, dtype=float))), dtype=float)
+    """The verdict on a finite g_c, with kinks on one set merged where the slopes of many contradict each other."""
+
+    def vector() -> Array:
+        return np.asarray(tool.gradient(tool.signature(np.asarray(problem.c, dtype=float))), dtype=float)
+
     if len(tool.alpha) > _FEW and not problem.sweeps.rational:
         simpler = _simpler(captured, tool, problem.c)
         if simpler is not None:
             again = replace(problem, sweeps=simpler, c=np.zeros(len(simpler.alpha)))
             notes = (_MERGED.format(tool=captured.tool),)
-            found = given_vector(again, simpler, vector, problem.tolerance, _uniform(simpler, again.c), notes)
+            found = given_vector(again, simpler, vector(), problem.tolerance, _uniform(simpler, again.c), notes)
             if not isinstance(found.outcome, str):
                 return found
-    return modelled_vector(problem, tool, vector, True, ())
+    return _by_theorems(problem, tool, vector)
 
 
 def _uniform(tool: Sweeps, c: Array) -> list[Array]:
