@@ -12,7 +12,7 @@ for every array t, entry by entry; where the result, or all that follows from m,
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -38,10 +38,36 @@ def settle(builder: Builder, nodes: Iterable[int], output: int) -> None:
     """Make constants of those nodes on which the output does not depend."""
     for index in nodes:
         if builder.nodes[index].varied and _is_free(builder, index, output):
+            _keep_for_guards(builder, index)
             value = builder.values[index]
             node = builder.nodes[index]
             builder.nodes[index] = Node("constant", (), {"value": value}, node.shape, node.source, "", False)
             _settle_after(builder, index)
+
+
+def _keep_for_guards(builder: Builder, start: int) -> None:
+    """Guards see a value as it moves: they get a copy of it, and of what leads from it to them."""
+    nodes = builder.nodes
+    behind = {start}
+    for index in range(start + 1, len(nodes)):
+        if not behind.isdisjoint(nodes[index].args):
+            behind.add(index)
+    stack = [side for guard in builder.guards for side in (guard.left, guard.right) if side in behind]
+    needed: set[int] = set()
+    while stack:
+        index = stack.pop()
+        if index not in needed:
+            needed.add(index)
+            stack += [arg for arg in nodes[index].args if arg in behind]
+    copies: dict[int, int] = {}
+    for index in sorted(needed):
+        copies[index] = len(nodes)
+        nodes.append(nodes[index]._replace(args=tuple(copies.get(arg, arg) for arg in nodes[index].args)))
+        builder.values.append(builder.values[index])
+    builder.guards[:] = [
+        replace(guard, left=copies.get(guard.left, guard.left), right=copies.get(guard.right, guard.right))
+        for guard in builder.guards
+    ]
 
 
 def _settle_after(builder: Builder, start: int) -> None:

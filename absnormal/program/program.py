@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -57,6 +57,7 @@ RELATIONS: dict[str, tuple[Any, Any]] = {
     "<=": _compared(np.less_equal),
     "==": _compared(np.equal),
     "!=": _compared(np.not_equal),
+    "held": (np.equal, lambda u, v: False),
     "sign": _jumping(np.sign, lambda u: u == 0),
     "floor": _jumping(np.floor, lambda u: u == np.floor(u)),
     "ceil": _jumping(np.ceil, lambda u: u == np.floor(u)),
@@ -158,7 +159,13 @@ class Program:
 
     def evaluate(self, x: Array | list[Array]) -> list[Array]:
         """The values of all nodes at x (flat, or its leaves), guards and domains checked."""
-        values = self.unguarded(x)
+        leaves = x if isinstance(x, list) else self.tree.split(x)
+        for guard in self.guards:
+            if guard.relation == "held":
+                # Where an input is held, what follows from another one is not even computed.
+                held = self.nodes[guard.left].params["leaf"], self.nodes[guard.right].params["value"]
+                self._check(guard, {guard.left: leaves[held[0]], guard.right: held[1]})
+        values = self.unguarded(leaves)
         for guard in self.guards:
             self._check(guard, values)
         return values
@@ -187,7 +194,7 @@ class Program:
         constants = (node.params["value"] for node in self.nodes if node.op == "constant")
         return not any(value.dtype != object and np.isnan(value).any() for value in constants)
 
-    def _check(self, guard: Guard, values: Sequence[Array]) -> None:
+    def _check(self, guard: Guard, values: Sequence[Array] | Mapping[int, Array]) -> None:
         left, right = values[guard.left], values[guard.right]
         outcome, tied = (rule(left, right) for rule in RELATIONS[guard.relation])
         if np.any(tied) or np.any(outcome != guard.outcome):

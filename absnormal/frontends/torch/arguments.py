@@ -41,7 +41,7 @@ ASIDE: dict[str, frozenset[str]] = {
     # The result is taken as it was made.
     "new_zeros": frozenset({"size"}), "new_ones": frozenset({"size"}), "new_full": frozenset({"size", "fill_value"}),
     "new_empty": frozenset({"size"}), "new_empty_strided": frozenset({"size", "stride"}),
-    "full_like": frozenset({"fill_value"}), "bernoulli": frozenset({"p"}),
+    "full_like": frozenset({"fill_value"}), "round": frozenset({"decimals"}), "bernoulli": frozenset({"p"}),
     "nan_to_num": frozenset({"nan", "posinf", "neginf"}), "to": frozenset({"copy", "other"}),
     # How a kernel runs, and what it keeps on the side.
     "_convolution": frozenset({"benchmark", "deterministic", "cudnn_enabled", "allow_tf32"}),

@@ -63,7 +63,7 @@ def _branches(w: Writer, record: Record, args: Sequence[Any], holds: Holds) -> t
     name = record.name.rstrip("_")
     if name == "index_put" and len(args[1]) == 1 and not any(args[3:]):
         x, keys, value = args[:3]
-        if keys[0].shape != x.shape or (isinstance(value, Arg) and value.tensor.numel() != 1):
+        if keys[0].shape != x.shape or (isinstance(value, Arg) and value.here.numel() != 1):
             return None
         here, found = holds(keys[0]), (w.reshape(w.node(value), ()), w.node(x))
     else:
@@ -94,7 +94,7 @@ class _Held(list[Any]):
     def __getitem__(self, index: Any) -> Any:
         value = super().__getitem__(index)
         if value is None:
-            value = self[index] = self._w.value(index)
+            value = self[index] = self._w.here(index)
         return value
 
 

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from absnormal.errors import DomainError
-from absnormal.frontends.torch.jumps import compared, eps_of, floor_divided, whole
+from absnormal.frontends.torch.guards import signs
 from absnormal.frontends.torch.probe import middle
+from absnormal.frontends.torch.values import array
 from absnormal.frontends.torch.writer import Arg, Writer
 
 Rule = Callable[..., Any]
@@ -34,46 +35,13 @@ def _sub(w: Writer, a: Any, b: Any, /, alpha: float = 1) -> int:
 
 def _div(w: Writer, a: Any, b: Any, /, rounding_mode: str | None = None) -> int:
     if rounding_mode is not None:
-        _refuse_jump(w, floor_divided(_plain(a), _plain(b), rounding_mode=rounding_mode))
-        return w.tensor(w.results[0])
+        return w.tensor(w.returned[0])
     return w.div(w.node(a), w.node(b))
 
 
-def _plain(x: Any) -> Any:
-    return x.tensor if isinstance(x, Arg) else x
-
-
-def _refuse_jump(w: Writer, ties: tuple[bool, bool]) -> None:
-    """Refused at a jump, noted within rounding of one."""
-    here, near = ties
-    if here:
-        w.refuse("jumps at this point", "move the point off the jump")
-    if near:
-        w.notes.append(f"{w.operation} at {w.source}: within rounding of its other branch, which is not seen")
-
-
-def _jump(at: Callable[..., tuple[bool, bool]]) -> Rule:
-    """A piecewise constant function."""
-
-    def rule(w: Writer, x: Arg, /) -> int:
-        _refuse_jump(w, at(x.array.astype(float), eps_of(x.tensor)))
-        return w.tensor(w.results[0])
-
-    return rule
-
-
-def _sign(u: Any, eps: float) -> tuple[bool, bool]:
-    return bool((u == 0).any()), bool((np.abs(u) <= np.finfo(np.float32).tiny).any())
-
-
-def _truncated(u: Any, eps: float) -> tuple[bool, bool]:
-    return whole(u, eps, 0.0)
-
-
-def _round(w: Writer, x: Arg, /, decimals: int = 0) -> int:
-    """Jumps half way between the numbers with so many decimals."""
-    _refuse_jump(w, whole(x.array.astype(float) * 10.0**decimals + 0.5, 4 * eps_of(x.tensor)))
-    return w.tensor(w.results[0])
+def _flat(w: Writer, _x: Arg, /) -> int:
+    """A piecewise constant function; see `absnormal.frontends.torch.jumps.FLAT`."""
+    return w.tensor(w.returned[0])
 
 
 def _pow(w: Writer, base: Any, exponent: Any, /) -> int:
@@ -82,7 +50,7 @@ def _pow(w: Writer, base: Any, exponent: Any, /) -> int:
         return w.op("exp", w.mul(exponent.node, w.op("log", w.node(base))))
     number = exponent.array.item() if isinstance(exponent, Arg) and exponent.array.ndim == 0 else exponent
     if not isinstance(base, Arg) or not base.varied:
-        return w.tensor(w.results[0])
+        return w.tensor(w.returned[0])
     if not isinstance(number, (int, float)):
         return w.op("power", base.node, w.node(exponent))
     if number == 1:
@@ -98,22 +66,16 @@ def _rsqrt(w: Writer, x: Arg, /) -> int:
     return w.op("reciprocal", w.op("sqrt", w.node(x)))
 
 
-def _remainder(mode: str) -> Rule:
+def _remainder(w: Writer, a: Any, b: Any, /) -> int:
     """a - k b with a locally constant quotient k."""
-
-    def rule(w: Writer, a: Any, b: Any, /) -> int:
-        value, other = (np.asarray(_plain(side), dtype=float) if not isinstance(side, Arg) else side.array.astype(float)
-                        for side in (a, b))
-        _refuse_jump(w, floor_divided(_plain(a), _plain(b), rounding_mode=mode))
-        held = np.round((value - w.results[0].double().cpu().numpy()) / other)
-        return w.sub(w.node(a), w.mul(w.constant(held), w.node(b)))
-
-    return rule
+    value, other = (np.asarray(array(side.here) if isinstance(side, Arg) else side, dtype=float) for side in (a, b))
+    with np.errstate(all="ignore"):
+        held = np.round((value - array(w.returned[0]).astype(float)) / other)
+    return w.sub(w.node(a), w.mul(w.constant(held), w.node(b)))
 
 
 def _frac(w: Writer, x: Arg, /) -> int:
-    _refuse_jump(w, _truncated(x.array.astype(float), eps_of(x.tensor)))
-    return w.sub(x.node, w.constant(np.trunc(x.array)))
+    return w.sub(x.node, w.constant(np.trunc(array(x.here))))
 
 
 # -- activations --------------------------------------------------------------------------------------------------
@@ -192,8 +154,7 @@ def _threshold(w: Writer, x: Arg, /, threshold: float, value: float) -> int:
     u = w.node(x)
     if threshold == value:
         return w.extremum(u, w.constant(value), 1, w.slope("threshold"))
-    _refuse_jump(w, compared(x.tensor, threshold))
-    return w.where(x.array > threshold, u, w.constant(value))
+    return w.where(array(x.here) > threshold, u, w.constant(value))
 
 
 def _elu(w: Writer, x: Arg, /, alpha: float = 1.0, scale: float = 1.0, input_scale: float = 1.0) -> int:
@@ -201,7 +162,9 @@ def _elu(w: Writer, x: Arg, /, alpha: float = 1.0, scale: float = 1.0, input_sca
     u = w.node(x)
     if alpha * input_scale == 1:
         # C^1: u = 0 is no kink, and both pieces have the same derivative there.
-        positive = x.array > 0
+        positive = array(x.here) > 0
+        if not signs(w, u):
+            w.bound = True
         inside = w.where(positive, w.constant(0.0), w.scaled(u, input_scale))
         smooth = w.where(positive, u, w.scaled(w.op("expm1", inside), alpha))
         return w.scaled(smooth, scale)
@@ -231,15 +194,13 @@ def _softshrink(w: Writer, x: Arg, /, lambd: float = 0.5) -> int:
 
 
 def _hardshrink(w: Writer, x: Arg, /, lambd: float = 0.5) -> int:
-    _refuse_jump(w, compared(x.tensor.abs(), lambd))
-    return w.where(np.abs(x.array) > lambd, w.node(x), w.constant(0.0))
+    return w.where(np.abs(array(x.here)) > lambd, w.node(x), w.constant(0.0))
 
 
 def _softplus(w: Writer, x: Arg, /, beta: float = 1.0, threshold: float = 20.0) -> int:
     u = w.node(x)
-    _refuse_jump(w, compared(x.tensor * beta, threshold))
     smooth = w.scaled(w.op("logaddexp", w.constant(0.0), w.scaled(u, beta)), 1 / beta)
-    return w.where(x.array * beta > threshold, u, smooth)
+    return w.where(array(x.here) * beta > threshold, u, smooth)
 
 
 def _silu(w: Writer, x: Arg, /) -> int:
@@ -286,9 +247,7 @@ def _addcdiv(w: Writer, a: Arg, b: Arg, c: Arg, /, value: float = 1) -> int:
 
 
 def _copysign(w: Writer, a: Arg, b: Any, /) -> int:
-    sign = b.array if isinstance(b, Arg) else np.asarray(float(b))
-    if isinstance(b, Arg) and b.varied and np.any(sign == 0):
-        w.refuse("jumps at this point", "use torch.abs, or move the point off 0")
+    sign = array(b.here) if isinstance(b, Arg) else np.asarray(float(b))
     return w.mul(w.kink(w.node(a), 0.0, 1.0, w.slope("copysign")), w.constant(np.copysign(1.0, sign)))
 
 
@@ -319,6 +278,11 @@ def _same(w: Writer, x: Arg, /) -> int:
 
 def _made(w: Writer, _like: Arg, /) -> int:
     """Numbers in which the entries of the argument have no part, as they were made."""
+    return w.tensor(w.returned[0])
+
+
+def _drawn(w: Writer, _chances: Arg, /) -> int:
+    """Numbers that were drawn with chances, which must be the same elsewhere."""
     return w.tensor(w.results[0])
 
 
@@ -327,7 +291,7 @@ def _fill(w: Writer, x: Arg, value: Any, /) -> int:
 
 
 def _nan_to_num(w: Writer, x: Arg, /) -> int:
-    return w.where(np.isfinite(x.array), w.node(x), w.tensor(w.results[0]))
+    return w.where(np.isfinite(array(x.here)), w.node(x), w.tensor(w.returned[0]))
 
 
 def _log_sigmoid(w: Writer, x: Arg, /) -> list[Any]:
@@ -352,9 +316,8 @@ RULES: dict[str, Rule] = {
     "atan2": _binary("arctan2"), "hypot": _hypot, "logaddexp": _binary("logaddexp"),
     "logaddexp2": _binary("logaddexp2"),
     "lerp": _lerp, "addcmul": _addcmul, "addcdiv": _addcdiv, "copysign": _copysign, "xlogy": _xlogy,
-    "remainder": _remainder("floor"), "fmod": _remainder("trunc"), "frac": _frac,
-    "sign": _jump(_sign), "sgn": _jump(_sign), "floor": _jump(whole), "ceil": _jump(whole),
-    "trunc": _jump(_truncated), "round": _round,
+    "remainder": _remainder, "fmod": _remainder, "frac": _frac,
+    "sign": _flat, "sgn": _flat, "floor": _flat, "ceil": _flat, "trunc": _flat, "round": _flat,
     "relu": lambda w, x, /: w.relu(w.node(x)), "abs": lambda w, x, /: w.kink(w.node(x), 0.0, 1.0, w.slope("abs")),
     "relu6": lambda w, x, /: _box(w, w.node(x), 0.0, 6.0, "hardtanh.low", "hardtanh.high"),
     "leaky_relu": _leaky, "rrelu": _rrelu, "rrelu_with_noise": _rrelu_noise,
@@ -370,6 +333,6 @@ RULES: dict[str, Rule] = {
     "nan_to_num": _nan_to_num, "real": _same,
     "fill": _fill, "zero": _made, "zeros_like": _made, "ones_like": _made, "full_like": _made,
     "empty_like": _made, "rand_like": _made, "randn_like": _made, "new_zeros": _made, "new_ones": _made,
-    "new_full": _made, "new_empty": _made, "bernoulli": _made, "new_empty_strided": _made,
+    "new_full": _made, "new_empty": _made, "bernoulli": _drawn, "new_empty_strided": _made,
     "copy": lambda w, target, source, /: w.broadcast(w.node(source), target.shape),
 }  # fmt: skip

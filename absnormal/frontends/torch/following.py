@@ -6,6 +6,8 @@ gathered from those that were.
 
 A tensor that does not require a gradient is a constant, as it is for the framework: detach, no_grad, buffers.  What ran
 inside a custom autograd.Function is followed all the same: the function is judged, not the hand-written derivative.
+What is computed from constants that were variables before they were detached is followed too, apart: a comparison is
+one of values, and a program must know at another point that they are other numbers there.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ import torch
 
 from absnormal.arrays import Array
 from absnormal.errors import TraceError
-from absnormal.frontends.torch.jumps import READS, VALUELESS, discrete, jumps
+from absnormal.frontends.torch.jumps import DRAWN, READS, VALUELESS, bent, deciding, discrete, flat, jumps
 from absnormal.frontends.torch.tape import Record, Tape, storage
 from absnormal.program.nodes import Source
 
@@ -46,17 +48,21 @@ class State:
 
 @dataclass(slots=True)
 class Step:
-    """Something to be lowered: an operation of the tape, an input, or a part gathered from others.
+    """Something to be lowered: an operation of the tape, an input, or a part gathered from others; ``apart`` where it
+    is on constants only.
 
-    ``given`` are the storages of its arguments, ``handles`` what these arguments are, by the identity of the tensor.
+    ``given`` are the storages of its arguments, ``handles`` what these arguments are, by the identity of the tensor,
+    and ``stopped`` what those are that a detach or no_grad made constants.
     """
 
     record: Record | None
     number: int
     given: Sequence[int] = ()
     handles: dict[int, Handle | None] = field(default_factory=dict)
+    stopped: Sequence[Handle] = ()
     mix: tuple[Any, ...] = ()
     jumps: bool = False
+    apart: bool = False
 
     def needs(self) -> list[int]:
         found = [handle[0] for handle in self.handles.values() if handle is not None]
@@ -95,18 +101,23 @@ class Mask:
 @dataclass(frozen=True, slots=True)
 class Read:
     """What Python code learned from tensors, by operation ``number``: the jumps behind it; whether it is a truth value
-    or a size; whether it is a number that depends on a variable."""
+    or a size; for a number that depends on a variable, where it comes from."""
 
     record: Record
     number: int
     taint: frozenset[int]
     branch: bool
-    varied: bool
+    handle: Handle | None
 
 
 def _live(record: Record, handles: dict[int, Handle | None]) -> bool:
     """Whether torch differentiates an operation by what depends on a variable."""
     return record.enabled and any(record.needs[key] for key, handle in handles.items() if handle is not None)
+
+
+def sharp(record: Record, handles: dict[int, Handle | None]) -> bool:
+    """Whether an operation on numbers jumps by what depends on a variable."""
+    return bent(record) and any(handles.get(id(arg)) is not None for arg in deciding(record))
 
 
 _NOTHING: frozenset[int] = frozenset()
@@ -119,6 +130,8 @@ class Following:
         self.tape = tape
         self.steps: list[Step] = []
         self.states: dict[int, State] = {}
+        #: The same for storages that hold what was computed from detached tensors only.
+        self.stopped: dict[int, State] = {}
         #: Storages that hold the outcome of a jump (a comparison, a sign, an index), and the steps of these jumps.
         self.tainted: dict[int, frozenset[int]] = {}
         #: Storages that only hold what depends on no variable, though it may require a gradient.
@@ -156,9 +169,12 @@ class Following:
         name, arguments, outs = record.name, record.arguments, record.outs
         if name in _SAME:
             return
+        if name in VALUELESS and not record.overwritten:
+            self.constants.update(storage(out) for out in outs)
+            return
         # A comparison is one of values: what it was detached from makes no difference to it.
         jumping = jumps(name, outs)
-        handles = {id(t): self.find(t) if jumping else self._handle(number, t) for t in arguments}
+        handles = {id(t): self.value(t) if jumping else self._handle(number, t) for t in arguments}
         given = [storage(t) for t in arguments]
         taint = self.behind(given)
         targets = record.overwritten
@@ -168,16 +184,20 @@ class Following:
         if held or any(handle is not None for handle in handles.values()):
             for target in held:
                 handles[id(target)] = self.find(target)
+            # Parts of memory that are looked for are steps of their own.
+            stopped = () if jumping else self._stopped(arguments, handles, targets)
             step = len(self.steps)
-            self.steps.append(Step(record, number, given, handles, jumps=jumping))
+            self.steps.append(Step(record, number, given, handles, stopped, jumps=jumping))
             behind = taint | {step}
             if jumping:
                 hidden = outs
                 self.masks |= {storage(out): Mask(step, True, geometry(out)) for out in outs if not targets}
                 self.constants.update(own for own in map(storage, outs) if own not in self.states)
             else:
-                self._results(step, outs, targets, given)
-                hidden = self._undifferentiated(record, outs, handles)
+                self._results(self.states, step, outs, targets, given)
+                for target in targets:
+                    self.stopped.pop(storage(target), None)
+                hidden = outs if sharp(record, handles) else self._undifferentiated(record, outs, handles)
             for out in hidden:
                 self._stain(out, behind)
             if jumping:
@@ -185,15 +205,69 @@ class Following:
         else:
             made = [storage(out) for out in outs]
             self.constants.update(made)
-            given_needs = any(record.needs.values()) or not (record.enabled or self._explained.isdisjoint(given))
-            if given_needs and name not in VALUELESS:
+            if any(record.needs.values()) or not (record.enabled or self._explained.isdisjoint(given)):
                 self._explained.update(made)
-            if taint:
-                for out in outs:
-                    self._stain(out, taint)
-                self._same_mask(name, arguments, outs)
+            taint = self._follow_constants(number, record, given, taint)
         if name in READS or _selects(record):
             self._read(number, record, taint)
+
+    def _follow_constants(
+        self, number: int, record: Record, given: Sequence[int], taint: frozenset[int]
+    ) -> frozenset[int]:
+        """An operation on constants, some of which may have been variables before they were detached; the jumps behind
+        its results."""
+        arguments, outs = record.arguments, record.outs
+        handles = {id(t): self.value(t) for t in arguments}
+        again = any(storage(target) in self.stopped for target in record.overwritten)
+        if again or any(handle is not None for handle in handles.values()):
+            step, jumping = len(self.steps), flat(record) and not again
+            self.steps.append(Step(record, number, given, handles, jumps=jumping, apart=True))
+            if not jumping:
+                self._results(self.stopped, step, outs, record.overwritten, given)
+            behind = taint | {step}
+            jagged = sharp(record, handles)
+            for out in outs:
+                if jagged or discrete(out):
+                    self._stain(out, behind)
+            taint = behind if jagged else taint
+        if taint:
+            for out in outs:
+                self._stain(out, taint)
+            self._same_mask(record.name, arguments, outs)
+        return taint
+
+    def _stopped(
+        self, arguments: Sequence[Any], handles: dict[int, Handle | None], targets: Sequence[Any]
+    ) -> Sequence[Handle]:
+        """Where the arguments that a step takes for constants come from, as far as they depend on variables."""
+        found = [self.value(t) for t in arguments if handles[id(t)] is None]
+        for target in targets:
+            state = self.stopped.get(storage(target))
+            while state is not None:
+                found += state.views.values()
+                state = state.before
+        return tuple(handle for handle in found if handle is not None)
+
+    def value(self, tensor: Any) -> Handle | None:
+        """What a tensor is by its values, also where it was detached."""
+        own = storage(tensor)
+        state = self.stopped.get(own)
+        if state is not None:
+            return self._part(state, geometry(tensor), tensor, True)
+        return self.find(tensor)
+
+    def inputs(self, handles: Sequence[Handle]) -> set[int]:
+        """The numbers of the variables that values depend on; what is constant but for jumps is left out."""
+        seen: set[int] = set()
+        stack = [handle[0] for handle in handles]
+        while stack:
+            number = stack.pop()
+            step = self.steps[number]
+            if number in seen or step.jumps or (step.record is not None and flat(step.record)):
+                continue
+            seen.add(number)
+            stack += [*step.needs(), *(handle[0] for handle in step.stopped)]
+        return {number for number in seen if self.steps[number].record is None and not self.steps[number].mix}
 
     def behind(self, storages: Sequence[int]) -> frozenset[int]:
         """The steps of the jumps whose outcomes lie in storages."""
@@ -212,7 +286,7 @@ class Following:
 
     def _undifferentiated(self, record: Record, outs: list[Any], handles: dict[int, Handle | None]) -> list[Any]:
         """The results that carry no derivative though what they are computed from does."""
-        if record.name in VALUELESS:
+        if record.name in VALUELESS or record.name in DRAWN:
             return []
         plain = [out for out in outs if not out.requires_grad]
         if not plain:
@@ -221,17 +295,11 @@ class Following:
         return [out for out in plain if discrete(out) or (live and id(out) not in self._detached)]
 
     def _read(self, number: int, record: Record, taint: frozenset[int]) -> None:
-        """Truth values and sizes are branched on; numbers that were detached before are constants."""
+        """Truth values and sizes are branched on; numbers may be, and may be computed with."""
         source = record.args[0]
         branch = record.name != "_local_scalar_dense" or source.dtype == torch.bool
-        varied = not branch and not discrete(source) and self._handle(number, source) is not None and record.enabled
-        if not branch:
-            taint = frozenset(step for step in taint if self._differentiated(self.steps[step]))
-        self.reads.append(Read(record, number, taint, branch, varied))
-
-    def _differentiated(self, step: Step) -> bool:
-        assert step.record is not None
-        return _live(step.record, step.handles)
+        handle = None if branch or discrete(source) else self.value(source)
+        self.reads.append(Read(record, number, taint, branch, handle))
 
     def _handle(self, number: int, tensor: Any) -> Handle | None:
         record = self.tape.records[number]
@@ -248,28 +316,30 @@ class Following:
             self.unseen.append((number, tensor))
         return None
 
-    def _results(self, step: int, outs: list[Any], targets: list[Any], given: list[int]) -> None:
+    def _results(
+        self, states: dict[int, State], step: int, outs: list[Any], targets: list[Any], given: Sequence[int]
+    ) -> None:
         for place, target in enumerate(targets):
             if not target.numel():
                 continue
-            before = self.states.get(storage(target))
+            before = states.get(storage(target))
             whole = target.numel() * target.element_size() >= target.untyped_storage().nbytes()
             if before is None and not whole:
                 before = State({}, constant=True)
             here = geometry(target)
-            self.states[storage(target)] = State({here: (step, place)}, here, None if whole else before)
+            states[storage(target)] = State({here: (step, place)}, here, None if whole else before)
         if targets:
             return
         for place, out in enumerate(outs):
             if discrete(out):
                 continue
             own = storage(out)
-            if own in given and own in self.states:
-                self.states[own].views[geometry(out)] = (step, place)
-            else:
-                self.states[own] = State({geometry(out): (step, place)})
+            if own in given and own in states:
+                states[own].views[geometry(out)] = (step, place)
+            elif not (states is self.stopped and own in self.states):
+                states[own] = State({geometry(out): (step, place)})
 
-    def _part(self, state: State, place: Geometry, like: Any) -> Handle | None:
+    def _part(self, state: State, place: Geometry, like: Any, apart: bool = False) -> Handle | None:
         """A part of a storage, gathered from others where it was not made as a whole."""
         known = state.views.get(place)
         if known is not None:
@@ -284,7 +354,7 @@ class Following:
                 # What lies around a variable that is a part of some memory is constant.
                 inside = np.isin(wanted, held)
                 if (inside == reached).all():
-                    found = self._gathered(held, wanted, handle, None, like, inside)
+                    found = self._gathered(held, wanted, handle, None, like, apart, inside)
                     state.views[place] = found
                     return found
             source = Source(self._running.file, self._running.line) if self._running.file else None
@@ -298,16 +368,18 @@ class Following:
         below: Handle | None = None
         if not inside.all():
             assert state.before is not None
-            below = self._part(state.before, place, like)
+            below = self._part(state.before, place, like, apart)
         if not inside.any() and below is not None:
             state.views[place] = below
             return below
-        found = self._gathered(held, wanted, latest, below, like, inside)
+        found = self._gathered(held, wanted, latest, below, like, apart, inside)
         state.views[place] = found
         return found
 
     def _gathered(
-        self, held: Array, wanted: Array, handle: Handle, below: Handle | None, like: Any, inside: Array | None = None
+        self, held: Array, wanted: Array, handle: Handle, below: Handle | None, like: Any, apart: bool,
+        inside: Array | None = None,
     ) -> Handle:
-        self.steps.append(Step(None, len(self.tape.records), mix=(handle, below, held, wanted, inside, like)))
+        mix = (handle, below, held, wanted, inside, like)
+        self.steps.append(Step(None, len(self.tape.records), mix=mix, apart=apart))
         return len(self.steps) - 1, 0

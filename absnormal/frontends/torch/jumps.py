@@ -7,13 +7,14 @@ only a `where`, a product with the mask or the like whose branches meet there is
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
 from absnormal.arrays import Array
+from absnormal.frontends.torch.tape import Record
 from absnormal.frontends.torch.values import array
 
 #: From the arguments of an operation: whether it jumps at the point, and whether it may within rounding.
@@ -151,6 +152,40 @@ def _close(a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bo
     return bool((gap == bound).any()), bool(near.any())
 
 
+def _signed(x: Any, *args: Any, **kwargs: Any) -> tuple[bool, bool]:
+    u = _number(x)
+    return bool((u == 0).any()), bool((np.abs(u) <= np.finfo(np.float32).tiny).any())
+
+
+def _whole(x: Any, *args: Any, **kwargs: Any) -> tuple[bool, bool]:
+    return whole(_number(x), eps_of(x))
+
+
+def _truncated(x: Any, *args: Any, **kwargs: Any) -> tuple[bool, bool]:
+    return whole(_number(x), eps_of(x), 0.0)
+
+
+def _rounded(x: Any, *args: Any, decimals: int = 0, **kwargs: Any) -> tuple[bool, bool]:
+    """Jumps half way between the numbers with so many decimals."""
+    return whole(_number(x) * 10.0**decimals + 0.5, 4 * eps_of(x))
+
+
+def _divided(mode: str) -> Ties:
+    return lambda a, b, *args, **kwargs: floor_divided(a, b, rounding_mode=mode)
+
+
+def _shrunk(x: Any, k: float = 0.5, *args: Any, **kwargs: Any) -> tuple[bool, bool]:
+    return compared(x.abs(), k)
+
+
+def _past(x: Any, threshold: float, value: float) -> tuple[bool, bool]:
+    return compared(x, threshold)
+
+
+def _straightened(x: Any, beta: float = 1.0, threshold: float = 20.0) -> tuple[bool, bool]:
+    return compared(x * beta, threshold)
+
+
 def _never(*args: Any, **kwargs: Any) -> tuple[bool, bool]:
     return False, False
 
@@ -173,14 +208,27 @@ INDEXED: dict[str, Ties] = dict.fromkeys(
      "max_pool3d_with_indices", "adaptive_max_pool1d", "adaptive_max_pool2d", "adaptive_max_pool3d"), _ordered
 ) | {"native_dropout": _never}
 
+#: Operations on numbers that jump, though torch has a derivative for them; the first ones are piecewise constant.
+FLAT: dict[str, Ties] = {
+    "sign": _signed, "sgn": _signed, "floor": _whole, "ceil": _whole, "trunc": _truncated, "round": _rounded,
+    "div": floor_divided,
+}  # fmt: skip
+BENT: dict[str, Ties] = {
+    "remainder": _divided("floor"), "fmod": _divided("trunc"), "frac": _truncated, "hardshrink": _shrunk,
+    "threshold": _past, "softplus": _straightened, "copysign": lambda x, sign, *args: _signed(sign),
+}  # fmt: skip
+
 #: Operations that only change the type of numbers; what they give is looked at, not their name.
 CONVERSIONS = frozenset({"_to_copy", "copy", "copy_", "fill", "fill_"})
 
-#: Operations whose results depend on no entry of their arguments, or are drawn anew.
+#: Operations whose results depend on no entry of their arguments.
 VALUELESS = frozenset({
     "zeros_like", "ones_like", "full_like", "empty_like", "rand_like", "randn_like", "randint_like", "new_zeros",
-    "new_ones", "new_full", "new_empty", "new_empty_strided", "bernoulli", "zero_", "zero",
+    "new_ones", "new_full", "new_empty", "new_empty_strided", "zero_", "zero",
 })  # fmt: skip
+
+#: Operations whose results are drawn with what their arguments say, and carry no derivative.
+DRAWN = frozenset({"bernoulli"})
 
 #: Reads by Python code: of a number, of a truth value, or of how many entries there are.
 READS = frozenset({"_local_scalar_dense", "equal", "allclose", "nonzero", "masked_select"})
@@ -198,12 +246,42 @@ def jumps(name: str, outs: list[Any]) -> bool:
     """Whether all that an operation gives is piecewise constant."""
     if name in JUMPS:
         return True
-    return bool(outs) and discrete(outs[0]) and name not in VALUELESS and all(discrete(out) for out in outs)
+    return bool(outs) and discrete(outs[0]) and name not in VALUELESS | DRAWN and all(discrete(out) for out in outs)
 
 
-def ties_of(name: str, outs: list[Any]) -> Ties | None:
+def flat(record: Record) -> bool:
+    """Whether an operation on numbers is piecewise constant."""
+    name = plain_name(record)
+    if name == "div":
+        return record.kwargs.get("rounding_mode") is not None
+    return name in FLAT or name in ("floor_divide", "heaviside")
+
+
+def bent(record: Record) -> bool:
+    """Whether an operation on numbers jumps."""
+    name = plain_name(record)
+    if name == "threshold" and len(record.args) > 2:
+        return bool(record.args[1] != record.args[2])
+    return name in BENT or flat(record)
+
+
+def deciding(record: Record) -> Sequence[Any]:
+    """The arguments on which it depends where an operation jumps."""
+    return record.args[1:2] if plain_name(record) == "copysign" else record.arguments
+
+
+def plain_name(record: Record) -> str:
+    """The name of an operation, the same where it works in place."""
+    return record.name.rstrip("_")
+
+
+def ties_of(record: Record) -> Ties | None:
     """The test of an operation's jumps; None where there is none."""
+    name, outs = record.name, record.outs
     if name in CONVERSIONS:
         place = 0 if name == "_to_copy" else 1
         return lambda *args, **kwargs: converted(args[place], outs[0].dtype)
-    return JUMPS.get(name) or INDEXED.get(name)
+    known = JUMPS.get(name) or INDEXED.get(name)
+    if known is None and bent(record):
+        known = FLAT.get(plain_name(record)) or BENT[plain_name(record)]
+    return known

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from absnormal.frontends.torch.reductions import lined, log_sum_exp, norm, variance
+from absnormal.frontends.torch.values import array
 from absnormal.frontends.torch.writer import Arg, Writer
 
 Rule = Callable[..., Any]
@@ -107,7 +108,7 @@ def _group_norm(
 
 
 def _dropout(w: Writer, x: Arg, /, p: float, train: Any) -> list[Any]:
-    mask = w.results[1]
+    mask = w.returned[1]
     if train is False:
         return [w.node(x), None]
     scale = 0.0 if p == 1 else 1.0 / (1.0 - p)
@@ -127,9 +128,9 @@ def _attention(
     k, v = key.node, value.node
     repeat = query.shape[-3] // key.shape[-3] if len(query.shape) > 3 else 1
     if repeat > 1:
-        places = np.arange(key.tensor.numel()).reshape(key.shape).repeat(repeat, axis=-3)
+        places = np.arange(math.prod(key.shape)).reshape(key.shape).repeat(repeat, axis=-3)
         k = w.gather(k, places)
-        v = w.gather(v, np.arange(value.tensor.numel()).reshape(value.shape).repeat(repeat, axis=-3))
+        v = w.gather(v, np.arange(math.prod(value.shape)).reshape(value.shape).repeat(repeat, axis=-3))
     ndim = len(w.shape(k))
     scores = w.scaled(w.matmul(query.node, w.swap(k, ndim - 2, ndim - 1)), factor)
     if is_causal:
@@ -211,8 +212,10 @@ def _l1(w: Writer, x: Arg, y: Arg, /, reduction: int = 1) -> int:
 
 def _huber(w: Writer, u: int, bound: float) -> int:
     """u^2 / 2 up to the bound, bound |u| - bound^2 / 2 past it: C^1, each entry on its own piece."""
-    values = w.value(u)
+    values = w.here(u)
     inside = np.abs(values) <= bound
+    for end in (-bound, bound):
+        w.guard(u, w.constant(end), "<", values < end)
     square = w.scaled(w.op("square", w.where(inside, u, w.constant(0.0))), 0.5)
     line = w.shifted(w.mul(w.constant(np.sign(values) * bound), u), -0.5 * bound * bound)
     return w.where(inside, square, line)
@@ -232,7 +235,8 @@ def _smooth_l1(w: Writer, x: Arg, y: Arg, /, reduction: int = 1, beta: float = 1
 def _bce(w: Writer, x: Arg, y: Arg, /, weight: Any = None, reduction: int = 1) -> int:
     """-(y log x + (1 - y) log(1 - x)), the logarithms not below -100."""
     p, t = x.node, y.node
-    values = x.array.astype(float)
+    values = array(x.here).astype(float)
+    w.guard(p, w.constant(np.exp(-100.0)), ">")
     if np.any((values <= np.exp(-100.0)) | (1 - values <= np.exp(-100.0))):
         w.refuse("clamps its logarithms at this point", "use binary_cross_entropy_with_logits")
     one = w.constant(1.0)

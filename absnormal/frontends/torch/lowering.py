@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -11,11 +12,12 @@ import numpy as np
 import torch
 
 from absnormal.arrays import Array
-from absnormal.errors import AbsNormalError, TraceError
+from absnormal.errors import AbsNormalError, DomainError, TraceError
 from absnormal.frontends.torch.arguments import reading, rule_name
 from absnormal.frontends.torch.branches import at_ties
-from absnormal.frontends.torch.following import Following, Handle, Read, Step, geometry
+from absnormal.frontends.torch.following import Following, Handle, Read, Step, geometry, sharp
 from absnormal.frontends.torch.graph import refuse_constant
+from absnormal.frontends.torch.guards import keep
 from absnormal.frontends.torch.jumps import VALUELESS, ties_of
 from absnormal.frontends.torch.rules import RULES
 from absnormal.frontends.torch.tape import Record, Tape, storage
@@ -46,6 +48,10 @@ class Lowering:
         self._taints: dict[int, frozenset[int]] = {}
         #: The steps whose values come from those of the variables.
         self._depending = {*range(len(variables))}
+        self._tied: dict[int, bool] = {}
+        #: Jumps that must come out at another point as they did, and variables that must be the same there.
+        self._jumps: dict[int, None] = {}
+        self._held: dict[int, tuple[str, Source | None]] = {}
         self._sources: dict[tuple[str, int], Source] = {}
         self._arrays: dict[int, Array] = {}
         for number, variable in enumerate(variables):
@@ -60,7 +66,7 @@ class Lowering:
         handle = self.following.find(loss)
         if handle is None:
             raise TraceError("f", "does not depend on the variables", "verify a function of these tensors")
-        needed = self._needed(handle[0])
+        needed = self._needed([handle[0]])
         self._refuse_unknown(needed)
         for read in self.following.reads:
             self._read(read, needed)
@@ -69,24 +75,33 @@ class Lowering:
         output = self._node(handle)
         if self.write.shape(output) != ():
             output = self.write.reshape(output, ())
+        self._guard()
         return self._pruned(output, tree)
 
-    def _needed(self, last: int) -> list[int]:
+    def _needed(self, last: Sequence[int]) -> list[int]:
+        """The steps to be lowered for these, in order; what a tied jump compares is among them."""
         steps = self.following.steps
-        seen, stack = {last}, [last]
+        seen, stack = set(last), [*last]
         while stack:
             number = stack.pop()
             step = steps[number]
             needs = step.needs()
             if self.following.tainted and step.record is not None:
                 self._taints[number] = taint = self.following.behind(step.given) - {number}
-                needs += taint
+                for jump in sorted(taint):
+                    if self._ties(jump):
+                        needs += steps[jump].needs()
+                    else:
+                        self._jumps[jump] = None
             for other in needs:
                 if other not in seen:
                     seen.add(other)
                     stack.append(other)
-        variables = len(self.results)
-        return sorted(step for step in seen if step >= variables)
+        return sorted(step for step in seen if not self._is_input(step))
+
+    def _is_input(self, number: int) -> bool:
+        step = self.following.steps[number]
+        return step.record is None and not step.mix
 
     def _refuse_unknown(self, needed: list[int]) -> None:
         missing: dict[tuple[str, str], str] = {}
@@ -123,11 +138,16 @@ class Lowering:
             self._sources[key] = Source(*key)
         return self._sources.get(key)
 
-    def _ties(self, jump: Step) -> bool:
+    def _ties(self, number: int) -> bool:
         """Whether the result of an operation jumps at the point; within rounding of that it is noted."""
+        if number not in self._tied:
+            self._tied[number] = self._meets(self.following.steps[number])
+        return self._tied[number]
+
+    def _meets(self, jump: Step) -> bool:
         record = jump.record
         assert record is not None
-        ties = ties_of(record.name, record.outs)
+        ties = ties_of(record)
         if ties is None:
             self._at(record)
             self.write.refuse(
@@ -143,30 +163,38 @@ class Lowering:
 
     def _read(self, read: Read, needed: list[int]) -> None:
         """What Python code read: at a tie, or where it is 0, an error, as the branch taken may change there."""
+        if not read.branch and self._last(read, needed):
+            if read.handle is not None and read.record.needs[id(read.record.args[0])]:
+                self._note_read(read)
+            return
         where = self._source(read.record)
-        logged = not read.branch and self._last(read, needed)
         for number in sorted(read.taint):
-            jump = self.following.steps[number]
-            if self._ties(jump) and not logged:
+            if self._ties(number):
+                jump = self.following.steps[number]
                 assert jump.record is not None
                 self._at(jump.record)
                 self.write.refuse(
                     f"is tied at this point and was branched on, or read, at {where}, so it is not constant near it",
                     "use torch.where, torch.maximum or torch.relu, or move the point; where it is only logged,"
-                    " detach() it or read it last",
+                    " read it last",
                 )
-        if not read.varied:
+            self._jumps[number] = None
+        if read.handle is None:
             return
-        if not logged and not self.tape.value(read.record.args[0], read.number).all():
-            self._at(read.record)
-            self.write.operation = "a number that was read"
+        self._at(read.record)
+        self.write.operation = "a number that was read"
+        if not self.tape.value(read.record.args[0], read.number).all():
             self.write.refuse(
                 "is 0 at this point, where code often branches, and what is done with it is not seen",
-                "compare tensors instead of numbers; where it is only logged, detach() it or read it last",
+                "compare tensors instead of numbers; where it is only logged, read it last",
             )
+        self._hold([read.handle])
+        self._note_read(read)
+
+    def _note_read(self, read: Read) -> None:
         self.write.notes.append(
-            f"a number was read at {where}: what is computed from it is taken as a constant, and a branch on it"
-            " is not seen")
+            f"a number was read at {self._source(read.record)}: what is computed from it is taken as a constant, and a"
+            " branch on it is not seen")
 
     def _last(self, read: Read, needed: list[int]) -> bool:
         """Whether a number is read when the result is there, and no other number that could be returned."""
@@ -190,7 +218,7 @@ class Lowering:
             return
         args = [self._argument(arg, step) for arg in record.args]
         kwargs = {name: self._argument(value, step) for name, value in record.kwargs.items()}
-        self.write.record, self.write.number = record, step.number
+        self.write.record, self.write.number, self.write.bound = record, step.number, False
         self.write.unit = unit = _unit(record)
         start = len(self.write.nodes)
         if not any(step.handles[id(arg)] is not None and arg.numel() for arg in record.arguments):
@@ -199,6 +227,14 @@ class Lowering:
         made = self._at_ties(step, self._taints[number], args) if self._taints.get(number) else None
         if made is None:
             made = self._by_rule(record, args, kwargs)
+        given = [handle for handle in step.handles.values() if handle is not None] if self.write.bound else []
+        if given or step.stopped:
+            self._hold([*given, *step.stopped])
+        if sharp(record, step.handles):
+            if self._ties(number):
+                self._at(record)
+                self.write.refuse("jumps at this point", "move the point off the jump")
+            self._jumps[number] = None
         results = made if isinstance(made, (list, tuple)) else [made]
         outs = record.overwritten or record.outs
         for place, (out, node) in enumerate(zip(outs, results, strict=False)):
@@ -238,8 +274,7 @@ class Lowering:
 
     def _at_ties(self, step: Step, taint: frozenset[int], args: list[Any]) -> int | None:
         """Where a mask or an index jumps at the point: the operation as a kink, if it is one; otherwise an error."""
-        behind = (self.following.steps[number] for number in sorted(taint))
-        tied = [jump for jump in behind if self._ties(jump)]
+        tied = [self.following.steps[number] for number in sorted(taint) if self._ties(number)]
         if not tied:
             return None
         jump = tied[0]
@@ -259,15 +294,15 @@ class Lowering:
         """Whether an argument is the result of a jump (True) or its opposite (False); None where it is neither."""
         if not isinstance(arg, Arg):
             return None
-        mask = self.following.masks.get(storage(arg.tensor))
-        known = mask is not None and self.following.steps[mask.step] is jump and geometry(arg.tensor) == mask.place
+        mask = self.following.masks.get(storage(arg.here))
+        known = mask is not None and self.following.steps[mask.step] is jump and geometry(arg.here) == mask.place
         return mask.holds if mask is not None and known else None
 
     def _argument(self, arg: Any, step: Step) -> Any:
         if isinstance(arg, torch.Tensor):
             handle = step.handles.get(id(arg))
-            node = None if handle is None else self._node(handle)
             assert step.record is not None
+            node = None if handle is None else self._node(handle)
             if handle is not None and handle[0] not in self._depending and step.record.enabled:
                 refuse_constant(arg, step.record)
             drawn = bool(step.record.filled) and any(arg is target for target in step.record.filled)
@@ -316,28 +351,64 @@ class Lowering:
                 return step.number
         return len(self.tape.records)
 
+    # -- guards --------------------------------------------------------------------------------------------------
+
+    def _guard(self) -> None:
+        """Write what the jumps behind the result came to, and the variables that are held."""
+        done: set[int] = set()
+        while pending := [number for number in self._jumps if number not in done]:
+            for number in pending:
+                done.add(number)
+                if not self._tied.get(number) and not self._kept(self.following.steps[number]):
+                    step = self.following.steps[number]
+                    self._hold([handle for handle in step.handles.values() if handle is not None])
+        for leaf, (operation, source) in self._held.items():
+            self.write.operation, self.write.source = operation, source
+            node = self.results[leaf, 0]
+            self.write.guard(node, self.write.tensor(self.write.tensors[node]), "held")
+
+    def _kept(self, jump: Step) -> bool:
+        """Whether guards say what a jump came to; not where something before it has no rule."""
+        record = jump.record
+        assert record is not None
+        try:
+            for number in self._needed(jump.needs()):
+                if (number, 0) not in self.results:
+                    self._lower(number)
+            self._at(record)
+            args = [self._argument(arg, jump) for arg in record.args]
+            kwargs = {name: self._argument(value, jump) for name, value in record.kwargs.items()}
+            self.write.record, self.write.number, self.write.bound = record, jump.number, False
+            return keep(self.write, args, kwargs) and not self.write.bound
+        except (TraceError, DomainError, KeyError):
+            return False
+
+    def _hold(self, handles: Sequence[Handle]) -> None:
+        """Another point must have the same variables behind these results."""
+        for leaf in sorted(self.following.inputs(handles)):
+            self._held.setdefault(leaf, (self.write.operation, self.write.source))
+
     def _pruned(self, output: int, tree: Tree) -> Program:
         write, nodes = self.write, self.write.nodes
-        used = [False] * len(nodes)
-        used[output] = True
-        for index in range(output, -1, -1):
-            if used[index]:
-                for arg in nodes[index].args:
-                    used[arg] = True
-        keep = [index for index, node in enumerate(nodes) if used[index] or node.op == "input"]
-        if len(keep) < len(nodes):
-            place = {old: new for new, old in enumerate(keep)}
-            nodes = [nodes[old]._replace(args=tuple([place[arg] for arg in nodes[old].args])) for old in keep]
-            write.tensors = [write.tensors[old] for old in keep]
-            write.units = [write.units[old] for old in keep]
-            write.slopes = {place[old]: slope for old, slope in write.slopes.items() if used[old]}
+        used = _reached(nodes, [output])
+        guarded = _reached(nodes, [side for guard in write.guards for side in (guard.left, guard.right)])
+        kept = [index for index, node in enumerate(nodes) if used[index] or guarded[index] or node.op == "input"]
+        owned = [used[index] for index in kept]
+        guards = write.guards
+        if len(kept) < len(nodes):
+            place = {old: new for new, old in enumerate(kept)}
+            nodes = [nodes[old]._replace(args=tuple([place[arg] for arg in nodes[old].args])) for old in kept]
+            write.tensors = [write.tensors[old] for old in kept]
+            write.units = [write.units[old] for old in kept]
+            write.slopes = {place[old]: slope for old, slope in write.slopes.items() if old in place}
+            guards = [replace(guard, left=place[guard.left], right=place[guard.right]) for guard in guards]
             output = place[output]
         switch = 0
         for index, node in enumerate(nodes):
-            if node.switches and node.varied:
+            if node.switches and node.varied and owned[index]:
                 nodes[index] = node._replace(switch=switch)
                 switch += node.switches
-        return Program(tuple(nodes), output, tree)
+        return Program(tuple(nodes), output, tree, tuple(guards))
 
     def values(self, program: Program, dtype: Any) -> Values:
         """The values of a pruned program."""
@@ -356,11 +427,21 @@ class Lowering:
         return total
 
 
+def _reached(nodes: Sequence[Node], ends: Sequence[int]) -> list[bool]:
+    """Which nodes some of them need."""
+    used = [False] * len(nodes)
+    for end in ends:
+        used[end] = True
+    for index in range(max(ends, default=-1), -1, -1):
+        if used[index]:
+            for arg in nodes[index].args:
+                used[arg] = True
+    return used
+
+
 def _known(step: Step, record: Record) -> bool:
     """Whether there is a rule for an operation, or for where it jumps."""
-    if step.jumps:
-        return ties_of(record.name, record.outs) is not None
-    return rule_name(record) in RULES and not _is_complex(record)
+    return step.jumps or (rule_name(record) in RULES and not _is_complex(record))
 
 
 def _is_complex(record: Record) -> bool:

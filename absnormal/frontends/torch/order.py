@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
+from absnormal.frontends.torch.guards import ordered
 from absnormal.frontends.torch.reductions import lined, taking
+from absnormal.frontends.torch.values import array
 from absnormal.frontends.torch.writer import Arg, Writer
 
 Rule = Callable[..., Any]
@@ -41,7 +43,10 @@ def ranked(w: Writer, u: int, axis: int, index: Array, rank: Rank | None) -> int
     themselves, as minima and maxima whose slopes take the entry that the kernel took; without a ``rank`` their order is
     the kernel's own, and they are refused.
     """
-    values, index = np.moveaxis(w.value(u), axis, 0), np.moveaxis(np.atleast_1d(index), axis, 0)
+    values, index = np.moveaxis(w.here(u), axis, 0), np.atleast_1d(index)
+    if not ordered(w, u, axis, index):
+        w.bound = True
+    index = np.moveaxis(index, axis, 0)
     taken = np.take_along_axis(values, index, axis=0)
     places = np.moveaxis(np.arange(values.size).reshape(w.shape(u)), axis, 0)
     flat = np.take_along_axis(places, index, axis=0)
@@ -109,13 +114,13 @@ def _moves(at: int, i: int, order: int) -> bool:
 def _sort(w: Writer, x: Arg, /, dim: int = -1, descending: bool = False) -> list[Any]:
     axis = dim % max(1, len(x.shape))
     rank = _descending if descending else _ascending
-    return [ranked(w, lined(w, x), axis, w.results[1].cpu().numpy(), rank)]
+    return [ranked(w, lined(w, x), axis, w.returned[1].cpu().numpy(), rank)]
 
 
 def _topk(w: Writer, x: Arg, /, dim: int = -1, largest: bool = True, sorted: bool = True) -> list[Any]:
     axis = dim % max(1, len(x.shape))
     rank = None if not sorted else _descending if largest else _ascending
-    return [ranked(w, lined(w, x), axis, w.results[1].cpu().numpy(), rank)]
+    return [ranked(w, lined(w, x), axis, w.returned[1].cpu().numpy(), rank)]
 
 
 def _kthvalue(w: Writer, x: Arg, /, k: int, dim: int = -1, keepdim: bool = False) -> list[Any]:
@@ -130,18 +135,20 @@ def _median(w: Writer, x: Arg, /, dim: int | None = None, keepdim: bool = False)
 
 def _one_ranked(w: Writer, x: Arg, dim: int, keepdim: bool, rank: Rank) -> list[Any]:
     axis = dim % max(1, len(x.shape))
-    index = w.results[1]
+    index = w.returned[1]
     index = index if keepdim else index.unsqueeze(axis)
     found = ranked(w, lined(w, x), axis, index.cpu().numpy(), rank)
     return [found if keepdim else w.reshape(found, tuple(w.record.out[0].shape))]
 
 
 def _full_median(w: Writer, x: Arg) -> int:
-    values = x.array.reshape(-1)
+    values = array(x.here).reshape(-1)
     value = np.sort(values)[(values.size - 1) // 2]
     members = np.flatnonzero(values == value)
     flat = w.reshape(w.node(x), (values.size,))
     if len(members) == 1:
+        if not ordered(w, flat, 0, members):
+            w.bound = True
         return w.reshape(w.gather(flat, members), ())
     w.refuse(f"has {len(members)} tied entries", "use median(dim), whose index is known")
 
@@ -153,7 +160,7 @@ def _cummax(sign: int) -> Rule:
         axis = dim % max(1, len(x.shape))
         if not x.shape:
             return [w.node(x)]
-        index = np.moveaxis(w.results[1].cpu().numpy(), axis, 0)
+        index = np.moveaxis(w.returned[1].cpu().numpy(), axis, 0)
         fronted = w.transpose(w.node(x), [axis, *(i for i in range(len(x.shape)) if i != axis)])
         lines = []
         for place in range(x.shape[axis]):

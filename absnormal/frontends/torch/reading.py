@@ -36,7 +36,6 @@ class Reading(TorchFunctionMode):  # type: ignore[misc]
             return func(args[0].long())
         if func in _LEAVING:
             self._tape.leaves(args[0])
-        if func is torch.Tensor.tolist and args[0].requires_grad:
             self._tape.read(args[0])
         if func in _NODE:
             self._tape.nodes_seen = True

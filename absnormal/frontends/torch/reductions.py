@@ -172,7 +172,7 @@ def reduced(w: Writer, u: int, axes: Sequence[int], sign: int, kernel: str, keep
     if not splits_evenly(kernel, w.dtype):
         w.refuse("does not split ties evenly on this version", "use max(dim), whose indices are known")
     front = fronted(w, u, axes)
-    values = w.value(front)
+    values = w.here(front)
     result = w.fold(front, sign, lambda: even(values, sign))
     shape = w.shape(u)
     return w.reshape(result, tuple(1 if i in axes else s for i, s in enumerate(shape))) if keep else result
@@ -196,7 +196,7 @@ def _max(sign: int, kernel: str) -> Rule:
             return reduced(w, lined(w, x), _axes(x, None), sign, kernel, False)
         if not x.shape:
             return [w.node(x)]
-        indices = w.results[1]
+        indices = w.returned[1]
         axis = dim % len(x.shape)
         chosen = indices.squeeze(axis) if keepdim else indices
         return [chosen_fold(w, w.node(x), axis, chosen.cpu().numpy(), sign, keepdim)]
@@ -262,12 +262,12 @@ def _cdist(w: Writer, a: Arg, b: Arg, /, p: float = 2) -> int:
 
 def _pdist(w: Writer, x: Arg, /, p: float = 2) -> int:
     first, second = np.triu_indices(x.shape[0], 1)
-    u = w.sub(*(w.gather(x.node, np.arange(x.tensor.numel()).reshape(x.shape)[rows]) for rows in (first, second)))
+    u = w.sub(*(w.gather(x.node, np.arange(math.prod(x.shape)).reshape(x.shape)[rows]) for rows in (first, second)))
     return norm(w, u, float(p), [1], False)
 
 
 def _trace(w: Writer, x: Arg, /) -> int:
-    return w.sum(w.gather(x.node, np.arange(x.tensor.numel()).reshape(x.shape).diagonal().copy()))
+    return w.sum(w.gather(x.node, np.arange(math.prod(x.shape)).reshape(x.shape).diagonal().copy()))
 
 
 RULES: dict[str, Rule] = {

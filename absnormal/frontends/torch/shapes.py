@@ -131,7 +131,7 @@ def _index_put(
 ) -> int:
     import torch
 
-    places = torch.arange(x.tensor.numel()).reshape(x.shape)
+    places = torch.arange(math.prod(x.shape)).reshape(x.shape)
     keys = [None if item is None else item.tensor for item in indices]
     where = torch.ops.aten.index.Tensor(places, keys).numpy()
     return _put(w, w.node(x), where, w.broadcast(w.node(values), where.shape), accumulate)

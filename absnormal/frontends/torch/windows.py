@@ -103,7 +103,7 @@ def _max_pool(spatial: int) -> Rule:
     def rule(
         w: Writer, x: Arg, /, kernel_size: Any, stride: Any = (), padding: Any = 0, dilation: Any = 1
     ) -> list[Any]:
-        out, indices = w.results[:2]
+        out, indices = w.returned[:2]
         kernel, padding, dilation = (_full(item, spatial) for item in (kernel_size, padding, dilation))
         stride = _stride(stride, kernel)
         space, result = x.shape[-spatial:], tuple(out.shape[-spatial:])
@@ -127,7 +127,7 @@ def _max_pool(spatial: int) -> Rule:
 
 def _adaptive_max_pool(spatial: int) -> Rule:
     def rule(w: Writer, x: Arg, /) -> list[Any]:
-        out, indices = w.results[:2]
+        out, indices = w.returned[:2]
         space, result = x.shape[-spatial:], tuple(out.shape[-spatial:])
         if any(size % o for size, o in zip(space, result, strict=True)):
             w.refuse("pools windows of unequal size", "use an output size that divides the input")

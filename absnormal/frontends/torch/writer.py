@@ -17,7 +17,7 @@ from absnormal.frontends.torch.tape import Record, Tape
 from absnormal.frontends.torch.values import Constant, array
 from absnormal.ops import TABLE
 from absnormal.ops.kinked import switch_count
-from absnormal.program.nodes import Node, Source
+from absnormal.program.nodes import Guard, Node, Source
 
 Shape = tuple[int, ...]
 #: Slopes of a kinked node: one number, or its switches' own, made when they are needed.
@@ -40,7 +40,14 @@ class Arg:
 
     @property
     def tensor(self) -> Any:
-        """The tensor as it was when the operation ran."""
+        """The tensor as it was when the operation ran; a rule that asks for one that varies keeps to the point."""
+        if self.varied:
+            self.write.bound = True
+        return self.here
+
+    @property
+    def here(self) -> Any:
+        """The same, for what matters at the point only: a refusal, or a slope at a tie."""
         if self._tensor is None:
             self._tensor = self.write.tape.value(self._given, self._when)
         return self._tensor
@@ -48,7 +55,7 @@ class Arg:
     @property
     def node(self) -> int:
         if self._node is None:
-            self._node = self.write.tensor(self.tensor)
+            self._node = self.write.tensor(self.here)
         return self._node
 
     @property
@@ -83,6 +90,10 @@ class Writer:
         self.record: Record
         #: The number of that operation.
         self.number = 0
+        #: Whether a rule looked at numbers that vary, so that what it wrote holds at the point only.
+        self.bound = False
+        self.guards: list[Guard] = []
+        self._guarded: set[tuple[int, int, str]] = set()
         #: What a reader of the verdict must know.
         self.notes: list[str] = []
         self._small: dict[Any, int] = {}
@@ -90,7 +101,14 @@ class Writer:
 
     @property
     def results(self) -> list[Any]:
-        """What the operation that is being lowered returned, as it was then."""
+        """What the operation that is being lowered returned, as it was then; a rule that asks for it keeps to the
+        point."""
+        self.bound = True
+        return self.returned
+
+    @property
+    def returned(self) -> list[Any]:
+        """The same, for what does not move with the variables, or matters at the point only: noise, slopes at ties."""
         return [self.tape.value(out, self.number + 1) for out in self.record.outs]
 
     # -- nodes -------------------------------------------------------------------------------------------------
@@ -124,6 +142,11 @@ class Writer:
         single = bool(outs) and outs[0].dtype == torch.float32
         return self.constant(np.float32(value) if single else value)
 
+    def rounded(self, value: Any, beside: Sequence[Any]) -> int:
+        """The node of an argument, or of a number as it is compared with tensors."""
+        single = any(isinstance(arg, Arg) and arg.here.dtype == torch.float32 for arg in beside)
+        return value.node if isinstance(value, Arg) else self.constant(np.float32(value) if single else value)
+
     def varied(self, index: int) -> bool:
         return self.nodes[index].varied
 
@@ -151,17 +174,22 @@ class Writer:
         return self.append(Node(op, args, params, shape, self.source, self.operation, varied, -1, count, tie))
 
     def value(self, index: int) -> Array:
-        """The value of a node in double precision."""
+        """The value of a node in double precision; a rule that asks for one that varies keeps to the point."""
+        self.bound = self.bound or self.nodes[index].varied
+        return self.here(index)
+
+    def here(self, index: int) -> Array:
+        """The same, for what matters at the point only: a refusal, or slopes at ties."""
         tensor, node = self.tensors[index], self.nodes[index]
         if tensor is not None:
             return array(tensor).astype(float)
         if node.op == "constant":
             return np.asarray(node.params["value"])
         with np.errstate(all="ignore"):
-            return np.asarray(TABLE[node.op].value(node.params, *(self.value(arg) for arg in node.args)))
+            return np.asarray(TABLE[node.op].value(node.params, *(self.here(arg) for arg in node.args)))
 
     def _check(self, op: str, params: Any, args: tuple[int, ...]) -> None:
-        values = [self.value(arg) for arg in args]
+        values = [self.here(arg) for arg in args]
         domain = TABLE[op].domain
         assert domain is not None
         if np.all(domain(params, *values)):
@@ -175,6 +203,15 @@ class Writer:
 
     def refuse(self, problem: str, mend: str) -> NoReturn:
         raise TraceError(self.operation, problem, mend, self.source)
+
+    # -- guards --------------------------------------------------------------------------------------------------
+
+    def guard(self, left: int, right: int, relation: str, outcome: Any = True) -> None:
+        """Keep how two nodes compare; see `absnormal.program.program.RELATIONS`."""
+        key = (left, right, relation)
+        if key not in self._guarded and left != right and (self.varied(left) or self.varied(right)):
+            self._guarded.add(key)
+            self.guards.append(Guard(left, right, relation, np.asarray(outcome), self.source, self.operation))
 
     # -- movements ---------------------------------------------------------------------------------------------
 
