@@ -224,7 +224,8 @@ def test_what_is_logged_is_no_branch() -> None:
 
 @pytest.mark.parametrize("read", [
     lambda x: x.detach().item(), lambda x: float(x.data), lambda x: x.detach().numpy(),
-    lambda x: np.asarray(x.detach()), lambda x: x.detach().tolist(), lambda x: (x.detach().clone() > 0).item(), lambda x: (x.detach() > 0).float().item(),
+    lambda x: np.asarray(x.detach()), lambda x: x.detach().tolist(), lambda x: (x.detach().clone() > 0).item(),
+    lambda x: (x.detach() > 0).float().item(),
 ])  # fmt: skip
 def test_what_is_read_before_the_result_is_there_may_be_used(read: Function) -> None:
     def f(x: Any) -> Any:

@@ -15,6 +15,7 @@ from absnormal.errors import AbsNormalError, DomainError, TraceError
 from absnormal.frontends.captured import Captured, check_fits
 from absnormal.frontends.torch.graph import Graph, foreign, graph_of, refuse_unseen
 from absnormal.frontends.torch.lowering import Lowering
+from absnormal.frontends.torch.pruning import needed
 from absnormal.frontends.torch.reading import Reading
 from absnormal.frontends.torch.replay import CannotReplay, Replay
 from absnormal.frontends.torch.restoring import restored
@@ -176,7 +177,7 @@ def _lowered(
         program=program, values=lowering.values(program, np.float64), own=lowering.values(program, None),
         working=lowering.values(program, np.float64 if double else np.float32), slopes=lowering.slopes(program),
         loss=loss, dtype=dtype, wrap=Wrap(tree, like), graph=graph,
-        reached=frozenset({program.output}.union(*(node.args for node in program.nodes))),
+        reached=frozenset(i for i, used in enumerate(needed(program.nodes, [program.output])) if used),
         notes=tuple(dict.fromkeys([*notes, *lowering.write.notes])), units=lowering.write.units,
     )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -19,6 +18,8 @@ from absnormal.frontends.torch.following import Following, Handle, Read, Step, g
 from absnormal.frontends.torch.graph import refuse_constant
 from absnormal.frontends.torch.guards import keep
 from absnormal.frontends.torch.jumps import VALUELESS, ties_of
+from absnormal.frontends.torch.kinds import EPSILON, is_complex, is_number, unit_of
+from absnormal.frontends.torch.pruning import pruned
 from absnormal.frontends.torch.rules import RULES
 from absnormal.frontends.torch.tape import Record, Tape, storage
 from absnormal.frontends.torch.values import Values
@@ -26,14 +27,6 @@ from absnormal.frontends.torch.writer import Arg, Writer
 from absnormal.program.nodes import Node, Source
 from absnormal.program.program import Program
 from absnormal.program.tree import Tree
-
-#: The machine epsilon of every floating type.
-_EPSILON = {dtype: torch.finfo(dtype).eps for dtype in (torch.float64, torch.float32, torch.float16, torch.bfloat16)}
-
-
-def _unit(record: Record) -> float:
-    """The coarsest machine epsilon among what an operation was given and returned."""
-    return max([_EPSILON.get(tensor.dtype, 0.0) for tensor in (*record.arguments, *record.outs)], default=0.0)
 
 
 class Lowering:
@@ -56,7 +49,7 @@ class Lowering:
         self._arrays: dict[int, Array] = {}
         for number, variable in enumerate(variables):
             node = Node("input", (), {"leaf": number}, tuple(variable.shape), None, "", True)
-            self.write.unit = _EPSILON.get(variable.dtype, 0.0)
+            self.write.unit = EPSILON.get(variable.dtype, 0.0)
             self.results[number, 0] = self.write.append(node, variable.detach())
         if variables:
             self.write.dtype = variables[0].dtype
@@ -76,7 +69,7 @@ class Lowering:
         if self.write.shape(output) != ():
             output = self.write.reshape(output, ())
         self._guard()
-        return self._pruned(output, tree)
+        return pruned(self.write, output, tree)
 
     def _needed(self, last: Sequence[int]) -> list[int]:
         """The steps to be lowered for these, in order; what a tied jump compares is among them."""
@@ -112,7 +105,7 @@ class Lowering:
             if record is not None and not _known(step, record):
                 self._at(record)
                 source = source or self.write.source
-                what = f"{record.name} on complex numbers" if _is_complex(record) else record.name
+                what = f"{record.name} on complex numbers" if is_complex(record) else record.name
                 missing[what, str(self.write.source)] = f"{what} at {self.write.source}"
         if missing:
             listed = ", ".join(missing.values())
@@ -201,7 +194,7 @@ class Lowering:
         steps = self.following.steps
         used = set(needed)
         return all(
-            step.number < read.number if number in used else not (step.number < read.number and _is_number(step))
+            step.number < read.number if number in used else not (step.number < read.number and is_number(step))
             for number, step in enumerate(steps) if step.record is not None and not step.jumps
         )
 
@@ -219,7 +212,7 @@ class Lowering:
         args = [self._argument(arg, step) for arg in record.args]
         kwargs = {name: self._argument(value, step) for name, value in record.kwargs.items()}
         self.write.record, self.write.number, self.write.bound = record, step.number, False
-        self.write.unit = unit = _unit(record)
+        self.write.unit = unit = unit_of(record)
         start = len(self.write.nodes)
         if not any(step.handles[id(arg)] is not None and arg.numel() for arg in record.arguments):
             self._constant(number)
@@ -388,28 +381,6 @@ class Lowering:
         for leaf in sorted(self.following.inputs(handles)):
             self._held.setdefault(leaf, (self.write.operation, self.write.source))
 
-    def _pruned(self, output: int, tree: Tree) -> Program:
-        write, nodes = self.write, self.write.nodes
-        used = _reached(nodes, [output])
-        guarded = _reached(nodes, [side for guard in write.guards for side in (guard.left, guard.right)])
-        kept = [index for index, node in enumerate(nodes) if used[index] or guarded[index] or node.op == "input"]
-        owned = [used[index] for index in kept]
-        guards = write.guards
-        if len(kept) < len(nodes):
-            place = {old: new for new, old in enumerate(kept)}
-            nodes = [nodes[old]._replace(args=tuple([place[arg] for arg in nodes[old].args])) for old in kept]
-            write.tensors = [write.tensors[old] for old in kept]
-            write.units = [write.units[old] for old in kept]
-            write.slopes = {place[old]: slope for old, slope in write.slopes.items() if old in place}
-            guards = [replace(guard, left=place[guard.left], right=place[guard.right]) for guard in guards]
-            output = place[output]
-        switch = 0
-        for index, node in enumerate(nodes):
-            if node.switches and node.varied and owned[index]:
-                nodes[index] = node._replace(switch=switch)
-                switch += node.switches
-        return Program(tuple(nodes), output, tree, tuple(guards))
-
     def values(self, program: Program, dtype: Any) -> Values:
         """The values of a pruned program."""
         return Values(program.nodes, self.write.tensors, dtype, self._arrays)
@@ -427,27 +398,6 @@ class Lowering:
         return total
 
 
-def _reached(nodes: Sequence[Node], ends: Sequence[int]) -> list[bool]:
-    """Which nodes some of them need."""
-    used = [False] * len(nodes)
-    for end in ends:
-        used[end] = True
-    for index in range(max(ends, default=-1), -1, -1):
-        if used[index]:
-            for arg in nodes[index].args:
-                used[arg] = True
-    return used
-
-
 def _known(step: Step, record: Record) -> bool:
     """Whether there is a rule for an operation, or for where it jumps."""
-    return step.jumps or (rule_name(record) in RULES and not _is_complex(record))
-
-
-def _is_complex(record: Record) -> bool:
-    return any(tensor.is_complex() for held in (record.arguments, record.outs) for tensor in held)
-
-
-def _is_number(step: Step) -> bool:
-    assert step.record is not None
-    return any(out.numel() == 1 and out.requires_grad for out in step.record.outs)
+    return step.jumps or (rule_name(record) in RULES and not is_complex(record))

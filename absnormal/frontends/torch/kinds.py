@@ -1,0 +1,27 @@
+"""Which numbers an operation on the tape is about: their precision, real or complex, one or many."""
+
+from __future__ import annotations
+
+import torch
+
+from absnormal.frontends.torch.following import Step
+from absnormal.frontends.torch.tape import Record
+
+#: The machine epsilon of every floating type.
+EPSILON = {dtype: torch.finfo(dtype).eps for dtype in (torch.float64, torch.float32, torch.float16, torch.bfloat16)}
+
+
+def unit_of(record: Record) -> float:
+    """The coarsest machine epsilon among what an operation was given and returned."""
+    return max([EPSILON.get(tensor.dtype, 0.0) for tensor in (*record.arguments, *record.outs)], default=0.0)
+
+
+def is_complex(record: Record) -> bool:
+    """Whether complex numbers are among what an operation was given and returned."""
+    return any(tensor.is_complex() for held in (record.arguments, record.outs) for tensor in held)
+
+
+def is_number(step: Step) -> bool:
+    """Whether a step gives one number that requires a gradient."""
+    assert step.record is not None
+    return any(out.numel() == 1 and out.requires_grad for out in step.record.outs)
