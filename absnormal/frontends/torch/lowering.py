@@ -327,10 +327,8 @@ class Lowering:
         latest = write.reshape(self._node(handle), (held.size,))
         if inside is None or inside.all():
             return write.gather(latest, place)
-        if below is not None:
-            other = self._node(below)
-        else:
-            other = write.tensor(self.tape.value(like, self._first_write(like)))
+        rest = None if below is not None else self.tape.value(like, self._first_write(like))
+        other = write.tensor(rest) if below is None else self._node(below)
         both = write.concatenate([write.reshape(other, (wanted.size,)), latest], 0)
         index = np.where(inside, wanted.size + place, np.arange(wanted.size).reshape(wanted.shape))
         return write.gather(both, index)
@@ -343,8 +341,6 @@ class Lowering:
             if record is not None and any(storage(t) == own for t in (*record.overwritten, *record.filled)):
                 return step.number
         return len(self.tape.records)
-
-    # -- guards --------------------------------------------------------------------------------------------------
 
     def _guard(self) -> None:
         """Write what the jumps behind the result came to, and the variables that are held."""
