@@ -21,8 +21,11 @@ from absnormal.frontends.torch.replay import CannotReplay, Replay
 from absnormal.frontends.torch.restoring import restored
 from absnormal.frontends.torch.tape import Tape, storage
 from absnormal.frontends.torch.values import array
+from absnormal.frontends.torch.writes import moved
 from absnormal.program.program import Program
 from absnormal.program.tree import Tree, taken_apart
+
+_MOVED = "the function overwrites a variable before it uses it: the point is what the variable holds then"
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,11 @@ def followed(f: Callable[[Any], Any], x: Any) -> tuple[Program, Sequence[Array],
     tape = Tape()
     with restored(tape, variables):
         loss, graph = _ran(tape, closure, variables)
+    if moved(tape, variables):
+        raise TraceError(
+            "torch", "the function overwrites its variables before it uses them, so it is not a function of them",
+            "overwrite a copy; verify judges the gradient at what they hold when they are used",
+        )
     found = _lowered(tape, loss, graph, variables, tree, {})
     return found.program, found.values, found.wrap
 
@@ -172,6 +180,7 @@ def _lowered(
         f"activity is decided by the {str(variables[0].dtype).removeprefix('torch.')} values that torch computed;"
         " linear algebra is in float64"
     ]
+    notes += [_MOVED] if moved(tape, variables) else []
     like = tuple((v.dtype, v.device) for v in variables)
     return Followed(
         program=program, values=lowering.values(program, np.float64), own=lowering.values(program, None),

@@ -23,6 +23,7 @@ from absnormal.arrays import Array
 from absnormal.errors import TraceError
 from absnormal.frontends.torch.jumps import DRAWN, READS, VALUELESS, bent, deciding, discrete, flat, jumps
 from absnormal.frontends.torch.tape import Record, Tape, storage
+from absnormal.frontends.torch.writes import beginnings
 from absnormal.program.nodes import Source
 
 Geometry = tuple[int, tuple[int, ...], tuple[int, ...]]
@@ -148,9 +149,11 @@ class Following:
         self.masks: dict[int, Mask] = {}
         #: Tensors that were detached in place.
         self._detached = {id(record.args[0]) for record in tape.records if record.name == "detach_"}
-        for number, variable in enumerate(variables):
-            self.steps.append(Step(None, number))
-            self.states.setdefault(storage(variable), State({})).views[geometry(variable)] = (number, 0)
+        current = [tape.current(variable) for variable in variables]
+        self.begins = beginnings(tape, current)
+        self.steps += [Step(None, number) for number in range(len(current))]
+        self._enter(current, 0)
+        entered = {*self.begins.values()}
         for number, record in enumerate(tape.records):
             self._running = record
             try:
@@ -160,6 +163,18 @@ class Following:
                 raise TraceError(
                     f"torch.{record.name}", "works on tensors that are not dense", "use to_dense() before it", source
                 ) from error
+            if number + 1 in entered:
+                self._enter(current, number + 1)
+
+    def _enter(self, variables: Sequence[Any], begin: int) -> None:
+        """From here on some memory holds variables; what it held before was constant."""
+        for own in (own for own, when in self.begins.items() if when == begin):
+            self.states[own] = State({})
+            for held in (self.stopped, self.tainted):
+                held.pop(own, None)
+        for number, variable in enumerate(variables):
+            if self.begins[storage(variable)] == begin:
+                self.states[storage(variable)].views[geometry(variable)] = (number, 0)
 
     def find(self, tensor: Any) -> Handle | None:
         state = self.states.get(storage(tensor))

@@ -47,10 +47,11 @@ class Lowering:
         self._held: dict[int, tuple[str, Source | None]] = {}
         self._sources: dict[tuple[str, int], Source] = {}
         self._arrays: dict[int, Array] = {}
-        for number, variable in enumerate(variables):
+        for number, variable in enumerate(map(tape.current, variables)):
             node = Node("input", (), {"leaf": number}, tuple(variable.shape), None, "", True)
             self.write.unit = EPSILON.get(variable.dtype, 0.0)
-            self.results[number, 0] = self.write.append(node, variable.detach())
+            value = tape.value(variable, self.following.begins[storage(variable)])
+            self.results[number, 0] = self.write.append(node, value)
         if variables:
             self.write.dtype = variables[0].dtype
 

@@ -1,5 +1,5 @@
 """What Python code does with tensors where no operation shows it: it reads truth values, whole numbers and lists,
-registers hooks and detaches in place.
+registers hooks, detaches in place and assigns to .data.
 
 ``bool(u)`` is ``bool(u != 0)`` and ``int(u)`` is ``int(u.long())``, so their ties are those of the comparison and of
 the conversion; a list of numbers is a read of all of them.
@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from torch.nn.parameter import is_lazy
 from torch.overrides import TorchFunctionMode
 
 from absnormal.frontends.torch.tape import Hooked, Tape
@@ -19,6 +20,7 @@ _WHOLE = frozenset({torch.Tensor.__int__})
 _LEAVING = frozenset({torch.Tensor.tolist, torch.Tensor.numpy, torch.Tensor.__array__, torch.Tensor.__dlpack__})
 _NODE = frozenset({torch.Tensor.grad_fn.__get__})
 _DETACHING = frozenset({torch.Tensor.detach_, torch.detach_})
+_ASSIGNING = torch.Tensor.data.__set__
 _WITHIN = 2.0**63
 
 
@@ -41,6 +43,9 @@ class Reading(TorchFunctionMode):  # type: ignore[misc]
             self._tape.nodes_seen = True
         if func in _DETACHING:
             self._tape.detach(args[0])
+        if func == _ASSIGNING and not is_lazy(args[0]):
+            self._tape.exchange(*args)
+            return None
         if func is torch.Tensor.register_hook:
             handle = func(*args, **(kwargs or {}))
             self._tape.hooks.append(Hooked(args[0].grad_fn, args[1] if len(args) > 1 else kwargs["hook"], handle))

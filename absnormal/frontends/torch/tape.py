@@ -13,8 +13,9 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 
+from absnormal.errors import TraceError
 from absnormal.program.nodes import Source
 
 _TORCH = os.path.dirname(torch.__file__) + os.sep
@@ -142,6 +143,10 @@ class Tape(TorchDispatchMode):  # type: ignore[misc]
         #: These storages, and the contents that they had after the run, where they were given back those before it.
         self._memory: dict[int, Any] = {}
         self._after: dict[int, Any] = {}
+        #: Tensors that were assigned other memory by .data, in that order, each with an alias of what it had.
+        self._exchanged: list[tuple[Any, Any]] = []
+        #: By the identity of a tensor, an alias of the memory that it had after the run, where it has that no more.
+        self._assigned: dict[int, Any] = {}
         #: Random generators that were passed, with the states they had.
         self._generators: dict[Any, Any] = {}
         #: Hooks that were registered on tensors, and whether the function saw nodes of the graph of derivatives.
@@ -215,6 +220,37 @@ class Tape(TorchDispatchMode):  # type: ignore[misc]
         """Record that a tensor is detached in place."""
         self.records.append(Record(torch.ops.aten.detach_.default, "detach_", (tensor,), {}))
 
+    def exchange(self, tensor: Any, other: Any) -> None:
+        """Assign other memory to a tensor, as ``tensor.data = other`` does: the tape keeps an alias of what it had.
+
+        Raises
+        ------
+        TraceError
+            after a differentiated operation that took or made the tensor, as backward may use either memory, and for
+            a tensor that requires a gradient and would change its shape or type
+        """
+        differentiated = (record for record in self.records if any(out.requires_grad for out in record.outs))
+        used = any(t is tensor for record in differentiated for t in (*record.arguments, *record.outs))
+        reshaped = tensor.requires_grad and (tensor.shape, tensor.dtype) != (other.shape, other.dtype)
+        if used or reshaped:
+            file, line, _ = _where()
+            raise TraceError(
+                "torch.Tensor.data", "is assigned another shape or type" if reshaped else
+                "is assigned after the tensor was used, which autograd does not see",
+                "assign before the tensor is used, or copy_ into it under torch.no_grad() before that",
+                Source(file, line) if file else None,
+            )
+        with _disable_current_modes():
+            alias = tensor.detach().requires_grad_(tensor.requires_grad)
+            tensor.data = other
+        for record in self.records:
+            record.replace(tensor, alias)
+        self._exchanged.append((tensor, alias))
+
+    def current(self, tensor: Any) -> Any:
+        """A variable with the memory that it had after the run."""
+        return self._assigned.get(id(tensor), tensor)
+
     def value(self, tensor: Any, when: int) -> Any:
         """What ``tensor`` held before operation number ``when`` ran."""
         if self.saved:
@@ -229,6 +265,13 @@ class Tape(TorchDispatchMode):  # type: ignore[misc]
         """Give memory that was there before the run the contents that it had, and generators their states."""
         for generator, state in self._generators.items():
             generator.set_state(state)
+        for tensor, before in reversed(self._exchanged):
+            if id(tensor) not in self._assigned:
+                alias = tensor.detach().requires_grad_(tensor.requires_grad)
+                self._assigned[id(tensor)] = alias
+                for record in self.records:
+                    record.replace(tensor, alias)
+            tensor.data = before.detach()
         made: set[int] = set()
         for record in self.records if self.saved else ():
             given = {storage(tensor) for tensor in record.arguments if tensor.layout == torch.strided}
