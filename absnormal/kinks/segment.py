@@ -208,9 +208,15 @@ class _Line:
             places.add(middle)
             gap = 0 if self.exact else _APART
             stack += [(a, b) for a, b in ((middle + gap, high), (low, middle - gap)) if a < b]
-        ordered = sorted(places)
+        ordered = sorted(t for t in places if self._followed(t))
         branch = next((t for t in ordered if self._tied(t)[1]), None)
         return [t for t in ordered if branch is None or t <= branch], branch, whole
+
+    def _followed(self, t: Fraction) -> bool:
+        """Whether what is no comparison of two sides comes out at t as where the program was traced."""
+        others = [guard for guard in self.program.guards if guard.relation not in COMPARED]
+        values = self.program.unguarded(self.point(t).astype(float)) if others else []
+        return all(self.program.holds(guard, values) for guard in others)
 
     def _zero(self, low: Fraction, high: Fraction, i: int) -> Fraction:
         """Where level i, which has opposite signs at the ends, vanishes."""

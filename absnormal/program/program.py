@@ -195,15 +195,19 @@ class Program:
         return not any(value.dtype != object and np.isnan(value).any() for value in constants)
 
     def _check(self, guard: Guard, values: Sequence[Array] | Mapping[int, Array]) -> None:
-        left, right = values[guard.left], values[guard.right]
-        outcome, tied = (rule(left, right) for rule in RELATIONS[guard.relation])
-        if np.any(tied) or np.any(outcome != guard.outcome):
+        if not self.holds(guard, values):
             raise GuardError(
                 guard.operation,
                 "another branch would be taken at this point than where the program was traced",
                 "trace f again at this point",
                 guard.source,
             )
+
+    def holds(self, guard: Guard, values: Sequence[Array] | Mapping[int, Array]) -> bool:
+        """Whether a branch is taken as where the program was traced, by the values of the nodes."""
+        left, right = values[guard.left], values[guard.right]
+        outcome, tied = (rule(left, right) for rule in RELATIONS[guard.relation])
+        return not (np.any(tied) or np.any(outcome != guard.outcome))
 
     def inputs(self, values: Sequence[Array]) -> list[Array]:
         """The leaves of x among the values of the nodes."""

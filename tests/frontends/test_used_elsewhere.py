@@ -72,7 +72,7 @@ def _overwritten(x: Any) -> Any:
 
 
 def _custom(x: Any) -> Any:
-    class Straight(torch.autograd.Function):
+    class Straight(torch.autograd.Function):  # type: ignore[misc]
         @staticmethod
         def forward(ctx: Any, u: Any) -> Any:
             return u * (u > 0)
@@ -253,7 +253,7 @@ class Case:
             return float(ReferenceEvaluator(onnx_model(self.f)).run(None, {"x": np.array(x)})[0])
         return float(self.f(self.point(x)))
 
-    def gradient(self, x: Array) -> Array | None:
+    def gradient(self, x: Array) -> Array:
         """The framework's own; a difference quotient where it has none."""
         if self.kind == "torch" and self.name != "custom":
             leaf = torch.tensor(x, requires_grad=True)
@@ -334,3 +334,13 @@ def test_kinks_are_never_said_to_be_all_where_the_function_was_not_seen(kind: st
         for seed in range(12):
             step = np.random.default_rng(seed).uniform(-1, 1, 3)
             assert holds_at(case, program, TRACED + 0.999 * reach * step / np.abs(step).max())
+
+
+def test_a_kink_of_a_program_that_holds_its_variables_is_none_of_the_function() -> None:
+    def f(x: Any) -> Any:
+        return torch.relu(x[0] - float(x[1].detach()))
+
+    begin, end = (torch.tensor(point, dtype=D) for point in ([3.0, 1.0], [1.0, 2.0]))
+    for source in (f, an.trace(f, begin)):
+        found = an.find_kink(source, begin, end)
+        assert not found.complete and all(kink.x[0] == kink.x[1] for kink in found)
