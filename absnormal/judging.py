@@ -28,7 +28,7 @@ from absnormal.tolerances import Tolerance
 _MERGED = "kinks on one set, to which {tool} gives slopes that contradict each other, are one kink of f"
 #: Up to this many active switches are listed one by one, which explains more.
 _FEW = 16
-_FOREIGN = "user-written derivative code had a part in the gradient, so the vector is judged as it is: {foreign}"
+_FOREIGN = "{tool}'s own formulas alone did not make the gradient, so the vector is judged as it is: {foreign}"
 _APART = (
     "{tool}'s gradient is {apart:.3g} apart from that of the function as it ran, in an entry of {leaf}, where"
     " {allowed:.3g} is allowed as rounding"
@@ -146,7 +146,7 @@ def _own_vector(
     then too far from the vector for a verdict, unless members of the set are close to it.
     """
     known = _uniform(tool, problem.c)
-    notes = (_FOREIGN.format(foreign="; ".join(captured.foreign)),) if captured.foreign else ()
+    notes = (_FOREIGN.format(tool=captured.tool, foreign="; ".join(captured.foreign)),) if captured.foreign else ()
     if not consistent:
         return given_vector(problem, tool, captured.gradient, tolerance, known, notes)
     comparison = compared(captured, Problem(tool, np.asarray(problem.c, dtype=float), problem.budget, tolerance))
@@ -222,6 +222,11 @@ def checked(atol: Any, budget: Any, seed: Any) -> Budget:
     if not isinstance(limits, Budget):
         raise ValueError(f"budget must be an absnormal.Budget, got {type(limits).__name__}")
     return limits
+
+
+def check_stopped(stopped: Any) -> None:
+    if stopped not in ("constant", "followed"):
+        raise ValueError(f'stopped must be "constant" or "followed", got {stopped!r}')
 
 
 def check_seed(seed: Any) -> None:

@@ -20,7 +20,7 @@ from absnormal.clarke.budget import Budget
 from absnormal.clarke.fallback import certified, checked
 from absnormal.errors import TraceError
 from absnormal.frontends.captured import Captured
-from absnormal.judging import verify_captured
+from absnormal.judging import check_stopped, verify_captured
 from absnormal.program.tree import Tree, taken_apart
 from absnormal.report.report import Report
 from absnormal.sweeps.table import Sweeps
@@ -38,7 +38,8 @@ Closure = Callable[[], Any]
 
 def verify(
     model: Any, closure: Closure, *, gradient: Any = None, slope: Any = None, exact: bool = False, atol: float = 0.0,
-    rtol: float | None = None, atol_gradient: float = 0.0, budget: Budget | None = None, seed: int = 0,
+    rtol: float | None = None, atol_gradient: float = 0.0, stopped: str = "constant", budget: Budget | None = None,
+    seed: int = 0,
 ) -> Report:
     """Prove whether the gradient that ``closure().backward()`` returns is a Clarke generalized gradient.
 
@@ -49,7 +50,7 @@ def verify(
         require a gradient and that the closure uses, in a nested dict / list / tuple
     closure
         a function of no argument that returns the loss; it runs once, and its operations are followed as they run
-    gradient, slope, exact, atol, rtol, atol_gradient, budget, seed
+    gradient, slope, exact, atol, rtol, atol_gradient, stopped, budget, seed
         as for `absnormal.verify`
 
     Returns
@@ -84,7 +85,7 @@ def verify(
     tensor([0., 0., 0.])
     """
     return verify_captured(
-        _captured(model, closure), gradient=gradient, slope=slope, exact=exact, atol=atol, rtol=rtol,
+        _captured(model, closure, stopped), gradient=gradient, slope=slope, exact=exact, atol=atol, rtol=rtol,
         atol_gradient=atol_gradient, budget=budget, seed=seed,
     )
 
@@ -234,11 +235,12 @@ def _variables(model: Any) -> tuple[list[Any], Tree, dict[int, str]]:
     return leaves, Tree(structure, tuple(tuple(leaf.shape) for leaf in leaves)), {}
 
 
-def _captured(model: Any, closure: Closure) -> Captured:
+def _captured(model: Any, closure: Closure, stopped: str = "constant") -> Captured:
+    check_stopped(stopped)
     variables, tree, names = _variables(model)
     from absnormal.frontends.torch.capture import of_closure
 
-    return of_closure(closure, variables, tree, names, _modules(model))
+    return of_closure(closure, variables, tree, names, _modules(model), stopped)
 
 
 def _modules(model: Any) -> list[Any]:

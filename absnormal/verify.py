@@ -19,6 +19,7 @@ from absnormal.frontends.frameworks import capturing, followed
 from absnormal.frontends.slopes import slopes, table_of, tools_for
 from absnormal.judging import (
     check_seed,
+    check_stopped,
     checked,
     concluded,
     exact_problem,
@@ -81,7 +82,8 @@ def traced(f: Function | Program, x: Any, copy: bool = True) -> tuple[Program, l
 
 def verify(
     f: Function | Program, x: Any, *, gradient: Any = None, slope: Any = None, exact: bool = False, atol: float = 0.0,
-    rtol: float | None = None, atol_gradient: float = 0.0, budget: Budget | None = None, seed: int = 0,
+    rtol: float | None = None, atol_gradient: float = 0.0, stopped: str = "constant", budget: Budget | None = None,
+    seed: int = 0,
 ) -> Report:
     """Prove whether the gradient that an AD tool returns at x is a Clarke generalized gradient.
 
@@ -104,6 +106,9 @@ def verify(
     rtol, atol_gradient
         how far the vector may lie from what is proved, leaf by leaf: rtol times the largest entry of the leaf, or
         atol_gradient; without it rtol is min(0.05, 8 sqrt(eps)) of the precision that the vector was computed in
+    stopped
+        what detach, no_grad and stop_gradient mean: values held "constant", as the frameworks take them (the default; a
+        note names them), or "followed": the verdict is about the function as it is written
     budget
         limits of explicit enumeration
     seed
@@ -129,10 +134,11 @@ def verify(
     >>> report.verdict.name, report.method, report.gradient, report.clarke_gradient
     ('NOT_CLARKE', 'separation', array([0.]), array([1.]))
     """
+    check_stopped(stopped)
     capture = None if isinstance(f, Program) else capturing(x)
     if capture is not None:
         return verify_captured(
-            capture(f, x), gradient=gradient, slope=slope, exact=exact, atol=atol, rtol=rtol,
+            capture(f, x, stopped), gradient=gradient, slope=slope, exact=exact, atol=atol, rtol=rtol,
             atol_gradient=atol_gradient, budget=budget, seed=seed,
         )
     limits = checked(atol, budget, seed)

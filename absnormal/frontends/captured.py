@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -74,6 +74,14 @@ class Captured:
     def gradient(self) -> Array:
         """The gradient that the framework returned, shape (n,)."""
         return join(self.leaves)
+
+
+def held_constant(places: Iterable[Any]) -> tuple[str, ...]:
+    """The note on values that are held constant, with their lines."""
+    lines = list(dict.fromkeys(str(place) for place in places if place is not None))
+    if not lines:
+        return ()
+    return (f"held constant, as the framework does: what is detached or stopped at {', '.join(lines)}",)
 
 
 def check_fits(given: Array, finite: bool, dtype: Any) -> None:

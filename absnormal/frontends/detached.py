@@ -1,7 +1,8 @@
-"""Values behind a stop_gradient on which the result does not depend: exp(x - m) / sum(exp(x - m)) for every m.
+"""Values behind a stop_gradient: a framework takes them for constants, though the function depends on them in general.
 
-A framework takes such a value for a constant; the function that it computes depends on it all the same, in general.
-Here it is decided whether it does.  A node is followed in the form
+On some the result provably does not depend: exp(x - m) / sum(exp(x - m)) is the same for every m.  They are constants
+without a word (`settle`).  The others are constants too, if that is what is asked for, and then the program holds near
+the point only (`hold`).  A node is followed in the form
 
     additive        u(m + t) = u(m) + a t
     multiplicative  u(m + t) = u(m) exp(a t)
@@ -18,9 +19,10 @@ from fractions import Fraction
 import numpy as np
 
 from absnormal.arrays import Array
+from absnormal.errors import TraceError
 from absnormal.ops import TABLE
 from absnormal.program.builder import Builder
-from absnormal.program.nodes import Node
+from absnormal.program.nodes import Guard, Node, Source
 
 _MOVES = frozenset({"reshape", "transpose", "index", "gather", "broadcast"})
 
@@ -43,6 +45,45 @@ def settle(builder: Builder, nodes: Iterable[int], output: int) -> None:
             node = builder.nodes[index]
             builder.nodes[index] = Node("constant", (), {"value": value}, node.shape, node.source, "", False)
             _settle_after(builder, index)
+
+
+def hold(builder: Builder, nodes: Iterable[int], output: int) -> list[Source | None]:
+    """Make constants of the other nodes that the output depends on, and say where they are.
+
+    Another point must have the same values of the inputs behind them.  What jumps is a jump of the function, whatever
+    it was computed from: a comparison with a stopped value at its tie is refused.
+    """
+    found: list[Source | None] = []
+    for index in nodes:
+        node = builder.nodes[index]
+        if not node.varied or index not in builder.reach([output]):
+            continue
+        _refuse_ties(builder, index)
+        _keep_for_guards(builder, index)
+        for leaf in sorted(builder.reach([index])):
+            if builder.nodes[leaf].op == "input":
+                held = builder.constant(builder.values[leaf])
+                builder.guards.append(Guard(leaf, held, "held", np.asarray(True), node.source, "stop_gradient"))
+        value = builder.values[index]
+        builder.nodes[index] = Node("constant", (), {"value": value}, node.shape, node.source, "", False)
+        _settle_after(builder, index)
+        found.append(node.source)
+    return found
+
+
+def _refuse_ties(builder: Builder, start: int) -> None:
+    """Raise where a selection at its tie compares what depends on a stopped value."""
+    behind = {start}
+    for index in range(start + 1, len(builder.nodes)):
+        node = builder.nodes[index]
+        if behind.isdisjoint(node.args):
+            continue
+        behind.add(index)
+        if node.op == "select" and node.args[0] in behind:
+            raise TraceError(
+                node.operation, "compares a value behind stop_gradient, and is tied at this point",
+                'compare the value itself, move the point, or ask with stopped="followed"', node.source,
+            )
 
 
 def _keep_for_guards(builder: Builder, start: int) -> None:

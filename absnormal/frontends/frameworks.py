@@ -24,7 +24,7 @@ FRONT_ENDS = {
 }
 
 
-def capturing(x: Any) -> Callable[[Callable[[Any], Any], Any], Captured] | None:
+def capturing(x: Any) -> Callable[..., Captured] | None:
     """The `capture` of the framework that the leaves of x belong to; None for NumPy."""
     front_end = _front_end(x)
     return None if front_end is None else front_end.capture

@@ -148,8 +148,8 @@ class Builder:
     def finished(self, output: int) -> tuple[Program, list[Array]]:
         """The program that computes ``output``, with what the guards need, and the values of its nodes."""
         self._check_finite(output)
-        needed = self._reach([output])
-        guarded = self._reach([index for guard in self.guards for index in (guard.left, guard.right)])
+        needed = self.reach([output])
+        guarded = self.reach([index for guard in self.guards for index in (guard.left, guard.right)])
         keep = [index for index in range(len(self.nodes)) if index in needed or index in guarded]
         inputs = [index for index, node in enumerate(self.nodes) if node.op == "input" and index not in keep]
         keep = sorted(keep + inputs)
@@ -175,7 +175,7 @@ class Builder:
         """An infinite constant may be compared with, not returned."""
         if self._finite(output):
             return
-        infinite = [index for index in self._reach([output]) if not self._finite(index)]
+        infinite = [index for index in self.reach([output]) if not self._finite(index)]
         node = self.nodes[min((index for index in infinite if self.nodes[index].varied), default=output)]
         raise DomainError(node.operation or "f", "makes the result infinite", node.source)
 
@@ -183,7 +183,8 @@ class Builder:
         value = self.values[index]
         return value.dtype == object or bool(np.isfinite(value).all())
 
-    def _reach(self, starts: list[int]) -> set[int]:
+    def reach(self, starts: list[int]) -> set[int]:
+        """The nodes that some of them need, themselves included."""
         seen, stack = set(starts), list(starts)
         while stack:
             for arg in self.nodes[stack.pop()].args:

@@ -26,13 +26,13 @@ _SHOWN = 3
 def assert_clarke_gradient(
     f: Callable[[Any], Any] | Program, x: Any, *, gradient: Any = None, slope: Any = None,
     undecided: Undecided = "fail", exact: bool = False, atol: float = 0.0, rtol: float | None = None,
-    atol_gradient: float = 0.0, budget: Budget | None = None, seed: int = 0,
+    atol_gradient: float = 0.0, stopped: str = "constant", budget: Budget | None = None, seed: int = 0,
 ) -> Report:
     """Fail unless the gradient that an AD tool returns at x is proved to be a Clarke generalized gradient.
 
     Parameters
     ----------
-    f, x, gradient, slope, exact, atol, rtol, atol_gradient, budget, seed
+    f, x, gradient, slope, exact, atol, rtol, atol_gradient, stopped, budget, seed
         as `absnormal.verify` takes them
     undecided
         what it means that neither could be proved: "fail", "warn" with an `absnormal.UndecidedWarning`, or "skip" the
@@ -69,7 +69,7 @@ def assert_clarke_gradient(
         raise ValueError(f"undecided must be one of {', '.join(UNDECIDED)}, got {undecided!r}")
     report = verify(
         f, x, gradient=gradient, slope=slope, exact=exact, atol=atol, rtol=rtol, atol_gradient=atol_gradient,
-        budget=budget, seed=seed,
+        stopped=stopped, budget=budget, seed=seed,
     )
     judge(report, undecided)
     return report

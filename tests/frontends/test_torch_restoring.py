@@ -167,7 +167,7 @@ def test_however_the_closure_ends(name: str) -> None:
 @pytest.mark.parametrize("run", [
     an.verify, an.trace, an.gradient, an.clarke_gradient, an.generalized_gradient, an.abs_normal_form,
     lambda f, x: list(an.sweep(f, [x, x])), lambda f, x: an.find_kink(f, x, x + 1),
-], ids=str)  # fmt: skip
+])  # fmt: skip
 def test_functions_of_tensors_that_call_a_model(run: Callable[[Any, Any], Any]) -> None:
     net = model()
     before = state(net)

@@ -259,8 +259,7 @@ class Case:
             leaf = torch.tensor(x, requires_grad=True)
             self.f(leaf).backward()
             return np.asarray(leaf.grad)
-        # A program is of the function as it is written: what is stopped moves all the same.
-        if self.kind == "jax" and self.name != "while_loop" and not self.name.startswith("stopped"):
+        if self.kind == "jax" and self.name != "while_loop":
             return np.asarray(jax.grad(self.f)(jnp.array(x)))
         steps = 1e-6 * np.eye(len(x))
         return np.array([(self.value(x + step) - self.value(x - step)) / 2e-6 for step in steps])

@@ -147,7 +147,7 @@ def _abs(factor: float) -> Any:
     lambda k: k, float, lambda k: np.full(3, k), lambda k: {"a": [k, (1, 2)]}, lambda k: {f"{k}", "b"}, Holder,
     lambda k: torch.tensor([k], dtype=torch.bfloat16), _linear, lambda k: types.SimpleNamespace(rate=k),
     lambda k: functools.partial(closed_over, k), _abs, lambda k: (np.abs, np.maximum)[k],
-], ids=str)  # fmt: skip
+])  # fmt: skip
 def test_values_that_it_holds(make: Callable[[int], Any]) -> None:
     assert origin(closed_over(make(0))) == origin(closed_over(make(0)))
     assert origin(closed_over(make(0))) != origin(closed_over(make(1)))

@@ -17,7 +17,7 @@ from absnormal._optional import require
 from absnormal.arrays import Array
 from absnormal.errors import AbsNormalError, DomainError, TraceError
 from absnormal.frontends import detached
-from absnormal.frontends.captured import Captured, check_fits
+from absnormal.frontends.captured import Captured, check_fits, held_constant
 from absnormal.frontends.jax.jumps import Jump
 from absnormal.frontends.jax.precision import epsilon
 from absnormal.frontends.jax.probe import slope_of
@@ -34,7 +34,7 @@ def is_jax(leaf: Any) -> bool:
     return type(leaf).__module__.partition(".")[0] in ("jax", "jaxlib")
 
 
-def capture(f: Callable[[Any], Any], x: Any) -> Captured:
+def capture(f: Callable[[Any], Any], x: Any, stopped: str = "constant") -> Captured:
     """f as JAX runs it at x, with the gradient that ``jax.grad`` returns there.
 
     Parameters
@@ -43,6 +43,8 @@ def capture(f: Callable[[Any], Any], x: Any) -> Captured:
         a function of one argument that returns one number; ``jax.jit(f)`` is judged as it is compiled
     x
         a JAX array or a pytree; its floating-point arrays are the variables, everything else is held fixed
+    stopped
+        whether what is behind a stop_gradient is held "constant" or "followed"
 
     Raises
     ------
@@ -61,7 +63,7 @@ def capture(f: Callable[[Any], Any], x: Any) -> Captured:
     (array([0.]), array([-1., -1.]))
     """
     jax = require("jax", "jax")
-    program, values, point = _followed(f, x)
+    program, values, point = _followed(f, x, stopped)
     if program.shape != ():
         raise ValueError(
             f"f must return one number, got shape {program.shape}: verify a component, or a weighted sum of them"
@@ -71,8 +73,9 @@ def capture(f: Callable[[Any], Any], x: Any) -> Captured:
     returned = jax.grad(point.function)(point.variables)
     dtype = np.result_type(*(_as_numpy_dtype(leaf.dtype) for leaf in point.variables))
     leaves = [np.asarray(leaf).astype(float) for leaf in returned]
-    notes = () if dtype == np.float64 else (
+    notes = point.notes if dtype == np.float64 else (
         f"activity is decided by the {point.variables[0].dtype} values that JAX computed; linear algebra is in float64",
+        *point.notes,
     )
     slopes = of_nodes(program, values, slope_of, point.slopes)
     return Captured(
@@ -118,6 +121,7 @@ class Point:
         self.slopes: dict[int, Array] = {}
         #: What names derivative code that is not JAX's own, and the precision of every node of the program.
         self.foreign: tuple[str, ...] = ()
+        self.notes: tuple[str, ...] = ()
         self.units: list[float] = []
 
         self.leaves = leaves
@@ -159,11 +163,11 @@ def _is_variable(leaf: Any) -> bool:
 
 def followed(f: Callable[[Any], Any], x: Any) -> tuple[Program, list[Array], Callable[[Array], Any]]:
     """The program of f at x, the values of its nodes, and what gives a flat gradient the structure of x."""
-    program, values, point = _followed(f, x)
+    program, values, point = _followed(f, x, "constant")
     return program, values, point.wrap
 
 
-def _followed(f: Callable[[Any], Any], x: Any) -> tuple[Program, list[Array], Point]:
+def _followed(f: Callable[[Any], Any], x: Any, stopped: str) -> tuple[Program, list[Array], Point]:
     """The program of f at x, the values of its nodes, and the point."""
     jax = require("jax", "jax")
     point = Point(f, x)
@@ -188,6 +192,11 @@ def _followed(f: Callable[[Any], Any], x: Any) -> tuple[Program, list[Array], Po
         raise TraceError("f", "f returns a comparison, which jumps", "return a real number", traced.source)
     output = builder.constant(np.asarray(results[0].value).astype(float)) if traced is None else traced.index
     detached.settle(builder, run.detached, output)
+    if stopped == "constant":
+        point.notes = held_constant(detached.hold(builder, run.detached, output))
+    else:
+        reached = builder.reach([output])
+        run.foreign += [f"stop_gradient at {builder.nodes[i].source}" for i in run.detached if i in reached]
     program, values = builder.finished(output)
     point.result = results[0].value.dtype
     places = builder.places

@@ -161,7 +161,7 @@ def _dot(call: Call, a: Any, b: Any, *, dimension_numbers: Any) -> Any:
 
 
 def _detached(call: Call, u: Any) -> Any:
-    """stop_gradient computes nothing: f is judged as the function that it is."""
+    """stop_gradient computes nothing; whether the value is held constant is decided when all is there."""
     kept = call.write.op("reshape", u, shape=u.shape, detached=True)
     if kept.index not in call.run.detached:
         call.run.detached.append(kept.index)

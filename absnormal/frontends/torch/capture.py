@@ -12,7 +12,7 @@ import torch
 
 from absnormal.arrays import Array
 from absnormal.errors import AbsNormalError, DomainError, TraceError
-from absnormal.frontends.captured import Captured, check_fits
+from absnormal.frontends.captured import Captured, check_fits, held_constant
 from absnormal.frontends.torch.graph import Graph, foreign, graph_of, refuse_unseen
 from absnormal.frontends.torch.lowering import Lowering
 from absnormal.frontends.torch.pruning import needed
@@ -50,9 +50,12 @@ class Wrap:
         return found
 
 
-def capture(f: Callable[[Any], Any], x: Any) -> Captured:
-    """f at x, a tensor or a nested dict / list / tuple of tensors, with respect to all of them."""
-    return of_closure(*_as_closure(f, x))
+def capture(f: Callable[[Any], Any], x: Any, stopped: str = "constant") -> Captured:
+    """f at x, a tensor or a nested dict / list / tuple of tensors, with respect to all of them.
+
+    ``stopped`` says whether what was detached, or computed in no_grad, is held "constant" or "followed".
+    """
+    return of_closure(*_as_closure(f, x), stopped=stopped)
 
 
 def followed(f: Callable[[Any], Any], x: Any) -> tuple[Program, Sequence[Array], Callable[[Array], Any]]:
@@ -108,6 +111,8 @@ class Followed:
         what a reader of the verdict must know
     units
         the machine epsilon of every node, as in `Captured`
+    stopped
+        where values were detached that the result depends on
     """
 
     program: Program
@@ -122,6 +127,7 @@ class Followed:
     reached: frozenset[int]
     notes: tuple[str, ...]
     units: Sequence[float]
+    stopped: tuple[Any, ...] = ()
 
     def captured(
         self, leaves: Sequence[Array], foreign: tuple[str, ...] = (),
@@ -169,9 +175,10 @@ def _ran(tape: Tape, closure: Callable[[], Any], variables: Sequence[Any]) -> tu
 
 
 def _lowered(
-    tape: Tape, loss: Any, graph: Graph, variables: Sequence[Any], tree: Tree, names: dict[int, str]
+    tape: Tape, loss: Any, graph: Graph, variables: Sequence[Any], tree: Tree, names: dict[int, str],
+    through: bool = False,
 ) -> Followed:
-    lowering = Lowering(tape, variables, names)
+    lowering = Lowering(tape, variables, names, through)
     refuse_unseen(graph, lowering.following, variables)
     program = lowering.program(loss, tree)
     dtype = _numpy_dtype(variables)
@@ -187,13 +194,14 @@ def _lowered(
         working=lowering.values(program, np.float64 if double else np.float32), slopes=lowering.slopes(program),
         loss=loss, dtype=dtype, wrap=Wrap(tree, like), graph=graph,
         reached=frozenset(i for i, used in enumerate(needed(program.nodes, [program.output])) if used),
-        notes=tuple(dict.fromkeys([*notes, *lowering.write.notes])), units=lowering.write.units,
+        notes=tuple(dict.fromkeys([*notes, *held_constant(lowering.stopped), *lowering.write.notes])),
+        units=lowering.write.units, stopped=tuple(place for place in lowering.stopped if place is not None),
     )
 
 
 def of_closure(
     closure: Callable[[], Any], variables: Sequence[Any], tree: Tree, names: dict[int, str] | None = None,
-    modules: Sequence[Any] = (),
+    modules: Sequence[Any] = (), stopped: str = "constant",
 ) -> Captured:
     """A closure as it ran, with the gradient that torch returned; everything is left as it was found."""
     tape = Tape()
@@ -202,6 +210,9 @@ def of_closure(
         others = foreign(graph, tape, names or {})
         gradients = _gradients(loss, variables, graph.leaves.values())
     found = _lowered(tape, loss, graph, variables, tree, names or {})
+    if stopped == "followed" and found.stopped:
+        others += tuple(f"a value that was detached at {place}" for place in dict.fromkeys(map(str, found.stopped)))
+        found = _lowered(tape, loss, graph, variables, tree, names or {}, through=True)
     _check_filled(found, variables, gradients, others)
     leaves = [
         np.zeros(tuple(variable.shape), array(variable).dtype) if gradient is None else array(gradient)

@@ -127,8 +127,10 @@ _NOTHING: frozenset[int] = frozenset()
 class Following:
     """Follows tensors through a tape: which operation's result every argument is."""
 
-    def __init__(self, tape: Tape, variables: Sequence[Any]) -> None:
+    def __init__(self, tape: Tape, variables: Sequence[Any], through: bool = False) -> None:
         self.tape = tape
+        #: Whether values are followed through detach and no_grad, as if they carried derivatives.
+        self.through = through
         self.steps: list[Step] = []
         self.states: dict[int, State] = {}
         #: The same for storages that hold what was computed from detached tensors only.
@@ -148,6 +150,8 @@ class Following:
         #: Storages that hold the result of a jump as it was made, or a mask in another type or turned round.
         self.masks: dict[int, Mask] = {}
         #: Tensors that were detached in place.
+        #: The operations that detached tensors, by the tensor that they returned.
+        self.detaching = {id(out): record for record in tape.records if record.name == "detach" for out in record.outs}
         self._detached = {id(record.args[0]) for record in tape.records if record.name == "detach_"}
         current = [tape.current(variable) for variable in variables]
         self.begins = beginnings(tape, current)
@@ -318,6 +322,8 @@ class Following:
 
     def _handle(self, number: int, tensor: Any) -> Handle | None:
         record = self.tape.records[number]
+        if self.through:
+            return self.find(tensor)
         if record.enabled and not record.needs[id(tensor)]:
             return None
         handle = self.find(tensor)

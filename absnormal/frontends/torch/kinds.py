@@ -1,10 +1,12 @@
-"""Which numbers an operation on the tape is about: their precision, real or complex, one or many."""
+"""Which numbers an operation on the tape is about: their precision, real or complex, one or many, detached or not."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 import torch
 
-from absnormal.frontends.torch.following import Step
+from absnormal.frontends.torch.following import Following, Step
 from absnormal.frontends.torch.tape import Record
 
 #: The machine epsilon of every floating type.
@@ -25,3 +27,12 @@ def is_number(step: Step) -> bool:
     """Whether a step gives one number that requires a gradient."""
     assert step.record is not None
     return any(out.numel() == 1 and out.requires_grad for out in step.record.outs)
+
+
+def stopped_at(following: Following, steps: Sequence[int]) -> Iterator[Record]:
+    """The operations that detached what some steps use; where these are not known, those that use it."""
+    for number in steps:
+        step = following.steps[number]
+        if step.stopped and step.record is not None:
+            known = [following.detaching[id(arg)] for arg in step.record.arguments if id(arg) in following.detaching]
+            yield from known or [step.record]

@@ -18,7 +18,7 @@ from absnormal.frontends.torch.following import Following, Handle, Read, Step, g
 from absnormal.frontends.torch.graph import refuse_constant
 from absnormal.frontends.torch.guards import keep
 from absnormal.frontends.torch.jumps import VALUELESS, ties_of
-from absnormal.frontends.torch.kinds import EPSILON, is_complex, is_number, unit_of
+from absnormal.frontends.torch.kinds import EPSILON, is_complex, is_number, stopped_at, unit_of
 from absnormal.frontends.torch.pruning import pruned
 from absnormal.frontends.torch.rules import RULES
 from absnormal.frontends.torch.tape import Record, Tape, storage
@@ -32,9 +32,10 @@ from absnormal.program.tree import Tree
 class Lowering:
     """Lowers the steps that the result needs, in order."""
 
-    def __init__(self, tape: Tape, variables: Sequence[Any], names: dict[int, str]) -> None:
+    def __init__(self, tape: Tape, variables: Sequence[Any], names: dict[int, str], through: bool = False) -> None:
         self.tape, self.names = tape, names
-        self.following = Following(tape, variables)
+        self.following = Following(tape, variables, through)
+        self.stopped: list[Source | None] = []
         self.write = Writer(tape)
         self.results: dict[Handle, int] = {}
         #: For the steps that are needed, the jumps behind them, without themselves.
@@ -52,8 +53,7 @@ class Lowering:
             self.write.unit = EPSILON.get(variable.dtype, 0.0)
             value = tape.value(variable, self.following.begins[storage(variable)])
             self.results[number, 0] = self.write.append(node, value)
-        if variables:
-            self.write.dtype = variables[0].dtype
+        self.write.dtype = variables[0].dtype
 
     def program(self, loss: Any, tree: Tree) -> Program:
         """The program of the result, pruned to what it needs; `write` keeps its tensors and slopes."""
@@ -66,6 +66,7 @@ class Lowering:
             self._read(read, needed)
         for step in needed:
             self._lower(step)
+        self.stopped = [self._source(record) for record in stopped_at(self.following, needed)]
         output = self._node(handle)
         if self.write.shape(output) != ():
             output = self.write.reshape(output, ())
