@@ -6,8 +6,8 @@ small against the gradient, leaf by leaf:
     deviation <= max(rtol * largest entry of the leaf, atol_gradient),      rtol = min(0.05, 8 sqrt(eps))
 
 with eps the machine epsilon of the coarsest precision on the way to that leaf.  A leaf that is zero up to cancellation
-(the bias before a batch norm) has no such scale: there the deviation may be `CANCELLED` * eps, and at most rtol, times
-the size of the terms that cancel.
+(the bias before a batch norm) has no such scale: there the deviation may be 64 eps, in half precision the larger of eps
+and 0.0025, and at most rtol, times the size of the terms that cancel.
 """
 
 from __future__ import annotations
@@ -26,8 +26,6 @@ from absnormal.arrays import Array
 LARGEST = 0.05
 #: rtol = ROOT * sqrt(eps): half of the digits, and a factor for the rounding of long sums.
 ROOT = 8.0
-#: Roundings that are allowed, relative to the root of the sum of squares of the terms that cancel.
-CANCELLED = 512.0
 DOUBLE = float(np.finfo(float).eps)
 
 
@@ -52,6 +50,15 @@ def relative(eps: float) -> float:
     [1.2e-07, 0.0028, 0.05]
     """
     return min(LARGEST, ROOT * math.sqrt(eps))
+
+
+def cancelled(eps: float) -> float:
+    """What rounding makes of a sum, relative to the root of the sum of squares of its terms, which cancel.
+
+    >>> [round(cancelled(machine_epsilon(dtype)) / machine_epsilon(dtype)) for dtype in (np.float64, np.float32)]
+    [64, 64]
+    """
+    return max(eps, relative(eps) ** 2)
 
 
 @dataclass(frozen=True)
@@ -90,8 +97,8 @@ class Tolerance:
         """What is allowed in leaves with these largest entries, whose last sums cancel terms of these sizes."""
         eps = np.broadcast_to(np.asarray(self.eps), np.shape(largest))
         rtol = np.array([relative(e) for e in eps]) if self.rtol is None else np.full(eps.shape, self.rtol)
-        cancelled = np.minimum(rtol, CANCELLED * eps) * cancelling
-        return np.asarray(np.maximum(np.maximum(rtol * largest, cancelled), self.atol) + self.floor)
+        terms = np.minimum(rtol, [cancelled(e) for e in eps]) * cancelling
+        return np.asarray(np.maximum(np.maximum(rtol * largest, terms), self.atol) + self.floor)
 
 
 #: For what float64 computed.

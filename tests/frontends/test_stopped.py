@@ -1,4 +1,4 @@
-"""detach, no_grad and stop_gradient have one meaning: values are held constant, with a note, or followed where asked."""
+"""detach, no_grad, stop_gradient have one meaning: values are held constant, with a note, or followed where asked."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ import absnormal as an
 from absnormal.sweeps.table import Sweeps
 from absnormal.theorems.problem import Problem
 from absnormal.theorems.regular import regular
-from absnormal.tolerances import CANCELLED, DOUBLE, LARGEST, ROOT, Tolerance, machine_epsilon, relative
+from absnormal.tolerances import DOUBLE, LARGEST, ROOT, Tolerance, cancelled, machine_epsilon, relative
 
 PRECISIONS = {np.float64: 2.0**-52, np.float32: 2.0**-23, np.float16: 2.0**-10}
 
@@ -80,7 +80,7 @@ def test_a_precision_never_allows_more_than_a_twentieth() -> None:
 def test_a_leaf_that_cancels_has_the_rounding_of_its_terms(eps: float) -> None:
     """A leaf of zeros made of terms of size 1."""
     (allowed,) = Tolerance((eps,), 0.0).leaves(np.zeros(1), np.ones(1))
-    assert allowed == CANCELLED * eps < relative(eps)
+    assert allowed == cancelled(eps) < relative(eps)
 
 
 @pytest.mark.parametrize(("size", "accepted"), [(1.0, True), (2.0**40, False)])
