@@ -111,7 +111,7 @@ def _transposed(call: Call, u: Any, *, permutation: tuple[int, ...]) -> Any:
 
 
 #: Movements whose first operand alone holds the entries.
-MOVES = {
+MOVES: dict[str, Callable[..., Any]] = {
     "reshape": _reshaped,
     "squeeze": _squeezed,
     "broadcast_in_dim": _broadcast,

@@ -13,7 +13,6 @@ one of values, and a program must know at another point that they are other numb
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -22,13 +21,11 @@ import torch
 from absnormal.arrays import Array
 from absnormal.errors import TraceError
 from absnormal.frontends.torch.jumps import DRAWN, READS, VALUELESS, bent, deciding, discrete, flat, jumps
+from absnormal.frontends.torch.steps import Geometry, Handle, Mask, Read, State, Step, geometry, positions
 from absnormal.frontends.torch.tape import Record, Tape, storage
 from absnormal.frontends.torch.writes import beginnings
 from absnormal.program.nodes import Source
 
-Geometry = tuple[int, tuple[int, ...], tuple[int, ...]]
-#: Where a value comes from: the number of a step and of its result.
-Handle = tuple[int, int]
 #: Operations that only pass on the same memory with the same layout.
 _SAME = frozenset({"detach", "detach_", "alias", "lift_fresh", "as_strided"})
 
@@ -37,78 +34,9 @@ _SAME = frozenset({"detach", "detach_", "alias", "lift_fresh", "as_strided"})
 _MASKS = {"_to_copy": True, "clone": True, "logical_not": False, "bitwise_not": False}
 
 
-@dataclass(slots=True)
-class State:
-    """The contents of a storage: parts that are known, and for the others the state before."""
-
-    views: dict[Geometry, Handle]
-    latest: Geometry | None = None
-    before: State | None = None
-    constant: bool = False
-
-
-@dataclass(slots=True)
-class Step:
-    """Something to be lowered: an operation of the tape, an input, or a part gathered from others; ``apart`` where it
-    is on constants only.
-
-    ``given`` are the storages of its arguments, ``handles`` what these arguments are, by the identity of the tensor,
-    and ``stopped`` what those are that a detach or no_grad made constants.
-    """
-
-    record: Record | None
-    number: int
-    given: Sequence[int] = ()
-    handles: dict[int, Handle | None] = field(default_factory=dict)
-    stopped: Sequence[Handle] = ()
-    mix: tuple[Any, ...] = ()
-    jumps: bool = False
-    apart: bool = False
-
-    def needs(self) -> list[int]:
-        found = [handle[0] for handle in self.handles.values() if handle is not None]
-        if self.mix:
-            found += [handle[0] for handle in self.mix[:2] if handle is not None]
-        return found
-
-
-def geometry(tensor: Any) -> Geometry:
-    return tensor.storage_offset(), tensor.shape, tensor.stride()
-
-
 def _selects(record: Record) -> bool:
     """Whether the entries that a mask holds at are picked, so that their number is known."""
     return record.name == "index" and any(key.dtype in (torch.bool, torch.uint8) for key in record.arguments[1:])
-
-
-def _positions(place: Geometry) -> Array:
-    """The places in the storage of the entries of a part."""
-    offset, shape, strides = place
-    total = np.full(shape, offset)
-    for axis, (size, stride) in enumerate(zip(shape, strides, strict=True)):
-        total += (np.arange(size) * stride).reshape(-1, *([1] * (len(shape) - axis - 1)))
-    return total
-
-
-@dataclass(frozen=True, slots=True)
-class Mask:
-    """The result of a jump, by its step, or its opposite; a tensor of the same storage is it at this place only."""
-
-    step: int
-    holds: bool
-    place: Geometry
-
-
-@dataclass(frozen=True, slots=True)
-class Read:
-    """What Python code learned from tensors, by operation ``number``: the jumps behind it; whether it is a truth value
-    or a size; for a number that depends on a variable, where it comes from."""
-
-    record: Record
-    number: int
-    taint: frozenset[int]
-    branch: bool
-    handle: Handle | None
 
 
 def _live(record: Record, handles: dict[int, Handle | None]) -> bool:
@@ -367,9 +295,9 @@ class Following:
             return known
         if state.constant:
             return None
-        wanted = _positions(place)
+        wanted = positions(place)
         if state.latest is None:
-            parts = [(handle, _positions(other)) for other, handle in state.views.items()]
+            parts = [(handle, positions(other)) for other, handle in state.views.items()]
             reached = np.isin(wanted, np.concatenate([held.reshape(-1) for _, held in parts]))
             for handle, held in parts:
                 # What lies around a variable that is a part of some memory is constant.
@@ -383,7 +311,7 @@ class Following:
                 f"torch.{self._running.name}", "is given a view that lies in several parts of one memory",
                 "use reshape or clone, not as_strided", source,
             )
-        held = _positions(state.latest)
+        held = positions(state.latest)
         latest = state.views[state.latest]
         inside = np.isin(wanted, held)
         below: Handle | None = None

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 
 import torch
 
-from absnormal.frontends.torch.following import Following, Step
+from absnormal.frontends.torch.following import Following
+from absnormal.frontends.torch.steps import Step
 from absnormal.frontends.torch.tape import Record
 
 #: The machine epsilon of every floating type.

@@ -14,13 +14,14 @@ from absnormal.arrays import Array
 from absnormal.errors import AbsNormalError, DomainError, TraceError
 from absnormal.frontends.torch.arguments import reading, rule_name
 from absnormal.frontends.torch.branches import at_ties
-from absnormal.frontends.torch.following import Following, Handle, Read, Step, geometry, sharp
+from absnormal.frontends.torch.following import Following, sharp
 from absnormal.frontends.torch.graph import refuse_constant
 from absnormal.frontends.torch.guards import keep
 from absnormal.frontends.torch.jumps import VALUELESS, ties_of
 from absnormal.frontends.torch.kinds import EPSILON, is_complex, is_number, stopped_at, unit_of
 from absnormal.frontends.torch.pruning import pruned
 from absnormal.frontends.torch.rules import RULES
+from absnormal.frontends.torch.steps import Handle, Read, Step, geometry
 from absnormal.frontends.torch.tape import Record, Tape, storage
 from absnormal.frontends.torch.values import Values
 from absnormal.frontends.torch.writer import Arg, Writer
@@ -51,8 +52,8 @@ class Lowering:
         for number, variable in enumerate(map(tape.current, variables)):
             node = Node("input", (), {"leaf": number}, tuple(variable.shape), None, "", True)
             self.write.unit = EPSILON.get(variable.dtype, 0.0)
-            value = tape.value(variable, self.following.begins[storage(variable)])
-            self.results[number, 0] = self.write.append(node, value)
+            begins = self.following.begins[storage(variable)]
+            self.results[number, 0] = self.write.append(node, tape.value(variable, begins))
         self.write.dtype = variables[0].dtype
 
     def program(self, loss: Any, tree: Tree) -> Program:
@@ -214,8 +215,7 @@ class Lowering:
         args = [self._argument(arg, step) for arg in record.args]
         kwargs = {name: self._argument(value, step) for name, value in record.kwargs.items()}
         self.write.record, self.write.number, self.write.bound = record, step.number, False
-        self.write.unit = unit = unit_of(record)
-        start = len(self.write.nodes)
+        self.write.unit, start = (unit := unit_of(record)), len(self.write.nodes)
         if not any(step.handles[id(arg)] is not None and arg.numel() for arg in record.arguments):
             self._constant(number)
             return
@@ -230,9 +230,8 @@ class Lowering:
                 self._at(record)
                 self.write.refuse("jumps at this point", "move the point off the jump")
             self._jumps[number] = None
-        results = made if isinstance(made, (list, tuple)) else [made]
-        outs = record.overwritten or record.outs
-        for place, (out, node) in enumerate(zip(outs, results, strict=False)):
+        made = made if isinstance(made, (list, tuple)) else [made]
+        for place, (out, node) in enumerate(zip(record.overwritten or record.outs, made, strict=False)):
             if node is None:
                 continue
             if out.shape != self.write.nodes[node].shape:

@@ -1,0 +1,85 @@
+"""What is known of a tape: the contents of memory, the steps that made them, masks, and what Python code read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from absnormal.arrays import Array
+from absnormal.frontends.torch.tape import Record
+
+Geometry = tuple[int, tuple[int, ...], tuple[int, ...]]
+#: Where a value comes from: the number of a step and of its result.
+Handle = tuple[int, int]
+
+
+@dataclass(slots=True)
+class State:
+    """The contents of a storage: parts that are known, and for the others the state before."""
+
+    views: dict[Geometry, Handle]
+    latest: Geometry | None = None
+    before: State | None = None
+    constant: bool = False
+
+
+@dataclass(slots=True)
+class Step:
+    """Something to be lowered: an operation of the tape, an input, or a part gathered from others; ``apart`` where it
+    is on constants only.
+
+    ``given`` are the storages of its arguments, ``handles`` what these arguments are, by the identity of the tensor,
+    and ``stopped`` what those are that a detach or no_grad made constants.
+    """
+
+    record: Record | None
+    number: int
+    given: Sequence[int] = ()
+    handles: dict[int, Handle | None] = field(default_factory=dict)
+    stopped: Sequence[Handle] = ()
+    mix: tuple[Any, ...] = ()
+    jumps: bool = False
+    apart: bool = False
+
+    def needs(self) -> list[int]:
+        found = [handle[0] for handle in self.handles.values() if handle is not None]
+        if self.mix:
+            found += [handle[0] for handle in self.mix[:2] if handle is not None]
+        return found
+
+
+def geometry(tensor: Any) -> Geometry:
+    return tensor.storage_offset(), tensor.shape, tensor.stride()
+
+
+def positions(place: Geometry) -> Array:
+    """The places in the storage of the entries of a part."""
+    offset, shape, strides = place
+    total = np.full(shape, offset)
+    for axis, (size, stride) in enumerate(zip(shape, strides, strict=True)):
+        total += (np.arange(size) * stride).reshape(-1, *([1] * (len(shape) - axis - 1)))
+    return total
+
+
+@dataclass(frozen=True, slots=True)
+class Mask:
+    """The result of a jump, by its step, or its opposite; a tensor of the same storage is it at this place only."""
+
+    step: int
+    holds: bool
+    place: Geometry
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What Python code learned from tensors, by operation ``number``: the jumps behind it; whether it is a truth value
+    or a size; for a number that depends on a variable, where it comes from."""
+
+    record: Record
+    number: int
+    taint: frozenset[int]
+    branch: bool
+    handle: Handle | None
