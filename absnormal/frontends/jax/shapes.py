@@ -6,6 +6,7 @@ Where no operation of the table fits, the primitive itself is run on the numbers
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np

@@ -230,8 +230,8 @@ class Lowering:
                 self._at(record)
                 self.write.refuse("jumps at this point", "move the point off the jump")
             self._jumps[number] = None
-        made = made if isinstance(made, (list, tuple)) else [made]
-        for place, (out, node) in enumerate(zip(record.overwritten or record.outs, made, strict=False)):
+        found: Any = made if isinstance(made, (list, tuple)) else [made]
+        for place, (out, node) in enumerate(zip(record.overwritten or record.outs, found, strict=False)):
             if node is None:
                 continue
             if out.shape != self.write.nodes[node].shape:
