@@ -121,6 +121,8 @@ def negated(value: Any) -> Any:
 def changed(data: dict[str, Any], other: dict[str, Any], rng: random.Random) -> dict[str, Any]:
     """The data with one place changed; ``other`` is the evidence of another program."""
     data = copy.deepcopy(data)
+    if not data:
+        return data
     path = rng.choice([*paths(data)])
     place, name = at(data, path[:-1]), path[-1]
     value = place[name]
