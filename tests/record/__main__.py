@@ -1,6 +1,6 @@
 """`python -m tests.record`: compares today's behaviour with the record, or writes it anew.
 
-    python -m tests.record                    all groups; about 8 minutes on one core
+    python -m tests.record                    all groups; about 9 minutes on one core, 6 with -j 2
     python -m tests.record --sample           a fixed sample; under a minute
     python -m tests.record gallery jax        some groups
     python -m tests.record --write [groups]   record anew: in a commit of its own whose message says why
