@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from jax import lax, nn
 
-from absnormal.frontends.jax.capture import followed
+from absnormal.frontends.jax.capture import _followed, followed
 
 from .precision import double as double
 
@@ -53,8 +53,10 @@ def test_it_is_free(name: str, double: None) -> None:
 
 @pytest.mark.parametrize("name", HELD)
 def test_it_is_not_free(name: str, double: None) -> None:
-    program, _, _ = followed(HELD[name], jnp.array(X))
+    program, _, _ = _followed(HELD[name], jnp.array(X), "followed")
     assert program.s > 0
+    held, _, _ = followed(HELD[name], jnp.array(X))
+    assert any(guard.relation == "held" for guard in held.guards)
     for shift in (0.0, 0.3):
         x = np.array(X) + shift * np.arange(4)
         assert program(x) == pytest.approx(float(HELD[name](jnp.array(x))), rel=1e-12)

@@ -116,7 +116,7 @@ class Following:
         name, arguments, outs = record.name, record.arguments, record.outs
         if name in _SAME:
             return
-        if name in VALUELESS and not record.overwritten:
+        if name in VALUELESS and not record.overwritten and all(out.numel() for out in outs):
             self.constants.update(storage(out) for out in outs)
             return
         # A comparison is one of values: what it was detached from makes no difference to it.
