@@ -307,6 +307,17 @@ def test_the_form_names_each_switch_and_column_once() -> None:
             holds(document("minor", "CLARKE", system=partial, minor=[0, 1]))
 
 
+@pytest.mark.parametrize("column", [float("inf"), float("nan"), 0.0, "0", None, True, [0], -1])
+@pytest.mark.parametrize("based", [True, False])
+def test_a_column_is_a_number_of_an_input(column: Any, based: bool) -> None:
+    """With J~ and without, whatever stands there is refused as malformed."""
+    system = {**whole(PAIR), "columns": [column]}
+    if not based:
+        del system["base"]
+    with pytest.raises(ValueError, match="malformed"):
+        holds(document("minor", "CLARKE", system=system, minor=[0]))
+
+
 def test_systems_share_no_input_and_each_has_its_evidence() -> None:
     """|x| - |2x| + |y| - |2y| in two systems."""
     pair = {**PAIR, "slopes": [1, 1]}

@@ -67,7 +67,8 @@ class Form:
 
     def _check(self, columns: list[list[int]]) -> None:
         together = [j for own in columns for j in own]
-        places(together, len(self.base) if self.base is not None else 1 + max(map(int, together), default=0))
+        highest = max((j for j in together if type(j) is int), default=-1)
+        places(together, highest + 1 if self.base is None else len(self.base))
         for own, system in zip(columns, self.systems, strict=True):
             if any(len(row) != len(own) for row in system["rows"]):
                 raise ValueError("malformed certificate: every column of the rows belongs to one input")
