@@ -43,6 +43,12 @@ def test_the_ci_section_works_as_it_stands(
 ) -> None:
     (tmp_path / "model.py").write_text(block("An example", "py"))
     (tmp_path / "test_model.py").write_text(block("In your CI", "py"))
+    # How fast examples are drawn is no matter of what is shown.
+    (tmp_path / "conftest.py").write_text(
+        "from hypothesis import HealthCheck, settings\n"
+        "settings.register_profile('slow', deadline=None, suppress_health_check=list(HealthCheck))\n"
+        "settings.load_profile('slow')\n"
+    )
     monkeypatch.chdir(tmp_path)
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     job = block("In your CI", "yaml")
