@@ -40,11 +40,7 @@ def settle(builder: Builder, nodes: Iterable[int], output: int) -> None:
     """Make constants of those nodes on which the output does not depend."""
     for index in nodes:
         if builder.nodes[index].varied and _is_free(builder, index, output):
-            _keep_for_guards(builder, index)
-            value = builder.values[index]
-            node = builder.nodes[index]
-            builder.nodes[index] = Node("constant", (), {"value": value}, node.shape, node.source, "", False)
-            _settle_after(builder, index)
+            _make_constant(builder, index)
 
 
 def hold(builder: Builder, nodes: Iterable[int], output: int) -> list[Source | None]:
@@ -59,16 +55,21 @@ def hold(builder: Builder, nodes: Iterable[int], output: int) -> list[Source | N
         if not node.varied or index not in builder.reach([output]):
             continue
         _refuse_ties(builder, index)
-        _keep_for_guards(builder, index)
         for leaf in sorted(builder.reach([index])):
             if builder.nodes[leaf].op == "input":
                 held = builder.constant(builder.values[leaf])
                 builder.guards.append(Guard(leaf, held, "held", np.asarray(True), node.source, "stop_gradient"))
-        value = builder.values[index]
-        builder.nodes[index] = Node("constant", (), {"value": value}, node.shape, node.source, "", False)
-        _settle_after(builder, index)
+        _make_constant(builder, index)
         found.append(node.source)
     return found
+
+
+def _make_constant(builder: Builder, index: int) -> None:
+    """A constant in the place of a node; guards see the value as it moves."""
+    _keep_for_guards(builder, index)
+    node, value = builder.nodes[index], builder.values[index]
+    builder.nodes[index] = Node("constant", (), {"value": value}, node.shape, node.source, "", False)
+    _settle_after(builder, index)
 
 
 def _refuse_ties(builder: Builder, start: int) -> None:
