@@ -119,7 +119,7 @@ def _by_theorems(problem: Problem, tool: Sweeps, vector: Callable[[], Array]) ->
     proof, tried = decide(problem)
     if proof is not None:
         return Judgement(proof, problem, tool, tried=tuple(tried))
-    outcome = judge(problem, vector(), tool, ())
+    outcome = judge(Limits(problem, vector(), tool), ())
     # Another reason than that of the theorems is no news.
     outcome = why_open(problem) if isinstance(outcome, str) else outcome
     return Judgement(outcome, problem, tool, tried=tuple(tried))
@@ -131,8 +131,9 @@ def given_vector(
 ) -> Judgement:
     """The verdict on a bare vector, which ``known`` slopes may give."""
     problem = replace(problem, tolerance=tolerance)
-    outcome = judge(problem, vector, tool, choices(problem, tool, known), made)
-    allowed = Limits(problem, vector, tool).accepted if np.isfinite(vector).all() else np.zeros(1)
+    limits = Limits(problem, vector, tool, made)
+    outcome = judge(limits, choices(problem, tool, known))
+    allowed = limits.accepted if np.isfinite(vector).all() else np.zeros(1)
     return Judgement(outcome, problem, tool, True, float(allowed.max(initial=0.0)), notes=notes)
 
 

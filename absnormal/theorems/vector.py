@@ -93,16 +93,15 @@ class Limits:
         return self.problem.sigma if self.tool is self.problem.sweeps else self.tool.signature(0.0)
 
 
-def judge(problem: Problem, g: Array, tool: Sweeps, choices: Iterable[Array], made: bool = False) -> Proof | str:
-    """A proof about the vector g, within the tolerance of the problem, or why there is none.
+def judge(limits: Limits, choices: Iterable[Array]) -> Proof | str:
+    """A proof about a vector, within the tolerance of its problem, or why there is none.
 
-    ``choices`` are slopes at the active switches whose gradients are compared with g first; ``tool`` and ``made`` are
-    those of `Limits`.
+    ``choices`` are slopes at the active switches whose gradients are compared with the vector first.
     """
+    problem, g = limits.problem, limits.vector
     if not np.isfinite(g).all():
         data = {"kind": "nonfinite", "vector": g}
         return Proof("nonfinite", False, "the gradient holds NaN or infinity", "float64", data)
-    limits = Limits(problem, g, tool, made)
     if not limits.finite:
         raise overflow(problem.sweeps)
     known = smooth(problem) or smooth_by_structure(problem) or smooth_exactly(problem)
