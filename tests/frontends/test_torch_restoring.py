@@ -210,3 +210,20 @@ def test_threads_that_share_a_model_wait() -> None:
     assert state(net) == before
     for report in found:
         torch.testing.assert_close(report.gradient, alone, rtol=0, atol=0)
+
+
+def test_a_scripted_module_is_followed_or_refused_by_name() -> None:
+    class Scaled(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(3, 3)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return 2 * torch.nn.functional.gelu(self.layer(x))
+
+    model, x = torch.jit.script(Scaled()), torch.randn(4, 3)
+    for _ in range(3):
+        try:
+            assert an.torch.verify(model, lambda: model(x).sum()).verdict is an.Verdict.CLARKE
+        except an.TraceError as error:
+            assert "script" in str(error)

@@ -89,7 +89,9 @@ def _of_variable(variable: Any) -> Callable[[], None]:
 def _of_module(module: Any) -> Callable[[], None]:
     """What a module holds: its parameters, buffers and modules, and its attributes, such as its flags and counters."""
     kind, attributes = type(module), dict(module.__dict__)
-    held = [(attributes[name], dict(attributes[name])) for name in ("_parameters", "_buffers", "_modules")]
+    # A scripted module keeps these in memory of its own, which no Python code of the function changes.
+    own = [attributes[name] for name in ("_parameters", "_buffers", "_modules") if isinstance(attributes[name], dict)]
+    held = [(now, dict(now)) for now in own]
 
     def give_back() -> None:
         if type(module) is kind:  # a lazy module has another one once it knows its shapes
