@@ -83,7 +83,7 @@ def run_tests(folder: Path, tests: tuple[str, ...]) -> str:
                "-p", "unshrunk", "--hypothesis-seed=0", *names]  # fmt: skip
     environment = {
         **os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1",
-        "HYPOTHESIS_STORAGE_DIRECTORY": str(folder / ".hypothesis"), "CI": "",
+        "HYPOTHESIS_STORAGE_DIRECTORY": str(folder / ".hypothesis"), "CI": "", "PYTEST_ADDOPTS": "",
     }  # fmt: skip
     try:
         done = subprocess.run(
