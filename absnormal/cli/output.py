@@ -94,8 +94,9 @@ def _written(findings: Iterable[Finding], form: type[Writer], out: IO[str], summ
     try:
         for name, record, report in findings:
             writer = form(out, version()) if writer is None else writer
-            summary.add(record)
-            writer.write(name, record, report)
+            with _whole():
+                summary.add(record)
+                writer.write(name, record, report)
         writer = form(out, version()) if writer is None else writer
     except KeyboardInterrupt:
         stopped = "interrupted"
@@ -107,6 +108,24 @@ def _written(findings: Iterable[Finding], form: type[Writer], out: IO[str], summ
         if writer is not None:
             writer.end(summary, stopped)
             out.flush()
+
+
+@contextmanager
+def _whole() -> Iterator[None]:
+    """Ctrl-C waits until this is written: half a finding would be counted, or left open."""
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler or (
+        threading.current_thread() is not threading.main_thread()
+    ):
+        yield
+        return
+    came: list[int] = []
+    signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if came:
+        raise KeyboardInterrupt
 
 
 def progress(done: int, total: int | None) -> None:

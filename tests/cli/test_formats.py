@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import re
@@ -10,12 +11,15 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from absnormal.cli import main
+from absnormal.cli.output import write
 from absnormal.report.formats import FORMATS
+from absnormal.report.record import Record
 from tests import formats
 from tests.plugin.sample import make
 
@@ -160,6 +164,29 @@ def test_ctrl_c_leaves_valid_output(tmp_path: Path, form: str, jobs: str) -> Non
         assert json.loads(out)["runs"][0]["invocations"] == [{"executionSuccessful": False}]
     else:
         assert "interrupted\n" in out and re.search(r"^\d+ records: ", out, re.MULTILINE)
+
+
+@pytest.mark.parametrize("form", ["json", "junit", "text", "sarif", "github"])
+def test_ctrl_c_in_the_middle_of_a_finding_waits_for_its_end(form: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The first look at the verdict is made when a finding is counted."""
+    looks = []
+
+    class Rude(Record):
+        def __getattribute__(self, name: str) -> Any:
+            if name == "verdict" and not looks:
+                looks.append(name)
+                signal.raise_signal(signal.SIGINT)
+            return super().__getattribute__(name)
+
+    findings = [(name, Rude(number, "NOT_CLARKE", "separation"), None) for number, name in enumerate(("one", "two"))]
+    with pytest.raises(KeyboardInterrupt):
+        write(findings, argparse.Namespace(format=form, output=None))
+    said = capsys.readouterr().out
+    assert "one" in said and "two" not in said
+    if form == "junit":
+        assert len(formats.junit(said)) == 1
+    if form == "json":
+        assert len(json.loads(said)["results"]) == 1
 
 
 def test_a_killed_sweep_is_continued(tmp_path: Path) -> None:
