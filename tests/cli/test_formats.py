@@ -169,7 +169,7 @@ def test_ctrl_c_leaves_valid_output(tmp_path: Path, form: str, jobs: str) -> Non
 @pytest.mark.parametrize("form", ["json", "junit", "text", "sarif", "github"])
 def test_ctrl_c_in_the_middle_of_a_finding_waits_for_its_end(form: str, capsys: pytest.CaptureFixture[str]) -> None:
     """The first look at the verdict is made when a finding is counted."""
-    looks = []
+    looks: list[str] = []
 
     class Rude(Record):
         def __getattribute__(self, name: str) -> Any:
