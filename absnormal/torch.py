@@ -19,12 +19,12 @@ from absnormal.arrays import Array
 from absnormal.clarke.budget import Budget
 from absnormal.clarke.fallback import certified, checked
 from absnormal.errors import TraceError
-from absnormal.frontends.captured import Captured
-from absnormal.judging import check_stopped, verify_captured
+from absnormal.frontends.traced_call import TracedCall
+from absnormal.judgement.flow import check_stopped, verify_captured
+from absnormal.judgement.ladder import STRUCTURAL
 from absnormal.program.tree import Tree, taken_apart
 from absnormal.report.report import Report
 from absnormal.sweeps.table import Sweeps
-from absnormal.theorems.ladder import STRUCTURAL
 from absnormal.theorems.problem import Problem
 from absnormal.theorems.regular import regular
 
@@ -235,7 +235,7 @@ def _variables(model: Any) -> tuple[list[Any], Tree, dict[int, str]]:
     return leaves, Tree(structure, tuple(tuple(leaf.shape) for leaf in leaves)), {}
 
 
-def _captured(model: Any, closure: Closure, stopped: str = "constant") -> Captured:
+def _captured(model: Any, closure: Closure, stopped: str = "constant") -> TracedCall:
     check_stopped(stopped)
     variables, tree, names = _variables(model)
     from absnormal.frontends.torch.capture import of_closure

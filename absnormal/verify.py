@@ -17,7 +17,7 @@ from absnormal.clarke.generalized_gradient import GeneralizedGradient
 from absnormal.exact.system import build
 from absnormal.frontends.frameworks import capturing, followed
 from absnormal.frontends.slopes import slopes, table_of, tools_for
-from absnormal.judging import (
+from absnormal.judgement.flow import (
     check_seed,
     check_stopped,
     checked,
@@ -29,14 +29,14 @@ from absnormal.judging import (
     sweeps_of,
     verify_captured,
 )
+from absnormal.judgement.ladder import decide
+from absnormal.judgement.tolerances import Tolerance
 from absnormal.program.program import Program
 from absnormal.report.report import Report
 from absnormal.sweeps.overflow import overflow
 from absnormal.sweeps.rounding import rounding
 from absnormal.sweeps.table import Sweeps
-from absnormal.theorems.ladder import decide
 from absnormal.theorems.problem import Problem
-from absnormal.tolerances import Tolerance
 
 Function = Callable[[Any], Any]
 

@@ -14,7 +14,7 @@ import absnormal as an
 from absnormal.cli import main
 from absnormal.frontends.slopes import TABLES
 from absnormal.gallery import digits
-from absnormal.theorems.ladder import RUNGS
+from absnormal.judgement.ladder import RUNGS
 from tests import formats
 
 ROOT = Path(__file__).parents[1]

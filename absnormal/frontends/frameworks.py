@@ -12,7 +12,7 @@ import numpy as np
 from absnormal.arrays import Array
 from absnormal.errors import TraceError
 from absnormal.frontends import numpy as numpy_front_end
-from absnormal.frontends.captured import Captured
+from absnormal.frontends.traced_call import TracedCall
 from absnormal.program.program import Program
 
 #: From the package that a leaf's type comes from to the module whose `followed(f, x)` gives the program of f at x, and
@@ -24,7 +24,7 @@ FRONT_ENDS = {
 }
 
 
-def capturing(x: Any) -> Callable[..., Captured] | None:
+def capturing(x: Any) -> Callable[..., TracedCall] | None:
     """The `capture` of the framework that the leaves of x belong to; None for NumPy."""
     front_end = _front_end(x)
     return None if front_end is None else front_end.capture

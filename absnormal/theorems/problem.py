@@ -15,8 +15,8 @@ from absnormal.clarke.budget import Budget, Meter
 from absnormal.clarke.cells import Cells, open_cells
 from absnormal.clarke.components import Component, admissible
 from absnormal.exact.system import System, build
+from absnormal.judgement.tolerances import DOUBLE_PRECISION, Tolerance
 from absnormal.sweeps.table import Sweeps
-from absnormal.tolerances import DOUBLE_PRECISION, Tolerance
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,7 +12,7 @@ Source: Clarke 1983; Walther & Griewank, SIAM J. Optim. 2019.
 
 One backward sweep bounds all w_j (`sweeps.bounds`); a small system is also tried on rationals.  A switch whose
 adjoint is within its rounding error of 0 is set aside; what it could change is the proof's deviation, which must be
-small against the gradient (`absnormal.tolerances`).
+small against the gradient (`absnormal.judgement.tolerances`).
 """
 
 from __future__ import annotations

@@ -20,10 +20,10 @@ from absnormal.clarke.cells import gradients
 from absnormal.exact.alternative import farthest, mean
 from absnormal.exact.linear_algebra import Vector, dot, nullspace, pivots
 from absnormal.exact.system import System
+from absnormal.judgement.tolerances import DOUBLE, relative
 from absnormal.sweeps.bounds import derivative_bounds
 from absnormal.sweeps.rounding import rounding
 from absnormal.theorems.problem import Problem, Proof
-from absnormal.tolerances import DOUBLE, relative
 
 _DEFINITE = 10
 

@@ -19,7 +19,7 @@ PACKAGE = ROOT / "absnormal"
 
 #: A module belongs to the longest prefix that fits; it may import from its own layer and from lower ones.
 LAYERS = {
-    "errors": 0, "arrays": 0, "tolerances": 0, "_optional": 0, "program.nodes": 0,
+    "errors": 0, "arrays": 0, "judgement.tolerances": 0, "_optional": 0, "program.nodes": 0,
     "ops": 1,
     "program": 2,
     "gallery": 2,
@@ -29,7 +29,7 @@ LAYERS = {
     "theorems": 6,
     "frontends": 6,
     "form": 7,
-    "report": 8, "display": 8, "exact.certificate": 7, "exact.evidence": 7, "judging": 8, "verify": 9,
+    "report": 8, "display": 8, "exact.certificate": 7, "exact.evidence": 7, "judgement": 8, "verify": 9,
     "kinks": 10, "sweep": 10, "torch": 10, "onnx": 10, "": 10, "progress": 10, "testing": 11,
     "pytest_plugin": 11, "cli": 11, "plot": 11, "__main__": 12,
 }  # fmt: skip

@@ -13,8 +13,8 @@ import optax
 import pytest
 from jax import lax, nn
 
-from absnormal.frontends.captured import Captured
 from absnormal.frontends.jax.capture import capture
+from absnormal.frontends.traced_call import TracedCall
 
 
 @jax.custom_vjp
@@ -113,7 +113,7 @@ def test_functions_of_jax_are_not_named() -> None:
 BFLOAT16, FLOAT16, FLOAT32 = 2.0**-7, 2.0**-10, 2.0**-23
 
 
-def coarsest(captured: Captured) -> float:
+def coarsest(captured: TracedCall) -> float:
     assert captured.units is not None and len(captured.units) == len(captured.program.nodes)
     return max(captured.units)
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from jax import lax, nn
 
-from absnormal.frontends.captured import Captured
 from absnormal.frontends.jax.capture import capture
 from absnormal.frontends.jax.probe import FOLDS, PROBES, probed, slope_of
+from absnormal.frontends.traced_call import TracedCall
 from absnormal.sweeps.table import Sweeps
 
 from .jax_functions import ALL, REDUCTIONS, scalar
@@ -21,7 +21,7 @@ from .precision import double as double
 POINTS = ([0.0, 0.0, 0.0], [1.0, 0.0, -1.0], [0.3, -1.2, 0.7])
 
 
-def modelled(captured: Captured) -> Any:
+def modelled(captured: TracedCall) -> Any:
     sweeps = Sweeps(captured.program, None, 0.0, captured.values)
     return sweeps.gradient(sweeps.signature(captured.slopes[sweeps.alpha]))
 

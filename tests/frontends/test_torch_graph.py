@@ -13,9 +13,9 @@ from torch.autograd.graph import register_multi_grad_hook, save_on_cpu, saved_te
 from torch.utils.checkpoint import checkpoint
 
 import absnormal as an
-from absnormal.frontends.captured import Captured
 from absnormal.frontends.torch import capture
 from absnormal.frontends.torch.capture import of_closure
+from absnormal.frontends.traced_call import TracedCall
 from absnormal.torch import _variables
 
 X = torch.linspace(-1, 1, 12).reshape(3, 4)
@@ -33,7 +33,7 @@ class Twice(torch.autograd.Function):
         return 2 * given[0]
 
 
-def captured(model: Any, closure: Callable[[], Any]) -> Captured:
+def captured(model: Any, closure: Callable[[], Any]) -> TracedCall:
     return of_closure(closure, *_variables(model))
 
 

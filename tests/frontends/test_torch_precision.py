@@ -12,8 +12,8 @@ from torch import nn
 
 import absnormal as an
 from absnormal.clarke.budget import Budget
-from absnormal.frontends.comparison import compared, tolerance_of
 from absnormal.frontends.torch.capture import capture
+from absnormal.judgement.comparison import compared, tolerance_of
 from absnormal.sweeps.table import Sweeps
 from absnormal.theorems.problem import Problem
 from absnormal.torch import _captured

@@ -26,9 +26,9 @@ import torch
 from torch.testing._internal.common_methods_invocations import op_db
 
 from absnormal.errors import AbsNormalError, GuardError, TraceError
-from absnormal.frontends.captured import Captured
 from absnormal.frontends.torch.capture import of_closure
-from absnormal.judging import verify_captured
+from absnormal.frontends.traced_call import TracedCall
+from absnormal.judgement.flow import verify_captured
 from absnormal.ops import TABLE
 from absnormal.program.tree import Tree
 
@@ -156,7 +156,7 @@ def _judged(case: Case) -> tuple[str, str]:
     return DECIDED if verdict == "CLARKE" else UNDECIDED, ""
 
 
-def _same_values(captured: Captured, rtol: float) -> None:
+def _same_values(captured: TracedCall, rtol: float) -> None:
     """Every node computed from its arguments, against the value that torch computed."""
     values = captured.values
     for node, value in zip(captured.program.nodes, values, strict=True):
@@ -173,7 +173,7 @@ def _close(made: Any, value: Any, rtol: float) -> bool:
     return bool(np.allclose(made, value, rtol=rtol, atol=rtol * scale, equal_nan=True))
 
 
-def _near_by(case: Case, captured: Captured) -> None:
+def _near_by(case: Case, captured: TracedCall) -> None:
     """How f changes on a small step: a constant that should have moved does not move."""
     program = captured.program
     here = float(case.loss().detach())

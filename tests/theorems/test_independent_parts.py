@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 import absnormal as an
 from absnormal.exact import parts, system
 from absnormal.exact.certificate import Certificate
+from absnormal.judgement.ladder import decide
 from absnormal.theorems.independent_parts import independent_parts
-from absnormal.theorems.ladder import decide
 
 from ..oracle.expressions import Expr, Var, copy, variables
 from ..oracle.strategies import programs

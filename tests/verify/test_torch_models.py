@@ -14,7 +14,7 @@ from torch import nn
 
 import absnormal as an
 from absnormal.clarke.budget import Budget
-from absnormal.frontends.comparison import compared, tolerance_of
+from absnormal.judgement.comparison import compared, tolerance_of
 from absnormal.sweeps.table import Sweeps
 from absnormal.theorems.problem import Problem
 from absnormal.torch import _captured

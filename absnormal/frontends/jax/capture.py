@@ -17,13 +17,13 @@ from absnormal._optional import require
 from absnormal.arrays import Array
 from absnormal.errors import AbsNormalError, DomainError, TraceError
 from absnormal.frontends import detached
-from absnormal.frontends.captured import Captured, check_fits, held_constant
 from absnormal.frontends.jax.jumps import Jump
 from absnormal.frontends.jax.precision import epsilon
 from absnormal.frontends.jax.probe import slope_of
 from absnormal.frontends.jax.run import Run, Seen
 from absnormal.frontends.numpy import TracedArray
 from absnormal.frontends.slopes import of_nodes
+from absnormal.frontends.traced_call import TracedCall, check_fits, held_constant
 from absnormal.program.builder import Builder
 from absnormal.program.program import Program
 from absnormal.program.tree import Tree
@@ -34,7 +34,7 @@ def is_jax(leaf: Any) -> bool:
     return type(leaf).__module__.partition(".")[0] in ("jax", "jaxlib")
 
 
-def capture(f: Callable[[Any], Any], x: Any, stopped: str = "constant") -> Captured:
+def capture(f: Callable[[Any], Any], x: Any, stopped: str = "constant") -> TracedCall:
     """f as JAX runs it at x, with the gradient that ``jax.grad`` returns there.
 
     Parameters
@@ -78,14 +78,14 @@ def capture(f: Callable[[Any], Any], x: Any, stopped: str = "constant") -> Captu
         *point.notes,
     )
     slopes = of_nodes(program, values, slope_of, point.slopes)
-    return Captured(
+    return TracedCall(
         program=program, values=values, slopes=slopes, leaves=leaves, dtype=dtype, tool="jax", wrap=point.wrap,
         notes=notes, foreign=point.foreign, units=point.units,
         other_precision=lambda: _in_other_precision(f, point, dtype),
     )
 
 
-def _in_other_precision(f: Callable[[Any], Any], point: Point, dtype: Any) -> Captured | None:
+def _in_other_precision(f: Callable[[Any], Any], point: Point, dtype: Any) -> TracedCall | None:
     """f at x in float64, or in float32 where float64 is its own precision; None where f does not run in it."""
     jax, jnp = require("jax", "jax"), require("jax.numpy", "jax")
     double = dtype != np.float64

@@ -12,7 +12,6 @@ import torch
 
 from absnormal.arrays import Array
 from absnormal.errors import AbsNormalError, DomainError, TraceError
-from absnormal.frontends.captured import Captured, check_fits, held_constant
 from absnormal.frontends.torch.graph import Graph, foreign, graph_of, refuse_unseen
 from absnormal.frontends.torch.lowering import Lowering
 from absnormal.frontends.torch.pruning import needed
@@ -22,6 +21,7 @@ from absnormal.frontends.torch.restoring import restored
 from absnormal.frontends.torch.tape import Tape, storage
 from absnormal.frontends.torch.values import array
 from absnormal.frontends.torch.writes import moved
+from absnormal.frontends.traced_call import TracedCall, check_fits, held_constant
 from absnormal.program.program import Program
 from absnormal.program.tree import Tree, taken_apart
 
@@ -50,7 +50,7 @@ class Wrap:
         return found
 
 
-def capture(f: Callable[[Any], Any], x: Any, stopped: str = "constant") -> Captured:
+def capture(f: Callable[[Any], Any], x: Any, stopped: str = "constant") -> TracedCall:
     """f at x, a tensor or a nested dict / list / tuple of tensors, with respect to all of them.
 
     ``stopped`` says whether what was detached, or computed in no_grad, is held "constant" or "followed".
@@ -94,7 +94,7 @@ class Followed:
     program
         the abs-only evaluation form
     values, own, working
-        the values of its nodes, as in `Captured`
+        the values of its nodes, as in `TracedCall`
     slopes
         the slope of |z_i| that torch's kernels use at each switch, shape (s,)
     loss
@@ -110,7 +110,7 @@ class Followed:
     notes
         what a reader of the verdict must know
     units
-        the machine epsilon of every node, as in `Captured`
+        the machine epsilon of every node, as in `TracedCall`
     stopped
         where values were detached that the result depends on
     """
@@ -131,10 +131,10 @@ class Followed:
 
     def captured(
         self, leaves: Sequence[Array], foreign: tuple[str, ...] = (),
-        other_precision: Callable[[], Captured | None] | None = None,
-    ) -> Captured:
+        other_precision: Callable[[], TracedCall | None] | None = None,
+    ) -> TracedCall:
         """The closure with a gradient, one array for each variable."""
-        return Captured(
+        return TracedCall(
             program=self.program, values=self.values, own=self.own, working=self.working, slopes=self.slopes,
             leaves=leaves, dtype=self.dtype, tool="torch", wrap=self.wrap, notes=self.notes, foreign=foreign,
             units=self.units, other_precision=other_precision,
@@ -202,7 +202,7 @@ def _lowered(
 def of_closure(
     closure: Callable[[], Any], variables: Sequence[Any], tree: Tree, names: dict[int, str] | None = None,
     modules: Sequence[Any] = (), stopped: str = "constant",
-) -> Captured:
+) -> TracedCall:
     """A closure as it ran, with the gradient that torch returned; everything is left as it was found."""
     tape = Tape()
     with restored(tape, variables, modules):
@@ -223,7 +223,7 @@ def of_closure(
 
 def _in_other_precision(
     tape: Tape, loss: Any, variables: Sequence[Any], gradients: Sequence[Any], tree: Tree
-) -> Captured | None:
+) -> TracedCall | None:
     """The tape in float64, or in float32 where float64 is its own precision.
 
     None where it does not run again, or where its gradient in its own precision is not, bit by bit, the one that was

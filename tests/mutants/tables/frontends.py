@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..mutant import Mutant
 
 EDGES = ("frontends/test_numpy_edges.py",)
-TOLERANCE = ("verify/test_tolerance_edges.py",)
+TOLERANCE = ("judgement/test_tolerance_edges.py",)
 ONNX = ("frontends/test_onnx_operators.py",)
 TORCH = ("frontends/test_torch_arguments.py",)
 JAX_EDGES = ("frontends/test_jax_edges.py",)
@@ -33,19 +33,21 @@ MUTANTS = (
     Mutant("frontends/onnx/windows.py", "if (count - 1) * stride >= size + low:",
            "if (count - 1) * stride >= size + low + high:",
            ONNX),
-    Mutant("tolerances.py", "return min(LARGEST, ROOT * math.sqrt(eps))", "return ROOT * math.sqrt(eps)", TOLERANCE),
-    Mutant("tolerances.py", "np.maximum(rtol * largest, terms)", "np.maximum(rtol * np.max(largest), cancelled)",
+    Mutant("judgement/tolerances.py", "return min(LARGEST, ROOT * math.sqrt(eps))",
+           "return ROOT * math.sqrt(eps)", TOLERANCE),
+    Mutant("judgement/tolerances.py", "np.maximum(rtol * largest, terms)",
+           "np.maximum(rtol * np.max(largest), cancelled)",
            TOLERANCE),
-    Mutant("tolerances.py", "np.minimum(rtol, [cancelled(e) for e in eps]) * cancelling", "rtol * cancelling",
+    Mutant("judgement/tolerances.py", "np.minimum(rtol, [cancelled(e) for e in eps]) * cancelling", "rtol * cancelling",
            TOLERANCE),
-    Mutant("tolerances.py", "tuple(map(max, own, eps))", "tuple(map(min, own, eps))", TOLERANCE),
+    Mutant("judgement/tolerances.py", "tuple(map(max, own, eps))", "tuple(map(min, own, eps))", TOLERANCE),
     Mutant("theorems/regular.py", "small = bool((effect <= problem.allowed).all())", "small = True", TOLERANCE),
-    Mutant("theorems/vector.py", "if (distance <= limits.accepted).all():\n        data =",
+    Mutant("judgement/vector.py", "if (distance <= limits.accepted).all():\n        data =",
            "if (distance <= limits.accepted).any():\n        data =", TOLERANCE),
-    Mutant("theorems/vector.py", "not (distance > limits.refuted + known.deviation).any()",
+    Mutant("judgement/vector.py", "not (distance > limits.refuted + known.deviation).any()",
            "not (distance > 4 * limits.refuted + known.deviation).any()", TOLERANCE),
-    Mutant("frontends/comparison.py", "return bool((self.apart <= self.allowed).all() and", "return bool(", TOLERANCE),
-    Mutant("frontends/comparison.py", "coarsest[arg] = max(coarsest[arg], coarsest[index])",
+    Mutant("judgement/comparison.py", "return bool((self.apart <= self.allowed).all() and", "return bool(", TOLERANCE),
+    Mutant("judgement/comparison.py", "coarsest[arg] = max(coarsest[arg], coarsest[index])",
            "coarsest[arg] = coarsest[arg]",
            ("frontends/test_torch_precision.py", "frontends/test_jax_derivatives.py")),
 )

@@ -25,7 +25,7 @@ from absnormal.exact.parts import parts
 from absnormal.theorems.problem import Proof
 
 if TYPE_CHECKING:
-    from absnormal.theorems.vector import Limits
+    from absnormal.judgement.vector import Limits
 
 
 def by_blocks(limits: Limits) -> Proof | None:

@@ -22,18 +22,18 @@ from absnormal.arrays import Array
 from absnormal.clarke.polytope import Answer, Summand, membership
 from absnormal.exact.linear_algebra import Vector, dot
 from absnormal.exact.linear_program import convex_weights
+from absnormal.judgement.ladder import decide
+from absnormal.judgement.tolerances import DOUBLE
+from absnormal.judgement.vector_by_blocks import by_blocks
 from absnormal.sweeps.conditioning import spread
 from absnormal.sweeps.overflow import overflow
 from absnormal.sweeps.rounding import rounding
 from absnormal.sweeps.table import Sweeps
-from absnormal.theorems.ladder import decide
 from absnormal.theorems.membership import vector_along_directions
 from absnormal.theorems.problem import Problem, Proof, cancelling
 from absnormal.theorems.regular import without_effect
 from absnormal.theorems.separation import beyond_bounds
 from absnormal.theorems.smooth import smooth, smooth_by_structure, smooth_exactly
-from absnormal.theorems.vector_by_blocks import by_blocks
-from absnormal.tolerances import DOUBLE
 
 _DEFINITE = 10
 #: Numbers in a list of gradients up to which a floating-point proposal that fails is followed by an exact one.
@@ -74,7 +74,7 @@ class Limits:
 
     @cached_property
     def accepted(self) -> Array:
-        """The tolerance of the vector's precision, leaf by leaf (`absnormal.tolerances`)."""
+        """The tolerance of the vector's precision, leaf by leaf (`absnormal.judgement.tolerances`)."""
         return self.problem.around(self.vector, cancelling(self.tool, self._sigma))
 
     @cached_property

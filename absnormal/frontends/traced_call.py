@@ -16,7 +16,7 @@ from absnormal.program.tree import join
 
 
 @dataclass(frozen=True, eq=False)
-class Captured:
+class TracedCall:
     """A function of a framework at a point.
 
     Attributes
@@ -68,7 +68,7 @@ class Captured:
     units: Sequence[float] | None = None
     own: Sequence[Array] | None = None
     working: Sequence[Array] | None = None
-    other_precision: Callable[[], Captured | None] | None = None
+    other_precision: Callable[[], TracedCall | None] | None = None
 
     @cached_property
     def gradient(self) -> Array:

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 import absnormal as an
 
 from ..oracle.expressions import Vector, relu, variables
-from .generators import nests
-from .judge import Case, case, cases, fuzz
+from ..theorems.generators import nests
+from ..theorems.judge import Case, case, cases, fuzz
 
 x, y = variables(2)
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 import absnormal as an
 
-from .generators import nests, network_cases
-from .judge import Case, cases, fuzz
+from ..theorems.generators import nests, network_cases
+from ..theorems.judge import Case, cases, fuzz
 
 
 @fuzz(150)

@@ -11,19 +11,19 @@ import numpy as np
 from absnormal.arrays import Array
 from absnormal.clarke.budget import Budget
 from absnormal.errors import DomainError, TraceError
-from absnormal.frontends.captured import Captured
-from absnormal.frontends.comparison import compared, digits_were_lost, tolerance_of
 from absnormal.frontends.frameworks import plain
 from absnormal.frontends.slopes import slopes
+from absnormal.frontends.traced_call import TracedCall
+from absnormal.judgement.comparison import compared, digits_were_lost, tolerance_of
+from absnormal.judgement.ladder import decide
+from absnormal.judgement.tolerances import Tolerance
+from absnormal.judgement.vector import Limits, judge, why_open
 from absnormal.program.merging import merged
 from absnormal.program.program import Program, exactly
 from absnormal.report.report import Report
 from absnormal.report.verdict import Verdict
 from absnormal.sweeps.table import Sweeps
-from absnormal.theorems.ladder import decide
 from absnormal.theorems.problem import Problem, Proof
-from absnormal.theorems.vector import Limits, judge, why_open
-from absnormal.tolerances import Tolerance
 
 _MERGED = "kinks on one set, to which {tool} gives slopes that contradict each other, are one kink of f"
 #: Up to this many active switches are listed one by one, which explains more.
@@ -39,7 +39,7 @@ _CANCELLED = "the gradient is zero up to cancellation in {leaves}: the rounding 
 
 
 def verify_captured(
-    captured: Captured, *, gradient: Any = None, slope: Any = None, exact: bool = False, atol: float = 0.0,
+    captured: TracedCall, *, gradient: Any = None, slope: Any = None, exact: bool = False, atol: float = 0.0,
     rtol: float | None = None, atol_gradient: float = 0.0, budget: Budget | None = None, seed: int = 0,
 ) -> Report:
     """`verify` for a function as it ran in a framework.
@@ -138,7 +138,7 @@ def given_vector(
 
 
 def _own_vector(
-    captured: Captured, problem: Problem, tool: Sweeps, consistent: bool, tolerance: Tolerance
+    captured: TracedCall, problem: Problem, tool: Sweeps, consistent: bool, tolerance: Tolerance
 ) -> Judgement:
     """The verdict on the gradient that a framework returned.
 
@@ -175,7 +175,7 @@ def _own_vector(
     return replace(found, outcome=apart + _LOST if lost else apart)
 
 
-def _about(captured: Captured, problem: Problem, tool: Sweeps) -> Judgement:
+def _about(captured: TracedCall, problem: Problem, tool: Sweeps) -> Judgement:
     """The verdict on a finite g_c, with kinks on one set merged where the slopes of many contradict each other."""
 
     def vector() -> Array:
@@ -197,7 +197,7 @@ def _uniform(tool: Sweeps, c: Array) -> list[Array]:
     return [c, *(slopes(tool, number) for number in (0.0, -1.0, 1.0))]
 
 
-def _simpler(captured: Captured, tool: Sweeps, c: Array) -> Sweeps | None:
+def _simpler(captured: TracedCall, tool: Sweeps, c: Array) -> Sweeps | None:
     """The program with kinks on one set merged, where the slopes of some contradict each other."""
     found = merged(captured.program, captured.values) if len(c) else None
     if found is None or found.program is None:

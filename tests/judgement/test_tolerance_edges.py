@@ -9,10 +9,10 @@ import pytest
 import torch
 
 import absnormal as an
+from absnormal.judgement.tolerances import DOUBLE, LARGEST, ROOT, Tolerance, cancelled, machine_epsilon, relative
 from absnormal.sweeps.table import Sweeps
 from absnormal.theorems.problem import Problem
 from absnormal.theorems.regular import regular
-from absnormal.tolerances import DOUBLE, LARGEST, ROOT, Tolerance, cancelled, machine_epsilon, relative
 
 PRECISIONS = {np.float64: 2.0**-52, np.float32: 2.0**-23, np.float16: 2.0**-10}
 

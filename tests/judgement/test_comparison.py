@@ -14,9 +14,9 @@ from torch.nn import functional as F
 
 import absnormal as an
 from absnormal.clarke.budget import Budget
-from absnormal.frontends.captured import Captured
-from absnormal.frontends.comparison import Comparison, compared, tolerance_of
 from absnormal.frontends.torch.capture import capture
+from absnormal.frontends.traced_call import TracedCall
+from absnormal.judgement.comparison import Comparison, compared, tolerance_of
 from absnormal.sweeps.table import Sweeps
 from absnormal.theorems.problem import Problem
 
@@ -77,7 +77,7 @@ CASES = {"network": network, "shared": shared, "parts": parts, "convolution": co
          "products": products, "lone": lone}  # fmt: skip
 
 
-def comparison(captured: Captured) -> Comparison:
+def comparison(captured: TracedCall) -> Comparison:
     sweeps = Sweeps(captured.program, None, values=captured.values, own=captured.own)
     problem = Problem(sweeps, captured.slopes[sweeps.alpha], Budget(), tolerance_of(captured))
     return compared(captured, problem)

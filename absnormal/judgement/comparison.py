@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.frontends.captured import Captured
+from absnormal.frontends.traced_call import TracedCall
+from absnormal.judgement.tolerances import Tolerance, machine_epsilon
 from absnormal.sweeps.table import Sweeps
 from absnormal.theorems.problem import Problem, cancelling
-from absnormal.tolerances import Tolerance, machine_epsilon
 
 #: How much larger than the difference between two precisions the rounding of a leaf may be.
 _NOISE = 16.0
@@ -60,7 +60,7 @@ class Comparison:
         return int(np.argmax(self.apart - self.allowed))
 
 
-def tolerance_of(captured: Captured, rtol: float | None = None, atol: float = 0.0) -> Tolerance:
+def tolerance_of(captured: TracedCall, rtol: float | None = None, atol: float = 0.0) -> Tolerance:
     """The tolerance for the framework's gradient: for each leaf the coarsest precision on the way to it."""
     found = Tolerance.of(captured.dtype, rtol, atol)
     program = captured.program
@@ -77,7 +77,7 @@ def tolerance_of(captured: Captured, rtol: float | None = None, atol: float = 0.
     return found.at_least(leaves)
 
 
-def compared(captured: Captured, problem: Problem) -> Comparison:
+def compared(captured: TracedCall, problem: Problem) -> Comparison:
     """The framework's gradient next to the modelled one."""
     if captured.working is not None:
         quick = _by_last_steps(captured, problem)
@@ -100,7 +100,7 @@ def compared(captured: Captured, problem: Problem) -> Comparison:
                       tuple(np.flatnonzero(lost).tolist()))
 
 
-def _by_last_steps(captured: Captured, problem: Problem) -> Comparison | None:
+def _by_last_steps(captured: TracedCall, problem: Problem) -> Comparison | None:
     """The comparison in the framework's precision; None unless every place is close.
 
     The largest entry of a leaf is at least that of any part of it, so a part that is close by its own size is close.
@@ -150,7 +150,7 @@ def _of_leaves(problem: Problem, flat: Array) -> Array:
     return np.array([_largest(leaf) for leaf in problem.sweeps.program.tree.split(flat)])
 
 
-def _noise(captured: Captured, problem: Problem, modelled: Array) -> Array:
+def _noise(captured: TracedCall, problem: Problem, modelled: Array) -> Array:
     """What rounding does to each leaf: the difference between the modelled gradients in float32 and in float64, in the
     units of the leaf's precision."""
     single = [np.asarray(value).astype(np.float32) for value in captured.working or captured.values]
@@ -162,7 +162,7 @@ def _noise(captured: Captured, problem: Problem, modelled: Array) -> Array:
     return np.where(np.isfinite(found), found, 0.0) * np.minimum(units / _SINGLE, machine_epsilon(np.float16) / _SINGLE)
 
 
-def digits_were_lost(captured: Captured, comparison: Comparison) -> bool:
+def digits_were_lost(captured: TracedCall, comparison: Comparison) -> bool:
     """Whether the two gradients are close when f runs in another precision: then rounding is what keeps them apart.
 
     A kernel may lose digits in a small derivative (1 + expm1(u), 1 - tanh(u)^2); a derivative that is another one stays
