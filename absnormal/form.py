@@ -337,9 +337,9 @@ def abs_normal_form(f: Callable[[Any], Any] | Program, x: Any) -> AbsNormalForm:
     """
     if isinstance(f, Program):
         return extract(f, x)
-    from absnormal.frontends.frameworks import followed, plain
+    from absnormal.frontends.frameworks import plain, traced_call
 
-    return extract(followed(f, x)[0], plain(x))
+    return extract(traced_call(f, x).program, plain(x))
 
 
 def _flat(tree: Tree, x: Any) -> Array:

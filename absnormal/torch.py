@@ -10,26 +10,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import Any
 
 from absnormal._optional import require
-from absnormal.arrays import Array
 from absnormal.clarke.budget import Budget
-from absnormal.clarke.fallback import certified, checked
 from absnormal.errors import TraceError
 from absnormal.frontends.traced_call import TracedCall
-from absnormal.judgement.flow import check_stopped, verify_captured
-from absnormal.judgement.ladder import STRUCTURAL
+from absnormal.judgement.certified import certified_gradient
+from absnormal.judgement.flow import judged
+from absnormal.judgement.options import Options
 from absnormal.program.tree import Tree, taken_apart
 from absnormal.report.report import Report
-from absnormal.sweeps.table import Sweeps
-from absnormal.theorems.problem import Problem
-from absnormal.theorems.regular import regular
-
-if TYPE_CHECKING:
-    from absnormal.frontends.torch.capture import Followed
 
 __all__ = ["clarke_backward", "clarke_closure", "verify"]
 
@@ -84,10 +75,8 @@ def verify(
     >>> report.gradient["0.bias"]
     tensor([0., 0., 0.])
     """
-    return verify_captured(
-        _captured(model, closure, stopped), gradient=gradient, slope=slope, exact=exact, atol=atol, rtol=rtol,
-        atol_gradient=atol_gradient, budget=budget, seed=seed,
-    )
+    options = Options(gradient, slope, exact, atol, rtol, atol_gradient, stopped, budget, seed)
+    return judged(_traced(model, closure, stopped), options)
 
 
 def clarke_backward(model: Any, closure: Closure, *, seed: int = 0) -> Any:
@@ -132,14 +121,15 @@ def clarke_backward(model: Any, closure: Closure, *, seed: int = 0) -> Any:
     tensor([1.])
     """
     variables, tree, names = _variables(model)
-    from absnormal.frontends.torch.capture import follow
+    from absnormal.frontends.torch.capture import follow, wrap_of
     from absnormal.frontends.torch.restoring import restored
     from absnormal.frontends.torch.tape import Tape
 
     tape = Tape()
     with restored(tape, variables, _modules(model), always=False):
         found = follow(tape, closure, variables, tree, names)
-        parts = found.wrap.leaves(_clarke(found, seed))
+        gradient = certified_gradient(found.call, seed, "absnormal.torch.verify(...)")
+        parts = wrap_of(variables, tree).leaves(gradient)
         for number, (variable, part) in enumerate(zip(variables, parts, strict=True)):
             if number in found.reached or id(variable) in found.graph.leaves:
                 _add(variable, part, found.graph.rows(variable))
@@ -181,25 +171,6 @@ def clarke_closure(model: Any, closure: Closure, *, seed: int = 0) -> Closure:
     return step
 
 
-def _clarke(found: Followed, seed: int) -> Array:
-    """The gradient of the slopes of torch's kernels where a cheap proof holds for it, or else a limiting one, or else
-    the first again, where `verify` proves it."""
-    sweeps = Sweeps(found.program, None, values=found.values, own=found.own)
-    problem = Problem(sweeps, found.slopes[sweeps.alpha], Budget())
-    working = Sweeps(found.program, None, values=found.working)
-    sigma = problem.sigma.astype(working.y.dtype, copy=False)
-    if any(rung(problem) is not None for rung in (*STRUCTURAL, regular)):
-        gradient = working.gradient(sigma)
-        if np.isfinite(gradient).all():
-            return gradient
-    limiting = certified(sweeps, seed)
-    if not limiting.proved:
-        report = verify_captured(found.captured(found.program.tree.split(working.gradient(sigma))), seed=seed)
-        if report:
-            return report.flat_gradient
-    return checked(limiting, sweeps, "absnormal.torch.verify(...)")
-
-
 def _add(variable: Any, part: Any, rows: Any) -> None:
     """Add a gradient to .grad, as loss.backward() does: sparse, with these rows, where torch's would be."""
     import torch
@@ -235,8 +206,7 @@ def _variables(model: Any) -> tuple[list[Any], Tree, dict[int, str]]:
     return leaves, Tree(structure, tuple(tuple(leaf.shape) for leaf in leaves)), {}
 
 
-def _captured(model: Any, closure: Closure, stopped: str = "constant") -> TracedCall:
-    check_stopped(stopped)
+def _traced(model: Any, closure: Closure, stopped: str = "constant") -> TracedCall:
     variables, tree, names = _variables(model)
     from absnormal.frontends.torch.capture import of_closure
 

@@ -1,42 +1,23 @@
-"""The one place that knows theorems and sets: from a function and a point to a verdict."""
+"""The functions that a user calls on a function and a point: what they promise."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from absnormal.arrays import Array
-from absnormal.clarke.blocks import summands
 from absnormal.clarke.budget import Budget
-from absnormal.clarke.fallback import certified
-from absnormal.clarke.fallback import checked as checked_gradient
 from absnormal.clarke.generalized_gradient import GeneralizedGradient
-from absnormal.exact.system import build
-from absnormal.frontends.frameworks import capturing, followed
-from absnormal.frontends.slopes import slopes, table_of, tools_for
-from absnormal.judgement.flow import (
-    check_seed,
-    check_stopped,
-    checked,
-    concluded,
-    exact_problem,
-    flattened,
-    given_vector,
-    modelled_vector,
-    sweeps_of,
-    verify_captured,
-)
-from absnormal.judgement.ladder import decide
-from absnormal.judgement.tolerances import Tolerance
+from absnormal.frontends.frameworks import traced_call, traced_with_gradient
+from absnormal.frontends.slopes import slopes
+from absnormal.frontends.traced_call import TracedCall
+from absnormal.judgement.certified import certified_gradient
+from absnormal.judgement.flow import judged
+from absnormal.judgement.options import Options
+from absnormal.judgement.whole_set import whole_set
 from absnormal.program.program import Program
 from absnormal.report.report import Report
-from absnormal.sweeps.overflow import overflow
-from absnormal.sweeps.rounding import rounding
-from absnormal.sweeps.table import Sweeps
-from absnormal.theorems.problem import Problem
 
 Function = Callable[[Any], Any]
 
@@ -72,12 +53,7 @@ def trace(f: Function, x: Any) -> Program:
     >>> program
     <Program n=2 m=1 s=1 operations=6>
     """
-    return traced(f, x)[0]
-
-
-def traced(f: Function | Program, x: Any, copy: bool = True) -> tuple[Program, list[Array]]:
-    """The program of f, and the values of its nodes at x; ``copy`` keeps them apart from x."""
-    return followed(f, x, copy)[:2]
+    return traced_call(f, x).program
 
 
 def verify(
@@ -134,47 +110,8 @@ def verify(
     >>> report.verdict.name, report.method, report.gradient, report.clarke_gradient
     ('NOT_CLARKE', 'separation', array([0.]), array([1.]))
     """
-    check_stopped(stopped)
-    capture = None if isinstance(f, Program) else capturing(x)
-    if capture is not None:
-        return verify_captured(
-            capture(f, x, stopped), gradient=gradient, slope=slope, exact=exact, atol=atol, rtol=rtol,
-            atol_gradient=atol_gradient, budget=budget, seed=seed,
-        )
-    limits = checked(atol, budget, seed)
-    modelled = Tolerance.of(np.float64, rtol, atol_gradient)
-    program, values = traced(f, x)
-    if program.m != 1:
-        raise ValueError(
-            f"f must return one number, got shape {program.shape}: verify a component, or a weighted sum of them"
-        )
-    rational = any(value.dtype == object for value in values)
-    tool = sweeps_of(program, values, atol)
-    # The slopes of a program of torch's kernels are not known; a vector that is given is judged whatever they are.
-    choice = slope if slope is not None else "autograd" if gradient is None or tools_for(program) else 0.0
-    c = slopes(tool, choice)
-    problem, consistent = Problem(tool, c, limits, modelled), True
-    if exact or rational:
-        problem, consistent = exact_problem(tool, values, problem)
-    known = (slopes(tool, candidate) for candidate in (choice, *tools_for(program), -1.0, 1.0))
-    if gradient is None:
-        vector = tool.gradient(tool.signature(np.asarray(c, dtype=float)))
-        found = modelled_vector(problem, tool, vector, consistent, known)
-    else:
-        vector, tolerance = flattened(program, gradient, modelled)
-        found = given_vector(problem, tool, vector, tolerance, known)
-    verdict, proof = concluded(found.outcome)
-    return Report(
-        verdict=verdict, proof=proof, leaves=[vector], problem=found.problem, tool=tool, slope=choice,
-        given=gradient is not None, tolerance=found.tolerance, tried=found.tried, seed=seed, consistent=consistent,
-        notes=_notes(choice) if gradient is None else (),
-    )
-
-
-def _notes(slope: Any) -> tuple[str, ...]:
-    """What a reader must know about the slopes of a tool."""
-    note = table_of(slope)[1] if isinstance(slope, str) else ""
-    return (note,) if note else ()
+    options = Options(gradient, slope, exact, atol, rtol, atol_gradient, stopped, budget, seed)
+    return judged(traced_with_gradient(f, x, stopped), options)
 
 
 def gradient(f: Function | Program, x: Any, slope: Any = 0.0) -> Any:
@@ -188,9 +125,10 @@ def gradient(f: Function | Program, x: Any, slope: Any = 0.0) -> Any:
     >>> an.gradient(lambda x: np.maximum(x[0], 0) + x[0], [0.0], slope=-1)
     array([1.])
     """
-    sweeps, wrap = _at(f, x)
+    call = _one_number(f, x)
+    sweeps = call.sweeps()
     c = np.asarray(slopes(sweeps, slope), dtype=float)
-    return wrap(sweeps.gradient(sweeps.signature(c)))
+    return call.shaped(sweeps.gradient(sweeps.signature(c)))
 
 
 def clarke_gradient(f: Function | Program, x: Any, *, seed: int = 0) -> Any:
@@ -215,16 +153,9 @@ def clarke_gradient(f: Function | Program, x: Any, *, seed: int = 0) -> Any:
     >>> an.clarke_gradient(lambda x: np.maximum(x[0], 0) - np.maximum(-x[0], 0), [0.0])
     array([1.])
     """
-    check_seed(seed)
-    sweeps, wrap = _at(f, x)
-    found = certified(sweeps, seed)
-    if not found.proved:
-        # Where no slope matters, or any slopes do, no direction is needed.
-        problem = Problem(sweeps, np.zeros(len(sweeps.alpha)), Budget())
-        proof, _ = decide(problem)
-        if proof is not None and proof.clarke:
-            found = replace(found, gradient=sweeps.gradient(problem.sigma), proved=True)
-    return wrap(checked_gradient(found, sweeps, "verify(f, x)"))
+    options = Options(seed=seed)
+    call = _one_number(f, x)
+    return call.shaped(certified_gradient(call, options.seed, "verify(f, x)"))
 
 
 def generalized_gradient(
@@ -265,34 +196,13 @@ def generalized_gradient(
     >>> G.contains([0.0, 0.5]), G.contains([1.0, 0.0]), G.support([0.0, 1.0]), G.min_norm()
     (True, False, 1.0, array([0., 0.]))
     """
-    program, values = traced(f, x)
-    sweeps = sweeps_of(program, values, atol)
-    if exact or any(value.dtype == object for value in values):
-        problem, _ = exact_problem(sweeps, values, Problem(sweeps, np.zeros(len(sweeps.alpha)), Budget()))
-        floats = sweeps
-        sweeps = Sweeps(program, program.inputs(floats.values), atol, floats.values)
-        sweeps.z, sweeps.active = np.asarray(problem.sweeps.z, dtype=float), problem.sweeps.active
-        system = build(problem.sweeps)
-    else:
-        system = build(sweeps)
-    limits = Budget() if budget is None else budget
-    size = np.asarray(sum(
-        sweeps.pull_magnitude(sweeps.signature(slope), None, np.eye(program.m))[0] for slope in (-1.0, 1.0)
-    ), dtype=float).reshape(-1)
-    if not np.isfinite(size).all():
-        raise overflow(sweeps)
-    found = summands(sweeps, system, limits)
-    shape = (program.n,) if program.m == 1 else (program.m, program.n)
-    return GeneralizedGradient(
-        base=found.base, blocks=tuple(found.blocks), signs=sweeps.signs, complete=found.complete, exact=found.proved,
-        reason=found.reason, tolerance=rounding(sweeps.pull_depth) * size,
-        tree=program.tree, shape=shape, budget=limits,
-    )
+    options = Options(exact=exact, atol=atol, budget=budget)
+    return whole_set(traced_call(f, x), options)
 
 
-def _at(f: Function | Program, x: Any) -> tuple[Sweeps, Callable[[Array], Any]]:
-    """The sweeps at the point, and what gives a flat gradient the structure of x."""
-    program, values, wrap = followed(f, x, copy=False)
-    if program.m != 1:
-        raise ValueError(f"f must return one number, got shape {program.shape}")
-    return sweeps_of(program, values, 0.0), wrap
+def _one_number(f: Function | Program, x: Any) -> TracedCall:
+    """The call, whose values may share memory with x."""
+    call = traced_call(f, x, copy=False)
+    if call.program.m != 1:
+        raise ValueError(f"f must return one number, got shape {call.program.shape}")
+    return call

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from absnormal.arrays import Array
 from absnormal.errors import TraceError
 from absnormal.frontends import numpy as numpy_front_end
 from absnormal.frontends.traced_call import TracedCall
 from absnormal.program.program import Program
 
-#: From the package that a leaf's type comes from to the module whose `followed(f, x)` gives the program of f at x, and
-#: whose `capture(f, x)` the framework's own gradient as well.
+#: From the package that a leaf's type comes from to the module whose `followed(f, x)` traces f at x, and whose
+#: `capture(f, x, stopped)` asks the framework for its own gradient, too.
 FRONT_ENDS = {
     "torch": "absnormal.frontends.torch.capture",
     "jax": "absnormal.frontends.jax.capture",
@@ -24,27 +23,24 @@ FRONT_ENDS = {
 }
 
 
-def capturing(x: Any) -> Callable[..., TracedCall] | None:
-    """The `capture` of the framework that the leaves of x belong to; None for NumPy."""
-    front_end = _front_end(x)
-    return None if front_end is None else front_end.capture
+def traced_call(f: Any, x: Any, copy: bool = True) -> TracedCall:
+    """A function, or a `Program`, at x; ``copy`` keeps the values of a NumPy function apart from x.
 
-
-def followed(f: Any, x: Any, copy: bool = True) -> tuple[Program, list[Array], Callable[[Array], Any]]:
-    """The program of f at x, the values of its nodes, and what gives a flat gradient the structure of x.
-
-    ``copy`` keeps the values of a NumPy function apart from x.
+    Raises
+    ------
+    TraceError, DomainError, ValueError
+        where f cannot be followed at x
     """
     front_end = _front_end(x)
     if isinstance(f, Program):
-        return f, f.evaluate(f.tree.leaves(x if front_end is None else plain(x))), f.tree.unflatten
+        return TracedCall(f, f.evaluate(f.tree.leaves(x if front_end is None else plain(x))))
     if not callable(f):
         raise ValueError(f"f must be a function or a Program, got {type(f).__name__}")
     if front_end is not None:
-        program, values, wrap = front_end.followed(f, x)
-        return program, list(values), wrap
+        found: TracedCall = front_end.followed(f, x)
+        return found
     try:
-        program, values = numpy_front_end.traced(f, x, copy)
+        return TracedCall(*numpy_front_end.traced(f, x, copy))
     except TypeError as error:
         if "TracedArray" not in str(error):
             raise
@@ -53,7 +49,21 @@ def followed(f: Any, x: Any, copy: bool = True) -> tuple[Program, list[Array], C
             "give the point as arrays of the framework that f uses, torch.zeros(3) or jax.numpy.zeros(3); on the"
             " command line with --framework",
         ) from error
-    return program, values, program.tree.unflatten
+
+
+def traced_with_gradient(f: Any, x: Any, stopped: str = "constant") -> TracedCall:
+    """The same with the framework's own gradient, where x belongs to a framework and f is a function.
+
+    Parameters
+    ----------
+    stopped
+        whether what is detached or stopped is held "constant" or "followed"
+    """
+    front_end = None if isinstance(f, Program) else _front_end(x)
+    if front_end is None:
+        return traced_call(f, x)
+    found: TracedCall = front_end.capture(f, x, stopped)
+    return found
 
 
 def _front_end(x: Any) -> Any:

@@ -1,10 +1,9 @@
-"""What a framework's front end hands over: a function as it ran at a point, with the framework's own gradient."""
+"""What a front end hands over: a function as it ran at a point, with the gradient of the tool where it has one."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,11 +12,12 @@ from absnormal.arrays import Array
 from absnormal.errors import DomainError
 from absnormal.program.program import Program
 from absnormal.program.tree import join
+from absnormal.sweeps.table import Sweeps
 
 
 @dataclass(frozen=True, eq=False)
 class TracedCall:
-    """A function of a framework at a point.
+    """A function at a point, as a tool ran it.
 
     Attributes
     ----------
@@ -26,43 +26,45 @@ class TracedCall:
     values
         the values of its nodes: where a node is the result of a framework's operation, the value that the framework
         computed, so that activity is decided by it
-    slopes
-        the slope of |z_i| that the framework's own kernels use at each switch, shape (s,); it matters where z_i = 0
-    leaves
-        the gradient that the framework returned, one array for each leaf of x; ``gradient`` is the same, flat
-    dtype
-        the precision in which it was computed
     tool
-        the framework's name
+        the name of the tool whose gradient is asked about
     wrap
-        a flat gradient in the structure of x, as the framework's own arrays
+        gives a flat gradient the structure of x, as the framework's own arrays; None: as NumPy arrays
+    slopes
+        the slope of |z_i| that the tool's own kernels use at each switch, shape (s,); it matters where z_i = 0.  None:
+        what `absnormal.frontends.slopes` has under the name of the tool
+    leaves
+        the gradient that the tool returned, one array for each leaf of x.  Empty: backward mode with these slopes is
+        the tool
+    dtype
+        the precision in which that gradient was computed
+    notes
+        what a reader of the verdict must know: scalar reads within rounding of a threshold, arithmetic used
+    foreign
+        phrases that name, with the user's line where it is known, each piece of user-written derivative code that had a
+        part in the gradient: "a backward of its own: Wrong at net.py:12", "a tensor hook".  Empty: the framework's own
+        derivative formulas made it, with the slopes of its kernels, from the operations that were followed
+    units
+        for each node of the program, in order, the machine epsilon of the precision in which the framework computed it
+        (its type, or a coarser one inside), 0.0 for exact steps: constants, movements of entries; None: all in
+        ``dtype``
     own
         the same values, each in the precision that it is known in: what the framework computed in its own, what is
         written in between in float64; they decide activity and structure; None: ``values``
     working
         the same values in the framework's own precision, for the comparison with its gradient; None: ``values``
     other_precision
-        captures f at x again, in double precision, or in single precision where double is its own; asked when the
+        traces f at x again, in double precision, or in single precision where double is its own; asked when the
         comparison of gradients is not conclusive; None where f does not run in it
-    notes
-        what a reader of the verdict must know: scalar reads within rounding of a threshold, arithmetic used
-    units
-        for each node of the program, in order, the machine epsilon of the precision in which the framework computed it
-        (its type, or a coarser one inside), 0.0 for exact steps: constants, movements of entries; None: all in
-        ``dtype``
-    foreign
-        phrases that name, with the user's line where it is known, each piece of user-written derivative code that had a
-        part in the gradient: "a backward of its own: Wrong at net.py:12", "a tensor hook".  Empty: the framework's own
-        derivative formulas made it, with the slopes of its kernels, from the operations that were followed
     """
 
     program: Program
     values: Sequence[Array]
-    slopes: Array
-    leaves: Sequence[Array]
-    dtype: Any
-    tool: str
-    wrap: Callable[[Array], Any]
+    tool: str = "autograd"
+    wrap: Callable[[Array], Any] | None = None
+    slopes: Array | None = None
+    leaves: Sequence[Array] = ()
+    dtype: Any = np.float64
     notes: tuple[str, ...] = ()
     foreign: tuple[str, ...] = ()
     units: Sequence[float] | None = None
@@ -70,10 +72,35 @@ class TracedCall:
     working: Sequence[Array] | None = None
     other_precision: Callable[[], TracedCall | None] | None = None
 
-    @cached_property
+    @property
     def gradient(self) -> Array:
-        """The gradient that the framework returned, shape (n,)."""
+        """The gradient that the tool returned, shape (n,)."""
         return join(self.leaves)
+
+    @property
+    def rational(self) -> bool:
+        """Whether f ran on rational numbers."""
+        return any(value.dtype == object for value in self.values)
+
+    def sweeps(self, atol: float = 0.0) -> Sweeps:
+        """The sweeps as the tool does them, in float64 whatever arithmetic the values are in.
+
+        Raises
+        ------
+        DomainError
+            where a number of the point is larger than float64 can hold
+        """
+        leaves = self.program.inputs(self.values)
+        if any(leaf.dtype == object for leaf in leaves):
+            try:
+                return Sweeps(self.program, [leaf.astype(float) for leaf in leaves], atol)
+            except OverflowError as error:
+                raise DomainError("x", "the point holds a number that float64 cannot") from error
+        return Sweeps(self.program, None, atol, self.values, self.own)
+
+    def shaped(self, flat: Array) -> Any:
+        """A flat gradient in the structure of x."""
+        return self.program.tree.unflatten(flat) if self.wrap is None else self.wrap(flat)
 
 
 def held_constant(places: Iterable[Any]) -> tuple[str, ...]:

@@ -60,13 +60,13 @@ class Comparison:
         return int(np.argmax(self.apart - self.allowed))
 
 
-def tolerance_of(captured: TracedCall, rtol: float | None = None, atol: float = 0.0) -> Tolerance:
+def tolerance_of(call: TracedCall, rtol: float | None = None, atol: float = 0.0) -> Tolerance:
     """The tolerance for the framework's gradient: for each leaf the coarsest precision on the way to it."""
-    found = Tolerance.of(captured.dtype, rtol, atol)
-    program = captured.program
-    if captured.units is None:
+    found = Tolerance.of(call.dtype, rtol, atol)
+    program = call.program
+    if call.units is None:
         return found
-    coarsest = [float(unit) for unit in captured.units]
+    coarsest = [float(unit) for unit in call.units]
     for index in range(len(program.nodes) - 1, -1, -1):
         for arg in program.nodes[index].args:
             coarsest[arg] = max(coarsest[arg], coarsest[index])
@@ -77,37 +77,37 @@ def tolerance_of(captured: TracedCall, rtol: float | None = None, atol: float = 
     return found.at_least(leaves)
 
 
-def compared(captured: TracedCall, problem: Problem) -> Comparison:
+def compared(call: TracedCall, problem: Problem) -> Comparison:
     """The framework's gradient next to the modelled one."""
-    if captured.working is not None:
-        quick = _by_last_steps(captured, problem)
+    if call.working is not None:
+        quick = _by_last_steps(call, problem)
         if quick is not None:
             return quick
-    sweeps = Sweeps(captured.program, None, 0.0, captured.values)
+    sweeps = Sweeps(call.program, None, 0.0, call.values)
     modelled = sweeps.gradient(problem.sigma.astype(sweeps.y.dtype, copy=False))
-    tree = captured.program.tree
+    tree = call.program.tree
     apart = np.array([
         _largest(given - made.reshape(given.shape))
-        for given, made in zip(captured.leaves, tree.split(modelled), strict=True)
+        for given, made in zip(call.leaves, tree.split(modelled), strict=True)
     ])
     largest = _of_leaves(problem, modelled)
     allowed = problem.tolerance.leaves(largest, cancelling(sweeps, problem.sigma))
     if (apart <= allowed).all() or not np.isfinite(apart).all():
         return Comparison(apart, allowed)
-    noise = _noise(captured, problem, modelled)
+    noise = _noise(call, problem, modelled)
     lost = (noise >= largest / 4) & (apart > allowed)
     return Comparison(apart, np.where(lost, np.maximum(allowed, _NOISE * noise), allowed),
                       tuple(np.flatnonzero(lost).tolist()))
 
 
-def _by_last_steps(captured: TracedCall, problem: Problem) -> Comparison | None:
+def _by_last_steps(call: TracedCall, problem: Problem) -> Comparison | None:
     """The comparison in the framework's precision; None unless every place is close.
 
     The largest entry of a leaf is at least that of any part of it, so a part that is close by its own size is close.
     """
-    tolerance, leaves = problem.tolerance, len(captured.leaves)
-    sweeps = Sweeps(captured.program, None, 0.0, captured.working)
-    steps = sweeps.last_steps(problem.sigma.astype(sweeps.y.dtype, copy=False), captured.leaves)
+    tolerance, leaves = problem.tolerance, len(call.leaves)
+    sweeps = Sweeps(call.program, None, 0.0, call.working)
+    steps = sweeps.last_steps(problem.sigma.astype(sweeps.y.dtype, copy=False), call.leaves)
     apart, floor = np.zeros(leaves), tolerance.leaves(np.zeros(leaves))
     allowed = np.full(leaves, np.inf)
     with np.errstate(invalid="ignore", over="ignore"):
@@ -150,32 +150,32 @@ def _of_leaves(problem: Problem, flat: Array) -> Array:
     return np.array([_largest(leaf) for leaf in problem.sweeps.program.tree.split(flat)])
 
 
-def _noise(captured: TracedCall, problem: Problem, modelled: Array) -> Array:
+def _noise(call: TracedCall, problem: Problem, modelled: Array) -> Array:
     """What rounding does to each leaf: the difference between the modelled gradients in float32 and in float64, in the
     units of the leaf's precision."""
-    single = [np.asarray(value).astype(np.float32) for value in captured.working or captured.values]
+    single = [np.asarray(value).astype(np.float32) for value in call.working or call.values]
     with np.errstate(all="ignore"):
-        sweeps = Sweeps(captured.program, None, 0.0, single)
+        sweeps = Sweeps(call.program, None, 0.0, single)
         rough = sweeps.gradient(problem.sigma.astype(np.float32)).astype(float)
     found = _of_leaves(problem, rough - modelled)
     units = np.broadcast_to(np.asarray(problem.tolerance.eps), found.shape)
     return np.where(np.isfinite(found), found, 0.0) * np.minimum(units / _SINGLE, machine_epsilon(np.float16) / _SINGLE)
 
 
-def digits_were_lost(captured: TracedCall, comparison: Comparison) -> bool:
+def digits_were_lost(call: TracedCall, comparison: Comparison) -> bool:
     """Whether the two gradients are close when f runs in another precision: then rounding is what keeps them apart.
 
     A kernel may lose digits in a small derivative (1 + expm1(u), 1 - tanh(u)^2); a derivative that is another one stays
     apart in every precision, as long as the same switches are active.
     """
-    again = None if captured.other_precision is None else captured.other_precision()
-    if again is None or again.program.s != captured.program.s:
+    again = None if call.other_precision is None else call.other_precision()
+    if again is None or again.slopes is None or again.program.s != call.program.s:
         return False
     sweeps = Sweeps(again.program, None, 0.0, again.values)
-    if not np.array_equal(sweeps.alpha, Sweeps(captured.program, None, 0.0, captured.values).alpha):
+    if not np.array_equal(sweeps.alpha, Sweeps(call.program, None, 0.0, call.values).alpha):
         return False
     modelled = sweeps.gradient(sweeps.signature(again.slopes[sweeps.alpha]))
     other = _largest(modelled - again.gradient)
-    finer = machine_epsilon(captured.dtype) > machine_epsilon(again.dtype)
+    finer = machine_epsilon(call.dtype) > machine_epsilon(again.dtype)
     high, low = (other, comparison.largest) if finer else (comparison.largest, other)
     return bool(np.isfinite(low) and high <= _SHRINKS * low)

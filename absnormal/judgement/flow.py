@@ -1,4 +1,4 @@
-"""What every verdict needs, wherever the function comes from; and the verdict on a framework's own gradient."""
+"""The one way from a traced call to a report, for every front end."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.clarke.budget import Budget
-from absnormal.errors import DomainError, TraceError
+from absnormal.errors import TraceError
 from absnormal.frontends.frameworks import plain
-from absnormal.frontends.slopes import slopes
+from absnormal.frontends.slopes import slopes, table_of, tools_for
 from absnormal.frontends.traced_call import TracedCall
 from absnormal.judgement.comparison import compared, digits_were_lost, tolerance_of
 from absnormal.judgement.ladder import decide
+from absnormal.judgement.options import Options
 from absnormal.judgement.tolerances import Tolerance
 from absnormal.judgement.vector import Limits, judge, why_open
 from absnormal.program.merging import merged
@@ -38,42 +38,76 @@ _LOST = "; in the other precision the two agree, so digits were lost in the one 
 _CANCELLED = "the gradient is zero up to cancellation in {leaves}: the rounding there is that of the terms that cancel"
 
 
-def verify_captured(
-    captured: TracedCall, *, gradient: Any = None, slope: Any = None, exact: bool = False, atol: float = 0.0,
-    rtol: float | None = None, atol_gradient: float = 0.0, budget: Budget | None = None, seed: int = 0,
-) -> Report:
-    """`verify` for a function as it ran in a framework.
+def judged(call: TracedCall, options: Options) -> Report:
+    """The verdict on the gradient of the tool that ran a call, or on what is asked about in its place.
 
-    The framework's own gradient is judged: by the theorems where it is the modelled one to rounding, as a bare vector
-    where it is not.  With ``slope`` or ``gradient`` that hypothesis or that vector is judged in its place.
+    A gradient that the tool returned is judged by the theorems where it is the modelled one to rounding, as a bare
+    vector where it is not.  A tool without one is backward mode with its table of slopes.  With ``slope`` or
+    ``gradient`` that hypothesis or that vector is judged instead.
+
+    Raises
+    ------
+    ValueError
+        where f returns several numbers, or the options do not fit
     """
-    limits = checked(atol, budget, seed)
-    if isinstance(slope, str):
-        raise ValueError(f"slope must be a number or an array, got {slope!r}: {captured.tool}'s own gradient is judged")
-    tool = Sweeps(captured.program, None, atol, captured.values, captured.own)
-    choice = captured.tool if slope is None else slope
-    c = captured.slopes[tool.alpha] if slope is None else slopes(tool, slope)
-    modelled = Tolerance.of(np.float64, rtol, atol_gradient)
-    problem, consistent = Problem(tool, c, limits, modelled), True
-    if exact:
-        problem, consistent = exact_problem(tool, captured.values, problem)
-    if gradient is not None:
-        vector, tolerance = flattened(captured.program, plain(gradient), modelled)
-        found = given_vector(problem, tool, vector, tolerance, _uniform(tool, c))
-        leaves = [vector]
-    elif slope is not None:
-        leaves = [tool.gradient(tool.signature(np.asarray(c, dtype=float)))]
-        found = modelled_vector(problem, tool, leaves[0], consistent, _uniform(tool, c))
+    program = call.program
+    if program.m != 1:
+        raise ValueError(
+            f"f must return one number, got shape {program.shape}: verify a component, or a weighted sum of them"
+        )
+    tool = call.sweeps(options.atol)
+    slope, c = hypothesis(call, options, tool)
+    problem, consistent = Problem(tool, c, options.limits, options.tolerance), True
+    if options.exact or call.rational:
+        problem, consistent = exact_problem(tool, call.values, problem)
+    known = candidates(call, tool, c)
+    own = bool(call.leaves) and options.gradient is None and options.slope is None
+    notes = call.notes
+    if own:
+        leaves = [*call.leaves]
+        found = _own_vector(call, problem, tool, consistent, tolerance_of(call, options.rtol, options.atol_gradient))
+    elif options.gradient is not None:
+        vector, tolerance = flattened(program, plain(options.gradient), options.tolerance)
+        leaves, found = [vector], given_vector(problem, tool, vector, tolerance, known)
     else:
-        leaves = [*captured.leaves]
-        found = _own_vector(captured, problem, tool, consistent, tolerance_of(captured, rtol, atol_gradient))
+        leaves = [tool.gradient(tool.signature(np.asarray(c, dtype=float)))]
+        found = modelled_vector(problem, tool, leaves[0], consistent, known)
+        notes = (*notes, *_of_table(slope))
     verdict, proof = concluded(found.outcome)
-    own = gradient is None and slope is None
     return Report(
-        verdict=verdict, proof=proof, leaves=leaves, problem=found.problem, tool=found.tool, slope=choice,
-        given=found.bare, tolerance=found.tolerance, tried=found.tried, seed=seed, consistent=consistent,
-        wrap=captured.wrap, notes=(*captured.notes, *found.notes), framework=captured.tool if own else "",
+        verdict=verdict, proof=proof, leaves=leaves, problem=found.problem, tool=found.tool, slope=slope,
+        given=found.bare, tolerance=found.tolerance, tried=found.tried, seed=options.seed, consistent=consistent,
+        wrap=call.wrap, notes=(*notes, *found.notes), framework=call.tool if own else "",
     )
+
+
+def hypothesis(call: TracedCall, options: Options, tool: Sweeps) -> tuple[Any, Array]:
+    """The slopes that the tool is taken to use: as they are asked for, and at the active switches."""
+    if call.slopes is None:
+        # The slopes of a program of torch's kernels are not known; a vector that is given is judged whatever they are.
+        known = options.gradient is None or tools_for(call.program)
+        slope = options.slope if options.slope is not None else call.tool if known else 0.0
+        return slope, slopes(tool, slope)
+    if isinstance(options.slope, str):
+        raise ValueError(
+            f"slope must be a number or an array, got {options.slope!r}: {call.tool}'s own gradient is judged"
+        )
+    if options.slope is None:
+        return call.tool, call.slopes[tool.alpha]
+    return options.slope, slopes(tool, options.slope)
+
+
+def candidates(call: TracedCall, tool: Sweeps, c: Array) -> Iterator[Array]:
+    """Slopes that a vector may have been made with: the tool's, those of other tools, and one number for all."""
+    yield c
+    others = tools_for(call.program) if call.slopes is None else (0.0,)
+    yield from (slopes(tool, other) for other in (*others, -1.0, 1.0))
+
+
+def _of_table(slope: Any) -> tuple[str, ...]:
+    """What a reader must know about the slopes of a tool."""
+    note = table_of(slope)[1] if isinstance(slope, str) else ""
+    return (note,) if note else ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,7 +172,7 @@ def given_vector(
 
 
 def _own_vector(
-    captured: TracedCall, problem: Problem, tool: Sweeps, consistent: bool, tolerance: Tolerance
+    call: TracedCall, problem: Problem, tool: Sweeps, consistent: bool, tolerance: Tolerance
 ) -> Judgement:
     """The verdict on the gradient that a framework returned.
 
@@ -146,60 +180,56 @@ def _own_vector(
     code had a part in it, it is judged as it is.  Where neither holds, digits were lost on the way: what is proved is
     then too far from the vector for a verdict, unless members of the set are close to it.
     """
-    known = _uniform(tool, problem.c)
-    notes = (_FOREIGN.format(tool=captured.tool, foreign="; ".join(captured.foreign)),) if captured.foreign else ()
+    known = candidates(call, tool, problem.c)
+    notes = (_FOREIGN.format(tool=call.tool, foreign="; ".join(call.foreign)),) if call.foreign else ()
     if not consistent:
-        return given_vector(problem, tool, captured.gradient, tolerance, known, notes)
-    comparison = compared(captured, Problem(tool, np.asarray(problem.c, dtype=float), problem.budget, tolerance))
+        return given_vector(problem, tool, call.gradient, tolerance, known, notes)
+    comparison = compared(call, Problem(tool, np.asarray(problem.c, dtype=float), problem.budget, tolerance))
     if not np.isfinite(comparison.apart).all():
-        return given_vector(problem, tool, captured.gradient, tolerance, known, notes)
+        return given_vector(problem, tool, call.gradient, tolerance, known, notes)
     if comparison.close:
-        found = _about(captured, problem, tool)
+        found = _about(call, problem, tool)
         proof = found.outcome
-        if not isinstance(proof, str) and (proof.clarke or not captured.foreign):
-            cancelled = [captured.program.tree.leaf_name(leaf) for leaf in comparison.cancelled]
+        if not isinstance(proof, str) and (proof.clarke or not call.foreign):
+            cancelled = [call.program.tree.leaf_name(leaf) for leaf in comparison.cancelled]
             told = (_CANCELLED.format(leaves=", ".join(cancelled)),) if cancelled else ()
             return replace(found, outcome=replace(proof, deviation=proof.deviation + comparison.largest),
                            notes=(*found.notes, *told))
-    found = given_vector(problem, tool, captured.gradient, tolerance, known, notes, not captured.foreign)
-    if captured.foreign or (not isinstance(found.outcome, str) and found.outcome.clarke):
+    found = given_vector(problem, tool, call.gradient, tolerance, known, notes, not call.foreign)
+    if call.foreign or (not isinstance(found.outcome, str) and found.outcome.clarke):
         return found
     if comparison.close:
         return replace(found, outcome=why_open(problem))
-    lost, worst = digits_were_lost(captured, comparison), comparison.worst
-    apart = _APART.format(tool=captured.tool, apart=comparison.apart[worst], allowed=comparison.allowed[worst],
-                          leaf=captured.program.tree.leaf_name(worst))
+    lost, worst = digits_were_lost(call, comparison), comparison.worst
+    apart = _APART.format(tool=call.tool, apart=comparison.apart[worst], allowed=comparison.allowed[worst],
+                          leaf=call.program.tree.leaf_name(worst))
     # Without a kink there is one gradient, and the framework's formulas mean that one.
     if not isinstance(found.outcome, str) and len(tool.alpha) and not lost:
         return replace(found, notes=(apart + _NOTHING,))
     return replace(found, outcome=apart + _LOST if lost else apart)
 
 
-def _about(captured: TracedCall, problem: Problem, tool: Sweeps) -> Judgement:
+def _about(call: TracedCall, problem: Problem, tool: Sweeps) -> Judgement:
     """The verdict on a finite g_c, with kinks on one set merged where the slopes of many contradict each other."""
 
     def vector() -> Array:
         return np.asarray(tool.gradient(tool.signature(np.asarray(problem.c, dtype=float))), dtype=float)
 
     if len(tool.alpha) > _FEW and not problem.sweeps.rational:
-        simpler = _simpler(captured, tool, problem.c)
+        simpler = _simpler(call, tool, problem.c)
         if simpler is not None:
             again = replace(problem, sweeps=simpler, c=np.zeros(len(simpler.alpha)))
-            notes = (_MERGED.format(tool=captured.tool),)
-            found = given_vector(again, simpler, vector(), problem.tolerance, _uniform(simpler, again.c), notes)
+            notes = (_MERGED.format(tool=call.tool),)
+            known = candidates(call, simpler, again.c)
+            found = given_vector(again, simpler, vector(), problem.tolerance, known, notes)
             if not isinstance(found.outcome, str):
                 return found
     return _by_theorems(problem, tool, vector)
 
 
-def _uniform(tool: Sweeps, c: Array) -> list[Array]:
-    """The slopes c, and one number for all."""
-    return [c, *(slopes(tool, number) for number in (0.0, -1.0, 1.0))]
-
-
-def _simpler(captured: TracedCall, tool: Sweeps, c: Array) -> Sweeps | None:
+def _simpler(call: TracedCall, tool: Sweeps, c: Array) -> Sweeps | None:
     """The program with kinks on one set merged, where the slopes of some contradict each other."""
-    found = merged(captured.program, captured.values) if len(c) else None
+    found = merged(call.program, call.values) if len(c) else None
     if found is None or found.program is None:
         return None
     used = tool.signature(np.asarray(c, dtype=float))
@@ -213,37 +243,6 @@ def concluded(outcome: Proof | str) -> tuple[Verdict, Proof]:
         method = "budget" if outcome.startswith("the budget") else "undecided"
         return Verdict.UNDECIDED, Proof(method, False, outcome, "none")
     return Verdict.CLARKE if outcome.clarke else Verdict.NOT_CLARKE, outcome
-
-
-def checked(atol: Any, budget: Any, seed: Any) -> Budget:
-    check_seed(seed)
-    if not (isinstance(atol, (int, float)) and atol >= 0):
-        raise ValueError(f"atol must be a number >= 0, got {atol!r}")
-    limits = Budget() if budget is None else budget
-    if not isinstance(limits, Budget):
-        raise ValueError(f"budget must be an absnormal.Budget, got {type(limits).__name__}")
-    return limits
-
-
-def check_stopped(stopped: Any) -> None:
-    if stopped not in ("constant", "followed"):
-        raise ValueError(f'stopped must be "constant" or "followed", got {stopped!r}')
-
-
-def check_seed(seed: Any) -> None:
-    if not isinstance(seed, (int, np.integer)) or seed < 0:
-        raise ValueError(f"seed must be an integer >= 0, got {seed!r}")
-
-
-def sweeps_of(program: Program, values: list[Array], atol: float) -> Sweeps:
-    """The sweeps as a tool does them, in float64, whatever arithmetic the values are in."""
-    leaves = program.inputs(values)
-    if any(leaf.dtype == object for leaf in leaves):
-        try:
-            return Sweeps(program, [leaf.astype(float) for leaf in leaves], atol)
-        except OverflowError as error:
-            raise DomainError("x", "the point holds a number that float64 cannot") from error
-    return Sweeps(program, leaves, atol, values)
 
 
 def flattened(program: Program, gradient: Any, tolerance: Tolerance) -> tuple[Array, Tolerance]:

@@ -26,8 +26,8 @@ import torch  # isort: skip
 import torch.nn.functional as F  # isort: skip
 
 import absnormal as an
-from absnormal import judging
 from absnormal.frontends.torch import capture
+from absnormal.judgement import flow
 from tests.verify.test_torch_models import IMAGES, LABELS, LeNet, mlp, zero_biases
 
 
@@ -68,8 +68,8 @@ def clarke_backward(model: Any, closure: Callable[[], Any]) -> None:
 #: The steps of `verify`: a name, and the function in which the step is done.
 STEPS = (
     ("forward on the tape", capture, "run_on_tape"), ("backward", capture, "_gradients"),
-    ("lowering", capture, "_lowered"), ("comparison of the gradients", judging, "compared"),
-    ("theorems", judging, "decide"),
+    ("lowering", capture, "_lowered"), ("comparison of the gradients", flow, "compared"),
+    ("theorems", flow, "decide"),
 )
 
 

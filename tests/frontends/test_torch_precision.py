@@ -16,7 +16,7 @@ from absnormal.frontends.torch.capture import capture
 from absnormal.judgement.comparison import compared, tolerance_of
 from absnormal.sweeps.table import Sweeps
 from absnormal.theorems.problem import Problem
-from absnormal.torch import _captured
+from absnormal.torch import _traced
 
 
 def in_double(f: Any, x: Any) -> Any:
@@ -73,7 +73,7 @@ def test_a_module_and_its_buffers_stay_as_they_are() -> None:
     model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
         nn.Linear(18, 3))  # fmt: skip
     x = torch.randn(4, 1, 8, 8)
-    captured = _captured(model, lambda: F.cross_entropy(model(x), torch.tensor([0, 1, 2, 0])))
+    captured = _traced(model, lambda: F.cross_entropy(model(x), torch.tensor([0, 1, 2, 0])))
     held = {name: value.clone() for name, value in model.state_dict().items()}
     again = captured.other_precision()
     np.testing.assert_allclose(again.gradient, captured.gradient, atol=1e-5)

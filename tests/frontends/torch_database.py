@@ -28,7 +28,8 @@ from torch.testing._internal.common_methods_invocations import op_db
 from absnormal.errors import AbsNormalError, GuardError, TraceError
 from absnormal.frontends.torch.capture import of_closure
 from absnormal.frontends.traced_call import TracedCall
-from absnormal.judgement.flow import verify_captured
+from absnormal.judgement.flow import judged
+from absnormal.judgement.options import Options
 from absnormal.ops import TABLE
 from absnormal.program.tree import Tree
 
@@ -148,7 +149,7 @@ def _judged(case: Case) -> tuple[str, str]:
     eps = max(torch.finfo(t.dtype).eps for t in (*case.variables, *case.results()))
     rtol = 8 * eps**0.5
     _same_values(captured, rtol)
-    verdict = verify_captured(captured).verdict.name
+    verdict = judged(captured, Options()).verdict.name
     if verdict == "NOT_CLARKE":
         raise Wrong("NOT_CLARKE")
     if eps == torch.finfo(torch.float64).eps:

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import nn
 
 import absnormal as an
+from absnormal.judgement import certified
 
 Case = tuple[Any, Callable[[], Any]]
 WORDS = torch.tensor([[1, 2, 0], [3, 0, 0]])
@@ -105,11 +106,11 @@ def test_so_does_clarke_gradient() -> None:
 
 def test_where_nothing_is_proved_the_error_has_the_fix(monkeypatch: pytest.MonkeyPatch) -> None:
     w = torch.zeros(2, dtype=D, requires_grad=True)
-    unproved = an.torch.certified
-    monkeypatch.setattr(an.torch, "STRUCTURAL", ())
-    monkeypatch.setattr(an.torch, "regular", lambda problem: None)
-    monkeypatch.setattr(an.torch, "verify_captured", lambda captured, seed: None)
-    monkeypatch.setattr(an.torch, "certified", lambda sweeps, seed: replace(unproved(sweeps, seed), proved=False))
+    unproved = certified.certified
+    monkeypatch.setattr(certified, "STRUCTURAL", ())
+    monkeypatch.setattr(certified, "regular", lambda problem: None)
+    monkeypatch.setattr(certified, "judged", lambda call, options: None)
+    monkeypatch.setattr(certified, "certified", lambda sweeps, seed: replace(unproved(sweeps, seed), proved=False))
     with pytest.raises(an.BudgetError, match=r"Mend: .*another seed"):
         an.torch.clarke_backward(w, lambda: w.abs().sum())
     assert w.grad is None

@@ -17,7 +17,7 @@ from absnormal.clarke.budget import Budget
 from absnormal.judgement.comparison import compared, tolerance_of
 from absnormal.sweeps.table import Sweeps
 from absnormal.theorems.problem import Problem
-from absnormal.torch import _captured
+from absnormal.torch import _traced
 
 DIGITS = load_digits()
 IMAGES = F.interpolate(torch.tensor(DIGITS.images / 16.0, dtype=torch.float32)[:, None], size=(28, 28))
@@ -77,7 +77,7 @@ class ResNet(nn.Module):
 
 
 def agrees(model: Any, closure: Any) -> None:
-    captured = _captured(model, closure)
+    captured = _traced(model, closure)
     captured.program.check()
     sweeps = Sweeps(captured.program, None, values=captured.values)
     problem = Problem(sweeps, captured.slopes[sweeps.alpha], Budget(), tolerance_of(captured))

@@ -161,10 +161,10 @@ def _is_variable(leaf: Any) -> bool:
     return bool(jnp.issubdtype(jnp.result_type(leaf), jnp.floating))
 
 
-def followed(f: Callable[[Any], Any], x: Any) -> tuple[Program, list[Array], Callable[[Array], Any]]:
-    """The program of f at x, the values of its nodes, and what gives a flat gradient the structure of x."""
+def followed(f: Callable[[Any], Any], x: Any) -> TracedCall:
+    """f at x without JAX's gradient: the slopes of its rules are not asked for."""
     program, values, point = _followed(f, x, "constant")
-    return program, values, point.wrap
+    return TracedCall(program, values, "jax", point.wrap)
 
 
 def _followed(f: Callable[[Any], Any], x: Any, stopped: str) -> tuple[Program, list[Array], Point]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,6 @@ from absnormal.frontends.torch.tape import Tape, storage
 from absnormal.frontends.torch.values import array
 from absnormal.frontends.torch.writes import moved
 from absnormal.frontends.traced_call import TracedCall, check_fits, held_constant
-from absnormal.program.program import Program
 from absnormal.program.tree import Tree, taken_apart
 
 _MOVED = "the function overwrites a variable before it uses it: the point is what the variable holds then"
@@ -50,6 +49,11 @@ class Wrap:
         return found
 
 
+def wrap_of(variables: Sequence[Any], tree: Tree) -> Wrap:
+    """Gradients like these variables."""
+    return Wrap(tree, tuple((variable.dtype, variable.device) for variable in variables))
+
+
 def capture(f: Callable[[Any], Any], x: Any, stopped: str = "constant") -> TracedCall:
     """f at x, a tensor or a nested dict / list / tuple of tensors, with respect to all of them.
 
@@ -58,8 +62,8 @@ def capture(f: Callable[[Any], Any], x: Any, stopped: str = "constant") -> Trace
     return of_closure(*_as_closure(f, x), stopped=stopped)
 
 
-def followed(f: Callable[[Any], Any], x: Any) -> tuple[Program, Sequence[Array], Callable[[Array], Any]]:
-    """The program of f at x, the values of its nodes, and what gives a flat gradient the structure of x."""
+def followed(f: Callable[[Any], Any], x: Any) -> TracedCall:
+    """f at x without torch's gradient: the slopes of its kernels are not asked for."""
     closure, variables, tree = _as_closure(f, x)
     tape = Tape()
     with restored(tape, variables):
@@ -69,8 +73,8 @@ def followed(f: Callable[[Any], Any], x: Any) -> tuple[Program, Sequence[Array],
             "torch", "the function overwrites its variables before it uses them, so it is not a function of them",
             "overwrite a copy; verify judges the gradient at what they hold when they are used",
         )
-    found = _lowered(tape, loss, graph, variables, tree, {})
-    return found.program, found.values, found.wrap
+    found = _lowered(tape, loss, graph, variables, tree, {}).call
+    return TracedCall(found.program, found.values, "torch", found.wrap)
 
 
 def _as_closure(f: Callable[[Any], Any], x: Any) -> tuple[Callable[[], Any], list[Any], Tree]:
@@ -87,58 +91,27 @@ def _as_closure(f: Callable[[Any], Any], x: Any) -> tuple[Callable[[], Any], lis
 
 @dataclass(frozen=True, eq=False)
 class Followed:
-    """A closure as it ran, as a program.
+    """A closure as it ran.
 
     Attributes
     ----------
-    program
-        the abs-only evaluation form
-    values, own, working
-        the values of its nodes, as in `TracedCall`
-    slopes
-        the slope of |z_i| that torch's kernels use at each switch, shape (s,)
+    call
+        its program, with the slopes of torch's kernels, and without a gradient
     loss
         what the closure returned
-    dtype
-        the coarsest precision among the variables
-    wrap
-        a flat gradient in the structure of x
     graph
         torch's graph behind the loss
     reached
         which variables, by their places, the program depends on
-    notes
-        what a reader of the verdict must know
-    units
-        the machine epsilon of every node, as in `TracedCall`
     stopped
         where values were detached that the result depends on
     """
 
-    program: Program
-    values: Sequence[Array]
-    own: Sequence[Array]
-    working: Sequence[Array]
-    slopes: Array
+    call: TracedCall
     loss: Any
-    dtype: Any
-    wrap: Wrap
     graph: Graph
     reached: frozenset[int]
-    notes: tuple[str, ...]
-    units: Sequence[float]
     stopped: tuple[Any, ...] = ()
-
-    def captured(
-        self, leaves: Sequence[Array], foreign: tuple[str, ...] = (),
-        other_precision: Callable[[], TracedCall | None] | None = None,
-    ) -> TracedCall:
-        """The closure with a gradient, one array for each variable."""
-        return TracedCall(
-            program=self.program, values=self.values, own=self.own, working=self.working, slopes=self.slopes,
-            leaves=leaves, dtype=self.dtype, tool="torch", wrap=self.wrap, notes=self.notes, foreign=foreign,
-            units=self.units, other_precision=other_precision,
-        )
 
 
 def follow(
@@ -188,15 +161,15 @@ def _lowered(
         " linear algebra is in float64"
     ]
     notes += [_MOVED] if moved(tape, variables) else []
-    like = tuple((v.dtype, v.device) for v in variables)
-    return Followed(
-        program=program, values=lowering.values(program, np.float64), own=lowering.values(program, None),
-        working=lowering.values(program, np.float64 if double else np.float32), slopes=lowering.slopes(program),
-        loss=loss, dtype=dtype, wrap=Wrap(tree, like), graph=graph,
-        reached=frozenset(i for i, used in enumerate(needed(program.nodes, [program.output])) if used),
+    call = TracedCall(
+        program=program, values=lowering.values(program, np.float64), tool="torch",
+        wrap=wrap_of(variables, tree), slopes=lowering.slopes(program), dtype=dtype,
         notes=tuple(dict.fromkeys([*notes, *held_constant(lowering.stopped), *lowering.write.notes])),
-        units=lowering.write.units, stopped=tuple(place for place in lowering.stopped if place is not None),
+        units=lowering.write.units, own=lowering.values(program, None),
+        working=lowering.values(program, np.float64 if double else np.float32),
     )
+    reached = frozenset(i for i, used in enumerate(needed(program.nodes, [program.output])) if used)
+    return Followed(call, loss, graph, reached, tuple(place for place in lowering.stopped if place is not None))
 
 
 def of_closure(
@@ -218,7 +191,10 @@ def of_closure(
         np.zeros(tuple(variable.shape), array(variable).dtype) if gradient is None else array(gradient)
         for variable, gradient in zip(variables, gradients, strict=True)
     ]
-    return found.captured(leaves, others, lambda: _in_other_precision(tape, loss, variables, gradients, tree))
+    return replace(
+        found.call, leaves=leaves, foreign=others,
+        other_precision=lambda: _in_other_precision(tape, loss, variables, gradients, tree),
+    )
 
 
 def _in_other_precision(
