@@ -22,6 +22,7 @@ Many points, and kinks
 Elsewhere
     an.torch, an.onnx               models; functions of torch tensors and JAX arrays go to `verify` itself
     an.testing                      assertions and Hypothesis strategies; a pytest plugin comes along
+    an.extend                       operations and tools of your own
     an.plot                         pictures
     absnormal.gallery               examples with known answers
 
@@ -34,7 +35,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from absnormal import onnx, plot, testing, torch
+    from absnormal import extend, onnx, plot, testing, torch
     from absnormal.clarke.budget import Budget
     from absnormal.clarke.generalized_gradient import GeneralizedGradient
     from absnormal.errors import AbsNormalError, BudgetError, DomainError, GuardError, TraceError, UndecidedWarning
@@ -77,7 +78,7 @@ _LATER = {
     "trace": "absnormal.verify",
     "verify": "absnormal.verify",
 }
-_SUBMODULES = ("onnx", "plot", "testing", "torch")
+_SUBMODULES = ("extend", "onnx", "plot", "testing", "torch")
 
 
 def __getattr__(name: str) -> Any:
@@ -121,6 +122,7 @@ __all__ = [
     "Verdict",
     "abs_normal_form",
     "clarke_gradient",
+    "extend",
     "find_kink",
     "generalized_gradient",
     "gradient",

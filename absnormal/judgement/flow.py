@@ -76,7 +76,8 @@ def judged(call: TracedCall, options: Options) -> Report:
     verdict, proof = concluded(found.outcome)
     return Report(
         verdict=verdict, proof=proof, leaves=leaves, problem=found.problem, tool=found.tool, slope=slope,
-        given=found.bare and (own or options.gradient is not None), tolerance=found.tolerance, tried=found.tried, seed=options.seed, consistent=consistent,
+        given=found.bare and (own or options.gradient is not None), tolerance=found.tolerance, tried=found.tried,
+        seed=options.seed, consistent=consistent,
         wrap=call.wrap, notes=(*notes, *found.notes), framework=call.tool if own else "",
     )
 

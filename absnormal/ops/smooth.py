@@ -6,7 +6,7 @@ A partial derivative that can underflow although it is not 0 is kept from being 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,9 +15,13 @@ from absnormal.arrays import Array
 from absnormal.ops.linear_maps import LinearMap, Scale
 from absnormal.ops.table import Op, Params, never
 
-Partials = Callable[..., tuple[Any, ...]]
+Partials = Callable[..., Sequence[Any]]
 
-def _row(name: str, value: Callable[..., Any], partials: Partials, family: str, show: str, domain: Any) -> Op:
+def entrywise_row(
+    name: str, value: Callable[..., Any], partials: Partials, family: str, show: str, domain: Any
+) -> Op:
+    """A row; ``partials`` takes the arguments and the value."""
+
     def compute(params: Params, *args: Array) -> Array:
         return np.asarray(value(*args))
 
@@ -29,7 +33,7 @@ def _row(name: str, value: Callable[..., Any], partials: Partials, family: str, 
 
 
 def _unary(name: str, value: Any, partial: Any, domain: Any = None, show: str = "") -> Op:
-    return _row(name, value, lambda u, v: (partial(u, v),), "smooth", show, domain)
+    return entrywise_row(name, value, lambda u, v: (partial(u, v),), "smooth", show, domain)
 
 
 def _power(u: Array, e: Array) -> Array:
@@ -80,19 +84,19 @@ def _sigmoid_slope(u: Array, v: Array) -> Array:
 
 
 SMOOTH = (
-    _row("add", np.add, lambda u, v, w: (1, 1), "linear", "{0} + {1}", None),
-    _row("sub", np.subtract, lambda u, v, w: (1, -1), "linear", "{0} - {1}", None),
-    _row("neg", np.negative, lambda u, w: (-1,), "linear", "-{0}", None),
-    _row("mul", np.multiply, lambda u, v, w: (v, u), "bilinear", "{0} * {1}", None),
-    _row("div", np.true_divide, _div_partials, "smooth", "{0} / {1}", lambda u, v: v != 0),
-    _row("power", _power, _power_partials, "smooth", "{0} ** {1}", _power_domain),
-    _row("logaddexp", np.logaddexp, _logaddexp_partials, "smooth", "logaddexp({0}, {1})", None),
-    _row("logaddexp2", np.logaddexp2, lambda u, v, w: (never(np.exp2(u - w)), never(np.exp2(v - w))),
+    entrywise_row("add", np.add, lambda u, v, w: (1, 1), "linear", "{0} + {1}", None),
+    entrywise_row("sub", np.subtract, lambda u, v, w: (1, -1), "linear", "{0} - {1}", None),
+    entrywise_row("neg", np.negative, lambda u, w: (-1,), "linear", "-{0}", None),
+    entrywise_row("mul", np.multiply, lambda u, v, w: (v, u), "bilinear", "{0} * {1}", None),
+    entrywise_row("div", np.true_divide, _div_partials, "smooth", "{0} / {1}", lambda u, v: v != 0),
+    entrywise_row("power", _power, _power_partials, "smooth", "{0} ** {1}", _power_domain),
+    entrywise_row("logaddexp", np.logaddexp, _logaddexp_partials, "smooth", "logaddexp({0}, {1})", None),
+    entrywise_row("logaddexp2", np.logaddexp2, lambda u, v, w: (never(np.exp2(u - w)), never(np.exp2(v - w))),
          "smooth", "logaddexp2({0}, {1})", None),
-    _row("hypot", np.hypot, lambda u, v, w: (never(u / w, u == 0), never(v / w, v == 0)), "smooth",
+    entrywise_row("hypot", np.hypot, lambda u, v, w: (never(u / w, u == 0), never(v / w, v == 0)), "smooth",
          "hypot({0}, {1})",
          lambda u, v: (u != 0) | (v != 0)),
-    _row("arctan2", np.arctan2, _arctan2_partials, "smooth",
+    entrywise_row("arctan2", np.arctan2, _arctan2_partials, "smooth",
          "arctan2({0}, {1})", lambda u, v: (v > 0) | (u != 0)),
     _unary("square", np.square, lambda u, v: 2 * u, show="{0} ** 2"),
     _unary("reciprocal", np.reciprocal, lambda u, v: never(-v * v), lambda u: u != 0, "1 / {0}"),

@@ -304,8 +304,12 @@ def _computed(node: Node, args: list[Array], trusted: bool) -> Array:
 
 
 def _outside(node: Node, args: list[Array]) -> Exception:
-    with np.errstate(all="ignore"):
-        finite = np.all(np.isfinite(TABLE[node.op].value(node.params, *(arg.astype(float) for arg in args))))
+    try:
+        with np.errstate(all="ignore"):
+            value = TABLE[node.op].value(node.params, *(arg.astype(float) for arg in args))
+        finite = bool(np.isfinite(value).all())
+    except FloatingPointError:
+        finite = False
     if not finite:
         return DomainError(node.operation, "is NaN or infinite at this point", node.source)
     return TraceError(

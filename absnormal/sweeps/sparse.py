@@ -116,7 +116,7 @@ class _Accumulation:
         for index, node in enumerate(nodes):
             if not self.uses[index] and node.switch < 0:
                 continue
-            found = RULES[node.op](self, index, node)
+            found = RULES.get(node.op, _dense)(self, index, node)
             self.at[index] = found if self.uses[index] else None
             for arg in node.args:
                 self.uses[arg] -= 1
@@ -288,6 +288,8 @@ def _matmul(run: _Accumulation, index: int, node: Node) -> Rows | None:
 
 def _dense(run: _Accumulation, index: int, node: Node) -> Rows | None:
     """Every entry of an argument weighs every entry of the result: what small programs can afford."""
+    if all(m is None or isinstance(m, Scale) for m in run.sweeps.maps(index)):
+        return _entrywise(run, index, node)
     pairs = zip(node.args, run.sweeps.maps(index), strict=True)
     return run.linear(node, [None if m is None else _full(run, m, run.shape(arg), node.shape) for arg, m in pairs])
 
@@ -390,8 +392,6 @@ RULES: dict[str, Rule] = {
     "logsumexp": _sum,
     "matmul": _matmul,
     "einsum": _einsum,
-    "convolve": _dense,
-    "convolve_back": _dense,
     "kink": _kinked,
     "max": _kinked,
     "select": _kinked,

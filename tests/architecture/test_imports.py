@@ -30,7 +30,7 @@ LAYERS = {
     "frontends": 6,
     "form": 7,
     "report": 8, "display": 8, "exact.certificate": 7, "exact.evidence": 7, "judgement": 8, "verify": 9,
-    "kinks": 10, "sweep": 10, "torch": 10, "onnx": 10, "": 10, "progress": 10, "testing": 11,
+    "kinks": 10, "sweep": 10, "torch": 10, "onnx": 10, "extend": 10, "": 10, "progress": 10, "testing": 11,
     "pytest_plugin": 11, "cli": 11, "plot": 11, "__main__": 12,
 }  # fmt: skip
 
@@ -163,4 +163,4 @@ def test_every_public_name_is_there_however_it_is_asked_for(name: str) -> None:
     assert name in dir(absnormal)
     first = "import absnormal.verify, absnormal.sweep"
     _import(f"{first}; from absnormal import {name}; assert {name} is absnormal.{name}")
-    assert isinstance(found, ModuleType) == (name in ("onnx", "plot", "testing", "torch"))
+    assert isinstance(found, ModuleType) == (name in ("extend", "onnx", "plot", "testing", "torch"))

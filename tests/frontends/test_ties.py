@@ -28,7 +28,7 @@ def test_the_readme_names_the_versions() -> None:
 
 
 def test_every_table_has_every_tie_and_a_version() -> None:
-    assert set(VERSIONS) == set(TABLES)
+    assert set(VERSIONS) <= set(TABLES)
     for table in TABLES.values():
         assert set(table) == set(ties.TIES)
     assert set(ties.WRITTEN_WITH) | set(ties.OF_NUMPY) == set(ties.TIES)
