@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.ops import TABLE
+from absnormal.ops import TABLE, kink_of
 from absnormal.program.program import Program
 
 _MOVES = frozenset({"reshape", "transpose", "index", "gather", "broadcast"})
@@ -82,13 +82,11 @@ class PrivateInputs:
         return found
 
     def of(self, index: int) -> list[Private]:
-        """The candidates for a kinked node; empty for a fold."""
+        """The candidates for a kinked node; empty where entries mix."""
         if index not in self._found:
             node = self.nodes[index]
-            starts = {"kink": ((0, 1),), "select": ((0, 1),), "max": ((0, 1), (1, -1))}.get(node.op, ())
-            self._found[index] = [
-                found for place, sign in starts for found in self._candidates(index, node.args[place], sign)
-            ]
+            starts = zip(node.args, kink_of(node.op).rates, strict=False)
+            self._found[index] = [found for start, sign in starts for found in self._candidates(index, start, sign)]
         return self._found[index]
 
     def _candidates(self, kink: int, start: int, sign: int) -> Iterator[Private]:
@@ -141,7 +139,7 @@ class PrivateInputs:
             if any(arg in touched and not self.chain[arg] for arg in nodes[index].args):
                 touched.add(index)
         for outer, inner in zip(path, (*path[1:], chain), strict=True):
-            args = nodes[outer].args[:1] if nodes[outer].op == "select" else nodes[outer].args
+            args = nodes[outer].args if outer != kink else nodes[kink].args[: len(kink_of(nodes[kink].op).rates)]
             if [arg for arg in args if arg in touched] != [inner]:
                 return None
         crossed = tuple(i for i in self.kinked if i in touched and i < kink)

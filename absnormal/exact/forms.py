@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -178,7 +178,9 @@ def multiplications(program: Program) -> int:
 
 
 def _entries(program: Program, node: Node) -> int:
-    taken = node.args if node.op in ("sum", "cumsum", "fold", "prod", "logsumexp") else ()
+    kink = TABLE[node.op].kink
+    mixed = node.op in ("sum", "cumsum", "prod", "logsumexp") if kink is None else not kink.rates
+    taken = node.args if mixed else ()
     return sum(math.prod(shape) for shape in (node.shape, *(program.nodes[arg].shape for arg in taken)))
 
 
@@ -216,9 +218,13 @@ class _State:
             entries = constant.tolist()
             return self._filled(node.shape, lambda i: entries[i] if entries[i] - entries[i] == 0 else _leaf(index, i))
         args = [self.values[arg] for arg in node.args]
-        rule = _RULES.get(node.op)
+        rule, kink = _RULES.get(node.op), TABLE[node.op].kink
         if rule is not None:
             result = rule(self, index, node, args)
+        elif kink is not None:
+            slopes = self.sweeps.slopes_of(index, self.sweeps.signs)
+            size = None if node.switch < 0 else partial(self._abs, node.switch)
+            result = kink.form(node.params, args, node.shape, slopes, size)
         elif TABLE[node.op].family in ("movement", "linear"):
             result = np.asarray(TABLE[node.op].value(node.params, *args), dtype=object)
         else:
@@ -275,52 +281,9 @@ class _State:
                 flat[i] = MIXED
         return flat.reshape(node.shape)
 
-    def kinked(self, index: int, node: Node, args: list[Array]) -> Array:
-        args = [np.broadcast_to(arg, node.shape).reshape(-1) for arg in args]
-        flat = np.empty(args[0].size, dtype=object)
-        slopes = self.sweeps.slopes_of(index, self.sweeps.signs)
-        for i in range(flat.size):
-            active = node.switch >= 0 and slopes[i] == 0
-            u = args[0][i]
-            if node.op == "kink":
-                a, b = Fraction(node.params["a"]), Fraction(node.params["b"])
-                size = self._abs(node.switch + i, u) if active else int(slopes[i]) * u
-                flat[i] = a * u + b * size
-            elif node.op == "max":
-                v, sign = args[1][i], node.params["sign"]
-                flat[i] = self._extreme(node.switch + i, u, v, sign, active, slopes[i])
-            else:
-                first, second, k = args[1][i], args[2][i], Fraction(node.params["k"])
-                half = Fraction(1, 2)
-                if active:
-                    flat[i] = half * (first + second) + half * k * self._abs(node.switch + i, u)
-                else:
-                    flat[i] = first if slopes[i] > 0 else second
-        return flat.reshape(node.shape)
-
-    def _extreme(self, switch: int, u: Any, v: Any, sign: int, active: bool, slope: float) -> Any:
-        if not active:
-            return u if sign * slope > 0 else v
-        half = Fraction(1, 2)
-        return half * (u + v) + half * sign * self._abs(switch, u - v)
-
-    def fold(self, index: int, node: Node, args: list[Array]) -> Array:
-        u = args[0].reshape(args[0].shape[0], -1)
-        count, rest = u.shape
-        slopes = self.sweeps.slopes_of(index, self.sweeps.signs).reshape(count - 1, rest)
-        result = np.empty(rest, dtype=object)
-        for column in range(rest):
-            current = u[0, column]
-            for j in range(1, count):
-                switch = node.switch + (j - 1) * rest + column
-                active = node.switch >= 0 and slopes[j - 1, column] == 0
-                slope = slopes[j - 1, column]
-                current = self._extreme(switch, current, u[j, column], node.params["sign"], active, slope)
-            result[column] = current
-        return result.reshape(node.shape)
-
-    def _abs(self, switch: int, z: Any) -> Any:
-        """|z| of an active switch."""
+    def _abs(self, first: int, own: int, z: Any) -> Any:
+        """|z| of an active switch, by its number within a node."""
+        switch = first + own
         if z is MIXED:
             z = Form({("switch", switch, 0): Fraction(1)})
         form = self._through(switch, z) if isinstance(z, Form) else Form({ONE: z} if z else {})
@@ -392,9 +355,5 @@ _RULES: dict[str, Callable[[_State, int, Node, list[Array]], Array]] = {
     "div": _State.product,
     "matmul": _State.matmul,
     "einsum": _State.matmul,
-    "kink": _State.kinked,
-    "max": _State.kinked,
-    "select": _State.kinked,
-    "fold": _State.fold,
     "sum": _State.total,
 }

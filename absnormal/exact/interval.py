@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array, as_fraction
-from absnormal.ops import TABLE
+from absnormal.ops import TABLE, kink_of
+from absnormal.ops.kinks.entrywise import interval
 from absnormal.ops.linear_maps import LinearMap
-from absnormal.program.nodes import Node
 from absnormal.program.program import exactly
 from absnormal.sweeps.rounding import FLOOR, rounding
 from absnormal.sweeps.table import Sweeps
@@ -42,12 +42,12 @@ def rates(sweeps: Sweeps, v: Array) -> Ends:
     low, high = np.full(sweeps.program.s, -np.inf), np.full(sweeps.program.s, np.inf)
     for index in sweeps.program.kinked:
         node = sweeps.program.nodes[index]
-        if node.op == "fold":
+        signs = kink_of(node.op).rates
+        if not signs:
             continue
-        first = _full(ends[node.args[0]], node.shape)
-        second = _full(ends[node.args[1]] if node.op == "max" else None, node.shape)
+        least, most = interval(signs, [_full(ends[arg], node.shape) for arg in node.args[: len(signs)]], node.shape)
         own = slice(node.switch, node.switch + node.switches)
-        low[own], high[own] = (first[0] - second[1]).reshape(-1), (first[1] - second[0]).reshape(-1)
+        low[own], high[own] = least.reshape(-1), most.reshape(-1)
     slack = rounding(4 * sweeps.push_depth) * sweeps.magnitude(sweeps.signs, v, hull=True)[0] + FLOOR
     return low - slack, high + slack
 
@@ -62,8 +62,10 @@ def _pushed(sweeps: Sweeps, v: Array) -> list[Ends | None]:
             ends.append((leaves[node.params["leaf"]],) * 2)
         elif not node.varied:
             ends.append(None)
-        elif TABLE[node.op].family == "kinked":
-            ends.append(_through_kink(sweeps, index, node, inner))
+        elif (kink := TABLE[node.op].kink) is not None:
+            slopes = sweeps.slopes_of(index, sweeps.signs)
+            full = [_full(pair, shape) for pair, shape in zip(inner, sweeps.shapes(node), strict=True)]
+            ends.append(kink.selected(node.params, full, node.shape, slopes))
         else:
             ends.append(_through_maps(sweeps.maps(index), inner, node.shape))
     return ends
@@ -90,43 +92,6 @@ def _through_maps(maps: list[LinearMap | None], inner: list[Ends | None], shape:
         if negative is not None:
             low, high = low - negative.push(pair[1][None])[0], high - negative.push(pair[0][None])[0]
     return np.broadcast_to(low, shape), np.broadcast_to(high, shape)
-
-
-def _through_kink(sweeps: Sweeps, index: int, node: Node, inner: list[Ends | None]) -> Ends:
-    """A tied kink gives one of its sides or a mean of them."""
-    slopes = sweeps.slopes_of(index, sweeps.signs)
-    if node.op == "fold":
-        return _through_fold(node, slopes, _full(inner[0], sweeps.program.nodes[node.args[0]].shape))
-    sign = slopes.reshape(node.shape)
-    if node.op == "kink":
-        a, b = node.params["a"], node.params["b"]
-        if sign.dtype == object:
-            a, b = exactly(np.array([a, b], dtype=float))
-        low, high = _full(inner[0], node.shape)
-        sides = [((a + s * b) * low, (a + s * b) * high) for s in (1, -1)]
-        pairs = [(np.minimum(*side), np.maximum(*side)) for side in sides]
-    else:
-        first, second = (0, 1) if node.op == "max" else (1, 2)
-        pairs = [_full(inner[first], node.shape), _full(inner[second], node.shape)]
-        if node.op == "max" and node.params["sign"] < 0:
-            pairs.reverse()
-    return _either(sign, *pairs)
-
-
-def _through_fold(node: Node, slopes: Array, pair: Ends) -> Ends:
-    low, high = pair
-    sign = node.params["sign"] * slopes.reshape(len(low) - 1, *node.shape)
-    current = low[0], high[0]
-    for j in range(1, len(low)):
-        current = _either(sign[j - 1], current, (low[j], high[j]))
-    return current
-
-
-def _either(sign: Array, first: Ends, second: Ends) -> Ends:
-    """The first where the sign is positive, the second where it is negative, and both where it is 0."""
-    low = np.where(sign > 0, first[0], np.where(sign < 0, second[0], np.minimum(first[0], second[0])))
-    high = np.where(sign > 0, first[1], np.where(sign < 0, second[1], np.maximum(first[1], second[1])))
-    return low, high
 
 
 def _full(pair: Ends | None, shape: tuple[int, ...]) -> Ends:

@@ -19,6 +19,7 @@ from absnormal.exact.agreement import near
 from absnormal.exact.interval import highest, rates
 from absnormal.exact.modular import ANOTHER_PRIME, independent, integers
 from absnormal.exact.witness import Witness
+from absnormal.ops import kink_of
 from absnormal.sweeps.bounds import curvatures, derivative_bounds
 from absnormal.sweeps.equal_rows import EqualRows
 from absnormal.sweeps.integers import exact_rows, zero_rows
@@ -133,7 +134,7 @@ def _moved_one_by_one(data: Mapping[str, Any], witness: Witness, sigma: Array | 
     nodes = {program.nodes[i].switch: program.nodes[i] for i in program.kinked}
     for group in data["groups"]:
         node, inputs = nodes[group["switch"]], np.array(checker.places(group["inputs"], program.n), dtype=int)
-        if node.op == "fold":
+        if not kink_of(node.op).rates:
             return None
         marks = np.zeros((2, program.n))
         marks[0, inputs], marks[1, inputs] = 1.0, 1.0 + np.arange(len(inputs))

@@ -16,10 +16,9 @@ import numpy as np
 
 from absnormal.frontends.numpy import TracedArray
 from absnormal.frontends.writing import Writer
-from absnormal.ops import TABLE
-from absnormal.ops.smooth import SMOOTH
+from absnormal.ops import ENTRYWISE, TABLE
+from absnormal.ops.kinks.entrywise import Entrywise
 
-_ENTRYWISE = frozenset({row.name for row in SMOOTH} | {"kink", "max", "select", "where"})
 _PASSED = frozenset({"reshape", "broadcast"})
 
 
@@ -108,24 +107,24 @@ class _Side:
         if index < self.first or not self._depends(index):
             return TracedArray(builder, index)
         node = builder.nodes[index]
-        if node.op not in _ENTRYWISE | _PASSED or builder.values[index].size != self.size:
+        if node.op not in ENTRYWISE | _PASSED or builder.values[index].size != self.size:
             return None
         result: Any
-        if TABLE[node.op].family == "kinked" and node.args[0] == self.difference and node.op != "max":
-            result = self._decided(node, found)
+        kink = TABLE[node.op].kink
+        if isinstance(kink, Entrywise) and len(kink.rates) == 1 and node.args[0] == self.difference:
+            result = self._decided(kink, node, found)
         else:
             args = [self._at(arg, found) for arg in node.args]
             result = None if any(arg is None for arg in args) else self._written(node, args)
         found[index] = result
         return result
 
-    def _decided(self, node: Any, found: dict[int, Any]) -> Any:
-        """A kink on the same condition, on this side of it."""
-        if node.op == "select":
-            return self._at(node.args[1 if self.sign > 0 else 2], found)
-        slope = node.params["a"] + self.sign * node.params["b"]
-        inner = self._at(node.args[0], found)
-        return None if inner is None else self._times(slope, inner)
+    def _decided(self, kink: Entrywise, node: Any, found: dict[int, Any]) -> Any:
+        """A kink on the same condition, on this side of it: a multiple of one argument."""
+        side = kink.sides(node.params, float)[0 if self.sign > 0 else 1]
+        places = [place for place, slope in enumerate(side) if slope] or [0]
+        inner = self._at(node.args[places[0]], found) if len(places) == 1 else None
+        return None if inner is None else self._times(side[places[0]], inner)
 
     def _times(self, slope: float, u: Any) -> Any:
         return u if slope == 1 else u * slope if slope else np.zeros(u.shape) + 0 * u.value

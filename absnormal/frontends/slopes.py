@@ -22,7 +22,8 @@ import numpy as np
 
 from absnormal.arrays import Array, as_real
 from absnormal.frontends.ties import IMPLIED, OWN, Slopes, checked, written_out
-from absnormal.ops.kinked import running, switching_values
+from absnormal.ops import kink_of
+from absnormal.ops.kinks.running import running
 from absnormal.program.nodes import Node
 from absnormal.program.program import Program
 from absnormal.sweeps.table import Sweeps
@@ -169,7 +170,7 @@ def of_nodes(
         args = [values[arg] for arg in node.args]
         rule: Any = own.get(index, IMPLIED.get(node.tie))
         if rule is None:
-            rule = slope_of(node.tie) if (switching_values(node.op, node.params, args) == 0).any() else 0.0
+            rule = slope_of(node.tie) if (kink_of(node.op).switching(node.params, args) == 0).any() else 0.0
         if isinstance(rule, str):
             parts.append(_even_split(node, args[0]))
         else:
@@ -180,7 +181,7 @@ def of_nodes(
 def _even_split(node: Node, u: Array) -> Array:
     """Slopes of a fold that give every tied entry the same weight: the j-th comparison with k tied so far, (k - 2) /
     k."""
-    best = running(node.params, u)
+    best = running(node.params["sign"], u)
     ties = np.cumsum(u == best, axis=0)
     fresh = np.concatenate([np.ones_like(best[:1], bool), best[1:] != best[:-1]])
     before = np.maximum.accumulate(np.where(fresh, ties - 1, 0), axis=0)

@@ -1,12 +1,23 @@
-"""The operation table, in rooms: linear, smooth, kinked."""
+"""The operation table, in rooms: linear, smooth, kinked (`absnormal.ops.kinks`)."""
 
 from absnormal.ops.convolution import CONVOLUTION
-from absnormal.ops.kinked import KINKED
+from absnormal.ops.kinks import KINKS, Kink
 from absnormal.ops.linear import LINEAR
 from absnormal.ops.smooth import SMOOTH
 from absnormal.ops.table import Op, Table
 
 TABLE = Table()
-TABLE.add(*LINEAR, *SMOOTH, *KINKED, *CONVOLUTION)
+TABLE.add(*LINEAR, *SMOOTH, *KINKS, *CONVOLUTION)
 
-__all__ = ["TABLE", "Op"]
+#: Operations entry by entry, with broadcasting.
+ENTRYWISE = frozenset({"where", *(row.name for row in (*SMOOTH, *KINKS) if row.kink is None or row.kink.rates)})
+
+
+def kink_of(op: str) -> Kink:
+    """The kink that a kinked operation is."""
+    kink = TABLE[op].kink
+    assert kink is not None, op
+    return kink
+
+
+__all__ = ["ENTRYWISE", "TABLE", "Op", "kink_of"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -55,6 +56,22 @@ class Embed(LinearMap):
 
     def pull(self, w: Array) -> Array:
         return np.asarray(w[self.key])
+
+
+def applied(maps: Sequence[Any], inner: Sequence[Array | None], count: int, shape: tuple[int, ...]) -> Array:
+    """The sum of the maps of the tangents that there are, in its full shape."""
+    total: Array | None = None
+    for linear, t in zip(maps, inner, strict=True):
+        if linear is None or t is None:
+            continue
+        if isinstance(linear, Embed):
+            total = linear.add_to(np.zeros((count, *shape), t.dtype) if total is None else total, t)
+            continue
+        term = linear.push(t)
+        total = term if total is None else total + term
+    if total is None:
+        return np.zeros((count, *shape))
+    return total if total.shape[1:] == shape else np.broadcast_to(total, (count, *shape))
 
 
 def _where_maps(params: Params, args: list[Array], out: Array, shape: Shape) -> list[LinearMap]:

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.ops.linear_maps import LinearMap
+
+if TYPE_CHECKING:
+    from absnormal.ops.kinks.kink import Kink
 
 TINY = float(np.finfo(np.float64).tiny)
 Params = Mapping[str, Any]
@@ -38,6 +41,8 @@ class Op:
         where it is so wherever its value is finite
     show
         how the listing writes it, a format string over the arguments
+    kink
+        all that is known of a kinked operation, and None for others
     """
 
     name: str
@@ -46,6 +51,7 @@ class Op:
     family: str
     domain: Callable[..., Any] | None = None
     show: str = ""
+    kink: Kink | None = None
 
 
 class Table(dict[str, Op]):

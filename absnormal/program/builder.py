@@ -15,7 +15,6 @@ import numpy as np
 from absnormal.arrays import Array
 from absnormal.errors import DomainError
 from absnormal.ops import TABLE
-from absnormal.ops.kinked import switch_count
 from absnormal.program.nodes import Guard, Node, Source
 from absnormal.program.program import Program, compute, exactly
 from absnormal.program.tree import Tree
@@ -72,9 +71,9 @@ class Builder:
         tie: str = "",
     ) -> int:
         """Append one operation and compute it; the index of its node."""
-        kinked = TABLE[op].family == "kinked"
+        kink = TABLE[op].kink
         # Every kink that the user writes owns its switches, also when it is written twice.
-        key = (op, args, len(self.nodes) if kinked else _key(params))
+        key = (op, args, _key(params) if kink is None else len(self.nodes))
         index = self._known.get(key)
         if index is not None:
             return index
@@ -82,7 +81,7 @@ class Builder:
         node = Node(op, args, params, (), source, operation, varied, tie=tie)
         values = [self.values[arg] for arg in args]
         value = compute(node, values)
-        count = switch_count(op, [v.shape for v in values], value.shape) if kinked else 0
+        count = 0 if kink is None else kink.count([v.shape for v in values], value.shape)
         node = Node(op, args, params, value.shape, source, operation, varied, switches=count, tie=tie)
         index = self._append(node, value)
         self._known[key] = index

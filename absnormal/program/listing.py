@@ -58,9 +58,8 @@ def formula(node: Node) -> str:
     fields: dict[str, Any] = {key: _short(value) for key, value in node.params.items()}
     fields["all"] = ", ".join(names)
     fields["pm"] = "+" if node.params.get("sign", 1) > 0 else "-"
-    if node.op == "kink" and node.params["a"] == 0 and node.params["b"] == 1:
-        return f"|{names[0]}|"
-    show = TABLE[node.op].show if node.op in TABLE else node.op + "({all})"
+    row = TABLE.get(node.op)
+    show = node.op + "({all})" if row is None else row.show if row.kink is None else row.kink.shown(node.params)
     return show.format(*names, **fields)
 
 

@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
+from absnormal.ops import kink_of
+from absnormal.ops.kinks import AFFINE
 from absnormal.program.nodes import Node
 from absnormal.program.program import Program
 
@@ -67,10 +69,10 @@ def merged(program: Program, values: Sequence[Array]) -> Merged | None:
             place.append(place[first])
             continue
         if first not in whole:
-            kink = node._replace(op="kink", args=(place[root],), params={"a": 0.0, "b": 1.0}, switch=switch)
+            kink = node._replace(op=AFFINE.name, args=(place[root],), params={"a": 0.0, "b": 1.0}, switch=switch)
             whole[first] = made.add(kink, np.abs(values[root]))
             switch += node.switches
-        a, b, argument = parts
+        a, b, argument, _ = parts
         place.append(_combined(made, node, place[argument], whole[first], a, b, values[index]))
     made.program = Program(tuple(made.nodes), place[program.output], program.tree)
     return made
@@ -95,8 +97,7 @@ def _shared(program: Program) -> dict[int, tuple[int, int, int]]:
         parts = _scaled(program, index)
         if parts is not None:
             root, sign = _signed(program, parts[2])
-            second = node.op == "max" and node.args[1] == parts[2]
-            keys[index] = (("abs", root), -sign if second else sign, root)
+            keys[index] = (("abs", root), sign * parts[3], root)
         else:
             keys[index] = ((node.op, node.args, tuple(sorted(node.params.items()))), 1, index)
         owners.setdefault(keys[index][0], []).append(index)
@@ -106,17 +107,14 @@ def _shared(program: Program) -> dict[int, tuple[int, int, int]]:
     }
 
 
-def _scaled(program: Program, index: int) -> tuple[float, float, int] | None:
-    """a, b and u of a kink that is a u + b |u|; None for others."""
-    node = program.nodes[index]
-    if node.op == "kink":
-        return float(node.params["a"]), float(node.params["b"]), node.args[0]
-    if node.op == "max":
-        for u, zero in (node.args, node.args[::-1]):
-            value = program.nodes[zero].params.get("value") if program.nodes[zero].op == "constant" else None
-            if value is not None and not np.any(value) and program.nodes[u].shape == node.shape:
-                return 0.5, 0.5 * node.params["sign"], u
-    return None
+def _scaled(program: Program, index: int) -> tuple[float, float, int, int] | None:
+    """a, b and u of a kink that is a u + b |u|, and the sign of u in its switching variable; None for others."""
+    node, kink = program.nodes[index], kink_of(program.nodes[index].op)
+    found = kink.around_zero(node.params, [program.is_zero(arg) for arg in node.args])
+    if found is None or program.nodes[node.args[found[2]]].shape != node.shape:
+        return None
+    a, b, place = found
+    return a, b, node.args[place], kink.rates[place]
 
 
 def _signed(program: Program, index: int) -> tuple[int, int]:

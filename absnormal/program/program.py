@@ -13,8 +13,8 @@ import numpy as np
 
 from absnormal.arrays import Array, as_fraction, as_real
 from absnormal.errors import DomainError, GuardError, TraceError
-from absnormal.ops import TABLE
-from absnormal.ops.kinked import switch_count, switching_values
+from absnormal.ops import TABLE, kink_of
+from absnormal.ops.kinks import KINKS
 from absnormal.program.nodes import Guard, Node
 from absnormal.program.tree import Tree
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 #: Operations whose kernels raise a flag where they make NaN or infinity of numbers.
 _FLAGGED = frozenset({
     "reshape", "transpose", "index", "gather", "broadcast", "concatenate", "where", "add", "sub", "neg", "mul", "div",
-    "square", "reciprocal", "sum", "cumsum", "kink", "max", "select", "fold",
-})
+    "square", "reciprocal", "sum", "cumsum",
+}) | {row.name for row in KINKS}
 
 
 def _compared(relation: Any) -> tuple[Any, Any]:
@@ -142,6 +142,11 @@ class Program:
             return not self.nodes[node.args[1]].varied
         return family != "smooth"
 
+    def is_zero(self, index: int) -> bool:
+        """Whether a node is the constant 0."""
+        node = self.nodes[index]
+        return node.op == "constant" and not np.any(node.params["value"])
+
     def __call__(self, x: Any) -> Any:
         """f(x): a float, or an array in the shape of f's result.
 
@@ -219,7 +224,7 @@ class Program:
         """The switching variables of one kinked node after the other, flat, from the values of the nodes."""
         for index in self.kinked:
             node = self.nodes[index]
-            yield switching_values(node.op, node.params, [values[arg] for arg in node.args])
+            yield kink_of(node.op).switching(node.params, [values[arg] for arg in node.args])
 
     def switching(self, values: Sequence[Array]) -> Array:
         """The switching variables z, shape (s,), from the values of the nodes."""
@@ -334,12 +339,12 @@ def _problem(nodes: Sequence[Node], index: int, node: Node, switch: int) -> str:
         return f"operation {node.op!r} is not in the table"
     if any(not 0 <= arg < index for arg in node.args):
         return f"line {index} uses {node.args}, which are not all earlier lines"
-    family = TABLE[node.op].family
+    family, kink = TABLE[node.op].family, TABLE[node.op].kink
     if family not in ("input", "kinked") and node.varied != any(nodes[arg].varied for arg in node.args):
         return f"line {index} is marked varied={node.varied} against its arguments"
     if node.switch >= 0:
-        count = switch_count(node.op, [nodes[arg].shape for arg in node.args], node.shape)
-        if family != "kinked" or node.switch != switch or node.switches != count:
+        count = 0 if kink is None else kink.count([nodes[arg].shape for arg in node.args], node.shape)
+        if kink is None or node.switch != switch or node.switches != count:
             found = f"line {index} owns {node.switches} switches from {node.switch}"
             return f"{found}, expected {count} from {switch}"
     return ""

@@ -15,6 +15,7 @@ from absnormal.exact.forms import ONE, forms
 from absnormal.exact.linear_algebra import Vector, circuits
 from absnormal.exact.linear_program import open_direction
 from absnormal.exact.system import System
+from absnormal.ops import kink_of
 from absnormal.program.nodes import Node
 from absnormal.program.program import Program
 from absnormal.report.plain import number
@@ -203,12 +204,8 @@ def slope_in_words(program: Program, switches: Sequence[int], c: Any) -> str:
 
 
 def _is_relu(program: Program, node: Node) -> bool:
-    if node.op == "kink":
-        return bool(node.params["a"] == node.params["b"])
-    if node.op != "max" or node.params["sign"] < 0:
-        return False
-    second = program.nodes[node.args[1]]
-    return second.op == "constant" and not second.params["value"].any()
+    found = kink_of(node.op).around_zero(node.params, [program.is_zero(arg) for arg in node.args])
+    return found is not None and found[0] == found[1] and found[2] == 0
 
 
 def names_of(switches: Sequence[int]) -> str:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.ops import TABLE
-from absnormal.ops.kinked import FoldMap, Piece, fold_map, piece, switching_values
+from absnormal.ops import TABLE, kink_of
+from absnormal.ops.kinks.kink import Hull, Piece
 from absnormal.ops.linear_maps import Change, LinearMap
 from absnormal.program.nodes import Node
 from absnormal.program.program import Program, exactly
@@ -52,7 +52,6 @@ class AtPoint:
         self.own = self.values if own is None else own
         self._maps: dict[int, list[LinearMap | None]] = {}
         self._pieces: tuple[Array | None, dict[int, Piece]] = (None, {})
-        self._folds: tuple[Array | None, dict[int, FoldMap]] = (None, {})
 
     @cached_property
     def z(self) -> Array:
@@ -138,34 +137,38 @@ class AtPoint:
         """The part of a signature that a kinked node owns; a node that only a guard needs follows its own signs."""
         node = self.program.nodes[index]
         if node.switch < 0:
-            signs = np.sign(switching_values(node.op, node.params, [self.values[arg] for arg in node.args]))
+            signs = np.sign(kink_of(node.op).switching(node.params, [self.values[arg] for arg in node.args]))
             return exactly(signs) if sigma.dtype == object else signs.astype(float)
         return sigma[node.switch : node.switch + node.switches]
 
-    def piece_of(self, index: int, sigma: Array) -> Piece:
-        """A kinked node other than a fold with the slopes ``sigma``, remembered as long as the same array is used."""
+    def piece_of(self, index: int, sigma: Array, change: Change | None = None) -> Piece:
+        """A kinked node with the slopes ``sigma``, remembered as long as the same array is used; ``change`` as in
+        `LinearMap.entrywise`, where a NaN slope stands for any slope in [-1, 1]."""
         if self._pieces[0] is not sigma:
             self._pieces = (sigma, {})
+        node = self.program.nodes[index]
         found = self._pieces[1].get(index)
         if found is None:
-            node = self.program.nodes[index]
-            shapes = [self.program.nodes[arg].shape if self.program.nodes[arg].varied else None for arg in node.args]
-            found = piece(node.op, node.params, shapes, node.shape, self.slopes_of(index, sigma))
+            found = kink_of(node.op).piece(node.params, self._varied(node), node.shape, self.slopes_of(index, sigma))
             self._pieces[1][index] = found
-        return found
-
-    def fold_of(self, index: int, sigma: Array, change: Change | None = None) -> FoldMap:
-        node = self.program.nodes[index]
         if change is None:
-            if self._folds[0] is not sigma:
-                self._folds = (sigma, {})
-            if index not in self._folds[1]:
-                self._folds[1][index] = fold_map(node.params, self.shapes(node)[0], self.slopes_of(index, sigma))
-            return self._folds[1][index]
-        fold = fold_map(node.params, self.shapes(node)[0], self.slopes_of(index, sigma))
-        # NaN differs from itself; rationals have no isnan.
-        p, q = (change(np.where(c != c, 1.0, c)) for c in (fold.p, fold.q))
-        return FoldMap(p, q, fold.shape)
+            return found
+        tied = self.active[node.switch : node.switch + node.switches].any()
+        return found.entrywise(change, kink_of(node.op).bound(node.params) if tied else None)
+
+    @cached_property
+    def _any_slopes(self) -> Array:
+        return self.signature(HULL)
+
+    def hull_of(self, index: int) -> Hull:
+        """A kinked node whose active slopes may be anything in [-1, 1]."""
+        node, slopes = self.program.nodes[index], self.slopes_of(index, self._any_slopes)
+        return kink_of(node.op).hull(node.params, self._varied(node), node.shape, slopes)
+
+    def _varied(self, node: Node) -> list[tuple[int, ...] | None]:
+        """The shapes of the arguments of a node; None for constants."""
+        nodes = self.program.nodes
+        return [nodes[arg].shape if nodes[arg].varied else None for arg in node.args]
 
     def shapes(self, node: Node) -> list[tuple[int, ...]]:
         """The shapes of the arguments of a node."""

@@ -13,11 +13,10 @@ import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.ops import TABLE
-from absnormal.ops.kinked import FoldMap
+from absnormal.ops.linear import applied
 from absnormal.ops.linear_maps import LinearMap, Scale
 from absnormal.program.nodes import Node
-from absnormal.sweeps.at_point import HULL
-from absnormal.sweeps.carriers import Adjoints, applied
+from absnormal.sweeps.carriers import Adjoints
 from absnormal.sweeps.rounding import rounding
 from absnormal.sweeps.table import Sweeps
 
@@ -51,11 +50,12 @@ def curvatures(sweeps: Sweeps) -> Curvature:
         both, mid, wide = signed.take(index), middle.take(index), spread.take(index)
         if both is None or mid is None or wide is None or not behind[index]:
             continue
-        if TABLE[node.op].family == "kinked":
+        kink = TABLE[node.op].kink
+        if kink is not None:
             low, high = _tightened(both, mid, wide, gamma)
             if node.switch >= 0:
                 own = slice(node.switch, node.switch + node.switches)
-                weight = _curvature_weight(sweeps, node)
+                weight = kink.curvature(node.params)
                 ends = np.stack([weight * low, weight * high])
                 shape = (node.switches,)
                 lower[own] = _on_switches(ends.min(axis=0), node).reshape(shape)
@@ -89,15 +89,8 @@ def _tightened(both: Array, mid: Array, wide: Array, gamma: float) -> tuple[Arra
     return low, high
 
 
-def _curvature_weight(sweeps: Sweeps, node: Node) -> float:
-    return float({"kink": node.params.get("b", 0), "select": node.params.get("k", 0)}.get(
-        node.op, node.params.get("sign", 1)))
-
-
 def _on_switches(values: Array, node: Node) -> Array:
-    """A fold gives every one of its comparisons the adjoint of its result."""
-    if node.op != "fold":
-        return values
+    """Where a result is compared several times, each comparison has its adjoint."""
     return np.broadcast_to(values, (node.switches // max(1, values.size), *values.shape))
 
 
@@ -106,64 +99,25 @@ def _through_kink(
     carriers: tuple[Adjoints, Adjoints, Adjoints],
 ) -> None:
     """Pass an interval on to the arguments that lie behind active kinks."""
-    for place, arg in enumerate(node.args):
-        if not behind[arg]:
-            continue
-        if node.op == "fold":
-            fold = sweeps.fold_of(index, sweeps.signature(HULL), np.abs)
-            least, most = _fold_least(sweeps, index), fold
-            ends_low, ends_high = _fold_interval(least, most, low, high)
-            reach = most.pull(size[None])[0]
-        else:
-            coefficients = _coefficients(sweeps, index, node, place)
-            if coefficients is None:
-                continue
-            least_c, most_c = coefficients
-            ends = np.stack([least_c * low, least_c * high, most_c * low, most_c * high])
-            ends_low, ends_high = ends.min(axis=0), ends.max(axis=0)
-            reach = np.maximum(np.abs(least_c), np.abs(most_c)) * size
-        _deliver(sweeps, index, node, place, arg, (ends_low, ends_high, reach), carriers)
+    places = {place: arg for place, arg in enumerate(node.args) if behind[arg]}
+    if places:
+        hull = sweeps.hull_of(index)
+        for place, arg in places.items():
+            found = hull.pull(place, low, high, size)
+            if found is not None:
+                _deliver(sweeps, arg, found, carriers)
 
 
 def _deliver(
-    sweeps: Sweeps, index: int, node: Node, place: int, arg: int, ends: tuple[Array, Array, Array],
-    carriers: tuple[Adjoints, Adjoints, Adjoints],
+    sweeps: Sweeps, arg: int, ends: tuple[Array, Array, Array], carriers: tuple[Adjoints, Adjoints, Adjoints]
 ) -> None:
     low, high, reach = ends
     shape = sweeps.program.nodes[arg].shape
-    out = low.shape
-    identity = Scale(1.0, shape, out)
+    identity = Scale(1.0, shape, low.shape)
     signed, middle, spread = carriers
     signed.add(arg, identity, np.stack([np.maximum(high, 0), np.maximum(-low, 0)]))
     middle.add(arg, identity, ((low + high) / 2)[None])
     spread.add(arg, identity, np.stack([(high - low) / 2, reach]))
-
-
-def _coefficients(sweeps: Sweeps, index: int, node: Node, place: int) -> tuple[Array, Array] | None:
-    """The least and the largest derivative of a kinked node with respect to one argument."""
-    ends = []
-    for slope in (-1.0, 1.0):
-        linear = sweeps.piece_of(index, sweeps.signature(slope)).maps[place]
-        if linear is None:
-            return None
-        ends.append(np.broadcast_to(linear.p, node.shape))
-    return np.minimum(*ends), np.maximum(*ends)
-
-
-def _fold_least(sweeps: Sweeps, index: int) -> FoldMap:
-    """The fold in which a tied entry gets nothing: the least weight of every entry."""
-    fold = sweeps.fold_of(index, sweeps.signature(HULL))
-    zero = [np.where(np.isnan(c), 0.0, c) for c in (fold.p, fold.q)]
-    return FoldMap(zero[0], zero[1], fold.shape)
-
-
-def _fold_interval(least: FoldMap, most: FoldMap, low: Array, high: Array) -> tuple[Array, Array]:
-    """Weights lie in [least, most], both in [0, 1]."""
-    up, down = np.maximum(high, 0)[None], np.maximum(-low, 0)[None]
-    above, below = np.maximum(low, 0)[None], np.maximum(-high, 0)[None]
-    highs = most.pull(up)[0] - least.pull(below)[0]
-    lows = least.pull(above)[0] - most.pull(down)[0]
-    return lows, highs
 
 
 def derivative_bounds(sweeps: Sweeps, direction: Array) -> tuple[Array, Array]:
@@ -177,8 +131,9 @@ def derivative_bounds(sweeps: Sweeps, direction: Array) -> tuple[Array, Array]:
     for index, node in enumerate(program.nodes):
         if node.op == "input" or not node.varied:
             continue
-        if TABLE[node.op].family == "kinked":
-            low, high, size = _pushed_kink(sweeps, index, node, middle, spread)
+        if TABLE[node.op].kink is not None:
+            mids, wides = (zip(*(carrier.of(arg) for arg in node.args), strict=True) for carrier in (middle, spread))
+            low, high, size = sweeps.hull_of(index).push(*mids, *wides)
             middle.arrays[index] = ((low + high) / 2)[None]
             spread.arrays[index] = np.stack([(high - low) / 2, size])
             continue
@@ -187,36 +142,6 @@ def derivative_bounds(sweeps: Sweeps, direction: Array) -> tuple[Array, Array]:
     mid, wide = middle.output(), spread.output()
     slack = wide[0] + gamma * (wide[0] + wide[1])
     return mid[0] - slack, mid[0] + slack
-
-
-def _pushed_kink(
-    sweeps: Sweeps, index: int, node: Node, middle: Tangents, spread: Tangents
-) -> tuple[Array, Array, Array]:
-    """An interval through a kink: per argument the interval of its derivatives times the interval of its tangent."""
-    low, high, size = (np.zeros(node.shape) for _ in range(3))
-    if node.op == "fold":
-        return _pushed_fold(sweeps, index, node, middle, spread)
-    for place, arg in enumerate(node.args):
-        mid, wide = middle.arrays[arg], spread.arrays[arg]
-        coefficients = _coefficients(sweeps, index, node, place)
-        if coefficients is None or mid is None or wide is None:
-            continue
-        ends = [c * (mid[0] + side * wide[0]) for c in coefficients for side in (-1, 1)]
-        low, high = low + np.minimum.reduce(ends), high + np.maximum.reduce(ends)
-        size = size + np.maximum(*np.abs(coefficients)) * wide[1]
-    return low, high, size
-
-
-def _pushed_fold(
-    sweeps: Sweeps, index: int, node: Node, middle: Tangents, spread: Tangents
-) -> tuple[Array, Array, Array]:
-    """A fold returns the tangent of one of its tied entries, or a mean of them."""
-    mid, wide = middle.arrays[node.args[0]], spread.arrays[node.args[0]]
-    assert mid is not None and wide is not None
-    possible = sweeps.fold_of(index, sweeps.signature(HULL), np.abs).pull(np.ones((1, *node.shape)))[0] > 0
-    low = np.where(possible, mid[0] - wide[0], np.inf).min(axis=0)
-    high = np.where(possible, mid[0] + wide[0], -np.inf).max(axis=0)
-    return low, high, np.where(possible, wide[1], 0.0).sum(axis=0)
 
 
 class Tangents:
@@ -235,6 +160,11 @@ class Tangents:
         """Push through one node."""
         node = self.program.nodes[index]
         self.arrays[index] = applied(maps, [self.arrays[arg] for arg in node.args], self.count, node.shape)
+
+    def of(self, index: int) -> tuple[Array | None, ...]:
+        """The tangents of a node, one by one."""
+        found = self.arrays[index]
+        return (None,) * self.count if found is None else tuple(found)
 
     def output(self) -> Array:
         """The tangents of y, shape (count, m)."""

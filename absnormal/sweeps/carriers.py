@@ -12,7 +12,6 @@ import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.ops import TABLE
-from absnormal.ops.linear import Embed
 from absnormal.ops.linear_maps import Change, Index, LinearMap
 from absnormal.program.program import Program
 
@@ -28,22 +27,6 @@ def changed(maps: list[LinearMap | None], change: Change | None) -> list[LinearM
     if change is None:
         return maps
     return [None if m is None else m.entrywise(change) for m in maps]
-
-
-def applied(maps: list[Any], inner: list[Array | None], count: int, shape: tuple[int, ...]) -> Array:
-    """The sum of the maps of the tangents that there are, in its full shape."""
-    total: Array | None = None
-    for linear, t in zip(maps, inner, strict=True):
-        if linear is None or t is None:
-            continue
-        if isinstance(linear, Embed):
-            total = linear.add_to(np.zeros((count, *shape), t.dtype) if total is None else total, t)
-            continue
-        term = linear.push(t)
-        total = term if total is None else total + term
-    if total is None:
-        return np.zeros((count, *shape))
-    return total if total.shape[1:] == shape else np.broadcast_to(total, (count, *shape))
 
 
 def split_rows(program: Program, directions: Array) -> list[Array]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.ops import TABLE
-from absnormal.sweeps.carriers import applied
+from absnormal.ops.linear import applied
 from absnormal.sweeps.table import Sweeps
 
 _DRAWS = 4
@@ -49,11 +49,8 @@ def _drawn(sweeps: Sweeps, sigma: Array, unit: float, rng: np.random.Generator) 
             tangents.append(None)
             continue
         inner = [tangents[arg] for arg in node.args]
-        if node.op == "fold":
-            first = inner[0]
-            total = np.zeros((1, *node.shape)) if first is None else sweeps.fold_of(index, sigma).push(first)
-        elif TABLE[node.op].family == "kinked":
-            total = applied(list(sweeps.piece_of(index, sigma).maps), inner, 1, node.shape)
+        if TABLE[node.op].kink is not None:
+            total = sweeps.piece_of(index, sigma).push(inner, 1)
         else:
             total = applied(sweeps.maps(index), inner, 1, node.shape)
         if TABLE[node.op].family not in ("movement", "kinked"):

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.ops import TABLE
+from absnormal.ops import TABLE, kink_of
 from absnormal.ops.convolution import Layout
-from absnormal.ops.kinked import running_choice
+from absnormal.ops.kinks.kink import Piece
 from absnormal.ops.smooth import SMOOTH
 from absnormal.program.nodes import Node
 from absnormal.sweeps.table import Sweeps
@@ -36,7 +36,6 @@ class EqualRows:
         self.nodes = sweeps.program.nodes
         self._dead: dict[int, Array] = {}
         self._places: dict[int, Array] = {}
-        self._chosen: dict[int, Array | None] = {}
         self._left = _PAIRS
 
     def zero_rows(self) -> Array:
@@ -51,17 +50,16 @@ class EqualRows:
         return result[sweeps.alpha]
 
     def _zero(self, index: int, node: Node, active: Array) -> Array:
-        if node.op == "fold":
-            return self._zero_in_fold(index, node, active)
-        if node.op == "max":
-            dead = [np.broadcast_to(self.dead(arg), node.shape).reshape(-1) for arg in node.args]
-            return np.asarray(dead[0] & dead[1])
-        return self.dead(node.args[0]).reshape(-1)
+        rates = kink_of(node.op).rates
+        if not rates:
+            return self._zero_in_chain(index, node, active)
+        dead = [np.broadcast_to(self.dead(arg), node.shape).reshape(-1) for arg in node.args[: len(rates)]]
+        return np.asarray(np.logical_and.reduce(dead))
 
-    def _zero_in_fold(self, index: int, node: Node, active: Array) -> Array:
+    def _zero_in_chain(self, index: int, node: Node, active: Array) -> Array:
         """Comparison j is that of the entry chosen so far with entry j."""
         result = np.zeros(active.size, bool)
-        chosen = self.chosen(index, node)
+        chosen = self.piece(index).chosen
         if chosen is None:
             return result
         arg = node.args[0]
@@ -78,17 +76,9 @@ class EqualRows:
         result.reshape(-1, width)[row, column] = zero
         return result
 
-    def chosen(self, index: int, node: Node) -> Array | None:
-        """For every running value of a fold, the entry that it is; None where slopes are not definite."""
-        if index not in self._chosen:
-            slopes = self.sweeps.slopes_of(index, self.sigma)
-            self._chosen[index] = running_choice(node.params, self.sweeps.shapes(node)[0], slopes)
-        return self._chosen[index]
-
-    def coefficients(self, index: int) -> list[Array | None]:
-        """The derivatives of a kinked node by its arguments; None for constants."""
-        maps = self.sweeps.piece_of(index, self.sigma).maps
-        return [None if m is None else np.broadcast_to(m.p, self.nodes[index].shape) for m in maps]
+    def piece(self, index: int) -> Piece:
+        """A kinked node with the slopes."""
+        return self.sweeps.piece_of(index, self.sigma)
 
     # -- dead entries ------------------------------------------------------------------------------------------
 
@@ -109,13 +99,13 @@ class EqualRows:
             parts = [self.dead(arg) for arg in node.args]
             moves = any(part.any() for part in parts)
             return np.asarray(row.value(node.params, *parts)) if moves else nothing
-        if node.op == "fold":
-            chosen = self.chosen(index, node)
-            dead = self.dead(node.args[0])
-            return nothing if chosen is None else np.take_along_axis(dead, chosen[-1:], axis=0)[0]
-        if row.family == "kinked":
+        if row.kink is not None:
+            coefficients, chosen = self.piece(index).coefficients, self.piece(index).chosen
+            if coefficients is None:
+                dead = self.dead(node.args[0])
+                return nothing if chosen is None else np.take_along_axis(dead, chosen[-1:], axis=0)[0]
             total = np.ones(node.shape, bool)
-            for p, arg in zip(self.coefficients(index), node.args, strict=True):
+            for p, arg in zip(coefficients, node.args, strict=True):
                 if p is not None:
                     total &= (p == 0) | self.dead(arg)
             return total
@@ -183,15 +173,15 @@ class EqualRows:
         """Whether two entries of a node come from equal ones."""
         if node.op in _MOVES or node.op == "concatenate":
             return self._moved(index, node, first, second)
-        if node.op == "fold":
-            chosen = self.chosen(index, node)
-            if chosen is None:
-                return np.zeros(first.size, bool)
-            last, width = chosen[-1].reshape(-1).astype(np.intp), chosen[-1].size
-            return self.same(node.args[0], last[first] * width + first, last[second] * width + second)
-        if TABLE[node.op].family == "kinked":
+        if TABLE[node.op].kink is not None:
+            coefficients, chosen = self.piece(index).coefficients, self.piece(index).chosen
+            if coefficients is None:
+                if chosen is None:
+                    return np.zeros(first.size, bool)
+                last, width = chosen[-1].reshape(-1).astype(np.intp), chosen[-1].size
+                return self.same(node.args[0], last[first] * width + first, last[second] * width + second)
             result = np.ones(first.size, bool)
-            for p, arg in zip(self.coefficients(index), node.args, strict=True):
+            for p, arg in zip(coefficients, node.args, strict=True):
                 weights = None if p is None else p.reshape(-1)
                 equal = True if weights is None else weights[first] == weights[second]
                 idle = False if weights is None else (weights[first] == 0) & (weights[second] == 0)

@@ -7,15 +7,14 @@ Algorithms, ch. 3).
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.ops import TABLE
+from absnormal.ops.linear import applied
 from absnormal.program.nodes import Node
-from absnormal.sweeps.carriers import applied
 
 if TYPE_CHECKING:
     from absnormal.sweeps.table import Sweeps
@@ -56,10 +55,9 @@ def pull_depth(sweeps: Sweeps) -> int:
 
 
 def _local(sweeps: Sweeps, index: int, node: Node, way: str) -> int:
-    if node.op == "fold":
-        return 4 * sweeps.shapes(node)[0][0]
-    if TABLE[node.op].family == "kinked":
-        return 4 + math.prod(node.shape) // max(1, min(math.prod(shape) for shape in sweeps.shapes(node)))
+    kink = TABLE[node.op].kink
+    if kink is not None:
+        return kink.roundings(sweeps.shapes(node), node.shape)
     maps = [m for m in sweeps.maps(index) if m is not None]
     return len(maps) + max((m.push_depth if way == "push" else m.pull_depth for m in maps), default=0)
 
@@ -71,12 +69,13 @@ def largest(sweeps: Sweeps, direction: Array) -> float:
     start = float(np.abs(direction).max(initial=0.0))
     result = 0.0
     for index, node in enumerate(nodes):
+        kink = TABLE[node.op].kink
         if node.op == "input":
             bounds[index] = start
-        elif node.varied and TABLE[node.op].family == "kinked":
+        elif node.varied and kink is not None:
             inner = sum(bounds[arg] for arg in node.args)
             result = max(result, 2 * inner)
-            bounds[index] = (abs(node.params["a"]) + abs(node.params["b"]) if node.op == "kink" else 1.0) * inner
+            bounds[index] = kink.bound(node.params) * inner
         elif node.varied:
             terms = zip(sweeps.maps(index), node.args, strict=True)
             bounds[index] = sum(bounds[arg] * m.norm() for m, arg in terms if m is not None and bounds[arg])
@@ -109,8 +108,8 @@ def running_errors(sweeps: Sweeps) -> tuple[list[Array], Array]:
             inner = [np.broadcast_to(errors[arg], program.nodes[arg].shape) for arg in node.args]
             if not node.varied or not node.args:
                 errors.append(np.zeros(()))
-            elif TABLE[node.op].family == "kinked":
-                own, switching = _kink_errors(node, inner)
+            elif (kink := TABLE[node.op].kink) is not None:
+                own, switching = kink.errors(node.params, inner, node.shape)
                 errors.append(_of_finite(own + rounding(2) * np.abs(values[index]), values[index]))
                 if node.switch >= 0:
                     result[node.switch : node.switch + node.switches] = switching.reshape(-1)
@@ -122,21 +121,6 @@ def running_errors(sweeps: Sweeps) -> tuple[list[Array], Array]:
 def _of_finite(errors: Array, values: Array) -> Array:
     """The errors of values, 0 where these are infinite."""
     return np.where(np.isfinite(values), errors, 0.0)
-
-
-def _kink_errors(node: Node, inner: list[Array]) -> tuple[Array, Array]:
-    """Of the value and of the switching variables of a kinked node."""
-    if node.op == "kink":
-        own = np.broadcast_to((abs(node.params["a"]) + abs(node.params["b"])) * inner[0], node.shape)
-        return own, np.broadcast_to(inner[0], node.shape)
-    if node.op == "max":
-        own = np.broadcast_to(np.maximum(inner[0], inner[1]), node.shape)
-        return own, np.broadcast_to(inner[0] + inner[1], node.shape)
-    if node.op == "select":
-        own = np.maximum(inner[1], inner[2]) + abs(node.params["k"]) * inner[0]
-        return np.broadcast_to(own, node.shape), np.broadcast_to(inner[0], node.shape)
-    running = np.maximum.accumulate(inner[0], axis=0)
-    return running[-1], running[:-1] + inner[0][1:]
 
 
 def _map_errors(sweeps: Sweeps, index: int, node: Node, inner: list[Array]) -> Array:

@@ -16,14 +16,16 @@ smooth objective functions", Optim. Methods Softw. 31 (2016) 904-930.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_array
 
 from absnormal.arrays import Array
-from absnormal.ops.kinked import piece, switch_maps
+from absnormal.ops import TABLE, kink_of
+from absnormal.ops.kinks.entrywise import EntrywisePiece
+from absnormal.ops.kinks.fold import FoldPiece
 from absnormal.ops.linear_maps import Chain, LinearMap, Scale
 from absnormal.ops.smooth import SMOOTH
 from absnormal.program.nodes import Node
@@ -116,7 +118,8 @@ class _Accumulation:
         for index, node in enumerate(nodes):
             if not self.uses[index] and node.switch < 0:
                 continue
-            found = RULES.get(node.op, _dense)(self, index, node)
+            rule = RULES.get(node.op, _dense) if TABLE[node.op].kink is None else _kinked
+            found = rule(self, index, node)
             self.at[index] = found if self.uses[index] else None
             for arg in node.args:
                 self.uses[arg] -= 1
@@ -182,10 +185,6 @@ def _input(run: _Accumulation, index: int, node: Node) -> Rows:
     start, stop = run.leaves[node.params["leaf"]], run.leaves[node.params["leaf"] + 1]
     columns = np.arange(start, stop, dtype=INDEX).reshape(1, *node.shape)
     return Rows((Chunk(columns, np.broadcast_to(1.0, columns.shape)),))
-
-
-def _constant(run: _Accumulation, index: int, node: Node) -> None:
-    return None
 
 
 def _scaled(scale: Any, out: Shape) -> Local:
@@ -331,44 +330,50 @@ def _einsum_local(terms: tuple[str, ...], result: str, values: list[Array], own:
 
 
 def _kinked(run: _Accumulation, index: int, node: Node) -> Rows | None:
-    """z' from the switch maps; the result from the maps with slope sigma, and |z| with its weight."""
+    """With given slopes a kink is linear in its arguments and the |z| that are kept."""
     own = slice(node.switch, node.switch + node.switches)
     shapes = [run.shape(arg) for arg in node.args]
-    parts = piece(node.op, node.params, shapes, node.shape, run.sigma[own])
-    rates = switch_maps(node.op, shapes, node.shape)
+    piece = kink_of(node.op).piece(node.params, shapes, node.shape, run.sigma[own])
+    if isinstance(piece, EntrywisePiece):
+        return _compared(run, index, node, piece)
+    assert isinstance(piece, FoldPiece)
+    return _chained(run, node, piece)
 
-    def terms(maps: list[Any]) -> list[Local | None]:
+
+def _compared(run: _Accumulation, index: int, node: Node, piece: EntrywisePiece) -> Rows | None:
+    """z' from its maps; the result from the maps with slope sigma, and |z| with its weight."""
+    own = slice(node.switch, node.switch + node.switches)
+
+    def terms(maps: Sequence[Any]) -> list[Local | None]:
         return [None if scale is None else _scaled(scale, node.shape) for scale in maps]
 
-    wanted = run.wanted[own].any()
     if node.switch >= 0:
-        run.switching.append((run.linear(node, terms(rates)) if wanted else None, node.switches))
+        wanted = run.wanted[own].any()
+        run.switching.append((run.linear(node, terms(piece.rates)) if wanted else None, node.switches))
     if not run.uses[index]:
         return None
-    new = run.columns(own, parts.weight, node.shape)
-    return run.space.total([run.linear(node, terms(parts.maps)), new], node.shape)
+    new = run.columns(own, piece.weight, node.shape)
+    return run.space.total([run.linear(node, terms(piece.maps)), new], node.shape)
 
 
-def _fold(run: _Accumulation, index: int, node: Node) -> Rows | None:
+def _chained(run: _Accumulation, node: Node, piece: FoldPiece) -> Rows | None:
     """m_j = p_j m_{j-1} + q_j u_j + w |z_j|, unrolled to combinations of the u_i and |z_i| since p was 0."""
-    shape = run.shape(node.args[0])
-    count, lanes = shape[0], math.prod(node.shape)
+    count, lanes = piece.fold.shape[0], math.prod(node.shape)
     own = slice(node.switch, node.switch + node.switches) if node.switch >= 0 else slice(0, 0)
-    half = node.params["sign"] * run.sigma[own].reshape(count - 1, lanes) / 2
-    p = np.concatenate([np.zeros((1, lanes)), 0.5 + half]).T.reshape(-1)
-    q = np.concatenate([np.ones((1, lanes)), 0.5 - half]).T.reshape(-1)
+    p, q = (
+        np.concatenate([np.full((1, lanes), first), c.reshape(count - 1, lanes)]).T.reshape(-1)
+        for first, c in ((0.0, piece.fold.p), (1.0, piece.fold.q))
+    )
     wanted = np.concatenate([run.wanted[own], np.ones(lanes, bool)]).reshape(count, lanes).T.reshape(-1)
     first, second, factor = unrolled(p, q, wanted, count, run.space)
     # From lane by lane to the order of the array.
     place = np.arange(count * lanes).reshape(count, lanes).T.reshape(-1)
     target, origin = place[first], place[second]
-    inner = run.at[node.args[0]]
-    size = count * lanes
+    inner, size = run.at[node.args[0]], count * lanes
     u = run.space.csr(Rows(()) if inner is None else inner, size)
     running = run.space.product(run.space.gathered(target, origin, factor * q[second], size, size), u)
     kept = np.concatenate([np.zeros(lanes, bool), run.kept[own]])[origin]
-    columns = run.program.n + node.switch + origin[kept] - lanes
-    weights = node.params["sign"] * factor[kept] / 2
+    columns, weights = run.program.n + node.switch + origin[kept] - lanes, piece.weight * factor[kept]
     running = running + run.space.gathered(target[kept], columns, weights, size)
     if node.switch >= 0:
         run.switching.append((Rows((), running[:-lanes] - u[lanes:]), node.switches))
@@ -378,7 +383,7 @@ def _fold(run: _Accumulation, index: int, node: Node) -> Rows | None:
 RULES: dict[str, Rule] = {
     **dict.fromkeys((row.name for row in SMOOTH), _entrywise),
     "input": _input,
-    "constant": _constant,
+    "constant": lambda run, index, node: None,
     "reshape": _moving(lambda node, shape, t: t.reshape(len(t), *node.shape)),
     "transpose": _moving(lambda node, shape, t: t.transpose(0, *(axis + 1 for axis in node.params["axes"]))),
     "index": _moving(lambda node, shape, t: np.asarray(t[(slice(None), *node.params["key"])])),
@@ -392,8 +397,4 @@ RULES: dict[str, Rule] = {
     "logsumexp": _sum,
     "matmul": _matmul,
     "einsum": _einsum,
-    "kink": _kinked,
-    "max": _kinked,
-    "select": _kinked,
-    "fold": _fold,
 }

@@ -20,12 +20,13 @@ import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.ops import TABLE
-from absnormal.ops.kinked import Piece, running_ties, switch_maps
-from absnormal.ops.linear_maps import Change, LinearMap, Scale
+from absnormal.ops.kinks.kink import Kink
+from absnormal.ops.linear import applied
+from absnormal.ops.linear_maps import Change
 from absnormal.program.nodes import Node
 from absnormal.program.program import exactly
 from absnormal.sweeps.at_point import HULL, AtPoint
-from absnormal.sweeps.carriers import Adjoints, applied, changed, nonzero, split_rows
+from absnormal.sweeps.carriers import Adjoints, changed, nonzero, split_rows
 from absnormal.sweeps.last_steps import LastSteps
 from absnormal.sweeps.rounding import FLOOR, largest, pull_depth, push_depth, rounding
 
@@ -108,8 +109,9 @@ class Sweeps(AtPoint):
             if not node.varied:
                 continue
             inner = [tangents[arg] for arg in node.args]
-            if TABLE[node.op].family == "kinked":
-                tangent = self._kink_forward(index, node, inner, sigma, dz, choose, change)
+            kink = TABLE[node.op].kink
+            if kink is not None:
+                tangent = self._kink_forward(kink, index, inner, sigma, dz, choose, change)
             else:
                 tangent = applied(changed(self.maps(index), change), inner, count, node.shape)
             # A pattern is kept at 0 and 1: neither underflow nor overflow can touch it.
@@ -118,46 +120,24 @@ class Sweeps(AtPoint):
         return dz, np.zeros((count, program.m)) if dy is None else np.asarray(dy).reshape(count, -1)
 
     def _kink_forward(
-        self, index: int, node: Node, inner: list[Array | None], sigma: Array, dz: Array, choose: bool,
+        self, kink: Kink, index: int, inner: list[Array | None], sigma: Array, dz: Array, choose: bool,
         change: Change | None,
     ) -> Array:
-        count = len(dz)
-        if node.op == "fold":
-            return self._fold_forward(index, node, inner[0], sigma, dz, choose, change)
+        node = self.program.nodes[index]
         own = slice(node.switch, node.switch + node.switches)
-        tied = self.active[own]
-        if node.switch >= 0 and (not choose or tied.any()):
-            shapes = self.shapes(node)
-            maps = changed(switch_maps(node.op, shapes, node.shape), change)
-            rates = applied(maps, inner, count, node.shape).reshape(count, -1)
-            dz[:, own] = rates
-            if choose:
-                np.copyto(sigma[own], np.sign(rates[0]), where=tied)
-        pieces = self._piece_maps(self.piece_of(index, sigma), node, change)
-        return applied(pieces, inner, count, node.shape)
-
-    def _fold_forward(
-        self, index: int, node: Node, inner: Array | None, sigma: Array, dz: Array, choose: bool,
-        change: Change | None,
-    ) -> Array:
-        assert inner is not None
-        own = slice(node.switch, node.switch + node.switches)
-        if choose and node.switch >= 0 and self.active[own].any():
-            self._choose_in_fold(node, inner[0], sigma[own], self.active[own])
-        fold = self.fold_of(index, sigma, change)
-        prefixes = fold.prefixes(inner)
-        if node.switch >= 0:
-            steps = np.moveaxis(inner, 1, 0)[1:]
-            rates = prefixes[:-1] + steps if change else prefixes[:-1] - steps
-            dz[:, own] = np.moveaxis(rates, 1, 0).reshape(len(dz), -1)
-        return np.asarray(prefixes[-1])
-
-    def _choose_in_fold(self, node: Node, t: Array, slots: Array, tied: Array) -> None:
-        """Along d the fold takes, among the tied, the entry with the largest (smallest) derivative so far."""
-        shape = (t.shape[0] - 1, *t.shape[1:])
-        sigma, ties = slots.reshape(shape), tied.reshape(shape)
-        best = running_ties(node.params, self.values[node.args[0]], ties, t)
-        sigma[ties] = np.sign(best - t[1:])[ties]
+        tied = self.active[own] if choose and node.switch >= 0 else None
+        if node.switch < 0 or (tied is not None and not tied.any()):
+            return self.piece_of(index, sigma, change).push(inner, len(dz))
+        rates = None
+        if tied is not None:
+            args = [self.values[arg] for arg in node.args]
+            rates = kink.choose(node.params, args, inner, node.shape, tied, sigma[own])
+        piece = self.piece_of(index, sigma, change)
+        if rates is None:
+            tangent, dz[:, own] = piece.push_both(inner, len(dz))
+        else:
+            tangent, dz[:, own] = piece.push(inner, len(dz)), rates
+        return tangent
 
     # -- backward ----------------------------------------------------------------------------------------------
 
@@ -219,7 +199,7 @@ class Sweeps(AtPoint):
             if not node.varied or node.op == "input":
                 continue
             w = adjoints.take(index)
-            if TABLE[node.op].family == "kinked":
+            if TABLE[node.op].kink is not None:
                 if w is not None or (zbar is not None and node.switch >= 0):
                     self._kink_backward(index, node, w, zbar, sigma, wbar, adjoints, change)
             elif w is not None:
@@ -232,65 +212,13 @@ class Sweeps(AtPoint):
         self, index: int, node: Node, w: Array | None, zbar: Array | None, sigma: Array, wbar: Array,
         adjoints: Adjoints, change: Change | None,
     ) -> None:
-        count = len(wbar)
         own = slice(node.switch, node.switch + node.switches)
-        if node.op == "fold":
-            self._fold_backward(index, node, w, zbar, sigma, wbar, adjoints, change)
-            return
-        p = self.piece_of(index, sigma)
-        if w is not None:
-            for arg, linear in zip(node.args, self._piece_maps(p, node, change), strict=True):
-                if linear is not None and self.program.nodes[arg].varied:
-                    adjoints.add(arg, linear, w)
-        if zbar is not None:
-            seeds = zbar[:, own].reshape(count, *node.shape)
-            switching = changed(switch_maps(node.op, self.shapes(node), node.shape), change)
-            for arg, switch in zip(node.args, switching, strict=True):
-                if switch is not None and self.program.nodes[arg].varied:
-                    adjoints.add(arg, switch, seeds)
-        if w is not None and wbar.size:
-            weight = p.weight if change is None else change(p.weight)
-            wbar[:, own] = (weight * w).reshape(count, -1)
-
-    def _fold_backward(
-        self, index: int, node: Node, w: Array | None, zbar: Array | None, sigma: Array, wbar: Array,
-        adjoints: Adjoints, change: Change | None,
-    ) -> None:
-        count = len(wbar)
-        own = slice(node.switch, node.switch + node.switches)
-        fold = self.fold_of(index, sigma, change)
-        if zbar is None and not wbar.size and fold.chosen is not None:
-            assert w is not None
-            adjoints.add(node.args[0], fold, w)
-            return
-        inner = None
-        if zbar is not None:
-            inner = np.moveaxis(zbar[:, own].reshape(count, fold.shape[0] - 1, *node.shape), 1, 0)
-        last = np.zeros((count, *node.shape), wbar.dtype) if w is None else w
-        running_adjoints = fold.adjoints(last, inner)
-        # After seeding, entry j of the adjoints belongs to m_j; |z_j| enters m_j with weight sign / 2.
-        sign = 1 if change else node.params["sign"]
-        if wbar.size:
-            wbar[:, own] = np.moveaxis(sign * running_adjoints[1:] / 2, 0, 1).reshape(count, -1)
-        pulled = fold.pull_from(running_adjoints)
-        if inner is not None:
-            direct = np.moveaxis(inner, 0, 1)
-            pulled[:, 1:] += direct if change else -direct
-        adjoints.add(node.args[0], Scale(1.0, fold.shape, fold.shape), pulled)
-
-    def _piece_maps(self, p: Piece, node: Node, change: Change | None) -> list[LinearMap | None]:
-        """The maps of a kinked operation, changed; a NaN slope then stands for any slope in [-1, 1]."""
-        if change is None:
-            return list(p.maps)
-        bound = abs(node.params["a"]) + abs(node.params["b"]) if node.op == "kink" else 1.0
-        tied = self.active[node.switch : node.switch + node.switches].any()
-        maps: list[LinearMap | None] = []
-        for linear in p.maps:
-            coefficients = None if linear is None else linear.p
-            if tied and linear is not None:
-                coefficients = np.where(np.isnan(linear.p), bound, linear.p)
-            maps.append(None if linear is None else Scale(change(coefficients), linear.shape, linear.out))
-        return maps
+        seeds = None if zbar is None else zbar[:, own]
+        terms, weights = self.piece_of(index, sigma, change).pull(w, seeds, bool(wbar.size))
+        for place, linear, adjoint in terms:
+            adjoints.add(node.args[place], linear, adjoint)
+        if weights is not None:
+            wbar[:, own] = weights
 
     @cached_property
     def push_depth(self) -> int:

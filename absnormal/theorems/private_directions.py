@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
+from absnormal.ops import kink_of
 from absnormal.structure import Private, private_inputs
 from absnormal.sweeps.equal_rows import EqualRows
 from absnormal.theorems.problem import Problem, Proof
@@ -60,11 +61,11 @@ def private_directions_for_definite_slopes(problem: Problem) -> Proof | None:
 
 
 def _hopeful(problem: Problem) -> bool:
-    """Whether every active kink but folds and maxima, whose rows are differences, has private inputs at all."""
+    """Whether every active kink has private inputs at all, but for those whose rows are differences."""
     sweeps = problem.sweeps
     known = private_inputs(sweeps.program)
     nodes = sweeps.program.nodes
-    simple = (i for i in sweeps.program.kinked if nodes[i].op not in ("fold", "max"))
+    simple = (i for i in sweeps.program.kinked if len(kink_of(nodes[i].op).rates) == 1)
     return all(known.of(i) for i in simple if _own(problem, i).any())
 
 

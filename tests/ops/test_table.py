@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from scipy import special
 
-from absnormal.ops import TABLE
+from absnormal.ops import TABLE, kink_of
 from absnormal.ops.convolution import Layout
-from absnormal.ops.kinked import fold_map, piece, running, switching_values
+from absnormal.ops.kinks.running import running
 from absnormal.ops.smooth import SMOOTH
 from absnormal.program.nodes import Node
 from absnormal.program.program import Program, exactly
@@ -428,9 +428,9 @@ def test_is_the_derivative_of_a_fold_with_ties_that_of_the_rewriting(count, sign
 def test_are_float_folds_the_same_by_steps_and_by_doubling(count, sign):
     u = np.stack([tied_column(count, 1, sign), tied_column(count, 2, sign)], axis=1)
     params = {"sign": sign}
-    z = switching_values("fold", params, [u]).reshape(count - 1, 2)
+    z = kink_of("fold").switching(params, [u]).reshape(count - 1, 2)
     sigma = np.where(z == 0, 0.25, np.sign(z))
-    fold = fold_map(params, u.shape, sigma.reshape(-1))
+    fold = kink_of("fold").piece(params, [u.shape], u.shape[1:], sigma.reshape(-1)).fold
     t = RNG.standard_normal((3, count, 2))
     for k in range(3):
         for column in range(2):
@@ -446,7 +446,7 @@ def test_are_float_folds_the_same_by_steps_and_by_doubling(count, sign):
     np.testing.assert_allclose(
         dense(fold.absolute(), u.shape, (2,)), abs(dense(fold, u.shape, (2,))), rtol=1e-12, atol=1e-14
     )
-    np.testing.assert_array_equal(running(params, u)[-1], u.max(0) if sign > 0 else u.min(0))
+    np.testing.assert_array_equal(running(sign, u)[-1], u.max(0) if sign > 0 else u.min(0))
 
 
 @pytest.mark.parametrize("count", [2, 3, 70])
@@ -464,7 +464,7 @@ def test_does_the_directional_sweep_choose_the_signs(count, sign):
         t = 1e-7
         ahead = TABLE["fold"].value({"sign": sign}, u + t * d)
         assert (ahead - best) / t == pytest.approx(found.dy[0], abs=1e-6)
-        ahead_z = switching_values("fold", {"sign": sign}, [u + t * d])
+        ahead_z = kink_of("fold").switching({"sign": sign}, [u + t * d])
         np.testing.assert_array_equal(found.sigma, np.sign(ahead_z))
 
 
@@ -483,14 +483,14 @@ def test_does_the_directional_sweep_give_the_one_sided_derivative(op, params):
 
 
 def test_are_pieces_broadcast():
-    found = piece("max", {"sign": 1}, [(2, 3), (3,)], (2, 3), np.zeros(6))
+    found = kink_of("max").piece({"sign": 1}, [(2, 3), (3,)], (2, 3), np.zeros(6))
     np.testing.assert_array_equal(found.maps[1].pull(np.ones((1, 2, 3))), np.ones((1, 3)))
 
 
 def test_is_an_infinite_constant_no_kink():
     u = np.array([-np.inf, -np.inf, 1.0])
-    np.testing.assert_array_equal(switching_values("fold", {"sign": 1}, [u]), [np.inf, -np.inf])
-    np.testing.assert_array_equal(switching_values("max", {"sign": 1}, [u, u]), [np.inf, np.inf, 0.0])
+    np.testing.assert_array_equal(kink_of("fold").switching({"sign": 1}, [u]), [np.inf, -np.inf])
+    np.testing.assert_array_equal(kink_of("max").switching({"sign": 1}, [u, u]), [np.inf, np.inf, 0.0])
 
 
 def test_is_a_second_row_of_one_name_an_error():

@@ -13,12 +13,8 @@ from absnormal.arrays import Array
 from absnormal.frontends.jax.run import Run, Seen, bound
 from absnormal.frontends.numpy import TracedArray
 from absnormal.frontends.writing import Writer
-from absnormal.ops import TABLE
-from absnormal.ops.kinked import piece, switching_values
-from absnormal.ops.smooth import SMOOTH
+from absnormal.ops import ENTRYWISE, TABLE, kink_of
 from absnormal.program.nodes import Node
-
-_ENTRYWISE = frozenset({row.name for row in SMOOTH} | {"kink", "max", "select", "where"})
 
 
 def _row(op: str) -> Callable[[Run, Any, list[Seen]], list[Seen]]:
@@ -92,7 +88,7 @@ def probe(run: Run, eqn: Any, inputs: list[Seen], results: list[Seen], start: in
         return
     nodes = builder.nodes[start:]
     shapes = {node.shape for node in nodes if node.varied}
-    if shapes != {out.shape} or any(node.op not in _ENTRYWISE for node in nodes if node.varied):
+    if shapes != {out.shape} or any(node.op not in ENTRYWISE for node in nodes if node.varied):
         return
     left, right = (_pushed(run, start, argument.index, out.index, slope) for slope in (-1.0, 1.0))
     values = [seen.value for seen in inputs]
@@ -113,7 +109,7 @@ def _is_active(run: Run, index: int) -> bool:
     if not node.switches or not node.varied:
         return False
     values = [run.builder.values[arg] for arg in node.args]
-    return bool((switching_values(node.op, node.params, values) == 0).any())
+    return bool((kink_of(node.op).switching(node.params, values) == 0).any())
 
 
 def _derivative(eqn: Any, values: list[Any], place: int) -> Array:
@@ -142,13 +138,13 @@ def _pushed(run: Run, start: int, argument: int, out: int, slope: float) -> Arra
 
 def _through(node: Node, values: list[Array], value: Array, inner: list[Array | None], slope: float) -> Array:
     row = TABLE[node.op]
-    if row.family == "kinked":
-        signs = np.sign(switching_values(node.op, node.params, values))
+    if row.kink is not None:
+        signs = np.sign(row.kink.switching(node.params, values))
         shapes = [None if t is None else v.shape for t, v in zip(inner, values, strict=True)]
-        maps: Any = piece(node.op, node.params, shapes, node.shape, np.where(signs == 0, slope, signs)).maps
-    else:
-        assert row.maps is not None
-        maps = row.maps(node.params, values, value, node.shape)
+        piece = row.kink.piece(node.params, shapes, node.shape, np.where(signs == 0, slope, signs))
+        return np.asarray(piece.push([None if t is None else t[None] for t in inner], 1)[0])
+    assert row.maps is not None
+    maps = row.maps(node.params, values, value, node.shape)
     total = np.zeros(node.shape)
     for linear, tangent in zip(maps, inner, strict=True):
         if linear is not None and tangent is not None:

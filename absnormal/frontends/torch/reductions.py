@@ -11,7 +11,7 @@ import numpy as np
 from absnormal.arrays import Array
 from absnormal.frontends.torch.values import array
 from absnormal.frontends.torch.writer import Arg, Writer
-from absnormal.ops.kinked import running
+from absnormal.ops.kinks.running import running
 
 Rule = Callable[..., Any]
 
@@ -151,7 +151,7 @@ def fronted(w: Writer, u: int, axes: Sequence[int]) -> int:
 
 def even(values: Array, sign: int) -> Array:
     """Slopes of a fold over axis 0 that give every tied entry the same weight: (k - 2) / k with k tied so far."""
-    best = running({"sign": sign}, values)
+    best = running(sign, values)
     ties = np.cumsum(values == best, axis=0)
     fresh = np.concatenate([np.ones_like(best[:1], bool), best[1:] != best[:-1]])
     before = np.maximum.accumulate(np.where(fresh, ties - 1, 0), axis=0)

@@ -16,7 +16,6 @@ from absnormal.frontends.torch.probe import slope_of
 from absnormal.frontends.torch.tape import Record, Tape
 from absnormal.frontends.torch.values import Constant, array
 from absnormal.ops import TABLE
-from absnormal.ops.kinked import switch_count
 from absnormal.program.nodes import Guard, Node, Source
 
 Shape = tuple[int, ...]
@@ -167,8 +166,8 @@ class Writer:
             shape = shapes.pop() if len(shapes) == 1 else _broadcast(frozenset(shapes))
         row = TABLE[op]
         count = 0
-        if varied and row.family == "kinked":
-            count = switch_count(op, [node.shape for node in given], shape)
+        if varied and row.kink is not None:
+            count = row.kink.count([node.shape for node in given], shape)
         elif varied and row.domain is not None and not sure:
             self._check(op, params, args)
         return self.append(Node(op, args, params, shape, self.source, self.operation, varied, -1, count, tie))
