@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import sys
+import sysconfig
 
 import numpy as np
 import scipy
@@ -19,6 +20,7 @@ _LIBRARIES = (
     scipy.__file__.rsplit("__init__", 1)[0],
     "<__array_function__",
 )
+_PYTHON = ("<", *{sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib")})
 
 
 def caller() -> Source | None:
@@ -37,6 +39,16 @@ def is_user(file: str) -> bool:
     if file.startswith(_OURS):
         return file.startswith(_USER_INSIDE)
     return not file.startswith(_LIBRARIES)
+
+
+@functools.cache
+def of_python(file: str) -> bool:
+    """Whether a file belongs to Python itself, or is none.
+
+    >>> of_python(os.__file__), of_python(np.__file__)
+    (True, False)
+    """
+    return file.startswith(_PYTHON) and f"{os.sep}site-packages{os.sep}" not in file
 
 
 def library_call() -> tuple[str, ...]:

@@ -191,8 +191,9 @@ JUMPS: dict[str, list[Any]] = {
 CONTINUOUS = {
     *ROWS, *MOVES, "rsqrt", "pow", "integer_pow", "abs", "max", "min", "reduce_precision", "copy", "copy_p", "name",
     "sharding_constraint", "reduce_sum", "reduce_prod", "reduce_max", "reduce_min", "cumsum", "cumprod",
-    "cumlogsumexp", "cummax", "cummin", "dot_general", "conv_general_dilated", "scatter-add", "scatter-max",
-    "scatter-min", "reduce_window_sum", "reduce_window_max", "reduce_window_min", "is_finite",
+    "cumlogsumexp", "cummax", "cummin", "dot_general", "conv_general_dilated", "scatter-add", "scatter-sub",
+    "scatter-mul", "scatter-max", "scatter-min", "reduce_window_sum", "reduce_window_max", "reduce_window_min",
+    "is_finite", "device_put",
 } - {"atan2"}  # fmt: skip
 
 

@@ -182,7 +182,7 @@ def _followed(f: Callable[[Any], Any], x: Any, stopped: str) -> tuple[Program, l
     except TraceError as error:
         # The rules are written with NumPy's functions, whose names JAX shares.
         mend = re.sub(r"\bnp\.", "jnp.", error.mend)
-        raise type(error)(error.operation, error.problem, mend, error.source) from None
+        raise type(error)(error.operation, error.problem, mend, error.source) from error.__cause__
     if len(results) != 1:
         raise ValueError(f"f must return one number, got {len(results)} arrays")
     traced = results[0].traced
@@ -209,7 +209,7 @@ def _followed(f: Callable[[Any], Any], x: Any, stopped: str) -> tuple[Program, l
 def _jaxpr(jax: Any, point: Point) -> Any:
     try:
         return jax.make_jaxpr(point.function)(point.variables)
-    except jax.errors.JAXTypeError as error:
+    except (jax.errors.JAXTypeError, jax.errors.JAXIndexError) as error:
         raise TraceError(
             "f", f"f looks at the value of a traced array: {str(error).splitlines()[0]}",
             "use jnp.where, jax.lax.cond or jax.lax.while_loop for a branch on it",

@@ -10,8 +10,7 @@ import numpy as np
 from absnormal._optional import require
 from absnormal.frontends.jax.custom import called, library_rule, probe
 from absnormal.frontends.jax.derivatives import foreign, in_library
-from absnormal.frontends.jax.jumps import Jump
-from absnormal.frontends.jax.run import Run, Seen, jump_of
+from absnormal.frontends.jax.run import Run, Seen, is_key, jump_of
 from absnormal.frontends.numpy import TracedArray
 from absnormal.frontends.numpy_masks import TracedMask
 
@@ -135,17 +134,14 @@ def repeated(
     for_cond, for_body, carry = inputs[:cond_nconsts], inputs[cond_nconsts:first], inputs[first:]
     while True:
         (goes_on,) = run.closed(cond_jaxpr, [*for_cond, *carry])
-        if not _decided(goes_on):
+        if not _decided(run, goes_on):
             return carry
         carry = run.closed(body_jaxpr, [*for_body, *carry])
 
 
-def _decided(seen: Seen) -> Any:
+def _decided(run: Run, seen: Seen) -> Any:
     """A condition as it came out; one that depends on the variables is kept as a guard, and must not be tied."""
-    if isinstance(seen.traced, TracedMask):
-        seen.traced.concrete()
-    if isinstance(seen.traced, Jump):
-        seen.traced.refuse()
+    run.decide([seen])
     return np.asarray(seen.value).item()
 
 
@@ -154,9 +150,11 @@ def branched(run: Run, eqn: Any, inputs: Inputs, *, branches: Any) -> list[Seen]
     which, operands = inputs[0], inputs[1:]
     mask = which.traced
     if not (isinstance(mask, TracedMask) and np.any(mask.tied) and len(branches) == 2):
-        return run.closed(branches[min(max(int(_decided(which)), 0), len(branches) - 1)], operands)
+        return run.closed(branches[min(max(int(_decided(run, which)), 0), len(branches) - 1)], operands)
     sides = [run.closed(branch, operands) for branch in branches]
     taken = sides[int(np.asarray(which.value).item())]
+    if any(is_key(out.value) for out in taken):
+        run.decide([which])
     return [
         Seen(out.value, jump_of((no, yes)) or np.where(mask, run.operand(yes), run.operand(no)))  # type: ignore[call-overload]
         for out, no, yes in zip(taken, *sides, strict=True)

@@ -35,8 +35,11 @@ _UPDATES = frozenset({"update_jaxpr", "update_consts"})
 IDLE: dict[str, frozenset[str]] = {
     **dict.fromkeys(("jit", "pjit", "closed_call", "core_call", "remat2", "checkpoint", "remat"), _COMPILED),
     **dict.fromkeys(("custom_jvp_call", "custom_vjp_call", "custom_vjp_call_jaxpr"), _DERIVATIVES),
-    **dict.fromkeys(("scatter-add", "scatter-max", "scatter-min"), _UPDATES),
+    **dict.fromkeys(("scatter-add", "scatter-sub", "scatter-mul", "scatter-max", "scatter-min"), _UPDATES),
     "scan": frozenset({"linear", "unroll", "_split_transpose"}),
+    # The index of the branch has been worked out for the platform.
+    "cond": frozenset({"branches_platforms"}),
+    "device_put": frozenset({"devices", "srcs", "copy_semantics"}),
     # The shape of the result says it.
     "squeeze": frozenset({"dimensions"}),
     # Ties are written as they came; what is carried along at one is refused.

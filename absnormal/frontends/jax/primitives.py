@@ -11,7 +11,7 @@ from absnormal._optional import require
 from absnormal.frontends.jax.jumps import Beside, First, Jump
 from absnormal.frontends.jax.order import fold_over, scattered_extremum, sort, top_k, window_extremum
 from absnormal.frontends.jax.run import Call, Seen
-from absnormal.frontends.jax.shapes import MOVES, moving, scatter_add, window_sum
+from absnormal.frontends.jax.shapes import MOVES, moving, scattered_product, scattered_sum, window_sum
 from absnormal.frontends.jax.windows import convolution
 from absnormal.frontends.numpy import TracedArray
 from absnormal.frontends.numpy_masks import TracedMask
@@ -71,6 +71,9 @@ def _extremum(sign: int) -> Rule:
 def _clamp(call: Call, low: Any, u: Any, high: Any) -> Any:
     """lax.clamp: max(u, low), then min with high."""
     shape = call.outs[0].shape
+    given, lowest, highest = (np.asarray(value) for value in (call.values[1], call.values[0], call.values[2]))
+    if isinstance(high, TracedArray) and ((lowest > highest) & (given <= highest)).any():
+        call.distrust("is not correct where the lower bound exceeds the upper one")
     for bound, sign, tie in ((low, 1, "clamp.low"), (high, -1, "clamp.high")):
         if isinstance(bound, TracedArray) or np.any(np.isfinite(bound)):
             u = extremum(call.write, u, bound, sign, tie)
@@ -88,6 +91,11 @@ def _convert(call: Call, u: Any, *, new_dtype: Any) -> Any:
 
 def _reduced_precision(call: Call, u: Any, *, exponent_bits: int, mantissa_bits: int) -> Any:
     return _rounded(call, u, f"{exponent_bits} bits of exponent and {mantissa_bits} of mantissa")
+
+
+def _transferred(call: Call, *args: Any) -> Any:
+    """jax.device_put: nothing but memory."""
+    return list(args)
 
 
 def _rounded(call: Call, u: Any, precision: str) -> Any:
@@ -119,18 +127,12 @@ def _cumulative(function: Any) -> Rule:
     return rule
 
 
-def _log_sum_exp_up_to(u: Any, axis: int) -> Any:
-    # Any constant may be taken out: here the largest value at the point.
-    m = u.value.max(axis=axis, keepdims=True)
-    return np.log(np.cumsum(np.exp(u - m), axis=axis)) + m
-
-
 def _like_associative_scan(name: str) -> Rule:
-    """lax.cummax and lax.cummin: differentiated as an associative scan of max."""
+    """lax.cummax and its kin: differentiated as an associative scan."""
 
     def rule(call: Call, u: Any, *, axis: int, reverse: bool) -> Any:
-        jax = require("jax", "jax")
-        function = jax.lax.max if name == "cummax" else jax.lax.min
+        jax, jnp = require("jax", "jax"), require("jax.numpy", "jax")
+        function = {"cummax": jax.lax.max, "cummin": jax.lax.min, "cumlogsumexp": jnp.logaddexp}[name]
         closed = jax.make_jaxpr(lambda v: jax.lax.associative_scan(function, v, reverse=reverse, axis=axis))(
             call.values[0])
         return call.run.closed(closed, [Seen(call.values[0], u)])[0].traced
@@ -270,6 +272,7 @@ MASKS: dict[str, Rule] = {
     "or": _bitwise(_joined),
     "stop_gradient": lambda call, mask: mask,
     "copy": lambda call, mask: mask,
+    "device_put": _transferred,
     "stack": _beside,
     "argmax": _first,
 }
@@ -293,6 +296,7 @@ RULES: dict[str, Rule] = {
     "is_finite": lambda call, u: np.isfinite(u.value),
     "convert_element_type": _convert,
     "reduce_precision": _reduced_precision,
+    "device_put": _transferred,
     "copy": lambda call, u: u,
     "copy_p": lambda call, u: u,
     "name": lambda call, u: u,
@@ -307,14 +311,16 @@ RULES: dict[str, Rule] = {
     "argmin": _index_of("argmin"),
     "cumsum": _cumulative(np.cumsum),
     "cumprod": _cumulative(np.multiply.accumulate),
-    "cumlogsumexp": _cumulative(_log_sum_exp_up_to),
+    "cumlogsumexp": _like_associative_scan("cumlogsumexp"),
     "cummax": _like_associative_scan("cummax"),
     "cummin": _like_associative_scan("cummin"),
     "sort": sort,
     "top_k": top_k,
     "dot_general": _dot,
     "conv_general_dilated": convolution,
-    "scatter-add": scatter_add,
+    "scatter-add": scattered_sum(1),
+    "scatter-sub": scattered_sum(-1),
+    "scatter-mul": scattered_product,
     "scatter-max": scattered_extremum(1),
     "scatter-min": scattered_extremum(-1),
     "reduce_window_sum": window_sum,

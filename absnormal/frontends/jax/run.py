@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,14 +11,14 @@ import numpy as np
 
 from absnormal._optional import require
 from absnormal.arrays import Array
-from absnormal.errors import DomainError, TraceError
-from absnormal.frontends.jax.derivatives import in_library
+from absnormal.errors import AbsNormalError, DomainError, TraceError
+from absnormal.frontends.jax.derivatives import in_library, of_jax
 from absnormal.frontends.jax.jumps import CHOICES, Jump
 from absnormal.frontends.jax.parameters import read
 from absnormal.frontends.jax.precision import unit_of
 from absnormal.frontends.numpy import TracedArray
 from absnormal.frontends.numpy_masks import TracedMask
-from absnormal.frontends.user_line import is_user
+from absnormal.frontends.user_line import is_user, of_python
 from absnormal.frontends.writing import Writer
 from absnormal.ops import TABLE
 from absnormal.program.builder import Builder
@@ -48,6 +49,13 @@ class Call:
     def without_rule(self, name: str) -> None:
         """Note that something has no rule; the result is followed as a constant, to find what else has none."""
         self.run.missing.setdefault(name, self.write.source)
+
+    def distrust(self, problem: str) -> None:
+        """Note that JAX's own formula for the derivative is not that of the value here."""
+        where = f" at {self.write.source}" if self.write.source is not None else ""
+        text = f"its derivative of {self.write.operation}{where} {problem}"
+        if text not in self.run.foreign:
+            self.run.foreign.append(text)
 
     def by(self, rule: Callable[..., Any], *args: Any) -> Any:
         """What a rule writes, given the parameters that it reads; others are refused by name."""
@@ -116,9 +124,26 @@ class Run:
         return found[1]
 
     def equation(self, eqn: Any, inputs: list[Seen]) -> list[Seen]:
-        """The results of one equation."""
+        """The results of one equation; what is raised below a rule names the primitive and the user's line."""
+        try:
+            return self._equation(eqn, inputs)
+        except FloatingPointError as error:
+            # What jax.debug_nans finds.
+            raise DomainError(_called(eqn.primitive.name), str(error), self.source(eqn) or self.around) from error
+        except Exception as error:
+            # What the kernels of JAX raise, out of memory or from a callback, f itself raises too.
+            kept = AbsNormalError, RecursionError, MemoryError, require("jax.errors", "jax").JaxRuntimeError
+            if isinstance(error, kept) or _went_through_user_code(error):
+                raise
+            name = eqn.primitive.name
+            raise TraceError(
+                _called(name), f"{name} is not followed with these arguments ({_first_line(error)})",
+                "write it with other operations, and report it", self.source(eqn) or self.around,
+            ) from error
+
+    def _equation(self, eqn: Any, inputs: list[Seen]) -> list[Seen]:
         from absnormal.frontends.jax.control import CONTROL
-        from absnormal.frontends.jax.primitives import MASKS, NAMES, RULES
+        from absnormal.frontends.jax.primitives import MASKS, RULES
 
         name = eqn.primitive.name
         if all(seen.traced is None for seen in inputs):
@@ -126,7 +151,7 @@ class Run:
         outer, around, unit = self.builder.user, self.around, unit_of(eqn)
         source = self.source(eqn) or around
         if outer is None:
-            self.builder.user = (NAMES.get(name, f"lax.{name}"), source)
+            self.builder.user = (_called(name), source)
         try:
             if name in CONTROL:
                 self.around = source
@@ -134,6 +159,9 @@ class Run:
                 assert self.builder.user is not None
                 return rule(self, eqn, inputs, **read(rule, name, eqn.params, self.builder.user))
             results = bound(eqn, [seen.value for seen in inputs])
+            if all(is_key(value) for value in results) and not any(isinstance(s.traced, TracedArray) for s in inputs):
+                self.decide(inputs)
+                return [Seen(value) for value in results]
             rules = MASKS
             if isinstance(inputs[0].traced, CHOICES.get(name, ())) and jump_of(inputs[1:]) is None:
                 args = [inputs[0].traced, *(self.operand(seen) for seen in inputs[1:])]
@@ -171,12 +199,14 @@ class Run:
             self.units.append(0.0 if exact else unit)
 
     def operand(self, seen: Seen) -> Any:
-        """What a rule gets: a traced array or comparison, or a plain array."""
+        """What a rule gets: a traced array or comparison, or a plain array; keys of random numbers stay as they are."""
         if isinstance(seen.traced, Jump):
             seen.traced.refuse()
         if seen.traced is not None:
             return seen.traced
         value = seen.value
+        if is_key(value):
+            return value
         found = self._constants.get(id(value))
         if found is None:
             array = np.asarray(value)
@@ -185,6 +215,14 @@ class Run:
                 self._constants[id(value)] = (value, array)
             return array
         return found[1]
+
+    def decide(self, inputs: Sequence[Seen]) -> None:
+        """Keep comparisons as guards, because what follows from them does not move with the variables."""
+        for seen in inputs:
+            if isinstance(seen.traced, TracedMask):
+                seen.traced.concrete()
+            elif isinstance(seen.traced, Jump):
+                seen.traced.refuse()
 
     def seen(self, value: Any, written: Any, start: int) -> Seen:
         """A result with the value that JAX computed, which takes the place of the program's own in a new node."""
@@ -229,8 +267,32 @@ def bound(eqn: Any, values: Sequence[Any]) -> list[Any]:
     return list(results) if eqn.primitive.multiple_results else [results]
 
 
-def _user_line(traceback: Any) -> Source | None:
-    frames = [] if traceback is None else traceback.frames
+def _called(primitive: str) -> str:
+    """What a person calls a primitive."""
+    from absnormal.frontends.jax.primitives import NAMES
+
+    return NAMES.get(primitive, f"lax.{primitive}")
+
+
+def is_key(value: Any) -> bool:
+    """Whether a value is a typed key of random numbers, which is no array of numbers."""
+    dtypes = require("jax.dtypes", "jax")
+    return hasattr(value, "dtype") and bool(dtypes.issubdtype(value.dtype, dtypes.extended))
+
+
+def _went_through_user_code(error: Exception) -> bool:
+    """Whether an error was raised in, or below, a function that is neither of this package nor of its libraries."""
+    files = (frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__))
+    return any(is_user(file) and not of_jax(file) and not of_python(file) for file in files)
+
+
+def _first_line(error: Exception) -> str:
+    said = (str(error).strip() or "without a word").partition("\n")[0]
+    return f"{type(error).__name__}: {said}"
+
+
+def _user_line(info: Any) -> Source | None:
+    frames = [] if info is None else info.frames
     for frame in frames:
         if is_user(frame.file_name) and not in_library(frame.file_name):
             return Source(frame.file_name, frame.line_num)

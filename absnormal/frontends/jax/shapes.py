@@ -17,6 +17,9 @@ from absnormal.frontends.jax.run import Call
 from absnormal.frontends.numpy import TracedArray
 from absnormal.frontends.pooling import summed_over, windows
 
+#: What JAX says of PROMISE_IN_BOUNDS, which indexing has by default.
+_PROMISED = "is not correct where an index lies outside of the array"
+
 
 def _broadcast(call: Call, u: Any, *rest: Any, shape: tuple[int, ...], broadcast_dimensions: tuple[int, ...]) -> Any:
     lifted = [1] * len(shape)
@@ -65,10 +68,18 @@ def numbered(call: Call, u: Any, *rest: Any, **params: Any) -> Any:
         )
     changed = {"fill_value": -1} if "fill_value" in call.params else {}
     index = call.bind(*given, **changed)
+    if call.primitive.name == "gather" and call.params["mode"] == _modes().PROMISE_IN_BOUNDS:
+        inside = call.bind(*given, mode=_modes().FILL_OR_DROP, fill_value=-1)
+        if (np.asarray(inside) < 0).any():
+            call.distrust(_PROMISED)
     whole = parts[0] if len(parts) == 1 else np.concatenate(parts)
     outs = index if call.primitive.multiple_results else [index]
     taken = [_taken(call, whole, np.asarray(out)) for out in outs]
     return taken if call.primitive.multiple_results else taken[0]
+
+
+def _modes() -> Any:
+    return require("jax.lax", "jax").GatherScatterMode
 
 
 def moving(name: str) -> tuple[int, ...]:
@@ -161,15 +172,22 @@ def landing(call: Call, dimension_numbers: Any, indices_are_sorted: bool, unique
     if max(size, count) >= 1 << 24:
         call.write.refuse("is not supported for arrays of this size", "split the array")
     places = jnp.arange(1, size + 1, dtype=jnp.float32).reshape(operand.shape)
-    # Where an update lands: the transpose of a scatter-add brings back the number of its place.
-    added = jax.linear_transpose(
-        lambda values: jax.lax.scatter_add(
-            jnp.zeros(operand.shape, jnp.float32), indices, values, dimension_numbers,
-            indices_are_sorted=indices_are_sorted, unique_indices=unique_indices, mode=mode,
-        ),
-        jax.ShapeDtypeStruct(updates.shape, jnp.float32),
-    )
-    target = np.asarray(added(places)[0]).astype(int).reshape(-1) - 1
+
+    def targets_in(mode: Any) -> Array:
+        """Where an update lands: the transpose of a scatter-add brings back the number of its place."""
+        added = jax.linear_transpose(
+            lambda values: jax.lax.scatter_add(
+                jnp.zeros(operand.shape, jnp.float32), indices, values, dimension_numbers,
+                indices_are_sorted=indices_are_sorted, unique_indices=unique_indices, mode=mode,
+            ),
+            jax.ShapeDtypeStruct(updates.shape, jnp.float32),
+        )
+        return np.asarray(added(places)[0]).astype(int).reshape(-1) - 1
+
+    promised = mode == _modes().PROMISE_IN_BOUNDS
+    target = targets_in(_modes().FILL_OR_DROP if promised else mode)
+    if promised and (target < 0).any():
+        call.distrust(_PROMISED)
     order = np.argsort(target, kind="stable")
     order = order[target[order] >= 0]
     targets = target[order]
@@ -180,12 +198,29 @@ def landing(call: Call, dimension_numbers: Any, indices_are_sorted: bool, unique
     return index.reshape(-1, *operand.shape)
 
 
-def scatter_add(
+def scattered_sum(sign: int) -> Callable[..., Any]:
+    """x.at[i].add(u) and x.at[i].subtract(u): sums of updates."""
+
+    def rule(
+        call: Call, operand: Any, indices: Any, updates: Any, *, dimension_numbers: Any, indices_are_sorted: bool,
+        unique_indices: bool, mode: Any,
+    ) -> Any:
+        index = landing(call, dimension_numbers, indices_are_sorted, unique_indices, mode)
+        if not len(index):
+            return operand
+        total = summed_over(call.write, np.reshape(call.write.array(updates), -1), index)
+        return operand + total if sign > 0 else operand - total
+
+    return rule
+
+
+def scattered_product(
     call: Call, operand: Any, indices: Any, updates: Any, *, dimension_numbers: Any, indices_are_sorted: bool,
     unique_indices: bool, mode: Any,
 ) -> Any:
-    """x.at[i].add(u): sums of updates."""
+    """x.at[i].multiply(u): products of updates."""
+    if isinstance(updates, TracedArray) and not unique_indices:
+        call.write.refuse("is not differentiated by JAX where indices may be equal", "give unique_indices=True")
     index = landing(call, dimension_numbers, indices_are_sorted, unique_indices, mode)
-    if not len(index):
-        return operand
-    return operand + summed_over(call.write, np.reshape(call.write.array(updates), -1), index)
+    factors = np.concatenate([np.reshape(updates, -1), np.ones(1)])
+    return operand * np.prod(factors[index], axis=0)
