@@ -89,11 +89,13 @@ def _definite(sweeps: Sweeps, rng: np.random.Generator) -> Array:
 
 
 def _none_active(data: Mapping[str, Any], witness: Witness, rng: np.random.Generator) -> bool:
-    """Smooth: the program, evaluated again, has no active switch."""
-    program, values = witness.sweeps.program, witness.sweeps.values
-    leaves = [value for node, value in zip(program.nodes, values, strict=True) if node.op == "input"]
-    z = program.switching(program.evaluate(leaves))
-    return not len(witness.sweeps.alpha) and bool((np.abs(z) > witness.sweeps.atol).all())
+    """Smooth: no switch is 0, told again from the values that the tool computed.
+
+    The program, evaluated here, may round otherwise: where a tool is left with a residue, it may find 0.
+    """
+    sweeps = witness.sweeps
+    again = Sweeps(sweeps.program, None, sweeps.atol, sweeps.values, sweeps.own)
+    return not len(sweeps.alpha) and not again.active.any() and np.array_equal(again.signs, sweeps.signs)
 
 
 def _zero_rows(data: Mapping[str, Any], witness: Witness, rng: np.random.Generator) -> bool:
