@@ -1,0 +1,37 @@
+"""`python -m tests.campaigns FRONT COUNT SEED`: verdicts on programs drawn from consecutive seeds.
+
+FRONT is numpy, torch, jax or onnx; the exit status is 1 where something is wrong.  Of each program the verdict is
+compared with the exact oracle's, the certified gradient too, and certificates are checked, next to their program and
+alone.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from itertools import count, islice
+
+from .campaign import FRONTS, run
+
+
+def main(arguments: list[str]) -> int:
+    if len(arguments) != 3 or arguments[0] not in FRONTS:
+        print(f"usage: python -m tests.campaigns {'|'.join(FRONTS)} COUNT SEED")
+        return 2
+    front, cases, seed = arguments[0], int(arguments[1]), int(arguments[2])
+    start, wrong, seen = time.perf_counter(), 0, Counter[tuple[str, str]]()
+    for done, (verdict, found) in enumerate(islice(run(front, count(seed)), cases), 1):
+        seen[verdict] += 1
+        wrong += len(found)
+        for line in found:
+            print(line, flush=True)
+        if done == cases or done % 500 == 0:
+            print(f"{done} of {front} from seed {seed}: {wrong} wrong, {time.perf_counter() - start:.0f} s", flush=True)
+    for (name, kind), number in sorted(seen.items()):
+        print(f"{number:8} {name:12} {kind}")
+    return bool(wrong)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,37 @@
+"""The cases of a front end one after the other."""
+
+from __future__ import annotations
+
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+
+import absnormal as an
+
+from .drawn import Drawn, of_numpy
+from .frameworks import of_jax, of_onnx, of_torch
+from .judged import faults, told
+
+Seen = Counter[tuple[str, str]]
+FRONTS: dict[str, Callable[[int], Iterator[Drawn]]] = {
+    "numpy": of_numpy, "torch": of_torch, "jax": of_jax, "onnx": of_onnx,
+}  # fmt: skip
+
+
+def run(front: str, seeds: Iterable[int]) -> Iterator[tuple[tuple[str, str], list[str]]]:
+    """Of each case what was found, and what is wrong with it."""
+    for seed in seeds:
+        for drawn in FRONTS[front](seed):
+            verdict, found = outcome(drawn)
+            yield verdict, [f"{front} {seed}: {fault}: {drawn.text}" for fault in found]
+
+
+def outcome(drawn: Drawn) -> tuple[tuple[str, str], list[str]]:
+    """The verdict with the kind of its certificate, or what was refused; and what is wrong with it."""
+    try:
+        report = drawn.verify()
+        return told(report), [*faults(report, drawn.oracle, drawn.gradient, drawn.itemsize)]
+    except an.TraceError as error:
+        return ("refused", " ".join(str(error).split()[:2])), []
+    except Exception:
+        return ("ERROR", ""), [traceback.format_exc()]

@@ -1,0 +1,43 @@
+"""A few cases of each campaign; and a wrong verdict, a false certificate and a wrong gradient are noticed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from itertools import count, islice
+
+import numpy as np
+import pytest
+
+import absnormal as an
+
+from ..oracle.expressions import numpy_callable, relu, variables
+from ..oracle.oracle import Oracle
+from .campaign import FRONTS, run
+from .judged import faults, rationals
+
+
+@pytest.mark.parametrize("front", FRONTS)
+def test_nothing_is_wrong(front: str) -> None:
+    cases = [*islice(run(front, count(20)), 2 if front == "jax" else 20)]
+    assert not [line for _, found in cases for line in found]
+
+
+def test_faults_are_noticed() -> None:
+    (x,) = variables(1)
+    expr = relu(x) - relu(-x)
+    oracle, report = Oracle.of(expr, (0,)), an.verify(numpy_callable(expr), [0.0], slope=-1)
+    assert report.verdict is an.Verdict.NOT_CLARKE and not [*faults(report, oracle)]
+    said = " ".join(faults(replace(report, verdict=an.Verdict.CLARKE), oracle, (Fraction(1),)))
+    for fault in ("the gradient is ['1'], not ['0']", "CLARKE by separation is wrong", "does not hold next to its",
+                  "does not hold alone"):  # fmt: skip
+        assert fault in said
+    assert "the certified gradient ['1'] is no Clarke gradient" in " ".join(faults(report, Oracle.of(3 * x, (0,))))
+
+
+def test_thirds_are_read_from_rounded_numbers() -> None:
+    thirds = (Fraction(-143, 12), Fraction(1, 3), Fraction(1, 9), Fraction(17, 2))
+    assert rationals([float(a) for a in thirds]) == thirds
+    assert rationals([float(np.float32(a)) for a in thirds], 4) == thirds
+    with pytest.raises(ValueError, match="small denominator"):
+        rationals([0.1])
