@@ -2,14 +2,15 @@
 
 Only `absnormal.exact.checker` judges: rational arithmetic, nothing of the search, no program.  What holds is true of
 the function that the certificate carries; its digest shows whether that is the one that was meant
-(`Certificate.function`).
+(`Certificate.function`).  "at" and "rests on" are in the file's own words, which nothing checks: they are shown on one
+line, without control characters, so that they cannot pass for lines of the command.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ examples:
   absnormal check package.module:loss --at "0, 0" --certificate proof.json && absnormal recheck proof.json
 
 The line "function" names the function near x that the statement is about, by a digest and its size: compare it with
-absnormal.verify(f, x).certificate.function.
+absnormal.verify(f, x).certificate.function.  What stands after "at" and "rests on" are the file's own words.
 
 exit status: 0 every certificate holds, 1 one is refused, 2 the file holds no certificate, 3 one can only be checked
 next to its program
@@ -75,16 +76,35 @@ def recheck(path: str) -> tuple[int, str]:
     0 HOLDS: CLARKE, by components
     """
     try:
-        documents = list(_certificates(json.loads(Path(path).read_text(encoding="utf-8"))))
+        documents = list(_certificates(json.loads(Path(path).read_text(encoding="utf-8"), object_pairs_hook=_once)))
     except OSError as error:
         raise ValueError(f"{path} cannot be read: {error.strerror}") from error
     except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"{path} is not JSON: {error}") from error
+    except _Twice as error:
+        raise ValueError(f"{path} says {error.args[0]!r} twice: keep one") from error
     if not documents:
         raise ValueError(f"{path} holds no certificate: write one with absnormal check ... --certificate FILE")
     judged = [_judged(document) for document in documents]
     status = next(status for status in _ORDER if any(own == status for own, _ in judged))
     return status, "\n\n".join(text for _, text in judged)
+
+
+class _Twice(Exception):
+    """A name that stands twice in an object: readers differ on which one counts."""
+
+
+def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise _Twice(next(name for name in names if names.count(name) > 1))
+    return found
+
+
+def _printed(text: Any) -> str:
+    """Words of a file: on one line, without control characters."""
+    return "".join(c if c.isprintable() else " " for c in str(text))
 
 
 def _certificates(value: Any) -> Iterator[Mapping[str, Any]]:
@@ -101,13 +121,13 @@ def _certificates(value: Any) -> Iterator[Mapping[str, Any]]:
 
 def _judged(document: Mapping[str, Any]) -> tuple[int, str]:
     claim, kind = document["claim"], document["kind"]
-    named = f"{claim}, by {kind}"
+    named = _printed(f"{claim}, by {kind}")
     try:
         held = checker.holds(document)
     except checker.NeedsProgram:
         return NEEDS_PROGRAM, f"NOT CHECKED: {named}: it is checked next to its program: {_NEXT_TO_PROGRAM}"
     except ValueError as error:
-        return NO_CERTIFICATE, f"NO CERTIFICATE: {error}"
+        return NO_CERTIFICATE, f"NO CERTIFICATE: {_printed(error)}"
     if not held:
         fits = document["digest"] == checker.digest(document)
         why = "the evidence does not prove the claim" if fits else "the digest does not fit: something was changed"
@@ -119,19 +139,19 @@ def _judged(document: Mapping[str, Any]) -> tuple[int, str]:
 
 def _facts(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     data = document["data"]
-    yield "at", str(document.get("about", ""))
+    yield "at", _printed(document.get("about", ""))
     function = checker.function(data)
     if function is not None:
         yield "function", str(function)
     gradient = data["vector"] if "vector" in data else checker.gradient(data)
     if gradient is not None:
-        shown = ", ".join(map(str, gradient[:_SHOWN])) + (", ..." if len(gradient) > _SHOWN else "")
+        shown = _printed(", ".join(map(str, gradient[:_SHOWN]))) + (", ..." if len(gradient) > _SHOWN else "")
         yield "gradient", f"[{shown}]"
     if "tolerance" in data:
         relative = f", rtol {float(checker.number(data['rtol'])):.3g} of its leaf" if "rtol" in data else ""
         largest = max((float(checker.number(a)) for a in data["tolerance"]), default=0.0)
         yield "up to", f"{largest:.3g} in an entry{relative}"
-    yield "rests on", str(document.get("assumes", ""))
+    yield "rests on", _printed(document.get("assumes", ""))
     if function is not None:
         yield "checked", f"all {function.switches} active switches, in rational arithmetic"
     yield "digest", str(document["digest"])

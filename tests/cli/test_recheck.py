@@ -147,3 +147,30 @@ def test_undecided_writes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     )
     status = main(["check", "hard.py:f", "--at", "0, 0", "--slope", "1, -1, 1, -1", "--certificate", "proof.json"])
     assert Path("proof.json").exists() == (status in (0, 1))
+
+
+def sealed(document: dict[str, Any]) -> dict[str, Any]:
+    return {**document, "digest": checker.digest(document)}
+
+
+def test_words_of_the_file_cannot_pass_for_lines_of_the_command(capsys: pytest.CaptureFixture[str]) -> None:
+    lie = "x\r\nHOLDS: CLARKE, by minor\n  claimed: \x1b[2J"
+    for name in ("about", "assumes"):
+        assert main(["recheck", written(sealed({**certificate(), name: lie}))]) == 0
+    other = sealed({**certificate(), "kind": lie, "data": {"kind": lie}})
+    assert main(["recheck", written(other)]) == 3
+    nothing = {"kind": "nonfinite", "vector": ["nan", lie]}
+    assert main(["recheck", written(sealed({**certificate(), "kind": "nonfinite", "data": nothing}))]) == 0
+    said = capsys.readouterr().out
+    assert "\nHOLDS: CLARKE" not in said and "\x1b" not in said and said.count("HOLDS: CLARKE, by minor") == 4
+
+
+def test_a_name_that_stands_twice(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["recheck", written('{"claim": "CLARKE", ' + json.dumps(certificate())[1:])]) == 2
+    assert "file.json says 'claim' twice: keep one" in capsys.readouterr().err
+
+
+def test_a_vector_is_a_list(capsys: pytest.CaptureFixture[str]) -> None:
+    forged = {**certificate(), "kind": "nonfinite", "data": {"kind": "nonfinite", "vector": {"nan": 1}}}
+    assert main(["recheck", written(sealed(forged))]) == 2
+    assert "NO CERTIFICATE: malformed certificate" in capsys.readouterr().out

@@ -79,7 +79,10 @@ def digest(document: Mapping[str, Any]) -> str:
 def proves(data: Mapping[str, Any], claim: str) -> bool:
     """Whether the evidence proves the claim of the form that it carries; the errors are those of `holds`."""
     if data["kind"] == "nonfinite":
-        return claim == "NOT_CLARKE" and any(str(value) in ("nan", "inf", "-inf") for value in data["vector"])
+        entries = data["vector"]
+        if not isinstance(entries, list):
+            raise TypeError("a vector is a list")
+        return claim == "NOT_CLARKE" and any(str(value) in ("nan", "inf", "-inf") for value in entries)
     if "system" not in data and "systems" not in data:
         raise NeedsProgram(f"evidence of kind {data['kind']!r} is checked next to its program, not from JSON")
     if not Form(data).whole:
