@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import mpmath
 import numpy as np
 import pytest
@@ -59,6 +61,32 @@ def test_torch(name: str) -> None:
             finite = np.isfinite(report.gradient.double().numpy()).all()
             assert report.verdict is not an.Verdict.NOT_CLARKE or not finite, (dtype, x, str(report))
     assert judged >= len(points)
+
+
+#: Smooth functions of JAX whose formulas lose digits somewhere.
+IN_JAX: dict[str, tuple[Callable[[Any], Any], tuple[float, ...]]] = {
+    "tanh": (jnp.tanh, WHOLE), "expm1": (jnp.expm1, WHOLE), "logistic": (jax.nn.sigmoid, WHOLE),
+    "log1p": (jnp.log1p, ALL), "softplus": (jax.nn.softplus, WHOLE), "atanh": (jnp.arctanh, UNIT),
+    "reduce_precision": (lambda x: jax.lax.reduce_precision(x * x, 8, 7), WHOLE),
+    "log of a sum": (lambda x: jax.lax.cumlogsumexp(jnp.concatenate([x, 2 * x])), WHOLE),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", IN_JAX)
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_jax(name: str, dtype: str) -> None:
+    f, points = IN_JAX[name]
+    judged = 0
+    for x in points[::3]:
+        try:
+            report = an.verify(lambda v: jnp.sum(f(v).astype(jnp.float32)), jnp.array([x], dtype))
+        except an.AbsNormalError:
+            # Infinite there, or at the end of the domain.
+            continue
+        judged += 1
+        finite = bool(jnp.isfinite(report.gradient).all())
+        assert report.verdict is not an.Verdict.NOT_CLARKE or not finite, (x, str(report))
+    assert judged > 2
 
 
 #: The derivative of a NumPy function by arithmetic with 250 digits.
