@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -24,8 +24,8 @@ from absnormal.sweeps.table import Sweeps
 
 #: How far off the other points lie, against the size of an entry or 1.
 STEP = 2.0**-20
-#: Room between the rounding bound of the program and the formulas of NumPy.
-_ROOM = 16.0
+#: Room between the rounding bound of the program and the formulas of a framework.
+ROOM = 16.0
 
 
 def hold_against_plain_calls(
@@ -61,11 +61,9 @@ def hold_against_plain_calls(
         if any(leaf.dtype == object for leaf in leaves):
             # Many functions of NumPy take no Fractions.
             return
-        raised = f"raises {type(error).__name__} when it is called with plain arrays"
-        problem = f"{raised}, and not while it is traced: {error}"
-        raise TraceError("f", problem, "call f at x, and mend it there", _line(f)) from error
+        refuse_error(f, error)
     if not _agree(plain, program, values):
-        _refuse(f, plain, called(leaves), values[program.output], "at this point")
+        refuse(f, plain, called(leaves), values[program.output], "at this point")
     if any(leaf.dtype == object for leaf in leaves):
         return
     random = np.random.default_rng(len(leaves))
@@ -86,7 +84,7 @@ def _next_to_it(
         # Another branch, or the end of the domain: the point itself has been compared.
         return
     if np.isfinite(plain).all() and not _agree(plain, program, values):
-        _refuse(f, plain, called(near), values[program.output], "next to this point")
+        refuse(f, plain, called(near), values[program.output], "next to this point")
 
 
 def _numbers(result: Any) -> Array:
@@ -109,10 +107,26 @@ def _agree(plain: Array, program: Program, values: Sequence[Array]) -> bool:
         sizes = [float(np.abs(value.astype(float)).max(initial=0.0)) for value in values]
         return bool((apart <= 1e-9 * max(size for size in sizes if np.isfinite(size))).all())
     sweeps = Sweeps(program, program.inputs(values), 0.0, list(values))
-    return bool((apart <= _ROOM * output_errors(sweeps)).all())
+    return bool((apart <= ROOM * output_errors(sweeps)).all())
 
 
-def _refuse(f: Any, plain: Array, again: Array, traced: Array, where: str) -> None:
+def refuse_error(f: Any, error: Exception) -> NoReturn:
+    """Raise where f fails when it is called with plain arrays."""
+    raised = f"raises {type(error).__name__} when it is called with plain arrays"
+    problem = f"{raised}, and not while it is traced: {error}"
+    raise TraceError("f", problem, "call f at x, and mend it there", _line(f)) from error
+
+
+def refuse(f: Any, plain: Array, again: Array, traced: Array, where: str) -> NoReturn:
+    """Raise where f returns something else when it is called with plain arrays.
+
+    Parameters
+    ----------
+    plain, again, traced
+        what two plain calls return, and what the trace does
+    where
+        in words, the point of these
+    """
     if not np.array_equal(plain, again, equal_nan=plain.dtype != object):
         raise TraceError(
             "f", f"is not deterministic: two calls {where} return {_said(plain)} and {_said(again)}",

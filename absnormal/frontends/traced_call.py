@@ -30,6 +30,8 @@ class TracedCall:
         the name of the tool whose gradient is asked about
     wrap
         gives a flat gradient the structure of x, as the framework's own arrays; None: as NumPy arrays
+    unwrap
+        gives a gradient in the structure of x that of the program's tree, as NumPy arrays; None: they are the same
     slopes
         the slope of |z_i| that the tool's own kernels use at each switch, shape (s,); it matters where z_i = 0.  None:
         what `absnormal.frontends.slopes` has under the name of the tool
@@ -62,6 +64,7 @@ class TracedCall:
     values: Sequence[Array]
     tool: str = "autograd"
     wrap: Callable[[Array], Any] | None = None
+    unwrap: Callable[[Any], Any] | None = None
     slopes: Array | None = None
     leaves: Sequence[Array] = ()
     dtype: Any = np.float64

@@ -67,7 +67,7 @@ def judged(call: TracedCall, options: Options) -> Report:
         leaves = [*call.leaves]
         found = _own_vector(call, problem, tool, consistent, tolerance_of(call, options.rtol, options.atol_gradient))
     elif options.gradient is not None:
-        vector, tolerance = flattened(program, plain(options.gradient), options.tolerance)
+        vector, tolerance = flattened(program, (call.unwrap or plain)(options.gradient), options.tolerance)
         leaves, found = [vector], given_vector(problem, tool, vector, tolerance, known)
     else:
         leaves = [tool.gradient(tool.signature(np.asarray(c, dtype=float)))]

@@ -44,7 +44,7 @@ class Tree:
 
     def leaves_of(self, value: Any, name: str) -> list[Array]:
         """The leaves of ``value``, as they are, after a check that it has the structure of x."""
-        if np.shape(value) == (self.size,) and not isinstance(value, dict):
+        if not isinstance(value, dict) and not _is_nested(value) and np.shape(value) == (self.size,):
             return [_number_array(value, name)]
         leaves: list[Array] = []
         structure = _map(value, lambda leaf: _append(leaves, _number_array(leaf, name)))
@@ -142,9 +142,16 @@ def _append(leaves: list[Array], leaf: Array) -> int:
 def _map(value: Any, leaf: Callable[[Any], Any]) -> Any:
     if isinstance(value, dict):
         return {key: _map(value[key], leaf) for key in value}
-    if isinstance(value, (list, tuple)) and any(isinstance(item, (dict, list, tuple, np.ndarray)) for item in value):
+    if _is_nested(value):
         return type(value)([_map(item, leaf) for item in value])
     return leaf(value)
+
+
+def _is_nested(value: Any) -> bool:
+    """Whether a list or tuple holds more than numbers."""
+    return isinstance(value, (list, tuple)) and any(
+        isinstance(item, (dict, list, tuple, np.ndarray)) for item in value
+    )
 
 
 def _named(structure: Any, name: str, found: list[str]) -> None:

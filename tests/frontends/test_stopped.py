@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -30,6 +31,17 @@ def _in_place(x: Any) -> Any:
     return (x * y).sum()
 
 
+def _times_stopped(x: Any) -> Any:
+    return x * lax.stop_gradient(x)
+
+
+@jax.custom_vjp
+def _with_rule(x: Any) -> Any:
+    return _times_stopped(x)
+
+
+_with_rule.defvjp(lambda x: (_with_rule(x), x), lambda x, g: (g * x,))
+
 #: In torch and JAX: a function, a point, the gradient with the stopped values held, and that of the function.
 STOPPED: dict[str, tuple[Function, float, float, float]] = {
     "torch, product": (lambda x: (x * x.detach()).sum(), 2.0, 2.0, 4.0),
@@ -41,6 +53,18 @@ STOPPED: dict[str, tuple[Function, float, float, float]] = {
     "jax, later": (lambda x: jnp.sum(jnp.tanh(x) * jnp.square(lax.stop_gradient(x * x))), 1.5,
                    (1 - np.tanh(1.5) ** 2) * 1.5**4, (1 - np.tanh(1.5) ** 2) * 1.5**4 + 4 * np.tanh(1.5) * 1.5**3),
     "jax, straight through": (lambda x: jnp.sum(x + lax.stop_gradient(jnp.round(x) - x)), 0.3, 1.0, 0.0),
+    "jax, at an integer": (lambda x: jnp.sum(x + lax.stop_gradient(jnp.round(x) - x)), 1.0, 1.0, 0.0),
+    "jax, clipped": (lambda x: jnp.sum(jnp.clip(x, -1, 1) + lax.stop_gradient(jnp.round(x) - jnp.clip(x, -1, 1))),
+                     1.0, 0.5, 0.0),
+    "jax, sum": (lambda x: (2 * x + lax.stop_gradient(-x)).sum(), 0.5, 2.0, 1.0),
+    "jax, a kink": (lambda x: jnp.sum(nn.relu(x) - lax.stop_gradient(nn.relu(-x))), 0.0, 0.0, 1.0),
+    "jax, jit": (lambda x: jax.jit(_times_stopped)(x).sum(), 2.0, 2.0, 4.0),
+    "jax, vmap": (lambda x: jax.vmap(_times_stopped)(x).sum(), 2.0, 2.0, 4.0),
+    "jax, checkpoint": (lambda x: jax.checkpoint(_times_stopped)(x).sum(), 2.0, 2.0, 4.0),
+    "jax, custom_vjp": (lambda x: _with_rule(x).sum(), 2.0, 2.0, 4.0),
+    "jax, cond": (lambda x: lax.cond(x[0] > 0, _times_stopped, jnp.negative, x).sum(), 2.0, 2.0, 4.0),
+    "jax, scan": (lambda x: lax.scan(lambda c, _: (_times_stopped(c), None), x, None, length=2)[0].sum(), 1.5,
+                  1.5**3, 4 * 1.5**3),
 }  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,12 +18,14 @@ from absnormal.arrays import Array
 from absnormal.errors import AbsNormalError, DomainError, TraceError
 from absnormal.frontends import detached
 from absnormal.frontends.jax.jumps import Jump
+from absnormal.frontends.jax.plain_call import hold_against_plain_calls
+from absnormal.frontends.jax.point import Point
 from absnormal.frontends.jax.precision import epsilon
 from absnormal.frontends.jax.probe import slope_of
 from absnormal.frontends.jax.run import Run, Seen
 from absnormal.frontends.numpy import TracedArray
 from absnormal.frontends.slopes import of_nodes
-from absnormal.frontends.traced_call import TracedCall, check_fits, held_constant
+from absnormal.frontends.traced_call import TracedCall, held_constant
 from absnormal.program.builder import Builder
 from absnormal.program.program import Program
 from absnormal.program.tree import Tree
@@ -42,14 +44,17 @@ def capture(f: Callable[[Any], Any], x: Any, stopped: str = "constant") -> Trace
     f
         a function of one argument that returns one number; ``jax.jit(f)`` is judged as it is compiled
     x
-        a JAX array or a pytree; its floating-point arrays are the variables, everything else is held fixed
+        a JAX array or a pytree; its floating-point arrays are the variables, and Python's floats in dicts, lists and
+        tuples, as for ``jax.grad``; everything else is held fixed, as are the floats that are settings of a module
+        (``eqx.nn.Dropout(p)``), which a note names
     stopped
         whether what is behind a stop_gradient is held "constant" or "followed"
 
     Raises
     ------
     TraceError
-        for a branch at a tie, or for primitives without a rule, which are all listed
+        for a branch at a tie, or for primitives without a rule, which are all listed; where f returns something else
+        when it is called without tracers
     DomainError
         for NaN or infinity on the way
     ValueError
@@ -70,7 +75,7 @@ def capture(f: Callable[[Any], Any], x: Any, stopped: str = "constant") -> Trace
         )
     if not jax.numpy.issubdtype(point.result, jax.numpy.floating):
         raise ValueError(f"f must return a real number, got {point.result}")
-    returned = jax.grad(point.function)(point.variables)
+    returned = jax.grad(point.function)(point.copies())
     dtype = np.result_type(*(_as_numpy_dtype(leaf.dtype) for leaf in point.variables))
     leaves = [np.asarray(leaf).astype(float) for leaf in returned]
     notes = point.notes if dtype == np.float64 else (
@@ -80,7 +85,7 @@ def capture(f: Callable[[Any], Any], x: Any, stopped: str = "constant") -> Trace
     slopes = of_nodes(program, values, slope_of, point.slopes)
     return TracedCall(
         program=program, values=values, slopes=slopes, leaves=leaves, dtype=dtype, tool="jax", wrap=point.wrap,
-        notes=notes, foreign=point.foreign, units=point.units,
+        unwrap=point.unwrap, notes=notes, foreign=point.foreign, units=point.units,
         other_precision=lambda: _in_other_precision(f, point, dtype),
     )
 
@@ -105,66 +110,10 @@ def _as_numpy_dtype(dtype: Any) -> Any:
     return np.dtype(dtype) if np.dtype(dtype).kind == "f" else np.dtype(np.float16)
 
 
-class Point:
-    """The argument of f: its variables, and f as a function of their list."""
-
-    def __init__(self, f: Callable[[Any], Any], x: Any) -> None:
-        jax, jnp = require("jax", "jax"), require("jax.numpy", "jax")
-        leaves, self.treedef = jax.tree.flatten(x)
-        self.places = [i for i, leaf in enumerate(leaves) if _is_variable(leaf)]
-        if not self.places:
-            raise ValueError("x has no floating-point array: give jnp.array(..., dtype=float)")
-        self.single = len(leaves) == 1 and bool(jax.tree.structure(0) == self.treedef)
-        self.variables = [jnp.asarray(leaves[i]) for i in self.places]
-        #: The type of what f returned, and the slopes of kinks inside rules of their own, by node of the program.
-        self.result: Any = None
-        self.slopes: dict[int, Array] = {}
-        #: What names derivative code that is not JAX's own, and the precision of every node of the program.
-        self.foreign: tuple[str, ...] = ()
-        self.notes: tuple[str, ...] = ()
-        self.units: list[float] = []
-
-        self.leaves = leaves
-        self.function = lambda variables: f(self.rebuilt(variables))
-
-    def rebuilt(self, variables: Sequence[Any]) -> Any:
-        """x with other values of its variables."""
-        whole = list(self.leaves)
-        for place, variable in zip(self.places, variables, strict=True):
-            whole[place] = variable
-        return self.treedef.unflatten(whole)
-
-    def arrays(self) -> Any:
-        """The variables in float64: an array, or a list of them."""
-        arrays = [np.asarray(leaf).astype(float) for leaf in self.variables]
-        return arrays[0] if self.single else arrays
-
-    def wrap(self, flat: Array) -> Any:
-        """A flat gradient in the structure of x, as JAX arrays; None where x holds no variable."""
-        jnp = require("jax.numpy", "jax")
-        leaves: list[Any] = [None] * self.treedef.num_leaves
-        start = 0
-        for place, like in zip(self.places, self.variables, strict=True):
-            given = flat[start : start + like.size].reshape(like.shape)
-            leaves[place] = jnp.asarray(given, dtype=like.dtype)
-            check_fits(given, bool(jnp.isfinite(leaves[place]).all()), like.dtype)
-            start += like.size
-        return self.treedef.unflatten(leaves)
-
-
-def _is_variable(leaf: Any) -> bool:
-    jnp = require("jax.numpy", "jax")
-    if isinstance(leaf, (bool, int, str)) or not (hasattr(leaf, "dtype") or isinstance(leaf, float)):
-        return False
-    if jnp.issubdtype(jnp.result_type(leaf), jnp.complexfloating):
-        raise ValueError("x holds complex numbers: split real and imaginary parts")
-    return bool(jnp.issubdtype(jnp.result_type(leaf), jnp.floating))
-
-
 def followed(f: Callable[[Any], Any], x: Any) -> TracedCall:
     """f at x without JAX's gradient: the slopes of its rules are not asked for."""
     program, values, point = _followed(f, x, "constant")
-    return TracedCall(program, values, "jax", point.wrap)
+    return TracedCall(program, values, "jax", point.wrap, point.unwrap)
 
 
 def _followed(f: Callable[[Any], Any], x: Any, stopped: str) -> tuple[Program, list[Array], Point]:
@@ -193,7 +142,7 @@ def _followed(f: Callable[[Any], Any], x: Any, stopped: str) -> tuple[Program, l
     output = builder.constant(np.asarray(results[0].value).astype(float)) if traced is None else traced.index
     detached.settle(builder, run.detached, output)
     if stopped == "constant":
-        point.notes = held_constant(detached.hold(builder, run.detached, output))
+        point.notes += held_constant(detached.hold(builder, run.detached, output))
     else:
         reached = builder.reach([output])
         run.foreign += [f"stop_gradient at {builder.nodes[i].source}" for i in run.detached if i in reached]
@@ -203,6 +152,7 @@ def _followed(f: Callable[[Any], Any], x: Any, stopped: str) -> tuple[Program, l
     run.computed_in(0.0)
     point.foreign, point.units = tuple(run.foreign), [run.units[index] for index in places]
     point.slopes = {places[index]: slope for index, slope in run.slopes.items() if index in places}
+    hold_against_plain_calls(point, closed, program, values)
     return program, values, point
 
 

@@ -1,0 +1,123 @@
+"""A trace in JAX is held against plain calls of f: at the point, and at two points next to it.
+
+A function can find out that it is traced (an instance of jax.core.Tracer, a flag) and take another way than with
+arrays; it can be random, or depend on what changes between calls.  Then its jaxpr is not the function that the user
+meant.  The value at the point tells most of it; at a kink both ways often have the same value, and points on two sides
+of it tell.
+
+A plain call and the jaxpr run the same primitives one after the other, so they agree to the last bit, except where a
+device adds in any order, JAX looks at concrete values (lax.reduce) or Python's own floats come in: that is rounding.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from absnormal._optional import require
+from absnormal.arrays import Array
+from absnormal.errors import AbsNormalError, DomainError
+from absnormal.frontends.jax.point import Point
+from absnormal.frontends.jax.precision import epsilon
+from absnormal.frontends.plain_call import ROOM, STEP, refuse, refuse_error
+from absnormal.judgement.tolerances import cancelled
+from absnormal.program.program import Program
+from absnormal.sweeps.rounding import output_errors
+from absnormal.sweeps.table import Sweeps
+
+
+def hold_against_plain_calls(point: Point, closed: Any, program: Program, values: Sequence[Array]) -> None:
+    """Raise where f returns something else when it is called with arrays.
+
+    Parameters
+    ----------
+    closed
+        the jaxpr that f was traced to
+    program, values
+        what it was written as, and the values of its nodes at the point
+
+    Raises
+    ------
+    TraceError
+        which says whether f is not deterministic, or takes another way while it is traced
+    DomainError
+        for NaN on the way, where JAX was asked to find it
+    """
+    jax, jnp = require("jax", "jax"), require("jax.numpy", "jax")
+
+    def called(variables: Sequence[Any]) -> Array:
+        # Copies: f may write into its argument, or take its memory.
+        given = [_as_given(point.leaves[i], leaf) for i, leaf in zip(point.places, variables, strict=True)]
+        return _numbers(jax.tree.leaves(point.function(given)))
+
+    def staged(variables: Sequence[Any]) -> Array:
+        given = [variable.copy() for variable in variables]
+        return _numbers(jax.core.eval_jaxpr(closed.jaxpr, closed.consts, *given))
+
+    try:
+        at_point = called(point.variables)
+    except AbsNormalError:
+        raise
+    except FloatingPointError as error:
+        raise DomainError("f", str(error)) from error
+    except Exception as error:
+        refuse_error(point.f, error)
+    allowed = functools.cache(lambda: _allowed(point, program, values))
+    if not np.array_equal(at_point, values[program.output]):
+        _compare(point, at_point, staged, called, point.variables, allowed, "at this point")
+    if closed.effects:
+        # What f prints or sends elsewhere is not repeated at points that nobody asked for.
+        return
+    random = np.random.default_rng(len(point.variables))
+    steps = [
+        max(STEP, epsilon(leaf.dtype) ** 0.5) * np.maximum(np.abs(np.asarray(leaf).astype(float)), 1.0)
+        * random.uniform(-1.0, 1.0, leaf.shape)
+        for leaf in point.variables
+    ]  # fmt: skip
+    for sign in (1.0, -1.0):
+        near = [leaf + jnp.asarray(sign * step, leaf.dtype) for leaf, step in zip(point.variables, steps, strict=True)]
+        try:
+            plain = called(near)
+        except Exception:
+            # The end of the domain: the point itself has been compared.
+            continue
+        if np.isfinite(plain).all():
+            _compare(point, plain, staged, called, near, allowed, "next to this point")
+
+
+def _compare(
+    point: Point, plain: Array, staged: Any, called: Any, variables: Sequence[Any], allowed: Any, where: str
+) -> None:
+    traced = staged(variables)
+    if np.array_equal(plain, traced, equal_nan=True):
+        return
+    if plain.shape == traced.shape and (np.abs(plain - traced) <= allowed()).all():
+        return
+    refuse(point.f, plain, called(variables), traced, where)
+
+
+def _allowed(point: Point, program: Program, values: Sequence[Array]) -> Array:
+    """How far two evaluations of the program in the precisions of JAX may lie apart.
+
+    The rounding bound is the largest possible one, and grows with every layer of a deep network: there, the largest
+    value on the way is the measure.
+    """
+    unit = max([*point.units, epsilon(point.result), *(epsilon(leaf.dtype) for leaf in point.variables)])
+    finite = (np.abs(value[np.isfinite(value)]).max(initial=0.0) for value in values)
+    sweeps = Sweeps(program, program.inputs(values), 0.0, list(values))
+    bound = ROOM * unit / epsilon("float64") * output_errors(sweeps)
+    return np.minimum(bound, cancelled(unit) * max(finite, default=0.0))
+
+
+def _as_given(leaf: Any, variable: Any) -> Any:
+    """A value in the place of a leaf of x: a Python float for a Python float."""
+    return float(variable) if type(leaf) is float else variable.copy()
+
+
+def _numbers(leaves: Sequence[Any]) -> Array:
+    """What f returned, in float64; one number or array, unless f does otherwise while it is traced."""
+    arrays = [np.asarray(leaf).astype(float) for leaf in leaves]
+    return arrays[0] if len(arrays) == 1 else np.concatenate([np.zeros(0), *(array.reshape(-1) for array in arrays)])

@@ -1,0 +1,107 @@
+"""The argument of a JAX function: its variables, and what is held fixed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from absnormal._optional import require
+from absnormal.arrays import Array
+from absnormal.frontends.frameworks import plain
+from absnormal.frontends.traced_call import check_fits
+
+#: What jax.grad and everybody opens; every other node of a pytree is somebody's module, whose floats are settings.
+_CONTAINERS = (Mapping, list, tuple)
+_SETTINGS = (
+    "held constant: {names}, Python numbers that are settings of a module; jnp.asarray(...) in its place makes a"
+    " variable of one"
+)
+
+
+class Point:
+    """The argument of f: its variables, and f as a function of their list."""
+
+    def __init__(self, f: Callable[[Any], Any], x: Any) -> None:
+        jax, jnp = require("jax", "jax"), require("jax.numpy", "jax")
+        self.f = f
+        self.leaves, self.treedef = jax.tree.flatten(x)
+        settings = list(_settings(x))
+        self.places = [i for i, leaf in enumerate(self.leaves) if not settings[i] and _is_variable(leaf)]
+        if not self.places:
+            raise ValueError("x has no floating-point array: give jnp.array(..., dtype=float)")
+        self.single = len(self.leaves) == 1 and bool(jax.tree.structure(0) == self.treedef)
+        self.variables = [jnp.asarray(self.leaves[i]) for i in self.places]
+        #: The type of what f returned, and the slopes of kinks inside rules of their own, by node of the program.
+        self.result: Any = None
+        self.slopes: dict[int, Array] = {}
+        #: What names derivative code that is not JAX's own, and the precision of every node of the program.
+        self.foreign: tuple[str, ...] = ()
+        self.notes: tuple[str, ...] = (_SETTINGS.format(names=_names(x, settings)),) if any(settings) else ()
+        self.units: list[float] = []
+        self.function: Callable[[Sequence[Any]], Any] = lambda variables: f(self.rebuilt(variables))
+
+    def rebuilt(self, variables: Sequence[Any]) -> Any:
+        """x with other values of its variables."""
+        whole = list(self.leaves)
+        for place, variable in zip(self.places, variables, strict=True):
+            whole[place] = variable
+        return self.treedef.unflatten(whole)
+
+    def copies(self) -> list[Any]:
+        """The variables for a call that may write into them or take their memory (``donate_argnums``)."""
+        return [variable.copy() for variable in self.variables]
+
+    def arrays(self) -> Any:
+        """The variables in float64: an array, or a list of them."""
+        arrays = [np.asarray(leaf).astype(float) for leaf in self.variables]
+        return arrays[0] if self.single else arrays
+
+    def wrap(self, flat: Array) -> Any:
+        """A flat gradient in the structure of x, as JAX arrays; None where x holds no variable."""
+        jnp = require("jax.numpy", "jax")
+        leaves: list[Any] = [None] * self.treedef.num_leaves
+        start = 0
+        for place, like in zip(self.places, self.variables, strict=True):
+            given = flat[start : start + like.size].reshape(like.shape)
+            leaves[place] = jnp.asarray(given, dtype=like.dtype)
+            check_fits(given, bool(jnp.isfinite(leaves[place]).all()), like.dtype)
+            start += like.size
+        return self.treedef.unflatten(leaves)
+
+    def unwrap(self, gradient: Any) -> Any:
+        """A gradient in the structure of x as NumPy arrays, without what it holds where x holds no variable.
+
+        A list of the variables' gradients, or one flat vector, is taken as it is.
+        """
+        try:
+            leaves = self.treedef.flatten_up_to(gradient)
+        except ValueError:
+            return plain(gradient)
+        found = [plain(leaves[place]) for place in self.places]
+        return found[0] if self.single else found
+
+
+def _settings(x: Any) -> Iterator[bool]:
+    """For each leaf, whether it is a Python float inside a module."""
+    jax = require("jax", "jax")
+    for item in jax.tree.leaves(x, is_leaf=lambda node: not isinstance(node, _CONTAINERS)):
+        inner = jax.tree.leaves(item)
+        inside = jax.tree.structure(item) != jax.tree.structure(0)
+        yield from (inside and isinstance(leaf, float) and not hasattr(leaf, "dtype") for leaf in inner)
+
+
+def _names(x: Any, settings: Sequence[bool]) -> str:
+    jax = require("jax", "jax")
+    paths = [jax.tree_util.keystr(path) for path, _ in jax.tree_util.tree_flatten_with_path(x)[0]]
+    return ", ".join(path for path, setting in zip(paths, settings, strict=True) if setting)
+
+
+def _is_variable(leaf: Any) -> bool:
+    jnp = require("jax.numpy", "jax")
+    if isinstance(leaf, (bool, int, str)) or not (hasattr(leaf, "dtype") or isinstance(leaf, float)):
+        return False
+    if jnp.issubdtype(jnp.result_type(leaf), jnp.complexfloating):
+        raise ValueError("x holds complex numbers: split real and imaginary parts")
+    return bool(jnp.issubdtype(jnp.result_type(leaf), jnp.floating))
