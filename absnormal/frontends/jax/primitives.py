@@ -248,6 +248,33 @@ def _first(call: Call, masks: Any, *, axes: tuple[int, ...]) -> Any:
     return First(*jump, masks.parts) if axes == (masks.axis,) else Jump(*jump)
 
 
+def _equal(same: bool) -> Rule:
+    """A comparison that became 0 or 1, as the number of a branch: whether it is that of a branch."""
+
+    def rule(call: Call, mask: Any, number: Any) -> Any:
+        if isinstance(number, np.ndarray) and isinstance(mask, TracedMask) and mask.shape == call.outs[0].shape:
+            if (number == same).all():
+                return mask
+            if (number == (not same)).all():
+                return ~mask
+        return _decided_all(call, mask, number)
+
+    return rule
+
+
+def _branch(call: Call, low: Any, mask: Any, high: Any) -> Any:
+    """The number of a branch, which lax.switch keeps among the branches."""
+    if isinstance(mask, TracedMask) and np.all(low == 0) and np.all(high == 1):
+        return mask
+    return _decided_all(call, low, mask, high)
+
+
+def _decided_all(call: Call, *args: Any) -> Any:
+    """The rule of numbers, once comparisons among its arguments are decided."""
+    plain = [_decided(arg) for arg in args]
+    return call.by(RULES[call.primitive.name], *plain) if any(isinstance(a, TracedArray) for a in plain) else None
+
+
 def _bitwise(rule: Rule) -> Rule:
     """A rule for Booleans; on integers the operation is one on their bits."""
 
@@ -267,6 +294,9 @@ MASKS: dict[str, Rule] = {
     "select_n": _chosen,
     "mul": lambda call, a, b: np.multiply(a, b),
     "convert_element_type": _converted,
+    "eq": _equal(True),
+    "ne": _equal(False),
+    "clamp": _branch,
     "not": _bitwise(lambda call, mask: ~mask),
     "and": _bitwise(_joined),
     "or": _bitwise(_joined),

@@ -135,6 +135,8 @@ class Run:
             kept = AbsNormalError, RecursionError, MemoryError, require("jax.errors", "jax").JaxRuntimeError
             if isinstance(error, kept) or _went_through_user_code(error):
                 raise
+            # What has no rule comes first.
+            self.check()
             name = eqn.primitive.name
             raise TraceError(
                 _called(name), f"{name} is not followed with these arguments ({_first_line(error)})",
@@ -148,6 +150,8 @@ class Run:
         name = eqn.primitive.name
         if all(seen.traced is None for seen in inputs):
             return [Seen(value) for value in bound(eqn, [seen.value for seen in inputs])]
+        if name == "stop_gradient" and _of_a_branch(eqn.source_info.traceback):
+            return inputs
         outer, around, unit = self.builder.user, self.around, unit_of(eqn)
         source = self.source(eqn) or around
         if outer is None:
@@ -289,6 +293,17 @@ def _went_through_user_code(error: Exception) -> bool:
 def _first_line(error: Exception) -> str:
     said = (str(error).strip() or "without a word").partition("\n")[0]
     return f"{type(error).__name__}: {said}"
+
+
+def _of_a_branch(info: Any) -> bool:
+    """Whether vmap wrote an equation as it made selections of lax.cond: there each branch gets the entries that do not
+    take it as constants, and its results for these are not taken."""
+    for frame in [] if info is None else info.frames:
+        if not of_jax(frame.file_name):
+            return False
+        if frame.file_name.endswith("conditionals.py"):
+            return True
+    return False
 
 
 def _user_line(info: Any) -> Source | None:
