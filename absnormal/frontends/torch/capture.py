@@ -12,13 +12,14 @@ import torch
 
 from absnormal.arrays import Array
 from absnormal.errors import AbsNormalError, DomainError, TraceError
-from absnormal.frontends.torch.graph import Graph, foreign, graph_of, refuse_unseen
+from absnormal.frontends.torch.graph import Graph, foreign, graph_of, intercepted, refuse_unseen
 from absnormal.frontends.torch.lowering import Lowering
+from absnormal.frontends.torch.memory import storage
 from absnormal.frontends.torch.pruning import needed
 from absnormal.frontends.torch.reading import Reading
 from absnormal.frontends.torch.replay import CannotReplay, Replay
 from absnormal.frontends.torch.restoring import restored
-from absnormal.frontends.torch.tape import Tape, storage
+from absnormal.frontends.torch.tape import Tape
 from absnormal.frontends.torch.values import array
 from absnormal.frontends.torch.writes import moved
 from absnormal.frontends.traced_call import TracedCall, check_fits, held_constant
@@ -138,7 +139,9 @@ def _ran(tape: Tape, closure: Callable[[], Any], variables: Sequence[Any]) -> tu
     if len({storage(variable) for variable in variables}) < len(variables) and any(v.numel() for v in variables):
         _refuse_overlap(variables)
     held = [(variable.grad, None if variable.grad is None else variable.grad._version) for variable in variables]
+    tape.memory.begin(variables)
     loss = run_on_tape(tape, closure)
+    tape.memory.end()
     _refuse_backward(variables, held)
     if not math.isfinite(loss.item()):
         if any(not torch.isfinite(variable.detach()).all() for variable in variables):
@@ -151,8 +154,10 @@ def _lowered(
     tape: Tape, loss: Any, graph: Graph, variables: Sequence[Any], tree: Tree, names: dict[int, str],
     through: bool = False,
 ) -> Followed:
-    lowering = Lowering(tape, variables, names, through)
-    refuse_unseen(graph, lowering.following, variables)
+    lowering = Lowering(tape, variables, names, through, graph.leaves)
+    following = lowering.following
+    tape.memory.refuse({*following.states, *following.stopped, *following.tainted})
+    refuse_unseen(graph, following, variables)
     program = lowering.program(loss, tree)
     dtype = _numpy_dtype(variables)
     double = dtype == np.dtype(float)
@@ -180,7 +185,7 @@ def of_closure(
     tape = Tape()
     with restored(tape, variables, modules):
         loss, graph = _ran(tape, closure, variables)
-        others = foreign(graph, tape, names or {})
+        others = intercepted(loss) + foreign(graph, tape, names or {})
         gradients = _gradients(loss, variables, graph.leaves.values())
     found = _lowered(tape, loss, graph, variables, tree, names or {})
     if stopped == "followed" and found.stopped:

@@ -12,7 +12,7 @@ one of values, and a program must know at another point that they are other numb
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,8 +21,9 @@ import torch
 from absnormal.arrays import Array
 from absnormal.errors import TraceError
 from absnormal.frontends.torch.jumps import DRAWN, READS, VALUELESS, bent, deciding, discrete, flat, jumps
+from absnormal.frontends.torch.memory import storage
 from absnormal.frontends.torch.steps import Geometry, Handle, Mask, Read, State, Step, geometry, positions
-from absnormal.frontends.torch.tape import Record, Tape, storage
+from absnormal.frontends.torch.tape import Record, Tape
 from absnormal.frontends.torch.writes import beginnings
 from absnormal.program.nodes import Source
 
@@ -49,14 +50,25 @@ def sharp(record: Record, handles: dict[int, Handle | None]) -> bool:
     return bent(record) and any(handles.get(id(arg)) is not None for arg in deciding(record))
 
 
+def _materialized(record: Record) -> bool:
+    """Whether torch, below autograd, copies a conjugate or negated view for an operation that takes none."""
+    made = record.name == "clone" and record.enabled and record.needs[id(record.arguments[0])]
+    view = record.arguments[0] if made else None
+    return view is not None and (view.is_conj() or view.is_neg()) and not record.outs[0].requires_grad
+
+
 _NOTHING: frozenset[int] = frozenset()
 
 
 class Following:
     """Follows tensors through a tape: which operation's result every argument is."""
 
-    def __init__(self, tape: Tape, variables: Sequence[Any], through: bool = False) -> None:
+    def __init__(
+        self, tape: Tape, variables: Sequence[Any], through: bool = False, leaves: Iterable[int] = ()
+    ) -> None:
         self.tape = tape
+        #: Tensors at which derivatives end though they may hold values of variables, by identity: other leaves.
+        self._ends = {*leaves} - {id(variable) for variable in variables}
         #: Whether values are followed through detach and no_grad, as if they carried derivatives.
         self.through = through
         self.steps: list[Step] = []
@@ -91,7 +103,7 @@ class Following:
             try:
                 self._follow(number, record)
             except NotImplementedError as error:  # a tensor without memory of its own: sparse, or of another layout
-                source = Source(record.file, record.line) if record.file else None
+                source = record.source
                 raise TraceError(
                     f"torch.{record.name}", "works on tensors that are not dense", "use to_dense() before it", source
                 ) from error
@@ -116,6 +128,8 @@ class Following:
         name, arguments, outs = record.name, record.arguments, record.outs
         if name in _SAME:
             return
+        if _materialized(record):
+            self.unseen.append((number, arguments[0]))
         if name in VALUELESS and not record.overwritten and all(out.numel() for out in outs):
             self.constants.update(storage(out) for out in outs)
             return
@@ -252,7 +266,7 @@ class Following:
         record = self.tape.records[number]
         if self.through:
             return self.find(tensor)
-        if record.enabled and not record.needs[id(tensor)]:
+        if record.enabled and (not record.needs[id(tensor)] or id(tensor) in self._ends):
             return None
         handle = self.find(tensor)
         if handle is not None or not record.enabled:

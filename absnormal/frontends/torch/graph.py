@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from absnormal.errors import TraceError
-from absnormal.frontends.torch.tape import Record, Tape, storage
+from absnormal.frontends.torch.memory import storage
+from absnormal.frontends.torch.tape import Record, Tape
 from absnormal.program.nodes import Source
 
 if TYPE_CHECKING:
@@ -166,12 +167,17 @@ def _not_on_tape(node: Any, record: Record) -> TraceError:
             node._forward_cls.__name__, "returns a tensor that torch's operations did not make of what it was given, so"
             " the function that it stands for is not seen", "write its forward with operations of torch",
         )
+    elif record.arguments[0].is_conj() or record.arguments[0].is_neg():
+        told = (
+            "torch", f"these operations are not supported: what is done with complex numbers at {record.source}",
+            "compute with their real and imaginary parts",
+        )
     else:
         told = (
             f"torch.{record.name}", "uses a tensor that requires a gradient and was computed before the function ran,"
             " or in another thread", "compute it inside the function, or detach it",
         )
-    return TraceError(*told, Source(record.file, record.line) if record.file else None)
+    return TraceError(*told, record.source)
 
 
 def _is_scripted(node: Any) -> bool:
@@ -205,6 +211,17 @@ def foreign(graph: Graph, tape: Tape, names: dict[int, str]) -> tuple[str, ...]:
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         found.append("a process group of torch.distributed, whose hooks on parameters do not show")
     return tuple(dict.fromkeys(found))
+
+
+def intercepted(loss: Any) -> tuple[str, ...]:
+    """A phrase that names what a subclass of tensors makes of loss.backward(), if it is not what torch does."""
+    kind = type(loss)
+    if kind.backward is not torch.Tensor.backward:
+        return (f"a backward of its own: {kind.__name__}{_at(kind.backward)}",)
+    own = getattr(kind.__torch_function__, "__func__", None)
+    if own is None or own is torch.Tensor.__torch_function__.__func__:
+        return ()
+    return (f"a __torch_function__ of its own: {kind.__name__}{_at(own)}",)
 
 
 def _overwritten(tape: Tape) -> list[str]:
@@ -321,4 +338,4 @@ def _scaled(name: str, tape: Tape) -> str:
 
 
 def _line(record: Record) -> str:
-    return f" at {Source(record.file, record.line)}" if record.file else ""
+    return f" at {record.source}" if record.file else ""

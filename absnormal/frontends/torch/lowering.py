@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -19,10 +19,11 @@ from absnormal.frontends.torch.graph import refuse_constant
 from absnormal.frontends.torch.guards import keep
 from absnormal.frontends.torch.jumps import VALUELESS, ties_of
 from absnormal.frontends.torch.kinds import EPSILON, is_complex, is_number, stopped_at, unit_of
+from absnormal.frontends.torch.memory import storage
 from absnormal.frontends.torch.pruning import pruned
 from absnormal.frontends.torch.rules import RULES
 from absnormal.frontends.torch.steps import Handle, Read, Step, geometry
-from absnormal.frontends.torch.tape import Record, Tape, storage
+from absnormal.frontends.torch.tape import Record, Tape
 from absnormal.frontends.torch.values import Values
 from absnormal.frontends.torch.writer import Arg, Writer
 from absnormal.program.nodes import Node, Source
@@ -33,9 +34,12 @@ from absnormal.program.tree import Tree
 class Lowering:
     """Lowers the steps that the result needs, in order."""
 
-    def __init__(self, tape: Tape, variables: Sequence[Any], names: dict[int, str], through: bool = False) -> None:
+    def __init__(
+        self, tape: Tape, variables: Sequence[Any], names: dict[int, str], through: bool = False,
+        leaves: Iterable[int] = (),
+    ) -> None:
         self.tape, self.names = tape, names
-        self.following = Following(tape, variables, through)
+        self.following = Following(tape, variables, through, leaves)
         self.stopped: list[Source | None] = []
         self.write = Writer(tape)
         self.results: dict[Handle, int] = {}
@@ -47,7 +51,6 @@ class Lowering:
         #: Jumps that must come out at another point as they did, and variables that must be the same there.
         self._jumps: dict[int, None] = {}
         self._held: dict[int, tuple[str, Source | None]] = {}
-        self._sources: dict[tuple[str, int], Source] = {}
         self._arrays: dict[int, Array] = {}
         for number, variable in enumerate(map(tape.current, variables)):
             node = Node("input", (), {"leaf": number}, tuple(variable.shape), None, "", True)
@@ -67,7 +70,7 @@ class Lowering:
             self._read(read, needed)
         for step in needed:
             self._lower(step)
-        self.stopped = [self._source(record) for record in stopped_at(self.following, needed)]
+        self.stopped = [record.source for record in stopped_at(self.following, needed)]
         output = self._node(handle)
         if self.write.shape(output) != ():
             output = self.write.reshape(output, ())
@@ -119,7 +122,7 @@ class Lowering:
 
     def _at(self, record: Record) -> None:
         """Name the operation that is being lowered."""
-        source = self._source(record)
+        source = record.source
         name = "to" if record.name == "_to_copy" else record.name.removesuffix("_")
         path = self.names.get(id(record.module)) if record.module is not None else None
         if path and type(record.module).__module__.startswith("torch.nn"):
@@ -127,12 +130,6 @@ class Lowering:
         else:
             operation = f"{path}: {name}" if path else f"torch.{name}"
         self.write.operation, self.write.source = operation, source
-
-    def _source(self, record: Record) -> Source | None:
-        key = (record.file, record.line)
-        if key not in self._sources and record.file:
-            self._sources[key] = Source(*key)
-        return self._sources.get(key)
 
     def _ties(self, number: int) -> bool:
         """Whether the result of an operation jumps at the point; within rounding of that it is noted."""
@@ -153,7 +150,7 @@ class Lowering:
         plain = [self.tape.value(a, jump.number) if isinstance(a, torch.Tensor) else a for a in record.args]
         here, near = ties(*plain, **record.kwargs)
         if near and not here:
-            where = self._source(record)
+            where = record.source
             self.write.notes.append(f"{record.name} at {where}: within rounding of its other branch, which is not seen")
         return here
 
@@ -163,7 +160,7 @@ class Lowering:
             if read.handle is not None and read.record.needs[id(read.record.args[0])]:
                 self._note_read(read)
             return
-        where = self._source(read.record)
+        where = read.record.source
         for number in sorted(read.taint):
             if self._ties(number):
                 jump = self.following.steps[number]
@@ -189,7 +186,7 @@ class Lowering:
 
     def _note_read(self, read: Read) -> None:
         self.write.notes.append(
-            f"a number was read at {self._source(read.record)}: what is computed from it is taken as a constant, and a"
+            f"a number was read at {read.record.source}: what is computed from it is taken as a constant, and a"
             " branch on it is not seen")
 
     def _last(self, read: Read, needed: list[int]) -> bool:

@@ -1,5 +1,5 @@
 """What Python code does with tensors where no operation shows it: it reads truth values, whole numbers and lists,
-registers hooks, detaches in place and assigns to .data.
+gives memory away, registers hooks, detaches in place and assigns to .data.
 
 ``bool(u)`` is ``bool(u != 0)`` and ``int(u)`` is ``int(u.long())``, so their ties are those of the comparison and of
 the conversion; a list of numbers is a read of all of them.
@@ -18,6 +18,10 @@ from absnormal.frontends.torch.tape import Hooked, Tape
 _TRUTH = frozenset({torch.Tensor.__bool__, torch.is_nonzero, torch.Tensor.is_nonzero})
 _WHOLE = frozenset({torch.Tensor.__int__})
 _LEAVING = frozenset({torch.Tensor.tolist, torch.Tensor.numpy, torch.Tensor.__array__, torch.Tensor.__dlpack__})
+_GIVING = frozenset({
+    torch.Tensor.numpy, torch.Tensor.__array__, torch.Tensor.__dlpack__, torch.Tensor.untyped_storage,
+    torch.Tensor.storage, torch.Tensor._typed_storage, torch.Tensor.data_ptr, torch.Tensor.share_memory_,
+})
 _NODE = frozenset({torch.Tensor.grad_fn.__get__})
 _DETACHING = frozenset({torch.Tensor.detach_, torch.detach_})
 _ASSIGNING = torch.Tensor.data.__set__
@@ -39,6 +43,8 @@ class Reading(TorchFunctionMode):  # type: ignore[misc]
         if func in _LEAVING:
             self._tape.leaves(args[0])
             self._tape.read(args[0])
+        if func in _GIVING:
+            self._tape.gives(args[0])
         if func in _NODE:
             self._tape.nodes_seen = True
         if func in _DETACHING:

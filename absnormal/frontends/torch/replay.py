@@ -11,7 +11,8 @@ from typing import Any
 
 import torch
 
-from absnormal.frontends.torch.tape import Record, Tape, storage, tensors
+from absnormal.frontends.torch.memory import storage
+from absnormal.frontends.torch.tape import Record, Tape, tensors
 
 
 class CannotReplay(Exception):
@@ -31,6 +32,8 @@ class Replay:
         """What was computed as ``loss``, again."""
         for number, record in enumerate(self.tape.records):
             self._step(number, record)
+        if id(loss) not in self.known:
+            raise CannotReplay("a result that Python code made of one")
         return self.known[id(loss)]
 
     def _step(self, number: int, record: Record) -> None:

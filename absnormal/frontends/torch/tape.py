@@ -16,6 +16,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 
 from absnormal.errors import TraceError
+from absnormal.frontends.torch.memory import Memory, storage
 from absnormal.program.nodes import Source
 
 _TORCH = os.path.dirname(torch.__file__) + os.sep
@@ -23,6 +24,7 @@ _OURS = __file__.rsplit("frontends", 1)[0]
 #: The examples of the package stand for a user's code.
 _USER_INSIDE = _OURS + "gallery"
 _APPLY = torch.autograd.Function.apply.__func__.__code__
+_DISPATCH = torch.Tensor.__torch_dispatch__
 _CALL = torch.nn.Module._call_impl.__code__
 #: Operations that change the shape of their argument itself.
 _RESHAPED = frozenset(f"aten::{name}_" for name in ("squeeze", "unsqueeze", "t", "transpose", "swapaxes", "as_strided"))
@@ -31,6 +33,8 @@ _UPDATING = frozenset({
     "native_batch_norm", "cudnn_batch_norm", "miopen_batch_norm", "batch_norm_gather_stats",
     "batch_norm_gather_stats_with_counts", "batch_norm_update_stats",
 })
+#: Operations that take a few entries of a tensor, which may be a table of any size, and save none of them.
+_LOOKUPS = frozenset({"_local_scalar_dense", "embedding", "gather", "index", "index_select", "take"})
 #: Operations that leave memory as it is.
 _EMPTY = frozenset({"empty", "empty_like", "empty_strided", "new_empty", "new_empty_strided"})
 
@@ -38,13 +42,15 @@ _EMPTY = frozenset({"empty", "empty_like", "empty_strided", "new_empty", "new_em
 class Operation(NamedTuple):
     """What is known of an operation: its name without the overload, and the places and names of what it writes to.
 
-    ``statistics`` are those of running means and variances that it updates though its schema does not say so.
+    ``statistics`` are those of running means and variances that it updates though its schema does not say so, and
+    ``uses`` those of what it computes with and may save; of other arguments it returns aliases, or a few entries.
     """
 
     name: str
     writes: tuple[tuple[int, str], ...]
     reshapes: bool
     statistics: tuple[tuple[int, str], ...]
+    uses: tuple[tuple[int, str], ...]
 
 
 @functools.cache
@@ -54,8 +60,9 @@ def _operation(func: Any) -> Operation:
     writes = tuple((i, a.name) for i, a in arguments if a.alias_info is not None and a.alias_info.is_write)
     reshapes = schema.name in _RESHAPED
     statistics = tuple((i, a.name) for i, a in arguments if name in _UPDATING and a.name.startswith("running_"))
+    uses = tuple((i, a.name) for i, a in arguments if a.alias_info is None and (i or name not in _LOOKUPS))
     name = name if func.namespace == "aten" else f"{func.namespace}::{name}"
-    return Operation(name, () if reshapes else writes, reshapes, statistics)
+    return Operation(name, () if reshapes else writes, reshapes, statistics, uses)
 
 
 class Record:
@@ -101,6 +108,15 @@ class Record:
             for target in targets:
                 aside = target.layout == torch.strided and storage(target) not in places
                 (self.filled if aside else self.overwritten).append(target)
+
+    @property
+    def source(self) -> Source | None:
+        """The user's line."""
+        return Source(self.file, self.line) if self.file else None
+
+    def used(self, operation: Operation) -> list[Any]:
+        """The tensors that it computes with and may save."""
+        return _targets(operation.uses, self.args, self.kwargs)
 
     def replace(self, old: Any, new: Any) -> None:
         """Put another tensor in the place of one."""
@@ -152,6 +168,8 @@ class Tape(TorchDispatchMode):  # type: ignore[misc]
         #: Hooks that were registered on tensors, and whether the function saw nodes of the graph of derivatives.
         self.hooks: list[Hooked] = []
         self.nodes_seen = False
+        #: What others than torch may change.
+        self.memory = Memory()
         #: What Functions took out of tensors.
         self.left: list[Left] = []
         #: What unpacks the tensors that operations in place save, whose nodes may not show it; None: torch.
@@ -163,7 +181,17 @@ class Tape(TorchDispatchMode):  # type: ignore[misc]
         return False
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
+        own = next((kind for kind in types if kind.__torch_dispatch__ is not _DISPATCH), None)
+        if own is not None:
+            file, line, _ = _where()
+            raise TraceError(
+                own.__name__, "is a class of tensors that runs operations in a way of its own (__torch_dispatch__),"
+                " which is not followed", "compute with plain tensors", Source(file, line) if file else None,
+            )
+        with torch._C.DisableTorchFunction():
+            return self._ran(func, args, kwargs or {})
+
+    def _ran(self, func: Any, args: Any, kwargs: Any) -> Any:
         operation = _operation(func)
         if operation.reshapes:
             return self._reshaped(func, operation.name, args, kwargs)
@@ -177,9 +205,13 @@ class Tape(TorchDispatchMode):  # type: ignore[misc]
             packing = torch._C._autograd._top_saved_tensors_default_hooks(False)
             self.unpacks = self.unpacks if packing is None else packing[1]
             self._save(target)
-        if operation.statistics:
-            for target in _targets(operation.statistics, args, kwargs):
-                self._save(target)
+        updated = _targets(operation.statistics, args, kwargs) if operation.statistics else []
+        for target in updated:
+            self._save(target)
+        self.memory.uses(record.used(operation), record.source)
+        written = (*targets, *updated)
+        if written:
+            self.memory.writes(written)
         if kwargs.get("generator") is not None:
             self._generators.setdefault(kwargs["generator"], kwargs["generator"].get_state())
         out = func(*args, **kwargs)
@@ -188,6 +220,7 @@ class Tape(TorchDispatchMode):  # type: ignore[misc]
             out.zero_()
         record.returned(out, targets)
         self.records.append(record)
+        self.memory.made(record.outs, record.arguments, written)
         return out
 
     def _reshaped(self, func: Any, name: str, args: Any, kwargs: Any) -> Any:
@@ -204,6 +237,16 @@ class Tape(TorchDispatchMode):  # type: ignore[misc]
     def read(self, tensor: Any) -> None:
         """Record that Python code reads all numbers of a tensor."""
         self.records.append(Record(torch.ops.aten._local_scalar_dense.default, "_local_scalar_dense", (tensor,), {}))
+
+    def gives(self, tensor: Any) -> None:
+        """Note that Python code gets hold of the memory of a tensor, where it may be changed unseen."""
+        if tensor.layout != torch.strided:
+            return
+        file, line, _ = _where()
+        with _disable_current_modes(), torch._C.DisableTorchFunction():
+            used = (t for record in self.records for t in record.used(_operation(record.func)))
+            made = (t for record in self.records for t in record.outs)
+            self.memory.give(tensor, used, made, Source(file, line) if file else None)
 
     def leaves(self, tensor: Any) -> None:
         """Note that the numbers in a tensor are taken out of it, if a Function does that in its forward."""
@@ -258,6 +301,8 @@ class Tape(TorchDispatchMode):  # type: ignore[misc]
             later = (contents for number, contents in self.saved.get(own, ()) if number >= when)
             contents = next(later, self._after.get(own))
             if contents is not None:
+                if contents.dtype != tensor.dtype:
+                    contents = _flat(contents.untyped_storage(), tensor)
                 return contents.as_strided(tensor.size(), tensor.stride(), tensor.storage_offset())
         return tensor.detach()
 
@@ -307,12 +352,6 @@ def tensors(args: Any) -> list[Any]:
             found.append(arg)
         elif isinstance(arg, (list, tuple)):
             found += tensors(arg)
-    return found
-
-
-def storage(tensor: Any) -> int:
-    """The identity of the memory that a tensor lies in."""
-    found: int = tensor.untyped_storage()._cdata
     return found
 
 

@@ -11,8 +11,8 @@ from typing import Any
 import torch
 
 from absnormal.errors import TraceError
-from absnormal.frontends.torch.tape import Record, Tape, storage
-from absnormal.program.nodes import Source
+from absnormal.frontends.torch.memory import storage
+from absnormal.frontends.torch.tape import Record, Tape
 
 
 def beginnings(tape: Tape, variables: Iterable[Any]) -> dict[int, int]:
@@ -54,5 +54,5 @@ def moved(tape: Tape, variables: Sequence[Any]) -> bool:
 def _two_values(record: Record) -> TraceError:
     return TraceError(
         f"torch.{record.name}", "overwrites a variable between two uses, so that it has two values",
-        "overwrite it before it is used", Source(record.file, record.line) if record.file else None,
+        "overwrite it before it is used", record.source,
     )

@@ -1,0 +1,148 @@
+"""Memory that is changed outside of torch: through NumPy, a storage, a pointer or DLPack.
+
+No operation shows such a write, and autograd does not see it: backward then uses other values than the function did.
+Memory that was there before the function ran may be known to others, and memory that it made is once it is given away.
+What operations use of either is kept, and compared at the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from absnormal.errors import TraceError
+from absnormal.frontends.torch.values import array
+from absnormal.program.nodes import Source
+
+
+def storage(tensor: Any) -> int:
+    """The identity of the memory that a tensor lies in."""
+    found: int = tensor.untyped_storage()._cdata
+    return found
+
+
+class Kept(NamedTuple):
+    """A part of some memory, what it held, whether that was used, and where it was used or given away."""
+
+    part: Any
+    contents: Any
+    used: bool
+    source: Source | None
+
+    @property
+    def same(self) -> bool:
+        """Whether the part still holds the same numbers."""
+        # NumPy compares ten times as fast as torch.
+        now, before = array(self.part), array(self.contents)
+        return bool((now == before).all()) or np.array_equal(now, before, equal_nan=True)
+
+
+class Memory:
+    """What was kept of memory that others than torch may change."""
+
+    def __init__(self) -> None:
+        #: By storage, its parts that are kept, by whether they were used and how they lie.
+        self._kept: dict[int, dict[Any, Kept]] = {}
+        #: Storages that operations made, those that were given away, with the line that did, and those of variables.
+        self._made: set[int] = set()
+        self._given: dict[int, Source | None] = {}
+        self._points: set[int] = set()
+        #: Storages that were changed outside of torch, with the lines; those that were used before that.
+        self.changed: dict[int, Source | None] = {}
+        self._late: list[Source | None] = []
+
+    def begin(self, variables: Iterable[Any]) -> None:
+        """Keep the variables as they are."""
+        for variable in variables:
+            self._points.add(storage(variable))
+            self._keep(storage(variable), variable, False, None)
+
+    def uses(self, given: Iterable[Any], source: Source | None) -> None:
+        """Keep what an operation is about to use and others than torch may change."""
+        for tensor in given:
+            if tensor.layout == torch.strided:
+                own = storage(tensor)
+                if own not in self._points and (own not in self._made or own in self._given):
+                    self._keep(own, tensor, True, source)
+
+    def writes(self, targets: Iterable[Any]) -> None:
+        """An operation of torch is about to overwrite these tensors."""
+        for own in {storage(target) for target in targets if target.layout == torch.strided}:
+            self._compare(own)
+            self._kept.pop(own, None)
+
+    def made(self, outs: Iterable[Any], given: Iterable[Any], targets: Sequence[Any]) -> None:
+        """An operation returned these tensors, or overwrote these."""
+        before = {storage(tensor) for tensor in given if tensor.layout == torch.strided}
+        self._made |= {storage(out) for out in outs if out.layout == torch.strided} - before
+        for target in targets:
+            if target.layout == torch.strided:
+                own = storage(target)
+                if own not in self._made or own in self._given:
+                    self._keep(own, target, False, self._given.get(own))
+
+    def give(self, tensor: Any, used: Iterable[Any], made: Iterable[Any], source: Source | None) -> None:
+        """Others than torch get hold of the memory of a tensor; ``used`` and ``made`` is what operations did so far."""
+        own = storage(tensor)
+        if own in self._given:
+            return
+        self._given[own] = source
+        for held, before in ((used, True), (made, False)):
+            for part in held:
+                if part.layout == torch.strided and storage(part) == own:
+                    self._keep(own, part, before, source)
+
+    def end(self) -> None:
+        """The function has run.
+
+        Raises
+        ------
+        TraceError
+            where memory was changed outside of torch after an operation used it
+        """
+        for own in [*self._kept]:
+            self._compare(own)
+        if self._late:
+            raise TraceError(
+                "torch", "used a tensor whose memory is changed outside of torch after that, through NumPy, a storage"
+                " or a pointer, which autograd does not see",
+                "change a clone() of it, or change it before it is used", self._late[0],
+            )
+
+    def refuse(self, known: Iterable[int]) -> None:
+        """Raise where memory that depends on variables, or holds one, was changed outside of torch."""
+        for own in self.changed.keys() & known:
+            raise TraceError(
+                "torch", "made a tensor of the variables, or a variable itself, whose memory is changed outside of"
+                " torch, through NumPy, a storage or a pointer, so that what it depends on is not seen",
+                "change it with operations of torch, or change a clone() of it", self.changed[own],
+            )
+
+    def _keep(self, own: int, tensor: Any, used: bool, source: Source | None) -> None:
+        if tensor.is_meta or tensor.is_quantized or not tensor.numel():
+            return
+        if tensor.is_floating_point() and tensor.element_size() == 1:
+            tensor = tensor.view(torch.uint8)
+        parts = self._kept.setdefault(own, {})
+        key = used, tensor.dtype, tensor.storage_offset(), tensor.shape, tensor.stride()
+        if key not in parts:
+            part = _once(tensor.detach())
+            parts[key] = Kept(part, part.clone(), used, source)
+
+    def _compare(self, own: int) -> None:
+        for kept in self._kept.get(own, {}).values():
+            if not kept.same:
+                self.changed[own] = source = self._given.get(own) or kept.source
+                if kept.used:
+                    self._late.append(source)
+
+
+def _once(tensor: Any) -> Any:
+    """A tensor without the repetitions of entries that lie in one place."""
+    if 0 not in tensor.stride():
+        return tensor
+    sizes = [size if stride else 1 for size, stride in zip(tensor.shape, tensor.stride(), strict=True)]
+    return tensor.as_strided(sizes, tensor.stride())
