@@ -131,6 +131,8 @@ def slopes(sweeps: Sweeps, slope: Any) -> Array:
                 " itself, or give slope= a number or an array"
             )
         return _collect(sweeps, table)
+    if np.asarray(slope).dtype == bool:
+        raise ValueError(f"slope must be a number or an array of numbers, got {slope}")
     numbers = as_real(slope, "slope")
     if not all(-1 <= number <= 1 for number in numbers.ravel()):
         raise ValueError(f"slope must lie in [-1, 1], got {slope}")

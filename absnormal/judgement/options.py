@@ -32,9 +32,9 @@ class Options:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if not isinstance(self.seed, (int, np.integer)) or self.seed < 0:
+        if isinstance(self.seed, bool) or not isinstance(self.seed, (int, np.integer)) or self.seed < 0:
             raise ValueError(f"seed must be an integer >= 0, got {self.seed!r}")
-        if not (isinstance(self.atol, (int, float)) and self.atol >= 0):
+        if isinstance(self.atol, bool) or not (isinstance(self.atol, (int, float)) and self.atol >= 0):
             raise ValueError(f"atol must be a number >= 0, got {self.atol!r}")
         if not isinstance(self.budget, Budget | None):
             raise ValueError(f"budget must be an absnormal.Budget, got {type(self.budget).__name__}")

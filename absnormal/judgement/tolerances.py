@@ -109,6 +109,7 @@ def checked(number: Any, name: str) -> float | None:
     """A tolerance that a caller gave, or None for the default."""
     if number is None:
         return None
-    if not isinstance(number, (int, float, np.integer, np.floating)) or not 0 <= number < math.inf:
+    real = isinstance(number, (int, float, np.integer, np.floating)) and not isinstance(number, bool)
+    if not real or not 0 <= number < math.inf:
         raise ValueError(f"{name} must be a finite number >= 0, got {number!r}")
     return float(number)

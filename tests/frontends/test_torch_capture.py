@@ -39,7 +39,7 @@ class Square(torch.autograd.Function):
 def test_a_straight_through_estimator_is_judged_as_the_vector_that_it_is() -> None:
     report = an.verify(lambda z: Square.apply(z).sum(), torch.tensor([3.0], dtype=D))
     assert report.verdict is an.Verdict.NOT_CLARKE and report.gradient.tolist() == [1.0]
-    assert "a backward of its own: Square" in report.notes[-1] and report.clarke_gradient.tolist() == [6.0]
+    assert "a straight-through estimator: Square" in report.notes[-1] and report.clarke_gradient.tolist() == [6.0]
 
 
 def test_a_hook_is_seen() -> None:
@@ -135,6 +135,21 @@ def test_a_branch_is_followed_away_from_its_tie_and_refused_at_it() -> None:
 def test_a_number_that_was_read_is_noted() -> None:
     report = an.verify(lambda x: x.sum() * float(x[0]), torch.tensor([2.0], dtype=D))
     assert any("a number was read" in note for note in report.notes)
+
+
+@pytest.mark.parametrize("dtype", [D, torch.float32])
+@pytest.mark.parametrize("value", [[0.0], [2.0, -1.0]])
+def test_what_is_printed_is_read_by_people(value: list[float], dtype: Any) -> None:
+    def loss(x: Any) -> Any:
+        y = x.relu()
+        logged.append(f"{y.sum():.3f} {y} {y.sum()} {x.detach().norm():g} {(x > 0).sum():d}")
+        logged.append("%s %r" % (y, x[0]))  # noqa: UP031
+        return (y * y).sum()
+
+    logged: list[str] = []
+    report = an.verify(loss, torch.tensor(value, dtype=dtype))
+    assert report and "read" not in str(report) and logged[0].startswith(f"{max(value[0], 0):.3f}")
+    assert not an.trace(loss, torch.tensor(value, dtype=dtype)).guards
 
 
 def test_a_mask_at_its_tie_is_a_kink_only_where_its_branches_meet() -> None:

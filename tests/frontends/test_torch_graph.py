@@ -159,7 +159,8 @@ def everywhere() -> Case:
 
 
 FOREIGN: dict[str, tuple[Callable[[], Case], str]] = {
-    "Function": (lambda: between(lambda h: h.add_(Twice.apply(h))), "a backward of its own: Twice at test_torch_graph"),
+    "Function": (lambda: between(lambda h: h.add_(Twice.apply(h))),
+                 "a straight-through estimator: Twice at test_torch_graph"),
     "tensor": (lambda: between(lambda h: h.register_hook(doubled)), "a tensor hook: doubled at test_torch_graph"),
     "keyword": (lambda: between(lambda h: h.register_hook(hook=doubled)), "a tensor hook: doubled"),
     "overwritten": (lambda: between(hooked_and_overwritten), "a tensor hook: doubled"),

@@ -343,3 +343,37 @@ def test_a_kink_of_a_program_that_holds_its_variables_is_none_of_the_function() 
     for source in (f, an.trace(f, begin)):
         found = an.find_kink(source, begin, end)
         assert not found.complete and all(kink.x[0] == kink.x[1] for kink in found)
+
+
+#: Rows that are tried in float32 too, on a batch of two points.
+BATCHED = {
+    "numpy": ("where", "sort", "floor", "argmax"),
+    "torch": ("where", "sort", "floor", "detached mask", "overwritten", "max_pool"),
+    "jax": ("where", "sort", "floor", "stopped mask", "cond"),
+}
+
+
+@pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind, names in BATCHED.items() for name in names])
+def test_a_batch_in_float32_used_elsewhere(kind: str, name: str, double: None) -> None:
+    f = TABLES[kind][name]
+    wide: Function = {"numpy": lambda x: x * 1.0, "torch": lambda x: x.double(), "jax": lambda x: x.astype(float)}[kind]
+    case = Case(kind, name)
+    case.f = lambda x: f(wide(x[0])) + 2 * f(wide(x[1]))
+    case.point = {  # type: ignore[method-assign]
+        "numpy": lambda x: np.array(x, np.float32), "torch": lambda x: torch.tensor(x, dtype=torch.float32),
+        "jax": lambda x: jnp.array(x, jnp.float32),
+    }[kind]
+    program, answered = case.program(np.array([TRACED, USED[5]])), 0
+    for first, second in ((TRACED, USED[5]), (USED[7], USED[5] + 0.01), (USED[2], USED[3]), (USED[5], TRACED)):
+        x = np.array([first, second])
+        value = either(lambda: program(case.point(x)))
+        report = either(lambda: an.verify(program, np.asarray(case.point(x), float), slope=0.0))
+        answered += value is not None
+        assert (value is None) == (report is None)
+        if value is None:
+            continue
+        assert value == pytest.approx(case.value(x), rel=1e-5)
+        plain = Case(kind, name)
+        rows = [plain.gradient(np.asarray(row, float)) for row in np.asarray(case.point(x))]
+        np.testing.assert_allclose(report.clarke_gradient, [rows[0], 2 * rows[1]], rtol=1e-4, atol=1e-5)
+    assert answered

@@ -50,6 +50,13 @@ def test_a_tolerance_is_a_finite_number(name: str, bad: Any) -> None:
         an.verify(lambda x: x[0], [0.0], gradient=[1.0], **{name: bad})
 
 
+@pytest.mark.parametrize("bad", [True, False, np.True_])
+@pytest.mark.parametrize("name", ["rtol", "atol_gradient", "atol", "slope", "seed"])
+def test_a_truth_value_is_no_number(name: str, bad: Any) -> None:
+    with pytest.raises(ValueError, match=f"{name} must be "):
+        an.verify(lambda x: abs(x[0]), [0.0], **{name: bad})
+
+
 @pytest.mark.parametrize("off", ["small", "large"])
 def test_every_leaf_has_a_scale_of_its_own(off: str) -> None:
     """1e9 a + b: a tenth of b is nothing next to the gradient by a, and wrong."""

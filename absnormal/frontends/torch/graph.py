@@ -203,7 +203,7 @@ def foreign(graph: Graph, tape: Tape, names: dict[int, str]) -> tuple[str, ...]:
                 found.append(_scaled(_LOOKUPS[kind.__name__], tape))
         # Torch puts an identity around modules with hooks, which are named by themselves.
         elif getattr(node, "_forward_cls", None) is not _MODULE_HOOK:
-            found.append(f"a backward of its own: {_function(node)}")
+            found.append(f"a backward of its own, e.g. a straight-through estimator: {_function(node)}")
     found += [_tensor_hook(one.hook) for one in tape.hooks if one.active and one.node in graph.nodes]
     if tape.unpacks is not None:
         found += _unpacking(tape.unpacks)

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch.nn.parameter import is_lazy
 from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import _disable_current_modes
 
 from absnormal.frontends.torch.tape import Hooked, Tape
 
@@ -43,6 +44,10 @@ class Reading(TorchFunctionMode):  # type: ignore[misc]
         if func in _LEAVING:
             self._tape.leaves(args[0])
             self._tape.read(args[0])
+        if func is torch.Tensor.__format__:
+            # What is printed is read by people.
+            with _disable_current_modes():
+                return func(*args, **(kwargs or {}))
         if func in _GIVING:
             self._tape.gives(args[0])
         if func in _NODE:
