@@ -22,6 +22,7 @@ from absnormal.frontends.points import flat, like
 from absnormal.kinks.enclosure import COMPARED
 from absnormal.kinks.landing import land
 from absnormal.kinks.near import small
+from absnormal.program.nodes import Guard
 from absnormal.program.program import Program, exactly
 from absnormal.report.plain import number
 from absnormal.sweeps.table import Sweeps
@@ -88,10 +89,14 @@ class Kinks:
         the kinks
     complete
         whether it is proved that there are no others: f is piecewise linear, small, and takes one branch on the segment
+    ended
+        why f was not followed up to x1: it holds a number constant that it read, or detached, and that changes on the
+        segment; otherwise empty
     """
 
     found: tuple[Kink, ...]
     complete: bool
+    ended: str = ""
 
     def __iter__(self) -> Iterator[Kink]:
         return iter(self.found)
@@ -118,7 +123,7 @@ def find_kink(f: Callable[[Any], Any] | Program, x0: Any, x1: Any) -> Kinks:
     -------
     Kinks
         for piecewise-linear programs of moderate size all kinks, computed on rationals; otherwise those at which a
-        switching variable was seen to change sign
+        switching variable was seen to change sign, as far as ``ended`` says
 
     Raises
     ------
@@ -141,6 +146,9 @@ def find_kink(f: Callable[[Any], Any] | Program, x0: Any, x1: Any) -> Kinks:
         found += [_kink(line, t, x0) for t in kinks]
         if branch is None:
             return Kinks(tuple(found), whole and traced == 0)
+        ended = line.held(branch)
+        if ended:
+            return Kinks(tuple(found), False, ended)
         start = branch + (1 - branch) * _BEHIND
         if isinstance(f, Program) or start >= 1:
             break
@@ -208,15 +216,38 @@ class _Line:
             places.add(middle)
             gap = 0 if self.exact else _APART
             stack += [(a, b) for a, b in ((middle + gap, high), (low, middle - gap)) if a < b]
-        ordered = sorted(t for t in places if self._followed(t))
-        branch = next((t for t in ordered if self._tied(t)[1]), None)
+        left = self._left(sorted({*places, *cuts}))
+        ordered = sorted(t for t in places if left is None or t < left)
+        branch = next((t for t in ordered if self._tied(t)[1]), left)
         return [t for t in ordered if branch is None or t <= branch], branch, whole
 
-    def _followed(self, t: Fraction) -> bool:
-        """Whether what is no comparison of two sides comes out at t as where the program was traced."""
+    def _left(self, places: list[Fraction]) -> Fraction | None:
+        """Where what is no comparison of two sides first comes out in another way; None where it does at no place."""
+        wrong = next((i for i, t in enumerate(places) if self._failing(t)), None)
+        if not wrong:
+            return None if wrong is None else places[0]
+        low, high = places[wrong - 1], places[wrong]
+        for _ in range(_BISECTIONS):
+            middle = (low + high) / 2
+            low, high = (low, middle) if self._failing(middle) else (middle, high)
+        return high
+
+    def held(self, t: Fraction) -> str:
+        """What f holds constant that is another number at t."""
+        held = [guard for guard in self._failing(t) if guard.relation == "held"]
+        lines = dict.fromkeys(f"{g.operation} at {g.source}" if g.source else g.operation for g in held)
+        return f"held constant, and changing on the segment: {', '.join(lines)}" if held else ""
+
+    def _failing(self, t: Fraction) -> list[Guard]:
+        """What is no comparison of two sides and comes out at t in another way than where the program was traced."""
         others = [guard for guard in self.program.guards if guard.relation not in COMPARED]
-        values = self.program.unguarded(self.point(t).astype(float)) if others else []
-        return all(self.program.holds(guard, values) for guard in others)
+        if not others:
+            return []
+        try:
+            values = self.program.unguarded(self.point(t).astype(float))
+        except AbsNormalError:
+            return others
+        return [guard for guard in others if not self.program.holds(guard, values)]
 
     def _zero(self, low: Fraction, high: Fraction, i: int) -> Fraction:
         """Where level i, which has opposite signs at the ends, vanishes."""

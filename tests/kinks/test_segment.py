@@ -141,3 +141,27 @@ def test_a_list_that_was_ended_is_not_complete(monkeypatch: pytest.MonkeyPatch) 
     assert len(an.find_kink(f, [0.0], [20.0])) == 20 and an.find_kink(f, [0.0], [20.0]).complete
     monkeypatch.setattr(segment, "_EVALUATIONS", 10)
     assert not an.find_kink(f, [0.0], [20.0]).complete
+
+
+JUMPING: dict[str, tuple[Any, list[float], list[float], list[float]]] = {
+    "floor": (lambda x: abs(x[0] - np.floor(x[0]) - 0.5), [0.1], [3.1], [0.4 / 3, 1.4 / 3, 0.8]),
+    "sign": (lambda x: np.sign(x[0]) * abs(abs(x[0]) - 1), [-2.0], [2.0], [0.25, 0.75]),
+    "argmax": (lambda x: abs(x[np.argmax(x)] - 1) + x[0], [0.0, 0.5], [3.0, 0.5], [1 / 3]),
+    "smooth": (lambda x: abs(x[0] ** 2 - np.floor(x[0]) - 0.5), [0.5], [1.75],
+               [(0.5**0.5 - 0.5) * 0.8, 1.5**0.5 * 0.8 - 0.4]),
+}
+
+
+@pytest.mark.parametrize("name", [*JUMPING])
+def test_behind_a_jump_f_is_traced_again(name: str) -> None:
+    f, begin, end, places = JUMPING[name]
+    found = an.find_kink(f, begin, end)
+    seen = [float(kink.t) for kink in found if kink.switches]
+    assert seen == pytest.approx(places) and not found.complete and not found.ended
+
+
+def test_what_is_held_constant_ends_the_list_by_name() -> None:
+    torch = pytest.importorskip("torch")
+    begin, end = (torch.tensor(x, dtype=torch.float64) for x in ([0.5, 0.0], [1.5, 2.0]))
+    found = an.find_kink(lambda x: (x[1] - 1).abs() * float(x[0]), begin, end)
+    assert not found.complete and "a number that was read at test_" in found.ended
