@@ -82,8 +82,8 @@ class TracedCall:
 
     @property
     def rational(self) -> bool:
-        """Whether f ran on rational numbers."""
-        return any(value.dtype == object for value in self.values)
+        """Whether f ran on rational numbers, as NumPy's functions alone can."""
+        return self.own is None and any(value.dtype == object for value in self.values)
 
     def sweeps(self, atol: float = 0.0) -> Sweeps:
         """The sweeps as the tool does them, in float64 whatever arithmetic the values are in.
@@ -93,13 +93,12 @@ class TracedCall:
         DomainError
             where a number of the point is larger than float64 can hold
         """
-        leaves = self.program.inputs(self.values)
-        if any(leaf.dtype == object for leaf in leaves):
-            try:
-                return Sweeps(self.program, [leaf.astype(float) for leaf in leaves], atol)
-            except OverflowError as error:
-                raise DomainError("x", "the point holds a number that float64 cannot") from error
-        return Sweeps(self.program, None, atol, self.values, self.own)
+        if not self.rational:
+            return Sweeps(self.program, None, atol, self.values, self.own)
+        try:
+            return Sweeps(self.program, [leaf.astype(float) for leaf in self.program.inputs(self.values)], atol)
+        except OverflowError as error:
+            raise DomainError("x", "the point holds a number that float64 cannot") from error
 
     def shaped(self, flat: Array) -> Any:
         """A flat gradient in the structure of x."""
