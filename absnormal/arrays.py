@@ -28,7 +28,8 @@ def as_real(value: Any, name: str) -> Array:
         raise ValueError(f"{name} must be an array of real numbers, got {type(value).__name__}") from error
     if array.dtype == np.float64:
         return array
-    if array.dtype.kind in "fiub":
+    # NumPy knows no kind for the bfloat16 of JAX's arrays.
+    if array.dtype.kind in "fiub" or array.dtype.name == "bfloat16":
         return array.astype(np.float64)
     if array.dtype.kind == "O":
         flat = [as_fraction(item, name) for item in array.ravel()]

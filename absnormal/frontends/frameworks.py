@@ -95,6 +95,12 @@ def _leaves(x: Any) -> Iterator[Any]:
         yield x
 
 
+def precisions(value: Any) -> set[str]:
+    """The names of the floating-point types of the arrays in a gradient, NumPy's and those of frameworks."""
+    names = {str(getattr(leaf, "dtype", "")).rpartition(".")[2] for leaf in _leaves(value)}
+    return {name for name in names if name.startswith(("float", "bfloat"))}
+
+
 def plain(value: Any) -> Any:
     """A gradient, in the structure of x, with NumPy arrays for the arrays of a framework."""
     if isinstance(value, dict):

@@ -10,16 +10,16 @@ import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.errors import TraceError
-from absnormal.frontends.frameworks import plain
+from absnormal.frontends.frameworks import plain, precisions
 from absnormal.frontends.slopes import slopes, table_of, tools_for
 from absnormal.frontends.traced_call import TracedCall
 from absnormal.judgement.comparison import compared, digits_were_lost, tolerance_of
 from absnormal.judgement.ladder import decide
 from absnormal.judgement.options import Options
-from absnormal.judgement.tolerances import Tolerance
+from absnormal.judgement.tolerances import Tolerance, machine_epsilon
 from absnormal.judgement.vector import Limits, judge, why_open
 from absnormal.program.merging import merged
-from absnormal.program.program import Program, exactly
+from absnormal.program.program import exactly
 from absnormal.report.report import Report
 from absnormal.report.verdict import Verdict
 from absnormal.sweeps.table import Sweeps
@@ -67,7 +67,7 @@ def judged(call: TracedCall, options: Options) -> Report:
         leaves = [*call.leaves]
         found = _own_vector(call, problem, tool, consistent, tolerance_of(call, options.rtol, options.atol_gradient))
     elif options.gradient is not None:
-        vector, tolerance = flattened(program, (call.unwrap or plain)(options.gradient), options.tolerance)
+        vector, tolerance = flattened(call, options, exact=problem.sweeps.rational)
         leaves, found = [vector], given_vector(problem, tool, vector, tolerance, known)
     else:
         leaves = [tool.gradient(tool.signature(np.asarray(c, dtype=float)))]
@@ -246,13 +246,18 @@ def concluded(outcome: Proof | str) -> tuple[Verdict, Proof]:
     return Verdict.CLARKE if outcome.clarke else Verdict.NOT_CLARKE, outcome
 
 
-def flattened(program: Program, gradient: Any, tolerance: Tolerance) -> tuple[Array, Tolerance]:
-    """A vector that was given, flat, and the tolerance for its precision."""
-    leaves = program.tree.leaves_of(gradient, "gradient")
-    dtypes = [leaf.dtype for leaf in leaves if leaf.dtype.kind == "f"]
+def flattened(call: TracedCall, options: Options, exact: bool) -> tuple[Array, Tolerance]:
+    """A vector that was given, flat, and what its precision allows; or that in which f ran, where this is coarser.
+
+    Somebody may have written in double precision what was computed in single.  On rationals nothing was.
+    """
+    leaves = call.program.tree.leaves_of((call.unwrap or plain)(options.gradient), "gradient")
     flat = np.concatenate([np.asarray(leaf, dtype=float).reshape(-1) for leaf in leaves])
-    coarsest = max(dtypes, key=lambda dtype: np.finfo(dtype).eps, default=np.dtype(float))
-    return flat, Tolerance.of(coarsest, tolerance.rtol, tolerance.atol)
+    found = precisions(options.gradient) | precisions(leaves)
+    coarsest = max(found, key=machine_epsilon, default="float64")
+    own = Tolerance.of(coarsest, options.rtol, options.atol_gradient)
+    ran = tolerance_of(call)
+    return flat, own if exact else own.at_least(ran.eps, ran.floor)
 
 
 def choices(problem: Problem, tool: Sweeps, candidates: Iterable[Array]) -> Iterator[Array]:

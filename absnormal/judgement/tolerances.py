@@ -30,7 +30,7 @@ DOUBLE = float(np.finfo(float).eps)
 
 
 def machine_epsilon(dtype: Any) -> float:
-    """The distance from 1 to the next number of a precision, NumPy's or a framework's."""
+    """The distance from 1 to the next number of a precision: a type of NumPy's or of a framework's, or its name."""
     return 2.0**-7 if "bfloat16" in str(dtype) else float(np.finfo(dtype).eps)
 
 
@@ -88,10 +88,10 @@ class Tolerance:
         return cls((max(machine_epsilon(dtype), DOUBLE),), flushed(dtype), checked(rtol, "rtol"),
                    checked(atol, "atol_gradient") or 0.0)
 
-    def at_least(self, eps: Sequence[float]) -> Tolerance:
+    def at_least(self, eps: Sequence[float], floor: float = 0.0) -> Tolerance:
         """The same where some leaves were computed in coarser precisions."""
         own = self.eps * len(eps) if len(self.eps) == 1 else self.eps
-        return Tolerance(tuple(map(max, own, eps)), self.floor, self.rtol, self.atol)
+        return Tolerance(tuple(map(max, own, eps)), max(self.floor, floor), self.rtol, self.atol)
 
     def leaves(self, largest: Array, cancelling: Array | float = 0.0) -> Array:
         """What is allowed in leaves with these largest entries, whose last sums cancel terms of these sizes."""
