@@ -15,18 +15,20 @@ from absnormal.exact.certificate import Certificate, certificate_of_fallback
 from ..oracle.oracle import Oracle
 from ..oracle.rational import Vector
 
-#: Ties of three are shared in thirds, of these thirds again; everything else in a drawn program is dyadic.
-_DENOMINATORS = tuple(3**k * 2**12 for k in range(4))
-_ROUNDING = {8: 1e-11, 4: 1e-6}
+#: The largest dyadic denominator, and the rounding, of a gradient in numbers of so many bytes.
+_DYADIC, _ROUNDING = {8: 2**20, 4: 2**12}, {8: 1e-11, 4: 1e-6}
 
 
 def rationals(values: Sequence[float], itemsize: int = 8) -> Vector:
-    """The numbers, with the smallest such denominators, that were rounded to these."""
-    return tuple(_rational(value, _ROUNDING[itemsize] * max(1.0, abs(value))) for value in values)
+    """The numbers with small denominators that were rounded to these: dyadic ones, or thirds, or thirds of these.
+
+    Ties of three are shared in thirds; everything else in a drawn program is dyadic.
+    """
+    return tuple(_rational(value, _DYADIC[itemsize], _ROUNDING[itemsize] * max(1.0, abs(value))) for value in values)
 
 
-def _rational(value: float, rounding: float) -> Fraction:
-    for denominator in _DENOMINATORS:
+def _rational(value: float, dyadic: int, rounding: float) -> Fraction:
+    for denominator in (dyadic * 3**k for k in range(4)):
         found = Fraction(round(value * denominator), denominator)
         if abs(float(found) - value) <= rounding:
             return found
