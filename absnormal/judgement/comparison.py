@@ -13,9 +13,9 @@ import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.frontends.traced_call import TracedCall
-from absnormal.judgement.tolerances import Tolerance, machine_epsilon
+from absnormal.judgement.tolerances import NOTHING, Tolerance, machine_epsilon
 from absnormal.sweeps.table import Sweeps
-from absnormal.theorems.problem import Problem, cancelling
+from absnormal.theorems.problem import Problem, largest, terms
 
 #: How much larger than the difference between two precisions the rounding of a leaf may be.
 _NOISE = 16.0
@@ -90,12 +90,14 @@ def compared(call: TracedCall, problem: Problem) -> Comparison:
         _largest(given - made.reshape(given.shape))
         for given, made in zip(call.leaves, tree.split(modelled), strict=True)
     ])
-    largest = _of_leaves(problem, modelled)
-    allowed = problem.tolerance.leaves(largest, cancelling(sweeps, problem.sigma))
+    size, sums = largest(sweeps, modelled), terms(sweeps, problem.sigma)
+    # What foreign code made of a leaf may be anything, unless there was nothing to make it of.
+    free = size <= NOTHING * sums if call.foreign else np.ones(size.shape, bool)
+    allowed = problem.tolerance.leaves(size, np.where(free, sums, 0.0))
     if (apart <= allowed).all() or not np.isfinite(apart).all():
         return Comparison(apart, allowed)
     noise = _noise(call, problem, modelled)
-    lost = (noise >= largest / 4) & (apart > allowed)
+    lost = free & (noise >= size / 4) & (apart > allowed)
     return Comparison(apart, np.where(lost, np.maximum(allowed, _NOISE * noise), allowed),
                       tuple(np.flatnonzero(lost).tolist()))
 
@@ -146,10 +148,6 @@ def _largest(array: Array) -> float:
     return found if np.isfinite(found) else float("inf")
 
 
-def _of_leaves(problem: Problem, flat: Array) -> Array:
-    return np.array([_largest(leaf) for leaf in problem.sweeps.program.tree.split(flat)])
-
-
 def _noise(call: TracedCall, problem: Problem, modelled: Array) -> Array:
     """What rounding does to each leaf: the difference between the modelled gradients in float32 and in float64, in the
     units of the leaf's precision."""
@@ -157,7 +155,7 @@ def _noise(call: TracedCall, problem: Problem, modelled: Array) -> Array:
     with np.errstate(all="ignore"):
         sweeps = Sweeps(call.program, None, 0.0, single)
         rough = sweeps.gradient(problem.sigma.astype(np.float32)).astype(float)
-    found = _of_leaves(problem, rough - modelled)
+    found = largest(problem.sweeps, rough - modelled)
     units = np.broadcast_to(np.asarray(problem.tolerance.eps), found.shape)
     return np.where(np.isfinite(found), found, 0.0) * np.minimum(units / _SINGLE, machine_epsilon(np.float16) / _SINGLE)
 

@@ -5,9 +5,9 @@ small against the gradient, leaf by leaf:
 
     deviation <= max(rtol * largest entry of the leaf, atol_gradient),      rtol = min(0.05, 8 sqrt(eps))
 
-with eps the machine epsilon of the coarsest precision on the way to that leaf.  A leaf that is zero up to cancellation
-(the bias before a batch norm) has no such scale: there the deviation may be 64 eps, in half precision the larger of eps
-and 0.0025, and at most rtol, times the size of the terms that cancel.
+with eps the machine epsilon of the coarsest precision on the way to that leaf.  A leaf that double precision finds to
+be zero up to cancellation (the bias before a batch norm) has no such scale: there the deviation may be 64 eps, in half
+precision the larger of eps and 0.0025, and at most rtol, times the size of the terms that cancel.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ LARGEST = 0.05
 #: rtol = ROOT * sqrt(eps): half of the digits, and a factor for the rounding of long sums.
 ROOT = 8.0
 DOUBLE = float(np.finfo(float).eps)
+#: A sum is zero up to cancellation where double precision finds it below this part of its terms.
+NOTHING = 2.0**-32
 
 
 def machine_epsilon(dtype: Any) -> float:

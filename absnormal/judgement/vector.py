@@ -30,7 +30,7 @@ from absnormal.sweeps.overflow import overflow
 from absnormal.sweeps.rounding import rounding
 from absnormal.sweeps.table import Sweeps
 from absnormal.theorems.membership import vector_along_directions
-from absnormal.theorems.problem import Problem, Proof, cancelling
+from absnormal.theorems.problem import Problem, Proof, cancelling, terms
 from absnormal.theorems.regular import without_effect
 from absnormal.theorems.separation import beyond_bounds
 from absnormal.theorems.smooth import smooth, smooth_by_structure, smooth_exactly
@@ -45,7 +45,8 @@ class Limits:
     """How far apart a vector and a member of the set may be, entry by entry, shape (n,).
 
     Within ``accepted`` they are the same to rounding.  A difference decides NOT_CLARKE only beyond ``refuted``: that
-    and the rounding of everything that it was computed from.
+    and the rounding of everything that it was computed from.  A leaf that is small because much of it cancels is held
+    to its own size; that rounding may have made it is a reason to decide nothing.
 
     Attributes
     ----------
@@ -75,17 +76,19 @@ class Limits:
     @cached_property
     def accepted(self) -> Array:
         """The tolerance of the vector's precision, leaf by leaf (`absnormal.judgement.tolerances`)."""
-        return self.problem.around(self.vector, cancelling(self.tool, self._sigma))
+        own = self.tool.gradient(self._sigma)
+        return self.problem.around(self.vector, cancelling(self.tool, self._sigma, own))
 
     @cached_property
     def refuted(self) -> Array | None:
-        """The tolerance, a worst-case bound on our own sweeps, and what the rounding of values makes of derivatives;
-        None where that has no bound."""
-        if self.problem.sweeps.rational:
+        """The tolerance, that of the terms where sums cancel in part, a worst-case bound on our own sweeps, and what
+        the rounding of values and adjoints makes of derivatives; None where that has no bound."""
+        problem, tool = self.problem, self.tool
+        if problem.sweeps.rational:
             return self.accepted
-        eps = max(self.problem.tolerance.eps)
-        own = rounding(self.tool.pull_depth) * self._size * (2 * eps / DOUBLE if self.made else 1.0)
-        total = self.accepted + own + spread(self.tool, self._sigma, eps)
+        eps = max(problem.tolerance.eps)
+        own = rounding(tool.pull_depth) * self._size * (2 * eps / DOUBLE if self.made else 1.0)
+        total = problem.around(self.vector, terms(tool, self._sigma)) + own + spread(tool, self._sigma, eps)
         return total if np.isfinite(total).all() else None
 
     @cached_property

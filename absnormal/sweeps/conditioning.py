@@ -1,4 +1,4 @@
-"""How far a gradient moves when every value on the way to it moves within its own rounding.
+"""How far a gradient moves when every value and every adjoint on the way to it moves within its own rounding.
 
 A worst-case bound over all operations of a deep program is larger than the gradient itself.  Here the roundings are
 drawn at random, carried forward to first order, and the gradient is computed again from the values that they give
@@ -9,11 +9,16 @@ not much larger than it proves nothing.
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.ops import TABLE
 from absnormal.ops.linear import applied
+from absnormal.program.program import Program
+from absnormal.sweeps.carriers import Adjoints
+from absnormal.sweeps.rounding import UNIT
 from absnormal.sweeps.table import Sweeps
 
 _DRAWS = 4
@@ -21,23 +26,43 @@ _DRAWS = 4
 _ULPS, _MARGIN = 4.0, 8.0
 
 
+class _Rounded(Adjoints):
+    """Adjoints that are rounded at random in units of a precision, unless they are numbers of it."""
+
+    def __init__(self, program: Program, seed: Array, start: int, unit: float, rng: np.random.Generator) -> None:
+        super().__init__(program, seed, start)
+        self._unit, self._rng = unit, rng
+
+    def take(self, index: int) -> Array | None:
+        w = super().take(index)
+        if w is None:
+            return None
+        digits = np.frexp(w)[0] * (2 / self._unit)
+        return np.where(digits == np.rint(digits), w, w * (1 + self._unit * self._rng.uniform(-1, 1, w.shape)))
+
+
 def spread(sweeps: Sweeps, sigma: Array, eps: float) -> Array:
     """A bound, shape (n,), that a difference from g_sigma must exceed where values are rounded in a precision.
 
-    0 for piecewise-linear programs, whose derivatives do not depend on values.
+    0 for piecewise-linear programs in double precision, whose derivatives do not depend on values.
     """
     program = sweeps.program
-    if sweeps.rational or program.is_piecewise_linear:
+    linear = program.is_piecewise_linear
+    if sweeps.rational or (linear and eps <= 2 * UNIT):
         return np.zeros(program.n)
     gradient = sweeps.gradient(sigma)
     largest = np.zeros(program.n)
     for seed in range(_DRAWS):
+        rng = np.random.default_rng(seed)
         with np.errstate(all="ignore"):
-            noise = _drawn(sweeps, sigma, _ULPS * eps, np.random.default_rng(seed))
-            values = [value if t is None else value + t[0] for value, t in zip(sweeps.values, noise, strict=True)]
-            moved = Sweeps(program, None, values=values).gradient(sigma)
+            values = sweeps.values if linear else _moved(sweeps, _drawn(sweeps, sigma, _ULPS * eps, rng))
+            moved = Sweeps(program, None, values=values).gradient(sigma, partial(_Rounded, unit=eps, rng=rng))
             largest = np.maximum(largest, np.abs(moved - gradient))
     return np.nan_to_num(_MARGIN * largest, nan=np.inf, posinf=np.inf)
+
+
+def _moved(sweeps: Sweeps, tangents: list[Array | None]) -> list[Array]:
+    return [value if t is None else value + t[0] for value, t in zip(sweeps.values, tangents, strict=True)]
 
 
 def _drawn(sweeps: Sweeps, sigma: Array, unit: float, rng: np.random.Generator) -> list[Array | None]:

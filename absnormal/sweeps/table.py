@@ -12,7 +12,7 @@ K u / (1 - K u) times the sum of the absolute values.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -24,7 +24,7 @@ from absnormal.ops.kinks.kink import Kink
 from absnormal.ops.linear import applied
 from absnormal.ops.linear_maps import Change
 from absnormal.program.nodes import Node
-from absnormal.program.program import exactly
+from absnormal.program.program import Program, exactly
 from absnormal.sweeps.at_point import HULL, AtPoint
 from absnormal.sweeps.carriers import Adjoints, changed, nonzero, split_rows
 from absnormal.sweeps.last_steps import LastSteps
@@ -141,11 +141,12 @@ class Sweeps(AtPoint):
 
     # -- backward ----------------------------------------------------------------------------------------------
 
-    def gradient(self, sigma: Array) -> Array:
+    def gradient(self, sigma: Array, adjoints: Callable[[Program, Array, int], Adjoints] = Adjoints) -> Array:
         """g_sigma for scalar y: one pull."""
         one = np.ones((1, 1))
         seed = exactly(one) if self.y.dtype == object else one.astype(self.y.dtype)
-        found: Array = self._backward(sigma, None, seed, weigh=False)[0][0]
+        carriers = adjoints(self.program, seed, self.program.output)
+        found: Array = self._backward(sigma, None, seed, weigh=False, adjoints=carriers)[0][0]
         # A sum spreads its adjoint without writing it out.
         return found if found.flags.writeable else found.copy()
 

@@ -15,7 +15,7 @@ from absnormal.clarke.budget import Budget, Meter
 from absnormal.clarke.cells import Cells, open_cells
 from absnormal.clarke.components import Component, admissible
 from absnormal.exact.system import System, build
-from absnormal.judgement.tolerances import DOUBLE_PRECISION, Tolerance
+from absnormal.judgement.tolerances import DOUBLE_PRECISION, NOTHING, Tolerance
 from absnormal.sweeps.table import Sweeps
 
 
@@ -49,14 +49,12 @@ class Problem:
     def allowed(self) -> Array:
         """How far what is proved may lie from g_c, entry by entry, shape (n,)."""
         g = np.asarray(self.sweeps.gradient(self.sigma), dtype=float)
-        return self.around(g, cancelling(self.sweeps, self.sigma))
+        return self.around(g, cancelling(self.sweeps, self.sigma, g))
 
-    def around(self, g: Array, terms: Array) -> Array:
+    def around(self, g: Array, sums: Array) -> Array:
         """How far what is proved may lie from a vector, whose leaves are sums of terms of these sizes; shape (n,)."""
-        tree = self.sweeps.program.tree
-        largest = np.array([np.abs(leaf).max(initial=0.0) for leaf in tree.split(g)])
-        sizes = [math.prod(shape) for shape in tree.shapes]
-        return np.repeat(self.tolerance.leaves(largest, terms), sizes)
+        sizes = [math.prod(shape) for shape in self.sweeps.program.tree.shapes]
+        return np.repeat(self.tolerance.leaves(largest(self.sweeps, g), sums), sizes)
 
     @cached_property
     def system(self) -> System | None:
@@ -95,12 +93,24 @@ class Problem:
         return known[0].cells if known and len(known) == 1 else open_cells(self.relevant, self.meter)
 
 
-def cancelling(sweeps: Sweeps, sigma: Array) -> Array:
+def largest(sweeps: Sweeps, g: Array) -> Array:
+    """The largest entry of every leaf of a vector."""
+    return np.array([np.abs(leaf).max(initial=0.0) for leaf in sweeps.program.tree.split(g)], dtype=float)
+
+
+def terms(sweeps: Sweeps, sigma: Array) -> Array:
     """For every leaf the size of the terms that the last steps of g_sigma add up; 0 on rationals."""
     tree = sweeps.program.tree
     if sweeps.rational:
         return np.zeros(len(tree.shapes))
     return sweeps.last_steps(sigma, [np.zeros(shape) for shape in tree.shapes]).cancelling()
+
+
+def cancelling(sweeps: Sweeps, sigma: Array, g: Array) -> Array:
+    """The size of the terms for every leaf of g = g_sigma that is zero up to cancellation in double precision, and 0
+    for those that have a size of their own, however small."""
+    sizes = terms(sweeps, sigma)
+    return np.where(largest(sweeps, g) <= NOTHING * sizes, sizes, 0.0)
 
 
 @dataclass(frozen=True)
