@@ -122,3 +122,29 @@ def test_ties_that_go_away_settle_nothing() -> None:
     for slopes, apart in ((captured.slopes[sweeps.alpha], 0.0), (np.ones(1), 1.0)):
         found = compared(captured, Problem(sweeps, slopes, Budget(), tolerance_of(captured)))
         assert found.largest == apart and found.close is (apart == 0)
+
+
+COARSE = pytest.mark.parametrize("coarse", [torch.float32, torch.float16, torch.bfloat16], ids=str)
+
+
+@COARSE
+def test_a_leaf_has_the_precision_of_the_coarsest_step_behind_it(coarse: Any) -> None:
+    """Both leaves and the result are in double precision; one leaf goes through a coarser one on its way."""
+
+    def f(p: Any) -> Any:
+        middle = ((p["a"] * 1.5).to(coarse) * 2).double() * 3
+        return torch.relu(middle).sum() + p["b"].sum()
+
+    x = {name: torch.linspace(0.1, 0.9, 5, dtype=torch.float64) for name in "ab"}
+    assert tolerance_of(capture(f, x)).eps == (torch.finfo(coarse).eps, torch.finfo(torch.float64).eps)
+
+
+@COARSE
+def test_a_gradient_that_was_rounded_on_the_way_is_right(coarse: Any) -> None:
+    """The adjoint 0.3 is rounded where the values are, between a leaf and a result in double precision."""
+
+    def f(x: Any) -> Any:
+        return (torch.relu(x.to(coarse) * 1.5).double() * 0.3).sum()
+
+    report = an.verify(f, torch.linspace(-0.9, 0.9, 6, dtype=torch.float64))
+    assert report.verdict is an.Verdict.CLARKE and report.deviation > 1e-9

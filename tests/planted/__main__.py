@@ -12,14 +12,17 @@ from tests.planted.campaign import faults_of, own, wrong
 from tests.planted.models import DEEP, SHALLOW
 
 SEEDS = 10
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 def main(names: list[str]) -> int:
     torch.set_num_threads(1)
     counts: Counter[str] = Counter()
     faults = 0
-    for dtype in (torch.float32, torch.bfloat16):
-        for name in names or [*SHALLOW, *DEEP]:
+    precisions = [PRECISIONS[name] for name in names if name in PRECISIONS] or [*PRECISIONS.values()]
+    chosen = [name for name in names if name not in PRECISIONS] or [*SHALLOW, *DEEP]
+    for dtype in precisions:
+        for name in chosen:
             start = time.perf_counter()
             told: Counter[str] = Counter()
             outcomes = [*(own(name, dtype, seed) for seed in range(SEEDS)), *wrong(name, dtype, 0)]

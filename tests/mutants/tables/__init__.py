@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..mutant import Mutant
-from . import arithmetic, frontends, sweeps, theorems
+from . import arithmetic, frontends, seams, sweeps, theorems
 
 MUTANTS: tuple[Mutant, ...] = (
-    *theorems.MUTANTS, *sweeps.MUTANTS, *arithmetic.MUTANTS, *frontends.MUTANTS,
+    *theorems.MUTANTS, *sweeps.MUTANTS, *arithmetic.MUTANTS, *frontends.MUTANTS, *seams.MUTANTS,
 )  # fmt: skip

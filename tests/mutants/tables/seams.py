@@ -1,0 +1,66 @@
+"""The seams: what torch fills in and what a run leaves behind, guards, evidence next to its program, tolerances."""
+
+from __future__ import annotations
+
+from ..mutant import Mutant
+
+ELSEWHERE = ("frontends/test_torch_guards.py",)
+GRAPH = ("frontends/test_torch_graph.py", "frontends/test_torch_unseen.py")
+RESTORING = ("frontends/test_torch_restoring.py",)
+WRITES = ("frontends/test_torch_writes.py",)
+NEXT = ("exact/test_next_to_program.py", "exact/test_forgeries.py")
+FORM = ("exact/test_checker.py",)
+PLAIN = ("frontends/test_numpy_refusals.py",)
+PARTIAL = ("sweeps/test_conditioning.py", "judgement/test_partial_cancellation.py")
+
+MUTANTS = (
+    Mutant("frontends/torch/guards.py", '    w.guard(u, w.constant(high), "<")\n', "", ELSEWHERE),
+    Mutant("frontends/torch/guards.py", "np.rint(values) - 0.5, np.rint(values) + 0.5",
+           "np.rint(values) - 0.75, np.rint(values) + 0.75", ELSEWHERE),
+    Mutant("frontends/torch/guards.py", "np.ceil(values) - 1, np.ceil(values)", "np.ceil(values) - 2, np.ceil(values)",
+           ELSEWHERE),
+    Mutant("frontends/torch/guards.py", "np.where(whole > 0, whole, whole - 1)", "whole - 1", ELSEWHERE),
+    Mutant("frontends/torch/guards.py", '(index > 0, index - 1, ">"), (index < count, index, "<")',
+           '(index > 0, index - 1, ">"),', ELSEWHERE),
+    Mutant("frontends/torch/guards.py", "w.constant(threshold / beta)", "w.constant(threshold * beta)", ELSEWHERE),
+    Mutant("frontends/torch/guards.py", "if not inside and below >= 0 and above < count:", "if False:", ELSEWHERE),
+    Mutant("frontends/torch/graph.py", "if made is None or not _is_sparse(node):", "if made is None:", GRAPH),
+    Mutant("frontends/torch/graph.py", "(leaf._backward_hooks, leaf._post_accumulate_grad_hooks)",
+           "(leaf._backward_hooks,)", GRAPH),
+    Mutant("frontends/torch/graph.py", "(node.register_hook, node.register_prehook)", "(node.register_hook,)", GRAPH),
+    Mutant("frontends/torch/graph.py", "return -1 if row >= 2**63 else row", "return row", GRAPH),
+    Mutant("frontends/torch/graph.py", " or any(when > number for when, _ in tape.saved.get(storage(tensor), ()))", "",
+           GRAPH),
+    Mutant("frontends/torch/restoring.py", "if failed or always:", "if failed:", RESTORING),
+    Mutant("frontends/torch/restoring.py", "        np.random.set_state(numpy)  # noqa: NPY002\n", "", RESTORING),
+    Mutant("frontends/torch/restoring.py", "variable.grad = held", "pass", RESTORING),
+    Mutant("frontends/torch/writes.py", "found[own] = number + 1", "found[own] = number", WRITES),
+    Mutant("frontends/torch/writes.py", "if own in moved:", "if False:", WRITES),
+    Mutant("frontends/torch/writes.py", " or any(a is not b for a, b in zip(current, variables, strict=True))", "",
+           WRITES),
+    Mutant("exact/witness.py", '        if data.get("deviation", self.deviation) != self.deviation:\n            '
+           "return False\n", "", NEXT),
+    Mutant("exact/witness.py", "self.sweeps.active, self.c, self.vector", "self.sweeps.active, self.vector", NEXT),
+    Mutant("exact/next_to_program.py", "return bool(apart < 1)", "return bool(apart < 2)", NEXT),
+    Mutant("exact/next_to_program.py", "known = np.linalg.norm(errors / sizes[:, None]) + 8 * rows.size * UNIT",
+           "known = 0.0", NEXT),
+    Mutant("exact/next_to_program.py", "    return bool(gap > margin)", "    return bool(gap > 0)", NEXT),
+    Mutant("exact/next_to_program.py", "        if paths[covered].any():\n            return None\n", "", NEXT),
+    Mutant("exact/next_to_program.py", "return bool((deviation <= allowed(witness.floats, witness.gradient)).all())",
+           "return True", NEXT),
+    Mutant("exact/agreement.py", "if sorted(form.switches) != sweeps.alpha.tolist() or", "if", NEXT),
+    Mutant("exact/agreement.py", "        if dy[0, 0] - level != change:\n            return False\n", "", NEXT),
+    Mutant("exact/agreement.py", "        made.proved\n        and ", "        ", NEXT),
+    Mutant("exact/agreement.py", "<= witness.tolerance).all()", "<= witness.tolerance).any()", NEXT),
+    Mutant("exact/checker/form.py", "least <= stated <= LARGEST", "least <= stated", FORM),
+    Mutant("exact/checker/form.py", "rtol = max(rtol, beyond / largest)", "rtol = beyond / largest", FORM),
+    Mutant("frontends/plain_call.py", "for sign in (1.0, -1.0):", "for sign in (1.0,):", PLAIN),
+    Mutant("frontends/plain_call.py", "    if plain.shape != traced.shape:\n        return False\n", "", PLAIN),
+    Mutant("sweeps/conditioning.py", "w * (1 + self._unit * self._rng", "w * (1 + 0 * self._rng", PARTIAL),
+    Mutant("sweeps/conditioning.py", "_ULPS, _MARGIN = 4.0, 8.0", "_ULPS, _MARGIN = 0.0, 8.0",
+           ("sweeps/test_conditioning.py", "frontends/test_torch_precision.py")),
+    Mutant("judgement/flow.py", "(proof.clarke or not call.foreign)", "True",
+           ("judgement/test_tolerance_edges.py", "frontends/test_torch_graph.py")),
+    Mutant("judgement/comparison.py", "size <= NOTHING * sums if call.foreign else np", "np", PARTIAL),
+    Mutant("theorems/problem.py", "<= NOTHING * sizes", "<= sizes", PARTIAL),
+)
