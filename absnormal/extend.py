@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.frontends.numpy import TracedArray
-from absnormal.frontends.numpy_functions import FUNCTIONS
-from absnormal.frontends.numpy_ufuncs import RULES, UFUNCS
-from absnormal.frontends.slopes import TABLES
-from absnormal.frontends.ties import checked, written_out
+from absnormal.frontends.numpy.functions import FUNCTIONS
+from absnormal.frontends.numpy.traced import TracedArray
+from absnormal.frontends.numpy.ufuncs import RULES, UFUNCS
+from absnormal.frontends.ties.names import checked, written_out
+from absnormal.frontends.ties.slopes import TABLES
 from absnormal.frontends.writing import kink as write_kink
 from absnormal.frontends.writing import writer_of
 from absnormal.ops import TABLE

@@ -10,7 +10,7 @@ import numpy as np
 from absnormal.clarke.budget import Budget
 from absnormal.clarke.generalized_gradient import GeneralizedGradient
 from absnormal.frontends.frameworks import traced_call, traced_with_gradient
-from absnormal.frontends.slopes import slopes
+from absnormal.frontends.ties.slopes import slopes
 from absnormal.frontends.traced_call import TracedCall
 from absnormal.judgement.certified import certified_gradient
 from absnormal.judgement.flow import judged

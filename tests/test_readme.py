@@ -12,7 +12,7 @@ import pytest
 
 import absnormal as an
 from absnormal.cli import main
-from absnormal.frontends.slopes import TABLES
+from absnormal.frontends.ties.slopes import TABLES
 from absnormal.gallery import digits
 from absnormal.judgement.ladder import RUNGS
 from tests import formats

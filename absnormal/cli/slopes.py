@@ -6,9 +6,9 @@ import argparse
 import json
 from dataclasses import asdict
 
-from absnormal.frontends.probes import kernels, measured
-from absnormal.frontends.probing import Row
-from absnormal.frontends.slopes import TABLES
+from absnormal.frontends.ties.probes import kernels, measured
+from absnormal.frontends.ties.probing import Row
+from absnormal.frontends.ties.slopes import TABLES
 from absnormal.report.plain import number
 
 HELP = "what AD tools take for the derivative of |u| at u = 0, operation by operation"

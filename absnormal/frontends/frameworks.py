@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from absnormal.errors import TraceError
-from absnormal.frontends import numpy as numpy_front_end
+from absnormal.frontends.numpy import traced as numpy_front_end
 from absnormal.frontends.traced_call import TracedCall
 from absnormal.program.program import Program
 

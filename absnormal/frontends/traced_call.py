@@ -34,7 +34,7 @@ class TracedCall:
         gives a gradient in the structure of x that of the program's tree, as NumPy arrays; None: they are the same
     slopes
         the slope of |z_i| that the tool's own kernels use at each switch, shape (s,); it matters where z_i = 0.  None:
-        what `absnormal.frontends.slopes` has under the name of the tool
+        what `absnormal.frontends.ties.slopes` has under the name of the tool
     leaves
         the gradient that the tool returned, one array for each leaf of x.  Empty: backward mode with these slopes is
         the tool

@@ -10,9 +10,9 @@ import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.errors import DomainError, TraceError
-from absnormal.frontends.numpy import TracedArray
-from absnormal.frontends.numpy_masks import TracedMask
-from absnormal.frontends.ties import known
+from absnormal.frontends.numpy.masks import TracedMask
+from absnormal.frontends.numpy.traced import TracedArray
+from absnormal.frontends.ties.names import known
 from absnormal.frontends.user_line import caller
 from absnormal.program.builder import Builder
 from absnormal.program.nodes import Source
@@ -77,7 +77,7 @@ class Writer:
         self, op: str, *args: Any, tie: str = "", share: TracedArray | None = None, **params: Any
     ) -> TracedArray:
         """Append one operation; ``share`` is the array that the result is a view of."""
-        assert known(tie), f"{tie!r} is in no table of slopes; see absnormal.frontends.ties"
+        assert known(tie), f"{tie!r} is in no table of slopes; see absnormal.frontends.ties.names"
         nodes = tuple(self.array(arg).index for arg in args)
         index = self.builder.add(op, nodes, params, self.operation, self.source, tie)
         return TracedArray(self.builder, index, share, share is None)

@@ -11,7 +11,7 @@ import numpy as np
 from absnormal.arrays import Array
 from absnormal.errors import TraceError
 from absnormal.frontends.frameworks import plain, precisions
-from absnormal.frontends.slopes import slopes, table_of, tools_for
+from absnormal.frontends.ties.slopes import slopes, table_of, tools_for
 from absnormal.frontends.traced_call import TracedCall
 from absnormal.judgement.comparison import compared, digits_were_lost, tolerance_of
 from absnormal.judgement.ladder import decide

@@ -12,7 +12,7 @@ import numpy as np
 from absnormal.arrays import Array
 from absnormal.errors import AbsNormalError, DomainError
 from absnormal.frontends.points import flat, framework, like, tree_of
-from absnormal.frontends.slopes import TABLES
+from absnormal.frontends.ties.slopes import TABLES
 from absnormal.kinks.landing import land
 from absnormal.kinks.segment import find_kink
 from absnormal.program.program import Program

@@ -73,7 +73,7 @@ def rows(
     Examples
     --------
     >>> import numpy as np
-    >>> from absnormal.frontends.numpy import trace
+    >>> from absnormal.frontends.numpy.traced import trace
     >>> from absnormal.sweeps.sparse import rows
     >>> from absnormal.sweeps.table import Sweeps
     >>> program = trace(lambda x: np.abs(x[1] - np.abs(x[0])), [0.0, 2.0])

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-import absnormal.frontends.numpy_ufuncs  # noqa: F401 - loaded before Hypothesis times the first draw
+import absnormal.frontends.numpy.ufuncs  # noqa: F401 - loaded before Hypothesis times the first draw
 from absnormal._optional import require
 from absnormal.arrays import Array
 from absnormal.kinks import find_kink

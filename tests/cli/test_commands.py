@@ -15,9 +15,9 @@ import pytest
 import absnormal as an
 from absnormal import gallery
 from absnormal.cli import main
-from absnormal.frontends import probes
-from absnormal.frontends.slopes import TABLES
-from absnormal.frontends.ties import OF_NUMPY
+from absnormal.frontends.ties import probes
+from absnormal.frontends.ties.names import OF_NUMPY
+from absnormal.frontends.ties.slopes import TABLES
 
 USER = """\
 import numpy as np

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from absnormal.errors import BudgetError, DomainError
 from absnormal.form import AbsNormalForm, abs_normal_form, extract
-from absnormal.frontends.numpy import trace
+from absnormal.frontends.numpy.traced import trace
 from tests.oracle.expressions import numpy_callable
 from tests.oracle.forms import abs_form
 from tests.oracle.strategies import Program as Drawn

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from absnormal.errors import GuardError, TraceError
-from absnormal.frontends.numpy import trace
+from absnormal.frontends.numpy.traced import trace
 from absnormal.sweeps.table import Sweeps
 
 X = np.array([1.5, -0.5, 0.25])

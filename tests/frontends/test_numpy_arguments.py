@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 import absnormal as an
-from absnormal.frontends.numpy_arguments import IDLE, given, is_default, plan
-from absnormal.frontends.numpy_functions import FUNCTIONS, LIKE_FUNCTIONS, METHODS
+from absnormal.frontends.numpy.arguments import IDLE, given, is_default, plan
+from absnormal.frontends.numpy.functions import FUNCTIONS, LIKE_FUNCTIONS, METHODS
 
 Parameter = inspect.Parameter
 

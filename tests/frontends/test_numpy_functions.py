@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from scipy import special
 
-from absnormal.frontends import numpy_functions, numpy_ufuncs
-from absnormal.frontends.numpy import trace
-from absnormal.frontends.numpy_functions import FUNCTIONS, METHODS
-from absnormal.frontends.numpy_ufuncs import COMPARISONS, EXTREMA, JUMPS, RULES, SCALES, UFUNCS
+from absnormal.frontends.numpy import functions as numpy_functions
+from absnormal.frontends.numpy import ufuncs as numpy_ufuncs
+from absnormal.frontends.numpy.functions import FUNCTIONS, METHODS
+from absnormal.frontends.numpy.traced import trace
+from absnormal.frontends.numpy.ufuncs import COMPARISONS, EXTREMA, JUMPS, RULES, SCALES, UFUNCS
 from absnormal.sweeps.table import Sweeps
 
 A = np.array([0.7, -1.3, 0.4])

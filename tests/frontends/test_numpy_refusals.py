@@ -11,7 +11,7 @@ from scipy import sparse, special
 
 import absnormal
 from absnormal.errors import DomainError, TraceError
-from absnormal.frontends.numpy import trace
+from absnormal.frontends.numpy.traced import trace
 
 X = np.array([1.5, -0.5, 2.25])
 TIED = np.array([1.0, 1.0, 0.0])

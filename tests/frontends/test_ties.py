@@ -14,10 +14,11 @@ import pytest
 import torch
 
 import absnormal as an
-from absnormal.frontends import probes, slopes, ties
 from absnormal.frontends.jax import probe as jax_probe
-from absnormal.frontends.probing import of_shares
-from absnormal.frontends.slopes import TABLES, VERSIONS, table_of
+from absnormal.frontends.ties import names as ties
+from absnormal.frontends.ties import probes, slopes
+from absnormal.frontends.ties.probing import of_shares
+from absnormal.frontends.ties.slopes import TABLES, VERSIONS, table_of
 from absnormal.frontends.torch import probe as torch_probe
 from absnormal.frontends.writing import kink, writer_of
 

@@ -13,9 +13,9 @@ from scipy import special
 
 import absnormal as an
 from absnormal import extend
-from absnormal.frontends import slopes
-from absnormal.frontends.numpy_functions import FUNCTIONS
-from absnormal.frontends.numpy_ufuncs import RULES
+from absnormal.frontends.numpy.functions import FUNCTIONS
+from absnormal.frontends.numpy.ufuncs import RULES
+from absnormal.frontends.ties import slopes
 from absnormal.ops import TABLE
 
 MIX = np.array([[1.0, -2.0, 0.0], [0.5, 1.0, 3.0]])

@@ -10,7 +10,7 @@ import pytest
 
 import absnormal as an
 from absnormal.arrays import Array
-from absnormal.frontends.numpy import TracedArray
+from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.writing import Writer
 from absnormal.kinks.enclosure import enclose
 from absnormal.ops import TABLE

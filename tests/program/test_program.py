@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from absnormal.errors import GuardError
-from absnormal.frontends.numpy import trace
+from absnormal.frontends.numpy.traced import trace
 from absnormal.ops import TABLE
 from absnormal.program.nodes import Guard, Node
 from absnormal.program.program import Program

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 
 import absnormal as an
 from absnormal import gallery
-from absnormal.frontends.numpy import TracedArray
+from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.gallery import digits, networks
 from absnormal.report.record import Record
 from tests.oracle.expressions import numpy_callable
@@ -232,7 +232,7 @@ def fatal(flag: str, x: Any) -> Any:
 
 
 def an_traced() -> type:
-    from absnormal.frontends.numpy import TracedArray
+    from absnormal.frontends.numpy.traced import TracedArray
 
     return TracedArray
 

@@ -11,7 +11,7 @@ import scipy.sparse
 from scipy import special
 
 from absnormal.errors import BudgetError
-from absnormal.frontends.numpy import trace
+from absnormal.frontends.numpy.traced import trace
 from absnormal.ops import TABLE
 from absnormal.ops.convolution import Layout
 from absnormal.program.builder import Builder

@@ -23,8 +23,8 @@ from absnormal.frontends.jax.point import Point
 from absnormal.frontends.jax.precision import epsilon
 from absnormal.frontends.jax.probe import slope_of
 from absnormal.frontends.jax.run import Run, Seen
-from absnormal.frontends.numpy import TracedArray
-from absnormal.frontends.slopes import of_nodes
+from absnormal.frontends.numpy.traced import TracedArray
+from absnormal.frontends.ties.slopes import of_nodes
 from absnormal.frontends.traced_call import TracedCall, held_constant
 from absnormal.program.builder import Builder
 from absnormal.program.program import Program

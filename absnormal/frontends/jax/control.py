@@ -11,8 +11,8 @@ from absnormal._optional import require
 from absnormal.frontends.jax.custom import called, library_rule, probe
 from absnormal.frontends.jax.derivatives import foreign, in_library
 from absnormal.frontends.jax.run import Run, Seen, is_key, jump_of
-from absnormal.frontends.numpy import TracedArray
-from absnormal.frontends.numpy_masks import TracedMask
+from absnormal.frontends.numpy.masks import TracedMask
+from absnormal.frontends.numpy.traced import TracedArray
 
 Inputs = list[Seen]
 

@@ -11,7 +11,7 @@ import numpy as np
 from absnormal._optional import require
 from absnormal.arrays import Array
 from absnormal.frontends.jax.run import Run, Seen, bound
-from absnormal.frontends.numpy import TracedArray
+from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.writing import Writer
 from absnormal.ops import ENTRYWISE, TABLE, kink_of
 from absnormal.program.nodes import Node

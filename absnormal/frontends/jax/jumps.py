@@ -14,7 +14,7 @@ import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.errors import TraceError
-from absnormal.frontends.numpy_masks import TracedMask
+from absnormal.frontends.numpy.masks import TracedMask
 from absnormal.program.nodes import Source
 
 if TYPE_CHECKING:

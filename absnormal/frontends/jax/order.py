@@ -12,10 +12,10 @@ from absnormal.arrays import Array
 from absnormal.frontends.jax.jumps import tied_index
 from absnormal.frontends.jax.run import Call
 from absnormal.frontends.jax.shapes import landing, windows_of
-from absnormal.frontends.numpy import TracedArray
-from absnormal.frontends.numpy_order import largest, smallest
-from absnormal.frontends.ordered import in_order
-from absnormal.frontends.pooling import folds
+from absnormal.frontends.meanings.order import in_order
+from absnormal.frontends.meanings.windows import folds
+from absnormal.frontends.numpy.order import largest, smallest
+from absnormal.frontends.numpy.traced import TracedArray
 
 _SORT = "use jnp.sort, jnp.max or jnp.min, or a point where no two entries are equal"
 

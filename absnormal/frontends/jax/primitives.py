@@ -13,10 +13,10 @@ from absnormal.frontends.jax.order import fold_over, scattered_extremum, sort, t
 from absnormal.frontends.jax.run import Call, Seen
 from absnormal.frontends.jax.shapes import MOVES, moving, scattered_product, scattered_sum, window_sum
 from absnormal.frontends.jax.windows import convolution
-from absnormal.frontends.numpy import TracedArray
-from absnormal.frontends.numpy_masks import TracedMask
-from absnormal.frontends.numpy_select import combined, upward
-from absnormal.frontends.numpy_shapes import broadcast_to
+from absnormal.frontends.numpy.masks import TracedMask
+from absnormal.frontends.numpy.select import combined, upward
+from absnormal.frontends.numpy.shapes import broadcast_to
+from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.writing import extremum
 
 Rule = Callable[..., Any]

@@ -14,8 +14,8 @@ import numpy as np
 
 from absnormal._optional import require
 from absnormal.errors import TraceError
-from absnormal.frontends.probing import Row, of_shares
-from absnormal.frontends.ties import Slopes
+from absnormal.frontends.ties.names import Slopes
+from absnormal.frontends.ties.probing import Row, of_shares
 
 _SELU = 1.0507009873554805
 

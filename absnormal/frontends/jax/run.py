@@ -16,8 +16,8 @@ from absnormal.frontends.jax.derivatives import in_library, of_jax
 from absnormal.frontends.jax.jumps import CHOICES, Jump
 from absnormal.frontends.jax.parameters import read
 from absnormal.frontends.jax.precision import unit_of
-from absnormal.frontends.numpy import TracedArray
-from absnormal.frontends.numpy_masks import TracedMask
+from absnormal.frontends.numpy.masks import TracedMask
+from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.user_line import is_user, of_python
 from absnormal.frontends.writing import Writer
 from absnormal.ops import TABLE

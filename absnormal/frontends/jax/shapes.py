@@ -14,8 +14,8 @@ import numpy as np
 from absnormal._optional import require
 from absnormal.arrays import Array
 from absnormal.frontends.jax.run import Call
-from absnormal.frontends.numpy import TracedArray
-from absnormal.frontends.pooling import summed_over, windows
+from absnormal.frontends.meanings.windows import summed_over, windows
+from absnormal.frontends.numpy.traced import TracedArray
 
 #: What JAX says of PROMISE_IN_BOUNDS, which indexing has by default.
 _PROMISED = "is not correct where an index lies outside of the array"

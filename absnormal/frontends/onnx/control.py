@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from absnormal._optional import require
-from absnormal.frontends.numpy import TracedArray
-from absnormal.frontends.numpy_masks import concrete
+from absnormal.frontends.numpy.masks import concrete
+from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.onnx.rule import plain
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ import numpy as np
 from absnormal._optional import require
 from absnormal.arrays import Array
 from absnormal.errors import AbsNormalError, TraceError
-from absnormal.frontends.numpy import TracedArray
-from absnormal.frontends.numpy_masks import TracedMask, concrete
+from absnormal.frontends.numpy.masks import TracedMask, concrete
+from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.onnx.control import CONTROL
 from absnormal.frontends.onnx.graph import Graph, double, initializers
 from absnormal.frontends.onnx.rule import Call, account, output_name, plain

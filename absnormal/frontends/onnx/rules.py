@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from absnormal._optional import require
-from absnormal.frontends.numpy import TracedArray
-from absnormal.frontends.numpy_masks import TracedMask
-from absnormal.frontends.numpy_order import largest, smallest
-from absnormal.frontends.numpy_select import combined
+from absnormal.frontends.meanings.order import in_order
+from absnormal.frontends.numpy.masks import TracedMask
+from absnormal.frontends.numpy.order import largest, smallest
+from absnormal.frontends.numpy.select import combined
+from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.onnx.activations import ACTIVATIONS
 from absnormal.frontends.onnx.graph import REAL
 from absnormal.frontends.onnx.normalization import NORMALIZATIONS
@@ -20,7 +21,6 @@ from absnormal.frontends.onnx.recurrent import RECURRENT
 from absnormal.frontends.onnx.rule import Call, Rule, reading
 from absnormal.frontends.onnx.shapes import SHAPES
 from absnormal.frontends.onnx.windows import WINDOWS
-from absnormal.frontends.ordered import in_order
 from absnormal.frontends.writing import axes_of, extremum
 
 Write = Callable[..., Any]

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.frontends.numpy import TracedArray
-from absnormal.frontends.numpy_masks import concrete
+from absnormal.frontends.numpy.masks import concrete
+from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.onnx.rule import Call, Rule, reading
 
 

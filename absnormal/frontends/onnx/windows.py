@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
+from absnormal.frontends.meanings.windows import folds, summed_over, windows
 from absnormal.frontends.onnx.rule import Call, Rule, reading
-from absnormal.frontends.pooling import folds, summed_over, windows
 from absnormal.ops.convolution import Layout
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from absnormal.frontends.sides import by_sides
+from absnormal.frontends.meanings.selections import by_sides
 from absnormal.frontends.torch.jumps import RELATIONS
 from absnormal.frontends.torch.tape import Record
 from absnormal.frontends.torch.writer import Arg, Writer

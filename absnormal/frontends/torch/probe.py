@@ -16,8 +16,8 @@ import torch
 from torch.nn import functional
 
 from absnormal.errors import TraceError
-from absnormal.frontends.probing import Row, of_shares
-from absnormal.frontends.ties import Slopes
+from absnormal.frontends.ties.names import Slopes
+from absnormal.frontends.ties.probing import Row, of_shares
 
 Call = Callable[[Any], Any]
 

@@ -11,15 +11,15 @@ TORCH = ("frontends/test_torch_arguments.py",)
 JAX_EDGES = ("frontends/test_jax_edges.py",)
 
 MUTANTS = (
-    Mutant("frontends/numpy_masks.py", 'opposite = {">": "<="', 'opposite = {">": "<"', EDGES),
-    Mutant("frontends/numpy_masks.py", '"<=": ">", "==": "!="', '"<=": ">=", "==": "!="', EDGES),
-    Mutant("frontends/numpy_select.py", 'tie = "where>" if mask.relation in (">", "<") else "where>="',
+    Mutant("frontends/numpy/masks.py", 'opposite = {">": "<="', 'opposite = {">": "<"', EDGES),
+    Mutant("frontends/numpy/masks.py", '"<=": ">", "==": "!="', '"<=": ">=", "==": "!="', EDGES),
+    Mutant("frontends/numpy/select.py", 'tie = "where>" if mask.relation in (">", "<") else "where>="',
            'tie = "where>" if mask.relation in (">", "<=") else "where>="', EDGES),
-    Mutant("frontends/numpy_select.py", "end = 1.0 if outcome else -1.0", "end = -1.0 if outcome else 1.0", JAX_EDGES),
-    Mutant("frontends/numpy_select.py", 'other if name == "and" else ~other', "other", JAX_EDGES),
-    Mutant("frontends/sides.py", "and bool(np.all(a.value == b.value))",
+    Mutant("frontends/numpy/select.py", "end = 1.0 if outcome else -1.0", "end = -1.0 if outcome else 1.0", JAX_EDGES),
+    Mutant("frontends/numpy/select.py", 'other if name == "and" else ~other', "other", JAX_EDGES),
+    Mutant("frontends/meanings/selections.py", "and bool(np.all(a.value == b.value))",
            "and bool(np.allclose(a.value, b.value))", EDGES),
-    Mutant("frontends/slopes.py", "(tied - 2) / tied", "(tied - 1) / tied", EDGES),
+    Mutant("frontends/ties/slopes.py", "(tied - 2) / tied", "(tied - 1) / tied", EDGES),
     Mutant("program/builder.py", "return k if _combine(top, below, -k) == {} else None", "return k", EDGES),
     Mutant("program/program.py", "return not (np.any(tied) or np.any(outcome != guard.outcome))",
            "return not np.any(outcome != guard.outcome)", EDGES),

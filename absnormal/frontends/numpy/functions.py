@@ -14,14 +14,12 @@ from typing import Any
 import numpy as np
 
 from absnormal.errors import TraceError
-from absnormal.frontends import numpy_algebra as algebra
-from absnormal.frontends import numpy_order as order
-from absnormal.frontends import numpy_shapes as shapes
-from absnormal.frontends.numpy import TracedArray
-from absnormal.frontends.numpy_arguments import given
-from absnormal.frontends.numpy_masks import TracedMask, concrete
-from absnormal.frontends.numpy_select import select, where
-from absnormal.frontends.numpy_shapes import concatenate, gather, like, reshape
+from absnormal.frontends.numpy import algebra, order, shapes
+from absnormal.frontends.numpy.arguments import given
+from absnormal.frontends.numpy.masks import TracedMask, concrete
+from absnormal.frontends.numpy.select import select, where
+from absnormal.frontends.numpy.shapes import concatenate, gather, like, reshape
+from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.user_line import caller
 from absnormal.frontends.writing import named, writer_of
 

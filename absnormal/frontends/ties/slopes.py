@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array, as_real
-from absnormal.frontends.ties import IMPLIED, OWN, Slopes, checked, written_out
+from absnormal.frontends.ties.names import IMPLIED, OWN, Slopes, checked, written_out
 from absnormal.ops import kink_of
 from absnormal.ops.kinks.running import running
 from absnormal.program.nodes import Node

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from absnormal.frontends.numpy import TracedArray
-from absnormal.frontends.numpy_masks import TracedMask, concrete
-from absnormal.frontends.numpy_shapes import broadcast_to
-from absnormal.frontends.sides import by_sides
+from absnormal.frontends.meanings.selections import by_sides
+from absnormal.frontends.numpy.masks import TracedMask, concrete
+from absnormal.frontends.numpy.shapes import broadcast_to
+from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.writing import Writer, writer_of
 
 

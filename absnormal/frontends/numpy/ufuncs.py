@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from absnormal.frontends.numpy import TracedArray
-from absnormal.frontends.numpy_algebra import cumsum, prod, total
-from absnormal.frontends.numpy_arguments import is_default
-from absnormal.frontends.numpy_masks import TracedMask, concrete, multiplied
-from absnormal.frontends.numpy_order import largest, smallest
-from absnormal.frontends.numpy_shapes import moveaxis
+from absnormal.frontends.numpy.algebra import cumsum, prod, total
+from absnormal.frontends.numpy.arguments import is_default
+from absnormal.frontends.numpy.masks import TracedMask, concrete, multiplied
+from absnormal.frontends.numpy.order import largest, smallest
+from absnormal.frontends.numpy.shapes import moveaxis
+from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.writing import Writer, axis_of, extremum, kink, named, writer_of
 
 UFUNCS: dict[np.ufunc, str] = {

@@ -1,9 +1,9 @@
 """What an installed tool does at ties, measured.
 
 A tool that differentiates NumPy functions has a probe, a function without arguments that returns tie -> slope with the
-keys and the meaning of a row of `absnormal.frontends.slopes.TABLES`.  A framework with kernels of its own has a module
-whose function ``probed`` returns a `Row` for each of them.  Both raise ImportError where the tool is not installed.
-`PROBES` and `KERNELS` are the doors: one line a tool.
+keys and the meaning of a row of `absnormal.frontends.ties.slopes.TABLES`.  A framework with kernels of its own has a
+module whose function ``probed`` returns a `Row` for each of them.  Both raise ImportError where the tool is not
+installed.  `PROBES` and `KERNELS` have one line a tool.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from absnormal._optional import require
-from absnormal.frontends.probing import Row, of_shares
-from absnormal.frontends.ties import Slopes, written_out
+from absnormal.frontends.ties.names import Slopes, written_out
+from absnormal.frontends.ties.probing import Row, of_shares
 
 
 def from_gradients(gradient: Callable[[str, Sequence[float]], Sequence[float]]) -> Slopes:

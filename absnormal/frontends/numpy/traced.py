@@ -16,7 +16,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from absnormal.arrays import Array
 from absnormal.errors import TraceError
-from absnormal.frontends.numpy_masks import TracedMask
+from absnormal.frontends.numpy.masks import TracedMask
 from absnormal.frontends.user_line import caller, library_call
 from absnormal.program.builder import Builder
 from absnormal.program.program import Program
@@ -162,7 +162,7 @@ class TracedArray(NDArrayOperatorsMixin):
         return (self[i] for i in range(self.shape[0]))
 
     def __getitem__(self, key: Any) -> TracedArray:
-        from absnormal.frontends.numpy_shapes import getitem
+        from absnormal.frontends.numpy.shapes import getitem
 
         return getitem(self, key)
 
@@ -182,7 +182,7 @@ class TracedArray(NDArrayOperatorsMixin):
         return self.__copy__()
 
     def __getattr__(self, name: str) -> Any:
-        from absnormal.frontends.numpy_functions import METHODS, apply_rule
+        from absnormal.frontends.numpy.functions import METHODS, apply_rule
 
         if name.startswith("__"):
             raise AttributeError(name)
@@ -203,7 +203,7 @@ class TracedArray(NDArrayOperatorsMixin):
         raise TraceError(name, problem, mend, source)
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> NoReturn:
-        from absnormal.frontends.numpy_functions import CONVERTING
+        from absnormal.frontends.numpy.functions import CONVERTING
 
         calls = [name for name in library_call() if name in CONVERTING]
         mend = "use np.stack or np.concatenate, leave out np.asarray(x), and write A @ x for A.dot(x)"
@@ -252,7 +252,7 @@ class TracedArray(NDArrayOperatorsMixin):
     def __array_ufunc__(
         self, ufunc: np.ufunc, method: str, *inputs: Any, out: Any = None, **kwargs: Any
     ) -> Any:
-        from absnormal.frontends.numpy_ufuncs import apply_ufunc, name_of
+        from absnormal.frontends.numpy.ufuncs import apply_ufunc, name_of
 
         result = apply_ufunc(self, ufunc, method, inputs, kwargs)
         if out is None:
@@ -282,7 +282,7 @@ class TracedArray(NDArrayOperatorsMixin):
         return target
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        from absnormal.frontends.numpy_functions import apply_function
+        from absnormal.frontends.numpy.functions import apply_function
 
         return apply_function(self, func, args, kwargs)
 

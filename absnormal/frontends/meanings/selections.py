@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from absnormal.frontends.numpy import TracedArray
+from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.writing import Writer
 from absnormal.ops import ENTRYWISE, TABLE
 from absnormal.ops.kinks.entrywise import Entrywise

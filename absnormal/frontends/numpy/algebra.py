@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from absnormal.frontends.numpy import TracedArray
-from absnormal.frontends.numpy_order import folded
-from absnormal.frontends.numpy_shapes import concatenate, gather, ravel, reshape, squeeze, transpose
+from absnormal.frontends.numpy.order import folded
+from absnormal.frontends.numpy.shapes import concatenate, gather, ravel, reshape, squeeze, transpose
+from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.writing import Writer, axes_of, axis_of, writer_of
 
 # -- sums and products -----------------------------------------------------------------------------------

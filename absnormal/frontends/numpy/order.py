@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from absnormal.frontends.numpy import TracedArray
+from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.writing import Writer, extremum, writer_of
 
 STABLE = 32

@@ -83,7 +83,7 @@ class TracedMask(NDArrayOperatorsMixin):
 
     def moved(self, move: Callable[[Any], Any]) -> TracedMask:
         """The comparison of both sides after the same movement of their entries."""
-        from absnormal.frontends.numpy import TracedArray
+        from absnormal.frontends.numpy.traced import TracedArray
 
         sides = (TracedArray(self.builder, side) for side in (self.left, self.right))
         left, right = (move(np.broadcast_to(side, self.shape)) for side in sides)
@@ -142,7 +142,7 @@ class TracedMask(NDArrayOperatorsMixin):
         return out[0] if out[0].ndim else result
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        from absnormal.frontends.numpy_functions import KINKS_OF_MASKS, apply_function
+        from absnormal.frontends.numpy.functions import KINKS_OF_MASKS, apply_function
 
         if func in KINKS_OF_MASKS:
             return apply_function(self, func, args, kwargs)

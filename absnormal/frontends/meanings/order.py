@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.frontends.numpy_order import sorted_along
+from absnormal.frontends.numpy.order import sorted_along
 from absnormal.frontends.writing import Writer
 
 
