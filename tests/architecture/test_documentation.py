@@ -7,6 +7,8 @@ import importlib
 import inspect
 import pkgutil
 import pydoc
+import re
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -59,3 +61,16 @@ def test_help_reads_well() -> None:
         assert f"absnormal.{name}" in (absnormal.__doc__ or "") or f"an.{name}" in (absnormal.__doc__ or ""), name
     assert len((absnormal.__doc__ or "").splitlines()) > 10
     assert "verify(" in text
+
+
+def test_the_map_names_every_folder_and_nothing_that_is_not_there() -> None:
+    package = Path(absnormal.__file__).parent
+    text = (package / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    folders = [path for path in package.iterdir() if path.is_dir() and (path / "__init__.py").exists()]
+    assert not [path.name for path in folders if f"`{path.name}/`" not in text]
+    for name in re.findall(r"`([\w/.]+)`", text):
+        parts = re.split(r"[/.]", name.removesuffix(".py").rstrip("/"))
+        if (package / parts[0]).is_dir() or (package / f"{parts[0]}.py").exists():
+            # The last part may be a name in a module.
+            paths = [package.joinpath(*parts[:count]) for count in {len(parts), max(1, len(parts) - 1)}]
+            assert any(path.is_dir() or path.with_suffix(".py").exists() for path in paths), name
