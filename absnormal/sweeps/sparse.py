@@ -16,21 +16,20 @@ smooth objective functions", Optim. Methods Softw. 31 (2016) 904-930.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_array
 
 from absnormal.arrays import Array
-from absnormal.ops import TABLE, kink_of
-from absnormal.ops.kinks.entrywise import EntrywisePiece
-from absnormal.ops.kinks.fold import FoldPiece
+from absnormal.ops import TABLE
 from absnormal.ops.linear_maps import Chain, LinearMap, Scale
 from absnormal.ops.smooth import SMOOTH
 from absnormal.program.nodes import Node
 from absnormal.program.program import Program
-from absnormal.sweeps.sparse_entries import INDEX, Chunk, Local, Rows, Shape, Space, unrolled
+from absnormal.sweeps.sparse_entries import INDEX, Chunk, Local, Rows, Shape, Space, scaled
+from absnormal.sweeps.sparse_kinks import kinked
 from absnormal.sweeps.table import Sweeps
 
 #: The number of entries that may be stored at one operation; each takes 12 bytes, and some are copied.
@@ -94,10 +93,10 @@ def rows(
     if (np.abs(sigma) > 1).any():
         raise ValueError("sigma must hold slopes in [-1, 1], or NaN")
     with np.errstate(under="ignore"):
-        return _Accumulation(program, sweeps, sigma, limit, every).run()
+        return Accumulation(program, sweeps, sigma, limit, every).run()
 
 
-class _Accumulation:
+class Accumulation:
     """One forward pass."""
 
     def __init__(self, program: Program, sweeps: Sweeps, sigma: Array, limit: int, every: bool) -> None:
@@ -118,7 +117,7 @@ class _Accumulation:
         for index, node in enumerate(nodes):
             if not self.uses[index] and node.switch < 0:
                 continue
-            rule = RULES.get(node.op, _dense) if TABLE[node.op].kink is None else _kinked
+            rule = RULES.get(node.op, _dense) if TABLE[node.op].kink is None else kinked
             found = rule(self, index, node)
             self.at[index] = found if self.uses[index] else None
             for arg in node.args:
@@ -178,33 +177,24 @@ class _Accumulation:
 
 # -- the rules -----------------------------------------------------------------------------------------------
 
-Rule = Callable[[_Accumulation, int, Node], Rows | None]
+Rule = Callable[[Accumulation, int, Node], Rows | None]
 
 
-def _input(run: _Accumulation, index: int, node: Node) -> Rows:
+def _input(run: Accumulation, index: int, node: Node) -> Rows:
     start, stop = run.leaves[node.params["leaf"]], run.leaves[node.params["leaf"] + 1]
     columns = np.arange(start, stop, dtype=INDEX).reshape(1, *node.shape)
     return Rows((Chunk(columns, np.broadcast_to(1.0, columns.shape)),))
 
 
-def _scaled(scale: Any, out: Shape) -> Local:
-    """The local derivative of an entrywise operation."""
-    shape = scale.shape
-    if shape == out:
-        return Local(None, scale.p)
-    lift = (1,) * (1 + len(out) - len(shape))
-    return Local(lambda t: np.broadcast_to(t.reshape(len(t), *lift, *shape), (len(t), 1, *out)), scale.p)
-
-
-def _entrywise(run: _Accumulation, index: int, node: Node) -> Rows | None:
+def _entrywise(run: Accumulation, index: int, node: Node) -> Rows | None:
     maps = run.sweeps.maps(index)
-    return run.linear(node, [None if scale is None else _scaled(scale, node.shape) for scale in maps])
+    return run.linear(node, [None if scale is None else scaled(scale, node.shape) for scale in maps])
 
 
 def _moving(move: Callable[[Node, Shape, Array], Array]) -> Rule:
     """A rule for an operation that moves entries: ``move`` takes (k, \\*shape) to (k, \\*out)."""
 
-    def rule(run: _Accumulation, index: int, node: Node) -> Rows | None:
+    def rule(run: Accumulation, index: int, node: Node) -> Rows | None:
         shape = run.shape(node.args[0])
         return run.linear(node, [Local(lambda t: move(node, shape, t)[:, None])])
 
@@ -216,7 +206,7 @@ def _broadcast(node: Node, shape: Shape, t: Array) -> Array:
     return np.broadcast_to(t.reshape(len(t), *lift, *shape), (len(t), *node.shape))
 
 
-def _concatenate(run: _Accumulation, index: int, node: Node) -> Rows | None:
+def _concatenate(run: Accumulation, index: int, node: Node) -> Rows | None:
     parts = [(run.at[arg], run.shape(arg)) for arg in node.args]
     return run.space.placed(parts, node.params["axis"], node.shape)
 
@@ -231,7 +221,7 @@ def _fronted(axes: tuple[int, ...], count: int) -> Callable[[Array], Array]:
     return move
 
 
-def _sum(run: _Accumulation, index: int, node: Node) -> Rows | None:
+def _sum(run: Accumulation, index: int, node: Node) -> Rows | None:
     """A sum over axes, of entries or of entries with weights."""
     axes, shape = node.params["axes"], run.shape(node.args[0])
     weights: Any = 1.0
@@ -242,7 +232,7 @@ def _sum(run: _Accumulation, index: int, node: Node) -> Rows | None:
     return run.linear(node, [Local(lambda t: front(t).reshape(len(t), count, *node.shape), weights, count)])
 
 
-def _cumsum(run: _Accumulation, index: int, node: Node) -> Rows | None:
+def _cumsum(run: Accumulation, index: int, node: Node) -> Rows | None:
     axis, count = node.params["axis"], node.shape[node.params["axis"]]
     run.space.room(count * math.prod(node.shape))
     below = np.tri(count).T.reshape(count, *(count if i == axis else 1 for i in range(len(node.shape))))
@@ -254,13 +244,13 @@ def _cumsum(run: _Accumulation, index: int, node: Node) -> Rows | None:
     return run.linear(node, [Local(move, below, count)])
 
 
-def _prod(run: _Accumulation, index: int, node: Node) -> Rows | None:
+def _prod(run: Accumulation, index: int, node: Node) -> Rows | None:
     axis, count = node.params["axis"], run.shape(node.args[0])[node.params["axis"]]
     others: Any = run.sweeps.maps(index)[0]
     return run.linear(node, [Local(_fronted((axis,), count), np.moveaxis(others.first.p, axis, 0), count)])
 
 
-def _matmul(run: _Accumulation, index: int, node: Node) -> Rows | None:
+def _matmul(run: Accumulation, index: int, node: Node) -> Rows | None:
     a, b = (run.sweeps.values[arg] for arg in node.args)
     row, column = a.ndim == 1, b.ndim == 1
     a, b = a[None, :] if row else a, b[:, None] if column else b
@@ -285,7 +275,7 @@ def _matmul(run: _Accumulation, index: int, node: Node) -> Rows | None:
     return run.linear(node, [*locals_])
 
 
-def _dense(run: _Accumulation, index: int, node: Node) -> Rows | None:
+def _dense(run: Accumulation, index: int, node: Node) -> Rows | None:
     """Every entry of an argument weighs every entry of the result: what small programs can afford."""
     if all(m is None or isinstance(m, Scale) for m in run.sweeps.maps(index)):
         return _entrywise(run, index, node)
@@ -293,14 +283,14 @@ def _dense(run: _Accumulation, index: int, node: Node) -> Rows | None:
     return run.linear(node, [None if m is None else _full(run, m, run.shape(arg), node.shape) for arg, m in pairs])
 
 
-def _full(run: _Accumulation, linear: LinearMap, shape: Shape, out: Shape) -> Local:
+def _full(run: Accumulation, linear: LinearMap, shape: Shape, out: Shape) -> Local:
     count, ones = math.prod(shape), (1,) * len(out)
     run.space.room(count * math.prod(out))
     weight = linear.push(np.eye(count).reshape(count, *shape))
     return Local(lambda t: np.broadcast_to(t.reshape(len(t), count, *ones), (len(t), count, *out)), weight, count)
 
 
-def _einsum(run: _Accumulation, index: int, node: Node) -> Rows | None:
+def _einsum(run: Accumulation, index: int, node: Node) -> Rows | None:
     terms, result = node.params["terms"], node.params["result"]
     values = [run.sweeps.values[arg] for arg in node.args]
     return run.linear(node, [_einsum_local(terms, result, values, i, node.shape) for i in range(len(terms))])
@@ -327,57 +317,6 @@ def _einsum_local(terms: tuple[str, ...], result: str, values: list[Array], own:
         return np.broadcast_to(t, (len(t), *(sizes[letter] for letter in order))).reshape(len(t), inner, *out)
 
     return Local(lambda t: spread(t, terms[own]), spread(weight[None], known)[0], inner)
-
-
-def _kinked(run: _Accumulation, index: int, node: Node) -> Rows | None:
-    """With given slopes a kink is linear in its arguments and the |z| that are kept."""
-    own = slice(node.switch, node.switch + node.switches)
-    shapes = [run.shape(arg) for arg in node.args]
-    piece = kink_of(node.op).piece(node.params, shapes, node.shape, run.sigma[own])
-    if isinstance(piece, EntrywisePiece):
-        return _compared(run, index, node, piece)
-    assert isinstance(piece, FoldPiece)
-    return _chained(run, node, piece)
-
-
-def _compared(run: _Accumulation, index: int, node: Node, piece: EntrywisePiece) -> Rows | None:
-    """z' from its maps; the result from the maps with slope sigma, and |z| with its weight."""
-    own = slice(node.switch, node.switch + node.switches)
-
-    def terms(maps: Sequence[Any]) -> list[Local | None]:
-        return [None if scale is None else _scaled(scale, node.shape) for scale in maps]
-
-    if node.switch >= 0:
-        wanted = run.wanted[own].any()
-        run.switching.append((run.linear(node, terms(piece.rates)) if wanted else None, node.switches))
-    if not run.uses[index]:
-        return None
-    new = run.columns(own, piece.weight, node.shape)
-    return run.space.total([run.linear(node, terms(piece.maps)), new], node.shape)
-
-
-def _chained(run: _Accumulation, node: Node, piece: FoldPiece) -> Rows | None:
-    """m_j = p_j m_{j-1} + q_j u_j + w |z_j|, unrolled to combinations of the u_i and |z_i| since p was 0."""
-    count, lanes = piece.fold.shape[0], math.prod(node.shape)
-    own = slice(node.switch, node.switch + node.switches) if node.switch >= 0 else slice(0, 0)
-    p, q = (
-        np.concatenate([np.full((1, lanes), first), c.reshape(count - 1, lanes)]).T.reshape(-1)
-        for first, c in ((0.0, piece.fold.p), (1.0, piece.fold.q))
-    )
-    wanted = np.concatenate([run.wanted[own], np.ones(lanes, bool)]).reshape(count, lanes).T.reshape(-1)
-    first, second, factor = unrolled(p, q, wanted, count, run.space)
-    # From lane by lane to the order of the array.
-    place = np.arange(count * lanes).reshape(count, lanes).T.reshape(-1)
-    target, origin = place[first], place[second]
-    inner, size = run.at[node.args[0]], count * lanes
-    u = run.space.csr(Rows(()) if inner is None else inner, size)
-    running = run.space.product(run.space.gathered(target, origin, factor * q[second], size, size), u)
-    kept = np.concatenate([np.zeros(lanes, bool), run.kept[own]])[origin]
-    columns, weights = run.program.n + node.switch + origin[kept] - lanes, piece.weight * factor[kept]
-    running = running + run.space.gathered(target[kept], columns, weights, size)
-    if node.switch >= 0:
-        run.switching.append((Rows((), running[:-lanes] - u[lanes:]), node.switches))
-    return run.space.rows(running[size - lanes :], node.shape)
 
 
 RULES: dict[str, Rule] = {

@@ -75,6 +75,15 @@ class Local:
         return uniform(places.reshape(self.inner, rows), weights.reshape(self.inner, rows), size)
 
 
+def scaled(scale: Any, out: Shape) -> Local:
+    """The local derivative of an entrywise operation."""
+    shape = scale.shape
+    if shape == out:
+        return Local(None, scale.p)
+    lift = (1,) * (1 + len(out) - len(shape))
+    return Local(lambda t: np.broadcast_to(t.reshape(len(t), *lift, *shape), (len(t), 1, *out)), scale.p)
+
+
 def uniform(columns: Array, values: Array, width: int) -> Any:
     """The CSR matrix with k entries a row; ``columns`` and ``values`` are (k, rows)."""
     count, rows = columns.shape

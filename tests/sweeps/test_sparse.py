@@ -17,7 +17,7 @@ from absnormal.ops.convolution import Layout
 from absnormal.program.builder import Builder
 from absnormal.program.program import Program
 from absnormal.program.tree import Tree
-from absnormal.sweeps import sparse
+from absnormal.sweeps import sparse, sparse_kinks
 from absnormal.sweeps.sparse import RULES
 from absnormal.sweeps.table import Sweeps
 
@@ -163,6 +163,18 @@ def test_slopes_put_in_the_place_of_switches(name: str, every: bool) -> None:
     found = rows(program, sweeps, np.where(kept, np.nan, sigma), every=every)
     assert_rows(found[0], of_z * columns * (True if every else kept[:, None]))
     assert_rows(found[1], of_y * columns)
+
+
+@pytest.mark.parametrize("name", ["maximum", "select", "fold", "fold of kinks", "fold at ties", "sort", "empty"])
+@pytest.mark.parametrize("slope", [np.nan, 0.5])
+def test_a_kink_of_no_known_kind_has_the_same_rows(name: str, slope: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    sweeps = setting(name)
+    sigma = np.where(np.arange(sweeps.program.s) % 3 == 0, slope, np.nan)
+    expected = rows(sweeps.program, sweeps, sigma, every=True)
+    for kind in ("EntrywisePiece", "FoldPiece"):
+        monkeypatch.setattr(sparse_kinks, kind, type(None))
+    for found, own in zip(rows(sweeps.program, sweeps, sigma, every=True), expected, strict=True):
+        np.testing.assert_allclose(found.toarray(), own.toarray(), rtol=1e-14, atol=1e-14)
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -17,7 +17,8 @@ sides   the coefficients of the arguments where z > 0, and where z < 0
 weight  the derivative of the result with respect to |z|
 ======  =====================================================================================
 
-Where entries mix, as in a running maximum, it is a `Kink` with a `Piece` and a `Hull` of its own.
+Where entries mix, as in a running maximum, it is a `Kink` with a `Piece` and a `Hull` of its own; its sparse rows are
+read off from the piece.
 """
 
 from __future__ import annotations
