@@ -91,7 +91,8 @@ def _tightened(both: Array, mid: Array, wide: Array, gamma: float) -> tuple[Arra
 
 def _on_switches(values: Array, node: Node) -> Array:
     """Where a result is compared several times, each comparison has its adjoint."""
-    return np.broadcast_to(values, (node.switches // max(1, values.size), *values.shape))
+    times = node.switches // max(1, values.size)
+    return values if times == 1 else np.broadcast_to(values, (times, *values.shape))
 
 
 def _through_kink(

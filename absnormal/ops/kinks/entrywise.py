@@ -92,7 +92,10 @@ class Entrywise(Kink):
     # -- values, near the point --------------------------------------------------------------------------------
 
     def errors(self, params: Params, inner: Sequence[Array], out: Shape) -> tuple[Array, Array]:
-        own = np.maximum(*(_size(side, inner) for side in self.sides(params, float)))
+        if len(inner) == 1:
+            own = self.bound(params) * inner[0]
+        else:
+            own = np.maximum(*(_size(side, inner) for side in self.sides(params, float)))
         return np.broadcast_to(own, out), np.broadcast_to(_size(self.rates, inner), out)
 
     def radius(
