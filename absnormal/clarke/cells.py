@@ -8,6 +8,7 @@ is immaterial and is written 0: it changes no row and not g_sigma.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -54,6 +55,13 @@ class Cells:
     @property
     def complete(self) -> bool:
         return not self.ended
+
+    def to_dict(self) -> dict[str, Any]:
+        """A complete list as certificates have it: the signatures of the cells, and the branches that are refuted."""
+        return {
+            "signatures": [list(cell.signature) for cell in self.cells],
+            "cuts": [{"signature": list(cut.signature), "weights": cut.weights} for cut in self.cuts],
+        }
 
 
 def open_cells(system: System, meter: Meter) -> Cells:

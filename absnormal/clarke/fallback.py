@@ -14,7 +14,7 @@ zero by structure, or on rationals.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
 from typing import Any
@@ -23,8 +23,11 @@ import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.errors import BudgetError
+from absnormal.exact import next_to_program
+from absnormal.exact.evidence import AtPoint, Evidence, Judged, NextToProgram, OnForm, wide
 from absnormal.exact.linear_algebra import Matrix, Vector, dot
 from absnormal.exact.system import System, build
+from absnormal.exact.witness import Witness
 from absnormal.sweeps.equal_rows import EqualRows
 from absnormal.sweeps.integers import zero_rows
 from absnormal.sweeps.overflow import overflow
@@ -35,20 +38,107 @@ _TRIES = 4
 
 
 @dataclass(frozen=True, eq=False)
+class NoActiveSwitch(NextToProgram):
+    """f is smooth at the point: no switch is active."""
+
+    kind = "no active switch"
+
+    def proves(self, witness: Witness, rng: np.random.Generator) -> bool:
+        """The program is evaluated again."""
+        return next_to_program.none_active(witness)
+
+
+@dataclass(frozen=True, eq=False)
+class OpenAlong(NextToProgram):
+    """One direction in x that opens the slopes at all active switches.
+
+    Attributes
+    ----------
+    direction
+        shape (n,)
+    """
+
+    kind = "direction"
+    direction: Array
+
+    def proves(self, witness: Witness, rng: np.random.Generator) -> bool:
+        """The direction is pushed."""
+        return next_to_program.open_along(self.direction, witness)
+
+    def on_rationals(self, problem: AtPoint, judged: Judged | None) -> OnForm | None:
+        """The same direction, where the columns of the system are inputs."""
+        if problem.system is None or problem.system.inputs is None:
+            return None
+        return OpenInColumns([Fraction(self.direction[j]) for j in problem.system.inputs])
+
+
+@dataclass(frozen=True, eq=False)
+class OpenAtRandom(NextToProgram):
+    """The same for the direction in general position that a seed gives, which is made when it is asked for."""
+
+    kind = "direction"
+    seed: int
+    n: int
+
+    @property
+    def along(self) -> OpenAlong:
+        """With the direction itself."""
+        return OpenAlong(direction(self.n, self.seed))
+
+    def proves(self, witness: Witness, rng: np.random.Generator) -> bool:
+        """The direction is pushed."""
+        return self.along.proves(witness, rng)
+
+    def on_rationals(self, problem: AtPoint, judged: Judged | None) -> OnForm | None:
+        """The same direction, where the columns of the system are inputs."""
+        return self.along.on_rationals(problem, judged)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The seed and the direction."""
+        return {**self.along.to_dict(), "seed": self.seed}
+
+
+@dataclass(frozen=True, eq=False)
+class OpenInColumns(OnForm):
+    """One direction, in all columns of a system, that opens the slopes of its switches."""
+
+    kind = "direction"
+    direction: Vector
+
+    def on(self, system: System) -> dict[str, Any]:
+        """The direction; no switch is free."""
+        return {"kind": self.kind, "free": [], "direction": self.direction}
+
+
+@dataclass(frozen=True, eq=False)
+class Lexicographic(OnForm):
+    """A signature that is open along d_1 + eps d_2 + ..., by relevant switches and in their columns."""
+
+    kind = "lexicographic"
+    signature: list[int]
+    directions: Matrix
+
+    def on(self, system: System) -> dict[str, Any]:
+        """The directions in all columns."""
+        directions = [wide(system, d) for d in self.directions]
+        return {"kind": self.kind, "signature": self.signature, "directions": directions}
+
+
+@dataclass(frozen=True, eq=False)
 class Certified:
-    """A limiting gradient, its signature, and the direction(s) that open its cell; ``proved`` is False where some sign
-    could not be told from 0 and its row not be proved to be zero."""
+    """A limiting gradient, its signature, and the evidence that it is one; ``proved`` is False where some sign could
+    not be told from 0 and its row not be proved to be zero, or the gradient overflows."""
 
     gradient: Array
     sigma: Array
     proved: bool
     arithmetic: str
-    data: dict[str, Any] = field(default_factory=dict)
+    evidence: Evidence | None = None
 
     @property
-    def direction(self) -> Array | None:
-        """The direction of a "direction" in floating point."""
-        return direction(len(self.gradient), self.data["seed"]) if "seed" in self.data else None
+    def finite(self) -> bool:
+        """Whether no derivative overflowed."""
+        return bool(np.isfinite(self.gradient).all())
 
 
 @cache
@@ -68,7 +158,7 @@ def direction(n: int, seed: int) -> Array:
 def certified(sweeps: Sweeps, seed: int = 0, system: System | None = None) -> Certified:
     """A limiting gradient of f at the point (of a scalar f: shape (n,)); one that overflows is not proved."""
     found = _certified(sweeps, seed, system)
-    return found if np.isfinite(found.gradient).all() else replace(found, proved=False, data={"kind": "overflow"})
+    return found if found.finite else replace(found, proved=False, evidence=None)
 
 
 def checked(found: Certified, sweeps: Sweeps, report: str) -> Array:
@@ -81,7 +171,7 @@ def checked(found: Certified, sweeps: Sweeps, report: str) -> Array:
     BudgetError
         where no direction could be told from the kinks
     """
-    if not np.isfinite(found.gradient).all():
+    if not found.finite:
         raise overflow(sweeps)
     if not found.proved:
         raise BudgetError(
@@ -94,14 +184,14 @@ def checked(found: Certified, sweeps: Sweeps, report: str) -> Array:
 def _certified(sweeps: Sweeps, seed: int, system: System | None) -> Certified:
     if not len(sweeps.alpha):
         smooth = _float_gradient(sweeps, sweeps.signs)
-        return Certified(smooth, sweeps.signs, True, "float64", {"kind": "no active switch"})
+        return Certified(smooth, sweeps.signs, True, "float64", NoActiveSwitch())
     sigma = sweeps.signature(0.0)
     if not sweeps.rational:
         for attempt in range(_TRIES):
             sigma, proved = opened(sweeps, direction(sweeps.program.n, seed + attempt))
             if proved:
-                data = {"kind": "direction", "seed": seed + attempt}
-                return Certified(sweeps.gradient(sigma), sigma, True, "float64", data)
+                evidence = OpenAtRandom(seed + attempt, sweeps.program.n)
+                return Certified(sweeps.gradient(sigma), sigma, True, "float64", evidence)
             if attempt == 0:
                 system = build(sweeps) if system is None else system
                 exact = _lexicographic(sweeps, system, seed)
@@ -145,11 +235,8 @@ def _lexicographic(sweeps: Sweeps, system: System | None, seed: int) -> Certifie
         rows.append(row)
         signature.append(_first_sign(row, directions))
     sigma = relevant.signature(sweeps, signature, 1.0)
-    data = {
-        "kind": "lexicographic", "switches": list(relevant.switches), "columns": list(relevant.columns),
-        "signature": signature, "directions": directions,
-    }
-    return Certified(_float_gradient(sweeps, sigma), sigma, True, relevant.arithmetic, data)
+    evidence = Lexicographic(signature, directions)
+    return Certified(_float_gradient(sweeps, sigma), sigma, True, relevant.arithmetic, evidence)
 
 
 def _float_gradient(sweeps: Sweeps, sigma: Array) -> Array:

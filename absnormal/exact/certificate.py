@@ -3,7 +3,7 @@
 Where the program is piecewise linear and its active switches are few, or fall apart, a certificate carries the function
 near the point whole and the evidence is re-checked by `checker`, on rationals, from the data alone; next to its program
 these data are also compared with the program (`agreement`).  A structural or floating-point proof is re-checked next to
-its program only: each hypothesis of the theorem again, from the program (`next_to_program`).
+its program only: each hypothesis of the theorem again, from the program (`kinds`, `next_to_program`).
 """
 
 from __future__ import annotations
@@ -17,11 +17,14 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from absnormal.exact import agreement, checker, evidence, next_to_program
+from absnormal.clarke.fallback import NoActiveSwitch
+from absnormal.exact import agreement, checker, kinds
+from absnormal.exact.evidence import Evidence, InSystems, Judged, NextToProgram, OnForm
 from absnormal.exact.parts import parts
-from absnormal.exact.system import System
+from absnormal.exact.rational_evidence import base_of, rational, snapshot, with_slopes
 from absnormal.exact.witness import Witness
 from absnormal.theorems.problem import Problem
+from absnormal.theorems.separation import NonFinite
 
 #: Entries of x, and operations, that a certificate names.
 _SHOWN = 6
@@ -112,7 +115,7 @@ class Certificate:
         rng = np.random.default_rng()
         if "system" in self.data or "systems" in self.data:
             return agreement.proves(self.data, witness, rng)
-        return next_to_program.proves(self.data, witness, rng)
+        return kinds.proves(self.data, witness, rng)
 
     @property
     def function(self) -> checker.Function | None:
@@ -162,10 +165,10 @@ def certificate_of(report: Reported) -> Certificate | None:
     claim = report.verdict.name
     if claim not in checker.CLAIMS:
         return None
-    proof, problem = report.proof, report.problem
-    data = dict(proof.data)
-    slopes = np.asarray(data.pop("slopes", problem.c))
-    return _built(data, proof.arithmetic, claim, evidence.with_slopes(problem, slopes), proof.deviation)
+    proof, problem, judged = report.proof, report.problem, report.proof.judged
+    slopes = problem.c if judged is None or judged.slopes is None else judged.slopes
+    about = with_slopes(problem, np.asarray(slopes))
+    return _built(proof.evidence, proof.arithmetic, claim, about, judged, proof.deviation)
 
 
 def certificate_of_fallback(report: Reported) -> Certificate | None:
@@ -173,85 +176,60 @@ def certificate_of_fallback(report: Reported) -> Certificate | None:
     found, problem = report.fallback, report.problem
     if not found.proved:
         return None
-    data = dict(found.data)
-    if found.direction is not None:
-        data["direction"] = found.direction
-    judged = evidence.with_slopes(problem, found.sigma[problem.sweeps.alpha])
-    return _built(data, found.arithmetic, "limiting gradient", judged)
+    about = with_slopes(problem, found.sigma[problem.sweeps.alpha])
+    return _built(found.evidence, found.arithmetic, "limiting gradient", about)
 
 
 def _built(
-    data: dict[str, Any], arithmetic: str, claim: str, problem: Problem, deviation: float = 0.0
+    evidence: Evidence, arithmetic: str, claim: str, problem: Problem, judged: Judged | None = None,
+    deviation: float = 0.0,
 ) -> Certificate:
-    """A certificate of what ``data`` proves of the slopes of the problem, or of the vector in the data."""
-    vector, tolerance = (data.get(name) for name in ("vector", "tolerance"))
+    """A certificate of what the evidence proves of the slopes of the problem, or of the vector that is judged."""
+    vector, tolerance = (None, None) if judged is None else (judged.vector, judged.tolerance)
     witness = Witness(problem.sweeps, np.asarray(problem.c), vector, tolerance, deviation)
-    plain, arithmetic = _evidence(data, arithmetic, problem)
+    plain, arithmetic = _written(evidence, arithmetic, claim, problem, judged)
     if "vector" in plain and "tolerance" in plain:
         plain |= _stated(plain, problem)
     elif deviation and "system" not in plain and "systems" not in plain:
         plain["deviation"] = deviation
-    assumes = _assumes(plain, arithmetic, problem)
+    assumes = "" if isinstance(evidence, NonFinite) else _assumes(plain, arithmetic, problem)
     return Certificate(
         plain["kind"], arithmetic, claim, plain, assumes, witness, _about(problem), witness.digest
     )
 
 
-def _evidence(data: dict[str, Any], arithmetic: str, problem: Problem) -> tuple[dict[str, Any], str]:
+def _written(
+    evidence: Evidence, arithmetic: str, claim: str, problem: Problem, judged: Judged | None
+) -> tuple[dict[str, Any], str]:
     """Plain data, and the arithmetic of what they show: on rationals where that can be had."""
-    kind = data["kind"]
-    if kind in checker.IN_BLOCKS or kind == "independent parts":
-        return _plain(_in_systems(data, problem), str), arithmetic
-    if kind == "no active switch":
-        system = problem.system if problem.sweeps.program.is_piecewise_linear else None
-        shown = {} if system is None else {"system": evidence.snapshot(system, problem)}
-        return _plain({**data, **shown}, str), arithmetic
-    on_rationals = kind in checker.KINDS and arithmetic not in ("structure", "float64, outward rounded") and (
-        kind != "direction" or "columns" in data
-    )
-    looked_at = on_rationals or (kind != "nonfinite" and problem.sweeps.program.is_piecewise_linear)
-    system = problem.system if looked_at else None
-    found = None
-    if system is not None:
-        found = evidence.of(data, system) if on_rationals else evidence.rational(data, problem)
-    if system is None or found is None:
-        return _plain(data, float), arithmetic
-    arithmetic = arithmetic if on_rationals else "rational"
-    return _plain({**found, "system": evidence.snapshot(system, problem)}, str), arithmetic
+    about = {} if judged is None else judged.to_dict()
+    piecewise_linear = problem.sweeps.program.is_piecewise_linear
+    match evidence:
+        case InSystems():
+            return _plain({**_in_systems(evidence, problem), **about}, str), arithmetic
+        case NoActiveSwitch():
+            system = problem.system if piecewise_linear else None
+            shown = {} if system is None else {"system": snapshot(system, problem)}
+            return _plain({**evidence.to_dict(), **about, **shown}, str), arithmetic
+        case OnForm():
+            system = problem.system
+            assert system is not None
+            return _plain({**evidence.on(system), **about, "system": snapshot(system, problem)}, str), arithmetic
+        case NextToProgram():
+            found = rational(evidence, problem, judged, claim) if piecewise_linear else None
+            system = problem.system if found is not None else None
+            if found is None or system is None:
+                return _plain({**evidence.to_dict(), **about}, float), arithmetic
+            return _plain({**found, "system": snapshot(system, problem)}, str), "rational"
+    raise AssertionError(f"evidence of no form: {type(evidence).__name__}")
 
 
-def _in_systems(data: Mapping[str, Any], problem: Problem) -> dict[str, Any]:
-    """All systems that share no input, and for each its evidence; None where it needs none."""
+def _in_systems(evidence: InSystems, problem: Problem) -> dict[str, Any]:
+    """All systems that share no input, with the evidence for each, and J~ where it is known."""
     apart = [problem.system] if problem.system is not None else parts(problem.sweeps) or []
-    given = {own["part"].switches: own for own in data["parts"]}
-    in_blocks = data["kind"] in checker.IN_BLOCKS
-    shown = [
-        _in_blocks(part, given.get(part.switches)) if in_blocks else _part(part, given.get(part.switches))
-        for part in apart
-    ]
-    base = {"base": evidence.base_of(apart[0], problem)} if apart and apart[0].base is not None else {}
-    systems = [evidence.snapshot(replace(part, base=None), problem) for part in apart]
-    return {**data, **base, "systems": systems, "parts": shown}
-
-
-def _part(part: System, own: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """The evidence of one of the independent parts."""
-    if own is None:
-        return None
-    kept = part.relevant()
-    data = {name: value for name, value in own.items() if name != "part"}
-    if "free" in data:
-        data["free"] = [kept.switches[i] for i in data["free"]]
-    return evidence.of(data, part)
-
-
-def _in_blocks(part: System, own: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The blocks of a part."""
-    blocks = []
-    for block in [] if own is None else own["blocks"]:
-        directions = evidence.of({"kind": "", "directions": block.get("directions", [])}, part)["directions"]
-        blocks.append({**block, "directions": directions} if "directions" in block else block)
-    return {"blocks": blocks}
+    base = {"base": base_of(apart[0], problem)} if apart and apart[0].base is not None else {}
+    systems = [snapshot(replace(part, base=None), problem) for part in apart]
+    return {**evidence.on(apart), **base, "systems": systems}
 
 
 def _stated(plain: Mapping[str, Any], problem: Problem) -> dict[str, Any]:
@@ -268,8 +246,6 @@ def _exactly(value: Any) -> Any:
 
 def _assumes(plain: Mapping[str, Any], arithmetic: str, problem: Problem) -> str:
     """What the evidence does not show by itself."""
-    if plain["kind"] == "nonfinite":
-        return ""
     if "system" not in plain and "systems" not in plain:
         return "the program at the point, next to which it is checked"
     exact = problem.sweeps.rational

@@ -1,161 +1,135 @@
-"""The evidence of a proof as the checker reads it: in the columns of the rows, with positions of switches for numbers.
+"""What the evidence of every theorem has in common: a kind, its data, and how it is written to a certificate.
 
-What was proved by structure or in floating point is proved again on rationals where the program is piecewise linear
-and its active switches are few: `rational` proposes evidence, the checker disposes.  None of it lies on the way to a
-verdict; it is made when a certificate is asked for.
+Each theorem owns small frozen classes of evidence.  Those that speak of the switches of a rational system (`OnForm`)
+are written beside that system and re-checked by `absnormal.exact.checker` from the numbers alone.  Those that speak of
+the program (`NextToProgram`) are re-checked beside it: every hypothesis of the theorem again.  Evidence about systems
+that share no input (`InSystems`) is written system by system.  `absnormal.exact.kinds` lists what is read back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from fractions import Fraction
-from typing import Any
+from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 
-from absnormal.clarke.budget import Budget
-from absnormal.exact import checker
+from absnormal.arrays import Array
 from absnormal.exact.system import System
-from absnormal.theorems.componentwise import componentwise
-from absnormal.theorems.direction import exactly
-from absnormal.theorems.likq import likq
-from absnormal.theorems.membership import membership
-from absnormal.theorems.problem import Problem
-
-#: What may be spent on rational evidence for a proof that has none.
-_BUDGET = Budget(cells=500, programs=1000, seconds=5.0)
-#: Inputs up to which J~ goes into a certificate.
-_INPUTS = 4096
-Evidence = dict[str, Any]
+from absnormal.exact.witness import Witness
+from absnormal.sweeps.table import Sweeps
 
 
-def rational(data: Mapping[str, Any], problem: Problem) -> Evidence | None:
-    """Evidence that the checker takes; None where none was found.
+class AtPoint(Protocol):
+    """A program at a point, with its active switches on rationals where they are few."""
 
-    ``problem`` holds the slopes that are judged, ``data`` what proved it.
+    @property
+    def sweeps(self) -> Sweeps: ...
+    @property
+    def system(self) -> System | None: ...
+    @property
+    def relevant(self) -> System | None: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """A vector that a proof is about in the place of g_c.
+
+    Attributes
+    ----------
+    vector
+        shape (n,)
+    tolerance
+        how far it may be off, entry by entry; None where the vector is judged without one
+    slopes
+        at the active switches, where the proof is about g_c of these and the vector is near to it; otherwise None
     """
-    system = problem.system
-    if system is None or system.arithmetic != "rational":
+
+    vector: Array
+    tolerance: Array | None = None
+    slopes: Array | None = None
+
+    def to_dict(self) -> dict[str, Array]:
+        """As it is written beside the evidence."""
+        return {"vector": self.vector} if self.tolerance is None else {
+            "vector": self.vector, "tolerance": self.tolerance
+        }
+
+
+class Evidence(ABC):
+    """What a theorem shows: a frozen data class, whose ``kind`` names it in certificates."""
+
+    kind: ClassVar[str]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The kind, and the data under their names: how evidence without a form is written."""
+        return {"kind": self.kind, **{name: getattr(self, own) for own, name in _names(type(self))}}
+
+
+class Separates(Evidence):
+    """Evidence that a vector v separates the gradient from the generalized gradient.
+
+    Attributes
+    ----------
+    separator
+        v
+    gap
+        v . g minus the largest v . g_sigma
+    in_columns
+        whether v is in the columns of the relevant system, and not in the variables x
+    """
+
+    separator: Sequence[Any]
+    gap: Fraction | float
+    in_columns: bool = False
+
+
+class OnForm(Evidence):
+    """Evidence about the switches of a rational system that can change the output, which has their positions."""
+
+    @abstractmethod
+    def on(self, system: System) -> dict[str, Any]:
+        """As it is written beside this system."""
+
+
+class InSystems(Evidence):
+    """Evidence about systems that share no input."""
+
+    @abstractmethod
+    def on(self, systems: Sequence[System]) -> dict[str, Any]:
+        """As it is written beside all these systems."""
+
+
+class NextToProgram(Evidence):
+    """Evidence that is checked next to its program."""
+
+    #: Whether it is about the vector that is judged, and not about g_c, to which that must then be near.
+    about_the_vector: ClassVar[bool] = False
+
+    @abstractmethod
+    def proves(self, witness: Witness, rng: np.random.Generator) -> bool:
+        """Whether every hypothesis of the theorem holds of the program, when it is looked at again."""
+
+    def on_rationals(self, problem: AtPoint, judged: Judged | None) -> OnForm | None:
+        """What may prove the same of the system of a piecewise-linear program; None where nothing is proposed."""
         return None
-    assert problem.relevant is not None
-    judged = {
-        name: [Fraction(a) for a in np.asarray(data[name]).tolist()] for name in ("vector", "tolerance") if name in data
-    }
-    limited = with_slopes(problem, problem.c, _BUDGET)
-    for found in _proposed(data, limited, system, problem.relevant):
-        evidence = {**found, **judged}
-        try:
-            if checker.check({**evidence, "system": snapshot(system, problem)}):
-                return evidence
-        except ValueError:
-            continue
-    return None
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """The inverse of `to_dict`; a field that is missing is a KeyError."""
+        return cls(**{own: data[name] for own, name in _names(cls)})
 
 
-def with_slopes(problem: Problem, c: Any, budget: Budget | None = None) -> Problem:
-    """The problem with other slopes; what is known of its switches is kept."""
-    result = replace(problem, c=np.asarray(c), budget=budget or problem.budget)
-    known = {name: value for name, value in problem.__dict__.items() if name in ("system", "relevant", "maybe_nonzero")}
-    result.__dict__.update(known)
-    return result
+def _names(evidence: Any) -> list[tuple[str, str]]:
+    """The fields of a class of evidence, and their names in certificates."""
+    return [(own.name, own.name.replace("_", " ")) for own in fields(evidence)]
 
 
-def _proposed(data: Mapping[str, Any], problem: Problem, system: System, relevant: System) -> Iterator[Evidence]:
-    kind = data["kind"]
-    if kind == "zero rows":
-        yield {"kind": kind}
-    elif kind == "private inputs":
-        yield _private(data, problem, relevant)
-    elif kind == "direction" and system.inputs is not None:
-        d = data["direction"]
-        direction = [Fraction(d[j]) for j in system.inputs]
-        yield {"kind": kind, "free": [], "direction": direction}
-    elif kind == "sign-definite adjoints":
-        yield {"kind": kind}
-    elif kind == "not the gradient":
-        separator = np.asarray(data["separator"], dtype=float)
-        farthest = int(np.argmax(np.abs(separator) - np.asarray(data["tolerance"], dtype=float)))
-        unit = [Fraction(0)] * len(separator)
-        unit[farthest] = Fraction(1 if separator[farthest] > 0 else -1)
-        yield {"kind": "separated from all definite signatures", "separator": unit}
-        return
-    for rung in (likq, exactly, componentwise, membership):
-        proof = rung(problem)
-        if proof is not None and proof.arithmetic == "rational":
-            yield of(proof.data, system)
-
-
-def _private(data: Mapping[str, Any], problem: Problem, system: System) -> Evidence:
-    """One group for every private input."""
-    inputs = system.inputs or ()
-    place = {number: column for column, number in enumerate(inputs)}
-    groups = []
-    for group in data["groups"]:
-        node = problem.sweeps.program.node_of(group["switch"])
-        own = [i for i, switch in enumerate(system.switches) if 0 <= switch - node.switch < node.switches]
-        for number in group["inputs"]:
-            column = place.get(number)
-            members = [] if column is None else [i for i in own if system.full[i][column]]
-            if members:
-                groups.append({"members": members, "column": column})
-    return {"kind": "private columns", "groups": groups}
-
-
-def snapshot(system: System, problem: Problem) -> dict[str, Any]:
-    """The active switches as plain numbers, with the slopes of the problem, and J~ where everything is rational."""
-    result: dict[str, Any] = {
-        "switches": list(system.switches), "rows": system.full, "couplings": system.couplings,
-        "weights": system.weights[0], "signs": list(system.signs), "slopes": problem.slopes_in(system),
-    }
-    if system.inputs is not None:
-        result["columns"] = list(system.inputs)
-    if system.base is not None and problem.sweeps.program.n <= _INPUTS:
-        result["base"] = base_of(system, problem)
-    if system.hidden:
-        result["hidden"] = True
-    return result
-
-
-def base_of(system: System, problem: Problem) -> list[Fraction]:
-    """J~ of the whole program, by input, from a system that has it."""
-    assert system.base is not None
-    return [system.base[0].get(number, Fraction(0)) for number in range(problem.sweeps.program.n)]
-
-
-def of(data: Mapping[str, Any], system: System) -> Evidence:
-    """The data of a proof on rationals as evidence: switches by their places among those in play, or among all."""
-    width = len(system.full[0]) if system.full else 0
-    kept = system if data["kind"] in checker.ABOUT_ALL else system.relevant()
-    at = {switch: number for number, switch in enumerate(kept.switches)}
-
-    def wide(vector: Any) -> Any:
-        full = [Fraction(0)] * width
-        for column, value in zip(kept.columns, vector, strict=True):
-            full[column] = value
-        return full
-
-    def positions(switches: Any) -> list[int]:
-        return [at[switch] for switch in switches]
-
-    left_out = ("switches", "columns", "slopes", "gap", "sign", "points")
-    result = {name: value for name, value in data.items() if name not in left_out}
-    if data["kind"] == "minor":
-        result["minor"] = data["columns"]
-    if "free" in data:
-        result["free"] = positions(data["free"])
-    if "component" in data:
-        result["members"] = positions(result.pop("component"))
-    if "direction" in data:
-        result["direction"] = wide(data["direction"])
-    if "directions" in data:
-        result["directions"] = [wide(d) for d in data["directions"]]
-    if "separator" in data and "vector" not in data:
-        result["separator"] = wide(data["separator"])
-    if "components" in data:
-        result["components"] = [
-            {**{name: value for name, value in part.items() if name != "switches"},
-             "members": positions(part["switches"]), "directions": [wide(d) for d in part.get("directions", [])]}
-            for part in data["components"]
-        ]
-    return result
+def wide(system: System, vector: Sequence[Any]) -> list[Fraction]:
+    """A vector in the columns of the relevant system, in all columns."""
+    full = [Fraction(0)] * (len(system.full[0]) if system.full else 0)
+    for column, value in zip(system.relevant().columns, vector, strict=True):
+        full[column] = value
+    return full

@@ -1,4 +1,4 @@
-"""Re-checks of evidence that has no form of its own, next to its program: every hypothesis of the theorem again.
+"""What evidence that has no form of its own is checked by, next to its program: the hypotheses of theorems again.
 
 What must be covered is worked out from the program: the active switches whose row may be nonzero, those that may change
 the output.  That a row is zero is proved by patterns, equal rows or arithmetic without rounding, never by a sample; a
@@ -8,14 +8,13 @@ hypotheses a second time, by other sweeps than those of the search.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.exact import checker
-from absnormal.exact.agreement import near
 from absnormal.exact.interval import highest, rates
 from absnormal.exact.modular import ANOTHER_PRIME, independent, integers
 from absnormal.exact.witness import Witness
@@ -30,15 +29,8 @@ from absnormal.sweeps.table import Sweeps
 DRAWS = 4
 #: A deviation that a proof sets aside, against the largest entry of its leaf, or the terms that cancel in it.
 _OF_THE_LARGEST, _OF_THE_TERMS = float(checker.LARGEST), 1024 * UNIT
-Rule = Callable[[Mapping[str, Any], Witness, np.random.Generator], bool]
-
-
-def proves(data: Mapping[str, Any], witness: Witness, rng: np.random.Generator) -> bool:
-    """Whether the evidence proves its claim of the slopes, or of the vector, that are judged."""
-    rule = _RULES.get(data["kind"])
-    if rule is None:
-        raise ValueError(f"malformed certificate: unknown kind {data['kind']!r}")
-    return rule(data, witness, rng) and (data["kind"] in _JUDGE_A_VECTOR or near(witness))
+#: Groups of private inputs: the first switch of a kink, and the inputs that are added directly before it.
+Groups = Iterable[tuple[int, Sequence[int]]]
 
 
 def allowed(sweeps: Sweeps, gradient: Array) -> Array:
@@ -88,7 +80,7 @@ def _definite(sweeps: Sweeps, rng: np.random.Generator) -> Array:
 # -- CLARKE ------------------------------------------------------------------------------------------------------------
 
 
-def _none_active(data: Mapping[str, Any], witness: Witness, rng: np.random.Generator) -> bool:
+def none_active(witness: Witness) -> bool:
     """Smooth: no switch is 0, told again from the values that the tool computed.
 
     The program, evaluated here, may round otherwise: where a tool is left with a residue, it may find 0.
@@ -98,7 +90,7 @@ def _none_active(data: Mapping[str, Any], witness: Witness, rng: np.random.Gener
     return not len(sweeps.alpha) and not again.active.any() and np.array_equal(again.signs, sweeps.signs)
 
 
-def _zero_rows(data: Mapping[str, Any], witness: Witness, rng: np.random.Generator) -> bool:
+def zero_rows_by_pattern(witness: Witness, rng: np.random.Generator) -> bool:
     """Smooth: no slopes give an active switch a row, by pattern; and no random direction moves one."""
     sweeps = witness.floats
     if sweeps.pattern()[0][sweeps.alpha].any():
@@ -107,24 +99,24 @@ def _zero_rows(data: Mapping[str, Any], witness: Witness, rng: np.random.Generat
     return not moved[:, sweeps.alpha].any()
 
 
-def _private(data: Mapping[str, Any], witness: Witness, rng: np.random.Generator) -> bool:
+def private_inputs(groups: Groups, witness: Witness) -> bool:
     """Private directions for all signatures: what is left has no row for any slopes."""
     sweeps = witness.floats
-    covered = _moved_one_by_one(data, witness, None)
+    covered = _moved_one_by_one(groups, witness, None)
     return covered is not None and not (sweeps.pattern()[0] & ~covered)[sweeps.alpha].any()
 
 
-def _private_definite(data: Mapping[str, Any], witness: Witness, rng: np.random.Generator) -> bool:
+def private_inputs_for_these_slopes(groups: Groups, witness: Witness) -> bool:
     """Private directions for the slopes -1 and 1 that are judged: what is left has no row under them."""
     sweeps = witness.floats
     zero, sigma = _zero_for_these(sweeps, witness.c)
-    covered = _moved_one_by_one(data, witness, sigma)
+    covered = _moved_one_by_one(groups, witness, sigma)
     if covered is None or (np.abs(witness.c) != 1)[covered[sweeps.alpha]].any():
         return False
     return bool((zero | covered[sweeps.alpha]).all())
 
 
-def _moved_one_by_one(data: Mapping[str, Any], witness: Witness, sigma: Array | None) -> Array | None:
+def _moved_one_by_one(groups: Groups, witness: Witness, sigma: Array | None) -> Array | None:
     """The switches in the groups of private inputs, shape (s,); None where one is not as the theorem asks.
 
     Each is moved by one input of its group, on one path whose derivative has one sign for all slopes (or for
@@ -134,8 +126,8 @@ def _moved_one_by_one(data: Mapping[str, Any], witness: Witness, sigma: Array | 
     program, covered, slopes = sweeps.program, np.zeros(sweeps.program.s, bool), np.zeros(sweeps.program.s)
     slopes[sweeps.alpha] = witness.c
     nodes = {program.nodes[i].switch: program.nodes[i] for i in program.kinked}
-    for group in data["groups"]:
-        node, inputs = nodes[group["switch"]], np.array(checker.places(group["inputs"], program.n), dtype=int)
+    for switch, given in groups:
+        node, inputs = nodes[switch], np.array(checker.places(given, program.n), dtype=int)
         if not kink_of(node.op).rates:
             return None
         marks = np.zeros((2, program.n))
@@ -167,7 +159,7 @@ def _constant(labels: Array, signs: Array, slopes: Array, uniform: bool) -> bool
     return all(bool((np.diff(values) == 0)[same].all()) for values in asked)
 
 
-def _independent(data: Mapping[str, Any], witness: Witness, rng: np.random.Generator) -> bool:
+def independent_rows(witness: Witness, rng: np.random.Generator) -> bool:
     """LIKQ: the base rows, which pushes confirm, become triangular by columns, or have a right inverse."""
     sweeps = witness.floats
     alpha, count, n = sweeps.alpha, len(sweeps.alpha), sweeps.program.n
@@ -209,7 +201,7 @@ def _invertible(rows: Array, errors: Array) -> bool:
     return bool(apart < 1)
 
 
-def _independent_modulo_a_prime(data: Mapping[str, Any], witness: Witness, rng: np.random.Generator) -> bool:
+def independent_modulo_a_prime(witness: Witness) -> bool:
     """The rows for slope -1 at active switches span what the base rows span; another prime than that of the search."""
     sweeps = witness.floats
     rows = exact_rows(sweeps, sweeps.signature(-1.0), sweeps.alpha) if sweeps.program.is_piecewise_linear else None
@@ -217,19 +209,19 @@ def _independent_modulo_a_prime(data: Mapping[str, Any], witness: Witness, rng: 
     return whole is not None and independent(whole, ANOTHER_PRIME)[0] is True
 
 
-def _direction(data: Mapping[str, Any], witness: Witness, rng: np.random.Generator) -> bool:
+def open_along(direction: Any, witness: Witness) -> bool:
     """One direction, pushed, opens the slopes."""
-    return _open(witness.floats, witness.c, _vector(data["direction"], witness))
+    return _open(witness.floats, witness.c, _vector(direction, witness))
 
 
-def _limiting(data: Mapping[str, Any], witness: Witness, rng: np.random.Generator) -> bool:
+def mean_of_limiting(given: Any, signatures: Sequence[Any], directions: Sequence[Any], witness: Witness) -> bool:
     """Every signature is opened by its direction, and the mean of their gradients is g_c, or the vector."""
-    sweeps, weights = witness.floats, np.asarray(data["weights"], dtype=float)
+    sweeps, weights = witness.floats, np.asarray(given, dtype=float)
     if not (weights >= 0).all() or not abs(weights.sum() - 1) <= len(weights) * np.finfo(float).eps:
         return False
     mean, size = np.zeros(sweeps.program.n), np.zeros(sweeps.program.n)
-    for weight, given, d in zip(weights, data["signatures"], data["directions"], strict=True):
-        slopes = np.asarray(given, dtype=float)
+    for weight, signature, d in zip(weights, signatures, directions, strict=True):
+        slopes = np.asarray(signature, dtype=float)
         if slopes.shape != sweeps.alpha.shape or not _open(sweeps, slopes, _vector(d, witness)):
             return False
         sigma = sweeps.signature(slopes)
@@ -238,20 +230,20 @@ def _limiting(data: Mapping[str, Any], witness: Witness, rng: np.random.Generato
     bound = 2 * (rounding(sweeps.pull_depth) + (2 + len(weights)) * UNIT) * size
     if witness.vector is not None and witness.tolerance is not None:
         return bool((np.abs(mean - witness.vector) <= witness.tolerance + bound).all())
-    bound = np.maximum(bound, float(data.get("deviation", 0.0)))
+    bound = np.maximum(bound, witness.deviation)
     return bool((np.abs(mean - witness.gradient) <= np.minimum(bound, allowed(sweeps, witness.gradient))).all())
 
 
-def _sign_definite(data: Mapping[str, Any], witness: Witness, rng: np.random.Generator) -> bool:
+def sign_definite(sign: int, witness: Witness, rng: np.random.Generator) -> bool:
     """Regular: bounds on the adjoints for all slopes have one sign; random signatures confirm it.
 
     The adjoints that are 0 to rounding are set aside; what they could change is within the tolerances.
     """
-    sweeps, sign = witness.floats, data["sign"]
+    sweeps = witness.floats
     if sign not in (1, -1) or not len(sweeps.alpha):
         return False
     negligible, deviation = _negligible(sweeps)
-    if not _small(data, witness, deviation):
+    if not _small(witness, deviation):
         return False
     found = curvatures(sweeps)
     lowest = sign * (found.lower if sign > 0 else found.upper)
@@ -274,11 +266,11 @@ def _negligible(sweeps: Sweeps) -> tuple[Array, Array]:
     return negligible, sweeps.pull_magnitude(sweeps.signature(1.0), seeds, None)[0][0]
 
 
-def _small(data: Mapping[str, Any], witness: Witness, deviation: Array) -> bool:
+def _small(witness: Witness, deviation: Array) -> bool:
     """Whether what was set aside is not more than the certificate says, and small against the gradient."""
     if not deviation.any():
         return True
-    if witness.vector is None and not deviation.max() <= float(data.get("deviation", 0.0)) < np.inf:
+    if witness.vector is None and not deviation.max() <= witness.deviation < np.inf:
         return False
     return bool((deviation <= allowed(witness.floats, witness.gradient)).all())
 
@@ -304,17 +296,17 @@ def _confirmed(sweeps: Sweeps, sign: int, aside: Array, deviation: float, rng: n
 # -- NOT_CLARKE --------------------------------------------------------------------------------------------------------
 
 
-def _nonfinite(data: Mapping[str, Any], witness: Witness, rng: np.random.Generator) -> bool:
+def nonfinite(witness: Witness) -> bool:
     """A vector with NaN or infinity is in no generalized gradient."""
     return witness.vector is not None and not np.isfinite(np.asarray(witness.vector, dtype=float)).all()
 
 
-def _not_the_gradient(data: Mapping[str, Any], witness: Witness, rng: np.random.Generator) -> bool:
+def not_the_gradient(witness: Witness, rng: np.random.Generator) -> bool:
     """f is differentiable, and an entry of the vector is beyond the tolerance from its derivative."""
     sweeps, deviation = witness.floats, np.zeros(witness.floats.program.n)
     if witness.vector is None or witness.tolerance is None:
         return False
-    if len(sweeps.alpha) and not _zero_rows(data, witness, rng):
+    if len(sweeps.alpha) and not zero_rows_by_pattern(witness, rng):
         negligible, deviation = _negligible(sweeps)
         if not negligible.all():
             return False
@@ -322,9 +314,9 @@ def _not_the_gradient(data: Mapping[str, Any], witness: Witness, rng: np.random.
     return bool((distance > np.maximum(witness.tolerance, deviation)).any())
 
 
-def _beyond_all(data: Mapping[str, Any], witness: Witness, rng: np.random.Generator) -> bool:
+def beyond_all_slopes(separator: Any, witness: Witness) -> bool:
     """v . g is larger than the derivative along v for all slopes, by an interval of its own and beyond rounding."""
-    sweeps, v = witness.floats, _vector(data["separator"], witness)
+    sweeps, v = witness.floats, _vector(separator, witness)
     if witness.vector is not None and witness.tolerance is not None:
         g, bounds = witness.vector, witness.tolerance
     else:
@@ -342,21 +334,3 @@ def _vector(values: Any, witness: Witness) -> Array:
     if found.shape != (witness.sweeps.program.n,) or not np.isfinite(found).all():
         raise ValueError("malformed certificate: a direction has one finite number for each input")
     return found
-
-
-_RULES: dict[str, Rule] = {
-    "no active switch": _none_active,
-    "zero rows": _zero_rows,
-    "private inputs": _private,
-    "private inputs for these slopes": _private_definite,
-    "independent": _independent,
-    "independent modulo a prime": _independent_modulo_a_prime,
-    "direction": _direction,
-    "limiting gradients": _limiting,
-    "sign-definite adjoints": _sign_definite,
-    "nonfinite": _nonfinite,
-    "not the gradient": _not_the_gradient,
-    "separated from all slopes": _beyond_all,
-}
-#: These compare the vector itself; for all others it stands for g_c, to which it must be near.
-_JUDGE_A_VECTOR = ("limiting gradients", "nonfinite", "not the gradient", "separated from all slopes")

@@ -86,7 +86,9 @@ class Witness:
         own = {"vector": self.vector, "tolerance": self.tolerance}
         if any((value is None) != (name not in data) for name, value in own.items()):
             return False
-        if data.get("deviation", self.deviation) != self.deviation:
+        # A vector, or a form, is all that evidence with one is about.
+        alone = not {"vector", "system", "systems"} & set(data)
+        if data.get("deviation", 0.0 if alone else self.deviation) != self.deviation:
             return False
         given = ((value, numbers_of(data[name])) for name, value in own.items() if value is not None)
         return all(np.array_equal(np.asarray(value, dtype=float), read, equal_nan=True) for value, read in given)

@@ -14,12 +14,12 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 from itertools import product
-from typing import Any
 
 import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.clarke.polytope import Answer, Summand, membership
+from absnormal.exact.evidence import Judged
 from absnormal.exact.linear_algebra import Vector, dot
 from absnormal.exact.linear_program import convex_weights
 from absnormal.judgement.ladder import decide
@@ -29,10 +29,10 @@ from absnormal.sweeps.conditioning import spread
 from absnormal.sweeps.overflow import overflow
 from absnormal.sweeps.rounding import rounding
 from absnormal.sweeps.table import Sweeps
-from absnormal.theorems.membership import vector_along_directions
+from absnormal.theorems.membership import ConvexWeights, vector_along_directions
 from absnormal.theorems.problem import Problem, Proof, cancelling, terms
 from absnormal.theorems.regular import without_effect
-from absnormal.theorems.separation import beyond_bounds
+from absnormal.theorems.separation import FromAllDefinite, FromOpenCells, NonFinite, NotTheGradient, beyond_bounds
 from absnormal.theorems.smooth import smooth, smooth_by_structure, smooth_exactly
 
 _DEFINITE = 10
@@ -106,8 +106,8 @@ def judge(limits: Limits, choices: Iterable[Array]) -> Proof | str:
     """
     problem, g = limits.problem, limits.vector
     if not np.isfinite(g).all():
-        data = {"kind": "nonfinite", "vector": g}
-        return Proof("nonfinite", False, "the gradient holds NaN or infinity", "float64", data)
+        reason = "the gradient holds NaN or infinity"
+        return Proof("nonfinite", False, reason, "float64", NonFinite(), judged=Judged(g))
     if not limits.finite:
         raise overflow(problem.sweeps)
     known = smooth(problem) or smooth_by_structure(problem) or smooth_exactly(problem)
@@ -124,9 +124,8 @@ def judge(limits: Limits, choices: Iterable[Array]) -> Proof | str:
         if (distance <= limits.accepted).all():
             proof, _ = decide(candidate)
             if proof is not None and proof.clarke:
-                data = {**proof.data, "slopes": np.asarray(c), "vector": g, "tolerance": limits.accepted}
                 worst = proof.deviation + float(distance.max(initial=0.0))
-                return replace(proof, data=data, deviation=worst)
+                return replace(proof, deviation=worst, judged=Judged(g, limits.accepted, np.asarray(c)))
     judges = (by_blocks, _by_cells, _by_bounds, _along_directions)
     return next(filter(None, (by(limits) for by in judges)), None) or why_open(problem)
 
@@ -137,15 +136,16 @@ def _against_gradient(limits: Limits, known: Proof) -> Proof | str:
     distance = np.abs(true - limits.vector)
     worst = float(distance.max(initial=0.0))
     if (distance <= limits.accepted).all():
-        data = {**known.data, "vector": limits.vector, "tolerance": limits.accepted}
-        return replace(known, data=data, deviation=known.deviation + worst)
+        judged = Judged(limits.vector, limits.accepted)
+        return replace(known, deviation=known.deviation + worst, judged=judged)
     apart = f"the vector differs from its gradient by {worst:.3g}"
     if limits.refuted is None or not (distance > limits.refuted + known.deviation).any():
         return f"f is differentiable here, and {apart}: more than the tolerance allows, but rounding could explain it"
-    data = {**known.data, "kind": "not the gradient", "separator": (limits.vector - true).tolist(), "gap": worst}
-    data |= {"vector": limits.vector, "tolerance": limits.refuted + known.deviation}
+    smooth = {} if known.evidence is None else known.evidence.to_dict()
+    evidence = NotTheGradient(smooth, (limits.vector - true).tolist(), worst)
+    judged = Judged(limits.vector, limits.refuted + known.deviation)
     reason = f"f is differentiable here, and {apart}"
-    return Proof("separation", False, reason, known.arithmetic, data)
+    return Proof("separation", False, reason, known.arithmetic, evidence, judged=judged)
 
 
 def _along_directions(limits: Limits) -> Proof | None:
@@ -161,15 +161,9 @@ def _by_cells(limits: Limits) -> Proof | None:
     if inner:
         weights, deviation = _weights(inner, g, allowed)
         if deviation is not None:
-            used = [(w, cell, point) for w, cell, point in zip(weights, cells.cells, inner, strict=True) if w]
-            data: dict[str, Any] = {
-                "kind": "convex weights", "switches": list(system.switches), "columns": list(system.columns),
-                "weights": [w for w, _, _ in used], "signatures": [list(cell.signature) for _, cell, _ in used],
-                "directions": [cell.direction for _, cell, _ in used], "points": [point for _, _, point in used],
-                "vector": g, "tolerance": allowed,
-            }
+            evidence = ConvexWeights.of({k: w for k, w in enumerate(weights) if w}, cells)
             reason = "the vector is a convex combination of limiting gradients, to rounding"
-            return Proof("membership", True, reason, system.arithmetic, data, deviation)
+            return Proof("membership", True, reason, system.arithmetic, evidence, deviation, Judged(g, allowed))
     if cells.complete:
         outer = inner
     elif system.k <= _DEFINITE:
@@ -181,15 +175,9 @@ def _by_cells(limits: Limits) -> Proof | None:
     v, gap = _separator(outer, g, limits.refuted)
     if gap is None:
         return None
-    data = {"switches": list(system.switches), "separator": v, "gap": gap, "points": outer}
-    data |= {"vector": g, "tolerance": limits.refuted}
-    if cells.complete:
-        data |= {"kind": "separated from the open cells", "signatures": [list(cell.signature) for cell in cells.cells],
-                 "cuts": [{"signature": list(cut.signature), "weights": cut.weights} for cut in cells.cuts]}
-    else:
-        data |= {"kind": "separated from all definite signatures"}
+    apart = FromOpenCells(v, gap, cells) if cells.complete else FromAllDefinite(v, gap)
     reason = "a direction separates the vector from all limiting gradients"
-    return Proof("separation", False, reason, system.arithmetic, data)
+    return Proof("separation", False, reason, system.arithmetic, apart, judged=Judged(g, limits.refuted))
 
 
 def gradients_in_x(problem: Problem, signatures: list[list[int]]) -> list[Vector]:
@@ -270,9 +258,7 @@ def _by_bounds(limits: Limits) -> Proof | None:
     if limits.problem.sweeps.rational or limits.refuted is None:
         return None
     proof = beyond_bounds(limits.problem, limits.vector, limits.refuted)
-    return None if proof is None else replace(
-        proof, data={**proof.data, "vector": limits.vector, "tolerance": limits.refuted}
-    )
+    return None if proof is None else replace(proof, judged=Judged(limits.vector, limits.refuted))
 
 
 def why_open(problem: Problem) -> str:

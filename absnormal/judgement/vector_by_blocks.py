@@ -12,6 +12,8 @@ Piecewise-linear programs; everything is confirmed on rationals.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -19,13 +21,67 @@ import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.clarke.blocks import Listed, listed
+from absnormal.clarke.cells import Cell
 from absnormal.clarke.polytope import Summand, membership
+from absnormal.exact.evidence import InSystems, Judged, Separates, wide
 from absnormal.exact.linear_algebra import dot
 from absnormal.exact.parts import parts
+from absnormal.exact.system import System
 from absnormal.theorems.problem import Proof
 
 if TYPE_CHECKING:
     from absnormal.judgement.vector import Limits
+
+
+@dataclass(frozen=True, eq=False)
+class Weighed:
+    """Convex weights on open cells of a block, whose members are positions among the relevant switches."""
+
+    members: Sequence[int]
+    weights: Sequence[Fraction]
+    cells: Sequence[Cell]
+
+    def on(self, system: System) -> dict[str, Any]:
+        """As it is written."""
+        return {
+            "members": self.members, "weights": self.weights,
+            "signatures": [list(cell.signature) for cell in self.cells],
+            "directions": [wide(system, cell.direction) for cell in self.cells],
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class WeightsInBlocks(InSystems):
+    """Convex weights block by block, for every system."""
+
+    kind = "convex weights in blocks"
+    parts: Sequence[tuple[System, Sequence[Weighed]]]
+
+    def on(self, systems: Sequence[System]) -> dict[str, Any]:
+        """The blocks of each system."""
+        known = {part.switches: blocks for part, blocks in self.parts}
+        parts = [{"blocks": [block.on(system) for block in known[system.switches]]} for system in systems]
+        return {"kind": self.kind, "parts": parts}
+
+
+@dataclass(frozen=True, eq=False)
+class FromBlocks(InSystems, Separates):
+    """Separated, in x, from the sum over all blocks; those of the systems that the separator touches are listed."""
+
+    kind = "separated from blocks"
+    separator: Sequence[Fraction]
+    gap: float
+    parts: Sequence[tuple[System, Sequence[Listed]]]
+
+    def on(self, systems: Sequence[System]) -> dict[str, Any]:
+        """The blocks of each system, each with the list of its cells."""
+        known = {part.switches: blocks for part, blocks in self.parts}
+        found = [known.get(system.switches, ()) for system in systems]
+        parts = [
+            {"blocks": [{"members": block.members, **block.same.cells.to_dict()} for block in blocks]}
+            for blocks in found
+        ]
+        return {"kind": self.kind, "separator": self.separator, "gap": self.gap, "parts": parts}
 
 
 def by_blocks(limits: Limits) -> Proof | None:
@@ -45,18 +101,17 @@ def by_blocks(limits: Limits) -> Proof | None:
     floats = np.array(base, dtype=float)
     summands = [Summand(block.inputs, block.same.floats[:, 0]) for block in blocks]
     answer = membership(floats, summands, g, allowed)
-    data: dict[str, Any] = {"vector": g, "tolerance": allowed, "parts": [], "base": base}
     if answer.weights is not None:
         exact = [_normalised(weights) for weights in answer.weights]
         worst = _distance(base, blocks, exact, g, allowed)
         if worst is None:
             return None
         weights = iter(exact)
-        for part, relevant, own in zip(apart, kept, whole, strict=True):
-            evidence = [_weighed(block, next(weights)) for block in own]
-            data["parts"].append({"part": part, "relevant": relevant, "blocks": evidence})
+        evidence = WeightsInBlocks([
+            (part, [_weighed(block, next(weights)) for block in own]) for part, own in zip(apart, whole, strict=True)
+        ])
         reason = f"the vector is, to rounding, a sum of convex combinations in {len(blocks)} independent blocks"
-        return Proof("membership", True, reason, "rational", {"kind": "convex weights in blocks", **data}, worst)
+        return Proof("membership", True, reason, "rational", evidence, worst, Judged(g, allowed))
     if answer.separator is None or limits.refuted is None:
         return None
     allowed = limits.refuted
@@ -67,14 +122,9 @@ def by_blocks(limits: Limits) -> Proof | None:
     gap = _gap(base, [block for number in wrong for block in whole[number]], v, g)
     if not gap > sum((abs(a) * Fraction(b) for a, b in zip(v, allowed.tolist(), strict=True) if a), Fraction(0)):
         return None
-    data["tolerance"] = allowed
-    # A column that no switch moves is seen to be one when all parts are there.
-    for number in wrong or range(len(apart)):
-        evidence = [_complete(block) for block in whole[number]] if wrong else []
-        data["parts"].append({"part": apart[number], "relevant": kept[number], "blocks": evidence})
-    data |= {"separator": v, "gap": float(gap)}
+    refuted = FromBlocks(v, float(gap), [(apart[number], whole[number]) for number in wrong])
     reason = "a direction separates the vector from all limiting gradients"
-    return Proof("separation", False, reason, "rational", {"kind": "separated from blocks", **data})
+    return Proof("separation", False, reason, "rational", refuted, judged=Judged(g, allowed))
 
 
 def _touches(block: Listed, v: Array) -> bool:
@@ -116,16 +166,6 @@ def _gap(base: list[Fraction], blocks: list[Listed], v: list[Fraction], g: Array
     return gap
 
 
-def _weighed(block: Listed, weights: dict[int, Fraction]) -> dict[str, Any]:
-    used = [(w, block.same.cells.cells[block.same.kept[k]]) for k, w in weights.items()]
-    return {
-        "members": list(block.members), "weights": [w for w, _ in used],
-        "signatures": [list(cell.signature) for _, cell in used], "directions": [cell.direction for _, cell in used],
-    }
-
-
-def _complete(block: Listed) -> dict[str, Any]:
-    return {
-        "members": list(block.members), "signatures": [list(cell.signature) for cell in block.same.cells.cells],
-        "cuts": [{"signature": list(cut.signature), "weights": cut.weights} for cut in block.same.cells.cuts],
-    }
+def _weighed(block: Listed, weights: dict[int, Fraction]) -> Weighed:
+    cells = [block.same.cells.cells[block.same.kept[k]] for k in weights]
+    return Weighed(block.members, [*weights.values()], cells)

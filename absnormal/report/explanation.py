@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from absnormal.arrays import Array
+from absnormal.exact.evidence import Separates
 from absnormal.report.plain import array, number, tree
 from absnormal.report.relation import relation
 from absnormal.report.verdict import Verdict
+from absnormal.theorems.separation import NotTheGradient
 
 if TYPE_CHECKING:
     from absnormal.report.report import Report
@@ -43,25 +45,24 @@ class Excess:
 
 def excess(report: Report) -> Excess | None:
     """How wrong a gradient that is not Clarke is; None where that is not known in the variables x."""
-    separator, gap = report.proof.data.get("separator"), report.proof.data.get("gap")
-    if separator is None or gap is None or report.proof.data["kind"] == "not the gradient":
+    found = report.proof.evidence
+    if not isinstance(found, Separates):
         return None
-    exact = [Fraction(a) for a in separator]
+    exact = [Fraction(a) for a in found.separator]
     largest = max(map(abs, exact), default=Fraction(0))
     if not largest:
         return None
     scaled = [float(a / largest) for a in exact]
     direction = np.zeros(report.program.n)
-    columns = report.proof.data.get("columns")
-    if columns is None:
+    if not found.in_columns:
         direction[:] = scaled
     else:
         system = report.problem.relevant
         if system is None or system.inputs is None:
             return None
-        direction[[system.inputs[j] for j in columns]] = scaled
+        direction[[system.inputs[j] for j in system.columns]] = scaled
     predicted = float(np.asarray(report.flat_gradient, dtype=float) @ direction)
-    highest = Fraction(predicted) - Fraction(gap) / largest if np.isfinite(predicted) else Fraction(0)
+    highest = Fraction(predicted) - Fraction(found.gap) / largest if np.isfinite(predicted) else Fraction(0)
     known = np.isfinite(predicted) and abs(highest) < np.finfo(float).max
     return Excess(direction, predicted, float(highest)) if known else None
 
@@ -76,7 +77,7 @@ def sentences(report: Report) -> list[str]:
     if report.verdict is Verdict.CLARKE:
         tie = relation(report.problem, False) if report.method in _LISTED else ""
         return [f"{tie}; still, {report.proof.reason}" if tie else report.proof.reason]
-    apart = report.method == "separation" and report.proof.data.get("kind") != "not the gradient"
+    apart = report.method == "separation" and not isinstance(report.proof.evidence, NotTheGradient)
     tie = relation(report.problem, slopes_judged) if apart else ""
     mend = report.remedy
     told = [] if mend is None else [mend.in_words(report.program)]

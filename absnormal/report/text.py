@@ -62,7 +62,7 @@ def certified(report: Report) -> str:
     """What is known of the gradient that is offered instead."""
     if report.fallback.proved:
         return "certified: a limiting gradient"
-    if report.fallback.data.get("kind") == "overflow":
+    if not report.fallback.finite:
         return "NOT certified: a derivative is larger than float64 can hold"
     return "NOT certified: a kink could not be resolved"
 

@@ -17,7 +17,8 @@ affine in M_C.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
@@ -26,12 +27,55 @@ from absnormal.clarke.cells import Cell, gradients
 from absnormal.clarke.components import Component, immaterial
 from absnormal.clarke.pricing import approach
 from absnormal.exact.alternative import mean
+from absnormal.exact.evidence import OnForm, wide
 from absnormal.exact.linear_algebra import Vector
 from absnormal.exact.system import System
 from absnormal.theorems.problem import Problem, Proof
 from absnormal.theorems.regular import adjoints
 
 _DEFINITE = 10
+
+
+@dataclass(frozen=True, eq=False)
+class Mean:
+    """Case (a): the transfer matrix of C, whose members are positions among the relevant switches, is a mean over
+    internally open signatures, each with its weight and a direction inside."""
+
+    members: Sequence[int]
+    weights: Sequence[Any]
+    signatures: Sequence[Sequence[Any]]
+    directions: Sequence[Sequence[int]]
+
+    def on(self, system: System) -> dict[str, Any]:
+        """As it is written."""
+        return {
+            "case": "a", "members": self.members, "weights": self.weights, "signatures": self.signatures,
+            "directions": [wide(system, d) for d in self.directions],
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class OneSign:
+    """Case (b): the adjoints within C have this sign."""
+
+    members: Sequence[int]
+    sign: int
+
+    def on(self, system: System) -> dict[str, Any]:
+        """As it is written."""
+        return {"case": "b", "members": self.members, "sign": self.sign, "directions": []}
+
+
+@dataclass(frozen=True, eq=False)
+class Components(OnForm):
+    """The relevant switches in admissible components, each in case (a) or (b)."""
+
+    kind = "components"
+    components: Sequence[Mean | OneSign]
+
+    def on(self, system: System) -> dict[str, Any]:
+        """Component by component."""
+        return {"kind": self.kind, "components": [component.on(system) for component in self.components]}
 
 
 def componentwise(problem: Problem) -> Proof | None:
@@ -43,23 +87,21 @@ def componentwise(problem: Problem) -> Proof | None:
     components = problem.components
     if components is None:
         return None
-    evidence: list[dict[str, Any]] = []
+    evidence: list[Mean | OneSign] = []
     for component in components:
         found = _mean(system, component, c) or _one_sign(system, component)
         if found is None:
             return None
-        evidence.append({"switches": list(component.system.switches), **found})
+        evidence.append(found)
     parts = "one component" if len(components) == 1 else f"{len(components)} components"
     reason = (
         f"the {system.k} active switches form {parts}, in which the tool's choice is a mean of choices that"
         " directions realise"
     )
-    return Proof(
-        "componentwise", True, reason, system.arithmetic, {"kind": "components", "components": evidence}
-    )
+    return Proof("componentwise", True, reason, system.arithmetic, Components(evidence))
 
 
-def _mean(system: System, component: Component, c: Vector) -> dict[str, Any] | None:
+def _mean(system: System, component: Component, c: Vector) -> Mean | None:
     """Case (a)."""
     own = [c[i] for i in component.members]
     transfer = component.transfer(system)
@@ -68,12 +110,10 @@ def _mean(system: System, component: Component, c: Vector) -> dict[str, Any] | N
         weights, _ = mean(points, target)
         if weights is not None:
             used = [(w, cells[k]) for k, w in weights.items()]
-            return {
-                "case": "a",
-                "weights": [w for w, _ in used],
-                "signatures": [immaterial(cell, own) for _, cell in used],
-                "directions": [cell.direction for _, cell in used],
-            }
+            return Mean(
+                component.members, [w for w, _ in used], [immaterial(cell, own) for _, cell in used],
+                [cell.direction for _, cell in used],
+            )
     return None
 
 
@@ -86,7 +126,7 @@ def _candidates(component: Component, transfer: System, target: Vector) -> Itera
         yield cells, gradients(transfer, cells)
 
 
-def _one_sign(system: System, component: Component) -> dict[str, Any] | None:
+def _one_sign(system: System, component: Component) -> OneSign | None:
     """Case (b)."""
     if component.outside or len(component.members) > _DEFINITE:
         return None
@@ -99,5 +139,5 @@ def _one_sign(system: System, component: Component) -> dict[str, Any] | None:
         signs |= {1 if w > 0 else -1 for w in adjoints(component.system, sigma, seeds) if w}
         if len(signs) > 1:
             return None
-    return {"case": "b", "sign": signs.pop() if signs else 1}
+    return OneSign(component.members, signs.pop() if signs else 1)
 

@@ -12,11 +12,16 @@ is the mean of these g_sigma over independent signs on U.  With U empty, g_c is 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 
 from absnormal.arrays import Array
+from absnormal.clarke.fallback import OpenAlong
+from absnormal.exact.evidence import OnForm, wide
 from absnormal.exact.linear_algebra import Matrix, Vector, dot, nullspace, rank
 from absnormal.exact.linear_program import open_direction
 from absnormal.exact.system import System
@@ -28,6 +33,27 @@ from absnormal.theorems.problem import Problem, Proof
 _UPDATES = 10
 #: Switches, and numbers in the seeds of their rows, up to which a direction is solved for.
 _FEW, _NUMBERS = 512, 32_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class OpenWithFree(OnForm):
+    """One direction that opens all relevant switches but U, along which the rows of U vanish.
+
+    Attributes
+    ----------
+    free
+        U, as positions among the relevant switches
+    direction
+        in their columns
+    """
+
+    kind = "direction"
+    free: Sequence[int]
+    direction: Vector
+
+    def on(self, system: System) -> dict[str, Any]:
+        """The direction in all columns."""
+        return {"kind": self.kind, "free": self.free, "direction": wide(system, self.direction)}
 
 
 def along_candidates(problem: Problem) -> Proof | None:
@@ -59,7 +85,7 @@ def along_candidates(problem: Problem) -> Proof | None:
 
 def _opened(d: Array) -> Proof:
     reason = "one direction realises the tool's choice at every active switch: a limiting gradient"
-    return Proof("direction", True, reason, "float64", {"kind": "direction", "direction": d})
+    return Proof("direction", True, reason, "float64", OpenAlong(d))
 
 
 def _pulled(problem: Problem, weights: Array) -> Array:
@@ -130,9 +156,7 @@ def exactly(problem: Problem) -> Proof | None:
     mixed = f", mean over {len(free)} free switches" if free else ""
     reason = f"one direction realises the tool's choice at every active switch{mixed}"
     return Proof(
-        "direction", True, reason, system.arithmetic,
-        {"kind": "direction", "switches": list(system.switches), "free": [system.switches[i] for i in free],
-         "columns": list(system.columns), "direction": found},
+        "direction", True, reason, system.arithmetic, OpenWithFree(free, found)
     )
 
 

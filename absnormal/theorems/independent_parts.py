@@ -10,20 +10,37 @@ So thousands of small parts are thousands of small problems.  Equal parts are de
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
 from absnormal.clarke.cells import gradients, open_cells
 from absnormal.exact.alternative import mean
+from absnormal.exact.evidence import InSystems, OnForm
 from absnormal.exact.parts import parts
 from absnormal.exact.system import MANY, System
-from absnormal.theorems.direction import find
+from absnormal.theorems.direction import OpenWithFree, find
+from absnormal.theorems.membership import ConvexWeights
 from absnormal.theorems.problem import Problem, Proof
-from absnormal.theorems.separation import separated
+from absnormal.theorems.separation import FromOpenCells, separated
 
-#: What is known of a part: whether it is Clarke, and the evidence, with switches as positions in the part's relevant
-#: system, so that equal parts share it.
-Known = tuple[bool, dict[str, Any]]
+#: What is known of a part: whether it is Clarke, and the evidence, which equal parts share.
+Known = tuple[bool, OnForm]
+
+
+@dataclass(frozen=True, eq=False)
+class IndependentParts(InSystems):
+    """Parts that share no input and no coupling, each with its own evidence."""
+
+    kind = "independent parts"
+    parts: Sequence[tuple[System, OnForm]]
+
+    def on(self, systems: Sequence[System]) -> dict[str, Any]:
+        """The evidence of each system; None for one that needs none."""
+        known = {part.switches: evidence for part, evidence in self.parts}
+        found = [(system, known.get(system.switches)) for system in systems]
+        return {"kind": self.kind, "parts": [None if own is None else own.on(system) for system, own in found]}
 
 
 def independent_parts(problem: Problem) -> Proof | None:
@@ -34,7 +51,7 @@ def independent_parts(problem: Problem) -> Proof | None:
     if found is None or len(found) < 2:
         return None
     known: dict[Any, Known | None] = {}
-    evidence: list[dict[str, Any]] = []
+    evidence: list[tuple[System, OnForm]] = []
     count = len(problem.sweeps.alpha)
     for part in found:
         c = problem.slopes_in(part)
@@ -44,18 +61,17 @@ def independent_parts(problem: Problem) -> Proof | None:
         answer = known[key]
         if answer is None:
             return None
-        own = {**answer[1], "part": part}
+        own = (part, answer[1])
         if not answer[0]:
             names = ", ".join(f"z{i}" for i in part.switches[:4]) + (", ..." if part.k > 4 else "")
             reason = f"{part.k} of {count} active switches ({names}), apart from all others, separate the gradient"
-            return Proof("separation", False, reason, part.arithmetic, {"kind": "independent parts", "parts": [own]})
+            return Proof("separation", False, reason, part.arithmetic, IndependentParts([own]))
         evidence.append(own)
     reason = (
         f"the {count} active switches fall apart into {len(found)} parts that share no input, and in each the"
         " tool's choice is a mean of choices that directions realise"
     )
-    data = {"kind": "independent parts", "parts": evidence}
-    return Proof("componentwise", True, reason, found[0].arithmetic, data)
+    return Proof("componentwise", True, reason, found[0].arithmetic, IndependentParts(evidence))
 
 
 def _decide(problem: Problem, part: System) -> Known | None:
@@ -65,25 +81,15 @@ def _decide(problem: Problem, part: System) -> Known | None:
     free = [i for i in range(system.k) if abs(inside[i]) < 1]
     direction = find(system, inside, free)
     if direction is not None:
-        return True, {"kind": "direction", "free": free, "direction": direction}
+        return True, OpenWithFree(free, direction)
     cells = open_cells(system, problem.meter) if system.k <= MANY else None
     if cells is None:
         return None
     points, target = gradients(system, cells.cells), system.gradient(inside)
     weights = mean(points, system.scaled.target(target))[0] if cells.cells else None
     if weights is not None:
-        used = [(w, cells.cells[k]) for k, w in weights.items()]
-        return True, {
-            "kind": "convex weights", "weights": [w for w, _ in used],
-            "signatures": [list(cell.signature) for _, cell in used],
-            "directions": [cell.direction for _, cell in used],
-        }
+        return True, ConvexWeights.of(weights, cells)
     gap, v = separated(system, points, target) if cells.complete else (Fraction(0), None)
     if v is None:
         return None
-    return False, {
-        "kind": "separated from the open cells", "separator": v,
-        "gap": gap,
-        "signatures": [list(cell.signature) for cell in cells.cells],
-        "cuts": [{"signature": list(cut.signature), "weights": cut.weights} for cut in cells.cuts],
-    }
+    return False, FromOpenCells(v, gap, cells, True)

@@ -13,14 +13,20 @@ decided.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.exact.linear_algebra import dependency, pivots
+from absnormal.clarke.fallback import NoActiveSwitch
+from absnormal.exact import next_to_program
+from absnormal.exact.evidence import Evidence, NextToProgram, OnForm
+from absnormal.exact.linear_algebra import Vector, dependency, pivots
 from absnormal.exact.modular import independent, integers
 from absnormal.exact.system import System, base_rows, certainly_independent
+from absnormal.exact.witness import Witness
 from absnormal.sweeps.integers import exact_rows
 from absnormal.sweeps.rounding import FLOOR, rounding
 from absnormal.theorems.problem import Problem, Proof
@@ -29,7 +35,54 @@ from absnormal.theorems.problem import Problem, Proof
 _DENSE = 400
 #: Numbers in rows that are computed without rounding.
 _NUMBERS = 4_000_000
-Answer = tuple[bool | None, str, dict[str, Any]]
+Answer = tuple[bool | None, str, Evidence | None]
+
+
+@dataclass(frozen=True, eq=False)
+class Independent(NextToProgram):
+    """The base rows of all active switches are independent, beyond rounding."""
+
+    kind = "independent"
+    switches: Sequence[int]
+
+    def proves(self, witness: Witness, rng: np.random.Generator) -> bool:
+        """The rows again, which pushes confirm."""
+        return next_to_program.independent_rows(witness, rng)
+
+
+@dataclass(frozen=True, eq=False)
+class IndependentModuloAPrime(NextToProgram):
+    """The rows, in integers, are independent modulo a prime."""
+
+    kind = "independent modulo a prime"
+
+    def proves(self, witness: Witness, rng: np.random.Generator) -> bool:
+        """The rows for other slopes, modulo another prime."""
+        return next_to_program.independent_modulo_a_prime(witness)
+
+
+@dataclass(frozen=True, eq=False)
+class Minor(OnForm):
+    """Columns in which the base rows of all active switches are independent."""
+
+    kind = "minor"
+    columns: Sequence[int]
+
+    def on(self, system: System) -> dict[str, Any]:
+        """The columns."""
+        return {"kind": self.kind, "minor": self.columns}
+
+
+@dataclass(frozen=True, eq=False)
+class Dependent(OnForm):
+    """LIKQ fails: a combination of the base rows that is 0."""
+
+    kind = "dependent"
+    weights: Vector
+
+    def on(self, system: System) -> dict[str, Any]:
+        """The weights of the rows."""
+        return {"kind": self.kind, "weights": self.weights}
 
 
 def likq(problem: Problem) -> Proof | None:
@@ -43,17 +96,17 @@ def likq_modulo_a_prime(problem: Problem) -> Proof | None:
 
 
 def _proof(problem: Problem, found: Answer) -> Proof | None:
-    held, how, data = found
+    held, how, evidence = found
     if not held:
         return None
     count = len(problem.sweeps.alpha)
     rows = "row is" if count == 1 else "rows are"
     reason = f"the {count} active switching {rows} linearly independent, so any slopes give a Clarke gradient"
-    return Proof("likq", True, reason, how, data)
+    return Proof("likq", True, reason, how, evidence)
 
 
 def decide(problem: Problem) -> Answer:
-    """Whether LIKQ holds, None where that is not known; the arithmetic; the data of a certificate."""
+    """Whether LIKQ holds, None where that is not known; the arithmetic; the evidence."""
     found = _cheaply(problem)
     return _modulo_a_prime(problem) if found[0] is None else found
 
@@ -62,43 +115,43 @@ def _cheaply(problem: Problem) -> Answer:
     sweeps = problem.sweeps
     count = len(sweeps.alpha)
     if count == 0:
-        return True, "structure", {"kind": "no active switch"}
+        return True, "structure", NoActiveSwitch()
     if count > sweeps.program.n or not problem.maybe_nonzero.all():
-        return False, "structure", {}
+        return False, "structure", None
     system = problem.system
     if system is not None and system.proved and system.k == count:
         return _exactly(system)
     found = base_rows(sweeps)
     if found is None:
-        return None, "float64", {}
+        return None, "float64", None
     sizes = base_rows(sweeps, magnitude=True)
     assert sizes is not None
     depth = sweeps.pull_depth
     held = _peeled(found[0], sizes[0], depth)
     if not held and count <= _DENSE:
         held = certainly_independent(found[0], sizes[0], depth)
-    return (True if held else None), "float64", {"kind": "independent", "switches": sweeps.alpha.tolist()}
+    return (True if held else None), "float64", Independent(sweeps.alpha.tolist())
 
 
-def _exactly(system: System) -> tuple[bool, str, dict[str, object]]:
+def _exactly(system: System) -> Answer:
     chosen, columns = pivots(system.rows)
     if len(chosen) < system.k:
-        return False, system.arithmetic, {"kind": "dependent", "weights": dependency(system.full)}
+        return False, system.arithmetic, Dependent(dependency(system.full) or [])
     places = [system.columns[j] for j in columns]
-    return True, system.arithmetic, {"kind": "minor", "switches": list(system.switches), "columns": places}
+    return True, system.arithmetic, Minor(places)
 
 
 def _modulo_a_prime(problem: Problem) -> Answer:
     """By the rows for slope 1 at all active switches: they span what the base rows span."""
-    sweeps, data = problem.sweeps, {"kind": "independent modulo a prime"}
+    sweeps = problem.sweeps
     count, width = len(sweeps.alpha), max(sweeps.program.n, sweeps.program.s)
     rational = sweeps.program.is_piecewise_linear and not sweeps.rational
     if not rational or not 0 < count <= sweeps.program.n or count * width > _NUMBERS:
-        return None, "float64", {}
+        return None, "float64", None
     rows = exact_rows(sweeps, sweeps.signature(1.0), sweeps.alpha)
     whole = None if rows is None else integers(rows)
     held, weights = (None, []) if whole is None else independent(whole)
-    return held, "rational", {"kind": "dependent", "weights": weights} if held is False else data
+    return held, "rational", Dependent(weights) if held is False else IndependentModuloAPrime()
 
 
 def _peeled(rows: Array, sizes: Array, depth: int) -> bool:

@@ -9,16 +9,22 @@ a tool returned is rounded: it is a member when some member lies within the stat
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any, Self
 
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.clarke.cells import Cells, gradients
+from absnormal.clarke.cells import Cell, Cells, gradients
 from absnormal.clarke.computed import computed_cells
 from absnormal.clarke.fallback import direction, opened
+from absnormal.exact import next_to_program
 from absnormal.exact.alternative import least_squares, mean
+from absnormal.exact.evidence import Judged, NextToProgram, OnForm, wide
 from absnormal.exact.system import System
+from absnormal.exact.witness import Witness
 from absnormal.sweeps.rounding import UNIT, rounding
 from absnormal.theorems.problem import Problem, Proof
 
@@ -28,6 +34,49 @@ Sampled = tuple[float, Array, Array]
 _ROUNDS = (0.0, *(20 * (0.0, 0.1, 0.5, 2.0)))
 #: Numbers that the limiting gradients may hold together.
 _NUMBERS = 30_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class ConvexWeights(OnForm):
+    """Convex weights on open cells of the relevant switches."""
+
+    kind = "convex weights"
+    weights: Sequence[Fraction]
+    cells: Sequence[Cell]
+
+    @classmethod
+    def of(cls, weights: dict[int, Fraction], cells: Cells) -> Self:
+        """Of the cells that are used."""
+        return cls([*weights.values()], [cells.cells[k] for k in weights])
+
+    def on(self, system: System) -> dict[str, Any]:
+        """Each cell by its signature and a direction in all columns."""
+        return {
+            "kind": self.kind, "weights": self.weights, "signatures": [list(cell.signature) for cell in self.cells],
+            "directions": [wide(system, cell.direction) for cell in self.cells],
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class LimitingGradients(NextToProgram):
+    """Convex weights on limiting gradients, each with its slopes at the active switches and a direction in x."""
+
+    kind = "limiting gradients"
+    about_the_vector = True
+    weights: Sequence[float]
+    signatures: Sequence[Sequence[float]]
+    directions: Sequence[Sequence[float]]
+
+    @classmethod
+    def of(cls, used: list[Sampled]) -> Self:
+        """Of what was sampled."""
+        return cls(
+            [w for w, _, _ in used], [slopes.tolist() for _, slopes, _ in used], [d.tolist() for _, _, d in used]
+        )
+
+    def proves(self, witness: Witness, rng: np.random.Generator) -> bool:
+        """Every direction is pushed, and the mean compared."""
+        return next_to_program.mean_of_limiting(self.weights, self.signatures, self.directions, witness)
 
 
 def membership(problem: Problem) -> Proof | None:
@@ -41,7 +90,7 @@ def membership(problem: Problem) -> Proof | None:
         return None
     used = len(weights)
     reason = f"the gradient is a convex combination of {used} limiting gradient{'s' if used > 1 else ''}"
-    return Proof("membership", True, reason, system.arithmetic, evidence(system, cells, weights))
+    return Proof("membership", True, reason, system.arithmetic, ConvexWeights.of(weights, cells))
 
 
 def membership_in_computed_rows(problem: Problem) -> Proof | None:
@@ -59,7 +108,7 @@ def membership_in_computed_rows(problem: Problem) -> Proof | None:
         return None
     used = [(float(w), *found.openings[k]) for k, w in weights.items()]
     reason = f"the gradient is a convex combination of {len(used)} limiting gradient{'s' if len(used) > 1 else ''}"
-    return Proof("membership", True, reason, "float64", _sampled(used))
+    return Proof("membership", True, reason, "float64", LimitingGradients.of(used))
 
 
 def membership_along_directions(problem: Problem) -> Proof | None:
@@ -76,7 +125,8 @@ def membership_along_directions(problem: Problem) -> Proof | None:
     used, allowed = found
     if not (allowed <= problem.allowed).all():
         return None
-    return Proof("membership", True, _mean_of(used), "float64", _sampled(used), float(allowed.max(initial=0.0)))
+    deviation = float(allowed.max(initial=0.0))
+    return Proof("membership", True, _mean_of(used), "float64", LimitingGradients.of(used), deviation)
 
 
 def vector_along_directions(problem: Problem, g: Array, allowed: Array) -> Proof | None:
@@ -87,8 +137,10 @@ def vector_along_directions(problem: Problem, g: Array, allowed: Array) -> Proof
     if found is None:
         return None
     used, slack = found
-    data = {**_sampled(used), "vector": g, "tolerance": slack}
-    return Proof("membership", True, _mean_of(used), "float64", data, float(slack.max(initial=0.0)))
+    deviation = float(slack.max(initial=0.0))
+    return Proof(
+        "membership", True, _mean_of(used), "float64", LimitingGradients.of(used), deviation, Judged(g, slack)
+    )
 
 
 def _mean_of(used: list[Sampled]) -> str:
@@ -142,25 +194,3 @@ def _combined(columns: Array, g: Array) -> tuple[Array, Array]:
     weights, _ = least_squares(triangle[:, :-1], np.zeros(columns.shape[1], int), triangle[:, -1])
     weights = weights / weights.sum() if weights.sum() > 0 else np.full(len(weights), 1 / len(weights))
     return weights, g - columns @ weights
-
-
-def _sampled(used: list[Sampled]) -> dict[str, object]:
-    return {
-        "kind": "limiting gradients",
-        "weights": [w for w, _, _ in used],
-        "signatures": [slopes.tolist() for _, slopes, _ in used],
-        "directions": [d.tolist() for _, _, d in used],
-    }
-
-
-def evidence(system: System, cells: Cells, weights: dict[int, Fraction]) -> dict[str, object]:
-    """Weights, signatures and directions of the vertices that are used."""
-    used = [(w, cells.cells[k]) for k, w in weights.items()]
-    return {
-        "kind": "convex weights",
-        "switches": list(system.switches),
-        "columns": list(system.columns),
-        "weights": [w for w, _ in used],
-        "signatures": [list(cell.signature) for _, cell in used],
-        "directions": [cell.direction for _, cell in used],
-    }

@@ -19,16 +19,100 @@ Equal windows of a pool are ties of this kind.
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Self
 
 import numpy as np
 
 from absnormal.arrays import Array
+from absnormal.exact import next_to_program
+from absnormal.exact.evidence import AtPoint, Judged, NextToProgram, OnForm
+from absnormal.exact.system import System
+from absnormal.exact.witness import Witness
 from absnormal.ops import kink_of
 from absnormal.structure import Private, private_inputs
 from absnormal.sweeps.equal_rows import EqualRows
 from absnormal.theorems.problem import Problem, Proof
+
+
+@dataclass(frozen=True)
+class Group:
+    """The inputs that are added directly before one kink: its first switch, and the way in which they move it."""
+
+    switch: int
+    inputs: Sequence[int]
+    sign: int
+
+
+@dataclass(frozen=True, eq=False)
+class PrivateInputs(NextToProgram):
+    """Inputs that move all active switches, in the order of the kinks; the rows of what they leave out are zero."""
+
+    kind = "private inputs"
+    groups: Sequence[Group]
+
+    def proves(self, witness: Witness, rng: np.random.Generator) -> bool:
+        """Each input is followed to what it moves, for all slopes."""
+        return next_to_program.private_inputs(self._moved, witness)
+
+    @property
+    def _moved(self) -> list[tuple[int, Sequence[int]]]:
+        return [(group.switch, group.inputs) for group in self.groups]
+
+    def on_rationals(self, problem: AtPoint, judged: Judged | None) -> OnForm | None:
+        """The columns of these inputs, where the columns of the system are inputs."""
+        system = problem.relevant
+        if system is None:
+            return None
+        place = {number: column for column, number in enumerate(system.inputs or ())}
+        groups = []
+        for group in self.groups:
+            node = problem.sweeps.program.node_of(group.switch)
+            own = [i for i, switch in enumerate(system.switches) if 0 <= switch - node.switch < node.switches]
+            for number in group.inputs:
+                column = place.get(number)
+                members = [] if column is None else [i for i in own if system.full[i][column]]
+                if column is not None and members:
+                    groups.append((members, column))
+        return PrivateColumns(groups)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Each group by its names."""
+        return {"kind": self.kind, "groups": [asdict(group) for group in self.groups]}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """The inverse of `to_dict`."""
+        return cls([Group(**group) for group in data["groups"]])
+
+
+@dataclass(frozen=True, eq=False)
+class PrivateInputsForTheseSlopes(PrivateInputs):
+    """The same for the definite slopes that are judged: the rows of what is left out are zero under them."""
+
+    kind = "private inputs for these slopes"
+
+    def proves(self, witness: Witness, rng: np.random.Generator) -> bool:
+        """Each input is followed to what it moves, for these slopes."""
+        return next_to_program.private_inputs_for_these_slopes(self._moved, witness)
+
+    def on_rationals(self, problem: AtPoint, judged: Judged | None) -> OnForm | None:
+        """Columns move switches for all slopes only."""
+        return None
+
+
+@dataclass(frozen=True, eq=False)
+class PrivateColumns(OnForm):
+    """Columns of a system, each with the relevant switches that it alone moves directly."""
+
+    kind = "private columns"
+    groups: Sequence[tuple[Sequence[int], int]]
+
+    def on(self, system: System) -> dict[str, Any]:
+        """A group for every column."""
+        groups = [{"members": members, "column": column} for members, column in self.groups]
+        return {"kind": self.kind, "groups": groups}
 
 
 def private_directions(problem: Problem) -> Proof | None:
@@ -52,12 +136,12 @@ def private_directions_for_definite_slopes(problem: Problem) -> Proof | None:
         return None
     nonzero = np.zeros(sweeps.program.s, bool)
     nonzero[sweeps.alpha] = ~EqualRows(sweeps, problem.sigma).zero_rows()
-    proof = _grouped(problem, nonzero)
+    proof = _grouped(problem, nonzero, PrivateInputsForTheseSlopes)
     if proof is None:
         return None
     idle = int(len(sweeps.alpha) - nonzero.sum())
     reason = f"{proof.reason}; the rows of {idle} more are zero for these slopes" if idle else proof.reason
-    return replace(proof, reason=reason, data={**proof.data, "kind": "private inputs for these slopes"})
+    return replace(proof, reason=reason)
 
 
 def _hopeful(problem: Problem) -> bool:
@@ -69,11 +153,14 @@ def _hopeful(problem: Problem) -> bool:
     return all(known.of(i) for i in simple if _own(problem, i).any())
 
 
-def _grouped(problem: Problem, nonzero: Array | None) -> Proof | None:
+def _grouped(
+    problem: Problem, nonzero: Array | None, evidence: type[PrivateInputs] = PrivateInputs
+) -> Proof | None:
     """``nonzero`` (s,) says which active switches may have a nonzero row; None: all."""
     sweeps = problem.sweeps
     program, known = sweeps.program, private_inputs(sweeps.program)
-    start, groups, certificate = 0, 0, []
+    start, count = 0, 0
+    groups: list[Group] = []
     slopes = np.empty(program.s)
     slopes[sweeps.alpha] = np.asarray(problem.c, dtype=float)
     unresolved = {i for i in program.kinked if _own(problem, i).any()}
@@ -94,15 +181,15 @@ def _grouped(problem: Problem, nonzero: Array | None) -> Proof | None:
         present = np.zeros(program.n, bool)
         present[found.groups[own]] = True
         members = np.flatnonzero(present)
-        groups += len(members)
+        count += len(members)
         start += int(own.sum())
-        certificate.append({"switch": node.switch, "inputs": members.tolist(), "sign": found.sign})
-    inputs = "one input moves" if groups == 1 else f"{groups} inputs move"
+        groups.append(Group(node.switch, members.tolist(), found.sign))
+    inputs = "one input moves" if count == 1 else f"{count} inputs move"
     reason = (
         f"{inputs} the {start} active switch{'es' if start > 1 else ''}: each is added directly before a kink, reaches"
         " it in no other way, and the slopes are the same wherever it is added"
     )
-    return Proof("private directions", True, reason, "structure", {"kind": "private inputs", "groups": certificate})
+    return Proof("private directions", True, reason, "structure", evidence(groups))
 
 
 def _own(problem: Problem, index: int) -> Array:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.clarke.budget import Budget, Meter
-from absnormal.clarke.cells import Cells, open_cells
-from absnormal.clarke.components import Component, admissible
+from absnormal.exact.evidence import Evidence, Judged
 from absnormal.exact.system import System, build
 from absnormal.judgement.tolerances import DOUBLE_PRECISION, NOTHING, Tolerance
 from absnormal.sweeps.table import Sweeps
+
+if TYPE_CHECKING:
+    from absnormal.clarke.cells import Cells
+    from absnormal.clarke.components import Component
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,11 +84,15 @@ class Problem:
     @cached_property
     def components(self) -> list[Component] | None:
         """An admissible partition of the relevant switches; None where they are too many or the budget ended."""
+        from absnormal.clarke.components import admissible
+
         return None if self.relevant is None else admissible(self.relevant, self.meter)
 
     @cached_property
     def cells(self) -> Cells | None:
         """The open cells of the relevant switches."""
+        from absnormal.clarke.cells import open_cells
+
         if self.relevant is None:
             return None
         known = self.components if self.relevant.explicit else None
@@ -127,15 +133,18 @@ class Proof:
         why, in a sentence
     arithmetic
         in which arithmetic it was proved
-    data
-        what a checker needs, as plain data
+    evidence
+        what a checker needs; None where nothing was proved
     deviation
         a bound on the rounding that was set aside, in the units of the gradient
+    judged
+        the vector that it is about in the place of g_c, if there is one
     """
 
     method: str
     clarke: bool
     reason: str
     arithmetic: str
-    data: Mapping[str, Any] = field(default_factory=dict)
+    evidence: Evidence | None = None
     deviation: float = 0.0
+    judged: Judged | None = None

@@ -17,17 +17,62 @@ small against the gradient (`absnormal.judgement.tolerances`).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
+from typing import Any
 
 import numpy as np
 
+from absnormal.exact import next_to_program
+from absnormal.exact.evidence import AtPoint, Judged, NextToProgram, OnForm
 from absnormal.exact.linear_algebra import Vector
 from absnormal.exact.system import System
+from absnormal.exact.witness import Witness
 from absnormal.sweeps.bounds import curvatures
 from absnormal.theorems.problem import Problem, Proof
 
 _DEFINITE = 10
+
+
+@dataclass(frozen=True, eq=False)
+class BoundedAdjoints(NextToProgram):
+    """Bounds on the adjoints of all |z_j| that have one sign for all slopes.
+
+    Attributes
+    ----------
+    sign
+        +1 or -1
+    set_aside
+        the switches whose adjoints are 0 to rounding, but not known to be 0
+    negligible
+        whether those of all active switches are 0 to rounding
+    """
+
+    kind = "sign-definite adjoints"
+    sign: int
+    set_aside: Sequence[int]
+    negligible: bool
+
+    def proves(self, witness: Witness, rng: np.random.Generator) -> bool:
+        """The bounds again; random signatures confirm them."""
+        return next_to_program.sign_definite(self.sign, witness, rng)
+
+    def on_rationals(self, problem: AtPoint, judged: Judged | None) -> OnForm:
+        """The adjoints themselves."""
+        return AdjointsOfOneSign()
+
+
+@dataclass(frozen=True, eq=False)
+class AdjointsOfOneSign(OnForm):
+    """The adjoints of all relevant |z_j| have one sign for all definite signatures."""
+
+    kind = "sign-definite adjoints"
+
+    def on(self, system: System) -> dict[str, Any]:
+        """The couplings and weights of the system say all."""
+        return {"kind": self.kind}
 
 
 def regular(problem: Problem) -> Proof | None:
@@ -65,8 +110,7 @@ def _of_one_sign(problem: Problem) -> tuple[Proof, bool] | None:
     )
     return Proof(
         "regular", True, reason, "float64, outward rounded",
-        {"kind": "sign-definite adjoints", "sign": sign, "set aside": sweeps.alpha[aside].tolist(),
-         "negligible": bool(negligible.all())}, deviation,
+        BoundedAdjoints(sign, sweeps.alpha[aside].tolist(), bool(negligible.all())), deviation,
     ), small
 
 
@@ -78,7 +122,9 @@ def without_effect(problem: Problem) -> tuple[Proof, bool] | None:
     if problem.sweeps.rational or not len(problem.sweeps.alpha):
         return None
     found = _of_one_sign(problem)
-    return found if found is not None and found[0].data["negligible"] else None
+    if found is None or not isinstance(found[0].evidence, BoundedAdjoints):
+        return None
+    return found if found[0].evidence.negligible else None
 
 
 def _one_sign(lower: np.ndarray, upper: np.ndarray, error: np.ndarray, needed: np.ndarray) -> int | None:
@@ -101,7 +147,7 @@ def regular_exactly(problem: Problem) -> Proof | None:
     what = "convex" if sign > 0 else "concave"
     return Proof(
         "regular", True, f"the adjoint of every active |z| has one sign for all signatures ({what})",
-        system.arithmetic, {"kind": "sign-definite adjoints", "switches": list(system.switches), "sign": sign},
+        system.arithmetic, AdjointsOfOneSign(),
     )
 
 

@@ -10,22 +10,146 @@ computed derivatives, the gap must exceed their rounding error: a weight within 
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
+from typing import Any, Self
 
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.clarke.cells import gradients
+from absnormal.clarke.cells import Cells, gradients
+from absnormal.exact import next_to_program
 from absnormal.exact.alternative import farthest, mean
+from absnormal.exact.evidence import AtPoint, Judged, NextToProgram, OnForm, Separates, wide
 from absnormal.exact.linear_algebra import Vector, dot, nullspace, pivots
 from absnormal.exact.system import System
+from absnormal.exact.witness import Witness
 from absnormal.judgement.tolerances import DOUBLE, relative
 from absnormal.sweeps.bounds import derivative_bounds
 from absnormal.sweeps.rounding import rounding
 from absnormal.theorems.problem import Problem, Proof
 
 _DEFINITE = 10
+
+
+class _OnForm(OnForm, Separates):
+    """A separator in the columns of the relevant switches, or, of a vector that is judged, in x."""
+
+    def on(self, system: System) -> dict[str, Any]:
+        """The separator in all columns, or in x."""
+        v = wide(system, self.separator) if self.in_columns else self.separator
+        return {"kind": self.kind, "separator": v}
+
+
+@dataclass(frozen=True, eq=False)
+class FromOpenCells(_OnForm):
+    """Separated from all open cells, which are listed with what refutes every other branch."""
+
+    kind = "separated from the open cells"
+    separator: Sequence[Fraction]
+    gap: Fraction | float
+    cells: Cells
+    in_columns: bool = False
+
+    def on(self, system: System) -> dict[str, Any]:
+        """With the list of cells."""
+        return {**super().on(system), **self.cells.to_dict()}
+
+
+@dataclass(frozen=True, eq=False)
+class FromAllDefinite(_OnForm):
+    """Separated from all definite signatures."""
+
+    kind = "separated from all definite signatures"
+    separator: Sequence[Fraction]
+    gap: Fraction | float
+    in_columns: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class WithinComponent(_OnForm):
+    """Separated from the open cells of a component, whose members are positions among the relevant switches."""
+
+    kind = "separated within a component"
+    in_columns = True
+    separator: Sequence[Fraction]
+    gap: Fraction | float
+    members: Sequence[int]
+    cells: Cells
+
+    def on(self, system: System) -> dict[str, Any]:
+        """With the members and their cells."""
+        return {**super().on(system), **self.cells.to_dict(), "members": self.members}
+
+
+@dataclass(frozen=True, eq=False)
+class FromAllSlopes(NextToProgram, Separates):
+    """Separated, in x, from the gradients for all slopes in [-1, 1]."""
+
+    kind = "separated from all slopes"
+    about_the_vector = True
+    separator: Sequence[float]
+    gap: float
+
+    def proves(self, witness: Witness, rng: np.random.Generator) -> bool:
+        """By an interval of its own along the separator."""
+        return next_to_program.beyond_all_slopes(self.separator, witness)
+
+
+@dataclass(frozen=True, eq=False)
+class NotTheGradient(NextToProgram):
+    """A vector that is not the one gradient that f has.
+
+    Attributes
+    ----------
+    known
+        the evidence that f is differentiable, by its names
+    separator, gap
+        the vector minus the gradient, and its largest entry
+    """
+
+    kind = "not the gradient"
+    about_the_vector = True
+    known: Mapping[str, Any]
+    separator: Sequence[float]
+    gap: float
+
+    def proves(self, witness: Witness, rng: np.random.Generator) -> bool:
+        """That f is differentiable, and the distance, again."""
+        return next_to_program.not_the_gradient(witness, rng)
+
+    def on_rationals(self, problem: AtPoint, judged: Judged | None) -> OnForm | None:
+        """A coordinate direction separates: that of the entry that is farthest beyond its tolerance."""
+        if judged is None or judged.tolerance is None:
+            return None
+        farthest_entry = int(np.argmax(np.abs(self.separator) - judged.tolerance))
+        unit = [Fraction(0)] * len(self.separator)
+        unit[farthest_entry] = Fraction(1 if self.separator[farthest_entry] > 0 else -1)
+        return FromAllDefinite(unit, self.gap)
+
+    def to_dict(self) -> dict[str, Any]:
+        """What is known beside it."""
+        return {**self.known, "kind": self.kind, "separator": self.separator, "gap": self.gap}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """The inverse of `to_dict`."""
+        own = ("kind", "separator", "gap")
+        return cls({name: data[name] for name in data if name not in own}, data["separator"], data["gap"])
+
+
+@dataclass(frozen=True, eq=False)
+class NonFinite(NextToProgram):
+    """A vector with NaN or an infinite entry."""
+
+    kind = "nonfinite"
+    about_the_vector = True
+
+    def proves(self, witness: Witness, rng: np.random.Generator) -> bool:
+        """The vector says all."""
+        return next_to_program.nonfinite(witness)
 
 
 def separation(problem: Problem) -> Proof | None:
@@ -35,23 +159,17 @@ def separation(problem: Problem) -> Proof | None:
         return None
     target = system.gradient(problem.slopes_in(system))
     if cells is not None and cells.complete:
-        points = gradients(system, cells.cells)
-        data: dict[str, object] = {
-            "kind": "separated from the open cells",
-            "signatures": [list(cell.signature) for cell in cells.cells],
-            "cuts": [{"signature": list(cut.signature), "weights": cut.weights} for cut in cells.cuts],
-        }
+        points, listed = gradients(system, cells.cells), cells
     elif system.k <= _DEFINITE:
-        points = system.scaled.gradients(list(product((1, -1), repeat=system.k)))
-        data = {"kind": "separated from all definite signatures"}
+        points, listed = system.scaled.gradients(list(product((1, -1), repeat=system.k))), None
     else:
         return None
     gap, v = separated(system, points, target, problem.system)
     if v is None:
         return None
-    data |= {"switches": list(system.switches), "columns": list(system.columns), "separator": v, "gap": gap}
+    evidence = FromAllDefinite(v, gap, True) if listed is None else FromOpenCells(v, gap, listed, True)
     reason = "a direction separates the gradient from all limiting gradients"
-    return Proof("separation", False, reason, system.arithmetic, data)
+    return Proof("separation", False, reason, system.arithmetic, evidence)
 
 
 def by_component(problem: Problem) -> Proof | None:
@@ -72,18 +190,9 @@ def by_component(problem: Problem) -> Proof | None:
         if v is None:
             continue
         v = _only_within(system, component.members, v)
-        data: dict[str, object] = {
-            "kind": "separated within a component",
-            "switches": list(system.switches),
-            "component": list(component.system.switches),
-            "columns": list(system.columns),
-            "signatures": [list(cell.signature) for cell in component.cells.cells],
-            "cuts": [{"signature": list(cut.signature), "weights": cut.weights} for cut in component.cells.cuts],
-            "separator": v,
-            "gap": gap,
-        }
         reason = f"{len(own)} of the {system.k} active switches, apart from all others, already separate the gradient"
-        return Proof("separation", False, reason, system.arithmetic, data)
+        evidence = WithinComponent(v, gap, component.members, component.cells)
+        return Proof("separation", False, reason, system.arithmetic, evidence)
     return None
 
 
@@ -156,5 +265,5 @@ def beyond_bounds(problem: Problem, g: Array, allowed: Array) -> Proof | None:
         return None
     return Proof(
         "separation", False, "a direction separates the gradient from the gradients for all slopes", "float64",
-        {"kind": "separated from all slopes", "separator": v.tolist(), "gap": gap},
+        FromAllSlopes(v.tolist(), gap),
     )

@@ -9,17 +9,56 @@ Source: Griewank & Walther, OMS 2016.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from absnormal.clarke.fallback import NoActiveSwitch
+from absnormal.exact import next_to_program
+from absnormal.exact.evidence import AtPoint, Judged, NextToProgram, OnForm
+from absnormal.exact.system import System
+from absnormal.exact.witness import Witness
 from absnormal.theorems.problem import Problem, Proof
 
 #: Past this number of variables and switches, the sweep that looks for zero rows waits for cheaper proofs.
 _SMALL = 4096
 
 
+@dataclass(frozen=True, eq=False)
+class ZeroRowsByStructure(NextToProgram):
+    """No slopes give an active switch a row, by the structure of the program."""
+
+    kind = "zero rows"
+    switches: Sequence[int]
+
+    def proves(self, witness: Witness, rng: np.random.Generator) -> bool:
+        """By patterns, and by random directions, which move no active switch."""
+        return next_to_program.zero_rows_by_pattern(witness, rng)
+
+    def on_rationals(self, problem: AtPoint, judged: Judged | None) -> OnForm:
+        """The rows themselves."""
+        return ZeroRows(self.switches)
+
+
+@dataclass(frozen=True, eq=False)
+class ZeroRows(OnForm):
+    """The rows of all active switches are zero, on rationals."""
+
+    kind = "zero rows"
+    switches: Sequence[int]
+
+    def on(self, system: System) -> dict[str, Any]:
+        """The rows of the system say all."""
+        return {"kind": self.kind}
+
+
 def smooth(problem: Problem) -> Proof | None:
     """Proves that f is strictly differentiable at the point, by no active switch or, where that is cheap, zero rows."""
     if not len(problem.sweeps.alpha):
         arithmetic = "rational" if problem.sweeps.rational else "float64"
-        return Proof("smooth", True, "no switch is active", arithmetic, {"kind": "no active switch"})
+        return Proof("smooth", True, "no switch is active", arithmetic, NoActiveSwitch())
     program = problem.sweeps.program
     return smooth_by_structure(problem) if program.n + program.s <= _SMALL else None
 
@@ -30,7 +69,7 @@ def smooth_by_structure(problem: Problem) -> Proof | None:
         return None
     return Proof(
         "smooth", True, "the rows of all active switches are zero by structure", "structure",
-        {"kind": "zero rows", "switches": problem.sweeps.alpha.tolist()},
+        ZeroRowsByStructure(problem.sweeps.alpha.tolist()),
     )
 
 
@@ -41,5 +80,5 @@ def smooth_exactly(problem: Problem) -> Proof | None:
         return None
     return Proof(
         "smooth", True, "the rows of all active switches are zero", system.arithmetic,
-        {"kind": "zero rows", "switches": list(system.switches)},
+        ZeroRows(system.switches),
     )

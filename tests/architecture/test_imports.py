@@ -29,7 +29,8 @@ LAYERS = {
     "theorems": 6,
     "frontends": 6,
     "form": 7,
-    "report": 8, "display": 8, "exact.certificate": 7, "exact.evidence": 7, "judgement": 8, "verify": 9,
+    "exact.certificate": 7, "exact.rational_evidence": 7, "exact.kinds": 7,
+    "report": 8, "display": 8, "judgement": 8, "verify": 9,
     "kinks": 10, "sweep": 10, "torch": 10, "onnx": 10, "extend": 10, "": 10, "progress": 10, "testing": 11,
     "pytest_plugin": 11, "cli": 11, "plot": 11, "__main__": 12,
 }  # fmt: skip
@@ -121,10 +122,19 @@ def test_nothing_behind_the_front_ends_knows_them(path: Path) -> None:
     assert not [name for name in names if name.split(".")[0] in FRAMEWORKS]
 
 
-@pytest.mark.parametrize("theorem", CHEAP)
-def test_cheap_proofs_do_not_know_the_explicit_set(theorem: str) -> None:
-    names = {name for name, _ in imports(PACKAGE / "theorems" / f"{theorem}.py")}
-    assert not names & set(EXPLICIT)
+def test_cheap_proofs_do_not_load_the_explicit_set() -> None:
+    """Not even through another module."""
+    loaded = _import("import " + ", ".join(f"absnormal.theorems.{theorem}" for theorem in CHEAP))
+    assert not loaded & set(EXPLICIT) and "absnormal.theorems.problem" in loaded
+
+
+def test_the_checker_loads_nothing_else() -> None:
+    """A certificate is re-checked with Python alone."""
+    loaded = _import("import absnormal.exact.checker")
+    own = {name for name in loaded if name.split(".")[0] == "absnormal"}
+    parts = {f"absnormal.{name_of(path)}" for path in (PACKAGE / "exact" / "checker").glob("*.py")}
+    assert own == {"absnormal", "absnormal.exact"} | parts
+    assert not {"numpy", "scipy"} & loaded
 
 
 @pytest.mark.parametrize("path", [p for p in MODULES if name_of(p).startswith("clarke")], ids=name_of)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import absnormal as an
-from absnormal.exact import next_to_program
+from absnormal.exact import kinds, next_to_program
 from absnormal.exact.certificate import Certificate
 from absnormal.exact.checker.switches import matrix, numbers
 from absnormal.exact.witness import Witness
@@ -31,7 +31,8 @@ def test_rows_are_independent_whatever_they_are_within_their_errors(error: float
 @pytest.mark.parametrize(("tolerance", "holds"), [(0.09, True), (0.11, False)])
 def test_a_separation_exceeds_the_tolerance(tolerance: float, holds: bool) -> None:
     one = witness(lambda x: np.abs(x[0]), [0.0], [1.0], vector=np.array([1.1]), tolerance=np.array([tolerance]))
-    assert next_to_program.proves({"kind": "separated from all slopes", "separator": [1.0]}, one, RNG) is holds
+    data = {"kind": "separated from all slopes", "separator": [1.0], "gap": 0.1}
+    assert kinds.proves(data, one, RNG) is holds
 
 
 @pytest.mark.parametrize(("order", "holds"), [([1, 0], True), ([0, 1], False)])
@@ -39,16 +40,16 @@ def test_private_inputs_move_no_earlier_group(order: list[int], holds: bool) -> 
     """|x0 + x1| + |x1|: x1 moves both switches, x0 the first alone."""
     one = witness(lambda x: np.abs(x[0] + x[1]) + np.abs(x[1]), [0.0, 0.0], [0.3, 0.4])
     groups = [{"switch": switch, "inputs": [switch], "sign": 1} for switch in order]
-    assert next_to_program.proves({"kind": "private inputs", "groups": groups}, one, RNG) is holds
+    assert kinds.proves({"kind": "private inputs", "groups": groups}, one, RNG) is holds
 
 
 @pytest.mark.parametrize(("part", "holds"), [(0.04, True), (0.06, False)])
 def test_what_is_set_aside_is_small_against_the_gradient(part: float, holds: bool) -> None:
     """Five per cent of the largest entry of a leaf, and not more than is stated."""
-    one = witness(lambda x: 2 * np.abs(x[0]), [0.0], [1.0])
+    one = witness(lambda x: 2 * np.abs(x[0]), [0.0], [1.0], deviation=1.0)
     aside = np.array([2 * part])
-    assert next_to_program._small({"deviation": 1.0}, one, aside) is holds
-    assert not next_to_program._small({"deviation": part}, one, aside)
+    assert next_to_program._small(one, aside) is holds
+    assert not next_to_program._small(replace(one, deviation=part), aside)
 
 
 @pytest.mark.parametrize(("second", "holds"), [(0.9, True), (1.1, False)])
@@ -56,7 +57,7 @@ def test_a_vector_that_stands_for_the_gradient_is_near_it_in_every_entry(second:
     vector = np.array([1.0, 1 + 0.01 * second])
     one = witness(lambda x: np.abs(x[0]) + np.abs(x[1]), [0.0, 0.0], [1.0, 1.0], vector=vector,
                   tolerance=np.full(2, 0.01))  # fmt: skip
-    assert next_to_program.proves({"kind": "direction", "direction": [1.0, 1.0]}, one, RNG) is holds
+    assert kinds.proves({"kind": "direction", "direction": [1.0, 1.0]}, one, RNG) is holds
 
 
 def changed(certificate: Certificate, **other: Any) -> bool:

@@ -18,7 +18,7 @@ from absnormal.theorems.direction import along_candidates, find
 from absnormal.theorems.likq import _peeled as peeled
 from absnormal.theorems.membership import nearest_mean
 from absnormal.theorems.problem import Problem
-from absnormal.theorems.regular import regular, without_effect
+from absnormal.theorems.regular import BoundedAdjoints, regular, without_effect
 from absnormal.theorems.separation import beyond_bounds, by_component, separation
 
 TINY = 2.0**-52
@@ -100,7 +100,7 @@ def test_what_is_set_aside_is_in_the_deviation() -> None:
     # Along y the gradient is 1 with slope 1; with slope 0 there is nothing that the deviation is small against.
     found = regular(problem(f, [0.0, 0.0], np.array([0.0, 1.0])))
     assert regular(problem(f, [0.0, 0.0])) is None
-    assert found is not None and found.data["set aside"] == [0]
+    assert found is not None and isinstance(found.evidence, BoundedAdjoints) and found.evidence.set_aside == [0]
     weight = Fraction(0.1) + Fraction(0.2) - Fraction(0.3)
     assert Fraction(found.deviation) >= 2 * abs(weight) > 0
 

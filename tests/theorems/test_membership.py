@@ -63,7 +63,7 @@ def test_all_signatures_in_the_place_of_open_ones_are_caught(monkeypatch: pytest
         return system.scaled.gradients(list(product((1, -1), repeat=system.k)))
 
     monkeypatch.setattr(module, "gradients", every)
-    monkeypatch.setattr(module, "evidence", lambda *_: {})
+    monkeypatch.setattr(module.ConvexWeights, "of", lambda *_: None)
     assert caught(membership, cases())
 
 
@@ -78,6 +78,7 @@ def test_weights_that_do_not_sum_to_one_are_caught(monkeypatch: pytest.MonkeyPat
     assert caught(membership, cases())
 
 
-def test_proof_is_plain() -> None:
+def test_the_evidence_is_convex_weights() -> None:
     proof = membership(case(abs(x), [0], 0).problem())
-    assert isinstance(proof, Proof) and proof.data["kind"] == "convex weights"
+    assert isinstance(proof, Proof) and isinstance(proof.evidence, module.ConvexWeights)
+    assert sum(proof.evidence.weights) == 1 and len(proof.evidence.cells) == 2

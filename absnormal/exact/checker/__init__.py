@@ -33,21 +33,36 @@ from absnormal.exact.checker.rules import ABOUT_ALL, ABOUT_CELLS, JUDGE_A_VECTOR
 from absnormal.exact.checker.switches import Switches, in_play, number, numbers, places
 
 __all__ = [
-    "ABOUT_ALL", "CLAIMS", "IN_BLOCKS", "JUDGE_A_VECTOR", "KINDS", "LARGEST", "Form", "Function", "NeedsProgram",
-    "can_prove", "check", "digest", "function", "gradient", "holds", "in_play", "least_rtol", "number", "numbers",
+    "CLAIMS", "JUDGE_A_VECTOR", "KINDS", "LARGEST", "Form", "Function", "NeedsProgram", "UnknownKind", "can_prove",
+    "check", "digest", "function", "gradient", "holds", "in_play", "least_rtol", "number", "numbers",
     "places", "proves", "within_rules",
 ]
 
 CLAIMS = ("CLARKE", "NOT_CLARKE", "limiting gradient")
-KINDS = (*RULES, *IN_BLOCKS)
-_MALFORMED = (KeyError, TypeError, IndexError, ZeroDivisionError, AttributeError, RecursionError)
-
-#: What evidence that is only checked next to its program can prove; ("CLARKE",) where nothing is said.
-_NEXT_TO_PROGRAM = {
+_PARTS = "independent parts"
+#: All kinds of evidence in certificates, and the claims that each can prove.
+KINDS: dict[str, tuple[str, ...]] = {
+    **{kind: claims for kind, (_, claims) in RULES.items()},
+    **{kind: (claim,) for kind, (_, claim) in IN_BLOCKS.items()},
+    _PARTS: CLAIMS,
+    # These are only checked next to their program.
+    "private inputs": ("CLARKE",),
+    "private inputs for these slopes": ("CLARKE",),
+    "independent": ("CLARKE",),
+    "independent modulo a prime": ("CLARKE",),
+    "limiting gradients": ("CLARKE",),
     "separated from all slopes": ("NOT_CLARKE",),
     "not the gradient": ("NOT_CLARKE",),
     "nonfinite": ("NOT_CLARKE",),
 }
+_MALFORMED = (KeyError, TypeError, IndexError, ZeroDivisionError, AttributeError, RecursionError)
+
+
+class UnknownKind(ValueError):
+    """Evidence of a kind that certificates do not have."""
+
+    def __init__(self, kind: object) -> None:
+        super().__init__(f"malformed certificate: unknown kind {kind!r}")
 
 
 def holds(document: Mapping[str, Any]) -> bool:
@@ -78,11 +93,12 @@ def digest(document: Mapping[str, Any]) -> str:
 
 def proves(data: Mapping[str, Any], claim: str) -> bool:
     """Whether the evidence proves the claim of the form that it carries; the errors are those of `holds`."""
+    known = claims(data["kind"])
     if data["kind"] == "nonfinite":
         entries = data["vector"]
         if not isinstance(entries, list):
             raise TypeError("a vector is a list")
-        return claim == "NOT_CLARKE" and any(str(value) in ("nan", "inf", "-inf") for value in entries)
+        return claim in known and any(str(value) in ("nan", "inf", "-inf") for value in entries)
     if "system" not in data and "systems" not in data:
         raise NeedsProgram(f"evidence of kind {data['kind']!r} is checked next to its program, not from JSON")
     if not Form(data).whole:
@@ -97,17 +113,28 @@ def proves(data: Mapping[str, Any], claim: str) -> bool:
     return check({name: value for name, value in data.items() if name != "points"})
 
 
+def claims(kind: str) -> tuple[str, ...]:
+    """What evidence of a kind can prove.
+
+    Raises
+    ------
+    UnknownKind
+        for a kind that certificates do not have
+    """
+    if kind not in KINDS:
+        raise UnknownKind(kind)
+    return KINDS[kind]
+
+
 def can_prove(claim: str, evidence: Mapping[str, Any]) -> bool:
-    """Whether evidence of this kind can prove such a claim; a mean over free switches is no limiting gradient."""
-    kind = evidence["kind"]
-    if kind == "independent parts":
+    """Whether such evidence can prove a claim; a mean over free switches is no limiting gradient."""
+    if claim not in claims(evidence["kind"]):
+        return False
+    if evidence["kind"] == _PARTS:
         given = [part for part in evidence["parts"] if part is not None]
         enough = bool(given) if claim == "NOT_CLARKE" else len(given) == len(evidence["parts"])
         return enough and all(part["kind"] in RULES and can_prove(claim, part) for part in given)
-    if kind in IN_BLOCKS:
-        return claim == IN_BLOCKS[kind][1]
-    claims = RULES[kind][1] if kind in RULES else _NEXT_TO_PROGRAM.get(kind, ("CLARKE",))
-    return claim in claims and not (claim == "limiting gradient" and evidence.get("free"))
+    return not (claim == "limiting gradient" and evidence.get("free"))
 
 
 def check(data: Mapping[str, Any], noise: Sequence[Fraction] | None = None) -> bool:
@@ -125,10 +152,12 @@ def check(data: Mapping[str, Any], noise: Sequence[Fraction] | None = None) -> b
     """
     try:
         kind = data["kind"]
+        if kind not in KINDS:
+            raise UnknownKind(kind)
         if kind in IN_BLOCKS:
             return IN_BLOCKS[kind][0](data)
         form = Form(data)
-        if kind == "independent parts":
+        if kind == _PARTS:
             return _independent_parts(data, form, noise) and _near(data, form)
         # Of hidden couplings only cells are known, and gradients that are given one by one.
         listed = "vector" in data and "points" in data and kind in JUDGE_A_VECTOR

@@ -38,8 +38,8 @@ MUTANTS = (
     Mutant("frontends/torch/writes.py", "if own in moved:", "if False:", WRITES),
     Mutant("frontends/torch/writes.py", " or any(a is not b for a, b in zip(current, variables, strict=True))", "",
            WRITES),
-    Mutant("exact/witness.py", '        if data.get("deviation", self.deviation) != self.deviation:\n            '
-           "return False\n", "", NEXT),
+    Mutant("exact/witness.py", '        if data.get("deviation", 0.0 if alone else self.deviation) != self.deviation:\n'
+           "            return False\n", "", NEXT),
     Mutant("exact/witness.py", "self.sweeps.active, self.c, self.vector", "self.sweeps.active, self.vector", NEXT),
     Mutant("exact/next_to_program.py", "return bool(apart < 1)", "return bool(apart < 2)", NEXT),
     Mutant("exact/next_to_program.py", "known = np.linalg.norm(errors / sizes[:, None]) + 8 * rows.size * UNIT",
