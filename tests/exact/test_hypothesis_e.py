@@ -68,10 +68,17 @@ def test_a_function_of_one_variable_keeps_the_sign_of_its_argument(turned: float
     assert an.verify(f, [0.0], slope=-1).verdict.name == slope[turned]
 
 
+def of_a_stack(extreme: Any) -> Any:
+    return lambda u, v: extreme(np.stack([u, v]))
+
+
+@pytest.mark.parametrize("folded", [False, True])
 @pytest.mark.parametrize("smallest", [False, True])
-def test_an_untied_extreme_is_the_form_of_its_leader(smallest: bool) -> None:
+def test_an_untied_extreme_is_the_form_of_its_leader(smallest: bool, folded: bool) -> None:
     """max(x, 2 x + 1) is 2 x + 1 near 0, the minimum is x: |2 x| - |x| is |x|, and |x| - |x| is 0."""
     extreme, constant = (np.minimum, 0.0) if smallest else (np.maximum, 1.0)
+    if folded:
+        extreme = of_a_stack(np.min if smallest else np.max)
 
     def f(x: Any) -> Any:
         return np.abs(extreme(x[0], 2 * x[0] + 1) - constant) - np.abs(x[0])
