@@ -1,4 +1,4 @@
-"""Every error the package raises on purpose, each saying what was wrong and the usual mend."""
+"""Every error the package raises on purpose, each saying what was wrong and the usual fix."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class TraceError(AbsNormalError):
         the user's operation, for example ``"numpy.sign"``
     source
         the user's file and line, or None
-    mend
+    fix
         what usually helps
 
     Examples
@@ -44,15 +44,15 @@ class TraceError(AbsNormalError):
     comparison > | the two sides are equal at this point, so the branch is not constant near it
     """
 
-    def __init__(self, operation: str, problem: str, mend: str, source: Source | None = None) -> None:
+    def __init__(self, operation: str, problem: str, fix: str, source: Source | None = None) -> None:
         self.operation = operation
         self.problem = problem
-        self.mend = mend
+        self.fix = fix
         self.source = source
-        super().__init__(_message(operation, problem, mend, source))
+        super().__init__(_message(operation, problem, fix, source))
 
     def __reduce__(self) -> tuple[type, tuple[object, ...]]:
-        return type(self), (self.operation, self.problem, self.mend, self.source)
+        return type(self), (self.operation, self.problem, self.fix, self.source)
 
 
 class GuardError(TraceError):
@@ -65,7 +65,7 @@ class GuardError(TraceError):
     >>> try:
     ...     program([-1.0])
     ... except an.GuardError as error:
-    ...     print(error.mend)
+    ...     print(error.fix)
     trace f again at this point
     """
 
@@ -119,6 +119,6 @@ class UndecidedWarning(UserWarning):
     """
 
 
-def _message(operation: str, problem: str, mend: str, source: Source | None) -> str:
+def _message(operation: str, problem: str, fix: str, source: Source | None) -> str:
     where = f" at {source}" if source is not None else ""
-    return f"{operation}{where}: {problem}. Mend: {mend}."
+    return f"{operation}{where}: {problem}. Fix: {fix}."

@@ -93,7 +93,7 @@ def verify(
     Raises
     ------
     TraceError, DomainError
-        where f cannot be analysed at x; the message names the line and the mend
+        where f cannot be analysed at x; the message names the line and the fix
     ValueError
         for arguments that do not fit
 

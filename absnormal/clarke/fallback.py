@@ -175,7 +175,7 @@ def checked(found: Certified, sweeps: Sweeps, report: str) -> Array:
         raise overflow(sweeps)
     if not found.proved:
         raise BudgetError(
-            f"no direction could be told from all kinks.  Mend: compute once what both sides of a kink share, try"
+            f"no direction could be told from all kinks.  Fix: compute once what both sides of a kink share, try"
             f" another seed=, or float64; {report}.explanation names the lines"
         )
     return found.gradient

@@ -114,7 +114,7 @@ def refuse_error(f: Any, error: Exception) -> NoReturn:
     """Raise where f fails when it is called with plain arrays."""
     raised = f"raises {type(error).__name__} when it is called with plain arrays"
     problem = f"{raised}, and not while it is traced: {error}"
-    raise TraceError("f", problem, "call f at x, and mend it there", _line(f)) from error
+    raise TraceError("f", problem, "call f at x, and fix it there", _line(f)) from error
 
 
 def refuse(f: Any, plain: Array, again: Array, traced: Array, where: str) -> NoReturn:

@@ -27,8 +27,8 @@ class Writer:
     def __init__(self, builder: Builder, operation: str, source: Source | None) -> None:
         self.builder, self.operation, self.source = builder, operation, source
 
-    def refuse(self, problem: str, mend: str) -> NoReturn:
-        raise TraceError(self.operation, problem, mend, self.source)
+    def refuse(self, problem: str, fix: str) -> NoReturn:
+        raise TraceError(self.operation, problem, fix, self.source)
 
     def node(self, value: Any) -> int:
         """The node of a traced array, or of a constant."""

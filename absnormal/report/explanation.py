@@ -79,8 +79,8 @@ def sentences(report: Report) -> list[str]:
         return [f"{tie}; still, {report.proof.reason}" if tie else report.proof.reason]
     apart = report.method == "separation" and not isinstance(report.proof.evidence, NotTheGradient)
     tie = relation(report.problem, slopes_judged) if apart else ""
-    mend = report.remedy
-    told = [] if mend is None else [mend.in_words(report.program)]
+    fix = report.remedy
+    told = [] if fix is None else [fix.in_words(report.program)]
     return [*_wrong_signs(report), *([tie] if tie else []), *_wrongness(report, bool(tie)), *told]
 
 

@@ -54,7 +54,7 @@ def test_is_a_branch_checked_again_at_other_points(name):
     np.testing.assert_allclose(program(nearby), f(nearby))
     with pytest.raises(GuardError, match=r"test_guards\.py") as caught:
         program(np.array(other))
-    assert "trace f again" in caught.value.mend
+    assert "trace f again" in caught.value.fix
 
 
 def test_is_a_point_on_the_edge_of_a_guard_refused():
@@ -149,4 +149,4 @@ def test_is_anything_else_at_a_tie_refused(name):
     with pytest.raises(TraceError, match=r"test_guards\.py") as caught:
         trace(REFUSED[name], POINT)
     assert not isinstance(caught.value, GuardError)
-    assert "np.maximum" in caught.value.mend
+    assert "np.maximum" in caught.value.fix

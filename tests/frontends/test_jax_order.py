@@ -50,7 +50,7 @@ INDEXED: dict[str, Any] = {
 
 @pytest.mark.parametrize("name", INDEXED)
 def test_an_index_of_tied_entries_is_refused_where_it_is_used(name: str, double: None) -> None:
-    with pytest.raises(an.TraceError, match=r"test_jax_order\.py:\d+.*Mend: use jnp") as caught:
+    with pytest.raises(an.TraceError, match=r"test_jax_order\.py:\d+.*Fix: use jnp") as caught:
         an.verify(INDEXED[name], jnp.zeros(2))
     assert "np." not in str(caught.value).replace("jnp.", "")
 

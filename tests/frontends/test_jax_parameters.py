@@ -96,7 +96,7 @@ def test_parameters_are_read(f: Any, precise: bool) -> None:
     (lambda x: lax.exp(x, accuracy=lax.AccuracyMode.HIGHEST).sum(), "accuracy"),
 ], ids=["apply", "accuracy"])  # fmt: skip
 def test_other_parameters_are_refused_by_name(f: Any, words: str) -> None:
-    with pytest.raises(an.TraceError, match=rf"test_jax_parameters\.py:\d+: the parameter {words} = .*Mend: "):
+    with pytest.raises(an.TraceError, match=rf"test_jax_parameters\.py:\d+: the parameter {words} = .*Fix: "):
         an.verify(f, jnp.ones(3))
 
 

@@ -28,7 +28,7 @@ def test_what_a_rule_raises_names_the_primitive_and_the_line(kind: type[Exceptio
         an.verify(jax.jit(lambda x: jnp.sum(jnp.sin(x))), POINT)
     error = caught.value
     assert error.operation == "lax.sin" and error.source is not None and error.source.file == __file__
-    assert kind.__name__ in error.problem and "inside" in error.problem and "report it" in error.mend
+    assert kind.__name__ in error.problem and "inside" in error.problem and "report it" in error.fix
     assert isinstance(error.__cause__, kind)
 
 

@@ -148,4 +148,4 @@ REFUSED: list[tuple[str, Callable[[Any], Any]]] = [
 def test_other_arguments_are_refused_by_name(name: str, f: Callable[[Any], Any]) -> None:
     with pytest.raises(an.TraceError, match=rf"at test_numpy_arguments.py:\d+: .*{name}") as caught:
         an.trace(f, X)
-    assert caught.value.mend
+    assert caught.value.fix

@@ -1,4 +1,4 @@
-"""Is what cannot be written with |.| refused, with the operation, the line and a mend?"""
+"""Is what cannot be written with |.| refused, with the operation, the line and a fix?"""
 
 import inspect
 import math
@@ -220,7 +220,7 @@ def _lines(f):
 
 @pytest.mark.filterwarnings("ignore:the matrix subclass")
 @pytest.mark.parametrize("name", TRACE)
-def test_does_a_refusal_name_operation_line_and_mend(name):
+def test_does_a_refusal_name_operation_line_and_fix(name):
     f, point, operation = TRACE[name]
     with pytest.raises(TraceError) as caught:
         trace(f, point)
@@ -230,9 +230,9 @@ def test_does_a_refusal_name_operation_line_and_mend(name):
         assert error.source is not None
         assert error.source.file == __file__
         assert error.source.line in _lines(f)
-    assert error.mend
+    assert error.fix
     assert operation in str(error)
-    assert error.mend in str(pickle.loads(pickle.dumps(error)))
+    assert error.fix in str(pickle.loads(pickle.dumps(error)))
 
 
 @pytest.mark.parametrize("name", DOMAIN)

@@ -345,7 +345,7 @@ def test_the_largest_entries_are_those_of_the_point(here: list[float], there: li
 
 
 def test_a_node_that_does_not_fit_is_an_error_with_its_place() -> None:
-    with pytest.raises(an.TraceError, match=r"Reshape at model.onnx:2: cannot be followed: cannot reshape .* Mend: "):
+    with pytest.raises(an.TraceError, match=r"Reshape at model.onnx:2: cannot be followed: cannot reshape .* Fix: "):
         loaded("f (double[2,3] x) => (double y) <int64[1] s = {5}> { a = Relu(x)  y = Reshape(a, s) }")
     with pytest.raises(an.TraceError, match=r"MatMul at model.onnx:1: cannot be followed"):
         loaded("f (double[2,3] x) => (double y) <double[2] c = {1.0, 2.0}, double[3] d = {1.0, 2.0, 3.0}> "

@@ -30,7 +30,7 @@ def test_no_sample_is_wrong_and_no_error_is_untyped(found: list[Outcome]) -> Non
 def test_every_refusal_names_the_operation_and_what_to_do(found: list[Outcome]) -> None:
     for outcome in found:
         if outcome.kind.startswith("refused"):
-            assert ": " in outcome.text and "Mend: " in outcome.text, str(outcome)
+            assert ": " in outcome.text and "Fix: " in outcome.text, str(outcome)
 
 
 def test_what_was_decided_still_is(found: list[Outcome]) -> None:

@@ -278,11 +278,11 @@ ERRORS: dict[str, tuple[Function, str]] = {
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", ERRORS)
-def test_what_torch_refuses_is_an_error_with_a_mend(name: str) -> None:
+def test_what_torch_refuses_is_an_error_with_a_fix(name: str) -> None:
     f, message = ERRORS[name]
     with pytest.raises(an.TraceError, match=message) as error:
         an.verify(f, torch.tensor([1.0, 2.0], dtype=D))
-    assert error.value.mend
+    assert error.value.fix
 
 
 def test_an_infinite_derivative_is_no_rounding() -> None:

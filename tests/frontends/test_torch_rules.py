@@ -108,7 +108,7 @@ def test_an_argument_that_no_rule_reads_is_refused_by_name(monkeypatch: pytest.M
     assert an.torch.verify([M, a, b], lambda: torch.addbmm(M, a, b, alpha=0.5).sum())
     with pytest.raises(an.TraceError, match=r"torch.addbmm at .*test_torch_rules.py:\d+: has beta=0.5") as caught:
         an.torch.verify([M, a, b], lambda: torch.addbmm(M, a, b, beta=0.5).sum())
-    assert "leave beta at its default" in caught.value.mend
+    assert "leave beta at its default" in caught.value.fix
     arguments.reading.cache_clear()
 
 

@@ -1,4 +1,4 @@
-"""Are the torch examples of the gallery wrong where they say so, and does clarke_backward mend them?"""
+"""Are the torch examples of the gallery wrong where they say so, and does clarke_backward fix them?"""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def _by_hand(logits: Any) -> Any:
     return (logits.clamp(min=0) + torch.log1p(torch.exp(-logits.abs()))).sum()
 
 
-def _mended_by_hand(x: Any) -> Any:
+def _fixed_by_hand(x: Any) -> Any:
     zero = x - x.clamp(min=0) - x.clamp(max=0)
     return (x.clamp(min=0) - zero / 2 + torch.log1p(torch.exp(-x.abs()))).sum()
 
@@ -77,7 +77,7 @@ FUNCTIONS: dict[str, tuple[Callable[[Any], Any], Any]] = {
     "where in JAX": (lambda x: jnp.where(x[0] > 0, x[0], 0.0), A(0)),
     "l1 to the fourth": (lambda x: jnp.sum(jnp.abs(x)) ** 4 + jnp.exp(x[1]), A(1, 0)),
     "cross-entropy by hand": (_by_hand, T(0)),
-    "cross-entropy mended by hand": (_mended_by_hand, T(0)),
+    "cross-entropy fixed by hand": (_fixed_by_hand, T(0)),
     "cross-entropy of torch": (lambda x: F.binary_cross_entropy_with_logits(x, torch.zeros_like(x)), T(0)),
     "norm at zero": (lambda x: x.norm(), T(0, 0)),
     "root of a square": (lambda x: torch.sqrt((x - 1) ** 2).sum(), T(1)),

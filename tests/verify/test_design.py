@@ -123,7 +123,7 @@ def test_a_tie_split_in_three_means_one_third() -> None:
     assert an.verify(g, [0.0, 0.0], gradient=report.gradient).verdict is an.Verdict.CLARKE
 
 
-def test_a_vector_valued_function_is_refused_with_the_mend() -> None:
+def test_a_vector_valued_function_is_refused_with_the_fix() -> None:
     with pytest.raises(ValueError, match="a component, or a weighted sum"):
         an.verify(lambda x: 2 * x, [1.0, 2.0])
 

@@ -42,6 +42,6 @@ def test_forms_gradients_and_sets(f: Any, x: Any) -> None:
 
 
 @pytest.mark.parametrize(("f", "x"), CASES)
-def test_numpy_points_are_refused_with_the_mend(f: Any, x: Any) -> None:
+def test_numpy_points_are_refused_with_the_fix(f: Any, x: Any) -> None:
     with pytest.raises(an.TraceError, match="give the point as arrays of the framework"):
         an.verify(f, np.zeros(2))

@@ -130,8 +130,8 @@ def _followed(f: Callable[[Any], Any], x: Any, stopped: str) -> tuple[Program, l
         run.check()
     except TraceError as error:
         # The rules are written with NumPy's functions, whose names JAX shares.
-        mend = re.sub(r"\bnp\.", "jnp.", error.mend)
-        raise type(error)(error.operation, error.problem, mend, error.source) from error.__cause__
+        fix = re.sub(r"\bnp\.", "jnp.", error.fix)
+        raise type(error)(error.operation, error.problem, fix, error.source) from error.__cause__
     if len(results) != 1:
         raise ValueError(f"f must return one number, got {len(results)} arrays")
     traced = results[0].traced

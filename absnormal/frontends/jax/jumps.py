@@ -28,10 +28,10 @@ class Jump:
     operation: str
     source: Source | None
     problem: str
-    mend: str
+    fix: str
 
     def refuse(self) -> NoReturn:
-        raise TraceError(self.operation, self.problem, self.mend, self.source)
+        raise TraceError(self.operation, self.problem, self.fix, self.source)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +60,11 @@ class First(Jump):
 CHOICES: dict[str, type[Jump]] = {"argmax": Beside, "select_n": First}
 
 
-def tied_index(call: Call, values: Array, axis: int, mend: str) -> Jump | None:
+def tied_index(call: Call, values: Array, axis: int, fix: str) -> Jump | None:
     """The jump of an index into ordered values, where neighbours are tied; None where they are not."""
     if not (np.diff(values, axis=axis) == 0).any():
         return None
     return Jump(
         call.write.operation, call.write.source,
-        "entries are tied at this point, so what it indexes or carries along jumps, and f uses that", mend,
+        "entries are tied at this point, so what it indexes or carries along jumps, and f uses that", fix,
     )

@@ -244,7 +244,7 @@ def _first(call: Call, masks: Any, *, axes: tuple[int, ...]) -> Any:
     if isinstance(masks, TracedMask):
         masks.concrete()
         return None
-    jump = masks.operation, masks.source, masks.problem, masks.mend
+    jump = masks.operation, masks.source, masks.problem, masks.fix
     return First(*jump, masks.parts) if axes == (masks.axis,) else Jump(*jump)
 
 

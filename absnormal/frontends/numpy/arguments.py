@@ -20,7 +20,7 @@ from absnormal.program.nodes import Source
 
 #: Parameters that have to do with memory and speed alone: what they are makes no difference to the values.
 IDLE = {"casting", "copy", "device", "kind", "optimize", "stable", "subok"}
-_MENDS = {
+_FIXES = {
     "out": "assign to a new name", "where": "use np.where on the argument or the result", "dtype": "keep float64",
     "overwrite_input": "leave the argument as it is",
 }
@@ -104,8 +104,8 @@ def given(
             elif target is not None or (key not in known and own.has(Parameter.VAR_KEYWORD)):
                 named[target or key] = item
             elif not is_default(key, item, known[key].default if key in known else Parameter.empty):
-                mend = _MENDS.get(key, "leave that argument out")
-                raise TraceError(operation, f"the argument {key}= is not supported", mend, source)
+                fix = _FIXES.get(key, "leave that argument out")
+                raise TraceError(operation, f"the argument {key}= is not supported", fix, source)
     first = []
     for name, parameter in own.takes.items():
         if parameter.kind is not Parameter.POSITIONAL_OR_KEYWORD or name not in named:

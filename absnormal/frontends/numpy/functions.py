@@ -1,7 +1,7 @@
 """NumPy's functions and methods: tables, a line an operation.
 
 `FUNCTIONS` maps a function of the `__array_function__` protocol to the code that writes it in smaller
-operations, `METHODS` the methods of arrays, `REFUSED` what cannot be written with |.|, with the mend. Results
+operations, `METHODS` the methods of arrays, `REFUSED` what cannot be written with |.|, with the fix. Results
 share memory with an argument only where NumPy's do, in `VIEWS`; `HELD` return a 0-d array in place of a
 number.
 """
@@ -194,7 +194,7 @@ HELD = {
 #: Functions that may turn a tied comparison into a kink; everywhere else it must be decided.
 KINKS_OF_MASKS = {np.where, np.select}
 
-#: Functions of NumPy and SciPy that convert their arguments without asking, with the mend.
+#: Functions of NumPy and SciPy that convert their arguments without asking, with the fix.
 CONVERTING = {
     "scipy.logsumexp": "m = np.max(u), then m + np.log(np.sum(np.exp(u - m)))",
     "scipy.softmax": "e = np.exp(u - np.max(u)), then e / np.sum(e)",
@@ -236,9 +236,9 @@ def apply_function(traced: TracedArray | TracedMask, func: Any, args: Any, kwarg
     name = f"{module}.{func.__name__}"
     rule = FUNCTIONS.get(func)
     if rule is None:
-        reason, mend = REFUSED.get(func.__name__, ("is not supported", "write it with supported operations"))
+        reason, fix = REFUSED.get(func.__name__, ("is not supported", "write it with supported operations"))
         operation, source = traced.builder.user or (name, caller())
-        raise TraceError(operation, reason, mend, source)
+        raise TraceError(operation, reason, fix, source)
     if func not in KINKS_OF_MASKS:
         args, kwargs = concrete(args), concrete(kwargs)
     return apply_rule(traced, name, rule, args, kwargs, func)

@@ -62,9 +62,9 @@ class TracedMask(NDArrayOperatorsMixin):
     def dtype(self) -> np.dtype[Any]:
         return np.dtype(bool)
 
-    def refuse(self, problem: str, mend: str) -> NoReturn:
+    def refuse(self, problem: str, fix: str) -> NoReturn:
         name, source = self.builder.user or (f"comparison {self.relation}", caller())
-        raise TraceError(name, problem, mend, source)
+        raise TraceError(name, problem, fix, source)
 
     def concrete(self) -> Any:
         """The outcome as a constant; kept as a guard.  A tie is an error."""

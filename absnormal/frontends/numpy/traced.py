@@ -198,18 +198,18 @@ class TracedArray(NDArrayOperatorsMixin):
 
     # -- what a traced array cannot become ---------------------------------------------------------------
 
-    def refuse(self, problem: str, mend: str, operation: str = "f") -> NoReturn:
+    def refuse(self, problem: str, fix: str, operation: str = "f") -> NoReturn:
         name, source = self.builder.user or (operation, caller())
-        raise TraceError(name, problem, mend, source)
+        raise TraceError(name, problem, fix, source)
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> NoReturn:
         from absnormal.frontends.numpy.functions import CONVERTING
 
         calls = [name for name in library_call() if name in CONVERTING]
-        mend = "use np.stack or np.concatenate, leave out np.asarray(x), and write A @ x for A.dot(x)"
+        fix = "use np.stack or np.concatenate, leave out np.asarray(x), and write A @ x for A.dot(x)"
         self.refuse(
             "a variable is converted to a plain array, or written into one, which would lose its derivative",
-            CONVERTING[calls[0]] if calls else mend,
+            CONVERTING[calls[0]] if calls else fix,
             calls[0] if calls else "np.array",
         )
 

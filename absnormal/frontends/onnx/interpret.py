@@ -118,8 +118,8 @@ class Interpreter:
                 raise
             except Exception as error:
                 said = str(error).splitlines() or [type(error).__name__]
-                problem, mend = f"cannot be followed: {said[0]}", "check the node with onnx.checker, or rewrite it"
-                raise TraceError(self.writer.operation, problem, mend, self.writer.source) from error
+                problem, fix = f"cannot be followed: {said[0]}", "check the node with onnx.checker, or rewrite it"
+                raise TraceError(self.writer.operation, problem, fix, self.writer.source) from error
         known.update(zip(node.output, made, strict=False))
         for place in range(len(made), len(node.output)):
             if node.output[place] in used:

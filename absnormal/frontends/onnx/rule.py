@@ -84,9 +84,9 @@ class Call:
             self.refuse_attribute(name, value, f"give one of {', '.join(map(repr, allowed))}")
         return value
 
-    def refuse_attribute(self, name: str, value: Any, mend: str) -> None:
+    def refuse_attribute(self, name: str, value: Any, fix: str) -> None:
         """Refuse a node for one of its attributes."""
-        self.write.refuse(f"the attribute {name} = {value!r} is not supported", mend)
+        self.write.refuse(f"the attribute {name} = {value!r} is not supported", fix)
 
 
 def plain(value: Any) -> Any:
@@ -123,8 +123,8 @@ def account(call: Call, inputs: int) -> None:
             call.refuse_attribute(name, value, f"leave it out: version {schema.since_version} of {call.kind} has none")
         default = default_of(schema, name)
         if name not in rule.reads and name not in rule.idle and value != default:
-            mend = "leave it out" if default is None else f"leave it at its default {default!r}"
-            call.refuse_attribute(name, value, mend)
+            fix = "leave it out" if default is None else f"leave it at its default {default!r}"
+            call.refuse_attribute(name, value, fix)
     if rule.inputs is not None and inputs > rule.inputs:
         write.refuse(f"the input {input_name(schema, inputs - 1)} is not supported", "leave it out")
 

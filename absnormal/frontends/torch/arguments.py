@@ -61,7 +61,7 @@ ASIDE: dict[str, frozenset[str]] = {
 class Refusing(Protocol):
     """What a rule writes to."""
 
-    def refuse(self, problem: str, mend: str) -> Any: ...
+    def refuse(self, problem: str, fix: str) -> Any: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -267,7 +267,7 @@ def _refuse_backward(variables: Sequence[Any], held: Sequence[tuple[Any, int | N
 
 
 #: What torch says in a backward pass that it refuses, and what to do about it.
-_MENDS = {
+_FIXES = {
     "second time": "compute all that the loss depends on inside of the function, and leave backward() out of it",
     "inplace operation": "use the operation that is not in place",
 }
@@ -284,8 +284,8 @@ def _gradients(loss: Any, variables: Sequence[Any], leaves: Iterable[Any]) -> li
         return [None if v.grad is None else _dense(v.grad.detach()) for v in variables]
     except RuntimeError as error:
         problem = str(error).strip().partition("\n")[0].rstrip(".")
-        mend = next((mend for words, mend in _MENDS.items() if words in problem), "make loss.backward() run by itself")
-        raise TraceError("backward", f"does not run in torch: {problem}", mend) from error
+        fix = next((fix for words, fix in _FIXES.items() if words in problem), "make loss.backward() run by itself")
+        raise TraceError("backward", f"does not run in torch: {problem}", fix) from error
     finally:
         for variable, grad in zip(filled, held, strict=True):
             variable.grad = grad

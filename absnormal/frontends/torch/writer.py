@@ -200,8 +200,8 @@ class Writer:
         self.refuse("is not continuously differentiable at this point, and it is not a kink that |.| can express",
                     "move the point off it, for example with + eps under a root")
 
-    def refuse(self, problem: str, mend: str) -> NoReturn:
-        raise TraceError(self.operation, problem, mend, self.source)
+    def refuse(self, problem: str, fix: str) -> NoReturn:
+        raise TraceError(self.operation, problem, fix, self.source)
 
     # -- guards --------------------------------------------------------------------------------------------------
 
