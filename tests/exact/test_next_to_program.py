@@ -78,3 +78,17 @@ def test_the_form_is_that_of_the_program() -> None:
     assert not changed(certificate, rows=[[str(2 * a) for a in row] for row in rows],
                        weights=[str(b / 2) for b in weights])  # fmt: skip
     assert not changed(certificate, rows=[[str(2 * a) for a in row] for row in rows])
+
+
+@pytest.mark.parametrize(("data", "holds"), [
+    ({"deviation": 0.25}, True), ({"deviation": 0.5}, False), ({"deviation": 0.0}, False), ({}, False),
+    ({"system": {}}, True), ({"system": {}, "deviation": 0.5}, False),
+])  # fmt: skip
+def test_the_deviation_that_is_stated_is_the_one_that_was_set_aside(data: dict[str, Any], holds: bool) -> None:
+    """A form proves what it proves without one."""
+    assert witness(lambda x: np.abs(x[0]), [0.0], [1.0], deviation=0.25).judges(data) is holds
+
+
+def test_other_slopes_are_another_statement() -> None:
+    one, other = (witness(lambda x: np.abs(x[0]), [0.0], [slope]) for slope in (1.0, -1.0))
+    assert one.digest == replace(one).digest != other.digest

@@ -40,6 +40,9 @@ MUTANTS = (
            WRITES),
     Mutant("exact/witness.py", '        if data.get("deviation", 0.0 if alone else self.deviation) != self.deviation:\n'
            "            return False\n", "", NEXT),
+    Mutant("exact/kinds.py", "(evidence.about_the_vector or near(witness))", "True", NEXT),
+    Mutant("exact/checker/__init__.py", "        raise UnknownKind(kind)\n    return KINDS[kind]",
+           '        return ("CLARKE",)\n    return KINDS[kind]', ("exact/test_evidence.py",)),
     Mutant("exact/witness.py", "self.sweeps.active, self.c, self.vector", "self.sweeps.active, self.vector", NEXT),
     Mutant("exact/next_to_program.py", "return bool(apart < 1)", "return bool(apart < 2)", NEXT),
     Mutant("exact/next_to_program.py", "known = np.linalg.norm(errors / sizes[:, None]) + 8 * rows.size * UNIT",
