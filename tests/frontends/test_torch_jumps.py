@@ -195,6 +195,68 @@ def test_a_python_branch_is_refused_at_its_tie(name: str) -> None:
         assert an.verify(f, x).gradient.tolist() == [1.0 if asks(x) else -1.0]
 
 
+def gradient_of(f: Function) -> Function:
+    """The derivative of f at values that are detached."""
+
+    def slope(x: Any) -> Any:
+        y = x.detach().requires_grad_()
+        return torch.autograd.grad(f(y).sum(), y)[0]
+
+    return slope
+
+
+def without_grad(f: Function) -> Function:
+    def silent(x: Any) -> Any:
+        with torch.no_grad():
+            return f(x)
+
+    return silent
+
+
+#: Functions of detached values that jump at 0, though no comparison says so.
+STEPS: dict[str, Function] = {
+    "relu": gradient_of(torch.relu), "relu6": gradient_of(F.relu6), "leaky_relu": gradient_of(F.leaky_relu),
+    "hardsigmoid": gradient_of(lambda y: F.hardsigmoid(y - 3)), "hardswish": gradient_of(lambda y: F.hardswish(y + 3)),
+    "elu": gradient_of(lambda y: F.elu(y, 0.5)), "selu": gradient_of(F.selu), "abs": gradient_of(torch.abs),
+    "prelu": gradient_of(lambda y: F.prelu(y, torch.zeros(1, dtype=D))),
+    "softshrink": gradient_of(lambda y: F.softshrink(y, 0.0)), "l1": gradient_of(lambda y: F.l1_loss(y, 0 * y)),
+    "max_pool1d": gradient_of(lambda y: F.max_pool1d(torch.stack([0 * y, y], -1).reshape(1, 1, 2), 2)),
+    "sgn without grad": without_grad(lambda x: torch.relu(torch.sgn(x)) + 2),
+    "a number without grad": without_grad(lambda x: (torch.sgn(x) + 2).item()),
+    "angle": lambda x: torch.angle(x.detach()), "atan2": lambda x: torch.atan2(x, -torch.ones_like(x)).detach() + 0.5,
+    "0 to the power": lambda x: torch.zeros(1, dtype=D) ** x.detach().clamp(min=0),
+    "a mask in a sum": lambda x: ((x > 0) + 0 * x).detach(),
+    "divided": without_grad(lambda x: torch.nan_to_num(x / x.abs())), "reciprocal": lambda x: (1 / x.data).clamp(0, 1),
+    "nan": without_grad(lambda x: torch.where((x / x.abs()).isnan(), x, x / x.abs())),
+    "inf": without_grad(lambda x: torch.relu(x).reciprocal().isinf().double()),
+    "nearest": lambda x: F.grid_sample(torch.arange(2, dtype=D).reshape(1, 1, 1, 2), torch.stack([x, x], -1).detach()
+                                       .reshape(1, 1, 1, 2), mode="nearest", align_corners=True).reshape(1),
+    "apply_": lambda x: x.detach().clone().apply_(lambda u: float(u > 0)),
+    "map_": lambda x: x.detach().clone().map_(x.detach(), lambda u, v: float(v > 0)),
+    "unique": lambda x: torch.unique(torch.cat([x.detach(), torch.zeros(1, dtype=D)])).numel(),
+    "bincount": lambda x: torch.bincount((x.detach() > 0).long()).numel(),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", [D, torch.float32])
+@pytest.mark.parametrize("name", STEPS)
+def test_what_jumps_behind_detached_values_is_no_constant(name: str, dtype: Any) -> None:
+    jump = STEPS[name]
+    with pytest.raises((an.TraceError, an.DomainError)):
+        an.verify(lambda x: (x * jump(x.to(D))).sum() + x.sum(), torch.zeros(1, dtype=dtype))
+
+
+@pytest.mark.parametrize("f", [
+    torch.relu, torch.tanh, F.gelu, F.softplus, F.elu, lambda y: F.cross_entropy(y, torch.tensor([0, 1, 0])),
+    lambda y: F.layer_norm(y, (2,)), lambda y: F.conv1d(y[:, None], torch.ones(1, 1, 2, dtype=D)),
+    lambda y: F.smooth_l1_loss(y, 0 * y), lambda y: F.max_pool1d(y, 2), lambda y: torch.linalg.inv(y[:2]),
+])  # fmt: skip
+def test_derivatives_of_detached_values_may_be_held_constant(f: Function) -> None:
+    x = torch.tensor([[0.3, -0.7], [1.2, -2.4], [-0.2, 0.9]], dtype=D)
+    report = an.verify(lambda x: (x * gradient_of(f)(x)).sum(), x)
+    assert report and torch.allclose(report.gradient, gradient_of(f)(x)) and "held constant" in report.notes[0]
+
+
 def test_a_number_read_where_another_could_be_returned_is_no_log() -> None:
     def f(x: Any) -> Any:
         first, second = x.sum(), 2 * x.sum()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import warnings
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -198,16 +199,40 @@ def test_a_backward_that_runs_inside_is_refused() -> None:
     assert an.torch.verify(w, lambda: Hidden.apply(2 * w, [hidden]).sum())
 
 
-def test_what_another_thread_computed_is_refused() -> None:
-    w, held = weights(), []
+def in_a_thread(compute: Callable[[], Any]) -> Any:
+    held: list[Any] = []
+    thread = threading.Thread(target=lambda: held.append(compute()))
+    thread.start()
+    thread.join()
+    return held[-1]
 
-    def loss() -> Any:
-        thread = threading.Thread(target=lambda: held.append((2 * w).tanh()))
-        thread.start()
-        thread.join()
-        return held[-1].sum()
 
-    both(w, loss, "another thread")
+def in_a_pool(compute: Callable[[], Any]) -> Any:
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(compute).result()
+
+
+@pytest.mark.parametrize("elsewhere", [in_a_thread, in_a_pool])
+def test_what_another_thread_does_is_refused(elsewhere: Callable[[Callable[[], Any]], Any]) -> None:
+    def overwritten() -> Any:
+        out = torch.tanh(w)
+        loss = (out * out).sum()
+        elsewhere(lambda: out.data.mul_(0.5))
+        return loss
+
+    w = weights()
+    for loss in (lambda: elsewhere(lambda: (2 * w).tanh()).sum(), lambda: (w * elsewhere(lambda: w > 1)).sum(),
+                 lambda: w.sum() * elsewhere(lambda: float(w[0])), overwritten):
+        both(w, loss, r"threading.Thread at \S+:\d+: is started inside")
+
+
+def test_threads_that_verify_do_not_disturb_each_other() -> None:
+    def verdict(number: int) -> Any:
+        w = weights()
+        return an.torch.verify(w, lambda: sum((w * torch.tanh(w)).sum() for _ in range(20)))
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(verdict, range(4)))
 
 
 def test_what_was_computed_before_is_refused_only_where_it_counts() -> None:

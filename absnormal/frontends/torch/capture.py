@@ -20,6 +20,7 @@ from absnormal.frontends.torch.reading import Reading
 from absnormal.frontends.torch.replay import CannotReplay, Replay
 from absnormal.frontends.torch.restoring import restored
 from absnormal.frontends.torch.tape import Tape
+from absnormal.frontends.torch.threads import alone
 from absnormal.frontends.torch.values import array
 from absnormal.frontends.torch.writes import moved
 from absnormal.frontends.traced_call import TracedCall, check_fits, held_constant
@@ -233,7 +234,7 @@ def run_on_tape(tape: Tape, closure: Callable[[], Any]) -> Any:
     if hasattr(closure, "_torchdynamo_orig_callable"):
         raise TraceError("torch.compile", "a compiled function runs other kernels", "pass the function itself")
     try:
-        with torch.enable_grad(), tape, Reading(tape):
+        with torch.enable_grad(), alone(), tape, Reading(tape):
             loss = closure()
     except NotImplementedError as error:
         name = str(error).partition("HigherOrderOperator ")[2].partition(" ")[0]

@@ -20,9 +20,10 @@ import torch
 
 from absnormal.arrays import Array
 from absnormal.errors import TraceError
-from absnormal.frontends.torch.jumps import DRAWN, READS, VALUELESS, bent, deciding, discrete, flat, jumps
+from absnormal.frontends.torch.jumps import DRAWN, READS, SIZED, VALUELESS, bent, deciding, discrete, flat, jumps
 from absnormal.frontends.torch.memory import storage
 from absnormal.frontends.torch.steps import Geometry, Handle, Mask, Read, State, Step, geometry, positions
+from absnormal.frontends.torch.stopped import leaps
 from absnormal.frontends.torch.tape import Record, Tape
 from absnormal.frontends.torch.writes import beginnings
 from absnormal.program.nodes import Source
@@ -77,6 +78,8 @@ class Following:
         self.stopped: dict[int, State] = {}
         #: Storages that hold the outcome of a jump (a comparison, a sign, an index), and the steps of these jumps.
         self.tainted: dict[int, frozenset[int]] = {}
+        #: For steps, the steps of the jumps that go into them, which derivatives show as long as nothing is stopped.
+        self._shown: dict[int, frozenset[int]] = {}
         #: Storages that only hold what depends on no variable, though it may require a gradient.
         self.constants: set[int] = set()
         #: Those of them that do because of a tensor that requires a gradient, which is no variable.
@@ -137,7 +140,9 @@ class Following:
         jumping = jumps(name, outs)
         handles = {id(t): self.value(t) if jumping else self._handle(number, t) for t in arguments}
         given = [storage(t) for t in arguments]
-        taint = self.behind(given)
+        apart = [t for t in arguments if jumping or handles[id(t)] is None]
+        hidden_by_stops = self._hidden(map(self.value, apart)) if self._shown else _NOTHING
+        taint = self.behind(given) | hidden_by_stops
         targets = record.overwritten
         held = [target for target in targets if storage(target) in self.states]
         for target in targets:
@@ -148,8 +153,11 @@ class Following:
             # Parts of memory that are looked for are steps of their own.
             stopped = () if jumping else self._stopped(arguments, handles, targets)
             step = len(self.steps)
-            self.steps.append(Step(record, number, given, handles, stopped, jumps=jumping))
+            self.steps.append(Step(record, number, given, handles, stopped, jumps=jumping, behind=hidden_by_stops))
             behind = taint | {step}
+            shown = behind if not jumping and (sharp(record, handles) or leaps(record)) else taint
+            if shown:
+                self._shown[step] = shown
             if jumping:
                 hidden = outs
                 self.masks |= {storage(out): Mask(step, True, geometry(out)) for out in outs if not targets}
@@ -161,7 +169,7 @@ class Following:
                 hidden = outs if sharp(record, handles) else self._undifferentiated(record, outs, handles)
             for out in hidden:
                 self._stain(out, behind)
-            if jumping:
+            if jumping or name in SIZED:
                 taint = behind
         else:
             made = [storage(out) for out in outs]
@@ -186,7 +194,7 @@ class Following:
             if not jumping:
                 self._results(self.stopped, step, outs, record.overwritten, given)
             behind = taint | {step}
-            jagged = sharp(record, handles)
+            jagged = sharp(record, handles) or leaps(record)
             for out in outs:
                 if jagged or discrete(out):
                     self._stain(out, behind)
@@ -196,6 +204,18 @@ class Following:
                 self._stain(out, taint)
             self._same_mask(record.name, arguments, outs)
         return taint
+
+    def _hidden(self, handles: Iterable[Handle | None]) -> frozenset[int]:
+        """The steps of the jumps behind values at which derivatives end."""
+        stack = [handle[0] for handle in handles if handle is not None]
+        seen, found = set(stack), _NOTHING
+        while stack:
+            number = stack.pop()
+            found |= self._shown.get(number, _NOTHING)
+            new = [other for other in self.steps[number].needs() if other not in seen]
+            seen.update(new)
+            stack += new
+        return found
 
     def _stopped(
         self, arguments: Sequence[Any], handles: dict[int, Handle | None], targets: Sequence[Any]
@@ -230,6 +250,11 @@ class Following:
             stack += [*step.needs(), *(handle[0] for handle in step.stopped)]
         return {number for number in seen if self.steps[number].record is None and not self.steps[number].mix}
 
+    @property
+    def jumped(self) -> bool:
+        """Whether anything jumped at all."""
+        return bool(self.tainted or self._shown)
+
     def behind(self, storages: Sequence[int]) -> frozenset[int]:
         """The steps of the jumps whose outcomes lie in storages."""
         if not self.tainted or self.tainted.keys().isdisjoint(storages):
@@ -260,6 +285,8 @@ class Following:
         source = record.args[0]
         branch = record.name != "_local_scalar_dense" or source.dtype == torch.bool
         handle = None if branch or discrete(source) else self.value(source)
+        if self._shown and not discrete(source):
+            taint |= self._hidden([self.value(source)])
         self.reads.append(Read(record, number, taint, branch, handle))
 
     def _handle(self, number: int, tensor: Any) -> Handle | None:

@@ -52,12 +52,12 @@ def compared(a: Any, b: Any, *args: Any, **kwargs: Any) -> tuple[bool, bool]:
     return bool(torch.as_tensor(a == b).any()), _meets(_number(a), _number(b), eps_of(a, b))[1]
 
 
-def _zero(x: Any, *args: Any, **kwargs: Any) -> tuple[bool, bool]:
+def zero(x: Any, *args: Any, **kwargs: Any) -> tuple[bool, bool]:
     return compared(x, 0.0)
 
 
 def _either_zero(a: Any, b: Any, *args: Any, **kwargs: Any) -> tuple[bool, bool]:
-    sides = [_zero(side) for side in (a, b) if isinstance(side, torch.Tensor) and side.is_floating_point()]
+    sides = [zero(side) for side in (a, b) if isinstance(side, torch.Tensor) and side.is_floating_point()]
     return any(here for here, _ in sides), any(near for _, near in sides)
 
 
@@ -78,7 +78,7 @@ def whole(u: Array, eps: float, skipped: float | None = None) -> tuple[bool, boo
 
 def converted(x: Any, dtype: Any) -> tuple[bool, bool]:
     """A conversion truncates: it jumps at the whole numbers but 0; one to bool jumps at 0."""
-    return _zero(x) if dtype == torch.bool else whole(_number(x), eps_of(x), 0.0)
+    return zero(x) if dtype == torch.bool else whole(_number(x), eps_of(x), 0.0)
 
 
 def _quotient(a: Any, b: Any) -> tuple[Array, float]:
@@ -186,7 +186,17 @@ def _straightened(x: Any, beta: float = 1.0, threshold: float = 20.0) -> tuple[b
     return compared(x * beta, threshold)
 
 
-def _never(*args: Any, **kwargs: Any) -> tuple[bool, bool]:
+def _where(broken: Callable[[Any], Any]) -> Ties:
+    """Numbers next to one that is NaN or infinite need not be that."""
+
+    def ties(x: Any, *args: Any, **kwargs: Any) -> tuple[bool, bool]:
+        found = bool(broken(x).any())
+        return found, found
+
+    return ties
+
+
+def never(*args: Any, **kwargs: Any) -> tuple[bool, bool]:
     return False, False
 
 
@@ -195,18 +205,19 @@ JUMPS: dict[str, Ties] = {
     "gt": compared, "ge": compared, "lt": compared, "le": compared, "eq": compared, "ne": compared,
     "argmax": _indexed(1.0), "argmin": _indexed(-1.0), "argsort": _ordered, "isin": lambda x, others, **kwargs:
         _among(x, others), "searchsorted": _searched, "bucketize": lambda x, edges, **kwargs: _among(x, edges),
-    "isnan": _never, "isinf": _never, "isfinite": _never, "isneginf": _never, "isposinf": _never,
-    "nonzero": _zero, "count_nonzero": _zero, "logical_not": _zero, "logical_and": _either_zero,
-    "logical_or": _either_zero, "logical_xor": _either_zero, "all": _zero, "any": _any, "signbit": _zero,
-    "heaviside": _zero, "histc": _counted, "floor_divide": floor_divided, "multinomial": _never,
-    "equal": _equal, "allclose": _close, "_local_scalar_dense": _never,
+    "isnan": _where(torch.isnan), "isinf": _where(torch.isinf), "isfinite": _where(lambda x: ~torch.isfinite(x)),
+    "isneginf": _where(torch.isneginf), "isposinf": _where(torch.isposinf),
+    "nonzero": zero, "count_nonzero": zero, "logical_not": zero, "logical_and": _either_zero,
+    "logical_or": _either_zero, "logical_xor": _either_zero, "all": zero, "any": _any, "signbit": zero,
+    "heaviside": zero, "histc": _counted, "floor_divide": floor_divided, "multinomial": never, "bincount": never,
+    "equal": _equal, "allclose": _close, "_local_scalar_dense": never,
 }  # fmt: skip
 
 #: Operations whose results after the first are indices, which jump where entries are tied; or are drawn at random.
 INDEXED: dict[str, Ties] = dict.fromkeys(
     ("max", "min", "sort", "topk", "kthvalue", "median", "mode", "cummax", "cummin", "max_pool2d_with_indices",
      "max_pool3d_with_indices", "adaptive_max_pool1d", "adaptive_max_pool2d", "adaptive_max_pool3d"), _ordered
-) | {"native_dropout": _never}
+) | {"native_dropout": never}
 
 #: Operations on numbers that jump, though torch has a derivative for them; the first ones are piecewise constant.
 FLAT: dict[str, Ties] = {
@@ -231,7 +242,9 @@ VALUELESS = frozenset({
 DRAWN = frozenset({"bernoulli"})
 
 #: Reads by Python code: of a number, of a truth value, or of how many entries there are.
-READS = frozenset({"_local_scalar_dense", "equal", "allclose", "nonzero", "masked_select"})
+READS = frozenset({"_local_scalar_dense", "equal", "allclose", "nonzero", "masked_select"}) | (SIZED := frozenset({
+    "bincount", "_unique", "_unique2", "unique_dim", "unique_consecutive",
+}))  # fmt: skip
 
 #: A mask from these is 1 where its left side is larger (sign 1) or smaller (-1); the slope that it implies at a tie.
 RELATIONS: dict[str, tuple[int, float]] = {"gt": (1, -1.0), "ge": (1, 1.0), "lt": (-1, 1.0), "le": (-1, -1.0)}

@@ -17,12 +17,13 @@ from absnormal.frontends.torch.branches import at_ties
 from absnormal.frontends.torch.following import Following, sharp
 from absnormal.frontends.torch.graph import refuse_constant
 from absnormal.frontends.torch.guards import keep
-from absnormal.frontends.torch.jumps import VALUELESS, ties_of
+from absnormal.frontends.torch.jumps import VALUELESS
 from absnormal.frontends.torch.kinds import EPSILON, is_complex, is_number, stopped_at, unit_of
 from absnormal.frontends.torch.memory import storage
 from absnormal.frontends.torch.pruning import pruned
 from absnormal.frontends.torch.rules import RULES
 from absnormal.frontends.torch.steps import Handle, Read, Step, geometry
+from absnormal.frontends.torch.stopped import is_held, ties
 from absnormal.frontends.torch.tape import Record, Tape
 from absnormal.frontends.torch.values import Values
 from absnormal.frontends.torch.writer import Arg, Writer
@@ -85,8 +86,8 @@ class Lowering:
             number = stack.pop()
             step = steps[number]
             needs = step.needs()
-            if self.following.tainted and step.record is not None:
-                self._taints[number] = taint = self.following.behind(step.given) - {number}
+            if self.following.jumped and step.record is not None:
+                self._taints[number] = taint = (self.following.behind(step.given) | step.behind) - {number}
                 for jump in sorted(taint):
                     if self._ties(jump):
                         needs += steps[jump].needs()
@@ -140,15 +141,14 @@ class Lowering:
     def _meets(self, jump: Step) -> bool:
         record = jump.record
         assert record is not None
-        ties = ties_of(record)
-        if ties is None:
+        found = ties(jump, self.following.steps, self.tape)
+        if found is None:
             self._at(record)
             self.write.refuse(
                 "gives a result without a derivative, and no rule says where it jumps",
                 "compute it outside of the function",
             )
-        plain = [self.tape.value(a, jump.number) if isinstance(a, torch.Tensor) else a for a in record.args]
-        here, near = ties(*plain, **record.kwargs)
+        here, near = found
         if near and not here:
             where = record.source
             self.write.notes.append(f"{record.name} at {where}: within rounding of its other branch, which is not seen")
@@ -358,6 +358,8 @@ class Lowering:
         """Whether guards say what a jump came to; not where something before it has no rule."""
         record = jump.record
         assert record is not None
+        if is_held(record):
+            return True
         try:
             for number in self._needed(jump.needs()):
                 if (number, 0) not in self.results:

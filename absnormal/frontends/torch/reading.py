@@ -23,6 +23,7 @@ _GIVING = frozenset({
     torch.Tensor.numpy, torch.Tensor.__array__, torch.Tensor.__dlpack__, torch.Tensor.untyped_storage,
     torch.Tensor.storage, torch.Tensor._typed_storage, torch.Tensor.data_ptr, torch.Tensor.share_memory_,
 })
+_ENTRY_BY_ENTRY = frozenset({torch.Tensor.apply_, torch.Tensor.map_, torch.Tensor.map2_})
 _NODE = frozenset({torch.Tensor.grad_fn.__get__})
 _DETACHING = frozenset({torch.Tensor.detach_, torch.detach_})
 _ASSIGNING = torch.Tensor.data.__set__
@@ -49,6 +50,11 @@ class Reading(TorchFunctionMode):  # type: ignore[misc]
             with _disable_current_modes():
                 return func(*args, **(kwargs or {}))
         if func in _GIVING:
+            self._tape.gives(args[0])
+        if func in _ENTRY_BY_ENTRY:
+            for tensor in (arg for arg in args if isinstance(arg, torch.Tensor)):
+                self._tape.leaves(tensor)
+                self._tape.read(tensor)
             self._tape.gives(args[0])
         if func in _NODE:
             self._tape.nodes_seen = True

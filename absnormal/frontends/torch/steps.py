@@ -32,7 +32,8 @@ class Step:
     is on constants only.
 
     ``given`` are the storages of its arguments, ``handles`` what these arguments are, by the identity of the tensor,
-    and ``stopped`` what those are that a detach or no_grad made constants.
+    and ``stopped`` what those are that a detach or no_grad made constants; ``behind`` are the steps of the jumps behind
+    those.
     """
 
     record: Record | None
@@ -43,6 +44,7 @@ class Step:
     mix: tuple[Any, ...] = ()
     jumps: bool = False
     apart: bool = False
+    behind: frozenset[int] = frozenset()
 
     def needs(self) -> list[int]:
         found = [handle[0] for handle in self.handles.values() if handle is not None]

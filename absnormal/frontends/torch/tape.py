@@ -89,7 +89,7 @@ class Record:
 
     def __init__(self, func: Any, name: str, args: Any, kwargs: Any) -> None:
         self.func, self.name, self.args, self.kwargs = func, name, args, kwargs
-        self.file, self.line, self.module = _where()
+        self.file, self.line, self.module = where()
         self.arguments = tensors(args)
         if kwargs:
             self.arguments += tensors([*kwargs.values()])
@@ -183,7 +183,7 @@ class Tape(TorchDispatchMode):  # type: ignore[misc]
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         own = next((kind for kind in types if kind.__torch_dispatch__ is not _DISPATCH), None)
         if own is not None:
-            file, line, _ = _where()
+            file, line, _ = where()
             raise TraceError(
                 own.__name__, "is a class of tensors that runs operations in a way of its own (__torch_dispatch__),"
                 " which is not followed", "compute with plain tensors", Source(file, line) if file else None,
@@ -242,7 +242,7 @@ class Tape(TorchDispatchMode):  # type: ignore[misc]
         """Note that Python code gets hold of the memory of a tensor, where it may be changed unseen."""
         if tensor.layout != torch.strided:
             return
-        file, line, _ = _where()
+        file, line, _ = where()
         with _disable_current_modes(), torch._C.DisableTorchFunction():
             used = (t for record in self.records for t in record.used(_operation(record.func)))
             made = (t for record in self.records for t in record.outs)
@@ -256,7 +256,7 @@ class Tape(TorchDispatchMode):  # type: ignore[misc]
         while frame is not None and frame.f_code is not _APPLY:
             frame = frame.f_back
         if frame is not None:
-            file, line, _ = _where()
+            file, line, _ = where()
             self.left.append(Left(frame.f_locals["cls"], tensor, Source(file, line) if file else None))
 
     def detach(self, tensor: Any) -> None:
@@ -276,7 +276,7 @@ class Tape(TorchDispatchMode):  # type: ignore[misc]
         used = any(t is tensor for record in differentiated for t in (*record.arguments, *record.outs))
         reshaped = tensor.requires_grad and (tensor.shape, tensor.dtype) != (other.shape, other.dtype)
         if used or reshaped:
-            file, line, _ = _where()
+            file, line, _ = where()
             raise TraceError(
                 "torch.Tensor.data", "is assigned another shape or type" if reshaped else
                 "is assigned after the tensor was used, which autograd does not see",
@@ -374,7 +374,7 @@ def _users(file: str) -> bool:
     return not file.startswith((_TORCH, "<")) or "ipython" in file
 
 
-def _where() -> tuple[str, int, Any]:
+def where() -> tuple[str, int, Any]:
     """The user's file and line, and the innermost module that is being called."""
     frame: Any = sys._getframe(2)
     file, line, module = "", 0, None

@@ -1,0 +1,146 @@
+"""Operations on values that were detached, or computed under no_grad: what is known to be continuous, and what jumps.
+
+No derivative shows that such an operation jumps, and its result is held constant only where it is constant near the
+point.  Derivatives of kinks jump, and so do divisions by zero and what makes numbers of NaN or of infinity.  An
+operation about which nothing is known is refused where something depends on its result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from absnormal.frontends.torch.arguments import rule_name
+from absnormal.frontends.torch.jumps import Ties, bent, compared, never, plain_name, ties_of, zero
+from absnormal.frontends.torch.rules import RULES
+from absnormal.frontends.torch.steps import Step
+from absnormal.frontends.torch.tape import Record, Tape
+from absnormal.frontends.torch.values import array
+
+
+def _at(x: Any, *knots: Any) -> tuple[bool, bool]:
+    found = [compared(x, knot) for knot in knots]
+    return any(here for here, _ in found), any(near for _, near in found)
+
+
+def _elu(grad: Any, alpha: float, scale: float, input_scale: float, is_result: bool, x: Any) -> tuple[bool, bool]:
+    return (False, False) if alpha * input_scale == 1 else zero(x)
+
+
+def _smooth_l1(grad: Any, x: Any, target: Any, reduction: int, beta: float) -> tuple[bool, bool]:
+    return compared(x, target) if beta == 0 else (False, False)
+
+
+def _not_finite(x: Any, *args: Any, **kwargs: Any) -> tuple[bool, bool]:
+    broken = not bool(torch.isfinite(x).all())
+    return broken, broken
+
+
+def _not_a_number(*args: Any, **kwargs: Any) -> tuple[bool, bool]:
+    broken = any(bool(torch.isnan(arg).any()) for arg in args if isinstance(arg, torch.Tensor))
+    return broken, broken
+
+
+def _by_zero(a: Any, b: Any, *args: Any, **kwargs: Any) -> tuple[bool, bool]:
+    return zero(b) if isinstance(b, torch.Tensor) else (False, False)
+
+
+def _power(base: Any, exponent: Any, *args: Any, **kwargs: Any) -> tuple[bool, bool]:
+    """0 to the power of 0 is 1; negative powers of 0 are infinite."""
+    values, powers = (array(side) if isinstance(side, torch.Tensor) else np.asarray(side) for side in (base, exponent))
+    moves = isinstance(exponent, torch.Tensor)
+    tied = bool(((values == 0) & (powers <= 0 if moves else powers < 0)).any())
+    return tied, tied
+
+
+def _cut(y: Any, x: Any, *args: Any, **kwargs: Any) -> tuple[bool, bool]:
+    """The angle of a point jumps where the point passes to the left of the origin."""
+    tied = bool(((y == 0) & (x <= 0)).any())
+    return tied, tied
+
+
+#: Operations that jump, though no derivative shows it, with a test of whether they do so at the point.
+LEAPS: dict[str, Ties] = {
+    "threshold_backward": lambda grad, x, threshold: compared(x, threshold),
+    "hardtanh_backward": lambda grad, x, low, high: _at(x, low, high),
+    "hardsigmoid_backward": lambda grad, x: _at(x, -3.0, 3.0),
+    "hardswish_backward": lambda grad, x: _at(x, -3.0, 3.0),
+    "hardshrink_backward": lambda grad, x, k: _at(x, -k, k),
+    "softshrink_backward": lambda grad, x, k: _at(x, -k, k),
+    "leaky_relu_backward": lambda grad, x, *args: zero(x),
+    "rrelu_with_noise_backward": lambda grad, x, *args: zero(x),
+    "_prelu_kernel_backward": lambda grad, x, weight: zero(x),
+    "elu_backward": _elu, "smooth_l1_loss_backward": _smooth_l1,
+    "angle": zero, "nan_to_num": _not_finite, "nansum": _not_a_number, "fmax": _not_a_number, "fmin": _not_a_number,
+    "div": _by_zero, "true_divide": _by_zero, "reciprocal": zero, "pow": _power, "atan2": _cut,
+    # What these keep for their derivatives does not jump.
+    **dict.fromkeys((
+        "nll_loss_forward", "nll_loss2d_forward", "native_layer_norm", "native_group_norm", "native_batch_norm",
+        "_native_batch_norm_legit", "_native_batch_norm_legit_functional", "_native_batch_norm_legit_no_training",
+        "_batch_norm_with_update", "_fused_rms_norm", "log_sigmoid_forward", "mkldnn_rnn_layer",
+        "_scaled_dot_product_flash_attention", "_scaled_dot_product_flash_attention_for_cpu",
+    ), never),
+}  # fmt: skip
+
+#: Continuous operations that no rule writes, because they have no derivative here: kernels of derivatives, and others.
+_CONTINUOUS = frozenset({
+    f"{name}_backward" for name in (
+        "_adaptive_avg_pool2d", "_adaptive_avg_pool3d", "_efficient_attention", "_embedding_bag",
+        "_embedding_bag_dense", "_embedding_bag_per_sample_weights", "_flash_attention", "_fused_rms_norm",
+        "_scaled_dot_product_efficient_attention", "_scaled_dot_product_flash_attention",
+        "_scaled_dot_product_flash_attention_for_cpu", "_upsample_bilinear2d_aa", "_upsample_nearest_exact1d",
+        "_upsample_nearest_exact2d", "_weight_norm_interface", "adaptive_max_pool2d", "adaptive_max_pool3d",
+        "avg_pool2d", "avg_pool3d", "batch_norm", "binary_cross_entropy", "convolution", "diagonal", "embedding_dense",
+        "gelu", "glu", "huber_loss", "linear", "log_sigmoid", "logit", "masked_scatter", "max_pool2d_with_indices",
+        "max_pool3d_with_indices", "mish", "mkldnn_rnn_layer", "mse_loss", "native_batch_norm", "native_dropout",
+        "native_group_norm", "native_layer_norm", "nll_loss", "nll_loss2d", "reflection_pad1d", "reflection_pad2d",
+        "reflection_pad3d", "replication_pad1d", "replication_pad2d", "replication_pad3d", "select", "sigmoid", "silu",
+        "slice", "soft_margin_loss", "softplus", "tanh", "unfold", "upsample_bicubic2d", "upsample_bilinear2d",
+        "upsample_linear1d", "upsample_nearest1d", "upsample_nearest2d", "upsample_nearest3d", "upsample_trilinear3d",
+    )
+} | {
+    "_softmax_backward_data", "_log_softmax_backward_data", "_thnn_fused_lstm_cell_backward_impl",
+    "normal", "uniform", "exponential", "log_normal", "cauchy", "geometric", "random", "bernoulli",
+    "cumprod", "logcumsumexp", "col2im", "cross", "linalg_cross", "outer", "ger", "kron", "sinc", "special_entr",
+    "special_erfcx", "special_i0e", "special_i1", "special_i1e", "i0", "digamma", "polygamma", "erfinv",
+    "scatter_reduce", "masked_scatter", "put", "index_fill", "index_reduce", "renorm", "logaddexp", "sum_to_size",
+    "linalg_inv_ex", "linalg_solve_triangular", "triangular_solve", "_linalg_solve_ex", "_linalg_det",
+    "_linalg_slogdet", "linalg_cholesky_ex", "cholesky_inverse", "cholesky_solve", "_linalg_eigvals",
+    "linalg_matrix_exp", "_weight_norm_interface", "diagonal_copy", "set", "resize",
+})  # fmt: skip
+
+
+def leaps(record: Record) -> bool:
+    """Whether the result of an operation on stopped values may jump."""
+    name = plain_name(record)
+    return name in LEAPS or (rule_name(record) not in RULES and name not in _CONTINUOUS)
+
+
+def is_held(record: Record) -> bool:
+    """Whether an operation jumps where it is on stopped values only, for which the variables behind it are held."""
+    return plain_name(record) in LEAPS and not bent(record)
+
+
+def ties(step: Step, steps: Sequence[Step], tape: Tape) -> tuple[bool, bool] | None:
+    """Whether an operation jumps at the point, and whether it may within rounding; None where nothing is known."""
+    record = step.record
+    assert record is not None
+    test = ties_of(record) or LEAPS.get(plain_name(record))
+    if test is None:
+        return None
+    plain = [tape.value(a, step.number) if isinstance(a, torch.Tensor) else a for a in record.args]
+    if record.name == "threshold_backward":
+        plain[1] = _rectified(record.args[1], plain[1], step, steps, tape)
+    return test(*plain, **record.kwargs)
+
+
+def _rectified(arg: Any, value: Any, step: Step, steps: Sequence[Step], tape: Tape) -> Any:
+    """What a relu was taken of, where an argument is its result: that is 0 on all of one side."""
+    handle = step.handles.get(id(arg))
+    made = None if handle is None else steps[handle[0]]
+    if made is None or made.record is None or plain_name(made.record) not in ("relu", "clamp_min", "threshold"):
+        return value
+    return tape.value(made.record.args[0], made.number)
