@@ -222,7 +222,7 @@ def test_what_another_thread_does_is_refused(elsewhere: Callable[[Callable[[], A
 
     w = weights()
     for loss in (lambda: elsewhere(lambda: (2 * w).tanh()).sum(), lambda: (w * elsewhere(lambda: w > 1)).sum(),
-                 lambda: w.sum() * elsewhere(lambda: float(w[0])), overwritten):
+                 lambda: w.sum() * elsewhere(lambda: w[0].item()), overwritten):
         both(w, loss, r"threading.Thread at \S+:\d+: is started inside")
 
 
