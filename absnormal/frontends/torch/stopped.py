@@ -62,6 +62,24 @@ def _cut(y: Any, x: Any, *args: Any, **kwargs: Any) -> tuple[bool, bool]:
     return tied, tied
 
 
+def _counting(x: Any, order: Any = 2, *args: Any, **kwargs: Any) -> tuple[bool, bool]:
+    """The norm of order 0 counts the entries that are not 0."""
+    return zero(x) if order == 0 else (False, False)
+
+
+def _counting_differences(a: Any, b: Any, order: Any = 2, *args: Any, **kwargs: Any) -> tuple[bool, bool]:
+    """The distance of order 0 counts the entries that differ; between rows, it is one of all pairs."""
+    if order != 0:
+        return False, False
+    return compared(a.unsqueeze(-2), b.unsqueeze(-3)) if kwargs.get("rows") else compared(a, b)
+
+
+def _times_log(x: Any, y: Any) -> tuple[bool, bool]:
+    """x log(y) is 0 at x = 0, also where the logarithm is infinite."""
+    tied = bool(((torch.as_tensor(x) == 0) & (torch.as_tensor(y) == 0)).any())
+    return tied, tied
+
+
 #: Operations that jump, though no derivative shows it, with a test of whether they do so at the point.
 LEAPS: dict[str, Ties] = {
     "threshold_backward": lambda grad, x, threshold: compared(x, threshold),
@@ -76,6 +94,8 @@ LEAPS: dict[str, Ties] = {
     "elu_backward": _elu, "smooth_l1_loss_backward": _smooth_l1,
     "angle": zero, "nan_to_num": _not_finite, "nansum": _not_a_number, "fmax": _not_a_number, "fmin": _not_a_number,
     "div": _by_zero, "true_divide": _by_zero, "reciprocal": zero, "pow": _power, "atan2": _cut,
+    "linalg_vector_norm": _counting, "norm": _counting, "dist": _counting_differences, "xlogy": _times_log,
+    "_cdist_forward": lambda a, b, order, *args: _counting_differences(a, b, order, rows=True),
     # What these keep for their derivatives does not jump.
     **dict.fromkeys((
         "nll_loss_forward", "nll_loss2d_forward", "native_layer_norm", "native_group_norm", "native_batch_norm",
