@@ -19,6 +19,8 @@ from absnormal.theorems.problem import Problem, largest, terms
 
 #: How much larger than the difference between two precisions the rounding of a leaf may be.
 _NOISE = 16.0
+#: How many times the default rtol that rounding may be, in a leaf that has a size of its own.
+_SHOWN = 4.0
 #: How much smaller a difference in double precision is at least than in single precision, when it is rounding; the
 #: ratio of the precisions is 2^-29.
 _SHRINKS = 2.0**-16
@@ -97,6 +99,8 @@ def compared(call: TracedCall, problem: Problem) -> Comparison:
     if (apart <= allowed).all() or not np.isfinite(apart).all():
         return Comparison(apart, allowed)
     noise = _noise(call, problem, modelled)
+    if not call.foreign and problem.tolerance.rtol is None:
+        allowed = np.maximum(allowed, np.minimum(_NOISE * noise, problem.tolerance.leaves(_SHOWN * size)))
     lost = free & (noise >= size / 4) & (apart > allowed)
     return Comparison(apart, np.where(lost, np.maximum(allowed, _NOISE * noise), allowed),
                       tuple(np.flatnonzero(lost).tolist()))

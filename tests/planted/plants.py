@@ -6,17 +6,20 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import jax
+import numpy as np
 import torch
 from torch import nn
 
 from tests.planted.models import Model
 
-#: What a wrong backward does to a gradient.
-FAULTS: dict[str, Callable[[Any], Any]] = {
+Fault = Callable[[Any], Any]
+#: What a wrong backward does to a gradient, an array of torch or of JAX.
+FAULTS: dict[str, Fault] = {
     "times 1.1": lambda g: 1.1 * g,
     "times -1": lambda g: -g,
-    "zero": lambda g: torch.zeros_like(g),
-    "rows swapped": lambda g: g.flip(0),
+    "zero": lambda g: 0 * g,
+    "rows swapped": lambda g: g[np.arange(len(g))[::-1].copy()],
 }
 
 
@@ -53,7 +56,7 @@ def in_the_output(layer: nn.Module, wrap: Callable[[Any], Any]) -> Iterator[None
         handle.remove()
 
 
-def _hooked(fault: Callable[[Any], Any]) -> Callable[[Any], Any]:
+def _hooked(fault: Fault) -> Callable[[Any], Any]:
     def wrap(out: Any) -> Any:
         if out.requires_grad:
             out.register_hook(fault)
@@ -63,7 +66,7 @@ def _hooked(fault: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 @contextlib.contextmanager
-def planted(model: Model, way: str, layer: nn.Module, fault: Callable[[Any], Any]) -> Iterator[None]:
+def planted(model: Model, way: str, layer: nn.Module, fault: Fault) -> Iterator[None]:
     """The model with a fault in one layer."""
     if way == "function":
         with in_the_output(layer, lambda out: Wrong.apply(out, fault)):
@@ -85,6 +88,22 @@ def planted(model: Model, way: str, layer: nn.Module, fault: Callable[[Any], Any
 
 #: The ways in which torch runs a wrong derivative; vectors that are given come on top.
 WAYS = ("function", "tensor hook", "module hook", "parameter hook")
+
+
+def _custom_vjp(fault: Fault) -> Callable[[Any], Any]:
+    wrong = jax.custom_vjp(lambda x: x)
+    wrong.defvjp(lambda x: (x, None), lambda _, g: (fault(g),))
+    return wrong
+
+
+def _custom_jvp(fault: Fault) -> Callable[[Any], Any]:
+    wrong = jax.custom_jvp(lambda x: x)
+    wrong.defjvp(lambda x, t: (x[0], fault(t[0])))
+    return wrong
+
+
+#: Those of JAX: identities with a derivative of their own.
+JAX_WAYS: dict[str, Callable[[Fault], Callable[[Any], Any]]] = {"custom_vjp": _custom_vjp, "custom_jvp": _custom_jvp}
 
 
 def gradients(model: Model) -> dict[str, Any]:
