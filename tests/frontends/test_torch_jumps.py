@@ -261,6 +261,14 @@ def test_derivatives_of_detached_values_may_be_held_constant(f: Function) -> Non
     assert report and torch.allclose(report.gradient, gradient_of(f)(x)) and "held constant" in report.notes[0]
 
 
+def test_finite_numbers_are_not_near_infinity() -> None:
+    def f(x: Any) -> Any:
+        return x.sum() if torch.isfinite(x).all() and not torch.isinf(2 * x).any() else -x.sum()
+
+    report = an.verify(f, torch.ones(2, dtype=D))
+    assert report and report.notes == ()
+
+
 def test_a_number_read_where_another_could_be_returned_is_no_log() -> None:
     def f(x: Any) -> Any:
         first, second = x.sum(), 2 * x.sum()

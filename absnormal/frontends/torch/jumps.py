@@ -36,6 +36,7 @@ def _meets(left: Array, right: Array, eps: float) -> tuple[bool, bool]:
     with np.errstate(invalid="ignore"):
         gap = np.abs(left - right)
     near = gap <= 16 * eps * np.maximum(np.maximum(np.abs(left), np.abs(right)), np.finfo(np.float32).tiny)
+    near &= np.isfinite(gap)
     return bool((left == right).any()), bool(near.any())
 
 
