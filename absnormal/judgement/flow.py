@@ -181,6 +181,7 @@ def _own_vector(
     code had a part in it, it is judged as it is.  Where neither holds, digits were lost on the way: what is proved is
     then too far from the vector for a verdict, unless members of the set are close to it.
     """
+    tolerance = tolerance.as_it_is() if call.foreign else tolerance
     known = candidates(call, tool, problem.c)
     notes = (_FOREIGN.format(tool=call.tool, foreign="; ".join(call.foreign)),) if call.foreign else ()
     if not consistent:
@@ -257,7 +258,7 @@ def flattened(call: TracedCall, options: Options, exact: bool) -> tuple[Array, T
     coarsest = max(found, key=machine_epsilon, default="float64")
     own = Tolerance.of(coarsest, options.rtol, options.atol_gradient)
     ran = tolerance_of(call)
-    return flat, own if exact else own.at_least(ran.eps, ran.floor)
+    return flat, (own if exact else own.at_least(ran.eps, ran.lost)).as_it_is()
 
 
 def choices(problem: Problem, tool: Sweeps, candidates: Iterable[Array]) -> Iterator[Array]:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -72,7 +72,10 @@ class Tolerance:
     eps
         the machine epsilon of the coarsest precision on the way to each leaf; one number stands for all leaves
     floor
-        an absolute deviation that is always allowed: what may be lost to underflow
+        an absolute deviation that is always allowed
+    lost
+        what may be lost to underflow, which is no reason to say NOT_CLARKE; only where derivative formulas like ours
+        made the vector it is also the floor
     rtol
         relative to the largest entry of the leaf; None: by `relative`
     atol
@@ -81,19 +84,25 @@ class Tolerance:
 
     eps: tuple[float, ...] = (DOUBLE,)
     floor: float = flushed(np.float64)
+    lost: float = flushed(np.float64)
     rtol: float | None = None
     atol: float = 0.0
 
     @classmethod
     def of(cls, dtype: Any, rtol: float | None = None, atol: float = 0.0) -> Tolerance:
         """The tolerance for a vector that was computed in one precision."""
-        return cls((max(machine_epsilon(dtype), DOUBLE),), flushed(dtype), checked(rtol, "rtol"),
+        lost = flushed(dtype)
+        return cls((max(machine_epsilon(dtype), DOUBLE),), lost, lost, checked(rtol, "rtol"),
                    checked(atol, "atol_gradient") or 0.0)
 
-    def at_least(self, eps: Sequence[float], floor: float = 0.0) -> Tolerance:
+    def at_least(self, eps: Sequence[float], lost: float = 0.0) -> Tolerance:
         """The same where some leaves were computed in coarser precisions."""
         own = self.eps * len(eps) if len(self.eps) == 1 else self.eps
-        return Tolerance(tuple(map(max, own, eps)), max(self.floor, floor), self.rtol, self.atol)
+        return replace(self, eps=tuple(map(max, own, eps)), floor=max(self.floor, lost), lost=max(self.lost, lost))
+
+    def as_it_is(self) -> Tolerance:
+        """For a vector of which nobody knows how it was made: a whole leaf may lie below what underflow loses."""
+        return replace(self, floor=min(self.floor, flushed(np.float64)))
 
     def leaves(self, largest: Array, cancelling: Array | float = 0.0) -> Array:
         """What is allowed in leaves with these largest entries, whose last sums cancel terms of these sizes."""

@@ -92,6 +92,7 @@ class Limits:
         eps = max(problem.tolerance.eps)
         own = rounding(tool.pull_depth) * self._size * (2 * eps / DOUBLE if self.made else 1.0)
         total = problem.around(self.vector, terms(tool, self._sigma)) + own + spread(tool, self._sigma, eps)
+        total = total + problem.tolerance.lost
         return total if np.isfinite(total).all() else None
 
     @cached_property

@@ -101,7 +101,7 @@ def test_what_a_proof_sets_aside_is_small_against_the_gradient(size: float, acce
     found = regular(Problem(Sweeps(an.trace(f, [0.0, 0.0]), np.zeros(2)), np.ones(2), an.Budget()))
     assert (found is not None) == accepted
     if found is not None:
-        assert found.data["set aside"] == [0] and 0 < found.deviation <= relative(DOUBLE)
+        assert found.evidence.set_aside == [0] and 0 < found.deviation <= relative(DOUBLE)
 
 
 @pytest.mark.parametrize(("dtype", "factor", "verdict"), [
