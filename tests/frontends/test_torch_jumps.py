@@ -428,3 +428,31 @@ def test_sides_that_meet_in_one_entry_only_are_refused() -> None:
     edges = np.array([0.0, 1.0])
     with pytest.raises(an.TraceError, match="nor are they seen to meet there"):
         an.verify(lambda x: (np.where(x > edges, x, np.exp(x) - 1) ** 2).sum(), [0.0, 5.0])
+
+
+def test_a_minimum_by_hand_of_a_minimum_by_hand_is_followed() -> None:
+    """The second comparison looks at what the first one chose."""
+
+    def smaller(u: Any, v: Any) -> Any:
+        return torch.where(u < v, u, v)
+
+    def f(x: Any) -> Any:
+        return x.abs().sum() + smaller(smaller(x, 0 * x), 0.5 * x).sum()
+
+    report = an.verify(f, torch.zeros(1, dtype=torch.float64))
+    # |x| + min(x, 0) has the slopes 1 and 0, and torch takes 0 for |.|' and the second side of a tie, x / 2.
+    assert len(report.problem.sweeps.alpha) == 3 and report.verdict.name == "CLARKE"
+    assert an.generalized_gradient(f, torch.zeros(1, dtype=torch.float64)).support([1.0]) == 1.0
+
+
+@pytest.mark.parametrize("stop", [lambda y: y, torch.detach], ids=["followed", "detached"])
+@pytest.mark.parametrize("level", [10.0, 5.0, 0.0])
+def test_a_comparison_of_what_jumps_is_refused(level: float, stop: Any) -> None:
+    """y jumps from 0 to 10 at x = 0, and with it the comparison that seems to be the only one that is tied, or none."""
+
+    def f(x: Any) -> Any:
+        y = torch.where(x < 0, x, x + 10)
+        return torch.where(stop(y) > level, x, 2 * x).sum()
+
+    with pytest.raises(an.TraceError, match="tied at this point"):
+        an.verify(f, torch.zeros(1, dtype=torch.float64))

@@ -121,8 +121,9 @@ class Lowering:
                 "write them with supported ones, or ask for them", source,
             )
 
-    def _at(self, record: Record) -> None:
+    def _at(self, record: Record | None) -> None:
         """Name the operation that is being lowered."""
+        assert record is not None
         source = record.source
         name = "to" if record.name == "_to_copy" else record.name.removesuffix("_")
         path = self.names.get(id(record.module)) if record.module is not None else None
@@ -163,9 +164,7 @@ class Lowering:
         where = read.record.source
         for number in sorted(read.taint):
             if self._ties(number):
-                jump = self.following.steps[number]
-                assert jump.record is not None
-                self._at(jump.record)
+                self._at(self.following.steps[number].record)
                 self.write.refuse(
                     f"is tied at this point and was branched on, or read, at {where}, so it is not constant near it",
                     "use torch.where, torch.maximum or torch.relu, or move the point; where it is only logged,"
@@ -265,7 +264,10 @@ class Lowering:
 
     def _at_ties(self, step: Step, taint: frozenset[int], args: list[Any]) -> int | None:
         """Where a mask or an index jumps at the point: the operation as a kink, if it is one; otherwise an error."""
-        tied = [self.following.steps[number] for number in sorted(taint) if self._ties(number)]
+        steps, numbers = self.following.steps, [number for number in sorted(taint) if self._ties(number)]
+        # What a tied comparison compares is followed, so the jumps behind that are met there.
+        met = {other for number in numbers for other in steps[number].behind if steps[other].jumps}
+        tied = [steps[number] for number in numbers if number not in met]
         if not tied:
             return None
         jump = tied[0]
@@ -307,9 +309,7 @@ class Lowering:
         node = self.results.get(handle)
         if node is None:
             number, place = handle
-            record = self.following.steps[number].record
-            assert record is not None
-            self._at(record)
+            self._at(self.following.steps[number].record)
             self.write.refuse(
                 f"gives several results, and number {place + 1} is used, of which no rule says what it is",
                 "compute it with other operations, or detach it",
