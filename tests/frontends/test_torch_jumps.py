@@ -439,7 +439,11 @@ def test_a_minimum_by_hand_of_a_minimum_by_hand_is_followed() -> None:
     def f(x: Any) -> Any:
         return x.abs().sum() + smaller(smaller(x, 0 * x), 0.5 * x).sum()
 
-    report = an.verify(f, torch.zeros(1, dtype=torch.float64))
+    def further(x: Any) -> Any:
+        return f(x) + smaller(smaller(x, 0 * x) + 1, 0 * x).sum()
+
+    report, more = (an.verify(g, torch.zeros(1, dtype=torch.float64)) for g in (f, further))
+    assert more.verdict.name == "CLARKE" and len(more.problem.sweeps.alpha) == 4
     # |x| + min(x, 0) has the slopes 1 and 0, and torch takes 0 for |.|' and the second side of a tie, x / 2.
     assert len(report.problem.sweeps.alpha) == 3 and report.verdict.name == "CLARKE"
     assert an.generalized_gradient(f, torch.zeros(1, dtype=torch.float64)).support([1.0]) == 1.0

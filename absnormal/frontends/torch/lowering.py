@@ -89,9 +89,9 @@ class Lowering:
             if self.following.jumped and step.record is not None:
                 self._taints[number] = taint = (self.following.behind(step.given) | step.behind) - {number}
                 for jump in sorted(taint):
-                    if self._ties(jump):
+                    if any(map(self._ties, (jump, *steps[jump].behind))):
                         needs += steps[jump].needs()
-                    else:
+                    if not self._ties(jump):
                         self._jumps[jump] = None
             for other in needs:
                 if other not in seen:
@@ -265,8 +265,8 @@ class Lowering:
     def _at_ties(self, step: Step, taint: frozenset[int], args: list[Any]) -> int | None:
         """Where a mask or an index jumps at the point: the operation as a kink, if it is one; otherwise an error."""
         steps, numbers = self.following.steps, [number for number in sorted(taint) if self._ties(number)]
-        # What a tied comparison compares is followed, so the jumps behind that are met there.
-        met = {other for number in numbers for other in steps[number].behind if steps[other].jumps}
+        # What a comparison compares is followed where a jump behind it is tied, so that jump is met there.
+        met = {other for number in taint for other in steps[number].behind if steps[other].jumps}
         tied = [steps[number] for number in numbers if number not in met]
         if not tied:
             return None
