@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import sys
-import traceback
-import warnings
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -25,37 +23,27 @@ import jax.numpy as jnp
 import numpy as np
 from jax._src.internal_test_util import lax_test_util, test_harnesses
 
-from absnormal.errors import AbsNormalError, GuardError, TraceError
+from absnormal.errors import AbsNormalError, GuardError
 from absnormal.frontends.jax.capture import capture
 from absnormal.frontends.traced_call import TracedCall
 from absnormal.judgement.flow import judged
 from absnormal.judgement.options import Options
-from absnormal.ops import TABLE
 from absnormal.report.report import Report
+from tests.frontends.outcomes import (
+    DECIDED,
+    UNDECIDED,
+    Outcome,
+    Wrong,
+    check_same_values,
+    collected,
+    faults,
+    judged_or_refused,
+)
 
-DECIDED, UNDECIDED, NOT_CLARKE = "decided", "undecided", "not Clarke in JAX"
+NOT_CLARKE = "not Clarke in JAX"
 NOT_RUN, NOT_FINITE = "not differentiated by JAX", "not finite in JAX"
-#: What must not be there.
-WRONG, UNTYPED = "wrong", "untyped error"
 #: The shapes on which functions of jax.lax are called.
 _SHAPES = ((3,), (2, 3))
-
-
-class Wrong(Exception):
-    """Something that is claimed is not so."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one sample."""
-
-    group: str
-    sample: str
-    kind: str
-    text: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.group} {self.sample}: {self.kind} {self.text}"
 
 
 @dataclass(frozen=True)
@@ -180,17 +168,7 @@ def _outcome(case: Case) -> tuple[str, str]:
         return NOT_RUN, "a constant"
     if not all(bool(jnp.isfinite(item).all()) for item in (value, *gradient)):
         return NOT_FINITE, ""
-    try:
-        return _judged(case, compiled)
-    except Wrong as error:
-        return WRONG, str(error)
-    except AbsNormalError as error:
-        if error.__cause__ is not None:
-            return UNTYPED, str(error)
-        reason = error.problem if isinstance(error, TraceError) else type(error).__name__
-        return f"refused: {reason.partition(': ')[0]}", str(error)
-    except Exception:
-        return UNTYPED, traceback.format_exc()
+    return judged_or_refused(lambda: _judged(case, compiled))
 
 
 def _depends(case: Case) -> bool:
@@ -206,7 +184,7 @@ def _judged(case: Case, compiled: Callable[..., Any]) -> tuple[str, str]:
     captured = capture(case.loss, case.variables)
     captured.program.check()
     eps = max([*map(_epsilon, case.variables), *captured.units])
-    _same_values(captured, 8 * eps**0.5)
+    check_same_values(captured, 8 * eps**0.5)
     report = judged(captured, Options())
     if eps <= _epsilon(jnp.zeros(0, jnp.float32)):
         _near_by(case, captured, compiled, eps)
@@ -218,18 +196,6 @@ def _judged(case: Case, compiled: Callable[..., Any]) -> tuple[str, str]:
 
 def _epsilon(value: Any) -> float:
     return float(jnp.finfo(value.dtype).eps)
-
-
-def _same_values(captured: TracedCall, rtol: float) -> None:
-    """Every node computed from its arguments, against the value that JAX computed."""
-    values = captured.values
-    for node, value in zip(captured.program.nodes, values, strict=True):
-        if node.op in ("input", "constant"):
-            continue
-        made = np.asarray(TABLE[node.op].value(node.params, *(values[arg] for arg in node.args)))
-        scale = max(1.0, float(np.abs(value[np.isfinite(value)]).max(initial=0.0)))
-        if made.shape != value.shape or not np.allclose(made, value, rtol=rtol, atol=rtol * scale, equal_nan=True):
-            raise Wrong(f"the value of {node.op} for {node.operation}")
 
 
 def _near_by(case: Case, captured: TracedCall, compiled: Callable[..., Any], eps: float) -> None:
@@ -276,17 +242,10 @@ def table(found: Sequence[Outcome]) -> str:
 
 
 def main(arguments: Sequence[str]) -> int:
-    found = []
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for name, group in samples().items():
-            if not arguments or name in arguments:
-                for outcome in outcomes(group):
-                    found.append(outcome)
-                    if outcome.kind in (WRONG, UNTYPED):
-                        print(outcome, flush=True)
+    groups = (group for name, group in samples().items() if not arguments or name in arguments)
+    found = collected((outcome for group in groups for outcome in outcomes(group)), told=True)
     print(table(found))
-    return int(any(outcome.kind in (WRONG, UNTYPED) for outcome in found))
+    return int(bool(faults(found)))
 
 
 if __name__ == "__main__":

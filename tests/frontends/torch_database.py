@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import random
 import sys
-import traceback
-import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -25,39 +23,27 @@ import numpy as np
 import torch
 from torch.testing._internal.common_methods_invocations import op_db
 
-from absnormal.errors import AbsNormalError, GuardError, TraceError
+from absnormal.errors import GuardError
 from absnormal.frontends.torch.capture import of_closure
 from absnormal.frontends.traced_call import TracedCall
 from absnormal.judgement.flow import judged
 from absnormal.judgement.options import Options
-from absnormal.ops import TABLE
 from absnormal.program.tree import Tree
+from tests.frontends.outcomes import (
+    DECIDED,
+    UNDECIDED,
+    Outcome,
+    Wrong,
+    check_same_values,
+    collected,
+    faults,
+    judged_or_refused,
+)
 
 #: The operators that are decided on all their samples.
 RECORD = Path(__file__).parents[1] / "data" / "torch_operators.txt"
-DECIDED, UNDECIDED = "decided", "undecided"
 NOT_RUN, NOT_FINITE = "not differentiated by torch", "not finite in torch"
-#: What must not be there.
-WRONG, UNTYPED = "wrong", "untyped error"
 _STEP = 1e-7
-
-
-class Wrong(Exception):
-    """Something that is claimed is not so."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one sample."""
-
-    operator: str
-    sample: int
-    spelling: str
-    kind: str
-    text: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.operator} {self.sample} ({self.spelling}): {self.kind} {self.text}"
 
 
 @dataclass(frozen=True)
@@ -93,7 +79,7 @@ def outcomes(name: str, op: Any, most: int) -> Iterator[Outcome]:
     for number in np.unique(np.linspace(0, len(samples) - 1, min(most, len(samples))).astype(int)):
         sample = samples[number]
         for spelling, (call, given) in _spellings(op, sample).items():
-            yield _outcome(name, int(number), spelling, call, given)
+            yield Outcome(name, f"{number} ({spelling})", *_outcome(_case(call, given)))
 
 
 def _spellings(op: Any, sample: Any) -> dict[str, tuple[Callable[..., Any], Any]]:
@@ -106,30 +92,19 @@ def _spellings(op: Any, sample: Any) -> dict[str, tuple[Callable[..., Any], Any]
     return found
 
 
-def _outcome(name: str, number: int, spelling: str, call: Callable[..., Any], sample: Any) -> Outcome:
-    case = _case(call, sample)
+def _outcome(case: Case) -> tuple[str, str]:
     try:
         if not case.variables or not case.results():
-            return Outcome(name, number, spelling, NOT_RUN)
+            return NOT_RUN, ""
         loss = case.loss()
         if not loss.isfinite():
-            return Outcome(name, number, spelling, NOT_FINITE)
+            return NOT_FINITE, ""
         loss.backward()
     except (RuntimeError, ValueError, TypeError, NotImplementedError) as error:
-        return Outcome(name, number, spelling, NOT_RUN, str(error).partition("\n")[0])
+        return NOT_RUN, str(error).partition("\n")[0]
     for variable in case.variables:
         variable.grad = None
-    try:
-        return Outcome(name, number, spelling, *_judged(case))
-    except Wrong as error:
-        return Outcome(name, number, spelling, WRONG, str(error))
-    except AbsNormalError as error:
-        if error.__cause__ is not None and not isinstance(error.__cause__, NotImplementedError):
-            return Outcome(name, number, spelling, UNTYPED, str(error))
-        reason = error.problem if isinstance(error, TraceError) else type(error).__name__
-        return Outcome(name, number, spelling, f"refused: {reason.partition(': ')[0]}", str(error))
-    except Exception:
-        return Outcome(name, number, spelling, UNTYPED, traceback.format_exc())
+    return judged_or_refused(lambda: _judged(case), (NotImplementedError,))
 
 
 def _case(call: Callable[..., Any], sample: Any) -> Case:
@@ -148,30 +123,13 @@ def _judged(case: Case) -> tuple[str, str]:
     captured.program.check()
     eps = max(torch.finfo(t.dtype).eps for t in (*case.variables, *case.results()))
     rtol = 8 * eps**0.5
-    _same_values(captured, rtol)
+    check_same_values(captured, rtol)
     verdict = judged(captured, Options()).verdict.name
     if verdict == "NOT_CLARKE":
         raise Wrong("NOT_CLARKE")
     if eps == torch.finfo(torch.float64).eps:
         _near_by(case, captured)
     return DECIDED if verdict == "CLARKE" else UNDECIDED, ""
-
-
-def _same_values(captured: TracedCall, rtol: float) -> None:
-    """Every node computed from its arguments, against the value that torch computed."""
-    values = captured.values
-    for node, value in zip(captured.program.nodes, values, strict=True):
-        if node.op in ("input", "constant"):
-            continue
-        with np.errstate(all="ignore"):
-            made = np.asarray(TABLE[node.op].value(node.params, *(values[arg] for arg in node.args)))
-        if made.shape != value.shape or not _close(made, value, rtol):
-            raise Wrong(f"the value of {node.op} for {node.operation}")
-
-
-def _close(made: Any, value: Any, rtol: float) -> bool:
-    scale = max(1.0, float(np.abs(value[np.isfinite(value)]).max(initial=0.0)))
-    return bool(np.allclose(made, value, rtol=rtol, atol=rtol * scale, equal_nan=True))
 
 
 def _near_by(case: Case, captured: TracedCall) -> None:
@@ -226,7 +184,7 @@ def _replaced(value: Any, new: dict[int, Any]) -> Any:
 
 def table(found: Sequence[Outcome]) -> str:
     """How many samples, and operators on all of them, came out how."""
-    samples, names = Counter(o.kind for o in found), {o.operator for o in found}
+    samples, names = Counter(o.kind for o in found), {o.group for o in found}
     lines = [f"{count:7d}  {kind}" for kind, count in samples.most_common()]
     return "\n".join([*lines, f"{len(decided(found)):7d}  of {len(names)} operators are decided on all samples"])
 
@@ -235,26 +193,19 @@ def decided(found: Sequence[Outcome]) -> list[str]:
     """The operators whose samples are all decided, where torch gives a number and a gradient at all."""
     kinds: dict[str, set[str]] = {}
     for outcome in found:
-        kinds.setdefault(outcome.operator, set()).add(outcome.kind)
+        kinds.setdefault(outcome.group, set()).add(outcome.kind)
     allowed = {DECIDED, UNDECIDED, NOT_RUN, NOT_FINITE}
     return sorted(name for name, own in kinds.items() if DECIDED in own and own <= allowed)
 
 
 def main(arguments: Sequence[str]) -> int:
     names = [name for name in arguments if name != "--record"]
-    found = []
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for name, op in operators().items():
-            if not names or name in names:
-                for outcome in outcomes(name, op, sys.maxsize):
-                    found.append(outcome)
-                    if outcome.kind in (WRONG, UNTYPED):
-                        print(outcome, flush=True)
+    chosen = ((name, op) for name, op in operators().items() if not names or name in names)
+    found = collected((outcome for name, op in chosen for outcome in outcomes(name, op, sys.maxsize)), told=True)
     print(table(found))
     if "--record" in arguments:
         RECORD.write_text("\n".join(decided(found)) + "\n")
-    return int(any(outcome.kind in (WRONG, UNTYPED) for outcome in found))
+    return int(bool(faults(found)))
 
 
 if __name__ == "__main__":
