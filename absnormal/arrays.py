@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import numbers
 from fractions import Fraction
 from typing import Any
@@ -51,3 +52,12 @@ def as_fraction(value: Any, name: str = "x") -> Fraction:
     if getattr(value, "is_Rational", False):
         return Fraction(int(value.p), int(value.q))
     raise ValueError(f"{name} must hold real numbers, got {type(value).__name__}")
+
+
+def exactly(value: Array) -> Array:
+    """A float array as an object array of the rationals that its entries are; infinite ones stay what they are."""
+    if value.dtype == object:
+        return value
+    flat = np.empty(value.size, dtype=object)
+    flat[:] = [as_fraction(item) if math.isfinite(item) else item for item in value.ravel().tolist()]
+    return flat.reshape(value.shape)

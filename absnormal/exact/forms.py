@@ -21,11 +21,11 @@ from typing import Any
 
 import numpy as np
 
-from absnormal.arrays import Array
+from absnormal.arrays import Array, exactly
 from absnormal.ops import TABLE
 from absnormal.ops.linear_maps import Scale
 from absnormal.program.nodes import Node
-from absnormal.program.program import Program, exactly
+from absnormal.program.program import Program
 from absnormal.sweeps.rounding import running_errors
 from absnormal.sweeps.table import Sweeps
 

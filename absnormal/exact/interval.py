@@ -11,11 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from absnormal.arrays import Array, as_fraction
+from absnormal.arrays import Array, as_fraction, exactly
 from absnormal.ops import TABLE, kink_of
 from absnormal.ops.kinks.entrywise import interval
 from absnormal.ops.linear_maps import LinearMap
-from absnormal.program.program import exactly
 from absnormal.sweeps.rounding import FLOOR, rounding
 from absnormal.sweeps.table import Sweeps
 

@@ -10,9 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from absnormal.arrays import Array
+from absnormal.arrays import Array, exactly
 from absnormal.exact import checker
-from absnormal.program.program import exactly
 from absnormal.sweeps.table import Sweeps
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from absnormal.arrays import Array
+from absnormal.arrays import Array, exactly
 from absnormal.errors import TraceError
 from absnormal.frontends.frameworks import plain, precisions
 from absnormal.frontends.ties.slopes import slopes, table_of, tools_for
@@ -19,7 +19,6 @@ from absnormal.judgement.options import Options
 from absnormal.judgement.tolerances import Tolerance, machine_epsilon
 from absnormal.judgement.vector import Limits, judge, why_open
 from absnormal.program.merging import merged
-from absnormal.program.program import exactly
 from absnormal.report.report import Report
 from absnormal.report.verdict import Verdict
 from absnormal.sweeps.table import Sweeps

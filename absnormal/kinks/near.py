@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from absnormal.arrays import Array
+from absnormal.arrays import Array, exactly
 from absnormal.errors import AbsNormalError
 from absnormal.frontends.points import flat
 from absnormal.kinks.enclosure import enclose
-from absnormal.program.program import Program, exactly
+from absnormal.program.program import Program
 from absnormal.report.active import Active, active
 from absnormal.report.plain import number
 from absnormal.sweeps.rounding import rounding

@@ -16,14 +16,14 @@ from typing import Any
 
 import numpy as np
 
-from absnormal.arrays import Array
+from absnormal.arrays import Array, exactly
 from absnormal.errors import AbsNormalError
 from absnormal.frontends.points import flat, like
 from absnormal.kinks.enclosure import COMPARED
 from absnormal.kinks.landing import land
 from absnormal.kinks.near import small
 from absnormal.program.nodes import Guard
-from absnormal.program.program import Program, exactly
+from absnormal.program.program import Program
 from absnormal.report.plain import number
 from absnormal.sweeps.table import Sweeps
 from absnormal.verify import trace

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from absnormal.arrays import Array, as_fraction
+from absnormal.arrays import Array, exactly
 from absnormal.ops.linear_maps import Change, LinearMap
 from absnormal.ops.table import Op, Params, never
 
@@ -44,7 +44,7 @@ class Dense(LinearMap):
 
     @cached_property
     def _exact(self) -> Array:
-        return _exactly(self.matrix)
+        return exactly(self.matrix)
 
     def push(self, t: Array) -> Array:
         matrix = self._exact if t.dtype == object else self.matrix
@@ -66,12 +66,6 @@ class Dense(LinearMap):
             Dense(lambda: positive, self.shape, self.out) if positive.any() else None,
             Dense(lambda: negative, self.shape, self.out) if negative.any() else None,
         )
-
-
-def _exactly(matrix: Array) -> Array:
-    found = np.empty(matrix.size, dtype=object)
-    found[:] = [as_fraction(item) for item in matrix.ravel().tolist()]
-    return found.reshape(matrix.shape)
 
 
 def opaque_row(
@@ -124,7 +118,7 @@ def linear_row(name: str, value: Callable[[Array], Any]) -> Op:
         if u.dtype != object:
             return np.asarray(value(u), dtype=float)
         shape = np.shape(value(np.zeros(u.shape)))
-        return np.asarray(_exactly(matrix(u.shape)) @ u.reshape(-1), dtype=object).reshape(shape)
+        return np.asarray(exactly(matrix(u.shape)) @ u.reshape(-1), dtype=object).reshape(shape)
 
     def maps(params: Params, args: list[Array], out: Array, shape: Shape) -> list[LinearMap]:
         return [Dense(lambda: matrix(args[0].shape), args[0].shape, shape)]

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from absnormal.arrays import Array
+from absnormal.arrays import Array, exactly
 from absnormal.errors import DomainError
 from absnormal.ops import TABLE
 from absnormal.program.nodes import Guard, Node, Source
-from absnormal.program.program import Program, compute, exactly
+from absnormal.program.program import Program, compute
 from absnormal.program.tree import Tree
 
 _SMALL = 64

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from absnormal.arrays import Array, as_fraction, as_real
+from absnormal.arrays import Array, as_real, exactly
 from absnormal.errors import DomainError, GuardError, TraceError
 from absnormal.ops import TABLE, kink_of
 from absnormal.ops.kinks import KINKS
@@ -323,15 +323,6 @@ def _outside(node: Node, args: list[Array]) -> Exception:
         "move the point, or write the kink with np.abs, np.maximum or np.minimum",
         node.source,
     )
-
-
-def exactly(value: Array) -> Array:
-    """A float array as an object array of the rationals that its entries are; infinite ones stay what they are."""
-    if value.dtype == object:
-        return value
-    flat = np.empty(value.size, dtype=object)
-    flat[:] = [as_fraction(item) if math.isfinite(item) else item for item in value.ravel().tolist()]
-    return flat.reshape(value.shape)
 
 
 def _problem(nodes: Sequence[Node], index: int, node: Node, switch: int) -> str:

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from absnormal.arrays import Array
+from absnormal.arrays import Array, exactly
 from absnormal.ops import TABLE, kink_of
 from absnormal.ops.kinks.kink import Hull, Piece
 from absnormal.ops.linear_maps import Change, LinearMap
 from absnormal.program.nodes import Node
-from absnormal.program.program import Program, exactly
+from absnormal.program.program import Program
 
 #: In the place of a slope: any number in [-1, 1].
 HULL = float("nan")

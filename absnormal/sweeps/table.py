@@ -18,13 +18,13 @@ from functools import cached_property
 
 import numpy as np
 
-from absnormal.arrays import Array
+from absnormal.arrays import Array, exactly
 from absnormal.ops import TABLE
 from absnormal.ops.kinks.kink import Kink
 from absnormal.ops.linear import applied
 from absnormal.ops.linear_maps import Change
 from absnormal.program.nodes import Node
-from absnormal.program.program import Program, exactly
+from absnormal.program.program import Program
 from absnormal.sweeps.at_point import HULL, AtPoint
 from absnormal.sweeps.carriers import Adjoints, changed, nonzero, split_rows
 from absnormal.sweeps.last_steps import LastSteps

@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 from scipy import special
 
+from absnormal.arrays import exactly
 from absnormal.ops import TABLE, kink_of
 from absnormal.ops.convolution import Layout
 from absnormal.ops.kinks.running import running
 from absnormal.ops.smooth import SMOOTH
 from absnormal.program.nodes import Node
-from absnormal.program.program import Program, exactly
+from absnormal.program.program import Program
 from absnormal.program.tree import Tree
 from absnormal.sweeps.table import Sweeps
 
