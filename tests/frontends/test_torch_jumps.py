@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+import ctypes
+import io
+import pickle
+import struct
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -213,6 +218,13 @@ def without_grad(f: Function) -> Function:
     return silent
 
 
+def saved(x: Any) -> Any:
+    file = io.BytesIO()
+    torch.save(x, file)
+    file.seek(0)
+    return torch.load(file)
+
+
 #: Functions of detached values that jump at 0, though no comparison says so.
 STEPS: dict[str, Function] = {
     "relu": gradient_of(torch.relu), "relu6": gradient_of(F.relu6), "leaky_relu": gradient_of(F.leaky_relu),
@@ -239,6 +251,11 @@ STEPS: dict[str, Function] = {
     "map_": lambda x: x.detach().clone().map_(x.detach(), lambda u, v: float(v > 0)),
     "unique": lambda x: torch.unique(torch.cat([x.detach(), torch.zeros(1, dtype=D)])).numel(),
     "bincount": lambda x: torch.bincount((x.detach() > 0).long()).numel(),
+    "pickled": lambda x: (pickle.loads(pickle.dumps(x.detach())) > 0).to(D),
+    "saved": lambda x: (saved(x.data) > 0).to(D),
+    "pointer": lambda x: float(ctypes.cast(x.detach().data_ptr(), ctypes.POINTER(ctypes.c_double))[0] > 0),
+    "copied": lambda x: (copy.deepcopy(x.detach()) > 0).to(D),
+    "bytes": lambda x: float(struct.unpack("d", bytes(x.detach().untyped_storage()))[0] > 0),
 }  # fmt: skip
 
 

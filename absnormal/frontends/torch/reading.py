@@ -2,7 +2,8 @@
 gives memory away, registers hooks, detaches in place and assigns to .data.
 
 ``bool(u)`` is ``bool(u != 0)`` and ``int(u)`` is ``int(u.long())``, so their ties are those of the comparison and of
-the conversion; a list of numbers is a read of all of them.
+the conversion; a list of numbers is a read of all of them, and so is memory that is given away, as pickling does.
+Text is for people: what code computes from a tensor's printed numbers is not seen.
 """
 
 from __future__ import annotations
@@ -18,11 +19,12 @@ from absnormal.frontends.torch.tape import Hooked, Tape
 
 _TRUTH = frozenset({torch.Tensor.__bool__, torch.is_nonzero, torch.Tensor.is_nonzero})
 _WHOLE = frozenset({torch.Tensor.__int__})
-_LEAVING = frozenset({torch.Tensor.tolist, torch.Tensor.numpy, torch.Tensor.__array__, torch.Tensor.__dlpack__})
-_GIVING = frozenset({
+_READABLE = frozenset({
     torch.Tensor.numpy, torch.Tensor.__array__, torch.Tensor.__dlpack__, torch.Tensor.untyped_storage,
-    torch.Tensor.storage, torch.Tensor._typed_storage, torch.Tensor.data_ptr, torch.Tensor.share_memory_,
+    torch.Tensor.storage, torch.Tensor._typed_storage, torch.Tensor.data_ptr,
 })
+_LEAVING = frozenset({torch.Tensor.tolist}) | _READABLE
+_GIVING = frozenset({torch.Tensor.share_memory_}) | _READABLE
 _ENTRY_BY_ENTRY = frozenset({torch.Tensor.apply_, torch.Tensor.map_, torch.Tensor.map2_})
 _NODE = frozenset({torch.Tensor.grad_fn.__get__})
 _DETACHING = frozenset({torch.Tensor.detach_, torch.detach_})
