@@ -310,3 +310,17 @@ def test_the_command_takes_a_model(tmp_path: Path, capsys: pytest.CaptureFixture
     assert status == 1
     out = capsys.readouterr().out
     assert out.startswith("NOT_CLARKE") and "net.onnx:" in out
+
+
+def test_the_zeros_that_stand_for_inputs_are_named_where_they_lie_outside_of_the_domain() -> None:
+    model = onnx.parser.parse_model("""
+        <ir_version: 10, opset_import: ["": 18]> f (double[2] x, double[2] w) => (double y) {
+            a = Log(x)  b = Mul(a, w)  y = ReduceSum<keepdims = 0>(b)
+        }""")
+    with pytest.raises(an.DomainError, match="where zeros stand for x, w: give values with inputs="):
+        an.onnx.load(model)
+    with pytest.raises(an.DomainError, match="where zeros stand for w:"):
+        an.onnx.load(model, {"x": -np.ones(2)})
+    with pytest.raises(an.DomainError, match=r"at this point\. Fix"):
+        an.onnx.load(model, {"x": np.zeros(2), "w": np.ones(2)})
+    assert an.onnx.load(model, {"x": np.ones(2)})({"x": np.ones(2), "w": np.ones(2)}) == 0

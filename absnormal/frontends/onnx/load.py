@@ -10,7 +10,7 @@ import numpy as np
 
 from absnormal._optional import require
 from absnormal.arrays import Array
-from absnormal.errors import GuardError
+from absnormal.errors import DomainError, GuardError
 from absnormal.frontends.onnx.graph import Graph, Input, read
 from absnormal.frontends.onnx.interpret import program_of
 from absnormal.program.program import Program
@@ -49,6 +49,8 @@ def load(
     TraceError
         for operators without a rule, which are all listed, for attributes, inputs and outputs that a rule does not
         read, and for branches at a tie
+    DomainError
+        for NaN or infinity at the values of the inputs
     ValueError
         for names, shapes and models that do not fit
 
@@ -71,7 +73,14 @@ def load(
     point = {name: np.asarray(values.get(name, graph.constants.get(name)), dtype=float) for name in names}
     held = {name: value for name, value in values.items() if name not in names}
     variable = names[0] if len(names) == 1 else names
-    made = program_of(graph, point[names[0]] if len(names) == 1 else point, held, variable, chosen)
+    try:
+        made = program_of(graph, point[names[0]] if len(names) == 1 else point, held, variable, chosen)
+    except DomainError as error:
+        zeros = [name for name in values if name not in given]
+        if not zeros:
+            raise
+        problem = f"{error.problem}, where zeros stand for {', '.join(zeros)}: give values with inputs="
+        raise DomainError(error.operation, problem, error.source) from error
     return Model(
         made.nodes, made.output, made.tree, made.guards, graph=graph, held=held, variable=variable, chosen=chosen
     )
