@@ -36,6 +36,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from absnormal import extend, onnx, plot, testing, torch
+    from absnormal.batch import Sweep, sweep
     from absnormal.clarke.budget import Budget
     from absnormal.clarke.generalized_gradient import GeneralizedGradient
     from absnormal.errors import AbsNormalError, BudgetError, DomainError, GuardError, TraceError, UndecidedWarning
@@ -46,7 +47,6 @@ if TYPE_CHECKING:
     from absnormal.report.record import Record
     from absnormal.report.report import Report
     from absnormal.report.verdict import Verdict
-    from absnormal.sweep import Sweep, sweep
     from absnormal.verify import clarke_gradient, generalized_gradient, gradient, trace, verify
 
 #: Everything loads when it is first used: the pytest plugin starts without NumPy.
@@ -63,7 +63,7 @@ _LATER = {
     "Program": "absnormal.program.program",
     "Record": "absnormal.report.record",
     "Report": "absnormal.report.report",
-    "Sweep": "absnormal.sweep",
+    "Sweep": "absnormal.batch",
     "TraceError": "absnormal.errors",
     "UndecidedWarning": "absnormal.errors",
     "Verdict": "absnormal.report.verdict",
@@ -74,7 +74,7 @@ _LATER = {
     "gradient": "absnormal.verify",
     "kinks_near": "absnormal.kinks",
     "progress": "absnormal.progress",
-    "sweep": "absnormal.sweep",
+    "sweep": "absnormal.batch",
     "trace": "absnormal.verify",
     "verify": "absnormal.verify",
 }
@@ -94,7 +94,7 @@ def __dir__() -> list[str]:
 
 
 class _Package(ModuleType):
-    """Keeps `absnormal.verify` and `absnormal.sweep` the functions when the modules of these names are loaded."""
+    """Keeps `absnormal.verify` the function when the module of this name is loaded."""
 
     def __setattr__(self, name: str, value: Any) -> None:
         if not (name in _LATER and isinstance(value, ModuleType)):

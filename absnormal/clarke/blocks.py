@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from absnormal.active.subproblems import subproblems
+from absnormal.active.system import MANY, System
 from absnormal.arrays import Array
 from absnormal.clarke.budget import Budget, Meter
 from absnormal.clarke.cells import Cells, gradients, open_cells
@@ -18,8 +20,6 @@ from absnormal.clarke.fallback import certified
 from absnormal.clarke.generalized_gradient import Block
 from absnormal.clarke.polytope import distinct
 from absnormal.errors import BudgetError
-from absnormal.exact.parts import parts
-from absnormal.exact.system import MANY, System
 from absnormal.sweeps.table import Sweeps
 
 #: Numbers that the points of a block may hold together.
@@ -56,7 +56,7 @@ def summands(sweeps: Sweeps, system: System | None, budget: Budget) -> Summands:
     if not len(sweeps.alpha):
         return Summands(base, [])
     meter = budget.start()
-    apart = [system] if system is not None else parts(sweeps) or []
+    apart = [system] if system is not None else subproblems(sweeps) or []
     relevant = [part.relevant() for part in apart]
     doubts = [part.doubt for part in relevant if part.doubt]
     if relevant and not doubts:

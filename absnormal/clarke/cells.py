@@ -12,11 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from absnormal.active.system import System
 from absnormal.arrays import Array
 from absnormal.clarke.budget import Meter
-from absnormal.exact.alternative import gordan
-from absnormal.exact.scaled import BITS
-from absnormal.exact.system import System
+from absnormal.rational.alternative import BITS, gordan
 
 #: Bits of an entry of a direction past which it is shortened, where integers are Python's.
 _LONG = 1000

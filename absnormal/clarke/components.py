@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 
+from absnormal.active.system import System
 from absnormal.clarke.budget import Meter
 from absnormal.clarke.cells import Cell, Cells, open_cells
-from absnormal.exact.linear_algebra import Vector
-from absnormal.exact.system import System
+from absnormal.rational.linear_algebra import Vector
 
 
 @dataclass(frozen=True, eq=False)

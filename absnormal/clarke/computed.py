@@ -10,10 +10,10 @@ from fractions import Fraction
 
 import numpy as np
 
+from absnormal.active.system import System, from_rows
 from absnormal.arrays import Array
 from absnormal.clarke.budget import Meter
 from absnormal.clarke.cells import Cell, open_cells
-from absnormal.exact.system import System, from_rows
 from absnormal.sweeps.integers import zero_rows
 from absnormal.sweeps.openness import opens
 from absnormal.sweeps.table import Sweeps

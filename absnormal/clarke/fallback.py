@@ -21,13 +21,13 @@ from typing import Any
 
 import numpy as np
 
+from absnormal.active.system import System, build
 from absnormal.arrays import Array
+from absnormal.certificates import next_to_program
+from absnormal.certificates.evidence import AtPoint, Evidence, Judged, NextToProgram, OnForm, wide
+from absnormal.certificates.witness import Witness
 from absnormal.errors import BudgetError
-from absnormal.exact import next_to_program
-from absnormal.exact.evidence import AtPoint, Evidence, Judged, NextToProgram, OnForm, wide
-from absnormal.exact.linear_algebra import Matrix, Vector, dot
-from absnormal.exact.system import System, build
-from absnormal.exact.witness import Witness
+from absnormal.rational.linear_algebra import Matrix, Vector, dot
 from absnormal.sweeps.equal_rows import EqualRows
 from absnormal.sweeps.integers import zero_rows
 from absnormal.sweeps.overflow import overflow

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.exact.alternative import least_squares
+from absnormal.rational.alternative import least_squares
 
 _ROUNDS = 1000
 _CHUNK = 4_000_000

@@ -13,13 +13,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from absnormal.active.scaled import Scaled
+from absnormal.active.system import System
 from absnormal.arrays import Array
 from absnormal.clarke.budget import Meter
 from absnormal.clarke.cells import Cell
-from absnormal.exact.alternative import divided, least_squares, scale
-from absnormal.exact.linear_algebra import Vector
-from absnormal.exact.scaled import BITS, Scaled
-from absnormal.exact.system import System
+from absnormal.rational.alternative import BITS, divided, least_squares, scale
+from absnormal.rational.linear_algebra import Vector
 
 _ROUNDS = 200
 _NEAR = np.repeat([0.0, 0.01, 0.1, 0.3, 1.0, 3.0], [1, 4, 6, 6, 6, 6])

@@ -1,7 +1,7 @@
 """`absnormal recheck`: certificates from a file, checked again from their data alone.
 
-Only `absnormal.exact.checker` judges: rational arithmetic, nothing of the search, no program.  What holds is true of
-the function that the certificate carries; its digest shows whether that is the one that was meant
+Only `absnormal.certificates.checker` judges: rational arithmetic, nothing of the search, no program.  What holds is
+true of the function that the certificate carries; its digest shows whether that is the one that was meant
 (`Certificate.function`).  "at" and "rests on" are in the file's own words, which nothing checks: they are shown on one
 line, without control characters, so that they cannot pass for lines of the command.
 """
@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from absnormal.exact import checker
+from absnormal.certificates import checker
 
 HELP = "check a certificate again, from its data alone"
 EXAMPLES = """\

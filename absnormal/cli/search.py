@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from absnormal.batch.judging import written
 from absnormal.cli.output import EXIT, STATUS, Finding, format_option, framework_option, write
 from absnormal.cli.targets import load, numbers, slope
 from absnormal.frontends.points import made
 from absnormal.kinks.search import SLOPES, Found, search
 from absnormal.report.plain import number, tree
 from absnormal.report.record import Record
-from absnormal.sweep.judging import written
 
 HELP = "go to the kinks of a function and look for wrong gradients there"
 EXAMPLES = """\

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor
 from typing import Any
 
+from absnormal.batch import stream
 from absnormal.cli.output import EXIT, Finding, options, progress, verdict_options, workers, write
 from absnormal.cli.streams import check_writable
 from absnormal.cli.targets import Rows, load
 from absnormal.report.plain import number
 from absnormal.report.record import Record
-from absnormal.sweep import stream
 
 HELP = "verdicts at many points"
 EXAMPLES = """\

@@ -18,13 +18,13 @@ from itertools import product
 import numpy as np
 
 from absnormal.arrays import Array
+from absnormal.certificates.evidence import Judged
 from absnormal.clarke.polytope import Answer, Summand, membership
-from absnormal.exact.evidence import Judged
-from absnormal.exact.linear_algebra import Vector, dot
-from absnormal.exact.linear_program import convex_weights
 from absnormal.judgement.ladder import decide
 from absnormal.judgement.tolerances import DOUBLE
 from absnormal.judgement.vector_by_blocks import by_blocks
+from absnormal.rational.linear_algebra import Vector, dot
+from absnormal.rational.linear_program import convex_weights
 from absnormal.sweeps.conditioning import spread
 from absnormal.sweeps.overflow import overflow
 from absnormal.sweeps.rounding import rounding

@@ -19,14 +19,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from absnormal.active.subproblems import subproblems
+from absnormal.active.system import System
 from absnormal.arrays import Array
+from absnormal.certificates.evidence import InSystems, Judged, Separates, wide
 from absnormal.clarke.blocks import Listed, listed
 from absnormal.clarke.cells import Cell
 from absnormal.clarke.polytope import Summand, membership
-from absnormal.exact.evidence import InSystems, Judged, Separates, wide
-from absnormal.exact.linear_algebra import dot
-from absnormal.exact.parts import parts
-from absnormal.exact.system import System
+from absnormal.rational.linear_algebra import dot
 from absnormal.theorems.problem import Proof
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class FromBlocks(InSystems, Separates):
 def by_blocks(limits: Limits) -> Proof | None:
     """A proof about a vector, where every switch is in a block whose cells are proved and rational."""
     problem, g, allowed = limits.problem, limits.vector, limits.accepted
-    apart = [problem.system] if problem.system is not None else parts(problem.sweeps) or []
+    apart = [problem.system] if problem.system is not None else subproblems(problem.sweeps) or []
     if not apart or any(not part.explicit or part.base is None or part.inputs is None for part in apart):
         return None
     kept = [part.relevant() for part in apart]

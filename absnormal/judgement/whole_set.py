@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from absnormal.active.system import build
 from absnormal.clarke.blocks import summands
 from absnormal.clarke.generalized_gradient import GeneralizedGradient
-from absnormal.exact.system import build
 from absnormal.frontends.traced_call import TracedCall
 from absnormal.judgement.flow import exact_problem
 from absnormal.judgement.options import Options

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.exact.evidence import Separates
+from absnormal.certificates.evidence import Separates
 from absnormal.report.plain import array, number, tree
 from absnormal.report.relation import relation
 from absnormal.report.verdict import Verdict

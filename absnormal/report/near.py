@@ -7,9 +7,9 @@ from fractions import Fraction
 
 import numpy as np
 
+from absnormal.active.forms import TooLarge, measure
 from absnormal.arrays import Array, exactly
 from absnormal.errors import AbsNormalError
-from absnormal.exact.forms import TooLarge, measure
 from absnormal.report.plain import number
 from absnormal.sweeps.rounding import value_errors
 from absnormal.sweeps.table import Sweeps

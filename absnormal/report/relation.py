@@ -1,6 +1,6 @@
 """What ties active switches together: an equation between switching variables, with the lines they come from.
 
-The equation is read off from the exact linear forms (`absnormal.exact`), and only where they are proved to be
+The equation is read off from the exact linear forms (`absnormal.active.forms`), and only where they are proved to be
 all there is near x.  Where the slopes of a tool contradict it, that is said too.
 """
 
@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from absnormal.exact.forms import ONE, forms
-from absnormal.exact.linear_algebra import Vector, circuits
-from absnormal.exact.linear_program import open_direction
-from absnormal.exact.system import System
+from absnormal.active.forms import ONE, forms
+from absnormal.active.system import System
 from absnormal.ops import kink_of
 from absnormal.program.nodes import Node
 from absnormal.program.program import Program
+from absnormal.rational.linear_algebra import Vector, circuits
+from absnormal.rational.linear_program import open_direction
 from absnormal.report.plain import number
 from absnormal.theorems.problem import Problem
 

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+from absnormal.active.system import System
 from absnormal.arrays import Array
 from absnormal.clarke.budget import Budget
 from absnormal.clarke.cells import gradients, open_cells
-from absnormal.exact.alternative import mean
-from absnormal.exact.linear_algebra import Vector
-from absnormal.exact.linear_program import Feasible, solve
-from absnormal.exact.system import System
 from absnormal.program.program import Program
+from absnormal.rational.alternative import mean
+from absnormal.rational.linear_algebra import Vector
+from absnormal.rational.linear_program import Feasible, solve
 from absnormal.report.plain import number
 from absnormal.report.relation import names_of, slope_in_words
 from absnormal.theorems.problem import Problem

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from absnormal.arrays import Array
+from absnormal.certificates.certificate import Certificate, certificate_of, certificate_of_fallback
 from absnormal.clarke.fallback import Certified, certified
-from absnormal.exact.certificate import Certificate, certificate_of, certificate_of_fallback
 from absnormal.program.program import Program
 from absnormal.program.tree import join
 from absnormal.report import active as lines

@@ -22,14 +22,14 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
+from absnormal.active.system import System
 from absnormal.arrays import Array
+from absnormal.certificates.evidence import OnForm, wide
 from absnormal.clarke.cells import Cell, gradients
 from absnormal.clarke.components import Component, immaterial
 from absnormal.clarke.pricing import approach
-from absnormal.exact.alternative import mean
-from absnormal.exact.evidence import OnForm, wide
-from absnormal.exact.linear_algebra import Vector
-from absnormal.exact.system import System
+from absnormal.rational.alternative import mean
+from absnormal.rational.linear_algebra import Vector
 from absnormal.theorems.problem import Problem, Proof
 from absnormal.theorems.regular import adjoints
 

@@ -19,13 +19,13 @@ from typing import Any
 
 import numpy as np
 
+from absnormal.active.private_inputs import private_inputs
+from absnormal.active.system import System
 from absnormal.arrays import Array
+from absnormal.certificates.evidence import OnForm, wide
 from absnormal.clarke.fallback import OpenAlong
-from absnormal.exact.evidence import OnForm, wide
-from absnormal.exact.linear_algebra import Matrix, Vector, dot, nullspace, rank
-from absnormal.exact.linear_program import open_direction
-from absnormal.exact.system import System
-from absnormal.structure import private_inputs
+from absnormal.rational.linear_algebra import Matrix, Vector, dot, nullspace, rank
+from absnormal.rational.linear_program import open_direction
 from absnormal.sweeps.equal_rows import EqualRows
 from absnormal.sweeps.openness import opens
 from absnormal.theorems.problem import Problem, Proof

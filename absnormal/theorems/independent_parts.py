@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from absnormal.active.subproblems import subproblems
+from absnormal.active.system import MANY, System
+from absnormal.certificates.evidence import InSystems, OnForm
 from absnormal.clarke.cells import gradients, open_cells
-from absnormal.exact.alternative import mean
-from absnormal.exact.evidence import InSystems, OnForm
-from absnormal.exact.parts import parts
-from absnormal.exact.system import MANY, System
+from absnormal.rational.alternative import mean
 from absnormal.theorems.direction import OpenWithFree, find
 from absnormal.theorems.membership import ConvexWeights
 from absnormal.theorems.problem import Problem, Proof
@@ -47,7 +47,7 @@ def independent_parts(problem: Problem) -> Proof | None:
     """Decides switches that are too many for one system, when they fall apart."""
     if problem.system is not None or problem.sweeps.rational:
         return None
-    found = parts(problem.sweeps)
+    found = subproblems(problem.sweeps)
     if found is None or len(found) < 2:
         return None
     known: dict[Any, Known | None] = {}

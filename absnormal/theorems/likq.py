@@ -19,14 +19,14 @@ from typing import Any
 
 import numpy as np
 
+from absnormal.active.system import System, base_rows, certainly_independent
 from absnormal.arrays import Array
+from absnormal.certificates import next_to_program
+from absnormal.certificates.evidence import Evidence, NextToProgram, OnForm
+from absnormal.certificates.witness import Witness
 from absnormal.clarke.fallback import NoActiveSwitch
-from absnormal.exact import next_to_program
-from absnormal.exact.evidence import Evidence, NextToProgram, OnForm
-from absnormal.exact.linear_algebra import Vector, dependency, pivots
-from absnormal.exact.modular import independent, integers
-from absnormal.exact.system import System, base_rows, certainly_independent
-from absnormal.exact.witness import Witness
+from absnormal.rational.linear_algebra import Vector, dependency, pivots
+from absnormal.rational.modular import independent, integers
 from absnormal.sweeps.integers import exact_rows
 from absnormal.sweeps.rounding import FLOOR, rounding
 from absnormal.theorems.problem import Problem, Proof

@@ -16,15 +16,15 @@ from typing import Any, Self
 
 import numpy as np
 
+from absnormal.active.system import System
 from absnormal.arrays import Array
+from absnormal.certificates import next_to_program
+from absnormal.certificates.evidence import Judged, NextToProgram, OnForm, wide
+from absnormal.certificates.witness import Witness
 from absnormal.clarke.cells import Cell, Cells, gradients
 from absnormal.clarke.computed import computed_cells
 from absnormal.clarke.fallback import direction, opened
-from absnormal.exact import next_to_program
-from absnormal.exact.alternative import least_squares, mean
-from absnormal.exact.evidence import Judged, NextToProgram, OnForm, wide
-from absnormal.exact.system import System
-from absnormal.exact.witness import Witness
+from absnormal.rational.alternative import least_squares, mean
 from absnormal.sweeps.rounding import UNIT, rounding
 from absnormal.theorems.problem import Problem, Proof
 

@@ -25,13 +25,13 @@ from typing import Any, Self
 
 import numpy as np
 
+from absnormal.active.private_inputs import Private, private_inputs
+from absnormal.active.system import System
 from absnormal.arrays import Array
-from absnormal.exact import next_to_program
-from absnormal.exact.evidence import AtPoint, Judged, NextToProgram, OnForm
-from absnormal.exact.system import System
-from absnormal.exact.witness import Witness
+from absnormal.certificates import next_to_program
+from absnormal.certificates.evidence import AtPoint, Judged, NextToProgram, OnForm
+from absnormal.certificates.witness import Witness
 from absnormal.ops import kink_of
-from absnormal.structure import Private, private_inputs
 from absnormal.sweeps.equal_rows import EqualRows
 from absnormal.theorems.problem import Problem, Proof
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from absnormal.active.system import System, build
 from absnormal.arrays import Array
+from absnormal.certificates.evidence import Evidence, Judged
 from absnormal.clarke.budget import Budget, Meter
-from absnormal.exact.evidence import Evidence, Judged
-from absnormal.exact.system import System, build
 from absnormal.judgement.tolerances import DOUBLE_PRECISION, NOTHING, Tolerance
 from absnormal.sweeps.table import Sweeps
 

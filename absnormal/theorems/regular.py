@@ -25,11 +25,11 @@ from typing import Any
 
 import numpy as np
 
-from absnormal.exact import next_to_program
-from absnormal.exact.evidence import AtPoint, Judged, NextToProgram, OnForm
-from absnormal.exact.linear_algebra import Vector
-from absnormal.exact.system import System
-from absnormal.exact.witness import Witness
+from absnormal.active.system import System
+from absnormal.certificates import next_to_program
+from absnormal.certificates.evidence import AtPoint, Judged, NextToProgram, OnForm
+from absnormal.certificates.witness import Witness
+from absnormal.rational.linear_algebra import Vector
 from absnormal.sweeps.bounds import curvatures
 from absnormal.theorems.problem import Problem, Proof
 

@@ -18,15 +18,15 @@ from typing import Any, Self
 
 import numpy as np
 
+from absnormal.active.system import System
 from absnormal.arrays import Array
+from absnormal.certificates import next_to_program
+from absnormal.certificates.evidence import AtPoint, Judged, NextToProgram, OnForm, Separates, wide
+from absnormal.certificates.witness import Witness
 from absnormal.clarke.cells import Cells, gradients
-from absnormal.exact import next_to_program
-from absnormal.exact.alternative import farthest, mean
-from absnormal.exact.evidence import AtPoint, Judged, NextToProgram, OnForm, Separates, wide
-from absnormal.exact.linear_algebra import Vector, dot, nullspace, pivots
-from absnormal.exact.system import System
-from absnormal.exact.witness import Witness
 from absnormal.judgement.tolerances import DOUBLE, relative
+from absnormal.rational.alternative import farthest, mean
+from absnormal.rational.linear_algebra import Vector, dot, nullspace, pivots
 from absnormal.sweeps.bounds import derivative_bounds
 from absnormal.sweeps.rounding import rounding
 from absnormal.theorems.problem import Problem, Proof

@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 
+from absnormal.active.system import System
+from absnormal.certificates import next_to_program
+from absnormal.certificates.evidence import AtPoint, Judged, NextToProgram, OnForm
+from absnormal.certificates.witness import Witness
 from absnormal.clarke.fallback import NoActiveSwitch
-from absnormal.exact import next_to_program
-from absnormal.exact.evidence import AtPoint, Judged, NextToProgram, OnForm
-from absnormal.exact.system import System
-from absnormal.exact.witness import Witness
 from absnormal.theorems.problem import Problem, Proof
 
 #: Past this number of variables and switches, the sweep that looks for zero rows waits for cheaper proofs.

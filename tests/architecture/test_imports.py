@@ -17,26 +17,34 @@ import absnormal
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "absnormal"
 
-#: A module belongs to the longest prefix that fits; it may import from its own layer and from lower ones.
-LAYERS = {
-    "errors": 0, "arrays": 0, "judgement.tolerances": 0, "_optional": 0, "program.nodes": 0,
-    "ops": 1,
-    "program": 2,
-    "gallery": 2,
-    "sweeps": 3, "structure": 3,
-    "exact": 4,
+#: Each folder, and each module beside the folders, has a layer: it may import from its own and from lower ones.
+FOLDERS = {
+    "errors": 0, "arrays": 0, "_optional": 0,
+    "ops": 1, "rational": 1,
+    "program": 2, "gallery": 2,
+    "sweeps": 3,
+    "active": 4,
     "clarke": 5,
-    "theorems": 6,
-    "frontends": 6,
-    "form": 7,
-    "exact.certificate": 7, "exact.rational_evidence": 7, "exact.kinds": 7,
-    "report": 8, "display": 8, "judgement": 8, "verify": 9,
-    "kinks": 10, "sweep": 10, "torch": 10, "onnx": 10, "extend": 10, "": 10, "progress": 10, "testing": 11,
-    "pytest_plugin": 11, "cli": 11, "plot": 11, "__main__": 12,
+    "theorems": 6, "frontends": 6,
+    "certificates": 7, "form": 7,
+    "report": 8, "display": 8, "judgement": 8,
+    "verify": 9,
+    "kinks": 10, "batch": 10, "torch": 10, "onnx": 10, "extend": 10, "": 10, "progress": 10,
+    "testing": 11, "pytest_plugin": 11, "cli": 11, "plot": 11,
+    "__main__": 12,
 }  # fmt: skip
+#: Modules that lie below their folder: what theorems rest on, and what imports nothing.
+BELOW = {
+    "program.nodes": 0, "judgement.tolerances": 0, "certificates.checker": 0,
+    "certificates.witness": 4, "certificates.interval": 4, "certificates.next_to_program": 4,
+    "certificates.evidence": 4, "certificates.agreement": 4,
+}  # fmt: skip
+LAYERS = FOLDERS | BELOW
 
 #: A framework's name is known to front ends only.
-BEHIND_FRONT_ENDS = ("program", "ops", "sweeps", "structure", "exact", "clarke", "theorems", "report", "display")
+BEHIND_FRONT_ENDS = (
+    "program", "ops", "sweeps", "active", "rational", "certificates", "clarke", "theorems", "report", "display",
+)
 
 #: The cheap proofs, and the explicit set that judges them in tests.
 CHEAP = ("smooth", "private_directions", "regular", "likq", "direction")
@@ -130,10 +138,10 @@ def test_cheap_proofs_do_not_load_the_explicit_set() -> None:
 
 def test_the_checker_loads_nothing_else() -> None:
     """A certificate is re-checked with Python alone."""
-    loaded = _import("import absnormal.exact.checker")
+    loaded = _import("import absnormal.certificates.checker")
     own = {name for name in loaded if name.split(".")[0] == "absnormal"}
-    parts = {f"absnormal.{name_of(path)}" for path in (PACKAGE / "exact" / "checker").glob("*.py")}
-    assert own == {"absnormal", "absnormal.exact"} | parts
+    parts = {f"absnormal.{name_of(path)}" for path in (PACKAGE / "certificates" / "checker").glob("*.py")}
+    assert own == {"absnormal", "absnormal.certificates"} | parts
     assert not {"numpy", "scipy"} & loaded
 
 
@@ -171,6 +179,6 @@ def test_the_bare_import_loads_nothing_else() -> None:
 def test_every_public_name_is_there_however_it_is_asked_for(name: str) -> None:
     found = getattr(absnormal, name)
     assert name in dir(absnormal)
-    first = "import absnormal.verify, absnormal.sweep"
+    first = "import absnormal.verify, absnormal.batch"
     _import(f"{first}; from absnormal import {name}; assert {name} is absnormal.{name}")
     assert isinstance(found, ModuleType) == (name in ("extend", "onnx", "plot", "testing", "torch"))

@@ -15,8 +15,8 @@ import numpy as np
 
 import absnormal as an
 from absnormal import Budget
+from absnormal.active.system import build
 from absnormal.clarke.cells import open_cells
-from absnormal.exact.system import build
 from absnormal.sweeps.table import Sweeps
 from tests.benchmarks.measure import best
 from tests.benchmarks.table import Growth, Line

@@ -16,7 +16,7 @@ import numpy as np
 
 import absnormal as an
 from absnormal.gallery import digits
-from tests.sweep.test_sweep import margin
+from tests.batch.test_sweep import margin
 
 
 def _seconds(f: Any, points: Any, **options: Any) -> float:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 import absnormal as an
-from absnormal.exact import checker
-from absnormal.exact.certificate import Certificate, certificate_of_fallback
+from absnormal.certificates import checker
+from absnormal.certificates.certificate import Certificate, certificate_of_fallback
 
 from ..oracle.oracle import Oracle
 from ..oracle.rational import Vector

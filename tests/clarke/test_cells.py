@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from absnormal import Budget
+from absnormal.active.system import System
 from absnormal.clarke.cells import Cells, open_cells
-from absnormal.exact.linear_algebra import dot, pivots
-from absnormal.exact.linear_program import open_direction
-from absnormal.exact.system import System
+from absnormal.rational.linear_algebra import dot, pivots
+from absnormal.rational.linear_program import open_direction
 
 AMPLE = Budget(cells=10**6, programs=10**6, seconds=600)
 

@@ -11,8 +11,8 @@ import pytest
 
 import absnormal as an
 from absnormal import gallery
+from absnormal.certificates import checker
 from absnormal.cli import main
-from absnormal.exact import checker
 
 
 @pytest.fixture(autouse=True)

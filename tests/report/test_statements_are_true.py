@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import absnormal as an
 from absnormal import gallery
-from absnormal.exact.linear_algebra import circuits, dependency, dot, rank
+from absnormal.rational.linear_algebra import circuits, dependency, dot, rank
 from absnormal.report import relation as relations
 from absnormal.report.explanation import excess
 from absnormal.report.remedy import Remedy

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import absnormal as an
-from absnormal.exact.interval import highest
+from absnormal.certificates.interval import highest
 from absnormal.sweeps.bounds import curvatures, derivative_bounds
 from absnormal.sweeps.equal_rows import EqualRows
 from absnormal.sweeps.integers import exact_rows, zero_rows

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 
 from absnormal.clarke import components as parts
-from absnormal.exact.linear_program import convex_weights
+from absnormal.rational.linear_program import convex_weights
 from absnormal.theorems import componentwise as module
 from absnormal.theorems.componentwise import componentwise
 from absnormal.theorems.likq import likq

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import absnormal as an
-from absnormal.exact import parts, system
-from absnormal.exact.certificate import Certificate
+from absnormal.active import subproblems, system
+from absnormal.certificates.certificate import Certificate
 from absnormal.judgement.ladder import decide
 from absnormal.theorems.independent_parts import independent_parts
 
@@ -122,7 +122,7 @@ def test_a_forged_part_is_refused() -> None:
 
 def test_parts_taken_apart_too_far_are_caught(monkeypatch: pytest.MonkeyPatch, nothing_fits: None) -> None:
     monkeypatch.setattr(
-        parts, "_apart", lambda found, switches: [([i], found.leaves) for i in switches if not _coupled(found, i)]
+        subproblems, "_apart", lambda found, switches: [([i], found.leaves) for i in switches if not _coupled(found, i)]
     )
     assert caught(independent_parts, cases(), 2000)
 

@@ -11,9 +11,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import absnormal as an
-from absnormal.exact.linear_algebra import dot, rank
-from absnormal.exact.modular import independent, integers
-from absnormal.exact.witness import Witness
+from absnormal.certificates.witness import Witness
+from absnormal.rational.linear_algebra import dot, rank
+from absnormal.rational.modular import independent, integers
 from absnormal.sweeps.table import Sweeps
 from absnormal.theorems.likq import decide, likq
 from absnormal.theorems.problem import Problem, Proof

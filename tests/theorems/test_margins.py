@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import absnormal as an
-from absnormal.exact.modular import PRIME, independent, integers
-from absnormal.exact.system import certainly_independent
+from absnormal.active.system import certainly_independent
+from absnormal.rational.modular import PRIME, independent, integers
 from absnormal.sweeps.rounding import rounding
 from absnormal.sweeps.table import Sweeps
 from absnormal.theorems.direction import along_candidates, find

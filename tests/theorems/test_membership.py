@@ -68,7 +68,7 @@ def test_all_signatures_in_the_place_of_open_ones_are_caught(monkeypatch: pytest
 
 
 def test_weights_that_do_not_sum_to_one_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    from absnormal.exact.linear_program import Feasible, solve
+    from absnormal.rational.linear_program import Feasible, solve
 
     def cone(points, g):  # type: ignore[no-untyped-def]
         answer = solve([[Fraction(a) for a in point] for point in points.tolist()], g)

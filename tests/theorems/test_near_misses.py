@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 import absnormal as an
+from absnormal.active import system
+from absnormal.active.private_inputs import private_inputs
 from absnormal.clarke.components import admissible
 from absnormal.clarke.pricing import _opened as opened_cells
-from absnormal.exact import system
-from absnormal.structure import private_inputs
 from absnormal.sweeps.equal_rows import EqualRows
 from absnormal.sweeps.table import Sweeps
 from absnormal.theorems.componentwise import componentwise

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import absnormal as an
-from absnormal.exact.system import build
+from absnormal.active.system import build
 from absnormal.sweeps.table import Sweeps
 
 #: Smooth, 0 at 0, with derivatives and curvatures of either sign.

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 
 import absnormal as an
+from absnormal.active import system as systems
 from absnormal.clarke.budget import Meter
 from absnormal.clarke.components import admissible
-from absnormal.exact import system as systems
-from absnormal.exact.linear_program import convex_weights
+from absnormal.rational.linear_program import convex_weights
 from absnormal.theorems.problem import Problem, Proof
 from absnormal.theorems.separation import by_component, from_all_slopes, separation
 

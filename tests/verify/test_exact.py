@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import absnormal as an
-from absnormal.exact import checker
+from absnormal.certificates import checker
 
 from ..theorems.generators import nests
 from ..theorems.judge import Case, cases, fuzz

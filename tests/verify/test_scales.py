@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import absnormal as an
-from absnormal.exact import checker
+from absnormal.certificates import checker
 from absnormal.report.plain import number
 
 from ..theorems.generators import nests, network_cases
@@ -133,7 +133,7 @@ def test_text_of_numbers_beyond_float64() -> None:
 
 @pytest.mark.parametrize("value", [Fraction(3**9000, 7), Fraction(-(3**9000), 5**8000)])
 def test_numbers_longer_than_python_prints(value: Fraction) -> None:
-    from absnormal.exact.certificate import _text
+    from absnormal.certificates.certificate import _text
 
     assert checker.number(_text(value)) == value
 

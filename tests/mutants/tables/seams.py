@@ -8,8 +8,8 @@ ELSEWHERE = ("frontends/test_torch_guards.py",)
 GRAPH = ("frontends/test_torch_graph.py", "frontends/test_torch_unseen.py")
 RESTORING = ("frontends/test_torch_restoring.py",)
 WRITES = ("frontends/test_torch_writes.py",)
-NEXT = ("exact/test_next_to_program.py", "exact/test_forgeries.py")
-FORM = ("exact/test_checker.py",)
+NEXT = ("certificates/test_next_to_program.py", "certificates/test_forgeries.py")
+FORM = ("certificates/test_checker.py",)
 PLAIN = ("frontends/test_numpy_refusals.py",)
 PARTIAL = ("sweeps/test_conditioning.py", "judgement/test_partial_cancellation.py")
 
@@ -38,25 +38,28 @@ MUTANTS = (
     Mutant("frontends/torch/writes.py", "if own in moved:", "if False:", WRITES),
     Mutant("frontends/torch/writes.py", " or any(a is not b for a, b in zip(current, variables, strict=True))", "",
            WRITES),
-    Mutant("exact/witness.py", '        if data.get("deviation", 0.0 if alone else self.deviation) != self.deviation:\n'
+    Mutant("certificates/witness.py",
+           '        if data.get("deviation", 0.0 if alone else self.deviation) != self.deviation:\n'
            "            return False\n", "", NEXT),
-    Mutant("exact/kinds.py", "(evidence.about_the_vector or near(witness))", "True", NEXT),
-    Mutant("exact/checker/__init__.py", "        raise UnknownKind(kind)\n    return KINDS[kind]",
-           '        return ("CLARKE",)\n    return KINDS[kind]', ("exact/test_evidence.py",)),
-    Mutant("exact/witness.py", "self.sweeps.active, self.c, self.vector", "self.sweeps.active, self.vector", NEXT),
-    Mutant("exact/next_to_program.py", "return bool(apart < 1)", "return bool(apart < 2)", NEXT),
-    Mutant("exact/next_to_program.py", "known = np.linalg.norm(errors / sizes[:, None]) + 8 * rows.size * UNIT",
+    Mutant("certificates/kinds.py", "(evidence.about_the_vector or near(witness))", "True", NEXT),
+    Mutant("certificates/checker/__init__.py", "        raise UnknownKind(kind)\n    return KINDS[kind]",
+           '        return ("CLARKE",)\n    return KINDS[kind]', ("certificates/test_evidence.py",)),
+    Mutant("certificates/witness.py",
+           "self.sweeps.active, self.c, self.vector", "self.sweeps.active, self.vector", NEXT),
+    Mutant("certificates/next_to_program.py", "return bool(apart < 1)", "return bool(apart < 2)", NEXT),
+    Mutant("certificates/next_to_program.py", "known = np.linalg.norm(errors / sizes[:, None]) + 8 * rows.size * UNIT",
            "known = 0.0", NEXT),
-    Mutant("exact/next_to_program.py", "    return bool(gap > margin)", "    return bool(gap > 0)", NEXT),
-    Mutant("exact/next_to_program.py", "        if paths[covered].any():\n            return None\n", "", NEXT),
-    Mutant("exact/next_to_program.py", "return bool((deviation <= allowed(witness.floats, witness.gradient)).all())",
+    Mutant("certificates/next_to_program.py", "    return bool(gap > margin)", "    return bool(gap > 0)", NEXT),
+    Mutant("certificates/next_to_program.py", "        if paths[covered].any():\n            return None\n", "", NEXT),
+    Mutant("certificates/next_to_program.py",
+           "return bool((deviation <= allowed(witness.floats, witness.gradient)).all())",
            "return True", NEXT),
-    Mutant("exact/agreement.py", "if sorted(form.switches) != sweeps.alpha.tolist() or", "if", NEXT),
-    Mutant("exact/agreement.py", "        if dy[0, 0] - level != change:\n            return False\n", "", NEXT),
-    Mutant("exact/agreement.py", "        made.proved\n        and ", "        ", NEXT),
-    Mutant("exact/agreement.py", "<= witness.tolerance).all()", "<= witness.tolerance).any()", NEXT),
-    Mutant("exact/checker/form.py", "least <= stated <= LARGEST", "least <= stated", FORM),
-    Mutant("exact/checker/form.py", "rtol = max(rtol, beyond / largest)", "rtol = beyond / largest", FORM),
+    Mutant("certificates/agreement.py", "if sorted(form.switches) != sweeps.alpha.tolist() or", "if", NEXT),
+    Mutant("certificates/agreement.py", "        if dy[0, 0] - level != change:\n            return False\n", "", NEXT),
+    Mutant("certificates/agreement.py", "        made.proved\n        and ", "        ", NEXT),
+    Mutant("certificates/agreement.py", "<= witness.tolerance).all()", "<= witness.tolerance).any()", NEXT),
+    Mutant("certificates/checker/form.py", "least <= stated <= LARGEST", "least <= stated", FORM),
+    Mutant("certificates/checker/form.py", "rtol = max(rtol, beyond / largest)", "rtol = beyond / largest", FORM),
     Mutant("frontends/plain_call.py", "for sign in (1.0, -1.0):", "for sign in (1.0,):", PLAIN),
     Mutant("frontends/plain_call.py", "    if plain.shape != traced.shape:\n        return False\n", "", PLAIN),
     Mutant("sweeps/conditioning.py", "w * (1 + self._unit * self._rng", "w * (1 + 0 * self._rng", PARTIAL),

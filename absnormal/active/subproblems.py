@@ -1,0 +1,86 @@
+"""The active switches, fallen apart into systems that share no input and no coupling.
+
+Equal parts, up to the names of switches and inputs, are built once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from absnormal.active.forms import Forms, Key, TooLarge, forms, multiplications
+from absnormal.active.system import MANY, System, base_of, dense_system
+from absnormal.active.weights import Weights, weights_of
+from absnormal.sweeps.table import Sweeps
+
+#: Entries up to which switches are looked at one by one to see how they fall apart: those of piecewise-linear programs,
+#: whose leaves are the inputs; those of others, and multiplications.
+_APART = 10_000_000
+_OTHERS = 400_000
+
+
+def subproblems(sweeps: Sweeps) -> list[System] | None:
+    """The active switches, fallen apart into systems that share no input and no coupling; for leaves that are inputs.
+
+    None when the program is too large for arithmetic entry by entry, where leaves are other nodes, or where too many
+    stay together.
+    """
+    if multiplications(sweeps.program) > _OTHERS:
+        return None
+    try:
+        found = forms(sweeps, _APART if sweeps.program.is_piecewise_linear else _OTHERS)
+    except TooLarge:
+        return None
+    switches = [int(i) for i in sweeps.alpha]
+    if any(key[0] != "input" for key in found.leaves) or not all(i in found.z for i in switches):
+        return None
+    groups = _apart(found, switches)
+    if max((len(members) for members, _ in groups), default=0) > MANY:
+        return None
+    weights = weights_of(sweeps, found)
+    base = base_of(found) if weights.arithmetic == "rational" else None
+    made: dict[Any, System] = {}
+    own = []
+    for members, leaves in groups:
+        alike = _likeness(found, members, leaves, weights)
+        first = made.get(alike)
+        if first is None:
+            first = made[alike] = replace(dense_system(found, tuple(members), leaves, weights), base=base)
+        own.append(first.renamed(tuple(members), tuple(key[1] for key in leaves)))
+    return own
+
+
+def _likeness(found: Forms, members: list[int], leaves: list[Key], weights: Weights) -> Any:
+    """The forms and weights of some switches, without the names of switches and leaves."""
+    names: dict[Any, int] = {key: j for j, key in enumerate(leaves)}
+    names |= {("abs", switch, 0): -1 - i for i, switch in enumerate(members)}
+    parts: list[Any] = [len(leaves)]
+    for switch in members:
+        form = found.z[switch]
+        parts.append(form.q > 0)
+        parts += [(names.get(key), value.as_integer_ratio()) for key, value in form.terms.items()]
+    numbers = [*weights.values, *(weights.errors or [])]
+    return *parts, *(own[i].as_integer_ratio() if i in own else None for own in numbers for i in members)
+
+
+def _apart(found: Forms, switches: Sequence[int]) -> list[tuple[list[int], list[Key]]]:
+    """Switches, with their leaves, grouped by the inputs and the |z| that they share."""
+    owner: dict[Key, Key] = {}
+
+    def find(key: Key) -> Key:
+        while owner.setdefault(key, key) != key:
+            owner[key] = key = owner[owner[key]]
+        return key
+
+    for switch in switches:
+        own: Key = ("abs", switch, 0)
+        for key in found.z[switch].terms:
+            if key[0] != "one":
+                owner[find(key)] = find(own)
+    groups: dict[Key, tuple[list[int], list[Key]]] = {}
+    for switch in switches:
+        groups.setdefault(find(("abs", switch, 0)), ([], []))[0].append(switch)
+    for key in found.leaves:
+        groups[find(key)][1].append(key)
+    return list(groups.values())

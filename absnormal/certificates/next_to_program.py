@@ -1,0 +1,336 @@
+"""What evidence that has no form of its own is checked by, next to its program: the hypotheses of theorems again.
+
+What must be covered is worked out from the program: the active switches whose row may be nonzero, those that may change
+the output.  That a row is zero is proved by patterns, equal rows or arithmetic without rounding, never by a sample; a
+sign is one only beyond its rounding.  Directions that are drawn, from numbers nobody can foresee, look at the same
+hypotheses a second time, by other sweeps than those of the search.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from absnormal.arrays import Array
+from absnormal.certificates import checker
+from absnormal.certificates.interval import highest, rates
+from absnormal.certificates.witness import Witness
+from absnormal.ops import kink_of
+from absnormal.rational.modular import ANOTHER_PRIME, independent, integers
+from absnormal.sweeps.bounds import curvatures, derivative_bounds
+from absnormal.sweeps.equal_rows import EqualRows
+from absnormal.sweeps.integers import exact_rows, zero_rows
+from absnormal.sweeps.openness import opens
+from absnormal.sweeps.rounding import FLOOR, UNIT, rounding
+from absnormal.sweeps.table import Sweeps
+
+DRAWS = 4
+#: A deviation that a proof sets aside, against the largest entry of its leaf, or the terms that cancel in it.
+_OF_THE_LARGEST, _OF_THE_TERMS = float(checker.LARGEST), 1024 * UNIT
+#: Groups of private inputs: the first switch of a kink, and the inputs that are added directly before it.
+Groups = Iterable[tuple[int, Sequence[int]]]
+
+
+def allowed(sweeps: Sweeps, gradient: Array) -> Array:
+    """How far a gradient may be from what is proved, entry by entry."""
+    terms, limit, start = sweeps.gradient_magnitude(), np.zeros(len(gradient)), 0
+    for size in map(int, [np.prod(shape, dtype=int) for shape in sweeps.program.tree.shapes]):
+        own = slice(start, start + size)
+        largest, cancelling = (float(np.abs(a[own]).max(initial=0.0)) for a in (gradient, terms))
+        limit[own] = max(_OF_THE_LARGEST * largest, _OF_THE_TERMS * cancelling)
+        start += size
+    return limit
+
+
+# -- rows that are zero, cells that are open ---------------------------------------------------------------------------
+
+
+def _zero_for_these(sweeps: Sweeps, slopes: Array) -> tuple[Array, Array]:
+    """For each active switch whether its row is zero under the slopes, for sure; and the slopes, where it does not
+    matter 1."""
+    sigma = sweeps.signature(slopes)
+    zero = ~sweeps.pattern(sigma)[0][sweeps.alpha]
+    sigma[sweeps.alpha[zero]] = 1.0
+    if (np.abs(sigma[sweeps.alpha]) == 1).all():
+        zero = zero | EqualRows(sweeps, sigma).zero_rows()
+        zero[~zero] = zero_rows(sweeps, sigma, sweeps.alpha[~zero])
+    return zero, sigma
+
+
+def _open(sweeps: Sweeps, slopes: Array, direction: Array) -> bool:
+    """Whether one direction opens the slopes at all active switches that may change the output and have a row."""
+    zero, sigma = _zero_for_these(sweeps, slopes)
+    opened = opens(sweeps, sigma, direction) & (np.abs(sigma[sweeps.alpha]) == 1)
+    return bool((zero | opened | ~sweeps.influence()[sweeps.alpha]).all())
+
+
+def slack_of(sweeps: Sweeps, sigma: Array, d: Array) -> tuple[Array, float]:
+    """Bounds on the rounding of a push along d: of dz, and of dy (the inner product with a vector included)."""
+    dz, dy = sweeps.magnitude(sigma, d)
+    gamma = rounding(sweeps.push_depth + sweeps.pull_depth + sweeps.program.n)
+    return gamma * dz + FLOOR, float(gamma * dy[0]) + FLOOR
+
+
+def _definite(sweeps: Sweeps, rng: np.random.Generator) -> Array:
+    return sweeps.signature(rng.choice([-1.0, 1.0], len(sweeps.alpha)))
+
+
+# -- CLARKE ------------------------------------------------------------------------------------------------------------
+
+
+def none_active(witness: Witness) -> bool:
+    """Smooth: no switch is 0, told again from the values that the tool computed.
+
+    The program, evaluated here, may round otherwise: where a tool is left with a residue, it may find 0.
+    """
+    sweeps = witness.sweeps
+    again = Sweeps(sweeps.program, None, sweeps.atol, sweeps.values, sweeps.own)
+    return not len(sweeps.alpha) and not again.active.any() and np.array_equal(again.signs, sweeps.signs)
+
+
+def zero_rows_by_pattern(witness: Witness, rng: np.random.Generator) -> bool:
+    """Smooth: no slopes give an active switch a row, by pattern; and no random direction moves one."""
+    sweeps = witness.floats
+    if sweeps.pattern()[0][sweeps.alpha].any():
+        return False
+    moved = sweeps.push(_definite(sweeps, rng), rng.standard_normal((DRAWS, sweeps.program.n)))[0]
+    return not moved[:, sweeps.alpha].any()
+
+
+def private_inputs(groups: Groups, witness: Witness) -> bool:
+    """Private directions for all signatures: what is left has no row for any slopes."""
+    sweeps = witness.floats
+    covered = _moved_one_by_one(groups, witness, None)
+    return covered is not None and not (sweeps.pattern()[0] & ~covered)[sweeps.alpha].any()
+
+
+def private_inputs_for_these_slopes(groups: Groups, witness: Witness) -> bool:
+    """Private directions for the slopes -1 and 1 that are judged: what is left has no row under them."""
+    sweeps = witness.floats
+    zero, sigma = _zero_for_these(sweeps, witness.c)
+    covered = _moved_one_by_one(groups, witness, sigma)
+    if covered is None or (np.abs(witness.c) != 1)[covered[sweeps.alpha]].any():
+        return False
+    return bool((zero | covered[sweeps.alpha]).all())
+
+
+def _moved_one_by_one(groups: Groups, witness: Witness, sigma: Array | None) -> Array | None:
+    """The switches in the groups of private inputs, shape (s,); None where one is not as the theorem asks.
+
+    Each is moved by one input of its group, on one path whose derivative has one sign for all slopes (or for
+    ``sigma``); inputs move no switch of an earlier group; slopes and directions agree on what one input moves.
+    """
+    sweeps = witness.floats
+    program, covered, slopes = sweeps.program, np.zeros(sweeps.program.s, bool), np.zeros(sweeps.program.s)
+    slopes[sweeps.alpha] = witness.c
+    nodes = {program.nodes[i].switch: program.nodes[i] for i in program.kinked}
+    for switch, given in groups:
+        node, inputs = nodes[switch], np.array(checker.places(given, program.n), dtype=int)
+        if not kink_of(node.op).rates:
+            return None
+        marks = np.zeros((2, program.n))
+        marks[0, inputs], marks[1, inputs] = 1.0, 1.0 + np.arange(len(inputs))
+        paths, labels = sweeps.counts(marks, sigma)
+        if paths[covered].any():
+            return None
+        own = np.arange(node.switch, node.switch + node.switches)
+        own = own[sweeps.active[own] & (paths[own] == 1)]
+        if sigma is None:
+            low, high = rates(sweeps, marks[0])
+            signs = (low[own] > 0).astype(float) - (high[own] < 0)
+        else:
+            signs = np.sign(sweeps.push(sigma, marks[:1])[0][0][own])
+        if not len(own) or not signs.all() or not _constant(labels[own], signs, slopes[own], sigma is None):
+            return None
+        covered[own] = True
+    return covered
+
+
+def _constant(labels: Array, signs: Array, slopes: Array, uniform: bool) -> bool:
+    """Whether one direction of each input suits all switches that it moves.
+
+    For all signatures these have one slope, and go the same way; for given slopes each goes the way of its slope.
+    """
+    order = np.argsort(labels, kind="stable")
+    same = np.diff(labels[order]) == 0
+    asked = [slopes[order], signs[order]] if uniform else [(slopes * signs)[order]]
+    return all(bool((np.diff(values) == 0)[same].all()) for values in asked)
+
+
+def independent_rows(witness: Witness, rng: np.random.Generator) -> bool:
+    """LIKQ: the base rows, which pushes confirm, become triangular by columns, or have a right inverse."""
+    sweeps = witness.floats
+    alpha, count, n = sweeps.alpha, len(sweeps.alpha), sweeps.program.n
+    if count > n:
+        return False
+    seeds, sigma = np.zeros((count, sweeps.program.s)), sweeps.signature(0.0)
+    seeds[np.arange(count), alpha] = 1.0
+    rows = sweeps.pull(sigma, seeds, None)[0]
+    errors = rounding(sweeps.pull_depth) * sweeps.pull_magnitude(sigma, seeds, None)[0] + FLOOR
+    d = rng.standard_normal(n)
+    seen, slack = sweeps.push(sigma, d[None])[0][0][alpha], slack_of(sweeps, sigma, d)[0][alpha]
+    if (np.abs(rows @ d - seen) > 2 * slack).any():
+        return False
+    return _triangular(rows, errors) or _invertible(rows, errors)
+
+
+def _triangular(rows: Array, errors: Array) -> bool:
+    """Whether rows can be taken off one after the other, each with a column that is nonzero in no other row left."""
+    possible, sure = errors > FLOOR, np.abs(rows) > errors
+    left = np.ones(len(rows), bool)
+    while left.any():
+        alone = possible[left].sum(axis=0) == 1
+        taken = left & (sure & alone).any(axis=1)
+        if not taken.any():
+            return False
+        left &= ~taken
+    return True
+
+
+def _invertible(rows: Array, errors: Array) -> bool:
+    """Whether R X is nearer to the identity than 1, whatever R is within the errors."""
+    sizes = np.linalg.norm(rows, axis=1)
+    if not (np.isfinite(sizes).all() and (sizes > FLOOR).all()):
+        return False
+    unit = rows / sizes[:, None]
+    inverse = np.linalg.pinv(unit)
+    known = np.linalg.norm(errors / sizes[:, None]) + 8 * rows.size * UNIT
+    apart = np.linalg.norm(np.eye(len(rows)) - unit @ inverse, 2) + known * np.linalg.norm(inverse, 2)
+    return bool(apart < 1)
+
+
+def independent_modulo_a_prime(witness: Witness) -> bool:
+    """The rows for slope -1 at active switches span what the base rows span; another prime than that of the search."""
+    sweeps = witness.floats
+    rows = exact_rows(sweeps, sweeps.signature(-1.0), sweeps.alpha) if sweeps.program.is_piecewise_linear else None
+    whole = None if rows is None else integers(rows)
+    return whole is not None and independent(whole, ANOTHER_PRIME)[0] is True
+
+
+def open_along(direction: Any, witness: Witness) -> bool:
+    """One direction, pushed, opens the slopes."""
+    return _open(witness.floats, witness.c, _vector(direction, witness))
+
+
+def mean_of_limiting(given: Any, signatures: Sequence[Any], directions: Sequence[Any], witness: Witness) -> bool:
+    """Every signature is opened by its direction, and the mean of their gradients is g_c, or the vector."""
+    sweeps, weights = witness.floats, np.asarray(given, dtype=float)
+    if not (weights >= 0).all() or not abs(weights.sum() - 1) <= len(weights) * np.finfo(float).eps:
+        return False
+    mean, size = np.zeros(sweeps.program.n), np.zeros(sweeps.program.n)
+    for weight, signature, d in zip(weights, signatures, directions, strict=True):
+        slopes = np.asarray(signature, dtype=float)
+        if slopes.shape != sweeps.alpha.shape or not _open(sweeps, slopes, _vector(d, witness)):
+            return False
+        sigma = sweeps.signature(slopes)
+        mean += weight * sweeps.gradient(sigma)
+        size = np.maximum(size, sweeps.pull_magnitude(sigma, None, np.ones((1, 1)))[0][0])
+    bound = 2 * (rounding(sweeps.pull_depth) + (2 + len(weights)) * UNIT) * size
+    if witness.vector is not None and witness.tolerance is not None:
+        return bool((np.abs(mean - witness.vector) <= witness.tolerance + bound).all())
+    bound = np.maximum(bound, witness.deviation)
+    return bool((np.abs(mean - witness.gradient) <= np.minimum(bound, allowed(sweeps, witness.gradient))).all())
+
+
+def sign_definite(sign: int, witness: Witness, rng: np.random.Generator) -> bool:
+    """Regular: bounds on the adjoints for all slopes have one sign; random signatures confirm it.
+
+    The adjoints that are 0 to rounding are set aside; what they could change is within the tolerances.
+    """
+    sweeps = witness.floats
+    if sign not in (1, -1) or not len(sweeps.alpha):
+        return False
+    negligible, deviation = _negligible(sweeps)
+    if not _small(witness, deviation):
+        return False
+    found = curvatures(sweeps)
+    lowest = sign * (found.lower if sign > 0 else found.upper)
+    one_sign = (lowest >= 0) | (lowest > found.error)
+    if not (negligible | one_sign | ~sweeps.pattern()[0][sweeps.alpha]).all():
+        return False
+    return _confirmed(sweeps, sign, negligible, float(deviation.max(initial=0.0)), rng)
+
+
+def _negligible(sweeps: Sweeps) -> tuple[Array, Array]:
+    """Which active switches have an adjoint that is 0 to rounding for all slopes, and what these could change in the
+    gradient, shape (n,)."""
+    found = curvatures(sweeps)
+    negligible = (found.lower >= -found.error) & (found.upper <= found.error)
+    aside = negligible & (np.maximum(np.abs(found.lower), np.abs(found.upper)) > 0)
+    if not aside.any():
+        return negligible, np.zeros(sweeps.program.n)
+    seeds = np.zeros((1, sweeps.program.s))
+    seeds[0, sweeps.alpha[aside]] = 2 * (found.error[aside] + np.abs(found.upper[aside] - found.lower[aside]))
+    return negligible, sweeps.pull_magnitude(sweeps.signature(1.0), seeds, None)[0][0]
+
+
+def _small(witness: Witness, deviation: Array) -> bool:
+    """Whether what was set aside is not more than the certificate says, and small against the gradient."""
+    if not deviation.any():
+        return True
+    if witness.vector is None and not deviation.max() <= witness.deviation < np.inf:
+        return False
+    return bool((deviation <= allowed(witness.floats, witness.gradient)).all())
+
+
+def _confirmed(sweeps: Sweeps, sign: int, aside: Array, deviation: float, rng: np.random.Generator) -> bool:
+    """For random definite signatures: the sign of the adjoints, and y' as an upper (lower) bound of g_sigma . d."""
+    alpha = sweeps.alpha
+    counted = sweeps.pattern()[0][alpha] & ~aside
+    for _ in range(DRAWS):
+        sigma, d = _definite(sweeps, rng), rng.standard_normal(sweeps.program.n)
+        _, wbar = sweeps.pull(sigma, None, np.ones((1, 1)))
+        _, size = sweeps.pull_magnitude(sigma, None, np.ones((1, 1)))
+        if not (sign * wbar[0] >= -rounding(sweeps.pull_depth) * size[0])[alpha][counted].all():
+            return False
+        chosen = sweeps.directional(d)
+        gap = sign * (chosen.dy[0] - sweeps.push(sigma, d[None])[1][0, 0])
+        slack = slack_of(sweeps, sigma, d)[1] + slack_of(sweeps, chosen.sigma, d)[1]
+        if not gap >= -slack - float(np.abs(d).sum() * deviation):
+            return False
+    return True
+
+
+# -- NOT_CLARKE --------------------------------------------------------------------------------------------------------
+
+
+def nonfinite(witness: Witness) -> bool:
+    """A vector with NaN or infinity is in no generalized gradient."""
+    return witness.vector is not None and not np.isfinite(np.asarray(witness.vector, dtype=float)).all()
+
+
+def not_the_gradient(witness: Witness, rng: np.random.Generator) -> bool:
+    """f is differentiable, and an entry of the vector is beyond the tolerance from its derivative."""
+    sweeps, deviation = witness.floats, np.zeros(witness.floats.program.n)
+    if witness.vector is None or witness.tolerance is None:
+        return False
+    if len(sweeps.alpha) and not zero_rows_by_pattern(witness, rng):
+        negligible, deviation = _negligible(sweeps)
+        if not negligible.all():
+            return False
+    distance = np.abs(sweeps.gradient(sweeps.signature(witness.c)) - witness.vector)
+    return bool((distance > np.maximum(witness.tolerance, deviation)).any())
+
+
+def beyond_all_slopes(separator: Any, witness: Witness) -> bool:
+    """v . g is larger than the derivative along v for all slopes, by an interval of its own and beyond rounding."""
+    sweeps, v = witness.floats, _vector(separator, witness)
+    if witness.vector is not None and witness.tolerance is not None:
+        g, bounds = witness.vector, witness.tolerance
+    else:
+        g = witness.gradient
+        size = sweeps.pull_magnitude(sweeps.signature(witness.c), None, np.ones((1, 1)))[0][0]
+        bounds = rounding(sweeps.pull_depth) * size
+    margin = float(np.abs(v) @ (bounds + 4 * len(v) * np.finfo(float).eps * np.abs(g)))
+    gap = max(float(v @ g) - float(highest(sweeps, v)), float(v @ g) - float(derivative_bounds(sweeps, v)[1][0]))
+    return bool(gap > margin)
+
+
+def _vector(values: Any, witness: Witness) -> Array:
+    """A direction in x: finite numbers, one an input."""
+    found = np.asarray(values, dtype=float)
+    if found.shape != (witness.sweeps.program.n,) or not np.isfinite(found).all():
+        raise ValueError("malformed certificate: a direction has one finite number for each input")
+    return found

@@ -1,5 +1,0 @@
-"""Verdicts at many points, as a stream of records."""
-
-from absnormal.sweep.stream import Sweep, sweep
-
-__all__ = ["Sweep", "sweep"]

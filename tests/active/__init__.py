@@ -1,0 +1,1 @@
+"""Linear forms, and rows that are equal or zero."""

@@ -1,0 +1,94 @@
+"""Evidence next to its program: each hypothesis just inside and just outside."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+import absnormal as an
+from absnormal.certificates import kinds, next_to_program
+from absnormal.certificates.certificate import Certificate
+from absnormal.certificates.checker.switches import matrix, numbers
+from absnormal.certificates.witness import Witness
+from absnormal.sweeps.table import Sweeps
+
+RNG = np.random.default_rng(0)
+
+
+def witness(f: Any, x: list[float], slopes: list[float], **judged: Any) -> Witness:
+    return Witness(Sweeps(an.trace(f, x), np.array(x)), np.array(slopes), **judged)
+
+
+@pytest.mark.parametrize(("error", "holds"), [(0.4, True), (0.6, False)])
+def test_rows_are_independent_whatever_they_are_within_their_errors(error: float, holds: bool) -> None:
+    """The errors of the identity have the norm 2 e."""
+    assert next_to_program._invertible(np.eye(2), np.full((2, 2), error)) is holds
+
+
+@pytest.mark.parametrize(("tolerance", "holds"), [(0.09, True), (0.11, False)])
+def test_a_separation_exceeds_the_tolerance(tolerance: float, holds: bool) -> None:
+    one = witness(lambda x: np.abs(x[0]), [0.0], [1.0], vector=np.array([1.1]), tolerance=np.array([tolerance]))
+    data = {"kind": "separated from all slopes", "separator": [1.0], "gap": 0.1}
+    assert kinds.proves(data, one, RNG) is holds
+
+
+@pytest.mark.parametrize(("order", "holds"), [([1, 0], True), ([0, 1], False)])
+def test_private_inputs_move_no_earlier_group(order: list[int], holds: bool) -> None:
+    """|x0 + x1| + |x1|: x1 moves both switches, x0 the first alone."""
+    one = witness(lambda x: np.abs(x[0] + x[1]) + np.abs(x[1]), [0.0, 0.0], [0.3, 0.4])
+    groups = [{"switch": switch, "inputs": [switch], "sign": 1} for switch in order]
+    assert kinds.proves({"kind": "private inputs", "groups": groups}, one, RNG) is holds
+
+
+@pytest.mark.parametrize(("part", "holds"), [(0.04, True), (0.06, False)])
+def test_what_is_set_aside_is_small_against_the_gradient(part: float, holds: bool) -> None:
+    """Five per cent of the largest entry of a leaf, and not more than is stated."""
+    one = witness(lambda x: 2 * np.abs(x[0]), [0.0], [1.0], deviation=1.0)
+    aside = np.array([2 * part])
+    assert next_to_program._small(one, aside) is holds
+    assert not next_to_program._small(replace(one, deviation=part), aside)
+
+
+@pytest.mark.parametrize(("second", "holds"), [(0.9, True), (1.1, False)])
+def test_a_vector_that_stands_for_the_gradient_is_near_it_in_every_entry(second: float, holds: bool) -> None:
+    vector = np.array([1.0, 1 + 0.01 * second])
+    one = witness(lambda x: np.abs(x[0]) + np.abs(x[1]), [0.0, 0.0], [1.0, 1.0], vector=vector,
+                  tolerance=np.full(2, 0.01))  # fmt: skip
+    assert kinds.proves({"kind": "direction", "direction": [1.0, 1.0]}, one, RNG) is holds
+
+
+def changed(certificate: Certificate, **other: Any) -> bool:
+    """Whether a certificate with other numbers in its system holds next to its program."""
+    data = {**certificate.data, "system": {**certificate.data["system"], **other}}
+    return replace(certificate, data=data, digest="").check()
+
+
+def test_the_form_is_that_of_the_program() -> None:
+    """2 |x0| - |x0 + x1|, whose rows are independent whatever the weights are."""
+    certificate = an.verify(lambda x: 2 * np.abs(x[0]) - np.abs(x[0] + x[1]), [0.0, 0.0], slope=0.5).certificate
+    assert certificate is not None and certificate.check()
+    system = certificate.data["system"]
+    rows, weights = matrix(system["rows"]), numbers(system["weights"])
+    assert changed(certificate, rows=system["rows"])
+    # Another y' alone, another z' alone, and both.
+    assert not changed(certificate, weights=[str(2 * b) for b in weights])
+    assert not changed(certificate, rows=[[str(2 * a) for a in row] for row in rows],
+                       weights=[str(b / 2) for b in weights])  # fmt: skip
+    assert not changed(certificate, rows=[[str(2 * a) for a in row] for row in rows])
+
+
+@pytest.mark.parametrize(("data", "holds"), [
+    ({"deviation": 0.25}, True), ({"deviation": 0.5}, False), ({"deviation": 0.0}, False), ({}, False),
+    ({"system": {}}, True), ({"system": {}, "deviation": 0.5}, False),
+])  # fmt: skip
+def test_the_deviation_that_is_stated_is_the_one_that_was_set_aside(data: dict[str, Any], holds: bool) -> None:
+    """A form proves what it proves without one."""
+    assert witness(lambda x: np.abs(x[0]), [0.0], [1.0], deviation=0.25).judges(data) is holds
+
+
+def test_other_slopes_are_another_statement() -> None:
+    one, other = (witness(lambda x: np.abs(x[0]), [0.0], [slope]) for slope in (1.0, -1.0))
+    assert one.digest == replace(one).digest != other.digest
