@@ -121,7 +121,7 @@ def clarke_backward(model: Any, closure: Closure, *, seed: int = 0) -> Any:
     tensor([1.])
     """
     variables, tree, names = _variables(model)
-    from absnormal.frontends.torch.capture import follow, wrap_of
+    from absnormal.frontends.torch.capture import follow
     from absnormal.frontends.torch.restoring import restored
     from absnormal.frontends.torch.tape import Tape
 
@@ -129,7 +129,7 @@ def clarke_backward(model: Any, closure: Closure, *, seed: int = 0) -> Any:
     with restored(tape, variables, _modules(model), always=False):
         found = follow(tape, closure, variables, tree, names)
         gradient = certified_gradient(found.call, seed, "absnormal.torch.verify(...)")
-        parts = wrap_of(variables, tree).leaves(gradient)
+        _, parts = taken_apart(found.call.shaped(gradient))
         for number, (variable, part) in enumerate(zip(variables, parts, strict=True)):
             if number in found.reached or id(variable) in found.graph.leaves:
                 _add(variable, part, found.graph.rows(variable))
