@@ -40,15 +40,6 @@ def rank(rows: Sequence[Sequence[Fraction]]) -> int:
     return len(pivots(rows)[0])
 
 
-def dependency(rows: Sequence[Sequence[Fraction]]) -> Vector | None:
-    """Weights, not all 0, with sum_i weights_i rows_i = 0; None for independent rows.
-
-    The dependency is that of the first row that depends on those before it, so no proper part of the rows that it
-    involves is dependent.
-    """
-    return next(circuits(rows), None)
-
-
 def circuits(rows: Sequence[Sequence[Fraction]]) -> Iterator[Vector]:
     """For each row that depends on those before it, the weights of the one circuit that it closes."""
     reduced: list[tuple[int, Vector, Vector]] = []

@@ -25,7 +25,7 @@ from absnormal.certificates import next_to_program
 from absnormal.certificates.evidence import Evidence, NextToProgram, OnForm
 from absnormal.certificates.witness import Witness
 from absnormal.clarke.fallback import NoActiveSwitch
-from absnormal.rational.linear_algebra import Vector, dependency, pivots
+from absnormal.rational.linear_algebra import pivots
 from absnormal.rational.modular import independent, integers
 from absnormal.sweeps.integers import exact_rows
 from absnormal.sweeps.rounding import FLOOR, rounding
@@ -71,18 +71,6 @@ class Minor(OnForm):
     def on(self, system: System) -> dict[str, Any]:
         """The columns."""
         return {"kind": self.kind, "minor": self.columns}
-
-
-@dataclass(frozen=True, eq=False)
-class Dependent(OnForm):
-    """LIKQ fails: a combination of the base rows that is 0."""
-
-    kind = "dependent"
-    weights: Vector
-
-    def on(self, system: System) -> dict[str, Any]:
-        """The weights of the rows."""
-        return {"kind": self.kind, "weights": self.weights}
 
 
 def likq(problem: Problem) -> Proof | None:
@@ -136,7 +124,7 @@ def _cheaply(problem: Problem) -> Answer:
 def _exactly(system: System) -> Answer:
     chosen, columns = pivots(system.rows)
     if len(chosen) < system.k:
-        return False, system.arithmetic, Dependent(dependency(system.full) or [])
+        return False, system.arithmetic, None
     places = [system.columns[j] for j in columns]
     return True, system.arithmetic, Minor(places)
 
@@ -150,8 +138,8 @@ def _modulo_a_prime(problem: Problem) -> Answer:
         return None, "float64", None
     rows = exact_rows(sweeps, sweeps.signature(1.0), sweeps.alpha)
     whole = None if rows is None else integers(rows)
-    held, weights = (None, []) if whole is None else independent(whole)
-    return held, "rational", Dependent(weights) if held is False else IndependentModuloAPrime()
+    held = None if whole is None else independent(whole)[0]
+    return held, "rational", IndependentModuloAPrime() if held else None
 
 
 def _peeled(rows: Array, sizes: Array, depth: int) -> bool:

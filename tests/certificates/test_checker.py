@@ -35,7 +35,7 @@ def malformed(kind: str, system: dict[str, Any], **evidence: Any) -> bool:
     return True
 
 
-def test_minor_and_dependent() -> None:
+def test_minor() -> None:
     plane = {"rows": [[1, 1], [1, 2]], "couplings": [[0, 0], [3, 0]], "weights": [1, 1], "slopes": [0, "1/2"]}
     assert says("minor", plane, minor=[0, 1])
     assert malformed("minor", plane, minor=[0, 0])
@@ -43,9 +43,6 @@ def test_minor_and_dependent() -> None:
     assert malformed("minor", plane, minor=[0, -1])
     assert not says("minor", plane, minor=[0])
     assert not says("minor", PAIR, minor=[0])
-    assert says("dependent", PAIR, weights=[2, -1])
-    assert not says("dependent", PAIR, weights=[1, 1])
-    assert not says("dependent", PAIR, weights=[0, 0])
 
 
 def test_zero_rows() -> None:

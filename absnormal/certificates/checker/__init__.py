@@ -41,8 +41,8 @@ from absnormal.certificates.checker.rules import ABOUT_ALL, ABOUT_CELLS, JUDGE_A
 from absnormal.certificates.checker.switches import Switches, in_play, number, numbers, places
 
 __all__ = [
-    "CLAIMS", "JUDGE_A_VECTOR", "KINDS", "LARGEST", "Form", "Function", "NeedsProgram", "UnknownKind", "can_prove",
-    "check", "digest", "function", "gradient", "holds", "in_play", "least_rtol", "number", "numbers",
+    "ABOUT_ALL", "CLAIMS", "JUDGE_A_VECTOR", "KINDS", "LARGEST", "Form", "Function", "NeedsProgram", "UnknownKind",
+    "can_prove", "check", "digest", "function", "gradient", "holds", "in_play", "least_rtol", "number", "numbers",
     "places", "proves", "within_rules",
 ]
 

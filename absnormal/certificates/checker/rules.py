@@ -28,12 +28,6 @@ def _minor(data: Mapping[str, Any], a: Switches) -> bool:
     return len(columns) == a.k and rank([[row[j] for j in columns] for row in a.rows]) == a.k
 
 
-def _dependent(data: Mapping[str, Any], a: Switches) -> bool:
-    """LIKQ fails: a combination of the rows that is 0."""
-    weights = numbers(data["weights"])
-    return any(weights) and not any(dot(weights, column) for column in zip(*a.rows, strict=True))
-
-
 def _direction(data: Mapping[str, Any], a: Switches) -> bool:
     """One direction opens all switches but the free ones, whose rows are independent and vanish along it.
 
@@ -290,7 +284,6 @@ RULES: dict[str, tuple[Callable[[Mapping[str, Any], Switches], bool], tuple[str,
     "zero rows": (_zero_rows, ("CLARKE", "limiting gradient")),
     "private columns": (_private, ("CLARKE",)),
     "minor": (_minor, ("CLARKE",)),
-    "dependent": (_dependent, ()),
     "direction": (_direction, ("CLARKE", "limiting gradient")),
     "sign-definite adjoints": (_sign_definite, ("CLARKE",)),
     "components": (_components, ("CLARKE",)),
@@ -303,6 +296,6 @@ RULES: dict[str, tuple[Callable[[Mapping[str, Any], Switches], bool], tuple[str,
 #: These compare the vector itself; for all others it stands for g_c, to which it must be near.
 JUDGE_A_VECTOR = ("convex weights", "separated from the open cells", "separated from all definite signatures")
 #: These are about all active switches, those that cannot change the output included.
-ABOUT_ALL = ("no active switch", "zero rows", "minor", "dependent")
+ABOUT_ALL = ("no active switch", "zero rows", "minor")
 #: These are about cells only, and need no weights of |z_i| in y.
-ABOUT_CELLS = ("zero rows", "minor", "dependent", "direction", "lexicographic")
+ABOUT_CELLS = ("zero rows", "minor", "direction", "lexicographic")
