@@ -180,7 +180,7 @@ def generalized_gradient(
     -------
     GeneralizedGradient
         a sum of blocks; ``complete`` is False when the budget ended the enumeration, ``exact`` is False where the set
-        is only known to lie inside dC f(x), ``reason`` says why (THEORY 1 and 5; Kubota 2018)
+        is only known to lie inside dC f(x), ``reason`` says why (THEORY 1.4 and 5; Kubota 2018)
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Linear forms of nodes, and hypothesis E (THEORY 1) read off from them.
+"""Linear forms of nodes, and hypothesis E (THEORY 1.4) read off from them.
 
 Every entry of a program is carried as q * (constant combination of 1, of leaves, and of |l_j| of active switches j),
 with q a product of nodes that do not vanish at x.  Leaves are the inputs, and every node that has no such form.
@@ -6,7 +6,8 @@ Inactive |.| are replaced by their signs.  For a piecewise-linear program the le
 the program itself, on rationals.
 
 A switch z = a phi(u) + b that vanishes at x, phi a function of one variable with phi' != 0 there, is s (u - u(x)) with
-s = a (phi(u) - phi(u(x))) / (u - u(x)), which is continuous and does not vanish at x: its form is that of u.
+s = a (phi(u) - phi(u(x))) / (u - u(x)), which is continuous and does not vanish at x: its form is that of u
+(THEORY 7.8).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a program shows without numbers: inputs that reach one kink directly and nothing else.
+"""What a program shows without numbers: inputs that reach one kink directly and nothing else (THEORY 2.2).
 
 A *chain* is an input that was only moved (reshaped, indexed, broadcast): its entries are numbers of inputs.  A
 private input of a kink is added directly before the kink, a bias, and reaches it in no other way.

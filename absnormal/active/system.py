@@ -3,7 +3,7 @@
     z_i = sum_j R_ij v_j + sum_{j < i} Lt_ij |z_j|,     g_sigma = J~ + sum_i b_i sigma_i r_i^sigma
 
 in the coordinates v of the leaves (the inputs, for a piecewise-linear program), after the inactive switches have been
-eliminated (THEORY 1).  The columns are reduced to a basis of the row space, in which every statement about signs of
+eliminated (THEORY 1.2).  The columns are reduced to a basis of the row space, in which every statement about signs of
 r . d and every comparison of two g_sigma is the same.
 """
 

@@ -1,8 +1,9 @@
 """Open cells, listed by depth-first search over the active switches in evaluation order (THEORY 5).
 
-Keep the rows chosen so far and a direction d inside the cell.  The sign of r_i . d is open for free, both are where
-r_i . d = 0 and r_i != 0; for the other one Gordan's alternative gives a direction or weights.  Where r_i = 0 the sign
-is immaterial and is written 0: it changes no row and not g_sigma.
+The search keeps the rows chosen so far and a direction d inside the current cell.  The sign of r_i . d is feasible for
+free, and so are both signs where r_i . d = 0 and r_i != 0; for the other sign Gordan's alternative gives a direction,
+or weights that refute the branch.  Where r_i = 0 the sign is immaterial and is written 0: it changes no row and not
+g_sigma.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""Components of the active switches (THEORY 2.6) and their internal cells.
+"""Components of the active switches and their internal cells (THEORY 2.6).
 
-A partition is admissible when the row spaces are independent, the couplings between components have no cycle, and in
-every internally open cell a switch whose internal row vanishes has no accumulated coupling to the outside.
+A partition is admissible when the row spaces of its components are independent, the couplings between components have
+no cycle, and in every internally open cell a switch whose internal row vanishes has no accumulated coupling to the
+outside.
 """
 
 from __future__ import annotations

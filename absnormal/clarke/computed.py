@@ -1,6 +1,6 @@
 """Open cells of computed rows, each with a direction in x whose signs are beyond rounding.
 
-Where hypothesis E fails these cells need not be all, but each of them gives a limiting gradient of f (THEORY 1).
+Where hypothesis E fails these cells need not be all, but each of them gives a limiting gradient of f (THEORY 1.3).
 """
 
 from __future__ import annotations

@@ -1,15 +1,27 @@
-"""One certified Clarke gradient at a constant times the cost of f (THEORY 4).
+"""One certified Clarke gradient at a constant times the cost of f (THEORY 4.1).
 
-**Theorem.** For a direction d choose sigma_i = sign(r_i^sigma . d) on the way forward.  If every active i with
-r_i^sigma . d = 0 has
-r_i^sigma = 0, as a row, g_sigma is a limiting gradient of f: one forward and one backward sweep.  Otherwise go on
-lexicographically: sigma_i is the sign of the first nonzero number among r_i . d_1, r_i . d_2, ...; d_1 + eps d_2 +
-... is the certificate.
+Hypotheses
+----------
+For a direction d, sigma_i = sign(r_i^sigma . d) is chosen on the way forward, and every active i with r_i^sigma . d = 0
+has r_i^sigma = 0, as a row.  Or sigma_i is the sign of the first nonzero number among r_i^sigma . d_1,
+r_i^sigma . d_2, ..., where d_1, d_2, ... span the row space.
 
-Sources: Nesterov 2005; Khan & Barton 2013, 2015; Kakade & Lee 2018.
+Statement
+---------
+g_sigma is a limiting gradient of f.
 
-A sign below its rounding error is not a sign: another direction is tried, and then rational arithmetic.  A row is
-zero by structure, or on rationals.
+Proof idea
+----------
+d, or d_1 + eps d_2 + eps^2 d_3 + ..., opens sigma.
+
+Notes
+-----
+One forward and one backward sweep.  A sign below its rounding error is not a sign: another direction is tried, and then
+rational arithmetic.  A row is proved to be zero structurally, by equal rows, or without rounding (THEORY 4.2).
+
+Source
+------
+Nesterov 2005; Khan & Barton 2013, 2015; Kakade & Lee 2018.
 """
 
 from __future__ import annotations

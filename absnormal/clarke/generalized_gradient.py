@@ -1,14 +1,14 @@
 """The generalized gradient as a set (THEORY 5).
 
-Let *blocks* be the connected components of the matroid of the rows, joined wherever a coupling links them, switches
-that are identically zero or cannot reach the output left out.  The open cells are the products of the blocks'
+Let *blocks* be the connected components of the matroid of the rows, joined wherever a coupling links them; switches
+that are identically zero or cannot reach the output are left out.  The open cells are the products of the blocks'
 internal cells, and
 
     conv{g_sigma : sigma open} = J~ + sum over blocks B of conv{G_B(tau) : tau open in B},     G_B(tau) in span R_B,
 
-a Minkowski sum in independent subspaces, equal to dC f(x) under hypothesis E: support functions add, vertices are
-sums of vertices, membership is one linear program with weights for each block.  Nothing is multiplied out until it is
-asked for.
+a Minkowski sum in independent subspaces, equal to dC f(x) under hypothesis E.  Support functions add up, vertices are
+sums of vertices, and membership is one linear program with weights for each block.  Nothing is multiplied out until it
+is asked for.
 """
 
 from __future__ import annotations

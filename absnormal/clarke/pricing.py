@@ -1,4 +1,4 @@
-"""Open cells on demand: column generation for membership, before anything is enumerated.
+"""Open cells on demand: column generation for membership, before anything is enumerated (THEORY 7.6).
 
 The vector that separates the goal from the hull of the gradients known so far prices the cells: those along it, and
 along directions near it, are opened, and the gradients that lie farther along it than all known ones join them.  For

@@ -275,7 +275,7 @@ def exact_problem(tool: Sweeps, values: Sequence[Array], problem: Problem) -> tu
     """The problem on rationals, and whether the tool's float signs are a choice of slopes for it.
 
     At an exactly active switch the tool's sign or slope is a choice in [-1, 1]; at an exactly inactive one it must
-    be the sign (THEORY 6).
+    be the sign (THEORY 6.2).
     """
     program = tool.program
     if not program.is_piecewise_linear:

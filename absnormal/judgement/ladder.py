@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from absnormal.theorems.componentwise import componentwise
 from absnormal.theorems.direction import along_candidates, exactly
-from absnormal.theorems.independent_parts import independent_parts
+from absnormal.theorems.independent_subproblems import independent_subproblems
 from absnormal.theorems.likq import likq, likq_modulo_a_prime
 from absnormal.theorems.membership import membership, membership_along_directions, membership_in_computed_rows
 from absnormal.theorems.private_directions import (
@@ -41,7 +41,7 @@ RUNGS: tuple[Rung, ...] = (
     membership_in_computed_rows,
     separation,
     likq_modulo_a_prime,
-    independent_parts,
+    independent_subproblems,
     membership_along_directions,
     from_all_slopes,
 )

@@ -1,4 +1,4 @@
-"""How far a vector may lie from what is proved: the named tolerances of all verdicts (THEORY 6).
+"""How far a vector may lie from what is proved: the named tolerances of all verdicts (THEORY 6.4).
 
 A vector is rounded in the precision in which it was computed.  A proof about it says CLARKE only while the deviation is
 small against the gradient, leaf by leaf:

@@ -1,10 +1,9 @@
-"""A vector that a tool returned, judged as it is (THEORY 2.7, 3, 6).
+"""A vector that a tool returned, judged as it is (THEORY 2.7, 3, 6.4, 6.5).
 
-It is a Clarke gradient when a member of the inner set lies within the tolerance of its precision, entry by entry; it is
-none when some v has v . g > max v . g_sigma + limit . |v| over the outer set, where the limit is that tolerance and the
-rounding of everything that the difference was computed from.  A vector with a NaN or an infinite
-entry is in no generalized gradient.  The linear program that finds weights or v is a proposal; both are checked on
-rationals.
+It is a Clarke gradient when a member of the inner set lies within the tolerance of its precision, entry by entry.  It
+is none when some v has v . g > max v . g_sigma + limit . |v| over the outer set, where the limit is that tolerance and
+the rounding of everything that the difference was computed from.  A vector with a NaN or an infinite entry is in no
+generalized gradient.  The linear program that finds weights or v is a proposal; both are checked on rationals.
 """
 
 from __future__ import annotations

@@ -1,13 +1,18 @@
 """A vector judged block by block (THEORY 5).
 
-**Theorem.** Let the blocks be the components of the matroid of the rows, joined wherever a coupling links them.  Then
+Hypotheses
+----------
+The blocks are the components of the matroid of the rows, joined wherever a coupling links them; hypothesis E holds, and
+the program is piecewise linear.
 
-    conv{g_sigma : sigma open} = J~ + sum over blocks B of conv{G_B(tau) : tau open in B},      G_B in span R_B,
+Statement
+---------
+dC f(x) = J~ + sum over blocks B of conv{G_B(tau) : tau open in B}.  So convex weights in each block prove that a vector
+is a member, and v with v . (g - J~) > sum_B max_tau v . G_B(tau) proves that it is none.
 
-which is dC f(x) under hypothesis E.  So weights block by block prove that a vector is a member, and v with v . (g - J~)
-> sum_B max_tau v . G_B(tau) proves that it is none; nothing is multiplied out.
-
-Piecewise-linear programs; everything is confirmed on rationals.
+Notes
+-----
+Nothing is multiplied out, and everything is confirmed on rationals.
 """
 
 from __future__ import annotations

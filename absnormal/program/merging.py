@@ -3,7 +3,7 @@
 Every kink that a user writes owns its switches, because a tool may take different slopes at two of them: relu(u) and
 |u|, relu(u) and relu(-u), a maximum that is written twice.  The generalized gradient is that of the function, whichever
 way it is written.  Here a u + b |u|, max(u, 0) and min(u, 0) share one |u| wherever u is the same up to its sign, and
-equal maxima and folds are one.
+equal maxima and folds are one (THEORY 7.1).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-#: Method -> the theorem in a line (THEORY in the docstring of the module of that name).
+#: Method -> the theorem in a line (THEORY 2 and 3).
 STATEMENTS = {
     "smooth": "where no switch moves, f is strictly differentiable and the gradient is unique",
     "private directions": "an input of its own before every kink makes slopes that groups share Clarke",

@@ -124,7 +124,7 @@ def _deliver(
 def derivative_bounds(sweeps: Sweeps, direction: Array) -> tuple[Array, Array]:
     """Bounds (low, high), shape (m,), on g_sigma . d over all slopes in [-1, 1] at active switches, outward rounded.
 
-    One push of an interval, THEORY 3: whatever f is, dC f(x) . d lies between them.
+    One push of an interval (THEORY 3): whatever f is, dC f(x) . d lies between them.
     """
     program = sweeps.program
     gamma = rounding(sweeps.push_depth)

@@ -2,8 +2,9 @@
 
 For given slopes two entries of a node have equal values and equal rows r^sigma when they are computed by the same
 operation from entries of which that holds: windows of equal pixels through a convolution, a relu and a pool.  An entry
-is dead when its row is zero at sight: a constant, or what a slope of 0 lets through.  A tie of two dead entries, or of
-two equal ones, has a zero row.  Values are only compared with each other; no float that came out 0 counts as a proof.
+has a structurally zero row when it is a constant, or what a slope of 0 lets through.  A tie of two such entries, or of
+two equal ones, has a zero row.  Values are only compared with each other; no float that came out 0 counts as a proof
+(THEORY 4.2).
 """
 
 from __future__ import annotations

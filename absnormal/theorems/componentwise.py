@@ -1,18 +1,31 @@
 """Componentwise qualification (THEORY 2.6).
 
-Let the active switches be partitioned into components C that are admissible: independent row spaces, no cycle of
-couplings between components, and in every internally open cell no coupling to the outside where the internal row
-vanishes.  Let M_C(sigma) = [Lt_later,C ; b_C] S (I - Lt_CC S)^{-1} [R_C | Lt_C,earlier] be the transfer matrix.
+Hypotheses
+----------
+The active switches are partitioned into admissible components C: their row spaces are independent, couplings between
+them have no cycle, and in every internally open cell a switch whose internal row vanishes has no coupling to the
+outside.  With the transfer matrix
 
-**Theorem.** g_c is in dC f(x) if each C satisfies one of
+    M_C(sigma) = [Lt_later,C ; b_C] S (I - Lt_CC S)^{-1} [R_C | Lt_C,earlier]
 
-(a) M_C(c_C) is in conv{M_C(tau) : tau internally open} (where r_i^C = 0 the entry tau_i is immaterial and is c_i);
-(b) C receives no coupling from other components, all couplings out of C lead to one switch, or all to the output,
-and the
-    adjoints within C, with seed 1 there, have one sign for all definite signatures.
+each component satisfies one of
 
-Weaker than LIKQ, and for any slopes.  Proof: replace c_C by internally open signs, component by component; g is
-affine in M_C.
+(a) M_C(c_C) is in conv{M_C(tau) : tau internally open}, with tau_i = c_i where the internal row of i is zero;
+(b) C receives no coupling from other components, all couplings out of C lead to one switch, or all to the output, and
+    the adjoints within C, seeded with these, have one sign for all definite signatures.
+
+Statement
+---------
+g_c is a Clarke gradient.  This is weaker than LIKQ, and holds for any slopes.
+
+Proof idea
+----------
+Replace c_C by internally open signs, component by component; g is affine in M_C, and any choice of internally open
+signs is open.
+
+Source
+------
+This package; the statement and its proof are in THEORY 2.6.
 """
 
 from __future__ import annotations

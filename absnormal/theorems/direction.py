@@ -1,13 +1,28 @@
 """Direction, with free switches (THEORY 2.5).
 
-**Theorem.** Let U contain every active i with |c_i| < 1 whose row is not zero for every sigma_U (slopes c outside U).
-If the rows of U, with sigma_U = 0 and c outside U, are linearly independent, and one direction d has r_i . d = 0 for
-i in U and c_i r_i . d > 0 for the other i (those with row zero and no accumulated coupling to U excepted), then g_c
-is in dC f(x): r_i . d does not depend on sigma_U, a small step from d opens (sigma_U, c) for every sigma_U, and g_c
-is the mean of these g_sigma over independent signs on U.  With U empty, g_c is a limiting gradient.
+Hypotheses
+----------
+U contains every active i with |c_i| < 1 whose row is not zero for every sigma_U (slopes c outside of U).  The rows of
+U, with slope 0 on U and c outside, are linearly independent.  One direction d has r_i . d = 0 for i in U and
+c_i r_i . d > 0 for all other i, those excepted whose row is zero and that have no accumulated coupling to U.
 
-`along_candidates` tries cheap directions in floating point and trusts a sign only beyond its rounding error;
-`exactly` decides by a linear program on rationals.
+Statement
+---------
+g_c is a Clarke gradient; with U empty it is a limiting gradient.
+
+Proof idea
+----------
+r_i . d does not depend on sigma_U, so a small step from d opens (sigma_U, c) for every sigma_U, and g_c is the mean of
+these g_sigma over independent signs on U.
+
+Notes
+-----
+`along_candidates` tries cheap directions in floating point and trusts a sign only beyond its rounding error; `exactly`
+decides by a linear program on rationals.  A derivative of 0 along d is no zero row.
+
+Source
+------
+With U empty: Khan & Barton 2013.  With free switches: this package, THEORY 2.5.
 """
 
 from __future__ import annotations

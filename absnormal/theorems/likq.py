@@ -1,14 +1,28 @@
 """LIKQ, the linear independence kink qualification (THEORY 2.4).
 
-**Theorem.** If the base rows R of all active switches are linearly independent, every definite signature is open, so
-for any slopes in [-1, 1] the gradient that backward-mode AD returns is a Clarke generalized gradient.
+Hypotheses
+----------
+The base rows R of all active switches are linearly independent.
 
-Source: Griewank & Walther, OMS 2016; Baumgaertner & Bethke, arXiv:2407.09639.
+Statement
+---------
+Every definite signature is open, so for any slopes in [-1, 1] the gradient that backward mode returns is a Clarke
+gradient.
 
-Independence is proved on rationals, or by peeling off columns with a single nonzero entry, or by singular values that
-exceed all rounding errors; dependence by more switches than variables, a zero row, or on rationals.  Rows of
-piecewise-linear programs that float64 computes without rounding are also tried modulo a prime, where nothing cheaper
-decided.
+Proof idea
+----------
+The rows r^sigma = (I - Lt S)^{-1} R are independent, so r^sigma d = sigma has a solution.
+
+Notes
+-----
+Independence is proved on rationals, or by taking off columns with a single nonzero entry, or by singular values that
+exceed all rounding errors.  Dependence is proved by more switches than variables, by a zero row, or on rationals.  The
+rows of piecewise-linear programs that float64 computes without rounding are also tried modulo a prime, where nothing
+cheaper decided.
+
+Source
+------
+Griewank & Walther, OMS 2016; Baumgärtner & Bethke, arXiv:2407.09639.
 """
 
 from __future__ import annotations

@@ -1,10 +1,26 @@
 """Membership (THEORY 2.7).
 
-**Theorem.** Every g_sigma with sigma open is a limiting gradient of f, so a convex combination g = sum_k w_k
-g_{sigma_k} over open cells is a Clarke gradient.
+Hypotheses
+----------
+g = sum_k w_k g_{sigma_k} with convex weights w_k and open signatures sigma_k.
 
-The cells are enumerated and the weights found on rationals: A w = g, w >= 0, sum w = 1 hold exactly.  A vector that
-a tool returned is rounded: it is a member when some member lies within the stated tolerance.
+Statement
+---------
+g is a Clarke gradient.
+
+Proof idea
+----------
+Every g_{sigma_k} is a limiting gradient of f (THEORY 1.3).
+
+Notes
+-----
+The cells are enumerated and the weights are found on rationals: A w = g, w >= 0 and sum w = 1 hold exactly.  Where that
+cannot be had, the cells of computed rows, or limiting gradients along directions, are used, and the rounding is stated.
+A vector that a tool returned is rounded: it is a member when some member lies within its tolerance (THEORY 6.4).
+
+Source
+------
+Clarke 1983, theorem 2.5.1; Kubota, OMS 2018, for the enumeration.
 """
 
 from __future__ import annotations

@@ -1,20 +1,35 @@
 """Private directions (THEORY 2.2).
 
-**Theorem.** Partition the active switches into ordered groups G_1, ..., G_p with directions d_1, ..., d_p such that,
-for every signature constant on groups, r_i . d_k > 0 for i in G_k and r_i . d_l = 0 for i in G_k, l > k.  Then every
-group-uniform definite signature is open (d = sum t_k s_k d_k, t_k growing fast).  If no chain meets a group with |c|
-< 1 twice, g_c is a Clarke gradient for every c that is constant on groups: g_c is the mean of g_sigma over
-independent signs of the groups. Switches whose row is zero for every sigma join freely.
+Hypotheses
+----------
+The active switches are partitioned into ordered groups G_1, ..., G_p with directions d_1, ..., d_p such that, for every
+signature that is constant on groups, r_i . d_k > 0 for i in G_k and r_i . d_l = 0 for i in G_k and l > k.  The slopes c
+are constant on groups, and no chain meets a group with |c| < 1 twice.  Switches whose row is zero for every such
+signature are left out.
 
-*Structural test*, without a sweep: an input that is added directly before a kink (a bias, broadcast over a batch),
-and reaches that kink in no other way, is the direction of its own group.  The kinks are ordered as in the program; an
-input of a later kink must not reach an active switch of an earlier one.  A chain meets the switches of one node at
-most once.
+Statement
+---------
+Every definite signature that is constant on groups is open, and g_c is a Clarke gradient.
 
-*Definite slopes.*  For the slopes c alone, |c| = 1, the rows that must be zero for what joins freely are those under
-c: d = sum t_k c_k d_k has c_i r_i^c . d > 0 for all i in the groups,
-    so g_c is a limiting gradient (THEORY 2.5 for no U).
-Equal windows of a pool are ties of this kind.
+Proof idea
+----------
+d = sum_k t_k s_k d_k, with t_k growing fast, opens the signs s; g_c is the mean of g_sigma over independent signs of
+the groups with means c_k.
+
+Notes
+-----
+*The structural test* needs no sweep.  An input that is added directly before a kink (a bias, broadcast over a batch),
+and that reaches the kink in no other way, is the direction of its own group.  The groups stand in the order of the
+program; an input of a later kink must not reach an active switch of an earlier one.  The switches of one node are on no
+common chain.
+
+*For definite slopes*, |c| = 1, the rows of what is left out need to be zero under c only: d = sum_k t_k d_k, with the
+directions turned so that c_i r_i^c . d_k > 0, opens c, so that g_c is a limiting gradient (THEORY 2.5).  Ties between
+equal windows of a pool are left out in this way.
+
+Source
+------
+This package; the statement and its proof are in THEORY 2.2.
 """
 
 from __future__ import annotations

@@ -1,18 +1,30 @@
-"""Regular: sign-definite adjoints (THEORY 2.3).
+"""Regular: adjoints of one sign (THEORY 2.3).
 
-Let w_j(sigma) = b_j + sum_{i > j} sigma_i Lt_ij w_i(sigma) be the adjoint of |z_j| over the active switches, those
-whose row is zero for every sigma left out.
+Hypotheses
+----------
+w_j(sigma) = b_j + sum_{i > j} sigma_i Lt_ij w_i(sigma) is the adjoint of |z_j| over the active switches; those whose
+row is zero for every sigma are left out.  All w_j(sigma) are >= 0 for all definite sigma, or all are <= 0: one sign for
+all j together.
 
-**Theorem.** If all w_j(sigma) >= 0 for all definite sigma, or all are <= 0, one sign for all j together, then f (or
--f) is
-directionally regular: y' = max (min) over all definite signatures of g_sigma . d, dC f(x) is the hull of all g_sigma,
-and any slopes in [-1, 1] give a Clarke gradient.  Different signs for different j do not do: |x| - |x|.
+Statement
+---------
+f'(x; d) is the maximum (for the other sign the minimum) of g_sigma . d over all definite signatures, dC f(x) is the
+convex hull of all g_sigma, and any slopes in [-1, 1] give a Clarke gradient.
 
-Source: Clarke 1983; Walther & Griewank, SIAM J. Optim. 2019.
+Proof idea
+----------
+Replace |z_j| by the maximum of z_j and -z_j, from the last switch to the first.  Signs that differ from switch to
+switch do not suffice: |x| - |x|.
 
-One backward sweep bounds all w_j (`sweeps.bounds`); a small system is also tried on rationals.  A switch whose
-adjoint is within its rounding error of 0 is set aside; what it could change is the proof's deviation, which must be
-small against the gradient (`absnormal.judgement.tolerances`).
+Notes
+-----
+One backward sweep bounds all adjoints for all slopes (`absnormal.sweeps.bounds`); a small system is also tried on
+rationals.  A switch whose adjoint is within its rounding error of 0 is set aside; what it could change is the
+deviation of the proof, which must be small against the gradient (THEORY 6.4).
+
+Source
+------
+Clarke 1983; Walther & Griewank, SIAM J. Optim. 2019.
 """
 
 from __future__ import annotations

@@ -1,11 +1,28 @@
-"""Separation (THEORY 3): a negative verdict.
+"""Separation: a negative verdict (THEORY 3).
 
-**Theorem.** g is not a Clarke gradient when some v has v . g > max v . g_sigma over the outer set: the open cells,
-all of them, where conv{g_sigma : sigma open} = dC f(x) is proved (hypothesis E, Regular), all definite signatures
-otherwise.
+Hypotheses
+----------
+dC f(x) lies in the convex hull of the g_sigma for sigma in some set: all open signatures, where hypothesis E or "on a
+line" proves that (THEORY 1.4), or all definite signatures, or all slopes in [-1, 1].  Some v has
+v . g > max v . g_sigma over this set.
 
+Statement
+---------
+g is not a Clarke gradient.
+
+Proof idea
+----------
+The maximum is at least f°(x; v), the support function of dC f(x).
+
+Notes
+-----
 Every branch of the search that was cut off comes with Gordan weights.  Where the weights of the switches in f are
-computed derivatives, the gap must exceed their rounding error: a weight within its own error of 0 may be 0.
+computed derivatives, the gap must exceed their rounding error: a weight within its own error of 0 may be 0
+(THEORY 6.5).
+
+Source
+------
+Clarke 1983; Kubota, OMS 2018.
 """
 
 from __future__ import annotations

@@ -1,10 +1,24 @@
 """Smooth (THEORY 2.1).
 
-**Theorem.** If every active base row is zero, or no switch is active, then r^sigma = 0 for every sigma, since
-R = (I - Lt S) r^sigma; f is strictly differentiable at x and dC f(x) = {g} for any slopes.
+Hypotheses
+----------
+No switch is active, or the base row of every active switch is zero.
 
-A zero row is proved by structure, or on rationals; never by a float that came out 0.
-Source: Griewank & Walther, OMS 2016.
+Statement
+---------
+f is strictly differentiable at x, and dC f(x) = {g} whatever the slopes are.
+
+Proof idea
+----------
+R = (I - Lt S) r^sigma, so r^sigma = 0 for every sigma, and all g_sigma are one vector.
+
+Notes
+-----
+A zero row is proved structurally or on rationals (THEORY 4.2), never by a float that came out 0.
+
+Source
+------
+Griewank & Walther, OMS 2016; Clarke 1983, proposition 2.2.4.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from absnormal.clarke.pricing import _opened as opened_cells
 from absnormal.sweeps.equal_rows import EqualRows
 from absnormal.sweeps.table import Sweeps
 from absnormal.theorems.componentwise import componentwise
-from absnormal.theorems.independent_parts import independent_parts
+from absnormal.theorems.independent_subproblems import independent_subproblems
 from absnormal.theorems.membership import nearest_mean
 from absnormal.theorems.private_directions import private_directions_for_definite_slopes
 from absnormal.theorems.problem import Problem
@@ -165,6 +165,6 @@ def test_cells_that_the_budget_left_out_of_a_part_separate_nothing(monkeypatch: 
         return np.abs(x[0]) - np.abs(2 * x[0]) + np.abs(x[1]) - np.abs(2 * x[1])
 
     slopes = [-0.5, -0.75, -0.5, -0.75]
-    whole = independent_parts(problem(f, [0.0, 0.0], slopes))
+    whole = independent_subproblems(problem(f, [0.0, 0.0], slopes))
     assert whole is not None and whole.clarke
-    assert independent_parts(problem(f, [0.0, 0.0], slopes, an.Budget(cells=1))) is None
+    assert independent_subproblems(problem(f, [0.0, 0.0], slopes, an.Budget(cells=1))) is None

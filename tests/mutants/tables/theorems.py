@@ -11,7 +11,7 @@ MISSES = "theorems/test_near_misses.py"
 COMPONENTWISE = (MISSES, "theorems/test_componentwise.py")
 LIKQ = ("theorems/test_margins.py", "theorems/test_likq.py")
 PRIVATE = (MISSES, "theorems/test_private_directions.py")
-PARTS = (MISSES, "theorems/test_independent_parts.py")
+PARTS = (MISSES, "theorems/test_independent_subproblems.py")
 FALLBACK = (MISSES, "theorems/test_fallback.py")
 MEMBERSHIP = ("theorems/test_margins.py", MISSES, "theorems/test_membership.py")
 
@@ -61,8 +61,8 @@ MUTANTS = (
            MEMBERSHIP),
     Mutant("theorems/membership.py", "        if not proved:\n            continue\n", "",
            MEMBERSHIP),
-    Mutant("theorems/independent_parts.py", "if cells.complete else (Fraction(0), None)", "", PARTS),
-    Mutant("theorems/independent_parts.py", "        if not answer[0]:\n",
+    Mutant("theorems/independent_subproblems.py", "if cells.complete else (Fraction(0), None)", "", PARTS),
+    Mutant("theorems/independent_subproblems.py", "        if not answer[0]:\n",
            "        if not answer[0] and part is found[0]:\n",
            PARTS),
     Mutant("clarke/components.py", "if component.outside and not component.cells.complete:",

@@ -1,11 +1,25 @@
-"""Independent parts: switches that share no input and no coupling are decided part by part (THEORY 2.6, 5).
+"""Independent subproblems (THEORY 2.8).
 
-**Theorem.** Let the active switches fall apart into parts whose rows use different inputs and between which there is
-no coupling.  Then the open cells are the products of the parts' cells, g_sigma = J~ + sum over parts P of
-G_P(sigma_P), and under hypothesis E g_c is in dC f(x) if and only if, for each part, G_P(c_P) is in conv{G_P(tau) :
-tau open in P}.
+Hypotheses
+----------
+The active switches fall into subproblems P whose rows use different inputs, with no couplings between them.
 
-So thousands of small parts are thousands of small problems.  Equal parts are decided once.
+Statement
+---------
+The open cells are the products of the cells of the subproblems, and g_sigma = J~ + sum_P G_P(sigma_P).  If G_P(c_P) is
+in conv{G_P(tau) : tau open in P} for each P, g_c is a Clarke gradient; under hypothesis E that is also necessary.
+
+Proof idea
+----------
+The subproblems move in separate coordinates, so directions, and convex hulls, add up.
+
+Notes
+-----
+Thousands of small subproblems are decided one by one, and equal ones once.
+
+Source
+------
+This package; the statement and its proof are in THEORY 2.8.
 """
 
 from __future__ import annotations
@@ -30,7 +44,7 @@ Known = tuple[bool, OnForm]
 
 
 @dataclass(frozen=True, eq=False)
-class IndependentParts(InSystems):
+class IndependentSubproblems(InSystems):
     """Parts that share no input and no coupling, each with its own evidence."""
 
     kind = "independent parts"
@@ -43,7 +57,7 @@ class IndependentParts(InSystems):
         return {"kind": self.kind, "parts": [None if own is None else own.on(system) for system, own in found]}
 
 
-def independent_parts(problem: Problem) -> Proof | None:
+def independent_subproblems(problem: Problem) -> Proof | None:
     """Decides switches that are too many for one system, when they fall apart."""
     if problem.system is not None or problem.sweeps.rational:
         return None
@@ -65,13 +79,13 @@ def independent_parts(problem: Problem) -> Proof | None:
         if not answer[0]:
             names = ", ".join(f"z{i}" for i in part.switches[:4]) + (", ..." if part.k > 4 else "")
             reason = f"{part.k} of {count} active switches ({names}), apart from all others, separate the gradient"
-            return Proof("separation", False, reason, part.arithmetic, IndependentParts([own]))
+            return Proof("separation", False, reason, part.arithmetic, IndependentSubproblems([own]))
         evidence.append(own)
     reason = (
         f"the {count} active switches fall apart into {len(found)} parts that share no input, and in each the"
         " tool's choice is a mean of choices that directions realise"
     )
-    return Proof("componentwise", True, reason, found[0].arithmetic, IndependentParts(evidence))
+    return Proof("componentwise", True, reason, found[0].arithmetic, IndependentSubproblems(evidence))
 
 
 def _decide(problem: Problem, part: System) -> Known | None:

@@ -14,7 +14,7 @@ import absnormal as an
 from absnormal.active import subproblems, system
 from absnormal.certificates.certificate import Certificate
 from absnormal.judgement.ladder import decide
-from absnormal.theorems.independent_parts import independent_parts
+from absnormal.theorems.independent_subproblems import independent_subproblems
 
 from ..oracle.expressions import Expr, Var, copy, variables
 from ..oracle.strategies import programs
@@ -49,7 +49,7 @@ def side_by_side(draw: st.DrawFn) -> tuple[Expr, Any]:
 def test_never_wrong(a: Case) -> None:
     many, system._LARGEST = system._LARGEST, 0
     try:
-        proof = never_wrong(independent_parts, a)
+        proof = never_wrong(independent_subproblems, a)
         full, _ = decide(a.problem())
     finally:
         system._LARGEST = many
@@ -94,7 +94,7 @@ def test_scaled_copies_and_one_wrong_pair_among_many() -> None:
 
 
 def test_parts_that_share_an_input_are_one_part(nothing_fits: None) -> None:
-    assert never_wrong(independent_parts, case(abs(x) - abs(x + abs(y)), [0, 0], 0)) is None
+    assert never_wrong(independent_subproblems, case(abs(x) - abs(x + abs(y)), [0, 0], 0)) is None
 
 
 def test_a_forged_part_is_refused() -> None:
@@ -124,7 +124,7 @@ def test_parts_taken_apart_too_far_are_caught(monkeypatch: pytest.MonkeyPatch, n
     monkeypatch.setattr(
         subproblems, "_apart", lambda found, switches: [([i], found.leaves) for i in switches if not _coupled(found, i)]
     )
-    assert caught(independent_parts, cases(), 2000)
+    assert caught(independent_subproblems, cases(), 2000)
 
 
 def _coupled(found: Any, switch: int) -> bool:
