@@ -23,7 +23,6 @@ from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.numpy.ufuncs import RULES, UFUNCS
 from absnormal.frontends.ties.names import checked, written_out
 from absnormal.frontends.ties.slopes import TABLES
-from absnormal.frontends.writing import kink as write_kink
 from absnormal.frontends.writing import writer_of
 from absnormal.ops import TABLE
 from absnormal.ops.checks import check_entrywise, check_linear, check_opaque, numbers, taken
@@ -206,7 +205,7 @@ def kink(name: str, a: float, b: float, at: float = 0.0, *, tie: str = "abs") ->
             return value(u)
         write = writer_of(u, name)
         shifted = write.op("sub", u, at) if at else u
-        bent = write_kink(write, shifted, a, b, tie)
+        bent = write.kink(shifted, a, b, tie)
         return write.op("add", bent, a * at) if a * at else bent
 
     operation.__name__ = name

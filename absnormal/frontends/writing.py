@@ -12,6 +12,7 @@ from absnormal.arrays import Array
 from absnormal.errors import DomainError, TraceError
 from absnormal.frontends.numpy.masks import TracedMask
 from absnormal.frontends.numpy.traced import TracedArray
+from absnormal.frontends.terms import Shape, Terms
 from absnormal.frontends.ties.names import known
 from absnormal.frontends.user_line import caller
 from absnormal.program.builder import Builder
@@ -19,7 +20,7 @@ from absnormal.program.nodes import Source
 from absnormal.program.program import RELATIONS
 
 
-class Writer:
+class Writer(Terms):
     """Appends the operations that one user operation needs, all with its name and line."""
 
     __slots__ = ("builder", "operation", "source")
@@ -81,6 +82,26 @@ class Writer:
         nodes = tuple(self.array(arg).index for arg in args)
         index = self.builder.add(op, nodes, params, self.operation, self.source, tie)
         return TracedArray(self.builder, index, share, share is None)
+
+    def shape(self, u: Any) -> Shape:
+        return np.shape(u)
+
+    def reshape(self, u: Any, shape: Sequence[int]) -> Any:
+        """A constant stays one."""
+        return super().reshape(u, shape) if isinstance(u, TracedArray) else np.reshape(u, shape)
+
+    def extremum(self, u: Any, v: Any, sign: int, tie: str) -> Any:
+        """A constant that is no bound at all (-inf for a max) becomes u - sign."""
+        if not isinstance(v, TracedArray):
+            v = self._bound(u, v, sign)
+        elif not isinstance(u, TracedArray):
+            u = self._bound(v, u, sign)
+        return super().extremum(u, v, sign, tie)
+
+    def _bound(self, u: Any, bound: Any, sign: int) -> Any:
+        values = self.constant(bound)
+        open_ended = sign * values == -np.inf
+        return np.where(open_ended, u - sign, np.where(open_ended, 0.0, values)) if open_ended.any() else bound
 
     def constant_piece(self, relation: str, u: Any) -> Array:
         """The value of a locally constant operation, with a guard; a jump at this point is an error."""
@@ -162,23 +183,3 @@ def axes_of(axis: Any, ndim: int) -> tuple[int, ...]:
     if len(set(axes)) < len(axes):
         raise ValueError("duplicate value in 'axis'")
     return axes
-
-
-def kink(write: Writer, u: Any, a: float, b: float, tie: str) -> TracedArray:
-    """a u + b |u|."""
-    return write.op("kink", u, tie=tie, a=a, b=b)
-
-
-def extremum(write: Writer, u: Any, v: Any, sign: int, tie: str) -> Any:
-    """max(u, v) or min(u, v); a constant that is no bound at all (-inf for a max) becomes u - sign."""
-    if not isinstance(v, TracedArray):
-        v = _bound(write, u, v, sign)
-    elif not isinstance(u, TracedArray):
-        u = _bound(write, v, u, sign)
-    return write.op("max", u, v, tie=tie, sign=sign)
-
-
-def _bound(write: Writer, u: Any, bound: Any, sign: int) -> Any:
-    values = write.constant(bound)
-    open_ended = sign * values == -np.inf
-    return np.where(open_ended, u - sign, np.where(open_ended, 0.0, values)) if open_ended.any() else bound

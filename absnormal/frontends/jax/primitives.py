@@ -13,11 +13,11 @@ from absnormal.frontends.jax.order import fold_over, scattered_extremum, sort, t
 from absnormal.frontends.jax.run import Call, Seen
 from absnormal.frontends.jax.shapes import MOVES, moving, scattered_product, scattered_sum, window_sum
 from absnormal.frontends.jax.windows import convolution
+from absnormal.frontends.meanings.activations import clipped
 from absnormal.frontends.numpy.masks import TracedMask
 from absnormal.frontends.numpy.select import combined, upward
 from absnormal.frontends.numpy.shapes import broadcast_to
 from absnormal.frontends.numpy.traced import TracedArray
-from absnormal.frontends.writing import extremum
 
 Rule = Callable[..., Any]
 
@@ -63,7 +63,7 @@ def _extremum(sign: int) -> Rule:
             # An infinite constant that is no bound.
             if not isinstance(bound, TracedArray) and bound.size and np.all(bound == -sign * np.inf):
                 return np.broadcast_to(other, call.outs[0].shape)
-        return extremum(call.write, a, b, sign, "maximum" if sign > 0 else "minimum")
+        return call.write.extremum(a, b, sign, "maximum" if sign > 0 else "minimum")
 
     return rule
 
@@ -74,10 +74,8 @@ def _clamp(call: Call, low: Any, u: Any, high: Any) -> Any:
     given, lowest, highest = (np.asarray(value) for value in (call.values[1], call.values[0], call.values[2]))
     if isinstance(high, TracedArray) and ((lowest > highest) & (given <= highest)).any():
         call.distrust("is not correct where the lower bound exceeds the upper one")
-    for bound, sign, tie in ((low, 1, "clamp.low"), (high, -1, "clamp.high")):
-        if isinstance(bound, TracedArray) or np.any(np.isfinite(bound)):
-            u = extremum(call.write, u, bound, sign, tie)
-    return np.broadcast_to(u, shape)
+    low, high = (v if isinstance(v, TracedArray) or np.any(np.isfinite(v)) else None for v in (low, high))
+    return np.broadcast_to(clipped(call.write, u, low, high, "clamp.low", "clamp.high"), shape)
 
 
 def _convert(call: Call, u: Any, *, new_dtype: Any) -> Any:

@@ -14,6 +14,7 @@ import numpy as np
 from absnormal._optional import require
 from absnormal.arrays import Array
 from absnormal.frontends.jax.run import Call
+from absnormal.frontends.meanings.movements import added, sent
 from absnormal.frontends.meanings.windows import summed_over, windows
 from absnormal.frontends.numpy.traced import TracedArray
 
@@ -165,7 +166,7 @@ def window_sum(
 
 
 def landing(call: Call, dimension_numbers: Any, indices_are_sorted: bool, unique_indices: bool, mode: Any) -> Array:
-    """For every entry of the result the numbers of the updates that go there, shape (most, *out); -1 for none."""
+    """For every update the number of the entry that it goes to, flat; -1 for none."""
     jax, jnp = require("jax", "jax"), require("jax.numpy", "jax")
     operand, indices, updates = call.values
     size, count = math.prod(operand.shape), math.prod(updates.shape)
@@ -175,27 +176,20 @@ def landing(call: Call, dimension_numbers: Any, indices_are_sorted: bool, unique
 
     def targets_in(mode: Any) -> Array:
         """Where an update lands: the transpose of a scatter-add brings back the number of its place."""
-        added = jax.linear_transpose(
+        back = jax.linear_transpose(
             lambda values: jax.lax.scatter_add(
                 jnp.zeros(operand.shape, jnp.float32), indices, values, dimension_numbers,
                 indices_are_sorted=indices_are_sorted, unique_indices=unique_indices, mode=mode,
             ),
             jax.ShapeDtypeStruct(updates.shape, jnp.float32),
         )
-        return np.asarray(added(places)[0]).astype(int).reshape(-1) - 1
+        return np.asarray(back(places)[0]).astype(int).reshape(-1) - 1
 
     promised = mode == _modes().PROMISE_IN_BOUNDS
     target = targets_in(_modes().FILL_OR_DROP if promised else mode)
     if promised and (target < 0).any():
         call.distrust(_PROMISED)
-    order = np.argsort(target, kind="stable")
-    order = order[target[order] >= 0]
-    targets = target[order]
-    firsts = np.searchsorted(targets, targets)
-    ranks = np.arange(len(targets)) - firsts
-    index = np.full((int(ranks.max(initial=-1)) + 1, size), -1)
-    index[ranks, targets] = order
-    return index.reshape(-1, *operand.shape)
+    return target
 
 
 def scattered_sum(sign: int) -> Callable[..., Any]:
@@ -205,11 +199,8 @@ def scattered_sum(sign: int) -> Callable[..., Any]:
         call: Call, operand: Any, indices: Any, updates: Any, *, dimension_numbers: Any, indices_are_sorted: bool,
         unique_indices: bool, mode: Any,
     ) -> Any:
-        index = landing(call, dimension_numbers, indices_are_sorted, unique_indices, mode)
-        if not len(index):
-            return operand
-        total = summed_over(call.write, np.reshape(call.write.array(updates), -1), index)
-        return operand + total if sign > 0 else operand - total
+        targets = landing(call, dimension_numbers, indices_are_sorted, unique_indices, mode)
+        return added(call.write, operand, targets, updates, sign)
 
     return rule
 
@@ -221,6 +212,7 @@ def scattered_product(
     """x.at[i].multiply(u): products of updates."""
     if isinstance(updates, TracedArray) and not unique_indices:
         call.write.refuse("is not differentiated by JAX where indices may be equal", "give unique_indices=True")
-    index = landing(call, dimension_numbers, indices_are_sorted, unique_indices, mode)
+    targets = landing(call, dimension_numbers, indices_are_sorted, unique_indices, mode)
+    index = sent(targets, math.prod(call.outs[0].shape)).reshape(-1, *call.outs[0].shape)
     factors = np.concatenate([np.reshape(updates, -1), np.ones(1)])
     return operand * np.prod(factors[index], axis=0)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.frontends.writing import Writer
+from absnormal.frontends.terms import Terms
 
 
 def windows(
@@ -38,26 +38,23 @@ def windows(
     return numbers.reshape(-1, *numbers.shape[len(shape) :])
 
 
-def summed_over(write: Writer, flat: Any, index: Array) -> Any:
+def summed_over(write: Terms, flat: Any, index: Array) -> Any:
     """Sums over the first axis of an array of numbers of entries, -1 for none."""
     if (index < 0).any():
-        flat, index = np.concatenate([flat, np.zeros(1)]), np.where(index < 0, flat.size, index)
-    return np.sum(write.op("gather", flat, index=index), axis=0)
+        flat = write.concatenate([flat, write.constant(np.zeros(1))], 0)
+        index = np.where(index < 0, write.shape(flat)[0] - 1, index)
+    return write.sum(write.gather(flat, index), [0])
 
 
-def folds(write: Writer, flat: Any, index: Array, sign: int, tie: str) -> Any:
+def folds(write: Terms, flat: Any, index: Array, sign: int, tie: str) -> Any:
     """The largest (smallest) of the entries in every column of numbers, -1 for none; one fold for each length."""
     columns, parts = [], []
     for where, block in _classes(index):
-        taken = write.op("gather", flat, index=block)
-        if len(block) == 1:
-            parts.append(taken[0])
-        else:
-            parts.append(write.op("fold", taken, tie=tie, sign=sign))
+        parts.append(write.fold(write.gather(flat, block), sign, tie))
         columns.append(where)
     if len(parts) == 1:
         return parts[0]
-    return write.op("gather", np.concatenate(parts), index=np.argsort(np.concatenate(columns)))
+    return write.gather(write.concatenate(parts, 0), np.argsort(np.concatenate(columns)))
 
 
 def _classes(index: Array) -> list[tuple[Array, Array]]:

@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from absnormal.frontends.meanings.activations import clipped
 from absnormal.frontends.numpy.traced import TracedArray
-from absnormal.frontends.writing import Writer, extremum, writer_of
+from absnormal.frontends.writing import Writer, writer_of
 
 STABLE = 32
 
@@ -49,9 +50,7 @@ def clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: 
     """np.clip: minimum(maximum(a, low), high)."""
     low, high = a_min if min is None else min, a_max if max is None else max
     write = writer_of([a, low, high], "np.clip")
-    if low is not None:
-        a = extremum(write, a, low, 1, "clip.low")
-    return a if high is None else extremum(write, a, high, -1, "clip.high")
+    return clipped(write, a, low, high)
 
 
 def selection(name: str) -> Callable[..., Any]:

@@ -18,7 +18,7 @@ from absnormal.frontends.numpy.masks import TracedMask, concrete, multiplied
 from absnormal.frontends.numpy.order import largest, smallest
 from absnormal.frontends.numpy.shapes import moveaxis
 from absnormal.frontends.numpy.traced import TracedArray
-from absnormal.frontends.writing import Writer, axis_of, extremum, kink, named, writer_of
+from absnormal.frontends.writing import Writer, axis_of, named, writer_of
 
 UFUNCS: dict[np.ufunc, str] = {
     np.add: "add", np.subtract: "sub", np.negative: "neg", np.multiply: "mul", np.true_divide: "div",
@@ -97,8 +97,8 @@ def _copysign(write: Writer, u: Any, v: Any) -> Any:
 
 
 RULES: dict[Any, Callable[..., Any]] = {
-    np.absolute: lambda write, u: kink(write, u, 0.0, 1.0, "abs"),
-    np.fabs: lambda write, u: kink(write, u, 0.0, 1.0, "abs"),
+    np.absolute: lambda write, u: write.kink(u, 0.0, 1.0, "abs"),
+    np.fabs: lambda write, u: write.kink(u, 0.0, 1.0, "abs"),
     np.power: _power,
     np.float_power: _power,
     np.positive: lambda write, u: u,
@@ -197,7 +197,7 @@ def _called(write: Writer, ufunc: np.ufunc, inputs: Sequence[Any]) -> Any:
         return TracedMask(write.builder, left, COMPARISONS[ufunc], right, write.source)
     if ufunc in EXTREMA:
         sign, tie = EXTREMA[ufunc]
-        return extremum(write, inputs[0], inputs[1], sign, tie)
+        return write.extremum(inputs[0], inputs[1], sign, tie)
     if ufunc in JUMPS:
         return write.constant_piece(JUMPS[ufunc], inputs[0])
     if ufunc in SCALES:

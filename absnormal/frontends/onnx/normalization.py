@@ -1,4 +1,4 @@
-"""Normalizations: differences from a mean, over a deviation or another size."""
+"""Normalizations of ONNX: attributes, axes and further outputs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from absnormal.frontends.meanings.normalizations import affine, channels, group_normalized, normalized, root_normalized
 from absnormal.frontends.onnx.rule import Call, Rule, reading
 
 
@@ -15,57 +16,44 @@ def _norm(call: Call, u: Any) -> Any:
     return u / size
 
 
-
-def _per_channel(call: Call, value: Any, u: Any) -> Any:
-    return np.reshape(call.write.array(value), (-1, *([1] * (np.ndim(u) - 2))))
-
-
 def _batch_norm(call: Call, u: Any, scale: Any, bias: Any, mean: Any, var: Any) -> Any:
-    u = call.write.array(u)
-    outputs = []
-    if call.get("training_mode"):
-        axes, momentum = (0, *range(2, np.ndim(u))), call.get("momentum")
-        running, spread = mean, var
-        mean, var = np.mean(u, axes), np.var(u, axes)
-        outputs = [momentum * running + (1 - momentum) * mean, momentum * spread + (1 - momentum) * var]
-    scale, bias, mean, var = (_per_channel(call, item, u) for item in (scale, bias, mean, var))
-    return [(u - mean) * (scale / np.sqrt(var + call.get("epsilon"))) + bias, *outputs]
+    write, shape = call.write, channels(np.ndim(u))
+    if not call.get("training_mode"):
+        lifted, inverse = (np.reshape(item, shape) for item in (mean, 1 / np.sqrt(var + call.get("epsilon"))))
+        return affine(write, write.mul(write.sub(u, lifted), inverse), scale, bias, shape)
+    axes, momentum = (0, *range(2, np.ndim(u))), call.get("momentum")
+    result = normalized(write, u, axes, call.get("epsilon"))[0]
+    kept = [momentum * old + (1 - momentum) * new for old, new in ((mean, np.mean(u, axes)), (var, np.var(u, axes)))]
+    return [affine(write, result, scale, bias, shape), *kept]
 
 
-def _normalized(call: Call, u: Any, axes: tuple[int, ...]) -> list[Any]:
-    """u with mean 0 and variance 1, the mean, and the inverse of the deviation."""
-    mean = np.mean(u, axes, keepdims=True)
-    centred = u - mean
-    deviation = np.sqrt(np.mean(centred * centred, axes, keepdims=True) + call.get("epsilon"))
-    return [centred / deviation, mean, 1 / deviation]
+def _trailing(call: Call, u: Any) -> tuple[int, ...]:
+    ndim = np.ndim(u)
+    return tuple(range(call.get("axis") % ndim, ndim))
 
 
 def _layer_norm(call: Call, u: Any, scale: Any, bias: Any = None) -> Any:
-    axis = call.get("axis") % np.ndim(u)
-    result, mean, inverse = _normalized(call, call.write.array(u), tuple(range(axis, np.ndim(u))))
-    result = result * scale
-    return [result if bias is None else result + bias, mean, inverse]
+    result, mean, spread = normalized(call.write, u, _trailing(call, u), call.get("epsilon"))
+    return [affine(call.write, result, scale, bias, np.shape(scale)), mean, 1 / spread]
 
 
 def _root_norm(call: Call, u: Any, scale: Any) -> Any:
-    axis = call.get("axis") % np.ndim(u)
-    u = call.write.array(u)
-    square = np.mean(u * u, tuple(range(axis, u.ndim)), keepdims=True)
-    return u / np.sqrt(square + call.get("epsilon")) * scale
+    result, _ = root_normalized(call.write, u, _trailing(call, u), call.get("epsilon"))
+    return affine(call.write, result, scale, None, np.shape(scale))
 
 
 def _instance_norm(call: Call, u: Any, scale: Any, bias: Any) -> Any:
-    result = _normalized(call, call.write.array(u), tuple(range(2, np.ndim(u))))[0]
-    return result * _per_channel(call, scale, u) + _per_channel(call, bias, u)
+    result = normalized(call.write, u, range(2, np.ndim(u)), call.get("epsilon"))[0]
+    return affine(call.write, result, scale, bias, channels(np.ndim(u)))
 
 
 def _group_norm(call: Call, u: Any, scale: Any, bias: Any) -> Any:
-    shape, groups = np.shape(u), call.get("num_groups")
-    split = np.reshape(call.write.array(u), (shape[0], groups, -1))
-    result = np.reshape(_normalized(call, split, (2,))[0], (shape[0], groups, shape[1] // groups, -1))
-    # Before opset 21 there is one scale for each group, since then one for each channel.
-    lift = (1, groups, 1, 1) if call.schema.since_version < 21 else (1, groups, shape[1] // groups, 1)
-    return np.reshape(result * np.reshape(scale, lift) + np.reshape(bias, lift), shape)
+    groups = call.get("num_groups")
+    result = group_normalized(call.write, u, groups, call.get("epsilon"))[0]
+    if call.schema.since_version < 21:
+        # One scale for each group; since opset 21 there is one for each channel.
+        scale, bias = (np.repeat(item, np.shape(u)[1] // groups) for item in (scale, bias))
+    return affine(call.write, result, scale, bias, channels(np.ndim(u)))
 
 
 NORMALIZATIONS: dict[str, Rule] = {

@@ -9,14 +9,13 @@ import numpy as np
 from scipy import special
 
 from absnormal.frontends.onnx.rule import Call, Rule, reading
-from absnormal.frontends.writing import kink
 
 Step = Callable[[Any, list[Any]], list[Any]]
 
 
 def _activation(call: Call, name: str) -> Callable[[Any], Any]:
     known: dict[str, Callable[[Any], Any]] = {
-        "sigmoid": special.expit, "tanh": np.tanh, "relu": lambda u: kink(call.write, u, 0.5, 0.5, "relu"),
+        "sigmoid": special.expit, "tanh": np.tanh, "relu": call.write.relu,
     }
     if name.lower() not in known:
         call.write.refuse(f"with the activation {name} is not supported", "use Sigmoid, Tanh or Relu")

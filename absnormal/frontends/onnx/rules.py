@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from absnormal._optional import require
+from absnormal.frontends.meanings.losses import negative_log_likelihood
 from absnormal.frontends.meanings.order import in_order
+from absnormal.frontends.meanings.reductions import log_softmax, softmax
 from absnormal.frontends.numpy.masks import TracedMask
 from absnormal.frontends.numpy.order import largest, smallest
 from absnormal.frontends.numpy.select import combined
@@ -21,7 +22,7 @@ from absnormal.frontends.onnx.recurrent import RECURRENT
 from absnormal.frontends.onnx.rule import Call, Rule, reading
 from absnormal.frontends.onnx.shapes import SHAPES
 from absnormal.frontends.onnx.windows import WINDOWS
-from absnormal.frontends.writing import axes_of, extremum
+from absnormal.frontends.writing import axes_of
 
 Write = Callable[..., Any]
 
@@ -57,7 +58,7 @@ def _extrema(sign: int) -> Write:
     def rule(call: Call, *args: Any) -> Any:
         result = args[0]
         for arg in args[1:]:
-            result = extremum(call.write, result, arg, sign, "maximum" if sign > 0 else "minimum")
+            result = call.write.extremum(result, arg, sign, "maximum" if sign > 0 else "minimum")
         return result
 
     return rule
@@ -73,17 +74,12 @@ def _total(call: Call, *args: Any) -> Any:
 # -- reductions --------------------------------------------------------------------------------------------
 
 
-def log_sum_exp(call: Call, u: Any, axis: int) -> Any:
-    """log sum exp over an axis, which stays."""
-    return call.write.op("logsumexp", u, axes=(axis % u.ndim,))
-
-
 def _log_softmax(call: Call, u: Any) -> Any:
-    return u - log_sum_exp(call, u, call.get("axis"))
+    return log_softmax(call.write, u, call.get("axis"))
 
 
 def _softmax(call: Call, u: Any) -> Any:
-    return np.exp(_log_softmax(call, u))
+    return softmax(call.write, u, call.get("axis"))
 
 
 def _axes(call: Call, u: Any, axes: Any) -> tuple[int, ...]:
@@ -108,7 +104,7 @@ def _euclidean(u: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
 def _log_sums(call: Call, u: Any, axes: Any = None) -> Any:
     axis = _axes(call, u, axes)
     for one in axis:
-        u = log_sum_exp(call, u, one)
+        u = call.write.logsumexp(u, [one], True)
     return u if call.get("keepdims") else np.squeeze(u, axis)
 
 
@@ -144,24 +140,13 @@ def _gemm(call: Call, a: Any, b: Any, c: Any = None) -> Any:
     return result if c is None else result + (c if beta == 1 else beta * c)
 
 
-def _likelihood(call: Call, log_probabilities: Any, target: Any, weight: Any = None) -> Any:
-    """-log p of the target class, with axis 1 the classes."""
-    target = np.asarray(target).astype(int)
-    ignore = call.get("ignore_index")
-    kept = np.ones(target.shape) if ignore is None else (target != ignore).astype(float)
-    classes = np.where(kept > 0, target, 0)
-    weights = kept if weight is None else np.take(weight, classes) * kept
-    numbers = np.arange(math.prod(np.shape(log_probabilities))).reshape(np.shape(log_probabilities))
-    place = np.take_along_axis(numbers, np.expand_dims(classes, 1), 1)[:, 0]
-    losses = -call.write.op("gather", log_probabilities, index=place) * weights
-    reduction = call.choice("reduction", "mean", "sum", "none")
-    if reduction == "none":
-        return losses
-    return np.sum(losses) / np.sum(weights) if reduction == "mean" else np.sum(losses)
+def _likelihood(call: Call, logs: Any, target: Any, weight: Any = None) -> Any:
+    labels, reduction = np.asarray(target).astype(int), call.choice("reduction", "mean", "sum", "none")
+    return negative_log_likelihood(call.write, logs, labels, reduction, weight, call.get("ignore_index"))
 
 
 def _cross_entropy(call: Call, scores: Any, target: Any, weight: Any = None) -> Any:
-    logs = scores - log_sum_exp(call, scores, 1)
+    logs = log_softmax(call.write, scores, 1)
     return [_likelihood(call, logs, target, weight), logs]
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from absnormal.arrays import Array
+from absnormal.frontends.meanings.movements import along, moved, numbers, replaced
 from absnormal.frontends.numpy.masks import concrete
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.onnx.rule import Call, Rule, reading
@@ -63,26 +63,20 @@ def _gather(call: Call, u: Any, indices: Any) -> Any:
     return np.take(u, np.asarray(concrete(indices)).astype(int), axis=call.get("axis"))
 
 
-def _taken(call: Call, u: Any, move: Callable[[Array], Any]) -> Any:
-    return call.write.op("gather", u, index=np.asarray(move(np.arange(math.prod(u.shape)).reshape(u.shape))))
-
-
-def _along(numbers: Array, indices: Any, axis: int) -> Array:
-    """The numbers of the entries that an array of indices along an axis names."""
-    index = np.asarray(indices).astype(int)
-    cut = tuple(slice(None) if i == axis % numbers.ndim else slice(size) for i, size in enumerate(index.shape))
-    return np.asarray(np.take_along_axis(numbers[cut], index % numbers.shape[axis], axis))
+def _named(u: Any, indices: Any, axis: int) -> Array:
+    """The numbers of the entries that indices along an axis name; they may count from the end."""
+    return along(np.shape(u), np.asarray(indices).astype(int) % np.shape(u)[axis], axis)
 
 
 def _gather_elements(call: Call, u: Any, indices: Any) -> Any:
-    return _taken(call, u, lambda numbers: _along(numbers, indices, call.get("axis")))
+    return call.write.gather(u, _named(u, indices, call.get("axis")))
 
 
 def _gather_nd(call: Call, u: Any, indices: Any) -> Any:
     index = np.asarray(indices).astype(int)
     count = call.get("batch_dims")
     own = np.indices(index.shape[:count]).reshape(count, *index.shape[:count], *([1] * (index.ndim - 1 - count)))
-    return _taken(call, u, lambda numbers: numbers[(*own, *np.moveaxis(index, -1, 0))])
+    return moved(call.write, u, lambda places: places[(*own, *np.moveaxis(index, -1, 0))])
 
 
 def _expand(call: Call, u: Any, shape: Any) -> Any:
@@ -90,7 +84,7 @@ def _expand(call: Call, u: Any, shape: Any) -> Any:
 
 
 def _tile(call: Call, u: Any, repeats: Any) -> Any:
-    return _taken(call, u, lambda numbers: np.tile(numbers, _ints(repeats)))
+    return moved(call.write, u, lambda places: np.tile(places, _ints(repeats)))
 
 
 def _pad(call: Call, u: Any, pads: Any, value: Any = None, axes: Any = None) -> Any:
@@ -110,26 +104,19 @@ def _pad(call: Call, u: Any, pads: Any, value: Any = None, axes: Any = None) -> 
     return np.pad(u[cut], widths, mode=mode)
 
 
-def _set(call: Call, u: Any, updates: Any, place: Callable[[Array], Any]) -> Any:
-    """Entries overwritten: ``place`` gives the numbers of the entries, in the shape of the updates."""
+def _replaced(call: Call, u: Any, where: Array, updates: Any) -> Any:
     if call.choice("reduction", "none", "add", "mul", "max", "min") != "none":
         call.refuse_attribute("reduction", call.get("reduction"), "write the sum out")
-    u, updates = call.write.array(u), call.write.array(updates)
-    size = math.prod(u.shape)
-    index = np.arange(size)
-    target = np.asarray(place(np.arange(size).reshape(u.shape))).reshape(-1)
-    index[target] = size + np.arange(math.prod(updates.shape))
-    joined = np.concatenate([np.reshape(u, -1), np.reshape(updates, -1)])
-    return call.write.op("gather", joined, index=index.reshape(u.shape))
+    return replaced(call.write, u, where, updates)
 
 
 def _scatter_nd(call: Call, u: Any, indices: Any, updates: Any) -> Any:
     index = np.asarray(indices).astype(int)
-    return _set(call, u, updates, lambda numbers: numbers[tuple(np.moveaxis(index, -1, 0))])
+    return _replaced(call, u, numbers(np.shape(u))[tuple(np.moveaxis(index, -1, 0))], updates)
 
 
 def _scatter_elements(call: Call, u: Any, indices: Any, updates: Any) -> Any:
-    return _set(call, u, updates, lambda numbers: _along(numbers, indices, call.get("axis")))
+    return _replaced(call, u, _named(u, indices, call.get("axis")), updates)
 
 
 def _triangle(call: Call, u: Any, k: Any = 0) -> Any:

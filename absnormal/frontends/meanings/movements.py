@@ -1,0 +1,67 @@
+"""Movements of entries, given by what they do to the numbers of the entries."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from absnormal.arrays import Array
+from absnormal.frontends.meanings.windows import summed_over
+from absnormal.frontends.terms import Terms
+
+
+def numbers(shape: Sequence[int]) -> Array:
+    """The flat numbers of the entries of an array."""
+    return np.arange(math.prod(shape)).reshape(shape)
+
+
+def moved(write: Terms, u: Any, move: Callable[[Array], Any]) -> Any:
+    """Any movement, as a function of arrays that is called with the numbers of the entries."""
+    return write.gather(u, np.ascontiguousarray(move(numbers(write.shape(u)))))
+
+
+def along(shape: Sequence[int], index: Array, axis: int) -> Array:
+    """The numbers of the entries that an index along an axis names, as in take_along_axis and torch.gather.
+
+    Along the other axes the index may be shorter than the array.
+    """
+    if not index.size or not shape:
+        return np.zeros_like(index)
+    keys: list[Any] = [*np.indices(index.shape, sparse=True)]
+    keys[axis % len(shape)] = index
+    return np.asarray(numbers(shape)[tuple(keys)])
+
+
+def replaced(write: Terms, u: Any, where: Array, values: Any) -> Any:
+    """u with the entries ``where``, by their numbers, replaced by values; of several for one entry the last counts."""
+    shape, count = write.shape(u), math.prod(write.shape(u))
+    index = np.arange(count)
+    index[where.reshape(-1)] = count + np.arange(where.size)
+    both = write.concatenate([write.reshape(u, (count,)), write.reshape(values, (where.size,))], 0)
+    return write.gather(both, index.reshape(shape))
+
+
+def sent(where: Array, count: int) -> Array:
+    """For each of ``count`` entries the values that are sent to it, shape (most, count); -1 for none.
+
+    Value i is sent to the entry with the number ``where[i]``, and nowhere if that is negative.
+    """
+    order = np.argsort(where, kind="stable")
+    order = order[where[order] >= 0]
+    targets = where[order]
+    ranks = np.arange(len(targets)) - np.searchsorted(targets, targets)
+    table = np.full((int(ranks.max(initial=-1)) + 1, count), -1)
+    table[ranks, targets] = order
+    return table
+
+
+def added(write: Terms, u: Any, where: Array, values: Any, sign: int = 1) -> Any:
+    """u plus, or with sign -1 minus, the sum of the values that are sent to each entry; see `sent`."""
+    table = sent(where.reshape(-1), math.prod(write.shape(u)))
+    if not len(table):
+        return u
+    total = write.reshape(summed_over(write, write.reshape(values, (where.size,)), table), write.shape(u))
+    return write.add(u, total) if sign > 0 else write.sub(u, total)
