@@ -17,6 +17,10 @@ from .drawn import Drawn
 from .spelled import spelled
 
 
+#: JAX keeps what it compiled, and is slower the more that is: it forgets after as many seeds.
+_KEPT = 100
+
+
 def of_torch(seed: int) -> Iterator[Drawn]:
     """With respect to a tensor in double precision, and to a parameter in single precision, spelled in two ways."""
     import torch
@@ -39,6 +43,8 @@ def of_jax(seed: int) -> Iterator[Drawn]:
 
     from . import in_jax as front
 
+    if seed % _KEPT == 0:
+        jax.clear_caches()
     expr, point, _, dice = program(seed)
     oracle, values = Oracle.of(expr, point), [float(a) for a in point]
     for wide in (True, False):

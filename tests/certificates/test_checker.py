@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from absnormal.certificates.checker import NeedsProgram, check, digest, function, holds
+from absnormal.certificates.checker import NeedsProgram, check, digest, function, holds, within_rules
 
 #: |x| - |2x|
 PAIR = {"rows": [[1], [2]], "couplings": [[0, 0], [0, 0]], "weights": [1, -1], "slopes": [0, 0]}
@@ -408,3 +408,10 @@ def test_what_needs_its_program_says_so() -> None:
         holds(document("private inputs", "CLARKE", groups=[]))
     with pytest.raises(NeedsProgram, match="computed"):
         holds(document("zero rows", "CLARKE", system={**PAIR, "switches": [0, 1]}, vector=[1], tolerance=[0]))
+
+
+@pytest.mark.parametrize(("stated", "holds"), [("1/25", True), ("1/26", False), ("1/101", False), ("1/20", True)])
+def test_a_stated_tolerance_covers_every_leaf(stated: str, holds: bool) -> None:
+    """The first of two leaves needs 4 per cent of its largest entry, the second 1 per cent."""
+    data = {"vector": ["1", "-2", "10"], "tolerance": ["1/25", "2/25", "1/10"], "leaves": [2, 1], "rtol": stated}
+    assert within_rules(data) is holds

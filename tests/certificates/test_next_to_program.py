@@ -9,11 +9,15 @@ import numpy as np
 import pytest
 
 import absnormal as an
-from absnormal.certificates import kinds, next_to_program
+from absnormal.certificates import agreement, kinds, next_to_program
 from absnormal.certificates.certificate import Certificate
 from absnormal.certificates.checker.switches import matrix, numbers
+from absnormal.certificates.evidence import OnForm
+from absnormal.certificates.rational_evidence import snapshot
 from absnormal.certificates.witness import Witness
 from absnormal.sweeps.table import Sweeps
+from absnormal.theorems.problem import Problem
+from absnormal.theorems.separation import separation
 
 RNG = np.random.default_rng(0)
 
@@ -92,3 +96,33 @@ def test_the_deviation_that_is_stated_is_the_one_that_was_set_aside(data: dict[s
 def test_other_slopes_are_another_statement() -> None:
     one, other = (witness(lambda x: np.abs(x[0]), [0.0], [slope]) for slope in (1.0, -1.0))
     assert one.digest == replace(one).digest != other.digest
+
+
+@pytest.mark.parametrize(("f", "holds"), [
+    (lambda x: np.abs(x[0]) + 0.0 * x[1], True),
+    (lambda x: np.abs(x[0]) + 0.0 * np.abs(2 * x[0]), False),
+])  # fmt: skip
+def test_a_form_has_all_active_switches(f: Any, holds: bool) -> None:
+    """LIKQ is about all of them, also about one that changes nothing."""
+    one = witness(f, [0.0, 0.0], [0.5] if holds else [0.5, 0.5])
+    system = {"switches": [0], "rows": [["1"]], "couplings": [["0"]], "weights": ["1"], "signs": [1],
+              "slopes": ["1/2"], "columns": [0], "base": ["0", "0"]}  # fmt: skip
+    assert agreement.proves({"kind": "minor", "minor": [0], "system": system}, one, RNG) is holds
+
+
+@pytest.mark.parametrize(("square", "holds"), [(lambda u: 0 * u, True), (np.square, False)])
+def test_cells_of_rows_prove_nothing_where_they_need_not_be_all(square: Any, holds: bool) -> None:
+    """|x0 + x1^2| - |x0 - x1^2| has the Clarke gradient (2, 0), which no direction in the rows (1, 0), (1, 0) opens."""
+
+    def f(x: Any) -> Any:
+        return np.abs(np.sin(x[0]) + square(x[1])) - np.abs(np.sin(x[0]) - square(x[1]))
+
+    sweeps, slopes = Sweeps(an.trace(f, [0.0, 0.0]), np.zeros(2)), np.array([1.0, -1.0])
+    problem = Problem(sweeps, slopes, an.Budget())
+    system = problem.system
+    assert system is not None and system.proved is holds
+    problem.__dict__["system"] = replace(system, proved=True, hidden=False)
+    proof = separation(problem)
+    assert proof is not None and isinstance(proof.evidence, OnForm)
+    data = {**proof.evidence.on(problem.system), "system": snapshot(problem.system, problem)}
+    assert agreement.proves(data, Witness(sweeps, slopes), RNG) is holds

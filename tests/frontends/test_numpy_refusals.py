@@ -404,6 +404,17 @@ def test_is_another_way_while_it_is_traced_refused(f, x):
                 judged(f, x)
 
 
+@pytest.mark.parametrize("side", [1.0, -1.0])
+def test_is_another_way_on_either_side_of_a_kink_refused(side):
+    with pytest.raises(TraceError, match=r"next to this point .* while it is traced"):
+        trace(lambda x: np.maximum(side * x, 0.0) if isinstance(x, float) else np.abs(x), 0.0)
+
+
+def test_is_another_shape_of_the_same_numbers_refused():
+    with pytest.raises(TraceError, match=r"at this point .* while it is traced"):
+        trace(lambda x: x if isinstance(x, np.ndarray) else x[0], np.ones(1))
+
+
 def test_is_a_function_that_changes_between_calls_refused():
     generator, calls = np.random.default_rng(0), []
 

@@ -244,6 +244,18 @@ def test_what_was_computed_before_is_refused_only_where_it_counts() -> None:
     assert an.torch.verify(w, lambda: (w * constant).sum())
 
 
+def test_what_was_computed_before_and_is_overwritten_after_its_use_is_refused() -> None:
+    w = weights()
+    before = 2 * w
+
+    def loss() -> Any:
+        used = before.sum()
+        before.add_(1)
+        return used
+
+    both(w, loss, "computed before the function ran")
+
+
 def test_a_variable_that_a_rule_loses_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     w, v = weights(), weights()
     rule = lowering.RULES["mul"]

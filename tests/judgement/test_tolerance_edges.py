@@ -123,3 +123,17 @@ def test_a_backward_that_is_off_by_a_factor(dtype: torch.dtype, factor: float, v
 
     x = torch.ones(2, dtype=dtype)
     assert an.verify(lambda x: Scaled.apply(x).sum(), x).verdict.name == verdict
+
+
+@pytest.mark.parametrize(("repaired", "verdict"), [(True, "CLARKE"), (False, "NOT_CLARKE")])
+def test_what_a_hook_returns_is_judged_as_it_is(repaired: bool, verdict: str) -> None:
+    """x + d (relu(x) - relu(-x)) is (1 + d) x: a hook adds the d that torch loses, which is less than the tolerance."""
+    d = 0.01 * relative(2.0**-23)
+
+    def f(x: Any) -> Any:
+        y = 1 * x
+        if repaired:
+            y.register_hook(lambda g: g + d)
+        return (y + d * (torch.relu(y) - torch.relu(-y))).sum()
+
+    assert an.verify(f, torch.zeros(1)).verdict.name == verdict

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..mutant import Mutant
 
 ELSEWHERE = ("frontends/test_torch_guards.py",)
+FILLING = ("verify/test_torch_filling.py",)
 GRAPH = ("frontends/test_torch_graph.py", "frontends/test_torch_unseen.py")
 RESTORING = ("frontends/test_torch_restoring.py",)
 WRITES = ("frontends/test_torch_writes.py",)
@@ -24,11 +25,10 @@ MUTANTS = (
            '(index > 0, index - 1, ">"),', ELSEWHERE),
     Mutant("frontends/torch/guards.py", "w.constant(threshold / beta)", "w.constant(threshold * beta)", ELSEWHERE),
     Mutant("frontends/torch/guards.py", "if not inside and below >= 0 and above < count:", "if False:", ELSEWHERE),
-    Mutant("frontends/torch/graph.py", "if made is None or not _is_sparse(node):", "if made is None:", GRAPH),
+    Mutant("frontends/torch/graph.py", "if made is None or not _is_sparse(node):", "if made is None:", FILLING),
     Mutant("frontends/torch/graph.py", "(leaf._backward_hooks, leaf._post_accumulate_grad_hooks)",
            "(leaf._backward_hooks,)", GRAPH),
     Mutant("frontends/torch/graph.py", "(node.register_hook, node.register_prehook)", "(node.register_hook,)", GRAPH),
-    Mutant("frontends/torch/graph.py", "return -1 if row >= 2**63 else row", "return row", GRAPH),
     Mutant("frontends/torch/graph.py", " or any(when > number for when, _ in tape.saved.get(storage(tensor), ()))", "",
            GRAPH),
     Mutant("frontends/torch/restoring.py", "if failed or always:", "if failed:", RESTORING),
@@ -54,7 +54,8 @@ MUTANTS = (
     Mutant("certificates/next_to_program.py",
            "return bool((deviation <= allowed(witness.floats, witness.gradient)).all())",
            "return True", NEXT),
-    Mutant("certificates/agreement.py", "if sorted(form.switches) != sweeps.alpha.tolist() or", "if", NEXT),
+    Mutant("certificates/agreement.py",
+           "in checker.ABOUT_ALL and sorted(form.switches) != witness.sweeps.alpha.tolist()", "in ()", NEXT),
     Mutant("certificates/agreement.py", "        if dy[0, 0] - level != change:\n            return False\n", "", NEXT),
     Mutant("certificates/agreement.py", "        made.proved\n        and ", "        ", NEXT),
     Mutant("certificates/agreement.py", "<= witness.tolerance).all()", "<= witness.tolerance).any()", NEXT),
