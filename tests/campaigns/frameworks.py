@@ -16,7 +16,6 @@ from ..record.programs import program
 from .drawn import Drawn
 from .spelled import spelled
 
-
 #: JAX keeps what it compiled, and is slower the more that is: it forgets after as many seeds.
 _KEPT = 100
 
