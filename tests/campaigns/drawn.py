@@ -8,12 +8,14 @@ from fractions import Fraction
 
 import absnormal as an
 
+from ..oracle.dice import Dice
 from ..oracle.expressions import numpy_callable, source
 from ..oracle.oracle import Oracle
 from ..oracle.rational import Vector
 from ..oracle.strategies import UNIFORM
-from ..record.programs import Dice, program
+from ..record.programs import program
 from ..theorems.judge import softened
+from .judged import faults
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,10 @@ class Drawn:
     gradient: Vector | None
     text: str
     itemsize: int = 8
+
+    def faults(self, report: an.Report) -> Iterator[str]:
+        """What the oracle says against a report, and the checker against its certificates."""
+        return faults(report, self.oracle, self.gradient, self.itemsize)
 
 
 def of_numpy(seed: int) -> Iterator[Drawn]:

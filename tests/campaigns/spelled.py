@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..oracle import expressions as ex
+from ..oracle.dice import Dice
 from ..oracle.expressions import Expr, Vector, evaluate, fold
-from ..record.programs import Dice
 
 #: How a framework writes a node: functions of its operands (and bounds), the first of them the plain one.
 Spellings = dict[type[Expr], Sequence[Callable[..., Any]]]

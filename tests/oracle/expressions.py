@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from math import isqrt
 from typing import Any, TypeVar
 
 import numpy as np
@@ -136,6 +137,10 @@ class MaxList(Kink):
     """The maximum of a list, pairwise from left to right: len - 1 switches."""
 
 
+class Norm(Kink):
+    """The 2-norm of the operands: one vector-valued switch."""
+
+
 def variables(n: int) -> tuple[Expr, ...]:
     """The inputs x[0], ..., x[n-1]."""
     return tuple(Var(i) for i in range(n))
@@ -169,6 +174,19 @@ def clip(u: Expr, lo: Number, hi: Number) -> Expr:
 def max_list(*entries: Expr | Number) -> Expr:
     """np.max(np.stack(entries))."""
     return MaxList(args=tuple(map(lift, entries)))
+
+
+def norm(*entries: Expr | Number) -> Expr:
+    """np.linalg.norm(np.stack(entries))."""
+    return Norm(args=tuple(map(lift, entries)))
+
+
+def root(square: Fraction) -> Fraction:
+    """The square root of a rational number that has a rational one."""
+    found = Fraction(isqrt(square.numerator), isqrt(square.denominator))
+    if found * found != square:
+        raise ValueError(f"{square} has no rational square root")
+    return found
 
 
 def fold(expr: Expr, visit: Callable[[Expr, list[T]], T]) -> T:
@@ -227,6 +245,8 @@ def numpy_callable(
                     return np.clip(args[0], float(node.lo), float(node.hi))
                 case MaxList():
                     return np.max(np.stack(args))
+                case Norm():
+                    return np.linalg.norm(np.stack(args))
             raise TypeError(type(node).__name__)
 
         return fold(expr, lambda node, args: after(node, visit(node, args), x))
@@ -261,6 +281,8 @@ def evaluate(expr: Expr, x: Vector) -> Fraction:
                 return max(args[0], Fraction(0))
             case Clip():
                 return min(max(args[0], node.lo), node.hi)
+            case Norm():
+                return root(sum((u * u for u in args), Fraction(0)))
         raise TypeError(type(node).__name__)
 
     return fold(expr, visit)
@@ -297,6 +319,8 @@ def source(expr: Expr) -> str:
                 return f"np.clip({args[0]}, {node.lo}, {node.hi})"
             case MaxList():
                 return f"np.max(np.stack([{', '.join(args)}]))"
+            case Norm():
+                return f"np.linalg.norm(np.stack([{', '.join(args)}]))"
         name = {"Abs": "abs", "Max": "maximum", "Min": "minimum"}[type(node).__name__]
         return f"np.{name}({', '.join(args)})"
 

@@ -2,48 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
 from functools import reduce
 from operator import add
 from random import Random
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
 import absnormal as an
 
-from ..oracle.expressions import Expr, Vector, evaluate, numpy_callable, source, variables
+from ..oracle.dice import Dice, linear_form
+from ..oracle.expressions import Expr, Vector, numpy_callable, source, variables
 from ..oracle.oracle import Oracle
-from ..oracle.strategies import COORDINATES, MIXED, STEPS, UNIFORM, WEIGHTS, Builder, times
+from ..oracle.strategies import COORDINATES, MIXED, STEPS, UNIFORM, WEIGHTS, times
 from .case import Case
-
-T = TypeVar("T")
 
 #: Every so many programs is also judged in rational arithmetic, and with a vector that another tool might return.
 ALSO = 20
-
-
-@dataclass(frozen=True)
-class Dice(Builder):
-    """Draws as the strategies do, from a seed.  Of `random` only `Random.random` is the same in every version."""
-
-    random: Random = field(kw_only=True)
-
-    def pick(self, options: Sequence[T]) -> T:
-        """One of the options."""
-        return options[int(self.random.random() * len(options))]
-
-
-def linear_form(dice: Dice, x: Sequence[Expr], first: int) -> Expr:
-    """An integer linear form that vanishes at the point, with the variable ``first`` in it."""
-    node = times(dice.pick((1, -1, 2)), x[first])
-    for i, variable in enumerate(x):
-        a = dice.pick((0, 0, 1, -1, 2))
-        if a and i != first:
-            node = node + times(a, variable)
-    value = evaluate(node, dice.point)
-    return node - value if value else node
 
 
 def program(seed: int) -> tuple[Expr, Vector, Any, Dice]:

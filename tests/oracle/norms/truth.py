@@ -1,0 +1,104 @@
+"""Is a vector a Clarke gradient of a program with norms?  Yes, no, or not told.
+
+Yes rests on weights on limiting gradients.  No rests on the outer bound, which holds for every program; or, where f is
+positively homogeneous near x, so that the limiting gradients along generic directions are all that there are, on a
+thorough search for gradients beyond a separating hyperplane.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+
+from .form import NormForm
+from .hull import Array, approached, climb, directions, gradients, nearest, onto_kinks, opening, outer, under
+
+#: A distance that is rounding, and one that is none, in units of the size of the gradients.
+_NOTHING, _CLEAR = 1e-7, 1e-2
+
+
+class Told(Enum):
+    """What is known of a vector."""
+
+    YES = "it is a Clarke gradient"
+    NO = "it is none"
+    SURELY_NO = "it is none: the outer bound separates it"
+    OPEN = "not told"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is known, and how far the vector is from the hull of what was found of the set."""
+
+    told: Told
+    distance: float
+
+    @property
+    def no(self) -> bool:
+        """Whether the vector is no Clarke gradient."""
+        return self.told in (Told.NO, Told.SURELY_NO)
+
+
+def scale(form: NormForm) -> float:
+    """The size of the gradients of a form."""
+    return max(1.0, *(abs(outer(form, sign * axis)[0]) for axis in np.eye(form.n) for sign in (-1, 1)))
+
+
+def answer(form: NormForm, g: Array, seed: int = 0, rounds: int = 60) -> Answer:
+    """Whether g is an element of the Clarke generalized gradient of f at x."""
+    g = np.asarray(g, float)
+    if not np.isfinite(g).all():
+        return Answer(Told.SURELY_NO, np.inf)
+    size = scale(form)
+    far = separated(form, g, size)
+    if far:
+        return Answer(Told.SURELY_NO, far)
+    rng = np.random.default_rng(seed)
+    found, separates = within(form, g, rng, _NOTHING * size, rounds)
+    if found <= _NOTHING * size:
+        return Answer(Told.YES, found)
+    if separates and form.homogeneous and found > _CLEAR * size:
+        return Answer(Told.NO, found)
+    return Answer(Told.OPEN, found)
+
+
+def separated(form: NormForm, g: Array, size: float, rounds: int = 60) -> float:
+    """How far g is from the outer set at least, beyond rounding; 0 where that is not seen."""
+    points = np.array([under(form, outer(form, sign * axis)[1]) for axis in np.eye(form.n) for sign in (-1, 1)])
+    for _ in range(rounds):
+        found = nearest(points, g)
+        if found.distance <= _NOTHING * size:
+            return 0.0
+        v = found.gap / found.distance
+        most, slopes = outer(form, v)
+        if v @ g - most > _NOTHING * size:
+            return float(v @ g - most)
+        if most - (v @ g - found.distance) <= 1e-3 * found.distance:
+            return 0.0
+        points = np.concatenate([points[found.weights > 0], under(form, slopes)[None]])
+    return 0.0
+
+
+def within(form: NormForm, g: Array, rng: np.random.Generator, enough: float, rounds: int = 60) -> tuple[float, bool]:
+    """The distance from g to the hull of limiting gradients that were found, until it is ``enough``.
+
+    True where a search found none beyond the hyperplane that separates g from them.
+    """
+    pool = directions(form.n, rng)
+    points = gradients(form, pool)
+    known = ~np.isnan(points[:, 0])
+    pool, points = pool[known], points[known]
+    if not len(pool):
+        return np.inf, False
+
+    def extreme(v: Array) -> Iterator[Array]:
+        """Gradients far out along v: near the best directions of the pool, and near directions on many kinks."""
+        yield climb(form, v, pool[np.argsort(-(points @ v))[:6]], rng)
+        yield climb(form, v, opening(form, v, rng), rng)
+        yield climb(form, v, onto_kinks(form, rng.standard_normal((400, form.n)), rng), rng, 12)
+
+    found, separates = approached(points, g, extreme, enough, rounds)
+    return found.distance, separates
