@@ -10,11 +10,12 @@ import absnormal as an
 
 from .drawn import Drawn, of_numpy
 from .frameworks import of_jax, of_onnx, of_torch
-from .judged import faults, told
+from .judged import told
+from .with_norms import NormCase, of_norms
 
 Seen = Counter[tuple[str, str]]
-FRONTS: dict[str, Callable[[int], Iterator[Drawn]]] = {
-    "numpy": of_numpy, "torch": of_torch, "jax": of_jax, "onnx": of_onnx,
+FRONTS: dict[str, Callable[[int], Iterator[Drawn | NormCase]]] = {
+    "numpy": of_numpy, "torch": of_torch, "jax": of_jax, "onnx": of_onnx, "norms": of_norms,
 }  # fmt: skip
 
 
@@ -26,11 +27,11 @@ def run(front: str, seeds: Iterable[int]) -> Iterator[tuple[tuple[str, str], lis
             yield verdict, [f"{front} {seed}: {fault}: {drawn.text}" for fault in found]
 
 
-def outcome(drawn: Drawn) -> tuple[tuple[str, str], list[str]]:
+def outcome(drawn: Drawn | NormCase) -> tuple[tuple[str, str], list[str]]:
     """The verdict with the kind of its certificate, or what was refused; and what is wrong with it."""
     try:
         report = drawn.verify()
-        return told(report), [*faults(report, drawn.oracle, drawn.gradient, drawn.itemsize)]
+        return told(report), [*drawn.faults(report)]
     except an.TraceError as error:
         return ("refused", " ".join(str(error).split()[:2])), []
     except Exception:

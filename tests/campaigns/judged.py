@@ -43,7 +43,7 @@ def faults(report: an.Report, oracle: Oracle, gradient: Vector | None = None, it
     if report.verdict is not an.Verdict.UNDECIDED and oracle.contains(judged) != bool(report):
         yield f"{report.verdict.name} by {report.method} is wrong"
     if report.certificate is not None:
-        yield from _unproved(report.certificate)
+        yield from unproved(report.certificate)
     elif report.verdict is not an.Verdict.UNDECIDED:
         yield f"{report.verdict.name} has no certificate"
     if not report:  # otherwise what is offered is what was judged
@@ -52,10 +52,10 @@ def faults(report: an.Report, oracle: Oracle, gradient: Vector | None = None, it
             yield f"the certified gradient {[str(a) for a in offered]} is no Clarke gradient"
         certificate = certificate_of_fallback(report)
         if certificate is not None:
-            yield from _unproved(certificate)
+            yield from unproved(certificate)
 
 
-def _unproved(certificate: Certificate) -> Iterator[str]:
+def unproved(certificate: Certificate) -> Iterator[str]:
     """Where a true certificate does not hold, next to its program or alone."""
     if not certificate.check():
         yield f"the certificate of {certificate.claim} ({certificate.kind}) does not hold next to its program"

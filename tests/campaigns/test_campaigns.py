@@ -14,7 +14,10 @@ import absnormal as an
 from ..oracle.expressions import numpy_callable, relu, variables
 from ..oracle.oracle import Oracle
 from .campaign import FRONTS, run
+from .in_numpy import NORMS
 from .judged import faults, rationals
+from .with_norms import drawn
+from .with_norms import faults as faults_with_norms
 
 
 @pytest.mark.parametrize("front", FRONTS)
@@ -33,6 +36,21 @@ def test_faults_are_noticed() -> None:
                   "does not hold alone"):  # fmt: skip
         assert fault in said
     assert "the certified gradient ['1'] is no Clarke gradient" in " ".join(faults(report, Oracle.of(3 * x, (0,))))
+
+
+def test_faults_are_noticed_where_there_are_norms() -> None:
+    case = next(case for case, _ in map(drawn, count()) if case.form.blocks and not any(k > 1 for k in case.form.sizes))
+    report = an.verify(case.function, case.x, gradient=[1e3] * case.form.n)
+    assert report.verdict is an.Verdict.NOT_CLARKE and not [*faults_with_norms(report, case)]
+    said = " ".join(faults_with_norms(replace(report, verdict=an.Verdict.CLARKE), case, case.gradient))
+    assert "not [1000.0" in said and "CLARKE by" in said and "is wrong: it is none" in said
+    elsewhere = replace(case, form=replace(case.form, J=tuple(a + 1000 for a in case.form.J)))
+    assert "is no Clarke gradient" in " ".join(faults_with_norms(report, elsewhere))
+
+
+def test_each_spelling_of_a_norm_is_one() -> None:
+    for spelling in NORMS:
+        assert spelling(np.float64(-3)) == 3 and spelling(*np.array([2.0, 3.0, -6.0])) == pytest.approx(7)
 
 
 def test_thirds_are_read_from_rounded_numbers() -> None:
