@@ -141,8 +141,13 @@ def opening(form: NormForm, v: Array, rng: np.random.Generator, count: int = 40)
     return np.concatenate(targets, axis=1) @ np.linalg.pinv(np.vstack(rows), rcond=1e-9).T
 
 
-def climb(form: NormForm, v: Array, start: Array, rng: np.random.Generator, leaders: int = 6) -> Array:
-    """A limiting gradient as far out along v as is found on directions near the best of ``start``."""
+def climb(
+    form: NormForm, v: Array, start: Array, rng: np.random.Generator, leaders: int = 6
+) -> tuple[Array, Array]:
+    """Directions near the best of ``start``, and the limiting gradients along them, as far out along v as is found.
+
+    The farthest stands first.
+    """
     tried = _unit(start)[:, None]
     spread = np.full(len(tried), 0.3)
     for step in range(13):
@@ -151,13 +156,12 @@ def climb(form: NormForm, v: Array, start: Array, rng: np.random.Generator, lead
         best = reach.argmax(axis=1)
         spread = np.where((best == 0) & (step > 0), spread / 3, spread)
         every = np.arange(len(tried))
-        ends, found, heights = tried[every, best], g[every, best], reach[every, best]
-        if step == 0:
-            order = np.argsort(-heights)[:leaders]
-            ends, spread = ends[order], spread[order]
+        order = np.argsort(-reach[every, best])[:leaders]
+        ends, found, spread = tried[every, best][order], g[every, best][order], spread[order]
         around = _unit(ends)[:, None] + spread[:, None, None] * rng.standard_normal((len(ends), 16, form.n))
         tried = np.concatenate([ends[:, None], around], axis=1)
-    return np.asarray(found[heights.argmax()])
+    known = ~np.isnan(found[:, 0])
+    return ends[known], found[known]
 
 
 def _unit(d: Array) -> Array:
@@ -166,8 +170,11 @@ def _unit(d: Array) -> Array:
     return np.asarray(d / np.where(length > 0, length, 1.0))
 
 
-#: Points of a hull far out along a vector, better ones later: they are asked for while none lies beyond.
+#: Points (k, n) of a hull far out along a vector, in batches.
 Extreme = Callable[[Array], Iterator[Array]]
+
+#: A batch is enough where it is farther out by this share of the distance; and what is no progress.
+_ENOUGH, _PROGRESS = 0.2, 0.01
 
 
 def approached(points: Array, g: Array, extreme: Extreme, enough: float, rounds: int) -> tuple[Nearest, bool]:
@@ -181,9 +188,14 @@ def approached(points: Array, g: Array, extreme: Extreme, enough: float, rounds:
             return found, False
         v = found.gap / found.distance
         level = v @ g - found.distance
-        new = next((p for p in extreme(v) if v @ p > level + 0.01 * found.distance), None)
-        if new is None:
+        new: list[Array] = []
+        for batch in extreme(v):
+            beyond = batch @ v - level
+            new += [*batch[beyond > _PROGRESS * found.distance]]
+            if beyond.max(initial=0.0) > _ENOUGH * found.distance:
+                break
+        if not new:
             return found, True
-        points = np.concatenate([points[found.weights > 0], new[None]])
+        points = np.concatenate([points[found.weights > 0], new])
         found = nearest(points, g)
     return found, False

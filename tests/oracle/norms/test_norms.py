@@ -80,7 +80,7 @@ def test_sums_of_ellipsoids_have_their_support_function() -> None:
         if closed_forms.is_convex_sum(form) or closed_forms.is_apart(form):
             tried += 1
             v = rng.standard_normal(form.n)
-            found = climb(form, v, np.concatenate([directions(form.n, rng), opening(form, v, rng)]), rng) @ v
+            found = climb(form, v, np.concatenate([directions(form.n, rng), opening(form, v, rng)]), rng)[1][0] @ v
             assert found == pytest.approx(closed_forms.support(form, v), rel=2e-3, abs=2e-3)
             assert outer(form, v)[0] == pytest.approx(closed_forms.support(form, v))
     assert tried > 20

@@ -95,10 +95,18 @@ def within(form: NormForm, g: Array, rng: np.random.Generator, enough: float, ro
         return np.inf, False
 
     def extreme(v: Array) -> Iterator[Array]:
-        """Gradients far out along v: near the best directions of the pool, and near directions on many kinks."""
-        yield climb(form, v, pool[np.argsort(-(points @ v))[:6]], rng)
-        yield climb(form, v, opening(form, v, rng), rng)
-        yield climb(form, v, onto_kinks(form, rng.standard_normal((400, form.n)), rng), rng, 12)
+        """Gradients far out along v: near the best directions so far, then near others, on many kinks at last."""
+        nonlocal pool, points
+        for start in _starts(form, v, pool, points, rng):
+            ends, found = climb(form, v, start, rng)
+            pool, points = np.concatenate([pool, ends]), np.concatenate([points, found])
+            yield found
 
     found, separates = approached(points, g, extreme, enough, rounds)
     return found.distance, separates
+
+
+def _starts(form: NormForm, v: Array, pool: Array, points: Array, rng: np.random.Generator) -> Iterator[Array]:
+    yield pool[np.argsort(-(points @ v))[:6]]
+    yield opening(form, v, rng)
+    yield onto_kinks(form, rng.standard_normal((400, form.n)), rng)
