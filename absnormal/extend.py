@@ -5,6 +5,7 @@
     solve = an.extend.opaque("solve", value, jvp, vjp)           any smooth one
     snap = an.extend.kink("snap", 0.5, 1.5, at=1.0)              a u + b |u - at|
     an.extend.rule(np.linalg.inv, inverse)                       NumPy's function is that operation
+    an.extend.rule("jax", "erf_inv", inverse)                    a framework's operation is
     an.extend.ties("mytool", {...})                              slopes of a tool, by name: slope="mytool"
 
 Each of the first four returns a function to be called in f: on plain arrays it computes, on variables it is followed.
@@ -12,8 +13,9 @@ Each of the first four returns a function to be called in f: on plain arrays it 
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
@@ -33,6 +35,9 @@ from absnormal.ops.table import never
 __all__ = ["kink", "linear", "opaque", "rule", "smooth", "ties"]
 
 Operation = Callable[..., Any]
+
+#: Frameworks whose operations may be given rules.
+_TOOLS = frozenset({"jax", "onnx"})
 
 
 def smooth(
@@ -212,20 +217,32 @@ def kink(name: str, a: float, b: float, at: float = 0.0, *, tie: str = "abs") ->
     return operation
 
 
-def rule(function: Any, operation: Operation) -> None:
-    """Follow one of NumPy's functions as ``operation`` whenever f calls it on a variable.
+@overload
+def rule(function: Any, operation: Operation, /) -> None: ...
+@overload
+def rule(tool: str, name: Any, operation: Operation, /) -> None: ...
+def rule(*given: Any) -> None:
+    """Follow a function of NumPy, or an operation of a framework, as ``operation`` whenever f calls it on a variable.
+
+    ``rule(function, operation)`` is about a function of NumPy or SciPy, ``rule("jax", primitive, operation)`` about a
+    primitive of JAX, ``rule("onnx", operator, operation)`` about an operator of ONNX.
 
     Parameters
     ----------
     function
         a ufunc, or a function of the ``__array_function__`` protocol, without a rule so far
+    tool, name
+        a framework, and what it calls an operation that has no rule so far
     operation
-        what is called in its place, with the same arguments
+        what is called in its place, with the same arguments; written with NumPy's functions and with operations that
+        are registered here, so that it takes plain arrays, too.  By name it gets those parameters of a primitive, or
+        attributes of an operator, that its signature has behind a star; others are refused.  Where it is used first
+        its value is compared with that of JAX, or of ONNX's reference evaluator, at the point and beside it
 
     Raises
     ------
     ValueError
-        where there is a rule already, or NumPy does not tell when the function is called
+        where there is a rule already, where NumPy does not tell when the function is called, or there is no such tool
 
     Examples
     --------
@@ -236,7 +253,24 @@ def rule(function: Any, operation: Operation) -> None:
     >>> an.extend.rule(special.erfi, erfi)
     >>> an.gradient(lambda x: special.erfi(x[0]), [0.0])
     array([1.12837917])
+
+    >>> import jax.numpy as jnp, jax.scipy.special
+    >>> slope = lambda u: [np.exp(special.erfinv(u) ** 2) / root]
+    >>> inverse = an.extend.smooth("erfinv", special.erfinv, slope, examples=[[np.linspace(-0.9, 0.9)]])
+    >>> an.extend.rule("jax", "erf_inv", inverse)
+    >>> an.verify(lambda x: jnp.abs(jax.scipy.special.erfinv(x)).sum(), jnp.zeros(1)).verdict.name
+    'CLARKE'
+
+    >>> def standardized(u, *, axes):
+    ...     return (u - np.mean(u, tuple(axes), keepdims=True)) / np.std(u, tuple(axes), keepdims=True)
+    >>> an.extend.rule("onnx", "MeanVarianceNormalization", standardized)
     """
+    *tools, function, operation = given
+    if tools:
+        if tools[0] not in _TOOLS:
+            raise ValueError(f"there are no rules for {tools[0]!r}: give one of {sorted(_TOOLS)}, or a NumPy function")
+        importlib.import_module(f"absnormal.frontends.{tools[0]}.own").register(function, operation)
+        return
     if function in UFUNCS or function in RULES or function in FUNCTIONS:
         raise ValueError(f"{function.__name__} has a rule: give the new operation a name of its own, and call it")
     if isinstance(function, np.ufunc):
