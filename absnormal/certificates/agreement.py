@@ -31,7 +31,7 @@ def proves(data: Mapping[str, Any], witness: Witness, rng: np.random.Generator) 
     form = checker.Form(data)
     if not _slopes_agree(form, witness) or ("rtol" in data and not checker.within_rules(data)):
         return False
-    if data["kind"] in checker.ABOUT_ALL and sorted(form.switches) != witness.sweeps.alpha.tolist():
+    if data["kind"] in checker.OF_EVERY_SWITCH and sorted(form.switches) != witness.sweeps.alpha.tolist():
         return False
     given = {name: value for name, value in data.items() if name != "points"}
     same = witness.sweeps.program.is_piecewise_linear and _identical(form, witness, rng)

@@ -37,13 +37,13 @@ from absnormal.certificates.checker.form import (
     vector_of,
     within_rules,
 )
-from absnormal.certificates.checker.rules import ABOUT_ALL, ABOUT_CELLS, JUDGE_A_VECTOR, RULES
+from absnormal.certificates.checker.rules import ABOUT_ALL, ABOUT_CELLS, JUDGE_A_VECTOR, OF_EVERY_SWITCH, RULES
 from absnormal.certificates.checker.switches import Switches, in_play, number, numbers, places
 
 __all__ = [
-    "ABOUT_ALL", "CLAIMS", "JUDGE_A_VECTOR", "KINDS", "LARGEST", "Form", "Function", "NeedsProgram", "UnknownKind",
-    "can_prove", "check", "digest", "function", "gradient", "holds", "in_play", "least_rtol", "number", "numbers",
-    "places", "proves", "within_rules",
+    "CLAIMS", "JUDGE_A_VECTOR", "KINDS", "LARGEST", "OF_EVERY_SWITCH", "Form", "Function", "NeedsProgram",
+    "UnknownKind", "can_prove", "check", "digest", "function", "gradient", "holds", "in_play", "least_rtol", "number",
+    "numbers", "places", "proves", "within_rules",
 ]
 
 CLAIMS = ("CLARKE", "NOT_CLARKE", "limiting gradient")

@@ -297,5 +297,7 @@ RULES: dict[str, tuple[Callable[[Mapping[str, Any], Switches], bool], tuple[str,
 JUDGE_A_VECTOR = ("convex weights", "separated from the open cells", "separated from all definite signatures")
 #: These are about all active switches, those that cannot change the output included.
 ABOUT_ALL = ("no active switch", "zero rows", "minor")
+#: These need a form that has every active switch of the program, also one on which y does not depend.
+OF_EVERY_SWITCH = ("no active switch", "minor")
 #: These are about cells only, and need no weights of |z_i| in y.
 ABOUT_CELLS = ("zero rows", "minor", "direction", "lexicographic")

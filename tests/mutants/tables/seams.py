@@ -55,7 +55,7 @@ MUTANTS = (
            "return bool((deviation <= allowed(witness.floats, witness.gradient)).all())",
            "return True", NEXT),
     Mutant("certificates/agreement.py",
-           "in checker.ABOUT_ALL and sorted(form.switches) != witness.sweeps.alpha.tolist()", "in ()", NEXT),
+           "in checker.OF_EVERY_SWITCH and sorted(form.switches) != witness.sweeps.alpha.tolist()", "in ()", NEXT),
     Mutant("certificates/agreement.py", "        if dy[0, 0] - level != change:\n            return False\n", "", NEXT),
     Mutant("certificates/agreement.py", "        made.proved\n        and ", "        ", NEXT),
     Mutant("certificates/agreement.py", "<= witness.tolerance).all()", "<= witness.tolerance).any()", NEXT),
