@@ -106,7 +106,7 @@ def clarke_backward(model: Any, closure: Closure, *, seed: int = 0) -> Any:
     Raises
     ------
     BudgetError
-        where no direction could be told from the kinks, and no theorem proves torch's own gradient
+        where no direction certifies the signs of all kinks, and no theorem proves torch's own gradient
     TraceError, DomainError, ValueError, ImportError
         as `verify` does
 

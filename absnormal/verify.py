@@ -139,7 +139,7 @@ def clarke_gradient(f: Function | Program, x: Any, *, seed: int = 0) -> Any:
     TraceError, DomainError, ValueError
         as `verify` does
     BudgetError
-        where no direction could be told from the kinks, the rows that stay could not be proved to be zero, and no
+        where no direction certifies the signs of all kinks, the rows that stay could not be proved to be zero, and no
         theorem proves the gradient for the slopes 0
 
     Notes

@@ -1,9 +1,9 @@
 """Linear forms of nodes, and hypothesis E (THEORY 1.4) read off from them.
 
-Every entry of a program is carried as q * (constant combination of 1, of leaves, and of |l_j| of active switches j),
-with q a product of nodes that do not vanish at x.  Leaves are the inputs, and every node that has no such form.
-Inactive |.| are replaced by their signs.  For a piecewise-linear program the leaves are the inputs and the forms are
-the program itself, on rationals.
+Every entry of a program is carried as q * (constant combination of 1, of generators, and of |l_j| of active switches
+j), with q a product of nodes that do not vanish at x.  Generators are the inputs, and every node that has no such form.
+Inactive |.| are replaced by their signs.  For a piecewise-linear program the generators are the inputs, and the forms
+are the program itself, on rationals.
 
 A switch z = a phi(u) + b that vanishes at x, phi a function of one variable with phi' != 0 there, is s (u - u(x)) with
 s = a (phi(u) - phi(u(x))) / (u - u(x)), which is continuous and does not vanish at x: its form is that of u
@@ -116,7 +116,7 @@ def _spend(additions: int) -> None:
 
 
 class _Mixed:
-    """What has no form: it becomes a leaf."""
+    """What has no form: it becomes a generator."""
 
     def _absorb(self, other: Any = None) -> _Mixed:
         return self
@@ -135,7 +135,7 @@ class Forms:
 
     z: Mapping[int, Form]
     y: list[Form | None]
-    leaves: list[Key]
+    generators: list[Key]
 
 
 class TooLarge(Exception):
@@ -152,15 +152,15 @@ def forms(sweeps: Sweeps, limit: int = 20_000) -> Forms:
         state.values.append(state.compute(index, node))
     output = state.values[program.output].reshape(-1)
     y = [entry if isinstance(entry, Form) else Form({ONE: entry} if entry else {}) for entry in output]
-    return Forms(state.z, [None if _is_leaf(entry) else entry for entry in y], _leaves(state.z))
+    return Forms(state.z, [None if _has_generators(entry) else entry for entry in y], _generators(state.z))
 
 
-def _is_leaf(form: Form) -> bool:
+def _has_generators(form: Form) -> bool:
     return bool(form.factor) or any(key[0] == "node" for key in form.terms)
 
 
-def _leaves(z: Mapping[int, Form]) -> list[Key]:
-    """The leaves that the active switches use, sorted."""
+def _generators(z: Mapping[int, Form]) -> list[Key]:
+    """The generators that the active switches use, sorted."""
     return sorted({key for form in z.values() for key in form.terms if key[0] not in ("one", "abs")})
 
 
@@ -205,10 +205,10 @@ class _State:
     def _nonzero(self, arg: int, shape: tuple[int, ...]) -> Array:
         """Where an argument is 0 (0), certainly is not (1), or is within its own rounding of 0 (NaN)."""
         value = np.asarray(self.sweeps.values[arg])
-        told = np.where(value == 0, 0.0, 1.0)
+        nonzero = np.where(value == 0, 0.0, 1.0)
         if not self.sweeps.rational:
-            told[(value != 0) & (np.abs(value) <= self._errors[arg])] = np.nan
-        return np.broadcast_to(told, shape).reshape(-1)
+            nonzero[(value != 0) & (np.abs(value) <= self._errors[arg])] = np.nan
+        return np.broadcast_to(nonzero, shape).reshape(-1)
 
     def compute(self, index: int, node: Node) -> Array:
         if node.op == "input":
@@ -217,7 +217,8 @@ class _State:
         if not node.varied:
             constant = exactly(np.asarray(self.sweeps.values[index])).reshape(-1)
             entries = constant.tolist()
-            return self._filled(node.shape, lambda i: entries[i] if entries[i] - entries[i] == 0 else _leaf(index, i))
+            finite = [entry - entry == 0 for entry in entries]
+            return self._filled(node.shape, lambda i: entries[i] if finite[i] else _generator(index, i))
         args = [self.values[arg] for arg in node.args]
         rule, kink = _RULES.get(node.op), TABLE[node.op].kink
         if rule is not None:
@@ -233,7 +234,7 @@ class _State:
         flat = result.reshape(-1).copy()
         for i, entry in enumerate(flat):
             if entry is MIXED:
-                flat[i] = _leaf(index, i)
+                flat[i] = _generator(index, i)
             elif isinstance(entry, Form) and entry.terms.keys() == {ONE} and not entry.factor:
                 flat[i] = entry.terms[ONE]
         return flat.reshape(node.shape)
@@ -265,14 +266,14 @@ class _State:
         at = [np.broadcast_to(self.sweeps.values[arg], node.shape).reshape(-1) for arg in node.args]
         places = [np.broadcast_to(np.arange(arg.size).reshape(arg.shape), node.shape).reshape(-1) for arg in args]
         both = all(any(isinstance(entry, Form) for entry in side.flat) for side in (u, v))
-        told = [self._nonzero(arg, node.shape) for arg in node.args] if both else []
+        nonzero = [self._nonzero(arg, node.shape) for arg in node.args] if both else []
         flat = np.empty(u.size, dtype=object)
         for i, (left, right) in enumerate(zip(u.reshape(-1), v.reshape(-1), strict=True)):
             if not isinstance(left, Form) or not isinstance(right, Form):
                 divided = node.op == "div"
                 flat[i] = left * right if not divided else MIXED if isinstance(right, Form) else left / right
                 continue
-            first, second = told[0][i], told[1][i]
+            first, second = nonzero[0][i], nonzero[1][i]
             if second == 1 and (node.op == "div" or first == 0 or not right.terms.keys() - {ONE}):
                 power = -1 if node.op == "div" else 1
                 flat[i] = _factored(left, ("node", node.args[1], int(places[1][i])), power, at[1][i])
@@ -296,8 +297,8 @@ class _State:
 
     def _through(self, switch: int, form: Form) -> Form:
         """The form of an active switch, seen through functions of one variable."""
-        while len(leaves := form.terms.keys() - {ONE}) == 1:
-            (key,) = leaves
+        while len(generators := form.terms.keys() - {ONE}) == 1:
+            (key,) = generators
             inner = self._argument(key) if key[0] == "node" else None
             if inner is None:
                 break
@@ -307,7 +308,7 @@ class _State:
         return form
 
     def _argument(self, key: Key) -> tuple[Form, Fraction] | None:
-        """The only argument of a smooth leaf, and the derivative with respect to it; None where that is near 0."""
+        """The only argument of a smooth generator, and the derivative with respect to it; None where that is near 0."""
         _, index, place = key
         node = self.program.nodes[index]
         varied = [k for k, arg in enumerate(node.args) if self.program.nodes[arg].varied]
@@ -337,7 +338,7 @@ def _summed(entries: Array) -> Any:
     return Form({key: value for key, value in terms.items() if value}) + rest
 
 
-def _leaf(index: int, place: int) -> Form:
+def _generator(index: int, place: int) -> Form:
     """An entry of a node that has no form, or is an infinite constant."""
     return Form({("node", index, place): Fraction(1)})
 

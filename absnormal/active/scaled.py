@@ -67,15 +67,16 @@ class Scaled:
             bounds.append(max(map(abs, rows[-1]), default=0) + sum(abs(own[j]) * bounds[j] for j, _ in met))
         parts = [[b / q for b, q in zip(weights, factors, strict=True)] for weights in system.weights]
         unit = math.lcm(*(b.denominator for weights in parts for b in weights))
-        weighed = [[int(b * unit) for b in weights] for weights in parts]
-        reach = max((sum(abs(b) * c for b, c in zip(w, bounds, strict=True)) for w in weighed), default=0)
-        factor = max((abs(a) for row in (*couplings, *weighed) for a in row), default=0)
+        weighted = [[int(b * unit) for b in weights] for weights in parts]
+        reach = max((sum(abs(b) * c for b, c in zip(w, bounds, strict=True)) for w in weighted), default=0)
+        factor = max((abs(a) for row in (*couplings, *weighted) for a in row), default=0)
         bound = max(bounds, default=0)
         largest = max(bound * max(bound, 1 << BITS) * max(system.width, 1), reach, factor)
         dtype = np.int64 if largest.bit_length() <= _MACHINE else object
-        shapes = ((system.k, system.width), (system.k, system.k), (len(weighed), system.k))
+        shapes = ((system.k, system.width), (system.k, system.k), (len(weighted), system.k))
         r, lt, b = (
-            np.array(a, dtype=dtype).reshape(shape) for a, shape in zip((rows, couplings, weighed), shapes, strict=True)
+            np.array(a, dtype=dtype).reshape(shape)
+            for a, shape in zip((rows, couplings, weighted), shapes, strict=True)
         )
         return cls(r, lt, b, unit, tuple(factors))
 

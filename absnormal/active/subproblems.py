@@ -15,16 +15,16 @@ from absnormal.active.weights import Weights, weights_of
 from absnormal.sweeps.table import Sweeps
 
 #: Entries up to which switches are looked at one by one to see how they fall apart: those of piecewise-linear programs,
-#: whose leaves are the inputs; those of others, and multiplications.
+#: whose generators are the inputs; those of others, and multiplications.
 _APART = 10_000_000
 _OTHERS = 400_000
 
 
 def subproblems(sweeps: Sweeps) -> list[System] | None:
-    """The active switches, fallen apart into systems that share no input and no coupling; for leaves that are inputs.
+    """The active switches as systems that share no input and no coupling, where generators are inputs.
 
-    None when the program is too large for arithmetic entry by entry, where leaves are other nodes, or where too many
-    stay together.
+    None when the program is too large for arithmetic entry by entry, where generators are other nodes, or where too
+    many stay together.
     """
     if multiplications(sweeps.program) > _OTHERS:
         return None
@@ -33,7 +33,7 @@ def subproblems(sweeps: Sweeps) -> list[System] | None:
     except TooLarge:
         return None
     switches = [int(i) for i in sweeps.alpha]
-    if any(key[0] != "input" for key in found.leaves) or not all(i in found.z for i in switches):
+    if any(key[0] != "input" for key in found.generators) or not all(i in found.z for i in switches):
         return None
     groups = _apart(found, switches)
     if max((len(members) for members, _ in groups), default=0) > MANY:
@@ -42,20 +42,20 @@ def subproblems(sweeps: Sweeps) -> list[System] | None:
     base = base_of(found) if weights.arithmetic == "rational" else None
     made: dict[Any, System] = {}
     own = []
-    for members, leaves in groups:
-        alike = _likeness(found, members, leaves, weights)
+    for members, generators in groups:
+        alike = _structural_key(found, members, generators, weights)
         first = made.get(alike)
         if first is None:
-            first = made[alike] = replace(dense_system(found, tuple(members), leaves, weights), base=base)
-        own.append(first.renamed(tuple(members), tuple(key[1] for key in leaves)))
+            first = made[alike] = replace(dense_system(found, tuple(members), generators, weights), base=base)
+        own.append(first.renamed(tuple(members), tuple(key[1] for key in generators)))
     return own
 
 
-def _likeness(found: Forms, members: list[int], leaves: list[Key], weights: Weights) -> Any:
-    """The forms and weights of some switches, without the names of switches and leaves."""
-    names: dict[Any, int] = {key: j for j, key in enumerate(leaves)}
+def _structural_key(found: Forms, members: list[int], generators: list[Key], weights: Weights) -> Any:
+    """The forms and weights of some switches, without the names of switches and generators."""
+    names: dict[Any, int] = {key: j for j, key in enumerate(generators)}
     names |= {("abs", switch, 0): -1 - i for i, switch in enumerate(members)}
-    parts: list[Any] = [len(leaves)]
+    parts: list[Any] = [len(generators)]
     for switch in members:
         form = found.z[switch]
         parts.append(form.q > 0)
@@ -65,7 +65,7 @@ def _likeness(found: Forms, members: list[int], leaves: list[Key], weights: Weig
 
 
 def _apart(found: Forms, switches: Sequence[int]) -> list[tuple[list[int], list[Key]]]:
-    """Switches, with their leaves, grouped by the inputs and the |z| that they share."""
+    """Switches, with their generators, grouped by the inputs and the |z| that they share."""
     owner: dict[Key, Key] = {}
 
     def find(key: Key) -> Key:
@@ -81,6 +81,6 @@ def _apart(found: Forms, switches: Sequence[int]) -> list[tuple[list[int], list[
     groups: dict[Key, tuple[list[int], list[Key]]] = {}
     for switch in switches:
         groups.setdefault(find(("abs", switch, 0)), ([], []))[0].append(switch)
-    for key in found.leaves:
+    for key in found.generators:
         groups[find(key)][1].append(key)
     return list(groups.values())

@@ -2,9 +2,9 @@
 
     z_i = sum_j R_ij v_j + sum_{j < i} Lt_ij |z_j|,     g_sigma = J~ + sum_i b_i sigma_i r_i^sigma
 
-in the coordinates v of the leaves (the inputs, for a piecewise-linear program), after the inactive switches have been
-eliminated (THEORY 1.2).  The columns are reduced to a basis of the row space, in which every statement about signs of
-r . d and every comparison of two g_sigma is the same.
+in the coordinates v of the generators (the inputs, for a piecewise-linear program), after the inactive switches have
+been eliminated (THEORY 1.2).  The columns are reduced to a basis of the row space, in which every statement about signs
+of r . d and every comparison of two g_sigma is the same.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _ENTRIES = 4_000_000
 _EXACT_ENTRIES = 20_000
 
 
-class Likeness:
+class StructuralKey:
     """What equal systems have in common; hashed once."""
 
     __slots__ = ("_hash", "_parts")
@@ -46,7 +46,7 @@ class Likeness:
         return self._hash
 
     def __eq__(self, other: object) -> bool:
-        return self is other or (isinstance(other, Likeness) and self._parts == other._parts)
+        return self is other or (isinstance(other, StructuralKey) and self._parts == other._parts)
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,12 +72,12 @@ class System:
     full
         the rows in all columns, k x p
     inputs
-        for each of the p columns the input number, or None where leaves are other nodes
+        for each of the p columns the input number, or None where generators are other nodes
     base
         J~ of the whole program by output entry, input number -> derivative, where everything is rational; or None
     hidden
-        True when a leaf depends on an active switch: the cells are those of the forms, but what |z_i| does to y also
-        goes through leaves, so g_sigma, adjoints and reach are not those of the couplings here
+        True when a generator depends on an active switch: the cells are those of the forms, but what |z_i| does to y
+        also goes through generators, so g_sigma, adjoints and reach are not those of the couplings here
     errors
         bounds on the rounding in the weights, one list per output entry; None where they are exact
     """
@@ -165,14 +165,14 @@ class System:
         return result
 
     @cached_property
-    def in_leaves(self) -> System:
-        """The same with rows in all columns, the leaves."""
+    def in_generators(self) -> System:
+        """The same with rows in all columns, the generators."""
         return replace(self, rows=self.full, columns=tuple(range(len(self.full[0]) if self.full else 0)))
 
     @cached_property
-    def key(self) -> Likeness:
-        """Equal for systems that differ in the names of switches and leaves only."""
-        return Likeness(
+    def key(self) -> StructuralKey:
+        """Equal for systems that differ in the names of switches and generators only."""
+        return StructuralKey(
             (*map(tuple, self.full), *map(tuple, self.couplings), *map(tuple, self.weights), self.signs)
         )
 
@@ -180,7 +180,7 @@ class System:
         """The same for other switches and inputs; what is known of it stays known."""
         other = object.__new__(System)
         vars(other).update(vars(self), key=self.key, _relevant=self._relevant, switches=switches, inputs=inputs)
-        vars(other).pop("in_leaves", None)
+        vars(other).pop("in_generators", None)
         return other
 
     def signature(self, sweeps: Sweeps, signs: Sequence[int], rest: float) -> Array:
@@ -245,17 +245,17 @@ def _from_forms(sweeps: Sweeps, found: Forms) -> System | None:
     if not all(i in found.z for i in switches):
         return _beyond_forms(sweeps)
     weights = weights_of(sweeps, found)
-    system = dense_system(found, switches, found.leaves, weights)
+    system = dense_system(found, switches, found.generators, weights)
     if system.arithmetic == "rational":
         return replace(system, base=base_of(found))
     if system.inputs is not None:
         return system
-    system = replace(system, hidden=_any_behind_a_kink(sweeps, found.leaves))
-    if _independent(sweeps, found.leaves):
+    system = replace(system, hidden=_any_depends_on_a_kink(sweeps, found.generators))
+    if _independent(sweeps, found.generators):
         return system
-    # Only the leaves of switches that y depends on need to be independent.
+    # Only the generators of switches that y depends on need to be independent.
     relevant = system.relevant()
-    used = [key for j, key in enumerate(found.leaves) if any(row[j] for row in relevant.full)]
+    used = [key for j, key in enumerate(found.generators) if any(row[j] for row in relevant.full)]
     return relevant if relevant.k < system.k and _independent(sweeps, used) else _beyond_forms(sweeps)
 
 
@@ -268,8 +268,8 @@ def _beyond_forms(sweeps: Sweeps) -> System | None:
     system = from_rows(sweeps)
     if system is None or sweeps.program.n != 1:
         return system
-    told = all(sweeps.directional(np.array([side])).decided.all() for side in (1.0, -1.0))
-    return replace(system, proved=True) if told else system
+    certified = all(sweeps.directional(np.array([side])).certified.all() for side in (1.0, -1.0))
+    return replace(system, proved=True) if certified else system
 
 
 def base_of(found: Forms) -> list[dict[int, Fraction]]:
@@ -279,10 +279,10 @@ def base_of(found: Forms) -> list[dict[int, Fraction]]:
 
 
 def dense_system(
-    found: Forms, switches: tuple[int, ...], leaves: Sequence[Key], weights: Weights
+    found: Forms, switches: tuple[int, ...], generators: Sequence[Key], weights: Weights
 ) -> System:
-    """Some switches and their leaves as matrices."""
-    place, at = {key: j for j, key in enumerate(leaves)}, {switch: i for i, switch in enumerate(switches)}
+    """Some switches and their generators as matrices."""
+    place, at = {key: j for j, key in enumerate(generators)}, {switch: i for i, switch in enumerate(switches)}
     full = [[Fraction(0)] * len(place) for _ in switches]
     couplings = [[Fraction(0)] * len(switches) for _ in switches]
     for i, switch in enumerate(switches):
@@ -299,23 +299,23 @@ def dense_system(
     return _reduced(
         switches, full, couplings, values, tuple(1 if found.z[i].q > 0 else -1 for i in switches), True,
         weights.arithmetic,
-        tuple(key[1] for key in leaves) if all(key[0] == "input" for key in leaves) else None, errors,
+        tuple(key[1] for key in generators) if all(key[0] == "input" for key in generators) else None, errors,
     )
 
 
-def _any_behind_a_kink(sweeps: Sweeps, leaves: Sequence[Key]) -> bool:
-    """Whether one of the leaves depends on an active switch."""
-    return any(kind == "switch" or (kind == "node" and sweeps.behind[index]) for kind, index, _ in leaves)
+def _any_depends_on_a_kink(sweeps: Sweeps, generators: Sequence[Key]) -> bool:
+    """Whether one of the generators depends on an active switch."""
+    return any(kind == "switch" or (kind == "node" and sweeps.depending[index]) for kind, index, _ in generators)
 
 
-def _independent(sweeps: Sweeps, leaves: Sequence[Key]) -> bool:
-    """Part (b) of hypothesis E: the base rows of the leaves are independent, beyond their rounding."""
-    if len(leaves) * sweeps.program.n > _ENTRIES or len(leaves) > 4 * MANY:
+def _independent(sweeps: Sweeps, generators: Sequence[Key]) -> bool:
+    """Part (b) of hypothesis E: the base rows of the generators are independent, beyond their rounding."""
+    if len(generators) * sweeps.program.n > _ENTRIES or len(generators) > 4 * MANY:
         return False
     sigma = sweeps.signature(0.0)
-    rows = np.zeros((len(leaves), sweeps.program.n))
+    rows = np.zeros((len(generators), sweeps.program.n))
     sizes = np.zeros_like(rows)
-    for i, (kind, index, place) in enumerate(leaves):
+    for i, (kind, index, place) in enumerate(generators):
         if kind == "input":
             rows[i, index] = sizes[i, index] = 1.0
             continue

@@ -31,7 +31,7 @@ def highest(sweeps: Sweeps, v: Array) -> Any:
     if sweeps.rational:
         return as_fraction(top)
     # Every number on the way is a sum over the paths that `magnitude` adds in absolute values.
-    size = float(sweeps.magnitude(sweeps.signs, v, hull=True)[1][0])
+    size = float(sweeps.magnitude(sweeps.signs, v, interval=True)[1][0])
     return float(top) + rounding(4 * sweeps.push_depth) * size + FLOOR
 
 
@@ -47,7 +47,7 @@ def rates(sweeps: Sweeps, v: Array) -> Ends:
         least, most = interval(signs, [_full(ends[arg], node.shape) for arg in node.args[: len(signs)]], node.shape)
         own = slice(node.switch, node.switch + node.switches)
         low[own], high[own] = least.reshape(-1), most.reshape(-1)
-    slack = rounding(4 * sweeps.push_depth) * sweeps.magnitude(sweeps.signs, v, hull=True)[0] + FLOOR
+    slack = rounding(4 * sweeps.push_depth) * sweeps.magnitude(sweeps.signs, v, interval=True)[0] + FLOOR
     return low - slack, high + slack
 
 

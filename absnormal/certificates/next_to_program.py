@@ -22,7 +22,7 @@ from absnormal.rational.modular import ANOTHER_PRIME, independent, integers
 from absnormal.sweeps.bounds import curvatures, derivative_bounds
 from absnormal.sweeps.equal_rows import EqualRows
 from absnormal.sweeps.integers import exact_rows, zero_rows
-from absnormal.sweeps.openness import opens
+from absnormal.sweeps.realized import realizes
 from absnormal.sweeps.rounding import FLOOR, UNIT, rounding
 from absnormal.sweeps.table import Sweeps
 
@@ -62,7 +62,7 @@ def _zero_for_these(sweeps: Sweeps, slopes: Array) -> tuple[Array, Array]:
 def _open(sweeps: Sweeps, slopes: Array, direction: Array) -> bool:
     """Whether one direction opens the slopes at all active switches that may change the output and have a row."""
     zero, sigma = _zero_for_these(sweeps, slopes)
-    opened = opens(sweeps, sigma, direction) & (np.abs(sigma[sweeps.alpha]) == 1)
+    opened = realizes(sweeps, sigma, direction) & (np.abs(sigma[sweeps.alpha]) == 1)
     return bool((zero | opened | ~sweeps.influence()[sweeps.alpha]).all())
 
 
@@ -81,7 +81,7 @@ def _definite(sweeps: Sweeps, rng: np.random.Generator) -> Array:
 
 
 def none_active(witness: Witness) -> bool:
-    """Smooth: no switch is 0, told again from the values that the tool computed.
+    """Smooth: no switch is 0, which is read off again from the values that the tool computed.
 
     The program, evaluated here, may round otherwise: where a tool is left with a residue, it may find 0.
     """

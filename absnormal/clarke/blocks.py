@@ -12,7 +12,7 @@ import numpy as np
 from absnormal.active.subproblems import subproblems
 from absnormal.active.system import MANY, System
 from absnormal.arrays import Array
-from absnormal.clarke.budget import Budget, Meter
+from absnormal.clarke.budget import Budget, BudgetTracker
 from absnormal.clarke.cells import Cells, gradients, open_cells
 from absnormal.clarke.components import linked
 from absnormal.clarke.computed import computed_cells
@@ -55,18 +55,18 @@ def summands(sweeps: Sweeps, system: System | None, budget: Budget) -> Summands:
     base = base_gradient(sweeps).reshape(-1)
     if not len(sweeps.alpha):
         return Summands(base, [])
-    meter = budget.start()
+    tracker = budget.start()
     apart = [system] if system is not None else subproblems(sweeps) or []
     relevant = [part.relevant() for part in apart]
     doubts = [part.doubt for part in relevant if part.doubt]
     if relevant and not doubts:
-        blocks, complete = proved_blocks(sweeps, relevant, meter)
+        blocks, complete = proved_blocks(sweeps, relevant, tracker)
         if blocks is not None:
-            return Summands(base, blocks, complete, complete, "" if complete else meter.report)
-        doubts = [meter.report or "the gradients of all cells take too much memory"]
+            return Summands(base, blocks, complete, complete, "" if complete else tracker.report)
+        doubts = [tracker.report or "the gradients of all cells take too much memory"]
     many = f"{len(sweeps.alpha)} active switches, more than {MANY} of which share inputs, are too many to be listed"
     reason = doubts[0] if doubts else many
-    blocks = computed_block(sweeps, base, meter)
+    blocks = computed_block(sweeps, base, tracker)
     if blocks:
         return Summands(base, blocks, False, False, reason)
     if sweeps.program.m == 1:
@@ -94,20 +94,20 @@ class Enumerated:
 
     @cached_property
     def places(self) -> list[int]:
-        """The leaves that the block depends on."""
+        """The generators that the block depends on."""
         return [j for j in range(len(self.part.full[0])) if any(row[j] for row in self.part.full)]
 
     @cached_property
     def points(self) -> tuple[Array, int]:
-        """G_B(tau) of the kept cells in these leaves, output by output, shape (k, m, leaves): integers, and their
-        unit."""
-        scaled = self.part.in_leaves.scaled
+        """G_B(tau) of the kept cells in these generators, output by output, shape (k, m, generators): integers, and
+        their unit."""
+        scaled = self.part.in_generators.scaled
         whole = scaled.gradients(self.signatures)
         return whole.reshape(len(whole), len(self.part.weights), -1)[:, :, self.places], scaled.unit
 
     @cached_property
     def floats(self) -> Array:
-        """The points in floating point, shape (k, m, leaves)."""
+        """The points in floating point, shape (k, m, generators)."""
         whole, unit = self.points
         return np.asarray(whole.astype(object) / unit, dtype=float)
 
@@ -122,12 +122,12 @@ class Listed:
 
     @cached_property
     def inputs(self) -> Array:
-        """The inputs that the block depends on, where leaves are inputs."""
+        """The inputs that the block depends on, where generators are inputs."""
         assert self.part.inputs is not None
         return np.array([self.part.inputs[j] for j in self.same.places], dtype=int)
 
 
-def listed(apart: list[System], meter: Meter) -> Iterator[list[Listed]]:
+def listed(apart: list[System], tracker: BudgetTracker) -> Iterator[list[Listed]]:
     """The blocks of each system; equal blocks are enumerated once."""
     known: dict[Any, Enumerated] = {}
     links: dict[Any, list[tuple[int, ...]]] = {}
@@ -139,18 +139,18 @@ def listed(apart: list[System], meter: Meter) -> Iterator[list[Listed]]:
             part = whole.part(members)
             key = part.key
             if key not in known:
-                cells = open_cells(part, meter)
+                cells = open_cells(part, tracker)
                 known[key] = Enumerated(part, cells, distinct(gradients(part, cells.cells)) if cells.cells else [])
             blocks.append(Listed(members, part, known[key]))
         yield blocks
 
 
-def proved_blocks(sweeps: Sweeps, apart: list[System], meter: Meter) -> tuple[list[Block] | None, bool]:
+def proved_blocks(sweeps: Sweeps, apart: list[System], tracker: BudgetTracker) -> tuple[list[Block] | None, bool]:
     """The blocks of relevant switches whose cells are proved, and whether all cells were found; None where a block has
     no cell yet."""
     found: list[Block] = []
     complete, numbers = True, 0
-    for own in (block for blocks in listed(apart, meter) for block in blocks):
+    for own in (block for blocks in listed(apart, tracker) for block in blocks):
         complete = complete and own.same.cells.complete
         if not own.same.kept:
             return None, False
@@ -164,9 +164,9 @@ def proved_blocks(sweeps: Sweeps, apart: list[System], meter: Meter) -> tuple[li
     return found, complete
 
 
-def computed_block(sweeps: Sweeps, base: Array, meter: Meter) -> list[Block]:
+def computed_block(sweeps: Sweeps, base: Array, tracker: BudgetTracker) -> list[Block]:
     """One block with the cells of computed rows that could be confirmed."""
-    found = computed_cells(sweeps, meter)
+    found = computed_cells(sweeps, tracker)
     if found is None or not found.cells:
         return []
     signatures = np.stack([found.openings[k][0] for k in distinct(gradients(found.system, found.cells))])

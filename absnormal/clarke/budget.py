@@ -37,13 +37,13 @@ class Budget:
             if not isinstance(value, (int, float)) or not value >= 0:
                 raise ValueError(f"{name} must be a number >= 0, got {value!r}")
 
-    def start(self) -> Meter:
-        """A meter that starts to run now."""
-        return Meter(self)
+    def start(self) -> BudgetTracker:
+        """A tracker that starts to run now."""
+        return BudgetTracker(self)
 
 
 @dataclass
-class Meter:
+class BudgetTracker:
     """What has been spent of a budget."""
 
     budget: Budget

@@ -15,7 +15,7 @@ import numpy as np
 
 from absnormal.active.system import System
 from absnormal.arrays import Array
-from absnormal.clarke.budget import Meter
+from absnormal.clarke.budget import BudgetTracker
 from absnormal.rational.alternative import BITS, gordan
 
 #: Bits of an entry of a direction past which it is shortened, where integers are Python's.
@@ -64,7 +64,7 @@ class Cells:
         }
 
 
-def open_cells(system: System, meter: Meter) -> Cells:
+def open_cells(system: System, tracker: BudgetTracker) -> Cells:
     """All open cells of a system, and a certificate for every branch that was cut off."""
     found = Cells()
     scaled = system.scaled
@@ -75,13 +75,13 @@ def open_cells(system: System, meter: Meter) -> Cells:
     stack: list[tuple[int, int, Array]] = [(0, 0, np.zeros(width, np.int64))]
     while stack:
         i, last, d = stack.pop()
-        found.ended = meter.spent
+        found.ended = tracker.spent
         if found.ended:
             return found
         if i:
             signs[i - 1] = last
         if i == k:
-            meter.cells += 1
+            tracker.cells += 1
             found.cells.append(Cell(tuple(signs.tolist()), tuple(d.tolist())))
             continue
         row = known[i] = scaled.row(i, signs, known)
@@ -95,17 +95,17 @@ def open_cells(system: System, meter: Meter) -> Cells:
                 branches.append((i + 1, sign, d))
                 continue
             signs[i] = sign
-            opened = _nudged(known, signs, i, d) if rate == 0 else None
-            if opened is None:
-                meter.programs += 1
+            inside = _nudged(known, signs, i, d) if rate == 0 else None
+            if inside is None:
+                tracker.programs += 1
                 places = np.flatnonzero(signs[: i + 1])
-                opened, weights = gordan(signs[places, None] * known[places])
-                if opened is None:
+                inside, weights = gordan(signs[places, None] * known[places])
+                if inside is None:
                     assert weights is not None
                     own = {int(places[j]): w * scaled.factors[places[j]] for j, w in weights.items()}
                     found.cuts.append(Cut(tuple(signs[: i + 1].tolist()), own))
                     continue
-            branches.append((i + 1, sign, opened))
+            branches.append((i + 1, sign, inside))
         stack += reversed(branches)
     return found
 

@@ -13,7 +13,7 @@ from fractions import Fraction
 from functools import cached_property
 
 from absnormal.active.system import System
-from absnormal.clarke.budget import Meter
+from absnormal.clarke.budget import BudgetTracker
 from absnormal.clarke.cells import Cell, Cells, open_cells
 from absnormal.rational.linear_algebra import Vector
 
@@ -25,12 +25,12 @@ class Component:
     members: tuple[int, ...]
     system: System
     outside: tuple[int, ...]
-    meter: Meter
+    tracker: BudgetTracker
 
     @cached_property
     def cells(self) -> Cells:
         """The internally open cells."""
-        return open_cells(self.system, self.meter)
+        return open_cells(self.system, self.tracker)
 
     def transfer(self, whole: System) -> System:
         """The members with what enters as columns and what leaves (to later switches, to the output) as weights: the
@@ -49,14 +49,14 @@ class Component:
         return [row for row in self._outgoing(whole) if any(row)]
 
 
-def admissible(system: System, meter: Meter) -> list[Component] | None:
+def admissible(system: System, tracker: BudgetTracker) -> list[Component] | None:
     """The finest admissible partition that joining reaches; None when the budget ends."""
     partition = _joined_by_cycles(system, matroid_components(system))
     while True:
         components = []
         join: tuple[int, int] | None = None
         for members in partition:
-            component = _component(system, members, meter)
+            component = _component(system, members, tracker)
             if component.outside and not component.cells.complete:
                 return None
             components.append(component)
@@ -78,11 +78,11 @@ def linked(system: System) -> list[tuple[int, ...]]:
     return partition
 
 
-def _component(system: System, members: tuple[int, ...], meter: Meter) -> Component:
+def _component(system: System, members: tuple[int, ...], tracker: BudgetTracker) -> Component:
     inside = set(members)
     outside = [j for j in range(system.k) if j not in inside and any(system.couplings[i][j] for i in members)]
     part = system.part(members)
-    return Component(members, part, tuple(outside), meter)
+    return Component(members, part, tuple(outside), tracker)
 
 
 def _violation(system: System, component: Component) -> tuple[int, int] | None:

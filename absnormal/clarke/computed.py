@@ -12,10 +12,10 @@ import numpy as np
 
 from absnormal.active.system import System, from_rows
 from absnormal.arrays import Array
-from absnormal.clarke.budget import Meter
+from absnormal.clarke.budget import BudgetTracker
 from absnormal.clarke.cells import Cell, open_cells
 from absnormal.sweeps.integers import zero_rows
-from absnormal.sweeps.openness import opens
+from absnormal.sweeps.realized import realizes
 from absnormal.sweeps.table import Sweeps
 
 
@@ -32,20 +32,20 @@ class ComputedCells:
     openings: list[tuple[Array, Array]]
 
 
-def computed_cells(sweeps: Sweeps, meter: Meter) -> ComputedCells | None:
+def computed_cells(sweeps: Sweeps, tracker: BudgetTracker) -> ComputedCells | None:
     """The cells whose directions could be confirmed; None when the rows are too many to be collected."""
     whole = from_rows(sweeps)
     if whole is None:
         return None
     needed = [int(switch) for switch in sweeps.alpha[sweeps.influence()[sweeps.alpha]]]
     system = whole.relevant()
-    found = [(cell, _opened(sweeps, system, cell, needed)) for cell in open_cells(system, meter).cells]
+    found = [(cell, _realized(sweeps, system, cell, needed)) for cell in open_cells(system, tracker).cells]
     confirmed = [(cell, opening) for cell, opening in found if opening is not None]
     return ComputedCells(system, needed, [cell for cell, _ in confirmed], [opening for _, opening in confirmed])
 
 
-def _opened(sweeps: Sweeps, system: System, cell: Cell, needed: list[int]) -> tuple[Array, Array] | None:
-    """The slopes of a cell and its direction in x, if that opens the switches ``needed`` beyond rounding.
+def _realized(sweeps: Sweeps, system: System, cell: Cell, needed: list[int]) -> tuple[Array, Array] | None:
+    """The slopes of a cell and its direction in x, if that realizes the switches ``needed`` beyond rounding.
 
     A row that is 0 must be so by structure.
     """
@@ -55,7 +55,7 @@ def _opened(sweeps: Sweeps, system: System, cell: Cell, needed: list[int]) -> tu
     for place, a in zip(system.columns, cell.direction, strict=True):
         d[system.inputs[place]] = float(a / largest)
     sigma = system.signature(sweeps, cell.signature, 1.0)
-    shut = ~opens(sweeps, sigma, d)
+    shut = ~realizes(sweeps, sigma, d)
     shut &= sweeps.pattern(sigma)[0][sweeps.alpha]
     shut[shut] = ~zero_rows(sweeps, sigma, sweeps.alpha[shut])
     return None if shut[np.searchsorted(sweeps.alpha, needed)].any() else (sigma[sweeps.alpha], d)

@@ -12,7 +12,7 @@ g_sigma is a limiting gradient of f.
 
 Proof idea
 ----------
-d, or d_1 + eps d_2 + eps^2 d_3 + ..., opens sigma.
+d, or d_1 + eps d_2 + eps^2 d_3 + ..., realizes sigma.
 
 Notes
 -----
@@ -62,7 +62,7 @@ class NoActiveSwitch(NextToProgram):
 
 @dataclass(frozen=True, eq=False)
 class OpenAlong(NextToProgram):
-    """One direction in x that opens the slopes at all active switches.
+    """One direction in x that realizes the slopes at all active switches.
 
     Attributes
     ----------
@@ -112,7 +112,7 @@ class OpenAtRandom(NextToProgram):
 
 @dataclass(frozen=True, eq=False)
 class OpenInColumns(OnForm):
-    """One direction, in all columns of a system, that opens the slopes of its switches."""
+    """One direction, in all columns of a system, that realizes the slopes of its switches."""
 
     kind = "direction"
     direction: Vector
@@ -139,7 +139,7 @@ class Lexicographic(OnForm):
 @dataclass(frozen=True, eq=False)
 class Certified:
     """A limiting gradient, its signature, and the evidence that it is one; ``proved`` is False where some sign could
-    not be told from 0 and its row not be proved to be zero, or the gradient overflows."""
+    not be certified and its row not be proved to be zero, or the gradient overflows."""
 
     gradient: Array
     sigma: Array
@@ -181,13 +181,13 @@ def checked(found: Certified, sweeps: Sweeps, report: str) -> Array:
     DomainError
         where a derivative overflows
     BudgetError
-        where no direction could be told from the kinks
+        where no direction certifies the signs of all kinks
     """
     if not found.finite:
         raise overflow(sweeps)
     if not found.proved:
         raise BudgetError(
-            f"no direction could be told from all kinks.  Fix: compute once what both sides of a kink share, try"
+            f"no direction certifies the signs of all kinks.  Fix: compute once what both sides of a kink share, try"
             f" another seed=, or float64; {report}.explanation names the lines"
         )
     return found.gradient
@@ -200,7 +200,7 @@ def _certified(sweeps: Sweeps, seed: int, system: System | None) -> Certified:
     sigma = sweeps.signature(0.0)
     if not sweeps.rational:
         for attempt in range(_TRIES):
-            sigma, proved = opened(sweeps, direction(sweeps.program.n, seed + attempt))
+            sigma, proved = chosen_along(sweeps, direction(sweeps.program.n, seed + attempt))
             if proved:
                 evidence = OpenAtRandom(seed + attempt, sweeps.program.n)
                 return Certified(sweeps.gradient(sigma), sigma, True, "float64", evidence)
@@ -216,20 +216,20 @@ def _certified(sweeps: Sweeps, seed: int, system: System | None) -> Certified:
     return Certified(_float_gradient(sweeps, sigma), sigma, False, "float64")
 
 
-def opened(sweeps: Sweeps, d: Array) -> tuple[Array, bool]:
+def chosen_along(sweeps: Sweeps, d: Array) -> tuple[Array, bool]:
     """The slopes that a direction chooses, and whether it is proved that they are open."""
     chosen = sweeps.directional(d)
-    sigma, told = chosen.sigma, chosen.decided
-    if not told.all():
-        # A sign that could not be told from 0 does not matter when its row is zero.
+    sigma, certain = chosen.sigma, chosen.certified
+    if not certain.all():
+        # A sign that could not be certified does not matter when its row is zero.
         sigma = sigma.copy()
-        sigma[sweeps.alpha[~told]] = 1.0
-        told = told | ~sweeps.pattern(sigma)[0][sweeps.alpha]
-    if not told.all():
-        told = told | EqualRows(sweeps, sigma).zero_rows()
-    if not told.all():
-        told[~told] = zero_rows(sweeps, sigma, sweeps.alpha[~told])
-    return sigma, bool(told.all())
+        sigma[sweeps.alpha[~certain]] = 1.0
+        certain = certain | ~sweeps.pattern(sigma)[0][sweeps.alpha]
+    if not certain.all():
+        certain = certain | EqualRows(sweeps, sigma).zero_rows()
+    if not certain.all():
+        certain[~certain] = zero_rows(sweeps, sigma, sweeps.alpha[~certain])
+    return sigma, bool(certain.all())
 
 
 def _lexicographic(sweeps: Sweeps, system: System | None, seed: int) -> Certified | None:

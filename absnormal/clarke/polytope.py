@@ -47,7 +47,7 @@ def membership(base: Array, summands: Sequence[Summand], g: Array, allowed: Arra
         size[size == 0] = 1.0
         cases, case = np.unique(np.concatenate([left[columns], size], axis=1), axis=0, return_inverse=True)
         case, width = case.reshape(-1), columns.shape[1]
-        solved = [_weighed(points, labels, row[:width], row[width:]) for row in cases]
+        solved = [_weighted(points, labels, row[:width], row[width:]) for row in cases]
         for own, which in zip(numbers, case.tolist(), strict=True):
             for k, part in zip(own, solved[which][0], strict=True):
                 weights[k] = part
@@ -73,7 +73,7 @@ def membership(base: Array, summands: Sequence[Summand], g: Array, allowed: Arra
     return Answer(None, None)
 
 
-def _weighed(points: Array, labels: Array, left: Array, size: Array) -> tuple[list[Array], Array]:
+def _weighted(points: Array, labels: Array, left: Array, size: Array) -> tuple[list[Array], Array]:
     """Convex weights for each label whose combination is near ``left``, and the direction in which it is not."""
     proposed, rest = least_squares(points.T / size[:, None], labels, left / size)
     parts = [proposed[labels == number] for number in range(int(labels[-1]) + 1)]

@@ -1,7 +1,7 @@
 """Open cells on demand: column generation for membership, before anything is enumerated (THEORY 7.6).
 
 The vector that separates the goal from the hull of the gradients known so far prices the cells: those along it, and
-along directions near it, are opened, and the gradients that lie farther along it than all known ones join them.  For
+along directions near it, are listed, and the gradients that lie farther along it than all known ones join them.  For
 a convex f the cell along the vector is the best there is; otherwise this is a search, and its failure says nothing.
 
 Source: Dantzig & Wolfe, Operations Research 1960.
@@ -16,7 +16,7 @@ import numpy as np
 from absnormal.active.scaled import Scaled
 from absnormal.active.system import System
 from absnormal.arrays import Array
-from absnormal.clarke.budget import Meter
+from absnormal.clarke.budget import BudgetTracker
 from absnormal.clarke.cells import Cell
 from absnormal.rational.alternative import BITS, divided, least_squares, scale
 from absnormal.rational.linear_algebra import Vector
@@ -27,7 +27,7 @@ _AT_ONCE = 4
 _CLOSE = 1e-9
 
 
-def approach(system: System, goal: Vector, meter: Meter, seed: int = 0) -> Iterator[tuple[list[Cell], Array]]:
+def approach(system: System, goal: Vector, tracker: BudgetTracker, seed: int = 0) -> Iterator[tuple[list[Cell], Array]]:
     """Cells with their gradients, when their hull seems to hold the goal; both in the units of `Scaled.gradients`.
 
     Nothing is yielded where no cell was found that comes nearer.
@@ -37,11 +37,11 @@ def approach(system: System, goal: Vector, meter: Meter, seed: int = 0) -> Itera
         return
     whole = np.array([goal], dtype=object)
     start = rng.standard_normal((4, scaled.rows.shape[1]))
-    cells, points = _opened(scaled, np.concatenate([start, -start]))
+    cells, points = _cells_along(scaled, np.concatenate([start, -start]))
     for _ in range(_ROUNDS):
-        if meter.spent or not cells:
+        if tracker.spent or not cells:
             return
-        meter.programs += 1
+        tracker.programs += 1
         size = scale(np.concatenate([points.astype(object), whole]), 0)
         floats = divided(points, size)
         _, rest = least_squares(floats.T, np.zeros(len(cells), int), divided(whole[0], size))
@@ -51,7 +51,7 @@ def approach(system: System, goal: Vector, meter: Meter, seed: int = 0) -> Itera
         # All outputs one after the other: a direction of the rows comes from each of them.
         along = (rest / divided(size, size.max())).reshape(len(scaled.weights), -1).sum(axis=0)
         noise = rng.standard_normal((len(_NEAR), len(along))) * np.abs(along).max(initial=0.0)
-        found, gained = _opened(scaled, along + _NEAR[:, None] * noise)
+        found, gained = _cells_along(scaled, along + _NEAR[:, None] * noise)
         if not found:
             return
         worth = divided(gained, size) @ rest
@@ -63,14 +63,14 @@ def approach(system: System, goal: Vector, meter: Meter, seed: int = 0) -> Itera
         points = np.concatenate([points, gained[best]])
 
 
-def _opened(scaled: Scaled, directions: Array) -> tuple[list[Cell], Array]:
+def _cells_along(scaled: Scaled, directions: Array) -> tuple[list[Cell], Array]:
     """The different cells along the directions that leave no doubt, and their gradients."""
     largest = np.abs(directions).max(axis=1, initial=0.0, keepdims=True)
     directions = directions[largest[:, 0] > 0] / largest[largest[:, 0] > 0]
     whole = np.rint(directions * 2.0**BITS).astype(np.int64).astype(scaled.rows.dtype)
     signs = np.zeros((len(whole), scaled.k), scaled.rows.dtype)
     rows = np.zeros((len(whole), *scaled.rows.shape), scaled.rows.dtype)
-    told = np.ones(len(whole), bool)
+    certified = np.ones(len(whole), bool)
     for i in range(scaled.k):
         coupling = scaled.couplings[i, :i]
         rows[:, i] = scaled.rows[i]
@@ -78,9 +78,9 @@ def _opened(scaled: Scaled, directions: Array) -> tuple[list[Cell], Array]:
             rows[:, i] += coupling[j] * signs[:, j, None] * rows[:, j]
         rates = (rows[:, i] * whole).sum(axis=1)
         signs[:, i] = np.sign(rates)
-        told &= (rates != 0) | ~rows[:, i].astype(bool).any(axis=1)
+        certified &= (rates != 0) | ~rows[:, i].astype(bool).any(axis=1)
     seen: dict[tuple[int, ...], tuple[int, ...]] = {}
-    for signature, d in zip(signs[told].tolist(), whole[told].tolist(), strict=True):
+    for signature, d in zip(signs[certified].tolist(), whole[certified].tolist(), strict=True):
         seen.setdefault(tuple(signature), tuple(d))
     cells = [Cell(signature, d) for signature, d in seen.items()]
     return cells, scaled.gradients([cell.signature for cell in cells])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from absnormal.clarke.shadow import principal_axes, shadow
+from absnormal.clarke.projection import principal_axes, projection
 from absnormal.display.markup import code, details, paragraph, table, whole
 from absnormal.display.svg import polygon, spans
 from absnormal.errors import BudgetError
@@ -39,7 +39,7 @@ def _picture(G: GeneralizedGradient) -> str:
     axes = np.eye(2) if size == 2 else principal_axes(G.summands, size)
     if len(axes) < 2:
         return ""
-    corners = shadow(G.base, G.summands, axes)
+    corners = projection(G.base, G.summands, axes)
     seen = "the set" if size == 2 else "projected on its two widest directions"
     caption = f"{seen}: {len(corners)} corners in {spans(corners)}; ring: least norm; cross: 0"
     return polygon(corners, axes @ G.least, caption)

@@ -193,9 +193,9 @@ def _own_vector(
         proof = found.outcome
         if not isinstance(proof, str) and (proof.clarke or not call.foreign):
             cancelled = [call.program.tree.leaf_name(leaf) for leaf in comparison.cancelled]
-            told = (_CANCELLED.format(leaves=", ".join(cancelled)),) if cancelled else ()
+            named = (_CANCELLED.format(leaves=", ".join(cancelled)),) if cancelled else ()
             return replace(found, outcome=replace(proof, deviation=proof.deviation + comparison.largest),
-                           notes=(*found.notes, *told))
+                           notes=(*found.notes, *named))
     found = given_vector(problem, tool, call.gradient, tolerance, known, notes, not call.foreign)
     if call.foreign or (not isinstance(found.outcome, str) and found.outcome.clarke):
         return found

@@ -196,7 +196,7 @@ def _exact_gradient(problem: Problem, signature: list[int]) -> Vector:
     assert system is not None and system.base is not None and system.inputs is not None
     total = [system.base[0].get(number, Fraction(0)) for number in range(problem.sweeps.program.n)]
     if system.k:
-        for number, a in zip(system.inputs, system.in_leaves.gradient(signature), strict=True):
+        for number, a in zip(system.inputs, system.in_generators.gradient(signature), strict=True):
             total[number] += a
     return total
 
@@ -263,7 +263,7 @@ def _by_bounds(limits: Limits) -> Proof | None:
 
 def why_open(problem: Problem) -> str:
     """Why no theorem decided."""
-    return "; ".join(filter(None, (problem.meter.report, _why(problem))))
+    return "; ".join(filter(None, (problem.tracker.report, _why(problem))))
 
 
 def _why(problem: Problem) -> str:

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Weighed:
+class Weighted:
     """Convex weights on open cells of a block, whose members are positions among the relevant switches."""
 
     members: Sequence[int]
@@ -60,7 +60,7 @@ class WeightsInBlocks(InSystems):
     """Convex weights block by block, for every system."""
 
     kind = "convex weights in blocks"
-    parts: Sequence[tuple[System, Sequence[Weighed]]]
+    parts: Sequence[tuple[System, Sequence[Weighted]]]
 
     def on(self, systems: Sequence[System]) -> dict[str, Any]:
         """The blocks of each system."""
@@ -96,7 +96,7 @@ def by_blocks(limits: Limits) -> Proof | None:
     if not apart or any(not part.explicit or part.base is None or part.inputs is None for part in apart):
         return None
     kept = [part.relevant() for part in apart]
-    whole = list(listed(kept, problem.meter))
+    whole = list(listed(kept, problem.tracker))
     blocks = [block for own in whole for block in own]
     if not all(block.same.kept for block in blocks):
         return None
@@ -113,7 +113,7 @@ def by_blocks(limits: Limits) -> Proof | None:
             return None
         weights = iter(exact)
         evidence = WeightsInBlocks([
-            (part, [_weighed(block, next(weights)) for block in own]) for part, own in zip(apart, whole, strict=True)
+            (part, [_weighted(block, next(weights)) for block in own]) for part, own in zip(apart, whole, strict=True)
         ])
         reason = f"the vector is, to rounding, a sum of convex combinations in {len(blocks)} independent blocks"
         return Proof("membership", True, reason, "rational", evidence, worst, Judged(g, allowed))
@@ -171,6 +171,6 @@ def _gap(base: list[Fraction], blocks: list[Listed], v: list[Fraction], g: Array
     return gap
 
 
-def _weighed(block: Listed, weights: dict[int, Fraction]) -> Weighed:
+def _weighted(block: Listed, weights: dict[int, Fraction]) -> Weighted:
     cells = [block.same.cells.cells[block.same.kept[k]] for k in weights]
-    return Weighed(block.members, [*weights.values()], cells)
+    return Weighted(block.members, [*weights.values()], cells)

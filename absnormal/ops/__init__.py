@@ -1,4 +1,4 @@
-"""The operation table, in rooms: linear, smooth, kinked (`absnormal.ops.kinks`)."""
+"""The operation table, family by family: linear, smooth, kinked (`absnormal.ops.kinks`)."""
 
 from absnormal.ops.convolution import CONVOLUTION
 from absnormal.ops.kinks import KINKS, Kink

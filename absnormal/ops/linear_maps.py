@@ -307,8 +307,8 @@ class Einsum(LinearMap):
         terms = ",".join(["Z" + self.result, *(letters for letters, _ in self.others)])
         pulled = np.einsum(f"{terms}->Z{kept}", w, *(a for _, a in self.others), optimize=True)
         pairs = zip(self.letters, self.shape, strict=True)
-        lifted = [size if letter in known else 1 for letter, size in pairs]
-        return np.broadcast_to(pulled.reshape(w.shape[:1] + tuple(lifted)), w.shape[:1] + self.shape)
+        reshaped = [size if letter in known else 1 for letter, size in pairs]
+        return np.broadcast_to(pulled.reshape(w.shape[:1] + tuple(reshaped)), w.shape[:1] + self.shape)
 
     def _with(self, change: Any) -> Einsum:
         first, *rest = self.others

@@ -1,4 +1,4 @@
-"""The generalized gradient: an interval, a polygon, a polytope, or the shadow of one, with a tool's gradient."""
+"""The generalized gradient: an interval, a polygon, a polytope, or the projection of one, with a tool's gradient."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from absnormal._optional import require
 from absnormal.arrays import Array
-from absnormal.clarke.shadow import hull, shadow
+from absnormal.clarke.projection import hull, projection
 from absnormal.errors import BudgetError
 from absnormal.plot import plane as planes
 from absnormal.plot.style import FAINT, INK, THIRD, TOOL, TRUE, axes, frame, legend, vector
@@ -72,7 +72,7 @@ def gradients(
     else:
         chosen = planes.of_set(G, flat)
         view, names = chosen.axes, chosen.names
-    corners = shadow(G.base, G.summands, view)
+    corners = projection(G.base, G.summands, view)
     projected = size > 2
     label = "Clarke generalized gradient" + (", projected" if projected else "")
     _fill(ax, corners, label if G.exact else label + ", as far as known")

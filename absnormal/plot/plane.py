@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.clarke.shadow import principal_axes
+from absnormal.clarke.projection import principal_axes
 from absnormal.program.tree import Tree
 from absnormal.report.explanation import excess
 

@@ -82,7 +82,7 @@ class Program:
     Attributes
     ----------
     nodes
-        the operations in evaluation order; kinked ones are kept whole and listed in their abs-only form
+        the operations in evaluation order; kinked ones are primitives, listed in their abs-only form
     output
         the index of the node that holds y
     tree

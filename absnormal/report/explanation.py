@@ -80,8 +80,8 @@ def sentences(report: Report) -> list[str]:
     apart = report.method == "separation" and not isinstance(report.proof.evidence, NotTheGradient)
     tie = relation(report.problem, slopes_judged) if apart else ""
     fix = report.remedy
-    told = [] if fix is None else [fix.in_words(report.program)]
-    return [*_wrong_signs(report), *([tie] if tie else []), *_wrongness(report, bool(tie)), *told]
+    fixes = [] if fix is None else [fix.in_words(report.program)]
+    return [*_wrong_signs(report), *([tie] if tie else []), *_wrongness(report, bool(tie)), *fixes]
 
 
 def _wrong_signs(report: Report) -> list[str]:

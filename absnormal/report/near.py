@@ -1,4 +1,4 @@
-"""Switches whose float64 sign is one of rounding: not what exact arithmetic gives, or not told from 0."""
+"""Switches whose float64 sign is one of rounding: not what exact arithmetic gives, or within rounding of 0."""
 
 from __future__ import annotations
 

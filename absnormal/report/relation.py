@@ -175,16 +175,16 @@ def _contradiction(program: Program, found: Relation, c: Vector) -> str:
     """What is wrong with the slopes c of the forms; "" when nothing is."""
     signs = [found.system.signs[i] for i in found.members]
     own = [c[i] * sign for i, sign in zip(found.members, signs, strict=True)]
-    turned = [w * sign for w, sign in zip(found.weights, signs, strict=True)]
+    signed = [w * sign for w, sign in zip(found.weights, signs, strict=True)]
     if len(own) == 2:
-        together = turned[0] * turned[1] < 0
+        together = signed[0] * signed[1] < 0
         if own[1] == (own[0] if together else -own[0]):
             return ""
         how = "they change sign together" if together else "where one is positive the other is negative"
         if own[0] == own[1]:
             return f"{how}, so {slope_in_words(program, found.switches, own[0])} cannot hold at both"
         return f"{how}, so the slopes {number(own[0])} and {number(own[1])} cannot hold together"
-    sides = {w * slope > 0 for w, slope in zip(turned, own, strict=True)}
+    sides = {w * slope > 0 for w, slope in zip(signed, own, strict=True)}
     if len(sides) > 1 or not all(abs(slope) == 1 for slope in own):
         return ""
     if len(set(own)) == 1:

@@ -10,13 +10,13 @@ import numpy as np
 
 from absnormal.arrays import Array, exactly
 from absnormal.ops import TABLE, kink_of
-from absnormal.ops.kinks.kink import Hull, Piece
+from absnormal.ops.kinks.kink import IntervalSlopes, LocalDerivative
 from absnormal.ops.linear_maps import Change, LinearMap
 from absnormal.program.nodes import Node
 from absnormal.program.program import Program
 
 #: In the place of a slope: any number in [-1, 1].
-HULL = float("nan")
+INTERVAL = float("nan")
 
 
 @cache
@@ -39,7 +39,7 @@ class AtPoint:
     values
         the values of all nodes at x, when they are known already
     own
-        the same numbers in the precision that each was computed in; they are compared and told from 0
+        the same numbers in the precision that each was computed in; they are compared with each other and with 0
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class AtPoint:
         self.values = program.evaluate(x) if values is None else values
         self.own = self.values if own is None else own
         self._maps: dict[int, list[LinearMap | None]] = {}
-        self._pieces: tuple[Array | None, dict[int, Piece]] = (None, {})
+        self._derivatives: tuple[Array | None, dict[int, LocalDerivative]] = (None, {})
 
     @cached_property
     def z(self) -> Array:
@@ -95,13 +95,13 @@ class AtPoint:
     def signature(self, slopes: Any) -> Array:
         """All slopes of |z|: the signs, and ``slopes`` (a number, or one per active switch) on the active ones."""
         sigma = self.signs.copy()
-        if slopes is HULL:
+        if slopes is INTERVAL:
             sigma = sigma.astype(float, copy=False)
         sigma[self.alpha] = slopes
         return sigma
 
     @cached_property
-    def behind(self) -> list[bool]:
+    def depending(self) -> list[bool]:
         """Which nodes are active kinks or depend on one."""
         result: list[bool] = []
         for node in self.program.nodes:
@@ -141,16 +141,17 @@ class AtPoint:
             return exactly(signs) if sigma.dtype == object else signs.astype(float)
         return sigma[node.switch : node.switch + node.switches]
 
-    def piece_of(self, index: int, sigma: Array, change: Change | None = None) -> Piece:
+    def derivative_of(self, index: int, sigma: Array, change: Change | None = None) -> LocalDerivative:
         """A kinked node with the slopes ``sigma``, remembered as long as the same array is used; ``change`` as in
         `LinearMap.entrywise`, where a NaN slope stands for any slope in [-1, 1]."""
-        if self._pieces[0] is not sigma:
-            self._pieces = (sigma, {})
+        if self._derivatives[0] is not sigma:
+            self._derivatives = (sigma, {})
         node = self.program.nodes[index]
-        found = self._pieces[1].get(index)
+        found = self._derivatives[1].get(index)
         if found is None:
-            found = kink_of(node.op).piece(node.params, self._varied(node), node.shape, self.slopes_of(index, sigma))
-            self._pieces[1][index] = found
+            kink, slopes = kink_of(node.op), self.slopes_of(index, sigma)
+            found = kink.derivative(node.params, self._varied(node), node.shape, slopes)
+            self._derivatives[1][index] = found
         if change is None:
             return found
         tied = self.active[node.switch : node.switch + node.switches].any()
@@ -158,12 +159,12 @@ class AtPoint:
 
     @cached_property
     def _any_slopes(self) -> Array:
-        return self.signature(HULL)
+        return self.signature(INTERVAL)
 
-    def hull_of(self, index: int) -> Hull:
+    def intervals_of(self, index: int) -> IntervalSlopes:
         """A kinked node whose active slopes may be anything in [-1, 1]."""
         node, slopes = self.program.nodes[index], self.slopes_of(index, self._any_slopes)
-        return kink_of(node.op).hull(node.params, self._varied(node), node.shape, slopes)
+        return kink_of(node.op).intervals(node.params, self._varied(node), node.shape, slopes)
 
     def _varied(self, node: Node) -> list[tuple[int, ...] | None]:
         """The shapes of the arguments of a node; None for constants."""

@@ -16,7 +16,7 @@ from absnormal.ops import TABLE
 from absnormal.ops.linear import applied
 from absnormal.ops.linear_maps import LinearMap, Scale
 from absnormal.program.nodes import Node
-from absnormal.sweeps.carriers import Adjoints
+from absnormal.sweeps.adjoints import Adjoints
 from absnormal.sweeps.rounding import rounding
 from absnormal.sweeps.table import Sweeps
 
@@ -34,9 +34,9 @@ class Curvature:
 
 
 def curvatures(sweeps: Sweeps) -> Curvature:
-    """One backward sweep over the nodes that lie behind active kinks."""
+    """One backward sweep over the nodes that depend on active kinks."""
     program = sweeps.program
-    behind = sweeps.behind
+    depending = sweeps.depending
     signed = Adjoints(program, np.zeros((2, 1)))
     middle = Adjoints(program, np.zeros((1, 1)))
     spread = Adjoints(program, np.zeros((2, 1)))
@@ -48,7 +48,7 @@ def curvatures(sweeps: Sweeps) -> Curvature:
     for index in range(len(program.nodes) - 1, -1, -1):
         node = program.nodes[index]
         both, mid, wide = signed.take(index), middle.take(index), spread.take(index)
-        if both is None or mid is None or wide is None or not behind[index]:
+        if both is None or mid is None or wide is None or not depending[index]:
             continue
         kink = TABLE[node.op].kink
         if kink is not None:
@@ -61,10 +61,10 @@ def curvatures(sweeps: Sweeps) -> Curvature:
                 lower[own] = _on_switches(ends.min(axis=0), node).reshape(shape)
                 upper[own] = _on_switches(ends.max(axis=0), node).reshape(shape)
                 error[own] = _on_switches(3 * gamma * abs(weight) * wide[1], node).reshape(shape)
-            _through_kink(sweeps, index, node, low, high, wide[1], behind, (signed, middle, spread))
+            _through_kink(sweeps, index, node, low, high, wide[1], depending, (signed, middle, spread))
             continue
         for linear, arg in zip(sweeps.maps(index), node.args, strict=True):
-            if linear is None or not behind[arg]:
+            if linear is None or not depending[arg]:
                 continue
             positive, negative = linear.parts()
             if positive is not None:
@@ -96,26 +96,26 @@ def _on_switches(values: Array, node: Node) -> Array:
 
 
 def _through_kink(
-    sweeps: Sweeps, index: int, node: Node, low: Array, high: Array, size: Array, behind: list[bool],
-    carriers: tuple[Adjoints, Adjoints, Adjoints],
+    sweeps: Sweeps, index: int, node: Node, low: Array, high: Array, size: Array, depending: list[bool],
+    adjoints: tuple[Adjoints, Adjoints, Adjoints],
 ) -> None:
-    """Pass an interval on to the arguments that lie behind active kinks."""
-    places = {place: arg for place, arg in enumerate(node.args) if behind[arg]}
+    """Pass an interval on to the arguments that depend on active kinks."""
+    places = {place: arg for place, arg in enumerate(node.args) if depending[arg]}
     if places:
-        hull = sweeps.hull_of(index)
+        intervals = sweeps.intervals_of(index)
         for place, arg in places.items():
-            found = hull.pull(place, low, high, size)
+            found = intervals.pull(place, low, high, size)
             if found is not None:
-                _deliver(sweeps, arg, found, carriers)
+                _deliver(sweeps, arg, found, adjoints)
 
 
 def _deliver(
-    sweeps: Sweeps, arg: int, ends: tuple[Array, Array, Array], carriers: tuple[Adjoints, Adjoints, Adjoints]
+    sweeps: Sweeps, arg: int, ends: tuple[Array, Array, Array], adjoints: tuple[Adjoints, Adjoints, Adjoints]
 ) -> None:
     low, high, reach = ends
     shape = sweeps.program.nodes[arg].shape
     identity = Scale(1.0, shape, low.shape)
-    signed, middle, spread = carriers
+    signed, middle, spread = adjoints
     signed.add(arg, identity, np.stack([np.maximum(high, 0), np.maximum(-low, 0)]))
     middle.add(arg, identity, ((low + high) / 2)[None])
     spread.add(arg, identity, np.stack([(high - low) / 2, reach]))
@@ -133,8 +133,8 @@ def derivative_bounds(sweeps: Sweeps, direction: Array) -> tuple[Array, Array]:
         if node.op == "input" or not node.varied:
             continue
         if TABLE[node.op].kink is not None:
-            mids, wides = (zip(*(carrier.of(arg) for arg in node.args), strict=True) for carrier in (middle, spread))
-            low, high, size = sweeps.hull_of(index).push(*mids, *wides)
+            mids, wides = (zip(*(tangents.of(arg) for arg in node.args), strict=True) for tangents in (middle, spread))
+            low, high, size = sweeps.intervals_of(index).push(*mids, *wides)
             middle.arrays[index] = ((low + high) / 2)[None]
             spread.arrays[index] = np.stack([(high - low) / 2, size])
             continue

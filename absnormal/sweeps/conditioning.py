@@ -17,7 +17,7 @@ from absnormal.arrays import Array
 from absnormal.ops import TABLE
 from absnormal.ops.linear import applied
 from absnormal.program.program import Program
-from absnormal.sweeps.carriers import Adjoints
+from absnormal.sweeps.adjoints import Adjoints
 from absnormal.sweeps.rounding import UNIT
 from absnormal.sweeps.table import Sweeps
 
@@ -75,7 +75,7 @@ def _drawn(sweeps: Sweeps, sigma: Array, unit: float, rng: np.random.Generator) 
             continue
         inner = [tangents[arg] for arg in node.args]
         if TABLE[node.op].kink is not None:
-            total = sweeps.piece_of(index, sigma).push(inner, 1)
+            total = sweeps.derivative_of(index, sigma).push(inner, 1)
         else:
             total = applied(sweeps.maps(index), inner, 1, node.shape)
         if TABLE[node.op].family not in ("movement", "kinked"):

@@ -17,7 +17,7 @@ import numpy as np
 from absnormal.arrays import Array
 from absnormal.ops import TABLE, kink_of
 from absnormal.ops.convolution import Layout
-from absnormal.ops.kinks.kink import Piece
+from absnormal.ops.kinks.kink import LocalDerivative
 from absnormal.ops.smooth import SMOOTH
 from absnormal.program.nodes import Node
 from absnormal.sweeps.table import Sweeps
@@ -35,7 +35,7 @@ class EqualRows:
     def __init__(self, sweeps: Sweeps, sigma: Array) -> None:
         self.sweeps, self.sigma = sweeps, sigma
         self.nodes = sweeps.program.nodes
-        self._dead: dict[int, Array] = {}
+        self._zeros: dict[int, Array] = {}
         self._places: dict[int, Array] = {}
         self._left = _PAIRS
 
@@ -47,20 +47,20 @@ class EqualRows:
             node = program.nodes[index]
             own = slice(node.switch, node.switch + node.switches)
             if sweeps.active[own].any():
-                result[own] = self._zero(index, node, sweeps.active[own])
+                result[own] = self._tied_zero(index, node, sweeps.active[own])
         return result[sweeps.alpha]
 
-    def _zero(self, index: int, node: Node, active: Array) -> Array:
+    def _tied_zero(self, index: int, node: Node, active: Array) -> Array:
         rates = kink_of(node.op).rates
         if not rates:
             return self._zero_in_chain(index, node, active)
-        dead = [np.broadcast_to(self.dead(arg), node.shape).reshape(-1) for arg in node.args[: len(rates)]]
-        return np.asarray(np.logical_and.reduce(dead))
+        zero = [np.broadcast_to(self.zero(arg), node.shape).reshape(-1) for arg in node.args[: len(rates)]]
+        return np.asarray(np.logical_and.reduce(zero))
 
     def _zero_in_chain(self, index: int, node: Node, active: Array) -> Array:
         """Comparison j is that of the entry chosen so far with entry j."""
         result = np.zeros(active.size, bool)
-        chosen = self.piece(index).chosen
+        chosen = self.derivative(index).chosen
         if chosen is None:
             return result
         arg = node.args[0]
@@ -69,55 +69,55 @@ class EqualRows:
         row, column = np.nonzero(active.reshape(-1, width))
         first = lines[row, column].astype(np.intp) * width + column
         second = (row + 1) * width + column
-        dead = self.dead(arg).reshape(-1)
-        zero = dead[first] & dead[second]
+        zero = self.zero(arg).reshape(-1)
+        zero = zero[first] & zero[second]
         open_ = ~zero
         if open_.any():
-            zero[open_] = self.same(arg, first[open_], second[open_])
+            zero[open_] = self.equal(arg, first[open_], second[open_])
         result.reshape(-1, width)[row, column] = zero
         return result
 
-    def piece(self, index: int) -> Piece:
+    def derivative(self, index: int) -> LocalDerivative:
         """A kinked node with the slopes."""
-        return self.sweeps.piece_of(index, self.sigma)
+        return self.sweeps.derivative_of(index, self.sigma)
 
-    # -- dead entries ------------------------------------------------------------------------------------------
+    # -- entries with zero rows --------------------------------------------------------------------------------
 
-    def dead(self, index: int) -> Array:
-        """Which entries of a node have a zero row at sight."""
-        found = self._dead.get(index)
+    def zero(self, index: int) -> Array:
+        """Which entries of a node have a structurally zero row."""
+        found = self._zeros.get(index)
         if found is None:
-            found = self._dead[index] = self._find_dead(index)
+            found = self._zeros[index] = self._find_zero(index)
         return found
 
-    def _find_dead(self, index: int) -> Array:
+    def _find_zero(self, index: int) -> Array:
         node = self.nodes[index]
         if not node.varied:
             return np.broadcast_to(np.True_, node.shape)
         nothing = np.broadcast_to(np.False_, node.shape)
         row = TABLE[node.op]
         if node.op in _MOVES or node.op == "concatenate":
-            parts = [self.dead(arg) for arg in node.args]
+            parts = [self.zero(arg) for arg in node.args]
             moves = any(part.any() for part in parts)
             return np.asarray(row.value(node.params, *parts)) if moves else nothing
         if row.kink is not None:
-            coefficients, chosen = self.piece(index).coefficients, self.piece(index).chosen
+            coefficients, chosen = self.derivative(index).coefficients, self.derivative(index).chosen
             if coefficients is None:
-                dead = self.dead(node.args[0])
-                return nothing if chosen is None else np.take_along_axis(dead, chosen[-1:], axis=0)[0]
+                zero = self.zero(node.args[0])
+                return nothing if chosen is None else np.take_along_axis(zero, chosen[-1:], axis=0)[0]
             total = np.ones(node.shape, bool)
             for p, arg in zip(coefficients, node.args, strict=True):
                 if p is not None:
-                    total &= (p == 0) | self.dead(arg)
+                    total &= (p == 0) | self.zero(arg)
             return total
         if node.op in ("convolve", "matmul") and not self.nodes[node.args[0]].varied:
             return self._blank(node)
         if node.op in _ENTRYWISE:
-            if not any(self.dead(arg).any() for arg in node.args if self.nodes[arg].varied):
+            if not any(self.zero(arg).any() for arg in node.args if self.nodes[arg].varied):
                 return nothing
             total = np.ones(node.shape, bool)
             for arg in node.args:
-                total &= self.dead(arg)
+                total &= self.zero(arg)
             return total
         return nothing
 
@@ -136,15 +136,15 @@ class EqualRows:
 
     # -- equal entries -----------------------------------------------------------------------------------------
 
-    def same(self, index: int, first: Array, second: Array) -> Array:
+    def equal(self, index: int, first: Array, second: Array) -> Array:
         """For pairs of entries (flat numbers), whether their values and their rows are equal for sure."""
         size = math.prod(self.nodes[index].shape)
         codes = np.minimum(first, second) * size + np.maximum(first, second)
         unique, back = np.unique(codes, return_inverse=True)
-        found = self._same(index, unique // max(1, size), unique % max(1, size))
+        found = self._equal(index, unique // max(1, size), unique % max(1, size))
         return np.asarray(found[back].reshape(first.shape))
 
-    def _same(self, index: int, first: Array, second: Array) -> Array:
+    def _equal(self, index: int, first: Array, second: Array) -> Array:
         node = self.nodes[index]
         result = first == second
         hopeful = ~result
@@ -162,8 +162,8 @@ class EqualRows:
         if not node.varied:
             result[rest] = True
             return np.asarray(result)
-        dead = self.dead(index).reshape(-1)
-        both = dead[first[rest]] & dead[second[rest]]
+        zero = self.zero(index).reshape(-1)
+        both = zero[first[rest]] & zero[second[rest]]
         result[rest[both]] = True
         rest = rest[~both]
         if rest.size:
@@ -175,12 +175,12 @@ class EqualRows:
         if node.op in _MOVES or node.op == "concatenate":
             return self._moved(index, node, first, second)
         if TABLE[node.op].kink is not None:
-            coefficients, chosen = self.piece(index).coefficients, self.piece(index).chosen
+            coefficients, chosen = self.derivative(index).coefficients, self.derivative(index).chosen
             if coefficients is None:
                 if chosen is None:
                     return np.zeros(first.size, bool)
                 last, width = chosen[-1].reshape(-1).astype(np.intp), chosen[-1].size
-                return self.same(node.args[0], last[first] * width + first, last[second] * width + second)
+                return self.equal(node.args[0], last[first] * width + first, last[second] * width + second)
             result = np.ones(first.size, bool)
             for p, arg in zip(coefficients, node.args, strict=True):
                 weights = None if p is None else p.reshape(-1)
@@ -200,7 +200,7 @@ class EqualRows:
         return result
 
     def _through(self, node: Node, arg: int, first: Array, second: Array, needed: Array) -> Array:
-        """`same` for the entries of an argument that entries of an elementwise result come from."""
+        """`equal` for the entries of an argument that entries of an elementwise result come from."""
         needed = np.broadcast_to(needed, first.shape)
         shape = self.nodes[arg].shape
         if shape == node.shape:
@@ -210,19 +210,19 @@ class EqualRows:
             places = np.broadcast_to(numbers, node.shape).reshape(-1)
         result = np.ones(first.shape, bool)
         i, j = first[needed], second[needed]
-        result[needed] = self.same(arg, *((i, j) if places is None else (places[i], places[j])))
+        result[needed] = self.equal(arg, *((i, j) if places is None else (places[i], places[j])))
         return result
 
     def _moved(self, index: int, node: Node, first: Array, second: Array) -> Array:
         if node.op == "reshape":
-            return self.same(node.args[0], first, second)
+            return self.equal(node.args[0], first, second)
         if node.op == "transpose":
             before = tuple(self.nodes[node.args[0]].shape[axis] for axis in node.params["axes"])
             strides = _strides(self.nodes[node.args[0]].shape)
             own = [strides[axis] for axis in node.params["axes"]]
             at = (np.unravel_index(numbers, before) for numbers in (first, second))
             i, j = (sum(c * stride for c, stride in zip(place, own, strict=True)) for place in at)
-            return self.same(node.args[0], i, j)
+            return self.equal(node.args[0], i, j)
         places = self._places.get(index)
         starts = np.cumsum([0, *(math.prod(self.nodes[arg].shape) for arg in node.args)])
         if places is None:
@@ -236,7 +236,7 @@ class EqualRows:
         for arg, start, stop in zip(node.args, starts[:-1], starts[1:], strict=True):
             inside = (i >= start) & (i < stop) & (j >= start) & (j < stop)
             if inside.any():
-                result[inside] = self.same(arg, i[inside] - start, j[inside] - start)
+                result[inside] = self.equal(arg, i[inside] - start, j[inside] - start)
         return result
 
     def _room(self, pairs: int) -> bool:
@@ -256,7 +256,7 @@ class EqualRows:
             return result
         k = np.arange(left[1])
         i, j = (rows[able][:, None] * left[1] + k for rows in (row, other))
-        result[able] = self.same(node.args[0], i.reshape(-1), j.reshape(-1)).reshape(i.shape).all(axis=1)
+        result[able] = self.equal(node.args[0], i.reshape(-1), j.reshape(-1)).reshape(i.shape).all(axis=1)
         return result
 
     def _convolved(self, node: Node, first: Array, second: Array) -> Array:
@@ -273,14 +273,14 @@ class EqualRows:
         (i, inside), (j, within) = windows
         equal = inside == within
         both = inside & within
-        # An entry against the padding: a constant, or a dead entry, that is 0.
+        # An entry against the padding: a constant, or an entry with a zero row, that is 0.
         for entries, alone in ((i, inside & ~within), (j, within & ~inside)):
             if alone.any():
-                dead = self.dead(node.args[0]).reshape(-1)[entries[alone]]
-                equal[alone] = dead & (self.sweeps.own[node.args[0]].reshape(-1)[entries[alone]] == 0)
+                zero = self.zero(node.args[0]).reshape(-1)[entries[alone]]
+                equal[alone] = zero & (self.sweeps.own[node.args[0]].reshape(-1)[entries[alone]] == 0)
         # Rows that fail already are not looked at.
         hopeful = both & equal.all(axis=1, keepdims=True)
-        equal[hopeful] = self.same(node.args[0], i[hopeful], j[hopeful])
+        equal[hopeful] = self.equal(node.args[0], i[hopeful], j[hopeful])
         result[able] = equal.all(axis=1)
         return result
 

@@ -14,7 +14,7 @@ import numpy as np
 from absnormal.arrays import Array
 from absnormal.ops.linear_maps import LinearMap
 from absnormal.program.program import Program
-from absnormal.sweeps.carriers import Adjoints
+from absnormal.sweeps.adjoints import Adjoints
 
 
 class LastSteps(Adjoints):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from absnormal.sweeps.table import Sweeps
 
 UNIT = float(np.finfo(np.float64).eps) / 2
-#: Entries below this are not told from zero: products of this size may have lost digits to underflow.
+#: Entries below this are not certified to differ from zero: products of this size may have lost digits to underflow.
 FLOOR = 1e-290
 
 

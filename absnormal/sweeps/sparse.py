@@ -234,7 +234,7 @@ def _sum(run: Accumulation, index: int, node: Node) -> Rows | None:
 
 def _cumsum(run: Accumulation, index: int, node: Node) -> Rows | None:
     axis, count = node.params["axis"], node.shape[node.params["axis"]]
-    run.space.room(count * math.prod(node.shape))
+    run.space.spend(count * math.prod(node.shape))
     below = np.tri(count).T.reshape(count, *(count if i == axis else 1 for i in range(len(node.shape))))
     front = _fronted((axis,), count)
 
@@ -285,7 +285,7 @@ def _dense(run: Accumulation, index: int, node: Node) -> Rows | None:
 
 def _full(run: Accumulation, linear: LinearMap, shape: Shape, out: Shape) -> Local:
     count, ones = math.prod(shape), (1,) * len(out)
-    run.space.room(count * math.prod(out))
+    run.space.spend(count * math.prod(out))
     weight = linear.push(np.eye(count).reshape(count, *shape))
     return Local(lambda t: np.broadcast_to(t.reshape(len(t), count, *ones), (len(t), count, *out)), weight, count)
 

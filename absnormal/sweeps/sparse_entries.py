@@ -98,7 +98,7 @@ class Space:
         self.width = width
         self.limit = min(limit, np.iinfo(INDEX).max - 1)
 
-    def room(self, entries: int) -> None:
+    def spend(self, entries: int) -> None:
         """Raise BudgetError where so many entries are past the limit."""
         if entries > self.limit:
             raise BudgetError(
@@ -120,7 +120,7 @@ class Space:
         """Rows as a CSR matrix, summed up and without zeros."""
         if not rows.chunks and rows.rest is not None:
             return rows.rest
-        self.room(rows.width * size)
+        self.spend(rows.width * size)
         matrix = uniform(*_stacked(rows.chunks, size), self.width)
         if rows.rest is not None:
             matrix = matrix + rows.rest
@@ -147,20 +147,20 @@ class Space:
             return None
         size = math.prod(out)
         if rows.width > 1 and local.inner * rows.width * size > 4096 and local.inner > 1:
-            self.room(local.inner * size)
+            self.spend(local.inner * size)
             if not self._apart(rows, local.inner * size):
                 return self.rows(self.product(local.matrix(shape, out), self.csr(rows, math.prod(shape))), out)
             rows = Rows(rows.chunks, None, rows.width * local.inner)
-        self.room(local.inner * rows.width * size)
+        self.spend(local.inner * rows.width * size)
         chunks = [_moved(chunk, local, out) for chunk in rows.chunks]
         rest = None
         if rows.rest is not None:
-            self.room(local.inner * size)
+            self.spend(local.inner * size)
             rest = self.product(local.matrix(shape, out), rows.rest)
         return Rows(chunks, rest, rows.settled)
 
     def _apart(self, rows: Rows, times: int) -> bool:
-        """Whether no column occurs twice, so that sums of these rows have nothing to sum up, and there is room."""
+        """Whether no column occurs twice, so that sums of these rows have nothing to sum up, within the limit."""
         if rows.rest is not None or rows.width * times > self.limit:
             return False
         columns = np.concatenate([chunk.columns.reshape(-1) for chunk in rows.chunks])
@@ -169,7 +169,7 @@ class Space:
     def product(self, left: Any, right: Any) -> Any:
         """A product of CSR matrices, after a look at how many entries it can have."""
         terms = int(np.diff(right.indptr).astype(np.int64)[left.indices].sum())
-        self.room(min(terms, left.shape[0] * self.width))
+        self.spend(min(terms, left.shape[0] * self.width))
         return left @ right
 
     def total(self, terms: Sequence[Rows | None], shape: Shape) -> Rows | None:
@@ -207,7 +207,7 @@ class Space:
         regular = widest * size <= 2 * used + _WIDE and all(rows.rest is None for rows, _, _ in present)
         if not regular:
             return self._placed_csr(present, shape)
-        self.room(widest * size)
+        self.spend(widest * size)
         columns, values = np.zeros((widest, *shape), INDEX), np.zeros((widest, *shape))
         for rows, _, key in present:
             start = 0
@@ -220,7 +220,7 @@ class Space:
     def _placed_csr(self, present: list[tuple[Rows, Shape, tuple[slice, ...]]], shape: Shape) -> Rows:
         places = np.arange(math.prod(shape)).reshape(shape)
         flats = [self.flat(rows, math.prod(part)) for rows, part, _ in present]
-        self.room(sum(len(values) for _, _, values in flats))
+        self.spend(sum(len(values) for _, _, values in flats))
         keys = [key for _, _, key in present]
         where = [np.repeat(places[key].reshape(-1), flat[0]) for key, flat in zip(keys, flats, strict=True)]
         columns, values = (np.concatenate([flat[i] for flat in flats]) for i in (1, 2))
@@ -241,7 +241,7 @@ class Space:
 
         ``keep`` (rows,) says which rows are wanted; the others are empty.
         """
-        self.room(sum(rows.width * size for rows, size in parts if rows is not None))
+        self.spend(sum(rows.width * size for rows, size in parts if rows is not None))
         pieces, start = [], 0
         for rows, size in parts:
             own = None if keep is None or keep[start : start + size].all() else keep[start : start + size]
@@ -385,7 +385,7 @@ def unrolled(p: Array, q: Array, wanted: Array, count: int, space: Space) -> tup
     before = upto[begin] - (q[begin] != 0)
     lengths = np.where(wanted, upto - before, 0)
     pairs = int(lengths.sum())
-    space.room(pairs)
+    space.spend(pairs)
     first = np.repeat(numbers, lengths)
     offsets = np.cumsum(lengths) - lengths
     second = entering[np.arange(pairs) - np.repeat(offsets - before, lengths)]

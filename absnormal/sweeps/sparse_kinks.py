@@ -11,9 +11,9 @@ from scipy.sparse import csr_array
 
 from absnormal.arrays import Array
 from absnormal.ops import kink_of
-from absnormal.ops.kinks.entrywise import EntrywisePiece
-from absnormal.ops.kinks.fold import FoldPiece
-from absnormal.ops.kinks.kink import Piece
+from absnormal.ops.kinks.entrywise import EntrywiseDerivative
+from absnormal.ops.kinks.fold import FoldDerivative
+from absnormal.ops.kinks.kink import LocalDerivative
 from absnormal.program.nodes import Node
 from absnormal.sweeps.sparse_entries import Local, Rows, scaled, unrolled
 
@@ -25,13 +25,13 @@ def kinked(run: Accumulation, index: int, node: Node) -> Rows | None:
     """The rows of the result; those of its switching variables are appended."""
     own = slice(node.switch, node.switch + node.switches)
     shapes = [run.shape(arg) for arg in node.args]
-    piece = kink_of(node.op).piece(node.params, shapes, node.shape, run.sigma[own])
-    if isinstance(piece, EntrywisePiece):
-        return _compared(run, index, node, piece)
-    return _chained(run, node, piece) if isinstance(piece, FoldPiece) else _dense(run, node, piece)
+    derivative = kink_of(node.op).derivative(node.params, shapes, node.shape, run.sigma[own])
+    if isinstance(derivative, EntrywiseDerivative):
+        return _compared(run, index, node, derivative)
+    return _chained(run, node, derivative) if isinstance(derivative, FoldDerivative) else _dense(run, node, derivative)
 
 
-def _compared(run: Accumulation, index: int, node: Node, piece: EntrywisePiece) -> Rows | None:
+def _compared(run: Accumulation, index: int, node: Node, derivative: EntrywiseDerivative) -> Rows | None:
     """z' from its maps; the result from the maps with slope sigma, and |z| with its weight."""
     own = slice(node.switch, node.switch + node.switches)
 
@@ -40,20 +40,20 @@ def _compared(run: Accumulation, index: int, node: Node, piece: EntrywisePiece) 
 
     if node.switch >= 0:
         wanted = run.wanted[own].any()
-        run.switching.append((run.linear(node, terms(piece.rates)) if wanted else None, node.switches))
+        run.switching.append((run.linear(node, terms(derivative.rates)) if wanted else None, node.switches))
     if not run.uses[index]:
         return None
-    new = run.columns(own, piece.weight, node.shape)
-    return run.space.total([run.linear(node, terms(piece.maps)), new], node.shape)
+    new = run.columns(own, derivative.weight, node.shape)
+    return run.space.total([run.linear(node, terms(derivative.maps)), new], node.shape)
 
 
-def _chained(run: Accumulation, node: Node, piece: FoldPiece) -> Rows | None:
+def _chained(run: Accumulation, node: Node, derivative: FoldDerivative) -> Rows | None:
     """m_j = p_j m_{j-1} + q_j u_j + w |z_j|, unrolled to combinations of the u_i and |z_i| since p was 0."""
-    count, lanes = piece.fold.shape[0], math.prod(node.shape)
+    count, lanes = derivative.fold.shape[0], math.prod(node.shape)
     own = slice(node.switch, node.switch + node.switches) if node.switch >= 0 else slice(0, 0)
     p, q = (
         np.concatenate([np.full((1, lanes), first), c.reshape(count - 1, lanes)]).T.reshape(-1)
-        for first, c in ((0.0, piece.fold.p), (1.0, piece.fold.q))
+        for first, c in ((0.0, derivative.fold.p), (1.0, derivative.fold.q))
     )
     wanted = np.concatenate([run.wanted[own], np.ones(lanes, bool)]).reshape(count, lanes).T.reshape(-1)
     first, second, factor = unrolled(p, q, wanted, count, run.space)
@@ -64,14 +64,14 @@ def _chained(run: Accumulation, node: Node, piece: FoldPiece) -> Rows | None:
     u = run.space.csr(Rows(()) if inner is None else inner, size)
     running = run.space.product(run.space.gathered(target, origin, factor * q[second], size, size), u)
     kept = np.concatenate([np.zeros(lanes, bool), run.kept[own]])[origin]
-    columns, weights = run.program.n + node.switch + origin[kept] - lanes, piece.weight * factor[kept]
+    columns, weights = run.program.n + node.switch + origin[kept] - lanes, derivative.weight * factor[kept]
     running = running + run.space.gathered(target[kept], columns, weights, size)
     if node.switch >= 0:
         run.switching.append((Rows((), running[:-lanes] - u[lanes:]), node.switches))
     return run.space.rows(running[size - lanes :], node.shape)
 
 
-def _dense(run: Accumulation, node: Node, piece: Piece) -> Rows | None:
+def _dense(run: Accumulation, node: Node, derivative: LocalDerivative) -> Rows | None:
     """Every entry of an argument may weigh every entry of the result and every z: what small programs can afford."""
     size, switches = math.prod(node.shape), node.switches if node.switch >= 0 else 0
     of_y, of_z = (csr_array((count, run.space.width)) for count in (size, switches))
@@ -80,18 +80,19 @@ def _dense(run: Accumulation, node: Node, piece: Piece) -> Rows | None:
         if inner is None:
             continue
         count = math.prod(shape)
-        run.space.room(count * (size + switches))
+        run.space.spend(count * (size + switches))
         units = [None if i != place else np.eye(count).reshape(count, *shape) for i in range(len(node.args))]
-        rows, (pushed, rates) = run.space.csr(inner, count), piece.push_both(units, count)
+        rows, (pushed, rates) = run.space.csr(inner, count), derivative.push_both(units, count)
         of_y = of_y + run.space.product(csr_array(pushed.reshape(count, size).T), rows)
         of_z = of_z + run.space.product(csr_array(rates[:, :switches].T), rows)
     if switches:
-        run.space.room(switches * (size + switches))
+        run.space.spend(switches * (size + switches))
         columns = run.program.n + node.switch + np.arange(switches)
         kept = run.kept[node.switch : node.switch + switches]
         seeds, nothing = np.eye(switches), np.zeros((switches, *node.shape))
-        of_y = of_y + _placed(run, piece.pull(np.eye(size).reshape(size, *node.shape), None, True)[1], columns, kept)
-        of_z = of_z + _placed(run, piece.pull(nothing, seeds, True)[1], columns, kept)
+        identity = np.eye(size).reshape(size, *node.shape)
+        of_y = of_y + _placed(run, derivative.pull(identity, None, True)[1], columns, kept)
+        of_z = of_z + _placed(run, derivative.pull(nothing, seeds, True)[1], columns, kept)
         run.switching.append((Rows((), of_z), switches))
     return run.space.rows(of_y, node.shape)
 

@@ -25,20 +25,20 @@ from absnormal.ops.linear import applied
 from absnormal.ops.linear_maps import Change
 from absnormal.program.nodes import Node
 from absnormal.program.program import Program
-from absnormal.sweeps.at_point import HULL, AtPoint
-from absnormal.sweeps.carriers import Adjoints, changed, nonzero, split_rows
+from absnormal.sweeps.adjoints import Adjoints, changed, nonzero, split_rows
+from absnormal.sweeps.at_point import INTERVAL, AtPoint
 from absnormal.sweeps.last_steps import LastSteps
 from absnormal.sweeps.rounding import FLOOR, largest, pull_depth, push_depth, rounding
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Directional:
-    """The result of a directional sweep; ``decided`` says where the sign of z' is beyond its rounding error."""
+    """The result of a directional sweep; ``certified`` says where the sign of z' is beyond its rounding error."""
 
     sigma: Array
     dz: Array
     dy: Array
-    decided: Array
+    certified: Array
 
 
 class Sweeps(AtPoint):
@@ -50,12 +50,12 @@ class Sweeps(AtPoint):
         """dz (k, s) and dy (k, m) along the rows of ``directions`` (k, n), with slopes ``sigma`` of |z|."""
         return self._forward(directions, sigma)
 
-    def magnitude(self, sigma: Array, direction: Array, hull: bool = False) -> tuple[Array, Array]:
+    def magnitude(self, sigma: Array, direction: Array, interval: bool = False) -> tuple[Array, Array]:
         """Push of |direction| through the absolute values of all derivatives.
 
-        With ``hull`` the active slopes may be anything in [-1, 1].
+        With ``interval`` the active slopes may be anything in [-1, 1].
         """
-        slopes = self.signature(HULL) if hull else sigma
+        slopes = self.signature(INTERVAL) if interval else sigma
         dz, dy = self._forward(np.abs(direction)[None], slopes, change=np.abs)
         return dz[0], dy[0]
 
@@ -64,7 +64,7 @@ class Sweeps(AtPoint):
 
         Without ``sigma`` the active slopes may be anything in [-1, 1].
         """
-        slopes = self.signature(HULL) if sigma is None else sigma
+        slopes = self.signature(INTERVAL) if sigma is None else sigma
         dz, dy = self._forward(np.ones((1, self.program.n)), slopes, change=nonzero)
         return dz[0] > 0, dy[0] > 0
 
@@ -73,13 +73,13 @@ class Sweeps(AtPoint):
 
         Without ``sigma`` the active slopes may be anything in [-1, 1].
         """
-        slopes = self.signature(HULL) if sigma is None else sigma
+        slopes = self.signature(INTERVAL) if sigma is None else sigma
         return self._forward(directions, slopes, change=lambda a: nonzero(a))[0]
 
     def influence(self) -> Array:
         """Where |z_i| may change y for some active slopes, shape (s,); False is a proof that it does not."""
         one = np.ones((1, self.program.m))
-        wbar = self.pull_magnitude(self.signature(HULL), None, one, change=nonzero)[1]
+        wbar = self.pull_magnitude(self.signature(INTERVAL), None, one, change=nonzero)[1]
         return np.asarray(wbar[0] != 0)
 
     def directional(self, direction: Array) -> Directional:
@@ -127,16 +127,16 @@ class Sweeps(AtPoint):
         own = slice(node.switch, node.switch + node.switches)
         tied = self.active[own] if choose and node.switch >= 0 else None
         if node.switch < 0 or (tied is not None and not tied.any()):
-            return self.piece_of(index, sigma, change).push(inner, len(dz))
+            return self.derivative_of(index, sigma, change).push(inner, len(dz))
         rates = None
         if tied is not None:
             args = [self.values[arg] for arg in node.args]
             rates = kink.choose(node.params, args, inner, node.shape, tied, sigma[own])
-        piece = self.piece_of(index, sigma, change)
+        derivative = self.derivative_of(index, sigma, change)
         if rates is None:
-            tangent, dz[:, own] = piece.push_both(inner, len(dz))
+            tangent, dz[:, own] = derivative.push_both(inner, len(dz))
         else:
-            tangent, dz[:, own] = piece.push(inner, len(dz)), rates
+            tangent, dz[:, own] = derivative.push(inner, len(dz)), rates
         return tangent
 
     # -- backward ----------------------------------------------------------------------------------------------
@@ -145,8 +145,8 @@ class Sweeps(AtPoint):
         """g_sigma for scalar y: one pull."""
         one = np.ones((1, 1))
         seed = exactly(one) if self.y.dtype == object else one.astype(self.y.dtype)
-        carriers = adjoints(self.program, seed, self.program.output)
-        found: Array = self._backward(sigma, None, seed, weigh=False, adjoints=carriers)[0][0]
+        made = adjoints(self.program, seed, self.program.output)
+        found: Array = self._backward(sigma, None, seed, weigh=False, adjoints=made)[0][0]
         # A sum spreads its adjoint without writing it out.
         return found if found.flags.writeable else found.copy()
 
@@ -215,7 +215,7 @@ class Sweeps(AtPoint):
     ) -> None:
         own = slice(node.switch, node.switch + node.switches)
         seeds = None if zbar is None else zbar[:, own]
-        terms, weights = self.piece_of(index, sigma, change).pull(w, seeds, bool(wbar.size))
+        terms, weights = self.derivative_of(index, sigma, change).pull(w, seeds, bool(wbar.size))
         for place, linear, adjoint in terms:
             adjoints.add(node.args[place], linear, adjoint)
         if weights is not None:

@@ -133,7 +133,7 @@ def _mean(system: System, component: Component, c: Vector) -> Mean | None:
 def _candidates(component: Component, transfer: System, target: Vector) -> Iterator[tuple[list[Cell], Array]]:
     """Cells with their transfer matrices: some on demand, then all that the budget allows."""
     if not component.outside:
-        yield from approach(transfer, target, component.meter)
+        yield from approach(transfer, target, component.tracker)
     cells = component.cells.cells
     if cells:
         yield cells, gradients(transfer, cells)

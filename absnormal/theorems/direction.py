@@ -12,8 +12,8 @@ g_c is a Clarke gradient; with U empty it is a limiting gradient.
 
 Proof idea
 ----------
-r_i . d does not depend on sigma_U, so a small step from d opens (sigma_U, c) for every sigma_U, and g_c is the mean of
-these g_sigma over independent signs on U.
+r_i . d does not depend on sigma_U, so a small step from d realizes (sigma_U, c) for every sigma_U, and g_c is the mean
+of these g_sigma over independent signs on U.
 
 Notes
 -----
@@ -42,7 +42,7 @@ from absnormal.clarke.fallback import OpenAlong
 from absnormal.rational.linear_algebra import Matrix, Vector, dot, nullspace, rank
 from absnormal.rational.linear_program import open_direction
 from absnormal.sweeps.equal_rows import EqualRows
-from absnormal.sweeps.openness import opens
+from absnormal.sweeps.realized import realizes
 from absnormal.theorems.problem import Problem, Proof
 
 _UPDATES = 10
@@ -52,7 +52,7 @@ _FEW, _NUMBERS = 512, 32_000_000
 
 @dataclass(frozen=True, eq=False)
 class OpenWithFree(OnForm):
-    """One direction that opens all relevant switches but U, along which the rows of U vanish.
+    """One direction that realizes all relevant switches but U, along which the rows of U vanish.
 
     Attributes
     ----------
@@ -82,8 +82,8 @@ def along_candidates(problem: Problem) -> Proof | None:
     needed = needed & ~EqualRows(sweeps, problem.sigma).zero_rows()
     weights = np.where(needed, c, 0.0)
     layered = _layered(problem, needed)
-    if layered is not None and (~needed | opens(sweeps, problem.sigma, layered)).all():
-        return _opened(layered)
+    if layered is not None and (~needed | realizes(sweeps, problem.sigma, layered)).all():
+        return _realized_by(layered)
     d = np.zeros(sweeps.program.n)
     for _ in range(_UPDATES):
         d = d + _pulled(problem, weights)
@@ -91,14 +91,14 @@ def along_candidates(problem: Problem) -> Proof | None:
         if not np.isfinite(largest) or largest == 0:
             return None
         d = d / largest
-        wrong = needed & ~opens(sweeps, problem.sigma, d)
+        wrong = needed & ~realizes(sweeps, problem.sigma, d)
         if not wrong.any():
-            return _opened(d)
+            return _realized_by(d)
         weights = np.where(wrong, c, 0.0)
     return None
 
 
-def _opened(d: Array) -> Proof:
+def _realized_by(d: Array) -> Proof:
     reason = "one direction realises the tool's choice at every active switch: a limiting gradient"
     return Proof("direction", True, reason, "float64", OpenAlong(d))
 

@@ -96,7 +96,7 @@ def _decide(problem: Problem, part: System) -> Known | None:
     direction = find(system, inside, free)
     if direction is not None:
         return True, OpenWithFree(free, direction)
-    cells = open_cells(system, problem.meter) if system.k <= MANY else None
+    cells = open_cells(system, problem.tracker) if system.k <= MANY else None
     if cells is None:
         return None
     points, target = gradients(system, cells.cells), system.gradient(inside)

@@ -39,7 +39,7 @@ from absnormal.certificates.evidence import Judged, NextToProgram, OnForm, wide
 from absnormal.certificates.witness import Witness
 from absnormal.clarke.cells import Cell, Cells, gradients
 from absnormal.clarke.computed import computed_cells
-from absnormal.clarke.fallback import direction, opened
+from absnormal.clarke.fallback import chosen_along, direction
 from absnormal.rational.alternative import least_squares, mean
 from absnormal.sweeps.rounding import UNIT, rounding
 from absnormal.theorems.problem import Problem, Proof
@@ -114,7 +114,7 @@ def membership_in_computed_rows(problem: Problem) -> Proof | None:
     whose signs are beyond rounding."""
     if problem.relevant is None or problem.relevant.explicit:
         return None
-    found = computed_cells(problem.sweeps, problem.meter)
+    found = computed_cells(problem.sweeps, problem.tracker)
     if found is None or not found.cells:
         return None
     system = found.system
@@ -176,15 +176,15 @@ def nearest_mean(problem: Problem, g: Array, slack: Array) -> tuple[list[Sampled
     columns: list[Array] = []
     left, seed = direction(sweeps.program.n, 0), 0
     for scale in _ROUNDS:
-        if problem.meter.spent or (len(columns) + 1) * len(g) > _NUMBERS:
+        if problem.tracker.spent or (len(columns) + 1) * len(g) > _NUMBERS:
             return None
         d = left
         if scale:
             seed += 1
             noise = direction(len(g), seed)
             d = left + scale * noise * (np.abs(left).max(initial=0.0) / np.abs(noise).max(initial=1.0))
-        problem.meter.programs += 1
-        chosen, proved = opened(sweeps, d)
+        problem.tracker.programs += 1
+        chosen, proved = chosen_along(sweeps, d)
         if not proved:
             continue
         gradient = sweeps.gradient(chosen)

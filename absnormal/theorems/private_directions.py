@@ -13,7 +13,7 @@ Every definite signature that is constant on groups is open, and g_c is a Clarke
 
 Proof idea
 ----------
-d = sum_k t_k s_k d_k, with t_k growing fast, opens the signs s; g_c is the mean of g_sigma over independent signs of
+d = sum_k t_k s_k d_k, with t_k growing fast, realizes the signs s; g_c is the mean of g_sigma over independent signs of
 the groups with means c_k.
 
 Notes
@@ -24,8 +24,8 @@ program; an input of a later kink must not reach an active switch of an earlier 
 common chain.
 
 *For definite slopes*, |c| = 1, the rows of what is left out need to be zero under c only: d = sum_k t_k d_k, with the
-directions turned so that c_i r_i^c . d_k > 0, opens c, so that g_c is a limiting gradient (THEORY 2.5).  Ties between
-equal windows of a pool are left out in this way.
+directions taken so that c_i r_i^c . d_k > 0, realizes c, so that g_c is a limiting gradient (THEORY 2.5).  Ties
+between equal windows of a pool are left out in this way.
 
 Source
 ------
@@ -143,7 +143,7 @@ def private_directions_and_zero_rows(problem: Problem) -> Proof | None:
 
 
 def private_directions_for_definite_slopes(problem: Problem) -> Proof | None:
-    """For slopes -1 and 1 alone; ties whose rows are zero under these slopes, at sight or by equal windows, join."""
+    """For slopes -1 and 1 alone; ties whose rows are zero under these, structurally or by equal windows, join."""
     sweeps = problem.sweeps
     if sweeps.rational or not (np.abs(np.asarray(problem.c, dtype=float)) == 1).all():
         return None

@@ -12,7 +12,7 @@ import numpy as np
 from absnormal.active.system import System, build
 from absnormal.arrays import Array
 from absnormal.certificates.evidence import Evidence, Judged
-from absnormal.clarke.budget import Budget, Meter
+from absnormal.clarke.budget import Budget, BudgetTracker
 from absnormal.judgement.tolerances import DOUBLE_PRECISION, NOTHING, Tolerance
 from absnormal.sweeps.table import Sweeps
 
@@ -78,7 +78,7 @@ class Problem:
         return system.slopes(self.sigma[list(system.switches)].tolist())
 
     @cached_property
-    def meter(self) -> Meter:
+    def tracker(self) -> BudgetTracker:
         return self.budget.start()
 
     @cached_property
@@ -86,7 +86,7 @@ class Problem:
         """An admissible partition of the relevant switches; None where they are too many or the budget ended."""
         from absnormal.clarke.components import admissible
 
-        return None if self.relevant is None else admissible(self.relevant, self.meter)
+        return None if self.relevant is None else admissible(self.relevant, self.tracker)
 
     @cached_property
     def cells(self) -> Cells | None:
@@ -96,7 +96,7 @@ class Problem:
         if self.relevant is None:
             return None
         known = self.components if self.relevant.explicit else None
-        return known[0].cells if known and len(known) == 1 else open_cells(self.relevant, self.meter)
+        return known[0].cells if known and len(known) == 1 else open_cells(self.relevant, self.tracker)
 
 
 def largest(sweeps: Sweeps, g: Array) -> Array:

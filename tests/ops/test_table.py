@@ -431,7 +431,7 @@ def test_are_float_folds_the_same_by_steps_and_by_doubling(count, sign):
     params = {"sign": sign}
     z = kink_of("fold").switching(params, [u]).reshape(count - 1, 2)
     sigma = np.where(z == 0, 0.25, np.sign(z))
-    fold = kink_of("fold").piece(params, [u.shape], u.shape[1:], sigma.reshape(-1)).fold
+    fold = kink_of("fold").derivative(params, [u.shape], u.shape[1:], sigma.reshape(-1)).fold
     t = RNG.standard_normal((3, count, 2))
     for k in range(3):
         for column in range(2):
@@ -484,7 +484,7 @@ def test_does_the_directional_sweep_give_the_one_sided_derivative(op, params):
 
 
 def test_are_pieces_broadcast():
-    found = kink_of("max").piece({"sign": 1}, [(2, 3), (3,)], (2, 3), np.zeros(6))
+    found = kink_of("max").derivative({"sign": 1}, [(2, 3), (3,)], (2, 3), np.zeros(6))
     np.testing.assert_array_equal(found.maps[1].pull(np.ones((1, 2, 3))), np.ones((1, 3)))
 
 

@@ -104,6 +104,6 @@ def test_one_dimension_and_a_jacobian() -> None:
 def test_a_zonotope_is_drawn_as_its_vertices(rows) -> None:
     A = np.array(rows, dtype=float)
     G = an.generalized_gradient(lambda x: np.abs(A @ x).sum(), np.zeros(2))
-    from absnormal.clarke.shadow import shadow
+    from absnormal.clarke.projection import projection
 
-    assert _set(shadow(G.base, G.summands, np.eye(2))) == _set(G.vertices)
+    assert _set(projection(G.base, G.summands, np.eye(2))) == _set(G.vertices)

@@ -14,7 +14,7 @@ from absnormal.certificates.interval import highest
 from absnormal.sweeps.bounds import curvatures, derivative_bounds
 from absnormal.sweeps.equal_rows import EqualRows
 from absnormal.sweeps.integers import exact_rows, zero_rows
-from absnormal.sweeps.openness import opens
+from absnormal.sweeps.realized import realizes
 from absnormal.sweeps.rounding import FLOOR, largest, rounding, value_errors
 from absnormal.sweeps.table import Sweeps
 
@@ -37,8 +37,8 @@ def test_a_sign_is_told_beyond_its_bound_only(factor: float, told: bool, wide: b
     d = np.array([1.0, 1.0 - np.floor(bound * factor * 2.0**53) / 2.0**53])
     rate = Fraction(d[0]) - Fraction(d[1])
     assert (rate > Fraction(bound)) == told
-    assert bool(opens(sweeps, sigma, d)[0]) == told
-    assert bool(sweeps.directional(d).decided[0]) == told
+    assert bool(realizes(sweeps, sigma, d)[0]) == told
+    assert bool(sweeps.directional(d).certified[0]) == told
 
 
 def test_a_sign_that_rounding_made_is_not_told() -> None:
@@ -47,8 +47,8 @@ def test_a_sign_that_rounding_made_is_not_told() -> None:
     sweeps = at(lambda x: np.abs(weights[0] * x[0] + weights[1] * x[1] + weights[2] * x[2]), [0.0, 0.0, 0.0])
     computed = sweeps.push(sweeps.signature(1.0), np.ones((1, 3)))[0][0, 0]
     assert Fraction(computed) != sum(map(Fraction, weights))
-    assert not opens(sweeps, sweeps.signature(1.0), np.ones(3))[0]
-    assert not sweeps.directional(np.ones(3)).decided[0]
+    assert not realizes(sweeps, sweeps.signature(1.0), np.ones(3))[0]
+    assert not sweeps.directional(np.ones(3)).certified[0]
 
 
 def test_one_number_a_node_bounds_all_rates() -> None:
@@ -219,4 +219,4 @@ def test_entries_with_other_values_have_no_equal_rows() -> None:
 def test_below_the_floor_nothing_is_told() -> None:
     sweeps = at(lambda x: np.abs(x[0]), [0.0])
     for size, told in ((FLOOR / 2, False), (2 * FLOOR, True)):
-        assert bool(opens(sweeps, sweeps.signature(1.0), np.array([size]))[0]) == told
+        assert bool(realizes(sweeps, sweeps.signature(1.0), np.array([size]))[0]) == told

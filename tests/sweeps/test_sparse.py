@@ -171,7 +171,7 @@ def test_a_kink_of_no_known_kind_has_the_same_rows(name: str, slope: float, monk
     sweeps = setting(name)
     sigma = np.where(np.arange(sweeps.program.s) % 3 == 0, slope, np.nan)
     expected = rows(sweeps.program, sweeps, sigma, every=True)
-    for kind in ("EntrywisePiece", "FoldPiece"):
+    for kind in ("EntrywiseDerivative", "FoldDerivative"):
         monkeypatch.setattr(sparse_kinks, kind, type(None))
     for found, own in zip(rows(sweeps.program, sweeps, sigma, every=True), expected, strict=True):
         np.testing.assert_allclose(found.toarray(), own.toarray(), rtol=1e-14, atol=1e-14)

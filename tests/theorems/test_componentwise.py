@@ -109,7 +109,7 @@ def test_regular_blocks_that_receive_couplings_are_caught(monkeypatch: pytest.Mo
     """relu(y - relu(x + 2y)): the inner switch is a component of its own; what comes in from it decides the block."""
 
     def receiving(system, component):  # type: ignore[no-untyped-def]
-        blind = parts.Component(component.members, component.system, (), component.meter)
+        blind = parts.Component(component.members, component.system, (), component.tracker)
         return one_sign(system, blind)
 
     a = case(relu(y - relu(x + 2 * y)) + maximum(x, x + x), [0, 0], [-1, -HALF, -1])

@@ -122,7 +122,8 @@ def test_a_forged_part_is_refused() -> None:
 
 def test_parts_taken_apart_too_far_are_caught(monkeypatch: pytest.MonkeyPatch, nothing_fits: None) -> None:
     monkeypatch.setattr(
-        subproblems, "_apart", lambda found, switches: [([i], found.leaves) for i in switches if not _coupled(found, i)]
+        subproblems, "_apart",
+        lambda found, switches: [([i], found.generators) for i in switches if not _coupled(found, i)],
     )
     assert caught(independent_subproblems, cases(), 2000)
 

@@ -15,7 +15,7 @@ import absnormal as an
 from absnormal.active import system
 from absnormal.active.private_inputs import private_inputs
 from absnormal.clarke.components import admissible
-from absnormal.clarke.pricing import _opened as opened_cells
+from absnormal.clarke.pricing import _cells_along
 from absnormal.sweeps.equal_rows import EqualRows
 from absnormal.sweeps.table import Sweeps
 from absnormal.theorems.componentwise import componentwise
@@ -80,8 +80,8 @@ def test_a_direction_along_a_kink_opens_no_cell() -> None:
     asked = problem(lambda x: np.abs(x[0]) + np.abs(x[1]), [0.0, 0.0], [0, 0])
     assert asked.relevant is not None
     scaled = asked.relevant.scaled
-    assert not opened_cells(scaled, np.array([[1.0, 0.0]]))[0]
-    assert len(opened_cells(scaled, np.array([[1.0, 0.5], [1.0, -0.5], [2.0, 1.0]]))[0]) == 2
+    assert not _cells_along(scaled, np.array([[1.0, 0.0]]))[0]
+    assert len(_cells_along(scaled, np.array([[1.0, 0.5], [1.0, -0.5], [2.0, 1.0]]))[0]) == 2
 
 
 # -- private directions ----------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from hypothesis import given
 
 import absnormal as an
 from absnormal.active import system as systems
-from absnormal.clarke.budget import Meter
+from absnormal.clarke.budget import BudgetTracker
 from absnormal.clarke.components import admissible
 from absnormal.rational.linear_program import convex_weights
 from absnormal.theorems.problem import Problem, Proof
@@ -107,7 +107,7 @@ def test_never_wrong_on_networks(a: Case) -> None:
 def test_product_cells_across_coupled_components_are_caught() -> None:
     def broken(problem: Problem) -> Proof | None:
         system = problem.relevant
-        found = None if system is None else admissible(system, Meter(problem.budget))
+        found = None if system is None else admissible(system, BudgetTracker(problem.budget))
         if system is None or found is None:
             return None
         points = []
@@ -124,7 +124,7 @@ def test_product_cells_across_coupled_components_are_caught() -> None:
 
 
 def test_leaves_behind_kinks_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(systems, "_any_behind_a_kink", lambda sweeps, leaves: False)
+    monkeypatch.setattr(systems, "_any_depends_on_a_kink", lambda sweeps, leaves: False)
     with pytest.raises(AssertionError):
         test_a_leaf_behind_a_kink_carries_couplings()
 

@@ -79,15 +79,15 @@ def holds(document: Mapping[str, Any]) -> bool:
     Raises
     ------
     NeedsProgram
-        where that cannot be told from the data alone
+        where the data alone do not decide that
     ValueError
         for data that are not a certificate
     """
     try:
-        kind, claim, data, told = (document[name] for name in ("kind", "claim", "data", "digest"))
+        kind, claim, data, stated = (document[name] for name in ("kind", "claim", "data", "digest"))
         if claim not in CLAIMS or kind != data["kind"]:
             raise ValueError(f"malformed certificate: claim {claim!r}, kind {kind!r}")
-        return bool(told == digest(document)) and proves(data, claim)
+        return bool(stated == digest(document)) and proves(data, claim)
     except _MALFORMED as error:
         raise ValueError(f"malformed certificate: {type(error).__name__}: {error}") from error
 

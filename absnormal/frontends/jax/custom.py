@@ -141,7 +141,7 @@ def _through(node: Node, values: list[Array], value: Array, inner: list[Array | 
     if row.kink is not None:
         signs = np.sign(row.kink.switching(node.params, values))
         shapes = [None if t is None else v.shape for t, v in zip(inner, values, strict=True)]
-        piece = row.kink.piece(node.params, shapes, node.shape, np.where(signs == 0, slope, signs))
+        piece = row.kink.derivative(node.params, shapes, node.shape, np.where(signs == 0, slope, signs))
         return np.asarray(piece.push([None if t is None else t[None] for t in inner], 1)[0])
     assert row.maps is not None
     maps = row.maps(node.params, values, value, node.shape)

@@ -16,7 +16,18 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.ops.kinks.kink import Ends, Hull, Kink, Piece, Shape, Shapes, Tangents, Term, half, number_type
+from absnormal.ops.kinks.kink import (
+    Ends,
+    IntervalSlopes,
+    Kink,
+    LocalDerivative,
+    Shape,
+    Shapes,
+    Tangents,
+    Term,
+    half,
+    number_type,
+)
 from absnormal.ops.linear import applied
 from absnormal.ops.linear_maps import Change, LinearMap, Scale
 from absnormal.ops.table import Params
@@ -52,13 +63,13 @@ class Entrywise(Kink):
         pairs = zip(*self.sides(params, number), strict=True)
         return [h * (p + q) + h * (p - q) * slope if p or q else None for p, q in pairs]
 
-    def piece(self, params: Params, shapes: Shapes, out: Shape, slopes: Array) -> EntrywisePiece:
+    def derivative(self, params: Params, shapes: Shapes, out: Shape, slopes: Array) -> EntrywiseDerivative:
         number = number_type(slopes)
         maps = [
             None if shape is None or p is None else Scale(p, shape, out)
             for shape, p in zip(shapes, self.slopes(params, slopes.reshape(out), number), strict=True)
         ]
-        return EntrywisePiece(maps, self.weight(params, number), self, shapes, out)
+        return EntrywiseDerivative(maps, self.weight(params, number), self, shapes, out)
 
     def rate_maps(self, shapes: Shapes, out: Shape) -> list[LinearMap | None]:
         """z' by the arguments."""
@@ -68,10 +79,10 @@ class Entrywise(Kink):
             for shape, rate in zip(shapes, rates, strict=True)
         ]
 
-    def hull(self, params: Params, shapes: Shapes, out: Shape, slopes: Array) -> EntrywiseHull:
+    def intervals(self, params: Params, shapes: Shapes, out: Shape, slopes: Array) -> EntrywiseIntervals:
         tied = np.isnan(slopes)
-        first, second = (self.piece(params, shapes, out, np.where(tied, end, slopes)) for end in (-1.0, 1.0))
-        return EntrywiseHull(first.coefficients, second.coefficients, out)
+        first, second = (self.derivative(params, shapes, out, np.where(tied, end, slopes)) for end in (-1.0, 1.0))
+        return EntrywiseIntervals(first.coefficients, second.coefficients, out)
 
     def choose(
         self, params: Params, args: Sequence[Array], inner: Tangents, out: Shape, tied: Array, slopes: Array
@@ -143,7 +154,7 @@ class Entrywise(Kink):
 
 
 @dataclass(slots=True, eq=False)
-class EntrywisePiece(Piece):
+class EntrywiseDerivative(LocalDerivative):
     """Derivatives by the arguments (None for constants), and by |z|; ``change`` is taken of those of z."""
 
     maps: Sequence[LinearMap | None]
@@ -178,16 +189,16 @@ class EntrywisePiece(Piece):
             terms += [(place, m, seeds) for place, m in enumerate(self.rates) if m is not None]
         return terms, (self.weight * w).reshape(len(w), -1) if weigh and w is not None else None
 
-    def entrywise(self, change: Change, hull: float | None) -> EntrywisePiece:
+    def entrywise(self, change: Change, bound: float | None) -> EntrywiseDerivative:
         def changed(p: Any) -> Any:
-            return change(p if hull is None else np.where(p != p, hull, p))
+            return change(p if bound is None else np.where(p != p, bound, p))
 
         maps = [Scale(changed(m.p), m.shape, m.out) if isinstance(m, Scale) else None for m in self.maps]
-        return EntrywisePiece(maps, change(self.weight), self.kink, self.shapes, self.out, change)
+        return EntrywiseDerivative(maps, change(self.weight), self.kink, self.shapes, self.out, change)
 
 
 @dataclass(slots=True, eq=False)
-class EntrywiseHull(Hull):
+class EntrywiseIntervals(IntervalSlopes):
     """The derivatives by each argument with slopes -1 and 1."""
 
     first: Sequence[Array | None]

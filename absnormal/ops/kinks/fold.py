@@ -14,7 +14,7 @@ import numpy as np
 from absnormal.arrays import Array
 from absnormal.ops.kinks.entrywise import either, settled
 from absnormal.ops.kinks.fold_map import FoldMap
-from absnormal.ops.kinks.kink import Ends, Hull, Kink, Piece, Shape, Shapes, Tangents, Term, half
+from absnormal.ops.kinks.kink import Ends, IntervalSlopes, Kink, LocalDerivative, Shape, Shapes, Tangents, Term, half
 from absnormal.ops.kinks.running import running, running_ties
 from absnormal.ops.linear_maps import Change, Scale
 from absnormal.ops.table import Params
@@ -40,15 +40,16 @@ class Fold(Kink):
 
     # -- derivatives -------------------------------------------------------------------------------------------
 
-    def piece(self, params: Params, shapes: Shapes, out: Shape, slopes: Array) -> FoldPiece:
+    def derivative(self, params: Params, shapes: Shapes, out: Shape, slopes: Array) -> FoldDerivative:
         shape = shapes[0]
         assert shape is not None
         step = slopes * (params["sign"] * half(slopes))
-        return FoldPiece(FoldMap(half(slopes) + step, half(slopes) - step, shape), params["sign"] * half(slopes), -1)
+        fold = FoldMap(half(slopes) + step, half(slopes) - step, shape)
+        return FoldDerivative(fold, params["sign"] * half(slopes), -1)
 
-    def hull(self, params: Params, shapes: Shapes, out: Shape, slopes: Array) -> FoldHull:
-        fold = self.piece(params, shapes, out, slopes).fold
-        return FoldHull(*(fold.entrywise(partial(_held, end)) for end in (0.0, 1.0)))
+    def intervals(self, params: Params, shapes: Shapes, out: Shape, slopes: Array) -> FoldIntervals:
+        fold = self.derivative(params, shapes, out, slopes).fold
+        return FoldIntervals(*(fold.entrywise(partial(_held, end)) for end in (0.0, 1.0)))
 
     def choose(
         self, params: Params, args: Sequence[Array], inner: Tangents, out: Shape, tied: Array, slopes: Array
@@ -119,7 +120,7 @@ class Fold(Kink):
 
 
 @dataclass(slots=True, eq=False)
-class FoldPiece(Piece):
+class FoldDerivative(LocalDerivative):
     """A fold with given slopes; ``weight`` is that of |z_j|, and z_j' = m' + ``other`` u_j'."""
 
     fold: FoldMap
@@ -160,9 +161,9 @@ class FoldPiece(Piece):
         wbar = np.moveaxis(self.weight * adjoints[1:], 0, 1).reshape(len(w), -1) if weigh else None
         return [(0, Scale(1.0, fold.shape, fold.shape), pulled)], wbar
 
-    def entrywise(self, change: Change, hull: float | None) -> FoldPiece:
+    def entrywise(self, change: Change, bound: float | None) -> FoldDerivative:
         fold = self.fold.entrywise(lambda c: change(_held(1.0, c)))
-        return FoldPiece(fold, abs(self.weight), 1)
+        return FoldDerivative(fold, abs(self.weight), 1)
 
 
 def _held(end: float, c: Array) -> Array:
@@ -171,7 +172,7 @@ def _held(end: float, c: Array) -> Array:
 
 
 @dataclass(slots=True, eq=False)
-class FoldHull(Hull):
+class FoldIntervals(IntervalSlopes):
     """The least and the largest weights, all in [0, 1]; in the least one a tied entry gets nothing."""
 
     least: FoldMap

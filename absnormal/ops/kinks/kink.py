@@ -1,8 +1,8 @@
 """What the program knows of a kink: one class for each, in a file of its own, and a row in `absnormal.ops.kinks`.
 
-A kinked operation is kept whole.  Its value is the operation's own, so the rewriting to |.| adds no rounding; its
+A kinked operation is a primitive.  Its value is the operation's own, so the rewriting to |.| adds no rounding; its
 switching variables z and its derivatives come from the rewriting.  With given slopes sigma of |z| it is a linear map
-of its arguments, its `Piece`.
+of its arguments, its `LocalDerivative`.
 
 How to add a kink
 -----------------
@@ -17,8 +17,8 @@ sides   the coefficients of the arguments where z > 0, and where z < 0
 weight  the derivative of the result with respect to |z|
 ======  =====================================================================================
 
-Where entries mix, as in a running maximum, it is a `Kink` with a `Piece` and a `Hull` of its own; its sparse rows are
-read off from the piece.
+Where entries mix, as in a running maximum, it is a `Kink` with a `LocalDerivative` and `IntervalSlopes` of its own; its
+sparse rows are read off from the derivative.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ Ends = tuple[Array, Array]
 Term = tuple[int, LinearMap, Array]
 
 
-class Piece(ABC):
+class LocalDerivative(ABC):
     """A kinked operation with given slopes of |z|: a linear map of its arguments.
 
     Tangents and adjoints carry a leading axis: k of them travel together.
@@ -76,11 +76,11 @@ class Piece(ABC):
         """
 
     @abstractmethod
-    def entrywise(self, change: Change, hull: float | None) -> Piece:
-        """The piece with ``change`` applied to its coefficients, where NaN slopes make them NaN to ``hull``."""
+    def entrywise(self, change: Change, bound: float | None) -> LocalDerivative:
+        """The derivative with ``change`` applied to its coefficients, where NaN slopes make them NaN to ``bound``."""
 
 
-class Hull(ABC):
+class IntervalSlopes(ABC):
     """A kinked operation whose active slopes may be anything in [-1, 1]."""
 
     @abstractmethod
@@ -125,11 +125,11 @@ class Kink(ABC):
     # -- derivatives -------------------------------------------------------------------------------------------
 
     @abstractmethod
-    def piece(self, params: Params, shapes: Shapes, out: Shape, slopes: Array) -> Piece:
+    def derivative(self, params: Params, shapes: Shapes, out: Shape, slopes: Array) -> LocalDerivative:
         """The operation with ``slopes`` of its |z|, flat."""
 
     @abstractmethod
-    def hull(self, params: Params, shapes: Shapes, out: Shape, slopes: Array) -> Hull:
+    def intervals(self, params: Params, shapes: Shapes, out: Shape, slopes: Array) -> IntervalSlopes:
         """The operation with NaN for the slopes that may be anything in [-1, 1]."""
 
     @abstractmethod

@@ -9,7 +9,7 @@ KINKED = ("ops/test_table.py",)
 MERGING = ("program/test_merging.py", "frontends/test_torch_operations.py")
 
 MUTANTS = (
-    Mutant("sweeps/openness.py", "> rounding(sweeps.push_depth) * size[alpha] + FLOOR)", "> 0)",
+    Mutant("sweeps/realized.py", "> rounding(sweeps.push_depth) * size[alpha] + FLOOR)", "> 0)",
            ("sweeps/test_rounding.py", "theorems/test_direction.py")),
     Mutant("sweeps/table.py", "rates > gamma * size + FLOOR)", "rates > FLOOR)",
            ("sweeps/test_rounding.py", "theorems/test_fallback.py")),
@@ -33,7 +33,7 @@ MUTANTS = (
     Mutant("sweeps/integers.py", "if not grains.dyadic or sizes.max(initial=0.0) * 2.0**grains.bits >= 2.0**53:",
            "if not grains.dyadic:", ("sweeps/test_rounding.py",)),
     Mutant("sweeps/integers.py", "        self.dyadic = False\n", "", ("sweeps/test_rounding.py",)),
-    Mutant("sweeps/equal_rows.py", "np.logical_and.reduce(dead)", "np.logical_or.reduce(dead)",
+    Mutant("sweeps/equal_rows.py", "np.logical_and.reduce(zero)", "np.logical_or.reduce(zero)",
            ("theorems/test_private_directions.py", "theorems/test_fallback.py")),
     Mutant("sweeps/equal_rows.py", "            hopeful &= values[first] == values[second]\n", "",
            ("sweeps/test_rounding.py", "theorems/test_private_directions.py")),

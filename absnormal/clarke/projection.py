@@ -18,7 +18,7 @@ _EQUAL = 1e-9
 _ROUNDS = 60
 
 
-def shadow(base: Array, summands: Sequence[Summand], axes: Array) -> Array:
+def projection(base: Array, summands: Sequence[Summand], axes: Array) -> Array:
     """The corners of the projection of base + the sum of the hulls, counterclockwise, shape (k, 2).
 
     Parameters

@@ -9,7 +9,7 @@ from absnormal.sweeps.rounding import FLOOR, rounding
 from absnormal.sweeps.table import Sweeps
 
 
-def opens(sweeps: Sweeps, sigma: Array, d: Array) -> Array:
+def realizes(sweeps: Sweeps, sigma: Array, d: Array) -> Array:
     """For each active switch, whether sigma_i r_i^sigma . d > 0 beyond its rounding error."""
     dz, _ = sweeps.push(sigma, d[None])
     size, _ = sweeps.magnitude(sigma, d)
