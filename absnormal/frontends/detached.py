@@ -104,8 +104,9 @@ def _keep_for_guards(builder: Builder, start: int) -> None:
     copies: dict[int, int] = {}
     for index in sorted(needed):
         copies[index] = len(nodes)
-        nodes.append(nodes[index]._replace(args=tuple(copies.get(arg, arg) for arg in nodes[index].args)))
-        builder.values.append(builder.values[index])
+        node, values = nodes[index], builder.values
+        node = node._replace(args=tuple(copies.get(arg, arg) for arg in node.args))
+        builder.append(node, values.known[index], values.given[index])
     builder.guards[:] = [
         replace(guard, left=copies.get(guard.left, guard.left), right=copies.get(guard.right, guard.right))
         for guard in builder.guards

@@ -75,12 +75,13 @@ class Writer(Terms):
         return TracedArray(self.builder, self.node(value))
 
     def op(
-        self, op: str, *args: Any, tie: str = "", share: TracedArray | None = None, **params: Any
+        self, op: str, *args: Any, tie: str = "", share: TracedArray | None = None, given: Any = None, **params: Any
     ) -> TracedArray:
-        """Append one operation; ``share`` is the array that the result is a view of."""
+        """Append one operation; ``share`` is the array that the result is a view of, ``given`` its value where a
+        framework computed it."""
         assert known(tie), f"{tie!r} is in no table of slopes; see absnormal.frontends.ties.names"
         nodes = tuple(self.array(arg).index for arg in args)
-        index = self.builder.add(op, nodes, params, self.operation, self.source, tie)
+        index = self.builder.add(op, nodes, params, self.operation, self.source, tie, given)
         return TracedArray(self.builder, index, share, share is None)
 
     def shape(self, u: Any) -> Shape:

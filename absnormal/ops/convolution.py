@@ -263,6 +263,8 @@ def _value_back(params: Params, x: Array, weight: Array) -> Array:
 
 
 CONVOLUTION = (
-    Op("convolve", _value, _maps(False), "bilinear", show="convolve({0}, {1})"),
-    Op("convolve_back", _value_back, _maps(True), "bilinear", show="convolve_back({0}, {1})"),
+    Op("convolve", _value, _maps(False), "bilinear", show="convolve({0}, {1})",
+       shape=lambda params, x, weight: forward_shape(x, weight, params["layout"])),
+    Op("convolve_back", _value_back, _maps(True), "bilinear", show="convolve_back({0}, {1})",
+       shape=lambda params, x, weight: backward_shape(x, weight, params["layout"], params["extra"])),
 )

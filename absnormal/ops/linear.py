@@ -21,9 +21,7 @@ from absnormal.ops.linear_maps import (
     Sum,
     Transpose,
 )
-from absnormal.ops.table import Op, Params, never
-
-Shape = tuple[int, ...]
+from absnormal.ops.table import Op, Params, Shape, broadcast, never
 
 
 def _unused(*args: Any) -> Array:
@@ -135,6 +133,53 @@ def _einsum_maps(params: Params, args: list[Array], out: Array, shape: Shape) ->
     ]
 
 
+def _given_shape(params: Params, *shapes: Shape) -> Shape:
+    return tuple(params["shape"])
+
+
+def _index_shape(params: Params, u: Shape) -> Shape:
+    key = params["key"] if isinstance(params["key"], tuple) else (params["key"],)
+    if len(key) <= len(u) and all(type(item) in (int, slice) for item in key):
+        kept = [len(range(*item.indices(size))) for item, size in zip(key, u, strict=False) if type(item) is slice]
+        return (*kept, *u[len(key) :])
+    return np.broadcast_to(0.0, u)[key].shape
+
+
+def _concatenate_shape(params: Params, *shapes: Shape) -> Shape:
+    axis = params["axis"]
+    total = [*shapes[0]]
+    total[axis] = sum(shape[axis] for shape in shapes)
+    return tuple(total)
+
+
+def _where_shape(params: Params, u: Shape, v: Shape) -> Shape:
+    return broadcast(params["mask"].shape, u, v)
+
+
+def _prod_shape(params: Params, u: Shape) -> Shape:
+    axis = params["axis"] % len(u)
+    return (*u[:axis], *u[axis + 1 :])
+
+
+def _log_sum_exp_shape(params: Params, u: Shape) -> Shape:
+    axes = [axis % len(u) for axis in params["axes"]]
+    return tuple([1 if axis in axes else size for axis, size in enumerate(u)])
+
+
+def _matmul_shape(params: Params, a: Shape, b: Shape) -> Shape:
+    if len(a) == 1:
+        return (*b[:-2], *b[-1:]) if len(b) > 1 else ()
+    if len(b) == 1:
+        return a[:-1]
+    return (*(a[:-2] if len(b) == 2 else broadcast(a[:-2], b[:-2])), a[-2], b[-1])
+
+
+def _einsum_shape(params: Params, *shapes: Shape) -> Shape:
+    sizes = {letter: size for term, shape in zip(params["terms"], shapes, strict=True)
+             for letter, size in zip(term, shape, strict=True)}
+    return tuple([sizes[letter] for letter in params["result"]])
+
+
 def _sum(params: Params, u: Array) -> Array:
     return np.asarray(np.sum(u, axis=params["axes"])).reshape(params["shape"])
 
@@ -144,37 +189,38 @@ LINEAR = (
     Op("constant", _unused, None, "input", show="{value}"),
     Op("reshape", lambda params, u: u.reshape(params["shape"]),
        lambda params, args, out, shape: [Reshape(args[0].shape, shape)], "movement",
-       show="reshape({0}, {shape})"),
+       show="reshape({0}, {shape})", shape=_given_shape),
     Op("transpose", lambda params, u: u.transpose(params["axes"]),
        lambda params, args, out, shape: [Transpose(params["axes"])], "movement",
-       show="transpose({0}, {axes})"),
+       show="transpose({0}, {axes})", shape=lambda params, u: tuple([u[axis] for axis in params["axes"]])),
     Op("index", lambda params, u: np.asarray(u[params["key"]]),
-       lambda params, args, out, shape: [Index(params["key"], args[0].shape)], "movement", show="{0}[{key}]"),
+       lambda params, args, out, shape: [Index(params["key"], args[0].shape)], "movement", show="{0}[{key}]",
+       shape=_index_shape),
     Op("gather", lambda params, u: np.asarray(u.reshape(-1)[params["index"]]),
        lambda params, args, out, shape: [Gather(params["index"], args[0].shape)], "movement",
-       show="take({0}, {index})"),
+       show="take({0}, {index})", shape=lambda params, u: np.shape(params["index"])),
     Op("broadcast", lambda params, u: np.broadcast_to(u, params["shape"]),
        lambda params, args, out, shape: [Chain(Scale(1.0, args[0].shape, shape), Fill(shape))], "movement",
-       show="broadcast({0}, {shape})"),
+       show="broadcast({0}, {shape})", shape=_given_shape),
     Op("concatenate", lambda params, *args: np.asarray(np.concatenate(args, params["axis"])),
-       _concatenate_maps, "movement", show="concatenate({all}, axis={axis})"),
+       _concatenate_maps, "movement", show="concatenate({all}, axis={axis})", shape=_concatenate_shape),
     Op("where", lambda params, u, v: np.asarray(np.where(params["mask"], u, v)), _where_maps, "linear",
-       show="where(mask, {0}, {1})"),
+       show="where(mask, {0}, {1})", shape=_where_shape),
     Op("sum", _sum, lambda params, args, out, shape: [Sum(params["axes"], args[0].shape, shape)], "linear",
-       show="sum({0}, axis={axes})"),
+       show="sum({0}, axis={axes})", shape=_given_shape),
     Op("cumsum", lambda params, u: np.asarray(np.cumsum(u, axis=params["axis"])),
        lambda params, args, out, shape: [CumSum(params["axis"], shape[params["axis"]])], "linear",
        show="cumsum({0}, axis={axis})"),
     Op("prod", lambda params, u: np.asarray(np.prod(u, axis=params["axis"])), _prod_maps, "smooth",
-       show="prod({0}, axis={axis})"),
+       show="prod({0}, axis={axis})", shape=_prod_shape),
     Op("logsumexp", _log_sum_exp, _log_sum_exp_maps, "smooth", _log_sum_exp_domain,
-       show="logsumexp({0}, axis={axes})"),
+       show="logsumexp({0}, axis={axes})", shape=_log_sum_exp_shape),
     Op("matmul", lambda params, a, b: np.asarray(np.matmul(a, b)), _matmul_maps, "bilinear",
-       show="{0} @ {1}"),
+       show="{0} @ {1}", shape=_matmul_shape),
     Op("einsum", lambda params, *args: np.asarray(
         np.einsum(",".join(params["terms"]) + "->" + params["result"], *args,
                   optimize=params.get("optimize", False))),
-       _einsum_maps, "bilinear", show="einsum({terms} -> {result}: {all})"),
+       _einsum_maps, "bilinear", show="einsum({terms} -> {result}: {all})", shape=_einsum_shape),
 )
 
 

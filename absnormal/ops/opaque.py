@@ -91,7 +91,7 @@ def opaque_row(
         ]
 
     domain = None if smooth_at is None else lambda params, *args: smooth_at(*args)
-    return Op(name, _on_floats(value), maps, "smooth", domain, name + "({all})")
+    return Op(name, _on_floats(value), maps, "smooth", domain, name + "({all})", shape=None)
 
 
 def _on_floats(value: Callable[..., Any]) -> Callable[..., Array]:
@@ -123,4 +123,4 @@ def linear_row(name: str, value: Callable[[Array], Any]) -> Op:
     def maps(params: Params, args: list[Array], out: Array, shape: Shape) -> list[LinearMap]:
         return [Dense(lambda: matrix(args[0].shape), args[0].shape, shape)]
 
-    return Op(name, computed, maps, "linear", None, name + "({0})")
+    return Op(name, computed, maps, "linear", None, name + "({0})", shape=None)

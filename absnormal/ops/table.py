@@ -6,6 +6,7 @@ linear map; an exactly zero derivative is one (2 x at x = 0), never an underflow
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,21 @@ if TYPE_CHECKING:
 
 TINY = float(np.finfo(np.float64).tiny)
 Params = Mapping[str, Any]
+Shape = tuple[int, ...]
+
+
+@functools.lru_cache(1 << 12)
+def broadcast(*shapes: Shape) -> Shape:
+    """The shape that arrays of some shapes have together."""
+    return np.broadcast_shapes(*shapes)
+
+
+def broadcast_shape(params: Params, *shapes: Shape) -> Shape:
+    """The shape of an operation entry by entry."""
+    first, last = shapes[0], shapes[-1]
+    if len(shapes) <= 2 and (first == last or not last):
+        return first
+    return last if len(shapes) == 2 and not first else broadcast(*shapes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +59,8 @@ class Op:
         how the listing writes it, a format string over the arguments
     kink
         all that is known of a kinked operation, and None for others
+    shape
+        (params, *shapes of the arguments) -> the shape of the result; None where only the value tells
     """
 
     name: str
@@ -52,6 +70,7 @@ class Op:
     domain: Callable[..., Any] | None = None
     show: str = ""
     kink: Kink | None = None
+    shape: Callable[..., Shape] | None = broadcast_shape
 
 
 class Table(dict[str, Op]):

@@ -1,13 +1,14 @@
 """Building a program while the user's function runs at the point.
 
-Every front end adds operations through `Builder.add`, which computes them at once.  Equal operations on equal
-arguments become one node, so that ``x[1:] - x[1:]`` is seen to be zero.
+Every front end adds operations through `Builder.add`.  Equal operations on equal arguments become one node, so that
+``x[1:] - x[1:]`` is seen to be zero.  A value is computed at once, or a framework computed it (`Builder.give`); what is
+written between its results is then computed when it is asked for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from fractions import Fraction
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,51 +16,97 @@ import numpy as np
 from absnormal.arrays import Array, exactly
 from absnormal.errors import DomainError
 from absnormal.ops import TABLE
+from absnormal.program.affine import Affine
 from absnormal.program.nodes import Guard, Node, Source
-from absnormal.program.program import Program, compute
+from absnormal.program.program import Program, check_domain, compute
 from absnormal.program.tree import Tree
+from absnormal.program.values import Later, Read, Values
 
+#: Constants up to this size are one node where they are equal, larger ones where they are the same array.
 _SMALL = 64
+#: Of parameters that are larger than this a sample is looked up, and then they are compared.
+_BYTES = 1024
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Finished:
+    """A program, the values of its nodes and the machine epsilon of each.
+
+    ``places`` are its own numbers of the builder's nodes, ``needed`` the builder's numbers of those that the output
+    needs, which guards alone do not.
+    """
+
+    program: Program
+    values: Values
+    units: list[float]
+    places: dict[int, int]
+    needed: frozenset[int]
 
 
 class Builder:
-    """The nodes so far, with their values at the point."""
+    """The nodes so far, with their values at the point.
 
-    def __init__(self, tree: Tree, leaves: list[Array], copy: bool = True) -> None:
+    ``read`` makes an array of what a framework computed.  Values of the families ``later`` are computed when they are
+    asked for; where that is ``checked``, what is NaN or infinite then is an error, as it is where they are computed at
+    once.
+    """
+
+    def __init__(
+        self, tree: Tree, leaves: Sequence[Array], copy: bool = True, *, read: Read = np.asarray,
+        later: frozenset[str] = frozenset(), checked: bool = True,
+    ) -> None:
         self.tree = tree
         self.nodes: list[Node] = []
-        self.values: list[Array] = []
+        self.values = Values(self.nodes, [], [], read, checked=checked)
+        #: For every node the machine epsilon of the precision in which it was computed, and that of what is added now.
+        self.units: list[float] = []
+        self.unit = 0.0
+        #: Operations are equal in one precision only, where a cast is no operation; then this is the precision.
+        self.precision: Any = None
         self.guards: list[Guard] = []
         #: The user's operation, and its line, that is being written in smaller ones.
         self.user: tuple[str, Source | None] | None = None
-        #: Where the nodes of the last finished program come from: its own numbers by the numbers here.
-        self.places: dict[int, int] = {}
+        self.affine = Affine(self.nodes)
+        self._later = later
         self._known: dict[Any, int] = {}
         self._followed: set[tuple[int, int, str]] = set()
         self._exact = any(leaf.dtype == object for leaf in leaves)
+        if self._exact:
+            self.values.dtype = None
         for number, leaf in enumerate(leaves):
             if leaf.dtype != object and not np.isfinite(leaf).all():
                 raise DomainError("x", "the point holds NaN or infinity")
             value = exactly(leaf) if self._exact else leaf.copy() if copy else leaf
-            self._append(Node("input", (), {"leaf": number}, leaf.shape, None, "", True), value)
+            self.append(Node("input", (), {"leaf": number}, leaf.shape, None, "", True), value)
 
-    def _append(self, node: Node, value: Array) -> int:
+    def append(self, node: Node, value: Array | None = None, given: Any = None) -> int:
+        """A node as it is, with its value, or with what a framework computed there."""
         self.nodes.append(node)
-        self.values.append(value)
+        self.values.known.append(value)
+        self.values.given.append(given)
+        self.units.append(self.unit)
         return len(self.nodes) - 1
 
-    def constant(self, value: Array, source: Source | None = None) -> int:
-        """A node that holds a constant; equal constants that are small or the same array are one node."""
+    def constant(self, value: Array, source: Source | None = None, copy: bool = True) -> int:
+        """A node that holds a constant; equal constants that are small or the same array are one node.
+
+        Without ``copy`` nobody else may write to the array.
+        """
         small = value.size <= _SMALL
         key = ("constant", value.shape, value.tobytes()) if small else ("constant", id(value))
         index = self._known.get(key)
         if index is None or not (small or np.array_equal(self.nodes[index].params["value"], value)):
             # A copy: the user may overwrite a buffer that was already used.
-            kept = value.copy()
+            kept = value.copy() if copy else value
             node = Node("constant", (), {"value": kept}, kept.shape, source, "", False)
-            index = self._append(node, exactly(kept) if self._exact else kept)
+            index = self.append(node, exactly(kept) if self._exact else kept)
             self._known[key] = index
         return index
+
+    def held(self, given: Any, source: Source | None) -> int:
+        """A node that holds what a framework computed, as a constant."""
+        params = Later(given, self.values.read)
+        return self.append(Node("constant", (), params, tuple(given.shape), source, "", False), given=given)
 
     def add(
         self,
@@ -69,23 +116,54 @@ class Builder:
         operation: str,
         source: Source | None,
         tie: str = "",
+        given: Any = None,
+        sure: bool = False,
     ) -> int:
-        """Append one operation and compute it; the index of its node."""
-        kink = TABLE[op].kink
+        """Append one operation and compute it; the index of its node.
+
+        ``given`` is its value, where a framework computed it; ``sure`` says that the arguments are known to lie in its
+        domain.
+        """
+        row, nodes = TABLE[op], self.nodes
         # Every kink that the user writes owns its switches, also when it is written twice.
-        key = (op, args, _key(params) if kink is None else len(self.nodes))
+        key = (op, args, self.precision, _key(params) if params else None) if row.kink is None else None
         index = self._known.get(key)
-        if index is not None:
+        if index is not None and _same(params, nodes[index].params):
             return index
-        varied = any(self.nodes[arg].varied for arg in args)
-        node = Node(op, args, params, (), source, operation, varied, tie=tie)
-        values = [self.values[arg] for arg in args]
-        value = compute(node, values)
-        count = 0 if kink is None else kink.count([v.shape for v in values], value.shape)
-        node = Node(op, args, params, value.shape, source, operation, varied, switches=count, tie=tie)
-        index = self._append(node, value)
-        self._known[key] = index
+        varied, shapes = False, []
+        for arg in args:
+            shapes.append(nodes[arg].shape)
+            varied = varied or nodes[arg].varied
+        value = None
+        if row.shape is not None and (given is not None or row.family in self._later):
+            shape = row.shape(params, *shapes)
+            if varied and row.domain is not None and not sure:
+                values = [self.values[arg] for arg in args]
+                check_domain(Node(op, args, params, shape, source, operation, varied), values)
+        else:
+            node = Node(op, args, params, (), source, operation, varied)
+            value = compute(node, [self.values[arg] for arg in args])
+            shape = value.shape
+        count = 0 if row.kink is None else row.kink.count(shapes, shape)
+        index = self.append(Node(op, args, params, shape, source, operation, varied, -1, count, tie), value)
+        if key is not None:
+            self._known[key] = index
+        if given is not None:
+            self.give(index, given)
         return index
+
+    def give(self, index: int, given: Any) -> None:
+        """The value of a node that was added, as a framework computed it.
+
+        Raises
+        ------
+        DomainError
+            where that is NaN or infinite for a reason that the operation has in float64, too
+        """
+        made = not self.values.checked or self.values.known[index] is not None
+        if not made and not np.isfinite(self.values.read(given)).all():
+            compute(self.nodes[index], [self.values[arg] for arg in self.nodes[index].args])
+        self.values.given[index], self.values.known[index] = given, None
 
     def guard(
         self, left: int, right: int, relation: str, outcome: Any, operation: str, source: Source | None
@@ -95,80 +173,34 @@ class Builder:
             self._followed.add((left, right, relation))
             self.guards.append(Guard(left, right, relation, outcome, source, operation))
 
-    def affine(self, index: int, depth: int = 50) -> dict[Any, Fraction]:
-        """A node as a constant combination of other nodes and of 1, not followed too deep."""
-        node = self.nodes[index]
-        if depth and node.op in ("add", "sub"):
-            left, right = (self.affine(arg, depth // 2) for arg in node.args)
-            return _combine(left, right, 1 if node.op == "add" else -1)
-        if depth and node.op == "neg":
-            return _combine({}, self.affine(node.args[0], depth - 1), -1)
-        if depth and node.op == "broadcast":
-            return self.affine(node.args[0], depth - 1)
-        if depth and node.op in ("mul", "div") and node.varied:
-            factor, other = self._factor(node)
-            if factor is not None:
-                return _combine({}, self.affine(other, depth - 1), factor)
-        if node.op == "constant" and node.params["value"].size >= 1:
-            value = node.params["value"].reshape(-1)
-            if (value == value[0]).all() and np.isfinite(value[0]):
-                return _combine({}, {"one": Fraction(1)}, Fraction(value[0].item()))
-        return {index: Fraction(1)}
-
-    def _factor(self, node: Node) -> tuple[Fraction | None, int]:
-        left, right = node.args
-        for constant, other in ((right, left), (left, right)):
-            if self.nodes[constant].op != "constant":
-                continue
-            value = self.nodes[constant].params["value"]
-            if value.size and (value == value.flat[0]).all():
-                if not np.isfinite(value.flat[0]) or (node.op == "div" and value.flat[0] == 0):
-                    continue
-                number = Fraction(value.flat[0].item())
-                if node.op == "div":
-                    return (1 / number, other) if constant == right else (None, other)
-                return number, other
-        return None, left
-
-    def multiple(self, first: int, second: int, left: int, right: int) -> Fraction | None:
-        """The k for which first - second = k (left - right) identically, or None."""
-        top = _combine(self.affine(first), self.affine(second), -1)
-        below = _combine(self.affine(left), self.affine(right), -1)
-        if not below:
-            return None
-        key = next(iter(below))
-        k = top.get(key, Fraction(0)) / below[key]
-        return k if _combine(top, below, -k) == {} else None
-
     def program(self, output: int) -> Program:
         """The program that computes ``output``."""
-        return self.finished(output)[0]
+        return self.finished(output).program
 
-    def finished(self, output: int) -> tuple[Program, list[Array]]:
-        """The program that computes ``output``, with what the guards need, and the values of its nodes."""
+    def finished(self, output: int) -> Finished:
+        """The program that computes ``output``, with what the guards need."""
         self._check_finite(output)
         needed = self.reach([output])
         guarded = self.reach([index for guard in self.guards for index in (guard.left, guard.right)])
-        keep = [index for index in range(len(self.nodes)) if index in needed or index in guarded]
-        inputs = [index for index, node in enumerate(self.nodes) if node.op == "input" and index not in keep]
-        keep = sorted(keep + inputs)
-        self.places = place = {old: new for new, old in enumerate(keep)}
+        keep = [index for index, node in enumerate(self.nodes)
+                if index in needed or index in guarded or node.op == "input"]
+        place = {old: new for new, old in enumerate(keep)}
         nodes, switch = [], 0
-        for old in keep:
-            node = self.nodes[old]
-            own = node.switches > 0 and old in needed and node.varied
-            args = tuple(place[arg] for arg in node.args)
-            nodes.append(Node(
-                node.op, args, node.params, node.shape, node.source, node.operation, node.varied,
-                switch if own else -1, node.switches, node.tie,
-            ))
-            switch += node.switches if own else 0
+        for new, old in enumerate(keep):
+            op, args, params, shape, source, operation, varied, _, count, tie = node = self.nodes[old]
+            own = count > 0 and varied and old in needed
+            if own or new != old:
+                args = tuple([place[arg] for arg in args])
+                node = Node(op, args, params, shape, source, operation, varied, switch if own else -1, count, tie)
+            nodes.append(node)
+            switch += count if own else 0
         guards = tuple(
             Guard(place[g.left], place[g.right], g.relation, g.outcome, g.source, g.operation)
             for g in self.guards
         )
         program = Program(tuple(nodes), place[output], self.tree, guards)
-        return program, [self.values[old] for old in keep]
+        values, units = self.values.taken(program.nodes, keep), [self.units[old] for old in keep]
+        return Finished(program, values, units, place, frozenset(needed))
 
     def _check_finite(self, output: int) -> None:
         """An infinite constant may be compared with, not returned."""
@@ -182,7 +214,7 @@ class Builder:
         value = self.values[index]
         return value.dtype == object or bool(np.isfinite(value).all())
 
-    def reach(self, starts: list[int]) -> set[int]:
+    def reach(self, starts: Sequence[int]) -> set[int]:
         """The nodes that some of them need, themselves included."""
         seen, stack = set(starts), list(starts)
         while stack:
@@ -193,24 +225,30 @@ class Builder:
         return seen
 
 
-def _combine(
-    left: dict[Any, Fraction], right: dict[Any, Fraction], factor: Fraction | int
-) -> dict[Any, Fraction]:
-    total = dict(left)
-    for key, value in right.items():
-        total[key] = total.get(key, Fraction(0)) + factor * value
-    return {key: value for key, value in total.items() if value}
-
-
 def _key(params: Mapping[str, Any]) -> Any:
-    return tuple((name, _hashable(value)) for name, value in params.items())
+    """What equal parameters have in common."""
+    return tuple([(name, _hashable(value)) for name, value in params.items()])
 
 
 def _hashable(value: Any) -> Any:
-    if isinstance(value, np.ndarray):
-        return (value.shape, value.dtype.str, value.tobytes())
+    if isinstance(value, (tuple, list)):
+        return tuple([item if type(item) is int else _hashable(item) for item in value])
     if isinstance(value, slice):
         return ("slice", value.start, value.stop, value.step)
-    if isinstance(value, (tuple, list)):
-        return tuple(_hashable(item) for item in value)
+    if isinstance(value, np.ndarray):
+        kept = value if value.nbytes <= _BYTES else value.flat[:: value.nbytes // _BYTES]
+        return (value.shape, value.dtype.str, kept.tobytes())
     return value
+
+
+def _same(params: Mapping[str, Any], others: Mapping[str, Any]) -> bool:
+    """Whether parameters with the same key are the same."""
+    return all(_equal(value, others[name]) for name, value in params.items())
+
+
+def _equal(value: Any, other: Any) -> bool:
+    if isinstance(value, np.ndarray):
+        return value.nbytes <= _BYTES or np.array_equal(value, other)
+    if isinstance(value, (tuple, list)):
+        return all(_equal(*pair) for pair in zip(value, other, strict=True))
+    return True

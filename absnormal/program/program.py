@@ -216,8 +216,7 @@ class Program:
 
     def inputs(self, values: Sequence[Array]) -> list[Array]:
         """The leaves of x among the values of the nodes."""
-        numbered = ((node.params["leaf"], value) for node, value in zip(self.nodes, values, strict=True)
-                    if node.op == "input")
+        numbered = ((node.params["leaf"], values[i]) for i, node in enumerate(self.nodes) if node.op == "input")
         return [value for _, value in sorted(numbered, key=lambda pair: pair[0])]
 
     def switching_parts(self, values: Sequence[Array]) -> Iterator[Array]:
@@ -284,10 +283,17 @@ def _raising() -> Any:
     return np.errstate(over="raise", invalid="raise", divide="raise", under="ignore")
 
 
+def check_domain(node: Node, args: list[Array]) -> None:
+    """Raise where an operation on variables is not continuously differentiable."""
+    domain = TABLE[node.op].domain
+    if node.varied and domain is not None and not np.all(domain(node.params, *args)):
+        raise _outside(node, args)
+
+
 def _computed(node: Node, args: list[Array], trusted: bool) -> Array:
     row = TABLE[node.op]
-    if node.varied and row.domain is not None and not np.all(row.domain(node.params, *args)):
-        raise _outside(node, args)
+    if row.domain is not None:
+        check_domain(node, args)
     try:
         value = row.value(node.params, *args)
     except FloatingPointError as error:
@@ -320,7 +326,7 @@ def _outside(node: Node, args: list[Array]) -> Exception:
     return TraceError(
         node.operation,
         "is not continuously differentiable at this point, and it is not a kink that |.| can express",
-        "move the point, or write the kink with np.abs, np.maximum or np.minimum",
+        "move the point off it, for example with + eps under a root, or write the kink with abs, maximum or minimum",
         node.source,
     )
 

@@ -174,6 +174,7 @@ def test_is_the_value_that_of_numpy(case):
     np.testing.assert_allclose(value, expected(*args), rtol=1e-14)
     domain = TABLE[name].domain
     assert domain is None or np.all(domain(params, *args))
+    assert TABLE[name].shape(params, *map(np.shape, args)) == value.shape
 
 
 @pytest.mark.parametrize("case", CASES, ids=names)

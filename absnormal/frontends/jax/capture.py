@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from absnormal._optional import require
-from absnormal.arrays import Array
 from absnormal.errors import AbsNormalError, DomainError, TraceError
 from absnormal.frontends import detached
 from absnormal.frontends.jax.jumps import Jump
@@ -29,6 +28,11 @@ from absnormal.frontends.traced_call import TracedCall, held_constant
 from absnormal.program.builder import Builder
 from absnormal.program.program import Program
 from absnormal.program.tree import Tree
+from absnormal.program.values import Values
+
+#: Values that JAX computes, or that are between what it computed, are made when they are asked for.  A smooth operation
+#: in between is computed at once: it may overflow, or not be smooth.
+LATER = frozenset({"movement", "linear", "bilinear", "kinked"})
 
 
 def is_jax(leaf: Any) -> bool:
@@ -116,14 +120,16 @@ def followed(f: Callable[[Any], Any], x: Any) -> TracedCall:
     return TracedCall(program, values, "jax", point.wrap, point.unwrap)
 
 
-def _followed(f: Callable[[Any], Any], x: Any, stopped: str) -> tuple[Program, list[Array], Point]:
+def _followed(f: Callable[[Any], Any], x: Any, stopped: str) -> tuple[Program, Values, Point]:
     """The program of f at x, the values of its nodes, and the point."""
     jax = require("jax", "jax")
     point = Point(f, x)
     tree, leaves = Tree.of(point.arrays())
-    builder = Builder(tree, leaves)
+    builder = Builder(tree, leaves, later=LATER)
+    for index, leaf in enumerate(point.variables):
+        builder.units[index] = epsilon(leaf.dtype)
     closed = _jaxpr(jax, point)
-    run = Run(builder, units=[epsilon(leaf.dtype) for leaf in point.variables])
+    run = Run(builder)
     inputs = [Seen(leaf, TracedArray(builder, i)) for i, leaf in enumerate(point.variables)]
     try:
         results = run.closed(closed, inputs)
@@ -146,14 +152,12 @@ def _followed(f: Callable[[Any], Any], x: Any, stopped: str) -> tuple[Program, l
     else:
         reached = builder.reach([output])
         run.foreign += [f"stop_gradient at {builder.nodes[i].source}" for i in run.detached if i in reached]
-    program, values = builder.finished(output)
+    found = builder.finished(output)
     point.result = results[0].value.dtype
-    places = builder.places
-    run.computed_in(0.0)
-    point.foreign, point.units = tuple(run.foreign), [run.units[index] for index in places]
-    point.slopes = {places[index]: slope for index, slope in run.slopes.items() if index in places}
-    hold_against_plain_calls(point, closed, program, values)
-    return program, values, point
+    point.foreign, point.units = tuple(run.foreign), found.units
+    point.slopes = {found.places[index]: slope for index, slope in run.slopes.items() if index in found.places}
+    hold_against_plain_calls(point, closed, found.program, found.values)
+    return found.program, found.values, point
 
 
 def _jaxpr(jax: Any, point: Point) -> Any:

@@ -26,7 +26,7 @@ def _row(op: str) -> Callable[[Run, Any, list[Seen]], list[Seen]]:
         value = jax.core.eval_jaxpr(inner.jaxpr, inner.consts, *(seen.value for seen in inputs))[0]
         assert run.builder.user is not None
         start = len(run.builder.nodes)
-        written = Writer(run.builder, *run.builder.user).op(op, *(run.operand(seen) for seen in inputs))
+        written = Writer(run.builder, *run.builder.user).op(op, *(run.operand(seen) for seen in inputs), given=value)
         return [run.seen(value, written, start)]
 
     return rule

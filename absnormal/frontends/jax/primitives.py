@@ -46,7 +46,7 @@ NAMES = {
 
 
 def _row(op: str) -> Rule:
-    return lambda call, *args: call.write.op(op, *args)
+    return lambda call, *args: call.write.op(op, *args, given=call.outs[0])
 
 
 def _compared(ufunc: Any) -> Rule:

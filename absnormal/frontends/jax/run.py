@@ -73,7 +73,7 @@ class Run:
 
     ``slopes`` are those of kinks inside rules of their own, by node, ``detached`` the nodes behind a stop_gradient,
     ``missing`` the primitives without a rule, with the line of their first use, ``foreign`` what names derivative code
-    that is not JAX's own, ``units`` the machine epsilon of every node's precision.
+    that is not JAX's own.
     """
 
     builder: Builder
@@ -81,7 +81,6 @@ class Run:
     detached: list[int] = field(default_factory=list)
     missing: dict[str, Source | None] = field(default_factory=dict)
     foreign: list[str] = field(default_factory=list)
-    units: list[float] = field(default_factory=list)
     #: The line of the innermost call that has one: what was traced before has lost its own.
     around: Source | None = None
     _constants: dict[int, tuple[Any, Array]] = field(default_factory=dict)
@@ -152,7 +151,8 @@ class Run:
             return [Seen(value) for value in bound(eqn, [seen.value for seen in inputs])]
         if name == "stop_gradient" and _of_a_branch(eqn.source_info.traceback):
             return inputs
-        outer, around, unit = self.builder.user, self.around, unit_of(eqn)
+        outer, around, unit, start = self.builder.user, self.around, self.builder.unit, len(self.builder.nodes)
+        self.builder.unit = unit_of(eqn)
         source = self.source(eqn) or around
         if outer is None:
             self.builder.user = (_called(name), source)
@@ -183,7 +183,6 @@ class Run:
                 return [Seen(value) for value in results]
             values = [seen.value for seen in inputs]
             call = Call(self, eqn.primitive, eqn.params, values, results, Writer(self.builder, *self.builder.user))
-            start = len(self.builder.nodes)
             try:
                 written = call.by(rules[name], *args)
             except (TraceError, DomainError):
@@ -193,14 +192,14 @@ class Run:
             written = written if isinstance(written, list) else [written]
             return [self.seen(value, out, start) for value, out in zip(results, written, strict=True)]
         finally:
-            self.builder.user, self.around = outer, around
-            self.computed_in(unit)
+            self.builder.user, self.around, self.builder.unit = outer, around, unit
+            self._exact(start)
 
-    def computed_in(self, unit: float) -> None:
-        """Give the nodes that have none yet a precision: movements and constants are exact, casts are not."""
-        for node in self.builder.nodes[len(self.units) :]:
-            exact = node.op == "constant" or (TABLE[node.op].family == "movement" and "precision" not in node.params)
-            self.units.append(0.0 if exact else unit)
+    def _exact(self, start: int) -> None:
+        """Movements and constants are exact, casts are not."""
+        for index, node in enumerate(self.builder.nodes[start:], start):
+            if node.op == "constant" or (TABLE[node.op].family == "movement" and "precision" not in node.params):
+                self.builder.units[index] = 0.0
 
     def operand(self, seen: Seen) -> Any:
         """What a rule gets: a traced array or comparison, or a plain array; keys of random numbers stay as they are."""
@@ -235,10 +234,8 @@ class Run:
         if isinstance(written, TracedArray):
             if written.shape != value.shape:
                 raise AssertionError(f"{written.shape} written for {value.shape}")
-            if written.index >= start and value.dtype != np.float64:
-                self.builder.values[written.index] = np.asarray(value).astype(float)
-            elif written.index >= start:
-                self.builder.values[written.index] = np.asarray(value)
+            if written.index >= start and self.builder.values.given[written.index] is not value:
+                self.builder.give(written.index, value)
         return Seen(value, written)
 
     def source(self, eqn: Any) -> Source | None:

@@ -14,12 +14,33 @@ from typing import Any
 
 import numpy as np
 
+from absnormal.frontends.numpy.shapes import broadcast_to
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.writing import Writer
 from absnormal.ops import ENTRYWISE, TABLE
 from absnormal.ops.kinks.entrywise import Entrywise
 
 _PASSED = frozenset({"reshape", "broadcast"})
+
+
+def selected(write: Writer, left: int, right: int, first: int, second: int, tie: str) -> TracedArray | None:
+    """where(left > right, first, second), tied at the point, as one kink; None where it is not seen to be one.
+
+    The arguments are nodes; ``tie`` says which side the comparison takes.  Where a - b = k (u - v) identically it is
+    (a + b + k |u - v|) / 2.
+    """
+    builder = write.builder
+    shape = np.broadcast_shapes(*(builder.nodes[node].shape for node in (left, right, first, second)))
+    a, b, u, v = (TracedArray(builder, node) for node in (first, second, left, right))
+    if not builder.affine.difference(left, right):  # the two sides are the same everywhere
+        return broadcast_to(a if tie == "where>=" else b, shape)
+    k = builder.affine.multiple(first, second, left, right)
+    if k is None:
+        return by_sides(write, left, right, first, second, tie)
+    if k == 0:
+        return broadcast_to(a, shape)
+    u = broadcast_to(write.op("sub", u, v), shape)
+    return write.op("select", u, a, b, tie=tie, k=float(k) if float(k) == k else k)
 
 
 def by_sides(write: Writer, left: int, right: int, first: int, second: int, tie: str) -> TracedArray | None:

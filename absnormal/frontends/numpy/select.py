@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from absnormal.frontends.meanings.selections import by_sides
+from absnormal.frontends.meanings.selections import selected
 from absnormal.frontends.numpy.masks import TracedMask, concrete
 from absnormal.frontends.numpy.shapes import broadcast_to
 from absnormal.frontends.numpy.traced import TracedArray
@@ -38,23 +38,15 @@ def _tied(write: Writer, mask: TracedMask, a: Any, b: Any) -> Any:
     if mask.relation in ("<", "<="):
         left, right = right, left
     ordered = mask.relation not in ("==", "!=")
-    k = write.builder.multiple(first, second, left, right) if ordered else None
     tie = "where>" if mask.relation in (">", "<") else "where>="
-    if k is None and ordered:
-        written = by_sides(write, left, right, first, second, tie)
-        if written is not None:
-            return written
-    if k is None:
+    made = selected(write, left, right, first, second, tie) if ordered else None
+    if made is None:
         write.refuse(
             f"its condition {mask.relation} is tied at this point, and the two choices do not differ by a"
             " constant multiple of its two sides' difference, nor are they seen to meet there",
             "write the kink with np.maximum, np.minimum or np.abs",
         )
-    shape = np.broadcast_shapes(mask.shape, np.shape(a), np.shape(b))
-    if k == 0:
-        return broadcast_to(write.array(a), shape)
-    u = write.op("sub", TracedArray(write.builder, left), TracedArray(write.builder, right))
-    return write.op("select", broadcast_to(u, shape), a, b, tie=tie, k=float(k) if float(k) == k else k)
+    return made
 
 
 def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0.0) -> Any:

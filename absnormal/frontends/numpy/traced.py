@@ -53,7 +53,8 @@ def traced(f: Callable[[Any], Any], x: Any, copy: bool = True) -> tuple[Program,
             error.__cause__ = error.__context__ = None
             raise reason from None
         raise
-    program, values = builder.finished(_output(builder, result))
+    found = builder.finished(_output(builder, result))
+    program, values = found.program, list(found.values)
     hold_against_plain_calls(f, program, values, scalars)
     return program, values
 

@@ -160,24 +160,32 @@ def _collect(sweeps: Sweeps, table: Any) -> Array:
 
 
 def of_nodes(
-    program: Program, values: Sequence[Array], slope_of: Callable[[str], float | str], own: Mapping[int, Array]
+    program: Program, values: Sequence[Array], slope_of: Callable[[str], float | str], own: Mapping[int, Any]
 ) -> Array:
     """The slope of |z| at every switch, shape (s,): a node's ``own``, or what the tool uses for its tie.
 
-    ``slope_of`` is asked about ties that occur; where no switch of a node is active its slopes are left at 0.
+    Its own are a number, "even", an array, or a function that makes one.  ``slope_of`` is asked about ties that occur;
+    where no switch of a node is active its slopes are left at 0.
     """
-    parts = []
-    for index in program.kinked:
+    rules = [_rule(program.nodes[index], values, slope_of, own.get(index)) for index in program.kinked]
+    numbers = {rule for rule in rules if isinstance(rule, (int, float))}
+    if len(numbers) == 1 and all(isinstance(rule, (int, float)) for rule in rules):
+        return np.broadcast_to(float(numbers.pop()), (program.s,))
+    total = np.empty(program.s)
+    for index, rule in zip(program.kinked, rules, strict=True):
         node = program.nodes[index]
-        args = [values[arg] for arg in node.args]
-        rule: Any = own.get(index, IMPLIED.get(node.tie))
-        if rule is None:
-            rule = slope_of(node.tie) if (kink_of(node.op).switching(node.params, args) == 0).any() else 0.0
-        if isinstance(rule, str):
-            parts.append(_even_split(node, args[0]))
-        else:
-            parts.append(np.broadcast_to(np.asarray(rule, dtype=float).reshape(-1), (node.switches,)))
-    return np.concatenate(parts) if parts else np.zeros(0)
+        found = _even_split(node, values[node.args[0]]) if isinstance(rule, str) else rule() if callable(rule) else rule
+        total[node.switch : node.switch + node.switches] = found if np.ndim(found) == 0 else np.reshape(found, -1)
+    return total
+
+
+def _rule(node: Node, values: Sequence[Array], slope_of: Callable[[str], float | str], own: Any) -> Any:
+    """What the slopes of a node are made by."""
+    rule = IMPLIED.get(node.tie) if own is None else own
+    if rule is not None:
+        return rule
+    args = [values[arg] for arg in node.args]
+    return slope_of(node.tie) if (kink_of(node.op).switching(node.params, args) == 0).any() else 0.0
 
 
 def _even_split(node: Node, u: Array) -> Array:

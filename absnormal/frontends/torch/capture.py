@@ -15,7 +15,6 @@ from absnormal.errors import AbsNormalError, DomainError, TraceError
 from absnormal.frontends.torch.graph import Graph, foreign, graph_of, intercepted, refuse_unseen
 from absnormal.frontends.torch.lowering import Lowering
 from absnormal.frontends.torch.memory import storage
-from absnormal.frontends.torch.pruning import needed
 from absnormal.frontends.torch.reading import Reading
 from absnormal.frontends.torch.replay import CannotReplay, Replay
 from absnormal.frontends.torch.restoring import restored
@@ -155,11 +154,11 @@ def _lowered(
     tape: Tape, loss: Any, graph: Graph, variables: Sequence[Any], tree: Tree, names: dict[int, str],
     through: bool = False,
 ) -> Followed:
-    lowering = Lowering(tape, variables, names, through, graph.leaves)
+    lowering = Lowering(tape, variables, tree, names, through, graph.leaves)
     following = lowering.following
     tape.memory.refuse({*following.states, *following.stopped, *following.tainted})
     refuse_unseen(graph, following, variables)
-    program = lowering.program(loss, tree)
+    made = lowering.finished(loss)
     dtype = _numpy_dtype(variables)
     double = dtype == np.dtype(float)
     notes = [] if double else [
@@ -168,14 +167,13 @@ def _lowered(
     ]
     notes += [_MOVED] if moved(tape, variables) else []
     call = TracedCall(
-        program=program, values=lowering.values(program, np.float64), tool="torch",
-        wrap=wrap_of(variables, tree), slopes=lowering.slopes(program), dtype=dtype,
+        program=made.program, values=made.values, tool="torch",
+        wrap=wrap_of(variables, tree), slopes=lowering.slopes(made), dtype=dtype,
         notes=tuple(dict.fromkeys([*notes, *held_constant(lowering.stopped), *lowering.write.notes])),
-        units=lowering.write.units, own=lowering.values(program, None),
-        working=lowering.values(program, np.float64 if double else np.float32),
+        units=made.units, own=made.values.in_precision(None),
+        working=made.values.in_precision(np.float64 if double else np.float32),
     )
-    reached = frozenset(i for i, used in enumerate(needed(program.nodes, [program.output])) if used)
-    return Followed(call, loss, graph, reached, tuple(place for place in lowering.stopped if place is not None))
+    return Followed(call, loss, graph, made.needed, tuple(place for place in lowering.stopped if place is not None))
 
 
 def of_closure(

@@ -97,8 +97,7 @@ def _rrelu_noise(
     if training:
         k = noise.array
         u = w.node(x)
-        half = w.op("kink", u, shape=w.shape(u), tie="torch", a=0.5, b=0.5)
-        w.slopes[half] = w.slope("leaky_relu")
+        half = w.relu(u, "leaky_relu")
         # k u + (1 - k) relu(u), with the slopes k that were drawn.
         return w.add(w.mul(w.constant(k), u), w.mul(w.constant(1.0 - k), half))
     return _leaky(w, x, (lower + upper) / 2)

@@ -12,6 +12,7 @@ import torch
 
 from absnormal.arrays import Array
 from absnormal.errors import AbsNormalError, DomainError, TraceError
+from absnormal.frontends.ties.slopes import of_nodes
 from absnormal.frontends.torch.arguments import reading, rule_name
 from absnormal.frontends.torch.branches import at_ties
 from absnormal.frontends.torch.following import Following, sharp
@@ -20,29 +21,33 @@ from absnormal.frontends.torch.guards import keep
 from absnormal.frontends.torch.jumps import VALUELESS
 from absnormal.frontends.torch.kinds import EPSILON, is_complex, is_number, stopped_at, unit_of
 from absnormal.frontends.torch.memory import storage
-from absnormal.frontends.torch.pruning import pruned
+from absnormal.frontends.torch.probe import table
 from absnormal.frontends.torch.rules import RULES
 from absnormal.frontends.torch.steps import Handle, Read, Step, geometry
 from absnormal.frontends.torch.stopped import is_held, ties
 from absnormal.frontends.torch.tape import Record, Tape
-from absnormal.frontends.torch.values import Values
+from absnormal.frontends.torch.values import array
 from absnormal.frontends.torch.writer import Arg, Writer
+from absnormal.program.builder import Builder, Finished
 from absnormal.program.nodes import Node, Source
-from absnormal.program.program import Program
 from absnormal.program.tree import Tree
+
+#: All values are torch's, or are made when they are asked for, and what is not finite there is torch's, too.
+FAMILIES = frozenset({"movement", "linear", "bilinear", "smooth", "kinked"})
 
 
 class Lowering:
     """Lowers the steps that the result needs, in order."""
 
     def __init__(
-        self, tape: Tape, variables: Sequence[Any], names: dict[int, str], through: bool = False,
+        self, tape: Tape, variables: Sequence[Any], tree: Tree, names: dict[int, str], through: bool = False,
         leaves: Iterable[int] = (),
     ) -> None:
         self.tape, self.names = tape, names
         self.following = Following(tape, variables, through, leaves)
         self.stopped: list[Source | None] = []
-        self.write = Writer(tape)
+        self.builder = Builder(tree, (), read=array, later=FAMILIES, checked=False)
+        self.write = Writer(tape, self.builder)
         self.results: dict[Handle, int] = {}
         #: For the steps that are needed, the jumps behind them, without themselves.
         self._taints: dict[int, frozenset[int]] = {}
@@ -52,16 +57,15 @@ class Lowering:
         #: Jumps that must come out at another point as they did, and variables that must be the same there.
         self._jumps: dict[int, None] = {}
         self._held: dict[int, tuple[str, Source | None]] = {}
-        self._arrays: dict[int, Array] = {}
         for number, variable in enumerate(map(tape.current, variables)):
             node = Node("input", (), {"leaf": number}, tuple(variable.shape), None, "", True)
-            self.write.unit = EPSILON.get(variable.dtype, 0.0)
+            self.builder.unit = EPSILON.get(variable.dtype, 0.0)
             begins = self.following.begins[storage(variable)]
-            self.results[number, 0] = self.write.append(node, tape.value(variable, begins))
+            self.results[number, 0] = self.builder.append(node, given=tape.value(variable, begins))
         self.write.dtype = variables[0].dtype
 
-    def program(self, loss: Any, tree: Tree) -> Program:
-        """The program of the result, pruned to what it needs; `write` keeps its tensors and slopes."""
+    def finished(self, loss: Any) -> Finished:
+        """The program of the result."""
         handle = self.following.find(loss)
         if handle is None:
             raise TraceError("f", "does not depend on the variables", "verify a function of these tensors")
@@ -76,7 +80,7 @@ class Lowering:
         if self.write.shape(output) != ():
             output = self.write.reshape(output, ())
         self._guard()
-        return pruned(self.write, output, tree)
+        return self.builder.finished(output)
 
     def _needed(self, last: Sequence[int]) -> list[int]:
         """The steps to be lowered for these, in order; what a tied jump compares is among them."""
@@ -211,7 +215,8 @@ class Lowering:
         args = [self._argument(arg, step) for arg in record.args]
         kwargs = {name: self._argument(value, step) for name, value in record.kwargs.items()}
         self.write.record, self.write.number, self.write.bound = record, step.number, False
-        self.write.unit, start = (unit := unit_of(record)), len(self.write.nodes)
+        self.builder.unit = self.builder.precision = unit = unit_of(record)
+        start = len(self.write.nodes)
         if not any(step.handles[id(arg)] is not None and arg.numel() for arg in record.arguments):
             self._constant(number)
             return
@@ -234,9 +239,9 @@ class Lowering:
                 node = self._shaped(node, out.shape)
             if node < start:
                 # A cast is no operation on numbers, but what comes back through it is rounded.
-                self.write.units[node] = max(self.write.units[node], unit)
-            if node >= start and self.write.tensors[node] is None and self.write.nodes[node].op != "constant":
-                self.write.tensors[node] = self.tape.value(out, step.number + 1)
+                self.builder.units[node] = max(self.builder.units[node], unit)
+            elif self.builder.values.given[node] is None and self.write.nodes[node].op != "constant":
+                self.builder.give(node, self.tape.value(out, step.number + 1))
             self.results[number, place] = node
 
     def _by_rule(self, record: Record, args: list[Any], kwargs: dict[str, Any]) -> Any:
@@ -352,7 +357,7 @@ class Lowering:
         for leaf, (operation, source) in self._held.items():
             self.write.operation, self.write.source = operation, source
             node = self.results[leaf, 0]
-            self.write.guard(node, self.write.tensor(self.write.tensors[node]), "held")
+            self.write.guard(node, self.write.tensor(self.builder.values.given[node]), "held")
 
     def _kept(self, jump: Step) -> bool:
         """Whether guards say what a jump came to; not where something before it has no rule."""
@@ -377,21 +382,10 @@ class Lowering:
         for leaf in sorted(self.following.inputs(handles)):
             self._held.setdefault(leaf, (self.write.operation, self.write.source))
 
-    def values(self, program: Program, dtype: Any) -> Values:
-        """The values of a pruned program."""
-        return Values(program.nodes, self.write.tensors, dtype, self._arrays)
-
-    def slopes(self, program: Program) -> Array:
+    def slopes(self, found: Finished) -> Array:
         """The slope of every switch, shape (s,)."""
-        known = [self.write.slopes[index] for index in program.kinked]
-        numbers = {slope for slope in known if not callable(slope)}
-        if len(numbers) == 1 and not any(map(callable, known)):
-            return np.broadcast_to(numbers.pop(), program.s)
-        total = np.empty(program.s)
-        for index, slope in zip(program.kinked, known, strict=True):
-            node = program.nodes[index]
-            total[node.switch : node.switch + node.switches] = slope() if callable(slope) else slope
-        return total
+        own = {found.places[index]: slope for index, slope in self.write.slopes.items() if index in found.places}
+        return of_nodes(found.program, found.values, lambda tie: table()[tie], own)
 
 
 def _known(step: Step, record: Record) -> bool:

@@ -150,6 +150,7 @@ def _pooled(x: Any) -> Any:
     return functional.max_pool1d(x.reshape(1, 1, 3), 3)
 
 
+@functools.cache
 def table() -> Slopes:
     """The table of slopes of the installed version."""
     folds: dict[str, Call] = {

@@ -11,7 +11,6 @@ import numpy as np
 from absnormal.arrays import Array
 from absnormal.frontends.torch.values import array
 from absnormal.frontends.torch.writer import Arg, Writer
-from absnormal.ops.kinks.running import running
 
 Rule = Callable[..., Any]
 
@@ -87,22 +86,21 @@ def _prod(w: Writer, x: Arg, /, dim: int | None = None, keepdim: bool = False) -
         u, dim = w.reshape(u, (x.tensor.numel(),)), 0
     axis = dim % max(1, len(w.shape(u)))
     shape = w.shape(u)
-    result = w.op("prod", u, shape=(*shape[:axis], *shape[axis + 1 :]), axis=axis)
+    result = w.op("prod", u, axis=axis)
     return w.reshape(result, (*shape[:axis], 1, *shape[axis + 1 :])) if keepdim else result
 
 
 def _cumsum(w: Writer, x: Arg, /, dim: int) -> int:
     u = lined(w, x)
-    return w.op("cumsum", u, shape=w.shape(u), axis=dim % len(w.shape(u)))
+    return w.op("cumsum", u, axis=dim % len(w.shape(u)))
 
 
 def log_sum_exp(w: Writer, u: int, axes: Sequence[int], keep: bool) -> int:
     """log sum exp(u) over axes."""
-    shape, held = w.shape(u), w.tensors[u]
+    shape, held = w.shape(u), w.builder.values.given[u]
     # Finite numbers are in the domain.
     sure = held is not None and held.numel() > 0 and bool(np.isfinite(array(held)).all())
-    kept = tuple(1 if i in axes else size for i, size in enumerate(shape))
-    result = w.op("logsumexp", u, shape=kept, sure=sure, axes=tuple(axes))
+    result = w.op("logsumexp", u, sure=sure, axes=tuple(axes))
     return result if keep else w.reshape(result, tuple(size for i, size in enumerate(shape) if i not in axes))
 
 
@@ -149,16 +147,6 @@ def fronted(w: Writer, u: int, axes: Sequence[int]) -> int:
     return w.reshape(moved, (math.prod(shape[i] for i in axes), *(shape[i] for i in rest)))
 
 
-def even(values: Array, sign: int) -> Array:
-    """Slopes of a fold over axis 0 that give every tied entry the same weight: (k - 2) / k with k tied so far."""
-    best = running(sign, values)
-    ties = np.cumsum(values == best, axis=0)
-    fresh = np.concatenate([np.ones_like(best[:1], bool), best[1:] != best[:-1]])
-    before = np.maximum.accumulate(np.where(fresh, ties - 1, 0), axis=0)
-    tied = np.maximum((ties - before)[1:], 2)
-    return np.asarray(sign * (tied - 2) / tied).reshape(-1)
-
-
 def taking(index: Array, count: int, sign: int) -> Array:
     """Slopes of a fold over axis 0 of ``count`` entries that take the entry ``index``: -1 there, +1 elsewhere."""
     steps = np.arange(1, count).reshape(-1, *([1] * index.ndim))
@@ -172,8 +160,7 @@ def reduced(w: Writer, u: int, axes: Sequence[int], sign: int, kernel: str, keep
     if not splits_evenly(kernel, w.dtype):
         w.refuse("does not split ties evenly on this version", "use max(dim), whose indices are known")
     front = fronted(w, u, axes)
-    values = w.here(front)
-    result = w.fold(front, sign, lambda: even(values, sign))
+    result = w.fold(front, sign, "even")
     shape = w.shape(u)
     return w.reshape(result, tuple(1 if i in axes else s for i, s in enumerate(shape))) if keep else result
 

@@ -13,7 +13,6 @@ from absnormal.frontends.torch.kernels import TorchLayout
 from absnormal.frontends.torch.reductions import taking
 from absnormal.frontends.torch.shapes import padded
 from absnormal.frontends.torch.writer import Arg, Writer
-from absnormal.ops.convolution import backward_shape, forward_shape
 
 Rule = Callable[..., Any]
 
@@ -32,11 +31,10 @@ def _convolution(
             # The convolution that this transposes would have a larger result: transposed whole, then cropped.
             crop = [item for p, e in zip(held[1][::-1], extra[::-1], strict=True) for item in (-p, e - p)]
             layout, extra = TorchLayout(held[0], (0,) * spatial, held[2], groups), (0,) * spatial
-        shape = backward_shape(x.shape, weight.shape, layout, extra)
-        result = w.op("convolve_back", u, k, shape=shape, layout=layout, extra=extra)
+        result = w.op("convolve_back", u, k, layout=layout, extra=extra)
         result = result if crop is None else padded(w, result, crop, 0.0)
     else:
-        result = w.op("convolve", u, k, shape=forward_shape(x.shape, weight.shape, layout), layout=layout)
+        result = w.op("convolve", u, k, layout=layout)
     return result if bias is None else w.add(result, w.reshape(w.node(bias), (-1, *([1] * spatial))))
 
 

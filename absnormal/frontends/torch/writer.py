@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
@@ -11,21 +10,18 @@ import numpy as np
 import torch
 
 from absnormal.arrays import Array
-from absnormal.errors import DomainError, TraceError
+from absnormal.errors import TraceError
+from absnormal.frontends import writing
+from absnormal.frontends.ties.names import OWN
 from absnormal.frontends.torch.probe import slope_of
 from absnormal.frontends.torch.tape import Record, Tape
-from absnormal.frontends.torch.values import Constant, array
-from absnormal.ops import TABLE
-from absnormal.program.nodes import Guard, Node, Source
+from absnormal.frontends.torch.values import array
+from absnormal.program.builder import Builder
+from absnormal.program.nodes import Source
 
 Shape = tuple[int, ...]
-#: Slopes of a kinked node: one number, or its switches' own, made when they are needed.
-Slopes = float | Callable[[], Array]
-
-
-@functools.cache
-def _broadcast(shapes: frozenset[Shape]) -> Shape:
-    return np.broadcast_shapes(*shapes)
+#: Slopes of a kinked node: one number, "even", or its switches' own, made when they are needed.
+Slopes = float | str | Callable[[], Array]
 
 
 class Arg:
@@ -72,16 +68,12 @@ class Arg:
 
 
 class Writer:
-    """The nodes so far."""
+    """Appends the operations that one operation of torch needs to the program."""
 
-    def __init__(self, tape: Tape) -> None:
-        self.tape = tape
-        self.nodes: list[Node] = []
-        self.tensors: list[Any] = []
-        #: For every node the machine epsilon of the precision in which its operation ran.
-        self.units: list[float] = []
-        #: That of the operation that is being lowered.
-        self.unit = 0.0
+    def __init__(self, tape: Tape, builder: Builder) -> None:
+        self.tape, self.builder = tape, builder
+        self.nodes = builder.nodes
+        #: Those of kinked nodes.
         self.slopes: dict[int, Slopes] = {}
         self.operation = ""
         self.source: Source | None = None
@@ -91,12 +83,15 @@ class Writer:
         self.number = 0
         #: Whether a rule looked at numbers that vary, so that what it wrote holds at the point only.
         self.bound = False
-        self.guards: list[Guard] = []
-        self._guarded: set[tuple[int, int, str]] = set()
         #: What a reader of the verdict must know.
         self.notes: list[str] = []
-        self._small: dict[Any, int] = {}
         self.dtype: Any = torch.float32
+
+    @property
+    def entrywise(self) -> writing.Writer:
+        """The writer that the meanings of all front ends take, with the name and the line of this operation."""
+        self.builder.user = self.operation, self.source
+        return writing.Writer(self.builder, self.operation, self.source)
 
     @property
     def results(self) -> list[Any]:
@@ -112,26 +107,13 @@ class Writer:
 
     # -- nodes -------------------------------------------------------------------------------------------------
 
-    def append(self, node: Node, tensor: Any = None) -> int:
-        self.nodes.append(node)
-        self.tensors.append(tensor)
-        self.units.append(self.unit)
-        return len(self.nodes) - 1
-
     def tensor(self, tensor: Any) -> int:
         """A constant node that holds a tensor."""
-        return self.append(Node("constant", (), Constant(tensor), tuple(tensor.shape), self.source, "", False), tensor)
+        return self.builder.held(tensor, self.source)
 
     def constant(self, value: Any) -> int:
         """A constant node that holds numbers."""
-        held = np.asarray(value, dtype=float)
-        key = held.item() if held.ndim == 0 else None
-        found = self._small.get(key) if key is not None else None
-        if found is None:
-            found = self.append(Node("constant", (), {"value": held}, held.shape, None, "", False))
-            if key is not None:
-                self._small[key] = found
-        return found
+        return self.builder.constant(np.asarray(value, dtype=float), copy=False)
 
     def node(self, value: Any) -> int:
         """The node of an argument, or of a number, which kernels round to their precision."""
@@ -152,25 +134,9 @@ class Writer:
     def shape(self, index: int) -> Shape:
         return self.nodes[index].shape
 
-    def op(
-        self, op: str, *args: int, shape: Shape | None = None, tie: str = "", sure: bool = False, **params: Any
-    ) -> int:
-        """Append one operation on nodes; the shape is that of broadcasting where none is given.
-
-        ``sure`` says that its arguments are known to lie in its domain.
-        """
-        given = [self.nodes[arg] for arg in args]
-        varied = any(node.varied for node in given)
-        if shape is None:
-            shapes = {node.shape for node in given if node.shape}
-            shape = shapes.pop() if len(shapes) == 1 else _broadcast(frozenset(shapes))
-        row = TABLE[op]
-        count = 0
-        if varied and row.kink is not None:
-            count = row.kink.count([node.shape for node in given], shape)
-        elif varied and row.domain is not None and not sure:
-            self._check(op, params, args)
-        return self.append(Node(op, args, params, shape, self.source, self.operation, varied, -1, count, tie))
+    def op(self, op: str, *args: int, tie: str = "", sure: bool = False, **params: Any) -> int:
+        """Append one operation on nodes; ``sure`` says that its arguments are known to lie in its domain."""
+        return self.builder.add(op, args, params, self.operation, self.source, tie, sure=sure)
 
     def value(self, index: int) -> Array:
         """The value of a node in double precision; a rule that asks for one that varies keeps to the point."""
@@ -179,26 +145,7 @@ class Writer:
 
     def here(self, index: int) -> Array:
         """The same, for what matters at the point only: a refusal, or slopes at ties."""
-        tensor, node = self.tensors[index], self.nodes[index]
-        if tensor is not None:
-            return array(tensor).astype(float)
-        if node.op == "constant":
-            return np.asarray(node.params["value"])
-        with np.errstate(all="ignore"):
-            return np.asarray(TABLE[node.op].value(node.params, *(self.here(arg) for arg in node.args)))
-
-    def _check(self, op: str, params: Any, args: tuple[int, ...]) -> None:
-        values = [self.here(arg) for arg in args]
-        domain = TABLE[op].domain
-        assert domain is not None
-        if np.all(domain(params, *values)):
-            return
-        with np.errstate(all="ignore"):
-            finite = np.isfinite(TABLE[op].value(params, *values)).all()
-        if not finite:
-            raise DomainError(self.operation, "is NaN or infinite at this point", self.source)
-        self.refuse("is not continuously differentiable at this point, and it is not a kink that |.| can express",
-                    "move the point off it, for example with + eps under a root")
+        return self.builder.values[index]
 
     def refuse(self, problem: str, fix: str) -> NoReturn:
         raise TraceError(self.operation, problem, fix, self.source)
@@ -207,10 +154,8 @@ class Writer:
 
     def guard(self, left: int, right: int, relation: str, outcome: Any = True) -> None:
         """Keep how two nodes compare; see `absnormal.program.program.RELATIONS`."""
-        key = (left, right, relation)
-        if key not in self._guarded and left != right and (self.varied(left) or self.varied(right)):
-            self._guarded.add(key)
-            self.guards.append(Guard(left, right, relation, np.asarray(outcome), self.source, self.operation))
+        if left != right and (self.varied(left) or self.varied(right)):
+            self.builder.guard(left, right, relation, np.asarray(outcome), self.operation, self.source)
 
     # -- movements ---------------------------------------------------------------------------------------------
 
@@ -220,39 +165,27 @@ class Writer:
             known = -math.prod(shape)
             shape = [size // known if item == -1 else item for item in shape]
         shape = tuple(int(item) for item in shape)
-        if shape == self.shape(a):
-            return a
-        node = self.nodes[a]
-        return self.append(Node("reshape", (a,), {"shape": shape}, shape, self.source, self.operation, node.varied))
+        return a if shape == self.shape(a) else self.op("reshape", a, shape=shape)
 
     def transpose(self, a: int, axes: Sequence[int]) -> int:
-        node, axes = self.nodes[a], tuple([int(axis) for axis in axes])
-        if axes == tuple(range(len(axes))):
-            return a
-        shape = tuple([node.shape[axis] for axis in axes])
-        return self.append(Node("transpose", (a,), {"axes": axes}, shape, self.source, self.operation, node.varied))
+        axes = tuple([int(axis) for axis in axes])
+        return a if axes == tuple(range(len(axes))) else self.op("transpose", a, axes=axes)
 
     def index(self, a: int, key: tuple[Any, ...]) -> int:
-        shape = np.broadcast_to(0.0, self.shape(a))[key].shape
-        return self.op("index", a, shape=shape, key=key)
+        return self.op("index", a, key=key)
 
     def gather(self, a: int, index: Array) -> int:
         """Entry i of the result is entry ``index[i]`` of ``a``, flat."""
         if index.shape == self.shape(a) and np.array_equal(index.reshape(-1), np.arange(index.size)):
             return a
-        return self.op("gather", a, shape=index.shape, index=index)
+        return self.op("gather", a, index=index)
 
     def broadcast(self, a: int, shape: Sequence[int]) -> int:
         held = tuple(int(item) for item in shape)
-        if held == self.shape(a):
-            return a
-        node = self.nodes[a]
-        return self.append(Node("broadcast", (a,), {"shape": held}, held, self.source, self.operation, node.varied))
+        return a if held == self.shape(a) else self.op("broadcast", a, shape=held)
 
     def concatenate(self, parts: Sequence[int], axis: int) -> int:
-        first = list(self.shape(parts[0]))
-        first[axis] = sum(self.shape(part)[axis] for part in parts)
-        return self.op("concatenate", *parts, shape=tuple(first), axis=axis) if len(parts) > 1 else parts[0]
+        return self.op("concatenate", *parts, axis=axis) if len(parts) > 1 else parts[0]
 
     def swap(self, a: int, first: int, second: int) -> int:
         axes = list(range(len(self.shape(a))))
@@ -286,9 +219,7 @@ class Writer:
             return a
         kept = tuple(1 if i in chosen else size for i, size in enumerate(shape))
         out = kept if keep else tuple(size for i, size in enumerate(shape) if i not in chosen)
-        node = self.nodes[a]
-        params = {"axes": chosen, "shape": out}
-        return self.append(Node("sum", (a,), params, out, self.source, self.operation, node.varied))
+        return self.op("sum", a, axes=chosen, shape=out)
 
     def mean(self, a: int, axes: Sequence[int] | None = None, keep: bool = False) -> int:
         total = self.sum(a, axes, keep)
@@ -296,42 +227,33 @@ class Writer:
         return self.scaled(total, 1.0 / count if count else math.nan)
 
     def matmul(self, a: int, b: int) -> int:
-        left, right = self.shape(a), self.shape(b)
-        if len(left) == 1 and len(right) == 1:
-            return self.op("matmul", a, b, shape=())
-        if len(left) == 1:
-            return self.op("matmul", a, b, shape=(*right[:-2], right[-1]))
-        if len(right) == 1:
-            return self.op("matmul", a, b, shape=left[:-1])
-        shape = (*_broadcast(frozenset((left[:-2], right[:-2]))), left[-2], right[-1])
-        return self.op("matmul", a, b, shape=shape)
+        return self.op("matmul", a, b)
 
     def where(self, mask: Array, a: int, b: int) -> int:
         shape = np.broadcast_shapes(mask.shape, self.shape(a), self.shape(b))
-        return self.op("where", a, b, shape=shape, mask=np.broadcast_to(mask, shape))
+        return self.op("where", a, b, mask=np.broadcast_to(mask, shape))
 
     # -- kinks -------------------------------------------------------------------------------------------------
 
     def kink(self, u: int, a: float, b: float, slope: Slopes) -> int:
         """a u + b |u|."""
-        return self.kinked("kink", (u,), self.shape(u), slope, a=a, b=b)
+        return self.kinked("kink", (u,), slope, a=a, b=b)
 
     def relu(self, u: int, kernel: str = "relu") -> int:
         """(u + |u|) / 2 with the slope of a kernel."""
         return self.kink(u, 0.5, 0.5, self.slope(kernel))
 
     def extremum(self, u: int, v: int, sign: int, slope: Slopes) -> int:
-        shape = np.broadcast_shapes(self.shape(u), self.shape(v))
-        return self.kinked("max", (u, v), shape, slope, sign=sign)
+        return self.kinked("max", (u, v), slope, sign=sign)
 
     def fold(self, u: int, sign: int, slope: Slopes) -> int:
         """The maximum (sign 1) or minimum over axis 0."""
         if self.shape(u)[0] == 1:
             return self.reshape(u, self.shape(u)[1:])
-        return self.kinked("fold", (u,), self.shape(u)[1:], slope, sign=sign)
+        return self.kinked("fold", (u,), slope, sign=sign)
 
-    def kinked(self, op: str, args: tuple[int, ...], shape: Shape, slope: Slopes, **params: Any) -> int:
-        index = self.op(op, *args, shape=shape, tie="torch", **params)
+    def kinked(self, op: str, args: tuple[int, ...], slope: Slopes, **params: Any) -> int:
+        index = self.op(op, *args, tie=OWN, **params)
         self.slopes[index] = slope
         return index
 

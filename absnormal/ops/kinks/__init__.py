@@ -10,7 +10,7 @@ from absnormal.ops.table import Op
 
 def row(kink: Kink) -> Op:
     """The row of a kink in the operation table."""
-    return Op(kink.name, kink.value, None, "kinked", show=kink.show, kink=kink)
+    return Op(kink.name, kink.value, None, "kinked", show=kink.show, kink=kink, shape=kink.shape)
 
 
 #: The modulus, in which equal kinks are merged.

@@ -11,8 +11,8 @@ import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.ops.kinks.entrywise import Entrywise, Side
-from absnormal.ops.kinks.kink import Shape, number_type
-from absnormal.ops.table import Params
+from absnormal.ops.kinks.kink import number_type
+from absnormal.ops.table import Params, Shape
 
 
 class Affine(Entrywise):

@@ -21,7 +21,6 @@ from absnormal.ops.kinks.kink import (
     IntervalSlopes,
     Kink,
     LocalDerivative,
-    Shape,
     Shapes,
     Tangents,
     Term,
@@ -30,7 +29,7 @@ from absnormal.ops.kinks.kink import (
 )
 from absnormal.ops.linear import applied
 from absnormal.ops.linear_maps import Change, LinearMap, Scale
-from absnormal.ops.table import Params
+from absnormal.ops.table import Params, Shape
 
 Side = tuple[Any, ...]
 

@@ -14,10 +14,10 @@ import numpy as np
 from absnormal.arrays import Array
 from absnormal.ops.kinks.entrywise import either, settled
 from absnormal.ops.kinks.fold_map import FoldMap
-from absnormal.ops.kinks.kink import Ends, IntervalSlopes, Kink, LocalDerivative, Shape, Shapes, Tangents, Term, half
+from absnormal.ops.kinks.kink import Ends, IntervalSlopes, Kink, LocalDerivative, Shapes, Tangents, Term, half
 from absnormal.ops.kinks.running import running, running_ties
 from absnormal.ops.linear_maps import Change, Scale
-from absnormal.ops.table import Params
+from absnormal.ops.table import Params, Shape
 
 
 class Fold(Kink):
@@ -29,6 +29,9 @@ class Fold(Kink):
     def value(self, params: Params, *args: Array) -> Array:
         (u,) = args
         return np.asarray(u.max(axis=0) if params["sign"] > 0 else u.min(axis=0))
+
+    def shape(self, params: Params, *shapes: Shape) -> Shape:
+        return shapes[0][1:]
 
     def count(self, shapes: Sequence[Shape], out: Shape) -> int:
         return (shapes[0][0] - 1) * math.prod(out)

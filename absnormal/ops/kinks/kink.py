@@ -33,9 +33,8 @@ import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.ops.linear_maps import Change, LinearMap
-from absnormal.ops.table import Params
+from absnormal.ops.table import Params, Shape, broadcast_shape
 
-Shape = tuple[int, ...]
 #: The shapes of arguments; None for constants.
 Shapes = Sequence[Shape | None]
 Tangents = Sequence[Array | None]
@@ -113,6 +112,10 @@ class Kink(ABC):
     @abstractmethod
     def value(self, params: Params, *args: Array) -> Array:
         """The operation itself."""
+
+    def shape(self, params: Params, *shapes: Shape) -> Shape:
+        """The shape of the result."""
+        return broadcast_shape(params, *shapes)
 
     def count(self, shapes: Sequence[Shape], out: Shape) -> int:
         """How many switching variables it owns."""

@@ -20,7 +20,7 @@ MUTANTS = (
     Mutant("frontends/meanings/selections.py", "and bool(np.all(a.value == b.value))",
            "and bool(np.allclose(a.value, b.value))", EDGES),
     Mutant("frontends/ties/slopes.py", "(tied - 2) / tied", "(tied - 1) / tied", EDGES),
-    Mutant("program/builder.py", "return k if _combine(top, below, -k) == {} else None", "return k", EDGES),
+    Mutant("program/affine.py", "return k if combined(top, below, -k) == {} else None", "return k", EDGES),
     Mutant("program/program.py", "return not (np.any(tied) or np.any(outcome != guard.outcome))",
            "return not np.any(outcome != guard.outcome)", EDGES),
     Mutant("frontends/torch/layers.py", "scale = scale * weight.array.astype(float)[labels][:, None]",

@@ -1,0 +1,136 @@
+"""The values of the nodes of a program, where a framework computed some of them: the others are made when asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, overload
+
+import numpy as np
+
+from absnormal.arrays import Array
+from absnormal.ops import TABLE
+from absnormal.program.nodes import Node
+from absnormal.program.program import compute
+
+#: From what a framework computed to an array, in the precision in which it was computed.
+Read = Callable[[Any], Array]
+
+
+class Later(Mapping[str, Any]):
+    """The parameters of a constant that a framework holds; it is read when its value is asked for."""
+
+    def __init__(self, held: Any, read: Read) -> None:
+        self._held, self._read = held, read
+        self._value: Array | None = None
+
+    def __getitem__(self, key: str) -> Any:
+        if key != "value":
+            raise KeyError(key)
+        if self._value is None:
+            self._value = self._read(self._held).astype(float)
+        return self._value
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(("value",))
+
+    def __len__(self) -> int:
+        return 1
+
+    def __reduce__(self) -> Any:
+        return dict, ({"value": self["value"]},)
+
+
+class Values(Sequence[Array]):
+    """The values of nodes in one precision.
+
+    Attributes
+    ----------
+    nodes
+        the nodes
+    given
+        for every node what a framework computed there, or None
+    known
+        for every node its value, or None where nobody has asked for it
+    read
+        makes an array of what a framework computed
+    dtype
+        the precision; None: each value in the one in which the framework computed it, entries that are only moved in
+        theirs, and what else is written in between in float64
+    checked
+        whether NaN, infinity and points where an operation is not C^1 are errors where values are made
+    """
+
+    def __init__(
+        self, nodes: Sequence[Node], given: list[Any], known: list[Array | None], read: Read, dtype: Any = float,
+        checked: bool = False, arrays: dict[int, Array] | None = None,
+    ) -> None:
+        self.nodes, self.given, self.known, self.read, self.dtype = nodes, given, known, read, dtype
+        self.checked = checked
+        #: What was given as arrays, for values in every precision.
+        self._arrays: dict[int, Array] = {} if arrays is None else arrays
+
+    def in_precision(self, dtype: Any) -> Values:
+        """The same values in another precision."""
+        return Values(self.nodes, self.given, [None] * len(self.nodes), self.read, dtype, arrays=self._arrays)
+
+    def taken(self, nodes: Sequence[Node], numbers: Sequence[int]) -> Values:
+        """The values of some of the nodes, which have other arguments in the list ``nodes``."""
+        given, known = ([held[number] for number in numbers] for held in (self.given, self.known))
+        return Values(nodes, given, known, self.read, self.dtype, self.checked)
+
+    @overload
+    def __getitem__(self, index: int) -> Array: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Array]: ...
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        found = self.known[index]
+        return self._made(index if index >= 0 else len(self) + index) if found is None else found
+
+    def _made(self, index: int) -> Array:
+        """The value of a node, and those of the nodes that it needs first."""
+        nodes, known, stack = self.nodes, self.known, [index]
+        while stack:
+            at = stack[-1]
+            if known[at] is None:
+                known[at] = self._told(at)
+            if known[at] is None:
+                missing = [arg for arg in nodes[at].args if known[arg] is None]
+                if missing:
+                    stack += missing
+                    continue
+                known[at] = self._computed(nodes[at])
+            stack.pop()
+        found = known[index]
+        assert found is not None
+        return found
+
+    def _told(self, index: int) -> Array | None:
+        """The value of a node that is not computed from those of others."""
+        if self.given[index] is not None:
+            held = self._arrays.get(index)
+            if held is None:
+                held = self._arrays[index] = self.read(self.given[index])
+            return held if self.dtype is None else held.astype(self.dtype, copy=False)
+        node = self.nodes[index]
+        return np.asarray(node.params["value"], dtype=self.dtype) if node.op == "constant" else None
+
+    def _computed(self, node: Node) -> Array:
+        args: list[Any] = [self.known[arg] for arg in node.args]
+        if self.checked:
+            return compute(node, args)
+        row = TABLE[node.op]
+        if row.family == "movement":
+            return np.asarray(row.value(node.params, *args))
+        if self.dtype is None:
+            args = [arg.astype(float, copy=False) for arg in args]
+        with np.errstate(all="ignore"):
+            value = np.asarray(row.value(node.params, *args))
+        return value if self.dtype is None else value.astype(self.dtype, copy=False)
+
+    def __len__(self) -> int:
+        return len(self.nodes)
+
+    def __reduce__(self) -> Any:
+        return list, (list(self),)
