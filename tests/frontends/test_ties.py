@@ -20,7 +20,7 @@ from absnormal.frontends.ties import probes, slopes
 from absnormal.frontends.ties.probing import of_shares
 from absnormal.frontends.ties.slopes import TABLES, VERSIONS, table_of
 from absnormal.frontends.torch import probe as torch_probe
-from absnormal.frontends.writing import kink, writer_of
+from absnormal.frontends.writing import writer_of
 
 
 def test_the_readme_names_the_versions() -> None:
@@ -44,7 +44,7 @@ def test_a_table_with_a_tie_too_few_or_too_many_does_not_load(change: dict[str, 
 
 def test_a_front_end_cannot_write_a_tie_that_no_table_has() -> None:
     with pytest.raises(AssertionError, match="'rleu' is in no table of slopes"):
-        an.trace(lambda x: kink(writer_of(x, "f"), x, 0.5, 0.5, "rleu"), 0.0)
+        an.trace(lambda x: writer_of(x, "f").kink(x, 0.5, 0.5, "rleu"), 0.0)
 
 
 def texts_of_front_ends() -> Iterator[str]:
