@@ -20,7 +20,7 @@ from absnormal.program.nodes import Source
 from absnormal.program.program import RELATIONS
 
 
-class Writer(Terms):
+class Writer(Terms[Any]):
     """Appends the operations that one user operation needs, all with its name and line."""
 
     __slots__ = ("builder", "operation", "source")

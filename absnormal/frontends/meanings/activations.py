@@ -5,27 +5,27 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from absnormal.frontends.terms import Terms
+from absnormal.frontends.terms import N, Terms
 
 
-def parts(write: Terms, u: Any, tie: str) -> tuple[Any, Any]:
+def parts(write: Terms[N], u: Any, tie: str) -> tuple[N, N]:
     """max(u, 0) and min(u, 0), of one kink."""
     above = write.relu(u, tie)
     return above, write.sub(u, above)
 
 
-def leaky_relu(write: Terms, u: Any, slope: float, tie: str = "leaky_relu") -> Any:
+def leaky_relu(write: Terms[N], u: Any, slope: float, tie: str = "leaky_relu") -> N:
     """u above 0, a multiple of it below."""
     return write.kink(u, (1 + slope) / 2, (1 - slope) / 2, tie)
 
 
-def prelu(write: Terms, u: Any, slope: Any, tie: str = "leaky_relu") -> Any:
+def prelu(write: Terms[N], u: Any, slope: Any, tie: str = "leaky_relu") -> N:
     """The same with a slope that may be a variable."""
     above, below = parts(write, u, tie)
     return write.add(above, write.mul(below, slope))
 
 
-def elu(write: Terms, u: Any, alpha: float = 1.0, scale: float = 1.0, rate: float = 1.0, tie: str = "elu") -> Any:
+def elu(write: Terms[N], u: Any, alpha: float = 1.0, scale: float = 1.0, rate: float = 1.0, tie: str = "elu") -> N:
     """scale u above 0, scale alpha (exp(rate u) - 1) below; selu and celu are of this form."""
     above, below = parts(write, u, tie)
     bent = write.scaled(write.op("expm1", write.scaled(below, rate)), alpha)
@@ -33,30 +33,30 @@ def elu(write: Terms, u: Any, alpha: float = 1.0, scale: float = 1.0, rate: floa
 
 
 def clipped(
-    write: Terms, u: Any, low: Any = None, high: Any = None, below: str = "clip.low", above: str = "clip.high"
-) -> Any:
+    write: Terms[N], u: Any, low: Any = None, high: Any = None, below: str = "clip.low", above: str = "clip.high"
+) -> N:
     """min(max(u, low), high); the bounds may be variables, and None is no bound."""
     if low is not None:
         u = write.extremum(u, low, 1, below)
     return u if high is None else write.extremum(u, high, -1, above)
 
 
-def softplus(write: Terms, u: Any, rate: float = 1.0) -> Any:
+def softplus(write: Terms[N], u: Any, rate: float = 1.0) -> N:
     """log(1 + exp(rate u)) / rate."""
     return write.scaled(write.op("logaddexp", write.scaled(u, rate), write.constant(0.0)), 1 / rate)
 
 
-def swish(write: Terms, u: Any, rate: float = 1.0) -> Any:
+def swish(write: Terms[N], u: Any, rate: float = 1.0) -> N:
     """u times the sigmoid of rate u; silu for 1."""
     return write.mul(u, write.op("expit", write.scaled(u, rate)))
 
 
-def mish(write: Terms, u: Any) -> Any:
+def mish(write: Terms[N], u: Any) -> N:
     """u tanh(softplus(u))."""
     return write.mul(u, write.op("tanh", softplus(write, u)))
 
 
-def gelu(write: Terms, u: Any, tanh: bool = False) -> Any:
+def gelu(write: Terms[N], u: Any, tanh: bool = False) -> N:
     """u times the normal distribution, or its approximation by a tanh."""
     if not tanh:
         return write.mul(u, write.op("ndtr", u))

@@ -8,17 +8,17 @@ import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.frontends.meanings.movements import numbers
-from absnormal.frontends.terms import Terms
+from absnormal.frontends.terms import N, Terms
 
 
-def reduced(write: Terms, u: Any, reduction: str) -> Any:
-    """The losses of entries, or their "mean" or "sum"."""
-    return {"none": lambda u: u, "mean": write.mean, "sum": write.sum}[reduction](u)
+def reduced(write: Terms[N], u: N, reduction: str) -> N:
+    """The losses of entries ("none"), or their "mean" or "sum"."""
+    return u if reduction == "none" else write.mean(u) if reduction == "mean" else write.sum(u)
 
 
 def negative_log_likelihood(
-    write: Terms, logs: Any, labels: Array, reduction: str, weight: Any = None, ignored: int | None = None
-) -> Any:
+    write: Terms[N], logs: Any, labels: Array, reduction: str, weight: Any = None, ignored: int | None = None
+) -> N:
     """- weight * log p of the class that a label names, with axis 1 (of a vector: 0) the classes.
 
     ``ignored`` is a label that does not count; a mean is over the weights.

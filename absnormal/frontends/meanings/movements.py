@@ -10,7 +10,7 @@ import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.frontends.meanings.windows import summed_over
-from absnormal.frontends.terms import Terms
+from absnormal.frontends.terms import N, Terms
 
 
 def numbers(shape: Sequence[int]) -> Array:
@@ -18,7 +18,7 @@ def numbers(shape: Sequence[int]) -> Array:
     return np.arange(math.prod(shape)).reshape(shape)
 
 
-def moved(write: Terms, u: Any, move: Callable[[Array], Any]) -> Any:
+def moved(write: Terms[N], u: Any, move: Callable[[Array], Any]) -> N:
     """Any movement, as a function of arrays that is called with the numbers of the entries."""
     return write.gather(u, np.ascontiguousarray(move(numbers(write.shape(u)))))
 
@@ -35,7 +35,7 @@ def along(shape: Sequence[int], index: Array, axis: int) -> Array:
     return np.asarray(numbers(shape)[tuple(keys)])
 
 
-def replaced(write: Terms, u: Any, where: Array, values: Any) -> Any:
+def replaced(write: Terms[N], u: Any, where: Array, values: Any) -> N:
     """u with the entries ``where``, by their numbers, replaced by values; of several for one entry the last counts."""
     shape, count = write.shape(u), math.prod(write.shape(u))
     index = np.arange(count)
@@ -58,7 +58,7 @@ def sent(where: Array, count: int) -> Array:
     return table
 
 
-def added(write: Terms, u: Any, where: Array, values: Any, sign: int = 1) -> Any:
+def added(write: Terms[N], u: N, where: Array, values: Any, sign: int = 1) -> N:
     """u plus, or with sign -1 minus, the sum of the values that are sent to each entry; see `sent`."""
     table = sent(where.reshape(-1), math.prod(write.shape(u)))
     if not len(table):

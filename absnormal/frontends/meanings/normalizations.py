@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from absnormal.frontends.meanings.reductions import centred
-from absnormal.frontends.terms import Terms
+from absnormal.frontends.terms import N, Terms
 
 
-def affine(write: Terms, u: Any, weight: Any, bias: Any, shape: Sequence[int]) -> Any:
+def affine(write: Terms[N], u: Any, weight: Any, bias: Any, shape: Sequence[int]) -> N:
     """u times a weight plus a bias, where these are given; ``shape`` is theirs beside u."""
     if weight is not None:
         u = write.mul(u, write.reshape(weight, shape))
@@ -22,20 +22,20 @@ def channels(ndim: int) -> list[int]:
     return [1, -1] + [1] * (ndim - 2)
 
 
-def normalized(write: Terms, u: Any, axes: Sequence[int], eps: float) -> tuple[Any, Any, Any]:
+def normalized(write: Terms[N], u: Any, axes: Sequence[int], eps: float) -> tuple[N, N, N]:
     """u with mean 0 and variance 1 over axes; with these axes kept the mean, and the root of the variance plus eps."""
     deviation, mean = centred(write, u, axes)
     spread = write.op("sqrt", write.shifted(write.mean(write.op("square", deviation), axes, True), eps))
     return write.div(deviation, spread), mean, spread
 
 
-def root_normalized(write: Terms, u: Any, axes: Sequence[int], eps: float) -> tuple[Any, Any]:
+def root_normalized(write: Terms[N], u: Any, axes: Sequence[int], eps: float) -> tuple[N, N]:
     """u over the root of its mean square over axes plus eps, and this root."""
     root = write.op("sqrt", write.shifted(write.mean(write.op("square", u), axes, True), eps))
     return write.div(u, root), root
 
 
-def group_normalized(write: Terms, u: Any, groups: int, eps: float) -> tuple[Any, Any, Any]:
+def group_normalized(write: Terms[N], u: Any, groups: int, eps: float) -> tuple[N, N, N]:
     """u normalized over each group of its channels; the mean and the root, shape (N, groups, 1)."""
     shape = write.shape(u)
     rest = math.prod(shape) // max(1, shape[0] * groups)

@@ -6,26 +6,26 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from absnormal.frontends.terms import Terms
+from absnormal.frontends.terms import N, Terms
 
 
-def log_softmax(write: Terms, u: Any, axis: int) -> Any:
+def log_softmax(write: Terms[N], u: Any, axis: int) -> N:
     """u - log sum exp(u) along an axis."""
     return write.sub(u, write.logsumexp(u, [axis], True))
 
 
-def softmax(write: Terms, u: Any, axis: int) -> Any:
+def softmax(write: Terms[N], u: Any, axis: int) -> N:
     """exp(u) over its sum along an axis."""
     return write.op("exp", log_softmax(write, u, axis))
 
 
-def centred(write: Terms, u: Any, axes: Sequence[int]) -> tuple[Any, Any]:
+def centred(write: Terms[N], u: Any, axes: Sequence[int]) -> tuple[N, N]:
     """u less its mean over axes, and the mean with these axes kept."""
     mean = write.mean(u, axes, True)
     return write.sub(u, mean), mean
 
 
-def variance(write: Terms, u: Any, axes: Sequence[int], correction: float = 0.0, keep: bool = False) -> tuple[Any, Any]:
+def variance(write: Terms[N], u: Any, axes: Sequence[int], correction: float = 0.0, keep: bool = False) -> tuple[N, N]:
     """The variance over axes, with a count that is less by the correction, and the mean with these axes kept."""
     count = math.prod(write.shape(u)[axis] for axis in axes) - correction
     deviation, mean = centred(write, u, axes)

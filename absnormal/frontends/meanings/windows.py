@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.frontends.terms import Terms
+from absnormal.frontends.terms import N, Terms
 
 
 def windows(
@@ -38,7 +38,7 @@ def windows(
     return numbers.reshape(-1, *numbers.shape[len(shape) :])
 
 
-def summed_over(write: Terms, flat: Any, index: Array) -> Any:
+def summed_over(write: Terms[N], flat: Any, index: Array) -> N:
     """Sums over the first axis of an array of numbers of entries, -1 for none."""
     if (index < 0).any():
         flat = write.concatenate([flat, write.constant(np.zeros(1))], 0)
@@ -46,7 +46,7 @@ def summed_over(write: Terms, flat: Any, index: Array) -> Any:
     return write.sum(write.gather(flat, index), [0])
 
 
-def folds(write: Terms, flat: Any, index: Array, sign: int, tie: str) -> Any:
+def folds(write: Terms[N], flat: Any, index: Array, sign: int, tie: str) -> N:
     """The largest (smallest) of the entries in every column of numbers, -1 for none; one fold for each length."""
     columns, parts = [], []
     for where, block in _classes(index):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from absnormal.errors import DomainError
+from absnormal.frontends.meanings.activations import clipped, elu, gelu, leaky_relu, mish, prelu, softplus, swish
+from absnormal.frontends.meanings.normalizations import channels
 from absnormal.frontends.torch.guards import signs
 from absnormal.frontends.torch.probe import middle
 from absnormal.frontends.torch.values import array
@@ -82,7 +83,7 @@ def _frac(w: Writer, x: Arg, /) -> int:
 
 
 def _leaky(w: Writer, x: Arg, /, negative_slope: float = 0.01) -> int:
-    return w.kink(w.node(x), (1 + negative_slope) / 2, (1 - negative_slope) / 2, w.slope("leaky_relu"))
+    return leaky_relu(w, w.node(x), negative_slope)
 
 
 def _rrelu(w: Writer, x: Arg, /, lower: float = 0.125, upper: float = 1 / 3, training: bool = False) -> int:
@@ -104,12 +105,10 @@ def _rrelu_noise(
 
 
 def _prelu(w: Writer, x: Arg, weight: Arg, /) -> int:
-    """relu(u) + weight * min(u, 0)."""
     u, k = w.node(x), w.node(weight)
     if w.shape(k) and len(w.shape(u)) > 1 and len(w.shape(k)) == 1:
-        k = w.reshape(k, (1, -1, *([1] * (len(w.shape(u)) - 2))))
-    slope = w.slope("prelu")
-    return w.add(w.kink(u, 0.5, 0.5, slope), w.mul(k, w.kink(u, 0.5, -0.5, slope)))
+        k = w.reshape(k, channels(len(w.shape(u))))
+    return prelu(w, u, k, "prelu")
 
 
 def _hardtanh(w: Writer, x: Arg, /, min_val: float = -1.0, max_val: float = 1.0) -> int:
@@ -117,9 +116,7 @@ def _hardtanh(w: Writer, x: Arg, /, min_val: float = -1.0, max_val: float = 1.0)
 
 
 def _box(w: Writer, u: int, low: Any, high: Any, below: str, above: str) -> int:
-    """min(max(u, low), high)."""
-    inner = w.extremum(u, w.constant(low), 1, w.slope(below))
-    return w.extremum(inner, w.constant(high), -1, w.slope(above))
+    return clipped(w, u, w.constant(low), w.constant(high), below, above)
 
 
 def _hardsigmoid(w: Writer, x: Arg, /) -> int:
@@ -136,28 +133,23 @@ def _hardswish(w: Writer, x: Arg, /) -> int:
 
 
 def _clamp(w: Writer, x: Arg, /, min: Any = None, max: Any = None) -> int:
-    low, high, result = min, max, w.node(x)
-    if isinstance(low, (int, float)) and isinstance(high, (int, float)) and low > high:
-        return w.broadcast(w.constant(high), x.shape)
-    kind = "clamp" if low is not None and high is not None else None
-    if low is not None:
-        tensor = ".tensor" if isinstance(low, Arg) else ""
-        result = w.extremum(result, w.node(low), 1, w.slope((kind and "clamp.low") or f"clamp_min{tensor}"))
-    if high is not None:
-        tensor = ".tensor" if isinstance(high, Arg) else ""
-        result = w.extremum(result, w.node(high), -1, w.slope((kind and "clamp.high") or f"clamp_max{tensor}"))
-    return result
+    if isinstance(min, (int, float)) and isinstance(max, (int, float)) and min > max:
+        return w.broadcast(w.constant(max), x.shape)
+    low, high = (None if bound is None else w.node(bound) for bound in (min, max))
+    if None not in (low, high):
+        return clipped(w, w.node(x), low, high, "clamp.low", "clamp.high")
+    below, above = (".tensor" * isinstance(bound, Arg) for bound in (min, max))
+    return clipped(w, w.node(x), low, high, f"clamp_min{below}", f"clamp_max{above}")
 
 
 def _threshold(w: Writer, x: Arg, /, threshold: float, value: float) -> int:
     u = w.node(x)
     if threshold == value:
-        return w.extremum(u, w.constant(value), 1, w.slope("threshold"))
+        return w.extremum(u, w.constant(value), 1, "threshold")
     return w.where(array(x.here) > threshold, u, w.constant(value))
 
 
 def _elu(w: Writer, x: Arg, /, alpha: float = 1.0, scale: float = 1.0, input_scale: float = 1.0) -> int:
-    """scale * (relu(u) + alpha (exp(input_scale * min(u, 0)) - 1)), with one |u|."""
     u = w.node(x)
     if alpha * input_scale == 1:
         # C^1: u = 0 is no kink, and both pieces have the same derivative there.
@@ -167,10 +159,7 @@ def _elu(w: Writer, x: Arg, /, alpha: float = 1.0, scale: float = 1.0, input_sca
         inside = w.where(positive, w.constant(0.0), w.scaled(u, input_scale))
         smooth = w.where(positive, u, w.scaled(w.op("expm1", inside), alpha))
         return w.scaled(smooth, scale)
-    slope = w.slope("elu")
-    positive_part, negative_part = w.kink(u, 0.5, 0.5, slope), w.kink(u, 0.5, -0.5, slope)
-    bent = w.scaled(w.op("expm1", w.scaled(negative_part, input_scale)), alpha)
-    return w.scaled(w.add(positive_part, bent), scale)
+    return elu(w, u, alpha, scale, input_scale)
 
 
 def _celu(w: Writer, x: Arg, /, alpha: float = 1.0) -> int:
@@ -178,17 +167,14 @@ def _celu(w: Writer, x: Arg, /, alpha: float = 1.0) -> int:
 
 
 def _selu(w: Writer, x: Arg, /) -> int:
-    alpha, scale = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
-    u, slope = w.node(x), w.slope("selu")
-    positive_part, negative_part = w.kink(u, 0.5, 0.5, slope), w.kink(u, 0.5, -0.5, slope)
-    return w.scaled(w.add(positive_part, w.scaled(w.op("expm1", negative_part), alpha)), scale)
+    return elu(w, w.node(x), 1.6732632423543772848170429916717, 1.0507009873554804934193349852946, tie="selu")
 
 
 def _softshrink(w: Writer, x: Arg, /, lambd: float = 0.5) -> int:
     """u - (|u + k| - |u - k|) / 2 with k = lambd."""
     u = w.node(x)
-    left = w.kink(w.shifted(u, lambd), 0.0, 1.0, w.slope("softshrink.low"))
-    right = w.kink(w.shifted(u, -lambd), 0.0, 1.0, w.slope("softshrink.high"))
+    left = w.kink(w.shifted(u, lambd), 0.0, 1.0, "softshrink.low")
+    right = w.kink(w.shifted(u, -lambd), 0.0, 1.0, "softshrink.high")
     return w.sub(u, w.scaled(w.sub(left, right), 0.5))
 
 
@@ -198,27 +184,11 @@ def _hardshrink(w: Writer, x: Arg, /, lambd: float = 0.5) -> int:
 
 def _softplus(w: Writer, x: Arg, /, beta: float = 1.0, threshold: float = 20.0) -> int:
     u = w.node(x)
-    smooth = w.scaled(w.op("logaddexp", w.constant(0.0), w.scaled(u, beta)), 1 / beta)
-    return w.where(array(x.here) * beta > threshold, u, smooth)
-
-
-def _silu(w: Writer, x: Arg, /) -> int:
-    u = w.node(x)
-    return w.mul(u, w.op("expit", u))
-
-
-def _mish(w: Writer, x: Arg, /) -> int:
-    u = w.node(x)
-    return w.mul(u, w.op("tanh", w.op("logaddexp", w.constant(0.0), u)))
+    return w.where(array(x.here) * beta > threshold, u, softplus(w, u, beta))
 
 
 def _gelu(w: Writer, x: Arg, /, approximate: str = "none") -> int:
-    u = w.node(x)
-    if approximate == "none":
-        return w.mul(u, w.op("ndtr", u))
-    cube = w.mul(u, w.op("square", u))
-    inner = w.scaled(w.add(u, w.scaled(cube, 0.044715)), math.sqrt(2 / math.pi))
-    return w.mul(w.scaled(u, 0.5), w.shifted(w.op("tanh", inner), 1.0))
+    return gelu(w, w.node(x), approximate != "none")
 
 
 def _glu(w: Writer, x: Arg, /, dim: int = -1) -> int:
@@ -247,7 +217,7 @@ def _addcdiv(w: Writer, a: Arg, b: Arg, c: Arg, /, value: float = 1) -> int:
 
 def _copysign(w: Writer, a: Arg, b: Any, /) -> int:
     sign = array(b.here) if isinstance(b, Arg) else np.asarray(float(b))
-    return w.mul(w.kink(w.node(a), 0.0, 1.0, w.slope("copysign")), w.constant(np.copysign(1.0, sign)))
+    return w.mul(w.kink(w.node(a), 0.0, 1.0, "copysign"), w.constant(np.copysign(1.0, sign)))
 
 
 def _xlogy(w: Writer, a: Any, b: Any, /) -> int:
@@ -266,7 +236,7 @@ def _extreme(sign: int, kernel: str) -> Rule:
         u, v = w.node(a), w.node(b)
         if u == v:
             return u
-        return w.extremum(u, v, sign, w.slope(kernel))
+        return w.extremum(u, v, sign, kernel)
 
     return rule
 
@@ -317,7 +287,7 @@ RULES: dict[str, Rule] = {
     "lerp": _lerp, "addcmul": _addcmul, "addcdiv": _addcdiv, "copysign": _copysign, "xlogy": _xlogy,
     "remainder": _remainder, "fmod": _remainder, "frac": _frac,
     "sign": _flat, "sgn": _flat, "floor": _flat, "ceil": _flat, "trunc": _flat, "round": _flat,
-    "relu": lambda w, x, /: w.relu(w.node(x)), "abs": lambda w, x, /: w.kink(w.node(x), 0.0, 1.0, w.slope("abs")),
+    "relu": lambda w, x, /: w.relu(w.node(x)), "abs": lambda w, x, /: w.kink(w.node(x), 0.0, 1.0, "abs"),
     "relu6": lambda w, x, /: _box(w, w.node(x), 0.0, 6.0, "hardtanh.low", "hardtanh.high"),
     "leaky_relu": _leaky, "rrelu": _rrelu, "rrelu_with_noise": _rrelu_noise,
     "rrelu_with_noise_functional": _rrelu_noise,
@@ -325,7 +295,8 @@ RULES: dict[str, Rule] = {
     "hardsigmoid": _hardsigmoid, "hardswish": _hardswish, "clamp": _clamp, "clip": _clamp,
     "clamp_min": lambda w, x, min, /: _clamp(w, x, min), "clamp_max": lambda w, x, max, /: _clamp(w, x, None, max),
     "threshold": _threshold, "elu": _elu, "celu": _celu, "selu": _selu, "softshrink": _softshrink,
-    "hardshrink": _hardshrink, "softplus": _softplus, "silu": _silu, "mish": _mish, "gelu": _gelu, "glu": _glu,
+    "hardshrink": _hardshrink, "softplus": _softplus, "silu": lambda w, x, /: swish(w, w.node(x)),
+    "mish": lambda w, x, /: mish(w, w.node(x)), "gelu": _gelu, "glu": _glu,
     "maximum": _extreme(1, "maximum"), "minimum": _extreme(-1, "minimum"),
     "fmax": _extreme(1, "fmax"), "fmin": _extreme(-1, "fmin"),
     "clone": _same, "_to_copy": _same, "contiguous": _same, "positive": _same, "to": _same, "lift_fresh_copy": _same,

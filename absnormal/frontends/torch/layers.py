@@ -11,7 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from absnormal.frontends.torch.reductions import lined, log_sum_exp, norm, variance
+from absnormal.frontends.meanings.losses import negative_log_likelihood, reduced
+from absnormal.frontends.meanings.normalizations import affine, channels, group_normalized, normalized, root_normalized
+from absnormal.frontends.meanings.reductions import log_softmax, softmax
+from absnormal.frontends.torch.reductions import lined, norm
 from absnormal.frontends.torch.values import array
 from absnormal.frontends.torch.writer import Arg, Writer
 
@@ -19,15 +22,6 @@ Rule = Callable[..., Any]
 
 
 # -- softmax ------------------------------------------------------------------------------------------------------
-
-
-def softmax(w: Writer, u: int, axis: int) -> int:
-    """exp(u - log sum exp(u))."""
-    return w.op("exp", log_softmax(w, u, axis))
-
-
-def log_softmax(w: Writer, u: int, axis: int) -> int:
-    return w.sub(u, log_sum_exp(w, u, [axis], True))
 
 
 def _softmax(w: Writer, x: Arg, /, dim: int) -> int:
@@ -41,35 +35,24 @@ def _log_softmax(w: Writer, x: Arg, /, dim: int) -> int:
 # -- normalisation ------------------------------------------------------------------------------------------------
 
 
-def _normalised(w: Writer, u: int, axes: Sequence[int], eps: float) -> tuple[int, int, int]:
-    """The normalised entries, and with the axes kept the mean and the root of the variance plus eps."""
-    var, mean = variance(w, u, axes, 0.0, True)
-    spread = w.op("sqrt", w.shifted(var, eps))
-    return w.div(w.sub(u, mean), spread), mean, spread
-
-
-def _affine(w: Writer, u: int, weight: Any, bias: Any, shape: Sequence[int]) -> int:
-    if weight is not None:
-        u = w.mul(u, w.reshape(w.node(weight), shape))
-    return u if bias is None else w.add(u, w.reshape(w.node(bias), shape))
+def _node(w: Writer, value: Any) -> Any:
+    return None if value is None else w.node(value)
 
 
 def _layer_norm(
     w: Writer, x: Arg, /, normalized_shape: Sequence[int], weight: Any, bias: Any, eps: float
 ) -> list[Any]:
     ndim = len(x.shape)
-    u = _normalised(w, w.node(x), range(ndim - len(normalized_shape), ndim), eps)[0]
-    return [_affine(w, u, weight, bias, normalized_shape)]
+    u = normalized(w, w.node(x), range(ndim - len(normalized_shape), ndim), eps)[0]
+    return [affine(w, u, _node(w, weight), _node(w, bias), normalized_shape)]
 
 
 def _rms_norm(
     w: Writer, x: Arg, /, normalized_shape: Sequence[int], weight: Any = None, eps: float | None = None
 ) -> list[Any]:
-    u, ndim = w.node(x), len(x.shape)
-    held = float(np.finfo(np.float32).eps) if eps is None else eps
-    size = w.mean(w.op("square", u), range(ndim - len(normalized_shape), ndim), True)
-    root = w.op("sqrt", w.shifted(size, held))
-    return [_affine(w, w.div(u, root), weight, None, normalized_shape), w.op("reciprocal", root, sure=True)]
+    ndim, held = len(x.shape), float(np.finfo(np.float32).eps) if eps is None else eps
+    u, root = root_normalized(w, w.node(x), range(ndim - len(normalized_shape), ndim), held)
+    return [affine(w, u, _node(w, weight), None, normalized_shape), w.op("reciprocal", root, sure=True)]
 
 
 def _batch_norm(
@@ -77,15 +60,15 @@ def _batch_norm(
     training: bool = True, eps: float = 1e-5,
 ) -> list[Any]:
     u, ndim = w.node(x), len(x.shape)
-    channels = [1, -1] + [1] * (ndim - 2)
+    shape = channels(ndim)
     if training:
-        u = _normalised(w, u, [0, *range(2, ndim)], eps)[0]
+        u = normalized(w, u, [0, *range(2, ndim)], eps)[0]
     else:
         if running_mean.varied or running_var.varied:
             w.refuse("has running statistics that depend on a variable", "detach them, or normalise by hand")
         mean, scale = running_mean.array, 1.0 / np.sqrt(running_var.array.astype(float) + eps)
-        u = w.mul(w.sub(u, w.constant(mean.reshape(channels))), w.constant(scale.reshape(channels)))
-    return [_affine(w, u, weight, bias, channels)]
+        u = w.mul(w.sub(u, w.constant(mean.reshape(shape))), w.constant(scale.reshape(shape)))
+    return [affine(w, u, _node(w, weight), _node(w, bias), shape)]
 
 
 def _batch_norm_for_evaluation(
@@ -101,9 +84,8 @@ def _batch_norm_for_training(w: Writer, x: Arg, weight: Any, bias: Any, /, eps: 
 def _group_norm(
     w: Writer, x: Arg, weight: Any, bias: Any, /, N: int, group: int, eps: float
 ) -> list[Any]:
-    grouped = w.reshape(w.node(x), (N, group, math.prod(x.shape) // max(1, N * group)))
-    u, mean, spread = _normalised(w, grouped, [2], eps)
-    entries = _affine(w, w.reshape(u, x.shape), weight, bias, [1, -1] + [1] * (len(x.shape) - 2))
+    u, mean, spread = group_normalized(w, w.node(x), group, eps)
+    entries = affine(w, u, _node(w, weight), _node(w, bias), channels(len(x.shape)))
     return [entries, w.reshape(mean, (N, group)), w.reshape(w.op("reciprocal", spread, sure=True), (N, group))]
 
 
@@ -177,29 +159,17 @@ def _mkldnn_rnn(
 # -- losses ---------------------------------------------------------------------------------------------------------
 
 
+#: What torch's numbers of reductions are called.
+_REDUCTIONS = ("none", "mean", "sum")
+
+
 def reduce(w: Writer, u: int, reduction: int) -> int:
-    """0 none, 1 mean, 2 sum."""
-    return u if reduction == 0 else w.mean(u) if reduction == 1 else w.sum(u)
+    return reduced(w, u, _REDUCTIONS[reduction])
 
 
 def _nll(w: Writer, x: Arg, target: Arg, /, weight: Arg | None, reduction: int, ignore_index: int) -> list[Any]:
     labels = target.array.astype(int, copy=False)
-    kept = labels != ignore_index
-    whole = bool(kept.all())
-    safe = labels if whole else np.where(kept, labels, 0)
-    # The flat place of entry (n, label, k) of x (N, C, K).
-    samples, classes = (1, x.shape[0]) if len(x.shape) == 1 else x.shape[:2]
-    inner = safe.size // max(1, samples)
-    rows = np.arange(samples)[:, None] * classes + safe.reshape(samples, inner)
-    chosen = (rows * inner + np.arange(inner)).reshape(safe.shape)
-    picked = w.gather(w.node(x), chosen)
-    if whole and weight is None:
-        factor = w.constant(-1.0 if reduction != 1 else -1.0 / max(1, safe.size))
-    else:
-        scale = np.where(kept, 1.0 if weight is None else weight.array.astype(float)[safe], 0.0)
-        factor = w.constant(-scale / scale.sum() if reduction == 1 else -scale)
-    weighted = w.mul(picked, factor)
-    return [weighted if reduction == 0 else w.sum(weighted)]
+    return [negative_log_likelihood(w, w.node(x), labels, _REDUCTIONS[reduction], _node(w, weight), ignore_index)]
 
 
 def _mse(w: Writer, x: Arg, y: Arg, /, reduction: int = 1) -> int:
@@ -207,7 +177,7 @@ def _mse(w: Writer, x: Arg, y: Arg, /, reduction: int = 1) -> int:
 
 
 def _l1(w: Writer, x: Arg, y: Arg, /, reduction: int = 1) -> int:
-    return reduce(w, w.kink(w.sub(x.node, y.node), 0.0, 1.0, w.slope("l1_loss")), reduction)
+    return reduce(w, w.kink(w.sub(x.node, y.node), 0.0, 1.0, "l1_loss"), reduction)
 
 
 def _huber(w: Writer, u: int, bound: float) -> int:
@@ -228,7 +198,7 @@ def _huber_loss(w: Writer, x: Arg, y: Arg, /, reduction: int = 1, delta: float =
 def _smooth_l1(w: Writer, x: Arg, y: Arg, /, reduction: int = 1, beta: float = 1.0) -> int:
     u = w.sub(x.node, y.node)
     if beta == 0:
-        return reduce(w, w.kink(u, 0.0, 1.0, w.slope("smooth_l1_loss")), reduction)
+        return reduce(w, w.kink(u, 0.0, 1.0, "smooth_l1_loss"), reduction)
     return reduce(w, w.scaled(_huber(w, u, beta), 1.0 / beta), reduction)
 
 
@@ -314,7 +284,7 @@ def _cosine_similarity(w: Writer, a: Arg, b: Arg, /, dim: int = 1, eps: float = 
     axis = dim % max(len(w.shape(node)) for node in both)
     first, second = (norm(w, node, 2.0, [axis], False) for node in both)
     dot = w.sum(w.mul(*both), [axis])
-    bounds = [w.extremum(size, w.constant(eps), 1, w.slope("clamp_min")) for size in (first, second)]
+    bounds = [w.extremum(size, w.constant(eps), 1, "clamp_min") for size in (first, second)]
     return w.div(w.div(dot, bounds[0]), bounds[1])
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.frontends.torch.values import array
+from absnormal.frontends.meanings.reductions import variance
 from absnormal.frontends.torch.writer import Arg, Writer
 
 Rule = Callable[..., Any]
@@ -33,14 +33,6 @@ def _sum(w: Writer, x: Arg, /, dim: Any = None, keepdim: bool = False) -> int:
 
 def _mean(w: Writer, x: Arg, /, dim: Any = None, keepdim: bool = False) -> int:
     return w.mean(lined(w, x), _axes(x, dim), keepdim)
-
-
-def variance(w: Writer, u: int, axes: Sequence[int], correction: float, keep: bool) -> tuple[int, int]:
-    """The variance and the mean."""
-    count = math.prod(w.shape(u)[axis] for axis in axes)
-    mean = w.mean(u, axes, True)
-    spread = w.sum(w.op("square", w.sub(u, mean)), axes, keep)
-    return w.scaled(spread, 1.0 / max(0.0, count - correction) if count > correction else math.inf), mean
 
 
 def _variance(
@@ -95,17 +87,8 @@ def _cumsum(w: Writer, x: Arg, /, dim: int) -> int:
     return w.op("cumsum", u, axis=dim % len(w.shape(u)))
 
 
-def log_sum_exp(w: Writer, u: int, axes: Sequence[int], keep: bool) -> int:
-    """log sum exp(u) over axes."""
-    shape, held = w.shape(u), w.builder.values.given[u]
-    # Finite numbers are in the domain.
-    sure = held is not None and held.numel() > 0 and bool(np.isfinite(array(held)).all())
-    result = w.op("logsumexp", u, sure=sure, axes=tuple(axes))
-    return result if keep else w.reshape(result, tuple(size for i, size in enumerate(shape) if i not in axes))
-
-
 def _logsumexp(w: Writer, x: Arg, /, dim: Any, keepdim: bool = False) -> int:
-    return log_sum_exp(w, lined(w, x), _axes(x, dim), keepdim)
+    return w.logsumexp(lined(w, x), _axes(x, dim), keepdim)
 
 
 # -- products of matrices -----------------------------------------------------------------------------------------
@@ -178,7 +161,7 @@ def _max(sign: int, kernel: str) -> Rule:
     def rule(w: Writer, x: Arg, /, other: Arg | None = None, dim: int | None = None, keepdim: bool = False) -> Any:
         if other is not None:
             u, v = w.node(x), w.node(other)
-            return u if u == v else w.extremum(u, v, sign, w.slope("maximum" if sign > 0 else "minimum"))
+            return u if u == v else w.extremum(u, v, sign, "maximum" if sign > 0 else "minimum")
         if dim is None:
             return reduced(w, lined(w, x), _axes(x, None), sign, kernel, False)
         if not x.shape:
@@ -209,10 +192,10 @@ def _aminmax(w: Writer, x: Arg, /, dim: Any = None, keepdim: bool = False) -> li
 def norm(w: Writer, u: int, p: float, axes: Sequence[int], keep: bool, kernel: str = "norm") -> int:
     """A p-norm; refused where it is not |.|-expressible: p = 2 and other powers at 0."""
     if p in (math.inf, -math.inf):
-        sizes = w.kink(u, 0.0, 1.0, w.slope(f"{kernel}.abs"))
+        sizes = w.kink(u, 0.0, 1.0, f"{kernel}.abs")
         return reduced(w, sizes, axes, 1 if p > 0 else -1, "norm.inf", keep)
     if p == 1:
-        return w.sum(w.kink(u, 0.0, 1.0, w.slope(f"{kernel}.abs")), axes, keep)
+        return w.sum(w.kink(u, 0.0, 1.0, f"{kernel}.abs"), axes, keep)
     if p == 0:
         w.refuse("jumps", "use another norm")
     if p == 2:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
+from absnormal.frontends.meanings.movements import added, along, moved, numbers, replaced
 from absnormal.frontends.torch.writer import Arg, Writer
 
 Rule = Callable[..., Any]
@@ -80,16 +81,6 @@ def _expand(w: Writer, x: Arg, /) -> int:
     return w.broadcast(w.node(x), tuple(w.record.out.shape))
 
 
-def _places(shape: Sequence[int]) -> Array:
-    """The flat numbers of the entries of an array."""
-    return np.arange(math.prod(shape)).reshape(shape)
-
-
-def _moved(w: Writer, x: Arg, move: Callable[[Array], Array]) -> int:
-    """Any movement, by what it does to the numbers of the entries."""
-    return w.gather(w.node(x), np.ascontiguousarray(move(_places(x.shape))))
-
-
 def _by_places(w: Writer, x: Arg, /, *args: Any, **kwargs: Any) -> int:
     """The operation itself moves the numbers of the entries."""
     import torch
@@ -99,7 +90,7 @@ def _by_places(w: Writer, x: Arg, /, *args: Any, **kwargs: Any) -> int:
     def move(places: Array) -> Array:
         return np.asarray(w.record.func(torch.from_numpy(places), *plain, **kwargs).numpy())
 
-    return _moved(w, x, move)
+    return moved(w, w.node(x), move)
 
 
 def _index(w: Writer, x: Arg, indices: Sequence[Any], /) -> int:
@@ -110,7 +101,9 @@ def _index(w: Writer, x: Arg, indices: Sequence[Any], /) -> int:
             continue
         values = item.tensor.cpu().numpy()
         keys.append(values)
-    return _moved(w, x, lambda places: places[tuple(keys)] if _leading(indices) else _torch_index(places, indices))
+    if not _leading(indices):
+        return moved(w, w.node(x), lambda places: _torch_index(places, indices))
+    return moved(w, w.node(x), lambda places: places[tuple(keys)])
 
 
 def _leading(indices: Sequence[Any]) -> bool:
@@ -137,51 +130,18 @@ def _index_put(
     return _put(w, w.node(x), where, w.broadcast(w.node(values), where.shape), accumulate)
 
 
-def _put(w: Writer, x: int, where: Array, values: int, accumulate: bool) -> int:
-    """``x`` with the entries ``where`` (flat numbers) replaced by, or increased by, ``values``."""
-    shape = w.shape(x)
-    total = math.prod(shape)
-    flat = where.reshape(-1)
-    if accumulate:
-        # Each entry of x gets the sum of the values sent to it.
-        return w.add(x, w.reshape(_summed(w, values, flat, total), shape))
-    index: Array = np.arange(total)
-    index[flat] = total + np.arange(flat.size)
-    both = w.concatenate([w.reshape(x, (total,)), w.reshape(values, (flat.size,))], 0)
-    return w.reshape(w.gather(both, index), shape)
-
-
-def _summed(w: Writer, values: int, flat: Array, total: int) -> int:
-    """Entry i is the sum of the values with number i: a table of them, padded with 0, summed."""
-    order = np.argsort(flat, kind="stable")
-    counts = np.bincount(flat, minlength=total)
-    widest = int(counts.max(initial=0))
-    table = np.full((max(widest, 1), total), flat.size)
-    rank = np.arange(flat.size) - np.repeat(np.cumsum(counts) - counts, counts)
-    table[rank, flat[order]] = order
-    padded = w.concatenate([w.reshape(values, (flat.size,)), w.constant(np.zeros(1))], 0)
-    return w.sum(w.gather(padded, table), [0])
-
-
-def _along(x: Arg, dim: int, index: Array) -> Array:
-    """The flat numbers in x of entries taken along an axis."""
-    axis = dim % max(1, len(x.shape))
-    places = _places(x.shape)
-    if not x.shape or not index.size:
-        return np.zeros_like(index)
-    keys: list[Any] = [*np.indices(index.shape)]
-    keys[axis] = index
-    return np.asarray(places[tuple(keys)])
+def _put(w: Writer, u: int, where: Array, values: int, accumulate: bool) -> int:
+    return (added if accumulate else replaced)(w, u, where, values)
 
 
 def _gather(w: Writer, x: Arg, /, dim: int, index: Arg) -> int:
-    return w.gather(w.node(x), _along(x, dim, index.tensor.cpu().numpy()))
+    return w.gather(w.node(x), along(x.shape, index.tensor.cpu().numpy(), dim))
 
 
 def _scatter(
     w: Writer, x: Arg, /, dim: int, index: Arg, src: Arg | None = None, value: float = 0, reduce: str | None = None
 ) -> int:
-    where = _along(x, dim, index.tensor.cpu().numpy())
+    where = along(x.shape, index.tensor.cpu().numpy(), dim)
     values = w.node(value) if src is None else src.node
     if src is not None and src.shape != where.shape and src.shape:
         values = w.index(values, tuple(slice(0, size) for size in where.shape))
@@ -208,7 +168,7 @@ def _index_copy(w: Writer, x: Arg, /, dim: int, index: Arg, source: Arg) -> int:
 
 def _lines(x: Arg, dim: int, index: Arg) -> Array:
     """The flat places of the lines of ``x`` with these numbers."""
-    return np.asarray(np.take(np.atleast_1d(_places(x.shape)), index.tensor.cpu().numpy(), axis=dim))
+    return np.asarray(np.take(np.atleast_1d(numbers(x.shape)), index.tensor.cpu().numpy(), axis=dim))
 
 
 def _masked_select(w: Writer, x: Arg, mask: Arg, /) -> int:
@@ -216,7 +176,7 @@ def _masked_select(w: Writer, x: Arg, mask: Arg, /) -> int:
         both = np.broadcast_arrays(places, mask.tensor.cpu().numpy())
         return np.asarray(both[0][both[1]])
 
-    return _moved(w, x, move)
+    return moved(w, w.node(x), move)
 
 
 def _pad(w: Writer, x: Arg, /, pad: Sequence[int], value: float = 0) -> int:
@@ -251,17 +211,17 @@ def _masked_fill(w: Writer, x: Arg, mask: Arg, value: Any, /) -> int:
 
 
 def _select_scatter(w: Writer, x: Arg, source: Arg, /, dim: int, index: int) -> int:
-    return _put(w, w.node(x), _places(x.shape)[_key(x, dim, index)], source.node, False)
+    return _put(w, w.node(x), numbers(x.shape)[_key(x, dim, index)], source.node, False)
 
 
 def _slice_scatter(
     w: Writer, x: Arg, source: Arg, /, dim: int = 0, start: Any = None, end: Any = None, step: int = 1
 ) -> int:
-    return _put(w, w.node(x), _places(x.shape)[_key(x, dim, slice(start, end, step))], source.node, False)
+    return _put(w, w.node(x), numbers(x.shape)[_key(x, dim, slice(start, end, step))], source.node, False)
 
 
 def _diagonal(w: Writer, x: Arg, /, offset: int = 0, dim1: int = 0, dim2: int = 1) -> int:
-    return _moved(w, x, lambda places: np.diagonal(places, offset, dim1, dim2))
+    return moved(w, w.node(x), lambda places: np.diagonal(places, offset, dim1, dim2))
 
 
 def _tri(keep: Callable[..., Array]) -> Rule:
@@ -274,14 +234,14 @@ def _tri(keep: Callable[..., Array]) -> Rule:
 
 def _diag_embed(w: Writer, x: Arg, /, offset: int = 0, dim1: int = -2, dim2: int = -1) -> int:
     shape = tuple(w.record.out.shape)
-    where = np.diagonal(_places(shape), offset, dim1 % len(shape), dim2 % len(shape))
+    where = np.diagonal(numbers(shape), offset, dim1 % len(shape), dim2 % len(shape))
     return _put(w, w.constant(np.zeros(shape)), where, w.node(x), False)
 
 
 def _embedding(w: Writer, weight: Arg, index: Arg, /, padding_idx: int = -1) -> int:
     """Rows of a table; where the row of padding_idx is looked up, it is a constant, as it is for torch."""
     rows = index.tensor.cpu().numpy()
-    found = _moved(w, weight, lambda places: places[rows])
+    found = moved(w, w.node(weight), lambda places: places[rows])
     padded = rows == padding_idx
     if padding_idx < 0 or not padded.any() or not w.varied(found):
         return found

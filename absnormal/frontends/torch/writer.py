@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
@@ -12,6 +11,7 @@ import torch
 from absnormal.arrays import Array
 from absnormal.errors import TraceError
 from absnormal.frontends import writing
+from absnormal.frontends.terms import Terms
 from absnormal.frontends.ties.names import OWN
 from absnormal.frontends.torch.probe import slope_of
 from absnormal.frontends.torch.tape import Record, Tape
@@ -22,6 +22,8 @@ from absnormal.program.nodes import Source
 Shape = tuple[int, ...]
 #: Slopes of a kinked node: one number, "even", or its switches' own, made when they are needed.
 Slopes = float | str | Callable[[], Array]
+#: What tells them: the name of a kernel, or they themselves.
+Tie = Slopes
 
 
 class Arg:
@@ -67,7 +69,7 @@ class Arg:
         return array(self.tensor)
 
 
-class Writer:
+class Writer(Terms[int]):
     """Appends the operations that one operation of torch needs to the program."""
 
     def __init__(self, tape: Tape, builder: Builder) -> None:
@@ -134,9 +136,16 @@ class Writer:
     def shape(self, index: int) -> Shape:
         return self.nodes[index].shape
 
-    def op(self, op: str, *args: int, tie: str = "", sure: bool = False, **params: Any) -> int:
-        """Append one operation on nodes; ``sure`` says that its arguments are known to lie in its domain."""
-        return self.builder.add(op, args, params, self.operation, self.source, tie, sure=sure)
+    def op(self, op: str, *args: int, tie: Tie = "", sure: bool = False, **params: Any) -> int:
+        """Append one operation on nodes; ``sure`` says that its arguments are known to lie in its domain.
+
+        A tie is the name of a kernel, whose slope is that of the installed version, or says the slopes itself.
+        """
+        own = OWN if tie != "" else ""
+        index = self.builder.add(op, args, params, self.operation, self.source, own, sure=sure)
+        if own:
+            self.slopes[index] = slope_of(tie, self.dtype) if isinstance(tie, str) and tie != "even" else tie
+        return index
 
     def value(self, index: int) -> Array:
         """The value of a node in double precision; a rule that asks for one that varies keeps to the point."""
@@ -157,106 +166,10 @@ class Writer:
         if left != right and (self.varied(left) or self.varied(right)):
             self.builder.guard(left, right, relation, np.asarray(outcome), self.operation, self.source)
 
-    # -- movements ---------------------------------------------------------------------------------------------
+    # -- what Terms does otherwise ---------------------------------------------------------------------------
 
-    def reshape(self, a: int, shape: Sequence[int]) -> int:
-        size = math.prod(self.shape(a))
-        if -1 in shape:
-            known = -math.prod(shape)
-            shape = [size // known if item == -1 else item for item in shape]
-        shape = tuple(int(item) for item in shape)
-        return a if shape == self.shape(a) else self.op("reshape", a, shape=shape)
-
-    def transpose(self, a: int, axes: Sequence[int]) -> int:
-        axes = tuple([int(axis) for axis in axes])
-        return a if axes == tuple(range(len(axes))) else self.op("transpose", a, axes=axes)
-
-    def index(self, a: int, key: tuple[Any, ...]) -> int:
-        return self.op("index", a, key=key)
-
-    def gather(self, a: int, index: Array) -> int:
-        """Entry i of the result is entry ``index[i]`` of ``a``, flat."""
-        if index.shape == self.shape(a) and np.array_equal(index.reshape(-1), np.arange(index.size)):
-            return a
-        return self.op("gather", a, index=index)
-
-    def broadcast(self, a: int, shape: Sequence[int]) -> int:
-        held = tuple(int(item) for item in shape)
-        return a if held == self.shape(a) else self.op("broadcast", a, shape=held)
-
-    def concatenate(self, parts: Sequence[int], axis: int) -> int:
-        return self.op("concatenate", *parts, axis=axis) if len(parts) > 1 else parts[0]
-
-    def swap(self, a: int, first: int, second: int) -> int:
-        axes = list(range(len(self.shape(a))))
-        axes[first], axes[second] = axes[second], axes[first]
-        return self.transpose(a, axes)
-
-    # -- arithmetic --------------------------------------------------------------------------------------------
-
-    def add(self, a: int, b: int) -> int:
-        return self.op("add", a, b)
-
-    def sub(self, a: int, b: int) -> int:
-        return self.op("sub", a, b)
-
-    def mul(self, a: int, b: int) -> int:
-        return self.op("mul", a, b)
-
-    def div(self, a: int, b: int) -> int:
-        return self.op("div", a, b)
-
-    def scaled(self, a: int, factor: float) -> int:
-        return a if factor == 1 else self.op("mul", a, self.constant(factor))
-
-    def shifted(self, a: int, offset: float) -> int:
-        return a if offset == 0 else self.op("add", a, self.constant(offset))
-
-    def sum(self, a: int, axes: Sequence[int] | None = None, keep: bool = False) -> int:
-        shape = self.shape(a)
-        chosen = tuple(range(len(shape))) if axes is None else tuple(sorted(axis % len(shape) for axis in axes))
-        if not chosen:
-            return a
-        kept = tuple(1 if i in chosen else size for i, size in enumerate(shape))
-        out = kept if keep else tuple(size for i, size in enumerate(shape) if i not in chosen)
-        return self.op("sum", a, axes=chosen, shape=out)
-
-    def mean(self, a: int, axes: Sequence[int] | None = None, keep: bool = False) -> int:
-        total = self.sum(a, axes, keep)
-        count = math.prod(self.shape(a)) // max(1, math.prod(self.shape(total)))
-        return self.scaled(total, 1.0 / count if count else math.nan)
-
-    def matmul(self, a: int, b: int) -> int:
-        return self.op("matmul", a, b)
-
-    def where(self, mask: Array, a: int, b: int) -> int:
-        shape = np.broadcast_shapes(mask.shape, self.shape(a), self.shape(b))
-        return self.op("where", a, b, mask=np.broadcast_to(mask, shape))
-
-    # -- kinks -------------------------------------------------------------------------------------------------
-
-    def kink(self, u: int, a: float, b: float, slope: Slopes) -> int:
-        """a u + b |u|."""
-        return self.kinked("kink", (u,), slope, a=a, b=b)
-
-    def relu(self, u: int, kernel: str = "relu") -> int:
-        """(u + |u|) / 2 with the slope of a kernel."""
-        return self.kink(u, 0.5, 0.5, self.slope(kernel))
-
-    def extremum(self, u: int, v: int, sign: int, slope: Slopes) -> int:
-        return self.kinked("max", (u, v), slope, sign=sign)
-
-    def fold(self, u: int, sign: int, slope: Slopes) -> int:
-        """The maximum (sign 1) or minimum over axis 0."""
-        if self.shape(u)[0] == 1:
-            return self.reshape(u, self.shape(u)[1:])
-        return self.kinked("fold", (u,), slope, sign=sign)
-
-    def kinked(self, op: str, args: tuple[int, ...], slope: Slopes, **params: Any) -> int:
-        index = self.op(op, *args, tie=OWN, **params)
-        self.slopes[index] = slope
-        return index
-
-    def slope(self, kernel: str) -> float:
-        """The slope of |u| at 0 that a kernel of the installed version uses, probed."""
-        return slope_of(kernel, self.dtype)
+    def gather(self, u: int, index: Array) -> int:
+        """Rules that run a kernel on the numbers of the entries may find that it moves none."""
+        if index.shape == self.shape(u) and np.array_equal(index.reshape(-1), np.arange(index.size)):
+            return u
+        return super().gather(u, index)
