@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
+from absnormal.frontends.meanings.windows import windows as window_numbers
 from absnormal.frontends.torch.kernels import TorchLayout
 from absnormal.frontends.torch.reductions import taking
 from absnormal.frontends.torch.shapes import padded
@@ -65,36 +66,23 @@ def windows(w: Writer, u: int, kernel: Sequence[int], stride: Sequence[int], pad
         front = [len(lead) + 2 * i + 1 for i in range(count)]
         rest = [*range(len(lead)), *(len(lead) + 2 * i for i in range(count))]
         return w.reshape(w.transpose(split, [*front, *rest]), (math.prod(kernel), *lead, *out))
-    index, inside = _window_places(space, kernel, stride, padding, dilation, out)
+    index = _places(space, kernel, stride, padding, dilation, out)
     size, many = math.prod(space), math.prod(lead)
     flat = w.reshape(u, (many * size,))
-    places = np.arange(many).reshape(1, *lead, *([1] * count)) * size + index.reshape(
-        index.shape[0], *([1] * len(lead)), *out)
-    if not inside.all():
+    lifted = index.reshape(len(index), *([1] * len(lead)), *out)
+    places = np.arange(many).reshape(1, *lead, *([1] * count)) * size + lifted
+    if (index < 0).any():
         flat = w.concatenate([flat, w.constant(np.full(1, fill))], 0)
-        outside = np.broadcast_to(~inside.reshape(index.shape[0], *([1] * len(lead)), *out), places.shape)
-        places = np.where(outside, many * size, places)
+        places = np.where(lifted < 0, many * size, places)
     return w.gather(flat, places)
 
 
-def _window_places(
-    space: Sequence[int], kernel: Sequence[int], stride: Sequence[int], padding: Sequence[int],
-    dilation: Sequence[int], out: Sequence[int],
-) -> tuple[Array, Array]:
-    """For every place in a window (rows) and every window, the flat place in the array, and whether it is inside."""
-    axes = []
-    for size, k, s, p, d, o in zip(space, kernel, stride, padding, dilation, out, strict=True):
-        at = (np.arange(k) * d)[:, None] + (np.arange(o) * s - p)[None, :]
-        axes.append((at, (at >= 0) & (at < size)))
-    count = len(axes)
-    total, inside = np.zeros((1,) * (2 * count), int), np.ones((1,) * (2 * count), bool)
-    for axis, ((at, ok), size) in enumerate(zip(axes, space, strict=True)):
-        shape = [1] * (2 * count)
-        shape[axis], shape[count + axis] = at.shape
-        total = total * size + np.where(ok, at, 0).reshape(shape)
-        inside = inside & ok.reshape(shape)
-    full = (math.prod(kernel), *out)
-    return total.reshape(full), inside.reshape(full)
+def _places(space: Sequence[int], kernel: Sequence[int], stride: Sequence[int], padding: Sequence[int],
+            dilation: Sequence[int], out: Sequence[int]) -> Array:
+    """For every place in a window (rows) and every window the number of the entry; -1 outside of the array."""
+    reach = [(o - 1) * s + (k - 1) * d + 1 for o, s, k, d in zip(out, stride, kernel, dilation, strict=True)]
+    around = [(p, whole - size - p) for p, whole, size in zip(padding, reach, space, strict=True)]
+    return window_numbers(tuple(space), kernel, stride, around, dilation, [1] * len(space))
 
 
 def _max_pool(spatial: int) -> Rule:
@@ -108,11 +96,8 @@ def _max_pool(spatial: int) -> Rule:
         views = windows(w, w.node(x), kernel, stride, padding, dilation, result, -np.inf)
 
         def slopes() -> Array:
-            index, _ = _window_places(space, kernel, stride, padding, dilation, result)
-            chosen = indices.cpu().numpy()
-            lead = (1,) * (chosen.ndim - spatial)
-            _, inside = _window_places(space, kernel, stride, padding, dilation, result)
-            places = np.where(inside, index, -1).reshape(len(index), *lead, *result)
+            index, chosen = _places(space, kernel, stride, padding, dilation, result), indices.cpu().numpy()
+            places = index.reshape(len(index), *((1,) * (chosen.ndim - spatial)), *result)
             first = np.zeros(chosen.shape, int)
             for row in range(1, len(index)):
                 first[np.broadcast_to(places[row], chosen.shape) == chosen] = row
@@ -131,7 +116,7 @@ def _adaptive_max_pool(spatial: int) -> Rule:
             w.refuse("pools windows of unequal size", "use an output size that divides the input")
         kernel = [size // o for size, o in zip(space, result, strict=True)]
         views = windows(w, w.node(x), kernel, kernel, [0] * spatial, [1] * spatial, result, -np.inf)
-        index, _ = _window_places(space, kernel, kernel, [0] * spatial, [1] * spatial, result)
+        index = _places(space, kernel, kernel, [0] * spatial, [1] * spatial, result)
         chosen = indices.cpu().numpy()
         places = index.reshape(len(index), *((1,) * (chosen.ndim - spatial)), *result)
         return [w.fold(views, 1, lambda: taking((places == chosen).argmax(axis=0), len(index), 1))]
