@@ -5,7 +5,7 @@
     solve = an.extend.opaque("solve", value, jvp, vjp)           any smooth one
     snap = an.extend.kink("snap", 0.5, 1.5, at=1.0)              a u + b |u - at|
     an.extend.rule(np.linalg.inv, inverse)                       NumPy's function is that operation
-    an.extend.rule("jax", "erf_inv", inverse)                    a framework's operation is
+    an.extend.rule("jax", "erf_inv", erfinv)                     a framework's operation is
     an.extend.ties("mytool", {...})                              slopes of a tool, by name: slope="mytool"
 
 Each of the first four returns a function to be called in f: on plain arrays it computes, on variables it is followed.
@@ -37,7 +37,7 @@ __all__ = ["kink", "linear", "opaque", "rule", "smooth", "ties"]
 Operation = Callable[..., Any]
 
 #: Frameworks whose operations may be given rules.
-_TOOLS = frozenset({"jax", "onnx"})
+_TOOLS = frozenset({"jax", "onnx", "torch"})
 
 
 def smooth(
@@ -224,8 +224,9 @@ def rule(tool: str, name: Any, operation: Operation, /) -> None: ...
 def rule(*given: Any) -> None:
     """Follow a function of NumPy, or an operation of a framework, as ``operation`` whenever f calls it on a variable.
 
-    ``rule(function, operation)`` is about a function of NumPy or SciPy, ``rule("jax", primitive, operation)`` about a
-    primitive of JAX, ``rule("onnx", operator, operation)`` about an operator of ONNX.
+    ``rule(function, operation)`` is about a function of NumPy or SciPy, ``rule("torch", name, operation)`` about an
+    operation of torch, or a function of it, ``rule("jax", primitive, operation)`` about a primitive of JAX,
+    ``rule("onnx", operator, operation)`` about an operator of ONNX.
 
     Parameters
     ----------
@@ -237,7 +238,7 @@ def rule(*given: Any) -> None:
         what is called in its place, with the same arguments; written with NumPy's functions and with operations that
         are registered here, so that it takes plain arrays, too.  By name it gets those parameters of a primitive, or
         attributes of an operator, that its signature has behind a star; others are refused.  Where it is used first
-        its value is compared with that of JAX, or of ONNX's reference evaluator, at the point and beside it
+        its value is compared with that of the framework (of ONNX's reference evaluator) at the point and beside it
 
     Raises
     ------
@@ -259,6 +260,11 @@ def rule(*given: Any) -> None:
     >>> inverse = an.extend.smooth("erfinv", special.erfinv, slope, examples=[[np.linspace(-0.9, 0.9)]])
     >>> an.extend.rule("jax", "erf_inv", inverse)
     >>> an.verify(lambda x: jnp.abs(jax.scipy.special.erfinv(x)).sum(), jnp.zeros(1)).verdict.name
+    'CLARKE'
+
+    >>> import torch
+    >>> an.extend.rule("torch", torch.special.erfinv, inverse)
+    >>> an.verify(lambda x: torch.special.erfinv(torch.abs(x)).sum(), torch.zeros(1)).verdict.name
     'CLARKE'
 
     >>> def standardized(u, *, axes):

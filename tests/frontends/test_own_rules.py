@@ -11,19 +11,21 @@ import jax.scipy.special
 import numpy as np
 import onnx.parser
 import pytest
+import torch
 
 import absnormal as an
 from absnormal.frontends.jax import primitives
 from absnormal.frontends.onnx import rules
+from absnormal.frontends.torch import rules as operations
 
-TABLES: tuple[dict[Any, Any], ...] = (primitives.RULES, rules.RULES)
+TABLES: tuple[dict[Any, Any], ...] = (primitives.RULES, rules.RULES, operations.RULES)
 
 
 @pytest.fixture(autouse=True)
 def registered() -> Iterator[None]:
     """What a test registers is gone after it, and what others registered while it runs."""
     held = [dict(table) for table in TABLES]
-    for table, name in zip(TABLES, ("erf_inv", "MeanVarianceNormalization"), strict=True):
+    for table, name in zip(TABLES, ("erf_inv", "MeanVarianceNormalization", "erfinv"), strict=True):
         table.pop(name, None)
     yield
     for table, before in zip(TABLES, held, strict=True):
@@ -73,6 +75,49 @@ def test_a_wrong_rule_is_an_error_with_the_user_s_line(rule: Any, words: str) ->
         an.verify(bent, jnp.array([0.25, 0.5, -0.625]))
 
 
+@pytest.mark.parametrize("name", ["aten::erfinv", "erfinv", torch.erfinv, torch.special.erfinv])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_an_operation_of_torch_is_followed_by_a_rule(name: Any, dtype: Any) -> None:
+    def f(x: Any) -> Any:
+        return torch.special.erfinv(torch.abs(x) / 4).sum()
+
+    x = torch.tensor([0.0, 0.25, -0.5], dtype=dtype)
+    with pytest.raises(an.TraceError, match="erfinv"):
+        an.verify(f, x)
+    an.extend.rule("torch", name, inverse)
+    report = an.verify(f, x)
+    assert report.verdict is an.Verdict.CLARKE and [item.operation for item in report.active] == ["torch.abs"]
+    elsewhere = np.array([0.5, -0.25, 0.125])
+    assert report.program(elsewhere) == pytest.approx(float(f(torch.tensor(elsewhere))), rel=1e-6)
+
+
+def test_a_wrong_rule_of_torch_is_an_error() -> None:
+    an.extend.rule("torch", "erfinv", lambda u: inverse(u) * 1.001)
+    with pytest.raises(an.TraceError, match=r"test_own_rules\.py:\d+: has a rule that returns .* where torch computes"):
+        an.verify(lambda x: torch.erfinv(x).sum(), torch.tensor([0.25], dtype=torch.float64))
+
+
+def test_a_wrong_backward_of_an_operation_that_a_rule_follows_is_found() -> None:
+    @torch.library.custom_op("absnormal_tests::steep", mutates_args=())
+    def steep(x: torch.Tensor, factor: float) -> torch.Tensor:
+        return factor * torch.abs(x)
+
+    slopes = [1.5]
+
+    def backward(ctx: Any, grad: Any) -> Any:
+        return slopes[0] * ctx.factor * torch.sign(ctx.x) * grad, None
+
+    def keep(ctx: Any, inputs: Any, output: Any) -> None:
+        ctx.x, ctx.factor = inputs
+
+    steep.register_autograd(backward, setup_context=keep)
+    an.extend.rule("torch", steep, lambda u, factor: factor * np.abs(u))
+    x = torch.tensor([0.5, -1.0], dtype=torch.float64)
+    assert an.verify(lambda x: steep(x, 2.0).sum(), x).verdict is an.Verdict.NOT_CLARKE
+    slopes[0] = 1.0
+    assert an.verify(lambda x: steep(x, 2.0).sum(), x).verdict is an.Verdict.CLARKE
+
+
 def test_parameters_of_a_primitive_are_read_or_refused() -> None:
     x = jnp.array([0.5, -1.0, 2.0])
     del primitives.RULES["cumsum"]
@@ -110,7 +155,9 @@ def test_a_wrong_rule_of_onnx_and_an_unread_attribute_are_errors() -> None:
 
 @pytest.mark.parametrize(("tool", "name", "words"), [
     ("jax", "exp", "has a rule"), ("onnx", "Relu", "has a rule"), ("onnx", "If", "has a rule"),
-    ("onnx", "NoSuch", "ONNX has no operator"), ("numba", "exp", "no rules for 'numba'"),
+    ("onnx", "NoSuch", "ONNX has no operator"), ("torch", "aten::relu", "has a rule"),
+    ("torch", "mine::nothing", "torch has no operation mine::nothing"), ("torch", torch.abs, "has a rule"),
+    ("numba", "exp", "no rules for 'numba'"),
 ])  # fmt: skip
 def test_what_cannot_be_registered(tool: str, name: str, words: str) -> None:
     with pytest.raises(ValueError, match=words):
