@@ -69,7 +69,8 @@ def load(
     chosen = _output(graph, output)
     names = _variables(graph, variables)
     given = _given(graph, inputs)
-    values = {name: _value(graph, name, given) for name in {*names, *graph.inputs} - set(graph.constants)}
+    ordered = dict.fromkeys((*names, *graph.inputs))
+    values = {name: _value(graph, name, given) for name in ordered if name not in graph.constants}
     point = {name: np.asarray(values.get(name, graph.constants.get(name)), dtype=float) for name in names}
     held = {name: value for name, value in values.items() if name not in names}
     variable = names[0] if len(names) == 1 else names
