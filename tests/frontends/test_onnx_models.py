@@ -177,6 +177,7 @@ INDEX = np.array([[0, -1, 1, 0]])
 OPERATORS: list[tuple[str, dict[str, Any], list[Any]]] = [
     ("Gemm", {"alpha": 0.5, "beta": 2.0, "transA": 1, "transB": 1}, [M, RNG.normal(size=(2, 3)), RNG.normal(size=2)]),
     ("HardSwish", {}, [3 * U]), ("HardSigmoid", {"alpha": 0.3}, [3 * U]), ("ThresholdedRelu", {"alpha": 0.4}, [U]),
+    ("Shrink", {"lambd": 0.3, "bias": 0.3}, [U]), ("Shrink", {"lambd": 0.3}, [U]),
     ("Celu", {"alpha": 2.0}, [U]), ("PRelu", {}, [U, RNG.normal(size=4)]), ("Mish", {}, [U]),
     ("Gelu", {"approximate": "tanh"}, [U]), ("Clip", {}, [U, np.array(-0.3), np.array(0.4)]),
     ("Max", {}, [U, M, 0 * M]), ("Min", {}, [U, M]), ("Sum", {}, [U, M, M]), ("Mean", {}, [U, M]),

@@ -140,7 +140,8 @@ def texts(function: Any, seen: set[Any]) -> set[str]:
         for name in code.co_names:
             found |= texts(function.__globals__.get(name), seen)
     for cell in function.__closure__ or ():
-        found |= texts(cell.cell_contents, seen)
+        held = cell.cell_contents
+        found |= {*held} if isinstance(held, tuple) else texts(held, seen)
     return found
 
 

@@ -126,7 +126,8 @@ FUNCTION_OF = {
     "abs": "abs", "maximum": "maximum", "minimum": "minimum", "fmax": "fmax", "fmin": "fmin",
     "clip.low": "jnp.clip.low", "clip.high": "jnp.clip.high", "relu": "jax.nn.relu",
     "leaky_relu": "jax.nn.leaky_relu", "elu": "jax.nn.elu", "hard.low": "jax.nn.hard_sigmoid.low",
-    "hard.high": "jax.nn.hard_sigmoid.high", "clamp.low": "clamp.low", "clamp.high": "clamp.high", "sort": "sort",
+    "hard.high": "jax.nn.hard_sigmoid.high", "shrink.low": "minimum", "shrink.high": "maximum",
+    "clamp.low": "clamp.low", "clamp.high": "clamp.high", "sort": "sort",
     **{tie: tie for tie in FOLDS},
 }  # fmt: skip
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from absnormal.frontends.terms import N, Terms
+from absnormal.frontends.terms import N, Terms, Tie
 
 
 def parts(write: Terms[N], u: Any, tie: str) -> tuple[N, N]:
@@ -39,6 +39,11 @@ def clipped(
     if low is not None:
         u = write.extremum(u, low, 1, below)
     return u if high is None else write.extremum(u, high, -1, above)
+
+
+def softshrink(write: Terms[N], u: Any, k: float, below: Tie = "shrink.low", above: Tie = "shrink.high") -> N:
+    """u moved towards 0 by k, not beyond: min(u + k, 0) + max(u - k, 0)."""
+    return write.add(write.kink(write.shifted(u, k), 0.5, -0.5, below), write.relu(write.shifted(u, -k), above))
 
 
 def softplus(write: Terms[N], u: Any, rate: float = 1.0) -> N:

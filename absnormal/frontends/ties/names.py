@@ -16,6 +16,7 @@ TIES: dict[str, str] = {
     "sort": "a comparison in a network that sorts",
     "relu": "relu", "leaky_relu": "leaky_relu, prelu", "elu": "elu, selu, celu",
     "hard.low": "the lower bound of hardsigmoid, hardswish", "hard.high": "the upper one",
+    "shrink.low": "the lower knot of softshrink, ONNX's Shrink", "shrink.high": "the upper one",
     "max.window": "max pooling", "min.window": "the same for the smallest entry",
     "clamp.low": "the lower bound of jax.lax.clamp", "clamp.high": "the upper one",
 }  # fmt: skip
@@ -29,6 +30,7 @@ OWN = "torch"
 #: What a tool that has no operation of that name writes it with.
 WRITTEN_WITH = {
     "relu": "maximum", "leaky_relu": "maximum", "elu": "maximum", "hard.low": "maximum", "hard.high": "minimum",
+    "shrink.low": "minimum", "shrink.high": "maximum",
     "max.window": "max.fold", "min.window": "min.fold", "clamp.low": "clip.low", "clamp.high": "clip.high",
 }  # fmt: skip
 

@@ -44,14 +44,14 @@ TABLES: dict[str, Slopes] = checked({
     "torch": {
         "abs": 0.0, "maximum": 0.0, "minimum": 0.0, "fmax": 1.0, "fmin": -1.0, "clip.low": 1.0, "clip.high": -1.0,
         "max.fold": "even", "min.fold": "even", "sort": _INDEX, "relu": -1.0, "leaky_relu": -1.0, "elu": -1.0,
-        "hard.low": -1.0, "hard.high": 1.0, "max.window": _FIRST, "min.window": -_FIRST,
-        "clamp.low": 1.0, "clamp.high": -1.0,
+        "hard.low": -1.0, "hard.high": 1.0, "shrink.low": 1.0, "shrink.high": -1.0,
+        "max.window": _FIRST, "min.window": -_FIRST, "clamp.low": 1.0, "clamp.high": -1.0,
     },
     "jax": {
         "abs": 1.0, "maximum": 0.0, "minimum": 0.0, "fmax": -1.0, "fmin": 1.0, "clip.low": 0.0, "clip.high": 0.0,
         "max.fold": "even", "min.fold": "even", "sort": _INDEX, "relu": -1.0, "leaky_relu": 1.0, "elu": -1.0,
-        "hard.low": -1.0, "hard.high": 1.0, "max.window": _FIRST, "min.window": -_FIRST,
-        "clamp.low": -1.0, "clamp.high": 1.0,
+        "hard.low": -1.0, "hard.high": 1.0, "shrink.low": 0.0, "shrink.high": 0.0,
+        "max.window": _FIRST, "min.window": -_FIRST, "clamp.low": -1.0, "clamp.high": 1.0,
     },
     "casadi": written_out({
         "abs": 0.0, "maximum": 0.0, "minimum": 0.0, "fmax": 0.0, "fmin": 0.0, "clip.low": 0.0, "clip.high": 0.0,

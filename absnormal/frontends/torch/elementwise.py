@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from absnormal.errors import DomainError
-from absnormal.frontends.meanings.activations import clipped, elu, gelu, leaky_relu, mish, prelu, softplus, swish
+from absnormal.frontends.meanings import activations
 from absnormal.frontends.meanings.normalizations import channels
 from absnormal.frontends.torch.guards import signs
 from absnormal.frontends.torch.probe import middle
@@ -83,7 +83,7 @@ def _frac(w: Writer, x: Arg, /) -> int:
 
 
 def _leaky(w: Writer, x: Arg, /, negative_slope: float = 0.01) -> int:
-    return leaky_relu(w, w.node(x), negative_slope)
+    return activations.leaky_relu(w, w.node(x), negative_slope)
 
 
 def _rrelu(w: Writer, x: Arg, /, lower: float = 0.125, upper: float = 1 / 3, training: bool = False) -> int:
@@ -108,7 +108,7 @@ def _prelu(w: Writer, x: Arg, weight: Arg, /) -> int:
     u, k = w.node(x), w.node(weight)
     if w.shape(k) and len(w.shape(u)) > 1 and len(w.shape(k)) == 1:
         k = w.reshape(k, channels(len(w.shape(u))))
-    return prelu(w, u, k, "prelu")
+    return activations.prelu(w, u, k, "prelu")
 
 
 def _hardtanh(w: Writer, x: Arg, /, min_val: float = -1.0, max_val: float = 1.0) -> int:
@@ -116,7 +116,7 @@ def _hardtanh(w: Writer, x: Arg, /, min_val: float = -1.0, max_val: float = 1.0)
 
 
 def _box(w: Writer, u: int, low: Any, high: Any, below: str, above: str) -> int:
-    return clipped(w, u, w.constant(low), w.constant(high), below, above)
+    return activations.clipped(w, u, w.constant(low), w.constant(high), below, above)
 
 
 def _hardsigmoid(w: Writer, x: Arg, /) -> int:
@@ -137,9 +137,9 @@ def _clamp(w: Writer, x: Arg, /, min: Any = None, max: Any = None) -> int:
         return w.broadcast(w.constant(max), x.shape)
     low, high = (None if bound is None else w.node(bound) for bound in (min, max))
     if None not in (low, high):
-        return clipped(w, w.node(x), low, high, "clamp.low", "clamp.high")
+        return activations.clipped(w, w.node(x), low, high, "clamp.low", "clamp.high")
     below, above = (".tensor" * isinstance(bound, Arg) for bound in (min, max))
-    return clipped(w, w.node(x), low, high, f"clamp_min{below}", f"clamp_max{above}")
+    return activations.clipped(w, w.node(x), low, high, f"clamp_min{below}", f"clamp_max{above}")
 
 
 def _threshold(w: Writer, x: Arg, /, threshold: float, value: float) -> int:
@@ -159,7 +159,7 @@ def _elu(w: Writer, x: Arg, /, alpha: float = 1.0, scale: float = 1.0, input_sca
         inside = w.where(positive, w.constant(0.0), w.scaled(u, input_scale))
         smooth = w.where(positive, u, w.scaled(w.op("expm1", inside), alpha))
         return w.scaled(smooth, scale)
-    return elu(w, u, alpha, scale, input_scale)
+    return activations.elu(w, u, alpha, scale, input_scale)
 
 
 def _celu(w: Writer, x: Arg, /, alpha: float = 1.0) -> int:
@@ -167,15 +167,12 @@ def _celu(w: Writer, x: Arg, /, alpha: float = 1.0) -> int:
 
 
 def _selu(w: Writer, x: Arg, /) -> int:
-    return elu(w, w.node(x), 1.6732632423543772848170429916717, 1.0507009873554804934193349852946, tie="selu")
+    alpha, scale = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
+    return activations.elu(w, w.node(x), alpha, scale, tie="selu")
 
 
 def _softshrink(w: Writer, x: Arg, /, lambd: float = 0.5) -> int:
-    """u - (|u + k| - |u - k|) / 2 with k = lambd."""
-    u = w.node(x)
-    left = w.kink(w.shifted(u, lambd), 0.0, 1.0, "softshrink.low")
-    right = w.kink(w.shifted(u, -lambd), 0.0, 1.0, "softshrink.high")
-    return w.sub(u, w.scaled(w.sub(left, right), 0.5))
+    return activations.softshrink(w, w.node(x), lambd, "softshrink.low", "softshrink.high")
 
 
 def _hardshrink(w: Writer, x: Arg, /, lambd: float = 0.5) -> int:
@@ -184,11 +181,11 @@ def _hardshrink(w: Writer, x: Arg, /, lambd: float = 0.5) -> int:
 
 def _softplus(w: Writer, x: Arg, /, beta: float = 1.0, threshold: float = 20.0) -> int:
     u = w.node(x)
-    return w.where(array(x.here) * beta > threshold, u, softplus(w, u, beta))
+    return w.where(array(x.here) * beta > threshold, u, activations.softplus(w, u, beta))
 
 
 def _gelu(w: Writer, x: Arg, /, approximate: str = "none") -> int:
-    return gelu(w, w.node(x), approximate != "none")
+    return activations.gelu(w, w.node(x), approximate != "none")
 
 
 def _glu(w: Writer, x: Arg, /, dim: int = -1) -> int:
@@ -295,8 +292,8 @@ RULES: dict[str, Rule] = {
     "hardsigmoid": _hardsigmoid, "hardswish": _hardswish, "clamp": _clamp, "clip": _clamp,
     "clamp_min": lambda w, x, min, /: _clamp(w, x, min), "clamp_max": lambda w, x, max, /: _clamp(w, x, None, max),
     "threshold": _threshold, "elu": _elu, "celu": _celu, "selu": _selu, "softshrink": _softshrink,
-    "hardshrink": _hardshrink, "softplus": _softplus, "silu": lambda w, x, /: swish(w, w.node(x)),
-    "mish": lambda w, x, /: mish(w, w.node(x)), "gelu": _gelu, "glu": _glu,
+    "hardshrink": _hardshrink, "softplus": _softplus, "silu": lambda w, x, /: activations.swish(w, w.node(x)),
+    "mish": lambda w, x, /: activations.mish(w, w.node(x)), "gelu": _gelu, "glu": _glu,
     "maximum": _extreme(1, "maximum"), "minimum": _extreme(-1, "minimum"),
     "fmax": _extreme(1, "fmax"), "fmin": _extreme(-1, "fmin"),
     "clone": _same, "_to_copy": _same, "contiguous": _same, "positive": _same, "to": _same, "lift_fresh_copy": _same,

@@ -142,6 +142,7 @@ def probed(dtype: Any = None) -> Sequence[Row]:
 KERNEL_OF = {
     "abs": "abs", "maximum": "maximum", "minimum": "minimum", "fmax": "fmax", "fmin": "fmin", "clip.low": "clamp.low",
     "clip.high": "clamp.high", "relu": "relu", "leaky_relu": "leaky_relu", "elu": "elu", "hard.low": "hardsigmoid.low",
+    "shrink.low": "softshrink.low", "shrink.high": "softshrink.high",
     "hard.high": "hardsigmoid.high", "clamp.low": "clamp.low", "clamp.high": "clamp.high",
 }  # fmt: skip
 

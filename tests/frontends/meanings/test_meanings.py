@@ -48,6 +48,8 @@ MEANINGS: dict[str, tuple[Callable[..., Any], Callable[..., Any], Any]] = {
     "celu": (lambda w, u: activations.elu(w, u, 4.0, rate=0.25), lambda u: elu(u, 4.0, 0.25), POINTS),
     "clipped": (lambda w, u: activations.clipped(w, u, -1.0, 0.5), lambda u: np.clip(u, -1.0, 0.5), POINTS),
     "clipped above": (lambda w, u: activations.clipped(w, u, None, 1.0), lambda u: np.minimum(u, 1.0), POINTS),
+    "softshrink": (
+        lambda w, u: activations.softshrink(w, u, 0.5), lambda u: np.sign(u) * np.maximum(np.abs(u) - 0.5, 0), POINTS),
     "softplus": (lambda w, u: activations.softplus(w, u, 2.0), lambda u: np.log1p(np.exp(2 * u)) / 2, POINTS),
     "swish": (lambda w, u: activations.swish(w, u, 2.0), lambda u: u / (1 + np.exp(-2 * u)), POINTS),
     "mish": (lambda w, u: activations.mish(w, u), lambda u: u * np.tanh(np.log1p(np.exp(u))), POINTS),
