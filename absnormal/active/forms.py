@@ -264,7 +264,7 @@ class _State:
         """u v and u / v: a factor that does not vanish at x goes into q; one that may be rounding does not."""
         u, v = np.broadcast_arrays(*args)
         at = [np.broadcast_to(self.sweeps.values[arg], node.shape).reshape(-1) for arg in node.args]
-        places = [np.broadcast_to(np.arange(arg.size).reshape(arg.shape), node.shape).reshape(-1) for arg in args]
+        positions = [np.broadcast_to(np.arange(arg.size).reshape(arg.shape), node.shape).reshape(-1) for arg in args]
         both = all(any(isinstance(entry, Form) for entry in side.flat) for side in (u, v))
         nonzero = [self._nonzero(arg, node.shape) for arg in node.args] if both else []
         flat = np.empty(u.size, dtype=object)
@@ -276,9 +276,9 @@ class _State:
             first, second = nonzero[0][i], nonzero[1][i]
             if second == 1 and (node.op == "div" or first == 0 or not right.terms.keys() - {ONE}):
                 power = -1 if node.op == "div" else 1
-                flat[i] = _factored(left, ("node", node.args[1], int(places[1][i])), power, at[1][i])
+                flat[i] = _factored(left, ("node", node.args[1], int(positions[1][i])), power, at[1][i])
             elif first == 1 and second == 0 and node.op == "mul":
-                flat[i] = _factored(right, ("node", node.args[0], int(places[0][i])), 1, at[0][i])
+                flat[i] = _factored(right, ("node", node.args[0], int(positions[0][i])), 1, at[0][i])
             else:
                 flat[i] = MIXED
         return flat.reshape(node.shape)
@@ -309,17 +309,17 @@ class _State:
 
     def _argument(self, key: Key) -> tuple[Form, Fraction] | None:
         """The only argument of a smooth generator, and the derivative with respect to it; None where that is near 0."""
-        _, index, place = key
+        _, index, position = key
         node = self.program.nodes[index]
         varied = [k for k, arg in enumerate(node.args) if self.program.nodes[arg].varied]
         if TABLE[node.op].family != "smooth" or len(varied) != 1 or node.op in ("prod", "logsumexp"):
             return None
         (k,) = varied
         linear = self.sweeps.maps(index)[k]
-        u = np.broadcast_to(self.values[node.args[k]], node.shape).reshape(-1)[place]
+        u = np.broadcast_to(self.values[node.args[k]], node.shape).reshape(-1)[position]
         if not isinstance(linear, Scale) or not isinstance(u, Form) or u.factor:
             return None
-        slope = float(np.broadcast_to(linear.p, node.shape).reshape(-1)[place])
+        slope = float(np.broadcast_to(linear.p, node.shape).reshape(-1)[position])
         return (u, Fraction(slope)) if _FLAT < abs(slope) < np.inf else None
 
 
@@ -338,9 +338,9 @@ def _summed(entries: Array) -> Any:
     return Form({key: value for key, value in terms.items() if value}) + rest
 
 
-def _generator(index: int, place: int) -> Form:
+def _generator(index: int, position: int) -> Form:
     """An entry of a node that has no form, or is an infinite constant."""
-    return Form({("node", index, place): Fraction(1)})
+    return Form({("node", index, position): Fraction(1)})
 
 
 def _factored(form: Form, key: Key, power: int, value: Any) -> Form:

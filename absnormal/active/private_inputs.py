@@ -115,12 +115,12 @@ class PrivateInputs:
     def _scaled(self, index: int, sign: int, path: tuple[int, ...]) -> list[tuple[int, int, tuple[int, ...]]]:
         """Through a multiplication by one constant that is not 0."""
         node = self.nodes[index]
-        places = ((0, 1),) if node.op == "div" else ((0, 1), (1, 0))
-        for place, other in places:
+        positions = ((0, 1),) if node.op == "div" else ((0, 1), (1, 0))
+        for position, other in positions:
             value = self.nodes[node.args[other]].params.get("value")
             if value is not None and np.size(value) == 1 and value.reshape(-1)[0] != 0:
                 factor = 1 if value.reshape(-1)[0] > 0 else -1
-                return [(node.args[place], sign * factor, path)]
+                return [(node.args[position], sign * factor, path)]
         return []
 
     def _checked(self, chain: int, sign: int, path: tuple[int, ...]) -> Private | None:

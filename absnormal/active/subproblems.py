@@ -1,6 +1,6 @@
 """The active switches, fallen apart into systems that share no input and no coupling.
 
-Equal parts, up to the names of switches and inputs, are built once.
+Equal subproblems, up to the names of switches and inputs, are built once.
 """
 
 from __future__ import annotations
@@ -55,13 +55,13 @@ def _structural_key(found: Forms, members: list[int], generators: list[Key], wei
     """The forms and weights of some switches, without the names of switches and generators."""
     names: dict[Any, int] = {key: j for j, key in enumerate(generators)}
     names |= {("abs", switch, 0): -1 - i for i, switch in enumerate(members)}
-    parts: list[Any] = [len(generators)]
+    key: list[Any] = [len(generators)]
     for switch in members:
         form = found.z[switch]
-        parts.append(form.q > 0)
-        parts += [(names.get(key), value.as_integer_ratio()) for key, value in form.terms.items()]
+        key.append(form.q > 0)
+        key += [(names.get(key), value.as_integer_ratio()) for key, value in form.terms.items()]
     numbers = [*weights.values, *(weights.errors or [])]
-    return *parts, *(own[i].as_integer_ratio() if i in own else None for own in numbers for i in members)
+    return *key, *(own[i].as_integer_ratio() if i in own else None for own in numbers for i in members)
 
 
 def _apart(found: Forms, switches: Sequence[int]) -> list[tuple[list[int], list[Key]]]:

@@ -282,15 +282,15 @@ def dense_system(
     found: Forms, switches: tuple[int, ...], generators: Sequence[Key], weights: Weights
 ) -> System:
     """Some switches and their generators as matrices."""
-    place, at = {key: j for j, key in enumerate(generators)}, {switch: i for i, switch in enumerate(switches)}
-    full = [[Fraction(0)] * len(place) for _ in switches]
+    position, at = {key: j for j, key in enumerate(generators)}, {switch: i for i, switch in enumerate(switches)}
+    full = [[Fraction(0)] * len(position) for _ in switches]
     couplings = [[Fraction(0)] * len(switches) for _ in switches]
     for i, switch in enumerate(switches):
         for key, value in found.z[switch].terms.items():
             if key[0] == "abs":
                 couplings[i][at[key[1]]] = value
             elif key[0] != "one":
-                full[i][place[key]] = value
+                full[i][position[key]] = value
     values, errors = (
         None if numbers is None else [[row.get(i, Fraction(0)) for i in switches] for row in numbers]
         for numbers in (weights.values, weights.errors)
@@ -315,7 +315,7 @@ def _independent(sweeps: Sweeps, generators: Sequence[Key]) -> bool:
     sigma = sweeps.signature(0.0)
     rows = np.zeros((len(generators), sweeps.program.n))
     sizes = np.zeros_like(rows)
-    for i, (kind, index, place) in enumerate(generators):
+    for i, (kind, index, position) in enumerate(generators):
         if kind == "input":
             rows[i, index] = sizes[i, index] = 1.0
             continue
@@ -326,7 +326,7 @@ def _independent(sweeps: Sweeps, generators: Sequence[Key]) -> bool:
             sizes[i] = sweeps.pull_magnitude(sigma, seeds, None)[0][0]
             continue
         seeds = np.zeros((1, int(np.prod(sweeps.program.nodes[index].shape, dtype=int))))
-        seeds[0, place] = 1.0
+        seeds[0, position] = 1.0
         rows[i] = sweeps.pull_node(sigma, index, seeds)[0]
         sizes[i] = np.abs(rows[i]) if not rows[i].any() else sweeps.pull_node_magnitude(sigma, index, seeds)[0]
     return certainly_independent(rows, sizes, sweeps.pull_depth)
@@ -364,7 +364,7 @@ def base_rows(sweeps: Sweeps, magnitude: bool = False) -> tuple[Array, Array] | 
 
 
 def from_rows(sweeps: Sweeps) -> System | None:
-    """The computed rows in the place of exact ones: their cells are only proposals."""
+    """The computed rows in place of exact ones: their cells are only proposals."""
     if sweeps.rational or len(sweeps.alpha) > MANY:
         return None
     found = base_rows(sweeps)

@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable, Iterator, Sized
 from itertools import islice
 from typing import Any
 
-from absnormal.batch.judging import OPTIONS, Item, Task, Work, judge
 from absnormal.batch.origin import digest
 from absnormal.batch.records_file import RecordsFile
+from absnormal.batch.verdicts import OPTIONS, Item, Task, Work, judge
 from absnormal.program.program import Program
 from absnormal.report.record import Record
 from absnormal.report.summary import Summary

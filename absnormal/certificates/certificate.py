@@ -1,9 +1,9 @@
 """Certificates: what is claimed, with the evidence, as plain data that is re-checked without being re-solved.
 
-Where the program is piecewise linear and its active switches are few, or fall apart, a certificate carries the function
-near the point whole and the evidence is re-checked by `checker`, on rationals, from the data alone; next to its program
-these data are also compared with the program (`agreement`).  A structural or floating-point proof is re-checked next to
-its program only: each hypothesis of the theorem again, from the program (`kinds`, `next_to_program`).
+Where the program is piecewise linear and its active switches are few, or fall into subproblems, a certificate carries
+the function near the point whole and the evidence is re-checked by `checker`, on rationals, from the data alone; next
+to its program these data are also compared with the program (`agreement`).  A structural or floating-point proof is
+re-checked next to its program only: each hypothesis of the theorem again (`kinds`, `next_to_program`).
 """
 
 from __future__ import annotations
@@ -228,7 +228,7 @@ def _in_systems(evidence: InSystems, problem: Problem) -> dict[str, Any]:
     """All systems that share no input, with the evidence for each, and J~ where it is known."""
     apart = [problem.system] if problem.system is not None else subproblems(problem.sweeps) or []
     base = {"base": base_of(apart[0], problem)} if apart and apart[0].base is not None else {}
-    systems = [snapshot(replace(part, base=None), problem) for part in apart]
+    systems = [snapshot(replace(own, base=None), problem) for own in apart]
     return {**evidence.on(apart), **base, "systems": systems}
 
 
@@ -266,8 +266,8 @@ def _about(problem: Problem) -> str:
     shown = ", ".join(str(a) for a in x[:_SHOWN].tolist()) + (", ..." if len(x) > _SHOWN else "")
     nodes = [sweeps.program.nodes[i] for i in sweeps.program.kinked]
     active = [node for node in nodes if sweeps.active[node.switch : node.switch + node.switches].any()]
-    places = list(dict.fromkeys(f"{node.operation} at {node.source}" for node in active))
-    where = ": " + "; ".join(places[:_SHOWN]) + ("; ..." if len(places) > _SHOWN else "") if places else ""
+    positions = list(dict.fromkeys(f"{node.operation} at {node.source}" for node in active))
+    where = ": " + "; ".join(positions[:_SHOWN]) + ("; ..." if len(positions) > _SHOWN else "") if positions else ""
     return f"x = [{shown}], {len(sweeps.alpha)} of {sweeps.program.s} switches active{where}"
 
 

@@ -36,7 +36,7 @@ class AtPoint(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """A vector that a proof is about in the place of g_c.
+    """A vector that a proof is about in place of g_c.
 
     Attributes
     ----------

@@ -127,7 +127,7 @@ def _moved_one_by_one(groups: Groups, witness: Witness, sigma: Array | None) -> 
     slopes[sweeps.alpha] = witness.c
     nodes = {program.nodes[i].switch: program.nodes[i] for i in program.kinked}
     for switch, given in groups:
-        node, inputs = nodes[switch], np.array(checker.places(given, program.n), dtype=int)
+        node, inputs = nodes[switch], np.array(checker.positions(given, program.n), dtype=int)
         if not kink_of(node.op).rates:
             return None
         marks = np.zeros((2, program.n))

@@ -57,8 +57,8 @@ def summands(sweeps: Sweeps, system: System | None, budget: Budget) -> Summands:
         return Summands(base, [])
     tracker = budget.start()
     apart = [system] if system is not None else subproblems(sweeps) or []
-    relevant = [part.relevant() for part in apart]
-    doubts = [part.doubt for part in relevant if part.doubt]
+    relevant = [one.relevant() for one in apart]
+    doubts = [one.doubt for one in relevant if one.doubt]
     if relevant and not doubts:
         blocks, complete = proved_blocks(sweeps, relevant, tracker)
         if blocks is not None:
@@ -83,7 +83,7 @@ def summands(sweeps: Sweeps, system: System | None, budget: Budget) -> Summands:
 class Enumerated:
     """A system of a block with its cells, and which of them have different gradients."""
 
-    part: System
+    system: System
     cells: Cells
     kept: list[int]
 
@@ -93,17 +93,17 @@ class Enumerated:
         return [self.cells.cells[k].signature for k in self.kept]
 
     @cached_property
-    def places(self) -> list[int]:
+    def positions(self) -> list[int]:
         """The generators that the block depends on."""
-        return [j for j in range(len(self.part.full[0])) if any(row[j] for row in self.part.full)]
+        return [j for j in range(len(self.system.full[0])) if any(row[j] for row in self.system.full)]
 
     @cached_property
     def points(self) -> tuple[Array, int]:
         """G_B(tau) of the kept cells in these generators, output by output, shape (k, m, generators): integers, and
         their unit."""
-        scaled = self.part.in_generators.scaled
+        scaled = self.system.in_generators.scaled
         whole = scaled.gradients(self.signatures)
-        return whole.reshape(len(whole), len(self.part.weights), -1)[:, :, self.places], scaled.unit
+        return whole.reshape(len(whole), len(self.system.weights), -1)[:, :, self.positions], scaled.unit
 
     @cached_property
     def floats(self) -> Array:
@@ -114,17 +114,17 @@ class Enumerated:
 
 @dataclass(frozen=True, eq=False)
 class Listed:
-    """A block: its places in a system, its own system, and what is the same in all equal blocks."""
+    """A block: its positions in a system, its own system, and what is the same in all equal blocks."""
 
     members: tuple[int, ...]
-    part: System
-    same: Enumerated
+    system: System
+    shared: Enumerated
 
     @cached_property
     def inputs(self) -> Array:
         """The inputs that the block depends on, where generators are inputs."""
-        assert self.part.inputs is not None
-        return np.array([self.part.inputs[j] for j in self.same.places], dtype=int)
+        assert self.system.inputs is not None
+        return np.array([self.system.inputs[j] for j in self.shared.positions], dtype=int)
 
 
 def listed(apart: list[System], tracker: BudgetTracker) -> Iterator[list[Listed]]:
@@ -136,12 +136,12 @@ def listed(apart: list[System], tracker: BudgetTracker) -> Iterator[list[Listed]
         if whole.key not in links:
             links[whole.key] = linked(whole)
         for members in links[whole.key]:
-            part = whole.part(members)
-            key = part.key
+            own = whole.part(members)
+            key = own.key
             if key not in known:
-                cells = open_cells(part, tracker)
-                known[key] = Enumerated(part, cells, distinct(gradients(part, cells.cells)) if cells.cells else [])
-            blocks.append(Listed(members, part, known[key]))
+                cells = open_cells(own, tracker)
+                known[key] = Enumerated(own, cells, distinct(gradients(own, cells.cells)) if cells.cells else [])
+            blocks.append(Listed(members, own, known[key]))
         yield blocks
 
 
@@ -151,16 +151,16 @@ def proved_blocks(sweeps: Sweeps, apart: list[System], tracker: BudgetTracker) -
     found: list[Block] = []
     complete, numbers = True, 0
     for own in (block for blocks in listed(apart, tracker) for block in blocks):
-        complete = complete and own.same.cells.complete
-        if not own.same.kept:
+        complete = complete and own.shared.cells.complete
+        if not own.shared.kept:
             return None, False
         columns, points = _points(sweeps, own)
         numbers += points.size
         if numbers > _NUMBERS:
             return None, False
-        signatures = np.array(own.same.signatures)
-        definite = np.where(signatures == 0, 1, signatures) * np.array(own.part.signs)
-        found.append(Block(own.part.switches, definite, columns, points))
+        signatures = np.array(own.shared.signatures)
+        definite = np.where(signatures == 0, 1, signatures) * np.array(own.system.signs)
+        found.append(Block(own.system.switches, definite, columns, points))
     return found, complete
 
 
@@ -177,12 +177,12 @@ def computed_block(sweeps: Sweeps, base: Array, tracker: BudgetTracker) -> list[
 def _points(sweeps: Sweeps, block: Listed) -> tuple[Array, Array]:
     """G_B(tau) in the variables x, all outputs one after the other: the columns, and the values there."""
     m, n = sweeps.program.m, sweeps.program.n
-    part = block.part
-    if part.inputs is not None:
-        values = block.same.floats
+    system = block.system
+    if system.inputs is not None:
+        values = block.shared.floats
         return (np.arange(m)[:, None] * n + block.inputs).reshape(-1), values.reshape(len(values), -1)
     base = base_gradient(sweeps).reshape(-1)
-    with_block = [_pulled(sweeps, part.signature(sweeps, signature, 0.0)) for signature in block.same.signatures]
+    with_block = [_pulled(sweeps, system.signature(sweeps, signature, 0.0)) for signature in block.shared.signatures]
     return np.arange(m * n), np.stack(with_block) - base
 
 

@@ -98,11 +98,11 @@ def open_cells(system: System, tracker: BudgetTracker) -> Cells:
             inside = _nudged(known, signs, i, d) if rate == 0 else None
             if inside is None:
                 tracker.programs += 1
-                places = np.flatnonzero(signs[: i + 1])
-                inside, weights = gordan(signs[places, None] * known[places])
+                positions = np.flatnonzero(signs[: i + 1])
+                inside, weights = gordan(signs[positions, None] * known[positions])
                 if inside is None:
                     assert weights is not None
-                    own = {int(places[j]): w * scaled.factors[places[j]] for j, w in weights.items()}
+                    own = {int(positions[j]): w * scaled.factors[positions[j]] for j, w in weights.items()}
                     found.cuts.append(Cut(tuple(signs[: i + 1].tolist()), own))
                     continue
             branches.append((i + 1, sign, inside))

@@ -20,7 +20,7 @@ from absnormal.rational.linear_algebra import Vector
 
 @dataclass(frozen=True, eq=False)
 class Component:
-    """Switches that go together: their places in the system, their own system, the outside switches that enter."""
+    """Switches that go together: their positions in the system, their own system, the outside switches that enter."""
 
     members: tuple[int, ...]
     system: System
@@ -81,8 +81,7 @@ def linked(system: System) -> list[tuple[int, ...]]:
 def _component(system: System, members: tuple[int, ...], tracker: BudgetTracker) -> Component:
     inside = set(members)
     outside = [j for j in range(system.k) if j not in inside and any(system.couplings[i][j] for i in members)]
-    part = system.part(members)
-    return Component(members, part, tuple(outside), tracker)
+    return Component(members, system.part(members), tuple(outside), tracker)
 
 
 def _violation(system: System, component: Component) -> tuple[int, int] | None:
@@ -93,8 +92,8 @@ def _violation(system: System, component: Component) -> tuple[int, int] | None:
     for cell in component.cells.cells:
         for number, row in enumerate(entering.all_rows(cell.signature)):
             if not any(row[: system.width]):
-                for place, j in enumerate(component.outside):
-                    if row[system.width + place]:
+                for position, j in enumerate(component.outside):
+                    if row[system.width + position]:
                         return component.members[number], j
     return None
 

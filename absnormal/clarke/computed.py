@@ -52,8 +52,8 @@ def _realized(sweeps: Sweeps, system: System, cell: Cell, needed: list[int]) -> 
     assert system.inputs is not None
     d = np.zeros(sweeps.program.n)
     largest = max((abs(a) for a in cell.direction), default=Fraction(1)) or Fraction(1)
-    for place, a in zip(system.columns, cell.direction, strict=True):
-        d[system.inputs[place]] = float(a / largest)
+    for position, a in zip(system.columns, cell.direction, strict=True):
+        d[system.inputs[position]] = float(a / largest)
     sigma = system.signature(sweeps, cell.signature, 1.0)
     shut = ~realizes(sweeps, sigma, d)
     shut &= sweeps.pattern(sigma)[0][sweeps.alpha]

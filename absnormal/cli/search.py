@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from absnormal.batch.judging import written
+from absnormal.batch.verdicts import written
 from absnormal.cli.output import EXIT, STATUS, Finding, format_option, framework_option, write
 from absnormal.cli.targets import load, numbers, slope
 from absnormal.frontends.points import made

@@ -60,11 +60,11 @@ class WeightsInBlocks(InSystems):
     """Convex weights block by block, for every system."""
 
     kind = "convex weights in blocks"
-    parts: Sequence[tuple[System, Sequence[Weighted]]]
+    systems: Sequence[tuple[System, Sequence[Weighted]]]
 
     def on(self, systems: Sequence[System]) -> dict[str, Any]:
         """The blocks of each system."""
-        known = {part.switches: blocks for part, blocks in self.parts}
+        known = {system.switches: blocks for system, blocks in self.systems}
         parts = [{"blocks": [block.on(system) for block in known[system.switches]]} for system in systems]
         return {"kind": self.kind, "parts": parts}
 
@@ -76,14 +76,14 @@ class FromBlocks(InSystems, Separates):
     kind = "separated from blocks"
     separator: Sequence[Fraction]
     gap: float
-    parts: Sequence[tuple[System, Sequence[Listed]]]
+    systems: Sequence[tuple[System, Sequence[Listed]]]
 
     def on(self, systems: Sequence[System]) -> dict[str, Any]:
         """The blocks of each system, each with the list of its cells."""
-        known = {part.switches: blocks for part, blocks in self.parts}
+        known = {system.switches: blocks for system, blocks in self.systems}
         found = [known.get(system.switches, ()) for system in systems]
         parts = [
-            {"blocks": [{"members": block.members, **block.same.cells.to_dict()} for block in blocks]}
+            {"blocks": [{"members": block.members, **block.shared.cells.to_dict()} for block in blocks]}
             for blocks in found
         ]
         return {"kind": self.kind, "separator": self.separator, "gap": self.gap, "parts": parts}
@@ -93,18 +93,18 @@ def by_blocks(limits: Limits) -> Proof | None:
     """A proof about a vector, where every switch is in a block whose cells are proved and rational."""
     problem, g, allowed = limits.problem, limits.vector, limits.accepted
     apart = [problem.system] if problem.system is not None else subproblems(problem.sweeps) or []
-    if not apart or any(not part.explicit or part.base is None or part.inputs is None for part in apart):
+    if not apart or any(not own.explicit or own.base is None or own.inputs is None for own in apart):
         return None
-    kept = [part.relevant() for part in apart]
+    kept = [own.relevant() for own in apart]
     whole = list(listed(kept, problem.tracker))
     blocks = [block for own in whole for block in own]
-    if not all(block.same.kept for block in blocks):
+    if not all(block.shared.kept for block in blocks):
         return None
     base = [Fraction(0)] * len(g)
     for number, value in (apart[0].base or [{}])[0].items():
         base[number] = value
     floats = np.array(base, dtype=float)
-    summands = [Summand(block.inputs, block.same.floats[:, 0]) for block in blocks]
+    summands = [Summand(block.inputs, block.shared.floats[:, 0]) for block in blocks]
     answer = membership(floats, summands, g, allowed)
     if answer.weights is not None:
         exact = [_normalised(weights) for weights in answer.weights]
@@ -113,7 +113,8 @@ def by_blocks(limits: Limits) -> Proof | None:
             return None
         weights = iter(exact)
         evidence = WeightsInBlocks([
-            (part, [_weighted(block, next(weights)) for block in own]) for part, own in zip(apart, whole, strict=True)
+            (system, [_weighted(block, next(weights)) for block in own])
+            for system, own in zip(apart, whole, strict=True)
         ])
         reason = f"the vector is, to rounding, a sum of convex combinations in {len(blocks)} independent blocks"
         return Proof("membership", True, reason, "rational", evidence, worst, Judged(g, allowed))
@@ -122,7 +123,7 @@ def by_blocks(limits: Limits) -> Proof | None:
     allowed = limits.refuted
     v = [Fraction(a) for a in answer.separator.tolist()]
     wrong = [number for number, own in enumerate(whole) if any(_touches(block, answer.separator) for block in own)]
-    if not all(block.same.cells.complete for number in wrong for block in whole[number]):
+    if not all(block.shared.cells.complete for number in wrong for block in whole[number]):
         return None
     gap = _gap(base, [block for number in wrong for block in whole[number]], v, g)
     if not gap > sum((abs(a) * Fraction(b) for a, b in zip(v, allowed.tolist(), strict=True) if a), Fraction(0)):
@@ -148,7 +149,7 @@ def _distance(
     """The largest entry of the difference, when all are within the tolerance."""
     total = list(base)
     for block, own in zip(blocks, weights, strict=True):
-        points, unit = block.same.points
+        points, unit = block.shared.points
         for k, w in own.items():
             for j, a in zip(block.inputs.tolist(), points[k, 0].tolist(), strict=True):
                 total[j] += w * a / unit
@@ -165,12 +166,12 @@ def _gap(base: list[Fraction], blocks: list[Listed], v: list[Fraction], g: Array
     """v . (g - J~) - sum of max v . G_B."""
     gap = sum((a * (Fraction(b) - c) for a, b, c in zip(v, g.tolist(), base, strict=True) if a), Fraction(0))
     for block in blocks:
-        points, unit = block.same.points
+        points, unit = block.shared.points
         own = [v[j] for j in block.inputs.tolist()]
         gap -= max(dot(own, point) for point in points[:, 0].tolist()) / unit
     return gap
 
 
 def _weighted(block: Listed, weights: dict[int, Fraction]) -> Weighted:
-    cells = [block.same.cells.cells[block.same.kept[k]] for k in weights]
+    cells = [block.shared.cells.cells[block.shared.kept[k]] for k in weights]
     return Weighted(block.members, [*weights.values()], cells)

@@ -50,12 +50,12 @@ def land(levels: Levels, x: Array, wanted: Sequence[int], rows: Array) -> Array 
         if not at(point).any():
             return point
     point, used = x.copy(), set[int]()
-    for place, row in enumerate(rows):
+    for position, row in enumerate(rows):
         free = [j for j in np.flatnonzero(row).tolist() if j not in used]
         # Inputs whose steps move the level least come first: they reach all its values.
         inputs = sorted(free, key=lambda j: abs(row[j]) * np.spacing(abs(point[j])))
         for j in [*inputs[:_INPUTS], *inputs[_INPUTS:][-_INPUTS:]]:
-            point, landed = _solve(lambda p: float(at(p)[place]), point, j, row[j])
+            point, landed = _solve(lambda p: float(at(p)[position]), point, j, row[j])
             if landed:
                 used.add(j)
                 break

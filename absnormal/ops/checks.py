@@ -64,11 +64,11 @@ def _check_differences(
     size = np.abs(partial) + np.abs(np.asarray(value(*args))) * _STEP**2 / step + np.abs(change)
     wrong = ~(np.abs(change - partial) <= 100 * _CLOSE * size) & np.isfinite(change)
     if wrong.any():
-        place = int(np.argmax(wrong.reshape(-1)))
-        at = tuple(float(np.broadcast_to(a, wrong.shape).reshape(-1)[place]) for a in args)
+        worst = int(np.argmax(wrong.reshape(-1)))
+        at = tuple(float(np.broadcast_to(a, wrong.shape).reshape(-1)[worst]) for a in args)
         raise ValueError(
-            f"{name}: the partial derivative with respect to argument {own + 1} is {partial.reshape(-1)[place]:.6g} at"
-            f" {at}, and differences of the value give {change.reshape(-1)[place]:.6g}"
+            f"{name}: the partial derivative with respect to argument {own + 1} is {partial.reshape(-1)[worst]:.6g} at"
+            f" {at}, and differences of the value give {change.reshape(-1)[worst]:.6g}"
         )
 
 

@@ -123,12 +123,12 @@ def convolve_back(y: Array, weight: Array, layout: Layout, shape: Shape) -> Arra
     columns = columns.reshape(groups * weight.shape[1], *kernel, y.shape[0], *out)
     space = (s + 2 * p for s, p in zip(shape[2:], layout.padding, strict=True))
     padded = np.zeros((shape[1], shape[0], *space), y.dtype)
-    for place in np.ndindex(*kernel):
+    for position in np.ndindex(*kernel):
         key = tuple(
             slice(k * d, k * d + s * (o - 1) + 1, s)
-            for k, d, s, o in zip(place, layout.dilation, layout.stride, out, strict=True)
+            for k, d, s, o in zip(position, layout.dilation, layout.stride, out, strict=True)
         )
-        padded[(slice(None), slice(None), *key)] += columns[(slice(None), *place)]
+        padded[(slice(None), slice(None), *key)] += columns[(slice(None), *position)]
     return padded.swapaxes(0, 1)[_inside(shape[2:], layout)]
 
 

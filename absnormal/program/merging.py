@@ -50,15 +50,15 @@ def merged(program: Program, values: Sequence[Array]) -> Merged | None:
     if not shared:
         return None
     made = Merged()
-    place: list[int] = []
+    position: list[int] = []
     whole: dict[int, int] = {}
     switch = 0
     for index, node in enumerate(program.nodes):
-        node = node._replace(args=tuple(place[arg] for arg in node.args))
+        node = node._replace(args=tuple(position[arg] for arg in node.args))
         found = shared.get(index)
         if found is None or (found[2] == index and _scaled(program, index) is None):
             own = node.switch >= 0
-            place.append(made.add(node._replace(switch=switch if own else -1), values[index]))
+            position.append(made.add(node._replace(switch=switch if own else -1), values[index]))
             switch += node.switches if own else 0
             continue
         root, sign, first = found
@@ -66,15 +66,15 @@ def merged(program: Program, values: Sequence[Array]) -> Merged | None:
         if first != index:
             made.twice.append((index, first, sign * shared[first][1]))
         if parts is None:
-            place.append(place[first])
+            position.append(position[first])
             continue
         if first not in whole:
-            kink = node._replace(op=AFFINE.name, args=(place[root],), params={"a": 0.0, "b": 1.0}, switch=switch)
+            kink = node._replace(op=AFFINE.name, args=(position[root],), params={"a": 0.0, "b": 1.0}, switch=switch)
             whole[first] = made.add(kink, np.abs(values[root]))
             switch += node.switches
         a, b, argument, _ = parts
-        place.append(_combined(made, node, place[argument], whole[first], a, b, values[index]))
-    made.program = Program(tuple(made.nodes), place[program.output], program.tree)
+        position.append(_combined(made, node, position[argument], whole[first], a, b, values[index]))
+    made.program = Program(tuple(made.nodes), position[program.output], program.tree)
     return made
 
 
@@ -113,8 +113,8 @@ def _scaled(program: Program, index: int) -> tuple[float, float, int, int] | Non
     found = kink.around_zero(node.params, [program.is_zero(arg) for arg in node.args])
     if found is None or program.nodes[node.args[found[2]]].shape != node.shape:
         return None
-    a, b, place = found
-    return a, b, node.args[place], kink.rates[place]
+    a, b, position = found
+    return a, b, node.args[position], kink.rates[position]
 
 
 def _signed(program: Program, index: int) -> tuple[int, int]:

@@ -86,8 +86,8 @@ class Tree:
         for leaf, shape in zip(names, self.shapes, strict=True):
             size = math.prod(shape)
             if index < size:
-                place = ", ".join(str(int(k)) for k in np.unravel_index(index, shape)) if shape else ""
-                return (leaf or name) + (f"[{place}]" if place else "")
+                position = ", ".join(str(int(k)) for k in np.unravel_index(index, shape)) if shape else ""
+                return (leaf or name) + (f"[{position}]" if position else "")
             index -= size
         raise IndexError(f"x has {self.size} entries")
 
@@ -155,13 +155,13 @@ def _is_nested(value: Any) -> bool:
 
 
 def _named(structure: Any, name: str, found: list[str]) -> None:
-    """The names of the leaves: keys joined by dots, places in brackets."""
+    """The names of the leaves: keys joined by dots, positions in brackets."""
     if isinstance(structure, dict):
         for key, item in structure.items():
             _named(item, f"{name}.{key}" if name else str(key), found)
     elif isinstance(structure, (list, tuple)):
-        for place, item in enumerate(structure):
-            _named(item, f"{name}[{place}]", found)
+        for position, item in enumerate(structure):
+            _named(item, f"{name}[{position}]", found)
     else:
         found.append(name)
 

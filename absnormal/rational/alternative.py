@@ -138,14 +138,14 @@ def _dependency(vectors: list[list[int]]) -> list[int] | None:
     count, last, free = len(vectors), 1, -1
     led: list[int] = []
     for column in range(count):
-        place = next((i for i in range(len(led), len(matrix)) if matrix[i][column]), -1)
-        if place < 0:
+        position = next((i for i in range(len(led), len(matrix)) if matrix[i][column]), -1)
+        if position < 0:
             if free >= 0:
                 return None
             free = column
             continue
         top = len(led)
-        matrix[top], matrix[place] = matrix[place], matrix[top]
+        matrix[top], matrix[position] = matrix[position], matrix[top]
         chosen = matrix[top]
         pivot = chosen[column]
         for i, row in enumerate(matrix):

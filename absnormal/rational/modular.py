@@ -76,10 +76,10 @@ def _left_null(rows: Array, prime: int) -> Array | None:
     table = np.concatenate([rows, np.eye(count, dtype=np.int64)], axis=1)
     for i in range(count):
         row = table[i]
-        places = np.flatnonzero(row[:width])
-        if not len(places):
+        positions = np.flatnonzero(row[:width])
+        if not len(positions):
             return np.asarray(row[width:])
-        column = places[0]
+        column = positions[0]
         row[:] = row * pow(int(row[column]), -1, prime) % prime
         below = i + 1 + np.flatnonzero(table[i + 1 :, column])
         table[below] = (table[below] - table[below, column][:, None] * row) % prime

@@ -104,10 +104,10 @@ def _wrongness(report: Report, explained: bool) -> list[str]:
 def _direction(d: Array) -> str:
     if d.size <= _SHOWN:
         return f"d = {array(d)}"
-    places = np.flatnonzero(d)
-    if places.size > 3:
-        return f"a direction with {places.size} nonzero entries"
-    entries = ", ".join(f"d[{place}] = {number(d[place])}" for place in places)
+    positions = np.flatnonzero(d)
+    if positions.size > 3:
+        return f"a direction with {positions.size} nonzero entries"
+    entries = ", ".join(f"d[{position}] = {number(d[position])}" for position in positions)
     return f"the direction with {entries} and 0 elsewhere"
 
 

@@ -52,15 +52,15 @@ class Adjoints:
         self.owned = [False] * len(program.nodes)
         self.inputs = [index for index, node in enumerate(program.nodes) if node.op == "input"]
         #: Where the adjoints of the inputs, and of their separate parts, go when there is one of each.
-        self.places: dict[int, Array] = {}
+        self.buffers: dict[int, Array] = {}
         if self.count == 1 and self.dtype != object:
             self.settle()
 
     def settle(self) -> None:
-        """Choose the places."""
+        """Choose the buffers."""
         self.flat = np.zeros((1, self.program.n), self.dtype)
-        places = self.views(split_rows(self.program, self.flat))
-        self.places = places if len(places) > 1 else {}
+        buffers = self.views(split_rows(self.program, self.flat))
+        self.buffers = buffers if len(buffers) > 1 else {}
 
     def views(self, leaves: Sequence[Array]) -> dict[int, Array]:
         """Where the inputs, and their separate parts, lie in arrays (1, *shape), one for each input."""
@@ -70,7 +70,7 @@ class Adjoints:
     def take(self, index: int) -> Array | None:
         """The adjoint of a node that must be pulled on; it is not needed afterwards."""
         array, self.arrays[index] = self.arrays[index], None
-        if array is None or index in self.places:
+        if array is None or index in self.buffers:
             return None
         if array.dtype is self.dtype or not array.dtype.kind == self.dtype.kind == "f":
             return array
@@ -84,16 +84,16 @@ class Adjoints:
             linear.pull_into(w, total)
         elif total is not None:
             self.arrays[index], self.owned[index] = total + linear.pull(w), True
-        elif index in self.places:
-            linear.pull_out(w, self.places[index])
-            self.arrays[index], self.owned[index] = self.places[index], True
+        elif index in self.buffers:
+            linear.pull_out(w, self.buffers[index])
+            self.arrays[index], self.owned[index] = self.buffers[index], True
         else:
             self.arrays[index] = linear.pull(w)
             self.owned[index] = isinstance(linear, Index)
 
     def join(self) -> Array:
         """The adjoints of the inputs as rows (k, n)."""
-        if self.places:
+        if self.buffers:
             return self.flat
         parts = []
         for index in self.inputs:
@@ -102,16 +102,16 @@ class Adjoints:
         return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
 
 
-def _parts(program: Program, places: dict[int, Array], start: int) -> dict[int, Array]:
+def _parts(program: Program, buffers: dict[int, Array], start: int) -> dict[int, Array]:
     """The nodes that are disjoint parts of inputs used in no other way, and where these parts are.
 
-    ``places`` holds an array of shape (1, *shape) for every input.
+    ``buffers`` holds an array of shape (1, *shape) for every input.
     """
     known = _KNOWN_PARTS.setdefault(program, {})
     pairs = known.get(start)
     if pairs is None:
-        pairs = known[start] = _find_parts(program, dict(places), start)
-    found = dict(places)
+        pairs = known[start] = _find_parts(program, dict(buffers), start)
+    found = dict(buffers)
     for part, whole in pairs:
         node = program.nodes[part]
         found[part] = TABLE[node.op].value(node.params, found[whole][0])[None]
@@ -130,8 +130,8 @@ def _apart(views: list[Array]) -> bool:
     return all(low[1] <= high[0] for low, high in pairwise(bounds))
 
 
-def _find_parts(program: Program, places: dict[int, Array], start: int) -> list[tuple[int, int]]:
-    users: dict[int, list[int]] = {index: [] for index in places}
+def _find_parts(program: Program, buffers: dict[int, Array], start: int) -> list[tuple[int, int]]:
+    users: dict[int, list[int]] = {index: [] for index in buffers}
     for index, node in enumerate(program.nodes):
         for arg in node.args:
             if arg in users:
@@ -139,14 +139,14 @@ def _find_parts(program: Program, places: dict[int, Array], start: int) -> list[
                 if node.op in _PARTS:
                     users[index] = []
     found: list[tuple[int, int]] = []
-    stack = list(places.items())
+    stack = list(buffers.items())
     while stack:
-        index, place = stack.pop()
+        index, buffer = stack.pop()
         parts = users[index]
         if index in (start, program.output) or any(program.nodes[i].op not in _PARTS for i in parts):
             continue
-        views = [TABLE[program.nodes[i].op].value(program.nodes[i].params, place[0])[None] for i in parts]
-        if _apart(views) and all(np.may_share_memory(view, place) for view in views) and start not in parts:
+        views = [TABLE[program.nodes[i].op].value(program.nodes[i].params, buffer[0])[None] for i in parts]
+        if _apart(views) and all(np.may_share_memory(view, buffer) for view in views) and start not in parts:
             found += [(part, index) for part in parts]
             stack += zip(parts, views, strict=True)
     return found

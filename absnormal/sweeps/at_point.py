@@ -15,7 +15,7 @@ from absnormal.ops.linear_maps import Change, LinearMap
 from absnormal.program.nodes import Node
 from absnormal.program.program import Program
 
-#: In the place of a slope: any number in [-1, 1].
+#: In place of a slope: any number in [-1, 1].
 INTERVAL = float("nan")
 
 

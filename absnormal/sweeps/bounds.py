@@ -100,11 +100,11 @@ def _through_kink(
     adjoints: tuple[Adjoints, Adjoints, Adjoints],
 ) -> None:
     """Pass an interval on to the arguments that depend on active kinks."""
-    places = {place: arg for place, arg in enumerate(node.args) if depending[arg]}
-    if places:
+    positions = {position: arg for position, arg in enumerate(node.args) if depending[arg]}
+    if positions:
         intervals = sweeps.intervals_of(index)
-        for place, arg in places.items():
-            found = intervals.pull(place, low, high, size)
+        for position, arg in positions.items():
+            found = intervals.pull(position, low, high, size)
             if found is not None:
                 _deliver(sweeps, arg, found, adjoints)
 

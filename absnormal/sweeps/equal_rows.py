@@ -204,13 +204,13 @@ class EqualRows:
         needed = np.broadcast_to(needed, first.shape)
         shape = self.nodes[arg].shape
         if shape == node.shape:
-            places = None
+            positions = None
         else:
             numbers = np.arange(math.prod(shape)).reshape(shape)
-            places = np.broadcast_to(numbers, node.shape).reshape(-1)
+            positions = np.broadcast_to(numbers, node.shape).reshape(-1)
         result = np.ones(first.shape, bool)
         i, j = first[needed], second[needed]
-        result[needed] = self.equal(arg, *((i, j) if places is None else (places[i], places[j])))
+        result[needed] = self.equal(arg, *((i, j) if positions is None else (positions[i], positions[j])))
         return result
 
     def _moved(self, index: int, node: Node, first: Array, second: Array) -> Array:
@@ -221,17 +221,17 @@ class EqualRows:
             strides = _strides(self.nodes[node.args[0]].shape)
             own = [strides[axis] for axis in node.params["axes"]]
             at = (np.unravel_index(numbers, before) for numbers in (first, second))
-            i, j = (sum(c * stride for c, stride in zip(place, own, strict=True)) for place in at)
+            i, j = (sum(c * stride for c, stride in zip(position, own, strict=True)) for position in at)
             return self.equal(node.args[0], i, j)
-        places = self._places.get(index)
+        positions = self._places.get(index)
         starts = np.cumsum([0, *(math.prod(self.nodes[arg].shape) for arg in node.args)])
-        if places is None:
+        if positions is None:
             numbers = [
                 np.arange(start, stop).reshape(self.nodes[arg].shape)
                 for arg, start, stop in zip(node.args, starts[:-1], starts[1:], strict=True)
             ]
-            places = self._places[index] = np.asarray(TABLE[node.op].value(node.params, *numbers)).reshape(-1)
-        i, j = places[first], places[second]
+            positions = self._places[index] = np.asarray(TABLE[node.op].value(node.params, *numbers)).reshape(-1)
+        i, j = positions[first], positions[second]
         result = np.zeros(first.size, bool)
         for arg, start, stop in zip(node.args, starts[:-1], starts[1:], strict=True):
             inside = (i >= start) & (i < stop) & (j >= start) & (j < stop)
@@ -269,7 +269,7 @@ class EqualRows:
         if not able.any() or not self._room(int(able.sum()) * count):
             return result
         layout: Layout = node.params["layout"]
-        windows = [_window([c[able] for c in place], x, weight, layout) for place in (at, other)]
+        windows = [_window([c[able] for c in position], x, weight, layout) for position in (at, other)]
         (i, inside), (j, within) = windows
         equal = inside == within
         both = inside & within
@@ -303,13 +303,13 @@ def _touched(some: Array, kernel: tuple[int, ...], out: tuple[int, ...], layout:
     return some
 
 
-def _window(place: list[Any], x: Any, weight: Any, layout: Layout) -> tuple[Array, Array]:
-    """The flat numbers of the entries under a filter at outputs ``place``, and whether they are inside."""
+def _window(outputs: list[Any], x: Any, weight: Any, layout: Layout) -> tuple[Array, Array]:
+    """The flat numbers of the entries under a filter at ``outputs``, and whether they are inside."""
     per_group = weight[0] // layout.groups
-    channels = (place[1] // per_group)[:, None] * weight[1] + np.arange(weight[1])
-    total = place[0][:, None] * x[1] + channels
+    channels = (outputs[1] // per_group)[:, None] * weight[1] + np.arange(weight[1])
+    total = outputs[0][:, None] * x[1] + channels
     inside = np.ones_like(total, bool)
-    axes = zip(place[2:], x[2:], weight[2:], layout.stride, layout.padding, layout.dilation, strict=True)
+    axes = zip(outputs[2:], x[2:], weight[2:], layout.stride, layout.padding, layout.dilation, strict=True)
     for at, size, kernel, stride, padding, dilation in axes:
         position = (at * stride - padding)[:, None] + np.arange(kernel) * dilation
         fine = (position >= 0) & (position < size)

@@ -1,7 +1,7 @@
 """The last steps of a backward sweep, which add up to the gradient, next to a given one.
 
-Most entries of the gradient of a network are those of its largest weights.  They are made place by place when they are
-looked at, in the layout of the given gradient, and the whole is never there at once.
+Most entries of the gradient of a network are those of its largest weights.  They are made buffer by buffer when they
+are looked at, in the layout of the given gradient, and the whole is never there at once.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from absnormal.sweeps.adjoints import Adjoints
 class LastSteps(Adjoints):
     """The adjoints of all nodes but the inputs and their separate parts; floating point, one seed.
 
-    ``places`` are those of the inputs and their parts in given arrays like the leaves of x, ``terms`` the maps and the
+    ``buffers`` are those of the inputs and their parts in given arrays like the leaves of x, ``terms`` the maps and the
     adjoints that lead to each.
     """
 
@@ -30,10 +30,10 @@ class LastSteps(Adjoints):
         super().__init__(program, seed, program.output)
 
     def settle(self) -> None:
-        self.places = self.views(self._leaves)
+        self.buffers = self.views(self._leaves)
 
     def add(self, index: int, linear: LinearMap, w: Array) -> None:
-        if index in self.places:
+        if index in self.buffers:
             self.terms.setdefault(index, []).append((linear, w))
         else:
             super().add(index, linear, w)
@@ -43,16 +43,16 @@ class LastSteps(Adjoints):
         return np.zeros((1, 0), self.dtype)
 
     def places_made(self) -> Iterator[tuple[int, Array, Array]]:
-        """For every place that a step leads to: the leaf it lies in, g_sigma there, and the given entries."""
+        """For every buffer that a step leads to: the leaf it lies in, g_sigma there, and the given entries."""
         for index, terms in self.terms.items():
-            given = self.places[index]
+            given = self.buffers[index]
             made = np.empty_like(given, self.dtype)
             for number, (linear, w) in enumerate(terms):
                 (linear.pull_into if number else linear.pull_out)(w, made)
             yield self.leaf(index), _single(made), _single(given)
 
     def leaf(self, index: int) -> int:
-        """The number of the leaf that a place lies in."""
+        """The number of the leaf that a buffer lies in."""
         node = self.program.nodes[index]
         while node.op != "input":
             node = self.program.nodes[node.args[0]]
@@ -75,7 +75,7 @@ class LastSteps(Adjoints):
 
     def unreached(self) -> Iterator[tuple[int, Array]]:
         """The entries of the given arrays to which no step leads, leaf by leaf."""
-        if sum(self.places[index].size for index in self.terms) == self.program.n:
+        if sum(self.buffers[index].size for index in self.terms) == self.program.n:
             return
         rest = [np.ones(leaf.shape, bool) for leaf in self._leaves]
         views = self.views(rest)

@@ -1,4 +1,4 @@
-"""Bounds on the rounding of sweeps: the one place with tolerances.
+"""Bounds on the rounding of sweeps: the one module with tolerances.
 
 A linear sweep computes a sum of products over paths.  If no path has more than K roundings, the error is at most
 gamma_K = K u / (1 - K u) times the sum of the absolute values (Higham, Accuracy and Stability of Numerical

@@ -48,7 +48,7 @@ def rows(
     sweeps
         the program at a point, in float64
     sigma
-        slopes of |z| in [-1, 1], shape (s,), put in the place of |z|, which eliminates these switches.  NaN
+        slopes of |z| in [-1, 1], shape (s,), put in place of |z|, which eliminates these switches.  NaN
         keeps |z| as a column; by default all are kept.
     limit
         the largest number of entries to be stored at one operation

@@ -69,10 +69,10 @@ class Local:
     def matrix(self, shape: Shape, out: Shape) -> Any:
         """The same as a CSR matrix."""
         size, rows = math.prod(shape), math.prod(out)
-        places = np.arange(size, dtype=INDEX).reshape(1, *shape)
-        places = places if self.move is None else self.move(places)[0]
-        weights = np.broadcast_to(np.asarray(self.weight, float), places.shape)
-        return uniform(places.reshape(self.inner, rows), weights.reshape(self.inner, rows), size)
+        positions = np.arange(size, dtype=INDEX).reshape(1, *shape)
+        positions = positions if self.move is None else self.move(positions)[0]
+        weights = np.broadcast_to(np.asarray(self.weight, float), positions.shape)
+        return uniform(positions.reshape(self.inner, rows), weights.reshape(self.inner, rows), size)
 
 
 def scaled(scale: Any, out: Shape) -> Local:
@@ -212,19 +212,19 @@ class Space:
         for rows, _, key in present:
             start = 0
             for chunk in rows.chunks:
-                place = (slice(start, start + len(chunk.columns)), *key)
-                columns[place], values[place] = chunk.columns, chunk.values
+                position = (slice(start, start + len(chunk.columns)), *key)
+                columns[position], values[position] = chunk.columns, chunk.values
                 start += len(chunk.columns)
         return Rows((Chunk(columns, values),), None, max(rows.settled for rows, _, _ in present))
 
     def _placed_csr(self, present: list[tuple[Rows, Shape, tuple[slice, ...]]], shape: Shape) -> Rows:
-        places = np.arange(math.prod(shape)).reshape(shape)
+        positions = np.arange(math.prod(shape)).reshape(shape)
         flats = [self.flat(rows, math.prod(part)) for rows, part, _ in present]
         self.spend(sum(len(values) for _, _, values in flats))
         keys = [key for _, _, key in present]
-        where = [np.repeat(places[key].reshape(-1), flat[0]) for key, flat in zip(keys, flats, strict=True)]
+        where = [np.repeat(positions[key].reshape(-1), flat[0]) for key, flat in zip(keys, flats, strict=True)]
         columns, values = (np.concatenate([flat[i] for flat in flats]) for i in (1, 2))
-        return self.rows(self.gathered(np.concatenate(where), columns, values, places.size), shape)
+        return self.rows(self.gathered(np.concatenate(where), columns, values, positions.size), shape)
 
     def gathered(
         self, rows: Array, columns: Array, values: Array, size: int, width: int | None = None
@@ -290,9 +290,9 @@ class _Run:
         """Write them row by row, shape (size, len(order)), block by block so that both sides stay in the cache."""
         block = max(_BLOCK // self.columns.shape[1], 1)
         for start in range(0, len(self.order), block):
-            places = self.order[start : start + block]
-            np.subtract(self.columns[places].T, INDEX(less), out=columns[:, start : start + block])
-            values[:, start : start + block] = self.values[places].T
+            positions = self.order[start : start + block]
+            np.subtract(self.columns[positions].T, INDEX(less), out=columns[:, start : start + block])
+            values[:, start : start + block] = self.values[positions].T
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -343,12 +343,12 @@ def _halves(runs: list[_Run], size: int, cut: int) -> tuple[_Part, _Part] | None
     left, right = [], []
     for run in runs:
         columns, values, order = run.columns, run.values, run.order
-        place = int(np.searchsorted(columns[order, 0], cut))
-        before, after = columns[order[:place][-1:]], columns[order[place:][:1]]
+        position = int(np.searchsorted(columns[order, 0], cut))
+        before, after = columns[order[:position][-1:]], columns[order[position:][:1]]
         if (before >= cut).any() or (after < cut).any():
             return None
-        left += [_Run(columns, values, order[:place])] if place else []
-        right += [_Run(columns, values, order[place:])] if place < len(order) else []
+        left += [_Run(columns, values, order[:position])] if position else []
+        right += [_Run(columns, values, order[position:])] if position < len(order) else []
     counts = (np.full(size, sum(len(run.order) for run in half), INDEX) for half in (left, right))
     return _Part(next(counts), left), _Part(next(counts), right, cut)
 

@@ -58,8 +58,8 @@ def _chained(run: Accumulation, node: Node, derivative: FoldDerivative) -> Rows 
     wanted = np.concatenate([run.wanted[own], np.ones(lanes, bool)]).reshape(count, lanes).T.reshape(-1)
     first, second, factor = unrolled(p, q, wanted, count, run.space)
     # From lane by lane to the order of the array.
-    place = np.arange(count * lanes).reshape(count, lanes).T.reshape(-1)
-    target, origin = place[first], place[second]
+    position = np.arange(count * lanes).reshape(count, lanes).T.reshape(-1)
+    target, origin = position[first], position[second]
     inner, size = run.at[node.args[0]], count * lanes
     u = run.space.csr(Rows(()) if inner is None else inner, size)
     running = run.space.product(run.space.gathered(target, origin, factor * q[second], size, size), u)
@@ -75,13 +75,13 @@ def _dense(run: Accumulation, node: Node, derivative: LocalDerivative) -> Rows |
     """Every entry of an argument may weigh every entry of the result and every z: what small programs can afford."""
     size, switches = math.prod(node.shape), node.switches if node.switch >= 0 else 0
     of_y, of_z = (csr_array((count, run.space.width)) for count in (size, switches))
-    for place, arg in enumerate(node.args):
+    for position, arg in enumerate(node.args):
         inner, shape = run.at[arg], run.shape(arg)
         if inner is None:
             continue
         count = math.prod(shape)
         run.space.spend(count * (size + switches))
-        units = [None if i != place else np.eye(count).reshape(count, *shape) for i in range(len(node.args))]
+        units = [None if i != position else np.eye(count).reshape(count, *shape) for i in range(len(node.args))]
         rows, (pushed, rates) = run.space.csr(inner, count), derivative.push_both(units, count)
         of_y = of_y + run.space.product(csr_array(pushed.reshape(count, size).T), rows)
         of_z = of_z + run.space.product(csr_array(rates[:, :switches].T), rows)

@@ -216,8 +216,8 @@ class Sweeps(AtPoint):
         own = slice(node.switch, node.switch + node.switches)
         seeds = None if zbar is None else zbar[:, own]
         terms, weights = self.derivative_of(index, sigma, change).pull(w, seeds, bool(wbar.size))
-        for place, linear, adjoint in terms:
-            adjoints.add(node.args[place], linear, adjoint)
+        for position, linear, adjoint in terms:
+            adjoints.add(node.args[position], linear, adjoint)
         if weights is not None:
             wbar[:, own] = weights
 

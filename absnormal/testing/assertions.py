@@ -145,6 +145,6 @@ def _differences(name: str, got: Array, wanted: Array, off: Array) -> str:
     size[off & np.isnan(size)] = np.inf
     lines = [f"{name}: {int(off.sum())} of {off.size} entries, by up to {size.max():.6g}"]
     for flat in np.argsort(-size, axis=None, kind="stable")[: min(_SHOWN, int(off.sum()))]:
-        place = tuple(int(i) for i in np.unravel_index(flat, got.shape))
-        lines.append(f"  {name}[{', '.join(map(str, place))}] is {got[place]!s}, desired {wanted[place]!s}")
+        position = tuple(int(i) for i in np.unravel_index(flat, got.shape))
+        lines.append(f"  {name}[{', '.join(map(str, position))}] is {got[position]!s}, desired {wanted[position]!s}")
     return "\n".join(lines)

@@ -118,12 +118,12 @@ def _layered(problem: Problem, needed: Array) -> Array | None:
     """
     sweeps, c = problem.sweeps, np.asarray(problem.c, dtype=float)
     program, known = sweeps.program, private_inputs(sweeps.program)
-    place = np.full(program.s, -1)
-    place[sweeps.alpha] = np.arange(len(c))
+    position = np.full(program.s, -1)
+    position[sweeps.alpha] = np.arange(len(c))
     rest, steps = needed.copy(), []
     for index in program.kinked:
         node = program.nodes[index]
-        own = place[node.switch : node.switch + node.switches]
+        own = position[node.switch : node.switch + node.switches]
         mine = (own >= 0) & needed[own]
         found = known.of(index) if mine.any() else []
         if found:

@@ -39,26 +39,26 @@ from absnormal.theorems.membership import ConvexWeights
 from absnormal.theorems.problem import Problem, Proof
 from absnormal.theorems.separation import FromOpenCells, separated
 
-#: What is known of a part: whether it is Clarke, and the evidence, which equal parts share.
+#: What is known of a subproblem: whether it is Clarke, and the evidence, which equal ones share.
 Known = tuple[bool, OnForm]
 
 
 @dataclass(frozen=True, eq=False)
 class IndependentSubproblems(InSystems):
-    """Parts that share no input and no coupling, each with its own evidence."""
+    """Subproblems that share no input and no coupling, each with its own evidence."""
 
     kind = "independent parts"
-    parts: Sequence[tuple[System, OnForm]]
+    subproblems: Sequence[tuple[System, OnForm]]
 
     def on(self, systems: Sequence[System]) -> dict[str, Any]:
         """The evidence of each system; None for one that needs none."""
-        known = {part.switches: evidence for part, evidence in self.parts}
+        known = {own.switches: evidence for own, evidence in self.subproblems}
         found = [(system, known.get(system.switches)) for system in systems]
         return {"kind": self.kind, "parts": [None if own is None else own.on(system) for system, own in found]}
 
 
 def independent_subproblems(problem: Problem) -> Proof | None:
-    """Decides switches that are too many for one system, when they fall apart."""
+    """Decides switches that are too many for one system, when they fall into subproblems."""
     if problem.system is not None or problem.sweeps.rational:
         return None
     found = subproblems(problem.sweeps)
@@ -67,30 +67,30 @@ def independent_subproblems(problem: Problem) -> Proof | None:
     known: dict[Any, Known | None] = {}
     evidence: list[tuple[System, OnForm]] = []
     count = len(problem.sweeps.alpha)
-    for part in found:
-        c = problem.slopes_in(part)
-        key = (part.key, tuple(c))
+    for system in found:
+        c = problem.slopes_in(system)
+        key = (system.key, tuple(c))
         if key not in known:
-            known[key] = _decide(problem, part)
+            known[key] = _decide(problem, system)
         answer = known[key]
         if answer is None:
             return None
-        own = (part, answer[1])
+        own = (system, answer[1])
         if not answer[0]:
-            names = ", ".join(f"z{i}" for i in part.switches[:4]) + (", ..." if part.k > 4 else "")
-            reason = f"{part.k} of {count} active switches ({names}), apart from all others, separate the gradient"
-            return Proof("separation", False, reason, part.arithmetic, IndependentSubproblems([own]))
+            names = ", ".join(f"z{i}" for i in system.switches[:4]) + (", ..." if system.k > 4 else "")
+            reason = f"{system.k} of {count} active switches ({names}), apart from all others, separate the gradient"
+            return Proof("separation", False, reason, system.arithmetic, IndependentSubproblems([own]))
         evidence.append(own)
     reason = (
-        f"the {count} active switches fall apart into {len(found)} parts that share no input, and in each the"
+        f"the {count} active switches fall into {len(found)} subproblems that share no input, and in each the"
         " tool's choice is a mean of choices that directions realise"
     )
     return Proof("componentwise", True, reason, found[0].arithmetic, IndependentSubproblems(evidence))
 
 
-def _decide(problem: Problem, part: System) -> Known | None:
-    """One part: a direction with free switches, or all its cells."""
-    system = part.relevant()
+def _decide(problem: Problem, whole: System) -> Known | None:
+    """One subproblem: a direction with free switches, or all its cells."""
+    system = whole.relevant()
     inside = problem.slopes_in(system)
     free = [i for i in range(system.k) if abs(inside[i]) < 1]
     direction = find(system, inside, free)

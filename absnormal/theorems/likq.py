@@ -139,8 +139,8 @@ def _exactly(system: System) -> Answer:
     chosen, columns = pivots(system.rows)
     if len(chosen) < system.k:
         return False, system.arithmetic, None
-    places = [system.columns[j] for j in columns]
-    return True, system.arithmetic, Minor(places)
+    positions = [system.columns[j] for j in columns]
+    return True, system.arithmetic, Minor(positions)
 
 
 def _modulo_a_prime(problem: Problem) -> Answer:

@@ -80,13 +80,13 @@ class PrivateInputs(NextToProgram):
         system = problem.relevant
         if system is None:
             return None
-        place = {number: column for column, number in enumerate(system.inputs or ())}
+        position = {number: column for column, number in enumerate(system.inputs or ())}
         groups = []
         for group in self.groups:
             node = problem.sweeps.program.node_of(group.switch)
             own = [i for i, switch in enumerate(system.switches) if 0 <= switch - node.switch < node.switches]
             for number in group.inputs:
-                column = place.get(number)
+                column = position.get(number)
                 members = [] if column is None else [i for i in own if system.full[i][column]]
                 if column is not None and members:
                     groups.append((members, column))

@@ -138,7 +138,7 @@ class Proof:
     deviation
         a bound on the rounding that was set aside, in the units of the gradient
     judged
-        the vector that it is about in the place of g_c, if there is one
+        the vector that it is about in place of g_c, if there is one
     """
 
     method: str

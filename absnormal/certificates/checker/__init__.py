@@ -38,12 +38,12 @@ from absnormal.certificates.checker.form import (
     within_rules,
 )
 from absnormal.certificates.checker.rules import ABOUT_ALL, ABOUT_CELLS, JUDGE_A_VECTOR, OF_EVERY_SWITCH, RULES
-from absnormal.certificates.checker.switches import Switches, in_play, number, numbers, places
+from absnormal.certificates.checker.switches import Switches, in_play, number, numbers, positions
 
 __all__ = [
     "CLAIMS", "JUDGE_A_VECTOR", "KINDS", "LARGEST", "OF_EVERY_SWITCH", "Form", "Function", "NeedsProgram",
     "UnknownKind", "can_prove", "check", "digest", "function", "gradient", "holds", "in_play", "least_rtol", "number",
-    "numbers", "places", "proves", "within_rules",
+    "numbers", "positions", "proves", "within_rules",
 ]
 
 CLAIMS = ("CLARKE", "NOT_CLARKE", "limiting gradient")

@@ -15,7 +15,7 @@ from typing import Any
 
 from absnormal.certificates.checker.form import Form, vector_of
 from absnormal.certificates.checker.rules import complete
-from absnormal.certificates.checker.switches import Row, Switches, dot, matrix, numbers, places, rank, sign_matrix
+from absnormal.certificates.checker.switches import Row, Switches, dot, matrix, numbers, positions, rank, sign_matrix
 
 
 def member(data: Mapping[str, Any]) -> bool:
@@ -72,7 +72,7 @@ def separated(data: Mapping[str, Any]) -> bool:
 
 def _independent(a: Switches, blocks: list[Mapping[str, Any]]) -> bool:
     """Whether the blocks are a partition, linked by no coupling, with independent row spaces."""
-    if a.hidden or len(places((i for block in blocks for i in block["members"]), a.k)) != a.k:
+    if a.hidden or len(positions((i for block in blocks for i in block["members"]), a.k)) != a.k:
         return False
     label = {i: number for number, block in enumerate(blocks) for i in block["members"]}
     if any(a.couplings[i][j] and label[i] != label[j] for i in range(a.k) for j in range(i)):

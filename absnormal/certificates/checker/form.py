@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from absnormal.certificates.checker.switches import Row, Switches, dot, matrix, numbers, places
+from absnormal.certificates.checker.switches import Row, Switches, dot, matrix, numbers, positions
 
 #: The largest tolerance of a vector, against the largest entry of its leaf, with which it may be called CLARKE.
 LARGEST = Fraction(1, 20)
@@ -68,7 +68,7 @@ class Form:
     def _check(self, columns: list[list[int]]) -> None:
         together = [j for own in columns for j in own]
         highest = max((j for j in together if type(j) is int), default=-1)
-        places(together, highest + 1 if self.base is None else len(self.base))
+        positions(together, highest + 1 if self.base is None else len(self.base))
         for own, system in zip(columns, self.systems, strict=True):
             if any(len(row) != len(own) for row in system["rows"]):
                 raise ValueError("malformed certificate: every column of the rows belongs to one input")

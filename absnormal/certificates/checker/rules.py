@@ -8,7 +8,7 @@ from itertools import product
 from typing import Any
 
 from absnormal.certificates.checker.form import Form, vector_of
-from absnormal.certificates.checker.switches import Row, Switches, dot, matrix, numbers, places, rank, sign_matrix
+from absnormal.certificates.checker.switches import Row, Switches, dot, matrix, numbers, positions, rank, sign_matrix
 
 MOST = 10  # definite signatures are enumerated up to this many switches
 
@@ -24,7 +24,7 @@ def _zero_rows(data: Mapping[str, Any], a: Switches) -> bool:
 
 def _minor(data: Mapping[str, Any], a: Switches) -> bool:
     """LIKQ: a minor of order k that is not 0."""
-    columns = places(data["minor"], a.width)
+    columns = positions(data["minor"], a.width)
     return len(columns) == a.k and rank([[row[j] for j in columns] for row in a.rows]) == a.k
 
 
@@ -34,7 +34,7 @@ def _direction(data: Mapping[str, Any], a: Switches) -> bool:
     A row is carried as [row with slope 0 on the free switches | accumulated couplings to them].
     """
     c, d = a.slopes, numbers(data["direction"])
-    free = sorted(places(data["free"], a.k))
+    free = sorted(positions(data["free"], a.k))
     outer = [Fraction(0) if i in free else slope for i, slope in enumerate(c)]
     starts = [[*row, *(a.couplings[i][j] for j in free)] for i, row in enumerate(a.rows)]
     rows = a.accumulated(outer, starts)
@@ -56,8 +56,8 @@ def _private(data: Mapping[str, Any], a: Switches) -> bool:
     What a switch does is followed through couplings by pattern, so the statement holds for all signatures.
     """
     members = [sorted(group["members"]) for group in data["groups"]]
-    columns = places((group["column"] for group in data["groups"]), a.width)
-    covered = places((i for group in members for i in group), a.k)
+    columns = positions((group["column"] for group in data["groups"]), a.width)
+    covered = positions((i for group in members for i in group), a.k)
     alive = a.moved(map(any, a.rows))
     if not all(members) or any(alive[i] and i not in covered for i in range(a.k)):
         return False
@@ -121,7 +121,7 @@ def _signs_below(j: int, members: Sequence[int], couplings: list[Row], seeds: Ro
 def _components(data: Mapping[str, Any], a: Switches) -> bool:
     """Componentwise qualification; admissibility is asked of the cells that the means use."""
     parts = [list(part["members"]) for part in data["components"]]
-    if len(places((i for members in parts for i in members), a.k)) != a.k:
+    if len(positions((i for members in parts for i in members), a.k)) != a.k:
         return False
     if sum(rank([a.rows[i] for i in members]) for members in parts) != rank(a.rows) or _cyclic(a, parts):
         return False
@@ -194,7 +194,7 @@ def _outside_cells(data: Mapping[str, Any], a: Switches) -> bool:
 def _outside_component(data: Mapping[str, Any], a: Switches) -> bool:
     """Separated within switches that no coupling links to the others, by a vector that vanishes on the rows of
     those."""
-    members = sorted(places(data["members"], a.k))
+    members = sorted(positions(data["members"], a.k))
     rest = [j for j in range(a.k) if j not in members]
     v = numbers(data["separator"])
     if "vector" in data:
@@ -255,7 +255,7 @@ def _lexicographic(data: Mapping[str, Any], a: Switches) -> bool:
 def _compared(data: Mapping[str, Any], a: Switches, signatures: list[list[int]]) -> tuple[list[Row], Row, Row]:
     """The gradients, what is compared with them, and how far it may be off: g_c exactly, or a vector in x.
 
-    ``points`` are gradients that a program gave, in the place of those of the form.
+    ``points`` are gradients that a program gave, in place of those of the form.
     """
     if "vector" not in data:
         target = a.gradient(a.slopes)

@@ -123,7 +123,7 @@ def in_play(system: Mapping[str, Any]) -> list[int]:
     return [i for i in range(count) if reached[i] and (any(rows[i]) or any(couplings[i]))]
 
 
-def places(values: Iterable[Any], count: int) -> list[int]:
+def positions(values: Iterable[Any], count: int) -> list[int]:
     """Different numbers from 0 to count - 1."""
     found = list(values)
     if any(type(i) is not int or not 0 <= i < count for i in found) or len(set(found)) != len(found):

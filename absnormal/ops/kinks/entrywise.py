@@ -144,12 +144,12 @@ class Entrywise(Kink):
         return flat
 
     def around_zero(self, params: Params, zero: Sequence[bool]) -> tuple[float, float, int] | None:
-        left = [place for place, is_zero in enumerate(zero) if not is_zero]
+        left = [position for position, is_zero in enumerate(zero) if not is_zero]
         if len(left) != 1 or len(zero) > len(self.rates):
             return None
-        (place,) = left
-        plus, minus = (side[place] for side in self.sides(params, float))
-        return (plus + minus) / 2, self.rates[place] * (plus - minus) / 2, place
+        (position,) = left
+        plus, minus = (side[position] for side in self.sides(params, float))
+        return (plus + minus) / 2, self.rates[position] * (plus - minus) / 2, position
 
 
 @dataclass(slots=True, eq=False)
@@ -182,10 +182,10 @@ class EntrywiseDerivative(LocalDerivative):
     def pull(self, w: Array | None, seeds: Array | None, weigh: bool) -> tuple[list[Term], Array | None]:
         terms: list[Term] = []
         if w is not None:
-            terms += [(place, m, w) for place, m in enumerate(self.maps) if m is not None]
+            terms += [(position, m, w) for position, m in enumerate(self.maps) if m is not None]
         if seeds is not None:
             seeds = seeds.reshape(len(seeds), *self.out)
-            terms += [(place, m, seeds) for place, m in enumerate(self.rates) if m is not None]
+            terms += [(position, m, seeds) for position, m in enumerate(self.rates) if m is not None]
         return terms, (self.weight * w).reshape(len(w), -1) if weigh and w is not None else None
 
     def entrywise(self, change: Change, bound: float | None) -> EntrywiseDerivative:
@@ -204,13 +204,13 @@ class EntrywiseIntervals(IntervalSlopes):
     second: Sequence[Array | None]
     out: Shape
 
-    def _ends(self, place: int) -> tuple[Array, Array] | None:
+    def _ends(self, position: int) -> tuple[Array, Array] | None:
         """The least and the largest derivative by an argument."""
-        p, q = self.first[place], self.second[place]
+        p, q = self.first[position], self.second[position]
         return None if p is None or q is None else (np.minimum(p, q), np.maximum(p, q))
 
-    def pull(self, place: int, low: Array, high: Array, size: Array) -> tuple[Array, Array, Array] | None:
-        found = self._ends(place)
+    def pull(self, position: int, low: Array, high: Array, size: Array) -> tuple[Array, Array, Array] | None:
+        found = self._ends(position)
         if found is None:
             return None
         least, most = found
@@ -219,8 +219,8 @@ class EntrywiseIntervals(IntervalSlopes):
 
     def push(self, middle: Tangents, radius: Tangents, size: Tangents) -> tuple[Array, Array, Array]:
         low, high, total = (np.zeros(self.out) for _ in range(3))
-        for place, (mid, wide, own) in enumerate(zip(middle, radius, size, strict=True)):
-            found = self._ends(place)
+        for position, (mid, wide, own) in enumerate(zip(middle, radius, size, strict=True)):
+            found = self._ends(position)
             if found is None or mid is None or wide is None or own is None:
                 continue
             ends = [c * (mid + side * wide) for c in found for side in (-1, 1)]

@@ -170,7 +170,7 @@ class FoldDerivative(LocalDerivative):
 
 
 def _held(end: float, c: Array) -> Array:
-    """``end`` in the place of NaN, which differs from itself; rationals have no isnan."""
+    """``end`` in place of NaN, which differs from itself; rationals have no isnan."""
     return np.where(c != c, end, c)
 
 
@@ -181,7 +181,7 @@ class FoldIntervals(IntervalSlopes):
     least: FoldMap
     most: FoldMap
 
-    def pull(self, place: int, low: Array, high: Array, size: Array) -> tuple[Array, Array, Array]:
+    def pull(self, position: int, low: Array, high: Array, size: Array) -> tuple[Array, Array, Array]:
         least, most = self.least, self.most
         up, down = np.maximum(high, 0)[None], np.maximum(-low, 0)[None]
         above, below = np.maximum(low, 0)[None], np.maximum(-high, 0)[None]

@@ -83,7 +83,7 @@ class IntervalSlopes(ABC):
     """A kinked operation whose active slopes may be anything in [-1, 1]."""
 
     @abstractmethod
-    def pull(self, place: int, low: Array, high: Array, size: Array) -> tuple[Array, Array, Array] | None:
+    def pull(self, position: int, low: Array, high: Array, size: Array) -> tuple[Array, Array, Array] | None:
         """An adjoint in [low, high] of size at most ``size``, as bounds on what it adds to one argument."""
 
     @abstractmethod
