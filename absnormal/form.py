@@ -20,6 +20,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from absnormal._shown import shown
 from absnormal.arrays import Array
 from absnormal.program.program import Program
 from absnormal.program.tree import Tree
@@ -214,15 +215,12 @@ class AbsNormalForm:
     # -- in pictures -----------------------------------------------------------------------------------------
 
     def _repr_latex_(self) -> str | None:
-        from absnormal.display import form as display
-
-        return display.latex(self) if display.small(self) else None
+        equations: str | None = shown("AbsNormalForm.latex")(self)
+        return equations
 
     def _repr_html_(self) -> str | None:
-        from absnormal.display import form as display
-
-        # Jupyter takes HTML before LaTeX: where the equations fit, they are all there is.
-        return None if display.small(self) else display.html(self)
+        pictures: str | None = shown("AbsNormalForm.html")(self)
+        return pictures
 
     def plot(self, *, ax: Axes | None = None) -> Axes:
         """The structure of the matrix [Z L; J Y], with its signs; see `absnormal.plot.structure`.
@@ -235,9 +233,8 @@ class AbsNormalForm:
         >>> ax.images[0].get_array().astype(int).tolist()
         [[1, 0, 0, 0], [0, 1, -1, 0], [0, 0, 0, 1]]
         """
-        from absnormal.plot import structure
-
-        return structure(self, ax=ax)
+        axes: Axes = shown("AbsNormalForm.plot")(self, ax=ax)
+        return axes
 
 
 @dataclass(frozen=True)
@@ -317,6 +314,11 @@ def abs_normal_form(f: Callable[[Any], Any] | Program, x: Any) -> AbsNormalForm:
         a function of one argument, or its `Program`; it returns a number or an array, a function of torch's a number
     x
         the point: an array, a number, or nested dicts, lists and tuples of arrays
+
+    Returns
+    -------
+    AbsNormalForm
+        with sparse Z, L, J and Y, of shapes (s, n), (s, s), (m, n) and (m, s)
 
     Raises
     ------

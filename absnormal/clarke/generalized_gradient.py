@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from absnormal._shown import shown
 from absnormal.arrays import Array
 from absnormal.clarke.budget import Budget
 from absnormal.clarke.polytope import Summand, extreme, membership, nearest_point, support
@@ -218,9 +219,7 @@ class GeneralizedGradient:
     # -- for people --------------------------------------------------------------------------------------------
 
     def _repr_html_(self) -> str:
-        from absnormal.display.gradients import html
-
-        return html(self)
+        return str(shown("GeneralizedGradient.html")(self))
 
     def plot(self, gradient: Any = None, *, plane: Any = None, ax: Axes | None = None) -> Axes:
         """The set, a gradient of a tool inside or outside, and the element of least norm.
@@ -235,9 +234,8 @@ class GeneralizedGradient:
         >>> ax.get_legend().get_texts()[-1].get_text()
         "tool's gradient (1, 0): outside"
         """
-        from absnormal.plot import gradients
-
-        return gradients(self, gradient, plane=plane, ax=ax)
+        axes: Axes = shown("GeneralizedGradient.plot")(self, gradient, plane=plane, ax=ax)
+        return axes
 
     # -- shapes ------------------------------------------------------------------------------------------------
 
@@ -275,13 +273,13 @@ class GeneralizedGradient:
                 f" {self.budget.cells} cells; contains, support and min_norm work on the blocks"
             )
 
-    def _choices(self, places: list[Array]) -> Iterator[tuple[int, ...]]:
-        return product(*(place.tolist() for place in places))
+    def _choices(self, numbers: list[Array]) -> Iterator[tuple[int, ...]]:
+        return product(*(own.tolist() for own in numbers))
 
-    def _listed(self, places: list[Array]) -> Array:
-        self._limit([len(place) for place in places])
-        rows = np.tile(self.base, (math.prod(len(place) for place in places), 1))
-        for row, choice in zip(rows, self._choices(places), strict=True):
+    def _listed(self, numbers: list[Array]) -> Array:
+        self._limit([len(own) for own in numbers])
+        rows = np.tile(self.base, (math.prod(len(own) for own in numbers), 1))
+        for row, choice in zip(rows, self._choices(numbers), strict=True):
             for block, k in zip(self.blocks, choice, strict=True):
                 row[block.columns] += block.points[k]
         return rows.reshape(-1, *self.shape)

@@ -21,6 +21,16 @@ def small(form: AbsNormalForm) -> bool:
     return max(form.n, form.m, form.s) <= _WRITTEN
 
 
+def equations(form: AbsNormalForm) -> str | None:
+    """The equations, where they fit."""
+    return latex(form) if small(form) else None
+
+
+def pictures(form: AbsNormalForm) -> str | None:
+    """The pictures; None where the equations fit, as Jupyter takes HTML before LaTeX."""
+    return None if small(form) else html(form)
+
+
 def latex(form: AbsNormalForm) -> str:
     """z = c + Z x + L|z| and y = b + J x + Y|z| with all their numbers."""
     from absnormal.form import latex_of

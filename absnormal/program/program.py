@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from absnormal._shown import shown
 from absnormal.arrays import Array, as_real, exactly
 from absnormal.errors import DomainError, GuardError, TraceError
 from absnormal.ops import TABLE, kink_of
@@ -243,9 +244,8 @@ class Program:
 
     def abs_normal_form(self, x: Any) -> AbsNormalForm:
         """The abs-normal form at x; see `absnormal.abs_normal_form`."""
-        from absnormal.form import extract
-
-        return extract(self, x)
+        form: AbsNormalForm = shown("Program.abs_normal_form")(self, x)
+        return form
 
     def check(self) -> None:
         """Raise an AssertionError, with the operations around it, where the list is not well formed."""
@@ -268,9 +268,7 @@ class Program:
         return f"<Program n={self.n} m={self.m} s={self.s} operations={len(self.nodes)}>"
 
     def _repr_html_(self) -> str:
-        from absnormal.display.program import html
-
-        return html(self)
+        return str(shown("Program.html")(self))
 
 
 def compute(node: Node, args: list[Array]) -> Array:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from absnormal._shown import shown
 from absnormal.arrays import Array
 from absnormal.certificates.certificate import Certificate, certificate_of, certificate_of_fallback
 from absnormal.clarke.fallback import Certified, certified
@@ -86,9 +87,8 @@ class Report:
         >>> ax.get_title(), ax.get_xlabel()
         ('NOT_CLARKE by separation', 'along the direction of excess slope')
         """
-        from absnormal.plot import cells
-
-        return cells(self, plane=plane, radius=radius, ax=ax)
+        axes: Axes = shown("Report.plot")(self, plane=plane, radius=radius, ax=ax)
+        return axes
 
     def plot_line(self, direction: Any = None, *, radius: float = 1.0, ax: Axes | None = None) -> Axes:
         """f along a line through x, with its one-sided slopes and the tool's; see `absnormal.plot.line`.
@@ -99,9 +99,8 @@ class Report:
         >>> ax.get_xlabel()
         't, along d'
         """
-        from absnormal.plot import line
-
-        return line(self, direction, radius=radius, ax=ax)
+        axes: Axes = shown("Report.plot_line")(self, direction, radius=radius, ax=ax)
+        return axes
 
     @property
     def program(self) -> Program:

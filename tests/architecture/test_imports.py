@@ -13,13 +13,14 @@ from types import ModuleType
 import pytest
 
 import absnormal
+from absnormal._shown import SHOWN, shown
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "absnormal"
 
 #: Each folder, and each module beside the folders, has a layer: it may import from its own and from lower ones.
 FOLDERS = {
-    "errors": 0, "arrays": 0, "_optional": 0,
+    "errors": 0, "arrays": 0, "_optional": 0, "_shown": 0,
     "ops": 1, "rational": 1,
     "program": 2, "gallery": 2,
     "sweeps": 3,
@@ -99,9 +100,26 @@ def ours(path: Path) -> Iterator[tuple[str, bool]]:
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_imports_go_downward(path: Path) -> None:
+    """Also those of a function, when it is called; what shows an object is found by its name in one table."""
     own = name_of(path)
-    upward = [name for name, loading in ours(path) if loading and layer(name) > layer(own)]
+    upward = [name for name, _ in ours(path) if layer(name) > layer(own)]
     assert not upward, f"{own} (layer {layer(own)}) imports {upward} from above"
+
+
+def test_every_folder_and_every_module_beside_them_has_a_layer() -> None:
+    found = {name_of(path).split(".")[0] for path in MODULES}
+    assert found == set(FOLDERS)
+    assert all(name_of(path) in BELOW or layer(name_of(path)) == FOLDERS[name_of(path).split(".")[0]]
+               for path in MODULES if not name_of(path).startswith("certificates.checker"))
+
+
+@pytest.mark.parametrize("name", sorted(SHOWN))
+def test_what_shows_an_object_is_there(name: str) -> None:
+    """Each is asked for by the method of its class, and by nothing else."""
+    assert callable(shown(name))
+    asked = [path for path in MODULES if f'shown("{name}")' in path.read_text(encoding="utf-8")]
+    (path,) = asked
+    assert f"class {name.split('.')[0]}" in path.read_text(encoding="utf-8")
 
 
 def test_no_module_imports_itself_in_a_circle() -> None:
