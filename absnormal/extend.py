@@ -104,6 +104,11 @@ def linear(
         arrays at which the rule is checked; by default of the shapes (4,), (3, 3) and (2, 4) as far as ``value`` takes
         them
 
+    Returns
+    -------
+    callable
+        of arrays, or of variables that are followed
+
     Raises
     ------
     ValueError
@@ -145,6 +150,11 @@ def opaque(
         takes the arguments; True where the operation is continuously differentiable; None: wherever it is finite
     examples
         argument lists at which the rule is checked, one at least
+
+    Returns
+    -------
+    callable
+        of arrays, or of variables that are followed
 
     Raises
     ------
@@ -188,6 +198,16 @@ def kink(name: str, a: float, b: float, at: float = 0.0, *, tie: str = "abs") ->
         where the kink is
     tie
         whose slope at the kink a tool uses, a key of its table; see `ties`
+
+    Returns
+    -------
+    callable
+        of an array of any shape, or of a variable that is followed
+
+    Raises
+    ------
+    ValueError
+        for a tie that no table has, and for numbers that are not finite
 
     Examples
     --------

@@ -144,6 +144,16 @@ def clarke_closure(model: Any, closure: Closure, *, seed: int = 0) -> Closure:
     model, closure, seed
         as for `clarke_backward`; ``closure`` only computes the loss
 
+    Returns
+    -------
+    callable
+        without arguments, which returns the loss
+
+    Raises
+    ------
+    BudgetError, TraceError, DomainError, ValueError, ImportError
+        as `clarke_backward` does, when it is called; ``.grad`` is then what it was
+
     Examples
     --------
     >>> import torch, absnormal as an

@@ -30,7 +30,7 @@ def trace(f: Function, x: Any) -> Program:
     f
         a function of one argument, written with NumPy, PyTorch or JAX
     x
-        the point: an array, a tensor, a scalar, or a nested dict / list / tuple of these
+        the point: an array of any shape, a tensor, a scalar, or a nested dict / list / tuple of these
 
     Returns
     -------
@@ -68,12 +68,13 @@ def verify(
     f
         a function of one argument that returns one number, or its `Program`
     x
-        the point: an array, a scalar, or a nested dict / list / tuple of arrays; Fractions for an exact point
+        the point: an array of any shape, a scalar, or a nested dict / list / tuple of arrays; Fractions for an exact
+        point
     gradient
         a vector from any tool, in the structure of x, to be judged as it is; without it the gradient that backward mode
         returns under ``slope`` is judged
     slope
-        what the tool takes for the derivative of |u| at u = 0: a number in [-1, 1], an array with one per switch, or
+        what the tool takes for the derivative of |u| at u = 0: a number in [-1, 1], an array of shape (s,), or
         "autograd" (the default), "torch", "jax", "casadi"; relu'(0) = (1 + slope) / 2
     exact
         decide activity, rows and verdict in rational arithmetic (piecewise-linear programs)
@@ -89,6 +90,12 @@ def verify(
         limits of explicit enumeration
     seed
         of the random direction of the fallback gradient
+
+    Returns
+    -------
+    Report
+        the verdict, the gradient that was judged and a certified one, both in the structure and the shapes of x, and
+        the certificate
 
     Raises
     ------
@@ -117,7 +124,20 @@ def verify(
 def gradient(f: Function | Program, x: Any, slope: Any = 0.0) -> Any:
     """The gradient that backward-mode AD returns when the derivative of |u| at u = 0 is ``slope``.
 
-    Parameters are those of `verify`; the result has the structure of x.
+    Parameters
+    ----------
+    f, x, slope
+        as in `verify`; without ``slope`` it is 0
+
+    Returns
+    -------
+    array, or nested arrays
+        g_c, in the structure and the shapes of x
+
+    Raises
+    ------
+    TraceError, DomainError, ValueError
+        as `verify` does
 
     Examples
     --------
@@ -132,7 +152,19 @@ def gradient(f: Function | Program, x: Any, slope: Any = 0.0) -> Any:
 
 
 def clarke_gradient(f: Function | Program, x: Any, *, seed: int = 0) -> Any:
-    """A certified Clarke gradient at a constant times the cost of f, in the structure of x.
+    """A certified Clarke gradient at a constant times the cost of f.
+
+    Parameters
+    ----------
+    f, x
+        as in `verify`
+    seed
+        of the random direction
+
+    Returns
+    -------
+    array, or nested arrays
+        an element of dC f(x), in the structure and the shapes of x
 
     Raises
     ------
@@ -180,7 +212,8 @@ def generalized_gradient(
     -------
     GeneralizedGradient
         a sum of blocks; ``complete`` is False when the budget ended the enumeration, ``exact`` is False where the set
-        is only known to lie inside dC f(x), ``reason`` says why (THEORY 1.4 and 5; Kubota 2018)
+        is only known to lie inside dC f(x), ``reason`` says why (THEORY 1.4 and 5; Kubota 2018); its elements have
+        shape (n,), or (m, n) where f has m numbers
 
     Raises
     ------

@@ -59,6 +59,11 @@ EXAMPLES = (
 def examples() -> dict[str, Example]:
     """All examples by name, those of a few numbers first.
 
+    Returns
+    -------
+    dict
+        name -> `Example`
+
     >>> examples()["nested_max"].slope
     0.0
     """
@@ -67,6 +72,16 @@ def examples() -> dict[str, Example]:
 
 def get(name: str) -> Example:
     """The example of that name.
+
+    Parameters
+    ----------
+    name
+        a key of `examples`
+
+    Returns
+    -------
+    Example
+        with its function, its point and its verdict
 
     Raises
     ------

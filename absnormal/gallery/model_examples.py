@@ -140,6 +140,21 @@ def rosenbrock_at_minimiser(size: int) -> Example:
 
     The minimiser is (1, ..., 1). All outer kinks are active and independent, the inner |x_i| are not active.
 
+    Parameters
+    ----------
+    size
+        how many numbers
+
+    Returns
+    -------
+    Example
+        at the minimiser, of shape (size,)
+
+    Raises
+    ------
+    ValueError
+        for fewer than two numbers
+
     >>> example = rosenbrock_at_minimiser(3)
     >>> print(example.point, example.gradient, example.verdict)
     [1. 1. 1.] [ 1.75  1.   -1.  ] CLARKE

@@ -48,6 +48,11 @@ def cells(report: Report, *, plane: Any = None, radius: float = 1.0, ax: Axes | 
     ax
         matplotlib axes to draw on
 
+    Returns
+    -------
+    matplotlib.axes.Axes
+        on which it was drawn
+
     Raises
     ------
     ImportError
@@ -190,7 +195,7 @@ def _ticks(ax: Axes, x: Array, frame_axes: Array) -> None:
     """Ticks say the values of the variables where the axes are variables."""
     ticker = require("matplotlib.ticker", "plot")
     for axis, direction in zip((ax.xaxis, ax.yaxis), frame_axes, strict=True):
-        places = np.flatnonzero(direction)
-        shift = float(x[places[0]]) if len(places) == 1 and direction[places[0]] == 1 else 0.0
+        positions = np.flatnonzero(direction)
+        shift = float(x[positions[0]]) if len(positions) == 1 and direction[positions[0]] == 1 else 0.0
         axis.set_major_locator(ticker.MaxNLocator(4, steps=[1, 2, 5, 10]))
         axis.set_major_formatter(ticker.FuncFormatter(lambda t, _, shift=shift: f"{t + shift:.4g}"))

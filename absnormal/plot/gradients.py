@@ -38,6 +38,11 @@ def gradients(
     ax
         matplotlib axes to draw on; in three dimensions those with ``projection="3d"``
 
+    Returns
+    -------
+    matplotlib.axes.Axes
+        on which it was drawn
+
     Raises
     ------
     ImportError

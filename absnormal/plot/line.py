@@ -38,6 +38,11 @@ def line(report: Report, direction: Any = None, *, radius: float = 1.0, ax: Axes
     ax
         matplotlib axes to draw on
 
+    Returns
+    -------
+    matplotlib.axes.Axes
+        on which it was drawn
+
     Raises
     ------
     ImportError

@@ -63,8 +63,8 @@ def of_report(report: Report, rows: Array, descent: Array | None) -> Plane:
         axes = _orthonormal([*chosen, direction])
         if len(axes) > len(chosen):
             chosen.append(axes[-1])
-            places = np.flatnonzero(axes[-1])
-            names.append(tree.entry(int(places[0])) if len(places) == 1 and axes[-1][places[0]] > 0 else name)
+            positions = np.flatnonzero(axes[-1])
+            names.append(tree.entry(int(positions[0])) if len(positions) == 1 and axes[-1][positions[0]] > 0 else name)
         if len(chosen) == 2:
             break
     if names[0] == names[1]:

@@ -31,6 +31,11 @@ def structure(form: AbsNormalForm, *, ax: Axes | None = None) -> Axes:
     ax
         matplotlib axes to draw on
 
+    Returns
+    -------
+    matplotlib.axes.Axes
+        on which it was drawn
+
     Raises
     ------
     ImportError

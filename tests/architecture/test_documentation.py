@@ -40,6 +40,31 @@ def test_every_public_name_has_an_example_that_runs(name: str, thing: Any) -> No
     assert _examples(thing), f"absnormal.{name} has no example in its docstring"
 
 
+#: What goes wrong in these is nothing that a caller did.
+_NEVER_RAISE = {"progress", "gallery.examples"}
+
+
+@pytest.mark.parametrize("name", sorted(name for name, thing in _names() if inspect.isfunction(thing)))
+def test_every_public_function_says_what_it_takes_and_returns_and_raises(name: str) -> None:
+    function = dict(_names())[name]
+    text = inspect.getdoc(function) or ""
+    sections = dict(re.findall(r"^([A-Z]\w+)\n-+\n(.*?)(?=\n\n[A-Z]\w+\n-+\n|\Z)", text, re.MULTILINE | re.DOTALL))
+    signature = inspect.signature(function)
+    for parameter in signature.parameters.values():
+        if parameter.kind is not parameter.VAR_POSITIONAL:
+            entry = re.compile(rf"^(?:[\w*]+, )*\*{{0,2}}{parameter.name}\b", re.MULTILINE)
+            said = entry.search(sections.get("Parameters", ""))
+            assert said, f"absnormal.{name} does not say what {parameter.name} is"
+    returns = signature.return_annotation not in (None, "None")
+    assert "Returns" in sections or not returns, f"absnormal.{name} does not say what it returns"
+    assert "Raises" in sections or name in _NEVER_RAISE, f"absnormal.{name} does not say what it raises"
+
+
+@pytest.mark.parametrize("name", ["verify", "trace", "gradient", "clarke_gradient", "generalized_gradient", "sweep"])
+def test_what_takes_arrays_speaks_of_shapes(name: str) -> None:
+    assert re.search(r"\bshapes?\b", inspect.getdoc(getattr(absnormal, name)) or ""), name
+
+
 @pytest.mark.parametrize("name", sorted(name for name, thing in _names() if inspect.isclass(thing)))
 def test_every_public_method_has_a_docstring(name: str) -> None:
     thing = dict(_names())[name]

@@ -116,6 +116,21 @@ class Model(Program):
 def parameters(model: Any) -> dict[str, Array]:
     """The floating-point initializers of a model: the point at which ``variables="parameters"`` is judged.
 
+    Parameters
+    ----------
+    model
+        as in `load`
+
+    Returns
+    -------
+    dict
+        the arrays by name, each of its own shape
+
+    Raises
+    ------
+    TraceError, ValueError
+        as `load` does
+
     Examples
     --------
     >>> import onnx.parser
