@@ -168,13 +168,13 @@ def clarke_closure(model: Any, closure: Closure, *, seed: int = 0) -> Closure:
 
     def step() -> Any:
         variables = _variables(model)[0]
-        held = [variable.grad for variable in variables]
+        before = [variable.grad for variable in variables]
         for variable in variables:
             variable.grad = None
         try:
             return clarke_backward(model, closure, seed=seed)
         except BaseException:
-            for variable, grad in zip(variables, held, strict=True):
+            for variable, grad in zip(variables, before, strict=True):
                 variable.grad = grad
             raise
 
@@ -188,13 +188,13 @@ def _add(variable: Any, part: Any, rows: Any) -> None:
     if rows is not None:
         part = torch.sparse_coo_tensor(rows[None], part[rows], part.shape, is_coalesced=True,
                                        check_invariants=False)
-    held = variable.grad
-    if held is None:
+    known = variable.grad
+    if known is None:
         variable.grad = part
-    elif held.is_sparse and not part.is_sparse:
-        variable.grad = part + held
+    elif known.is_sparse and not part.is_sparse:
+        variable.grad = part + known
     else:
-        held += part
+        known += part
 
 
 def _variables(model: Any) -> tuple[list[Any], Tree, dict[int, str]]:

@@ -160,9 +160,9 @@ def _contents(value: Any) -> str:
 def _attributes(value: Any) -> Iterator[Any]:
     """The attributes of an object, without what is only remembered of it."""
     kind = type(value)
-    for name, held in getattr(value, "__dict__", {}).items():
+    for name, member in getattr(value, "__dict__", {}).items():
         if not isinstance(inspect.getattr_static(kind, name, None), functools.cached_property):
-            yield name, held
+            yield name, member
     for base in kind.__mro__:
         slots = vars(base).get("__slots__", ())
         for name in (slots,) if isinstance(slots, str) else slots:

@@ -40,8 +40,8 @@ class RecordsFile:
         if not os.path.exists(path) or not os.path.getsize(path):
             with open(path, "w", encoding="utf-8") as file:
                 file.write(json.dumps(first) + "\n")
-        with open(path, "rb") as held:
-            found = _parsed(held.readline())
+        with open(path, "rb") as file:
+            found = _parsed(file.readline())
         if not isinstance(found, dict) or _NAME not in found:
             raise ValueError(f"{path} does not begin with a line that says what its records were made of: {_FIX}")
         if found != first:

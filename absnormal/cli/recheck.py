@@ -123,12 +123,12 @@ def _judged(document: Mapping[str, Any]) -> tuple[int, str]:
     claim, kind = document["claim"], document["kind"]
     named = _printed(f"{claim}, by {kind}")
     try:
-        held = checker.holds(document)
+        holds = checker.holds(document)
     except checker.NeedsProgram:
         return NEEDS_PROGRAM, f"NOT CHECKED: {named}: it is checked next to its program: {_NEXT_TO_PROGRAM}"
     except ValueError as error:
         return NO_CERTIFICATE, f"NO CERTIFICATE: {_printed(error)}"
-    if not held:
+    if not holds:
         fits = document["digest"] == checker.digest(document)
         why = "the evidence does not prove the claim" if fits else "the digest does not fit: something was changed"
         return REFUSED, f"REFUSED: {named}: {why}"

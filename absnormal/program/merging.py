@@ -82,8 +82,9 @@ def _combined(made: Merged, node: Node, u: int, size: int, a: float, b: float, v
     """a u + b |u| in smooth operations and the shared |u|."""
     terms = []
     for factor, part in ((a, u), (b, size)):
-        held = made.add(Node("constant", (), {"value": np.asarray(factor)}, (), None, "", False), np.asarray(factor))
-        scaled = node._replace(op="mul", args=(held, part), params={}, switch=-1, switches=0, tie="")
+        number = np.asarray(factor)
+        constant = made.add(Node("constant", (), {"value": number}, (), None, "", False), number)
+        scaled = node._replace(op="mul", args=(constant, part), params={}, switch=-1, switches=0, tie="")
         terms.append(made.add(scaled, factor * made.values[part]))
     return made.add(node._replace(op="add", args=tuple(terms), params={}, switch=-1, switches=0, tie=""), value)
 

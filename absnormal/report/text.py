@@ -123,8 +123,8 @@ def facts(report: Report) -> list[tuple[str, str]]:
         statement = STATEMENTS.get(proof.method, proof.reason)
         found += [("proved by", f"{proof.method} ({statement})"), ("arithmetic", proof.arithmetic)]
     if 0 < len(report.problem.sweeps.alpha) <= _FEW:
-        held = {True: "holds", False: "fails", None: "not known"}[report.likq]
-        found.append(("LIKQ", held))
+        holds = {True: "holds", False: "fails", None: "not known"}[report.likq]
+        found.append(("LIKQ", holds))
     if report.deviation:
         found.append(("deviation", f"{report.deviation:.2g} in an entry was set aside as rounding"))
     if report.tolerance:

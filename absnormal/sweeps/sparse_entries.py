@@ -1,8 +1,8 @@
 """Storage of sparse rows: the derivative of an array, one sparse row for every entry of it.
 
-Rows are held as chunks, pairs (columns, values) of arrays (k, \\*shape) with k entries for every row, so that
+Rows are stored as chunks, pairs (columns, values) of arrays (k, \\*shape) with k entries for every row, so that
 whatever moves the entries of an array moves its rows by the same array operation.  What is too irregular for
-that, one long row among short ones, is held as a CSR matrix.
+that, one long row among short ones, is stored as a CSR matrix.
 """
 
 from __future__ import annotations

@@ -98,8 +98,8 @@ def likq_modulo_a_prime(problem: Problem) -> Proof | None:
 
 
 def _proof(problem: Problem, found: Answer) -> Proof | None:
-    held, how, evidence = found
-    if not held:
+    holds, how, evidence = found
+    if not holds:
         return None
     count = len(problem.sweeps.alpha)
     rows = "row is" if count == 1 else "rows are"
@@ -129,10 +129,10 @@ def _cheaply(problem: Problem) -> Answer:
     sizes = base_rows(sweeps, magnitude=True)
     assert sizes is not None
     depth = sweeps.pull_depth
-    held = _peeled(found[0], sizes[0], depth)
-    if not held and count <= _DENSE:
-        held = certainly_independent(found[0], sizes[0], depth)
-    return (True if held else None), "float64", Independent(sweeps.alpha.tolist())
+    holds = _peeled(found[0], sizes[0], depth)
+    if not holds and count <= _DENSE:
+        holds = certainly_independent(found[0], sizes[0], depth)
+    return (True if holds else None), "float64", Independent(sweeps.alpha.tolist())
 
 
 def _exactly(system: System) -> Answer:
@@ -152,8 +152,8 @@ def _modulo_a_prime(problem: Problem) -> Answer:
         return None, "float64", None
     rows = exact_rows(sweeps, sweeps.signature(1.0), sweeps.alpha)
     whole = None if rows is None else integers(rows)
-    held = None if whole is None else independent(whole)[0]
-    return held, "rational", IndependentModuloAPrime() if held else None
+    holds = None if whole is None else independent(whole)[0]
+    return holds, "rational", IndependentModuloAPrime() if holds else None
 
 
 def _peeled(rows: Array, sizes: Array, depth: int) -> bool:
