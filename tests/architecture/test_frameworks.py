@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from functools import cache
 
 import pytest
 
@@ -19,7 +19,8 @@ CHOOSE = ("frontends.frameworks", "frontends.points", "frontends.ties", "extend"
           "batch.origin")
 
 
-def _words(path: Path) -> Iterator[str]:
+@cache
+def _words(path: Path) -> frozenset[str]:
     """The strings and names of a module, without its documentation."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
@@ -27,11 +28,13 @@ def _words(path: Path) -> Iterator[str]:
         node.body[0].value for node in ast.walk(tree)
         if isinstance(node, documented) and node.body and isinstance(node.body[0], ast.Expr)
     }
+    found = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in said:
-            yield node.value
+            found.add(node.value)
         elif isinstance(node, (ast.Name, ast.Attribute)):
-            yield node.id if isinstance(node, ast.Name) else node.attr
+            found.add(node.id if isinstance(node, ast.Name) else node.attr)
+    return frozenset(found)
 
 
 def _is_in(name: str, folders: tuple[str, ...]) -> bool:
