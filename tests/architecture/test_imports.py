@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 
@@ -67,8 +68,13 @@ def layer(name: str) -> int:
     return LAYERS[next((prefix for prefix in prefixes if prefix in LAYERS), name)]
 
 
-def imports(path: Path) -> Iterator[tuple[str, bool]]:
+@cache
+def imports(path: Path) -> tuple[tuple[str, bool], ...]:
     """The modules that a module imports, and whether it does so as it is loaded; those for type checkers left out."""
+    return tuple(_imports(path))
+
+
+def _imports(path: Path) -> Iterator[tuple[str, bool]]:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     stack: list[tuple[ast.AST, bool]] = [(tree, True)]
     while stack:
@@ -87,6 +93,7 @@ def imports(path: Path) -> Iterator[tuple[str, bool]]:
         stack += [(child, inside) for child in ast.iter_child_nodes(node)]
 
 
+@cache
 def _is_module(name: str) -> bool:
     place = ROOT.joinpath(*name.split("."))
     return name.startswith("absnormal") and (place.with_suffix(".py").exists() or place.is_dir())
