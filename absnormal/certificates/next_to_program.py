@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from absnormal.active.system import build
 from absnormal.arrays import Array
 from absnormal.certificates import checker
 from absnormal.certificates.interval import highest, rates
@@ -97,6 +98,12 @@ def zero_rows_by_pattern(witness: Witness, rng: np.random.Generator) -> bool:
         return False
     moved = sweeps.push(_definite(sweeps, rng), rng.standard_normal((DRAWS, sweeps.program.n)))[0]
     return not moved[:, sweeps.alpha].any()
+
+
+def _zero_rows_of_forms(sweeps: Sweeps) -> bool:
+    """Smooth: the forms of the switches on which y depends are 0, where hypothesis E holds."""
+    system = build(sweeps)
+    return system is not None and system.proved and not any(any(row) for row in system.full)
 
 
 def private_inputs(groups: Groups, witness: Witness) -> bool:
@@ -306,7 +313,7 @@ def not_the_gradient(witness: Witness, rng: np.random.Generator) -> bool:
     sweeps, deviation = witness.floats, np.zeros(witness.floats.program.n)
     if witness.vector is None or witness.tolerance is None:
         return False
-    if len(sweeps.alpha) and not zero_rows_by_pattern(witness, rng):
+    if len(sweeps.alpha) and not zero_rows_by_pattern(witness, rng) and not _zero_rows_of_forms(sweeps):
         negligible, deviation = _negligible(sweeps)
         if not negligible.all():
             return False

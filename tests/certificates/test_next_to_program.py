@@ -126,3 +126,15 @@ def test_cells_of_rows_prove_nothing_where_they_need_not_be_all(square: Any, hol
     assert proof is not None and isinstance(proof.evidence, OnForm)
     data = {**proof.evidence.on(problem.system), "system": snapshot(problem.system, problem)}
     assert agreement.proves(data, Witness(sweeps, slopes), RNG) is holds
+
+
+@pytest.mark.parametrize("f", [
+    lambda x: np.abs(np.sin(x[0]) - np.sin(x[0])) + np.exp(x[0]),
+    lambda x: np.abs(np.tanh(x[0] - x[0])) + np.exp(x[0]),
+])  # fmt: skip
+@pytest.mark.parametrize(("vector", "verdict"), [([3.0, 0.0], "NOT_CLARKE"), ([1.0, 0.0], "CLARKE")])
+def test_a_switch_whose_form_is_0_leaves_one_gradient(f: Any, vector: list[float], verdict: str) -> None:
+    """No pattern shows that such a row is 0."""
+    report = an.verify(f, [0.0, 0.0], gradient=vector)
+    assert report.verdict.name == verdict
+    assert report.certificate is not None and report.certificate.check()
