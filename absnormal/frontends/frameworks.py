@@ -1,4 +1,4 @@
-"""Which front end a point belongs to, told by the types of its leaves; nothing is imported to find out."""
+"""Which front end a point belongs to, by the types of its leaves; nothing is imported to find out."""
 
 from __future__ import annotations
 

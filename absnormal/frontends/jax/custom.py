@@ -40,7 +40,7 @@ _PUBLIC = (
 
 
 def library_rule(jaxpr: Any) -> Callable[[Run, Any, list[Seen]], list[Seen]] | None:
-    """The rule of one of JAX's own functions that is one operation, told by the function that a jaxpr was made from."""
+    """The rule of one of JAX's own functions that is one operation, by the function that a jaxpr was made from."""
     return _library().get(_made_from(jaxpr))
 
 

@@ -11,7 +11,7 @@ from absnormal._optional import require
 from absnormal.arrays import Array
 from absnormal.frontends.jax.jumps import tied_index
 from absnormal.frontends.jax.run import Call
-from absnormal.frontends.jax.shapes import landing, windows_of
+from absnormal.frontends.jax.shapes import scatter_targets, windows_of
 from absnormal.frontends.meanings.movements import sent
 from absnormal.frontends.meanings.order import in_order
 from absnormal.frontends.meanings.windows import folds
@@ -54,7 +54,7 @@ def scattered_extremum(sign: int) -> Callable[..., Any]:
     ) -> Any:
         write = call.write
         given = np.asarray(call.values[0]).astype(float).reshape(-1)
-        index = sent(landing(call, dimension_numbers, indices_are_sorted, unique_indices, mode), given.size)
+        index = sent(scatter_targets(call, dimension_numbers, indices_are_sorted, unique_indices, mode), given.size)
         # An infinite entry that is no bound does not take part, where there is anything else.
         absent = (given == -sign * np.inf) & (index >= 0).any(axis=0)
         own = np.where(absent, -1, np.arange(given.size))

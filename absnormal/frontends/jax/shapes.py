@@ -23,10 +23,10 @@ _PROMISED = "is not correct where an index lies outside of the array"
 
 
 def _broadcast(call: Call, u: Any, *rest: Any, shape: tuple[int, ...], broadcast_dimensions: tuple[int, ...]) -> Any:
-    lifted = [1] * len(shape)
+    reshaped = [1] * len(shape)
     for axis, size in zip(broadcast_dimensions, np.shape(u), strict=True):
-        lifted[axis] = size
-    return np.broadcast_to(np.reshape(u, tuple(lifted)), shape)
+        reshaped[axis] = size
+    return np.broadcast_to(np.reshape(u, tuple(reshaped)), shape)
 
 
 def _slice(call: Call, u: Any, *, start_indices: Any, limit_indices: Any, strides: Any) -> Any:
@@ -165,7 +165,9 @@ def window_sum(
 # -- scattered updates -------------------------------------------------------------------------------------
 
 
-def landing(call: Call, dimension_numbers: Any, indices_are_sorted: bool, unique_indices: bool, mode: Any) -> Array:
+def scatter_targets(
+    call: Call, dimension_numbers: Any, indices_are_sorted: bool, unique_indices: bool, mode: Any
+) -> Array:
     """For every update the number of the entry that it goes to, flat; -1 for none."""
     jax, jnp = require("jax", "jax"), require("jax.numpy", "jax")
     operand, indices, updates = call.values
@@ -199,7 +201,7 @@ def scattered_sum(sign: int) -> Callable[..., Any]:
         call: Call, operand: Any, indices: Any, updates: Any, *, dimension_numbers: Any, indices_are_sorted: bool,
         unique_indices: bool, mode: Any,
     ) -> Any:
-        targets = landing(call, dimension_numbers, indices_are_sorted, unique_indices, mode)
+        targets = scatter_targets(call, dimension_numbers, indices_are_sorted, unique_indices, mode)
         return added(call.write, operand, targets, updates, sign)
 
     return rule
@@ -212,7 +214,7 @@ def scattered_product(
     """x.at[i].multiply(u): products of updates."""
     if isinstance(updates, TracedArray) and not unique_indices:
         call.write.refuse("is not differentiated by JAX where indices may be equal", "give unique_indices=True")
-    targets = landing(call, dimension_numbers, indices_are_sorted, unique_indices, mode)
+    targets = scatter_targets(call, dimension_numbers, indices_are_sorted, unique_indices, mode)
     index = sent(targets, math.prod(call.outs[0].shape)).reshape(-1, *call.outs[0].shape)
     factors = np.concatenate([np.reshape(updates, -1), np.ones(1)])
     return operand * np.prod(factors[index], axis=0)

@@ -33,8 +33,8 @@ def in_order(
     ordered = write.op("gather", flat, index=rows)
     for length, starts in _runs(tied, kept):
         inside = starts[:, None] + np.arange(length)
-        turned = inside[:, ::-1] if descending else inside
-        network = sorted_along(write, np.transpose(np.reshape(ordered, -1)[turned]))
+        flipped = inside[:, ::-1] if descending else inside
+        network = sorted_along(write, np.transpose(np.reshape(ordered, -1)[flipped]))
         result = np.transpose(network)
         result = result[:, ::-1] if descending else result
         index = np.arange(rows.size)

@@ -51,8 +51,8 @@ def by_sides(write: Writer, left: int, right: int, first: int, second: int, tie:
     builder = write.builder
     if not builder.nodes[left].varied:
         # v > u, with v constant: the other way round.
-        turned = "where>=" if tie == "where>" else "where>"
-        return by_sides(write, right, left, second, first, turned)
+        opposite = "where>=" if tie == "where>" else "where>"
+        return by_sides(write, right, left, second, first, opposite)
     v = TracedArray(builder, right)
     d: Any = _difference(write, left, right)
     sides = (_Side(write, left, d.index, 1), _Side(write, left, d.index, -1))

@@ -31,9 +31,9 @@ def windows(
     total = np.zeros((1,) * (2 * len(shape)), int)
     outside = np.zeros_like(total, dtype=bool)
     for axis, (place, size) in enumerate(zip(places, shape, strict=True)):
-        lifted = np.expand_dims(place, tuple(i for i in range(2 * len(shape)) if i not in (axis, axis + len(shape))))
-        total = total * size + np.maximum(lifted, 0)
-        outside = outside | (lifted < 0)
+        reshaped = np.expand_dims(place, tuple(i for i in range(2 * len(shape)) if i not in (axis, axis + len(shape))))
+        total = total * size + np.maximum(reshaped, 0)
+        outside = outside | (reshaped < 0)
     numbers = np.where(outside, -1, total)
     return numbers.reshape(-1, *numbers.shape[len(shape) :])
 

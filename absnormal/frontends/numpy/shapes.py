@@ -95,11 +95,11 @@ def expand_dims(u: Any, axis: Any) -> TracedArray:
 
 
 def atleast(rule: Callable[..., Any]) -> Callable[..., Any]:
-    def lifted(*arrays: Any) -> Any:
+    def promoted(*arrays: Any) -> Any:
         results = tuple(reshape(u, rule(like(u)).shape) for u in arrays)
         return results[0] if len(results) == 1 else results
 
-    return lifted
+    return promoted
 
 
 def broadcast_to(u: Any, shape: Any) -> TracedArray:

@@ -79,7 +79,7 @@ def scan(run: Interpreter, node: Any, inputs: list[Any], known: Scope) -> list[A
     out_axes = attributes.get("scan_output_axes") or [0] * outputs
     out_backward = attributes.get("scan_output_directions") or [0] * outputs
     rows = [np.moveaxis(u, axis, 0) for u, axis in zip(scanned, axes, strict=True)]
-    rows = [u[::-1] if turned else u for u, turned in zip(rows, backward, strict=True)]
+    rows = [u[::-1] if flipped else u for u, flipped in zip(rows, backward, strict=True)]
     collected: list[list[Any]] = [[] for _ in range(outputs)]
     for step in range(np.shape(rows[0])[0]):
         given = [*state, *(u[step] for u in rows)]
@@ -87,7 +87,7 @@ def scan(run: Interpreter, node: Any, inputs: list[Any], known: Scope) -> list[A
         state = results[: len(state)]
         for made, value in zip(collected, results[len(state) :], strict=True):
             made.append(value)
-    collected = [made[::-1] if turned else made for made, turned in zip(collected, out_backward, strict=True)]
+    collected = [made[::-1] if flipped else made for made, flipped in zip(collected, out_backward, strict=True)]
     first = len(state)
     stacked = (_stacked(run, made, axis, body, first + i) for i, (made, axis) in
                enumerate(zip(collected, out_axes, strict=True)))

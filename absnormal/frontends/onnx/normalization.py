@@ -19,8 +19,8 @@ def _norm(call: Call, u: Any) -> Any:
 def _batch_norm(call: Call, u: Any, scale: Any, bias: Any, mean: Any, var: Any) -> Any:
     write, shape = call.write, channels(np.ndim(u))
     if not call.get("training_mode"):
-        lifted, inverse = (np.reshape(item, shape) for item in (mean, 1 / np.sqrt(var + call.get("epsilon"))))
-        return affine(write, write.mul(write.sub(u, lifted), inverse), scale, bias, shape)
+        reshaped, inverse = (np.reshape(item, shape) for item in (mean, 1 / np.sqrt(var + call.get("epsilon"))))
+        return affine(write, write.mul(write.sub(u, reshaped), inverse), scale, bias, shape)
     axes, momentum = (0, *range(2, np.ndim(u))), call.get("momentum")
     result = normalized(write, u, axes, call.get("epsilon"))[0]
     kept = [momentum * old + (1 - momentum) * new for old, new in ((mean, np.mean(u, axes)), (var, np.var(u, axes)))]

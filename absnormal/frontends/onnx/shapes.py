@@ -126,9 +126,9 @@ def _triangle(call: Call, u: Any, k: Any = 0) -> Any:
 
 def _cumsum(call: Call, u: Any, axis: Any) -> Any:
     along = int(np.reshape(axis, -1)[0])
-    turned = np.flip(u, along) if call.get("reverse") else u
-    total = np.cumsum(turned, along)
-    total = total - turned if call.get("exclusive") else total
+    flipped = np.flip(u, along) if call.get("reverse") else u
+    total = np.cumsum(flipped, along)
+    total = total - flipped if call.get("exclusive") else total
     return np.flip(total, along) if call.get("reverse") else total
 
 

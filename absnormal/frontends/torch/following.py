@@ -168,7 +168,7 @@ class Following:
                     self.stopped.pop(storage(target), None)
                 hidden = outs if sharp(record, handles) else self._undifferentiated(record, outs, handles)
             for out in hidden:
-                self._stain(out, behind)
+                self._taint(out, behind)
             if jumping or name in SIZED:
                 taint = behind
         else:
@@ -197,11 +197,11 @@ class Following:
             jagged = sharp(record, handles) or leaps(record)
             for out in outs:
                 if jagged or discrete(out):
-                    self._stain(out, behind)
+                    self._taint(out, behind)
             taint = behind if jagged else taint
         if taint:
             for out in outs:
-                self._stain(out, taint)
+                self._taint(out, taint)
             self._same_mask(record.name, arguments, outs)
         return taint
 
@@ -267,7 +267,7 @@ class Following:
             if mask is not None and geometry(arguments[0]) == mask.place:
                 self.masks[storage(outs[0])] = Mask(mask.step, mask.holds == _MASKS[name], geometry(outs[0]))
 
-    def _stain(self, out: Any, taint: frozenset[int]) -> None:
+    def _taint(self, out: Any, taint: frozenset[int]) -> None:
         self.tainted[storage(out)] = self.tainted.get(storage(out), frozenset()) | taint
 
     def _undifferentiated(self, record: Record, outs: list[Any], handles: dict[int, Handle | None]) -> list[Any]:

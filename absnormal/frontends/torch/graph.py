@@ -158,26 +158,26 @@ def refuse_constant(tensor: Any, record: Record) -> None:
 def _not_on_tape(node: Any, record: Record) -> TraceError:
     """The error for a node whose derivative is not that of operations that were followed, by what used its tensor."""
     if _is_scripted(node):
-        told = (
+        refusal = (
             "torch.jit.script", "fuses what it runs from its second call on, so that its derivatives do not belong to"
             " operations that can be followed", "call the Python function itself, or set PYTORCH_JIT=0",
         )
     elif isinstance(node, torch._C._FunctionBase):
-        told = (
+        refusal = (
             node._forward_cls.__name__, "returns a tensor that torch's operations did not make of what it was given, so"
             " the function that it stands for is not seen", "write its forward with operations of torch",
         )
     elif record.arguments[0].is_conj() or record.arguments[0].is_neg():
-        told = (
+        refusal = (
             "torch", f"these operations are not supported: what is done with complex numbers at {record.source}",
             "compute with their real and imaginary parts",
         )
     else:
-        told = (
+        refusal = (
             f"torch.{record.name}", "uses a tensor that requires a gradient and was computed before the function ran,"
             " or in another thread", "compute it inside the function, or detach it",
         )
-    return TraceError(*told, record.source)
+    return TraceError(*refusal, record.source)
 
 
 def _is_scripted(node: Any) -> bool:

@@ -69,11 +69,11 @@ def windows(w: Writer, u: int, kernel: Sequence[int], stride: Sequence[int], pad
     index = _places(space, kernel, stride, padding, dilation, out)
     size, many = math.prod(space), math.prod(lead)
     flat = w.reshape(u, (many * size,))
-    lifted = index.reshape(len(index), *([1] * len(lead)), *out)
-    places = np.arange(many).reshape(1, *lead, *([1] * count)) * size + lifted
+    reshaped = index.reshape(len(index), *([1] * len(lead)), *out)
+    places = np.arange(many).reshape(1, *lead, *([1] * count)) * size + reshaped
     if (index < 0).any():
         flat = w.concatenate([flat, w.constant(np.full(1, fill))], 0)
-        places = np.where(lifted < 0, many * size, places)
+        places = np.where(reshaped < 0, many * size, places)
     return w.gather(flat, places)
 
 
