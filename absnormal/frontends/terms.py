@@ -62,6 +62,13 @@ class Terms(ABC, Generic[N]):
         axes[first], axes[second] = axes[second], axes[first]
         return self.transpose(u, axes)
 
+    def fronted(self, u: Any, axes: Sequence[int]) -> N:
+        """Some axes in front, as one."""
+        shape = self.shape(u)
+        rest = [axis for axis in range(len(shape)) if axis not in axes]
+        moved = self.transpose(u, [*axes, *rest])
+        return self.reshape(moved, (math.prod(shape[axis] for axis in axes), *(shape[axis] for axis in rest)))
+
     def index(self, u: Any, key: tuple[Any, ...]) -> N:
         """u[key], for numbers, slices, None and ... as keys."""
         return self.op("index", u, key=key)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
@@ -122,15 +121,11 @@ class Writer(Terms[Any]):
     def reduced(self, u: TracedArray, axis: Any, keepdims: Any) -> tuple[TracedArray, bool, tuple[int, ...]]:
         """u with the reduced axes in front as one, whether it has any, and the shape after the reduction."""
         axes = axes_of(axis, u.ndim)
-        kept = [i for i in range(u.ndim) if i not in axes]
-        count = math.prod(u.shape[i] for i in axes)
-        rest = tuple(u.shape[i] for i in kept)
-        if count == 0:
+        if any(u.shape[i] == 0 for i in axes):
             raise ValueError(f"{self.operation} of an empty array")
-        order = [*axes, *kept]
-        moved = u if order == list(range(u.ndim)) else u.transpose(order)
-        shape = tuple(1 if i in axes else size for i, size in enumerate(u.shape)) if keepdims else rest
-        return moved.reshape((count, *rest)), bool(axes), shape
+        kept = [1 if i in axes else size for i, size in enumerate(u.shape)]
+        shape = tuple(size for i, size in enumerate(kept) if keepdims or i not in axes)
+        return self.fronted(u, axes), bool(axes), shape
 
 
 def writer_of(value: Any, operation: str) -> Writer:

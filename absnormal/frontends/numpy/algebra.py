@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from absnormal.frontends.meanings.reductions import variance
 from absnormal.frontends.numpy.order import folded
 from absnormal.frontends.numpy.shapes import concatenate, gather, ravel, reshape, squeeze, transpose
 from absnormal.frontends.numpy.traced import TracedArray
@@ -23,10 +24,7 @@ def total(
     """np.sum."""
     write = writer_of(a, "np.sum")
     u = write.array(a)
-    axes = axes_of(axis, u.ndim)
-    kept = tuple(1 if i in axes else size for i, size in enumerate(u.shape))
-    shape = kept if keepdims else tuple(size for i, size in enumerate(u.shape) if i not in axes)
-    result = write.op("sum", u, axes=axes, shape=shape)
+    result = write.sum(u, axes_of(axis, u.ndim), keepdims)
     return result if initial is None else result + initial
 
 
@@ -36,8 +34,9 @@ def count_over(u: Any, axis: Any) -> int:
 
 
 def mean(a: Any, axis: Any = None, keepdims: Any = False) -> Any:
-    u = writer_of(a, "np.mean").array(a)
-    return total(u, axis, keepdims=keepdims) / count_over(u, axis)
+    write = writer_of(a, "np.mean")
+    u = write.array(a)
+    return write.mean(u, axes_of(axis, u.ndim), keepdims)
 
 
 def average(a: Any, axis: Any = None, weights: Any = None, keepdims: Any = False) -> Any:
@@ -60,10 +59,9 @@ def var(
     keepdims: Any = False,
     correction: Any = None,
 ) -> Any:
-    u = writer_of(a, "np.var").array(a)
-    deviation = u - mean(u, axis, keepdims=True)
-    freedom = count_over(u, axis) - (ddof if correction is None else correction)
-    return total(deviation * deviation, axis, keepdims=keepdims) / freedom
+    write = writer_of(a, "np.var")
+    u = write.array(a)
+    return variance(write, u, axes_of(axis, u.ndim), ddof if correction is None else correction, keepdims)[0]
 
 
 def std(a: Any, axis: Any = None, ddof: float = 0, keepdims: Any = False, correction: Any = None) -> Any:

@@ -121,15 +121,6 @@ def _linear(w: Writer, x: Arg, weight: Arg, /, bias: Arg | None = None) -> int:
 # -- extrema ------------------------------------------------------------------------------------------------------
 
 
-def fronted(w: Writer, u: int, axes: Sequence[int]) -> int:
-    """The reduced axes in front, as one."""
-    ndim = len(w.shape(u))
-    rest = [i for i in range(ndim) if i not in axes]
-    shape = w.shape(u)
-    moved = w.transpose(u, [*axes, *rest])
-    return w.reshape(moved, (math.prod(shape[i] for i in axes), *(shape[i] for i in rest)))
-
-
 def taking(index: Array, count: int, sign: int) -> Array:
     """Slopes of a fold over axis 0 of ``count`` entries that take the entry ``index``: -1 there, +1 elsewhere."""
     steps = np.arange(1, count).reshape(-1, *([1] * index.ndim))
@@ -142,7 +133,7 @@ def reduced(w: Writer, u: int, axes: Sequence[int], sign: int, kernel: str, keep
 
     if not splits_evenly(kernel, w.dtype):
         w.refuse("does not split ties evenly on this version", "use max(dim), whose indices are known")
-    front = fronted(w, u, axes)
+    front = w.fronted(u, axes)
     result = w.fold(front, sign, "even")
     shape = w.shape(u)
     return w.reshape(result, tuple(1 if i in axes else s for i, s in enumerate(shape))) if keep else result
@@ -177,7 +168,7 @@ def _max(sign: int, kernel: str) -> Rule:
 def chosen_fold(w: Writer, u: int, axis: int, index: Array, sign: int, keep: bool) -> int:
     """max or min along an axis, where ties take the entry that the kernel returned."""
     count = w.shape(u)[axis]
-    result = w.fold(fronted(w, u, [axis]), sign, lambda: taking(index, count, sign))
+    result = w.fold(w.fronted(u, [axis]), sign, lambda: taking(index, count, sign))
     return w.reshape(result, tuple(1 if i == axis else s for i, s in enumerate(w.shape(u)))) if keep else result
 
 
