@@ -23,6 +23,8 @@ from absnormal.active.scaled import Scaled
 from absnormal.active.weights import Weights, computed_weights, weights_of
 from absnormal.arrays import Array
 from absnormal.rational.linear_algebra import Matrix, Vector, pivots, simplest
+from absnormal.sweeps.conditioning import beyond_values
+from absnormal.sweeps.realized import realizes
 from absnormal.sweeps.rounding import FLOOR, rounding
 from absnormal.sweeps.table import Sweeps
 
@@ -268,7 +270,9 @@ def _beyond_forms(sweeps: Sweeps) -> System | None:
     system = from_rows(sweeps)
     if system is None or sweeps.program.n != 1:
         return system
-    certified = all(sweeps.directional(np.array([side])).certified.all() for side in (1.0, -1.0))
+    sides = [np.array([side]) for side in (1.0, -1.0)]
+    signed = [(sweeps.directional(side).sigma, side) for side in sides]
+    certified = all(realizes(sweeps, sigma, side).all() for sigma, side in signed)
     return replace(system, proved=True) if certified else system
 
 
@@ -313,27 +317,35 @@ def _independent(sweeps: Sweeps, generators: Sequence[Key]) -> bool:
     if len(generators) * sweeps.program.n > _ENTRIES or len(generators) > 4 * MANY:
         return False
     sigma = sweeps.signature(0.0)
-    rows = np.zeros((len(generators), sweeps.program.n))
-    sizes = np.zeros_like(rows)
-    for i, (kind, index, position) in enumerate(generators):
-        if kind == "input":
-            rows[i, index] = sizes[i, index] = 1.0
-            continue
-        if kind == "switch":
-            seeds = np.zeros((1, sweeps.program.s))
-            seeds[0, index] = 1.0
-            rows[i] = sweeps.pull(sigma, seeds, None)[0][0]
-            sizes[i] = sweeps.pull_magnitude(sigma, seeds, None)[0][0]
-            continue
-        seeds = np.zeros((1, int(np.prod(sweeps.program.nodes[index].shape, dtype=int))))
-        seeds[0, position] = 1.0
-        rows[i] = sweeps.pull_node(sigma, index, seeds)[0]
-        sizes[i] = np.abs(rows[i]) if not rows[i].any() else sweeps.pull_node_magnitude(sigma, index, seeds)[0]
-    return certainly_independent(rows, sizes, sweeps.pull_depth)
+
+    def rows_at(near: Sweeps, magnitude: bool = False) -> Array:
+        rows = np.zeros((len(generators), near.program.n))
+        for i, (kind, index, place) in enumerate(generators):
+            if kind == "input":
+                rows[i, index] = 1.0
+            elif kind == "switch":
+                pull = near.pull_magnitude if magnitude else near.pull
+                rows[i] = pull(sigma, _unit(near.program.s, index), None)[0][0]
+            else:
+                pull_node = near.pull_node_magnitude if magnitude else near.pull_node
+                size = int(np.prod(near.program.nodes[index].shape, dtype=int))
+                rows[i] = pull_node(sigma, index, _unit(size, place))[0]
+        return rows
+
+    rows, errors = rows_at(sweeps), rounding(sweeps.pull_depth) * rows_at(sweeps, magnitude=True)
+    return certainly_independent(rows, errors) and certainly_independent(
+        rows, errors + beyond_values(sweeps, sigma, rows_at)
+    )
 
 
-def certainly_independent(rows: Array, sizes: Array, depth: int) -> bool:
-    """Whether rows that were computed with errors up to gamma_depth * sizes are independent for sure.
+def _unit(size: int, place: int) -> Array:
+    seeds = np.zeros((1, size))
+    seeds[0, place] = 1.0
+    return seeds
+
+
+def certainly_independent(rows: Array, errors: Array) -> bool:
+    """Whether rows that were computed with errors up to these are independent for sure.
 
     The smallest singular value of the rows, scaled to norm 1, must exceed the norm of all errors.
     """
@@ -344,11 +356,11 @@ def certainly_independent(rows: Array, sizes: Array, depth: int) -> bool:
     if count and not norms.min() > FLOOR:
         return False
     scaled = rows / norms[:, None]
-    errors = rounding(depth) * np.linalg.norm(sizes / norms[:, None]) + 8 * count * width * np.finfo(float).eps
-    return not count or bool(np.linalg.svd(scaled, compute_uv=False)[-1] > errors)
+    known = float(np.linalg.norm(errors / norms[:, None])) + 8 * count * width * np.finfo(float).eps
+    return not count or (known < 1 and bool(np.linalg.svd(scaled, compute_uv=False)[-1] > known))
 
 
-def base_rows(sweeps: Sweeps, magnitude: bool = False) -> tuple[Array, Array] | None:
+def base_rows(sweeps: Sweeps) -> tuple[Array, Array] | None:
     """R (k, n) and Lt (k, k) of the active switches as floats, by one pull of k unit seeds; None when too large."""
     alpha, program = sweeps.alpha, sweeps.program
     k = len(alpha)
@@ -356,11 +368,23 @@ def base_rows(sweeps: Sweeps, magnitude: bool = False) -> tuple[Array, Array] | 
         return np.zeros((0, program.n)), np.zeros((0, 0))
     if k * max(program.n, program.s, 1) > _ENTRIES:
         return None
-    seeds = np.zeros((k, program.s))
-    seeds[np.arange(k), alpha] = 1.0
-    pull = sweeps.pull_magnitude if magnitude else sweeps.pull
-    rows, wbar = pull(sweeps.signature(0.0), seeds, None)
+    rows, wbar = sweeps.pull(sweeps.signature(0.0), _seeds(sweeps), None)
     return rows, wbar[:, alpha]
+
+
+def errors_of_base_rows(sweeps: Sweeps, rng: np.random.Generator | None = None) -> Array:
+    """How far R (k, n), as `base_rows` computes it, may be off by the rounding of sweeps and values; ``rng`` draws
+    roundings of values."""
+    sigma, seeds = sweeps.signature(0.0), _seeds(sweeps)
+    own = rounding(sweeps.pull_depth) * sweeps.pull_magnitude(sigma, seeds, None)[0]
+    return np.asarray(own + beyond_values(sweeps, sigma, lambda near: near.pull(sigma, seeds, None)[0], rng))
+
+
+def _seeds(sweeps: Sweeps) -> Array:
+    """The unit vectors of the active switches."""
+    seeds = np.zeros((len(sweeps.alpha), sweeps.program.s))
+    seeds[np.arange(len(seeds)), sweeps.alpha] = 1.0
+    return seeds
 
 
 def from_rows(sweeps: Sweeps) -> System | None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from absnormal.active.system import build
+from absnormal.active.system import build, errors_of_base_rows
 from absnormal.arrays import Array
 from absnormal.certificates import checker
 from absnormal.certificates.interval import highest, rates
@@ -60,10 +60,10 @@ def _zero_for_these(sweeps: Sweeps, slopes: Array) -> tuple[Array, Array]:
     return zero, sigma
 
 
-def _open(sweeps: Sweeps, slopes: Array, direction: Array) -> bool:
+def _open(sweeps: Sweeps, slopes: Array, direction: Array, rng: np.random.Generator) -> bool:
     """Whether one direction opens the slopes at all active switches that may change the output and have a row."""
     zero, sigma = _zero_for_these(sweeps, slopes)
-    opened = realizes(sweeps, sigma, direction) & (np.abs(sigma[sweeps.alpha]) == 1)
+    opened = realizes(sweeps, sigma, direction, rng) & (np.abs(sigma[sweeps.alpha]) == 1)
     return bool((zero | opened | ~sweeps.influence()[sweeps.alpha]).all())
 
 
@@ -175,7 +175,7 @@ def independent_rows(witness: Witness, rng: np.random.Generator) -> bool:
     seeds, sigma = np.zeros((count, sweeps.program.s)), sweeps.signature(0.0)
     seeds[np.arange(count), alpha] = 1.0
     rows = sweeps.pull(sigma, seeds, None)[0]
-    errors = rounding(sweeps.pull_depth) * sweeps.pull_magnitude(sigma, seeds, None)[0] + FLOOR
+    errors = errors_of_base_rows(sweeps, rng) + FLOOR
     d = rng.standard_normal(n)
     seen, slack = sweeps.push(sigma, d[None])[0][0][alpha], slack_of(sweeps, sigma, d)[0][alpha]
     if (np.abs(rows @ d - seen) > 2 * slack).any():
@@ -216,12 +216,14 @@ def independent_modulo_a_prime(witness: Witness) -> bool:
     return whole is not None and independent(whole, ANOTHER_PRIME)[0] is True
 
 
-def open_along(direction: Any, witness: Witness) -> bool:
+def open_along(direction: Any, witness: Witness, rng: np.random.Generator) -> bool:
     """One direction, pushed, opens the slopes."""
-    return _open(witness.floats, witness.c, _vector(direction, witness))
+    return _open(witness.floats, witness.c, _vector(direction, witness), rng)
 
 
-def mean_of_limiting(given: Any, signatures: Sequence[Any], directions: Sequence[Any], witness: Witness) -> bool:
+def mean_of_limiting(
+    given: Any, signatures: Sequence[Any], directions: Sequence[Any], witness: Witness, rng: np.random.Generator
+) -> bool:
     """Every signature is opened by its direction, and the mean of their gradients is g_c, or the vector."""
     sweeps, weights = witness.floats, np.asarray(given, dtype=float)
     if not (weights >= 0).all() or not abs(weights.sum() - 1) <= len(weights) * np.finfo(float).eps:
@@ -229,7 +231,7 @@ def mean_of_limiting(given: Any, signatures: Sequence[Any], directions: Sequence
     mean, size = np.zeros(sweeps.program.n), np.zeros(sweeps.program.n)
     for weight, signature, d in zip(weights, signatures, directions, strict=True):
         slopes = np.asarray(signature, dtype=float)
-        if slopes.shape != sweeps.alpha.shape or not _open(sweeps, slopes, _vector(d, witness)):
+        if slopes.shape != sweeps.alpha.shape or not _open(sweeps, slopes, _vector(d, witness), rng):
             return False
         sigma = sweeps.signature(slopes)
         mean += weight * sweeps.gradient(sigma)

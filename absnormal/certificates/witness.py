@@ -53,7 +53,7 @@ class Witness:
         return self._with([exactly(np.asarray(value)) for value in self.sweeps.values], exactly(self.sweeps.signs))
 
     def _with(self, values: list[Array], signs: Array) -> Sweeps:
-        found = Sweeps(self.sweeps.program, None, self.sweeps.atol, values)
+        found = Sweeps(self.sweeps.program, None, self.sweeps.atol, values, units=self.sweeps.units)
         found.active = self.sweeps.active
         found.__dict__["signs"] = signs
         return found

@@ -75,7 +75,7 @@ class OpenAlong(NextToProgram):
 
     def proves(self, witness: Witness, rng: np.random.Generator) -> bool:
         """The direction is pushed."""
-        return next_to_program.open_along(self.direction, witness)
+        return next_to_program.open_along(self.direction, witness, rng)
 
     def on_rationals(self, problem: AtPoint, judged: Judged | None) -> OnForm | None:
         """The same direction, where the columns of the system are inputs."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.errors import DomainError
+from absnormal.judgement.tolerances import machine_epsilon
 from absnormal.program.program import Program
 from absnormal.program.tree import join
 from absnormal.sweeps.table import Sweeps
@@ -94,7 +95,8 @@ class TracedCall:
             where a number of the point is larger than float64 can hold
         """
         if not self.rational:
-            return Sweeps(self.program, None, atol, self.values, self.own)
+            units = machine_epsilon(self.dtype) if self.units is None else self.units
+            return Sweeps(self.program, None, atol, self.values, self.own, units)
         try:
             return Sweeps(self.program, [leaf.astype(float) for leaf in self.program.inputs(self.values)], atol)
         except OverflowError as error:

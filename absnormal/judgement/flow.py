@@ -236,7 +236,7 @@ def _simpler(call: TracedCall, tool: Sweeps, c: Array) -> Sweeps | None:
     used = tool.signature(np.asarray(c, dtype=float))
     if all(np.array_equal(tool.slopes_of(i, used), sign * tool.slopes_of(j, used)) for i, j, sign in found.twice):
         return None
-    return Sweeps(found.program, None, tool.atol, found.values)
+    return Sweeps(found.program, None, tool.atol, found.values, units=float(np.max(tool.units)))
 
 
 def concluded(outcome: Proof | str) -> tuple[Verdict, Proof]:

@@ -40,16 +40,19 @@ class AtPoint:
         the values of all nodes at x, when they are known already
     own
         the same numbers in the precision that each was computed in; they are compared with each other and with 0
+    units
+        the machine epsilon with which each node was computed, 0 for exact ones; one number stands for all nodes
     """
 
     def __init__(
         self, program: Program, x: Any, atol: float = 0.0, values: Sequence[Array] | None = None,
-        own: Sequence[Array] | None = None,
+        own: Sequence[Array] | None = None, units: Sequence[float] | float = float(np.finfo(float).eps),
     ) -> None:
         self.program = program
         self.atol = atol
         self.values = program.evaluate(x) if values is None else values
         self.own = self.values if own is None else own
+        self.units = units
         self._maps: dict[int, list[LinearMap | None]] = {}
         self._derivatives: tuple[Array | None, dict[int, LocalDerivative]] = (None, {})
 

@@ -1,14 +1,16 @@
-"""How far a gradient moves when every value and every adjoint on the way to it moves within its own rounding.
+"""How far derivatives move when every value on the way to them moves within its own rounding.
 
 A worst-case bound over all operations of a deep program is larger than the gradient itself.  Here the roundings are
 drawn at random, carried forward to first order, and the gradient is computed again from the values that they give
 (random rounding, as in the CESTAC method: Vignes, *A stochastic arithmetic for reliable scientific computation*,
 Math. Comput. Simul. 1993).  It is an estimate, so it never proves that a difference is rounding; a difference that is
-not much larger than it proves nothing.
+not much larger than it proves nothing: neither that a vector is not the gradient, nor that rows are independent or that
+a direction opens a switch.  Piecewise-linear programs have derivatives that depend on no value.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
@@ -24,6 +26,8 @@ from absnormal.sweeps.table import Sweeps
 _DRAWS = 4
 #: How many units a single operation may be off, and how much larger than the drawn differences a real one must be.
 _ULPS, _MARGIN = 4.0, 8.0
+#: In precisions from here on kernels compute in a finer one, and round once.
+_COARSE = 2.0**-12
 
 
 class _Rounded(Adjoints):
@@ -55,19 +59,44 @@ def spread(sweeps: Sweeps, sigma: Array, eps: float) -> Array:
     for seed in range(_DRAWS):
         rng = np.random.default_rng(seed)
         with np.errstate(all="ignore"):
-            values = sweeps.values if linear else _moved(sweeps, _drawn(sweeps, sigma, _ULPS * eps, rng))
-            moved = Sweeps(program, None, values=values).gradient(sigma, partial(_Rounded, unit=eps, rng=rng))
-            largest = np.maximum(largest, np.abs(moved - gradient))
+            moved = sweeps if linear else _moved(sweeps, sigma, eps, rng)
+            found = moved.gradient(sigma, partial(_Rounded, unit=eps, rng=rng))
+            largest = np.maximum(largest, np.abs(found - gradient))
     return np.nan_to_num(_MARGIN * largest, nan=np.inf, posinf=np.inf)
 
 
-def _moved(sweeps: Sweeps, tangents: list[Array | None]) -> list[Array]:
-    return [value if t is None else value + t[0] for value, t in zip(sweeps.values, tangents, strict=True)]
+def beyond_values(
+    sweeps: Sweeps, sigma: Array, derivatives: Callable[[Sweeps], Array], rng: np.random.Generator | None = None
+) -> Array:
+    """What derivatives must exceed to be more than the rounding of the values that they are computed from.
+
+    Parameters
+    ----------
+    derivatives
+        computes them, from sweeps at values near to these
+    rng
+        draws the roundings; by default they are the same in every call
+
+    Returns
+    -------
+    Array
+        in the shape of what ``derivatives`` returns; 0 for piecewise-linear programs
+    """
+    here = derivatives(sweeps)
+    largest = np.zeros(np.shape(here))
+    if sweeps.rational or sweeps.program.is_piecewise_linear:
+        return largest
+    for seed in range(_DRAWS):
+        with np.errstate(all="ignore"):
+            moved = _moved(sweeps, sigma, sweeps.units, np.random.default_rng(seed) if rng is None else rng)
+            largest = np.maximum(largest, np.abs(derivatives(moved) - here))
+    return np.nan_to_num(_MARGIN * largest, nan=np.inf, posinf=np.inf)
 
 
-def _drawn(sweeps: Sweeps, sigma: Array, unit: float, rng: np.random.Generator) -> list[Array | None]:
-    """What random roundings of all operations add to the values of the nodes, to first order."""
+def _moved(sweeps: Sweeps, sigma: Array, units: Sequence[float] | float, rng: np.random.Generator) -> Sweeps:
+    """The program with what random roundings of all operations add to the values of the nodes, to first order."""
     program = sweeps.program
+    each = [units] * len(program.nodes) if isinstance(units, float) else units
     tangents: list[Array | None] = []
     for index, node in enumerate(program.nodes):
         if not node.varied or not node.args:
@@ -78,8 +107,20 @@ def _drawn(sweeps: Sweeps, sigma: Array, unit: float, rng: np.random.Generator) 
             total = sweeps.derivative_of(index, sigma).push(inner, 1)
         else:
             total = applied(sweeps.maps(index), inner, 1, node.shape)
-        if TABLE[node.op].family not in ("movement", "kinked"):
-            value = np.asarray(sweeps.values[index], dtype=float)
-            total = total + unit * np.abs(value) * rng.uniform(-1, 1, node.shape)
+        if TABLE[node.op].family not in ("movement", "kinked") and each[index]:
+            unit = each[index] * (_ULPS if each[index] < _COARSE else 1.0)
+            total = total + unit * _size(sweeps, index) * rng.uniform(-1, 1, node.shape)
         tangents.append(np.where(np.isfinite(total), total, 0.0))
-    return tangents
+    values = [value if t is None else value + t[0] for value, t in zip(sweeps.values, tangents, strict=True)]
+    return Sweeps(program, None, values=values)
+
+
+def _size(sweeps: Sweeps, index: int) -> Array:
+    """The size of a value, or of the terms that are added up in it."""
+    node = sweeps.program.nodes[index]
+    size = np.abs(np.asarray(sweeps.values[index], dtype=float))
+    if TABLE[node.op].family not in ("linear", "bilinear"):
+        return size
+    maps = [None if m is None else m.absolute() for m in sweeps.maps(index)]
+    terms = applied(maps, [np.abs(sweeps.values[arg])[None] for arg in node.args], 1, node.shape)[0]
+    return np.maximum(size, terms)

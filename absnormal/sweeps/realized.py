@@ -1,17 +1,25 @@
-"""Does a direction open a cell, beyond rounding?"""
+"""Does a direction open a cell, beyond the rounding of the sweep and of the values that derivatives come from?"""
 
 from __future__ import annotations
 
 import numpy as np
 
 from absnormal.arrays import Array
+from absnormal.sweeps.conditioning import beyond_values
 from absnormal.sweeps.rounding import FLOOR, rounding
 from absnormal.sweeps.table import Sweeps
 
 
-def realizes(sweeps: Sweeps, sigma: Array, d: Array) -> Array:
-    """For each active switch, whether sigma_i r_i^sigma . d > 0 beyond its rounding error."""
-    dz, _ = sweeps.push(sigma, d[None])
-    size, _ = sweeps.magnitude(sigma, d)
+def realizes(sweeps: Sweeps, sigma: Array, d: Array, rng: np.random.Generator | None = None) -> Array:
+    """For each active switch, whether sigma_i r_i^sigma . d > 0 beyond its rounding error; ``rng`` draws roundings."""
     alpha = sweeps.alpha
-    return np.asarray(sigma[alpha] * dz[0][alpha] > rounding(sweeps.push_depth) * size[alpha] + FLOOR)
+
+    def rates(near: Sweeps) -> Array:
+        return np.asarray(near.push(sigma, d[None])[0][0][alpha])
+
+    along = sigma[alpha] * rates(sweeps)
+    slack = rounding(sweeps.push_depth) * sweeps.magnitude(sigma, d)[0][alpha] + FLOOR
+    opened = np.asarray(along > slack)
+    if opened.any():
+        opened &= along > slack + beyond_values(sweeps, sigma, rates, rng)
+    return opened

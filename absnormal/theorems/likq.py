@@ -33,7 +33,7 @@ from typing import Any
 
 import numpy as np
 
-from absnormal.active.system import System, base_rows, certainly_independent
+from absnormal.active.system import System, base_rows, certainly_independent, errors_of_base_rows
 from absnormal.arrays import Array
 from absnormal.certificates import next_to_program
 from absnormal.certificates.evidence import Evidence, NextToProgram, OnForm
@@ -42,7 +42,7 @@ from absnormal.clarke.fallback import NoActiveSwitch
 from absnormal.rational.linear_algebra import pivots
 from absnormal.rational.modular import independent, integers
 from absnormal.sweeps.integers import exact_rows
-from absnormal.sweeps.rounding import FLOOR, rounding
+from absnormal.sweeps.rounding import FLOOR
 from absnormal.theorems.problem import Problem, Proof
 
 #: Rows up to this many are tested by singular values.
@@ -126,12 +126,10 @@ def _cheaply(problem: Problem) -> Answer:
     found = base_rows(sweeps)
     if found is None:
         return None, "float64", None
-    sizes = base_rows(sweeps, magnitude=True)
-    assert sizes is not None
-    depth = sweeps.pull_depth
-    holds = _peeled(found[0], sizes[0], depth)
+    errors = errors_of_base_rows(sweeps)
+    holds = _peeled(found[0], errors)
     if not holds and count <= _DENSE:
-        holds = certainly_independent(found[0], sizes[0], depth)
+        holds = certainly_independent(found[0], errors)
     return (True if holds else None), "float64", Independent(sweeps.alpha.tolist())
 
 
@@ -156,10 +154,10 @@ def _modulo_a_prime(problem: Problem) -> Answer:
     return holds, "rational", IndependentModuloAPrime() if holds else None
 
 
-def _peeled(rows: Array, sizes: Array, depth: int) -> bool:
+def _peeled(rows: Array, errors: Array) -> bool:
     """Whether the rows become triangular by taking off, again and again, columns with one possible nonzero entry."""
-    possible = sizes > 0
-    sure = np.abs(rows) > rounding(depth) * sizes + FLOOR
+    possible = errors > 0
+    sure = np.abs(rows) > errors + FLOOR
     left = np.ones(len(rows), bool)
     while left.any():
         single = possible[left].sum(axis=0) == 1

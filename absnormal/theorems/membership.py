@@ -92,7 +92,9 @@ class LimitingGradients(NextToProgram):
 
     def proves(self, witness: Witness, rng: np.random.Generator) -> bool:
         """Every direction is pushed, and the mean compared."""
-        return next_to_program.mean_of_limiting(self.weights, self.signatures, self.directions, witness)
+        return next_to_program.mean_of_limiting(
+            self.weights, self.signatures, self.directions, witness, rng
+        )
 
 
 def membership(problem: Problem) -> Proof | None:

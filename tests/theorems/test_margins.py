@@ -146,7 +146,7 @@ def test_a_mean_of_limiting_gradients_is_near_in_every_entry(gap: float, found: 
 def test_singular_values_prove_independence_beyond_all_errors(gap: float, sure: bool) -> None:
     rows = np.array([[1.0, 1.0], [1.0, 1.0 + gap]])
     assert Fraction(rows[0, 0]) * Fraction(rows[1, 1]) != Fraction(rows[0, 1]) * Fraction(rows[1, 0])
-    assert certainly_independent(rows, np.abs(rows), 20) == sure
+    assert certainly_independent(rows, rounding(20) * np.abs(rows)) == sure
 
 
 @pytest.mark.parametrize(("size", "sure"), [(0.9, False), (1.1, True)])
@@ -154,19 +154,19 @@ def test_errors_in_rows_count_with_their_sizes(size: float, sure: bool) -> None:
     """(1, 0) and (1, t), whose entries come from sums of size 1: the least singular value is t / sqrt 2."""
     allowed = 2 * rounding(1000) + 32 * np.finfo(float).eps
     rows = np.array([[1.0, 0.0], [1.0, size * np.sqrt(2) * allowed]])
-    assert certainly_independent(rows, np.ones((2, 2)), 1000) == sure
+    assert certainly_independent(rows, np.full((2, 2), rounding(1000))) == sure
 
 
 @pytest.mark.parametrize(("factor", "sure"), [(0.9, False), (1.1, True)])
 def test_a_pivot_within_its_rounding_peels_nothing_off(factor: float, sure: bool) -> None:
-    rows, sizes = np.diag([1.0, factor * rounding(20)]), np.eye(2)
-    assert peeled(rows, sizes, 20) == sure
+    rows, errors = np.diag([1.0, factor * rounding(20)]), rounding(20) * np.eye(2)
+    assert peeled(rows, errors) == sure
 
 
 def test_a_column_that_two_rows_may_share_peels_nothing_off() -> None:
     """The second row has 0 in the first column by cancellation only."""
-    assert peeled(np.array([[1.0, 0.0], [0.0, 1.0]]), np.eye(2), 20)
-    assert not peeled(np.array([[1.0, 1.0], [1.0, 1.0]]), np.ones((2, 2)), 20)
+    assert peeled(np.array([[1.0, 0.0], [0.0, 1.0]]), rounding(20) * np.eye(2))
+    assert not peeled(np.array([[1.0, 1.0], [1.0, 1.0]]), np.full((2, 2), rounding(20)))
 
 
 def test_a_prime_that_divides_a_minor_proves_nothing() -> None:

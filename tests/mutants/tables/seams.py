@@ -12,6 +12,7 @@ WRITES = ("frontends/test_torch_writes.py",)
 NEXT = ("certificates/test_next_to_program.py", "certificates/test_forgeries.py")
 FORM = ("certificates/test_checker.py",)
 PLAIN = ("frontends/test_numpy_refusals.py",)
+COMPUTED = ("theorems/test_computed_rows.py",)
 PARTIAL = ("sweeps/test_conditioning.py", "judgement/test_partial_cancellation.py")
 
 MUTANTS = (
@@ -66,6 +67,11 @@ MUTANTS = (
     Mutant("sweeps/conditioning.py", "w * (1 + self._unit * self._rng", "w * (1 + 0 * self._rng", PARTIAL),
     Mutant("sweeps/conditioning.py", "_ULPS, _MARGIN = 4.0, 8.0", "_ULPS, _MARGIN = 0.0, 8.0",
            ("sweeps/test_conditioning.py", "frontends/test_torch_precision.py")),
+    Mutant("sweeps/conditioning.py", "terms = applied(maps, ", "terms = 0 * applied(maps, ", COMPUTED),
+    Mutant("sweeps/realized.py", "opened &= along > slack + beyond_values(sweeps, sigma, rates, rng)", "pass", COMPUTED),
+    Mutant("active/system.py", "own + beyond_values(sweeps, sigma, lambda near: near.pull(sigma, seeds, None)[0], rng)",
+           "own", COMPUTED),
+    Mutant("active/system.py", "rows, errors + beyond_values(sweeps, sigma, rows_at)", "rows, errors", COMPUTED),
     Mutant("judgement/flow.py", "(proof.clarke or not call.foreign)", "True",
            ("judgement/test_tolerance_edges.py", "frontends/test_torch_graph.py")),
     Mutant("judgement/comparison.py", "size <= NOTHING * sums if call.foreign else np", "np", PARTIAL),

@@ -41,7 +41,7 @@ MUTANTS = (
     Mutant("theorems/componentwise.py", "if component.outside or len(component.members) > _DEFINITE:",
            "if len(component.members) > _DEFINITE:", COMPONENTWISE),
     Mutant("theorems/componentwise.py", "if len(targets) != 1:", "if len(targets) < 1:", COMPONENTWISE),
-    Mutant("theorems/likq.py", "sure = np.abs(rows) > rounding(depth) * sizes + FLOOR", "sure = np.abs(rows) > 0",
+    Mutant("theorems/likq.py", "sure = np.abs(rows) > errors + FLOOR", "sure = np.abs(rows) > 0",
            LIKQ),
     Mutant("theorems/likq.py", "single = possible[left].sum(axis=0) == 1", "single = possible[left].sum(axis=0) >= 1",
            LIKQ),
