@@ -19,8 +19,9 @@ from absnormal.frontends.torch.following import Following, sharp
 from absnormal.frontends.torch.graph import refuse_constant
 from absnormal.frontends.torch.guards import keep
 from absnormal.frontends.torch.jumps import VALUELESS
-from absnormal.frontends.torch.kinds import EPSILON, is_complex, is_number, stopped_at, unit_of
+from absnormal.frontends.torch.kinds import EPSILON, is_complex, stopped_at, unit_of
 from absnormal.frontends.torch.memory import storage
+from absnormal.frontends.torch.numbers import is_log
 from absnormal.frontends.torch.probe import table
 from absnormal.frontends.torch.rules import RULES
 from absnormal.frontends.torch.steps import Handle, Read, Step, geometry
@@ -161,7 +162,7 @@ class Lowering:
 
     def _read(self, read: Read, needed: list[int]) -> None:
         """What Python code read: at a tie, or where it is 0, an error, as the branch taken may change there."""
-        if not read.branch and self._last(read, needed):
+        if is_log(read, needed, self.following.steps, self.tape.numbers):
             if read.handle is not None and read.record.needs[id(read.record.args[0])]:
                 self._note_read(read)
             return
@@ -172,7 +173,7 @@ class Lowering:
                 self.write.refuse(
                     f"is tied at this point and was branched on, or read, at {where}, so it is not constant near it",
                     "use torch.where, torch.maximum or torch.relu, or move the point; where it is only logged,"
-                    " read it last",
+                    " read it last, with item()",
                 )
             self._jumps[number] = None
         if read.handle is None:
@@ -182,7 +183,7 @@ class Lowering:
         if not self.tape.value(read.record.args[0], read.number).all():
             self.write.refuse(
                 "is 0 at this point, where code often branches, and what is done with it is not seen",
-                "compare tensors instead of numbers; where it is only logged, read it last",
+                "compare tensors instead of numbers; where it is only logged, read it last, with item()",
             )
         self._hold([read.handle])
         self._note_read(read)
@@ -191,15 +192,6 @@ class Lowering:
         self.write.notes.append(
             f"a number was read at {read.record.source}: what is computed from it is taken as a constant, and a"
             " branch on it is not seen")
-
-    def _last(self, read: Read, needed: list[int]) -> bool:
-        """Whether a number is read when the result is there, and no other number that could be returned."""
-        steps = self.following.steps
-        used = set(needed)
-        return all(
-            step.number < read.number if number in used else not (step.number < read.number and is_number(step))
-            for number, step in enumerate(steps) if step.record is not None and not step.jumps
-        )
 
     def _lower(self, number: int) -> None:
         step = self.following.steps[number]

@@ -15,6 +15,7 @@ from torch.nn.parameter import is_lazy
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import _disable_current_modes
 
+from absnormal.frontends.torch.numbers import Use, telling
 from absnormal.frontends.torch.tape import Hooked, Tape
 
 _TRUTH = frozenset({torch.Tensor.__bool__, torch.is_nonzero, torch.Tensor.is_nonzero})
@@ -25,6 +26,7 @@ _READABLE = frozenset({
 })
 _LEAVING = frozenset({torch.Tensor.tolist}) | _READABLE
 _GIVING = frozenset({torch.Tensor.share_memory_}) | _READABLE
+_TELLING = frozenset({torch.Tensor.item, torch.Tensor.tolist})
 _ENTRY_BY_ENTRY = frozenset({torch.Tensor.apply_, torch.Tensor.map_, torch.Tensor.map2_})
 _NODE = frozenset({torch.Tensor.grad_fn.__get__})
 _DETACHING = frozenset({torch.Tensor.detach_, torch.detach_})
@@ -58,6 +60,10 @@ class Reading(TorchFunctionMode):  # type: ignore[misc]
                 self._tape.leaves(tensor)
                 self._tape.read(tensor)
             self._tape.gives(args[0])
+        if func in _TELLING:
+            value, use = func(*args, **(kwargs or {})), Use()
+            self._tape.numbers[len(self._tape.records) - 1] = use
+            return telling(value, (use,))
         if func in _NODE:
             self._tape.nodes_seen = True
         if func in _DETACHING:

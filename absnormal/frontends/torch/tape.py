@@ -172,6 +172,8 @@ class Tape(TorchDispatchMode):  # type: ignore[misc]
         self.memory = Memory()
         #: What Functions took out of tensors.
         self.left: list[Left] = []
+        #: By the number of the operation that read them, what became of numbers that tell it.
+        self.numbers: dict[int, Any] = {}
         #: What unpacks the tensors that operations in place save, whose nodes may not show it; None: torch.
         self.unpacks: Any = None
 

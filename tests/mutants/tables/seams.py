@@ -7,6 +7,7 @@ from ..mutant import Mutant
 ELSEWHERE = ("frontends/test_torch_guards.py",)
 FILLING = ("verify/test_torch_filling.py",)
 GRAPH = ("frontends/test_torch_graph.py", "frontends/test_torch_unseen.py")
+JUMPS = ("frontends/test_torch_numbers.py",)
 RESTORING = ("frontends/test_torch_restoring.py",)
 WRITES = ("frontends/test_torch_writes.py",)
 NEXT = ("certificates/test_next_to_program.py", "certificates/test_forgeries.py")
@@ -32,6 +33,8 @@ MUTANTS = (
     Mutant("frontends/torch/graph.py", "(node.register_hook, node.register_prehook)", "(node.register_hook,)", GRAPH),
     Mutant("frontends/torch/graph.py", " or any(when > number for when, _ in tape.saved.get(storage(tensor), ()))", "",
            GRAPH),
+    Mutant("frontends/torch/numbers.py", "(not before or _several(step))", "not before", JUMPS),
+    Mutant("frontends/torch/numbers.py", "use is None or use.decides", "use is None", JUMPS),
     Mutant("frontends/torch/restoring.py", "if failed or always:", "if failed:", RESTORING),
     Mutant("frontends/torch/restoring.py", "        np.random.set_state(numpy)  # noqa: NPY002\n", "", RESTORING),
     Mutant("frontends/torch/restoring.py", "variable.grad = held", "pass", RESTORING),
@@ -68,9 +71,10 @@ MUTANTS = (
     Mutant("sweeps/conditioning.py", "_ULPS, _MARGIN = 4.0, 8.0", "_ULPS, _MARGIN = 0.0, 8.0",
            ("sweeps/test_conditioning.py", "frontends/test_torch_precision.py")),
     Mutant("sweeps/conditioning.py", "terms = applied(maps, ", "terms = 0 * applied(maps, ", COMPUTED),
-    Mutant("sweeps/realized.py", "opened &= along > slack + beyond_values(sweeps, sigma, rates, rng)", "pass", COMPUTED),
-    Mutant("active/system.py", "own + beyond_values(sweeps, sigma, lambda near: near.pull(sigma, seeds, None)[0], rng)",
-           "own", COMPUTED),
+    Mutant("sweeps/realized.py", "opened &= along > slack + beyond_values(sweeps, sigma, rates, rng)", "pass",
+           COMPUTED),
+    Mutant("active/system.py", " + beyond_values(sweeps, sigma, lambda near: near.pull(sigma, seeds, None)[0], rng)",
+           "", COMPUTED),
     Mutant("active/system.py", "rows, errors + beyond_values(sweeps, sigma, rows_at)", "rows, errors", COMPUTED),
     Mutant("judgement/flow.py", "(proof.clarke or not call.foreign)", "True",
            ("judgement/test_tolerance_edges.py", "frontends/test_torch_graph.py")),

@@ -1,0 +1,108 @@
+"""Numbers that Python code takes out of tensors: are they only logged?
+
+``item()`` and ``tolist()`` give numbers that tell when they, or what is computed from them, are compared or converted.
+One that is not, and that was read when the result was there, is a log.  An array, and what ``float()`` gives, cannot
+tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from absnormal.frontends.torch.kinds import is_number
+from absnormal.frontends.torch.steps import Read, Step
+
+
+@dataclass(slots=True)
+class Use:
+    """Whether code may depend on a number that was read: it is compared, or converted."""
+
+    decides: bool = False
+
+
+class Number(float):
+    """A floating-point number that tells what becomes of it; what is computed from it tells the same."""
+
+    uses: tuple[Use, ...]
+
+    def __reduce__(self) -> tuple[type, tuple[float]]:
+        return float, (float.__add__(self, 0.0),)
+
+
+class Whole(int):
+    """A whole number that tells what becomes of it."""
+
+    uses: tuple[Use, ...]
+
+    def __reduce__(self) -> tuple[type, tuple[int]]:
+        return int, (int.__add__(self, 0),)
+
+
+def telling(value: Any, uses: tuple[Use, ...]) -> Any:
+    """Numbers, and lists of them, that tell when something is decided by them."""
+    if isinstance(value, list):
+        return [telling(item, uses) for item in value]
+    kind = _KINDS.get(type(value))
+    if kind is None:
+        return value
+    made = kind(value)
+    made.uses = uses
+    return made
+
+
+def _deciding(method: Callable[..., Any]) -> Callable[..., Any]:
+    def decide(self: Any, *others: Any) -> Any:
+        for number in (self, *others):
+            for use in getattr(number, "uses", ()):
+                use.decides = True
+        return method(self, *others)
+
+    return decide
+
+
+def _computing(method: Callable[..., Any]) -> Callable[..., Any]:
+    def compute(self: Any, *others: Any) -> Any:
+        uses = (use for number in (self, *others) for use in getattr(number, "uses", ()))
+        return telling(method(self, *others), tuple({id(use): use for use in uses}.values()))
+
+    return compute
+
+
+_KINDS: dict[type, Any] = {float: Number, int: Whole}
+_BINARY = ("add", "sub", "mul", "truediv", "pow")
+_COMPUTED = ("abs", "neg", "pos", "round", *_BINARY, *(f"r{name}" for name in _BINARY))
+_DECIDED = (
+    "bool", "int", "float", "trunc", "floor", "ceil", "hash", "eq", "ne", "lt", "le", "gt", "ge", "and", "or", "xor",
+    "rand", "ror", "rxor", "lshift", "rshift", "invert", "floordiv", "rfloordiv", "mod", "rmod", "divmod", "rdivmod",
+)
+for _plain, _kind in _KINDS.items():
+    for _names, _made in ((_COMPUTED, _computing), (_DECIDED, _deciding)):
+        for _name in (f"__{name}__" for name in _names):
+            if hasattr(_plain, _name):
+                setattr(_kind, _name, _made(getattr(_plain, _name)))
+
+
+def is_log(read: Read, needed: Sequence[int], steps: Sequence[Step], uses: Mapping[int, Use]) -> bool:
+    """Whether a number is read when the result is there, nothing is decided by it, and there is no other number that
+    it may choose as an index, which does not tell."""
+    use = uses.get(read.number)
+    if read.branch or use is None or use.decides:
+        return False
+    used = set(needed)
+    for number, step in enumerate(steps):
+        if step.record is None or step.jumps:
+            continue
+        before = step.number < read.number
+        if number in used and (not before or _several(step)):
+            return False
+        if number not in used and before and is_number(step):
+            return False
+    return True
+
+
+def _several(step: Step) -> bool:
+    """Whether a step gives several numbers, one of which an index may choose."""
+    assert step.record is not None
+    return len(step.record.outs) > 1 and is_number(step)

@@ -1,0 +1,92 @@
+"""Numbers that Python code takes out of tensors: what is only logged is no branch, what may decide is."""
+
+from __future__ import annotations
+
+import copy
+import json
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+
+import absnormal as an
+from absnormal.frontends.torch.numbers import Number, Use, Whole, telling
+
+D = torch.float64
+Function = Callable[[Any], Any]
+ZERO, SIGNS = torch.zeros((), dtype=D), torch.tensor([1.0, -1.0, 0.0], dtype=D)
+
+#: Ways to log a number that decide nothing.
+LOGS: dict[str, Callable[[Any], Any]] = {
+    "kept": lambda number: number, "written": lambda number: f"{number:.3f} {number}",
+    "percent": lambda number: "%.3f %s" % (number, number),  # noqa: UP031
+    "json": lambda number: json.dumps([number]), "averaged": lambda number: number / 2,
+    "pickled": lambda number: pickle.dumps(number), "copied": lambda number: copy.copy(number),
+    "summed": lambda number: sum([number, 1.0, 2 * number]), "rounded": lambda number: round(number, 2),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("read", [lambda loss: loss.item(), lambda loss: loss.detach().tolist()])
+@pytest.mark.parametrize("name", LOGS)
+def test_a_result_that_is_logged_is_no_branch(name: str, read: Function) -> None:
+    log: list[Any] = []
+
+    def f(x: Any) -> Any:
+        loss = torch.relu(x).sum()
+        log.append(LOGS[name](read(loss)))
+        return loss
+
+    x = torch.zeros(2, dtype=D)
+    report = an.verify(f, x)
+    assert report and report.gradient.tolist() == [0.0, 0.0]
+    assert an.trace(f, torch.ones(2, dtype=D))([3.0, 3.0]) == 6.0
+
+
+#: Functions whose value at 0 is read, and decides what they are.
+DECIDED: dict[str, Function] = {
+    "median by key": lambda x: sorted((x * SIGNS).unbind(), key=float)[1],
+    "median by item": lambda x: sorted((x * SIGNS).unbind(), key=lambda t: t.item())[1],
+    "among constants": lambda x: sorted([ZERO, x[0] * 1, ZERO.clone()], key=float)[1],
+    "equal": lambda x: (lambda loss: loss if loss.item() == 0 else 2 * loss)(x.sum()),
+    "not": lambda x: (lambda loss: 2 * loss if loss.item() else loss)(x.sum()),
+    "after arithmetic": lambda x: (lambda loss: loss if abs(loss.item() - 1) >= 1 else 2 * loss)(x.sum()),
+    "in a list": lambda x: (lambda loss: loss if loss.tolist() <= 0 else 2 * loss)(x.sum()),
+    "a key": lambda x: (lambda loss: {0.0: loss}.get(loss.item(), 2 * loss))(x.sum()),
+    "an integer": lambda x: (x * SIGNS[:2]).unbind()[x.repeat(2).argmin().item()],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DECIDED)
+def test_what_decides_is_refused_at_0(name: str) -> None:
+    with pytest.raises(an.TraceError, match=r"(is 0|is tied) at this point"):
+        an.verify(DECIDED[name], torch.zeros(1, dtype=D))
+
+
+#: Functions of (x0, x1) at (0, 0) that are others at (3, 3).
+ELSEWHERE: dict[str, Function] = {
+    "hinge": lambda x: (lambda loss: loss if loss.item() > 0 else ZERO)(1 - x.sum()),
+    "float": lambda x: (lambda loss: loss if float(loss) > 0 else ZERO)(1 - x.sum()),
+    "capped": lambda x: (lambda loss: loss if loss.item() < 5 else ZERO)(1 + x.sum()),
+    "least": lambda x: min((x + torch.tensor([1.0, 2.0]) - x.sum()).unbind(), key=lambda t: t.item()) + x[1],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ELSEWHERE)
+def test_what_decides_holds_at_the_point_only(name: str) -> None:
+    f, here, there = ELSEWHERE[name], torch.zeros(2, dtype=D), torch.full((2,), 3.0, dtype=D)
+    assert any("a branch on it is not seen" in note for note in an.verify(f, here).notes)
+    with pytest.raises(an.GuardError):
+        an.trace(f, here)(there.tolist())
+    assert not an.find_kink(f, here, there).complete and not an.kinks_near(f, here, radius=50.0).proved
+
+
+def test_numbers_tell_what_is_decided_by_them() -> None:
+    first, second = Use(), Use()
+    a, b = telling([0.5, [2, True]], (first,)), telling(1.5, (second,))
+    assert type(a[0]) is Number and type(a[1][0]) is Whole and a[1][1] is True
+    total = a[0] + 2 * b - a[1][0]
+    assert not first.decides and not second.decides
+    assert total == 1.5 and first.decides and second.decides
+    assert type(pickle.loads(pickle.dumps(b))) is float and type(copy.copy(a[1][0])) is int
