@@ -19,20 +19,20 @@ from typing import Any
 import numpy as np
 
 from absnormal.active.forms import Forms, Key, TooLarge, forms
+from absnormal.active.rows import ENTRIES, base_rows, certainly_independent
 from absnormal.active.scaled import Scaled
 from absnormal.active.weights import Weights, computed_weights, weights_of
 from absnormal.arrays import Array
 from absnormal.rational.linear_algebra import Matrix, Vector, pivots, simplest
 from absnormal.sweeps.conditioning import beyond_values
 from absnormal.sweeps.realized import realizes
-from absnormal.sweeps.rounding import FLOOR, rounding
+from absnormal.sweeps.rounding import rounding
 from absnormal.sweeps.table import Sweeps
 
 #: Active switches up to which rows are collected one by one, whatever they are.
 MANY = 64
 #: Active switches, and open cells of as many hyperplanes in general position, up to which more of them are.
 _LARGEST, _FEW = 1000, 4000
-_ENTRIES = 4_000_000
 _EXACT_ENTRIES = 20_000
 
 
@@ -314,7 +314,7 @@ def _any_depends_on_a_kink(sweeps: Sweeps, generators: Sequence[Key]) -> bool:
 
 def _independent(sweeps: Sweeps, generators: Sequence[Key]) -> bool:
     """Part (b) of hypothesis E: the base rows of the generators are independent, beyond their rounding."""
-    if len(generators) * sweeps.program.n > _ENTRIES or len(generators) > 4 * MANY:
+    if len(generators) * sweeps.program.n > ENTRIES or len(generators) > 4 * MANY:
         return False
     sigma = sweeps.signature(0.0)
 
@@ -341,49 +341,6 @@ def _independent(sweeps: Sweeps, generators: Sequence[Key]) -> bool:
 def _unit(size: int, place: int) -> Array:
     seeds = np.zeros((1, size))
     seeds[0, place] = 1.0
-    return seeds
-
-
-def certainly_independent(rows: Array, errors: Array) -> bool:
-    """Whether rows that were computed with errors up to these are independent for sure.
-
-    The smallest singular value of the rows, scaled to norm 1, must exceed the norm of all errors.
-    """
-    count, width = rows.shape
-    if count > width:
-        return False
-    norms = np.linalg.norm(rows, axis=1)
-    if count and not norms.min() > FLOOR:
-        return False
-    scaled = rows / norms[:, None]
-    known = float(np.linalg.norm(errors / norms[:, None])) + 8 * count * width * np.finfo(float).eps
-    return not count or (known < 1 and bool(np.linalg.svd(scaled, compute_uv=False)[-1] > known))
-
-
-def base_rows(sweeps: Sweeps) -> tuple[Array, Array] | None:
-    """R (k, n) and Lt (k, k) of the active switches as floats, by one pull of k unit seeds; None when too large."""
-    alpha, program = sweeps.alpha, sweeps.program
-    k = len(alpha)
-    if k == 0:
-        return np.zeros((0, program.n)), np.zeros((0, 0))
-    if k * max(program.n, program.s, 1) > _ENTRIES:
-        return None
-    rows, wbar = sweeps.pull(sweeps.signature(0.0), _seeds(sweeps), None)
-    return rows, wbar[:, alpha]
-
-
-def errors_of_base_rows(sweeps: Sweeps, rng: np.random.Generator | None = None) -> Array:
-    """How far R (k, n), as `base_rows` computes it, may be off by the rounding of sweeps and values; ``rng`` draws
-    roundings of values."""
-    sigma, seeds = sweeps.signature(0.0), _seeds(sweeps)
-    own = rounding(sweeps.pull_depth) * sweeps.pull_magnitude(sigma, seeds, None)[0]
-    return np.asarray(own + beyond_values(sweeps, sigma, lambda near: near.pull(sigma, seeds, None)[0], rng))
-
-
-def _seeds(sweeps: Sweeps) -> Array:
-    """The unit vectors of the active switches."""
-    seeds = np.zeros((len(sweeps.alpha), sweeps.program.s))
-    seeds[np.arange(len(seeds)), sweeps.alpha] = 1.0
     return seeds
 
 

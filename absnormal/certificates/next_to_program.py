@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from absnormal.active.system import build, errors_of_base_rows
+from absnormal.active.rows import errors_of_base_rows
+from absnormal.active.system import build
 from absnormal.arrays import Array
 from absnormal.certificates import checker
 from absnormal.certificates.interval import highest, rates

@@ -33,7 +33,8 @@ from typing import Any
 
 import numpy as np
 
-from absnormal.active.system import System, base_rows, certainly_independent, errors_of_base_rows
+from absnormal.active.rows import base_rows, certainly_independent, errors_of_base_rows
+from absnormal.active.system import System
 from absnormal.arrays import Array
 from absnormal.certificates import next_to_program
 from absnormal.certificates.evidence import Evidence, NextToProgram, OnForm

@@ -15,7 +15,7 @@ import pytest
 import torch
 
 import absnormal as an
-from absnormal.active.system import errors_of_base_rows
+from absnormal.active.rows import errors_of_base_rows
 from absnormal.certificates import next_to_program
 from absnormal.certificates.witness import Witness
 from absnormal.sweeps.conditioning import beyond_values

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import absnormal as an
-from absnormal.active.system import certainly_independent
+from absnormal.active.rows import certainly_independent
 from absnormal.rational.modular import PRIME, independent, integers
 from absnormal.sweeps.rounding import rounding
 from absnormal.sweeps.table import Sweeps

@@ -73,7 +73,7 @@ MUTANTS = (
     Mutant("sweeps/conditioning.py", "terms = applied(maps, ", "terms = 0 * applied(maps, ", COMPUTED),
     Mutant("sweeps/realized.py", "opened &= along > slack + beyond_values(sweeps, sigma, rates, rng)", "pass",
            COMPUTED),
-    Mutant("active/system.py", " + beyond_values(sweeps, sigma, lambda near: near.pull(sigma, seeds, None)[0], rng)",
+    Mutant("active/rows.py", " + beyond_values(sweeps, sigma, lambda near: near.pull(sigma, seeds, None)[0], rng)",
            "", COMPUTED),
     Mutant("active/system.py", "rows, errors + beyond_values(sweeps, sigma, rows_at)", "rows, errors", COMPUTED),
     Mutant("judgement/flow.py", "(proof.clarke or not call.foreign)", "True",

@@ -9,7 +9,7 @@ KINKED = ("ops/test_table.py",)
 MERGING = ("program/test_merging.py", "frontends/test_torch_operations.py")
 
 MUTANTS = (
-    Mutant("sweeps/realized.py", "> rounding(sweeps.push_depth) * size[alpha] + FLOOR)", "> 0)",
+    Mutant("sweeps/realized.py", "slack = rounding(sweeps.push_depth) * sweeps", "slack = 0 * sweeps",
            ("sweeps/test_rounding.py", "theorems/test_direction.py")),
     Mutant("sweeps/table.py", "rates > gamma * size + FLOOR)", "rates > FLOOR)",
            ("sweeps/test_rounding.py", "theorems/test_fallback.py")),

@@ -1,0 +1,56 @@
+"""The base rows of active switches as floats, and when they are independent for sure."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from absnormal.arrays import Array
+from absnormal.sweeps.conditioning import beyond_values
+from absnormal.sweeps.rounding import FLOOR, rounding
+from absnormal.sweeps.table import Sweeps
+
+#: Numbers up to which rows are collected.
+ENTRIES = 4_000_000
+
+
+def certainly_independent(rows: Array, errors: Array) -> bool:
+    """Whether rows that were computed with errors up to these are independent for sure.
+
+    The smallest singular value of the rows, scaled to norm 1, must exceed the norm of all errors.
+    """
+    count, width = rows.shape
+    if count > width:
+        return False
+    norms = np.linalg.norm(rows, axis=1)
+    if count and not norms.min() > FLOOR:
+        return False
+    scaled = rows / norms[:, None]
+    known = float(np.linalg.norm(errors / norms[:, None])) + 8 * count * width * np.finfo(float).eps
+    return not count or (known < 1 and bool(np.linalg.svd(scaled, compute_uv=False)[-1] > known))
+
+
+def base_rows(sweeps: Sweeps) -> tuple[Array, Array] | None:
+    """R (k, n) and Lt (k, k) of the active switches as floats, by one pull of k unit seeds; None when too large."""
+    alpha, program = sweeps.alpha, sweeps.program
+    k = len(alpha)
+    if k == 0:
+        return np.zeros((0, program.n)), np.zeros((0, 0))
+    if k * max(program.n, program.s, 1) > ENTRIES:
+        return None
+    rows, wbar = sweeps.pull(sweeps.signature(0.0), _seeds(sweeps), None)
+    return rows, wbar[:, alpha]
+
+
+def errors_of_base_rows(sweeps: Sweeps, rng: np.random.Generator | None = None) -> Array:
+    """How far R (k, n), as `base_rows` computes it, may be off by the rounding of sweeps and values; ``rng`` draws
+    roundings of values."""
+    sigma, seeds = sweeps.signature(0.0), _seeds(sweeps)
+    own = rounding(sweeps.pull_depth) * sweeps.pull_magnitude(sigma, seeds, None)[0]
+    return np.asarray(own + beyond_values(sweeps, sigma, lambda near: near.pull(sigma, seeds, None)[0], rng))
+
+
+def _seeds(sweeps: Sweeps) -> Array:
+    """The unit vectors of the active switches."""
+    seeds = np.zeros((len(sweeps.alpha), sweeps.program.s))
+    seeds[np.arange(len(seeds)), sweeps.alpha] = 1.0
+    return seeds
