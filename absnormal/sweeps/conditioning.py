@@ -118,9 +118,9 @@ def _moved(sweeps: Sweeps, sigma: Array, units: Sequence[float] | float, rng: np
 def _size(sweeps: Sweeps, index: int) -> Array:
     """The size of a value, or of the terms that are added up in it."""
     node = sweeps.program.nodes[index]
-    size = np.abs(np.asarray(sweeps.values[index], dtype=float))
+    size: Array = np.abs(np.asarray(sweeps.values[index], dtype=float))
     if TABLE[node.op].family not in ("linear", "bilinear"):
         return size
     maps = [None if m is None else m.absolute() for m in sweeps.maps(index)]
     terms = applied(maps, [np.abs(sweeps.values[arg])[None] for arg in node.args], 1, node.shape)[0]
-    return np.maximum(size, terms)
+    return np.asarray(np.maximum(size, terms))
