@@ -18,7 +18,8 @@ from absnormal.ops.table import Op, Params, never
 Partials = Callable[..., Sequence[Any]]
 
 def entrywise_row(
-    name: str, value: Callable[..., Any], partials: Partials, family: str, show: str, domain: Any
+    name: str, value: Callable[..., Any], partials: Partials, family: str, show: str, domain: Any,
+    decisive: tuple[int, ...] | None = None,
 ) -> Op:
     """A row; ``partials`` takes the arguments and the value."""
 
@@ -29,7 +30,7 @@ def entrywise_row(
         return [Scale(p, arg.shape, shape) for p, arg in zip(partials(*args, out), args, strict=True)]
 
     inside = None if domain is None else lambda params, *args: domain(*args)
-    return Op(name, compute, maps, family, inside, show or name + "({0})")
+    return Op(name, compute, maps, family, inside, show or name + "({0})", decisive=decisive)
 
 
 def _unary(name: str, value: Any, partial: Any, domain: Any = None, show: str = "") -> Op:
@@ -88,7 +89,7 @@ SMOOTH = (
     entrywise_row("sub", np.subtract, lambda u, v, w: (1, -1), "linear", "{0} - {1}", None),
     entrywise_row("neg", np.negative, lambda u, w: (-1,), "linear", "-{0}", None),
     entrywise_row("mul", np.multiply, lambda u, v, w: (v, u), "bilinear", "{0} * {1}", None),
-    entrywise_row("div", np.true_divide, _div_partials, "smooth", "{0} / {1}", lambda u, v: v != 0),
+    entrywise_row("div", np.true_divide, _div_partials, "smooth", "{0} / {1}", lambda u, v: v != 0, (1,)),
     entrywise_row("power", _power, _power_partials, "smooth", "{0} ** {1}", _power_domain),
     entrywise_row("logaddexp", np.logaddexp, _logaddexp_partials, "smooth", "logaddexp({0}, {1})", None),
     entrywise_row("logaddexp2", np.logaddexp2, lambda u, v, w: (never(np.exp2(u - w)), never(np.exp2(v - w))),

@@ -59,6 +59,8 @@ class Op:
         how the listing writes it, a format string over the arguments
     kink
         all that is known of a kinked operation, and None for others
+    decisive
+        the positions of the arguments that the domain looks at; None: all
     shape
         (params, *shapes of the arguments) -> the shape of the result; None where only the value tells
     """
@@ -71,6 +73,7 @@ class Op:
     show: str = ""
     kink: Kink | None = None
     shape: Callable[..., Shape] | None = broadcast_shape
+    decisive: tuple[int, ...] | None = None
 
 
 class Table(dict[str, Op]):

@@ -138,8 +138,7 @@ class Builder:
         if row.shape is not None and (given is not None or row.family in self._later):
             shape = row.shape(params, *shapes)
             if varied and row.domain is not None and not sure:
-                values = [self.values[arg] for arg in args]
-                check_domain(Node(op, args, params, shape, source, operation, varied), values)
+                check_domain(Node(op, args, params, shape, source, operation, varied), self.values)
         else:
             node = Node(op, args, params, (), source, operation, varied)
             value = compute(node, [self.values[arg] for arg in args])

@@ -281,17 +281,21 @@ def _raising() -> Any:
     return np.errstate(over="raise", invalid="raise", divide="raise", under="ignore")
 
 
-def check_domain(node: Node, args: list[Array]) -> None:
-    """Raise where an operation on variables is not continuously differentiable."""
-    domain = TABLE[node.op].domain
-    if node.varied and domain is not None and not np.all(domain(node.params, *args)):
-        raise _outside(node, args)
+def check_domain(node: Node, values: Sequence[Array]) -> None:
+    """Raise where an operation on variables is not continuously differentiable; no other values are asked for."""
+    row = TABLE[node.op]
+    if not node.varied or row.domain is None:
+        return
+    decisive = range(len(node.args)) if row.decisive is None else row.decisive
+    args = [values[arg] if position in decisive else None for position, arg in enumerate(node.args)]
+    if not np.all(row.domain(node.params, *args)):
+        raise _outside(node, [values[arg] for arg in node.args])
 
 
 def _computed(node: Node, args: list[Array], trusted: bool) -> Array:
     row = TABLE[node.op]
-    if row.domain is not None:
-        check_domain(node, args)
+    if node.varied and row.domain is not None and not np.all(row.domain(node.params, *args)):
+        raise _outside(node, args)
     try:
         value = row.value(node.params, *args)
     except FloatingPointError as error:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.frontends.meanings.movements import numbers
+from absnormal.frontends.meanings.movements import along
 from absnormal.frontends.terms import N, Terms
 
 
@@ -26,7 +26,7 @@ def negative_log_likelihood(
     axis = min(1, len(write.shape(logs)) - 1)
     kept = np.ones(labels.shape, bool) if ignored is None else labels != ignored
     classes = np.where(kept, labels, 0)
-    place = np.take_along_axis(numbers(write.shape(logs)), np.expand_dims(classes, axis), axis).squeeze(axis)
+    place = along(write.shape(logs), np.expand_dims(classes, axis), axis).squeeze(axis)
     losses = write.op("neg", write.gather(logs, place))
     if weight is None and kept.all():
         return reduced(write, losses, reduction)

@@ -31,8 +31,9 @@ def along(shape: Sequence[int], index: Array, axis: int) -> Array:
     if not index.size or not shape:
         return np.zeros_like(index)
     keys: list[Any] = [*np.indices(index.shape, sparse=True)]
-    keys[axis % len(shape)] = index
-    return np.asarray(numbers(shape)[tuple(keys)])
+    keys[axis % len(shape)] = np.where(index < 0, index + shape[axis], index)
+    steps = [math.prod(shape[position + 1 :]) for position in range(len(shape))]
+    return np.asarray(sum(key * step for key, step in zip(keys, steps, strict=True)))
 
 
 def replaced(write: Terms[N], u: Any, where: Array, values: Any) -> N:

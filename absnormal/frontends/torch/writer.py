@@ -173,3 +173,10 @@ class Writer(Terms[int]):
         if index.shape == self.shape(u) and np.array_equal(index.reshape(-1), np.arange(index.size)):
             return u
         return super().gather(u, index)
+
+    def logsumexp(self, u: int, axes: Sequence[int], keep: bool = False) -> int:
+        """Finite numbers of torch's own are in its domain: they need not be read in double precision for that."""
+        held, shape = self.builder.values.given[u], self.shape(u)
+        sure = held is not None and held.numel() > 0 and bool(held.isfinite().all())
+        result = self.op("logsumexp", u, sure=sure, axes=tuple(axis % len(shape) for axis in axes))
+        return result if keep else self.reshape(result, [size for i, size in enumerate(shape) if i not in axes])
