@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.frontends.terms import N, Terms
+from absnormal.frontends.terms import N, Terms, Tie
 
 
 def windows(
@@ -38,19 +39,41 @@ def windows(
     return numbers.reshape(-1, *numbers.shape[len(shape) :])
 
 
-def summed_over(write: Terms[N], flat: Any, index: Array) -> N:
-    """Sums over the first axis of an array of numbers of entries, -1 for none."""
+def tiles(write: Terms[N], u: Any, sizes: Sequence[int], out: Sequence[int]) -> N | None:
+    """The windows of the last axes where these are cut into windows side by side, shape (window, *lead, *out).
+
+    They are a reshape; None where the windows do not fill the array.
+    """
+    lead, space = write.shape(u)[: -len(out)], write.shape(u)[-len(out) :]
+    if any(size * count != whole for size, count, whole in zip(sizes, out, space, strict=True)):
+        return None
+    split = write.reshape(u, (*lead, *(item for pair in zip(out, sizes, strict=True) for item in pair)))
+    inside = [len(lead) + 2 * i + 1 for i in range(len(out))]
+    rest = [*range(len(lead)), *(len(lead) + 2 * i for i in range(len(out)))]
+    return write.reshape(write.transpose(split, [*inside, *rest]), (math.prod(sizes), *lead, *out))
+
+
+def entries(write: Terms[N], flat: Any, index: Array) -> N:
+    """The entries with these numbers, 0 for -1."""
     if (index < 0).any():
         flat = write.concatenate([flat, write.constant(np.zeros(1))], 0)
         index = np.where(index < 0, write.shape(flat)[0] - 1, index)
-    return write.sum(write.gather(flat, index), [0])
+    return write.gather(flat, index)
 
 
-def folds(write: Terms[N], flat: Any, index: Array, sign: int, tie: str) -> N:
-    """The largest (smallest) of the entries in every column of numbers, -1 for none; one fold for each length."""
+def summed_over(write: Terms[N], flat: Any, index: Array) -> N:
+    """Sums over the first axis of an array of numbers of entries, -1 for none."""
+    return write.sum(entries(write, flat, index), [0])
+
+
+def folds(write: Terms[N], flat: Any, index: Array, sign: int, tie: Tie) -> N:
+    """The largest (smallest) of the entries in every column of numbers, -1 for none; one fold for each length.
+
+    The tie may be a function of some columns and of the numbers in them.
+    """
     columns, parts = [], []
     for where, block in _classes(index):
-        parts.append(write.fold(write.gather(flat, block), sign, tie))
+        parts.append(write.fold(write.gather(flat, block), sign, tie(where, block) if callable(tie) else tie))
         columns.append(where)
     if len(parts) == 1:
         return parts[0]
@@ -63,7 +86,10 @@ def _classes(index: Array) -> list[tuple[Array, Array]]:
     found = []
     for count in np.unique(counts[counts > 0]):
         columns = np.flatnonzero(counts == count)
-        block = index[:, columns]
+        block = index if len(columns) == len(counts) else index[:, columns]
+        if count == len(index):
+            found.append((columns, block))
+            continue
         rows = np.argsort(block < 0, axis=0, kind="stable")[:count]
         found.append((columns, np.take_along_axis(block, rows, axis=0)))
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.frontends.meanings.windows import windows as window_numbers
+from absnormal.frontends.meanings.movements import numbers
+from absnormal.frontends.meanings.windows import entries, folds, summed_over, tiles, windows
 from absnormal.frontends.torch.kernels import TorchLayout
 from absnormal.frontends.torch.reductions import taking
 from absnormal.frontends.torch.shapes import padded
@@ -49,77 +51,66 @@ def _stride(item: Any, kernel: Sequence[int]) -> list[int]:
     return [*kernel] if isinstance(item, (list, tuple)) and not item else _full(item, len(kernel))
 
 
-def _tiled(shape: Sequence[int], kernel: Sequence[int], stride: Sequence[int], padding: Sequence[int],
-           out: Sequence[int]) -> bool:
-    """Whether windows tile the array: then they are a reshape."""
-    whole = [o * k for o, k in zip(out, kernel, strict=True)] == list(shape)
-    return whole and list(kernel) == list(stride) and not any(padding)
+def _window_numbers(
+    shape: Sequence[int], kernel: Sequence[int], stride: Sequence[int], padding: Sequence[int],
+    dilation: Sequence[int], out: Sequence[int],
+) -> Array:
+    """The numbers of the entries in the windows of the last axes, shape (window, *lead, *out); -1 in the padding."""
+    lead = len(shape) - len(kernel)
+    ends = [(p, (o - 1) * s + (k - 1) * d + 1 - size - p)
+            for size, k, s, p, d, o in zip(shape[lead:], kernel, stride, padding, dilation, out, strict=True)]
+    ones = [1] * lead
+    return windows(tuple(shape), [*ones, *kernel], [*ones, *stride], [(0, 0)] * lead + ends, [*ones, *dilation],
+                   [1] * len(shape))
 
 
-def windows(w: Writer, u: int, kernel: Sequence[int], stride: Sequence[int], padding: Sequence[int],
-            dilation: Sequence[int], out: Sequence[int], fill: float) -> int:
-    """The windows of the last axes, in front as one axis, shape (k, ..., *out); ``fill`` stands outside."""
-    shape, count = w.shape(u), len(kernel)
-    lead, space = shape[:-count], shape[-count:]
-    if _tiled(space, kernel, stride, padding, out) and all(d == 1 for d in dilation):
-        split = w.reshape(u, (*lead, *(item for pair in zip(out, kernel, strict=True) for item in pair)))
-        front = [len(lead) + 2 * i + 1 for i in range(count)]
-        rest = [*range(len(lead)), *(len(lead) + 2 * i for i in range(count))]
-        return w.reshape(w.transpose(split, [*front, *rest]), (math.prod(kernel), *lead, *out))
-    index = _places(space, kernel, stride, padding, dilation, out)
-    size, many = math.prod(space), math.prod(lead)
-    flat = w.reshape(u, (many * size,))
-    reshaped = index.reshape(len(index), *([1] * len(lead)), *out)
-    places = np.arange(many).reshape(1, *lead, *([1] * count)) * size + reshaped
-    if (index < 0).any():
-        flat = w.concatenate([flat, w.constant(np.full(1, fill))], 0)
-        places = np.where(reshaped < 0, many * size, places)
-    return w.gather(flat, places)
+def _flat(w: Writer, x: Arg) -> Any:
+    return w.reshape(w.node(x), (math.prod(x.shape),))
 
 
-def _places(space: Sequence[int], kernel: Sequence[int], stride: Sequence[int], padding: Sequence[int],
-            dilation: Sequence[int], out: Sequence[int]) -> Array:
-    """For every place in a window (rows) and every window the number of the entry; -1 outside of the array."""
-    reach = [(o - 1) * s + (k - 1) * d + 1 for o, s, k, d in zip(out, stride, kernel, dilation, strict=True)]
-    around = [(p, whole - size - p) for p, whole, size in zip(padding, reach, space, strict=True)]
-    return window_numbers(tuple(space), kernel, stride, around, dilation, [1] * len(space))
+def _pooled_max(
+    w: Writer, x: Arg, kernel: Sequence[int], stride: Sequence[int], padding: Sequence[int], dilation: Sequence[int]
+) -> Any:
+    """The largest entry of every window; ties take the entry whose index the kernel returned."""
+    out, indices = w.returned[:2]
+    shape, count = tuple(out.shape), len(kernel)
+    place = functools.partial(_window_numbers, x.shape, kernel, stride, padding, dilation, shape[-count:])
+
+    def slopes(chosen: Array, block: Array) -> Array:
+        return taking((block == chosen).argmax(axis=0), len(block), 1)
+
+    def chosen() -> Array:
+        lead, size = x.shape[:-count], math.prod(x.shape[-count:])
+        return np.asarray(indices.cpu().numpy() + (numbers(lead) * size).reshape(*lead, *([1] * count)))
+
+    plain = not any(padding) and all(step == 1 for step in dilation)
+    tiled = tiles(w, w.node(x), kernel, shape[-count:]) if plain and list(stride) == list(kernel) else None
+    if tiled is not None:
+        return w.fold(tiled, 1, lambda: slopes(chosen(), place()))
+    held = chosen().reshape(-1)
+    index = place()
+    found = folds(w, _flat(w, x), index.reshape(len(index), -1), 1,
+                  lambda columns, block: functools.partial(slopes, held[columns], block))
+    return w.reshape(found, shape)
 
 
 def _max_pool(spatial: int) -> Rule:
     def rule(
         w: Writer, x: Arg, /, kernel_size: Any, stride: Any = (), padding: Any = 0, dilation: Any = 1
     ) -> list[Any]:
-        out, indices = w.returned[:2]
         kernel, padding, dilation = (_full(item, spatial) for item in (kernel_size, padding, dilation))
-        stride = _stride(stride, kernel)
-        space, result = x.shape[-spatial:], tuple(out.shape[-spatial:])
-        views = windows(w, w.node(x), kernel, stride, padding, dilation, result, -np.inf)
-
-        def slopes() -> Array:
-            index, chosen = _places(space, kernel, stride, padding, dilation, result), indices.cpu().numpy()
-            places = index.reshape(len(index), *((1,) * (chosen.ndim - spatial)), *result)
-            first = np.zeros(chosen.shape, int)
-            for row in range(1, len(index)):
-                first[np.broadcast_to(places[row], chosen.shape) == chosen] = row
-            return taking(first, len(index), 1)
-
-        return [w.fold(views, 1, slopes)]
+        return [_pooled_max(w, x, kernel, _stride(stride, kernel), padding, dilation)]
 
     return rule
 
 
 def _adaptive_max_pool(spatial: int) -> Rule:
     def rule(w: Writer, x: Arg, /) -> list[Any]:
-        out, indices = w.returned[:2]
-        space, result = x.shape[-spatial:], tuple(out.shape[-spatial:])
+        space, result = x.shape[-spatial:], tuple(w.returned[0].shape[-spatial:])
         if any(size % o for size, o in zip(space, result, strict=True)):
             w.refuse("pools windows of unequal size", "use an output size that divides the input")
         kernel = [size // o for size, o in zip(space, result, strict=True)]
-        views = windows(w, w.node(x), kernel, kernel, [0] * spatial, [1] * spatial, result, -np.inf)
-        index = _places(space, kernel, kernel, [0] * spatial, [1] * spatial, result)
-        chosen = indices.cpu().numpy()
-        places = index.reshape(len(index), *((1,) * (chosen.ndim - spatial)), *result)
-        return [w.fold(views, 1, lambda: taking((places == chosen).argmax(axis=0), len(index), 1))]
+        return [_pooled_max(w, x, kernel, kernel, [0] * spatial, [1] * spatial)]
 
     return rule
 
@@ -128,12 +119,16 @@ def _avg_pool(spatial: int) -> Rule:
     def rule(
         w: Writer, x: Arg, /, kernel_size: Any, stride: Any = (), padding: Any = 0,
         count_include_pad: bool = True, divisor_override: int | None = None,
-    ) -> int:
+    ) -> Any:
         kernel, padding = _full(kernel_size, spatial), _full(padding, spatial)
         stride = _stride(stride, kernel)
         space, result = x.shape[-spatial:], tuple(w.record.out.shape[-spatial:])
-        views = windows(w, w.node(x), kernel, stride, padding, [1] * spatial, result, 0.0)
-        total = w.sum(views, [0])
+        tiled = tiles(w, w.node(x), kernel, result) if stride == kernel and not any(padding) else None
+        if tiled is not None:
+            total = w.sum(tiled, [0])
+        else:
+            index = _window_numbers(x.shape, kernel, stride, padding, [1] * spatial, result)
+            total = summed_over(w, _flat(w, x), index)
         if divisor_override is not None:
             return w.scaled(total, 1.0 / divisor_override)
         counts = np.ones((1,) * spatial)
@@ -205,7 +200,7 @@ def _im2col(w: Writer, x: Arg, /, kernel_size: Any, dilation: Any, padding: Any,
     space = x.shape[-2:]
     out = [(size + 2 * p - d * (k - 1) - 1) // s + 1
            for size, k, d, p, s in zip(space, kernel, dilation, padding, stride, strict=True)]
-    views = windows(w, w.node(x), kernel, stride, padding, dilation, out, 0.0)
+    views = entries(w, _flat(w, x), _window_numbers(x.shape, kernel, stride, padding, dilation, out))
     moved = w.transpose(views, [1, 2, 0, 3, 4] if len(x.shape) == 4 else [1, 0, 2, 3])
     return w.reshape(moved, tuple(w.record.out.shape))
 
