@@ -92,7 +92,7 @@ def top_k(call: Call, u: Any, *, k: int, axis: int = -1) -> Any:
     """lax.top_k: the k largest, in descending order; of a tie the first come first, and their indices jump."""
     axis %= np.ndim(u)
     order = np.argsort(-u.value, axis=axis, kind="stable")
-    ordered = in_order(call.write, u, order, axis, descending=True, count=k)
+    ordered = in_order(call.write, u, order, axis, descending=True, ranks=range(k))
     # The first that is left out may be tied with the last that is taken.
     near = np.take(np.take_along_axis(u.value, order, axis), range(min(k + 1, u.shape[axis])), axis)
     return [ordered, tied_index(call, near, axis, _SORT)]

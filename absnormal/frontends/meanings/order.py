@@ -2,85 +2,116 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from absnormal.arrays import Array
+from absnormal.frontends.meanings.movements import numbers
 from absnormal.frontends.numpy.order import sorted_along
 from absnormal.frontends.writing import Writer
 
+#: Up to so many tied entries come out of a network as they come in.
+_STABLE = 64
+
 
 def in_order(
-    write: Writer, u: Any, order: Array, axis: int, descending: bool = False, count: int | None = None
+    write: Writer, u: Any, order: Array, axis: int, descending: bool = False, ranks: Sequence[int] | None = None
 ) -> Any:
     """u sorted along an axis; ``order`` are the indices that the framework's sort returned, in the shape of u.
 
-    Only entries that tie at the point are compared, each run of them by a network of max and min with slope -1, which
-    takes the entries of a tie as they come; that runs do not meet is kept as a guard.  With ``count`` only the first
-    entries are kept.
+    Only entries that tie at the point are compared, with slopes that take them as they come: the first and the last of
+    a run by a maximum and a minimum over it, the others by a network of max and min.  That runs do not meet is kept as
+    a guard.  With ``ranks``, which ascend, only these entries are kept.
     """
-    place = np.take_along_axis(np.arange(u.size).reshape(u.shape), order, axis)
-    moved = np.moveaxis(place, axis, -1)
-    shape = moved.shape
-    rows = moved.reshape(-1, shape[-1])
+    moved = np.moveaxis(np.take_along_axis(numbers(u.shape), order, axis), axis, -1)
+    *lead, size = moved.shape
+    rows = moved.reshape(math.prod(lead), size)
     values = u.value.reshape(-1)[rows]
-    size = shape[-1]
-    kept = size if count is None else count
     tied = values[:, 1:] == values[:, :-1]
-    _keep_apart(write, u, rows, tied, kept, descending)
-    flat = np.reshape(u, -1)
-    ordered = write.op("gather", flat, index=rows)
-    for length, starts in _runs(tied, kept):
-        inside = starts[:, None] + np.arange(length)
-        flipped = inside[:, ::-1] if descending else inside
-        network = sorted_along(write, np.transpose(np.reshape(ordered, -1)[flipped]))
-        result = np.transpose(network)
-        result = result[:, ::-1] if descending else result
-        index = np.arange(rows.size)
-        index[inside.reshape(-1)] = rows.size + np.arange(inside.size)
-        joined = np.concatenate([np.reshape(ordered, -1), np.reshape(result, -1)])
-        ordered = write.op("gather", joined, index=index.reshape(rows.shape))
-    ordered = ordered[:, :kept] if kept < size else ordered
-    return np.moveaxis(np.reshape(ordered, (*shape[:-1], kept)), -1, axis)
+    wanted = np.arange(size) if ranks is None else np.array(ranks, int)
+    keep_order(write, u, rows, tied, wanted, descending)
+    flat = write.reshape(u, (u.size,))
+    result = write.gather(flat, rows[:, wanted])
+    index = np.arange(rows.shape[0] * len(wanted))
+    parts, count = [write.reshape(result, (index.size,))], index.size
+    for members, inside, cells in _runs(rows, tied, wanted):
+        parts.append(_sorted_run(write, flat, members, inside, descending))
+        index[cells.T.reshape(-1)] = count + np.arange(cells.size)
+        count += cells.size
+    if len(parts) > 1:
+        result = write.gather(write.concatenate(parts, 0), index)
+    at = axis % u.ndim
+    return write.transpose(
+        write.reshape(result, (*lead, len(wanted))), [*range(at), len(lead), *range(at, len(lead))])
 
 
-def _runs(tied: Array, kept: int) -> list[tuple[int, Array]]:
-    """Runs of tied entries that begin among the kept ones: for each length, the flat places where they start."""
-    count, size = len(tied), tied.shape[1] + 1
-    edges = np.zeros((count, size + 1), bool)
+def _runs(rows: Array, tied: Array, wanted: Array) -> Iterator[tuple[Array, tuple[int, ...], Array]]:
+    """Runs of tied entries among which some are wanted, those together that are alike.
+
+    Each comes with the numbers of the entries (runs, length), the ranks inside of the run, and the places (runs, ranks)
+    in the wanted entries of all rows, flat.
+    """
+    edges = np.zeros((len(rows), rows.shape[1] + 1), bool)
     edges[:, 1:-1] = tied
-    begin = ~edges[:, :-1] & edges[:, 1:]
-    begin[:, kept:] = False
-    found: dict[int, list[int]] = {}
-    for row, start in np.argwhere(begin):
-        stop = start + 1
-        while stop < size and tied[row, stop - 1]:
-            stop += 1
-        found.setdefault(int(stop - start), []).append(int(row * size + start))
-    return [(length, np.array(starts)) for length, starts in sorted(found.items())]
+    found: dict[tuple[int, tuple[int, ...]], list[tuple[Array, Array]]] = {}
+    for row, start in np.argwhere(~edges[:, :-1] & edges[:, 1:]):
+        stop = start + 1 + int(np.argmin(edges[row, start + 1 :]))
+        taken = np.flatnonzero((wanted >= start) & (wanted < stop))
+        if taken.size:
+            key = stop - start, tuple((wanted[taken] - start).tolist())
+            found.setdefault(key, []).append((rows[row, start:stop], row * len(wanted) + taken))
+    for (_, inside), runs in sorted(found.items(), key=lambda item: item[0]):
+        yield np.stack([members for members, _ in runs]), inside, np.stack([cells for _, cells in runs])
 
 
-def _keep_apart(write: Writer, u: Any, rows: Array, tied: Array, kept: int, descending: bool) -> None:
-    """Entries of one run stay before those of the next, and the last run that is kept before all that is left out."""
-    if not kept:
-        return
+def _sorted_run(write: Writer, flat: Any, members: Array, ranks: Sequence[int], descending: bool) -> Any:
+    """The entries of some ranks among tied ones, rank by rank, flat."""
+    last = members.shape[1] - 1
+    found, network = [], None
+    for rank in ranks:
+        if rank in (0, last):
+            # The entry that is taken comes first.
+            lines, sign = (members if rank == 0 else members[:, ::-1]), 1 if (rank == 0) == descending else -1
+            tie = "max.window" if sign > 0 else "min.window"
+            found.append(write.fold(write.gather(flat, lines.T), sign, tie))
+            continue
+        if network is None:
+            flipped = members[:, ::-1] if descending else members
+            network = sorted_along(write, write.gather(flat, flipped.T), _STABLE)
+        found.append(write.index(network, (last - rank if descending else rank,)))
+    return write.concatenate(found, 0)
+
+
+def keep_order(write: Writer, u: Any, rows: Array, tied: Array, wanted: Array, descending: bool) -> None:
+    """Keep as a guard that the wanted ranks of every row of numbers stay; tied entries may change places."""
     loose = tied.any(axis=1)
-    single = rows[~loose]
-    pairs = [(single[:, :-1][:, :kept], single[:, 1:][:, :kept])]
-    rest = single[:, kept + 1 :]
-    pairs.append((np.broadcast_to(single[:, kept - 1 : kept], rest.shape), rest))
+    low, high = _neighbours(np.unique(wanted), rows.shape[1])
+    pairs = [(rows[~loose][:, low], rows[~loose][:, high])]
     for row, ties in zip(rows[loose], tied[loose], strict=True):
         run = np.concatenate([[0], np.cumsum(~ties)])
-        last = run[kept - 1]
-        for number in range(last + 1):
-            after = row[run == number + 1] if number < last else row[run > number]
-            before, behind = np.broadcast_arrays(row[run == number][:, None], after)
+        for first, second in zip(*_neighbours(np.unique(run[wanted]), run[-1] + 1), strict=True):
+            before, behind = np.broadcast_arrays(row[run == first][:, None], row[run == second])
             pairs.append((before, behind))
-    first, second = (np.concatenate([pair[side].reshape(-1) for pair in pairs]) for side in (0, 1))
-    if not first.size:
-        return
-    flat = np.reshape(u, -1)
-    left, right = write.op("gather", flat, index=first), write.op("gather", flat, index=second)
-    relation = ">" if descending else "<"
-    write.builder.guard(left.index, right.index, relation, np.ones(first.size, bool), write.operation, write.source)
+    left, right = (np.concatenate([pair[side].reshape(-1) for pair in pairs]) for side in (0, 1))
+    if left.size:
+        flat = write.reshape(u, (u.size,))
+        nodes = [write.gather(flat, index).index for index in (left, right)]
+        write.builder.guard(nodes[0], nodes[1], ">" if descending else "<", np.ones(left.size, bool), write.operation,
+                            write.source)
+
+
+def _neighbours(taken: Array, count: int) -> tuple[Array, Array]:
+    """The pairs of ranks that must stay in order for the ranks that are taken to stay."""
+    pairs: set[tuple[int, int]] = set()
+    ends = [-1, *taken.tolist(), count]
+    for below, above in pairwise(ends):
+        inside = range(below + 1, above)
+        pairs |= {(below, i) for i in inside if below >= 0} | {(i, above) for i in inside if above < count}
+        if not inside and below >= 0 and above < count:
+            pairs.add((below, above))
+    found = np.array(sorted(pairs), int).reshape(-1, 2)
+    return found[:, 0], found[:, 1]

@@ -125,10 +125,10 @@ def _interpolated(ordered: Any, q: float) -> Any:
     return ordered[low] + step * part if part < 0.5 else ordered[low + 1] - step * (1 - part)
 
 
-def sorted_along(write: Writer, u: Any) -> Any:
+def sorted_along(write: Writer, u: Any, stable: int = STABLE) -> Any:
     """u sorted along axis 0."""
     count = u.shape[0]
-    for low, high in _neighbours(count) if count <= STABLE else _merge_exchange(count):
+    for low, high in _neighbours(count) if count <= stable else _merge_exchange(count):
         a, b = u[low], u[high]
         smaller = write.op("max", a, b, tie="sort", sign=-1)
         larger = write.op("max", a, b, tie="sort", sign=1)

@@ -121,7 +121,7 @@ def _top_k(call: Call, u: Any, k: Any) -> Any:
     axis, many = call.get("axis"), bool(call.get("largest"))
     order = np.argsort(-u.value if many else u.value, axis=axis, kind="stable")
     count = int(np.reshape(k, -1)[0])
-    values = in_order(call.write, u, order, axis, descending=many, count=count)
+    values = in_order(call.write, u, order, axis, descending=many, ranks=range(count))
     first = np.take(np.take_along_axis(u.value, order, axis), range(min(count + 1, u.shape[axis])), axis)
     if 1 in call.used and np.any(np.diff(first, axis=axis) == 0):
         call.write.refuse("returns the indices of entries that tie, which jump", "use its values only")

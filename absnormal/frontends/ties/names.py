@@ -17,7 +17,8 @@ TIES: dict[str, str] = {
     "relu": "relu", "leaky_relu": "leaky_relu, prelu", "elu": "elu, selu, celu",
     "hard.low": "the lower bound of hardsigmoid, hardswish", "hard.high": "the upper one",
     "shrink.low": "the lower knot of softshrink, ONNX's Shrink", "shrink.high": "the upper one",
-    "max.window": "max pooling", "min.window": "the same for the smallest entry",
+    "max.window": "max pooling, and the largest of tied entries that were sorted",
+    "min.window": "the same for the smallest entry",
     "clamp.low": "the lower bound of jax.lax.clamp", "clamp.high": "the upper one",
 }  # fmt: skip
 

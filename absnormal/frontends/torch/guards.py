@@ -8,13 +8,14 @@ operation are held.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import torch
 
 from absnormal.arrays import Array
+from absnormal.frontends.meanings.order import keep_order
+from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.torch.jumps import discrete, plain_name
 from absnormal.frontends.torch.values import array
 from absnormal.frontends.torch.writer import Arg, Writer
@@ -74,23 +75,10 @@ def ordered(w: Writer, u: int, axis: int, index: Array) -> bool:
     taken = np.take_along_axis(ranks, np.moveaxis(index, axis, 0), 0).reshape(index.shape[axis], -1)
     if np.any(taken != taken[:, :1]):
         return False
-    low, high = _neighbours(np.unique(taken[:, 0]), len(values))
-    lines = np.take_along_axis(places, order, 0)
-    w.guard(w.gather(u, lines[low]), w.gather(u, lines[high]), "<")
+    rows = np.moveaxis(np.take_along_axis(places, order, 0), 0, -1).reshape(-1, len(values))
+    apart = np.zeros((len(rows), len(values) - 1), bool)
+    keep_order(w.entrywise, TracedArray(w.builder, u), rows, apart, taken[:, 0], False)
     return True
-
-
-def _neighbours(taken: Array, count: int) -> tuple[Array, Array]:
-    """The pairs of ranks that must stay in order for the ranks that are taken to stay."""
-    pairs: set[tuple[int, int]] = set()
-    ends = [-1, *taken.tolist(), count]
-    for below, above in pairwise(ends):
-        inside = range(below + 1, above)
-        pairs |= {(below, i) for i in inside if below >= 0} | {(i, above) for i in inside if above < count}
-        if not inside and below >= 0 and above < count:
-            pairs.add((below, above))
-    found = np.array(sorted(pairs), int).reshape(-1, 2)
-    return found[:, 0], found[:, 1]
 
 
 # -- a rule an operation ----------------------------------------------------------------------------------------------
