@@ -7,7 +7,7 @@ small against the gradient, leaf by leaf:
 
 with eps the machine epsilon of the coarsest precision on the way to that leaf.  A leaf that double precision finds to
 be zero up to cancellation (the bias before a batch norm) has no such scale: there the deviation may be 64 eps, in half
-precision the larger of eps and 0.0025, and at most rtol, times the size of the terms that cancel.
+precision 4 eps, and at most rtol, times the size of the terms that cancel.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ LARGEST = 0.05
 #: rtol = ROOT * sqrt(eps): half of the digits, and a factor for the rounding of long sums.
 ROOT = 8.0
 DOUBLE = float(np.finfo(float).eps)
+#: In half precision the terms of such a sum carry a few roundings each, which is more than half of the digits.
+UNITS = 4.0
 #: A sum is zero up to cancellation where double precision finds it below this part of its terms.
 NOTHING = 2.0**-32
 
@@ -60,7 +62,7 @@ def cancelled(eps: float) -> float:
     >>> [round(cancelled(machine_epsilon(dtype)) / machine_epsilon(dtype)) for dtype in (np.float64, np.float32)]
     [64, 64]
     """
-    return max(eps, relative(eps) ** 2)
+    return max(UNITS * eps, relative(eps) ** 2)
 
 
 @dataclass(frozen=True)
