@@ -349,7 +349,7 @@ def from_rows(sweeps: Sweeps) -> System | None:
     if sweeps.rational or len(sweeps.alpha) > MANY:
         return None
     found = base_rows(sweeps)
-    if found is None:
+    if found is None or not all(np.isfinite(matrix).all() for matrix in found):
         return None
     rows, couplings = found
     switches = tuple(int(i) for i in sweeps.alpha)

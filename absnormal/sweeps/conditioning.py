@@ -82,7 +82,8 @@ def beyond_values(
     Array
         in the shape of what ``derivatives`` returns; 0 for piecewise-linear programs
     """
-    here = derivatives(sweeps)
+    with np.errstate(all="ignore"):
+        here = derivatives(sweeps)
     largest = np.zeros(np.shape(here))
     if sweeps.rational or sweeps.program.is_piecewise_linear:
         return largest

@@ -16,6 +16,7 @@ import torch
 
 import absnormal as an
 from absnormal.active.rows import errors_of_base_rows
+from absnormal.active.system import from_rows
 from absnormal.certificates import next_to_program
 from absnormal.certificates.witness import Witness
 from absnormal.sweeps.conditioning import beyond_values
@@ -119,3 +120,14 @@ def test_a_sum_that_cancels_has_the_rounding_of_its_terms() -> None:
     sigma = sweeps.signature(1.0)
     slack = beyond_values(sweeps, sigma, lambda near: near.push(sigma, np.eye(3)[:1])[0])
     assert 1e-8 < slack.max() < 1e-5
+
+
+def test_rows_without_numbers_are_no_rows() -> None:
+    """x0 / x1^4 has the derivative 0 / 0 with respect to x1 in float64."""
+
+    def f(x: Any) -> Any:
+        return abs(x[0] / (x[1] * x[1]) ** 2) - abs(2 * x[0] / (x[1] * x[1]) ** 2)
+
+    assert from_rows(at(f, [0.0, 1e-80])) is None and from_rows(at(f, [0.0, 1.0])) is not None
+    with pytest.raises(an.AbsNormalError):
+        _ = an.verify(f, [0.0, 1e-80], slope=-1.0).clarke_gradient
