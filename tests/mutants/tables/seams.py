@@ -26,7 +26,6 @@ MUTANTS = (
     Mutant("frontends/torch/guards.py", '(index > 0, index - 1, ">"), (index < count, index, "<")',
            '(index > 0, index - 1, ">"),', ELSEWHERE),
     Mutant("frontends/torch/guards.py", "w.constant(threshold / beta)", "w.constant(threshold * beta)", ELSEWHERE),
-    Mutant("frontends/torch/guards.py", "if not inside and below >= 0 and above < count:", "if False:", ELSEWHERE),
     Mutant("frontends/torch/graph.py", "if made is None or not _is_sparse(node):", "if made is None:", FILLING),
     Mutant("frontends/torch/graph.py", "(leaf._backward_hooks, leaf._post_accumulate_grad_hooks)",
            "(leaf._backward_hooks,)", GRAPH),
