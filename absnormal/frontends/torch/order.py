@@ -15,7 +15,7 @@ from absnormal.arrays import Array
 from absnormal.frontends.meanings.movements import along
 from absnormal.frontends.meanings.order import in_order
 from absnormal.frontends.numpy.traced import TracedArray
-from absnormal.frontends.torch.reductions import lined, taking
+from absnormal.frontends.torch.reductions import chosen_fold, lined, taking
 from absnormal.frontends.torch.values import array
 from absnormal.frontends.torch.writer import Arg, Writer
 
@@ -41,7 +41,11 @@ def _sort(w: Writer, x: Arg, /, dim: int = -1, descending: bool = False) -> list
 
 def _topk(w: Writer, x: Arg, /, dim: int = -1, largest: bool = True, sorted: bool = True) -> list[Any]:
     u, axis = lined(w, x), dim % max(1, len(x.shape))
-    values, index = (np.moveaxis(found, axis, -1) for found in (w.here(u), _index(w)))
+    index = _index(w)
+    if index.size and index.shape[axis] == 1 < w.shape(u)[axis]:
+        # It is the maximum, whose kinks lie on one set with those of another maximum of the same entries.
+        return [chosen_fold(w, u, axis, index.squeeze(axis), 1 if largest else -1, True)]
+    values, index = (np.moveaxis(found, axis, -1) for found in (w.here(u), index))
     rising = -values if largest else values
     if not sorted:
         line = np.sort(rising, axis=-1)[..., : index.shape[-1] + 1]
