@@ -20,16 +20,16 @@ from absnormal.arrays import Array
 from absnormal.certificates.evidence import Judged
 from absnormal.clarke.polytope import Answer, Summand, membership
 from absnormal.judgement.ladder import decide
-from absnormal.judgement.tolerances import DOUBLE, NOTHING
+from absnormal.judgement.tolerances import DOUBLE
 from absnormal.judgement.vector_by_blocks import by_blocks
 from absnormal.rational.linear_algebra import Vector, dot
 from absnormal.rational.linear_program import convex_weights
-from absnormal.sweeps.conditioning import beyond_values, spread
+from absnormal.sweeps.conditioning import spread
 from absnormal.sweeps.overflow import overflow
 from absnormal.sweeps.rounding import rounding
 from absnormal.sweeps.table import Sweeps
 from absnormal.theorems.membership import ConvexWeights, vector_along_directions
-from absnormal.theorems.problem import Problem, Proof, cancelling, largest, terms
+from absnormal.theorems.problem import Problem, Proof, cancelling, terms
 from absnormal.theorems.regular import without_effect
 from absnormal.theorems.separation import FromAllDefinite, FromOpenCells, NonFinite, NotTheGradient, beyond_bounds
 from absnormal.theorems.smooth import smooth, smooth_by_structure, smooth_exactly
@@ -37,8 +37,6 @@ from absnormal.theorems.smooth import smooth, smooth_by_structure, smooth_exactl
 _DEFINITE = 10
 #: Numbers in a list of gradients up to which a floating-point proposal that fails is followed by an exact one.
 _SMALL = 4000
-#: How much larger than a gradient its changes by rounding are, where no digit of it is left.
-_LOST = 8.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,15 +80,6 @@ class Limits:
         fine = max(self.problem.tolerance.eps) <= DOUBLE
         sums = terms(tool, sigma) if fine else cancelling(tool, sigma, tool.gradient(sigma))
         return self.problem.around(self.vector, sums)
-
-    @property
-    def lost(self) -> bool:
-        """Whether rounding of values may make all digits of a leaf, but for one that is zero up to cancellation."""
-        tool, sigma = self.tool, self._sigma
-        true = np.asarray(tool.gradient(sigma), dtype=float)
-        moved = beyond_values(tool, sigma, lambda near: near.gradient(sigma))
-        sizes, sums = largest(tool, true), terms(tool, sigma)
-        return bool(((largest(tool, moved) > _LOST * sizes) & (sizes > NOTHING * sums)).any())
 
     @cached_property
     def refuted(self) -> Array | None:
@@ -147,8 +136,6 @@ def _against_gradient(limits: Limits, known: Proof) -> Proof | str:
     distance = np.abs(true - limits.vector)
     worst = float(distance.max(initial=0.0))
     if (distance <= limits.accepted).all():
-        if limits.lost:
-            return "f is differentiable here, and rounding of values may have made all digits of its derivative"
         judged = Judged(limits.vector, limits.accepted)
         return replace(known, deviation=known.deviation + worst, judged=judged)
     apart = f"the vector differs from its gradient by {worst:.3g}"
