@@ -54,6 +54,13 @@ def as_fraction(value: Any, name: str = "x") -> Fraction:
     raise ValueError(f"{name} must hold real numbers, got {type(value).__name__}")
 
 
+def unit_vectors(places: Any, size: int) -> Array:
+    """The rows of the identity with these numbers, shape (len(places), size)."""
+    result = np.zeros((len(places), size))
+    result[np.arange(len(places)), places] = 1.0
+    return result
+
+
 def exactly(value: Array) -> Array:
     """A float array as an object array of the rationals that its entries are; infinite ones stay what they are."""
     if value.dtype == object:

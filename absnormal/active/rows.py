@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from absnormal.arrays import Array
+from absnormal.arrays import Array, unit_vectors
 from absnormal.sweeps.conditioning import beyond_values
 from absnormal.sweeps.rounding import FLOOR, rounding
 from absnormal.sweeps.table import Sweeps
@@ -37,20 +37,13 @@ def base_rows(sweeps: Sweeps) -> tuple[Array, Array] | None:
         return np.zeros((0, program.n)), np.zeros((0, 0))
     if k * max(program.n, program.s, 1) > ENTRIES:
         return None
-    rows, wbar = sweeps.pull(sweeps.signature(0.0), _seeds(sweeps), None)
+    rows, wbar = sweeps.pull(sweeps.signature(0.0), unit_vectors(alpha, program.s), None)
     return rows, wbar[:, alpha]
 
 
-def errors_of_base_rows(sweeps: Sweeps, rng: np.random.Generator | None = None) -> Array:
-    """How far R (k, n), as `base_rows` computes it, may be off by the rounding of sweeps and values; ``rng`` draws
-    roundings of values."""
-    sigma, seeds = sweeps.signature(0.0), _seeds(sweeps)
+def errors_of_base_rows(sweeps: Sweeps, rows: Array, rng: np.random.Generator | None = None) -> Array:
+    """How far R (k, n), computed as ``rows``, may be off by the rounding of sweeps and values; ``rng`` draws roundings
+    of values."""
+    sigma, seeds = sweeps.signature(0.0), unit_vectors(sweeps.alpha, sweeps.program.s)
     own = rounding(sweeps.pull_depth) * sweeps.pull_magnitude(sigma, seeds, None)[0]
-    return np.asarray(own + beyond_values(sweeps, sigma, lambda near: near.pull(sigma, seeds, None)[0], rng))
-
-
-def _seeds(sweeps: Sweeps) -> Array:
-    """The unit vectors of the active switches."""
-    seeds = np.zeros((len(sweeps.alpha), sweeps.program.s))
-    seeds[np.arange(len(seeds)), sweeps.alpha] = 1.0
-    return seeds
+    return np.asarray(own + beyond_values(sweeps, sigma, rows, lambda near: near.pull(sigma, seeds, None)[0], rng))

@@ -22,7 +22,7 @@ from absnormal.active.forms import Forms, Key, TooLarge, forms
 from absnormal.active.rows import ENTRIES, base_rows, certainly_independent
 from absnormal.active.scaled import Scaled
 from absnormal.active.weights import Weights, computed_weights, weights_of
-from absnormal.arrays import Array
+from absnormal.arrays import Array, unit_vectors
 from absnormal.rational.linear_algebra import Matrix, Vector, pivots, simplest
 from absnormal.sweeps.conditioning import beyond_values
 from absnormal.sweeps.realized import realizes
@@ -325,23 +325,17 @@ def _independent(sweeps: Sweeps, generators: Sequence[Key]) -> bool:
                 rows[i, index] = 1.0
             elif kind == "switch":
                 pull = near.pull_magnitude if magnitude else near.pull
-                rows[i] = pull(sigma, _unit(near.program.s, index), None)[0][0]
+                rows[i] = pull(sigma, unit_vectors([index], near.program.s), None)[0][0]
             else:
                 pull_node = near.pull_node_magnitude if magnitude else near.pull_node
                 size = int(np.prod(near.program.nodes[index].shape, dtype=int))
-                rows[i] = pull_node(sigma, index, _unit(size, place))[0]
+                rows[i] = pull_node(sigma, index, unit_vectors([place], size))[0]
         return rows
 
     rows, errors = rows_at(sweeps), rounding(sweeps.pull_depth) * rows_at(sweeps, magnitude=True)
     return certainly_independent(rows, errors) and certainly_independent(
-        rows, errors + beyond_values(sweeps, sigma, rows_at)
+        rows, errors + beyond_values(sweeps, sigma, rows, rows_at)
     )
-
-
-def _unit(size: int, place: int) -> Array:
-    seeds = np.zeros((1, size))
-    seeds[0, place] = 1.0
-    return seeds
 
 
 def from_rows(sweeps: Sweeps) -> System | None:

@@ -15,7 +15,7 @@ import numpy as np
 
 from absnormal.active.rows import errors_of_base_rows
 from absnormal.active.system import build
-from absnormal.arrays import Array
+from absnormal.arrays import Array, unit_vectors
 from absnormal.certificates import checker
 from absnormal.certificates.interval import highest, rates
 from absnormal.certificates.witness import Witness
@@ -173,10 +173,9 @@ def independent_rows(witness: Witness, rng: np.random.Generator) -> bool:
     alpha, count, n = sweeps.alpha, len(sweeps.alpha), sweeps.program.n
     if count > n:
         return False
-    seeds, sigma = np.zeros((count, sweeps.program.s)), sweeps.signature(0.0)
-    seeds[np.arange(count), alpha] = 1.0
-    rows = sweeps.pull(sigma, seeds, None)[0]
-    errors = errors_of_base_rows(sweeps, rng) + FLOOR
+    sigma = sweeps.signature(0.0)
+    rows = sweeps.pull(sigma, unit_vectors(alpha, sweeps.program.s), None)[0]
+    errors = errors_of_base_rows(sweeps, rows, rng) + FLOOR
     d = rng.standard_normal(n)
     seen, slack = sweeps.push(sigma, d[None])[0][0][alpha], slack_of(sweeps, sigma, d)[0][alpha]
     if (np.abs(rows @ d - seen) > 2 * slack).any():

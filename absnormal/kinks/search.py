@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from absnormal.arrays import Array
+from absnormal.arrays import Array, unit_vectors
 from absnormal.errors import AbsNormalError, DomainError
 from absnormal.frontends.points import flat, framework, like, tree_of
 from absnormal.frontends.ties.slopes import TABLES
@@ -129,8 +129,7 @@ def _meetings(
         return
     chosen = random.choice(others, random.integers(1, most, endpoint=True), replace=False)
     wanted = sorted({switches[0], *chosen.tolist()})
-    seeds = np.zeros((len(wanted), program.s))
-    seeds[np.arange(len(wanted)), wanted] = 1.0
+    seeds = unit_vectors(wanted, program.s)
     point = x.copy()
     try:
         for _ in range(_NEWTON):

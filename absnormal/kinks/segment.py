@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from absnormal.arrays import Array, exactly
+from absnormal.arrays import Array, exactly, unit_vectors
 from absnormal.errors import AbsNormalError
 from absnormal.frontends.points import flat, like
 from absnormal.kinks.enclosure import COMPARED
@@ -306,6 +306,4 @@ def _rows(program: Program, x: Array, switches: list[int]) -> Array:
     if not switches:
         return np.zeros((0, program.n))
     sweeps = Sweeps(program, x, values=program.unguarded(x))
-    seeds = np.zeros((len(switches), program.s))
-    seeds[np.arange(len(switches)), switches] = 1.0
-    return sweeps.pull(sweeps.signature(0.0), seeds, None)[0]
+    return sweeps.pull(sweeps.signature(0.0), unit_vectors(switches, program.s), None)[0]

@@ -54,43 +54,48 @@ def spread(sweeps: Sweeps, sigma: Array, eps: float) -> Array:
     linear = program.is_piecewise_linear
     if sweeps.rational or (linear and eps <= 2 * UNIT):
         return np.zeros(program.n)
-    gradient = sweeps.gradient(sigma)
-    largest = np.zeros(program.n)
-    for seed in range(_DRAWS):
-        rng = np.random.default_rng(seed)
-        with np.errstate(all="ignore"):
-            moved = sweeps if linear else _moved(sweeps, sigma, eps, rng)
-            found = moved.gradient(sigma, partial(_Rounded, unit=eps, rng=rng))
-            largest = np.maximum(largest, np.abs(found - gradient))
-    return np.nan_to_num(_MARGIN * largest, nan=np.inf, posinf=np.inf)
+
+    def rounded(rng: np.random.Generator) -> Array:
+        near = sweeps if linear else _moved(sweeps, sigma, eps, rng)
+        return near.gradient(sigma, partial(_Rounded, unit=eps, rng=rng))
+
+    return _beyond(sweeps.gradient(sigma), rounded)
 
 
 def beyond_values(
-    sweeps: Sweeps, sigma: Array, derivatives: Callable[[Sweeps], Array], rng: np.random.Generator | None = None
+    sweeps: Sweeps, sigma: Array, here: Array, derivatives: Callable[[Sweeps], Array],
+    rng: np.random.Generator | None = None,
 ) -> Array:
     """What derivatives must exceed to be more than the rounding of the values that they are computed from.
 
     Parameters
     ----------
+    here
+        the derivatives
     derivatives
-        computes them, from sweeps at values near to these
+        computes them from sweeps at other values
     rng
         draws the roundings; by default they are the same in every call
 
     Returns
     -------
     Array
-        in the shape of what ``derivatives`` returns; 0 for piecewise-linear programs
+        in the shape of ``here``; 0 for piecewise-linear programs
     """
-    with np.errstate(all="ignore"):
-        here = derivatives(sweeps)
-    largest = np.zeros(np.shape(here))
     if sweeps.rational or sweeps.program.is_piecewise_linear:
-        return largest
-    for seed in range(_DRAWS):
-        with np.errstate(all="ignore"):
-            moved = _moved(sweeps, sigma, sweeps.units, np.random.default_rng(seed) if rng is None else rng)
-            largest = np.maximum(largest, np.abs(derivatives(moved) - here))
+        return np.zeros(np.shape(here))
+    return _beyond(here, lambda draws: derivatives(_moved(sweeps, sigma, sweeps.units, draws)), rng)
+
+
+def _beyond(
+    here: Array, rounded: Callable[[np.random.Generator], Array], rng: np.random.Generator | None = None
+) -> Array:
+    """How far a few draws lie from what was computed, with a margin."""
+    largest = np.zeros(np.shape(here))
+    with np.errstate(all="ignore"):
+        for seed in range(_DRAWS):
+            found = rounded(np.random.default_rng(seed) if rng is None else rng)
+            largest = np.maximum(largest, np.abs(found - here))
     return np.nan_to_num(_MARGIN * largest, nan=np.inf, posinf=np.inf)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from absnormal.arrays import Array
+from absnormal.arrays import Array, unit_vectors
 from absnormal.sweeps.table import Sweeps
 
 _LARGEST_GRAIN = 12
@@ -56,8 +56,7 @@ def zero_rows(sweeps: Sweeps, sigma: Array, switches: Array) -> Array:
 
 def exact_rows(sweeps: Sweeps, sigma: Array, switches: Array) -> Array | None:
     """The rows r^sigma of ``switches``, shape (k, n), if no operation rounds; ``sigma`` must be definite."""
-    seeds = np.zeros((len(switches), sweeps.program.s))
-    seeds[np.arange(len(switches)), switches] = 1.0
+    seeds = unit_vectors(switches, sweeps.program.s)
     grains = _Grains()
     sizes, _ = sweeps.pull_magnitude(sigma, seeds, None, grains)
     if not grains.dyadic or sizes.max(initial=0.0) * 2.0**grains.bits >= 2.0**53:

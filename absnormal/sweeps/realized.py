@@ -17,9 +17,10 @@ def realizes(sweeps: Sweeps, sigma: Array, d: Array, rng: np.random.Generator | 
     def rates(near: Sweeps) -> Array:
         return np.asarray(near.push(sigma, d[None])[0][0][alpha])
 
-    along = sigma[alpha] * rates(sweeps)
+    here = rates(sweeps)
+    along = sigma[alpha] * here
     slack = rounding(sweeps.push_depth) * sweeps.magnitude(sigma, d)[0][alpha] + FLOOR
     opened = np.asarray(along > slack)
     if opened.any():
-        opened &= along > slack + beyond_values(sweeps, sigma, rates, rng)
+        opened &= along > slack + beyond_values(sweeps, sigma, here, rates, rng)
     return opened

@@ -36,7 +36,7 @@ import numpy as np
 
 from absnormal.active.private_inputs import private_inputs
 from absnormal.active.system import System
-from absnormal.arrays import Array
+from absnormal.arrays import Array, unit_vectors
 from absnormal.certificates.evidence import OnForm, wide
 from absnormal.clarke.fallback import OpenAlong
 from absnormal.rational.linear_algebra import Matrix, Vector, dot, nullspace, rank
@@ -148,9 +148,7 @@ def _solved(problem: Problem, chosen: Array) -> Array | None:
     sweeps, count = problem.sweeps, int(chosen.sum())
     if not 0 < count <= _FEW or count * max(sweeps.program.n, sweeps.program.s) > _NUMBERS:
         return None
-    seeds = np.zeros((count, sweeps.program.s))
-    seeds[np.arange(count), sweeps.alpha[chosen]] = 1.0
-    rows = sweeps.pull(problem.sigma, seeds, None)[0]
+    rows = sweeps.pull(problem.sigma, unit_vectors(sweeps.alpha[chosen], sweeps.program.s), None)[0]
     sizes = np.linalg.norm(rows, axis=1)
     if not sizes.all() or not np.isfinite(sizes).all():
         return None

@@ -127,7 +127,7 @@ def _cheaply(problem: Problem) -> Answer:
     found = base_rows(sweeps)
     if found is None:
         return None, "float64", None
-    errors = errors_of_base_rows(sweeps)
+    errors = errors_of_base_rows(sweeps, found[0])
     holds = _peeled(found[0], errors)
     if not holds and count <= _DENSE:
         holds = certainly_independent(found[0], errors)

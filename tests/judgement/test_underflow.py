@@ -9,27 +9,17 @@ import pytest
 import torch
 
 import absnormal as an
+from tests.planted.plants import Wrong
 
 #: A factor for the loss, after which every entry of the gradient is below 7e-37.
 TINY = 1e-42
-
-
-class Wrong(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, u: Any, factor: float) -> Any:
-        ctx.factor = factor
-        return u.clone()
-
-    @staticmethod
-    def backward(ctx: Any, g: Any) -> Any:  # type: ignore[override]
-        return ctx.factor * g, None
 
 
 def loss(factor: float | None) -> Any:
     c = torch.linspace(0.5, 2.0, 5)
 
     def f(x: Any) -> Any:
-        u = x if factor is None else Wrong.apply(x, factor)
+        u = x if factor is None else Wrong.apply(x, lambda g: factor * g)
         return (u.sin() * c).sum() * TINY * 100
 
     return f

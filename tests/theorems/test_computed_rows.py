@@ -110,15 +110,17 @@ def test_a_certificate_of_independence_asks_for_more_than_rounding() -> None:
 def test_piecewise_linear_rows_depend_on_no_value() -> None:
     sweeps = at(lambda x: abs(2 * x[0] + x[1]), [0.0, 0.0])
     sigma = sweeps.signature(1.0)
-    assert not beyond_values(sweeps, sigma, lambda near: near.push(sigma, np.eye(2))[0]).any()
-    assert errors_of_base_rows(sweeps).max() < 1e-12
+    push = lambda near: near.push(sigma, np.eye(2))[0]  # noqa: E731
+    assert not beyond_values(sweeps, sigma, push(sweeps), push).any()
+    assert errors_of_base_rows(sweeps, np.array([[2.0, 1.0]])).max() < 1e-12
 
 
 def test_a_sum_that_cancels_has_the_rounding_of_its_terms() -> None:
     """10^8 (u - v) is about 0.3, and off by about 10^-8."""
     sweeps = at(lambda x: abs(x[0] * (np.array([1e8, -1e8]) @ x[1:])), [0.0, 1.1, 1.1 - 3e-9])
     sigma = sweeps.signature(1.0)
-    slack = beyond_values(sweeps, sigma, lambda near: near.push(sigma, np.eye(3)[:1])[0])
+    push = lambda near: near.push(sigma, np.eye(3)[:1])[0]  # noqa: E731
+    slack = beyond_values(sweeps, sigma, push(sweeps), push)
     assert 1e-8 < slack.max() < 1e-5
 
 

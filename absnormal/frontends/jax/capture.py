@@ -35,11 +35,6 @@ from absnormal.program.values import Values
 LATER = frozenset({"movement", "linear", "bilinear", "kinked"})
 
 
-def is_jax(leaf: Any) -> bool:
-    """Whether a leaf of x is a JAX array; imports nothing."""
-    return type(leaf).__module__.partition(".")[0] in ("jax", "jaxlib")
-
-
 def capture(f: Callable[[Any], Any], x: Any, stopped: str = "constant") -> TracedCall:
     """f as JAX runs it at x, with the gradient that ``jax.grad`` returns there.
 
