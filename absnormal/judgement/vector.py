@@ -20,16 +20,16 @@ from absnormal.arrays import Array
 from absnormal.certificates.evidence import Judged
 from absnormal.clarke.polytope import Answer, Summand, membership
 from absnormal.judgement.ladder import decide
-from absnormal.judgement.tolerances import DOUBLE
+from absnormal.judgement.tolerances import DOUBLE, NOTHING
 from absnormal.judgement.vector_by_blocks import by_blocks
 from absnormal.rational.linear_algebra import Vector, dot
 from absnormal.rational.linear_program import convex_weights
-from absnormal.sweeps.conditioning import spread
+from absnormal.sweeps.conditioning import beyond_values, spread
 from absnormal.sweeps.overflow import overflow
 from absnormal.sweeps.rounding import rounding
 from absnormal.sweeps.table import Sweeps
 from absnormal.theorems.membership import ConvexWeights, vector_along_directions
-from absnormal.theorems.problem import Problem, Proof, cancelling, terms
+from absnormal.theorems.problem import Problem, Proof, cancelling, largest, terms
 from absnormal.theorems.regular import without_effect
 from absnormal.theorems.separation import FromAllDefinite, FromOpenCells, NonFinite, NotTheGradient, beyond_bounds
 from absnormal.theorems.smooth import smooth, smooth_by_structure, smooth_exactly
@@ -37,6 +37,8 @@ from absnormal.theorems.smooth import smooth, smooth_by_structure, smooth_exactl
 _DEFINITE = 10
 #: Numbers in a list of gradients up to which a floating-point proposal that fails is followed by an exact one.
 _SMALL = 4000
+#: How much larger than a gradient its changes by rounding are, where no digit of it is left.
+_LOST = 8.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +83,15 @@ class Limits:
         sums = terms(tool, sigma) if fine else cancelling(tool, sigma, tool.gradient(sigma))
         return self.problem.around(self.vector, sums)
 
+    @property
+    def lost(self) -> bool:
+        """Whether rounding of values may make all digits of a leaf, but for one that is zero up to cancellation."""
+        tool, sigma = self.tool, self._sigma
+        true = np.asarray(tool.gradient(sigma), dtype=float)
+        moved = beyond_values(tool, sigma, true, lambda near: near.gradient(sigma))
+        sizes, sums = largest(tool, true), terms(tool, sigma)
+        return bool(((largest(tool, moved) > _LOST * sizes) & (sizes > NOTHING * sums)).any())
+
     @cached_property
     def refuted(self) -> Array | None:
         """The tolerance, that of the terms where sums cancel in part, a worst-case bound on our own sweeps, and what
@@ -104,12 +115,19 @@ def judge(limits: Limits, choices: Iterable[Array]) -> Proof | str:
 
     ``choices`` are slopes at the active switches whose gradients are compared with the vector first.
     """
-    problem, g = limits.problem, limits.vector
-    if not np.isfinite(g).all():
+    if not np.isfinite(limits.vector).all():
         reason = "the gradient holds NaN or infinity"
-        return Proof("nonfinite", False, reason, "float64", NonFinite(), judged=Judged(g))
+        return Proof("nonfinite", False, reason, "float64", NonFinite(), judged=Judged(limits.vector))
     if not limits.finite:
-        raise overflow(problem.sweeps)
+        raise overflow(limits.problem.sweeps)
+    found = _by_theorems(limits, choices)
+    if not isinstance(found, str) and found.clarke and limits.lost:
+        return "the vector agrees with what is computed, but rounding of values may have made all digits of that"
+    return found
+
+
+def _by_theorems(limits: Limits, choices: Iterable[Array]) -> Proof | str:
+    problem, g = limits.problem, limits.vector
     known = smooth(problem) or smooth_by_structure(problem) or smooth_exactly(problem)
     if known is not None:
         return _against_gradient(limits, known)

@@ -106,7 +106,7 @@ def _moved(sweeps: Sweeps, sigma: Array, units: Sequence[float] | float, rng: np
     tangents: list[Array | None] = []
     for index, node in enumerate(program.nodes):
         if not node.varied or not node.args:
-            tangents.append(None)
+            tangents.append(np.zeros((1, *node.shape)) if node.varied else None)
             continue
         inner = [tangents[arg] for arg in node.args]
         if TABLE[node.op].kink is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -137,3 +138,27 @@ def test_what_a_hook_returns_is_judged_as_it_is(repaired: bool, verdict: str) ->
         return (y + d * (torch.relu(y) - torch.relu(-y))).sum()
 
     assert an.verify(f, torch.zeros(1)).verdict.name == verdict
+
+
+@pytest.mark.parametrize(("x", "verdict"), [(1e-1, "CLARKE"), (1e-8, "UNDECIDED")])
+def test_a_given_vector_without_a_digit_is_left_open(x: float, verdict: str) -> None:
+    """The derivative of (1 - cos x) / x^2 is about -x / 12, and 1 / x in float64 where cos x is rounded to 1."""
+    f = lambda x: (1 - np.cos(x[0])) / x[0] ** 2  # noqa: E731
+    assert an.verify(f, [x], gradient=an.gradient(f, [x])).verdict.name == verdict
+    assert not an.verify(f, [x], gradient=[1e8])
+
+
+@pytest.mark.parametrize("kink", [lambda x: abs(x[1]), lambda x: np.maximum(x[1], 0) - np.maximum(-x[1], 0)])
+@pytest.mark.parametrize(("x", "verdict"), [(1e-1, "CLARKE"), (1e-8, "UNDECIDED")])
+def test_a_vector_without_a_digit_is_left_open_at_kinks(x: float, verdict: str, kink: Callable[..., Any]) -> None:
+    f = lambda x: (1 - np.cos(x[0])) / x[0] ** 2 + kink(x)  # noqa: E731
+    right = an.gradient(lambda x: (1 - np.cos(x)) / x**2, x)
+    assert an.verify(f, [x, 0.0], gradient=[float(right), 1.0]).verdict.name == verdict
+
+
+@pytest.mark.parametrize("largest", [lambda x: np.max(x), lambda x: np.maximum(x[0], x[1]), lambda x: np.abs(x[0])])
+def test_kinks_of_the_variables_themselves_have_spreads(largest: Callable[..., Any]) -> None:
+    """A wrong gradient of a function whose largest variable is taken first, smooth and at a tie."""
+    f = lambda x: np.log(np.sum(np.exp(x - largest(x)))) * 3  # noqa: E731
+    for x in ([0.3, -1.2, 0.7], [0.7, 0.7, -1.0]):
+        assert an.verify(f, x, gradient=[0.1, 0.2, 9.0]).verdict.name == "NOT_CLARKE"

@@ -77,5 +77,6 @@ MUTANTS = (
     Mutant("judgement/flow.py", "(proof.clarke or not call.foreign)", "True",
            ("judgement/test_tolerance_edges.py", "frontends/test_torch_graph.py")),
     Mutant("judgement/comparison.py", "size <= NOTHING * sums if call.foreign else np", "np", PARTIAL),
+    Mutant("judgement/vector.py", " and limits.lost:", " and False:", ("judgement/test_tolerance_edges.py",)),
     Mutant("theorems/problem.py", "<= NOTHING * sizes", "<= sizes", PARTIAL),
 )
