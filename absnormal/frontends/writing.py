@@ -106,15 +106,15 @@ class Writer(Terms[Any]):
     def constant_piece(self, relation: str, u: Any) -> Array:
         """The value of a locally constant operation, with a guard; a jump at this point is an error."""
         traced = self.array(u)
-        outcome, tied = (rule(traced.value, traced.value) for rule in RELATIONS[relation])
-        if np.any(tied):
+        outcome = RELATIONS[relation][0](traced.value, traced.value)
+        if self.builder.tied(traced.index, traced.index, relation).any():
             self.refuse(
                 "jumps at this point",
                 "move the point off the jump"
                 if not relation.startswith("arg")
                 else "use np.max, np.min or np.sort",
             )
-        self.builder.guard(traced.index, traced.index, relation, outcome, self.operation, self.source)
+        self.builder.keep(traced.index, traced.index, relation, outcome, self.operation, self.source)
         # Integers also where the entries are Fractions.
         return np.asarray(outcome, dtype=float) if traced.value.dtype == object else np.asarray(outcome)
 

@@ -7,6 +7,7 @@ written between its results is then computed when it is asked for.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,8 +18,9 @@ from absnormal.arrays import Array, exactly
 from absnormal.errors import DomainError
 from absnormal.ops import TABLE
 from absnormal.program.affine import Affine
+from absnormal.program.nearby import Entries, Nearby
 from absnormal.program.nodes import Guard, Node, Source
-from absnormal.program.program import Program, check_domain, compute
+from absnormal.program.program import RELATIONS, Program, check_domain, compute
 from absnormal.program.tree import Tree
 from absnormal.program.values import Later, Read, Values
 
@@ -67,6 +69,7 @@ class Builder:
         #: The user's operation, and its line, that is being written in smaller ones.
         self.user: tuple[str, Source | None] | None = None
         self.affine = Affine(self.nodes)
+        self.nearby = Nearby(self.nodes, self.values, self.units)
         self._later = later
         self._known: dict[Any, int] = {}
         self._followed: set[tuple[int, int, str]] = set()
@@ -172,6 +175,51 @@ class Builder:
             self._followed.add((left, right, relation))
             self.guards.append(Guard(left, right, relation, outcome, source, operation))
 
+    def tied(self, left: int, right: int, relation: str) -> Array:
+        """Where a comparison is tied, and its outcome not constant near the point."""
+        tied = np.asarray(RELATIONS[relation][1](self.values[left], self.values[right]))
+        return tied & ~self._settled(left, right, relation) if tied.any() else tied
+
+    def _settled(self, left: int, right: int, relation: str) -> Any:
+        """Where both sides of a comparison are constant near the point; for an index, all of its line."""
+        constant: Any = self.nearby.constant(left)
+        if relation.startswith("arg"):
+            return constant.all(axis=-1, keepdims=True)
+        return constant if left == right else constant & self.nearby.constant(right)
+
+    def keep(
+        self, left: int, right: int, relation: str, outcome: Any, operation: str, source: Source | None
+    ) -> None:
+        """Keep a comparison that was followed: its outcome, and where it is tied what makes both sides constant."""
+        tied = np.asarray(RELATIONS[relation][1](self.values[left], self.values[right]))
+        if not tied.any():
+            self.guard(left, right, relation, outcome, operation, source)
+            return
+        index, sides = relation.startswith("arg"), dict.fromkeys((left, right))
+        if index:
+            tied = np.broadcast_to(tied.any(axis=-1, keepdims=True), self.nodes[left].shape)
+        for side in sides:
+            entries = _folded(tied, self.nodes[side].shape)
+            for reason in self.nearby.reasons(side, entries):
+                larger, smaller = (self._taken(part) for part in (reason.larger, reason.smaller))
+                self.guard(larger, smaller, ">", np.ones(len(reason.larger[1]), bool), operation, source)
+        rest = ~tied.any(axis=-1) if index else ~tied
+        if rest.any():
+            first, second = (
+                self._taken((side, np.broadcast_to(_numbered(self.nodes[side].shape), tied.shape)[rest]))
+                for side in (left, right)
+            )
+            self.guard(first, second, relation, np.asarray(outcome)[rest], operation, source)
+
+    def _taken(self, entries: Entries) -> int:
+        """A node of some entries of another one."""
+        node, places = entries
+        if node is None:
+            return self.constant(np.zeros(()))
+        if np.array_equal(places, _numbered(self.nodes[node].shape)):
+            return node
+        return self.add("gather", (node,), {"index": places}, *(self.user or ("comparison", None)))
+
     def program(self, output: int) -> Program:
         """The program that computes ``output``."""
         return self.finished(output).program
@@ -222,6 +270,19 @@ class Builder:
                     seen.add(arg)
                     stack.append(arg)
         return seen
+
+
+def _numbered(shape: tuple[int, ...]) -> Array:
+    """The numbers of the entries of an array."""
+    return np.arange(math.prod(shape)).reshape(shape)
+
+
+def _folded(entries: Array, shape: tuple[int, ...]) -> Array:
+    """The entries of an array of a shape that some of its broadcast come from."""
+    places = np.broadcast_to(_numbered(shape), entries.shape)
+    found = np.zeros(math.prod(shape), bool)
+    found[places[entries]] = True
+    return found.reshape(shape)
 
 
 def _key(params: Mapping[str, Any]) -> Any:

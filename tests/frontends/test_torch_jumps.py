@@ -443,8 +443,16 @@ def test_sides_that_do_not_meet_are_refused(f: Function) -> None:
 
 def test_sides_that_meet_in_one_entry_only_are_refused() -> None:
     edges = np.array([0.0, 1.0])
+
+    def f(x: Any) -> Any:
+        return (np.where(x > edges, x, np.exp(x) - 1) ** 2).sum()
+
     with pytest.raises(an.TraceError, match="nor are they seen to meet there"):
-        an.verify(lambda x: (np.where(x > edges, x, np.exp(x) - 1) ** 2).sum(), [0.0, 5.0])
+        an.verify(f, [0.0, 1.0])
+    # Where an entry is not tied its sides need not meet.
+    assert an.verify(f, [0.0, 5.0]).verdict is an.Verdict.CLARKE
+    with pytest.raises(an.GuardError):
+        an.trace(f, [0.0, 5.0])([0.0, 0.5])
 
 
 def test_a_minimum_by_hand_of_a_minimum_by_hand_is_followed() -> None:

@@ -14,20 +14,85 @@ from typing import Any
 
 import numpy as np
 
+from absnormal.arrays import Array
+from absnormal.frontends.numpy.masks import TracedMask
 from absnormal.frontends.numpy.shapes import broadcast_to
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.writing import Writer
 from absnormal.ops import ENTRYWISE, TABLE
 from absnormal.ops.kinks.entrywise import Entrywise
+from absnormal.program.builder import Builder
 
 _PASSED = frozenset({"reshape", "broadcast"})
 
 
-def selected(write: Writer, left: int, right: int, first: int, second: int, tie: str) -> TracedArray | None:
+#: The comparisons that are written the other way round.
+_FLIPPED = {"<": ">", "<=": ">="}
+
+
+def chosen(write: Writer, left: int, relation: str, right: int, first: int, second: int) -> TracedArray | None:
+    """where(left relation right, first, second), which is tied at the point; None where the sides are not seen to meet.
+
+    The arguments are nodes.  Where the sides meet in all entries it is one kink, which holds at other points too.
+    Otherwise only the entries count in which the outcome may change near the point: the others are kept as they are.
+    """
+    given = left, relation, right
+    whole = _whole(write, *given, first, second)
+    if whole is not None:
+        return whole
+    inner = _looked_through(write.builder, *given)
+    whole = _whole(write, *inner, first, second) if inner != given else None
+    return _by_entries(write, *inner, first, second) if whole is None else whole
+
+
+def _whole(write: Writer, left: int, relation: str, right: int, first: int, second: int) -> TracedArray | None:
+    """A selection as one kink in all entries."""
+    return None if relation in ("==", "!=") else selected(write, *_upward(left, relation, right, first, second))
+
+
+def _upward(left: int, relation: str, right: int, first: int, second: int) -> tuple[int, int, int, int, str]:
+    """What is compared, the larger side first, the two choices, and the side that a tie takes."""
+    u, v = (right, left) if relation in _FLIPPED else (left, right)
+    return u, v, first, second, f"where{_FLIPPED.get(relation, relation)}"
+
+
+def _by_entries(write: Writer, left: int, relation: str, right: int, first: int, second: int) -> TracedArray | None:
+    """A selection as a kink in the entries in which its outcome may change near the point."""
+    builder = write.builder
+    tied = builder.tied(left, right, relation)
+    shape = np.broadcast_shapes(*(builder.nodes[node].shape for node in (left, right, first, second)))
+    open_, part = np.broadcast_to(tied, shape), None
+    if open_.any():
+        ordered = relation not in ("==", "!=") and not open_.all()
+        part = selected(write, *_upward(left, relation, right, first, second), open_) if ordered else None
+        if part is None:
+            return None
+    outcome = np.broadcast_to(TracedMask(builder, left, relation, right, write.source).outside(tied), shape)
+    rest = write.op("where", TracedArray(builder, first), TracedArray(builder, second), mask=outcome)
+    return rest if part is None else write.op("where", part, rest, mask=open_)
+
+
+def _looked_through(builder: Builder, left: int, relation: str, right: int) -> tuple[int, str, int]:
+    """The comparison of a maximum (a minimum) with one of its arguments as one of the other: relu(u) > 0 is u > 0."""
+    node, zero = builder.nodes[left], not builder.nodes[right].varied and not np.any(builder.values[right])
+    if node.op == "kink" and zero and node.params["a"] == node.params["b"] > 0:
+        other, sign = node.args[0], 1
+    elif node.op == "max" and right in node.args and builder.nodes[node.args[0]].shape == node.shape:
+        other, sign = node.args[1 - node.args.index(right)], node.params["sign"]
+    else:
+        return left, relation, right
+    beyond = (">", "<=") if sign > 0 else ("<", ">=")
+    found = {beyond[0]: beyond[0], "!=": beyond[0], "==": beyond[1], beyond[1]: beyond[1]}.get(relation)
+    return (left, relation, right) if found is None else (other, found, right)
+
+
+def selected(
+    write: Writer, left: int, right: int, first: int, second: int, tie: str, open_: Array | None = None
+) -> TracedArray | None:
     """where(left > right, first, second), tied at the point, as one kink; None where it is not seen to be one.
 
     The arguments are nodes; ``tie`` says which side the comparison takes.  Where a - b = k (u - v) identically it is
-    (a + b + k |u - v|) / 2.
+    (a + b + k |u - v|) / 2.  Only the entries ``open_`` of the result count.
     """
     builder = write.builder
     shape = np.broadcast_shapes(*(builder.nodes[node].shape for node in (left, right, first, second)))
@@ -36,28 +101,30 @@ def selected(write: Writer, left: int, right: int, first: int, second: int, tie:
         return broadcast_to(a if tie == "where>=" else b, shape)
     k = builder.affine.multiple(first, second, left, right)
     if k is None:
-        return by_sides(write, left, right, first, second, tie)
+        return by_sides(write, left, right, first, second, tie, open_)
     if k == 0:
         return broadcast_to(a, shape)
     u = broadcast_to(write.op("sub", u, v), shape)
     return write.op("select", u, a, b, tie=tie, k=float(k) if float(k) == k else k)
 
 
-def by_sides(write: Writer, left: int, right: int, first: int, second: int, tie: str) -> TracedArray | None:
+def by_sides(
+    write: Writer, left: int, right: int, first: int, second: int, tie: str, open_: Array | None = None
+) -> TracedArray | None:
     """where(left > right, first, second) as one kink, or None where the sides are not seen to meet.
 
-    The arguments are nodes; ``tie`` says which side the comparison takes.
+    The arguments are nodes; ``tie`` says which side the comparison takes; only the entries ``open_`` count.
     """
     builder = write.builder
     if not builder.nodes[left].varied:
         # v > u, with v constant: the other way round.
         opposite = "where>=" if tie == "where>" else "where>"
-        return by_sides(write, right, left, second, first, opposite)
+        return by_sides(write, right, left, second, first, opposite, open_)
     v = TracedArray(builder, right)
     d: Any = _difference(write, left, right)
     sides = (_Side(write, left, d.index, 1), _Side(write, left, d.index, -1))
     met = [side.replayed(node, v) for side, node in zip(sides, (first, second), strict=True)]
-    if met[0] is None or met[1] is None or not _same(met[0], met[1]):
+    if met[0] is None or met[1] is None or not _same(met[0], met[1], open_):
         return None
     r = write.op("kink", d, tie=tie, a=0.5, b=0.5)
     ends = [_moved(v, r), _moved(v, d - r)]
@@ -80,12 +147,14 @@ def _moved(v: TracedArray, step: Any) -> Any:
     return v + step if v.builder.nodes[v.index].varied or np.any(v.value) else step
 
 
-def _same(a: Any, b: Any) -> bool:
-    """Whether both sides are the same at u = v, in every entry and whatever the other variables are."""
+def _same(a: Any, b: Any, open_: Array | None) -> bool:
+    """Whether both sides are the same at u = v, in every entry that counts and whatever the other variables are."""
     if a.index == b.index:
         return True
     nodes = a.builder.nodes
-    return not (nodes[a.index].varied or nodes[b.index].varied) and bool(np.all(a.value == b.value))
+    if nodes[a.index].varied or nodes[b.index].varied:
+        return False
+    return bool(np.all((a.value == b.value) | (False if open_ is None else ~open_)))
 
 
 def _of_one_modulus(write: Writer, start: int) -> tuple[frozenset[int], frozenset[int]]:

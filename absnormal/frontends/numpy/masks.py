@@ -34,17 +34,25 @@ class TracedMask(NDArrayOperatorsMixin):
 
     @property
     def tied(self) -> Any:
+        return self.builder.tied(self.left, self.right, self.relation) if self._may_tie else False
+
+    @property
+    def _may_tie(self) -> bool:
         nodes = self.builder.nodes
-        same = self.left == self.right or not (nodes[self.left].varied or nodes[self.right].varied)
-        return False if same or self.fixed is not None else self._rule(1)
+        moves = nodes[self.left].varied or nodes[self.right].varied
+        return self.fixed is None and self.left != self.right and moves
+
+    def _rule(self, which: int) -> Any:
+        return RELATIONS[self.relation][which](self.builder.values[self.left], self.builder.values[self.right])
+
+    @property
+    def touches(self) -> bool:
+        """Whether the sides are equal anywhere, be it that the outcome is constant near the point all the same."""
+        return self._may_tie and bool(np.any(self._rule(1)))
 
     @property
     def outcome(self) -> Any:
         return self._rule(0) if self.fixed is None else self.fixed
-
-    def _rule(self, which: int) -> Any:
-        left, right = self.builder.values[self.left], self.builder.values[self.right]
-        return RELATIONS[self.relation][which](left, right)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -78,8 +86,17 @@ class TracedMask(NDArrayOperatorsMixin):
         outcome = self.outcome
         if self.left != self.right:
             operation = f"comparison {self.relation}"
-            self.builder.guard(self.left, self.right, self.relation, outcome, operation, self.source)
+            self.builder.keep(self.left, self.right, self.relation, outcome, operation, self.source)
         return outcome
+
+    def outside(self, tied: Array) -> Any:
+        """The outcome, kept as a guard where it is not ``tied``."""
+        if not tied.any():
+            return self.concrete()
+        rest = np.flatnonzero(~tied)
+        left, right = (_entries(self, side, rest) for side in (self.left, self.right))
+        TracedMask(self.builder, left.index, self.relation, right.index, self.source).concrete()
+        return self.outcome
 
     def moved(self, move: Callable[[Any], Any]) -> TracedMask:
         """The comparison of both sides after the same movement of their entries."""
@@ -147,6 +164,13 @@ class TracedMask(NDArrayOperatorsMixin):
         if func in KINKS_OF_MASKS:
             return apply_function(self, func, args, kwargs)
         return func(*concrete(args), **concrete(kwargs))
+
+
+def _entries(mask: TracedMask, side: int, numbers: Array) -> Any:
+    """Some entries of a side of a comparison, flat."""
+    from absnormal.frontends.numpy.traced import TracedArray
+
+    return np.reshape(np.broadcast_to(TracedArray(mask.builder, side), mask.shape), -1)[numbers]  # type: ignore
 
 
 def concrete(value: Any) -> Any:

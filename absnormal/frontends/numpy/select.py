@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from absnormal.frontends.meanings.selections import selected
+from absnormal.frontends.meanings.selections import chosen
 from absnormal.frontends.numpy.masks import TracedMask, concrete
 from absnormal.frontends.numpy.shapes import broadcast_to
 from absnormal.frontends.numpy.traced import TracedArray
@@ -21,7 +21,7 @@ def where(condition: Any, *choices: Any) -> Any:
     if len(choices) != 2:
         return np.where(concrete(condition))
     a, b = choices
-    if isinstance(condition, TracedMask) and np.any(condition.tied):
+    if isinstance(condition, TracedMask) and condition.touches:
         return _tied(writer_of([condition], "np.where"), condition, a, b)
     mask = np.array(concrete(condition), dtype=bool)
     if not isinstance(a, TracedArray) and not isinstance(b, TracedArray):
@@ -34,12 +34,7 @@ def where(condition: Any, *choices: Any) -> Any:
 
 
 def _tied(write: Writer, mask: TracedMask, a: Any, b: Any) -> Any:
-    first, second, left, right = write.node(a), write.node(b), mask.left, mask.right
-    if mask.relation in ("<", "<="):
-        left, right = right, left
-    ordered = mask.relation not in ("==", "!=")
-    tie = "where>" if mask.relation in (">", "<") else "where>="
-    made = selected(write, left, right, first, second, tie) if ordered else None
+    made = chosen(write, mask.left, mask.relation, mask.right, write.node(a), write.node(b))
     if made is None:
         write.refuse(
             f"its condition {mask.relation} is tied at this point, and the two choices do not differ by a"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from absnormal.frontends.meanings.selections import selected
+from absnormal.frontends.meanings.selections import chosen
 from absnormal.frontends.ties.names import OWN
 from absnormal.frontends.torch.jumps import RELATIONS
 from absnormal.frontends.torch.tape import Record
@@ -29,10 +29,9 @@ def at_ties(
     if branches is None:
         return None
     first, second = branches
-    sign, slope = RELATIONS[relation]
-    left, right = (w.node(side) for side in (compared if sign > 0 else compared[::-1]))
+    left, right = (w.node(side) for side in compared)
     start = len(w.nodes)
-    made = selected(w.entrywise, left, right, first, second, "where>=" if sign * slope > 0 else "where>")
+    made = chosen(w.entrywise, left, RELATIONS[relation], right, first, second)
     # Nobody knows the slopes of a kink of torch's own that was written again.
     known = made is not None and all(node.tie != OWN for node in w.nodes[start:])
     return made.index if made is not None and known else None

@@ -250,6 +250,15 @@ class Following:
             stack += [*step.needs(), *(handle[0] for handle in step.stopped)]
         return {number for number in seen if self.steps[number].record is None and not self.steps[number].mix}
 
+    def first_write(self, like: Any) -> int:
+        """The number of the operation that first put a variable into a constant buffer."""
+        own = storage(like)
+        for step in self.steps:
+            record = step.record
+            if record is not None and any(storage(t) == own for t in (*record.overwritten, *record.filled)):
+                return step.number
+        return len(self.tape.records)
+
     @property
     def jumped(self) -> bool:
         """Whether anything jumped at all."""

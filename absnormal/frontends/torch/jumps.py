@@ -247,8 +247,8 @@ READS = frozenset({"_local_scalar_dense", "equal", "allclose", "nonzero", "maske
     "bincount", "_unique", "_unique2", "unique_dim", "unique_consecutive",
 }))  # fmt: skip
 
-#: A mask from these is 1 where its left side is larger (sign 1) or smaller (-1); the slope that it implies at a tie.
-RELATIONS: dict[str, tuple[int, float]] = {"gt": (1, -1.0), "ge": (1, 1.0), "lt": (-1, 1.0), "le": (-1, -1.0)}
+#: Comparisons, as the program writes them.
+RELATIONS = {"gt": ">", "ge": ">=", "lt": "<", "le": "<=", "eq": "==", "ne": "!="}
 
 
 def discrete(tensor: Any) -> bool:

@@ -24,6 +24,7 @@ from absnormal.frontends.torch.memory import storage
 from absnormal.frontends.torch.numbers import is_log
 from absnormal.frontends.torch.probe import table
 from absnormal.frontends.torch.rules import RULES
+from absnormal.frontends.torch.settled import settled
 from absnormal.frontends.torch.steps import Handle, Read, Step, geometry
 from absnormal.frontends.torch.stopped import is_held, ties
 from absnormal.frontends.torch.tape import Record, Tape
@@ -55,6 +56,8 @@ class Lowering:
         #: The steps whose values come from those of the variables.
         self._depending = {*range(len(variables))}
         self._tied: dict[int, bool] = {}
+        #: Jumps that are tied, and whether they compare what is constant near the point.
+        self._constant_there: dict[int, bool] = {}
         #: Jumps that must come out at another point as they did, and variables that must be the same there.
         self._jumps: dict[int, None] = {}
         self._held: dict[int, tuple[str, Source | None]] = {}
@@ -144,6 +147,12 @@ class Lowering:
             self._tied[number] = self._meets(self.following.steps[number])
         return self._tied[number]
 
+    def _settled(self, number: int) -> bool:
+        """Whether a jump that is tied compares, where it is, what is constant near the point; then that is kept."""
+        if number not in self._constant_there:
+            self._constant_there[number] = settled(self.write, partial(self._read_by, self.following.steps[number]))
+        return self._constant_there[number]
+
     def _meets(self, jump: Step) -> bool:
         record = jump.record
         assert record is not None
@@ -168,7 +177,7 @@ class Lowering:
             return
         where = read.record.source
         for number in sorted(read.taint):
-            if self._ties(number):
+            if self._ties(number) and not self._settled(number):
                 self._at(self.following.steps[number].record)
                 self.write.refuse(
                     f"is tied at this point and was branched on, or read, at {where}, so it is not constant near it",
@@ -219,7 +228,7 @@ class Lowering:
         if given or step.stopped:
             self._hold([*given, *step.stopped])
         if sharp(record, step.handles):
-            if self._ties(number):
+            if self._ties(number) and not self._settled(number):
                 self._at(record)
                 self.write.refuse("jumps at this point", "move the point off the jump")
             self._jumps[number] = None
@@ -261,24 +270,26 @@ class Lowering:
 
     def _at_ties(self, step: Step, taint: frozenset[int], args: list[Any]) -> int | None:
         """Where a mask or an index jumps at the point: the operation as a kink, if it is one; otherwise an error."""
-        steps, numbers = self.following.steps, [number for number in sorted(taint) if self._ties(number)]
+        steps = self.following.steps
+        numbers = [number for number in sorted(taint) if self._ties(number)]
         # What a comparison compares is followed where a jump behind it is tied, so that jump is met there.
         met = {other for number in taint for other in steps[number].behind if steps[other].jumps}
-        tied = [steps[number] for number in numbers if number not in met]
-        if not tied:
-            return None
-        jump = tied[0]
-        assert jump.record is not None
-        compared = [self._argument(arg, jump) for arg in jump.record.args]
-        holds = partial(self._holds, jump)
-        made = at_ties(self.write, step.record, args, jump.record.name, compared, holds) if len(tied) == 1 else None
-        if made is None:
-            self._at(jump.record)
+        tied = [number for number in numbers if number not in met]
+        made = self._as_kink(step, steps[tied[0]], args) if len(tied) == 1 else None
+        open_ = [] if made is not None else [number for number in tied if not self._settled(number)]
+        if open_:
+            self._at(steps[open_[0]].record)
             self.write.refuse(
                 "is tied at this point, what it chooses is not constant near it, and no two sides are seen to meet",
                 "write the kink with torch.abs, torch.maximum, torch.relu or one torch.where, or move the point",
             )
         return made
+
+    def _as_kink(self, step: Step, jump: Step, args: list[Any]) -> int | None:
+        """An operation by what a jump chooses as one on two sides that meet; None where that is not seen."""
+        assert jump.record is not None
+        compared = [self._argument(arg, jump) for arg in jump.record.args]
+        return at_ties(self.write, step.record, args, jump.record.name, compared, partial(self._holds, jump))
 
     def _holds(self, jump: Step, arg: Any) -> bool | None:
         """Whether an argument is the result of a jump (True) or its opposite (False); None where it is neither."""
@@ -322,20 +333,11 @@ class Lowering:
         latest = write.reshape(self._node(handle), (held.size,))
         if inside is None or inside.all():
             return write.gather(latest, place)
-        rest = None if below is not None else self.tape.value(like, self._first_write(like))
+        rest = None if below is not None else self.tape.value(like, self.following.first_write(like))
         other = write.tensor(rest) if below is None else self._node(below)
         both = write.concatenate([write.reshape(other, (wanted.size,)), latest], 0)
         index = np.where(inside, wanted.size + place, np.arange(wanted.size).reshape(wanted.shape))
         return write.gather(both, index)
-
-    def _first_write(self, like: Any) -> int:
-        """The number of the operation that first put a variable into a constant buffer."""
-        own = storage(like)
-        for step in self.following.steps:
-            record = step.record
-            if record is not None and any(storage(t) == own for t in (*record.overwritten, *record.filled)):
-                return step.number
-        return len(self.tape.records)
 
     def _guard(self) -> None:
         """Write what the jumps behind the result came to, and the variables that are held."""
@@ -353,21 +355,27 @@ class Lowering:
 
     def _kept(self, jump: Step) -> bool:
         """Whether guards say what a jump came to; not where something before it has no rule."""
-        record = jump.record
-        assert record is not None
-        if is_held(record):
+        assert jump.record is not None
+        if is_held(jump.record):
             return True
         try:
-            for number in self._needed(jump.needs()):
-                if (number, 0) not in self.results:
-                    self._lower(number)
-            self._at(record)
-            args = [self._argument(arg, jump) for arg in record.args]
-            kwargs = {name: self._argument(value, jump) for name, value in record.kwargs.items()}
-            self.write.record, self.write.number, self.write.bound = record, jump.number, False
+            args, kwargs = self._read_by(jump)
             return keep(self.write, args, kwargs) and not self.write.bound
         except (TraceError, DomainError, KeyError):
             return False
+
+    def _read_by(self, jump: Step) -> tuple[list[Any], dict[str, Any]]:
+        """The arguments of a jump, which are lowered for that."""
+        record = jump.record
+        assert record is not None
+        for number in self._needed(jump.needs()):
+            if (number, 0) not in self.results:
+                self._lower(number)
+        self._at(record)
+        args = [self._argument(arg, jump) for arg in record.args]
+        kwargs = {name: self._argument(value, jump) for name, value in record.kwargs.items()}
+        self.write.record, self.write.number, self.write.bound = record, jump.number, False
+        return args, kwargs
 
     def _hold(self, handles: Sequence[Handle]) -> None:
         """Another point must have the same variables behind these results."""

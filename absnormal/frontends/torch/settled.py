@@ -1,0 +1,77 @@
+"""Jumps of torch as comparisons of nodes, entry by entry, which says where both sides are constant near the point."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+
+from absnormal.errors import DomainError, TraceError
+from absnormal.frontends.torch.jumps import CONVERSIONS, RELATIONS, discrete, plain_name
+from absnormal.frontends.torch.writer import Arg, Writer
+from absnormal.program import program
+
+#: Two nodes, and the relation between them whose outcome decides the jump.
+Comparison = tuple[int, int, str]
+
+#: What jumps where its argument is 0, and what jumps at whole numbers.
+_AT_ZERO = frozenset({
+    "nonzero", "count_nonzero", "logical_not", "logical_and", "logical_or", "logical_xor", "all", "any", "signbit",
+    "heaviside", "sign", "sgn",
+})  # fmt: skip
+_WHOLE = {"floor": "floor", "ceil": "ceil", "trunc": "trunc", "frac": "trunc", "round": "rint"}
+_LINES = frozenset({"argmax", "argmin", "max", "min"})
+
+
+def settled(w: Writer, read: Callable[[], tuple[list[Any], dict[str, Any]]]) -> bool:
+    """Whether a jump compares, where it is tied, what is constant near the point; then what makes it so is kept.
+
+    ``read`` gives the arguments of the jump.
+    """
+    builder, kept = w.builder, {**vars(w)}
+    unit, precision = builder.unit, builder.precision
+    try:
+        found = _comparisons(w, *read())
+        if found is None or any(builder.tied(*sides).any() for sides in found):
+            return False
+        for left, right, relation in found:
+            outcome = program.RELATIONS[relation][0](builder.values[left], builder.values[right])
+            builder.keep(left, right, relation, outcome, w.operation, w.source)
+        return True
+    except (TraceError, DomainError, KeyError):
+        return False
+    finally:
+        # The operation that is being lowered is another one.
+        vars(w).update(kept)
+        builder.unit, builder.precision = unit, precision
+
+
+def _comparisons(w: Writer, args: Sequence[Any], kwargs: dict[str, Any]) -> list[Comparison] | None:
+    """The comparisons that decide a jump; None where it is not made of such."""
+    name, kind = plain_name(w.record), next((out.dtype for out in w.record.outs), None)
+    moving = [arg for arg in args if isinstance(arg, Arg) and not discrete(arg.here)]
+    if any(arg.here.dtype not in (torch.float32, torch.float64) for arg in moving):
+        # Numbers are rounded to the precision of what they are compared with.
+        return None
+    if name in RELATIONS:
+        left, right = (w.rounded(side, args) for side in args)
+        return [(left, right, RELATIONS[name])]
+    if name in _AT_ZERO or (name in CONVERSIONS and kind == torch.bool):
+        zero = w.constant(0.0)
+        return [(arg.node, zero, "!=") for arg in moving]
+    if name in CONVERSIONS:
+        return [(arg.node, arg.node, "trunc") for arg in moving]
+    if name in _WHOLE and not kwargs and len(args) == 1:
+        return [(arg.node, arg.node, _WHOLE[name]) for arg in moving]
+    if name in _LINES:
+        return _line(w, args[0], kwargs.get("dim", args[1] if len(args) > 1 else None), name[-3:])
+    return None
+
+
+def _line(w: Writer, x: Any, dim: Any, kind: str) -> list[Comparison] | None:
+    """The place of the largest or the smallest entry of a line, or of all of them."""
+    if not isinstance(x, Arg) or isinstance(dim, Arg) or not x.shape:
+        return None
+    moved = w.reshape(x.node, (-1,)) if dim is None else w.swap(x.node, dim % len(x.shape), len(x.shape) - 1)
+    return [(moved, moved, f"arg{kind}")]

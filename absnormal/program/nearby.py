@@ -1,0 +1,264 @@
+"""Entry by entry: what is constant near the point, and for which reasons.
+
+An entry of a node is *locally constant* where all that it depends on near the point is: it is a constant, it lies on a
+side of a kink, beyond rounding, on which the kink follows a constant, or it is multiplied by what is locally 0.  A
+comparison of two such entries has one outcome near the point, also where they are equal (THEORY 9).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from absnormal.arrays import Array
+from absnormal.ops import ENTRYWISE, TABLE
+from absnormal.ops.kinks.entrywise import Entrywise
+from absnormal.ops.linear import applied
+from absnormal.program.nodes import Node
+
+#: A kink counts as inactive where its switching variable is larger than this many roundings of what it was summed from.
+_ROUNDINGS = 8.0
+_LINEAR = frozenset({"movement", "linear", "bilinear"})
+
+
+#: Some entries of a node, by their numbers; None stands for zeros.
+Entries = tuple[int | None, Array]
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Strict inequalities between entries, one by one, that keep others constant."""
+
+    larger: Entries
+    smaller: Entries
+
+
+class Nearby:
+    """What is known near the point of the nodes of a list; each node is looked at once."""
+
+    def __init__(self, nodes: Sequence[Node], values: Sequence[Array], units: Sequence[float]) -> None:
+        self._nodes, self._values, self._units = nodes, values, units
+        self._known: dict[int, Array] = {}
+
+    def constant(self, index: int) -> Array:
+        """Which entries of a node are constant near the point."""
+        stack = [index]
+        while stack:
+            at = stack[-1]
+            if at in self._known:
+                stack.pop()
+                continue
+            node = self._nodes[at]
+            missing = [arg for arg in node.args if arg not in self._known] if node.varied else []
+            if missing:
+                stack += missing
+                continue
+            self._known[at] = np.broadcast_to(self._found(node), node.shape)
+            stack.pop()
+        return self._known[index]
+
+    def reasons(self, index: int, entries: Array) -> Iterator[Reason]:
+        """The inequalities by which some locally constant entries of a node are constant."""
+        needed = {index: entries & self.constant(index)}
+        for at in range(index, -1, -1):
+            node, wanted = self._nodes[at], needed.pop(at, None)
+            if wanted is None or not node.varied or not wanted.any():
+                continue
+            parts, own = self._behind(node, wanted)
+            yield from own
+            for arg, part in zip(node.args, parts, strict=True):
+                part = part & self.constant(arg)
+                needed[arg] = needed[arg] | part if arg in needed else part
+
+    # -- forwards ----------------------------------------------------------------------------------------------
+
+    def _found(self, node: Node) -> Any:
+        if not node.varied:
+            return True
+        if not node.args:
+            return False
+        row, flags = TABLE[node.op], [self._known[arg] for arg in node.args]
+        if row.family in _LINEAR:
+            return self._linear(node, flags)
+        if row.kink is not None:
+            return self._kinked(node, flags)
+        if node.op in ENTRYWISE:
+            return np.logical_and.reduce(np.broadcast_arrays(*flags))
+        return all(flag.all() for flag in flags)
+
+    def _linear(self, node: Node, flags: list[Array]) -> Any:
+        """Sums of terms: none of a term's factors may move, where the others are not the constant 0."""
+        if all(flag.all() for flag in flags):
+            return True
+        if not any(flag.any() for flag in flags):
+            return False
+        moving = [(~flag).astype(float)[None] for flag in flags]
+        return applied(self._maps(node, flags), moving, 1, node.shape)[0] == 0
+
+    def _maps(self, node: Node, flags: list[Array]) -> Any:
+        """The linear maps of an operation, with 1 for every factor but the locally constant 0."""
+        zero = [flag & (self._values[arg] == 0) for arg, flag in zip(node.args, flags, strict=True)]
+        factors = [1.0 - z for z in zero]
+        maps = TABLE[node.op].maps
+        assert maps is not None
+        return [linear.absolute() for linear in maps(node.params, factors, np.zeros(node.shape), node.shape)]
+
+    def _kinked(self, node: Node, flags: list[Array]) -> Any:
+        every = np.logical_and.reduce(np.broadcast_arrays(*flags)) if node.op in ENTRYWISE else None
+        if node.op == "fold":
+            return np.all(flags[0] | self._left_behind(node), axis=0)
+        if every is None:
+            return all(flag.all() for flag in flags)
+        if not _rates(node):
+            return every
+        above, below = self._sides(node)
+        return every | (above & self._side(node, flags, 0)) | (below & self._side(node, flags, 1))
+
+    def _side(self, node: Node, flags: list[Array], number: int) -> Any:
+        """Whether what a kink follows on one side is constant."""
+        own = [flag for flag, slope in zip(flags, _slopes(node)[number], strict=True) if slope]
+        return np.logical_and.reduce(np.broadcast_arrays(*own)) if own else np.True_
+
+    def _sides(self, node: Node) -> tuple[Any, Any]:
+        """Where the switching variable of a kink is positive, and negative, beyond rounding."""
+        kink = TABLE[node.op].kink
+        assert isinstance(kink, Entrywise)
+        args = [self._values[arg] for arg in node.args]
+        compared = node.args[: len(kink.rates)]
+        shape = np.broadcast_shapes(*(arg.shape for arg in args[: len(compared)]))
+        z = np.broadcast_to(kink.switching(node.params, args).reshape(shape), node.shape)
+        room: Any = sum(self._room(arg) for arg in compared)
+        if len(compared) > 1:
+            room = room + _ROUNDINGS * self._unit(compared) * sum(np.abs(self._values[arg]) for arg in compared)
+        return z > room, -z > room
+
+    def _left_behind(self, node: Node) -> Array:
+        """Which entries of a fold are smaller than the largest one (larger than the smallest one) beyond rounding."""
+        (arg,) = node.args
+        u, sign = self._values[arg], node.params["sign"]
+        best = u.max(axis=0) if sign > 0 else u.min(axis=0)
+        with np.errstate(invalid="ignore"):
+            gap = sign * (best - u)
+        room = self._room(arg) + _ROUNDINGS * self._unit([arg]) * np.abs(np.where(np.isinf(_float(u)), 0, u))
+        return np.asarray(gap > room)
+
+    def _unit(self, args: Iterable[int]) -> float:
+        if any(self._values[arg].dtype == object for arg in args):
+            return 0.0
+        return max([float(np.finfo(float).eps), *(self._units[arg] for arg in args)])
+
+    def _room(self, index: int) -> Any:
+        """How far rounding may have moved a value that was summed up."""
+        node, unit = self._nodes[index], self._unit([index])
+        if not unit or node.op not in ("add", "sub", "sum", "matmul", "einsum"):
+            return 0.0
+        sizes = [np.abs(self._values[arg]) for arg in node.args]
+        if node.op in ("add", "sub"):
+            total = sizes[0] + sizes[1]
+        else:
+            total = TABLE[node.op].value(node.params, *sizes)
+        return _ROUNDINGS * unit * np.where(np.isfinite(total), total, 0.0)
+
+    # -- backwards ---------------------------------------------------------------------------------------------
+
+    def _behind(self, node: Node, wanted: Array) -> tuple[list[Array], list[Reason]]:
+        """The entries of the arguments by which some entries are constant, and inequalities for that."""
+        row, flags = TABLE[node.op], [self.constant(arg) for arg in node.args]
+        if node.op == "mul":
+            return _factors(*self._zeros(node, flags), wanted, flags), []
+        if row.family in _LINEAR:
+            maps = row.maps
+            assert maps is not None
+            ones = [np.ones(flag.shape) for flag in flags]
+            linear = maps(node.params, ones, np.zeros(node.shape), node.shape)
+            return [one.absolute().pull(wanted.astype(float)[None])[0] > 0 for one in linear], []
+        if node.op == "fold":
+            return self._behind_fold(node, wanted, flags[0])
+        if _rates(node):
+            return self._behind_kink(node, wanted, flags)
+        if node.op in ENTRYWISE:
+            return [_unbroadcast(wanted, flag.shape) for flag in flags], []
+        return [np.ones(flag.shape, bool) for flag in flags], []
+
+    def _zeros(self, node: Node, flags: list[Array]) -> list[Array]:
+        return [np.broadcast_to(flag & (self._values[arg] == 0), node.shape)
+                for arg, flag in zip(node.args, flags, strict=True)]
+
+    def _behind_kink(self, node: Node, wanted: Array, flags: list[Array]) -> tuple[list[Array], list[Reason]]:
+        above, below = self._sides(node)
+        every = np.logical_and.reduce(np.broadcast_arrays(*flags))
+        parts = [_unbroadcast(wanted & every, flag.shape) for flag in flags]
+        own: list[Reason] = []
+        for number, side in enumerate((above, below)):
+            open_ = np.asarray(wanted & ~every & side)
+            if not open_.any():
+                continue
+            for place, slope in enumerate(_slopes(node)[number]):
+                if slope:
+                    parts[place] = parts[place] | _unbroadcast(open_, flags[place].shape)
+            own.append(_side_of(self._nodes, node, open_, number))
+        return parts, own
+
+    def _behind_fold(self, node: Node, wanted: Array, flag: Array) -> tuple[list[Array], list[Reason]]:
+        (arg,) = node.args
+        u, sign = self._values[arg], node.params["sign"]
+        moving = ~flag & wanted[None]
+        part = flag & wanted[None]
+        if not moving.any():
+            return [part], []
+        places = np.arange(u.size).reshape(u.shape)
+        best = np.take_along_axis(places, (u.argmax(axis=0) if sign > 0 else u.argmin(axis=0))[None], 0)
+        ahead, behind = np.broadcast_to(best, u.shape)[moving], places[moving]
+        pair: tuple[Entries, Entries] = ((arg, ahead), (arg, behind))
+        return [part], [Reason(*pair) if sign > 0 else Reason(*pair[::-1])]
+
+
+def _rates(node: Node) -> tuple[int, ...]:
+    """The rates of a kink that compares one argument with 0, or two with each other; empty for all other operations."""
+    kink = TABLE[node.op].kink
+    return kink.rates if isinstance(kink, Entrywise) and kink.rates in ((1,), (1, -1)) else ()
+
+
+def _slopes(node: Node) -> tuple[Any, Any]:
+    """The coefficients of the arguments on the two sides of a kink."""
+    kink = TABLE[node.op].kink
+    assert isinstance(kink, Entrywise)
+    first, second = kink.sides(node.params, float)
+    return (*first, *[0] * (len(node.args) - len(first))), (*second, *[0] * (len(node.args) - len(second)))
+
+
+def _side_of(nodes: Sequence[Node], node: Node, entries: Array, number: int) -> Reason:
+    """z > 0 (number 0), or z < 0, in some entries of a kink."""
+    compared, flat = node.args[: len(_rates(node))], np.flatnonzero(entries)
+    sides: list[Entries] = [(None, flat), (None, flat)]
+    for position, arg in enumerate(compared):
+        shape = nodes[arg].shape
+        numbers = np.broadcast_to(np.arange(math.prod(shape)).reshape(shape), node.shape)
+        sides[position] = arg, numbers.reshape(-1)[flat]
+    return Reason(*(sides if number == 0 else sides[::-1]))
+
+
+def _factors(first: Array, second: Array, wanted: Array, flags: list[Array]) -> list[Array]:
+    """Of a product that is constant: a factor that is 0 is enough."""
+    return [
+        _unbroadcast(wanted & (first | ~second), flags[0].shape),
+        _unbroadcast(wanted & ~first, flags[1].shape),
+    ]
+
+
+def _unbroadcast(entries: Array, shape: tuple[int, ...]) -> Array:
+    """Which entries of an array of a shape are among some of its broadcast."""
+    if entries.shape == shape:
+        return entries
+    lead = entries.ndim - len(shape)
+    reduced = entries.any(axis=tuple(range(lead)))
+    axes = tuple(axis for axis, size in enumerate(shape) if size == 1 and reduced.shape[axis] != 1)
+    return np.asarray(reduced.any(axis=axes, keepdims=True)) if axes else np.asarray(reduced)
+
+
+def _float(u: Array) -> Array:
+    return u.astype(float) if u.dtype == object else u
