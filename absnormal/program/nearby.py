@@ -109,7 +109,7 @@ class Nearby:
 
     def _kinked(self, node: Node, flags: list[Array]) -> Any:
         every = np.logical_and.reduce(np.broadcast_arrays(*flags)) if node.op in ENTRYWISE else None
-        if node.op == "fold":
+        if _sign(node):
             return np.all(flags[0] | self._left_behind(node), axis=0)
         if every is None:
             return all(flag.all() for flag in flags)
@@ -137,9 +137,9 @@ class Nearby:
         return z > room, -z > room
 
     def _left_behind(self, node: Node) -> Array:
-        """Which entries of a fold are smaller than the largest one (larger than the smallest one) beyond rounding."""
+        """Which entries along the first axis are smaller than the largest one, or larger than the smallest, beyond rounding."""
         (arg,) = node.args
-        u, sign = self._values[arg], node.params["sign"]
+        u, sign = self._values[arg], _sign(node)
         best = u.max(axis=0) if sign > 0 else u.min(axis=0)
         with np.errstate(invalid="ignore"):
             gap = sign * (best - u)
@@ -176,8 +176,8 @@ class Nearby:
             ones = [np.ones(flag.shape) for flag in flags]
             linear = maps(node.params, ones, np.zeros(node.shape), node.shape)
             return [one.absolute().pull(wanted.astype(float)[None])[0] > 0 for one in linear], []
-        if node.op == "fold":
-            return self._behind_fold(node, wanted, flags[0])
+        if _sign(node):
+            return self._behind_extremum(node, wanted, flags[0])
         if _rates(node):
             return self._behind_kink(node, wanted, flags)
         if node.op in ENTRYWISE:
@@ -203,9 +203,9 @@ class Nearby:
             own.append(_side_of(self._nodes, node, open_, number))
         return parts, own
 
-    def _behind_fold(self, node: Node, wanted: Array, flag: Array) -> tuple[list[Array], list[Reason]]:
+    def _behind_extremum(self, node: Node, wanted: Array, flag: Array) -> tuple[list[Array], list[Reason]]:
         (arg,) = node.args
-        u, sign = self._values[arg], node.params["sign"]
+        u, sign = self._values[arg], _sign(node)
         moving = ~flag & wanted[None]
         part = flag & wanted[None]
         if not moving.any():
@@ -215,6 +215,12 @@ class Nearby:
         ahead, behind = np.broadcast_to(best, u.shape)[moving], places[moving]
         pair: tuple[Entries, Entries] = ((arg, ahead), (arg, behind))
         return [part], [Reason(*pair) if sign > 0 else Reason(*pair[::-1])]
+
+
+def _sign(node: Node) -> int:
+    """1 for the largest entry along the first axis, -1 for the smallest one, 0 for all other operations."""
+    kink = TABLE[node.op].kink
+    return 0 if kink is None else kink.extremum(node.params)
 
 
 def _rates(node: Node) -> tuple[int, ...]:

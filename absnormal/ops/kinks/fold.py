@@ -66,6 +66,9 @@ class Fold(Kink):
         sigma[ties] = np.sign(best - t[0][1:])[ties]
         return None
 
+    def extremum(self, params: Params) -> int:
+        return int(params["sign"])
+
     def curvature(self, params: Params) -> float:
         return float(params["sign"])
 

@@ -190,6 +190,10 @@ class Kink(ABC):
         """a, b and the position of u where the result is a u + b |u|; ``zero`` marks the arguments that are 0."""
         return None
 
+    def extremum(self, params: Params) -> int:
+        """1 where the result is the largest entry along the first axis, -1 where it is the smallest, 0 for others."""
+        return 0
+
     def shown(self, params: Params) -> str:
         """`show` for given parameters."""
         return self.show
