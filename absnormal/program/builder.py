@@ -28,6 +28,8 @@ from absnormal.program.values import Later, Read, Values
 _SMALL = 64
 #: Of parameters that are larger than this a sample is looked up, and then they are compared.
 _BYTES = 1024
+#: Parameters that are their own keys.
+_PLAIN = frozenset({int, float, str, type(...)})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -234,13 +236,13 @@ class Builder:
         place = {old: new for new, old in enumerate(keep)}
         nodes, switch = [], 0
         for new, old in enumerate(keep):
-            op, args, params, shape, source, operation, varied, _, count, tie = node = self.nodes[old]
-            own = count > 0 and varied and old in needed
+            node = self.nodes[old]
+            own = node.switches > 0 and node.varied and old in needed
             if own or new != old:
-                args = tuple([place[arg] for arg in args])
-                node = Node(op, args, params, shape, source, operation, varied, switch if own else -1, count, tie)
+                args = tuple([place[arg] for arg in node.args])
+                node = Node(node.op, args, *node[2:7], switch if own else -1, *node[8:])
             nodes.append(node)
-            switch += count if own else 0
+            switch += node.switches if own else 0
         guards = tuple(
             Guard(place[g.left], place[g.right], g.relation, g.outcome, g.source, g.operation)
             for g in self.guards
@@ -287,12 +289,12 @@ def _folded(entries: Array, shape: tuple[int, ...]) -> Array:
 
 def _key(params: Mapping[str, Any]) -> Any:
     """What equal parameters have in common."""
-    return tuple([(name, _hashable(value)) for name, value in params.items()])
+    return tuple([(name, value if type(value) in _PLAIN else _hashable(value)) for name, value in params.items()])
 
 
 def _hashable(value: Any) -> Any:
     if isinstance(value, (tuple, list)):
-        return tuple([item if type(item) is int else _hashable(item) for item in value])
+        return tuple([item if type(item) in _PLAIN else _hashable(item) for item in value])
     if isinstance(value, slice):
         return ("slice", value.start, value.stop, value.step)
     if isinstance(value, np.ndarray):

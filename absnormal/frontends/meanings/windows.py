@@ -11,6 +11,9 @@ import numpy as np
 from absnormal.arrays import Array
 from absnormal.frontends.terms import N, Terms, Tie
 
+#: Makes every sum of numbers of entries negative.
+_OUTSIDE = -(1 << 50)
+
 
 def windows(
     shape: tuple[int, ...], sizes: Sequence[int], strides: Sequence[int], padding: Sequence[Sequence[int]],
@@ -20,23 +23,17 @@ def windows(
 
     ``base`` counts the steps from one entry to the next in an array that was stretched by zeros.
     """
-    places = []
-    for size, window, stride, (low, high), apart, step in zip(
-        shape, sizes, strides, padding, dilation, base, strict=True
+    total, count = np.zeros((), int), len(shape)
+    for axis, (size, window, stride, (low, high), apart, step) in enumerate(
+        zip(shape, sizes, strides, padding, dilation, base, strict=True)
     ):
         stretched = (size - 1) * step + 1 if size else 0
-        count = (stretched + low + high - (window - 1) * apart - 1) // stride + 1
-        place = np.arange(window)[:, None] * apart + np.arange(count) * stride - low
+        windows = (stretched + low + high - (window - 1) * apart - 1) // stride + 1
+        place = np.arange(window)[:, None] * apart + np.arange(windows) * stride - low
         known = (place >= 0) & (place < stretched) & (place % step == 0)
-        places.append(np.where(known, place // step, -1))
-    total = np.zeros((1,) * (2 * len(shape)), int)
-    outside = np.zeros_like(total, dtype=bool)
-    for axis, (place, size) in enumerate(zip(places, shape, strict=True)):
-        reshaped = np.expand_dims(place, tuple(i for i in range(2 * len(shape)) if i not in (axis, axis + len(shape))))
-        total = total * size + np.maximum(reshaped, 0)
-        outside = outside | (reshaped < 0)
-    numbers = np.where(outside, -1, total)
-    return numbers.reshape(-1, *numbers.shape[len(shape) :])
+        offset = np.where(known, place // step * math.prod(shape[axis + 1 :]), _OUTSIDE)
+        total = total + offset.reshape([offset.shape[i // count] if i % count == axis else 1 for i in range(2 * count)])
+    return np.maximum(total, -1, out=total).reshape(-1, *total.shape[count:])
 
 
 def tiles(write: Terms[N], u: Any, sizes: Sequence[int], out: Sequence[int]) -> N | None:

@@ -26,7 +26,6 @@ from absnormal.frontends.torch.steps import Geometry, Handle, Mask, Read, State,
 from absnormal.frontends.torch.stopped import leaps
 from absnormal.frontends.torch.tape import Record, Tape
 from absnormal.frontends.torch.writes import beginnings
-from absnormal.program.nodes import Source
 
 #: Operations that only pass on the same memory with the same layout.
 _SAME = frozenset({"detach", "detach_", "alias", "lift_fresh", "as_strided"})
@@ -356,10 +355,9 @@ class Following:
                     found = self._gathered(held, wanted, handle, None, like, apart, inside)
                     state.views[place] = found
                     return found
-            source = Source(self._running.file, self._running.line) if self._running.file else None
             raise TraceError(
                 f"torch.{self._running.name}", "is given a view that lies in several parts of one memory",
-                "use reshape or clone, not as_strided", source,
+                "use reshape or clone, not as_strided", self._running.source,
             )
         held = positions(state.latest)
         latest = state.views[state.latest]

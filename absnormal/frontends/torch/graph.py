@@ -338,4 +338,4 @@ def _scaled(name: str, tape: Tape) -> str:
 
 
 def _line(record: Record) -> str:
-    return f" at {record.source}" if record.file else ""
+    return f" at {record.source}" if record.source is not None else ""

@@ -78,18 +78,18 @@ class Record:
         which of the arguments require a gradient, by id; ``enabled``: whether operations were differentiated
     overwritten, filled
         the arguments that it gives new values, and the buffers that it fills on the side, as with the noise it draws
-    file, line, module
-        where the user called it, and the innermost module that was being called
+    source, module
+        the user's line, and the innermost module that was being called
     """
 
     __slots__ = (
-        "args", "arguments", "enabled", "file", "filled", "func", "kwargs", "line", "module", "name", "needs", "out",
-        "outs", "overwritten",
+        "args", "arguments", "enabled", "filled", "func", "kwargs", "module", "name", "needs", "out", "outs",
+        "overwritten", "source",
     )
 
     def __init__(self, func: Any, name: str, args: Any, kwargs: Any) -> None:
         self.func, self.name, self.args, self.kwargs = func, name, args, kwargs
-        self.file, self.line, self.module = where()
+        self.source, self.module = where()
         self.arguments = tensors(args)
         if kwargs:
             self.arguments += tensors([*kwargs.values()])
@@ -108,11 +108,6 @@ class Record:
             for target in targets:
                 aside = target.layout == torch.strided and storage(target) not in places
                 (self.filled if aside else self.overwritten).append(target)
-
-    @property
-    def source(self) -> Source | None:
-        """The user's line."""
-        return Source(self.file, self.line) if self.file else None
 
     def used(self, operation: Operation) -> list[Any]:
         """The tensors that it computes with and may save."""
@@ -185,10 +180,9 @@ class Tape(TorchDispatchMode):  # type: ignore[misc]
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         own = next((kind for kind in types if kind.__torch_dispatch__ is not _DISPATCH), None)
         if own is not None:
-            file, line, _ = where()
             raise TraceError(
                 own.__name__, "is a class of tensors that runs operations in a way of its own (__torch_dispatch__),"
-                " which is not followed", "compute with plain tensors", Source(file, line) if file else None,
+                " which is not followed", "compute with plain tensors", where()[0],
             )
         with torch._C.DisableTorchFunction():
             return self._ran(func, args, kwargs or {})
@@ -244,11 +238,11 @@ class Tape(TorchDispatchMode):  # type: ignore[misc]
         """Note that Python code gets hold of the memory of a tensor, where it may be changed unseen."""
         if tensor.layout != torch.strided:
             return
-        file, line, _ = where()
+        source, _ = where()
         with _disable_current_modes(), torch._C.DisableTorchFunction():
             used = (t for record in self.records for t in record.used(_operation(record.func)))
             made = (t for record in self.records for t in record.outs)
-            self.memory.give(tensor, used, made, Source(file, line) if file else None)
+            self.memory.give(tensor, used, made, source)
 
     def leaves(self, tensor: Any) -> None:
         """Note that the numbers in a tensor are taken out of it, if a Function does that in its forward."""
@@ -258,8 +252,7 @@ class Tape(TorchDispatchMode):  # type: ignore[misc]
         while frame is not None and frame.f_code is not _APPLY:
             frame = frame.f_back
         if frame is not None:
-            file, line, _ = where()
-            self.left.append(Left(frame.f_locals["cls"], tensor, Source(file, line) if file else None))
+            self.left.append(Left(frame.f_locals["cls"], tensor, where()[0]))
 
     def detach(self, tensor: Any) -> None:
         """Record that a tensor is detached in place."""
@@ -278,12 +271,11 @@ class Tape(TorchDispatchMode):  # type: ignore[misc]
         used = any(t is tensor for record in differentiated for t in (*record.arguments, *record.outs))
         reshaped = tensor.requires_grad and (tensor.shape, tensor.dtype) != (other.shape, other.dtype)
         if used or reshaped:
-            file, line, _ = where()
             raise TraceError(
                 "torch.Tensor.data", "is assigned another shape or type" if reshaped else
                 "is assigned after the tensor was used, which autograd does not see",
                 "assign before the tensor is used, or copy_ into it under torch.no_grad() before that",
-                Source(file, line) if file else None,
+                where()[0],
             )
         with _disable_current_modes():
             alias = tensor.detach().requires_grad_(tensor.requires_grad)
@@ -376,23 +368,23 @@ def _users(file: str) -> bool:
     return not file.startswith((_TORCH, "<")) or "ipython" in file
 
 
-def where() -> tuple[str, int, Any]:
-    """The user's file and line, and the innermost module that is being called."""
+def where() -> tuple[Source | None, Any]:
+    """The user's line, and the innermost module that is being called."""
     frame: Any = sys._getframe(2)
-    file, line, module = "", 0, None
+    source, module = None, None
     while frame is not None:
         code = frame.f_code
         if code is _CALL:
             called = frame.f_locals["self"] if module is None else module
-            if file:
-                return file, line, called
+            if source is not None:
+                return source, called
             if type(called).__module__.startswith("torch.nn"):
                 module = called
-        elif not file and _users(code.co_filename):
-            file, line = code.co_filename, frame.f_lineno
+        elif source is None and _users(code.co_filename):
+            source = Source(code.co_filename, frame.f_lineno)
             if module is not None:
                 break
         elif code.co_name == "run_on_tape" and code.co_filename.startswith(_OURS):
             break
         frame = frame.f_back
-    return file, line, module
+    return source, module

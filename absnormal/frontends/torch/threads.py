@@ -27,8 +27,7 @@ _running = 0
 
 def _start(self: threading.Thread, *args: Any, **kwargs: Any) -> None:
     if _WATCHED.lines is not None:
-        file, line, _ = where()
-        _WATCHED.lines.append(Source(file, line) if file else None)
+        _WATCHED.lines.append(where()[0])
     _START(self, *args, **kwargs)
 
 

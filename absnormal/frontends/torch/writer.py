@@ -177,6 +177,6 @@ class Writer(Terms[int]):
     def logsumexp(self, u: int, axes: Sequence[int], keep: bool = False) -> int:
         """Finite numbers of torch's own are in its domain: they need not be read in double precision for that."""
         held, shape = self.builder.values.given[u], self.shape(u)
-        sure = held is not None and held.numel() > 0 and bool(held.isfinite().all())
+        sure = held is not None and held.numel() > 0 and bool(np.isfinite(array(held)).all())
         result = self.op("logsumexp", u, sure=sure, axes=tuple(axis % len(shape) for axis in axes))
         return result if keep else self.reshape(result, [size for i, size in enumerate(shape) if i not in axes])
