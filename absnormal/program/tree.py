@@ -122,19 +122,18 @@ def join(leaves: Sequence[Array]) -> Array:
 def taken_apart(value: Any) -> tuple[Any, list[Any]]:
     """The structure of nested dicts, lists and tuples, for a `Tree`, and all else that they hold: its leaves."""
     leaves: list[Any] = []
-
-    def apart(item: Any) -> Any:
-        if isinstance(item, dict):
-            return {key: apart(part) for key, part in item.items()}
-        if isinstance(item, (list, tuple)):
-            return type(item)([apart(part) for part in item])
-        leaves.append(item)
-        return len(leaves) - 1
-
-    return apart(value), leaves
+    return _apart(value, leaves), leaves
 
 
-def _append(leaves: list[Array], leaf: Array) -> int:
+def _apart(item: Any, leaves: list[Any]) -> Any:
+    if isinstance(item, dict):
+        return {key: _apart(part, leaves) for key, part in item.items()}
+    if isinstance(item, (list, tuple)):
+        return type(item)([_apart(part, leaves) for part in item])
+    return _append(leaves, item)
+
+
+def _append(leaves: list[Any], leaf: Any) -> int:
     leaves.append(leaf)
     return len(leaves) - 1
 

@@ -40,7 +40,10 @@ class Point:
         self.foreign: tuple[str, ...] = ()
         self.notes: tuple[str, ...] = (_SETTINGS.format(names=_names(x, settings)),) if any(settings) else ()
         self.units: list[float] = []
-        self.function: Callable[[Sequence[Any]], Any] = lambda variables: f(self.rebuilt(variables))
+
+    def function(self, variables: Sequence[Any]) -> Any:
+        """f of the list of its variables."""
+        return self.f(self.rebuilt(variables))
 
     def rebuilt(self, variables: Sequence[Any]) -> Any:
         """x with other values of its variables."""

@@ -73,22 +73,24 @@ def _pooled_max(
 ) -> Any:
     """The largest entry of every window; ties take the entry whose index the kernel returned."""
     out, indices = w.returned[:2]
-    shape, count = tuple(out.shape), len(kernel)
-    place = functools.partial(_window_numbers, x.shape, kernel, stride, padding, dilation, shape[-count:])
+    count = len(kernel)
+    lead, space, shape = x.shape[:-count], x.shape[-count:], tuple(out.shape)
+    place = functools.partial(_window_numbers, kernel=kernel, stride=stride, padding=padding, dilation=dilation,
+                              out=shape[-count:])
 
     def slopes(chosen: Array, block: Array) -> Array:
         return taking((block == chosen).argmax(axis=0), len(block), 1)
 
-    def chosen() -> Array:
-        lead, size = x.shape[:-count], math.prod(x.shape[-count:])
-        return np.asarray(indices.cpu().numpy() + (numbers(lead) * size).reshape(*lead, *([1] * count)))
+    def inside() -> Array:
+        """The slopes where all images are cut into the same windows."""
+        return slopes(indices.cpu().numpy(), place(space).reshape(-1, *([1] * len(lead)), *shape[-count:]))
 
     plain = not any(padding) and all(step == 1 for step in dilation)
     tiled = tiles(w, w.node(x), kernel, shape[-count:]) if plain and list(stride) == list(kernel) else None
     if tiled is not None:
-        return w.fold(tiled, 1, lambda: slopes(chosen(), place()))
-    held = chosen().reshape(-1)
-    index = place()
+        return w.fold(tiled, 1, inside)
+    first = (numbers(lead) * math.prod(space)).reshape(*lead, *([1] * count))
+    held, index = (indices.cpu().numpy() + first).reshape(-1), place(x.shape)
     found = folds(w, _flat(w, x), index.reshape(len(index), -1), 1,
                   lambda columns, block: functools.partial(slopes, held[columns], block))
     return w.reshape(found, shape)
