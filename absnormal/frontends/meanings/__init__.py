@@ -9,5 +9,6 @@ reason they stay apart:
 - torch's sorts say by their indices which of tied entries they took; elsewhere runs of ties are sorted stably.
 - np.linalg.norm multiplies a vector by itself, as NumPy rounds; torch's p-norms have no kink at 0 where p > 1.
 - A jump of torch within rounding of its threshold leaves a note; NumPy, JAX and ONNX ask whether it is tied.
-- torch writes out the recurrent layers but the fused LSTM; the cells of ONNX have peepholes and activations of choice.
+- torch writes out the recurrent layers but the fused LSTM, so the cells of GRU and RNN are ONNX's alone.
+- Attention is a kernel of torch's alone, and so are the losses but the likelihood: elsewhere they are written out.
 """

@@ -48,7 +48,7 @@ ASIDE: dict[str, frozenset[str]] = {
     **dict.fromkeys(("native_batch_norm", "_native_batch_norm_legit", "_native_batch_norm_legit_functional",
                      "_native_batch_norm_legit_no_training"), frozenset({"momentum"})),
     "_batch_norm_with_update": frozenset({"momentum", "running_mean", "running_var"}),
-    "mkldnn_rnn_layer": frozenset({"num_layers", "bidirectional", "batch_first", "train"}),
+    "mkldnn_rnn_layer": frozenset({"hidden_size", "num_layers", "bidirectional", "batch_first", "train"}),
     "_scaled_dot_product_flash_attention": frozenset({"return_debug_mask"}), "sort": frozenset({"stable"}),
     "_cdist_forward": frozenset({"compute_mode"}), "_trilinear": frozenset({"unroll_dim"}),
     **dict.fromkeys(("_softmax", "_log_softmax"), frozenset({"half_to_float"})),

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from absnormal.frontends.meanings.losses import negative_log_likelihood, reduced
 from absnormal.frontends.meanings.normalizations import affine, channels, group_normalized, normalized, root_normalized
+from absnormal.frontends.meanings.recurrent import gates, layer, lstm
 from absnormal.frontends.meanings.reductions import log_softmax, softmax
 from absnormal.frontends.torch.reductions import lined, norm
 from absnormal.frontends.torch.values import array
@@ -132,7 +134,7 @@ def _attention(
 
 def _mkldnn_rnn(
     w: Writer, x: Arg, w_ih: Arg, w_hh: Arg, b_ih: Arg, b_hh: Arg, hx: Arg, cx: Arg, /, reverse: bool,
-    batch_sizes: Sequence[int], mode: int, hidden_size: int, has_biases: bool,
+    batch_sizes: Sequence[int], mode: int, has_biases: bool,
 ) -> list[Any]:
     """The fused LSTM layer, cell by cell."""
     if mode != 2:
@@ -143,17 +145,14 @@ def _mkldnn_rnn(
     if has_biases:
         inputs = w.add(w.add(inputs, b_ih.node), b_hh.node)
     recurrent = w.swap(w_hh.node, 0, 1)
-    h, c = hx.node, cx.node
-    steps: list[int] = [0] * x.shape[0]
-    order = range(x.shape[0] - 1, -1, -1) if reverse else range(x.shape[0])
-    for t in order:
-        gates = w.add(w.index(inputs, (t,)), w.matmul(h, recurrent))
-        i, f, g, o = (w.index(gates, (..., slice(k * hidden_size, (k + 1) * hidden_size))) for k in range(4))
-        c = w.add(w.mul(w.op("expit", f), c), w.mul(w.op("expit", i), w.op("tanh", g)))
-        h = w.mul(w.op("expit", o), w.op("tanh", c))
-        steps[t] = w.reshape(h, (1, *w.shape(h)))
-    return [w.concatenate(steps, 0), w.reshape(h, tuple(w.record.out[1].shape)),
-            w.reshape(c, tuple(w.record.out[2].shape))]
+    gate, tanh = (partial(w.op, op) for op in ("expit", "tanh"))
+
+    def cell(given: int, states: Sequence[int]) -> Sequence[int]:
+        i, f, g, o = gates(w, w.add(given, w.matmul(states[0], recurrent)), 4)
+        return lstm(w, (i, f, o, g), states[1], gate, tanh, tanh)
+
+    steps, last = layer(w, inputs, (hx.node, cx.node), cell, reverse)
+    return [steps, *(w.reshape(state, tuple(out.shape)) for state, out in zip(last, w.record.out[1:3], strict=True))]
 
 
 # -- losses ---------------------------------------------------------------------------------------------------------
