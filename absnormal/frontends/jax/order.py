@@ -11,10 +11,10 @@ from absnormal._optional import require
 from absnormal.arrays import Array
 from absnormal.frontends.jax.jumps import tied_index
 from absnormal.frontends.jax.run import Call
-from absnormal.frontends.jax.shapes import scatter_targets, windows_of
+from absnormal.frontends.jax.shapes import scatter_targets
 from absnormal.frontends.meanings.movements import sent
 from absnormal.frontends.meanings.order import in_order
-from absnormal.frontends.meanings.windows import folds
+from absnormal.frontends.meanings.windows import folds, windows
 from absnormal.frontends.numpy.order import largest, smallest
 from absnormal.frontends.numpy.traced import TracedArray
 
@@ -36,7 +36,7 @@ def window_extremum(sign: int) -> Callable[..., Any]:
         call: Call, u: Any, *, window_dimensions: Any, window_strides: Any, padding: Any, window_dilation: Any = None,
         base_dilation: Any = None,
     ) -> Any:
-        index = windows_of(u.shape, window_dimensions, window_strides, padding, window_dilation, base_dilation)
+        index = windows(u.shape, window_dimensions, window_strides, padding, window_dilation, base_dilation)
         if (index < 0).all(axis=0).any():
             call.write.refuse("has a window that holds padding only", "choose a smaller padding")
         flat = folds(call.write, np.reshape(u, -1), index.reshape(len(index), -1), sign, tie)

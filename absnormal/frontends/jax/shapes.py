@@ -147,18 +147,12 @@ MOVES: dict[str, Callable[..., Any]] = {
 # -- windows -----------------------------------------------------------------------------------------------
 
 
-def windows_of(shape: tuple[int, ...], size: Any, strides: Any, padding: Any, dilation: Any, base: Any) -> Array:
-    """The numbers of the entries in every window, shape (window, *out); -1 in the padding."""
-    one = (1,) * len(shape)
-    return windows(shape, size, strides, padding, dilation or one, base or one)
-
-
 def window_sum(
     call: Call, u: Any, *, window_dimensions: Any, window_strides: Any, padding: Any, window_dilation: Any = None,
     base_dilation: Any = None,
 ) -> Any:
     """Sums over windows: entries of the padding are 0."""
-    index = windows_of(u.shape, window_dimensions, window_strides, padding, window_dilation, base_dilation)
+    index = windows(u.shape, window_dimensions, window_strides, padding, window_dilation, base_dilation)
     return summed_over(call.write, np.reshape(u, -1), index)
 
 

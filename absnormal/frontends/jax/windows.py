@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from absnormal.frontends.jax.run import Call
-from absnormal.ops.convolution import Layout
+from absnormal.frontends.meanings.convolutions import convolved
 
 
 def convolution(
@@ -20,18 +20,7 @@ def convolution(
         write.refuse("with batch_group_count is not supported", "convolve the groups one by one")
     u = _stretched(np.transpose(write.array(u), numbers.lhs_spec), lhs_dilation)
     weight = np.transpose(write.array(weight), numbers.rhs_spec)
-    padding = [(int(low), int(high)) for low, high in padding]
-    # A negative padding cuts.
-    sides = zip(padding, u.shape[2:], strict=True)
-    cut = (slice(max(0, -low), size - max(0, -high)) for (low, high), size in sides)
-    u = u[(slice(None), slice(None), *cut)]
-    padding = [(max(0, low), max(0, high)) for low, high in padding]
-    if any(low != high for low, high in padding):
-        u, padding = np.pad(u, [(0, 0), (0, 0), *padding]), [(0, 0)] * len(padding)
-    layout = Layout(
-        tuple(window_strides), tuple(low for low, _ in padding), tuple(rhs_dilation), feature_group_count,
-    )
-    made = write.op("convolve", u, weight, layout=layout)
+    made = convolved(write, u, weight, window_strides, padding, rhs_dilation, feature_group_count)
     return np.transpose(made, np.argsort(numbers.out_spec))
 
 

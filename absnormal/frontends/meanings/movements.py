@@ -36,6 +36,21 @@ def along(shape: Sequence[int], index: Array, axis: int) -> Array:
     return np.asarray(sum(key * step for key, step in zip(keys, steps, strict=True)))
 
 
+def padded(write: Terms[N], u: Any, widths: Sequence[tuple[int, int]], value: float = 0.0) -> N:
+    """u with so many entries of a value before and after the entries of each axis; a negative number takes away."""
+    inside = [(max(0, -low), size - max(0, -high)) for size, (low, high) in zip(write.shape(u), widths, strict=True)]
+    if any(low < 0 or high < 0 for low, high in widths):
+        u = write.index(u, tuple(slice(*ends) for ends in inside))
+    for axis in reversed(range(len(widths))):
+        shape = write.shape(u)
+        low, high = (
+            [write.constant(np.full((*shape[:axis], width, *shape[axis + 1 :]), value))] if width > 0 else []
+            for width in widths[axis]
+        )
+        u = write.concatenate([*low, u, *high], axis)
+    return u
+
+
 def replaced(write: Terms[N], u: Any, where: Array, values: Any) -> N:
     """u with the entries ``where``, by their numbers, replaced by values; of several for one entry the last counts."""
     shape, count = write.shape(u), math.prod(write.shape(u))

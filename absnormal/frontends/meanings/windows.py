@@ -16,20 +16,23 @@ _OUTSIDE = -(1 << 50)
 
 
 def windows(
-    shape: tuple[int, ...], sizes: Sequence[int], strides: Sequence[int], padding: Sequence[Sequence[int]],
-    dilation: Sequence[int], base: Sequence[int],
+    shape: Sequence[int], sizes: Sequence[int], strides: Sequence[int], padding: Sequence[Sequence[int]],
+    dilation: Sequence[int] | None = None, base: Sequence[int] | None = None,
 ) -> Array:
-    """The numbers of the entries in every window, shape (window, *out); -1 in the padding.
+    """The numbers of the entries in every window of the last axes, shape (window, *lead, *out); -1 in the padding.
 
     ``base`` counts the steps from one entry to the next in an array that was stretched by zeros.
     """
-    total, count = np.zeros((), int), len(shape)
-    for axis, (size, window, stride, (low, high), apart, step) in enumerate(
-        zip(shape, sizes, strides, padding, dilation, base, strict=True)
-    ):
+    count, one = len(shape), (1,) * len(sizes)
+    lead = (1,) * (count - len(sizes))
+    total = np.zeros((), int)
+    for axis, (size, window, stride, (low, high), apart, step) in enumerate(zip(
+        shape, (*lead, *sizes), (*lead, *strides), (*((0, 0) for _ in lead), *padding),
+        (*lead, *(dilation or one)), (*lead, *(base or one)), strict=True,
+    )):
         stretched = (size - 1) * step + 1 if size else 0
-        windows = (stretched + low + high - (window - 1) * apart - 1) // stride + 1
-        place = np.arange(window)[:, None] * apart + np.arange(windows) * stride - low
+        steps = (stretched + low + high - (window - 1) * apart - 1) // stride + 1
+        place = np.arange(window)[:, None] * apart + np.arange(steps) * stride - low
         known = (place >= 0) & (place < stretched) & (place % step == 0)
         offset = np.where(known, place // step * math.prod(shape[axis + 1 :]), _OUTSIDE)
         total = total + offset.reshape([offset.shape[i // count] if i % count == axis else 1 for i in range(2 * count)])

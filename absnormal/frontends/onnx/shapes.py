@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.frontends.meanings.movements import along, moved, numbers, replaced
+from absnormal.frontends.meanings.movements import along, moved, numbers, padded, replaced
 from absnormal.frontends.numpy.masks import concrete
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.onnx.rule import Call, Rule, reading
@@ -94,14 +94,12 @@ def _pad(call: Call, u: Any, pads: Any, value: Any = None, axes: Any = None) -> 
     half = len(amounts) // 2
     for place, axis in enumerate(along):
         widths[axis] = (amounts[place], amounts[half + place])
-    sides = zip(widths, np.shape(u), strict=True)
-    cut = tuple(slice(max(0, -low), size - max(0, -high)) for (low, high), size in sides)
-    widths = [(max(0, low), max(0, high)) for low, high in widths]
     mode = call.choice("mode", "constant", "reflect", "edge", "wrap")
     if mode == "constant":
         filling = 0.0 if value is None or np.size(value) == 0 else float(np.reshape(value, -1)[0])
-        return np.pad(u[cut], widths, constant_values=filling)
-    return np.pad(u[cut], widths, mode=mode)
+        return padded(call.write, u, widths, filling)
+    inside = padded(call.write, u, [(min(0, low), min(0, high)) for low, high in widths])
+    return np.pad(inside, [(max(0, low), max(0, high)) for low, high in widths], mode=mode)
 
 
 def _replaced(call: Call, u: Any, where: Array, updates: Any) -> Any:

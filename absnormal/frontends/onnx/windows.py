@@ -8,15 +8,20 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
+from absnormal.frontends.meanings import convolutions
 from absnormal.frontends.meanings.windows import folds, summed_over, windows
 from absnormal.frontends.onnx.rule import Call, Rule, reading
-from absnormal.ops.convolution import Layout
+
+
+def _steps(call: Call, count: int) -> tuple[list[int], list[int]]:
+    """The strides and the dilations of so many axes."""
+    return call.get("strides") or [1] * count, call.get("dilations") or [1] * count
 
 
 def _padding(call: Call, space: tuple[int, ...], kernel: tuple[int, ...]) -> list[tuple[int, int]]:
     """Padding before and after, axis by axis."""
     count = len(kernel)
-    stride, dilation = call.get("strides") or [1] * count, call.get("dilations") or [1] * count
+    stride, dilation = _steps(call, count)
     auto = call.choice("auto_pad", "NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID")
     if auto == "VALID":
         return [(0, 0)] * count
@@ -31,41 +36,24 @@ def _padding(call: Call, space: tuple[int, ...], kernel: tuple[int, ...]) -> lis
     return [(int(pads[i]), int(pads[count + i])) for i in range(count)]
 
 
-def _padded(call: Call, u: Any, kernel: tuple[int, ...]) -> tuple[Any, tuple[int, ...]]:
-    """u with the padding that a layout cannot express, and the rest, which is the same on both sides."""
-    padding = _padding(call, u.shape[2:], kernel)
-    if all(low == high for low, high in padding):
-        return u, tuple(low for low, _ in padding)
-    return np.pad(u, [(0, 0), (0, 0), *padding]), (0,) * len(kernel)
-
-
 def _convolution(call: Call, u: Any, weight: Any, bias: Any = None) -> Any:
     u, weight = call.write.array(u), call.write.array(weight)
-    kernel = weight.shape[2:]
-    count = len(kernel)
-    u, padding = _padded(call, u, kernel)
-    stride, dilation = call.get("strides") or [1] * count, call.get("dilations") or [1] * count
-    layout = Layout(tuple(stride), padding, tuple(dilation), call.get("group"))
-    result = call.write.op("convolve", u, weight, layout=layout)
-    return result if bias is None else result + np.reshape(bias, (-1, *([1] * count)))
+    stride, dilation = _steps(call, weight.ndim - 2)
+    padding = _padding(call, u.shape[2:], weight.shape[2:])
+    made = convolutions.convolved(call.write, u, weight, stride, padding, dilation, call.get("group"))
+    return convolutions.biased(call.write, made, bias)
 
 
 def _transposed(call: Call, u: Any, weight: Any, bias: Any = None) -> Any:
     u, weight = call.write.array(u), call.write.array(weight)
-    count = len(weight.shape) - 2
-    stride, dilation = call.get("strides") or [1] * count, call.get("dilations") or [1] * count
-    extra = tuple(call.get("output_padding") or [0] * count)
+    count = weight.ndim - 2
+    stride, dilation = _steps(call, count)
+    extra = call.get("output_padding") or [0] * count
     reach = [(k - 1) * d + 1 for k, d in zip(weight.shape[2:], dilation, strict=True)]
     full = [s * (n - 1) + r + e for s, n, r, e in zip(stride, u.shape[2:], reach, extra, strict=True)]
     cut = _cut(call, [s * n for s, n in zip(stride, u.shape[2:], strict=True)], full)
-    even = all(low == high for low, high in cut)
-    padding = tuple(low for low, _ in cut) if even else (0,) * count
-    layout = Layout(tuple(stride), padding, tuple(dilation), call.get("group"))
-    result = call.write.op("convolve_back", u, weight, layout=layout, extra=extra)
-    if not even:
-        inside = (slice(low, size - high) for (low, high), size in zip(cut, full, strict=True))
-        result = result[(slice(None), slice(None), *inside)]
-    return result if bias is None else result + np.reshape(bias, (-1, *([1] * count)))
+    made = convolutions.transposed(call.write, u, weight, stride, cut, dilation, call.get("group"), extra)
+    return convolutions.biased(call.write, made, bias)
 
 
 def _cut(call: Call, scaled: list[int], full: list[int]) -> list[tuple[int, int]]:
@@ -88,13 +76,11 @@ def _places(call: Call, u: Any) -> tuple[Array, tuple[int, ...]]:
     """The numbers of the entries in every window, -1 in the padding, and in the outermost overhang -2."""
     kernel = tuple(call.get("kernel_shape"))
     count = len(kernel)
-    stride, dilation = call.get("strides") or [1] * count, call.get("dilations") or [1] * count
+    stride, dilation = _steps(call, count)
     padding = _padding(call, u.shape[2:], kernel)
     if call.get("ceil_mode"):
         padding = [_overhang(*item) for item in zip(u.shape[2:], kernel, stride, dilation, padding, strict=True)]
-    one = (1,) * (count + 2)
-    index = windows(u.shape, (1, 1, *kernel), (1, 1, *stride), ((0, 0), (0, 0), *padding), (1, 1, *dilation), one)
-    return index, kernel
+    return windows(u.shape, kernel, stride, padding, dilation), kernel
 
 
 def _overhang(size: int, kernel: int, stride: int, dilation: int, padding: tuple[int, int]) -> tuple[int, int]:
@@ -128,14 +114,12 @@ def _inside_padding(call: Call, shape: tuple[int, ...], index: Array, kernel: tu
     padding = _padding(call, shape[2:], kernel)
     padded = (1, 1, *(size + low + high for size, (low, high) in zip(shape[2:], padding, strict=True)))
     count = len(kernel)
-    stride, dilation = call.get("strides") or [1] * count, call.get("dilations") or [1] * count
+    stride, dilation = _steps(call, count)
     over = [
         (0, _overhang(size, k, s, d, pair)[1] - pair[1])
         for size, k, s, d, pair in zip(shape[2:], kernel, stride, dilation, padding, strict=True)
     ]
-    one = (1,) * (count + 2)
-    places = windows(padded, (1, 1, *kernel), (1, 1, *stride), ((0, 0), (0, 0), *over), (1, 1, *dilation), one)
-    return (places >= 0).sum(axis=0)
+    return (windows(padded, kernel, stride, over, dilation) >= 0).sum(axis=0)
 
 
 def _global_average(call: Call, u: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.frontends.meanings.movements import added, along, moved, numbers, replaced
+from absnormal.frontends.meanings.movements import added, along, moved, numbers, padded, replaced
 from absnormal.frontends.torch.writer import Arg, Writer
 
 Rule = Callable[..., Any]
@@ -180,26 +180,9 @@ def _masked_select(w: Writer, x: Arg, mask: Arg, /) -> int:
 
 
 def _pad(w: Writer, x: Arg, /, pad: Sequence[int], value: float = 0) -> int:
-    return padded(w, w.node(x), pad, value)
-
-
-def padded(w: Writer, u: int, pad: Sequence[int], value: float) -> int:
-    """An array with entries added, or where ``pad`` is negative taken away, at the ends of its last axes."""
-    ndim = len(w.shape(u))
-    for step in range(len(pad) // 2):
-        axis = ndim - 1 - step
-        parts: list[int] = []
-        for amount, place in ((pad[2 * step], 0), (pad[2 * step + 1], 1)):
-            if amount < 0:
-                key = slice(-amount, None) if place == 0 else slice(None, amount)
-                u = w.index(u, (*((slice(None),) * axis), key))
-            parts.append(max(amount, 0))
-        shape = list(w.shape(u))
-        if any(parts):
-            low, high = (np.full((*shape[:axis], amount, *shape[axis + 1 :]), value) for amount in parts)
-            ends = [[w.constant(end)] if end.size else [] for end in (low, high)]
-            u = w.concatenate([*ends[0], u, *ends[1]], axis)
-    return u
+    """The widths are those of the last axis, then those of the one before, and so on."""
+    widths = [(pad[i], pad[i + 1]) for i in range(0, len(pad), 2)]
+    return padded(w, w.node(x), [*[(0, 0)] * (len(x.shape) - len(widths)), *widths[::-1]], value)
 
 
 def _where(w: Writer, mask: Arg, a: Any, b: Any, /) -> int:

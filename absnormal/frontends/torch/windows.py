@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
+from absnormal.frontends.meanings import convolutions
 from absnormal.frontends.meanings.movements import numbers
 from absnormal.frontends.meanings.windows import entries, folds, summed_over, tiles, windows
 from absnormal.frontends.torch.kernels import TorchLayout
 from absnormal.frontends.torch.reductions import taking
-from absnormal.frontends.torch.shapes import padded
 from absnormal.frontends.torch.writer import Arg, Writer
 
 Rule = Callable[..., Any]
@@ -25,20 +25,14 @@ def _convolution(
     dilation: Sequence[int], transposed: bool, output_padding: Sequence[int], groups: int,
 ) -> int:
     spatial = len(weight.shape) - 2
-    held = [tuple(_full(item, spatial)) for item in (stride, padding, dilation)]
-    layout = TorchLayout(held[0], held[1], held[2], groups)
-    u, k = w.node(x), w.node(weight)
+    stride, padding, dilation, extra = (_full(item, spatial) for item in (stride, padding, dilation, output_padding))
+    ends = [(width, width) for width in padding]
     if transposed:
-        extra, crop = tuple(_full(output_padding, spatial)), None
-        if any(e >= s for e, s in zip(extra, held[0], strict=True)):
-            # The convolution that this transposes would have a larger result: transposed whole, then cropped.
-            crop = [item for p, e in zip(held[1][::-1], extra[::-1], strict=True) for item in (-p, e - p)]
-            layout, extra = TorchLayout(held[0], (0,) * spatial, held[2], groups), (0,) * spatial
-        result = w.op("convolve_back", u, k, layout=layout, extra=extra)
-        result = result if crop is None else padded(w, result, crop, 0.0)
+        made = convolutions.transposed(
+            w, w.node(x), w.node(weight), stride, ends, dilation, groups, extra, TorchLayout)
     else:
-        result = w.op("convolve", u, k, layout=layout)
-    return result if bias is None else w.add(result, w.reshape(w.node(bias), (-1, *([1] * spatial))))
+        made = convolutions.convolved(w, w.node(x), w.node(weight), stride, ends, dilation, groups, TorchLayout)
+    return convolutions.biased(w, made, None if bias is None else w.node(bias))
 
 
 def _full(item: Any, count: int) -> list[int]:
@@ -56,12 +50,9 @@ def _window_numbers(
     dilation: Sequence[int], out: Sequence[int],
 ) -> Array:
     """The numbers of the entries in the windows of the last axes, shape (window, *lead, *out); -1 in the padding."""
-    lead = len(shape) - len(kernel)
     ends = [(p, (o - 1) * s + (k - 1) * d + 1 - size - p)
-            for size, k, s, p, d, o in zip(shape[lead:], kernel, stride, padding, dilation, out, strict=True)]
-    ones = [1] * lead
-    return windows(tuple(shape), [*ones, *kernel], [*ones, *stride], [(0, 0)] * lead + ends, [*ones, *dilation],
-                   [1] * len(shape))
+            for size, k, s, p, d, o in zip(shape[-len(kernel) :], kernel, stride, padding, dilation, out, strict=True)]
+    return windows(shape, kernel, stride, ends, dilation)
 
 
 def _flat(w: Writer, x: Arg) -> Any:

@@ -14,7 +14,15 @@ import pytest
 from scipy import special
 
 import absnormal as an
-from absnormal.frontends.meanings import activations, losses, movements, normalizations, reductions
+from absnormal.frontends.meanings import (
+    activations,
+    convolutions,
+    losses,
+    movements,
+    normalizations,
+    recurrent,
+    reductions,
+)
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.writing import writer_of
 from absnormal.sweeps.table import Sweeps
@@ -38,6 +46,43 @@ def added(u: Any, where: Any, values: Any) -> Any:
     np.add.at(result.reshape(-1), where, values)
     return result
 
+
+def lstm(u: Any, peepholes: Any, backward: bool = False) -> Any:
+    """Every gate is given 2 u less a quarter of the output before, times its number."""
+    h, c, rows = 0.0, 0.0, []
+    for x in u[::-1] if backward else u:
+        i, f, o, g = ((2 * x - h / 4) * k for k in range(1, 5))
+        c = special.expit(f + peepholes[1] * c) * c + special.expit(i + peepholes[0] * c) * np.tanh(g)
+        h = special.expit(o + peepholes[2] * c) * np.arctan(c)
+        rows.append(h)
+    return np.stack(rows[::-1] if backward else rows)
+
+
+def lstm_layer(w: Any, u: Any, peepholes: Any, backward: bool = False) -> Any:
+    def cell(x: Any, states: Any) -> Any:
+        scale = np.repeat(np.arange(1.0, 5.0), u.shape[1])
+        parts = recurrent.gates(w, (2 * np.tile(x, 4) - np.tile(states[0], 4) / 4) * scale, 4)
+        return recurrent.lstm(w, parts, states[1], special.expit, np.tanh, np.arctan, peepholes)
+
+    return recurrent.layer(w, u, (np.zeros(u.shape[1]), np.zeros(u.shape[1])), cell, backward)[0]
+
+
+def convolved(u: Any, kernel: Any, stride: int, dilation: int) -> Any:
+    """One channel along one axis, entry by entry."""
+    reach = dilation * (len(kernel) - 1) + 1
+    found = [u[0, 0, start : start + reach : dilation] @ kernel for start in range(0, u.shape[2] - reach + 1, stride)]
+    return np.reshape(found, (1, 1, -1))
+
+
+def transposed(u: Any, kernel: Any, stride: int, size: int) -> Any:
+    full = np.zeros(size)
+    for place, number in enumerate(u[0, 0]):
+        full[stride * place : stride * place + len(kernel)] += number * kernel
+    return full.reshape(1, 1, -1)
+
+
+LINE, KERNEL = POINTS.reshape(1, 1, 8), np.array([1.0, -2.0, 0.5])
+WEIGHT = KERNEL.reshape(1, 1, 3)
 
 #: name -> a meaning, NumPy's formula, where they are compared.
 MEANINGS: dict[str, tuple[Callable[..., Any], Callable[..., Any], Any]] = {
@@ -92,6 +137,30 @@ MEANINGS: dict[str, tuple[Callable[..., Any], Callable[..., Any], Any]] = {
     "added": (
         lambda w, u: movements.added(w, u, np.array([1, 5, 1]), u[1]),
         lambda u: added(u, np.array([1, 5, 1]), u[1]), SCORES),
+    "padded": (
+        lambda w, u: movements.padded(w, u, [(1, 0), (-1, 2)], 4.0),
+        lambda u: np.pad(u[:, 1:], [(1, 0), (0, 2)], constant_values=4.0), SCORES),
+    "cut behind": (
+        lambda w, u: movements.padded(w, u, [(0, -1), (2, -2)]), lambda u: np.pad(u[:1, :1], [(0, 0), (2, 0)]), SCORES),
+    "convolved": (
+        lambda w, u: convolutions.convolved(w, u, WEIGHT, [2], [(1, 1)], [1], 1),
+        lambda u: convolved(np.pad(u, [(0, 0), (0, 0), (1, 1)]), KERNEL, 2, 1), LINE),
+    "convolved unevenly": (
+        lambda w, u: convolutions.convolved(w, u, WEIGHT, [1], [(-1, 2)], [2], 1),
+        lambda u: convolved(np.pad(u[:, :, 1:], [(0, 0), (0, 0), (0, 2)]), KERNEL, 1, 2), LINE),
+    "transposed": (
+        lambda w, u: convolutions.transposed(w, u, WEIGHT, [2], [(1, 1)], [1], 1, [1]),
+        lambda u: transposed(u, KERNEL, 2, 18)[:, :, 1:-1], LINE),
+    "transposed, cut unevenly": (
+        lambda w, u: convolutions.transposed(w, u, WEIGHT, [2], [(0, 3)], [1], 1, [1]),
+        lambda u: transposed(u, KERNEL, 2, 18)[:, :, :-3], LINE),
+    "transposed, with many behind": (
+        lambda w, u: convolutions.transposed(w, u, WEIGHT, [1], [(1, 1)], [1], 1, [2]),
+        lambda u: transposed(u, KERNEL, 1, 12)[:, :, 1:-1], LINE),
+    "biased": (lambda w, u: convolutions.biased(w, u, np.arange(4.0)), lambda u: u + np.arange(4.0)[:, None], SQUARE),
+    "recurrent": (lambda w, u: lstm_layer(w, u, None), lambda u: lstm(u, (0, 0, 0)), SCORES),
+    "recurrent, backward": (
+        lambda w, u: lstm_layer(w, u, (0.5, -1.0, 2.0), True), lambda u: lstm(u, (0.5, -1.0, 2.0), True), SCORES),
 }  # fmt: skip
 
 
