@@ -13,7 +13,7 @@ from absnormal.frontends.jax.order import fold_over, scattered_extremum, sort, t
 from absnormal.frontends.jax.run import Call, Seen
 from absnormal.frontends.jax.shapes import MOVES, moving, scattered_product, scattered_sum, window_sum
 from absnormal.frontends.jax.windows import convolution
-from absnormal.frontends.meanings.activations import clipped
+from absnormal.frontends.meanings.activations import clipped, power
 from absnormal.frontends.numpy.masks import TracedMask
 from absnormal.frontends.numpy.select import combined, upward
 from absnormal.frontends.numpy.shapes import broadcast_to
@@ -107,10 +107,6 @@ def _select(call: Call, which: Any, *cases: Any) -> Any:
     for number, case in enumerate(cases[1:], 1):
         result = np.where(which == number, case, result)
     return result
-
-
-def _integer_power(call: Call, u: Any, *, y: int) -> Any:
-    return call.write.op("square", u) if y == 2 else call.write.op("power", u, float(y))
 
 
 def _reduced(function: Any) -> Rule:
@@ -312,7 +308,7 @@ RULES: dict[str, Rule] = {
     "rsqrt": lambda call, u: np.reciprocal(np.sqrt(u)),
     "rem": lambda call, u, v: np.fmod(u, v),
     "pow": lambda call, u, e: np.power(u, e),
-    "integer_pow": _integer_power,
+    "integer_pow": lambda call, u, *, y: power(call.write, u, float(y)),
     "abs": lambda call, u: np.abs(u),
     "max": _extremum(1),
     "min": _extremum(-1),

@@ -46,6 +46,14 @@ def softshrink(write: Terms[N], u: Any, k: float, below: Tie = "shrink.low", abo
     return write.add(write.kink(write.shifted(u, k), 0.5, -0.5, below), write.relu(write.shifted(u, -k), above))
 
 
+def power(write: Terms[N], u: Any, exponent: float) -> N:
+    """u to a constant power, by the operation that is smooth at most u."""
+    if exponent == 1:
+        return u
+    short = {2.0: "square", 0.5: "sqrt", -1.0: "reciprocal"}.get(exponent)
+    return write.op(short, u) if short else write.op("power", u, write.constant(exponent))
+
+
 def softplus(write: Terms[N], u: Any, rate: float = 1.0) -> N:
     """log(1 + exp(rate u)) / rate."""
     return write.scaled(write.op("logaddexp", write.scaled(u, rate), write.constant(0.0)), 1 / rate)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
+from absnormal.frontends.meanings.activations import power
 from absnormal.frontends.numpy.algebra import cumsum, prod, total
 from absnormal.frontends.numpy.arguments import is_default
 from absnormal.frontends.numpy.masks import TracedMask, concrete, multiplied
@@ -60,13 +61,7 @@ def _power(write: Writer, u: Any, e: Any) -> Any:
         return _exponential(write, u, e)
     exponent = write.constant(e)
     if exponent.ndim == 0:
-        short = {2.0: "square", 0.5: "sqrt", -1.0: "reciprocal"}.get(float(exponent))
-        if short:
-            return write.op(short, u)
-        if exponent == 1:
-            return u
-        if exponent == 0:
-            return np.ones(u.shape)
+        return power(write, u, float(exponent)) if exponent else np.ones(u.shape)
     return write.op("power", u, exponent)
 
 

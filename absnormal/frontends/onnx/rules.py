@@ -196,9 +196,10 @@ def _logical(name: str) -> Write:
 
 
 def _power(call: Call, u: Any, e: Any) -> Any:
-    if not isinstance(e, TracedArray) and np.all(np.asarray(e) == 2):
-        return call.write.op("square", u) if np.size(e) == 1 else np.power(u, np.asarray(e, dtype=float))
-    return np.power(u, e if isinstance(e, TracedArray) else np.asarray(e, dtype=float))
+    if not isinstance(e, TracedArray):
+        e = np.asarray(e, dtype=float)
+        e = e.reshape(()) if e.size == 1 and e.ndim <= np.ndim(u) else e
+    return np.power(u, e)
 
 
 _REDUCED = ("axes", "keepdims", "noop_with_empty_axes")

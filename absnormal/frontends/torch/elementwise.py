@@ -54,13 +54,7 @@ def _pow(w: Writer, base: Any, exponent: Any, /) -> int:
         return w.tensor(w.returned[0])
     if not isinstance(number, (int, float)):
         return w.op("power", base.node, w.node(exponent))
-    if number == 1:
-        return base.node
-    if number == 2:
-        return w.op("square", base.node)
-    if number == 0.5:
-        return w.op("sqrt", base.node)
-    return w.op("power", base.node, w.constant(number))
+    return activations.power(w, base.node, number)
 
 
 def _rsqrt(w: Writer, x: Arg, /) -> int:

@@ -95,6 +95,11 @@ MEANINGS: dict[str, tuple[Callable[..., Any], Callable[..., Any], Any]] = {
     "clipped above": (lambda w, u: activations.clipped(w, u, None, 1.0), lambda u: np.minimum(u, 1.0), POINTS),
     "softshrink": (
         lambda w, u: activations.softshrink(w, u, 0.5), lambda u: np.sign(u) * np.maximum(np.abs(u) - 0.5, 0), POINTS),
+    "power": (lambda w, u: activations.power(w, u, 3), lambda u: u**3, POINTS),
+    "square": (lambda w, u: activations.power(w, u, 2), lambda u: u**2, POINTS),
+    "itself": (lambda w, u: activations.power(w, u, 1), lambda u: u, POINTS),
+    "root": (lambda w, u: activations.power(w, u, 0.5), np.sqrt, POINTS[4:]),
+    "reciprocal": (lambda w, u: activations.power(w, u, -1), lambda u: 1 / u, POINTS[4:]),
     "softplus": (lambda w, u: activations.softplus(w, u, 2.0), lambda u: np.log1p(np.exp(2 * u)) / 2, POINTS),
     "swish": (lambda w, u: activations.swish(w, u, 2.0), lambda u: u / (1 + np.exp(-2 * u)), POINTS),
     "mish": (lambda w, u: activations.mish(w, u), lambda u: u * np.tanh(np.log1p(np.exp(u))), POINTS),
