@@ -46,7 +46,7 @@ def softshrink(write: Terms[N], u: Any, k: float, below: Tie = "shrink.low", abo
     return write.add(write.kink(write.shifted(u, k), 0.5, -0.5, below), write.relu(write.shifted(u, -k), above))
 
 
-def power(write: Terms[N], u: Any, exponent: float) -> N:
+def power(write: Terms[N], u: N, exponent: float) -> N:
     """u to a constant power, by the operation that is smooth at most u."""
     if exponent == 1:
         return u

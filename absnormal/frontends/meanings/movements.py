@@ -36,7 +36,7 @@ def along(shape: Sequence[int], index: Array, axis: int) -> Array:
     return np.asarray(sum(key * step for key, step in zip(keys, steps, strict=True)))
 
 
-def padded(write: Terms[N], u: Any, widths: Sequence[tuple[int, int]], value: float = 0.0) -> N:
+def padded(write: Terms[N], u: N, widths: Sequence[tuple[int, int]], value: float = 0.0) -> N:
     """u with so many entries of a value before and after the entries of each axis; a negative number takes away."""
     inside = [(max(0, -low), size - max(0, -high)) for size, (low, high) in zip(write.shape(u), widths, strict=True)]
     if any(low < 0 or high < 0 for low, high in widths):

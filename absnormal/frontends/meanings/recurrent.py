@@ -30,11 +30,14 @@ def gates(write: Terms[N], u: Any, count: int) -> list[N]:
 
 
 def lstm(
-    write: Terms[N], parts: Sequence[Any], c: Any, gate: Callable[[Any], Any], inner: Callable[[Any], Any],
-    outer: Callable[[Any], Any], peepholes: Sequence[Any] | None = None,
+    write: Terms[N], parts: Sequence[Any], c: Any, activations: Sequence[Callable[[Any], Any]],
+    peepholes: Sequence[Any] | None = None,
 ) -> list[N]:
-    """The output and the memory of a cell behind those before; parts and peepholes in the order i, f, o, and g."""
-    i, f, o, g = parts
+    """The output and the memory of a cell behind those before; parts and peepholes in the order i, f, o, and g.
+
+    The activations are those of the gates, of what is remembered and of what is given out.
+    """
+    (i, f, o, g), (gate, inner, outer) = parts, activations
     if peepholes is not None:
         i, f = (write.add(u, write.mul(weight, c)) for u, weight in zip((i, f), peepholes[:2], strict=True))
     c = write.add(write.mul(gate(f), c), write.mul(gate(i), inner(g)))

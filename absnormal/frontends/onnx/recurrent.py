@@ -36,7 +36,8 @@ def _run(
     outputs, lasts = [], []
     for way, backward in enumerate(ways):
         act = [_activation(call, name) for name in names[way * len(defaults) : (way + 1) * len(defaults)]]
-        w, r, bias, *rest = (None if part is None else part[way] for part in (*weights, *others))
+        given: list[Any] = [None if part is None else part[way] for part in (*weights, *others)]
+        w, r, bias, *rest = given
         own, recurrent = (0.0, np.zeros(np.shape(r)[0])) if bias is None else np.split(bias, 2)
         zeros = np.zeros((np.shape(x)[1], np.shape(r)[1]))
         first = [zeros if state is None else state[way] for state in states]
@@ -55,7 +56,7 @@ def _lstm_cell(call: Call, act: list[Function], r: Any, bias: Any, peepholes: An
     def cell(x: Any, states: Any) -> Any:
         h, c = states
         i, o, f, g = gates(call.write, x + h @ r + bias, 4)
-        return lstm(call.write, (i, f, o, g), c, *act, peepholes)
+        return lstm(call.write, (i, f, o, g), c, act, peepholes)
 
     return cell
 

@@ -149,7 +149,7 @@ def _mkldnn_rnn(
 
     def cell(given: int, states: Sequence[int]) -> Sequence[int]:
         i, f, g, o = gates(w, w.add(given, w.matmul(states[0], recurrent)), 4)
-        return lstm(w, (i, f, o, g), states[1], gate, tanh, tanh)
+        return lstm(w, (i, f, o, g), states[1], (gate, tanh, tanh))
 
     steps, last = layer(w, inputs, (hx.node, cx.node), cell, reverse)
     return [steps, *(w.reshape(state, tuple(out.shape)) for state, out in zip(last, w.record.out[1:3], strict=True))]

@@ -62,7 +62,7 @@ def lstm_layer(w: Any, u: Any, peepholes: Any, backward: bool = False) -> Any:
     def cell(x: Any, states: Any) -> Any:
         scale = np.repeat(np.arange(1.0, 5.0), u.shape[1])
         parts = recurrent.gates(w, (2 * np.tile(x, 4) - np.tile(states[0], 4) / 4) * scale, 4)
-        return recurrent.lstm(w, parts, states[1], special.expit, np.tanh, np.arctan, peepholes)
+        return recurrent.lstm(w, parts, states[1], (special.expit, np.tanh, np.arctan), peepholes)
 
     return recurrent.layer(w, u, (np.zeros(u.shape[1]), np.zeros(u.shape[1])), cell, backward)[0]
 
