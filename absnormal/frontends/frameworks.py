@@ -5,12 +5,14 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from absnormal.errors import TraceError
 from absnormal.frontends.numpy import traced as numpy_front_end
+from absnormal.frontends.ties.slopes import slopes
 from absnormal.frontends.traced_call import TracedCall
 from absnormal.program.program import Program
 
@@ -40,7 +42,8 @@ def traced_call(f: Any, x: Any, copy: bool = True) -> TracedCall:
         found: TracedCall = front_end.followed(f, x)
         return found
     try:
-        return TracedCall(*numpy_front_end.traced(f, x, copy))
+        program, values, flat = numpy_front_end.traced(f, x, copy)
+        return TracedCall(program, values, flat=flat)
     except TypeError as error:
         if "TracedArray" not in str(error):
             raise
@@ -61,9 +64,19 @@ def traced_with_gradient(f: Any, x: Any, stopped: str = "constant") -> TracedCal
     """
     front_end = None if isinstance(f, Program) else _front_end(x)
     if front_end is None:
-        return traced_call(f, x)
+        call = traced_call(f, x)
+        return _as_autograd_takes_it(f, x, call) if call.flat else call
     found: TracedCall = front_end.capture(f, x, stopped)
     return found
+
+
+def _as_autograd_takes_it(f: Any, x: Any, call: TracedCall) -> TracedCall:
+    """A function of NumPy's with the gradient of a tool to which every jump is a constant."""
+    program, values, _ = numpy_front_end.traced(f, x, True, True)
+    tool = TracedCall(program, values).sweeps()
+    gradient = tool.gradient(tool.signature(slopes(tool, call.tool)))
+    foreign = tuple(f"{place}, which jumps at this point and counts as a constant" for place in call.flat)
+    return replace(call, leaves=program.tree.split(gradient), foreign=foreign)
 
 
 def _front_end(x: Any) -> Any:

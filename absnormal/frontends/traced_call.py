@@ -56,6 +56,8 @@ class TracedCall:
         written in between in float64; they decide activity and structure; None: ``values``
     working
         the same values in the framework's own precision, for the comparison with its gradient; None: ``values``
+    flat
+        the jumps at this point that cancel in f, which a tool takes for constants though they are none on either side
     other_precision
         traces f at x again, in double precision, or in single precision where double is its own; asked when the
         comparison of gradients is not conclusive; None where f does not run in it
@@ -74,6 +76,7 @@ class TracedCall:
     units: Sequence[float] | None = None
     own: Sequence[Array] | None = None
     working: Sequence[Array] | None = None
+    flat: tuple[str, ...] = ()
     other_precision: Callable[[], TracedCall | None] | None = None
 
     @property

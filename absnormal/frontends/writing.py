@@ -9,6 +9,7 @@ import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.errors import DomainError, TraceError
+from absnormal.frontends.meanings.jumps import Either
 from absnormal.frontends.numpy.masks import TracedMask
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.terms import Shape, Terms
@@ -34,6 +35,8 @@ class Writer(Terms[Any]):
         """The node of a traced array, or of a constant."""
         if isinstance(value, TracedMask):
             value = value.concrete()
+        if isinstance(value, Either):
+            value.jump.refuse()
         if isinstance(value, TracedArray):
             if value.builder is not self.builder:
                 self.refuse(
@@ -103,17 +106,18 @@ class Writer(Terms[Any]):
         open_ended = sign * values == -np.inf
         return np.where(open_ended, u - sign, np.where(open_ended, 0.0, values)) if open_ended.any() else bound
 
-    def constant_piece(self, relation: str, u: Any) -> Array:
-        """The value of a locally constant operation, with a guard; a jump at this point is an error."""
+    def constant_piece(self, relation: str, u: Any) -> Any:
+        """The value of a locally constant operation, with a guard; where it jumps at this point, both sides."""
         traced = self.array(u)
         outcome = RELATIONS[relation][0](traced.value, traced.value)
+        if self.builder.as_tool:
+            return np.asarray(outcome, dtype=float)
         if self.builder.tied(traced.index, traced.index, relation).any():
-            self.refuse(
-                "jumps at this point",
-                "move the point off the jump"
-                if not relation.startswith("arg")
-                else "use np.max, np.min or np.sort",
-            )
+            if relation.startswith("arg"):
+                self.refuse("jumps at this point", "use np.max, np.min or np.sort")
+            from absnormal.frontends.meanings.steps import stepped
+
+            return stepped(self, traced, relation)
         self.builder.keep(traced.index, traced.index, relation, outcome, self.operation, self.source)
         # Integers also where the entries are Fractions.
         return np.asarray(outcome, dtype=float) if traced.value.dtype == object else np.asarray(outcome)
@@ -153,7 +157,7 @@ def named(
 
 
 def _first(value: Any) -> Any:
-    if isinstance(value, (TracedArray, TracedMask)):
+    if isinstance(value, (TracedArray, TracedMask, Either)):
         return value
     if isinstance(value, (list, tuple)):
         for item in value:

@@ -72,6 +72,13 @@ class Builder:
         self.user: tuple[str, Source | None] | None = None
         self.affine = Affine(self.nodes)
         self.nearby = Nearby(self.nodes, self.values, self.units)
+        #: The jumps that are tied (`absnormal.frontends.meanings.jumps`), where the program takes them for constants
+        #: though they are none on one of their sides, and the sides that a run is forced to, by the number of the jump.
+        self.jumps: list[Any] = []
+        self.taken_flat: dict[str, None] = {}
+        self.forced: dict[int, tuple[str, ...]] | None = None
+        #: Whether every jump is a constant, as a tool takes it.
+        self.as_tool = False
         self._later = later
         self._known: dict[Any, int] = {}
         self._followed: set[tuple[int, int, str]] = set()

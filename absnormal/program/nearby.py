@@ -137,7 +137,7 @@ class Nearby:
         return z > room, -z > room
 
     def _left_behind(self, node: Node) -> Array:
-        """Which entries along the first axis are smaller than the largest one, or larger than the smallest, beyond rounding."""
+        """Which entries along the first axis lie behind the largest one, or the smallest one, beyond rounding."""
         (arg,) = node.args
         u, sign = self._values[arg], _sign(node)
         best = u.max(axis=0) if sign > 0 else u.min(axis=0)

@@ -137,10 +137,11 @@ REFUSED = {
     "a shift": lambda x: np.where(x > 0, x + 1, x),
     "a variable multiple": lambda x: np.where(x > 0, x * x[1], 0),
     "another variable": lambda x: np.where(x > 0, x[::-1], 0),
-    "equality": lambda x: np.where(x == 0, x, 2 * x),
+    "equality": lambda x: np.where(x == 0, 1.0, 2 * x),
     "rounded constants": lambda x: np.where(3 * x > 0.9 * 0, x + 1e-17, 0),
-    "mask of both": lambda x: (x > 0) * (x < 1) * x,
-    "mask as a number": lambda x: (x > 0).astype(float) * x,
+    "mask of both": lambda x: (x > 0) * (x < 1) * (x - 1),
+    "mask as a number": lambda x: (x > 0).astype(float) * (x + 1),
+    "a count": lambda x: np.sum(x > 0) * x,
 }
 
 

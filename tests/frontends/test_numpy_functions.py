@@ -1,5 +1,6 @@
 """Does a traced function give NumPy's values, and the derivative of them?"""
 
+import math
 from fractions import Fraction
 
 import numpy as np
@@ -30,6 +31,9 @@ VECTOR = {
     "python builtins": lambda x: abs(x[0]) + max(x[0], x[1], x[2]) - min(x) + sum(list(x)) + pow(x[1], 2)
     + sum([x[0]]),
     "if and loops": lambda x: sum(v * v if v > 0 else -v for v in x),
+    "searched": lambda x: x * np.searchsorted([-1.0, 0.5, 1.0], x) + x * np.digitize(x, [-1.0, 0.5, 1.0]),
+    "interpolated": lambda x: np.interp(x, [-3.0, -1.1, 0.6, 4.0], [1.0, 2.0, 0.0, 5.0]),
+    "whole": lambda x: x * x.astype(int) + x * int(x[0]) + x * math.floor(x[1]) + x * math.ceil(x[1]),
     "round": lambda x: round(x[0]) * x + np.round(x, 1) * x + np.around(x) * x + np.fix(x) * x
     + x.round() * x,
     "@": lambda x: M @ x + np.dot(M, x) + np.matmul(M, x) + x @ M.T + (M * x).dot(x),

@@ -22,6 +22,7 @@ from absnormal.frontends.jax.point import Point
 from absnormal.frontends.jax.precision import epsilon
 from absnormal.frontends.jax.probe import slope_of
 from absnormal.frontends.jax.run import Run, Seen
+from absnormal.frontends.meanings.jumps import Either
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.ties.slopes import of_nodes
 from absnormal.frontends.traced_call import TracedCall, held_constant
@@ -138,6 +139,8 @@ def _followed(f: Callable[[Any], Any], x: Any, stopped: str) -> tuple[Program, V
     traced = results[0].traced
     if isinstance(traced, Jump):
         traced.refuse()
+    if isinstance(traced, Either):
+        traced.jump.refuse()
     if traced is not None and not isinstance(traced, TracedArray):
         raise TraceError("f", "f returns a comparison, which jumps", "return a real number", traced.source)
     output = builder.constant(np.asarray(results[0].value).astype(float)) if traced is None else traced.index
@@ -149,6 +152,7 @@ def _followed(f: Callable[[Any], Any], x: Any, stopped: str) -> tuple[Program, V
         run.foreign += [f"stop_gradient at {builder.nodes[i].source}" for i in run.detached if i in reached]
     found = builder.finished(output)
     point.result = results[0].value.dtype
+    run.foreign += [f"{place}, which jumps at this point and counts as a constant" for place in builder.taken_flat]
     point.foreign, point.units = tuple(run.foreign), found.units
     point.slopes = {found.places[index]: slope for index, slope in run.slopes.items() if index in found.places}
     hold_against_plain_calls(point, closed, found.program, found.values)

@@ -10,7 +10,8 @@ import numpy as np
 from absnormal._optional import require
 from absnormal.frontends.jax.custom import called, library_rule, probe
 from absnormal.frontends.jax.derivatives import foreign, in_library
-from absnormal.frontends.jax.run import Run, Seen, is_key, jump_of
+from absnormal.frontends.jax.run import Run, Seen, is_key, jump_of, version_of
+from absnormal.frontends.meanings.jumps import Either
 from absnormal.frontends.numpy.masks import TracedMask
 from absnormal.frontends.numpy.traced import TracedArray
 
@@ -149,6 +150,9 @@ def branched(run: Run, eqn: Any, inputs: Inputs, *, branches: Any) -> list[Seen]
     """lax.cond and lax.switch: the branch that is taken; at a tie both, and a kink between their results."""
     which, operands = inputs[0], inputs[1:]
     mask = which.traced
+    if isinstance(mask, Either):
+        return run.on_all_sides([mask], lambda side: branched(
+            run, eqn, [version_of(which, mask.jump, side), *operands], branches=branches), False)
     if not (isinstance(mask, TracedMask) and np.any(mask.tied) and len(branches) == 2):
         return run.closed(branches[min(max(int(_decided(run, which)), 0), len(branches) - 1)], operands)
     sides = [run.closed(branch, operands) for branch in branches]

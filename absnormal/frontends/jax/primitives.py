@@ -14,8 +14,8 @@ from absnormal.frontends.jax.run import Call, Seen
 from absnormal.frontends.jax.shapes import MOVES, moving, scattered_product, scattered_sum, window_sum
 from absnormal.frontends.jax.windows import convolution
 from absnormal.frontends.meanings.activations import clipped, power
-from absnormal.frontends.numpy.masks import TracedMask
-from absnormal.frontends.numpy.select import combined, upward
+from absnormal.frontends.numpy.masks import TracedMask, numbers
+from absnormal.frontends.numpy.select import upward
 from absnormal.frontends.numpy.shapes import broadcast_to
 from absnormal.frontends.numpy.traced import TracedArray
 
@@ -187,7 +187,8 @@ def _converted(call: Call, mask: Any, *, new_dtype: Any) -> Any:
 
 
 def _joined(call: Call, a: Any, b: Any) -> Any:
-    return combined(call.write, call.primitive.name, a, b)
+    first, second = numbers(a), numbers(b)
+    return first & second if call.primitive.name == "and" else first | second
 
 
 def _moved(call: Call, *args: Any, **params: Any) -> Any:
@@ -198,6 +199,8 @@ def _moved(call: Call, *args: Any, **params: Any) -> Any:
     name = call.primitive.name
     places = range(len(args)) if name == "concatenate" else moving(name)
     tied = [place for place in places if isinstance(args[place], TracedMask) and np.any(args[place].tied)]
+    if name == "concatenate" and all(args[place].size == 1 for place in tied):
+        return np.concatenate([numbers(arg) for arg in args], params["dimension"])
     if len({upward(args[place])[2] for place in tied}) != 1:
         plain = [_decided(arg) for arg in args]
         return call.by(MOVES[name], *plain) if any(isinstance(arg, TracedArray) for arg in plain) else None

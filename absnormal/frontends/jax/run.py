@@ -16,6 +16,8 @@ from absnormal.frontends.jax.derivatives import in_library, of_jax
 from absnormal.frontends.jax.jumps import CHOICES, Jump
 from absnormal.frontends.jax.parameters import read
 from absnormal.frontends.jax.precision import unit_of
+from absnormal.frontends.meanings.jumps import SIDES, Either, joined
+from absnormal.frontends.meanings.steps import as_number
 from absnormal.frontends.numpy.masks import TracedMask
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.user_line import is_user, of_python
@@ -25,6 +27,14 @@ from absnormal.program.builder import Builder
 from absnormal.program.nodes import Source
 
 _WHOLE = 1 << 24
+#: Primitives that compute entry by entry, or keep the entries in their order.
+ENTRYWISE = frozenset({
+    "abs", "acos", "acosh", "add", "add_any", "and", "asin", "asinh", "atan", "atan2", "atanh", "broadcast_in_dim",
+    "cbrt", "ceil", "clamp", "convert_element_type", "copy", "copy_p", "cos", "cosh", "div", "eq", "erf", "erfc", "exp",
+    "exp2", "expm1", "floor", "ge", "gt", "integer_pow", "is_finite", "le", "log", "log1p", "logistic", "lt", "max",
+    "min", "mul", "ne", "neg", "not", "or", "pow", "reduce_precision", "rem", "reshape", "round", "rsqrt", "select_n",
+    "sign", "sin", "sinh", "sqrt", "square", "squeeze", "stop_gradient", "sub", "tan", "tanh", "xor",
+})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +42,7 @@ class Seen:
     """The value that JAX computed, and what it is in the program; None where it does not depend on the variables."""
 
     value: Any
-    traced: TracedArray | TracedMask | Jump | None = None
+    traced: TracedArray | TracedMask | Either | Jump | None = None
 
 
 @dataclass(slots=True)
@@ -149,6 +159,14 @@ class Run:
         name = eqn.primitive.name
         if all(seen.traced is None for seen in inputs):
             return [Seen(value) for value in bound(eqn, [seen.value for seen in inputs])]
+        jumping = [seen.traced for seen in inputs if isinstance(seen.traced, Either)]
+        if jumping and not name.startswith("custom_") and name in CONTROL:
+            jumping = []
+        if jumping:
+            jump, alike = jumping[0].jump, eqn.primitive.name in ENTRYWISE or _looks_up(eqn, inputs)
+            return self.on_all_sides(
+                jumping, lambda side: self._equation(eqn, [version_of(seen, jump, side) for seen in inputs]), alike
+            )
         if name == "stop_gradient" and _of_a_branch(eqn.source_info.traceback):
             return inputs
         outer, around, unit, start = self.builder.user, self.around, self.builder.unit, len(self.builder.nodes)
@@ -173,6 +191,8 @@ class Run:
                 return [Seen(value, jump) for value in results]
             else:
                 args = [self.operand(seen) for seen in inputs]
+            if name not in MASKS and any(isinstance(arg, TracedMask) and np.any(arg.tied) for arg in args):
+                return self._equation(eqn, [self._as_number(seen) for seen in inputs])
             if name not in MASKS or not any(isinstance(arg, TracedMask | Jump) for arg in args):
                 rules, args = RULES, [arg.concrete() if isinstance(arg, TracedMask) else arg for arg in args]
                 if not any(isinstance(arg, TracedArray) for arg in args):
@@ -186,14 +206,46 @@ class Run:
             try:
                 written = call.by(rules[name], *args)
             except (TraceError, DomainError):
-                if not self.missing:
+                if self.missing:
+                    return [Seen(value) for value in results]
+                if not any(isinstance(arg, TracedMask) and np.any(arg.tied) for arg in args):
                     raise
-                return [Seen(value) for value in results]
+                return self._equation(eqn, [self._as_number(seen) for seen in inputs])
             written = written if isinstance(written, list) else [written]
             return [self.seen(value, out, start) for value, out in zip(results, written, strict=True)]
         finally:
             self.builder.user, self.around, self.builder.unit = outer, around, unit
             self._exact(start)
+
+    def on_all_sides(
+        self, jumping: Sequence[Either], results: Callable[[str], list[Seen]], alike: bool
+    ) -> list[Seen]:
+        """Results of what jumps at the point, version by version; ``alike`` says that they are computed by entries."""
+        jump = jumping[0].jump
+        parts = [results(side) for side in SIDES]
+        given = [one for one in jumping if one.jump is jump]
+        return [self._either(jump, list(versions), given, alike) for versions in zip(*parts, strict=True)]
+
+    def _either(self, jump: Any, versions: list[Seen], given: list[Either], alike: bool) -> Seen:
+        """One result in its versions; where they cannot be told apart any more, a jump that nothing may need."""
+        value = versions[0].value
+        found = jump_of(versions)
+        if found is not None or is_key(value):
+            return Seen(value, found)
+        parts = [np.asarray(seen.value) if seen.traced is None else seen.traced for seen in versions]
+        try:
+            made = joined(jump, parts, given, alike)
+        except TraceError as error:
+            return Seen(value, Jump(error.operation, error.source, error.problem, error.fix))
+        if isinstance(made, TracedArray) and self.builder.nodes[made.index].op != "input":
+            self.builder.give(made.index, value)
+        return Seen(value, made if isinstance(made, TracedArray | Either) else None)
+
+    def _as_number(self, seen: Seen) -> Seen:
+        """A comparison that is tied as what jumps at the point."""
+        if isinstance(seen.traced, TracedMask) and np.any(seen.traced.tied):
+            return Seen(seen.value, as_number(seen.traced))
+        return seen
 
     def _exact(self, start: int) -> None:
         """Movements and constants are exact, casts are not."""
@@ -205,6 +257,8 @@ class Run:
         """What a rule gets: a traced array or comparison, or a plain array; keys of random numbers stay as they are."""
         if isinstance(seen.traced, Jump):
             seen.traced.refuse()
+        if isinstance(seen.traced, Either):
+            seen.traced.jump.refuse()
         if seen.traced is not None:
             return seen.traced
         value = seen.value
@@ -226,6 +280,8 @@ class Run:
                 seen.traced.concrete()
             elif isinstance(seen.traced, Jump):
                 seen.traced.refuse()
+            elif isinstance(seen.traced, Either):
+                seen.traced.jump.refuse()
 
     def seen(self, value: Any, written: Any, start: int) -> Seen:
         """A result with the value that JAX computed, which takes the place of the program's own in a new node."""
@@ -254,6 +310,25 @@ class Run:
                 "write them with supported operations, or judge the vector on a NumPy version of f with gradient=",
                 next(iter(self.missing.values())),
             )
+
+
+def version_of(seen: Seen, jump: Any, side: str) -> Seen:
+    """A value on one side of a jump."""
+    if not isinstance(seen.traced, Either) or seen.traced.jump is not jump:
+        return seen
+    part, jnp = seen.traced.version(side), require("jax.numpy", "jax")
+    if isinstance(part, TracedArray):
+        return Seen(jnp.asarray(part.value.astype(float)).astype(seen.value.dtype), part)
+    if isinstance(part, Either):
+        return Seen(seen.value, part)
+    return Seen(jnp.asarray(part).astype(seen.value.dtype))
+
+
+def _looks_up(eqn: Any, inputs: Sequence[Seen]) -> bool:
+    """Whether an equation takes entries of a list, one for every number."""
+    if eqn.primitive.name != "gather" or np.ndim(inputs[0].value) != 1 or inputs[0].traced is not None:
+        return False
+    return bool(np.size(inputs[1].value) == np.prod(eqn.outvars[0].aval.shape, dtype=int))
 
 
 def jump_of(inputs: Sequence[Seen]) -> Jump | None:

@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
+from absnormal.errors import DomainError, TraceError
+from absnormal.frontends.meanings.sameness import same
 from absnormal.frontends.numpy.masks import TracedMask
 from absnormal.frontends.numpy.shapes import broadcast_to
 from absnormal.frontends.numpy.traced import TracedArray
@@ -108,27 +110,56 @@ def selected(
     return write.op("select", u, a, b, tie=tie, k=float(k) if float(k) == k else k)
 
 
+def agreeing(
+    write: Writer, left: int, right: int, first: int, second: int, third: int, tie: str, open_: Array | None,
+    single: Array | None = None,
+) -> TracedArray | None:
+    """``first`` where left > right, ``second`` where left < right, ``third`` between, as one kink; None where they are
+    not seen to agree."""
+    builder = write.builder
+    k, own = (builder.affine.multiple(*pair, left, right) for pair in ((first, second), (third, first)))
+    if k is None or own is None or single is not None:
+        return by_sides(write, left, right, first, second, tie, open_, third, single)
+    a, b, u, v = (TracedArray(builder, node) for node in (first, second, left, right))
+    if k == 0:
+        return a
+    u = broadcast_to(write.op("sub", u, v), np.broadcast_shapes(a.shape, b.shape, u.shape, v.shape))
+    return write.op("select", u, a, b, tie=tie, k=float(k) if float(k) == k else k)
+
+
 def by_sides(
-    write: Writer, left: int, right: int, first: int, second: int, tie: str, open_: Array | None = None
+    write: Writer, left: int, right: int, first: int, second: int, tie: str, open_: Array | None = None,
+    third: int | None = None, single: Array | None = None,
 ) -> TracedArray | None:
     """where(left > right, first, second) as one kink, or None where the sides are not seen to meet.
 
-    The arguments are nodes; ``tie`` says which side the comparison takes; only the entries ``open_`` count.
+    The arguments are nodes; ``tie`` says which side the comparison takes; only the entries ``open_`` count.  ``third``
+    is what is taken where left = right, if it is neither side.  ``single`` marks the one entry that is compared at all.
     """
     builder = write.builder
     if not builder.nodes[left].varied:
         # v > u, with v constant: the other way round.
-        opposite = "where>=" if tie == "where>" else "where>"
-        return by_sides(write, right, left, second, first, opposite, open_)
+        opposite = {"where>": "where>=", "where>=": "where>"}.get(tie, tie)
+        return by_sides(write, right, left, second, first, opposite, open_, third, single)
     v = TracedArray(builder, right)
     d: Any = _difference(write, left, right)
-    sides = (_Side(write, left, d.index, 1), _Side(write, left, d.index, -1))
-    met = [side.replayed(node, v) for side, node in zip(sides, (first, second), strict=True)]
-    if met[0] is None or met[1] is None or not _same(met[0], met[1], open_):
+    alone = single is not None or builder.values[left].size == 1
+    sides = [_Side(write, left, d.index, sign, alone) for sign in (1, -1)]
+
+    def moved(end: Any) -> Any:
+        """u with what takes its place."""
+        return end if single is None else write.op("where", end, TracedArray(builder, left), mask=single)
+
+    try:
+        met = [side.replayed(node, moved(v)) for side, node in zip(sides, (first, second), strict=True)]
+        met += [] if third is None else [sides[0].replayed(third, moved(v))]
+        if any(one is None for one in met) or not all(same(met[0], one, open_) for one in met[1:]):
+            return None
+        r = write.op("kink", d, tie=tie, a=0.5, b=0.5)
+        ends = [moved(_moved(v, r)), moved(_moved(v, d - r))]
+        a, b = (side.replayed(node, end) for side, node, end in zip(sides, (first, second), ends, strict=True))
+    except (DomainError, TraceError):
         return None
-    r = write.op("kink", d, tie=tie, a=0.5, b=0.5)
-    ends = [_moved(v, r), _moved(v, d - r)]
-    a, b = (side.replayed(node, end) for side, node, end in zip(sides, (first, second), ends, strict=True))
     if a is None or b is None:
         return None
     result: TracedArray = a + b - met[0]
@@ -145,16 +176,6 @@ def _difference(write: Writer, left: int, right: int) -> TracedArray:
 
 def _moved(v: TracedArray, step: Any) -> Any:
     return v + step if v.builder.nodes[v.index].varied or np.any(v.value) else step
-
-
-def _same(a: Any, b: Any, open_: Array | None) -> bool:
-    """Whether both sides are the same at u = v, in every entry that counts and whatever the other variables are."""
-    if a.index == b.index:
-        return True
-    nodes = a.builder.nodes
-    if nodes[a.index].varied or nodes[b.index].varied:
-        return False
-    return bool(np.all((a.value == b.value) | (False if open_ is None else ~open_)))
 
 
 def _of_one_modulus(write: Writer, start: int) -> tuple[frozenset[int], frozenset[int]]:
@@ -176,8 +197,8 @@ def _is_square(node: Any, x: int) -> bool:
 class _Side:
     """One side: what is computed from u is computed again from something else."""
 
-    def __init__(self, write: Writer, start: int, difference: int, sign: int) -> None:
-        self.write, self.start, self.difference, self.sign = write, start, difference, sign
+    def __init__(self, write: Writer, start: int, difference: int, sign: int, alone: bool) -> None:
+        self.write, self.start, self.difference, self.sign, self.alone = write, start, difference, sign, alone
         self.size = write.builder.values[start].size
         self.twins, self.squares = _of_one_modulus(write, start)
         self.roots = self.twins | self.squares
@@ -197,11 +218,14 @@ class _Side:
         if index < self.first or not self._depends(index):
             return TracedArray(builder, index)
         node = builder.nodes[index]
-        if node.op not in ENTRYWISE | _PASSED or builder.values[index].size != self.size:
+        # Of one number all that is computed is a function.
+        if not self.alone and (node.op not in ENTRYWISE | _PASSED or builder.values[index].size != self.size):
             return None
         result: Any
         kink = TABLE[node.op].kink
-        if isinstance(kink, Entrywise) and len(kink.rates) == 1 and node.args[0] == self.difference:
+        own = isinstance(kink, Entrywise) and len(kink.rates) == 1 and node.args[0] == self.difference
+        if own and (self.size == 1 or not self.alone):
+            assert isinstance(kink, Entrywise)
             result = self._decided(kink, node, found)
         else:
             args = [self._at(arg, found) for arg in node.args]

@@ -14,9 +14,11 @@ from typing import Any
 import numpy as np
 
 from absnormal.errors import TraceError
+from absnormal.frontends.meanings.jumps import eithers, looked_up
+from absnormal.frontends.meanings.steps import searched
 from absnormal.frontends.numpy import algebra, order, shapes
 from absnormal.frontends.numpy.arguments import given
-from absnormal.frontends.numpy.masks import TracedMask, concrete
+from absnormal.frontends.numpy.masks import TracedMask, numbers
 from absnormal.frontends.numpy.select import select, where
 from absnormal.frontends.numpy.shapes import concatenate, gather, like, reshape
 from absnormal.frontends.numpy.traced import TracedArray
@@ -26,7 +28,7 @@ from absnormal.frontends.writing import named, writer_of
 
 def _truth(function: Any) -> Callable[..., Any]:
     """A function that asks where entries are not 0."""
-    return lambda a, *args, **kwargs: function((a != 0).concrete(), *args, **kwargs)
+    return lambda a, *args, **kwargs: function(numbers(a != 0), *args, **kwargs)
 
 
 def _close(a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8) -> Any:
@@ -63,11 +65,48 @@ def _round(a: Any, decimals: int = 0) -> Any:
     return writer_of(a, "np.round").constant_piece("rint", a * scale) / scale
 
 
-def _astype(u: TracedArray, dtype: Any, copy: bool = True) -> TracedArray:
+def _astype(u: TracedArray, dtype: Any, copy: bool = True) -> Any:
     write = writer_of(u, "ndarray.astype")
+    if np.dtype(dtype).kind in "iu":
+        return write.constant_piece("trunc", u).astype(dtype)
+    if np.dtype(dtype).kind == "b":
+        return numbers(u != 0)
     if np.dtype(dtype) != np.float64:
         write.refuse(f"a variable is converted to {np.dtype(dtype)}", "keep float64")
     return u
+
+
+def _searched(a: Any, v: Any, side: str = "left") -> Any:
+    """np.searchsorted in constant edges."""
+    write = writer_of([a, v], "np.searchsorted")
+    if isinstance(a, TracedArray) or not isinstance(v, TracedArray):
+        write.refuse("searches among variables", "compare with them")
+    return searched(write, np.asarray(a, float), v, side)
+
+
+def _digitized(x: Any, bins: Any, right: bool = False) -> Any:
+    """np.digitize in constant edges that increase."""
+    write = writer_of([x, bins], "np.digitize")
+    edges = write.constant(bins)
+    if not isinstance(x, TracedArray) or np.any(np.diff(edges) < 0):
+        write.refuse("needs constant edges in increasing order", "sort them, and compare with them")
+    return searched(write, edges, x, "left" if right else "right")
+
+
+def _interpolated(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None) -> Any:
+    """np.interp: a straight line between the knots, and constant beyond them."""
+    write = writer_of([x, xp, fp], "np.interp")
+    knots = write.constant(xp)
+    if not isinstance(x, TracedArray) or isinstance(fp, TracedArray) or knots.size < 2 or np.any(np.diff(knots) <= 0):
+        write.refuse("needs constant knots that increase, and constant values", "write it with np.maximum")
+    values = np.asarray(fp, float)
+    inside = np.clip(x, knots[0], knots[-1])
+    place = searched(write, knots[1:-1], write.array(inside), "right")
+    slopes = np.diff(values) / np.diff(knots)
+    low, slope, value = (looked_up(table, place) for table in (knots, slopes, values))
+    result = slope * (inside - low) + value
+    result = result if left is None else np.where(np.less(x, knots[0]), left, result)
+    return result if right is None else np.where(np.greater(x, knots[-1]), right, result)
 
 
 FUNCTIONS: dict[Any, Callable[..., Any]] = {
@@ -137,7 +176,7 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.where: where, np.select: select, np.round: _round, np.around: _round,
     np.fix: lambda u: np.trunc(u),
     np.sinc: lambda u: writer_of(u, "np.sinc").op("sinc", u), np.isclose: _close,
-    np.allclose: _all_close,
+    np.allclose: _all_close, np.searchsorted: _searched, np.digitize: _digitized, np.interp: _interpolated,
     np.array_equal: lambda a, b: np.shape(a) == np.shape(b) and bool(np.all(np.equal(a, b))),
     np.any: _truth(np.any), np.all: _truth(np.all), np.nonzero: _truth(np.nonzero),
     np.flatnonzero: _truth(np.flatnonzero), np.argwhere: _truth(np.argwhere),
@@ -208,7 +247,6 @@ CONVERTING = {
 _SOLVE = "multiply by a constant inverse, or write the elimination out"
 REFUSED = {
     "piecewise": ("calls back into plain arrays", "use np.select or np.where"),
-    "interp": ("selects an interval", "write np.sum(slopes * np.maximum(x - knots, 0)) + offset"),
     "solve": ("is not supported", _SOLVE), "inv": ("is not supported", _SOLVE),
     "lstsq": ("is not supported", _SOLVE),
     "pinv": ("is not supported", _SOLVE), "det": ("is not supported", "write the determinant out"),
@@ -218,8 +256,6 @@ REFUSED = {
     "rfft": ("makes complex numbers", "multiply by the matrices of cosines and sines"),
     "apply_along_axis": ("calls back into plain arrays", "write a loop and np.stack"),
     "bincount": ("uses a variable as an index", "use constant indices"),
-    "digitize": ("jumps", "compare with the edges"),
-    "searchsorted": ("jumps", "compare with the edges"),
     "unique": ("jumps", "use np.sort"),
     "unwrap": ("jumps", "leave it out"),
     "copyto": ("writes a variable into a plain array", "use np.broadcast_to, np.where or np.stack"),
@@ -240,7 +276,10 @@ def apply_function(traced: TracedArray | TracedMask, func: Any, args: Any, kwarg
         operation, source = traced.builder.user or (name, caller())
         raise TraceError(operation, reason, fix, source)
     if func not in KINKS_OF_MASKS:
-        args, kwargs = concrete(args), concrete(kwargs)
+        args, kwargs = numbers(args), numbers(kwargs)
+    found = eithers([*args, *kwargs.values()])
+    if found:
+        return found[0].__array_function__(func, (), args, kwargs)
     return apply_rule(traced, name, rule, args, kwargs, func)
 
 

@@ -40,7 +40,7 @@ class TracedMask(NDArrayOperatorsMixin):
     def _may_tie(self) -> bool:
         nodes = self.builder.nodes
         moves = nodes[self.left].varied or nodes[self.right].varied
-        return self.fixed is None and self.left != self.right and moves
+        return self.fixed is None and self.left != self.right and moves and not self.builder.as_tool
 
     def _rule(self, which: int) -> Any:
         return RELATIONS[self.relation][which](self.builder.values[self.left], self.builder.values[self.right])
@@ -78,6 +78,8 @@ class TracedMask(NDArrayOperatorsMixin):
         """The outcome as a constant; kept as a guard.  A tie is an error."""
         if self.fixed is not None:
             return self.fixed
+        if self.builder.as_tool:
+            return self.outcome
         if np.any(self.tied):
             self.refuse(
                 "the two sides are equal at this point, so the branch is not constant near it",
@@ -125,7 +127,7 @@ class TracedMask(NDArrayOperatorsMixin):
         return iter(self.concrete())
 
     def __getitem__(self, key: Any) -> Any:
-        return self.concrete()[key]
+        return numbers(self)[key]
 
     def __setitem__(self, key: Any, value: Any) -> None:
         self.fixed = np.array(self.concrete())
@@ -134,7 +136,7 @@ class TracedMask(NDArrayOperatorsMixin):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        return getattr(self.concrete(), name)
+        return getattr(numbers(self), name)
 
     def __invert__(self) -> Any:
         if self.fixed is not None:
@@ -149,6 +151,8 @@ class TracedMask(NDArrayOperatorsMixin):
             return multiplied(*inputs)
         if ufunc in (np.logical_not, np.invert) and method == "__call__":
             return ~self
+        if out is None and any(isinstance(item, TracedMask) and np.any(item.tied) for item in inputs):
+            return getattr(ufunc, method)(*numbers(inputs), **concrete(kwargs))
         if out is not None and not isinstance(out[0], TracedMask):
             return getattr(ufunc, method)(*concrete(inputs), out=out, **concrete(kwargs))
         result = getattr(ufunc, method)(*concrete(inputs), **concrete(kwargs))
@@ -163,7 +167,7 @@ class TracedMask(NDArrayOperatorsMixin):
 
         if func in KINKS_OF_MASKS:
             return apply_function(self, func, args, kwargs)
-        return func(*concrete(args), **concrete(kwargs))
+        return func(*numbers(args), **concrete(kwargs))
 
 
 def _entries(mask: TracedMask, side: int, numbers: Array) -> Any:
@@ -184,9 +188,20 @@ def concrete(value: Any) -> Any:
     return value
 
 
+def numbers(value: Any) -> Any:
+    """``value`` with the comparisons in it decided, those that are tied as what jumps at the point."""
+    if isinstance(value, TracedMask) and np.any(value.tied):
+        from absnormal.frontends.meanings.steps import as_number
+
+        return as_number(value)
+    if isinstance(value, (list, tuple)) and type(value) in (list, tuple):
+        return type(value)(numbers(item) for item in value)
+    return concrete(value)
+
+
 def multiplied(first: Any, second: Any) -> Any:
     """A comparison times a number, which is a selection: x * (x > 0)."""
     if isinstance(first, TracedMask) and isinstance(second, TracedMask):
-        return first.concrete() & second.concrete()
+        return numbers(first) & numbers(second)
     mask, other = (first, second) if isinstance(first, TracedMask) else (second, first)
     return np.where(mask, other, 0.0)

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from absnormal.frontends.meanings.jumps import eithers, lifted
 from absnormal.frontends.meanings.selections import chosen
-from absnormal.frontends.numpy.masks import TracedMask, concrete
+from absnormal.frontends.numpy.masks import TracedMask, concrete, numbers
 from absnormal.frontends.numpy.shapes import broadcast_to
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.writing import Writer, writer_of
@@ -21,6 +22,8 @@ def where(condition: Any, *choices: Any) -> Any:
     if len(choices) != 2:
         return np.where(concrete(condition))
     a, b = choices
+    if eithers([a, b]):
+        return lifted(np.where, [numbers(condition), a, b], True)
     if isinstance(condition, TracedMask) and condition.touches:
         return _tied(writer_of([condition], "np.where"), condition, a, b)
     mask = np.array(concrete(condition), dtype=bool)
@@ -36,11 +39,7 @@ def where(condition: Any, *choices: Any) -> Any:
 def _tied(write: Writer, mask: TracedMask, a: Any, b: Any) -> Any:
     made = chosen(write, mask.left, mask.relation, mask.right, write.node(a), write.node(b))
     if made is None:
-        write.refuse(
-            f"its condition {mask.relation} is tied at this point, and the two choices do not differ by a"
-            " constant multiple of its two sides' difference, nor are they seen to meet there",
-            "write the kink with np.maximum, np.minimum or np.abs",
-        )
+        return np.where(numbers(mask), a, b)
     return made
 
 
@@ -50,49 +49,6 @@ def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0.
     for condition, choice in reversed(list(zip(condlist, choicelist, strict=True))):
         result = where(condition, choice, result)
     return result
-
-
-def combined(write: Writer, name: str, a: Any, b: Any) -> Any:
-    """``a`` and ``b``, ``a`` or ``b``, for comparisons that are not both tied in one place."""
-    masks = [item for item in (a, b) if isinstance(item, TracedMask)]
-    tied = [np.any(mask.tied) for mask in masks]
-    if not any(tied):
-        first, second = concrete(a), concrete(b)
-        return first & second if name == "and" else first | second
-    if len(masks) == 2 and all(tied):
-        return _both(write, name, *masks)
-    mask = masks[0] if tied[0] else masks[1]
-    other = np.asarray(concrete(b if mask is a else a))
-    # What the other one decides is decided.
-    return _forced(write, mask, other if name == "and" else ~other, name == "or")
-
-
-def _forced(write: Writer, mask: TracedMask, open_: Any, outcome: bool) -> Any:
-    """The comparison where ``open_``, and ``outcome`` elsewhere."""
-    left, right, relation = upward(mask)
-    shape = np.broadcast_shapes(mask.shape, open_.shape)
-    end = 1.0 if outcome else -1.0
-    u, v = (broadcast_to(TracedArray(write.builder, side), shape) for side in (left, right))
-    first, second = where(open_, u, end), where(open_, v, 0.0)
-    return TracedMask(write.builder, write.node(first), relation, write.node(second), mask.source)
-
-
-def _both(write: Writer, name: str, a: TracedMask, b: TracedMask) -> Any:
-    """Two comparisons that are tied in different places, in the same sense."""
-    if np.any(a.tied & b.tied) or upward(a)[2] != upward(b)[2]:
-        write.refuse("combines two comparisons that are tied at this point", "write the kinks one after the other")
-    decisive = name == "or"
-    first = _forced(write, a, (b.outcome != decisive) & ~b.tied | a.tied & (b.outcome != decisive), decisive)
-    # Where b is tied, a is decided: b counts there unless a has settled it.
-    open_ = b.tied & (a.outcome != decisive)
-    left, right, relation = upward(b)
-    u, v = TracedArray(write.builder, left), TracedArray(write.builder, right)
-    p, q = TracedArray(write.builder, first.left), TracedArray(write.builder, first.right)
-    settled = b.tied & (a.outcome == decisive)
-    end = 1.0 if decisive else -1.0
-    top = np.where(settled, end, np.where(open_, u, p))
-    below = np.where(settled, 0.0, np.where(open_, v, q))
-    return TracedMask(write.builder, write.node(top), relation, write.node(below), a.source)
 
 
 def upward(mask: TracedMask) -> tuple[int, int, str]:

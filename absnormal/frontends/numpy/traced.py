@@ -28,8 +28,12 @@ def trace(f: Callable[[Any], Any], x: Any) -> Program:
     return traced(f, x)[0]
 
 
-def traced(f: Callable[[Any], Any], x: Any, copy: bool = True) -> tuple[Program, list[Array]]:
-    """The program that f computes at x, and the values of its nodes there; ``copy`` keeps them apart from x.
+def traced(
+    f: Callable[[Any], Any], x: Any, copy: bool = True, as_tool: bool = False
+) -> tuple[Program, list[Array], tuple[str, ...]]:
+    """The program that f computes at x, the values of its nodes there, and the jumps that a tool takes for constants.
+
+    ``copy`` keeps the values apart from x; ``as_tool`` takes every jump for a constant, which is not f near the point.
 
     Raises
     ------
@@ -43,8 +47,9 @@ def traced(f: Callable[[Any], Any], x: Any, copy: bool = True) -> tuple[Program,
     builder = Builder(tree, leaves, copy)
     scalars = [not isinstance(leaf, np.ndarray) for leaf in _leaves(x, tree.structure)]
     arrays = [TracedArray(builder, i, scalar=scalar) for i, scalar in enumerate(scalars)]
+    builder.forced, builder.as_tool = {}, as_tool
     try:
-        result = f(tree.rebuild(arrays))
+        result = _ran(f, tree, builder, arrays)
     except ValueError as error:
         # NumPy hides the reason when a variable is written into an entry of a plain array.
         reason = error.__cause__
@@ -55,8 +60,36 @@ def traced(f: Callable[[Any], Any], x: Any, copy: bool = True) -> tuple[Program,
         raise
     found = builder.finished(_output(builder, result))
     program, values = found.program, list(found.values)
-    hold_against_plain_calls(f, program, values, scalars)
-    return program, values
+    if not as_tool:
+        hold_against_plain_calls(f, program, values, scalars)
+    return program, values, tuple(builder.taken_flat)
+
+
+def _ran(f: Callable[[Any], Any], tree: Tree, builder: Builder, arrays: list[TracedArray]) -> Any:
+    """What f returns.  Where Python asks for a number that jumps at the point, it runs on both sides of the jump."""
+    from absnormal.frontends.meanings.jumps import SIDES, Asked, Either, joined
+
+    builder.jumps.clear()
+    try:
+        return f(tree.rebuild([TracedArray(builder, u.index, scalar=u.scalar) for u in arrays]))
+    except Asked as asked:
+        jump, known = asked.jump, builder.forced or {}
+        number = builder.jumps.index(jump)
+    if number in known:
+        jump.refuse()
+    entries = jump.entry_by_entry()
+
+    def sides(chosen: tuple[str, ...]) -> Any:
+        if len(chosen) == len(entries):
+            builder.forced = {**known, number: chosen}
+            return _ran(f, tree, builder, arrays)
+        own = entries[len(chosen)]
+        parts = [sides((*chosen, side)) for side in SIDES]
+        return joined(own, parts, [Either(own, *parts, False, "")], False)
+
+    result = sides(())
+    builder.forced = known
+    return result
 
 
 def _leaves(x: Any, structure: Any) -> Iterator[Any]:
@@ -69,14 +102,18 @@ def _leaves(x: Any, structure: Any) -> Iterator[Any]:
 
 
 def _output(builder: Builder, result: Any) -> int:
-    if isinstance(result, (list, tuple)) and any(isinstance(item, TracedArray) for item in result):
-        result = np.stack([item if isinstance(item, TracedArray) else np.asarray(item) for item in result])
+    from absnormal.frontends.meanings.jumps import Either
+
+    if isinstance(result, (list, tuple)) and any(isinstance(item, (TracedArray, Either)) for item in result):
+        result = np.stack([item if isinstance(item, (TracedArray, Either)) else np.asarray(item) for item in result])
     if isinstance(result, TracedArray):
         if result.builder is not builder:
             result.refuse(
                 "f returns a variable of another trace", "return what is computed from the argument of f"
             )
         return result.index
+    if isinstance(result, Either):
+        result.jump.refuse()
     if isinstance(result, TracedMask):
         name = f"comparison {result.relation}"
         raise TraceError(name, "f returns a comparison, which jumps", "return a real number", result.source)
@@ -221,8 +258,23 @@ class TracedArray(NDArrayOperatorsMixin):
             "float()",
         )
 
-    def __int__(self) -> NoReturn:
-        self.refuse("a variable is converted to an integer, which jumps", "keep the real number", "int()")
+    def __int__(self) -> int:
+        return int(self._whole("trunc", "int()"))
+
+    def __trunc__(self) -> int:
+        return int(self._whole("trunc", "math.trunc"))
+
+    def __floor__(self) -> int:
+        return int(self._whole("floor", "math.floor"))
+
+    def __ceil__(self) -> int:
+        return int(self._whole("ceil", "math.ceil"))
+
+    def _whole(self, relation: str, operation: str) -> Any:
+        """A whole number next to this one, which is constant near the point or jumps there."""
+        from absnormal.frontends.writing import writer_of
+
+        return writer_of(self, operation).constant_piece(relation, self)
 
     def __index__(self) -> NoReturn:
         self.refuse(

@@ -13,9 +13,10 @@ import numpy as np
 from scipy import special
 
 from absnormal.frontends.meanings.activations import power
+from absnormal.frontends.meanings.jumps import eithers, lifted
 from absnormal.frontends.numpy.algebra import cumsum, prod, total
 from absnormal.frontends.numpy.arguments import is_default
-from absnormal.frontends.numpy.masks import TracedMask, concrete, multiplied
+from absnormal.frontends.numpy.masks import TracedMask, concrete, multiplied, numbers
 from absnormal.frontends.numpy.order import largest, smallest
 from absnormal.frontends.numpy.shapes import moveaxis
 from absnormal.frontends.numpy.traced import TracedArray
@@ -102,7 +103,7 @@ RULES: dict[Any, Callable[..., Any]] = {
     np.remainder: _remainder,
     np.fmod: _fmod,
     np.copysign: _copysign,
-    np.heaviside: lambda write, u, v: np.where(write.constant_piece("sign", u) > 0, 1.0, 0.0),
+    np.heaviside: lambda write, u, v: np.where(u > 0, 1.0, np.where(u < 0, 0.0, v)),  # type: ignore[call-overload]
     np.isfinite: lambda write, u: np.isfinite(u.value.astype(float)),
     np.isnan: lambda write, u: np.isnan(u.value.astype(float)),
     np.isinf: lambda write, u: np.isinf(u.value.astype(float)),
@@ -153,6 +154,8 @@ def apply_ufunc(
     traced: TracedArray, ufunc: np.ufunc, method: str, inputs: Sequence[Any], kwargs: dict[str, Any]
 ) -> Any:
     """What `__array_ufunc__` returns: a new array, a comparison or a constant."""
+    if eithers(inputs):
+        return lifted(lambda *args: getattr(ufunc, method)(*args, **kwargs), inputs, method == "__call__")
     name = name_of(ufunc)
     result = named(traced.builder, name, _applied, (name, ufunc, method, inputs, kwargs), {})
     return traced.__class__(result.builder, result.index) if isinstance(result, TracedArray) else result
@@ -184,7 +187,9 @@ def _applied(name: str, ufunc: np.ufunc, method: str, inputs: Sequence[Any], kwa
 def _called(write: Writer, ufunc: np.ufunc, inputs: Sequence[Any]) -> Any:
     if ufunc is np.multiply and any(isinstance(item, TracedMask) for item in inputs):
         return multiplied(*inputs)
-    inputs = concrete(inputs)
+    inputs = numbers(inputs)
+    if eithers(inputs):
+        return lifted(ufunc, inputs, ufunc.signature is None)
     if ufunc in UFUNCS:
         return write.op(UFUNCS[ufunc], *inputs)
     if ufunc in COMPARISONS:

@@ -15,7 +15,8 @@ import numpy as np
 from absnormal._optional import require
 from absnormal.arrays import Array
 from absnormal.errors import AbsNormalError, TraceError
-from absnormal.frontends.numpy.masks import TracedMask, concrete
+from absnormal.frontends.meanings.jumps import Either, eithers, lifted
+from absnormal.frontends.numpy.masks import TracedMask, numbers
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.onnx.control import CONTROL
 from absnormal.frontends.onnx.graph import Graph, double, initializers
@@ -31,6 +32,15 @@ Scope = MutableMapping[str, Any]
 
 #: Operators whose results no point determines.
 RANDOM = {"Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"}
+
+
+#: Operators that compute entry by entry, or keep the entries in their order.
+ENTRYWISE = {
+    "Abs", "Acos", "Add", "And", "Asin", "Atan", "Cast", "CastLike", "Ceil", "Clip", "Cos", "Div", "Dropout", "Elu",
+    "Equal", "Erf", "Exp", "Flatten", "Floor", "Greater", "GreaterOrEqual", "Identity", "LeakyRelu", "Less",
+    "LessOrEqual", "Log", "Max", "Min", "Mul", "Neg", "Not", "Or", "Pow", "Reciprocal", "Relu", "Reshape", "Round",
+    "Sigmoid", "Sign", "Sin", "Softplus", "Sqrt", "Squeeze", "Sub", "Sum", "Tan", "Tanh", "Unsqueeze", "Where", "Xor",
+}
 
 
 class _Unknown:
@@ -58,6 +68,8 @@ def program_of(
     known.update((name, TracedArray(builder, place)) for place, name in enumerate(order))
     run = Interpreter(graph, builder)
     (result,) = run.results(graph.nodes, known, [output])
+    if isinstance(result, Either):
+        result.jump.refuse()
     if run.missing:
         listed = ", ".join(f"{kind} at {source}" for kind, source in sorted(run.missing.items()))
         raise TraceError(
@@ -89,7 +101,7 @@ class Interpreter:
                 self._step(node, known, used)
                 for output in node.output:
                     if output in wanted:
-                        known[output] = concrete(known.get(output))
+                        known[output] = numbers(known.get(output))
             finally:
                 self.builder.user = outer
         return [known[name] for name in wanted]
@@ -139,7 +151,10 @@ class Interpreter:
             return CONTROL[node.op_type](self, node, inputs, known)
         rule = self._rule(node)
         if rule is None or not rule.keeps_masks:
-            inputs = [concrete(item) for item in inputs]
+            inputs = [numbers(item) for item in inputs]
+        if eithers(inputs):
+            alike = node.op_type in ENTRYWISE or (node.op_type == "Gather" and np.ndim(inputs[0]) == 1)
+            return [*lifted(lambda *given: self._made(node, [*given], known, used), inputs, alike)]
         if standard and node.op_type in RANDOM:
             self.writer.refuse("is random", "give its values as an input of the model")
         if not any(isinstance(item, (TracedArray, TracedMask)) for item in inputs):

@@ -11,9 +11,8 @@ from absnormal._optional import require
 from absnormal.frontends.meanings.losses import negative_log_likelihood
 from absnormal.frontends.meanings.order import in_order
 from absnormal.frontends.meanings.reductions import log_softmax, softmax
-from absnormal.frontends.numpy.masks import TracedMask
+from absnormal.frontends.numpy.masks import TracedMask, numbers
 from absnormal.frontends.numpy.order import largest, smallest
-from absnormal.frontends.numpy.select import combined
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.onnx.activations import ACTIVATIONS
 from absnormal.frontends.onnx.graph import REAL
@@ -166,7 +165,7 @@ def _cast_like(call: Call, u: Any, like: Any) -> Any:
 def _as_type(call: Call, u: Any, dtype: np.dtype[Any]) -> Any:
     """A conversion: between real numbers a rounding of the identity, to integers a jump, to truth values u != 0."""
     if isinstance(u, TracedMask) and np.any(u.tied):
-        return u
+        return u if dtype.kind == "b" else numbers(u).astype(float if dtype.name in REAL.values() else dtype)
     if isinstance(u, TracedMask):
         return np.asarray(u.concrete()).astype(float if dtype.name in REAL.values() else dtype)
     if not isinstance(u, TracedArray):
@@ -192,7 +191,8 @@ def _dropout(call: Call, u: Any, ratio: Any = None, training: Any = None) -> Any
 
 
 def _logical(name: str) -> Write:
-    return lambda call, a, b: combined(call.write, name, a, b)
+    """Of comparisons that are tied the versions are joined one by one."""
+    return lambda call, a, b: numbers(a) & numbers(b) if name == "and" else numbers(a) | numbers(b)
 
 
 def _power(call: Call, u: Any, e: Any) -> Any:

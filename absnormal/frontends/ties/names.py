@@ -23,7 +23,7 @@ TIES: dict[str, str] = {
 }  # fmt: skip
 
 #: The slope that the user's own comparison implies, whatever the tool.
-IMPLIED = {"where>": -1.0, "where>=": 1.0}
+IMPLIED = {"where>": -1.0, "where>=": 1.0, "jump": 0.0}
 
 #: A kink of torch's own kernels: its slope was measured when the function ran, and is kept beside the program.
 OWN = "torch"

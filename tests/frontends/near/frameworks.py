@@ -26,6 +26,7 @@ class Numpy:
     relu = staticmethod(lambda u: np.maximum(u, 0.0))
     real = staticmethod(lambda mask: mask * 1.0)
     any = staticmethod(np.any)
+    taken = staticmethod(lambda table, place: table[place.astype(int)])
 
     def __getattr__(self, name: str) -> Any:
         return getattr(np, name)
@@ -46,6 +47,7 @@ class Torch(Numpy):
     real = staticmethod(lambda mask: mask.double())
     any = staticmethod(torch.any)
     clip = staticmethod(torch.clamp)
+    taken = staticmethod(lambda table, place: table[place.long()])
 
     def __getattr__(self, name: str) -> Any:
         return getattr(torch, name)
@@ -168,6 +170,9 @@ class Onnx:
 
     def clip(self, u: Any, low: float, high: float) -> Tensor:
         return self.node("Clip", u, low, high)
+
+    def taken(self, table: Any, place: Any) -> Tensor:
+        return self.node("Gather", table, self.node("Cast", place, to=TensorProto.INT64))
 
     def any(self, mask: Any) -> Tensor:
         return self.node("ReduceMax", self.node("Cast", mask, to=TensorProto.DOUBLE), keepdims=0) > 0.5

@@ -1,0 +1,319 @@
+"""Jumps at their ties: both outcomes are followed, until what is computed from them meets (THEORY 9).
+
+A jump (sign, floor, a conversion to integers, a search among edges, a comparison that is used as a number) has two
+outcomes near a tie u = v, where u > v and where u < v, and a third one on the tie itself.  What is computed from it is
+carried along as an `Either`, in three versions.  As soon as the three agree on u = v, whatever the other variables
+are, they are one kink: x * sign(x) is |x|.  Where they do not agree when f returns them f jumps, and has no generalized
+gradient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+from numpy.lib.mixins import NDArrayOperatorsMixin
+
+from absnormal.arrays import Array
+from absnormal.errors import TraceError
+from absnormal.frontends.numpy.masks import numbers
+from absnormal.frontends.numpy.traced import TracedArray
+from absnormal.program.builder import Builder
+from absnormal.program.nodes import Source
+
+if TYPE_CHECKING:
+    from absnormal.frontends.writing import Writer
+
+#: The versions of what is computed from a jump: on the tie, where u > v, and where u < v.
+SIDES = ("own", "up", "down")
+
+#: Where Python asks for numbers f runs once for each version of every tied entry, of which there may be so many.
+ASKED = 3
+JUMPS = "jumps at this point, and so does f: what it is on the two sides of the jump is not seen to meet there"
+MOVE = "move the point off the jump; f has no generalized gradient where it jumps"
+
+
+@dataclass(frozen=True, eq=False)
+class Jump:
+    """Where a jump is tied: u = v, two nodes of one shape, in the entries ``tied``."""
+
+    builder: Builder
+    left: int
+    right: int
+    tied: Array
+    operation: str
+    source: Source | None
+    problem: str = JUMPS
+    fix: str = MOVE
+
+    @property
+    def size(self) -> int:
+        return int(self.tied.size)
+
+    @property
+    def single(self) -> bool:
+        """Whether one entry jumps, so that all which is computed has the outcome of this one entry in it."""
+        return int(self.tied.sum()) == 1
+
+    def entry_by_entry(self) -> list[Jump]:
+        """A jump for every entry that is tied."""
+        flat = np.flatnonzero(self.tied)
+        return [replace(self, tied=(np.arange(self.size) == place).reshape(self.tied.shape)) for place in flat]
+
+    def refuse(self) -> NoReturn:
+        raise TraceError(self.operation, self.problem, self.fix, self.source)
+
+    @property
+    def writer(self) -> Writer:
+        from absnormal.frontends.writing import Writer
+
+        return Writer(self.builder, self.operation, self.source)
+
+
+def jump_of(jump: Jump, own: Array, up: Array, down: Array) -> Any:
+    """The outcome of a jump.  One at the ties of another one is another outcome of that."""
+    builder = jump.builder
+    jump, reversed_ = _of_what_is_scaled(jump)
+    known, turned = _known(jump)
+    if known is None:
+        builder.jumps.append(jump)
+    else:
+        jump = known
+    if turned != reversed_:
+        up, down = down, up
+    forced = (builder.forced or {}).get(builder.jumps.index(jump))
+    if forced is not None:
+        outcome = np.array(own)
+        for place, side in zip(np.flatnonzero(jump.tied), forced, strict=True):
+            outcome.reshape(-1)[place] = {"own": own, "up": up, "down": down}[side].reshape(-1)[place]
+        return outcome
+    if np.array_equal(up, down) and np.array_equal(own, up):
+        return own
+    side = "up" if np.array_equal(own, up) else "down" if np.array_equal(own, down) else ""
+    return Either(jump, own, up, down, True, side)
+
+
+def _of_what_is_scaled(jump: Jump) -> tuple[Jump, bool]:
+    """A jump of c u + d as one of u, and whether its sides are the other way round."""
+    builder = jump.builder
+    node = builder.nodes[jump.left]
+    if node.op == "reshape":
+        jump = _reshaped(jump, builder.nodes[node.args[0]].shape, node.args[0])
+    scaled = {key: c for key, c in builder.affine(jump.left).items() if key != "one"}
+    if builder.nodes[jump.right].varied or len(scaled) != 1:
+        return jump, False
+    ((base, c),) = scaled.items()
+    if base == jump.left or not isinstance(base, int) or builder.nodes[base].shape != builder.nodes[jump.left].shape:
+        return jump, False
+    value = builder.values[base]
+    knots = np.where(jump.tied, value, value - 1)
+    return replace(jump, left=base, right=builder.constant(knots)), c < 0
+
+
+def _reshaped(jump: Jump, shape: tuple[int, ...], left: int) -> Jump:
+    """The same jump of what was reshaped, whose entries stand in the same order."""
+    right = jump.writer.reshape(TracedArray(jump.builder, jump.right), shape)
+    return replace(jump, left=left, right=right.index, tied=jump.tied.reshape(shape))
+
+
+def _known(jump: Jump) -> tuple[Jump | None, bool]:
+    """The jump that has the same ties, and whether its sides are the other way round."""
+    affine = jump.builder.affine
+    difference = affine.difference(jump.left, jump.right)
+    for other in jump.builder.jumps:
+        factor = _ratio(difference, affine.difference(other.left, other.right))
+        if factor and np.array_equal(other.tied, jump.tied):
+            return other, factor < 0
+    return None, False
+
+
+def _ratio(first: Any, second: Any) -> Fraction:
+    """The number that one combination is of another; 0 where it is none."""
+    if not first or first.keys() != second.keys():
+        return Fraction(0)
+    ratios = {first[key] / second[key] for key in first}
+    return ratios.pop() if len(ratios) == 1 else Fraction(0)
+
+
+class Asked(BaseException):
+    """Python asks for a number, which differs between the sides of a jump: f runs once for each of them."""
+
+    def __init__(self, jump: Jump) -> None:
+        self.jump = jump
+
+
+class Either(NDArrayOperatorsMixin):
+    """What is computed from a jump: on the tie, above and below it.
+
+    ``aligned`` says that every entry depends on the outcome in the same entry of the jump only; if it is not, the jump
+    has one entry.  ``side`` is the side that the version on the tie is, if it is one.
+    """
+
+    __array_priority__ = 1002
+
+    def __init__(self, jump: Jump, own: Any, up: Any, down: Any, aligned: bool, side: str) -> None:
+        self.jump, self.own, self.up, self.down, self.aligned, self.side = jump, own, up, down, aligned, side
+
+    def version(self, side: str) -> Any:
+        return getattr(self, side)
+
+    @property
+    def builder(self) -> Builder:
+        return self.jump.builder
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return np.shape(self.own)
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        return int(np.prod(self.shape, dtype=int))
+
+    @property
+    def dtype(self) -> Any:
+        return getattr(self.own, "dtype", np.dtype(float))
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __iter__(self) -> Any:
+        return (self[place] for place in range(len(self)))
+
+    def __getitem__(self, key: Any) -> Any:
+        return lifted(lambda u: u[key], [self])
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        alike = name in ALIGNED_METHODS
+        return lambda *args, **kwargs: lifted(lambda u: getattr(u, name)(*args, **kwargs), [self], alike)
+
+    def _asked(self) -> NoReturn:
+        if self.builder.forced is None or not self.jump.tied.sum() <= ASKED:
+            self.jump.refuse()
+        raise Asked(self.jump)
+
+    def __index__(self) -> int:
+        return self._asked()
+
+    def __int__(self) -> int:
+        return self._asked()
+
+    def __float__(self) -> float:
+        return self._asked()
+
+    def __bool__(self) -> bool:
+        self.jump.refuse()
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
+        return self._asked()
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        function = getattr(ufunc, method)
+        kwargs = {key: value for key, value in kwargs.items() if key != "out"} if "out" in kwargs else kwargs
+        alike = method == "__call__" and ufunc.signature is None
+        return lifted(lambda *args: function(*args, **kwargs), inputs, alike)
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        names, values = [*kwargs], [*kwargs.values()]
+
+        def apply(*given: Any) -> Any:
+            return func(*given[: len(args)], **dict(zip(names, given[len(args) :], strict=True)))
+
+        looked_up = func is np.take and np.ndim(args[0]) == 1 and not isinstance(args[0], Either)
+        return lifted(apply, [*args, *values], looked_up or func in ALIGNED_FUNCTIONS)
+
+
+#: What keeps the entries apart and in their order.
+ALIGNED_METHODS = frozenset({"astype", "reshape", "ravel", "squeeze", "copy", "clip", "round", "flatten"})
+ALIGNED_FUNCTIONS = {
+    np.where, np.clip, np.round, np.reshape, np.ravel, np.squeeze, np.expand_dims, np.select, np.copy, np.nan_to_num,
+}
+
+
+def lifted(apply: Callable[..., Any], args: Sequence[Any], alike: bool = False) -> Any:
+    """A function of arguments among which there are versions of a jump, version by version.
+
+    ``alike`` says that it computes entry by entry, in their order.
+    """
+    found = eithers(args)
+    jump = found[0].jump
+    parts = [apply(*(version(arg, jump, side) for arg in args)) for side in SIDES]
+    return joined(jump, parts, [one for one in found if one.jump is jump], alike)
+
+
+def looked_up(table: Array, place: Any) -> Any:
+    """Entries of a list by numbers that may jump."""
+    return lifted(lambda numbers: table[numbers], [place], True) if isinstance(place, Either) else table[place]
+
+
+def eithers(value: Any) -> list[Either]:
+    """The versions of jumps in nested lists and tuples."""
+    if isinstance(value, Either):
+        return [value]
+    if type(value) in (list, tuple):
+        return [one for item in value for one in eithers(item)]
+    return []
+
+
+def version(value: Any, jump: Jump, side: str) -> Any:
+    """A value on one side of a jump."""
+    if isinstance(value, Either):
+        return value.version(side) if value.jump is jump else value
+    if type(value) in (list, tuple):
+        return type(value)([version(item, jump, side) for item in value])
+    return value
+
+
+def joined(jump: Jump, parts: Sequence[Any], given: Sequence[Either], alike: bool) -> Any:
+    """Three versions of one result as one kink where they meet; otherwise as an `Either`."""
+    if type(parts[0]) in (list, tuple):
+        return type(parts[0])([joined(jump, item, given, alike) for item in zip(*parts, strict=True)])
+    parts = [version(numbers(part), jump, side) for part, side in zip(parts, SIDES, strict=True)]
+    own, up, down = parts
+    shapes = {np.shape(part) for part in parts}
+    size = int(np.prod(np.shape(own), dtype=int))
+    aligned = alike and size == jump.size and all(one.aligned for one in given)
+    if len(shapes) > 1 or not (aligned or jump.single):
+        jump.refuse()
+    sides = {one.side for one in given}
+    side = sides.pop() if len(sides) == 1 else ""
+    if any(isinstance(part, Either) for part in parts):
+        return Either(jump, own, up, down, aligned, side)
+    if not any(isinstance(part, TracedArray) for part in parts):
+        same = all(np.array_equal(own, part) for part in (up, down))
+        return own if same else Either(jump, own, up, down, aligned, side)
+    met = _met(jump, own, up, down, aligned, side)
+    return Either(jump, own, up, down, aligned, side) if met is None else met
+
+
+def _met(jump: Jump, own: Any, up: Any, down: Any, aligned: bool, side: str) -> TracedArray | None:
+    """The three versions as one kink; None where they are not seen to agree on the tie."""
+    from absnormal.frontends.meanings.selections import agreeing
+
+    write, builder = jump.writer, jump.builder
+    plain = (part if isinstance(part, TracedArray) else np.asarray(part, float) for part in (own, up, down))
+    nodes = [write.node(part) for part in plain]
+    if len(set(nodes)) == 1:
+        return TracedArray(builder, nodes[0])
+    tie = {"up": "where>=", "down": "where>"}.get(side, "jump")
+    made, sides = None, (nodes[1], nodes[2], nodes[0], tie)
+    if aligned and jump.size > 1:
+        open_ = jump.tied.reshape(builder.nodes[nodes[0]].shape)
+        made = agreeing(write, jump.left, jump.right, *sides, open_)
+        if made is not None and not open_.all():
+            made = write.op("where", made, TracedArray(builder, nodes[0]), mask=open_)
+    if made is None and jump.single:
+        made = agreeing(write, jump.left, jump.right, *sides, None, jump.tied if jump.size > 1 else None)
+    if made is None:
+        return None
+    if not side:
+        builder.taken_flat.setdefault(f"{jump.operation} at {jump.source}", None)
+    return made

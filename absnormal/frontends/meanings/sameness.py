@@ -1,0 +1,120 @@
+"""Whether two nodes are the same, whatever the variables are: by structure, and constants up to their rounding."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from absnormal.arrays import Array
+from absnormal.ops import ENTRYWISE, TABLE
+from absnormal.ops.linear import applied
+from absnormal.program.builder import Builder
+from absnormal.program.nodes import Node
+
+#: Constants that were computed from others may differ by this many roundings of the largest number on the way.
+_ROUNDINGS = 8.0
+
+
+def same(a: Any, b: Any, open_: Array | None = None) -> bool:
+    """Whether two traced arrays are the same in every entry that counts; None: in all."""
+    builder = a.builder
+    if a.index == b.index or not builder.affine.difference(a.index, b.index):
+        return True
+    return bool(np.all(agreement(builder, a.index, b.index) | (False if open_ is None else ~open_)))
+
+
+def agreement(builder: Builder, first: int, second: int) -> Any:
+    """Where two nodes are the same, entry by entry, whatever the variables are."""
+    nodes, known = builder.nodes, {}
+    stack = [(first, second)]
+    while stack:
+        pair = stack[-1]
+        one, other = nodes[pair[0]], nodes[pair[1]]
+        comparable = _comparable(one, other)
+        inner = [*zip(one.args, other.args, strict=True)] if comparable and pair[0] != pair[1] else []
+        missing = [args for args in inner if args not in known]
+        if missing:
+            stack += missing
+            continue
+        known[pair] = _agreeing(builder, pair, [known[args] for args in inner] if comparable else None)
+        stack.pop()
+    return known[first, second]
+
+
+def _comparable(one: Node, other: Node) -> bool:
+    return one.op == other.op and one.shape == other.shape and len(one.args) == len(other.args) and bool(one.args) and (
+        _equal(one.params, other.params)
+    )
+
+
+def _agreeing(builder: Builder, pair: tuple[int, int], flags: list[Any] | None) -> Any:
+    """Where two nodes agree, from where their arguments do; None where they are other operations."""
+    first, second = pair
+    node = builder.nodes[first]
+    if first == second:
+        return np.ones(node.shape, bool)
+    found = _constants(builder, first, second)
+    if flags is None or (found.shape == node.shape and found.all()):
+        return found
+    if all(flag.all() for flag in flags):
+        return np.ones(node.shape, bool)
+    row = TABLE[node.op]
+    if row.family in ("movement", "linear", "bilinear"):
+        zeros = [_zeros(builder, *args) for args in zip(node.args, builder.nodes[second].args, strict=True)]
+        assert row.maps is not None
+        factors = [1.0 - zero for zero in zeros]
+        maps = [one.absolute() for one in row.maps(node.params, factors, np.zeros(node.shape), node.shape)]
+        return found | (applied(maps, [(~flag).astype(float)[None] for flag in flags], 1, node.shape)[0] == 0)
+    if node.op in ENTRYWISE:
+        return found | np.logical_and.reduce(np.broadcast_arrays(*flags, found & False)[:-1])
+    return found
+
+
+def _zeros(builder: Builder, first: int, second: int) -> Array:
+    """Where both are the constant 0."""
+    constant = _fixed(builder, first) & _fixed(builder, second)
+    return np.asarray(constant & (builder.values[first] == 0) & (builder.values[second] == 0))
+
+
+def _fixed(builder: Builder, index: int) -> Array:
+    """Which entries are constant everywhere, not just near the point."""
+    constant = builder.nearby.constant(index)
+    anywhere = not constant.any() or next(builder.nearby.reasons(index, constant), None) is None
+    return constant if anywhere else np.zeros(constant.shape, bool)
+
+
+def _constants(builder: Builder, first: int, second: int) -> Array:
+    """Where both are constants, and equal up to the rounding of what they were computed from."""
+    one, other = builder.values[first], builder.values[second]
+    if not (one.shape == other.shape or one.size == 1 or other.size == 1):
+        return np.zeros((), bool)
+    room: Any = 0.0
+    if one.dtype != object and other.dtype != object:
+        unit = max(float(np.finfo(float).eps), builder.units[first], builder.units[second])
+        room = _ROUNDINGS * unit * np.maximum(_size(builder, first), _size(builder, second))
+    return np.asarray((np.abs(one - other) <= room) & _fixed(builder, first) & _fixed(builder, second))
+
+
+def _equal(first: Any, second: Any) -> bool:
+    return first.keys() == second.keys() and all(np.array_equal(first[key], second[key]) for key in first)
+
+
+def _size(builder: Builder, index: int) -> Any:
+    """The largest numbers that the entries of a constant were computed from in the program; 0 where it was not."""
+    shape = builder.nodes[index].shape
+    if builder.nodes[index].op == "constant":
+        return 0.0
+    largest, stack, seen = np.zeros(shape), [index], {index}
+    while stack:
+        at = stack.pop()
+        value = np.abs(builder.values[at].astype(float))
+        value = np.where(np.isfinite(value), value, 0.0)
+        largest = np.maximum(largest, value if value.shape == shape else value.max(initial=0.0))
+        node = builder.nodes[at]
+        if TABLE[node.op].family == "input" or node.op in ("gather", "index"):
+            continue
+        new = [arg for arg in node.args if arg not in seen]
+        seen.update(new)
+        stack += new
+    return largest

@@ -1,0 +1,107 @@
+"""Operations that step, at their ties: the outcomes on both sides, and what keeps them at other points."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from absnormal.arrays import Array
+from absnormal.frontends.meanings.jumps import Jump, jump_of
+from absnormal.frontends.numpy.masks import TracedMask
+from absnormal.frontends.numpy.shapes import broadcast_to
+from absnormal.frontends.numpy.traced import TracedArray
+from absnormal.frontends.writing import Writer
+from absnormal.program.program import RELATIONS
+
+#: From the value at a tie to the outcomes above and below it.
+_OUTCOMES: dict[str, Callable[[Array], tuple[Any, Any]]] = {
+    "sign": lambda u: (np.ones(u.shape), -np.ones(u.shape)),
+    "floor": lambda u: (u, u - 1),
+    "ceil": lambda u: (u + 1, u),
+    "trunc": lambda u: (np.where(u > 0, u, u + 1), np.where(u > 0, u - 1, u)),
+    "rint": lambda u: (np.ceil(u), np.floor(u)),
+}
+
+#: The outcomes of a comparison where its left side is the larger one, and where it is the smaller one.
+_COMPARED = {
+    ">": (True, False), ">=": (True, False), "<": (False, True), "<=": (False, True), "==": (False, False),
+    "!=": (True, True),
+}  # fmt: skip
+
+SIDES = (
+    "its condition {relation} is tied at this point, and the two choices do not differ by a constant multiple of its"
+    " two sides' difference, nor are they seen to meet there"
+)
+KINK = "write the kink with np.maximum, np.minimum or np.abs"
+
+
+def stepped(write: Writer, u: TracedArray, relation: str) -> Any:
+    """A rounding or a sign, which steps at the point in some entries."""
+    builder, value = write.builder, u.value
+    tied = builder.tied(u.index, u.index, relation)
+    own = np.asarray(RELATIONS[relation][0](value, value), dtype=float)
+    plain = value.astype(float)
+    up, down = (np.where(tied, side, own) for side in _OUTCOMES[relation](plain))
+    _keep_rest(write, u, relation, own, tied)
+    if relation == "sign":
+        knots = np.zeros(u.shape)
+    else:
+        _keep_between(write, u, np.where(tied, plain - 1, -np.inf), np.where(tied, plain + 1, np.inf))
+        knots = plain - ~tied
+    jump = Jump(builder, u.index, builder.constant(knots), tied, write.operation, write.source)
+    return jump_of(jump, own, up, down)
+
+
+def searched(write: Writer, edges: Array, u: TracedArray, side: str) -> Any:
+    """The number of edges below a number: np.searchsorted(edges, u, side)."""
+    value = u.value.astype(float)
+    up, down = (np.searchsorted(edges, value, end) for end in ("right", "left"))  # type: ignore[call-overload]
+    bounded = np.concatenate([[-np.inf], edges, [np.inf]])
+    _keep_between(write, u, bounded[down], bounded[up + 1])
+    tied = np.asarray(up != down) & ~write.builder.nearby.constant(u.index)
+    if not tied.any():
+        return np.asarray(up if side == "right" else down)
+    knots = np.where(tied, value, value - 1)
+    jump = Jump(write.builder, u.index, write.builder.constant(knots), tied, write.operation, write.source)
+    return jump_of(jump, up if side == "right" else down, up, down)
+
+
+def as_number(mask: TracedMask) -> Any:
+    """A comparison that is tied at the point, as what jumps there."""
+    write = Writer(mask.builder, *(mask.builder.user or (f"comparison {mask.relation}", mask.source)))
+    tied = np.asarray(mask.tied)
+    if not tied.any():
+        return mask.concrete()
+    own = np.array(mask.outside(tied))
+    up, down = (np.where(tied, side, own) for side in _COMPARED[mask.relation])
+    left, right = (broadcast_to(TracedArray(mask.builder, node), own.shape) for node in (mask.left, mask.right))
+    tied = np.broadcast_to(tied, own.shape)
+    jump = Jump(
+        mask.builder, left.index, right.index, tied, write.operation, write.source,
+        SIDES.format(relation=mask.relation), KINK,
+    )
+    return jump_of(jump, own, up, down)
+
+
+def _keep_rest(write: Writer, u: TracedArray, relation: str, own: Array, tied: Array) -> None:
+    """Keep the outcome in the entries in which it does not step."""
+    rest = np.flatnonzero(~tied)
+    if rest.size:
+        kept = np.reshape(u, -1)[rest]  # type: ignore[call-overload]
+        outcome = own.reshape(-1)[rest]
+        write.builder.keep(kept.index, kept.index, relation, outcome, write.operation, write.source)
+
+
+def _keep_between(write: Writer, u: TracedArray, low: Array, high: Array) -> None:
+    """Keep low < u < high, where these are finite."""
+    flat: Any = np.reshape(u, -1)  # type: ignore[call-overload]
+    for bound, relation in ((low.reshape(-1), ">"), (high.reshape(-1), "<")):
+        open_ = np.flatnonzero(np.isfinite(bound))
+        if open_.size:
+            kept = flat[open_] if open_.size < bound.size else flat
+            write.builder.keep(
+                kept.index, write.node(bound[open_]), relation, np.ones(open_.size, bool), write.operation,
+                write.source,
+            )
