@@ -5,11 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from absnormal.frontends.torch.probe import MEASURED, PROBES, SPLITS, probed, splits_evenly
-
-
-def test_every_kernel_has_a_measured_slope() -> None:
-    assert set(PROBES) == set(MEASURED)
+from absnormal.frontends.torch.probe import PROBES, SPLITS, probed, splits_evenly
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
