@@ -20,7 +20,7 @@ from absnormal.frontends.jax.jumps import Jump
 from absnormal.frontends.jax.plain_call import hold_against_plain_calls
 from absnormal.frontends.jax.point import Point
 from absnormal.frontends.jax.precision import epsilon
-from absnormal.frontends.jax.probe import slope_of
+from absnormal.frontends.jax.probe import FUNCTION_OF, slope_of
 from absnormal.frontends.jax.run import Run, Seen
 from absnormal.frontends.meanings.jumps import Either
 from absnormal.frontends.numpy.traced import TracedArray
@@ -82,7 +82,7 @@ def capture(f: Callable[[Any], Any], x: Any, stopped: str = "constant") -> Trace
         f"activity is decided by the {point.variables[0].dtype} values that JAX computed; linear algebra is in float64",
         *point.notes,
     )
-    slopes = of_nodes(program, values, slope_of, point.slopes)
+    slopes = of_nodes(program, values, lambda tie: slope_of(FUNCTION_OF[tie]), point.slopes)
     return TracedCall(
         program=program, values=values, slopes=slopes, leaves=leaves, dtype=dtype, tool="jax", wrap=point.wrap,
         unwrap=point.unwrap, notes=notes, foreign=point.foreign, units=point.units,
