@@ -77,6 +77,8 @@ class Builder:
         self.jumps: list[Any] = []
         self.taken_flat: dict[str, None] = {}
         self.forced: dict[int, tuple[str, ...]] | None = None
+        #: Nodes that were written again with other arguments, and the nodes that they were.
+        self.copies: dict[int, int] = {}
         #: Whether every jump is a constant, as a tool takes it.
         self.as_tool = False
         self._later = later

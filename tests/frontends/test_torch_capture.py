@@ -163,7 +163,8 @@ def test_a_mask_at_its_tie_is_a_kink_only_where_its_branches_meet() -> None:
 
 def test_a_mask_of_detached_values_is_a_kink_all_the_same() -> None:
     with pytest.raises(an.TraceError, match="tied at this point"):
-        an.verify(lambda x: (x.detach() > 0).to(D).sum() * x.sum(), torch.zeros(1, dtype=D))
+        an.verify(lambda x: (x.detach() > 0).to(D).sum() * (x + 1).sum(), torch.zeros(1, dtype=D))
+    assert an.verify(lambda x: (x.detach() > 0).to(D).sum() * x.sum(), torch.zeros(1, dtype=D))
     assert an.verify(lambda x: torch.where(x.detach() > 0, x, 0.0).sum(), torch.zeros(1, dtype=D))
 
 

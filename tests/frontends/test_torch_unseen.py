@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 import absnormal as an
-from absnormal.frontends.torch import lowering
+from absnormal.frontends.torch import lowering, rules
 
 D = torch.float64
 
@@ -258,14 +258,14 @@ def test_what_was_computed_before_and_is_overwritten_after_its_use_is_refused() 
 
 def test_a_variable_that_a_rule_loses_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     w, v = weights(), weights()
-    rule = lowering.RULES["mul"]
+    rule = rules.RULES["mul"]
 
     def losing(write: Any, a: Any, b: Any, /) -> Any:
         return rule(write, a, write.tensor(b.tensor))
 
     loss: Callable[[], Any] = lambda: (w * v).sum()  # noqa: E731
     assert an.torch.verify([w, v], loss)
-    monkeypatch.setitem(lowering.RULES, "mul", losing)
+    monkeypatch.setitem(rules.RULES, "mul", losing)
     # What is known of a rule is remembered.
     monkeypatch.setattr(lowering, "reading", lowering.reading.__wrapped__)
     with pytest.raises(an.TraceError, match="does not depend"):

@@ -162,6 +162,9 @@ class Run:
         jumping = [seen.traced for seen in inputs if isinstance(seen.traced, Either)]
         if jumping and not name.startswith("custom_") and name in CONTROL:
             jumping = []
+        if jumping and name == "stop_gradient" and any(one.varies for one in jumping):
+            jump = jumping[0].jump
+            return [Seen(inputs[0].value, Jump(jump.operation, jump.source, jump.problem, jump.fix))]
         if jumping:
             jump, alike = jumping[0].jump, eqn.primitive.name in ENTRYWISE or _looks_up(eqn, inputs)
             return self.on_all_sides(

@@ -165,6 +165,12 @@ class Either(NDArrayOperatorsMixin):
         return self.jump.builder
 
     @property
+    def varies(self) -> bool:
+        """Whether a version depends on the variables, and not just on outcomes."""
+        parts = (self.own, self.up, self.down)
+        return any(isinstance(part, TracedArray) or (isinstance(part, Either) and part.varies) for part in parts)
+
+    @property
     def shape(self) -> tuple[int, ...]:
         return np.shape(self.own)
 

@@ -137,6 +137,8 @@ def by_sides(
     is what is taken where left = right, if it is neither side.  ``single`` marks the one entry that is compared at all.
     """
     builder = write.builder
+    if not (builder.nodes[left].varied or builder.nodes[right].varied):
+        return None
     if not builder.nodes[left].varied:
         # v > u, with v constant: the other way round.
         opposite = {"where>": "where>=", "where>=": "where>"}.get(tie, tie)
@@ -229,7 +231,7 @@ class _Side:
             result = self._decided(kink, node, found)
         else:
             args = [self._at(arg, found) for arg in node.args]
-            result = None if any(arg is None for arg in args) else self._written(node, args)
+            result = None if any(arg is None for arg in args) else self._written(index, args)
         found[index] = result
         return result
 
@@ -243,14 +245,17 @@ class _Side:
     def _times(self, slope: float, u: Any) -> Any:
         return u if slope == 1 else u * slope if slope else np.zeros(u.shape) + 0 * u.value
 
-    def _written(self, node: Any, args: list[Any]) -> Any:
+    def _written(self, index: int, args: list[Any]) -> Any:
+        node = self.write.builder.nodes[index]
         values = [arg if isinstance(arg, TracedArray) else self.write.array(arg) for arg in args]
         if node.op == "mul":
             for constant, _ in (values, values[::-1]):
                 # What is multiplied by zero is gone, also when it varies.
                 if not self.write.builder.nodes[constant.index].varied and not np.any(constant.value):
                     return self.write.array(np.zeros(node.shape))
-        return self.write.op(node.op, *values, tie=node.tie, **node.params)
+        written = self.write.op(node.op, *values, tie=node.tie, **node.params)
+        self.write.builder.copies[written.index] = self.write.builder.copies.get(index, index)
+        return written
 
     def _depends(self, index: int) -> bool:
         builder = self.write.builder

@@ -173,6 +173,8 @@ def _lowered(
         units=made.units, own=made.values.in_precision(None),
         working=made.values.in_precision(np.float64 if double else np.float32),
     )
+    flat = tuple(lowering.builder.taken_flat)
+    call = replace(call, flat=flat)
     return Followed(call, loss, graph, made.needed, tuple(place for place in lowering.stopped if place is not None))
 
 
@@ -190,6 +192,7 @@ def of_closure(
     if stopped == "followed" and found.stopped:
         others += tuple(f"a value that was detached at {place}" for place in dict.fromkeys(map(str, found.stopped)))
         found = _lowered(tape, loss, graph, variables, tree, names or {}, through=True)
+    others += tuple(f"{place}, which jumps at this point and counts as a constant" for place in found.call.flat)
     _check_filled(found, variables, gradients, others)
     leaves = [
         np.zeros(tuple(variable.shape), array(variable).dtype) if gradient is None else array(gradient)

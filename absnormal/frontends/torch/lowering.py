@@ -12,6 +12,7 @@ import torch
 
 from absnormal.arrays import Array
 from absnormal.errors import AbsNormalError, DomainError, TraceError
+from absnormal.frontends.meanings.jumps import Either
 from absnormal.frontends.ties.slopes import of_nodes
 from absnormal.frontends.torch.arguments import reading, rule_name
 from absnormal.frontends.torch.branches import at_ties
@@ -19,16 +20,17 @@ from absnormal.frontends.torch.following import Following, sharp
 from absnormal.frontends.torch.graph import refuse_constant
 from absnormal.frontends.torch.guards import keep
 from absnormal.frontends.torch.jumps import VALUELESS
-from absnormal.frontends.torch.kinds import EPSILON, is_complex, stopped_at, unit_of
+from absnormal.frontends.torch.kinds import EPSILON, stopped_at, unit_of
 from absnormal.frontends.torch.memory import storage
 from absnormal.frontends.torch.numbers import is_log
 from absnormal.frontends.torch.probe import table
-from absnormal.frontends.torch.rules import RULES
 from absnormal.frontends.torch.settled import settled
 from absnormal.frontends.torch.steps import Handle, Read, Step, geometry
 from absnormal.frontends.torch.stopped import is_held, ties
 from absnormal.frontends.torch.tape import Record, Tape
+from absnormal.frontends.torch.unknown import refuse_unknown
 from absnormal.frontends.torch.values import array
+from absnormal.frontends.torch.versions import Versions
 from absnormal.frontends.torch.writer import Arg, Writer
 from absnormal.program.builder import Builder, Finished
 from absnormal.program.nodes import Node, Source
@@ -50,9 +52,11 @@ class Lowering:
         self.stopped: list[Source | None] = []
         self.builder = Builder(tree, (), read=array, later=FAMILIES, checked=False)
         self.write = Writer(tape, self.builder)
-        self.results: dict[Handle, int] = {}
+        #: The nodes of the results, and what jumps at the point.
+        self.results: dict[Handle, Any] = {}
+        self.versions = Versions(self)
         #: For the steps that are needed, the jumps behind them, without themselves.
-        self._taints: dict[int, frozenset[int]] = {}
+        self.taints: dict[int, frozenset[int]] = {}
         #: The steps whose values come from those of the variables.
         self._depending = {*range(len(variables))}
         self._tied: dict[int, bool] = {}
@@ -74,7 +78,7 @@ class Lowering:
         if handle is None:
             raise TraceError("f", "does not depend on the variables", "verify a function of these tensors")
         needed = self._needed([handle[0]])
-        self._refuse_unknown(needed)
+        refuse_unknown((self.following.steps[number] for number in needed), self._at, self.write)
         for read in self.following.reads:
             self._read(read, needed)
         for step in needed:
@@ -95,7 +99,7 @@ class Lowering:
             step = steps[number]
             needs = step.needs()
             if self.following.jumped and step.record is not None:
-                self._taints[number] = taint = (self.following.behind(step.given) | step.behind) - {number}
+                self.taints[number] = taint = (self.following.behind(step.given) | step.behind) - {number}
                 for jump in sorted(taint):
                     if any(map(self._ties, (jump, *steps[jump].behind))):
                         needs += steps[jump].needs()
@@ -110,24 +114,6 @@ class Lowering:
     def _is_input(self, number: int) -> bool:
         step = self.following.steps[number]
         return step.record is None and not step.mix
-
-    def _refuse_unknown(self, needed: list[int]) -> None:
-        missing: dict[tuple[str, str], str] = {}
-        source: Source | None = None
-        for number in needed:
-            step = self.following.steps[number]
-            record = step.record
-            if record is not None and not _known(step, record):
-                self._at(record)
-                source = source or self.write.source
-                what = f"{record.name} on complex numbers" if is_complex(record) else record.name
-                missing[what, str(self.write.source)] = f"{what} at {self.write.source}"
-        if missing:
-            listed = ", ".join(missing.values())
-            raise TraceError(
-                "torch", f"these operations are not supported: {listed}",
-                "write them with supported ones, or ask for them", source,
-            )
 
     def _at(self, record: Record | None) -> None:
         """Name the operation that is being lowered."""
@@ -150,8 +136,12 @@ class Lowering:
     def _settled(self, number: int) -> bool:
         """Whether a jump that is tied compares, where it is, what is constant near the point; then that is kept."""
         if number not in self._constant_there:
-            self._constant_there[number] = settled(self.write, partial(self._read_by, self.following.steps[number]))
+            self._constant_there[number] = settled(self.write, partial(self.read_by, self.following.steps[number]))
         return self._constant_there[number]
+
+    def open(self, numbers: Iterable[int]) -> list[int]:
+        """The jumps among some that are tied where their outcomes may change near the point, or decided by such."""
+        return [n for n in numbers if self.versions.carries(n) or (self._ties(n) and not self._settled(n))]
 
     def _meets(self, jump: Step) -> bool:
         record = jump.record
@@ -177,7 +167,7 @@ class Lowering:
             return
         where = read.record.source
         for number in sorted(read.taint):
-            if self._ties(number) and not self._settled(number):
+            if self.open([number]):
                 self._at(self.following.steps[number].record)
                 self.write.refuse(
                     f"is tied at this point and was branched on, or read, at {where}, so it is not constant near it",
@@ -213,22 +203,27 @@ class Lowering:
         self._at(record)
         if step.jumps:
             return
+        self.builder.unit = self.builder.precision = unit = unit_of(record)
+        if self.versions.took(number):
+            return
         args = [self._argument(arg, step) for arg in record.args]
         kwargs = {name: self._argument(value, step) for name, value in record.kwargs.items()}
         self.write.record, self.write.number, self.write.bound = record, step.number, False
-        self.builder.unit = self.builder.precision = unit = unit_of(record)
         start = len(self.write.nodes)
         if not any(step.handles[id(arg)] is not None and arg.numel() for arg in record.arguments):
             self._constant(number)
             return
-        made = self._at_ties(step, self._taints[number], args) if self._taints.get(number) else None
+        made = self._at_ties(step, self.taints[number], args) if self.taints.get(number) else None
         if made is None:
-            made = self._by_rule(record, args, kwargs)
+            made = self.by_rule(record, args, kwargs)
+        if isinstance(made, Either):
+            self.results[number, 0] = made
+            return
         given = [handle for handle in step.handles.values() if handle is not None] if self.write.bound else []
         if given or step.stopped:
             self._hold([*given, *step.stopped])
         if sharp(record, step.handles):
-            if self._ties(number) and not self._settled(number):
+            if self.open([number]):
                 self._at(record)
                 self.write.refuse("jumps at this point", "move the point off the jump")
             self._jumps[number] = None
@@ -245,7 +240,7 @@ class Lowering:
                 self.builder.give(node, self.tape.value(out, step.number + 1))
             self.results[number, place] = node
 
-    def _by_rule(self, record: Record, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def by_rule(self, record: Record, args: list[Any], kwargs: dict[str, Any]) -> Any:
         try:
             return reading(record.func, rule_name(record))(self.write, args, kwargs)
         except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:
@@ -268,16 +263,19 @@ class Lowering:
         for place, out in enumerate(step.record.overwritten or step.record.outs):
             self.results[number, place] = self.write.tensor(self.tape.value(out, step.number + 1))
 
-    def _at_ties(self, step: Step, taint: frozenset[int], args: list[Any]) -> int | None:
+    def _at_ties(self, step: Step, taint: frozenset[int], args: list[Any]) -> Any:
         """Where a mask or an index jumps at the point: the operation as a kink, if it is one; otherwise an error."""
         steps = self.following.steps
-        numbers = [number for number in sorted(taint) if self._ties(number)]
+        numbers = [number for number in sorted(taint) if self._ties(number) or self.versions.carries(number)]
         # What a comparison compares is followed where a jump behind it is tied, so that jump is met there.
         met = {other for number in taint for other in steps[number].behind if steps[other].jumps}
         tied = [number for number in numbers if number not in met]
         made = self._as_kink(step, steps[tied[0]], args) if len(tied) == 1 else None
-        open_ = [] if made is not None else [number for number in tied if not self._settled(number)]
+        open_ = [] if made is not None else self.open(tied)
         if open_:
+            sides = self.versions.lowered(step, self.open(numbers))
+            if sides is not None:
+                return sides
             self._at(steps[open_[0]].record)
             self.write.refuse(
                 "is tied at this point, what it chooses is not constant near it, and no two sides are seen to meet",
@@ -312,9 +310,11 @@ class Lowering:
             return [self._argument(item, step) for item in arg]
         return arg
 
-    def _node(self, handle: Handle) -> int:
+    def _node(self, handle: Handle) -> Any:
         """The node of a result; one of which its rule says nothing is refused."""
         node = self.results.get(handle)
+        if isinstance(node, Either):
+            node.jump.refuse()
         if node is None:
             number, place = handle
             self._at(self.following.steps[number].record)
@@ -345,7 +345,9 @@ class Lowering:
         while pending := [number for number in self._jumps if number not in done]:
             for number in pending:
                 done.add(number)
-                if not self._tied.get(number) and not self._kept(self.following.steps[number]):
+                if self._tied.get(number) or self.versions.carries(number):
+                    continue
+                if not self._kept(self.following.steps[number]):
                     step = self.following.steps[number]
                     self._hold([handle for handle in step.handles.values() if handle is not None])
         for leaf, (operation, source) in self._held.items():
@@ -359,12 +361,12 @@ class Lowering:
         if is_held(jump.record):
             return True
         try:
-            args, kwargs = self._read_by(jump)
+            args, kwargs = self.read_by(jump)
             return keep(self.write, args, kwargs) and not self.write.bound
         except (TraceError, DomainError, KeyError):
             return False
 
-    def _read_by(self, jump: Step) -> tuple[list[Any], dict[str, Any]]:
+    def read_by(self, jump: Step) -> tuple[list[Any], dict[str, Any]]:
         """The arguments of a jump, which are lowered for that."""
         record = jump.record
         assert record is not None
@@ -386,8 +388,3 @@ class Lowering:
         """The slope of every switch, shape (s,)."""
         own = {found.places[index]: slope for index, slope in self.write.slopes.items() if index in found.places}
         return of_nodes(found.program, found.values, lambda tie: table()[tie], own)
-
-
-def _known(step: Step, record: Record) -> bool:
-    """Whether there is a rule for an operation, or for where it jumps."""
-    return step.jumps or (rule_name(record) in RULES and not is_complex(record))

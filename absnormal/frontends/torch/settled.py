@@ -15,12 +15,14 @@ from absnormal.program import program
 #: Two nodes, and the relation between them whose outcome decides the jump.
 Comparison = tuple[int, int, str]
 
-#: What jumps where its argument is 0, and what jumps at whole numbers.
+#: What asks whether its argument is 0, what depends on its sign, and what jumps at whole numbers.
 _AT_ZERO = frozenset({
-    "nonzero", "count_nonzero", "logical_not", "logical_and", "logical_or", "logical_xor", "all", "any", "signbit",
-    "heaviside", "sign", "sgn",
+    "nonzero", "count_nonzero", "logical_not", "logical_and", "logical_or", "logical_xor", "all", "any",
 })  # fmt: skip
-_WHOLE = {"floor": "floor", "ceil": "ceil", "trunc": "trunc", "frac": "trunc", "round": "rint"}
+_WHOLE = {
+    "sign": "sign", "sgn": "sign", "signbit": "sign", "floor": "floor", "ceil": "ceil", "trunc": "trunc",
+    "frac": "trunc", "round": "rint",
+}  # fmt: skip
 _LINES = frozenset({"argmax", "argmin", "max", "min"})
 
 
@@ -32,7 +34,7 @@ def settled(w: Writer, read: Callable[[], tuple[list[Any], dict[str, Any]]]) -> 
     builder, kept = w.builder, {**vars(w)}
     unit, precision = builder.unit, builder.precision
     try:
-        found = _comparisons(w, *read())
+        found = comparisons(w, *read())
         if found is None or any(builder.tied(*sides).any() for sides in found):
             return False
         for left, right, relation in found:
@@ -47,7 +49,7 @@ def settled(w: Writer, read: Callable[[], tuple[list[Any], dict[str, Any]]]) -> 
         builder.unit, builder.precision = unit, precision
 
 
-def _comparisons(w: Writer, args: Sequence[Any], kwargs: dict[str, Any]) -> list[Comparison] | None:
+def comparisons(w: Writer, args: Sequence[Any], kwargs: dict[str, Any]) -> list[Comparison] | None:
     """The comparisons that decide a jump; None where it is not made of such."""
     name, kind = plain_name(w.record), next((out.dtype for out in w.record.outs), None)
     moving = [arg for arg in args if isinstance(arg, Arg) and not discrete(arg.here)]
@@ -62,6 +64,8 @@ def _comparisons(w: Writer, args: Sequence[Any], kwargs: dict[str, Any]) -> list
         return [(arg.node, zero, "!=") for arg in moving]
     if name in CONVERSIONS:
         return [(arg.node, arg.node, "trunc") for arg in moving]
+    if name == "heaviside":
+        return [(arg.node, arg.node, "sign") for arg in args[:1] if isinstance(arg, Arg)]
     if name in _WHOLE and not kwargs and len(args) == 1:
         return [(arg.node, arg.node, _WHOLE[name]) for arg in moving]
     if name in _LINES:

@@ -141,7 +141,7 @@ def test_is_what_is_constant_near_the_point_no_tie(name: str, framework: str) ->
     assert right_or_guarded(program, case.f, np.array(case.other))
 
 
-@pytest.mark.parametrize(("name", "framework"), [pair for pair in both(JUMPING) if pair[1] != "torch"])
+@pytest.mark.parametrize(("name", "framework"), both(JUMPING))
 def test_is_a_jump_that_cancels_judged_by_its_sides(name: str, framework: str) -> None:
     case, ns = JUMPING[name], FRAMEWORKS[framework]()
     vertices = np.array(case.among, float)

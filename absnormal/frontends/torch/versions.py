@@ -1,0 +1,311 @@
+"""Operations on what jumps at the point: lowered once for every version of it, and joined where these meet.
+
+A tape has the numbers of one run.  What was computed without derivatives from the outcome of a jump (an index, a mask
+as a number, an entry that was looked up) is computed again for the other outcomes, by torch's own kernels.  See
+`absnormal.frontends.meanings.jumps`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from absnormal.errors import TraceError
+from absnormal.frontends.meanings.jumps import SIDES, Either, Jump, joined
+from absnormal.frontends.meanings.steps import as_number, searched, stepped
+from absnormal.frontends.numpy.masks import TracedMask
+from absnormal.frontends.numpy.traced import TracedArray
+from absnormal.frontends.torch.following import sharp
+from absnormal.frontends.torch.jumps import CONVERSIONS, RELATIONS, plain_name
+from absnormal.frontends.torch.memory import storage
+from absnormal.frontends.torch.settled import comparisons
+from absnormal.frontends.torch.steps import Step
+from absnormal.frontends.torch.tape import Record
+from absnormal.frontends.torch.values import array
+from absnormal.frontends.torch.writer import Arg
+
+if TYPE_CHECKING:
+    from absnormal.frontends.torch.lowering import Lowering
+
+#: Operations whose rules look at no numbers of the run; the first ones keep the entries apart and in their order.
+_ENTRYWISE = frozenset({
+    "abs", "add", "alias", "clamp", "clamp_max", "clamp_min", "clone", "cos", "div", "exp", "log", "logical_and",
+    "logical_not", "logical_or", "bitwise_and", "bitwise_not", "bitwise_or", "masked_fill", "maximum", "minimum", "mul",
+    "neg", "pow", "reciprocal", "relu", "rsub", "sigmoid", "sin", "sqrt", "square", "sub", "tanh", "_to_copy",
+    "unsqueeze", "squeeze", "view", "_unsafe_view", "where",
+})  # fmt: skip
+_OTHERS = frozenset({"dot", "index", "mean", "mm", "mv", "select", "slice", "stack", "cat", "sum", "expand"})
+
+#: Operations that step as `absnormal.frontends.meanings.steps` says.
+_STEPS = frozenset({"sign", "sgn", "floor", "ceil", "trunc", "round"}) | CONVERSIONS
+
+#: The side of each jump that is taken.
+Sides = dict[Any, str]
+
+
+class Lost(Exception):
+    """The tape does not tell what a tensor is on another side of a jump."""
+
+
+class Versions:
+    """The versions of what follows from jumps that are tied, for a tape that is being lowered."""
+
+    def __init__(self, lowering: Lowering) -> None:
+        self.lowering, self.tape = lowering, lowering.tape
+        self._outcomes: dict[int, Either | None] = {}
+        self._made: dict[int, int] = {}
+        self._jumping: dict[int, int] = {}
+
+    def outcome(self, number: int) -> Either | None:
+        """The outcome of a jump that is tied; None where its sides are not known, or not those that torch takes."""
+        if number not in self._outcomes:
+            self._outcomes[number] = self._found(self.lowering.following.steps[number])
+        return self._outcomes[number]
+
+    def _found(self, step: Step) -> Either | None:
+        lowering, write = self.lowering, self.lowering.write
+        assert step.record is not None
+        kept, unit, precision = {**vars(write)}, write.builder.unit, write.builder.precision
+        try:
+            held = [lowering.results.get(handle) for handle in step.handles.values() if handle is not None]
+            jumping = [one for one in held if isinstance(one, Either)]
+            if jumping:
+                return self._of_versions(step, jumping, {})
+            args, kwargs = lowering.read_by(step)
+            found = self._stepping(step.record, args, kwargs)
+        finally:
+            vars(write).update(kept)
+            write.builder.unit, write.builder.precision = unit, precision
+        own = array(step.record.outs[0])
+        return found if isinstance(found, Either) and np.array_equal(np.asarray(found.own), own) else None
+
+    def _of_versions(self, step: Step, given: Sequence[Either], taken: Sides) -> Any:
+        """The outcome of what is decided by outcomes alone."""
+        record, left = step.record, [jump for one in given for jump in _behind(one) if jump not in taken]
+        assert record is not None
+        if left:
+            parts = [self._of_versions(step, given, {**taken, left[0]: side}) for side in SIDES]
+            if any(part is None for part in parts):
+                return None
+            own = [one for one in given if left[0] in _behind(one)]
+            return joined(left[0], parts, own, plain_name(record) in _ENTRYWISE)
+        args = self._again(record.args, step, taken)
+        if any(isinstance(arg, Arg) and arg.varied for arg in args) or plain_name(record) not in _ENTRYWISE:
+            return None
+        with torch.no_grad():
+            return array(record.func(*[arg.here if isinstance(arg, Arg) else arg for arg in args], **record.kwargs))
+
+    def _stepping(self, record: Record, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+        write, name = self.lowering.write.entrywise, plain_name(record)
+        if name in ("searchsorted", "bucketize"):
+            return self._searched(name, args, kwargs)
+        found = comparisons(self.lowering.write, args, kwargs)
+        if found is None or len(found) != 1:
+            return None
+        left, right, relation = found[0]
+        if left == right and name in _STEPS:
+            return stepped(write, TracedArray(write.builder, left), relation)
+        if name in RELATIONS or name in CONVERSIONS:
+            return as_number(TracedMask(write.builder, left, relation, right, record.source))
+        return None
+
+    def _searched(self, name: str, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+        write = self.lowering.write.entrywise
+        edges, x = args[:2] if name == "searchsorted" else args[1::-1]
+        plain = isinstance(x, Arg) and isinstance(edges, Arg) and not edges.varied and len(edges.shape) == 1
+        if not plain or kwargs.get("sorter") is not None:
+            return None
+        side = "right" if kwargs.get("right") or kwargs.get("side") == "right" or True in args[2:] else "left"
+        return searched(write, edges.array.astype(float), TracedArray(write.builder, x.node), side)
+
+    # -- steps ---------------------------------------------------------------------------------------------------
+
+    def carries(self, number: int) -> bool:
+        """Whether what a step takes jumps at the point, by derivatives."""
+        handles = self.lowering.following.steps[number].handles.values()
+        return any(isinstance(self.lowering.results.get(handle), Either) for handle in handles if handle is not None)
+
+    def took(self, number: int) -> bool:
+        """Whether a step jumps at the point, or takes what does, and has been lowered for each version of it."""
+        lowering = self.lowering
+        step = lowering.following.steps[number]
+        assert step.record is not None
+        if sharp(step.record, step.handles) and lowering.open([number]):
+            outcome = self.outcome(number)
+            if outcome is not None:
+                lowering.results[number, 0] = outcome
+            return outcome is not None
+        if not self.carries(number):
+            return False
+        made = self.lowered(step, lowering.open(sorted(lowering.taints.get(number, ()))))
+        if made is None:
+            held = [lowering.results.get(handle) for handle in step.handles.values() if handle is not None]
+            next(one for one in held if isinstance(one, Either)).jump.refuse()
+        if not isinstance(made, Either):
+            out = step.record.outs[0]
+            if lowering.builder.values.given[made] is None and lowering.write.nodes[made].op != "constant":
+                lowering.builder.give(made, self.tape.value(out, step.number + 1))
+        lowering.results[number, 0] = made
+        return True
+
+    def lowered(self, step: Step, numbers: Sequence[int]) -> Any:
+        """What a step gives: a node, or an `Either`; None where that is not known.
+
+        ``numbers`` are the jumps that are tied behind the constants that it takes.
+        """
+        record, name = step.record, plain_name(step.record) if step.record is not None else ""
+        assert record is not None
+        # What was detached from them is not told by the memory that it lies in.
+        if not set(numbers) <= self.lowering.following.behind(step.given):
+            return None
+        outcomes = [self.outcome(number) for number in numbers]
+        allowed = name in _ENTRYWISE | _OTHERS and not record.overwritten and record.kwargs.get("rounding_mode") is None
+        if not allowed or any(one is None for one in outcomes):
+            return None
+        self._jumping = {id(self.lowering.following.steps[n].record): n for n in numbers}
+        given: list[Either] = []
+        for tensor in record.arguments:
+            handle = step.handles.get(id(tensor))
+            held = None if handle is None else self.lowering.results.get(handle)
+            if isinstance(held, Either):
+                given.append(held)
+            elif handle is None:
+                given += [self._marked(one, tensor) for one in outcomes if one is not None]
+        jumps = list(dict.fromkeys(jump for one in given for jump in _behind(one)))
+        if not jumps:
+            return None
+        try:
+            made = self._joined(step, jumps, {}, given, name in _ENTRYWISE or self._looks_up(record))
+        except (Lost, TraceError):
+            return None
+        self._copy_slopes()
+        return made if isinstance(made, Either) else made.index
+
+    def _copy_slopes(self) -> None:
+        """Kinks of torch's that were written again have the slopes that they had."""
+        slopes = self.lowering.write.slopes
+        for new, old in self.lowering.builder.copies.items():
+            if old in slopes:
+                slopes.setdefault(new, slopes[old])
+
+    def _joined(
+        self, step: Step, jumps: Sequence[Jump], taken: Sides, given: Sequence[Either], alike: bool
+    ) -> Any:
+        write = self.lowering.write
+        if not jumps:
+            record = step.record
+            assert record is not None
+            args, kwargs = self._again(record.args, step, taken), self._again(record.kwargs, step, taken)
+            write.record, write.number, write.bound = record, step.number, False
+            made = self.lowering.by_rule(record, args, kwargs)
+            if not isinstance(made, int):
+                raise Lost
+            return TracedArray(self.lowering.builder, made)
+        first, rest = jumps[0], jumps[1:]
+        parts = [self._joined(step, rest, {**taken, first: side}, given, alike) for side in SIDES]
+        return joined(first, parts, [one for one in given if first in _behind(one)], alike)
+
+    def _again(self, value: Any, step: Step, taken: Sides) -> Any:
+        """The arguments of a step on some sides of jumps."""
+        if isinstance(value, dict):
+            return {key: self._again(item, step, taken) for key, item in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [self._again(item, step, taken) for item in value]
+        if not isinstance(value, torch.Tensor):
+            return value
+        handle = step.handles.get(id(value))
+        if handle is None:
+            found = Arg(self.lowering.write, value, step.number, None)
+            found._tensor = self._on_sides(value, step.number, taken)
+            return found
+        node = self.lowering.results[handle]
+        if not isinstance(node, Either):
+            return Arg(self.lowering.write, value, step.number, node)
+        part = _taken(node, taken)
+        held = part.value if isinstance(part, TracedArray) else part
+        found = Arg(self.lowering.write, value, step.number, part.index if isinstance(part, TracedArray) else None)
+        found._tensor = torch.as_tensor(np.asarray(held)).to(value.dtype).reshape(value.shape)
+        return found
+
+    # -- constants -----------------------------------------------------------------------------------------------
+
+    def _record(self, tensor: Any) -> Record | None:
+        """The operation that made a tensor."""
+        if not self._made:
+            for number, record in enumerate(self.tape.records):
+                self._made.update((id(out), number) for out in record.outs)
+        number = self._made.get(id(tensor))
+        return None if number is None else self.tape.records[number]
+
+    def _moves(self, tensor: Any) -> bool:
+        """Whether an outcome that is being followed lies behind a constant tensor."""
+        tainted = self.lowering.following.tainted.get(storage(tensor), frozenset())
+        return not tainted.isdisjoint(self._jumping.values())
+
+    def _on_sides(self, tensor: Any, when: int, taken: Sides) -> Any:
+        """A constant tensor on some sides of jumps."""
+        if not self._moves(tensor):
+            return self.tape.value(tensor, when)
+        record = self._record(tensor)
+        if record is None or record.overwritten or storage(tensor) in self.tape.saved or len(record.outs) != 1:
+            raise Lost
+        number = self._jumping.get(id(record))
+        if number is not None:
+            outcome = self.outcome(number)
+            assert outcome is not None
+            part = _taken(outcome, taken)
+            return torch.as_tensor(np.asarray(part)).to(tensor.dtype).reshape(tensor.shape)
+        value = self.lowering.following.value
+        varies = any(value(arg) is not None and not self._moves(arg) for arg in record.arguments)
+        if varies or plain_name(record) not in _ENTRYWISE | _OTHERS:
+            raise Lost
+        with torch.no_grad():
+            return record.func(*self._values(record.args, when, taken), **self._values(record.kwargs, when, taken))
+
+    def _values(self, value: Any, when: int, taken: Sides) -> Any:
+        if isinstance(value, torch.Tensor):
+            return self._on_sides(value, when, taken)
+        if isinstance(value, dict):
+            return {key: self._values(item, when, taken) for key, item in value.items()}
+        if isinstance(value, (list, tuple)):
+            return type(value)([self._values(item, when, taken) for item in value])
+        return value
+
+    def _marked(self, outcome: Either, tensor: Any) -> Either:
+        """An outcome as it stands behind a constant tensor: whether entry by entry."""
+        aligned = self._moves(tensor) and self._is_aligned(tensor, outcome.jump.size)
+        side = outcome.side
+        return Either(outcome.jump, outcome.own, outcome.up, outcome.down, aligned or not self._moves(tensor), side)
+
+    def _is_aligned(self, tensor: Any, size: int) -> bool:
+        record = self._record(tensor)
+        if not self._moves(tensor) or (record is not None and id(record) in self._jumping):
+            return True
+        if record is None or tensor.numel() != size:
+            return False
+        apart = plain_name(record) in _ENTRYWISE or self._looks_up(record)
+        return apart and all(self._is_aligned(arg, size) for arg in record.arguments)
+
+    def _looks_up(self, record: Record) -> bool:
+        """Whether an operation takes entries of a list, one for every number."""
+        keys = record.arguments[1:]
+        return record.name == "index" and record.arguments[0].dim() == 1 and len(keys) == 1 and not self._moves(
+            record.arguments[0]
+        )
+
+
+def _taken(value: Any, taken: Sides) -> Any:
+    """A version of what jumps."""
+    while isinstance(value, Either):
+        value = value.version(taken[value.jump])
+    return value
+
+
+def _behind(value: Any) -> list[Jump]:
+    """The jumps of which something has versions."""
+    if not isinstance(value, Either):
+        return []
+    return list(dict.fromkeys([value.jump, *_behind(value.own), *_behind(value.up), *_behind(value.down)]))
