@@ -18,6 +18,10 @@ from absnormal.frontends.jax import primitives
 from absnormal.frontends.onnx import rules
 from absnormal.frontends.torch import rules as operations
 
+#: A variable of another trace.
+OTHERS: list[Any] = []
+an.trace(lambda x: OTHERS.append(x) or x.sum(), np.ones(3))
+
 TABLES: tuple[dict[Any, Any], ...] = (primitives.RULES, rules.RULES, operations.RULES)
 
 
@@ -64,15 +68,18 @@ def test_a_primitive_of_jax_is_followed_by_a_rule() -> None:
 
 
 @pytest.mark.parametrize(("rule", "words"), [
-    (lambda u: inverse(u) + 0.001 * u**4, "has a rule that returns .* where JAX computes"),
+    (lambda u: inverse(u) + 0.01 * u**4, "has a rule that returns .* where JAX computes"),
+    (lambda u: inverse(u) + 10 * (u - 0.25) * (u - 0.375) * (u - 0.5), "has a rule that returns .* where JAX computes"),
+    (lambda u: inverse(u) if isinstance(u, np.ndarray) else u, "has a rule that returns .* where JAX computes"),
+    (lambda u: OTHERS[0], "has a rule that returns TracedArray"),
     (lambda u: inverse(u)[0], r"has a rule that .* of shape \(\) where JAX computes .* of shape \(3,\)"),
     (lambda u: [u, u], "has a rule that returns list"),
     (lambda u: np.ones(3), "has a rule that returns ndarray"),
-], ids=["value", "shape", "list", "constant"])  # fmt: skip
+], ids=["value", "value beside", "value of variables", "other", "shape", "list", "constant"])  # fmt: skip
 def test_a_wrong_rule_is_an_error_with_the_user_s_line(rule: Any, words: str) -> None:
     an.extend.rule("jax", "erf_inv", rule)
     with pytest.raises(an.TraceError, match=rf"test_own_rules\.py:\d+: {words}"):
-        an.verify(bent, jnp.array([0.25, 0.5, -0.625]))
+        an.verify(bent, jnp.array([0.25, 0.5, -0.375]))
 
 
 @pytest.mark.parametrize("name", ["aten::erfinv", "erfinv", torch.erfinv, torch.special.erfinv])

@@ -57,3 +57,11 @@ def test_what_topk_takes_in_no_order_is_moved_as_it_came():
     assert report.program(x.numpy()) == weighted(x.topk(4, sorted=False).values)
     with pytest.raises(an.TraceError, match="in no order"):
         an.verify(lambda x: weighted(x.topk(3, sorted=False).values), torch.ones(6, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_the_modelled_gradient_is_that_of_torch_where_all_entries_tie(name):
+    x = torch.ones(6, dtype=torch.float64, requires_grad=True)
+    problem = an.verify(FUNCTIONS[name], x).problem
+    modelled = problem.sweeps.gradient(problem.sigma)
+    np.testing.assert_array_equal(modelled, torch.autograd.grad(FUNCTIONS[name](x), x)[0])

@@ -80,9 +80,9 @@ def test_equal_operations_are_one_node_where_they_are_in_one_precision():
     key = np.arange(400) % 2
     first = add(builder, "gather", 0, index=key)
     assert add(builder, "gather", 0, index=key.copy()) == first
-    # Beyond the sample that is looked up.
+    # Beside the sample that is looked up, which is every third entry.
     other = key.copy()
-    other[201] = 0
+    other[202] = 1
     assert add(builder, "gather", 0, index=other) != first
     assert add(builder, "gather", 0, index=key[:399]) != first
     builder.precision = 1e-3
@@ -119,6 +119,13 @@ def test_what_a_framework_found_infinite_is_computed_to_say_why():
         large.give(add(large, "mul", 0, 0), Foreign(np.inf))
     with pytest.raises(DomainError, match="overflow"):
         add(large, "exp", 0)
+
+
+def test_an_infinite_result_is_that_of_the_operation_which_an_infinite_constant_reached():
+    builder = Builder(Tree(0, ((),)), [np.array(1.0)])
+    total = add(builder, "add", 0, builder.constant(np.array(np.inf)))
+    with pytest.raises(DomainError, match="add"):
+        builder.finished(add(builder, "neg", total))
 
 
 def test_a_finished_program_has_what_is_needed_and_what_guards_compare():

@@ -22,6 +22,7 @@ from absnormal.frontends.meanings import (
     normalizations,
     recurrent,
     reductions,
+    windows,
 )
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.writing import writer_of
@@ -120,6 +121,9 @@ MEANINGS: dict[str, tuple[Callable[..., Any], Callable[..., Any], Any]] = {
     "group normalized": (
         lambda w, u: normalizations.group_normalized(w, u, 2, 0.1)[0],
         lambda u: standard(u.reshape(2, 2, 6), 2).reshape(2, 4, 3), SQUARE),
+    "mean of a group": (
+        lambda w, u: normalizations.group_normalized(w, u, 2, 0.1)[1],
+        lambda u: u.reshape(2, 2, 6).mean(2, keepdims=True), SQUARE),
     "affine": (
         lambda w, u: normalizations.affine(w, u, np.arange(4.0), np.ones(4), normalizations.channels(3)),
         lambda u: u * np.arange(4.0)[:, None] + 1, SQUARE),
@@ -130,18 +134,35 @@ MEANINGS: dict[str, tuple[Callable[..., Any], Callable[..., Any], Any]] = {
         lambda u: np.array([-3 * u[0, 2], -u[1, 0]]), SCORES),
     "likelihood by weight": (
         lambda w, u: losses.negative_log_likelihood(w, u, LABELS, "mean", u[0], 0), lambda u: -u[0, 2], SCORES),
+    "likelihood of none": (
+        lambda w, u: losses.negative_log_likelihood(w, u, np.array([2, -100]), "sum", None, -100), lambda u: -u[0, 2],
+        SCORES),
     "likelihood of one": (
         lambda w, u: losses.negative_log_likelihood(w, u, np.array(1), "sum"), lambda u: -u[1], SCORES[0]),
     "moved": (lambda w, u: movements.moved(w, u, lambda i: i[:, ::-1].T), lambda u: u[:, ::-1].T, SCORES),
     "along": (
         lambda w, u: w.gather(u, movements.along(u.shape, np.array([[1], [0]]), 1)),
         lambda u: np.array([[u[0, 1]], [u[1, 0]]]), SCORES),
+    "along, from the end": (
+        lambda w, u: w.gather(u, movements.along(u.shape, np.array([[-1], [0]]), 1)),
+        lambda u: u[[0, 1], [-1, 0]][:, None], SCORES),
+    "reshaped": (lambda w, u: w.reshape(u, (2, -1)), lambda u: u.reshape(2, -1), SQUARE),
+    "sum": (lambda w, u: w.sum(u, [-1, 0], True), lambda u: u.sum((-1, 0), keepdims=True), SQUARE),
     "replaced": (
         lambda w, u: movements.replaced(w, u, np.array([1, 5]), 2 * u[0, :2]),
         lambda u: np.array([[u[0, 0], 2 * u[0, 0], u[0, 2]], [u[1, 0], u[1, 1], 2 * u[0, 1]]]), SCORES),
     "added": (
         lambda w, u: movements.added(w, u, np.array([1, 5, 1]), u[1]),
         lambda u: added(u, np.array([1, 5, 1]), u[1]), SCORES),
+    "subtracted": (
+        lambda w, u: movements.added(w, u, np.array([1, -1, 1]), u[1], -1),
+        lambda u: added(u, np.array([1, 1]), -u[1, [0, 2]]), SCORES),
+    "windows of a stretched line": (
+        lambda w, u: windows.summed_over(w, u, windows.windows(u.shape, [2], [1], [(1, 1)], [2], [2])),
+        lambda u: np.convolve(np.stack([u, 0 * u], 1).reshape(-1)[:-1], [1, 0, 1])[1:-1], SCORES[0]),
+    "largest of some": (
+        lambda w, u: windows.folds(w, u, np.array([[-1, 0, 2], [0, 1, -1], [-1, 2, 1]]), 1, "max.window"),
+        lambda u: np.stack([u[0], u.max(), u[1:].max()]), SCORES[0]),
     "padded": (
         lambda w, u: movements.padded(w, u, [(1, 0), (-1, 2)], 4.0),
         lambda u: np.pad(u[:, 1:], [(1, 0), (0, 2)], constant_values=4.0), SCORES),
@@ -159,6 +180,12 @@ MEANINGS: dict[str, tuple[Callable[..., Any], Callable[..., Any], Any]] = {
     "transposed, cut unevenly": (
         lambda w, u: convolutions.transposed(w, u, WEIGHT, [2], [(0, 3)], [1], 1, [1]),
         lambda u: transposed(u, KERNEL, 2, 18)[:, :, :-3], LINE),
+    "a part convolved": (
+        lambda w, u: convolutions.convolved(w, u, WEIGHT, [1], [(-1, -1)], [1], 1),
+        lambda u: convolved(u[:, :, 1:-1], KERNEL, 1, 1), LINE),
+    "transposed, with one behind": (
+        lambda w, u: convolutions.transposed(w, u, WEIGHT, [1], [(1, 1)], [1], 1, [1]),
+        lambda u: transposed(u, KERNEL, 1, 11)[:, :, 1:-1], LINE),
     "transposed, with many behind": (
         lambda w, u: convolutions.transposed(w, u, WEIGHT, [1], [(1, 1)], [1], 1, [2]),
         lambda u: transposed(u, KERNEL, 1, 12)[:, :, 1:-1], LINE),
@@ -176,9 +203,14 @@ def test_a_meaning_is_what_it_is_named_after(name: str) -> None:
     def f(x: Any) -> Any:
         return meaning(writer_of(x, name), x) if isinstance(x, TracedArray) else formula(x)
 
-    program = an.trace(f, 0.35 + 0.1 * point)
+    inside = 0.35 + 0.1 * point
+    program = an.trace(f, inside)
     assert np.allclose(program(point), formula(point), 1e-12, 1e-12)
     rng, h, sweeps = np.random.default_rng(0), 1e-6, Sweeps(program, [point])
     for d in (np.ones_like(point), -np.ones_like(point), rng.normal(size=point.shape)):
         difference = (formula(point + h * d) - formula(point)) / h
         assert np.allclose(sweeps.directional(d.reshape(-1)).dy, difference.reshape(-1), 1e-4, 1e-4)
+    smooth, d = Sweeps(program, [inside]), rng.normal(size=point.size)
+    weights = rng.normal(size=np.size(formula(point)))
+    (pulled,), _ = smooth.pull(smooth.signature(np.zeros(len(smooth.alpha))), None, weights[None])
+    assert np.allclose(pulled @ d, weights @ smooth.directional(d).dy, 1e-9, 1e-9)
