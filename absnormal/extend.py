@@ -318,7 +318,8 @@ def ties(tool: str, slopes: Mapping[str, float | str]) -> None:
         a name that no other table has
     slopes
         tie -> a number in [-1, 1], or "even" for ties of a reduction; the keys of `absnormal.frontends.ties.TIES`.
-        What NumPy has no function for may be left out: a relu is then written with a maximum
+        What NumPy has no function for may be left out: a relu is then written with a maximum.  "root" is that of a sum
+        of squares at 0: 0.0 or NaN
 
     Raises
     ------
@@ -329,7 +330,8 @@ def ties(tool: str, slopes: Mapping[str, float | str]) -> None:
     --------
     >>> import numpy as np, absnormal as an
     >>> one = dict.fromkeys(("abs", "maximum", "fmax", "clip.high", "max.fold", "sort"), 1.0)
-    >>> an.extend.ties("upper", {**one, **dict.fromkeys(("minimum", "fmin", "clip.low", "min.fold"), -1.0)})
+    >>> other = dict.fromkeys(("minimum", "fmin", "clip.low", "min.fold"), -1.0)
+    >>> an.extend.ties("upper", {**one, **other, "root": 0.0})
     >>> an.gradient(lambda x: np.maximum(x[0], 0), [0.0], slope="upper")
     array([1.])
     """

@@ -146,6 +146,8 @@ def forms(sweeps: Sweeps, limit: int = 20_000) -> Forms:
     """The forms of all active switches; raises `TooLarge` past ``limit`` multiplications or entries, and where forms
     grow long."""
     program = sweeps.program
+    if sweeps.lanes:
+        raise TooLarge
     _left.set([max(_LEAST, _EACH * measure(program, limit))])
     state = _State(sweeps)
     for index, node in enumerate(program.nodes):
@@ -226,7 +228,10 @@ class _State:
         elif kink is not None:
             slopes = self.sweeps.slopes_of(index, self.sweeps.signs)
             size = None if node.switch < 0 else partial(self._abs, node.switch)
-            result = kink.form(node.params, args, node.shape, slopes, size)
+            result = (
+                np.full(node.shape, MIXED, dtype=object) if kink.blocks
+                else kink.form(node.params, args, node.shape, slopes, size)
+            )
         elif TABLE[node.op].family in ("movement", "linear"):
             result = np.asarray(TABLE[node.op].value(node.params, *args), dtype=object)
         else:

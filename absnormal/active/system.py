@@ -340,7 +340,7 @@ def _independent(sweeps: Sweeps, generators: Sequence[Key]) -> bool:
 
 def from_rows(sweeps: Sweeps) -> System | None:
     """The computed rows in place of exact ones: their cells are only proposals."""
-    if sweeps.rational or len(sweeps.alpha) > MANY:
+    if sweeps.rational or sweeps.lanes or len(sweeps.alpha) > MANY:
         return None
     found = base_rows(sweeps)
     if found is None or not all(np.isfinite(matrix).all() for matrix in found):

@@ -54,8 +54,8 @@ def _zero_for_these(sweeps: Sweeps, slopes: Array) -> tuple[Array, Array]:
     matter 1."""
     sigma = sweeps.signature(slopes)
     zero = ~sweeps.pattern(sigma)[0][sweeps.alpha]
-    sigma[sweeps.alpha[zero]] = 1.0
-    if (np.abs(sigma[sweeps.alpha]) == 1).all():
+    sigma[sweeps.alpha[zero & ~sweeps.in_balls[sweeps.alpha]]] = 1.0
+    if _definite(sweeps, sigma).all():
         zero = zero | EqualRows(sweeps, sigma).zero_rows()
         zero[~zero] = zero_rows(sweeps, sigma, sweeps.alpha[~zero])
     return zero, sigma
@@ -64,8 +64,13 @@ def _zero_for_these(sweeps: Sweeps, slopes: Array) -> tuple[Array, Array]:
 def _open(sweeps: Sweeps, slopes: Array, direction: Array, rng: np.random.Generator) -> bool:
     """Whether one direction opens the slopes at all active switches that may change the output and have a row."""
     zero, sigma = _zero_for_these(sweeps, slopes)
-    opened = realizes(sweeps, sigma, direction, rng) & (np.abs(sigma[sweeps.alpha]) == 1)
+    opened = realizes(sweeps, sigma, direction, rng) & _definite(sweeps, sigma)
     return bool((zero | opened | ~sweeps.influence()[sweeps.alpha]).all())
+
+
+def _definite(sweeps: Sweeps, sigma: Array) -> Array:
+    """Which active switches have the slope -1 or 1; those in blocks count."""
+    return np.asarray((np.abs(sigma) == 1) | sweeps.in_balls)[sweeps.alpha]
 
 
 def slack_of(sweeps: Sweeps, sigma: Array, d: Array) -> tuple[Array, float]:
@@ -75,8 +80,13 @@ def slack_of(sweeps: Sweeps, sigma: Array, d: Array) -> tuple[Array, float]:
     return gamma * dz + FLOOR, float(gamma * dy[0]) + FLOOR
 
 
-def _definite(sweeps: Sweeps, rng: np.random.Generator) -> Array:
-    return sweeps.signature(rng.choice([-1.0, 1.0], len(sweeps.alpha)))
+def _drawn(sweeps: Sweeps, rng: np.random.Generator) -> Array:
+    """A definite signature at random."""
+    sigma = sweeps.signature(rng.choice([-1.0, 1.0], len(sweeps.alpha)))
+    for numbers in sweeps.lanes:
+        t = rng.standard_normal(numbers.shape)
+        sigma[numbers] = t / np.sqrt((t * t).sum(axis=0))
+    return sigma
 
 
 # -- CLARKE ------------------------------------------------------------------------------------------------------------
@@ -97,7 +107,7 @@ def zero_rows_by_pattern(witness: Witness, rng: np.random.Generator) -> bool:
     sweeps = witness.floats
     if sweeps.pattern()[0][sweeps.alpha].any():
         return False
-    moved = sweeps.push(_definite(sweeps, rng), rng.standard_normal((DRAWS, sweeps.program.n)))[0]
+    moved = sweeps.push(_drawn(sweeps, rng), rng.standard_normal((DRAWS, sweeps.program.n)))[0]
     return not moved[:, sweeps.alpha].any()
 
 
@@ -289,7 +299,7 @@ def _confirmed(sweeps: Sweeps, sign: int, aside: Array, deviation: float, rng: n
     alpha = sweeps.alpha
     counted = sweeps.pattern()[0][alpha] & ~aside
     for _ in range(DRAWS):
-        sigma, d = _definite(sweeps, rng), rng.standard_normal(sweeps.program.n)
+        sigma, d = _drawn(sweeps, rng), rng.standard_normal(sweeps.program.n)
         _, wbar = sweeps.pull(sigma, None, np.ones((1, 1)))
         _, size = sweeps.pull_magnitude(sigma, None, np.ones((1, 1)))
         if not (sign * wbar[0] >= -rounding(sweeps.pull_depth) * size[0])[alpha][counted].all():

@@ -11,6 +11,7 @@ import numpy as np
 from absnormal.arrays import Array, exactly
 from absnormal.errors import TraceError
 from absnormal.frontends.frameworks import plain, precisions
+from absnormal.frontends.ties.roots import instead
 from absnormal.frontends.ties.slopes import slopes, table_of, tools_for
 from absnormal.frontends.traced_call import TracedCall
 from absnormal.judgement.comparison import compared, digits_were_lost, tolerance_of
@@ -27,6 +28,12 @@ from absnormal.theorems.problem import Problem, Proof
 _MERGED = "kinks on one set, to which {tool} gives slopes that contradict each other, are one kink of f"
 #: Up to this many active switches are listed one by one, which explains more.
 _FEW = 16
+#: Operations that are named where a gradient holds NaN.
+_NAMED = 3
+_ROOT = (
+    ": {names} is the root of a sum of squares that is 0, where its derivative is infinite, and infinity times 0 is NaN."
+    "  Fix: {instead}"
+)
 _FOREIGN = "{tool}'s own formulas alone did not make the gradient, so the vector is judged as it is: {foreign}"
 _APART = (
     "{tool}'s gradient is {apart:.3g} apart from that of the function as it ran, in an entry of {leaf}, where"
@@ -73,6 +80,8 @@ def judged(call: TracedCall, options: Options) -> Report:
         found = modelled_vector(problem, tool, leaves[0], consistent, known)
         notes = (*notes, *_of_table(slope))
     verdict, proof = concluded(found.outcome)
+    if proof.method == "nonfinite":
+        proof = replace(proof, reason=f"{proof.reason}{_undefined_where(found.problem, call.tool)}")
     return Report(
         verdict=verdict, proof=proof, leaves=leaves, problem=found.problem, tool=found.tool, slope=slope,
         given=found.bare and (own or options.gradient is not None), tolerance=found.tolerance, tried=found.tried,
@@ -141,7 +150,7 @@ def modelled_vector(
     problem: Problem, tool: Sweeps, vector: Array, consistent: bool, known: Iterable[Array]
 ) -> Judgement:
     """The verdict on g_c itself: by the theorems, or as a bare vector where these leave it open or do not apply."""
-    if not consistent or not np.isfinite(vector).all():
+    if not consistent or not np.isfinite(vector).all() or _undefined(problem.c).any():
         # What is exact has no precision to be rounded in.
         exact = replace(problem.tolerance, rtol=problem.tolerance.rtol or 0.0)
         return given_vector(problem, tool, vector, exact, known)
@@ -165,10 +174,13 @@ def given_vector(
 ) -> Judgement:
     """The verdict on a bare vector, which ``known`` slopes may give."""
     problem = replace(problem, tolerance=tolerance)
-    limits = Limits(problem, vector, tool, made)
+    # What is finite was not made with the NaN that a tool has for a slope.
+    known_slopes = np.where(_undefined(problem.c), 0, problem.c)
+    limits = Limits(replace(problem, c=known_slopes), vector, tool, made)
     outcome = judge(limits, choices(problem, tool, known))
-    allowed = limits.accepted if np.isfinite(vector).all() else np.zeros(1)
-    return Judgement(outcome, problem, tool, True, float(allowed.max(initial=0.0)), notes=notes)
+    if not np.isfinite(vector).all():
+        return Judgement(outcome, problem, tool, True, notes=notes)
+    return Judgement(outcome, limits.problem, tool, True, float(limits.accepted.max(initial=0.0)), notes=notes)
 
 
 def _own_vector(
@@ -237,6 +249,22 @@ def _simpler(call: TracedCall, tool: Sweeps, c: Array) -> Sweeps | None:
     if all(np.array_equal(tool.slopes_of(i, used), sign * tool.slopes_of(j, used)) for i, j, sign in found.twice):
         return None
     return Sweeps(found.program, None, tool.atol, found.values, units=float(np.max(tool.units)))
+
+
+def _undefined(c: Array) -> Array:
+    """Where a tool has no slope: its derivative there is NaN."""
+    return np.asarray(np.isnan(np.asarray(c, dtype=float)))
+
+
+def _undefined_where(problem: Problem, tool: str) -> str:
+    """The operations at which the tool has no slope, and what to write."""
+    own = problem.sweeps.alpha[_undefined(problem.c)]
+    nodes = [problem.sweeps.program.nodes[index] for index in problem.sweeps.program.kinked]
+    names = dict.fromkeys(
+        f"{node.operation}{f' at {node.source}' if node.source else ''}" for node in nodes
+        if ((own >= node.switch) & (own < node.switch + node.switches)).any()
+    )
+    return _ROOT.format(names=", ".join([*names][:_NAMED]), instead=instead(tool)) if names else ""
 
 
 def concluded(outcome: Proof | str) -> tuple[Verdict, Proof]:

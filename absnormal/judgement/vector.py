@@ -286,6 +286,8 @@ def why_open(problem: Problem) -> str:
 
 def _why(problem: Problem) -> str:
     system, count = problem.system, len(problem.sweeps.alpha)
+    if problem.sweeps.lanes:
+        return "a 2-norm is 0, whose slopes are not a finite list, and no cheaper theorem applies"
     if system is None:
         return f"{count} active switches are too many to be listed one by one, and no cheaper theorem applies"
     if system.proved and system.hidden:

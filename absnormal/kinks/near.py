@@ -125,7 +125,7 @@ def kinks_near(f: Callable[[Any], Any] | Program, x: Any, radius: float) -> Kink
     reach = exactly(np.array(float(radius)))[()] if exact else float(radius)
     enclosure, error = enclose(sweeps, reach), enclose(sweeps, 0 * reach)
     z, own = np.abs(sweeps.z), error.z
-    possible = np.flatnonzero(z <= enclosure.z)
+    possible = np.flatnonzero(program.whole(np.asarray(z <= enclosure.z)))
     distance, nearest = _nearest(sweeps, z, own)
     proved = piecewise and enclosure.guarded
     if proved and not _holds_to(sweeps, distance):
@@ -207,7 +207,13 @@ def _changing(sweeps: Sweeps, possible: Array, radius: Any) -> Iterator[int]:
         return
     program, sigma = sweeps.program, sweeps.signature(0.0)
     point = np.concatenate([leaf.reshape(-1) for leaf in program.inputs(sweeps.values)])
+    # Entries of a norm change sign without a kink.
+    norms = {i for index in program.blocks for i in program.lanes(index).ravel().tolist()}
     for i in possible[:_ROWS].tolist():
+        if i in norms:
+            if sweeps.active[i]:
+                yield i
+            continue
         step = radius * np.sign(_row(sweeps, sigma, i))
         sides = (1, -1) if sweeps.active[i] else (-np.sign(sweeps.z[i]),)
         signs = {int(np.sign(sweeps.z[i]))}

@@ -155,7 +155,7 @@ def _active(f: Any, program: Program, point: Array, branches: tuple[str, ...]) -
         return (), ()
     except AbsNormalError:
         return (), ("another branch", *np.sign(point).tolist())
-    switches = tuple(np.flatnonzero(z == 0).tolist())
+    switches = tuple(np.flatnonzero(program.whole(z == 0)).tolist())
     return switches, switches
 
 

@@ -217,6 +217,9 @@ class _Line:
             gap = 0 if self.exact else _APART
             stack += [(a, b) for a, b in ((middle + gap, high), (low, middle - gap)) if a < b]
         left = self._left(sorted({*places, *cuts}))
+        if self.program.blocks:
+            # Entries of a norm change sign without a kink.
+            places = {t for t in places if any(self._tied(t))}
         ordered = sorted(t for t in places if left is None or t < left)
         branch = next((t for t in ordered if self._tied(t)[1]), left)
         return [t for t in ordered if branch is None or t <= branch], branch, whole
@@ -267,12 +270,11 @@ class _Line:
     def _tied(self, t: Fraction) -> tuple[list[int], bool]:
         """The levels that vanish at t, and whether a branch ends there."""
         levels, s = self.levels(t), self.program.s
-        if self.exact:
-            tied = np.flatnonzero(levels == 0)
-        else:
+        zero = np.asarray(levels == 0)
+        if not self.exact:
             before, after = (self._beside(t, step) for step in (-1, 1))
-            tied = np.flatnonzero((levels == 0) | (np.sign(before) * np.sign(after) < 0))
-        return [i for i in tied.tolist() if i < s], bool((tied >= s).any())
+            zero |= np.sign(before) * np.sign(after) < 0
+        return np.flatnonzero(self.program.whole(zero[:s])).tolist(), bool(zero[s:].any())
 
     def _beside(self, t: Fraction, step: int) -> Array:
         near = t + step * _APART

@@ -141,7 +141,8 @@ class Program:
             return sum(self.nodes[arg].varied for arg in node.args) <= 1
         if node.op == "div":
             return not self.nodes[node.args[1]].varied
-        return family != "smooth"
+        kink = TABLE[node.op].kink
+        return family != "smooth" and not (kink is not None and kink.blocks)
 
     def is_zero(self, index: int) -> bool:
         """Whether a node is the constant 0."""
@@ -233,6 +234,23 @@ class Program:
         if len(parts) == 1:
             return parts[0]
         return np.concatenate(parts) if parts else np.zeros(0, dtype)
+
+    @cached_property
+    def blocks(self) -> tuple[int, ...]:
+        """The kinked nodes whose switches are blocks, with slopes in a ball together (THEORY 8)."""
+        return tuple(index for index in self.kinked if kink_of(self.nodes[index].op).blocks)
+
+    def lanes(self, index: int) -> Array:
+        """The switches of such a node, a block a column: shape (entries, blocks)."""
+        node = self.nodes[index]
+        return np.arange(node.switch, node.switch + node.switches).reshape(node.params["entries"], -1)
+
+    def whole(self, tied: Array) -> Array:
+        """Of the switches (s,) that are 0 those where a kink is: of a block all are."""
+        for index in self.blocks:
+            own = self.lanes(index)
+            tied[own] = tied[own].all(axis=0)
+        return tied
 
     def node_of(self, switch: int) -> Node:
         """The kinked node that owns a switching variable."""

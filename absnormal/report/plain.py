@@ -40,7 +40,7 @@ def interval(low: Any, high: Any) -> str:
     >>> interval(-1, -1), interval(0, 0.5)
     ('-1', '0..0.5')
     """
-    return number(low) if low == high else f"{number(low)}..{number(high)}"
+    return number(low) if low == high or low != low else f"{number(low)}..{number(high)}"
 
 
 def ranges(numbers: Sequence[int], most: int = 4) -> str:

@@ -208,9 +208,11 @@ class Report:
         """
         if self.verdict is Verdict.CLARKE:
             return ()
-        judged = not self.given and self.consistent
-        switches = relation.tied(self.problem, judged) if self.verdict is Verdict.NOT_CLARKE else ()
-        slopes = None if self.given else self.slopes
+        judged, slopes = not self.given and self.consistent, None if self.given else self.slopes
+        if self.method == "nonfinite":
+            switches = tuple(self.problem.sweeps.alpha[np.isnan(self.slopes)].tolist())
+        else:
+            switches = relation.tied(self.problem, judged) if self.verdict is Verdict.NOT_CLARKE else ()
         return lines.active(self.problem.sweeps, slopes, np.array(switches)) if switches else self.active
 
     @cached_property
@@ -235,6 +237,7 @@ class Report:
         "relu'(0) = 1/2 at every tie would do"
         """
         judged = self.verdict is Verdict.NOT_CLARKE and not self.given and self.consistent
+        judged = judged and self.method != "nonfinite"
         return remedy.remedy(self.problem) if judged else None
 
     @cached_property

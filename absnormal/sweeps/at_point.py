@@ -73,8 +73,29 @@ class AtPoint:
 
     @cached_property
     def active(self) -> Array:
-        """Which switches are active."""
-        return np.asarray(np.abs(self.z) <= self.atol) if self.atol else np.asarray(self.signs == 0)
+        """Which switches are active; those of a block are together."""
+        return self.program.whole(np.asarray(np.abs(self.z) <= self.atol if self.atol else self.signs == 0))
+
+    @cached_property
+    def lanes(self) -> list[Array]:
+        """The active switches that form blocks: for each such node their numbers, shape (entries, blocks)."""
+        all_lanes = map(self.program.lanes, self.program.blocks)
+        return [own[:, self.active[own[0]]] for own in all_lanes if self.active[own[0]].any()]
+
+    @cached_property
+    def in_balls(self) -> Array:
+        """Which switches are active and in a block, so that their slopes lie in a ball together."""
+        found = np.zeros(self.program.s, bool)
+        for numbers in self.lanes:
+            found[numbers] = True
+        return found
+
+    def lengths(self, values: Array) -> Array:
+        """|values| of all switches (s,); each of a block that is active gets the length of the block."""
+        result = np.abs(values)
+        for numbers in self.lanes:
+            result[numbers] = np.sqrt((values[numbers] ** 2).sum(axis=0))
+        return result
 
     @cached_property
     def alpha(self) -> Array:
@@ -91,6 +112,10 @@ class AtPoint:
                 np.sign(part, out=signs[node.switch : node.switch + node.switches], casting="same_kind")
         else:
             signs = exactly(np.sign(self.z)) if self.rational else np.sign(self.z)
+        for index in self.program.blocks:
+            node = self.program.nodes[index]
+            kink, own = kink_of(node.op), slice(node.switch, node.switch + node.switches)
+            signs[own] = kink.signs(node.params, kink.switching(node.params, [self.own[arg] for arg in node.args]))
         if self.atol:
             signs[self.active] = 0
         return signs
@@ -137,12 +162,20 @@ class AtPoint:
         return found
 
     def slopes_of(self, index: int, sigma: Array) -> Array:
-        """The part of a signature that a kinked node owns; a node that only a guard needs follows its own signs."""
+        """The part of a signature that a kinked node owns; a node that only a guard needs follows its own signs.
+
+        So do blocks that are not active: their slopes are those of the values here, from which a signature of values
+        that were rounded otherwise may differ.
+        """
         node = self.program.nodes[index]
+        kink, own = kink_of(node.op), slice(node.switch, node.switch + node.switches)
         if node.switch < 0:
-            signs = np.sign(kink_of(node.op).switching(node.params, [self.values[arg] for arg in node.args]))
+            z = kink.switching(node.params, [self.values[arg] for arg in node.args])
+            signs = kink.signs(node.params, z)
             return exactly(signs) if sigma.dtype == object else signs.astype(float)
-        return sigma[node.switch : node.switch + node.switches]
+        if kink.blocks and not self.active[own].all():
+            return np.where(self.active[own], sigma[own], self.signs[own])
+        return sigma[own]
 
     def derivative_of(self, index: int, sigma: Array, change: Change | None = None) -> LocalDerivative:
         """A kinked node with the slopes ``sigma``, remembered as long as the same array is used; ``change`` as in

@@ -118,7 +118,10 @@ def _moved(sweeps: Sweeps, sigma: Array, units: Sequence[float] | float, rng: np
             total = total + unit * _size(sweeps, index) * rng.uniform(-1, 1, node.shape)
         tangents.append(np.where(np.isfinite(total), total, 0.0))
     values = [value if t is None else value + t[0] for value, t in zip(sweeps.values, tangents, strict=True)]
-    return Sweeps(program, None, values=values)
+    near = Sweeps(program, None, values=values)
+    # What is tied stays so: its slopes are those of the signature.
+    near.active = sweeps.active
+    return near
 
 
 def _size(sweeps: Sweeps, index: int) -> Array:

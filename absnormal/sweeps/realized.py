@@ -6,21 +6,38 @@ import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.sweeps.conditioning import beyond_values
-from absnormal.sweeps.rounding import FLOOR, rounding
+from absnormal.sweeps.rounding import FLOOR, UNIT, rounding
 from absnormal.sweeps.table import Sweeps
 
 
+#: How far from a multiple of its slopes the rates of a block may be, against their length: the rounding of long sums.
+_ALONG = 1024 * UNIT
+
+
 def realizes(sweeps: Sweeps, sigma: Array, d: Array, rng: np.random.Generator | None = None) -> Array:
-    """For each active switch, whether sigma_i r_i^sigma . d > 0 beyond its rounding error; ``rng`` draws roundings."""
+    """For each active switch, whether sigma_i r_i^sigma . d > 0 beyond its rounding error; ``rng`` draws roundings.
+
+    For a block, whether r_i^sigma d is a positive multiple of sigma_i, which has length 1, to rounding.
+    """
     alpha = sweeps.alpha
 
     def rates(near: Sweeps) -> Array:
         return np.asarray(near.push(sigma, d[None])[0][0][alpha])
 
     here = rates(sweeps)
-    along = sigma[alpha] * here
     slack = rounding(sweeps.push_depth) * sweeps.magnitude(sigma, d)[0][alpha] + FLOOR
-    opened = np.asarray(along > slack)
+    opened = _opened(sweeps, sigma, here, slack)
     if opened.any():
-        opened &= along > slack + beyond_values(sweeps, sigma, here, rates, rng)
+        opened &= _opened(sweeps, sigma, here, slack + beyond_values(sweeps, sigma, here, rates, rng))
+    return opened
+
+
+def _opened(sweeps: Sweeps, sigma: Array, rates: Array, errors: Array) -> Array:
+    opened = np.asarray(sigma[sweeps.alpha] * rates > errors)
+    for numbers in sweeps.lanes:
+        own = np.searchsorted(sweeps.alpha, numbers)
+        t, c, error = rates[own], sigma[numbers], np.sqrt((errors[own] ** 2).sum(axis=0))
+        along, units = (c * t).sum(axis=0), np.abs((c * c).sum(axis=0) - 1) <= _ALONG
+        apart = np.sqrt(((t - along * c) ** 2).sum(axis=0))
+        opened[own] = units & (along > error) & (apart <= _ALONG * along)
     return opened

@@ -88,11 +88,11 @@ class Sweeps(AtPoint):
         dz, dy = self._forward(direction[None], sigma, choose=True)
         if not len(self.alpha):
             return Directional(sigma, dz[0], dy[0], np.ones(0, bool))
-        rates = np.abs(dz[0][self.alpha])
+        rates = self.lengths(dz[0])[self.alpha]
         gamma = rounding(self.push_depth)
-        if rates.min() > gamma * largest(self, direction) + FLOOR:
+        if not self.lanes and rates.min() > gamma * largest(self, direction) + FLOOR:
             return Directional(sigma, dz[0], dy[0], np.ones(len(rates), bool))
-        size = self.magnitude(sigma, direction)[0][self.alpha]
+        size = self.lengths(self.magnitude(sigma, direction)[0])[self.alpha]
         return Directional(sigma, dz[0], dy[0], rates > gamma * size + FLOOR)
 
     def _forward(

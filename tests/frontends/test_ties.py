@@ -63,7 +63,9 @@ def test_every_tie_is_used_by_a_front_end() -> None:
 def test_the_tables_are_what_the_installed_versions_do(tool: str, measured: object) -> None:
     assert callable(measured)
     assert slopes._installed(tool) == VERSIONS[tool]
-    assert measured() == TABLES[tool]
+    found = measured()
+    assert found.keys() == TABLES[tool].keys()
+    assert [tie for tie, slope in found.items() if not slopes.same(slope, TABLES[tool][tie])] == []
     assert table_of(tool) == (TABLES[tool], "")
 
 

@@ -150,7 +150,7 @@ def test_numpy_s_function_takes_the_rule_and_only_once() -> None:
 
 def test_a_tool_of_ones_own() -> None:
     kinks = ("abs", "maximum", "minimum", "fmax", "fmin", "clip.low", "clip.high", "max.fold", "min.fold", "sort")
-    known: dict[str, Any] = dict.fromkeys(kinks, 0.5)
+    known: dict[str, Any] = {**dict.fromkeys(kinks, 0.5), "root": 0.0}
     extend.ties("half", known)
     assert an.gradient(np.abs, 0.0, slope="half") == 0.5
     assert an.gradient(lambda x: np.maximum(x[0], 0), [0.0], slope="half") == 0.75

@@ -211,11 +211,12 @@ def copy(expr: Expr, leaf: Callable[[Var], Expr] = lambda node: Var(node.index))
 
 
 def numpy_callable(
-    expr: Expr, after: Callable[[Expr, Any, Any], Any] = lambda node, value, x: value
+    expr: Expr, after: Callable[[Expr, Any, Any], Any] = lambda node, value, x: value,
+    norm: Callable[[Any], Any] = np.linalg.norm,
 ) -> Callable[[Any], Any]:
     """The expression as f(x) in NumPy functions on an indexable x, every shared node evaluated once.
 
-    ``after`` replaces the value of a node; it sees the node, the value and x.
+    ``after`` replaces the value of a node; it sees the node, the value and x.  ``norm`` takes the norm of a vector.
     """
 
     def f(x: Any) -> Any:
@@ -246,7 +247,7 @@ def numpy_callable(
                 case MaxList():
                     return np.max(np.stack(args))
                 case Norm():
-                    return np.linalg.norm(np.stack(args))
+                    return norm(np.stack(args))
             raise TypeError(type(node).__name__)
 
         return fold(expr, lambda node, args: after(node, visit(node, args), x))

@@ -72,6 +72,13 @@ FOLDS: dict[str, Callable[[Any], Any]] = {
 }  # fmt: skip
 
 
+#: 2-norms, called at (0, 0): the slope is an entry of their gradient.
+NORMS: dict[str, Callable[[Any], Any]] = {
+    "norm": lambda x: require("jax.numpy.linalg", "jax").norm(x), "std": _jnp("std"),
+    "hypot": lambda x: _jnp("hypot", x[1])(x[0]), "root": lambda x: _jnp("sqrt")((x * x).sum()),
+}  # fmt: skip
+
+
 def _derivative(function: Callable[[Any], Any], x: Any) -> Any:
     jax, jnp = require("jax", "jax"), require("jax.numpy", "jax")
     with jax.ensure_compile_time_eval():
@@ -92,6 +99,8 @@ def slope_of(name: str) -> float | str:
         return -1.0
     if name in FOLDS:
         return _fold_slope(name)
+    if name in NORMS:
+        return float(_derivative(NORMS[name], np.zeros(2, np.float32))[0])
     function, kink, left, right, _ = PROBES[name]
     d = float(_derivative(function, np.full(1, kink, np.float32))[0])
     c = (2 * d - left - right) / (right - left)
@@ -128,7 +137,7 @@ FUNCTION_OF = {
     "leaky_relu": "jax.nn.leaky_relu", "elu": "jax.nn.elu", "hard.low": "jax.nn.hard_sigmoid.low",
     "hard.high": "jax.nn.hard_sigmoid.high", "shrink.low": "minimum", "shrink.high": "maximum",
     "clamp.low": "clamp.low", "clamp.high": "clamp.high", "sort": "sort",
-    **{tie: tie for tie in FOLDS},
+    **{tie: tie for tie in (*FOLDS, *NORMS)},
 }  # fmt: skip
 
 

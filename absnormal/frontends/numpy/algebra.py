@@ -65,7 +65,8 @@ def var(
 
 
 def std(a: Any, axis: Any = None, ddof: float = 0, keepdims: Any = False, correction: Any = None) -> Any:
-    return np.sqrt(var(a, axis, ddof, keepdims, correction))
+    found = var(a, axis, ddof, keepdims, correction)
+    return writer_of(a, "np.std").op("sqrt", found, tie="std")
 
 
 def prod(
@@ -257,7 +258,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
     x = write.array(x)
     if axis is None and (ord is None or (ord == 2 and x.ndim == 1) or (ord == "fro" and x.ndim == 2)):
         flat = ravel(x)
-        result = np.sqrt(flat @ flat)
+        result = write.op("sqrt", flat @ flat, tie="norm")
         return reshape(result, (1,) * x.ndim) if keepdims else result
     axes = axes_of(axis, x.ndim)
     if len(axes) == 1:
@@ -269,7 +270,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
 
 def _vector_norm(write: Writer, x: Any, ord: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
     if ord is None or ord == 2:
-        return np.sqrt(total(x * x, axes, keepdims=keepdims))
+        return write.op("sqrt", total(x * x, axes, keepdims=keepdims), tie="norm")
     if ord == 1:
         return total(np.abs(x), axes, keepdims=keepdims)
     if ord in (np.inf, -np.inf):
@@ -281,7 +282,7 @@ def _vector_norm(write: Writer, x: Any, ord: Any, axes: tuple[int, ...], keepdim
 
 def _matrix_norm(write: Writer, x: Any, ord: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
     if ord in (None, "fro"):
-        return np.sqrt(total(x * x, axes, keepdims=keepdims))
+        return write.op("sqrt", total(x * x, axes, keepdims=keepdims), tie="norm")
     if ord not in (1, -1, np.inf, -np.inf):
         write.refuse(f"ord={ord!r} of a matrix is not supported", "use 1, inf or 'fro'")
     within, over = axes if abs(ord) == 1 else axes[::-1]

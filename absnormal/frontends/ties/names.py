@@ -6,6 +6,8 @@ checked when the tables load and when a node is written, so that no tie falls ba
 
 from __future__ import annotations
 
+import math
+
 #: Tie -> the kink, with the function of the front ends that has it.
 TIES: dict[str, str] = {
     "abs": "|u|",
@@ -20,6 +22,8 @@ TIES: dict[str, str] = {
     "max.window": "max pooling, and the largest of tied entries that were sorted",
     "min.window": "the same for the smallest entry",
     "clamp.low": "the lower bound of jax.lax.clamp", "clamp.high": "the upper one",
+    "norm": "np.linalg.norm, torch.linalg.vector_norm, ONNX's ReduceL2", "hypot": "np.hypot, torch.hypot",
+    "root": "the root of a sum of squares", "std": "np.std, torch.std",
 }  # fmt: skip
 
 #: The slope that the user's own comparison implies, whatever the tool.
@@ -28,10 +32,15 @@ IMPLIED = {"where>": -1.0, "where>=": 1.0, "jump": 0.0}
 #: A kink of torch's own kernels: its slope was measured when the function ran, and is kept beside the program.
 OWN = "torch"
 
+#: 2-norms at 0, where a slope is a vector of the unit ball: its entries in a table are at most this, or NaN where the
+#: tool returns that.
+OF_NORMS = {"norm": 0.0, "hypot": math.sqrt(0.5), "root": 0.0, "std": 0.0}
+
 #: What a tool that has no operation of that name writes it with.
 WRITTEN_WITH = {
     "relu": "maximum", "leaky_relu": "maximum", "elu": "maximum", "hard.low": "maximum", "hard.high": "minimum",
     "shrink.low": "minimum", "shrink.high": "maximum",
+    "norm": "root", "hypot": "root", "std": "root",
     "max.window": "max.fold", "min.window": "min.fold", "clamp.low": "clip.low", "clamp.high": "clip.high",
 }  # fmt: skip
 
@@ -61,8 +70,12 @@ def checked(tables: dict[str, Slopes]) -> dict[str, Slopes]:
                 f"the table of slopes of {tool} lacks {sorted(missing)}, and no front end has {sorted(unknown)}"
             )
         for tie, slope in table.items():
-            if slope != "even" and not (isinstance(slope, float) and -1 <= slope <= 1):
-                raise ValueError(f"the slope of {tie} in the table of {tool} must lie in [-1, 1], got {slope!r}")
+            most = OF_NORMS.get(tie, 1.0)
+            fits = isinstance(slope, float) and (-most <= slope <= most or (math.isnan(slope) and tie in OF_NORMS))
+            if slope != "even" and not fits:
+                raise ValueError(
+                    f"the slope of {tie} in the table of {tool} must lie in [{-most:g}, {most:g}], got {slope!r}"
+                )
     return tables
 
 

@@ -12,6 +12,8 @@ import importlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from absnormal._optional import require
 from absnormal.frontends.ties.names import Slopes, written_out
 from absnormal.frontends.ties.probing import Row, of_shares
@@ -24,7 +26,8 @@ def from_gradients(gradient: Callable[[str, Sequence[float]], Sequence[float]]) 
     ----------
     gradient
         (tie, x) -> the gradient of one function for each tie: abs(x0), maximum(x0, x1), minimum(x0, x1), fmax(x0, x1),
-        fmin(x0, x1), clip(x0, 0, 1) for "clip.low" and "clip.high", max(x), min(x), and the first entry of sort(x)
+        fmin(x0, x1), clip(x0, 0, 1) for "clip.low" and "clip.high", max(x), min(x), the first entry of sort(x), and
+        the root of the sum of the squares of x
     """
     found: Slopes = {"abs": float(gradient("abs", [0.0])[0])}
     for tie in ("maximum", "fmax"):
@@ -35,7 +38,7 @@ def from_gradients(gradient: Callable[[str, Sequence[float]], Sequence[float]]) 
     found["clip.high"] = 1 - 2 * float(gradient("clip.high", [1.0])[0])
     for tie in ("max.fold", "min.fold"):
         found[tie] = of_shares(tie, [float(share) for share in gradient(tie, [0.0, 0.0, 0.0])])
-    return found
+    return found | {"root": float(gradient("root", [0.0, 0.0])[0])}
 
 
 def autograd() -> Slopes:
@@ -47,9 +50,11 @@ def autograd() -> Slopes:
         "fmin": lambda x: anp.fmin(x[0], x[1]), "clip.low": lambda x: anp.clip(x[0], 0.0, 1.0),
         "clip.high": lambda x: anp.clip(x[0], 0.0, 1.0), "max.fold": anp.max, "min.fold": anp.min,
         "sort": lambda x: anp.sort(x)[0],
+        "root": lambda x: anp.sqrt(anp.sum(x * x)),
     }  # fmt: skip
     grad = require("autograd", "test").grad
-    return written_out(from_gradients(lambda tie, x: grad(functions[tie])(anp.array(x))))
+    with np.errstate(all="ignore"):
+        return written_out(from_gradients(lambda tie, x: grad(functions[tie])(anp.array(x))))
 
 
 #: Tool -> its probe.

@@ -14,6 +14,7 @@ from __future__ import annotations
 import functools
 import importlib
 import importlib.metadata
+import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -26,6 +27,7 @@ from absnormal.ops import kink_of
 from absnormal.ops.kinks.running import running
 from absnormal.program.nodes import Node
 from absnormal.program.program import Program
+from absnormal.sweeps.rounding import UNIT
 from absnormal.sweeps.table import Sweeps
 
 #: A sorted list is read off at the indices of a permutation: min keeps the first of a tie, max the second.
@@ -33,29 +35,34 @@ _INDEX = -1.0
 #: Pooling keeps the first of a tie.
 _FIRST = 1.0
 
+#: A 2-norm at 0 has no derivative, and the tool returns NaN.
+_NAN = math.nan
+
 #: The version of a tool that its table was measured with.
 VERSIONS = {"autograd": "1.9.1", "torch": "2.13.0", "jax": "0.10.2", "casadi": "3.8.0"}
 
 TABLES: dict[str, Slopes] = checked({
     "autograd": written_out({
         "abs": 0.0, "maximum": 0.0, "minimum": 0.0, "fmax": 0.0, "fmin": 0.0, "clip.low": -1.0, "clip.high": 1.0,
-        "max.fold": "even", "min.fold": "even", "sort": _INDEX,
+        "max.fold": "even", "min.fold": "even", "sort": _INDEX, "root": _NAN,
     }),
     "torch": {
         "abs": 0.0, "maximum": 0.0, "minimum": 0.0, "fmax": 1.0, "fmin": -1.0, "clip.low": 1.0, "clip.high": -1.0,
         "max.fold": "even", "min.fold": "even", "sort": _INDEX, "relu": -1.0, "leaky_relu": -1.0, "elu": -1.0,
         "hard.low": -1.0, "hard.high": 1.0, "shrink.low": 1.0, "shrink.high": -1.0,
         "max.window": _FIRST, "min.window": -_FIRST, "clamp.low": 1.0, "clamp.high": -1.0,
+        "norm": 0.0, "std": 0.0, "hypot": _NAN, "root": _NAN,
     },
     "jax": {
         "abs": 1.0, "maximum": 0.0, "minimum": 0.0, "fmax": -1.0, "fmin": 1.0, "clip.low": 0.0, "clip.high": 0.0,
         "max.fold": "even", "min.fold": "even", "sort": _INDEX, "relu": -1.0, "leaky_relu": 1.0, "elu": -1.0,
         "hard.low": -1.0, "hard.high": 1.0, "shrink.low": 0.0, "shrink.high": 0.0,
         "max.window": _FIRST, "min.window": -_FIRST, "clamp.low": -1.0, "clamp.high": 1.0,
+        "norm": _NAN, "std": _NAN, "hypot": 0.5, "root": _NAN,
     },
     "casadi": written_out({
         "abs": 0.0, "maximum": 0.0, "minimum": 0.0, "fmax": 0.0, "fmin": 0.0, "clip.low": 0.0, "clip.high": 0.0,
-        "max.fold": 0.0, "min.fold": 0.0, "sort": 0.0,
+        "max.fold": 0.0, "min.fold": 0.0, "sort": 0.0, "root": _NAN,
     }),
 })  # fmt: skip
 
@@ -93,11 +100,16 @@ def _installed(tool: str) -> str:
         return ""
 
 
+def same(slope: float | str, other: float | str) -> bool:
+    """Whether two entries of tables are equal, NaN included."""
+    return slope == other or (slope != slope and other != other)
+
+
 @functools.cache
 def _measured(tool: str, version: str) -> tuple[Slopes, str]:
     found: Slopes = importlib.import_module(MEASURING[tool]).table()
     table = checked({tool: found})[tool]
-    other = [tie for tie, slope in table.items() if slope != TABLES[tool][tie]]
+    other = [tie for tie, slope in table.items() if not same(slope, TABLES[tool][tie])]
     if not other:
         return table, ""
     listed = ", ".join(f"{tie} {table[tie]} (was {TABLES[tool][tie]})" for tie in other)
@@ -115,7 +127,8 @@ def slopes(sweeps: Sweeps, slope: Any) -> Array:
     Parameters
     ----------
     slope
-        a number in [-1, 1], an array with one per switch, shape (s,), or the name of a tool
+        a number in [-1, 1], for which 2-norms at 0 take the middle of the unit ball, an array with one per switch,
+        shape (s,), or the name of a tool
 
     Raises
     ------
@@ -140,6 +153,9 @@ def slopes(sweeps: Sweeps, slope: Any) -> Array:
         return _collect(sweeps, numbers[()])
     if numbers.shape != (program.s,):
         raise ValueError(f"slope must have one entry per switch, shape ({program.s},), got {numbers.shape}")
+    for own in sweeps.lanes:
+        if not (np.sqrt((numbers[own] ** 2).sum(axis=0)) <= 1 + 4 * UNIT).all():
+            raise ValueError("the slopes at a 2-norm that is 0 must be a vector of length 1 at most")
     return numbers[sweeps.alpha]
 
 
@@ -152,6 +168,8 @@ def _collect(sweeps: Sweeps, table: Any) -> Array:
         if not count:
             continue
         rule = IMPLIED[node.tie] if node.tie in IMPLIED else table[node.tie] if isinstance(table, dict) else table
+        if kink_of(node.op).blocks and not isinstance(table, dict):
+            rule = 0.0
         if rule == "even":
             parts.append(_even_split(node, sweeps.values[node.args[0]])[own])
         else:

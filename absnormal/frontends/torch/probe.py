@@ -86,6 +86,13 @@ SPLITS: dict[str, Call] = {
 }  # fmt: skip
 
 
+#: 2-norms, called at (0, 0): the slope is an entry of their gradient.
+NORMS: dict[str, Call] = {
+    "norm": torch.linalg.vector_norm, "std": torch.std, "hypot": lambda x: torch.hypot(x[0], x[1]),
+    "root": lambda x: torch.sqrt((x * x).sum()),
+}  # fmt: skip
+
+
 def _derivative(call: Call, x: Any) -> Any:
     with torch.enable_grad():
         leaf = x.detach().requires_grad_()
@@ -95,6 +102,8 @@ def _derivative(call: Call, x: Any) -> Any:
 @functools.cache
 def slope_of(kernel: str, dtype: Any) -> float:
     """The slope of |u| that a kernel uses at its kink, in reverse mode."""
+    if kernel in NORMS:
+        return float(_derivative(NORMS[kernel], torch.zeros(2, dtype=dtype))[0])
     probe = PROBES[kernel]
     d = float(_derivative(probe.call, torch.full((1,), probe.kink, dtype=dtype))[0])
     c = (2 * d - probe.left - probe.right) / (probe.right - probe.left)
@@ -155,6 +164,7 @@ def table() -> Slopes:
     found: Slopes = {tie: slope_of(kernel, torch.float64) for tie, kernel in KERNEL_OF.items()}
     for tie, call in folds.items():
         found[tie] = of_shares(tie, _derivative(call, torch.ones(3, dtype=torch.float64)).tolist())
+    found |= {tie: slope_of(tie, torch.float64) for tie in NORMS}
     # What is sorted is read off at the indices that torch returned.
     found["sort"] = -1.0
     return found

@@ -53,7 +53,7 @@ def _std(
     w: Writer, x: Arg, /, dim: Any = None, unbiased: bool = True, correction: float | None = None,
     keepdim: bool = False,
 ) -> int:
-    return w.op("sqrt", _variance(w, x, dim, unbiased, correction, keepdim)[0])
+    return w.op("sqrt", _variance(w, x, dim, unbiased, correction, keepdim)[0], tie="std")
 
 
 def _var_mean(
@@ -69,7 +69,7 @@ def _std_mean(
     keepdim: bool = False,
 ) -> list[int]:
     var, mean = _variance(w, x, dim, unbiased, correction, keepdim)
-    return [w.op("sqrt", var), w.reshape(mean, w.shape(var))]
+    return [w.op("sqrt", var, tie="std"), w.reshape(mean, w.shape(var))]
 
 
 def _prod(w: Writer, x: Arg, /, dim: int | None = None, keepdim: bool = False) -> int:
@@ -181,7 +181,7 @@ def _aminmax(w: Writer, x: Arg, /, dim: Any = None, keepdim: bool = False) -> li
 
 
 def norm(w: Writer, u: int, p: float, axes: Sequence[int], keep: bool, kernel: str = "norm") -> int:
-    """A p-norm; refused where it is not |.|-expressible: p = 2 and other powers at 0."""
+    """A p-norm; refused where it is no kink that is known: other powers than 1, 2 and infinity at 0."""
     if p in (math.inf, -math.inf):
         sizes = w.kink(u, 0.0, 1.0, f"{kernel}.abs")
         return reduced(w, sizes, axes, 1 if p > 0 else -1, "norm.inf", keep)
@@ -190,7 +190,7 @@ def norm(w: Writer, u: int, p: float, axes: Sequence[int], keep: bool, kernel: s
     if p == 0:
         w.refuse("jumps", "use another norm")
     if p == 2:
-        return w.op("sqrt", w.sum(w.op("square", u), axes, keep))
+        return w.op("sqrt", w.sum(w.op("square", u), axes, keep), tie="norm")
     values = w.value(u)
     if p < 1 and np.any(values == 0):
         w.refuse("is not Lipschitz where an entry is 0", "use p >= 1")

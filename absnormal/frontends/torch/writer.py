@@ -16,7 +16,7 @@ from absnormal.frontends.ties.names import OWN
 from absnormal.frontends.torch.probe import slope_of
 from absnormal.frontends.torch.tape import Record, Tape
 from absnormal.frontends.torch.values import array
-from absnormal.program.builder import Builder
+from absnormal.program.builder import ROOTS, Builder
 from absnormal.program.nodes import Source
 
 Shape = tuple[int, ...]
@@ -141,9 +141,11 @@ class Writer(Terms[int]):
 
         A tie is the name of a kernel, whose slope is that of the installed version, or says the slopes itself.
         """
+        if tie == "" and op in ROOTS:
+            tie = ROOTS[op]
         own = OWN if tie != "" else ""
         index = self.builder.add(op, args, params, self.operation, self.source, own, sure=sure)
-        if own:
+        if self.nodes[index].tie:
             self.slopes[index] = slope_of(tie, self.dtype) if isinstance(tie, str) and tie != "even" else tie
         return index
 

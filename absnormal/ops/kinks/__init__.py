@@ -4,6 +4,7 @@ from absnormal.ops.kinks.affine import Affine
 from absnormal.ops.kinks.fold import Fold
 from absnormal.ops.kinks.kink import Kink
 from absnormal.ops.kinks.maximum import Maximum
+from absnormal.ops.kinks.norm import Norm
 from absnormal.ops.kinks.select import Select
 from absnormal.ops.table import Op
 
@@ -15,7 +16,9 @@ def row(kink: Kink) -> Op:
 
 #: The modulus, in which equal kinks are merged.
 AFFINE = Affine()
+#: The 2-norm, which roots of sums of squares are.
+NORM = Norm()
 
-KINKS = tuple(row(kink) for kink in (AFFINE, Maximum(), Select(), Fold()))
+KINKS = tuple(row(kink) for kink in (AFFINE, Maximum(), Select(), Fold(), NORM))
 
-__all__ = ["AFFINE", "KINKS", "Kink"]
+__all__ = ["AFFINE", "KINKS", "NORM", "Kink"]

@@ -108,6 +108,8 @@ class Kink(ABC):
     name: str
     show: str
     rates: tuple[int, ...] = ()
+    #: Whether several switching variables are one block, whose slopes lie in a ball together.
+    blocks = False
 
     @abstractmethod
     def value(self, params: Params, *args: Array) -> Array:
@@ -124,6 +126,10 @@ class Kink(ABC):
     @abstractmethod
     def switching(self, params: Params, args: Sequence[Array]) -> Array:
         """The switching variables, flat, in evaluation order."""
+
+    def signs(self, params: Params, z: Array) -> Array:
+        """The slopes of |z| where z is not 0, and 0 where it is."""
+        return np.asarray(np.sign(z))
 
     # -- derivatives -------------------------------------------------------------------------------------------
 

@@ -1,0 +1,170 @@
+"""The 2-norm over axis 0: z = u, a block of switching variables for every entry of the result.
+
+A slope of |z| is here an entry of a vector sigma in the unit ball, and the result is sigma . u.  Away from 0 sigma is
+z / |z|.  In every formula of the theory the block stands for its entries as switches of their own, whose |z| have the
+same weight, that of the norm; only what slopes are allowed differs: together they lie in the ball.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from absnormal.arrays import Array
+from absnormal.ops.kinks.kink import Ends, IntervalSlopes, Kink, LocalDerivative, Shapes, Tangents, Term
+from absnormal.ops.linear_maps import Change, Scale
+from absnormal.ops.table import Params, Shape
+
+
+class Norm(Kink):
+    """The root of the sum of squares of ``entries`` numbers."""
+
+    name = "norm"
+    show = "|{0}|"
+    blocks = True
+
+    def value(self, params: Params, *args: Array) -> Array:
+        (u,) = args
+        largest = np.abs(u).max(axis=0, initial=0.0)
+        scale = np.where(largest > 0, largest, 1.0)
+        return np.asarray(largest * np.sqrt(((u / scale) ** 2).sum(axis=0)))
+
+    def shape(self, params: Params, *shapes: Shape) -> Shape:
+        return shapes[0][1:]
+
+    def count(self, shapes: Sequence[Shape], out: Shape) -> int:
+        return math.prod(shapes[0])
+
+    def switching(self, params: Params, args: Sequence[Array]) -> Array:
+        return args[0].reshape(-1)
+
+    def signs(self, params: Params, z: Array) -> Array:
+        return _unit(z.astype(float).reshape(params["entries"], -1)).reshape(-1)
+
+    # -- derivatives -------------------------------------------------------------------------------------------
+
+    def derivative(self, params: Params, shapes: Shapes, out: Shape, slopes: Array) -> NormDerivative:
+        shape = shapes[0]
+        assert shape is not None
+        return NormDerivative(slopes.reshape(shape), 1.0)
+
+    def intervals(self, params: Params, shapes: Shapes, out: Shape, slopes: Array) -> NormIntervals:
+        shape = shapes[0]
+        assert shape is not None
+        return NormIntervals(slopes.reshape(shape))
+
+    def choose(
+        self, params: Params, args: Sequence[Array], inner: Tangents, out: Shape, tied: Array, slopes: Array
+    ) -> Array:
+        (t,) = inner
+        assert t is not None
+        np.copyto(slopes, _unit(t[0]).reshape(-1), where=tied)
+        return t.reshape(1, -1)
+
+    def curvature(self, params: Params) -> float:
+        return 1.0
+
+    def bound(self, params: Params) -> float:
+        return math.sqrt(params["entries"])
+
+    def roundings(self, shapes: Sequence[Shape], out: Shape) -> int:
+        return 4 + shapes[0][0]
+
+    # -- values, near the point --------------------------------------------------------------------------------
+
+    def errors(self, params: Params, inner: Sequence[Array], out: Shape) -> tuple[Array, Array]:
+        return np.sqrt((inner[0] ** 2).sum(axis=0)), inner[0]
+
+    def radius(
+        self, params: Params, args: Sequence[Array], inner: Sequence[Array], rounded: Callable[[Array, Array], Array]
+    ) -> tuple[Array, Array]:
+        moved = np.sqrt((inner[0] ** 2).sum(axis=0))
+        return rounded(moved, np.abs(args[0]).sum(axis=0)), inner[0]
+
+    def selected(self, params: Params, inner: Sequence[Ends], out: Shape, slopes: Array) -> Ends:
+        low, high = inner[0]
+        sigma = slopes.reshape(low.shape)
+        tied = ~sigma.any(axis=0)
+        reach = np.sqrt((np.maximum(np.abs(low), np.abs(high)) ** 2).sum(axis=0))
+        ends = np.stack([sigma * low, sigma * high])
+        return (
+            np.where(tied, -reach, ends.min(axis=0).sum(axis=0)), np.where(tied, reach, ends.max(axis=0).sum(axis=0))
+        )
+
+    # -- in words and symbols ----------------------------------------------------------------------------------
+
+    def form(
+        self, params: Params, args: Sequence[Array], out: Shape, slopes: Array, size: Callable[[int, Any], Any] | None
+    ) -> Array:
+        raise TypeError("a 2-norm has no form in |.|")
+
+
+def _unit(u: Array) -> Array:
+    """u / |u| over axis 0, and 0 where u is."""
+    largest = np.abs(u).max(axis=0, initial=0.0)
+    scaled = u / np.where(largest > 0, largest, 1.0)
+    length = np.sqrt((scaled * scaled).sum(axis=0))
+    return np.asarray(scaled / np.where(length > 0, length, 1.0))
+
+
+@dataclass(slots=True, eq=False)
+class NormDerivative(LocalDerivative):
+    """sigma . u; ``rate`` is the derivative of z by u."""
+
+    sigma: Array
+    rate: float
+
+    def push(self, inner: Tangents, count: int) -> Array:
+        (t,) = inner
+        assert t is not None
+        return np.asarray((self.sigma * t).sum(axis=1))
+
+    def push_both(self, inner: Tangents, count: int) -> tuple[Array, Array]:
+        (t,) = inner
+        assert t is not None
+        return self.push(inner, count), t.reshape(count, -1)
+
+    def pull(self, w: Array | None, seeds: Array | None, weigh: bool) -> tuple[list[Term], Array | None]:
+        shape, terms = self.sigma.shape, list[Term]()
+        spread = None
+        if w is not None:
+            spread = np.broadcast_to(w[:, None], (len(w), *shape))
+            terms.append((0, Scale(self.sigma, shape, shape), spread))
+        if seeds is not None:
+            terms.append((0, Scale(self.rate, shape, shape), seeds.reshape(len(seeds), *shape)))
+        return terms, spread.reshape(len(spread), -1) if weigh and spread is not None else None
+
+    def entrywise(self, change: Change, bound: float | None) -> NormDerivative:
+        sigma = self.sigma if bound is None else np.where(np.isnan(self.sigma), 1.0, self.sigma)
+        return NormDerivative(np.asarray(change(sigma)), 1.0)
+
+
+@dataclass(slots=True, eq=False)
+class NormIntervals(IntervalSlopes):
+    """Slopes, NaN in blocks at 0: any vector of the ball."""
+
+    sigma: Array
+
+    def pull(self, place: int, low: Array, high: Array, size: Array) -> tuple[Array, Array, Array]:
+        tied = np.isnan(self.sigma)
+        ends = np.stack([self.sigma * low, self.sigma * high])
+        most = np.maximum(np.abs(low), np.abs(high))
+        return (
+            np.where(tied, -most, ends.min(axis=0)), np.where(tied, most, ends.max(axis=0)),
+            np.where(tied, 1.0, np.abs(self.sigma)) * size,
+        )
+
+    def push(self, middle: Tangents, radius: Tangents, size: Tangents) -> tuple[Array, Array, Array]:
+        (mid,), (wide,), (own,) = middle, radius, size
+        assert mid is not None and wide is not None and own is not None
+        tied = np.isnan(self.sigma[0]) if len(self.sigma) else np.ones(self.sigma.shape[1:], bool)
+        reach = np.sqrt(((np.abs(mid) + wide) ** 2).sum(axis=0))
+        sigma = np.where(np.isnan(self.sigma), 0.0, self.sigma)
+        center, spread = (sigma * mid).sum(axis=0), (np.abs(sigma) * wide).sum(axis=0)
+        return (
+            np.where(tied, -reach, center - spread), np.where(tied, reach, center + spread), own.sum(axis=0),
+        )

@@ -1,0 +1,154 @@
+"""2-norms at 0 in all front ends: what is recognised, the slopes of tools, NaN and where it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional
+
+import absnormal as an
+from absnormal.errors import AbsNormalError
+
+A = np.array([[1.0, 2.0], [-1.0, 0.5], [0.0, 3.0]])
+
+
+def _rows(A: Any, x: Any) -> Any:
+    return A @ x
+
+
+#: Spelled in NumPy and JAX alike; the gradient under slopes 0, and whether it is an element of dC f(0).
+SPELLED: dict[str, tuple[Callable[[Any, Any], Any], list[float], bool]] = {
+    "norm": (lambda np, x: np.linalg.norm(x), [0, 0], True),
+    "root of a sum": (lambda np, x: np.sqrt(np.sum(x * x)), [0, 0], True),
+    "root of a power": (lambda np, x: (x**2).sum() ** 0.5, [0, 0], True),
+    "root of a product": (lambda np, x: np.sqrt(x @ x), [0, 0], True),
+    "root of an einsum": (lambda np, x: np.sqrt(np.einsum("i,i->", x, x)), [0, 0], True),
+    "root of a vdot": (lambda np, x: np.sqrt(np.vdot(x, x)), [0, 0], True),
+    "root of a mean": (lambda np, x: np.sqrt(np.mean(np.square(x))), [0, 0], True),
+    "root of terms": (lambda np, x: np.sqrt(x[0] ** 2 + 3 * x[1] ** 2), [0, 0], True),
+    "root of a clipped sum": (lambda np, x: np.sqrt(np.maximum(np.sum(x**2), 0.0)), [0, 0], True),
+    "standard deviation": (lambda np, x: np.std(x + 1.0), [0, 0], True),
+    "rows": (lambda np, x: np.linalg.norm(np.stack([x, 2 * x, x + 1]), axis=1).sum(), [0.5**0.5] * 2, True),
+    "Frobenius": (lambda np, x: np.linalg.norm(np.outer(x, np.ones(3)), "fro"), [0, 0], True),
+    "squared": (lambda np, x: np.linalg.norm(x) ** 2, [0, 0], True),
+    "of a product": (lambda np, x: np.linalg.norm(_rows(A, x)), [0, 0], True),
+    "minus": (lambda np, x: 2 * x[0] - np.linalg.norm(x), [2, 0], True),
+    "with relu": (lambda np, x: np.linalg.norm(x) + np.maximum(x[0], 0), [0.5, 0], True),
+    "of relus": (lambda np, x: np.linalg.norm(np.maximum(x, 0)), [0, 0], True),
+    "relu of": (lambda np, x: np.maximum(np.linalg.norm(x) - x[0], 0), [-0.5, 0], True),
+    "independent": (lambda np, x: np.linalg.norm(x[:1]) - np.linalg.norm(x[1:]), [0, 0], True),
+    "square of one number": (lambda np, x: np.sqrt((x[0] - 1) ** 2 * 0 + x[0] ** 2), [0, 0], True),
+    "fourth power": (lambda np, x: np.sqrt(np.sum(x**4)), [0, 0], True),
+}
+
+
+@pytest.mark.parametrize("name", SPELLED)
+def test_every_spelling_is_a_kink(name: str) -> None:
+    f, gradient, clarke = SPELLED[name]
+    report = an.verify(lambda x: f(np, x), [0.0, 0.0], slope=0.0)
+    np.testing.assert_allclose(report.gradient, gradient, atol=1e-12)
+    assert bool(report) is clarke
+    assert report.certificate is not None and report.certificate.check()
+
+
+@pytest.mark.parametrize("name", [name for name in SPELLED if name != "root of a vdot"])
+def test_jax_returns_nan_and_a_certified_gradient_is_offered(name: str) -> None:
+    f = SPELLED[name][0]
+    report = an.verify(lambda x: f(jnp, x), jnp.zeros(2))
+    assert (report.verdict.name, report.method) == ("NOT_CLARKE", "nonfinite")
+    assert np.isnan(report.flat_gradient).any()
+    certified = np.asarray(report.clarke_gradient, dtype=float)
+    assert np.isfinite(certified).all()
+    same = an.verify(lambda x: f(np, x), [0.0, 0.0], gradient=certified)
+    assert same.verdict.name != "NOT_CLARKE"
+    assert "infinity times 0 is NaN" in report.explanation and "jnp.where" in report.explanation
+
+
+Z = torch.zeros(1, 2)
+#: The gradient that torch returns at 0, where that is an element of dC f.
+OF_TORCH: dict[str, Callable[[Any], Any]] = {
+    "norm": lambda x: x.norm(), "vector_norm": torch.linalg.vector_norm, "linalg.norm": torch.linalg.norm,
+    "matrix_norm": lambda x: torch.linalg.matrix_norm(x[None]), "std": lambda x: (x + 1).std(),
+    "std_mean": lambda x: torch.std_mean(x)[0], "cdist": lambda x: torch.cdist(x[None], Z).sum(),
+    "pairwise distance": lambda x: functional.pairwise_distance(x[None], Z, eps=0).sum(),
+    "pdist": lambda x: functional.pdist(torch.stack([x, torch.zeros(2), x])).sum(),
+    "dist": lambda x: torch.dist(x, Z[0]), "squared": lambda x: x.norm() ** 2,
+    "normalize": lambda x: functional.normalize(x, dim=0).sum(),
+    "clamped": lambda x: x.norm().clamp_min(0.1), "relu of": lambda x: torch.relu(x.norm() - x.sum()),
+    "triplet": lambda x: functional.triplet_margin_loss(x[None], x[None], x[None] + 1, margin=3.0, eps=0.0),
+}
+NAN_OF_TORCH: dict[str, Callable[[Any], Any]] = {
+    "root": lambda x: (x * x).sum().sqrt(), "hypot": lambda x: torch.hypot(x[0], x[1]),
+    "root of a variance": lambda x: x.var().sqrt(), "power": lambda x: (x**2).sum() ** 0.5,
+    "behind a mask": lambda x: torch.where(torch.tensor(False), (x * x).sum().sqrt(), x.sum()),
+    "one number": lambda x: torch.sqrt(x[0] ** 2) + x[1],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+@pytest.mark.parametrize("name", OF_TORCH)
+def test_torchs_own_norms_have_the_gradient_zero(name: str, dtype: Any) -> None:
+    x = torch.zeros(2, dtype=dtype)
+    f = OF_TORCH[name] if dtype == torch.float32 else lambda x: OF_TORCH[name](x.to(torch.float32))
+    report = an.verify(f, x)
+    assert report.verdict.name == "CLARKE", report.explanation
+    leaf = x.clone().requires_grad_()
+    f(leaf).backward()
+    np.testing.assert_allclose(report.gradient.numpy(), leaf.grad.numpy(), rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", NAN_OF_TORCH)
+def test_nan_of_torch_is_explained(name: str) -> None:
+    report = an.verify(NAN_OF_TORCH[name], torch.zeros(2))
+    assert (report.verdict.name, report.method) == ("NOT_CLARKE", "nonfinite")
+    assert torch.isfinite(report.clarke_gradient).all()
+    assert "vector_norm" in report.explanation and "test_norms.py" in report.explanation
+
+
+@pytest.mark.parametrize(("vector", "verdict"), [
+    ([0.6, 0.8], "CLARKE"), ([0.0, 0.0], "CLARKE"), ([0.3, -0.4], "CLARKE"), ([0.61, 0.81], "NOT_CLARKE"),
+    ([-1.0, 0.1], "NOT_CLARKE"), ([np.nan, 0.0], "NOT_CLARKE"),
+])
+def test_given_vectors_at_a_norm(vector: list[float], verdict: str) -> None:
+    for f in (np.linalg.norm, lambda x: np.sqrt(np.sum(x * x))):
+        assert an.verify(f, [0.0, 0.0], gradient=vector).verdict.name == verdict
+
+
+@pytest.mark.parametrize("f", [
+    lambda x: np.sqrt(np.cosh(x[0]) - 1), lambda x: np.sqrt(x[0] ** 2 - x[1] ** 2), lambda x: np.sqrt(abs(x[0])),
+    lambda x: np.sqrt(x[0] * x[1]), lambda x: np.sqrt(np.sum(x[:, None] * x)), lambda x: np.sqrt(-(x[0] ** 2)),
+    lambda x: np.sqrt(np.array([1.0, -1.0]) @ (x * x)), lambda x: np.sqrt(x[0] ** 3),
+])
+def test_no_other_root_is_a_norm(f: Callable[[Any], Any]) -> None:
+    with pytest.raises(AbsNormalError):
+        an.verify(f, [0.0, 0.0])
+
+
+def test_a_program_with_a_norm_is_used_elsewhere() -> None:
+    f = lambda x: np.linalg.norm(x) + np.sqrt((x * x)[0])  # noqa: E731
+    program = an.trace(f, [0.0, 0.0])
+    for x in ([3.0, 4.0], [0.0, -2.0], [-1.0, 0.0]):
+        assert program(x) == pytest.approx(f(np.array(x)))
+        np.testing.assert_allclose(an.gradient(program, x, slope=0.0), [x[0] / np.hypot(*x) + np.sign(x[0]),
+                                                                       x[1] / np.hypot(*x)])
+    kinks = an.find_kink(an.trace(np.linalg.norm, [0.0, 0.0]), [-1.0, -2.0], [1.0, 1.0])
+    assert not len(kinks)
+    (kink,) = an.find_kink(an.trace(np.linalg.norm, [0.0, 0.0]), [-1.0, -2.0], [1.0, 2.0])
+    assert kink.switches == (0, 1) and not kink.x.any()
+    assert an.kinks_near(program, [0.5, 0.5], 0.25).possible == ()
+    with pytest.raises(an.errors.TraceError, match="2-norm"):
+        an.abs_normal_form(f, [0.0, 0.0])
+
+
+def test_slopes_of_a_norm_are_vectors_of_the_ball() -> None:
+    assert an.verify(np.linalg.norm, [0.0, 0.0], slope=[0.6, -0.8])
+    with pytest.raises(ValueError, match="length 1 at most"):
+        an.verify(np.linalg.norm, [0.0, 0.0], slope=[1.0, 1.0])
+    report = an.verify(np.linalg.norm, [0.0, 0.0], slope="torch")
+    assert report and not report.flat_gradient.any()
+    np.testing.assert_array_equal(an.verify(lambda x: np.hypot(*x), [0.0, 0.0], slope="jax").gradient, [0.5, 0.5])
