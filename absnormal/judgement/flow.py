@@ -31,8 +31,8 @@ _FEW = 16
 #: Operations that are named where a gradient holds NaN.
 _NAMED = 3
 _ROOT = (
-    ": {names} is the root of a sum of squares that is 0, where its derivative is infinite, and infinity times 0 is NaN."
-    "  Fix: {instead}"
+    ": {names} is the root of a sum of squares that is 0, where its derivative is infinite, and infinity times 0 is"
+    " NaN.  Fix: {instead}"
 )
 _FOREIGN = "{tool}'s own formulas alone did not make the gradient, so the vector is judged as it is: {foreign}"
 _APART = (
