@@ -21,7 +21,7 @@ from absnormal.frontends.onnx.recurrent import RECURRENT
 from absnormal.frontends.onnx.rule import Call, Rule, reading
 from absnormal.frontends.onnx.shapes import SHAPES
 from absnormal.frontends.onnx.windows import WINDOWS
-from absnormal.frontends.writing import axes_of
+from absnormal.frontends.writing import axes_of, writer_of
 
 Write = Callable[..., Any]
 
@@ -97,7 +97,9 @@ def _reduction(function: Callable[..., Any]) -> Write:
 
 
 def _euclidean(u: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
-    return np.sqrt(np.sum(u * u, axis, keepdims=keepdims)) if axis else np.abs(u)
+    if not axis:
+        return np.abs(u)
+    return writer_of(u, "ReduceL2").op("sqrt", np.sum(u * u, axis, keepdims=keepdims), tie="norm")
 
 
 def _log_sums(call: Call, u: Any, axes: Any = None) -> Any:
