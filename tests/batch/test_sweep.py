@@ -285,12 +285,12 @@ def margin(x: Any, parameters: Any = None) -> Any:
     return np.log(np.sum(np.exp(scores))) - scores[0]
 
 
-def test_all_digit_images() -> None:
-    sweep = an.sweep(partial(margin, parameters=digits.network(1).point), digits.load().images, slope=-1)
+def test_digit_images() -> None:
+    sweep = an.sweep(partial(margin, parameters=digits.network(1).point), digits.load().images[:300], slope=-1)
     records = list(sweep)
-    assert [r.index for r in records] == list(range(1797)) and sweep.total == 1797
-    assert sweep.summary.verdicts == {"CLARKE": 1797}
-    assert sum(r.active > 0 for r in records) > 1000
+    assert [r.index for r in records] == list(range(300)) and sweep.total == 300
+    assert sweep.summary.verdicts == {"CLARKE": 300}
+    assert sum(r.active > 0 for r in records) > 150
     assert set(sweep.summary.methods) >= {"smooth", "regular", "direction"}
 
 

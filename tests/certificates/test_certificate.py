@@ -75,7 +75,7 @@ def certificates(draw: st.DrawFn) -> Certificate:
     return found
 
 
-@fuzz(150)
+@fuzz(80)
 @given(certificates())
 def test_every_certificate_of_a_small_program_stands_alone(certificate: Certificate) -> None:
     """It checks next to its program, and from its JSON; what it claims is true."""
@@ -103,7 +103,7 @@ def test_one_number_changed_is_refused(data: st.DataObject) -> None:
         assert not checker.holds({**document, name: "other"})
 
 
-@fuzz(200)
+@fuzz(100)
 @given(st.data())
 def test_one_number_changed_with_a_new_digest_is_refused_or_still_true(data: st.DataObject) -> None:
     """The judge of the checker: whatever it accepts is true of the numbers that it was given."""

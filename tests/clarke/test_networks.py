@@ -14,7 +14,7 @@ import absnormal as an
 from tests.oracle.expressions import numpy_callable, relu, variables
 from tests.oracle.oracle import Oracle
 
-WIDTHS = (5, 8, 8, 1)
+WIDTHS = (4, 7, 7, 1)
 
 
 def network(seed: int) -> list[Any]:
@@ -30,15 +30,15 @@ def forward(weights: list[Any], x: Any) -> Any:
 
 def points(weights: list[Any]) -> dict[str, Any]:
     """The origin; an integer point at which as many units of the first layer vanish as were found."""
-    drawn = np.random.default_rng(1).integers(-6, 7, (20000, 5)).astype(float)
+    drawn = np.random.default_rng(1).integers(-6, 7, (20000, WIDTHS[0])).astype(float)
     drawn = drawn[drawn.any(axis=1)]
     vanishing = np.count_nonzero(drawn @ weights[0].T == 0, axis=1)
-    return {"origin": np.zeros(5), "kinks": drawn[np.argmax(vanishing)]}
+    return {"origin": np.zeros(WIDTHS[0]), "kinks": drawn[np.argmax(vanishing)]}
 
 
 def sampled(weights: list[Any], x: Any, count: int) -> Any:
     """Gradients by hand on the way into random directions; in integers, so exact."""
-    directions = np.random.default_rng(2).integers(-10**6, 10**6, (count, 5)).astype(float)
+    directions = np.random.default_rng(2).integers(-10**6, 10**6, (count, WIDTHS[0])).astype(float)
     value, rate = np.tile(x, (count, 1)), directions
     masks = []
     for matrix in weights[:-1]:
