@@ -22,7 +22,7 @@ from absnormal.certificates.witness import Witness
 from absnormal.ops import kink_of
 from absnormal.rational.modular import ANOTHER_PRIME, independent, integers
 from absnormal.sweeps.bounds import curvatures, derivative_bounds
-from absnormal.sweeps.equal_rows import EqualRows
+from absnormal.sweeps.equal_rows import EqualRows, zero_under_one
 from absnormal.sweeps.integers import exact_rows, zero_rows
 from absnormal.sweeps.realized import realizes
 from absnormal.sweeps.rounding import FLOOR, UNIT, rounding
@@ -102,13 +102,16 @@ def none_active(witness: Witness) -> bool:
     return not len(sweeps.alpha) and not again.active.any() and np.array_equal(again.signs, sweeps.signs)
 
 
-def zero_rows_by_pattern(witness: Witness, rng: np.random.Generator) -> bool:
-    """Smooth: no slopes give an active switch a row, by pattern; and no random direction moves one."""
+def zero_rows_for_all_slopes(witness: Witness, rng: np.random.Generator) -> bool:
+    """Smooth: no slopes give an active switch a row, by pattern or equal rows; and no random direction moves one."""
     sweeps = witness.floats
-    if sweeps.pattern()[0][sweeps.alpha].any():
+    patterned = not sweeps.pattern()[0][sweeps.alpha].any()
+    if not patterned and not zero_under_one(sweeps):
         return False
-    moved = sweeps.push(_drawn(sweeps, rng), rng.standard_normal((DRAWS, sweeps.program.n)))[0]
-    return not moved[:, sweeps.alpha].any()
+    sigma, d = _drawn(sweeps, rng), rng.standard_normal((DRAWS, sweeps.program.n))
+    moved = np.abs(sweeps.push(sigma, d)[0])
+    slack = 0.0 if patterned else max(slack_of(sweeps, sigma, own)[0].max(initial=0.0) for own in d)
+    return bool((moved[:, sweeps.alpha] <= slack).all())
 
 
 def _zero_rows_of_forms(sweeps: Sweeps) -> bool:
@@ -325,7 +328,7 @@ def not_the_gradient(witness: Witness, rng: np.random.Generator) -> bool:
     sweeps, deviation = witness.floats, np.zeros(witness.floats.program.n)
     if witness.vector is None or witness.tolerance is None:
         return False
-    if len(sweeps.alpha) and not zero_rows_by_pattern(witness, rng) and not _zero_rows_of_forms(sweeps):
+    if len(sweeps.alpha) and not zero_rows_for_all_slopes(witness, rng) and not _zero_rows_of_forms(sweeps):
         negligible, deviation = _negligible(sweeps)
         if not negligible.all():
             return False

@@ -17,7 +17,7 @@ from absnormal.theorems.private_directions import (
 from absnormal.theorems.problem import Problem, Proof
 from absnormal.theorems.regular import regular, regular_exactly
 from absnormal.theorems.separation import by_component, from_all_slopes, separation
-from absnormal.theorems.smooth import smooth, smooth_by_structure, smooth_exactly
+from absnormal.theorems.smooth import smooth, smooth_by_equal_rows, smooth_by_structure, smooth_exactly
 
 Rung = Callable[[Problem], Proof | None]
 
@@ -31,6 +31,7 @@ RUNGS: tuple[Rung, ...] = (
     smooth_by_structure,
     private_directions_and_zero_rows,
     smooth_exactly,
+    smooth_by_equal_rows,
     likq,
     along_candidates,
     exactly,

@@ -32,7 +32,7 @@ from absnormal.theorems.membership import ConvexWeights, vector_along_directions
 from absnormal.theorems.problem import Problem, Proof, cancelling, largest, terms
 from absnormal.theorems.regular import without_effect
 from absnormal.theorems.separation import FromAllDefinite, FromOpenCells, NonFinite, NotTheGradient, beyond_bounds
-from absnormal.theorems.smooth import smooth, smooth_by_structure, smooth_exactly
+from absnormal.theorems.smooth import SMOOTH
 
 _DEFINITE = 10
 #: Numbers in a list of gradients up to which a floating-point proposal that fails is followed by an exact one.
@@ -128,7 +128,7 @@ def judge(limits: Limits, choices: Iterable[Array]) -> Proof | str:
 
 def _by_theorems(limits: Limits, choices: Iterable[Array]) -> Proof | str:
     problem, g = limits.problem, limits.vector
-    known = smooth(problem) or smooth_by_structure(problem) or smooth_exactly(problem)
+    known = next(filter(None, (by(problem) for by in SMOOTH)), None)
     if known is not None:
         return _against_gradient(limits, known)
     flat = without_effect(problem)

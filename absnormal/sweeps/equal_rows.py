@@ -20,6 +20,7 @@ from absnormal.ops.convolution import Layout
 from absnormal.ops.kinks.kink import LocalDerivative
 from absnormal.ops.smooth import SMOOTH
 from absnormal.program.nodes import Node
+from absnormal.sweeps.integers import zero_rows
 from absnormal.sweeps.table import Sweeps
 
 _MOVES = frozenset({"reshape", "transpose", "index", "gather", "broadcast"})
@@ -27,6 +28,15 @@ _MOVES = frozenset({"reshape", "transpose", "index", "gather", "broadcast"})
 _ENTRYWISE = frozenset(row.name for row in SMOOTH)
 #: Pairs of entries past which no more are compared.
 _PAIRS = 30_000_000
+
+
+def zero_under_one(sweeps: Sweeps) -> bool:
+    """Whether the rows of all active switches are zero for sure under one signature, and so under all (THEORY 2.1)."""
+    sigma = sweeps.signature(1.0)
+    zero = ~sweeps.pattern(sigma)[0][sweeps.alpha]
+    if not zero.all():
+        zero = zero | EqualRows(sweeps, sigma).zero_rows()
+    return bool(zero.all()) or bool(zero_rows(sweeps, sigma, sweeps.alpha[~zero]).all())
 
 
 class EqualRows:
@@ -52,10 +62,16 @@ class EqualRows:
 
     def _tied_zero(self, index: int, node: Node, active: Array) -> Array:
         rates = kink_of(node.op).rates
+        if kink_of(node.op).blocks:
+            return self.zero(node.args[0]).reshape(-1)
         if not rates:
             return self._zero_in_chain(index, node, active)
-        zero = [np.broadcast_to(self.zero(arg), node.shape).reshape(-1) for arg in node.args[: len(rates)]]
-        return np.asarray(np.logical_and.reduce(zero))
+        compared = node.args[: len(rates)]
+        zero = [np.broadcast_to(self.zero(arg), node.shape).reshape(-1) for arg in compared]
+        found = np.asarray(np.logical_and.reduce(zero))
+        if rates == (1, -1) and not found[active].all():
+            found = found | self._same(*compared, node.shape).reshape(-1)
+        return found
 
     def _zero_in_chain(self, index: int, node: Node, active: Array) -> Array:
         """Comparison j is that of the entry chosen so far with entry j."""
@@ -104,6 +120,8 @@ class EqualRows:
             coefficients, chosen = self.derivative(index).coefficients, self.derivative(index).chosen
             if coefficients is None:
                 zero = self.zero(node.args[0])
+                if row.kink.blocks:
+                    return zero.all(axis=0)
                 return nothing if chosen is None else np.take_along_axis(zero, chosen[-1:], axis=0)[0]
             total = np.ones(node.shape, bool)
             for p, arg in zip(coefficients, node.args, strict=True):
@@ -112,6 +130,9 @@ class EqualRows:
             return total
         if node.op in ("convolve", "matmul") and not self.nodes[node.args[0]].varied:
             return self._blank(node)
+        if node.op == "sub":
+            first, second = (np.broadcast_to(self.zero(arg), node.shape) for arg in node.args)
+            return (first & second) | self._same(*node.args, node.shape)
         if node.op in _ENTRYWISE:
             if not any(self.zero(arg).any() for arg in node.args if self.nodes[arg].varied):
                 return nothing
@@ -120,6 +141,26 @@ class EqualRows:
                 total &= self.zero(arg)
             return total
         return nothing
+
+    def _same(self, first: int, second: int, shape: tuple[int, ...]) -> Array:
+        """Where two nodes that hold moved entries of one node hold equal ones, broadcast to a shape."""
+        (base, places), (other, others) = self._origin(first), self._origin(second)
+        if base != other or not self._room(math.prod(shape)):
+            return np.broadcast_to(np.False_, shape)
+        pairs = [np.broadcast_to(numbers, shape).reshape(-1) for numbers in (places, others)]
+        return self.equal(base, *pairs).reshape(shape)
+
+    def _origin(self, index: int) -> tuple[int, Array]:
+        """The node of which a node holds entries that were only moved, and their numbers there."""
+        path = []
+        while self.nodes[index].op in _MOVES:
+            path.append(self.nodes[index])
+            index = path[-1].args[0]
+        shape = self.nodes[index].shape
+        numbers = np.arange(math.prod(shape)).reshape(shape)
+        for node in reversed(path):
+            numbers = np.asarray(TABLE[node.op].value(node.params, numbers))
+        return index, numbers
 
     def _blank(self, node: Node) -> Array:
         """Where a constant window, or row of a matrix, is 0 throughout."""

@@ -10,7 +10,8 @@ f is strictly differentiable at x, and dC f(x) = {g} whatever the slopes are.
 
 Proof idea
 ----------
-R = (I - Lt S) r^sigma, so r^sigma = 0 for every sigma, and all g_sigma are one vector.
+R = (I - Lt S) r^sigma, so that r^sigma = 0 for one sigma is enough: then it is for every sigma, and all g_sigma are one
+vector.
 
 Notes
 -----
@@ -34,6 +35,7 @@ from absnormal.certificates import next_to_program
 from absnormal.certificates.evidence import AtPoint, Judged, NextToProgram, OnForm
 from absnormal.certificates.witness import Witness
 from absnormal.clarke.fallback import NoActiveSwitch
+from absnormal.sweeps.equal_rows import zero_under_one
 from absnormal.theorems.problem import Problem, Proof
 
 #: Past this number of variables and switches, the sweep that looks for zero rows waits for cheaper proofs.
@@ -48,8 +50,8 @@ class ZeroRowsByStructure(NextToProgram):
     switches: Sequence[int]
 
     def proves(self, witness: Witness, rng: np.random.Generator) -> bool:
-        """By patterns, and by random directions, which move no active switch."""
-        return next_to_program.zero_rows_by_pattern(witness, rng)
+        """By patterns and equal rows, and by random directions, which move no active switch."""
+        return next_to_program.zero_rows_for_all_slopes(witness, rng)
 
     def on_rationals(self, problem: AtPoint, judged: Judged | None) -> OnForm:
         """The rows themselves."""
@@ -87,6 +89,18 @@ def smooth_by_structure(problem: Problem) -> Proof | None:
     )
 
 
+def smooth_by_equal_rows(problem: Problem) -> Proof | None:
+    """The same where switches are many or in blocks: entries with equal rows are compared, or rows are computed without
+    rounding, for one signature."""
+    sweeps = problem.sweeps
+    if problem.system is not None or sweeps.rational or not zero_under_one(sweeps):
+        return None
+    return Proof(
+        "smooth", True, "the rows of all active switches are zero: they compare entries with equal rows", "structure",
+        ZeroRowsByStructure(sweeps.alpha.tolist()),
+    )
+
+
 def smooth_exactly(problem: Problem) -> Proof | None:
     """The same on the rational rows."""
     system = problem.system
@@ -96,3 +110,7 @@ def smooth_exactly(problem: Problem) -> Proof | None:
         "smooth", True, "the rows of all active switches are zero", system.arithmetic,
         ZeroRows(system.switches),
     )
+
+
+#: All ways to the theorem, in the order of their cost.
+SMOOTH = (smooth, smooth_by_structure, smooth_exactly, smooth_by_equal_rows)
