@@ -9,7 +9,6 @@ from absnormal.sweeps.conditioning import beyond_values
 from absnormal.sweeps.rounding import FLOOR, UNIT, rounding
 from absnormal.sweeps.table import Sweeps
 
-
 #: How far from a multiple of its slopes the rates of a block may be, against their length: the rounding of long sums.
 _ALONG = 1024 * UNIT
 

@@ -12,7 +12,6 @@ from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.writing import Writer
 from absnormal.sweeps.bounds import curvatures, derivative_bounds
 from absnormal.sweeps.table import Sweeps
-
 from tests.oracle.expressions import Expr, numpy_callable
 from tests.oracle.norms.claims_of_adjoints import adjoint_bounds
 from tests.oracle.norms.drawn_forms import INNER, UNIT
