@@ -8,6 +8,12 @@ if TYPE_CHECKING:
     from absnormal.program.nodes import Source
 
 
+_FINITE = (
+    "move the point or rescale f; where the value is not used, keep the argument away from it, too (where inside of"
+    " where)"
+)
+
+
 class AbsNormalError(Exception):
     """Base of the package's own errors.
 
@@ -87,7 +93,7 @@ class DomainError(AbsNormalError, ArithmeticError):
         self.operation = operation
         self.problem = problem
         self.source = source
-        super().__init__(_message(operation, problem, "move the point into the domain of f, or rescale f", source))
+        super().__init__(_message(operation, problem, _FINITE, source))
 
     def __reduce__(self) -> tuple[type, tuple[object, ...]]:
         return type(self), (self.operation, self.problem, self.source)

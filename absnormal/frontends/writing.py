@@ -43,7 +43,11 @@ class Writer(Terms[Any]):
                     "a variable of another trace is used", "use the argument of f, not one kept from before"
                 )
             return value.index
-        return self.builder.constant(self.constant(value), self.source)
+        constant = self.constant(value)
+        index = self.builder.constant(constant, self.source)
+        if np.isnan(constant).any():
+            self.builder.faults[index] = DomainError(self.operation, "a constant holds NaN", self.source)
+        return index
 
     def constant(self, value: Any) -> Array:
         """``value`` as a plain real array."""
@@ -64,8 +68,6 @@ class Writer(Terms[Any]):
                 f"an argument of type {type(value).__name__} is not a real array", "pass real numbers"
             )
         constant = constant.astype(float)
-        if np.isnan(constant).any():
-            raise DomainError(self.operation, "a constant holds NaN", self.source)
         return constant
 
     def array(self, value: Any) -> TracedArray:

@@ -8,24 +8,26 @@ written between its results is then computed when it is asked for.
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from absnormal.arrays import Array, exactly
-from absnormal.errors import DomainError
+from absnormal.errors import DomainError, TraceError
 from absnormal.ops import TABLE
 from absnormal.ops.kinks import AFFINE, NORM
 from absnormal.program.affine import Affine
-from absnormal.program.nearby import Entries, Nearby
+from absnormal.program.nearby import Entries, Nearby, folded, numbered
 from absnormal.program.nodes import Guard, Node, Source
-from absnormal.program.program import RELATIONS, Program, check_domain, compute
+from absnormal.program.program import RELATIONS, Program, compute, outside
+from absnormal.program.slicing import sliced
 from absnormal.program.squares import Squares
 from absnormal.program.tree import Tree
 from absnormal.program.values import Later, Read, Values
+
+T = TypeVar("T")
 
 #: Constants up to this size are one node where they are equal, larger ones where they are the same array.
 _SMALL = 64
@@ -42,7 +44,7 @@ class Finished:
     """A program, the values of its nodes and the machine epsilon of each.
 
     ``places`` are its own numbers of the builder's nodes, ``needed`` the builder's numbers of those that the output
-    needs, which guards alone do not.
+    needs, which guards alone do not; ``copies`` are nodes that were written again, and the nodes that they were.
     """
 
     program: Program
@@ -50,6 +52,12 @@ class Finished:
     units: list[float]
     places: dict[int, int]
     needed: frozenset[int]
+    copies: Mapping[int, int]
+
+    def placed(self, held: Mapping[int, T]) -> dict[int, T]:
+        """What is held for some of the builder's nodes, by the numbers that these and their copies have here."""
+        origins = ((index, index if index in held else self.copies.get(index)) for index in self.places)
+        return {self.places[index]: held[origin] for index, origin in origins if origin in held}
 
 
 class Builder:
@@ -80,6 +88,9 @@ class Builder:
         #: The jumps that are tied (`absnormal.frontends.meanings.jumps`), where the program takes them for constants
         #: though they are none on one of their sides, and the sides that a run is forced to, by the number of the jump.
         self.jumps: list[Any] = []
+        #: Nodes that are not smooth, or NaN or infinite, with the error that this is where it counts; None for what may
+        #: be infinite.
+        self.faults: dict[int, Exception | None] = {}
         self.taken_flat: dict[str, None] = {}
         self.forced: dict[int, tuple[str, ...]] | None = None
         #: Nodes that were written again with other arguments, and the nodes that they were.
@@ -120,6 +131,8 @@ class Builder:
             node = Node("constant", (), {"value": kept}, kept.shape, source, "", False)
             index = self.append(node, exactly(kept) if self._exact else kept)
             self._known[key] = index
+            if not np.isfinite(kept).all():
+                self.faults[index] = None
         return index
 
     def held(self, given: Any, source: Source | None) -> int:
@@ -157,20 +170,22 @@ class Builder:
         for arg in args:
             shapes.append(nodes[arg].shape)
             varied = varied or nodes[arg].varied
-        value = None
+        value, fault = None, None
         if row.shape is not None and (given is not None or row.family in self._later):
             shape = row.shape(params, *shapes)
             if varied and row.domain is not None and not sure:
-                check_domain(Node(op, args, params, shape, source, operation, varied), self.values)
+                fault = outside(Node(op, args, params, shape, source, operation, varied), self.values)
         else:
             node = Node(op, args, params, (), source, operation, varied)
-            value = compute(node, [self.values[arg] for arg in args])
+            value, fault = self._computed(node, [self.values[arg] for arg in args])
             shape = value.shape
         count = 0 if row.kink is None else row.kink.count(shapes, shape)
         tie = tie if row.kink is not None else ""
         index = self.append(Node(op, args, params, shape, source, operation, varied, -1, count, tie), value)
         if key is not None:
             self._known[key] = index
+        if fault is not None:
+            self.faults[index] = fault
         if given is not None:
             self.give(index, given)
         return index
@@ -197,17 +212,29 @@ class Builder:
         u = self.add("reshape", (u,), {"shape": shape}, operation, source)
         return self.add(AFFINE.name, (u,), {"a": 0.0, "b": 1.0}, operation, source, tie, given)
 
-    def give(self, index: int, given: Any) -> None:
-        """The value of a node that was added, as a framework computed it.
+    def _computed(self, node: Node, args: list[Array]) -> tuple[Array, Exception | None]:
+        """The value of a node, and what is wrong with it."""
+        try:
+            return compute(node, args), None
+        except (DomainError, TraceError) as error:
+            # Rationals have neither NaN nor infinity.
+            if any(arg.dtype == object for arg in args):
+                raise
+            with np.errstate(all="ignore"):
+                try:
+                    return np.asarray(TABLE[node.op].value(node.params, *args)), error
+                except ArithmeticError:
+                    raise error from None
 
-        Raises
-        ------
-        DomainError
-            where that is NaN or infinite for a reason that the operation has in float64, too
-        """
+    def give(self, index: int, given: Any) -> None:
+        """The value of a node that was added, as a framework computed it; NaN or infinity that the operation makes in
+        float64, too, is an error where it counts."""
         made = not self.values.checked or self.values.known[index] is not None
         if not made and not np.isfinite(self.values.read(given)).all():
-            compute(self.nodes[index], [self.values[arg] for arg in self.nodes[index].args])
+            node = self.nodes[index]
+            _, fault = self._computed(node, [self.values[arg] for arg in node.args])
+            if fault is not None:
+                self.faults.setdefault(index, fault)
         self.values.given[index], self.values.known[index] = given, None
 
     def guard(
@@ -242,14 +269,14 @@ class Builder:
         if index:
             tied = np.broadcast_to(tied.any(axis=-1, keepdims=True), self.nodes[left].shape)
         for side in sides:
-            entries = _folded(tied, self.nodes[side].shape)
+            entries = folded(tied, self.nodes[side].shape)
             for reason in self.nearby.reasons(side, entries):
                 larger, smaller = (self._taken(part) for part in (reason.larger, reason.smaller))
                 self.guard(larger, smaller, ">", np.ones(len(reason.larger[1]), bool), operation, source)
         rest = ~tied.any(axis=-1) if index else ~tied
         if rest.any():
             first, second = (
-                self._taken((side, np.broadcast_to(_numbered(self.nodes[side].shape), tied.shape)[rest]))
+                self._taken((side, np.broadcast_to(numbered(self.nodes[side].shape), tied.shape)[rest]))
                 for side in (left, right)
             )
             self.guard(first, second, relation, np.asarray(outcome)[rest], operation, source)
@@ -259,7 +286,7 @@ class Builder:
         node, places = entries
         if node is None:
             return self.constant(np.zeros(()))
-        if np.array_equal(places, _numbered(self.nodes[node].shape)):
+        if np.array_equal(places, numbered(self.nodes[node].shape)):
             return node
         return self.add("gather", (node,), {"index": places}, *(self.user or ("comparison", None)))
 
@@ -268,7 +295,15 @@ class Builder:
         return self.finished(output).program
 
     def finished(self, output: int) -> Finished:
-        """The program that computes ``output``, with what the guards need."""
+        """The program that computes ``output``, with what the guards need.
+
+        Raises
+        ------
+        TraceError, DomainError
+            where something that counts near the point is not smooth, or NaN or infinite
+        """
+        self._find_infinite(output)
+        output = sliced(self, output)
         self._check_finite(output)
         needed = self.reach([output])
         guarded = self.reach([index for guard in self.guards for index in (guard.left, guard.right)])
@@ -290,7 +325,19 @@ class Builder:
         )
         program = Program(tuple(nodes), place[output], self.tree, guards)
         values, units = self.values.taken(program.nodes, keep), [self.units[old] for old in keep]
-        return Finished(program, values, units, place, frozenset(needed))
+        return Finished(program, values, units, place, frozenset(needed), self.copies)
+
+    def _find_infinite(self, output: int) -> None:
+        """What became infinite by infinite constants."""
+        if None in self.faults.values() and self.values.checked:
+            infinite = (i for i in self.reach([output]) if self.nodes[i].varied and not self._finite(i))
+            self.faults = {**dict.fromkeys(infinite), **self.faults}
+
+    def override(self, index: int, value: Array) -> None:
+        """Another value in the place of one that a framework computed."""
+        read = self.values.read
+        self.values.read = lambda given: given if isinstance(given, np.ndarray) else read(given)
+        self.values.given[index] = value
 
     def _check_finite(self, output: int) -> None:
         """An infinite constant may be compared with, not returned."""
@@ -313,19 +360,6 @@ class Builder:
                     seen.add(arg)
                     stack.append(arg)
         return seen
-
-
-def _numbered(shape: tuple[int, ...]) -> Array:
-    """The numbers of the entries of an array."""
-    return np.arange(math.prod(shape)).reshape(shape)
-
-
-def _folded(entries: Array, shape: tuple[int, ...]) -> Array:
-    """The entries of an array of a shape that some of its broadcast come from."""
-    places = np.broadcast_to(_numbered(shape), entries.shape)
-    found = np.zeros(math.prod(shape), bool)
-    found[places[entries]] = True
-    return found.reshape(shape)
 
 
 def _key(params: Mapping[str, Any]) -> Any:

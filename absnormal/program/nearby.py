@@ -109,21 +109,21 @@ class Nearby:
 
     def _kinked(self, node: Node, flags: list[Array]) -> Any:
         every = np.logical_and.reduce(np.broadcast_arrays(*flags)) if node.op in ENTRYWISE else None
-        if _sign(node):
-            return np.all(flags[0] | self._left_behind(node), axis=0)
+        if sign_of(node):
+            return np.all(flags[0] | self.left_behind(node), axis=0)
         if every is None:
-            return all(flag.all() for flag in flags)
-        if not _rates(node):
+            return flags[0].all(axis=0) if is_block(node) else all(flag.all() for flag in flags)
+        if not rates_of(node):
             return every
-        above, below = self._sides(node)
+        above, below = self.sides(node)
         return every | (above & self._side(node, flags, 0)) | (below & self._side(node, flags, 1))
 
     def _side(self, node: Node, flags: list[Array], number: int) -> Any:
         """Whether what a kink follows on one side is constant."""
-        own = [flag for flag, slope in zip(flags, _slopes(node)[number], strict=True) if slope]
+        own = [flag for flag, slope in zip(flags, slopes_of(node)[number], strict=True) if slope]
         return np.logical_and.reduce(np.broadcast_arrays(*own)) if own else np.True_
 
-    def _sides(self, node: Node) -> tuple[Any, Any]:
+    def sides(self, node: Node) -> tuple[Any, Any]:
         """Where the switching variable of a kink is positive, and negative, beyond rounding."""
         kink = TABLE[node.op].kink
         assert isinstance(kink, Entrywise)
@@ -136,10 +136,10 @@ class Nearby:
             room = room + _ROUNDINGS * self._unit(compared) * sum(np.abs(self._values[arg]) for arg in compared)
         return z > room, -z > room
 
-    def _left_behind(self, node: Node) -> Array:
+    def left_behind(self, node: Node) -> Array:
         """Which entries along the first axis lie behind the largest one, or the smallest one, beyond rounding."""
         (arg,) = node.args
-        u, sign = self._values[arg], _sign(node)
+        u, sign = self._values[arg], sign_of(node)
         best = u.max(axis=0) if sign > 0 else u.min(axis=0)
         with np.errstate(invalid="ignore"):
             gap = sign * (best - u)
@@ -176,12 +176,14 @@ class Nearby:
             ones = [np.ones(flag.shape) for flag in flags]
             linear = maps(node.params, ones, np.zeros(node.shape), node.shape)
             return [one.absolute().pull(wanted.astype(float)[None])[0] > 0 for one in linear], []
-        if _sign(node):
+        if sign_of(node):
             return self._behind_extremum(node, wanted, flags[0])
-        if _rates(node):
+        if rates_of(node):
             return self._behind_kink(node, wanted, flags)
+        if is_block(node):
+            return [np.broadcast_to(wanted[None], flags[0].shape)], []
         if node.op in ENTRYWISE:
-            return [_unbroadcast(wanted, flag.shape) for flag in flags], []
+            return [unbroadcast(wanted, flag.shape) for flag in flags], []
         return [np.ones(flag.shape, bool) for flag in flags], []
 
     def _zeros(self, node: Node, flags: list[Array]) -> list[Array]:
@@ -189,23 +191,23 @@ class Nearby:
                 for arg, flag in zip(node.args, flags, strict=True)]
 
     def _behind_kink(self, node: Node, wanted: Array, flags: list[Array]) -> tuple[list[Array], list[Reason]]:
-        above, below = self._sides(node)
+        above, below = self.sides(node)
         every = np.logical_and.reduce(np.broadcast_arrays(*flags))
-        parts = [_unbroadcast(wanted & every, flag.shape) for flag in flags]
+        parts = [unbroadcast(wanted & every, flag.shape) for flag in flags]
         own: list[Reason] = []
         for number, side in enumerate((above, below)):
             open_ = np.asarray(wanted & ~every & side)
             if not open_.any():
                 continue
-            for place, slope in enumerate(_slopes(node)[number]):
+            for place, slope in enumerate(slopes_of(node)[number]):
                 if slope:
-                    parts[place] = parts[place] | _unbroadcast(open_, flags[place].shape)
+                    parts[place] = parts[place] | unbroadcast(open_, flags[place].shape)
             own.append(_side_of(self._nodes, node, open_, number))
         return parts, own
 
     def _behind_extremum(self, node: Node, wanted: Array, flag: Array) -> tuple[list[Array], list[Reason]]:
         (arg,) = node.args
-        u, sign = self._values[arg], _sign(node)
+        u, sign = self._values[arg], sign_of(node)
         moving = ~flag & wanted[None]
         part = flag & wanted[None]
         if not moving.any():
@@ -217,19 +219,25 @@ class Nearby:
         return [part], [Reason(*pair) if sign > 0 else Reason(*pair[::-1])]
 
 
-def _sign(node: Node) -> int:
+def is_block(node: Node) -> bool:
+    """Whether an entry is made of all entries along the first axis, as a norm is."""
+    kink = TABLE[node.op].kink
+    return kink is not None and kink.blocks
+
+
+def sign_of(node: Node) -> int:
     """1 for the largest entry along the first axis, -1 for the smallest one, 0 for all other operations."""
     kink = TABLE[node.op].kink
     return 0 if kink is None else kink.extremum(node.params)
 
 
-def _rates(node: Node) -> tuple[int, ...]:
+def rates_of(node: Node) -> tuple[int, ...]:
     """The rates of a kink that compares one argument with 0, or two with each other; empty for all other operations."""
     kink = TABLE[node.op].kink
     return kink.rates if isinstance(kink, Entrywise) and kink.rates in ((1,), (1, -1)) else ()
 
 
-def _slopes(node: Node) -> tuple[Any, Any]:
+def slopes_of(node: Node) -> tuple[Any, Any]:
     """The coefficients of the arguments on the two sides of a kink."""
     kink = TABLE[node.op].kink
     assert isinstance(kink, Entrywise)
@@ -239,7 +247,7 @@ def _slopes(node: Node) -> tuple[Any, Any]:
 
 def _side_of(nodes: Sequence[Node], node: Node, entries: Array, number: int) -> Reason:
     """z > 0 (number 0), or z < 0, in some entries of a kink."""
-    compared, flat = node.args[: len(_rates(node))], np.flatnonzero(entries)
+    compared, flat = node.args[: len(rates_of(node))], np.flatnonzero(entries)
     sides: list[Entries] = [(None, flat), (None, flat)]
     for position, arg in enumerate(compared):
         shape = nodes[arg].shape
@@ -251,12 +259,12 @@ def _side_of(nodes: Sequence[Node], node: Node, entries: Array, number: int) -> 
 def _factors(first: Array, second: Array, wanted: Array, flags: list[Array]) -> list[Array]:
     """Of a product that is constant: a factor that is 0 is enough."""
     return [
-        _unbroadcast(wanted & (first | ~second), flags[0].shape),
-        _unbroadcast(wanted & ~first, flags[1].shape),
+        unbroadcast(wanted & (first | ~second), flags[0].shape),
+        unbroadcast(wanted & ~first, flags[1].shape),
     ]
 
 
-def _unbroadcast(entries: Array, shape: tuple[int, ...]) -> Array:
+def unbroadcast(entries: Array, shape: tuple[int, ...]) -> Array:
     """Which entries of an array of a shape are among some of its broadcast."""
     if entries.shape == shape:
         return entries
@@ -264,6 +272,19 @@ def _unbroadcast(entries: Array, shape: tuple[int, ...]) -> Array:
     reduced = entries.any(axis=tuple(range(lead)))
     axes = tuple(axis for axis, size in enumerate(shape) if size == 1 and reduced.shape[axis] != 1)
     return np.asarray(reduced.any(axis=axes, keepdims=True)) if axes else np.asarray(reduced)
+
+
+def numbered(shape: tuple[int, ...]) -> Array:
+    """The numbers of the entries of an array."""
+    return np.arange(math.prod(shape)).reshape(shape)
+
+
+def folded(entries: Array, shape: tuple[int, ...]) -> Array:
+    """The entries of an array of a shape that some of its broadcast come from."""
+    places = np.broadcast_to(numbered(shape), entries.shape)
+    found = np.zeros(math.prod(shape), bool)
+    found[places[entries]] = True
+    return found.reshape(shape)
 
 
 def _float(u: Array) -> Array:

@@ -172,10 +172,32 @@ class Program:
                 # Where an input is held, what follows from another one is not even computed.
                 held = self.nodes[guard.left].params["leaf"], self.nodes[guard.right].params["value"]
                 self._check(guard, {guard.left: leaves[held[0]], guard.right: held[1]})
-        values = self.unguarded(leaves)
+        try:
+            values = self.unguarded(leaves)
+        except (DomainError, TraceError):
+            # Where another branch is taken the operation may not be there at all.
+            self._check_all(self._anyhow(leaves))
+            raise
+        self._check_all(values)
+        return values
+
+    def _anyhow(self, leaves: list[Array]) -> list[Array]:
+        """The values of all nodes, NaN and infinity among them."""
+        values: list[Array] = []
+        with np.errstate(all="ignore"):
+            for node in self.nodes:
+                if node.op == "input":
+                    values.append(leaves[node.params["leaf"]])
+                elif node.op == "constant":
+                    values.append(node.params["value"])
+                else:
+                    args = [np.asarray(values[arg], float) for arg in node.args]
+                    values.append(np.asarray(TABLE[node.op].value(node.params, *args)))
+        return values
+
+    def _check_all(self, values: Sequence[Array]) -> None:
         for guard in self.guards:
             self._check(guard, values)
-        return values
 
     def unguarded(self, x: Array | list[Array]) -> list[Array]:
         """The values of all nodes at x along the branches that were traced, whether f takes them at x or not."""
@@ -299,15 +321,16 @@ def _raising() -> Any:
     return np.errstate(over="raise", invalid="raise", divide="raise", under="ignore")
 
 
-def check_domain(node: Node, values: Sequence[Array]) -> None:
-    """Raise where an operation on variables is not continuously differentiable; no other values are asked for."""
+def outside(node: Node, values: Sequence[Array]) -> Exception | None:
+    """What is wrong where an operation on variables is not C^1; no other values are asked for."""
     row = TABLE[node.op]
     if not node.varied or row.domain is None:
-        return
+        return None
     decisive = range(len(node.args)) if row.decisive is None else row.decisive
     args = [values[arg] if position in decisive else None for position, arg in enumerate(node.args)]
     if not np.all(row.domain(node.params, *args)):
-        raise _outside(node, [values[arg] for arg in node.args])
+        return _outside(node, [values[arg] for arg in node.args])
+    return None
 
 
 def _computed(node: Node, args: list[Array], trusted: bool) -> Array:

@@ -154,7 +154,7 @@ def _followed(f: Callable[[Any], Any], x: Any, stopped: str) -> tuple[Program, V
     point.result = results[0].value.dtype
     run.foreign += [f"{place}, which jumps at this point and counts as a constant" for place in builder.taken_flat]
     point.foreign, point.units = tuple(run.foreign), found.units
-    point.slopes = {found.places[index]: slope for index, slope in run.slopes.items() if index in found.places}
+    point.slopes = found.placed(run.slopes)
     hold_against_plain_calls(point, closed, found.program, found.values)
     return found.program, found.values, point
 

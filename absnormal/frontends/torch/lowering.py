@@ -88,6 +88,10 @@ class Lowering:
         if self.write.shape(output) != ():
             output = self.write.reshape(output, ())
         self._guard()
+        for index in self.builder.reach([output]):
+            held = self.builder.values.given[index]
+            if held is not None and not bool(held.isfinite().all()):
+                self.builder.faults.setdefault(index, None)
         return self.builder.finished(output)
 
     def _needed(self, last: Sequence[int]) -> list[int]:
@@ -386,5 +390,5 @@ class Lowering:
 
     def slopes(self, found: Finished) -> Array:
         """The slope of every switch, shape (s,)."""
-        own = {found.places[index]: slope for index, slope in self.write.slopes.items() if index in found.places}
+        own = found.placed(self.write.slopes)
         return of_nodes(found.program, found.values, lambda tie: table()[tie], own)

@@ -181,15 +181,7 @@ class Versions:
             made = self._joined(step, jumps, {}, given, name in _ENTRYWISE or self._looks_up(record))
         except (Lost, TraceError):
             return None
-        self._copy_slopes()
         return made if isinstance(made, Either) else made.index
-
-    def _copy_slopes(self) -> None:
-        """Kinks of torch's that were written again have the slopes that they had."""
-        slopes = self.lowering.write.slopes
-        for new, old in self.lowering.builder.copies.items():
-            if old in slopes:
-                slopes.setdefault(new, slopes[old])
 
     def _joined(
         self, step: Step, jumps: Sequence[Jump], taken: Sides, given: Sequence[Either], alike: bool

@@ -105,6 +105,9 @@ class Tensor:
     def __truediv__(self, v: Any) -> Tensor:
         return self._node("Div", v)
 
+    def __rtruediv__(self, v: Any) -> Tensor:
+        return self.model.node("Div", v, self)
+
     def __neg__(self) -> Tensor:
         return self._node("Neg")
 
@@ -127,6 +130,7 @@ class Tensor:
         return self.model.node("Not", self._node("Equal", v))
 
     __hash__ = None  # type: ignore[assignment]
+    __array_ufunc__ = None
     __radd__, __rmul__ = __add__, __mul__
 
     def sum(self) -> Tensor:

@@ -92,6 +92,43 @@ JUMPING = {
         lambda ns, x: (ns.sign(x) * ns.sign(x - 1.0) * x * (x - 1.0)).sum(), [0.0, 1.0], [0, 0], [1, 1], [-1, -1]),
 }  # fmt: skip
 
+#: What does not count near the point, and is no number there or has no derivative.
+DEAD = {
+    "a root that is not taken": Case(lambda ns, x: ns.where(x < 1.0, x, ns.sqrt(x)).sum(), [0.0, 4.0], [1, 0.25]),
+    "a logarithm that is not taken": Case(
+        lambda ns, x: ns.where(x > 0.5, ns.log(x), x * x).sum(), [0.0, 2.0, -1.0], [0, 0.5, -2]),
+    "a quotient that is not taken": Case(
+        lambda ns, x: ns.where(ns.abs(x) > 0.5, ns.array([1.0, 1.0]) / x, x).sum(), [0.0, 2.0], [1, -0.25]),
+    "sin(x)/x with a series": Case(
+        lambda ns, x: ns.where(ns.abs(x) > 1e-3, ns.sin(x) / x, 1.0 - x * x / 6.0).sum(), [0.0], [0]),
+    "a root below a bound": Case(
+        lambda ns, x: ns.maximum(ns.sqrt(ns.abs(x)), ns.array([0.5, 0.5])).sum(), [0.0, 4.0], [0, 0.25]),
+    "a distance below a bound": Case(
+        lambda ns, x: (x / ns.maximum(ns.sqrt((x * x).sum()), ns.array([0.5, 0.5]))).sum(), [0.0, 0.0], [2, 2]),
+    "a root times 0": Case(
+        lambda ns, x: (ns.relu(-1.0 - x) * ns.sqrt(ns.abs(x)) + x).sum(), [0.0, 2.0], [1, 1]),
+    "entries that are left out": Case(
+        lambda ns, x: ns.where(ns.array([1.0, 0.0]) > 0.5, x, ns.log(x)).sum(), [0.0, 2.0], [1, 0.5]),
+    "infinity": Case(
+        lambda ns, x: ns.where(x > 0.5, x * x, x * ns.array([np.inf, np.inf])).sum(), [1.0, 2.0], [2, 4]),
+    "a branch in a branch": Case(
+        lambda ns, x: ns.where(x > 0.5, ns.where(x > 1.5, ns.log(x), x), ns.sqrt(x)).sum(), [1.0, 2.0], [1, 0.5]),
+}  # fmt: skip
+
+#: What counts near the point, and is not Lipschitz or no number there.
+OUTSIDE = {
+    "a root of |x|": (lambda ns, x: ns.sqrt(ns.abs(x)).sum(), [0.0, 2.0], "not Lipschitz"),
+    "a root that is compared, and ends": (
+        lambda ns, x: ns.maximum(ns.sqrt(x), ns.array([0.5, 0.5])).sum(), [0.0, 2.0], "not Lipschitz"),
+    "a root that ends, times 0": (
+        lambda ns, x: (ns.relu(-1.0 - x) * ns.sqrt(x) + x).sum(), [0.0, 2.0], "not Lipschitz"),
+    "a root at its bound": (
+        lambda ns, x: ns.maximum(ns.sqrt(ns.abs(x)), ns.array([0.0, 0.0])).sum(), [0.0, 2.0], "not Lipschitz"),
+    "a logarithm": (lambda ns, x: ns.log(x).sum(), [0.0, 2.0], "NaN or infinite"),
+    "a logarithm that is taken in one entry": (
+        lambda ns, x: ns.where(x > 1.0, x, ns.log(x)).sum(), [0.0, 2.0], "NaN or infinite"),
+}  # fmt: skip
+
 #: The outcome may change near the point, and so does the function.
 REFUSED = {
     "a sign": (lambda ns, x: ns.sign(x).sum(), [0.0, 2.0]),
@@ -126,7 +163,8 @@ def right_or_guarded(program: Any, f: Function, other: Any) -> bool:
         value = program.evaluate(program.tree.flatten(other))[program.output]
     except an.GuardError:
         return True
-    return bool(value == pytest.approx(float(f(FRAMEWORKS["numpy"](), other))))
+    with np.errstate(all="ignore"):
+        return bool(value == pytest.approx(float(f(FRAMEWORKS["numpy"](), other))))
 
 
 @pytest.mark.parametrize(("name", "framework"), both(CONSTANT))
@@ -139,6 +177,33 @@ def test_is_what_is_constant_near_the_point_no_tie(name: str, framework: str) ->
     near = np.array(case.x) * 1.0001
     assert program(near) == pytest.approx(float(case.f(FRAMEWORKS["numpy"](), near)))
     assert right_or_guarded(program, case.f, np.array(case.other))
+
+
+@pytest.mark.parametrize(("name", "framework"), both(DEAD))
+def test_may_what_does_not_count_be_no_number(name: str, framework: str) -> None:
+    case, ns = DEAD[name], FRAMEWORKS[framework]()
+    report = ns.report(case.f, case.x)
+    vector = np.asarray(report.gradient)
+    # A tool may return NaN all the same.
+    assert report.verdict is (an.Verdict.CLARKE if np.isfinite(vector).all() else an.Verdict.NOT_CLARKE)
+    assert np.isfinite(vector).all() or report.method == "nonfinite"
+    np.testing.assert_allclose(np.asarray(report.clarke_gradient), case.gradient, atol=1e-12)
+    program = ns.program(case.f, case.x)
+    random = np.random.default_rng(0)
+    for other in (np.array(case.x), np.array(case.x) * 1.001, *random.uniform(-2, 3, (8, len(case.x)))):
+        with np.errstate(all="ignore"):
+            expected = float(case.f(FRAMEWORKS["numpy"](), other))
+        if np.isfinite(expected):
+            assert right_or_guarded(program, case.f, other)
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize("name", OUTSIDE)
+def test_is_what_counts_and_is_not_lipschitz_refused(name: str, framework: str) -> None:
+    f, x, problem = OUTSIDE[name]
+    with pytest.raises((an.TraceError, an.DomainError), match=problem) as caught:
+        FRAMEWORKS[framework]().report(f, x)
+    assert "into the domain" not in str(caught.value)
 
 
 @pytest.mark.parametrize(("name", "framework"), both(JUMPING))

@@ -1,0 +1,286 @@
+"""What f is made of near the point, entry by entry: the rest may be anything, NaN and infinity included (THEORY 9).
+
+An entry *counts* where the result follows it near the point, and must be smooth there.  It is *compared* only where the
+result is another side of a kink, or a product with what is locally 0: then it must be defined near the point, and
+continuous.  Neither is the side that a selection does not take.  An operation outside of its domain, or without a
+finite value, is an error where it counts; elsewhere its arguments are replaced by numbers that it takes, and what is
+not finite goes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from absnormal.arrays import Array
+from absnormal.errors import TraceError
+from absnormal.ops import ENTRYWISE, TABLE
+from absnormal.program.nearby import Nearby, is_block, rates_of, sign_of, slopes_of, unbroadcast
+from absnormal.program.nodes import Guard, Node
+
+if TYPE_CHECKING:
+    from absnormal.program.builder import Builder
+
+#: Numbers that operations are given in entries that do not count.
+_HARMLESS = (1.0, 0.5, 2.0, 0.0)
+_LINEAR = frozenset({"movement", "linear", "bilinear"})
+
+
+class Needs:
+    """Which entries of the nodes of a list count, and which are at least compared."""
+
+    def __init__(self, nodes: Sequence[Node], values: Sequence[Array], nearby: Nearby) -> None:
+        self.nodes, self.values, self.nearby = nodes, values, nearby
+        self.counts: dict[int, Array] = {}
+        self.compared: dict[int, Array] = {}
+
+    def follow(self, output: int, guarded: Iterable[int]) -> None:
+        """Go back from the result, and from what guards compare."""
+        for index in guarded:
+            self._add(self.compared, index, np.ones(self.nodes[index].shape, bool))
+        self._add(self.counts, output, np.ones(self.nodes[output].shape, bool))
+        for at in range(max([output, *self.compared]), -1, -1):
+            node = self.nodes[at]
+            if not node.varied or not node.args or (at not in self.counts and at not in self.compared):
+                continue
+            none = np.zeros(node.shape, bool)
+            counts, compared = self.counts.get(at, none), self.compared.get(at, none)
+            # What is constant near the point is smooth, whatever it is made of.
+            constant = self.nearby.constant(at)
+            compared = compared | counts
+            self.counts[at] = counts = counts & ~constant
+            self.compared[at] = compared
+            for arg, own, other in zip(node.args, *self._behind(node, counts, compared), strict=True):
+                self._add(self.counts, arg, own)
+                self._add(self.compared, arg, other)
+
+    def _add(self, known: dict[int, Array], index: int, entries: Array) -> None:
+        known[index] = known[index] | entries if index in known else entries
+
+    def _behind(self, node: Node, counts: Array, compared: Array) -> tuple[list[Array], list[Array]]:
+        row, shapes = TABLE[node.op], [self.nodes[arg].shape for arg in node.args]
+        if row.family in _LINEAR:
+            return self._factors(node, counts), self._pulled(node, [np.ones(shape) for shape in shapes], compared)
+        if rates_of(node):
+            return self._kinked(node, counts, compared)
+        if sign_of(node):
+            behind = self.nearby.left_behind(node)
+            return [counts[None] & ~behind], [np.broadcast_to(compared[None], shapes[0])]
+        if is_block(node):
+            return [np.broadcast_to(counts[None], shapes[0])], [np.broadcast_to(compared[None], shapes[0])]
+        if node.op in ENTRYWISE:
+            return [unbroadcast(counts, s) for s in shapes], [unbroadcast(compared, s) for s in shapes]
+        return [np.full(s, counts.any()) for s in shapes], [np.full(s, compared.any()) for s in shapes]
+
+    def _factors(self, node: Node, counts: Array) -> list[Array]:
+        """Entries that count, of sums and products: not those that are multiplied by what is locally 0."""
+        zero = [self.nearby.constant(arg) & (self.values[arg] == 0) for arg in node.args]
+        return self._pulled(node, [1.0 - entries for entries in zero], counts)
+
+    def _pulled(self, node: Node, factors: list[Array], entries: Array) -> list[Array]:
+        maps = TABLE[node.op].maps
+        assert maps is not None
+        found = maps(node.params, factors, np.zeros(node.shape), node.shape)
+        return [one.absolute().pull(entries.astype(float)[None])[0] > 0 for one in found]
+
+    def _kinked(self, node: Node, counts: Array, compared: Array) -> tuple[list[Array], list[Array]]:
+        above, below = self.nearby.sides(node)
+        tied, rates, sides = ~above & ~below, rates_of(node), slopes_of(node)
+        own, other = [], []
+        for place, arg in enumerate(node.args):
+            shape = self.nodes[arg].shape
+            taken = tied | (above & bool(sides[0][place])) | (below & bool(sides[1][place]))
+            met = compared if place < len(rates) else compared & taken
+            own.append(unbroadcast(counts & taken, shape))
+            other.append(unbroadcast(met, shape))
+        return own, other
+
+
+def sliced(builder: Builder, output: int) -> int:
+    """The node of the result without what is outside of its domain, or not finite, and does not count.
+
+    Raises
+    ------
+    TraceError, DomainError
+        for the first operation that is outside of its domain where it counts
+    """
+    guarded = {side for guard in builder.guards for side in (guard.left, guard.right)}
+    reached = builder.reach([output, *guarded])
+    faults = [index for index in sorted(builder.faults) if index in reached]
+    if not faults:
+        return output
+    needs = Needs(builder.nodes, builder.values, builder.nearby)
+    with np.errstate(all="ignore"):
+        needs.follow(output, guarded)
+    copies = _without(builder, faults, needs, sorted(reached))
+    builder.guards[:] = [
+        Guard(copies.get(g.left, g.left), copies.get(g.right, g.right), g.relation, g.outcome, g.source, g.operation)
+        for g in builder.guards
+    ]
+    builder.copies.update((new, builder.copies.get(old, old)) for old, new in copies.items())
+    return copies.get(output, output)
+
+
+def _without(builder: Builder, faults: list[int], needs: Needs, reached: list[int]) -> dict[int, int]:
+    """Copies of the nodes that follow from those that are outside of their domain, which get other arguments."""
+    copies: dict[int, int] = {}
+    for old in reached:
+        node = builder.nodes[old]
+        if old not in faults and not any(arg in copies for arg in node.args):
+            continue
+        args = tuple([copies.get(arg, arg) for arg in node.args])
+        values = [builder.values[arg] for arg in args]
+        bad = _outside(node, values) if old in faults else np.zeros(node.shape, bool)
+        held = np.zeros(node.shape, bool)
+        if bad.any():
+            counts, compared = (
+                known.get(old, np.zeros(node.shape, bool)) for known in (needs.counts, needs.compared)
+            )
+            fault = builder.faults[old]
+            if fault is None:
+                # What is infinite because of an infinite constant may be so where it counts.
+                bad = bad & ~(counts | compared)
+            elif (bad & (counts | (compared & ~_continuous(builder, node)))).any():
+                raise _explained(builder, node, fault)
+            elif (bad & compared).any():
+                held = bad & compared
+                _hold(builder, old)
+            # At other points these entries are not looked at either.
+            bad = bad | ~(counts | compared)
+            args = _harmless(builder, node, args, bad, fault)
+            values = [builder.values[arg] for arg in args]
+        copies[old] = _copied(builder, old, args, values, bad)
+        if held.any():
+            # What is compared keeps its value.
+            value = builder.constant(np.where(held, builder.values[old], 0.0))
+            copies[old] = builder.add("where", (copies[old], value), {"mask": ~held}, node.operation, node.source)
+    return copies
+
+
+def _outside(node: Node, values: list[Array]) -> Array:
+    """Where an operation is outside of its domain, or has no finite value."""
+    row = TABLE[node.op]
+    with np.errstate(all="ignore"):
+        if node.op == "constant":
+            return ~np.isfinite(node.params["value"])
+        bad = ~np.isfinite(np.asarray(row.value(node.params, *values)).astype(float))
+        if row.domain is not None:
+            inside = np.asarray(row.domain(node.params, *values))
+            bad = bad | (~inside if inside.shape == bad.shape else np.full(bad.shape, not inside.all()))
+    return bad
+
+
+def _continuous(builder: Builder, node: Node) -> bool:
+    """Whether an operation is defined and continuous near the edge of its domain: a root of what is never negative."""
+    if node.op in ("cbrt", "hypot"):
+        return True
+    rooted = node.op == "sqrt" or (node.op == "power" and bool(np.all(builder.values[node.args[1]] > 0)))
+    return rooted and nonnegative(builder.nodes, builder.values, node.args[0])
+
+
+def _explained(builder: Builder, node: Node, fault: Exception) -> Exception:
+    """What is wrong with a root at 0, of anything but a sum of squares: then it is a norm, which is Lipschitz."""
+    exponents = builder.values[node.args[1]] if node.op == "power" else {"sqrt": 1 / 2, "cbrt": 1 / 3}.get(node.op, 1.0)
+    if not isinstance(fault, TraceError) or np.min(exponents) >= 1 or _is_of_squares(builder, node.args[0]):
+        return fault
+    return TraceError(
+        node.operation,
+        "is not Lipschitz at this point: where its argument grows linearly there, f has no generalized gradient",
+        "add eps > 0 to the argument of the root, which makes it smooth and changes a square root by at most sqrt(eps),"
+        " or move the point off it",
+        node.source,
+    )
+
+
+def _is_of_squares(builder: Builder, index: int) -> bool:
+    """Whether a node is made of products of nodes with themselves, and of sums."""
+    stack = [index]
+    while stack:
+        node = builder.nodes[stack.pop()]
+        if not node.varied or node.op == "square" or (node.op == "mul" and len({*node.args}) == 1):
+            continue
+        if TABLE[node.op].family != "movement" and node.op not in ("sum", "add", "mul", "einsum", "matmul"):
+            return False
+        stack += node.args if node.op not in ("einsum", "matmul") or len({*node.args}) > 1 else ()
+    return True
+
+
+def nonnegative(nodes: Sequence[Node], values: Sequence[Array], index: int) -> bool:
+    """Whether a node is never negative, by what it is made of."""
+    stack = [index]
+    while stack:
+        node = nodes[at := stack.pop()]
+        if not node.varied:
+            if np.any(values[at] < 0):
+                return False
+        elif node.op in ("square", "exp", "exp2", "hypot", "sqrt") or (node.op == "mul" and len({*node.args}) == 1):
+            continue
+        elif rates_of(node) == (1,) and len(node.args) == 1:
+            above, below = slopes_of(node)
+            if not (above[0] >= 0 >= below[0]):
+                return False
+        elif TABLE[node.op].family == "movement" or node.op in ("sum", "add", "mul"):
+            stack += node.args
+        else:
+            return False
+    return True
+
+
+def _hold(builder: Builder, index: int) -> None:
+    """Keep the variables behind a node: nothing is known of it at other points."""
+    node = builder.nodes[index]
+    for leaf in sorted(builder.reach([index])):
+        if builder.nodes[leaf].op == "input":
+            held = builder.constant(builder.values[leaf])
+            builder.guards.append(Guard(leaf, held, "held", np.asarray(True), node.source, node.operation))
+
+
+def _harmless(
+    builder: Builder, node: Node, args: tuple[int, ...], bad: Array, fault: Exception | None
+) -> tuple[int, ...]:
+    """Other arguments in entries that do not count; an operation that mixes entries gets others in all of them."""
+    if node.op == "constant":
+        return args
+    apart = node.op in ENTRYWISE
+    for number in _HARMLESS:
+        changed = [np.where(bad if apart else True, number, builder.values[arg]) for arg in args]
+        if not (_outside(node, changed) & bad).any():
+            break
+    else:
+        apart, bad = False, np.zeros(node.shape, bool)
+    if not apart and not bad.all():
+        if fault is None:
+            return args
+        raise fault
+    other = builder.constant(np.asarray(number))
+    mask = ~bad if apart else np.asarray(False)
+    user = node.operation, node.source
+    return tuple([
+        builder.add("where", (arg, other), {"mask": np.broadcast_to(mask, np.broadcast_shapes(
+            mask.shape, builder.nodes[arg].shape))}, *user) for arg in args
+    ])
+
+
+def _copied(builder: Builder, old: int, args: tuple[int, ...], values: list[Array], bad: Array) -> int:
+    """A node with other arguments; the values that it had stay, where they are finite and count."""
+    node = builder.nodes[old]
+    given, unit, builder.unit = builder.values.given[old], builder.unit, builder.units[old]
+    before = builder.values[old]
+    if node.op == "constant":
+        bad = bad & ~np.isfinite(before)
+        after = np.where(bad, 0.0, before)
+        node = node._replace(params={"value": after})
+    else:
+        with np.errstate(all="ignore"):
+            after = np.asarray(TABLE[node.op].value(node.params, *values))
+    kept = before.dtype == object or (np.isfinite(before).all() and not bad.any())
+    value = before if kept else np.where(np.isfinite(before) & ~bad, before, after)
+    varied = any(builder.nodes[arg].varied for arg in args)
+    new = builder.append(node._replace(args=args, varied=varied), value, given if kept else None)
+    if not kept and given is not None:
+        builder.override(new, value.astype(builder.values.read(given).dtype))
+    builder.unit = unit
+    return new
+
