@@ -7,6 +7,10 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
+from absnormal.rational import modular
+
+#: Rows up to which an elimination takes no time.
+_FEW = 16
 Vector = list[Fraction]
 Matrix = list[Vector]
 
@@ -18,6 +22,11 @@ def dot(u: Sequence[Fraction], v: Sequence[Fraction]) -> Fraction:
 
 def pivots(rows: Sequence[Sequence[Fraction]]) -> tuple[list[int], list[int]]:
     """The rows and columns of a nonsingular submatrix of largest order; their number is the rank."""
+    if len(rows) > _FEW:
+        # Numbers grow in an elimination, and full rank modulo a prime is full rank.
+        found = modular.pivots(rows)
+        if found is not None and len(found[0]) == min(len(rows), len(rows[0])):
+            return found
     reduced: list[tuple[int, Vector]] = []
     chosen: list[int] = []
     for number, row in enumerate(rows):

@@ -7,6 +7,7 @@ A minor that is not 0 modulo a prime is not 0.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -30,6 +31,34 @@ def integers(rows: Array) -> Array | None:
         return None
     common = np.gcd.reduce(whole, axis=1, initial=0)
     return np.asarray(whole // np.where(common > 0, common, 1)[:, None])
+
+
+def pivots(rows: Sequence[Sequence[Fraction]], prime: int = PRIME) -> tuple[list[int], list[int]] | None:
+    """The rows and columns of a submatrix that is nonsingular modulo the prime, and so is nonsingular.
+
+    None where a denominator is a multiple of the prime.
+    """
+    if any(a.denominator % prime == 0 for row in rows for a in row):
+        return None
+    table = np.array([[a.numerator * pow(a.denominator, -1, prime) % prime for a in row] for row in rows], np.int64)
+    chosen: list[int] = []
+    columns: list[int] = []
+    for number, row in enumerate(table):
+        places = np.flatnonzero(row)
+        if len(places):
+            column = int(places[0])
+            _eliminated(table[number:], column, prime)
+            chosen.append(number)
+            columns.append(column)
+    return chosen, columns
+
+
+def _eliminated(table: Array, column: int, prime: int) -> None:
+    """Scale the first row to 1 in a column, and make the others 0 there."""
+    row = table[0]
+    row[:] = row * pow(int(row[column]), -1, prime) % prime
+    below = 1 + np.flatnonzero(table[1:, column])
+    table[below] = (table[below] - table[below, column][:, None] * row) % prime
 
 
 def independent(rows: Array, prime: int = PRIME) -> tuple[bool | None, list[Fraction]]:
@@ -79,10 +108,7 @@ def _left_null(rows: Array, prime: int) -> Array | None:
         positions = np.flatnonzero(row[:width])
         if not len(positions):
             return np.asarray(row[width:])
-        column = positions[0]
-        row[:] = row * pow(int(row[column]), -1, prime) % prime
-        below = i + 1 + np.flatnonzero(table[i + 1 :, column])
-        table[below] = (table[below] - table[below, column][:, None] * row) % prime
+        _eliminated(table[i:], int(positions[0]), prime)
     return None
 
 
