@@ -25,7 +25,7 @@ def test_every_small_program_is_decided(a: Case, exact: bool) -> None:
     assert a.oracle.contains([Fraction(value) for value in report.clarke_gradient.tolist()])
 
 
-@fuzz(100)
+@fuzz(40)
 @given(cases(soft=True))
 def test_smooth_maps_between_change_no_verdict_that_is_given(a: Case) -> None:
     report = an.verify(a.program, a.point, slope=a.slopes)

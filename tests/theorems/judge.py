@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -128,19 +128,20 @@ def never_wrong(rung: Rung, a: Case) -> Proof | None:
     return proof
 
 
+def wrong(rung: Rung, a: Case) -> bool:
+    """Whether a broken theorem proves what is not true of a case."""
+    proof = rung(a.problem())
+    return proof is not None and proof.clarke != a.clarke
+
+
 def caught(rung: Rung, source: st.SearchStrategy[Case], examples: int = 600) -> bool:
     """Whether random cases show a rung to be wrong."""
-
-    def wrong(a: Case) -> bool:
-        proof = rung(a.problem())
-        return proof is not None and proof.clarke != a.clarke
-
     once = settings(
         max_examples=examples, deadline=None, derandomize=True, database=None, phases=(Phase.generate,),
         suppress_health_check=list(HealthCheck),
     )
     try:
-        find(source, wrong, settings=once)
+        find(source, partial(wrong, rung), settings=once)
     except NoSuchExample:
         return False
     return True
