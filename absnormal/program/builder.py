@@ -56,7 +56,7 @@ class Finished:
 
     def placed(self, held: Mapping[int, T]) -> dict[int, T]:
         """What is held for some of the builder's nodes, by the numbers that these and their copies have here."""
-        origins = ((index, index if index in held else self.copies.get(index)) for index in self.places)
+        origins = ((index, index if index in held else self.copies.get(index, -1)) for index in self.places)
         return {self.places[index]: held[origin] for index, origin in origins if origin in held}
 
 

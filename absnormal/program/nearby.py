@@ -169,7 +169,8 @@ class Nearby:
         """The entries of the arguments by which some entries are constant, and inequalities for that."""
         row, flags = TABLE[node.op], [self.constant(arg) for arg in node.args]
         if node.op == "mul":
-            return _factors(*self._zeros(node, flags), wanted, flags), []
+            first, second = self._zeros(node, flags)
+            return _factors(first, second, wanted, flags), []
         if row.family in _LINEAR:
             maps = row.maps
             assert maps is not None
@@ -270,7 +271,7 @@ def unbroadcast(entries: Array, shape: tuple[int, ...]) -> Array:
         return entries
     lead = entries.ndim - len(shape)
     reduced = entries.any(axis=tuple(range(lead)))
-    axes = tuple(axis for axis, size in enumerate(shape) if size == 1 and reduced.shape[axis] != 1)
+    axes: Any = tuple(axis for axis, size in enumerate(shape) if size == 1 and reduced.shape[axis] != 1)
     return np.asarray(reduced.any(axis=axes, keepdims=True)) if axes else np.asarray(reduced)
 
 

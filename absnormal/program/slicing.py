@@ -164,12 +164,12 @@ def _outside(node: Node, values: list[Array]) -> Array:
     row = TABLE[node.op]
     with np.errstate(all="ignore"):
         if node.op == "constant":
-            return ~np.isfinite(node.params["value"])
+            return np.asarray(~np.isfinite(node.params["value"]))
         bad = ~np.isfinite(np.asarray(row.value(node.params, *values)).astype(float))
         if row.domain is not None:
             inside = np.asarray(row.domain(node.params, *values))
             bad = bad | (~inside if inside.shape == bad.shape else np.full(bad.shape, not inside.all()))
-    return bad
+    return np.asarray(bad)
 
 
 def _continuous(builder: Builder, node: Node) -> bool:

@@ -30,10 +30,11 @@ _WHOLE = 1 << 24
 #: Primitives that compute entry by entry, or keep the entries in their order.
 ENTRYWISE = frozenset({
     "abs", "acos", "acosh", "add", "add_any", "and", "asin", "asinh", "atan", "atan2", "atanh", "broadcast_in_dim",
-    "cbrt", "ceil", "clamp", "convert_element_type", "copy", "copy_p", "cos", "cosh", "div", "eq", "erf", "erfc", "exp",
-    "exp2", "expm1", "floor", "ge", "gt", "integer_pow", "is_finite", "le", "log", "log1p", "logistic", "lt", "max",
-    "min", "mul", "ne", "neg", "not", "or", "pow", "reduce_precision", "rem", "reshape", "round", "rsqrt", "select_n",
-    "sign", "sin", "sinh", "sqrt", "square", "squeeze", "stop_gradient", "sub", "tan", "tanh", "xor",
+    "cbrt", "ceil", "clamp", "convert_element_type", "copy", "copy_p", "cos", "cosh", "div", "eq", "erf", "erfc",
+    "exp", "exp2", "expm1", "floor", "ge", "gt", "integer_pow", "is_finite", "le", "le_to", "log", "log1p",
+    "logistic", "lt", "lt_to", "max", "min", "mul", "ne", "neg", "not", "or", "pow", "reduce_precision", "rem",
+    "reshape", "round", "rsqrt", "select_n", "sign", "sin", "sinh", "sqrt", "square", "squeeze", "stop_gradient",
+    "sub", "tan", "tanh", "xor",
 })  # fmt: skip
 
 
@@ -163,12 +164,12 @@ class Run:
         if jumping and not name.startswith("custom_") and name in CONTROL:
             jumping = []
         if jumping and name == "stop_gradient" and any(one.varies for one in jumping):
-            jump = jumping[0].jump
-            return [Seen(inputs[0].value, Jump(jump.operation, jump.source, jump.problem, jump.fix))]
+            stopped = jumping[0].jump
+            return [Seen(inputs[0].value, Jump(stopped.operation, stopped.source, stopped.problem, stopped.fix))]
         if jumping:
-            jump, alike = jumping[0].jump, eqn.primitive.name in ENTRYWISE or _looks_up(eqn, inputs)
+            first, alike = jumping[0].jump, eqn.primitive.name in ENTRYWISE or _looks_up(eqn, inputs)
             return self.on_all_sides(
-                jumping, lambda side: self._equation(eqn, [version_of(seen, jump, side) for seen in inputs]), alike
+                jumping, lambda side: self._equation(eqn, [version_of(seen, first, side) for seen in inputs]), alike
             )
         if name == "stop_gradient" and _of_a_branch(eqn.source_info.traceback):
             return inputs

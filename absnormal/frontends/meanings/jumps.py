@@ -99,9 +99,12 @@ def jump_of(jump: Jump, own: Array, up: Array, down: Array) -> Any:
 def _of_what_is_scaled(jump: Jump) -> tuple[Jump, bool]:
     """A jump of c u + d as one of u, and whether its sides are the other way round."""
     builder = jump.builder
-    node = builder.nodes[jump.left]
-    if node.op == "reshape":
-        jump = _reshaped(jump, builder.nodes[node.args[0]].shape, node.args[0])
+    if not builder.nodes[jump.left].varied:
+        found, turned = _of_what_is_scaled(replace(jump, left=jump.right, right=jump.left))
+        return found, not turned
+    while builder.nodes[jump.left].op == "reshape":
+        inner = builder.nodes[jump.left].args[0]
+        jump = _reshaped(jump, builder.nodes[inner].shape, inner)
     scaled = {key: c for key, c in builder.affine(jump.left).items() if key != "one"}
     if builder.nodes[jump.right].varied or len(scaled) != 1:
         return jump, False

@@ -26,7 +26,8 @@ def same(a: Any, b: Any, open_: Array | None = None) -> bool:
 
 def agreement(builder: Builder, first: int, second: int) -> Any:
     """Where two nodes are the same, entry by entry, whatever the variables are."""
-    nodes, known = builder.nodes, {}
+    nodes = builder.nodes
+    known: dict[tuple[int, int], Any] = {}
     stack = [(first, second)]
     while stack:
         pair = stack[-1]

@@ -89,7 +89,8 @@ def _keep_rest(write: Writer, u: TracedArray, relation: str, own: Array, tied: A
     """Keep the outcome in the entries in which it does not step."""
     rest = np.flatnonzero(~tied)
     if rest.size:
-        kept = np.reshape(u, -1)[rest]  # type: ignore[call-overload]
+        flat: Any = np.reshape(u, -1)  # type: ignore[call-overload]
+        kept = flat[rest]
         outcome = own.reshape(-1)[rest]
         write.builder.keep(kept.index, kept.index, relation, outcome, write.operation, write.source)
 

@@ -100,7 +100,7 @@ def _interpolated(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None)
     if not isinstance(x, TracedArray) or isinstance(fp, TracedArray) or knots.size < 2 or np.any(np.diff(knots) <= 0):
         write.refuse("needs constant knots that increase, and constant values", "write it with np.maximum")
     values = np.asarray(fp, float)
-    inside = np.clip(x, knots[0], knots[-1])
+    inside: Any = np.clip(x, knots[0], knots[-1])  # type: ignore[call-overload]
     place = searched(write, knots[1:-1], write.array(inside), "right")
     slopes = np.diff(values) / np.diff(knots)
     low, slope, value = (looked_up(table, place) for table in (knots, slopes, values))

@@ -85,7 +85,7 @@ def _ran(f: Callable[[Any], Any], tree: Tree, builder: Builder, arrays: list[Tra
             return _ran(f, tree, builder, arrays)
         own = entries[len(chosen)]
         parts = [sides((*chosen, side)) for side in SIDES]
-        return joined(own, parts, [Either(own, *parts, False, "")], False)
+        return joined(own, parts, [Either(own, parts[0], parts[1], parts[2], False, "")], False)
 
     result = sides(())
     builder.forced = known

@@ -72,10 +72,9 @@ class Versions:
         try:
             held = [lowering.results.get(handle) for handle in step.handles.values() if handle is not None]
             jumping = [one for one in held if isinstance(one, Either)]
-            if jumping:
-                return self._of_versions(step, jumping, {})
-            args, kwargs = lowering.read_by(step)
-            found = self._stepping(step.record, args, kwargs)
+            found: Any = self._of_versions(step, jumping, {}) if jumping else None
+            if not jumping:
+                found = self._stepping(step.record, *lowering.read_by(step))
         finally:
             vars(write).update(kept)
             write.builder.unit, write.builder.precision = unit, precision
@@ -244,9 +243,9 @@ class Versions:
         record = self._record(tensor)
         if record is None or record.overwritten or storage(tensor) in self.tape.saved or len(record.outs) != 1:
             raise Lost
-        number = self._jumping.get(id(record))
-        if number is not None:
-            outcome = self.outcome(number)
+        jumping = self._jumping.get(id(record))
+        if jumping is not None:
+            outcome = self.outcome(jumping)
             assert outcome is not None
             part = _taken(outcome, taken)
             return torch.as_tensor(np.asarray(part)).to(tensor.dtype).reshape(tensor.shape)
