@@ -55,6 +55,11 @@ def _power_domain(u: Array, e: Array) -> Any:
     return (u > 0) | ((e == np.round(e)) & ((u != 0) | (e >= 0)))
 
 
+def _size_power_partials(u: Array, e: Array, v: Array) -> tuple[Any, ...]:
+    # As for power; |u| ** (e - 1) is 0 at 0.
+    return never(e * np.sign(u) * np.abs(u) ** (e - 1), u == 0), 0
+
+
 def _div_partials(u: Array, v: Array, w: Array) -> tuple[Any, ...]:
     return 1 / v, never(-w / v, u == 0)
 
@@ -91,6 +96,8 @@ SMOOTH = (
     entrywise_row("mul", np.multiply, lambda u, v, w: (v, u), "bilinear", "{0} * {1}", None),
     entrywise_row("div", np.true_divide, _div_partials, "smooth", "{0} / {1}", lambda u, v: v != 0, (1,)),
     entrywise_row("power", _power, _power_partials, "smooth", "{0} ** {1}", _power_domain),
+    entrywise_row("size_power", lambda u, e: np.abs(u) ** e, _size_power_partials, "smooth", "|{0}| ** {1}",
+         lambda u, e: np.asarray(e) > 1),
     entrywise_row("logaddexp", np.logaddexp, _logaddexp_partials, "smooth", "logaddexp({0}, {1})", None),
     entrywise_row("logaddexp2", np.logaddexp2, lambda u, v, w: (never(np.exp2(u - w)), never(np.exp2(v - w))),
          "smooth", "logaddexp2({0}, {1})", None),

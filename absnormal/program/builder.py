@@ -22,6 +22,7 @@ from absnormal.program.affine import Affine
 from absnormal.program.nearby import Entries, Nearby, folded, numbered
 from absnormal.program.nodes import Guard, Node, Source
 from absnormal.program.program import RELATIONS, Program, compute, outside
+from absnormal.program.signs import never_negative
 from absnormal.program.slicing import sliced
 from absnormal.program.squares import Squares
 from absnormal.program.tree import Tree
@@ -156,6 +157,9 @@ class Builder:
         ``given`` is its value, where a framework computed it; ``sure`` says that the arguments are known to lie in its
         domain.
         """
+        if op == "power" and not sure and self._ends_at_zero(args):
+            # What is never negative has this extension, which is C^1 at 0.
+            op = "size_power"
         if op in ROOTS and not sure:
             norm = self._norm(op, args, operation, source, tie, given)
             if norm is not None:
@@ -189,6 +193,16 @@ class Builder:
         if given is not None:
             self.give(index, given)
         return index
+
+    def _ends_at_zero(self, args: tuple[int, ...]) -> bool:
+        """Whether the base of a power above 1 that is no integer is 0 somewhere, and nowhere negative by structure."""
+        base, exponent = args
+        if not self.nodes[base].varied or self.nodes[exponent].varied or self._exact:
+            return False
+        e = self.values[exponent]
+        if not ((e > 1) & (e != np.round(e))).all() or not (self.values[base] == 0).any():
+            return False
+        return never_negative(self.nodes, base)
 
     def _norm(
         self, op: str, args: tuple[int, ...], operation: str, source: Source | None, tie: str, given: Any

@@ -152,3 +152,36 @@ def test_slopes_of_a_norm_are_vectors_of_the_ball() -> None:
     report = an.verify(np.linalg.norm, [0.0, 0.0], slope="torch")
     assert report and not report.flat_gradient.any()
     np.testing.assert_array_equal(an.verify(lambda x: np.hypot(*x), [0.0, 0.0], slope="jax").gradient, [0.5, 0.5])
+
+
+#: Spelled in NumPy, JAX and torch alike: C^1 at 0, where the base is not negative.
+POWERS: dict[str, Callable[[Any, Any], Any]] = {
+    "of a size": lambda np, x: (np.abs(x) ** 1.5).sum(), "of a bounded size": lambda np, x: (np.abs(x[0]) * 2) ** 1.25,
+    "of a sum": lambda np, x: (np.abs(x[0]) + np.abs(x[1])) ** 1.75,
+    "of a product": lambda np, x: (np.abs(x[0]) * x[1] ** 2) ** 1.5 + x[0],
+}
+BROKEN: dict[str, Callable[[Any], Any]] = {
+    "of a number": lambda x: x[0] ** 1.5, "of a product": lambda x: (x[0] * x[1]) ** 1.5,
+    "of a minimum": lambda x: np.minimum(x[0], 0.0) ** 1.5, "of a difference": lambda x: (x[0] - abs(x[0])) ** 1.5,
+    "below 1": lambda x: np.abs(x[0]) ** 0.5, "of a maximum": lambda x: np.maximum(x[0], x[1]) ** 1.5,
+    "of a negative multiple": lambda x: (-2 * np.abs(x[0])) ** 1.5,
+}
+
+
+@pytest.mark.parametrize("name", POWERS)
+def test_powers_of_what_is_never_negative_are_smooth_at_zero(name: str) -> None:
+    f = POWERS[name]
+    leaf = torch.zeros(2, requires_grad=True)
+    f(torch, leaf).backward()
+    expected = leaf.grad.numpy()
+    for here, x in ((np, np.zeros(2)), (torch, torch.zeros(2)), (jnp, jnp.zeros(2))):
+        report = an.verify(lambda x, here=here: f(here, x), x)
+        assert report.verdict.name == "CLARKE", report.explanation
+        np.testing.assert_allclose(np.asarray(report.gradient), expected, atol=1e-7)
+        assert not an.verify(lambda x, here=here: f(here, x), x, gradient=x + 1)
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_other_powers_are_refused_at_zero(name: str) -> None:
+    with pytest.raises(AbsNormalError):
+        an.verify(BROKEN[name], [0.0, 0.0])

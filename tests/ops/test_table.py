@@ -112,6 +112,7 @@ CASES = [
     ("div", {}, [U, V], np.divide),
     ("power", {}, [positive(3), np.array([1.5, -0.5, 3.0])], np.power),
     ("power", {}, [np.array([-2.0, 0.0, 0.0, 0.0]), np.array([3.0, 2.0, 1.0, 0.0])], np.power),
+    ("size_power", {}, [np.array([-2.0, 0.0, 0.5]), np.array([1.5, 2.5, 3.0])], lambda u, e: np.abs(u) ** e),
     ("logaddexp", {}, [U, V], np.logaddexp),
     ("logaddexp2", {}, [U, V], np.logaddexp2),
     ("hypot", {}, [U, V], np.hypot),
@@ -159,7 +160,7 @@ def dense(linear, shape, out):
 
 def _varied(case):
     """The exponent of a power is constant."""
-    return [0] if case[0] == "power" else range(len(case[2]))
+    return [0] if case[0] in ("power", "size_power") else range(len(case[2]))
 
 
 def test_has_every_row_a_case():

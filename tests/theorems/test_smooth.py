@@ -98,7 +98,7 @@ def test_equal_rows_of_a_batch_have_zero_rows() -> None:
     assert len(at(f, w).c) == 6 and smooth_by_equal_rows(at(f, w)) is not None
     report = an.verify(lambda w: f(w) + np.linalg.norm(w - w.copy()), w, slope=0.5)
     assert report and report.certificate is not None and report.certificate.check()
-    assert not an.verify(f, w, gradient=report.gradient + [[0.0, 1.0]])
+    assert not an.verify(f, w, gradient=np.add(report.gradient, [0.0, 1.0]))
 
 
 def test_other_rows_are_not_taken_for_equal() -> None:
