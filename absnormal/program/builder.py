@@ -7,7 +7,6 @@ written between its results is then computed when it is asked for.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -17,14 +16,12 @@ import numpy as np
 from absnormal.arrays import Array, exactly
 from absnormal.errors import DomainError, TraceError
 from absnormal.ops import TABLE
-from absnormal.ops.kinks import AFFINE, NORM
 from absnormal.program.affine import Affine
+from absnormal.program.at_zero import AT_ZERO
 from absnormal.program.nearby import Entries, Nearby, folded, numbered
 from absnormal.program.nodes import Guard, Node, Source
 from absnormal.program.program import RELATIONS, Program, compute, outside
-from absnormal.program.signs import never_negative
 from absnormal.program.slicing import sliced
-from absnormal.program.squares import Squares
 from absnormal.program.tree import Tree
 from absnormal.program.values import Later, Read, Values
 
@@ -32,8 +29,6 @@ T = TypeVar("T")
 
 #: Constants up to this size are one node where they are equal, larger ones where they are the same array.
 _SMALL = 64
-#: Operations that are 2-norms where all under the root is 0, and the tie of such a kink.
-ROOTS = {"sqrt": "root", "hypot": "hypot"}
 #: Of parameters that are larger than this a sample is looked up, and then they are compared.
 _BYTES = 1024
 #: Parameters that are their own keys.
@@ -157,13 +152,10 @@ class Builder:
         ``given`` is its value, where a framework computed it; ``sure`` says that the arguments are known to lie in its
         domain.
         """
-        if op == "power" and not sure and self._ends_at_zero(args):
-            # What is never negative has this extension, which is C^1 at 0.
-            op = "size_power"
-        if op in ROOTS and not sure:
-            norm = self._norm(op, args, operation, source, tie, given)
-            if norm is not None:
-                return norm
+        if op in AT_ZERO and not sure and not self._exact:
+            other = AT_ZERO[op](self, op, args, operation, source, tie, given)
+            if other is not None:
+                return other
         row, nodes = TABLE[op], self.nodes
         # Every kink that the user writes owns its switches, also when it is written twice.
         key = (op, args, self.precision, _key(params) if params else None) if row.kink is None else None
@@ -193,38 +185,6 @@ class Builder:
         if given is not None:
             self.give(index, given)
         return index
-
-    def _ends_at_zero(self, args: tuple[int, ...]) -> bool:
-        """Whether the base of a power above 1 that is no integer is 0 somewhere, and nowhere negative by structure."""
-        base, exponent = args
-        if not self.nodes[base].varied or self.nodes[exponent].varied or self._exact:
-            return False
-        e = self.values[exponent]
-        if not ((e > 1) & (e != np.round(e))).all() or not (self.values[base] == 0).any():
-            return False
-        return never_negative(self.nodes, base)
-
-    def _norm(
-        self, op: str, args: tuple[int, ...], operation: str, source: Source | None, tie: str, given: Any
-    ) -> int | None:
-        """The 2-norm that a root is, where it is 0 and what is under it is a sum of squares; otherwise None."""
-        if not any(self.nodes[arg].varied for arg in args):
-            return None
-        first, *others = [self.values[arg] == 0 for arg in args]
-        zero = functools.reduce(np.logical_and, others, first)
-        if not zero.any() or self._exact:
-            return None
-        squares = Squares(
-            self.nodes, lambda op, args, params: self.add(op, args, params, operation, source), self.constant
-        )
-        u = squares.under_root(args[0]) if op == "sqrt" else squares.together(args, zero.shape)
-        if u is None:
-            return None
-        tie, count, shape = tie or ROOTS[op], self.nodes[u].shape[0], self.nodes[u].shape[1:]
-        if count > 1:
-            return self.add(NORM.name, (u,), {"entries": count}, operation, source, tie, given)
-        u = self.add("reshape", (u,), {"shape": shape}, operation, source)
-        return self.add(AFFINE.name, (u,), {"a": 0.0, "b": 1.0}, operation, source, tie, given)
 
     def _computed(self, node: Node, args: list[Array]) -> tuple[Array, Exception | None]:
         """The value of a node, and what is wrong with it."""

@@ -70,7 +70,7 @@ class EqualRows:
         zero = [np.broadcast_to(self.zero(arg), node.shape).reshape(-1) for arg in compared]
         found = np.asarray(np.logical_and.reduce(zero))
         if rates == (1, -1) and not found[active].all():
-            found = found | self._same(*compared, node.shape).reshape(-1)
+            found = found | self._same(compared, node.shape).reshape(-1)
         return found
 
     def _zero_in_chain(self, index: int, node: Node, active: Array) -> Array:
@@ -121,7 +121,7 @@ class EqualRows:
             if coefficients is None:
                 zero = self.zero(node.args[0])
                 if row.kink.blocks:
-                    return zero.all(axis=0)
+                    return np.asarray(zero.all(axis=0))
                 return nothing if chosen is None else np.take_along_axis(zero, chosen[-1:], axis=0)[0]
             total = np.ones(node.shape, bool)
             for p, arg in zip(coefficients, node.args, strict=True):
@@ -132,7 +132,7 @@ class EqualRows:
             return self._blank(node)
         if node.op == "sub":
             first, second = (np.broadcast_to(self.zero(arg), node.shape) for arg in node.args)
-            return (first & second) | self._same(*node.args, node.shape)
+            return np.asarray((first & second) | self._same(node.args, node.shape))
         if node.op in _ENTRYWISE:
             if not any(self.zero(arg).any() for arg in node.args if self.nodes[arg].varied):
                 return nothing
@@ -142,12 +142,12 @@ class EqualRows:
             return total
         return nothing
 
-    def _same(self, first: int, second: int, shape: tuple[int, ...]) -> Array:
+    def _same(self, pair: tuple[int, ...], shape: tuple[int, ...]) -> Array:
         """Where two nodes that hold moved entries of one node hold equal ones, broadcast to a shape."""
-        (base, places), (other, others) = self._origin(first), self._origin(second)
+        (base, positions), (other, others) = map(self._origin, pair)
         if base != other or not self._room(math.prod(shape)):
             return np.broadcast_to(np.False_, shape)
-        pairs = [np.broadcast_to(numbers, shape).reshape(-1) for numbers in (places, others)]
+        pairs = [np.broadcast_to(numbers, shape).reshape(-1) for numbers in (positions, others)]
         return self.equal(base, *pairs).reshape(shape)
 
     def _origin(self, index: int) -> tuple[int, Array]:

@@ -16,7 +16,8 @@ from absnormal.frontends.ties.names import OWN
 from absnormal.frontends.torch.probe import slope_of
 from absnormal.frontends.torch.tape import Record, Tape
 from absnormal.frontends.torch.values import array
-from absnormal.program.builder import ROOTS, Builder
+from absnormal.program.at_zero import ROOTS
+from absnormal.program.builder import Builder
 from absnormal.program.nodes import Source
 
 Shape = tuple[int, ...]

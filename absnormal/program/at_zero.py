@@ -1,0 +1,66 @@
+"""Operations that are something else where what they are taken of is 0: roots of squares, powers above 1 (THEORY 8)."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from absnormal.ops.kinks import AFFINE, NORM
+from absnormal.program.nodes import Source
+from absnormal.program.signs import never_negative
+from absnormal.program.squares import Squares
+
+if TYPE_CHECKING:
+    from absnormal.program.builder import Builder
+
+#: Operations that are 2-norms where all under the root is 0, and the tie of such a kink.
+ROOTS = {"sqrt": "root", "hypot": "hypot"}
+
+Args = tuple[int, ...]
+
+
+def _norm(
+    builder: Builder, op: str, args: Args, operation: str, source: Source | None, tie: str, given: Any
+) -> int | None:
+    """The 2-norm that a root is, where it is 0 and what is under it is a sum of squares; otherwise None."""
+    if not any(builder.nodes[arg].varied for arg in args):
+        return None
+    first, *others = [builder.values[arg] == 0 for arg in args]
+    zero = functools.reduce(np.logical_and, others, first)
+    if not zero.any():
+        return None
+
+    def add(op: str, args: Args, params: Any) -> int:
+        return builder.add(op, args, params, operation, source)
+
+    squares = Squares(builder.nodes, add, builder.constant)
+    u = squares.under_root(args[0]) if op == "sqrt" else squares.together(args, zero.shape)
+    if u is None:
+        return None
+    tie, count, shape = tie or ROOTS[op], builder.nodes[u].shape[0], builder.nodes[u].shape[1:]
+    if count > 1:
+        return builder.add(NORM.name, (u,), {"entries": count}, operation, source, tie, given)
+    u = add("reshape", (u,), {"shape": shape})
+    return builder.add(AFFINE.name, (u,), {"a": 0.0, "b": 1.0}, operation, source, tie, given)
+
+
+def _power(
+    builder: Builder, op: str, args: Args, operation: str, source: Source | None, tie: str, given: Any
+) -> int | None:
+    """|u| ** e for u ** e, where u is 0 somewhere and nowhere negative by structure: it is C^1 for e > 1."""
+    base, exponent = args
+    if not builder.nodes[base].varied or builder.nodes[exponent].varied:
+        return None
+    e = builder.values[exponent]
+    if not ((e > 1) & (e != np.round(e))).all() or not (builder.values[base] == 0).any():
+        return None
+    if not never_negative(builder.nodes, base):
+        return None
+    return builder.add("size_power", args, {}, operation, source, given=given)
+
+
+#: What is tried in place of an operation.
+AT_ZERO: dict[str, Callable[..., int | None]] = {**dict.fromkeys(ROOTS, _norm), "power": _power}
