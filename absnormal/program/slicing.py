@@ -142,6 +142,8 @@ def _without(builder: Builder, faults: list[int], needs: Needs, reached: list[in
             if fault is None:
                 # What is infinite because of an infinite constant may be so where it counts.
                 bad = bad & ~(counts | compared)
+                if not bad.any() and args == node.args:
+                    continue
             elif (bad & (counts | (compared & ~_continuous(builder, node)))).any():
                 raise _explained(builder, node, fault)
             elif (bad & compared).any():
