@@ -106,6 +106,8 @@ def sliced(builder: Builder, output: int) -> int:
     TraceError, DomainError
         for the first operation that is outside of its domain where it counts
     """
+    if not builder.faults:
+        return output
     guarded = {side for guard in builder.guards for side in (guard.left, guard.right)}
     reached = builder.reach([output, *guarded])
     faults = [index for index in sorted(builder.faults) if index in reached]

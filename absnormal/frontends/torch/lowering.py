@@ -29,7 +29,7 @@ from absnormal.frontends.torch.steps import Handle, Read, Step, geometry
 from absnormal.frontends.torch.stopped import is_held, ties
 from absnormal.frontends.torch.tape import Record, Tape
 from absnormal.frontends.torch.unknown import refuse_unknown
-from absnormal.frontends.torch.values import array
+from absnormal.frontends.torch.values import array, finite
 from absnormal.frontends.torch.versions import Versions
 from absnormal.frontends.torch.writer import Arg, Writer
 from absnormal.program.builder import Builder, Finished
@@ -88,9 +88,8 @@ class Lowering:
         if self.write.shape(output) != ():
             output = self.write.reshape(output, ())
         self._guard()
-        for index in self.builder.reach([output]):
-            held = self.builder.values.given[index]
-            if held is not None and not bool(held.isfinite().all()):
+        for index, held in enumerate(self.builder.values.given):
+            if held is not None and not finite(held):
                 self.builder.faults.setdefault(index, None)
         return self.builder.finished(output)
 

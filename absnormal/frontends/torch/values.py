@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -9,6 +10,11 @@ import torch
 from absnormal.arrays import Array
 
 _HALF = frozenset({torch.bfloat16, torch.float16})
+
+
+def finite(tensor: Any) -> bool:
+    """Whether there is neither NaN nor infinity, which spread to a sum."""
+    return math.isfinite(tensor.sum().item()) or bool(tensor.isfinite().all())
 
 
 def array(tensor: Any) -> Array:

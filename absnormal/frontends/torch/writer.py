@@ -15,7 +15,7 @@ from absnormal.frontends.terms import Terms
 from absnormal.frontends.ties.names import OWN
 from absnormal.frontends.torch.probe import slope_of
 from absnormal.frontends.torch.tape import Record, Tape
-from absnormal.frontends.torch.values import array
+from absnormal.frontends.torch.values import array, finite
 from absnormal.program.at_zero import ROOTS
 from absnormal.program.builder import Builder
 from absnormal.program.nodes import Source
@@ -180,6 +180,6 @@ class Writer(Terms[int]):
     def logsumexp(self, u: int, axes: Sequence[int], keep: bool = False) -> int:
         """Finite numbers of torch's own are in its domain: they need not be read in double precision for that."""
         held, shape = self.builder.values.given[u], self.shape(u)
-        sure = held is not None and held.numel() > 0 and bool(np.isfinite(array(held)).all())
+        sure = held is not None and held.numel() > 0 and finite(held)
         result = self.op("logsumexp", u, sure=sure, axes=tuple(axis % len(shape) for axis in axes))
         return result if keep else self.reshape(result, [size for i, size in enumerate(shape) if i not in axes])
