@@ -7,6 +7,7 @@ as a number, an entry that was looked up) is computed again for the other outcom
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -54,7 +55,9 @@ class Versions:
     """The versions of what follows from jumps that are tied, for a tape that is being lowered."""
 
     def __init__(self, lowering: Lowering) -> None:
-        self.lowering, self.tape = lowering, lowering.tape
+        # The lowering holds its versions, and a cycle would keep the tape with all its tensors.
+        self.lowering: Lowering = weakref.proxy(lowering)
+        self.tape = lowering.tape
         self._outcomes: dict[int, Either | None] = {}
         self._made: dict[int, int] = {}
         self._jumping: dict[int, int] = {}
