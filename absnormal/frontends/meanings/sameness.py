@@ -94,7 +94,9 @@ def _constants(builder: Builder, first: int, second: int) -> Array:
     if one.dtype != object and other.dtype != object:
         unit = max(float(np.finfo(float).eps), builder.units[first], builder.units[second])
         room = _ROUNDINGS * unit * np.maximum(_size(builder, first), _size(builder, second))
-    return np.asarray((np.abs(one - other) <= room) & _fixed(builder, first) & _fixed(builder, second))
+    with np.errstate(invalid="ignore"):
+        gap = np.abs(one - other)
+    return np.asarray((gap <= room) & _fixed(builder, first) & _fixed(builder, second))
 
 
 def _equal(first: Any, second: Any) -> bool:
