@@ -65,6 +65,8 @@ def summands(sweeps: Sweeps, system: System | None, budget: Budget) -> Summands:
             return Summands(base, blocks, complete, complete, "" if complete else tracker.report)
         doubts = [tracker.report or "the gradients of all cells take too much memory"]
     many = f"{len(sweeps.alpha)} active switches, more than {MANY} of which share inputs, are too many to be listed"
+    if sweeps.lanes:
+        many = "a 2-norm is 0, whose limiting gradients are not a finite list"
     reason = doubts[0] if doubts else many
     blocks = computed_block(sweeps, base, tracker)
     if blocks:
@@ -72,7 +74,8 @@ def summands(sweeps: Sweeps, system: System | None, budget: Budget) -> Summands:
     if sweeps.program.m == 1:
         one = certified(sweeps)
         if one.proved:
-            slopes = one.sigma[sweeps.alpha].astype(int)
+            slopes = one.sigma[sweeps.alpha]
+            slopes = slopes if sweeps.lanes else slopes.astype(int)
             point = (np.asarray(one.gradient) - base)[None]
             block = Block(tuple(int(i) for i in sweeps.alpha), slopes[None], np.arange(len(base)), point)
             return Summands(base, [block], False, False, reason)

@@ -129,7 +129,10 @@ class GeneralizedGradient:
         self._limit([len(block.points) for block in self.blocks])
         rows = []
         for choice in self._choices([np.arange(len(block.points)) for block in self.blocks]):
-            row = np.where(self.signs == 0, 1, self.signs).astype(int)
+            row = np.where(self.signs == 0, 1, self.signs)
+            # At norms the slopes are entries of unit vectors.
+            definite = (np.abs(row) == 1).all() and all(block.signatures.dtype != float for block in self.blocks)
+            row = row.astype(int if definite else float)
             for block, k in zip(self.blocks, choice, strict=True):
                 row[list(block.switches)] = block.signatures[k]
             rows.append(row)

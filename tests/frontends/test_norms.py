@@ -185,3 +185,13 @@ def test_powers_of_what_is_never_negative_are_smooth_at_zero(name: str) -> None:
 def test_other_powers_are_refused_at_zero(name: str) -> None:
     with pytest.raises(AbsNormalError):
         an.verify(BROKEN[name], [0.0, 0.0])
+
+
+def test_the_set_at_a_norm_says_that_it_is_no_list() -> None:
+    G = an.generalized_gradient(lambda x: np.linalg.norm(x) + x[0], [0.0, 0.0])
+    assert not G.exact and not G.complete and "2-norm" in G.reason
+    (known,) = G.limiting_gradients
+    assert np.linalg.norm(known - [1.0, 0.0]) == pytest.approx(1.0)
+    np.testing.assert_allclose(G.signatures[0] + [1.0, 0.0], known)
+    with pytest.raises(an.errors.BudgetError, match="2-norm"):
+        G.support([1.0, 0.0])
