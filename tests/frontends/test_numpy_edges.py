@@ -96,3 +96,15 @@ def test_a_branch_is_guarded_at_its_edge() -> None:
     for x in (1.0, 2.0):
         with pytest.raises(an.GuardError):
             program([x])
+
+
+@pytest.mark.parametrize("f", [
+    lambda x: np.where(np.minimum(x[0], 0.0) < 0, -x[0], 0.0),
+    lambda x: np.where(np.minimum(x[0], 0.0) >= 0, 0.0, -x[0]),
+    lambda x: np.where(np.maximum(x[0], 0.0) > 0, x[0], 0.0),
+    lambda x: np.where(np.maximum(x[0], 0.0) <= 0, 0.0, x[0]),
+])  # fmt: skip
+def test_a_comparison_of_an_extremum_with_one_of_its_arguments_is_one_of_the_other(f: Any) -> None:
+    report = an.verify(f, [0.0])
+    assert report.verdict is an.Verdict.CLARKE and float(report.gradient[0]) == 0.0
+    assert [report.program([x]) for x in (-2.0, 2.0)] == [f([x]) for x in (-2.0, 2.0)]

@@ -13,7 +13,7 @@ MUTANTS = (
            ("sweeps/test_rounding.py", "theorems/test_direction.py")),
     Mutant("sweeps/table.py", "rates > gamma * size + FLOOR)", "rates > FLOOR)",
            ("sweeps/test_rounding.py", "theorems/test_fallback.py")),
-    Mutant("sweeps/table.py", "if rates.min() > gamma * largest(self, direction) + FLOOR:", "if rates.min() > FLOOR:",
+    Mutant("sweeps/table.py", "and rates.min() > gamma * largest(self, direction) + FLOOR:", "and rates.min() > FLOOR:",
            ("sweeps/test_rounding.py", "theorems/test_fallback.py")),
     Mutant("sweeps/rounding.py", "own = depth[index] + uses[index] + (", "own = depth[index] + (",
            ("sweeps/test_rounding.py",)),

@@ -16,8 +16,8 @@ FALLBACK = (MISSES, "theorems/test_fallback.py")
 MEMBERSHIP = ("theorems/test_margins.py", MISSES, "theorems/test_membership.py")
 
 MUTANTS = (
-    Mutant("theorems/direction.py", "if not np.all(np.abs(c[needed]) == 1):", "if not np.all(np.abs(c[needed]) >= 0):",
-           DIRECTION),
+    Mutant("theorems/direction.py", "sweeps.in_balls[sweeps.alpha]]) == 1):",
+           "sweeps.in_balls[sweeps.alpha]]) >= 0):", DIRECTION),
     Mutant("theorems/direction.py", "if rank([rows[i] for i in free]) < len(free):",
            "if rank([rows[i] for i in free]) < 0:", DIRECTION),
     Mutant("theorems/direction.py", "row = [a + weight * c[j] * b for a, b in zip(row, rows[j], strict=True)]",
