@@ -18,7 +18,7 @@ DATA = Path(__file__).parents[1] / "data/wrong_gradients.json"
 CASES = {case["name"]: case for case in json.loads(DATA.read_text()) if case["framework"].startswith("torch")}
 
 #: A jump, and what multiplies one: refused by name.
-REFUSED = {"copysign_self": "copysign", "sign_prox": "sign"}
+REFUSED = {"copysign_self": "copysign"}
 
 
 def function(case: Any) -> Callable[[Any], Any]:
