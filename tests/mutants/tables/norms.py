@@ -1,0 +1,35 @@
+"""Norms at 0: what is one, blocks of switches, slopes in the ball, directions, powers of what is never negative."""
+
+from __future__ import annotations
+
+from ..mutant import Mutant
+
+KINK = ("frontends/test_norms.py", "sweeps/test_norms.py")
+SWEEPS = ("sweeps/test_norms.py", "frontends/test_norms.py")
+TABLE = ("ops/test_table.py",)
+EQUAL = ("theorems/test_smooth.py", "theorems/test_norms_at_scale.py")
+
+MUTANTS = (
+    Mutant("program/squares.py", "if value.dtype == object or not (value >= 0).all() or (node.op",
+           "if value.dtype == object or (node.op", KINK),
+    Mutant("program/squares.py", "half < 1 or half != int(half)", "half < 1", KINK),
+    Mutant("program/squares.py", "np.sqrt(1 / value if node.op", "np.sqrt(value if node.op", KINK),
+    Mutant("program/squares.py", "fits = size is None or numbers.size == size", "fits = True", KINK),
+    Mutant("program/squares.py", "        if None in inner:\n            return None\n", "", KINK),
+    Mutant("program/signs.py", "() if above[0] >= 0 >= below[0] else None", "()", KINK),
+    Mutant("program/signs.py", "not (value >= 0).all()", "False", KINK),
+    Mutant("program/program.py", "tied[own] = tied[own].all(axis=0)", "tied[own] = tied[own].any(axis=0)", KINK),
+    Mutant("sweeps/at_point.py", "np.where(self.active[own], sigma[own], self.signs[own])", "sigma[own]",
+           ("sweeps/test_conditioning.py", *SWEEPS)),
+    Mutant("sweeps/realized.py", "(apart <= _ALONG * along)", "True", SWEEPS),
+    Mutant("sweeps/realized.py", "np.abs((c * c).sum(axis=0) - 1) <= _ALONG", "True", SWEEPS),
+    Mutant("ops/kinks/norm.py", "np.where(tied, -most, ends.min(axis=0))", "np.where(tied, 0 * most, ends.min(axis=0))",
+           SWEEPS),
+    Mutant("ops/kinks/norm.py", "np.where(tied, -reach, center - spread), np.where(tied, reach,",
+           "np.where(tied, -reach / 2, center - spread), np.where(tied, reach / 2,", SWEEPS),
+    Mutant("frontends/ties/slopes.py", "<= 1 + 4 * UNIT", "<= 2", KINK),
+    Mutant("judgement/flow.py", "known_slopes = np.where(_undefined(problem.c), 0, problem.c)",
+           "known_slopes = problem.c", KINK),
+    Mutant("sweeps/equal_rows.py", "if base != other or not self._room", "if not self._room", EQUAL),
+    Mutant("theorems/direction.py", "needed & ~sweeps.in_balls[sweeps.alpha]", "needed & False", SWEEPS),
+)
