@@ -231,8 +231,8 @@ class Versions:
         if not self._made:
             for number, record in enumerate(self.tape.records):
                 self._made.update((id(out), number) for out in record.outs)
-        number = self._made.get(id(tensor))
-        return None if number is None else self.tape.records[number]
+        made = self._made.get(id(tensor))
+        return None if made is None else self.tape.records[made]
 
     def _moves(self, tensor: Any) -> bool:
         """Whether an outcome that is being followed lies behind a constant tensor."""
