@@ -184,9 +184,8 @@ def test_what_is_not_supported_is_listed_at_once_with_its_lines() -> None:
 
 
 @pytest.mark.parametrize("f", [
-    lambda x: torch.sqrt(x * x).sum(), lambda x: torch.linalg.norm(x), lambda x: torch.sign(x).sum() + x.sum(),
-    lambda x: torch.hypot(x, x).sum(), lambda x: x.std(), lambda x: F_hardshrink(x),
-])  # fmt: skip
+    lambda x: torch.sqrt(x.abs()).sum(), lambda x: torch.sign(x).sum() + x.sum(), lambda x: F_hardshrink(x),
+])
 def test_what_no_absolute_value_expresses_is_refused(f: Any) -> None:
     with pytest.raises(an.TraceError, match=r"test_torch_capture\.py"):
         an.verify(f, torch.zeros(2, dtype=D))
