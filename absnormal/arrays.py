@@ -61,6 +61,13 @@ def unit_vectors(places: Any, size: int) -> Array:
     return result
 
 
+def lengths(vectors: Array) -> Array:
+    """The 2-norms over axis 0, of tiny and huge vectors too, whose squares would underflow or overflow."""
+    largest = np.abs(vectors).max(axis=0, initial=0.0)
+    scale = np.where((largest > 0) & (largest < np.inf), largest, 1.0)
+    return np.asarray(scale * np.sqrt(((vectors / scale) ** 2).sum(axis=0)))
+
+
 def exactly(value: Array) -> Array:
     """A float array as an object array of the rationals that its entries are; infinite ones stay what they are."""
     if value.dtype == object:

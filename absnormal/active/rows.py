@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from absnormal.arrays import Array, unit_vectors
+from absnormal.arrays import Array, lengths, unit_vectors
 from absnormal.sweeps.conditioning import beyond_values
 from absnormal.sweeps.rounding import FLOOR, rounding
 from absnormal.sweeps.table import Sweeps
@@ -21,7 +21,7 @@ def certainly_independent(rows: Array, errors: Array) -> bool:
     count, width = rows.shape
     if count > width:
         return False
-    norms = np.linalg.norm(rows, axis=1)
+    norms = lengths(rows.T)
     if count and not norms.min() > FLOOR:
         return False
     scaled = rows / norms[:, None]

@@ -15,7 +15,7 @@ import numpy as np
 
 from absnormal.active.rows import errors_of_base_rows
 from absnormal.active.system import build
-from absnormal.arrays import Array, unit_vectors
+from absnormal.arrays import Array, lengths, unit_vectors
 from absnormal.certificates import checker
 from absnormal.certificates.interval import highest, rates
 from absnormal.certificates.witness import Witness
@@ -211,7 +211,7 @@ def _triangular(rows: Array, errors: Array) -> bool:
 
 def _invertible(rows: Array, errors: Array) -> bool:
     """Whether R X is nearer to the identity than 1, whatever R is within the errors."""
-    sizes = np.linalg.norm(rows, axis=1)
+    sizes = lengths(rows.T)
     if not (np.isfinite(sizes).all() and (sizes > FLOOR).all()):
         return False
     unit = rows / sizes[:, None]

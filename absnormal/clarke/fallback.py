@@ -221,9 +221,9 @@ def chosen_along(sweeps: Sweeps, d: Array) -> tuple[Array, bool]:
     chosen = sweeps.directional(d)
     sigma, certain = chosen.sigma, chosen.certified
     if not certain.all():
-        # A sign that could not be certified does not matter when its row is zero.
+        # A sign that could not be certified does not matter when its row is zero; vectors stay in their balls.
         sigma = sigma.copy()
-        sigma[sweeps.alpha[~certain]] = 1.0
+        sigma[sweeps.alpha[~certain & ~sweeps.in_balls[sweeps.alpha]]] = 1.0
         certain = certain | ~sweeps.pattern(sigma)[0][sweeps.alpha]
     if not certain.all():
         certain = certain | EqualRows(sweeps, sigma).zero_rows()

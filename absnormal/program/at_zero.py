@@ -41,6 +41,8 @@ def _norm(
     if u is None:
         return None
     tie, count, shape = tie or ROOTS[op], builder.nodes[u].shape[0], builder.nodes[u].shape[1:]
+    if not count:
+        return builder.constant(np.zeros(shape))
     if count > 1:
         return builder.add(NORM.name, (u,), {"entries": count}, operation, source, tie, given)
     u = add("reshape", (u,), {"shape": shape})

@@ -38,7 +38,10 @@ class Squares:
         order = self._order(index)
         known: dict[int, Parts | None] = {}
         for number in order:
-            known[number] = self._written(number, known)
+            found = self._written(number, known)
+            # An operation broadcasts what it is taken of.
+            shape = self._nodes[number].shape
+            known[number] = None if found is None else [self._full(part, shape) for part in found]
         parts = known[index]
         if not parts:
             return None
@@ -89,7 +92,7 @@ class Squares:
         if node.op == "power":
             return self._even_power(node)
         if node.op == "mul" and self._alike(node.args, math.prod(node.shape)):
-            return [self._full(self._lifted(node.args[0]), node.shape)]
+            return [self._lifted(node.args[0])]
         if node.op in ("matmul", "einsum"):
             return self._product(node)
         inner = [known.get(arg) for arg in self._inner(node)]
@@ -103,7 +106,7 @@ class Squares:
         if None in inner:
             return None
         if node.op == "add":
-            return [self._full(part, node.shape) for part in parts]
+            return parts
         if node.op == "where":
             return self._selected(node, inner)
         if node.op == "sum":
@@ -175,7 +178,7 @@ class Squares:
         for other, arg in enumerate(node.args):
             constant = self._nodes[arg]
             if other != place and (
-                constant.op != "constant" or constant.shape not in ((), node.shape)
+                constant.op != "constant"
                 or not (sign * kink.rates[other] * np.asarray(constant.params["value"]) >= 0).all()
             ):
                 return False

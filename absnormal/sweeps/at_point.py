@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from absnormal.arrays import Array, exactly
+from absnormal.arrays import Array, exactly, lengths
 from absnormal.ops import TABLE, kink_of
 from absnormal.ops.kinks.kink import IntervalSlopes, LocalDerivative
 from absnormal.ops.linear_maps import Change, LinearMap
@@ -94,7 +94,7 @@ class AtPoint:
         """|values| of all switches (s,); each of a block that is active gets the length of the block."""
         result = np.abs(values)
         for numbers in self.lanes:
-            result[numbers] = np.sqrt((values[numbers] ** 2).sum(axis=0))
+            result[numbers] = lengths(values[numbers])
         return result
 
     @cached_property

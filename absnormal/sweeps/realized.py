@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from absnormal.arrays import Array
+from absnormal.arrays import Array, lengths
 from absnormal.sweeps.conditioning import beyond_values
 from absnormal.sweeps.rounding import FLOOR, UNIT, rounding
 from absnormal.sweeps.table import Sweeps
@@ -35,8 +35,8 @@ def _opened(sweeps: Sweeps, sigma: Array, rates: Array, errors: Array) -> Array:
     opened = np.asarray(sigma[sweeps.alpha] * rates > errors)
     for numbers in sweeps.lanes:
         own = np.searchsorted(sweeps.alpha, numbers)
-        t, c, error = rates[own], sigma[numbers], np.sqrt((errors[own] ** 2).sum(axis=0))
+        t, c, error = rates[own], sigma[numbers], lengths(errors[own])
         along, units = (c * t).sum(axis=0), np.abs((c * c).sum(axis=0) - 1) <= _ALONG
-        apart = np.sqrt(((t - along * c) ** 2).sum(axis=0))
+        apart = lengths(t - along * c)
         opened[own] = units & (along > error) & (apart <= _ALONG * along)
     return opened

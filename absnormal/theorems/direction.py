@@ -36,7 +36,7 @@ import numpy as np
 
 from absnormal.active.private_inputs import private_inputs
 from absnormal.active.system import System
-from absnormal.arrays import Array, unit_vectors
+from absnormal.arrays import Array, lengths, unit_vectors
 from absnormal.certificates.evidence import OnForm, wide
 from absnormal.clarke.fallback import OpenAlong
 from absnormal.rational.linear_algebra import Matrix, Vector, dot, nullspace, rank
@@ -149,7 +149,7 @@ def _solved(problem: Problem, chosen: Array) -> Array | None:
     if not 0 < count <= _FEW or count * max(sweeps.program.n, sweeps.program.s) > _NUMBERS:
         return None
     rows = sweeps.pull(problem.sigma, unit_vectors(sweeps.alpha[chosen], sweeps.program.s), None)[0]
-    sizes = np.linalg.norm(rows, axis=1)
+    sizes = lengths(rows.T)
     if not sizes.all() or not np.isfinite(sizes).all():
         return None
     unit, rates = rows / sizes[:, None], np.asarray(problem.c, dtype=float)[chosen] / sizes

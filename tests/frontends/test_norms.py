@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 import jax.numpy as jnp
@@ -44,6 +45,9 @@ SPELLED: dict[str, tuple[Callable[[Any, Any], Any], list[float], bool]] = {
     "independent": (lambda np, x: np.linalg.norm(x[:1]) - np.linalg.norm(x[1:]), [0, 0], True),
     "square of one number": (lambda np, x: np.sqrt((x[0] - 1) ** 2 * 0 + x[0] ** 2), [0, 0], True),
     "fourth power": (lambda np, x: np.sqrt(np.sum(x**4)), [0, 0], True),
+    "powers of one number": (lambda np, x: np.sqrt(x[0] ** np.array([2.0, 4.0, 2.0])[::2]).sum(), [0, 0], True),
+    "one sum, bounded often": (lambda np, x: np.sqrt(np.maximum(x @ x, np.array([0.0, -1.0]))).sum(), [0, 0], True),
+    "bounded in rows": (lambda np, x: np.sqrt(np.maximum(x**2, np.zeros((3, 1))).sum(axis=1)).sum(), [0, 0], True),
 }
 
 
@@ -129,6 +133,33 @@ def test_no_other_root_is_a_norm(f: Callable[[Any], Any]) -> None:
         an.verify(f, [0.0, 0.0])
 
 
+@pytest.mark.parametrize("np", [np, jnp])
+@pytest.mark.parametrize("root", [
+    lambda np, x: np.linalg.norm(x[:0]), lambda np, x: np.sqrt(np.sum(x[:0] ** 2)),
+    lambda np, x: np.sqrt(x[:0] @ x[:0]),
+    lambda np, x: np.sqrt(np.sum(x.reshape(2, 1)[:, :0] ** 2, axis=1)).sum(),
+])  # fmt: skip
+def test_the_root_of_an_empty_sum_is_zero(np: Any, root: Callable[[Any, Any], Any]) -> None:
+    report = an.verify(lambda x: root(np, x) + np.abs(x).sum(), np.zeros(2), slope=0.0)
+    assert report and not report.flat_gradient.any()
+
+
+@pytest.mark.parametrize("size", [1.0, 1e-165, 1e-200, 1e-250, 1e200])
+def test_vectors_whose_squares_underflow_or_overflow_have_a_length(size: float) -> None:
+    h = np.hypot
+
+    def f(x: Any) -> Any:
+        u = size * x
+        return (h(u[0], u[1]) - h(u[0], 2 * u[1])) / size
+
+    # No gradient of f is longer than 1.1 in its last entry.
+    assert not an.verify(f, [0.0, 0.0], slope=[0.8, 0.6, 0.8, -0.6])
+    found = an.verify(f, [0.0, 0.0], slope=[1.0, 0.0, 1.0, 0.0])
+    assert found.method == "direction" and found.certificate is not None and found.certificate.check()
+    one = an.clarke_gradient(lambda x: h(size * x[0], size * x[1]) / size, [0.0, 0.0])
+    assert h(*one) == pytest.approx(1.0)
+
+
 def test_a_program_with_a_norm_is_used_elsewhere() -> None:
     f = lambda x: np.linalg.norm(x) + np.sqrt((x * x)[0])  # noqa: E731
     program = an.trace(f, [0.0, 0.0])
@@ -147,6 +178,7 @@ def test_a_program_with_a_norm_is_used_elsewhere() -> None:
 
 def test_slopes_of_a_norm_are_vectors_of_the_ball() -> None:
     assert an.verify(np.linalg.norm, [0.0, 0.0], slope=[0.6, -0.8])
+    assert an.verify(np.linalg.norm, [0.0, 0.0], slope=[Fraction(3, 5), Fraction(-4, 5)])
     with pytest.raises(ValueError, match="length 1 at most"):
         an.verify(np.linalg.norm, [0.0, 0.0], slope=[1.0, 1.0])
     report = an.verify(np.linalg.norm, [0.0, 0.0], slope="torch")

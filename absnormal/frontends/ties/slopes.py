@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from absnormal.arrays import Array, as_real
+from absnormal.arrays import Array, as_real, lengths
 from absnormal.frontends.ties.names import IMPLIED, OWN, Slopes, checked, written_out
 from absnormal.ops import kink_of
 from absnormal.ops.kinks.running import running
@@ -154,7 +154,7 @@ def slopes(sweeps: Sweeps, slope: Any) -> Array:
     if numbers.shape != (program.s,):
         raise ValueError(f"slope must have one entry per switch, shape ({program.s},), got {numbers.shape}")
     for own in sweeps.lanes:
-        if not (np.sqrt((numbers[own] ** 2).sum(axis=0)) <= 1 + 4 * UNIT).all():
+        if not (lengths(numbers[own].astype(float)) <= 1 + 4 * UNIT).all():
             raise ValueError("the slopes at a 2-norm that is 0 must be a vector of length 1 at most")
     return numbers[sweeps.alpha]
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from absnormal.arrays import Array
+from absnormal.arrays import Array, lengths
 from absnormal.ops.kinks.kink import Ends, IntervalSlopes, Kink, LocalDerivative, Shapes, Tangents, Term
 from absnormal.ops.linear_maps import Change, Scale
 from absnormal.ops.table import Params, Shape
@@ -28,10 +28,7 @@ class Norm(Kink):
     blocks = True
 
     def value(self, params: Params, *args: Array) -> Array:
-        (u,) = args
-        largest = np.abs(u).max(axis=0, initial=0.0)
-        scale = np.where(largest > 0, largest, 1.0)
-        return np.asarray(largest * np.sqrt(((u / scale) ** 2).sum(axis=0)))
+        return lengths(args[0])
 
     def shape(self, params: Params, *shapes: Shape) -> Shape:
         return shapes[0][1:]
@@ -77,19 +74,18 @@ class Norm(Kink):
     # -- values, near the point --------------------------------------------------------------------------------
 
     def errors(self, params: Params, inner: Sequence[Array], out: Shape) -> tuple[Array, Array]:
-        return np.sqrt((inner[0] ** 2).sum(axis=0)), inner[0]
+        return lengths(inner[0]), inner[0]
 
     def radius(
         self, params: Params, args: Sequence[Array], inner: Sequence[Array], rounded: Callable[[Array, Array], Array]
     ) -> tuple[Array, Array]:
-        moved = np.sqrt((inner[0] ** 2).sum(axis=0))
-        return rounded(moved, np.abs(args[0]).sum(axis=0)), inner[0]
+        return rounded(lengths(inner[0]), np.abs(args[0]).sum(axis=0)), inner[0]
 
     def selected(self, params: Params, inner: Sequence[Ends], out: Shape, slopes: Array) -> Ends:
         low, high = inner[0]
         sigma = slopes.reshape(low.shape)
         tied = ~sigma.any(axis=0)
-        reach = np.sqrt((np.maximum(np.abs(low), np.abs(high)) ** 2).sum(axis=0))
+        reach = lengths(np.maximum(np.abs(low), np.abs(high)))
         ends = np.stack([sigma * low, sigma * high])
         return (
             np.where(tied, -reach, ends.min(axis=0).sum(axis=0)), np.where(tied, reach, ends.max(axis=0).sum(axis=0))
@@ -162,7 +158,7 @@ class NormIntervals(IntervalSlopes):
         (mid,), (wide,), (own,) = middle, radius, size
         assert mid is not None and wide is not None and own is not None
         tied = np.isnan(self.sigma[0]) if len(self.sigma) else np.ones(self.sigma.shape[1:], bool)
-        reach = np.sqrt(((np.abs(mid) + wide) ** 2).sum(axis=0))
+        reach = lengths(np.abs(mid) + wide)
         sigma = np.where(np.isnan(self.sigma), 0.0, self.sigma)
         center, spread = (sigma * mid).sum(axis=0), (np.abs(sigma) * wide).sum(axis=0)
         return (
