@@ -8,13 +8,14 @@ from dataclasses import asdict
 
 from absnormal.frontends.ties.probes import kernels, measured
 from absnormal.frontends.ties.probing import Row
-from absnormal.frontends.ties.slopes import TABLES
+from absnormal.frontends.ties.slopes import TABLES, same
 from absnormal.report.plain import number
 
 HELP = "what AD tools take for the derivative of |u| at u = 0, operation by operation"
 EXAMPLES = """\
 A number is the slope of |u| in the rewriting to |.|: maximum(x, 0) has derivative (1 + slope)/2 at 0.  "even" splits a
-tie of a reduction evenly.  Tools that are installed are measured; a value that differs from the table is marked.
+tie of a reduction evenly; nan at a 2-norm that is 0 says that the tool returns that.  Tools that are installed are
+measured; a value that differs from the table is marked.
 
 exit status: 0, or 1 when a measured value differs from the table
 """
@@ -29,12 +30,12 @@ def run(arguments: argparse.Namespace) -> int:
     """Do it; the exit status."""
     found, own = measured(), kernels()
     different = {
-        tool: {tie: value for tie, value in values.items() if value != TABLES[tool][tie]}
+        tool: {tie: value for tie, value in values.items() if not same(value, TABLES[tool][tie])}
         for tool, values in found.items()
     }
     if arguments.format == "json":
         rows = {tool: [asdict(row) for row in table] for tool, table in own.items()}
-        print(json.dumps({"tables": TABLES, "measured": found, "kernels": rows}))
+        print(json.dumps({"tables": _written(TABLES), "measured": _written(found), "kernels": rows}))
     else:
         print(_table(found))
         for tool, values in different.items():
@@ -46,6 +47,14 @@ def run(arguments: argparse.Namespace) -> int:
                 if not row.agrees:
                     print(f"{tool}: {row.operation} is {number(row.slope)} here, was {number(row.measured)}")
     return int(any(different.values()) or any(not row.agrees for table in own.values() for row in table))
+
+
+def _written(tables: dict[str, dict[str, float | str]]) -> dict[str, dict[str, float | str]]:
+    """NaN, which JSON does not have, as a word."""
+    return {
+        tool: {tie: "nan" if slope != slope else slope for tie, slope in table.items()}
+        for tool, table in tables.items()
+    }
 
 
 def _table(found: dict[str, dict[str, float | str]]) -> str:
