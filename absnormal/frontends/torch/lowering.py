@@ -139,6 +139,8 @@ class Lowering:
     def _settled(self, number: int) -> bool:
         """Whether a jump that is tied compares, where it is, what is constant near the point; then that is kept."""
         if number not in self._constant_there:
+            # What it compares may ask for itself: then it is none.
+            self._constant_there[number] = False
             self._constant_there[number] = settled(self.write, partial(self.read_by, self.following.steps[number]))
         return self._constant_there[number]
 

@@ -65,6 +65,8 @@ class Versions:
     def outcome(self, number: int) -> Either | None:
         """The outcome of a jump that is tied; None where its sides are not known, or not those that torch takes."""
         if number not in self._outcomes:
+            # What it compares may ask for its outcome: that is then not known.
+            self._outcomes[number] = None
             self._outcomes[number] = self._found(self.lowering.following.steps[number])
         return self._outcomes[number]
 
