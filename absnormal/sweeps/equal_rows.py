@@ -28,6 +28,8 @@ _MOVES = frozenset({"reshape", "transpose", "index", "gather", "broadcast"})
 _ENTRYWISE = frozenset(row.name for row in SMOOTH)
 #: Pairs of entries past which no more are compared.
 _PAIRS = 30_000_000
+#: Nodes that are asked about, again and again in a network that sorts, past which no more are compared.
+_CALLS = 5_000
 
 
 def zero_under_one(sweeps: Sweeps) -> bool:
@@ -48,6 +50,7 @@ class EqualRows:
         self._zeros: dict[int, Array] = {}
         self._places: dict[int, Array] = {}
         self._left = _PAIRS
+        self._calls = 0
 
     def zero_rows(self) -> Array:
         """For each active switch, whether its row is zero for sure."""
@@ -66,12 +69,8 @@ class EqualRows:
             return self.zero(node.args[0]).reshape(-1)
         if not rates:
             return self._zero_in_chain(index, node, active)
-        compared = node.args[: len(rates)]
-        zero = [np.broadcast_to(self.zero(arg), node.shape).reshape(-1) for arg in compared]
-        found = np.asarray(np.logical_and.reduce(zero))
-        if rates == (1, -1) and not found[active].all():
-            found = found | self._same(compared, node.shape).reshape(-1)
-        return found
+        zero = [np.broadcast_to(self.zero(arg), node.shape).reshape(-1) for arg in node.args[: len(rates)]]
+        return np.asarray(np.logical_and.reduce(zero))
 
     def _zero_in_chain(self, index: int, node: Node, active: Array) -> Array:
         """Comparison j is that of the entry chosen so far with entry j."""
@@ -179,6 +178,9 @@ class EqualRows:
 
     def equal(self, index: int, first: Array, second: Array) -> Array:
         """For pairs of entries (flat numbers), whether their values and their rows are equal for sure."""
+        self._calls += 1
+        if self._calls > _CALLS:
+            return np.zeros(first.shape, bool)
         size = math.prod(self.nodes[index].shape)
         codes = np.minimum(first, second) * size + np.maximum(first, second)
         unique, back = np.unique(codes, return_inverse=True)
