@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.errors import TraceError
+from absnormal.errors import DomainError, TraceError
 from absnormal.ops import ENTRYWISE, TABLE
 from absnormal.program.nearby import Nearby, is_block, rates_of, sign_of, slopes_of, unbroadcast
 from absnormal.program.nodes import Guard, Node
@@ -167,6 +167,8 @@ def _outside(node: Node, values: list[Array]) -> Array:
     """Where an operation is outside of its domain, or has no finite value."""
     row = TABLE[node.op]
     with np.errstate(all="ignore"):
+        if node.op == "input":
+            raise DomainError("x", "the point holds NaN or infinity")
         if node.op == "constant":
             return np.asarray(~np.isfinite(node.params["value"]))
         bad = ~np.isfinite(np.asarray(row.value(node.params, *values)).astype(float))
