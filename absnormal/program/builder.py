@@ -219,6 +219,14 @@ class Builder:
             self._followed.add((left, right, relation))
             self.guards.append(Guard(left, right, relation, outcome, source, operation))
 
+    def decides(self, left: int, right: int) -> None:
+        """Raise what is wrong with the sides of a comparison on which f goes one way or the other: that counts."""
+        for side in (left, right) if self.faults else ():
+            if self.nodes[side].varied and not self._finite(side):
+                wrong = (self.faults.get(index) for index in sorted(self.reach([side])))
+                for fault in filter(None, wrong):
+                    raise fault
+
     def tied(self, left: int, right: int, relation: str) -> Array:
         """Where a comparison is tied, and its outcome not constant near the point."""
         tied = np.asarray(RELATIONS[relation][1](self.values[left], self.values[right]))

@@ -450,3 +450,21 @@ def test_does_f_see_copies_of_its_argument():
         return np.abs(x).sum()
 
     assert trace(f, x)([0.5, -1.2]) == 1.7 and x.tolist() == [0.5, -1.2]
+
+
+def _doubled(x):
+    while x[0] < 2:
+        x = x * 2
+    return x.sum()
+
+
+@pytest.mark.parametrize(("f", "x", "operation"), [
+    (_doubled, [-0.75, 1.0], "np.multiply"),
+    (lambda x: x[1] if np.log(x[0]) < 0 else 2 * x[1], [0.0, 1.0], "np.log"),
+    (lambda x: x[1] if np.exp(x[0]).sum() > 1 else x[0], [1e4, 1.0], "np.exp"),
+])
+@pytest.mark.filterwarnings("ignore")
+def test_a_branch_on_what_is_infinite_is_refused(f, x, operation):
+    """A loop whose variable overflows would not end."""
+    with pytest.raises(DomainError, match=operation):
+        trace(f, x)

@@ -109,6 +109,8 @@ class TracedMask(NDArrayOperatorsMixin):
         return TracedMask(self.builder, left.index, self.relation, right.index, self.source)
 
     def __bool__(self) -> bool:
+        if self.fixed is None:
+            self.builder.decides(self.left, self.right)
         return bool(self.concrete())
 
     def __int__(self) -> int:
