@@ -23,7 +23,6 @@ import numpy as np
 from absnormal._shown import shown
 from absnormal.arrays import Array
 from absnormal.errors import TraceError
-from absnormal.ops import kink_of
 from absnormal.program.program import Program
 from absnormal.program.tree import Tree
 from absnormal.sweeps.overflow import overflow
@@ -296,11 +295,11 @@ _CSR = ("data", "indices", "indptr")
 
 
 def _accumulated(program: Program, sweeps: Sweeps, limit: int) -> AbsNormalForm:
-    blocks = next((node for node in map(program.nodes.__getitem__, program.kinked) if kink_of(node.op).blocks), None)
-    if blocks is not None:
+    if program.blocks:
+        norm = program.nodes[program.blocks[0]]
         raise TraceError(
-            blocks.operation, "is a 2-norm at 0, which |.| cannot express", "take the form where no norm is 0",
-            blocks.source,
+            norm.operation, "is a 2-norm at 0, which |.| cannot express", "take the form where no norm is 0",
+            norm.source,
         )
     # A switch that an infinite constant makes infinite keeps its sign everywhere: nothing depends on its |z|.
     sigma = np.where(np.isfinite(sweeps.z), np.nan, np.sign(sweeps.z))

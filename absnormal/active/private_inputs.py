@@ -15,9 +15,9 @@ import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.ops import TABLE, kink_of
+from absnormal.program.moves import MOVES
 from absnormal.program.program import Program
 
-_MOVES = frozenset({"reshape", "transpose", "index", "gather", "broadcast"})
 _DEPTH = 12
 
 
@@ -59,7 +59,7 @@ class PrivateInputs:
                 self._first[index] = offset
                 offset += math.prod(node.shape)
                 self._leaf[index], self.chain[index] = index, True
-            elif node.op in _MOVES and self.chain[node.args[0]]:
+            elif node.op in MOVES and self.chain[node.args[0]]:
                 self._leaf[index], self.chain[index] = self._leaf[node.args[0]], True
             else:
                 for arg in node.args:
@@ -102,7 +102,7 @@ class PrivateInputs:
             below = (*path, index)
             if not node.varied or len(path) > _DEPTH:
                 continue
-            if node.op in _MOVES:
+            if node.op in MOVES:
                 stack.append((node.args[0], sign, below))
             elif node.op == "neg":
                 stack.append((node.args[0], -sign, below))
@@ -145,7 +145,7 @@ class PrivateInputs:
         crossed = tuple(i for i in self.kinked if i in touched and i < kink)
         for index in reversed(path):
             node = nodes[index]
-            moved = TABLE[node.op].value(node.params, groups) if node.op in _MOVES else groups
+            moved = TABLE[node.op].value(node.params, groups) if node.op in MOVES else groups
             groups = np.broadcast_to(moved, node.shape)
         return Private(groups.reshape(-1), sign, crossed)
 

@@ -85,7 +85,7 @@ def _drawn(sweeps: Sweeps, rng: np.random.Generator) -> Array:
     sigma = sweeps.signature(rng.choice([-1.0, 1.0], len(sweeps.alpha)))
     for numbers in sweeps.lanes:
         t = rng.standard_normal(numbers.shape)
-        sigma[numbers] = t / np.sqrt((t * t).sum(axis=0))
+        sigma[numbers] = t / lengths(t)
     return sigma
 
 

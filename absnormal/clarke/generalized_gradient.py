@@ -127,12 +127,11 @@ class GeneralizedGradient:
     def signatures(self) -> Array:
         """One open signature for each limiting gradient, shape (k, s)."""
         self._limit([len(block.points) for block in self.blocks])
-        rows = []
+        rows, signs = [], np.where(self.signs == 0, 1, self.signs)
+        # At norms the slopes are entries of unit vectors.
+        definite = (np.abs(signs) == 1).all() and all(block.signatures.dtype != float for block in self.blocks)
         for choice in self._choices([np.arange(len(block.points)) for block in self.blocks]):
-            row = np.where(self.signs == 0, 1, self.signs)
-            # At norms the slopes are entries of unit vectors.
-            definite = (np.abs(row) == 1).all() and all(block.signatures.dtype != float for block in self.blocks)
-            row = row.astype(int if definite else float)
+            row = signs.astype(int if definite else float)
             for block, k in zip(self.blocks, choice, strict=True):
                 row[list(block.switches)] = block.signatures[k]
             rows.append(row)

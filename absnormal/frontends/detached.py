@@ -22,9 +22,8 @@ from absnormal.arrays import Array
 from absnormal.errors import TraceError
 from absnormal.ops import TABLE
 from absnormal.program.builder import Builder
+from absnormal.program.moves import MOVES
 from absnormal.program.nodes import Guard, Node, Source
-
-_MOVES = frozenset({"reshape", "transpose", "index", "gather", "broadcast"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -144,7 +143,7 @@ def _form(builder: Builder, node: Node, inner: list[_Form | None]) -> _Form | No
     """The form of a node from those of its arguments; None where it has none."""
     known = [form for form in inner if form is not None]
     first = known[0]
-    if node.op in _MOVES:
+    if node.op in MOVES:
         return _Form(first.multiplicative, first.a, TABLE[node.op].value(node.params, first.entry))
     if node.op == "sum":
         return _summed(node, first)

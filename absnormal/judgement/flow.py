@@ -20,6 +20,7 @@ from absnormal.judgement.options import Options
 from absnormal.judgement.tolerances import Tolerance, machine_epsilon
 from absnormal.judgement.vector import Limits, judge, why_open
 from absnormal.program.merging import merged
+from absnormal.program.nodes import placed
 from absnormal.report.report import Report
 from absnormal.report.verdict import Verdict
 from absnormal.sweeps.table import Sweeps
@@ -261,7 +262,7 @@ def _undefined_where(problem: Problem, tool: str) -> str:
     own = problem.sweeps.alpha[_undefined(problem.c)]
     nodes = [problem.sweeps.program.nodes[index] for index in problem.sweeps.program.kinked]
     names = dict.fromkeys(
-        f"{node.operation}{f' at {node.source}' if node.source else ''}" for node in nodes
+        placed(node.operation, node.source) for node in nodes
         if ((own >= node.switch) & (own < node.switch + node.switches)).any()
     )
     return _ROOT.format(names=", ".join([*names][:_NAMED]), instead=instead(tool)) if names else ""

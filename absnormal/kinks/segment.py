@@ -22,7 +22,7 @@ from absnormal.frontends.points import flat, like
 from absnormal.kinks.enclosure import COMPARED
 from absnormal.kinks.landing import land
 from absnormal.kinks.near import small
-from absnormal.program.nodes import Guard
+from absnormal.program.nodes import Guard, placed
 from absnormal.program.program import Program
 from absnormal.report.plain import number
 from absnormal.sweeps.table import Sweeps
@@ -238,7 +238,7 @@ class _Line:
     def held(self, t: Fraction) -> str:
         """What f holds constant that is another number at t."""
         held = [guard for guard in self._failing(t) if guard.relation == "held"]
-        lines = dict.fromkeys(f"{g.operation} at {g.source}" if g.source else g.operation for g in held)
+        lines = dict.fromkeys(placed(guard.operation, guard.source) for guard in held)
         return f"held constant, and changing on the segment: {', '.join(lines)}" if held else ""
 
     def _failing(self, t: Fraction) -> list[Guard]:
@@ -296,9 +296,9 @@ def _kink(line: _Line, t: Fraction, template: Any) -> Kink:
     if x is None:
         x = exact if line.exact else near
     nodes = [program.node_of(i) for i in switches]
-    lines = [f"{node.operation or node.op}{f' at {node.source}' if node.source else ''}" for node in nodes]
+    lines = [placed(node.operation or node.op, node.source) for node in nodes]
     if branch:
-        lines += [f"{g.operation}{f' at {g.source}' if g.source else ''}" for g in program.guards]
+        lines += [placed(guard.operation, guard.source) for guard in program.guards]
     found = like(template, program.tree, x) if x.dtype != object else program.tree.unflatten(x)
     return Kink(t if line.exact else float(t), found, tuple(switches), tuple(dict.fromkeys(lines)), landed)
 

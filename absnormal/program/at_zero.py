@@ -59,7 +59,7 @@ def _power(
     e = builder.values[exponent]
     if not ((e > 1) & (e != np.round(e))).all() or not (builder.values[base] == 0).any():
         return None
-    if not never_negative(builder.nodes, base):
+    if not never_negative(builder.nodes, builder.values, base):
         return None
     return builder.add("size_power", args, {}, operation, source, given=given)
 

@@ -18,7 +18,8 @@ from absnormal.errors import DomainError, TraceError
 from absnormal.ops import TABLE
 from absnormal.program.affine import Affine
 from absnormal.program.at_zero import AT_ZERO
-from absnormal.program.nearby import Entries, Nearby, folded, numbered
+from absnormal.program.moves import numbered
+from absnormal.program.nearby import Entries, Nearby, folded
 from absnormal.program.nodes import Guard, Node, Source
 from absnormal.program.program import RELATIONS, Program, compute, outside
 from absnormal.program.slicing import sliced

@@ -18,6 +18,7 @@ from absnormal.arrays import Array
 from absnormal.ops import ENTRYWISE, TABLE
 from absnormal.ops.kinks.entrywise import Entrywise
 from absnormal.ops.linear import applied
+from absnormal.program.moves import numbered
 from absnormal.program.nodes import Node
 
 #: A kink counts as inactive where its switching variable is larger than this many roundings of what it was summed from.
@@ -213,7 +214,7 @@ class Nearby:
         part = flag & wanted[None]
         if not moving.any():
             return [part], []
-        places = np.arange(u.size).reshape(u.shape)
+        places = numbered(u.shape)
         best = np.take_along_axis(places, (u.argmax(axis=0) if sign > 0 else u.argmin(axis=0))[None], 0)
         ahead, behind = np.broadcast_to(best, u.shape)[moving], places[moving]
         pair: tuple[Entries, Entries] = ((arg, ahead), (arg, behind))
@@ -252,7 +253,7 @@ def _side_of(nodes: Sequence[Node], node: Node, entries: Array, number: int) -> 
     sides: list[Entries] = [(None, flat), (None, flat)]
     for position, arg in enumerate(compared):
         shape = nodes[arg].shape
-        numbers = np.broadcast_to(np.arange(math.prod(shape)).reshape(shape), node.shape)
+        numbers = np.broadcast_to(numbered(shape), node.shape)
         sides[position] = arg, numbers.reshape(-1)[flat]
     return Reason(*(sides if number == 0 else sides[::-1]))
 
@@ -273,11 +274,6 @@ def unbroadcast(entries: Array, shape: tuple[int, ...]) -> Array:
     reduced = entries.any(axis=tuple(range(lead)))
     axes: Any = tuple(axis for axis, size in enumerate(shape) if size == 1 and reduced.shape[axis] != 1)
     return np.asarray(reduced.any(axis=axes, keepdims=True)) if axes else np.asarray(reduced)
-
-
-def numbered(shape: tuple[int, ...]) -> Array:
-    """The numbers of the entries of an array."""
-    return np.arange(math.prod(shape)).reshape(shape)
 
 
 def folded(entries: Array, shape: tuple[int, ...]) -> Array:

@@ -29,6 +29,11 @@ class Source:
         return linecache.getline(self.file, self.line).strip()
 
 
+def placed(operation: str, source: Source | None) -> str:
+    """An operation and its line, as a person looks for it."""
+    return f"{operation} at {source}" if source else operation
+
+
 class Node(NamedTuple):
     """One array-level operation.
 

@@ -6,24 +6,23 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from absnormal.arrays import Array
 from absnormal.ops import TABLE
 from absnormal.ops.kinks.entrywise import Entrywise
 from absnormal.program.nodes import Node
 
-#: Not negative, whatever the argument is; where all arguments are not negative; the same, where entries are moved.
+#: Not negative, whatever the argument is; where all arguments are not negative.
 _ALWAYS = frozenset({"square", "sqrt", "hypot", "exp", "exp2", "expit"})
 _KEEPING = frozenset({"add", "mul", "div", "sum", "prod", "where", "cumsum", "matmul", "einsum", "power"})
-_MOVES = frozenset({"reshape", "transpose", "index", "gather", "broadcast", "concatenate"})
 
 
-def never_negative(nodes: Sequence[Node], index: int) -> bool:
+def never_negative(nodes: Sequence[Node], values: Sequence[Array], index: int) -> bool:
     """Whether a node cannot be negative: |u|, relu(u), norms, squares, and sums, products and roots of these."""
     seen, stack = {index}, [index]
     while stack:
-        node = nodes[stack.pop()]
-        if node.op == "constant":
-            value = np.asarray(node.params["value"])
-            if value.dtype == object or not (value >= 0).all():
+        node = nodes[at := stack.pop()]
+        if not node.varied:
+            if not np.all(values[at] >= 0):
                 return False
             continue
         asked = _asked(node, nodes)
@@ -39,16 +38,16 @@ def never_negative(nodes: Sequence[Node], index: int) -> bool:
 def _asked(node: Node, nodes: Sequence[Node]) -> tuple[int, ...] | None:
     """The arguments that must not be negative; None where that does not help."""
     kink = TABLE[node.op].kink
-    if node.op in _ALWAYS or (kink is not None and kink.blocks):
+    if node.op in _ALWAYS or (kink is not None and kink.blocks) or (node.op == "mul" and len({*node.args}) == 1):
         return ()
-    if node.op in _KEEPING or node.op in _MOVES:
+    if node.op in _KEEPING or TABLE[node.op].family == "movement":
         return node.args
     if isinstance(kink, Entrywise) and kink.rates:
         above, below = kink.sides(node.params, float)
         if len(node.args) == 1:
             # Above 0 the result is a multiple of u, and below of -u.
             return () if above[0] >= 0 >= below[0] else None
-        constants = tuple(arg for arg in node.args if nodes[arg].op == "constant")
+        constants = tuple(arg for arg in node.args if not nodes[arg].varied)
         if constants and kink.rates == (1, -1) and (above, below) == ((1, 0), (0, 1)):
             # A maximum is not less than its bound.
             return constants

@@ -19,6 +19,7 @@ from absnormal.errors import DomainError, TraceError
 from absnormal.ops import ENTRYWISE, TABLE
 from absnormal.program.nearby import Nearby, is_block, rates_of, sign_of, slopes_of, unbroadcast
 from absnormal.program.nodes import Guard, Node
+from absnormal.program.signs import never_negative
 
 if TYPE_CHECKING:
     from absnormal.program.builder import Builder
@@ -183,7 +184,7 @@ def _continuous(builder: Builder, node: Node) -> bool:
     if node.op in ("cbrt", "hypot"):
         return True
     rooted = node.op == "sqrt" or (node.op == "power" and bool(np.all(builder.values[node.args[1]] > 0)))
-    return rooted and nonnegative(builder.nodes, builder.values, node.args[0])
+    return rooted and never_negative(builder.nodes, builder.values, node.args[0])
 
 
 def _explained(builder: Builder, node: Node, fault: Exception) -> Exception:
@@ -210,27 +211,6 @@ def _is_of_squares(builder: Builder, index: int) -> bool:
         if TABLE[node.op].family != "movement" and node.op not in ("sum", "add", "mul", "einsum", "matmul"):
             return False
         stack += node.args if node.op not in ("einsum", "matmul") or len({*node.args}) > 1 else ()
-    return True
-
-
-def nonnegative(nodes: Sequence[Node], values: Sequence[Array], index: int) -> bool:
-    """Whether a node is never negative, by what it is made of."""
-    stack = [index]
-    while stack:
-        node = nodes[at := stack.pop()]
-        if not node.varied:
-            if np.any(values[at] < 0):
-                return False
-        elif node.op in ("square", "exp", "exp2", "hypot", "sqrt") or (node.op == "mul" and len({*node.args}) == 1):
-            continue
-        elif rates_of(node) == (1,) and len(node.args) == 1:
-            above, below = slopes_of(node)
-            if not (above[0] >= 0 >= below[0]):
-                return False
-        elif TABLE[node.op].family == "movement" or node.op in ("sum", "add", "mul"):
-            stack += node.args
-        else:
-            return False
     return True
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from absnormal.arrays import Array
 from absnormal.ops import TABLE
 from absnormal.ops.kinks.entrywise import Entrywise
+from absnormal.program.moves import MOVES, numbered, origin
 from absnormal.program.nodes import Node
 
 #: Appends an operation on nodes.
@@ -22,7 +23,6 @@ Add = Callable[[str, tuple[int, ...], Mapping[str, Any]], int]
 #: Nodes of shape (k, *shape of q): q is the sum over axis 0 of all their squares.
 Parts = list[int]
 
-_MOVES = frozenset({"reshape", "transpose", "index", "gather", "broadcast"})
 #: More entries than this under one root are not written out.
 _ENTRIES = 50_000_000
 
@@ -67,7 +67,7 @@ class Squares:
 
     def _inner(self, node: Node) -> tuple[int, ...]:
         """The arguments that must be sums of squares for the node to be one."""
-        if node.op in ("add", "sum", "where", *_MOVES) or (node.op in ("mul", "div") and self._factor(node)):
+        if node.op in ("add", "sum", "where", *MOVES) or (node.op in ("mul", "div") and self._factor(node)):
             return node.args
         varied = [arg for arg in node.args if self._nodes[arg].varied]
         return tuple(varied) if TABLE[node.op].kink is not None and len(varied) == 1 else ()
@@ -115,7 +115,7 @@ class Squares:
 
     def _alike(self, args: Sequence[int], size: int | None = None) -> bool:
         """Whether two nodes hold the same entries in one order, and as many as ``size`` if that is given."""
-        (base, numbers), (other, others) = map(self._entries, args)
+        (base, numbers), (other, others) = (origin(self._nodes, arg) for arg in args)
         fits = size is None or numbers.size == size
         return base == other and fits and np.array_equal(numbers.ravel(), others.ravel())
 
@@ -140,17 +140,6 @@ class Squares:
             order = (len(shapes[0]) - 1, *range(len(shapes[0]) - 1))
         moved = self._add("transpose", node.args[:1], {"axes": order})
         return [self._add("reshape", (moved,), {"shape": (count, *node.shape)})]
-
-    def _entries(self, index: int) -> tuple[int, Array]:
-        """The node of which a node has entries that were only moved, and their numbers there."""
-        path = []
-        while self._nodes[index].op in _MOVES:
-            path.append(self._nodes[index])
-            index = path[-1].args[0]
-        numbers = np.arange(math.prod(self._nodes[index].shape)).reshape(self._nodes[index].shape)
-        for node in reversed(path):
-            numbers = np.asarray(TABLE[node.op].value(node.params, numbers))
-        return index, numbers
 
     def _even_power(self, node: Node) -> Parts | None:
         """u^2, u^4, ..."""
@@ -228,6 +217,6 @@ class Squares:
         """The movement of a node, for every entry along axis 0."""
         before = self._nodes[node.args[0]].shape
         count, size = self._nodes[part].shape[0], math.prod(before)
-        places = np.asarray(TABLE[node.op].value(node.params, np.arange(size).reshape(before)))
+        places = np.asarray(TABLE[node.op].value(node.params, numbered(before)))
         index = places[None] + np.arange(count).reshape(-1, *[1] * places.ndim) * size
         return self._add("gather", (part,), {"index": index})

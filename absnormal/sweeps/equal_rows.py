@@ -19,11 +19,11 @@ from absnormal.ops import TABLE, kink_of
 from absnormal.ops.convolution import Layout
 from absnormal.ops.kinks.kink import LocalDerivative
 from absnormal.ops.smooth import SMOOTH
+from absnormal.program.moves import MOVES, origin
 from absnormal.program.nodes import Node
 from absnormal.sweeps.integers import zero_rows
 from absnormal.sweeps.table import Sweeps
 
-_MOVES = frozenset({"reshape", "transpose", "index", "gather", "broadcast"})
 #: Operations entry by entry, with broadcasting.
 _ENTRYWISE = frozenset(row.name for row in SMOOTH)
 #: Pairs of entries past which no more are compared.
@@ -111,7 +111,7 @@ class EqualRows:
             return np.broadcast_to(np.True_, node.shape)
         nothing = np.broadcast_to(np.False_, node.shape)
         row = TABLE[node.op]
-        if node.op in _MOVES or node.op == "concatenate":
+        if node.op in MOVES or node.op == "concatenate":
             parts = [self.zero(arg) for arg in node.args]
             moves = any(part.any() for part in parts)
             return np.asarray(row.value(node.params, *parts)) if moves else nothing
@@ -143,23 +143,11 @@ class EqualRows:
 
     def _same(self, pair: tuple[int, ...], shape: tuple[int, ...]) -> Array:
         """Where two nodes that hold moved entries of one node hold equal ones, broadcast to a shape."""
-        (base, positions), (other, others) = map(self._origin, pair)
+        (base, positions), (other, others) = (origin(self.nodes, arg) for arg in pair)
         if base != other or not self._room(math.prod(shape)):
             return np.broadcast_to(np.False_, shape)
         pairs = [np.broadcast_to(numbers, shape).reshape(-1) for numbers in (positions, others)]
         return self.equal(base, *pairs).reshape(shape)
-
-    def _origin(self, index: int) -> tuple[int, Array]:
-        """The node of which a node holds entries that were only moved, and their numbers there."""
-        path = []
-        while self.nodes[index].op in _MOVES:
-            path.append(self.nodes[index])
-            index = path[-1].args[0]
-        shape = self.nodes[index].shape
-        numbers = np.arange(math.prod(shape)).reshape(shape)
-        for node in reversed(path):
-            numbers = np.asarray(TABLE[node.op].value(node.params, numbers))
-        return index, numbers
 
     def _blank(self, node: Node) -> Array:
         """Where a constant window, or row of a matrix, is 0 throughout."""
@@ -191,7 +179,7 @@ class EqualRows:
         node = self.nodes[index]
         result = first == second
         hopeful = ~result
-        if node.varied and node.op in _MOVES:
+        if node.varied and node.op in MOVES:
             # What is only moved is compared where it comes from.
             result[hopeful] = self._moved(index, node, first[hopeful], second[hopeful])
             return np.asarray(result)
@@ -215,7 +203,7 @@ class EqualRows:
 
     def _argued(self, index: int, node: Node, first: Array, second: Array) -> Array:
         """Whether two entries of a node come from equal ones."""
-        if node.op in _MOVES or node.op == "concatenate":
+        if node.op in MOVES or node.op == "concatenate":
             return self._moved(index, node, first, second)
         if TABLE[node.op].kink is not None:
             coefficients, chosen = self.derivative(index).coefficients, self.derivative(index).chosen

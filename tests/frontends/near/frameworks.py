@@ -32,10 +32,10 @@ class Numpy:
         return getattr(np, name)
 
     def report(self, f: Function, x: Any, **options: Any) -> Any:
-        return an.verify(lambda v: f(self, v), np.array(x), **options)
+        return an.verify(lambda v: f(self, v), self.array(x), **options)
 
     def program(self, f: Function, x: Any) -> Any:
-        return an.trace(lambda v: f(self, v), np.array(x))
+        return an.trace(lambda v: f(self, v), self.array(x))
 
 
 class Torch(Numpy):
@@ -55,12 +55,6 @@ class Torch(Numpy):
     def maximum(self, u: Any, v: Any) -> Any:
         return torch.maximum(u, torch.as_tensor(v, dtype=torch.float64))
 
-    def report(self, f: Function, x: Any, **options: Any) -> Any:
-        return an.verify(lambda v: f(self, v), self.array(x), **options)
-
-    def program(self, f: Function, x: Any) -> Any:
-        return an.trace(lambda v: f(self, v), self.array(x))
-
 
 class Jax(Numpy):
     """JAX's names."""
@@ -73,12 +67,6 @@ class Jax(Numpy):
 
     def __getattr__(self, name: str) -> Any:
         return getattr(jnp, name)
-
-    def report(self, f: Function, x: Any, **options: Any) -> Any:
-        return an.verify(lambda v: f(self, v), self.array(x), **options)
-
-    def program(self, f: Function, x: Any) -> Any:
-        return an.trace(lambda v: f(self, v), self.array(x))
 
 
 class Tensor:

@@ -14,7 +14,7 @@ MUTANTS = (
     Mutant("program/squares.py", "fits = size is None or numbers.size == size", "fits = True", KINK),
     Mutant("program/squares.py", "        if None in inner:\n            return None\n", "", KINK),
     Mutant("program/signs.py", "() if above[0] >= 0 >= below[0] else None", "()", KINK),
-    Mutant("program/signs.py", "not (value >= 0).all()", "False", KINK),
+    Mutant("program/signs.py", "not np.all(values[at] >= 0)", "False", KINK),
     Mutant("program/program.py", "tied[own] = tied[own].all(axis=0)", "tied[own] = tied[own].any(axis=0)", KINK),
     Mutant("sweeps/at_point.py", "np.where(self.active[own], sigma[own], self.signs[own])", "sigma[own]",
            ("sweeps/test_conditioning.py", *SWEEPS)),
