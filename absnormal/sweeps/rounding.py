@@ -130,7 +130,9 @@ def _map_errors(sweeps: Sweeps, index: int, node: Node, inner: list[Array]) -> A
         return error
     local = rounding(8) * np.abs(sweeps.values[index])
     if TABLE[node.op].family in ("linear", "bilinear"):
-        sizes: list[Array | None] = [np.abs(sweeps.values[arg])[None] for arg in node.args]
+        # What is infinite, and not selected, is no term.
+        values = [sweeps.values[arg] for arg in node.args]
+        sizes: list[Array | None] = [_of_finite(np.abs(value), value)[None] for value in values]
         local = local + rounding(_local(sweeps, index, node, "push")) * applied(maps, sizes, 1, node.shape)[0]
     total = np.nan_to_num(error + local, nan=np.inf, posinf=np.inf)
     return _of_finite(total, sweeps.values[index])

@@ -452,14 +452,20 @@ def test_does_f_see_copies_of_its_argument():
     assert trace(f, x)([0.5, -1.2]) == 1.7 and x.tolist() == [0.5, -1.2]
 
 
-def _doubled(x):
-    while x[0] < 2:
-        x = x * 2
-    return x.sum()
+def _doubled(below):
+    def f(x):
+        while below(x):
+            x = x * 2
+        return x.sum()
+
+    return f
 
 
 @pytest.mark.parametrize(("f", "x", "operation"), [
-    (_doubled, [-0.75, 1.0], "np.multiply"),
+    *[(_doubled(below), [-0.75, -1.0], "np.multiply") for below in (
+        lambda x: x[0] < 2, lambda x: np.any(x < 2), lambda x: (x < 2).all(), lambda x: (x < 2).sum() > 0,
+        lambda x: np.count_nonzero(x < 2), lambda x: not x[0] >= 2,
+    )],
     (lambda x: x[1] if np.log(x[0]) < 0 else 2 * x[1], [0.0, 1.0], "np.log"),
     (lambda x: x[1] if np.exp(x[0]).sum() > 1 else x[0], [1e4, 1.0], "np.exp"),
 ])

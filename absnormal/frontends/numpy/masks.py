@@ -80,6 +80,7 @@ class TracedMask(NDArrayOperatorsMixin):
             return self.fixed
         if self.builder.as_tool:
             return self.outcome
+        self.builder.decides(self.left, self.right)
         if np.any(self.tied):
             self.refuse(
                 "the two sides are equal at this point, so the branch is not constant near it",
@@ -109,8 +110,6 @@ class TracedMask(NDArrayOperatorsMixin):
         return TracedMask(self.builder, left.index, self.relation, right.index, self.source)
 
     def __bool__(self) -> bool:
-        if self.fixed is None:
-            self.builder.decides(self.left, self.right)
         return bool(self.concrete())
 
     def __int__(self) -> int:
