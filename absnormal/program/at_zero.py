@@ -44,9 +44,13 @@ def _norm(
     if not count:
         return builder.constant(np.zeros(shape))
     if count > 1:
-        return builder.add(NORM.name, (u,), {"entries": count}, operation, source, tie, given)
-    u = add("reshape", (u,), {"shape": shape})
-    return builder.add(AFFINE.name, (u,), {"a": 0.0, "b": 1.0}, operation, source, tie, given)
+        made = builder.add(NORM.name, (u,), {"entries": count}, operation, source, tie, given)
+    else:
+        u = add("reshape", (u,), {"shape": shape})
+        made = builder.add(AFFINE.name, (u,), {"a": 0.0, "b": 1.0}, operation, source, tie, given)
+    if op == "sqrt":
+        builder.roots[made] = args[0]
+    return made
 
 
 def _power(

@@ -92,6 +92,8 @@ class Builder:
         self.forced: dict[int, tuple[str, ...]] | None = None
         #: Nodes that were written again with other arguments, and the nodes that they were.
         self.copies: dict[int, int] = {}
+        #: 2-norms and |.| that were written as the root of a sum of squares, and that sum.
+        self.roots: dict[int, int] = {}
         #: Whether every jump is a constant, as a tool takes it.
         self.as_tool = False
         self._later = later

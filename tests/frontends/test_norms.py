@@ -14,6 +14,7 @@ from torch.nn import functional
 
 import absnormal as an
 from absnormal.errors import AbsNormalError
+from absnormal.frontends.ties.roots import CODE
 
 A = np.array([[1.0, 2.0], [-1.0, 0.5], [0.0, 3.0]])
 
@@ -227,3 +228,56 @@ def test_the_set_at_a_norm_says_that_it_is_no_list() -> None:
     np.testing.assert_allclose(G.signatures[0] + [1.0, 0.0], known)
     with pytest.raises(an.errors.BudgetError, match="2-norm"):
         G.support([1.0, 0.0])
+
+
+POINTS: dict[str, Callable[[Any], Any]] = {
+    "": np.asarray, "jax": jnp.asarray, "torch": lambda u: torch.tensor(u, dtype=torch.float64),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("framework", "code"), [(name, code) for name, table in CODE.items() for code in table])
+def test_what_the_report_advises_has_a_clarke_gradient(framework: str, code: str) -> None:
+    def f(u: Any) -> Any:
+        found: dict[str, Any] = {"u": u, "np": np, "jnp": jnp, "torch": torch, "eps": 1e-6}
+        *before, last = code.split("; ")
+        for line in before:
+            exec(line, found)
+        return eval(last, found)
+
+    for u in ([0.0, 0.0], [3.0, 4.0]):
+        report = an.verify(f, POINTS[framework](u))
+        assert report and np.isfinite(np.asarray(report.gradient)).all()
+        assert report.certificate is not None and report.certificate.check()
+
+
+@pytest.mark.parametrize("spelling", ["q > 0", "q == 0", "times"])
+@pytest.mark.parametrize("np", [np, jnp, torch])
+def test_a_root_that_is_masked_before_and_after_is_a_norm(np: Any, spelling: str) -> None:
+    def f(u: Any) -> Any:
+        q = (u * u).sum(-1)
+        if spelling == "q > 0":
+            return (2 * np.where(q > 0, np.sqrt(np.where(q > 0, q, 1.0)), 0.0) + q).sum()
+        if spelling == "q == 0":
+            return (2 * np.where(q == 0, 0.0, np.sqrt(np.where(q == 0, 1.0, q))) + q).sum()
+        return (2 * (q > 0) * np.sqrt(q + (q == 0) * 1.0) + q).sum()
+
+    rows = [[0.0, 0.0], [3.0, 4.0], [0.0, 0.0]]
+    u = torch.tensor(rows) if np is torch else np.asarray(rows)
+    report = an.verify(f, u)
+    assert report and not any(report.gradient[0].tolist()) and not any(report.gradient[2].tolist())
+    assert [round(value, 4) for value in report.gradient[1].tolist()] == [7.2, 9.6]
+    # Not 0: the certified gradient knows the norm behind the mask.
+    assert any(report.clarke_gradient[0].tolist())
+
+
+@pytest.mark.parametrize("np", [np, jnp, torch])
+def test_what_a_mask_takes_at_a_zero_norm_must_be_its_limit(np: Any) -> None:
+    u = torch.zeros(3, 2) if np is torch else np.zeros((3, 2))
+
+    def masked(u: Any, value: Any) -> Any:
+        q = (u * u).sum(-1)
+        return np.where(q > 0, np.sqrt(np.where(q > 0, q, 1.0)), value).sum()
+
+    for value in (lambda u: 0.5 + 0.0 * u[:, 0], lambda u: u[:, 0], lambda u: u[[1, 2, 0], 0]):
+        with pytest.raises(AbsNormalError, match=r"tied|jumps"):
+            an.verify(lambda u, value=value: masked(u, value(u)), u)

@@ -24,6 +24,7 @@ from absnormal.frontends.writing import Writer
 from absnormal.ops import ENTRYWISE, TABLE
 from absnormal.ops.kinks.entrywise import Entrywise
 from absnormal.program.builder import Builder
+from absnormal.program.signs import never_negative
 
 _PASSED = frozenset({"reshape", "broadcast"})
 
@@ -153,6 +154,14 @@ def by_sides(
         return end if single is None else write.op("where", end, TracedArray(builder, left), mask=single)
 
     try:
+        if _never_below(builder, left, right):
+            on_tie = third if third is not None else first if tie == "where>=" else second
+            met = [sides[0].replayed(node, broadcast_to(moved(v), d.shape)) for node in (first, on_tie)]
+            if any(one is None for one in met) or not same(met[0], met[1], open_):
+                return None
+            if on_tie != first:
+                builder.taken_flat.setdefault(f"{write.operation} at {write.source}", None)
+            return TracedArray(builder, first)
         met = [side.replayed(node, moved(v)) for side, node in zip(sides, (first, second), strict=True)]
         met += [] if third is None else [sides[0].replayed(third, moved(v))]
         if any(one is None for one in met) or not all(same(met[0], one, open_) for one in met[1:]):
@@ -166,6 +175,15 @@ def by_sides(
         return None
     result: TracedArray = a + b - met[0]
     return result
+
+
+def _never_below(builder: Builder, left: int, right: int) -> bool:
+    """Whether left >= right at all points, as a sum of squares is not less than 0.
+
+    What is taken where left > right is then f itself, if it agrees on the tie with what is taken there.
+    """
+    zero = not builder.nodes[right].varied and not np.any(builder.values[right])
+    return zero and never_negative(builder.nodes, builder.values, left)
 
 
 def _difference(write: Writer, left: int, right: int) -> TracedArray:
@@ -221,7 +239,8 @@ class _Side:
             return TracedArray(builder, index)
         node = builder.nodes[index]
         # Of one number all that is computed is a function.
-        if not self.alone and (node.op not in ENTRYWISE | _PASSED or builder.values[index].size != self.size):
+        entrywise = node.op in ENTRYWISE | _PASSED or index in builder.roots
+        if not self.alone and (not entrywise or builder.values[index].size != self.size):
             return None
         result: Any
         kink = TABLE[node.op].kink
@@ -230,7 +249,7 @@ class _Side:
             assert isinstance(kink, Entrywise)
             result = self._decided(kink, node, found)
         else:
-            args = [self._at(arg, found) for arg in node.args]
+            args = [self._at(arg, found) for arg in self._args(index)]
             result = None if any(arg is None for arg in args) else self._written(index, args)
         found[index] = result
         return result
@@ -248,6 +267,8 @@ class _Side:
     def _written(self, index: int, args: list[Any]) -> Any:
         node = self.write.builder.nodes[index]
         values = [arg if isinstance(arg, TracedArray) else self.write.array(arg) for arg in args]
+        if index in self.write.builder.roots:
+            return self.write.op("sqrt", *values, tie=node.tie)
         if node.op == "mul":
             for constant, _ in (values, values[::-1]):
                 # What is multiplied by zero is gone, also when it varies.
@@ -266,5 +287,10 @@ class _Side:
                 return True
             if current > self.first and current not in seen:
                 seen.add(current)
-                stack.extend(builder.nodes[current].args)
+                stack.extend(self._args(current))
         return False
+
+    def _args(self, index: int) -> tuple[int, ...]:
+        """What a node is computed from; of a norm that was written as a root, what is under it."""
+        builder = self.write.builder
+        return (builder.roots[index],) if index in builder.roots else builder.nodes[index].args

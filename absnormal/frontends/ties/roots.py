@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 _UNDER = "which changes the norm by at most sqrt(eps)"
+_MASKED = "q = {np}.sum(u * u); {np}.where(q > 0, {np}.sqrt({np}.where(q > 0, q, 1.0)), 0.0)"
 
-#: By the framework whose gradient is judged.
-_INSTEAD = {
-    "torch": f"torch.linalg.vector_norm(u), whose gradient at 0 is 0, or torch.sqrt((u * u).sum() + eps), {_UNDER}",
-    "jax": "zero = jnp.all(u == 0); jnp.where(zero, 0.0, jnp.linalg.norm(jnp.where(zero, 1.0, u))), which masks the"
-           f" argument and the result, or jnp.sqrt((u * u).sum() + eps), {_UNDER}",
+#: By the framework whose gradient is judged: code, and what it does.
+CODE = {
+    "torch": {
+        "torch.linalg.vector_norm(u)": "whose gradient at 0 is 0",
+        "torch.sqrt((u * u).sum() + eps)": _UNDER,
+    },
+    "jax": {
+        _MASKED.format(np="jnp"): "which masks the argument and the result",
+        "jnp.sqrt((u * u).sum() + eps)": _UNDER,
+    },
+    "": {
+        _MASKED.format(np="np"): "which masks the argument and the result, so that the gradient at 0 is 0",
+        "np.sqrt((u * u).sum() + eps)": _UNDER,
+    },
 }
 
 
 def instead(framework: str) -> str:
     """Code, and what it changes; ``framework`` is "" for a function of NumPy."""
-    plain = f"a root with + eps under it, {_UNDER}, or a norm whose gradient at 0 is defined as 0"
-    return _INSTEAD.get(framework, plain)
+    return ", or ".join(f"{code}, {why}" for code, why in CODE.get(framework, CODE[""]).items())
