@@ -279,7 +279,6 @@ class _Side:
         return written
 
     def _depends(self, index: int) -> bool:
-        builder = self.write.builder
         seen, stack = set(), [index]
         while stack:
             current = stack.pop()
