@@ -16,12 +16,14 @@ from absnormal.theorems.likq import Independent, IndependentModuloAPrime
 from absnormal.theorems.membership import LimitingGradients
 from absnormal.theorems.private_directions import PrivateInputs, PrivateInputsForTheseSlopes
 from absnormal.theorems.regular import BoundedAdjoints
+from absnormal.theorems.regular_vectors import BeyondDirectionalDerivative, MeanUnderRegular
 from absnormal.theorems.separation import FromAllSlopes, NonFinite, NotTheGradient
 from absnormal.theorems.smooth import ZeroRowsByStructure
 
 _CLASSES: tuple[type[NextToProgram], ...] = (
     NoActiveSwitch, ZeroRowsByStructure, PrivateInputs, PrivateInputsForTheseSlopes, BoundedAdjoints, Independent,
-    IndependentModuloAPrime, OpenAlong, LimitingGradients, FromAllSlopes, NotTheGradient, NonFinite,
+    IndependentModuloAPrime, OpenAlong, LimitingGradients, MeanUnderRegular,
+    BeyondDirectionalDerivative, FromAllSlopes, NotTheGradient, NonFinite,
 )
 #: Kind -> the class that reads it.
 NEXT_TO_PROGRAM: dict[str, type[NextToProgram]] = {own.kind: own for own in _CLASSES}

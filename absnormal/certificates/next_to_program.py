@@ -231,7 +231,7 @@ def independent_modulo_a_prime(witness: Witness) -> bool:
 
 def open_along(direction: Any, witness: Witness, rng: np.random.Generator) -> bool:
     """One direction, pushed, opens the slopes."""
-    return _open(witness.floats, witness.c, _vector(direction, witness), rng)
+    return _open(witness.floats, witness.c, numbers_in_x(direction, witness), rng)
 
 
 def mean_of_limiting(
@@ -244,7 +244,7 @@ def mean_of_limiting(
     mean, size = np.zeros(sweeps.program.n), np.zeros(sweeps.program.n)
     for weight, signature, d in zip(weights, signatures, directions, strict=True):
         slopes = np.asarray(signature, dtype=float)
-        if slopes.shape != sweeps.alpha.shape or not _open(sweeps, slopes, _vector(d, witness), rng):
+        if slopes.shape != sweeps.alpha.shape or not _open(sweeps, slopes, numbers_in_x(d, witness), rng):
             return False
         sigma = sweeps.signature(slopes)
         mean += weight * sweeps.gradient(sigma)
@@ -261,18 +261,22 @@ def sign_definite(sign: int, witness: Witness, rng: np.random.Generator) -> bool
 
     The adjoints that are 0 to rounding are set aside; what they could change is within the tolerances.
     """
-    sweeps = witness.floats
+    deviation = one_sign(witness.floats, sign, rng)
+    return deviation is not None and small(witness, deviation)
+
+
+def one_sign(sweeps: Sweeps, sign: int, rng: np.random.Generator) -> Array | None:
+    """What is set aside could change in the gradient, shape (n,), where all other adjoints have the sign for all
+    slopes; None where they have not."""
     if sign not in (1, -1) or not len(sweeps.alpha):
-        return False
+        return None
     negligible, deviation = _negligible(sweeps)
-    if not _small(witness, deviation):
-        return False
     found = curvatures(sweeps)
     lowest = sign * (found.lower if sign > 0 else found.upper)
-    one_sign = (lowest >= 0) | (lowest > found.error)
-    if not (negligible | one_sign | ~sweeps.pattern()[0][sweeps.alpha]).all():
-        return False
-    return _confirmed(sweeps, sign, negligible, float(deviation.max(initial=0.0)), rng)
+    definite = (lowest >= 0) | (lowest > found.error)
+    if not (negligible | definite | ~sweeps.pattern()[0][sweeps.alpha]).all():
+        return None
+    return deviation if _confirmed(sweeps, sign, negligible, float(deviation.max(initial=0.0)), rng) else None
 
 
 def _negligible(sweeps: Sweeps) -> tuple[Array, Array]:
@@ -288,7 +292,7 @@ def _negligible(sweeps: Sweeps) -> tuple[Array, Array]:
     return negligible, sweeps.pull_magnitude(sweeps.signature(1.0), seeds, None)[0][0]
 
 
-def _small(witness: Witness, deviation: Array) -> bool:
+def small(witness: Witness, deviation: Array) -> bool:
     """Whether what was set aside is not more than the certificate says, and small against the gradient."""
     if not deviation.any():
         return True
@@ -338,7 +342,7 @@ def not_the_gradient(witness: Witness, rng: np.random.Generator) -> bool:
 
 def beyond_all_slopes(separator: Any, witness: Witness) -> bool:
     """v . g is larger than the derivative along v for all slopes, by an interval of its own and beyond rounding."""
-    sweeps, v = witness.floats, _vector(separator, witness)
+    sweeps, v = witness.floats, numbers_in_x(separator, witness)
     if witness.vector is not None and witness.tolerance is not None:
         g, bounds = witness.vector, witness.tolerance
     else:
@@ -350,7 +354,7 @@ def beyond_all_slopes(separator: Any, witness: Witness) -> bool:
     return bool(gap > margin)
 
 
-def _vector(values: Any, witness: Witness) -> Array:
+def numbers_in_x(values: Any, witness: Witness) -> Array:
     """A direction in x: finite numbers, one an input."""
     found = np.asarray(values, dtype=float)
     if found.shape != (witness.sweeps.program.n,) or not np.isfinite(found).all():

@@ -52,18 +52,11 @@ def summands(sweeps: Sweeps, system: System | None, budget: Budget) -> Summands:
     BudgetError
         where not even one limiting gradient could be certified
     """
-    base = base_gradient(sweeps).reshape(-1)
-    if not len(sweeps.alpha):
-        return Summands(base, [])
     tracker = budget.start()
-    apart = [system] if system is not None else subproblems(sweeps) or []
-    relevant = [one.relevant() for one in apart]
-    doubts = [one.doubt for one in relevant if one.doubt]
-    if relevant and not doubts:
-        blocks, complete = proved_blocks(sweeps, relevant, tracker)
-        if blocks is not None:
-            return Summands(base, blocks, complete, complete, "" if complete else tracker.report)
-        doubts = [tracker.report or "the gradients of all cells take too much memory"]
+    found, doubts = listed_summands(sweeps, system, tracker)
+    if found is not None:
+        return found
+    base = base_gradient(sweeps).reshape(-1)
     many = f"{len(sweeps.alpha)} active switches, more than {MANY} of which share inputs, are too many to be listed"
     if sweeps.lanes:
         many = "a 2-norm is 0, whose limiting gradients are not a finite list"
@@ -80,6 +73,24 @@ def summands(sweeps: Sweeps, system: System | None, budget: Budget) -> Summands:
             block = Block(tuple(int(i) for i in sweeps.alpha), slopes[None], np.arange(len(base)), point)
             return Summands(base, [block], False, False, reason)
     raise BudgetError(f"not one limiting gradient could be certified: {reason}")
+
+
+def listed_summands(
+    sweeps: Sweeps, system: System | None, tracker: BudgetTracker
+) -> tuple[Summands | None, list[str]]:
+    """J~ and the blocks whose cells are proved; or None, and why they are not."""
+    base = base_gradient(sweeps).reshape(-1)
+    if not len(sweeps.alpha):
+        return Summands(base, []), []
+    apart = [system] if system is not None else subproblems(sweeps) or []
+    relevant = [one.relevant() for one in apart]
+    doubts = [one.doubt for one in relevant if one.doubt]
+    if not relevant or doubts:
+        return None, doubts
+    blocks, complete = proved_blocks(sweeps, relevant, tracker)
+    if blocks is None:
+        return None, [tracker.report or "the gradients of all cells take too much memory"]
+    return Summands(base, blocks, complete, complete, "" if complete else tracker.report), []
 
 
 @dataclass(frozen=True, eq=False)

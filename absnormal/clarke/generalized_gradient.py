@@ -26,11 +26,16 @@ from absnormal._shown import shown
 from absnormal.arrays import Array
 from absnormal.clarke.budget import Budget
 from absnormal.clarke.polytope import Summand, extreme, membership, nearest_point, support
+from absnormal.clarke.projection import principal_axes, projection
 from absnormal.errors import BudgetError
 from absnormal.program.tree import Tree
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+
+#: How much farther than asked, relative to that, all elements must be from 0.
+_BEYOND = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -214,9 +219,52 @@ class GeneralizedGradient:
         """The element of what is known of dC f(x) nearest to a flat vector, flat."""
         return g + nearest_point(self.base - g, self.summands)
 
-    def is_stationary(self) -> bool | None:
-        """Whether 0 lies in dC f(x) (Clarke stationarity); None when that could not be proved."""
-        return self.contains(self.shaped(np.zeros_like(self.base)))
+    def is_stationary(self, tol: float = 0.0) -> bool | None:
+        """Whether 0 lies in dC f(x) (Clarke stationarity); None when that could not be proved.
+
+        Parameters
+        ----------
+        tol
+            with it, whether some element has a Euclidean norm of at most ``tol``
+        """
+        if not tol >= 0:
+            raise ValueError(f"tol must be a number >= 0, got {tol!r}")
+        length = float(np.linalg.norm(self.least))
+        if length <= tol:
+            return True
+        if not tol:
+            return self.contains(self.shaped(np.zeros_like(self.base)))
+        # All elements lie beyond the hyperplane of the least one.
+        beyond = self.exact and -self.support(self.shaped(-self.least)) / length > tol * (1 + _BEYOND)
+        return False if beyond else None
+
+    @property
+    def dots(self) -> Array | None:
+        """The limiting gradients where they are listed, flat, shape (k, m n); otherwise None."""
+        try:
+            return np.asarray(self.limiting_gradients.reshape(-1, len(self.base)))
+        except BudgetError:
+            return None
+
+    @property
+    def surface(self) -> Array:
+        """Points whose hull is what is known of dC f(x), flat, shape (k, m n)."""
+        return np.asarray(self.corners.reshape(-1, len(self.base)))
+
+    def outline(self, axes: Array) -> Array:
+        """The corners of what is known of dC f(x) along two axes, shape (2, n), counterclockwise, shape (k, 2)."""
+        return projection(self.base, self.summands, axes)
+
+    def wide_axes(self, first: Array | None = None) -> Array:
+        """Two orthonormal directions along which the set is wide, shape (2, n), or fewer; ``first`` may be one."""
+        return principal_axes(self.summands, len(self.base), first)
+
+    @property
+    def size(self) -> float:
+        """A bound on the largest entry of its elements."""
+        return float(np.abs(self.base).max(initial=0.0)) + sum(
+            float(np.abs(block.points).max()) for block in self.blocks
+        )
 
     # -- for people --------------------------------------------------------------------------------------------
 

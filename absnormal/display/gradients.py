@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from absnormal.clarke.projection import principal_axes, projection
 from absnormal.display.markup import code, details, paragraph, table, whole
 from absnormal.display.svg import polygon, spans
 from absnormal.errors import BudgetError
@@ -34,12 +33,14 @@ def html(G: GeneralizedGradient) -> str:
 
 def _picture(G: GeneralizedGradient) -> str:
     size = len(G.base)
-    if not 2 <= size <= _COLUMNS or not G.blocks:
+    if not 2 <= size <= _COLUMNS:
         return ""
-    axes = np.eye(2) if size == 2 else principal_axes(G.summands, size)
+    axes = np.eye(2) if size == 2 else G.wide_axes()
     if len(axes) < 2:
         return ""
-    corners = projection(G.base, G.summands, axes)
+    corners = G.outline(axes)
+    if len(corners) < 2:
+        return ""
     seen = "the set" if size == 2 else "projected on its two widest directions"
     caption = f"{seen}: {len(corners)} corners in {spans(corners)}; ring: least norm; cross: 0"
     return polygon(corners, axes @ G.least, caption)

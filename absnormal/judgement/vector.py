@@ -31,6 +31,7 @@ from absnormal.sweeps.table import Sweeps
 from absnormal.theorems.membership import ConvexWeights, vector_along_directions
 from absnormal.theorems.problem import Problem, Proof, cancelling, largest, terms
 from absnormal.theorems.regular import without_effect
+from absnormal.theorems.regular_vectors import vector_under_regular
 from absnormal.theorems.separation import FromAllDefinite, FromOpenCells, NonFinite, NotTheGradient, beyond_bounds
 from absnormal.theorems.smooth import SMOOTH
 
@@ -133,8 +134,8 @@ def _by_theorems(limits: Limits, choices: Iterable[Array]) -> Proof | str:
         return _against_gradient(limits, known)
     flat = without_effect(problem)
     if flat is not None:
-        found = _against_gradient(limits, flat[0])
-        if flat[1] or (not isinstance(found, str) and not found.clarke):
+        found = _against_gradient(limits, flat.proof)
+        if flat.small or (not isinstance(found, str) and not found.clarke):
             return found
     for c in choices:
         candidate = replace(problem, c=c)
@@ -144,7 +145,9 @@ def _by_theorems(limits: Limits, choices: Iterable[Array]) -> Proof | str:
             if proof is not None and proof.clarke:
                 worst = proof.deviation + float(distance.max(initial=0.0))
                 return replace(proof, deviation=worst, judged=Judged(g, limits.accepted, np.asarray(c)))
-    judges = (by_blocks, _by_cells, _by_bounds, _along_directions)
+    many = problem.relevant is None or not problem.relevant.proved or problem.relevant.k > _DEFINITE
+    first, last = (_under_regular, _by_cells) if many else (_by_cells, _under_regular)
+    judges = (by_blocks, first, _by_bounds, last, _along_directions)
     return next(filter(None, (by(limits) for by in judges)), None) or why_open(problem)
 
 
@@ -168,6 +171,10 @@ def _against_gradient(limits: Limits, known: Proof) -> Proof | str:
 
 def _along_directions(limits: Limits) -> Proof | None:
     return vector_along_directions(limits.problem, limits.vector, limits.accepted)
+
+
+def _under_regular(limits: Limits) -> Proof | None:
+    return vector_under_regular(limits.problem, limits.vector, limits.accepted, limits.refuted)
 
 
 def _by_cells(limits: Limits) -> Proof | None:

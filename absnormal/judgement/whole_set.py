@@ -2,40 +2,101 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 
-from absnormal.active.system import build
-from absnormal.clarke.blocks import summands
+from absnormal.active.system import MANY, build
+from absnormal.arrays import Array
+from absnormal.clarke.blocks import Summands, base_gradient, listed_summands, summands
+from absnormal.clarke.budget import Budget
 from absnormal.clarke.generalized_gradient import GeneralizedGradient
+from absnormal.clarke.regular_function import RegularFunction
+from absnormal.clarke.regular_gradient import RegularGradient
 from absnormal.frontends.traced_call import TracedCall
 from absnormal.judgement.flow import exact_problem
 from absnormal.judgement.options import Options
+from absnormal.judgement.vector import Limits
 from absnormal.sweeps.overflow import overflow
 from absnormal.sweeps.rounding import rounding
 from absnormal.sweeps.table import Sweeps
 from absnormal.theorems.problem import Problem
+from absnormal.theorems.regular import regular_function
+
+#: Cells and seconds of an enumeration that is not needed.
+_CELLS, _SECONDS = 2000, 0.5
+_LONG = "they are too many, or a curve where a 2-norm is 0"
 
 
 def whole_set(call: TracedCall, options: Options) -> GeneralizedGradient:
     """dC f(x) as a sum of blocks, or the generalized Jacobian; see `absnormal.generalized_gradient`."""
     program, sweeps = call.program, call.sweeps(options.atol)
-    if options.exact or call.rational:
+    exact = options.exact or call.rational
+    known = None if exact or program.m > 1 else _regular(sweeps, options)
+    system = None
+    if exact:
         problem, _ = exact_problem(sweeps, call.values, Problem(sweeps, np.zeros(len(sweeps.alpha)), options.limits))
         floats = sweeps
         sweeps = Sweeps(program, None, options.atol, floats.values)
         sweeps.z, sweeps.active = np.asarray(problem.sweeps.z, dtype=float), problem.sweeps.active
         system = build(problem.sweeps)
-    else:
+    elif known is None or not _no_list(sweeps):
         system = build(sweeps)
     size = np.asarray(sum(
         sweeps.pull_magnitude(sweeps.signature(slope), None, np.eye(program.m))[0] for slope in (-1.0, 1.0)
     ), dtype=float).reshape(-1)
     if not np.isfinite(size).all():
         raise overflow(sweeps)
-    found = summands(sweeps, system, options.limits)
     shape = (program.n,) if program.m == 1 else (program.m, program.n)
-    return GeneralizedGradient(
-        base=found.base, blocks=tuple(found.blocks), signs=sweeps.signs, complete=found.complete, exact=found.proved,
-        reason=found.reason, tolerance=rounding(sweeps.pull_depth) * size,
-        tree=program.tree, shape=shape, budget=options.limits,
+    given: dict[str, Any] = {
+        "signs": sweeps.signs, "tolerance": rounding(sweeps.pull_depth) * size, "tree": program.tree, "shape": shape,
+        "budget": options.limits,
+    }
+    if known is None:
+        return _as_list(summands(sweeps, system, options.limits), given)
+    found, doubts = None, [_LONG]
+    if not _no_list(sweeps):
+        found, doubts = listed_summands(sweeps, system, _a_part(options.limits).start())
+    if found is not None and found.proved:
+        return _as_list(found, given)
+    function, refuted = known
+    given["tolerance"] = given["tolerance"] + function.deviation
+    return RegularGradient(
+        base=base_gradient(sweeps).reshape(-1), blocks=(), complete=True, exact=True,
+        reason=next(iter(doubts), _LONG), function=function, refuted=refuted,
+        listing=lambda: _as_list(summands(sweeps, build(sweeps), options.limits), given), **given
     )
+
+
+def _as_list(found: Summands, given: dict[str, Any]) -> GeneralizedGradient:
+    return GeneralizedGradient(
+        base=found.base, blocks=tuple(found.blocks), complete=found.complete, exact=found.proved,
+        reason=found.reason, **given
+    )
+
+
+def _regular(sweeps: Sweeps, options: Options) -> tuple[RegularFunction, Array] | None:
+    """f by its directional derivative, where its active kinks enter with one sign; and how far from its generalized
+    gradient a vector is outside for sure."""
+    problem = Problem(sweeps, np.zeros(len(sweeps.alpha)), options.limits)
+    known = regular_function(problem)
+    if known is None or not known[1].small:
+        return None
+    refuted = Limits(problem, sweeps.gradient(problem.sigma), sweeps).refuted
+    return None if refuted is None else (known[0], refuted)
+
+
+def _no_list(sweeps: Sweeps) -> bool:
+    """Whether there is no list of limiting gradients, or one that would be as long as its maxima."""
+    nodes = (sweeps.program.nodes[index] for index in sweeps.program.kinked)
+    return bool(sweeps.lanes) or any(
+        node.switches > MANY * math.prod(node.shape) and sweeps.active[node.switch : node.switch + node.switches].any()
+        for node in nodes
+    )
+
+
+def _a_part(budget: Budget) -> Budget:
+    """What a list may cost where there is an answer without one."""
+    return replace(budget, cells=min(budget.cells, _CELLS), seconds=min(budget.seconds, _SECONDS))

@@ -118,8 +118,7 @@ def _set(report: Report, x: Array) -> GeneralizedGradient | None:
 
 def _clean(vector: Array, G: GeneralizedGradient) -> Array:
     """A vector without entries that are nothing beside the set."""
-    size = float(np.abs(G.base).max(initial=0.0)) + sum(float(np.abs(block.points).max()) for block in G.blocks)
-    return np.where(np.abs(vector) <= _NOTHING * size, 0.0, vector)
+    return np.where(np.abs(vector) <= _NOTHING * G.size, 0.0, vector)
 
 
 def _draw_cells(ax: Axes, found: list[Cell]) -> None:

@@ -8,8 +8,7 @@ import numpy as np
 
 from absnormal._optional import require
 from absnormal.arrays import Array
-from absnormal.clarke.projection import hull, projection
-from absnormal.errors import BudgetError
+from absnormal.clarke.projection import hull
 from absnormal.plot import plane as planes
 from absnormal.plot.style import FAINT, INK, THIRD, TOOL, TRUE, axes, frame, legend, vector
 
@@ -77,11 +76,11 @@ def gradients(
     else:
         chosen = planes.of_set(G, flat)
         view, names = chosen.axes, chosen.names
-    corners = projection(G.base, G.summands, view)
+    corners = G.outline(view)
     projected = size > 2
     label = "Clarke generalized gradient" + (", projected" if projected else "")
     _fill(ax, corners, label if G.exact else label + ", as far as known")
-    points = _points(G)
+    points = G.dots
     if points is not None:
         dots: dict[str, Any] = {"color": TRUE, "markersize": 5, "linestyle": "none", "label": "limiting gradients"}
         ax.plot(*(points @ view.T).T, "o", zorder=4, **dots)
@@ -128,24 +127,17 @@ def _fill(ax: Axes, corners: Array, label: str) -> None:
     ax.plot(*outline.T, color=TRUE, linewidth=2.5, zorder=2)
 
 
-def _points(G: GeneralizedGradient) -> Array | None:
-    """All limiting gradients where they can be listed."""
-    try:
-        return G.limiting_gradients.reshape(-1, len(G.base))
-    except BudgetError:
-        return None
-
-
 def _solid(G: GeneralizedGradient, marks: _Marks, ax: Axes | None) -> Axes:
     """The polytope itself, in three dimensions, whatever dimension it has."""
     art = require("mpl_toolkits.mplot3d.art3d", "plot")
     space: Any = axes(ax, "3d")
-    points = G.corners.reshape(-1, 3)
-    faces = _faces(points)
+    points = G.surface
+    faces, edges = _faces(points), 1.5 if G.dots is not None else 0.1
     space.add_collection3d(art.Poly3DCollection(
-        faces, facecolor=TRUE, edgecolor=TRUE, alpha=0.22, linewidth=1.5, label="Clarke generalized gradient"
+        faces, facecolor=TRUE, edgecolor=TRUE, alpha=0.22, linewidth=edges, label="Clarke generalized gradient"
     ))
-    space.plot(*points.T, "o", color=TRUE, markersize=5, linestyle="none", label="vertices")
+    if G.dots is not None:
+        space.plot(*points.T, "o", color=TRUE, markersize=5, linestyle="none", label="vertices")
     for point, style, name in marks.all():
         space.plot(*point[:, None], linestyle="none", label=name, **style)
     space.plot([0], [0], [0], "+", color=INK, markersize=12, markeredgewidth=1.5, linestyle="none", label="0")

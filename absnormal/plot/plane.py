@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.clarke.projection import principal_axes
 from absnormal.program.tree import Tree
 from absnormal.report.explanation import excess
 
@@ -81,7 +80,7 @@ def of_set(G: GeneralizedGradient, judged: Array | None) -> Plane:
         away = judged - G.nearest(judged)
         if np.abs(away).max() > 1e-9 * max(1.0, float(np.abs(judged).max())):
             first, name = away, "away from the set"
-    return Plane(principal_axes(G.summands, len(G.base), first), (name, "widest orthogonal direction"))
+    return Plane(G.wide_axes(first), (name, "widest orthogonal direction"))
 
 
 def _orthonormal(directions: list[Array]) -> Array:

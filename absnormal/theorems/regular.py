@@ -33,14 +33,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from absnormal.active.system import System
+from absnormal.arrays import Array
 from absnormal.certificates import next_to_program
 from absnormal.certificates.evidence import AtPoint, Judged, NextToProgram, OnForm
 from absnormal.certificates.witness import Witness
+from absnormal.clarke.regular_function import RegularFunction
 from absnormal.rational.linear_algebra import Vector
 from absnormal.sweeps.bounds import curvatures
 from absnormal.theorems.problem import Problem, Proof
@@ -90,11 +92,19 @@ class AdjointsOfOneSign(OnForm):
 def regular(problem: Problem) -> Proof | None:
     """Proves by bounds on adjoints that any slopes give a Clarke gradient."""
     found = _of_one_sign(problem)
-    return None if found is None or not found[1] else found[0]
+    return None if found is None or not found.small else found.proof
 
 
-def _of_one_sign(problem: Problem) -> tuple[Proof, bool] | None:
-    """The proof, and whether what it sets aside is small against the gradient."""
+class OfOneSign(NamedTuple):
+    """A proof, what it sets aside could change in a gradient, and whether that is small against the gradient."""
+
+    proof: Proof
+    effect: Array
+    small: bool
+
+
+def _of_one_sign(problem: Problem) -> OfOneSign | None:
+    """The adjoints of all switches have one sign, but for those that are set aside."""
     sweeps = problem.sweeps
     if sweeps.rational:
         return None
@@ -107,36 +117,45 @@ def _of_one_sign(problem: Problem) -> tuple[Proof, bool] | None:
         if sign is None:
             return None
     aside = negligible & (np.maximum(np.abs(found.lower), np.abs(found.upper)) > 0)
-    deviation, small = 0.0, True
+    effect, small = np.zeros(sweeps.program.n), True
     if aside.any():
         seeds = np.zeros((1, sweeps.program.s))
         seeds[0, sweeps.alpha[aside]] = 2 * (found.error[aside] + np.abs(found.upper[aside] - found.lower[aside]))
         effect = sweeps.pull_magnitude(sweeps.signature(1.0), seeds, None)[0][0]
         small = bool((effect <= problem.allowed).all())
-        deviation = float(effect.max(initial=0.0))
     what = "convex" if sign > 0 else "concave"
     reason = (
         f"every active kink enters f with the same sign ({what}), so dC f(x) holds the gradient for any slopes"
         if not negligible.all()
         else "no active switch changes f beyond rounding"
     )
-    return Proof(
-        "regular", True, reason, "float64, outward rounded",
-        BoundedAdjoints(sign, sweeps.alpha[aside].tolist(), bool(negligible.all())), deviation,
-    ), small
+    evidence = BoundedAdjoints(sign, sweeps.alpha[aside].tolist(), bool(negligible.all()))
+    arithmetic, deviation = "float64, outward rounded", float(effect.max(initial=0.0))
+    return OfOneSign(Proof("regular", True, reason, arithmetic, evidence, deviation), effect, small)
 
 
-def without_effect(problem: Problem) -> tuple[Proof, bool] | None:
+def regular_function(problem: Problem) -> tuple[RegularFunction, OfOneSign] | None:
+    """f by its directional derivative, where its active kinks all enter with one sign."""
+    if problem.sweeps.rational or not len(problem.sweeps.alpha):
+        return None
+    found = _of_one_sign(problem)
+    if found is None:
+        return None
+    assert isinstance(found.proof.evidence, BoundedAdjoints)
+    return RegularFunction(problem.sweeps, found.proof.evidence.sign, found.effect), found
+
+
+def without_effect(problem: Problem) -> OfOneSign | None:
     """Proves that no active |z| changes f: all adjoints are 0, to a rounding that is the proof's deviation.
 
-    Also says whether that is small against the gradient; a vector that is farther away is refuted by a larger one too.
+    A vector that is farther away is refuted by one that is not small, too.
     """
     if problem.sweeps.rational or not len(problem.sweeps.alpha):
         return None
     found = _of_one_sign(problem)
-    if found is None or not isinstance(found[0].evidence, BoundedAdjoints):
+    if found is None or not isinstance(found.proof.evidence, BoundedAdjoints):
         return None
-    return found if found[0].evidence.negligible else None
+    return found if found.proof.evidence.negligible else None
 
 
 def _one_sign(lower: np.ndarray, upper: np.ndarray, error: np.ndarray, needed: np.ndarray) -> int | None:

@@ -175,7 +175,7 @@ def made_up(one: Specimen, rng: random.Random) -> tuple[str, dict[str, Any]]:
     kind = rng.choice((
         "no active switch", "zero rows", "private inputs", "private inputs for these slopes", "independent",
         "independent modulo a prime", "direction", "limiting gradients", "sign-definite adjoints", "nonfinite",
-        "not the gradient", "separated from all slopes",
+        "not the gradient", "separated from all slopes", "mean under regular", "beyond the directional derivative",
     ))  # fmt: skip
     data: dict[str, Any] = {"kind": kind, "switches": [], "needed": []}
     if kind.startswith("private") and nodes:
@@ -193,6 +193,14 @@ def made_up(one: Specimen, rng: random.Random) -> tuple[str, dict[str, Any]]:
     if kind == "sign-definite adjoints":
         aside = witness.sweeps.alpha.tolist() if rng.random() < 0.5 else []
         data |= {"sign": rng.choice((1, -1)), "set aside": aside, "negligible": rng.random() < 0.5}
+    if kind == "mean under regular":
+        many = rng.randrange(4)
+        weights = rng.choice(([1.0 / max(many, 1)] * many, [2.0, -1.0, 0.0][:many], [float("nan")] * many))
+        factor = rng.choice((1.0, 0.5, 0.0, 3.0))
+        slopes = [[factor * c for c in signature()] for _ in range(many)]
+        data |= {"sign": rng.choice((1, -1, 0)), "weights": weights, "slopes": slopes}
+    if kind == "beyond the directional derivative":
+        data |= {"sign": rng.choice((1, -1, 0)), "separator": direction(), "gap": 1.0}
     if kind in ("not the gradient", "separated from all slopes"):
         data |= {"separator": direction(), "gap": 1.0, "negligible": rng.random() < 0.5}
     if rng.random() < 0.3:

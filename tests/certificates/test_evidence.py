@@ -21,6 +21,7 @@ from absnormal.theorems.likq import Independent, IndependentModuloAPrime
 from absnormal.theorems.membership import LimitingGradients
 from absnormal.theorems.private_directions import Group, PrivateInputs, PrivateInputsForTheseSlopes
 from absnormal.theorems.regular import BoundedAdjoints
+from absnormal.theorems.regular_vectors import BeyondDirectionalDerivative, MeanUnderRegular
 from absnormal.theorems.separation import FromAllSlopes, NonFinite, NotTheGradient
 from absnormal.theorems.smooth import ZeroRowsByStructure
 
@@ -29,6 +30,7 @@ EXAMPLES: list[NextToProgram] = [
     NoActiveSwitch(), ZeroRowsByStructure([0, 2]), PrivateInputs([Group(0, [1, 2], -1)]),
     PrivateInputsForTheseSlopes([Group(3, [0], 1)]), BoundedAdjoints(1, [2], False), Independent([0, 1]),
     IndependentModuloAPrime(), OpenAlong([1.0, -2.0]), LimitingGradients([0.5, 0.5], [[1.0], [-1.0]], [[1.0], [-1.0]]),
+    MeanUnderRegular(1, [0.5, 0.5], [[1.0], [0.25]]), BeyondDirectionalDerivative(-1, [1.0, 0.5], 0.25),
     FromAllSlopes([1.0, 0.0], 0.5), NotTheGradient({"switches": [0]}, [0.0, 1.0], 1.0), NonFinite(),
 ]  # fmt: skip
 

@@ -52,8 +52,51 @@ def test_what_is_set_aside_is_small_against_the_gradient(part: float, holds: boo
     """Five per cent of the largest entry of a leaf, and not more than is stated."""
     one = witness(lambda x: 2 * np.abs(x[0]), [0.0], [1.0], deviation=1.0)
     aside = np.array([2 * part])
-    assert next_to_program._small(one, aside) is holds
-    assert not next_to_program._small(replace(one, deviation=part), aside)
+    assert next_to_program.small(one, aside) is holds
+    assert not next_to_program.small(replace(one, deviation=part), aside)
+
+
+@pytest.mark.parametrize(("data", "holds"), [
+    ({"weights": [0.5, 0.5], "slopes": [[1.0, 0.0], [0.0, 1.0]]}, True),
+    ({"weights": [1.0], "slopes": [[0.5, 0.5]]}, True),
+    ({"weights": [0.25, 0.25], "slopes": [[1.0, 1.0], [1.0, 1.0]]}, False),
+    ({"weights": [1.5, -0.5], "slopes": [[0.5, 0.5], [0.5, 0.5]]}, False),
+    ({"weights": [0.25, 0.75], "slopes": [[2.0, 2.0], [0.0, 0.0]]}, False),
+    ({"weights": [1.0], "slopes": [[0.5, 0.6]]}, False),
+    ({"weights": [1.0], "slopes": [[0.5, 0.5]], "sign": -1}, False),
+])  # fmt: skip
+def test_a_mean_under_regular_is_of_slopes_that_tools_may_have(data: dict[str, Any], holds: bool) -> None:
+    one = witness(lambda x: np.abs(x[0]) + np.abs(x[1]), [0.0, 0.0], [1.0, 1.0], vector=np.full(2, 0.5),
+                  tolerance=np.full(2, 1e-9))  # fmt: skip
+    assert kinds.proves({"kind": "mean under regular", "sign": 1, **data}, one, RNG) is holds
+    mixed = witness(lambda x: np.abs(x[0]) - np.abs(x[1]), [0.0, 0.0], [1.0, 1.0], vector=np.array([0.5, -0.5]),
+                    tolerance=np.full(2, 1e-9))  # fmt: skip
+    assert not kinds.proves({"kind": "mean under regular", "sign": 1, **data}, mixed, RNG)
+
+
+@pytest.mark.parametrize(("g", "v", "holds"), [
+    ([1.5, 0.0], [1.0, 0.0], True), ([1.5, 0.0], [0.0, 1.0], False), ([0.5, 0.5], [1.0, 1.0], False),
+    ([1 + 1e-10, 0.0], [1.0, 0.0], False), ([1 + 2e-9, 0.0], [1.0, 0.0], True), ([0.9, 0.9], [1.0, 1.0], False),
+])  # fmt: skip
+def test_what_is_beyond_the_directional_derivative(g: list[float], v: list[float], holds: bool) -> None:
+    one = witness(lambda x: np.abs(x[0]) + np.abs(x[1]), [0.0, 0.0], [1.0, 1.0], vector=np.array(g),
+                  tolerance=np.full(2, 1e-9))  # fmt: skip
+    data = {"kind": "beyond the directional derivative", "sign": 1, "separator": v, "gap": 1.0}
+    assert kinds.proves(data, one, RNG) is holds
+    assert not kinds.proves({**data, "sign": -1}, one, RNG)
+    concave = replace(one, sweeps=witness(lambda x: -np.abs(x[0]) - np.abs(x[1]), [0.0, 0.0], [1.0, 1.0]).sweeps)
+    assert kinds.proves({**data, "sign": -1}, concave, RNG) is holds
+
+
+def test_a_norm_is_not_beyond_itself() -> None:
+    one = witness(lambda x: np.linalg.norm(x), [0.0, 0.0], [0.6, 0.8], vector=np.array([0.6, 0.6]),
+                  tolerance=np.full(2, 1e-9))  # fmt: skip
+    mean = {"kind": "mean under regular", "sign": 1, "weights": [1.0]}
+    assert kinds.proves({**mean, "slopes": [[0.6, 0.6]]}, one, RNG)
+    beyond = replace(one, vector=np.array([0.8, 0.8]))
+    assert not kinds.proves({**mean, "slopes": [[0.8, 0.8]]}, beyond, RNG)
+    data = {"kind": "beyond the directional derivative", "sign": 1, "separator": [1.0, 1.0], "gap": 0.1}
+    assert kinds.proves(data, beyond, RNG) and not kinds.proves(data, one, RNG)
 
 
 @pytest.mark.parametrize(("second", "holds"), [(0.9, True), (1.1, False)])

@@ -18,7 +18,8 @@ from absnormal.theorems.direction import along_candidates, find
 from absnormal.theorems.likq import _peeled as peeled
 from absnormal.theorems.membership import nearest_mean
 from absnormal.theorems.problem import Problem
-from absnormal.theorems.regular import BoundedAdjoints, regular, without_effect
+from absnormal.theorems.regular import BoundedAdjoints, regular, regular_function, without_effect
+from absnormal.theorems.regular_vectors import vector_under_regular
 from absnormal.theorems.separation import beyond_bounds, by_component, separation
 
 TINY = 2.0**-52
@@ -111,7 +112,52 @@ def test_a_weight_of_either_sign_is_not_set_aside() -> None:
     assert without_effect(problem(lambda x: np.abs(x[0]), [0.0])) is None
     assert without_effect(problem(lambda x: -np.abs(x[0]), [0.0])) is None
     flat = without_effect(problem(lambda x: 0.1 * np.abs(x[0]) + 0.2 * np.abs(x[0]) - 0.3 * np.abs(x[0]), [0.0]))
-    assert flat is None or flat[0].deviation > 0
+    assert flat is None or flat.proof.deviation > 0
+
+
+# -- vectors under Regular ------------------------------------------------------------------------------------------
+
+
+def test_the_bound_on_the_directional_derivative_holds_exactly() -> None:
+    """sum w_i |a_i . v|, on rationals: the bound is never below it, the computed number often is."""
+    rng, below = np.random.default_rng(0), 0
+    for _ in range(60):
+        A, w, v = rng.standard_normal((7, 3)), rng.uniform(0.1, 1, 7), rng.standard_normal(3)
+        found = regular_function(problem(lambda x, A=A, w=w: np.sum(w * np.abs(A @ x)), [0.0] * 3))
+        assert found is not None
+        along, exact = [Fraction(a) for a in v.tolist()], Fraction(0)
+        for weight, row in zip(w.tolist(), A.tolist(), strict=True):
+            exact += Fraction(weight) * abs(sum(Fraction(a) * b for a, b in zip(row, along, strict=True)))
+        assert Fraction(found[0].bound(v)) >= exact
+        below += Fraction(found[0].support(v)) < exact
+    assert below > 10
+
+
+def test_what_is_set_aside_is_in_the_bound() -> None:
+    """(0.1 + 0.2 - 0.3) |x| + |y|: along x the first term may still change f."""
+
+    def f(x: Any) -> Any:
+        u = np.abs(x[0])
+        return (0.1 * u + 0.2 * u - 0.3 * u) + np.abs(x[1])
+
+    found = regular_function(problem(f, [0.0, 0.0]))
+    assert found is not None and found[0].deviation.tolist() == [found[1].proof.deviation, 0.0]
+    assert found[0].bound(np.array([1.0, 0.0])) >= found[0].support(np.array([1.0, 0.0])) + found[1].proof.deviation
+    assert not found[1].small
+    # Where it is not small no vector is accepted for it, and others are refuted all the same.
+    accepted = np.full(2, 1e-9)
+    assert vector_under_regular(problem(f, [0.0, 0.0]), np.array([0.0, 0.5]), accepted, accepted) is None
+    out = vector_under_regular(problem(f, [0.0, 0.0]), np.array([0.0, 1.5]), accepted, accepted)
+    assert out is not None and not out.clarke
+
+
+@pytest.mark.parametrize(("excess", "inside"), [(0.9, True), (1.1, None), (3.0, False)])
+def test_a_vector_is_refuted_beyond_its_tolerance_only(excess: float, inside: bool | None) -> None:
+    """|x| + |y| and a vector that is too large by a part of what is accepted, or of what is refuted."""
+    given = problem(lambda x: np.abs(x[0]) + np.abs(x[1]), [0.0, 0.0])
+    g = np.array([0.5, 1 + excess * 1e-6])
+    proof = vector_under_regular(given, g, np.full(2, 1e-6), np.full(2, 2e-6))
+    assert (None if proof is None else proof.clarke) is inside
 
 
 # -- directions and limiting gradients along them --------------------------------------------------------------------

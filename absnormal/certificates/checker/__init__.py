@@ -59,6 +59,8 @@ KINDS: dict[str, tuple[str, ...]] = {
     "independent": ("CLARKE",),
     "independent modulo a prime": ("CLARKE",),
     "limiting gradients": ("CLARKE",),
+    "mean under regular": ("CLARKE",),
+    "beyond the directional derivative": ("NOT_CLARKE",),
     "separated from all slopes": ("NOT_CLARKE",),
     "not the gradient": ("NOT_CLARKE",),
     "nonfinite": ("NOT_CLARKE",),

@@ -15,7 +15,25 @@ PARTS = (MISSES, "theorems/test_independent_subproblems.py")
 FALLBACK = (MISSES, "theorems/test_fallback.py")
 MEMBERSHIP = ("theorems/test_margins.py", MISSES, "theorems/test_membership.py")
 
+UNDER_REGULAR = ("theorems/test_margins.py", "certificates/test_next_to_program.py", "clarke/test_regular_gradient.py")
+
 MUTANTS = (
+    Mutant("clarke/regular_function.py", "+ rounding(sweeps.push_depth) * size + FLOOR", "", UNDER_REGULAR),
+    Mutant("clarke/regular_function.py", " + float(np.abs(v) @ self.deviation)", "", UNDER_REGULAR),
+    Mutant("clarke/regular_function.py", "directional(self.sign * v).sigma", "directional(v).sigma", UNDER_REGULAR),
+    Mutant("clarke/regular_function.py", "return gap if gap > margin else None", "return gap if gap > 0 else None",
+           UNDER_REGULAR),
+    Mutant("theorems/regular_vectors.py", "or not of_one_sign.small:", "or False:", UNDER_REGULAR),
+    Mutant("theorems/regular.py", "return RegularFunction(problem.sweeps, found.proof.evidence.sign, found.effect)",
+           "return RegularFunction(problem.sweeps, found.proof.evidence.sign, 0 * found.effect)", UNDER_REGULAR),
+    Mutant("certificates/of_regular_functions.py", "or not (np.abs(c) <= 1).all()", "", UNDER_REGULAR),
+    Mutant("certificates/of_regular_functions.py", "(lengths(sigma[lane]) > 1 + 8 * UNIT).any()", "False",
+           UNDER_REGULAR),
+    Mutant("certificates/of_regular_functions.py", "not (weights >= 0).all() or ", "", UNDER_REGULAR),
+    Mutant("certificates/of_regular_functions.py", "- along - slack > margin", "- along > 0", UNDER_REGULAR),
+    Mutant("certificates/of_regular_functions.py", "along = sign * float(sweeps.directional(sign * v)",
+           "along = float(sweeps.directional(v)", UNDER_REGULAR),
+    Mutant("clarke/wolfe.py", "trans=side", "trans=\"N\"", UNDER_REGULAR),
     Mutant("theorems/direction.py", "sweeps.in_balls[sweeps.alpha]]) == 1):",
            "sweeps.in_balls[sweeps.alpha]]) >= 0):", DIRECTION),
     Mutant("theorems/direction.py", "if rank([rows[i] for i in free]) < len(free):",
