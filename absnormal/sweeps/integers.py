@@ -6,6 +6,7 @@ grains, stay below 2^53, no operation rounds: the computed row is the row.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -59,6 +60,8 @@ def exact_rows(sweeps: Sweeps, sigma: Array, switches: Array) -> Array | None:
     seeds = unit_vectors(switches, sweeps.program.s)
     grains = _Grains()
     sizes, _ = sweeps.pull_magnitude(sigma, seeds, None, grains)
-    if not grains.dyadic or sizes.max(initial=0.0) * 2.0**grains.bits >= 2.0**53:
+    largest = float(sizes.max(initial=0.0))
+    # The size in grains, which may be too large for a float, is below 2^53.
+    if not grains.dyadic or not np.isfinite(largest) or math.frexp(largest)[1] + grains.bits > 53:
         return None
     return sweeps.pull(sigma, seeds, None)[0]

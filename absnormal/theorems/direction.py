@@ -34,6 +34,7 @@ from typing import Any
 
 import numpy as np
 
+from absnormal.active.orders import ordered
 from absnormal.active.private_inputs import private_inputs
 from absnormal.active.system import System
 from absnormal.arrays import Array, lengths, unit_vectors
@@ -48,6 +49,8 @@ from absnormal.theorems.problem import Problem, Proof
 _UPDATES = 10
 #: Switches, and numbers in the seeds of their rows, up to which a direction is solved for.
 _FEW, _NUMBERS = 512, 32_000_000
+#: Sweeps forward and back with which rates are approached.
+_ITERATIONS = 60
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,9 +84,10 @@ def along_candidates(problem: Problem) -> Proof | None:
         return None
     needed = needed & ~EqualRows(sweeps, problem.sigma).zero_rows()
     weights = np.where(needed, c, 0.0)
-    layered = _layered(problem, needed)
-    if layered is not None and (~needed | realizes(sweeps, problem.sigma, layered)).all():
-        return _realized_by(layered)
+    for candidate in (_layered, _solved, _in_order):
+        found = candidate(problem, needed)
+        if found is not None and (~needed | realizes(sweeps, problem.sigma, found)).all():
+            return _realized_by(found)
     d = np.zeros(sweeps.program.n)
     for _ in range(_UPDATES):
         d = d + _pulled(problem, weights)
@@ -154,6 +158,28 @@ def _solved(problem: Problem, chosen: Array) -> Array | None:
         return None
     unit, rates = rows / sizes[:, None], np.asarray(problem.c, dtype=float)[chosen] / sizes
     return np.asarray(np.linalg.lstsq(unit @ unit.T, rates, rcond=None)[0] @ unit)
+
+
+def _in_order(problem: Problem, chosen: Array) -> Array | None:
+    """A direction along which entries that are compared grow in the order that the slopes ask for."""
+    order = ordered(problem.sweeps, problem.sigma, chosen)
+    if order is None or order.direction is not None:
+        return None if order is None else order.direction
+    return _iterated(problem, chosen, np.where(np.isnan(order.rates), problem.c, order.rates))
+
+
+def _iterated(problem: Problem, chosen: Array, rates: Array) -> Array | None:
+    """Nearly the least d with these rates r_i . d of the chosen switches, without rows (Paige & Saunders 1982)."""
+    from scipy.sparse.linalg import LinearOperator, lsqr
+
+    sweeps, alpha = problem.sweeps, problem.sweeps.alpha
+    rows = LinearOperator(
+        (len(alpha), sweeps.program.n), dtype=float,
+        matvec=lambda d: np.where(chosen, sweeps.push(problem.sigma, d.reshape(1, -1))[0][0][alpha], 0.0),
+        rmatvec=lambda w: _pulled(problem, np.where(chosen, w.reshape(-1), 0.0)),
+    )
+    d = np.asarray(lsqr(rows, np.where(chosen, rates, 0.0), iter_lim=_ITERATIONS)[0])
+    return d if np.isfinite(d).all() and d.any() else None
 
 
 def exactly(problem: Problem) -> Proof | None:

@@ -212,7 +212,7 @@ def _nothing(w: Writer, *args: Any, **kwargs: Any) -> bool:
 RULES: dict[str, Rule] = {
     "gt": _compared(">"), "ge": _compared(">="), "lt": _compared("<"), "le": _compared("<="), "eq": _compared("=="),
     "ne": _compared("!="), "argmax": _indexed(1), "argmin": _indexed(-1), "max": _indexed(1), "min": _indexed(-1),
-    "sort": _sorted, "argsort": _sorted, "topk": _sorted, "kthvalue": _sorted, "median": _median,
+    "sort": _sorted, "argsort": _sorted, "topk": _sorted, "kthvalue": _sorted, "median": _median, "nanmedian": _median,
     "searchsorted": _searched, "bucketize": lambda w, x, edges, **kwargs: _searched(w, edges, x, **kwargs),
     "isnan": _nothing, "isinf": _nothing, "isfinite": _nothing, "isneginf": _nothing, "isposinf": _nothing,
     "native_dropout": _nothing, "_local_scalar_dense": _nothing, "nonzero": _signs, "count_nonzero": _signs,

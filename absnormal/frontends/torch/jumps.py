@@ -216,8 +216,9 @@ JUMPS: dict[str, Ties] = {
 
 #: Operations whose results after the first are indices, which jump where entries are tied; or are drawn at random.
 INDEXED: dict[str, Ties] = dict.fromkeys(
-    ("max", "min", "sort", "topk", "kthvalue", "median", "mode", "cummax", "cummin", "max_pool2d_with_indices",
-     "max_pool3d_with_indices", "adaptive_max_pool1d", "adaptive_max_pool2d", "adaptive_max_pool3d"), _ordered
+    ("max", "min", "sort", "topk", "kthvalue", "median", "nanmedian", "mode", "cummax", "cummin",
+     "max_pool2d_with_indices", "max_pool3d_with_indices", "adaptive_max_pool1d", "adaptive_max_pool2d",
+     "adaptive_max_pool3d"), _ordered
 ) | {"native_dropout": never}
 
 #: Operations on numbers that jump, though torch has a derivative for them; the first ones are piecewise constant.

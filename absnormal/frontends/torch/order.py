@@ -78,6 +78,12 @@ def _median(w: Writer, x: Arg, /, dim: int | None = None, keepdim: bool = False)
     return _one_ranked(w, x, dim, keepdim, (count - 1) // 2)
 
 
+def _nanmedian(w: Writer, x: Arg, /, dim: int | None = None, keepdim: bool = False) -> Any:
+    if bool(x.here.isnan().any()):
+        w.refuse("holds NaN", "take the median of the other entries")
+    return _median(w, x, dim, keepdim)
+
+
 def _one_ranked(w: Writer, x: Arg, dim: int, keepdim: bool, rank: int) -> list[Any]:
     u, axis = lined(w, x), dim % max(1, len(x.shape))
     values, index = w.here(u), array(w.returned[1])
@@ -101,9 +107,6 @@ def _full_median(w: Writer, x: Arg) -> int:
     values = array(x.here).reshape(-1)
     rank = (values.size - 1) // 2
     order = np.argsort(values, kind="stable")
-    members = np.flatnonzero(values == values[order[rank]])
-    if len(members) > 1:
-        w.refuse(f"has {len(members)} tied entries", "use median(dim), whose index is known")
     return int(w.reshape(ranked(w, w.reshape(w.node(x), (values.size,)), 0, order, [rank]), ()))
 
 
@@ -129,6 +132,6 @@ def _cummax(sign: int) -> Rule:
 
 
 RULES: dict[str, Rule] = {
-    "sort": _sort, "topk": _topk, "kthvalue": _kthvalue, "median": _median, "cummax": _cummax(1),
-    "cummin": _cummax(-1),
+    "sort": _sort, "topk": _topk, "kthvalue": _kthvalue, "median": _median, "nanmedian": _nanmedian,
+    "cummax": _cummax(1), "cummin": _cummax(-1),
 }  # fmt: skip
