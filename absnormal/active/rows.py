@@ -29,6 +29,20 @@ def certainly_independent(rows: Array, errors: Array) -> bool:
     return not count or (known < 1 and bool(np.linalg.svd(scaled, compute_uv=False)[-1] > known))
 
 
+def certainly_triangular(rows: Array, errors: Array) -> bool:
+    """Whether the rows become triangular by taking off, again and again, columns with one possible nonzero entry."""
+    possible = errors > 0
+    sure = np.abs(rows) > errors + FLOOR
+    left = np.ones(len(rows), bool)
+    while left.any():
+        single = possible[left].sum(axis=0) == 1
+        taken = left & (sure & single & possible).any(axis=1)
+        if not taken.any():
+            return False
+        left &= ~taken
+    return True
+
+
 def base_rows(sweeps: Sweeps) -> tuple[Array, Array] | None:
     """R (k, n) and Lt (k, k) of the active switches as floats, by one pull of k unit seeds; None when too large."""
     alpha, program = sweeps.alpha, sweeps.program

@@ -42,6 +42,8 @@ def proves(data: Mapping[str, Any], witness: Witness, rng: np.random.Generator) 
             return False
         noise = _noise(made)
     if "vector" in data and form.base is None:
+        if data["kind"] in checker.OF_A_WHOLE_FORM:
+            return False
         if data["kind"] in checker.JUDGE_A_VECTOR:
             given["points"] = _points(form, data, witness.floats)
         elif not near(witness):

@@ -71,7 +71,7 @@ class Certificate:
     >>> import numpy as np, absnormal as an
     >>> certificate = an.verify(lambda x: np.abs(x[0]) - np.abs(2 * x[0]), [0.0]).certificate
     >>> certificate.claim, certificate.kind, certificate.check()
-    ('CLARKE', 'components', True)
+    ('CLARKE', 'merged kinks', True)
     >>> Certificate.from_json(certificate.to_json()).check()
     True
     """

@@ -14,6 +14,7 @@ from absnormal.certificates.witness import Witness
 from absnormal.clarke.fallback import NoActiveSwitch, OpenAlong
 from absnormal.theorems.likq import Independent, IndependentModuloAPrime
 from absnormal.theorems.membership import LimitingGradients
+from absnormal.theorems.merging import BeyondMergedKinks, WithinMergedKinks
 from absnormal.theorems.private_directions import PrivateInputs, PrivateInputsForTheseSlopes
 from absnormal.theorems.regular import BoundedAdjoints
 from absnormal.theorems.regular_vectors import BeyondDirectionalDerivative, MeanUnderRegular
@@ -24,6 +25,7 @@ _CLASSES: tuple[type[NextToProgram], ...] = (
     NoActiveSwitch, ZeroRowsByStructure, PrivateInputs, PrivateInputsForTheseSlopes, BoundedAdjoints, Independent,
     IndependentModuloAPrime, OpenAlong, LimitingGradients, MeanUnderRegular,
     BeyondDirectionalDerivative, FromAllSlopes, NotTheGradient, NonFinite,
+    WithinMergedKinks, BeyondMergedKinks,
 )
 #: Kind -> the class that reads it.
 NEXT_TO_PROGRAM: dict[str, type[NextToProgram]] = {own.kind: own for own in _CLASSES}

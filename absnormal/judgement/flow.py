@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from absnormal.active.one_set import one_set
 from absnormal.arrays import Array, exactly
 from absnormal.errors import TraceError
 from absnormal.frontends.frameworks import plain, precisions
+from absnormal.frontends.ties.pairs import one_kink
 from absnormal.frontends.ties.roots import instead
 from absnormal.frontends.ties.slopes import slopes, table_of, tools_for
 from absnormal.frontends.traced_call import TracedCall
@@ -19,16 +21,15 @@ from absnormal.judgement.ladder import decide
 from absnormal.judgement.options import Options
 from absnormal.judgement.tolerances import Tolerance, machine_epsilon
 from absnormal.judgement.vector import Limits, judge, why_open
-from absnormal.program.merging import merged
+from absnormal.program.merging import Merged, merged
 from absnormal.program.nodes import placed
 from absnormal.report.report import Report
 from absnormal.report.verdict import Verdict
 from absnormal.sweeps.table import Sweeps
+from absnormal.theorems.merging import BeyondMergedKinks, layer_of
 from absnormal.theorems.problem import Problem, Proof
 
-_MERGED = "kinks on one set, to which {tool} gives slopes that contradict each other, are one kink of f"
-#: Up to this many active switches are listed one by one, which explains more.
-_FEW = 16
+_MERGED = "kinks on one set, whatever slopes they are given, are one kink of f"
 #: Operations that are named where a gradient holds NaN.
 _NAMED = 3
 _ROOT = (
@@ -83,11 +84,13 @@ def judged(call: TracedCall, options: Options) -> Report:
     verdict, proof = concluded(found.outcome)
     if proof.method == "nonfinite":
         proof = replace(proof, reason=f"{proof.reason}{_undefined_where(found.problem, call.tool)}")
+    merged_kinks = isinstance(proof.evidence, BeyondMergedKinks)
     return Report(
         verdict=verdict, proof=proof, leaves=leaves, problem=found.problem, tool=found.tool, slope=slope,
         given=found.bare and (own or options.gradient is not None), tolerance=found.tolerance, tried=found.tried,
         seed=options.seed, consistent=consistent,
         wrap=call.wrap, notes=(*notes, *found.notes), framework=call.tool if own else "",
+        instead=one_kink(call.program, call.tool) if merged_kinks else "",
     )
 
 
@@ -159,10 +162,24 @@ def modelled_vector(
 
 
 def _by_theorems(problem: Problem, tool: Sweeps, vector: Callable[[], Array]) -> Judgement:
-    """The verdict on g_c, whose entries are finite and are asked for where the theorems leave it open."""
+    """The verdict on g_c, whose entries are finite and are asked for where the theorems leave it open.
+
+    Where the slopes of kinks on one set contradict each other it is that on the vector, for the program in which these
+    are one: before the theorems where switches are many, and after them where they are few, which explains more.
+    """
+    found = _fewer_kinks(tool) if problem.sweeps is tool else None
+    fewer = found[0] if found is not None and _contradicted(tool, problem.c, found[1]) else None
+    if fewer is not None and problem.system is None:
+        simpler = _with_fewer_kinks(problem, fewer, vector(), (), False)
+        if not isinstance(simpler.outcome, str):
+            return simpler
     proof, tried = decide(problem)
     if proof is not None:
         return Judgement(proof, problem, tool, tried=tuple(tried))
+    if fewer is not None and problem.system is not None:
+        simpler = _with_fewer_kinks(problem, fewer, vector(), (), False)
+        if not isinstance(simpler.outcome, str):
+            return simpler
     outcome = judge(Limits(problem, vector(), tool), ())
     # Another reason than that of the theorems is no news.
     outcome = why_open(problem) if isinstance(outcome, str) else outcome
@@ -173,11 +190,27 @@ def given_vector(
     problem: Problem, tool: Sweeps, vector: Array, tolerance: Tolerance, known: Iterable[Array],
     notes: tuple[str, ...] = (), made: bool = False,
 ) -> Judgement:
-    """The verdict on a bare vector, which ``known`` slopes may give."""
+    """The verdict on a bare vector, which ``known`` slopes may give; where that is open, by the program in which kinks
+    on one set are one."""
     problem = replace(problem, tolerance=tolerance)
+    found = _as_it_is(problem, tool, vector, known, notes, made)
+    if isinstance(found.outcome, str) and np.isfinite(vector).all() and problem.sweeps is tool:
+        fewer = _fewer_kinks(tool)
+        simpler = None if fewer is None else _with_fewer_kinks(found.problem, fewer[0], vector, notes, made)
+        if simpler is not None and not isinstance(simpler.outcome, str):
+            return simpler
+    return found
+
+
+def _as_it_is(
+    problem: Problem, tool: Sweeps, vector: Array, known: Iterable[Array], notes: tuple[str, ...], made: bool
+) -> Judgement:
+    """The verdict on a bare vector."""
     # What is finite was not made with the NaN that a tool has for a slope.
     known_slopes = np.where(_undefined(problem.c), 0, problem.c)
-    limits = Limits(replace(problem, c=known_slopes), vector, tool, made)
+    about = replace(problem, c=known_slopes)
+    about.__dict__.update({name: value for name, value in problem.__dict__.items() if name == "tracker"})
+    limits = Limits(about, vector, tool, made)
     outcome = judge(limits, choices(problem, tool, known))
     if not np.isfinite(vector).all():
         return Judgement(outcome, problem, tool, True, notes=notes)
@@ -202,7 +235,8 @@ def _own_vector(
     if not np.isfinite(comparison.apart).all():
         return given_vector(problem, tool, call.gradient, tolerance, known, notes)
     if comparison.close:
-        found = _about(call, problem, tool)
+        c = np.asarray(problem.c, dtype=float)
+        found = _by_theorems(problem, tool, lambda: np.asarray(tool.gradient(tool.signature(c)), dtype=float))
         proof = found.outcome
         if not isinstance(proof, str) and (proof.clarke or not call.foreign):
             cancelled = [call.program.tree.leaf_name(leaf) for leaf in comparison.cancelled]
@@ -223,33 +257,31 @@ def _own_vector(
     return replace(found, outcome=apart + _LOST if lost else apart)
 
 
-def _about(call: TracedCall, problem: Problem, tool: Sweeps) -> Judgement:
-    """The verdict on a finite g_c, with kinks on one set merged where the slopes of many contradict each other."""
-
-    def vector() -> Array:
-        return np.asarray(tool.gradient(tool.signature(np.asarray(problem.c, dtype=float))), dtype=float)
-
-    if len(tool.alpha) > _FEW and not problem.sweeps.rational:
-        simpler = _simpler(call, tool, problem.c)
-        if simpler is not None:
-            again = replace(problem, sweeps=simpler, c=np.zeros(len(simpler.alpha)))
-            notes = (_MERGED.format(tool=call.tool),)
-            known = candidates(call, simpler, again.c)
-            found = given_vector(again, simpler, vector(), problem.tolerance, known, notes)
-            if not isinstance(found.outcome, str):
-                return found
-    return _by_theorems(problem, tool, vector)
-
-
-def _simpler(call: TracedCall, tool: Sweeps, c: Array) -> Sweeps | None:
-    """The program with kinks on one set merged, where the slopes of some contradict each other."""
-    found = merged(call.program, call.values) if len(c) else None
+def _fewer_kinks(tool: Sweeps) -> tuple[Sweeps, Merged] | None:
+    """The program with kinks on one set merged, where these act on each other; else the theorem says all there is."""
+    if one_set(tool) is None or layer_of(tool) is not None:
+        return None
+    found = merged(tool.program, tool.values)
     if found is None or found.program is None:
         return None
+    return Sweeps(found.program, None, tool.atol, found.values, units=float(np.max(tool.units))), found
+
+
+def _contradicted(tool: Sweeps, c: Array, found: Merged) -> bool:
+    """Whether the slopes of some kinks on one set contradict each other."""
     used = tool.signature(np.asarray(c, dtype=float))
-    if all(np.array_equal(tool.slopes_of(i, used), sign * tool.slopes_of(j, used)) for i, j, sign in found.twice):
-        return None
-    return Sweeps(found.program, None, tool.atol, found.values, units=float(np.max(tool.units)))
+    return any(
+        not np.array_equal(tool.slopes_of(i, used), sign * tool.slopes_of(j, used)) for i, j, sign in found.twice
+    )
+
+
+def _with_fewer_kinks(problem: Problem, fewer: Sweeps, vector: Array, notes: tuple[str, ...], made: bool) -> Judgement:
+    """The verdict on a vector by the program with kinks on one set merged."""
+    again = replace(problem, sweeps=fewer, c=np.zeros(len(fewer.alpha)))
+    # Both share one budget.
+    again.__dict__["tracker"] = problem.tracker
+    known = (np.full(len(fewer.alpha), slope) for slope in (0.0, -1.0, 1.0))
+    return _as_it_is(again, fewer, vector, known, (*notes, _MERGED), made)
 
 
 def _undefined(c: Array) -> Array:

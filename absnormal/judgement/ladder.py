@@ -9,6 +9,7 @@ from absnormal.theorems.direction import along_candidates, exactly
 from absnormal.theorems.independent_subproblems import independent_subproblems
 from absnormal.theorems.likq import likq, likq_modulo_a_prime
 from absnormal.theorems.membership import membership, membership_along_directions, membership_in_computed_rows
+from absnormal.theorems.merging import merging
 from absnormal.theorems.private_directions import (
     private_directions,
     private_directions_and_zero_rows,
@@ -24,9 +25,10 @@ Rung = Callable[[Problem], Proof | None]
 #: Proofs from the structure of a program, which cost less than a gradient.
 STRUCTURAL: tuple[Rung, ...] = (smooth, private_directions, private_directions_for_definite_slopes)
 
-#: Structure, sweeps, linear algebra, one linear program, enumeration.
+#: Structure, kinks on one set, sweeps, linear algebra, one linear program, enumeration.
 RUNGS: tuple[Rung, ...] = (
     *STRUCTURAL,
+    merging,
     regular,
     smooth_by_structure,
     private_directions_and_zero_rows,

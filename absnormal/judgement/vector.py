@@ -29,6 +29,7 @@ from absnormal.sweeps.overflow import overflow
 from absnormal.sweeps.rounding import rounding
 from absnormal.sweeps.table import Sweeps
 from absnormal.theorems.membership import ConvexWeights, vector_along_directions
+from absnormal.theorems.merging import merged_vector
 from absnormal.theorems.problem import Problem, Proof, cancelling, largest, terms
 from absnormal.theorems.regular import without_effect
 from absnormal.theorems.regular_vectors import vector_under_regular
@@ -147,7 +148,7 @@ def _by_theorems(limits: Limits, choices: Iterable[Array]) -> Proof | str:
                 return replace(proof, deviation=worst, judged=Judged(g, limits.accepted, np.asarray(c)))
     many = problem.relevant is None or not problem.relevant.proved or problem.relevant.k > _DEFINITE
     first, last = (_under_regular, _by_cells) if many else (_by_cells, _under_regular)
-    judges = (by_blocks, first, _by_bounds, last, _along_directions)
+    judges = (_by_merging, by_blocks, first, _by_bounds, last, _along_directions)
     return next(filter(None, (by(limits) for by in judges)), None) or why_open(problem)
 
 
@@ -167,6 +168,10 @@ def _against_gradient(limits: Limits, known: Proof) -> Proof | str:
     judged = Judged(limits.vector, limits.refuted + known.deviation)
     reason = f"f is differentiable here, and {apart}"
     return Proof("separation", False, reason, known.arithmetic, evidence, judged=judged)
+
+
+def _by_merging(limits: Limits) -> Proof | None:
+    return merged_vector(limits.problem, limits.vector, limits.accepted, limits.refuted)
 
 
 def _along_directions(limits: Limits) -> Proof | None:

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from absnormal.active.one_layer import OneLayer
 from absnormal.active.system import MANY, build
 from absnormal.arrays import Array
 from absnormal.clarke.blocks import Summands, base_gradient, listed_summands, summands
 from absnormal.clarke.budget import Budget
-from absnormal.clarke.generalized_gradient import GeneralizedGradient
+from absnormal.clarke.generalized_gradient import Block, GeneralizedGradient
 from absnormal.clarke.regular_function import RegularFunction
 from absnormal.clarke.regular_gradient import RegularGradient
 from absnormal.frontends.traced_call import TracedCall
@@ -22,6 +23,7 @@ from absnormal.judgement.vector import Limits
 from absnormal.sweeps.overflow import overflow
 from absnormal.sweeps.rounding import rounding
 from absnormal.sweeps.table import Sweeps
+from absnormal.theorems.merging import layer_of
 from absnormal.theorems.problem import Problem
 from absnormal.theorems.regular import regular_function
 
@@ -34,16 +36,17 @@ def whole_set(call: TracedCall, options: Options) -> GeneralizedGradient:
     """dC f(x) as a sum of blocks, or the generalized Jacobian; see `absnormal.generalized_gradient`."""
     program, sweeps = call.program, call.sweeps(options.atol)
     exact = options.exact or call.rational
-    known = None if exact or program.m > 1 else _regular(sweeps, options)
-    system = None
+    layer = None if exact or program.m > 1 else layer_of(sweeps)
+    system, known = None, None
     if exact:
         problem, _ = exact_problem(sweeps, call.values, Problem(sweeps, np.zeros(len(sweeps.alpha)), options.limits))
         floats = sweeps
         sweeps = Sweeps(program, None, options.atol, floats.values)
         sweeps.z, sweeps.active = np.asarray(problem.sweeps.z, dtype=float), problem.sweeps.active
-        system = build(problem.sweeps)
-    elif known is None or not _no_list(sweeps):
-        system = build(sweeps)
+        layer, system = layer_of(problem.sweeps), build(problem.sweeps)
+    elif layer is None or not layer.negligible.all():
+        known = _regular(sweeps, options) if program.m == 1 else None
+        system = build(sweeps) if known is None or not _no_list(sweeps) else None
     size = np.asarray(sum(
         sweeps.pull_magnitude(sweeps.signature(slope), None, np.eye(program.m))[0] for slope in (-1.0, 1.0)
     ), dtype=float).reshape(-1)
@@ -54,6 +57,9 @@ def whole_set(call: TracedCall, options: Options) -> GeneralizedGradient:
         "signs": sweeps.signs, "tolerance": rounding(sweeps.pull_depth) * size, "tree": program.tree, "shape": shape,
         "budget": options.limits,
     }
+    if program.m == 1 and layer is not None and layer.negligible.all():
+        given["tolerance"] = given["tolerance"] + np.asarray(layer.set_aside(), dtype=float)
+        return _as_list(_one_gradient(sweeps, layer), given)
     if known is None:
         return _as_list(summands(sweeps, system, options.limits), given)
     found, doubts = None, [_LONG]
@@ -75,6 +81,14 @@ def _as_list(found: Summands, given: dict[str, Any]) -> GeneralizedGradient:
         base=found.base, blocks=tuple(found.blocks), complete=found.complete, exact=found.proved,
         reason=found.reason, **given
     )
+
+
+def _one_gradient(sweeps: Sweeps, layer: OneLayer) -> Summands:
+    """J~, where kinks on one set weigh 0 together, with the signature of a direction."""
+    sigma = sweeps.directional(np.random.default_rng(0).standard_normal(sweeps.program.n)).sigma[sweeps.alpha]
+    signature = np.where(sigma == 0, 1, sigma).astype(int)
+    base = np.asarray(layer.base, dtype=float)
+    return Summands(base, [Block(tuple(sweeps.alpha.tolist()), signature[None], np.arange(len(base)), 0 * base[None])])
 
 
 def _regular(sweeps: Sweeps, options: Options) -> tuple[RegularFunction, Array] | None:

@@ -10,9 +10,11 @@ import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.certificates.evidence import Separates
+from absnormal.report.on_one_set import on_one_set
 from absnormal.report.plain import array, number, tree
 from absnormal.report.relation import relation
 from absnormal.report.verdict import Verdict
+from absnormal.theorems.merging import BeyondMergedKinks
 from absnormal.theorems.separation import NotTheGradient
 
 if TYPE_CHECKING:
@@ -74,13 +76,20 @@ def sentences(report: Report) -> list[str]:
     if report.verdict is Verdict.UNDECIDED:
         return [report.proof.reason]
     slopes_judged = not report.given and report.consistent
+    if report.method == "merging":
+        shared = on_one_set(report.problem, False)
+        return [*([] if shared is None else [shared.text]), report.proof.reason]
     if report.verdict is Verdict.CLARKE:
         tie = relation(report.problem, False) if report.method in _LISTED else ""
         return [f"{tie}; still, {report.proof.reason}" if tie else report.proof.reason]
     apart = report.method == "separation" and not isinstance(report.proof.evidence, NotTheGradient)
     tie = relation(report.problem, slopes_judged) if apart else ""
+    if isinstance(report.proof.evidence, BeyondMergedKinks):
+        shared = on_one_set(report.problem, slopes_judged)
+        tie = tie if shared is None else shared.text
     fix = report.remedy
     fixes = [] if fix is None else [fix.in_words(report.program)]
+    fixes += [report.instead] if report.instead else []
     return [*_wrong_signs(report), *([tie] if tie else []), *_wrongness(report, bool(tie)), *fixes]
 
 

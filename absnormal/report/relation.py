@@ -54,7 +54,7 @@ def relation(problem: Problem, slopes: bool) -> str:
     found, c = _shortest(problem, slopes)
     if found is None:
         return _zero_row(system, program)
-    text = f"{_equation(problem, found)} ({_lines(program, found.switches)})"
+    text = f"{_equation(problem, found)} ({lines_of(program, found.switches)})"
     said = _contradiction(program, found, c) if c is not None and found.uncoupled else ""
     return f"{text}; {said}" if said else text
 
@@ -128,7 +128,7 @@ def _zero_row(system: System, program: Program) -> str:
     if not zero:
         return ""
     verb = "is" if len(zero) == 1 else "are"
-    return f"{names_of(zero)} {verb} zero near x ({_lines(program, zero)})"
+    return f"{names_of(zero)} {verb} zero near x ({lines_of(program, zero)})"
 
 
 def _equation(problem: Problem, found: Relation) -> str:
@@ -180,10 +180,7 @@ def _contradiction(program: Program, found: Relation, c: Vector) -> str:
         together = signed[0] * signed[1] < 0
         if own[1] == (own[0] if together else -own[0]):
             return ""
-        how = "they change sign together" if together else "where one is positive the other is negative"
-        if own[0] == own[1]:
-            return f"{how}, so {slope_in_words(program, found.switches, own[0])} cannot hold at both"
-        return f"{how}, so the slopes {number(own[0])} and {number(own[1])} cannot hold together"
+        return changes_of_sign(program, found.switches, own, together)
     sides = {w * slope > 0 for w, slope in zip(signed, own, strict=True)}
     if len(sides) > 1 or not all(abs(slope) == 1 for slope in own):
         return ""
@@ -194,6 +191,14 @@ def _contradiction(program: Program, found: Relation, c: Vector) -> str:
         return "they cannot have the signs that the slopes take them to have"
     taken = ", ".join("+" if slope > 0 else "-" for slope in own)
     return f"they cannot have the signs {taken} that the slopes take them to have"
+
+
+def changes_of_sign(program: Program, switches: Sequence[int], slopes: Sequence[Any], together: bool) -> str:
+    """What two switches on one set do, which slopes contradict."""
+    how = "they change sign together" if together else "where one is positive the other is negative"
+    if slopes[0] == slopes[1]:
+        return f"{how}, so {slope_in_words(program, switches, slopes[0])} cannot hold at both"
+    return f"{how}, so the slopes {number(slopes[0])} and {number(slopes[1])} cannot hold together"
 
 
 def slope_in_words(program: Program, switches: Sequence[int], c: Any) -> str:
@@ -216,7 +221,8 @@ def names_of(switches: Sequence[int]) -> str:
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
-def _lines(program: Program, switches: Sequence[int]) -> str:
+def lines_of(program: Program, switches: Sequence[int]) -> str:
+    """The operations of switches and where they are."""
     nodes = [program.node_of(i) for i in switches]
     found = list(dict.fromkeys(f"{node.operation} at {node.source}" for node in nodes if node.source is not None))
     return ", ".join(found[:3]) + (", ..." if len(found) > 3 else "") if found else "no source line"

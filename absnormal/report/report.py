@@ -16,12 +16,13 @@ from absnormal.clarke.fallback import Certified, certified
 from absnormal.program.program import Program
 from absnormal.program.tree import join
 from absnormal.report import active as lines
-from absnormal.report import explanation, html, near, plain, relation, remedy, text
+from absnormal.report import explanation, html, near, on_one_set, plain, relation, remedy, text
 from absnormal.report.active import Active
 from absnormal.report.verdict import Verdict
 from absnormal.sweeps.overflow import overflow
 from absnormal.sweeps.table import Sweeps
 from absnormal.theorems.likq import decide as decide_likq
+from absnormal.theorems.merging import BeyondMergedKinks
 from absnormal.theorems.problem import Problem, Proof
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ class Report:
     >>> print(report.explanation)
     z0 and z1 kink on the same set: z1 = -z0 (np.maximum at kinks.py:...); where one is positive the other is
     negative, so relu'(0) = 0 cannot hold at both. along d = [-1] the gradient predicts the slope 0, and no Clarke
-    gradient gives more than -1. relu'(0) = 1/2 at every tie would do. a Clarke gradient is [1]
+    gradient gives more than -1. relu'(0) = 1/2 at every tie would do. Fix: take them from one operation, such as
+    t = max(z, 0), with max(-z, 0) = t - z, min(z, 0) = z - t and |z| = 2 t - z. a Clarke gradient is [1]
     """
 
     verdict: Verdict
@@ -64,6 +66,7 @@ class Report:
     wrap: Callable[[Array], Any] | None = None
     notes: tuple[str, ...] = ()
     framework: str = ""
+    instead: str = ""
 
     def __bool__(self) -> bool:
         return self.verdict is Verdict.CLARKE
@@ -212,8 +215,15 @@ class Report:
         if self.method == "nonfinite":
             switches = tuple(self.problem.sweeps.alpha[np.isnan(self.slopes)].tolist())
         else:
-            switches = relation.tied(self.problem, judged) if self.verdict is Verdict.NOT_CLARKE else ()
+            switches = self._tied(judged) if self.verdict is Verdict.NOT_CLARKE else ()
         return lines.active(self.problem.sweeps, slopes, np.array(switches)) if switches else self.active
+
+    def _tied(self, judged: bool) -> tuple[int, ...]:
+        """The switches that are tied together."""
+        if isinstance(self.proof.evidence, BeyondMergedKinks):
+            shared = on_one_set.on_one_set(self.problem, judged)
+            return () if shared is None else tuple(shared.switches.tolist())
+        return relation.tied(self.problem, judged)
 
     @cached_property
     def near(self) -> tuple[near.Near, ...]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 STATEMENTS = {
     "smooth": "where no switch moves, f is strictly differentiable and the gradient is unique",
     "private directions": "an input of its own before every kink makes slopes that groups share Clarke",
+    "merging": "kinks on one set are one kink, and those that are left enter with one sign",
     "regular": "kinks that all enter with one sign make every slope in [-1, 1] Clarke",
     "likq": "linearly independent switching rows make every slope in [-1, 1] Clarke",
     "direction": "a direction that opens the chosen cell shows a limiting gradient",

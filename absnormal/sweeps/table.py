@@ -30,6 +30,9 @@ from absnormal.sweeps.at_point import INTERVAL, AtPoint
 from absnormal.sweeps.last_steps import LastSteps
 from absnormal.sweeps.rounding import FLOOR, largest, pull_depth, push_depth, rounding
 
+#: Which nodes of a program a sweep goes through; None: all.
+Nodes = Sequence[bool] | None
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Directional:
@@ -46,17 +49,22 @@ class Sweeps(AtPoint):
 
     # -- forward -----------------------------------------------------------------------------------------------
 
-    def push(self, sigma: Array, directions: Array) -> tuple[Array, Array]:
-        """dz (k, s) and dy (k, m) along the rows of ``directions`` (k, n), with slopes ``sigma`` of |z|."""
-        return self._forward(directions, sigma)
+    def push(self, sigma: Array, directions: Array, only: Nodes = None) -> tuple[Array, Array]:
+        """dz (k, s) and dy (k, m) along the rows of ``directions`` (k, n), with slopes ``sigma`` of |z|.
 
-    def magnitude(self, sigma: Array, direction: Array, interval: bool = False) -> tuple[Array, Array]:
+        With ``only`` tangents go through some nodes; dz is that of these, and what other nodes add is left out.
+        """
+        return self._forward(directions, sigma, only=only)
+
+    def magnitude(
+        self, sigma: Array, direction: Array, interval: bool = False, only: Nodes = None
+    ) -> tuple[Array, Array]:
         """Push of |direction| through the absolute values of all derivatives.
 
         With ``interval`` the active slopes may be anything in [-1, 1].
         """
         slopes = self.signature(INTERVAL) if interval else sigma
-        dz, dy = self._forward(np.abs(direction)[None], slopes, change=np.abs)
+        dz, dy = self._forward(np.abs(direction)[None], slopes, change=np.abs, only=only)
         return dz[0], dy[0]
 
     def pattern(self, sigma: Array | None = None) -> tuple[Array, Array]:
@@ -96,13 +104,15 @@ class Sweeps(AtPoint):
         return Directional(sigma, dz[0], dy[0], rates > gamma * size + FLOOR)
 
     def _forward(
-        self, directions: Array, sigma: Array, choose: bool = False, change: Change | None = None
+        self, directions: Array, sigma: Array, choose: bool = False, change: Change | None = None, only: Nodes = None
     ) -> tuple[Array, Array]:
         program, count = self.program, len(directions)
         tangents: list[Array | None] = [None] * len(program.nodes)
         leaves = split_rows(program, directions)
         dz = np.zeros((count, program.s), directions.dtype)
         for index, node in enumerate(program.nodes):
+            if only is not None and not only[index]:
+                continue
             if node.op == "input":
                 tangents[index] = leaves[node.params["leaf"]]
                 continue
@@ -157,16 +167,21 @@ class Sweeps(AtPoint):
         self._backward(sigma, None, one, weigh=False, adjoints=steps)
         return steps
 
-    def pull(self, sigma: Array, zbar: Array | None, ybar: Array | None) -> tuple[Array, Array]:
-        """xbar (k, n) and the adjoints wbar (k, s) of |z|, from seeds zbar (k, s) and ybar (k, m)."""
-        return self._backward(sigma, zbar, ybar)
+    def pull(
+        self, sigma: Array, zbar: Array | None, ybar: Array | None, only: Nodes = None
+    ) -> tuple[Array, Array]:
+        """xbar (k, n) and the adjoints wbar (k, s) of |z|, from seeds zbar (k, s) and ybar (k, m).
+
+        With ``only`` adjoints go to some nodes; what others would pass on is left out.
+        """
+        return self._backward(sigma, zbar, ybar, only=only)
 
     def pull_magnitude(
-        self, sigma: Array, zbar: Array | None, ybar: Array | None, change: Change = np.abs
+        self, sigma: Array, zbar: Array | None, ybar: Array | None, change: Change = np.abs, only: Nodes = None
     ) -> tuple[Array, Array]:
         """Pull of the absolute seeds through the absolute values of all derivatives, which ``change`` takes."""
         zbar, ybar = (None if seed is None else np.abs(seed) for seed in (zbar, ybar))
-        return self._backward(sigma, zbar, ybar, change=change)
+        return self._backward(sigma, zbar, ybar, change=change, only=only)
 
     def gradient_magnitude(self) -> Array:
         """Bounds, shape (n,), on the sums of absolute values behind g_sigma."""
@@ -184,7 +199,7 @@ class Sweeps(AtPoint):
     @np.errstate(over="ignore", invalid="ignore")
     def _backward(
         self, sigma: Array, zbar: Array | None, ybar: Array | None, change: Change | None = None,
-        start: int | None = None, weigh: bool = True, adjoints: Adjoints | None = None,
+        start: int | None = None, weigh: bool = True, adjoints: Adjoints | None = None, only: Nodes = None,
     ) -> tuple[Array, Array]:
         program = self.program
         seed = ybar if ybar is not None else zbar
@@ -197,27 +212,28 @@ class Sweeps(AtPoint):
         wbar = np.zeros((count, program.s if weigh else 0), seed.dtype)
         for index in range(len(program.nodes) - 1, -1, -1):
             node = program.nodes[index]
-            if not node.varied or node.op == "input":
+            if not node.varied or node.op == "input" or (only is not None and not only[index]):
                 continue
             w = adjoints.take(index)
             if TABLE[node.op].kink is not None:
                 if w is not None or (zbar is not None and node.switch >= 0):
-                    self._kink_backward(index, node, w, zbar, sigma, wbar, adjoints, change)
+                    self._kink_backward(index, node, w, zbar, sigma, wbar, adjoints, change, only)
             elif w is not None:
                 for linear, arg in zip(changed(self.maps(index), change), node.args, strict=True):
-                    if linear is not None:
+                    if linear is not None and (only is None or only[arg]):
                         adjoints.add(arg, linear, w)
         return adjoints.join(), wbar
 
     def _kink_backward(
         self, index: int, node: Node, w: Array | None, zbar: Array | None, sigma: Array, wbar: Array,
-        adjoints: Adjoints, change: Change | None,
+        adjoints: Adjoints, change: Change | None, only: Nodes,
     ) -> None:
         own = slice(node.switch, node.switch + node.switches)
         seeds = None if zbar is None else zbar[:, own]
         terms, weights = self.derivative_of(index, sigma, change).pull(w, seeds, bool(wbar.size))
         for position, linear, adjoint in terms:
-            adjoints.add(node.args[position], linear, adjoint)
+            if only is None or only[node.args[position]]:
+                adjoints.add(node.args[position], linear, adjoint)
         if weights is not None:
             wbar[:, own] = weights
 

@@ -33,9 +33,8 @@ from typing import Any
 
 import numpy as np
 
-from absnormal.active.rows import base_rows, certainly_independent, errors_of_base_rows
+from absnormal.active.rows import base_rows, certainly_independent, certainly_triangular, errors_of_base_rows
 from absnormal.active.system import System
-from absnormal.arrays import Array
 from absnormal.certificates import next_to_program
 from absnormal.certificates.evidence import Evidence, NextToProgram, OnForm
 from absnormal.certificates.witness import Witness
@@ -43,7 +42,6 @@ from absnormal.clarke.fallback import NoActiveSwitch
 from absnormal.rational.linear_algebra import pivots
 from absnormal.rational.modular import independent, integers
 from absnormal.sweeps.integers import exact_rows
-from absnormal.sweeps.rounding import FLOOR
 from absnormal.theorems.problem import Problem, Proof
 
 #: Rows up to this many are tested by singular values.
@@ -128,7 +126,7 @@ def _cheaply(problem: Problem) -> Answer:
     if found is None:
         return None, "float64", None
     errors = errors_of_base_rows(sweeps, found[0])
-    holds = _peeled(found[0], errors)
+    holds = certainly_triangular(found[0], errors)
     if not holds and count <= _DENSE:
         holds = certainly_independent(found[0], errors)
     return (True if holds else None), "float64", Independent(sweeps.alpha.tolist())
@@ -153,17 +151,3 @@ def _modulo_a_prime(problem: Problem) -> Answer:
     whole = None if rows is None else integers(rows)
     holds = None if whole is None else independent(whole)[0]
     return holds, "rational", IndependentModuloAPrime() if holds else None
-
-
-def _peeled(rows: Array, errors: Array) -> bool:
-    """Whether the rows become triangular by taking off, again and again, columns with one possible nonzero entry."""
-    possible = errors > 0
-    sure = np.abs(rows) > errors + FLOOR
-    left = np.ones(len(rows), bool)
-    while left.any():
-        single = possible[left].sum(axis=0) == 1
-        taken = left & (sure & single & possible).any(axis=1)
-        if not taken.any():
-            return False
-        left &= ~taken
-    return True

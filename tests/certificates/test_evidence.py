@@ -19,6 +19,7 @@ from absnormal.certificates.evidence import Evidence, InSystems, NextToProgram, 
 from absnormal.clarke.fallback import NoActiveSwitch, OpenAlong
 from absnormal.theorems.likq import Independent, IndependentModuloAPrime
 from absnormal.theorems.membership import LimitingGradients
+from absnormal.theorems.merging import BeyondMergedKinks, WithinMergedKinks
 from absnormal.theorems.private_directions import Group, PrivateInputs, PrivateInputsForTheseSlopes
 from absnormal.theorems.regular import BoundedAdjoints
 from absnormal.theorems.regular_vectors import BeyondDirectionalDerivative, MeanUnderRegular
@@ -32,6 +33,7 @@ EXAMPLES: list[NextToProgram] = [
     IndependentModuloAPrime(), OpenAlong([1.0, -2.0]), LimitingGradients([0.5, 0.5], [[1.0], [-1.0]], [[1.0], [-1.0]]),
     MeanUnderRegular(1, [0.5, 0.5], [[1.0], [0.25]]), BeyondDirectionalDerivative(-1, [1.0, 0.5], 0.25),
     FromAllSlopes([1.0, 0.0], 0.5), NotTheGradient({"switches": [0]}, [0.0, 1.0], 1.0), NonFinite(),
+    WithinMergedKinks(1, [0.5]), BeyondMergedKinks([1.0, 0.0], 0.5),
 ]  # fmt: skip
 
 

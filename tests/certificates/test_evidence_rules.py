@@ -108,6 +108,43 @@ def test_all_definite_signatures() -> None:
     assert proves("separated from all definite signatures", switches([[1]], [0], ["1/2"]), separator=[1]) is False
 
 
+# -- kinks on one set --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("weights", "slopes", "holds"), [
+    ((2, -1), (1, -1), False),  # 2 |x| - |2 x| = 0, and slopes (1, -1) give 4
+    ((2, -1), (1, 1), True), ((2, -1), ("1/2", "1/2"), True), ((2, -1), ("1/2", "1/3"), False),
+    ((3, -1), (1, 1), True), ((3, -1), (0, "1/2"), True), ((3, -1), (0, 1), False), ((3, -1), (1, 0), False),
+])  # fmt: skip
+def test_proportional_forms_are_one(weights: Any, slopes: Any, holds: bool) -> None:
+    """|x| and |2 x| weigh w0 + 2 w1 together; c0 w0 + 2 c1 w1 may not be larger."""
+    assert proves("merged kinks", switches([[1], [2]], weights, slopes)) == holds
+
+
+def test_the_sign_of_a_multiple_counts() -> None:
+    """relu(x) - relu(-x): slopes (1, -1) fit together, (1, 1) do not."""
+    for slopes, holds in (((1, -1), True), ((1, 1), False), ((0, 0), True)):
+        assert proves("merged kinks", switches([[1], [-1]], ["1/2", "-1/2"], slopes)) == holds
+
+
+def test_merged_kinks_have_weights_of_one_sign_and_no_couplings() -> None:
+    """|x| + |y| - |x + y| with slopes (1, 1, -1); and |x| that acts on a switch."""
+    assert not proves("merged kinks", switches([[1, 0], [0, 1], [1, 1]], [1, 1, -1], [1, 1, -1]))
+    coupled = switches([[1], [1]], [1, 1], [1, 1], [[0, 0], [1, 0]])
+    assert not proves("merged kinks", coupled)
+    assert not proves("separated from merged forms", switches([[1], [1]], [1, -1], [1, -1], [[0, 0], [1, 0]]),
+                      separator=[1])  # fmt: skip
+
+
+@pytest.mark.parametrize(("slopes", "separator", "holds"), [
+    ((1, -1), [1], True), ((1, -1), [-1], False), ((1, 1), [1], False), ((1, 1), [-1], False), ((0, 1), [-1], True),
+    ((0, 1), [1], False), ((1, -1), [0], False),
+])  # fmt: skip
+def test_a_separator_from_merged_forms(slopes: Any, separator: Any, holds: bool) -> None:
+    """|x| - |2 x| = -|x|, from -1 to 1; under slopes c it is c0 - 2 c1."""
+    assert proves("separated from merged forms", difference(*slopes), separator=separator) == holds
+
+
 # -- directions ------------------------------------------------------------------------------------------------------
 
 

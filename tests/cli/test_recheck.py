@@ -43,7 +43,7 @@ def test_check_writes_what_recheck_takes(capsys: pytest.CaptureFixture[str]) -> 
     capsys.readouterr()
     assert main(["recheck", "proof.json"]) == 0
     said = capsys.readouterr().out
-    assert said.startswith("HOLDS: NOT_CLARKE, by separated from the open cells\n")
+    assert said.startswith("HOLDS: NOT_CLARKE, by separated from merged forms\n")
     assert "the gradient is not an element of the Clarke generalized gradient" in said
     assert "x = [0.0], 2 of 2 switches active: np.maximum at kinks.py:" in said
     assert "gradient:  [0]" in said

@@ -10,12 +10,11 @@ import numpy as np
 import pytest
 
 import absnormal as an
-from absnormal.active.rows import certainly_independent
+from absnormal.active.rows import certainly_independent, certainly_triangular
 from absnormal.rational.modular import PRIME, independent, integers
 from absnormal.sweeps.rounding import rounding
 from absnormal.sweeps.table import Sweeps
 from absnormal.theorems.direction import along_candidates, find
-from absnormal.theorems.likq import _peeled as peeled
 from absnormal.theorems.membership import nearest_mean
 from absnormal.theorems.problem import Problem
 from absnormal.theorems.regular import BoundedAdjoints, regular, regular_function, without_effect
@@ -206,13 +205,13 @@ def test_errors_in_rows_count_with_their_sizes(size: float, sure: bool) -> None:
 @pytest.mark.parametrize(("factor", "sure"), [(0.9, False), (1.1, True)])
 def test_a_pivot_within_its_rounding_peels_nothing_off(factor: float, sure: bool) -> None:
     rows, errors = np.diag([1.0, factor * rounding(20)]), rounding(20) * np.eye(2)
-    assert peeled(rows, errors) == sure
+    assert certainly_triangular(rows, errors) == sure
 
 
 def test_a_column_that_two_rows_may_share_peels_nothing_off() -> None:
     """The second row has 0 in the first column by cancellation only."""
-    assert peeled(np.array([[1.0, 0.0], [0.0, 1.0]]), rounding(20) * np.eye(2))
-    assert not peeled(np.array([[1.0, 1.0], [1.0, 1.0]]), np.full((2, 2), rounding(20)))
+    assert certainly_triangular(np.array([[1.0, 0.0], [0.0, 1.0]]), rounding(20) * np.eye(2))
+    assert not certainly_triangular(np.array([[1.0, 1.0], [1.0, 1.0]]), np.full((2, 2), rounding(20)))
 
 
 def test_a_prime_that_divides_a_minor_proves_nothing() -> None:

@@ -37,13 +37,20 @@ from absnormal.certificates.checker.form import (
     vector_of,
     within_rules,
 )
-from absnormal.certificates.checker.rules import ABOUT_ALL, ABOUT_CELLS, JUDGE_A_VECTOR, OF_EVERY_SWITCH, RULES
+from absnormal.certificates.checker.rules import (
+    ABOUT_ALL,
+    ABOUT_CELLS,
+    JUDGE_A_VECTOR,
+    OF_A_WHOLE_FORM,
+    OF_EVERY_SWITCH,
+    RULES,
+)
 from absnormal.certificates.checker.switches import Switches, in_play, number, numbers, positions
 
 __all__ = [
-    "CLAIMS", "JUDGE_A_VECTOR", "KINDS", "LARGEST", "OF_EVERY_SWITCH", "Form", "Function", "NeedsProgram",
-    "UnknownKind", "can_prove", "check", "digest", "function", "gradient", "holds", "in_play", "least_rtol", "number",
-    "numbers", "positions", "proves", "within_rules",
+    "CLAIMS", "JUDGE_A_VECTOR", "KINDS", "LARGEST", "OF_A_WHOLE_FORM", "OF_EVERY_SWITCH", "Form", "Function",
+    "NeedsProgram", "UnknownKind", "can_prove", "check", "digest", "function", "gradient", "holds", "in_play",
+    "least_rtol", "number", "numbers", "positions", "proves", "within_rules",
 ]
 
 CLAIMS = ("CLARKE", "NOT_CLARKE", "limiting gradient")
@@ -59,9 +66,11 @@ KINDS: dict[str, tuple[str, ...]] = {
     "independent": ("CLARKE",),
     "independent modulo a prime": ("CLARKE",),
     "limiting gradients": ("CLARKE",),
+    "slopes of merged kinks": ("CLARKE",),
     "mean under regular": ("CLARKE",),
     "beyond the directional derivative": ("NOT_CLARKE",),
     "separated from all slopes": ("NOT_CLARKE",),
+    "separated from merged kinks": ("NOT_CLARKE",),
     "not the gradient": ("NOT_CLARKE",),
     "nonfinite": ("NOT_CLARKE",),
 }

@@ -7,7 +7,7 @@ from fractions import Fraction
 from itertools import product
 from typing import Any
 
-from absnormal.certificates.checker.form import Form, vector_of
+from absnormal.certificates.checker.form import Form, NeedsProgram, vector_of
 from absnormal.certificates.checker.switches import Row, Switches, dot, matrix, numbers, positions, rank, sign_matrix
 
 MOST = 10  # definite signatures are enumerated up to this many switches
@@ -244,6 +244,47 @@ def _separated(data: Mapping[str, Any], a: Switches, signatures: list[list[int]]
     return all(dot(v, target) - margin > dot(v, point) for point in points)
 
 
+def _merged(data: Mapping[str, Any], a: Switches) -> bool:
+    """Switches with proportional forms are one; their weights have one sign, or their rows are independent; the slopes
+    give each one in [-1, 1]."""
+    if a.hidden or a.inexact or any(map(any, a.couplings)):
+        return False
+    found = _classes(a)
+    rows, weights = [row for row, weight, _ in found if weight], [weight for _, weight, _ in found]
+    whole = min(weights, default=0) >= 0 or max(weights, default=0) <= 0 or rank(rows) == len(rows)
+    return whole and all(abs(taken) <= abs(weight) for _, weight, taken in found)
+
+
+def _outside_merged(data: Mapping[str, Any], a: Switches) -> bool:
+    """Separated from all slopes that are one wherever forms are proportional."""
+    if a.hidden or any(map(any, a.couplings)):
+        return False
+    v, found = numbers(data["separator"]), _classes(a)
+    if "vector" in data:
+        form = Form(data)
+        if form.base is None or form.columns is None:
+            raise NeedsProgram("the gradients of this certificate are computed: it is checked next to its program")
+        vector, allowed = vector_of(data)
+        along = [v[j] for j in form.columns[0]]
+        margin = a.uncertainty(along) + dot(list(map(abs, v)), allowed)
+        gap = dot(v, vector) - dot(v, form.base)
+    else:
+        margin, along = a.uncertainty(v), v
+        gap = sum((taken * dot(row, v) for row, _, taken in found), Fraction(0))
+    return gap - margin > sum((abs(weight * dot(row, along)) for row, weight, _ in found), Fraction(0))
+
+
+def _classes(a: Switches) -> list[tuple[Row, Fraction, Fraction]]:
+    """For switches without couplings that are multiples k of one row: that row, sum |k| b and sum k c b."""
+    found: dict[tuple[Fraction, ...], tuple[Fraction, Fraction]] = {}
+    for row, b, c in zip(a.rows, a.weights, a.slopes, strict=True):
+        k = next(value for value in row if value)
+        key = tuple(value / k for value in row)
+        weight, taken = found.get(key, (Fraction(0), Fraction(0)))
+        found[key] = weight + abs(k) * b, taken + k * c * b
+    return [(list(row), weight, taken) for row, (weight, taken) in found.items()]
+
+
 def _lexicographic(data: Mapping[str, Any], a: Switches) -> bool:
     """A limiting gradient: the signature is open along d_1 + eps d_2 + ..., and is that of the slopes."""
     sigma = sign_matrix([data["signature"]])[0]
@@ -287,14 +328,21 @@ RULES: dict[str, tuple[Callable[[Mapping[str, Any], Switches], bool], tuple[str,
     "direction": (_direction, ("CLARKE", "limiting gradient")),
     "sign-definite adjoints": (_sign_definite, ("CLARKE",)),
     "components": (_components, ("CLARKE",)),
+    "merged kinks": (_merged, ("CLARKE",)),
     "convex weights": (_convex, ("CLARKE",)),
     "separated from the open cells": (_outside_cells, ("NOT_CLARKE",)),
     "separated within a component": (_outside_component, ("NOT_CLARKE",)),
     "separated from all definite signatures": (_outside_all, ("NOT_CLARKE",)),
+    "separated from merged forms": (_outside_merged, ("NOT_CLARKE",)),
     "lexicographic": (_lexicographic, ("limiting gradient",)),
 }
 #: These compare the vector itself; for all others it stands for g_c, to which it must be near.
-JUDGE_A_VECTOR = ("convex weights", "separated from the open cells", "separated from all definite signatures")
+JUDGE_A_VECTOR = (
+    "convex weights", "separated from the open cells", "separated from all definite signatures",
+    "separated from merged forms",
+)
+#: Of these the gradients are those of the form, which must be whole.
+OF_A_WHOLE_FORM = ("separated from merged forms",)
 #: These are about all active switches, those that cannot change the output included.
 ABOUT_ALL = ("no active switch", "zero rows", "minor")
 #: These need a form that has every active switch of the program, also one on which y does not depend.

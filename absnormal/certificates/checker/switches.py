@@ -41,6 +41,11 @@ class Switches:
         self._all = None if noise is None else (rows, couplings, list(noise))
 
     @property
+    def inexact(self) -> bool:
+        """Whether weights may be off."""
+        return self._all is not None
+
+    @property
     def slopes(self) -> Row:
         """The slopes c that are judged."""
         if self._slopes is None:
@@ -94,7 +99,6 @@ class Switches:
         for i, start in enumerate(starts):
             result.append(bool(start) or any(self.couplings[i][j] and result[j] for j in range(i)))
         return result
-
 
     def uncertainty(self, v: Row) -> Fraction:
         """How much the noise in the weights, of all switches, can change v . (g_sigma - g_tau).
