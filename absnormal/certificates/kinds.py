@@ -12,6 +12,7 @@ from absnormal.certificates.agreement import near
 from absnormal.certificates.evidence import NextToProgram
 from absnormal.certificates.witness import Witness
 from absnormal.clarke.fallback import NoActiveSwitch, OpenAlong
+from absnormal.theorems.even_part import EvenPart
 from absnormal.theorems.likq import Independent, IndependentModuloAPrime
 from absnormal.theorems.membership import LimitingGradients
 from absnormal.theorems.merging import BeyondMergedKinks, WithinMergedKinks
@@ -20,10 +21,11 @@ from absnormal.theorems.regular import BoundedAdjoints
 from absnormal.theorems.regular_vectors import BeyondDirectionalDerivative, MeanUnderRegular
 from absnormal.theorems.separation import FromAllSlopes, NonFinite, NotTheGradient
 from absnormal.theorems.smooth import ZeroRowsByStructure
+from absnormal.theorems.supporting import OwnAdjoints
 
 _CLASSES: tuple[type[NextToProgram], ...] = (
-    NoActiveSwitch, ZeroRowsByStructure, PrivateInputs, PrivateInputsForTheseSlopes, BoundedAdjoints, Independent,
-    IndependentModuloAPrime, OpenAlong, LimitingGradients, MeanUnderRegular,
+    NoActiveSwitch, ZeroRowsByStructure, PrivateInputs, PrivateInputsForTheseSlopes, BoundedAdjoints, OwnAdjoints,
+    EvenPart, Independent, IndependentModuloAPrime, OpenAlong, LimitingGradients, MeanUnderRegular,
     BeyondDirectionalDerivative, FromAllSlopes, NotTheGradient, NonFinite,
     WithinMergedKinks, BeyondMergedKinks,
 )

@@ -21,7 +21,7 @@ from absnormal.certificates.interval import highest, rates
 from absnormal.certificates.witness import Witness
 from absnormal.ops import kink_of
 from absnormal.rational.modular import ANOTHER_PRIME, independent, integers
-from absnormal.sweeps.bounds import curvatures, derivative_bounds
+from absnormal.sweeps.bounds import curvatures, derivative_bounds, moved_at_most
 from absnormal.sweeps.equal_rows import EqualRows, zero_under_one
 from absnormal.sweeps.integers import exact_rows, zero_rows
 from absnormal.sweeps.realized import realizes
@@ -285,11 +285,7 @@ def _negligible(sweeps: Sweeps) -> tuple[Array, Array]:
     found = curvatures(sweeps)
     negligible = (found.lower >= -found.error) & (found.upper <= found.error)
     aside = negligible & (np.maximum(np.abs(found.lower), np.abs(found.upper)) > 0)
-    if not aside.any():
-        return negligible, np.zeros(sweeps.program.n)
-    seeds = np.zeros((1, sweeps.program.s))
-    seeds[0, sweeps.alpha[aside]] = 2 * (found.error[aside] + np.abs(found.upper[aside] - found.lower[aside]))
-    return negligible, sweeps.pull_magnitude(sweeps.signature(1.0), seeds, None)[0][0]
+    return negligible, moved_at_most(sweeps, aside, found.error + np.abs(found.upper - found.lower))
 
 
 def small(witness: Witness, deviation: Array) -> bool:

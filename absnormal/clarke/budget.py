@@ -22,7 +22,7 @@ class Budget:
     Examples
     --------
     >>> import numpy as np, absnormal as an
-    >>> f = lambda x: np.abs(np.arange(20).reshape(5, 4) % 7 @ x).sum()
+    >>> f = lambda x: np.abs(np.arange(20).reshape(5, 4) % 7 @ x).sum() - np.abs(x).sum()
     >>> an.generalized_gradient(f, np.zeros(4), budget=an.Budget(cells=3)).complete
     False
     """

@@ -73,7 +73,7 @@ def recheck(path: str) -> tuple[int, str]:
     ...     _ = open(place, "w").write(certificate.to_json())
     ...     status, text = recheck(place)
     >>> print(status, text.splitlines()[0])
-    0 HOLDS: CLARKE, by components
+    0 HOLDS: CLARKE, by merged kinks
     """
     try:
         documents = list(_certificates(json.loads(Path(path).read_text(encoding="utf-8"), object_pairs_hook=_once)))

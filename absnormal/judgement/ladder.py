@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from absnormal.theorems.componentwise import componentwise
 from absnormal.theorems.direction import along_candidates, exactly
+from absnormal.theorems.even_part import even_part, even_part_exactly
 from absnormal.theorems.independent_subproblems import independent_subproblems
 from absnormal.theorems.likq import likq, likq_modulo_a_prime
 from absnormal.theorems.membership import membership, membership_along_directions, membership_in_computed_rows
@@ -19,6 +20,7 @@ from absnormal.theorems.problem import Problem, Proof
 from absnormal.theorems.regular import regular, regular_exactly
 from absnormal.theorems.separation import by_component, from_all_slopes, separation
 from absnormal.theorems.smooth import smooth, smooth_by_equal_rows, smooth_by_structure, smooth_exactly
+from absnormal.theorems.supporting import supporting, supporting_exactly
 
 Rung = Callable[[Problem], Proof | None]
 
@@ -36,8 +38,12 @@ RUNGS: tuple[Rung, ...] = (
     smooth_by_equal_rows,
     likq,
     along_candidates,
+    even_part,
+    supporting,
+    even_part_exactly,
     exactly,
     regular_exactly,
+    supporting_exactly,
     componentwise,
     by_component,
     membership,

@@ -10,6 +10,8 @@ STATEMENTS = {
     "regular": "kinks that all enter with one sign make every slope in [-1, 1] Clarke",
     "likq": "linearly independent switching rows make every slope in [-1, 1] Clarke",
     "direction": "a direction that opens the chosen cell shows a limiting gradient",
+    "even part": "kinks with slope 0 that f sees on both sides alike make the gradient the middle of the set",
+    "supporting": "kinks that enter with one sign under the tool's own slopes make its gradient a supporting one",
     "componentwise": "slopes that are means of open cells, component by component, give a Clarke gradient",
     "membership": "a convex combination of limiting gradients is a Clarke gradient",
     "separation": "a gradient with more slope in some direction than every limiting gradient is not Clarke",

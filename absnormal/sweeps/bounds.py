@@ -121,6 +121,18 @@ def _deliver(
     spread.add(arg, identity, np.stack([(high - low) / 2, reach]))
 
 
+def moved_at_most(sweeps: Sweeps, aside: Array, sizes: Array) -> Array:
+    """What some active |z|, whose adjoints are at most ``sizes`` for any slopes, change in a gradient, shape (n,).
+
+    A change of a slope is at most 2; ``aside`` and ``sizes`` have an entry for each active switch.
+    """
+    if not aside.any():
+        return np.zeros(sweeps.program.n)
+    seeds = np.zeros((1, sweeps.program.s))
+    seeds[0, sweeps.alpha[aside]] = 2 * sizes[aside]
+    return np.asarray(sweeps.pull_magnitude(sweeps.signature(1.0), seeds, None)[0][0])
+
+
 def derivative_bounds(sweeps: Sweeps, direction: Array) -> tuple[Array, Array]:
     """Bounds (low, high), shape (m,), on g_sigma . d over all slopes in [-1, 1] at active switches, outward rounded.
 

@@ -44,7 +44,7 @@ from absnormal.certificates.evidence import AtPoint, Judged, NextToProgram, OnFo
 from absnormal.certificates.witness import Witness
 from absnormal.clarke.regular_function import RegularFunction
 from absnormal.rational.linear_algebra import Vector
-from absnormal.sweeps.bounds import curvatures
+from absnormal.sweeps.bounds import curvatures, moved_at_most
 from absnormal.theorems.problem import Problem, Proof
 
 _DEFINITE = 10
@@ -117,12 +117,8 @@ def _of_one_sign(problem: Problem) -> OfOneSign | None:
         if sign is None:
             return None
     aside = negligible & (np.maximum(np.abs(found.lower), np.abs(found.upper)) > 0)
-    effect, small = np.zeros(sweeps.program.n), True
-    if aside.any():
-        seeds = np.zeros((1, sweeps.program.s))
-        seeds[0, sweeps.alpha[aside]] = 2 * (found.error[aside] + np.abs(found.upper[aside] - found.lower[aside]))
-        effect = sweeps.pull_magnitude(sweeps.signature(1.0), seeds, None)[0][0]
-        small = bool((effect <= problem.allowed).all())
+    effect = moved_at_most(sweeps, aside, found.error + np.abs(found.upper - found.lower))
+    small = not effect.any() or bool((effect <= problem.allowed).all())
     what = "convex" if sign > 0 else "concave"
     reason = (
         f"every active kink enters f with the same sign ({what}), so dC f(x) holds the gradient for any slopes"

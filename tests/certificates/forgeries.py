@@ -174,8 +174,9 @@ def made_up(one: Specimen, rng: random.Random) -> tuple[str, dict[str, Any]]:
 
     kind = rng.choice((
         "no active switch", "zero rows", "private inputs", "private inputs for these slopes", "independent",
-        "independent modulo a prime", "direction", "limiting gradients", "sign-definite adjoints", "nonfinite",
-        "not the gradient", "separated from all slopes", "mean under regular", "beyond the directional derivative",
+        "independent modulo a prime", "direction", "limiting gradients", "sign-definite adjoints",
+        "adjoints for these slopes", "even part", "nonfinite", "not the gradient", "separated from all slopes",
+        "mean under regular", "beyond the directional derivative",
     ))  # fmt: skip
     data: dict[str, Any] = {"kind": kind, "switches": [], "needed": []}
     if kind.startswith("private") and nodes:
@@ -190,7 +191,7 @@ def made_up(one: Specimen, rng: random.Random) -> tuple[str, dict[str, Any]]:
         if many and rng.random() < 0.5:
             sigmas = [witness.floats.directional(np.array(d)).sigma for d in data["directions"]]
             data["signatures"] = [sigma[witness.floats.alpha].tolist() for sigma in sigmas]
-    if kind == "sign-definite adjoints":
+    if kind in ("sign-definite adjoints", "adjoints for these slopes"):
         aside = witness.sweeps.alpha.tolist() if rng.random() < 0.5 else []
         data |= {"sign": rng.choice((1, -1)), "set aside": aside, "negligible": rng.random() < 0.5}
     if kind == "mean under regular":

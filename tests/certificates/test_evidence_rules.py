@@ -214,6 +214,25 @@ def test_adjoints_are_followed_through_chains(weight: Number, holds: bool) -> No
     assert proves("sign-definite adjoints", a) == holds
 
 
+@pytest.mark.parametrize(("slope", "holds"), [(1, True), ("1/2", True), ("499999/1000000", False), (-1, False)])
+def test_adjoints_under_the_slopes_that_are_judged(slope: Number, holds: bool) -> None:
+    """|x| / 2 - ||x| - y|: the adjoint of |x| is 1/2 - c under the slope c of the second kink."""
+    a = switches([[1, 0], [0, -1]], ["1/2", -1], ["1/3", slope], [[0, 0], [1, 0]])
+    assert proves("adjoints for these slopes", a) == holds and not proves("sign-definite adjoints", a)
+    both = switches([[1, 0], [0, -1]], [-1, 1], [slope, slope], [[0, 0], [0, 0]])
+    assert not proves("adjoints for these slopes", both)
+
+
+@pytest.mark.parametrize(("row", "slopes", "holds"), [
+    ([0, 0], (0, 0, 1), True), ([0, 0], (0, 0, "1/3"), True), ([0, 0], ("1/9", 0, 0), False),
+    ([1, 0], (0, 0, 0), False), ([0, 0], (0, -1, 0), False),
+])  # fmt: skip
+def test_the_middle_of_an_even_part(row: Any, slopes: Any, holds: bool) -> None:
+    """||x| - |y| + row . (x, y)|, -2 |x|, |y|: the outer switch may have no base row, and any slope."""
+    a = switches([[1, 0], [0, 1], row], [-2, 1, 1], slopes, [[0, 0, 0], [0, 0, 0], [1, -1, 0]])
+    assert proves("even part", a) == holds
+
+
 # -- components ------------------------------------------------------------------------------------------------------
 
 

@@ -85,6 +85,19 @@ def _sign_definite(data: Mapping[str, Any], a: Switches) -> bool:
     return _one_sign(a.couplings, a.weights)
 
 
+def _supporting(data: Mapping[str, Any], a: Switches) -> bool:
+    """Supporting: the adjoints of all |z_j| under the slopes that are judged have one sign."""
+    w = list(a.weights)
+    for i in reversed(range(a.k)):
+        w = [x + w[i] * a.slopes[i] * coupling for x, coupling in zip(w, a.couplings[i], strict=True)]
+    return min(w, default=Fraction(0)) >= 0 or max(w) <= 0
+
+
+def _even_part(data: Mapping[str, Any], a: Switches) -> bool:
+    """Even part: every switch has no base row, or slope 0 and no coupling from another."""
+    return all(not any(row) or not (c or any(own)) for row, c, own in zip(a.rows, a.slopes, a.couplings, strict=True))
+
+
 def _one_sign(couplings: list[Row], seeds: Row) -> bool:
     """By intervals; where these hold 0 inside, by all signs of the switches that a chain leads to."""
     sizes: list[Fraction] = [Fraction(0)] * len(seeds)
@@ -327,6 +340,8 @@ RULES: dict[str, tuple[Callable[[Mapping[str, Any], Switches], bool], tuple[str,
     "minor": (_minor, ("CLARKE",)),
     "direction": (_direction, ("CLARKE", "limiting gradient")),
     "sign-definite adjoints": (_sign_definite, ("CLARKE",)),
+    "adjoints for these slopes": (_supporting, ("CLARKE",)),
+    "even part": (_even_part, ("CLARKE",)),
     "components": (_components, ("CLARKE",)),
     "merged kinks": (_merged, ("CLARKE",)),
     "convex weights": (_convex, ("CLARKE",)),

@@ -39,7 +39,7 @@ MUTANTS = (
     Mutant("judgement/tolerances.py", "np.minimum(rtol, [cancelled(e) for e in eps]) * cancelling", "rtol * cancelling",
            TOLERANCE),
     Mutant("judgement/tolerances.py", "tuple(map(max, own, eps))", "tuple(map(min, own, eps))", TOLERANCE),
-    Mutant("theorems/regular.py", "small = bool((effect <= problem.allowed).all())", "small = True", TOLERANCE),
+    Mutant("theorems/regular.py", "or bool((effect <= problem.allowed).all())", "or True", TOLERANCE),
     Mutant("judgement/vector.py", "if (distance <= limits.accepted).all():\n        judged =",
            "if (distance <= limits.accepted).any():\n        judged =", TOLERANCE),
     Mutant("judgement/vector.py", "not (distance > limits.refuted + known.deviation).any()",

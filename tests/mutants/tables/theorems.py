@@ -6,6 +6,9 @@ from ..mutant import Mutant
 
 DIRECTION = ("theorems/test_margins.py", "theorems/test_direction.py")
 REGULAR = ("theorems/test_margins.py", "theorems/test_regular.py")
+EVEN = ("theorems/test_even_part.py",)
+SUPPORTING = ("theorems/test_supporting.py",)
+RULES = ("certificates/test_evidence_rules.py",)
 SEPARATION = ("theorems/test_margins.py", "theorems/test_separation.py")
 MISSES = "theorems/test_near_misses.py"
 COMPONENTWISE = (MISSES, "theorems/test_componentwise.py")
@@ -52,10 +55,32 @@ MUTANTS = (
     Mutant("theorems/regular.py", "((lower >= 0) | (lower > error))", "((lower >= 0) | (lower > -error))", REGULAR),
     Mutant("theorems/regular.py", "negligible = (found.lower >= -found.error) & (found.upper <= found.error)",
            "negligible = (found.lower >= -found.error) | (found.upper <= found.error)", REGULAR),
-    Mutant("theorems/regular.py", "2 * (found.error[aside] + np.abs(found.upper[aside] - found.lower[aside]))",
-           "0 * (found.error[aside] + np.abs(found.upper[aside] - found.lower[aside]))", REGULAR),
+    Mutant("sweeps/bounds.py", "seeds[0, sweeps.alpha[aside]] = 2 * sizes[aside]",
+           "seeds[0, sweeps.alpha[aside]] = 0 * sizes[aside]", REGULAR),
     Mutant("theorems/regular.py", "w[j] += sigma[i] * system.couplings[i][j] * w[i]",
            "w[j] += system.couplings[i][j] * w[i]", REGULAR),
+    Mutant("theorems/supporting.py", "(sign * w >= -error)[counted].all()", "(sign * w >= -error)[counted].any()",
+           SUPPORTING),
+    Mutant("theorems/supporting.py", "problem.maybe_nonzero & (error > 0)",
+           "problem.maybe_nonzero & (np.abs(problem.c) < 1) & (error > 0)", SUPPORTING),
+    Mutant("theorems/supporting.py", "w = sweeps.pull(problem.sigma,", "w = sweeps.pull(sweeps.signature(0.0),",
+           SUPPORTING),
+    Mutant("theorems/supporting.py", "aside = counted & ~(sign * w > error)", "aside = counted & (sign * w < -error)",
+           SUPPORTING),
+    Mutant("theorems/supporting.py", "or (effect <= problem.allowed).all():", "or True:", SUPPORTING),
+    Mutant("theorems/supporting.py", "w[j] += c[i] * system.couplings[i][j] * w[i]",
+           "w[j] += system.couplings[i][j] * w[i]", SUPPORTING),
+    Mutant("theorems/even_part.py", "(c != 0)[first[sweeps.alpha]].any()", "(c != 0)[first[sweeps.alpha]].all()", EVEN),
+    Mutant("theorems/even_part.py", "if (before[counted] != 0).any():", "if (before[counted] != 0).all():", EVEN),
+    Mutant("theorems/even_part.py", "not any(row) or (not slope and not any(coupling))",
+           "not any(row) or not slope", EVEN),
+    Mutant("theorems/even_part.py", "not any(row) or (not slope and not any(coupling))",
+           "not any(row) or not any(coupling)", EVEN),
+    Mutant("certificates/checker/rules.py", "not any(row) or not (c or any(own))",
+           "not any(row) or not any(own)", RULES),
+    Mutant("certificates/checker/rules.py", "not any(row) or not (c or any(own))", "not any(row) or not c", RULES),
+    Mutant("certificates/checker/rules.py", "w[i] * a.slopes[i] * coupling", "w[i] * coupling", RULES),
+    Mutant("certificates/checker/rules.py", "or max(w) <= 0", "or max(w) >= 0", RULES),
     Mutant("theorems/componentwise.py", "if component.outside or len(component.members) > _DEFINITE:",
            "if len(component.members) > _DEFINITE:", COMPONENTWISE),
     Mutant("theorems/componentwise.py", "if len(targets) != 1:", "if len(targets) < 1:", COMPONENTWISE),
