@@ -12,6 +12,7 @@ from typing import Any
 from absnormal.active.forms import Forms, Key, TooLarge, forms, multiplications
 from absnormal.active.system import MANY, System, base_of, dense_system
 from absnormal.active.weights import Weights, weights_of
+from absnormal.sweeps.at_point import once
 from absnormal.sweeps.table import Sweeps
 
 #: Entries up to which switches are looked at one by one to see how they fall apart: those of piecewise-linear programs,
@@ -20,6 +21,7 @@ _APART = 10_000_000
 _OTHERS = 400_000
 
 
+@once
 def subproblems(sweeps: Sweeps) -> list[System] | None:
     """The active switches as systems that share no input and no coupling, where generators are inputs.
 

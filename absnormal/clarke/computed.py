@@ -39,8 +39,13 @@ def computed_cells(sweeps: Sweeps, tracker: BudgetTracker) -> ComputedCells | No
         return None
     needed = [int(switch) for switch in sweeps.alpha[sweeps.influence()[sweeps.alpha]]]
     system = whole.relevant()
-    found = [(cell, _realized(sweeps, system, cell, needed)) for cell in open_cells(system, tracker).cells]
-    confirmed = [(cell, opening) for cell, opening in found if opening is not None]
+    confirmed = []
+    for cell in open_cells(system, tracker.part()).cells:
+        opening = _realized(sweeps, system, cell, needed)
+        if opening is not None:
+            confirmed.append((cell, opening))
+        if confirmed and tracker.late:
+            break
     return ComputedCells(system, needed, [cell for cell, _ in confirmed], [opening for _, opening in confirmed])
 
 

@@ -149,7 +149,8 @@ def _by_theorems(limits: Limits, choices: Iterable[Array]) -> Proof | str:
     many = problem.relevant is None or not problem.relevant.proved or problem.relevant.k > _DEFINITE
     first, last = (_under_regular, _by_cells) if many else (_by_cells, _under_regular)
     judges = (_by_merging, by_blocks, first, _by_bounds, last, _along_directions)
-    return next(filter(None, (by(limits) for by in judges)), None) or why_open(problem)
+    tried = (None if by in (by_blocks, _by_cells) and problem.tracker.late else by(limits) for by in judges)
+    return next(filter(None, tried), None) or why_open(problem)
 
 
 def _against_gradient(limits: Limits, known: Proof) -> Proof | str:

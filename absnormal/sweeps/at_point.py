@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cache, cached_property
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import cache, cached_property, wraps
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -17,6 +17,23 @@ from absnormal.program.program import Program
 
 #: In place of a slope: any number in [-1, 1].
 INTERVAL = float("nan")
+
+
+Point = TypeVar("Point", bound="AtPoint")
+Answer = TypeVar("Answer")
+
+
+def once(asked: Callable[[Point], Answer]) -> Callable[[Point], Answer]:
+    """A question about a program at a point, whose answer is kept with it."""
+
+    @wraps(asked)
+    def answered(point: Point) -> Answer:
+        if asked not in point.answers:
+            point.answers[asked] = asked(point)
+        found: Answer = point.answers[asked]
+        return found
+
+    return answered
 
 
 @cache
@@ -53,6 +70,8 @@ class AtPoint:
         self.values = program.evaluate(x) if values is None else values
         self.own = self.values if own is None else own
         self.units = units
+        #: What `once` keeps.
+        self.answers: dict[Callable[..., Any], Any] = {}
         self._maps: dict[int, list[LinearMap | None]] = {}
         self._derivatives: tuple[Array | None, dict[int, LocalDerivative]] = (None, {})
 

@@ -17,6 +17,7 @@ from absnormal.ops.linear import applied
 from absnormal.ops.linear_maps import LinearMap, Scale
 from absnormal.program.nodes import Node
 from absnormal.sweeps.adjoints import Adjoints
+from absnormal.sweeps.at_point import once
 from absnormal.sweeps.rounding import rounding
 from absnormal.sweeps.table import Sweeps
 
@@ -33,6 +34,7 @@ class Curvature:
     error: Array
 
 
+@once
 def curvatures(sweeps: Sweeps) -> Curvature:
     """One backward sweep over the nodes that depend on active kinks."""
     program = sweeps.program

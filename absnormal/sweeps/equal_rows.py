@@ -21,6 +21,7 @@ from absnormal.ops.kinks.kink import LocalDerivative
 from absnormal.ops.smooth import SMOOTH
 from absnormal.program.moves import MOVES, origin
 from absnormal.program.nodes import Node
+from absnormal.sweeps.at_point import once
 from absnormal.sweeps.integers import zero_rows
 from absnormal.sweeps.table import Sweeps
 
@@ -32,6 +33,7 @@ _PAIRS = 30_000_000
 _CALLS = 5_000
 
 
+@once
 def zero_under_one(sweeps: Sweeps) -> bool:
     """Whether the rows of all active switches are zero for sure under one signature, and so under all (THEORY 2.1)."""
     sigma = sweeps.signature(1.0)

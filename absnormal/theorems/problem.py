@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -35,12 +36,15 @@ class Problem:
         the limits of explicit computations
     tolerance
         how far what is proved may lie from g_c
+    started
+        when the question was asked, by ``time.monotonic``: from then on the budget's time runs
     """
 
     sweeps: Sweeps
     c: Array
     budget: Budget
     tolerance: Tolerance = DOUBLE_PRECISION
+    started: float = field(default_factory=time.monotonic)
 
     @cached_property
     def sigma(self) -> Array:
@@ -79,14 +83,14 @@ class Problem:
 
     @cached_property
     def tracker(self) -> BudgetTracker:
-        return self.budget.start()
+        return self.budget.start(self.started)
 
     @cached_property
     def components(self) -> list[Component] | None:
         """An admissible partition of the relevant switches; None where they are too many or the budget ended."""
         from absnormal.clarke.components import admissible
 
-        return None if self.relevant is None else admissible(self.relevant, self.tracker)
+        return None if self.relevant is None else admissible(self.relevant, self.tracker.part())
 
     @cached_property
     def cells(self) -> Cells | None:
@@ -96,7 +100,7 @@ class Problem:
         if self.relevant is None:
             return None
         known = self.components if self.relevant.explicit else None
-        return known[0].cells if known and len(known) == 1 else open_cells(self.relevant, self.tracker)
+        return known[0].cells if known and len(known) == 1 else open_cells(self.relevant, self.tracker.part())
 
 
 def largest(sweeps: Sweeps, g: Array) -> Array:
