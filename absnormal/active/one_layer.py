@@ -75,6 +75,7 @@ class OneLayer:
         if sweeps.rational:
             return 0 * self.weights
         reach = sweeps.pull_magnitude(self._sigma, None, self._seed, only=sweeps.depending)[1][0][sweeps.alpha]
+        # A pull is longer than the products that factors are.
         return np.asarray(rounding(sweeps.pull_depth + len(factors) + 4) * self.classes.sums(factors * reach))
 
     @cached_property

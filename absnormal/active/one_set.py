@@ -7,7 +7,6 @@ the rest of the program is.  Nothing numerical is compared: rows that are propor
 
 from __future__ import annotations
 
-import weakref
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -15,6 +14,7 @@ import numpy as np
 
 from absnormal.active.multiples import LEAST, Combinations
 from absnormal.arrays import Array
+from absnormal.sweeps.at_point import once
 from absnormal.sweeps.table import Sweeps
 
 
@@ -50,18 +50,9 @@ class Classes:
         return np.bincount(self.labels, values, self.count)
 
 
-#: What was found at a point, as long as it is there.
-_KNOWN: weakref.WeakKeyDictionary[Sweeps, Classes | None] = weakref.WeakKeyDictionary()
-
-
+@once
 def one_set(sweeps: Sweeps) -> Classes | None:
     """The classes of the active switches; None where no two of them are known to vanish on one set."""
-    if sweeps not in _KNOWN:
-        _KNOWN[sweeps] = _one_set(sweeps)
-    return _KNOWN[sweeps]
-
-
-def _one_set(sweeps: Sweeps) -> Classes | None:
     alpha = sweeps.alpha
     if len(alpha) < 2 or sweeps.lanes:
         return None

@@ -164,20 +164,20 @@ def modelled_vector(
 def _by_theorems(problem: Problem, tool: Sweeps, vector: Callable[[], Array]) -> Judgement:
     """The verdict on g_c, whose entries are finite and are asked for where the theorems leave it open.
 
-    Where the slopes of kinks on one set contradict each other it is that on the vector, for the program in which these
-    are one: before the theorems where switches are many, and after them where they are few, which explains more.
+    Where kinks on one set act on each other it is also that on the vector, for the program in which these are one:
+    before the theorems where slopes contradict each other on many switches, and after them elsewhere.
     """
     found = _fewer_kinks(tool) if problem.sweeps is tool else None
-    fewer = found[0] if found is not None and _contradicted(tool, problem.c, found[1]) else None
-    if fewer is not None and problem.system is None:
-        simpler = _with_fewer_kinks(problem, fewer, vector(), (), False)
+    before = found is not None and problem.system is None and _contradicted(tool, problem.c, found[1])
+    if found is not None and before:
+        simpler = _with_fewer_kinks(problem, found[0], vector(), (), False)
         if not isinstance(simpler.outcome, str):
             return simpler
     proof, tried = decide(problem)
     if proof is not None:
         return Judgement(proof, problem, tool, tried=tuple(tried))
-    if fewer is not None and problem.system is not None:
-        simpler = _with_fewer_kinks(problem, fewer, vector(), (), False)
+    if found is not None and not before:
+        simpler = _with_fewer_kinks(problem, found[0], vector(), (), False)
         if not isinstance(simpler.outcome, str):
             return simpler
     outcome = judge(Limits(problem, vector(), tool), ())
@@ -208,9 +208,7 @@ def _as_it_is(
     """The verdict on a bare vector."""
     # What is finite was not made with the NaN that a tool has for a slope.
     known_slopes = np.where(_undefined(problem.c), 0, problem.c)
-    about = replace(problem, c=known_slopes)
-    about.__dict__.update({name: value for name, value in problem.__dict__.items() if name == "tracker"})
-    limits = Limits(about, vector, tool, made)
+    limits = Limits(replace(problem, c=known_slopes), vector, tool, made)
     outcome = judge(limits, choices(problem, tool, known))
     if not np.isfinite(vector).all():
         return Judgement(outcome, problem, tool, True, notes=notes)
@@ -243,7 +241,12 @@ def _own_vector(
             named = (_CANCELLED.format(leaves=", ".join(cancelled)),) if cancelled else ()
             return replace(found, outcome=replace(proof, deviation=proof.deviation + comparison.largest),
                            notes=(*found.notes, *named))
-    found = given_vector(problem, tool, call.gradient, tolerance, known, notes, not call.foreign)
+    if comparison.close and not call.foreign:
+        # The program with fewer kinks was asked about g_c.
+        again = replace(problem, tolerance=tolerance)
+        found = _as_it_is(again, tool, call.gradient, known, notes, not call.foreign)
+    else:
+        found = given_vector(problem, tool, call.gradient, tolerance, known, notes, not call.foreign)
     if call.foreign or (not isinstance(found.outcome, str) and found.outcome.clarke):
         return found
     if comparison.close:
@@ -278,8 +281,6 @@ def _contradicted(tool: Sweeps, c: Array, found: Merged) -> bool:
 def _with_fewer_kinks(problem: Problem, fewer: Sweeps, vector: Array, notes: tuple[str, ...], made: bool) -> Judgement:
     """The verdict on a vector by the program with kinks on one set merged."""
     again = replace(problem, sweeps=fewer, c=np.zeros(len(fewer.alpha)))
-    # Both share one budget.
-    again.__dict__["tracker"] = problem.tracker
     known = (np.full(len(fewer.alpha), slope) for slope in (0.0, -1.0, 1.0))
     return _as_it_is(again, fewer, vector, known, (*notes, _MERGED), made)
 

@@ -75,6 +75,10 @@ class AtPoint:
         self._maps: dict[int, list[LinearMap | None]] = {}
         self._derivatives: tuple[Array | None, dict[int, LocalDerivative]] = (None, {})
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the answers, which are found again."""
+        return {**self.__dict__, "answers": {}}
+
     @cached_property
     def z(self) -> Array:
         """The switching variables, shape (s,)."""

@@ -177,6 +177,7 @@ def made_up(one: Specimen, rng: random.Random) -> tuple[str, dict[str, Any]]:
         "independent modulo a prime", "direction", "limiting gradients", "sign-definite adjoints",
         "adjoints for these slopes", "even part", "nonfinite", "not the gradient", "separated from all slopes",
         "mean under regular", "beyond the directional derivative",
+        "slopes of merged kinks", "separated from merged kinks",
     ))  # fmt: skip
     data: dict[str, Any] = {"kind": kind, "switches": [], "needed": []}
     if kind.startswith("private") and nodes:
@@ -200,6 +201,11 @@ def made_up(one: Specimen, rng: random.Random) -> tuple[str, dict[str, Any]]:
         factor = rng.choice((1.0, 0.5, 0.0, 3.0))
         slopes = [[factor * c for c in signature()] for _ in range(many)]
         data |= {"sign": rng.choice((1, -1, 0)), "weights": weights, "slopes": slopes}
+    if kind == "slopes of merged kinks":
+        slopes = rng.choice(([0.0], [1.0, -1.0], [0.5] * count, signature()[: rng.randrange(count + 1)]))
+        data |= {"sign": rng.choice((1, -1, 0)), "slopes": slopes}
+    if kind == "separated from merged kinks":
+        data |= {"separator": direction(), "gap": 1.0}
     if kind == "beyond the directional derivative":
         data |= {"sign": rng.choice((1, -1, 0)), "separator": direction(), "gap": 1.0}
     if kind in ("not the gradient", "separated from all slopes"):

@@ -63,7 +63,7 @@ def test_the_fuzzer_catches_a_broken_checker(
     module: Any, name: str, broken: Callable[..., bool], pool: list[forgeries.Specimen], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, name, broken)
-    assert judged(pool, 4 * SAMPLE) is not None
+    assert judged(pool, 8 * SAMPLE) is not None
 
 
 def holds(certificate: Certificate, **changes: Any) -> bool:

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import absnormal as an
-from absnormal.certificates import agreement, kinds, next_to_program
+from absnormal.active.one_set import Classes, one_set
+from absnormal.certificates import agreement, kinds, merged_kinks, next_to_program
 from absnormal.certificates.certificate import Certificate
 from absnormal.certificates.checker.switches import matrix, numbers
 from absnormal.certificates.evidence import OnForm
@@ -181,3 +182,58 @@ def test_a_switch_whose_form_is_0_leaves_one_gradient(f: Any, vector: list[float
     report = an.verify(f, [0.0, 0.0], gradient=vector)
     assert report.verdict.name == verdict
     assert report.certificate is not None and report.certificate.check()
+
+
+def doubled(w: Any) -> Any:
+    """Kinks on two sets: nothing is left of those of x, and |y| of the other."""
+    return 2 * np.abs(w[0]) - np.abs(2 * w[0]) + np.abs(w[1]) + w[0]
+
+
+@pytest.mark.parametrize(("slopes", "vector", "holds"), [
+    ([0.0, 0.5], [1.0, 0.5], True), ([1.0, -1.0], [1.0, -1.0], True), ([0.0, 0.5], [1.0, 0.6], False),
+    ([0.0, 1.1], [1.0, 1.1], False), ([0.0], [1.0, 0.0], False), ([0.0, 0.0], [1.1, 0.0], False),
+])  # fmt: skip
+def test_slopes_of_merged_kinks_lie_in_their_interval_and_make_the_vector(
+    slopes: list[float], vector: list[float], holds: bool
+) -> None:
+    one = witness(doubled, [0.0, 0.0], [0.0] * 3, vector=np.array(vector), tolerance=np.full(2, 1e-9))
+    assert kinds.proves({"kind": "slopes of merged kinks", "sign": 1, "slopes": slopes}, one, RNG) is holds
+
+
+@pytest.mark.parametrize(("v", "tolerance", "holds"), [
+    ([0.0, 1.0], 0.09, True), ([0.0, 1.0], 0.11, False), ([0.0, -1.0], 0.0, False), ([1.0, 0.0], 0.0, False),
+])  # fmt: skip
+def test_a_separation_from_merged_kinks_exceeds_the_tolerance(v: list[float], tolerance: float, holds: bool) -> None:
+    one = witness(doubled, [0.0, 0.0], [0.0] * 3, vector=np.array([1.0, 1.1]), tolerance=np.full(2, tolerance))
+    data = {"kind": "separated from merged kinks", "separator": v, "gap": 0.1}
+    assert kinds.proves(data, one, RNG) is holds
+
+
+@pytest.mark.parametrize(("f", "sign", "holds"), [
+    (lambda w: 2 * np.abs(w[0]) - np.abs(w[0]) + np.abs(w[1]), 1, True),
+    (lambda w: 2 * np.abs(w[0]) - np.abs(w[0]) + np.abs(w[1]), -1, False),
+    (lambda w: 2 * np.abs(w[0]) - np.abs(w[0]) - np.abs(w[1]), 1, False),
+    (lambda w: 2 * np.abs(w[0]) - np.abs(w[0]) - np.abs(w[1]), 0, True),
+    (lambda w: 2 * np.abs(w[0]) - np.abs(w[0]) + np.abs(w[1]) - np.abs(w[0] + w[1]), 0, False),
+    (lambda w: 2 * np.abs(w[0]) - np.abs(w[0] + w[1] ** 2) + np.abs(w[1]), 1, False),
+    (lambda w: 2 * np.abs(w[0]) - np.abs(w[0]) + np.abs(w[1] + np.abs(w[0])), 1, False),
+])  # fmt: skip
+def test_merged_kinks_are_one_layer_of_one_sign_or_of_independent_rows(f: Any, sign: int, holds: bool) -> None:
+    """The last two: no kinks on one set, and one that acts on another."""
+    sweeps = Sweeps(an.trace(f, [0.0, 0.0]), np.zeros(2))
+    one = Witness(sweeps, np.zeros(len(sweeps.alpha)))
+    classes = one_set(sweeps)
+    count = len(sweeps.alpha) if classes is None else classes.count
+    data = {"kind": "slopes of merged kinks", "sign": sign, "slopes": [0.0] * count}
+    assert kinds.proves(data, one, RNG) is holds
+
+
+def test_kinks_that_are_not_seen_together_are_not_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Were |x| and |x + y| taken for one, points near x would show it."""
+    both = Classes(np.zeros(2, int), np.ones(2), np.zeros(1, int))
+    monkeypatch.setattr(merged_kinks, "one_set", lambda sweeps: both)
+    data = {"kind": "slopes of merged kinks", "sign": 1, "slopes": [0.0]}
+    for k, holds in ((0.0, True), (1.0, False)):
+        one = witness(lambda w, k=k: np.abs(w[0]) - np.abs(w[0] + k * w[1]), [0.0, 0.0], [0.0, 0.0], deviation=1e-12)
+        for seed in range(4):
+            assert kinds.proves(data, one, np.random.default_rng(seed)) is holds

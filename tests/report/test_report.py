@@ -39,6 +39,15 @@ def test_every_form_of_every_example(name: str) -> None:
     assert len(repr(report)) < 100
 
 
+def test_a_report_pickles_whatever_was_asked_on_the_way() -> None:
+    """About kinks on one set, and about subproblems."""
+    for f in (lambda v: np.sum(np.abs(v) - np.maximum(-v, 0)), lambda v: np.sum(np.abs(v) - np.abs(v + v[::-1]))):
+        report = an.verify(f, np.zeros(100), slope=0.5)
+        again = pickle.loads(pickle.dumps(report))
+        assert (again.verdict, again.explanation) == (report.verdict, report.explanation)
+
+
+
 @pytest.mark.parametrize("name", ["identity", "dense_network_on_a_batch", "nested_abs", "stable_cross_entropy"])
 def test_a_report_and_its_program_pickle(name: str) -> None:
     report = report_of(name)

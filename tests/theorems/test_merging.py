@@ -173,6 +173,9 @@ def test_what_is_on_one_set(name: str) -> None:
     assert (labels, found[1]) == (same, factors)
 
 
+ONES = np.ones((200, 2))
+OTHERS = np.where(np.arange(400).reshape(200, 2) == 1, 2.0, 1.0)
+
 APART: dict[str, tuple[Callable[[Any], Any], Any]] = {
     "rows alone": (lambda v: np.abs(v[0]) - np.abs(v[0] + v[1] ** 2), [0.0, 0.0]),
     "a factor that vanishes": (lambda v: np.abs(v[0]) - np.abs(v[0] * v[1]), [0.0, 0.0]),
@@ -180,6 +183,7 @@ APART: dict[str, tuple[Callable[[Any], Any], Any]] = {
         lambda v: np.abs(v[0] * ((v[1] + 0.1) + 0.2 - 0.3)) - np.abs(v[0]), [0.0, 0.0]),
     "a third that is rounded": (lambda v: np.abs(v[0] + v[1] * (1 / 3)) - np.abs(3 * v[0] + v[1]), [0.0, 0.0]),
     "the constant 0": (lambda v: np.abs(v[0] * np.array([0.0, 0.0])) @ np.ones(2) - np.abs(v[0]), [0.0]),
+    "a matrix with another entry": (lambda v: np.sum(np.abs(ONES @ v)[:1] - np.abs(OTHERS @ v)[:1]), [0.0, 0.0]),
     "another power": (lambda v: np.abs(v[0] ** 2 - v[1]) - np.abs(v[0] ** 3 - v[1]), [0.0, 0.0]),
     "another parameter": (lambda v: np.max(v[:2]) - np.max(v[1:]), np.zeros(3)),
 }  # fmt: skip

@@ -6,6 +6,7 @@ from ..mutant import Mutant
 
 MERGED = ("theorems/test_merging.py",)
 EVIDENCE = ("certificates/test_evidence_rules.py",)
+BESIDE = ("certificates/test_next_to_program.py",)
 
 MUTANTS = (
     Mutant("active/multiples.py", "tuple(sign * a for a in only.coefficients)", "only.coefficients", MERGED),
@@ -35,4 +36,12 @@ MUTANTS = (
            "    if a.hidden or a.inexact or any(map(any, a.couplings)):", "    if a.hidden or a.inexact:", EVIDENCE),
     Mutant("certificates/checker/rules.py", "    return whole and all(abs(taken)", "    return all(abs(taken)",
            EVIDENCE),
+    Mutant("certificates/merged_kinks.py", "not (np.abs(t) <= 1).all():", "False:", BESIDE),
+    Mutant("certificates/merged_kinks.py", "    if not sign and not _opened(layer, rng):", "    if False:", BESIDE),
+    Mutant("certificates/merged_kinks.py", "return layer if all(_together(layer, rng) for _ in range(DRAWS)) else None",
+           "return layer", BESIDE),
+    Mutant("certificates/merged_kinks.py", "return float(v @ g) - highest > margin + 2 * slack",
+           "return float(v @ g) - highest > 2 * slack", BESIDE),
+    Mutant("certificates/merged_kinks.py", "if classes is None or not is_one_layer(sweeps):", "if classes is None:",
+           BESIDE),
 )
