@@ -13,6 +13,7 @@ from absnormal.certificates.evidence import NextToProgram
 from absnormal.certificates.witness import Witness
 from absnormal.clarke.fallback import NoActiveSwitch, OpenAlong
 from absnormal.theorems.even_part import EvenPart
+from absnormal.theorems.layered_blocks import LayeredBlocks
 from absnormal.theorems.likq import Independent, IndependentModuloAPrime
 from absnormal.theorems.membership import LimitingGradients
 from absnormal.theorems.merging import BeyondMergedKinks, WithinMergedKinks
@@ -25,7 +26,7 @@ from absnormal.theorems.supporting import OwnAdjoints
 
 _CLASSES: tuple[type[NextToProgram], ...] = (
     NoActiveSwitch, ZeroRowsByStructure, PrivateInputs, PrivateInputsForTheseSlopes, BoundedAdjoints, OwnAdjoints,
-    EvenPart, Independent, IndependentModuloAPrime, OpenAlong, LimitingGradients, MeanUnderRegular,
+    EvenPart, LayeredBlocks, Independent, IndependentModuloAPrime, OpenAlong, LimitingGradients, MeanUnderRegular,
     BeyondDirectionalDerivative, FromAllSlopes, NotTheGradient, NonFinite,
     WithinMergedKinks, BeyondMergedKinks,
 )

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 
+from absnormal.active.system import MANY
 from absnormal.theorems.componentwise import componentwise
 from absnormal.theorems.direction import along_candidates, exactly
 from absnormal.theorems.even_part import even_part, even_part_exactly
 from absnormal.theorems.independent_subproblems import independent_subproblems
+from absnormal.theorems.layered_blocks import layered_blocks
 from absnormal.theorems.likq import likq, likq_modulo_a_prime
 from absnormal.theorems.membership import membership, membership_along_directions, membership_in_computed_rows
 from absnormal.theorems.merging import merging
@@ -24,8 +27,22 @@ from absnormal.theorems.supporting import supporting, supporting_exactly
 
 Rung = Callable[[Problem], Proof | None]
 
+
+def asked(rung: Rung, many: bool) -> Rung:
+    """A rung that is only asked where active switches are, or are not, more than are listed one by one at no cost."""
+
+    @wraps(rung)
+    def bounded(problem: Problem) -> Proof | None:
+        return rung(problem) if (len(problem.sweeps.alpha) > MANY) == many else None
+
+    return bounded
+
+
 #: Proofs from the structure of a program, which cost less than a gradient.
 STRUCTURAL: tuple[Rung, ...] = (smooth, private_directions, private_directions_for_definite_slopes)
+
+#: Proofs by sweeps that cost a few gradients; where switches are many they come before what lists them.
+SWEEPS: tuple[Rung, ...] = (even_part, supporting, layered_blocks)
 
 #: Structure, kinks on one set, sweeps, linear algebra, one linear program, enumeration.
 RUNGS: tuple[Rung, ...] = (
@@ -34,12 +51,12 @@ RUNGS: tuple[Rung, ...] = (
     regular,
     smooth_by_structure,
     private_directions_and_zero_rows,
+    *(asked(rung, many=True) for rung in SWEEPS),
     smooth_exactly,
     smooth_by_equal_rows,
     likq,
     along_candidates,
-    even_part,
-    supporting,
+    *(asked(rung, many=False) for rung in SWEEPS),
     even_part_exactly,
     exactly,
     regular_exactly,

@@ -11,6 +11,7 @@ STATEMENTS = {
     "likq": "linearly independent switching rows make every slope in [-1, 1] Clarke",
     "direction": "a direction that opens the chosen cell shows a limiting gradient",
     "even part": "kinks with slope 0 that f sees on both sides alike make the gradient the middle of the set",
+    "layered blocks": "inputs that move a layer of kinks whole, and none before it, make its slopes Clarke",
     "supporting": "kinks that enter with one sign under the tool's own slopes make its gradient a supporting one",
     "componentwise": "slopes that are means of open cells, component by component, give a Clarke gradient",
     "membership": "a convex combination of limiting gradients is a Clarke gradient",

@@ -40,3 +40,21 @@ def _opened(sweeps: Sweeps, sigma: Array, rates: Array, errors: Array) -> Array:
         apart = lengths(t - along * c)
         opened[own] = units & (along > error) & (apart <= _ALONG * along)
     return opened
+
+
+def rates_beyond(
+    sweeps: Sweeps, sigma: Array, d: Array, rng: np.random.Generator | None = None, values: bool = True
+) -> Array:
+    """r_i^sigma . d for each active switch, 0 where it is not beyond its rounding error.
+
+    Without ``values`` the error is that of the sweep alone.
+    """
+
+    def rates(near: Sweeps) -> Array:
+        return np.asarray(near.push(sigma, d[None])[0][0][sweeps.alpha])
+
+    here = rates(sweeps)
+    error = rounding(sweeps.push_depth) * sweeps.magnitude(sigma, d)[0][sweeps.alpha] + FLOOR
+    if values:
+        error = error + beyond_values(sweeps, sigma, here, rates, rng)
+    return np.where(np.abs(here) > error, here, 0.0)

@@ -40,6 +40,7 @@ BELOW = {
     "program.nodes": 0, "judgement.tolerances": 0, "certificates.checker": 0,
     "certificates.witness": 4, "certificates.interval": 4, "certificates.next_to_program": 4,
     "certificates.of_regular_functions": 4, "certificates.merged_kinks": 4, "certificates.of_slopes": 4,
+    "certificates.of_layers": 4,
     "certificates.evidence": 4, "certificates.agreement": 4,
 }  # fmt: skip
 LAYERS = FOLDERS | BELOW
@@ -50,7 +51,8 @@ BEHIND_FRONT_ENDS = (
 )
 
 #: The cheap proofs, and the explicit set that judges them in tests.
-CHEAP = ("smooth", "private_directions", "regular", "likq", "direction", "supporting", "even_part")
+CHEAP = ("smooth", "private_directions", "regular", "likq", "direction", "supporting", "even_part",
+         "layered_blocks")
 EXPLICIT = ("absnormal.clarke.cells", "absnormal.clarke.components", "absnormal.clarke.generalized_gradient")
 
 FRAMEWORKS = ("torch", "jax", "onnx", "autograd", "casadi", "sklearn", "sympy", "matplotlib")

@@ -175,8 +175,8 @@ def made_up(one: Specimen, rng: random.Random) -> tuple[str, dict[str, Any]]:
     kind = rng.choice((
         "no active switch", "zero rows", "private inputs", "private inputs for these slopes", "independent",
         "independent modulo a prime", "direction", "limiting gradients", "sign-definite adjoints",
-        "adjoints for these slopes", "even part", "nonfinite", "not the gradient", "separated from all slopes",
-        "mean under regular", "beyond the directional derivative",
+        "adjoints for these slopes", "even part", "layered blocks", "nonfinite", "not the gradient",
+        "separated from all slopes", "mean under regular", "beyond the directional derivative",
         "slopes of merged kinks", "separated from merged kinks",
     ))  # fmt: skip
     data: dict[str, Any] = {"kind": kind, "switches": [], "needed": []}
@@ -208,6 +208,15 @@ def made_up(one: Specimen, rng: random.Random) -> tuple[str, dict[str, Any]]:
         data |= {"separator": direction(), "gap": 1.0}
     if kind == "beyond the directional derivative":
         data |= {"sign": rng.choice((1, -1, 0)), "separator": direction(), "gap": 1.0}
+    if kind == "layered blocks":
+        left = witness.sweeps.alpha.tolist()
+        data["layers"] = []
+        while left:
+            own = [i for i in left if rng.random() < 0.7] or left
+            left = [i for i in left if i not in own]
+            d, weights = direction(), rng.choice(([1.0], [0.5, 0.5], [0.25, 0.75], [2.0, -1.0]))
+            steps = [{"inputs": list(range(n)), "numbers": [sign * a for a in d]} for sign in (1.0, -1.0)]
+            data["layers"].append({"switches": own, "weights": weights, "directions": steps[: len(weights)]})
     if kind in ("not the gradient", "separated from all slopes"):
         data |= {"separator": direction(), "gap": 1.0, "negligible": rng.random() < 0.5}
     if rng.random() < 0.3:

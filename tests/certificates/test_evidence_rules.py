@@ -233,6 +233,29 @@ def test_the_middle_of_an_even_part(row: Any, slopes: Any, holds: bool) -> None:
     assert proves("even part", a) == holds
 
 
+def layers(*given: tuple[list[int], list[Number], list[list[Number]]]) -> list[dict[str, Any]]:
+    return [{"members": m, "weights": w, "directions": d} for m, w, d in given]
+
+
+BOTH: list[list[Number]] = [[0, 1], [0, -1]]
+
+
+@pytest.mark.parametrize(("slopes", "second", "holds"), [
+    ((1, 0), ([1], ["1/2", "1/2"], BOTH), True), ((1, "1/3"), ([1], ["2/3", "1/3"], BOTH), True),
+    ((1, "1/4"), ([1], ["2/3", "1/3"], BOTH), False), ((1, 1), ([1], [1], [[0, 5]]), True),
+    ((1, 1), ([1], [1], [[1, 5]]), False), ((1, 0), ([1], [1], [[0, 0]]), False),
+    ((1, 1), ([1], [1], [[0, -5]]), False), ((-1, 1), ([1], [1], [[0, 5]]), False),
+    ((1, 1), ([1], [2, -1], BOTH), False),
+])  # fmt: skip
+def test_layers(slopes: Any, second: Any, holds: bool) -> None:
+    """|x| - |y - |x||: the direction of the second layer may not move the first."""
+    a = switches([[1, 0], [0, 1]], [1, -1], slopes, [[0, 0], [-1, 0]])
+    assert proves("layered blocks", a, layers=layers(([0], [1], [[1, 0]]), second)) == holds
+    assert not proves("layered blocks", a, layers=layers(second, ([0], [1], [[1, 0]])))
+    assert not proves("layered blocks", a, layers=layers(([0, 1], [1], [[1, 1]])))
+    assert not proves("layered blocks", a, layers=layers(([0], [1], [[1, 0]])))
+
+
 # -- components ------------------------------------------------------------------------------------------------------
 
 

@@ -103,6 +103,12 @@ MADE_UP: list[dict[str, Any]] = [
     {"kind": "adjoints for these slopes", "sign": 1, "set aside": [0, 1], "deviation": 1e9},
     {"kind": "adjoints for these slopes", "sign": -1, "set aside": [], "deviation": 0.0},
     {"kind": "even part", "switches": []},
+    {"kind": "layered blocks", "layers": []},
+    {"kind": "layered blocks", "layers": [
+        {"switches": [0, 1], "weights": [1.0], "directions": [{"inputs": [0], "numbers": [1.0]}]}]},
+    {"kind": "layered blocks", "layers": [
+        {"switches": [i], "weights": [0.5, 0.5], "directions": [{"inputs": [0], "numbers": [a]} for a in (1.0, -1.0)]}
+        for i in (0, 1)]},
     {"kind": "components", "components": [], "system": {"switches": [], "rows": [], "couplings": [], "weights": [],
      "slopes": [], "signs": []}},
     {"kind": "minor", "minor": [0], "system": {"switches": [0], "signs": [1], "rows": [["1"]], "couplings": [["0"]],

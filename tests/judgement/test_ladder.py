@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Any
 
+import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import absnormal as an
+from absnormal.judgement.ladder import decide
+from absnormal.sweeps.table import Sweeps
+from absnormal.theorems.problem import Problem
 
 from ..theorems.generators import nests, network_cases
 from ..theorems.judge import Case, cases, fuzz
@@ -32,3 +38,31 @@ def test_smooth_maps_between_change_no_verdict_that_is_given(a: Case) -> None:
     assert report.verdict.name in ("UNDECIDED", "CLARKE" if a.clarke else "NOT_CLARKE"), (report.proof, a)
     for certificate in (report.certificate, report.clarke_certificate):
         assert certificate is None or certificate.check(), (certificate, a)
+
+
+FACTORS = np.arange(1.0, 201.0)
+
+
+def even(s: Any, t: Any) -> Any:
+    return np.abs(np.abs(s) - np.abs(t)) - np.abs(s + t)
+
+
+def layered(s: Any, t: Any) -> Any:
+    return np.abs(s) / 2 - np.abs(np.abs(s) - t)
+
+
+def supported(s: Any, t: Any) -> Any:
+    return -np.abs(np.abs(s + t) - t) - np.abs(s + t) / 2
+
+
+@pytest.mark.parametrize(("pairs", "slope", "method"), [
+    (even, 0.0, "even part"), (layered, 0.5, "layered blocks"), (supported, 0.25, "supporting"),
+])  # fmt: skip
+def test_many_switches_are_not_listed_where_sweeps_decide(pairs: Any, slope: float, method: str) -> None:
+    """Hundreds of pairs of numbers, each with a factor of its own, so that no input is private."""
+    zero = np.zeros(400)
+    sweeps = Sweeps(an.trace(lambda v: pairs(FACTORS * v[:200], FACTORS * v[200:]).sum(), zero), zero)
+    problem = Problem(sweeps, np.full(len(sweeps.alpha), slope), an.Budget())
+    proof, _ = decide(problem)
+    assert proof is not None and proof.clarke
+    assert (proof.method, "system" in problem.__dict__) == (method, False)

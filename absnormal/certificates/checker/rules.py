@@ -98,6 +98,26 @@ def _even_part(data: Mapping[str, Any], a: Switches) -> bool:
     return all(not any(row) or not (c or any(own)) for row, c, own in zip(a.rows, a.slopes, a.couplings, strict=True))
 
 
+def _layered(data: Mapping[str, Any], a: Switches) -> bool:
+    """Layered blocks: a switch depends on earlier layers only; directions that do not move these, and move all of their
+    own layer, have sign vectors with the mean c."""
+    earlier: list[int] = []
+    for layer in data["layers"]:
+        members, weights = positions(layer["members"], a.k), numbers(layer["weights"])
+        signs = []
+        for d in matrix(layer["directions"]):
+            rates = [dot(a.rows[i], d) for i in members]
+            if not all(rates) or any(dot(a.rows[j], d) for j in earlier):
+                return False
+            signs.append([Fraction(1 if rate > 0 else -1) for rate in rates])
+        if any(a.couplings[i][j] for i in members for j in range(a.k) if j not in earlier):
+            return False
+        if not _is_mean(weights, signs, [a.slopes[i] for i in members]):
+            return False
+        earlier += members
+    return len(positions(earlier, a.k)) == a.k
+
+
 def _one_sign(couplings: list[Row], seeds: Row) -> bool:
     """By intervals; where these hold 0 inside, by all signs of the switches that a chain leads to."""
     sizes: list[Fraction] = [Fraction(0)] * len(seeds)
@@ -342,6 +362,7 @@ RULES: dict[str, tuple[Callable[[Mapping[str, Any], Switches], bool], tuple[str,
     "sign-definite adjoints": (_sign_definite, ("CLARKE",)),
     "adjoints for these slopes": (_supporting, ("CLARKE",)),
     "even part": (_even_part, ("CLARKE",)),
+    "layered blocks": (_layered, ("CLARKE",)),
     "components": (_components, ("CLARKE",)),
     "merged kinks": (_merged, ("CLARKE",)),
     "convex weights": (_convex, ("CLARKE",)),

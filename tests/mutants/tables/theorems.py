@@ -7,6 +7,7 @@ from ..mutant import Mutant
 DIRECTION = ("theorems/test_margins.py", "theorems/test_direction.py")
 REGULAR = ("theorems/test_margins.py", "theorems/test_regular.py")
 EVEN = ("theorems/test_even_part.py",)
+LAYERED = ("theorems/test_layered_blocks.py",)
 SUPPORTING = ("theorems/test_supporting.py",)
 RULES = ("certificates/test_evidence_rules.py",)
 SEPARATION = ("theorems/test_margins.py", "theorems/test_separation.py")
@@ -70,6 +71,21 @@ MUTANTS = (
     Mutant("theorems/supporting.py", "or (effect <= problem.allowed).all():", "or True:", SUPPORTING),
     Mutant("theorems/supporting.py", "w[j] += c[i] * system.couplings[i][j] * w[i]",
            "w[j] += system.couplings[i][j] * w[i]", SUPPORTING),
+    Mutant("theorems/layered_blocks.py", "free = free & (reached == 0)", "free = free & True", LAYERED),
+    Mutant("theorems/layered_blocks.py", "(Fraction(1, 2), -d)] if _signs(sweeps, own, d).all()",
+           "(Fraction(1, 2), -d)] if _signs(sweeps, own, d).any()", LAYERED),
+    Mutant("theorems/layered_blocks.py", "if not all(d.any() for _, d in steps):",
+           "if not any(d.any() for _, d in steps):", LAYERED),
+    Mutant("theorems/layered_blocks.py", "return d if (_signs(sweeps, own, d) == signs).all() else nothing",
+           "return d", LAYERED),
+    Mutant("active/layers.py", "np.where(counted[own], before + steps, 0)",
+           "np.where(counted[own], steps, 0)", LAYERED),
+    Mutant("active/layers.py", "steps = 1 + np.arange(node.switches) // max(1, size)",
+           "steps = 1 + 0 * np.arange(node.switches) // max(1, size)", LAYERED),
+    Mutant("certificates/checker/rules.py", "if not all(rates) or any(dot(a.rows[j], d) for j in earlier):",
+           "if not all(rates):", RULES),
+    Mutant("certificates/checker/rules.py", "for i in members for j in range(a.k) if j not in earlier):",
+           "for i in members for j in range(a.k) if j not in earlier and j not in members):", RULES),
     Mutant("theorems/even_part.py", "(c != 0)[first[sweeps.alpha]].any()", "(c != 0)[first[sweeps.alpha]].all()", EVEN),
     Mutant("theorems/even_part.py", "if (before[counted] != 0).any():", "if (before[counted] != 0).all():", EVEN),
     Mutant("theorems/even_part.py", "not any(row) or (not slope and not any(coupling))",
