@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,9 +10,12 @@ import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.program.nodes import Node
+from absnormal.program.values import Later
 
 #: About how many entries of an array its hash looks at.
 _SEEN = 64
+#: Entries past which a constant that a framework holds is not read for its hash.
+_LARGE = 4096
 
 
 class _Held:
@@ -34,6 +38,21 @@ class _Held:
         return own is its or (own.dtype == its.dtype and own.shape == its.shape and bool((own == its).all()))
 
 
+class _Unread:
+    """A large constant that a framework holds: it is read only where another one has its shape."""
+
+    __slots__ = ("_constant",)
+
+    def __init__(self, constant: Later) -> None:
+        self._constant = constant
+
+    def __hash__(self) -> int:
+        return hash(_Unread)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Unread) and self._constant.same(other._constant)
+
+
 def value_numbers(nodes: Sequence[Node]) -> list[int]:
     """For each node the first that has its operation, its parameters and its arguments, and so its value everywhere.
 
@@ -43,7 +62,11 @@ def value_numbers(nodes: Sequence[Node]) -> list[int]:
     known: dict[Any, int] = {}
     numbers: list[int] = []
     for index, node in enumerate(nodes):
-        key = (node.op, tuple(numbers[arg] for arg in node.args), node.shape, _key(node.params))
+        if isinstance(node.params, Later) and math.prod(node.shape) > _LARGE:
+            params: Any = _Unread(node.params)
+        else:
+            params = _key(node.params)
+        key = (node.op, tuple(numbers[arg] for arg in node.args), node.shape, params)
         numbers.append(known.setdefault(key, index))
     return numbers
 

@@ -134,3 +134,18 @@ def test_a_kink_is_left_where_z_is_scaled_and_computed_anew_for_each_use(k: floa
     returned = torch.func.grad(f)(torch.zeros(3, dtype=torch.float64))
     given = an.verify(f, torch.zeros(3, dtype=torch.float64), gradient=returned)
     assert given.method == method and given.certificate.check()
+
+
+@pytest.mark.parametrize("k", [2.0, 3.0])
+def test_large_constants_that_are_made_anew_are_compared(k: float) -> None:
+    """2 X and 2 X are one matrix, 2 X and 3 X are two: then nothing is known of kinks on one set."""
+    import torch
+
+    inputs, y = (torch.tensor(a) for a in data(2000))
+
+    def f(w: Any) -> Any:
+        z = (2 * inputs) @ w
+        return (torch.relu(z) - z * y + torch.log1p(torch.exp(-((k * inputs) @ w).abs()))).mean()
+
+    explanation = an.verify(f, torch.zeros(3, dtype=torch.float64)).explanation
+    assert ("kink on the same set" in explanation) == (k == 2)
