@@ -30,7 +30,7 @@ from typing import Any
 
 import numpy as np
 
-from absnormal.active.system import System
+from absnormal.active.system import MANY, System
 from absnormal.certificates import next_to_program
 from absnormal.certificates.evidence import AtPoint, Judged, NextToProgram, OnForm
 from absnormal.certificates.witness import Witness
@@ -93,7 +93,8 @@ def smooth_by_equal_rows(problem: Problem) -> Proof | None:
     """The same where switches are many or in blocks: entries with equal rows are compared, or rows are computed without
     rounding, for one signature."""
     sweeps = problem.sweeps
-    if problem.system is not None or sweeps.rational or not zero_under_one(sweeps):
+    listed = len(sweeps.alpha) <= MANY and problem.system is not None
+    if sweeps.rational or listed or not zero_under_one(sweeps):
         return None
     return Proof(
         "smooth", True, "the rows of all active switches are zero: they compare entries with equal rows", "structure",
