@@ -109,6 +109,9 @@ MADE_UP: list[dict[str, Any]] = [
     {"kind": "layered blocks", "layers": [
         {"switches": [i], "weights": [0.5, 0.5], "directions": [{"inputs": [0], "numbers": [a]} for a in (1.0, -1.0)]}
         for i in (0, 1)]},
+    {"kind": "layered blocks", "layers": [
+        {"switches": own, "weights": [0.5, 0.5], "directions": [{"inputs": [0], "numbers": [a]} for a in (1.0, -1.0)]}
+        for own in ([0, 1], [2])]},
     {"kind": "components", "components": [], "system": {"switches": [], "rows": [], "couplings": [], "weights": [],
      "slopes": [], "signs": []}},
     {"kind": "minor", "minor": [0], "system": {"switches": [0], "signs": [1], "rows": [["1"]], "couplings": [["0"]],

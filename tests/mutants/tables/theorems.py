@@ -7,6 +7,7 @@ from ..mutant import Mutant
 DIRECTION = ("theorems/test_margins.py", "theorems/test_direction.py")
 REGULAR = ("theorems/test_margins.py", "theorems/test_regular.py")
 EVEN = ("theorems/test_even_part.py",)
+FORGED = ("certificates/test_forgeries.py::test_nothing_proves_a_wrong_gradient",)
 LAYERED = ("theorems/test_layered_blocks.py",)
 SUPPORTING = ("theorems/test_supporting.py",)
 RULES = ("certificates/test_evidence_rules.py",)
@@ -71,6 +72,13 @@ MUTANTS = (
     Mutant("theorems/supporting.py", "or (effect <= problem.allowed).all():", "or True:", SUPPORTING),
     Mutant("theorems/supporting.py", "w[j] += c[i] * system.couplings[i][j] * w[i]",
            "w[j] += system.couplings[i][j] * w[i]", SUPPORTING),
+    Mutant("certificates/of_layers.py", "return not left.any() and not sweeps.lanes", "return True", FORGED),
+    Mutant("certificates/of_layers.py", "return None if (d[reached] != 0).any() or not signs.all() else signs",
+           "return None if not signs.all() else signs", FORGED),
+    Mutant("certificates/of_slopes.py",
+           "if (witness.c != 0)[first[sweeps.alpha]].any() or (before[counted] != 0).any():", "if False:", FORGED),
+    Mutant("certificates/of_slopes.py", "if not (w >= -error)[aside].all() or not small(witness, deviation):",
+           "if False:", FORGED),
     Mutant("theorems/layered_blocks.py", "free = free & (reached == 0)", "free = free & True", LAYERED),
     Mutant("theorems/layered_blocks.py", "(Fraction(1, 2), -d)] if _signs(sweeps, own, d).all()",
            "(Fraction(1, 2), -d)] if _signs(sweeps, own, d).any()", LAYERED),
