@@ -27,8 +27,9 @@ from absnormal.theorems.merging import layer_of
 from absnormal.theorems.problem import Problem
 from absnormal.theorems.regular import regular_function
 
-#: Cells and seconds of an enumeration that is not needed.
-_CELLS, _SECONDS = 2000, 0.5
+#: Cells and feasibility problems of an enumeration that is not needed, in all and for each active switch; no seconds,
+#: which differ from run to run.
+_IN_ALL, _EACH = 800, 8
 _LONG = "they are too many, or a curve where a 2-norm is 0"
 
 
@@ -64,7 +65,7 @@ def whole_set(call: TracedCall, options: Options) -> GeneralizedGradient:
         return _as_list(summands(sweeps, system, options.limits), given)
     found, doubts = None, [_LONG]
     if not _no_list(sweeps):
-        found, doubts = listed_summands(sweeps, system, _a_part(options.limits).start())
+        found, doubts = listed_summands(sweeps, system, _a_part(options.limits, len(sweeps.alpha)).start())
     if found is not None and found.proved:
         return _as_list(found, given)
     function, refuted = known
@@ -111,6 +112,7 @@ def _no_list(sweeps: Sweeps) -> bool:
     )
 
 
-def _a_part(budget: Budget) -> Budget:
+def _a_part(budget: Budget, active: int) -> Budget:
     """What a list may cost where there is an answer without one."""
-    return replace(budget, cells=min(budget.cells, _CELLS), seconds=min(budget.seconds, _SECONDS))
+    many = max(_IN_ALL, _EACH * active)
+    return replace(budget, cells=min(budget.cells, many), programs=min(budget.programs, many))
