@@ -20,7 +20,7 @@ from absnormal.arrays import Array, exactly, unit_vectors
 from absnormal.ops import kink_of
 from absnormal.rational.linear_algebra import rank
 from absnormal.sweeps.adjoints import nonzero
-from absnormal.sweeps.at_point import INTERVAL
+from absnormal.sweeps.at_point import INTERVAL, once
 from absnormal.sweeps.conditioning import beyond_values
 from absnormal.sweeps.rounding import FLOOR, rounding
 from absnormal.sweeps.table import Nodes, Sweeps
@@ -216,6 +216,7 @@ class OneLayer:
         return np.asarray(pushed[:, self._first].T, dtype=float)
 
 
+@once
 def is_one_layer(sweeps: Sweeps) -> bool:
     """Whether no active switch acts on another one, for any slopes."""
     program, active = sweeps.program, sweeps.active

@@ -24,7 +24,7 @@ Answer = TypeVar("Answer")
 
 
 def once(asked: Callable[[Point], Answer]) -> Callable[[Point], Answer]:
-    """A question about a program at a point, whose answer is kept with it."""
+    """A question about a program at a point, whose answer is kept with it; that must not hold the point itself."""
 
     @wraps(asked)
     def answered(point: Point) -> Answer:

@@ -43,7 +43,6 @@ from absnormal.certificates import merged_kinks
 from absnormal.certificates.evidence import AtPoint, Judged, NextToProgram, OnForm, Separates
 from absnormal.certificates.witness import Witness
 from absnormal.judgement.tolerances import DOUBLE, relative
-from absnormal.sweeps.at_point import once
 from absnormal.sweeps.rounding import rounding
 from absnormal.sweeps.table import Nodes, Sweeps
 from absnormal.theorems.problem import Problem, Proof
@@ -124,7 +123,6 @@ class BeyondMergedOnForm(OnForm, Separates):
         return {"kind": self.kind, "separator": self.separator}
 
 
-@once
 def layer_of(sweeps: Sweeps) -> OneLayer | None:
     """The classes of the active switches; None where no two are on one set, or where one acts on another."""
     classes = one_set(sweeps)

@@ -87,14 +87,17 @@ def triples(v: Any) -> Any:
     return np.sum(relu(a + b) - relu(a) - relu(b)) + np.sum(v * v)
 
 
+#: Of each triple the mean of the cells a > 0 > b and b > 0 > a with a + b > 0.
+MEAN = np.repeat([1.0, 0.0, 0.0], 100)
+
+
 def test_one_wrong_triple_among_many() -> None:
     slopes = np.zeros(300)
     slopes[[7, 107, 207]] = -1, 1, 1
     report = an.verify(triples, np.zeros(200), slope=slopes)
     assert report.verdict is an.Verdict.NOT_CLARKE
     assert "z7" in report.proof.reason
-    # The mean of the cells where all are positive and where all are negative, three to one.
-    right = an.verify(triples, np.zeros(200), slope=0.5)
+    right = an.verify(triples, np.zeros(200), slope=MEAN)
     assert right.verdict is an.Verdict.CLARKE and right.method == "componentwise"
     assert right.certificate.check()
 
@@ -104,7 +107,7 @@ def test_parts_that_share_an_input_are_one_part(nothing_fits: None) -> None:
 
 
 def test_a_forged_part_is_refused() -> None:
-    report = an.verify(triples, np.zeros(200), slope=0.5)
+    report = an.verify(triples, np.zeros(200), slope=MEAN)
     certificate = report.certificate
     data = dict(certificate.data)
     parts, systems = list(data["parts"]), list(data["systems"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -44,3 +45,23 @@ def test_nothing_is_left_to_collect(name: str, frozen: None) -> None:
     report = an.verify(f, x)
     del report
     assert gc.collect() == 0
+
+
+@pytest.mark.parametrize("name", ["merged", "regular", "blocks"])
+@pytest.mark.parametrize("given", [False, True])
+def test_a_point_is_freed_at_once(name: str, given: bool) -> None:
+    """What is kept with a program at a point does not hold that point."""
+    f = {
+        "merged": lambda x: (np.maximum(x, 0) - 0.3 * x + np.log1p(np.exp(-np.abs(x)))).sum(),
+        "regular": lambda x: np.abs(x).sum(),
+        "blocks": lambda x: np.abs(x).sum() - np.abs(x[::-1] + np.abs(x)).sum(),
+    }[name]
+    gc.collect()
+    gc.disable()
+    try:
+        report = an.verify(f, np.zeros(4), **({"gradient": np.zeros(4)} if given else {}))
+        points = [weakref.ref(report.problem.sweeps), weakref.ref(report.tool)]
+        del report
+        assert all(point() is None for point in points)
+    finally:
+        gc.enable()
