@@ -15,7 +15,7 @@ import numpy as np
 from absnormal.active.one_layer import OneLayer, is_one_layer
 from absnormal.active.one_set import one_set
 from absnormal.arrays import Array
-from absnormal.certificates.next_to_program import DRAWS, allowed, slack_of
+from absnormal.certificates.next_to_program import DRAWS, above, allowed, numbers_in_x, slack_of
 from absnormal.certificates.witness import Witness
 from absnormal.errors import AbsNormalError
 from absnormal.sweeps.rounding import rounding, value_errors
@@ -47,9 +47,7 @@ def within(sign: int, slopes: Sequence[Any], witness: Witness, rng: np.random.Ge
 
 def beyond(separator: Sequence[Any], witness: Witness, rng: np.random.Generator) -> bool:
     """v . g is larger than the derivative along v for all slopes that fit together, beyond rounding."""
-    sweeps, v = witness.floats, np.asarray(separator, dtype=float)
-    if v.shape != (sweeps.program.n,) or not np.isfinite(v).all():
-        raise ValueError("malformed certificate: a direction has one finite number for each input")
+    sweeps, v = witness.floats, numbers_in_x(separator, witness)
     layer = _layer(sweeps, rng)
     if layer is None:
         return False
@@ -122,9 +120,7 @@ def _signed(layer: OneLayer, sign: int, rng: np.random.Generator) -> bool:
     for _ in range(DRAWS):
         d = rng.standard_normal(sweeps.program.n)
         sigma = _fitting(layer, rng.choice([-1.0, 1.0], layer.classes.count))
-        chosen = sweeps.directional(d)
-        gap = sign * (chosen.dy[0] - sweeps.push(sigma, d[None])[1][0, 0])
-        slack = slack_of(sweeps, sigma, d)[1] + slack_of(sweeps, chosen.sigma, d)[1]
+        gap, slack = above(sweeps, sign, sigma, d)
         left = np.abs(layer.weights[layer.negligible]) + layer.errors[layer.negligible]
         if not gap >= -2 * slack - 2 * float((left * np.abs(layer.rates(d))[layer.negligible]).sum()):
             return False

@@ -80,6 +80,13 @@ def slack_of(sweeps: Sweeps, sigma: Array, d: Array) -> tuple[Array, float]:
     return gamma * dz + FLOOR, float(gamma * dy[0]) + FLOOR
 
 
+def above(sweeps: Sweeps, sign: int, sigma: Array, d: Array) -> tuple[float, float]:
+    """By how much f'(x; d) is above g_sigma . d (below it, for the sign -1), and the rounding in both."""
+    chosen = sweeps.directional(d)
+    gap = sign * (chosen.dy[0] - sweeps.push(sigma, d[None])[1][0, 0])
+    return float(gap), slack_of(sweeps, sigma, d)[1] + slack_of(sweeps, chosen.sigma, d)[1]
+
+
 def _drawn(sweeps: Sweeps, rng: np.random.Generator) -> Array:
     """A definite signature at random."""
     sigma = sweeps.signature(rng.choice([-1.0, 1.0], len(sweeps.alpha)))
@@ -307,9 +314,7 @@ def _confirmed(sweeps: Sweeps, sign: int, aside: Array, deviation: float, rng: n
         _, size = sweeps.pull_magnitude(sigma, None, np.ones((1, 1)))
         if not (sign * wbar[0] >= -rounding(sweeps.pull_depth) * size[0])[alpha][counted].all():
             return False
-        chosen = sweeps.directional(d)
-        gap = sign * (chosen.dy[0] - sweeps.push(sigma, d[None])[1][0, 0])
-        slack = slack_of(sweeps, sigma, d)[1] + slack_of(sweeps, chosen.sigma, d)[1]
+        gap, slack = above(sweeps, sign, sigma, d)
         if not gap >= -slack - float(np.abs(d).sum() * deviation):
             return False
     return True

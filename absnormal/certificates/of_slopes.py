@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from absnormal.certificates.next_to_program import DRAWS, slack_of, small
+from absnormal.certificates.next_to_program import DRAWS, above, slack_of, small
 from absnormal.certificates.witness import Witness
 from absnormal.sweeps.adjoints import nonzero
 from absnormal.sweeps.bounds import moved_at_most
@@ -26,9 +26,7 @@ def supporting(sign: int, witness: Witness, rng: np.random.Generator) -> bool:
         return False
     for _ in range(DRAWS):
         d = rng.standard_normal(sweeps.program.n)
-        chosen = sweeps.directional(d)
-        gap = sign * (chosen.dy[0] - sweeps.push(sigma, d[None])[1][0, 0])
-        slack = slack_of(sweeps, sigma, d)[1] + slack_of(sweeps, chosen.sigma, d)[1]
+        gap, slack = above(sweeps, sign, sigma, d)
         if not gap >= -slack - float(np.abs(d) @ deviation):
             return False
     return True

@@ -31,7 +31,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -120,9 +120,14 @@ class RegularFunction:
                 return False
         return True
 
-    @property
-    def _rounds(self) -> int:
-        return max(2, _NUMBERS // max(self.sweeps.program.n, len(self.centre)))
+    def _corral(self, g: Array, size: Any, enough: Callable[[Array, Array], bool]) -> Nearest:
+        """The element nearest to g in units of ``size``, as slopes whose gradients have it for a mean."""
+
+        def carried(slopes: Array) -> tuple[Array, Array]:
+            return (self.gradient(slopes) - g) / size, slopes
+
+        rounds = max(2, _NUMBERS // max(self.sweeps.program.n, len(self.centre)))
+        return least_norm(lambda x: carried(self.farthest(-x / size)), carried(self.centre), rounds, enough)
 
     # -- membership --------------------------------------------------------------------------------------------
 
@@ -156,10 +161,6 @@ class RegularFunction:
         size[size == 0] = 1.0
         ended: list[Array | None] = []
 
-        def lowest(x: Array) -> tuple[Array, Array]:
-            slopes = self.farthest(-x / size)
-            return (self.gradient(slopes) - g) / size, slopes
-
         def enough(x: Array, new: Array) -> bool:
             if (np.abs(x * size) <= accepted).all() or tracker.spent:
                 return True
@@ -168,8 +169,7 @@ class RegularFunction:
                 ended.append(v / np.abs(v).max())
             return bool(ended)
 
-        start = (self.gradient(self.centre) - g) / size, self.centre
-        found = least_norm(lowest, start, self._rounds, enough)
+        found = self._corral(g, size, enough)
         if ended:
             return Found(None, [], ended[0])
         weights = found.weights
@@ -204,16 +204,11 @@ class RegularFunction:
         if self.uncoupled and len(g) > _FEW:
             return self._descended(g, np.full(len(g), size), tracker, lambda c, point: None)[0]
 
-        def lowest(x: Array) -> tuple[Array, None]:
-            return (self.gradient(self.farthest(-x)) - g) / size, None
-
         def enough(x: Array, new: Array) -> bool:
             square = float(x @ x)
             return bool(tracker.spent) or square - float(x @ new) <= _CLOSE * max(square, _CLOSE)
 
-        start = (self.gradient(self.centre) - g) / size, None
-        found: Nearest = least_norm(lowest, start, self._rounds, enough)
-        return g + size * found.point
+        return g + size * self._corral(g, size, enough).point
 
     def _descended(
         self, g: Array, size: Array, tracker: BudgetTracker, look: Callable[[Array, Array], Found | None]
