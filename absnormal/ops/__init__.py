@@ -3,11 +3,12 @@
 from absnormal.ops.convolution import CONVOLUTION
 from absnormal.ops.kinks import KINKS, Kink
 from absnormal.ops.linear import LINEAR
+from absnormal.ops.opaque import OPAQUE
 from absnormal.ops.smooth import SMOOTH
 from absnormal.ops.table import Op, Table
 
 TABLE = Table()
-TABLE.add(*LINEAR, *SMOOTH, *KINKS, *CONVOLUTION)
+TABLE.add(*LINEAR, *SMOOTH, *KINKS, *CONVOLUTION, OPAQUE)
 
 #: Operations entry by entry, with broadcasting.
 ENTRYWISE = frozenset({"where", *(row.name for row in (*SMOOTH, *KINKS) if row.kink is None or row.kink.rates)})

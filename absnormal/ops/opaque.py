@@ -1,9 +1,11 @@
-"""Rows of the table for operations of a user's own, whose derivative is a whole matrix at the point."""
+"""Smooth operations of which the value and the matrix of the derivative are known: a framework's, or a user's."""
 
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -16,23 +18,67 @@ from absnormal.ops.table import Op, Params, never
 Shape = tuple[int, ...]
 
 
-class Dense(LinearMap):
-    """A matrix between the flat argument and the flat result, made when it is first needed.
+class Smooth(ABC):
+    """A function of arrays, and where it is continuously differentiable.
 
-    Each term is taken to suffer as many roundings as a product of matrices of these sizes, eight times over.
+    It is a parameter of the operation "opaque", so it compares equal to what computes the same, can be hashed, and
+    pickles.
+
+    Attributes
+    ----------
+    name
+        what a listing and a message call it
+    batch
+        how many leading axes of all arguments and of the result count copies that do not know of each other
     """
 
-    def __init__(self, made: Callable[[], Array], shape: Shape, out: Shape) -> None:
-        self.made, self.shape, self.out = made, shape, out
+    name: str
+    batch: int = 0
+
+    @abstractmethod
+    def value(self, *args: Array) -> Any:
+        """The result, for float64 arrays."""
+
+    @abstractmethod
+    def jacobian(self, args: Sequence[Array], own: int) -> Any:
+        """The derivative by argument ``own``.
+
+        Its shape is that of the batch, then the size of the rest of the result, then that of the rest of the argument.
+        """
+
+    def smooth_at(self, *args: Array) -> Any:
+        """True where the function is continuously differentiable at these arguments, as a whole or by entries."""
+        return True
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Dense(LinearMap):
+    """A matrix between the flat argument and the flat result, one for each of a batch, made when it is first needed.
+
+    ``made()`` has the shape (*batch, size of the rest of the result, size of the rest of the argument).  Each term is
+    taken to suffer as many roundings as a product of matrices of these sizes, eight times over.
+    """
+
+    def __init__(self, made: Callable[[], Array], shape: Shape, out: Shape, batch: int = 0) -> None:
+        self.made, self.shape, self.out, self.batch = made, shape, out, batch
 
     @cached_property
     def matrix(self) -> Array:
-        """Shape (size of the result, size of the argument)."""
-        return self.made()
+        """Shape (copies, size of the rest of the result, size of the rest of the argument)."""
+        return np.asarray(self.made()).reshape(self._copies, self._rest(self.out), self._rest(self.shape))
+
+    @property
+    def _copies(self) -> int:
+        return math.prod(self.shape[: self.batch])
+
+    def _rest(self, shape: Shape) -> int:
+        return math.prod(shape[self.batch :])
 
     @property
     def _depth(self) -> int:
-        return 8 * (math.prod(self.shape) + math.prod(self.out) + 1)
+        return 8 * (self._rest(self.shape) + self._rest(self.out) + 1)
 
     @property
     def push_depth(self) -> int:  # type: ignore[override]
@@ -48,62 +94,90 @@ class Dense(LinearMap):
 
     def push(self, t: Array) -> Array:
         matrix = self._exact if t.dtype == object else self.matrix
-        return np.asarray(t.reshape(len(t), math.prod(self.shape)) @ matrix.T).reshape(len(t), *self.out)
+        return self._times(t, matrix.transpose(0, 2, 1), self.shape, self.out)
 
     def pull(self, w: Array) -> Array:
-        matrix = self._exact if w.dtype == object else self.matrix
-        return np.asarray(w.reshape(len(w), math.prod(self.out)) @ matrix).reshape(len(w), *self.shape)
+        return self._times(w, self._exact if w.dtype == object else self.matrix, self.out, self.shape)
+
+    def _times(self, rows: Array, matrix: Array, shape: Shape, other: Shape) -> Array:
+        flat = rows.reshape(len(rows), self._copies, self._rest(shape)).transpose(1, 0, 2)
+        return np.asarray((flat @ matrix).transpose(1, 0, 2)).reshape(len(rows), *other)
 
     def entrywise(self, change: Change) -> LinearMap:
-        return Dense(lambda: np.asarray(change(self.matrix)), self.shape, self.out)
+        return Dense(lambda: np.asarray(change(self.matrix)), self.shape, self.out, self.batch)
 
     def norm(self) -> float:
-        return float(np.abs(self.matrix).sum(axis=1).max(initial=0.0))
+        return float(np.abs(self.matrix).sum(axis=2).max(initial=0.0))
 
     def parts(self) -> tuple[LinearMap | None, LinearMap | None]:
         positive, negative = np.maximum(self.matrix, 0), np.maximum(-self.matrix, 0)
         return (
-            Dense(lambda: positive, self.shape, self.out) if positive.any() else None,
-            Dense(lambda: negative, self.shape, self.out) if negative.any() else None,
+            Dense(lambda: positive, self.shape, self.out, self.batch) if positive.any() else None,
+            Dense(lambda: negative, self.shape, self.out, self.batch) if negative.any() else None,
         )
+
+
+def _row(name: str, function: Callable[[Params], Smooth], show: str) -> Op:
+    def value(params: Params, *args: Array) -> Array:
+        if any(arg.dtype == object for arg in args):
+            raise TypeError("no exact value")
+        try:
+            return np.asarray(function(params).value(*args), dtype=float)
+        except np.linalg.LinAlgError as error:
+            raise FloatingPointError(str(error)) from error
+
+    def matrix(params: Params, args: Sequence[Array], own: int) -> Array:
+        # A computed 0 proves nothing.
+        return never(np.asarray(function(params).jacobian(args, own), dtype=float))
+
+    def maps(params: Params, args: list[Array], out: Array, shape: Shape) -> list[LinearMap]:
+        batch = function(params).batch
+        return [
+            Dense(lambda own=own: matrix(params, args, own), arg.shape, shape, batch)  # type: ignore[misc]
+            for own, arg in enumerate(args)
+        ]
+
+    def domain(params: Params, *args: Array) -> Any:
+        return function(params).smooth_at(*[np.asarray(arg, dtype=float) for arg in args])
+
+    return Op(name, value, maps, "smooth", domain, show, shape=None)
+
+
+@dataclass(frozen=True)
+class _Along(Smooth):
+    """A function with the derivative along tangents, one pair of tangents after the other."""
+
+    name: str
+    function: Callable[..., Any]
+    jvp: Callable[..., Any]
+    smooth: Callable[..., Any] | None
+
+    def value(self, *args: Array) -> Any:
+        return self.function(*args)
+
+    def jacobian(self, args: Sequence[Array], own: int) -> Array:
+        others = [np.zeros(arg.shape) for arg in args]
+        size = args[own].size
+        columns = []
+        for unit in np.eye(size).reshape(size, *args[own].shape):
+            tangents = (*others[:own], unit, *others[own + 1 :])
+            columns.append(np.asarray(self.jvp(tuple(args), tangents), dtype=float).reshape(-1))
+        return np.stack(columns, axis=1) if size else np.zeros((np.size(self.value(*args)), 0))
+
+    def smooth_at(self, *args: Array) -> Any:
+        return True if self.smooth is None else self.smooth(*args)
 
 
 def opaque_row(
     name: str, value: Callable[..., Any], jvp: Callable[..., Any], smooth_at: Callable[..., Any] | None
 ) -> Op:
-    """A smooth operation; ``jvp(arguments, tangents)`` is its derivative along tangents."""
-
-    def column(args: Sequence[Array], own: int, tangent: Array) -> Array:
-        tangents = [tangent if i == own else np.zeros(arg.shape) for i, arg in enumerate(args)]
-        return np.asarray(jvp(tuple(args), tuple(tangents)), dtype=float).reshape(-1)
-
-    def matrix(args: Sequence[Array], own: int, out: Shape) -> Array:
-        size = args[own].size
-        units = np.eye(size).reshape(size, *args[own].shape)
-        columns = [column(args, own, unit) for unit in units]
-        # A computed 0 proves nothing.
-        return never(np.stack(columns, axis=1) if size else np.zeros((math.prod(out), 0)))
-
-    def maps(params: Params, args: list[Array], out: Array, shape: Shape) -> list[LinearMap]:
-        return [
-            Dense(lambda own=own: matrix(args, own, shape), arg.shape, shape)  # type: ignore[misc]
-            for own, arg in enumerate(args)
-        ]
-
-    domain = None if smooth_at is None else lambda params, *args: smooth_at(*args)
-    return Op(name, _on_floats(value), maps, "smooth", domain, name + "({all})", shape=None)
+    """A smooth operation of a user; ``jvp(arguments, tangents)`` is its derivative along tangents."""
+    own = _Along(name, value, jvp, smooth_at)
+    return _row(name, lambda params: own, name + "({all})")
 
 
-def _on_floats(value: Callable[..., Any]) -> Callable[..., Array]:
-    def computed(params: Params, *args: Array) -> Array:
-        if any(arg.dtype == object for arg in args):
-            raise TypeError("no exact value")
-        try:
-            return np.asarray(value(*args), dtype=float)
-        except np.linalg.LinAlgError as error:
-            raise FloatingPointError(str(error)) from error
-
-    return computed
+#: The operation whose parameter ``function`` is a `Smooth`.
+OPAQUE = _row("opaque", lambda params: params["function"], "{function}({all})")
 
 
 def linear_row(name: str, value: Callable[[Array], Any]) -> Op:
