@@ -85,7 +85,7 @@ def test_it_is_refused_where_it_is_not_smooth_and_at_rational_points() -> None:
     with pytest.raises(an.DomainError, match="inverse"):
         an.verify(lambda a: inverses(a).sum(), singular)
     with pytest.raises(an.TraceError, match="no exact value"):
-        an.verify(lambda a: inverses(a).sum(), [[[Fraction(1), Fraction(2)], [Fraction(0), Fraction(1)]]])
+        an.verify(lambda a: inverses(a).sum(), np.array([[[Fraction(1), Fraction(2)], [Fraction(0), Fraction(1)]]]))
 
 
 def test_a_matrix_for_each_of_a_batch_is_the_block_diagonal_matrix() -> None:
