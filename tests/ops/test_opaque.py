@@ -70,6 +70,8 @@ def test_its_copies_have_rows_of_their_own() -> None:
     for i in range(3):
         for j in range(3):
             assert (columns[i, :, j] != 0).any() == (i == j)
+    expected = an.abs_normal_form(lambda a: np.abs(written_out(a)).sum(), A).Z.toarray()
+    np.testing.assert_allclose(form.Z.toarray(), expected, rtol=1e-12, atol=1e-12)
     assert "inverse(" in str(program)
     again = pickle.loads(pickle.dumps(program))
     np.testing.assert_array_equal(again(A + 0.25), program(A + 0.25))
