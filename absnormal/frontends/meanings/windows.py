@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -71,9 +71,22 @@ def folds(write: Terms[N], flat: Any, index: Array, sign: int, tie: Tie) -> N:
 
     The tie may be a function of some columns and of the numbers in them.
     """
+    def fold(where: Array, block: Array) -> N:
+        return write.fold(write.gather(flat, block), sign, tie(where, block) if callable(tie) else tie)
+
+    return by_length(write, index, fold)
+
+
+def products(write: Terms[N], flat: Any, index: Array) -> N:
+    """The products of the entries in every column of numbers, -1 for none."""
+    return by_length(write, index, lambda where, block: write.op("prod", write.gather(flat, block), axis=0))
+
+
+def by_length(write: Terms[N], index: Array, made: Callable[[Array, Array], N]) -> N:
+    """What is made of the columns of numbers, those of one length together: from their places and these numbers."""
     columns, parts = [], []
     for where, block in _classes(index):
-        parts.append(write.fold(write.gather(flat, block), sign, tie(where, block) if callable(tie) else tie))
+        parts.append(made(where, block))
         columns.append(where)
     if len(parts) == 1:
         return parts[0]

@@ -106,6 +106,8 @@ class Followed:
         which variables, by their places, the program depends on
     stopped
         where values were detached that the result depends on
+    others
+        phrases that name kernels whose derivative is not that of what they compute
     """
 
     call: TracedCall
@@ -113,6 +115,7 @@ class Followed:
     graph: Graph
     reached: frozenset[int]
     stopped: tuple[Any, ...] = ()
+    others: tuple[str, ...] = ()
 
 
 def follow(
@@ -175,7 +178,8 @@ def _lowered(
     )
     flat = tuple(lowering.builder.taken_flat)
     call = replace(call, flat=flat)
-    return Followed(call, loss, graph, made.needed, tuple(place for place in lowering.stopped if place is not None))
+    places = tuple(place for place in lowering.stopped if place is not None)
+    return Followed(call, loss, graph, made.needed, places, tuple(dict.fromkeys(lowering.write.others)))
 
 
 def of_closure(
@@ -192,6 +196,7 @@ def of_closure(
     if stopped == "followed" and found.stopped:
         others += tuple(f"a value that was detached at {place}" for place in dict.fromkeys(map(str, found.stopped)))
         found = _lowered(tape, loss, graph, variables, tree, names or {}, through=True)
+    others += found.others
     others += tuple(f"{place}, which jumps at this point and counts as a constant" for place in found.call.flat)
     _check_filled(found, variables, gradients, others)
     leaves = [

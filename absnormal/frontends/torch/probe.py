@@ -16,6 +16,7 @@ import torch
 from torch.nn import functional
 
 from absnormal.errors import TraceError
+from absnormal.frontends.meanings.scattering import EXTREMA
 from absnormal.frontends.ties.names import Slopes
 from absnormal.frontends.ties.probing import Row, of_shares
 
@@ -79,11 +80,27 @@ PROBES: dict[str, Probe] = {
             torch.cat([torch.zeros_like(x), x]).reshape(1, 2), torch.tensor([[0, -1]])), -1.0, 0.0, 1.0, -1.0),
 }  # fmt: skip
 
+
+_SENDING = ("scatter_reduce", "index_reduce")
+
+
+def _sending(name: str, kind: str, start: float) -> Call:
+    """The extremum of entries that are sent to one other entry, which holds ``start`` and does not count."""
+    def call(x: Any) -> Any:
+        sent = torch.zeros(len(x), dtype=torch.long)
+        return getattr(torch.full_like(x[:1], start), name)(0, sent, x, kind, include_self=False)
+
+    return call
+
+
 #: Reductions that are written as folds, by a call on three tied entries.
 SPLITS: dict[str, Call] = {
     "max": torch.max, "min": torch.min, "amax": torch.amax, "amin": torch.amin,
     "aminmax": lambda x: torch.aminmax(x).max, "norm.inf": lambda x: torch.linalg.vector_norm(x, float("inf")),
+    **{f"{name}.{kind}": _sending(name, kind, 0.0) for name in _SENDING for kind in EXTREMA},
 }  # fmt: skip
+#: The same beside an entry that equals them and does not count.
+BESIDE = {f"{name}.{kind}": _sending(name, kind, 1.0) for name in _SENDING for kind in EXTREMA}
 
 
 #: 2-norms, called at (0, 0): the slope is an entry of their gradient.
@@ -126,7 +143,17 @@ def middle(kernel: str, dtype: Any) -> float:
 @functools.cache
 def splits_evenly(kernel: str, dtype: Any) -> bool:
     """Whether a reduction gives three tied entries a third of its gradient each."""
-    d = _derivative(SPLITS[kernel], torch.ones(3, dtype=dtype))
+    return _even(SPLITS[kernel], dtype)
+
+
+@functools.cache
+def splits_beside(kernel: str, dtype: Any) -> bool:
+    """Whether it does beside an entry that equals them and does not count."""
+    return _even(BESIDE[kernel], dtype)
+
+
+def _even(call: Call, dtype: Any) -> bool:
+    d = _derivative(call, torch.ones(3, dtype=dtype))
     return bool((d - 1 / 3).abs().max() < 1e-2)
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.frontends.meanings.movements import added, along, moved, numbers, padded, replaced
+from absnormal.frontends.meanings.movements import along, moved, numbers, padded, replaced
 from absnormal.frontends.torch.writer import Arg, Writer
 
 Rule = Callable[..., Any]
@@ -32,23 +31,23 @@ def _transpose(w: Writer, x: Arg, /, dim0: int, dim1: int) -> int:
     return w.swap(w.node(x), dim0 % len(x.shape), dim1 % len(x.shape)) if x.shape else w.node(x)
 
 
-def _key(x: Arg, dim: int, item: Any) -> tuple[Any, ...]:
+def key(x: Arg, dim: int, item: Any) -> tuple[Any, ...]:
     return (*((slice(None),) * (dim % len(x.shape))), item)
 
 
 def _select(w: Writer, x: Arg, /, dim: int, index: int) -> int:
-    return w.index(w.node(x), _key(x, dim, index))
+    return w.index(w.node(x), key(x, dim, index))
 
 
 def _slice(
     w: Writer, x: Arg, /, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1
 ) -> int:
-    return w.index(w.node(x), _key(x, dim, slice(start, end, step)))
+    return w.index(w.node(x), key(x, dim, slice(start, end, step)))
 
 
 def _narrow(w: Writer, x: Arg, /, dim: int, start: int, length: int) -> int:
     first = start + x.shape[dim] if start < 0 else start
-    return w.index(w.node(x), _key(x, dim, slice(first, first + length)))
+    return w.index(w.node(x), key(x, dim, slice(first, first + length)))
 
 
 def _unbind(w: Writer, x: Arg, /, dim: int = 0) -> list[int]:
@@ -60,7 +59,7 @@ def _split(w: Writer, x: Arg, /, dim: int = 0) -> list[int]:
     found, start = [], 0
     for out in w.record.out:
         stop = start + out.shape[dim]
-        found.append(w.index(w.node(x), _key(x, dim, slice(start, stop))))
+        found.append(w.index(w.node(x), key(x, dim, slice(start, stop))))
         start = stop
     return found
 
@@ -119,54 +118,15 @@ def _torch_index(places: Array, indices: Sequence[Any]) -> Array:
     return np.asarray(torch.ops.aten.index.Tensor(torch.from_numpy(places), keys).numpy())
 
 
-def _index_put(
-    w: Writer, x: Arg, indices: Sequence[Any], values: Any, /, accumulate: bool = False
-) -> int:
-    import torch
-
-    places = torch.arange(math.prod(x.shape)).reshape(x.shape)
-    keys = [None if item is None else item.tensor for item in indices]
-    where = torch.ops.aten.index.Tensor(places, keys).numpy()
-    return _put(w, w.node(x), where, w.broadcast(w.node(values), where.shape), accumulate)
-
-
-def _put(w: Writer, u: int, where: Array, values: int, accumulate: bool) -> int:
-    return (added if accumulate else replaced)(w, u, where, values)
-
-
 def _gather(w: Writer, x: Arg, /, dim: int, index: Arg) -> int:
     return w.gather(w.node(x), along(x.shape, index.tensor.cpu().numpy(), dim))
 
 
-def _scatter(
-    w: Writer, x: Arg, /, dim: int, index: Arg, src: Arg | None = None, value: float = 0, reduce: str | None = None
-) -> int:
-    where = along(x.shape, index.tensor.cpu().numpy(), dim)
-    values = w.node(value) if src is None else src.node
-    if src is not None and src.shape != where.shape and src.shape:
-        values = w.index(values, tuple(slice(0, size) for size in where.shape))
-    if reduce not in (None, "add"):
-        w.refuse(f"with reduce={reduce!r} is not supported", "use scatter or scatter_add")
-    return _put(w, w.node(x), where, w.broadcast(values, where.shape), reduce == "add")
-
-
-def _scatter_add(w: Writer, x: Arg, /, dim: int, index: Arg, src: Arg) -> int:
-    return _scatter(w, x, dim, index, src, reduce="add")
-
-
 def _index_select(w: Writer, x: Arg, /, dim: int, index: Arg) -> int:
-    return w.gather(w.node(x), _lines(x, dim, index))
+    return w.gather(w.node(x), lines(x, dim, index))
 
 
-def _index_add(w: Writer, x: Arg, /, dim: int, index: Arg, source: Arg, alpha: float = 1) -> int:
-    return _put(w, w.node(x), _lines(x, dim, index), w.scaled(source.node, alpha), True)
-
-
-def _index_copy(w: Writer, x: Arg, /, dim: int, index: Arg, source: Arg) -> int:
-    return _put(w, w.node(x), _lines(x, dim, index), source.node, False)
-
-
-def _lines(x: Arg, dim: int, index: Arg) -> Array:
+def lines(x: Arg, dim: int, index: Arg) -> Array:
     """The flat places of the lines of ``x`` with these numbers."""
     return np.asarray(np.take(np.atleast_1d(numbers(x.shape)), index.tensor.cpu().numpy(), axis=dim))
 
@@ -193,16 +153,6 @@ def _masked_fill(w: Writer, x: Arg, mask: Arg, value: Any, /) -> int:
     return w.where(mask.array.astype(bool), w.node(value), w.node(x))
 
 
-def _select_scatter(w: Writer, x: Arg, source: Arg, /, dim: int, index: int) -> int:
-    return _put(w, w.node(x), numbers(x.shape)[_key(x, dim, index)], source.node, False)
-
-
-def _slice_scatter(
-    w: Writer, x: Arg, source: Arg, /, dim: int = 0, start: Any = None, end: Any = None, step: int = 1
-) -> int:
-    return _put(w, w.node(x), numbers(x.shape)[_key(x, dim, slice(start, end, step))], source.node, False)
-
-
 def _diagonal(w: Writer, x: Arg, /, offset: int = 0, dim1: int = 0, dim2: int = 1) -> int:
     return moved(w, w.node(x), lambda places: np.diagonal(places, offset, dim1, dim2))
 
@@ -218,7 +168,7 @@ def _tri(keep: Callable[..., Array]) -> Rule:
 def _diag_embed(w: Writer, x: Arg, /, offset: int = 0, dim1: int = -2, dim2: int = -1) -> int:
     shape = tuple(w.record.out.shape)
     where = np.diagonal(numbers(shape), offset, dim1 % len(shape), dim2 % len(shape))
-    return _put(w, w.constant(np.zeros(shape)), where, w.node(x), False)
+    return replaced(w, w.constant(np.zeros(shape)), where, w.node(x))
 
 
 def _embedding(w: Writer, weight: Arg, index: Arg, /, padding_idx: int = -1) -> int:
@@ -243,10 +193,8 @@ RULES: dict[str, Rule] = {
     "as_strided": _by_places, "take": _by_places, "native_channel_shuffle": _by_places,
     "replication_pad1d": _by_places, "replication_pad2d": _by_places, "replication_pad3d": _by_places,
     "reflection_pad1d": _by_places, "reflection_pad2d": _by_places, "reflection_pad3d": _by_places,
-    "index": _index, "_unsafe_index": _index, "index_put": _index_put, "_index_put_impl": _index_put,
-    "_unsafe_index_put": _index_put, "gather": _gather, "scatter": _scatter, "scatter_add": _scatter_add,
-    "index_select": _index_select, "index_add": _index_add, "index_copy": _index_copy, "masked_select": _masked_select,
-    "constant_pad_nd": _pad, "where": _where, "masked_fill": _masked_fill, "select_scatter": _select_scatter,
-    "slice_scatter": _slice_scatter, "diagonal": _diagonal, "tril": _tri(np.tril), "triu": _tri(np.triu),
-    "embedding": _embedding, "diag_embed": _diag_embed,
+    "index": _index, "_unsafe_index": _index, "gather": _gather, "index_select": _index_select,
+    "masked_select": _masked_select, "constant_pad_nd": _pad, "where": _where, "masked_fill": _masked_fill,
+    "diagonal": _diagonal, "tril": _tri(np.tril), "triu": _tri(np.triu), "embedding": _embedding,
+    "diag_embed": _diag_embed,
 }  # fmt: skip

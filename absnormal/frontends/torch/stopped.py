@@ -126,7 +126,7 @@ _CONTINUOUS = frozenset({
     "normal", "uniform", "exponential", "log_normal", "cauchy", "geometric", "random", "bernoulli",
     "cumprod", "logcumsumexp", "col2im", "cross", "linalg_cross", "outer", "ger", "kron", "sinc", "special_entr",
     "special_erfcx", "special_i0e", "special_i1", "special_i1e", "i0", "digamma", "polygamma", "erfinv",
-    "scatter_reduce", "masked_scatter", "put", "index_fill", "index_reduce", "renorm", "logaddexp", "sum_to_size",
+    "renorm", "logaddexp", "sum_to_size",
     "linalg_inv_ex", "linalg_solve_triangular", "triangular_solve", "_linalg_solve_ex", "_linalg_det",
     "_linalg_slogdet", "linalg_cholesky_ex", "cholesky_inverse", "cholesky_solve", "_linalg_eigvals",
     "linalg_matrix_exp", "_weight_norm_interface", "diagonal_copy", "set", "resize",

@@ -88,6 +88,8 @@ class Writer(Terms[int]):
         self.bound = False
         #: What a reader of the verdict must know.
         self.notes: list[str] = []
+        #: Kernels whose derivative is not that of what they compute, as phrases.
+        self.others: list[str] = []
         self.dtype: Any = torch.float32
 
     @property

@@ -1,0 +1,135 @@
+"""Rules for operations that put, add or combine values into the entries of a tensor."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from absnormal.arrays import Array
+from absnormal.frontends.meanings.movements import added, along, numbers, replaced
+from absnormal.frontends.meanings.scattering import EXTREMA, combined
+from absnormal.frontends.torch.probe import splits_beside, splits_evenly
+from absnormal.frontends.torch.shapes import key, lines
+from absnormal.frontends.torch.values import array
+from absnormal.frontends.torch.writer import Arg, Writer
+
+Rule = Callable[..., Any]
+
+#: What torch calls ways to combine values, in several operations.
+_KINDS = {"add": "sum", "multiply": "prod"}
+
+
+def _put(w: Writer, u: int, where: Array, values: int, accumulate: bool) -> int:
+    return (added if accumulate else replaced)(w, u, where, values)
+
+
+def _combined(w: Writer, x: Arg, where: Array, values: int, kind: str, own: bool, kernel: str) -> int:
+    """Values combined into the entries that they are sent to; the ties of extrema are split evenly."""
+    if kind in EXTREMA and not splits_evenly(f"{kernel}.{kind}", w.dtype):
+        w.refuse("does not split ties evenly on this version", "use max(dim) over rows of equal length")
+    if kind in EXTREMA and not own and _beside(w, x, where) and not splits_beside(f"{kernel}.{kind}", w.dtype):
+        w.others.append(f"{w.operation} at {w.source}, which gives a share to the entries that include_self=False"
+                        " leaves out, as they equal the result")
+    return combined(w, w.node(x), where, values, kind, own, "even")
+
+
+def _beside(w: Writer, x: Arg, where: Array) -> bool:
+    """Whether an entry that does not count equals what is combined in its place; torch may count it as a tie."""
+    reached = np.unique(where[where >= 0])
+    same = array(x.here).reshape(-1)[reached] == array(w.returned[0]).reshape(-1)[reached]
+    return bool(same.any())
+
+
+def _index_put(w: Writer, x: Arg, indices: Sequence[Any], values: Any, /, accumulate: bool = False) -> int:
+    places = torch.arange(math.prod(x.shape)).reshape(x.shape)
+    keys = [None if item is None else item.tensor for item in indices]
+    where = torch.ops.aten.index.Tensor(places, keys).numpy()
+    return _put(w, w.node(x), where, w.broadcast(w.node(values), where.shape), accumulate)
+
+
+def _sent(w: Writer, x: Arg, dim: int, index: Arg, src: Arg | None, value: float = 0) -> tuple[Array, int]:
+    """Where an index along an axis sends values, and these: the entries of ``src`` beside the index, or one number."""
+    where = along(x.shape, index.tensor.cpu().numpy(), dim)
+    values = w.node(value) if src is None else src.node
+    if src is not None and src.shape != where.shape and src.shape:
+        values = w.index(values, tuple(slice(0, size) for size in where.shape))
+    return where, w.broadcast(values, where.shape)
+
+
+def _scatter(
+    w: Writer, x: Arg, /, dim: int, index: Arg, src: Arg | None = None, value: float = 0, reduce: str | None = None
+) -> int:
+    where, values = _sent(w, x, dim, index, src, value)
+    if reduce is None:
+        return replaced(w, w.node(x), where, values)
+    return combined(w, w.node(x), where, values, _KINDS[reduce])
+
+
+def _scatter_add(w: Writer, x: Arg, /, dim: int, index: Arg, src: Arg) -> int:
+    return added(w, w.node(x), *_sent(w, x, dim, index, src))
+
+
+def _scatter_reduce(
+    w: Writer, x: Arg, /, dim: int, index: Arg, src: Arg, reduce: str, include_self: bool = True
+) -> int:
+    return _combined(w, x, *_sent(w, x, dim, index, src), reduce, include_self, "scatter_reduce")
+
+
+def _index_reduce(
+    w: Writer, x: Arg, /, dim: int, index: Arg, source: Arg, reduce: str, include_self: bool = True
+) -> int:
+    return _combined(w, x, lines(x, dim, index), source.node, reduce, include_self, "index_reduce")
+
+
+def _index_add(w: Writer, x: Arg, /, dim: int, index: Arg, source: Arg, alpha: float = 1) -> int:
+    return added(w, w.node(x), lines(x, dim, index), w.scaled(source.node, alpha))
+
+
+def _index_copy(w: Writer, x: Arg, /, dim: int, index: Arg, source: Arg) -> int:
+    return replaced(w, w.node(x), lines(x, dim, index), source.node)
+
+
+def _index_fill(w: Writer, x: Arg, /, dim: int, index: Arg, value: Any) -> int:
+    where = lines(x, dim, index)
+    return replaced(w, w.node(x), where, w.broadcast(w.node(value), where.shape))
+
+
+def _put_flat(w: Writer, x: Arg, /, index: Arg, source: Arg, accumulate: bool = False) -> int:
+    """Values for the entries with these numbers."""
+    where = index.tensor.cpu().numpy() % math.prod(x.shape) if x.shape else np.zeros(index.shape, int)
+    return _put(w, w.node(x), where, source.node, accumulate)
+
+
+def _masked_scatter(w: Writer, x: Arg, mask: Arg, source: Arg, /) -> int:
+    """The first entries of the source, one after the other, where a mask holds."""
+    shape = tuple(w.record.out.shape)
+    where = numbers(shape)[np.broadcast_to(mask.array.astype(bool), shape)]
+    values = w.index(w.reshape(source.node, (-1,)), (slice(0, where.size),))
+    return replaced(w, w.broadcast(w.node(x), shape), where, values)
+
+
+def _select_scatter(w: Writer, x: Arg, source: Arg, /, dim: int, index: int) -> int:
+    return replaced(w, w.node(x), numbers(x.shape)[key(x, dim, index)], source.node)
+
+
+def _slice_scatter(
+    w: Writer, x: Arg, source: Arg, /, dim: int = 0, start: Any = None, end: Any = None, step: int = 1
+) -> int:
+    return replaced(w, w.node(x), numbers(x.shape)[key(x, dim, slice(start, end, step))], source.node)
+
+
+def _diagonal_scatter(w: Writer, x: Arg, source: Arg, /, offset: int = 0, dim1: int = 0, dim2: int = 1) -> int:
+    return replaced(w, w.node(x), np.diagonal(numbers(x.shape), offset, dim1, dim2), source.node)
+
+
+RULES: dict[str, Rule] = {
+    "index_put": _index_put, "_index_put_impl": _index_put, "_unsafe_index_put": _index_put, "scatter": _scatter,
+    "scatter_add": _scatter_add, "scatter_reduce": _scatter_reduce, "index_reduce": _index_reduce,
+    "index_add": _index_add, "index_copy": _index_copy, "index_fill": _index_fill, "put": _put_flat,
+    "masked_scatter": _masked_scatter, "select_scatter": _select_scatter, "slice_scatter": _slice_scatter,
+    "diagonal_scatter": _diagonal_scatter,
+}  # fmt: skip
