@@ -11,17 +11,20 @@ from typing import Any
 import numpy as np
 
 from absnormal.errors import TraceError
+from absnormal.frontends.maps import Map
 from absnormal.frontends.numpy import traced as numpy_front_end
+from absnormal.frontends.numpy.maps import NumpyMap
 from absnormal.frontends.ties.slopes import slopes
 from absnormal.frontends.traced_call import TracedCall
 from absnormal.program.program import Program
 
-#: From the package that a leaf's type comes from to the module whose `followed(f, x)` traces f at x, and whose
-#: `capture(f, x, stopped)` asks the framework for its own gradient, too.
+#: From the package that a leaf's type comes from to the front end.  Its module `capture` has `followed(f, x)`, which
+#: traces f at x, and `capture(f, x, stopped)`, which asks the framework for its own gradient, too; its module `maps`
+#: has `map_of(f, inputs)` for functions of several inputs with several outputs.
 FRONT_ENDS = {
-    "torch": "absnormal.frontends.torch.capture",
-    "jax": "absnormal.frontends.jax.capture",
-    "jaxlib": "absnormal.frontends.jax.capture",
+    "torch": "absnormal.frontends.torch",
+    "jax": "absnormal.frontends.jax",
+    "jaxlib": "absnormal.frontends.jax",
 }
 
 
@@ -79,14 +82,31 @@ def _as_autograd_takes_it(f: Any, x: Any, call: TracedCall) -> TracedCall:
     return replace(call, leaves=program.tree.split(gradient), foreign=foreign)
 
 
-def _front_end(x: Any) -> Any:
-    """The module of the framework that the leaves of x belong to; None for NumPy."""
+def map_of(f: Any, inputs: tuple[Any, ...], jacobian: Any = None) -> Map:
+    """f(*inputs) with the derivatives that the framework of the inputs gives; for NumPy with ``jacobian``.
+
+    Raises
+    ------
+    ValueError
+        for inputs that do not fit, and for a jacobian where the framework has its own
+    """
+    front_end = _front_end(inputs, "maps")
+    if front_end is None:
+        return NumpyMap(f, inputs, jacobian)
+    if jacobian is not None:
+        raise ValueError("jacobian is for NumPy functions: a framework's own derivatives are checked")
+    found: Map = front_end.map_of(f, inputs)
+    return found
+
+
+def _front_end(x: Any, module: str = "capture") -> Any:
+    """A module of the front end of the framework that the leaves of x belong to; None for NumPy."""
     for leaf in _leaves(x):
         for kind in type(leaf).__mro__[:-1]:
             name = FRONT_ENDS.get(kind.__module__.split(".")[0])
             if name is not None:
-                return importlib.import_module(name)
-    return importlib.import_module(FRONT_ENDS["jax"]) if _holds_jax_arrays(x) else None
+                return importlib.import_module(f"{name}.{module}")
+    return importlib.import_module(f"{FRONT_ENDS['jax']}.{module}") if _holds_jax_arrays(x) else None
 
 
 def _holds_jax_arrays(x: Any) -> bool:

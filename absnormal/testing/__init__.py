@@ -4,6 +4,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from absnormal.testing.assertions import assert_abs_normal_close, assert_clarke_gradient
+from absnormal.testing.gradcheck import gradcheck
 
 if TYPE_CHECKING:
     from absnormal.testing import strategies as strategies
@@ -16,4 +17,4 @@ def __getattr__(name: str) -> Any:
 
 
 #: Without the strategies: a star import needs no Hypothesis.
-__all__ = ["assert_abs_normal_close", "assert_clarke_gradient"]
+__all__ = ["assert_abs_normal_close", "assert_clarke_gradient", "gradcheck"]

@@ -1,0 +1,114 @@
+"""A function of several inputs with several outputs, as a map between flat vectors: what a check of derivatives needs.
+
+A framework's map calls the framework's own reverse and forward mode; every call of the function gets inputs of its own.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from absnormal.arrays import Array
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Named arrays, one after the other in a flat vector."""
+
+    names: tuple[str, ...]
+    shapes: tuple[tuple[int, ...], ...]
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The number of entries of each."""
+        return tuple(math.prod(shape) for shape in self.shapes)
+
+    @property
+    def size(self) -> int:
+        """The length of the flat vector."""
+        return sum(self.sizes)
+
+    def slices(self) -> list[slice]:
+        """Where each of them lies in the flat vector."""
+        ends = np.cumsum(self.sizes, dtype=int)
+        return [slice(int(end) - size, int(end)) for end, size in zip(ends, self.sizes, strict=True)]
+
+    def split(self, flat: Array) -> list[Array]:
+        """The arrays of a flat vector, as views."""
+        return [flat[own].reshape(shape) for own, shape in zip(self.slices(), self.shapes, strict=True)]
+
+    def entry(self, index: int) -> str:
+        """What an entry of the flat vector is called.
+
+        >>> Layout(("input 0", "input 1"), ((2,), (2, 2))).entry(4)
+        'input 1, entry [1, 0]'
+        """
+        for name, shape, size in zip(self.names, self.shapes, self.sizes, strict=True):
+            if index < size:
+                position = ", ".join(str(int(k)) for k in np.unravel_index(index, shape)) if shape else ""
+                return f"{name}, entry [{position}]" if position else name
+            index -= size
+        raise IndexError(f"there are {self.size} entries")
+
+
+class Map(ABC):
+    """A function at a point, with the derivatives that a tool gives.
+
+    Attributes
+    ----------
+    inputs, outputs
+        the variables and the differentiable results
+    point
+        the variables, shape (n,), in float64
+    eps
+        the machine epsilon of the coarsest precision among variables and results
+    """
+
+    inputs: Layout
+    outputs: Layout
+    point: Array
+    eps: float
+
+    @abstractmethod
+    def at(self, x: Array) -> Array:
+        """The results at a flat point, shape (m,), in float64."""
+
+    @abstractmethod
+    def pull(self, weights: Array) -> Array:
+        """What reverse mode gives for the weights (k, m) of the results, shape (k, n)."""
+
+    @abstractmethod
+    def push(self, directions: Array) -> Array:
+        """What forward mode gives along directions (k, n), shape (k, m)."""
+
+    @abstractmethod
+    def weighted(self, weights: Array) -> tuple[Callable[[Any], Any], Any]:
+        """The sum of the results with weights (m,), as a function for `absnormal.verify`, and its point."""
+
+    @abstractmethod
+    def judged(self, weights: Array) -> dict[str, Any]:
+        """The options with which `absnormal.verify` judges what `pull` gives for weights (m,)."""
+
+    def shaped(self, flat: Array) -> list[Array]:
+        """A flat gradient as a list of arrays, one for each variable."""
+        return self.inputs.split(flat)
+
+
+def chosen(weights: Array) -> tuple[Array, Array]:
+    """The places of the weights that are not 0, and these weights."""
+    places = np.flatnonzero(weights)
+    return places, weights[places]
+
+
+def numbered(kind: str, names: Sequence[str]) -> tuple[str, ...]:
+    """Names of the leaves of a tuple as a reader knows them.
+
+    >>> numbered("input", ["[0]", "[1].weight"])
+    ('input 0', 'input 1.weight')
+    """
+    return tuple(f"{kind} {name[1:].replace(']', '', 1)}" for name in names)

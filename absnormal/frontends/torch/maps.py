@@ -1,0 +1,154 @@
+"""A function of torch tensors, several inputs and several outputs, with torch's own reverse and forward mode."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch.autograd import forward_ad
+
+from absnormal.arrays import Array
+from absnormal.frontends.maps import Layout, Map, chosen, numbered
+from absnormal.frontends.torch.values import array
+from absnormal.program.tree import Tree, taken_apart
+
+
+class TorchMap(Map):
+    """f(*inputs), with respect to the inputs that require a gradient."""
+
+    def __init__(self, f: Callable[..., Any], inputs: tuple[Any, ...]) -> None:
+        self._f = f
+        structure, self._given = taken_apart(inputs)
+        self._tree = Tree(structure, ())
+        self._places = [i for i, leaf in enumerate(self._given) if _is_variable(leaf)]
+        if not self._places:
+            raise ValueError("no input requires a gradient: give a tensor with requires_grad=True")
+        self._variables = [self._given[i].detach().clone() for i in self._places]
+        names = [name for name, _ in _named(inputs, "")]
+        self.inputs = Layout(numbered("input", [names[i] for i in self._places]),
+                             tuple(tuple(v.shape) for v in self._variables))
+        self.point = np.concatenate([array(v).astype(float).reshape(-1) for v in self._variables])
+        found = [*_named(_as_tuple(self._call(self._fresh())), "")]
+        self._results = [i for i, (_, leaf) in enumerate(found) if _is_result(leaf)]
+        if not self._results:
+            raise ValueError("no output requires a gradient")
+        results = [found[i][1] for i in self._results]
+        self.outputs = Layout(numbered("output", [found[i][0] for i in self._results]),
+                              tuple(tuple(_real(result).shape) for result in results))
+        self.eps = max(torch.finfo(tensor.dtype).eps for tensor in (*self._variables, *results))
+
+    def at(self, x: Array) -> Array:
+        """The results at a flat point, shape (m,)."""
+        fresh = [
+            torch.from_numpy(part.copy()).to(v.dtype).to(v.device).requires_grad_()
+            for part, v in zip(self.inputs.split(x), self._variables, strict=True)
+        ]
+        return np.concatenate([array(out.double()).reshape(-1) for out in self._outs(fresh)])
+
+    def pull(self, weights: Array) -> Array:
+        """Reverse mode, a call of backward for each row of the weights."""
+        fresh = self._fresh()
+        outs = self._outs(fresh)
+        rows = []
+        for row in weights:
+            parts = [
+                torch.from_numpy(part.copy()).to(out.dtype).to(out.device)
+                for part, out in zip(self.outputs.split(row), outs, strict=True)
+            ]
+            found = torch.autograd.grad(outs, fresh, parts, retain_graph=True, allow_unused=True)
+            rows.append(np.concatenate([
+                np.zeros(v.numel()) if g is None else array(g.to_dense().double()).reshape(-1)
+                for g, v in zip(found, fresh, strict=True)
+            ]))
+        return np.stack(rows)
+
+    def push(self, directions: Array) -> Array:
+        """Forward mode, a call of f for each direction."""
+        rows = []
+        for row in directions:
+            with forward_ad.dual_level():
+                duals = [
+                    forward_ad.make_dual(v, torch.from_numpy(part.copy()).to(v.dtype).to(v.device))
+                    for part, v in zip(self.inputs.split(row), self._fresh(), strict=True)
+                ]
+                tangents = [forward_ad.unpack_dual(out).tangent for out in self._outs(duals)]
+            rows.append(np.concatenate([
+                np.zeros(size) if t is None else array(t.double()).reshape(-1)
+                for t, size in zip(tangents, self.outputs.sizes, strict=True)
+            ]))
+        return np.stack(rows)
+
+    def weighted(self, weights: Array) -> tuple[Callable[[Any], Any], Any]:
+        """The weighted sum of the results; a single one with the weight 1 as it is."""
+        parts = [(number, *chosen(own.reshape(-1))) for number, own in enumerate(self.outputs.split(weights))]
+        parts = [part for part in parts if len(part[1])]
+
+        def f(variables: Any) -> Any:
+            outs, terms = self._outs(variables), []
+            for number, places, numbers in parts:
+                flat = outs[number].reshape(-1)
+                picked = flat if len(places) == len(flat) else flat[torch.from_numpy(places)]
+                ones = bool((numbers == 1).all())
+                terms.append((picked if ones else picked * torch.from_numpy(numbers).to(flat.dtype)).sum())
+            return sum(terms[1:], start=terms[0])
+
+        return f, list(self._variables)
+
+    def judged(self, weights: Array) -> dict[str, Any]:
+        """torch's own gradient is judged, of the function as it is written."""
+        return {"stopped": "followed"}
+
+    def _fresh(self) -> list[Any]:
+        return [v.clone().requires_grad_() for v in self._variables]
+
+    def _call(self, variables: list[Any]) -> Any:
+        leaves = list(self._given)
+        for place, variable in zip(self._places, variables, strict=True):
+            leaves[place] = variable
+        with torch.enable_grad():
+            return self._f(*self._tree.rebuild(leaves))
+
+    def _outs(self, variables: list[Any]) -> list[Any]:
+        """The results that are checked, real and imaginary parts of complex ones."""
+        found = [leaf for _, leaf in _named(_as_tuple(self._call(variables)), "")]
+        return [_real(found[i]) for i in self._results]
+
+
+def map_of(f: Callable[..., Any], inputs: tuple[Any, ...]) -> Map:
+    """f at its inputs."""
+    return TorchMap(f, inputs)
+
+
+def _is_variable(leaf: Any) -> bool:
+    if not isinstance(leaf, torch.Tensor) or not leaf.requires_grad:
+        return False
+    if leaf.is_complex() or leaf.layout != torch.strided:
+        raise ValueError(f"inputs must be dense and real, got {leaf.dtype} in the layout {leaf.layout}: make the parts"
+                         " that are varied inputs of their own")
+    return True
+
+
+def _is_result(leaf: Any) -> bool:
+    return isinstance(leaf, torch.Tensor) and leaf.requires_grad
+
+
+def _real(tensor: Any) -> Any:
+    return torch.view_as_real(tensor.resolve_conj()) if tensor.is_complex() else tensor
+
+
+def _as_tuple(result: Any) -> Any:
+    return result if isinstance(result, (tuple, list)) else (result,)
+
+
+def _named(value: Any, name: str) -> Iterator[tuple[str, Any]]:
+    """The leaves of nested dicts, lists and tuples with their names."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _named(item, f"{name}.{key}" if name else f"[{key}]")
+    elif isinstance(value, (list, tuple)):
+        for position, item in enumerate(value):
+            yield from _named(item, f"{name}[{position}]")
+    else:
+        yield name, value
