@@ -49,6 +49,8 @@ if TYPE_CHECKING:
     from absnormal.report.verdict import Verdict
     from absnormal.verify import clarke_gradient, generalized_gradient, gradient, trace, verify
 
+__version__ = "0.2.0"
+
 #: Everything loads when it is first used: the pytest plugin starts without NumPy.
 _LATER = {
     "AbsNormalError": "absnormal.errors",
@@ -120,6 +122,7 @@ __all__ = [
     "TraceError",
     "UndecidedWarning",
     "Verdict",
+    "__version__",
     "abs_normal_form",
     "clarke_gradient",
     "extend",

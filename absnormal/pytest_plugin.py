@@ -246,14 +246,14 @@ def _places(values: dict[str, Any]) -> Iterator[str]:
 
 def _write(file: str, found: list[tuple[str, dict[str, Any], int]]) -> None:
     """The report in the format that the name of the file asks for."""
+    from absnormal import __version__
     from absnormal.report.formats import FORMATS
     from absnormal.report.record import Record
     from absnormal.report.summary import Summary
-    from absnormal.report.version import version
 
     form = {"json": "json", "sarif": "sarif", "xml": "junit"}[file.rpartition(".")[2]]
     with open(file, "w", encoding="utf-8") as out:
-        writer, summary = FORMATS[form](out, version()), Summary()
+        writer, summary = FORMATS[form](out, __version__), Summary()
         for number, (nodeid, values, count) in enumerate(found):
             record = Record.from_dict({**values, "index": number})
             for _ in range(count):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from absnormal import __version__
 from absnormal.batch.origin import digest, origin
 from absnormal.errors import GuardError
 from absnormal.frontends.points import arrays, framework
@@ -16,7 +17,6 @@ from absnormal.program.program import Program
 from absnormal.program.tree import Tree
 from absnormal.report.plain import data
 from absnormal.report.record import Record, record, record_of_error
-from absnormal.report.version import version
 from absnormal.verify import trace, verify
 
 #: The options of `absnormal.verify` that a sweep passes on.
@@ -73,7 +73,7 @@ class Work:
         """What records must agree in to be continued: the function, the options, the version of the package."""
         plain = {key: repr(value) if key == "budget" else data(value) for key, value in sorted(self.options.items())}
         made = origin(self.programs[0] if self.f is None else self.f)
-        return {**made, "options": {"kinks": self.kinks, **plain}, "version": version()}
+        return {**made, "options": {"kinks": self.kinks, **plain}, "version": __version__}
 
     def task(self, items: list[Item]) -> Task:
         """The work on a few points; a NumPy function is traced here when it meets a new shape."""

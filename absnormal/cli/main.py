@@ -9,10 +9,10 @@ import sys
 import traceback
 from collections.abc import Sequence
 
+from absnormal import __version__
 from absnormal.cli import check, recheck, search, slopes, sweep, trace
 from absnormal.cli.output import BAD, INTERRUPTED, UNREAD
 from absnormal.report.raised import in_one_line
-from absnormal.report.version import version
 
 COMMANDS = {module.__name__.rpartition(".")[2]: module for module in (check, sweep, search, recheck, trace, slopes)}
 #: Options whose value may start with a minus.
@@ -51,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="absnormal",
         description="Is the gradient that an AD tool returns at a kink a Clarke generalized gradient?",
     )
-    parser.add_argument("--version", action="version", version=f"absnormal {version()}")
+    parser.add_argument("--version", action="version", version=f"absnormal {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
     for name, module in COMMANDS.items():
         command = commands.add_parser(

@@ -14,6 +14,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from typing import IO, Any
 
+from absnormal import __version__
 from absnormal.cli.streams import reporting
 from absnormal.cli.targets import slope
 from absnormal.frontends.points import MAKERS
@@ -21,7 +22,6 @@ from absnormal.report.formats import FORMATS, Writer
 from absnormal.report.record import ERROR, Record
 from absnormal.report.summary import Summary
 from absnormal.report.verdict import Verdict
-from absnormal.report.version import version
 
 #: The worst verdict decides; the first that was met.
 STATUS = {Verdict.NOT_CLARKE.name: 1, ERROR: 2, Verdict.UNDECIDED.name: 3}
@@ -93,11 +93,11 @@ def _written(findings: Iterable[Finding], form: type[Writer], out: IO[str], summ
     writer, stopped = None, ""
     try:
         for name, record, report in findings:
-            writer = form(out, version()) if writer is None else writer
+            writer = form(out, __version__) if writer is None else writer
             with _whole():
                 summary.add(record)
                 writer.write(name, record, report)
-        writer = form(out, version()) if writer is None else writer
+        writer = form(out, __version__) if writer is None else writer
     except KeyboardInterrupt:
         stopped = "interrupted"
         raise
