@@ -36,9 +36,13 @@ def caller() -> Source | None:
 @functools.cache
 def is_user(file: str) -> bool:
     """Whether a file lies outside this package, NumPy and SciPy."""
-    if file.startswith(_OURS):
-        return file.startswith(_USER_INSIDE)
-    return not file.startswith(_LIBRARIES)
+    return not is_ours(file) and not file.startswith(_LIBRARIES)
+
+
+@functools.cache
+def is_ours(file: str) -> bool:
+    """Whether a file belongs to this package, and stands for no user's code."""
+    return file.startswith(_OURS) and not file.startswith(_USER_INSIDE)
 
 
 @functools.cache

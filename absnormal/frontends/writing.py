@@ -86,7 +86,7 @@ class Writer(Terms[Any]):
         assert known(tie), f"{tie!r} is in no table of slopes; see absnormal.frontends.ties.names"
         nodes = tuple(self.array(arg).index for arg in args)
         index = self.builder.add(op, nodes, params, self.operation, self.source, tie, given)
-        return TracedArray(self.builder, index, share, share is None)
+        return TracedArray(self.builder, index, share, share is None, None if share is None else (op, params))
 
     def shape(self, u: Any) -> Shape:
         return np.shape(u)

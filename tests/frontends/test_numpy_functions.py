@@ -18,6 +18,21 @@ A = np.array([0.7, -1.3, 0.4])
 M = np.array([[0.3, -1.1, 0.7], [1.2, 0.4, -0.6]])
 ORDER = np.array([2, 0, 1])
 
+def _written(x):
+    a, b = np.zeros((3, 3)), x.copy()
+    np.copyto(a[0], x)
+    np.fill_diagonal(a[:, ::-1], x)
+    np.put(b, [1, -1], x[:2] ** 2)
+    np.putmask(b, [False, True, False], x[::-1] * 3)
+    np.place(a, a == 0, [x[0], 2.0])
+    np.add.at(b, [0, 0], x[1])
+    c = np.outer(x, x)
+    np.copyto(c[0], b)
+    np.fill_diagonal(c, x)
+    np.place(c, c > 0.3, [1.0])
+    return a @ b + c @ x
+
+
 # x is a vector of 3 entries, none of them on a kink.
 VECTOR = {
     "arithmetic": lambda x: (2 - x) * x / (x**2 + 1) - (-x) + (+x),
@@ -57,6 +72,7 @@ VECTOR = {
     "polyval": lambda x: np.polyval(A, x) + np.polyval(x, 0.3),
     "trapezoid": lambda x: np.trapezoid(x) + np.trapezoid(x, np.array([0.0, 1.0, 3.0]))
     + np.trapezoid(M * x, dx=2.0),
+    "writes": lambda x: _written(x),
     "indexing": lambda x: x[0] * x[-1] + x[1:] - x[:2] + x[::-1][:2] + x[None, 1:][0] + x[..., 1],
     "fancy indexing": lambda x: x[[0, 2]] + x[np.array([1, 1])] + x[A > 0] + x[np.array(0)],
     "boolean constants": lambda x: x[[True, False, True]] * x[x > -10][:2] + x[True][0, :2],

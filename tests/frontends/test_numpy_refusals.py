@@ -1,7 +1,6 @@
 """Is what cannot be written with |.| refused, with the operation, the line and a fix?"""
 
 import inspect
-import math
 import pickle
 from fractions import Fraction
 
@@ -19,67 +18,25 @@ BUFFER = np.zeros(3)
 
 
 def fill(x):
-    out = np.zeros(3)
-    out[0] = x[0]
-    return out
+    BUFFER[0] = x[0]
+    return BUFFER
 
 
 def add_to_plain(x):
-    out = np.zeros(3)
+    out = BUFFER
     out += x
     return out
 
 
 def fill_slice(x):
-    out = np.zeros(3)
+    out = BUFFER.copy()
     out[1:] = x[1:]
     return out
 
 
 def add_at(x):
-    out = np.zeros(3)
-    np.add.at(out, [0], x[0])
-    return out
-
-
-def view_changed(x):
-    y = x[1:]
-    z = y
-    y += 1
-    return z
-
-
-def base_changed(x):
-    y = x * 1
-    z = y.T.reshape(3, 1)
-    y += 1
-    return z
-
-
-def flipped_changed(x):
-    y = x * 1
-    z = np.flip(y)
-    y += 1
-    return z
-
-
-def broadcast_changed(x):
-    y = x * 1
-    z = np.broadcast_to(y, (2, 3))
-    y += 1
-    return z
-
-
-def entry_changed(x):
-    y = x * 1
-    y[0] = 3.0
-    return y
-
-
-def slice_changed(x):
-    y = x * 1
-    y[1:] *= 3.0
-    return y
+    np.add.at(BUFFER, [0], x[0])
+    return BUFFER
 
 
 def python_max(x):
@@ -92,10 +49,10 @@ def branch(x):
 
 # name: (f, point, operation named)
 TRACE = {
-    "np.array": (lambda x: np.array([x[0], x[1]]), X, "np.array"),
-    "np.asarray": (lambda x: np.asarray(x) + 1, X, "np.array"),
-    "plain.dot": (lambda x: np.eye(3).dot(x), X, "np.array"),
-    "math.exp": (lambda x: math.exp(x[0]), X, "float()"),
+    "plain.dot": (lambda x: BUFFER.dot(x), X, "np.array"),
+    "an array kept elsewhere": (lambda x, zeros=np.zeros: zeros(3).__setitem__(0, x[0]), X, "float()"),
+    "of another dtype": (lambda x: np.array([x[0], 1], dtype=np.float32), X, "np.array"),
+    "integers": (lambda x: np.zeros(3, int).__setitem__(slice(None), x), X, "np.array"),
     "float": (lambda x: float(x[0]), X, "float()"),
     "int": (lambda x: int(x[0]) + x[1], np.array([1.0, 2.0, 3.0]), "int()"),
     "complex": (lambda x: complex(x[0]), X, "complex()"),
@@ -116,12 +73,6 @@ TRACE = {
     "out plain of a function": (lambda x: np.sum(x, out=BUFFER[0]), X, "np.sum"),
     "add.at": (add_at, X, "np.add"),
     "copyto": (lambda x: np.copyto(BUFFER, x), X, "np.copyto"),
-    "view changed": (view_changed, X, "in-place np.add"),
-    "base changed": (base_changed, X, "in-place np.add"),
-    "flip changed": (flipped_changed, X, "in-place np.add"),
-    "broadcast changed": (broadcast_changed, X, "in-place np.add"),
-    "entry changed": (entry_changed, X, "item assignment"),
-    "slice changed": (slice_changed, X, "in-place np.multiply"),
     "argmax": (lambda x: x[np.argmax(x)], TIED, "np.argmax"),
     "argsort": (lambda x: x[np.argsort(x)], TIED, "np.argsort"),
     "argmin": (lambda x: x[x.argmin()], -TIED, "ndarray.argmin"),
@@ -149,7 +100,6 @@ TRACE = {
     "svd": (lambda x: np.linalg.svd(np.diag(x)), X, "np.linalg.svd"),
     "fft": (lambda x: np.fft.fft(x), X, "np.fft.fft"),
     "apply_along_axis": (lambda x: np.apply_along_axis(np.sum, 0, x), X, "np.apply_along_axis"),
-    "vectorize": (lambda x: np.vectorize(lambda v: v)(x), X, "np.array"),
     "unique": (lambda x: np.unique(x), X, "np.unique"),
     "linspace": (lambda x: np.linspace(0, x[0], 5), X, "np.linspace"),
     "divmod": (lambda x: divmod(x, 0.7), X, "np.divmod"),
@@ -157,8 +107,6 @@ TRACE = {
     "logical_and": (lambda x: np.logical_and(x, x), X, "np.logical_and"),
     "huber": (lambda x: special.huber(1.0, x), X, "scipy.special.huber"),
     "jv": (lambda x: special.jv(0, x), X, "scipy.special.jv"),
-    "scipy logsumexp": (lambda x: special.logsumexp(x), X, "scipy.logsumexp"),
-    "scipy softmax": (lambda x: special.softmax(x), X, "scipy.softmax"),
     "sparse @ x": (lambda x: sparse.csr_array(np.eye(3)) @ x, X, "scipy."),
     "sparse matrix * x": (lambda x: sparse.csr_matrix(np.eye(3)) * x, X, "scipy."),
     "x @ sparse": (lambda x: x @ sparse.csr_array(np.eye(3)), X, "np.matmul"),
@@ -348,6 +296,46 @@ def held(x):
     return b
 
 
+def view_changed(x):
+    y = x[1:]
+    z = y
+    y += 1
+    return z
+
+
+def base_changed(x):
+    y = x * 1
+    z = y.T.reshape(3, 1)
+    y += 1
+    return z
+
+
+def flipped_changed(x):
+    y = x * 1
+    z = np.flip(y)
+    y += 1
+    return z
+
+
+def broadcast_changed(x):
+    y = x * 1
+    z = np.broadcast_to(y, (2, 3))
+    y += 1
+    return z
+
+
+def entry_changed(x):
+    y = x * 1
+    y[0] = 3.0
+    return y
+
+
+def slice_changed(x):
+    y = x * 1
+    y[1:] *= 3.0
+    return y
+
+
 def masks(x):
     m = x > 0
     n = m
@@ -358,7 +346,10 @@ def masks(x):
 
 
 @pytest.mark.parametrize(
-    "f", [alias, same_shape, copies, numbers, dead_views, input_changed, rebound, held, masks]
+    "f", [
+        alias, same_shape, copies, numbers, dead_views, input_changed, rebound, held, masks, view_changed, base_changed,
+        flipped_changed, broadcast_changed, entry_changed, slice_changed,
+    ],
 )
 def test_are_changes_in_place_seen_where_numpy_sees_them(f):
     np.testing.assert_allclose(trace(f, X)(X), f(X.copy()), rtol=1e-14)
@@ -378,7 +369,7 @@ def test_is_a_0d_array_changed_in_place_and_a_number_replaced():
 
 
 ANOTHER_WAY = {
-    "np.isscalar": lambda x: 2.0 * np.abs(x[0]) + x[1] if np.isscalar(x[0]) else 0.0 * x[0] + 0.3,
+    "np.generic": lambda x: 2.0 * np.abs(x[0]) + x[1] if isinstance(x[0], np.generic) else 0.0 * x[0] + 0.3,
     "isinstance of x": lambda x: np.abs(x[0]) if isinstance(x, np.ndarray) else x[0],
     "isinstance of an entry": lambda x: np.maximum(x[0], 0.0) if isinstance(x[0], float) else np.abs(x[0]),
     "type": lambda x: np.abs(x[0]) if type(x) is np.ndarray else np.maximum(x[0], x[1]),
@@ -435,7 +426,7 @@ def test_is_what_agrees_to_rounding_or_is_a_fraction_taken():
         trace(f, third)
     trace(lambda x: np.where(x > 0, x, np.inf).min() + 1.0, np.array([0.5, -1.2]))
     with pytest.raises(TraceError, match="while it is traced"):
-        trace(lambda x: np.abs(x[0]) if np.isscalar(x[0]) else x[1], third)
+        trace(lambda x: np.abs(x[0]) if isinstance(x[0], Fraction) else x[1], third)
     ill = np.array([1.0 + 1e-13, 2.0, 3.0])
     # Next to a pole roundings are large, whatever formula they come from.
     trace(lambda x: 1.0 / (np.mean(x) - 2.0 - 1e-14) + np.std(x), ill)

@@ -236,10 +236,12 @@ class Either(NDArrayOperatorsMixin):
         def apply(*given: Any) -> Any:
             return func(*given[: len(args)], **dict(zip(names, given[len(args) :], strict=True)))
 
-        looked_up = func is np.take and np.ndim(args[0]) == 1 and not isinstance(args[0], Either)
+        looked_up = func is TAKE and np.ndim(args[0]) == 1 and not isinstance(args[0], Either)
         return lifted(apply, [*args, *values], looked_up or func in ALIGNED_FUNCTIONS)
 
 
+#: np.take itself, in whose place something else stands while f runs.
+TAKE = np.take
 #: What keeps the entries apart and in their order.
 ALIGNED_METHODS = frozenset({"astype", "reshape", "ravel", "squeeze", "copy", "clip", "round", "flatten"})
 ALIGNED_FUNCTIONS = {

@@ -22,6 +22,7 @@ from absnormal.frontends.numpy.masks import TracedMask, numbers
 from absnormal.frontends.numpy.select import select, where
 from absnormal.frontends.numpy.shapes import concatenate, gather, like, reshape
 from absnormal.frontends.numpy.traced import TracedArray
+from absnormal.frontends.numpy.writes import WRITING
 from absnormal.frontends.user_line import caller
 from absnormal.frontends.writing import named, writer_of
 
@@ -120,7 +121,7 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.broadcast_to: shapes.broadcast_to, np.broadcast_arrays: shapes.broadcast_arrays,
     np.meshgrid: shapes.meshgrid,
     np.atleast_1d: shapes.atleast(np.atleast_1d), np.atleast_2d: shapes.atleast(np.atleast_2d),
-    np.atleast_3d: shapes.atleast(np.atleast_3d), np.copy: lambda a: a, np.real: lambda u: u,
+    np.atleast_3d: shapes.atleast(np.atleast_3d), np.copy: shapes.copied, np.real: lambda u: u,
     np.astype: _astype, np.nan_to_num: _finite,
     # joining and splitting
     np.concatenate: concatenate, np.stack: shapes.stack,
@@ -190,18 +191,20 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.result_type: lambda *args: np.dtype(float), np.common_type: lambda *args: np.float64,
 }  # fmt: skip
 
+FUNCTIONS |= WRITING
+
 if hasattr(np, "unstack"):  # NumPy 2.1
     FUNCTIONS[np.unstack] = shapes.unstack
 
 METHODS: dict[str, Callable[..., Any]] = {
-    "reshape": reshape, "ravel": shapes.ravel, "flatten": shapes.ravel, "transpose": shapes.transpose,
-    "swapaxes": shapes.swapaxes, "squeeze": shapes.squeeze, "copy": lambda u: u, "astype": _astype,
+    "reshape": reshape, "ravel": shapes.ravel, "flatten": shapes.flattened, "transpose": shapes.transpose,
+    "swapaxes": shapes.swapaxes, "squeeze": shapes.squeeze, "copy": shapes.copied, "astype": _astype,
     "sum": algebra.total, "mean": algebra.mean, "var": algebra.var, "std": algebra.std, "prod": algebra.prod,
     "cumsum": algebra.cumsum, "cumprod": algebra.cumprod, "dot": algebra.dot, "trace": algebra.trace,
     "max": order.largest, "min": order.smallest, "clip": order.clip,
     "argmax": FUNCTIONS[np.argmax], "argmin": FUNCTIONS[np.argmin], "argsort": FUNCTIONS[np.argsort],
     "take": FUNCTIONS[np.take], "repeat": FUNCTIONS[np.repeat], "diagonal": FUNCTIONS[np.diagonal],
-    "compress": lambda u, c, axis=None: FUNCTIONS[np.compress](c, u, axis), "round": _round,
+    "compress": lambda u, c, axis=None: gather(u, lambda i: i.compress(c, axis)), "round": _round,
     "any": FUNCTIONS[np.any], "all": FUNCTIONS[np.all], "nonzero": FUNCTIONS[np.nonzero],
     "conj": lambda u: u, "conjugate": lambda u: u, "item": shapes.item, "tolist": shapes.tolist,
 }  # fmt: skip
@@ -229,6 +232,12 @@ HELD = {
     "ndarray.copy",
     "ndarray.astype",
 }
+
+#: Functions of lists of arrays.
+SEQUENCES = {
+    np.concatenate, np.stack, np.vstack, np.hstack, np.dstack, np.column_stack, np.block, np.select, np.meshgrid,
+    np.broadcast_arrays,
+}  # fmt: skip
 
 #: Functions that may turn a tied comparison into a kink; everywhere else it must be decided.
 KINKS_OF_MASKS = {np.where, np.select}
@@ -258,9 +267,6 @@ REFUSED = {
     "bincount": ("uses a variable as an index", "use constant indices"),
     "unique": ("jumps", "use np.sort"),
     "unwrap": ("jumps", "leave it out"),
-    "copyto": ("writes a variable into a plain array", "use np.broadcast_to, np.where or np.stack"),
-    "fill_diagonal": ("writes into an array", "use np.where(np.eye(n, dtype=bool), a, b)"),
-    "put": ("writes into an array", "use np.where or np.stack"),
     "linspace": ("is not supported", "write a + (b - a) * np.linspace(0, 1, n)"),
     "insert": ("is not supported", "use np.concatenate"),
 }  # fmt: skip

@@ -10,7 +10,8 @@ import numpy as np
 from absnormal.arrays import Array
 from absnormal.frontends.numpy.masks import concrete
 from absnormal.frontends.numpy.traced import TracedArray
-from absnormal.frontends.writing import axis_of, writer_of
+from absnormal.frontends.writing import Writer, axis_of, writer_of
+from absnormal.program.moves import numbered
 
 
 def like(u: Any) -> Array:
@@ -18,19 +19,28 @@ def like(u: Any) -> Array:
     return np.broadcast_to(0.0, np.shape(u))
 
 
-def getitem(u: TracedArray, key: Any) -> TracedArray:
-    """u[key] for constant keys, and for comparisons that are not tied."""
-    write = writer_of(u, "indexing")
+def constant_key(write: Writer, key: Any) -> tuple[Any, ...]:
+    """An index without variables, as a tuple."""
     items = concrete(key if isinstance(key, tuple) else (key,))
     if any(isinstance(item, TracedArray) for item in items):
         write.refuse(
             "a variable is used as an index, a discontinuous selection", "use np.max, np.min or np.sort"
         )
-    if all(_is_basic(item) for item in items):
-        basic = tuple(int(item) if isinstance(item, np.integer) else item for item in items)
-        is_number = len(basic) == u.ndim and all(isinstance(item, int) for item in basic)
-        return write.op("index", u, key=basic, share=None if is_number else u)
-    return write.op("gather", u, index=np.asarray(np.arange(u.size).reshape(u.shape)[items]))
+    return tuple(int(item) if isinstance(item, np.integer) else item for item in items)
+
+
+def getitem(u: TracedArray, key: Any) -> TracedArray:
+    """u[key] for constant keys, and for comparisons that are not tied."""
+    write = writer_of(u, "indexing")
+    items = constant_key(write, key)
+    basic = all(_is_basic(item) for item in items)
+    is_number = basic and len(items) == u.ndim and all(isinstance(item, int) for item in items)
+    memory = u.root.memory
+    if memory is not None and (is_number or not basic):
+        return TracedArray(u.builder, memory.read(u.where[items]))
+    if basic:
+        return write.op("index", u, key=items, share=None if is_number else u)
+    return write.op("gather", u, index=np.asarray(numbered(u.shape)[items]))
 
 
 def _is_basic(item: Any) -> bool:
@@ -63,6 +73,16 @@ def reshape(u: Any, *shape: Any, order: str = "C", **named_shape: Any) -> Traced
 
 def ravel(u: Any, order: str = "C") -> TracedArray:
     return reshape(u, -1, order=order)
+
+
+def copied(a: Any) -> TracedArray:
+    """np.copy."""
+    return TracedArray(a.builder, a.index, scalar=False)
+
+
+def flattened(u: Any, order: str = "C") -> TracedArray:
+    """ndarray.flatten."""
+    return copied(ravel(u, order))
 
 
 def transpose(u: Any, *axes: Any, **named_axes: Any) -> TracedArray:

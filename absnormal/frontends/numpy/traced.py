@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
-from weakref import WeakSet
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
@@ -17,6 +16,8 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from absnormal.arrays import Array
 from absnormal.errors import TraceError
 from absnormal.frontends.numpy.masks import TracedMask
+from absnormal.frontends.numpy.running import running
+from absnormal.frontends.numpy.stored import Stored
 from absnormal.frontends.user_line import caller, library_call
 from absnormal.program.builder import Builder
 from absnormal.program.program import Program
@@ -68,10 +69,12 @@ def traced(
 def _ran(f: Callable[[Any], Any], tree: Tree, builder: Builder, arrays: list[TracedArray]) -> Any:
     """What f returns.  Where Python asks for a number that jumps at the point, it runs on both sides of the jump."""
     from absnormal.frontends.meanings.jumps import SIDES, Asked, Either, joined
+    from absnormal.frontends.numpy.standing_in import following
 
     builder.jumps.clear()
     try:
-        return f(tree.rebuild([TracedArray(builder, u.index, scalar=u.scalar) for u in arrays]))
+        with following(builder, f):
+            return _as_variable(f(tree.rebuild([TracedArray(builder, u.index, scalar=u.scalar) for u in arrays])))
     except Asked as asked:
         jump, known = asked.jump, builder.forced or {}
         number = builder.jumps.index(jump)
@@ -90,6 +93,16 @@ def _ran(f: Callable[[Any], Any], tree: Tree, builder: Builder, arrays: list[Tra
     result = sides(())
     builder.forced = known
     return result
+
+
+def _as_variable(result: Any) -> Any:
+    """What f returns, with the variables that its arrays hold."""
+    from absnormal.frontends.numpy.creation import arrayed
+    from absnormal.frontends.numpy.held import taken, variable_in
+
+    result = taken(result)
+    nested = isinstance(result, (list, tuple)) or (isinstance(result, np.ndarray) and result.dtype == object)
+    return arrayed(result) if nested and isinstance(variable_in(result), TracedArray) else result
 
 
 def _leaves(x: Any, structure: Any) -> Iterator[Any]:
@@ -126,45 +139,13 @@ def _output(builder: Builder, result: Any) -> int:
     return builder.constant(value.astype(float))
 
 
-class TracedArray(NDArrayOperatorsMixin):
-    """What the user's function gets in place of an array.
+class TracedArray(Stored, NDArrayOperatorsMixin):
+    """What the user's function gets in place of an array."""
 
-    ``group`` holds this array and those that share memory with it in NumPy; a ``scalar`` is a NumPy number,
-    which ``+=`` replaces, where a 0-d array is changed in place.
-    """
-
-    __slots__ = ("__weakref__", "builder", "group", "index", "scalar")
+    __slots__ = ()
     __array_priority__ = 1000
 
-    def __init__(
-        self, builder: Builder, index: int, base: TracedArray | None = None, scalar: bool | None = None
-    ) -> None:
-        self.builder = builder
-        self.index = index
-        self.group: WeakSet[TracedArray] | None = None
-        self.scalar = not self.shape if scalar is None else scalar and not self.shape
-        if base is not None and not self.scalar:
-            base.group = WeakSet([base]) if base.group is None else base.group
-            base.group.add(self)
-            self.group = base.group
-
     # -- what an array has -------------------------------------------------------------------------------
-
-    @property
-    def value(self) -> Array:
-        return self.builder.values[self.index]
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self.builder.nodes[self.index].shape
-
-    @property
-    def ndim(self) -> int:
-        return len(self.shape)
-
-    @property
-    def size(self) -> int:
-        return int(np.prod(self.shape, dtype=int))
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -232,7 +213,14 @@ class TracedArray(NDArrayOperatorsMixin):
                 "use NumPy's functions, such as np.sort(x)",
                 caller(),
             )
-        return lambda *args, **kwargs: apply_rule(self, f"ndarray.{name}", method, (self, *args), kwargs)
+
+        def called(*args: Any, **kwargs: Any) -> Any:
+            from absnormal.frontends.numpy.held import held, taken
+
+            given = {key: taken(item) for key, item in kwargs.items()}
+            return held(apply_rule(self, f"ndarray.{name}", method, (self, *taken(args)), given), args)
+
+        return called
 
     # -- what a traced array cannot become ---------------------------------------------------------------
 
@@ -244,7 +232,7 @@ class TracedArray(NDArrayOperatorsMixin):
         from absnormal.frontends.numpy.functions import CONVERTING
 
         calls = [name for name in library_call() if name in CONVERTING]
-        fix = "use np.stack or np.concatenate, leave out np.asarray(x), and write A @ x for A.dot(x)"
+        fix = "make that array in f, with np.zeros or np.array, and write A @ x for A.dot(x)"
         self.refuse(
             "a variable is converted to a plain array, or written into one, which would lose its derivative",
             CONVERTING[calls[0]] if calls else fix,
@@ -253,8 +241,8 @@ class TracedArray(NDArrayOperatorsMixin):
 
     def __float__(self) -> NoReturn:
         self.refuse(
-            "a variable is converted to a Python number (float(), math.*, or a write into a plain array)",
-            "use NumPy's functions (np.exp for math.exp), and np.stack for an array filled entry by entry",
+            "a variable is converted to a Python number, or written into an array that f did not make",
+            "leave float() out, and make the array in f, with np.zeros, or a copy of it with np.array",
             "float()",
         )
 
@@ -293,20 +281,32 @@ class TracedArray(NDArrayOperatorsMixin):
     def __bool__(self) -> bool:
         return bool(self != 0)
 
-    def __setitem__(self, key: Any, value: Any) -> NoReturn:
-        self.refuse(
-            "an entry of a variable is overwritten",
-            "use np.where, np.concatenate or np.stack",
-            "item assignment",
-        )
+    def __setitem__(self, key: Any, value: Any) -> None:
+        from absnormal.frontends.numpy.held import taken
+        from absnormal.frontends.numpy.shapes import constant_key
+        from absnormal.frontends.writing import writer_of
+
+        value = taken(value)
+        write = writer_of(self, "item assignment")
+        if isinstance(key, TracedMask) and key.touches:
+            chosen: Any = np.where(key, value, self)
+            self.change(write.array(chosen))
+        else:
+            self.write(self.where[constant_key(write, key)], write.array(value))
 
     # -- the protocols -----------------------------------------------------------------------------------
 
     def __array_ufunc__(
         self, ufunc: np.ufunc, method: str, *inputs: Any, out: Any = None, **kwargs: Any
     ) -> Any:
+        from absnormal.frontends.numpy.held import taken
         from absnormal.frontends.numpy.ufuncs import apply_ufunc, name_of
+        from absnormal.frontends.numpy.writes import change_at
 
+        if method == "at":
+            return change_at(ufunc, *inputs)
+        if running() is not None:
+            inputs = taken(inputs)
         result = apply_ufunc(self, ufunc, method, inputs, kwargs)
         if out is None:
             return result
@@ -317,12 +317,6 @@ class TracedArray(NDArrayOperatorsMixin):
             )
         if target.scalar:
             return result
-        if target.group is not None and len(target.group) > 1:
-            self.refuse(
-                "an array is changed in place while other arrays share its memory",
-                "write a = a + b in place of a += b, and np.concatenate or np.where in place of a[i] += b",
-                f"in-place {operation}",
-            )
         if not isinstance(result, TracedArray):
             self.refuse("the result is not a real array", "assign it to a new name", f"in-place {operation}")
         if result.shape != target.shape:
@@ -331,13 +325,17 @@ class TracedArray(NDArrayOperatorsMixin):
                     f"{operation} of shape {result.shape} does not fit its output {target.shape}"
                 )
             result = np.broadcast_to(result, target.shape)
-        target.index = result.index
+        target.change(result)
         return target
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         from absnormal.frontends.numpy.functions import apply_function
+        from absnormal.frontends.numpy.held import held, taken
 
-        return apply_function(self, func, args, kwargs)
+        if running() is None:
+            return apply_function(self, func, args, kwargs)
+        given = {key: taken(item) for key, item in kwargs.items()}
+        return held(apply_function(self, func, taken(args), given), args)
 
 
 class _MissingAttribute(TraceError, AttributeError):

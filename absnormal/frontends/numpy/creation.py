@@ -1,0 +1,58 @@
+"""Arrays that are made of variables: np.array of lists, np.full, np.fromiter."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from absnormal.errors import TraceError
+from absnormal.frontends.numpy.shapes import broadcast_to, stack
+from absnormal.frontends.numpy.traced import TracedArray
+from absnormal.frontends.user_line import caller
+from absnormal.frontends.writing import writer_of
+
+
+def arrayed(value: Any, operation: str = "np.array") -> TracedArray:
+    """Nested lists of variables and numbers as one array, or an array as it is."""
+    write = writer_of(value.tolist() if isinstance(value, np.ndarray) else value, operation)
+    if not isinstance(value, (list, tuple, np.ndarray)) or (isinstance(value, np.ndarray) and value.dtype != object):
+        return write.array(value)
+    try:
+        return stack([arrayed_item(write, item) for item in value])
+    except ValueError as error:
+        raise ValueError("setting an array element with a sequence: the shapes of the parts differ") from error
+
+
+def arrayed_item(write: Any, item: Any) -> Any:
+    """A part of a list."""
+    if isinstance(item, (list, tuple)) or (isinstance(item, np.ndarray) and item.dtype == object):
+        return stack([arrayed_item(write, part) for part in item])
+    return write.array(item)
+
+
+def array(
+    object: Any, dtype: Any = None, *, copy: Any = True, order: str = "K", subok: bool = False, ndmin: int = 0,
+    like: Any = None,
+) -> Any:
+    """np.array, np.asarray and their kin of what holds variables."""
+    made = arrayed(object)
+    check_dtype(dtype)
+    if made is object and copy is True:
+        made = TracedArray(made.builder, made.index, scalar=False)
+    made = made if made is object else TracedArray(made.builder, made.index, scalar=False)
+    missing = ndmin - made.ndim
+    return made.reshape((1,) * missing + made.shape) if missing > 0 else made
+
+
+def check_dtype(dtype: Any) -> None:
+    """Raise where variables are converted to another type of number."""
+    if dtype is not None and np.dtype(dtype) not in (np.dtype(float), np.dtype(object)):
+        raise TraceError("np.array", f"a variable is converted to {np.dtype(dtype)}", "keep float64", caller())
+
+
+def full(shape: Any, fill_value: Any, dtype: Any = None, order: str = "C", **other: Any) -> Any:
+    """np.full of a variable."""
+    check_dtype(dtype)
+    made = broadcast_to(arrayed(fill_value, "np.full"), shape)
+    return TracedArray(made.builder, made.index, scalar=False)

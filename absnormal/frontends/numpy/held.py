@@ -1,0 +1,219 @@
+"""Arrays that f makes: plain numbers, until a variable is written into them.
+
+What np.zeros and its kin return while f is followed is a `Held`, an array of NumPy's in value, type of number and
+memory.  Where a variable is written into one of its entries, a `Memory` keeps it, and the number there becomes NaN:
+what computes with the plain numbers behind our back (a routine in C) makes NaN of them, never a number that is a
+constant by mistake.  Views are views of NumPy's own, and share the memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from absnormal.arrays import Array
+from absnormal.errors import TraceError
+from absnormal.frontends.meanings.jumps import Either
+from absnormal.frontends.numpy.creation import arrayed
+from absnormal.frontends.numpy.functions import LIKE_FUNCTIONS, METHODS, VIEWS, apply_function
+from absnormal.frontends.numpy.masks import TracedMask, concrete
+from absnormal.frontends.numpy.running import Run, root_of, running
+from absnormal.frontends.numpy.select import where as where_
+from absnormal.frontends.numpy.traced import TracedArray
+from absnormal.frontends.numpy.writes import WRITING, change_at
+from absnormal.frontends.user_line import caller
+from absnormal.frontends.writing import Writer
+
+#: Types of what cannot be a variable.
+PLAIN = frozenset({bool, float, int, str, type(None), np.float64, np.int64, slice, type(...)})
+
+
+def variable_in(value: Any) -> Any:
+    """A variable, or a comparison of variables, in nested lists and tuples; None where there is none."""
+    if isinstance(value, (TracedArray, TracedMask, Either)):
+        return value
+    if isinstance(value, np.ndarray):
+        run = running()
+        if run is not None and run.memory(value) is not None:
+            return traced(run, value)
+        return _first_in(value.flat) if value.dtype == object else None
+    if isinstance(value, (list, tuple)) and not set(map(type, value)) <= PLAIN:
+        return _first_in(value)
+    return None
+
+
+def _first_in(items: Iterable[Any]) -> Any:
+    return next((found for found in map(variable_in, items) if found is not None), None)
+
+
+def traced(run: Run, array: Array) -> TracedArray:
+    """What an array with variables in it holds now, apart from its memory."""
+    memory = run.memory(array)
+    assert memory is not None
+    return TracedArray(run.builder, memory.read(run.numbers(array)), scalar=False)
+
+
+def taken(value: Any) -> Any:
+    """A value with variables in the place of arrays that hold them, and plain arrays in that of others."""
+    if isinstance(value, np.ndarray):
+        run = running()
+        if run is not None and run.memory(value) is not None:
+            return traced(run, value)
+        if value.dtype == object and variable_in(value) is not None:
+            return arrayed(value)
+        return value.view(np.ndarray) if isinstance(value, Held) else value
+    if type(value) in (list, tuple):
+        return type(value)([taken(item) for item in value])
+    return value
+
+
+def held(result: Any, given: Iterable[Any] = ()) -> Any:
+    """A new array of floats as one that variables can be written into; one that shares memory with ``given`` is not."""
+    if type(result) in (list, tuple):
+        return type(result)([held(item, given) for item in result])
+    if type(result) is not np.ndarray or result.dtype != np.float64 or running() is None:
+        return result
+    root = root_of(result)
+    if any(root_of(item) is root for item in _plain_arrays(given)):
+        return result
+    return result.view(Held)
+
+
+def _plain_arrays(given: Iterable[Any]) -> Iterator[Array]:
+    for item in given:
+        if isinstance(item, np.ndarray) and not isinstance(item, Held):
+            yield item
+        elif type(item) in (list, tuple):
+            yield from _plain_arrays(item)
+
+
+class Held(np.ndarray):
+    """An array that f made, which holds variables in its entries once they are written there."""
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        run = running()
+        if run is None:
+            super().__setitem__(key, value)
+            return
+        if isinstance(key, TracedMask) and key.touches:
+            key, value = ..., where_(key, value, taken(self))
+        key = concrete(key)
+        if not isinstance(value, TracedMask) and variable_in(value) is not None:
+            node = Writer(run.builder, "item assignment", caller()).array(taken(value)).index
+            memory = run.opened(self)
+            memory.write(run.numbers(self)[key], node)
+            super().__setitem__(key, np.nan)
+            return
+        super().__setitem__(key, value)
+        memory = run.memory(self)  # type: ignore[assignment]
+        if memory is not None:
+            memory.forget(run.numbers(self)[key])
+
+    def __getitem__(self, key: Any) -> Any:
+        run = running()
+        memory = None if run is None else run.memory(self)
+        if memory is None or run is None:
+            return super().__getitem__(concrete(key))
+        key = concrete(key)
+        found, where = super().__getitem__(key), run.numbers(self)[key]
+        if isinstance(found, np.ndarray) and root_of(found) is root_of(self):
+            return found
+        if not memory.varies(where):
+            return found
+        return TracedArray(run.builder, memory.read(where), scalar=not np.ndim(where))
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self[place] for place in range(len(self)))
+
+    @property
+    def flat(self) -> Any:
+        """The entries in order, to be read."""
+        return super().flat if variable_in(self) is None else taken(self).flat
+
+    def __array_ufunc__(
+        self, ufunc: np.ufunc, method: str, *inputs: Any, out: Any = None, **kwargs: Any
+    ) -> Any:
+        function = getattr(ufunc, method)
+        given = [taken(item) for item in inputs]
+        mixed = variable_in(given) is not None
+        if method == "at" and mixed:
+            return change_at(ufunc, *inputs)
+        if out is None:
+            result = function(*given, **kwargs)
+            return result if mixed else held(result, inputs)
+        if not mixed and variable_in(out) is None:
+            function(*given, out=taken(out), **kwargs)
+            return out[0] if len(out) == 1 else out
+        result = function(*given, **kwargs)
+        for target, value in zip(out, result if isinstance(result, tuple) else (result,), strict=True):
+            target[...] = value
+        return out[0] if len(out) == 1 else out
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        first = variable_in([args, [*kwargs.values()]])
+        if func in WRITING and first is not None:
+            return WRITING[func](*args, **kwargs)
+        if first is None:
+            given = taken(args), {key: taken(item) for key, item in kwargs.items()}
+            return held(func(*given[0], **given[1]), [*args, *kwargs.values()])
+        if _name(func) in VIEWS and isinstance(args[0], Held):
+            view = func(args[0].view(np.ndarray), *args[1:], **kwargs)
+            if isinstance(view, np.ndarray) and root_of(view) is root_of(args[0]):
+                return view.view(Held)
+        return apply_function(first, func, taken(args), {key: taken(item) for key, item in kwargs.items()})
+
+    def _method(self, name: str, args: Any, kwargs: Any) -> Any:
+        """A method of NumPy's."""
+        own = variable_in(self)
+        if own is None and variable_in([args, [*kwargs.values()]]) is None:
+            return held(getattr(self.view(np.ndarray), name)(*args, **kwargs), ())
+        if name in ("fill", "sort"):
+            self[...] = args[0] if name == "fill" else np.sort(taken(self), *args, **kwargs)
+            return None
+        if own is None and name in LIKE_FUNCTIONS:
+            return LIKE_FUNCTIONS[name](self, *args, **kwargs)
+        if f"ndarray.{name}" in VIEWS:
+            view = getattr(self.view(np.ndarray), name)(*args, **kwargs)
+            if root_of(view) is root_of(self):
+                return view.view(Held)
+        if own is None or name not in METHODS:
+            raise TraceError(
+                f"ndarray.{name}", "is not supported on an array that holds variables", "use NumPy's functions",
+                caller(),
+            )
+        return getattr(own, name)(*taken(args), **kwargs)
+
+    def __float__(self) -> float:
+        return float(taken(self)) if variable_in(self) is not None else super().__float__()
+
+    def __int__(self) -> int:
+        return int(taken(self)) if variable_in(self) is not None else super().__int__()
+
+    def __bool__(self) -> bool:
+        return bool(taken(self)) if variable_in(self) is not None else super().__bool__()
+
+    def __repr__(self) -> str:
+        return repr(self.view(np.ndarray) if variable_in(self) is None else taken(self))
+
+    def __reduce__(self) -> Any:
+        return self.view(np.ndarray).__reduce__()
+
+
+def _name(func: Any) -> str:
+    return f"{func.__module__}.{func.__name__}".replace("numpy", "np", 1)
+
+
+def _method(name: str) -> Callable[..., Any]:
+    def method(self: Held, *args: Any, **kwargs: Any) -> Any:
+        return self._method(name, args, kwargs)
+
+    return method
+
+
+#: Methods that do not look at the numbers.
+_NUMBERLESS = {"view", "setflags", "__array__", "getfield"}
+for _each in dir(np.ndarray):
+    if not _each.startswith("_") and callable(getattr(np.ndarray, _each)) and _each not in _NUMBERLESS:
+        setattr(Held, _each, _method(_each))

@@ -1,0 +1,80 @@
+"""Functions of Python's numbers, which are NumPy's on variables: math.exp is np.exp."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+from scipy import special
+
+from absnormal.frontends.numpy.traced import TracedArray
+
+
+def _number(function: Callable[..., Any]) -> Callable[..., Any]:
+    """NumPy's function, of what Python takes for a number."""
+
+    def of_numbers(*args: Any) -> Any:
+        return function(*map(_as_number, args))
+
+    return of_numbers
+
+
+def _as_number(value: Any) -> Any:
+    """An array with one entry as that entry."""
+    return value.reshape(())[()] if isinstance(value, TracedArray) and value.size == 1 else value
+
+
+def _logarithm(x: Any, *base: Any) -> Any:
+    return np.log(x) / np.log(base[0]) if base else np.log(x)
+
+
+def _hypotenuse(*sides: Any) -> Any:
+    if len(sides) == 2:
+        return np.hypot(*sides)
+    return np.linalg.norm(np.stack([*sides]))
+
+
+def _distance(p: Iterable[Any], q: Iterable[Any]) -> Any:
+    return np.linalg.norm(np.stack([a - b for a, b in zip(p, q, strict=True)]))
+
+
+def _sum(numbers: Iterable[Any]) -> Any:
+    return sum(numbers)
+
+
+def _product(numbers: Iterable[Any], *, start: Any = 1) -> Any:
+    return math.prod(numbers, start=start)
+
+
+def _close(a: Any, b: Any, *, rel_tol: float = 1e-9, abs_tol: float = 0.0) -> Any:
+    return bool(np.abs(a - b) <= np.maximum(rel_tol * np.maximum(np.abs(a), np.abs(b)), abs_tol))
+
+
+#: Functions of one or more numbers.
+MATH: dict[Any, Callable[..., Any]] = {
+    getattr(math, name): _number(getattr(np, other))
+    for name, other in (
+        *((name, name) for name in (
+            "cos", "sin", "tan", "cosh", "sinh", "tanh", "exp", "exp2", "expm1", "log1p", "log2", "log10", "sqrt",
+            "cbrt", "fabs", "fmod", "copysign", "degrees", "radians",
+        )),
+        ("acos", "arccos"), ("asin", "arcsin"), ("atan", "arctan"), ("atan2", "arctan2"), ("acosh", "arccosh"),
+        ("asinh", "arcsinh"), ("atanh", "arctanh"), ("pow", "power"),
+    )
+    if hasattr(math, name)
+}  # fmt: skip
+MATH |= {
+    math.log: _number(_logarithm), math.hypot: _number(_hypotenuse), math.erf: _number(special.erf),
+    math.erfc: _number(special.erfc), math.lgamma: _number(special.gammaln), math.gamma: _number(special.gamma),
+    math.dist: _distance, math.fsum: _sum, math.isclose: _close, math.prod: _product,
+    math.isfinite: lambda x: bool(np.isfinite(x)), math.isnan: lambda x: bool(np.isnan(x)),
+    math.isinf: lambda x: bool(np.isinf(x)),
+}  # fmt: skip
+
+#: What asks for the kind of a number.
+TESTS: dict[Any, Callable[..., Any]] = {
+    np.isscalar: lambda element: isinstance(element, TracedArray) and element.scalar,
+    np.iterable: lambda y: not isinstance(y, TracedArray) or y.ndim > 0,
+}

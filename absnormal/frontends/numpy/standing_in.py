@@ -1,0 +1,207 @@
+"""What stands in for functions of NumPy, SciPy and Python while f runs.
+
+NumPy asks arrays what its functions do (NEP 13 and NEP 18), not lists, and not where it makes an array: np.array([x[0],
+1.0]) and y = np.zeros(3); y[0] = x[0] would lose the variable.  While a function is followed each function in the
+tables below has a stand-in, wherever a module has the original under some name: in NumPy, SciPy and math, in the module
+of f, and in all that are loaded, so that ``from numpy import zeros`` makes no difference.  A stand-in does what the
+original does, but in the thread in which f runs, and there not for this package.  When f has returned or raised, and no
+other thread follows a function, the originals are back.
+
+Not seen are: functions kept elsewhere (a default argument, an attribute of an object, a list), the constructors
+np.float64 and float, methods of arrays that were made before f was called (``a.copy()``), and code in C that makes
+arrays.  There a variable is refused by `TracedArray.__array__` or `TracedArray.__float__`, as it is everywhere in a
+thread that f starts.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from absnormal.frontends.numpy import creation
+from absnormal.frontends.numpy.functions import FUNCTIONS, SEQUENCES
+from absnormal.frontends.numpy.held import Held, held, taken, variable_in
+from absnormal.frontends.numpy.numbers import MATH, TESTS
+from absnormal.frontends.numpy.running import run_of, running
+from absnormal.frontends.numpy.traced import TracedArray
+from absnormal.frontends.user_line import is_ours
+from absnormal.program.builder import Builder
+
+#: NumPy's functions that make arrays of numbers alone.
+MAKERS = (
+    np.zeros, np.ones, np.empty, np.eye, np.identity, np.arange, np.linspace, np.logspace, np.geomspace, np.tri,
+)  # fmt: skip
+
+#: Functions that convert to arrays, with what they are of variables.
+CONVERTERS: dict[Any, Callable[..., Any]] = {
+    np.array: creation.array,
+    **{
+        function: functools.partial(creation.array, copy=None)
+        for function in (np.asarray, np.asanyarray, np.ascontiguousarray, np.asfortranarray, np.asarray_chkfinite)
+    },
+    np.full: creation.full,
+}
+
+
+def _maker(original: Any) -> Callable[..., Any]:
+    """What makes numbers that variables can be written over."""
+
+    def make(*args: Any, **kwargs: Any) -> Any:
+        return held(original(*args, **kwargs), [*args, *kwargs.values()])
+
+    return make
+
+
+def _converter(original: Any, rule: Callable[..., Any]) -> Callable[..., Any]:
+    """What converts to arrays, lists of variables too; an array that holds variables is itself where it need not be one
+    of its own."""
+
+    def convert(*args: Any, **kwargs: Any) -> Any:
+        given = [*args, *kwargs.values()]
+        if not isinstance(variable_in(given), TracedArray):
+            return held(original(*args, **kwargs), given)
+        if isinstance(args[0], Held) and rule is not creation.array:
+            creation.check_dtype(kwargs.get("dtype", args[1] if len(args) > 1 else None))
+            return args[0]
+        return rule(*taken(args), **{key: taken(item) for key, item in kwargs.items()})
+
+    return convert
+
+
+def _of_lists(original: Any) -> Callable[..., Any]:
+    """A function of arrays, which may be given as lists with variables in them."""
+    within = original in SEQUENCES
+    apart = original is np.block
+
+    def function(*args: Any, **kwargs: Any) -> Any:
+        if not apart and any(_has_variables(item) for item in (*args, *kwargs.values())):
+            args = tuple(_listed(item, within) for item in args)
+            kwargs = {key: _listed(item, within) for key, item in kwargs.items()}
+        return held(original(*args, **kwargs), [*args, *kwargs.values()])
+
+    return function
+
+
+def _has_variables(item: Any) -> bool:
+    return type(item) in (list, tuple) and isinstance(variable_in(item), TracedArray)
+
+
+def _listed(item: Any, within: bool) -> Any:
+    """A list with variables as an array; where a function takes a list of arrays, each of them."""
+    if not _has_variables(item):
+        return item
+    return type(item)([_listed(part, False) for part in item]) if within else creation.arrayed(taken(item))
+
+
+def _of_numbers(original: Any, rule: Callable[..., Any]) -> Callable[..., Any]:
+    def function(*args: Any, **kwargs: Any) -> Any:
+        given = taken(args)
+        return original(*args, **kwargs) if variable_in(given) is None else rule(*given, **kwargs)
+
+    return function
+
+
+def _stand_in(original: Any, rule: Callable[..., Any]) -> Callable[..., Any]:
+    """The rule in the thread in which f runs, for the user's code; the original everywhere else."""
+
+    @functools.wraps(original)
+    def stand_in(*args: Any, **kwargs: Any) -> Any:
+        run = running()
+        if run is None or run.builder.user is not None or is_ours(sys._getframe(1).f_code.co_filename):
+            return original(*args, **kwargs)
+        return rule(*args, **kwargs)
+
+    return stand_in
+
+
+@functools.cache
+def stand_ins() -> dict[int, tuple[Any, Any]]:
+    """The originals and what stands in for them, by the identity of the originals."""
+    rules: dict[Any, Callable[..., Any]] = {function: _maker(function) for function in MAKERS}
+    rules |= {function: _of_lists(function) for function in FUNCTIONS}
+    rules |= {function: _converter(function, rule) for function, rule in CONVERTERS.items()}
+    rules |= {function: _of_numbers(function, rule) for function, rule in (MATH | TESTS).items()}
+    return {id(original): (original, _stand_in(original, rule)) for original, rule in rules.items()}
+
+
+#: Packages that have no use for arrays of variables.
+_APART = frozenset({"absnormal", *sys.stdlib_module_names}) - {"math", "__main__"}
+
+Namespace = dict[str, Any]
+
+
+class _Replaced:
+    """How many runs there are, what is replaced (a namespace, a name, the original), and where originals were found."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.runs = 0
+        self.names: list[tuple[Namespace, str, Any]] = []
+        self._modules = 0
+        self._found: list[tuple[Namespace, list[str]]] = []
+
+    def enter(self, own: Namespace | None) -> None:
+        """One run more, of a function with some namespace."""
+        with self.lock:
+            self.runs += 1
+            if self.runs == 1:
+                for namespace, names in self._namespaces():
+                    self._replace(namespace, names)
+            if own is not None:
+                self._replace(own, _originals(own))
+
+    def leave(self) -> None:
+        """One run less; after the last one everything is as it was."""
+        with self.lock:
+            self.runs -= 1
+            while not self.runs and self.names:
+                namespace, name, original = self.names.pop()
+                namespace[name] = original
+
+    def _namespaces(self) -> list[tuple[Namespace, list[str]]]:
+        """Where modules have originals, and under which names; searched anew when there are other modules."""
+        if self._modules != len(sys.modules):
+            spaces = [
+                module.__dict__ for name, module in list(sys.modules.items())
+                if isinstance(module, ModuleType)
+                and (name.partition(".")[0] not in _APART or name.startswith("absnormal.gallery"))
+            ]
+            self._found = [(space, names) for space in spaces if (names := _originals(space))]
+            self._modules = len(sys.modules)
+        return self._found
+
+    def _replace(self, namespace: Namespace, names: list[str]) -> None:
+        known = stand_ins()
+        for name in names:
+            original = namespace.get(name)
+            found = known.get(id(original))
+            if found is not None and found[0] is original:
+                namespace[name] = found[1]
+                self.names.append((namespace, name, original))
+
+
+def _originals(namespace: Namespace) -> list[str]:
+    known = stand_ins()
+    return [name for name, item in list(namespace.items()) if id(item) in known]
+
+
+_REPLACED = _Replaced()
+
+
+@contextmanager
+def following(builder: Builder, f: Any) -> Iterator[None]:
+    """Stand-ins for NumPy's functions, while f runs in this thread."""
+    _REPLACED.enter(getattr(inspect.unwrap(f), "__globals__", None))
+    try:
+        with run_of(builder):
+            yield
+    finally:
+        _REPLACED.leave()

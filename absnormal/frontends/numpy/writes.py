@@ -1,0 +1,74 @@
+"""NumPy's functions that write into an array: for arrays that f made, and for variables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from absnormal.errors import TraceError
+from absnormal.frontends.numpy.masks import concrete
+from absnormal.frontends.numpy.select import where as where_
+from absnormal.frontends.user_line import caller
+
+
+def check(target: Any, operation: str) -> None:
+    """Raise where a variable would be written into an array that f did not make."""
+    if type(target) is np.ndarray:
+        raise TraceError(
+            operation, "writes a variable into an array that was made before f was called",
+            "make a copy of it in f, with np.array(a)", caller(),
+        )
+
+
+def change_at(ufunc: np.ufunc, target: Any, index: Any, *values: Any) -> None:
+    """ufunc.at: entry by entry, so that one that is named twice is changed twice."""
+    check(target, f"np.{ufunc.__name__}.at")
+    shape = np.shape(target)
+    places = np.arange(np.size(target)).reshape(shape)[concrete(index)]
+    given = [np.broadcast_to(value, places.shape).reshape(-1) for value in values]  # type: ignore[call-overload]
+    for number, place in enumerate(places.reshape(-1)):
+        at = np.unravel_index(place, shape)
+        target[at] = ufunc(target[at], *(value[number] for value in given))
+
+
+def copy_to(dst: Any, src: Any, where: Any = True) -> None:
+    """np.copyto."""
+    check(dst, "np.copyto")
+    dst[...] = src if where is True else where_(where, src, dst[...])
+
+
+def fill_diagonal(a: Any, val: Any, wrap: bool = False) -> None:
+    """np.fill_diagonal."""
+    check(a, "np.fill_diagonal")
+    mark = np.zeros(np.shape(a), bool)
+    np.fill_diagonal(mark, True, wrap)
+    a[mark] = val if not np.ndim(val) else np.ravel(val)[np.arange(int(mark.sum())) % np.size(val)]
+
+
+def put(a: Any, ind: Any, v: Any) -> None:
+    """np.put."""
+    check(a, "np.put")
+    values = np.ravel(v)
+    for number, place in enumerate(np.ravel(concrete(ind))):
+        a[np.unravel_index(int(place) % np.size(a), np.shape(a))] = values[number % np.size(values)]
+
+
+def put_mask(a: Any, mask: Any, values: Any) -> None:
+    """np.putmask: entry by entry."""
+    check(a, "np.putmask")
+    a[...] = where_(mask, values if not np.ndim(values) else np.resize(values, np.shape(a)), a[...])
+
+
+def place(arr: Any, mask: Any, vals: Any) -> None:
+    """np.place: one after the other."""
+    check(arr, "np.place")
+    mask = np.asarray(concrete(mask), bool)
+    arr[mask] = np.ravel(vals)[np.arange(int(mask.sum())) % np.size(vals)]
+
+
+#: NumPy's functions that write into their first argument.
+WRITING: dict[Any, Callable[..., None]] = {
+    np.copyto: copy_to, np.fill_diagonal: fill_diagonal, np.put: put, np.putmask: put_mask, np.place: place,
+}  # fmt: skip

@@ -1,0 +1,296 @@
+"""Are arrays that f makes and writes variables into followed, and is NumPy as it was afterwards?"""
+
+from __future__ import annotations
+
+import math
+import sys
+import threading
+import time
+from types import ModuleType
+
+import numpy as np
+import pytest
+from numpy import array, zeros
+from scipy import special
+
+import absnormal as an
+from absnormal.frontends.numpy.held import Held
+from absnormal.frontends.numpy.standing_in import stand_ins
+
+#: np.zeros, where nothing stands in for it.
+ZEROS = (np.zeros,)
+X = np.array([0.7, -1.3, 0.4])
+
+
+def filled(x):
+    y = np.zeros(3)
+    for i in range(3):
+        y[i] = x[i] ** 2
+    return np.sum(y * [1.0, 2.0, 3.0])
+
+
+def imported(x):
+    y = zeros((2, 3))
+    y[1] = array([x[0], 1.0, x[2]])
+    return (y.T @ y).sum()
+
+
+def views(x):
+    y = np.ones((2, 2))
+    v = y[1]
+    w = y.T
+    v[0] = x[0]
+    w[1, 1] = x[1]
+    y.reshape(4)[0] = x[2]
+    return (y * v * w[0]).sum()
+
+
+def viewed_before(x):
+    y = np.zeros(6)
+    rows = y.reshape(2, 3)
+    back = rows[:, ::-1]
+    rows[1] = x
+    back[0, :2] += x[:2]
+    return y @ np.arange(6.0) ** 2
+
+
+def overwritten(x):
+    y = np.zeros(2)
+    y[0] = x[0]
+    y[1] = y[0] * x[1]
+    y[0] = 3.0
+    return y[0] * y[1] + y.sum()
+
+
+def overlapping(x):
+    y = x.copy()
+    y[1:] = y[:-1] * 2
+    y[:-1] += y[1:]
+    return y @ X
+
+
+def swapped(x):
+    y = np.array(x)
+    y[0], y[2] = y[2], y[0]
+    return y @ [1.0, 2.0, 3.0]
+
+
+def by_masks(x):
+    y = x * 2
+    y[x < 0] = 0.5
+    z = np.zeros(3)
+    z[x > 0] = x[x > 0]
+    z[[0, 0]] += x[0]
+    return y @ z + (z**2).sum()
+
+
+def of_the_argument(x):
+    x[1] = x[0] * x[2]
+    x *= 2
+    return x.sum()
+
+
+def accumulated(x):
+    total = np.zeros(3)
+    total += x
+    total[1:] -= x[:2] ** 2
+    total *= 2
+    return np.linalg.norm(total)
+
+
+def filter_of_first_order(x):
+    y = np.empty_like(x)
+    y[0] = x[0]
+    for i in range(1, len(x)):
+        y[i] = 0.5 * y[i - 1] + x[i]
+    return y[-1] ** 2
+
+
+def matrices(x):
+    r = np.array([[np.cos(x[0]), -np.sin(x[0])], [np.sin(x[0]), np.cos(x[0])]])
+    e = np.eye(2)
+    e[0, 1] = x[1]
+    return np.trace(r @ e @ r.T @ np.diag([x[2], 1.0]))
+
+
+def lists(x):
+    rows = [[x[0], x[1]], [x[1], 2.0]]
+    return np.sum(rows) + np.linalg.norm([x[0] - 1, x[2]]) + np.dot([1.0, 2.0], [x[0], x[1]]) + np.max(list(x))
+
+
+def with_math(x):
+    powers = math.sqrt(x[2]) + math.pow(x[0], 2) + math.hypot(x[0], x[1])
+    return math.exp(x[0]) * math.sin(x[1]) + powers + math.log(x[2], 2)
+
+
+def kept_and_iterated(x):
+    y = np.zeros(3)
+    y[:] = x
+    first, *rest = y
+    return first * sum(v * v for v in rest) + len(y) + float(np.ones(3)[1])
+
+
+def made_of_objects(x):
+    y = np.empty(2, dtype=object)
+    y[0], y[1] = x[0], x[1] ** 2
+    return np.sum(y * 2.0) + np.asarray(y, dtype=float)[0]
+
+
+def methods(x):
+    y = np.zeros((2, 3))
+    y[0] = x
+    y[1].fill(x[1])
+    return y.sum() + y.max() + y.T.copy().reshape(-1)[1] + y.flatten().mean() + y.ravel()[2] + (y.dot(x)).prod()
+
+
+def results(x):
+    y = np.zeros(2)
+    y[1] = x[0]
+    return y
+
+
+FOLLOWED = (
+    filled, imported, views, viewed_before, overwritten, overlapping, swapped, by_masks, of_the_argument, accumulated,
+    filter_of_first_order, matrices, lists, with_math, kept_and_iterated, made_of_objects, methods, results,
+)  # fmt: skip
+
+
+def slope(f, x):
+    """The gradient by central differences."""
+    return [(f(x + 1e-6 * unit) - f(x - 1e-6 * unit)) / 2e-6 for unit in np.eye(x.size)]
+
+
+@pytest.mark.parametrize("f", FOLLOWED, ids=lambda f: f.__name__)
+def test_what_is_written_is_followed(f):
+    program = an.trace(f, X)
+    np.testing.assert_allclose(program(X), f(X.copy()), rtol=1e-14)
+    other = X + np.array([0.013, -0.02, 0.005])
+    np.testing.assert_allclose(program(other), f(other.copy()), rtol=1e-13)
+    differences = slope(lambda x: np.sum(f(x.copy())), X)
+    np.testing.assert_allclose(an.gradient(lambda x: np.sum(f(x)), X), differences, rtol=1e-6, atol=1e-8)
+
+
+def test_a_kink_in_an_entry_is_one():
+    """y[y < 0] = 0 at a tie is max(y, 0), and so are entries that are computed one by one."""
+    def f(x):
+        y = x.copy()
+        y[y < 0] = 0
+        z = np.zeros(2)
+        for i in range(2):
+            z[i] = max(y[i], 0) if y[i] > 1 else np.maximum(-x[i], 0.0)
+        return y.sum() - z.sum()
+
+    np.testing.assert_array_equal(an.clarke_gradient(f, [0.0, 0.5]), [1.0, 1.0])
+
+
+def originals():
+    return [(name, getattr(module, name)) for module in (np, np.linalg, math, special) for name in dir(module)]
+
+
+def test_numpy_is_as_it_was_also_when_f_raises():
+    before, own = originals(), dict(globals())
+    an.trace(imported, X)
+    for error in (ZeroDivisionError, KeyboardInterrupt):
+        def f(x, error=error):
+            assert np.zeros is not ZEROS[0]
+            raise error
+
+        with pytest.raises(error):
+            an.trace(f, X)
+    assert all(mine is theirs for (_, mine), (_, theirs) in zip(before, originals(), strict=True))
+    assert all(globals()[name] is item for name, item in own.items())
+
+
+def test_other_threads_and_plain_calls_see_arrays_of_numpy():
+    seen, kinds = [], []
+
+    def f(x):
+        thread = threading.Thread(target=lambda: seen.append((type(np.zeros(2)), type(np.array([1.0])), math.exp(0.0))))
+        thread.start()
+        thread.join()
+        kinds.append(type(np.zeros(2)))
+        return np.sum(np.array([x[0], x[1]]))
+
+    an.trace(f, X)
+    assert set(seen) == {(np.ndarray, np.ndarray, 1.0)}
+    assert kinds[0] is Held and set(kinds[1:]) == {np.ndarray}
+
+
+def test_traces_in_two_threads_do_not_know_of_each_other():
+    barrier, found = threading.Barrier(2, timeout=30), []
+
+    def f(x):
+        y = np.zeros(3)
+        barrier.wait()
+        y[:] = x
+        barrier.wait()
+        return np.sum(y**2)
+
+    def once():
+        found.append(an.trace(f, X)(X))
+
+    threads = [threading.Thread(target=once) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [np.sum(X**2)] * 2 and np.zeros is ZEROS[0]
+
+
+def test_constants_that_f_makes_are_numpys():
+    seen = {}
+
+    def f(x):
+        y = np.linspace(0, 1, 5)
+        seen.update(kind=isinstance(y, np.ndarray), dtype=np.zeros(2, np.float32).dtype, int=type(np.arange(3)), y=y)
+        seen["index"] = list(range(5))[np.array([1, 2])[0]]
+        return x[0] * np.interp(0.3, y, y**2) * np.dot(y, y)
+
+    an.trace(f, X)
+    assert seen["kind"] and seen["dtype"] == np.float32 and seen["int"] is np.ndarray and seen["index"] == 1
+    kept = seen["y"]
+    assert type(kept + 1) is np.ndarray and kept.sum() == 2.5
+    kept[0] = 7.0
+    assert kept[0] == 7.0
+
+
+def test_modules_loaded_later_are_seen(monkeypatch):
+    module = ModuleType("loaded_later")
+    exec("from numpy import zeros\ndef f(x):\n    y = zeros(2)\n    y[0] = x[1]\n    return y.sum()", module.__dict__)
+    monkeypatch.setitem(sys.modules, "loaded_later", module)
+    assert an.trace(lambda x: module.f(x) * 2, X)(X) == 2 * X[1]
+    assert module.zeros is ZEROS[0]
+
+
+def test_numbers_behind_our_back_are_never_constants():
+    """What reads the memory of an array with variables in it finds NaN."""
+    def f(x):
+        y = np.zeros(2)
+        y[0] = x[0]
+        return memoryview(y)[0] * x[1]
+
+    with pytest.raises(an.AbsNormalError):
+        an.trace(f, X)
+
+
+def test_deep_loops_take_linear_time():
+    def loop(count):
+        def f(x):
+            y = np.zeros(count + 1)
+            y[0] = x[0]
+            for i in range(count):
+                y[i + 1] = 0.99 * y[i] + 0.001
+            return y[-1]
+
+        start = time.process_time()
+        np.testing.assert_allclose(an.gradient(f, [1.0]), [0.99**count], rtol=1e-9, atol=1e-300)
+        return time.process_time() - start
+
+    loop(100)
+    short, long = loop(500), loop(5000)
+    assert long < 40 * short
+
+
+def test_every_stand_in_is_called_like_its_original():
+    for original, stand_in in stand_ins().values():
+        assert stand_in.__name__ == original.__name__ and stand_in.__module__ == original.__module__
