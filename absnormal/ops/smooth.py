@@ -89,6 +89,24 @@ def _sigmoid_slope(u: Array, v: Array) -> Array:
     return never(v * _special("expit")(-u))
 
 
+def _off_poles(u: Array) -> Array:
+    """Where the gamma function has no pole."""
+    return np.asarray((u > 0) | (u != np.floor(u)))
+
+
+def _over(v: Array, u: Array) -> Array:
+    """The Bessel function i1 over its argument."""
+    return np.where(u == 0, 0.5, v / np.where(u == 0, 1, u))
+
+
+def _gamma_density(a: Array, u: Array) -> Array:
+    return never(np.exp((a - 1) * np.log(u) - u - _special("gammaln")(a)))
+
+
+def _beta_density(a: Array, b: Array, u: Array) -> Array:
+    return never(np.exp((a - 1) * np.log(u) + (b - 1) * np.log1p(-u) - _special("betaln")(a, b)))
+
+
 SMOOTH = (
     entrywise_row("add", np.add, lambda u, v, w: (1, 1), "linear", "{0} + {1}", None),
     entrywise_row("sub", np.subtract, lambda u, v, w: (1, -1), "linear", "{0} - {1}", None),
@@ -136,5 +154,29 @@ SMOOTH = (
     _unary("erfc", _special("erfc"), lambda u, v: never(-2 / np.sqrt(np.pi) * np.exp(-u * u))),
     _unary("ndtr", _special("ndtr"), lambda u, v: never(np.exp(-u * u / 2) / np.sqrt(2 * np.pi))),
     _unary("logit", _special("logit"), lambda u, v: 1 / (u * (1 - u)), lambda u: (u > 0) & (u < 1)),
-    _unary("gammaln", _special("gammaln"), lambda u, v: _special("digamma")(u), lambda u: u > 0),
+    _unary("gammaln", _special("gammaln"), lambda u, v: never(_special("digamma")(u)), _off_poles),
+    _unary("gamma", _special("gamma"), lambda u, v: never(v * _special("digamma")(u)), _off_poles),
+    _unary("digamma", _special("digamma"), lambda u, v: never(_special("polygamma")(1, u)), _off_poles),
+    # Only the last argument of these may vary.
+    entrywise_row("polygamma", _special("polygamma"), lambda n, u, v: (0, never(_special("polygamma")(n + 1, u))),
+         "smooth", "polygamma({0}, {1})", lambda n, u: _off_poles(u), (1,)),
+    entrywise_row("zeta", _special("zeta"), lambda s, u, v: (0, never(-s * _special("zeta")(s + 1, u))), "smooth",
+         "zeta({0}, {1})", lambda s, u: u > 0, (1,)),
+    entrywise_row("gammainc", _special("gammainc"), lambda a, u, v: (0, _gamma_density(a, u)), "smooth",
+         "gammainc({0}, {1})", lambda a, u: (a > 0) & (u > 0)),
+    entrywise_row("gammaincc", _special("gammaincc"), lambda a, u, v: (0, -_gamma_density(a, u)), "smooth",
+         "gammaincc({0}, {1})", lambda a, u: (a > 0) & (u > 0)),
+    entrywise_row("betainc", _special("betainc"), lambda a, b, u, v: (0, 0, _beta_density(a, b, u)), "smooth",
+         "betainc({0}, {1}, {2})", lambda a, b, u: (a > 0) & (b > 0) & (u > 0) & (u < 1)),
+    _unary("i0", _special("i0"), lambda u, v: never(_special("i1")(u), u == 0)),
+    _unary("i1", _special("i1"), lambda u, v: never(_special("i0")(u) - _over(v, u))),
+    _unary("i1e", _special("i1e"), lambda u, v: never(_special("i0e")(u) - _over(v, u) - np.sign(u) * v)),
+    # i0e(|u|) is the kink i0e(u).
+    _unary("i0_exp", lambda u: _special("i0e")(u) * np.exp(np.maximum(-2 * u, 0)), lambda u, v: never(
+        _special("i1e")(u) * np.exp(np.maximum(-2 * u, 0)) - v), show="exp(-{0}) i0({0})"),
+    _unary("erfinv", _special("erfinv"), lambda u, v: np.sqrt(np.pi) / 2 * np.exp(v * v), lambda u: abs(u) < 1),
+    _unary("ndtri", _special("ndtri"), lambda u, v: np.sqrt(2 * np.pi) * np.exp(v * v / 2), lambda u: (u > 0) & (u < 1)),
+    _unary("log_ndtr", _special("log_ndtr"), lambda u, v: never(np.exp(-u * u / 2 - v) / np.sqrt(2 * np.pi))),
+    _unary("erfcx", _special("erfcx"), lambda u, v: never(2 * u * v - 2 / np.sqrt(np.pi))),
+    _unary("entr", _special("entr"), lambda u, v: never(-np.log(u) - 1), lambda u: u > 0),
 )

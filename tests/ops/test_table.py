@@ -117,6 +117,14 @@ CASES = [
     ("logaddexp2", {}, [U, V], np.logaddexp2),
     ("hypot", {}, [U, V], np.hypot),
     ("arctan2", {}, [U, V], np.arctan2),
+    ("polygamma", {}, [np.array([0.0, 1.0, 2.0]), np.array([-0.4, 2.5, 0.7])], special.polygamma),
+    ("zeta", {}, [np.array([2.5, 3.0]), np.array([0.7, 4.0])], special.zeta),
+    ("gammainc", {}, [np.array([0.5, 2.5]), np.array([0.3, 4.0])], special.gammainc),
+    ("gammaincc", {}, [np.array([0.5, 2.5]), np.array([0.3, 4.0])], special.gammaincc),
+    ("betainc", {}, [np.array([0.5, 2.5]), np.array([1.5, 0.7]), np.array([0.3, 0.9])], special.betainc),
+    ("i0_exp", {}, [np.array([0.0, 0.3, 4.0, -0.2])], lambda u: np.exp(-u) * special.i0(u)),
+    ("i1", {}, [np.array([0.0, 0.3, -4.0])], special.i1),
+    ("i1e", {}, [np.array([0.0, 0.3, -4.0])], special.i1e),
     ("sinc", {}, [np.array([0.0, 1e-9, 1e-3, 0.03, 0.0319, 0.7, -2.0])], np.sinc),
 ]
 _NAMED = {case[0] for case in CASES}
@@ -159,7 +167,9 @@ def dense(linear, shape, out):
 
 
 def _varied(case):
-    """The exponent of a power is constant."""
+    """The exponent of a power is constant, and so are the parameters of special functions."""
+    if case[0] in ("polygamma", "zeta", "gammainc", "gammaincc", "betainc"):
+        return [len(case[2]) - 1]
     return [0] if case[0] in ("power", "size_power") else range(len(case[2]))
 
 
@@ -300,7 +310,9 @@ def test_does_a_small_term_of_a_sum_of_exponentials_count():
     ("arctanh", [1.0]), ("logit", [0.0]), ("log1p", [-1.0]), ("reciprocal", [0.0]), ("hypot", [0.0, 0.0]),
     ("div", [1.0, 0.0]), ("arctan2", [0.0, -1.0]), ("arctan2", [0.0, 0.0]), ("power", [0.0, 1.5]),
     ("power", [0.0, -1.0]),
-    ("power", [-1.0, 0.5]), ("gammaln", [-0.5]), ("log2", [-1.0]), ("log10", [0.0]),
+    ("power", [-1.0, 0.5]), ("gammaln", [-1.0]), ("log2", [-1.0]), ("log10", [0.0]),
+    ("gamma", [0.0]), ("digamma", [-2.0]), ("polygamma", [1.0, 0.0]), ("zeta", [2.0, 0.0]), ("gammainc", [0.5, 0.0]),
+    ("gammaincc", [-1.0, 1.0]), ("betainc", [1.0, 2.0, 1.0]), ("erfinv", [1.0]), ("ndtri", [0.0]), ("entr", [0.0]),
 ])  # fmt: skip
 def test_does_the_domain_end_where_the_derivative_does(name, bad):
     assert not np.all(TABLE[name].domain({}, *(np.asarray(arg) for arg in bad)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -222,6 +223,49 @@ def _xlogy(w: Writer, a: Any, b: Any, /) -> int:
     return w.mul(a.node, w.op("log", w.node(b)))
 
 
+def _xlog1py(w: Writer, a: Any, b: Any, /) -> int:
+    """a log(1 + b), which is 0 where a is the constant 0."""
+    if isinstance(a, Arg) and a.varied:
+        return w.mul(a.node, w.op("log1p", w.node(b)))
+    held = a.array if isinstance(a, Arg) else np.asarray(float(a))
+    return w.mul(w.constant(held), w.op("log1p", w.where(held != 0, w.node(b), w.constant(0.0))))
+
+
+def _mvlgamma(w: Writer, x: Arg, /, p: int) -> int:
+    """The logarithm of the gamma function in several dimensions: a sum of p of them, and a constant."""
+    u = w.reshape(w.node(x), (*x.shape, 1))
+    total = w.sum(w.op("gammaln", w.sub(u, w.constant(np.arange(p) / 2))), [len(x.shape)])
+    return w.shifted(total, p * (p - 1) / 4 * math.log(math.pi))
+
+
+def _polygamma(w: Writer, n: Any, x: Any, /) -> int:
+    """In place the order comes last."""
+    order, u = (x, n) if isinstance(n, Arg) else (n, x)
+    return w.op("polygamma", w.constant(order), w.node(u))
+
+
+def _i0e(w: Writer, x: Arg, /) -> int:
+    return w.op("i0_exp", w.kink(w.node(x), 0.0, 1.0, "special_i0e"))
+
+
+def _last(op: str) -> Rule:
+    """A function that torch differentiates by its last argument only."""
+    def rule(w: Writer, a: Any, x: Any, /) -> int:
+        if isinstance(a, Arg) and a.varied:
+            w.refuse("has no derivative by its first argument in torch", "detach the first argument")
+        return w.op(op, w.node(a), w.node(x))
+
+    return rule
+
+
+def _times(factor: float) -> Rule:
+    return lambda w, x, /: w.mul(w.node(x), w.node(factor))
+
+
+def _ldexp(w: Writer, a: Any, b: Any, /) -> int:
+    return w.mul(w.node(a), w.op("exp2", w.node(b)))
+
+
 def _extreme(sign: int, kernel: str) -> Rule:
     def rule(w: Writer, a: Arg, b: Any, /) -> int:
         u, v = w.node(a), w.node(b)
@@ -272,6 +316,12 @@ RULES: dict[str, Rule] = {
     "sinh": _unary("sinh"), "cosh": _unary("cosh"), "tanh": _unary("tanh"), "asinh": _unary("arcsinh"),
     "acosh": _unary("arccosh"), "atanh": _unary("arctanh"), "sinc": _unary("sinc"), "sigmoid": _unary("expit"),
     "erf": _unary("erf"), "erfc": _unary("erfc"), "special_ndtr": _unary("ndtr"), "lgamma": _unary("gammaln"),
+    "digamma": _unary("digamma"), "polygamma": _polygamma, "mvlgamma": _mvlgamma, "erfinv": _unary("erfinv"),
+    "i0": _unary("i0"), "special_i0e": _i0e, "special_i1": _unary("i1"), "special_i1e": _unary("i1e"),
+    "special_entr": _unary("entr"), "special_ndtri": _unary("ndtri"), "special_log_ndtr": _unary("log_ndtr"),
+    "special_erfcx": _unary("erfcx"), "special_xlog1py": _xlog1py, "special_zeta": _last("zeta"),
+    "igamma": _last("gammainc"), "igammac": _last("gammaincc"),
+    "deg2rad": _times(math.pi / 180), "rad2deg": _times(180 / math.pi), "ldexp": _ldexp, "angle": _flat,
     "logit": _logit, "log_sigmoid_forward": _log_sigmoid,
     "atan2": _binary("arctan2"), "hypot": _hypot, "logaddexp": _binary("logaddexp"),
     "logaddexp2": _binary("logaddexp2"),

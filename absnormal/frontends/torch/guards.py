@@ -217,7 +217,7 @@ RULES: dict[str, Rule] = {
     "isnan": _nothing, "isinf": _nothing, "isfinite": _nothing, "isneginf": _nothing, "isposinf": _nothing,
     "native_dropout": _nothing, "_local_scalar_dense": _nothing, "nonzero": _signs, "count_nonzero": _signs,
     "logical_not": _signs, "logical_and": _signs_of_all, "logical_or": _signs_of_all, "logical_xor": _signs_of_all,
-    "all": _signs, "any": _signs, "signbit": _signs, "heaviside": _signs, "sign": _signs, "sgn": _signs,
+    "all": _signs, "any": _signs, "signbit": _signs, "heaviside": _signs, "sign": _signs, "sgn": _signs, "angle": _signs,
     "copysign": _signs_of_second, "floor": _whole("floor"), "ceil": _whole("ceil"), "trunc": _whole("trunc"),
     "round": _whole("round"), "frac": _whole("trunc"), "div": _quotient("floor"), "floor_divide": _quotient("floor"),
     "remainder": _quotient("floor"), "fmod": _quotient("trunc"), "hardshrink": _shrunk, "threshold": _past,

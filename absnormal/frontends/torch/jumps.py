@@ -224,7 +224,7 @@ INDEXED: dict[str, Ties] = dict.fromkeys(
 #: Operations on numbers that jump, though torch has a derivative for them; the first ones are piecewise constant.
 FLAT: dict[str, Ties] = {
     "sign": _signed, "sgn": _signed, "floor": _whole, "ceil": _whole, "trunc": _truncated, "round": _rounded,
-    "div": floor_divided,
+    "div": floor_divided, "angle": _signed,
 }  # fmt: skip
 BENT: dict[str, Ties] = {
     "remainder": _divided("floor"), "fmod": _divided("trunc"), "frac": _truncated, "hardshrink": _shrunk,

@@ -72,6 +72,7 @@ PROBES: dict[str, Probe] = {
     "l1_loss": Probe(lambda x: functional.l1_loss(x, _zero(x)), 0.0, -1.0, 1.0, 0.0),
     "smooth_l1_loss": Probe(lambda x: functional.smooth_l1_loss(x, _zero(x), beta=0.0), 0.0, -1.0, 1.0, 0.0),
     "norm.abs": Probe(lambda x: torch.linalg.vector_norm(x, 1), 0.0, -1.0, 1.0, 0.0),
+    "special_i0e": Probe(torch.special.i0e, 0.0, 1.0, -1.0, 0.0),
     "multi_margin_loss": Probe(
         lambda x: 2 * functional.multi_margin_loss(
             torch.cat([torch.zeros_like(x), x]).reshape(1, 2), torch.zeros(1, dtype=torch.long)), -1.0, 0.0, 1.0, -1.0),

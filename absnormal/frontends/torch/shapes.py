@@ -92,6 +92,20 @@ def _by_places(w: Writer, x: Arg, /, *args: Any, **kwargs: Any) -> int:
     return moved(w, w.node(x), move)
 
 
+def _in_memory(w: Writer, x: Arg, /, size: Sequence[int], stride: Sequence[int], storage_offset: Any = None) -> int:
+    """Entries by where they lie in memory, of which the tensor must be the whole."""
+    import torch
+
+    given = x.here
+    places = torch.full((given.untyped_storage().nbytes() // given.element_size(),), -1)
+    mine = places.as_strided(given.shape, given.stride(), given.storage_offset())
+    mine.copy_(torch.arange(given.numel()).reshape(given.shape))
+    found = places.as_strided(size, stride, given.storage_offset() if storage_offset is None else storage_offset)
+    if bool((found < 0).any()):
+        w.refuse("reads memory around the tensor", "use reshape, index or gather")
+    return w.gather(w.node(x), found.numpy())
+
+
 def _index(w: Writer, x: Arg, indices: Sequence[Any], /) -> int:
     keys = []
     for item in indices:
@@ -198,3 +212,11 @@ RULES: dict[str, Rule] = {
     "diagonal": _diagonal, "tril": _tri(np.tril), "triu": _tri(np.triu), "embedding": _embedding,
     "diag_embed": _diag_embed,
 }  # fmt: skip
+
+#: Views, and the same as copies.
+VIEWS = (
+    "view", "expand", "permute", "t", "transpose", "squeeze", "unsqueeze", "narrow", "unbind", "split",
+    "split_with_sizes", "select", "slice", "diagonal", "unfold",
+)  # fmt: skip
+RULES |= {f"{name}_copy": RULES[name] for name in VIEWS}
+RULES |= {"as_strided_copy": _in_memory, "alias_copy": lambda w, x, /: w.node(x)}

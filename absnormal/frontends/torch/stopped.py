@@ -92,7 +92,7 @@ LEAPS: dict[str, Ties] = {
     "rrelu_with_noise_backward": lambda grad, x, *args: zero(x),
     "_prelu_kernel_backward": lambda grad, x, weight: zero(x),
     "elu_backward": _elu, "smooth_l1_loss_backward": _smooth_l1,
-    "angle": zero, "nan_to_num": _not_finite, "nansum": _not_a_number, "fmax": _not_a_number, "fmin": _not_a_number,
+    "nan_to_num": _not_finite, "nansum": _not_a_number, "fmax": _not_a_number, "fmin": _not_a_number,
     "div": _by_zero, "true_divide": _by_zero, "reciprocal": zero, "pow": _power, "atan2": _cut,
     "linalg_vector_norm": _counting, "norm": _counting, "dist": _counting_differences, "xlogy": _times_log,
     "_cdist_forward": lambda a, b, order, *args: _counting_differences(a, b, order, rows=True),
