@@ -175,7 +175,8 @@ SMOOTH = (
     _unary("i0_exp", lambda u: _special("i0e")(u) * np.exp(np.maximum(-2 * u, 0)), lambda u, v: never(
         _special("i1e")(u) * np.exp(np.maximum(-2 * u, 0)) - v), show="exp(-{0}) i0({0})"),
     _unary("erfinv", _special("erfinv"), lambda u, v: np.sqrt(np.pi) / 2 * np.exp(v * v), lambda u: abs(u) < 1),
-    _unary("ndtri", _special("ndtri"), lambda u, v: np.sqrt(2 * np.pi) * np.exp(v * v / 2), lambda u: (u > 0) & (u < 1)),
+    _unary("ndtri", _special("ndtri"), lambda u, v: np.sqrt(2 * np.pi) * np.exp(v * v / 2),
+           lambda u: (u > 0) & (u < 1)),
     _unary("log_ndtr", _special("log_ndtr"), lambda u, v: never(np.exp(-u * u / 2 - v) / np.sqrt(2 * np.pi))),
     _unary("erfcx", _special("erfcx"), lambda u, v: never(2 * u * v - 2 / np.sqrt(np.pi))),
     _unary("entr", _special("entr"), lambda u, v: never(-np.log(u) - 1), lambda u: u > 0),

@@ -30,3 +30,17 @@ def variance(write: Terms[N], u: Any, axes: Sequence[int], correction: float = 0
     count = math.prod(write.shape(u)[axis] for axis in axes) - correction
     deviation, mean = centred(write, u, axes)
     return write.div(write.sum(write.op("square", deviation), axes, keep), write.constant(max(0.0, count))), mean
+
+
+def accumulated(write: Terms[N], u: Any, axis: int, op: str) -> N:
+    """Entry i along an axis is that of entries 0 to i, joined by an operation that is associative: "mul", "logaddexp".
+
+    The lines are joined with themselves, moved by 1, 2, 4, ... places.
+    """
+    count, ahead, step = write.shape(u)[axis], (slice(None),) * axis, 1
+    while step < count:
+        first = write.index(u, (*ahead, slice(0, step)))
+        late, early = (write.index(u, (*ahead, part)) for part in (slice(step, count), slice(0, count - step)))
+        u = write.concatenate([first, write.op(op, late, early)], axis)
+        step *= 2
+    return u

@@ -53,6 +53,10 @@ ASIDE: dict[str, frozenset[str]] = {
     "_cdist_forward": frozenset({"compute_mode"}), "_trilinear": frozenset({"unroll_dim"}),
     **dict.fromkeys(("_softmax", "_log_softmax"), frozenset({"half_to_float"})),
     "_index_put_impl": frozenset({"unsafe"}),
+    **dict.fromkeys(("linalg_inv_ex", "linalg_cholesky_ex", "_linalg_solve_ex", "linalg_lu_factor_ex"),
+                    frozenset({"check_errors"})),
+    "lu_unpack": frozenset({"unpack_data", "unpack_pivots"}), "_linalg_svd": frozenset({"driver"}),
+    "linalg_lstsq": frozenset({"driver"}),
     # They are about the gradient, not about the values.
     "gather": frozenset({"sparse_grad"}), "embedding": _SPARSE, "_embedding_bag": _SPARSE,
 }  # fmt: skip

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.frontends.meanings.reductions import variance
+from absnormal.frontends.meanings.reductions import accumulated, variance
+from absnormal.frontends.torch.guards import signs
+from absnormal.frontends.torch.values import array
 from absnormal.frontends.torch.writer import Arg, Writer
 
 Rule = Callable[..., Any]
@@ -85,6 +87,19 @@ def _prod(w: Writer, x: Arg, /, dim: int | None = None, keepdim: bool = False) -
 def _cumsum(w: Writer, x: Arg, /, dim: int) -> int:
     u = lined(w, x)
     return w.op("cumsum", u, axis=dim % len(w.shape(u)))
+
+
+def _accumulated(op: str) -> Rule:
+    def rule(w: Writer, x: Arg, /, dim: int) -> int:
+        return accumulated(w, lined(w, x), dim % max(1, len(x.shape)), op)
+
+    return rule
+
+
+def _nansum(w: Writer, x: Arg, /, dim: Any = None, keepdim: bool = False) -> int:
+    """NaN stays NaN near the point."""
+    kept = w.where(~np.isnan(np.atleast_1d(array(x.here))), lined(w, x), w.constant(0.0))
+    return w.sum(kept, _axes(x, dim), keepdim)
 
 
 def _logsumexp(w: Writer, x: Arg, /, dim: Any, keepdim: bool = False) -> int:
@@ -188,7 +203,10 @@ def norm(w: Writer, u: int, p: float, axes: Sequence[int], keep: bool, kernel: s
     if p == 1:
         return w.sum(w.kink(u, 0.0, 1.0, f"{kernel}.abs"), axes, keep)
     if p == 0:
-        w.refuse("jumps", "use another norm")
+        # How many entries are not 0, which is constant as long as none is.
+        if not signs(w, u):
+            w.refuse("jumps where an entry is 0", "use another norm")
+        return w.sum(w.constant(np.ones(w.shape(u))), axes, keep)
     if p == 2:
         return w.op("sqrt", w.sum(w.op("square", u), axes, keep), tie="norm")
     values = w.value(u)
@@ -233,6 +251,7 @@ def _trace(w: Writer, x: Arg, /) -> int:
 
 RULES: dict[str, Rule] = {
     "sum": _sum, "mean": _mean, "var": _var, "std": _std, "var_mean": _var_mean, "std_mean": _std_mean, "prod": _prod,
+    "nansum": _nansum, "cumprod": _accumulated("mul"), "logcumsumexp": _accumulated("logaddexp"),
     "cumsum": _cumsum, "logsumexp": _logsumexp, "mm": _matmul, "bmm": _matmul, "mv": _matmul, "dot": _matmul,
     "matmul": _matmul, "vdot": _matmul, "addmm": _addmm, "addmv": _addmm, "addr": _addr, "linear": _linear,
     "baddbmm": _addmm, "trace": _trace,

@@ -1,0 +1,126 @@
+"""Smooth kernels of torch as opaque operations: their value and their Jacobian are torch's own, in double precision."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from absnormal.arrays import Array
+from absnormal.frontends.torch.writer import Writer
+from absnormal.ops.opaque import Smooth
+
+#: Whether a kernel is continuously differentiable, from a machine epsilon and its arguments.
+Where = Callable[..., bool]
+
+
+@dataclass(frozen=True)
+class Slot:
+    """The place of an argument that may vary among those of a kernel."""
+
+    number: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kernel(Smooth):
+    """One result of an operation of torch.
+
+    Attributes
+    ----------
+    name
+        what listings call it
+    batch
+        how many leading axes of all arguments and of the result count copies
+    operation
+        its name and overload, as in ``aten::linalg_inv_ex.default``
+    args, named
+        its arguments: a `Slot` for those that may vary, and others as they are
+    place
+        which of its results it is
+    where
+        where it is smooth
+    eps
+        the machine epsilon of what torch computed
+    """
+
+    name: str
+    batch: int
+    operation: str
+    args: tuple[Any, ...]
+    named: tuple[tuple[str, Any], ...]
+    place: int
+    where: Where
+    eps: float
+
+    def value(self, *args: Array) -> Array:
+        with torch.no_grad():
+            return np.asarray(self._run([_tensor(arg) for arg in args]).numpy())
+
+    def jacobian(self, args: Sequence[Array], own: int) -> Array:
+        """Row by row, for all copies of the batch at once."""
+        given = [_tensor(arg) for arg in args]
+        with torch.enable_grad():
+            variable = given[own].requires_grad_()
+            out = self._run(given)
+            copies, rest = out.shape[: self.batch], math.prod(out.shape[self.batch :])
+            columns = math.prod(variable.shape[self.batch :])
+            if not out.requires_grad or not rest:
+                return np.zeros((*copies, rest, columns))
+            flat = out.reshape(*copies, rest)
+            rows = [_gradient(flat[..., i].sum(), variable) for i in range(rest)]
+        return np.asarray(torch.stack([row.reshape(*copies, columns) for row in rows], -2).numpy())
+
+    def smooth_at(self, *args: Array) -> bool:
+        return self.where(self.eps, *args)
+
+    def _run(self, given: Sequence[Any]) -> Any:
+        name, _, overload = self.operation.removeprefix("aten::").partition(".")
+        func = getattr(getattr(torch.ops.aten, name), overload)
+        named = {key: _filled(value, given) for key, value in self.named}
+        try:
+            made = func(*(_filled(arg, given) for arg in self.args), **named)
+        except torch.linalg.LinAlgError as error:
+            raise np.linalg.LinAlgError(str(error)) from error
+        return made[self.place] if isinstance(made, (list, tuple)) else made
+
+
+def opaque(
+    w: Writer, nodes: Sequence[int], args: Sequence[Any], where: Where, place: int = 0, batch: int = 0,
+    operation: str = "", **named: Any,
+) -> int:
+    """A result of an operation, by default of the one that is being lowered, as an opaque node on some nodes.
+
+    ``args`` and ``named`` are those of the operation, with a `Slot` for each of the nodes.
+    """
+    func = w.record.func
+    known = operation or f"{func._schema.name}.{func._overloadname or 'default'}"
+    name = known.removeprefix("aten::").partition(".")[0].strip("_").removesuffix("_ex")
+    fixed = tuple((key, _fixed(value)) for key, value in sorted(named.items()))
+    kernel = Kernel(
+        name=name, batch=batch, operation=known, args=tuple(map(_fixed, args)), named=fixed, place=place, where=where,
+        eps=w.builder.unit)
+    return w.op("opaque", *nodes, function=kernel)
+
+
+def _gradient(value: Any, variable: Any) -> Any:
+    """The derivative, 0 where torch's formulas do not use the variable."""
+    (found,) = torch.autograd.grad(value, variable, retain_graph=True, materialize_grads=True, allow_unused=True)
+    return found
+
+
+def _fixed(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _filled(value: Any, given: Sequence[Any]) -> Any:
+    if isinstance(value, Slot):
+        return given[value.number]
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _tensor(array: Array) -> Any:
+    return torch.from_numpy(np.array(array, dtype=float))

@@ -1,0 +1,150 @@
+"""Is linear algebra followed where it is smooth, with torch's values and gradients, and refused where it is not?"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import absnormal as an
+from absnormal.frontends.meanings import smoothness
+from absnormal.ops.opaque import Smooth
+
+_RNG = np.random.default_rng(0)
+_SQUARE = _RNG.standard_normal((3, 3)) + 3 * np.eye(3)
+_TALL, _VECTOR = _RNG.standard_normal((4, 2)), _RNG.standard_normal(3)
+_LA = torch.linalg
+_EQUAL = np.array([[2.0, 0.0, 0.0], [0.0, 2.0, 0.0], [0.0, 0.0, 1.0]])
+_SINGULAR = np.array([[1.0, 2.0, 0.0], [2.0, 4.0, 0.0], [1.0, 1.0, 3.0]])
+_TIED = np.array([[1.0, 2.0, 0.0], [-1.0, 1.0, 0.0], [0.0, 1.0, 3.0]])
+_B = torch.tensor(_RNG.standard_normal((3, 2)))
+
+
+def _definite(a: Any) -> Any:
+    return a @ a.mT + torch.eye(len(a), dtype=a.dtype)
+
+
+def _symmetric(a: Any) -> Any:
+    return a + a.mT
+
+
+def _rebuilt(a: Any) -> Any:
+    values, vectors = _LA.eigh(_symmetric(a))
+    return vectors @ torch.diag(values.exp()) @ vectors.mT
+
+
+#: What is computed, where it is smooth, and where it is not.
+CASES: dict[str, tuple[Callable[[Any], Any], Any, Any]] = {
+    "inv": (_LA.inv, _SQUARE, None),
+    "solve": (lambda a: _LA.solve(a, _B), _SQUARE, None),
+    "solve for a vector": (lambda a: _LA.solve(a, _B[:, 0]), _SQUARE, None),
+    "solve from the right": (lambda a: _LA.solve(a, _B.mT, left=False), _SQUARE, None),
+    "batches": (lambda a: _LA.solve(torch.stack([a, a + 1]), a @ _B), _SQUARE, None),
+    "det": (_LA.det, _SQUARE, _SINGULAR), "slogdet": (lambda a: _LA.slogdet(a)[1], _SQUARE, None),
+    "logdet": (lambda a: torch.logdet(_definite(a)), _SQUARE, None),
+    "cholesky": (lambda a: _LA.cholesky(_definite(a)), _SQUARE, None),
+    "cholesky_solve": (lambda a: torch.cholesky_solve(_B, _LA.cholesky(_definite(a))), _SQUARE, None),
+    "cholesky_inverse": (lambda a: torch.cholesky_inverse(_LA.cholesky(_definite(a))), _SQUARE, None),
+    "triangular": (lambda a: _LA.solve_triangular(a, _B, upper=True), _SQUARE, None),
+    "qr": (lambda a: torch.cat(_LA.qr(a)), _TALL, np.triu(np.ones((4, 2)))),
+    "qr of rank 1": (lambda a: _LA.qr(a)[1], _TALL, np.ones((4, 2))),
+    "lu": (lambda a: torch.cat(_LA.lu(a)[1:]), _SQUARE, _TIED),
+    "lu_solve": (lambda a: _LA.lu_solve(*_LA.lu_factor(a), _B), _SQUARE, None),
+    "eigvalsh": (lambda a: _LA.eigvalsh(_symmetric(a)), _SQUARE, _EQUAL), "eigh": (_rebuilt, _SQUARE, _EQUAL),
+    "svdvals": (_LA.svdvals, _TALL, _EQUAL), "nuclear norm": (lambda a: _LA.norm(a, "nuc"), _TALL, _SINGULAR),
+    "svd": (lambda a: torch.linalg.svd(a, full_matrices=False)[0].square(), _TALL, _EQUAL),
+    "pinv": (_LA.pinv, _TALL, None), "lstsq": (lambda a: _LA.lstsq(a, _VECTOR_4).solution, _TALL, None),
+    "matrix_exp": (_LA.matrix_exp, _SQUARE, None), "matrix_power": (lambda a: _LA.matrix_power(a, -2), _SQUARE, None),
+    "cross": (lambda a: _LA.cross(a, a.mT), _SQUARE, None),
+}  # fmt: skip
+_VECTOR_4 = torch.tensor(_RNG.standard_normal((4, 1)))
+
+
+def _loss(f: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def loss(x: Any) -> Any:
+        y = f(x)
+        return (y * torch.arange(1, y.numel() + 1, dtype=y.dtype).reshape(y.shape).cos()).sum()
+
+    return loss
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_gradient_is_that_of_the_program_and_it_is_the_function_elsewhere(name: str) -> None:
+    f, point, _ = CASES[name]
+    loss = _loss(f)
+    for dtype in (torch.float64, torch.float32):
+        x = torch.tensor(point, dtype=dtype)
+        report = an.verify(lambda x, dtype=dtype: loss(x.double()).to(dtype), x)
+        assert report.verdict is an.Verdict.CLARKE
+    x = torch.tensor(point)
+    program = an.trace(loss, x)
+    moved = x + 1e-3 * torch.tensor(np.random.default_rng(1).standard_normal(x.shape))
+    if name == "lu_solve":
+        # The rows that are exchanged are not looked at elsewhere.
+        with pytest.raises(an.GuardError):
+            program(moved.numpy())
+    else:
+        assert np.isclose(float(program(moved.numpy())), float(loss(moved)), rtol=1e-9)
+    step, direction = 1e-6, np.random.default_rng(2).standard_normal(x.shape)
+    ahead, behind = (float(loss(x + side * step * torch.tensor(direction))) for side in (1, -1))
+    slope = (ahead - behind) / (2 * step)
+    along = float((an.gradient(loss, x).numpy() * direction).sum())
+    assert np.isclose(along, slope, rtol=1e-5, atol=1e-7)
+
+
+def test_where_it_is_not_smooth_it_is_refused_by_name() -> None:
+    for name, (f, _, point) in CASES.items():
+        if point is not None:
+            with pytest.raises(an.TraceError, match="continuously differentiable") as found:
+                an.verify(_loss(f), torch.tensor(point))
+            assert "test_torch_algebra.py" in str(found.value), name
+
+
+def test_a_matrix_of_which_one_half_is_read_must_be_symmetric() -> None:
+    for f in (_LA.cholesky, _LA.eigvalsh):
+        with pytest.raises(an.TraceError, match="not symmetric"):
+            an.verify(_loss(f), torch.tensor(_SQUARE))
+    report = an.verify(_loss(_LA.eigvalsh), torch.tensor(_SQUARE + _SQUARE.T))
+    assert report.verdict is an.Verdict.CLARKE
+    assert any("symmetric" in note for note in report.notes)
+
+
+def test_kinks_go_through_opaque_operations() -> None:
+    """A relu that is tied before a solve; the verdict is about the whole."""
+    a, b = torch.tensor(_SQUARE), _B[:, 0]
+
+    def f(x: Any) -> Any:
+        return _LA.solve(a, torch.relu(x) * b).sum() + torch.relu(-x).sum()
+
+    x = torch.tensor([0.0, 1.0, -1.0], dtype=torch.float64)
+    report = an.verify(f, x)
+    assert report.verdict is not an.Verdict.UNDECIDED
+    assert sum(group.count for group in report.active) == 2
+
+
+def test_programs_with_opaque_operations_pickle() -> None:
+    program = an.trace(_loss(_LA.inv), torch.tensor(_SQUARE))
+    again = pickle.loads(pickle.dumps(program))
+    assert float(again(_SQUARE)) == float(program(_SQUARE))
+    (function,) = (node.params["function"] for node in program.nodes if node.op == "opaque")
+    assert isinstance(function, Smooth) and function == pickle.loads(pickle.dumps(function))
+    assert "linalg_inv" in str(program)
+
+
+def test_near_what_is_not_smooth_rounding_is_no_proof() -> None:
+    turned = np.linalg.qr(_SQUARE)[0]
+    almost = turned @ np.diag([2.0, 2.0, 1.0]) @ turned.T
+    assert not smoothness.apart(2e-16, almost)
+    assert not smoothness.singular_apart(2e-16, almost)
+    assert not smoothness.full_rank(1e-7, turned @ np.diag([1.0, 1.0, 1e-8]) @ turned.T)
+    assert smoothness.full_rank(2e-16, turned @ np.diag([1.0, 1.0, 1e-8]) @ turned.T)
+    assert not smoothness.reflected(2e-16, np.eye(3)) and not smoothness.reflected(2e-16, np.eye(3)[::-1])
+    assert smoothness.reflected(2e-16, _SQUARE) and smoothness.reflected(2e-16, np.ones((1, 1)))
+    assert not smoothness.pivoted(2e-16, np.array([[1.0, 2.0], [-1.0, 1.0]]))
+    assert smoothness.eliminated(2e-16, np.array([[1.0, 2.0], [-1.0, 1.0]]))
+    assert not smoothness.eliminated(2e-16, np.array([[0.0, 2.0], [-1.0, 1.0]]))
+    assert not smoothness.positive_definite(2e-16, np.ones((2, 2)))
