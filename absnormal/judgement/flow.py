@@ -14,7 +14,7 @@ from absnormal.errors import TraceError
 from absnormal.frontends.frameworks import plain, precisions
 from absnormal.frontends.ties.pairs import one_kink
 from absnormal.frontends.ties.roots import instead
-from absnormal.frontends.ties.slopes import slopes, table_of, tools_for
+from absnormal.frontends.ties.slopes import slopes, table_of, taken_for, tools_for
 from absnormal.frontends.traced_call import TracedCall
 from absnormal.judgement.comparison import compared, digits_were_lost, tolerance_of
 from absnormal.judgement.ladder import decide
@@ -23,6 +23,7 @@ from absnormal.judgement.tolerances import Tolerance, machine_epsilon
 from absnormal.judgement.vector import Limits, judge, why_open
 from absnormal.program.merging import Merged, merged
 from absnormal.program.nodes import placed
+from absnormal.program.program import Program
 from absnormal.report.report import Report
 from absnormal.report.verdict import Verdict
 from absnormal.sweeps.table import Sweeps
@@ -80,7 +81,7 @@ def judged(call: TracedCall, options: Options) -> Report:
     else:
         leaves = [tool.gradient(tool.signature(np.asarray(c, dtype=float)))]
         found = modelled_vector(problem, tool, leaves[0], consistent, known)
-        notes = (*notes, *_of_table(slope))
+        notes = (*notes, *_of_table(slope, call.program, tool.alpha))
     verdict, proof = concluded(found.outcome)
     if proof.method == "nonfinite":
         proof = replace(proof, reason=f"{proof.reason}{_undefined_where(found.problem, call.tool)}")
@@ -117,10 +118,12 @@ def candidates(call: TracedCall, tool: Sweeps, c: Array) -> Iterator[Array]:
     yield from (slopes(tool, other) for other in (*others, -1.0, 1.0))
 
 
-def _of_table(slope: Any) -> tuple[str, ...]:
+def _of_table(slope: Any, program: Program, active: Array) -> tuple[str, ...]:
     """What a reader must know about the slopes of a tool."""
-    note = table_of(slope)[1] if isinstance(slope, str) else ""
-    return (note,) if note else ()
+    if not isinstance(slope, str):
+        return ()
+    note = table_of(slope)[1]
+    return (*((note,) if note else ()), *taken_for(slope, program, active))
 
 
 @dataclass(frozen=True, eq=False)

@@ -104,7 +104,7 @@ def _log_sum_exp_maps(params: Params, args: list[Array], out: Array, shape: Shap
 
 def _log_sum_exp_domain(params: Params, u: Array) -> Any:
     """Each sum has something in it, and nothing is infinitely large."""
-    return np.isfinite(np.max(u, axis=params["axes"], initial=-np.inf))
+    return np.isfinite(np.max(u, axis=params["axes"], initial=-np.inf, keepdims=True))
 
 
 def _matmul_maps(params: Params, args: list[Array], out: Array, shape: Shape) -> list[LinearMap]:

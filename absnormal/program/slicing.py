@@ -99,6 +99,10 @@ class Needs:
         return own, other
 
 
+#: Operations whose entries have, by broadcasting, arguments of their own.
+_BY_ROWS = ENTRYWISE | {"logsumexp"}
+
+
 def sliced(builder: Builder, output: int) -> int:
     """The node of the result without what is outside of its domain, or not finite, and does not count.
 
@@ -142,8 +146,9 @@ def _without(builder: Builder, faults: list[int], needs: Needs, reached: list[in
                 known.get(old, np.zeros(node.shape, bool)) for known in (needs.counts, needs.compared)
             )
             fault = builder.faults[old]
+            # What is infinite because of an infinite constant may be so where it counts.
+            bad = bad & ~(_infinite(node, values) & (counts | compared))
             if fault is None:
-                # What is infinite because of an infinite constant may be so where it counts.
                 bad = bad & ~(counts | compared)
                 if not bad.any() and args == node.args:
                     continue
@@ -177,6 +182,16 @@ def _outside(node: Node, values: list[Array]) -> Array:
             inside = np.asarray(row.domain(node.params, *values))
             bad = bad | (~inside if inside.shape == bad.shape else np.full(bad.shape, not inside.all()))
     return np.asarray(bad)
+
+
+def _infinite(node: Node, values: list[Array]) -> Array:
+    """Where an entry is infinite, and so is what it is computed from."""
+    if node.op not in ENTRYWISE:
+        return np.zeros(node.shape, bool)
+    with np.errstate(all="ignore"):
+        result = np.isinf(np.asarray(TABLE[node.op].value(node.params, *values)).astype(float))
+    given = [np.broadcast_to(np.isinf(value.astype(float)), node.shape) for value in values]
+    return np.asarray(result & np.any(given, axis=0))
 
 
 def _continuous(builder: Builder, node: Node) -> bool:
@@ -229,7 +244,7 @@ def _harmless(
     """Other arguments in entries that do not count; an operation that mixes entries gets others in all of them."""
     if node.op == "constant":
         return args
-    apart = node.op in ENTRYWISE
+    apart = node.op in _BY_ROWS
     for number in _HARMLESS:
         changed = [np.where(bad if apart else True, number, builder.values[arg]) for arg in args]
         if not (_outside(node, changed) & bad).any():

@@ -68,6 +68,16 @@ def searched(write: Writer, edges: Array, u: TracedArray, side: str) -> Any:
     return jump_of(jump, up if side == "right" else down, up, down)
 
 
+def cells(write: Writer, u: TracedArray) -> tuple[Array, Array]:
+    """The whole numbers below coordinates, and where these are whole: near there a coordinate may cross to the cell
+    before, and the number is that of the point."""
+    low = np.floor(u.value.astype(float))
+    tied = write.builder.tied(u.index, u.index, "floor")
+    _keep_rest(write, u, "floor", low, tied)
+    _keep_between(write, u, np.where(tied, low - 1, -np.inf), np.where(tied, low + 1, np.inf))
+    return low.astype(int), np.asarray(tied)
+
+
 def as_number(mask: TracedMask) -> Any:
     """A comparison that is tied at the point, as what jumps there."""
     write = Writer(mask.builder, *(mask.builder.user or (f"comparison {mask.relation}", mask.source)))

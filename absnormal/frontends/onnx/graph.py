@@ -11,8 +11,8 @@ import numpy as np
 from absnormal._optional import require
 from absnormal.arrays import Array
 
-#: Since then axes and sizes are inputs.
-OLDEST = 13
+#: Since then bounds, sizes and padding are inputs.
+OLDEST = 11
 
 #: Types of real numbers that a variable may have: FLOAT, FLOAT16, DOUBLE, BFLOAT16.
 REAL = {1: "float32", 10: "float16", 11: "float64", 16: "bfloat16"}
@@ -59,7 +59,7 @@ def read(model: Any) -> Graph:
     Raises
     ------
     ValueError
-        when it is neither, or its opset is older than 13
+        when it is neither, or its opset is older than 11
     """
     onnx, inliner = require("onnx", "onnx"), require("onnx.inliner", "onnx")
     file = "model.onnx"
@@ -70,7 +70,9 @@ def read(model: Any) -> Graph:
         raise ValueError(f"model must be a path or an onnx.ModelProto, got {type(model).__name__}")
     if len(model.functions):
         model = inliner.inline_local_functions(model)
-    opset = max((item.version for item in model.opset_import if item.domain in ("", "ai.onnx")), default=0)
+    opsets = [item.version for item in model.opset_import if item.domain in ("", "ai.onnx")]
+    # A model of operators of other domains alone need not say which it would use of these.
+    opset = max(opsets, default=OLDEST)
     if opset < OLDEST:
         raise ValueError(f"the model has opset {opset}: convert it to {OLDEST} or newer (onnx.version_converter)")
     graph = model.graph

@@ -19,9 +19,11 @@ from absnormal.frontends.meanings.jumps import Either, eithers, lifted
 from absnormal.frontends.numpy.masks import TracedMask, numbers
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.onnx.control import CONTROL
+from absnormal.frontends.onnx.functions import body_of
 from absnormal.frontends.onnx.graph import Graph, double, initializers
-from absnormal.frontends.onnx.rule import Call, account, output_name, plain
-from absnormal.frontends.onnx.rules import RULES
+from absnormal.frontends.onnx.refused import REFUSED
+from absnormal.frontends.onnx.rule import NEWEST, Call, account, output_name, plain
+from absnormal.frontends.onnx.rules import OF_DOMAINS
 from absnormal.frontends.writing import Writer
 from absnormal.program.builder import Builder
 from absnormal.program.nodes import Source
@@ -36,11 +38,24 @@ RANDOM = {"Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "Rando
 
 #: Operators that compute entry by entry, or keep the entries in their order.
 ENTRYWISE = {
-    "Abs", "Acos", "Add", "And", "Asin", "Atan", "Cast", "CastLike", "Ceil", "Clip", "Cos", "Div", "Dropout", "Elu",
-    "Equal", "Erf", "Exp", "Flatten", "Floor", "Greater", "GreaterOrEqual", "Identity", "LeakyRelu", "Less",
-    "LessOrEqual", "Log", "Max", "Min", "Mul", "Neg", "Not", "Or", "Pow", "Reciprocal", "Relu", "Reshape", "Round",
-    "Sigmoid", "Sign", "Sin", "Softplus", "Sqrt", "Squeeze", "Sub", "Sum", "Tan", "Tanh", "Unsqueeze", "Where", "Xor",
+    "Abs", "Acos", "Add", "And", "Asin", "Atan", "Cast", "CastLike", "Ceil", "Clip", "Cos", "DequantizeLinear",
+    "Div", "Dropout", "Elu", "Equal", "Erf", "Exp", "Flatten", "Floor", "Greater", "GreaterOrEqual", "Identity",
+    "LeakyRelu", "Less", "LessOrEqual", "Log", "Max", "Min", "Mod", "Mul", "Neg", "Not", "Or", "Pow",
+    "QuantizeLinear", "Reciprocal", "Relu", "Reshape", "Round", "Sigmoid", "Sign", "Sin", "Softplus", "Sqrt",
+    "Squeeze", "Sub", "Sum", "Tan", "Tanh", "Unsqueeze", "Where", "Xor",
 }
+
+
+#: Operators of constants that are computed by their rule: the reference draws at random.
+OWN = {"Dropout"}
+
+#: The same before opset 13: the reference has the newer meaning.
+OWN_BEFORE_13 = {"Softmax", "LogSoftmax", "Hardmax"}
+
+
+def _domain(node: Any) -> str:
+    """The domain of an operator, empty for the standard one."""
+    return "" if node.domain == "ai.onnx" else str(node.domain)
 
 
 class _Unknown:
@@ -71,14 +86,22 @@ def program_of(
     if isinstance(result, Either):
         result.jump.refuse()
     if run.missing:
-        listed = ", ".join(f"{kind} at {source}" for kind, source in sorted(run.missing.items()))
-        raise TraceError(
-            "onnx", f"no rule for {len(run.missing)} operator(s): {listed}", "export f with supported operators",
-            next(iter(run.missing.values())),
-        )
+        raise _unfollowed(run.missing)
     return builder.program(
         result.index if isinstance(result, TracedArray) else builder.constant(np.asarray(result, dtype=float))
     )
+
+
+def _unfollowed(missing: Mapping[tuple[str, str], Source]) -> TraceError:
+    """What is wrong with operators without a rule."""
+    if len(missing) == 1 and next(iter(missing)) in REFUSED:
+        ((known, kind), source), = missing.items()
+        return TraceError(kind, *REFUSED[known, kind], source)
+    listed = ", ".join(
+        f"{kind} at {source}" + (f" ({REFUSED[known, kind][0]})" if (known, kind) in REFUSED else "")
+        for (known, kind), source in sorted(missing.items(), key=lambda item: item[0][1]))
+    problem = f"no rule for {len(missing)} operator(s): {listed}"
+    return TraceError("onnx", problem, "export f with supported operators", next(iter(missing.values())))
 
 
 class Interpreter:
@@ -86,8 +109,11 @@ class Interpreter:
 
     def __init__(self, graph: Graph, builder: Builder) -> None:
         self.graph, self.builder = graph, builder
+        #: The opsets of the nodes that run, by domain.
+        self.opsets = {"" if item.domain == "ai.onnx" else item.domain: item.version
+                       for item in graph.model.opset_import}
         #: Operators without a rule, with the node where each was met first.
-        self.missing: dict[str, Source] = {}
+        self.missing: dict[tuple[str, str], Source] = {}
 
     def results(self, nodes: Sequence[Any], known: Scope, wanted: Sequence[str]) -> list[Any]:
         """The values of the tensors that are wanted; ``known`` is filled with what they need."""
@@ -141,12 +167,12 @@ class Interpreter:
     def _beyond(self, node: Any, unknown: list[_Unknown]) -> _Unknown:
         """What comes out where an operator without a rule goes in."""
         size = node.op_type in ("Shape", "Size") or all(item.size for item in unknown)
-        if not size and self._rule(node) is None and node.op_type not in CONTROL:
+        if not size and not self._follows(node):
             self._miss(node)
         return _Unknown(size)
 
     def _made(self, node: Any, inputs: list[Any], known: Scope, used: set[str]) -> list[Any]:
-        standard = node.domain in ("", "ai.onnx")
+        standard = not _domain(node)
         if standard and node.op_type in CONTROL:
             return CONTROL[node.op_type](self, node, inputs, known)
         rule = self._rule(node)
@@ -165,18 +191,27 @@ class Interpreter:
         return self._written(node, inputs, used)
 
     def _rule(self, node: Any) -> Any:
-        return RULES.get(node.op_type) if node.domain in ("", "ai.onnx") else None
+        return OF_DOMAINS.get(_domain(node), {}).get(node.op_type)
+
+    def _follows(self, node: Any) -> bool:
+        """Whether an operator has a rule, or is defined by others."""
+        known = _domain(node)
+        if self._rule(node) is not None or (not known and node.op_type in CONTROL):
+            return True
+        if not require("onnx.defs", "onnx").has(node.op_type, domain=known):
+            return False
+        schema = self._schema(node)
+        return bool(schema.has_function or schema.has_context_dependent_function)
 
     def _miss(self, node: Any) -> None:
         assert self.builder.user is not None and self.builder.user[1] is not None
-        self.missing.setdefault(node.op_type, self.builder.user[1])
+        self.missing.setdefault((_domain(node), node.op_type), self.builder.user[1])
 
     def _written(self, node: Any, inputs: list[Any], used: set[str]) -> list[Any]:
         """A node by its rule."""
         rule = self._rule(node)
         if rule is None:
-            self._miss(node)
-            return [_Unknown()] * len(node.output)
+            return self._defined(node, inputs, used)
         read = frozenset(place for place, name in enumerate(node.output) if name in used)
         call = Call(
             self.writer, node.op_type, rule, self._schema(node), self._attributes(node), len(node.output), read
@@ -187,27 +222,54 @@ class Interpreter:
         written = rule.write(call, *inputs)
         return written if isinstance(written, list) else [written]
 
+    def _defined(self, node: Any, inputs: list[Any], used: set[str]) -> list[Any]:
+        """A node without a rule, by ONNX's own definition of its operator by others, if there is one."""
+        known, defs = _domain(node), require("onnx.defs", "onnx")
+        opset = self.opsets.get(known)
+        body = None
+        if opset is not None and defs.has(node.op_type, domain=known):
+            body = body_of(node, self._schema(node), opset, inputs)
+        if body is None:
+            self._miss(node)
+            return [_Unknown()] * len(node.output)
+        given = dict.fromkeys(body.inputs) | dict(zip(body.inputs, inputs, strict=False)) | {"": None}
+        wanted = [inner for inner, outer in zip(body.outputs, node.output, strict=False) if outer in used and outer]
+        outside, self.opsets = self.opsets, {"": NEWEST, **self.opsets, **body.opsets}
+        try:
+            made = dict(zip(wanted, self.results(body.nodes, given, wanted), strict=True))
+        finally:
+            self.opsets = outside
+        return [made.get(name) for name in body.outputs[: len(node.output)]]
+
     def _schema(self, node: Any) -> Any:
-        return require("onnx.defs", "onnx").get_schema(node.op_type, self.graph.opset)
+        domain = _domain(node)
+        return require("onnx.defs", "onnx").get_schema(node.op_type, self.opsets[domain], domain)
 
     def _attributes(self, node: Any) -> dict[str, Any]:
         value = require("onnx.helper", "onnx").get_attribute_value
         return {item.name: plain(value(item)) for item in node.attribute}
 
+    def _alone(self, node: Any) -> Any:
+        """The graph of one node."""
+        onnx = require("onnx", "onnx")
+        ends = ([onnx.ValueInfoProto(name=name) for name in dict.fromkeys(names) if name]
+                for names in (node.input, node.output))
+        return onnx.helper.make_graph([node], "f", *ends)
+
     def _folded(self, node: Any, inputs: list[Any], used: set[str]) -> list[Any]:
         """A node of constants, by the reference evaluator, or by its rule where that has none."""
         reference = require("onnx.reference", "onnx")
-        opsets = {item.domain: item.version for item in self.graph.model.opset_import}
         try:
-            if node.op_type == "Dropout":
-                raise NotImplementedError("the reference draws at random")
-            evaluator = reference.ReferenceEvaluator(node, opsets=opsets)
+            if node.op_type in OWN or (self.opsets.get("", NEWEST) < 13 and node.op_type in OWN_BEFORE_13):
+                raise NotImplementedError("the rule is nearer to the specification")
+            evaluator = reference.ReferenceEvaluator(self._alone(node), opsets=self.opsets)
         except (RuntimeError, NotImplementedError):
             first = TracedArray(self.builder, self.builder.constant(np.asarray(inputs[0], dtype=float)))
             made = self._written(node, [first, *inputs[1:]], used)
             return [item.value if isinstance(item, TracedArray) else item for item in made]
         feeds = {name: value for name, value in zip(node.input, inputs, strict=True) if name}
-        return [double(value) for value in evaluator.run(None, feeds)]
+        results = dict(zip(filter(None, node.output), evaluator.run(None, feeds), strict=True))
+        return [double(results.get(name)) for name in node.output]
 
 
 def needed(nodes: Sequence[Any], wanted: Iterable[str]) -> list[tuple[int, Any, set[str]]]:

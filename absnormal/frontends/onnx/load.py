@@ -28,7 +28,7 @@ def load(
     Parameters
     ----------
     model
-        a path, or an ``onnx.ModelProto``; opset 13 or newer
+        a path, or an ``onnx.ModelProto``; opset 11 or newer
     inputs
         values of the inputs: an array when there is one, or a dict by name.  They are the point at which branches are
         followed (zeros by default), and the values of inputs that are no variables.

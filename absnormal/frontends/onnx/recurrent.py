@@ -28,6 +28,9 @@ def _run(
     cell: MakeCell, *others: Any,
 ) -> list[Any]:
     """Both directions; the weights are W, R and B, which come with all others by direction."""
+    batch_first = bool(call.get("layout"))
+    if batch_first:
+        x, states = np.swapaxes(x, 0, 1), [None if state is None else np.swapaxes(state, 0, 1) for state in states]
     if lengths is not None and np.any(np.asarray(lengths) != np.shape(x)[0]):
         call.write.refuse("with sequences of different lengths is not supported", "judge one length at a time")
     direction = call.choice("direction", "forward", "reverse", "bidirectional")
@@ -45,7 +48,10 @@ def _run(
         steps, last = layer(call.write, inputs, first, cell(call, act, np.transpose(r), recurrent, *rest), backward)
         outputs.append(steps)
         lasts.append(last)
-    return [np.stack(outputs, 1), *(np.stack([last[i] for last in lasts]) for i in range(len(states)))]
+    made = [np.stack(outputs, 1), *(np.stack([last[i] for last in lasts]) for i in range(len(states)))]
+    if batch_first:
+        made = [np.moveaxis(made[0], 2, 0), *(np.swapaxes(state, 0, 1) for state in made[1:])]
+    return made
 
 
 def _lstm_cell(call: Call, act: list[Function], r: Any, bias: Any, peepholes: Any = None) -> Cell:
@@ -98,7 +104,7 @@ def _rnn(call: Call, x: Any, w: Any, r: Any, b: Any = None, lengths: Any = None,
     return _run(call, x, (w, r, b), lengths, [h], ["Tanh"], _rnn_cell)
 
 
-_SHARED = ("activations", "direction")
+_SHARED = ("activations", "direction", "layout")
 # The size of the hidden state is that of the recurrence weights.
 RECURRENT: dict[str, Rule] = {
     "LSTM": reading(_lstm, *_SHARED, idle=("hidden_size",), outputs=3),

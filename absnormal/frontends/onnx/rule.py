@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Any
 
 from absnormal._optional import require
+from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.writing import Writer
 
 #: The opset that the rules were written for: an operator that changed later is refused.
@@ -137,3 +138,10 @@ def input_name(schema: Any, place: int) -> str:
 def output_name(schema: Any, place: int) -> str:
     """What an operator calls an output."""
     return str(schema.outputs[min(place, len(schema.outputs) - 1)].name)
+
+
+def held(call: Call, value: Any, name: str) -> Any:
+    """An input that says how the operator works; it must not depend on the variables."""
+    if isinstance(value, TracedArray):
+        call.write.refuse(f"the input {name} depends on the variables", f"hold {name} constant: choose other variables")
+    return value

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -16,10 +18,15 @@ from absnormal.frontends.numpy.order import largest, smallest
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.onnx.activations import ACTIVATIONS
 from absnormal.frontends.onnx.graph import REAL
+from absnormal.frontends.onnx.ml import ML
 from absnormal.frontends.onnx.normalization import NORMALIZATIONS
+from absnormal.frontends.onnx.quantized import QUANTIZED
 from absnormal.frontends.onnx.recurrent import RECURRENT
+from absnormal.frontends.onnx.resizing import RESIZING
 from absnormal.frontends.onnx.rule import Call, Rule, reading
+from absnormal.frontends.onnx.sampling import SAMPLING
 from absnormal.frontends.onnx.shapes import SHAPES
+from absnormal.frontends.onnx.spectral import SPECTRAL
 from absnormal.frontends.onnx.windows import WINDOWS
 from absnormal.frontends.writing import axes_of, writer_of
 
@@ -73,12 +80,29 @@ def _total(call: Call, *args: Any) -> Any:
 # -- reductions --------------------------------------------------------------------------------------------
 
 
+def _rows(call: Call, u: Any) -> tuple[Any, int]:
+    """What a softmax is taken of, and the axis: before opset 13 all axes from the given one on are one."""
+    axis = call.get("axis")
+    if call.schema.since_version >= 13:
+        return u, axis
+    shape = np.shape(u)
+    axis %= len(shape)
+    return np.reshape(u, (math.prod(shape[:axis]), math.prod(shape[axis:]))), 1
+
+
 def _log_softmax(call: Call, u: Any) -> Any:
-    return log_softmax(call.write, u, call.get("axis"))
+    return np.reshape(log_softmax(call.write, *_rows(call, u)), np.shape(u))
 
 
 def _softmax(call: Call, u: Any) -> Any:
-    return softmax(call.write, u, call.get("axis"))
+    return np.reshape(softmax(call.write, *_rows(call, u)), np.shape(u))
+
+
+def _hardmax(call: Call, u: Any) -> Any:
+    rows, axis = _rows(call, u)
+    moved = np.moveaxis(rows, axis, -1)
+    chosen = call.write.constant_piece("argmax", moved).astype(int)
+    return np.reshape(np.moveaxis(np.eye(np.shape(moved)[-1])[chosen], -1, axis), np.shape(u))
 
 
 def _axes(call: Call, u: Any, axes: Any) -> tuple[int, ...]:
@@ -151,6 +175,10 @@ def _cross_entropy(call: Call, scores: Any, target: Any, weight: Any = None) -> 
     return [_likelihood(call, logs, target, weight), logs]
 
 
+def _mod(call: Call, u: Any, v: Any) -> Any:
+    return np.fmod(u, v) if call.get("fmod") else np.remainder(u, v)
+
+
 # -- choices -----------------------------------------------------------------------------------------------
 
 
@@ -192,16 +220,22 @@ def _dropout(call: Call, u: Any, ratio: Any = None, training: Any = None) -> Any
     return [u, np.ones(np.shape(u), bool)]
 
 
-def _logical(name: str) -> Write:
-    """Of comparisons that are tied the versions are joined one by one."""
-    return lambda call, a, b: numbers(a) & numbers(b) if name == "and" else numbers(a) | numbers(b)
+def _infinite(call: Call, u: Any) -> Any:
+    """Nothing that is finite near the point is infinite."""
+    return np.isinf(u)
+
+
+_LOGICAL = {"And": operator.and_, "Or": operator.or_, "Xor": operator.xor}
 
 
 def _power(call: Call, u: Any, e: Any) -> Any:
     if not isinstance(e, TracedArray):
         e = np.asarray(e, dtype=float)
         e = e.reshape(()) if e.size == 1 and e.ndim <= np.ndim(u) else e
-    return np.power(u, e)
+    result = np.power(u, e)
+    # A power has the type of its base.
+    whole = not isinstance(u, TracedArray) and np.asarray(u).dtype.kind in "iu"
+    return call.write.constant_piece("trunc", result) if whole else result
 
 
 _REDUCED = ("axes", "keepdims", "noop_with_empty_axes")
@@ -222,6 +256,10 @@ RULES: dict[str, Rule] = {
     **SHAPES,
     **WINDOWS,
     **RECURRENT,
+    **RESIZING,
+    **QUANTIZED,
+    **SAMPLING,
+    **SPECTRAL,
     "Mul": Rule(lambda call, a, b: np.multiply(a, b), keeps_masks=True),
     "Pow": Rule(_power),
     "Abs": Rule(lambda call, u: np.abs(u)),
@@ -251,11 +289,20 @@ RULES: dict[str, Rule] = {
     "SoftmaxCrossEntropyLoss": reading(_cross_entropy, "ignore_index", "reduction", outputs=2),
     "Where": Rule(lambda call, mask, a, b: np.where(mask, a, b), keeps_masks=True),
     "Not": Rule(lambda call, mask: ~mask, keeps_masks=True),
-    "And": Rule(_logical("and"), keeps_masks=True),
-    "Or": Rule(_logical("or"), keeps_masks=True),
+    # Of comparisons that are tied the versions are joined one by one.
+    **{name: Rule(lambda call, a, b, *, join=join: join(numbers(a), numbers(b)), keeps_masks=True)
+       for name, join in _LOGICAL.items()},
+    "IsNaN": Rule(lambda call, u: np.isnan(u)),
+    "IsInf": Rule(_infinite, idle=("detect_negative", "detect_positive")),
+    "Mod": reading(_mod, "fmod"),
+    "Hardmax": reading(_hardmax, "axis"),
     # How a number is rounded, and to what it saturates, matters for types that are refused.
     "Cast": reading(_cast, "to", idle=("saturate", "round_mode"), keeps_masks=True),
     "CastLike": reading(_cast_like, idle=("saturate", "round_mode"), keeps_masks=True),
     "Identity": Rule(lambda call, u: u, keeps_masks=True),
-    "Dropout": reading(_dropout, idle=("seed",), outputs=2),
+    # Before opset 12 it is the identity, whatever its ratio.
+    "Dropout": reading(_dropout, idle=("seed", "ratio"), outputs=2),
 }
+
+#: The rules of each domain.
+OF_DOMAINS = {"": RULES, "ai.onnx.ml": ML}

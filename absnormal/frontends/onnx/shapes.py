@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.frontends.meanings.movements import along, moved, numbers, padded, replaced
+from absnormal.frontends.meanings.movements import added, along, moved, numbers, padded, replaced
+from absnormal.frontends.meanings.scattering import combined
 from absnormal.frontends.numpy.masks import concrete
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.onnx.rule import Call, Rule, reading
@@ -32,7 +33,12 @@ def _flatten(call: Call, u: Any) -> Any:
 
 
 def _squeeze(call: Call, u: Any, axes: Any = None) -> Any:
-    return np.squeeze(u, None if axes is None else _ints(axes))
+    given = call.get("axes") if axes is None else axes
+    return np.squeeze(u, None if given is None else _ints(given))
+
+
+def _unsqueeze(call: Call, u: Any, axes: Any = None) -> Any:
+    return np.expand_dims(u, _ints(call.get("axes") if axes is None else axes))
 
 
 def _slice(call: Call, u: Any, starts: Any, ends: Any, axes: Any = None, steps: Any = None) -> Any:
@@ -50,6 +56,7 @@ def _slice(call: Call, u: Any, starts: Any, ends: Any, axes: Any = None, steps: 
 def _split(call: Call, u: Any, sizes: Any = None) -> Any:
     axis = call.get("axis")
     length = np.shape(u)[axis]
+    sizes = call.get("split") if sizes is None else sizes
     if sizes is None:
         count = call.get("num_outputs") or call.outputs
         chunk = -(-length // count)
@@ -102,10 +109,19 @@ def _pad(call: Call, u: Any, pads: Any, value: Any = None, axes: Any = None) -> 
     return np.pad(inside, [(max(0, low), max(0, high)) for low, high in widths], mode=mode)
 
 
+#: Reductions by ONNX's names: how values are combined, and the tie.
+_COMBINED = {"mul": ("prod", ""), "max": ("amax", "max.window"), "min": ("amin", "min.window")}
+
+
 def _replaced(call: Call, u: Any, where: Array, updates: Any) -> Any:
-    if call.choice("reduction", "none", "add", "mul", "max", "min") != "none":
-        call.refuse_attribute("reduction", call.get("reduction"), "write the sum out")
-    return replaced(call.write, u, where, updates)
+    kind = call.choice("reduction", "none", "add", "mul", "max", "min") if "reduction" in call.rule.reads else "none"
+    write = call.write
+    if kind == "none":
+        return replaced(write, u, where, updates)
+    if kind == "add":
+        return added(write, write.array(u), where, write.array(updates))
+    name, tie = _COMBINED[kind]
+    return combined(write, write.array(u), where, write.array(updates), name, tie=tie)
 
 
 def _scatter_nd(call: Call, u: Any, indices: Any, updates: Any) -> Any:
@@ -115,6 +131,62 @@ def _scatter_nd(call: Call, u: Any, indices: Any, updates: Any) -> Any:
 
 def _scatter_elements(call: Call, u: Any, indices: Any, updates: Any) -> Any:
     return _replaced(call, u, _named(u, indices, call.get("axis")), updates)
+
+
+def _compress(call: Call, u: Any, condition: Any) -> Any:
+    return np.compress(np.asarray(concrete(condition)).astype(bool), u, axis=call.get("axis"))
+
+
+def _reverse_sequence(call: Call, u: Any, lengths: Any) -> Any:
+    """The first entries of each sequence of a batch the other way round."""
+    batch, time = call.get("batch_axis"), call.get("time_axis")
+    places = np.moveaxis(numbers(np.shape(u)), (batch, time), (0, 1)).copy()
+    for row, length in zip(places, _ints(lengths), strict=True):
+        row[:length] = row[:length][::-1]
+    return call.write.gather(u, np.ascontiguousarray(np.moveaxis(places, (0, 1), (batch, time))))
+
+
+def _one_hot(call: Call, indices: Any, depth: Any, values: Any) -> Any:
+    count, axis = _ints(depth)[0], call.get("axis")
+    index = np.asarray(_whole(call, indices))
+    hit = np.expand_dims(np.where(index < 0, index + count, index), axis % (index.ndim + 1))
+    line = [-1 if place == axis % (index.ndim + 1) else 1 for place in range(index.ndim + 1)]
+    off, on = (call.write.index(call.write.array(values), (place,)) for place in (0, 1))
+    return np.where(hit == np.arange(count).reshape(line), on, off)
+
+
+def _whole(call: Call, indices: Any) -> Any:
+    """Indices, which may be real numbers that stand for integers."""
+    if not isinstance(indices, TracedArray):
+        return np.asarray(concrete(indices)).astype(int)
+    return call.write.constant_piece("trunc", indices).astype(int)
+
+
+def _tensor_scatter(call: Call, past: Any, update: Any, starts: Any = None) -> Any:
+    """Updates at an offset along an axis, one for each entry of the batch."""
+    axis, shape = call.get("axis") % np.ndim(past), np.shape(past)
+    first = np.zeros(shape[0], int) if starts is None else np.asarray(starts).astype(int)
+    steps = np.arange(np.shape(update)[axis]).reshape([-1 if i == axis else 1 for i in range(len(shape))])
+    rows = first.reshape([-1] + [1] * (len(shape) - 1)) + steps
+    rows = rows % shape[axis] if call.choice("mode", "linear", "circular") == "circular" else rows
+    where = along(shape, np.broadcast_to(rows, np.shape(update)), axis)
+    return replaced(call.write, call.write.array(past), where, call.write.array(update))
+
+
+def _cumprod(call: Call, u: Any, axis: Any) -> Any:
+    place = int(np.reshape(axis, -1)[0]) % np.ndim(u)
+    flipped = np.flip(u, place) if call.get("reverse") else u
+    if call.get("exclusive"):
+        first = np.ones([1 if i == place else size for i, size in enumerate(np.shape(u))])
+        key = (slice(None),) * place + (slice(-1),)
+        flipped = np.concatenate([first, flipped[key]], place)
+    total = np.cumprod(flipped, place)
+    return np.flip(total, place) if call.get("reverse") else total
+
+
+def _non_zero(call: Call, u: Any) -> Any:
+    """Where entries are not 0: constant while none of them is 0 near the point."""
+    return np.stack(np.nonzero(np.asarray(concrete(np.not_equal(u, 0)))))
 
 
 def _triangle(call: Call, u: Any, k: Any = 0) -> Any:
@@ -156,11 +228,12 @@ def _concatenated(call: Call, *parts: Any) -> Any:
 SHAPES: dict[str, Rule] = {
     "Reshape": reading(_reshape, "allowzero"),
     "Flatten": reading(_flatten, "axis"),
-    "Squeeze": Rule(_squeeze),
-    "Unsqueeze": Rule(lambda call, u, axes: np.expand_dims(u, _ints(axes))),
+    # Axes and sizes are inputs since opset 13, attributes before.
+    "Squeeze": reading(_squeeze, "axes"),
+    "Unsqueeze": reading(_unsqueeze, "axes"),
     "Transpose": reading(lambda call, u: np.transpose(u, call.get("perm")), "perm"),
     "Concat": reading(_concatenated, "axis"),
-    "Split": reading(_split, "axis", "num_outputs", outputs=None),
+    "Split": reading(_split, "axis", "num_outputs", "split", outputs=None),
     "Slice": Rule(_slice),
     "Gather": reading(_gather, "axis"),
     "GatherElements": reading(_gather_elements, "axis"),
@@ -168,10 +241,17 @@ SHAPES: dict[str, Rule] = {
     "Expand": Rule(_expand),
     "Tile": Rule(_tile),
     "Pad": reading(_pad, "mode"),
+    "Scatter": reading(_scatter_elements, "axis"),
     "ScatterND": reading(_scatter_nd, "reduction"),
     "ScatterElements": reading(_scatter_elements, "axis", "reduction"),
     "Trilu": reading(_triangle, "upper"),
     "CumSum": reading(_cumsum, "exclusive", "reverse"),
+    "CumProd": reading(_cumprod, "exclusive", "reverse"),
+    "Compress": reading(_compress, "axis"),
+    "ReverseSequence": reading(_reverse_sequence, "batch_axis", "time_axis"),
+    "OneHot": reading(_one_hot, "axis"),
+    "TensorScatter": reading(_tensor_scatter, "axis", "mode"),
+    "NonZero": Rule(_non_zero),
     "DepthToSpace": reading(_depth_to_space, "blocksize", "mode"),
     "SpaceToDepth": reading(_space_to_depth, "blocksize", "mode"),
     "Size": Rule(lambda call, u: np.array(math.prod(np.shape(u)), dtype=np.int64)),

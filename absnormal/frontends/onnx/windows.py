@@ -9,8 +9,9 @@ import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.frontends.meanings import convolutions
+from absnormal.frontends.meanings.movements import added, padded, replaced
 from absnormal.frontends.meanings.windows import folds, summed_over, windows
-from absnormal.frontends.onnx.rule import Call, Rule, reading
+from absnormal.frontends.onnx.rule import Call, Rule, held, reading
 
 
 def _steps(call: Call, count: int) -> tuple[list[int], list[int]]:
@@ -36,7 +37,8 @@ def _padding(call: Call, space: tuple[int, ...], kernel: tuple[int, ...]) -> lis
     return [(int(pads[i]), int(pads[count + i])) for i in range(count)]
 
 
-def _convolution(call: Call, u: Any, weight: Any, bias: Any = None) -> Any:
+def convolution(call: Call, u: Any, weight: Any, bias: Any = None) -> Any:
+    """Conv."""
     u, weight = call.write.array(u), call.write.array(weight)
     stride, dilation = _steps(call, weight.ndim - 2)
     padding = _padding(call, u.shape[2:], weight.shape[2:])
@@ -66,8 +68,7 @@ def _cut(call: Call, scaled: list[int], full: list[int]) -> list[tuple[int, int]
         count, pads = len(full), call.get("pads") or [0] * (2 * len(full))
         return [(int(pads[i]), int(pads[count + i])) for i in range(count)]
     totals = [size - out for size, out in zip(full, shape or scaled, strict=True)]
-    if min(totals) < 0:
-        call.write.refuse("the output is larger than what the input and the weights reach", "give output_padding")
+    # What lies beyond the reach of the weights is zero.
     halves = [(total // 2, total - total // 2) for total in totals]
     return halves if auto == "SAME_UPPER" else [(high, low) for low, high in halves]
 
@@ -95,8 +96,83 @@ def _overhang(size: int, kernel: int, stride: int, dilation: int, padding: tuple
 
 def _max_pool(call: Call, u: Any) -> Any:
     index, _ = _places(call, u)
-    flat = folds(call.write, np.reshape(u, -1), index.reshape(len(index), -1), 1, "max.window")
-    return np.reshape(flat, index.shape[1:])
+    columns = index.reshape(len(index), -1)
+    flat = folds(call.write, np.reshape(u, -1), columns, 1, "max.window")
+    result = np.reshape(flat, index.shape[1:])
+    return [result, _indices(call, u, columns).reshape(index.shape[1:])] if 1 in call.used else result
+
+
+def _indices(call: Call, u: Any, columns: Array) -> Array:
+    """Which entry of each window is the largest, as long as no other one is."""
+    values = np.where(columns < 0, -np.inf, u.value.reshape(-1)[columns])
+    row = values.argmax(axis=0)
+    chosen = columns[row, np.arange(columns.shape[1])]
+    other = (columns >= 0) & (np.arange(len(columns))[:, None] != row)
+    below, above = columns[other], np.broadcast_to(chosen, columns.shape)[other]
+    flat: Any = np.reshape(u, -1)
+    np.asarray(np.greater(flat[above], flat[below]))
+    if call.get("storage_order"):
+        height, width = u.shape[-2:]
+        row, column = np.divmod(chosen % (height * width), width)
+        chosen = chosen - chosen % (height * width) + column * height + row
+    return np.asarray(chosen, dtype=np.int64)
+
+
+def _max_unpool(call: Call, u: Any, indices: Any, shape: Any = None) -> Any:
+    kernel = call.get("kernel_shape")
+    count = len(kernel)
+    strides, pads = call.get("strides") or [1] * count, call.get("pads") or [0] * (2 * count)
+    space = [(size - 1) * step - pads[i] - pads[count + i] + reach
+             for i, (size, step, reach) in enumerate(zip(u.shape[2:], strides, kernel, strict=True))]
+    full = tuple(space) if shape is None else tuple(int(size) for size in np.reshape(shape, -1)[2:])
+    empty = call.write.array(np.zeros((*u.shape[:2], *space)))
+    result = replaced(call.write, empty, np.asarray(held(call, indices, "I")).astype(int), u)
+    return padded(call.write, result, [(0, 0), (0, 0), *((0, big - own) for big, own in zip(full, space, strict=True))])
+
+
+def _powers(call: Call, u: Any) -> Any:
+    """|u| ** p, of the attribute p."""
+    p = float(call.get("p"))
+    return np.abs(u) if p == 1 else u * u if p == 2 else call.write.op("size_power", u, p)
+
+
+def _root(call: Call, u: Any) -> Any:
+    p = float(call.get("p"))
+    return u if p == 1 else call.write.op("sqrt", u, tie="norm") if p == 2 else np.power(u, 1 / p)
+
+
+def _power_pool(call: Call, u: Any) -> Any:
+    index, _ = _places(call, u)
+    return _root(call, summed_over(call.write, np.reshape(_powers(call, u), -1), index))
+
+
+def _global_power(call: Call, u: Any) -> Any:
+    return _root(call, np.sum(_powers(call, u), tuple(range(2, u.ndim)), keepdims=True))
+
+
+def _col_to_im(call: Call, u: Any, image: Any, block: Any) -> Any:
+    """Sums of blocks that were taken from an image, at their places."""
+    space, kernel = ([int(size) for size in np.reshape(item, -1)] for item in (image, block))
+    count = len(space)
+    stride, dilation = _steps(call, count)
+    pads = call.get("pads") or [0] * (2 * count)
+    padding = [(pads[i], pads[count + i]) for i in range(count)]
+    rows, channels = u.shape[0], u.shape[1] // math.prod(kernel)
+    index = windows((rows, channels, *space), kernel, stride, padding, dilation)
+    where = np.moveaxis(index.reshape(len(index), rows, channels, -1), 0, 2)
+    empty = call.write.array(np.zeros((rows, channels, *space)))
+    return added(call.write, empty, where.reshape(u.shape), u)
+
+
+def _response_norm(call: Call, u: Any) -> Any:
+    size = call.get("size")
+    before = (size - 1) // 2
+    reach = windows((u.shape[1],), [size], [1], [(before, size - 1 - before)])
+    squares = np.moveaxis(u * u, 1, 0)
+    rows = np.concatenate([squares, np.zeros((1, *squares.shape[1:]))])
+    total = np.moveaxis(np.sum(np.take(rows, reach, axis=0), 0), 0, 1)
+    base = total * (call.get("alpha") / size) + call.get("bias")
+    return u / np.power(base, call.get("beta"))
 
 
 def _average_pool(call: Call, u: Any) -> Any:
@@ -132,15 +208,20 @@ def _global_max(call: Call, u: Any) -> Any:
     return np.reshape(call.write.op("fold", flat, tie="max.window", sign=1), (*u.shape[:2], *space))
 
 
-_PLACED = ("auto_pad", "dilations", "pads", "strides")
+PLACED = ("auto_pad", "dilations", "pads", "strides")
 
 WINDOWS: dict[str, Rule] = {
     # The shape of the kernel is that of the weights.
-    "Conv": reading(_convolution, *_PLACED, "group", idle=("kernel_shape",)),
+    "Conv": reading(convolution, *PLACED, "group", idle=("kernel_shape",)),
     "ConvTranspose": reading(
-        _transposed, *_PLACED, "group", "output_padding", "output_shape", idle=("kernel_shape",)),
-    "MaxPool": reading(_max_pool, *_PLACED, "ceil_mode", "kernel_shape", idle=("storage_order",)),
-    "AveragePool": reading(_average_pool, *_PLACED, "ceil_mode", "count_include_pad", "kernel_shape"),
+        _transposed, *PLACED, "group", "output_padding", "output_shape", idle=("kernel_shape",)),
+    "MaxPool": reading(_max_pool, *PLACED, "ceil_mode", "kernel_shape", "storage_order", outputs=2),
+    "MaxUnpool": reading(_max_unpool, "kernel_shape", "pads", "strides"),
+    "LpPool": reading(_power_pool, *PLACED, "ceil_mode", "kernel_shape", "p"),
+    "GlobalLpPool": reading(_global_power, "p"),
+    "Col2Im": reading(_col_to_im, "dilations", "pads", "strides"),
+    "LRN": reading(_response_norm, "alpha", "beta", "bias", "size"),
+    "AveragePool": reading(_average_pool, *PLACED, "ceil_mode", "count_include_pad", "kernel_shape"),
     "GlobalAveragePool": Rule(_global_average),
     "GlobalMaxPool": Rule(_global_max),
 }

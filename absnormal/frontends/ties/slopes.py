@@ -70,6 +70,26 @@ TABLES: dict[str, Slopes] = checked({
 MEASURING = {"torch": "absnormal.frontends.torch.probe", "jax": "absnormal.frontends.jax.probe"}
 
 
+#: Operators of ONNX that several functions of a tool are exported as, which do not agree at a tie: the function that
+#: the table is of, and what others do.
+_SEVERAL = {
+    ("torch", "ReduceMax"): "torch.amax, which splits a tie evenly; torch.max(dim=...) takes one of the tied entries",
+    ("torch", "ReduceMin"): "torch.amin, which splits a tie evenly; torch.min(dim=...) takes one of the tied entries",
+    ("torch", "TopK"): "torch.topk that takes tied entries in their order; torch does not say which of them it takes",
+}
+
+
+def taken_for(tool: str, program: Program, active: Array) -> tuple[str, ...]:
+    """Which function of a tool the tied operators of a graph are taken for, where several are exported alike."""
+    found: dict[str, str] = {}
+    for node in program.nodes:
+        said = _SEVERAL.get((tool, node.operation.partition(" ")[0])) if node.switch >= 0 else None
+        if said and np.any((active >= node.switch) & (active < node.switch + node.switches)):
+            found.setdefault(
+                said, f"{node.operation} at {node.source} is taken for {said}: judge that gradient with gradient=")
+    return tuple(found.values())
+
+
 def table_of(tool: str) -> tuple[Slopes, str]:
     """The slopes of a tool, and what a reader must know about their version ("" where there is nothing).
 
