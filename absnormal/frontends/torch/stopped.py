@@ -7,14 +7,15 @@ operation about which nothing is known is refused where something depends on its
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
+from absnormal.frontends.meanings import smoothness
 from absnormal.frontends.torch.arguments import rule_name
-from absnormal.frontends.torch.jumps import Ties, bent, compared, never, plain_name, ties_of, zero
+from absnormal.frontends.torch.jumps import Ties, bent, compared, eps_of, exchanged, never, plain_name, ties_of, zero
 from absnormal.frontends.torch.rules import RULES
 from absnormal.frontends.torch.steps import Step
 from absnormal.frontends.torch.tape import Record, Tape
@@ -67,11 +68,25 @@ def _times_log(x: Any, y: Any) -> tuple[bool, bool]:
     return tied, tied
 
 
+def _unless(where: Callable[..., bool], asked: Callable[..., bool] = lambda *args: True) -> Ties:
+    """Factors, vectors and pseudo-inverses of a matrix, if they are asked for, jump where they are not smooth."""
+    def test(a: Any, *args: Any, **kwargs: Any) -> tuple[bool, bool]:
+        tied = asked(*args) and not where(eps_of(a), array(a).astype(float))
+        return tied, tied
+
+    return test
+
+
 #: Operations that jump, though no derivative shows it, with a test of whether they do so at the point.
 LEAPS: dict[str, Ties] = {
     "nan_to_num": _not_finite, "nansum": _not_a_number, "fmax": _not_a_number, "fmin": _not_a_number,
     "div": _by_zero, "true_divide": _by_zero, "reciprocal": zero, "pow": _power, "atan2": _cut,
     "linalg_vector_norm": _counting, "norm": _counting, "dist": _counting_differences, "xlogy": _times_log,
+    "special_xlog1py": lambda x, y: _times_log(x, torch.as_tensor(y) + 1), "linalg_qr": _unless(smoothness.reflected),
+    "_linalg_eigh": _unless(smoothness.apart, lambda half="L", vectors=True: bool(vectors)),
+    "_linalg_svd": _unless(smoothness.singular_apart, lambda full=False, vectors=True, *args: bool(vectors)),
+    "linalg_pinv": _unless(smoothness.full_rank), "linalg_lstsq": _unless(smoothness.full_rank),
+    "linalg_lu_factor_ex": exchanged, "linalg_lu": exchanged,
     "_cdist_forward": lambda a, b, order, *args: _counting_differences(a, b, order, rows=True),
     # What these keep for their derivatives does not jump.
     **dict.fromkeys((
