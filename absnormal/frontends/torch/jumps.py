@@ -203,7 +203,7 @@ def _where(broken: Callable[[Any], Any]) -> Ties:
     return ties
 
 
-def exchanged(a: Any, *args: Any, pivot: bool = True, **kwargs: Any) -> tuple[bool, bool]:
+def _exchanged(a: Any, *args: Any, pivot: bool = True, **kwargs: Any) -> tuple[bool, bool]:
     """The rows that are exchanged jump where two pivots tie."""
     tied = pivot and not pivoted(eps_of(a), _number(a))
     return tied, tied
@@ -231,7 +231,7 @@ INDEXED: dict[str, Ties] = dict.fromkeys(
     ("max", "min", "sort", "topk", "kthvalue", "median", "nanmedian", "mode", "cummax", "cummin",
      "max_pool2d_with_indices", "max_pool3d_with_indices", "adaptive_max_pool1d", "adaptive_max_pool2d",
      "adaptive_max_pool3d"), _ordered
-) | {"native_dropout": never, "linalg_lu_factor_ex": exchanged, "linalg_lu": exchanged}
+) | {"native_dropout": never, "linalg_lu_factor_ex": _exchanged, "linalg_lu": _exchanged}
 
 #: Operations on numbers that jump, though torch has a derivative for them; the first ones are piecewise constant.
 FLAT: dict[str, Ties] = {

@@ -15,7 +15,7 @@ import torch
 
 from absnormal.frontends.meanings import smoothness
 from absnormal.frontends.torch.arguments import rule_name
-from absnormal.frontends.torch.jumps import Ties, bent, compared, eps_of, exchanged, never, plain_name, ties_of, zero
+from absnormal.frontends.torch.jumps import Ties, bent, compared, eps_of, never, plain_name, ties_of, zero
 from absnormal.frontends.torch.rules import RULES
 from absnormal.frontends.torch.steps import Step
 from absnormal.frontends.torch.tape import Record, Tape
@@ -86,7 +86,6 @@ LEAPS: dict[str, Ties] = {
     "_linalg_eigh": _unless(smoothness.apart, lambda half="L", vectors=True: bool(vectors)),
     "_linalg_svd": _unless(smoothness.singular_apart, lambda full=False, vectors=True, *args: bool(vectors)),
     "linalg_pinv": _unless(smoothness.full_rank), "linalg_lstsq": _unless(smoothness.full_rank),
-    "linalg_lu_factor_ex": exchanged, "linalg_lu": exchanged,
     "_cdist_forward": lambda a, b, order, *args: _counting_differences(a, b, order, rows=True),
     # What these keep for their derivatives does not jump.
     **dict.fromkeys((
@@ -126,10 +125,14 @@ _CONTINUOUS = frozenset({
 })  # fmt: skip
 
 
+#: Operations on numbers that exchange rows, which their indices tell.
+_EXCHANGING = frozenset({"linalg_lu_factor_ex", "linalg_lu"})
+
+
 def leaps(record: Record) -> bool:
     """Whether the result of an operation on stopped values may jump."""
     name = plain_name(record)
-    return name in LEAPS or (rule_name(record) not in RULES and name not in _CONTINUOUS)
+    return name in LEAPS or name in _EXCHANGING or (rule_name(record) not in RULES and name not in _CONTINUOUS)
 
 
 def is_held(record: Record) -> bool:
