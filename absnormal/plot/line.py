@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from absnormal._optional import require
 from absnormal.arrays import Array
 from absnormal.errors import AbsNormalError
 from absnormal.plot.style import axes, colours, frame, legend
@@ -82,6 +83,7 @@ def line(report: Report, direction: Any = None, *, radius: float = 1.0, ax: Axes
                 label=f"slope of the tool's gradient: {number(promised)}", zorder=4)
     ax.plot(0, middle, "o", color=used.ink, markersize=6, zorder=5)
     ax.axvline(0, color=used.faint, linewidth=0.8, zorder=1)
+    ax.xaxis.set_major_locator(require("matplotlib.ticker", "plot").MaxNLocator(5))
     ax.set_xlabel(f"t, along {name}")
     ax.set_ylabel("f(x + t d)")
     frame(ax, f"{report.verdict.name} by {report.method}")
