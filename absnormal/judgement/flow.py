@@ -17,7 +17,7 @@ from absnormal.frontends.ties.roots import instead
 from absnormal.frontends.ties.slopes import slopes, table_of, taken_for, tools_for
 from absnormal.frontends.traced_call import TracedCall
 from absnormal.judgement.comparison import compared, digits_were_lost, tolerance_of
-from absnormal.judgement.ladder import decide
+from absnormal.judgement.ladder import FIRST, FURTHER, decide
 from absnormal.judgement.options import Options
 from absnormal.judgement.tolerances import Tolerance, machine_epsilon
 from absnormal.judgement.vector import Limits, judge, why_open
@@ -168,15 +168,19 @@ def _by_theorems(problem: Problem, tool: Sweeps, vector: Callable[[], Array]) ->
     """The verdict on g_c, whose entries are finite and are asked for where the theorems leave it open.
 
     Where kinks on one set act on each other it is also that on the vector, for the program in which these are one:
-    before the theorems where slopes contradict each other on many switches, and after them elsewhere.
+    before most theorems where slopes contradict each other on many switches, and after them elsewhere.
     """
+    proof, tried = decide(problem, FIRST)
+    if proof is not None:
+        return Judgement(proof, problem, tool, tried=tuple(tried))
     found = _fewer_kinks(tool) if problem.sweeps is tool else None
     before = found is not None and problem.system is None and _contradicted(tool, problem.c, found[1])
     if found is not None and before:
         simpler = _with_fewer_kinks(problem, found[0], vector(), (), False)
         if not isinstance(simpler.outcome, str):
             return simpler
-    proof, tried = decide(problem)
+    proof, more = decide(problem, FURTHER)
+    tried += more
     if proof is not None:
         return Judgement(proof, problem, tool, tried=tuple(tried))
     if found is not None and not before:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 
 from absnormal.active.system import MANY
@@ -44,11 +44,12 @@ STRUCTURAL: tuple[Rung, ...] = (smooth, private_directions, private_directions_f
 #: Proofs by sweeps that cost a few gradients; where switches are many they come before what lists them.
 SWEEPS: tuple[Rung, ...] = (even_part, supporting, layered_blocks)
 
-#: Structure, kinks on one set, sweeps, linear algebra, one linear program, enumeration.
-RUNGS: tuple[Rung, ...] = (
-    *STRUCTURAL,
+#: Structure and bounds on adjoints, which see every kink for itself.
+FIRST: tuple[Rung, ...] = (*STRUCTURAL, regular)
+
+#: Kinks on one set, sweeps, linear algebra, one linear program, enumeration.
+FURTHER: tuple[Rung, ...] = (
     merging,
-    regular,
     smooth_by_structure,
     private_directions_and_zero_rows,
     smooth_by_equal_rows,
@@ -72,6 +73,8 @@ RUNGS: tuple[Rung, ...] = (
     from_all_slopes,
 )
 
+RUNGS = (*FIRST, *FURTHER)
+
 #: Those that search, and are left out when the time of the budget is over.
 SEARCHES = frozenset({
     componentwise, by_component, membership, membership_in_computed_rows, separation, likq_modulo_a_prime,
@@ -79,10 +82,10 @@ SEARCHES = frozenset({
 })
 
 
-def decide(problem: Problem) -> tuple[Proof | None, list[str]]:
+def decide(problem: Problem, rungs: Sequence[Rung] = RUNGS) -> tuple[Proof | None, list[str]]:
     """The first proof, and the names of the theorems that were tried before it in vain."""
     tried: list[str] = []
-    for rung in RUNGS:
+    for rung in rungs:
         if rung in SEARCHES and problem.tracker.late:
             continue
         proof = rung(problem)
