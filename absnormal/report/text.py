@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from absnormal.report.explanation import sentences
+from absnormal.report.left_open import known, what_would_settle
 from absnormal.report.plain import number, tree
 from absnormal.report.statements import STATEMENTS
 from absnormal.report.verdict import Verdict
@@ -36,7 +37,8 @@ def text(report: Report) -> str:
     lines.append("why")
     for sentence in sentences(report):
         lines += wrap(sentence, _WIDTH, initial_indent="  ", subsequent_indent="    ")
-    lines += [f"{name}: {said}" for name, said in facts(report)]
+    for name, said in facts(report):
+        lines += wrap(f"{name}: {said}", _WIDTH, subsequent_indent="  ")
     return "\n".join(lines)
 
 
@@ -132,6 +134,9 @@ def facts(report: Report) -> list[tuple[str, str]]:
     if report.verdict is Verdict.UNDECIDED:
         tried = ", ".join(dict.fromkeys(report.tried))
         found.append(("tried", tried or "the vector against the generalized gradient"))
+        found += [("known", line) for line in known(report)]
+        advice = "; ".join(what_would_settle(report))
+        found += [("to settle it", advice)] if advice else []
     else:
         statement = STATEMENTS.get(proof.method, proof.reason)
         found += [("proved by", f"{proof.method} ({statement})"), ("arithmetic", proof.arithmetic)]
