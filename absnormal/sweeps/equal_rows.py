@@ -22,7 +22,7 @@ from absnormal.ops.smooth import SMOOTH
 from absnormal.program.moves import MOVES, origin
 from absnormal.program.nodes import Node
 from absnormal.sweeps.at_point import once
-from absnormal.sweeps.integers import zero_rows
+from absnormal.sweeps.integers import all_zero_rows
 from absnormal.sweeps.table import Sweeps
 
 #: Operations entry by entry, with broadcasting.
@@ -40,7 +40,7 @@ def zero_under_one(sweeps: Sweeps) -> bool:
     zero = ~sweeps.pattern(sigma)[0][sweeps.alpha]
     if not zero.all():
         zero = zero | EqualRows(sweeps, sigma).zero_rows()
-    return bool(zero.all()) or bool(zero_rows(sweeps, sigma, sweeps.alpha[~zero]).all())
+    return bool(zero.all()) or all_zero_rows(sweeps, sigma, sweeps.alpha[~zero])
 
 
 class EqualRows:

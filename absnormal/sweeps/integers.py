@@ -7,6 +7,7 @@ grains, stay below 2^53, no operation rounds: the computed row is the row.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -42,17 +43,29 @@ def zero_rows(sweeps: Sweeps, sigma: Array, switches: Array) -> Array:
 
     ``sigma`` must be definite: a fold then has coefficients 0 and 1 only.
     """
-    result = np.zeros(len(switches), bool)
+    result, done = np.zeros(len(switches), bool), 0
+    for rows in _in_chunks(sweeps, sigma, switches):
+        if rows is None:
+            break
+        result[done : done + len(rows)] = ~rows.any(axis=1)
+        done += len(rows)
+    return result
+
+
+def all_zero_rows(sweeps: Sweeps, sigma: Array, switches: Array) -> bool:
+    """Whether the rows r^sigma of all ``switches`` are zero for sure; the first that is not ends it."""
+    return all(rows is not None and not rows.any() for rows in _in_chunks(sweeps, sigma, switches))
+
+
+def _in_chunks(sweeps: Sweeps, sigma: Array, switches: Array) -> Iterator[Array | None]:
+    """The rows, some at a time; None where they are too much work, or round."""
     width = max(sweeps.program.n, sweeps.program.s, 1)
     if len(switches) * width > _ENTRIES or sweeps.rational:
-        return result
+        yield None
+        return
     chunk = max(1, _CHUNK // width)
     for start in range(0, len(switches), chunk):
-        rows = exact_rows(sweeps, sigma, switches[start : start + chunk])
-        if rows is None:
-            return result
-        result[start : start + chunk] = ~rows.any(axis=1)
-    return result
+        yield exact_rows(sweeps, sigma, switches[start : start + chunk])
 
 
 def exact_rows(sweeps: Sweeps, sigma: Array, switches: Array) -> Array | None:
