@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from absnormal.progress import progress
     from absnormal.report.record import Record
     from absnormal.report.report import Report
+    from absnormal.report.rows import JacobianReport
     from absnormal.report.verdict import Verdict
     from absnormal.verify import clarke_gradient, generalized_gradient, gradient, trace, verify
 
@@ -60,6 +61,7 @@ _LATER = {
     "DomainError": "absnormal.errors",
     "GeneralizedGradient": "absnormal.clarke.generalized_gradient",
     "GuardError": "absnormal.errors",
+    "JacobianReport": "absnormal.report.rows",
     "Kink": "absnormal.kinks",
     "KinksNear": "absnormal.kinks",
     "Program": "absnormal.program.program",
@@ -113,6 +115,7 @@ __all__ = [
     "DomainError",
     "GeneralizedGradient",
     "GuardError",
+    "JacobianReport",
     "Kink",
     "KinksNear",
     "Program",

@@ -128,3 +128,20 @@ class UndecidedWarning(UserWarning):
 def _message(operation: str, problem: str, fix: str, source: Source | None) -> str:
     where = f" at {source}" if source is not None else ""
     return f"{operation}{where}: {problem}. Fix: {fix}."
+
+
+class SeveralNumbersError(ValueError):
+    """f returns an array where one number is asked for.
+
+    Attributes
+    ----------
+    shape
+        of what f returns
+    """
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        super().__init__(f"f must return one number, got shape {shape}: verify a component, or a weighted sum of them")
+        self.shape = shape
+
+    def __reduce__(self) -> tuple[type[SeveralNumbersError], tuple[tuple[int, ...]]]:
+        return SeveralNumbersError, (self.shape,)

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from absnormal.arrays import Array
 from absnormal.clarke.budget import Budget
+from absnormal.clarke.fallback import certified, checked, derivative
 from absnormal.clarke.generalized_gradient import GeneralizedGradient
+from absnormal.errors import SeveralNumbersError
 from absnormal.frontends.frameworks import traced_call, traced_with_gradient
 from absnormal.frontends.ties.slopes import slopes
 from absnormal.frontends.traced_call import TracedCall
 from absnormal.judgement.certified import certified_gradient
 from absnormal.judgement.flow import judged
 from absnormal.judgement.options import Options
+from absnormal.judgement.rows import components, rows_of, stacked
 from absnormal.judgement.whole_set import whole_set
 from absnormal.program.program import Program
 from absnormal.report.report import Report
+from absnormal.report.rows import JacobianReport
 
 Function = Callable[[Any], Any]
 
@@ -66,13 +73,14 @@ def verify(
     Parameters
     ----------
     f
-        a function of one argument that returns one number, or its `Program`
+        a function of one argument, or its `Program`; it returns one number, or an array, whose numbers are then judged
+        one by one
     x
         the point: an array of any shape, a scalar, or a nested dict / list / tuple of arrays; Fractions for an exact
         point
     gradient
-        a vector from any tool, in the structure of x, to be judged as it is; without it the gradient that backward mode
-        returns under ``slope`` is judged
+        a vector from any tool, in the structure of x, to be judged as it is, or a Jacobian where f returns an array;
+        without it the gradient that backward mode returns under ``slope`` is judged
     slope
         what the tool takes for the derivative of |u| at u = 0: a number in [-1, 1], an array of shape (s,), or
         "autograd" (the default), "torch", "jax", "casadi"; relu'(0) = (1 + slope) / 2
@@ -95,7 +103,7 @@ def verify(
     -------
     Report
         the verdict, the gradient that was judged and a certified one, both in the structure and the shapes of x, and
-        the certificate
+        the certificate; where f returns an array a `JacobianReport`, with the reports on its rows
 
     Raises
     ------
@@ -118,11 +126,23 @@ def verify(
     ('NOT_CLARKE', 'separation', array([0.]), array([1.]))
     """
     options = Options(gradient, slope, exact, atol, rtol, atol_gradient, stopped, budget, seed)
-    return judged(traced_with_gradient(f, x, stopped), options)
+    try:
+        return judged(traced_with_gradient(f, x, stopped), options)
+    except SeveralNumbersError as several:
+        shape = several.shape
+    rows = [
+        judged(traced_with_gradient(component, x, stopped), replace(options, gradient=row))
+        for component, row in zip(components(f, x, shape), rows_of(gradient, x, shape), strict=True)
+    ]
+    if not rows:
+        raise ValueError(f"f must return numbers, got an array of shape {shape}")
+    return JacobianReport.of(rows, shape, partial(stacked, shape=shape), partial(clarke_gradient, f, x, seed=seed))
 
 
 def gradient(f: Function | Program, x: Any, slope: Any = 0.0) -> Any:
     """The gradient that backward-mode AD returns when the derivative of |u| at u = 0 is ``slope``.
+
+    Where f returns an array it is the Jacobian: each array of it has the shape of f's result, then that of x.
 
     Parameters
     ----------
@@ -145,10 +165,10 @@ def gradient(f: Function | Program, x: Any, slope: Any = 0.0) -> Any:
     >>> an.gradient(lambda x: np.maximum(x[0], 0) + x[0], [0.0], slope=-1)
     array([1.])
     """
-    call = _one_number(f, x)
+    call = traced_call(f, x, copy=False)
     sweeps = call.sweeps()
     c = np.asarray(slopes(sweeps, slope), dtype=float)
-    return call.shaped(sweeps.gradient(sweeps.signature(c)))
+    return _shaped(call, derivative(sweeps, sweeps.signature(c)))
 
 
 def clarke_gradient(f: Function | Program, x: Any, *, seed: int = 0) -> Any:
@@ -164,7 +184,8 @@ def clarke_gradient(f: Function | Program, x: Any, *, seed: int = 0) -> Any:
     Returns
     -------
     array, or nested arrays
-        an element of dC f(x), in the structure and the shapes of x
+        an element of dC f(x), in the structure and the shapes of x; where f returns an array an element of the
+        generalized Jacobian, each array of which has the shape of f's result, then that of x
 
     Raises
     ------
@@ -185,9 +206,12 @@ def clarke_gradient(f: Function | Program, x: Any, *, seed: int = 0) -> Any:
     >>> an.clarke_gradient(lambda x: np.maximum(x[0], 0) - np.maximum(-x[0], 0), [0.0])
     array([1.])
     """
-    options = Options(seed=seed)
-    call = _one_number(f, x)
-    return call.shaped(certified_gradient(call, options.seed, "verify(f, x)"))
+    call = traced_call(f, x, copy=False)
+    report = "verify(f, x)"
+    if call.program.m == 1:
+        return call.shaped(certified_gradient(call, seed, report))
+    sweeps = call.sweeps()
+    return _shaped(call, checked(certified(sweeps, seed), sweeps, report))
 
 
 def generalized_gradient(
@@ -198,7 +222,7 @@ def generalized_gradient(
     Parameters
     ----------
     f
-        a function of one argument, or its `Program`; it returns a number or an array, a function of torch's a number
+        a function of one argument, or its `Program`; it returns a number or an array
     x
         the point, as in `verify`
     exact
@@ -233,9 +257,8 @@ def generalized_gradient(
     return whole_set(traced_call(f, x), options)
 
 
-def _one_number(f: Function | Program, x: Any) -> TracedCall:
-    """The call, whose values may share memory with x."""
-    call = traced_call(f, x, copy=False)
-    if call.program.m != 1:
-        raise ValueError(f"f must return one number, got shape {call.program.shape}")
-    return call
+def _shaped(call: TracedCall, flat: Array) -> Any:
+    """A flat gradient, or the rows of a Jacobian, in the structure of x."""
+    if flat.ndim == 1:
+        return call.shaped(flat)
+    return stacked([call.shaped(row) for row in flat], call.program.shape)

@@ -168,7 +168,10 @@ def direction(n: int, seed: int) -> Array:
 
 
 def certified(sweeps: Sweeps, seed: int = 0, system: System | None = None) -> Certified:
-    """A limiting gradient of f at the point (of a scalar f: shape (n,)); one that overflows is not proved."""
+    """A limiting gradient of f at the point, shape (n,), or where f has m numbers a limiting Jacobian, shape (m, n).
+
+    One that overflows is not proved.
+    """
     found = _certified(sweeps, seed, system)
     return found if found.finite else replace(found, proved=False, evidence=None)
 
@@ -203,7 +206,7 @@ def _certified(sweeps: Sweeps, seed: int, system: System | None) -> Certified:
             sigma, proved = chosen_along(sweeps, direction(sweeps.program.n, seed + attempt))
             if proved:
                 evidence = OpenAtRandom(seed + attempt, sweeps.program.n)
-                return Certified(sweeps.gradient(sigma), sigma, True, "float64", evidence)
+                return Certified(derivative(sweeps, sigma), sigma, True, "float64", evidence)
             if attempt == 0:
                 system = build(sweeps) if system is None else system
                 exact = _lexicographic(sweeps, system, seed)
@@ -251,12 +254,18 @@ def _lexicographic(sweeps: Sweeps, system: System | None, seed: int) -> Certifie
     return Certified(_float_gradient(sweeps, sigma), sigma, True, relevant.arithmetic, evidence)
 
 
+def derivative(sweeps: Sweeps, sigma: Array) -> Array:
+    """g_sigma, shape (n,), or the rows of all numbers that f returns, shape (m, n)."""
+    m = sweeps.program.m
+    return sweeps.gradient(sigma) if m == 1 else sweeps.pull(sigma, None, np.eye(m))[0]
+
+
 def _float_gradient(sweeps: Sweeps, sigma: Array) -> Array:
-    gradient = sweeps.gradient(sigma)
+    found = derivative(sweeps, sigma)
     try:
-        return np.asarray(gradient, dtype=float)
+        return np.asarray(found, dtype=float)
     except OverflowError:
-        return np.full(len(gradient), np.inf)
+        return np.full(found.shape, np.inf)
 
 
 def _first_sign(row: Vector, directions: Matrix) -> int:

@@ -36,6 +36,23 @@ MAKERS: dict[str, Callable[[Any], Any]] = {
 }
 
 
+#: Framework -> what makes one array of arrays of one shape.
+STACKS: dict[str, Callable[[list[Any]], Any]] = {
+    "torch": lambda arrays: require("torch", "torch").stack(arrays),
+    "jax": lambda arrays: require("jax.numpy", "jax").stack(arrays),
+    "jaxlib": lambda arrays: require("jax.numpy", "jax").stack(arrays),
+}
+
+
+def stack(arrays: list[Any]) -> Any:
+    """Arrays of one shape, and of one framework, as one array.
+
+    >>> stack([np.zeros(2), np.ones(2)]).tolist()
+    [[0.0, 0.0], [1.0, 1.0]]
+    """
+    return STACKS.get(_kind(arrays[0]), np.stack)(arrays)
+
+
 def made(name: str, x: Any) -> Any:
     """A point of NumPy arrays as one of a framework's arrays; as it is where there is no name.
 

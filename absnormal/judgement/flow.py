@@ -10,7 +10,7 @@ import numpy as np
 
 from absnormal.active.one_set import one_set
 from absnormal.arrays import Array, exactly
-from absnormal.errors import TraceError
+from absnormal.errors import SeveralNumbersError, TraceError
 from absnormal.frontends.frameworks import plain, precisions
 from absnormal.frontends.ties.pairs import one_kink
 from absnormal.frontends.ties.roots import instead
@@ -61,9 +61,7 @@ def judged(call: TracedCall, options: Options) -> Report:
     """
     program = call.program
     if program.m != 1:
-        raise ValueError(
-            f"f must return one number, got shape {program.shape}: verify a component, or a weighted sum of them"
-        )
+        raise SeveralNumbersError(program.shape)
     tool = call.sweeps(options.atol)
     slope, c = hypothesis(call, options, tool)
     problem, consistent = Problem(tool, c, options.limits, options.tolerance), True

@@ -145,8 +145,7 @@ def test_sets_and_forms_of_an_array(double: None) -> None:
     G, form = an.generalized_gradient(f, jnp.zeros(2)), an.abs_normal_form(f, jnp.zeros(2))
     assert G.limiting_gradients.shape == (4, 2, 2) and form.J.shape == (2, 2)
     assert form([1.0, 2.0]).tolist() == f(jnp.array([1.0, 2.0])).tolist() == an.trace(f, jnp.zeros(2))([1, 2]).tolist()
-    with pytest.raises(ValueError, match="one number"):
-        an.clarke_gradient(f, jnp.zeros(2))
+    assert G.contains(np.asarray(an.clarke_gradient(f, jnp.zeros(2))))
 
 
 # -- every primitive that jumps ----------------------------------------------------------------------------

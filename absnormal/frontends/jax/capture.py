@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from absnormal._optional import require
-from absnormal.errors import AbsNormalError, DomainError, TraceError
+from absnormal.errors import AbsNormalError, DomainError, SeveralNumbersError, TraceError
 from absnormal.frontends import detached
 from absnormal.frontends.jax.jumps import Jump
 from absnormal.frontends.jax.plain_call import hold_against_plain_calls
@@ -70,9 +70,7 @@ def capture(f: Callable[[Any], Any], x: Any, stopped: str = "constant") -> Trace
     jax = require("jax", "jax")
     program, values, point = _followed(f, x, stopped)
     if program.shape != ():
-        raise ValueError(
-            f"f must return one number, got shape {program.shape}: verify a component, or a weighted sum of them"
-        )
+        raise SeveralNumbersError(program.shape)
     if not jax.numpy.issubdtype(point.result, jax.numpy.floating):
         raise ValueError(f"f must return a real number, got {point.result}")
     returned = jax.grad(point.function)(point.copies())

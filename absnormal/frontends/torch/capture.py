@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,7 +10,7 @@ import numpy as np
 import torch
 
 from absnormal.arrays import Array
-from absnormal.errors import AbsNormalError, DomainError, TraceError
+from absnormal.errors import AbsNormalError, DomainError, SeveralNumbersError, TraceError
 from absnormal.frontends.torch.graph import Graph, foreign, graph_of, intercepted, refuse_unseen
 from absnormal.frontends.torch.lowering import Lowering
 from absnormal.frontends.torch.memory import storage
@@ -68,7 +67,7 @@ def followed(f: Callable[[Any], Any], x: Any) -> TracedCall:
     closure, variables, tree = _as_closure(f, x)
     tape = Tape()
     with restored(tape, variables):
-        loss, graph = _ran(tape, closure, variables)
+        loss, graph = _ran(tape, closure, variables, one_number=False)
     if moved(tape, variables):
         raise TraceError(
             "torch", "the function overwrites its variables before it uses them, so it is not a function of them",
@@ -125,7 +124,9 @@ def follow(
     return _lowered(tape, *_ran(tape, closure, variables), variables, tree, names)
 
 
-def _ran(tape: Tape, closure: Callable[[], Any], variables: Sequence[Any]) -> tuple[Any, Graph]:
+def _ran(
+    tape: Tape, closure: Callable[[], Any], variables: Sequence[Any], one_number: bool = True
+) -> tuple[Any, Graph]:
     """The loss that a closure returned, which is finite, and the graph behind it."""
     if not variables:
         raise ValueError("there is no tensor to take the gradient with respect to")
@@ -143,10 +144,10 @@ def _ran(tape: Tape, closure: Callable[[], Any], variables: Sequence[Any]) -> tu
         _refuse_overlap(variables)
     held = [(variable.grad, None if variable.grad is None else variable.grad._version) for variable in variables]
     tape.memory.begin(variables)
-    loss = run_on_tape(tape, closure)
+    loss = run_on_tape(tape, closure, one_number)
     tape.memory.end()
     _refuse_backward(variables, held)
-    if not math.isfinite(loss.item()):
+    if not bool(torch.isfinite(loss.detach()).all()):
         if any(not torch.isfinite(variable.detach()).all() for variable in variables):
             raise DomainError("x", "the point holds NaN or infinity")
         raise DomainError("f", "is NaN or infinite at this point")
@@ -235,7 +236,7 @@ def _leaves(variables: Sequence[Any], dtype: Any) -> list[Any]:
     return [variable.detach().clone().to(dtype or variable.dtype).requires_grad_() for variable in variables]
 
 
-def run_on_tape(tape: Tape, closure: Callable[[], Any]) -> Any:
+def run_on_tape(tape: Tape, closure: Callable[[], Any], one_number: bool = True) -> Any:
     """The loss that a closure returned, with its operations on the tape."""
     if hasattr(closure, "_torchdynamo_orig_callable"):
         raise TraceError("torch.compile", "a compiled function runs other kernels", "pass the function itself")
@@ -252,11 +253,10 @@ def run_on_tape(tape: Tape, closure: Callable[[], Any]) -> Any:
         ) from error
     if not isinstance(loss, torch.Tensor):
         raise ValueError(f"f must return a tensor, got {type(loss).__name__}")
-    if loss.numel() != 1:
-        shape = tuple(loss.shape)
-        raise ValueError(f"f must return one number, got shape {shape}: verify a component, or a weighted sum of them")
+    if one_number and loss.numel() != 1:
+        raise SeveralNumbersError(tuple(loss.shape))
     if loss.is_complex():
-        raise ValueError("f must return a real number, got a complex one: verify its absolute value, or a part of it")
+        raise ValueError("f must return real numbers, got complex ones: verify absolute values, or parts")
     if not loss.requires_grad:
         raise TraceError(
             "f", "returned a loss that requires no gradient: everything it depends on was detached, or jumps",

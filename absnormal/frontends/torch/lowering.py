@@ -85,7 +85,7 @@ class Lowering:
             self._lower(step)
         self.stopped = [record.source for record in stopped_at(self.following, needed)]
         output = self._node(handle)
-        if self.write.shape(output) != ():
+        if math.prod(self.write.shape(output)) == 1:
             output = self.write.reshape(output, ())
         self._guard()
         for index, held in enumerate(self.builder.values.given):

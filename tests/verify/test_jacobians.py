@@ -1,0 +1,131 @@
+"""Functions that return arrays: verdicts on rows, Jacobians, and elements of the generalized Jacobian."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import pickle
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import torch
+
+import absnormal as an
+
+A = np.array([[1.0, 2.0, 0.0], [-1.0, 1.0, 1.0], [0.0, 1.0, -3.0]])
+
+
+def f(x: Any) -> Any:
+    h = np.maximum(A @ x, 0)
+    return np.stack([h[0] - np.maximum(-(A @ x)[0], 0), np.abs(h[1] - h[2]), x[0] * x[1]])
+
+
+def limiting_jacobians(at: Any) -> list[Any]:
+    """The Jacobians of f at many points near, which cover all of its pieces."""
+    rng = np.random.default_rng(0)
+    step = 1e-4
+    found: list[Any] = []
+    for d in rng.standard_normal((400, 3)):
+        y = at + step * d
+        columns = [(f(y + 1e-7 * e) - f(y - 1e-7 * e)) / 2e-7 for e in np.eye(3)]
+        found.append(np.stack(columns, axis=1))
+    return found
+
+
+@pytest.mark.parametrize("x", [np.zeros(3), np.array([2.0, -1.0, 3.0]), np.array([1.0, 1.0, 1.0])])
+def test_the_element_is_a_limiting_jacobian_and_rows_have_their_verdicts(x: Any) -> None:
+    near = limiting_jacobians(x)
+    for seed in range(3):
+        element = an.clarke_gradient(f, x, seed=seed)
+        assert element.shape == (3, 3)
+        assert min(np.abs(element - other).max() for other in near) < 1e-3
+    report = an.verify(f, x, slope=-1)
+    assert isinstance(report, an.JacobianReport) and report.shape == (3,) and len(report.rows) == 3
+    for number, row in enumerate(report.rows):
+        alone = an.verify(lambda x, number=number: f(x)[number], x, slope=-1)
+        assert row.verdict is alone.verdict
+        np.testing.assert_array_equal(row.gradient, alone.gradient)
+        np.testing.assert_array_equal(report.gradient[number], alone.gradient)
+    np.testing.assert_array_equal(an.gradient(f, x, slope=-1), report.gradient)
+    assert bool(report) == all(map(bool, report.rows))
+
+
+def test_rows_that_are_clarke_gradients_need_not_make_an_element() -> None:
+    def pair(x: Any) -> Any:
+        return np.stack([np.abs(x[0]), np.abs(x[0])])
+
+    given = np.array([[1.0], [-1.0]])
+    report = an.verify(pair, [0.0], gradient=given)
+    assert report.verdict is an.Verdict.CLARKE
+    # The generalized Jacobian holds (t, t) only.
+    assert an.generalized_gradient(pair, [0.0]).contains(given) is False
+    element = report.clarke_gradient
+    assert element[0, 0] == element[1, 0] != 0
+
+
+def test_jacobians_that_are_given_are_judged_row_by_row() -> None:
+    right = an.clarke_gradient(f, np.zeros(3))
+    wrong = right + np.array([[0.0, 0.0, 0.0], [5.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
+    assert an.verify(f, np.zeros(3), gradient=right)
+    report = an.verify(f, np.zeros(3), gradient=wrong)
+    assert [row.verdict.name for row in report.rows] == ["CLARKE", "NOT_CLARKE", "CLARKE"]
+    assert report.verdict is an.Verdict.NOT_CLARKE and "row 1: NOT_CLARKE" in str(report)
+    with pytest.raises(ValueError, match="must begin with the shape"):
+        an.verify(f, np.zeros(3), gradient=np.zeros(2))
+
+
+def test_a_program_a_dict_and_a_result_of_two_axes() -> None:
+    def g(p: Any) -> Any:
+        return np.maximum(p["w"] @ p["x"], 0).reshape(2, 1)
+
+    at = {"w": np.array([[1.0, -1.0], [2.0, 0.0]]), "x": np.ones(2)}
+    for taken in (g, an.trace(g, at)):
+        report = an.verify(taken, at, slope=-1)
+        assert report.shape == (2, 1)
+        assert report.gradient["w"].shape == (2, 1, 2, 2) and report.gradient["x"].shape == (2, 1, 2)
+        np.testing.assert_array_equal(report.gradient["x"], [[[0.0, 0.0]], [[2.0, 0.0]]])
+        assert an.verify(taken, at, gradient=report.clarke_gradient)
+    again = pickle.loads(pickle.dumps(an.verify(an.trace(g, at), at)))
+    assert again.verdict is an.Verdict.CLARKE
+    assert len(json.loads(json.dumps(again.to_dict()))["rows"]) == 2
+
+
+def test_frameworks_have_the_same_verdicts_and_their_own_arrays() -> None:
+    def h(x: Any, relu: Any, stack: Any) -> Any:
+        return stack([relu(x[0]) - relu(-x[0]), relu(x[1]) * x[0], x[0] + x[1]])
+
+    point = np.zeros(2)
+    expected = an.verify(lambda x: h(x, lambda u: np.maximum(u, 0), np.stack), point, slope=-1)
+    in_torch = an.verify(lambda x: h(x, torch.relu, torch.stack), torch.tensor(point))
+    in_jax = an.verify(lambda x: h(x, jax.nn.relu, jnp.stack), jnp.asarray(point))
+    for report in (in_torch, in_jax):
+        assert [row.verdict for row in report.rows] == [row.verdict for row in expected.rows]
+        np.testing.assert_array_equal(np.asarray(report.gradient), expected.gradient)
+        np.testing.assert_array_equal(np.asarray(report.clarke_gradient), expected.clarke_gradient)
+    assert isinstance(in_torch.gradient, torch.Tensor) and isinstance(in_jax.clarke_gradient, jax.Array)
+    own = torch.autograd.functional.jacobian(lambda x: h(x, torch.relu, torch.stack), torch.tensor(point))
+    assert torch.equal(own, in_torch.gradient)
+    G = an.generalized_gradient(lambda x: h(x, torch.relu, torch.stack), torch.tensor(point))
+    assert G.limiting_gradients.shape[1:] == (3, 2)
+
+
+def test_a_long_result_is_traced_once() -> None:
+    runs = itertools.count()
+
+    def many(x: Any) -> Any:
+        next(runs)
+        return np.abs(np.outer(np.arange(40.0), x)).reshape(-1)
+
+    report = an.verify(many, [0.0, 1.0])
+    assert len(report.rows) == 80 and report.verdict is an.Verdict.CLARKE
+    assert next(runs) < 12
+
+
+def test_what_takes_one_number_still_says_so() -> None:
+    with pytest.raises(ValueError, match="numbers, got an array of shape"):
+        an.verify(lambda x: x[:0], [0.0])
+    with pytest.raises(ValueError, match="must return one number"):
+        an.torch.verify(torch.nn.Linear(2, 2), lambda: torch.ones(2, requires_grad=True) * 2)
