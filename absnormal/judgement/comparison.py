@@ -107,15 +107,17 @@ def compared(call: TracedCall, problem: Problem) -> Comparison:
 
 
 def _by_last_steps(call: TracedCall, problem: Problem) -> Comparison | None:
-    """The comparison in the framework's precision; None unless every place is close.
+    """The comparison in the framework's precision; None unless every leaf is close.
 
     The largest entry of a leaf is at least that of any part of it, so a part that is close by its own size is close.
+    What is not may be zero up to cancellation of what the last steps add up, unless foreign code had a part in it.
     """
     tolerance, leaves = problem.tolerance, len(call.leaves)
     sweeps = Sweeps(call.program, None, 0.0, call.working)
     steps = sweeps.last_steps(problem.sigma.astype(sweeps.y.dtype, copy=False), call.leaves)
     apart, floor = np.zeros(leaves), tolerance.leaves(np.zeros(leaves))
     allowed = np.full(leaves, np.inf)
+    open_: set[int] = set()
     with np.errstate(invalid="ignore", over="ignore"):
         for leaf, made, given in steps.places_made():
             difference = _largest(np.subtract(made, given, out=made, casting="same_kind"))
@@ -125,17 +127,23 @@ def _by_last_steps(call: TracedCall, problem: Problem) -> Comparison | None:
             if difference <= floor[leaf]:
                 continue
             for size in _sizes(given):
-                limit = tolerance.leaves(np.where(np.arange(leaves) == leaf, size, 0.0))[leaf]
+                limit = tolerance.leaf(leaf, size)
                 if difference <= limit:
+                    allowed[leaf] = min(allowed[leaf], limit)
                     break
             else:
-                return None
-            allowed[leaf] = min(allowed[leaf], limit)
+                open_.add(leaf)
         for leaf, rest in steps.unreached():
             difference = _largest(rest)
             if not difference <= floor[leaf]:
                 return None
             apart[leaf] = max(apart[leaf], difference)
+        if open_:
+            sums = steps.cancelling(open_)
+            for leaf in open_:
+                allowed[leaf] = tolerance.leaf(leaf, _largest(call.leaves[leaf]), sums[leaf])
+            if call.foreign or any(not apart[leaf] <= allowed[leaf] for leaf in open_):
+                return None
     return Comparison(apart, np.maximum(np.where(np.isfinite(allowed), allowed, floor), apart))
 
 

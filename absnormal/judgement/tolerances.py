@@ -108,10 +108,16 @@ class Tolerance:
 
     def leaves(self, largest: Array, cancelling: Array | float = 0.0) -> Array:
         """What is allowed in leaves with these largest entries, whose last sums cancel terms of these sizes."""
-        eps = np.broadcast_to(np.asarray(self.eps), np.shape(largest))
-        rtol = np.array([relative(e) for e in eps]) if self.rtol is None else np.full(eps.shape, self.rtol)
-        terms = np.minimum(rtol, [cancelled(e) for e in eps]) * cancelling
-        return np.asarray(np.maximum(np.maximum(rtol * largest, terms), self.atol) + self.floor)
+        sizes, sums = np.broadcast_arrays(np.asarray(largest, dtype=float), cancelling)
+        found = [self.leaf(number, *pair) for number, pair in enumerate(zip(sizes.flat, sums.flat, strict=True))]
+        return np.array(found).reshape(sizes.shape)
+
+    def leaf(self, number: int, largest: float, cancelling: float = 0.0) -> float:
+        """The same for one leaf."""
+        eps = self.eps[number] if len(self.eps) > 1 else self.eps[0]
+        rtol = relative(eps) if self.rtol is None else self.rtol
+        terms = min(rtol, cancelled(eps)) * cancelling
+        return max(rtol * largest, terms, self.atol) + self.floor
 
 
 #: For what float64 computed.

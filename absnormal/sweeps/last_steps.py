@@ -7,7 +7,7 @@ are looked at, in the layout of the given gradient, and the whole is never there
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 
@@ -58,14 +58,17 @@ class LastSteps(Adjoints):
             node = self.program.nodes[node.args[0]]
         return int(node.params["leaf"])
 
-    def cancelling(self) -> Array:
-        """For every leaf the largest root of the sum of squares of the terms that the last steps add up.
+    def cancelling(self, only: Collection[int] | None = None) -> Array:
+        """For every leaf, or ``only`` some, the largest root of the sum of squares of the terms that the last steps add
+        up.
 
         It is the size that a sum of these terms has when their signs are accidental; a leaf that is much smaller is
         zero up to cancellation.
         """
         found = np.zeros(len(self._leaves))
         for index, terms in self.terms.items():
+            if only is not None and self.leaf(index) not in only:
+                continue
             with np.errstate(all="ignore"):
                 squares = sum(linear.entrywise(np.square).pull(np.square(w)) for linear, w in terms)
             size = math.sqrt(np.max(squares, initial=0.0))
