@@ -145,6 +145,14 @@ def test_a_bias_before_a_batch_norm_is_zero_up_to_cancellation() -> None:
     assert not comparison(replace(captured, leaves=[captured.leaves[0], np.float32([0, 0, 0.1])])).close
 
 
+def test_what_foreign_code_made_of_terms_that_cancel_is_no_rounding() -> None:
+    captured = capture(lambda b: (1000 * b).sum() - (999.99 * b).sum(), torch.ones(2))
+    zeros = replace(captured, leaves=[np.zeros_like(captured.leaves[0])], other_precision=None)
+    assert comparison(zeros).close
+    assert not comparison(replace(zeros, foreign=("a tensor hook",))).close
+    assert comparison(replace(captured, foreign=("a tensor hook",), other_precision=None)).close
+
+
 def test_a_hook_on_one_weight_is_seen() -> None:
     f, x = network()
     model = nn.ParameterDict({key: nn.Parameter(leaf) for key, leaf in x.items()})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..mutant import Mutant
 
 EDGES = ("frontends/test_numpy_edges.py",)
+COMPARISON = ("judgement/test_comparison.py",)
 TOLERANCE = ("judgement/test_tolerance_edges.py",)
 ONNX = ("frontends/test_onnx_operators.py",)
 TORCH = ("frontends/test_torch_arguments.py",)
@@ -33,11 +34,11 @@ MUTANTS = (
            ONNX),
     Mutant("judgement/tolerances.py", "return min(LARGEST, ROOT * math.sqrt(eps))",
            "return ROOT * math.sqrt(eps)", TOLERANCE),
-    Mutant("judgement/tolerances.py", "np.maximum(rtol * largest, terms)",
-           "np.maximum(rtol * np.max(largest), cancelled)",
-           TOLERANCE),
-    Mutant("judgement/tolerances.py", "np.minimum(rtol, [cancelled(e) for e in eps]) * cancelling", "rtol * cancelling",
-           TOLERANCE),
+    Mutant("judgement/tolerances.py", "max(rtol * largest, terms, self.atol)",
+           "max(rtol * max(largest, 1.0), terms, self.atol)", TOLERANCE),
+    Mutant("judgement/tolerances.py", "min(rtol, cancelled(eps)) * cancelling", "rtol * cancelling", TOLERANCE),
+    Mutant("judgement/comparison.py", "if call.foreign or any(not apart[leaf]", "if any(not apart[leaf]", COMPARISON),
+    Mutant("judgement/comparison.py", "any(not apart[leaf] <= allowed[leaf] for leaf in open_)", "False", COMPARISON),
     Mutant("judgement/tolerances.py", "tuple(map(max, own, eps))", "tuple(map(min, own, eps))", TOLERANCE),
     Mutant("theorems/regular.py", "or bool((effect <= problem.allowed).all())", "or True", TOLERANCE),
     Mutant("judgement/vector.py", "if (distance <= limits.accepted).all():\n        judged =",
