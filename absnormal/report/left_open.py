@@ -34,7 +34,7 @@ def _nearest(report: Report) -> list[str]:
     # What the search has not made is not made for a message.
     cells, system = vars(problem).get("cells"), vars(problem).get("relevant")
     n = problem.sweeps.program.n
-    if not cells or not cells.cells or not system.proved or n * len(cells.cells[:_GRADIENTS]) > _ENTRIES:
+    if not cells or not cells.cells or system is None or not system.proved or n * len(cells.cells[:_GRADIENTS]) > _ENTRIES:
         return []
     found = gradients_in_x(problem, [list(cell.signature) for cell in cells.cells[:_GRADIENTS]])
     points = np.array([[float(entry) for entry in gradient] for gradient in found])
