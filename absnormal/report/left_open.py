@@ -34,9 +34,12 @@ def _nearest(report: Report) -> list[str]:
     # What the search has not made is not made for a message.
     cells, system = vars(problem).get("cells"), vars(problem).get("relevant")
     n = problem.sweeps.program.n
-    if not cells or not cells.cells or system is None or not system.proved or n * len(cells.cells[:_GRADIENTS]) > _ENTRIES:
+    if cells is None or not cells.cells or system is None or not system.proved:
         return []
-    found = gradients_in_x(problem, [list(cell.signature) for cell in cells.cells[:_GRADIENTS]])
+    some = cells.cells[: min(_GRADIENTS, _ENTRIES // n)]
+    found = gradients_in_x(problem, [list(cell.signature) for cell in some])
+    if not found:
+        return []
     points = np.array([[float(entry) for entry in gradient] for gradient in found])
     g = np.asarray(report.flat_gradient, dtype=float)
     if not np.isfinite(g).all():
