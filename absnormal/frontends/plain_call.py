@@ -9,6 +9,7 @@ everywhere (np.mean is a sum here).
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any, NoReturn
@@ -17,6 +18,7 @@ import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.errors import AbsNormalError, TraceError
+from absnormal.frontends.user_line import is_ours, is_user
 from absnormal.program.nodes import Source
 from absnormal.program.program import Program
 from absnormal.sweeps.rounding import output_errors
@@ -115,6 +117,23 @@ def refuse_error(f: Any, error: Exception) -> NoReturn:
     raised = f"raises {type(error).__name__} when it is called with plain arrays"
     problem = f"{raised}, and not while it is traced: {error}"
     raise TraceError("f", problem, "call f at x, and fix it there", _line(f)) from error
+
+
+def refuse_while_traced(f: Any, x: Callable[[], Any], error: Exception) -> None:
+    """Raise a `TraceError` where f fails because it is traced: with plain arrays, which ``x()`` makes, it does not."""
+    try:
+        with np.errstate(all="ignore"):
+            f(x())
+    except Exception:
+        return
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    users = [frame for frame in frames if is_user(frame.f_code.co_filename)]
+    source = Source(users[-1].f_code.co_filename, users[-1].f_lineno) if users else _line(f)
+    later = frames[frames.index(users[-1]) + 1 :] if users else []
+    called = [frame for frame in later if not is_ours(frame.f_code.co_filename)]
+    name = called[0].f_code.co_name if called else "f"
+    problem = f"does not take variables: {type(error).__name__}, {str(error).splitlines()[0] if str(error) else ''}"
+    raise TraceError(name, problem, "write this step with NumPy's functions", source) from error
 
 
 def refuse(f: Any, plain: Array, again: Array, traced: Array, where: str) -> NoReturn:

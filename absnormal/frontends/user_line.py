@@ -19,7 +19,9 @@ _LIBRARIES = (
     np.__file__.rsplit("__init__", 1)[0],
     scipy.__file__.rsplit("__init__", 1)[0],
     "<__array_function__",
+    "<stringsource>",
 )
+_SPARSE = os.path.join(_LIBRARIES[1], "sparse") + os.sep
 _PYTHON = ("<", *{sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib")})
 
 
@@ -36,13 +38,19 @@ def caller() -> Source | None:
 @functools.cache
 def is_user(file: str) -> bool:
     """Whether a file lies outside this package, NumPy and SciPy."""
-    return not is_ours(file) and not file.startswith(_LIBRARIES)
+    return not is_ours(file) and not file.startswith(_LIBRARIES) and not file.endswith(".pyx")
 
 
 @functools.cache
 def is_ours(file: str) -> bool:
     """Whether a file belongs to this package, and stands for no user's code."""
     return file.startswith(_OURS) and not file.startswith(_USER_INSIDE)
+
+
+@functools.cache
+def stands_alone(file: str) -> bool:
+    """Whether a file has NumPy's own functions also while a function is followed: this package's, sparse matrices'."""
+    return is_ours(file) or file.startswith(_SPARSE)
 
 
 @functools.cache

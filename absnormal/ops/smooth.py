@@ -33,7 +33,8 @@ def entrywise_row(
     return Op(name, compute, maps, family, inside, show or name + "({0})", decisive=decisive)
 
 
-def _unary(name: str, value: Any, partial: Any, domain: Any = None, show: str = "") -> Op:
+def unary(name: str, value: Any, partial: Any, domain: Any = None, show: str = "") -> Op:
+    """A row of one argument; ``partial`` takes it and the value."""
     return entrywise_row(name, value, lambda u, v: (partial(u, v),), "smooth", show, domain)
 
 
@@ -80,13 +81,13 @@ def _logaddexp_partials(u: Array, v: Array, w: Array) -> tuple[Any, ...]:
     return never(np.exp(u - w)), never(np.exp(v - w))
 
 
-def _special(name: str) -> Callable[..., Any]:
+def special(name: str) -> Callable[..., Any]:
     """A function of scipy.special, which is slow to load, imported when it is called."""
     return lambda *args: getattr(importlib.import_module("scipy.special"), name)(*args)
 
 
 def _sigmoid_slope(u: Array, v: Array) -> Array:
-    return never(v * _special("expit")(-u))
+    return never(v * special("expit")(-u))
 
 
 def _off_poles(u: Array) -> Array:
@@ -100,11 +101,11 @@ def _over(v: Array, u: Array) -> Array:
 
 
 def _gamma_density(a: Array, u: Array) -> Array:
-    return never(np.exp((a - 1) * np.log(u) - u - _special("gammaln")(a)))
+    return never(np.exp((a - 1) * np.log(u) - u - special("gammaln")(a)))
 
 
 def _beta_density(a: Array, b: Array, u: Array) -> Array:
-    return never(np.exp((a - 1) * np.log(u) + (b - 1) * np.log1p(-u) - _special("betaln")(a, b)))
+    return never(np.exp((a - 1) * np.log(u) + (b - 1) * np.log1p(-u) - special("betaln")(a, b)))
 
 
 SMOOTH = (
@@ -124,60 +125,60 @@ SMOOTH = (
          lambda u, v: (u != 0) | (v != 0)),
     entrywise_row("arctan2", np.arctan2, _arctan2_partials, "smooth",
          "arctan2({0}, {1})", lambda u, v: (v > 0) | (u != 0)),
-    _unary("square", np.square, lambda u, v: 2 * u, show="{0} ** 2"),
-    _unary("reciprocal", np.reciprocal, lambda u, v: never(-v * v), lambda u: u != 0, "1 / {0}"),
-    _unary("exp", np.exp, lambda u, v: never(v)),
-    _unary("exp2", np.exp2, lambda u, v: never(v * np.log(2))),
-    _unary("expm1", np.expm1, lambda u, v: never(np.exp(u))),
-    _unary("log", np.log, lambda u, v: 1 / u, lambda u: u > 0),
-    _unary("log1p", np.log1p, lambda u, v: 1 / (1 + u), lambda u: u > -1),
-    _unary("log2", np.log2, lambda u, v: 1 / (u * np.log(2)), lambda u: u > 0),
-    _unary("log10", np.log10, lambda u, v: 1 / (u * np.log(10)), lambda u: u > 0),
-    _unary("sqrt", np.sqrt, lambda u, v: 0.5 / v, lambda u: u > 0),
-    _unary("cbrt", np.cbrt, lambda u, v: 1 / (3 * v * v), lambda u: u != 0),
-    _unary("sin", np.sin, lambda u, v: np.cos(u)),
-    _unary("cos", np.cos, lambda u, v: -np.sin(u)),
-    _unary("tan", np.tan, lambda u, v: 1 + v * v),
-    _unary("arcsin", np.arcsin, lambda u, v: 1 / np.sqrt((1 - u) * (1 + u)), lambda u: abs(u) < 1),
-    _unary("arccos", np.arccos, lambda u, v: -1 / np.sqrt((1 - u) * (1 + u)), lambda u: abs(u) < 1),
-    _unary("arctan", np.arctan, lambda u, v: never(1 / (1 + u * u))),
-    _unary("sinh", np.sinh, lambda u, v: np.cosh(u)),
-    _unary("cosh", np.cosh, lambda u, v: np.sinh(u)),
-    _unary("tanh", np.tanh, lambda u, v: never((1 - v) * (1 + v))),
-    _unary("arcsinh", np.arcsinh, lambda u, v: 1 / np.hypot(1, u)),
-    _unary("arccosh", np.arccosh, lambda u, v: 1 / np.sqrt((u - 1) * (u + 1)), lambda u: u > 1),
-    _unary("arctanh", np.arctanh, lambda u, v: 1 / ((1 - u) * (1 + u)), lambda u: abs(u) < 1),
-    _unary("sinc", np.sinc, _sinc_slope),
-    _unary("expit", _special("expit"), _sigmoid_slope),
-    _unary("log_expit", _special("log_expit"), lambda u, v: never(_special("expit")(-u))),
-    _unary("erf", _special("erf"), lambda u, v: never(2 / np.sqrt(np.pi) * np.exp(-u * u))),
-    _unary("erfc", _special("erfc"), lambda u, v: never(-2 / np.sqrt(np.pi) * np.exp(-u * u))),
-    _unary("ndtr", _special("ndtr"), lambda u, v: never(np.exp(-u * u / 2) / np.sqrt(2 * np.pi))),
-    _unary("logit", _special("logit"), lambda u, v: 1 / (u * (1 - u)), lambda u: (u > 0) & (u < 1)),
-    _unary("gammaln", _special("gammaln"), lambda u, v: never(_special("digamma")(u)), _off_poles),
-    _unary("gamma", _special("gamma"), lambda u, v: never(v * _special("digamma")(u)), _off_poles),
-    _unary("digamma", _special("digamma"), lambda u, v: never(_special("polygamma")(1, u)), _off_poles),
+    unary("square", np.square, lambda u, v: 2 * u, show="{0} ** 2"),
+    unary("reciprocal", np.reciprocal, lambda u, v: never(-v * v), lambda u: u != 0, "1 / {0}"),
+    unary("exp", np.exp, lambda u, v: never(v)),
+    unary("exp2", np.exp2, lambda u, v: never(v * np.log(2))),
+    unary("expm1", np.expm1, lambda u, v: never(np.exp(u))),
+    unary("log", np.log, lambda u, v: 1 / u, lambda u: u > 0),
+    unary("log1p", np.log1p, lambda u, v: 1 / (1 + u), lambda u: u > -1),
+    unary("log2", np.log2, lambda u, v: 1 / (u * np.log(2)), lambda u: u > 0),
+    unary("log10", np.log10, lambda u, v: 1 / (u * np.log(10)), lambda u: u > 0),
+    unary("sqrt", np.sqrt, lambda u, v: 0.5 / v, lambda u: u > 0),
+    unary("cbrt", np.cbrt, lambda u, v: 1 / (3 * v * v), lambda u: u != 0),
+    unary("sin", np.sin, lambda u, v: np.cos(u)),
+    unary("cos", np.cos, lambda u, v: -np.sin(u)),
+    unary("tan", np.tan, lambda u, v: 1 + v * v),
+    unary("arcsin", np.arcsin, lambda u, v: 1 / np.sqrt((1 - u) * (1 + u)), lambda u: abs(u) < 1),
+    unary("arccos", np.arccos, lambda u, v: -1 / np.sqrt((1 - u) * (1 + u)), lambda u: abs(u) < 1),
+    unary("arctan", np.arctan, lambda u, v: never(1 / (1 + u * u))),
+    unary("sinh", np.sinh, lambda u, v: np.cosh(u)),
+    unary("cosh", np.cosh, lambda u, v: np.sinh(u)),
+    unary("tanh", np.tanh, lambda u, v: never((1 - v) * (1 + v))),
+    unary("arcsinh", np.arcsinh, lambda u, v: 1 / np.hypot(1, u)),
+    unary("arccosh", np.arccosh, lambda u, v: 1 / np.sqrt((u - 1) * (u + 1)), lambda u: u > 1),
+    unary("arctanh", np.arctanh, lambda u, v: 1 / ((1 - u) * (1 + u)), lambda u: abs(u) < 1),
+    unary("sinc", np.sinc, _sinc_slope),
+    unary("expit", special("expit"), _sigmoid_slope),
+    unary("log_expit", special("log_expit"), lambda u, v: never(special("expit")(-u))),
+    unary("erf", special("erf"), lambda u, v: never(2 / np.sqrt(np.pi) * np.exp(-u * u))),
+    unary("erfc", special("erfc"), lambda u, v: never(-2 / np.sqrt(np.pi) * np.exp(-u * u))),
+    unary("ndtr", special("ndtr"), lambda u, v: never(np.exp(-u * u / 2) / np.sqrt(2 * np.pi))),
+    unary("logit", special("logit"), lambda u, v: 1 / (u * (1 - u)), lambda u: (u > 0) & (u < 1)),
+    unary("gammaln", special("gammaln"), lambda u, v: never(special("digamma")(u)), _off_poles),
+    unary("gamma", special("gamma"), lambda u, v: never(v * special("digamma")(u)), _off_poles),
+    unary("digamma", special("digamma"), lambda u, v: never(special("polygamma")(1, u)), _off_poles),
     # Only the last argument of these may vary.
-    entrywise_row("polygamma", _special("polygamma"), lambda n, u, v: (0, never(_special("polygamma")(n + 1, u))),
+    entrywise_row("polygamma", special("polygamma"), lambda n, u, v: (0, never(special("polygamma")(n + 1, u))),
          "smooth", "polygamma({0}, {1})", lambda n, u: _off_poles(u), (1,)),
-    entrywise_row("zeta", _special("zeta"), lambda s, u, v: (0, never(-s * _special("zeta")(s + 1, u))), "smooth",
+    entrywise_row("zeta", special("zeta"), lambda s, u, v: (0, never(-s * special("zeta")(s + 1, u))), "smooth",
          "zeta({0}, {1})", lambda s, u: u > 0, (1,)),
-    entrywise_row("gammainc", _special("gammainc"), lambda a, u, v: (0, _gamma_density(a, u)), "smooth",
+    entrywise_row("gammainc", special("gammainc"), lambda a, u, v: (0, _gamma_density(a, u)), "smooth",
          "gammainc({0}, {1})", lambda a, u: (a > 0) & (u > 0)),
-    entrywise_row("gammaincc", _special("gammaincc"), lambda a, u, v: (0, -_gamma_density(a, u)), "smooth",
+    entrywise_row("gammaincc", special("gammaincc"), lambda a, u, v: (0, -_gamma_density(a, u)), "smooth",
          "gammaincc({0}, {1})", lambda a, u: (a > 0) & (u > 0)),
-    entrywise_row("betainc", _special("betainc"), lambda a, b, u, v: (0, 0, _beta_density(a, b, u)), "smooth",
+    entrywise_row("betainc", special("betainc"), lambda a, b, u, v: (0, 0, _beta_density(a, b, u)), "smooth",
          "betainc({0}, {1}, {2})", lambda a, b, u: (a > 0) & (b > 0) & (u > 0) & (u < 1)),
-    _unary("i0", _special("i0"), lambda u, v: never(_special("i1")(u), u == 0)),
-    _unary("i1", _special("i1"), lambda u, v: never(_special("i0")(u) - _over(v, u))),
-    _unary("i1e", _special("i1e"), lambda u, v: never(_special("i0e")(u) - _over(v, u) - np.sign(u) * v)),
+    unary("i0", special("i0"), lambda u, v: never(special("i1")(u), u == 0)),
+    unary("i1", special("i1"), lambda u, v: never(special("i0")(u) - _over(v, u))),
+    unary("i1e", special("i1e"), lambda u, v: never(special("i0e")(u) - _over(v, u) - np.sign(u) * v)),
     # i0e(|u|) is the kink i0e(u).
-    _unary("i0_exp", lambda u: _special("i0e")(u) * np.exp(np.maximum(-2 * u, 0)), lambda u, v: never(
-        _special("i1e")(u) * np.exp(np.maximum(-2 * u, 0)) - v), show="exp(-{0}) i0({0})"),
-    _unary("erfinv", _special("erfinv"), lambda u, v: np.sqrt(np.pi) / 2 * np.exp(v * v), lambda u: abs(u) < 1),
-    _unary("ndtri", _special("ndtri"), lambda u, v: np.sqrt(2 * np.pi) * np.exp(v * v / 2),
+    unary("i0_exp", lambda u: special("i0e")(u) * np.exp(np.maximum(-2 * u, 0)), lambda u, v: never(
+        special("i1e")(u) * np.exp(np.maximum(-2 * u, 0)) - v), show="exp(-{0}) i0({0})"),
+    unary("erfinv", special("erfinv"), lambda u, v: np.sqrt(np.pi) / 2 * np.exp(v * v), lambda u: abs(u) < 1),
+    unary("ndtri", special("ndtri"), lambda u, v: np.sqrt(2 * np.pi) * np.exp(v * v / 2),
            lambda u: (u > 0) & (u < 1)),
-    _unary("log_ndtr", _special("log_ndtr"), lambda u, v: never(np.exp(-u * u / 2 - v) / np.sqrt(2 * np.pi))),
-    _unary("erfcx", _special("erfcx"), lambda u, v: never(2 * u * v - 2 / np.sqrt(np.pi))),
-    _unary("entr", _special("entr"), lambda u, v: never(-np.log(u) - 1), lambda u: u > 0),
+    unary("log_ndtr", special("log_ndtr"), lambda u, v: never(np.exp(-u * u / 2 - v) / np.sqrt(2 * np.pi))),
+    unary("erfcx", special("erfcx"), lambda u, v: never(2 * u * v - 2 / np.sqrt(np.pi))),
+    unary("entr", special("entr"), lambda u, v: never(-np.log(u) - 1), lambda u: u > 0),
 )

@@ -13,6 +13,7 @@ from absnormal.frontends.numpy.functions import FUNCTIONS, METHODS
 from absnormal.frontends.numpy.traced import trace
 from absnormal.frontends.numpy.ufuncs import COMPARISONS, EXTREMA, JUMPS, RULES, SCALES, UFUNCS
 from absnormal.sweeps.table import Sweeps
+from tests.coverage import numpy_states
 
 A = np.array([0.7, -1.3, 0.4])
 M = np.array([[0.3, -1.1, 0.7], [1.2, 0.4, -0.6]])
@@ -296,6 +297,8 @@ def _names_used(monkeypatch):
     monkeypatch.setattr(numpy_ufuncs, "apply_ufunc", ufunc_spy)
     for f in VECTOR.values():
         trace(f, POINTS[0])
+    for name in numpy_states.FOLLOWED:
+        trace(numpy_states.SNIPPETS[name], numpy_states.X)
     return used
 
 

@@ -12,6 +12,7 @@ from absnormal.ops import TABLE, kink_of
 from absnormal.ops.convolution import Layout
 from absnormal.ops.kinks.running import running
 from absnormal.ops.smooth import SMOOTH
+from absnormal.ops.special import SPECIAL
 from absnormal.program.nodes import Node
 from absnormal.program.program import Program
 from absnormal.program.tree import Tree
@@ -125,10 +126,23 @@ CASES = [
     ("i0_exp", {}, [np.array([0.0, 0.3, 4.0, -0.2])], lambda u: np.exp(-u) * special.i0(u)),
     ("i1", {}, [np.array([0.0, 0.3, -4.0])], special.i1),
     ("i1e", {}, [np.array([0.0, 0.3, -4.0])], special.i1e),
+    *((name, {}, [np.array([0.0, 1.0, 2.0]), np.array([0.3, 2.5, 0.7])], getattr(special, name)) for name in (
+        "jv", "yv", "iv", "kv", "ive", "kve")),
+    ("lambertw", {}, [np.array([-0.3, 0.0, 2.5])], lambda u: special.lambertw(u).real),
+    ("ellipk", {}, [np.array([0.0, -2.5, 0.7])], special.ellipk),
+    ("ellipe", {}, [np.array([0.0, -2.5, 0.7])], special.ellipe),
+    ("exprel", {}, [np.array([0.0, 0.005, -0.02, 2.0])], special.exprel),
+    ("spence", {}, [np.array([1.0, 0.3, 2.5])], special.spence),
+    ("sinint", {}, [np.array([0.0, 0.3, -2.5])], lambda u: special.sici(u)[0]),
+    ("cosint", {}, [np.array([0.3, 2.5])], lambda u: special.sici(u)[1]),
+    ("fresnel_s", {}, [np.array([0.0, 0.3, -2.5])], lambda u: special.fresnel(u)[0]),
+    ("fresnel_c", {}, [np.array([0.0, 0.3, -2.5])], lambda u: special.fresnel(u)[1]),
+    *((f"airy_{name}", {}, [np.array([0.0, 0.3, -2.5])], lambda u, place=place: special.airy(u)[place])
+      for place, name in enumerate(("ai", "aip", "bi", "bip"))),
     ("sinc", {}, [np.array([0.0, 1e-9, 1e-3, 0.03, 0.0319, 0.7, -2.0])], np.sinc),
 ]
 _NAMED = {case[0] for case in CASES}
-for _row in SMOOTH:
+for _row in (*SMOOTH, *SPECIAL):
     if _row.name not in _NAMED:
         _tried = (normal(2, 3), positive(2, 3), inside(2, 3), unit(2, 3), 1 + positive(2, 3))
         _u = next(u for u in _tried if _row.domain is None or np.all(_row.domain({}, u)))
@@ -168,7 +182,7 @@ def dense(linear, shape, out):
 
 def _varied(case):
     """The exponent of a power is constant, and so are the parameters of special functions."""
-    if case[0] in ("polygamma", "zeta", "gammainc", "gammaincc", "betainc"):
+    if case[0] in ("polygamma", "zeta", "gammainc", "gammaincc", "betainc", "jv", "yv", "iv", "kv", "ive", "kve"):
         return [len(case[2]) - 1]
     return [0] if case[0] in ("power", "size_power") else range(len(case[2]))
 
@@ -313,6 +327,9 @@ def test_does_a_small_term_of_a_sum_of_exponentials_count():
     ("power", [-1.0, 0.5]), ("gammaln", [-1.0]), ("log2", [-1.0]), ("log10", [0.0]),
     ("gamma", [0.0]), ("digamma", [-2.0]), ("polygamma", [1.0, 0.0]), ("zeta", [2.0, 0.0]), ("gammainc", [0.5, 0.0]),
     ("gammaincc", [-1.0, 1.0]), ("betainc", [1.0, 2.0, 1.0]), ("erfinv", [1.0]), ("ndtri", [0.0]), ("entr", [0.0]),
+    ("y0", [0.0]), ("k1", [-1.0]), ("jv", [0.5, 0.0]), ("iv", [1.5, -1.0]), ("kv", [0.0, 0.0]), ("yv", [1.0, 0.0]),
+    ("ive", [1.0, 0.0]), ("kve", [1.0, 0.0]), ("exp1", [0.0]), ("expi", [0.0]), ("spence", [0.0]), ("ellipk", [1.0]),
+    ("ellipe", [1.0]), ("lambertw", [-0.4]), ("erfcinv", [2.0]), ("cosint", [0.0]), ("y1", [0.0]), ("k0", [0.0]),
 ])  # fmt: skip
 def test_does_the_domain_end_where_the_derivative_does(name, bad):
     assert not np.all(TABLE[name].domain({}, *(np.asarray(arg) for arg in bad)))

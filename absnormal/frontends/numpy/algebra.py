@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import string
+from collections.abc import Callable, Sequence
 from numbers import Integral
 from typing import Any
 
 import numpy as np
 
 from absnormal.frontends.meanings.reductions import variance
+from absnormal.frontends.numpy.masks import concrete
 from absnormal.frontends.numpy.order import folded
 from absnormal.frontends.numpy.shapes import concatenate, gather, ravel, reshape, squeeze, transpose
 from absnormal.frontends.numpy.traced import TracedArray
@@ -18,12 +20,18 @@ from absnormal.frontends.writing import Writer, axes_of, axis_of, writer_of
 # -- sums and products -----------------------------------------------------------------------------------
 
 
-def total(
-    a: Any, axis: Any = None, keepdims: Any = False, initial: Any = None
-) -> Any:
+def kept(u: TracedArray, where: Any, other: float) -> TracedArray:
+    """The entries that a reduction looks at, and in the place of the others a number that changes nothing."""
+    if where is True:
+        return u
+    mask = np.broadcast_to(np.asarray(concrete(where), bool), u.shape)
+    return u if mask.all() else writer_of(u, "where=").op("where", u, np.full(u.shape, other), mask=mask)
+
+
+def total(a: Any, axis: Any = None, keepdims: Any = False, initial: Any = None, where: Any = True) -> Any:
     """np.sum."""
     write = writer_of(a, "np.sum")
-    u = write.array(a)
+    u = kept(write.array(a), where, 0.0)
     result = write.sum(u, axes_of(axis, u.ndim), keepdims)
     return result if initial is None else result + initial
 
@@ -33,9 +41,12 @@ def count_over(u: Any, axis: Any) -> int:
     return math.prod(np.shape(u)[i] for i in axes_of(axis, np.ndim(u)))
 
 
-def mean(a: Any, axis: Any = None, keepdims: Any = False) -> Any:
+def mean(a: Any, axis: Any = None, keepdims: Any = False, where: Any = True) -> Any:
     write = writer_of(a, "np.mean")
     u = write.array(a)
+    if where is not True:
+        mask = np.broadcast_to(np.asarray(concrete(where), bool), u.shape)
+        return total(u, axis, keepdims, where=mask) / np.sum(mask, axis, keepdims=bool(keepdims))
     return write.mean(u, axes_of(axis, u.ndim), keepdims)
 
 
@@ -58,22 +69,28 @@ def var(
     ddof: float = 0,
     keepdims: Any = False,
     correction: Any = None,
+    where: Any = True,
 ) -> Any:
     write = writer_of(a, "np.var")
     u = write.array(a)
+    if where is not True:
+        mask = np.broadcast_to(np.asarray(concrete(where), bool), u.shape)
+        apart: Any = u - mean(u, axis, True, mask)
+        count = np.sum(mask, axis, keepdims=bool(keepdims)) - (ddof if correction is None else correction)
+        return total(apart * apart, axis, keepdims, where=mask) / count
     return variance(write, u, axes_of(axis, u.ndim), ddof if correction is None else correction, keepdims)[0]
 
 
-def std(a: Any, axis: Any = None, ddof: float = 0, keepdims: Any = False, correction: Any = None) -> Any:
-    found = var(a, axis, ddof, keepdims, correction)
+def std(
+    a: Any, axis: Any = None, ddof: float = 0, keepdims: Any = False, correction: Any = None, where: Any = True
+) -> Any:
+    found = var(a, axis, ddof, keepdims, correction, where)
     return writer_of(a, "np.std").op("sqrt", found, tie="std")
 
 
-def prod(
-    a: Any, axis: Any = None, keepdims: Any = False, initial: Any = None
-) -> Any:
+def prod(a: Any, axis: Any = None, keepdims: Any = False, initial: Any = None, where: Any = True) -> Any:
     write = writer_of(a, "np.prod")
-    u = write.array(a)
+    u = kept(write.array(a), where, 1.0)
     if count_over(u, axis) == 0:
         return np.prod(np.zeros(u.shape), axis=axis, keepdims=bool(keepdims), initial=initial or 1.0)
     moved, reduced, shape = write.reduced(u, axis, keepdims)
@@ -89,6 +106,20 @@ def cumsum(a: Any, axis: Any = None) -> Any:
 
 def cumprod(a: Any, axis: Any = None) -> Any:
     return np.multiply.accumulate(ravel(a) if axis is None else a, axis=axis or 0)
+
+
+def cumulative(name: str) -> Callable[..., Any]:
+    """np.cumulative_sum and np.cumulative_prod."""
+    rule, first = {"cumsum": (cumsum, 0.0), "cumprod": (cumprod, 1.0)}[name]
+
+    def accumulated(x: Any, axis: Any = None, include_initial: bool = False) -> Any:
+        u = rule(x, axis)
+        if not include_initial:
+            return u
+        place = axis_of(axis or 0, u.ndim)
+        return concatenate([np.full((*u.shape[:place], 1, *u.shape[place + 1 :]), first), u], place)
+
+    return accumulated
 
 
 def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Any:
@@ -174,6 +205,9 @@ def kron(a: Any, b: Any) -> Any:
 def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: Any = None) -> Any:
     if axis is not None:
         axisa = axisb = axisc = axis
+    if np.shape(a)[axisa] == 2 == np.shape(b)[axisb]:
+        a, b = np.moveaxis(a, axisa, -1), np.moveaxis(b, axisb, -1)
+        return a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
     if np.shape(a)[axisa] != 3 or np.shape(b)[axisb] != 3:
         raise ValueError("incompatible dimensions for cross product (dimension must be 3)")
     a, b = np.moveaxis(a, axisa, -1), np.moveaxis(b, axisb, -1)
@@ -201,7 +235,7 @@ def correlate(a: Any, v: Any, mode: str = "valid") -> Any:
 def einsum(*operands: Any, optimize: Any = False) -> Any:
     write = writer_of(operands, "np.einsum")
     if not isinstance(operands[0], str):
-        write.refuse("this form of the call is not supported", "name the axes: np.einsum('ij,jk->ik', a, b)")
+        operands = _named(operands)
     arrays = [write.array(item) for item in operands[1:]]
     terms, result = _letters(operands[0].replace(" ", ""), [u.ndim for u in arrays])
     for i, u in enumerate(arrays):
@@ -216,6 +250,19 @@ def einsum(*operands: Any, optimize: Any = False) -> Any:
             arrays[i] = squeeze(u, stretched)
             terms[i] = "".join(letter for k, letter in enumerate(term) if k not in stretched)
     return write.op("einsum", *arrays, terms=tuple(terms), result=result, optimize=bool(optimize))
+
+
+def _named(operands: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The form with lists of numbers as that with letters."""
+
+    def term(axes: Sequence[Any]) -> str:
+        return "".join("..." if axis is Ellipsis else string.ascii_letters[axis] for axis in axes)
+
+    pairs = len(operands) // 2
+    text = ",".join(term(operands[2 * i + 1]) for i in range(pairs))
+    if len(operands) % 2:
+        text += "->" + term(operands[-1])
+    return text, *operands[: 2 * pairs : 2]
 
 
 def _letters(text: str, ndims: list[int]) -> tuple[list[str], str]:
@@ -283,8 +330,14 @@ def _vector_norm(write: Writer, x: Any, ord: Any, axes: tuple[int, ...], keepdim
 def _matrix_norm(write: Writer, x: Any, ord: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
     if ord in (None, "fro"):
         return write.op("sqrt", total(x * x, axes, keepdims=keepdims), tie="norm")
+    if ord in (2, -2, "nuc"):
+        from absnormal.frontends.numpy.linear_algebra import svdvals
+
+        values: Any = svdvals(np.moveaxis(x, axes, (-2, -1)))
+        found = np.sum(values, axis=-1) if ord == "nuc" else values[..., 0 if ord == 2 else -1]
+        return np.expand_dims(found, axes) if keepdims else found
     if ord not in (1, -1, np.inf, -np.inf):
-        write.refuse(f"ord={ord!r} of a matrix is not supported", "use 1, inf or 'fro'")
+        write.refuse(f"ord={ord!r} of a matrix is not supported", "use 1, 2, inf, 'nuc' or 'fro'")
     within, over = axes if abs(ord) == 1 else axes[::-1]
     sums = total(np.abs(x), within, keepdims=True)
     result = folded(write, sums, over, True, 1 if ord > 0 else -1)

@@ -8,21 +8,25 @@ number.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from absnormal.errors import TraceError
-from absnormal.frontends.meanings.jumps import eithers, looked_up
+from absnormal.frontends.meanings.jumps import eithers
 from absnormal.frontends.meanings.steps import searched
 from absnormal.frontends.numpy import algebra, order, shapes
 from absnormal.frontends.numpy.arguments import given
+from absnormal.frontends.numpy.callbacks import CALLBACKS
+from absnormal.frontends.numpy.linear_algebra import ALGEBRA
 from absnormal.frontends.numpy.masks import TracedMask, numbers
 from absnormal.frontends.numpy.select import select, where
+from absnormal.frontends.numpy.sequences import SEQUENCE_FUNCTIONS
 from absnormal.frontends.numpy.shapes import concatenate, gather, like, reshape
 from absnormal.frontends.numpy.traced import TracedArray
-from absnormal.frontends.numpy.writes import WRITING
+from absnormal.frontends.numpy.writes import WRITING, WRITING_METHODS
 from absnormal.frontends.user_line import caller
 from absnormal.frontends.writing import named, writer_of
 
@@ -45,6 +49,16 @@ def _finite(x: TracedArray) -> TracedArray:
     if not np.isfinite(x.value.astype(float)).all():
         writer_of(x, "np.nan_to_num").refuse("replaces what is infinite", "use np.where or np.clip")
     return x
+
+
+def _counted(rule: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that leaves out what is NaN, where nothing is."""
+
+    @functools.wraps(rule)
+    def of_numbers(a: Any, *args: Any, **kwargs: Any) -> Any:
+        return rule(_finite(a), *args, **kwargs)
+
+    return of_numbers
 
 
 def _filled(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -92,22 +106,6 @@ def _digitized(x: Any, bins: Any, right: bool = False) -> Any:
     if not isinstance(x, TracedArray) or np.any(np.diff(edges) < 0):
         write.refuse("needs constant edges in increasing order", "sort them, and compare with them")
     return searched(write, edges, x, "left" if right else "right")
-
-
-def _interpolated(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None) -> Any:
-    """np.interp: a straight line between the knots, and constant beyond them."""
-    write = writer_of([x, xp, fp], "np.interp")
-    knots = write.constant(xp)
-    if not isinstance(x, TracedArray) or isinstance(fp, TracedArray) or knots.size < 2 or np.any(np.diff(knots) <= 0):
-        write.refuse("needs constant knots that increase, and constant values", "write it with np.maximum")
-    values = np.asarray(fp, float)
-    inside: Any = np.clip(x, knots[0], knots[-1])  # type: ignore[call-overload]
-    place = searched(write, knots[1:-1], write.array(inside), "right")
-    slopes = np.diff(values) / np.diff(knots)
-    low, slope, value = (looked_up(table, place) for table in (knots, slopes, values))
-    result = slope * (inside - low) + value
-    result = result if left is None else np.where(np.less(x, knots[0]), left, result)
-    return result if right is None else np.where(np.greater(x, knots[-1]), right, result)
 
 
 FUNCTIONS: dict[Any, Callable[..., Any]] = {
@@ -167,6 +165,11 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.convolve: algebra.convolve, np.correlate: algebra.correlate,
     np.linalg.norm: algebra.norm, np.linalg.vector_norm: algebra.vector_norm,
     np.linalg.matrix_norm: algebra.matrix_norm,
+    np.nansum: _counted(algebra.total), np.nanmean: _counted(algebra.mean), np.nanvar: _counted(algebra.var),
+    np.nanstd: _counted(algebra.std), np.nanprod: _counted(algebra.prod), np.nancumsum: _counted(algebra.cumsum),
+    np.nancumprod: _counted(algebra.cumprod), np.nanmax: _counted(order.largest), np.nanmin: _counted(order.smallest),
+    np.nanmedian: _counted(order.median), np.nanquantile: _counted(order.quantile),
+    np.nanpercentile: _counted(order.percentile),
     # maxima and order
     np.max: order.largest, np.min: order.smallest, np.amax: order.largest, np.amin: order.smallest,
     np.ptp: order.ptp, np.clip: order.clip, np.median: order.median, np.sort: order.sort,
@@ -176,8 +179,9 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     # choices, jumps, truth
     np.where: where, np.select: select, np.round: _round, np.around: _round,
     np.fix: lambda u: np.trunc(u),
-    np.sinc: lambda u: writer_of(u, "np.sinc").op("sinc", u), np.isclose: _close,
-    np.allclose: _all_close, np.searchsorted: _searched, np.digitize: _digitized, np.interp: _interpolated,
+    np.i0: lambda x: writer_of(x, "np.i0").op("i0", x),
+    np.sinc: lambda u: writer_of(u, "np.sinc").op("sinc", u), np.isclose: _close, np.allclose: _all_close,
+    np.searchsorted: _searched, np.digitize: _digitized,
     np.array_equal: lambda a, b: np.shape(a) == np.shape(b) and bool(np.all(np.equal(a, b))),
     np.any: _truth(np.any), np.all: _truth(np.all), np.nonzero: _truth(np.nonzero),
     np.flatnonzero: _truth(np.flatnonzero), np.argwhere: _truth(np.argwhere),
@@ -188,13 +192,16 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.shape: lambda u: u.shape, np.ndim: lambda u: u.ndim,
     np.size: lambda u, axis=None: np.size(like(u), axis), np.iscomplexobj: lambda u: False,
     np.isrealobj: lambda u: True, np.isreal: lambda u: np.ones(u.shape, bool),
+    np.shares_memory: lambda a, b: a is b, np.may_share_memory: lambda a, b: a is b,
     np.result_type: lambda *args: np.dtype(float), np.common_type: lambda *args: np.float64,
 }  # fmt: skip
 
-FUNCTIONS |= WRITING
+FUNCTIONS |= WRITING | SEQUENCE_FUNCTIONS | ALGEBRA
 
 if hasattr(np, "unstack"):  # NumPy 2.1
     FUNCTIONS[np.unstack] = shapes.unstack
+    FUNCTIONS[np.cumulative_sum] = algebra.cumulative("cumsum")
+    FUNCTIONS[np.cumulative_prod] = algebra.cumulative("cumprod")
 
 METHODS: dict[str, Callable[..., Any]] = {
     "reshape": reshape, "ravel": shapes.ravel, "flatten": shapes.flattened, "transpose": shapes.transpose,
@@ -207,6 +214,7 @@ METHODS: dict[str, Callable[..., Any]] = {
     "compress": lambda u, c, axis=None: gather(u, lambda i: i.compress(c, axis)), "round": _round,
     "any": FUNCTIONS[np.any], "all": FUNCTIONS[np.all], "nonzero": FUNCTIONS[np.nonzero],
     "conj": lambda u: u, "conjugate": lambda u: u, "item": shapes.item, "tolist": shapes.tolist,
+    **WRITING_METHODS,
 }  # fmt: skip
 
 #: Methods with the parameters of the function of the same name.
@@ -237,6 +245,7 @@ HELD = {
 SEQUENCES = {
     np.concatenate, np.stack, np.vstack, np.hstack, np.dstack, np.column_stack, np.block, np.select, np.meshgrid,
     np.broadcast_arrays,
+    np.linalg.multi_dot,
 }  # fmt: skip
 
 #: Functions that may turn a tied comparison into a kink; everywhere else it must be decided.
@@ -244,31 +253,16 @@ KINKS_OF_MASKS = {np.where, np.select}
 
 #: Functions of NumPy and SciPy that convert their arguments without asking, with the fix.
 CONVERTING = {
-    "scipy.logsumexp": "m = np.max(u), then m + np.log(np.sum(np.exp(u - m)))",
-    "scipy.softmax": "e = np.exp(u - np.max(u)), then e / np.sum(e)",
-    "scipy.log_softmax": "v = u - np.max(u), then v - np.log(np.sum(np.exp(v)))",
-    "scipy._matmul_dispatch": "use A.toarray() @ x for a sparse matrix A",
-    "scipy._mul_dispatch": "use A.toarray() @ x for a sparse matrix A",
     "scipy.multiply": "use A.toarray() * x for a sparse matrix A",
-    "scipy.dot": "use A.toarray() @ x for a sparse matrix A",
 }
 
-_SOLVE = "multiply by a constant inverse, or write the elimination out"
 REFUSED = {
-    "piecewise": ("calls back into plain arrays", "use np.select or np.where"),
-    "solve": ("is not supported", _SOLVE), "inv": ("is not supported", _SOLVE),
-    "lstsq": ("is not supported", _SOLVE),
-    "pinv": ("is not supported", _SOLVE), "det": ("is not supported", "write the determinant out"),
-    "slogdet": ("is not supported", "write the determinant out"),
-    "svd": ("is not supported", "use a norm that has a formula"),
     "fft": ("makes complex numbers", "multiply by the matrices of cosines and sines"),
     "rfft": ("makes complex numbers", "multiply by the matrices of cosines and sines"),
-    "apply_along_axis": ("calls back into plain arrays", "write a loop and np.stack"),
-    "bincount": ("uses a variable as an index", "use constant indices"),
-    "unique": ("jumps", "use np.sort"),
-    "unwrap": ("jumps", "leave it out"),
-    "linspace": ("is not supported", "write a + (b - a) * np.linspace(0, 1, n)"),
-    "insert": ("is not supported", "use np.concatenate"),
+    "eig": ("makes complex numbers", "use np.linalg.eigh of a symmetric matrix"),
+    "eigvals": ("makes complex numbers", "use np.linalg.eigvalsh of a symmetric matrix"),
+    "unique": ("jumps", "use np.sort"), "unwrap": ("jumps", "leave it out"),
+    "argpartition": ("jumps", "use np.sort, or np.argsort"),
 }  # fmt: skip
 
 
@@ -276,6 +270,8 @@ def apply_function(traced: TracedArray | TracedMask, func: Any, args: Any, kwarg
     """What `__array_function__` returns."""
     module = getattr(func, "__module__", "numpy").replace("numpy", "np", 1)
     name = f"{module}.{func.__name__}"
+    if func in CALLBACKS:
+        return CALLBACKS[func](*args, **kwargs)
     rule = FUNCTIONS.get(func)
     if rule is None:
         reason, fix = REFUSED.get(func.__name__, ("is not supported", "write it with supported operations"))

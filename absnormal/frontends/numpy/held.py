@@ -22,7 +22,7 @@ from absnormal.frontends.numpy.masks import TracedMask, concrete
 from absnormal.frontends.numpy.running import Run, root_of, running
 from absnormal.frontends.numpy.select import where as where_
 from absnormal.frontends.numpy.traced import TracedArray
-from absnormal.frontends.numpy.writes import WRITING, change_at
+from absnormal.frontends.numpy.writes import WRITING, WRITING_METHODS, change_at
 from absnormal.frontends.user_line import caller
 from absnormal.frontends.writing import Writer
 
@@ -169,9 +169,8 @@ class Held(np.ndarray):
         own = variable_in(self)
         if own is None and variable_in([args, [*kwargs.values()]]) is None:
             return held(getattr(self.view(np.ndarray), name)(*args, **kwargs), ())
-        if name in ("fill", "sort"):
-            self[...] = args[0] if name == "fill" else np.sort(taken(self), *args, **kwargs)
-            return None
+        if name in WRITING_METHODS:
+            return WRITING_METHODS[name](self, *args, **kwargs)
         if own is None and name in LIKE_FUNCTIONS:
             return LIKE_FUNCTIONS[name](self, *args, **kwargs)
         if f"ndarray.{name}" in VIEWS:

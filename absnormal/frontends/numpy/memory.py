@@ -58,8 +58,10 @@ class Memory:
         """A node of some entries, in the shape of their numbers."""
         owner, place = np.asarray(self.owner[where]), np.asarray(self.place[where])
         owners = owner.reshape(-1)
-        if not owners.size or (owners == owners[0]).all():
-            return self._taken(int(owners[0]) if owners.size else CONSTANT, place)
+        if not owners.size:
+            return self.builder.constant(np.zeros(owner.shape))
+        if (owners == owners[0]).all():
+            return self._taken(int(owners[0]), place)
         order = np.argsort(owners, kind="stable")
         owners, places = owners[order], place.reshape(-1)[order]
         cuts = [0, *(np.flatnonzero(np.diff(owners)) + 1).tolist(), len(owners)]

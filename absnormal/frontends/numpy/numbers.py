@@ -73,6 +73,54 @@ MATH |= {
     math.isinf: lambda x: bool(np.isinf(x)),
 }  # fmt: skip
 
+def largest(*args: Any, **kwargs: Any) -> Any:
+    """Python's max: the first one, where several are the largest; at a tie a kink."""
+    return _extreme(max, np.greater, args, kwargs)
+
+
+def smallest(*args: Any, **kwargs: Any) -> Any:
+    """Python's min."""
+    return _extreme(min, np.less, args, kwargs)
+
+
+def _extreme(original: Callable[..., Any], better: Any, args: Any, kwargs: Any) -> Any:
+    items = list(args[0]) if len(args) == 1 else list(args)
+    if kwargs or not any(isinstance(item, TracedArray) and item.size == 1 for item in items):
+        return original(items, **kwargs) if items or kwargs else original(*args)
+    best, *rest = map(_as_number, items)
+    for item in rest:
+        best = np.where(better(item, best), item, best)[()]
+    return best
+
+
+class _Meta(type):
+    """Asks Python's float."""
+
+    def __instancecheck__(cls, instance: Any) -> bool:
+        return isinstance(instance, float)
+
+    def __subclasscheck__(cls, kind: Any) -> bool:
+        return issubclass(kind, float)
+
+    def __eq__(cls, other: Any) -> bool:
+        return other is float or other is cls
+
+    def __hash__(cls) -> int:
+        return hash(float)
+
+
+class Float(float, metaclass=_Meta):
+    """Python's float, which leaves a variable what it is."""
+
+    dtype = np.dtype(float)
+
+    def __new__(cls, x: Any = 0.0) -> Any:
+        return _as_number(x) if isinstance(x, TracedArray) and x.size == 1 else float(x)
+
+
+#: Names of Python's own that mean something else in the module of f.
+BUILTINS: dict[str, Any] = {"max": largest, "min": smallest, "float": Float}
+
 #: What asks for the kind of a number.
 TESTS: dict[Any, Callable[..., Any]] = {
     np.isscalar: lambda element: isinstance(element, TracedArray) and element.scalar,

@@ -13,22 +13,33 @@ from typing import Any
 import numpy as np
 
 from absnormal.frontends.meanings.activations import clipped
+from absnormal.frontends.numpy.masks import concrete
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.writing import Writer, writer_of
 
 STABLE = 32
 
 
-def largest(a: Any, axis: Any = None, keepdims: Any = False, initial: Any = None) -> Any:
+def largest(a: Any, axis: Any = None, keepdims: Any = False, initial: Any = None, where: Any = True) -> Any:
     """np.max."""
-    result = folded(writer_of(a, "np.max"), a, axis, keepdims, 1)
+    result = folded(writer_of(a, "np.max"), _left(a, where, initial), axis, keepdims, 1)
     return result if initial is None else np.maximum(result, initial)
 
 
-def smallest(a: Any, axis: Any = None, keepdims: Any = False, initial: Any = None) -> Any:
+def smallest(a: Any, axis: Any = None, keepdims: Any = False, initial: Any = None, where: Any = True) -> Any:
     """np.min."""
-    result = folded(writer_of(a, "np.min"), a, axis, keepdims, -1)
+    result = folded(writer_of(a, "np.min"), _left(a, where, initial), axis, keepdims, -1)
     return result if initial is None else np.minimum(result, initial)
+
+
+def _left(a: Any, where: Any, initial: Any) -> Any:
+    """The entries that an extremum looks at; ``initial`` stands for the others."""
+    if where is True:
+        return a
+    if initial is None:
+        raise ValueError("reduction operation does not have an identity, so to use a where mask one has to specify"
+                         " 'initial'")
+    return np.where(np.asarray(concrete(where), bool), a, initial)
 
 
 def folded(write: Writer, u: Any, axis: Any, keepdims: Any, sign: int) -> Any:

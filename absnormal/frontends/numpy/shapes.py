@@ -212,13 +212,12 @@ def unstack(x: Any, axis: int = 0) -> Any:
 def repeated_pad(u: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> Any:
     """np.pad."""
     write = writer_of(u, "np.pad")
-    if (
-        mode not in ("constant", "edge", "reflect", "symmetric", "wrap")
-        or kwargs.pop("reflect_type", "even") != "even"
-    ):
-        write.refuse(
-            f"mode {mode!r} is not supported", "use 'constant', 'edge', 'reflect', 'symmetric' or 'wrap'"
-        )
+    if mode in ("mean", "linear_ramp") or (mode in ("reflect", "symmetric") and kwargs.get("reflect_type") == "odd"):
+        from absnormal.frontends.numpy.library import affine_map
+
+        return affine_map(write, lambda v: np.pad(v, pad_width, mode, **kwargs), write.array(u))
+    if mode not in ("constant", "edge", "reflect", "symmetric", "wrap"):
+        write.refuse(f"mode {mode!r} is not supported", "use one that copies entries, or 'mean' or 'linear_ramp'")
     if mode != "constant":
         return gather(u, lambda index: np.pad(index, pad_width, mode=mode))
     values = kwargs.get("constant_values", 0.0)

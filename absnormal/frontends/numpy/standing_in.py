@@ -29,10 +29,11 @@ import numpy as np
 from absnormal.frontends.numpy import creation
 from absnormal.frontends.numpy.functions import FUNCTIONS, SEQUENCES
 from absnormal.frontends.numpy.held import Held, held, taken, variable_in
-from absnormal.frontends.numpy.numbers import MATH, TESTS
+from absnormal.frontends.numpy.library import library
+from absnormal.frontends.numpy.numbers import BUILTINS, MATH, TESTS
 from absnormal.frontends.numpy.running import run_of, running
 from absnormal.frontends.numpy.traced import TracedArray
-from absnormal.frontends.user_line import is_ours
+from absnormal.frontends.user_line import stands_alone
 from absnormal.program.builder import Builder
 
 #: NumPy's functions that make arrays of numbers alone.
@@ -101,6 +102,25 @@ def _listed(item: Any, within: bool) -> Any:
     return type(item)([_listed(part, False) for part in item]) if within else creation.arrayed(taken(item))
 
 
+def _from_iterable(iter: Any, *args: Any, **kwargs: Any) -> Any:
+    """np.fromiter."""
+    items = list(iter)
+    if not isinstance(variable_in(items), TracedArray):
+        return held(_FROM_ITERABLE(items, *args, **kwargs))
+    creation.check_dtype(kwargs.get("dtype", args[0] if args else None))
+    return creation.arrayed(taken(items), "np.fromiter")
+
+
+_FROM_ITERABLE, _ENUMERATED = np.fromiter, np.ndenumerate
+
+
+def _enumerated(arr: Any) -> Any:
+    """np.ndenumerate."""
+    if not isinstance(variable_in(arr), TracedArray):
+        return _ENUMERATED(arr)
+    return ((place, arr[place]) for place in np.ndindex(*np.shape(arr)))
+
+
 def _of_numbers(original: Any, rule: Callable[..., Any]) -> Callable[..., Any]:
     def function(*args: Any, **kwargs: Any) -> Any:
         given = taken(args)
@@ -115,7 +135,7 @@ def _stand_in(original: Any, rule: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
     def stand_in(*args: Any, **kwargs: Any) -> Any:
         run = running()
-        if run is None or run.builder.user is not None or is_ours(sys._getframe(1).f_code.co_filename):
+        if run is None or run.builder.user is not None or stands_alone(sys._getframe(1).f_code.co_filename):
             return original(*args, **kwargs)
         return rule(*args, **kwargs)
 
@@ -129,6 +149,7 @@ def stand_ins() -> dict[int, tuple[Any, Any]]:
     rules |= {function: _of_lists(function) for function in FUNCTIONS}
     rules |= {function: _converter(function, rule) for function, rule in CONVERTERS.items()}
     rules |= {function: _of_numbers(function, rule) for function, rule in (MATH | TESTS).items()}
+    rules |= {np.fromiter: _from_iterable, np.ndenumerate: _enumerated, **library()}
     return {id(original): (original, _stand_in(original, rule)) for original, rule in rules.items()}
 
 
@@ -136,6 +157,8 @@ def stand_ins() -> dict[int, tuple[Any, Any]]:
 _APART = frozenset({"absnormal", *sys.stdlib_module_names}) - {"math", "__main__"}
 
 Namespace = dict[str, Any]
+#: In the place of an original where a name is Python's own.
+_MISSING: Any = object()
 
 
 class _Replaced:
@@ -155,8 +178,13 @@ class _Replaced:
             if self.runs == 1:
                 for namespace, names in self._namespaces():
                     self._replace(namespace, names)
-            if own is not None:
-                self._replace(own, _originals(own))
+            if own is None:
+                return
+            for name, item in BUILTINS.items():
+                if name not in own:
+                    own[name] = item
+                    self.names.append((own, name, _MISSING))
+            self._replace(own, _originals(own))
 
     def leave(self) -> None:
         """One run less; after the last one everything is as it was."""
@@ -164,11 +192,15 @@ class _Replaced:
             self.runs -= 1
             while not self.runs and self.names:
                 namespace, name, original = self.names.pop()
-                namespace[name] = original
+                if original is _MISSING:
+                    namespace.pop(name, None)
+                else:
+                    namespace[name] = original
 
     def _namespaces(self) -> list[tuple[Namespace, list[str]]]:
         """Where modules have originals, and under which names; searched anew when there are other modules."""
         if self._modules != len(sys.modules):
+            stand_ins.cache_clear()
             spaces = [
                 module.__dict__ for name, module in list(sys.modules.items())
                 if isinstance(module, ModuleType)
@@ -193,13 +225,22 @@ def _originals(namespace: Namespace) -> list[str]:
     return [name for name, item in list(namespace.items()) if id(item) in known]
 
 
+def _globals_of(f: Any) -> Namespace | None:
+    """The module in which what is called was written: a function, a method, an object, a function with arguments."""
+    while isinstance(f, functools.partial):
+        f = f.func
+    f = inspect.unwrap(f)
+    found: Any = f if hasattr(f, "__globals__") else vars(type(f)).get("__call__")
+    return getattr(found, "__globals__", None)
+
+
 _REPLACED = _Replaced()
 
 
 @contextmanager
 def following(builder: Builder, f: Any) -> Iterator[None]:
     """Stand-ins for NumPy's functions, while f runs in this thread."""
-    _REPLACED.enter(getattr(inspect.unwrap(f), "__globals__", None))
+    _REPLACED.enter(_globals_of(f))
     try:
         with run_of(builder):
             yield

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from absnormal.arrays import Array
-from absnormal.errors import TraceError
+from absnormal.errors import AbsNormalError, TraceError
 from absnormal.frontends.numpy.masks import TracedMask
 from absnormal.frontends.numpy.running import running
 from absnormal.frontends.numpy.stored import Stored
@@ -42,7 +42,7 @@ def traced(
         where f returns something else when it is called with plain arrays, too; see
         `absnormal.frontends.plain_call`
     """
-    from absnormal.frontends.plain_call import hold_against_plain_calls
+    from absnormal.frontends.plain_call import hold_against_plain_calls, refuse_while_traced
 
     tree, leaves = Tree.of(x)
     builder = Builder(tree, leaves, copy)
@@ -51,19 +51,26 @@ def traced(
     builder.forced, builder.as_tool = {}, as_tool
     try:
         result = _ran(f, tree, builder, arrays)
-    except ValueError as error:
+    except Exception as error:
         # NumPy hides the reason when a variable is written into an entry of a plain array.
         reason = error.__cause__
         if isinstance(reason, TraceError):
             # Each would hold the other: what pickles whole chains of errors would never end.
             error.__cause__ = error.__context__ = None
             raise reason from None
+        if not isinstance(error, AbsNormalError):
+            refuse_while_traced(f, lambda: _plain(tree, leaves, scalars), error)
         raise
     found = builder.finished(_output(builder, result))
     program, values = found.program, list(found.values)
     if not as_tool:
         hold_against_plain_calls(f, program, values, scalars)
     return program, values, tuple(builder.taken_flat)
+
+
+def _plain(tree: Tree, leaves: list[Array], scalars: list[bool]) -> Any:
+    """x of plain arrays."""
+    return tree.rebuild([leaf[()] if scalar else leaf.copy() for leaf, scalar in zip(leaves, scalars, strict=True)])
 
 
 def _ran(f: Callable[[Any], Any], tree: Tree, builder: Builder, arrays: list[TracedArray]) -> Any:
@@ -228,10 +235,14 @@ class TracedArray(Stored, NDArrayOperatorsMixin):
         name, source = self.builder.user or (operation, caller())
         raise TraceError(name, problem, fix, source)
 
-    def __array__(self, dtype: Any = None, copy: Any = None) -> NoReturn:
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
         from absnormal.frontends.numpy.functions import CONVERTING
 
-        calls = [name for name in library_call() if name in CONVERTING]
+        names = library_call()
+        if names and names[-1] in ASKING and dtype is None:
+            # What is no array for a sparse matrix is asked for its own product.
+            return np.array(Opaque(), dtype=object)
+        calls = [name for name in names if name in CONVERTING]
         fix = "make that array in f, with np.zeros or np.array, and write A @ x for A.dot(x)"
         self.refuse(
             "a variable is converted to a plain array, or written into one, which would lose its derivative",
@@ -299,7 +310,7 @@ class TracedArray(Stored, NDArrayOperatorsMixin):
     def __array_ufunc__(
         self, ufunc: np.ufunc, method: str, *inputs: Any, out: Any = None, **kwargs: Any
     ) -> Any:
-        from absnormal.frontends.numpy.held import taken
+        from absnormal.frontends.numpy.held import Held, taken
         from absnormal.frontends.numpy.ufuncs import apply_ufunc, name_of
         from absnormal.frontends.numpy.writes import change_at
 
@@ -311,6 +322,9 @@ class TracedArray(Stored, NDArrayOperatorsMixin):
         if out is None:
             return result
         operation, target = name_of(ufunc), out[0] if isinstance(out, tuple) else out
+        if isinstance(target, Held):
+            target[...] = result
+            return target
         if not isinstance(target, TracedArray):
             self.refuse(
                 "the result is written into a plain array", "assign it to a new name: a = a + b", operation
@@ -336,6 +350,14 @@ class TracedArray(Stored, NDArrayOperatorsMixin):
             return apply_function(self, func, args, kwargs)
         given = {key: taken(item) for key, item in kwargs.items()}
         return held(apply_function(self, func, taken(args), given), args)
+
+
+#: Functions of SciPy's sparse matrices that ask whether the other factor is an array.
+ASKING = {"scipy._matmul_dispatch", "scipy._rmatmul_dispatch", "scipy._mul_dispatch"}
+
+
+class Opaque:
+    """What is no array."""
 
 
 class _MissingAttribute(TraceError, AttributeError):

@@ -10,15 +10,17 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from scipy import special
 
 from absnormal.frontends.meanings.activations import power
 from absnormal.frontends.meanings.jumps import eithers, lifted
 from absnormal.frontends.numpy.algebra import cumsum, prod, total
 from absnormal.frontends.numpy.arguments import is_default
+from absnormal.frontends.numpy.callbacks import entry_by_entry, is_of_objects
 from absnormal.frontends.numpy.masks import TracedMask, concrete, multiplied, numbers
 from absnormal.frontends.numpy.order import largest, smallest
 from absnormal.frontends.numpy.shapes import moveaxis
+from absnormal.frontends.numpy.sparse import is_matrix, is_sparse, product
+from absnormal.frontends.numpy.special import SPECIAL_RULES, SPECIAL_UFUNCS
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.writing import Writer, axis_of, named, writer_of
 
@@ -30,9 +32,7 @@ UFUNCS: dict[np.ufunc, str] = {
     np.sin: "sin", np.cos: "cos", np.tan: "tan", np.arcsin: "arcsin", np.arccos: "arccos",
     np.arctan: "arctan",
     np.sinh: "sinh", np.cosh: "cosh", np.tanh: "tanh", np.arcsinh: "arcsinh", np.arccosh: "arccosh",
-    np.arctanh: "arctanh", np.matmul: "matmul", special.expit: "expit", special.log_expit: "log_expit",
-    special.erf: "erf", special.erfc: "erfc", special.ndtr: "ndtr", special.logit: "logit",
-    special.gammaln: "gammaln",
+    np.arctanh: "arctanh", np.matmul: "matmul", **SPECIAL_UFUNCS,
 }  # fmt: skip
 
 COMPARISONS = {
@@ -87,6 +87,16 @@ def _fmod(write: Writer, u: Any, v: Any) -> Any:
     return u - write.constant_piece("trunc", write.array(u) / v) * v
 
 
+def _divmod(write: Writer, u: Any, v: Any) -> Any:
+    whole = _floor_divide(write, u, v)
+    return whole, u - whole * v
+
+
+def _modf(write: Writer, u: Any) -> Any:
+    whole = write.constant_piece("trunc", u)
+    return u - whole, whole
+
+
 def _copysign(write: Writer, u: Any, v: Any) -> Any:
     sign = write.constant_piece("sign", v) if isinstance(v, TracedArray) else np.copysign(1.0, v)
     return np.abs(u) * sign
@@ -103,18 +113,17 @@ RULES: dict[Any, Callable[..., Any]] = {
     np.remainder: _remainder,
     np.fmod: _fmod,
     np.copysign: _copysign,
+    np.divmod: _divmod,
+    np.modf: _modf,
+    np.signbit: lambda write, u: np.less(u, 0.0),
+    np.ldexp: lambda write, u, e: u * np.ldexp(1.0, e),
     np.heaviside: lambda write, u, v: np.where(u > 0, 1.0, np.where(u < 0, 0.0, v)),  # type: ignore[call-overload]
     np.isfinite: lambda write, u: np.isfinite(u.value.astype(float)),
     np.isnan: lambda write, u: np.isnan(u.value.astype(float)),
     np.isinf: lambda write, u: np.isinf(u.value.astype(float)),
     np.logical_not: lambda write, u: np.equal(u, 0.0),
     np.vecdot: lambda write, u, v: np.sum(write.array(u) * v, axis=-1),
-    special.xlogy: lambda write, u, v: u * np.log(v),
-    special.xlog1py: lambda write, u, v: u * np.log1p(v),
-    special.entr: lambda write, u: -u * np.log(u),
-    special.rel_entr: lambda write, u, v: u * np.log(u / v),
-    special.log_ndtr: lambda write, u: np.log(special.ndtr(u)),
-    special.exp10: lambda write, u: np.exp(u * math.log(10)),
+    **SPECIAL_RULES,
 }
 
 if hasattr(np, "matvec"):  # NumPy 2.2
@@ -129,18 +138,18 @@ REDUCTIONS: dict[np.ufunc, Callable[..., Any]] = {
 }
 
 #: Arguments that the methods of a ufunc read; those that a call of it has are about types, memory, and axes.
-READ = {"reduce": {"axis", "keepdims", "initial", "out"}, "accumulate": {"axis", "out"}}
+READ = {
+    "reduce": {"axis", "keepdims", "initial", "out", "where"}, "accumulate": {"axis", "out"},
+    "reduceat": {"axis", "out"},
+}
 
 REFUSED = {
     "nextafter": ("jumps", "leave it out"),
     "spacing": ("jumps", "leave it out"),
     "frexp": ("jumps", "leave it out"),
-    "divmod": ("is not supported", "use u // v and u % v"),
-    "modf": ("is not supported", "use np.trunc(u) and u - np.trunc(u)"),
     "logical_and": ("combines variables as truth values", "compare them first: (a > 0) & (b > 0)"),
     "logical_or": ("combines variables as truth values", "compare them first: (a > 0) | (b > 0)"),
     "logical_xor": ("combines variables as truth values", "compare them first: (a > 0) ^ (b > 0)"),
-    "huber": ("is not supported", "m * (np.abs(r) - m / 2) with m = np.minimum(np.abs(r), delta)"),
 }
 
 
@@ -156,14 +165,21 @@ def apply_ufunc(
     """What `__array_ufunc__` returns: a new array, a comparison or a constant."""
     if eithers(inputs):
         return lifted(lambda *args: getattr(ufunc, method)(*args, **kwargs), inputs, method == "__call__")
+    if method == "__call__" and is_of_objects(ufunc):
+        return entry_by_entry(ufunc, inputs)
     name = name_of(ufunc)
     result = named(traced.builder, name, _applied, (name, ufunc, method, inputs, kwargs), {})
-    return traced.__class__(result.builder, result.index) if isinstance(result, TracedArray) else result
+    return tuple(map(_apart, result)) if isinstance(result, tuple) else _apart(result)
+
+
+def _apart(result: Any) -> Any:
+    """A result with no memory of an argument's."""
+    return TracedArray(result.builder, result.index) if isinstance(result, TracedArray) else result
 
 
 def _applied(name: str, ufunc: np.ufunc, method: str, inputs: Sequence[Any], kwargs: dict[str, Any]) -> Any:
     write = writer_of(inputs, name)
-    if kwargs.pop("where", True) is not True:
+    if method != "reduce" and kwargs.pop("where", True) is not True:
         write.refuse("the argument where= is not supported", "use np.where on the result")
     if np.dtype(kwargs.pop("dtype", None) or float) != np.float64:
         write.refuse("a variable is converted to another dtype", "keep float64")
@@ -173,11 +189,13 @@ def _applied(name: str, ufunc: np.ufunc, method: str, inputs: Sequence[Any], kwa
     if method == "__call__":
         return _called(write, ufunc, inputs)
     inputs = concrete(inputs)
-    if method in ("reduce", "accumulate"):
+    if method in READ:
         if kwargs.pop("out", None) is not None:
             write.refuse("the result is written into an array", "assign it to a new name")
-        rule = _reduce if method == "reduce" else _accumulate
-        return rule(write, ufunc, write.array(inputs[0]), *inputs[1:], **kwargs)
+        rules: dict[str, Callable[..., Any]] = {
+            "reduce": _reduce, "accumulate": _accumulate, "reduceat": _reduce_at,
+        }  # fmt: skip
+        return rules[method](write, ufunc, write.array(inputs[0]), *inputs[1:], **kwargs)
     if method == "outer":
         a, b = (write.array(item) for item in inputs)
         return ufunc(a.reshape(a.shape + (1,) * b.ndim), b)
@@ -187,6 +205,10 @@ def _applied(name: str, ufunc: np.ufunc, method: str, inputs: Sequence[Any], kwa
 def _called(write: Writer, ufunc: np.ufunc, inputs: Sequence[Any]) -> Any:
     if ufunc is np.multiply and any(isinstance(item, TracedMask) for item in inputs):
         return multiplied(*inputs)
+    if any(map(is_sparse, inputs)):
+        if ufunc is np.matmul or (ufunc is np.multiply and any(map(is_matrix, inputs))):
+            return product(write, *inputs)
+        write.refuse("a sparse matrix is not supported", "use A @ x, or A.toarray()")
     inputs = numbers(inputs)
     if eithers(inputs):
         return lifted(ufunc, inputs, ufunc.signature is None)
@@ -208,11 +230,14 @@ def _called(write: Writer, ufunc: np.ufunc, inputs: Sequence[Any]) -> Any:
 
 
 def _reduce(
-    write: Writer, ufunc: np.ufunc, u: TracedArray, axis: Any = 0, keepdims: bool = False, initial: Any = None
+    write: Writer, ufunc: np.ufunc, u: TracedArray, axis: Any = 0, keepdims: bool = False, initial: Any = None,
+    where: Any = True,
 ) -> Any:
     rule = REDUCTIONS.get(ufunc)
     if rule is not None:
-        return rule(u, axis=axis, keepdims=keepdims, initial=initial)
+        return rule(u, axis=axis, keepdims=keepdims, initial=initial, where=where)
+    if where is not True:
+        write.refuse("the argument where= is not supported", "use np.where on the argument")
     if ufunc.nin != 2 or ufunc in COMPARISONS or initial is not None:
         write.refuse("reduce is not supported", "write a loop")
     moved, _, shape = write.reduced(u, axis, keepdims)
@@ -221,6 +246,17 @@ def _reduce(
     for row in rows[1:]:
         result = ufunc(result, row)
     return result.reshape(shape)
+
+
+def _reduce_at(write: Writer, ufunc: np.ufunc, u: TracedArray, indices: Any, axis: Any = 0) -> Any:
+    """ufunc.reduceat: from each index to the next one, or that entry alone where the next one is not larger."""
+    starts = [int(i) for i in np.ravel(indices)]
+    moved = moveaxis(u, axis_of(axis, u.ndim), 0)
+    parts = [
+        _reduce(write, ufunc, moved[start:stop]) if stop > start else moved[start]
+        for start, stop in zip(starts, [*starts[1:], moved.shape[0]], strict=True)
+    ]
+    return np.stack(parts, axis)
 
 
 def _accumulate(write: Writer, ufunc: np.ufunc, u: TracedArray, axis: Any = 0) -> Any:

@@ -68,7 +68,28 @@ def place(arr: Any, mask: Any, vals: Any) -> None:
     arr[mask] = np.ravel(vals)[np.arange(int(mask.sum())) % np.size(vals)]
 
 
+def put_along_axis(arr: Any, indices: Any, values: Any, axis: Any) -> None:
+    """np.put_along_axis."""
+    check(arr, "np.put_along_axis")
+    places = np.take_along_axis(np.arange(np.size(arr)).reshape(np.shape(arr)), concrete(indices), axis)
+    arr[np.unravel_index(places, np.shape(arr))] = values
+
+
+def fill(a: Any, value: Any) -> None:
+    """ndarray.fill."""
+    a[...] = value
+
+
+def sort(a: Any, axis: Any = -1) -> None:
+    """ndarray.sort."""
+    a[...] = np.sort(a, axis)
+
+
+#: Methods of arrays that change them.
+WRITING_METHODS: dict[str, Callable[..., None]] = {"fill": fill, "put": put, "sort": sort}
+
 #: NumPy's functions that write into their first argument.
 WRITING: dict[Any, Callable[..., None]] = {
     np.copyto: copy_to, np.fill_diagonal: fill_diagonal, np.put: put, np.putmask: put_mask, np.place: place,
+    np.put_along_axis: put_along_axis,
 }  # fmt: skip

@@ -1,0 +1,90 @@
+"""NumPy's functions that call a function of the user's: its operations keep their own names and lines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from absnormal.frontends.numpy.creation import arrayed
+from absnormal.frontends.numpy.masks import TracedMask, concrete
+from absnormal.frontends.numpy.select import where
+from absnormal.frontends.numpy.traced import TracedArray
+from absnormal.frontends.writing import axis_of
+
+
+def piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **kw: Any) -> Any:
+    """np.piecewise: the last condition that holds counts; at a tie both sides are asked."""
+    masks = [condlist] if isinstance(condlist, TracedMask) or np.ndim(condlist) == np.ndim(x) else list(condlist)
+    functions: list[Any] = list(funclist)
+    result: Any = np.zeros(x.shape)
+    if len(functions) == len(masks) + 1:
+        others = ~np.any([np.asarray(concrete(mask), bool) for mask in masks], axis=0)
+        masks, functions = [others, *masks], [functions[-1], *functions[:-1]]
+    for mask, function in zip(masks, functions, strict=True):
+        if isinstance(mask, TracedMask) and mask.touches:
+            result = where(mask, function(x, *args, **kw) if callable(function) else function, result)
+            continue
+        inside = np.broadcast_to(np.asarray(concrete(mask), bool), x.shape)
+        if inside.any():
+            chosen = function(x[inside], *args, **kw) if callable(function) else function
+            result = _put(x, result, inside, chosen)
+    return result
+
+
+def _put(x: TracedArray, result: Any, inside: Any, chosen: Any) -> TracedArray:
+    """A result with some entries replaced."""
+    start = result if isinstance(result, TracedArray) else x * 0.0 + result
+    made = TracedArray(x.builder, start.index, scalar=False)
+    made[inside] = chosen
+    return made
+
+
+def apply_along_axis(func1d: Callable[..., Any], axis: int, arr: Any, *args: Any, **kwargs: Any) -> Any:
+    """np.apply_along_axis."""
+    moved = np.moveaxis(arr, axis, -1)
+    lead = moved.shape[:-1]
+    rows: Any = moved.reshape(-1, moved.shape[-1])
+    found = [func1d(row, *args, **kwargs) for row in rows]
+    result: Any = arrayed(found) if any(isinstance(item, TracedArray) for item in found) else np.asarray(found)
+    extra = result.ndim - 1
+    result = np.reshape(result, (*lead, *result.shape[1:]))
+    place = axis_of(axis, np.ndim(arr))
+    return np.moveaxis(result, range(len(lead), len(lead) + extra), range(place, place + extra))
+
+
+def apply_over_axes(func: Callable[..., Any], a: Any, axes: Any) -> Any:
+    """np.apply_over_axes."""
+    for axis in np.atleast_1d(axes):
+        result = func(a, axis_of(axis, np.ndim(a)))
+        a = result if np.ndim(result) == np.ndim(a) else np.expand_dims(result, axis_of(axis, np.ndim(a)))
+    return a
+
+
+def is_of_objects(ufunc: np.ufunc) -> bool:
+    """Whether a ufunc was made of a function of Python's, by np.frompyfunc or np.vectorize."""
+    return set("".join(ufunc.types)) <= set("O->")
+
+
+def entry_by_entry(ufunc: np.ufunc, inputs: Sequence[Any]) -> Any:
+    """The function that a ufunc was made of, on every entry."""
+    shape = np.broadcast_shapes(*map(np.shape, inputs))
+    arrays = [np.broadcast_to(item, shape) for item in inputs]
+    entries = [np.empty(shape, object) for _ in arrays]
+    for place in np.ndindex(*shape):
+        for own, given in zip(entries, arrays, strict=True):
+            own[place] = given[place]
+    result: Any = ufunc(*entries)
+    parts = result if isinstance(result, tuple) else (result,)
+    made = tuple(
+        arrayed(part) if isinstance(part, np.ndarray) and any(isinstance(item, TracedArray) for item in part.flat)
+        else part
+        for part in parts
+    )
+    return made if isinstance(result, tuple) else made[0]
+
+
+CALLBACKS: dict[Any, Callable[..., Any]] = {
+    np.piecewise: piecewise, np.apply_along_axis: apply_along_axis, np.apply_over_axes: apply_over_axes,
+}  # fmt: skip

@@ -1,0 +1,247 @@
+"""SciPy's functions of variables: a table a module, a line a function.
+
+What is affine in one of its arguments becomes the matrix that it is, read off SciPy's own results for unit vectors; the
+others are written with NumPy's functions.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from absnormal.arrays import Array
+from absnormal.frontends.numpy.creation import arrayed
+from absnormal.frontends.numpy.held import taken, variable_in
+from absnormal.frontends.numpy.linear_algebra import SCIPY_ALGEBRA
+from absnormal.frontends.numpy.traced import TracedArray
+from absnormal.frontends.writing import Writer, named, writer_of
+
+Rule = Callable[..., Any]
+
+#: A matrix is read off for so many variables at most.
+LARGEST = 4096
+
+
+def affine_map(write: Writer, value: Callable[[Array], Any], u: TracedArray) -> TracedArray:
+    """A function of arrays that is affine, applied to a variable.
+
+    Raises
+    ------
+    TraceError
+        where the function is not affine, or the array is too large
+    """
+    if u.size > LARGEST:
+        write.refuse(f"is a matrix for {u.size} variables here", f"write it out, or use at most {LARGEST} variables")
+    start = np.asarray(value(np.zeros(u.shape)))
+    if start.dtype != np.float64:
+        write.refuse("gives no real array", "write it with NumPy's functions")
+    units = np.eye(u.size).reshape(u.size, *u.shape)
+    matrix = np.stack([np.reshape(value(unit) - start, -1) for unit in units], 1)
+    point = np.random.default_rng(u.size).normal(size=u.shape)
+    expected = matrix @ point.reshape(-1) + start.reshape(-1)
+    room = 1e-9 * (np.abs(matrix).sum() + np.abs(start).sum() + 1)
+    if not np.allclose(np.reshape(value(point), -1), expected, 0.0, room):
+        write.refuse("is not affine in this argument", "write it with NumPy's functions")
+    flat: Any = np.matmul(matrix, u.reshape(-1))
+    result: TracedArray = flat.reshape(start.shape)
+    return result + start if start.any() else result
+
+
+def affine(*names: str) -> Callable[[Rule, str], Rule]:
+    """A function that is affine in any one of some arguments."""
+
+    def ruled(original: Rule, name: str) -> Rule:
+        signature = inspect.signature(original)
+
+        def rule(*args: Any, **kwargs: Any) -> Any:
+            bound = signature.bind(*args, **kwargs)
+            found = [key for key, item in bound.arguments.items() if variable_in(item) is not None]
+            write = writer_of(bound.arguments[found[0]], name)
+            if len(found) != 1 or found[0] not in names:
+                write.refuse(f"has variables in {' and '.join(found)}", f"keep all but {' or '.join(names)} constant")
+            u = arrayed(bound.arguments[found[0]], name)
+
+            def value(v: Array) -> Any:
+                bound.arguments[found[0]] = v
+                return original(*bound.args, **bound.kwargs)
+
+            return affine_map(write, value, u)
+
+        return rule
+
+    return ruled
+
+
+def written(rule: Rule) -> Callable[[Rule, str], Rule]:
+    """A function that is written with others."""
+    return lambda original, name: rule
+
+
+# -- scipy.special ---------------------------------------------------------------------------------------
+
+
+def logsumexp(a: Any, axis: Any = None, b: Any = None, keepdims: bool = False) -> Any:
+    """scipy.special.logsumexp of positive weights."""
+    write = writer_of([a, b], "scipy.special.logsumexp")
+    u: Any = write.array(a)
+    if b is not None:
+        u = u + np.log(b)
+    axes = range(u.ndim) if axis is None else np.atleast_1d(axis)
+    return write.logsumexp(u, [int(i) for i in axes], keepdims)
+
+
+def log_softmax(x: Any, axis: Any = None) -> Any:
+    """scipy.special.log_softmax."""
+    return x - logsumexp(x, axis, keepdims=True)
+
+
+def softmax(x: Any, axis: Any = None) -> Any:
+    """scipy.special.softmax."""
+    return np.exp(log_softmax(x, axis))
+
+
+# -- scipy.spatial.distance ------------------------------------------------------------------------------
+
+
+def _difference(u: Any, v: Any) -> Any:
+    return np.ravel(u) - np.ravel(v)
+
+
+def cosine(u: Any, v: Any) -> Any:
+    """scipy.spatial.distance.cosine."""
+    u, v = np.ravel(u), np.ravel(v)
+    return 1.0 - u @ v / np.sqrt((u @ u) * (v @ v))
+
+
+METRICS: dict[str, Callable[[Any], Any]] = {
+    "euclidean": lambda d: np.linalg.norm(d, axis=-1),
+    "sqeuclidean": lambda d: np.sum(d * d, axis=-1),
+    "cityblock": lambda d: np.sum(np.abs(d), axis=-1),
+    "chebyshev": lambda d: np.max(np.abs(d), axis=-1),
+}
+
+
+def cdist(XA: Any, XB: Any, metric: str = "euclidean") -> Any:
+    """scipy.spatial.distance.cdist."""
+    write = writer_of([XA, XB], "scipy.spatial.distance.cdist")
+    if metric not in METRICS:
+        write.refuse(f"the metric {metric!r} is not supported", f"use one of {', '.join(METRICS)}")
+    a, b = write.array(XA), write.array(XB)
+    return METRICS[metric](a[:, None] - b[None])
+
+
+def pdist(X: Any, metric: str = "euclidean") -> Any:
+    """scipy.spatial.distance.pdist."""
+    write = writer_of(X, "scipy.spatial.distance.pdist")
+    if metric not in METRICS:
+        write.refuse(f"the metric {metric!r} is not supported", f"use one of {', '.join(METRICS)}")
+    first, second = np.triu_indices(len(X), 1)
+    return METRICS[metric](X[first] - X[second])
+
+
+def _distance(metric: str) -> Callable[[Rule, str], Rule]:
+    return written(lambda u, v: METRICS[metric](_difference(u, v)))
+
+
+# -- scipy.linalg ----------------------------------------------------------------------------------------
+
+
+def block_diag(*arrays: Any) -> Any:
+    """scipy.linalg.block_diag."""
+    blocks = [np.atleast_2d(item) for item in arrays]
+    columns = [block.shape[1] for block in blocks]
+    rows = []
+    for number, block in enumerate(blocks):
+        left, right = sum(columns[:number]), sum(columns[number + 1 :])
+        rows.append(np.pad(block, ((0, 0), (left, right))))
+    return np.concatenate(rows)
+
+
+def toeplitz(c: Any, r: Any = None) -> Any:
+    """scipy.linalg.toeplitz of real numbers."""
+    first = np.ravel(c)
+    row = first if r is None else np.ravel(r)
+    numbers = np.concatenate([first[::-1], row[1:]])
+    return numbers[len(first) - 1 - np.arange(len(first))[:, None] + np.arange(len(row))]
+
+
+def simpson(y: Any, x: Any = None, dx: float = 1.0, axis: int = -1) -> Any:
+    """scipy.integrate.simpson."""
+    from scipy.integrate import simpson
+
+    weights = simpson(np.eye(np.shape(y)[axis]), x=x, dx=dx, axis=-1)
+    return np.tensordot(y, weights, ((axis,), (0,)))
+
+
+AFFINE: dict[str, dict[str, tuple[str, ...]]] = {
+    "scipy.signal": {
+        "lfilter": ("x", "b"), "filtfilt": ("x",), "sosfilt": ("x",), "sosfiltfilt": ("x",), "detrend": ("data",),
+        "savgol_filter": ("x",), "resample": ("x",), "resample_poly": ("x",), "upfirdn": ("x", "h"),
+        "decimate": ("x",),
+        **dict.fromkeys(
+            ("convolve", "correlate", "fftconvolve", "oaconvolve", "convolve2d", "correlate2d"), ("in1", "in2")),
+        "cspline1d": ("signal",), "qspline1d": ("signal",),
+    },
+    "scipy.ndimage": dict.fromkeys((
+        "gaussian_filter", "gaussian_filter1d", "uniform_filter", "uniform_filter1d", "laplace", "gaussian_laplace",
+        "sobel", "prewitt", "shift", "zoom", "rotate", "map_coordinates", "affine_transform", "spline_filter",
+        "spline_filter1d", "convolve", "convolve1d", "correlate", "correlate1d",
+    ), ("input",)),
+    "scipy.fft": dict.fromkeys(("dct", "idct", "dst", "idst", "dctn", "idctn", "dstn", "idstn"), ("x",)),
+    "scipy.integrate": {"cumulative_trapezoid": ("y",), "romb": ("y",), "cumulative_simpson": ("y",)},
+    "scipy.linalg": {
+        "solve_banded": ("b",), "solveh_banded": ("b",), "cho_solve": ("b",), "lu_solve": ("b",),
+        "solve_toeplitz": ("b",), "solve_circulant": ("b",), "hankel": ("c", "r"), "circulant": ("c",),
+        "matmul_toeplitz": ("x",),
+    },
+    "scipy.sparse.linalg": {"spsolve": ("b",)},
+}  # fmt: skip
+
+WRITTEN: dict[str, dict[str, Rule]] = {
+    "scipy.special": {"logsumexp": logsumexp, "softmax": softmax, "log_softmax": log_softmax},
+    "scipy.spatial.distance": {"cosine": cosine, "cdist": cdist, "pdist": pdist},
+    "scipy.linalg": {"block_diag": block_diag, "toeplitz": toeplitz, **SCIPY_ALGEBRA},
+    "scipy.integrate": {"simpson": simpson},
+}
+
+
+def _rows(module: str) -> dict[str, Callable[[Rule, str], Rule]]:
+    rows = {name: affine(*names) for name, names in AFFINE.get(module, {}).items()}
+    rows |= {name: written(rule) for name, rule in WRITTEN.get(module, {}).items()}
+    if module == "scipy.spatial.distance":
+        rows |= {metric: _distance(metric) for metric in METRICS}
+    return rows
+
+
+def _following(original: Rule, rule: Rule, name: str) -> Rule:
+    """The rule where there are variables, and the original where there are none."""
+
+    def function(*args: Any, **kwargs: Any) -> Any:
+        first = variable_in([args, [*kwargs.values()]])
+        if first is None:
+            return original(*args, **kwargs)
+        given = [arrayed(taken(item)) if isinstance(item, list) and variable_in(item) is not None else taken(item)
+                 for item in args]
+        return named(first.builder, name, rule, given, {key: taken(item) for key, item in kwargs.items()})
+
+    return function
+
+
+def library() -> dict[Any, Rule]:
+    """SciPy's functions, in those of its modules that are loaded, with what they are of variables."""
+    rules = {}
+    for module in sorted({*AFFINE, *WRITTEN}):
+        if module not in sys.modules:
+            continue
+        loaded = importlib.import_module(module)
+        for name, ruled in _rows(module).items():
+            original = getattr(loaded, name, None)
+            if original is not None:
+                full = f"{module}.{name}"
+                rules[original] = _following(original, ruled(original, full), full)
+    return rules

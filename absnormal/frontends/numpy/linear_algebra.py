@@ -1,0 +1,326 @@
+"""NumPy's linear algebra: smooth operations whose derivative is a formula, where they are smooth.
+
+A row is the value, the derivative along tangents, and where the operation is continuously differentiable
+(`absnormal.frontends.meanings.smoothness`).  Sources: Giles, Collected matrix derivative results for forward and
+reverse mode algorithmic differentiation (2008), for all but the factors of QR and Cholesky; for these Walter and
+Lehmann (2010) and Murray (2016).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from absnormal.arrays import Array
+from absnormal.frontends.meanings import smoothness
+from absnormal.frontends.numpy.shapes import broadcast_to
+from absnormal.frontends.numpy.traced import TracedArray
+from absnormal.frontends.writing import writer_of
+from absnormal.ops.opaque import Smooth
+
+_EPS = float(np.finfo(float).eps)
+
+
+def _turned(a: Array) -> Array:
+    return np.swapaxes(a, -1, -2)
+
+
+def _trace(a: Array) -> Array:
+    return np.asarray(np.trace(a, axis1=-2, axis2=-1))
+
+
+def _lower(d: Array) -> Array:
+    """The symmetric tangent of a matrix of which the lower triangle is read."""
+    return np.asarray(np.tril(d) + _turned(np.tril(d, -1)))
+
+
+def _solve(args: Sequence[Array], own: int, d: Array) -> Array:
+    a, b = args
+    return np.asarray(np.linalg.inv(a) @ (d if own else -d @ np.linalg.solve(a, b)))
+
+
+def _cholesky(args: Sequence[Array], own: int, d: Array) -> Array:
+    factor = np.linalg.cholesky(args[0])
+    inverse = np.linalg.inv(factor)
+    inner = np.tril(inverse @ _lower(d) @ _turned(inverse))
+    return np.asarray(factor @ (inner - inner * np.eye(inner.shape[-1]) / 2))
+
+
+def _eigenvalues(args: Sequence[Array], own: int, d: Array) -> Array:
+    v = np.linalg.eigh(args[0])[1]
+    return np.asarray(np.einsum("...ki,...kl,...li->...i", v, _lower(d), v))
+
+
+def _eigenvectors(args: Sequence[Array], own: int, d: Array) -> Array:
+    w, v = np.linalg.eigh(args[0])
+    gaps = w[..., None, :] - w[..., :, None]
+    rates = np.where(np.eye(w.shape[-1], dtype=bool), 0.0, 1 / np.where(gaps == 0, 1, gaps))
+    return np.asarray(v @ (rates * (_turned(v) @ _lower(d) @ v)))
+
+
+def _singular_values(args: Sequence[Array], own: int, d: Array) -> Array:
+    u, _, v = np.linalg.svd(args[0], full_matrices=False)
+    return np.asarray(np.einsum("...ki,...kl,...il->...i", u, d, v))
+
+
+def _pinv(args: Sequence[Array], own: int, d: Array) -> Array:
+    (a,) = args
+    p = np.linalg.pinv(a)
+    left, right = np.eye(a.shape[-2]) - a @ p, np.eye(a.shape[-1]) - p @ a
+    return np.asarray(-p @ d @ p + p @ _turned(p) @ _turned(d) @ left + right @ _turned(d) @ _turned(p) @ p)
+
+
+def _q_and_r(args: Sequence[Array], d: Array) -> tuple[Array, Array]:
+    q, r = np.linalg.qr(args[0])
+    scaled = d @ np.linalg.inv(r)
+    inner = _turned(q) @ scaled
+    skew = np.tril(inner, -1) - _turned(np.tril(inner, -1))
+    return np.asarray(q @ (skew - inner) + scaled), np.asarray((inner - skew) @ r)
+
+
+def _expm_value(a: Array) -> Any:
+    from scipy.linalg import expm
+
+    return expm(a)
+
+
+def _expm(args: Sequence[Array], own: int, d: Array) -> Array:
+    from scipy.linalg import expm_frechet
+
+    return np.stack([expm_frechet(args[0], one, compute_expm=False) for one in d])
+
+
+class Row(NamedTuple):
+    """An operation on matrices: ``tangent(args, own, d)`` is the derivative along many tangents of one argument."""
+
+    value: Callable[..., Any]
+    tangent: Callable[[Sequence[Array], int, Array], Array]
+    smooth_at: Callable[..., bool]
+
+
+ROWS = {
+    "inv": Row(np.linalg.inv, lambda args, own, d: -np.linalg.inv(args[0]) @ d @ np.linalg.inv(args[0]),
+               smoothness.invertible),
+    "solve": Row(np.linalg.solve, _solve, smoothness.invertible),
+    "det": Row(np.linalg.det, lambda args, own, d: np.linalg.det(args[0]) * _trace(np.linalg.inv(args[0]) @ d),
+               smoothness.invertible),
+    "logabsdet": Row(lambda a: np.linalg.slogdet(a)[1], lambda args, own, d: _trace(np.linalg.inv(args[0]) @ d),
+                     smoothness.invertible),
+    "cholesky": Row(np.linalg.cholesky, _cholesky, smoothness.positive_definite),
+    "eigenvalues": Row(np.linalg.eigvalsh, _eigenvalues, smoothness.apart),
+    "eigenvectors": Row(lambda a: np.linalg.eigh(a)[1], _eigenvectors, smoothness.apart),
+    "singular values": Row(lambda a: np.linalg.svd(a, compute_uv=False), _singular_values,
+                           smoothness.singular_apart),
+    "pinv": Row(np.linalg.pinv, _pinv, smoothness.full_rank),
+    "q": Row(lambda a: np.linalg.qr(a)[0], lambda args, own, d: _q_and_r(args, d)[0], smoothness.reflected),
+    "r": Row(lambda a: np.linalg.qr(a)[1], lambda args, own, d: _q_and_r(args, d)[1], smoothness.reflected),
+    "expm": Row(_expm_value, _expm, smoothness.everywhere),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class OnMatrices(Smooth):
+    """A row, for arrays of matrices in the last two axes."""
+
+    name: str
+    batch: int
+
+    def value(self, *args: Array) -> Any:
+        return ROWS[self.name].value(*args)
+
+    def jacobian(self, args: Sequence[Array], own: int) -> Array:
+        shape = args[own].shape[self.batch :]
+        count = math.prod(shape)
+        units = np.eye(count).reshape(count, *(1,) * self.batch, *shape)
+        rates = np.moveaxis(ROWS[self.name].tangent(args, own, units), 0, -1)
+        return rates.reshape(*args[own].shape[: self.batch], -1, count)
+
+    def smooth_at(self, *args: Array) -> bool:
+        return ROWS[self.name].smooth_at(_EPS, *args)
+
+
+def _made(name: str, *args: Any) -> TracedArray:
+    """A node of a row; its arguments have the same leading axes."""
+    write = writer_of(args, f"np.linalg.{name}")
+    arrays = [write.array(item) for item in args]
+    for u in arrays:
+        if u.ndim < 2:
+            raise np.linalg.LinAlgError(f"{u.ndim}-dimensional array given. Array must be at least two-dimensional")
+    return write.op("opaque", *arrays, function=OnMatrices(name, arrays[0].ndim - 2))
+
+
+def inv(a: Any) -> Any:
+    """np.linalg.inv."""
+    return _made("inv", a)
+
+
+def solve(a: Any, b: Any) -> Any:
+    """np.linalg.solve; with a constant matrix it is a product with its inverse, which is linear."""
+    vector = np.ndim(b) == 1
+    right = b[:, None] if vector else b
+    if not isinstance(a, TracedArray):
+        if not smoothness.invertible(_EPS, np.asarray(a, float)):
+            raise np.linalg.LinAlgError("Singular matrix")
+        result: Any = np.matmul(np.linalg.inv(a), right)
+    else:
+        lead = np.broadcast_shapes(a.shape[:-2], np.shape(right)[:-2])
+        full = [broadcast_to(writer_of([a, b], "np.linalg.solve").array(u), lead + np.shape(u)[-2:])
+                for u in (a, right)]
+        result = _made("solve", *full)
+    return result[..., 0] if vector else result
+
+
+def det(a: Any) -> Any:
+    """np.linalg.det."""
+    return _made("det", a)
+
+
+def slogdet(a: Any) -> Any:
+    """np.linalg.slogdet: the sign is constant near a matrix that can be inverted."""
+    write = writer_of(a, "np.linalg.slogdet")
+    sign = write.constant_piece("sign", det(a))
+    return type(np.linalg.slogdet(np.eye(1)))(sign, _made("logabsdet", a))
+
+
+def cholesky(a: Any, upper: bool = False) -> Any:
+    """np.linalg.cholesky, which reads the lower triangle, or the upper one."""
+    return np.swapaxes(_made("cholesky", np.swapaxes(a, -1, -2)), -1, -2) if upper else _made("cholesky", a)
+
+
+def eigvalsh(a: Any, UPLO: str = "L") -> Any:
+    """np.linalg.eigvalsh."""
+    return _made("eigenvalues", a if UPLO.upper() == "L" else np.swapaxes(a, -1, -2))
+
+
+def eigh(a: Any, UPLO: str = "L") -> Any:
+    """np.linalg.eigh."""
+    lower = a if UPLO.upper() == "L" else np.swapaxes(a, -1, -2)
+    result: Any = type(np.linalg.eigh(np.eye(1)))
+    return result(_made("eigenvalues", lower), _made("eigenvectors", lower))
+
+
+def svdvals(x: Any) -> Any:
+    """np.linalg.svdvals."""
+    return _made("singular values", x)
+
+
+def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False) -> Any:
+    """np.linalg.svd: the values."""
+    if compute_uv or hermitian:
+        writer_of(a, "np.linalg.svd").refuse(
+            "is followed for the singular values only", "use compute_uv=False, or np.linalg.eigh of a.T @ a"
+        )
+    return svdvals(a)
+
+
+def pinv(a: Any) -> Any:
+    """np.linalg.pinv at full rank."""
+    return _made("pinv", a)
+
+
+def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
+    """np.linalg.lstsq at full rank: the solution, the sum of squares, the rank, the singular values."""
+    write = writer_of([a, b], "np.linalg.lstsq")
+    rows, columns = np.shape(a)
+    if not isinstance(a, TracedArray):
+        inverse, values = np.linalg.pinv(a), np.linalg.svd(a, compute_uv=False)
+    else:
+        inverse, values = pinv(a), svdvals(a)
+    sizes = np.linalg.svd(np.asarray(a.value if isinstance(a, TracedArray) else a, float), compute_uv=False)
+    if not sizes.size or sizes[-1] <= (_EPS * max(rows, columns) if rcond is None else rcond) * sizes[0]:
+        write.refuse("the matrix has no full rank", "leave out columns that depend on others")
+    x: Any = np.matmul(inverse, b)
+    rest = np.atleast_2d((b - np.matmul(a, x)).T)
+    residuals: Any = np.sum(rest * rest, axis=1) if rows > columns else np.zeros(0)
+    return x, residuals, min(rows, columns), values
+
+
+def qr(a: Any, mode: str = "reduced") -> Any:
+    """np.linalg.qr of a matrix with at least as many rows as columns."""
+    write = writer_of(a, "np.linalg.qr")
+    if mode not in ("reduced", "r") or a.shape[-2] < a.shape[-1]:
+        write.refuse("is followed for the reduced factors of a tall matrix", "use mode='reduced'")
+    r = _made("r", a)
+    result: Any = type(np.linalg.qr(np.eye(1)))
+    return r if mode == "r" else result(_made("q", a), r)
+
+
+def matrix_power(a: Any, n: int) -> Any:
+    """np.linalg.matrix_power."""
+    if n < 0:
+        return matrix_power(inv(a), -n)
+    result: Any = np.broadcast_to(np.eye(a.shape[-1]), a.shape)
+    while n:
+        result = np.matmul(result, a) if n & 1 else result
+        a, n = (np.matmul(a, a), n >> 1) if n > 1 else (a, 0)
+    return result
+
+
+def multi_dot(arrays: Sequence[Any]) -> Any:
+    """np.linalg.multi_dot, from left to right."""
+    result = arrays[0]
+    for item in arrays[1:]:
+        result = np.matmul(result, item)
+    return result
+
+
+def cond(x: Any, p: Any = None) -> Any:
+    """np.linalg.cond."""
+    if p in (None, 2, -2):
+        values = svdvals(x)
+        ratio = values[..., 0] / values[..., -1]
+        return 1 / ratio if p == -2 else ratio
+    return np.linalg.norm(x, p, (-2, -1)) * np.linalg.norm(inv(x), p, (-2, -1))
+
+
+def expm(A: Any) -> Any:
+    """scipy.linalg.expm of one matrix."""
+    if np.ndim(A) != 2:
+        writer_of(A, "scipy.linalg.expm").refuse("is followed for one matrix", "take one after the other")
+    return _made("expm", A)
+
+
+def solve_triangular(
+    a: Any, b: Any, trans: Any = 0, lower: bool = False, unit_diagonal: bool = False
+) -> Any:
+    """scipy.linalg.solve_triangular."""
+    mask = np.tri(len(a), k=-1 if unit_diagonal else 0, dtype=bool)
+    part = np.where(mask if lower else mask.T, a, np.eye(len(a)) if unit_diagonal else 0.0)
+    return solve(part.T if trans in (1, "T") else part, b)
+
+
+def scipy_solve(a: Any, b: Any, lower: bool = False, assume_a: Any = None, transposed: bool = False) -> Any:
+    """scipy.linalg.solve; of a matrix that is said to be symmetric one triangle is read."""
+    if assume_a in ("sym", "her", "pos", "symmetric", "hermitian", "positive definite"):
+        upper = np.tri(len(a), dtype=bool).T if not lower else np.tri(len(a), dtype=bool)
+        a = np.where(upper, a, np.swapaxes(a, -1, -2))
+    elif assume_a not in (None, "gen", "general"):
+        writer_of([a, b], "scipy.linalg.solve").refuse(f"assume_a={assume_a!r} is not supported", "leave it out")
+    return solve(np.swapaxes(a, -1, -2) if transposed else a, b)
+
+
+def scipy_cholesky(a: Any, lower: bool = False) -> Any:
+    """scipy.linalg.cholesky, which reads the triangle that it returns."""
+    return cholesky(a, not lower)
+
+
+#: NumPy's functions, with what they are of variables.
+ALGEBRA: dict[Any, Callable[..., Any]] = {
+    np.linalg.inv: inv, np.linalg.solve: solve, np.linalg.det: det, np.linalg.slogdet: slogdet,
+    np.linalg.cholesky: cholesky, np.linalg.eigvalsh: eigvalsh, np.linalg.eigh: eigh, np.linalg.svd: svd,
+    np.linalg.svdvals: svdvals, np.linalg.pinv: pinv, np.linalg.lstsq: lstsq, np.linalg.qr: qr,
+    np.linalg.matrix_power: matrix_power, np.linalg.multi_dot: multi_dot, np.linalg.cond: cond,
+}  # fmt: skip
+
+#: The same for scipy.linalg.
+SCIPY_ALGEBRA: dict[str, Callable[..., Any]] = {
+    "solve": scipy_solve, "inv": inv, "det": det, "cholesky": scipy_cholesky, "expm": expm, "pinv": pinv,
+    "svdvals": svdvals, "solve_triangular": solve_triangular,
+    "eigvalsh": lambda a, lower=True: eigvalsh(a, "L" if lower else "U"),
+    "eigh": lambda a, lower=True: tuple(eigh(a, "L" if lower else "U")),
+    "norm": lambda a, ord=None, axis=None, keepdims=False: np.linalg.norm(a, ord, axis, keepdims),
+}  # fmt: skip

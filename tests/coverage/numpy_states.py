@@ -1,0 +1,61 @@
+"""What becomes of every snippet: followed, refused as a jump, or refused by name."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+MODULES = ("numpy_arrays", "numpy_numbers", "models", "sciences", "scipy_functions", "containers")
+
+#: On no kink of any snippet.
+X = np.array([0.7, -1.3, 0.4, 1.9, -0.6, 2.3])
+
+#: By module and name.
+SNIPPETS: dict[str, Callable[[Any], Any]] = {
+    f"{module}: {name}": f
+    for module in MODULES
+    for name, f in importlib.import_module(f"tests.coverage.snippets.{module}").SNIPPETS.items()
+}
+
+#: What jumps, with the operation that is named.
+JUMPS = {
+    "numpy_numbers: unique": "np.unique",
+    "numpy_numbers: argpartition": "np.argpartition",
+    "numpy_numbers: unwrap": "np.unwrap",
+    "numpy_arrays: float32 and back": "ndarray.astype",
+    "scipy_functions: solve_ivp": "np.nextafter",
+}
+
+#: What is not followed, with the operation that is named.
+REFUSED = {
+    "numpy_numbers: eig": "np.linalg.eig",
+    "numpy_numbers: rfft power": "np.fft.rfft",
+    "numpy_numbers: fft filter": "np.fft.rfft",
+    "numpy_numbers: fft real part": "np.fft.fft",
+    "numpy_numbers: fft spectrum": "np.fft.fft",
+    "numpy_numbers: complex exponent": "np.multiply",
+    "numpy_numbers: complex modulus": "np.add",
+    "scipy_functions: zeta": "scipy.special._riemann_zeta",
+    "scipy_functions: medfilt": "np.array",
+    "scipy_functions: hilbert": "ndarray.flags",
+    "scipy_functions: maximum_filter": "np.array",
+    "scipy_functions: CubicSpline": "__call__",
+    "scipy_functions: spline of values": "scipy.linalg.solve_banded",
+    "scipy_functions: PchipInterpolator": "__call__",
+    "scipy_functions: BSpline": "ndarray.flags",
+    "scipy_functions: rfft": "ndarray.flags",
+    "scipy_functions: norm.pdf": "pdf",
+    "scipy_functions: norm.logpdf": "logpdf",
+    "scipy_functions: poisson": "logpmf",
+    "scipy_functions: gmean, zscore": "ndarray.device",
+    "scipy_functions: skew": "ndarray.device",
+    "scipy_functions: linregress": "scipy.special.stdtr",
+    "scipy_functions: gaussian_kde": "evaluate",
+    "scipy_functions: brentq": "float()",
+    "scipy_functions: quad": "float()",
+}
+
+FOLLOWED = [name for name in SNIPPETS if name not in JUMPS and name not in REFUSED]
