@@ -38,7 +38,8 @@ def text(report: Report) -> str:
     for sentence in sentences(report):
         lines += wrap(sentence, _WIDTH, initial_indent="  ", subsequent_indent="    ")
     for name, said in facts(report):
-        lines += wrap(f"{name}: {said}", _WIDTH, subsequent_indent="  ")
+        open_ = report.verdict is Verdict.UNDECIDED
+        lines += wrap(f"{name}: {said}", _WIDTH, subsequent_indent="  ") if open_ else [f"{name}: {said}"]
     return "\n".join(lines)
 
 
