@@ -17,6 +17,10 @@ from absnormal.report.raised import in_one_line
 COMMANDS = {module.__name__.rpartition(".")[2]: module for module in (check, sweep, search, recheck, trace, slopes)}
 #: Options whose value may start with a minus.
 _SIGNED = ("--at", "--slope", "--gradient")
+#: What every command is about.
+_WORDS = """\
+Where a function is smooth, its gradient is its only Clarke generalized gradient.  At a kink of relu, max or abs the
+Clarke generalized gradients are the limits of the gradients at points nearby, and all weighted averages of such limits."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -49,13 +53,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="absnormal",
-        description="Is the gradient that an AD tool returns at a kink a Clarke generalized gradient?",
+        description=f"Is the gradient that an AD tool returns at a kink a Clarke generalized gradient?\n\n{_WORDS}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"absnormal {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
     for name, module in COMMANDS.items():
         command = commands.add_parser(
-            name, help=module.HELP, description=module.HELP, epilog=module.EXAMPLES,
+            name, help=module.HELP, description=f"{module.HELP}\n\n{_WORDS}", epilog=module.EXAMPLES,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         module.arguments(command)

@@ -49,7 +49,9 @@ def verdict_options(command: argparse.ArgumentParser) -> None:
     """The options of `absnormal.verify`, and the output format."""
     command.add_argument(
         "--slope",
-        help="derivative of |u| at u = 0: a number, numbers (one a switch), or autograd, torch, jax, casadi",
+        help="what the tool takes for the derivative of |u| at u = 0, so that relu'(0) = (1 + SLOPE)/2: a number from"
+        " -1 to 1, numbers (one a switch), or autograd, torch, jax or casadi for that tool's own choices; the default is"
+        " autograd, and for functions of tensors or of JAX arrays the framework's own gradient",
     )
     framework_option(command)
     command.add_argument("--exact", action="store_true", help="rational arithmetic (piecewise-linear f)")

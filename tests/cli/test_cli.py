@@ -159,3 +159,12 @@ def test_as_a_module_from_the_current_directory(user: Path) -> None:
 
 def test_version(user: Path) -> None:
     assert run("--version", where=user).stdout.startswith("absnormal ")
+
+
+def test_help_says_what_a_clarke_gradient_is_and_what_slope_means(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (["--help"], ["check", "--help"], ["sweep", "--help"]):
+        with pytest.raises(SystemExit):
+            main(arguments)
+        said = " ".join(capsys.readouterr().out.split())
+        assert "Clarke generalized gradients are the limits of the gradients at points nearby" in said
+        assert arguments == ["--help"] or ("relu'(0) = (1 + SLOPE)/2" in said and "the default is autograd" in said)
