@@ -20,7 +20,7 @@ _SIGNED = ("--at", "--slope", "--gradient")
 #: What every command is about.
 _WORDS = """\
 Where a function is smooth, its gradient is its only Clarke generalized gradient.  At a kink of relu, max or abs the
-Clarke generalized gradients are the limits of the gradients at points nearby, and all weighted averages of such limits."""
+Clarke generalized gradients are the limits of the gradients at points nearby, and all weighted averages of these."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -50,8 +50,8 @@ def verdict_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--slope",
         help="what the tool takes for the derivative of |u| at u = 0, so that relu'(0) = (1 + SLOPE)/2: a number from"
-        " -1 to 1, numbers (one a switch), or autograd, torch, jax or casadi for that tool's own choices; the default is"
-        " autograd, and for functions of tensors or of JAX arrays the framework's own gradient",
+        " -1 to 1, numbers (one a switch), or autograd, torch, jax or casadi for that tool's own choices; the default"
+        " is autograd, and for functions of tensors or of JAX arrays the framework's own gradient",
     )
     framework_option(command)
     command.add_argument("--exact", action="store_true", help="rational arithmetic (piecewise-linear f)")
