@@ -33,10 +33,10 @@ def piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **kw: Any) -> An
     return result
 
 
-def _put(x: TracedArray, result: Any, inside: Any, chosen: Any) -> TracedArray:
+def _put(x: Any, result: Any, inside: Any, chosen: Any) -> Any:
     """A result with some entries replaced."""
     start = result if isinstance(result, TracedArray) else x * 0.0 + result
-    made = TracedArray(x.builder, start.index, scalar=False)
+    made = TracedArray(start.builder, start.index, scalar=False) if isinstance(start, TracedArray) else np.array(start)
     made[inside] = chosen
     return made
 

@@ -148,6 +148,9 @@ class TracedMask(NDArrayOperatorsMixin):
     def __array_ufunc__(
         self, ufunc: np.ufunc, method: str, *inputs: Any, out: Any = None, **kwargs: Any
     ) -> Any:
+        from absnormal.frontends.numpy.held import taken
+
+        inputs = taken(inputs)
         if ufunc is np.multiply and method == "__call__":
             return multiplied(*inputs)
         if ufunc in (np.logical_not, np.invert) and method == "__call__":
@@ -165,7 +168,9 @@ class TracedMask(NDArrayOperatorsMixin):
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         from absnormal.frontends.numpy.functions import KINKS_OF_MASKS, apply_function
+        from absnormal.frontends.numpy.held import taken
 
+        args, kwargs = taken(args), {key: taken(item) for key, item in kwargs.items()}
         if func in KINKS_OF_MASKS:
             return apply_function(self, func, args, kwargs)
         return func(*numbers(args), **concrete(kwargs))

@@ -17,6 +17,9 @@ from absnormal.frontends.writing import Writer, writer_of
 
 def where(condition: Any, *choices: Any) -> Any:
     """np.where(condition, a, b); at a tie of condition it is a kink if a - b = k (left - right)."""
+    from absnormal.frontends.numpy.held import taken
+
+    condition, *choices = taken([condition, *choices])  # type: ignore[assignment]
     if isinstance(condition, TracedArray):
         condition = condition != 0
     if len(choices) != 2:
