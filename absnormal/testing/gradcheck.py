@@ -206,6 +206,8 @@ class _Check:
         for output, own in enumerate(self.map.outputs.slices()):
             weights = np.zeros(self.map.outputs.size)
             size = own.stop - own.start
+            if not size:
+                continue
             weights[own] = self.rng.uniform(0.5, 1.5, size) * self.rng.choice([-1.0, 1.0], size)
             name = f"{self.map.outputs.names[output]}, with random weights"
             total = _Row(weights, self.map.pull(weights[None])[0], name)
@@ -219,11 +221,9 @@ class _Check:
                 yield from self._forward(rows or [total], found)
 
     def _entries(self, own: slice) -> Iterator[_Row]:
-        places = range(own.start, own.stop)
         units = np.eye(self.map.outputs.size)[own]
-        if len(places):
-            for place, unit, pulled in zip(places, units, self.map.pull(units), strict=True):
-                yield _Row(unit, pulled, self.map.outputs.entry(place))
+        for place, unit, pulled in zip(range(own.start, own.stop), units, self.map.pull(units), strict=True):
+            yield _Row(unit, pulled, self.map.outputs.entry(place))
 
     def _nonlinear(self, total: _Row, rows: list[_Row]) -> Iterator[_Problem]:
         """Reverse mode of a weighted sum is the weighted sum of what it gives for the entries."""

@@ -221,6 +221,7 @@ def test_bad_arguments() -> None:
 
 def test_what_is_empty_is_right() -> None:
     assert gradcheck(torch.relu, torch.zeros(0, requires_grad=True))
+    assert gradcheck(lambda x: (x[:0], torch.relu(x)), TIED)
 
 
 def test_nothing_is_left_behind() -> None:

@@ -3,6 +3,7 @@
     an.torch.verify(model, closure)            a report on the gradient with respect to model.parameters()
     an.torch.clarke_backward(model, closure)   in the place of closure().backward(): fills .grad with a Clarke gradient
     an.torch.clarke_closure(model, closure)    the same for optimizer.step(closure)
+    an.torch.Watch(model)                      a training that is watched: ties counted, gradients verified, repaired
 
 ``closure`` takes no argument and returns the loss.  Functions of tensors go to `absnormal.verify` itself.
 """
@@ -21,8 +22,9 @@ from absnormal.judgement.flow import judged
 from absnormal.judgement.options import Options
 from absnormal.program.tree import Tree, taken_apart
 from absnormal.report.report import Report
+from absnormal.torch.watch import Step, Watch
 
-__all__ = ["clarke_backward", "clarke_closure", "verify"]
+__all__ = ["Step", "Watch", "clarke_backward", "clarke_closure", "verify"]
 
 Closure = Callable[[], Any]
 
