@@ -122,6 +122,8 @@ CALLS: list[tuple[str, Callable[[Any], Any]]] = [
     ("a mask of a reduction", lambda x: np.sum(x, where=X > 0) + x.sum(where=X > 0) + np.mean(x, 0, where=X < 3)
      + np.max(x, initial=0.0, where=X > 0) + np.min(x, 1, None, False, 9.0, X > 0) + np.std(x, where=X > 0)
      + np.var(x, where=X > 0, ddof=1) + np.prod(x, 0, where=X > 0) + np.add.reduce(x, where=X > 0)),
+    ("results written into new arrays", lambda x: np.sum(x, 0, out=np.zeros(3)) + np.cumsum(x, 1, out=x * 1)
+     + np.clip(x, 0, 1, out=np.ones((3, 3))) + np.dot(x, X, out=np.empty((3, 3)))),
     ("rounding by name", lambda x: x + np.round(a=x, decimals=1)),
 ]  # fmt: skip
 
@@ -134,10 +136,11 @@ def test_arguments_mean_what_they_mean_to_numpy(f: Callable[[Any], Any]) -> None
 
 #: Arguments that change the result and that no rule reads.
 MASK = X > 0
+BUFFER = np.zeros(3)
 REFUSED: list[tuple[str, Callable[[Any], Any]]] = [
     ("where", lambda x: np.exp(x, where=MASK)), ("where", lambda x: np.logaddexp.reduce(x, where=MASK)),
-    ("out", lambda x: np.std(x, out=np.zeros(()))),
-    ("out", lambda x: np.percentile(x, 30, out=np.zeros(()))), ("out", lambda x: np.sum(x, 0, out=np.zeros(3))),
+    ("out", lambda x: np.std(x, out=BUFFER[0])),
+    ("out", lambda x: np.percentile(x, 30, out=BUFFER[0])), ("out", lambda x: np.sum(x, 0, out=BUFFER)),
     ("dtype", lambda x: np.std(x, dtype=np.float32)), ("dtype", lambda x: np.mean(x, dtype="float32")),
     ("dtype", lambda x: np.concatenate([x, x], dtype=np.float32)), ("mean", lambda x: np.var(x, mean=X)),
     ("returned", lambda x: np.average(x, 0, None, True)), ("weights", lambda x: np.quantile(x, 0.5, weights=X)),

@@ -6,6 +6,7 @@ import math
 import sys
 import threading
 import time
+from random import Random
 from types import ModuleType
 
 import numpy as np
@@ -16,6 +17,7 @@ from scipy import special
 import absnormal as an
 from absnormal.frontends.numpy.held import Held
 from absnormal.frontends.numpy.standing_in import stand_ins
+from tests.frontends.numpy_statements import function, source
 
 #: np.zeros, where nothing stands in for it.
 ZEROS = (np.zeros,)
@@ -143,6 +145,27 @@ def methods(x):
     return y.sum() + y.max() + y.T.copy().reshape(-1)[1] + y.flatten().mean() + y.ravel()[2] + (y.dot(x)).prod()
 
 
+def as_numpy_has_them(x):
+    y = np.ones(3)
+    y[0] = x[0]
+    y.flat[2] = x[1]
+    z = np.zeros(())
+    z[()] = x[2]
+    parts = [
+        y**2, y % 0.3, np.where(y > 0.5, y, 2 * y), np.where(x > 0, np.zeros(3), x), (x > 0) * np.ones(3) * x,
+        np.stack([y, np.ones(3)])[0], np.array([y, y * 2])[1], y.view() * 2, y.real + y.conj(), y[~np.isnan(y)],
+        np.multiply.outer(y, y)[0], np.sin(y, out=np.zeros(3)), z + y, math.exp(y[0]) * y, float(y[0]) * y,
+        sum(y) + np.einsum("i,i", y, y) + y, sorted(y)[0] * y, y.tolist()[0] + y.item(0) * y, np.nanmean(y) * y,
+    ]
+    assert str(y) and repr(y) and f"{y[1]:.2f}" == "1.00" and isinstance(y, np.ndarray)
+    return sum(parts)
+
+
+def pythons_own(x):
+    best = max(x[0], x[1], 0.0) + min(x) + max([v * v for v in x])
+    return best + float(x[0]) * float(np.sum(x)) + (1.0 if isinstance(2.0, float) else x[1]) + np.zeros(2, float).sum()
+
+
 def results(x):
     y = np.zeros(2)
     y[1] = x[0]
@@ -152,6 +175,7 @@ def results(x):
 FOLLOWED = (
     filled, imported, views, viewed_before, overwritten, overlapping, swapped, by_masks, of_the_argument, accumulated,
     filter_of_first_order, matrices, lists, with_math, kept_and_iterated, made_of_objects, methods, results,
+    as_numpy_has_them, pythons_own,
 )  # fmt: skip
 
 
@@ -170,6 +194,31 @@ def test_what_is_written_is_followed(f):
     np.testing.assert_allclose(an.gradient(lambda x: np.sum(f(x)), X), differences, rtol=1e-6, atol=1e-8)
 
 
+#: A result of np.abs of what lies column by column lies so, too, which is not followed; a view of one entry is written.
+OTHERWISE = {"returns", "read-only"}
+
+
+def test_random_statements_have_numpys_values_and_derivatives():
+    refused = 0
+    for seed in range(60):
+        f, x = function(seed), np.random.default_rng(seed).normal(size=12)
+        try:
+            if not np.isfinite(f(x.copy())):
+                continue
+            found = an.gradient(f, x)
+        except ValueError:
+            continue
+        except an.TraceError as error:
+            assert any(word in str(error) for word in OTHERWISE), (seed, error)
+            refused += 1
+            continue
+        step = np.random.default_rng(seed + 1).normal(size=12)
+        difference = (f(x + 1e-6 * step) - f(x - 1e-6 * step)) / 2e-6
+        size = np.abs(found).max() + 1
+        np.testing.assert_allclose(found @ step, difference, 1e-4, 1e-4 * size, err_msg=source(Random(seed)))
+    assert refused <= 2
+
+
 def test_a_kink_in_an_entry_is_one():
     """y[y < 0] = 0 at a tie is max(y, 0), and so are entries that are computed one by one."""
     def f(x):
@@ -181,6 +230,19 @@ def test_a_kink_in_an_entry_is_one():
         return y.sum() - z.sum()
 
     np.testing.assert_array_equal(an.clarke_gradient(f, [0.0, 0.5]), [1.0, 1.0])
+
+
+def test_a_tie_of_pythons_max_is_a_kink():
+    """The tool takes the branch that Python takes: the first of equal numbers."""
+    cases = [
+        (lambda x: max(x[0], 0.0), [0.0], [1.0], [[0.0], [1.0]]),
+        (lambda x: max(0.0, x[0]), [0.0], [0.0], [[0.0], [1.0]]),
+        (lambda x: min(x[0], x[1]), [1.0, 1.0], [1.0, 0.0], [[0.0, 1.0], [1.0, 0.0]]),
+        (lambda x: float(max(x)) + abs(x[0] - x[1]), [1.0, 1.0], [1.0, 0.0], [[-1.0, 2.0], [2.0, -1.0]]),
+    ]
+    for f, x, gradient, vertices in cases:
+        np.testing.assert_array_equal(an.gradient(f, x), gradient)
+        np.testing.assert_array_equal(sorted(an.generalized_gradient(f, x).vertices.tolist()), vertices)
 
 
 def originals():

@@ -142,7 +142,7 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.repeat: lambda u, repeats, axis=None: gather(u, lambda i: np.repeat(i, repeats, axis)),
     np.resize: lambda u, shape: gather(u, lambda i: np.resize(i, shape)),
     np.tile: lambda u, reps: gather(u, lambda i: np.tile(i, reps)),
-    np.flip: lambda u, axis=None: gather(u, lambda i: np.flip(i, axis), view=True),
+    np.flip: shapes.flip,
     np.flipud: lambda u: u[::-1], np.fliplr: lambda u: u[:, ::-1],
     np.rot90: lambda u, k=1, axes=(0, 1): gather(u, lambda i: np.rot90(i, k, axes), view=True),
     np.roll: lambda u, shift, axis=None: gather(u, lambda i: np.roll(i, shift, axis)),
@@ -270,6 +270,10 @@ def apply_function(traced: TracedArray | TracedMask, func: Any, args: Any, kwarg
     """What `__array_function__` returns."""
     module = getattr(func, "__module__", "numpy").replace("numpy", "np", 1)
     name = f"{module}.{func.__name__}"
+    out = kwargs.get("out")
+    if isinstance(out, TracedArray) or getattr(type(out), "holds_variables", False):
+        out[...] = apply_function(traced, func, args, {key: item for key, item in kwargs.items() if key != "out"})
+        return out
     if func in CALLBACKS:
         return CALLBACKS[func](*args, **kwargs)
     rule = FUNCTIONS.get(func)

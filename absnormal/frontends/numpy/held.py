@@ -92,9 +92,11 @@ def _plain_arrays(given: Iterable[Any]) -> Iterator[Array]:
 class Held(np.ndarray):
     """An array that f made, which holds variables in its entries once they are written there."""
 
+    holds_variables = True
+
     def __setitem__(self, key: Any, value: Any) -> None:
         run = running()
-        if run is None:
+        if run is None or (not run.memories and type(value) in PLAIN and type(key) in PLAIN):
             super().__setitem__(key, value)
             return
         if isinstance(key, TracedMask) and key.touches:
@@ -113,9 +115,9 @@ class Held(np.ndarray):
 
     def __getitem__(self, key: Any) -> Any:
         run = running()
-        memory = None if run is None else run.memory(self)
+        memory = None if run is None or not run.memories else run.memory(self)
         if memory is None or run is None:
-            return super().__getitem__(concrete(key))
+            return super().__getitem__(key if type(key) in PLAIN else concrete(key))
         key = concrete(key)
         found, where = super().__getitem__(key), run.numbers(self)[key]
         if isinstance(found, np.ndarray) and root_of(found) is root_of(self):
@@ -129,13 +131,22 @@ class Held(np.ndarray):
 
     @property
     def flat(self) -> Any:
-        """The entries in order, to be read."""
-        return super().flat if variable_in(self) is None else taken(self).flat
+        """The entries in order; they can be written where they lie in order, too."""
+        return self.reshape(-1)
+
+    @flat.setter
+    def flat(self, value: Any) -> None:
+        self[...] = np.resize(value, self.shape)
 
     def __array_ufunc__(
         self, ufunc: np.ufunc, method: str, *inputs: Any, out: Any = None, **kwargs: Any
     ) -> Any:
-        function = getattr(ufunc, method)
+        function = ufunc if method == "__call__" else getattr(ufunc, method)
+        run = running()
+        if out is None and (run is None or not run.memories) and all(type(item) in _NUMBERS for item in inputs):
+            result = function(*[item.view(np.ndarray) if type(item) is Held else item for item in inputs], **kwargs)
+            fresh = run is not None and type(result) is np.ndarray and result.dtype == np.float64
+            return result.view(Held) if fresh else result
         given = [taken(item) for item in inputs]
         mixed = variable_in(given) is not None
         if method == "at" and mixed:
@@ -156,13 +167,14 @@ class Held(np.ndarray):
         if func in WRITING and first is not None:
             return WRITING[func](*args, **kwargs)
         if first is None:
-            given = taken(args), {key: taken(item) for key, item in kwargs.items()}
-            return held(func(*given[0], **given[1]), [*args, *kwargs.values()])
+            named = {key: taken(item) for key, item in kwargs.items()}
+            return held(func(*taken(args), **named), [*args, *kwargs.values()])
         if _name(func) in VIEWS and isinstance(args[0], Held):
-            view = func(args[0].view(np.ndarray), *args[1:], **kwargs)
-            if isinstance(view, np.ndarray) and root_of(view) is root_of(args[0]):
-                return view.view(Held)
-        return apply_function(first, func, taken(args), {key: taken(item) for key, item in kwargs.items()})
+            view = _view(args[0], lambda array: func(array, *args[1:], **kwargs))
+            if view is not None:
+                return view
+        given = {key: item if key == "out" else taken(item) for key, item in kwargs.items()}
+        return apply_function(first, func, taken(args), given)
 
     def _method(self, name: str, args: Any, kwargs: Any) -> Any:
         """A method of NumPy's."""
@@ -174,9 +186,9 @@ class Held(np.ndarray):
         if own is None and name in LIKE_FUNCTIONS:
             return LIKE_FUNCTIONS[name](self, *args, **kwargs)
         if f"ndarray.{name}" in VIEWS:
-            view = getattr(self.view(np.ndarray), name)(*args, **kwargs)
-            if root_of(view) is root_of(self):
-                return view.view(Held)
+            view = _view(self, lambda array: getattr(array, name)(*args, **kwargs))
+            if view is not None:
+                return view
         if own is None or name not in METHODS:
             raise TraceError(
                 f"ndarray.{name}", "is not supported on an array that holds variables", "use NumPy's functions",
@@ -196,8 +208,30 @@ class Held(np.ndarray):
     def __repr__(self) -> str:
         return repr(self.view(np.ndarray) if variable_in(self) is None else taken(self))
 
+    def __str__(self) -> str:
+        return str(self.view(np.ndarray) if variable_in(self) is None else taken(self))
+
+    def __copy__(self) -> Any:
+        return self.copy()
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        return self.copy()
+
     def __reduce__(self) -> Any:
         return self.view(np.ndarray).__reduce__()
+
+
+def _view(array: Held, function: Callable[[Array], Any]) -> Any:
+    """What NumPy makes of an array, where that shares its memory; None where it does not."""
+    run = running()
+    assert run is not None
+    before, run.builder.user = run.builder.user, ("view", None)
+    try:
+        view = function(array.view(np.ndarray))
+    finally:
+        run.builder.user = before
+    shared = isinstance(view, np.ndarray) and root_of(view) is root_of(array)
+    return view.view(Held) if shared else None
 
 
 def _name(func: Any) -> str:
@@ -210,6 +244,9 @@ def _method(name: str) -> Callable[..., Any]:
 
     return method
 
+
+#: Types of numbers that cannot hold a variable where no array does.
+_NUMBERS = frozenset({Held, bool, float, int, np.float64, np.int64})
 
 #: Methods that do not look at the numbers.
 _NUMBERLESS = {"view", "setflags", "__array__", "getfield"}

@@ -37,7 +37,7 @@ def affine_map(write: Writer, value: Callable[[Array], Any], u: TracedArray) -> 
     """
     if u.size > LARGEST:
         write.refuse(f"is a matrix for {u.size} variables here", f"write it out, or use at most {LARGEST} variables")
-    start = np.asarray(value(np.zeros(u.shape)))
+    start = np.array(value(np.zeros(u.shape)))
     if start.dtype != np.float64:
         write.refuse("gives no real array", "write it with NumPy's functions")
     units = np.eye(u.size).reshape(u.size, *u.shape)

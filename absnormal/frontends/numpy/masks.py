@@ -168,11 +168,11 @@ class TracedMask(NDArrayOperatorsMixin):
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         from absnormal.frontends.numpy.functions import KINKS_OF_MASKS, apply_function
-        from absnormal.frontends.numpy.held import taken
+        from absnormal.frontends.numpy.held import held, taken
 
         args, kwargs = taken(args), {key: taken(item) for key, item in kwargs.items()}
         if func in KINKS_OF_MASKS:
-            return apply_function(self, func, args, kwargs)
+            return held(apply_function(self, func, args, kwargs), args)
         return func(*numbers(args), **concrete(kwargs))
 
 

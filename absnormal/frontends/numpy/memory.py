@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from absnormal.arrays import Array
+from absnormal.errors import TraceError
 from absnormal.frontends.user_line import caller
 from absnormal.program.moves import numbered
 
@@ -60,6 +61,7 @@ class Memory:
         owners = owner.reshape(-1)
         if not owners.size:
             return self.builder.constant(np.zeros(owner.shape))
+        self._check(where, owner)
         if (owners == owners[0]).all():
             return self._taken(int(owners[0]), place)
         order = np.argsort(owners, kind="stable")
@@ -70,6 +72,14 @@ class Memory:
         index = np.empty(len(order), int)
         index[order] = np.arange(len(order))
         return self._moved(joined, index.reshape(owner.shape))
+
+    def _check(self, where: Any, owner: Array) -> None:
+        """Raise where a number stands in the place of a variable: something has written there without a word."""
+        if self.constants is not None and not np.isnan(self.constants[where][owner != CONSTANT]).all():
+            raise TraceError(
+                "array", "is written into by a function that is not followed, in the place of variables",
+                "write into a new array, made with np.zeros", caller(),
+            )
 
     def _taken(self, owner: int, places: Array) -> int:
         if owner == CONSTANT:

@@ -115,6 +115,9 @@ class Float(float, metaclass=_Meta):
     dtype = np.dtype(float)
 
     def __new__(cls, x: Any = 0.0) -> Any:
+        from absnormal.frontends.numpy.held import taken
+
+        x = taken(x)
         return _as_number(x) if isinstance(x, TracedArray) and x.size == 1 else float(x)
 
 

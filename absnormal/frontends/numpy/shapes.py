@@ -10,7 +10,7 @@ import numpy as np
 from absnormal.arrays import Array
 from absnormal.frontends.numpy.masks import concrete
 from absnormal.frontends.numpy.traced import TracedArray
-from absnormal.frontends.writing import Writer, axis_of, writer_of
+from absnormal.frontends.writing import Writer, axes_of, axis_of, writer_of
 from absnormal.program.moves import numbered
 
 
@@ -68,7 +68,7 @@ def reshape(u: Any, *shape: Any, order: str = "C", **named_shape: Any) -> Traced
     if order == "F":
         return transpose(reshape(transpose(u), like(u).reshape(target, order="F").shape[::-1]))
     out = like(u).reshape(target).shape
-    return u if out == u.shape else write.op("reshape", u, shape=out, share=u)
+    return u if out == u.shape else write.op("reshape", u, shape=out, share=u if u.keeps(out) else None)
 
 
 def ravel(u: Any, order: str = "C") -> TracedArray:
@@ -93,6 +93,12 @@ def transpose(u: Any, *axes: Any, **named_axes: Any) -> TracedArray:
     if sorted(order) != list(range(u.ndim)):
         raise ValueError("axes don't match array")
     return u if order == tuple(range(u.ndim)) else write.op("transpose", u, axes=order, share=u)
+
+
+def flip(m: Any, axis: Any = None) -> TracedArray:
+    """np.flip."""
+    turned = axes_of(axis, np.ndim(m))
+    return getitem(m, tuple(slice(None, None, -1 if i in turned else None) for i in range(np.ndim(m))))
 
 
 def swapaxes(u: Any, axis1: int, axis2: int) -> TracedArray:

@@ -69,9 +69,9 @@ def _converter(original: Any, rule: Callable[..., Any]) -> Callable[..., Any]:
         given = [*args, *kwargs.values()]
         if not isinstance(variable_in(given), TracedArray):
             return held(original(*args, **kwargs), given)
-        if isinstance(args[0], Held) and rule is not creation.array:
+        if isinstance(args[0], np.ndarray) and args[0].dtype == np.float64 and rule is not creation.array:
             creation.check_dtype(kwargs.get("dtype", args[1] if len(args) > 1 else None))
-            return args[0]
+            return args[0].view(Held)
         return rule(*taken(args), **{key: taken(item) for key, item in kwargs.items()})
 
     return convert

@@ -68,6 +68,20 @@ class Stored:
                 self._where = np.asarray(TABLE[self.move[0]].value(self.move[1], self.base.where))
         return self._where
 
+    def keeps(self, shape: tuple[int, ...]) -> bool:
+        """Whether the array in another shape is a view, as it is in NumPy where its entries lie evenly in memory."""
+        if self.base is None:
+            return True
+        layout = self._layout()
+        return bool(np.shares_memory(layout.reshape(shape), layout)) if layout.size else True
+
+    def _layout(self) -> Array:
+        """A plain array that lies in memory as this one does in NumPy."""
+        if self.base is None:
+            return np.empty(self.shape, np.int8)
+        assert self.move is not None
+        return np.asarray(TABLE[self.move[0]].value(self.move[1], self.base._layout()))
+
     def write(self, where: Any, value: Stored) -> None:
         """Put a value, whose shape broadcasts, into entries with some numbers."""
         root, node = self.root, value.index

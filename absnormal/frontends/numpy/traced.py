@@ -348,7 +348,7 @@ class TracedArray(Stored, NDArrayOperatorsMixin):
 
         if running() is None:
             return apply_function(self, func, args, kwargs)
-        given = {key: taken(item) for key, item in kwargs.items()}
+        given = {key: item if key == "out" else taken(item) for key, item in kwargs.items()}
         return held(apply_function(self, func, taken(args), given), args)
 
 

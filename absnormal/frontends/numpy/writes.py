@@ -9,7 +9,6 @@ import numpy as np
 
 from absnormal.errors import TraceError
 from absnormal.frontends.numpy.masks import concrete
-from absnormal.frontends.numpy.select import where as where_
 from absnormal.frontends.user_line import caller
 
 
@@ -27,7 +26,7 @@ def change_at(ufunc: np.ufunc, target: Any, index: Any, *values: Any) -> None:
     check(target, f"np.{ufunc.__name__}.at")
     shape = np.shape(target)
     places = np.arange(np.size(target)).reshape(shape)[concrete(index)]
-    given = [np.broadcast_to(value, places.shape).reshape(-1) for value in values]  # type: ignore[call-overload]
+    given = [np.copy(np.broadcast_to(value, places.shape)).reshape(-1) for value in values]
     for number, place in enumerate(places.reshape(-1)):
         at = np.unravel_index(place, shape)
         target[at] = ufunc(target[at], *(value[number] for value in given))
@@ -36,7 +35,7 @@ def change_at(ufunc: np.ufunc, target: Any, index: Any, *values: Any) -> None:
 def copy_to(dst: Any, src: Any, where: Any = True) -> None:
     """np.copyto."""
     check(dst, "np.copyto")
-    dst[...] = src if where is True else where_(where, src, dst[...])
+    dst[...] = src if where is True else np.where(where, src, dst)
 
 
 def fill_diagonal(a: Any, val: Any, wrap: bool = False) -> None:
@@ -50,7 +49,7 @@ def fill_diagonal(a: Any, val: Any, wrap: bool = False) -> None:
 def put(a: Any, ind: Any, v: Any) -> None:
     """np.put."""
     check(a, "np.put")
-    values = np.ravel(v)
+    values = np.copy(np.ravel(v))
     for number, place in enumerate(np.ravel(concrete(ind))):
         a[np.unravel_index(int(place) % np.size(a), np.shape(a))] = values[number % np.size(values)]
 
@@ -58,7 +57,7 @@ def put(a: Any, ind: Any, v: Any) -> None:
 def put_mask(a: Any, mask: Any, values: Any) -> None:
     """np.putmask: entry by entry."""
     check(a, "np.putmask")
-    a[...] = where_(mask, values if not np.ndim(values) else np.resize(values, np.shape(a)), a[...])
+    a[...] = np.where(mask, values if not np.ndim(values) else np.resize(values, np.shape(a)), a)
 
 
 def place(arr: Any, mask: Any, vals: Any) -> None:
