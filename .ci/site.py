@@ -38,6 +38,9 @@ PAGES = {
 }
 #: Modules whose names a user writes, each a page of the reference.
 MODULES = ("absnormal", "torch", "jax", "onnx", "testing", "plot", "extend", "gallery")
+_PICTURE = re.compile(
+    r"<picture>\s*<source[^>]* srcset=\"([^\"]+)\">\s*<img alt=\"([^\"]*)\" src=\"([^\"]+)\">\s*</picture>"
+)
 _LINK = re.compile(r"(\]\(|src(?:set)?=\")([^)\"#:\s]+)(#[^)\"\s]*)?(?=[)\"])")
 
 
@@ -73,6 +76,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         site = PAGES.get(place, os.path.relpath(place, DOCS))
         return f"{start}{os.path.relpath(site, os.path.dirname(page.file.src_uri) or '.')}{anchor}"
 
+    markdown = _PICTURE.sub(_both, markdown)
     return re.sub(r"^```python\n(?=>>>)", "```pycon\n", _LINK.sub(linked, markdown), flags=re.MULTILINE)
 
 
@@ -98,6 +102,12 @@ class _Fenced(Preprocessor):
                 found.append("```")
             found.append(line)
         return found
+
+
+def _both(match: re.Match[str]) -> str:
+    """A picture for each ground: the site has a switch of its own."""
+    dark, said, light = match.groups()
+    return f"![{said}]({light}#only-light)\n![{said}]({dark}#only-dark)"
 
 
 def notebook(text: str) -> str:

@@ -20,6 +20,7 @@ SHOWN = {
     "Program.html": "absnormal.display.program.html",
     "Report.plot": "absnormal.plot.cells",
     "Report.plot_line": "absnormal.plot.line",
+    "Sweep.plot": "absnormal.plot.verdicts",
 }
 
 

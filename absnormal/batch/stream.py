@@ -11,14 +11,19 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sized
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from absnormal._shown import shown
 from absnormal.batch.origin import digest
 from absnormal.batch.records_file import RecordsFile
 from absnormal.batch.verdicts import OPTIONS, Item, Task, Work, judge
 from absnormal.program.program import Program
+from absnormal.report.history import History
 from absnormal.report.record import Record
 from absnormal.report.summary import Summary
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 #: Chunks on their way at a time.
 _AHEAD = 64
@@ -106,6 +111,8 @@ class Sweep(Iterator[Record]):
     summary
         about the records that were read so far: counts of verdicts and theorems, the worst cases, the source lines that
         are named most often
+    history
+        the records that were read so far, by the number of their point, as `plot` draws them
     total
         the number of points, None where it is not known
 
@@ -124,6 +131,7 @@ class Sweep(Iterator[Record]):
         on_progress: Progress | None,
     ) -> None:
         self.summary = Summary()
+        self.history = History()
         self.total = len(points) if isinstance(points, Sized) else None
         self._work, self._map, self._chunk, self._file = work, map, chunk, file
         self._on_progress, self._done = on_progress, 0
@@ -134,11 +142,28 @@ class Sweep(Iterator[Record]):
     def __next__(self) -> Record:
         found = next(self._records)
         self.summary.add(found)
+        self.history.add(found)
         if found.t is None:
             self._done += 1
             if self._on_progress is not None:
                 self._on_progress(self._done, self.total)
         return found
+
+    def plot(self, *, ax: Axes | None = None) -> Axes:
+        """The verdicts of the records that were read so far, point after point.
+
+        See `absnormal.plot.verdicts`.
+
+        Examples
+        --------
+        >>> import numpy as np, absnormal as an
+        >>> sweep = an.sweep(lambda x: np.abs(x[0]), [[0.0], [1.0], [2.0]])
+        >>> records = list(sweep)
+        >>> sweep.plot().get_title()
+        '3 records'
+        """
+        axes: Axes = shown("Sweep.plot")(self, ax=ax)
+        return axes
 
     def _run(self, points: Iterator[tuple[int, Any]]) -> Iterator[Record]:
         if self._file is None:

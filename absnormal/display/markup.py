@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 
+_CODE = "white-space:pre-wrap;overflow-wrap:anywhere"
 _CELL = "text-align:left;padding:2px 12px 2px 0;vertical-align:top;background:transparent;color:inherit"
-_WIDTH = 160
+#: Long code is wrapped, not cut, up to this many letters.
+_WIDTH = 400
 
 
 def table(rows: Iterable[Sequence[str]], head: Sequence[str] = ()) -> str:
@@ -18,13 +20,13 @@ def table(rows: Iterable[Sequence[str]], head: Sequence[str] = ()) -> str:
 
 
 def code(text: str) -> str:
-    """Text as code, cut where it is longer than a line.
+    """Text as code, wrapped where it is longer than a line.
 
     >>> code("a < b")
-    '<code>a &lt; b</code>'
+    '<code style="white-space:pre-wrap;overflow-wrap:anywhere">a &lt; b</code>'
     """
     cut = text if len(text) <= _WIDTH else text[: _WIDTH - 3] + "..."
-    return f"<code>{escape(cut)}</code>" if text else ""
+    return f'<code style="{_CODE}">{escape(cut)}</code>' if text else ""
 
 
 def paragraph(*lines: str) -> str:

@@ -12,7 +12,7 @@ from absnormal.errors import BudgetError
 from absnormal.plot import plane as planes
 from absnormal.plot.arrangement import Cell, Kink, arrangement
 from absnormal.plot.line import line
-from absnormal.plot.style import FAINT, INK, TOOL, TRUE, axes, frame, legend, vector
+from absnormal.plot.style import axes, colours, frame, legend, mixed, vector
 from absnormal.plot.words import Words, name_cells, name_kinks
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def cells(report: Report, *, plane: Any = None, radius: float = 1.0, ax: Axes | 
     words = Words(ax, tips, radius)
     name_kinks(words, kinks)
     name_cells(words, found)
-    ax.plot(0, 0, "o", color=INK, markersize=6, zorder=6)
+    ax.plot(0, 0, "o", color=colours(ax).ink, markersize=6, zorder=6)
     ax.set_xlim(-radius, radius)
     ax.set_ylim(-radius, radius)
     ax.set_aspect("equal")
@@ -129,8 +129,9 @@ def _draw_cells(ax: Axes, found: list[Cell]) -> None:
     _, kinds = np.unique(np.round(gradients / size, 9), axis=0, return_inverse=True)
     count = kinds.max() + 1
     shades = matplotlib.colormaps["cividis"](np.linspace(0, 1, count) if count > 1 else [0.6])
-    # Half way to white, so that words and arrows read on every cell.
-    pale = 0.5 + 0.5 * shades[:, :3]
+    # Towards the ground, so that words and arrows read on every cell.
+    used = colours(ax)
+    pale = np.array([mixed(shade[:3], used.ground, used.share) for shade in shades])
     patches = collections.PolyCollection(
         [cell.corners for cell in found], facecolors=pale[kinds.reshape(-1)], edgecolors="none", zorder=1
     )
@@ -140,8 +141,9 @@ def _draw_cells(ax: Axes, found: list[Cell]) -> None:
 def _draw_kinks(ax: Axes, kinks: list[Kink], active: set[int], radius: float) -> None:
     """Kinks of active switches that go through x, and the others."""
     collections = require("matplotlib.collections", "plot")
+    used = colours(ax)
     through = [bool(active & {*kink.switches}) and _distance(kink.ends) <= 1e-6 * radius for kink in kinks]
-    for kind, colour, width, name in ((True, INK, 2.0, "kinks at x"), (False, FAINT, 1.2, "other kinks")):
+    for kind, colour, width, name in ((True, used.ink, 2.0, "kinks at x"), (False, used.faint, 1.2, "other kinks")):
         own = [kink.ends for kink, at in zip(kinks, through, strict=True) if at is kind]
         if own:
             ax.add_collection(collections.LineCollection(own, colors=colour, linewidths=width, label=name, zorder=3))
@@ -162,10 +164,12 @@ def _draw_steps(ax: Axes, report: Report, G: GeneralizedGradient | None, frame_a
     """
     lines = require("matplotlib.lines", "plot")
     judged = np.asarray(report.flat_gradient, dtype=float)
-    steps = [(-judged, TOOL, "tool's descent step")]
+    used = colours(ax)
+    steps = [(-judged, used.tool, "tool's descent step")]
     if G is not None:
         proved = G.complete and G.exact
-        steps.append((-_clean(G.least, G), TRUE, "steepest descent" if proved else "steepest descent, as far as known"))
+        name = "steepest descent" if proved else "steepest descent, as far as known"
+        steps.append((-_clean(G.least, G), used.true, name))
     steps = [step for step in steps if np.isfinite(step[0]).all()]
     size = max((float(np.linalg.norm(step)) for step, *_ in steps), default=0.0)
     seen = [frame_axes @ step for step, *_ in steps]
@@ -179,7 +183,7 @@ def _draw_steps(ax: Axes, report: Report, G: GeneralizedGradient | None, frame_a
             tips.append(np.array([a, b]))
             ax.quiver(
                 0, 0, a, b, angles="xy", scale_units="xy", scale=1, color=colour, width=0.016 - 0.007 * k,
-                edgecolor="white", linewidth=0.6, label=label, zorder=7 + k,
+                edgecolor=used.ground, linewidth=0.6, label=label, zorder=7 + k,
             )
             handles.append(lines.Line2D([], [], color=colour, linewidth=3, marker=">", markersize=7, label=label))
         else:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,12 +12,15 @@ from absnormal._optional import require
 from absnormal.arrays import Array
 from absnormal.clarke.projection import hull
 from absnormal.plot import plane as planes
-from absnormal.plot.style import FAINT, INK, THIRD, TOOL, TRUE, axes, frame, legend, vector
+from absnormal.plot.style import axes, colours, frame, legend, vector
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from absnormal.clarke.generalized_gradient import GeneralizedGradient
+
+#: Of the size of the picture: less than this is 0.
+_NOTHING = 1e-9
 
 
 def gradients(
@@ -61,11 +66,11 @@ def gradients(
     size = len(G.base)
     solid = size == 3 and plane is None and (ax is None or ax.name == "3d")
     answer = None if flat is None else G.contains(gradient)
-    said = {True: "inside", False: "outside", None: "not decided"}[answer] if flat is not None else ""
-    marks = _Marks(G.least, flat, said)
+    marks = _Marks(G.least, flat, answer)
     if solid:
         return _solid(G, marks, ax)
     ax = axes(ax)
+    used = colours(ax)
     if size == 1:
         view, names = np.array([[1.0], [0.0]]), (_entry(G, 0), "")
     elif plane is not None:
@@ -78,16 +83,17 @@ def gradients(
         view, names = chosen.axes, chosen.names
     corners = G.outline(view)
     projected = size > 2
-    label = "Clarke generalized gradient" + (", projected" if projected else "")
-    _fill(ax, corners, label if G.exact else label + ", as far as known")
     points = G.dots
-    if points is not None:
-        dots: dict[str, Any] = {"color": TRUE, "markersize": 5, "linestyle": "none", "label": "limiting gradients"}
-        ax.plot(*(points @ view.T).T, "o", zorder=4, **dots)
-    for point, style, name in marks.all():
+    single = points is not None and len(points) == 1
+    label = "Clarke generalized gradient" + (": one point" if single else ", projected" if projected else "")
+    _fill(ax, corners, label if G.exact else label + ", as far as known")
+    if points is not None and not single:
+        dots: dict[str, Any] = {"color": used.true, "markersize": 5, "linestyle": "none"}
+        ax.plot(*(points @ view.T).T, "o", zorder=4, label="limiting gradients", **dots)
+    hidden = _Hidden(corners, projected)
+    for point, style, name in marks.all(ax, lambda point: hidden(view @ point)):
         ax.plot(*(view @ point), linestyle="none", label=name, zorder=5, **style)
-    ax.plot(0, 0, "+", color=INK, markersize=12, markeredgewidth=1.5, zorder=3)
-    ax.annotate("0", (0, 0), (6, -11), textcoords="offset points", fontsize=9, color=INK)
+    _draw_zero(ax, G.is_stationary() is False and hidden(np.zeros(2)))
     ax.set_xlabel(names[0])
     ax.set_ylabel(names[1])
     if size == 1:
@@ -97,7 +103,7 @@ def gradients(
     else:
         ax.set_aspect("equal", adjustable="datalim")
         ax.margins(0.15)
-    ax.grid(color=FAINT, alpha=0.25)
+    ax.grid(color=used.faint, alpha=0.25)
     frame(ax, _title(G) + (", projected" if projected else ""))
     legend(ax)
     return ax
@@ -106,25 +112,65 @@ def gradients(
 class _Marks:
     """The element of least norm and the vector of a tool, as they are drawn."""
 
-    def __init__(self, least: Array, flat: Array | None, said: str) -> None:
-        self.least, self.flat, self.said = least, flat, said
+    def __init__(self, least: Array, flat: Array | None, inside: bool | None) -> None:
+        self.least, self.flat, self.inside = least, flat, inside
 
-    def all(self) -> list[tuple[Array, dict[str, Any], str]]:
-        ring = {"marker": "o", "markersize": 12, "markerfacecolor": "none", "markeredgecolor": THIRD, "mew": 2}
+    def all(self, ax: Axes, hidden: Callable[[Array], bool]) -> list[tuple[Array, dict[str, Any], str]]:
+        """Each with its style and its name, which says where a projection hides that it lies outside."""
+        used = colours(ax)
+        ring = {"marker": "o", "markersize": 12, "markerfacecolor": "none", "markeredgecolor": used.third, "mew": 2}
         found = [(self.least, ring, f"least-norm element {vector(self.least)}")]
         if self.flat is not None and np.isfinite(self.flat).all():
-            star = {"marker": "X", "markersize": 10, "markerfacecolor": TOOL, "markeredgecolor": "white"}
-            found.append((self.flat, star, f"tool's gradient {vector(self.flat)}: {self.said}"))
+            said = {True: "inside", False: "outside", None: "not decided"}[self.inside]
+            if self.inside is False and hidden(self.flat):
+                said += ", hidden by the projection"
+            cross = {"marker": "X", "markersize": 10, "markerfacecolor": used.tool, "markeredgecolor": used.ground}
+            found.append((self.flat, cross, f"tool's gradient {vector(self.flat)}: {said}"))
         return found
 
 
+@dataclass(frozen=True, eq=False)
+class _Hidden:
+    """Whether a point of the plane lies in a projection of the set, where one outside of it may, too."""
+
+    corners: Array
+    projected: bool
+
+    def __call__(self, point: Array) -> bool:
+        if not self.projected:
+            return False
+        sides = np.roll(self.corners, -1, axis=0) - self.corners
+        lengths = np.linalg.norm(sides, axis=1)
+        along = sides[lengths > 0] / lengths[lengths > 0, None]
+        # A convex polygon is left across one of its sides; one that is flat or a point also along one, or anywhere.
+        half = np.concatenate([along, along[:, ::-1] * [1.0, -1.0], np.eye(2)])
+        directions = np.concatenate([half, -half])
+        reach = (directions @ self.corners.T).max(axis=1)
+        size = np.abs(np.r_[self.corners, point[None]]).max(initial=0.0)
+        return bool((directions @ point <= reach + _NOTHING * size).all())
+
+
+def _draw_zero(ax: Axes, hidden: bool) -> None:
+    """A cross at 0; one that lies outside and is projected into the picture of the set says so."""
+    used = colours(ax)
+    colour, name = (used.faint, "0 (outside)") if hidden else (used.ink, "0")
+    label = "0: outside, hidden by the projection" if hidden else "_0"
+    ax.plot(0, 0, "+", color=colour, markersize=12, markeredgewidth=1.5, linestyle="none", label=label, zorder=3)
+    ax.annotate(name, (0, 0), (6, -11), textcoords="offset points", fontsize=9, color=used.ink)
+
+
 def _fill(ax: Axes, corners: Array, label: str) -> None:
+    """The polygon; a segment or a point is named by what is seen of it."""
     patches = require("matplotlib.patches", "plot")
+    colour = colours(ax).true
+    flat = len(corners) < 3
     ax.add_patch(patches.Polygon(
-        corners, closed=True, facecolor=TRUE, edgecolor=TRUE, alpha=0.25, linewidth=0, label=label, zorder=1
+        corners, closed=True, facecolor=colour, edgecolor=colour, alpha=0.25, linewidth=0,
+        label="_" if flat else label, zorder=1,
     ))
     outline = np.r_[corners, corners[:1]]
-    ax.plot(*outline.T, color=TRUE, linewidth=2.5, zorder=2)
+    seen: dict[str, Any] = {"marker": "o", "linestyle": "none"} if len(corners) == 1 else {"linewidth": 2.5}
+    ax.plot(*outline.T, color=colour, zorder=2, label=label if flat else "_", **seen)
 
 
 def _solid(G: GeneralizedGradient, marks: _Marks, ax: Axes | None) -> Axes:
@@ -133,14 +179,18 @@ def _solid(G: GeneralizedGradient, marks: _Marks, ax: Axes | None) -> Axes:
     space: Any = axes(ax, "3d")
     points = G.surface
     faces, edges = _faces(points), 1.5 if G.dots is not None else 0.1
+    used = colours(space)
+    name = "Clarke generalized gradient" + (": one point" if len(points) == 1 else "")
     space.add_collection3d(art.Poly3DCollection(
-        faces, facecolor=TRUE, edgecolor=TRUE, alpha=0.22, linewidth=edges, label="Clarke generalized gradient"
+        faces, facecolor=used.true, edgecolor=used.true, alpha=0.22, linewidth=edges,
+        label="_" if len(points) == 1 else name,
     ))
     if G.dots is not None:
-        space.plot(*points.T, "o", color=TRUE, markersize=5, linestyle="none", label="vertices")
-    for point, style, name in marks.all():
+        dots = name if len(points) == 1 else "vertices"
+        space.plot(*points.T, "o", color=used.true, markersize=5, linestyle="none", label=dots)
+    for point, style, name in marks.all(space, lambda _: False):
         space.plot(*point[:, None], linestyle="none", label=name, **style)
-    space.plot([0], [0], [0], "+", color=INK, markersize=12, markeredgewidth=1.5, linestyle="none", label="0")
+    space.plot([0], [0], [0], "+", color=used.ink, markersize=12, markeredgewidth=1.5, linestyle="none", label="0")
     for k, setter in enumerate((space.set_xlabel, space.set_ylabel, space.set_zlabel)):
         setter(_entry(G, k))
     space.set_title(_title(G), fontsize=11)

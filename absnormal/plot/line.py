@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from absnormal._optional import require
 from absnormal.arrays import Array
 from absnormal.errors import AbsNormalError
-from absnormal.plot.style import FAINT, INK, THIRD, TOOL, TRUE, axes, frame, legend
+from absnormal.plot.style import axes, colours, frame, legend
 from absnormal.report.explanation import excess
 from absnormal.report.plain import number
 
@@ -69,17 +70,20 @@ def line(report: Report, direction: Any = None, *, radius: float = 1.0, ax: Axes
     values = np.array([_value(report, x + t * d) for t in times])
     middle = float(report.tool.y[0])
     ax = axes(ax)
-    ax.plot(times, values, color=INK, linewidth=2.5, label="f", zorder=2)
+    used = colours(ax)
+    ax.plot(times, values, color=used.ink, linewidth=2.5, label="f", zorder=2)
     half = 0.6 * radius
-    ax.plot([-half, 0], [middle - left * half, middle], color=TRUE, linewidth=5, alpha=0.55, solid_capstyle="butt",
-            label=f"slope of f to the left: {number(left)}", zorder=3)
-    ax.plot([0, half], [middle, middle + right * half], color=THIRD, linewidth=5, alpha=0.55, solid_capstyle="butt",
-            label=f"slope of f to the right: {number(right)}", zorder=3)
+    broad: dict[str, Any] = {"linewidth": 5, "alpha": 0.55, "solid_capstyle": "butt", "zorder": 3}
+    ax.plot([-half, 0], [middle - left * half, middle], color=used.true,
+            label=f"slope of f to the left: {number(left)}", **broad)
+    ax.plot([0, half], [middle, middle + right * half], color=used.third,
+            label=f"slope of f to the right: {number(right)}", **broad)
     if np.isfinite(promised):
-        ax.plot([-half, half], [middle - promised * half, middle + promised * half], "--", color=TOOL, linewidth=2,
+        ax.plot([-half, half], [middle - promised * half, middle + promised * half], "--", color=used.tool, linewidth=2,
                 label=f"slope of the tool's gradient: {number(promised)}", zorder=4)
-    ax.plot(0, middle, "o", color=INK, markersize=6, zorder=5)
-    ax.axvline(0, color=FAINT, linewidth=0.8, zorder=1)
+    ax.plot(0, middle, "o", color=used.ink, markersize=6, zorder=5)
+    ax.axvline(0, color=used.faint, linewidth=0.8, zorder=1)
+    ax.xaxis.set_major_locator(require("matplotlib.ticker", "plot").MaxNLocator(5))
     ax.set_xlabel(f"t, along {name}")
     ax.set_ylabel("f(x + t d)")
     frame(ax, f"{report.verdict.name} by {report.method}")

@@ -46,13 +46,20 @@ def given(tree: Tree, choice: Any) -> Plane:
 
 def of_report(report: Report, rows: Array, descent: Array | None) -> Plane:
     """The plane of a report: (x[0], x[1]) in two dimensions, otherwise one through the direction in which the gradient
-    is wrong, or the steepest descent, and through the rows (k, n) of active switches."""
+    is wrong, or the steepest descent, and through the rows (k, n) of active switches; that of the rows, in which all
+    cells are seen, where they span one."""
     tree = report.program.tree
     if tree.size == 2:
         return Plane(np.eye(2), (tree.entry(0), tree.entry(1)))
     wrong = excess(report)
-    candidates = [] if wrong is None else [("along the direction of excess slope", wrong.direction)]
-    if wrong is None and descent is not None:
+    flat = _orthonormal(list(rows)) if _spans_a_plane(rows) else None
+    candidates = []
+    if wrong is not None:
+        direction = wrong.direction
+        if flat is not None and _differs_within(report, flat):
+            direction = flat.T @ (flat @ direction)
+        candidates.append(("along the direction of excess slope", direction))
+    elif descent is not None and flat is None:
         candidates.append(("along the steepest descent", descent))
     candidates += [("along the gradient of an active switch", row) for row in rows]
     candidates += [("", row) for row in np.eye(2, tree.size)]
@@ -79,8 +86,24 @@ def of_set(G: GeneralizedGradient, judged: Array | None) -> Plane:
     if judged is not None and np.isfinite(judged).all():
         away = judged - G.nearest(judged)
         if np.abs(away).max() > 1e-9 * max(1.0, float(np.abs(judged).max())):
+            # In a plane that has the least-norm element, 0 is outside, too.
+            both = _orthonormal([away, G.least])
+            if len(both) == 2:
+                return Plane(both, ("away from the set", "along the least-norm element, orthogonal"))
             first, name = away, "away from the set"
     return Plane(G.wide_axes(first), (name, "widest orthogonal direction"))
+
+
+def _spans_a_plane(rows: Array) -> bool:
+    """Whether all cells are seen in one plane: that of the rows."""
+    return len(rows) > 0 and np.linalg.matrix_rank(rows) == 2
+
+
+def _differs_within(report: Report, axes: Array) -> bool:
+    """Whether the judged vector differs from Clarke gradients, which all differ in a space, in that space alone."""
+    difference = np.asarray(report.flat_gradient - report.flat_clarke_gradient, dtype=float)
+    rest = difference - axes.T @ (axes @ difference)
+    return bool(np.abs(rest).max(initial=0.0) <= 1e-9 * np.abs(difference).max(initial=0.0))
 
 
 def _orthonormal(directions: list[Array]) -> Array:

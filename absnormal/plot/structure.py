@@ -8,7 +8,7 @@ import numpy as np
 import scipy.sparse as sparse
 
 from absnormal._optional import require
-from absnormal.plot.style import FAINT, INK, TOOL, TRUE, axes, legend
+from absnormal.plot.style import axes, colours, legend, mixed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -58,13 +58,14 @@ def structure(form: AbsNormalForm, *, ax: Axes | None = None) -> Axes:
     # Where a pixel holds both signs, the last one is seen.
     image[whole.row // step, whole.col // step] = np.sign(whole.data)
     ax = axes(ax)
-    shades = colors.ListedColormap([TOOL, "#f4f4f4", TRUE])
+    used = colours(ax)
+    shades = colors.ListedColormap([used.tool, mixed(used.ink, used.ground, 0.05), used.true])
     ax.imshow(image, cmap=shades, vmin=-1, vmax=1, extent=(0, columns, rows, 0), interpolation="nearest")
     if max(rows, columns) <= _WRITTEN:
         for i, j, value in zip(whole.row.tolist(), whole.col.tolist(), whole.data.tolist(), strict=True):
-            ax.text(j + 0.5, i + 0.5, f"{value:.3g}", ha="center", va="center", color="white", fontsize=9)
-    ax.axvline(n, color=INK, linewidth=1)
-    ax.axhline(s, color=INK, linewidth=1)
+            ax.text(j + 0.5, i + 0.5, f"{value:.3g}", ha="center", va="center", color=used.ground, fontsize=9)
+    ax.axvline(n, color=used.ink, linewidth=1)
+    ax.axhline(s, color=used.ink, linewidth=1)
     middles = {"Z": n / 2, "L": n + s / 2, "J": n / 2, "Y": n + s / 2}
     for name, place in middles.items():
         above = name in "ZL"
@@ -76,6 +77,6 @@ def structure(form: AbsNormalForm, *, ax: Axes | None = None) -> Axes:
     ax.set_yticks([s / 2, s + m / 2], [f"z: {s}", f"y: {m}"])
     ax.tick_params(length=0, pad=18)
     for side in ax.spines.values():
-        side.set_color(FAINT)
-    legend(ax, [patches.Patch(color=TRUE, label="positive"), patches.Patch(color=TOOL, label="negative")])
+        side.set_color(used.faint)
+    legend(ax, [patches.Patch(color=used.true, label="positive"), patches.Patch(color=used.tool, label="negative")])
     return ax

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.plot.style import FAINT, INK, vector
+from absnormal.plot.style import colours, vector
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,7 +41,8 @@ class Words:
             if all((np.abs(centre - other) >= half + size).any() for other, size in self.boxes):
                 self.boxes.append((centre, half))
                 self.ax.text(
-                    centre[0], centre[1], text, ha="center", va="center", fontsize=8, color=INK, zorder=5, **style
+                    centre[0], centre[1], text, ha="center", va="center", fontsize=8, zorder=5,
+                    color=colours(self.ax).ink, **style,
                 )
                 return
 
@@ -51,7 +52,8 @@ def name_kinks(words: Words, kinks: list[Kink]) -> None:
     ends: dict[tuple[int, ...], list[Array]] = {}
     for kink in kinks:
         ends.setdefault(kink.switches, []).extend(kink.ends)
-    box = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": FAINT, "linewidth": 0.6}
+    used = colours(words.ax)
+    box = {"boxstyle": "round,pad=0.15", "facecolor": used.ground, "edgecolor": used.faint, "linewidth": 0.6}
     for switches, points in ends.items() if len(ends) <= _KINKS else ():
         if switches:
             name = ", ".join(f"z{k}" for k in switches[:2]) + (", ..." if len(switches) > 2 else "")

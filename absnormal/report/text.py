@@ -28,7 +28,7 @@ def text(report: Report) -> str:
     if report.verdict is not Verdict.CLARKE or report.given:
         lines += _block("Clarke gradient", tree(report.arrays(report.flat_clarke_gradient)), certified(report))
     lines.append(f"active switches: {counted(report)}")
-    lines += [f"  {_cut(line)}" for line in groups(report)]
+    lines += groups(report)
     lines += nearby(report)
     if not report.consistent:
         lines.append(inconsistent())
@@ -86,10 +86,10 @@ def groups(report: Report) -> list[str]:
     found = sorted(report.active, key=lambda group: -group.count)
     lines = []
     for group in found[:_GROUPS]:
-        lines.append(str(group) + (f"   | {group.line}" if group.line else ""))
+        lines += beside(str(group), group.line)
     rest = found[_GROUPS:]
     if rest:
-        lines.append(f"... and {sum(group.count for group in rest)} on {len(rest)} more lines")
+        lines.append(f"  ... and {sum(group.count for group in rest)} on {len(rest)} more lines")
     return lines
 
 
@@ -104,8 +104,21 @@ def nearby(report: Report) -> list[str]:
     what = f"{wrong} with a float64 sign that is not the exact one" if wrong else "within rounding of 0"
     taken = "exact signs" if exact else "float64 signs"
     lines = [f"near a kink: {count}, {what}; the verdict takes the {taken}"]
-    lines += [f"  {_cut(str(switch) + (f'   | {switch.line}' if switch.line else ''))}" for switch in found[:_GROUPS]]
+    for switch in found[:_GROUPS]:
+        lines += beside(str(switch), switch.line)
     return lines + ([f"  ... and {len(found) - _GROUPS} more"] if len(found) > _GROUPS else [])
+
+
+def beside(said: str, code: str) -> list[str]:
+    """What is said of a line of code, with that line beside it, or below it where it is long.
+
+    >>> beside("relu at net.py:3: 2 of 2 active", "return relu(x)")
+    ['  relu at net.py:3: 2 of 2 active   | return relu(x)']
+    """
+    together = f"  {said}   | {code}" if code else f"  {said}"
+    if len(together) <= _WIDTH:
+        return [together]
+    return [_cut(f"  {said}"), *wrap(code, _WIDTH, initial_indent="    | ", subsequent_indent="    |   ")]
 
 
 def inconsistent() -> str:

@@ -113,6 +113,17 @@ def test_a_matrix_of_which_one_half_is_read_must_be_symmetric() -> None:
     assert any("symmetric" in note for note in report.notes)
 
 
+def test_factors_of_detached_matrices_are_constants_only_where_they_are_smooth() -> None:
+    def f(a: Any) -> Any:
+        with torch.no_grad():
+            vectors = _LA.eigh(_symmetric(a))[1]
+        return (vectors.mT @ a @ vectors).diagonal().square().sum()
+
+    assert an.verify(f, torch.tensor(_SQUARE)).verdict is an.Verdict.CLARKE
+    with pytest.raises(an.TraceError, match=r"eigh.* tied"):
+        an.verify(f, torch.tensor(_EQUAL))
+
+
 def test_kinks_go_through_opaque_operations() -> None:
     """A relu that is tied before a solve; the verdict is about the whole."""
     a, b = torch.tensor(_SQUARE), _B[:, 0]

@@ -157,3 +157,27 @@ def test_cells_fill_the_square_and_carry_the_gradients_of_f(weights, a, b) -> No
             step = 1e-4 * (cell.corners[0] - middle)
             rise = (f(x + middle + step) - f(x + middle - step)) / 2
             assert rise == pytest.approx(cell.gradient @ step, abs=1e-9)
+
+
+@pytest.mark.parametrize("f", [
+    lambda x: np.sort(x)[1],
+    lambda x: np.maximum(np.minimum(x[0], x[1]), np.minimum(np.maximum(x[0], x[1]), x[2])),
+])
+def test_a_median_of_three_is_drawn_in_the_plane_of_its_six_cells(f) -> None:
+    ax = an.verify(f, np.zeros(3)).plot()
+    assert len(_polygons(ax)) == 6
+    assert len(np.unique(_one(ax, PolyCollection).get_facecolors(), axis=0)) == 3  # three limiting gradients
+
+
+def test_kinks_that_span_a_plane_are_drawn_in_it_with_what_is_wrong() -> None:
+    u = lambda x: x[0] + x[1] + x[2]  # noqa: E731
+    f = lambda x: 2 * np.abs(u(x)) - np.abs(2 * u(x) + np.abs(u(x))) + np.abs(x[2] - x[1])  # noqa: E731
+    report = an.verify(f, np.zeros(3), slope=0)
+    ax = report.plot()
+    assert report.verdict.name == "NOT_CLARKE" and ax.get_xlabel() == "along the direction of excess slope"
+    assert len(_polygons(ax)) == 4
+    # A vector that is wrong across the plane, too, is drawn in a plane that shows it.
+    given = an.verify(f, np.zeros(3), gradient=[7.0, 0.0, 0.0])
+    away = given.gradient - an.generalized_gradient(f, np.zeros(3)).nearest(given.gradient)
+    shown = next(iter(_arrows(given.plot()).values()))
+    assert np.abs(away).max() > 1 and -shown[0] > 0.1

@@ -107,3 +107,49 @@ def test_a_zonotope_is_drawn_as_its_vertices(rows) -> None:
     from absnormal.clarke.projection import projection
 
     assert _set(projection(G.base, G.summands, np.eye(2))) == _set(G.vertices)
+
+
+def _legend(ax):
+    return [text.get_text() for text in ax.get_legend().get_texts()]
+
+
+def test_zero_outside_of_a_projected_set_is_drawn_outside_or_said_to_be() -> None:
+    f = lambda x: 3 * x[0] + 2 * x[1] + np.abs(x[2]) + np.abs(x[3]) + np.abs(x[4])  # noqa: E731
+    G = an.generalized_gradient(f, np.zeros(5))
+    for judged in (None, np.array([3.0, 2.0, 2.0, 0.0, 0.0])):
+        ax = G.plot(judged)
+        lowest = _corners(ax) @ np.array([[0.0], [1.0]]) if judged is not None else _corners(ax)[:, 0]
+        assert lowest.min() > 1 and "0" in [text.get_text() for text in ax.texts]
+        assert not any("hidden" in text for text in _legend(ax))
+    # In a plane that the reader chooses, both may be hidden.
+    ax = G.plot(np.array([9.0, 2.0, 0.0, 0.0, 0.0]), plane=(2, 3))
+    assert [text for text in _legend(ax) if "hidden" in text] == [
+        "tool's gradient of length 9.21954: outside, hidden by the projection", "0: outside, hidden by the projection",
+    ]
+    assert "0 (outside)" in [text.get_text() for text in ax.texts]
+
+
+@pytest.mark.parametrize(("corners", "point", "said"), [
+    ([[0, 0], [1, 0], [0, 1]], [0.2, 0.2], True), ([[0, 0], [1, 0], [0, 1]], [0.6, 0.6], False),
+    ([[0, 0], [1, 0]], [0.5, 0], True), ([[0, 0], [1, 0]], [2, 0], False),
+    ([[0, 0], [1, 1e-17], [0.5, 1e-16]], [2, 0], False),
+    ([[2, 1]], [2, 1], True), ([[2, 1]], [2, 2], False), ([[0, 0], [1, 0], [0, 1]], [1, 0], True),
+])  # fmt: skip
+def test_what_a_projection_hides(corners, point, said) -> None:
+    from absnormal.plot.gradients import _Hidden
+
+    assert _Hidden(np.array(corners, float), True)(np.array(point, float)) is said
+    assert not _Hidden(np.array(corners, float), False)(np.array(point, float))
+
+
+def test_a_set_of_one_point_and_a_segment_are_named_by_what_is_seen() -> None:
+    point = an.generalized_gradient(lambda x: x[0] + x[1], np.zeros(2)).plot()
+    assert _legend(point) == ["Clarke generalized gradient: one point", "least-norm element (1, 1)"]
+    line = an.generalized_gradient(lambda x: 2 * x[0], [0.0]).plot()
+    assert _legend(line)[0] == "Clarke generalized gradient: one point"
+    space = an.generalized_gradient(lambda x: x.sum(), np.zeros(3)).plot()
+    assert _legend(space)[:1] == ["Clarke generalized gradient: one point"]
+    segment = an.generalized_gradient(lambda x: np.abs(x[0]) + x[1], np.zeros(2)).plot()
+    assert _legend(segment)[:2] == ["Clarke generalized gradient", "limiting gradients"]
+    handle = segment.get_legend().legend_handles[0]
+    assert isinstance(handle, plt.Line2D) and handle.get_linewidth() > 0

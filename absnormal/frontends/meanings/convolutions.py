@@ -43,3 +43,18 @@ def transposed(
 def biased(write: Terms[N], u: N, bias: Any) -> N:
     """u plus one number for each channel, if there are any."""
     return u if bias is None else write.add(u, write.reshape(bias, (-1, *([1] * (len(write.shape(u)) - 2)))))
+
+
+def weight_adjoint(
+    write: Terms[N], adjoint: Any, u: Any, kernel: Sequence[int], stride: Sequence[int], padding: Ends,
+    dilation: Sequence[int], groups: int, layout: type[Layout] = Layout,
+) -> N:
+    """The adjoint of the weights of a convolution of u: a convolution of u with the adjoint of the result."""
+    count, channels, *space = write.shape(u)
+    out = write.shape(adjoint)[1]
+    axes = range(3, 3 + len(space))
+    images = write.transpose(write.reshape(u, (count, groups, channels // groups, *space)), [2, 1, 0, *axes])
+    images = write.reshape(images, (channels // groups, groups * count, *space))
+    found = convolved(write, images, write.swap(adjoint, 0, 1), dilation, padding, stride, groups, layout)
+    assert write.shape(found)[1] == out
+    return write.swap(write.index(found, (slice(None), slice(None), *(slice(0, size) for size in kernel))), 0, 1)

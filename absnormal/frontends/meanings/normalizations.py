@@ -41,3 +41,13 @@ def group_normalized(write: Terms[N], u: Any, groups: int, eps: float) -> tuple[
     rest = math.prod(shape) // max(1, shape[0] * groups)
     result, mean, spread = normalized(write, write.reshape(u, (shape[0], groups, rest)), [2], eps)
     return write.reshape(result, shape), mean, spread
+
+
+def pulled_back(write: Terms[N], adjoint: Any, result: Any, rate: Any, axes: Sequence[int], centred: bool = True) -> N:
+    """The adjoint of what was `normalized`, or `root_normalized`, from that of the result.
+
+    ``rate`` is 1 over the root.
+    """
+    parallel = write.mul(result, write.mean(write.mul(adjoint, result), axes, True))
+    rest = write.sub(adjoint, write.mean(adjoint, axes, True)) if centred else adjoint
+    return write.mul(write.sub(rest, parallel), rate)

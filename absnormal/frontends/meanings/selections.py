@@ -43,7 +43,7 @@ def chosen(write: Writer, left: int, relation: str, right: int, first: int, seco
     whole = _whole(write, *given, first, second)
     if whole is not None:
         return whole
-    inner = _looked_through(write.builder, *given)
+    inner = looked_through(write.builder, *given)
     whole = _whole(write, *inner, first, second) if inner != given else None
     return _by_entries(write, *inner, first, second) if whole is None else whole
 
@@ -75,7 +75,7 @@ def _by_entries(write: Writer, left: int, relation: str, right: int, first: int,
     return rest if part is None else write.op("where", part, rest, mask=open_)
 
 
-def _looked_through(builder: Builder, left: int, relation: str, right: int) -> tuple[int, str, int]:
+def looked_through(builder: Builder, left: int, relation: str, right: int) -> tuple[int, str, int]:
     """The comparison of a maximum (a minimum) with one of its arguments as one of the other: relu(u) > 0 is u > 0."""
     node, zero = builder.nodes[left], not builder.nodes[right].varied and not np.any(builder.values[right])
     if node.op == "kink" and zero and node.params["a"] == node.params["b"] > 0:

@@ -57,6 +57,13 @@ ASIDE: dict[str, frozenset[str]] = {
                     frozenset({"check_errors"})),
     "lu_unpack": frozenset({"unpack_data", "unpack_pivots"}), "_linalg_svd": frozenset({"driver"}),
     "linalg_lstsq": frozenset({"driver"}),
+    **dict.fromkeys(("leaky_relu_backward", "rrelu_with_noise_backward"), frozenset({"self_is_result"})),
+    **dict.fromkeys(("max_pool2d_with_indices_backward", "max_pool3d_with_indices_backward"),
+                    frozenset({"kernel_size", "stride", "padding", "dilation", "ceil_mode"})),
+    **dict.fromkeys(("avg_pool2d_backward", "avg_pool3d_backward"), frozenset({"ceil_mode"})),
+    "native_layer_norm_backward": frozenset({"bias"}),
+    **dict.fromkeys(("nll_loss_backward", "nll_loss2d_backward"), frozenset({"total_weight"})),
+    **dict.fromkeys(("_softmax_backward_data", "_log_softmax_backward_data"), frozenset({"input_dtype"})),
     # They are about the gradient, not about the values.
     "gather": frozenset({"sparse_grad"}), "embedding": _SPARSE, "_embedding_bag": _SPARSE,
 }  # fmt: skip

@@ -22,7 +22,18 @@ from absnormal.arrays import Array
 from absnormal.errors import TraceError
 from absnormal.frontends.torch.jumps import DRAWN, READS, SIZED, VALUELESS, bent, deciding, discrete, flat, jumps
 from absnormal.frontends.torch.memory import storage
-from absnormal.frontends.torch.steps import Geometry, Handle, Mask, Read, State, Step, geometry, positions
+from absnormal.frontends.torch.steps import (
+    THROUGH,
+    Geometry,
+    Handle,
+    Mask,
+    Read,
+    State,
+    Step,
+    geometry,
+    positions,
+    read,
+)
 from absnormal.frontends.torch.stopped import leaps
 from absnormal.frontends.torch.tape import Record, Tape
 from absnormal.frontends.torch.writes import beginnings
@@ -127,7 +138,7 @@ class Following:
         return None if state is None else self._part(state, geometry(tensor), tensor)
 
     def _follow(self, number: int, record: Record) -> None:
-        name, arguments, outs = record.name, record.arguments, record.outs
+        name, arguments, outs = record.name, read(record), record.outs
         if name in _SAME:
             return
         if _materialized(record):
@@ -301,7 +312,8 @@ class Following:
         record = self.tape.records[number]
         if self.through:
             return self.find(tensor)
-        if record.enabled and (not record.needs[id(tensor)] or id(tensor) in self._ends):
+        aside = any(tensor is record.args[place] for place in THROUGH.get(record.name, ()))
+        if record.enabled and not aside and (not record.needs[id(tensor)] or id(tensor) in self._ends):
             return None
         handle = self.find(tensor)
         if handle is not None or not record.enabled:

@@ -15,6 +15,7 @@ import torch
 
 from absnormal.arrays import Array
 from absnormal.frontends.meanings.order import keep_order
+from absnormal.frontends.meanings.selections import looked_through
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.torch.jumps import discrete, plain_name
 from absnormal.frontends.torch.values import array
@@ -204,6 +205,18 @@ def _straightened(w: Writer, x: Arg, beta: float = 1.0, threshold: float = 20.0)
     return True
 
 
+def _knots(*knots: float) -> Rule:
+    """Keep on which side of some knots the argument of a derivative is."""
+    return lambda w, grad, x, *args: _sides(w, x, knots)
+
+
+def _sides(w: Writer, x: Arg, knots: Sequence[float]) -> bool:
+    for knot in knots:
+        left, relation, right = looked_through(w.builder, x.node, ">", w.constant(knot))
+        w.guard(left, right, relation, w.here(left) > w.here(right))
+    return True
+
+
 def _nothing(w: Writer, *args: Any, **kwargs: Any) -> bool:
     """Numbers are finite, or there is no value; noise is what was drawn."""
     return True
@@ -223,4 +236,12 @@ RULES: dict[str, Rule] = {
     "round": _whole("round"), "frac": _whole("trunc"), "div": _quotient("floor"), "floor_divide": _quotient("floor"),
     "remainder": _quotient("floor"), "fmod": _quotient("trunc"), "hardshrink": _shrunk, "threshold": _past,
     "softplus": _straightened,
+    "threshold_backward": lambda w, grad, x, threshold: _sides(w, x, [threshold]),
+    "hardtanh_backward": lambda w, grad, x, low, high: _sides(w, x, [low, high]),
+    "hardsigmoid_backward": _knots(-3.0, 3.0), "hardswish_backward": _knots(-3.0, 3.0),
+    "hardshrink_backward": lambda w, grad, x, k: _sides(w, x, [-k, k]),
+    "softshrink_backward": lambda w, grad, x, k: _sides(w, x, [-k, k]), "leaky_relu_backward": _knots(0.0),
+    "rrelu_with_noise_backward": _knots(0.0), "_prelu_kernel_backward": _knots(0.0),
+    "elu_backward": lambda w, grad, alpha, scale, rate, is_result, x: _sides(w, x, [0.0]),
+    "softplus_backward": lambda w, grad, x, beta, threshold: _sides(w, x, [threshold / beta]),
 }  # fmt: skip

@@ -176,6 +176,11 @@ def _divided(mode: str) -> Ties:
     return lambda a, b, *args, **kwargs: floor_divided(a, b, rounding_mode=mode)
 
 
+def _at(x: Any, *knots: Any) -> tuple[bool, bool]:
+    found = [compared(x, knot) for knot in knots]
+    return any(here for here, _ in found), any(near for _, near in found)
+
+
 def _shrunk(x: Any, k: float = 0.5, *args: Any, **kwargs: Any) -> tuple[bool, bool]:
     return compared(x.abs(), k)
 
@@ -236,7 +241,23 @@ FLAT: dict[str, Ties] = {
 BENT: dict[str, Ties] = {
     "remainder": _divided("floor"), "fmod": _divided("trunc"), "frac": _truncated, "hardshrink": _shrunk,
     "threshold": _past, "softplus": _straightened, "copysign": lambda x, sign, *args: _signed(sign),
+    # Kernels of derivatives, which jump where what they are derivatives of has its kinks.
+    "threshold_backward": lambda grad, x, threshold: compared(x, threshold),
+    "hardtanh_backward": lambda grad, x, low, high: _at(x, low, high),
+    "hardsigmoid_backward": lambda grad, x: _at(x, -3.0, 3.0),
+    "hardswish_backward": lambda grad, x: _at(x, -3.0, 3.0),
+    "hardshrink_backward": lambda grad, x, k: _at(x, -k, k),
+    "softshrink_backward": lambda grad, x, k: _at(x, -k, k),
+    "leaky_relu_backward": lambda grad, x, *args: zero(x),
+    "rrelu_with_noise_backward": lambda grad, x, *args: zero(x),
+    "_prelu_kernel_backward": lambda grad, x, weight: zero(x),
+    "elu_backward": lambda grad, alpha, scale, rate, is_result, x: zero(x),
+    "softplus_backward": lambda grad, x, beta, threshold: compared(x * beta, threshold),
+    "smooth_l1_loss_backward": lambda grad, x, target, *args: compared(x, target),
 }  # fmt: skip
+
+#: The arguments, by their places, on which such a kernel depends where it jumps, where it is not the second one.
+_DECIDING = {"elu_backward": slice(5, 6), "smooth_l1_loss_backward": slice(1, 3)}
 
 #: Operations that only change the type of numbers; what they give is looked at, not their name.
 CONVERSIONS = frozenset({"_to_copy", "copy", "copy_", "fill", "fill_"})
@@ -284,12 +305,19 @@ def bent(record: Record) -> bool:
     name = plain_name(record)
     if name == "threshold" and len(record.args) > 2:
         return bool(record.args[1] != record.args[2])
+    if name == "elu_backward":
+        return bool(record.args[1] * record.args[3] != 1)
+    if name == "smooth_l1_loss_backward":
+        return bool(record.args[4] == 0)
     return name in BENT or flat(record)
 
 
 def deciding(record: Record) -> Sequence[Any]:
     """The arguments on which it depends where an operation jumps."""
-    return record.args[1:2] if plain_name(record) == "copysign" else record.arguments
+    name = plain_name(record)
+    if name == "copysign" or name.endswith("_backward"):
+        return record.args[_DECIDING.get(name, slice(1, 2))]
+    return record.arguments
 
 
 def plain_name(record: Record) -> str:

@@ -45,8 +45,9 @@ def _layer_norm(
     w: Writer, x: Arg, /, normalized_shape: Sequence[int], weight: Any, bias: Any, eps: float
 ) -> list[Any]:
     ndim = len(x.shape)
-    u = normalized(w, w.node(x), range(ndim - len(normalized_shape), ndim), eps)[0]
-    return [affine(w, u, _node(w, weight), _node(w, bias), normalized_shape)]
+    u, mean, spread = normalized(w, w.node(x), range(ndim - len(normalized_shape), ndim), eps)
+    entries = affine(w, u, _node(w, weight), _node(w, bias), normalized_shape)
+    return [entries, mean, w.op("reciprocal", spread, sure=True)]
 
 
 def _rms_norm(
@@ -63,14 +64,16 @@ def _batch_norm(
 ) -> list[Any]:
     u, ndim = w.node(x), len(x.shape)
     shape = channels(ndim)
+    aside = [w.constant(np.zeros(0))] * 2
     if training:
-        u = normalized(w, u, [0, *range(2, ndim)], eps)[0]
+        u, mean, spread = normalized(w, u, [0, *range(2, ndim)], eps)
+        aside = [w.reshape(found, (x.shape[1],)) for found in (mean, w.op("reciprocal", spread, sure=True))]
     else:
         if running_mean.varied or running_var.varied:
             w.refuse("has running statistics that depend on a variable", "detach them, or normalise by hand")
         mean, scale = running_mean.array, 1.0 / np.sqrt(running_var.array.astype(float) + eps)
         u = w.mul(w.sub(u, w.constant(mean.reshape(shape))), w.constant(scale.reshape(shape)))
-    return [affine(w, u, _node(w, weight), _node(w, bias), shape)]
+    return [affine(w, u, _node(w, weight), _node(w, bias), shape), *aside]
 
 
 def _batch_norm_for_evaluation(
@@ -164,6 +167,11 @@ _REDUCTIONS = ("none", "mean", "sum")
 
 def reduce(w: Writer, u: int, reduction: int) -> int:
     return reduced(w, u, _REDUCTIONS[reduction])
+
+
+def of_mean(w: Writer, u: int, reduction: int) -> int:
+    """What comes back to every entry through a reduction."""
+    return w.scaled(u, 1.0 / max(1, math.prod(w.shape(u)))) if reduction == 1 else u
 
 
 def _nll(w: Writer, x: Arg, target: Arg, /, weight: Arg | None, reduction: int, ignore_index: int) -> list[Any]:
@@ -287,6 +295,12 @@ def _cosine_similarity(w: Writer, a: Arg, b: Arg, /, dim: int = 1, eps: float = 
     return w.div(w.div(dot, bounds[0]), bounds[1])
 
 
+def _weight_norm(w: Writer, v: Arg, g: Arg, /, dim: int = 0) -> list[Any]:
+    """Rows, by an axis, of sizes of their own."""
+    size = norm(w, v.node, 2.0, [axis for axis in range(len(v.shape)) if axis != dim % len(v.shape)], True)
+    return [w.mul(v.node, w.div(g.node, size)), None]
+
+
 def _trilinear(
     w: Writer, a: Arg, b: Arg, c: Arg, /, expand1: Sequence[int], expand2: Sequence[int], expand3: Sequence[int],
     sumdim: Sequence[int],
@@ -336,6 +350,6 @@ RULES: dict[str, Rule] = {
     "binary_cross_entropy_with_logits": _bce_logits, "soft_margin_loss": _soft_margin, "kl_div": _kl_div,
     "multi_margin_loss": _multi_margin, "multilabel_margin_loss_forward": _multilabel_margin,
     "cosine_similarity": _cosine_similarity, "_embedding_bag": _embedding_bag,
-    "_trilinear": _trilinear,
+    "_trilinear": _trilinear, "_weight_norm_interface": _weight_norm,
 }  # fmt: skip
 

@@ -42,6 +42,19 @@ def _zero(x: Any) -> Any:
     return torch.zeros_like(x)
 
 
+def _slope(call: Call) -> Call:
+    """The derivative of a function, as torch computes it."""
+    return lambda x: torch.autograd.grad(call(x).sum(), x, create_graph=True)[0]
+
+
+def _huber(x: Any) -> Any:
+    return functional.huber_loss(x, _zero(x), reduction="sum")
+
+
+def _smooth_l1(x: Any) -> Any:
+    return functional.smooth_l1_loss(x, _zero(x), reduction="sum")
+
+
 PROBES: dict[str, Probe] = {
     "relu": Probe(torch.relu, 0.0, 0.0, 1.0, -1.0),
     "threshold": Probe(lambda x: functional.threshold(x, 0.0, 0.0), 0.0, 0.0, 1.0, -1.0),
@@ -72,6 +85,11 @@ PROBES: dict[str, Probe] = {
     "l1_loss": Probe(lambda x: functional.l1_loss(x, _zero(x)), 0.0, -1.0, 1.0, 0.0),
     "smooth_l1_loss": Probe(lambda x: functional.smooth_l1_loss(x, _zero(x), beta=0.0), 0.0, -1.0, 1.0, 0.0),
     "norm.abs": Probe(lambda x: torch.linalg.vector_norm(x, 1), 0.0, -1.0, 1.0, 0.0),
+    "elu_backward": Probe(_slope(functional.elu), 0.0, 1.0, 0.0, 1.0),
+    "huber_loss_backward.low": Probe(_slope(_huber), -1.0, 0.0, 1.0, -1.0),
+    "huber_loss_backward.high": Probe(_slope(_huber), 1.0, 1.0, 0.0, 1.0),
+    "smooth_l1_loss_backward.low": Probe(_slope(_smooth_l1), -1.0, 0.0, 1.0, -1.0),
+    "smooth_l1_loss_backward.high": Probe(_slope(_smooth_l1), 1.0, 1.0, 0.0, 1.0),
     "special_i0e": Probe(torch.special.i0e, 0.0, 1.0, -1.0, 0.0),
     "multi_margin_loss": Probe(
         lambda x: 2 * functional.multi_margin_loss(

@@ -5,10 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from absnormal.frontends.torch import algebra, elementwise, layers, order, reductions, scattering, shapes, windows
+from absnormal.frontends.torch import (
+    adjoints,
+    algebra,
+    derivatives,
+    elementwise,
+    layers,
+    order,
+    reductions,
+    scattering,
+    shapes,
+    windows,
+)
 
 RULES: dict[str, Callable[..., Any]] = {}
-_TABLES = (elementwise, shapes, scattering, reductions, order, windows, layers, algebra)
+_TABLES = (
+    elementwise, shapes, scattering, reductions, order, windows, layers, algebra, derivatives, adjoints,
+)  # fmt: skip
 for _table in (module.RULES for module in _TABLES):
     _twice = RULES.keys() & _table.keys()
     assert not _twice, f"operations with two rules: {sorted(_twice)}"

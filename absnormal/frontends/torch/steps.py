@@ -53,6 +53,21 @@ class Step:
         return found
 
 
+#: Arguments of kernels of derivatives, by their places, through which their own derivatives go though the tensors
+#: require no gradient; and arguments that only save such a kernel work.
+THROUGH = {
+    "native_layer_norm_backward": (3, 4), "native_group_norm_backward": (2, 3), "native_batch_norm_backward": (5, 6),
+    "_fused_rms_norm_backward": (3,),
+}  # fmt: skip
+_UNREAD = {"log_sigmoid_backward": (2,), "nll_loss_backward": (6,), "nll_loss2d_backward": (6,)}
+
+
+def read(record: Record) -> list[Any]:
+    """The tensors among what an operation was given on which its result depends by them alone."""
+    aside = [record.args[place] for place in _UNREAD.get(record.name, ())]
+    return [t for t in record.arguments if all(t is not other for other in aside)] if aside else record.arguments
+
+
 def geometry(tensor: Any) -> Geometry:
     return tensor.storage_offset(), tensor.shape, tensor.stride()
 

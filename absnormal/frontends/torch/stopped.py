@@ -7,31 +7,19 @@ operation about which nothing is known is refused where something depends on its
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
+from absnormal.frontends.meanings import smoothness
 from absnormal.frontends.torch.arguments import rule_name
-from absnormal.frontends.torch.jumps import Ties, bent, compared, never, plain_name, ties_of, zero
+from absnormal.frontends.torch.jumps import Ties, bent, compared, eps_of, never, plain_name, ties_of, zero
 from absnormal.frontends.torch.rules import RULES
 from absnormal.frontends.torch.steps import Step
 from absnormal.frontends.torch.tape import Record, Tape
 from absnormal.frontends.torch.values import array
-
-
-def _at(x: Any, *knots: Any) -> tuple[bool, bool]:
-    found = [compared(x, knot) for knot in knots]
-    return any(here for here, _ in found), any(near for _, near in found)
-
-
-def _elu(grad: Any, alpha: float, scale: float, input_scale: float, is_result: bool, x: Any) -> tuple[bool, bool]:
-    return (False, False) if alpha * input_scale == 1 else zero(x)
-
-
-def _smooth_l1(grad: Any, x: Any, target: Any, reduction: int, beta: float) -> tuple[bool, bool]:
-    return compared(x, target) if beta == 0 else (False, False)
 
 
 def _not_finite(x: Any, *args: Any, **kwargs: Any) -> tuple[bool, bool]:
@@ -80,27 +68,31 @@ def _times_log(x: Any, y: Any) -> tuple[bool, bool]:
     return tied, tied
 
 
+def _unless(where: Callable[..., bool], asked: Callable[..., bool] = lambda *args: True) -> Ties:
+    """Factors, vectors and pseudo-inverses of a matrix, if they are asked for, jump where they are not smooth."""
+    def test(a: Any, *args: Any, **kwargs: Any) -> tuple[bool, bool]:
+        tied = asked(*args) and not where(eps_of(a), array(a).astype(float))
+        return tied, tied
+
+    return test
+
+
 #: Operations that jump, though no derivative shows it, with a test of whether they do so at the point.
 LEAPS: dict[str, Ties] = {
-    "threshold_backward": lambda grad, x, threshold: compared(x, threshold),
-    "hardtanh_backward": lambda grad, x, low, high: _at(x, low, high),
-    "hardsigmoid_backward": lambda grad, x: _at(x, -3.0, 3.0),
-    "hardswish_backward": lambda grad, x: _at(x, -3.0, 3.0),
-    "hardshrink_backward": lambda grad, x, k: _at(x, -k, k),
-    "softshrink_backward": lambda grad, x, k: _at(x, -k, k),
-    "leaky_relu_backward": lambda grad, x, *args: zero(x),
-    "rrelu_with_noise_backward": lambda grad, x, *args: zero(x),
-    "_prelu_kernel_backward": lambda grad, x, weight: zero(x),
-    "elu_backward": _elu, "smooth_l1_loss_backward": _smooth_l1,
     "nan_to_num": _not_finite, "nansum": _not_a_number, "fmax": _not_a_number, "fmin": _not_a_number,
     "div": _by_zero, "true_divide": _by_zero, "reciprocal": zero, "pow": _power, "atan2": _cut,
     "linalg_vector_norm": _counting, "norm": _counting, "dist": _counting_differences, "xlogy": _times_log,
+    "special_xlog1py": lambda x, y: _times_log(x, torch.as_tensor(y) + 1), "linalg_qr": _unless(smoothness.reflected),
+    "_linalg_eigh": _unless(smoothness.apart, lambda half="L", vectors=True: bool(vectors)),
+    "_linalg_svd": _unless(smoothness.singular_apart, lambda full=False, vectors=True, *args: bool(vectors)),
+    "linalg_pinv": _unless(smoothness.full_rank), "linalg_lstsq": _unless(smoothness.full_rank),
     "_cdist_forward": lambda a, b, order, *args: _counting_differences(a, b, order, rows=True),
     # What these keep for their derivatives does not jump.
     **dict.fromkeys((
         "nll_loss_forward", "nll_loss2d_forward", "native_layer_norm", "native_group_norm", "native_batch_norm",
         "_native_batch_norm_legit", "_native_batch_norm_legit_functional", "_native_batch_norm_legit_no_training",
         "_batch_norm_with_update", "_fused_rms_norm", "log_sigmoid_forward", "mkldnn_rnn_layer",
+        "_weight_norm_interface", "_ctc_loss",
         "_scaled_dot_product_flash_attention", "_scaled_dot_product_flash_attention_for_cpu",
     ), never),
 }  # fmt: skip
@@ -129,14 +121,18 @@ _CONTINUOUS = frozenset({
     "renorm", "logaddexp", "sum_to_size",
     "linalg_inv_ex", "linalg_solve_triangular", "triangular_solve", "_linalg_solve_ex", "_linalg_det",
     "_linalg_slogdet", "linalg_cholesky_ex", "cholesky_inverse", "cholesky_solve", "_linalg_eigvals",
-    "linalg_matrix_exp", "_weight_norm_interface", "diagonal_copy", "set", "resize",
+    "set", "resize",
 })  # fmt: skip
+
+
+#: Operations on numbers that exchange rows, which their indices tell.
+_EXCHANGING = frozenset({"linalg_lu_factor_ex", "linalg_lu"})
 
 
 def leaps(record: Record) -> bool:
     """Whether the result of an operation on stopped values may jump."""
     name = plain_name(record)
-    return name in LEAPS or (rule_name(record) not in RULES and name not in _CONTINUOUS)
+    return name in LEAPS or name in _EXCHANGING or (rule_name(record) not in RULES and name not in _CONTINUOUS)
 
 
 def is_held(record: Record) -> bool:

@@ -25,7 +25,7 @@ def _convolution(
     dilation: Sequence[int], transposed: bool, output_padding: Sequence[int], groups: int,
 ) -> int:
     spatial = len(weight.shape) - 2
-    stride, padding, dilation, extra = (_full(item, spatial) for item in (stride, padding, dilation, output_padding))
+    stride, padding, dilation, extra = (full(item, spatial) for item in (stride, padding, dilation, output_padding))
     ends = [(width, width) for width in padding]
     if transposed:
         made = convolutions.transposed(
@@ -35,17 +35,17 @@ def _convolution(
     return convolutions.biased(w, made, None if bias is None else w.node(bias))
 
 
-def _full(item: Any, count: int) -> list[int]:
+def full(item: Any, count: int) -> list[int]:
     items = list(item) if isinstance(item, (list, tuple)) else [item]
     return items * count if len(items) == 1 else items
 
 
-def _stride(item: Any, kernel: Sequence[int]) -> list[int]:
+def stride_of(item: Any, kernel: Sequence[int]) -> list[int]:
     """The stride of windows; without one they do not overlap."""
-    return [*kernel] if isinstance(item, (list, tuple)) and not item else _full(item, len(kernel))
+    return [*kernel] if isinstance(item, (list, tuple)) and not item else full(item, len(kernel))
 
 
-def _window_numbers(
+def window_numbers(
     shape: Sequence[int], kernel: Sequence[int], stride: Sequence[int], padding: Sequence[int],
     dilation: Sequence[int], out: Sequence[int],
 ) -> Array:
@@ -66,7 +66,7 @@ def _pooled_max(
     out, indices = w.returned[:2]
     count = len(kernel)
     lead, space, shape = x.shape[:-count], x.shape[-count:], tuple(out.shape)
-    place = functools.partial(_window_numbers, kernel=kernel, stride=stride, padding=padding, dilation=dilation,
+    place = functools.partial(window_numbers, kernel=kernel, stride=stride, padding=padding, dilation=dilation,
                               out=shape[-count:])
 
     def slopes(chosen: Array, block: Array) -> Array:
@@ -91,8 +91,8 @@ def _max_pool(spatial: int) -> Rule:
     def rule(
         w: Writer, x: Arg, /, kernel_size: Any, stride: Any = (), padding: Any = 0, dilation: Any = 1
     ) -> list[Any]:
-        kernel, padding, dilation = (_full(item, spatial) for item in (kernel_size, padding, dilation))
-        return [_pooled_max(w, x, kernel, _stride(stride, kernel), padding, dilation)]
+        kernel, padding, dilation = (full(item, spatial) for item in (kernel_size, padding, dilation))
+        return [_pooled_max(w, x, kernel, stride_of(stride, kernel), padding, dilation)]
 
     return rule
 
@@ -108,31 +108,40 @@ def _adaptive_max_pool(spatial: int) -> Rule:
     return rule
 
 
+def shares(
+    space: Sequence[int], kernel: Sequence[int], stride: Sequence[int], padding: Sequence[int], out: Sequence[int],
+    padded: bool, divisor: int | None,
+) -> Array:
+    """1 over the number of entries of every window, or over another divisor."""
+    if divisor is not None:
+        return np.full((1,) * len(space), 1.0 / divisor)
+    counts = np.ones((1,) * len(space))
+    for axis, (size, k, s, p, o) in enumerate(zip(space, kernel, stride, padding, out, strict=True)):
+        start = np.arange(o) * s - p
+        stop = np.minimum(start + k, size + p)
+        length = stop - start if padded else np.minimum(stop, size) - np.maximum(start, 0)
+        counts = counts * length.reshape([-1 if i == axis else 1 for i in range(len(space))])
+    return np.asarray(1.0 / counts)
+
+
 def _avg_pool(spatial: int) -> Rule:
     def rule(
         w: Writer, x: Arg, /, kernel_size: Any, stride: Any = (), padding: Any = 0,
         count_include_pad: bool = True, divisor_override: int | None = None,
     ) -> Any:
-        kernel, padding = _full(kernel_size, spatial), _full(padding, spatial)
-        stride = _stride(stride, kernel)
+        kernel, padding = full(kernel_size, spatial), full(padding, spatial)
+        stride = stride_of(stride, kernel)
         space, result = x.shape[-spatial:], tuple(w.record.out.shape[-spatial:])
         tiled = tiles(w, w.node(x), kernel, result) if stride == kernel and not any(padding) else None
         if tiled is not None:
             total = w.sum(tiled, [0])
         else:
-            index = _window_numbers(x.shape, kernel, stride, padding, [1] * spatial, result)
+            index = window_numbers(x.shape, kernel, stride, padding, [1] * spatial, result)
             total = summed_over(w, _flat(w, x), index)
-        if divisor_override is not None:
-            return w.scaled(total, 1.0 / divisor_override)
-        counts = np.ones((1,) * spatial)
-        for axis, (size, k, s, p, o) in enumerate(zip(space, kernel, stride, padding, result, strict=True)):
-            start = np.arange(o) * s - p
-            stop = np.minimum(start + k, size + p)
-            length = stop - start if count_include_pad else np.minimum(stop, size) - np.maximum(start, 0)
-            counts = counts * length.reshape([-1 if i == axis else 1 for i in range(spatial)])
-        if (counts == counts.flat[0]).all():
-            return w.scaled(total, 1.0 / float(counts.flat[0]))
-        return w.mul(total, w.constant(1.0 / counts))
+        share = shares(space, kernel, stride, padding, result, count_include_pad, divisor_override)
+        if (share == share.flat[0]).all():
+            return w.scaled(total, float(share.flat[0]))
+        return w.mul(total, w.constant(share))
 
     return rule
 
@@ -140,7 +149,7 @@ def _avg_pool(spatial: int) -> Rule:
 # -- separable resampling: one constant matrix an axis --------------------------------------------------------------
 
 
-def _resampled(w: Writer, u: int, matrices: Sequence[Array]) -> int:
+def resampled(w: Writer, u: int, matrices: Sequence[Array]) -> int:
     """``u`` with each of its last axes multiplied by a matrix (new, old)."""
     for back, matrix in enumerate(reversed(matrices)):
         if matrix.shape[0] == matrix.shape[1] and np.array_equal(matrix, np.eye(len(matrix))):
@@ -152,48 +161,55 @@ def _resampled(w: Writer, u: int, matrices: Sequence[Array]) -> int:
     return u
 
 
+def averages(space: Sequence[int], out: Sequence[int]) -> list[Array]:
+    """For each axis the matrix (new, old) that takes means over parts of about the same length."""
+    found = []
+    for size, o in zip(space, out, strict=True):
+        matrix = np.zeros((o, size))
+        for i in range(o):
+            start, stop = i * size // o, -(-(i + 1) * size // o)
+            matrix[i, start:stop] = 1.0 / (stop - start)
+        found.append(matrix)
+    return found
+
+
 def _adaptive_avg(spatial: int) -> Rule:
     def rule(w: Writer, x: Arg, /) -> int:
         result = w.record.out.shape[-spatial:]
         if all(size == 1 for size in result):
             return w.mean(w.node(x), range(len(x.shape) - spatial, len(x.shape)), True)
-        matrices = []
-        for size, o in zip(x.shape[-spatial:], result, strict=True):
-            matrix = np.zeros((o, size))
-            for i in range(o):
-                start, stop = i * size // o, -(-(i + 1) * size // o)
-                matrix[i, start:stop] = 1.0 / (stop - start)
-            matrices.append(matrix)
-        return _resampled(w, w.node(x), matrices)
+        return resampled(w, w.node(x), averages(x.shape[-spatial:], result))
 
     return rule
 
 
-def _upsampled(w: Writer, x: Arg, /, *args: Any, **kwargs: Any) -> int:
-    """Nearest, linear and bilinear upsampling are linear: the matrix of an axis is what the kernel does to a line."""
+def matrices(kernel: Any, space: Sequence[int], args: Sequence[Any]) -> list[Array]:
+    """For each axis the matrix (new, old) that an upsampling multiplies it with: what the kernel does to a line."""
     import torch
 
-    spatial = len(x.shape) - 2
-    plain = [arg.tensor if isinstance(arg, Arg) else arg for arg in args]
-    result = w.record.out.shape[-spatial:]
-    matrices = []
-    for axis, (size, _o) in enumerate(zip(x.shape[-spatial:], result, strict=True)):
-        shape = [size if i == axis else x.shape[2 + i] for i in range(spatial)]
-        probe = torch.zeros(size, 1, *shape, dtype=torch.float64)
+    found, spatial = [], len(space)
+    for axis, size in enumerate(space):
+        probe = torch.zeros(size, 1, *space, dtype=torch.float64)
         for i in range(size):
             probe[(i, 0, *(slice(None) if j != axis else i for j in range(spatial)))] = 1.0
-        lines = w.record.func(probe, *plain, **kwargs)[:, 0]
-        line = lines[(slice(None), *(0 if j != axis else slice(None) for j in range(spatial)))]
-        matrices.append(line.numpy().T.copy())
-    return _resampled(w, w.node(x), matrices)
+        made = kernel(probe, *args)[:, 0]
+        line = made[(slice(None), *(0 if j != axis else slice(None) for j in range(spatial)))]
+        found.append(line.numpy().T.copy())
+    return found
+
+
+def _upsampled(w: Writer, x: Arg, /, *args: Any, **kwargs: Any) -> int:
+    """Nearest, linear and cubic upsampling are linear."""
+    plain = [arg.tensor if isinstance(arg, Arg) else arg for arg in args]
+    return resampled(w, w.node(x), matrices(functools.partial(w.record.func, **kwargs), x.shape[2:], plain))
 
 
 def _im2col(w: Writer, x: Arg, /, kernel_size: Any, dilation: Any, padding: Any, stride: Any) -> int:
-    kernel, dilation, padding, stride = (_full(item, 2) for item in (kernel_size, dilation, padding, stride))
+    kernel, dilation, padding, stride = (full(item, 2) for item in (kernel_size, dilation, padding, stride))
     space = x.shape[-2:]
     out = [(size + 2 * p - d * (k - 1) - 1) // s + 1
            for size, k, d, p, s in zip(space, kernel, dilation, padding, stride, strict=True)]
-    views = entries(w, _flat(w, x), _window_numbers(x.shape, kernel, stride, padding, dilation, out))
+    views = entries(w, _flat(w, x), window_numbers(x.shape, kernel, stride, padding, dilation, out))
     moved = w.transpose(views, [1, 2, 0, 3, 4] if len(x.shape) == 4 else [1, 0, 2, 3])
     return w.reshape(moved, tuple(w.record.out.shape))
 
@@ -204,6 +220,13 @@ def _mkldnn(
     return _convolution(w, x, weight, bias, stride, padding, dilation, False, [0], groups)
 
 
+#: Upsampling operations whose derivative takes the same arguments, and the size of the input.
+UPSAMPLED = (
+    "upsample_nearest1d", "upsample_nearest2d", "upsample_nearest3d", "_upsample_nearest_exact1d",
+    "_upsample_nearest_exact2d", "_upsample_nearest_exact3d", "upsample_linear1d", "upsample_bilinear2d",
+    "upsample_trilinear3d", "upsample_bicubic2d",
+)  # fmt: skip
+
 RULES: dict[str, Rule] = {
     "convolution": _convolution, "_convolution": _convolution, "mkldnn_convolution": _mkldnn,
     "max_pool2d_with_indices": _max_pool(2), "max_pool3d_with_indices": _max_pool(3),
@@ -212,8 +235,5 @@ RULES: dict[str, Rule] = {
     "avg_pool1d": _avg_pool(1), "avg_pool2d": _avg_pool(2), "avg_pool3d": _avg_pool(3),
     "_adaptive_avg_pool2d": _adaptive_avg(2), "_adaptive_avg_pool3d": _adaptive_avg(3),
     "adaptive_avg_pool1d": _adaptive_avg(1), "im2col": _im2col,
-    "upsample_nearest1d": _upsampled, "upsample_nearest2d": _upsampled, "upsample_nearest3d": _upsampled,
-    "_upsample_nearest_exact1d": _upsampled, "_upsample_nearest_exact2d": _upsampled,
-    "upsample_linear1d": _upsampled, "upsample_bilinear2d": _upsampled, "upsample_trilinear3d": _upsampled,
-    "_upsample_bilinear2d_aa": _upsampled, "upsample_bicubic2d": _upsampled,
+    **dict.fromkeys((*UPSAMPLED, "_upsample_bilinear2d_aa"), _upsampled),
 }  # fmt: skip
