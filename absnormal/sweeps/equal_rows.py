@@ -166,11 +166,19 @@ class EqualRows:
 
     # -- equal entries -----------------------------------------------------------------------------------------
 
-    def equal(self, index: int, first: Array, second: Array) -> Array:
-        """For pairs of entries (flat numbers), whether their values and their rows are equal for sure."""
+    def equal(self, index: int, first: Array, second: Array, distinct: bool = False) -> Array:
+        """For pairs of entries (flat numbers), whether their values and their rows are equal for sure.
+
+        ``distinct`` says that no pair is there twice.
+        """
         self._calls += 1
         if self._calls > _CALLS:
             return np.zeros(first.shape, bool)
+        if not self.nodes[index].varied:
+            values = self.sweeps.own[index].reshape(-1)
+            return np.asarray((first == second) | (values[first] == values[second]))
+        if distinct:
+            return self._equal(index, first, second)
         size = math.prod(self.nodes[index].shape)
         codes = np.minimum(first, second) * size + np.maximum(first, second)
         unique, back = np.unique(codes, return_inverse=True)
@@ -178,22 +186,20 @@ class EqualRows:
         return np.asarray(found[back].reshape(first.shape))
 
     def _equal(self, index: int, first: Array, second: Array) -> Array:
+        """The same for distinct pairs."""
         node = self.nodes[index]
         result = first == second
         hopeful = ~result
-        if node.varied and node.op in MOVES:
+        if node.op in MOVES:
             # What is only moved is compared where it comes from.
             result[hopeful] = self._moved(index, node, first[hopeful], second[hopeful])
             return np.asarray(result)
-        if not node.varied or node.op not in ("convolve", "matmul"):
+        if node.op not in ("convolve", "matmul"):
             # What these compute need not be known: equal arguments say as much.
             values = self.sweeps.own[index].reshape(-1)
             hopeful &= values[first] == values[second]
         rest = np.flatnonzero(hopeful)
         if not rest.size:
-            return np.asarray(result)
-        if not node.varied:
-            result[rest] = True
             return np.asarray(result)
         zero = self.zero(index).reshape(-1)
         both = zero[first[rest]] & zero[second[rest]]
@@ -213,7 +219,7 @@ class EqualRows:
                 if chosen is None:
                     return np.zeros(first.size, bool)
                 last, width = chosen[-1].reshape(-1).astype(np.intp), chosen[-1].size
-                return self.equal(node.args[0], last[first] * width + first, last[second] * width + second)
+                return self.equal(node.args[0], last[first] * width + first, last[second] * width + second, True)
             result = np.ones(first.size, bool)
             for p, arg in zip(coefficients, node.args, strict=True):
                 weights = None if p is None else p.reshape(-1)
@@ -243,19 +249,20 @@ class EqualRows:
             positions = np.broadcast_to(numbers, node.shape).reshape(-1)
         result = np.ones(first.shape, bool)
         i, j = first[needed], second[needed]
-        result[needed] = self.equal(arg, *((i, j) if positions is None else (positions[i], positions[j])))
+        pairs = (i, j) if positions is None else (positions[i], positions[j])
+        result[needed] = self.equal(arg, *pairs, distinct=positions is None)
         return result
 
     def _moved(self, index: int, node: Node, first: Array, second: Array) -> Array:
         if node.op == "reshape":
-            return self.equal(node.args[0], first, second)
+            return self.equal(node.args[0], first, second, True)
         if node.op == "transpose":
             before = tuple(self.nodes[node.args[0]].shape[axis] for axis in node.params["axes"])
             strides = _strides(self.nodes[node.args[0]].shape)
             own = [strides[axis] for axis in node.params["axes"]]
             at = (np.unravel_index(numbers, before) for numbers in (first, second))
             i, j = (sum(c * stride for c, stride in zip(position, own, strict=True)) for position in at)
-            return self.equal(node.args[0], i, j)
+            return self.equal(node.args[0], i, j, True)
         positions = self._places.get(index)
         starts = np.cumsum([0, *(math.prod(self.nodes[arg].shape) for arg in node.args)])
         if positions is None:
@@ -295,15 +302,31 @@ class EqualRows:
     def _convolved(self, node: Node, first: Array, second: Array) -> Array:
         """Equal windows under the same filter; what stands outside is the constant 0."""
         result = np.zeros(first.size, bool)
-        x, weight = (self.nodes[arg].shape for arg in node.args)
         at, other = np.unravel_index(first, node.shape), np.unravel_index(second, node.shape)
         able = at[1] == other[1]
-        count = math.prod(weight[1:])
-        if not able.any() or not self._room(int(able.sum()) * count):
+        if not able.any():
             return result
+        places, others = ([c[able] for c in position] for position in (at, other))
         layout: Layout = node.params["layout"]
-        windows = [_window([c[able] for c in position], x, weight, layout) for position in (at, other)]
-        (i, inside), (j, within) = windows
+        if layout.groups > 1:
+            result[able] = self._equal_windows(node, places, others)
+            return result
+        # Every filter looks at the same windows.
+        shape = (node.shape[0], *node.shape[2:])
+        codes = [np.ravel_multi_index((p[0], *p[2:]), shape) for p in (places, others)]
+        unique, back = np.unique(codes[0] * math.prod(shape) + codes[1], return_inverse=True)
+        pairs = (np.unravel_index(numbers, shape) for numbers in np.divmod(unique, math.prod(shape)))
+        one = [[p[0], np.zeros_like(p[0]), *p[1:]] for p in pairs]
+        result[able] = self._equal_windows(node, *one)[back]
+        return result
+
+    def _equal_windows(self, node: Node, at: list[Array], other: list[Array]) -> Array:
+        """For pairs of entries of a convolution, given by their places along the axes, whether they see the same."""
+        x, weight = (self.nodes[arg].shape for arg in node.args)
+        layout: Layout = node.params["layout"]
+        if not self._room(len(at[0]) * math.prod(weight[1:])):
+            return np.zeros(len(at[0]), bool)
+        (i, inside), (j, within) = (_window(places, x, weight, layout) for places in (at, other))
         equal = inside == within
         both = inside & within
         # An entry against the padding: a constant, or an entry with a zero row, that is 0.
@@ -314,8 +337,7 @@ class EqualRows:
         # Rows that fail already are not looked at.
         hopeful = both & equal.all(axis=1, keepdims=True)
         equal[hopeful] = self.equal(node.args[0], i[hopeful], j[hopeful])
-        result[able] = equal.all(axis=1)
-        return result
+        return np.asarray(equal.all(axis=1))
 
 
 def _strides(shape: tuple[int, ...]) -> list[int]:
