@@ -147,6 +147,31 @@ REFUSED = {
 }  # fmt: skip
 
 
+
+
+def norm(ns: Any, u: Any) -> Any:
+    return ns.sqrt((u * u).sum())
+
+
+#: 2-norms at 0: the function, a Clarke gradient, and a vector that is none, at the point 0 or another one.
+NORMS: dict[str, tuple[Function, list[float], list[float], list[float]]] = {
+    "a norm": (norm, [0.0, 0.0], [0.6, 0.8], [0.61, 0.81]),
+    "away from 0": (norm, [3.0, 4.0], [0.6, 0.8], [0.6, 0.7]),
+    "minus a norm": (lambda ns, x: (x * ns.array([2.0, 0.0])).sum() - norm(ns, x), [0, 0], [2.6, 0.8], [3.1, 0]),
+    "of relus": (lambda ns, x: norm(ns, ns.relu(x)), [0, 0], [0.5, 0.5], [1.2, 0.5]),
+    "of relus, too long": (lambda ns, x: norm(ns, ns.relu(x)), [0, 0], [0.0, 0.0], [0.9, 0.9]),
+    "the relu of a norm": (
+        lambda ns, x: ns.relu(norm(ns, x) - (x * ns.array([1.0, 0.0])).sum()), [0, 0], [-0.5, 0.2], [0.1, 0.0]),
+    "and |x|": (lambda ns, x: norm(ns, x) + ns.abs(x).sum(), [0, 0], [1.5, 0.9], [2.1, 0.0]),
+    "one a number": (lambda ns, x: ns.sqrt(x * x).sum(), [0, 0], [1.0, -1.0], [1.1, 0.0]),
+    "squared": (lambda ns, x: norm(ns, x) * norm(ns, x), [0, 0], [0, 0], [0.1, 0]),
+    "times what is 0": (lambda ns, x: norm(ns, x) * x.sum(), [0, 0], [0, 0], [0.1, 0]),
+    "below a bound": (lambda ns, x: ns.maximum(norm(ns, x), ns.array(0.5)) + x.sum(), [0, 0], [1, 1], [1.1, 1]),
+    "of equal numbers": (
+        lambda ns, x: norm(ns, x.sum() * ns.array([1.0, 1.0])), [0, 0], [1.0, 1.0], [1.0, 0.5]),
+}  # fmt: skip
+
+
 @pytest.fixture(autouse=True)
 def in_double_precision() -> Any:
     with jax.enable_x64(True):
@@ -235,3 +260,14 @@ def test_is_a_function_that_may_jump_refused(name: str, framework: str) -> None:
     f, x = REFUSED[name]
     with pytest.raises(an.TraceError):
         FRAMEWORKS[framework]().report(f, x)
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize("name", NORMS)
+def test_has_a_norm_one_set_everywhere(name: str, framework: str) -> None:
+    f, x, inside, outside = NORMS[name]
+    for vector, verdict in ((inside, an.Verdict.CLARKE), (outside, an.Verdict.NOT_CLARKE)):
+        ns = FRAMEWORKS[framework]()
+        report = ns.report(f, [float(entry) for entry in x], gradient=ns.array(vector))
+        assert report.verdict is verdict, (vector, report.explanation)
+        assert report.certificate is not None and report.certificate.check()
