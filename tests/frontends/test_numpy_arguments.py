@@ -155,3 +155,17 @@ def test_other_arguments_are_refused_by_name(name: str, f: Callable[[Any], Any])
     with pytest.raises(an.TraceError, match=rf"at test_numpy_arguments.py:\d+: .*{name}") as caught:
         an.trace(f, X)
     assert caught.value.fix
+
+
+def test_a_function_of_numpy_that_does_not_tell_its_signature_has_that_of_its_rule() -> None:
+    """np.where and np.concatenate tell theirs in later versions of NumPy only; Python's max never does."""
+    with pytest.raises(ValueError, match="no signature"):
+        inspect.signature(max)
+
+    def rule(first: Any, /, second: Any = 0, *, key: Any = None) -> Any:
+        return first, second, key
+
+    args, kwargs = given(max, rule, "max", None, (1, 2), {"key": 3})
+    assert rule(*args, **kwargs) == (1, 2, 3)
+    with pytest.raises(an.TraceError, match="leave that argument out"):
+        given(max, rule, "max", None, (1,), {"default": 3})

@@ -47,7 +47,13 @@ class Plan:
 @functools.cache
 def plan(function: Callable[..., Any], rule: Callable[..., Any]) -> Plan:
     """The plan for a function of NumPy's and its rule."""
-    own = Plan(inspect.signature(function), inspect.signature(rule).parameters, {})
+    reads = inspect.signature(rule)
+    try:
+        has = inspect.signature(function)
+    except ValueError:
+        # Functions that NumPy wrote in C tell their signature in later versions only.
+        has = reads
+    own = Plan(has, reads.parameters, {})
     names = [item.name for item in own.takes.values() if item.kind is Parameter.POSITIONAL_OR_KEYWORD]
     target = {}
     for place, (name, item) in enumerate(own.signature.parameters.items()):
