@@ -10,6 +10,7 @@ a side may also be written with x squared, as Huber's.
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -198,20 +199,38 @@ def _moved(v: TracedArray, step: Any) -> Any:
     return v + step if v.builder.nodes[v.index].varied or np.any(v.value) else step
 
 
-def _of_one_modulus(write: Writer, start: int) -> tuple[frozenset[int], frozenset[int]]:
-    """u itself; where it is |x|, all nodes that are this |x|, and the squares of x, which are those of u."""
-    nodes = write.builder.nodes
-    node = nodes[start]
+def _of_one_modulus(write: Writer, start: int) -> tuple[frozenset[int], dict[int, float]]:
+    """u itself; where it is |x|, all nodes that are this |x|, and multiples of the square of x, which is that of u."""
+    builder = write.builder
+    node = builder.nodes[start]
+    x = node.args[0] if node.args else start
     if node.op != "kink" or node.params["a"] != 0 or abs(node.params["b"]) != 1:
-        return frozenset({start}), frozenset()
-    own = (node.op, node.args, node.params)
-    twins = [i for i, other in enumerate(nodes) if (other.op, other.args, other.params) == own]
-    squares = [i for i, other in enumerate(nodes) if _is_square(other, node.args[0])]
-    return frozenset(twins), frozenset(squares)
+        return frozenset({start}), {}
+    twins, squares = {start}, {}
+    for index, other in enumerate(builder.nodes):
+        if other.shape != node.shape:
+            continue
+        if other.op == "kink" and other.params == node.params and _multiple(builder, other.args[0], x) in (1, -1):
+            twins.add(index)
+        elif other.op in ("square", "mul"):
+            factors = [_multiple(builder, arg, x) for arg in (*other.args, *other.args)[:2]]
+            if None not in factors and factors[0] * factors[1]:  # type: ignore[operator]
+                squares[index] = factors[0] * factors[1]  # type: ignore[operator]
+    return frozenset(twins), {index: float(k) for index, k in squares.items() if float(k) == k}
 
 
-def _is_square(node: Any, x: int) -> bool:
-    return (node.op, node.args) in (("square", (x,)), ("mul", (x, x)))
+def _multiple(builder: Builder, index: int, x: int) -> Fraction | None:
+    """The k for which a node is k times another one identically."""
+    if index == x:
+        return Fraction(1)
+    if builder.nodes[index].shape != builder.nodes[x].shape:
+        return None
+    found, own = builder.affine(index), builder.affine(x)
+    if not own or found.keys() != own.keys():
+        return None
+    key = next(iter(own))
+    k = found[key] / own[key]
+    return k if all(found[other] == k * value for other, value in own.items()) else None
 
 
 class _Side:
@@ -221,14 +240,15 @@ class _Side:
         self.write, self.start, self.difference, self.sign, self.alone = write, start, difference, sign, alone
         self.size = write.builder.values[start].size
         self.twins, self.squares = _of_one_modulus(write, start)
-        self.roots = self.twins | self.squares
+        self.roots = self.twins | self.squares.keys()
         self.first = min(self.roots)
 
     def replayed(self, node: int, end: Any) -> Any:
         """The node with ``end`` in the place of u; None where entries mix on the way."""
         found: dict[int, Any] = dict.fromkeys(self.twins, end)
         if self.squares:
-            found |= dict.fromkeys(self.squares, self.write.op("square", end))
+            square = self.write.op("square", end)
+            found |= {index: self._times(k, square) for index, k in self.squares.items()}
         return self._at(node, found)
 
     def _at(self, index: int, found: dict[int, Any]) -> Any:

@@ -57,6 +57,8 @@ ASIDE: dict[str, frozenset[str]] = {
                     frozenset({"check_errors"})),
     "lu_unpack": frozenset({"unpack_data", "unpack_pivots"}), "_linalg_svd": frozenset({"driver"}),
     "linalg_lstsq": frozenset({"driver"}),
+    "max_unpool2d": frozenset({"output_size"}), "max_unpool3d": frozenset({"output_size", "stride", "padding"}),
+    "segment_reduce": frozenset({"unsafe", "indices"}),
     **dict.fromkeys(("leaky_relu_backward", "rrelu_with_noise_backward"), frozenset({"self_is_result"})),
     **dict.fromkeys(("max_pool2d_with_indices_backward", "max_pool3d_with_indices_backward"),
                     frozenset({"kernel_size", "stride", "padding", "dilation", "ceil_mode"})),

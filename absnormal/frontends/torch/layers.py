@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from absnormal.frontends.meanings.losses import negative_log_likelihood, reduced
+from absnormal.frontends.meanings.movements import added
 from absnormal.frontends.meanings.normalizations import affine, channels, group_normalized, normalized, root_normalized
 from absnormal.frontends.meanings.recurrent import gates, layer, lstm
 from absnormal.frontends.meanings.reductions import log_softmax, softmax
@@ -279,11 +280,10 @@ def _multilabel_margin(w: Writer, x: Arg, target: Arg, /, reduction: int = 1) ->
         others = np.setdiff1d(np.arange(classes), wanted)
         first += [row * classes + t for t in wanted for _ in others]
         second += [row * classes + i for _ in wanted for i in others]
-    if reduction == 0:
-        w.refuse("without reduction is not supported", "use reduction='sum'")
     gap = w.sub(w.gather(u, np.array(second, int)), w.gather(u, np.array(first, int)))
-    total = w.sum(w.relu(w.shifted(gap, 1.0), "multilabel_margin_loss"))
-    return [w.scaled(total, 1.0 / (classes * (rows if reduction == 1 else 1)))]
+    loss = w.scaled(w.relu(w.shifted(gap, 1.0), "multilabel_margin_loss"), 1.0 / classes)
+    losses = added(w, w.constant(np.zeros(rows)), np.array(first, int) // classes, loss)
+    return [reduce(w, losses if len(x.shape) == 2 or reduction else w.reshape(losses, ()), reduction)]
 
 
 def _cosine_similarity(w: Writer, a: Arg, b: Arg, /, dim: int = 1, eps: float = 1e-8) -> int:

@@ -117,6 +117,8 @@ SPLITS: dict[str, Call] = {
     "max": torch.max, "min": torch.min, "amax": torch.amax, "amin": torch.amin,
     "aminmax": lambda x: torch.aminmax(x).max, "norm.inf": lambda x: torch.linalg.vector_norm(x, float("inf")),
     **{f"{name}.{kind}": _sending(name, kind, 0.0) for name in _SENDING for kind in EXTREMA},
+    **{f"segment_reduce.a{kind}": lambda x, kind=kind: torch.segment_reduce(  # type: ignore[misc]
+        x, kind, lengths=torch.tensor([len(x)])) for kind in ("max", "min")},
 }  # fmt: skip
 #: The same beside an entry that equals them and does not count.
 BESIDE = {f"{name}.{kind}": _sending(name, kind, 1.0) for name in _SENDING for kind in EXTREMA}

@@ -89,8 +89,9 @@ def _of_variable(variable: Any) -> Callable[[], None]:
 def _of_module(module: Any) -> Callable[[], None]:
     """What a module holds: its parameters, buffers and modules, and its attributes, such as its flags and counters."""
     kind, attributes = type(module), dict(module.__dict__)
-    # A scripted module keeps these in memory of its own, which no Python code of the function changes.
-    own = [attributes[name] for name in ("_parameters", "_buffers", "_modules") if isinstance(attributes[name], dict)]
+    # A scripted or traced module keeps these in memory of its own, which no Python code of the function changes.
+    kinds = (attributes.get(name) for name in ("_parameters", "_buffers", "_modules"))
+    own = [kept for kept in kinds if isinstance(kept, dict)]
     held = [(now, dict(now)) for now in own]
 
     def give_back() -> None:

@@ -13,7 +13,7 @@ from absnormal.arrays import Array
 from absnormal.frontends.meanings.movements import added, along, numbers, replaced
 from absnormal.frontends.meanings.scattering import EXTREMA, combined
 from absnormal.frontends.torch.probe import splits_beside, splits_evenly
-from absnormal.frontends.torch.shapes import key, lines
+from absnormal.frontends.torch.shapes import in_memory, key, lines, torch_masked
 from absnormal.frontends.torch.values import array
 from absnormal.frontends.torch.writer import Arg, Writer
 
@@ -126,10 +126,54 @@ def _diagonal_scatter(w: Writer, x: Arg, source: Arg, /, offset: int = 0, dim1: 
     return replaced(w, w.node(x), np.diagonal(numbers(x.shape), offset, dim1, dim2), source.node)
 
 
+def _as_strided_scatter(
+    w: Writer, x: Arg, source: Arg, /, size: Sequence[int], stride: Sequence[int], storage_offset: Any = None
+) -> int:
+    where = in_memory(x, size, stride, storage_offset)
+    if (where < 0).any() or len(np.unique(where)) < where.size:
+        w.refuse("writes to memory around the tensor, or twice to an entry", "use index_put or scatter")
+    return replaced(w, w.node(x), where, source.node)
+
+
+def _masked_put(w: Writer, x: Arg, mask: Arg, indices: Sequence[Any], values: Any, /) -> int:
+    """Values added to entries, where a mask holds."""
+    places = numbers(x.shape)
+    where = torch_masked(places, mask, indices)
+    kept = np.where(np.broadcast_to(mask.array.astype(bool), where.shape), where, -1)
+    return added(w, w.node(x), kept, w.broadcast(w.node(values), where.shape))
+
+
+def _segment_reduce(
+    w: Writer, data: Arg, /, reduce: str, lengths: Arg | None = None, offsets: Arg | None = None, axis: int = 0,
+    initial: float | None = None,
+) -> int:
+    """Runs of entries along an axis, one after the other, combined; ``initial`` counts as one more entry."""
+    if axis != 0 and len(data.shape) > 1:
+        w.refuse("combines along another axis than the first", "transpose the data")
+    if lengths is not None:
+        counts = lengths.array.astype(int)
+    else:
+        assert offsets is not None
+        counts = np.diff(offsets.array.astype(int))
+    if counts.ndim > 1 or (counts == 0).any() or initial is not None:
+        w.refuse("has segments without entries, rows of segments, or an initial value", "use scatter_reduce")
+    rest = data.shape[1:]
+    run = np.repeat(np.arange(len(counts)), counts)
+    where = run.reshape(-1, *([1] * len(rest))) * math.prod(rest) + numbers(rest)
+    kept = w.index(data.node, (slice(0, len(run)),))
+    start = w.constant(np.zeros((len(counts), *rest)))
+    kind = {"max": "amax", "min": "amin"}.get(reduce, reduce)
+    tie: Any = "even" if kind not in EXTREMA or splits_evenly(f"segment_reduce.{kind}", w.dtype) else None
+    if tie is None:
+        w.refuse("does not split ties evenly on this version", "use scatter_reduce")
+    return combined(w, start, where, kept, kind, False, tie)
+
+
 RULES: dict[str, Rule] = {
     "index_put": _index_put, "_index_put_impl": _index_put, "_unsafe_index_put": _index_put, "scatter": _scatter,
     "scatter_add": _scatter_add, "scatter_reduce": _scatter_reduce, "index_reduce": _index_reduce,
     "index_add": _index_add, "index_copy": _index_copy, "index_fill": _index_fill, "put": _put_flat,
     "masked_scatter": _masked_scatter, "select_scatter": _select_scatter, "slice_scatter": _slice_scatter,
-    "diagonal_scatter": _diagonal_scatter,
+    "diagonal_scatter": _diagonal_scatter, "as_strided_scatter": _as_strided_scatter,
+    "_unsafe_masked_index_put_accumulate": _masked_put, "segment_reduce": _segment_reduce,
 }  # fmt: skip

@@ -94,16 +94,34 @@ def _by_places(w: Writer, x: Arg, /, *args: Any, **kwargs: Any) -> int:
 
 def _in_memory(w: Writer, x: Arg, /, size: Sequence[int], stride: Sequence[int], storage_offset: Any = None) -> int:
     """Entries by where they lie in memory, of which the tensor must be the whole."""
+    found = in_memory(x, size, stride, storage_offset)
+    if (found < 0).any():
+        w.refuse("reads memory around the tensor", "use reshape, index or gather")
+    return w.gather(w.node(x), found)
+
+
+def in_memory(x: Arg, size: Sequence[int], stride: Sequence[int], offset: Any) -> Array:
+    """The numbers of the entries of a tensor that lie at these places of its memory, -1 for none."""
     import torch
 
     given = x.here
     places = torch.full((given.untyped_storage().nbytes() // given.element_size(),), -1)
     mine = places.as_strided(given.shape, given.stride(), given.storage_offset())
     mine.copy_(torch.arange(given.numel()).reshape(given.shape))
-    found = places.as_strided(size, stride, given.storage_offset() if storage_offset is None else storage_offset)
-    if bool((found < 0).any()):
-        w.refuse("reads memory around the tensor", "use reshape, index or gather")
-    return w.gather(w.node(x), found.numpy())
+    found = places.as_strided(size, stride, given.storage_offset() if offset is None else offset)
+    return np.asarray(found.numpy())
+
+
+def _block_diagonal(w: Writer, parts: Sequence[Arg], /) -> int:
+    """Matrices, rows and numbers, each below and to the right of those before it."""
+    nodes = [w.reshape(part.node, (1,) * (2 - len(part.shape)) + part.shape) for part in parts]
+    width, start, rows = sum(w.shape(u)[1] for u in nodes), 0, []
+    for u in nodes:
+        count, own = w.shape(u)
+        rows.append(padded(w, u, [(0, 0), (start, width - start - own)]))
+        start += own
+        assert count == w.shape(rows[-1])[0]
+    return w.concatenate(rows, 0)
 
 
 def _index(w: Writer, x: Arg, indices: Sequence[Any], /) -> int:
@@ -117,6 +135,20 @@ def _index(w: Writer, x: Arg, indices: Sequence[Any], /) -> int:
     if not _leading(indices):
         return moved(w, w.node(x), lambda places: _torch_index(places, indices))
     return moved(w, w.node(x), lambda places: places[tuple(keys)])
+
+
+def _masked_index(w: Writer, x: Arg, mask: Arg, indices: Sequence[Any], fill: float, /) -> int:
+    """Entries where a mask holds, and a number elsewhere."""
+    found = moved(w, w.node(x), lambda places: torch_masked(places, mask, indices))
+    return w.where(np.broadcast_to(mask.array.astype(bool), w.shape(found)), found, w.constant(fill))
+
+
+def torch_masked(places: Array, mask: Arg, indices: Sequence[Any]) -> Array:
+    """The entries that are read, and any where the mask does not hold."""
+    import torch
+
+    keys = [None if item is None else item.tensor for item in indices]
+    return np.asarray(torch.ops.aten._unsafe_masked_index(torch.from_numpy(places), mask.tensor, keys, 0).numpy())
 
 
 def _leading(indices: Sequence[Any]) -> bool:
@@ -210,7 +242,7 @@ RULES: dict[str, Rule] = {
     "index": _index, "_unsafe_index": _index, "gather": _gather, "index_select": _index_select,
     "masked_select": _masked_select, "constant_pad_nd": _pad, "where": _where, "masked_fill": _masked_fill,
     "diagonal": _diagonal, "tril": _tri(np.tril), "triu": _tri(np.triu), "embedding": _embedding,
-    "diag_embed": _diag_embed,
+    "diag_embed": _diag_embed, "block_diag": _block_diagonal, "_unsafe_masked_index": _masked_index,
 }  # fmt: skip
 
 #: Views, and the same as copies.

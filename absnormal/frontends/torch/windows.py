@@ -11,7 +11,7 @@ import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.frontends.meanings import convolutions
-from absnormal.frontends.meanings.movements import numbers
+from absnormal.frontends.meanings.movements import numbers, replaced
 from absnormal.frontends.meanings.windows import entries, folds, summed_over, tiles, windows
 from absnormal.frontends.torch.kernels import TorchLayout
 from absnormal.frontends.torch.reductions import taking
@@ -69,22 +69,31 @@ def _pooled_max(
     place = functools.partial(window_numbers, kernel=kernel, stride=stride, padding=padding, dilation=dilation,
                               out=shape[-count:])
 
-    def slopes(chosen: Array, block: Array) -> Array:
-        return taking((block == chosen).argmax(axis=0), len(block), 1)
-
     def inside() -> Array:
         """The slopes where all images are cut into the same windows."""
-        return slopes(indices.cpu().numpy(), place(space).reshape(-1, *([1] * len(lead)), *shape[-count:]))
+        return _at(indices.cpu().numpy(), place(space).reshape(-1, *([1] * len(lead)), *shape[-count:]))
 
     plain = not any(padding) and all(step == 1 for step in dilation)
     tiled = tiles(w, w.node(x), kernel, shape[-count:]) if plain and list(stride) == list(kernel) else None
     if tiled is not None:
         return w.fold(tiled, 1, inside)
+    return _chosen_max(w, x, count, place(x.shape))
+
+
+def _chosen_max(w: Writer, x: Arg, count: int, index: Array) -> Any:
+    """The largest of the entries with these numbers; ties take the entry whose index the kernel returned."""
+    lead, space = x.shape[:-count], x.shape[-count:]
+    out, indices = w.returned[:2]
     first = (numbers(lead) * math.prod(space)).reshape(*lead, *([1] * count))
-    held, index = (indices.cpu().numpy() + first).reshape(-1), place(x.shape)
+    held = (indices.cpu().numpy() + first).reshape(-1)
     found = folds(w, _flat(w, x), index.reshape(len(index), -1), 1,
-                  lambda columns, block: functools.partial(slopes, held[columns], block))
-    return w.reshape(found, shape)
+                  lambda columns, block: functools.partial(_at, held[columns], block))
+    return w.reshape(found, tuple(out.shape))
+
+
+def _at(chosen: Array, block: Array) -> Array:
+    """The slopes of a fold that takes the entries with these numbers."""
+    return taking((block == chosen).argmax(axis=0), len(block), 1)
 
 
 def _max_pool(spatial: int) -> Rule:
@@ -99,11 +108,41 @@ def _max_pool(spatial: int) -> Rule:
 
 def _adaptive_max_pool(spatial: int) -> Rule:
     def rule(w: Writer, x: Arg, /) -> list[Any]:
-        space, result = x.shape[-spatial:], tuple(w.returned[0].shape[-spatial:])
-        if any(size % o for size, o in zip(space, result, strict=True)):
-            w.refuse("pools windows of unequal size", "use an output size that divides the input")
-        kernel = [size // o for size, o in zip(space, result, strict=True)]
-        return [_pooled_max(w, x, kernel, kernel, [0] * spatial, [1] * spatial)]
+        space, result = x.shape[-spatial:], tuple(w.record.outs[0].shape[-spatial:])
+        if all(size % o == 0 for size, o in zip(space, result, strict=True)):
+            kernel = [size // o for size, o in zip(space, result, strict=True)]
+            return [_pooled_max(w, x, kernel, kernel, [0] * spatial, [1] * spatial)]
+        return [_chosen_max(w, x, spatial, _unequal(x.shape, result))]
+
+    return rule
+
+
+def _unequal(shape: Sequence[int], out: Sequence[int]) -> Array:
+    """The numbers of the entries in windows of about the same size, shape (window, *lead, *out); -1 for none."""
+    lead, space = shape[: -len(out)], shape[-len(out) :]
+    total, known = numbers(lead).reshape(*lead, *([1] * 2 * len(out))) * math.prod(space), np.ones((), bool)
+    for axis, (size, o) in enumerate(zip(space, out, strict=True)):
+        start, stop = np.arange(o) * size // o, -(-np.arange(1, o + 1) * size // o)
+        place = start + np.arange((stop - start).max())[:, None]
+        view = [1] * (2 * len(out))
+        view[axis], view[len(out) + axis] = place.shape
+        total = total + (np.minimum(place, size - 1) * math.prod(space[axis + 1 :])).reshape(view)
+        known = known & (place < stop).reshape(view)
+    found = np.where(known, total, -1)
+    inside = [len(lead) + axis for axis in range(len(out))]
+    moved = np.moveaxis(found, inside, range(len(out)))
+    return moved.reshape(-1, *lead, *out)
+
+
+def _unpooled(spatial: int) -> Rule:
+    """Entries at the places that an index names, and zeros."""
+    def rule(w: Writer, x: Arg, /, indices: Arg) -> int:
+        shape = tuple(w.record.out.shape)
+        lead, space = x.shape[:-spatial], math.prod(shape[-spatial:])
+        where = (numbers(lead) * space).reshape(*lead, *([1] * spatial)) + indices.array
+        if len(np.unique(where)) < where.size:
+            w.refuse("is given an index twice, of which one counts", "use scatter_add")
+        return replaced(w, w.constant(np.zeros(shape)), where, w.node(x))
 
     return rule
 
@@ -232,6 +271,7 @@ RULES: dict[str, Rule] = {
     "max_pool2d_with_indices": _max_pool(2), "max_pool3d_with_indices": _max_pool(3),
     "max_pool1d_with_indices": _max_pool(1), "adaptive_max_pool1d": _adaptive_max_pool(1),
     "adaptive_max_pool2d": _adaptive_max_pool(2), "adaptive_max_pool3d": _adaptive_max_pool(3),
+    "max_unpool2d": _unpooled(2), "max_unpool3d": _unpooled(3),
     "avg_pool1d": _avg_pool(1), "avg_pool2d": _avg_pool(2), "avg_pool3d": _avg_pool(3),
     "_adaptive_avg_pool2d": _adaptive_avg(2), "_adaptive_avg_pool3d": _adaptive_avg(3),
     "adaptive_avg_pool1d": _adaptive_avg(1), "im2col": _im2col,

@@ -13,7 +13,9 @@ from absnormal.errors import TraceError
 from absnormal.frontends import writing
 from absnormal.frontends.terms import Terms
 from absnormal.frontends.ties.names import OWN
+from absnormal.frontends.torch.memory import storage
 from absnormal.frontends.torch.probe import slope_of
+from absnormal.frontends.torch.steps import geometry
 from absnormal.frontends.torch.tape import Record, Tape
 from absnormal.frontends.torch.values import array, finite
 from absnormal.program.at_zero import ROOTS
@@ -91,6 +93,8 @@ class Writer(Terms[int]):
         #: Kernels whose derivative is not that of what they compute, as phrases.
         self.others: list[str] = []
         self.dtype: Any = torch.float32
+        #: The nodes of constant tensors, which keep them, by where these lie.
+        self._held: dict[Any, int] = {}
 
     @property
     def entrywise(self) -> writing.Writer:
@@ -113,8 +117,13 @@ class Writer(Terms[int]):
     # -- nodes -------------------------------------------------------------------------------------------------
 
     def tensor(self, tensor: Any) -> int:
-        """A constant node that holds a tensor."""
-        return self.builder.held(tensor, self.source)
+        """A constant node that holds a tensor; the same memory is the same node."""
+        if tensor.layout != torch.strided:
+            return self.builder.held(tensor, self.source)
+        key = storage(tensor), geometry(tensor), tensor.dtype, tensor.is_conj(), tensor.is_neg()
+        if key not in self._held:
+            self._held[key] = self.builder.held(tensor, self.source)
+        return self._held[key]
 
     def constant(self, value: Any) -> int:
         """A constant node that holds numbers."""
