@@ -315,28 +315,6 @@ def _trilinear(
     return w.sum(w.mul(w.mul(parts[0], parts[1]), parts[2]), sumdim)
 
 
-def _embedding_bag(
-    w: Writer, weight: Arg, index: Arg, offsets: Arg, /, mode: int = 0, per_sample_weights: Arg | None = None,
-    include_last_offset: bool = False, padding_idx: int = -1,
-) -> list[Any]:
-    """Sums (mode 0) or means (mode 1) of the rows of a table, bag by bag."""
-    rows, starts = index.array.astype(int), offsets.array.astype(int)
-    if mode == 2:
-        w.refuse("mode 'max' is not supported", "use embedding and max(dim)")
-    ends = [*starts[1:], len(rows)]
-    if include_last_offset:
-        starts, ends = starts[:-1], [*starts[1:]]
-    table = np.zeros((len(starts), weight.shape[0]))
-    factors = np.ones(len(rows)) if per_sample_weights is None else per_sample_weights.array.astype(float)
-    for bag, (start, end) in enumerate(zip(starts, ends, strict=True)):
-        kept = [place for place in range(start, end) if rows[place] != padding_idx]
-        for place in kept:
-            table[bag, rows[place]] += factors[place] / (len(kept) if mode == 1 else 1)
-    if per_sample_weights is not None and per_sample_weights.varied:
-        w.refuse("per-sample weights are variables", "use embedding and a weighted sum")
-    return [w.matmul(w.constant(table), weight.node)]
-
-
 RULES: dict[str, Rule] = {
     "_softmax": _softmax, "softmax": _softmax, "_safe_softmax": _softmax, "_log_softmax": _log_softmax,
     "log_softmax": _log_softmax, "native_layer_norm": _layer_norm, "_fused_rms_norm": _rms_norm,
@@ -349,7 +327,7 @@ RULES: dict[str, Rule] = {
     "l1_loss": _l1, "huber_loss": _huber_loss, "smooth_l1_loss": _smooth_l1, "binary_cross_entropy": _bce,
     "binary_cross_entropy_with_logits": _bce_logits, "soft_margin_loss": _soft_margin, "kl_div": _kl_div,
     "multi_margin_loss": _multi_margin, "multilabel_margin_loss_forward": _multilabel_margin,
-    "cosine_similarity": _cosine_similarity, "_embedding_bag": _embedding_bag,
+    "cosine_similarity": _cosine_similarity,
     "_trilinear": _trilinear, "_weight_norm_interface": _weight_norm,
 }  # fmt: skip
 

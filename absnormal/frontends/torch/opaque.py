@@ -25,6 +25,14 @@ class Slot:
     number: int
 
 
+@dataclass(frozen=True)
+class Whole:
+    """A constant tensor of whole numbers."""
+
+    numbers: tuple[int, ...]
+    shape: tuple[int, ...]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Kernel(Smooth):
     """One result of an operation of torch.
@@ -38,7 +46,7 @@ class Kernel(Smooth):
     operation
         its name and overload, as in ``aten::linalg_inv_ex.default``
     args, named
-        its arguments: a `Slot` for those that may vary, and others as they are
+        its arguments: a `Slot` for those that may vary, `Whole` for constant tensors, and others as they are
     place
         which of its results it is
     where
@@ -119,6 +127,8 @@ def _fixed(value: Any) -> Any:
 def _filled(value: Any, given: Sequence[Any]) -> Any:
     if isinstance(value, Slot):
         return given[value.number]
+    if isinstance(value, Whole):
+        return torch.tensor(value.numbers, dtype=torch.long).reshape(value.shape)
     return list(value) if isinstance(value, tuple) else value
 
 

@@ -14,6 +14,7 @@ from absnormal.frontends.torch import (
     order,
     reductions,
     scattering,
+    sequences,
     shapes,
     windows,
 )
@@ -21,6 +22,7 @@ from absnormal.frontends.torch import (
 RULES: dict[str, Callable[..., Any]] = {}
 _TABLES = (
     elementwise, shapes, scattering, reductions, order, windows, layers, algebra, derivatives, adjoints,
+    sequences,
 )  # fmt: skip
 for _table in (module.RULES for module in _TABLES):
     _twice = RULES.keys() & _table.keys()
