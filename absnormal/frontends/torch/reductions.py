@@ -77,7 +77,7 @@ def _std_mean(
 def _prod(w: Writer, x: Arg, /, dim: int | None = None, keepdim: bool = False) -> int:
     u = lined(w, x)
     if dim is None:
-        u, dim = w.reshape(u, (x.tensor.numel(),)), 0
+        u, dim = w.reshape(u, (math.prod(x.shape),)), 0
     axis = dim % max(1, len(w.shape(u)))
     shape = w.shape(u)
     result = w.op("prod", u, axis=axis)

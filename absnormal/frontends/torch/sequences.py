@@ -12,8 +12,10 @@ import torch
 
 from absnormal.arrays import Array
 from absnormal.frontends.meanings import smoothness
+from absnormal.frontends.meanings.grids import sampled
 from absnormal.frontends.meanings.movements import added
 from absnormal.frontends.meanings.windows import folds
+from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.torch.opaque import Kernel, Slot, Whole
 from absnormal.frontends.torch.reductions import taking
 from absnormal.frontends.torch.writer import Arg, Writer
@@ -145,7 +147,40 @@ def _affine_grid(w: Writer, theta: Arg, /, size: Sequence[int], align_corners: b
     return w.reshape(w.matmul(w.constant(places), w.swap(theta.node, 1, 2)), tuple(w.record.out.shape))
 
 
+#: What torch's numbers of modes and of paddings are called.
+_MODES, _PADDINGS = ("linear", "nearest", "cubic"), ("zeros", "border", "reflection")
+
+
+def _refuse_near(w: Writer, coordinates: Any, size: int, corners: bool) -> None:
+    """Where rounding of the kernel's decides in which cell a coordinate lies, nobody knows which one it took."""
+    exact = coordinates.double()
+    found = []
+    for x in (exact, coordinates):
+        one, half = torch.ones((), dtype=x.dtype), size / 2
+        found += [(x + one) / 2 * (size - 1), (x + one) * ((size - 1) / 2)] if corners else [
+            ((x + one) * size - 1) / 2, (x + one) * half - 0.5]
+    near = (found[0] - found[0].round()).abs() <= 16 * w.builder.unit * (found[0].abs() + size)
+    whole = torch.stack([(at.double() == found[0].round()) for at in found]).all(0)
+    if bool((near & ~whole).any()):
+        w.refuse("has a coordinate within rounding of a pixel", "move the point, or compute in double precision")
+
+
+def _grid_sample(
+    w: Writer, x: Arg, grid: Arg, /, interpolation_mode: int, padding_mode: int, align_corners: bool
+) -> int:
+    """Samples between pixels, with kinks where a coordinate is whole."""
+    if interpolation_mode != 1:
+        for axis, size in enumerate(reversed(x.shape[2:])):
+            _refuse_near(w, grid.here[..., axis], size, align_corners)
+    write = w.entrywise
+    image, places = (TracedArray(w.builder, side.node) for side in (x, grid))
+    coordinates: Any = places if grid.varied else grid.array.astype(float)
+    made = sampled(write, image, coordinates, _MODES[interpolation_mode], _PADDINGS[padding_mode], align_corners, False)
+    return int(made.index)
+
+
 RULES: dict[str, Rule] = {
     "_embedding_bag": _embedding_bag, "_grouped_mm": _grouped_products, "_ctc_loss": _ctc_loss,
-    "affine_grid_generator": _affine_grid,
+    "affine_grid_generator": _affine_grid, "grid_sampler_2d": _grid_sample, "grid_sampler_3d": _grid_sample,
+    "_grid_sampler_2d_cpu_fallback": _grid_sample,
 }  # fmt: skip
