@@ -315,7 +315,7 @@ def test_does_a_small_term_of_a_sum_of_exponentials_count():
     (linear,) = TABLE["logsumexp"].maps({"axes": (0,)}, [u], out, (1,))
     assert (dense(linear, (2,), (1,)) != 0).all()
     masked = np.array([[0.0, -np.inf], [-np.inf, -np.inf]])
-    np.testing.assert_array_equal(TABLE["logsumexp"].domain({"axes": (1,)}, masked), [True, False])
+    np.testing.assert_array_equal(TABLE["logsumexp"].domain({"axes": (1,)}, masked), [[True], [False]])
 
 
 @pytest.mark.parametrize("name, bad", [
