@@ -162,7 +162,7 @@ def test_a_function_of_numpy_that_does_not_tell_its_signature_has_that_of_its_ru
     with pytest.raises(ValueError, match="no signature"):
         inspect.signature(max)
 
-    def rule(first: Any, /, second: Any = 0, *, key: Any = None) -> Any:
+    def rule(first: Any, second: Any = 0, *, key: Any = None) -> Any:
         return first, second, key
 
     args, kwargs = given(max, rule, "max", None, (1, 2), {"key": 3})
