@@ -321,8 +321,10 @@ class _State:
             return None
         (k,) = varied
         linear = self.sweeps.maps(index)[k]
+        if not isinstance(linear, Scale):
+            return None
         u = np.broadcast_to(self.values[node.args[k]], node.shape).reshape(-1)[position]
-        if not isinstance(linear, Scale) or not isinstance(u, Form) or u.factor:
+        if not isinstance(u, Form) or u.factor:
             return None
         slope = float(np.broadcast_to(linear.p, node.shape).reshape(-1)[position])
         return (u, Fraction(slope)) if _FLAT < abs(slope) < np.inf else None

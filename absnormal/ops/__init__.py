@@ -4,16 +4,19 @@ from absnormal.ops.convolution import CONVOLUTION
 from absnormal.ops.kinks import KINKS, Kink
 from absnormal.ops.linear import LINEAR
 from absnormal.ops.opaque import OPAQUE
-from absnormal.ops.smooth import SMOOTH
+from absnormal.ops.smooth import SMOOTH as _SMOOTH
 from absnormal.ops.special import SPECIAL
 from absnormal.ops.table import Op, Table
 
+#: Smooth operations entry by entry.
+SMOOTH = (*_SMOOTH, *SPECIAL)
+
 TABLE = Table()
-TABLE.add(*LINEAR, *SMOOTH, *SPECIAL, *KINKS, *CONVOLUTION, OPAQUE)
+TABLE.add(*LINEAR, *SMOOTH, *KINKS, *CONVOLUTION, OPAQUE)
 
 #: Operations entry by entry, with broadcasting.
 ENTRYWISE = frozenset({
-    "where", *(row.name for row in (*SMOOTH, *SPECIAL, *KINKS) if row.kink is None or row.kink.rates),
+    "where", *(row.name for row in (*SMOOTH, *KINKS) if row.kink is None or row.kink.rates),
 })  # fmt: skip
 
 
@@ -24,4 +27,4 @@ def kink_of(op: str) -> Kink:
     return kink
 
 
-__all__ = ["ENTRYWISE", "TABLE", "Op", "kink_of"]
+__all__ = ["ENTRYWISE", "SMOOTH", "TABLE", "Op", "kink_of"]

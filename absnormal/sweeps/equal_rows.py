@@ -15,10 +15,9 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.ops import TABLE, kink_of
+from absnormal.ops import SMOOTH, TABLE, kink_of
 from absnormal.ops.convolution import Layout
 from absnormal.ops.kinks.kink import LocalDerivative
-from absnormal.ops.smooth import SMOOTH
 from absnormal.program.moves import MOVES, origin
 from absnormal.program.nodes import Node
 from absnormal.sweeps.at_point import once

@@ -23,9 +23,8 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from absnormal.arrays import Array
-from absnormal.ops import TABLE
+from absnormal.ops import SMOOTH, TABLE
 from absnormal.ops.linear_maps import Chain, LinearMap, Scale
-from absnormal.ops.smooth import SMOOTH
 from absnormal.program.nodes import Node
 from absnormal.program.program import Program
 from absnormal.sweeps.sparse_entries import INDEX, Chunk, Local, Rows, Shape, Space, scaled

@@ -68,6 +68,30 @@ CASES: dict[str, tuple[Callable[[Any], Any], np.ndarray]] = {
         ) + np.arccosh(2 + x),
         POSITIVE[6],
     ),
+    "special functions": (
+        lambda x: sum(
+            g(KINK(x))
+            for g in (
+                special.gamma, special.digamma, special.i0, special.i1, special.i1e, special.i0e, special.erfinv,
+                special.ndtri, special.log_ndtr, special.erfcx, special.entr, special.j0, special.j1, special.y0,
+                special.y1, special.k0, special.k1, special.k0e, special.k1e, special.exp1, special.expi,
+                special.dawsn, special.spence, special.ellipk, special.ellipe, special.erfcinv, special.exprel,
+                lambda u: special.lambertw(u).real,
+            )
+        ),
+        POSITIVE[6],
+    ),
+    "special functions of two arguments": (
+        lambda x: sum(
+            g(0.7, KINK(x))
+            for g in (special.gammainc, special.gammaincc, special.jv, special.yv, special.iv, special.kv,
+                      special.ive, special.kve)
+        ) + special.polygamma(1, KINK(x)) + special.zeta(2.5, KINK(x)) + special.betainc(0.7, 1.5, KINK(x)),
+        POSITIVE[6],
+    ),
+    "special functions of several results": (
+        lambda x: sum(u for g in (special.sici, special.fresnel, special.airy) for u in g(KINK(x))), POSITIVE[6],
+    ),
     "reshape transpose": (lambda x: KINK(x.reshape(2, 3)).T * KINK(x.reshape(3, 2)), X[6]),
     "transpose of three axes": (lambda x: KINK(x.reshape(2, 3, 4)).transpose(2, 0, 1) * x[0], X[24]),
     "index": (lambda x: KINK(x[1:]) - x[:-1] + KINK(x[None, 2]) + x[-1], X[6]),

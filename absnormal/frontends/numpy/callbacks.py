@@ -15,22 +15,39 @@ from absnormal.frontends.writing import axis_of
 
 
 def piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **kw: Any) -> Any:
-    """np.piecewise: the last condition that holds counts; at a tie both sides are asked."""
-    masks = [condlist] if isinstance(condlist, TracedMask) or np.ndim(condlist) == np.ndim(x) else list(condlist)
+    """np.piecewise: the last condition that holds counts, also at ties."""
+    several = isinstance(condlist, (list, tuple)) and bool(condlist) and np.shape(condlist[0]) == x.shape
+    masks: list[Any] = list(condlist) if several or np.ndim(condlist) > x.ndim else [condlist]
     functions: list[Any] = list(funclist)
-    result: Any = np.zeros(x.shape)
     if len(functions) == len(masks) + 1:
-        others = ~np.any([np.asarray(concrete(mask), bool) for mask in masks], axis=0)
-        masks, functions = [others, *masks], [functions[-1], *functions[:-1]]
-    for mask, function in zip(masks, functions, strict=True):
-        if isinstance(mask, TracedMask) and mask.touches:
-            result = where(mask, function(x, *args, **kw) if callable(function) else function, result)
-            continue
-        inside = np.broadcast_to(np.asarray(concrete(mask), bool), x.shape)
-        if inside.any():
-            chosen = function(x[inside], *args, **kw) if callable(function) else function
-            result = _put(x, result, inside, chosen)
+        masks, functions = [np.ones(x.shape, bool), *masks], [functions[-1], *functions[:-1]]
+    elif len(masks) > 1 and _are_opposite(*masks[:2]):
+        masks[0] = np.ones(x.shape, bool)
+
+    def called(function: Any, u: Any) -> Any:
+        return function(u, *args, **kw) if callable(function) else function
+
+    if any(isinstance(mask, TracedMask) and mask.touches for mask in masks):
+        result: Any = np.zeros(x.shape)
+        for mask, function in zip(masks, functions, strict=True):
+            result = where(mask, called(function, x), result)
+        return result
+    result, outcomes = np.zeros(x.shape), [np.broadcast_to(np.asarray(concrete(mask), bool), x.shape) for mask in masks]
+    for number, (inside, function) in enumerate(zip(outcomes, functions, strict=True)):
+        last = inside & ~np.any([np.zeros(x.shape, bool), *outcomes[number + 1 :]], axis=0)
+        if last.any():
+            result = _put(x, result, last, called(function, x[last]))
     return result
+
+
+def _are_opposite(first: Any, second: Any) -> bool:
+    """Whether one comparison holds where the other one does not, at every point."""
+    if not isinstance(first, TracedMask) or not isinstance(second, TracedMask) or first.fixed is not None:
+        return False
+    other = ~first
+    return second.fixed is None and (other.left, other.relation, other.right) == (
+        second.left, second.relation, second.right
+    )
 
 
 def _put(x: Any, result: Any, inside: Any, chosen: Any) -> Any:

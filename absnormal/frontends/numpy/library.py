@@ -105,6 +105,14 @@ def softmax(x: Any, axis: Any = None) -> Any:
     return np.exp(log_softmax(x, axis))
 
 
+def polygamma(n: Any, x: Any) -> Any:
+    """scipy.special.polygamma of constant order."""
+    write = writer_of([n, x], "scipy.special.polygamma")
+    if isinstance(n, TracedArray):
+        write.refuse("is followed in its last argument only", "keep the order constant")
+    return write.op("polygamma", n, x)
+
+
 # -- scipy.spatial.distance ------------------------------------------------------------------------------
 
 
@@ -203,7 +211,8 @@ AFFINE: dict[str, dict[str, tuple[str, ...]]] = {
 }  # fmt: skip
 
 WRITTEN: dict[str, dict[str, Rule]] = {
-    "scipy.special": {"logsumexp": logsumexp, "softmax": softmax, "log_softmax": log_softmax},
+    "scipy.special": {"logsumexp": logsumexp, "softmax": softmax, "log_softmax": log_softmax,
+                      "polygamma": polygamma},
     "scipy.spatial.distance": {"cosine": cosine, "cdist": cdist, "pdist": pdist},
     "scipy.linalg": {"block_diag": block_diag, "toeplitz": toeplitz, **SCIPY_ALGEBRA},
     "scipy.integrate": {"simpson": simpson},

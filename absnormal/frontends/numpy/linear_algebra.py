@@ -38,6 +38,14 @@ def _lower(d: Array) -> Array:
     return np.asarray(np.tril(d) + _turned(np.tril(d, -1)))
 
 
+def _adjugate(a: Array) -> Array:
+    """det(a) times the inverse, of singular matrices, too: products of all singular values but one."""
+    u, s, v = np.linalg.svd(a)
+    others = np.where(np.eye(s.shape[-1], dtype=bool), 1.0, s[..., None, :]).prod(axis=-1)
+    size = np.linalg.det(u) * np.linalg.det(v)
+    return np.asarray(size[..., None, None] * _turned(v) @ (others[..., :, None] * _turned(u)))
+
+
 def _solve(args: Sequence[Array], own: int, d: Array) -> Array:
     a, b = args
     return np.asarray(np.linalg.inv(a) @ (d if own else -d @ np.linalg.solve(a, b)))
@@ -106,8 +114,7 @@ ROWS = {
     "inv": Row(np.linalg.inv, lambda args, own, d: -np.linalg.inv(args[0]) @ d @ np.linalg.inv(args[0]),
                smoothness.invertible),
     "solve": Row(np.linalg.solve, _solve, smoothness.invertible),
-    "det": Row(np.linalg.det, lambda args, own, d: np.linalg.det(args[0]) * _trace(np.linalg.inv(args[0]) @ d),
-               smoothness.invertible),
+    "det": Row(np.linalg.det, lambda args, own, d: _trace(_adjugate(args[0]) @ d), smoothness.everywhere),
     "logabsdet": Row(lambda a: np.linalg.slogdet(a)[1], lambda args, own, d: _trace(np.linalg.inv(args[0]) @ d),
                      smoothness.invertible),
     "cholesky": Row(np.linalg.cholesky, _cholesky, smoothness.positive_definite),
