@@ -33,6 +33,10 @@ class Writer(Terms[Any]):
 
     def node(self, value: Any) -> int:
         """The node of a traced array, or of a constant."""
+        if getattr(type(value), "holds_variables", False):
+            from absnormal.frontends.numpy.held import taken
+
+            value = taken(value)
         if isinstance(value, TracedMask):
             value = value.concrete()
         if isinstance(value, Either):

@@ -133,19 +133,25 @@ def test_a_kink_has_its_place_and_its_tie() -> None:
 
 
 def test_numpy_s_function_takes_the_rule_and_only_once() -> None:
-    inverted = inverse()
+    roots = np.array([2.0, 3.0])
+    polynomial = extend.opaque(
+        "polynomial of two roots", np.poly, lambda a, t: np.array([0.0, -t[0].sum(), t[0] @ a[0][::-1]]),
+        lambda a, w: [w[2] * a[0][::-1] - w[1]], examples=[[roots]],
+    )  # fmt: skip
     with pytest.raises(an.TraceError):
-        an.trace(lambda A: np.linalg.inv(A).sum(), POINT)
-    extend.rule(np.linalg.inv, inverted)
-    assert an.trace(lambda A: np.linalg.inv(A).sum(), POINT)(POINT) == np.linalg.inv(POINT).sum()
-    dawson = extend.smooth("dawson", special.dawsn, lambda u: [1 - 2 * u * special.dawsn(u)])
-    extend.rule(special.dawsn, dawson)
-    assert an.gradient(lambda x: special.dawsn(x[0]), [0.0]) == 1.0
-    for function in (np.exp, np.abs, np.sort, np.linalg.inv, special.dawsn):
+        an.trace(lambda x: np.poly(x).sum(), roots)
+    extend.rule(np.poly, polynomial)
+    assert an.trace(lambda x: np.poly(x).sum(), roots)(roots) == np.poly(roots).sum()
+    omega = extend.smooth(
+        "omega", special.wrightomega, lambda u: [special.wrightomega(u) / (1 + special.wrightomega(u))]
+    )
+    extend.rule(special.wrightomega, omega)
+    assert an.gradient(lambda x: special.wrightomega(x[0]), [1.0]) == 0.5
+    for function in (np.exp, np.abs, np.sort, np.linalg.inv, np.poly, special.wrightomega):
         with pytest.raises(ValueError, match="has a rule"):
-            extend.rule(function, dawson)
+            extend.rule(function, omega)
     with pytest.raises(ValueError, match="call the operation itself"):
-        extend.rule(len, dawson)
+        extend.rule(len, omega)
 
 
 def test_a_tool_of_ones_own() -> None:
@@ -227,3 +233,21 @@ def test_a_wrong_rule_is_refused_and_not_registered(name: str) -> None:
     with pytest.raises(ValueError, match=match):
         register()
     assert "w" not in TABLE
+
+
+def test_arrays_that_f_makes_are_arguments_with_and_without_variables_in_them() -> None:
+    def value(u, v):
+        return np.sqrt(1 + u * u + v * v)
+
+    own = an.extend.smooth("hypotenuse with one", value, lambda u, v: (u / value(u, v), v / value(u, v)))
+    point = np.array([1.0, -2.0, 0.5])
+
+    def written(x):
+        made = np.ones(3)
+        made[1] = x[0]
+        return own(np.abs(x), made).sum()
+
+    for f in (lambda x: own(np.abs(x), np.ones(3)).sum(), written):
+        sides = [(f(point + 1e-6 * d) - f(point - 1e-6 * d)) / 2e-6 for d in np.eye(3)]
+        np.testing.assert_allclose(an.gradient(f, point), sides, atol=1e-8)
+        assert an.verify(f, np.zeros(3))
