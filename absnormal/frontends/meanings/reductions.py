@@ -32,7 +32,7 @@ def variance(write: Terms[N], u: Any, axes: Sequence[int], correction: float = 0
     return write.div(write.sum(write.op("square", deviation), axes, keep), write.constant(max(0.0, count))), mean
 
 
-def accumulated(write: Terms[N], u: Any, axis: int, op: str) -> N:
+def accumulated(write: Terms[N], u: N, axis: int, op: str) -> N:
     """Entry i along an axis is that of entries 0 to i, joined by an operation that is associative: "mul", "logaddexp".
 
     The lines are joined with themselves, moved by 1, 2, 4, ... places.

@@ -18,7 +18,7 @@ KINDS = ("sum", "mean", "prod", *EXTREMA)
 
 
 def combined(
-    write: Terms[N], u: Any, where: Array, values: Any, kind: str, own: bool = True, tie: Tie = ""
+    write: Terms[N], u: N, where: Array, values: Any, kind: str, own: bool = True, tie: Tie = ""
 ) -> N:
     """u with every entry to which values are sent replaced by the sum, the mean, the product or an extremum of these.
 

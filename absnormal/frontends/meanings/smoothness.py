@@ -75,7 +75,7 @@ def eliminated(eps: float, a: Array) -> bool:
 
 
 def _room(eps: float, a: Array) -> float:
-    return _ROUNDINGS * max(eps, float(np.finfo(float).eps)) * (a.shape[-2] + a.shape[-1])
+    return float(_ROUNDINGS * max(eps, float(np.finfo(float).eps)) * (a.shape[-2] + a.shape[-1]))
 
 
 def _singular(a: Array) -> Array:

@@ -316,7 +316,7 @@ def deciding(record: Record) -> Sequence[Any]:
     """The arguments on which it depends where an operation jumps."""
     name = plain_name(record)
     if name == "copysign" or name.endswith("_backward"):
-        return record.args[_DECIDING.get(name, slice(1, 2))]
+        return [*record.args[_DECIDING.get(name, slice(1, 2))]]
     return record.arguments
 
 

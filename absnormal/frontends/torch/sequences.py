@@ -57,7 +57,7 @@ def _largest(w: Writer, table: int, rows: Array, bags: Array, count: int, width:
     for bag in range(count):
         own = rows[bags == bag]
         members[: len(own), bag] = own
-    empty = (members < 0).all(axis=0)
+    empty = np.asarray((members < 0).all(axis=0))
     size = w.shape(table)[0] * width
     index = np.where(members[..., None] < 0, -1, members[..., None] * width + np.arange(width))
     index[0, empty] = size
@@ -118,7 +118,7 @@ class Alignments(Kernel):
         inside = steps < np.reshape(self.lengths, (1, -1, 1))
         more = np.where(inside, np.exp(logs), 0.0)
         by_row = np.stack([np.where((count == row)[:, None], more, 0.0).reshape(-1) for row in count])
-        return super().jacobian(args, own) - by_row
+        return np.asarray(super().jacobian(args, own) - by_row)
 
 
 def _ctc_loss(
@@ -131,7 +131,7 @@ def _ctc_loss(
     )
     labels = targets.array.astype(int)
     kernel = Alignments(
-        name="ctc_loss", operation="aten::_ctc_loss.default", place=0, eps=w.builder.unit, named=(),
+        name="ctc_loss", batch=0, operation="aten::_ctc_loss.default", place=0, eps=w.builder.unit, named=(),
         where=smoothness.everywhere, lengths=given,
         args=(Slot(0), Whole(tuple(labels.reshape(-1).tolist()), labels.shape), given, wanted, blank, zero_infinity))
     batched = logs.node if len(logs.shape) == 3 else w.reshape(logs.node, (logs.shape[0], 1, logs.shape[1]))
