@@ -31,6 +31,7 @@ REFUSED = {("_scaled_dot_product_flash_attention", f"{name}_descale") for name i
 
 def overloads(name: str) -> Iterator[Any]:
     """The overloads of an operation, in place or not, that take and give tensors."""
+    name = name.removeprefix("complex.")
     for spelled in (name, name + "_"):
         packet = getattr(torch.ops.aten, spelled, None)
         for overload in () if packet is None else packet.overloads():

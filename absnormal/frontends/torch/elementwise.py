@@ -341,7 +341,7 @@ RULES: dict[str, Rule] = {
     "maximum": _extreme(1, "maximum"), "minimum": _extreme(-1, "minimum"),
     "fmax": _extreme(1, "fmax"), "fmin": _extreme(-1, "fmin"),
     "clone": _same, "_to_copy": _same, "contiguous": _same, "positive": _same, "to": _same, "lift_fresh_copy": _same,
-    "nan_to_num": _nan_to_num, "real": _same,
+    "nan_to_num": _nan_to_num, "real": _same, "conj_physical": _same,
     "fill": _fill, "zero": _made, "zeros_like": _made, "ones_like": _made, "full_like": _made,
     "empty_like": _made, "rand_like": _made, "randn_like": _made, "new_zeros": _made, "new_ones": _made,
     "new_full": _made, "new_empty": _made, "bernoulli": _drawn, "new_empty_strided": _made,

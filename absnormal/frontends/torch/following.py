@@ -31,6 +31,8 @@ from absnormal.frontends.torch.steps import (
     State,
     Step,
     geometry,
+    is_view_of_pairs,
+    materialized,
     positions,
     read,
 )
@@ -61,13 +63,6 @@ def sharp(record: Record, handles: dict[int, Handle | None]) -> bool:
     return bent(record) and any(handles.get(id(arg)) is not None for arg in deciding(record))
 
 
-def _materialized(record: Record) -> bool:
-    """Whether torch, below autograd, copies a conjugate or negated view for an operation that takes none."""
-    made = record.name == "clone" and record.enabled and record.needs[id(record.arguments[0])]
-    view = record.arguments[0] if made else None
-    return view is not None and (view.is_conj() or view.is_neg()) and not record.outs[0].requires_grad
-
-
 _NOTHING: frozenset[int] = frozenset()
 
 
@@ -80,6 +75,8 @@ class Following:
         self.tape = tape
         #: Tensors at which derivatives end though they may hold values of variables, by identity: other leaves.
         self._ends = {*leaves} - {id(variable) for variable in variables}
+        #: Copies of conjugate views that torch made below autograd, through which derivatives go.
+        self._copies: set[int] = set()
         #: Whether values are followed through detach and no_grad, as if they carried derivatives.
         self.through = through
         self.steps: list[Step] = []
@@ -139,10 +136,12 @@ class Following:
 
     def _follow(self, number: int, record: Record) -> None:
         name, arguments, outs = record.name, read(record), record.outs
-        if name in _SAME:
+        if name in _SAME or is_view_of_pairs(record):
             return
-        if _materialized(record):
-            self.unseen.append((number, arguments[0]))
+        if any(target.is_conj() or target.is_neg() for target in record.overwritten):
+            raise TraceError(f"torch.{name}", "overwrites a conjugate view", "use resolve_conj()", record.source)
+        if materialized(record):
+            self._copies.add(storage(outs[0]))
         if name in VALUELESS and not record.overwritten and all(out.numel() for out in outs):
             self.constants.update(storage(out) for out in outs)
             return
@@ -291,7 +290,7 @@ class Following:
 
     def _undifferentiated(self, record: Record, outs: list[Any], handles: dict[int, Handle | None]) -> list[Any]:
         """The results that carry no derivative though what they are computed from does."""
-        if record.name in VALUELESS or record.name in DRAWN:
+        if record.name in VALUELESS or record.name in DRAWN or materialized(record):
             return []
         plain = [out for out in outs if not out.requires_grad]
         if not plain:
@@ -313,6 +312,7 @@ class Following:
         if self.through:
             return self.find(tensor)
         aside = any(tensor is record.args[place] for place in THROUGH.get(record.name, ()))
+        aside = aside or storage(tensor) in self._copies
         if record.enabled and not aside and (not record.needs[id(tensor)] or id(tensor) in self._ends):
             return None
         handle = self.find(tensor)

@@ -30,6 +30,8 @@ def keep(w: Writer, args: Sequence[Any], kwargs: dict[str, Any]) -> bool:
     if all(not isinstance(arg, Arg) or discrete(arg.here) for arg in args):
         # What is decided by outcomes of jumps is decided by the guards of these.
         return True
+    if any(tensor.is_complex() for tensor in w.record.arguments):
+        return False
     name = plain_name(w.record)
     rule = RULES.get(name)
     if rule is None and name in ("to_copy", "_to_copy", "copy"):

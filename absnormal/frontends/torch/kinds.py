@@ -11,7 +11,9 @@ from absnormal.frontends.torch.steps import Step
 from absnormal.frontends.torch.tape import Record
 
 #: The machine epsilon of every floating type.
-EPSILON = {dtype: torch.finfo(dtype).eps for dtype in (torch.float64, torch.float32, torch.float16, torch.bfloat16)}
+EPSILON = {dtype: torch.finfo(dtype).eps for dtype in (
+    torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.complex128, torch.complex64, torch.complex32,
+)}  # fmt: skip
 
 
 def unit_of(record: Record) -> float:

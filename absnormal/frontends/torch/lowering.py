@@ -23,13 +23,14 @@ from absnormal.frontends.torch.jumps import VALUELESS
 from absnormal.frontends.torch.kinds import EPSILON, stopped_at, unit_of
 from absnormal.frontends.torch.memory import storage
 from absnormal.frontends.torch.numbers import is_log
+from absnormal.frontends.torch.pairs import turned
 from absnormal.frontends.torch.probe import table
 from absnormal.frontends.torch.settled import settled
 from absnormal.frontends.torch.steps import Handle, Read, Step, geometry
 from absnormal.frontends.torch.stopped import is_held, ties
 from absnormal.frontends.torch.tape import Record, Tape
 from absnormal.frontends.torch.unknown import refuse_unknown
-from absnormal.frontends.torch.values import array, finite
+from absnormal.frontends.torch.values import array, finite, real_shape
 from absnormal.frontends.torch.versions import Versions
 from absnormal.frontends.torch.writer import Arg, Writer
 from absnormal.program.builder import Builder, Finished
@@ -84,7 +85,7 @@ class Lowering:
         for step in needed:
             self._lower(step)
         self.stopped = [record.source for record in stopped_at(self.following, needed)]
-        output = self._node(handle)
+        output = turned(self.write, loss, self._node(handle))
         if math.prod(self.write.shape(output)) == 1:
             output = self.write.reshape(output, ())
         self._guard()
@@ -236,8 +237,8 @@ class Lowering:
         for place, (out, node) in enumerate(zip(record.overwritten or record.outs, found, strict=False)):
             if node is None:
                 continue
-            if out.shape != self.write.nodes[node].shape:
-                node = self._shaped(node, out.shape)
+            if real_shape(out) != self.write.nodes[node].shape:
+                node = self._shaped(node, real_shape(out))
             if node < start:
                 # A cast is no operation on numbers, but what comes back through it is rounded.
                 self.builder.units[node] = max(self.builder.units[node], unit)
@@ -306,7 +307,7 @@ class Lowering:
         if isinstance(arg, torch.Tensor):
             handle = step.handles.get(id(arg))
             assert step.record is not None
-            node = None if handle is None else self._node(handle)
+            node = None if handle is None else turned(self.write, arg, self._node(handle))
             if handle is not None and handle[0] not in self._depending and step.record.enabled:
                 refuse_constant(arg, step.record)
             drawn = bool(step.record.filled) and any(arg is target for target in step.record.filled)

@@ -12,6 +12,7 @@ from absnormal.frontends.torch import (
     elementwise,
     layers,
     order,
+    pairs,
     reductions,
     scattering,
     sequences,
@@ -22,7 +23,7 @@ from absnormal.frontends.torch import (
 RULES: dict[str, Callable[..., Any]] = {}
 _TABLES = (
     elementwise, shapes, scattering, reductions, order, windows, layers, algebra, derivatives, adjoints,
-    sequences,
+    sequences, pairs,
 )  # fmt: skip
 for _table in (module.RULES for module in _TABLES):
     _twice = RULES.keys() & _table.keys()

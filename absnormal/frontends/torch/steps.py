@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import torch
 
 from absnormal.arrays import Array
+from absnormal.frontends.torch.memory import storage
 from absnormal.frontends.torch.tape import Record
 
 Geometry = tuple[int, tuple[int, ...], tuple[int, ...]]
@@ -68,7 +70,28 @@ def read(record: Record) -> list[Any]:
     return [t for t in record.arguments if all(t is not other for other in aside)] if aside else record.arguments
 
 
+def is_view_of_pairs(record: Record) -> bool:
+    """Whether an operation gives a view of complex numbers, of their parts, or of parts as complex numbers, or a view
+    that conjugates or negates: what it is is told by where it lies."""
+    given = [t for t in record.arguments if t.layout == torch.strided]
+    tensors = (*given, *record.outs)
+    if not given or record.overwritten or not any(t.is_complex() or t.is_neg() for t in tensors):
+        return False
+    places = {storage(t) for t in given}
+    return all(storage(out) in places for out in record.outs)
+
+
+def materialized(record: Record) -> bool:
+    """Whether torch, below autograd, copies a view that conjugates or negates for an operation that takes none."""
+    made = record.name == "clone" and record.enabled and record.needs[id(record.arguments[0])]
+    view = record.arguments[0] if made else None
+    return view is not None and (view.is_conj() or view.is_neg()) and not record.outs[0].requires_grad
+
+
 def geometry(tensor: Any) -> Geometry:
+    """Where a tensor lies; a complex one as the pairs of real numbers that it is."""
+    if tensor.is_complex():
+        return 2 * tensor.storage_offset(), (*tensor.shape, 2), (*(2 * stride for stride in tensor.stride()), 1)
     return tensor.storage_offset(), tensor.shape, tensor.stride()
 
 

@@ -15,7 +15,7 @@ import torch
 
 from absnormal.frontends.meanings import smoothness
 from absnormal.frontends.torch.arguments import rule_name
-from absnormal.frontends.torch.jumps import Ties, bent, compared, eps_of, never, plain_name, ties_of, zero
+from absnormal.frontends.torch.jumps import Ties, bent, compared, eps_of, never, plain_name, ties_of, whole, zero
 from absnormal.frontends.torch.rules import RULES
 from absnormal.frontends.torch.steps import Step
 from absnormal.frontends.torch.tape import Record, Tape
@@ -48,6 +48,22 @@ def _cut(y: Any, x: Any, *args: Any, **kwargs: Any) -> tuple[bool, bool]:
     """The angle of a point jumps where the point passes to the left of the origin."""
     tied = bool(((y == 0) & (x <= 0)).any())
     return tied, tied
+
+
+def _turning(z: Any) -> tuple[bool, bool]:
+    """The angle of a complex number; see `_cut`."""
+    parts = array(z)
+    return _cut(parts[..., 1], parts[..., 0])
+
+
+def _nearest(x: Any, grid: Any, mode: int, padding: int, corners: bool) -> tuple[bool, bool]:
+    """The nearest pixel jumps half way between two."""
+    found = [(False, False)]
+    for axis, size in enumerate(reversed(x.shape[2:])) if mode == 1 else ():
+        at = array(grid[..., axis]).astype(float) + 1
+        at = at / 2 * (size - 1) if corners else (at * size - 1) / 2
+        found.append(whole(at + 0.5, 4 * size * eps_of(grid)))
+    return any(here for here, _ in found), any(near for _, near in found)
 
 
 def _counting(x: Any, order: Any = 2, *args: Any, **kwargs: Any) -> tuple[bool, bool]:
@@ -85,6 +101,7 @@ LEAPS: dict[str, Ties] = {
     "special_xlog1py": lambda x, y: _times_log(x, torch.as_tensor(y) + 1), "linalg_qr": _unless(smoothness.reflected),
     "_linalg_eigh": _unless(smoothness.apart, lambda half="L", vectors=True: bool(vectors)),
     "_linalg_svd": _unless(smoothness.singular_apart, lambda full=False, vectors=True, *args: bool(vectors)),
+    "angle": _turning, "grid_sampler_2d": _nearest, "grid_sampler_3d": _nearest,
     "linalg_pinv": _unless(smoothness.full_rank), "linalg_lstsq": _unless(smoothness.full_rank),
     "_cdist_forward": lambda a, b, order, *args: _counting_differences(a, b, order, rows=True),
     # What these keep for their derivatives does not jump.

@@ -36,4 +36,4 @@ def refuse_unknown(steps: Iterable[Step], at: Callable[[Any], None], write: Writ
 
 def _known(step: Step, record: Record) -> bool:
     """Whether there is a rule for an operation, or for where it jumps."""
-    return step.jumps or (rule_name(record) in RULES and not is_complex(record))
+    return step.jumps or rule_name(record) in RULES

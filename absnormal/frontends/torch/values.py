@@ -14,13 +14,22 @@ _HALF = frozenset({torch.bfloat16, torch.float16})
 
 def finite(tensor: Any) -> bool:
     """Whether there is neither NaN nor infinity, which spread to a sum."""
+    if tensor.is_complex():
+        tensor = torch.view_as_real(tensor.resolve_conj())
     return math.isfinite(tensor.sum().item()) or bool(tensor.isfinite().all())
 
 
+def real_shape(tensor: Any) -> tuple[int, ...]:
+    """The shape of a tensor, with complex numbers as pairs."""
+    return (*tensor.shape, 2) if tensor.is_complex() else tuple(tensor.shape)
+
+
 def array(tensor: Any) -> Array:
-    """A tensor as a NumPy array, without a copy where there is one of its type."""
+    """A tensor as a NumPy array, without a copy where there is one of its type; complex numbers as pairs, last."""
     if tensor.requires_grad:
         tensor = tensor.detach()
+    if tensor.is_complex():
+        tensor = torch.view_as_real(tensor.resolve_conj())
     if not tensor.is_cpu:
         tensor = tensor.cpu()
     if tensor.dtype in _HALF:

@@ -212,6 +212,8 @@ class Versions:
             return [self._again(item, step, taken) for item in value]
         if not isinstance(value, torch.Tensor):
             return value
+        if value.is_conj() or value.is_neg():
+            raise Lost
         handle = step.handles.get(id(value))
         if handle is None:
             found = Arg(self.lowering.write, value, step.number, None)

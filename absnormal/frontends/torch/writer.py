@@ -118,6 +118,8 @@ class Writer(Terms[int]):
 
     def tensor(self, tensor: Any) -> int:
         """A constant node that holds a tensor; the same memory is the same node."""
+        if tensor.is_complex():
+            tensor = torch.view_as_real(tensor.resolve_conj())
         if tensor.layout != torch.strided:
             return self.builder.held(tensor, self.source)
         key = storage(tensor), geometry(tensor), tensor.dtype, tensor.is_conj(), tensor.is_neg()
