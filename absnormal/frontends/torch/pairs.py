@@ -86,6 +86,10 @@ def _sub(w: Writer, a: Any, b: Any, /, alpha: Any = 1) -> int:
     return _joined(w, _sum_of(w, _parts(w, a), _product_of(w, _parts(w, alpha), _parts(w, b)), -1))
 
 
+def _rsub(w: Writer, a: Any, b: Any, /, alpha: Any = 1) -> int:
+    return _sub(w, b, a, alpha)
+
+
 def _mul(w: Writer, a: Any, b: Any, /) -> int:
     return _joined(w, _product_of(w, _parts(w, a), _parts(w, b)))
 
@@ -279,7 +283,7 @@ def _to_real(w: Writer, x: Arg, /, dim: Sequence[int], normalization: int, last_
 
 
 RULES: dict[str, Rule] = {f"complex.{name}": rule for name, rule in {
-    "add": _add, "sub": _sub, "rsub": lambda w, a, b, /, alpha=1: _sub(w, b, a, alpha), "mul": _mul, "div": _div,
+    "add": _add, "sub": _sub, "rsub": _rsub, "mul": _mul, "div": _div,
     "neg": _neg, "conj_physical": _conjugate, "_conj_physical": _conjugate, "exp": _exp,
     "abs": _abs, "angle": _angle, "complex": _complex, "polar": _polar, "_to_copy": _cast, "clone": _same,
     "contiguous": _same, "cat": _cat, "stack": _stack, "sum": _sum, "mean": _mean, "constant_pad_nd": _pad,
