@@ -6,11 +6,12 @@ import math
 
 import numpy as np
 import pytest
-from scipy import sparse, special
+from scipy import interpolate, sparse, special, stats
 
 import absnormal as an
 
 SPARSE = sparse.csr_array(np.array([[1.0, 2.0], [0.0, 1.0]]))
+LINEAR = interpolate.PPoly(np.array([[2.0, -1.0], [0.0, 2.0]]), np.array([0.0, 1.0, 3.0]))
 
 
 def cleared(x):
@@ -67,6 +68,10 @@ KINKS = [
     (lambda x: special.i0e(x[0]) + special.j0(x[1]), [0.0, 0.0], [[-1, 0], [1, 0]]),
     (lambda x: np.maximum(special.exp1(x[0] + 1) - special.exp1(1.0), x[1]), [0.0, 0.0],
      [[-math.exp(-1), 0], [0, 1]]),
+    (lambda x: np.abs(np.fft.rfft(np.maximum(x, 0))[0].real) + x[1], [0.0, 1.0], [[0, 2], [1, 2]]),
+    (lambda x: np.abs(np.exp(1j * x[0]).imag) + x[1], [0.0, 1.0], [[-1, 1], [1, 1]]),
+    (lambda x: LINEAR(x[0]) + x[1], [1.0, 0.0], [[-1, 1], [2, 1]]),
+    (lambda x: stats.laplace.logpdf(x[0]) + stats.norm.logpdf(x[1]), [0.0, 0.0], [[-1, 0], [1, 0]]),
     (lambda x: np.linalg.norm(np.array([[x[0], x[1]], [x[1], 2.0]]), 2), [1.0, 0.0], [[0, 0]]),
 ]
 

@@ -12,7 +12,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 from numpy import array, zeros
-from scipy import special
+from scipy import interpolate, linalg, signal, special, stats
 
 import absnormal as an
 from absnormal.frontends.numpy.held import Held
@@ -245,8 +245,13 @@ def test_a_tie_of_pythons_max_is_a_kink():
         np.testing.assert_array_equal(sorted(an.generalized_gradient(f, x).vertices.tolist()), vertices)
 
 
+SPACES = (
+    np, np.linalg, np.fft, math, special, linalg, signal, *interpolate.CubicSpline.__mro__, *type(stats.norm).__mro__,
+)  # fmt: skip
+
+
 def originals():
-    return [(name, getattr(module, name)) for module in (np, np.linalg, math, special) for name in dir(module)]
+    return [item for space in SPACES for item in vars(space).items()]
 
 
 def test_numpy_is_as_it_was_also_when_f_raises():

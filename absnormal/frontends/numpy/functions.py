@@ -20,6 +20,7 @@ from absnormal.frontends.meanings.steps import searched
 from absnormal.frontends.numpy import algebra, order, shapes
 from absnormal.frontends.numpy.arguments import given
 from absnormal.frontends.numpy.callbacks import CALLBACKS
+from absnormal.frontends.numpy.complex_numbers import TRANSFORMS
 from absnormal.frontends.numpy.linear_algebra import ALGEBRA
 from absnormal.frontends.numpy.masks import TracedMask, numbers
 from absnormal.frontends.numpy.select import select, where
@@ -120,6 +121,8 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.meshgrid: shapes.meshgrid,
     np.atleast_1d: shapes.atleast(np.atleast_1d), np.atleast_2d: shapes.atleast(np.atleast_2d),
     np.atleast_3d: shapes.atleast(np.atleast_3d), np.copy: shapes.copied, np.real: lambda u: u,
+    np.imag: lambda val: np.zeros(val.shape), np.fft.fftshift: shapes.shifted(np.fft.fftshift),
+    np.fft.ifftshift: shapes.shifted(np.fft.ifftshift),
     np.astype: _astype, np.nan_to_num: _finite,
     # joining and splitting
     np.concatenate: concatenate, np.stack: shapes.stack,
@@ -196,7 +199,7 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.result_type: lambda *args: np.dtype(float), np.common_type: lambda *args: np.float64,
 }  # fmt: skip
 
-FUNCTIONS |= WRITING | SEQUENCE_FUNCTIONS | ALGEBRA
+FUNCTIONS |= WRITING | SEQUENCE_FUNCTIONS | ALGEBRA | TRANSFORMS
 
 if hasattr(np, "unstack"):  # NumPy 2.1
     FUNCTIONS[np.unstack] = shapes.unstack
@@ -257,8 +260,6 @@ CONVERTING = {
 }
 
 REFUSED = {
-    "fft": ("makes complex numbers", "multiply by the matrices of cosines and sines"),
-    "rfft": ("makes complex numbers", "multiply by the matrices of cosines and sines"),
     "eig": ("makes complex numbers", "use np.linalg.eigh of a symmetric matrix"),
     "eigvals": ("makes complex numbers", "use np.linalg.eigvalsh of a symmetric matrix"),
     "unique": ("jumps", "use np.sort"), "unwrap": ("jumps", "leave it out"),

@@ -16,6 +16,7 @@ import numpy as np
 from absnormal.arrays import Array
 from absnormal.errors import TraceError
 from absnormal.frontends.meanings.jumps import Either
+from absnormal.frontends.numpy.complex_numbers import TracedComplex
 from absnormal.frontends.numpy.creation import arrayed
 from absnormal.frontends.numpy.functions import LIKE_FUNCTIONS, METHODS, VIEWS, apply_function
 from absnormal.frontends.numpy.masks import TracedMask, concrete
@@ -34,6 +35,8 @@ def variable_in(value: Any) -> Any:
     """A variable, or a comparison of variables, in nested lists and tuples; None where there is none."""
     if isinstance(value, (TracedArray, TracedMask, Either)):
         return value
+    if isinstance(value, TracedComplex):
+        return value.first
     if isinstance(value, np.ndarray):
         run = running()
         if run is not None and run.memory(value) is not None:

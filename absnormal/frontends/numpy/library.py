@@ -15,8 +15,10 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
+from absnormal.frontends.numpy.complex_numbers import transform
 from absnormal.frontends.numpy.creation import arrayed
 from absnormal.frontends.numpy.held import taken, variable_in
+from absnormal.frontends.numpy.library_methods import classes
 from absnormal.frontends.numpy.linear_algebra import SCIPY_ALGEBRA
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.writing import Writer, named, writer_of
@@ -211,6 +213,7 @@ AFFINE: dict[str, dict[str, tuple[str, ...]]] = {
 }  # fmt: skip
 
 WRITTEN: dict[str, dict[str, Rule]] = {
+    "scipy.fft": {name: transform(name) for name in ("fft", "ifft", "rfft", "irfft")},
     "scipy.special": {"logsumexp": logsumexp, "softmax": softmax, "log_softmax": log_softmax,
                       "polygamma": polygamma},
     "scipy.spatial.distance": {"cosine": cosine, "cdist": cdist, "pdist": pdist},
@@ -253,4 +256,8 @@ def library() -> dict[Any, Rule]:
             if original is not None:
                 full = f"{module}.{name}"
                 rules[original] = _following(original, ruled(original, full), full)
+    for kind, full, methods in classes():
+        for name, rule in methods.items():
+            original = vars(kind)[name]
+            rules[original] = _following(original, rule, f"{full}.{name}")
     return rules

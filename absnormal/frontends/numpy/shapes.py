@@ -120,6 +120,11 @@ def expand_dims(u: Any, axis: Any) -> TracedArray:
     return reshape(u, np.expand_dims(like(u), axis).shape)
 
 
+def shifted(rule: Callable[..., Any]) -> Callable[..., Any]:
+    """np.fft.fftshift and its inverse."""
+    return lambda x, axes=None: gather(x, lambda index: rule(index, axes))
+
+
 def atleast(rule: Callable[..., Any]) -> Callable[..., Any]:
     def promoted(*arrays: Any) -> Any:
         results = tuple(reshape(u, rule(like(u)).shape) for u in arrays)

@@ -30,6 +30,7 @@ from absnormal.frontends.numpy import creation
 from absnormal.frontends.numpy.functions import FUNCTIONS, SEQUENCES
 from absnormal.frontends.numpy.held import Held, held, taken, variable_in
 from absnormal.frontends.numpy.library import library
+from absnormal.frontends.numpy.library_methods import classes, namespace_of
 from absnormal.frontends.numpy.numbers import BUILTINS, MATH, TESTS
 from absnormal.frontends.numpy.running import run_of, running
 from absnormal.frontends.numpy.traced import TracedArray
@@ -174,7 +175,7 @@ class _Replaced:
     def enter(self, own: Namespace | None) -> None:
         """One run more, of a function with some namespace."""
         with self.lock:
-            self.runs += 1
+            self.runs += 1  # First, so that what raises here is undone by `leave`.
             if self.runs == 1:
                 for namespace, names in self._namespaces():
                     self._replace(namespace, names)
@@ -207,6 +208,7 @@ class _Replaced:
                 and (name.partition(".")[0] not in _APART or name.startswith("absnormal.gallery"))
             ]
             self._found = [(space, names) for space in spaces if (names := _originals(space))]
+            self._found += [(namespace_of(kind), list(rules)) for kind, _, rules in classes()]
             self._modules = len(sys.modules)
         return self._found
 
@@ -240,8 +242,8 @@ _REPLACED = _Replaced()
 @contextmanager
 def following(builder: Builder, f: Any) -> Iterator[None]:
     """Stand-ins for NumPy's functions, while f runs in this thread."""
-    _REPLACED.enter(_globals_of(f))
     try:
+        _REPLACED.enter(_globals_of(f))
         with run_of(builder):
             yield
     finally:

@@ -177,6 +177,10 @@ class TracedArray(Stored, NDArrayOperatorsMixin):
     def real(self) -> TracedArray:
         return self
 
+    @property
+    def imag(self) -> Array:
+        return np.zeros(self.shape)
+
     def __len__(self) -> int:
         if not self.shape:
             raise TypeError("len() of unsized object")

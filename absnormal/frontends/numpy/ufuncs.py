@@ -16,6 +16,7 @@ from absnormal.frontends.meanings.jumps import eithers, lifted
 from absnormal.frontends.numpy.algebra import cumsum, prod, total
 from absnormal.frontends.numpy.arguments import is_default
 from absnormal.frontends.numpy.callbacks import entry_by_entry, is_of_objects
+from absnormal.frontends.numpy.complex_numbers import is_complex, of_complex
 from absnormal.frontends.numpy.masks import TracedMask, concrete, multiplied, numbers
 from absnormal.frontends.numpy.order import largest, smallest
 from absnormal.frontends.numpy.shapes import moveaxis
@@ -165,6 +166,8 @@ def apply_ufunc(
     """What `__array_ufunc__` returns: a new array, a comparison or a constant."""
     if eithers(inputs):
         return lifted(lambda *args: getattr(ufunc, method)(*args, **kwargs), inputs, method == "__call__")
+    if any(map(is_complex, inputs)):
+        return of_complex(ufunc, method, inputs, kwargs)
     if method == "__call__" and is_of_objects(ufunc):
         return entry_by_entry(ufunc, inputs)
     name = name_of(ufunc)

@@ -76,6 +76,7 @@ SNIPPETS: dict[str, Callable[[Any], Any]] = {
     "spence, sici": lambda x: special.spence(np.abs(x)) + special.sici(x)[0],
     "fresnel": lambda x: special.fresnel(x)[0],
     "lambertw": lambda x: special.lambertw(np.abs(x)).real,
+    "Hurwitz zeta": lambda x: special.zeta(2.5, x**2 + 0.5),
     "zeta": lambda x: special.zeta(np.abs(x) + 1.5),
     "ellipk": lambda x: special.ellipk(0.5 * expit(x)) + special.ellipe(0.5 * expit(x)),
     "airy": lambda x: special.airy(x)[0],
@@ -146,6 +147,9 @@ SNIPPETS: dict[str, Callable[[Any], Any]] = {
     "cityblock, cosine": lambda x: spatial.distance.cityblock(x[:3], x[3:]) + spatial.distance.cosine(x[:3], x[3:]),
     "norm.pdf": lambda x: stats.norm.pdf(x),
     "norm.logpdf": lambda x: stats.norm.logpdf(x, 0.5, 2.0),
+    "other densities": lambda x: stats.t.logpdf(x, 3.0) + stats.logistic.pdf(x, loc=0.1) + stats.cauchy.logpdf(x)
+    + stats.laplace.pdf(x, 0.05, 2.0) + stats.norm.logcdf(x) + stats.logistic.cdf(x, 0.5, x[0] ** 2),
+    "derivative of a spline": lambda x: SPLINE(x, 1) * SPLINE(x[::-1]),
     "norm.cdf": lambda x: stats.norm.cdf(x),
     "multivariate_normal": lambda x: stats.multivariate_normal.logpdf(x[:3], np.zeros(3), np.eye(3)),
     "poisson": lambda x: stats.poisson.logpmf(2, np.abs(x)),
