@@ -6,7 +6,7 @@ from __future__ import annotations
 FOLLOWED = [
     "Abs", "Acos", "Acosh", "Add", "And", "ArgMax", "ArgMin", "Asin", "Asinh", "Atan", "Atanh", "AveragePool",
     "BatchNormalization", "Cast", "CastLike", "Ceil", "Celu", "Clip", "Col2Im", "Compress", "Concat", "Conv",
-    "ConvTranspose", "Cos", "Cosh", "CumProd", "CumSum", "DFT", "DepthToSpace", "DequantizeLinear", "Div",
+    "ConvTranspose", "Cos", "Cosh", "CumProd", "CumSum", "DFT", "DepthToSpace", "DequantizeLinear", "Det", "Div",
     "Dropout", "Einsum", "Elu", "Equal", "Erf", "Exp", "Expand", "Flatten", "Floor", "GRU", "Gather",
     "GatherElements", "GatherND", "Gelu", "Gemm", "GlobalAveragePool", "GlobalLpPool", "GlobalMaxPool", "Greater",
     "GreaterOrEqual", "GridSample", "GroupNormalization", "HardSigmoid", "HardSwish", "Hardmax", "Identity",
@@ -55,7 +55,7 @@ RANDOM = [
 
 #: Refused by name, with a reason and a fix.
 REFUSED = [
-    "BitCast", "ConcatFromSequence", "DeformConv", "Det", "ImageDecoder", "MaxRoiPool", "MelWeightMatrix",
+    "BitCast", "ConcatFromSequence", "DeformConv", "ImageDecoder", "MaxRoiPool", "MelWeightMatrix",
     "NonMaxSuppression", "Optional", "OptionalGetElement", "OptionalHasElement", "RegexFullMatch", "SequenceAt",
     "SequenceConstruct", "SequenceEmpty", "SequenceErase", "SequenceInsert", "SequenceLength", "SplitToSequence",
     "StringConcat", "StringNormalizer", "StringSplit", "TfIdfVectorizer", "Unique", "Upsample",

@@ -13,8 +13,10 @@ import pytest
 from jax import lax
 
 import absnormal as an
+from absnormal.frontends.jax.algebra import ALGEBRA
 from absnormal.frontends.jax.primitives import COMPARISONS, MASKS, ROWS, RULES
 from absnormal.frontends.jax.shapes import MOVES
+from absnormal.frontends.jax.special import SPECIAL
 
 from .precision import double as double
 
@@ -151,6 +153,10 @@ def test_sets_and_forms_of_an_array(double: None) -> None:
 # -- every primitive that jumps ----------------------------------------------------------------------------
 
 
+def _pooled(x: Any) -> Any:
+    return lax.reduce_window(x, -jnp.inf, lax.max, (2,), (1,), "VALID")
+
+
 #: primitive -> functions of x at 0 that it makes jump there, or that are refused for another reason that is named.
 JUMPS: dict[str, list[Any]] = {
     "sign": [lambda x: jnp.sign(x[0]) * x[1]],
@@ -178,6 +184,10 @@ JUMPS: dict[str, list[Any]] = {
     "not": [lambda x: ~(x[0] > 0) * (x[1] + 1)],
     "and": [lambda x: ((x[0] > 0) & (x[1] > -1)) * (x[1] + 1)],
     "or": [lambda x: ((x[0] > 0) | (x[1] > 1)) * (x[1] + 1)],
+    "xor": [lambda x: ((x[0] > 0) ^ (x[1] > 1)) * (x[1] + 1)],
+    "eq_to": [lambda x: lax.eq_to_p.bind(x[0], 0.0 * x[1]) * (x[1] + 1)],
+    "select_and_scatter_add": [lambda x: jax.grad(lambda u: (_pooled(u) ** 2).sum())(x)[0]],
+    "select_and_gather_add": [lambda x: jax.jvp(_pooled, (x,), (x + 1,))[1][0]],
     "stack": [lambda x: jnp.stack([x[0] > 0, x[1] > 0]).sum() * (x[1] + 1)],
     "dynamic_slice": [lambda x: lax.dynamic_slice(x, [(x[0] + 1).astype(int)], [1])[0]],
     "gather": [lambda x: x[(x + 1).astype(int)][0]],
@@ -192,7 +202,7 @@ CONTINUOUS = {
     "sharding_constraint", "reduce_sum", "reduce_prod", "reduce_max", "reduce_min", "cumsum", "cumprod",
     "cumlogsumexp", "cummax", "cummin", "dot_general", "conv_general_dilated", "scatter-add", "scatter-sub",
     "scatter-mul", "scatter-max", "scatter-min", "reduce_window_sum", "reduce_window_max", "reduce_window_min",
-    "is_finite", "device_put",
+    "is_finite", "device_put", *ALGEBRA, *SPECIAL,
 } - {"atan2"}  # fmt: skip
 
 

@@ -179,11 +179,12 @@ def test_an_active_switch_names_the_users_line(double: None) -> None:
 
 def test_primitives_without_a_rule_are_all_listed() -> None:
     def f(x: Any) -> Any:
-        return jnp.sum(jnp.linalg.inv(jnp.outer(x, x) + jnp.eye(11))) + jnp.sum(jnp.fft.fft(x).real)
+        bits = jax.lax.bitcast_convert_type(x, jnp.int32).astype(x.dtype)
+        return jnp.sum(bits) + jnp.sum(jnp.fft.fft(x).real)
 
     with pytest.raises(an.TraceError) as caught:
         an.verify(f, jnp.ones(11))
-    assert "complex numbers" in str(caught.value) and "custom_linear_solve" in str(caught.value)
+    assert "complex numbers" in str(caught.value) and "bitcast_convert_type" in str(caught.value)
     assert "test_jax_verdicts.py" in str(caught.value)
 
 

@@ -142,8 +142,6 @@ def test_an_operator_of_onnx_is_followed_by_a_rule() -> None:
         return (u - mean) / np.std(u, tuple(axes), keepdims=True)
 
     x = np.array([1.0, -2.0, 0.5, 3.0]).reshape(2, 2, 1, 1)
-    with pytest.raises(an.TraceError, match="no rule for 1 operator"):
-        an.onnx.load(model("MeanVarianceNormalization"))
     an.extend.rule("onnx", "MeanVarianceNormalization", standardized)
     program = an.onnx.load(model("MeanVarianceNormalization"), {"x": x})
     assert np.allclose(program(x), standardized(x, axes=(0, 2, 3)))

@@ -123,7 +123,7 @@ def _followed(f: Callable[[Any], Any], x: Any, stopped: str) -> tuple[Program, V
     for index, leaf in enumerate(point.variables):
         builder.units[index] = epsilon(leaf.dtype)
     closed = _jaxpr(jax, point)
-    run = Run(builder)
+    run = Run(builder, stopped=stopped)
     inputs = [Seen(leaf, TracedArray(builder, i)) for i, leaf in enumerate(point.variables)]
     try:
         results = run.closed(closed, inputs)
@@ -149,6 +149,7 @@ def _followed(f: Callable[[Any], Any], x: Any, stopped: str) -> tuple[Program, V
         reached = builder.reach([output])
         run.foreign += [f"stop_gradient at {builder.nodes[i].source}" for i in run.detached if i in reached]
     found = builder.finished(output)
+    point.notes += tuple(run.notes)
     point.result = results[0].value.dtype
     run.foreign += [f"{place}, which jumps at this point and counts as a constant" for place in builder.taken_flat]
     point.foreign, point.units = tuple(run.foreign), found.units

@@ -8,8 +8,11 @@ from typing import Any
 import numpy as np
 
 from absnormal._optional import require
+from absnormal.frontends.jax.algebra import linear_solve
 from absnormal.frontends.jax.custom import called, library_rule, probe
 from absnormal.frontends.jax.derivatives import foreign, in_library
+from absnormal.frontends.jax.devices import sharded
+from absnormal.frontends.jax.reducers import reduced, windows_reduced
 from absnormal.frontends.jax.run import Run, Seen, is_key, jump_of, version_of
 from absnormal.frontends.meanings.jumps import Either
 from absnormal.frontends.numpy.masks import TracedMask
@@ -27,8 +30,9 @@ def inlined(
     jaxpr = getattr(inner, "jaxpr", inner)
     with _Naming(run, name, jaxpr) as own:
         rule = library_rule(jaxpr) if own else None
-        if rule is not None:
-            return rule(run, eqn, inputs)
+        known = None if rule is None else rule(run, eqn, inputs)
+        if known is not None:
+            return known
         return run.closed(inner, inputs) if jaxpr is not inner else run.open(inner, [], inputs)
 
 
@@ -170,6 +174,27 @@ def passed(run: Run, eqn: Any, inputs: Inputs) -> list[Seen]:
     return inputs
 
 
+def composed(run: Run, eqn: Any, inputs: Inputs, *, jaxpr: Any, name: str, version: int, attributes: Any) -> list[Seen]:
+    """lax.composite: a function with a name for a compiler."""
+    return run.closed(jaxpr, inputs)
+
+
+def batched_by_itself(run: Run, eqn: Any, inputs: Inputs, *, call: Any, rule: Any, in_tree: Any, out_tree: Any) -> Any:
+    """custom_vmap, of which nothing is batched here."""
+    return run.closed(call, inputs)
+
+
+def linear(
+    run: Run, eqn: Any, inputs: Inputs, *, callee: Any, transpose_thunk: Any = None, num_callee_consts: Any = None,
+    num_res: Any = None,
+) -> list[Seen]:
+    """linear_call: the function itself; whether its transpose is that is not known."""
+    named = f"a linear_call with a transpose of its own{f' at {run.around}' if run.around is not None else ''}"
+    if named not in run.foreign:
+        run.foreign.append(named)
+    return run.closed(callee, inputs)
+
+
 CONTROL: dict[str, Callable[..., list[Seen]]] = {
     **dict.fromkeys(("jit", "pjit", "closed_call", "core_call", "remat2", "checkpoint", "remat"), inlined),
     **dict.fromkeys(("custom_jvp_call", "custom_vjp_call", "custom_vjp_call_jaxpr"), custom),
@@ -177,4 +202,11 @@ CONTROL: dict[str, Callable[..., list[Seen]]] = {
     "while": repeated,
     "cond": branched,
     "optimization_barrier": passed,
+    "composite": composed,
+    "custom_vmap_call": batched_by_itself,
+    "linear_call": linear,
+    "custom_linear_solve": linear_solve,
+    "reduce": reduced,
+    "reduce_window": windows_reduced,
+    "shard_map": sharded,
 }

@@ -32,29 +32,51 @@ def _row(op: str) -> Callable[[Run, Any, list[Seen]], list[Seen]]:
     return rule
 
 
-#: Public functions of JAX's, with their number of arguments, that are one operation: (module, name, count, row).
+#: Public functions of JAX's, with the shapes of their arguments, that are one operation: (module, name, shapes, row).
 _PUBLIC = (
-    ("jax.numpy", "logaddexp", 2, "logaddexp"), ("jax.numpy", "logaddexp2", 2, "logaddexp2"),
-    ("jax.numpy", "sinc", 1, "sinc"),
+    ("jax.numpy", "logaddexp", ((), ()), "logaddexp"), ("jax.numpy", "logaddexp2", ((), ()), "logaddexp2"),
+    ("jax.numpy", "sinc", ((),), "sinc"), ("jax.numpy", "i0", ((),), "i0"),
+    ("jax.scipy.special", "log_ndtr", ((),), "log_ndtr"), ("jax.numpy", "interp", ((), (2,), (2,)), ""),
 )
 
 
-def library_rule(jaxpr: Any) -> Callable[[Run, Any, list[Seen]], list[Seen]] | None:
+def _interpolated(run: Run, eqn: Any, inputs: list[Seen]) -> list[Seen] | None:
+    """jnp.interp between constant knots, as it is by default; None for its other forms."""
+    (inner,) = called(eqn)
+    jax, jnp = require("jax", "jax"), require("jax.numpy", "jax")
+    if len(inputs) != 3 or any(seen.traced is not None for seen in inputs[1:]):
+        return None
+    x, knots, values = (seen.value for seen in inputs)
+    steps = np.diff(np.asarray(knots))
+    if not isinstance(inputs[0].traced, TracedArray) or not steps.size or (steps <= 0).any():
+        return None
+    # A period or another value beyond the knots is another program.
+    (plain,) = called(jax.make_jaxpr(jnp.interp)(x, knots, values).jaxpr.eqns[-1])
+    if str(plain.jaxpr) != str(inner.jaxpr):
+        return None
+    value = jax.core.eval_jaxpr(inner.jaxpr, inner.consts, x, knots, values)[0]
+    start = len(run.builder.nodes)
+    traced: Any = inputs[0].traced
+    written = np.interp(traced, *(np.asarray(item, dtype=float) for item in (knots, values)))
+    return [run.seen(value, written, start)]
+
+
+def library_rule(jaxpr: Any) -> Callable[[Run, Any, list[Seen]], list[Seen] | None] | None:
     """The rule of one of JAX's own functions that is one operation, by the function that a jaxpr was made from."""
     return _library().get(_made_from(jaxpr))
 
 
 @functools.cache
-def _library() -> dict[Any, Callable[[Run, Any, list[Seen]], list[Seen]]]:
+def _library() -> dict[Any, Callable[[Run, Any, list[Seen]], list[Seen] | None]]:
     """Where the functions behind the public ones are written: each is traced, whatever it is called inside."""
     jax, jnp = require("jax", "jax"), require("jax.numpy", "jax")
-    found = {}
-    for module, name, count, op in _PUBLIC:
+    found: dict[Any, Callable[[Run, Any, list[Seen]], list[Seen] | None]] = {}
+    for module, name, shapes, op in _PUBLIC:
         public = getattr(require(module, "jax"), name)
-        outer = jax.make_jaxpr(public)(*(jax.ShapeDtypeStruct((), jnp.float32),) * count).jaxpr
+        outer = jax.make_jaxpr(public)(*(jax.ShapeDtypeStruct(shape, jnp.float32) for shape in shapes)).jaxpr
         inner = [closed.jaxpr for eqn in outer.eqns[-1:] for closed in called(eqn)]
         if len(outer.eqns) == 1 and len(inner) == 1:
-            found[_made_from(inner[0])] = _row(op)
+            found[_made_from(inner[0])] = _row(op) if op else _interpolated
     return found
 
 

@@ -29,15 +29,15 @@ def foreign(eqn: Any, source: Source | None) -> str | None:
     info = None if closed is None else closed.jaxpr.debug_info
     file = getattr(info, "func_filename", None)
     rules = [eqn.params[name] for name in _RULES if name in eqn.params]
-    codes = [code for rule in rules for code in _codes(rule)]
-    if file and of_jax(file) and rules and all(of_jax(code.co_filename) for code in codes):
+    found = [code for rule in rules for code in codes(rule)]
+    if file and of_jax(file) and rules and all(of_jax(code.co_filename) for code in found):
         return None
     name = getattr(info, "func_name", None) or "a function"
     kind = "custom_vjp" if "bwd" in eqn.params else "custom_jvp"
     return f"a {kind} rule of its own: {name}" + (f" at {source}" if source is not None else "")
 
 
-def _codes(rule: Any) -> Iterator[CodeType]:
+def codes(rule: Any) -> Iterator[CodeType]:
     """The code of every Python function that a rule is made of: through closures, partials and JAX's wrappers."""
     WrappedFun = require("jax.extend.linear_util", "jax").WrappedFun
     seen: set[int] = set()
@@ -75,6 +75,32 @@ def _is_filled(cell: Any) -> bool:
 def of_jax(file: str) -> bool:
     """Whether a file belongs to JAX itself."""
     return file.startswith(_roots(("jax", "jaxlib")))
+
+
+def of_a_branch(info: Any) -> bool:
+    """Whether vmap wrote an equation as it made selections of lax.cond: there each branch gets the entries that do not
+    take it as constants, and its results for these are not taken."""
+    for frame in [] if info is None else info.frames:
+        if not of_jax(frame.file_name):
+            return False
+        if frame.file_name.endswith("conditionals.py"):
+            return True
+    return False
+
+
+#: Functions of JAX's that choose by a comparison between two formulas for the same number: (file, function, relation).
+_ONE_FUNCTION = {("special.py", "_ndtr", "<")}
+
+
+def of_one_function(info: Any, mask: Any) -> bool:
+    """Whether JAX wrote a selection between formulas that are the same function on both sides of its condition."""
+    relation = getattr(mask, "relation", "")
+    for frame in [] if info is None else info.frames:
+        if not of_jax(frame.file_name):
+            return False
+        if (os.path.basename(frame.file_name), frame.function_name.rpartition(".")[2], relation) in _ONE_FUNCTION:
+            return True
+    return False
 
 
 @functools.cache

@@ -56,6 +56,16 @@ class First(Jump):
         return result
 
 
+#: Primitives that compute entry by entry, or keep the entries in their order.
+ENTRYWISE = frozenset({
+    "abs", "acos", "acosh", "add", "add_any", "and", "asin", "asinh", "atan", "atan2", "atanh", "broadcast_in_dim",
+    "cbrt", "ceil", "clamp", "convert_element_type", "copy", "copy_p", "cos", "cosh", "div", "eq", "eq_to", "erf",
+    "erfc", "exp", "exp2", "expm1", "floor", "ge", "gt", "integer_pow", "is_finite", "le", "le_to", "log", "log1p",
+    "logistic", "lt", "lt_to", "max", "min", "mul", "ne", "neg", "not", "or", "pow", "reduce_precision", "rem",
+    "reshape", "round", "rsqrt", "select_n", "sign", "sin", "sinh", "sqrt", "square", "squeeze", "stop_gradient",
+    "sub", "tan", "tanh", "xor",
+})  # fmt: skip
+
 #: What may follow a comparison on the way through jnp.select.
 CHOICES: dict[str, type[Jump]] = {"argmax": Beside, "select_n": First}
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from absnormal._optional import require
+from absnormal.frontends.jax.algebra import ALGEBRA
 from absnormal.frontends.jax.jumps import Beside, First, Jump
 from absnormal.frontends.jax.order import fold_over, scattered_extremum, sort, top_k, window_extremum
+from absnormal.frontends.jax.reducers import gathered_from_chosen, scattered_to_chosen
 from absnormal.frontends.jax.run import Call, Seen
 from absnormal.frontends.jax.shapes import MOVES, moving, scattered_product, scattered_sum, window_sum
+from absnormal.frontends.jax.special import SPECIAL
 from absnormal.frontends.jax.windows import convolution
 from absnormal.frontends.meanings.activations import clipped, power
 from absnormal.frontends.numpy.masks import TracedMask, numbers
@@ -33,7 +37,7 @@ ROWS = {
 
 COMPARISONS = {
     "gt": np.greater, "ge": np.greater_equal, "lt": np.less, "le": np.less_equal, "eq": np.equal, "ne": np.not_equal,
-    "lt_to": np.less, "le_to": np.less_equal,
+    "lt_to": np.less, "le_to": np.less_equal, "eq_to": np.equal,
 }
 
 #: What a person calls a primitive.
@@ -188,7 +192,7 @@ def _converted(call: Call, mask: Any, *, new_dtype: Any) -> Any:
 
 def _joined(call: Call, a: Any, b: Any) -> Any:
     first, second = numbers(a), numbers(b)
-    return first & second if call.primitive.name == "and" else first | second
+    return {"and": operator.and_, "or": operator.or_, "xor": operator.xor}[call.primitive.name](first, second)
 
 
 def _moved(call: Call, *args: Any, **params: Any) -> Any:
@@ -297,6 +301,7 @@ MASKS: dict[str, Rule] = {
     "not": _bitwise(lambda call, mask: ~mask),
     "and": _bitwise(_joined),
     "or": _bitwise(_joined),
+    "xor": _bitwise(_joined),
     "stop_gradient": lambda call, mask: mask,
     "copy": lambda call, mask: mask,
     "device_put": _transferred,
@@ -308,6 +313,8 @@ RULES: dict[str, Rule] = {
     **{name: _row(op) for name, op in ROWS.items()},
     **{name: _compared(ufunc) for name, ufunc in COMPARISONS.items()},
     **MOVES,
+    **ALGEBRA,
+    **SPECIAL,
     "rsqrt": lambda call, u: np.reciprocal(np.sqrt(u)),
     "rem": lambda call, u, v: np.fmod(u, v),
     "pow": lambda call, u, e: np.power(u, e),
@@ -350,6 +357,8 @@ RULES: dict[str, Rule] = {
     "scatter-mul": scattered_product,
     "scatter-max": scattered_extremum(1),
     "scatter-min": scattered_extremum(-1),
+    "select_and_scatter_add": scattered_to_chosen,
+    "select_and_gather_add": gathered_from_chosen,
     "reduce_window_sum": window_sum,
     "reduce_window_max": window_extremum(1),
     "reduce_window_min": window_extremum(-1),

@@ -12,10 +12,11 @@ import numpy as np
 from absnormal._optional import require
 from absnormal.arrays import Array
 from absnormal.errors import AbsNormalError, DomainError, TraceError
-from absnormal.frontends.jax.derivatives import in_library, of_jax
-from absnormal.frontends.jax.jumps import CHOICES, Jump
+from absnormal.frontends.jax.derivatives import in_library, of_a_branch, of_jax, of_one_function
+from absnormal.frontends.jax.jumps import CHOICES, ENTRYWISE, Jump
 from absnormal.frontends.jax.parameters import read
 from absnormal.frontends.jax.precision import unit_of
+from absnormal.frontends.jax.refused import REFUSED, refusal
 from absnormal.frontends.meanings.jumps import SIDES, Either, joined
 from absnormal.frontends.meanings.steps import as_number
 from absnormal.frontends.numpy.masks import TracedMask
@@ -27,15 +28,6 @@ from absnormal.program.builder import Builder
 from absnormal.program.nodes import Source
 
 _WHOLE = 1 << 24
-#: Primitives that compute entry by entry, or keep the entries in their order.
-ENTRYWISE = frozenset({
-    "abs", "acos", "acosh", "add", "add_any", "and", "asin", "asinh", "atan", "atan2", "atanh", "broadcast_in_dim",
-    "cbrt", "ceil", "clamp", "convert_element_type", "copy", "copy_p", "cos", "cosh", "div", "eq", "erf", "erfc",
-    "exp", "exp2", "expm1", "floor", "ge", "gt", "integer_pow", "is_finite", "le", "le_to", "log", "log1p",
-    "logistic", "lt", "lt_to", "max", "min", "mul", "ne", "neg", "not", "or", "pow", "reduce_precision", "rem",
-    "reshape", "round", "rsqrt", "select_n", "sign", "sin", "sinh", "sqrt", "square", "squeeze", "stop_gradient",
-    "sub", "tan", "tanh", "xor",
-})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +84,13 @@ class Run:
     detached: list[int] = field(default_factory=list)
     missing: dict[str, Source | None] = field(default_factory=dict)
     foreign: list[str] = field(default_factory=list)
+    stopped: str = "constant"
+    #: What a reader must know.
+    notes: list[str] = field(default_factory=list)
     #: The line of the innermost call that has one: what was traced before has lost its own.
     around: Source | None = None
+    #: Whether what runs is the part of the one device of a mesh.
+    alone: bool = False
     _constants: dict[int, tuple[Any, Array]] = field(default_factory=dict)
     _sources: dict[int, tuple[Any, Source | None]] = field(default_factory=dict)
     _live: dict[int, tuple[Any, set[int]]] = field(default_factory=dict)
@@ -155,10 +152,14 @@ class Run:
 
     def _equation(self, eqn: Any, inputs: list[Seen]) -> list[Seen]:
         from absnormal.frontends.jax.control import CONTROL
+        from absnormal.frontends.jax.devices import COLLECTIVES, collected
+        from absnormal.frontends.jax.implementations import followed
         from absnormal.frontends.jax.primitives import MASKS, RULES
 
         name = eqn.primitive.name
-        if all(seen.traced is None for seen in inputs):
+        if self.alone and (name in COLLECTIVES or name == "axis_index"):
+            return collected(eqn, inputs)
+        if all(seen.traced is None for seen in inputs) and not (self.alone and name in CONTROL):
             return [Seen(value) for value in bound(eqn, [seen.value for seen in inputs])]
         jumping = [seen.traced for seen in inputs if isinstance(seen.traced, Either)]
         if jumping and not name.startswith("custom_") and name in CONTROL:
@@ -171,7 +172,7 @@ class Run:
             return self.on_all_sides(
                 jumping, lambda side: self._equation(eqn, [version_of(seen, first, side) for seen in inputs]), alike
             )
-        if name == "stop_gradient" and _of_a_branch(eqn.source_info.traceback):
+        if name == "stop_gradient" and of_a_branch(eqn.source_info.traceback):
             return inputs
         outer, around, unit, start = self.builder.user, self.around, self.builder.unit, len(self.builder.nodes)
         self.builder.unit = unit_of(eqn)
@@ -184,6 +185,12 @@ class Run:
                 rule = CONTROL[name]
                 assert self.builder.user is not None
                 return rule(self, eqn, inputs, **read(rule, name, eqn.params, self.builder.user))
+            if name not in RULES and name not in MASKS and name not in REFUSED and jump_of(inputs) is None:
+                written_out = followed(self, eqn, inputs)
+                if written_out is not None:
+                    return written_out
+            if name == "select_n" and of_one_function(eqn.source_info.traceback, inputs[0].traced):
+                inputs = [Seen(inputs[0].value), *inputs[1:]]
             results = bound(eqn, [seen.value for seen in inputs])
             if all(is_key(value) for value in results) and not any(isinstance(s.traced, TracedArray) for s in inputs):
                 self.decide(inputs)
@@ -308,12 +315,9 @@ class Run:
     def check(self) -> None:
         """Raise when primitives had no rule."""
         if self.missing:
-            where = ", ".join(f"{name} at {source}" for name, source in sorted(self.missing.items()))
-            raise TraceError(
-                "jax", f"no rule for {len(self.missing)} primitive(s): {where}",
-                "write them with supported operations, or judge the vector on a NumPy version of f with gradient=",
-                next(iter(self.missing.values())),
-            )
+            from absnormal.frontends.jax.primitives import NAMES
+
+            raise refusal(self.missing, NAMES)
 
 
 def version_of(seen: Seen, jump: Any, side: str) -> Seen:
@@ -369,17 +373,6 @@ def _went_through_user_code(error: Exception) -> bool:
 def _first_line(error: Exception) -> str:
     said = (str(error).strip() or "without a word").partition("\n")[0]
     return f"{type(error).__name__}: {said}"
-
-
-def _of_a_branch(info: Any) -> bool:
-    """Whether vmap wrote an equation as it made selections of lax.cond: there each branch gets the entries that do not
-    take it as constants, and its results for these are not taken."""
-    for frame in [] if info is None else info.frames:
-        if not of_jax(frame.file_name):
-            return False
-        if frame.file_name.endswith("conditionals.py"):
-            return True
-    return False
 
 
 def _user_line(info: Any) -> Source | None:

@@ -85,7 +85,7 @@ def _taps(
     ends = (0.0, size - 1.0) if corners else (-0.5, size - 0.5)
     at = write.constant_piece("rint", at) if mode == "nearest" and isinstance(at, TracedArray) else at
     at = np.rint(at) if mode == "nearest" and not isinstance(at, TracedArray) else at
-    at = _inside(write, at, size, ends, padding) if mode != "cubic" or cubic_inside else at
+    at = _inside(write, at, size, ends, padding, mode) if mode != "cubic" or cubic_inside else at
     if mode == "nearest":
         low, taps = np.asarray(at).astype(int), [(0, np.ones(np.shape(at)))]
     else:
@@ -93,12 +93,16 @@ def _taps(
     return [_padded(low + step, size, ends, padding) for step, _ in taps], [weight for _, weight in taps]
 
 
-def _inside(write: Writer, at: Any, size: int, ends: tuple[float, float], padding: str) -> Any:
-    """Coordinates beyond the borders, clamped or reflected; on a border both are the same as nothing."""
+def _inside(write: Writer, at: Any, size: int, ends: tuple[float, float], padding: str, mode: str) -> Any:
+    """Coordinates beyond the borders, clamped or reflected.
+
+    Linear samples do not need that in the cells next to the borders: the entries that they take are clamped, or
+    reflected, to the same one.
+    """
     low, high = ends
     value = at.value.astype(float) if isinstance(at, TracedArray) else np.asarray(at, dtype=float)
     outside = (value < low) | (value > high)
-    if padding == "zeros" or not outside.any():
+    if padding == "zeros" or (not outside.any() and (mode == "linear" or not isinstance(at, TracedArray))):
         return at
     if isinstance(at, TracedArray):
         outside = np.asarray(np.less(at, low)) | np.asarray(np.greater(at, high))

@@ -16,7 +16,6 @@ REFUSED: dict[tuple[str, str], tuple[str, str]] = {
     ("", "DeformConv"): ("takes samples between pixels by variables", "write it with GridSample and Conv"),
     ("", "MaxRoiPool"): ("rounds its boxes, where it jumps", "use RoiAlign"),
     ("", "Upsample"): ("is no operator since opset 10", "convert the model (onnx.version_converter)"),
-    ("", "Det"): ("has no rule", "write the determinant out"),
     ("", "ImageDecoder"): _TEXT,
     ("", "RegexFullMatch"): _TEXT,
     ("", "StringConcat"): _TEXT,

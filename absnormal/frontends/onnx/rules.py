@@ -283,6 +283,7 @@ RULES: dict[str, Rule] = {
     "ArgMax": reading(_selected("argmax"), "axis", "keepdims", idle=("select_last_index",)),
     "ArgMin": reading(_selected("argmin"), "axis", "keepdims", idle=("select_last_index",)),
     "TopK": reading(_top_k, "axis", "largest", idle=("sorted",), outputs=2),
+    "Det": Rule(lambda call, u: np.linalg.det(u)),
     "Gemm": reading(_gemm, "alpha", "beta", "transA", "transB"),
     "Einsum": reading(lambda call, *args: np.einsum(call.get("equation"), *args), "equation"),
     "NegativeLogLikelihoodLoss": reading(_likelihood, "ignore_index", "reduction"),

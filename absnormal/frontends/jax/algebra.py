@@ -1,0 +1,232 @@
+"""Rules for linear algebra: opaque operations on matrices in the last two axes.
+
+Where each of them is smooth is written in `absnormal.frontends.meanings.smoothness`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from absnormal._optional import require
+from absnormal.arrays import Array
+from absnormal.frontends.jax.jumps import Jump
+from absnormal.frontends.jax.opaque import opaque
+from absnormal.frontends.jax.precision import epsilon
+from absnormal.frontends.jax.run import Call, Run, Seen
+from absnormal.frontends.meanings import smoothness
+from absnormal.frontends.writing import Writer
+from absnormal.ops.opaque import Smooth
+from absnormal.program.nodes import Guard
+
+#: A linear system of more unknowns is not written out.
+_MOST = 2000
+
+
+def _half(a: Any, lower: bool) -> Any:
+    """The symmetric matrix of which a kernel reads one half."""
+    half = np.tril(a) if lower else np.triu(a)
+    inner = np.tril(a, -1) if lower else np.triu(a, 1)
+    return half + np.swapaxes(inner, -1, -2)
+
+
+def _open(call: Call, what: str, fix: str) -> Jump:
+    """A result that is not unique: nothing that f returns may need it."""
+    return Jump(call.write.operation, call.write.source, f"returns {what}, and f uses them", fix)
+
+
+def _symmetric(call: Call, a: Any, lower: bool) -> Any:
+    """What a kernel reads of a matrix: one half of it.
+
+    JAX differentiates a matrix that is symmetric at the point as if it stayed so; then it is its symmetric part.
+    """
+    write, value = call.write, a.value.astype(float)
+    most = 64 * max(write.builder.unit, epsilon("float64")) * float(np.abs(value).max(initial=0.0))
+    apart = a - np.swapaxes(a, -1, -2)
+    if np.abs(apart.value).max(initial=0.0) > most:
+        return _half(a, lower)
+    if not _symmetrized(call, a.index):
+        for side in (apart, -apart):
+            np.asarray(np.less_equal(side, 2 * most))
+        call.run.notes.append(
+            f"{write.operation} at {write.source} takes a matrix to be symmetric: its derivative is that by the"
+            " symmetric part")
+    return (a + np.swapaxes(a, -1, -2)) / 2
+
+
+def _symmetrized(call: Call, index: int) -> bool:
+    """Whether a matrix is a multiple of the sum of one and its transpose."""
+    nodes = call.write.builder.nodes
+    while nodes[index].op in ("div", "mul", "reshape"):
+        varied = [arg for arg in nodes[index].args if nodes[arg].varied]
+        if len(varied) != 1 or any(nodes[arg].shape for arg in nodes[index].args if arg != varied[0]):
+            return False
+        index = varied[0]
+    if nodes[index].op != "add":
+        return False
+    last = len(nodes[index].shape) - 1
+    swapped = (*range(last - 1), last, last - 1)
+    return any(
+        nodes[other].op == "transpose" and nodes[other].args == (own,) and tuple(nodes[other].params["axes"]) == swapped
+        for own, other in (nodes[index].args, nodes[index].args[::-1]))
+
+
+def cholesky(call: Call, a: Any) -> Any:
+    """The factor of a symmetric matrix, of which the lower half is read."""
+    return opaque(call, [_symmetric(call, a, True)], smoothness.positive_definite, batch=np.ndim(a) - 2)
+
+
+def eigh(call: Call, a: Any, *, lower: bool, sort_eigenvalues: bool, subset_by_index: Any, algorithm: Any) -> list[Any]:
+    """Eigenvectors, and eigenvalues."""
+    if not sort_eigenvalues or subset_by_index not in (None, (0, np.shape(a)[-1])):
+        call.write.refuse("leaves eigenvalues out, or out of order", "take all of them, sorted")
+    params = {"lower": lower, "sort_eigenvalues": True, "subset_by_index": subset_by_index, "algorithm": algorithm}
+    u, batch = _symmetric(call, a, lower), np.ndim(a) - 2
+    return [opaque(call, [u], smoothness.apart, place, batch, place == 0, **params) for place in range(2)]
+
+
+def svd(
+    call: Call, a: Any, *, full_matrices: bool, compute_uv: bool, subset_by_index: Any, algorithm: Any
+) -> list[Any]:
+    """Singular values, and vectors."""
+    if subset_by_index not in (None, (0, min(np.shape(a)[-2:]))):
+        call.write.refuse("leaves singular values out", "take all of them")
+    batch, (rows, columns) = np.ndim(a) - 2, np.shape(a)[-2:]
+    params = {"subset_by_index": subset_by_index, "algorithm": algorithm, "compute_uv": compute_uv}
+    free = full_matrices and rows != columns
+    # JAX differentiates the vectors of the smaller side alone; the values are those of the reduced form.
+    sizes = opaque(call, [a], smoothness.singular_apart, 0, batch, full_matrices=full_matrices and not free, **params)
+    if not compute_uv:
+        return [sizes]
+    if free:
+        said = _open(call, "vectors that fill up the larger side and are not unique", "use full_matrices=False")
+        return [sizes, said, said]
+    return [sizes, *(opaque(call, [a], smoothness.singular_apart, place, batch, True,
+                            full_matrices=full_matrices, **params) for place in (1, 2))]
+
+
+def qr(call: Call, a: Any, *, full_matrices: bool, pivoting: bool, use_magma: Any) -> list[Any]:
+    """Q and R, without exchanges of columns."""
+    rows, columns = np.shape(a)[-2:]
+    if pivoting:
+        call.write.refuse("exchanges columns, which jumps", "use pivoting=False")
+    if rows < columns or (full_matrices and rows != columns):
+        call.write.refuse("is not differentiated by JAX where Q is not unique", "use mode='reduced' on a tall matrix")
+    params = {"full_matrices": False, "pivoting": False, "use_magma": use_magma}
+    return [opaque(call, [a], smoothness.reflected, place, np.ndim(a) - 2, True, **params) for place in range(2)]
+
+
+def lu(call: Call, a: Any) -> list[Any]:
+    """Both factors in one matrix; the exchanges of rows are constant near the point."""
+    factors = opaque(call, [a], smoothness.pivoted, 0, np.ndim(a) - 2)
+    _hold(call.write, factors.index)
+    return [factors, None, None]
+
+
+def _hold(write: Writer, index: int) -> None:
+    """Keep the variables: at other points rows may be exchanged in another way."""
+    builder = write.builder
+    for leaf in sorted(builder.reach([index])):
+        if builder.nodes[leaf].op == "input":
+            held = builder.constant(builder.values[leaf])
+            builder.guards.append(Guard(leaf, held, "held", np.asarray(True), write.source, write.operation))
+
+
+def triangular_solve(
+    call: Call, a: Any, b: Any, *, left_side: bool, lower: bool, transpose_a: bool, conjugate_a: bool,
+    unit_diagonal: bool,
+) -> Any:
+    """The solution of triangular systems."""
+    where = smoothness.everywhere if unit_diagonal else smoothness.with_diagonal
+    return opaque(
+        call, [a, b], where, 0, np.ndim(a) - 2, left_side=left_side, lower=lower, transpose_a=transpose_a,
+        conjugate_a=conjugate_a, unit_diagonal=unit_diagonal)
+
+
+def tridiagonal_solve(
+    call: Call, below: Any, diagonal: Any, above: Any, b: Any, *, perturb_singular: bool = False
+) -> Any:
+    """The solution of tridiagonal systems, as one of full matrices."""
+    if perturb_singular:
+        call.write.refuse("changes a matrix that is nearly singular", "use perturb_singular=False")
+    size = np.shape(diagonal)[-1]
+    rows = np.arange(size)
+    full: Any = 0.0
+    for band, offset in ((below, -1), (diagonal, 0), (above, 1)):
+        inside = (rows + offset >= 0) & (rows + offset < size)
+        spread = np.eye(size, k=offset) * inside[:, None]
+        full = full + np.expand_dims(band, -1) * spread
+    return call.write.op("opaque", full, b, function=Solve(np.ndim(diagonal) - 1), given=call.outs[0])
+
+
+@dataclass(frozen=True)
+class Solve(Smooth):
+    """x with A x = b, for matrices b."""
+
+    batch: int
+    name: str = "solve"
+
+    def value(self, *args: Array) -> Array:
+        return np.linalg.solve(*args)
+
+    def jacobian(self, args: Sequence[Array], own: int) -> Array:
+        """dx = A^-1 (db - dA x)."""
+        a, b = args
+        inverse, (size, columns) = np.linalg.inv(a), b.shape[-2:]
+        if own == 1:
+            found = np.einsum("...ij,kl->...ikjl", inverse, np.eye(columns))
+        else:
+            found = -np.einsum("...ij,...lk->...ikjl", inverse, np.linalg.solve(a, b))
+        return np.asarray(found.reshape(*a.shape[:-2], size * columns, -1))
+
+    def smooth_at(self, *args: Array) -> bool:
+        return smoothness.invertible(float(np.finfo(float).eps), args[0])
+
+
+def linear_solve(run: Run, eqn: Any, inputs: list[Seen], *, const_lengths: Any, jaxprs: Any) -> list[Seen]:
+    """lax.custom_linear_solve, by the matrix of its linear map: its own rule differentiates the solution of that."""
+    jax, jnp = require("jax", "jax"), require("jax.numpy", "jax")
+    count = const_lengths.matvec
+    consts, right = inputs[:count], inputs[sum(const_lengths) :]
+    shapes = [np.shape(seen.value) for seen in right]
+    sizes = [math.prod(shape) for shape in shapes]
+    total, dtype = sum(sizes), right[0].value.dtype
+    assert run.builder.user is not None
+    write = Writer(run.builder, *run.builder.user)
+    if total > _MOST:
+        write.refuse(f"solves a linear system of {total} unknowns", f"solve systems of at most {_MOST}")
+
+    def columns(*held: Any) -> Any:
+        def applied(unit: Any) -> Any:
+            parts = jnp.split(unit, np.cumsum(sizes)[:-1].tolist())
+            given = [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
+            made = jax.core.eval_jaxpr(jaxprs.matvec.jaxpr, jaxprs.matvec.consts, *held, *given)
+            return jnp.concatenate([part.reshape(-1) for part in made])
+
+        return jax.vmap(applied)(jnp.eye(total, dtype=dtype)).T
+
+    values = [seen.value for seen in inputs]
+    solution = list(eqn.primitive.bind(*values, **eqn.primitive.get_bind_params(eqn.params)))
+    (matrix,) = run.closed(jax.make_jaxpr(columns)(*(seen.value for seen in consts)), consts)
+    flat = np.concatenate([np.reshape(write.array(run.operand(seen)), -1) for seen in right])
+    start = len(run.builder.nodes)
+    found = write.op("opaque", run.operand(matrix), np.reshape(flat, (-1, 1)), function=Solve(0))
+    entries: Any = np.reshape(found, -1)
+    ends = np.cumsum(sizes)
+    parts = [np.reshape(entries[end - size : end], shape) for end, size, shape in zip(ends, sizes, shapes, strict=True)]
+    return [run.seen(value, part, start) for value, part in zip(solution, parts, strict=True)]
+
+
+ALGEBRA: dict[str, Callable[..., Any]] = {
+    "cholesky": cholesky,
+    "eigh": eigh,
+    "svd": svd,
+    "qr": qr,
+    "lu": lu,
+    "triangular_solve": triangular_solve,
+    "tridiagonal_solve": tridiagonal_solve,
+}

@@ -1,0 +1,118 @@
+"""Smooth primitives of JAX as opaque operations: their value and their Jacobian are JAX's own, in double precision."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from absnormal._optional import require
+from absnormal.arrays import Array
+from absnormal.frontends.jax.precision import epsilon
+from absnormal.frontends.jax.run import Call
+from absnormal.ops.opaque import Smooth
+
+#: Whether a primitive is continuously differentiable, from a machine epsilon and its arguments.
+Where = Callable[..., bool]
+
+#: A step, relative to the largest entry, on which signs that a kernel chooses must not change.
+_STEP = 1e-6
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kernel(Smooth):
+    """One result of a primitive of real arguments.
+
+    Attributes
+    ----------
+    name
+        what listings call it
+    batch
+        how many leading axes of all arguments and of the result count copies
+    primitive
+        the name of the primitive
+    params
+        its parameters
+    place
+        which of its results it is
+    where
+        where it is smooth
+    eps
+        the machine epsilon of what JAX computed
+    signed
+        whether the kernel chooses signs, as those of eigenvectors
+    """
+
+    name: str
+    batch: int
+    primitive: str
+    params: tuple[tuple[str, Any], ...]
+    place: int
+    where: Where
+    eps: float
+    signed: bool = False
+
+    def value(self, *args: Array) -> Array:
+        with _double():
+            return np.asarray(self._run(*args), dtype=float)
+
+    def jacobian(self, args: Sequence[Array], own: int) -> Array:
+        """For all copies of the batch at once."""
+        jax = require("jax", "jax")
+        lead, rest = args[own].shape[: self.batch], args[own].shape[self.batch :]
+        with _double():
+            copies = [np.reshape(arg, (math.prod(lead), *arg.shape[self.batch :])) for arg in args]
+            found = np.asarray(jax.vmap(jax.jacrev(self._run, argnums=own))(*copies), dtype=float)
+        return found.reshape(*lead, -1, math.prod(rest)) if found.size else self._nothing(args, own)
+
+    def _nothing(self, args: Sequence[Array], own: int) -> Array:
+        lead, rest = args[own].shape[: self.batch], args[own].shape[self.batch :]
+        out = self.value(*args).shape[self.batch :]
+        return np.zeros((*lead, math.prod(out), math.prod(rest)))
+
+    def smooth_at(self, *args: Array) -> bool:
+        return self.where(self.eps, *args) and (not self.signed or self._steady(*args))
+
+    def _steady(self, *args: Array) -> bool:
+        """Whether the result moves little on small steps to both sides: signs that jump do not."""
+        value, random = self.value(*args), np.random.default_rng(0)
+        for _ in range(4):
+            steps = [random.normal(size=arg.shape) * _STEP * np.abs(arg).max(initial=0.0) for arg in args]
+            for sign in (1, -1):
+                moved = self.value(*(arg + sign * step for arg, step in zip(args, steps, strict=True)))
+                if not (np.abs(moved - value) <= 0.1 * (1 + np.abs(value))).all():
+                    return False
+        return True
+
+    def _run(self, *args: Any) -> Any:
+        jnp = require("jax.numpy", "jax")
+        primitive = known(self.primitive)
+        made = primitive.bind(*map(jnp.asarray, args), **dict(self.params))
+        return made[self.place] if primitive.multiple_results else made
+
+
+@functools.cache
+def known(name: str) -> Any:
+    """A differentiable primitive by its name."""
+    ad = require("jax.interpreters.ad", "jax")
+    return next(item for table in (ad.primitive_jvps, ad.primitive_transposes) for item in table if item.name == name)
+
+
+def _double() -> Any:
+    """Double precision, whatever the user has chosen."""
+    return require("jax", "jax").enable_x64(True)
+
+
+def opaque(
+    call: Call, args: Sequence[Any], where: Where, place: int = 0, batch: int = 0, signed: bool = False, **params: Any
+) -> Any:
+    """A result of the primitive of a call, as an opaque node of some arguments."""
+    out = call.outs[place]
+    kernel = Kernel(
+        name=call.primitive.name, batch=batch, primitive=call.primitive.name, params=tuple(sorted(params.items())),
+        place=place, where=where, eps=epsilon(out.dtype), signed=signed)
+    return call.write.op("opaque", *args, function=kernel, given=out)
