@@ -24,7 +24,8 @@ def running_ties(sign: int, u: Array, ties: Array, t: Array) -> Array:
     """Before each comparison of a fold, the derivative along a direction of the value so far, where tied.
 
     ``u`` and ``t`` have the shape of the argument, ``ties`` and the result one entry less along axis 0.
-    Among equal values the one with the largest (smallest, for a minimum) derivative ``t`` leads.
+    Among tied values the one with the largest (smallest, for a minimum) derivative ``t`` leads.  Values that count as
+    tied need not be equal.
     """
     flat_u, flat_t = u.reshape(len(u), -1), t.reshape(len(t), -1)
     flat_ties = ties.reshape(len(ties), -1)
@@ -34,8 +35,8 @@ def running_ties(sign: int, u: Array, ties: Array, t: Array) -> Array:
     for column in np.flatnonzero(flat_ties.any(axis=0)):
         value = best[:, column]
         tied = np.flatnonzero(flat_ties[:, column]) + 1
-        # Tied comparisons of one value form a run from where that value was first reached.
-        reached = np.flatnonzero(np.r_[True, value[1:] != value[:-1]])
+        # Tied comparisons form a run from where a value was reached that is better beyond a tie.
+        reached = np.flatnonzero(np.r_[True, (value[1:] != value[:-1]) & ~flat_ties[:, column]])
         firsts = reached[np.searchsorted(reached, tied, side="right") - 1]
         for run in np.split(np.arange(len(tied)), np.flatnonzero(firsts[1:] != firsts[:-1]) + 1):
             members = np.r_[firsts[run[0]], tied[run]]
