@@ -11,6 +11,7 @@ One gradient
     an.verify(f, x)                 a Report: verdict, proof, source lines, a gradient to use instead
     an.clarke_gradient(f, x)        a certified Clarke gradient, at a constant times the cost of f
     an.gradient(f, x, slope)        what backward mode returns
+    an.directional_derivative(f, x, d)      the one-sided derivative along d
 The structure
     an.trace(f, x)                  the Program: f in smooth operations and |.| only
     an.abs_normal_form(f, x)        z = c + Z x + L|z|, y = b + J x + Y|z|
@@ -19,6 +20,7 @@ Many points, and kinks
     an.sweep(f, points)             a record for each; an.progress() shows how far it is
     an.find_kink(f, x, y)           the kinks on a segment
     an.kinks_near(f, x, radius)     the kinks in a ball
+    an.minimize(f, x0)              a minimum of a function with kinks, with a certificate
 Elsewhere
     an.torch, an.onnx               models; functions of torch tensors and JAX arrays go to `verify` itself
     an.testing                      assertions and Hypothesis strategies; a pytest plugin comes along
@@ -42,13 +44,21 @@ if TYPE_CHECKING:
     from absnormal.errors import AbsNormalError, BudgetError, DomainError, GuardError, TraceError, UndecidedWarning
     from absnormal.form import AbsNormalForm, abs_normal_form
     from absnormal.kinks import Kink, KinksNear, find_kink, kinks_near
+    from absnormal.minimize import minimize
     from absnormal.program.program import Program
     from absnormal.progress import progress
     from absnormal.report.record import Record
     from absnormal.report.report import Report
     from absnormal.report.rows import JacobianReport
     from absnormal.report.verdict import Verdict
-    from absnormal.verify import clarke_gradient, generalized_gradient, gradient, trace, verify
+    from absnormal.verify import (
+        clarke_gradient,
+        directional_derivative,
+        generalized_gradient,
+        gradient,
+        trace,
+        verify,
+    )
 
 __version__ = "0.2.0"
 
@@ -73,10 +83,12 @@ _LATER = {
     "Verdict": "absnormal.report.verdict",
     "abs_normal_form": "absnormal.form",
     "clarke_gradient": "absnormal.verify",
+    "directional_derivative": "absnormal.verify",
     "find_kink": "absnormal.kinks",
     "generalized_gradient": "absnormal.verify",
     "gradient": "absnormal.verify",
     "kinks_near": "absnormal.kinks",
+    "minimize": "absnormal.minimize",
     "progress": "absnormal.progress",
     "sweep": "absnormal.batch",
     "trace": "absnormal.verify",
@@ -128,11 +140,13 @@ __all__ = [
     "__version__",
     "abs_normal_form",
     "clarke_gradient",
+    "directional_derivative",
     "extend",
     "find_kink",
     "generalized_gradient",
     "gradient",
     "kinks_near",
+    "minimize",
     "onnx",
     "plot",
     "progress",

@@ -9,22 +9,23 @@ from typing import Any
 
 import numpy as np
 
-from absnormal.arrays import Array
+from absnormal.arrays import Array, exactly
 from absnormal.clarke.budget import Budget
 from absnormal.clarke.fallback import certified, checked, derivative
 from absnormal.clarke.generalized_gradient import GeneralizedGradient
 from absnormal.errors import SeveralNumbersError
-from absnormal.frontends.frameworks import traced_call, traced_with_gradient
+from absnormal.frontends.frameworks import plain, traced_call, traced_with_gradient
 from absnormal.frontends.ties.slopes import slopes
 from absnormal.frontends.traced_call import TracedCall
 from absnormal.judgement.certified import certified_gradient
-from absnormal.judgement.flow import judged
+from absnormal.judgement.flow import exact_problem, judged
 from absnormal.judgement.options import Options
 from absnormal.judgement.rows import components, rows_of, stacked
 from absnormal.judgement.whole_set import whole_set
 from absnormal.program.program import Program
 from absnormal.report.report import Report
 from absnormal.report.rows import JacobianReport
+from absnormal.theorems.problem import Problem
 
 Function = Callable[[Any], Any]
 
@@ -262,3 +263,57 @@ def _shaped(call: TracedCall, flat: Array) -> Any:
     if flat.ndim == 1:
         return call.shaped(flat)
     return stacked([call.shaped(row) for row in flat], call.program.shape)
+
+
+def directional_derivative(
+    f: Function | Program, x: Any, d: Any, *, exact: bool = False, atol: float = 0.0
+) -> Any:
+    """f'(x; d), the one-sided derivative of f along d: the limit of (f(x + t d) - f(x)) / t for t > 0 to 0.
+
+    Parameters
+    ----------
+    f
+        a function of one argument that returns a number or an array, or its `Program`
+    x, d
+        the point and the direction, of the same structure and shapes; d also flat, shape (n,)
+    exact
+        rational arithmetic throughout (piecewise-linear programs): the result is that of f on rationals
+    atol
+        switches with |z_i| <= atol count as active
+
+    Returns
+    -------
+    float, Fraction or array
+        of the shape of what f returns; rational where ``exact``, or where x holds Fractions
+
+    Raises
+    ------
+    TraceError, DomainError, ValueError
+        as `verify` does
+
+    Notes
+    -----
+    A piecewise-linear f has f(x + t d) = f(x) + t f'(x; d) up to the next kink.  One forward sweep, in which each
+    active kink takes the side that d leads to (Griewank 2013); f'(x; d) is continuous in d, so that a side that
+    rounding decides changes nothing beyond rounding.
+
+    Examples
+    --------
+    >>> import numpy as np, absnormal as an
+    >>> f = lambda x: np.abs(x[0]) - np.maximum(x[0], 2 * x[1])
+    >>> an.directional_derivative(f, [0.0, 0.0], [1.0, 1.0]), an.directional_derivative(f, [0.0, 0.0], [-1.0, -1.0])
+    (-1.0, 2.0)
+    >>> an.directional_derivative(f, [0.0, 0.0], [1.0, 1.0], exact=True)
+    Fraction(-1, 1)
+    """
+    call = traced_call(f, x, copy=False)
+    sweeps = call.sweeps(Options(atol=atol).atol)
+    if exact or call.rational:
+        sweeps = exact_problem(sweeps, call.values, Problem(sweeps, np.zeros(len(sweeps.alpha)), Budget()))[0].sweeps
+    leaves = call.program.tree.leaves_of((call.unwrap or plain)(d), "d")
+    direction = np.concatenate([np.asarray(leaf).reshape(-1) for leaf in leaves])
+    along = exactly(direction) if sweeps.rational else direction.astype(float)
+    if not np.isfinite(along.astype(float)).all():
+        raise ValueError("d must hold finite numbers")
+    found = sweeps.directional(along).dy.reshape(call.program.shape)
+    return found[()] if found.ndim == 0 and sweeps.rational else float(found) if found.ndim == 0 else found

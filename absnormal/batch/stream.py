@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sized
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from absnormal._optional import require
 from absnormal._shown import shown
 from absnormal.batch.origin import digest
 from absnormal.batch.records_file import RecordsFile
@@ -165,6 +166,17 @@ class Sweep(Iterator[Record]):
         axes: Axes = shown("Sweep.plot")(self, ax=ax)
         return axes
 
+    def to_frame(self) -> Any:
+        """The records that are left, as a pandas DataFrame: a row each, with the first line behind it in short.
+
+        Raises
+        ------
+        ImportError
+            without pandas: ``pip install pandas``
+        """
+        pandas = require("pandas", "pandas")
+        return pandas.DataFrame([_row(record) for record in self])
+
     def _run(self, points: Iterator[tuple[int, Any]]) -> Iterator[Record]:
         if self._file is None:
             yield from self._judged(self._fresh(points, None))
@@ -225,3 +237,10 @@ class Sweep(Iterator[Record]):
                 yield from records
         if failure is not None:
             raise failure
+
+
+def _row(record: Record) -> dict[str, Any]:
+    """A record as a row of a table."""
+    first = record.lines[0] if record.lines else None
+    values = {name: value for name, value in record.to_dict().items() if name not in ("lines", "digest")}
+    return {**values, "line": first.place if first else "", "operation": first.operation if first else ""}

@@ -105,12 +105,13 @@ def _wrongness(report: Report, explained: bool) -> list[str]:
         return [] if explained else [report.proof.reason]
     predicted, highest = number(found.predicted), number(found.highest)
     bound = highest if highest != predicted else f"{number(found.predicted - found.highest)} less than that"
-    along = _direction(found.direction)
-    said = f"along {along} the gradient predicts the slope {predicted}"
+    where = along(found.direction)
+    said = f"along {where} the gradient predicts the slope {predicted}"
     return [f"{said}, and no Clarke gradient gives more than {bound}"]
 
 
-def _direction(d: Array) -> str:
+def along(d: Array) -> str:
+    """A direction in words."""
     if d.size <= _SHOWN:
         return f"d = {array(d)}"
     positions = np.flatnonzero(d)

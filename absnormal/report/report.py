@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -13,6 +14,7 @@ from absnormal._shown import shown
 from absnormal.arrays import Array
 from absnormal.certificates.certificate import Certificate, certificate_of, certificate_of_fallback
 from absnormal.clarke.fallback import Certified, certified
+from absnormal.errors import BudgetError
 from absnormal.program.program import Program
 from absnormal.program.tree import join
 from absnormal.report import active as lines
@@ -254,6 +256,48 @@ class Report:
     def explanation(self) -> str:
         """Why: the shortest true explanation in the user's words."""
         return explanation.explanation(self)
+
+    def descent_direction(self) -> Any:
+        """A direction of length 1 along which f falls, in the structure of x; None where 0 is a Clarke gradient.
+
+        It is that of steepest descent where dC f(x) is known in whole.
+
+        Raises
+        ------
+        BudgetError
+            where neither is proved
+
+        >>> import absnormal as an, numpy as np
+        >>> an.verify(lambda x: np.abs(x[0]) - 3 * x[1], [0.0, 0.0]).descent_direction()
+        array([0., 1.])
+        >>> an.verify(lambda x: np.abs(x[0]), [0.0]).descent_direction() is None
+        True
+        """
+        found = shown("Report.descent")(self)
+        if found.stationary is None:
+            raise BudgetError("neither descent nor that 0 is in dC f(x) could be proved: try a larger budget=")
+        return self._shaped(found.direction) if found.stationary is False else None
+
+    @cached_property
+    def next_step(self) -> str:
+        """Whether x is stationary or along which direction f falls, and where the tool's step leads; "" where that is
+        not known at once.
+
+        >>> import absnormal as an
+        >>> from absnormal import gallery
+        >>> an.verify(gallery.identity, [0.0], slope=-1).next_step
+        'f falls along d = [-1] at the rate 1; the tool, whose gradient is 0, stays'
+        """
+        return str(shown("Report.next_step")(self))
+
+    def to_json(self, certificate: bool = False) -> str:
+        """`to_dict` as one line of JSON.
+
+        >>> import absnormal as an, json, numpy as np
+        >>> json.loads(an.verify(lambda x: np.abs(x[0]), [0.0]).to_json())["verdict"]
+        'CLARKE'
+        """
+        return json.dumps(self.to_dict(certificate))
 
     def to_dict(self, certificate: bool = False) -> dict[str, Any]:
         """Plain data that `json.dumps` takes; Fractions are strings, long arrays their first entries.

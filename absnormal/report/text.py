@@ -20,6 +20,8 @@ _GROUPS = 5
 _WIDTH = 110
 #: LIKQ is stated where it costs little.
 _FEW = 64
+#: What comes next is said of points with at most so many entries.
+_SHORT = 10_000
 
 
 def text(report: Report) -> str:
@@ -37,10 +39,18 @@ def text(report: Report) -> str:
     lines.append("why")
     for sentence in sentences(report):
         lines += wrap(sentence, _WIDTH, initial_indent="  ", subsequent_indent="    ")
+    lines += wrap(_next(report), _WIDTH, subsequent_indent="  ")
     for name, said in facts(report):
         open_ = report.verdict is Verdict.UNDECIDED
         lines += wrap(f"{name}: {said}", _WIDTH, subsequent_indent="  ") if open_ else [f"{name}: {said}"]
     return "\n".join(lines)
+
+
+def _next(report: Report) -> str:
+    """What a reader asks next; nothing where the gradient is right, or an answer would take long."""
+    few = len(report.problem.sweeps.alpha) <= _FEW and report.program.n <= _SHORT
+    said = report.next_step if few and report.verdict is not Verdict.CLARKE else ""
+    return f"next: {said}" if said else ""
 
 
 def headline(report: Report) -> str:

@@ -321,3 +321,15 @@ def test_bad_arguments(arguments: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError) as caught:
         an.sweep(**{"f": gallery.identity, "points": POINTS, **arguments})
     assert str(caught.value) == said
+
+
+def test_a_frame_has_a_row_for_each_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Pandas:
+        DataFrame = list
+
+    monkeypatch.setitem(sys.modules, "pandas", Pandas)
+    rows: Any = an.sweep(gallery.identity, [[1.0], [0.0]], slope=-1).to_frame()
+    assert [(row["index"], row["verdict"], row["method"], row["operation"]) for row in rows] == [
+        (0, "CLARKE", "smooth", ""), (1, "NOT_CLARKE", "separation", "np.maximum"),
+    ]  # fmt: skip
+    assert rows[1]["line"].startswith("kinks.py:") and rows[1]["excess"] == 1.0 and "lines" not in rows[1]
