@@ -47,7 +47,8 @@ class Writer(Terms[Any]):
                     "a variable of another trace is used", "use the argument of f, not one kept from before"
                 )
             return value.index
-        constant = self.constant(value)
+        # As it is: the builder knows large arrays by their identity.
+        constant = value if type(value) is np.ndarray and value.dtype == np.float64 else self.constant(value)
         index = self.builder.constant(constant, self.source)
         if np.isnan(constant).any():
             self.builder.faults[index] = DomainError(self.operation, "a constant holds NaN", self.source)

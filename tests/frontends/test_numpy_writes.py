@@ -321,6 +321,17 @@ def test_constants_that_f_makes_are_numpys():
     assert kept[0] == 7.0
 
 
+def test_a_large_constant_is_in_the_program_once():
+    def f(x):
+        a = np.eye(20)
+        for _ in range(30):
+            x = a @ x + 0.5 * x
+        return x.sum()
+
+    nodes = an.trace(f, np.ones(20)).nodes
+    assert sum(node.op == "constant" and node.shape == (20, 20) for node in nodes) == 1
+
+
 def test_modules_loaded_later_are_seen(monkeypatch):
     module = ModuleType("loaded_later")
     exec("from numpy import zeros\ndef f(x):\n    y = zeros(2)\n    y[0] = x[1]\n    return y.sum()", module.__dict__)

@@ -23,7 +23,7 @@ from absnormal.frontends.numpy.masks import TracedMask, concrete
 from absnormal.frontends.numpy.running import Run, root_of, running
 from absnormal.frontends.numpy.select import where as where_
 from absnormal.frontends.numpy.traced import TracedArray
-from absnormal.frontends.numpy.writes import WRITING, WRITING_METHODS, change_at
+from absnormal.frontends.numpy.writes import WRITING, WRITING_METHODS, change_at, write_where
 from absnormal.frontends.user_line import caller
 from absnormal.frontends.writing import Writer
 
@@ -66,7 +66,7 @@ def taken(value: Any) -> Any:
             return traced(run, value)
         if value.dtype == object and variable_in(value) is not None:
             return arrayed(value)
-        return value.view(np.ndarray) if isinstance(value, Held) else value
+        return value.plain if isinstance(value, Held) else value
     if type(value) in (list, tuple):
         return type(value)([taken(item) for item in value])
     return value
@@ -96,6 +96,14 @@ class Held(np.ndarray):
     """An array that f made, which holds variables in its entries once they are written there."""
 
     holds_variables = True
+
+    @property
+    def plain(self) -> Array:
+        """The same numbers as an array of NumPy's own, one object, so that a program has it once."""
+        kept: Array | None = self.__dict__.get("kept")
+        if kept is None or kept.shape != self.shape:
+            kept = self.__dict__["kept"] = self.view(np.ndarray)
+        return kept
 
     def __setitem__(self, key: Any, value: Any) -> None:
         run = running()
@@ -157,9 +165,11 @@ class Held(np.ndarray):
         if out is None:
             result = function(*given, **kwargs)
             return result if mixed else held(result, inputs)
-        if not mixed and variable_in(out) is None:
+        if not mixed and variable_in([*out, kwargs.get("where")]) is None:
             function(*given, out=taken(out), **kwargs)
             return out[0] if len(out) == 1 else out
+        if method == "__call__" and kwargs.get("where", True) is not True:
+            return write_where(ufunc, given, out[0], kwargs)
         result = function(*given, **kwargs)
         for target, value in zip(out, result if isinstance(result, tuple) else (result,), strict=True):
             target[...] = value

@@ -316,12 +316,14 @@ class TracedArray(Stored, NDArrayOperatorsMixin):
     ) -> Any:
         from absnormal.frontends.numpy.held import Held, taken
         from absnormal.frontends.numpy.ufuncs import apply_ufunc, name_of
-        from absnormal.frontends.numpy.writes import change_at
+        from absnormal.frontends.numpy.writes import change_at, write_where
 
         if method == "at":
             return change_at(ufunc, *inputs)
         if running() is not None:
             inputs = taken(inputs)
+        if out is not None and method == "__call__" and kwargs.get("where", True) is not True:
+            return write_where(ufunc, inputs, out[0] if isinstance(out, tuple) else out, kwargs)
         result = apply_ufunc(self, ufunc, method, inputs, kwargs)
         if out is None:
             return result

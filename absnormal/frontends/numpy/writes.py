@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,14 @@ def change_at(ufunc: np.ufunc, target: Any, index: Any, *values: Any) -> None:
     for number, place in enumerate(places.reshape(-1)):
         at = np.unravel_index(place, shape)
         target[at] = ufunc(target[at], *(value[number] for value in given))
+
+
+def write_where(ufunc: np.ufunc, inputs: Sequence[Any], target: Any, kwargs: Mapping[str, Any]) -> Any:
+    """A ufunc with ``where`` and ``out``: what it is not asked for stays, and need not have a value."""
+    check(target, f"np.{ufunc.__name__}")
+    others = {key: item for key, item in kwargs.items() if key != "where"}
+    target[...] = np.where(kwargs["where"], ufunc(*inputs, **others), target)
+    return target
 
 
 def copy_to(dst: Any, src: Any, where: Any = True) -> None:

@@ -230,6 +230,8 @@ SNIPPETS: dict[str, Callable[[Any], Any]] = {
     "complex exponent": lambda x: np.real(np.exp(1j * x)),
     "complex modulus": lambda x: np.abs(x + 1j),
     "unwrap": lambda x: np.unwrap(x * 3),
+    "division where it is safe": lambda x: np.divide(1.0, x - 0.7, out=np.zeros_like(x), where=x > 0.71),
+    "logarithms where they are": lambda x: np.log(x, out=np.zeros(6), where=x > 0) + np.sqrt(x, out=x * 1, where=x > 0),
     "isclose": lambda x: x * np.isclose(x, 0.7) + x[0] * np.allclose(x, x),
     "array_equal": lambda x: x[0] if np.array_equal(x, x[::-1]) else x[1],
     "round to tenths": lambda x: np.round(x, 1) * x,

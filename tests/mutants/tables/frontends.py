@@ -11,7 +11,21 @@ ONNX = ("frontends/test_onnx_operators.py",)
 TORCH = ("frontends/test_torch_arguments.py",)
 JAX_EDGES = ("frontends/test_jax_edges.py",)
 
+WRITES = ("frontends/test_numpy_writes.py",)
+
 MUTANTS = (
+    Mutant("frontends/numpy/memory.py", "self.place[where] = numbered(self.builder.nodes[node].shape)",
+           "self.place[where] = 0", WRITES),
+    Mutant("frontends/numpy/memory.py", "self.owner[where], self.place[where] = CONSTANT, where", "pass", WRITES),
+    Mutant("frontends/numpy/stored.py", "return bool(np.shares_memory(layout.reshape(shape), layout))", "return True",
+           WRITES),
+    Mutant("frontends/numpy/held.py", "super().__setitem__(key, np.nan)", "super().__setitem__(key, value)", WRITES),
+    Mutant("frontends/numpy/standing_in.py", "if run is None or run.builder.user is not None or", "if", WRITES),
+    Mutant("frontends/numpy/linear_algebra.py", "np.tril(d) + _turned(np.tril(d, -1))", "d",
+           ("coverage/test_numpy.py",)),
+    Mutant("frontends/numpy/numbers.py", "np.where(better(item, best), item, best)",
+           "np.where(better(best, item), best, item)",
+           WRITES),
     Mutant("frontends/numpy/masks.py", 'opposite = {">": "<="', 'opposite = {">": "<"', EDGES),
     Mutant("frontends/numpy/masks.py", '"<=": ">", "==": "!="', '"<=": ">=", "==": "!="', EDGES),
     Mutant("frontends/meanings/selections.py", '_FLIPPED = {"<": ">", "<=": ">="}', '_FLIPPED = {"<": ">=", "<=": ">"}',
