@@ -6,8 +6,8 @@ Inactive |.| are replaced by their signs.  For a piecewise-linear program the ge
 are the program itself, on rationals.
 
 A switch z = a phi(u) + b that vanishes at x, phi a function of one variable with phi' != 0 there, is s (u - u(x)) with
-s = a (phi(u) - phi(u(x))) / (u - u(x)), which is continuous and does not vanish at x: its form is that of u
-(THEORY 7.8).
+s = a (phi(u) - phi(u(x))) / (u - u(x)), which is continuous and does not vanish at x: its form is that of u.  So is
+a (phi(u) - phi(w)) with u(x) = w(x) that of u - w (THEORY 7.8).
 """
 
 from __future__ import annotations
@@ -302,15 +302,36 @@ class _State:
 
     def _through(self, switch: int, form: Form) -> Form:
         """The form of an active switch, seen through functions of one variable."""
-        while len(generators := form.terms.keys() - {ONE}) == 1:
-            (key,) = generators
-            inner = self._argument(key) if key[0] == "node" else None
+        while True:
+            generators = sorted(form.terms.keys() - {ONE})
+            if not generators or generators[0][0] != "node" or generators[-1][0] != "node":
+                return form
+            inner = self._argument(generators[0]) if len(generators) == 1 else self._difference(form, generators)
             if inner is None:
-                break
-            u, slope = inner
-            factor = form.factor | {(("through", switch, key[1]), 1)}
-            form = Form(u.terms, factor, form.q * form.terms[key] * slope)
-        return form
+                return form
+            seen, slope = inner
+            factor = form.factor | {(("through", switch, generators[0][1]), 1)}
+            form = Form(seen.terms, factor, form.q * form.terms[generators[0]] * slope)
+
+    def _difference(self, form: Form, generators: list[Key]) -> tuple[Form, Fraction] | None:
+        """u - w of a (phi(u) - phi(w)), and phi' where u = w at x; None where a form is something else."""
+        if len(generators) != 2 or form.terms.get(ONE) or sum(form.terms[key] for key in generators):
+            return None
+        inner = [self._argument(key) for key in generators]
+        taken = [self._entries(key) for key in generators]
+        if None in inner or taken[0] != taken[1]:
+            return None
+        (u, slope), (w, _) = inner  # type: ignore[misc]
+        apart = u - w
+        return (apart, slope) if isinstance(apart, Form) and apart.terms and not apart.factor else None
+
+    def _entries(self, key: Key) -> tuple[Any, ...]:
+        """What an entry of a node is computed from at x: the operation, and its arguments there."""
+        _, index, position = key
+        node = self.program.nodes[index]
+        values = (np.broadcast_to(self.sweeps.values[arg], node.shape).reshape(-1)[position] for arg in node.args)
+        varied = (self.program.nodes[arg].varied for arg in node.args)
+        return node.op, [(bool(own), float(value)) for own, value in zip(varied, values, strict=True)], node.params
 
     def _argument(self, key: Key) -> tuple[Form, Fraction] | None:
         """The only argument of a smooth generator, and the derivative with respect to it; None where that is near 0."""

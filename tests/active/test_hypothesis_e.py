@@ -87,3 +87,75 @@ def test_an_untied_extreme_is_the_form_of_its_leader(smallest: bool, folded: boo
     assert verdict(f, [0.0], [0, 1, 1]) == "CLARKE"
     gradients = an.generalized_gradient(f, [0.0])
     assert sorted(gradients.vertices.ravel().tolist()) == ([0.0] if smallest else [-1.0, 1.0])
+
+
+#: Functions of one variable that are compared, with derivatives away from 0 near 0 and 0.3.
+COMPARED: dict[str, Function] = {
+    "exp": np.exp, "square": lambda u: (u + 3.0) ** 2, "cube": lambda u: (u + 1.5) ** 3, "tanh": np.tanh,
+    "falling": lambda u: np.exp(-u), "logarithm": lambda u: np.log(u + 5.0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", COMPARED)
+@pytest.mark.parametrize("at", [0.0, 0.3])
+def test_comparing_functions_of_two_numbers_is_comparing_the_numbers(name: str, at: float) -> None:
+    """max(phi(u), phi(w)) with w = u - |v| is phi of the larger or the smaller one."""
+    phi = COMPARED[name]
+
+    def f(x: Any) -> Any:
+        u = x[0] + 2 * x[1] + at
+        return np.maximum(phi(u), phi(u - np.abs(x[0] - x[1]))) - 2 * np.abs(x[0] - x[1])
+
+    step = 1e-6
+    larger = phi(at) > phi(at - step)
+    slope = (phi(at + step) - phi(at - step)) / (2 * step)
+    u, v = np.array([1.0, 2.0]), np.array([1.0, -1.0])
+    ends = [slope * u + s * v for s in ((2, -2) if larger else (2 + slope, -2 - slope))]
+    for t, verdict in ((0.0, "CLARKE"), (0.3, "CLARKE"), (1.0, "CLARKE"), (1.5, "NOT_CLARKE"), (-0.5, "NOT_CLARKE")):
+        given = t * ends[0] + (1 - t) * ends[1]
+        report = an.verify(f, [0.0, 0.0], gradient=given, atol_gradient=1e-6)
+        assert report.verdict.name == verdict, (t, report)
+        assert report.certificate is not None and report.certificate.check()
+
+
+def test_a_clipped_value_loss_at_its_bound() -> None:
+    targets = np.linspace(-2.0, -1.0, 5)
+
+    def loss(v: Any) -> Any:
+        return np.maximum((v - targets) ** 2, (np.clip(v, -0.2, 0.2) - targets) ** 2).sum()
+
+    at = np.full(5, 0.2)
+    # The first square is the larger one above the bound, and equal below: f is smooth.
+    true = 2 * (at - targets)
+    assert an.verify(loss, at, gradient=true).verdict.name == "CLARKE"
+    assert an.verify(loss, at, gradient=true / 2).verdict.name == "NOT_CLARKE"
+    # Half of both squares, with the clip's derivative 0 or 1 at its bound.
+    for slope in (-1, 0, 1):
+        report = an.verify(loss, at, slope=slope)
+        assert bool(report) == np.allclose(report.gradient, true), (slope, report)
+        assert report.verdict.name != "UNDECIDED"
+
+
+def test_equal_squares_of_different_numbers_are_not_compared_by_these() -> None:
+    """(x + 1)^2 = (2 x - 1)^2 at 0, and they cross there: the gradients are 2 and -4."""
+
+    def f(x: Any) -> Any:
+        u, w = x[0] + x[1] + 1, 2 * x[0] + 2 * x[1] - 1
+        return np.maximum(u**2, w**2) - np.abs(x[0] + x[1])
+
+    for slope, verdict in ((0.9, "CLARKE"), (-2.9, "CLARKE"), (1.5, "NOT_CLARKE")):
+        report = an.verify(f, [0.0, 0.0], gradient=[slope, slope])
+        assert report.verdict.name in (verdict, "UNDECIDED"), (slope, report)
+
+
+def test_only_differences_are_comparisons() -> None:
+    """2 tanh(x) - tanh(y) is 0 at 0, and kinks where y = 2 x to first order, not where y = x."""
+
+    def f(x: Any) -> Any:
+        return np.abs(2 * np.tanh(x[0]) - np.tanh(x[1])) - np.abs(np.tanh(x[0]) + np.tanh(x[1]))
+
+    # The gradients are s (2, -1) - t (1, 1) with signs s and t that occur together in all ways.
+    corners = np.array([[2 * s - t, -s - t] for s in (1, -1) for t in (1, -1)], dtype=float)
+    for corner in corners:
+        assert an.verify(f, [0.0, 0.0], gradient=0.9 * corner).verdict.name == "CLARKE"
+        assert an.verify(f, [0.0, 0.0], gradient=1.1 * corner).verdict.name == "NOT_CLARKE"

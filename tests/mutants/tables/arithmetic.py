@@ -9,8 +9,12 @@ RULES = ("certificates/test_evidence_rules.py",)
 
 MUTANTS = (
     Mutant("active/forms.py", "        if self.factor != other.factor:\n            return MIXED\n", "", SYSTEM),
-    Mutant("active/forms.py", "form = Form(u.terms, factor, form.q * form.terms[key] * slope)",
-           "form = Form(u.terms, factor, form.q * slope)", SYSTEM),
+    Mutant("active/forms.py", "form = Form(seen.terms, factor, form.q * form.terms[generators[0]] * slope)",
+           "form = Form(seen.terms, factor, form.q * slope)", SYSTEM),
+    Mutant("active/forms.py", "form = Form(seen.terms, factor, form.q * form.terms[generators[0]] * slope)",
+           "form = Form(seen.terms, factor, form.q * form.terms[generators[0]])", SYSTEM),
+    Mutant("active/forms.py", "if None in inner or taken[0] != taken[1]:", "if None in inner:", SYSTEM),
+    Mutant("active/forms.py", "or sum(form.terms[key] for key in generators):", "or False:", SYSTEM),
     Mutant("ops/kinks/fold.py", "current if sign * slope > 0 else", "current if slope > 0 else", SYSTEM),
     Mutant("ops/kinks/entrywise.py", "_sum(plus if slope > 0 else minus, entries)",
            "_sum(minus if slope > 0 else plus, entries)", SYSTEM),
