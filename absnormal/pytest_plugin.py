@@ -7,14 +7,23 @@
     def test_loss(x):
         return np.sum(np.maximum(x, 0))
 
+    @pytest.mark.clarke(points=[model])
+    def test_model(model):
+        return loss(model(X), Y)                     # by the parameters of the model
+
+``assert an.verify(...)`` and ``assert an.torch.verify(...)`` fail with the text of the report.
+
 Nothing heavy is imported before a test asks for a verdict.
 """
 
 from __future__ import annotations
 
+import ast
 import json
+import sys
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
+from textwrap import dedent
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -75,11 +84,10 @@ class Clarke:
         self.records: dict[str, int] = {}
 
     def __call__(self, f: Any, x: Any, *, undecided: str | None = None, slope: Any = None, **options: Any) -> Report:
-        """Fail unless the gradient at x is proved to be a Clarke generalized gradient; the report."""
+        """Fail unless the gradient at x, or of a model and a closure, is proved to be a Clarke gradient; the report."""
         __tracebackhide__ = True
-        from absnormal.report.record import record, record_of_error
-        from absnormal.testing.assertions import UNDECIDED, judge
-        from absnormal.verify import verify
+        from absnormal.report.record import record_of_error
+        from absnormal.testing.assertions import UNDECIDED, judge, verified
 
         meaning = self.config.getini("clarke_undecided") if undecided is None else undecided
         if meaning not in UNDECIDED:
@@ -89,15 +97,21 @@ class Clarke:
 
             slope = read(self.config.getini("clarke_slope"))
         try:
-            report = verify(f, x, slope=slope, **options)
+            report = verified(f, x, slope=slope, **options)
         except (KeyboardInterrupt, *_OUTCOMES):
             raise
         except BaseException as error:
             self._keep(record_of_error(error))
             raise
-        self._keep(record(report))
+        self.keep(report)
         judge(report, meaning)
         return report
+
+    def keep(self, report: Report) -> None:
+        """Count a report among those of the running test."""
+        from absnormal.report.record import record
+
+        self._keep(record(report))
 
     def _keep(self, found: Record) -> None:
         text = json.dumps(found.to_dict())
@@ -108,6 +122,7 @@ class Clarke:
 def clarke(request: pytest.FixtureRequest) -> Clarke:
     """Call it with a function and a point: the test fails unless the gradient there is proved to be Clarke.
 
+    With a model and a closure that returns the loss: ``clarke(model, lambda: loss(model(X), Y))``.
     ``clarke(f, x, *, gradient=None, slope=None, undecided=None, ...)`` returns the report; see
     `absnormal.testing.assert_clarke_gradient`.
     """
@@ -175,8 +190,13 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     point = arguments.pop(names[0])
     collector: Any = pyfuncitem.config.pluginmanager.get_plugin("absnormal-collector")
     options = {name: value for name, value in marker.kwargs.items() if name != "points"}
+    from absnormal.testing.assertions import is_model
+
     try:
-        collector.clarke(lambda x: function(x, **arguments), point, **options)
+        if is_model(point):
+            collector.clarke(point, lambda: function(point, **arguments), **options)
+        else:
+            collector.clarke(lambda x: function(x, **arguments), point, **options)
     except AssertionError as error:
         # The function has no frame of its own: the report names its lines.
         pytest.fail(str(error), pytrace=False)
@@ -201,6 +221,10 @@ class _Collector:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: Any) -> Generator[None, Any, Any]:
         report = yield
+        if call.when == "call" and call.excinfo is not None:
+            for found in _asserted(call.excinfo):
+                self.clarke.keep(found)
+                report.longrepr.addsection("Clarke gradient", str(found))
         if call.when == "call" and self.clarke.records:
             # Plain data: pytest-xdist sends it to the controller with the report.
             report.clarke = [[text, count] for text, count in self.clarke.records.items()]
@@ -234,6 +258,24 @@ class _Collector:
         file = self.config.getoption("--clarke-report")
         if file is not None and not hasattr(self.config, "workerinput"):
             _write(file, self.found)
+
+
+def _asserted(caught: Any) -> list[Report]:
+    """The reports that an assertion of a test failed on: ``assert an.verify(...)``."""
+    module: Any = sys.modules.get("absnormal.report.report")
+    if module is None or not caught.errisinstance(AssertionError):
+        return []
+    entry, message = caught.traceback[-1], str(caught.value)
+    try:
+        names = {node.id for node in ast.walk(ast.parse(dedent(str(entry.statement)))) if isinstance(node, ast.Name)}
+    except SyntaxError:
+        names = set()
+    # pytest keeps the values that an assertion is made of among the local variables, under names of its own.
+    values = {
+        id(value): value for name, value in entry.frame.f_locals.items() if name in names or name.startswith("@py_")
+    }
+    return [value for value in values.values() if isinstance(value, module.Report) and not value
+            and f"assert {value!r}" in message]  # fmt: skip
 
 
 def _places(values: dict[str, Any]) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unittest
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -12,7 +12,6 @@ import numpy as np
 from absnormal.arrays import Array
 from absnormal.clarke.budget import Budget
 from absnormal.errors import UndecidedWarning
-from absnormal.program.program import Program
 from absnormal.report.report import Report
 from absnormal.report.verdict import Verdict
 from absnormal.verify import verify
@@ -24,7 +23,7 @@ _SHOWN = 3
 
 
 def assert_clarke_gradient(
-    f: Callable[[Any], Any] | Program, x: Any, *, gradient: Any = None, slope: Any = None,
+    f: Any, x: Any, *, gradient: Any = None, slope: Any = None,
     undecided: Undecided = "fail", exact: bool = False, atol: float = 0.0, rtol: float | None = None,
     atol_gradient: float = 0.0, stopped: str = "constant", budget: Budget | None = None, seed: int = 0,
 ) -> Report:
@@ -32,7 +31,10 @@ def assert_clarke_gradient(
 
     Parameters
     ----------
-    f, x, gradient, slope, exact, atol, rtol, atol_gradient, stopped, budget, seed
+    f, x
+        a function and a point, as `absnormal.verify` takes them; or a model and a closure that returns the loss, as
+        `absnormal.torch.verify` does
+    gradient, slope, exact, atol, rtol, atol_gradient, stopped, budget, seed
         as `absnormal.verify` takes them
     undecided
         what it means that neither could be proved: "fail", "warn" with an `absnormal.UndecidedWarning`, or "skip" the
@@ -67,12 +69,26 @@ def assert_clarke_gradient(
     __tracebackhide__ = True
     if undecided not in UNDECIDED:
         raise ValueError(f"undecided must be one of {', '.join(UNDECIDED)}, got {undecided!r}")
-    report = verify(
+    report = verified(
         f, x, gradient=gradient, slope=slope, exact=exact, atol=atol, rtol=rtol, atol_gradient=atol_gradient,
         stopped=stopped, budget=budget, seed=seed,
     )
     judge(report, undecided)
     return report
+
+
+def is_model(x: Any) -> bool:
+    """Whether something is a model with named parameters."""
+    return hasattr(x, "named_parameters")
+
+
+def verified(f: Any, x: Any, **options: Any) -> Report:
+    """The report on a function at a point, or on a model, or its tensors, with a closure."""
+    if callable(x) and (is_model(f) or not callable(f)):
+        from absnormal.torch import verify as verify_closure
+
+        return verify_closure(f, x, **options)
+    return verify(f, x, **options)
 
 
 def judge(report: Report, undecided: str) -> None:
