@@ -57,7 +57,7 @@ def _interpolated(run: Run, eqn: Any, inputs: list[Seen]) -> list[Seen] | None:
     value = jax.core.eval_jaxpr(inner.jaxpr, inner.consts, x, knots, values)[0]
     start = len(run.builder.nodes)
     traced: Any = inputs[0].traced
-    written = np.interp(traced, *(np.asarray(item, dtype=float) for item in (knots, values)))
+    written: Any = np.interp(traced, np.asarray(knots, dtype=float), np.asarray(values, dtype=float))
     return [run.seen(value, written, start)]
 
 
