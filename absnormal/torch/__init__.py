@@ -4,6 +4,7 @@
     an.torch.clarke_backward(model, closure)   in the place of closure().backward(): fills .grad with a Clarke gradient
     an.torch.clarke_closure(model, closure)    the same for optimizer.step(closure)
     an.torch.Watch(model)                      a training that is watched: ties counted, gradients verified, repaired
+    an.torch.lightning(watch)                  the same as a callback for PyTorch Lightning
 
 ``closure`` takes no argument and returns the loss.  Functions of tensors go to `absnormal.verify` itself.
 """
@@ -22,9 +23,10 @@ from absnormal.judgement.flow import judged
 from absnormal.judgement.options import Options
 from absnormal.program.tree import Tree, taken_apart
 from absnormal.report.report import Report
+from absnormal.torch.callbacks import lightning
 from absnormal.torch.watch import Step, Watch
 
-__all__ = ["Step", "Watch", "clarke_backward", "clarke_closure", "verify"]
+__all__ = ["Step", "Watch", "clarke_backward", "clarke_closure", "lightning", "verify"]
 
 Closure = Callable[[], Any]
 

@@ -193,6 +193,20 @@ class Watch:
             sink(step)
         return report if step.repaired else None
 
+    def correct(self, report: Report) -> None:
+        """Add to ``.grad``, after a backward pass, what makes its gradient the certified one of a report."""
+        import torch
+
+        from absnormal.program.tree import taken_apart
+        from absnormal.torch import _variables
+
+        variables = _variables(self.model)[0]
+        parts = (taken_apart(gradient)[1] for gradient in (report.clarke_gradient, report.gradient))
+        with torch.no_grad():
+            for variable, right, wrong in zip(variables, *parts, strict=True):
+                if variable.grad is not None:
+                    variable.grad += right - wrong
+
     def _step(self, ties: dict[str, int], report: Report) -> Step:
         wrong = report.verdict is Verdict.NOT_CLARKE
         repaired = wrong and self.repair and report.fallback.proved

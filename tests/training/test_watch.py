@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -212,3 +213,52 @@ def test_where_steps_go(tmp_path: Path) -> None:
         an.torch.Watch(head, to=3)
     with pytest.raises(ValueError, match="every must be an integer >= 0"):
         an.torch.Watch(head, every=-1)
+
+
+class Lightning:
+    """What the callback asks of PyTorch Lightning, whose Trainer calls the hooks in this order."""
+
+    class Callback:
+        pass
+
+    accumulate_grad_batches = 2
+
+    def __init__(self, callback: Any, module: Any) -> None:
+        self.callback, self.module = callback, module
+
+    def step(self, fails: bool = False, skipped: bool = False) -> None:
+        self.callback.on_train_batch_start(self, self.module, None, 0)
+        try:
+            loss = self.module.training_step(None, 0)
+            if fails:
+                raise RuntimeError
+        except RuntimeError as error:
+            self.callback.on_exception(self, self.module, error)
+            return
+        if not skipped:
+            loss = (loss["loss"] if isinstance(loss, dict) else loss) / self.accumulate_grad_batches
+            self.callback.on_before_backward(self, self.module, loss)
+            loss.backward()
+            self.callback.on_after_backward(self, self.module)
+        self.callback.on_train_batch_end(self, self.module, None, None, 0)
+
+
+def test_the_callback_of_lightning_repairs_accumulated_gradients(monkeypatch: pytest.MonkeyPatch) -> None:
+    head, loss, X, Y = zero_head()
+    right = torch.autograd.grad(functional.binary_cross_entropy_with_logits(head(X), Y), head.weight)[0]
+    head.training_step = lambda batch, index: {"loss": loss()}
+    watch = an.torch.Watch(head, repair=True)
+    with pytest.raises(ImportError, match="pip install lightning"):
+        monkeypatch.setitem(sys.modules, "lightning.pytorch", None)
+        monkeypatch.setitem(sys.modules, "pytorch_lightning", None)
+        an.torch.lightning(watch)
+    monkeypatch.setitem(sys.modules, "pytorch_lightning", Lightning)
+    trainer = Lightning(an.torch.lightning(watch), head)
+    for _ in range(2):
+        trainer.step()
+    assert torch.allclose(head.weight.grad, right, atol=1e-6)
+    assert [(step.verdict, step.repaired) for step in watch.steps] == 2 * [("NOT_CLARKE", True)]
+    # Neither an error nor a step without a loss leaves the count running.
+    trainer.step(fails=True)
+    trainer.step(skipped=True)
+    assert watch.number == 2 and not torch.overrides._get_current_function_mode_stack()
