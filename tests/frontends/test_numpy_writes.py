@@ -145,6 +145,14 @@ def methods(x):
     return y.sum() + y.max() + y.T.copy().reshape(-1)[1] + y.flatten().mean() + y.ravel()[2] + (y.dot(x)).prod()
 
 
+def reshaped(x):
+    y = np.outer(x, x)
+    z = y.T.reshape(9)
+    z[:3] = 1.0
+    y.reshape(9)[4] = x[0]
+    return y.ravel() @ z
+
+
 def as_numpy_has_them(x):
     y = np.ones(3)
     y[0] = x[0]
@@ -175,7 +183,7 @@ def results(x):
 FOLLOWED = (
     filled, imported, views, viewed_before, overwritten, overlapping, swapped, by_masks, of_the_argument, accumulated,
     filter_of_first_order, matrices, lists, with_math, kept_and_iterated, made_of_objects, methods, results,
-    as_numpy_has_them, pythons_own,
+    as_numpy_has_them, pythons_own, reshaped,
 )  # fmt: skip
 
 

@@ -206,6 +206,8 @@ SNIPPETS: dict[str, Callable[[Any], Any]] = {
     "log det by Cholesky": lambda x: 2 * np.sum(np.log(np.diag(np.linalg.cholesky(positive(x))))),
     "eigvalsh": lambda x: np.linalg.eigvalsh(positive(x)),
     "eigh": lambda x: np.linalg.eigh(positive(x))[0],
+    "one triangle": lambda x: np.linalg.eigvalsh(np.array([[x[0], x[5]], [x[1], x[3]]]))
+    + np.linalg.cholesky(np.array([[x[3] + 3, x[4]], [x[1], x[5] + 2]]))[1],
     "largest eigenvalue": lambda x: np.max(np.linalg.eigvalsh(positive(x))),
     "svd": lambda x: np.linalg.svd(matrix(x), compute_uv=False),
     "svdvals": lambda x: np.linalg.svdvals(matrix(x)),

@@ -20,7 +20,6 @@ MUTANTS = (
     Mutant("frontends/numpy/stored.py", "return bool(np.shares_memory(layout.reshape(shape), layout))", "return True",
            WRITES),
     Mutant("frontends/numpy/held.py", "super().__setitem__(key, np.nan)", "super().__setitem__(key, value)", WRITES),
-    Mutant("frontends/numpy/standing_in.py", "if run is None or run.builder.user is not None or", "if", WRITES),
     Mutant("frontends/numpy/linear_algebra.py", "np.tril(d) + _turned(np.tril(d, -1))", "d",
            ("coverage/test_numpy.py",)),
     Mutant("frontends/numpy/numbers.py", "np.where(better(item, best), item, best)",
