@@ -147,8 +147,8 @@ class EqualRows:
         (base, positions), (other, others) = (origin(self.nodes, arg) for arg in pair)
         if base != other or not self._room(math.prod(shape)):
             return np.broadcast_to(np.False_, shape)
-        pairs = [np.broadcast_to(numbers, shape).reshape(-1) for numbers in (positions, others)]
-        return self.equal(base, *pairs).reshape(shape)
+        first, second = (np.broadcast_to(numbers, shape).reshape(-1) for numbers in (positions, others))
+        return self.equal(base, first, second).reshape(shape)
 
     def _blank(self, node: Node) -> Array:
         """Where a constant window, or row of a matrix, is 0 throughout."""
@@ -248,8 +248,9 @@ class EqualRows:
             positions = np.broadcast_to(numbers, node.shape).reshape(-1)
         result = np.ones(first.shape, bool)
         i, j = first[needed], second[needed]
-        pairs = (i, j) if positions is None else (positions[i], positions[j])
-        result[needed] = self.equal(arg, *pairs, distinct=positions is None)
+        if positions is not None:
+            i, j = positions[i], positions[j]
+        result[needed] = self.equal(arg, i, j, distinct=positions is None)
         return result
 
     def _moved(self, index: int, node: Node, first: Array, second: Array) -> Array:

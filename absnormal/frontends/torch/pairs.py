@@ -282,7 +282,7 @@ def _to_real(w: Writer, x: Arg, /, dim: Sequence[int], normalization: int, last_
     return w.scaled(real, _scale(size, normalization))
 
 
-RULES: dict[str, Rule] = {f"complex.{name}": rule for name, rule in {
+_RULES: dict[str, Rule] = {
     "add": _add, "sub": _sub, "rsub": _rsub, "mul": _mul, "div": _div,
     "neg": _neg, "conj_physical": _conjugate, "_conj_physical": _conjugate, "exp": _exp,
     "abs": _abs, "angle": _angle, "complex": _complex, "polar": _polar, "_to_copy": _cast, "clone": _same,
@@ -290,4 +290,5 @@ RULES: dict[str, Rule] = {f"complex.{name}": rule for name, rule in {
     "roll": _by_places, "flip": _by_places, "reciprocal": _reciprocal, "mm": _matmul, "bmm": _matmul,
     "mv": _matmul, "vdot": _inner, "matmul": _matmul, "copy": _copied, "resolve_conj": _same,
     "_fft_r2c": _to_half, "_fft_c2c": _to_complex, "_fft_c2r": _to_real,
-}.items()}  # fmt: skip
+}  # fmt: skip
+RULES = {f"complex.{name}": rule for name, rule in _RULES.items()}
