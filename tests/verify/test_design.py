@@ -123,9 +123,10 @@ def test_a_tie_split_in_three_means_one_third() -> None:
     assert an.verify(g, [0.0, 0.0], gradient=report.gradient).verdict is an.Verdict.CLARKE
 
 
-def test_a_vector_valued_function_is_refused_with_the_fix() -> None:
-    with pytest.raises(ValueError, match="a component, or a weighted sum"):
-        an.verify(lambda x: 2 * x, [1.0, 2.0])
+def test_a_vector_valued_function_is_judged_row_by_row() -> None:
+    report = an.verify(lambda x: 2 * x, [1.0, 2.0])
+    assert isinstance(report, an.JacobianReport) and report
+    np.testing.assert_array_equal(report.gradient, 2 * np.eye(2))
 
 
 def test_a_slope_for_every_switch_overrides_where() -> None:
