@@ -47,10 +47,11 @@ IMPLEMENTED = [
 #: Refused by name, with a reason and a fix.
 REFUSED = [
     "accum_grad_in_ref", "addupdate", "approx_top_k", "bitcast_convert_type", "box_get", "box_set",
-    "call_hi_primitive", "complex", "conj", "custom_lin", "dce_sink", "debug_callback", "debug_print", "eig",
-    "empty_ref", "eval_jaxpr", "ffi_call", "fft", "free_ref", "freeze", "from_edtype", "get", "imag",
-    "inspect_sharding", "io_callback", "layout_constraint", "log_extend", "log_read", "mulhi", "new_box", "new_log",
-    "new_ref", "pure_callback", "ragged_all_to_all", "random_bits", "random_fold_in", "random_gamma", "random_seed",
+    "call_hi_primitive", "check", "complex", "conj", "custom_lin", "dce_sink", "debug_callback", "debug_print",
+    "eig", "empty_ref", "eval_jaxpr", "ffi_call", "fft", "free_ref", "freeze", "from_edtype", "get",
+    "global_array_to_host_local_array", "host_local_array_to_global_array", "imag", "inspect_sharding",
+    "io_callback", "layout_constraint", "log_extend", "log_read", "mulhi", "new_box", "new_log", "new_ref",
+    "pure_callback", "ragged_all_to_all", "random_bits", "random_fold_in", "random_gamma", "random_seed",
     "random_split", "random_unwrap", "random_wrap", "real", "remat_opt", "reshard", "run_state", "shift_left",
     "shift_right_arithmetic", "shift_right_logical", "spsolve", "stage", "swap", "tie", "to_edtype", "todense",
 ]

@@ -27,8 +27,10 @@ REFUSED: dict[str, tuple[str, str]] = {
     **dict.fromkeys((
         "call_hi_primitive", "custom_lin", "dce_sink", "eval_jaxpr", "from_edtype", "to_edtype", "remat_opt", "stage",
         "tie"), _INNER),
-    "ragged_all_to_all": ("spreads the function over devices", "judge it on one device"),
-    "reshard": ("spreads the function over devices", "judge it on one device"),
+    **dict.fromkeys((
+        "ragged_all_to_all", "reshard", "global_array_to_host_local_array", "host_local_array_to_global_array"),
+        ("spreads the function over devices", "judge it on one device")),
+    "check": ("raises an error of checkify's", "call f without checkify.check"),
     "layout_constraint": ("asks for a layout in memory", "leave it out"),
     "approx_top_k": ("takes entries that are nearly the largest", "use lax.top_k"),
     "random_gamma": ("draws numbers that move with their parameter", "hold the parameter with stop_gradient"),
