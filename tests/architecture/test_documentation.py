@@ -93,7 +93,7 @@ def test_the_map_names_every_folder_and_nothing_that_is_not_there() -> None:
     text = (package / "ARCHITECTURE.md").read_text(encoding="utf-8")
     folders = [path for path in package.iterdir() if path.is_dir() and (path / "__init__.py").exists()]
     assert not [path.name for path in folders if f"`{path.name}/`" not in text]
-    for name in re.findall(r"`([\w/.]+)`", text):
+    for name in re.findall(r"`(\w[\w/.]*)`", text):
         parts = re.split(r"[/.]", name.removesuffix(".py").rstrip("/"))
         if (package / parts[0]).is_dir() or (package / f"{parts[0]}.py").exists():
             # The last part may be a name in a module.
