@@ -116,7 +116,7 @@ def refuse_error(f: Any, error: Exception) -> NoReturn:
     """Raise where f fails when it is called with plain arrays."""
     raised = f"raises {type(error).__name__} when it is called with plain arrays"
     problem = f"{raised}, and not while it is traced: {error}"
-    raise TraceError("f", problem, "call f at x, and fix it there", _line(f)) from error
+    raise TraceError("f", problem, "call f at x, and fix it there", line_of(f)) from error
 
 
 def refuse_while_traced(f: Any, x: Callable[[], Any], error: Exception) -> None:
@@ -128,12 +128,15 @@ def refuse_while_traced(f: Any, x: Callable[[], Any], error: Exception) -> None:
         return
     frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
     users = [frame for frame in frames if is_user(frame.f_code.co_filename)]
-    source = Source(users[-1].f_code.co_filename, users[-1].f_lineno) if users else _line(f)
+    source = Source(users[-1].f_code.co_filename, users[-1].f_lineno) if users else line_of(f)
     later = frames[frames.index(users[-1]) + 1 :] if users else []
     called = [frame for frame in later if not is_ours(frame.f_code.co_filename)]
     name = called[0].f_code.co_name if called else "f"
     problem = f"does not take variables: {type(error).__name__}, {str(error).splitlines()[0] if str(error) else ''}"
-    raise TraceError(name, problem, "write this step with NumPy's functions", source) from error
+    fix = "write this step with NumPy's functions"
+    if "TracedArray" in str(error):
+        fix += ", or give the point as arrays of the framework that f uses (on the command line with --framework)"
+    raise TraceError(name, problem, fix, source) from error
 
 
 def refuse(f: Any, plain: Array, again: Array, traced: Array, where: str) -> NoReturn:
@@ -149,13 +152,13 @@ def refuse(f: Any, plain: Array, again: Array, traced: Array, where: str) -> NoR
     if not np.array_equal(plain, again, equal_nan=plain.dtype != object):
         raise TraceError(
             "f", f"is not deterministic: two calls {where} return {_said(plain)} and {_said(again)}",
-            "draw random numbers, and change what f depends on, before it is called", _line(f),
+            "draw random numbers, and change what f depends on, before it is called", line_of(f),
         )
     raise TraceError(
         "f", f"returns {_said(plain)} {where} when it is called with plain arrays, and {_said(traced)} while it is"
         " traced: it takes another way there (np.isscalar, isinstance, a flag), or depends on what changes between"
         " calls",
-        "let f do the same with every type of argument: compare values, not types", _line(f),
+        "let f do the same with every type of argument: compare values, not types", line_of(f),
     )
 
 
@@ -165,7 +168,7 @@ def _said(value: Array) -> str:
     return f"an array of shape {value.shape}, {np.array2string(value.astype(float).ravel()[:3], precision=6)[:-1]} ...]"
 
 
-def _line(f: Any) -> Source | None:
+def line_of(f: Any) -> Source | None:
     """Where f is defined."""
     code = getattr(f, "__code__", None)
     return None if code is None else Source(code.co_filename, code.co_firstlineno)

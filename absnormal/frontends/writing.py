@@ -57,6 +57,12 @@ class Writer(Terms[Any]):
     def constant(self, value: Any) -> Array:
         """``value`` as a plain real array."""
         if isinstance(value, np.ndarray) and type(value) not in (np.ndarray, np.memmap):
+            from absnormal.frontends.numpy.held import Held, taken
+
+            value = taken(value) if isinstance(value, Held) else value
+        if isinstance(value, TracedArray):
+            self.refuse("an array holds variables", "pass numbers")
+        if isinstance(value, np.ndarray) and type(value) not in (np.ndarray, np.memmap):
             self.refuse(
                 f"{type(value).__name__} has operators of its own", "convert it first with np.asarray(a)"
             )

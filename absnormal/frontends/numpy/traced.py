@@ -81,7 +81,7 @@ def _ran(f: Callable[[Any], Any], tree: Tree, builder: Builder, arrays: list[Tra
     builder.jumps.clear()
     try:
         with following(builder, f):
-            return _as_variable(f(tree.rebuild([TracedArray(builder, u.index, scalar=u.scalar) for u in arrays])))
+            return _as_variable(f, f(tree.rebuild([TracedArray(builder, u.index, scalar=u.scalar) for u in arrays])))
     except Asked as asked:
         jump, known = asked.jump, builder.forced or {}
         number = builder.jumps.index(jump)
@@ -102,12 +102,16 @@ def _ran(f: Callable[[Any], Any], tree: Tree, builder: Builder, arrays: list[Tra
     return result
 
 
-def _as_variable(result: Any) -> Any:
+def _as_variable(f: Any, result: Any) -> Any:
     """What f returns, with the variables that its arrays hold."""
+    from absnormal.frontends.numpy.complex_numbers import TracedComplex
     from absnormal.frontends.numpy.creation import arrayed
     from absnormal.frontends.numpy.held import taken, variable_in
+    from absnormal.frontends.plain_call import line_of
 
     result = taken(result)
+    if isinstance(result, TracedComplex):
+        raise TraceError("f", "returns complex numbers", "return real ones: absolute values, or parts", line_of(f))
     nested = isinstance(result, (list, tuple)) or (isinstance(result, np.ndarray) and result.dtype == object)
     return arrayed(result) if nested and isinstance(variable_in(result), TracedArray) else result
 
