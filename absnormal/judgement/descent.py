@@ -47,17 +47,28 @@ class Descent:
 
 def descent(report: Report, budget: Budget | None = None) -> Descent:
     """A direction of descent at the point of a report, or that there is none of first order."""
-    sweeps, limits = report.tool, budget or report.problem.budget
+    found = _least(report, budget or report.problem.budget)
+    if found is not None and not found.any():
+        return Descent(True)
+    return _falling(report, [] if found is None else [found])
+
+
+def _least(report: Report, budget: Budget) -> Array | None:
+    """The element of least norm, 0 where the point is stationary; None where the set cannot be had."""
+    sweeps = report.tool
     call = TracedCall(sweeps.program, sweeps.values)
-    vectors: list[Array] = []
     try:
-        found = whole_set(call, Options(atol=sweeps.atol, budget=limits, exact=report.problem.sweeps.rational))
-        if found.is_stationary():
-            return Descent(True)
-        vectors.append(found.least)
+        found = whole_set(call, Options(atol=sweeps.atol, budget=budget, exact=report.problem.sweeps.rational))
+        return np.zeros(sweeps.program.n) if found.is_stationary() else found.least
     except AbsNormalError:
-        pass
-    vectors += [np.asarray(report.flat_clarke_gradient, dtype=float), np.asarray(report.flat_gradient, dtype=float)]
+        return None
+
+
+def _falling(report: Report, vectors: list[Array]) -> Descent:
+    """The first of some vectors, of the certified gradient and of the tool's, against which f falls."""
+    sweeps = report.tool
+    known = (report.flat_clarke_gradient, report.flat_gradient)
+    vectors = [*vectors, *(np.asarray(vector, dtype=float) for vector in known)]
     for vector in vectors:
         length = float(np.linalg.norm(vector))
         if length and np.isfinite(length):
@@ -75,8 +86,8 @@ def slope_along(sweeps: Sweeps, direction: Array) -> tuple[float, float]:
     return float(chosen.dy[0]), float(rounding(sweeps.push_depth) * size[0])
 
 
-#: What the set may cost where it is made for a sentence only.
-_FOR_A_SENTENCE = Budget(cells=500, programs=500)
+#: What the set may cost where it is made for a sentence only, and it is not made where a search has ended in vain.
+_FOR_A_SENTENCE = Budget(cells=200, programs=200, seconds=1.0)
 
 
 def in_words(report: Report) -> str:
@@ -88,7 +99,7 @@ def in_words(report: Report) -> str:
     length = float(np.linalg.norm(g))
     if not np.isfinite(length):
         return ""
-    found = descent(report, _FOR_A_SENTENCE)
+    found = _falling(report, []) if report.problem.tracker.report else descent(report, _FOR_A_SENTENCE)
     if found.stationary is None:
         return ""
     rate = slope_along(report.tool, -g / length)[0] if length else 0.0
