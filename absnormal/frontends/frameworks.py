@@ -17,6 +17,7 @@ from absnormal.frontends.numpy.maps import NumpyMap
 from absnormal.frontends.ties.slopes import slopes
 from absnormal.frontends.traced_call import TracedCall
 from absnormal.program.program import Program
+from absnormal.program.tree import of_kind
 
 #: From the package that a leaf's type comes from to the front end.  Its module `capture` has `followed(f, x)`, which
 #: traces f at x, and `capture(f, x, stopped)`, which asks the framework for its own gradient, too; its module `maps`
@@ -139,7 +140,7 @@ def plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return type(value)([plain(item) for item in value])
+        return of_kind(value, [plain(item) for item in value])
     if hasattr(value, "detach"):
         value = value.detach().cpu()
         value = value.double() if "bfloat16" in str(value.dtype) else value

@@ -9,7 +9,7 @@ import numpy as np
 
 from absnormal._optional import require
 from absnormal.arrays import Array
-from absnormal.program.tree import Tree
+from absnormal.program.tree import Tree, of_kind
 
 
 def _torch(leaf: Any, value: Array) -> Any:
@@ -107,7 +107,7 @@ def _map(x: Any, change: Callable[[Any], Any]) -> Any:
     if isinstance(x, dict):
         return {key: _map(item, change) for key, item in x.items()}
     if isinstance(x, (list, tuple)) and framework(x):
-        return type(x)(_map(item, change) for item in x)
+        return of_kind(x, [_map(item, change) for item in x])
     return change(x)
 
 

@@ -12,6 +12,7 @@ from absnormal.frontends.frameworks import traced_call
 from absnormal.frontends.points import framework, stack
 from absnormal.program.nodes import Guard, Node
 from absnormal.program.program import Program
+from absnormal.program.tree import of_kind
 
 
 def components(f: Callable[[Any], Any] | Program, x: Any, shape: tuple[int, ...]) -> Iterator[Callable[[Any], Any]]:
@@ -66,23 +67,31 @@ def component(program: Program, number: int) -> Program:
     return Program(tuple(kept), len(kept) - 1, program.tree, guards)
 
 
+_NESTING = "gradient must have the keys and nesting of x"
+
+
 def rows_of(jacobian: Any, x: Any, shape: tuple[int, ...]) -> list[Any]:
     """The rows of a Jacobian that was given, each in the structure of x; None for each where there is none.
 
     Raises
     ------
     ValueError
-        where an array does not begin with the shape of f's result
+        where the Jacobian has other keys or another nesting than x, or an array in it does not begin with the shape of
+        f's result
     """
     count = math.prod(shape)
     if jacobian is None:
         return [None] * count
     if isinstance(x, dict):
+        if not isinstance(jacobian, dict) or jacobian.keys() != x.keys():
+            raise ValueError(_NESTING)
         found = {key: rows_of(jacobian[key], item, shape) for key, item in x.items()}
         return [{key: rows[number] for key, rows in found.items()} for number in range(count)]
     if isinstance(x, (list, tuple)) and not all(map(np.isscalar, x)):
+        if not isinstance(jacobian, (list, tuple)) or len(jacobian) != len(x):
+            raise ValueError(_NESTING)
         items = [rows_of(own, item, shape) for own, item in zip(jacobian, x, strict=True)]
-        return [[rows[number] for rows in items] for number in range(count)]
+        return [of_kind(x, [rows[number] for rows in items]) for number in range(count)]
     array = jacobian if hasattr(jacobian, "reshape") else np.asarray(jacobian, dtype=float)
     if tuple(array.shape[: len(shape)]) != shape:
         raise ValueError(f"gradient must begin with the shape {shape} of f's result, got shape {tuple(array.shape)}")
@@ -99,5 +108,5 @@ def stacked(rows: list[Any], shape: tuple[int, ...]) -> Any:
         return {key: stacked([row[key] for row in rows], shape) for key in first}
     if isinstance(first, (list, tuple)):
         items = [stacked([row[place] for row in rows], shape) for place in range(len(first))]
-        return type(first)(*items) if hasattr(first, "_fields") else type(first)(items)
+        return of_kind(first, items)
     return stack(rows).reshape(shape + tuple(first.shape))

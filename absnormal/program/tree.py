@@ -119,6 +119,15 @@ def join(leaves: Sequence[Array]) -> Array:
     return np.concatenate([leaf.reshape(-1) for leaf in leaves]) if leaves else np.zeros(0)
 
 
+def of_kind(value: Any, items: Sequence[Any]) -> Any:
+    """Other items in a list, a tuple or a named tuple of the kind of ``value``.
+
+    >>> of_kind((1, 2), [3, 4])
+    (3, 4)
+    """
+    return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
+
+
 def taken_apart(value: Any) -> tuple[Any, list[Any]]:
     """The structure of nested dicts, lists and tuples, for a `Tree`, and all else that they hold: its leaves."""
     leaves: list[Any] = []
@@ -129,7 +138,7 @@ def _apart(item: Any, leaves: list[Any]) -> Any:
     if isinstance(item, dict):
         return {key: _apart(part, leaves) for key, part in item.items()}
     if isinstance(item, (list, tuple)):
-        return type(item)([_apart(part, leaves) for part in item])
+        return of_kind(item, [_apart(part, leaves) for part in item])
     return _append(leaves, item)
 
 
@@ -142,7 +151,7 @@ def _map(value: Any, leaf: Callable[[Any], Any]) -> Any:
     if isinstance(value, dict):
         return {key: _map(value[key], leaf) for key in value}
     if _is_nested(value):
-        return type(value)([_map(item, leaf) for item in value])
+        return of_kind(value, [_map(item, leaf) for item in value])
     return leaf(value)
 
 
@@ -169,5 +178,5 @@ def _rebuild(structure: Any, leaves: list[Any]) -> Any:
     if isinstance(structure, dict):
         return {key: _rebuild(item, leaves) for key, item in structure.items()}
     if isinstance(structure, (list, tuple)):
-        return type(structure)([_rebuild(item, leaves) for item in structure])
+        return of_kind(structure, [_rebuild(item, leaves) for item in structure])
     return leaves[structure]

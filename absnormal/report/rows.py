@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
-from functools import cached_property
+from functools import cached_property, partial
 from html import escape
-from typing import Any
+from typing import Any, NoReturn
 
+from absnormal.errors import AbsNormalError
 from absnormal.report import html
 from absnormal.report.plain import data
 from absnormal.report.report import Report
@@ -17,6 +18,14 @@ from absnormal.report.verdict import Verdict
 _WORST = (Verdict.NOT_CLARKE, Verdict.UNDECIDED, Verdict.CLARKE)
 #: Rows that are listed.
 _LISTED = 20
+
+
+def _known(element: Any) -> Any:
+    return element
+
+
+def _failed(error: AbsNormalError) -> NoReturn:
+    raise error
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -74,6 +83,14 @@ class JacobianReport(Report):
             where no direction certifies the signs of all kinks together
         """
         return self._element
+
+    def __getstate__(self) -> dict[str, Any]:
+        """With the element in the place of f, which need not pickle."""
+        try:
+            element = partial(_known, self.clarke_gradient)
+        except AbsNormalError as error:
+            element = partial(_failed, error)
+        return {**self.__dict__, "element": element}
 
     @cached_property
     def _element(self) -> Any:

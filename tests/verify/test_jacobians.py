@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import pickle
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -129,3 +129,42 @@ def test_what_takes_one_number_still_says_so() -> None:
         an.verify(lambda x: x[:0], [0.0])
     with pytest.raises(ValueError, match="must return one number"):
         an.torch.verify(torch.nn.Linear(2, 2), lambda: torch.ones(2, requires_grad=True) * 2)
+
+
+class Named(NamedTuple):
+    a: Any
+    b: Any
+
+
+def test_a_given_jacobian_has_the_structure_of_the_point() -> None:
+    points: list[Any] = [
+        {"a": np.ones(2), "b": [np.zeros(2), 0.5]},
+        (np.ones(2), (np.zeros(2), 0.5)),
+        Named(np.ones(2), [np.zeros(2), 0.5]),
+    ]
+
+    def g(p: Any) -> Any:
+        a, b = (p["a"], p["b"]) if isinstance(p, dict) else p
+        return np.abs(a * b[0] + b[1])
+
+    for x in points:
+        own = an.clarke_gradient(g, x)
+        assert type(own) is type(x)
+        report = an.verify(g, x, gradient=own)
+        assert report.verdict is an.Verdict.CLARKE and type(report.gradient) is type(x)
+        for wrong in ({"a": own["a"] if isinstance(own, dict) else own[0]}, [], 1.0, [own]):
+            with pytest.raises(ValueError, match="keys and nesting"):
+                an.verify(g, x, gradient=wrong)
+    pair = (torch.ones(2), torch.ones(2))
+    given = torch.autograd.functional.jacobian(lambda a, b: a.abs() * b, pair)
+    assert an.verify(lambda p: p[0].abs() * p[1], pair, gradient=given).verdict is an.Verdict.CLARKE
+    for own in (torch.ones, jnp.ones):
+        named = Named(own(()), own(2))
+        assert isinstance(an.clarke_gradient(lambda p: p.a * abs(p.b), named), Named)
+
+
+def test_reports_of_functions_that_do_not_pickle_do() -> None:
+    report = an.verify(lambda x: np.abs(x), [0.0, 1.0])
+    again = pickle.loads(pickle.dumps(report))
+    np.testing.assert_array_equal(again.clarke_gradient, report.clarke_gradient)
+    assert str(again) == str(report)
