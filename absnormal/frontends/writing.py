@@ -68,7 +68,7 @@ class Writer(Terms[Any]):
             )
         if hasattr(value, "toarray"):
             self.refuse("a sparse matrix is not supported", "use A.toarray() @ x")
-        if _first(value) is not None:
+        if first_traced(value) is not None:
             self.refuse("a list holds variables", "make it an array with np.stack([...])")
         try:
             constant = np.asarray(value)
@@ -85,7 +85,7 @@ class Writer(Terms[Any]):
         """``value`` as a traced array; a list of variables is stacked."""
         if isinstance(value, TracedArray) and value.builder is self.builder:
             return value
-        if isinstance(value, (list, tuple)) and _first(value) is not None:
+        if isinstance(value, (list, tuple)) and first_traced(value) is not None:
             return np.stack([self.array(item) for item in value])  # type: ignore[return-value]
         return TracedArray(self.builder, self.node(value))
 
@@ -150,7 +150,7 @@ def writer_of(value: Any, operation: str) -> Writer:
 
     What one of NumPy's functions is written in keeps the name of that function, and its line.
     """
-    found = _first(value)
+    found = first_traced(value)
     if found is None:
         raise TypeError(f"{operation} was called without a variable")
     return Writer(found.builder, *(found.builder.user or (operation, caller())))
@@ -169,12 +169,13 @@ def named(
         builder.user = None
 
 
-def _first(value: Any) -> Any:
+def first_traced(value: Any) -> Any:
+    """A variable in nested lists; None where there is none."""
     if isinstance(value, (TracedArray, TracedMask, Either)):
         return value
     if isinstance(value, (list, tuple)):
         for item in value:
-            found = _first(item)
+            found = first_traced(item)
             if found is not None:
                 return found
     return None

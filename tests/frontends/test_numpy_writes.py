@@ -380,3 +380,61 @@ def test_deep_loops_take_linear_time():
 def test_every_stand_in_is_called_like_its_original():
     for original, stand_in in stand_ins().values():
         assert stand_in.__name__ == original.__name__ and stand_in.__module__ == original.__module__
+
+
+def test_what_f_has_kept_holds_plain_numbers_afterwards():
+    kept = []
+
+    def f(x):
+        y, z = np.zeros((2, 3)), np.ones(3)
+        y[1] = x
+        y.T[2] *= 2.0
+        z[:2] = np.sin(x[:2])
+        kept.append((y, z))
+        if len(kept) == 3:
+            raise KeyboardInterrupt
+        return y.sum() + z.sum()
+
+    with pytest.raises(KeyboardInterrupt):
+        an.verify(f, X)
+    y, z = kept[0]
+    np.testing.assert_array_equal(y, [[0.0, 0.0, 0.0], [X[0], X[1], 2 * X[2]]])
+    np.testing.assert_allclose(z, [np.sin(X[0]), np.sin(X[1]), 1.0])
+    once = []
+
+    def stale(x):
+        if not once:
+            once.append(np.zeros(3))
+            once[0][:] = x
+        return (once[0] * x).sum()
+
+    with pytest.raises(an.TraceError, match="between calls"):
+        an.verify(stale, X)
+    assert stale(X) == X @ X
+
+
+def test_numbers_are_written_over_variables_with_out():
+    C = np.arange(12.0).reshape(3, 4) / 7 - 0.6
+    writers = {
+        "np.einsum('ij->ij', C, out=y)": C, "np.cumsum(C, axis=1, out=y)": np.cumsum(C, axis=1),
+        "np.clip(C, -0.1, 0.1, out=y)": np.clip(C, -0.1, 0.1), "np.concatenate([C[:1], C[:2]], out=y)": C[[0, 0, 1]],
+        "np.add(C, C, out=y)": 2 * C, "np.sum(C, axis=0, out=y[1])": None, "np.median(C, axis=0, out=y[2])": None,
+        "np.add.accumulate(C, axis=0, out=y)": np.cumsum(C, axis=0), "np.stack([*C], out=y)": C,
+    }  # fmt: skip
+    for make in ("y = np.zeros((3, 4)); y[:, 1:] = x", "y = np.outer(x, [1.0, 2.0, 0.0, 1.0]) + 1.0"):
+        for line, numbers in writers.items():
+            space = {"np": np, "C": C}
+            exec(f"def f(x):\n    {make}\n    {line}\n    return (y * y * C).sum() + x.sum()", space)
+            program = an.trace(space["f"], X)
+            step = np.array([0.25, -0.5, 0.125])
+            assert program(X + step) == pytest.approx(space["f"](X + step), rel=1e-12)
+            if numbers is not None:
+                np.testing.assert_allclose(an.gradient(program, X), np.ones(3))
+
+
+def test_functions_of_python_take_variables_beside_arrays_of_numbers_that_f_made():
+    def f(x):
+        y = np.ones(3) * 2.0
+        return (np.vectorize(lambda p, q: p * q)(x, y) + np.frompyfunc(lambda p, q: p * q, 2, 1)(y, x)).sum()
+
+    np.testing.assert_allclose(an.gradient(f, X), 4.0)

@@ -29,7 +29,7 @@ from absnormal.frontends.numpy.shapes import concatenate, gather, like, reshape
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.numpy.writes import WRITING, WRITING_METHODS
 from absnormal.frontends.user_line import caller
-from absnormal.frontends.writing import named, writer_of
+from absnormal.frontends.writing import first_traced, named, writer_of
 
 
 def _truth(function: Any) -> Callable[..., Any]:
@@ -273,7 +273,9 @@ def apply_function(traced: TracedArray | TracedMask, func: Any, args: Any, kwarg
     name = f"{module}.{func.__name__}"
     out = kwargs.get("out")
     if isinstance(out, TracedArray) or getattr(type(out), "holds_variables", False):
-        out[...] = apply_function(traced, func, args, {key: item for key, item in kwargs.items() if key != "out"})
+        others = {key: item for key, item in kwargs.items() if key != "out"}
+        vary = first_traced([args, [*others.values()]]) is not None
+        out[...] = apply_function(traced, func, args, others) if vary else func(*args, **others)
         return out
     if func in CALLBACKS:
         return CALLBACKS[func](*args, **kwargs)

@@ -41,7 +41,7 @@ def variable_in(value: Any) -> Any:
         run = running()
         if run is not None and run.memory(value) is not None:
             return traced(run, value)
-        return _first_in(value.flat) if value.dtype == object else None
+        return _first_in(value.view(np.ndarray).flat) if value.dtype == object else None
     if isinstance(value, (list, tuple)) and not set(map(type, value)) <= PLAIN:
         return _first_in(value)
     return None

@@ -51,6 +51,16 @@ class Memory:
         self.owner[where], self.place[where] = CONSTANT, where
         self.version += 1
 
+    def settle(self) -> None:
+        """Put the numbers that variables have at the point where they are: what f has kept is a plain array then."""
+        assert self.constants is not None
+        varying = np.flatnonzero(self.owner != CONSTANT)
+        varying = varying[np.argsort(self.owner[varying], kind="stable")]
+        owners = self.owner[varying]
+        for entries in np.split(varying, np.flatnonzero(np.diff(owners)) + 1) if varying.size else ():
+            value = self.builder.values[int(self.owner[entries[0]])]
+            self.constants[entries] = value.reshape(-1)[self.place[entries]]
+
     def varies(self, where: Any) -> bool:
         """Whether there are variables among some entries."""
         return bool(np.any(self.owner[where] != CONSTANT))

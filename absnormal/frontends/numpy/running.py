@@ -73,10 +73,12 @@ def running() -> Run | None:
 
 @contextmanager
 def run_of(builder: Builder) -> Iterator[Run]:
-    """While f runs."""
+    """While f runs; the arrays of its own that it has kept hold plain numbers afterwards."""
     before: Any = running()
     _THREAD.run = Run(builder)
     try:
         yield _THREAD.run
     finally:
-        _THREAD.run = before
+        run, _THREAD.run = _THREAD.run, before
+        for _, _, memory in run.memories.values():
+            memory.settle()

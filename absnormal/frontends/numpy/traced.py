@@ -321,6 +321,7 @@ class TracedArray(Stored, NDArrayOperatorsMixin):
         from absnormal.frontends.numpy.held import Held, taken
         from absnormal.frontends.numpy.ufuncs import apply_ufunc, name_of
         from absnormal.frontends.numpy.writes import change_at, write_where
+        from absnormal.frontends.writing import first_traced
 
         if method == "at":
             return change_at(ufunc, *inputs)
@@ -328,6 +329,9 @@ class TracedArray(Stored, NDArrayOperatorsMixin):
             inputs = taken(inputs)
         if out is not None and method == "__call__" and kwargs.get("where", True) is not True:
             return write_where(ufunc, inputs, out[0] if isinstance(out, tuple) else out, kwargs)
+        if out is not None and len(out) == 1 and first_traced(inputs) is None:
+            out[0][...] = (ufunc if method == "__call__" else getattr(ufunc, method))(*inputs, **kwargs)
+            return out[0]
         result = apply_ufunc(self, ufunc, method, inputs, kwargs)
         if out is None:
             return result
