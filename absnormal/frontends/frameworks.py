@@ -100,6 +100,11 @@ def map_of(f: Any, inputs: tuple[Any, ...], jacobian: Any = None) -> Map:
     return found
 
 
+def is_of_a_framework(x: Any) -> bool:
+    """Whether a point holds arrays of a framework, also in a module of JAX's kind."""
+    return _front_end(x) is not None
+
+
 def _front_end(x: Any, module: str = "capture") -> Any:
     """A module of the front end of the framework that the leaves of x belong to; None for NumPy."""
     for leaf in _leaves(x):

@@ -53,6 +53,14 @@ def stack(arrays: list[Any]) -> Any:
     return STACKS.get(_kind(arrays[0]), np.stack)(arrays)
 
 
+def map_modules(change: Callable[..., Any], first: Any, *others: Any) -> Any:
+    """A module of flax or equinox, or another pytree, with its arrays changed, each together with those of others."""
+    jax = require("jax", "jax")
+    leaves, structure = jax.tree.flatten(first)
+    rows = zip(leaves, *(structure.flatten_up_to(other) for other in others), strict=True)
+    return structure.unflatten([change(*row) if hasattr(row[0], "shape") else row[0] for row in rows])
+
+
 def made(name: str, x: Any) -> Any:
     """A point of NumPy arrays as one of a framework's arrays; as it is where there is no name.
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from absnormal.frontends.frameworks import traced_call
-from absnormal.frontends.points import framework, stack
+from absnormal.frontends.frameworks import is_of_a_framework, traced_call
+from absnormal.frontends.points import map_modules, stack
 from absnormal.program.nodes import Guard, Node
 from absnormal.program.program import Program
 from absnormal.program.tree import of_kind
@@ -20,7 +20,7 @@ def components(f: Callable[[Any], Any] | Program, x: Any, shape: tuple[int, ...]
 
     A function of NumPy's is traced once for all of them, unless a tool takes jumps of it for constants.
     """
-    known = traced_call(f, x) if isinstance(f, Program) or not framework(x) else None
+    known = traced_call(f, x) if isinstance(f, Program) or not is_of_a_framework(x) else None
     for number in range(math.prod(shape)):
         if known is not None and not known.flat:
             yield component(known.program, number)
@@ -92,10 +92,19 @@ def rows_of(jacobian: Any, x: Any, shape: tuple[int, ...]) -> list[Any]:
             raise ValueError(_NESTING)
         items = [rows_of(own, item, shape) for own, item in zip(jacobian, x, strict=True)]
         return [of_kind(x, [rows[number] for rows in items]) for number in range(count)]
+    if not hasattr(x, "shape") and is_of_a_framework(x):
+        return [
+            map_modules(lambda array, number=number: _rows(array, shape)[number], jacobian) for number in range(count)
+        ]
+    return _rows(jacobian, shape)
+
+
+def _rows(jacobian: Any, shape: tuple[int, ...]) -> list[Any]:
+    """The rows of one array."""
     array = jacobian if hasattr(jacobian, "reshape") else np.asarray(jacobian, dtype=float)
     if tuple(array.shape[: len(shape)]) != shape:
         raise ValueError(f"gradient must begin with the shape {shape} of f's result, got shape {tuple(array.shape)}")
-    return [*array.reshape((count, *array.shape[len(shape) :]))]
+    return [*array.reshape((math.prod(shape), *array.shape[len(shape) :]))]
 
 
 def stacked(rows: list[Any], shape: tuple[int, ...]) -> Any:
@@ -109,4 +118,6 @@ def stacked(rows: list[Any], shape: tuple[int, ...]) -> Any:
     if isinstance(first, (list, tuple)):
         items = [stacked([row[place] for row in rows], shape) for place in range(len(first))]
         return of_kind(first, items)
+    if not hasattr(first, "shape"):
+        return None if first is None else map_modules(lambda *arrays: stacked([*arrays], shape), *rows)
     return stack(rows).reshape(shape + tuple(first.shape))

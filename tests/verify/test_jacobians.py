@@ -7,6 +7,7 @@ import json
 import pickle
 from typing import Any, NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -168,3 +169,19 @@ def test_reports_of_functions_that_do_not_pickle_do() -> None:
     again = pickle.loads(pickle.dumps(report))
     np.testing.assert_array_equal(again.clarke_gradient, report.clarke_gradient)
     assert str(again) == str(report)
+
+
+def test_modules_of_jax_are_points_of_functions_that_return_arrays() -> None:
+    inputs = jnp.array([1.0, -2.0])
+    model = eqx.nn.Linear(2, 3, key=jax.random.PRNGKey(0))
+    points: list[tuple[Any, Any]] = [
+        (model, lambda m: jnp.abs(m(inputs))), ({"a": inputs, "b": None}, lambda p: jnp.abs(p["a"]))
+    ]  # fmt: skip
+    for x, h in points:
+        own = jax.jacrev(h)(x)
+        for report in (an.verify(h, x), an.verify(h, x, gradient=own)):
+            assert report.verdict is an.Verdict.CLARKE
+            for found in (report.gradient, report.clarke_gradient, an.gradient(h, x)):
+                assert jax.tree.structure(found) == jax.tree.structure(own)
+                for one, other in zip(jax.tree.leaves(found), jax.tree.leaves(own), strict=True):
+                    np.testing.assert_allclose(one, other, rtol=1e-6)
