@@ -438,3 +438,22 @@ def test_functions_of_python_take_variables_beside_arrays_of_numbers_that_f_made
         return (np.vectorize(lambda p, q: p * q)(x, y) + np.frompyfunc(lambda p, q: p * q, 2, 1)(y, x)).sum()
 
     np.testing.assert_allclose(an.gradient(f, X), 4.0)
+
+
+def test_parts_are_views_and_other_orders_are_copies_as_in_numpy():
+    lines = [
+        "v = np.split(y, 2, axis=1); v[0][:] = x[0]", "v = np.hsplit(y, 2); v[1][2] *= x[1]",
+        "v = np.vsplit(y, 3); v[1][...] += 1.0", "v = np.array_split(y, [1], axis=0)[1]; v[0] = x[2]",
+        "v = np.unstack(y); v[2][1:] = x", "v = np.asfortranarray(y); v[0] = x[0]; y = y + v",
+        "v = np.ascontiguousarray(y.T); v[0] = x[0]; y = y + v.T",
+        "v = np.asarray(y, order='F'); v[0] = 5.0; y = y + v",
+        "v = np.ascontiguousarray(y); v[0] = x[0]", "v = np.asarray(y); v[0] = x[0]",
+        "v = np.asfortranarray(y.T); v[0] = x[0]", "v = np.require(y, float, 'F'); v[0] = x[0]; y = y + v",
+    ]  # fmt: skip
+    for line in lines:
+        space = {"np": np}
+        made, said = "y = np.zeros((3, 4)); y[:, 1:] = x", "return y.ravel() ** 2 @ np.arange(12)"
+        exec(f"def f(x):\n    {made}\n    {line}\n    {said}", space)
+        program = an.trace(space["f"], X)
+        step = np.array([0.25, -0.5, 0.125])
+        assert program(X + step) == pytest.approx(space["f"](X + step), rel=1e-12), line

@@ -232,6 +232,7 @@ VIEWS = {
     "np.atleast_2d", "np.atleast_3d", "np.real", "np.flip", "np.flipud", "np.fliplr", "np.rot90",
     "np.diagonal", "np.linalg.diagonal", "np.diag", "ndarray.reshape", "ndarray.ravel", "ndarray.transpose",
     "ndarray.swapaxes", "ndarray.squeeze", "ndarray.diagonal", "ndarray.conj", "ndarray.conjugate", "np.diff",
+    "np.split", "np.array_split", "np.hsplit", "np.vsplit", "np.dsplit", "np.unstack",
 }  # fmt: skip
 
 HELD = {

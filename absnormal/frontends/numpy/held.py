@@ -235,7 +235,7 @@ class Held(np.ndarray):
 
 
 def _view(array: Held, function: Callable[[Array], Any]) -> Any:
-    """What NumPy makes of an array, where that shares its memory; None where it does not."""
+    """What NumPy makes of an array, one or several, where that shares its memory; None where it does not."""
     run = running()
     assert run is not None
     before, run.builder.user = run.builder.user, ("view", None)
@@ -243,8 +243,11 @@ def _view(array: Held, function: Callable[[Array], Any]) -> Any:
         view = function(array.view(np.ndarray))
     finally:
         run.builder.user = before
-    shared = isinstance(view, np.ndarray) and root_of(view) is root_of(array)
-    return view.view(Held) if shared else None
+    parts = view if isinstance(view, (list, tuple)) else [view]
+    if not all(isinstance(part, np.ndarray) and root_of(part) is root_of(array) for part in parts):
+        return None
+    found = [part.view(Held) for part in parts]
+    return found[0] if parts is not view else tuple(found) if isinstance(view, tuple) else found
 
 
 def _name(func: Any) -> str:

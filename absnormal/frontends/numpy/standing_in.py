@@ -32,7 +32,7 @@ from absnormal.frontends.numpy.held import Held, held, taken, variable_in
 from absnormal.frontends.numpy.library import library
 from absnormal.frontends.numpy.library_methods import classes, namespace_of
 from absnormal.frontends.numpy.numbers import BUILTINS, MATH, TESTS
-from absnormal.frontends.numpy.running import run_of, running
+from absnormal.frontends.numpy.running import root_of, run_of, running
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.user_line import stands_alone
 from absnormal.program.builder import Builder
@@ -72,10 +72,19 @@ def _converter(original: Any, rule: Callable[..., Any]) -> Callable[..., Any]:
             return held(original(*args, **kwargs), given)
         if isinstance(args[0], np.ndarray) and args[0].dtype == np.float64 and rule is not creation.array:
             creation.check_dtype(kwargs.get("dtype", args[1] if len(args) > 1 else None))
-            return args[0].view(Held)
+            if not _copies(original, args, kwargs):
+                return args[0].view(Held)
         return rule(*taken(args), **{key: taken(item) for key, item in kwargs.items()})
 
     return convert
+
+
+def _copies(original: Any, args: Any, kwargs: Any) -> bool:
+    """Whether a conversion makes another array, as one to another order of its entries does."""
+    if original is np.asarray_chkfinite:
+        return False
+    made = original(args[0].view(np.ndarray), *args[1:], **kwargs)
+    return root_of(made) is not root_of(args[0])
 
 
 def _of_lists(original: Any) -> Callable[..., Any]:

@@ -251,7 +251,7 @@ class TracedArray(Stored, NDArrayOperatorsMixin):
             # What is no array for a sparse matrix is asked for its own product.
             return np.array(Opaque(), dtype=object)
         calls = [name for name in names if name in CONVERTING]
-        fix = "make that array in f, with np.zeros or np.array, and write A @ x for A.dot(x)"
+        fix = "make that array in f, of float64, with np.zeros or np.array, and write A @ x for A.dot(x)"
         self.refuse(
             "a variable is converted to a plain array, or written into one, which would lose its derivative",
             CONVERTING[calls[0]] if calls else fix,
