@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -131,10 +132,14 @@ def verify(
         return judged(traced_with_gradient(f, x, stopped), options)
     except SeveralNumbersError as several:
         shape = several.shape
+    # An array of one number is one.
+    given = [gradient] if math.prod(shape) == 1 else rows_of(gradient, x, shape)
     rows = [
         judged(traced_with_gradient(component, x, stopped), replace(options, gradient=row))
-        for component, row in zip(components(f, x, shape), rows_of(gradient, x, shape), strict=True)
+        for component, row in zip(components(f, x, shape), given, strict=True)
     ]
+    if len(rows) == 1:
+        return rows[0]
     if not rows:
         raise ValueError(f"f must return numbers, got an array of shape {shape}")
     return JacobianReport.of(rows, shape, partial(stacked, shape=shape), partial(clarke_gradient, f, x, seed=seed))

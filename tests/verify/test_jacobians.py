@@ -185,3 +185,15 @@ def test_modules_of_jax_are_points_of_functions_that_return_arrays() -> None:
                 assert jax.tree.structure(found) == jax.tree.structure(own)
                 for one, other in zip(jax.tree.leaves(found), jax.tree.leaves(own), strict=True):
                     np.testing.assert_allclose(one, other, rtol=1e-6)
+
+
+def test_an_array_of_one_number_is_one() -> None:
+    points = (np.zeros(2), torch.zeros(2, dtype=torch.float64), jnp.zeros(2))
+    for x, absolute in zip(points, (np.abs, torch.abs, jnp.abs), strict=True):
+        def f(x: Any, absolute: Any = absolute) -> Any:
+            return absolute(x[:1])
+
+        report = an.verify(f, x)
+        assert not isinstance(report, an.JacobianReport) and report.gradient.shape == (2,)
+        assert an.clarke_gradient(f, x).shape == (2,)
+        assert an.verify(f, x, gradient=report.gradient)
