@@ -10,6 +10,8 @@ import numpy as np
 
 from absnormal.frontends.frameworks import is_of_a_framework, traced_call
 from absnormal.frontends.points import map_modules, stack
+from absnormal.ops import TABLE
+from absnormal.program.moves import numbered, origin
 from absnormal.program.nodes import Guard, Node
 from absnormal.program.program import Program
 from absnormal.program.tree import of_kind
@@ -41,8 +43,10 @@ class _Component:
 
 def component(program: Program, number: int) -> Program:
     """The program of one number of the flat result, with what guards need."""
-    flat = Node("reshape", (program.output,), {"shape": (program.m,)}, (program.m,), None, "", True)
-    one = Node("index", (len(program.nodes),), {"key": (number,)}, (), None, "", True)
+    source, place = _entry(program, number)
+    size, varied = math.prod(program.nodes[source].shape), program.nodes[source].varied
+    flat = Node("reshape", (source,), {"shape": (size,)}, (size,), None, "", varied)
+    one = Node("index", (len(program.nodes),), {"key": (place,)}, (), None, "", varied)
     nodes = [*program.nodes, flat, one]
     keep = {index for guard in program.guards for index in (guard.left, guard.right)}
     counts = {len(nodes) - 1}
@@ -68,6 +72,23 @@ def component(program: Program, number: int) -> Program:
 
 
 _NESTING = "gradient must have the keys and nesting of x"
+
+
+def _entry(program: Program, number: int) -> tuple[int, int]:
+    """Where a number of the flat result was computed, a node and the number of an entry: stacking only moves it."""
+    index = program.output
+    while True:
+        index, numbers = origin(program.nodes, index)
+        number, node = int(numbers.reshape(-1)[number]), program.nodes[index]
+        if node.op != "concatenate":
+            return index, number
+        parts = [numbered(program.nodes[arg].shape) for arg in node.args]
+        starts = np.cumsum([0, *(part.size for part in parts)])
+        shifted = [part + start for part, start in zip(parts, starts[:-1], strict=True)]
+        joined = TABLE["concatenate"].value(node.params, *shifted)
+        place = int(np.asarray(joined).reshape(-1)[number])
+        which = int(np.searchsorted(starts, place, side="right")) - 1
+        index, number = node.args[which], place - int(starts[which])
 
 
 def rows_of(jacobian: Any, x: Any, shape: tuple[int, ...]) -> list[Any]:

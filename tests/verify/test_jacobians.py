@@ -15,6 +15,7 @@ import pytest
 import torch
 
 import absnormal as an
+from absnormal.judgement.rows import component
 
 A = np.array([[1.0, 2.0, 0.0], [-1.0, 1.0, 1.0], [0.0, 1.0, -3.0]])
 
@@ -197,3 +198,27 @@ def test_an_array_of_one_number_is_one() -> None:
         assert not isinstance(report, an.JacobianReport) and report.gradient.shape == (2,)
         assert an.clarke_gradient(f, x).shape == (2,)
         assert an.verify(f, x, gradient=report.gradient)
+
+
+def test_a_row_has_the_kinks_of_its_own_number_only() -> None:
+    def f(x: Any) -> Any:
+        two = np.stack([np.abs(x[0]), np.maximum(x[0], 0) - np.maximum(-x[0], 0)])
+        return np.concatenate([two, np.stack([x[1] * x[0], np.maximum(x[1], 0)])]).reshape(2, 2).T
+
+    report = an.verify(f, np.zeros(2), slope=-1)
+    assert [[group.operation for group in row.active] for row in report.rows] == [
+        ["np.absolute"], [], ["np.maximum"], ["np.maximum"]]
+    assert [row.verdict.name for row in report.rows] == ["CLARKE", "CLARKE", "NOT_CLARKE", "CLARKE"]
+    assert [row.likq for row in report.rows] == [True, True, False, True]
+    rng, program = np.random.default_rng(0), an.trace(f, np.zeros(2))
+    for number in range(4):
+        part = component(program, number)
+        part.check()
+        for x in rng.standard_normal((5, 2)):
+            assert part(x) == f(x).reshape(-1)[number]
+
+
+def test_a_row_may_be_constant() -> None:
+    report = an.verify(lambda x: np.stack([np.abs(x[0]), 2.0]), np.zeros(1))
+    assert [row.verdict.name for row in report.rows] == ["CLARKE", "CLARKE"]
+    np.testing.assert_array_equal(report.gradient[1], [0.0])
