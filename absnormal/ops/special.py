@@ -44,15 +44,22 @@ def _bessel(name: str, first: int, second: int, domain: Any, show: str = "") -> 
 
 
 def _first_kind(u: Array, v: Array) -> Array:
-    """The complete elliptic integral K of the parameter m: (E / (1 - m) - K) / 2 m."""
-    m = np.where(u == 0, 1, u)
-    return np.where(u == 0, np.pi / 8, (special("ellipe")(u) / (1 - u) - v) / (2 * m))
+    """The complete elliptic integral K of the parameter m: R_D(0, 1, 1 - m) / 6, in which nothing cancels."""
+    return np.asarray(special("elliprd")(0.0, 1.0, 1 - u) / 6)
 
 
 def _second_kind(u: Array, v: Array) -> Array:
-    """The complete elliptic integral E: (E - K) / 2 m."""
-    m = np.where(u == 0, 1, u)
-    return np.where(u == 0, -np.pi / 8, (v - special("ellipk")(u)) / (2 * m))
+    """The complete elliptic integral E: -R_D(0, 1 - m, 1) / 6."""
+    return np.asarray(-special("elliprd")(0.0, 1 - u, 1.0) / 6)
+
+
+def _dawson_slope(u: Array, v: Array) -> Array:
+    """1 - 2 u v; where that cancels, the sum of -(2k + 1)!! / (2 u^2)^(k + 1)."""
+    inverse = (1 / np.where(abs(u) < 10, 10.0, u)) ** 2 / 2
+    tail = np.zeros(np.shape(u))
+    for odd in range(23, 0, -2):
+        tail = inverse * odd * (1 + tail)
+    return never(np.where(abs(u) < 10, 1 - 2 * u * v, -tail))
 
 
 def _spence_slope(u: Array, v: Array) -> Array:
@@ -85,7 +92,7 @@ SPECIAL = (
                   (1,)),
     unary("exp1", special("exp1"), lambda u, v: never(-np.exp(-u) / u), _positive),
     unary("expi", special("expi"), lambda u, v: never(np.exp(u) / u), lambda u: u != 0),
-    unary("dawsn", special("dawsn"), lambda u, v: never(1 - 2 * u * v)),
+    unary("dawsn", special("dawsn"), _dawson_slope),
     unary("spence", special("spence"), _spence_slope, _positive),
     unary("ellipk", special("ellipk"), _first_kind, lambda u: u < 1),
     unary("ellipe", special("ellipe"), _second_kind, lambda u: u < 1),

@@ -159,3 +159,22 @@ def test_near_what_is_not_smooth_rounding_is_no_proof() -> None:
     assert smoothness.eliminated(2e-16, np.array([[1.0, 2.0], [-1.0, 1.0]]))
     assert not smoothness.eliminated(2e-16, np.array([[0.0, 2.0], [-1.0, 1.0]]))
     assert not smoothness.positive_definite(2e-16, np.ones((2, 2)))
+
+
+@pytest.mark.parametrize("f", [
+    lambda a: torch.cholesky_inverse(a).sum(), lambda a: torch.cholesky_inverse(a, upper=True).sum(),
+    lambda a: torch.cholesky_solve(torch.ones(3, 2, dtype=torch.float64), a).sum(),
+])  # fmt: skip
+def test_a_kernel_reads_one_half_of_a_factor(f: Any) -> None:
+    """torch's derivative knows of the other half, which its value does not depend on."""
+    generator = torch.Generator().manual_seed(0)
+    full = torch.randn(3, 3, dtype=torch.float64, generator=generator) + 3 * torch.eye(3, dtype=torch.float64)
+    assert an.verify(f, full).verdict is not an.Verdict.CLARKE
+    assert an.verify(lambda a: f(a * torch.eye(3, dtype=torch.float64)), full)
+
+
+def test_singular_values_that_count_must_count_elsewhere() -> None:
+    program = an.trace(lambda a: torch.linalg.pinv(a, rtol=1e-3).sum(), 2 * torch.eye(3, dtype=torch.float64))
+    assert program(np.diag([1.0, 2.0, 4.0])) == pytest.approx(1.75)
+    with pytest.raises(an.GuardError):
+        program(np.diag([1.0, 1.0, 1e-5]))

@@ -100,6 +100,12 @@ def _refuse_small(w: Writer, a: Arg, low: float, share: float) -> None:
     sizes = np.linalg.svd(w.here(a.node), compute_uv=False)
     if sizes.size and (sizes <= 2 * np.maximum(low, share * sizes[..., :1])).any():
         w.refuse("takes singular values for 0", "take away the bound, or use a matrix of full rank")
+    if a.varied and sizes.size and (low or share):
+        # They count at other points, too, or the program is another one there.
+        batch = len(a.shape) - 2
+        found = opaque(w, [a.node], [_FIRST], smoothness.everywhere, 0, batch, "aten::linalg_svdvals.default")
+        w.guard(found, w.constant(low), ">")
+        w.guard(found, w.scaled(w.index(found, (..., slice(0, 1))), share), ">")
 
 
 def _inverse(w: Writer, u: int) -> int:
@@ -146,12 +152,18 @@ def _triangular_solve(
 
 
 def _cholesky_solve(w: Writer, b: Arg, a: Arg, /, upper: bool = False) -> int:
-    first, second, batch = _together(w, a.node, b.node)
+    first, second, batch = _together(w, _triangle(w, a, upper), b.node)
     return opaque(w, [first, second], [_SECOND, _FIRST, upper], smoothness.with_diagonal, 0, batch)
 
 
 def _cholesky_inverse(w: Writer, a: Arg, /, upper: bool = False) -> int:
-    return opaque(w, [a.node], [_FIRST, upper], smoothness.with_diagonal, 0, len(a.shape) - 2)
+    return opaque(w, [_triangle(w, a, upper)], [_FIRST, upper], smoothness.with_diagonal, 0, len(a.shape) - 2)
+
+
+def _triangle(w: Writer, a: Arg, upper: bool) -> int:
+    """The half of a factor that a kernel reads; its derivative takes the other half for 0."""
+    read = np.tri(*a.shape[-2:], dtype=bool)
+    return w.where(np.broadcast_to(read.T if upper else read, a.shape), a.node, w.constant(0.0))
 
 
 def _least_squares(w: Writer, a: Arg, b: Arg, /, rcond: float | None = None) -> list[Any]:
