@@ -162,7 +162,7 @@ def _cholesky_inverse(w: Writer, a: Arg, /, upper: bool = False) -> int:
 
 def _triangle(w: Writer, a: Arg, upper: bool) -> int:
     """The half of a factor that a kernel reads; its derivative takes the other half for 0."""
-    read = np.tri(*a.shape[-2:]) != 0
+    read = np.tril(np.ones(a.shape[-2:], bool))
     return w.where(np.broadcast_to(read.T if upper else read, a.shape), a.node, w.constant(0.0))
 
 
