@@ -23,6 +23,10 @@ Ends = tuple[Array, Array]
 _EXACT = 20_000
 
 
+#: So many active blocks are tried with both signs.
+_BRANCHES = 8
+
+
 def highest(sweeps: Sweeps, v: Array) -> Any:
     """A number that no g_sigma . v exceeds, for a program with one output: a Fraction or an outward rounded float."""
     sweeps = _on_rationals(sweeps)
@@ -33,6 +37,38 @@ def highest(sweeps: Sweeps, v: Array) -> Any:
     # Every number on the way is a sum over the paths that `magnitude` adds in absolute values.
     size = float(sweeps.magnitude(sweeps.signs, v, interval=True)[1][0])
     return float(top) + rounding(4 * sweeps.push_depth) * size + FLOOR
+
+
+def highest_by_signs(sweeps: Sweeps, v: Array) -> float:
+    """The same in floats, by all signs of the active blocks one after another; infinite where they are many.
+
+    v . g_sigma is affine in what a block adds, and its maximum over the later blocks is convex in that.
+    """
+    blocks = _blocks(sweeps)
+    if sweeps.rational or len(blocks) > _BRANCHES:
+        return np.inf
+    size = float(sweeps.magnitude(sweeps.signs, v, interval=True)[1][0])
+    return _largest(sweeps, v, sweeps.signs, blocks) + rounding(4 * sweeps.push_depth) * size + FLOOR
+
+
+def _blocks(sweeps: Sweeps) -> list[Array]:
+    """The active switches, those of a norm together, in the order of the program."""
+    found = [lane for lanes in sweeps.lanes for lane in lanes.T]
+    apart = np.setdiff1d(sweeps.alpha, np.concatenate(found)) if found else sweeps.alpha
+    return sorted([*found, *apart[:, None]], key=lambda numbers: int(numbers[0]))
+
+
+def _largest(sweeps: Sweeps, v: Array, sigma: Array, blocks: list[Array]) -> float:
+    dz, dy = sweeps.push(sigma, v[None])
+    if not blocks:
+        return float(dy[0, 0])
+    first, *others = blocks
+    length, found = float(np.sqrt(dz[0, first] @ dz[0, first])), []
+    for sign in (1.0, -1.0):
+        branch = sigma.copy()
+        branch[first] = sign if len(first) == 1 else sign * dz[0, first] / (length or 1.0)
+        found.append(_largest(sweeps, v, branch, others))
+    return max(found)
 
 
 def rates(sweeps: Sweeps, v: Array) -> Ends:

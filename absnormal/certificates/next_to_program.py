@@ -17,7 +17,7 @@ from absnormal.active.rows import errors_of_base_rows
 from absnormal.active.system import build
 from absnormal.arrays import Array, lengths, unit_vectors
 from absnormal.certificates import checker
-from absnormal.certificates.interval import highest, rates
+from absnormal.certificates.interval import highest, highest_by_signs, rates
 from absnormal.certificates.witness import Witness
 from absnormal.ops import kink_of
 from absnormal.rational.modular import ANOTHER_PRIME, independent, integers
@@ -351,8 +351,9 @@ def beyond_all_slopes(separator: Any, witness: Witness) -> bool:
         size = sweeps.pull_magnitude(sweeps.signature(witness.c), None, np.ones((1, 1)))[0][0]
         bounds = rounding(sweeps.pull_depth) * size
     margin = float(np.abs(v) @ (bounds + 4 * len(v) * np.finfo(float).eps * np.abs(g)))
-    gap = max(float(v @ g) - float(highest(sweeps, v)), float(v @ g) - float(derivative_bounds(sweeps, v)[1][0]))
-    return bool(gap > margin)
+    along = float(v @ g)
+    bounds_above = (highest(sweeps, v), derivative_bounds(sweeps, v)[1][0])
+    return along - float(min(bounds_above)) > margin or along - highest_by_signs(sweeps, v) > margin
 
 
 def numbers_in_x(values: Any, witness: Witness) -> Array:

@@ -69,8 +69,8 @@ FURTHER: tuple[Rung, ...] = (
     separation,
     likq_modulo_a_prime,
     independent_subproblems,
-    membership_along_directions,
     from_all_slopes,
+    membership_along_directions,
 )
 
 RUNGS = (*FIRST, *FURTHER)

@@ -46,7 +46,8 @@ class _Rounded(Adjoints):
 
 
 def spread(sweeps: Sweeps, sigma: Array, eps: float) -> Array:
-    """A bound, shape (n,), that a difference from g_sigma must exceed where values are rounded in a precision.
+    """A bound, shape (n,), that a difference from g_sigma must exceed where values are rounded in a precision, and one
+    from the gradients for other slopes at active switches, whose weights may be all rounding where g_sigma has none.
 
     0 for piecewise-linear programs in double precision, whose derivatives do not depend on values.
     """
@@ -54,12 +55,17 @@ def spread(sweeps: Sweeps, sigma: Array, eps: float) -> Array:
     linear = program.is_piecewise_linear
     if sweeps.rational or (linear and eps <= 2 * UNIT):
         return np.zeros(program.n)
-
     def rounded(rng: np.random.Generator) -> Array:
         near = sweeps if linear else _moved(sweeps, sigma, eps, rng)
         return near.gradient(sigma, partial(_Rounded, unit=eps, rng=rng))
 
-    return _beyond(sweeps.gradient(sigma), rounded)
+    own = _beyond(sweeps.gradient(sigma), rounded)
+    if linear or not len(sweeps.alpha):
+        return own
+    # Between -1 and 1 no slope stops what comes through another kink.
+    others = sweeps.signature(np.random.default_rng(0).uniform(-1, 1, len(sweeps.alpha)))
+    weights = _beyond(sweeps.gradient(others), lambda rng: _moved(sweeps, others, eps, rng).gradient(others))
+    return np.maximum(own, weights)
 
 
 def beyond_values(

@@ -48,6 +48,8 @@ from absnormal.theorems.problem import Problem, Proof
 Sampled = tuple[float, Array, Array]
 #: How much noise is added to what is left, relative to its largest entry, round by round.
 _ROUNDS = (0.0, *(20 * (0.0, 0.1, 0.5, 2.0)))
+#: How many directions at random are taken together after that, and for how many active switches at the most.
+_AT_RANDOM, _FEW = (16, 32, 64), 40
 #: Numbers that the limiting gradients may hold together.
 _NUMBERS = 30_000_000
 
@@ -171,37 +173,88 @@ def nearest_mean(problem: Problem, g: Array, slack: Array) -> tuple[list[Sampled
     None where none was found.
 
     Column generation (see `absnormal.clarke.pricing`) with directional sweeps: what is left of g is the next direction.
+    What is far out along it need not lie in its direction, so that directions at random come last.
     """
-    sweeps = problem.sweeps
-    one, size = np.ones((1, 1)), np.zeros(len(g))
-    cells: list[tuple[Array, Array]] = []
-    columns: list[Array] = []
-    left, seed = direction(sweeps.program.n, 0), 0
+    found = _Limiting(problem, g, slack)
+    left, seed = direction(len(g), 0), 0
     for scale in _ROUNDS:
-        if problem.tracker.spent or (len(columns) + 1) * len(g) > _NUMBERS:
-            return None
         d = left
         if scale:
             seed += 1
             noise = direction(len(g), seed)
             d = left + scale * noise * (np.abs(left).max(initial=0.0) / np.abs(noise).max(initial=1.0))
-        problem.tracker.programs += 1
+        if found.full(1):
+            return None
+        if not found.taken(d):
+            continue
+        left = found.left()
+        if found.near(left):
+            return found.used()
+        if found.count == 1:
+            left = -d
+    for count in _AT_RANDOM if len(problem.sweeps.alpha) <= _FEW else ():
+        if found.full(count):
+            return None
+        new = [found.taken(direction(len(g), seed + k)) for k in range(1, count + 1)]
+        if any(new) and found.near(found.left()):
+            return found.used()
+        seed += count
+    return None
+
+
+class _Limiting:
+    """Limiting gradients along directions, and the mean of them that is nearest to a vector."""
+
+    def __init__(self, problem: Problem, g: Array, slack: Array) -> None:
+        self._problem, self._g, self._slack = problem, g, slack
+        self._cells: list[tuple[Array, Array]] = []
+        self._columns: list[Array] = []
+        self._known: set[bytes] = set()
+        self._size = np.zeros(len(g))
+        self._weights = np.zeros(0)
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self._columns)
+
+    def full(self, more: int) -> bool:
+        """Whether time or memory are over before ``more`` have come."""
+        return bool(self._problem.tracker.spent) or (self.count + more) * len(self._g) > _NUMBERS
+
+    def taken(self, d: Array) -> bool:
+        """Adds the limiting gradient along a direction, if it is one for sure and is new."""
+        sweeps = self._problem.sweeps
+        self._problem.tracker.programs += 1
         chosen, proved = chosen_along(sweeps, d)
         if not proved:
-            continue
+            return False
         gradient = sweeps.gradient(chosen)
-        if any(np.array_equal(gradient, known) for known in columns):
-            continue
-        columns.append(gradient)
-        cells.append((chosen[sweeps.alpha], d))
-        size = np.maximum(size, sweeps.pull_magnitude(chosen, None, one)[0][0])
-        weights, left = _combined(np.stack(columns, axis=1), g)
-        allowed = slack + 2 * (rounding(sweeps.pull_depth) + len(columns) * UNIT) * size
-        if (np.abs(left) <= allowed).all():
-            return [(float(w), *cell) for w, cell in zip(weights, cells, strict=True) if w], allowed
-        if len(columns) == 1:
-            left = -d
-    return None
+        if gradient.tobytes() in self._known:
+            return False
+        self._known.add(gradient.tobytes())
+        self._columns.append(gradient)
+        self._cells.append((chosen[sweeps.alpha], d))
+        self._size = np.maximum(self._size, sweeps.pull_magnitude(chosen, None, np.ones((1, 1)))[0][0])
+        return True
+
+    def left(self) -> Array:
+        """What the nearest mean leaves of the vector."""
+        self._weights, left = _combined(np.stack(self._columns, axis=1), self._g)
+        return left
+
+    @property
+    def _allowed(self) -> Array:
+        return self._slack + 2 * (rounding(self._problem.sweeps.pull_depth) + self.count * UNIT) * self._size
+
+    def near(self, left: Array) -> bool:
+        """Whether that is no more than rounding."""
+        return bool((np.abs(left) <= self._allowed).all())
+
+    def used(self) -> tuple[list[Sampled], Array]:
+        """The gradients that the mean is of, and how far from the vector it may be."""
+        weighted = zip(self._weights, self._cells, strict=True)
+        return [(float(w), *cell) for w, cell in weighted if w], self._allowed
 
 
 def _combined(columns: Array, g: Array) -> tuple[Array, Array]:

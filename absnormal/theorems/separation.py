@@ -27,7 +27,7 @@ Clarke 1983; Kubota, OMS 2018.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
@@ -41,14 +41,19 @@ from absnormal.certificates import next_to_program
 from absnormal.certificates.evidence import AtPoint, Judged, NextToProgram, OnForm, Separates, wide
 from absnormal.certificates.witness import Witness
 from absnormal.clarke.cells import Cells, gradients
+from absnormal.clarke.wolfe import least_norm
 from absnormal.judgement.tolerances import DOUBLE, relative
 from absnormal.rational.alternative import farthest, mean
 from absnormal.rational.linear_algebra import Vector, dot, nullspace, pivots
 from absnormal.sweeps.bounds import derivative_bounds
+from absnormal.sweeps.conditioning import spread
+from absnormal.sweeps.outer import BLOCKS, blocks, outer_support
 from absnormal.sweeps.rounding import rounding
 from absnormal.theorems.problem import Problem, Proof
 
 _DEFINITE = 10
+#: So many points of the outer set are asked for.
+_ROUNDS = 40
 
 
 class _OnForm(OnForm, Separates):
@@ -264,20 +269,35 @@ def from_all_slopes(problem: Problem) -> Proof | None:
         return None
     g = problem.sweeps.gradient(problem.sigma)
     size = problem.sweeps.pull_magnitude(problem.sigma, None, np.ones((1, 1)))[0][0]
-    return beyond_bounds(problem, g, rounding(problem.sweeps.pull_depth) * size + problem.allowed)
+    allowed = rounding(problem.sweeps.pull_depth) * size + problem.allowed
+    return beyond_bounds(problem, g, allowed + spread(problem.sweeps, problem.sigma, DOUBLE))
 
 
 def beyond_bounds(problem: Problem, g: Array, allowed: Array) -> Proof | None:
-    """Separation of a vector from the gradients for all slopes by one interval push along g - g_0."""
+    """Separation of a vector from the gradients for all slopes: by one interval push along g - g_0, and where norms
+    are few by the support function of the outer set."""
     sweeps = problem.sweeps
     v = g - sweeps.gradient(sweeps.signature(0.0))
-    largest = np.abs(v).max(initial=0.0)
-    if not largest > 0:
+    if not v.any():
         return None
-    v = v / largest
-    _, high = derivative_bounds(sweeps, v)
+    proof = _beyond(g, v, allowed, lambda v: float(derivative_bounds(sweeps, v)[1][0]))
+    if proof is not None or not sweeps.lanes or blocks(sweeps) > BLOCKS:
+        return proof
+
+    size = float(np.abs(g).max()) + float(np.abs(v).max())
+
+    def lowest(x: Array) -> tuple[Array, None]:
+        return (g - sweeps.gradient(outer_support(sweeps, x)[1])) / size, None
+
+    nearest = least_norm(lowest, (v / size, None), _ROUNDS, lambda x, new: float(x @ new) > float(x @ x) / 2).point
+    return _beyond(g, nearest, allowed, lambda v: outer_support(sweeps, v)[0]) if nearest.any() else None
+
+
+def _beyond(g: Array, v: Array, allowed: Array, highest: Callable[[Array], float]) -> Proof | None:
+    """That v . g is larger than v . g_sigma for all slopes, beyond rounding."""
+    v = v / np.abs(v).max()
     slack = float(np.abs(v) @ (allowed + 4 * len(v) * np.finfo(float).eps * np.abs(g)))
-    gap = float(v @ g) - float(high[0])
+    gap = float(v @ g) - highest(v)
     if not gap > slack:
         return None
     return Proof(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -32,3 +34,27 @@ def test_adjoints_that_are_numbers_of_the_precision_are_not_rounded(factor: floa
 def test_a_result_that_is_a_part_of_the_point() -> None:
     sweeps = Sweeps(an.trace(lambda x: x[1], [0.0, 0.0]), np.zeros(2))
     assert sweeps.gradient(np.zeros(0)).tolist() == [0, 1] and not spread(sweeps, np.zeros(0), HALF).any()
+
+
+def weight(t: Any) -> Any:
+    """About 1/2; near 0 it is all rounding, and 0 at 1e-8."""
+    return (1 - np.cos(t)) / t**2
+
+
+#: Functions whose kinks have a weight of about 1/2, and a Clarke gradient at (t, 0, 0).
+WEIGHTED = {
+    "abs": (lambda x: weight(x[0]) * np.abs(x[1]), (0.0, 0.3, 0.0)),
+    "norm": (lambda x: weight(x[0]) * np.linalg.norm(x[1:]), (0.0, 0.3, -0.2)),
+    "maximum": (lambda x: np.maximum(weight(x[0]) * x[1], 0), (0.0, 0.3, 0.0)),
+    "behind another": (lambda x: np.maximum(weight(x[0]) * np.abs(x[1]), -np.abs(x[2])), (0.0, 0.3, 0.0)),
+    "many": (lambda x: weight(x[0]) * np.abs(x[1] * np.arange(1.0, 41)).sum() / 820, (0.0, 0.3, 0.0)),
+}
+
+
+@pytest.mark.parametrize("name", WEIGHTED)
+def test_a_weight_that_is_all_rounding_refutes_nothing(name: str) -> None:
+    f, member = WEIGHTED[name]
+    for t, scale in ((1e-8, 1e6), (0.1, 4.0)):
+        found, beyond = (an.verify(f, [t, 0.0, 0.0], gradient=np.multiply(s, member)) for s in (1.0, scale))
+        assert found.verdict is not an.Verdict.NOT_CLARKE, t
+        assert beyond.verdict is an.Verdict.NOT_CLARKE, t

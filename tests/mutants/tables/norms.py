@@ -6,10 +6,16 @@ from ..mutant import Mutant
 
 KINK = ("frontends/test_norms.py", "sweeps/test_norms.py")
 SWEEPS = ("sweeps/test_norms.py", "frontends/test_norms.py")
+OUTER = ("sweeps/test_outer.py",)
 TABLE = ("ops/test_table.py",)
 EQUAL = ("theorems/test_smooth.py", "theorems/test_norms_at_scale.py")
 
 MUTANTS = (
+    Mutant("sweeps/outer.py", "product((1.0, -1.0), repeat", "product((1.0,), repeat", OUTER),
+    Mutant("sweeps/outer.py", "pattern * ahead[:, lanes - node.switch]", "pattern", OUTER),
+    Mutant("certificates/interval.py", "sign * dz[0, first] / (length or 1.0)", "sign", OUTER),
+    Mutant("certificates/interval.py", "for sign in (1.0, -1.0)", "for sign in (1.0,)", OUTER),
+    Mutant("sweeps/conditioning.py", "if linear or not len(sweeps.alpha):", "if True:", ("sweeps/test_conditioning.py",)),
     Mutant("program/squares.py", "np.sqrt(1 / value if node.op", "np.sqrt(value if node.op", KINK),
     Mutant("program/squares.py", "fits = size is None or numbers.size == size", "fits = True", KINK),
     Mutant("program/squares.py", "        if None in inner:\n            return None\n", "", KINK),

@@ -52,7 +52,7 @@ MUTANTS = (
     Mutant("certificates/next_to_program.py", "return bool(apart < 1)", "return bool(apart < 2)", NEXT),
     Mutant("certificates/next_to_program.py", "known = np.linalg.norm(errors / sizes[:, None]) + 8 * rows.size * UNIT",
            "known = 0.0", NEXT),
-    Mutant("certificates/next_to_program.py", "    return bool(gap > margin)", "    return bool(gap > 0)", NEXT),
+    Mutant("certificates/next_to_program.py", "float(min(bounds_above)) > margin", "float(min(bounds_above)) > 0", NEXT),
     Mutant("certificates/next_to_program.py", "        if paths[covered].any():\n            return None\n", "", NEXT),
     Mutant("certificates/next_to_program.py",
            "return bool((deviation <= allowed(witness.floats, witness.gradient)).all())",

@@ -1,0 +1,94 @@
+"""The support function of the outer set: the largest v . g_sigma over all slopes, kink by kink (THEORY 8).
+
+v . g_sigma is affine in what each active block adds, s_i = sigma_i . t_i with t_i = r_i^sigma . v, and its maximum over
+the later blocks is convex in s_i.  So s_i = |t_i| or -|t_i|, and a push that branches at every active block finds it.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+
+from absnormal.arrays import Array
+from absnormal.ops import TABLE
+from absnormal.ops.kinks.kink import Kink
+from absnormal.ops.linear import applied
+from absnormal.sweeps.adjoints import split_rows
+from absnormal.sweeps.rounding import FLOOR, rounding
+from absnormal.sweeps.table import Sweeps
+
+#: So many active blocks are branched at.
+BLOCKS = 8
+
+
+def blocks(sweeps: Sweeps) -> int:
+    """The number of active blocks: norms that are 0, and active switches that are in none."""
+    return int(len(sweeps.alpha) - sum(numbers.size - numbers.shape[1] for numbers in sweeps.lanes))
+
+
+def outer_support(sweeps: Sweeps, v: Array) -> tuple[float, Array]:
+    """A number that no v . g_sigma exceeds, outward rounded, and slopes of all switches (s,) that come nearest."""
+    program = sweeps.program
+    leaves = split_rows(program, v[None])
+    tangents: list[Array | None] = [None] * len(program.nodes)
+    slopes = sweeps.signs[None].copy()
+    for index, node in enumerate(program.nodes):
+        if node.op == "input":
+            tangents[index] = np.repeat(leaves[node.params["leaf"]], len(slopes), axis=0)
+            continue
+        if not node.varied:
+            continue
+        kink = TABLE[node.op].kink
+        if kink is None:
+            inner = [tangents[arg] for arg in node.args]
+            tangents[index] = applied(sweeps.maps(index), inner, len(slopes), node.shape)
+        elif node.switch < 0 or not sweeps.active[node.switch : node.switch + node.switches].any():
+            derivative = sweeps.derivative_of(index, sweeps.signs)
+            tangents[index] = derivative.push([tangents[arg] for arg in node.args], len(slopes))
+        else:
+            slopes = _branched(sweeps, index, kink, tangents, slopes)
+    found = tangents[program.output]
+    along = np.zeros(len(slopes)) if found is None else found.reshape(len(slopes))
+    best = int(along.argmax())
+    size = float(sweeps.magnitude(sweeps.signs, v, interval=True)[1][0])
+    return float(along[best]) + rounding(2 * sweeps.push_depth) * size + FLOOR, slopes[best]
+
+
+def _branched(sweeps: Sweeps, index: int, kink: Kink, tangents: list[Array | None], slopes: Array) -> Array:
+    """The slopes of all branches behind an active kink, whose tangents are written, and those before it repeated."""
+    node, count = sweeps.program.nodes[index], len(slopes)
+    inner = [tangents[arg] for arg in node.args]
+    if kink.blocks:
+        lanes = sweeps.program.lanes(index)
+        lanes = lanes[:, sweeps.active[lanes[0]]]
+        ahead = np.stack([
+            _along(sweeps, index, kink, [None if t is None else t[k : k + 1] for t in inner]) for k in range(count)
+        ])
+    else:
+        lanes = sweeps.alpha[(sweeps.alpha >= node.switch) & (sweeps.alpha < node.switch + node.switches)][None]
+        ahead = np.ones((count, node.switches))
+    signs = np.array([*product((1.0, -1.0), repeat=lanes.shape[1])])
+    slopes, results = np.tile(slopes, (len(signs), 1)), []
+    for number, pattern in enumerate(signs):
+        mine = slopes[number * count : (number + 1) * count]
+        mine[:, lanes] = pattern * ahead[:, lanes - node.switch]
+        if kink.blocks:
+            for k, along in enumerate(mine):
+                alone = [None if t is None else t[k : k + 1] for t in inner]
+                results.append(sweeps.derivative_of(index, along).push(alone, 1))
+        else:
+            results.append(sweeps.derivative_of(index, mine[0]).push(inner, count))
+    for place, known in enumerate(tangents[:index]):
+        tangents[place] = None if known is None else np.tile(known, (len(signs), *[1] * (known.ndim - 1)))
+    tangents[index] = np.concatenate(results)
+    return slopes
+
+
+def _along(sweeps: Sweeps, index: int, kink: Kink, tangents: list[Array | None]) -> Array:
+    """The slopes of the switches of a kink along one tangent of its arguments."""
+    node = sweeps.program.nodes[index]
+    own = slice(node.switch, node.switch + node.switches)
+    chosen, args = sweeps.signs[own].copy(), [sweeps.values[arg] for arg in node.args]
+    kink.choose(node.params, args, tangents, node.shape, sweeps.active[own], chosen)
+    return chosen
