@@ -1,6 +1,8 @@
 """Where CI=true, as in .ci/run, a skipped test is a failure, and Hypothesis draws the same examples in every run.
 
-JAX keeps what it compiles for the next run: three quarters of what its tests take is compilation.
+Three quarters of what JAX's tests take is compilation, of thousands of kernels that run once, on a few numbers.  In
+tests XLA rewrites them as ever, but LLVM does not optimize them, and what was compiled is kept for the next run.
+Commands such as ``python -m tests.record`` and ``python -m tests.frontends.jax_harness`` compile as users do.
 """
 
 from __future__ import annotations
@@ -13,6 +15,12 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+UNOPTIMIZED = (
+    "--xla_backend_optimization_level=0",
+    "--xla_llvm_disable_expensive_passes=true",
+    "--xla_cpu_use_fusion_emitters=false",
+)
+os.environ["XLA_FLAGS"] = " ".join((*UNOPTIMIZED, os.environ.get("XLA_FLAGS", "")))
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parents[1] / ".pytest_cache" / "jax"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
