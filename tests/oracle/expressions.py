@@ -189,9 +189,12 @@ def root(square: Fraction) -> Fraction:
     return found
 
 
-def fold(expr: Expr, visit: Callable[[Expr, list[T]], T]) -> T:
-    """Visit every node once, operands first and from left to right; return the visit of the root."""
-    done: dict[Expr, T] = {}
+def fold(expr: Expr, visit: Callable[[Expr, list[T]], T], done: dict[Expr, T] | None = None) -> T:
+    """Visit every node once, operands first and from left to right; return the visit of the root.
+
+    Nodes that are ``done`` are not visited again.
+    """
+    done = {} if done is None else done
 
     def walk(node: Expr) -> T:
         if node not in done:
@@ -219,74 +222,49 @@ def numpy_callable(
     ``after`` replaces the value of a node; it sees the node, the value and x.  ``norm`` takes the norm of a vector.
     """
 
-    def f(x: Any) -> Any:
-        def visit(node: Expr, args: list[Any]) -> Any:
-            match node:
-                case Var():
-                    return x[node.index]
-                case Const():
-                    return float(node.value)
-                case Add():
-                    return args[0] + args[1]
-                case Sub():
-                    return args[0] - args[1]
-                case Neg():
-                    return -args[0]
-                case Scale():
-                    return float(node.factor) * args[0]
-                case Abs():
-                    return np.abs(args[0])
-                case Max():
-                    return np.maximum(args[0], args[1])
-                case Min():
-                    return np.minimum(args[0], args[1])
-                case Relu():
-                    return np.maximum(args[0], 0)
-                case Clip():
-                    return np.clip(args[0], float(node.lo), float(node.hi))
-                case MaxList():
-                    return np.max(np.stack(args))
-                case Norm():
-                    return norm(np.stack(args))
-            raise TypeError(type(node).__name__)
+    rules: dict[type[Expr], Callable[[Any, list[Any], Any], Any]] = {
+        Var: lambda node, args, x: x[node.index],
+        Const: lambda node, args, x: float(node.value),
+        Add: lambda node, args, x: args[0] + args[1],
+        Sub: lambda node, args, x: args[0] - args[1],
+        Neg: lambda node, args, x: -args[0],
+        Scale: lambda node, args, x: float(node.factor) * args[0],
+        Abs: lambda node, args, x: np.abs(args[0]),
+        Max: lambda node, args, x: np.maximum(args[0], args[1]),
+        Min: lambda node, args, x: np.minimum(args[0], args[1]),
+        Relu: lambda node, args, x: np.maximum(args[0], 0),
+        Clip: lambda node, args, x: np.clip(args[0], float(node.lo), float(node.hi)),
+        MaxList: lambda node, args, x: np.max(np.stack(args)),
+        Norm: lambda node, args, x: norm(np.stack(args)),
+    }
 
-        return fold(expr, lambda node, args: after(node, visit(node, args), x))
+    def f(x: Any) -> Any:
+        return fold(expr, lambda node, args: after(node, rules[type(node)](node, args, x), x))
 
     return f
 
 
-def evaluate(expr: Expr, x: Vector) -> Fraction:
-    """The exact value at x, from the operations' own definitions (not from the rewriting)."""
+#: The exact values of operations, from their own definitions (not from the rewriting).
+VALUES: dict[type[Expr], Callable[[Any, list[Fraction], Vector], Fraction]] = {
+    Var: lambda node, args, x: Fraction(x[node.index]),
+    Const: lambda node, args, x: node.value,
+    Add: lambda node, args, x: args[0] + args[1],
+    Sub: lambda node, args, x: args[0] - args[1],
+    Neg: lambda node, args, x: -args[0],
+    Scale: lambda node, args, x: node.factor * args[0],
+    Abs: lambda node, args, x: abs(args[0]),
+    Max: lambda node, args, x: max(args),
+    MaxList: lambda node, args, x: max(args),
+    Min: lambda node, args, x: min(args),
+    Relu: lambda node, args, x: max(args[0], Fraction(0)),
+    Clip: lambda node, args, x: min(max(args[0], node.lo), node.hi),
+    Norm: lambda node, args, x: root(sum((u * u for u in args), Fraction(0))),
+}
 
-    def visit(node: Expr, args: list[Fraction]) -> Fraction:
-        match node:
-            case Var():
-                return Fraction(x[node.index])
-            case Const():
-                return node.value
-            case Add():
-                return args[0] + args[1]
-            case Sub():
-                return args[0] - args[1]
-            case Neg():
-                return -args[0]
-            case Scale():
-                return node.factor * args[0]
-            case Abs():
-                return abs(args[0])
-            case Max() | MaxList():
-                return max(args)
-            case Min():
-                return min(args)
-            case Relu():
-                return max(args[0], Fraction(0))
-            case Clip():
-                return min(max(args[0], node.lo), node.hi)
-            case Norm():
-                return root(sum((u * u for u in args), Fraction(0)))
-        raise TypeError(type(node).__name__)
 
-    return fold(expr, visit)
+def evaluate(expr: Expr, x: Vector, done: dict[Expr, Fraction] | None = None) -> Fraction:
+    """The exact value at x; nodes that are ``done`` have theirs."""
+    return fold(expr, lambda node, args: VALUES[type(node)](node, args, x), done)
 
 
 def source(expr: Expr) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import accumulate
 
 from .expressions import (
     Abs,
@@ -16,7 +18,6 @@ from .expressions import (
     MaxList,
     Min,
     Neg,
-    Number,
     Relu,
     Scale,
     Sub,
@@ -51,11 +52,12 @@ class AbsForm:
 Affine = dict[str | tuple[str, int], Fraction]
 
 
-def _sum(*terms: tuple[Number, Affine]) -> Affine:
+def _sum(*terms: tuple[int | Fraction, Affine]) -> Affine:
     total: Affine = {}
     for factor, term in terms:
         for key, value in term.items():
-            total[key] = total.get(key, Fraction(0)) + Fraction(factor) * value
+            part = value if factor == 1 else -value if factor == -1 else factor * value
+            total[key] = total[key] + part if key in total else part
     return total
 
 
@@ -121,3 +123,34 @@ def abs_form(expr: Expr, n: int) -> AbsForm:
         J=part(y, "x", n),
         Y=part(y, "w", s),
     )
+
+
+def active(roots: Sequence[Expr], x: Vector, known: dict[Expr, Fraction]) -> int:
+    """How many switches of the canonical rewriting of some expressions vanish at x, from values of nodes alone.
+
+    What is ``known`` is not computed again, and more is known afterwards.
+    """
+    count, done = 0, {}
+
+    def visit(node: Expr, varying: list[bool]) -> bool:
+        nonlocal count
+        if isinstance(node, Kink) and any(varying):
+            count += _switching(node, [evaluate(arg, x, known) for arg in node.args]).count(0)
+        return isinstance(node, Var) or any(varying)
+
+    for root in roots:
+        fold(root, visit, done)
+    return count
+
+
+def _switching(node: Kink, args: list[Fraction]) -> list[Fraction]:
+    match node:
+        case Abs() | Relu():
+            return args
+        case Max() | Min():
+            return [args[0] - args[1]]
+        case Clip():
+            return [args[0] - node.lo, max(args[0], node.lo) - node.hi]
+        case MaxList():
+            return [best - entry for best, entry in zip(accumulate(args, max), args[1:], strict=False)]
+    raise TypeError(type(node).__name__)

@@ -119,7 +119,7 @@ class Oracle:
     def signed_rows(self, sigma: Sequence[Number]) -> tuple[Vector, ...]:
         """The distinct nonzero sigma_i r_i over the active switches, scaled to coprime integers, sorted."""
         rows = self.rows(sigma)
-        signed = (tuple(Fraction(sigma[i]) * entry for entry in rows[i]) for i in self.active)
+        signed = (tuple(_scaled(sigma[i], entry) for entry in rows[i]) for i in self.active)
         return tuple(sorted({_primitive(row) for row in signed if any(row)}))
 
     def direction(self, sigma: Sequence[Number]) -> Vector | None:
@@ -197,14 +197,19 @@ class Oracle:
         total = list(linear)
         for a, s, row in zip(coefficients, sigma, rows, strict=False):
             if a and s:
-                factor = a * Fraction(s)
-                total = [t + factor * entry for t, entry in zip(total, row, strict=True)]
+                factor = _scaled(s, a)
+                total = [t + factor * entry if entry else t for t, entry in zip(total, row, strict=True)]
         return tuple(total)
 
 
 def _primitive(row: Vector) -> Vector:
     """The positive multiple of a nonzero row with coprime integer entries."""
     scale = lcm(*(entry.denominator for entry in row))
-    integers = [int(entry * scale) for entry in row]
+    integers = [entry.numerator * (scale // entry.denominator) for entry in row]
     divisor = gcd(*integers)
-    return tuple(Fraction(entry, divisor) for entry in integers)
+    return tuple(Fraction(entry // divisor) for entry in integers)
+
+
+def _scaled(factor: Number, value: Fraction) -> Fraction:
+    """factor * value: nearly all factors are signs."""
+    return value if factor == 1 else -value if factor == -1 else Fraction(factor) * value

@@ -27,7 +27,8 @@ def combine(weights: Sequence[Fraction], points: Sequence[Vector]) -> Vector:
 
 def _pivot(table: list[list[Fraction]], row: int, column: int) -> None:
     lead = table[row][column]
-    table[row] = [entry / lead for entry in table[row]]
+    if lead != 1:
+        table[row] = [entry / lead if entry else entry for entry in table[row]]
     for i, other in enumerate(table):
         factor = other[column]
         if i != row and factor:
@@ -73,13 +74,13 @@ def membership(points: Sequence[Vector], g: Vector) -> Membership:
     signs = [-1 if value < 0 else 1 for value in target]
     m, k = len(rows), len(points)
     table = [
-        [sign * a for a in row] + [Fraction(i == j) for j in range(m)] + [sign * value]
+        [a if sign > 0 else -a for a in row] + [Fraction(i == j) for j in range(m)] + [abs(value)]
         for i, (sign, row, value) in enumerate(zip(signs, rows, target, strict=True))
     ]
     artificial = [Fraction(0)] * k + [Fraction(1)] * m + [Fraction(0)]
-    table.append(
-        [cost - sum(column) for cost, column in zip(artificial, zip(*table, strict=True), strict=True)]
-    )
+    table.append([
+        cost - sum(filter(None, column)) for cost, column in zip(artificial, zip(*table, strict=True), strict=True)
+    ])  # fmt: skip
     basis = list(range(k, k + m))
     while (column := next((j for j in range(k) if table[m][j] < 0), None)) is not None:
         row = min(

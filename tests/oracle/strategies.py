@@ -7,7 +7,7 @@ cell, ties of three, sharing, structural copies, switches that reach the output 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import reduce
 from operator import add
@@ -29,7 +29,7 @@ from .expressions import (
     relu,
     variables,
 )
-from .oracle import Oracle
+from .forms import active
 
 Program = tuple[Expr, Vector]
 T = TypeVar("T")
@@ -58,6 +58,8 @@ class Builder:
     point: Vector
     forms: Sequence[Expr]
     kinks: Sequence[Expr]
+    #: The values of nodes at the point.
+    known: dict[Expr, Fraction] = field(default_factory=dict)
 
     def pick(self, options: Sequence[T]) -> T:
         """One of the options."""
@@ -71,7 +73,7 @@ class Builder:
         """A combination whose value at the point is the level, so that a kink there ties; sometimes off by a shift."""
         count = self.pick((1, 2, 3))
         node = reduce(add, [self.scale(self.pick([*self.forms, *self.kinks])) for _ in range(count)])
-        gap = level + self.pick(SHIFTS) - evaluate(node, self.point)
+        gap = level + self.pick(SHIFTS) - evaluate(node, self.point, self.known)
         return node + gap if gap > 0 else node - (-gap) if gap < 0 else node
 
     def earlier(self) -> Expr:
@@ -166,9 +168,10 @@ def programs(draw: st.DrawFn, max_vars: int = 4, max_active: int = 6, max_steps:
     x = variables(n)
     forms = [draw(linear_forms(x, point, i % n)) for i in range(n + draw(st.integers(0, 2)))]
     kinks: list[Expr] = []
+    known: dict[Expr, Fraction] = {}
     for _ in range(draw(st.sampled_from([size for size in (1, 2, 3, 3, 4, 4, 5, 6) if size <= max_steps]))):
-        node = draw(st.sampled_from(STEPS))(Builder(draw, point, forms, kinks))
-        if len(Oracle.of(reduce(add, [*kinks, node]), point).active) <= max_active:
+        node = draw(st.sampled_from(STEPS))(Builder(draw, point, forms, kinks, known))
+        if active([*kinks, node], point, known) <= max_active:
             kinks.append(node)
     weights = st.sampled_from(WEIGHTS)
     output = reduce(add, [times(draw(weights), node) for node in kinks] or [forms[0]])

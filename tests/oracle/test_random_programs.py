@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from .expressions import Expr, Var, Vector, copy, evaluate, numpy_callable
-from .forms import abs_form
+from .forms import abs_form, active
 from .oracle import Oracle
 from .rational import dot, membership
 from .strategies import Program, programs, slopes
@@ -28,6 +28,13 @@ def test_three_evaluations_agree(program: Program, data: st.DataObject) -> None:
         shift = data.draw(st.tuples(*[st.integers(-4, 4)] * len(point)))
         near = tuple(p + Fraction(d, 8) for p, d in zip(point, shift, strict=True))
         assert Oracle(form, near).y == evaluate(expr, near) == Fraction(float(f(np.array(near, dtype=float))))
+
+
+@fuzz
+@given(programs())
+def test_switches_that_vanish_are_counted_from_values_alone(program: Program) -> None:
+    expr, point = program
+    assert active([expr], point, {}) == len(Oracle.of(expr, point).active)
 
 
 @fuzz
