@@ -12,6 +12,7 @@ from fractions import Fraction
 from functools import cached_property
 from itertools import product
 from math import gcd, lcm
+from typing import Any
 
 from .expressions import Expr, Number
 from .forms import AbsForm, abs_form
@@ -69,11 +70,18 @@ class Oracle:
         return tuple(Fraction(s) if s else value for s, value in zip(self.signature, given, strict=True))
 
     def rows(self, sigma: Sequence[Number]) -> tuple[Vector, ...]:
-        """The rows r_i of (I - L S)^{-1} Z for a full signature."""
-        rows: list[Vector] = []
-        for zx, zw in zip(self.form.Z, self.form.L, strict=True):
+        """The rows r_i of (I - L S)^{-1} Z for a full signature; as long as signs are those of before, so are rows."""
+        last, before = self._latest
+        same = next((i for i, (new, old) in enumerate(zip(sigma, last, strict=False)) if new != old), len(last))
+        rows = list(before[: same + 1])
+        for zx, zw in zip(self.form.Z[len(rows) :], self.form.L[len(rows) :], strict=True):
             rows.append(self._combine(zx, zw[: len(rows)], sigma, rows))
+        self._latest[:] = tuple(sigma), tuple(rows)
         return tuple(rows)
+
+    @cached_property
+    def _latest(self) -> list[Any]:
+        return [(), ()]
 
     def gradient(self, c: Number | Sequence[Number]) -> Vector:
         """g_c: what backward mode returns with slope c (one number, or one per switch) at active switches."""

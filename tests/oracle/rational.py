@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from math import gcd, lcm
 from typing import SupportsFloat
 
 Vector = tuple[Fraction, ...]
@@ -68,36 +69,55 @@ class Membership:
 
 
 def membership(points: Sequence[Vector], g: Vector) -> Membership:
-    """Decide whether g is in the convex hull of the points: phase one of the simplex method, Bland's rule."""
+    """Decide whether g is in the convex hull of the points: phase one of the simplex method, Bland's rule.
+
+    A row of the table is one of integers, up to a positive factor; the last column holds that of the costs.
+    """
     rows = [[p[i] for p in points] for i in range(len(g))] + [[Fraction(1)] * len(points)]
     target = [*g, Fraction(1)]
     signs = [-1 if value < 0 else 1 for value in target]
     m, k = len(rows), len(points)
-    table = [
-        [a if sign > 0 else -a for a in row] + [Fraction(i == j) for j in range(m)] + [abs(value)]
+    whole = [
+        [a if sign > 0 else -a for a in row] + [Fraction(i == j) for j in range(m)] + [abs(value), Fraction(0)]
         for i, (sign, row, value) in enumerate(zip(signs, rows, target, strict=True))
     ]
-    artificial = [Fraction(0)] * k + [Fraction(1)] * m + [Fraction(0)]
-    table.append([
-        cost - sum(filter(None, column)) for cost, column in zip(artificial, zip(*table, strict=True), strict=True)
-    ])  # fmt: skip
+    costs = [Fraction(0)] * k + [Fraction(1)] * m + [Fraction(0), Fraction(1)]
+    sums = [sum(filter(None, column)) for column in zip(*whole, strict=True)]
+    whole.append([cost - total for cost, total in zip(costs, sums, strict=True)])
+    table = [_integers(row) for row in whole]
     basis = list(range(k, k + m))
     while (column := next((j for j in range(k) if table[m][j] < 0), None)) is not None:
         row = min(
             (i for i in range(m) if table[i][column] > 0),
-            key=lambda i: (table[i][-1] / table[i][column], basis[i]),
+            key=lambda i: (Fraction(table[i][-2], table[i][column]), basis[i]),
         )
-        _pivot(table, row, column)
+        _eliminate(table, row, column)
         basis[row] = column
-    if table[m][-1] == 0:
-        value = {j: table[i][-1] for i, j in enumerate(basis)}
+    if table[m][-2] == 0:
+        value = {j: Fraction(table[i][-2], table[i][j]) for i, j in enumerate(basis)}
         weights = tuple(value.get(j, Fraction(0)) for j in range(k))
         assert min(weights) >= 0 and sum(weights) == 1 and combine(weights, points) == tuple(g)
         return Membership(weights, None)
-    dual = [sign * (1 - table[m][k + i]) for i, sign in enumerate(signs)]
+    dual = [sign * (1 - Fraction(table[m][k + i], table[m][-1])) for i, sign in enumerate(signs)]
     separator = tuple(dual[:-1])
     assert all(dot(separator, p) < dot(separator, g) for p in points)
     return Membership(None, separator)
+
+
+def _integers(row: Sequence[Fraction]) -> list[int]:
+    scale = lcm(*(entry.denominator for entry in row))
+    return [entry.numerator * (scale // entry.denominator) for entry in row]
+
+
+def _eliminate(table: list[list[int]], row: int, column: int) -> None:
+    """Take multiples of a row, whose entry in the column is positive, from the others, so that theirs vanish."""
+    lead = table[row][column]
+    for i, other in enumerate(table):
+        factor = other[column]
+        if i != row and factor:
+            left = [lead * a - factor * b for a, b in zip(other, table[row], strict=True)]
+            divisor = gcd(*left)
+            table[i] = [a // divisor for a in left]
 
 
 def min_norm(points: Sequence[Vector]) -> Vector:
