@@ -17,10 +17,12 @@ from __future__ import annotations
 
 import functools
 import inspect
+import operator
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
@@ -167,73 +169,93 @@ def stand_ins() -> dict[int, tuple[Any, Any]]:
 _APART = frozenset({"absnormal", *sys.stdlib_module_names}) - {"math", "__main__"}
 
 Namespace = dict[str, Any]
-#: In the place of an original where a name is Python's own.
-_MISSING: Any = object()
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A namespace that has originals, these by their names, and what stands in for them."""
+
+    namespace: Namespace
+    originals: Namespace
+    stand_ins: Namespace
+
+    @classmethod
+    def of(cls, namespace: Namespace, names: Iterable[str]) -> _Found:
+        """What a namespace has now under some names."""
+        known, originals = stand_ins(), {}
+        for name in names:
+            item = namespace.get(name)
+            if id(item) in known:
+                originals[name] = item
+        return cls(namespace, originals, {name: known[id(item)][1] for name, item in originals.items()})
+
+    def is_there(self) -> bool:
+        """Whether the namespace has the originals still."""
+        return all(map(operator.is_, map(self.namespace.get, self.originals), self.originals.values()))
+
+
+def _write(namespace: Namespace, items: Namespace) -> None:
+    if type(namespace) is dict:
+        namespace.update(items)
+    else:
+        for name, item in items.items():
+            namespace[name] = item
 
 
 class _Replaced:
-    """How many runs there are, what is replaced (a namespace, a name, the original), and where originals were found."""
+    """How many runs there are, what is replaced, and where originals were found."""
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self.runs = 0
-        self.names: list[tuple[Namespace, str, Any]] = []
+        self.replaced: list[_Found] = []
+        self.added: list[tuple[Namespace, list[str]]] = []
         self._modules = 0
-        self._found: list[tuple[Namespace, list[str]]] = []
+        self._found: list[_Found] = []
 
     def enter(self, own: Namespace | None) -> None:
         """One run more, of a function with some namespace."""
         with self.lock:
             self.runs += 1  # First, so that what raises here is undone by `leave`.
             if self.runs == 1:
-                for namespace, names in self._namespaces():
-                    self._replace(namespace, names)
+                for found in self._namespaces():
+                    self._replace(found if found.is_there() else _Found.of(found.namespace, found.originals))
             if own is None:
                 return
-            for name, item in BUILTINS.items():
-                if name not in own:
-                    own[name] = item
-                    self.names.append((own, name, _MISSING))
-            self._replace(own, _originals(own))
+            added = {name: item for name, item in BUILTINS.items() if name not in own}
+            self.added.append((own, [*added]))
+            own.update(added)
+            self._replace(_Found.of(own, [*own]))
 
     def leave(self) -> None:
         """One run less; after the last one everything is as it was."""
         with self.lock:
             self.runs -= 1
-            while not self.runs and self.names:
-                namespace, name, original = self.names.pop()
-                if original is _MISSING:
+            while not self.runs and self.replaced:
+                found = self.replaced.pop()
+                _write(found.namespace, found.originals)
+            while not self.runs and self.added:
+                namespace, names = self.added.pop()
+                for name in names:
                     namespace.pop(name, None)
-                else:
-                    namespace[name] = original
 
-    def _namespaces(self) -> list[tuple[Namespace, list[str]]]:
+    def _namespaces(self) -> list[_Found]:
         """Where modules have originals, and under which names; searched anew when there are other modules."""
         if self._modules != len(sys.modules):
             stand_ins.cache_clear()
-            spaces = [
-                module.__dict__ for name, module in list(sys.modules.items())
+            spaces: list[tuple[Namespace, Iterable[str]]] = [
+                (module.__dict__, [*module.__dict__]) for name, module in list(sys.modules.items())
                 if isinstance(module, ModuleType)
                 and (name.partition(".")[0] not in _APART or name.startswith("absnormal.gallery"))
             ]
-            self._found = [(space, names) for space in spaces if (names := _originals(space))]
-            self._found += [(namespace_of(kind), list(rules)) for kind, _, rules in classes()]
+            spaces += [(namespace_of(kind), rules) for kind, _, rules in classes()]
+            self._found = [found for space, names in spaces if (found := _Found.of(space, names)).originals]
             self._modules = len(sys.modules)
         return self._found
 
-    def _replace(self, namespace: Namespace, names: list[str]) -> None:
-        known = stand_ins()
-        for name in names:
-            original = namespace.get(name)
-            found = known.get(id(original))
-            if found is not None and found[0] is original:
-                namespace[name] = found[1]
-                self.names.append((namespace, name, original))
-
-
-def _originals(namespace: Namespace) -> list[str]:
-    known = stand_ins()
-    return [name for name, item in list(namespace.items()) if id(item) in known]
+    def _replace(self, found: _Found) -> None:
+        self.replaced.append(found)
+        _write(found.namespace, found.stand_ins)
 
 
 def _globals_of(f: Any) -> Namespace | None:
