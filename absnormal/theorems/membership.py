@@ -28,10 +28,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from typing import Any, Self
 
 import numpy as np
 
+from absnormal.active.in_step import in_step
 from absnormal.active.system import System
 from absnormal.arrays import Array
 from absnormal.certificates import next_to_program
@@ -50,6 +52,8 @@ Sampled = tuple[float, Array, Array]
 _ROUNDS = (0.0, *(20 * (0.0, 0.1, 0.5, 2.0)))
 #: How many directions at random are taken together after that, and for how many active switches at the most.
 _AT_RANDOM, _FEW = (16, 32, 64), 40
+#: How many pairs of directions, of units in step, are taken together.
+_IN_STEP = (16, 48, 128)
 #: Numbers that the limiting gradients may hold together.
 _NUMBERS = 30_000_000
 
@@ -172,10 +176,16 @@ def nearest_mean(problem: Problem, g: Array, slack: Array) -> tuple[list[Sampled
     """Limiting gradients whose mean is g within ``slack`` and the rounding of these sweeps, and how far it may be;
     None where none was found.
 
-    Column generation (see `absnormal.clarke.pricing`) with directional sweeps: what is left of g is the next direction.
+    Directions of units in step come first (`absnormal.active.in_step`).  Then column generation (see
+    `absnormal.clarke.pricing`) with directional sweeps: what is left of g is the next direction.
     What is far out along it need not lie in its direction, so that directions at random come last.
     """
     found = _Limiting(problem, g, slack)
+    along = in_step(problem.sweeps, np.asarray(problem.c, dtype=float), sum(_IN_STEP), 0)
+    for count in _IN_STEP:
+        new = [found.taken(d) for d in islice(along, 2 * count) if not found.full(1)]
+        if any(new) and found.near(found.left()):
+            return found.used()
     left, seed = direction(len(g), 0), 0
     for scale in _ROUNDS:
         d = left
