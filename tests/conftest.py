@@ -3,10 +3,13 @@
 Three quarters of what JAX's tests take is compilation, of thousands of kernels that run once, on a few numbers.  In
 tests XLA rewrites them as ever, but LLVM does not optimize them, and what was compiled is kept for the next run.
 Commands such as ``python -m tests.record`` and ``python -m tests.frontends.jax_harness`` compile as users do.
+
+While tests are collected nothing is garbage, and afterwards what they import is not looked through for it.
 """
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Generator
 from pathlib import Path
@@ -24,6 +27,8 @@ os.environ["XLA_FLAGS"] = " ".join((*UNOPTIMIZED, os.environ.get("XLA_FLAGS", ""
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parents[1] / ".pytest_cache" / "jax"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
+
+gc.disable()
 
 settings.register_profile("the same in every run", derandomize=True)
 if os.environ.get("CI") == "true":
@@ -47,6 +52,11 @@ def _failed(report: Any) -> Any:
         report.outcome = "failed"
         report.longrepr = f"skipped, and the full run takes that for a failure: {report.longrepr}"
     return report
+
+
+def pytest_collection_finish() -> None:
+    gc.enable()
+    gc.freeze()
 
 
 def pytest_configure(config: pytest.Config) -> None:
