@@ -7,6 +7,7 @@ near a point are never said to be all where the function was not seen.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -248,10 +249,15 @@ class Case:
 
     def value(self, x: Array) -> float:
         if self.kind == "onnx":
-            from onnx.reference import ReferenceEvaluator
-
-            return float(ReferenceEvaluator(onnx_model(self.f)).run(None, {"x": np.array(x)})[0])
+            return float(self.evaluator.run(None, {"x": np.array(x)})[0])
         return float(self.f(self.point(x)))
+
+    @functools.cached_property
+    def evaluator(self) -> Any:
+        """ONNX's own."""
+        from onnx.reference import ReferenceEvaluator
+
+        return ReferenceEvaluator(onnx_model(self.f))
 
     def gradient(self, x: Array) -> Array:
         """The framework's own; a difference quotient where it has none."""
@@ -265,9 +271,11 @@ class Case:
         return np.array([(self.value(x + step) - self.value(x - step)) / 2e-6 for step in steps])
 
 
-def traced(case: Case, x: Array) -> Any:
+@functools.cache
+def traced(kind: str, name: str) -> Any:
+    """The program of a function, which several tests use."""
     try:
-        return case.program(x)
+        return Case(kind, name).program(TRACED)
     except an.TraceError:
         return None
 
@@ -284,7 +292,7 @@ def either(ask: Callable[[], Any]) -> Any:
 @pytest.mark.parametrize(("kind", "name"), CASES)
 def test_a_program_used_elsewhere_says_what_f_says_or_that_it_cannot(kind: str, name: str, double: None) -> None:
     case = Case(kind, name)
-    program = traced(case, TRACED)
+    program = traced(kind, name)
     if program is None:
         return
     for x in USED:
@@ -313,7 +321,7 @@ def holds_at(case: Case, program: Any, x: Array) -> bool:
 def test_kinks_are_never_said_to_be_all_where_the_function_was_not_seen(kind: str, name: str, double: None) -> None:
     """Where no kink is between two points, or within a distance, the function is the one that was traced."""
     case = Case(kind, name)
-    program = traced(case, TRACED)
+    program = traced(kind, name)
     if program is None:
         return
     asked = program if kind == "onnx" else case.f
