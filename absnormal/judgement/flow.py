@@ -21,6 +21,7 @@ from absnormal.judgement.ladder import FIRST, FURTHER, decide
 from absnormal.judgement.options import Options
 from absnormal.judgement.tolerances import Tolerance, machine_epsilon
 from absnormal.judgement.vector import Limits, judge, why_open
+from absnormal.ops.opaque import for_symmetric
 from absnormal.program.merging import Merged, merged
 from absnormal.program.nodes import placed
 from absnormal.program.program import Program
@@ -41,6 +42,10 @@ _FOREIGN = "{tool}'s own formulas alone did not make the gradient, so the vector
 _APART = (
     "{tool}'s gradient is {apart:.3g} apart from that of the function as it ran, in an entry of {leaf}, where"
     " {allowed:.3g} is allowed as rounding"
+)
+_HALF = (
+    "; {names} reads one half of a matrix and is differentiated as if the matrix were symmetric wherever the variables"
+    " are: pass (A + A.T) / 2"
 )
 _NOTHING = "; no derivative code but its own was found behind it, so the vector is judged as it is"
 _LOST = "; in the other precision the two agree, so digits were lost in the one that f ran in: run f in float64"
@@ -258,11 +263,18 @@ def _own_vector(
         return replace(found, outcome=why_open(problem))
     lost, worst = digits_were_lost(call, comparison), comparison.worst
     apart = _APART.format(tool=call.tool, apart=comparison.apart[worst], allowed=comparison.allowed[worst],
-                          leaf=call.program.tree.leaf_name(worst))
+                          leaf=call.program.tree.leaf_name(worst)) + _one_half(call)
     # Without a kink there is one gradient, and the framework's formulas mean that one.
     if not isinstance(found.outcome, str) and len(tool.alpha) and not lost:
         return replace(found, notes=(apart + _NOTHING,))
     return replace(found, outcome=apart + _LOST if lost else apart)
+
+
+def _one_half(call: TracedCall) -> str:
+    """The operations, if any, whose derivative is one for matrices that stay symmetric."""
+    nodes = [node for node in call.program.nodes if node.varied and for_symmetric(node)]
+    names = dict.fromkeys(placed(node.operation, node.source) for node in nodes)
+    return _HALF.format(names=", ".join([*names][:_NAMED])) if names else ""
 
 
 def _fewer_kinks(tool: Sweeps) -> tuple[Sweeps, Merged] | None:

@@ -12,10 +12,21 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array, exactly
+from absnormal.ops.differences import contradiction
 from absnormal.ops.linear_maps import Change, LinearMap
 from absnormal.ops.table import Op, Params, never
+from absnormal.program.nodes import Node
 
 Shape = tuple[int, ...]
+
+
+#: What a matrix may stay, with the part of a direction that leaves it so.
+KEPT: dict[str, Callable[[Array], Array]] = {
+    "": lambda direction: direction,
+    "symmetric": lambda direction: np.asarray((direction + np.swapaxes(direction, -1, -2)) / 2),
+    "lower": np.tril,
+    "upper": np.triu,
+}
 
 
 class Smooth(ABC):
@@ -30,10 +41,13 @@ class Smooth(ABC):
         what a listing and a message call it
     batch
         how many leading axes of all arguments and of the result count copies that do not know of each other
+    kept
+        what the first argument stays wherever the variables are, a key of `KEPT`: the derivative is for such directions
     """
 
     name: str
     batch: int = 0
+    kept: str = ""
 
     @abstractmethod
     def value(self, *args: Array) -> Any:
@@ -49,6 +63,10 @@ class Smooth(ABC):
     def smooth_at(self, *args: Array) -> Any:
         """True where the function is continuously differentiable at these arguments, as a whole or by entries."""
         return True
+
+    def within(self, own: int, direction: Array) -> Array:
+        """The part of a direction in which argument ``own`` may move."""
+        return direction if own else KEPT[self.kept](direction)
 
     def __str__(self) -> str:
         return self.name
@@ -140,7 +158,13 @@ def _row(name: str, function: Callable[[Params], Smooth], show: str) -> Op:
     def domain(params: Params, *args: Array) -> Any:
         return function(params).smooth_at(*[np.asarray(arg, dtype=float) for arg in args])
 
-    return Op(name, value, maps, "smooth", domain, show, shape=None)
+    def contradicted(
+        params: Params, args: list[Array], found: Sequence[LinearMap | None]
+    ) -> tuple[float, float] | None:
+        own = function(params)
+        return contradiction(lambda *moved: value(params, *moved), args, found, own.within, own.batch)
+
+    return Op(name, value, maps, "smooth", domain, show, shape=None, contradicted=contradicted)
 
 
 @dataclass(frozen=True)
@@ -174,6 +198,11 @@ def opaque_row(
     """A smooth operation of a user; ``jvp(arguments, tangents)`` is its derivative along tangents."""
     own = _Along(name, value, jvp, smooth_at)
     return _row(name, lambda params: own, name + "({all})")
+
+
+def for_symmetric(node: Node) -> bool:
+    """Whether a node is an opaque operation whose derivative is one for matrices that stay symmetric."""
+    return node.op == "opaque" and node.params["function"].kept == "symmetric"
 
 
 #: The operation whose parameter ``function`` is a `Smooth`.

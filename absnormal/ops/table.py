@@ -7,7 +7,7 @@ linear map; an exactly zero derivative is one (2 x at x = 0), never an underflow
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -63,6 +63,9 @@ class Op:
         the positions of the arguments that the domain looks at; None: all
     shape
         (params, *shapes of the arguments) -> the shape of the result; None where only the value tells
+    contradicted
+        (params, arguments, linear maps) -> a derivative along a direction and the difference of values that
+        contradicts it, or None; for operations whose derivative is somebody else's
     """
 
     name: str
@@ -74,6 +77,7 @@ class Op:
     kink: Kink | None = None
     shape: Callable[..., Shape] | None = broadcast_shape
     decisive: tuple[int, ...] | None = None
+    contradicted: Callable[[Params, list[Array], Sequence[LinearMap | None]], tuple[float, float] | None] | None = None
 
 
 class Table(dict[str, Op]):

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from absnormal.arrays import Array, exactly, lengths
+from absnormal.errors import TraceError
 from absnormal.ops import TABLE, kink_of
 from absnormal.ops.kinks.kink import IntervalSlopes, LocalDerivative
 from absnormal.ops.linear_maps import Change, LinearMap
@@ -40,6 +41,23 @@ def once(asked: Callable[[Point], Answer]) -> Callable[[Point], Answer]:
 def _like(shape: tuple[int, ...]) -> Array:
     """An array of a shape that holds nothing."""
     return np.broadcast_to(0.0, shape)
+
+
+def _hold(node: Node, args: list[Array], maps: list[LinearMap | None]) -> None:
+    """Raise where the derivative of somebody else's operation is not that of its values."""
+    held = TABLE[node.op].contradicted
+    if held is None or any(arg.dtype == object for arg in args):
+        return
+    with np.errstate(all="ignore"):
+        found = held(node.params, args, maps)
+    if found is not None:
+        raise TraceError(
+            node.operation,
+            f"has a derivative that its values contradict: {found[0]:.6g} along a direction in which their differences"
+            f" are {found[1]:.6g}",
+            "write the operation in another way, or report the fault to whoever wrote its derivative",
+            node.source,
+        )
 
 
 class AtPoint:
@@ -181,6 +199,7 @@ class AtPoint:
                 maps = rule(node.params, args, out, node.shape)
             varied = self.program.nodes
             found = [m if varied[arg].varied else None for m, arg in zip(maps, node.args, strict=True)]
+            _hold(node, args, found)
             self._maps[index] = found
         return found
 

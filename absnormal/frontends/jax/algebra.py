@@ -15,10 +15,10 @@ import numpy as np
 from absnormal._optional import require
 from absnormal.arrays import Array
 from absnormal.frontends.jax.jumps import Jump
-from absnormal.frontends.jax.opaque import opaque
+from absnormal.frontends.jax.opaque import Kernel, opaque
 from absnormal.frontends.jax.precision import epsilon
 from absnormal.frontends.jax.run import Call, Run, Seen
-from absnormal.frontends.meanings import smoothness
+from absnormal.frontends.meanings import halves, smoothness
 from absnormal.frontends.writing import Writer
 from absnormal.ops.opaque import Smooth
 from absnormal.program.nodes import Guard
@@ -27,57 +27,26 @@ from absnormal.program.nodes import Guard
 _MOST = 2000
 
 
-def _half(a: Any, lower: bool) -> Any:
-    """The symmetric matrix of which a kernel reads one half."""
-    half = np.tril(a) if lower else np.triu(a)
-    inner = np.tril(a, -1) if lower else np.triu(a, 1)
-    return half + np.swapaxes(inner, -1, -2)
-
-
 def _open(call: Call, what: str, fix: str) -> Jump:
     """A result that is not unique: nothing that f returns may need it."""
     return Jump(call.write.operation, call.write.source, f"returns {what}, and f uses them", fix)
 
 
-def _symmetric(call: Call, a: Any, lower: bool) -> Any:
-    """What a kernel reads of a matrix: one half of it.
-
-    JAX differentiates a matrix that is symmetric at the point as if it stayed so; then it is its symmetric part.
-    """
-    write, value = call.write, a.value.astype(float)
-    most = 64 * max(write.builder.unit, epsilon("float64")) * float(np.abs(value).max(initial=0.0))
-    apart = a - np.swapaxes(a, -1, -2)
-    if np.abs(apart.value).max(initial=0.0) > most:
-        return _half(a, lower)
-    if not _symmetrized(call, a.index):
-        for side in (apart, -apart):
-            np.asarray(np.less_equal(side, 2 * most))
-        call.run.notes.append(
-            f"{write.operation} at {write.source} takes a matrix to be symmetric: its derivative is that by the"
-            " symmetric part")
-    return (a + np.swapaxes(a, -1, -2)) / 2
-
-
-def _symmetrized(call: Call, index: int) -> bool:
-    """Whether a matrix is a multiple of the sum of one and its transpose."""
-    nodes = call.write.builder.nodes
-    while nodes[index].op in ("div", "mul", "reshape"):
-        varied = [arg for arg in nodes[index].args if nodes[arg].varied]
-        if len(varied) != 1 or any(nodes[arg].shape for arg in nodes[index].args if arg != varied[0]):
-            return False
-        index = varied[0]
-    if nodes[index].op != "add":
-        return False
-    last = len(nodes[index].shape) - 1
-    swapped = (*range(last - 1), last, last - 1)
-    return any(
-        nodes[other].op == "transpose" and nodes[other].args == (own,) and tuple(nodes[other].params["axes"]) == swapped
-        for own, other in (nodes[index].args, nodes[index].args[::-1]))
-
-
 def cholesky(call: Call, a: Any) -> Any:
-    """The factor of a symmetric matrix, of which the lower half is read."""
-    return opaque(call, [_symmetric(call, a, True)], smoothness.positive_definite, batch=np.ndim(a) - 2)
+    """The factor of a symmetric matrix, of which the lower half is read; the primitive leaves anything above it."""
+    u, out = halves.mirrored(call.write, a), call.outs[0]
+    kernel = Factor(
+        name="cholesky", batch=np.ndim(a) - 2, primitive="cholesky", params=(), place=0, eps=epsilon(out.dtype),
+        where=smoothness.positive_definite, kept="symmetric")
+    return call.write.op("opaque", u, function=kernel, given=np.tril(out))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Factor(Kernel):
+    """The lower half of the result of a primitive."""
+
+    def _run(self, *args: Any) -> Any:
+        return require("jax.numpy", "jax").tril(super()._run(*args))
 
 
 def eigh(call: Call, a: Any, *, lower: bool, sort_eigenvalues: bool, subset_by_index: Any, algorithm: Any) -> list[Any]:
@@ -85,8 +54,9 @@ def eigh(call: Call, a: Any, *, lower: bool, sort_eigenvalues: bool, subset_by_i
     if not sort_eigenvalues or subset_by_index not in (None, (0, np.shape(a)[-1])):
         call.write.refuse("leaves eigenvalues out, or out of order", "take all of them, sorted")
     params = {"lower": lower, "sort_eigenvalues": True, "subset_by_index": subset_by_index, "algorithm": algorithm}
-    u, batch = _symmetric(call, a, lower), np.ndim(a) - 2
-    return [opaque(call, [u], smoothness.apart, place, batch, place == 0, **params) for place in range(2)]
+    u, batch = halves.mirrored(call.write, a, lower), np.ndim(a) - 2
+    return [opaque(call, [u], smoothness.apart, place, batch, place == 0, kept="symmetric", **params)
+            for place in range(2)]
 
 
 def svd(

@@ -45,6 +45,8 @@ class Kernel(Smooth):
         the machine epsilon of what JAX computed
     signed
         whether the kernel chooses signs, as those of eigenvectors
+    kept
+        what the first argument stays
     """
 
     name: str
@@ -55,6 +57,7 @@ class Kernel(Smooth):
     where: Where
     eps: float
     signed: bool = False
+    kept: str = ""
 
     def value(self, *args: Array) -> Array:
         with _double():
@@ -108,11 +111,12 @@ def _double() -> Any:
 
 
 def opaque(
-    call: Call, args: Sequence[Any], where: Where, place: int = 0, batch: int = 0, signed: bool = False, **params: Any
+    call: Call, args: Sequence[Any], where: Where, place: int = 0, batch: int = 0, signed: bool = False,
+    kept: str = "", **params: Any,
 ) -> Any:
     """A result of the primitive of a call, as an opaque node of some arguments."""
     out = call.outs[place]
     kernel = Kernel(
         name=call.primitive.name, batch=batch, primitive=call.primitive.name, params=tuple(sorted(params.items())),
-        place=place, where=where, eps=epsilon(out.dtype), signed=signed)
+        place=place, where=where, eps=epsilon(out.dtype), signed=signed, kept=kept)
     return call.write.op("opaque", *args, function=kernel, given=out)

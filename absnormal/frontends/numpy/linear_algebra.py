@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.frontends.meanings import smoothness
+from absnormal.frontends.meanings import halves, smoothness
 from absnormal.frontends.numpy.shapes import broadcast_to
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.writing import writer_of
@@ -31,11 +31,6 @@ def _turned(a: Array) -> Array:
 
 def _trace(a: Array) -> Array:
     return np.asarray(np.trace(a, axis1=-2, axis2=-1))
-
-
-def _lower(d: Array) -> Array:
-    """The symmetric tangent of a matrix of which the lower triangle is read."""
-    return np.asarray(np.tril(d) + _turned(np.tril(d, -1)))
 
 
 def _adjugate(a: Array) -> Array:
@@ -54,20 +49,20 @@ def _solve(args: Sequence[Array], own: int, d: Array) -> Array:
 def _cholesky(args: Sequence[Array], own: int, d: Array) -> Array:
     factor = np.linalg.cholesky(args[0])
     inverse = np.linalg.inv(factor)
-    inner = np.tril(inverse @ _lower(d) @ _turned(inverse))
+    inner = np.tril(inverse @ d @ _turned(inverse))
     return np.asarray(factor @ (inner - inner * np.eye(inner.shape[-1]) / 2))
 
 
 def _eigenvalues(args: Sequence[Array], own: int, d: Array) -> Array:
     v = np.linalg.eigh(args[0])[1]
-    return np.asarray(np.einsum("...ki,...kl,...li->...i", v, _lower(d), v))
+    return np.asarray(np.einsum("...ki,...kl,...li->...i", v, d, v))
 
 
 def _eigenvectors(args: Sequence[Array], own: int, d: Array) -> Array:
     w, v = np.linalg.eigh(args[0])
     gaps = w[..., None, :] - w[..., :, None]
     rates = np.where(np.eye(w.shape[-1], dtype=bool), 0.0, 1 / np.where(gaps == 0, 1, gaps))
-    return np.asarray(v @ (rates * (_turned(v) @ _lower(d) @ v)))
+    return np.asarray(v @ (rates * (_turned(v) @ d @ v)))
 
 
 def _singular_values(args: Sequence[Array], own: int, d: Array) -> Array:
@@ -108,6 +103,7 @@ class Row(NamedTuple):
     value: Callable[..., Any]
     tangent: Callable[[Sequence[Array], int, Array], Array]
     smooth_at: Callable[..., bool]
+    kept: str = ""
 
 
 ROWS = {
@@ -117,9 +113,9 @@ ROWS = {
     "det": Row(np.linalg.det, lambda args, own, d: _trace(_adjugate(args[0]) @ d), smoothness.everywhere),
     "logabsdet": Row(lambda a: np.linalg.slogdet(a)[1], lambda args, own, d: _trace(np.linalg.inv(args[0]) @ d),
                      smoothness.invertible),
-    "cholesky": Row(np.linalg.cholesky, _cholesky, smoothness.positive_definite),
-    "eigenvalues": Row(np.linalg.eigvalsh, _eigenvalues, smoothness.apart),
-    "eigenvectors": Row(lambda a: np.linalg.eigh(a)[1], _eigenvectors, smoothness.apart),
+    "cholesky": Row(np.linalg.cholesky, _cholesky, smoothness.positive_definite, "symmetric"),
+    "eigenvalues": Row(np.linalg.eigvalsh, _eigenvalues, smoothness.apart, "symmetric"),
+    "eigenvectors": Row(lambda a: np.linalg.eigh(a)[1], _eigenvectors, smoothness.apart, "symmetric"),
     "singular values": Row(lambda a: np.linalg.svd(a, compute_uv=False), _singular_values,
                            smoothness.singular_apart),
     "pinv": Row(np.linalg.pinv, _pinv, smoothness.full_rank),
@@ -148,6 +144,10 @@ class OnMatrices(Smooth):
 
     def smooth_at(self, *args: Array) -> bool:
         return ROWS[self.name].smooth_at(_EPS, *args)
+
+    @property
+    def kept(self) -> str:  # type: ignore[override]
+        return ROWS[self.name].kept
 
 
 def _made(name: str, *args: Any) -> TracedArray:
@@ -193,21 +193,31 @@ def slogdet(a: Any) -> Any:
     return type(np.linalg.slogdet(np.eye(1)))(sign, _made("logabsdet", a))
 
 
+def _mirrored(a: Any, name: str, lower: bool) -> Any:
+    """The symmetric matrix of which one half is read."""
+    write = writer_of(a, f"np.linalg.{name}")
+    u = write.array(a)
+    if u.ndim < 2:
+        raise np.linalg.LinAlgError(f"{u.ndim}-dimensional array given. Array must be at least two-dimensional")
+    return halves.mirrored(write, u, lower)
+
+
 def cholesky(a: Any, upper: bool = False) -> Any:
     """np.linalg.cholesky, which reads the lower triangle, or the upper one."""
-    return np.swapaxes(_made("cholesky", np.swapaxes(a, -1, -2)), -1, -2) if upper else _made("cholesky", a)
+    factor = _made("cholesky", _mirrored(a, "cholesky", not upper))
+    return np.swapaxes(factor, -1, -2) if upper else factor
 
 
 def eigvalsh(a: Any, UPLO: str = "L") -> Any:
     """np.linalg.eigvalsh."""
-    return _made("eigenvalues", a if UPLO.upper() == "L" else np.swapaxes(a, -1, -2))
+    return _made("eigenvalues", _mirrored(a, "eigvalsh", UPLO.upper() == "L"))
 
 
 def eigh(a: Any, UPLO: str = "L") -> Any:
     """np.linalg.eigh."""
-    lower = a if UPLO.upper() == "L" else np.swapaxes(a, -1, -2)
+    u = _mirrored(a, "eigh", UPLO.upper() == "L")
     result: Any = type(np.linalg.eigh(np.eye(1)))
-    return result(_made("eigenvalues", lower), _made("eigenvectors", lower))
+    return result(_made("eigenvalues", u), _made("eigenvectors", u))
 
 
 def svdvals(x: Any) -> Any:

@@ -11,15 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from absnormal.frontends.meanings import smoothness
+from absnormal.frontends.meanings import halves, smoothness
 from absnormal.frontends.torch.opaque import Slot, Where, opaque
 from absnormal.frontends.torch.writer import Arg, Writer
 
 Rule = Callable[..., Any]
 
 _FIRST, _SECOND = Slot(0), Slot(1)
-#: A matrix that is taken to be symmetric may differ from its transpose by so much of its largest entry.
-_SYMMETRIC = 1e-10
 
 
 def _single(where: Where, count: int = 1) -> Rule:
@@ -31,35 +29,21 @@ def _single(where: Where, count: int = 1) -> Rule:
     return rule
 
 
-def _symmetric(w: Writer, a: Arg) -> int:
-    """The symmetric part of a matrix that the kernel takes to be symmetric, of which it reads one half."""
-    other = w.swap(a.node, len(a.shape) - 2, len(a.shape) - 1)
-    apart = w.sub(a.node, other)
-    size = float(np.abs(w.here(a.node)).max(initial=0.0))
-    most = max(_SYMMETRIC, 64 * w.builder.unit) * size
-    if np.abs(w.here(apart)).max(initial=0.0) > most:
-        w.refuse("is given a matrix that is not symmetric, and reads one half of it", "pass (A + A.mT) / 2")
-    bound = w.constant(most)
-    w.guard(apart, bound, "<")
-    w.guard(w.op("neg", apart), bound, "<")
-    w.notes.append(f"{w.operation} at {w.source} takes a matrix to be symmetric: its derivative is that by the"
-                   " symmetric part")
-    return w.scaled(w.add(a.node, other), 0.5)
-
-
 def _cholesky(w: Writer, a: Arg, /, upper: bool = False) -> list[int]:
-    u = _symmetric(w, a)
-    return [opaque(w, [u], [_FIRST], smoothness.positive_definite, 0, len(a.shape) - 2, upper=upper)]
+    u = halves.mirrored(w, a.node, not upper)
+    return [opaque(w, [u], [_FIRST], smoothness.positive_definite, 0, len(a.shape) - 2, kept="symmetric",
+                   upper=upper)]
 
 
 def _one_cholesky(w: Writer, a: Arg, /, upper: bool = False) -> int:
-    return opaque(w, [_symmetric(w, a)], [_FIRST, upper], smoothness.positive_definite, 0, len(a.shape) - 2)
+    u = halves.mirrored(w, a.node, not upper)
+    return opaque(w, [u], [_FIRST, upper], smoothness.positive_definite, 0, len(a.shape) - 2, kept="symmetric")
 
 
 def _eigh(w: Writer, a: Arg, /, UPLO: str = "L", compute_v: bool = True) -> list[int]:
-    u = _symmetric(w, a)
-    return [opaque(w, [u], [_FIRST, UPLO, compute_v], smoothness.apart, place, len(a.shape) - 2)
-            for place in range(1 + compute_v)]
+    u = halves.mirrored(w, a.node, UPLO.upper() == "L")
+    return [opaque(w, [u], [_FIRST, UPLO, compute_v], smoothness.apart, place, len(a.shape) - 2,
+                   kept="symmetric") for place in range(1 + compute_v)]
 
 
 def _svd(w: Writer, a: Arg, /, full_matrices: bool = False, compute_uv: bool = True) -> list[Any]:
@@ -91,7 +75,7 @@ def _pinv(
     given = [bound.array if isinstance(bound, Arg) else bound for bound in (rcond, atol, rtol)]
     first, low, high = (0.0 if bound is None else float(np.max(bound, initial=0.0)) for bound in given)
     _refuse_small(w, a, low, max(first, high))
-    u = _symmetric(w, a) if hermitian else a.node
+    u = halves.mirrored(w, a.node) if hermitian else a.node
     return _inverse(w, u)
 
 
@@ -153,11 +137,13 @@ def _triangular_solve(
 
 def _cholesky_solve(w: Writer, b: Arg, a: Arg, /, upper: bool = False) -> int:
     first, second, batch = _together(w, _triangle(w, a, upper), b.node)
-    return opaque(w, [first, second], [_SECOND, _FIRST, upper], smoothness.with_diagonal, 0, batch)
+    return opaque(w, [first, second], [_SECOND, _FIRST, upper], smoothness.with_diagonal, 0, batch,
+                  kept="upper" if upper else "lower")
 
 
 def _cholesky_inverse(w: Writer, a: Arg, /, upper: bool = False) -> int:
-    return opaque(w, [_triangle(w, a, upper)], [_FIRST, upper], smoothness.with_diagonal, 0, len(a.shape) - 2)
+    return opaque(w, [_triangle(w, a, upper)], [_FIRST, upper], smoothness.with_diagonal, 0, len(a.shape) - 2,
+                  kept="upper" if upper else "lower")
 
 
 def _triangle(w: Writer, a: Arg, upper: bool) -> int:

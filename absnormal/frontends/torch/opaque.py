@@ -53,6 +53,8 @@ class Kernel(Smooth):
         where it is smooth
     eps
         the machine epsilon of what torch computed
+    kept
+        what the first argument stays
     """
 
     name: str
@@ -63,6 +65,7 @@ class Kernel(Smooth):
     place: int
     where: Where
     eps: float
+    kept: str = ""
 
     def value(self, *args: Array) -> Array:
         with torch.no_grad():
@@ -98,7 +101,7 @@ class Kernel(Smooth):
 
 def opaque(
     w: Writer, nodes: Sequence[int], args: Sequence[Any], where: Where, place: int = 0, batch: int = 0,
-    operation: str = "", **named: Any,
+    operation: str = "", kept: str = "", **named: Any,
 ) -> int:
     """A result of an operation, by default of the one that is being lowered, as an opaque node on some nodes.
 
@@ -110,7 +113,7 @@ def opaque(
     fixed = tuple((key, _fixed(value)) for key, value in sorted(named.items()))
     kernel = Kernel(
         name=name, batch=batch, operation=known, args=tuple(map(_fixed, args)), named=fixed, place=place, where=where,
-        eps=w.builder.unit)
+        eps=w.builder.unit, kept=kept)
     return w.op("opaque", *nodes, function=kernel)
 
 

@@ -16,6 +16,8 @@ PLAIN = ("frontends/test_numpy_refusals.py",)
 COMPUTED = ("theorems/test_computed_rows.py",)
 PARTIAL = ("sweeps/test_conditioning.py", "judgement/test_partial_cancellation.py")
 
+DIFFERENCES = ("ops/test_differences.py",)
+
 MUTANTS = (
     Mutant("frontends/torch/guards.py", '    w.guard(u, w.constant(high), "<")\n', "", ELSEWHERE),
     Mutant("frontends/torch/guards.py", "np.rint(values) - 0.5, np.rint(values) + 0.5",
@@ -50,6 +52,12 @@ MUTANTS = (
     Mutant("certificates/witness.py",
            "self.sweeps.active, self.c, self.vector", "self.sweeps.active, self.vector", NEXT),
     Mutant("certificates/next_to_program.py", "return bool(apart < 1)", "return bool(apart < 2)", NEXT),
+    Mutant("ops/differences.py", "2 * less + rounding", "rounding", DIFFERENCES),
+    Mutant("ops/differences.py", "less <= _SHRUNK * bent + rounding", "less <= np.inf", DIFFERENCES),
+    Mutant("ops/differences.py", "against &= ~tells | ", "against &= ", DIFFERENCES),
+    Mutant("ops/differences.py", "telling >= 2", "telling >= 0", DIFFERENCES),
+    Mutant("ops/differences.py", "_RELATIVE * sizes", "0 * sizes", DIFFERENCES),
+    Mutant("sweeps/at_point.py", "            _hold(node, args, found)\n", "", DIFFERENCES),
     Mutant("certificates/next_to_program.py", "known = np.linalg.norm(errors / sizes[:, None]) + 8 * rows.size * UNIT",
            "known = 0.0", NEXT),
     Mutant("certificates/next_to_program.py", "float(min(bounds_above)) > margin", "float(min(bounds_above)) > 0", NEXT),
