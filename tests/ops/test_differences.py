@@ -84,12 +84,25 @@ def test_nothing_is_said_where_values_tell_nothing() -> None:
     for name, f in silent.items():
         assert found(f, np.ones(1), np.array([[-7.0 if name != "kink" else 2.0]])) is None, name
 
+    # A kink beside an entry that is bent more, whose differences halve.
+    assert found(
+        lambda x: np.concatenate([1e6 * (x - 1) ** 2, x + 0.01 * np.abs(x - 1 + 1e-13)]), np.ones(1),
+        np.array([[0.0], [1.01]])) is None
+
     def fails(x: Array) -> Array:
         if (x != 1).any():
             raise np.linalg.LinAlgError("singular")
         return x
 
     assert found(fails, np.ones(1), np.array([[5.0]])) is None
+
+
+def test_steps_that_tell_nothing_do_not_excuse_a_derivative_that_the_shorter_ones_contradict() -> None:
+    """A kink within the longest step of twenty points; most directions are so long that this one tells nothing."""
+    contradicted = 0
+    for x in np.linspace(1.0, 2.0, 20):
+        contradicted += found(lambda u, x=x: np.abs(u - x * (1 - 3e-6)), np.array([x]), np.array([[-1.0]])) is not None
+    assert contradicted > 12
 
 
 def test_singular_matrices_and_near_ones_are_left_alone() -> None:
