@@ -20,6 +20,7 @@ Many points, and kinks
     an.sweep(f, points)             a record for each; an.progress() shows how far it is
     an.find_kink(f, x, y)           the kinks on a segment
     an.kinks_near(f, x, radius)     the kinks in a ball
+    an.stationarity(f, x, radius)   how near x is to a stationary point
     an.minimize(f, x0)              a minimum of a function with kinks, with a certificate
 Elsewhere
     an.torch, an.onnx               models; functions of torch tensors and JAX arrays go to `verify` itself
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from absnormal.report.report import Report
     from absnormal.report.rows import JacobianReport
     from absnormal.report.verdict import Verdict
+    from absnormal.stationarity import Stationarity, stationarity
     from absnormal.verify import (
         clarke_gradient,
         directional_derivative,
@@ -77,6 +79,7 @@ _LATER = {
     "Program": "absnormal.program.program",
     "Record": "absnormal.report.record",
     "Report": "absnormal.report.report",
+    "Stationarity": "absnormal.stationarity",
     "Sweep": "absnormal.batch",
     "TraceError": "absnormal.errors",
     "UndecidedWarning": "absnormal.errors",
@@ -90,6 +93,7 @@ _LATER = {
     "kinks_near": "absnormal.kinks",
     "minimize": "absnormal.minimize",
     "progress": "absnormal.progress",
+    "stationarity": "absnormal.stationarity",
     "sweep": "absnormal.batch",
     "trace": "absnormal.verify",
     "verify": "absnormal.verify",
@@ -133,6 +137,7 @@ __all__ = [
     "Program",
     "Record",
     "Report",
+    "Stationarity",
     "Sweep",
     "TraceError",
     "UndecidedWarning",
@@ -150,6 +155,7 @@ __all__ = [
     "onnx",
     "plot",
     "progress",
+    "stationarity",
     "sweep",
     "testing",
     "torch",
