@@ -36,9 +36,10 @@ def _opened(sweeps: Sweeps, sigma: Array, rates: Array, errors: Array) -> Array:
     for numbers in sweeps.lanes:
         own = np.searchsorted(sweeps.alpha, numbers)
         t, c, error = rates[own], sigma[numbers], lengths(errors[own])
-        along, units = (c * t).sum(axis=0), np.abs((c * c).sum(axis=0) - 1) <= _ALONG
+        along = (c * t).sum(axis=0)
+        # For slopes of another length than 1 this leaves the rest of what is along them.
         apart = lengths(t - along * c)
-        opened[own] = units & (along > error) & (apart <= _ALONG * along)
+        opened[own] = (along > error) & (apart <= _ALONG * along)
     return opened
 
 

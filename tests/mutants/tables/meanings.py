@@ -10,6 +10,8 @@ OWN = ("frontends/test_own_rules.py",)
 ORDER = ("frontends/test_numpy_edges.py", "frontends/test_torch_order.py", "frontends/test_jax_order.py")
 NEXT = ("certificates/test_next_to_program.py", "certificates/test_evidence.py")
 
+OUTSIDE = ("sweeps/test_just_outside.py",)
+
 MUTANTS = (
     # Operations that look equal: large parameters are looked up by a sample, kinks and precisions are never shared.
     Mutant("program/builder.py", "if index is not None and _same(params, nodes[index].params):",
@@ -17,7 +19,7 @@ MUTANTS = (
     Mutant("program/builder.py", 'if index is None or not (small or np.array_equal(self.nodes[index].params["value"],'
            " value)):", "if index is None:", BUILDER),
     Mutant("program/builder.py", "_key(params) if params else None) if row.kink is None else None",
-           "_key(params) if params else None)", BUILDER),
+           "_key(params) if params else None)", OUTSIDE),
     Mutant("program/builder.py", "key = (op, args, self.precision, _key", "key = (op, args, _key", BUILDER),
     Mutant("program/builder.py", "own = node.switches > 0 and node.varied and old in needed",
            "own = node.switches > 0 and node.varied", BUILDER),

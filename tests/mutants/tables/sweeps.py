@@ -8,6 +8,8 @@ BOUNDS = ("sweeps/test_rounding.py", "theorems/test_margins.py", "theorems/test_
 KINKED = ("ops/test_table.py",)
 MERGING = ("program/test_merging.py", "frontends/test_torch_operations.py")
 
+OUTSIDE = ("sweeps/test_just_outside.py",)
+
 MUTANTS = (
     Mutant("sweeps/realized.py", "slack = rounding(sweeps.push_depth) * sweeps", "slack = 0 * sweeps",
            ("sweeps/test_rounding.py", "theorems/test_direction.py")),
@@ -35,8 +37,7 @@ MUTANTS = (
     Mutant("sweeps/integers.py", "        self.dyadic = False\n", "", ("sweeps/test_rounding.py",)),
     Mutant("sweeps/equal_rows.py", "np.logical_and.reduce(zero)", "np.logical_or.reduce(zero)",
            ("theorems/test_private_directions.py", "theorems/test_fallback.py")),
-    Mutant("sweeps/equal_rows.py", "            hopeful &= values[first] == values[second]\n", "",
-           ("sweeps/test_rounding.py", "theorems/test_private_directions.py")),
+    Mutant("sweeps/equal_rows.py", "            hopeful &= values[first] == values[second]\n", "", OUTSIDE),
     Mutant("sweeps/equal_rows.py", "able = column == same", "able = column >= 0",
            ("theorems/test_near_misses.py", "theorems/test_private_directions.py")),
     Mutant("ops/kinks/fold.py", "step = slopes * (params[\"sign\"] * half(slopes))", "step = slopes * half(slopes)",
