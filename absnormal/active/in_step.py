@@ -18,7 +18,7 @@ from absnormal.program.nodes import Node
 from absnormal.sweeps.table import Sweeps
 
 #: Units up to which a layer is looked at, and the numbers that their seeds may hold together.
-_UNITS, _NUMBERS = 512, 100_000_000
+_UNITS, _NUMBERS = 512, 20_000_000
 #: The sizes of h are exp(t) with t of this standard deviation: so few units or many decide about a deeper kink.
 _SPREAD = 3.0
 #: Digits to which demands on h are told apart, and the numbers that they may hold together.
@@ -97,7 +97,8 @@ def _of_node(sweeps: Sweeps, node: Node, rng: np.random.Generator) -> Array | No
     size, widest = int(np.prod(node.shape, dtype=int)), max(sweeps.program.s, sweeps.program.n)
     for axis in reversed(range(len(node.shape))):
         units = node.shape[axis]
-        if size != node.switches or not 1 < units <= _UNITS or units * widest > _NUMBERS:
+        # A unit has several switches: along one step they move with different rates.
+        if size != node.switches or not 1 < units <= min(_UNITS, size // 2) or units * widest > _NUMBERS:
             continue
         among = rng.standard_normal([1 if i == axis else length for i, length in enumerate(node.shape)])
         own = np.moveaxis(np.broadcast_to(among, node.shape), axis, 0).reshape(units, -1)

@@ -182,7 +182,7 @@ def nearest_mean(problem: Problem, g: Array, slack: Array) -> tuple[list[Sampled
     """
     found = _Limiting(problem, g, slack)
     along = in_step(problem.sweeps, np.asarray(problem.c, dtype=float), sum(_IN_STEP), 0)
-    for count in _IN_STEP:
+    for count in () if found.full(1) else _IN_STEP:
         new = [found.taken(d) for d in islice(along, 2 * count) if not found.full(1)]
         if any(new) and found.near(found.left()):
             return found.used()
