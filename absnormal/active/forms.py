@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from contextvars import ContextVar
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property, partial
@@ -22,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from absnormal.active.additions import TooLarge, begin, spend
 from absnormal.arrays import Array, exactly
 from absnormal.ops import TABLE
 from absnormal.ops.linear_maps import Scale
@@ -66,7 +66,7 @@ class Form:
             return other._scaled(Fraction(sign))
         if self.factor != other.factor:
             return MIXED
-        _spend(len(other.terms) + len(self.terms) // _COPIED)
+        spend(len(other.terms) + len(self.terms) // _COPIED)
         terms = dict(self.terms)
         for key, value in other.terms.items():
             total = terms.get(key, 0) + sign * value
@@ -105,14 +105,6 @@ class Form:
 _LEAST, _EACH = 50_000, 2
 #: Terms that are copied in the time in which one is added.
 _COPIED = 32
-_left: ContextVar[list[int]] = ContextVar("_left")
-
-
-def _spend(additions: int) -> None:
-    left = _left.get()
-    left[0] -= additions
-    if left[0] < 0:
-        raise TooLarge
 
 
 class _Mixed:
@@ -138,17 +130,13 @@ class Forms:
     generators: list[Key]
 
 
-class TooLarge(Exception):
-    """The program is too large for arithmetic entry by entry."""
-
-
 def forms(sweeps: Sweeps, limit: int = 20_000) -> Forms:
     """The forms of all active switches; raises `TooLarge` past ``limit`` multiplications or entries, and where forms
     grow long."""
     program = sweeps.program
     if sweeps.lanes:
         raise TooLarge
-    _left.set([max(_LEAST, _EACH * measure(program, limit))])
+    begin(max(_LEAST, _EACH * measure(program, limit)))
     state = _State(sweeps)
     for index, node in enumerate(program.nodes):
         state.values.append(state.compute(index, node))
@@ -359,7 +347,7 @@ def _summed(entries: Array) -> Any:
         if not isinstance(entry, Form) or entry.factor:
             rest = entry + rest
             continue
-        _spend(len(entry.terms))
+        spend(len(entry.terms))
         for key, value in entry.terms.items():
             known = terms.get(key)
             terms[key] = value if known is None else known + value

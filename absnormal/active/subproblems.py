@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from absnormal.active.forms import Forms, Key, TooLarge, forms, multiplications
+from absnormal.active.additions import TooLarge
+from absnormal.active.forms import Forms, Key, forms, multiplications
 from absnormal.active.system import MANY, System, base_of, dense_system
 from absnormal.active.weights import Weights, weights_of
 from absnormal.sweeps.at_point import once

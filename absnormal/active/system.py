@@ -18,7 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from absnormal.active.forms import Forms, Key, TooLarge, forms
+from absnormal.active.additions import TooLarge
+from absnormal.active.forms import Forms, Key, forms
 from absnormal.active.rows import ENTRIES, base_rows, certainly_independent
 from absnormal.active.scaled import Scaled
 from absnormal.active.weights import Weights, computed_weights, weights_of

@@ -17,7 +17,6 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from absnormal.active.subproblems import subproblems
 from absnormal.certificates import agreement, checker, kinds
 from absnormal.certificates.evidence import Evidence, InSystems, Judged, NextToProgram, OnForm
 from absnormal.certificates.rational_evidence import base_of, rational, snapshot, with_slopes
@@ -226,7 +225,7 @@ def _written(
 
 def _in_systems(evidence: InSystems, problem: Problem) -> dict[str, Any]:
     """All systems that share no input, with the evidence for each, and J~ where it is known."""
-    apart = [problem.system] if problem.system is not None else subproblems(problem.sweeps) or []
+    apart = [problem.system] if problem.system is not None else problem.apart or []
     base = {"base": base_of(apart[0], problem)} if apart and apart[0].base is not None else {}
     systems = [snapshot(replace(own, base=None), problem) for own in apart]
     return {**evidence.on(apart), **base, "systems": systems}

@@ -24,7 +24,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from absnormal.active.subproblems import subproblems
 from absnormal.active.system import System
 from absnormal.arrays import Array
 from absnormal.certificates.evidence import InSystems, Judged, Separates, wide
@@ -92,7 +91,7 @@ class FromBlocks(InSystems, Separates):
 def by_blocks(limits: Limits) -> Proof | None:
     """A proof about a vector, where every switch is in a block whose cells are proved and rational."""
     problem, g, allowed = limits.problem, limits.vector, limits.accepted
-    apart = [problem.system] if problem.system is not None else subproblems(problem.sweeps) or []
+    apart = [problem.system] if problem.system is not None else problem.apart or []
     if not apart or any(not own.explicit or own.base is None or own.inputs is None for own in apart):
         return None
     kept = [own.relevant() for own in apart]

@@ -29,7 +29,6 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from absnormal.active.subproblems import subproblems
 from absnormal.active.system import MANY, System
 from absnormal.certificates.evidence import InSystems, OnForm
 from absnormal.clarke.cells import gradients, open_cells
@@ -61,7 +60,7 @@ def independent_subproblems(problem: Problem) -> Proof | None:
     """Decides switches that are too many for one system, when they fall into subproblems."""
     if problem.system is not None or problem.sweeps.rational:
         return None
-    found = subproblems(problem.sweeps)
+    found = problem.apart
     if found is None or len(found) < 2:
         return None
     known: dict[Any, Known | None] = {}

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from absnormal.active.additions import ended_when
+from absnormal.active.subproblems import subproblems
 from absnormal.active.system import System, build
 from absnormal.arrays import Array
 from absnormal.certificates.evidence import Evidence, Judged
@@ -84,6 +86,14 @@ class Problem:
     @cached_property
     def tracker(self) -> BudgetTracker:
         return self.budget.start(self.started)
+
+    @cached_property
+    def apart(self) -> list[System] | None:
+        """The systems that the active switches fall into; None where there are none, or half of the time that was left
+        did not suffice."""
+        part = self.tracker.part()
+        with ended_when(lambda: part.late):
+            return subproblems(self.sweeps)
 
     @cached_property
     def components(self) -> list[Component] | None:

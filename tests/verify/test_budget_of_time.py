@@ -10,6 +10,10 @@ import numpy as np
 import pytest
 
 import absnormal as an
+from absnormal.active.additions import TooLarge, ended_when
+from absnormal.active.forms import forms
+from absnormal.sweeps.table import Sweeps
+from absnormal.theorems.problem import Problem
 
 RNG = np.random.default_rng(0)
 A, B = RNG.standard_normal((2, 14, 5))
@@ -43,3 +47,22 @@ def test_searches_leave_time_to_those_after_them() -> None:
     assert part.budget.seconds == pytest.approx(50, abs=1) and not part.late and not tracker.report
     late = an.Budget(seconds=0.0).start().part()
     assert late.late and late.spent
+
+
+def test_forms_of_a_long_program_are_interrupted() -> None:
+    """A sorting network of 400 ties has thousands of comparisons, whose forms grow."""
+    rng = np.random.default_rng(0)
+    w = rng.standard_normal(400)
+    program = an.trace(lambda x: (np.sort(x) * w).sum(), np.ones(400))
+    sweeps = Sweeps(program, np.ones(400))
+    looks: list[int] = []
+
+    def late() -> bool:
+        looks.append(1)
+        return len(looks) > 2
+
+    with ended_when(late), pytest.raises(TooLarge):
+        forms(sweeps, 10_000_000)
+    assert len(looks) == 3
+    spent = Problem(Sweeps(program, np.ones(400)), np.zeros(len(sweeps.alpha)), an.Budget(seconds=0))
+    assert spent.apart is None
