@@ -8,7 +8,7 @@ generalized gradient.  The linear program that finds weights or v is a proposal;
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
@@ -24,7 +24,7 @@ from absnormal.judgement.tolerances import DOUBLE, NOTHING
 from absnormal.judgement.vector_by_blocks import by_blocks
 from absnormal.rational.linear_algebra import Vector, dot
 from absnormal.rational.linear_program import convex_weights
-from absnormal.sweeps.conditioning import beyond_values, spread
+from absnormal.sweeps.conditioning import between, beyond_values, spread
 from absnormal.sweeps.overflow import overflow
 from absnormal.sweeps.rounding import rounding
 from absnormal.sweeps.table import Sweeps
@@ -87,10 +87,18 @@ class Limits:
 
     @property
     def lost(self) -> bool:
-        """Whether rounding of values may make all digits of a leaf, but for one that is zero up to cancellation."""
+        """Whether rounding of values may make all digits of a leaf, but for one that is zero up to cancellation; of the
+        gradient, or of what active kinks add to it, whose weights may be all rounding."""
         tool, sigma = self.tool, self._sigma
-        true = np.asarray(tool.gradient(sigma), dtype=float)
-        moved = beyond_values(tool, sigma, true, lambda near: near.gradient(sigma))
+        if self._lost(lambda near: near.gradient(sigma)):
+            return True
+        others = between(tool)
+        return bool(len(tool.alpha)) and self._lost(lambda near: near.gradient(others) - near.gradient(sigma))
+
+    def _lost(self, derivatives: Callable[[Sweeps], Array]) -> bool:
+        tool, sigma = self.tool, self._sigma
+        true = np.asarray(derivatives(tool), dtype=float)
+        moved = beyond_values(tool, sigma, true, derivatives)
         sizes, sums = largest(tool, true), terms(tool, sigma)
         return bool(((largest(tool, moved) > _LOST * sizes) & (sizes > NOTHING * sums)).any())
 

@@ -62,10 +62,14 @@ def spread(sweeps: Sweeps, sigma: Array, eps: float) -> Array:
     own = _beyond(sweeps.gradient(sigma), rounded)
     if linear or not len(sweeps.alpha):
         return own
-    # Between -1 and 1 no slope stops what comes through another kink.
-    others = sweeps.signature(np.random.default_rng(0).uniform(-1, 1, len(sweeps.alpha)))
+    others = between(sweeps)
     weights = _beyond(sweeps.gradient(others), lambda rng: _moved(sweeps, others, eps, rng).gradient(others))
     return np.maximum(own, weights)
+
+
+def between(sweeps: Sweeps) -> Array:
+    """A signature whose slopes at active switches, drawn between -1 and 1, stop nothing that comes through a kink."""
+    return sweeps.signature(np.random.default_rng(0).uniform(-1, 1, len(sweeps.alpha)))
 
 
 def beyond_values(

@@ -106,6 +106,43 @@ def test_eigenvectors_whose_signs_flip_are_refused() -> None:
                  jnp.array(0.0))
 
 
+def test_signs_that_another_precision_chooses_otherwise_are_refused() -> None:
+    """In single precision the kernel may give the negative of an eigenvector that it gives in double precision."""
+    followed = []
+    for size in (3, 20, 40):
+        drawn = np.random.default_rng(size).normal(size=(size, size))
+        with jax.enable_x64(False):
+            a = jnp.asarray(drawn + drawn.T, jnp.float32)
+
+            def loss(u: Any) -> Any:
+                return total(jnp.linalg.eigh(u)[1])
+
+            try:
+                program = an.trace(loss, a)
+            except an.TraceError:
+                continue
+            followed.append(size)
+            np.testing.assert_allclose(program(np.asarray(a, float)), loss(a), rtol=1e-3)
+    assert 3 in followed
+
+
+def test_a_window_without_an_entry_has_the_tangent_zero() -> None:
+    """Between entries that are two apart a window of one entry has none, forwards and backwards."""
+    x = jnp.array([1.0, -2.0, 0.5])
+
+    def stretched(u: Any) -> Any:
+        return jax.lax.reduce_window(u, -jnp.inf, jax.lax.max, (1,), (1,), "VALID", base_dilation=(2,))
+
+    def along(u: Any) -> Any:
+        tangents = jax.jvp(stretched, (x,), (u,))[1]
+        return jnp.sum(tangents * jnp.arange(1.0, 6.0))
+
+    report = an.verify(along, x)
+    assert report.verdict is an.Verdict.CLARKE
+    np.testing.assert_allclose(an.trace(along, x)(x), along(x))
+    np.testing.assert_allclose(report.clarke_gradient, jax.grad(along)(x))
+
+
 def test_opaque_operations_pickle_and_hold_elsewhere() -> None:
     f = SMOOTH["cholesky"][0]
     program = pickle.loads(pickle.dumps(an.trace(lambda a: total(f(a)), jnp.asarray(S))))

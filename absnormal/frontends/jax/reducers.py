@@ -11,7 +11,7 @@ from absnormal._optional import require
 from absnormal.arrays import Array
 from absnormal.frontends.jax.run import Call, Run, Seen
 from absnormal.frontends.meanings.movements import sent
-from absnormal.frontends.meanings.windows import summed_over, windows
+from absnormal.frontends.meanings.windows import entries, summed_over, windows
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.writing import Writer
 
@@ -86,8 +86,8 @@ def _chosen(call: Call, u: Any, select: str, index: Array) -> Array:
     chosen = np.take_along_axis(index, row[None], 0)[0]
     if isinstance(u, TracedArray):
         other = (index >= 0) & (np.arange(len(index)).reshape(-1, *([1] * (index.ndim - 1))) != row)
-        entries: Any = np.reshape(u, -1)
-        larger, smaller = entries[np.broadcast_to(chosen, index.shape)[other]], entries[index[other]]
+        flat_u: Any = np.reshape(u, -1)
+        larger, smaller = flat_u[np.broadcast_to(chosen, index.shape)[other]], flat_u[index[other]]
         np.asarray(np.greater(larger, smaller) if sign > 0 else np.less(larger, smaller))
     return np.asarray(chosen)
 
@@ -109,7 +109,7 @@ def gathered_from_chosen(
     call: Call, tangents: Any, operand: Any, *, select_prim: Any, window_dimensions: Any, window_strides: Any,
     padding: Any, base_dilation: Any, window_dilation: Any,
 ) -> Any:
-    """What pooling does forwards to tangents: the tangent of the entry that each window takes."""
+    """What pooling does forwards to tangents: the tangent of the entry that each window takes, 0 where it has none."""
     index = windows(np.shape(operand), window_dimensions, window_strides, padding, window_dilation, base_dilation)
     chosen = _chosen(call, operand, select_prim.name, index)
-    return call.write.gather(tangents, chosen) if isinstance(tangents, TracedArray) else None
+    return entries(call.write, np.reshape(tangents, -1), chosen) if isinstance(tangents, TracedArray) else None
