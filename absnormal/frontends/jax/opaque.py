@@ -86,13 +86,14 @@ class Kernel(Smooth):
         Nor do they in the precision that JAX computed in, whose kernel may choose others.
         """
         value, random = self.value(*args), np.random.default_rng(0)
-        if self.eps > np.finfo(float).eps and not _near(self._single(*args), value):
+        coarse = self.eps > np.finfo(float).eps
+        if coarse and not _near(self._single(*args), value):
             return False
-        for _ in range(4):
-            steps = [random.normal(size=arg.shape) * _STEP * np.abs(arg).max(initial=0.0) for arg in args]
-            for sign in (1, -1):
-                moved = self.value(*(arg + sign * step for arg, step in zip(args, steps, strict=True)))
-                if not _near(moved, value):
+        for size in (_STEP, self.eps**0.5) if coarse else (_STEP,):
+            steps = [random.normal(size=arg.shape) * size * np.abs(arg).max(initial=0.0) for arg in args]
+            for scale in (1, -1, 2, -2):
+                moved = [arg + scale * step for arg, step in zip(args, steps, strict=True)]
+                if not _near(self.value(*moved), value) or (coarse and not _near(self._single(*moved), value)):
                     return False
         return True
 
@@ -107,7 +108,9 @@ class Kernel(Smooth):
 
 
 def _near(moved: Array, value: Array) -> bool:
-    return bool((np.abs(moved - value) <= 0.1 * (1 + np.abs(value))).all())
+    """Whether the lines of a matrix, which may be vectors with a sign, have moved little."""
+    far, size = ([np.linalg.norm(item, axis=axis) for axis in (-2, -1)] for item in (moved - value, value))
+    return all((d <= 0.1 * (1 + s)).all() for d, s in zip(far, size, strict=True))
 
 
 @functools.cache
