@@ -187,6 +187,28 @@ def test_what_reads_one_half_of_a_matrix_is_a_function_of_that_half() -> None:
     assert an.verify(lambda a: total(jnp.linalg.cholesky(a)), jnp.asarray(S))
 
 
+def test_a_wrong_derivative_of_jax_is_seen_by_differences_of_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its gradient and that of the program are wrong together."""
+    primitive = jax.lax.linalg.cholesky_p
+    right = jax.interpreters.ad.primitive_jvps[primitive]
+
+    def wrong(primals: Any, tangents: Any, **params: Any) -> Any:
+        out, tangent = right(primals, tangents, **params)
+        return out, 1.5 * tangent
+
+    def f(a: Any) -> Any:
+        return total(jnp.linalg.cholesky(jnp.asarray(S[:3, :3]) + a * a.T))
+
+    a = jnp.asarray(A[:3, :3])
+    with monkeypatch.context() as patched:
+        patched.setitem(jax.interpreters.ad.primitive_jvps, primitive, wrong)
+        with pytest.raises(an.TraceError, match="contradict") as raised:
+            an.verify(f, a)
+    assert "cholesky at test_jax_opaque.py" in str(raised.value)
+    jax.clear_caches()
+    assert an.verify(f, a)
+
+
 def test_parts_of_one_device_are_wholes() -> None:
     mesh = Mesh(np.array(jax.devices()[:1]), ("d",))
 

@@ -128,6 +128,17 @@ def test_what_reads_one_half_of_a_matrix_is_a_function_of_that_half() -> None:
         assert made and half and not made.notes and not half.notes, name
 
 
+def test_a_wrong_derivative_of_torch_is_seen_by_differences_of_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    from absnormal.frontends.torch import opaque
+
+    right = opaque._gradient
+    monkeypatch.setattr(opaque, "_gradient", lambda value, variable: -right(value, variable))
+    for f in (_LA.inv, _LA.det, _LA.matrix_exp, _LA.svdvals):
+        with pytest.raises(an.TraceError, match="contradict") as raised:
+            an.verify(_loss(f), torch.tensor(_SQUARE))
+        assert "test_torch_algebra.py" in str(raised.value)
+
+
 def test_factors_of_detached_matrices_are_constants_only_where_they_are_smooth() -> None:
     def f(a: Any) -> Any:
         with torch.no_grad():
