@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _DECREASE, _CURVATURE, _BISECTIONS = 1e-4, 0.5, 40
 #: Steps in a row that change f by less than this, relative to its size, before the kinks near x are looked at.
 _SMALL, _STEPS = 1e-10, 3
+#: How far away, relative to x, a ray is followed along which f falls without end.
+_FAR = 1e8
 #: Radii, relative to 1, in which switches count as tied, from the smallest.
 _RADII = (0.0, *(10.0**k for k in range(-12, -2)))
 #: Radii of the balls, relative to x, in which Clarke gradients are combined for the certificate.
@@ -60,7 +62,8 @@ def minimize(
     -------
     scipy.optimize.OptimizeResult
         ``x`` in the structure of x0, ``fun``, ``jac`` (that combination, flat), ``success``, ``status`` (0:
-        stationary to ``gtol``; 1: no step makes f smaller; 2: ``maxiter``), ``message``, ``nit``, ``nfev``, and
+        stationary to ``gtol``; 1: no step makes f smaller; 2: ``maxiter``; 3: f falls along a ray as far as it was
+        followed), ``message``, ``nit``, ``nfev``, and
         ``certificate``, a `Stationarity`
 
     Raises
@@ -106,7 +109,10 @@ def minimize(
         value, nit = step.value, nit + 1
         if callback is not None:
             callback(oracle.shaped(x))
-    certificate = _certificate(lambda: Oracle(f, x0, seed), oracle, x, gtol)
+        if step.endless:
+            status = 3
+            break
+    certificate = _certificate(lambda: Oracle(f, x0, seed), oracle, x, gtol, _BALLS if status < 3 else ())
     status = 0 if certificate.norm <= gtol else status
     return OptimizeResult(
         x=oracle.shaped(x), fun=value, jac=certificate.element, success=status == 0, status=status,
@@ -114,11 +120,13 @@ def minimize(
     )
 
 
-def _certificate(made: Callable[[], Oracle], oracle: Oracle, x: Array, gtol: float) -> Stationarity:
-    """How stationary x is, within the smallest of some radii for which it is to ``gtol``."""
+def _certificate(
+    made: Callable[[], Oracle], oracle: Oracle, x: Array, gtol: float, radii: Sequence[float]
+) -> Stationarity:
+    """How stationary x is, at x or within the smallest of some radii for which it is to ``gtol``."""
     size = max(1.0, float(np.linalg.norm(x)))
     best = near(made, oracle, x, 0.0)
-    for radius in _BALLS:
+    for radius in radii:
         if best.norm <= gtol:
             break
         found = near(made, oracle, x, radius * size, gtol / 2)
@@ -131,16 +139,20 @@ def _said(status: int, found: Stationarity) -> str:
         return "0 is a Clarke gradient at x: x is stationary"
     where = f"of Clarke gradients within {found.radius:.1g} of x" if found.radius else "of Clarke gradients at x"
     said = f"a convex combination {where} has a norm of at most {found.norm:.2g}"
-    return {0: said, 1: f"no step makes f smaller; {said}", 2: f"maxiter steps were made; {said}"}[status]
+    return {
+        0: said, 1: f"no step makes f smaller; {said}", 2: f"maxiter steps were made; {said}",
+        3: f"f seems to have no lower bound: it falls along a ray as far as it was followed; {said}",
+    }[status]
 
 
 @dataclass(frozen=True, eq=False)
 class _Step:
-    """A point with the value and the gradient there."""
+    """A point with the value and the gradient there, and whether f still falls there, far away."""
 
     x: Array
     value: float
     g: Array
+    endless: bool = False
 
 
 def _line_search(oracle: Oracle, x: Array, value: float, g: Array, d: Array) -> _Step | None:
@@ -158,6 +170,8 @@ def _line_search(oracle: Oracle, x: Array, value: float, g: Array, d: Array) -> 
             if gradient @ d >= _CURVATURE * slope:
                 return best
         t = (low + high) / 2 if high < np.inf else 2 * low
+    if best is not None and high == np.inf and low * float(np.linalg.norm(d)) > _FAR * max(1.0, float(np.abs(x).max())):
+        return replace(best, endless=True)
     return best if best is not None and best.value < value else None
 
 

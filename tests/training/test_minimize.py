@@ -60,3 +60,15 @@ def test_it_says_why_it_ended() -> None:
         an.minimize(np.sum, [1.0], gtol=0.0)
     with pytest.raises(an.DomainError):
         an.minimize(lambda x: np.log(x[0]), [-1.0])
+
+
+@pytest.mark.parametrize("f", [lambda x: x[0], lambda x: np.abs(x[1]) - 2 * np.abs(x[0]), lambda x: -np.sum(x**2)])
+def test_a_function_without_a_lower_bound_ends_the_search(f: Any) -> None:
+    found = an.minimize(f, [0.5, 0.25])
+    assert not found.success and found.status == 3 and found.nfev < 500
+    assert "no lower bound" in found.message
+
+
+def test_a_minimizer_far_away_is_no_end_of_a_ray() -> None:
+    found = an.minimize(lambda x: np.abs(x[0] - 1e6), [0.0])
+    assert found.success and found.x[0] == pytest.approx(1e6)
