@@ -306,8 +306,10 @@ class _State:
         if len(generators) != 2 or form.terms.get(ONE) or sum(form.terms[key] for key in generators):
             return None
         inner = [self._argument(key) for key in generators]
+        if None in inner:
+            return None
         taken = [self._entries(key) for key in generators]
-        if None in inner or taken[0] != taken[1]:
+        if taken[0] != taken[1]:
             return None
         (u, slope), (w, _) = inner  # type: ignore[misc]
         apart = u - w
