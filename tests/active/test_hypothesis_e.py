@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import absnormal as an
 
@@ -159,3 +160,24 @@ def test_only_differences_are_comparisons() -> None:
     for corner in corners:
         assert an.verify(f, [0.0, 0.0], gradient=0.9 * corner).verdict.name == "CLARKE"
         assert an.verify(f, [0.0, 0.0], gradient=1.1 * corner).verdict.name == "NOT_CLARKE"
+
+
+#: Comparisons of what has several arguments, or arguments of another shape: nothing is seen through them.
+SEVERAL = {
+    "products": lambda x: np.maximum(np.prod(x[:2]), np.prod(x[1:])),
+    "sums of exponentials": lambda x: np.maximum(np.log(np.exp(x[:2]).sum()), np.log(np.exp(x[1:]).sum())),
+    "matrices": lambda x: np.max(np.stack([x[:2], x[1:]]) @ np.exp(x[:2])),
+    "convolutions": lambda x: np.max(np.convolve(np.exp(x), x, "valid")) + np.abs(x[0] - x[1]),
+}
+
+
+@pytest.mark.parametrize("name", SEVERAL)
+def test_comparisons_of_several_arguments_are_judged(name: str) -> None:
+    report = an.verify(SEVERAL[name], np.ones(3))
+    assert report.verdict is not an.Verdict.NOT_CLARKE
+
+
+def test_a_pool_behind_a_convolution_of_a_constant_input_is_judged() -> None:
+    layers = [torch.nn.Conv1d(1, 2, 3), torch.nn.MaxPool1d(2), torch.nn.ReLU(), torch.nn.Flatten()]
+    model = torch.nn.Sequential(torch.nn.Unflatten(1, (1, 6)), *layers, torch.nn.Linear(4, 1)).double()
+    assert an.verify(lambda x: model(x).sum(), torch.zeros(2, 6, dtype=torch.float64))

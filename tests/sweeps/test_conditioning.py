@@ -62,10 +62,10 @@ def test_a_weight_that_is_all_rounding_refutes_nothing(name: str) -> None:
 
 @pytest.mark.parametrize("name", WEIGHTED)
 def test_a_weight_that_is_all_rounding_proves_nothing(name: str) -> None:
-    """At 1.2e-8 the weight comes out as 3/4, so that 0.7 seems to be in the set, and is not; beside a smooth part too."""
+    """At 1.2e-8 the weight comes out as 3/4, so that 0.7 seems to be in the set; beside a smooth part too."""
     f, member = WEIGHTED[name]
     beyond = np.multiply(7 / 3, member)
     for smooth in (0.0, 3.0):
-        both = lambda x: f(x) + smooth * x[1]  # noqa: B023, E731
+        both = lambda x: f(x) + smooth * x[1]  # noqa: E731
         report = an.verify(both, [1.2e-8, 0.0, 0.0], gradient=np.array([0.0, smooth + beyond[1], beyond[2]]))
         assert report.verdict is an.Verdict.UNDECIDED, (smooth, report)
