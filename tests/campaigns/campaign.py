@@ -12,10 +12,11 @@ from .drawn import Drawn, of_numpy
 from .frameworks import of_jax, of_onnx, of_torch
 from .judged import told
 from .with_norms import NormCase, of_norms
+from .with_weights import WeightCase, of_weights
 
 Seen = Counter[tuple[str, str]]
-FRONTS: dict[str, Callable[[int], Iterator[Drawn | NormCase]]] = {
-    "numpy": of_numpy, "torch": of_torch, "jax": of_jax, "onnx": of_onnx, "norms": of_norms,
+FRONTS: dict[str, Callable[[int], Iterator[Drawn | NormCase | WeightCase]]] = {
+    "numpy": of_numpy, "torch": of_torch, "jax": of_jax, "onnx": of_onnx, "norms": of_norms, "weights": of_weights,
 }  # fmt: skip
 
 
@@ -27,7 +28,7 @@ def run(front: str, seeds: Iterable[int]) -> Iterator[tuple[tuple[str, str], lis
             yield verdict, [f"{front} {seed}: {fault}: {drawn.text}" for fault in found]
 
 
-def outcome(drawn: Drawn | NormCase) -> tuple[tuple[str, str], list[str]]:
+def outcome(drawn: Drawn | NormCase | WeightCase) -> tuple[tuple[str, str], list[str]]:
     """The verdict with the kind of its certificate, or what was refused; and what is wrong with it."""
     try:
         report = drawn.verify()
