@@ -180,12 +180,10 @@ def nearest_mean(problem: Problem, g: Array, slack: Array) -> tuple[list[Sampled
     `absnormal.clarke.pricing`) with directional sweeps: what is left of g is the next direction.
     What is far out along it need not lie in its direction, so that directions at random come last.
     """
+    in_steps = _of_units_in_step(problem, g, slack)
+    if in_steps is not None:
+        return in_steps
     found = _Limiting(problem, g, slack)
-    along = in_step(problem.sweeps, np.asarray(problem.c, dtype=float), sum(_IN_STEP), 0)
-    for count in () if found.full(1) else _IN_STEP:
-        new = [found.taken(d) for d in islice(along, 2 * count) if not found.full(1)]
-        if any(new) and found.near(found.left()):
-            return found.used()
     left, seed = direction(len(g), 0), 0
     for scale in _ROUNDS:
         d = left
@@ -209,6 +207,23 @@ def nearest_mean(problem: Problem, g: Array, slack: Array) -> tuple[list[Sampled
         if any(new) and found.near(found.left()):
             return found.used()
         seed += count
+    return None
+
+
+def _of_units_in_step(problem: Problem, g: Array, slack: Array) -> tuple[list[Sampled], Array] | None:
+    """The mean for directions of units in step, as long as each batch leaves less than half of what was left."""
+    found, before = _Limiting(problem, g, slack), np.inf
+    along = in_step(problem.sweeps, np.asarray(problem.c, dtype=float), sum(_IN_STEP), 0)
+    for count in _IN_STEP:
+        new = [not found.full(1) and found.taken(d) for d in islice(along, 2 * count)]
+        if not any(new):
+            return None
+        left = found.left()
+        if found.near(left):
+            return found.used()
+        if not np.abs(left).max() < before / 2:
+            return None
+        before = np.abs(left).max()
     return None
 
 

@@ -54,6 +54,6 @@ def of_weights(seed: int) -> Iterator[WeightCase]:
 
     oracle, x = Oracle.of(expr, point), [*map(float, point), dice.pick(_T)]
     first, *others = oracle.gradient(dice.pick(UNIFORM))
-    vector = (first + dice.pick((0, 0, Fraction(1, 8), -1)), *others)
+    vector = (first + dice.pick((Fraction(0), Fraction(0), Fraction(1, 8), Fraction(-1))), *others)
     given = np.array([*map(float, vector), 0.0])
     yield WeightCase(lambda: an.verify(f, x, gradient=given), oracle, vector, f"{given} for {source(expr)} at {x}")

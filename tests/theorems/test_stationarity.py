@@ -108,6 +108,12 @@ def test_what_was_changed_is_refused() -> None:
     assert not replace(found, points=found.points[:0], weights=found.weights[:0]).check()
 
 
+def test_a_point_outside_of_the_domain_proves_nothing() -> None:
+    found = an.stationarity(lambda x: np.abs(x[0] - 0.5) + 0 * np.log(x[0]), [0.5], 1.0)
+    outside = replace(found, points=np.array([[-0.25], [0.5]]), weights=np.array([0.5, 0.5]), norm=10.0)
+    assert found.check() and not outside.check()
+
+
 def test_points_of_torch_and_trees() -> None:
     x = {"w": torch.tensor([0.0003, 1.0], dtype=torch.float64)}
     found = an.stationarity(lambda p: p["w"][0].abs() + (p["w"][1] - 1) ** 2, x, 1e-3)

@@ -9,6 +9,7 @@ REGULAR = ("theorems/test_margins.py", "theorems/test_regular.py")
 EVEN = ("theorems/test_even_part.py",)
 FORGED = ("certificates/test_forgeries.py::test_nothing_proves_a_wrong_gradient",)
 LAYERED = ("theorems/test_layered_blocks.py",)
+STATIONARITY = ("theorems/test_stationarity.py",)
 SUPPORTING = ("theorems/test_supporting.py",)
 RULES = ("certificates/test_evidence_rules.py",)
 SEPARATION = ("theorems/test_margins.py", "theorems/test_separation.py")
@@ -126,6 +127,11 @@ MUTANTS = (
            ("theorems/test_smooth.py",)),
     Mutant("theorems/membership.py", "return bool((np.abs(left) <= self._allowed).all())",
            "return bool((np.abs(left) <= self._allowed).any())", MEMBERSHIP),
+    Mutant("judgement/vector.py", "bool(len(tool.alpha)) and self._lost(", "False and self._lost(",
+           ("sweeps/test_conditioning.py",)),
+    Mutant("stationarity.py", "min(weights) < 0 or ", "", STATIONARITY),
+    Mutant("stationarity.py", "if any(one is None for one in found):", "if False:", STATIONARITY),
+    Mutant("stationarity.py", "return _bound(self.weights, gradients)[1] <= self.norm", "return True", STATIONARITY),
     Mutant("theorems/membership.py", "        if not proved:\n            return False\n", "",
            MEMBERSHIP),
     Mutant("theorems/independent_subproblems.py", "if cells.complete else (Fraction(0), None)", "", PARTS),
