@@ -90,11 +90,12 @@ class Kernel(Smooth):
         if coarse and not _near(self._single(*args), value):
             return False
         for size in (_STEP, self.eps**0.5) if coarse else (_STEP,):
-            steps = [random.normal(size=arg.shape) * size * np.abs(arg).max(initial=0.0) for arg in args]
-            for scale in (1, -1, 2, -2):
-                moved = [arg + scale * step for arg, step in zip(args, steps, strict=True)]
-                if not _near(self.value(*moved), value) or (coarse and not _near(self._single(*moved), value)):
-                    return False
+            for _ in range(4):
+                steps = [random.normal(size=arg.shape) * size * np.abs(arg).max(initial=0.0) for arg in args]
+                for sign in (1, -1):
+                    moved = [arg + sign * step for arg, step in zip(args, steps, strict=True)]
+                    if not _near(self.value(*moved), value) or (coarse and not _near(self._single(*moved), value)):
+                        return False
         return True
 
     def _single(self, *args: Array) -> Array:
@@ -108,8 +109,9 @@ class Kernel(Smooth):
 
 
 def _near(moved: Array, value: Array) -> bool:
-    """Whether the lines of a matrix, which may be vectors with a sign, have moved little."""
-    far, size = ([np.linalg.norm(item, axis=axis) for axis in (-2, -1)] for item in (moved - value, value))
+    """Whether the entries of a matrix, and its lines, which may be vectors with a sign, have moved little."""
+    far, size = (
+        [np.abs(item), *(np.linalg.norm(item, axis=axis) for axis in (-2, -1))] for item in (moved - value, value))
     return all((d <= 0.1 * (1 + s)).all() for d, s in zip(far, size, strict=True))
 
 
