@@ -92,8 +92,10 @@ class Limits:
         tool, sigma = self.tool, self._sigma
         if self._lost(lambda near: near.gradient(sigma)):
             return True
+        if not len(tool.alpha):
+            return False
         others = between(tool)
-        return bool(len(tool.alpha)) and self._lost(lambda near: near.gradient(others) - near.gradient(sigma))
+        return self._lost(lambda near: near.gradient(others) - near.gradient(sigma))
 
     def _lost(self, derivatives: Callable[[Sweeps], Array]) -> bool:
         tool, sigma = self.tool, self._sigma

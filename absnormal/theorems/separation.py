@@ -270,6 +270,9 @@ def from_all_slopes(problem: Problem) -> Proof | None:
     g = problem.sweeps.gradient(problem.sigma)
     size = problem.sweeps.pull_magnitude(problem.sigma, None, np.ones((1, 1)))[0][0]
     allowed = rounding(problem.sweeps.pull_depth) * size + problem.allowed
+    if beyond_bounds(problem, g, allowed) is None:
+        return None
+    # Only what separates has to exceed what rounding makes of weights, too.
     return beyond_bounds(problem, g, allowed + spread(problem.sweeps, problem.sigma, DOUBLE))
 
 
