@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -13,6 +12,7 @@ import numpy as np
 from absnormal.arrays import Array
 from absnormal.clarke.wolfe import least_norm
 from absnormal.judgement.oracle import Oracle
+from absnormal.judgement.tolerances import finite
 from absnormal.program.program import Program
 
 #: Gradients that are computed, and bisections of a step.
@@ -129,9 +129,8 @@ def stationarity(f: Callable[[Any], Any] | Program, x: Any, radius: float, *, se
     >>> an.stationarity(lambda x: np.abs(x).sum(), [0.0, 0.0], radius=0.0).norm
     0.0
     """
-    if isinstance(radius, bool) or not (isinstance(radius, (int, float)) and 0 <= radius < math.inf):
-        raise ValueError(f"radius must be a finite number >= 0, got {radius!r}")
-    return near(lambda: Oracle(f, x, seed), Oracle(f, x, seed), None, float(radius))
+    radius = finite(radius, "radius")
+    return near(lambda: Oracle(f, x, seed), Oracle(f, x, seed), None, radius)
 
 
 def near(
@@ -248,7 +247,7 @@ class _Search:
 
     def _nearest(self) -> tuple[Array, Array, list[int]]:
         columns = np.stack([g for g, _ in self._gradients])
-        size = float(np.abs(columns).max()) or 1.0
+        size = float(np.abs(columns).max(initial=0.0)) or 1.0
         scaled = columns / size
 
         def lowest(v: Array) -> tuple[Array, int]:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -126,9 +127,13 @@ DOUBLE_PRECISION = Tolerance()
 
 def checked(number: Any, name: str) -> float | None:
     """A tolerance that a caller gave, or None for the default."""
-    if number is None:
-        return None
+    return None if number is None else finite(number, name)
+
+
+def finite(number: Any, name: str) -> float:
+    """A number that a caller gave for a tolerance or a radius."""
     real = isinstance(number, (int, float, np.integer, np.floating)) and not isinstance(number, bool)
-    if not real or not 0 <= number < math.inf:
-        raise ValueError(f"{name} must be a finite number >= 0, got {number!r}")
-    return float(number)
+    with suppress(OverflowError):
+        if real and 0 <= float(number) < math.inf:
+            return float(number)
+    raise ValueError(f"{name} must be a finite number >= 0, got {number!r}")

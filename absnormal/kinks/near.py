@@ -13,6 +13,7 @@ import numpy as np
 from absnormal.arrays import Array, exactly
 from absnormal.errors import AbsNormalError
 from absnormal.frontends.points import flat
+from absnormal.judgement.tolerances import finite
 from absnormal.kinks.enclosure import enclose
 from absnormal.program.program import Program
 from absnormal.report.active import Active, active
@@ -115,14 +116,13 @@ def kinks_near(f: Callable[[Any], Any] | Program, x: Any, radius: float) -> Kink
     >>> near.distance, near.nearest, near.possible, near.certain, near.proved
     (0.375, array([-0.125,  0.125]), (1,), (1,), True)
     """
-    if not (isinstance(radius, (int, float)) and 0 <= radius < math.inf):
-        raise ValueError(f"radius must be a finite number >= 0, got {radius!r}")
+    radius = finite(radius, "radius")
     program = f if isinstance(f, Program) else trace(f, x)
     point = flat(program.tree, x, "x")
     piecewise = program.is_piecewise_linear
     exact = point.dtype == object or (piecewise and small(program))
     sweeps = Sweeps(program, exactly(point) if exact else point)
-    reach = exactly(np.array(float(radius)))[()] if exact else float(radius)
+    reach = exactly(np.array(radius))[()] if exact else radius
     enclosure, error = enclose(sweeps, reach), enclose(sweeps, 0 * reach)
     z, own = np.abs(sweeps.z), error.z
     possible = np.flatnonzero(program.whole(np.asarray(z <= enclosure.z)))
@@ -132,7 +132,7 @@ def kinks_near(f: Callable[[Any], Any] | Program, x: Any, radius: float) -> Kink
         # The branches are known in the ball only.
         distance, nearest = min(distance, reach), None
     return KinksNear(
-        radius=float(radius), distance=_below(distance),
+        radius=radius, distance=_below(distance),
         nearest=None if nearest is None or not proved else program.tree.unflatten(_plain(nearest)),
         possible=tuple(possible.tolist()), certain=tuple(_changing(sweeps, possible, reach)),
         lines=_lines(sweeps, possible), proved=proved, arithmetic="rational" if exact else "float64",

@@ -114,6 +114,17 @@ def test_a_point_outside_of_the_domain_proves_nothing() -> None:
     assert found.check() and not outside.check()
 
 
+def test_a_radius_is_a_finite_number_and_x_may_be_empty() -> None:
+    for radius in (-1.0, float("nan"), float("inf"), "1", True, 10**400):
+        for asked in (an.stationarity, an.kinks_near):
+            with pytest.raises(ValueError, match="radius must be a finite number >= 0"):
+                asked(np.abs, [0.1], radius)
+    assert an.stationarity(np.abs, [0.1], np.float32(0.25)).norm < 1e-6
+    assert an.kinks_near(np.abs, [0.1], np.float32(0.25)).possible == (0,)
+    nothing = an.stationarity(lambda x: np.abs(x).sum(), np.zeros(0), 0.5)
+    assert nothing.norm == 0 and nothing.check()
+
+
 def test_points_of_torch_and_trees() -> None:
     x = {"w": torch.tensor([0.0003, 1.0], dtype=torch.float64)}
     found = an.stationarity(lambda p: p["w"][0].abs() + (p["w"][1] - 1) ** 2, x, 1e-3)
