@@ -15,8 +15,9 @@ from typing import Any
 
 from .case import Outcome
 
-#: Of the largest entry of a vector, or of the least size below which a vector is one of residues of float32.
-RELATIVE, _LEAST = 1e-5, 1e-2
+#: Of the largest entry of a vector, or of the least size below which a vector is one of residues of float32; what a
+#: kernel rounds to half precision has fewer digits.
+RELATIVE, _HALF, _LEAST = 1e-5, 1e-3, 1e-2
 #: Of a bound on rounding, or of a number in a message; below `_SMALL` such numbers are what a kernel happened to round.
 _LOOSE, _SMALL = 0.05, 1e-4
 
@@ -59,7 +60,7 @@ def compare(name: str, old: Outcome | None, new: Outcome | None, exact: bool) ->
     for field in dict.fromkeys([*old, *new]):
         before, after = old.get(field), new.get(field)
         if not _same(before, after):
-            yield Difference(name, field, before, after, not exact and _close(field, before, after))
+            yield Difference(name, field, before, after, not exact and _close(field, before, after, _relative(old)))
 
 
 def _spelled_out(found: Outcome) -> Outcome:
@@ -71,13 +72,17 @@ def _same(before: Any, after: Any) -> bool:
     return repr(before) == repr(after)
 
 
-def _close(field: str, before: Any, after: Any) -> bool:
-    """Whether digits alone differ."""
+def _relative(found: Outcome) -> float:
+    return _HALF if any("float16 values" in note for note in found.get("notes", [])) else RELATIVE
+
+
+def _close(field: str, before: Any, after: Any, relative: float) -> bool:
+    """Whether digits alone differ, relative to the largest entry of a vector."""
     match before, after:
         case (list(), list()) if field in ("gradient", "clarke"):
-            return _near(before, after, RELATIVE, _LEAST)
+            return _near(before, after, relative, _LEAST)
         case ({"length": m, "sums": _}, {"length": n, "sums": _}):
-            return bool(m == n) and _near(before["sums"], after["sums"], RELATIVE, _LEAST)
+            return bool(m == n) and _near(before["sums"], after["sums"], relative, _LEAST)
         case (str(), str()) if field == "certificate":
             return before.split()[0] == after.split()[0]
         case (str(), str()):

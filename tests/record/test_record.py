@@ -51,6 +51,15 @@ def test_digits_are_told_from_behaviour(field: str, value: Any, digits: bool) ->
     assert all(not d.digits for d in compare("case", REPORT, new, exact=True))
 
 
+@pytest.mark.parametrize(("notes", "digits"), [
+    (["activity is decided by the bfloat16 values that torch computed"], True),
+    (["activity is decided by the float32 values that torch computed"], False),
+])  # fmt: skip
+def test_half_precision_has_fewer_digits(notes: list[str], digits: bool) -> None:
+    old, new = ({**REPORT, "gradient": [1, half], "notes": notes} for half in (0.5, 0.5003))
+    assert [d.digits for d in compare("case", old, new, exact=False) if d.field == "gradient"] == [digits]
+
+
 def test_nothing_differs_from_itself() -> None:
     same = {**REPORT, "gradient": [float("nan"), -0.0, float("inf")]}
     assert not list(compare("case", same, dict(same), exact=True))
@@ -72,12 +81,13 @@ def test_a_difference_shows_both_sides() -> None:
 
 def test_lines_and_folders_are_no_behaviour() -> None:
     assert normal("np.abs at /tmp/a-b/model.py:12, 0x7f00aa00bb00") == "np.abs at model.py, 0x"
-    def certificate(line: int, number: float) -> dict[str, Any]:
-        return {"kind": "minor", "about": f"model.py:{line}", "data": {"z": [number, "3/4"]}, "digest": str(line)}
+    def certificate(line: int, *numbers: float) -> dict[str, Any]:
+        return {"kind": "minor", "about": f"model.py:{line}", "data": {"z": [*numbers, "3/4"]}, "digest": str(line)}
 
     assert digests(certificate(1, 0.5)) == digests(certificate(2, 0.5))
     assert digests(certificate(1, 0.5)).split()[0] == digests(certificate(1, 2.0)).split()[0]
     assert digests(certificate(1, 0.5)) != digests(certificate(1, 2.0))
+    assert digests(certificate(1, 0.5)).split()[0] == digests(certificate(1, 0.5, -1.5e-7)).split()[0]
 
 
 def test_what_is_raised_is_kept() -> None:
