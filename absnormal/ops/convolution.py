@@ -262,6 +262,34 @@ def _value_back(params: Params, x: Array, weight: Array) -> Array:
     return layout.convolve_back(x, weight, backward_shape(x.shape, weight.shape, layout, params["extra"]))
 
 
+def touched(some: Array, kernel: tuple[int, ...], out: tuple[int, ...], layout: Layout) -> Array:
+    """Which windows of an array of Booleans (N, *S) hold one that is true, axis by axis."""
+    for axis, (size, count) in enumerate(zip(kernel, out, strict=True), start=1):
+        stride, padding, dilation = (numbers[axis - 1] for numbers in (layout.stride, layout.padding, layout.dilation))
+        lines = np.moveaxis(some, axis, -1)
+        padded = np.zeros((*lines.shape[:-1], lines.shape[-1] + 2 * padding), bool)
+        padded[..., padding : padding + lines.shape[-1]] = lines
+        span = stride * (count - 1) + 1
+        views = (padded[..., i * dilation : i * dilation + span : stride] for i in range(size))
+        some = np.moveaxis(np.logical_or.reduce(list(views)), -1, axis)
+    return some
+
+
+def entries_under(outputs: list[Any], x: Any, weight: Any, layout: Layout) -> tuple[Array, Array]:
+    """The flat numbers of the entries under a filter at ``outputs``, and whether they are inside."""
+    per_group = weight[0] // layout.groups
+    channels = (outputs[1] // per_group)[:, None] * weight[1] + np.arange(weight[1])
+    total = outputs[0][:, None] * x[1] + channels
+    inside = np.ones_like(total, bool)
+    axes = zip(outputs[2:], x[2:], weight[2:], layout.stride, layout.padding, layout.dilation, strict=True)
+    for at, size, kernel, stride, padding, dilation in axes:
+        position = (at * stride - padding)[:, None] + np.arange(kernel) * dilation
+        fine = (position >= 0) & (position < size)
+        total = (total[:, :, None] * size + np.where(fine, position, 0)[:, None, :]).reshape(len(at), -1)
+        inside = (inside[:, :, None] & fine[:, None, :]).reshape(len(at), -1)
+    return total, inside
+
+
 CONVOLUTION = (
     Op("convolve", _value, _maps(False), "bilinear", show="convolve({0}, {1})",
        shape=lambda params, x, weight: forward_shape(x, weight, params["layout"])),

@@ -10,13 +10,12 @@ two equal ones, has a zero row.  Values are only compared with each other; no fl
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.ops import SMOOTH, TABLE, kink_of
-from absnormal.ops.convolution import Layout
+from absnormal.ops.convolution import Layout, entries_under, touched
 from absnormal.ops.kinks.kink import LocalDerivative
 from absnormal.program.moves import MOVES, origin
 from absnormal.program.nodes import Node
@@ -75,23 +74,24 @@ class EqualRows:
 
     def _zero_in_chain(self, index: int, node: Node, active: Array) -> Array:
         """Comparison j is that of the entry chosen so far with entry j."""
-        result = np.zeros(active.size, bool)
+        ties = active.reshape(-1, math.prod(node.shape))
+        result = np.zeros(ties.shape, bool)
         chosen = self.derivative(index).chosen
         if chosen is None:
-            return result
-        arg = node.args[0]
-        lines = chosen.reshape(len(chosen), -1)
-        width = lines.shape[1]
-        row, column = np.nonzero(active.reshape(-1, width))
-        first = lines[row, column].astype(np.intp) * width + column
-        second = (row + 1) * width + column
-        zero = self.zero(arg).reshape(-1)
-        zero = zero[first] & zero[second]
-        open_ = ~zero
-        if open_.any():
-            zero[open_] = self.equal(arg, first[open_], second[open_])
-        result.reshape(-1, width)[row, column] = zero
-        return result
+            return result.reshape(-1)
+        arg, lines = node.args[0], chosen.reshape(len(chosen), -1)
+        zeros = self.zero(arg).reshape(lines.shape)
+        # Row by row: most ties are between entries with zero rows, and need no list of pairs.
+        before = zeros[0]
+        for j, (tied, both) in enumerate(zip(ties, result, strict=True), start=1):
+            np.logical_and(before, zeros[j], out=both)
+            both &= tied
+            before = np.where(lines[j] == j, zeros[j], before)
+        row, column = np.nonzero(ties & ~result)
+        if row.size:
+            first = lines[row, column].astype(np.intp) * lines.shape[1] + column
+            result[row, column] = self.equal(arg, first, (row + 1) * lines.shape[1] + column)
+        return result.reshape(-1)
 
     def derivative(self, index: int) -> LocalDerivative:
         """A kinked node with the slopes."""
@@ -161,7 +161,7 @@ class EqualRows:
         layout: Layout = node.params["layout"]
         if layout.groups > 1:
             return np.broadcast_to(np.False_, node.shape)
-        return np.broadcast_to(~_touched(some.any(axis=1), weight[2:], node.shape[2:], layout)[:, None], node.shape)
+        return np.broadcast_to(~touched(some.any(axis=1), weight[2:], node.shape[2:], layout)[:, None], node.shape)
 
     # -- equal entries -----------------------------------------------------------------------------------------
 
@@ -263,21 +263,57 @@ class EqualRows:
             at = (np.unravel_index(numbers, before) for numbers in (first, second))
             i, j = (sum(c * stride for c, stride in zip(position, own, strict=True)) for position in at)
             return self.equal(node.args[0], i, j, True)
-        positions = self._places.get(index)
+        positions, starts = self._positions(index, node)
+        i, j = positions[first], positions[second]
+        result = np.zeros(first.size, bool)
+        left = np.ones(first.size, bool)
+        for arg, start, stop in zip(node.args, starts[:-1], starts[1:], strict=True):
+            inside = (i >= start) & (i < stop) & (j >= start) & (j < stop)
+            if inside.any():
+                result[inside] = self.equal(arg, i[inside] - start, j[inside] - start)
+                left &= ~inside
+        if left.any():
+            result[left] = self._across(index, first[left], second[left])
+        return result
+
+    def _positions(self, index: int, node: Node) -> tuple[Array, Array]:
+        """Which entry of its arguments, numbered one after the other, every entry is; where each argument starts."""
         starts = np.cumsum([0, *(math.prod(self.nodes[arg].shape) for arg in node.args)])
+        positions = self._places.get(index)
         if positions is None:
             numbers = [
                 np.arange(start, stop).reshape(self.nodes[arg].shape)
                 for arg, start, stop in zip(node.args, starts[:-1], starts[1:], strict=True)
             ]
             positions = self._places[index] = np.asarray(TABLE[node.op].value(node.params, *numbers)).reshape(-1)
-        i, j = positions[first], positions[second]
+        return positions, starts
+
+    def _across(self, index: int, first: Array, second: Array) -> Array:
+        """Whether entries of several nodes come from equal entries of one node (windows at a border and inside)."""
+        (bases, i), (others, j) = (self._source(index, numbers) for numbers in (first, second))
         result = np.zeros(first.size, bool)
-        for arg, start, stop in zip(node.args, starts[:-1], starts[1:], strict=True):
-            inside = (i >= start) & (i < stop) & (j >= start) & (j < stop)
-            if inside.any():
-                result[inside] = self.equal(arg, i[inside] - start, j[inside] - start)
+        for base in np.unique(bases[bases == others]):
+            here = (bases == base) & (others == base)
+            result[here] = self.equal(int(base), i[here], j[here])
         return result
+
+    def _source(self, index: int, numbers: Array) -> tuple[Array, Array]:
+        """The nodes and the entries that entries of a node are, by moves and by what folds choose."""
+        node = self.nodes[index]
+        chosen = self.derivative(index).chosen if TABLE[node.op].kink is not None else None
+        if chosen is not None:
+            last = chosen[-1].reshape(-1)[numbers].astype(np.intp)
+            return self._source(node.args[0], last * chosen[-1].size + numbers)
+        if node.op not in MOVES and node.op != "concatenate":
+            return np.full(numbers.shape, index), numbers
+        positions, starts = self._positions(index, node)
+        places = positions[numbers]
+        bases, entries = np.empty(numbers.shape, np.intp), np.empty(numbers.shape, np.intp)
+        for arg, start, stop in zip(node.args, starts[:-1], starts[1:], strict=True):
+            inside = (places >= start) & (places < stop)
+            if inside.any():
+                bases[inside], entries[inside] = self._source(arg, places[inside] - start)
+        return bases, entries
 
     def _room(self, pairs: int) -> bool:
         self._left -= pairs
@@ -326,7 +362,7 @@ class EqualRows:
         layout: Layout = node.params["layout"]
         if not self._room(len(at[0]) * math.prod(weight[1:])):
             return np.zeros(len(at[0]), bool)
-        (i, inside), (j, within) = (_window(places, x, weight, layout) for places in (at, other))
+        (i, inside), (j, within) = (entries_under(places, x, weight, layout) for places in (at, other))
         equal = inside == within
         both = inside & within
         # An entry against the padding: a constant, or an entry with a zero row, that is 0.
@@ -343,31 +379,3 @@ class EqualRows:
 def _strides(shape: tuple[int, ...]) -> list[int]:
     """How far apart in memory the neighbours along every axis are, in entries."""
     return [math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
-
-
-def _touched(some: Array, kernel: tuple[int, ...], out: tuple[int, ...], layout: Layout) -> Array:
-    """Which windows of an array of Booleans (N, *S) hold one that is true, axis by axis."""
-    for axis, (size, count) in enumerate(zip(kernel, out, strict=True), start=1):
-        stride, padding, dilation = (numbers[axis - 1] for numbers in (layout.stride, layout.padding, layout.dilation))
-        lines = np.moveaxis(some, axis, -1)
-        padded = np.zeros((*lines.shape[:-1], lines.shape[-1] + 2 * padding), bool)
-        padded[..., padding : padding + lines.shape[-1]] = lines
-        span = stride * (count - 1) + 1
-        views = (padded[..., i * dilation : i * dilation + span : stride] for i in range(size))
-        some = np.moveaxis(np.logical_or.reduce(list(views)), -1, axis)
-    return some
-
-
-def _window(outputs: list[Any], x: Any, weight: Any, layout: Layout) -> tuple[Array, Array]:
-    """The flat numbers of the entries under a filter at ``outputs``, and whether they are inside."""
-    per_group = weight[0] // layout.groups
-    channels = (outputs[1] // per_group)[:, None] * weight[1] + np.arange(weight[1])
-    total = outputs[0][:, None] * x[1] + channels
-    inside = np.ones_like(total, bool)
-    axes = zip(outputs[2:], x[2:], weight[2:], layout.stride, layout.padding, layout.dilation, strict=True)
-    for at, size, kernel, stride, padding, dilation in axes:
-        position = (at * stride - padding)[:, None] + np.arange(kernel) * dilation
-        fine = (position >= 0) & (position < size)
-        total = (total[:, :, None] * size + np.where(fine, position, 0)[:, None, :]).reshape(len(at), -1)
-        inside = (inside[:, :, None] & fine[:, None, :]).reshape(len(at), -1)
-    return total, inside

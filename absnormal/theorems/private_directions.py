@@ -155,6 +155,8 @@ def private_directions_for_definite_slopes(problem: Problem) -> Proof | None:
     if proof is None:
         return None
     idle = int(len(sweeps.alpha) - nonzero.sum())
+    if idle == len(sweeps.alpha):
+        return replace(proof, reason="the rows of all active switches are zero for these slopes")
     reason = f"{proof.reason}; the rows of {idle} more are zero for these slopes" if idle else proof.reason
     return replace(proof, reason=reason)
 

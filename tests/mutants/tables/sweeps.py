@@ -8,6 +8,7 @@ BOUNDS = ("sweeps/test_rounding.py", "theorems/test_margins.py", "theorems/test_
 KINKED = ("ops/test_table.py",)
 MERGING = ("program/test_merging.py", "frontends/test_torch_operations.py")
 
+EQUAL = ("sweeps/test_equal_rows.py",)
 OUTSIDE = ("sweeps/test_just_outside.py",)
 
 MUTANTS = (
@@ -38,6 +39,9 @@ MUTANTS = (
     Mutant("sweeps/equal_rows.py", "np.logical_and.reduce(zero)", "np.logical_or.reduce(zero)",
            ("theorems/test_private_directions.py", "theorems/test_fallback.py")),
     Mutant("sweeps/equal_rows.py", "            hopeful &= values[first] == values[second]\n", "", OUTSIDE),
+    Mutant("sweeps/equal_rows.py", "(bases == base) & (others == base)", "bases == base", EQUAL),
+    Mutant("sweeps/equal_rows.py", "last * chosen[-1].size + numbers)", "numbers)", EQUAL),
+    Mutant("sweeps/equal_rows.py", "np.where(lines[j] == j, zeros[j], before)", "zeros[j]", EQUAL),
     Mutant("sweeps/equal_rows.py", "able = column == same", "able = column >= 0",
            ("theorems/test_near_misses.py", "theorems/test_private_directions.py")),
     Mutant("ops/kinks/fold.py", "step = slopes * (params[\"sign\"] * half(slopes))", "step = slopes * half(slopes)",
