@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import signature
 from typing import Any
 
 from absnormal._optional import require
@@ -125,6 +126,7 @@ def clarke_backward(model: Any, closure: Closure, *, seed: int = 0) -> Any:
     tensor([1.])
     """
     variables, tree, names = _variables(model)
+    _refuse_arguments(closure)
     from absnormal.frontends.torch.capture import follow
     from absnormal.frontends.torch.restoring import restored
     from absnormal.frontends.torch.tape import Tape
@@ -216,15 +218,28 @@ def _variables(model: Any) -> tuple[list[Any], Tree, dict[int, str]]:
     structure, leaves = taken_apart(model)
     for leaf in leaves:
         if not isinstance(leaf, torch.Tensor) or not (leaf.is_leaf and leaf.requires_grad):
-            raise ValueError("model must be a torch.nn.Module, or leaf tensors that require a gradient")
+            raise ValueError("model, the first argument, must be a torch.nn.Module, or leaf tensors that require a "
+                             "gradient")
     return leaves, Tree(structure, tuple(tuple(leaf.shape) for leaf in leaves)), {}
 
 
 def _traced(model: Any, closure: Closure, stopped: str = "constant") -> TracedCall:
     variables, tree, names = _variables(model)
+    _refuse_arguments(closure)
     from absnormal.frontends.torch.capture import of_closure
 
     return of_closure(closure, variables, tree, names, _modules(model), stopped)
+
+
+def _refuse_arguments(closure: Closure) -> None:
+    """A function of x in the place of a closure gets an error that says where it goes."""
+    try:
+        signature(closure).bind()
+    except ValueError:  # A signature that Python cannot tell.
+        return
+    except TypeError as error:
+        raise ValueError(f"closure must be a function that takes no argument and returns the loss ({error}); a "
+                         "function of x goes to absnormal.verify(f, x)") from error
 
 
 def _modules(model: Any) -> list[Any]:

@@ -361,3 +361,9 @@ def test_bad_arguments() -> None:
     frozen = nn.Linear(2, 1)
     with pytest.raises(an.TraceError, match="does not depend"):
         an.torch.verify([torch.zeros(2, requires_grad=True)], lambda: frozen(torch.ones(2)).sum())
+    leaf = torch.zeros(2, requires_grad=True)
+    for call in (an.torch.verify, an.torch.clarke_backward):
+        with pytest.raises(ValueError, match=r"takes no argument.*absnormal\.verify\(f, x\)"):
+            call(leaf, lambda x: x.abs().sum())
+        with pytest.raises(ValueError, match="first argument"):
+            call(lambda: leaf.abs().sum(), leaf)
