@@ -24,6 +24,8 @@ Shape = tuple[int, ...]
 KEPT: dict[str, Callable[[Array], Array]] = {
     "": lambda direction: direction,
     "symmetric": lambda direction: np.asarray((direction + np.swapaxes(direction, -1, -2)) / 2),
+    # Pairs of real and imaginary parts along a last axis.
+    "hermitian": lambda direction: (direction + np.swapaxes(direction, -2, -3) * np.array([1.0, -1.0])) / 2,
     "lower": np.tril,
     "upper": np.triu,
 }

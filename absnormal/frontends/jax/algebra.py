@@ -14,10 +14,12 @@ import numpy as np
 
 from absnormal._optional import require
 from absnormal.arrays import Array
+from absnormal.frontends.jax.complex_numbers import paired, part
 from absnormal.frontends.jax.jumps import Jump
-from absnormal.frontends.jax.opaque import Kernel, opaque
+from absnormal.frontends.jax.opaque import Factor, opaque
 from absnormal.frontends.jax.precision import epsilon
 from absnormal.frontends.jax.run import Call, Run, Seen
+from absnormal.frontends.meanings import complex_numbers as meaning
 from absnormal.frontends.meanings import halves, smoothness
 from absnormal.frontends.writing import Writer
 from absnormal.ops.opaque import Smooth
@@ -39,14 +41,6 @@ def cholesky(call: Call, a: Any) -> Any:
         name="cholesky", batch=np.ndim(a) - 2, primitive="cholesky", params=(), place=0, eps=epsilon(out.dtype),
         where=smoothness.positive_definite, kept="symmetric")
     return call.write.op("opaque", u, function=kernel, given=np.tril(out))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Factor(Kernel):
-    """The lower half of the result of a primitive."""
-
-    def _run(self, *args: Any) -> Any:
-        return require("jax.numpy", "jax").tril(super()._run(*args))
 
 
 def eigh(call: Call, a: Any, *, lower: bool, sort_eigenvalues: bool, subset_by_index: Any, algorithm: Any) -> list[Any]:
@@ -182,13 +176,25 @@ def linear_solve(run: Run, eqn: Any, inputs: list[Seen], *, const_lengths: Any, 
     values = [seen.value for seen in inputs]
     solution = list(eqn.primitive.bind(*values, **eqn.primitive.get_bind_params(eqn.params)))
     (matrix,) = run.closed(jax.make_jaxpr(columns)(*(seen.value for seen in consts)), consts)
-    flat = np.concatenate([np.reshape(write.array(run.operand(seen)), -1) for seen in right])
-    start = len(run.builder.nodes)
-    found = write.op("opaque", run.operand(matrix), np.reshape(flat, (-1, 1)), function=Solve(0))
-    entries: Any = np.reshape(found, -1)
-    ends = np.cumsum(sizes)
-    parts = [np.reshape(entries[end - size : end], shape) for end, size, shape in zip(ends, sizes, shapes, strict=True)]
-    return [run.seen(value, part, start) for value, part in zip(solution, parts, strict=True)]
+    start, ends = len(run.builder.nodes), np.cumsum(sizes)
+
+    def side(name: str) -> Any:
+        return np.concatenate([np.reshape(write.array(run.operand(part(seen, name))), -1) for seen in right])
+
+    def apart(entries: Any) -> list[Any]:
+        return [np.reshape(entries[end - size : end], shape)
+                for end, size, shape in zip(ends, sizes, shapes, strict=True)]
+
+    if np.issubdtype(dtype, np.complexfloating):
+        # As the real system of twice as many unknowns.
+        block = meaning.block_matrix(write, (run.operand(part(matrix, "real")), run.operand(part(matrix, "imag"))))
+        both: Any = np.reshape(np.concatenate([side("real"), side("imag")]), (-1, 1))
+        halves_of: Any = np.reshape(write.op("opaque", block, both, function=Solve(0)), (2, -1))
+        return [paired(value, run.seen(value.real, real, start), run.seen(value.imag, imag, start))
+                for value, real, imag in zip(solution, apart(halves_of[0]), apart(halves_of[1]), strict=True)]
+    found = write.op("opaque", run.operand(matrix), np.reshape(side("real"), (-1, 1)), function=Solve(0))
+    parts = apart(np.reshape(found, -1))
+    return [run.seen(value, one, start) for value, one in zip(solution, parts, strict=True)]
 
 
 ALGEBRA: dict[str, Callable[..., Any]] = {

@@ -16,6 +16,7 @@ import numpy as np
 from absnormal._optional import require
 from absnormal.errors import AbsNormalError, DomainError, SeveralNumbersError, TraceError
 from absnormal.frontends import detached
+from absnormal.frontends.jax.complex_numbers import Pair
 from absnormal.frontends.jax.jumps import Jump
 from absnormal.frontends.jax.plain_call import hold_against_plain_calls
 from absnormal.frontends.jax.point import Point
@@ -139,6 +140,8 @@ def _followed(f: Callable[[Any], Any], x: Any, stopped: str) -> tuple[Program, V
         traced.refuse()
     if isinstance(traced, Either):
         traced.jump.refuse()
+    if isinstance(traced, Pair):
+        raise ValueError("f must return a real number, got complex ones")
     if traced is not None and not isinstance(traced, TracedArray):
         raise TraceError("f", "f returns a comparison, which jumps", "return a real number", traced.source)
     output = builder.constant(np.asarray(results[0].value).astype(float)) if traced is None else traced.index

@@ -9,6 +9,7 @@ import numpy as np
 
 from absnormal._optional import require
 from absnormal.frontends.jax.algebra import linear_solve
+from absnormal.frontends.jax.complex_numbers import Pair, apart, part
 from absnormal.frontends.jax.custom import called, library_rule, probe
 from absnormal.frontends.jax.derivatives import foreign, in_library
 from absnormal.frontends.jax.devices import sharded
@@ -113,12 +114,16 @@ def _entry(row: Seen, step: int) -> Seen:
         traced = traced.moved(lambda u: u[step])
     elif isinstance(traced, TracedArray):
         traced = traced[step]
+    elif isinstance(traced, Pair):
+        traced = Pair(_entry(traced.real, step), _entry(traced.imag, step))
     return Seen(row.value[step], traced)
 
 
 def _stacked(run: Run, rows: list[Seen], aval: Any) -> Seen:
     jnp = require("jax.numpy", "jax")
     value = jnp.stack([row.value for row in rows]) if rows else jnp.zeros(aval.shape, aval.dtype)
+    if any(isinstance(row.traced, Pair) for row in rows):
+        return apart(value, lambda side: _stacked(run, [part(row, side) for row in rows], aval))
     jump = jump_of(rows)
     if jump is not None:
         return Seen(value, jump)
@@ -163,10 +168,14 @@ def branched(run: Run, eqn: Any, inputs: Inputs, *, branches: Any) -> list[Seen]
     taken = sides[int(np.asarray(which.value).item())]
     if any(is_key(out.value) for out in taken):
         run.decide([which])
-    return [
-        Seen(out.value, jump_of((no, yes)) or np.where(mask, run.operand(yes), run.operand(no)))  # type: ignore[call-overload]
-        for out, no, yes in zip(taken, *sides, strict=True)
-    ]
+    return [_between(run, mask, *results) for results in zip(taken, *sides, strict=True)]
+
+
+def _between(run: Run, mask: TracedMask, out: Seen, no: Seen, yes: Seen) -> Seen:
+    """A result of a branch that is tied."""
+    if isinstance(no.traced, Pair) or isinstance(yes.traced, Pair):
+        return apart(out.value, lambda side: _between(run, mask, *(part(seen, side) for seen in (out, no, yes))))
+    return Seen(out.value, jump_of((no, yes)) or np.where(mask, run.operand(yes), run.operand(no)))  # type: ignore[call-overload]
 
 
 def passed(run: Run, eqn: Any, inputs: Inputs) -> list[Seen]:

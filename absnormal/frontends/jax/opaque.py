@@ -47,6 +47,8 @@ class Kernel(Smooth):
         whether the kernel chooses signs, as those of eigenvectors
     kept
         what the first argument stays
+    paired
+        whether arguments are complex numbers, as pairs along a last axis
     """
 
     name: str
@@ -58,6 +60,7 @@ class Kernel(Smooth):
     eps: float
     signed: bool = False
     kept: str = ""
+    paired: bool = False
 
     def value(self, *args: Array) -> Array:
         with _double():
@@ -78,7 +81,8 @@ class Kernel(Smooth):
         return np.zeros((*lead, math.prod(out), math.prod(rest)))
 
     def smooth_at(self, *args: Array) -> bool:
-        return self.where(self.eps, *args) and (not self.signed or self._steady(*args))
+        given = [arg[..., 0] + 1j * arg[..., 1] for arg in args] if self.paired else args
+        return self.where(self.eps, *given) and (not self.signed or self._steady(*args))
 
     def _steady(self, *args: Array) -> bool:
         """Whether the result moves little on small steps to both sides: signs that jump do not.
@@ -104,8 +108,24 @@ class Kernel(Smooth):
     def _run(self, *args: Any) -> Any:
         jnp = require("jax.numpy", "jax")
         primitive = known(self.primitive)
-        made = primitive.bind(*map(jnp.asarray, args), **dict(self.params))
-        return made[self.place] if primitive.multiple_results else made
+        given = [jnp.asarray(arg) for arg in args]
+        given = [arg[..., 0] + 1j * arg[..., 1] for arg in given] if self.paired else given
+        made = primitive.bind(*given, **dict(self.params))
+        found = self._taken(made[self.place] if primitive.multiple_results else made)
+        return jnp.stack([found.real, found.imag], -1) if jnp.iscomplexobj(found) else found
+
+
+    def _taken(self, result: Any) -> Any:
+        """What counts of a result."""
+        return result
+
+
+@dataclass(frozen=True, kw_only=True)
+class Factor(Kernel):
+    """The lower half of the result of a primitive, which leaves anything above it."""
+
+    def _taken(self, result: Any) -> Any:
+        return require("jax.numpy", "jax").tril(result)
 
 
 def _near(moved: Array, value: Array) -> bool:
@@ -129,11 +149,13 @@ def _double() -> Any:
 
 def opaque(
     call: Call, args: Sequence[Any], where: Where, place: int = 0, batch: int = 0, signed: bool = False,
-    kept: str = "", **params: Any,
+    kept: str = "", paired: bool = False, **params: Any,
 ) -> Any:
     """A result of the primitive of a call, as an opaque node of some arguments."""
     out = call.outs[place]
     kernel = Kernel(
         name=call.primitive.name, batch=batch, primitive=call.primitive.name, params=tuple(sorted(params.items())),
-        place=place, where=where, eps=epsilon(out.dtype), signed=signed, kept=kept)
-    return call.write.op("opaque", *args, function=kernel, given=out)
+        place=place, where=where, eps=epsilon(out.dtype), signed=signed, kept=kept,
+        paired=paired)
+    # Complex numbers are given their values part by part.
+    return call.write.op("opaque", *args, function=kernel, given=None if np.iscomplexobj(out) else out)

@@ -47,6 +47,7 @@ IDLE: dict[str, frozenset[str]] = {
     # Ways of rounding differ at ties, which are refused.
     "round": frozenset({"rounding_method"}),
     "name": frozenset({"name"}),
+    "conj": frozenset({"input_dtype"}),
     "sharding_constraint": frozenset({"layout", "context_mesh", "unconstrained_dims"}),
 }
 

@@ -84,8 +84,6 @@ def _clamp(call: Call, low: Any, u: Any, high: Any) -> Any:
 
 def _convert(call: Call, u: Any, *, new_dtype: Any) -> Any:
     jnp = require("jax.numpy", "jax")
-    if jnp.issubdtype(new_dtype, jnp.complexfloating):
-        return call.without_rule("complex numbers")
     if jnp.issubdtype(new_dtype, jnp.floating):
         return u if call.values[0].dtype == new_dtype else _rounded(call, u, str(new_dtype))
     return np.not_equal(u, 0) if np.dtype(new_dtype).kind == "b" else call.write.constant_piece("trunc", u)
@@ -186,8 +184,7 @@ def _chosen(call: Call, which: Any, *cases: Any) -> Any:
 
 def _converted(call: Call, mask: Any, *, new_dtype: Any) -> Any:
     """Zeros and ones: still a comparison, so that x * (x > 0) is seen."""
-    jnp = require("jax.numpy", "jax")
-    return call.without_rule("complex numbers") if jnp.issubdtype(new_dtype, jnp.complexfloating) else mask
+    return mask
 
 
 def _joined(call: Call, a: Any, b: Any) -> Any:

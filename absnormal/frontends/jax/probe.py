@@ -75,6 +75,7 @@ FOLDS: dict[str, Callable[[Any], Any]] = {
 #: 2-norms, called at (0, 0): the slope is an entry of their gradient.
 NORMS: dict[str, Callable[[Any], Any]] = {
     "norm": lambda x: require("jax.numpy.linalg", "jax").norm(x), "std": _jnp("std"),
+    "modulus": lambda x: _jnp("abs")(require("jax.lax", "jax").complex(x[0], x[1])),
     "hypot": lambda x: _jnp("hypot", x[1])(x[0]), "root": lambda x: _jnp("sqrt")((x * x).sum()),
 }  # fmt: skip
 

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from absnormal.errors import TraceError
 from absnormal.program.nodes import Source
 
-_COMPLEX = ("makes complex numbers", "write the real and the imaginary parts out")
 _CALLS = ("calls back into Python", "write it with operations of JAX")
 _STATE = ("keeps a state that is written in place", "return the values instead")
 _SPARSE = ("works on a sparse matrix", "use A.todense()")
@@ -15,7 +14,7 @@ _BITS = ("works on the bits of numbers", "leave it out, or hold its argument wit
 _INNER = ("belongs to a transformation that is not finished", "call f itself, not one of its transforms")
 
 REFUSED: dict[str, tuple[str, str]] = {
-    **dict.fromkeys(("complex", "conj", "real", "imag", "fft", "eig"), _COMPLEX),
+    "eig": ("decomposes a matrix that need not be symmetric", "use jnp.linalg.eigh"),
     **dict.fromkeys(("pure_callback", "io_callback", "debug_callback", "debug_print", "ffi_call", "inspect_sharding"),
                     _CALLS),
     **dict.fromkeys((

@@ -12,6 +12,7 @@ import numpy as np
 from absnormal._optional import require
 from absnormal.arrays import Array
 from absnormal.errors import AbsNormalError, DomainError, TraceError
+from absnormal.frontends.jax.complex_numbers import Pair, apart, is_about_pairs, part
 from absnormal.frontends.jax.derivatives import in_library, of_a_branch, of_jax, of_one_function
 from absnormal.frontends.jax.jumps import CHOICES, ENTRYWISE, Jump
 from absnormal.frontends.jax.parameters import read
@@ -35,7 +36,7 @@ class Seen:
     """The value that JAX computed, and what it is in the program; None where it does not depend on the variables."""
 
     value: Any
-    traced: TracedArray | TracedMask | Either | Jump | None = None
+    traced: TracedArray | TracedMask | Either | Jump | Pair | None = None
 
 
 @dataclass(slots=True)
@@ -151,6 +152,7 @@ class Run:
             ) from error
 
     def _equation(self, eqn: Any, inputs: list[Seen]) -> list[Seen]:
+        from absnormal.frontends.jax.complex_rules import of_pairs
         from absnormal.frontends.jax.control import CONTROL
         from absnormal.frontends.jax.devices import COLLECTIVES, collected
         from absnormal.frontends.jax.implementations import followed
@@ -192,6 +194,8 @@ class Run:
             if name == "select_n" and of_one_function(eqn.source_info.traceback, inputs[0].traced):
                 inputs = [Seen(inputs[0].value), *inputs[1:]]
             results = bound(eqn, [seen.value for seen in inputs])
+            if is_about_pairs(inputs, results):
+                return of_pairs(self, eqn, inputs, results)
             if all(is_key(value) for value in results) and not any(isinstance(s.traced, TracedArray) for s in inputs):
                 self.decide(inputs)
                 return [Seen(value) for value in results]
@@ -243,6 +247,8 @@ class Run:
         found = jump_of(versions)
         if found is not None or is_key(value):
             return Seen(value, found)
+        if any(isinstance(seen.traced, Pair) for seen in versions):
+            return apart(value, lambda side: self._either(jump, [part(seen, side) for seen in versions], given, alike))
         parts = [np.asarray(seen.value) if seen.traced is None else seen.traced for seen in versions]
         try:
             made = joined(jump, parts, given, alike)

@@ -12,7 +12,7 @@ Where the entries of the matrix are themselves the variables this is no gradient
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -27,3 +27,13 @@ def mirrored(t: Terms[N], u: N, lower: bool = True) -> N:
     below = np.tril(np.ones(shape[-2:], bool))
     read = np.broadcast_to(below if lower else below.T, shape)
     return t.where(read, u, t.swap(u, len(shape) - 2, len(shape) - 1))
+
+
+def hermitian(t: Terms[N], real: Any, imaginary: Any, lower: bool = True) -> tuple[N, N]:
+    """The same for complex matrices, which are Hermitian: the imaginary part changes its sign, and is 0 within."""
+    shape = t.shape(real)
+    below = np.tril(np.ones(shape[-2:], bool), -1)
+    read, others = (below, below.T) if lower else (below.T, below)
+    other = t.where(np.broadcast_to(others, shape), t.op("neg", t.swap(imaginary, len(shape) - 2, len(shape) - 1)),
+                    t.constant(0.0))
+    return mirrored(t, real, lower), t.where(np.broadcast_to(read, shape), imaginary, other)

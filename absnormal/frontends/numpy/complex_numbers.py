@@ -10,13 +10,11 @@ import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from absnormal.errors import TraceError
-from absnormal.frontends.numpy.sequences import along
+from absnormal.frontends.meanings import complex_numbers as meaning
+from absnormal.frontends.meanings.complex_numbers import Parts
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.user_line import caller
 from absnormal.frontends.writing import axis_of, named, writer_of
-
-#: Fourier transforms are matrices, for so many numbers at most.
-LARGEST = 4096
 
 
 class TracedComplex(NDArrayOperatorsMixin):
@@ -125,11 +123,24 @@ def of_complex(ufunc: np.ufunc, method: str, inputs: Sequence[Any], kwargs: Any)
     return named(builder, f"np.{ufunc.__name__}", rule, inputs, {})
 
 
-def parts(value: Any) -> tuple[Any, Any]:
-    """The real and the imaginary part of a number, a variable or a constant."""
-    if isinstance(value, (TracedComplex, complex, np.ndarray, np.complexfloating)):
+def parts(value: Any) -> Parts:
+    """The real and the imaginary part of a number, a variable or a constant; None is 0."""
+    if isinstance(value, TracedComplex):
         return value.real, value.imag
-    return value, 0.0
+    if isinstance(value, (complex, np.ndarray, np.complexfloating)) and np.iscomplexobj(value):
+        return np.asarray(value.real), np.asarray(value.imag) if np.any(value.imag) else None
+    return value, None
+
+
+def _of(operation: str, function: Callable[..., Parts], *values: Any) -> TracedComplex:
+    """What a meaning of complex numbers makes of some."""
+    given = [parts(value) for value in values]
+    real, imag = function(writer_of([list(pair) for pair in given], operation), *given)
+    return TracedComplex(real, 0.0 if imag is None else imag)
+
+
+def _function(operation: str, function: Callable[..., Parts]) -> Callable[..., TracedComplex]:
+    return lambda *values: _of(operation, function, *values)
 
 
 def is_complex(value: Any) -> bool:
@@ -138,68 +149,57 @@ def is_complex(value: Any) -> bool:
     return array or isinstance(value, (complex, np.complexfloating, TracedComplex))
 
 
-def _multiplied(first: Any, second: Any) -> TracedComplex:
-    (a, b), (c, d) = parts(first), parts(second)
-    return TracedComplex(a * c - b * d, a * d + b * c)
-
-
-def _divided(first: Any, second: Any) -> TracedComplex:
-    (a, b), (c, d) = parts(first), parts(second)
-    size = c * c + d * d
-    return TracedComplex((a * c + b * d) / size, (b * c - a * d) / size)
-
-
 def _product(first: Any, second: Any) -> TracedComplex:
-    (a, b), (c, d) = parts(first), parts(second)
-    a, b = np.broadcast_arrays(a, b)  # type: ignore[assignment]
-    c, d = np.broadcast_arrays(c, d)  # type: ignore[assignment]
-    return TracedComplex(a @ c - b @ d, a @ d + b @ c)
+    def product(write: Any, a: Parts, b: Parts) -> Parts:
+        return meaning.bilinear(write, lambda u, v: write.array(u) @ v, _whole(a), _whole(b))
+
+    return _of("np.matmul", product, first, second)
 
 
-def _exponential(z: Any) -> TracedComplex:
-    a, b = parts(z)
-    return TracedComplex(np.exp(a) * np.cos(b), np.exp(a) * np.sin(b))
+def _whole(a: Parts) -> Parts:
+    """Parts of one shape."""
+    if a[1] is None:
+        return a
+    real, imag = np.broadcast_arrays(*a)
+    return real, imag
 
 
 def _power(z: Any, exponent: Any) -> TracedComplex:
-    if not isinstance(exponent, (int, np.integer)) or exponent < 1:
-        refuse("np.power")
-    result: TracedComplex = z
-    for _ in range(int(exponent) - 1):
-        result = _multiplied(result, z)
-    return result
-
-
-def _logarithm(z: Any) -> TracedComplex:
-    a, b = parts(z)
-    return TracedComplex(np.log(a * a + b * b) / 2, np.arctan2(b, a))
+    if isinstance(exponent, (int, np.integer)):
+        return _of("np.power", lambda write, a: meaning.whole_power(write, a, int(exponent)), z)
+    return _of("np.power", meaning.power, z, exponent)
 
 
 def size_of(z: Any) -> Any:
     """The absolute values, which are 2-norms of pairs."""
-    a, b = parts(z)
-    return writer_of([a, b], "np.absolute").op("sqrt", a * a + b * b, tie="norm")
+    a = parts(z)
+    return meaning.size_of(writer_of(list(a), "np.absolute"), a, "modulus")
+
+
+def _sign(z: Any) -> TracedComplex:
+    if not np.all(size_of(z).value):
+        raise TraceError("np.sign", "jumps where a number is 0", "move the point off it", caller())
+    return _of("np.sign", lambda write, a: meaning.direction_of(write, a, "modulus"), z)
 
 
 def _angle(z: Any, deg: bool = False) -> Any:
-    a, b = parts(z)
-    angle = np.arctan2(b, a)
+    a = parts(z)
+    angle = meaning.angle_of(writer_of(list(a), "np.angle"), a)
     return np.rad2deg(angle) if deg else angle
 
 
-def _added(sign: int) -> Callable[[Any, Any], TracedComplex]:
-    def added(first: Any, second: Any) -> TracedComplex:
-        (a, b), (c, d) = parts(first), parts(second)
-        return TracedComplex(a + sign * c, b + sign * d)
-
-    return added
-
+_MEANINGS: dict[np.ufunc, Callable[..., Any]] = {
+    np.add: meaning.sum_of, np.subtract: lambda write, a, b: meaning.sum_of(write, a, b, -1),
+    np.multiply: meaning.product_of, np.true_divide: meaning.quotient_of, np.negative: meaning.negative,
+    np.conjugate: meaning.conjugate, np.exp: meaning.exponential, np.log: meaning.logarithm, np.sqrt: meaning.root,
+    np.square: lambda write, a: meaning.whole_power(write, a, 2), np.sin: meaning.sine, np.cos: meaning.cosine,
+    np.tan: meaning.tangent, np.sinh: meaning.hyperbolic_sine, np.cosh: meaning.hyperbolic_cosine,
+    np.tanh: meaning.hyperbolic_tangent, np.reciprocal: lambda write, a: meaning.quotient_of(write, (1.0, None), a),
+}  # fmt: skip
 
 UFUNCS: dict[np.ufunc, Callable[..., Any]] = {
-    np.add: _added(1), np.subtract: _added(-1), np.multiply: _multiplied, np.true_divide: _divided,
-    np.negative: lambda z: TracedComplex(-z.real, -z.imag), np.positive: lambda z: z,
-    np.conjugate: lambda z: z.conj(), np.absolute: size_of, np.exp: _exponential, np.matmul: _product,
-    np.power: _power, np.square: lambda z: _multiplied(z, z), np.log: _logarithm,
+    **{ufunc: _function(f"np.{ufunc.__name__}", function) for ufunc, function in _MEANINGS.items()},
+    np.positive: lambda z: z, np.absolute: size_of, np.matmul: _product, np.power: _power, np.sign: _sign,
 }  # fmt: skip
 
 
@@ -211,24 +211,21 @@ def transform(name: str) -> Callable[..., Any]:
     function = getattr(np.fft, name)
 
     def transformed(a: Any, n: Any = None, axis: int = -1, norm: Any = None) -> Any:
-        real, imag = parts(a)
+        real, imag = _whole(parts(a))
         write = writer_of([real, imag], f"np.fft.{name}")
-        shape = np.broadcast_shapes(np.shape(real), np.shape(imag))
-        place = axis_of(axis, len(shape))
-        count = shape[place]
-        if count > LARGEST:
-            write.refuse(f"is a matrix for {count} numbers here", f"use at most {LARGEST}")
-        first = function(np.eye(count), n, 0, norm)
-        real = along(first.real, real, place), along(first.imag, real, place)
-        if not isinstance(a, TracedComplex):
-            return TracedComplex(*real) if np.iscomplexobj(first) else real[0]
-        if name == "rfft":
+        place = axis_of(axis, np.ndim(real))
+        count = np.shape(real)[place]
+        if count > meaning.LONGEST:
+            write.refuse(f"is a matrix for {count} numbers here", f"use at most {meaning.LONGEST}")
+        if imag is not None and name == "rfft":
             refuse(f"np.fft.{name}")
-        second = function(1j * np.eye(count), n, 0, norm)
-        imag = along(second.real, imag, place), along(second.imag, imag, place)
-        if not np.iscomplexobj(second):
-            return real[0] + imag[0]
-        return TracedComplex(real[0] + imag[0], real[1] + imag[1])
+        matrix = function(np.eye(count), n, 0, norm)
+        if np.iscomplexobj(matrix):
+            return TracedComplex(*meaning.transformed(write, (real, imag), matrix, place))
+        found = meaning.along(write, real, matrix, place)
+        if imag is None:
+            return found
+        return found + meaning.along(write, imag, function(1j * np.eye(count), n, 0, norm), place)
 
     return transformed
 

@@ -24,6 +24,7 @@ TIES: dict[str, str] = {
     "clamp.low": "the lower bound of jax.lax.clamp", "clamp.high": "the upper one",
     "norm": "np.linalg.norm, torch.linalg.vector_norm, ONNX's ReduceL2", "hypot": "np.hypot, torch.hypot",
     "root": "the root of a sum of squares", "std": "np.std, torch.std",
+    "modulus": "the absolute value of a complex number",
 }  # fmt: skip
 
 #: The slope that the user's own comparison implies, whatever the tool.
@@ -34,13 +35,13 @@ OWN = "torch"
 
 #: 2-norms at 0, where a slope is a vector of the unit ball: its entries in a table are at most this, or NaN where the
 #: tool returns that.
-OF_NORMS = {"norm": 0.0, "hypot": math.sqrt(0.5), "root": 0.0, "std": 0.0}
+OF_NORMS = {"norm": 0.0, "hypot": math.sqrt(0.5), "root": 0.0, "std": 0.0, "modulus": 0.0}
 
 #: What a tool that has no operation of that name writes it with.
 WRITTEN_WITH = {
     "relu": "maximum", "leaky_relu": "maximum", "elu": "maximum", "hard.low": "maximum", "hard.high": "minimum",
     "shrink.low": "minimum", "shrink.high": "maximum",
-    "norm": "root", "hypot": "root", "std": "root",
+    "norm": "root", "hypot": "root", "std": "root", "modulus": "root",
     "max.window": "max.fold", "min.window": "min.fold", "clamp.low": "clip.low", "clamp.high": "clip.high",
 }  # fmt: skip
 

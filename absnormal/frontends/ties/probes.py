@@ -54,7 +54,8 @@ def autograd() -> Slopes:
     }  # fmt: skip
     grad = require("autograd", "test").grad
     with np.errstate(all="ignore"):
-        return written_out(from_gradients(lambda tie, x: grad(functions[tie])(anp.array(x))))
+        found = written_out(from_gradients(lambda tie, x: grad(functions[tie])(anp.array(x))))
+        return found | {"modulus": float(grad(lambda x: anp.abs(x[0] + 1j * x[1]))(anp.zeros(2))[0])}
 
 
 #: Tool -> its probe.

@@ -44,7 +44,7 @@ VERSIONS = {"autograd": "1.9.1", "torch": "2.13.0", "jax": "0.10.2", "casadi": "
 TABLES: dict[str, Slopes] = checked({
     "autograd": written_out({
         "abs": 0.0, "maximum": 0.0, "minimum": 0.0, "fmax": 0.0, "fmin": 0.0, "clip.low": -1.0, "clip.high": 1.0,
-        "max.fold": "even", "min.fold": "even", "sort": _INDEX, "root": _NAN,
+        "max.fold": "even", "min.fold": "even", "sort": _INDEX, "root": _NAN, "modulus": 0.0,
     }),
     "torch": {
         "abs": 0.0, "maximum": 0.0, "minimum": 0.0, "fmax": 1.0, "fmin": -1.0, "clip.low": 1.0, "clip.high": -1.0,
@@ -52,6 +52,7 @@ TABLES: dict[str, Slopes] = checked({
         "hard.low": -1.0, "hard.high": 1.0, "shrink.low": 1.0, "shrink.high": -1.0,
         "max.window": _FIRST, "min.window": -_FIRST, "clamp.low": 1.0, "clamp.high": -1.0,
         "norm": 0.0, "std": 0.0, "hypot": _NAN, "root": _NAN,
+        "modulus": 0.0,
     },
     "jax": {
         "abs": 1.0, "maximum": 0.0, "minimum": 0.0, "fmax": -1.0, "fmin": 1.0, "clip.low": 0.0, "clip.high": 0.0,
@@ -59,6 +60,7 @@ TABLES: dict[str, Slopes] = checked({
         "hard.low": -1.0, "hard.high": 1.0, "shrink.low": 0.0, "shrink.high": 0.0,
         "max.window": _FIRST, "min.window": -_FIRST, "clamp.low": -1.0, "clamp.high": 1.0,
         "norm": _NAN, "std": _NAN, "hypot": 0.5, "root": _NAN,
+        "modulus": 0.0,
     },
     "casadi": written_out({
         "abs": 0.0, "maximum": 0.0, "minimum": 0.0, "fmax": 0.0, "fmin": 0.0, "clip.low": 0.0, "clip.high": 0.0,

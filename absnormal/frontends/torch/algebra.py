@@ -101,7 +101,7 @@ def _inverse(w: Writer, u: int) -> int:
 # -- systems ----------------------------------------------------------------------------------------------------------
 
 
-def _together(w: Writer, a: int, b: int) -> tuple[int, int, int]:
+def together(w: Writer, a: int, b: int) -> tuple[int, int, int]:
     """Two arrays of matrices with the same leading axes, and how many these are."""
     first, second = w.shape(a), w.shape(b)
     lead = np.broadcast_shapes(first[:-2], second[:-2])
@@ -112,7 +112,7 @@ def _solve(w: Writer, a: Arg, b: Arg, /, left: bool = True) -> list[int]:
     out = tuple(w.record.outs[0].shape)
     vector = len(b.shape) == 1 or (len(a.shape) - 1 == len(b.shape) and b.shape == a.shape[:-1])
     u = w.reshape(b.node, (*b.shape, 1)) if vector else b.node
-    first, second, batch = _together(w, a.node, u)
+    first, second, batch = together(w, a.node, u)
     found = opaque(w, [first, second], [_FIRST, _SECOND], smoothness.invertible, 0, batch, left=left)
     return [w.reshape(found, out)]
 
@@ -120,7 +120,7 @@ def _solve(w: Writer, a: Arg, b: Arg, /, left: bool = True) -> list[int]:
 def _solve_triangular(
     w: Writer, a: Arg, b: Arg, /, upper: bool, left: bool = True, unitriangular: bool = False
 ) -> int:
-    first, second, batch = _together(w, a.node, b.node)
+    first, second, batch = together(w, a.node, b.node)
     where = smoothness.everywhere if unitriangular else smoothness.with_diagonal
     return opaque(w, [first, second], [_FIRST, _SECOND], where, 0, batch, upper=upper, left=left,
                   unitriangular=unitriangular)
@@ -129,14 +129,14 @@ def _solve_triangular(
 def _triangular_solve(
     w: Writer, b: Arg, a: Arg, /, upper: bool = True, transpose: bool = False, unitriangular: bool = False
 ) -> list[Any]:
-    first, second, batch = _together(w, a.node, b.node)
+    first, second, batch = together(w, a.node, b.node)
     where = smoothness.everywhere if unitriangular else smoothness.with_diagonal
     found = opaque(w, [first, second], [_SECOND, _FIRST, upper, transpose, unitriangular], where, 0, batch)
     return [found, a.node]
 
 
 def _cholesky_solve(w: Writer, b: Arg, a: Arg, /, upper: bool = False) -> int:
-    first, second, batch = _together(w, _triangle(w, a, upper), b.node)
+    first, second, batch = together(w, _triangle(w, a, upper), b.node)
     return opaque(w, [first, second], [_SECOND, _FIRST, upper], smoothness.with_diagonal, 0, batch,
                   kept="upper" if upper else "lower")
 
@@ -201,7 +201,7 @@ def _lu_solve(w: Writer, lu: Arg, pivots: Arg, b: Arg, /, left: bool = True, adj
     whole = w.matmul(w.matmul(order, low), high)
     if adjoint:
         whole = w.swap(whole, len(w.shape(whole)) - 2, len(w.shape(whole)) - 1)
-    first, second, batch = _together(w, whole, b.node)
+    first, second, batch = together(w, whole, b.node)
     return opaque(w, [first, second], [_FIRST, _SECOND], smoothness.invertible, 0, batch,
                   "aten::_linalg_solve_ex.default", left=left)
 

@@ -55,6 +55,8 @@ class Kernel(Smooth):
         the machine epsilon of what torch computed
     kept
         what the first argument stays
+    paired
+        whether arguments are complex numbers, as pairs along a last axis
     """
 
     name: str
@@ -66,6 +68,7 @@ class Kernel(Smooth):
     where: Where
     eps: float
     kept: str = ""
+    paired: bool = False
 
     def value(self, *args: Array) -> Array:
         with torch.no_grad():
@@ -86,22 +89,24 @@ class Kernel(Smooth):
         return np.asarray(torch.stack([row.reshape(*copies, columns) for row in rows], -2).numpy())
 
     def smooth_at(self, *args: Array) -> bool:
-        return self.where(self.eps, *args)
+        return self.where(self.eps, *(arg[..., 0] + 1j * arg[..., 1] for arg in args) if self.paired else args)
 
     def _run(self, given: Sequence[Any]) -> Any:
         name, _, overload = self.operation.removeprefix("aten::").partition(".")
         func = getattr(getattr(torch.ops.aten, name), overload)
+        given = [torch.view_as_complex(item) for item in given] if self.paired else given
         named = {key: _filled(value, given) for key, value in self.named}
         try:
             made = func(*(_filled(arg, given) for arg in self.args), **named)
         except torch.linalg.LinAlgError as error:
             raise np.linalg.LinAlgError(str(error)) from error
-        return made[self.place] if isinstance(made, (list, tuple)) else made
+        found = made[self.place] if isinstance(made, (list, tuple)) else made
+        return torch.view_as_real(found.resolve_conj()) if found.is_complex() else found
 
 
 def opaque(
     w: Writer, nodes: Sequence[int], args: Sequence[Any], where: Where, place: int = 0, batch: int = 0,
-    operation: str = "", kept: str = "", **named: Any,
+    operation: str = "", kept: str = "", paired: bool = False, **named: Any,
 ) -> int:
     """A result of an operation, by default of the one that is being lowered, as an opaque node on some nodes.
 
@@ -113,7 +118,7 @@ def opaque(
     fixed = tuple((key, _fixed(value)) for key, value in sorted(named.items()))
     kernel = Kernel(
         name=name, batch=batch, operation=known, args=tuple(map(_fixed, args)), named=fixed, place=place, where=where,
-        eps=w.builder.unit, kept=kept)
+        eps=w.builder.unit, kept=kept, paired=paired)
     return w.op("opaque", *nodes, function=kernel)
 
 

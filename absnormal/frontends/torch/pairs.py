@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from absnormal.arrays import Array
+from absnormal.frontends.meanings import complex_numbers as meaning
+from absnormal.frontends.meanings import halves, smoothness
+from absnormal.frontends.meanings.complex_numbers import Parts, product_of, quotient_of, sum_of
 from absnormal.frontends.meanings.movements import numbers, padded
+from absnormal.frontends.torch.algebra import together
+from absnormal.frontends.torch.opaque import Slot, Where, opaque
 from absnormal.frontends.torch.reductions import norm
 from absnormal.frontends.torch.writer import Arg, Writer
 
 Rule = Callable[..., Any]
-#: The real and the imaginary part; None is 0.
-Parts = tuple[int, int | None]
-
-#: Longer lines are not transformed by a matrix.
-_LONGEST = 4096
 
 
 def turned(w: Writer, tensor: Any, node: int) -> int:
@@ -32,58 +32,22 @@ def _parts(w: Writer, value: Any) -> Parts:
     if isinstance(value, Arg):
         if not value.here.is_complex():
             return value.node, None
-        return w.index(value.node, (..., 0)), w.index(value.node, (..., 1))
+        return meaning.parted(w, value.node)
     number = complex(value)
     return w.constant(number.real), w.constant(number.imag) if number.imag else None
 
 
 def _joined(w: Writer, parts: Parts) -> int:
-    real, imaginary = parts
-    imaginary = w.constant(0.0) if imaginary is None else imaginary
-    shape = np.broadcast_shapes(w.shape(real), w.shape(imaginary))
-    sides = [w.reshape(w.broadcast(part, shape), (*shape, 1)) for part in (real, imaginary)]
-    return w.concatenate(sides, len(shape))
-
-
-def _plus(w: Writer, u: int | None, v: int | None, sign: int = 1) -> int | None:
-    if v is None:
-        return u
-    if u is None:
-        return v if sign > 0 else w.op("neg", v)
-    return w.add(u, v) if sign > 0 else w.sub(u, v)
-
-
-def _times(w: Writer, u: int | None, v: int | None) -> int | None:
-    return None if u is None or v is None else w.mul(u, v)
-
-
-def _sum_of(w: Writer, a: Parts, b: Parts, sign: int = 1) -> Parts:
-    real = _plus(w, a[0], b[0], sign)
-    assert real is not None
-    return real, _plus(w, a[1], b[1], sign)
-
-
-def _product_of(w: Writer, a: Parts, b: Parts) -> Parts:
-    real = _plus(w, _times(w, a[0], b[0]), _times(w, a[1], b[1]), -1)
-    assert real is not None
-    return real, _plus(w, _times(w, a[0], b[1]), _times(w, a[1], b[0]))
-
-
-def _quotient_of(w: Writer, a: Parts, b: Parts) -> Parts:
-    if b[1] is None:
-        return w.div(a[0], b[0]), None if a[1] is None else w.div(a[1], b[0])
-    size = w.add(w.op("square", b[0]), w.op("square", b[1]))
-    real, imaginary = _product_of(w, a, (b[0], w.op("neg", b[1])))
-    assert imaginary is not None
-    return w.div(real, size), w.div(imaginary, size)
+    made: int = meaning.joined(w, parts)
+    return made
 
 
 def _add(w: Writer, a: Any, b: Any, /, alpha: Any = 1) -> int:
-    return _joined(w, _sum_of(w, _parts(w, a), _product_of(w, _parts(w, alpha), _parts(w, b))))
+    return _joined(w, sum_of(w, _parts(w, a), product_of(w, _parts(w, alpha), _parts(w, b))))
 
 
 def _sub(w: Writer, a: Any, b: Any, /, alpha: Any = 1) -> int:
-    return _joined(w, _sum_of(w, _parts(w, a), _product_of(w, _parts(w, alpha), _parts(w, b)), -1))
+    return _joined(w, sum_of(w, _parts(w, a), product_of(w, _parts(w, alpha), _parts(w, b)), -1))
 
 
 def _rsub(w: Writer, a: Any, b: Any, /, alpha: Any = 1) -> int:
@@ -91,13 +55,13 @@ def _rsub(w: Writer, a: Any, b: Any, /, alpha: Any = 1) -> int:
 
 
 def _mul(w: Writer, a: Any, b: Any, /) -> int:
-    return _joined(w, _product_of(w, _parts(w, a), _parts(w, b)))
+    return _joined(w, product_of(w, _parts(w, a), _parts(w, b)))
 
 
 def _div(w: Writer, a: Any, b: Any, /, rounding_mode: str | None = None) -> int:
     if rounding_mode is not None:
         w.refuse(f"has rounding_mode={rounding_mode!r} for complex numbers", "round the parts")
-    return _joined(w, _quotient_of(w, _parts(w, a), _parts(w, b)))
+    return _joined(w, quotient_of(w, _parts(w, a), _parts(w, b)))
 
 
 def _neg(w: Writer, x: Arg, /) -> int:
@@ -111,15 +75,19 @@ def _conjugate(w: Writer, x: Arg, /) -> int:
 def _inner(w: Writer, a: Arg, b: Arg, /) -> int:
     """The inner product of two lines, conjugate in the first one."""
     real, imaginary = _parts(w, a)
-    total = _product_of(w, (real, None if imaginary is None else w.op("neg", imaginary)), _parts(w, b))
+    total = product_of(w, meaning.conjugate(w, (real, imaginary)), _parts(w, b))
     return _joined(w, (w.sum(total[0]), None if total[1] is None else w.sum(total[1])))
 
 
-def _exp(w: Writer, x: Arg, /) -> int:
-    real, imaginary = _parts(w, x)
-    assert imaginary is not None
-    size = w.op("exp", real)
-    return _joined(w, (w.mul(size, w.op("cos", imaginary)), w.mul(size, w.op("sin", imaginary))))
+def _of(function: Callable[..., Parts]) -> Rule:
+    """A function of complex numbers, entry by entry."""
+    return lambda w, x, /: _joined(w, function(w, _parts(w, x)))
+
+
+def _pow(w: Writer, base: Any, exponent: Any, /) -> int:
+    if not isinstance(exponent, Arg) and complex(exponent) == round(complex(exponent).real):
+        return _joined(w, meaning.whole_power(w, _parts(w, base), round(complex(exponent).real)))
+    return _joined(w, meaning.power(w, _parts(w, base), _parts(w, exponent)))
 
 
 def _abs(w: Writer, x: Arg, /) -> int:
@@ -127,9 +95,8 @@ def _abs(w: Writer, x: Arg, /) -> int:
 
 
 def _angle(w: Writer, x: Arg, /) -> int:
-    real, imaginary = _parts(w, x)
-    assert imaginary is not None
-    return w.op("arctan2", imaginary, real)
+    angle: int = meaning.angle_of(w, _parts(w, x))
+    return angle
 
 
 def _complex(w: Writer, a: Arg, b: Arg, /) -> int:
@@ -137,8 +104,7 @@ def _complex(w: Writer, a: Arg, b: Arg, /) -> int:
 
 
 def _polar(w: Writer, size: Arg, angle: Arg, /) -> int:
-    parts = (w.mul(size.node, w.op(name, angle.node)) for name in ("cos", "sin"))
-    return _joined(w, (next(parts), next(parts)))
+    return _joined(w, meaning.polar(w, size.node, angle.node))
 
 
 def _cast(w: Writer, x: Arg, /) -> int:
@@ -177,16 +143,11 @@ def _by_places(w: Writer, x: Arg, /, *args: Any, **kwargs: Any) -> int:
 
 
 def _reciprocal(w: Writer, x: Arg, /) -> int:
-    return _joined(w, _quotient_of(w, (w.constant(1.0), None), _parts(w, x)))
+    return _joined(w, quotient_of(w, (w.constant(1.0), None), _parts(w, x)))
 
 
 def _matmul(w: Writer, a: Arg, b: Arg, /) -> int:
-    (real, imaginary), (other, turning) = _parts(w, a), _parts(w, b)
-    pairs = ((real, other), (imaginary, turning), (real, turning), (imaginary, other))
-    made = [None if u is None or v is None else w.matmul(u, v) for u, v in pairs]
-    first = _plus(w, made[0], made[1], -1)
-    assert first is not None
-    return _joined(w, (first, _plus(w, made[2], made[3])))
+    return _joined(w, meaning.bilinear(w, w.matmul, _parts(w, a), _parts(w, b)))
 
 
 def _copied(w: Writer, target: Arg, source: Any, /) -> int:
@@ -215,6 +176,64 @@ def _pad(w: Writer, x: Arg, /, pad: Sequence[int], value: Any = 0) -> int:
     return padded(w, x.node, [*[(0, 0)] * (len(x.shape) - len(widths)), *widths[::-1], (0, 0)])
 
 
+def _prod(w: Writer, x: Arg, /, dim: int | None = None, keepdim: bool = False) -> int:
+    axes = _axes(x, dim)
+    made = _joined(w, meaning.product_along(w, _parts(w, x), axes)) if axes else x.node
+    return w.reshape(made, (*w.record.outs[0].shape, 2))
+
+
+def _direction(w: Writer, x: Arg, /) -> int:
+    if not x.here.abs().all():
+        w.refuse("jumps where a number is 0", "move the point off it")
+    return _joined(w, meaning.direction_of(w, _parts(w, x), "norm"))
+
+
+# -- linear algebra ----------------------------------------------------------------------------------------------------
+
+
+def _single(where: Where, count: int = 1) -> Rule:
+    """An operation on one complex matrix; ``count`` of its results are numbers."""
+    def rule(w: Writer, a: Arg, /) -> list[int]:
+        return [opaque(w, [a.node], [Slot(0)], where, place, len(a.shape) - 2, paired=True) for place in range(count)]
+
+    return rule
+
+
+def _hermitian(w: Writer, a: Arg, lower: bool) -> int:
+    return _joined(w, halves.hermitian(w, *meaning.parted(w, a.node), lower))
+
+
+def _cholesky(w: Writer, a: Arg, /, upper: bool = False) -> list[int]:
+    u = _hermitian(w, a, not upper)
+    return [opaque(w, [u], [Slot(0)], smoothness.positive_definite, 0, len(a.shape) - 2, kept="hermitian",
+                   paired=True, upper=upper)]
+
+
+def _eigenvalues(w: Writer, a: Arg, /, UPLO: str = "L", compute_v: bool = True) -> list[Any]:
+    """Without the vectors, whose phases are not unique."""
+    u = _hermitian(w, a, UPLO.upper() == "L")
+    args, batch = [Slot(0), UPLO, compute_v], len(a.shape) - 2
+    return [opaque(w, [u], args, smoothness.apart, 0, batch, kept="hermitian", paired=True), None]
+
+
+def _singular_values(w: Writer, a: Arg, /, full_matrices: bool = False, compute_uv: bool = True) -> list[Any]:
+    """Without the vectors, whose phases are not unique."""
+    args = [Slot(0), False, compute_uv]
+    return [None, opaque(w, [a.node], args, smoothness.singular_apart, 1, len(a.shape) - 2, paired=True), None]
+
+
+def _solve(w: Writer, a: Arg, b: Arg, /, left: bool = True) -> list[int]:
+    """As the real system of twice as many unknowns."""
+    if not left:
+        w.refuse("solves from the right for complex numbers", "transpose the system")
+    vector = len(b.shape) == 1 or (len(a.shape) - 1 == len(b.shape) and b.shape == a.shape[:-1])
+    known = w.reshape(_full(w, b), (*b.shape, 1, 2)) if vector else _full(w, b)
+    first = meaning.block_matrix(w, _parts(w, a))
+    first, second, batch = together(w, first, meaning.stacked_parts(w, meaning.parted(w, known)))
+    found = opaque(w, [first, second], [Slot(0), Slot(1)], smoothness.invertible, 0, batch)
+    return [w.reshape(_joined(w, meaning.unstacked_parts(w, found)), (*w.record.outs[0].shape, 2))]
+
+
 # -- Fourier transforms -----------------------------------------------------------------------------------------------
 
 
@@ -223,72 +242,44 @@ def _scale(size: int, normalization: int) -> float:
     return float((1.0, size**-0.5, 1.0 / size)[normalization])
 
 
-def _along(w: Writer, u: int, matrix: Array, axis: int) -> int:
-    """A real matrix (new, old) applied along an axis."""
-    last = len(w.shape(u)) - 1
-    return w.swap(w.matmul(w.swap(u, axis, last), w.constant(matrix.T.copy())), axis, last)
-
-
-def _transformed(w: Writer, parts: Parts, matrix: Array, axis: int) -> Parts:
-    """A complex matrix applied along an axis."""
-    real, imaginary = parts
-    first = _along(w, real, matrix.real, axis), _along(w, real, matrix.imag, axis)
-    if imaginary is None:
-        return first
-    second = _along(w, imaginary, -matrix.imag, axis), _along(w, imaginary, matrix.real, axis)
-    return _sum_of(w, first, second)
-
-
-def _matrix(w: Writer, size: int, forward: bool) -> Array:
-    if size > _LONGEST:
-        w.refuse(f"transforms lines of {size} entries", f"use up to {_LONGEST}")
-    return np.asarray(np.fft.fft(np.eye(size)) if forward else np.fft.ifft(np.eye(size)) * size)
-
-
-def _scaled(w: Writer, parts: Parts, factor: float) -> Parts:
-    return w.scaled(parts[0], factor), None if parts[1] is None else w.scaled(parts[1], factor)
+def _of_all(x: Arg, axes: Sequence[int]) -> int:
+    return math.prod(x.shape[axis] for axis in axes)
 
 
 def _to_half(w: Writer, x: Arg, /, dim: Sequence[int], normalization: int, onesided: bool) -> int:
     axes = [axis % len(x.shape) for axis in dim]
-    parts: Parts = (x.node, None)
-    for axis in reversed(axes):
-        matrix = _matrix(w, x.shape[axis], True)
-        rows = x.shape[axis] // 2 + 1 if onesided and axis == axes[-1] else x.shape[axis]
-        parts = _transformed(w, parts, matrix[:rows], axis)
-    size = int(np.prod([x.shape[axis] for axis in axes]))
-    return _joined(w, _scaled(w, parts, _scale(size, normalization)))
+    made = meaning.to_half(w, x.node, axes, onesided)
+    return _joined(w, meaning.scaled(w, made, _scale(_of_all(x, axes), normalization)))
 
 
 def _to_complex(w: Writer, x: Arg, /, dim: Sequence[int], normalization: int, forward: bool) -> int:
-    axes, parts = [axis % len(x.shape) for axis in dim], _parts(w, x)
-    for axis in axes:
-        parts = _transformed(w, parts, _matrix(w, x.shape[axis], forward), axis)
-    size = int(np.prod([x.shape[axis] for axis in axes]))
-    return _joined(w, _scaled(w, parts, _scale(size, normalization)))
+    axes = [axis % len(x.shape) for axis in dim]
+    made = meaning.to_complex(w, _parts(w, x), axes, forward)
+    return _joined(w, meaning.scaled(w, made, _scale(_of_all(x, axes), normalization)))
 
 
 def _to_real(w: Writer, x: Arg, /, dim: Sequence[int], normalization: int, last_dim_size: int) -> int:
-    """What is left out of the last axis is the conjugate of what is given."""
-    axes, parts = [axis % len(x.shape) for axis in dim], _parts(w, x)
-    for axis in axes[:-1]:
-        parts = _transformed(w, parts, _matrix(w, x.shape[axis], False), axis)
-    count, own = x.shape[axes[-1]], last_dim_size
-    _matrix(w, own, False)
-    taken, turned = (np.fft.irfft(unit * np.eye(count), own, axis=0) * own for unit in (1.0, 1.0j))
-    assert parts[1] is not None
-    real = w.add(_along(w, parts[0], taken, axes[-1]), _along(w, parts[1], turned, axes[-1]))
-    size = int(np.prod([x.shape[axis] for axis in axes[:-1]])) * own
-    return w.scaled(real, _scale(size, normalization))
+    axes = [axis % len(x.shape) for axis in dim]
+    made = meaning.to_real(w, _parts(w, x), axes, last_dim_size)
+    return w.scaled(made, _scale(_of_all(x, axes[:-1]) * last_dim_size, normalization))
 
 
 _RULES: dict[str, Rule] = {
     "add": _add, "sub": _sub, "rsub": _rsub, "mul": _mul, "div": _div,
-    "neg": _neg, "conj_physical": _conjugate, "_conj_physical": _conjugate, "exp": _exp,
+    "neg": _neg, "conj_physical": _conjugate, "_conj_physical": _conjugate, "pow": _pow,
+    "exp": _of(meaning.exponential), "prod": _prod, "sgn": _direction,
     "abs": _abs, "angle": _angle, "complex": _complex, "polar": _polar, "_to_copy": _cast, "clone": _same,
     "contiguous": _same, "cat": _cat, "stack": _stack, "sum": _sum, "mean": _mean, "constant_pad_nd": _pad,
     "roll": _by_places, "flip": _by_places, "reciprocal": _reciprocal, "mm": _matmul, "bmm": _matmul,
     "mv": _matmul, "vdot": _inner, "matmul": _matmul, "copy": _copied, "resolve_conj": _same,
+    "log": _of(meaning.logarithm), "sqrt": _of(meaning.root), "sin": _of(meaning.sine), "cos": _of(meaning.cosine),
+    "sinh": _of(meaning.hyperbolic_sine), "cosh": _of(meaning.hyperbolic_cosine), "tan": _of(meaning.tangent),
+    "tanh": _of(meaning.hyperbolic_tangent), "sigmoid": _of(meaning.logistic),
+    "square": lambda w, x, /: _joined(w, meaning.whole_power(w, _parts(w, x), 2)),
+    "linalg_inv_ex": _single(smoothness.invertible), "_linalg_det": _single(smoothness.invertible),
+    "_linalg_slogdet": _single(smoothness.invertible, 2), "linalg_matrix_exp": _single(smoothness.everywhere),
+    "linalg_cholesky_ex": _cholesky, "_linalg_eigh": _eigenvalues, "_linalg_svd": _singular_values,
+    "_linalg_solve_ex": _solve,
     "_fft_r2c": _to_half, "_fft_c2c": _to_complex, "_fft_c2r": _to_real,
 }  # fmt: skip
 RULES = {f"complex.{name}": rule for name, rule in _RULES.items()}

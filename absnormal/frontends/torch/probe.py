@@ -127,7 +127,7 @@ BESIDE = {f"{name}.{kind}": _sending(name, kind, 1.0) for name in _SENDING for k
 #: 2-norms, called at (0, 0): the slope is an entry of their gradient.
 NORMS: dict[str, Call] = {
     "norm": torch.linalg.vector_norm, "std": torch.std, "hypot": lambda x: torch.hypot(x[0], x[1]),
-    "root": lambda x: torch.sqrt((x * x).sum()),
+    "root": lambda x: torch.sqrt((x * x).sum()), "modulus": lambda x: torch.complex(x[0], x[1]).abs(),
 }  # fmt: skip
 
 
