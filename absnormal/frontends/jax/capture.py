@@ -18,6 +18,7 @@ from absnormal.errors import AbsNormalError, DomainError, SeveralNumbersError, T
 from absnormal.frontends import detached
 from absnormal.frontends.jax.complex_numbers import Pair
 from absnormal.frontends.jax.jumps import Jump
+from absnormal.frontends.jax.kept import trace_of
 from absnormal.frontends.jax.plain_call import hold_against_plain_calls
 from absnormal.frontends.jax.point import Point
 from absnormal.frontends.jax.precision import epsilon
@@ -74,7 +75,8 @@ def capture(f: Callable[[Any], Any], x: Any, stopped: str = "constant") -> Trace
         raise SeveralNumbersError(program.shape)
     if not jax.numpy.issubdtype(point.result, jax.numpy.floating):
         raise ValueError(f"f must return a real number, got {point.result}")
-    returned = jax.grad(point.function)(point.copies())
+    assert point.trace is not None
+    returned = point.trace.gradient(point)
     dtype = np.result_type(*(_as_numpy_dtype(leaf.dtype) for leaf in point.variables))
     leaves = [np.asarray(leaf).astype(float) for leaf in returned]
     notes = point.notes if dtype == np.float64 else (
@@ -157,6 +159,7 @@ def _followed(f: Callable[[Any], Any], x: Any, stopped: str) -> tuple[Program, V
     run.foreign += [f"{place}, which jumps at this point and counts as a constant" for place in builder.taken_flat]
     point.foreign, point.units = tuple(run.foreign), found.units
     point.slopes = found.placed(run.slopes)
+    point.effects, point.trace = bool(closed.effects), trace_of(point, closed)
     hold_against_plain_calls(point, closed, found.program, found.values)
     return found.program, found.values, point
 

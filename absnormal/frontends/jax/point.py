@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,6 +12,9 @@ from absnormal._optional import require
 from absnormal.arrays import Array
 from absnormal.frontends.frameworks import plain
 from absnormal.frontends.traced_call import check_fits
+
+if TYPE_CHECKING:
+    from absnormal.frontends.jax.kept import Trace
 
 #: What jax.grad and everybody opens; every other node of a pytree is somebody's module, whose floats are settings.
 _CONTAINERS = (Mapping, list, tuple)
@@ -40,6 +44,9 @@ class Point:
         self.foreign: tuple[str, ...] = ()
         self.notes: tuple[str, ...] = (_SETTINGS.format(names=_names(x, settings)),) if any(settings) else ()
         self.units: list[float] = []
+        #: Whether f does more than compute, and what is known of its trace from earlier calls.
+        self.effects = False
+        self.trace: Trace | None = None
 
     def function(self, variables: Sequence[Any]) -> Any:
         """f of the list of its variables."""
@@ -54,7 +61,8 @@ class Point:
 
     def copies(self) -> list[Any]:
         """The variables for a call that may write into them or take their memory (``donate_argnums``)."""
-        return [variable.copy() for variable in self.variables]
+        copied: list[Any] = _copier()(self.variables)
+        return copied
 
     def arrays(self) -> Any:
         """The variables in float64: an array, or a list of them."""
@@ -69,7 +77,7 @@ class Point:
         for place, like in zip(self.places, self.variables, strict=True):
             given = flat[start : start + like.size].reshape(like.shape)
             leaves[place] = jnp.asarray(given, dtype=like.dtype)
-            check_fits(given, bool(jnp.isfinite(leaves[place]).all()), like.dtype)
+            check_fits(given, bool(np.isfinite(np.asarray(leaves[place])).all()), like.dtype)
             start += like.size
         return self.treedef.unflatten(leaves)
 
@@ -84,6 +92,13 @@ class Point:
             return plain(gradient)
         found = [plain(leaves[place]) for place in self.places]
         return found[0] if self.single else found
+
+
+@functools.cache
+def _copier() -> Any:
+    """Copies arrays, all at once."""
+    jax, jnp = require("jax", "jax"), require("jax.numpy", "jax")
+    return jax.jit(lambda leaves: [jnp.copy(leaf) for leaf in leaves])
 
 
 def _settings(x: Any) -> Iterator[bool]:

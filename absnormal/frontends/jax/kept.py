@@ -1,0 +1,162 @@
+"""What is kept of a function of JAX's from one call to the next: that its trace was compared, and the jaxpr of its
+gradient.
+
+f is traced anew in every call, so that what it closes over and reads is what it is now.  Where that gives the jaxpr of
+an earlier call, equation by equation and constant by constant, the work on it is not done again: `jax.grad` traces,
+linearizes and transposes f each time, which costs several times what its equations do.  The jaxpr of the gradient has
+the same equations, evaluated one after the other by the same kernels, so that it gives the same bits.
+
+A function is referred to weakly, and the last few of its traces are kept as long as it lives.  Where derivative code
+that is not JAX's own has a part in the gradient, or f does more than compute, `jax.grad` is called each time: an
+equation does not tell what such code reads.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import weakref
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from absnormal._optional import require
+from absnormal.frontends.jax.point import Point
+from absnormal.program.tree import of_kind
+
+#: Traces that are kept of one function: one a structure, shapes, types of number and values that it closes over.
+_TRACES = 4
+
+
+class Trace:
+    """One trace of a function.
+
+    Attributes
+    ----------
+    near
+        whether it was held against plain calls next to a point
+    """
+
+    def __init__(self, text: str, constants: list[Any], treedef: Any) -> None:
+        self.near = False
+        self._text, self._treedef = text, treedef
+        # What may be written into is kept as it is now.
+        self._constants = [np.array(item) if isinstance(item, np.ndarray) else item for item in constants]
+        self._calls = 0
+        self._gradient: Any = None
+
+    def is_of(self, text: str, constants: list[Any], treedef: Any) -> bool:
+        """Whether another trace is the same."""
+        return (
+            text == self._text and treedef == self._treedef and len(constants) == len(self._constants)
+            and all(map(_equal, constants, self._constants))
+        )  # fmt: skip
+
+    def gradient(self, point: Point) -> list[Any]:
+        """What ``jax.grad`` returns at a point, one array a variable."""
+        jax = require("jax", "jax")
+        self._calls += 1
+        own = jax.grad(point.function)
+        if self._calls == 1 or point.foreign or point.effects:
+            returned: list[Any] = own(point.copies())
+            return returned
+        if self._gradient is None:
+            self._gradient = _apart(jax.make_jaxpr(own)(point.variables), {})
+        found: list[Any] = jax.core.eval_jaxpr(self._gradient.jaxpr, self._gradient.consts, *point.copies())
+        return found
+
+
+#: The traces of functions, by their identity; with each a weak reference, so that no other one is taken for it.
+_KEPT: dict[int, tuple[weakref.ref[Any], list[Trace]]] = {}
+
+
+def trace_of(point: Point, closed: Any) -> Trace:
+    """The trace of an earlier call where it is the same as this one; else a new one."""
+    text, constants = str(closed.jaxpr), [*_constants(closed)]
+    known = _traces(point.f)
+    for number, trace in enumerate(known):
+        if trace.is_of(text, constants, point.treedef):
+            known.append(known.pop(number))
+            return trace
+    known.append(Trace(text, constants, point.treedef))
+    del known[:-_TRACES]
+    return known[-1]
+
+
+def _constants(item: Any) -> Iterator[Any]:
+    """The numbers and arrays in a jaxpr and in the jaxprs of its equations, which its text names, or shortens."""
+    if hasattr(item, "jaxpr"):
+        yield from item.consts
+        item = item.jaxpr
+    if hasattr(item, "eqns"):
+        for eqn in item.eqns:
+            yield from (atom.val for atom in eqn.invars if hasattr(atom, "val"))
+            for param in eqn.params.values():
+                yield from _constants(param)
+        yield from (atom.val for atom in item.outvars if hasattr(atom, "val"))
+    elif isinstance(item, tuple | list):
+        for part in item:
+            yield from _constants(part)
+    elif hasattr(item, "dtype") and hasattr(item, "__array__"):
+        yield item
+
+
+def _apart(item: Any, known: dict[int, tuple[Any, Any]]) -> Any:
+    """A jaxpr with copies of the arrays of NumPy's in it.
+
+    JAX takes an array for the one that it was as long as anything holds what JAX made of it; so nothing may be held.
+    """
+    if isinstance(item, np.ndarray):
+        kind: Any = type(item)
+        return kind(np.array(item), aval=item.aval) if hasattr(item, "aval") else np.array(item)
+    if isinstance(item, tuple | list):
+        return of_kind(item, [_apart(part, known) for part in item])
+    if id(item) in known:
+        return known[id(item)][1]
+    found = item
+    if hasattr(item, "jaxpr"):
+        found = item.replace(jaxpr=_apart(item.jaxpr, known), consts=_apart(list(item.consts), known))
+    elif hasattr(item, "eqns"):
+        eqns = [
+            eqn.replace(
+                invars=_apart(list(eqn.invars), known),
+                params={name: _apart(param, known) for name, param in eqn.params.items()},
+            )
+            for eqn in item.eqns
+        ]
+        found = item.replace(eqns=eqns, outvars=_apart(list(item.outvars), known))
+    elif hasattr(item, "val") and hasattr(item, "aval"):
+        found = type(item)(_apart(item.val, known), item.aval)
+    known[id(item)] = item, found
+    return found
+
+
+def _traces(f: Any) -> list[Trace]:
+    """The traces of a function, the latest one last; those of what cannot be referred to weakly are not kept."""
+    found = _KEPT.get(id(f))
+    if found is not None and found[0]() is f:
+        return found[1]
+    traces: list[Trace] = []
+    with contextlib.suppress(TypeError):
+        _KEPT[id(f)] = weakref.ref(f, functools.partial(_forget, id(f))), traces
+    return traces
+
+
+def _forget(identity: int, gone: Any) -> None:
+    if identity in _KEPT and _KEPT[identity][0] is gone:
+        del _KEPT[identity]
+
+
+def _equal(one: Any, other: Any) -> bool:
+    """Whether two constants are the same, bit by bit."""
+    if isinstance(one, float | int) or isinstance(other, float | int):
+        return type(one) is type(other) and repr(one) == repr(other)
+    if one is other and not isinstance(one, np.ndarray):
+        return True
+    try:
+        left, right = np.asarray(one), np.asarray(other)
+    except (TypeError, ValueError):
+        # Keys of random numbers are no arrays of numbers.
+        return False
+    return left.dtype == right.dtype and left.shape == right.shape and left.tobytes() == right.tobytes()
