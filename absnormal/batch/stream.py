@@ -34,7 +34,7 @@ Progress = Callable[[int, "int | None"], None]
 
 
 def sweep(
-    f: Callable[[Any], Any] | Program, points: Iterable[Any], *, map: Map = map, chunk: int = 16, kinks: bool = False,
+    f: Callable[[Any], Any] | Program, points: Iterable[Any], *, map: Map = map, chunk: int = 64, kinks: bool = False,
     file: str | os.PathLike[str] | None = None, on_progress: Progress | None = None, **options: Any,
 ) -> Sweep:
     """Verify f at many points, one record each.
@@ -74,6 +74,9 @@ def sweep(
 
     Notes
     -----
+    The points of a chunk at which a NumPy function, or a `Program`, certainly has no active kink are found by computing
+    with all of them together, and have the record of a single call; every other point is judged by itself.
+
     A point at which f cannot be analysed gives a record with the verdict "ERROR".  When a worker process dies, its
     error is raised after the records of the other workers; with ``file`` the same call continues.
 

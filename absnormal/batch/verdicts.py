@@ -8,9 +8,13 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+
 from absnormal import __version__
 from absnormal.batch.origin import digest, origin
+from absnormal.batch.screening import Screen, fits
 from absnormal.errors import GuardError
+from absnormal.frontends.frameworks import plain
 from absnormal.frontends.points import arrays, framework
 from absnormal.kinks.segment import find_kink
 from absnormal.program.program import Program
@@ -77,7 +81,12 @@ class Work:
 
     def task(self, items: list[Item]) -> Task:
         """The work on a few points; a NumPy function is traced here when it meets a new shape."""
+        seen: set[tuple[int, ...]] = set()
         for _, _, point in items:
+            if type(point) is np.ndarray:
+                if point.shape in seen:
+                    continue
+                seen.add(point.shape)
             if self.f is not None and not framework(point) and not self._fitting(point):
                 try:
                     self._remember(trace(self.f, point))
@@ -88,8 +97,26 @@ class Work:
                     continue
         return Task(self, items)
 
-    def judge(self, item: Item) -> list[Record]:
-        """The records of a point: those of the kinks on the way to it, then its own.
+    def known(self, items: list[Item]) -> list[Record | None]:
+        """The records of the points of a chunk at which no kink is active, as far as all points together tell."""
+        points = [point for _, _, point in items]
+        if not all(type(point) is np.ndarray for point in points):
+            of_frameworks = [bool(framework(point)) for point in points]
+            if self.f is not None and any(of_frameworks):
+                return [None] * len(items)
+            points = [plain(p) if converted else p for p, converted in zip(points, of_frameworks, strict=True)]
+        if self.options.get("exact") or not self.programs:
+            return [None] * len(items)
+        return self._screen.records(
+            self.programs, points, lambda number: self._record(items[number][0], items[number][2])
+        )
+
+    @cached_property
+    def _screen(self) -> Screen:
+        return Screen(self.options.get("atol", 0.0))
+
+    def judge(self, item: Item, known: Record | None = None) -> list[Record]:
+        """The records of a point: those of the kinks on the way to it, then its own, where it is not ``known`` yet.
 
         Raises
         ------
@@ -100,7 +127,8 @@ class Work:
         records: list[Record] = []
         if before is not None:
             records = self._on_the_way(index, before, point)
-        return [*records, replace(self._record(index, point), digest=digest(point))]
+        own = self._record(index, point) if known is None else known
+        return [*records, replace(own, index=index, digest=digest(point))]
 
     def _record(self, index: int, point: Any) -> Record:
         try:
@@ -143,7 +171,7 @@ class Work:
 
     def _fitting(self, point: Any) -> list[Program]:
         tree, _ = Tree.of(point)
-        return [p for p in self.programs if p.tree == tree or (p.n == tree.size and len(tree.shapes) == 1)]
+        return [program for program in self.programs if fits(program, tree)]
 
     def _remember(self, program: Program) -> None:
         self.programs = [*self.programs[-_PROGRAMS + 1 :], program]
@@ -168,9 +196,9 @@ class Task:
 def judge(task: Task) -> list[list[Record] | None]:
     """The records of every point; None for one that needs the function, which did not come along."""
     groups: list[list[Record] | None] = []
-    for item in task.items:
+    for item, known in zip(task.items, task.work.known(task.items), strict=True):
         try:
-            groups.append(task.work.judge(item))
+            groups.append(task.work.judge(item, known))
         except GuardError:
             groups.append(None)
     return groups

@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.points is not None:
         if any(given is not None for given in (arguments.at, arguments.gradient, arguments.certificate)):
             raise ValueError("--points takes no --at, no --gradient and no --certificate")
-        return sweep.run(argparse.Namespace(**{**vars(arguments), "kinks": False, "records": None, "chunk": 16}))
+        return sweep.run(argparse.Namespace(**{**vars(arguments), "kinks": False, "records": None, "chunk": 64}))
     check_writable("--certificate", arguments.certificate)
     return write(_finding(arguments), arguments)
 

@@ -33,7 +33,7 @@ def arguments(command: argparse.ArgumentParser) -> None:
         "--points", required=True, help="a .npy file with one point a row, or a .npz file with an array for each name"
     )
     command.add_argument("--jobs", type=int, default=1, help="processes")
-    command.add_argument("--chunk", type=int, default=16, help="points that are judged together")
+    command.add_argument("--chunk", type=int, default=64, help="points that are judged together")
     command.add_argument("--records", metavar="FILE", help="a JSON Lines file that grows with every record")
     command.add_argument("--kinks", action="store_true", help="also go to the kinks between each point and the next")
     verdict_options(command)

@@ -1,0 +1,123 @@
+"""Points of a sweep that are judged together: those at which certainly no kink is active.
+
+One point is judged by itself, as `absnormal.verify` does.  Where that says that f is smooth there, the other points at
+which `absnormal.sweeps.many.clear` finds the same program without an active kink have the same record: the verdict and
+the theorem, the counts of switches, and no reason or line.  All other points are judged one by one.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from absnormal.arrays import Array
+from absnormal.errors import GuardError
+from absnormal.program.program import Program
+from absnormal.program.tree import Tree
+from absnormal.report.record import Record
+from absnormal.sweeps.many import NoRule, clear
+
+#: Numbers in the nodes of a program at all points of a chunk, up to which they are computed together.
+_LARGEST = 1 << 22
+
+
+class Screen:
+    """What was found about programs: the record of a smooth point, None where they are not screened.
+
+    Parameters
+    ----------
+    atol
+        switches with |z| <= atol are active
+    """
+
+    def __init__(self, atol: float) -> None:
+        self.atol = atol
+        self._known: weakref.WeakKeyDictionary[Program, Record | None] = weakref.WeakKeyDictionary()
+
+    def records(
+        self, programs: Sequence[Program], points: Sequence[Any], alone: Callable[[int], Record]
+    ) -> list[Record | None]:
+        """A record, of any number, for each point at which no kink is active, and None for the others.
+
+        Parameters
+        ----------
+        programs
+            of one function, in the order in which they are tried at a point
+        alone
+            the record of a point, by its number, when it is judged by itself
+        """
+        found: list[Record | None] = [None] * len(points)
+        flat = stacked(points)
+        if flat is None:
+            return found
+        tree, rows = flat
+        left = np.arange(len(points))
+        fitting = [program for program in programs if fits(program, tree)]
+        for number, program in enumerate(fitting):
+            if not len(left):
+                break
+            for index in left[self._clear(program, rows[left])].tolist():
+                if not all(_leaves(earlier, rows[index]) for earlier in fitting[:number]):
+                    continue
+                if program not in self._known:
+                    record = alone(index)
+                    smooth = record.verdict == "CLARKE" and record.method == "smooth" and not record.active
+                    self._known[program] = record if smooth else None
+                    found[index] = record
+                    continue
+                found[index] = self._known[program]
+            left = np.array([index for index in left.tolist() if found[index] is None], int)
+        return found
+
+    def _clear(self, program: Program, rows: Array) -> Array:
+        """Whether each of some points is clear; none where a program is not screened."""
+        size = sum(np.prod(node.shape, dtype=int) for node in program.nodes if node.varied)
+        if self._known.get(program, program) is None or program.m != 1 or size * len(rows) > _LARGEST:
+            return np.zeros(len(rows), bool)
+        starts = np.cumsum([0, *(np.prod(shape, dtype=int) for shape in program.tree.shapes)])
+        leaves = [
+            rows[:, first:last].reshape(len(rows), *shape)
+            for first, last, shape in zip(starts[:-1], starts[1:], program.tree.shapes, strict=True)
+        ]
+        try:
+            return clear(program, leaves, self.atol)
+        except NoRule:
+            self._known[program] = None
+            return np.zeros(len(rows), bool)
+
+
+def fits(program: Program, tree: Tree) -> bool:
+    """Whether a program takes a point: of its structure, or one array of its size."""
+    return program.tree == tree or (program.n == tree.size and len(tree.shapes) == 1)
+
+
+def stacked(points: Sequence[Any]) -> tuple[Tree, Array] | None:
+    """The structure of all points, and their numbers, shape (count, n); None where they differ, or are no floats."""
+    if {(type(point), getattr(point, "shape", None), getattr(point, "dtype", None)) for point in points} == {
+        (np.ndarray, np.shape(points[0]), np.dtype(float))
+    }:
+        return Tree.of(points[0])[0], np.stack(points).reshape(len(points), -1)
+    found: tuple[Tree, Array] | None = None
+    try:
+        parts = [Tree.of(point) for point in points]
+    except (TypeError, ValueError):
+        return found
+    tree = parts[0][0]
+    floats = all(leaf.dtype == np.float64 for _, leaves in parts for leaf in leaves)
+    if floats and all(other == tree for other, _ in parts):
+        found = tree, np.stack([np.concatenate([leaf.reshape(-1) for leaf in leaves]) for _, leaves in parts])
+    return found
+
+
+def _leaves(program: Program, row: Array) -> bool:
+    """Whether a program says that another branch is taken at a point."""
+    try:
+        program.evaluate(row)
+    except GuardError:
+        return True
+    except Exception:
+        return False
+    return False
