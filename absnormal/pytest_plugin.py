@@ -24,7 +24,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from textwrap import dedent
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
@@ -107,15 +107,15 @@ class Clarke:
         judge(report, meaning)
         return report
 
-    def keep(self, report: Report) -> None:
-        """Count a report among those of the running test."""
+    def keep(self, report: Report, again: bool = True) -> None:
+        """Count a report among those of the running test; one that is there counts once more where ``again``."""
         from absnormal.report.record import record
 
-        self._keep(record(report))
+        self._keep(record(report), again)
 
-    def _keep(self, found: Record) -> None:
+    def _keep(self, found: Record, again: bool = True) -> None:
         text = json.dumps(found.to_dict())
-        self.records[text] = self.records.get(text, 0) + 1
+        self.records[text] = self.records.get(text, 0) + 1 if again else self.records.get(text, 1)
 
 
 @pytest.fixture(scope="session")
@@ -207,13 +207,24 @@ def _marked(item: pytest.Item) -> bool:
     return item.get_closest_marker("clarke") is not None
 
 
+class _Finding(NamedTuple):
+    """What a test found: its record as plain data, how often, and the mark by which it is expected to fail."""
+
+    nodeid: str
+    values: dict[str, Any]
+    times: int
+    expected: str
+
+
 class _Collector:
     """Gathers the records of all tests, also from the workers of pytest-xdist, and writes the report."""
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
         self.clarke = Clarke(config)
-        self.found: list[tuple[str, dict[str, Any], int]] = []
+        self.found: list[_Finding] = []
+        #: Why the report could not be written.
+        self.unwritten = ""
 
     def pytest_runtest_setup(self) -> None:
         self.clarke.records = {}
@@ -223,8 +234,9 @@ class _Collector:
         report = yield
         if call.when == "call" and call.excinfo is not None:
             for found in _asserted(call.excinfo):
-                self.clarke.keep(found)
-                report.longrepr.addsection("Clarke gradient", str(found))
+                self.clarke.keep(found, again=False)
+                if str(found) != str(call.excinfo.value):
+                    report.longrepr.addsection("Clarke gradient", str(found))
         if call.when == "call" and self.clarke.records:
             # Plain data: pytest-xdist sends it to the controller with the report.
             report.clarke = [[text, count] for text, count in self.clarke.records.items()]
@@ -234,34 +246,46 @@ class _Collector:
         return report
 
     def pytest_runtest_logreport(self, report: Any) -> None:
+        expected = _expected(report)
         for text, count in getattr(report, "clarke", ()):
-            self.found.append((report.nodeid, json.loads(text), count))
+            self.found.append(_Finding(report.nodeid, json.loads(text), count, expected))
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        if self.unwritten:
+            terminalreporter.line(self.unwritten, red=True)
         if not self.found:
             return
         terminalreporter.section("Clarke gradients")
         proved = Counter[str]()
-        for _, values, count in self.found:
-            if values["verdict"] == "CLARKE":
-                proved[values["method"]] += count
+        for found in self.found:
+            if found.values["verdict"] == "CLARKE":
+                proved[found.values["method"]] += found.times
         methods = ", ".join(f"{count} {method}" for method, count in proved.most_common())
         terminalreporter.line(f"proved: {sum(proved.values())}{f' ({methods})' if methods else ''}")
-        for nodeid, values, count in self.found:
-            if values["verdict"] != "CLARKE":
-                times = f" ({count} times)" if count > 1 else ""
-                terminalreporter.line(f"{values['verdict']} {nodeid}{times}: {values['reason']}")
-                for line in _places(values):
+        for found in self.found:
+            if found.values["verdict"] != "CLARKE":
+                times = f" ({found.times} times)" if found.times > 1 else ""
+                expected = f" ({found.expected})" if found.expected else ""
+                said = f"{found.values['verdict']} {found.nodeid}{times}{expected}: {found.values['reason']}"
+                terminalreporter.line(said)
+                for line in _places(found.values):
                     terminalreporter.line(f"    {line}")
 
-    def pytest_sessionfinish(self) -> None:
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
         file = self.config.getoption("--clarke-report")
         if file is not None and not hasattr(self.config, "workerinput"):
-            _write(file, self.found)
+            try:
+                _write(file, self.found)
+            except OSError as error:
+                self.unwritten = f"--clarke-report {file} cannot be written: {error.strerror}"
+                session.exitstatus = session.exitstatus or pytest.ExitCode.INTERNAL_ERROR
 
 
 def _asserted(caught: Any) -> list[Report]:
-    """The reports that an assertion of a test failed on: ``assert an.verify(...)``."""
+    """The reports that an assertion of a test failed on.
+
+    ``assert an.verify(...)``, also of its verdict, ``self.assertTrue(an.verify(...))``, `assert_clarke_gradient`.
+    """
     module: Any = sys.modules.get("absnormal.report.report")
     if module is None or not caught.errisinstance(AssertionError):
         return []
@@ -270,12 +294,29 @@ def _asserted(caught: Any) -> list[Report]:
         names = {node.id for node in ast.walk(ast.parse(dedent(str(entry.statement)))) if isinstance(node, ast.Name)}
     except SyntaxError:
         names = set()
-    # pytest keeps the values that an assertion is made of among the local variables, under names of its own.
+    # pytest keeps the values that an assertion is made of among the local variables, under names of its own; a method
+    # of unittest has nothing else among them.
+    whole = entry.frame.f_globals.get("__name__") == "unittest.case"
     values = {
-        id(value): value for name, value in entry.frame.f_locals.items() if name in names or name.startswith("@py_")
+        id(value): value for name, value in entry.frame.f_locals.items()
+        if whole or name in names or name.startswith("@py_")
     }
     return [value for value in values.values() if isinstance(value, module.Report) and not value
-            and f"assert {value!r}" in message]  # fmt: skip
+            and _about(value, message)]  # fmt: skip
+
+
+def _about(report: Report, message: str) -> bool:
+    """Whether a message of an assertion is that a report is not CLARKE."""
+    said = repr(report)
+    return message == str(report) or any(
+        text in message for text in (f"assert {said}", f"{said} is not true", f"{said}.verdict")
+    )
+
+
+def _expected(report: Any) -> str:
+    """The mark of a test that is expected to fail, and did; "" for another one."""
+    reason = getattr(report, "wasxfail", None) if report.outcome == "skipped" else None
+    return "" if reason is None else f"xfail: {reason}" if reason else "xfail"
 
 
 def _places(values: dict[str, Any]) -> Iterator[str]:
@@ -286,7 +327,7 @@ def _places(values: dict[str, Any]) -> Iterator[str]:
         yield described(Line(**line))
 
 
-def _write(file: str, found: list[tuple[str, dict[str, Any], int]]) -> None:
+def _write(file: str, found: list[_Finding]) -> None:
     """The report in the format that the name of the file asks for."""
     from absnormal import __version__
     from absnormal.report.formats import FORMATS
@@ -296,9 +337,9 @@ def _write(file: str, found: list[tuple[str, dict[str, Any], int]]) -> None:
     form = {"json": "json", "sarif": "sarif", "xml": "junit"}[file.rpartition(".")[2]]
     with open(file, "w", encoding="utf-8") as out:
         writer, summary = FORMATS[form](out, __version__), Summary()
-        for number, (nodeid, values, count) in enumerate(found):
-            record = Record.from_dict({**values, "index": number})
-            for _ in range(count):
+        for number, finding in enumerate(found):
+            record = Record.from_dict({**finding.values, "index": number})
+            for _ in range(finding.times):
                 summary.add(record)
-            writer.write(nodeid, record)
+            writer.write(finding.nodeid, record, expected=finding.expected)
         writer.end(summary)

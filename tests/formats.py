@@ -1,24 +1,33 @@
-"""Judges of machine-readable output: SARIF by its schema in data/, JUnit XML by the elements that CI servers read."""
+"""Judges of machine-readable output: SARIF by its schema in data/, JUnit XML by those of Ant and of Jenkins."""
 
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 from xml.etree import ElementTree
 
 import jsonschema
 
 _SARIF = json.loads((Path(__file__).parent / "data" / "sarif-2.1.0-part.json").read_text())
-_COUNTS = {"tests", "failures", "errors", "skipped"}
-#: Element -> required attributes, further attributes, elements inside.
-_JUNIT: dict[str, tuple[set[str], set[str], set[str]]] = {
-    "testsuites": (set(), _COUNTS | {"name", "time"}, {"testsuite"}),
-    "testsuite": ({"name", "tests", "failures", "errors"}, _COUNTS | {"time", "timestamp", "hostname"}, {"testcase"}),
-    "testcase": ({"name", "classname"}, {"time", "file", "line"}, {"failure", "error", "skipped"}),
-    "failure": ({"message", "type"}, set(), set()),
-    "error": ({"message", "type"}, set(), set()),
-    "skipped": (set(), {"message", "type"}, set()),
+#: Attributes of a suite, all required by Ant's schema but "skipped", with what their values look like.
+_SUITE = {
+    "name": r"\S.*", "package": r".*", "id": r"\d+", "tests": r"\d+", "failures": r"\d+", "errors": r"\d+",
+    "skipped": r"\d+", "time": r"\d+\.\d{3}", "timestamp": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", "hostname": r"\S+",
+}  # fmt: skip
+#: Element -> its attributes, the elements inside.  Ant's schema requires each of them, and this order.
+_JUNIT: dict[str, tuple[dict[str, str], str]] = {
+    "testsuites": ({}, "(testsuite )*"),
+    "testsuite": (_SUITE, "properties (testcase )*system-out system-err "),
+    "properties": ({}, ""),
+    "testcase": ({"name": r"\S.*", "classname": r"\S.*", "time": r"\d+\.\d{3}"}, "((failure|error|skipped) )?"),
+    "failure": ({"message": ".*", "type": ".*"}, ""),
+    "error": ({"message": ".*", "type": ".*"}, ""),
+    "skipped": ({"message": ".*"}, ""),
+    "system-out": ({}, ""),
+    "system-err": ({}, ""),
 }
 
 
@@ -35,7 +44,7 @@ def sarif(text: str) -> list[dict[str, Any]]:
 def places(result: dict[str, Any]) -> list[tuple[str, int]]:
     """The files and lines of a SARIF result."""
     found = [location["physicalLocation"] for location in (*result["locations"], *result["relatedLocations"])]
-    return [(place["artifactLocation"]["uri"], place["region"]["startLine"]) for place in found]
+    return [(unquote(place["artifactLocation"]["uri"]), place["region"]["startLine"]) for place in found]
 
 
 def junit(text: str) -> list[Any]:
@@ -43,10 +52,11 @@ def junit(text: str) -> list[Any]:
     root = ElementTree.fromstring(text)
     assert root.tag == "testsuites"
     for element in root.iter():
-        required, further, inside = _JUNIT[element.tag]
-        assert required <= set(element.keys()) <= required | further, element.tag
-        assert {child.tag for child in element} <= inside
-    for suite in (root, *root):
+        attributes, inside = _JUNIT[element.tag]
+        assert set(element.keys()) == set(attributes), element.tag
+        assert all(re.fullmatch(form, element.attrib[name], re.DOTALL) for name, form in attributes.items())
+        assert re.fullmatch(inside, "".join(f"{child.tag} " for child in element)), element.tag
+    for suite in root:
         cases = list(suite.iter("testcase"))
         assert int(suite.attrib["tests"]) == len(cases)
         for name, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):

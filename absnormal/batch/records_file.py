@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import IO, Any
 
 from absnormal.report.record import Record
 
@@ -17,8 +18,8 @@ _FIX = "name another file, or delete this one to judge all points again"
 class RecordsFile:
     """A head line that says what the records were made of, then a line a record; those of one point come together.
 
-    A line that was cut off, and records of kinks whose point did not come any more, are dropped when the file is
-    continued.
+    A line that was cut off, the first one too, and records of kinks whose point did not come any more, are dropped when
+    the file is continued.
 
     Parameters
     ----------
@@ -31,49 +32,89 @@ class RecordsFile:
     Raises
     ------
     ValueError
-        for a file of another kind, and for one that was made of something else
+        for a file of another kind, for one that was made of something else, and for one that another process writes
+    OSError
+        where the file cannot be written, as on a full disk; with its name
     """
 
     def __init__(self, path: str, head: Mapping[str, Any]) -> None:
         self.path = path
         first = {_NAME: _FORM, **json.loads(json.dumps(head))}
-        if not os.path.exists(path) or not os.path.getsize(path):
-            with open(path, "w", encoding="utf-8") as file:
-                file.write(json.dumps(first) + "\n")
-        with open(path, "rb") as file:
-            found = _parsed(file.readline())
+        # Opened for appending, so that two processes that begin at once do not empty each other's file.
+        open(path, "ab").close()
+        self._file = open(path, "r+b", buffering=0)  # noqa: SIM115 - closed by `close`
+        try:
+            self._begin(first)
+        except BaseException:
+            self.close()
+            raise
+
+    def _begin(self, first: Mapping[str, Any]) -> None:
+        """Write the head line, or compare it, as the only process that does."""
+        if _written_elsewhere(self._file):
+            raise ValueError(f"{self.path} is being written by another process: wait for it, or name another file")
+        head, line = json.dumps(first) + "\n", self._file.readline()
+        if not line.endswith(b"\n") and head.encode().startswith(line):
+            self._file.seek(0)
+            self._write(head)
+            return
+        found = _parsed(line)
         if not isinstance(found, dict) or _NAME not in found:
-            raise ValueError(f"{path} does not begin with a line that says what its records were made of: {_FIX}")
+            raise ValueError(f"{self.path} does not begin with a line that says what its records were made of: {_FIX}")
         if found != first:
-            raise ValueError(f"{path} was made with {_differences(found, first)}: {_FIX}")
-        self._file = open(path, "r+b")  # noqa: SIM115 - closed by `close`
-        self._file.readline()
+            raise ValueError(f"{self.path} was made with {_differences(found, first)}: {_FIX}")
 
     def groups(self) -> Iterator[list[Record]]:
         """The finished records, point by point, as long as lines are whole; then the file ends there."""
         group: list[Record] = []
-        end = self._file.tell()
-        while (line := self._file.readline()).endswith(b"\n"):
-            values = _parsed(line)
-            if not isinstance(values, dict):
-                break
-            group.append(Record.from_dict(values))
-            if group[-1].t is None:
-                end = self._file.tell()
-                yield group
-                group = []
+        end = place = self._file.tell()
+        # Another open file would, when it is closed, give up the lock of this process.
+        lines = io.BufferedReader(self._file)
+        try:
+            while (line := lines.readline()).endswith(b"\n"):
+                values = _parsed(line)
+                if not isinstance(values, dict):
+                    break
+                place += len(line)
+                group.append(Record.from_dict(values))
+                if group[-1].t is None:
+                    end = place
+                    yield group
+                    group = []
+        finally:
+            lines.detach()
         self._file.seek(end)
         self._file.truncate()
 
     def append(self, records: Sequence[Record]) -> None:
         """Write the records of a point, at once."""
-        lines = "".join(json.dumps(record.to_dict()) + "\n" for record in records)
-        self._file.write(lines.encode())
-        self._file.flush()
+        self._write("".join(json.dumps(record.to_dict()) + "\n" for record in records))
+
+    def _write(self, lines: str) -> None:
+        """Write at once; where there is no room for all of it, a line that is cut off is left, as after a stop."""
+        rest = memoryview(lines.encode())
+        try:
+            while rest:
+                rest = rest[self._file.write(rest) :]
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, self.path) from error
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+
+def _written_elsewhere(file: IO[bytes]) -> bool:
+    """Whether another process writes the file; from now on this one does, where the system knows locks."""
+    try:
+        import fcntl
+    except ImportError:
+        return False
+    try:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno in (errno.EACCES, errno.EAGAIN)
+    return False
 
 
 def _parsed(line: bytes) -> Any:

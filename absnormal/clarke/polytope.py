@@ -149,7 +149,7 @@ def extreme(points: Array) -> Array:
     """The numbers of the points that are no convex combination of the others."""
     columns = np.arange(points.shape[1])
     origin = np.zeros(points.shape[1])
-    tiny = np.full(points.shape[1], 1e-12) * np.maximum(np.abs(points).max(axis=0, initial=0.0), 1e-300)
+    tiny = 1e-12 * np.maximum(np.abs(points).max(axis=0, initial=0.0), 1e-290)
     kept = set(range(len(points)))
     for k in sorted(kept - _farthest_alone(points)):
         others = sorted(kept - {k})

@@ -87,6 +87,7 @@ def rounded(d: Array, dtype: object) -> Array:
     return np.asarray(whole, dtype=np.int64 if dtype == np.int64 else object)
 
 
+@np.errstate(under="ignore")
 def least_squares(columns: Array, labels: Array, target: Array) -> tuple[Array, Array]:
     """Weights >= 0, of sum 1 for each label, that bring ``columns`` (m, N) nearest to the target, and what is left.
 

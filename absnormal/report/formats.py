@@ -13,12 +13,15 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import re
 import shutil
 import tempfile
+import time
 from collections import Counter
 from pathlib import Path
 from typing import IO, Any
+from urllib.parse import quote
 from xml.sax.saxutils import escape, quoteattr
 
 from absnormal.report.record import ERROR, Line, Record
@@ -48,8 +51,8 @@ class Writer:
     def __init__(self, out: IO[str], version: str) -> None:
         self.out, self.version = out, version
 
-    def write(self, name: str, record: Record, report: Any = None) -> None:
-        """One finding."""
+    def write(self, name: str, record: Record, report: Any = None, expected: str = "") -> None:
+        """One finding; ``expected`` says why it is none to act on, as the mark xfail of a test does."""
         raise NotImplementedError
 
     def end(self, summary: Summary, stopped: str = "") -> None:
@@ -63,7 +66,7 @@ class Text(Writer):
         super().__init__(out, version)
         self.reports, self.others = False, 0
 
-    def write(self, name: str, record: Record, report: Any = None) -> None:
+    def write(self, name: str, record: Record, report: Any = None, expected: str = "") -> None:
         if report is not None:
             self.reports = True
             print(report, file=self.out)
@@ -93,8 +96,9 @@ class Json(Writer):
         tool = json.dumps({"name": "absnormal", "version": version})
         out.write(f'{{"tool": {tool},\n"results": [')
 
-    def write(self, name: str, record: Record, report: Any = None) -> None:
-        values = {"name": name, **record.to_dict(), **({} if report is None else {"report": report.to_dict()})}
+    def write(self, name: str, record: Record, report: Any = None, expected: str = "") -> None:
+        values = {"name": name, **record.to_dict(), **({"expected": expected} if expected else {}),
+                  **({} if report is None else {"report": report.to_dict()})}  # fmt: skip
         self.out.write(self.separator + json.dumps(values))
         self.separator = ",\n"
 
@@ -104,38 +108,47 @@ class Json(Writer):
 
 
 class JUnit(Writer):
-    """A test case a finding: NOT_CLARKE is a failure, ERROR an error, UNDECIDED a skipped test with its reason."""
+    """A test case a finding: NOT_CLARKE is a failure, ERROR an error, UNDECIDED a skipped test with its reason.
+
+    What a test expects is skipped, too.
+    The file is valid by the schema of Ant and by that of Jenkins, which pytest keeps, too; neither has a place for the
+    file and the line of a case, which stand in its text.
+    """
 
     TAGS = ((Verdict.NOT_CLARKE.name, "failure"), (ERROR, "error"), (Verdict.UNDECIDED.name, "skipped"))
 
     def __init__(self, out: IO[str], version: str) -> None:
         super().__init__(out, version)
         self.counts: Counter[str] = Counter()
+        self.begun = self.last = time.monotonic()
         # The head has the counts: the cases wait in a file.
         self.body = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - closed by `end`
 
-    def write(self, name: str, record: Record, report: Any = None) -> None:
-        self.counts[record.verdict] += 1
-        place = record.lines[0] if record.lines else None
-        where = f" file={_attribute(relative(place.path))} line=\"{place.line}\"" if place and place.path else ""
-        self.body.write(f"<testcase classname=\"absnormal\" name={_attribute(name)}{where}>")
+    def write(self, name: str, record: Record, report: Any = None, expected: str = "") -> None:
         tag = dict(self.TAGS).get(record.verdict)
+        tag = "skipped" if tag and expected else tag
+        self.counts[tag or ""] += 1
+        before, self.last = self.last, time.monotonic()
+        head = f"name={_attribute(name)} time=\"{self.last - before:.3f}\""
+        self.body.write(f"<testcase classname=\"absnormal\" {head}>")
         if tag is not None:
             details = str(report) if report is not None else "\n".join([said(record), *map(described, record.lines)])
+            message = f"{expected}: {said(record)}" if expected else said(record)
             kind = "" if tag == "skipped" else f" type={_attribute(record.verdict)}"
-            self.body.write(f"<{tag} message={_attribute(said(record))}{kind}>{escape(_xml(details))}</{tag}>")
+            self.body.write(f"<{tag} message={_attribute(message)}{kind}>{escape(_xml(details))}</{tag}>")
         self.body.write("</testcase>\n")
 
     def end(self, summary: Summary, stopped: str = "") -> None:
-        numbers = {"tests": sum(self.counts.values()), "failures": self.counts[Verdict.NOT_CLARKE.name],
-                   "errors": self.counts[ERROR], "skipped": self.counts[Verdict.UNDECIDED.name]}
-        counts = " ".join(f'{name}="{count}"' for name, count in numbers.items())
-        self.out.write(f'<?xml version="1.0" encoding="utf-8"?>\n<testsuites {counts}>\n')
-        self.out.write(f'<testsuite name="absnormal" {counts}>\n')
+        values = {"name": "absnormal", "package": "absnormal", "id": 0, "tests": sum(self.counts.values()),
+                  "failures": self.counts["failure"], "errors": self.counts["error"],
+                  "skipped": self.counts["skipped"], "time": f"{time.monotonic() - self.begun:.3f}",
+                  "timestamp": time.strftime("%Y-%m-%dT%H:%M:%S"), "hostname": platform.node() or "localhost"}
+        head = " ".join(f"{name}={_attribute(str(value))}" for name, value in values.items())
+        self.out.write(f'<?xml version="1.0" encoding="utf-8"?>\n<testsuites>\n<testsuite {head}>\n<properties/>\n')
         self.body.seek(0)
         shutil.copyfileobj(self.body, self.out)
         self.body.close()
-        self.out.write("</testsuite>\n</testsuites>\n")
+        self.out.write(f"<system-out/>\n<system-err>{escape(stopped)}</system-err>\n</testsuite>\n</testsuites>\n")
 
 
 class GitHub(Writer):
@@ -147,7 +160,7 @@ class GitHub(Writer):
         super().__init__(out, version)
         self.seen: set[tuple[str, str, int]] = set()
 
-    def write(self, name: str, record: Record, report: Any = None) -> None:
+    def write(self, name: str, record: Record, report: Any = None, expected: str = "") -> None:
         level = dict(self.LEVELS).get(record.verdict)
         if level is None:
             return
@@ -169,7 +182,10 @@ class GitHub(Writer):
 
 
 class Sarif(Writer):
-    """SARIF 2.1.0: a result for every finding that is not CLARKE; UNDECIDED has the kind "open"."""
+    """SARIF 2.1.0: a result for every finding that is not CLARKE; UNDECIDED has the kind "open".
+
+    What a test expects is suppressed.
+    """
 
     def __init__(self, out: IO[str], version: str) -> None:
         super().__init__(out, version)
@@ -183,17 +199,19 @@ class Sarif(Writer):
         head = json.dumps({"$schema": _SCHEMA, "version": VERSION})[:-1]
         self.out.write(f'{head}, "runs": [{{"tool": {json.dumps({"driver": driver})},\n"results": [')
 
-    def write(self, name: str, record: Record, report: Any = None) -> None:
+    def write(self, name: str, record: Record, report: Any = None, expected: str = "") -> None:
         if record.verdict == Verdict.CLARKE.name:
             return
         places = [_location(line) for line in record.lines if line.path]
         kind = {Verdict.NOT_CLARKE.name: ("fail", "error"), ERROR: ("fail", "warning")}
         kind_of, level = kind.get(record.verdict, ("open", "none"))
-        result = {
+        result: dict[str, Any] = {
             "ruleId": record.verdict, "kind": kind_of, "level": level, "message": {"text": f"{name}: {said(record)}"},
             "locations": places[:1], "relatedLocations": places[1:],
             "properties": {"method": record.method, "index": record.index},
         }  # fmt: skip
+        if expected:
+            result["suppressions"] = [{"kind": "inSource", "justification": expected}]
         self.out.write(self.separator + json.dumps(result))
         self.separator = ",\n"
 
@@ -233,7 +251,7 @@ def relative(path: str) -> str:
 
 def _location(line: Line) -> dict[str, Any]:
     name = relative(line.path)
-    uri = Path(name).as_uri() if os.path.isabs(name) else Path(name).as_posix()
+    uri = Path(name).as_uri() if os.path.isabs(name) else quote(Path(name).as_posix())
     snippet = {"snippet": {"text": line.text}} if line.text else {}
     return {
         "physicalLocation": {"artifactLocation": {"uri": uri}, "region": {"startLine": line.line, **snippet}},

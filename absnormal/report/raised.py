@@ -53,11 +53,15 @@ def in_one_line(error: BaseException) -> str:
     '--jobs must be at least 1'
     >>> in_one_line(ZeroDivisionError("division by zero"))
     'ZeroDivisionError: division by zero'
+    >>> in_one_line(OSError(28, "No space left on device", "run.jsonl"))
+    'run.jsonl: No space left on device'
     """
     said, place = _words(error), raised_at(error)
     if isinstance(error, AbsNormalError):
         known = place is None or getattr(error, "source", None) is not None
         return said if known else f"{said} ({place})"
+    if isinstance(error, OSError) and place is None and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
     if isinstance(error, SystemExit):
         said = f"{said}: {_LEFT}" if said else _LEFT
     elif place is None and said and isinstance(error, (ValueError, ImportError)):

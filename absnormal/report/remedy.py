@@ -19,7 +19,7 @@ from absnormal.report.relation import names_of, slope_in_words
 from absnormal.theorems.problem import Problem
 
 _FEW = 12
-_BUDGET = Budget(cells=256, programs=1000, seconds=2.0)
+_BUDGET = Budget(cells=256, programs=1000, seconds=5.0)
 _NICE = tuple(map(Fraction, (0, 1, -1)))
 
 

@@ -103,6 +103,7 @@ class Sweeps(AtPoint):
         size = self.lengths(self.magnitude(sigma, direction)[0])[self.alpha]
         return Directional(sigma, dz[0], dy[0], rates > gamma * size + FLOOR)
 
+    @np.errstate(all="ignore")
     def _forward(
         self, directions: Array, sigma: Array, choose: bool = False, change: Change | None = None, only: Nodes = None
     ) -> tuple[Array, Array]:
@@ -196,7 +197,7 @@ class Sweeps(AtPoint):
         """`pull_node` in absolute values."""
         return self._backward(sigma, None, np.abs(seeds), change=np.abs, start=index)[0]
 
-    @np.errstate(over="ignore", invalid="ignore")
+    @np.errstate(all="ignore")
     def _backward(
         self, sigma: Array, zbar: Array | None, ybar: Array | None, change: Change | None = None,
         start: int | None = None, weigh: bool = True, adjoints: Adjoints | None = None, only: Nodes = None,

@@ -102,9 +102,10 @@ def test_hostile_text_is_escaped(tmp_path: Path, capsys: pytest.CaptureFixture[s
     np.save("odd.npy", np.array([[-1.0]]))
     arguments = ["sweep", f"{name}:f", "--points", "odd.npy"]
     (case,) = formats.junit(output(arguments, capsys, "junit")[1])
-    assert case.attrib["file"] == name and '<a href="&">' in (case[0].text or "")
+    assert f"np.log at {name}:3" in (case[0].text or "") and '<a href="&">' in (case[0].text or "")
     (result,) = formats.sarif(output(arguments, capsys, "sarif")[1])
-    assert formats.places(result)[0][1] == 3
+    uri = result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
+    assert uri == "odd%2C%20100%25%20%3Ax%26%3Cy%3E.py" and formats.places(result)[0] == (name, 3)
     out = output(arguments, capsys, "github")[1]
     assert out.startswith("::error file=odd%2C 100%25 %3Ax&<y>.py,line=3,title=ERROR np.log::")
     assert len(re.findall(r"^::", out, re.MULTILINE)) == 1
@@ -164,6 +165,19 @@ def test_ctrl_c_leaves_valid_output(tmp_path: Path, form: str, jobs: str) -> Non
         assert json.loads(out)["runs"][0]["invocations"] == [{"executionSuccessful": False}]
     else:
         assert "interrupted\n" in out and re.search(r"^\d+ records: ", out, re.MULTILINE)
+
+
+def test_a_run_whose_parent_ignores_ctrl_c_goes_on(tmp_path: Path) -> None:
+    """As under nohup, or behind & in a script."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        process = start(*big(tmp_path, 24), "--format", "junit", "--jobs", "2", where=tmp_path)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    wait_for(tmp_path / "run.jsonl", 3)
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode in (0, 1, 2, 3) and err == "" and len(formats.junit(out)) == 24
 
 
 @pytest.mark.parametrize("form", ["json", "junit", "text", "sarif", "github"])

@@ -94,7 +94,6 @@ def test_sarif_and_junit_reports_have_the_lines(project: Path) -> None:
         verdict, (file, lines) = FINDINGS[name]
         found = case.find(tags[verdict])
         assert found is not None
-        assert (case.attrib["file"], int(case.attrib["line"])) == (file, lines[0])
         assert all(f"{file}:{line}" in (found.text or "") for line in lines)
 
 
