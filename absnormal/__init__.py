@@ -24,6 +24,7 @@ Many points, and kinks
     an.minimize(f, x0)              a minimum of a function with kinks, with a certificate
 Elsewhere
     an.torch, an.onnx               models; functions of torch tensors and JAX arrays go to `verify` itself
+    an.jax                          verdicts and certified gradients, called as jax.grad is
     an.testing                      assertions and Hypothesis strategies; a pytest plugin comes along
     an.extend                       operations and tools of your own
     an.plot                         pictures
@@ -38,7 +39,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from absnormal import extend, onnx, plot, testing, torch
+    from absnormal import extend, jax, onnx, plot, testing, torch
     from absnormal.batch import Sweep, sweep
     from absnormal.clarke.budget import Budget
     from absnormal.clarke.generalized_gradient import GeneralizedGradient
@@ -98,7 +99,7 @@ _LATER = {
     "trace": "absnormal.verify",
     "verify": "absnormal.verify",
 }
-_SUBMODULES = ("extend", "onnx", "plot", "testing", "torch")
+_SUBMODULES = ("extend", "jax", "onnx", "plot", "testing", "torch")
 
 
 def __getattr__(name: str) -> Any:
@@ -150,6 +151,7 @@ __all__ = [
     "find_kink",
     "generalized_gradient",
     "gradient",
+    "jax",
     "kinks_near",
     "minimize",
     "onnx",

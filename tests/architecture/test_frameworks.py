@@ -15,8 +15,8 @@ NAMES = {"torch": "torch|PyTorch", "jax": "jax|jnp|JAX", "onnx": "onnx|ONNX"}
 
 #: Besides its own front end a framework is named where front ends are chosen by the types of a point, in the tables of
 #: slopes, and where a user names a tool or a file.
-CHOOSE = ("frontends.frameworks", "frontends.points", "frontends.ties", "extend", "torch", "onnx", "", "cli", "gallery",
-          "batch.origin")
+CHOOSE = ("frontends.frameworks", "frontends.points", "frontends.ties", "extend", "torch", "jax", "onnx", "", "cli",
+          "gallery", "batch.origin")
 
 
 @cache

@@ -31,7 +31,7 @@ FOLDERS = {
     "certificates": 7, "form": 7,
     "report": 8, "display": 8, "judgement": 8,
     "verify": 9, "stationarity": 9,
-    "kinks": 10, "minimize": 10, "batch": 10, "torch": 10, "onnx": 10, "extend": 10, "": 10, "progress": 10,
+    "kinks": 10, "minimize": 10, "batch": 10, "torch": 10, "jax": 10, "onnx": 10, "extend": 10, "": 10, "progress": 10,
     "testing": 11, "pytest_plugin": 11, "cli": 11, "plot": 11,
     "__main__": 12,
 }  # fmt: skip
@@ -226,5 +226,5 @@ def test_every_public_name_is_there_however_it_is_asked_for() -> None:
     for name in absnormal.__all__:
         found = getattr(absnormal, name)
         assert name in dir(absnormal)
-        assert isinstance(found, ModuleType) == (name in ("extend", "onnx", "plot", "testing", "torch"))
+        assert isinstance(found, ModuleType) == (name in ("extend", "jax", "onnx", "plot", "testing", "torch"))
     _import(_EACH)
