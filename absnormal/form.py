@@ -296,11 +296,12 @@ _CSR = ("data", "indices", "indptr")
 
 def _accumulated(program: Program, sweeps: Sweeps, limit: int) -> AbsNormalForm:
     if program.blocks:
-        norm = program.nodes[program.blocks[0]]
-        raise TraceError(
-            norm.operation, "is a 2-norm at 0, which |.| cannot express", "take the form where no norm is 0",
-            norm.source,
-        )
+        node = program.nodes[program.blocks[0]]
+        problem, fix = "is a 2-norm at 0, which |.| cannot express", "take the form where no norm is 0"
+        if program.sorts:
+            node = program.nodes[program.sorts[0]]
+            problem, fix = "sorts many tied entries as one kink", "take the form of a shorter list"
+        raise TraceError(node.operation, problem, fix, node.source)
     # A switch that an infinite constant makes infinite keeps its sign everywhere: nothing depends on its |z|.
     sigma = np.where(np.isfinite(sweeps.z), np.nan, np.sign(sweeps.z))
     (Z, L), (J, Y) = rows(program, sweeps, sigma, limit=limit)

@@ -16,6 +16,7 @@ from scipy.sparse.csgraph import connected_components
 from absnormal.arrays import Array
 from absnormal.ops import TABLE, kink_of
 from absnormal.ops.kinks.entrywise import Entrywise
+from absnormal.ops.kinks.order import ordering
 from absnormal.program.nodes import Node
 from absnormal.sweeps.table import Sweeps
 
@@ -46,14 +47,19 @@ def ordered(sweeps: Sweeps, sigma: Array, chosen: Array) -> Order | None:
     known = chosen & (first >= 0) & (first != second)
     if not known.any() or known.sum() > _MANY:
         return None
-    up = sigma[sweeps.alpha[known]] > 0
-    high = np.where(up, first[known], second[known])
-    low = np.where(up, second[known], first[known])
-    sources, places = np.unique(np.concatenate([high, low]), return_inverse=True)
-    high, low = places[: len(high)], places[len(high) :]
+    each = known.copy()
+    for numbers in sweeps.sorts:
+        # A sort asks for the order of neighbours only.
+        each[np.searchsorted(sweeps.alpha, numbers)] = False
+    up = sigma[sweeps.alpha[each]] > 0
+    high = np.concatenate([np.where(up, first[each], second[each]), *demands.above])
+    low = np.concatenate([np.where(up, second[each], first[each]), *demands.below])
+    count = int(known.sum())
+    sources, places = np.unique(np.concatenate([first[known], second[known], high, low]), return_inverse=True)
+    left, right, (high, low) = places[:count], places[count : 2 * count], np.split(places[2 * count :], 2)
     shape = (len(sources), len(sources))
-    count, label = connected_components(csr_array((np.ones(len(high)), (low, high)), shape), connection="strong")
-    if count < len(sources):
+    groups, label = connected_components(csr_array((np.ones(len(high)), (low, high)), shape), connection="strong")
+    if groups < len(sources):
         return None
     rank = label if (label[high] > label[low]).all() else -label
     if not (rank[high] > rank[low]).all():
@@ -63,7 +69,7 @@ def ordered(sweeps: Sweeps, sigma: Array, chosen: Array) -> Order | None:
     if constant.any():
         rank = rank - rank[constant]
     rates = np.full(len(sweeps.alpha), np.nan)
-    rates[known] = np.where(up, 1.0, -1.0) * (rank[high] - rank[low])
+    rates[known] = rank[left] - rank[right]
     n = sweeps.program.n
     if not (sources < n + 1).all():
         return Order(rates, None)
@@ -83,6 +89,9 @@ class _Demands:
         self.sweeps, self.sigma = sweeps, sigma
         self.next = sweeps.program.n + 1
         self.numbers: list[Array | None] = [None] * len(sweeps.program.nodes)
+        #: What sorts ask for: which entries must be above which.
+        self.above: list[Array] = []
+        self.below: list[Array] = []
 
     def pairs(self) -> tuple[Array, Array]:
         """The two entries that each active switch compares; -1 where it is no comparison."""
@@ -127,6 +136,8 @@ class _Demands:
             left, right = (np.broadcast_to(np.asarray(arg), node.shape) for arg in args)
             above = kink.sides(node.params, float)[0][0] == 1
             return np.where((slopes.reshape(node.shape) > 0) == above, left, right), left, right
+        if kink.permutes:
+            return self._sorted(node, np.asarray(args[0]), slopes)
         sign = kink.extremum(node.params)
         if not sign:
             return None
@@ -139,3 +150,15 @@ class _Demands:
             leading[j] = current
             current = np.where(stays, current, entries[j + 1])
         return current, leading, entries[1:]
+
+    def _sorted(self, node: Node, entries: Array, slopes: Array) -> tuple[Array, Array, Array] | None:
+        """The same of a sort, where the codes of all entries differ."""
+        columns = entries.reshape(len(entries), -1)
+        order = ordering(slopes.reshape(len(entries) - 1, -1))
+        if order is None:
+            return None
+        along = np.take_along_axis(columns, order, 0)
+        self.above.append(along[1:].reshape(-1))
+        self.below.append(along[:-1].reshape(-1))
+        first = np.broadcast_to(columns[:1], columns[1:].shape)
+        return along[list(node.params["ranks"])].reshape(node.shape), columns[1:], first

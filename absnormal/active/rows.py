@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from absnormal.arrays import Array, lengths, unit_vectors
+from absnormal.sweeps.adjoints import nonzero
 from absnormal.sweeps.conditioning import beyond_values
 from absnormal.sweeps.rounding import FLOOR, rounding
 from absnormal.sweeps.table import Sweeps
@@ -41,6 +44,34 @@ def certainly_triangular(rows: Array, errors: Array) -> bool:
             return False
         left &= ~taken
     return True
+
+
+def by_inputs(sweeps: Sweeps) -> list[tuple[list[int], list[int]]] | None:
+    """The same without the rows: switches with an input each whose column has one nonzero entry, on one path, among the
+    rows that are left, round by round; None where some rows are left in the end.
+
+    Labels say to which switch the path leads.  An entry counts beyond the rounding of sweeps and values.
+    """
+    alpha, sigma = sweeps.alpha, sweeps.signature(0.0)
+    left, rounds = np.ones(len(alpha), bool), []
+    while left.any():
+        seeds = np.zeros((2, sweeps.program.s))
+        seeds[0, alpha[left]], seeds[1, alpha[left]] = 1.0, 1.0 + np.flatnonzero(left)
+        paths, labels = sweeps.pull_magnitude(sigma, seeds, None, change=lambda a: nonzero(a))[0]
+        here = sweeps.pull(sigma, seeds[:1], None)[0]
+        error = rounding(sweeps.pull_depth) * sweeps.pull_magnitude(sigma, seeds[:1], None)[0] + FLOOR
+        error = error + beyond_values(sweeps, sigma, here, partial(_pulled, sigma=sigma, seeds=seeds[:1]))
+        alone = np.flatnonzero((paths == 1) & (np.abs(here) > error)[0])
+        taken, first = np.unique(labels[alone].astype(int) - 1, return_index=True)
+        if not taken.size:
+            return None
+        left[taken] = False
+        rounds.append((alpha[taken].tolist(), alone[first].tolist()))
+    return rounds
+
+
+def _pulled(near: Sweeps, sigma: Array, seeds: Array) -> Array:
+    return near.pull(sigma, seeds, None)[0]
 
 
 def base_rows(sweeps: Sweeps) -> tuple[Array, Array] | None:

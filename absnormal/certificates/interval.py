@@ -45,7 +45,7 @@ def highest_by_signs(sweeps: Sweeps, v: Array) -> float:
     v . g_sigma is affine in what a block adds, and its maximum over the later blocks is convex in that.
     """
     blocks = _blocks(sweeps)
-    if sweeps.rational or len(blocks) > _BRANCHES:
+    if sweeps.rational or sweeps.sorts or len(blocks) > _BRANCHES:
         return np.inf
     size = float(sweeps.magnitude(sweeps.signs, v, interval=True)[1][0])
     return _largest(sweeps, v, sweeps.signs, blocks) + rounding(4 * sweeps.push_depth) * size + FLOOR

@@ -14,7 +14,7 @@ from absnormal.certificates.witness import Witness
 from absnormal.clarke.fallback import NoActiveSwitch, OpenAlong
 from absnormal.theorems.even_part import EvenPart
 from absnormal.theorems.layered_blocks import LayeredBlocks
-from absnormal.theorems.likq import Independent, IndependentModuloAPrime
+from absnormal.theorems.likq import Independent, IndependentByInputs, IndependentModuloAPrime
 from absnormal.theorems.membership import LimitingGradients
 from absnormal.theorems.merging import BeyondMergedKinks, WithinMergedKinks
 from absnormal.theorems.private_directions import PrivateInputs, PrivateInputsForTheseSlopes
@@ -26,8 +26,8 @@ from absnormal.theorems.supporting import OwnAdjoints
 
 _CLASSES: tuple[type[NextToProgram], ...] = (
     NoActiveSwitch, ZeroRowsByStructure, PrivateInputs, PrivateInputsForTheseSlopes, BoundedAdjoints, OwnAdjoints,
-    EvenPart, LayeredBlocks, Independent, IndependentModuloAPrime, OpenAlong, LimitingGradients, MeanUnderRegular,
-    BeyondDirectionalDerivative, FromAllSlopes, NotTheGradient, NonFinite,
+    EvenPart, LayeredBlocks, Independent, IndependentByInputs, IndependentModuloAPrime, OpenAlong, LimitingGradients,
+    MeanUnderRegular, BeyondDirectionalDerivative, FromAllSlopes, NotTheGradient, NonFinite,
     WithinMergedKinks, BeyondMergedKinks,
 )
 #: Kind -> the class that reads it.

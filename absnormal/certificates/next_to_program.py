@@ -20,8 +20,10 @@ from absnormal.certificates import checker
 from absnormal.certificates.interval import highest, highest_by_signs, rates
 from absnormal.certificates.witness import Witness
 from absnormal.ops import kink_of
+from absnormal.ops.kinks.order import codes
 from absnormal.rational.modular import ANOTHER_PRIME, independent, integers
 from absnormal.sweeps.bounds import curvatures, derivative_bounds, moved_at_most
+from absnormal.sweeps.conditioning import beyond_values
 from absnormal.sweeps.equal_rows import EqualRows, zero_under_one
 from absnormal.sweeps.integers import exact_rows, zero_rows
 from absnormal.sweeps.realized import realizes
@@ -54,7 +56,7 @@ def _zero_for_these(sweeps: Sweeps, slopes: Array) -> tuple[Array, Array]:
     matter 1."""
     sigma = sweeps.signature(slopes)
     zero = ~sweeps.pattern(sigma)[0][sweeps.alpha]
-    sigma[sweeps.alpha[zero & ~sweeps.in_balls[sweeps.alpha]]] = 1.0
+    sigma[sweeps.alpha[zero & ~sweeps.in_blocks[sweeps.alpha]]] = 1.0
     if _definite(sweeps, sigma).all():
         zero = zero | EqualRows(sweeps, sigma).zero_rows()
         zero[~zero] = zero_rows(sweeps, sigma, sweeps.alpha[~zero])
@@ -70,7 +72,7 @@ def _open(sweeps: Sweeps, slopes: Array, direction: Array, rng: np.random.Genera
 
 def _definite(sweeps: Sweeps, sigma: Array) -> Array:
     """Which active switches have the slope -1 or 1; those in blocks count."""
-    return np.asarray((np.abs(sigma) == 1) | sweeps.in_balls)[sweeps.alpha]
+    return np.asarray((np.abs(sigma) == 1) | sweeps.in_blocks)[sweeps.alpha]
 
 
 def slack_of(sweeps: Sweeps, sigma: Array, d: Array) -> tuple[Array, float]:
@@ -93,6 +95,8 @@ def _drawn(sweeps: Sweeps, rng: np.random.Generator) -> Array:
     for numbers in sweeps.lanes:
         t = rng.standard_normal(numbers.shape)
         sigma[numbers] = t / lengths(t)
+    for numbers in sweeps.sorts:
+        sigma[numbers] = codes(rng.standard_normal(numbers.shape))
     return sigma
 
 
@@ -226,6 +230,37 @@ def _invertible(rows: Array, errors: Array) -> bool:
     known = np.linalg.norm(errors / sizes[:, None]) + 8 * rows.size * UNIT
     apart = np.linalg.norm(np.eye(len(rows)) - unit @ inverse, 2) + known * np.linalg.norm(inverse, 2)
     return bool(apart < 1)
+
+
+def independent_by_inputs(rounds: Sequence[Any], witness: Witness, rng: np.random.Generator) -> bool:
+    """LIKQ: the inputs of a round move their own switches on one path, and none of those that are still to come."""
+    sweeps = witness.floats
+    program, sigma = sweeps.program, sweeps.signature(0.0)
+    coming = np.zeros(program.s, bool)
+    coming[sweeps.alpha] = True
+    for given, moving in rounds:
+        switches, inputs = (np.array(checker.positions(own, size), int) for own, size in (
+            (given, program.s), (moving, program.n)))
+        marks = np.zeros((3, program.n))
+        marks[0, inputs], marks[1, inputs] = 1.0, 1.0 + np.arange(len(inputs))
+        marks[2, inputs] = rng.uniform(1, 2, len(inputs))
+        paths, labels = sweeps.counts(marks[:2], sigma)
+        own = np.zeros(program.s, bool)
+        own[switches] = True
+        if len(inputs) != len(switches) or not coming[switches].all() or paths[coming & ~own].any():
+            return False
+        if not ((paths[switches] == 1) & (labels[switches] == marks[1, inputs])).all():
+            return False
+
+        def rates(near: Sweeps, moved: Array = marks[2:], own: Array = switches) -> Array:
+            return np.asarray(near.push(sigma, moved)[0][0][own])
+
+        here = rates(sweeps)
+        error = slack_of(sweeps, sigma, marks[2])[0][switches] + beyond_values(sweeps, sigma, here, rates, rng)
+        if not (np.abs(here) > error).all():
+            return False
+        coming[switches] = False
+    return not coming.any()
 
 
 def independent_modulo_a_prime(witness: Witness) -> bool:

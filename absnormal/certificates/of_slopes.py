@@ -16,7 +16,9 @@ def supporting(sign: int, witness: Witness, rng: np.random.Generator) -> bool:
     random directions f' is on the right side of the gradient."""
     sweeps, one = witness.floats, np.ones((1, 1))
     alpha, sigma = sweeps.alpha, sweeps.signature(witness.c)
-    if sign not in (1, -1) or not len(alpha) or not (sweeps.lengths(sigma)[alpha] <= 1 + 8 * UNIT).all():
+    if sign not in (1, -1) or not len(alpha) or sweeps.sorts:
+        return False
+    if not (sweeps.lengths(sigma)[alpha] <= 1 + 8 * UNIT).all():
         return False
     w = sign * sweeps.pull(sigma, None, one)[1][0][alpha]
     error = rounding(sweeps.pull_depth) * sweeps.pull_magnitude(sigma, None, one)[1][0][alpha]
@@ -36,6 +38,8 @@ def even_part(witness: Witness, rng: np.random.Generator) -> bool:
     """Even part: by patterns, every switch that may change f has no base row, or slope 0 and no active |.| upstream;
     f' - J~ is the same along random directions and back."""
     sweeps, sigma = witness.floats, witness.floats.signature(0.0)
+    if sweeps.sorts:
+        return False
     counted = sweeps.pattern()[0] & sweeps.influence() & sweeps.active
     first = counted & sweeps.pattern(sigma)[0]
     before = sweeps.pull_magnitude(sigma, first[None].astype(float), None, change=nonzero)[1][0]

@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from absnormal.active.additions import ended_when
 from absnormal.active.subproblems import subproblems
 from absnormal.active.system import MANY, System
 from absnormal.arrays import Array
-from absnormal.clarke.budget import Budget, BudgetTracker
+from absnormal.clarke.budget import BudgetTracker
 from absnormal.clarke.cells import Cells, gradients, open_cells
 from absnormal.clarke.components import linked
 from absnormal.clarke.computed import computed_cells
@@ -44,7 +45,7 @@ class Summands(NamedTuple):
     reason: str = ""
 
 
-def summands(sweeps: Sweeps, system: System | None, budget: Budget) -> Summands:
+def summands(sweeps: Sweeps, system: System | None, tracker: BudgetTracker) -> Summands:
     """J~ and the blocks; every block has a cell: what was cut short before that is replaced by one certified gradient.
 
     Raises
@@ -52,7 +53,6 @@ def summands(sweeps: Sweeps, system: System | None, budget: Budget) -> Summands:
     BudgetError
         where not even one limiting gradient could be certified
     """
-    tracker = budget.start()
     found, doubts = listed_summands(sweeps, system, tracker)
     if found is not None:
         return found
@@ -60,6 +60,8 @@ def summands(sweeps: Sweeps, system: System | None, budget: Budget) -> Summands:
     many = f"{len(sweeps.alpha)} active switches, more than {MANY} of which share inputs, are too many to be listed"
     if sweeps.lanes:
         many = "a 2-norm is 0, whose limiting gradients are not a finite list"
+    if sweeps.sorts:
+        many = "as many limiting gradients as orders of many tied entries are too many to be listed"
     reason = doubts[0] if doubts else many
     blocks = computed_block(sweeps, base, tracker)
     if blocks:
@@ -82,7 +84,9 @@ def listed_summands(
     base = base_gradient(sweeps).reshape(-1)
     if not len(sweeps.alpha):
         return Summands(base, []), []
-    apart = [system] if system is not None else subproblems(sweeps) or []
+    part = tracker.part()
+    with ended_when(lambda: part.late):
+        apart = [system] if system is not None else subproblems(sweeps) or []
     relevant = [one.relevant() for one in apart]
     doubts = [one.doubt for one in relevant if one.doubt]
     if not relevant or doubts:
@@ -168,7 +172,10 @@ def proved_blocks(sweeps: Sweeps, apart: list[System], tracker: BudgetTracker) -
         complete = complete and own.shared.cells.complete
         if not own.shared.kept:
             return None, False
-        columns, points = _points(sweeps, own)
+        made = _points(sweeps, own, tracker)
+        if made is None:
+            return None, False
+        columns, points = made
         numbers += points.size
         if numbers > _NUMBERS:
             return None, False
@@ -184,19 +191,29 @@ def computed_block(sweeps: Sweeps, base: Array, tracker: BudgetTracker) -> list[
     if found is None or not found.cells:
         return []
     signatures = np.stack([found.openings[k][0] for k in distinct(gradients(found.system, found.cells))])
-    points = np.stack([_pulled(sweeps, sweeps.signature(slopes)) for slopes in signatures]) - base
+    pulled = []
+    for slopes in signatures:
+        pulled.append(_pulled(sweeps, sweeps.signature(slopes)))
+        if tracker.late:
+            break
+    signatures, points = signatures[: len(pulled)], np.stack(pulled) - base
     return [Block(tuple(int(i) for i in sweeps.alpha), signatures.astype(int), np.arange(len(base)), points)]
 
 
-def _points(sweeps: Sweeps, block: Listed) -> tuple[Array, Array]:
-    """G_B(tau) in the variables x, all outputs one after the other: the columns, and the values there."""
+def _points(sweeps: Sweeps, block: Listed, tracker: BudgetTracker) -> tuple[Array, Array] | None:
+    """G_B(tau) in the variables x, all outputs one after the other: the columns, and the values there; None where the
+    time ended before all were computed."""
     m, n = sweeps.program.m, sweeps.program.n
     system = block.system
     if system.inputs is not None:
         values = block.shared.floats
         return (np.arange(m)[:, None] * n + block.inputs).reshape(-1), values.reshape(len(values), -1)
     base = base_gradient(sweeps).reshape(-1)
-    with_block = [_pulled(sweeps, system.signature(sweeps, signature, 0.0)) for signature in block.shared.signatures]
+    with_block = []
+    for signature in block.shared.signatures:
+        with_block.append(_pulled(sweeps, system.signature(sweeps, signature, 0.0)))
+        if tracker.late and len(with_block) < len(block.shared.signatures):
+            return None
     return np.arange(m * n), np.stack(with_block) - base
 
 

@@ -44,7 +44,7 @@ def computed_cells(sweeps: Sweeps, tracker: BudgetTracker) -> ComputedCells | No
         opening = _realized(sweeps, system, cell, needed)
         if opening is not None:
             confirmed.append((cell, opening))
-        if confirmed and tracker.late:
+        if tracker.late:
             break
     return ComputedCells(system, needed, [cell for cell, _ in confirmed], [opening for _, opening in confirmed])
 

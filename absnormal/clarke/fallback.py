@@ -226,7 +226,7 @@ def chosen_along(sweeps: Sweeps, d: Array) -> tuple[Array, bool]:
     if not certain.all():
         # A sign that could not be certified does not matter when its row is zero; vectors stay in their balls.
         sigma = sigma.copy()
-        sigma[sweeps.alpha[~certain & ~sweeps.in_balls[sweeps.alpha]]] = 1.0
+        sigma[sweeps.alpha[~certain & ~sweeps.in_blocks[sweeps.alpha]]] = 1.0
         certain = certain | ~sweeps.pattern(sigma)[0][sweeps.alpha]
     if not certain.all():
         certain = certain | EqualRows(sweeps, sigma).zero_rows()

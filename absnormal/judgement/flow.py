@@ -359,8 +359,10 @@ def exact_problem(tool: Sweeps, values: Sequence[Array], problem: Problem) -> tu
     program = tool.program
     if not program.is_piecewise_linear:
         node = next(node for node in program.nodes if node.varied and not program.is_linear(node))
+        sorts = any(node is program.nodes[index] for index in program.sorts)
+        why = "sorts many tied entries as one kink" if sorts else "is not piecewise linear"
         raise TraceError(
-            node.operation, "is not piecewise linear, so exact=True cannot decide", "use exact=False", node.source
+            node.operation, f"{why}, so exact=True cannot decide", "use exact=False", node.source
         )
     sweeps = Sweeps(program, [exactly(leaf) for leaf in program.inputs(values)], tool.atol)
     used = tool.signature(np.asarray(problem.c, dtype=float))

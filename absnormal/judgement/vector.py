@@ -309,6 +309,8 @@ def why_open(problem: Problem) -> str:
 
 def _why(problem: Problem) -> str:
     system, count = problem.system, len(problem.sweeps.alpha)
+    if problem.sweeps.sorts:
+        return "many tied entries are sorted, whose orders are too many to be listed, and no cheaper theorem applies"
     if problem.sweeps.lanes:
         return "a 2-norm is 0, whose slopes are not a finite list, and no cheaper theorem applies"
     if system is None:

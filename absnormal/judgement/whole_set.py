@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -35,7 +36,7 @@ _LONG = "they are too many, or a curve where a 2-norm is 0"
 
 def whole_set(call: TracedCall, options: Options) -> GeneralizedGradient:
     """dC f(x) as a sum of blocks, or the generalized Jacobian; see `absnormal.generalized_gradient`."""
-    program, sweeps = call.program, call.sweeps(options.atol)
+    program, sweeps, started = call.program, call.sweeps(options.atol), time.monotonic()
     exact = options.exact or call.rational
     layer = None if exact or program.m > 1 else layer_of(sweeps)
     system, known = None, None
@@ -62,10 +63,10 @@ def whole_set(call: TracedCall, options: Options) -> GeneralizedGradient:
         given["tolerance"] = given["tolerance"] + np.asarray(layer.set_aside(), dtype=float)
         return _as_list(_one_gradient(sweeps, layer), given)
     if known is None:
-        return _as_list(summands(sweeps, system, options.limits), given)
+        return _as_list(summands(sweeps, system, options.limits.start(started)), given)
     found, doubts = None, [_LONG]
     if not _no_list(sweeps):
-        found, doubts = listed_summands(sweeps, system, _a_part(options.limits, len(sweeps.alpha)).start())
+        found, doubts = listed_summands(sweeps, system, _a_part(options.limits, len(sweeps.alpha)).start(started))
     if found is not None and found.proved:
         return _as_list(found, given)
     function, refuted = known
@@ -73,7 +74,7 @@ def whole_set(call: TracedCall, options: Options) -> GeneralizedGradient:
     return RegularGradient(
         base=base_gradient(sweeps).reshape(-1), blocks=(), complete=True, exact=True,
         reason=next(iter(doubts), _LONG), function=function, refuted=refuted,
-        listing=lambda: _as_list(summands(sweeps, build(sweeps), options.limits), given), **given
+        listing=lambda: _as_list(summands(sweeps, build(sweeps), options.limits.start()), given), **given
     )
 
 

@@ -259,8 +259,13 @@ class Program:
 
     @cached_property
     def blocks(self) -> tuple[int, ...]:
-        """The kinked nodes whose switches are blocks, with slopes in a ball together (THEORY 8)."""
+        """The kinked nodes whose switches are blocks: norms, with slopes in a ball together (THEORY 8), and sorts."""
         return tuple(index for index in self.kinked if kink_of(self.nodes[index].op).blocks)
+
+    @cached_property
+    def sorts(self) -> tuple[int, ...]:
+        """Those of them that are sorts, whose slopes say an order (THEORY 7.4)."""
+        return tuple(index for index in self.blocks if kink_of(self.nodes[index].op).permutes)
 
     def lanes(self, index: int) -> Array:
         """The switches of such a node, a block a column: shape (entries, blocks)."""

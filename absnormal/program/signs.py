@@ -38,9 +38,11 @@ def never_negative(nodes: Sequence[Node], values: Sequence[Array], index: int) -
 def _asked(node: Node, nodes: Sequence[Node]) -> tuple[int, ...] | None:
     """The arguments that must not be negative; None where that does not help."""
     kink = TABLE[node.op].kink
-    if node.op in _ALWAYS or (kink is not None and kink.blocks) or (node.op == "mul" and len({*node.args}) == 1):
+    sort = kink is not None and kink.permutes
+    norm = kink is not None and kink.blocks and not sort
+    if node.op in _ALWAYS or norm or (node.op == "mul" and len({*node.args}) == 1):
         return ()
-    if node.op in _KEEPING or TABLE[node.op].family == "movement":
+    if node.op in _KEEPING or sort or TABLE[node.op].family == "movement":
         return node.args
     if isinstance(kink, Entrywise) and kink.rates:
         above, below = kink.sides(node.params, float)

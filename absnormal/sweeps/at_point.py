@@ -12,6 +12,7 @@ from absnormal.arrays import Array, exactly, lengths
 from absnormal.errors import TraceError
 from absnormal.ops import TABLE, kink_of
 from absnormal.ops.kinks.kink import IntervalSlopes, LocalDerivative
+from absnormal.ops.kinks.order import gaps
 from absnormal.ops.linear_maps import Change, LinearMap
 from absnormal.program.nodes import Node
 from absnormal.program.program import Program
@@ -115,6 +116,12 @@ class AtPoint:
     @cached_property
     def active(self) -> Array:
         """Which switches are active; those of a block are together."""
+        for index in self.program.sorts:
+            node = self.program.nodes[index]
+            own = self.z[node.switch : node.switch + node.switches]
+            if kink_of(node.op).torn(node.params, np.asarray(own, dtype=float), self.atol):
+                raise TraceError(node.operation, "holds entries that tie in part at this point", "trace f again at this"
+                                 " point", node.source)
         return self.program.whole(np.asarray(np.abs(self.z) <= self.atol if self.atol else self.signs == 0))
 
     @cached_property
@@ -124,18 +131,33 @@ class AtPoint:
         return [own[:, self.active[own[0]]] for own in all_lanes if self.active[own[0]].any()]
 
     @cached_property
-    def in_balls(self) -> Array:
-        """Which switches are active and in a block, so that their slopes lie in a ball together."""
+    def sorts(self) -> list[Array]:
+        """Those of the lanes whose blocks are sorts: their slopes say an order."""
+        all_lanes = map(self.program.lanes, self.program.sorts)
+        return [own[:, self.active[own[0]]] for own in all_lanes if self.active[own[0]].any()]
+
+    @cached_property
+    def balls(self) -> list[Array]:
+        """Those of the lanes whose blocks are norms: their slopes lie in a ball together."""
+        sorts = {numbers[0, 0] for numbers in self.sorts}
+        return [own for own in self.lanes if own[0, 0] not in sorts]
+
+    @cached_property
+    def in_blocks(self) -> Array:
+        """Which switches are active and in a block, so that their slopes say something together."""
         found = np.zeros(self.program.s, bool)
         for numbers in self.lanes:
             found[numbers] = True
         return found
 
     def lengths(self, values: Array) -> Array:
-        """|values| of all switches (s,); each of a block that is active gets the length of the block."""
+        """|values| of all switches (s,); each of a block that is active gets the length of the block, and in a sort the
+        least distance of two of its entries."""
         result = np.abs(values)
         for numbers in self.lanes:
             result[numbers] = lengths(values[numbers])
+        for numbers in self.sorts:
+            result[numbers] = gaps(values[numbers], values[numbers])
         return result
 
     @cached_property

@@ -57,6 +57,11 @@ def curvatures(sweeps: Sweeps) -> Curvature:
             low, high = _tightened(both, mid, wide, gamma)
             if node.switch >= 0:
                 own = slice(node.switch, node.switch + node.switches)
+                if kink.permutes:
+                    # A sort bends both ways.
+                    lower[own], upper[own] = -np.inf, np.inf
+                    _through_kink(sweeps, index, node, low, high, wide[1], depending, (signed, middle, spread))
+                    continue
                 weight = kink.curvature(node.params)
                 ends = np.stack([weight * low, weight * high])
                 shape = (node.switches,)

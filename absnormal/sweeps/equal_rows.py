@@ -66,7 +66,8 @@ class EqualRows:
     def _tied_zero(self, index: int, node: Node, active: Array) -> Array:
         rates = kink_of(node.op).rates
         if kink_of(node.op).blocks:
-            return self.zero(node.args[0]).reshape(-1)
+            each = self.zero(node.args[0])
+            return np.asarray(each[1:] & each[:1] if kink_of(node.op).permutes else each).reshape(-1)
         if not rates:
             return self._zero_in_chain(index, node, active)
         zero = [np.broadcast_to(self.zero(arg), node.shape).reshape(-1) for arg in node.args[: len(rates)]]
@@ -121,7 +122,7 @@ class EqualRows:
             if coefficients is None:
                 zero = self.zero(node.args[0])
                 if row.kink.blocks:
-                    return np.asarray(zero.all(axis=0))
+                    return np.broadcast_to(zero.all(axis=0), node.shape)
                 return nothing if chosen is None else np.take_along_axis(zero, chosen[-1:], axis=0)[0]
             total = np.ones(node.shape, bool)
             for p, arg in zip(coefficients, node.args, strict=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from absnormal.arrays import Array, lengths
+from absnormal.ops.kinks.order import gaps
 from absnormal.sweeps.conditioning import beyond_values
 from absnormal.sweeps.rounding import FLOOR, UNIT, rounding
 from absnormal.sweeps.table import Sweeps
@@ -16,7 +17,8 @@ _ALONG = 1024 * UNIT
 def realizes(sweeps: Sweeps, sigma: Array, d: Array, rng: np.random.Generator | None = None) -> Array:
     """For each active switch, whether sigma_i r_i^sigma . d > 0 beyond its rounding error; ``rng`` draws roundings.
 
-    For a block, whether r_i^sigma d is a positive multiple of sigma_i, which has length 1, to rounding.
+    For a norm, whether r_i^sigma d is a positive multiple of sigma_i, which has length 1, to rounding; for a sort,
+    whether entries come in the order of their codes, which must differ.
     """
     alpha = sweeps.alpha
 
@@ -33,7 +35,11 @@ def realizes(sweeps: Sweeps, sigma: Array, d: Array, rng: np.random.Generator | 
 
 def _opened(sweeps: Sweeps, sigma: Array, rates: Array, errors: Array) -> Array:
     opened = np.asarray(sigma[sweeps.alpha] * rates > errors)
-    for numbers in sweeps.lanes:
+    for numbers in sweeps.sorts:
+        own = np.searchsorted(sweeps.alpha, numbers)
+        c = sigma[numbers]
+        opened[own] = (gaps(c, c) > 0) & (gaps(rates[own], c) > 2 * errors[own].max(axis=0))
+    for numbers in sweeps.balls:
         own = np.searchsorted(sweeps.alpha, numbers)
         t, c, error = rates[own], sigma[numbers], lengths(errors[own])
         along = (c * t).sum(axis=0)

@@ -100,7 +100,11 @@ class Sweeps(AtPoint):
         gamma = rounding(self.push_depth)
         if not self.lanes and rates.min() > gamma * largest(self, direction) + FLOOR:
             return Directional(sigma, dz[0], dy[0], np.ones(len(rates), bool))
-        size = self.lengths(self.magnitude(sigma, direction)[0])[self.alpha]
+        reach = self.magnitude(sigma, direction)[0]
+        size = self.lengths(reach)
+        for numbers in self.sorts:
+            size[numbers] = 2 * reach[numbers].max(axis=0)
+        size = size[self.alpha]
         return Directional(sigma, dz[0], dy[0], rates > gamma * size + FLOOR)
 
     @np.errstate(all="ignore")

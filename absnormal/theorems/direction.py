@@ -80,7 +80,7 @@ def along_candidates(problem: Problem) -> Proof | None:
     if not len(c) or sweeps.rational:
         return None
     needed = problem.maybe_nonzero & sweeps.pattern(problem.sigma)[0][sweeps.alpha]
-    if not np.all(np.abs(c[needed & ~sweeps.in_balls[sweeps.alpha]]) == 1):
+    if not np.all(np.abs(c[needed & ~sweeps.in_blocks[sweeps.alpha]]) == 1):
         return None
     needed = needed & ~EqualRows(sweeps, problem.sigma).zero_rows()
     weights = np.where(needed, c, 0.0)

@@ -76,7 +76,7 @@ class EvenRows(OnForm):
 def even_part(problem: Problem) -> Proof | None:
     """Proves by patterns that g_c is the middle of a symmetric set."""
     sweeps, c = problem.sweeps, np.asarray(problem.c, dtype=float)
-    if sweeps.rational or not (c == 0).any():
+    if sweeps.rational or sweeps.sorts or not (c == 0).any():
         return None
     sigma = sweeps.signature(0.0)
     counted = np.zeros(sweeps.program.s, bool)

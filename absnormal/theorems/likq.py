@@ -15,10 +15,11 @@ The rows r^sigma = (I - Lt S)^{-1} R are independent, so r^sigma d = sigma has a
 
 Notes
 -----
-Independence is proved on rationals, or by taking off columns with a single nonzero entry, or by singular values that
-exceed all rounding errors.  Dependence is proved by more switches than variables, by a zero row, or on rationals.  The
-rows of piecewise-linear programs that float64 computes without rounding are also tried modulo a prime, where nothing
-cheaper decided.
+Independence is proved on rationals, or by taking off columns with a single nonzero entry, without the rows where these
+are many, or by singular values that exceed all rounding errors.  Dependence is proved by more switches than variables,
+by a zero row, or on rationals.  The rows of piecewise-linear programs that float64 computes without rounding are also
+tried modulo a prime, where nothing cheaper decided.  The rows of a sort are the differences of its entries to one of
+them; every order is opened in the same way (THEORY 7.4).
 
 Source
 ------
@@ -33,7 +34,7 @@ from typing import Any
 
 import numpy as np
 
-from absnormal.active.rows import base_rows, certainly_independent, certainly_triangular, errors_of_base_rows
+from absnormal.active.rows import base_rows, by_inputs, certainly_independent, certainly_triangular, errors_of_base_rows
 from absnormal.active.system import System
 from absnormal.certificates import next_to_program
 from absnormal.certificates.evidence import Evidence, NextToProgram, OnForm
@@ -72,6 +73,24 @@ class IndependentModuloAPrime(NextToProgram):
     def proves(self, witness: Witness, rng: np.random.Generator) -> bool:
         """The rows for other slopes, modulo another prime."""
         return next_to_program.independent_modulo_a_prime(witness)
+
+
+@dataclass(frozen=True, eq=False)
+class IndependentByInputs(NextToProgram):
+    """Round by round, active switches and an input for each that moves it on one path, and no switch of a later round.
+
+    Attributes
+    ----------
+    rounds
+        pairs of switches and inputs
+    """
+
+    kind = "independent by inputs"
+    rounds: Sequence[tuple[Sequence[int], Sequence[int]]]
+
+    def proves(self, witness: Witness, rng: np.random.Generator) -> bool:
+        """The inputs are pushed, round by round."""
+        return next_to_program.independent_by_inputs(self.rounds, witness, rng)
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +141,11 @@ def _cheaply(problem: Problem) -> Answer:
     system = problem.system
     if system is not None and system.proved and system.k == count:
         return _exactly(system)
-    found = base_rows(sweeps)
+    found = None if sweeps.sorts else base_rows(sweeps)
+    rounds = by_inputs(sweeps) if found is None and not sweeps.rational else None
+    if rounds is not None:
+        return True, "float64", IndependentByInputs(rounds)
+    found = base_rows(sweeps) if found is None else found
     if found is None:
         return None, "float64", None
     errors = errors_of_base_rows(sweeps, found[0])

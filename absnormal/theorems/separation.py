@@ -284,7 +284,7 @@ def beyond_bounds(problem: Problem, g: Array, allowed: Array) -> Proof | None:
     if not v.any():
         return None
     proof = _beyond(g, v, allowed, lambda v: float(derivative_bounds(sweeps, v)[1][0]))
-    if proof is not None or not sweeps.lanes or blocks(sweeps) > BLOCKS:
+    if proof is not None or not sweeps.lanes or sweeps.sorts or blocks(sweeps) > BLOCKS:
         return proof
 
     size = float(np.abs(g).max()) + float(np.abs(v).max())

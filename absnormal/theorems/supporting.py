@@ -84,7 +84,7 @@ class OwnAdjointsOfOneSign(OnForm):
 def supporting(problem: Problem) -> Proof | None:
     """Proves by one pull under the slopes themselves that g_c supports f' from below or from above."""
     sweeps = problem.sweeps
-    if sweeps.rational or not len(sweeps.alpha):
+    if sweeps.rational or sweeps.sorts or not len(sweeps.alpha):
         return None
     one = np.ones((1, 1))
     w = sweeps.pull(problem.sigma, None, one)[1][0][sweeps.alpha]

@@ -174,7 +174,8 @@ def made_up(one: Specimen, rng: random.Random) -> tuple[str, dict[str, Any]]:
 
     kind = rng.choice((
         "no active switch", "zero rows", "private inputs", "private inputs for these slopes", "independent",
-        "independent modulo a prime", "direction", "limiting gradients", "sign-definite adjoints",
+        "independent by inputs", "independent modulo a prime", "direction", "limiting gradients",
+        "sign-definite adjoints",
         "adjoints for these slopes", "even part", "layered blocks", "nonfinite", "not the gradient",
         "separated from all slopes", "mean under regular", "beyond the directional derivative",
         "slopes of merged kinks", "separated from merged kinks",
@@ -182,6 +183,8 @@ def made_up(one: Specimen, rng: random.Random) -> tuple[str, dict[str, Any]]:
     data: dict[str, Any] = {"kind": kind, "switches": [], "needed": []}
     if kind.startswith("private") and nodes:
         data["groups"] = [group() for _ in range(rng.randrange(4))]
+    if kind == "independent by inputs":
+        data["rounds"] = [[[rng.randrange(max(1, count))], [rng.randrange(n)]] for _ in range(rng.randrange(4))]
     if kind == "direction":
         data["direction"] = direction()
     if kind == "limiting gradients":

@@ -19,7 +19,7 @@ from absnormal.certificates.evidence import Evidence, InSystems, NextToProgram, 
 from absnormal.clarke.fallback import NoActiveSwitch, OpenAlong
 from absnormal.theorems.even_part import EvenPart
 from absnormal.theorems.layered_blocks import Layer, LayeredBlocks
-from absnormal.theorems.likq import Independent, IndependentModuloAPrime
+from absnormal.theorems.likq import Independent, IndependentByInputs, IndependentModuloAPrime
 from absnormal.theorems.membership import LimitingGradients
 from absnormal.theorems.merging import BeyondMergedKinks, WithinMergedKinks
 from absnormal.theorems.private_directions import Group, PrivateInputs, PrivateInputsForTheseSlopes
@@ -34,7 +34,7 @@ EXAMPLES: list[NextToProgram] = [
     NoActiveSwitch(), ZeroRowsByStructure([0, 2]), PrivateInputs([Group(0, [1, 2], -1)]),
     PrivateInputsForTheseSlopes([Group(3, [0], 1)]), BoundedAdjoints(1, [2], False), OwnAdjoints(-1, [2]),
     EvenPart([0, 1]), LayeredBlocks([Layer([0, 1], [1.0], [([2], [1.0])])]),
-    Independent([0, 1]), IndependentModuloAPrime(), OpenAlong([1.0, -2.0]),
+    Independent([0, 1]), IndependentByInputs([[[0], [1]]]), IndependentModuloAPrime(), OpenAlong([1.0, -2.0]),
     LimitingGradients([0.5, 0.5], [[1.0], [-1.0]], [[1.0], [-1.0]]),
     MeanUnderRegular(1, [0.5, 0.5], [[1.0], [0.25]]), BeyondDirectionalDerivative(-1, [1.0, 0.5], 0.25),
     FromAllSlopes([1.0, 0.0], 0.5), NotTheGradient({"switches": [0]}, [0.0, 1.0], 1.0), NonFinite(),

@@ -153,6 +153,7 @@ KINKED = [
     ("max", {"sign": -1}, [U, normal()], np.minimum),
     ("fold", {"sign": 1}, [normal(5, 2)], lambda u: u.max(0)),
     ("fold", {"sign": -1}, [normal(70)], lambda u: u.min(0)),
+    ("order", {"entries": 4, "ranks": (1, 3)}, [normal(5, 2)], lambda u: np.sort(u, axis=0)[[1, 3]]),
     ("norm", {"entries": 5}, [normal(5, 2)], lambda u: np.linalg.norm(u, axis=0)),
     ("norm", {"entries": 3}, [1e200 * normal(3)], lambda u: 1e200 * np.linalg.norm(1e-200 * u)),
 ]

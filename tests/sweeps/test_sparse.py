@@ -215,8 +215,8 @@ def test_every_operation_has_a_rule_and_is_in_a_case() -> None:
     without = {"convolve", "convolve_back", "opaque"}
     assert {name for name, row in TABLE.items() if row.kink is None} - set(RULES) == without
     used = {node.op for name in CASES for node in setting(name).program.nodes}
-    # There are no rows in |.| of a 2-norm; powers of sizes are at 0 only.
-    assert used | without | {"logsumexp", "norm", "size_power"} == set(TABLE)
+    # There are no rows in |.| of a 2-norm and of a long sort; powers of sizes are at 0 only.
+    assert used | without | {"logsumexp", "norm", "order", "size_power"} == set(TABLE)
 
 
 @pytest.mark.parametrize("back", [False, True])

@@ -64,6 +64,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     "private inputs": ("CLARKE",),
     "private inputs for these slopes": ("CLARKE",),
     "independent": ("CLARKE",),
+    "independent by inputs": ("CLARKE",),
     "independent modulo a prime": ("CLARKE",),
     "limiting gradients": ("CLARKE",),
     "slopes of merged kinks": ("CLARKE",),

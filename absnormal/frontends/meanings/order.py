@@ -1,4 +1,10 @@
-"""A list in the order that a framework found: entries that differ are moved, entries that tie are compared."""
+"""Sorted lists: as networks of max and min, or in the order that a framework found, where entries that differ are moved
+and entries that tie are compared.
+
+Up to `STABLE` entries a network compares neighbours, which sorts stably when ties keep their order; longer lists use
+Batcher's merge exchange (Knuth, The Art of Computer Programming 3, algorithm 5.2.2 M), where ties come out in some
+order.  More than `STABLE` tied entries are one kink (THEORY 7.4).
+"""
 
 from __future__ import annotations
 
@@ -11,21 +17,22 @@ import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.frontends.meanings.movements import numbers
-from absnormal.frontends.numpy.order import sorted_along
 from absnormal.frontends.writing import Writer
 
-#: Up to so many tied entries come out of a network as they come in.
-_STABLE = 64
+#: Up to so many tied entries a network sees the kinks one by one.
+STABLE = 32
 
 
 def in_order(
-    write: Writer, u: Any, order: Array, axis: int, descending: bool = False, ranks: Sequence[int] | None = None
+    write: Writer, u: Any, order: Array, axis: int, descending: bool = False, ranks: Sequence[int] | None = None,
+    folds: bool = True,
 ) -> Any:
     """u sorted along an axis; ``order`` are the indices that the framework's sort returned, in the shape of u.
 
     Only entries that tie at the point are compared, with slopes that take them as they come: the first and the last of
-    a run by a maximum and a minimum over it, the others by a network of max and min.  That runs do not meet is kept as
-    a guard.  With ``ranks``, which ascend, only these entries are kept.
+    a run by a maximum and a minimum over it, the others by a network of max and min, or of a long run by one kink.
+    That runs do not meet is kept as a guard.  With ``ranks``, which ascend, only these entries are kept.  Without
+    ``folds`` the first and the last of a run come out of the network too.
     """
     moved = np.moveaxis(np.take_along_axis(numbers(u.shape), order, axis), axis, -1)
     *lead, size = moved.shape
@@ -39,7 +46,7 @@ def in_order(
     index = np.arange(rows.shape[0] * len(wanted))
     parts, count = [write.reshape(result, (index.size,))], index.size
     for members, inside, cells in _runs(rows, tied, wanted):
-        parts.append(_sorted_run(write, flat, members, inside, descending))
+        parts.append(_sorted_run(write, flat, members, inside, descending, folds))
         index[cells.T.reshape(-1)] = count + np.arange(cells.size)
         count += cells.size
     if len(parts) > 1:
@@ -68,12 +75,18 @@ def _runs(rows: Array, tied: Array, wanted: Array) -> Iterator[tuple[Array, tupl
         yield np.stack([members for members, _ in runs]), inside, np.stack([cells for _, cells in runs])
 
 
-def _sorted_run(write: Writer, flat: Any, members: Array, ranks: Sequence[int], descending: bool) -> Any:
+def _sorted_run(write: Writer, flat: Any, members: Array, ranks: Sequence[int], descending: bool, folds: bool) -> Any:
     """The entries of some ranks among tied ones, rank by rank, flat."""
     last = members.shape[1] - 1
+    if last >= STABLE and not (folds and {*ranks} <= {0, last}):
+        flipped, places = (members[:, ::-1], [last - rank for rank in ranks]) if descending else (members, [*ranks])
+        taken = write.op(
+            "order", write.gather(flat, flipped.T), tie="sort", entries=last, ranks=tuple(sorted(places)))
+        found = write.index(taken, (slice(None, None, -1 if descending else 1),))
+        return write.reshape(found, (found.shape[0] * found.shape[1],))
     found, network = [], None
     for rank in ranks:
-        if rank in (0, last):
+        if folds and rank in (0, last):
             # The entry that is taken comes first.
             lines, sign = (members if rank == 0 else members[:, ::-1]), 1 if (rank == 0) == descending else -1
             tie = "max.window" if sign > 0 else "min.window"
@@ -81,7 +94,7 @@ def _sorted_run(write: Writer, flat: Any, members: Array, ranks: Sequence[int], 
             continue
         if network is None:
             flipped = members[:, ::-1] if descending else members
-            network = sorted_along(write, write.gather(flat, flipped.T), _STABLE)
+            network = _by_network(write, write.gather(flat, flipped.T))
         found.append(write.index(network, (last - rank if descending else rank,)))
     return write.concatenate(found, 0)
 
@@ -115,3 +128,46 @@ def _neighbours(taken: Array, count: int) -> tuple[Array, Array]:
             pairs.add((below, above))
     found = np.array(sorted(pairs), int).reshape(-1, 2)
     return found[:, 0], found[:, 1]
+
+
+def sorted_along(write: Writer, u: Any) -> Any:
+    """u sorted along axis 0; of a tie the first entry counts as the smaller one."""
+    if u.shape[0] > STABLE:
+        order = np.argsort(u.value, axis=0, kind="stable")
+        line = np.take_along_axis(u.value, order, 0)
+        if (line[STABLE:] == line[:-STABLE]).any():
+            return in_order(write, u, order, 0, folds=False)
+    return _by_network(write, u)
+
+
+def _by_network(write: Writer, u: Any) -> Any:
+    count = u.shape[0]
+    for low, high in _odd_even(count) if count <= STABLE else _merge_exchange(count):
+        a, b = u[low], u[high]
+        smaller = write.op("max", a, b, tie="sort", sign=-1)
+        larger = write.op("max", a, b, tie="sort", sign=1)
+        rest = np.setdiff1d(np.arange(count), np.concatenate([low, high]))
+        order = np.argsort(np.concatenate([low, high, rest]))
+        u = np.concatenate([smaller, larger, u[rest]])[order]
+    return u
+
+
+def _odd_even(count: int) -> Iterator[tuple[Any, Any]]:
+    for stage in range(count):
+        low = np.arange(stage % 2, count - 1, 2)
+        if len(low):
+            yield low, low + 1
+
+
+def _merge_exchange(count: int) -> Iterator[tuple[Any, Any]]:
+    top = 1 << (count - 1).bit_length() - 1
+    p = top
+    while p > 0:
+        q, r, d = top, 0, p
+        while d > 0:
+            low = np.arange(count - d)
+            low = low[(low & p) == r]
+            if len(low):
+                yield low, low + d
+            d, q, r = q - p, q >> 1, p
+        p >>= 1

@@ -1,23 +1,17 @@
-"""Maxima, and order statistics as networks of max and min.
-
-Up to `STABLE` entries neighbours are compared, which sorts stably when ties keep their order; longer lists
-use Batcher's merge exchange (Knuth, The Art of Computer Programming 3, algorithm 5.2.2 M), where ties come
-out in some order.
-"""
+"""Maxima, and order statistics of sorted lists."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from absnormal.frontends.meanings.activations import clipped
+from absnormal.frontends.meanings.order import sorted_along
 from absnormal.frontends.numpy.masks import concrete
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.writing import Writer, writer_of
-
-STABLE = 32
 
 
 def largest(a: Any, axis: Any = None, keepdims: Any = False, initial: Any = None, where: Any = True) -> Any:
@@ -134,37 +128,3 @@ def _interpolated(ordered: Any, q: float) -> Any:
     step = ordered[low + 1] - ordered[low]
     # As NumPy rounds: from the nearer end.
     return ordered[low] + step * part if part < 0.5 else ordered[low + 1] - step * (1 - part)
-
-
-def sorted_along(write: Writer, u: Any, stable: int = STABLE) -> Any:
-    """u sorted along axis 0."""
-    count = u.shape[0]
-    for low, high in _neighbours(count) if count <= stable else _merge_exchange(count):
-        a, b = u[low], u[high]
-        smaller = write.op("max", a, b, tie="sort", sign=-1)
-        larger = write.op("max", a, b, tie="sort", sign=1)
-        rest = np.setdiff1d(np.arange(count), np.concatenate([low, high]))
-        order = np.argsort(np.concatenate([low, high, rest]))
-        u = np.concatenate([smaller, larger, u[rest]])[order]
-    return u
-
-
-def _neighbours(count: int) -> Iterator[tuple[Any, Any]]:
-    for stage in range(count):
-        low = np.arange(stage % 2, count - 1, 2)
-        if len(low):
-            yield low, low + 1
-
-
-def _merge_exchange(count: int) -> Iterator[tuple[Any, Any]]:
-    top = 1 << (count - 1).bit_length() - 1
-    p = top
-    while p > 0:
-        q, r, d = top, 0, p
-        while d > 0:
-            low = np.arange(count - d)
-            low = low[(low & p) == r]
-            if len(low):
-                yield low, low + d
-            d, q, r = q - p, q >> 1, p
-        p >>= 1

@@ -24,6 +24,7 @@ import numpy as np
 from absnormal.arrays import Array, as_real, lengths
 from absnormal.frontends.ties.names import IMPLIED, OWN, Slopes, checked, written_out
 from absnormal.ops import kink_of
+from absnormal.ops.kinks.order import in_turn
 from absnormal.ops.kinks.running import running
 from absnormal.program.nodes import Node
 from absnormal.program.program import Program
@@ -149,7 +150,8 @@ def slopes(sweeps: Sweeps, slope: Any) -> Array:
     Parameters
     ----------
     slope
-        a number in [-1, 1], for which 2-norms at 0 take the middle of the unit ball, an array with one per switch,
+        a number in [-1, 1], for which 2-norms at 0 take the middle of the unit ball and sorts of many tied entries take
+        them in their order (< 0), in reversed order, or each for an equal part (0); an array with one per switch,
         shape (s,), or the name of a tool
 
     Raises
@@ -175,7 +177,7 @@ def slopes(sweeps: Sweeps, slope: Any) -> Array:
         return _collect(sweeps, numbers[()])
     if numbers.shape != (program.s,):
         raise ValueError(f"slope must have one entry per switch, shape ({program.s},), got {numbers.shape}")
-    for own in sweeps.lanes:
+    for own in sweeps.balls:
         if not (lengths(numbers[own].astype(float)) <= 1 + 4 * UNIT).all():
             raise ValueError("the slopes at a 2-norm that is 0 must be a vector of length 1 at most")
     return numbers[sweeps.alpha]
@@ -190,6 +192,9 @@ def _collect(sweeps: Sweeps, table: Any) -> Array:
         if not count:
             continue
         rule = IMPLIED[node.tie] if node.tie in IMPLIED else table[node.tie] if isinstance(table, dict) else table
+        if kink_of(node.op).permutes:
+            parts.append(_in_turn(node, float(rule))[own])
+            continue
         if kink_of(node.op).blocks and not isinstance(table, dict):
             rule = 0.0
         if rule == "even":
@@ -209,14 +214,22 @@ def of_nodes(
     """
     rules = [_rule(program.nodes[index], values, slope_of, own.get(index)) for index in program.kinked]
     numbers = {rule for rule in rules if isinstance(rule, (int, float))}
-    if len(numbers) == 1 and all(isinstance(rule, (int, float)) for rule in rules):
+    if len(numbers) == 1 and not program.sorts and all(isinstance(rule, (int, float)) for rule in rules):
         return np.broadcast_to(float(numbers.pop()), (program.s,))
     total = np.empty(program.s)
     for index, rule in zip(program.kinked, rules, strict=True):
         node = program.nodes[index]
         found = _even_split(node, values[node.args[0]]) if isinstance(rule, str) else rule() if callable(rule) else rule
+        if kink_of(node.op).permutes:
+            found = _in_turn(node, float(found))
         total[node.switch : node.switch + node.switches] = found if np.ndim(found) == 0 else np.reshape(found, -1)
     return total
+
+
+def _in_turn(node: Node, slope: float) -> Array:
+    """Codes of the order in which a sort takes tied entries whose comparisons have a slope."""
+    entries = node.params["entries"]
+    return in_turn(entries, node.switches // entries, slope)
 
 
 def _rule(node: Node, values: Sequence[Array], slope_of: Callable[[str], float | str], own: Any) -> Any:

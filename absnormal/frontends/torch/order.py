@@ -23,10 +23,15 @@ Rule = Callable[..., Any]
 
 
 def ranked(
-    w: Writer, u: int, axis: int, order: Array, ranks: Sequence[int] | None = None, descending: bool = False
+    w: Writer, u: int, axis: int, order: Array, ranks: Sequence[int] | None = None, descending: bool = False,
+    evenly: bool = False,
 ) -> int:
-    """Entries of u along an axis, which a kernel sorts in this order."""
+    """Entries of u along an axis, which a kernel sorts in this order; ``evenly``: its backward gives tied entries equal
+    parts."""
+    start = len(w.nodes)
     made = in_order(w.entrywise, TracedArray(w.builder, u), order, axis, descending, ranks)
+    if evenly:
+        w.slopes.update({i: 0.0 for i in range(start, len(w.nodes)) if w.nodes[i].op == "order"})
     return int(made.index)
 
 
@@ -107,7 +112,7 @@ def _full_median(w: Writer, x: Arg) -> int:
     values = array(x.here).reshape(-1)
     rank = (values.size - 1) // 2
     order = np.argsort(values, kind="stable")
-    return int(w.reshape(ranked(w, w.reshape(w.node(x), (values.size,)), 0, order, [rank]), ()))
+    return int(w.reshape(ranked(w, w.reshape(w.node(x), (values.size,)), 0, order, [rank], evenly=True), ()))
 
 
 def _cummax(sign: int) -> Rule:

@@ -5,6 +5,7 @@ from absnormal.ops.kinks.fold import Fold
 from absnormal.ops.kinks.kink import Kink
 from absnormal.ops.kinks.maximum import Maximum
 from absnormal.ops.kinks.norm import Norm
+from absnormal.ops.kinks.order import Order
 from absnormal.ops.kinks.select import Select
 from absnormal.ops.table import Op
 
@@ -19,6 +20,6 @@ AFFINE = Affine()
 #: The 2-norm, which roots of sums of squares are.
 NORM = Norm()
 
-KINKS = tuple(row(kink) for kink in (AFFINE, Maximum(), Select(), Fold(), NORM))
+KINKS = tuple(row(kink) for kink in (AFFINE, Maximum(), Select(), Fold(), NORM, Order()))
 
 __all__ = ["AFFINE", "KINKS", "NORM", "Kink"]

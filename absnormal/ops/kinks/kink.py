@@ -110,6 +110,8 @@ class Kink(ABC):
     rates: tuple[int, ...] = ()
     #: Whether several switching variables are one block, whose slopes lie in a ball together.
     blocks = False
+    #: Whether such a block is a sort, whose slopes say an order (THEORY 7.4); otherwise it is a norm (THEORY 8).
+    permutes = False
 
     @abstractmethod
     def value(self, params: Params, *args: Array) -> Array:
@@ -130,6 +132,11 @@ class Kink(ABC):
     def signs(self, params: Params, z: Array) -> Array:
         """The slopes of |z| where z is not 0, and 0 where it is."""
         return np.asarray(np.sign(z))
+
+    def torn(self, params: Params, z: Array, atol: float) -> bool:
+        """Whether a block of switching variables is at a kink that its slopes cannot say: a sort, some of whose entries
+        tie, but not all."""
+        return False
 
     # -- derivatives -------------------------------------------------------------------------------------------
 

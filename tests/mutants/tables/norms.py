@@ -36,5 +36,5 @@ MUTANTS = (
     Mutant("judgement/flow.py", "known_slopes = np.where(_undefined(problem.c), 0, problem.c)",
            "known_slopes = problem.c", KINK),
     Mutant("sweeps/equal_rows.py", "if base != other or not self._room", "if not self._room", OUTSIDE),
-    Mutant("theorems/direction.py", "needed & ~sweeps.in_balls[sweeps.alpha]", "needed & False", OUTSIDE),
+    Mutant("theorems/direction.py", "needed & ~sweeps.in_blocks[sweeps.alpha]", "needed & False", OUTSIDE),
 )

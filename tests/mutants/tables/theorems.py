@@ -10,6 +10,7 @@ EVEN = ("theorems/test_even_part.py",)
 FORGED = ("certificates/test_forgeries.py::test_nothing_proves_a_wrong_gradient",)
 LAYERED = ("theorems/test_layered_blocks.py",)
 STATIONARITY = ("theorems/test_stationarity.py",)
+SORTS = ("theorems/test_sorts.py", "ops/test_order.py")
 SUPPORTING = ("theorems/test_supporting.py",)
 RULES = ("certificates/test_evidence_rules.py",)
 SEPARATION = ("theorems/test_margins.py", "theorems/test_separation.py")
@@ -24,6 +25,15 @@ MEMBERSHIP = ("theorems/test_margins.py", MISSES, "theorems/test_membership.py")
 UNDER_REGULAR = ("theorems/test_margins.py", "certificates/test_next_to_program.py", "clarke/test_regular_gradient.py")
 
 MUTANTS = (
+    Mutant("sweeps/realized.py", "(gaps(rates[own], c) > 2 * errors[own].max(axis=0))", "True", SORTS),
+    Mutant("sweeps/bounds.py", "lower[own], upper[own] = -np.inf, np.inf", "lower[own], upper[own] = 0.0, 0.0", SORTS),
+    Mutant("theorems/supporting.py", "if sweeps.rational or sweeps.sorts or not", "if sweeps.rational or not", SORTS),
+    Mutant("theorems/even_part.py", "if sweeps.rational or sweeps.sorts or not", "if sweeps.rational or not", SORTS),
+    Mutant("active/rows.py", "(paths == 1) &", "(paths >= 1) &", SORTS),
+    Mutant("ops/kinks/order.py", "close.any(axis=0) & ~close.all(axis=0)", "close.any(axis=0) & False", SORTS),
+    Mutant("ops/kinks/order.py", "if count == groups.size:", "if count:", SORTS),
+    Mutant("ops/kinks/order.py", "extreme(np.stack([ends, np.zeros_like(ends)]), axis=0) if kept else ends", "ends",
+           SORTS),
     Mutant("clarke/regular_function.py", "+ rounding(sweeps.push_depth) * size + FLOOR", "", UNDER_REGULAR),
     Mutant("clarke/regular_function.py", " + float(np.abs(v) @ self.deviation)", "", UNDER_REGULAR),
     Mutant("clarke/regular_function.py", "directional(self.sign * v).sigma", "directional(v).sigma", UNDER_REGULAR),
@@ -40,8 +50,8 @@ MUTANTS = (
     Mutant("certificates/of_regular_functions.py", "along = sign * float(sweeps.directional(sign * v)",
            "along = float(sweeps.directional(v)", UNDER_REGULAR),
     Mutant("clarke/wolfe.py", "trans=side", "trans=\"N\"", UNDER_REGULAR),
-    Mutant("theorems/direction.py", "sweeps.in_balls[sweeps.alpha]]) == 1):",
-           "sweeps.in_balls[sweeps.alpha]]) >= 0):", DIRECTION),
+    Mutant("theorems/direction.py", "sweeps.in_blocks[sweeps.alpha]]) == 1):",
+           "sweeps.in_blocks[sweeps.alpha]]) >= 0):", DIRECTION),
     Mutant("theorems/direction.py", "if rank([rows[i] for i in free]) < len(free):",
            "if rank([rows[i] for i in free]) < 0:", DIRECTION),
     Mutant("theorems/direction.py", "row = [a + weight * c[j] * b for a, b in zip(row, rows[j], strict=True)]",
