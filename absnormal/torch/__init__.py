@@ -5,6 +5,7 @@
     an.torch.clarke_closure(model, closure)    the same for optimizer.step(closure)
     an.torch.Watch(model)                      a training that is watched: ties counted, gradients verified, repaired
     an.torch.lightning(watch)                  the same as a callback for PyTorch Lightning
+    an.torch.transformers(watch, trainer)      the same for a Trainer of transformers
 
 ``closure`` takes no argument and returns the loss.  Functions of tensors go to `absnormal.verify` itself.
 """
@@ -24,10 +25,10 @@ from absnormal.judgement.flow import judged
 from absnormal.judgement.options import Options
 from absnormal.program.tree import Tree, taken_apart
 from absnormal.report.report import Report
-from absnormal.torch.callbacks import lightning
+from absnormal.torch.callbacks import lightning, transformers
 from absnormal.torch.watch import Step, Watch
 
-__all__ = ["Step", "Watch", "clarke_backward", "clarke_closure", "lightning", "verify"]
+__all__ = ["Step", "Watch", "clarke_backward", "clarke_closure", "lightning", "transformers", "verify"]
 
 Closure = Callable[[], Any]
 

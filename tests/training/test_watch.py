@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import sys
@@ -262,3 +263,68 @@ def test_the_callback_of_lightning_repairs_accumulated_gradients(monkeypatch: py
     trainer.step(fails=True)
     trainer.step(skipped=True)
     assert watch.number == 2 and not torch.overrides._get_current_function_mode_stack()
+
+
+class Trainer:
+    """What is asked of a Trainer of transformers, which calls compute_loss, its accelerator and its callbacks so."""
+
+    class TrainerCallback:
+        pass
+
+    class Accelerator:
+        scaler = None
+
+        def backward(self, loss: Any) -> None:
+            loss.backward()
+
+    current_gradient_accumulation_steps = 2
+
+    def __init__(self, model: Any, loss: Any) -> None:
+        self.model, self.of, self.accelerator, self.callbacks = model, loss, self.Accelerator(), []
+
+    def add_callback(self, callback: Any) -> None:
+        self.callbacks.append(callback)
+
+    def compute_loss_context_manager(self) -> Any:
+        return contextlib.nullcontext()
+
+    def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False) -> Any:
+        loss = self.of(inputs.pop("scale"))
+        return (loss, None) if return_outputs else loss
+
+    def train(self, steps: int, fails: bool = False) -> None:
+        for callback in self.callbacks:
+            callback.on_train_begin(None, None, None)
+        for _ in range(steps):
+            self.model.train()
+            loss = self.compute_loss(self.model, {"scale": 1.0}) / self.current_gradient_accumulation_steps
+            if fails:
+                raise RuntimeError
+            self.accelerator.backward(loss)
+            self.model.eval()
+            self.compute_loss(self.model, {"scale": 1.0}, return_outputs=True)
+        for callback in self.callbacks:
+            callback.on_train_end(None, None, None)
+
+
+def test_a_trainer_of_transformers_repairs_accumulated_gradients(monkeypatch: pytest.MonkeyPatch) -> None:
+    head, loss, X, Y = zero_head()
+    right = torch.autograd.grad(functional.binary_cross_entropy_with_logits(head(X), Y), head.weight)[0]
+    watch = an.torch.Watch(head, repair=True)
+    trainer = Trainer(head, lambda scale: scale * loss())
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    with pytest.raises(ImportError, match="pip install 'transformers"):
+        an.torch.transformers(watch, trainer)
+    monkeypatch.setitem(sys.modules, "transformers", Trainer)
+    an.torch.transformers(watch, trainer)
+    trainer.train(2)
+    assert torch.allclose(head.weight.grad, right, atol=1e-6)
+    assert [(step.verdict, step.repaired) for step in watch.steps] == 2 * [("NOT_CLARKE", True)]
+    with pytest.raises(RuntimeError):
+        trainer.train(1, fails=True)
+    assert not torch.overrides._get_current_function_mode_stack()
+    head.weight.grad = None
+    trainer.accelerator.scaler = object()
+    trainer.train(1)
+    assert watch.number == 3 and not torch.allclose(head.weight.grad, right / 2, atol=1e-6)
+    assert "compute_loss" not in vars(trainer) and "backward" not in vars(trainer.accelerator)

@@ -133,8 +133,8 @@ def _before(name: str, args: Any, kwargs: Any) -> Any:
 def _equal(x: Any, y: Any) -> Any:
     """The number of entries of x that are equal to y; zeros are counted in one pass."""
     if isinstance(y, (int, float)) and y == 0:
-        return x.numel() - torch.count_nonzero(x)
-    return torch.count_nonzero(x == y)
+        return x.numel() - torch.count_nonzero(x.detach())
+    return torch.count_nonzero(x.detach() == y)
 
 
 def _after(name: str, args: Any, kwargs: Any, out: Any) -> Any:
