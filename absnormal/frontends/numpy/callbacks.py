@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -79,6 +80,7 @@ def apply_over_axes(func: Callable[..., Any], a: Any, axes: Any) -> Any:
     return a
 
 
+@functools.cache
 def is_of_objects(ufunc: np.ufunc) -> bool:
     """Whether a ufunc was made of a function of Python's, by np.frompyfunc or np.vectorize."""
     return set("".join(ufunc.types)) <= set("O->")

@@ -10,10 +10,13 @@ from absnormal.frontends.meanings.scattering import combined
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.writing import Writer
 
+_DENSE = (TracedArray, np.ndarray, float, int)
+
 
 def is_sparse(value: Any) -> bool:
     """Whether a value is a sparse matrix or array."""
-    return hasattr(value, "tocoo") and hasattr(value, "toarray")
+    # What a variable has not is an error that names the line, which takes longer than all the rest.
+    return not isinstance(value, _DENSE) and hasattr(value, "tocoo") and hasattr(value, "toarray")
 
 
 def is_matrix(value: Any) -> bool:

@@ -22,7 +22,6 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
@@ -171,27 +170,27 @@ _APART = frozenset({"absnormal", *sys.stdlib_module_names}) - {"math", "__main__
 Namespace = dict[str, Any]
 
 
-@dataclass(frozen=True)
 class _Found:
     """A namespace that has originals, these by their names, and what stands in for them."""
 
-    namespace: Namespace
-    originals: Namespace
-    stand_ins: Namespace
+    __slots__ = ("_items", "_read", "namespace", "originals", "stand_ins")
 
-    @classmethod
-    def of(cls, namespace: Namespace, names: Iterable[str]) -> _Found:
+    def __init__(self, namespace: Namespace, names: Iterable[str]) -> None:
         """What a namespace has now under some names."""
-        known, originals = stand_ins(), {}
-        for name in names:
-            item = namespace.get(name)
-            if id(item) in known:
-                originals[name] = item
-        return cls(namespace, originals, {name: known[id(item)][1] for name, item in originals.items()})
+        known = stand_ins()
+        self.namespace = namespace
+        self.originals = {name: item for name in names if id(item := namespace.get(name)) in known}
+        self.stand_ins = {name: known[id(item)][1] for name, item in self.originals.items()}
+        self._read = operator.itemgetter(*self.originals) if self.originals else tuple
+        self._items = self._read(self.originals)
 
     def is_there(self) -> bool:
         """Whether the namespace has the originals still."""
-        return all(map(operator.is_, map(self.namespace.get, self.originals), self.originals.values()))
+        try:
+            now = self._read(self.namespace)
+        except KeyError:
+            return False
+        return now is self._items if len(self.originals) == 1 else all(map(operator.is_, now, self._items))
 
 
 def _write(namespace: Namespace, items: Namespace) -> None:
@@ -219,13 +218,13 @@ class _Replaced:
             self.runs += 1  # First, so that what raises here is undone by `leave`.
             if self.runs == 1:
                 for found in self._namespaces():
-                    self._replace(found if found.is_there() else _Found.of(found.namespace, found.originals))
+                    self._replace(found if found.is_there() else _Found(found.namespace, found.originals))
             if own is None:
                 return
             added = {name: item for name, item in BUILTINS.items() if name not in own}
             self.added.append((own, [*added]))
             own.update(added)
-            self._replace(_Found.of(own, [*own]))
+            self._replace(_Found(own, [*own]))
 
     def leave(self) -> None:
         """One run less; after the last one everything is as it was."""
@@ -249,7 +248,7 @@ class _Replaced:
                 and (name.partition(".")[0] not in _APART or name.startswith("absnormal.gallery"))
             ]
             spaces += [(namespace_of(kind), rules) for kind, _, rules in classes()]
-            self._found = [found for space, names in spaces if (found := _Found.of(space, names)).originals]
+            self._found = [found for space, names in spaces if (found := _Found(space, names)).originals]
             self._modules = len(sys.modules)
         return self._found
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -154,6 +155,7 @@ REFUSED = {
 }
 
 
+@functools.cache
 def name_of(ufunc: np.ufunc) -> str:
     """np.exp, scipy.special.erf."""
     name = ufunc.__name__
