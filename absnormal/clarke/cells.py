@@ -13,13 +13,17 @@ from typing import Any
 
 import numpy as np
 
+from absnormal.active.scaled import Scaled
 from absnormal.active.system import System
 from absnormal.arrays import Array
+from absnormal.clarke.arrangement import Arrangement, TooLong, arrangement
 from absnormal.clarke.budget import BudgetTracker
 from absnormal.rational.alternative import BITS, gordan
 
 #: Bits of an entry of a direction past which it is shortened, where integers are Python's.
 _LONG = 1000
+#: Switches without couplings from which branches are looked at many at a time.
+_TOGETHER = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +70,24 @@ class Cells:
 
 def open_cells(system: System, tracker: BudgetTracker) -> Cells:
     """All open cells of a system, and a certificate for every branch that was cut off."""
+    scaled, before = system.scaled, tracker.cells
+    if scaled.k >= _TOGETHER and scaled.rows.dtype == np.int64 and not scaled.couplings.any():
+        try:
+            return _of_arrangement(arrangement(scaled, tracker))
+        except TooLong:
+            tracker.cells = before
+    return one_by_one(scaled, tracker)
+
+
+def _of_arrangement(found: Arrangement) -> Cells:
+    return Cells(
+        [*map(Cell, found.signatures, found.directions)], [Cut(*refused) for refused in found.refused], found.ended
+    )
+
+
+def one_by_one(scaled: Scaled, tracker: BudgetTracker) -> Cells:
+    """The same, one branch after the other: the rows may depend on the signs before them."""
     found = Cells()
-    scaled = system.scaled
     k, width = scaled.rows.shape
     known = np.zeros((k, width), scaled.rows.dtype)
     signs = np.zeros(k, scaled.rows.dtype)
