@@ -44,7 +44,7 @@ CASES: dict[str, tuple[Callable[[Any], Any], Any, Any]] = {
     "solve for a vector": (lambda a: _LA.solve(a, _B[:, 0]), _SQUARE, None),
     "solve from the right": (lambda a: _LA.solve(a, _B.mT, left=False), _SQUARE, None),
     "batches": (lambda a: _LA.solve(torch.stack([a, a + 1]), a @ _B), _SQUARE, None),
-    "det": (_LA.det, _SQUARE, _SINGULAR), "slogdet": (lambda a: _LA.slogdet(a)[1], _SQUARE, None),
+    "det": (_LA.det, _SQUARE, None), "slogdet": (lambda a: _LA.slogdet(a)[1], _SQUARE, None),
     "logdet": (lambda a: torch.logdet(_definite(a)), _SQUARE, None),
     "cholesky": (lambda a: _LA.cholesky(_definite(a)), _SQUARE, None),
     "cholesky_solve": (lambda a: torch.cholesky_solve(_B, _LA.cholesky(_definite(a))), _SQUARE, None),
@@ -133,7 +133,7 @@ def test_a_wrong_derivative_of_torch_is_seen_by_differences_of_values(monkeypatc
 
     right = opaque._gradient
     monkeypatch.setattr(opaque, "_gradient", lambda value, variable: -right(value, variable))
-    for f in (_LA.inv, _LA.det, _LA.matrix_exp, _LA.svdvals):
+    for f in (_LA.inv, _LA.pinv, _LA.matrix_exp, _LA.svdvals):
         with pytest.raises(an.TraceError, match="contradict") as raised:
             an.verify(_loss(f), torch.tensor(_SQUARE))
         assert "test_torch_algebra.py" in str(raised.value)
@@ -148,6 +148,19 @@ def test_factors_of_detached_matrices_are_constants_only_where_they_are_smooth()
     assert an.verify(f, torch.tensor(_SQUARE)).verdict is an.Verdict.CLARKE
     with pytest.raises(an.TraceError, match=r"eigh.* tied"):
         an.verify(f, torch.tensor(_EQUAL))
+
+
+def test_a_determinant_is_smooth_at_singular_matrices_where_torch_takes_its_derivative_for_0() -> None:
+    rank = torch.arange(9, dtype=torch.float64).reshape(3, 3)
+    adjugate = np.array([[-3.0, 6.0, -3.0], [6.0, -12.0, 6.0], [-3.0, 6.0, -3.0]])
+    assert not _LA.det(rank)
+    report = an.verify(_LA.det, rank)
+    assert report.verdict is an.Verdict.NOT_CLARKE and not report.gradient.any()
+    np.testing.assert_allclose(report.clarke_gradient, adjugate, atol=1e-12)
+    pair = torch.stack([torch.tensor(_SQUARE), torch.zeros(3, 3).double()])
+    batch = an.verify(lambda a: _LA.det(a).sum(), pair)
+    np.testing.assert_allclose(batch.clarke_gradient[0], np.linalg.det(_SQUARE) * np.linalg.inv(_SQUARE).T)
+    assert not batch.clarke_gradient[1].abs().max() > 1e-200
 
 
 def test_kinks_go_through_opaque_operations() -> None:

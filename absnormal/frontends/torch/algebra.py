@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from absnormal.frontends.meanings import halves, smoothness
+from absnormal.frontends.numpy.linear_algebra import OnMatrices
 from absnormal.frontends.torch.opaque import Slot, Where, opaque
 from absnormal.frontends.torch.writer import Arg, Writer
 
@@ -27,6 +28,17 @@ def _single(where: Where, count: int = 1) -> Rule:
         return [opaque(w, [a.node], [_FIRST], where, place, batch) for place in range(count)]
 
     return rule
+
+
+def _det(w: Writer, a: Arg, /) -> list[Any]:
+    """A polynomial, which is smooth at singular matrices, too; the factors are not.
+
+    Where the determinant is 0 torch returns 0 for its derivative, which is the adjugate matrix.
+    """
+    if not w.returned[0].all():
+        at = "" if w.source is None else f" at {w.source}"
+        w.others.append(f"torch.linalg.det{at}, whose derivative torch takes for 0 at a singular matrix")
+    return [w.op("opaque", a.node, function=OnMatrices("det", len(a.shape) - 2)), None, None]
 
 
 def _cholesky(w: Writer, a: Arg, /, upper: bool = False) -> list[int]:
@@ -228,7 +240,7 @@ def _cross(w: Writer, a: Arg, b: Arg, /, dim: int = -1) -> int:
 
 
 RULES: dict[str, Rule] = {
-    "linalg_inv_ex": _single(smoothness.invertible), "_linalg_det": _single(smoothness.invertible),
+    "linalg_inv_ex": _single(smoothness.invertible), "_linalg_det": _det,
     "_linalg_slogdet": _single(smoothness.invertible, 2), "linalg_matrix_exp": _single(smoothness.everywhere),
     "linalg_cholesky_ex": _cholesky, "cholesky": _one_cholesky, "_linalg_eigh": _eigh, "_linalg_svd": _svd,
     "linalg_qr": _qr, "linalg_pinv": _pinv, "_linalg_solve_ex": _solve, "linalg_solve_triangular": _solve_triangular,
