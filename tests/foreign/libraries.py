@@ -75,7 +75,8 @@ def metric_learning() -> list[Case]:
 
 _LAYERS: dict[str, dict[str, Any]] = {
     "GCNConv": {}, "SAGEConv": {}, "GATConv": {}, "GATv2Conv": {}, "GraphConv": {}, "TransformerConv": {},
-    "TAGConv": {}, "SGConv": {}, "ChebConv": {"K": 2}, "ARMAConv": {}, "ClusterGCNConv": {}, "LEConv": {}, "FeaStConv": {},
+    "TAGConv": {}, "SGConv": {}, "ChebConv": {"K": 2}, "ARMAConv": {}, "ClusterGCNConv": {}, "LEConv": {},
+    "FeaStConv": {},
     "GENConv": {}, "HypergraphConv": {}, "MFConv": {}, "ResGatedGraphConv": {}, "SuperGATConv": {},
 }  # fmt: skip
 _AGGREGATIONS: dict[str, dict[str, Any]] = {
