@@ -10,6 +10,7 @@ import math
 import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -21,23 +22,35 @@ from absnormal.program.program import Program
 _DEPTH = 12
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Private:
     """Inputs that move the switches of one kinked node one by one.
 
     Attributes
     ----------
-    groups
-        for each switch of the node, the number of the input, shape (switches,)
+    entries
+        for each entry of the node, which has one switch, the number of the input; a view that repeats a bias
     sign
         the derivative of each switch with respect to its input is this sign times a positive number
     crossed
         earlier kinked nodes that these inputs reach
     """
 
-    groups: Array
+    entries: Array
     sign: int
     crossed: tuple[int, ...]
+
+    @cached_property
+    def groups(self) -> Array:
+        """The number of the input for each switch, shape (switches,)."""
+        return self.entries.reshape(-1)
+
+    def moving(self, own: Array) -> Array:
+        """The inputs, in order, that move some of the switches ``own``, a mask of shape (switches,)."""
+        repeated = [axis for axis, stride in enumerate(self.entries.strides) if stride == 0]
+        wanted = own.reshape(self.entries.shape).any(axis=tuple(repeated))
+        once = tuple(0 if axis in repeated else slice(None) for axis in range(self.entries.ndim))
+        return np.unique(self.entries[once][wanted])
 
 
 class PrivateInputs:
@@ -147,7 +160,7 @@ class PrivateInputs:
             node = nodes[index]
             moved = TABLE[node.op].value(node.params, groups) if node.op in MOVES else groups
             groups = np.broadcast_to(moved, node.shape)
-        return Private(groups.reshape(-1), sign, crossed)
+        return Private(groups, sign, crossed)
 
 
 _KNOWN: weakref.WeakKeyDictionary[Program, PrivateInputs] = weakref.WeakKeyDictionary()

@@ -31,8 +31,9 @@ def certified_gradient(call: TracedCall, seed: int, report: str) -> Array:
         where nothing is proved, or a derivative overflows
     """
     sweeps = call.sweeps()
-    working, sigma = sweeps, sweeps.signature(0.0)
-    if call.slopes is not None:
+    if call.slopes is None:
+        working, sigma = sweeps, sweeps.signature(0.0)
+    else:
         problem = Problem(sweeps, call.slopes[sweeps.alpha], Budget())
         working = Sweeps(call.program, None, values=call.working)
         sigma = problem.sigma.astype(working.y.dtype, copy=False)

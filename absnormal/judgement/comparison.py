@@ -7,13 +7,16 @@ close, in float64; and where the leaf is zero up to cancellation, with the round
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.frontends.traced_call import TracedCall
 from absnormal.judgement.tolerances import NOTHING, Tolerance, machine_epsilon
+from absnormal.sweeps.last_steps import LastSteps
 from absnormal.sweeps.table import Sweeps
 from absnormal.theorems.problem import Problem, largest, terms
 
@@ -24,6 +27,8 @@ _SHOWN = 4.0
 #: How much smaller a difference in double precision is at least than in single precision, when it is rounding; the
 #: ratio of the precisions is 2^-29.
 _SHRINKS = 2.0**-16
+#: Entries whose differences stay in the caches.
+_BLOCK = 1 << 16
 _SINGLE = float(np.finfo(np.float32).eps)
 
 
@@ -79,10 +84,11 @@ def tolerance_of(call: TracedCall, rtol: float | None = None, atol: float = 0.0)
     return found.at_least(leaves)
 
 
-def compared(call: TracedCall, problem: Problem) -> Comparison:
-    """The framework's gradient next to the modelled one."""
+def compared(call: TracedCall, problem: Problem, tolerance: Tolerance | None = None) -> Comparison:
+    """The framework's gradient next to the modelled one; the tolerance is that of the problem, or another."""
+    tolerance = problem.tolerance if tolerance is None else tolerance
     if call.working is not None:
-        quick = _by_last_steps(call, problem)
+        quick = _by_last_steps(call, problem, tolerance)
         if quick is not None:
             return quick
     sweeps = Sweeps(call.program, None, 0.0, call.values)
@@ -95,24 +101,24 @@ def compared(call: TracedCall, problem: Problem) -> Comparison:
     size, sums = largest(sweeps, modelled), terms(sweeps, problem.sigma)
     # What foreign code made of a leaf may be anything, unless there was nothing to make it of.
     free = size <= NOTHING * sums if call.foreign else np.ones(size.shape, bool)
-    allowed = problem.tolerance.leaves(size, np.where(free, sums, 0.0))
+    allowed = tolerance.leaves(size, np.where(free, sums, 0.0))
     if (apart <= allowed).all() or not np.isfinite(apart).all():
         return Comparison(apart, allowed)
-    noise = _noise(call, problem, modelled)
-    if not call.foreign and problem.tolerance.rtol is None:
-        allowed = np.maximum(allowed, np.minimum(_NOISE * noise, problem.tolerance.leaves(_SHOWN * size)))
+    noise = _noise(call, problem, tolerance, modelled)
+    if not call.foreign and tolerance.rtol is None:
+        allowed = np.maximum(allowed, np.minimum(_NOISE * noise, tolerance.leaves(_SHOWN * size)))
     lost = free & (noise >= size / 4) & (apart > allowed)
     return Comparison(apart, np.where(lost, np.maximum(allowed, _NOISE * noise), allowed),
                       tuple(np.flatnonzero(lost).tolist()))
 
 
-def _by_last_steps(call: TracedCall, problem: Problem) -> Comparison | None:
-    """The comparison in the framework's precision; None unless every leaf is close.
+def _by_last_steps(call: TracedCall, problem: Problem, tolerance: Tolerance) -> Comparison | None:
+    """The comparison in the framework's precision, of a few leaves in float64; None unless every leaf is close.
 
     The largest entry of a leaf is at least that of any part of it, so a part that is close by its own size is close.
     What is not may be zero up to cancellation of what the last steps add up, unless foreign code had a part in it.
     """
-    tolerance, leaves = problem.tolerance, len(call.leaves)
+    leaves = len(call.leaves)
     sweeps = Sweeps(call.program, None, 0.0, call.working)
     steps = sweeps.last_steps(problem.sigma.astype(sweeps.y.dtype, copy=False), call.leaves)
     apart, floor = np.zeros(leaves), tolerance.leaves(np.zeros(leaves))
@@ -120,7 +126,7 @@ def _by_last_steps(call: TracedCall, problem: Problem) -> Comparison | None:
     open_: set[int] = set()
     with np.errstate(invalid="ignore", over="ignore"):
         for leaf, made, given in steps.places_made():
-            difference = _largest(np.subtract(made, given, out=made, casting="same_kind"))
+            difference = _apart(made, given)
             apart[leaf] = max(apart[leaf], difference)
             if not np.isfinite(difference):
                 return None
@@ -133,23 +139,84 @@ def _by_last_steps(call: TracedCall, problem: Problem) -> Comparison | None:
                     break
             else:
                 open_.add(leaf)
-        for leaf, rest in steps.unreached():
-            difference = _largest(rest)
+        for leaf, left in steps.unreached():
+            difference = _largest(left)
             if not difference <= floor[leaf]:
                 return None
             apart[leaf] = max(apart[leaf], difference)
+        cancelled: list[int] = []
         if open_:
             sums = steps.cancelling(open_)
             for leaf in open_:
                 allowed[leaf] = tolerance.leaf(leaf, _largest(call.leaves[leaf]), sums[leaf])
-            if call.foreign or any(not apart[leaf] <= allowed[leaf] for leaf in open_):
+            beyond = {leaf for leaf in open_ if not apart[leaf] <= allowed[leaf]}
+            if call.foreign or (beyond and steps.dtype != np.float32):
                 return None
-    return Comparison(apart, np.maximum(np.where(np.isfinite(allowed), allowed, floor), apart))
+            for leaf, found in _in_double_precision(call, problem, tolerance, steps, beyond).items():
+                apart[leaf], allowed[leaf] = found.apart, found.allowed
+                if not found.apart <= found.allowed:
+                    return None
+                if found.lost:
+                    cancelled.append(leaf)
+    found_allowed = np.maximum(np.where(np.isfinite(allowed), allowed, floor), apart)
+    return Comparison(apart, found_allowed, tuple(cancelled))
+
+
+class _Leaf(NamedTuple):
+    """A leaf of the framework's gradient next to the modelled one in double precision."""
+
+    apart: float
+    allowed: float
+    lost: bool
+
+
+def _in_double_precision(
+    call: TracedCall, problem: Problem, tolerance: Tolerance, rough: LastSteps, only: Set[int]
+) -> dict[int, _Leaf]:
+    """The same for some leaves, by the last steps of one sweep in float64; ``rough`` are those in float32.
+
+    The rules are those for all leaves at once; the last steps in float32 say what rounding does.
+    """
+    if not only:
+        return {}
+    sweeps = Sweeps(call.program, None, 0.0, call.values)
+    steps = sweeps.last_steps(problem.sigma.astype(float, copy=False), call.leaves)
+    sums = steps.cancelling(only)
+    apart, size, noise = (dict.fromkeys(only, 0.0) for _ in range(3))
+    pairs = zip(steps.places_made(only), rough.places_made(only), strict=True)
+    for (leaf, made, given), (_, less, _) in pairs:
+        apart[leaf] = max(apart[leaf], _largest(given - made))
+        size[leaf] = max(size[leaf], _largest(made))
+        noise[leaf] = max(noise[leaf], _largest(less.astype(float) - made))
+    found = {}
+    for leaf in only:
+        unit = tolerance.eps[leaf] if len(tolerance.eps) > 1 else tolerance.eps[0]
+        shown = _in_units(np.asarray(noise[leaf]), unit).item()
+        allowed = tolerance.leaf(leaf, size[leaf], sums[leaf])
+        if apart[leaf] > allowed and tolerance.rtol is None:
+            allowed = max(allowed, min(_NOISE * shown, tolerance.leaf(leaf, _SHOWN * size[leaf])))
+        lost = bool(shown >= size[leaf] / 4 and apart[leaf] > allowed)
+        found[leaf] = _Leaf(apart[leaf], max(allowed, _NOISE * shown) if lost else allowed, lost)
+    return found
 
 
 def _sizes(given: Array) -> list[float]:
     """Lower bounds on the largest entry of an array, from cheap to exact."""
     return [_largest(given[:1]), _largest(given)] if given.ndim else [_largest(given)]
+
+
+def _apart(made: Array, given: Array) -> float:
+    """The largest difference, of which parts are made at a time that stay in the caches."""
+    together = made.flags.c_contiguous and given.flags.c_contiguous
+    if not together or made.size <= _BLOCK:
+        return _largest(np.subtract(made, given, out=made, casting="same_kind"))
+    flat, other = made.reshape(-1), given.reshape(-1)
+    room, most = np.empty(_BLOCK, made.dtype), 0.0
+    for start in range(0, flat.size, _BLOCK):
+        part = flat[start : start + _BLOCK]
+        difference = np.subtract(part, other[start : start + _BLOCK], out=room[: part.size], casting="same_kind")
+        most = max(most, _largest(difference))
+    return most
 
 
 def _largest(array: Array) -> float:
@@ -160,7 +227,7 @@ def _largest(array: Array) -> float:
     return found if np.isfinite(found) else float("inf")
 
 
-def _noise(call: TracedCall, problem: Problem, modelled: Array) -> Array:
+def _noise(call: TracedCall, problem: Problem, tolerance: Tolerance, modelled: Array) -> Array:
     """What rounding does to each leaf: the difference between the modelled gradients in float32 and in float64, in the
     units of the leaf's precision."""
     single = [np.asarray(value).astype(np.float32) for value in call.working or call.values]
@@ -168,8 +235,13 @@ def _noise(call: TracedCall, problem: Problem, modelled: Array) -> Array:
         sweeps = Sweeps(call.program, None, 0.0, single)
         rough = sweeps.gradient(problem.sigma.astype(np.float32)).astype(float)
     found = largest(problem.sweeps, rough - modelled)
-    units = np.broadcast_to(np.asarray(problem.tolerance.eps), found.shape)
-    return np.where(np.isfinite(found), found, 0.0) * np.minimum(units / _SINGLE, machine_epsilon(np.float16) / _SINGLE)
+    return _in_units(found, np.broadcast_to(np.asarray(tolerance.eps), found.shape))
+
+
+def _in_units(found: Array, units: Array | float) -> Array:
+    """Differences between single and double precision in the units of other precisions."""
+    most = machine_epsilon(np.float16) / _SINGLE
+    return np.asarray(np.where(np.isfinite(found), found, 0.0) * np.minimum(np.asarray(units) / _SINGLE, most))
 
 
 def digits_were_lost(call: TracedCall, comparison: Comparison) -> bool:

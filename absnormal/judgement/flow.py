@@ -239,7 +239,8 @@ def _own_vector(
     notes = (_FOREIGN.format(tool=call.tool, foreign="; ".join(call.foreign)),) if call.foreign else ()
     if not consistent:
         return given_vector(problem, tool, call.gradient, tolerance, known, notes)
-    comparison = compared(call, Problem(tool, np.asarray(problem.c, dtype=float), problem.budget, tolerance))
+    in_floats = Problem(tool, np.asarray(problem.c, dtype=float), problem.budget)
+    comparison = compared(call, problem if problem.sweeps is tool else in_floats, tolerance)
     if not np.isfinite(comparison.apart).all():
         return given_vector(problem, tool, call.gradient, tolerance, known, notes)
     if comparison.close:

@@ -226,6 +226,11 @@ class ConvolveWeight(LinearMap):
         rows = (self.layout.correlate(x, y, kernel) for x, y in pairs)
         return np.stack([*rows])
 
+    def pull_out(self, w: Array, out: Array) -> None:
+        for one, row in zip(w, out, strict=True):
+            x, y = (one, self.x) if self.back else (self.x, one)
+            row[...] = self.layout.correlate(x, y, self.shape[2:])
+
     def norm(self) -> float:
         unit = np.ones((1, *self.shape))
         return float(self.absolute().push(unit).max(initial=0.0))

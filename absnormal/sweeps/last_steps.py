@@ -42,9 +42,14 @@ class LastSteps(Adjoints):
         """The gradient is not written."""
         return np.zeros((1, 0), self.dtype)
 
-    def places_made(self) -> Iterator[tuple[int, Array, Array]]:
-        """For every buffer that a step leads to: the leaf it lies in, g_sigma there, and the given entries."""
+    def places_made(self, only: Collection[int] | None = None) -> Iterator[tuple[int, Array, Array]]:
+        """For every buffer that a step leads to: the leaf it lies in, g_sigma there, and the given entries.
+
+        With ``only`` those of some leaves.
+        """
         for index, terms in self.terms.items():
+            if only is not None and self.leaf(index) not in only:
+                continue
             given = self.buffers[index]
             made = np.empty_like(given, self.dtype)
             for number, (linear, w) in enumerate(terms):

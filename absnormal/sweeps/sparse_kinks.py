@@ -53,7 +53,7 @@ def _chained(run: Accumulation, node: Node, derivative: FoldDerivative) -> Rows 
     own = slice(node.switch, node.switch + node.switches) if node.switch >= 0 else slice(0, 0)
     p, q = (
         np.concatenate([np.full((1, lanes), first), c.reshape(count - 1, lanes)]).T.reshape(-1)
-        for first, c in ((0.0, derivative.fold.p), (1.0, derivative.fold.q))
+        for first, c in zip((0.0, 1.0), derivative.fold.weights(), strict=True)
     )
     wanted = np.concatenate([run.wanted[own], np.ones(lanes, bool)]).reshape(count, lanes).T.reshape(-1)
     first, second, factor = unrolled(p, q, wanted, count, run.space)

@@ -178,8 +178,6 @@ def _grouped(
     program, known = sweeps.program, private_inputs(sweeps.program)
     start, count = 0, 0
     groups: list[Group] = []
-    slopes = np.empty(program.s)
-    slopes[sweeps.alpha] = np.asarray(problem.c, dtype=float)
     unresolved = {i for i in program.kinked if _own(problem, i).any()}
     if nonzero is None and not all(known.of(i) for i in unresolved):
         return None
@@ -187,7 +185,7 @@ def _grouped(
     for index in sorted(unresolved):
         own = _own(problem, index)
         node = program.nodes[index]
-        c = slopes[node.switch : node.switch + node.switches]
+        c = problem.sigma[node.switch : node.switch + node.switches]
         if nonzero is not None:
             own = own & nonzero[node.switch : node.switch + node.switches]
             if not own.any():
@@ -195,9 +193,7 @@ def _grouped(
         found = next((p for p in known.of(index) if _fits(problem, p, own, c, blocking, nonzero)), None)
         if found is None:
             return None
-        present = np.zeros(program.n, bool)
-        present[found.groups[own]] = True
-        members = np.flatnonzero(present)
+        members = found.moving(own)
         count += len(members)
         start += int(own.sum())
         groups.append(Group(node.switch, members.tolist(), found.sign))
@@ -219,9 +215,10 @@ def _fits(problem: Problem, found: Private, own: Array, c: Array, blocking: Any,
         node = problem.sweeps.program.nodes[i]
         if i in blocking and (nonzero is None or nonzero[node.switch : node.switch + node.switches].any()):
             return False
-    groups, slopes = found.groups[own], c[own]
+    slopes = c[own]
     if (slopes == slopes[0]).all():
         return True
+    groups = found.groups[own]
     order = np.argsort(groups, kind="stable")
     same = groups[order][1:] == groups[order][:-1]
     return bool((slopes[order][1:] == slopes[order][:-1])[same].all())

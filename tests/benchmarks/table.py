@@ -77,6 +77,17 @@ class Growth:
         return f"{self.what}: {exponents} {'met' if self.met else 'MISSED'}   ({times})"
 
 
+@dataclass(frozen=True)
+class Remark:
+    """What is said below a line."""
+
+    said: str
+    met: None = None
+
+    def __str__(self) -> str:
+        return self.said
+
+
 def readable(seconds: float) -> str:
     """A time in the unit that fits it."""
     for unit, factor in (("s", 1.0), ("ms", 1e-3)):
@@ -85,7 +96,7 @@ def readable(seconds: float) -> str:
     return f"{seconds * 1e6:.3g} us"
 
 
-def show(title: str, lines: Iterable[Line | Growth]) -> list[Line | Growth]:
+def show(title: str, lines: Iterable[Line | Growth | Remark]) -> list[Line | Growth | Remark]:
     """Print lines as they come."""
     heads = ("what", "size", "ours", "peer", "ratio", "target")
     print(f"\n{title}\n" + " ".join(f"{head:<{width}}" for head, width in zip(heads, _WIDTHS, strict=True)), flush=True)

@@ -16,6 +16,7 @@ import absnormal as an
 from absnormal.clarke.budget import Budget
 from absnormal.frontends.torch.capture import capture
 from absnormal.frontends.traced_call import TracedCall
+from absnormal.judgement import comparison as module
 from absnormal.judgement.comparison import Comparison, compared, tolerance_of
 from absnormal.sweeps.table import Sweeps
 from absnormal.theorems.problem import Problem
@@ -143,6 +144,35 @@ def test_a_bias_before_a_batch_norm_is_zero_up_to_cancellation() -> None:
     assert found.close and np.abs(captured.leaves[1]).max() < 1e-5
     # A bias of the size of the other gradients is no rounding.
     assert not comparison(replace(captured, leaves=[captured.leaves[0], np.float32([0, 0, 0.1])])).close
+
+
+@pytest.mark.parametrize("change", [0.0, 1e-7, 1e-6, 3e-6, 1e-5, 0.1])
+def test_one_leaf_in_double_precision_is_compared_like_all_leaves(change: float) -> None:
+    """Where one leaf is beyond its bound in single precision, what is said of it is what a comparison of all says."""
+    X = normal(512, 5)
+
+    def f(p: Any) -> Any:
+        return (F.batch_norm(X @ p["w"] + p["b"], None, None, training=True) * normal(512, 3, seed=2)).sum()
+
+    captured = capture(f, {"w": normal(5, 3, seed=1), "b": normal(3, seed=3)})
+    captured = replace(captured, leaves=[captured.leaves[0], captured.leaves[1] + np.float32(change)])
+    sweeps = Sweeps(captured.program, None, values=captured.values, own=captured.own)
+    problem, tolerance = Problem(sweeps, captured.slopes[sweeps.alpha], Budget()), tolerance_of(captured)
+    steps = Sweeps(captured.program, None, 0.0, captured.working).last_steps(np.zeros(0, np.float32), captured.leaves)
+    found = module._in_double_precision(captured, problem, tolerance, steps, {1})[1]
+    whole = compared(replace(captured, working=None), problem, tolerance)
+    assert found.apart == pytest.approx(whole.apart[1], rel=1e-6)
+    assert found.allowed == pytest.approx(whole.allowed[1], rel=0.05)
+    assert found.lost == (1 in whole.cancelled)
+    assert compared(captured, problem, tolerance).close == whole.close
+
+
+def test_differences_of_long_leaves_are_made_in_parts() -> None:
+    a = np.arange(200_000, dtype=np.float32)
+    for place, wrong in ((0, 5.0), (150_000, -7.0), (199_999, np.nan)):
+        b = a.copy()
+        b[place] += wrong
+        assert module._apart(a.copy(), b) == pytest.approx(abs(wrong) if np.isfinite(wrong) else np.inf)
 
 
 def test_what_foreign_code_made_of_terms_that_cancel_is_no_rounding() -> None:

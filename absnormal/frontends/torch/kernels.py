@@ -23,14 +23,14 @@ class TorchLayout(Layout):
     def convolve_back(self, y: Array, weight: Array, shape: Shape) -> Array:
         if not _fits(y, weight):
             return super().convolve_back(y, weight, shape)
-        like = torch.empty(1, dtype=_tensor(y).dtype).expand(shape)
-        return self._backward(y, like, _tensor(weight), 0)
+        return self._backward(y, torch.empty(shape, dtype=_tensor(y).dtype), _tensor(weight), 0)
 
     def correlate(self, x: Array, y: Array, kernel: Shape) -> Array:
         if not _fits(x, y):
             return super().correlate(x, y, kernel)
         shape = (y.shape[1], x.shape[1] // self.groups, *kernel)
-        return self._backward(y, _tensor(x), torch.empty(1, dtype=_tensor(x).dtype).expand(shape), 1)
+        # A shape that is one number repeated would be written out by the kernel.
+        return self._backward(y, _tensor(x), torch.empty(shape, dtype=_tensor(x).dtype), 1)
 
     @property
     def _plain(self) -> tuple[list[int], ...]:

@@ -14,7 +14,6 @@ from absnormal.frontends.meanings import convolutions
 from absnormal.frontends.meanings.movements import numbers, replaced
 from absnormal.frontends.meanings.windows import entries, folds, summed_over, tiles, windows
 from absnormal.frontends.torch.kernels import TorchLayout
-from absnormal.frontends.torch.reductions import taking
 from absnormal.frontends.torch.writer import Arg, Writer
 
 Rule = Callable[..., Any]
@@ -92,8 +91,8 @@ def _chosen_max(w: Writer, x: Arg, count: int, index: Array) -> Any:
 
 
 def _at(chosen: Array, block: Array) -> Array:
-    """The slopes of a fold that takes the entries with these numbers."""
-    return taking((block == chosen).argmax(axis=0), len(block), 1)
+    """The slopes of a maximum that takes the entries with these numbers: -1 where one is taken, else what was kept."""
+    return np.where(block[1:] == chosen, -1.0, 1.0).reshape(-1)
 
 
 def _max_pool(spatial: int) -> Rule:

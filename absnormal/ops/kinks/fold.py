@@ -13,7 +13,7 @@ import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.ops.kinks.entrywise import either, settled
-from absnormal.ops.kinks.fold_map import FoldMap
+from absnormal.ops.kinks.fold_map import BySlopes, FoldMap
 from absnormal.ops.kinks.kink import Ends, IntervalSlopes, Kink, LocalDerivative, Shapes, Tangents, Term, half
 from absnormal.ops.kinks.running import running, running_ties
 from absnormal.ops.linear_maps import Change, Scale
@@ -46,8 +46,7 @@ class Fold(Kink):
     def derivative(self, params: Params, shapes: Shapes, out: Shape, slopes: Array) -> FoldDerivative:
         shape = shapes[0]
         assert shape is not None
-        step = slopes * (params["sign"] * half(slopes))
-        fold = FoldMap(half(slopes) + step, half(slopes) - step, shape)
+        fold = BySlopes(slopes, params["sign"], shape)
         return FoldDerivative(fold, params["sign"] * half(slopes), -1)
 
     def intervals(self, params: Params, shapes: Shapes, out: Shape, slopes: Array) -> FoldIntervals:
@@ -151,7 +150,7 @@ class FoldDerivative(LocalDerivative):
 
     def pull(self, w: Array | None, seeds: Array | None, weigh: bool) -> tuple[list[Term], Array | None]:
         fold = self.fold
-        if seeds is None and not weigh and fold.chosen is not None:
+        if seeds is None and not weigh and fold.last is not None:
             assert w is not None
             return [(0, fold, w)], None
         inner = None
