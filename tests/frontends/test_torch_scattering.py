@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import absnormal as an
+from absnormal.frontends.meanings import movements
 
 _INDEX = torch.tensor([0, 0, 2, 0])
 _WEIGHTS = torch.tensor([1.0, 2.0, -3.0])
@@ -89,3 +90,38 @@ def test_the_maximum_over_neighbours_of_a_graph() -> None:
 
     assert an.torch.verify(model, lambda: loss(-1.0)).verdict is an.Verdict.CLARKE
     assert an.torch.verify(model, lambda: loss(0.0)).verdict is not an.Verdict.UNDECIDED
+
+
+def test_a_hub_of_a_graph_widens_no_other_node() -> None:
+    """2,000 edges that end at one of 600 nodes: what is made of them is as long as they are many."""
+    torch.manual_seed(0)
+    source = torch.randint(600, (2600,))
+    target = torch.cat([torch.zeros(2000, dtype=torch.int64), torch.randint(1, 300, (600,))])
+    features, goal = torch.randn(600).double(), torch.randn(600).double()
+    w = torch.tensor([0.7, -0.2], dtype=torch.float64)
+
+    def f(w: Any) -> Any:
+        h = torch.relu(w[0] * features + w[1])
+        return ((h + torch.zeros_like(h).index_add(0, target, h[source])) * goal).sum()
+
+    program = an.trace(f, w)
+    assert sum(np.prod(node.shape) for node in program.nodes) < 60_000
+    other = w + 0.01
+    assert program(other) == pytest.approx(float(f(other)), rel=1e-12)
+    report = an.verify(f, w)
+    assert report.verdict is an.Verdict.CLARKE and report.consistent
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_is_sent_is_added_by_length_as_in_a_table(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = torch.Generator().manual_seed(seed)
+    index, weights = torch.randint(7, (12,), generator=rng), torch.randn(9, generator=rng).double()
+    x = torch.randn(21, generator=rng).double()
+    f = lambda x: (x[12:].index_add(0, index, x[:12]).relu() * weights).sum()  # noqa: E731
+    table = an.trace(f, x)
+    monkeypatch.setattr(movements, "_WIDE", 0)
+    monkeypatch.setattr(movements, "_PADDED", 0)
+    by_length, other = an.trace(f, x), x + 0.1
+    assert len(by_length.nodes) > len(table.nodes)
+    assert by_length(other) == pytest.approx(float(f(other)))
+    np.testing.assert_allclose(an.verify(f, x).flat_gradient, torch.func.grad(f)(x).numpy())

@@ -12,6 +12,9 @@ from absnormal.arrays import Array
 from absnormal.frontends.meanings.windows import summed_over
 from absnormal.frontends.terms import N, Terms
 
+#: A table of what is sent to each entry that is larger than this, and than so many times all that is sent, is not made.
+_WIDE, _PADDED = 1 << 20, 8
+
 
 def numbers(shape: Sequence[int]) -> Array:
     """The flat numbers of the entries of an array."""
@@ -65,19 +68,47 @@ def sent(where: Array, count: int) -> Array:
 
     Value i is sent to the entry with the number ``where[i]``, and nowhere if that is negative.
     """
-    order = np.argsort(where, kind="stable")
-    order = order[where[order] >= 0]
-    targets = where[order]
-    ranks = np.arange(len(targets)) - np.searchsorted(targets, targets)
+    order, targets = _sorted(where)
+    place = np.arange(len(targets))
+    fresh = np.append(True, targets[1:] != targets[:-1])[: len(targets)]
+    ranks = place - np.maximum.accumulate(np.where(fresh, place, 0))
     table = np.full((int(ranks.max(initial=-1)) + 1, count), -1)
     table[ranks, targets] = order
     return table
 
 
+def _sorted(where: Array) -> tuple[Array, Array]:
+    """The values that are sent to an entry, in the order of the entries and among these in their own; the entries."""
+    order = np.argsort(where, kind="stable")
+    order = order[where[order] >= 0]
+    return order, where[order]
+
+
 def added(write: Terms[N], u: N, where: Array, values: Any, sign: int = 1) -> N:
     """u plus, or with sign -1 minus, the sum of the values that are sent to each entry; see `sent`."""
-    table = sent(where.reshape(-1), math.prod(write.shape(u)))
-    if not len(table):
+    where, count = where.reshape(-1), math.prod(write.shape(u))
+    counts = np.bincount(where[where >= 0], minlength=count)
+    most = int(counts.max(initial=0))
+    if not most:
         return u
-    total = write.reshape(summed_over(write, write.reshape(values, (where.size,)), table), write.shape(u))
+    flat = write.reshape(values, (where.size,))
+    wide = most * count > max(_WIDE, _PADDED * where.size)
+    total = _by_count(write, flat, where, counts) if wide else summed_over(write, flat, sent(where, count))
+    total = write.reshape(total, write.shape(u))
     return write.add(u, total) if sign > 0 else write.sub(u, total)
+
+
+def _by_count(write: Terms[N], flat: N, where: Array, counts: Array) -> N:
+    """The sum of the values that are sent to each entry, entries with equally many together: a hub widens no other."""
+    order, _ = _sorted(where)
+    starts = np.cumsum(counts) - counts
+    parts, columns = [], []
+    for count in np.unique(counts[counts > 0]):
+        columns.append(np.flatnonzero(counts == count))
+        parts.append(write.sum(write.gather(flat, order[starts[columns[-1]] + np.arange(count)[:, None]]), [0]))
+    found = np.concatenate(columns)
+    place = np.full(len(counts), len(found))
+    place[found] = np.arange(len(found))
+    if len(found) < len(counts):
+        parts.append(write.constant(np.zeros(1)))
+    return write.gather(write.concatenate(parts, 0), place)
