@@ -63,10 +63,11 @@ def _largest(sweeps: Sweeps, v: Array, sigma: Array, blocks: list[Array]) -> flo
     if not blocks:
         return float(dy[0, 0])
     first, *others = blocks
-    length, found = float(np.sqrt(dz[0, first] @ dz[0, first])), []
+    above, found = sweeps.not_negative[first], []
     for sign in (1.0, -1.0):
-        branch = sigma.copy()
-        branch[first] = sign if len(first) == 1 else sign * dz[0, first] / (length or 1.0)
+        branch, t = sigma.copy(), sign * dz[0, first]
+        t[above & (t < 0)] = 0.0
+        branch[first] = sign if len(first) == 1 and not above.any() else t / (float(np.sqrt(t @ t)) or 1.0)
         found.append(_largest(sweeps, v, branch, others))
     return max(found)
 
@@ -100,7 +101,7 @@ def _pushed(sweeps: Sweeps, v: Array) -> list[Ends | None]:
         elif (kink := TABLE[node.op].kink) is not None:
             slopes = sweeps.slopes_of(index, sweeps.signs)
             full = [_full(pair, shape) for pair, shape in zip(inner, sweeps.shapes(node), strict=True)]
-            ends.append(kink.selected(node.params, full, node.shape, slopes))
+            ends.append(kink.selected(sweeps.params_of(index), full, node.shape, slopes))
         else:
             ends.append(_through_maps(sweeps.maps(index), inner, node.shape))
     return ends

@@ -97,7 +97,7 @@ def _drawn(sweeps: Sweeps, rng: np.random.Generator) -> Array:
         sigma[numbers] = t / lengths(t)
     for numbers in sweeps.sorts:
         sigma[numbers] = codes(rng.standard_normal(numbers.shape))
-    return sigma
+    return np.where(sweeps.not_negative, np.abs(sigma), sigma)
 
 
 # -- CLARKE ------------------------------------------------------------------------------------------------------------
@@ -303,7 +303,8 @@ def sign_definite(sign: int, witness: Witness, rng: np.random.Generator) -> bool
 
     The adjoints that are 0 to rounding are set aside; what they could change is within the tolerances.
     """
-    deviation = one_sign(witness.floats, sign, rng)
+    covered = not (witness.floats.signature(witness.c)[witness.floats.not_negative] < 0).any()
+    deviation = one_sign(witness.floats, sign, rng) if covered else None
     return deviation is not None and small(witness, deviation)
 
 

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from absnormal.arrays import Array
+from absnormal.arrays import Array, lengths
 from absnormal.certificates import checker
 from absnormal.certificates.next_to_program import numbers_in_x
 from absnormal.certificates.witness import Witness
@@ -32,7 +32,7 @@ def layered(layers: Sequence[Layer], witness: Witness, rng: np.random.Generator)
     later one; the directions of a layer lie in inputs that reach no earlier one, move all of it, and their sign vectors
     have the mean c."""
     sweeps, sigma = witness.floats, witness.floats.signature(0.0)
-    counted = sweeps.active & sweeps.pattern()[0] & sweeps.influence()
+    counted = sweeps.with_their_blocks(sweeps.active & sweeps.pattern()[0] & sweeps.influence())
     left, reached = counted.copy(), np.zeros(sweeps.program.n, bool)
     slopes = np.zeros(sweeps.program.s)
     slopes[sweeps.alpha] = witness.c
@@ -51,16 +51,23 @@ def layered(layers: Sequence[Layer], witness: Witness, rng: np.random.Generator)
         if not abs(weights.sum() - 1) <= close or not (np.abs(mean - slopes[own]) <= close).all():
             return False
         left, reached = left & ~own, reached | (inputs[0] != 0)
-    return not left.any() and not sweeps.lanes
+    return not left.any() and not sweeps.sorts
 
 
 def _signs(
     direction: tuple[Sequence[int], Sequence[float]], own: Array, reached: Array, witness: Witness,
     rng: np.random.Generator,
 ) -> Array | None:
-    """The senses in which a direction moves a layer; None where it does not move all of it, or earlier ones too."""
+    """The senses in which a direction moves a layer, vectors of length 1 for norms; None where it does not move all of
+    it, or earlier ones too."""
     sweeps, d = witness.floats, np.zeros(witness.floats.program.n)
     d[checker.positions(direction[0], sweeps.program.n)] = direction[1]
     d = numbers_in_x(d, witness)
-    signs = np.sign(rates_beyond(sweeps, sweeps.signature(0.0), d, rng)[own[sweeps.alpha]])
-    return None if (d[reached] != 0).any() or not signs.all() else signs
+    rates = rates_beyond(sweeps, sweeps.signature(0.0), d, rng)
+    signs, moves = np.sign(rates), rates != 0
+    for numbers in sweeps.lanes:
+        lane = np.searchsorted(sweeps.alpha, numbers)
+        size = lengths(rates[lane])
+        signs[lane], moves[lane] = rates[lane] / np.where(size > 0, size, 1.0), size > 0
+    mine = own[sweeps.alpha]
+    return None if (d[reached] != 0).any() or not moves[mine].all() else signs[mine]

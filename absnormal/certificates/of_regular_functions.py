@@ -33,6 +33,8 @@ def mean(
         sigma = sweeps.signature(c)
         if any((lengths(sigma[lane]) > 1 + 8 * UNIT).any() for lane in sweeps.lanes):
             return False
+        if (sigma[sweeps.not_negative] < 0).any():
+            return False
         total += weight * sweeps.gradient(sigma)
     bound = 2 * (rounding(sweeps.pull_depth) + (2 + 4 * len(weights)) * UNIT) * size
     return bool((np.abs(total - witness.vector) <= witness.tolerance + bound).all())

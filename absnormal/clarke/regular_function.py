@@ -253,6 +253,7 @@ class RegularFunction:
 
     def _projected(self, c: Array) -> Array:
         """Slopes into [-1, 1], those of norms into their balls."""
+        c = np.where(self.sweeps.not_negative[self.sweeps.alpha], np.maximum(c, 0.0), c)
         found = np.clip(c, -1.0, 1.0)
         for numbers in self.sweeps.lanes:
             own = np.searchsorted(self.sweeps.alpha, numbers)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from absnormal.active.equal_norms import with_fewer_norms
 from absnormal.active.one_set import one_set
 from absnormal.arrays import Array, exactly
 from absnormal.errors import SeveralNumbersError, TraceError
@@ -279,17 +280,25 @@ def _one_half(call: TracedCall) -> str:
 
 
 def _fewer_kinks(tool: Sweeps) -> tuple[Sweeps, Merged] | None:
-    """The program with kinks on one set merged, where these act on each other; else the theorem says all there is."""
-    if one_set(tool) is None or layer_of(tool) is not None:
+    """The program with kinks on one set merged: norms that are multiples of each other, and kinks that act on each
+    other; where there is neither, the theorem says all there is."""
+    if tool.sorts or (not tool.lanes and one_set(tool) is None) or layer_of(tool) is not None:
         return None
-    found = merged(tool.program, tool.values)
-    if found is None or found.program is None:
-        return None
-    return Sweeps(found.program, None, tool.atol, found.values, units=float(np.max(tool.units))), found
+    norms = with_fewer_norms(tool)
+    fewer = tool if norms is None else _of_merged(norms, tool)
+    found = merged(fewer.program, fewer.values) or norms
+    return None if found is None else (_of_merged(found, tool), found)
+
+
+def _of_merged(found: Merged, tool: Sweeps) -> Sweeps:
+    assert found.program is not None
+    return Sweeps(found.program, None, tool.atol, found.values, units=float(np.max(tool.units)))
 
 
 def _contradicted(tool: Sweeps, c: Array, found: Merged) -> bool:
     """Whether the slopes of some kinks on one set contradict each other."""
+    if tool.lanes:
+        return False
     used = tool.signature(np.asarray(c, dtype=float))
     return any(
         not np.array_equal(tool.slopes_of(i, used), sign * tool.slopes_of(j, used)) for i, j, sign in found.twice
@@ -299,7 +308,8 @@ def _contradicted(tool: Sweeps, c: Array, found: Merged) -> bool:
 def _with_fewer_kinks(problem: Problem, fewer: Sweeps, vector: Array, notes: tuple[str, ...], made: bool) -> Judgement:
     """The verdict on a vector by the program with kinks on one set merged."""
     again = replace(problem, sweeps=fewer, c=np.zeros(len(fewer.alpha)))
-    known = (np.full(len(fewer.alpha), slope) for slope in (0.0, -1.0, 1.0))
+    # Slopes of norms are vectors of the ball.
+    known = (np.where(fewer.in_blocks[fewer.alpha], 0.0, slope) for slope in (0.0, -1.0, 1.0))
     return _as_it_is(again, fewer, vector, known, (*notes, _MERGED), made)
 
 

@@ -71,6 +71,22 @@ def value_numbers(nodes: Sequence[Node]) -> list[int]:
     return numbers
 
 
+def alike(nodes: Sequence[Node], index: int, other: int) -> bool:
+    """Whether two nodes have one value everywhere, and their kinks the same ties, as far as `value_numbers` sees."""
+    stack, seen = [(index, other)], set[tuple[int, int]]()
+    while stack:
+        pair = stack.pop()
+        if pair[0] == pair[1] or pair in seen:
+            continue
+        seen.add(pair)
+        a, b = nodes[pair[0]], nodes[pair[1]]
+        same = (a.op, a.shape, a.tie, len(a.args)) == (b.op, b.shape, b.tie, len(b.args))
+        if not same or not (a.params is b.params or _key(a.params) == _key(b.params)):
+            return False
+        stack += zip(a.args, b.args, strict=True)
+    return True
+
+
 def _key(value: Any) -> Any:
     """What equal parameters have in common; what cannot be hashed is equal to itself alone."""
     if isinstance(value, Mapping):

@@ -11,6 +11,8 @@ from absnormal.ops import TABLE
 from absnormal.ops.kinks.entrywise import Entrywise
 from absnormal.program.nodes import Node
 
+#: How many movements after another are looked through entry by entry.
+_DEPTH = 100
 #: Not negative, whatever the argument is; where all arguments are not negative.
 _ALWAYS = frozenset({"square", "sqrt", "hypot", "exp", "exp2", "expit"})
 _KEEPING = frozenset({"add", "mul", "div", "sum", "prod", "where", "cumsum", "matmul", "einsum", "power"})
@@ -33,6 +35,17 @@ def never_negative(nodes: Sequence[Node], values: Sequence[Array], index: int) -
                 seen.add(arg)
                 stack.append(arg)
     return True
+
+
+def where_never_negative(nodes: Sequence[Node], values: Sequence[Array], index: int, depth: int = 0) -> Array:
+    """Which entries of a node cannot be negative: those of its parts, where it holds entries of others."""
+    node = nodes[index]
+    if depth < _DEPTH and node.varied and TABLE[node.op].family == "movement":
+        inner = [where_never_negative(nodes, values, arg, depth + 1) for arg in node.args]
+        return np.asarray(TABLE[node.op].value(node.params, *inner))
+    if not node.varied:
+        return np.broadcast_to(np.asarray(values[index]) >= 0, node.shape)
+    return np.full(node.shape, never_negative(nodes, values, index))
 
 
 def _asked(node: Node, nodes: Sequence[Node]) -> tuple[int, ...] | None:

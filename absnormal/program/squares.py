@@ -17,6 +17,7 @@ from absnormal.ops import TABLE
 from absnormal.ops.kinks.entrywise import Entrywise
 from absnormal.program.moves import MOVES, numbered, origin
 from absnormal.program.nodes import Node
+from absnormal.program.numbering import alike
 
 #: Appends an operation on nodes.
 Add = Callable[[str, tuple[int, ...], Mapping[str, Any]], int]
@@ -114,10 +115,13 @@ class Squares:
         return [self._moved(part, node) for part in parts]
 
     def _alike(self, args: Sequence[int], size: int | None = None) -> bool:
-        """Whether two nodes hold the same entries in one order, and as many as ``size`` if that is given."""
+        """Whether two nodes hold the same entries in one order, and as many as ``size`` if that is given.
+
+        A factor that is written twice, relu(u) * relu(u), is two nodes with one value.
+        """
         (base, numbers), (other, others) = (origin(self._nodes, arg) for arg in args)
         fits = size is None or numbers.size == size
-        return base == other and fits and np.array_equal(numbers.ravel(), others.ravel())
+        return fits and np.array_equal(numbers.ravel(), others.ravel()) and alike(self._nodes, base, other)
 
     def _product(self, node: Node) -> Parts | None:
         """Products of vectors with themselves, in a batch or alone."""

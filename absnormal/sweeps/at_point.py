@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, cached_property, wraps
 from typing import Any, TypeVar
 
@@ -16,6 +16,7 @@ from absnormal.ops.kinks.order import gaps
 from absnormal.ops.linear_maps import Change, LinearMap
 from absnormal.program.nodes import Node
 from absnormal.program.program import Program
+from absnormal.program.signs import where_never_negative
 
 #: In place of a slope: any number in [-1, 1].
 INTERVAL = float("nan")
@@ -130,6 +131,13 @@ class AtPoint:
         all_lanes = map(self.program.lanes, self.program.blocks)
         return [own[:, self.active[own[0]]] for own in all_lanes if self.active[own[0]].any()]
 
+    def with_their_blocks(self, marked: Array) -> Array:
+        """The switches (s,) that are marked, and of an active block all where one is."""
+        found = marked.copy()
+        for numbers in self.lanes:
+            found[numbers] = marked[numbers].any(axis=0)
+        return found
+
     @cached_property
     def sorts(self) -> list[Array]:
         """Those of the lanes whose blocks are sorts: their slopes say an order."""
@@ -149,6 +157,41 @@ class AtPoint:
         for numbers in self.lanes:
             found[numbers] = True
         return found
+
+    @property
+    def norms(self) -> tuple[int, ...]:
+        """The kinked nodes that are norms, active or not."""
+        return tuple(index for index in self.program.blocks if index not in self.program.sorts)
+
+    @cached_property
+    def upward(self) -> dict[int, Array]:
+        """For active norms of what depends on active kinks, which entries are nowhere negative, shape (entries, *out).
+
+        Next to x, and along every direction, the slope of a norm is then a vector of the ball that is not negative
+        there (THEORY 8).
+        """
+        found: dict[int, Array] = {}
+        for index in self.norms if self.balls and not self.atol else ():
+            (arg,) = self.program.nodes[index].args
+            if self.depending[arg] and self.active[self.program.lanes(index)[0]].any():
+                above = where_never_negative(self.program.nodes, self.values, arg)
+                if above.any():
+                    found[index] = above
+        return found
+
+    @cached_property
+    def not_negative(self) -> Array:
+        """Which active switches are such entries of norms, shape (s,)."""
+        found = np.zeros(self.program.s, bool)
+        for index, above in self.upward.items():
+            lanes = self.program.lanes(index)
+            found[lanes] = above.reshape(lanes.shape) & self.active[lanes]
+        return found
+
+    def params_of(self, index: int) -> Mapping[str, Any]:
+        """The parameters of a kinked node, with what is known of its entries here."""
+        params = self.program.nodes[index].params
+        return {**params, "upward": self.upward[index]} if index in self.upward else params
 
     def lengths(self, values: Array) -> Array:
         """|values| of all switches (s,); each of a block that is active gets the length of the block, and in a sort the
@@ -264,7 +307,7 @@ class AtPoint:
     def intervals_of(self, index: int) -> IntervalSlopes:
         """A kinked node whose active slopes may be anything in [-1, 1]."""
         node, slopes = self.program.nodes[index], self.slopes_of(index, self._any_slopes)
-        return kink_of(node.op).intervals(node.params, self._varied(node), node.shape, slopes)
+        return kink_of(node.op).intervals(self.params_of(index), self._varied(node), node.shape, slopes)
 
     def _varied(self, node: Node) -> list[tuple[int, ...] | None]:
         """The shapes of the arguments of a node; None for constants."""

@@ -2,6 +2,8 @@
 
 v . g_sigma is affine in what each active block adds, s_i = sigma_i . t_i with t_i = r_i^sigma . v, and its maximum over
 the later blocks is convex in s_i.  So s_i = |t_i| or -|t_i|, and a push that branches at every active block finds it.
+Where entries of a norm are nowhere negative, its slopes are not negative there, and of t_i only what has the sign of
+s_i counts there.
 """
 
 from __future__ import annotations
@@ -62,17 +64,23 @@ def _branched(sweeps: Sweeps, index: int, kink: Kink, tangents: list[Array | Non
     if kink.blocks:
         lanes = sweeps.program.lanes(index)
         lanes = lanes[:, sweeps.active[lanes[0]]]
-        ahead = np.stack([
-            _along(sweeps, index, kink, [None if t is None else t[k : k + 1] for t in inner]) for k in range(count)
-        ])
+        ahead, behind = (
+            np.stack([
+                _along(sweeps, index, kink, [None if t is None else t[k : k + 1] for t in inner], sign)
+                for k in range(count)
+            ])
+            for sign in (1.0, -1.0)
+        )
     else:
         lanes = sweeps.alpha[(sweeps.alpha >= node.switch) & (sweeps.alpha < node.switch + node.switches)][None]
         ahead = np.ones((count, node.switches))
+        behind = -ahead
     signs = np.array([*product((1.0, -1.0), repeat=lanes.shape[1])])
     slopes, results = np.tile(slopes, (len(signs), 1)), []
     for number, pattern in enumerate(signs):
         mine = slopes[number * count : (number + 1) * count]
-        mine[:, lanes] = pattern * ahead[:, lanes - node.switch]
+        own = lanes - node.switch
+        mine[:, lanes] = np.where(pattern > 0, ahead[:, own], behind[:, own])
         if kink.blocks:
             for k, along in enumerate(mine):
                 alone = [None if t is None else t[k : k + 1] for t in inner]
@@ -85,10 +93,12 @@ def _branched(sweeps: Sweeps, index: int, kink: Kink, tangents: list[Array | Non
     return slopes
 
 
-def _along(sweeps: Sweeps, index: int, kink: Kink, tangents: list[Array | None]) -> Array:
-    """The slopes of the switches of a kink along one tangent of its arguments."""
+def _along(sweeps: Sweeps, index: int, kink: Kink, tangents: list[Array | None], sign: float) -> Array:
+    """The slopes of the switches of a kink that are farthest along one tangent of its arguments, or along minus it."""
     node = sweeps.program.nodes[index]
     own = slice(node.switch, node.switch + node.switches)
     chosen, args = sweeps.signs[own].copy(), [sweeps.values[arg] for arg in node.args]
-    kink.choose(node.params, args, tangents, node.shape, sweeps.active[own], chosen)
+    above = sweeps.upward.get(index, False)
+    turned = [None if t is None else np.where(above & (sign * t < 0), 0.0, sign * t) for t in tangents]
+    kink.choose(node.params, args, turned, node.shape, sweeps.active[own], chosen)
     return chosen

@@ -19,10 +19,11 @@ chain meets each layer once at most, so g_c is the mean of g_sigma over independ
 
 Notes
 -----
-In particular c = 0 on a layer needs one direction that moves all of it, a uniform c one that moves all of it in one
-sense, and c of -1 and 1 one that moves each switch in the sense of its slope.  Slopes of several values need a
-direction for every threshold between them.  The directions lie in inputs that reach no earlier layer, by patterns: the
-weights of a layer as well as its biases.  A sign counts only beyond its rounding error.
+In particular c = 0 on a layer needs one direction that moves all of it (of a norm one entry at least), a uniform c one
+that moves all of it in one sense, and c of -1 and 1 one that moves each switch in the sense of its slope.  Layers with
+norms are proved for c = 0.  Slopes of several values need a direction for every threshold between them.  Directions
+lie in inputs that reach no earlier layer, by patterns: the weights of a layer as well as its biases.  A sign counts
+only beyond its rounding error.
 
 Source
 ------
@@ -131,10 +132,11 @@ class LayersOnForm(OnForm):
 def layered_blocks(problem: Problem) -> Proof | None:
     """Proves by directions that each layer of active switches has for itself."""
     sweeps, c = problem.sweeps, np.asarray(problem.c, dtype=float)
-    if sweeps.rational or not len(c) or sweeps.lanes:
+    if sweeps.rational or not len(c) or sweeps.sorts:
         return None
     counted = np.zeros(sweeps.program.s, bool)
     counted[sweeps.alpha] = problem.maybe_nonzero & sweeps.influence()[sweeps.alpha]
+    counted = sweeps.with_their_blocks(counted)
     layers: list[Layer] = []
     for own, free in _by_layer(sweeps, counted):
         found = _proposed(sweeps, own, free, c[own[sweeps.alpha]])
@@ -169,7 +171,9 @@ def _proposed(sweeps: Sweeps, own: Array, free: Array, c: Array) -> Layer | None
         return None
     if not c.any():
         d = np.where(free, np.random.default_rng(0).standard_normal(len(free)), 0.0)
-        steps = [(Fraction(1, 2), d), (Fraction(1, 2), -d)] if _signs(sweeps, own, d).all() else []
+        steps = [(Fraction(1, 2), d), (Fraction(1, 2), -d)] if _moved(sweeps, own, d).all() else []
+    elif (own & sweeps.in_blocks).any():
+        return None
     else:
         steps = list(_by_thresholds(sweeps, own, free, c))
         if not all(d.any() for _, d in steps):
@@ -237,6 +241,13 @@ def _private(sweeps: Sweeps, own: Array, free: Array, signs: Array) -> Array:
 def _reached(sweeps: Sweeps, own: Array, free: Array) -> bool:
     """Whether the free inputs may move all of a layer, by pattern."""
     return bool((sweeps.counts(free[None].astype(float), sweeps.signature(0.0))[0][own] != 0).all())
+
+
+def _moved(sweeps: Sweeps, own: Array, d: Array) -> Array:
+    """Which switches of a layer d moves, beyond rounding; all of a norm where it moves one of its entries."""
+    moved = np.zeros(sweeps.program.s, bool)
+    moved[sweeps.alpha] = rates_beyond(sweeps, sweeps.signature(0.0), d) != 0
+    return sweeps.with_their_blocks(moved)[own]
 
 
 def _signs(sweeps: Sweeps, own: Array, d: Array, values: bool = True) -> Array:

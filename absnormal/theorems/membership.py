@@ -41,6 +41,7 @@ from absnormal.certificates.evidence import Judged, NextToProgram, OnForm, wide
 from absnormal.certificates.witness import Witness
 from absnormal.clarke.cells import Cell, Cells, gradients
 from absnormal.clarke.computed import computed_cells
+from absnormal.clarke.explored import FirstOrder, directions_to, first_order
 from absnormal.clarke.fallback import chosen_along, direction
 from absnormal.rational.alternative import least_squares, mean
 from absnormal.sweeps.rounding import UNIT, rounding
@@ -50,8 +51,8 @@ from absnormal.theorems.problem import Problem, Proof
 Sampled = tuple[float, Array, Array]
 #: How much noise is added to what is left, relative to its largest entry, round by round.
 _ROUNDS = (0.0, *(20 * (0.0, 0.1, 0.5, 2.0)))
-#: How many directions at random are taken together after that, and for how many active switches at the most.
-_AT_RANDOM, _FEW = (16, 32, 64), 40
+#: How many means are tried that the first-order form of f proposes.
+_PROPOSALS = 4
 #: How many pairs of directions, of units in step, are taken together.
 _IN_STEP = (16, 48, 128)
 #: Numbers that the limiting gradients may hold together.
@@ -176,10 +177,13 @@ def nearest_mean(problem: Problem, g: Array, slack: Array) -> tuple[list[Sampled
     """Limiting gradients whose mean is g within ``slack`` and the rounding of these sweeps, and how far it may be;
     None where none was found.
 
-    Directions of units in step come first (`absnormal.active.in_step`).  Then column generation (see
+    Where active switches are few, the first-order form proposes directions (`absnormal.clarke.explored`).  Otherwise
+    those of units in step come first (`absnormal.active.in_step`), and then column generation (see
     `absnormal.clarke.pricing`) with directional sweeps: what is left of g is the next direction.
-    What is far out along it need not lie in its direction, so that directions at random come last.
     """
+    form = first_order(problem.sweeps)
+    if form is not None:
+        return _explored(problem, form, g, slack)
     in_steps = _of_units_in_step(problem, g, slack)
     if in_steps is not None:
         return in_steps
@@ -200,13 +204,22 @@ def nearest_mean(problem: Problem, g: Array, slack: Array) -> tuple[list[Sampled
             return found.used()
         if found.count == 1:
             left = -d
-    for count in _AT_RANDOM if len(problem.sweeps.alpha) <= _FEW else ():
-        if found.full(count):
-            return None
-        new = [found.taken(direction(len(g), seed + k)) for k in range(1, count + 1)]
-        if any(new) and found.near(found.left()):
+    return None
+
+
+def _explored(
+    problem: Problem, form: FirstOrder, g: Array, slack: Array
+) -> tuple[list[Sampled], Array] | None:
+    """The same where active switches are few: among very many directions, by the first-order form of f."""
+    found = _Limiting(problem, g, slack)
+    for chosen in islice(directions_to(form, g, slack / 2, np.random.default_rng(0)), _PROPOSALS):
+        for d in chosen:
+            if not found.full(1):
+                found.taken(d)
+        if found.count and found.near(found.left()):
             return found.used()
-        seed += count
+        if found.full(1):
+            break
     return None
 
 

@@ -20,7 +20,8 @@ Notes
 -----
 One backward sweep bounds all adjoints for all slopes (`absnormal.sweeps.bounds`); a small system is also tried on
 rationals.  A switch whose adjoint is within its rounding error of 0 is set aside; what it could change is the
-deviation of the proof, which must be small against the gradient (THEORY 6.4).
+deviation of the proof, which must be small against the gradient (THEORY 6.4).  At entries of a norm that are nowhere
+negative the slopes are not negative either (THEORY 8): adjoints are bounded for those, and others are not covered.
 
 Source
 ------
@@ -92,7 +93,12 @@ class AdjointsOfOneSign(OnForm):
 def regular(problem: Problem) -> Proof | None:
     """Proves by bounds on adjoints that any slopes give a Clarke gradient."""
     found = _of_one_sign(problem)
-    return None if found is None or not found.small else found.proof
+    return None if found is None or not found.small or not _allowed(problem) else found.proof
+
+
+def _allowed(problem: Problem) -> bool:
+    """Whether no slope is negative at an entry of a norm that is nowhere negative."""
+    return not problem.sweeps.not_negative.any() or not (problem.sigma[problem.sweeps.not_negative] < 0).any()
 
 
 class OfOneSign(NamedTuple):
@@ -149,7 +155,7 @@ def without_effect(problem: Problem) -> OfOneSign | None:
     if problem.sweeps.rational or not len(problem.sweeps.alpha):
         return None
     found = _of_one_sign(problem)
-    if found is None or not isinstance(found.proof.evidence, BoundedAdjoints):
+    if found is None or not isinstance(found.proof.evidence, BoundedAdjoints) or not _allowed(problem):
         return None
     return found if found.proof.evidence.negligible else None
 

@@ -11,7 +11,7 @@ from absnormal.sweeps.outer import BLOCKS, blocks, outer_support
 from absnormal.sweeps.table import Sweeps
 from tests.oracle.norms.hull import outer
 from tests.oracle.norms.programs import program
-from tests.oracle.norms.truth import scale
+from tests.oracle.norms.truth import Told, answer, scale
 from tests.sweeps.test_norms import drawn, kept_whole
 
 SEEDS = range(60)
@@ -21,7 +21,7 @@ def test_it_is_that_of_the_oracle() -> None:
     for seed in SEEDS:
         sweeps, form, _ = drawn(seed)
         v = np.random.default_rng(seed).integers(-2, 3, form.n).astype(float)
-        expected = outer(form, v)[0]
+        expected = outer(form, v, above=True)[0]
         found, slopes = outer_support(sweeps, v)
         assert blocks(sweeps) == len(form.blocks), seed
         for above in (found, highest_by_signs(sweeps, v)):
@@ -40,7 +40,8 @@ def test_a_vector_just_outside_is_separated_and_one_on_the_boundary_is_not() -> 
         top = sweeps.gradient(outer_support(sweeps, v)[1])
         f, size = kept_whole(expr), scale(form)
         on, beyond = (an.verify(f, x, gradient=top + far * size * v) for far in (0.0, 1e-4))
-        assert on.verdict is not an.Verdict.NOT_CLARKE, seed
+        # Norms that are multiples of each other leave less than the outer set.
+        assert on.verdict is not an.Verdict.NOT_CLARKE or answer(form, top).told is not Told.YES, seed
         assert beyond.verdict is not an.Verdict.CLARKE, seed
         if beyond.verdict is an.Verdict.NOT_CLARKE:
             decided += 1

@@ -52,7 +52,7 @@ class Norm(Kink):
     def intervals(self, params: Params, shapes: Shapes, out: Shape, slopes: Array) -> NormIntervals:
         shape = shapes[0]
         assert shape is not None
-        return NormIntervals(slopes.reshape(shape))
+        return NormIntervals(slopes.reshape(shape), params.get("upward", False))
 
     def choose(
         self, params: Params, args: Sequence[Array], inner: Tangents, out: Shape, tied: Array, slopes: Array
@@ -85,10 +85,10 @@ class Norm(Kink):
         low, high = inner[0]
         sigma = slopes.reshape(low.shape)
         tied = ~sigma.any(axis=0)
-        reach = lengths(np.maximum(np.abs(low), np.abs(high)))
+        least, most = _farthest(low, high, params.get("upward", False))
         ends = np.stack([sigma * low, sigma * high])
         return (
-            np.where(tied, -reach, ends.min(axis=0).sum(axis=0)), np.where(tied, reach, ends.max(axis=0).sum(axis=0))
+            np.where(tied, least, ends.min(axis=0).sum(axis=0)), np.where(tied, most, ends.max(axis=0).sum(axis=0))
         )
 
     # -- in words and symbols ----------------------------------------------------------------------------------
@@ -105,6 +105,13 @@ def _unit(u: Array) -> Array:
     scaled = u / np.where(largest > 0, largest, 1.0)
     length = np.sqrt((scaled * scaled).sum(axis=0))
     return np.asarray(scaled / np.where(length > 0, length, 1.0))
+
+
+def _farthest(low: Array, high: Array, upward: Array | bool) -> Ends:
+    """The least and the largest sigma . t for sigma in the ball, not negative where ``upward``, and t in intervals."""
+    up, down = np.maximum(high, 0), np.maximum(-low, 0)
+    either = np.maximum(up, down)
+    return -lengths(np.where(upward, down, either)), lengths(np.where(upward, up, either))
 
 
 @dataclass(slots=True, eq=False)
@@ -141,16 +148,19 @@ class NormDerivative(LocalDerivative):
 
 @dataclass(slots=True, eq=False)
 class NormIntervals(IntervalSlopes):
-    """Slopes, NaN in blocks at 0: any vector of the ball."""
+    """Slopes, NaN in blocks at 0: any vector of the ball that is not negative where ``upward``."""
 
     sigma: Array
+    upward: Array | bool
 
     def pull(self, place: int, low: Array, high: Array, size: Array) -> tuple[Array, Array, Array]:
         tied = np.isnan(self.sigma)
         ends = np.stack([self.sigma * low, self.sigma * high])
         most = np.maximum(np.abs(low), np.abs(high))
+        least = np.where(self.upward, np.minimum(low, 0), -most)
+        most = np.where(self.upward, np.maximum(high, 0), most)
         return (
-            np.where(tied, -most, ends.min(axis=0)), np.where(tied, most, ends.max(axis=0)),
+            np.where(tied, least, ends.min(axis=0)), np.where(tied, most, ends.max(axis=0)),
             np.where(tied, 1.0, np.abs(self.sigma)) * size,
         )
 
@@ -158,9 +168,9 @@ class NormIntervals(IntervalSlopes):
         (mid,), (wide,), (own,) = middle, radius, size
         assert mid is not None and wide is not None and own is not None
         tied = np.isnan(self.sigma[0]) if len(self.sigma) else np.ones(self.sigma.shape[1:], bool)
-        reach = lengths(np.abs(mid) + wide)
+        least, most = _farthest(mid - wide, mid + wide, self.upward)
         sigma = np.where(np.isnan(self.sigma), 0.0, self.sigma)
         center, spread = (sigma * mid).sum(axis=0), (np.abs(sigma) * wide).sum(axis=0)
         return (
-            np.where(tied, -reach, center - spread), np.where(tied, reach, center + spread), own.sum(axis=0),
+            np.where(tied, least, center - spread), np.where(tied, most, center + spread), own.sum(axis=0),
         )

@@ -11,11 +11,18 @@ TABLE = ("ops/test_table.py",)
 EQUAL = ("theorems/test_smooth.py", "theorems/test_norms_at_scale.py")
 
 OUTSIDE = ("sweeps/test_just_outside.py",)
+#: Entries that are nowhere negative; norms that are multiples of each other; layers of norms; factors written twice.
+ABOVE = ("theorems/test_norms_of_kinks.py",)
+ONE = ("theorems/test_equal_norms.py",)
+LAYERED = ("theorems/test_layers_of_norms.py",)
+ALIKE = ("frontends/test_norms.py",)
 
 MUTANTS = (
     Mutant("sweeps/outer.py", "product((1.0, -1.0), repeat", "product((1.0,), repeat", OUTER),
-    Mutant("sweeps/outer.py", "pattern * ahead[:, lanes - node.switch]", "pattern", OUTER),
-    Mutant("certificates/interval.py", "sign * dz[0, first] / (length or 1.0)", "sign", OUTER),
+    Mutant("sweeps/outer.py", "np.where(pattern > 0, ahead[:, own], behind[:, own])", "pattern", OUTER),
+    Mutant("sweeps/outer.py", "above & (sign * t < 0)", "above & (t < 0)", OUTER),
+    Mutant("certificates/interval.py", "else t / (float(np.sqrt(t @ t)) or 1.0)", "else sign", OUTER),
+    Mutant("certificates/interval.py", "t[above & (t < 0)] = 0.0", "t[above] = 0.0", OUTER),
     Mutant("certificates/interval.py", "for sign in (1.0, -1.0)", "for sign in (1.0,)", OUTER),
     Mutant("sweeps/conditioning.py", "if linear or not len(sweeps.alpha):", "if True:",
            ("sweeps/test_conditioning.py",)),
@@ -28,10 +35,37 @@ MUTANTS = (
     Mutant("sweeps/at_point.py", "np.where(self.active[own], sigma[own], self.signs[own])", "sigma[own]", OUTSIDE),
     Mutant("sweeps/realized.py", "(apart <= _ALONG * along)", "True", SWEEPS),
     Mutant("sweeps/realized.py", "lengths(t - along * c)", "lengths(t - along * c / lengths(c) ** 2)", OUTSIDE),
-    Mutant("ops/kinks/norm.py", "np.where(tied, -most, ends.min(axis=0))", "np.where(tied, 0 * most, ends.min(axis=0))",
-           SWEEPS),
-    Mutant("ops/kinks/norm.py", "np.where(tied, -reach, center - spread), np.where(tied, reach,",
-           "np.where(tied, -reach / 2, center - spread), np.where(tied, reach / 2,", SWEEPS),
+    Mutant("ops/kinks/norm.py", "np.where(tied, least, ends.min(axis=0)), np.where(tied, most, ends.max(axis=0)),",
+           "np.where(tied, 0 * least, ends.min(axis=0)), np.where(tied, most, ends.max(axis=0)),", SWEEPS),
+    Mutant("ops/kinks/norm.py", "np.where(tied, least, center - spread), np.where(tied, most,",
+           "np.where(tied, least / 2, center - spread), np.where(tied, most / 2,", SWEEPS),
+    Mutant("ops/kinks/norm.py", "np.where(self.upward, np.minimum(low, 0), -most)", "np.minimum(low, 0)", SWEEPS),
+    Mutant("ops/kinks/norm.py", "lengths(np.where(upward, up, either))", "lengths(up)", OUTER),
+    Mutant("program/signs.py", "return np.full(node.shape, never_negative(nodes, values, index))",
+           "return np.full(node.shape, True)", ABOVE),
+    Mutant("program/signs.py", "np.broadcast_to(np.asarray(values[index]) >= 0, node.shape)",
+           "np.full(node.shape, True)", ABOVE),
+    Mutant("sweeps/at_point.py", "self.norms if self.balls and not self.atol else ()",
+           "self.norms if self.balls else ()", ABOVE),
+    Mutant("theorems/regular.py", "not problem.sweeps.not_negative.any() or not", "True or not", ABOVE),
+    Mutant("certificates/of_regular_functions.py", "(sigma[sweeps.not_negative] < 0).any()", "False", ABOVE),
+    Mutant("certificates/next_to_program.py", "one_sign(witness.floats, sign, rng) if covered else None",
+           "one_sign(witness.floats, sign, rng)", ABOVE),
+    Mutant("clarke/regular_function.py", "np.maximum(c, 0.0), c)", "c, c)", ABOVE),
+    Mutant("active/equal_norms.py", "Multiple(root, math.sqrt(unit / its))", "Multiple(root, unit / its)", ONE),
+    Mutant("active/equal_norms.py", "key = frozenset((pair, a / unit) for pair, a in form.items())",
+           "key = frozenset((pair, a / unit) for pair, a in form.items() if pair[0] == pair[1])", ONE),
+    Mutant("active/equal_norms.py", "found.entry[root], its = entry, own[_first_square(own)]",
+           "found.entry[root] = entry", ONE),
+    Mutant("active/quadratic.py", "(1 if first == second else 2)", "1", ONE),
+    Mutant("active/quadratic.py", 'sign = -1 if node.op == "sub" else 1', "sign = 1", ONE),
+    Mutant("active/quadratic.py", '1 / factor if node.op == "div" else factor', "factor", ONE),
+    Mutant("active/quadratic.py", "any(a * lead[one] != entry[one] * lead[k] for k, a in entry.items())", "False", ONE),
+    Mutant("program/numbering.py", "not (a.params is b.params or _key(a.params) == _key(b.params))", "False", ALIKE),
+    Mutant("theorems/layered_blocks.py", "elif (own & sweeps.in_blocks).any():", "elif False:", LAYERED),
+    Mutant("theorems/layered_blocks.py", "return sweeps.with_their_blocks(moved)[own]", "return moved[own] | True",
+           LAYERED),
+    Mutant("certificates/of_layers.py", "rates[lane] / np.where(size > 0, size, 1.0), size > 0", "0.0, True", LAYERED),
     Mutant("frontends/ties/slopes.py", "<= 1 + 4 * UNIT", "<= 2", KINK),
     Mutant("judgement/flow.py", "known_slopes = np.where(_undefined(problem.c), 0, problem.c)",
            "known_slopes = problem.c", KINK),

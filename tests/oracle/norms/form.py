@@ -38,10 +38,14 @@ Matrix = tuple[Vector, ...]
 
 @dataclass(frozen=True)
 class Block:
-    """z = R d + L |z_earlier| in R^k: a norm where k > 1, and |.| where k = 1."""
+    """z = R d + L |z_earlier| in R^k: a norm where k > 1, and |.| where k = 1.
+
+    ``above`` says of its entries, where anything is known of them, whether they are nowhere negative.
+    """
 
     R: Matrix
     L: Matrix
+    above: tuple[bool, ...] = ()
 
     @property
     def size(self) -> int:
@@ -155,6 +159,23 @@ def _weights(own: dict[int, Fraction], count: int) -> Vector:
     return tuple(own.get(j, Fraction(0)) for j in range(count))
 
 
+def nowhere_negative(expr: Expr) -> bool:
+    """Whether an operand is built of kinks that are nowhere negative, and positive multiples and sums of such."""
+    match expr:
+        case Abs() | Norm() | Relu():
+            return True
+        case Const():
+            return expr.value >= 0
+        case Scale():
+            return expr.factor >= 0 and nowhere_negative(expr.args[0])
+        case Add():
+            return all(map(nowhere_negative, expr.args))
+        case Max():
+            return any(isinstance(arg, Const) and arg.value >= 0 for arg in expr.args)
+        case _:
+            return False
+
+
 def norm_form(expr: Expr, x: Sequence[Number]) -> NormForm:
     """The form of an expression at a point where the values of its norms are rational.
 
@@ -163,6 +184,7 @@ def norm_form(expr: Expr, x: Sequence[Number]) -> NormForm:
     point, n = vector(x), len(x)
     blocks: list[list[_Row]] = []
     curved: list[Norm] = []
+    above: dict[int, tuple[bool, ...]] = {}
     half = Fraction(1, 2)
 
     def size(*entries: tuple[Fraction, _Row]) -> tuple[Fraction, _Row]:
@@ -201,6 +223,8 @@ def norm_form(expr: Expr, x: Sequence[Number]) -> NormForm:
                 return size(args[0])
             case Norm():
                 found = size(*args)
+                if not found[0]:
+                    above[len(blocks) - 1] = tuple(map(nowhere_negative, node.args))
                 if found[0] and sum(any(row) or bool(own) for _, (row, own) in args) > 1:
                     curved.append(node)
                 return found
@@ -223,7 +247,7 @@ def norm_form(expr: Expr, x: Sequence[Number]) -> NormForm:
     return NormForm(
         n,
         tuple(
-            Block(tuple(row for row, _ in entries), tuple(_weights(own, i) for _, own in entries))
+            Block(tuple(row for row, _ in entries), tuple(_weights(own, i) for _, own in entries), above.get(i, ()))
             for i, entries in enumerate(blocks)
         ),
         linear,

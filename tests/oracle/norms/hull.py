@@ -44,8 +44,10 @@ def gradients(form: NormForm, directions: Array) -> Array:
     return np.where(generic[:, None], total, np.nan)
 
 
-def outer(form: NormForm, v: Array) -> tuple[float, list[Array]]:
+def outer(form: NormForm, v: Array, above: bool = False) -> tuple[float, list[Array]]:
     """The largest v . g_sigma over all unit vectors sigma_i, and the sigma_i that have it.
+
+    With ``above`` the entries of sigma_i are not negative where those of z_i are nowhere negative.
 
     v . g_sigma is affine in s_i = sigma_i . t_i with t_i = r_i v, and the maximum over the later sigma is convex in it.
     So s_i = |t_i| or -|t_i|, and it is enough to try all signs.
@@ -56,6 +58,8 @@ def outer(form: NormForm, v: Array) -> tuple[float, list[Array]]:
     units = []
     for i, (R, L) in enumerate(zip(a.R, a.L, strict=True)):
         t = R @ v + s[:, :i] @ L.T
+        if above and form.blocks[i].above:
+            t = np.where(np.array(form.blocks[i].above) & (signs[:, [i]] * t < 0), 0.0, t)
         size = np.sqrt((t * t).sum(axis=1))
         s[:, i] = signs[:, i] * size
         first = np.eye(len(R))[0]
