@@ -4,13 +4,14 @@ Entry by entry, a and b are functions of u, v and other variables.  With d = u -
 
     where(u > v, a, b) = a(v + r) + b(v + m) - a(v),    if a(u := v) = b(u := v) identically
 
-so the selection is one kink r.  Smooth sides may be anything, as in elu(x) = where(x > 0, x, exp(x) - 1).  For u = |x|
-a side may also be written with x squared, as Huber's.
+so the selection is one kink r, if every entry depends on u only in the entry that decides it (`sides`).  Smooth sides
+may be anything, as in elu(x) = where(x > 0, x, exp(x) - 1).  For u = |x| a side may also be written with x squared, as
+Huber's.
 """
 
 from __future__ import annotations
 
-from fractions import Fraction
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -18,17 +19,15 @@ import numpy as np
 from absnormal.arrays import Array
 from absnormal.errors import DomainError, TraceError
 from absnormal.frontends.meanings.sameness import same
+from absnormal.frontends.meanings.sides import Side
 from absnormal.frontends.numpy.masks import TracedMask
 from absnormal.frontends.numpy.shapes import broadcast_to
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.writing import Writer
-from absnormal.ops import ENTRYWISE, TABLE
-from absnormal.ops.kinks.entrywise import Entrywise
+from absnormal.ops import TABLE
 from absnormal.program.builder import Builder
+from absnormal.program.moves import MOVES, numbered
 from absnormal.program.signs import never_negative
-
-_PASSED = frozenset({"reshape", "broadcast"})
-
 
 #: The comparisons that are written the other way round.
 _FLIPPED = {"<": ">", "<=": ">="}
@@ -145,17 +144,34 @@ def by_sides(
         # v > u, with v constant: the other way round.
         opposite = {"where>": "where>=", "where>=": "where>"}.get(tie, tie)
         return by_sides(write, right, left, second, first, opposite, open_, third, single)
-    v = TracedArray(builder, right)
-    d: Any = _difference(write, left, right)
-    alone = single is not None or builder.values[left].size == 1
-    sides = [_Side(write, left, d.index, sign, alone) for sign in (1, -1)]
+    shape = np.broadcast_shapes(*(builder.nodes[node].shape for node in (left, right, first, second)))
+    choices = (first, second) if third is None else (first, second, third)
+    for start, against, places in _compared(builder, left, right, single is not None):
+        v = TracedArray(builder, against)
+        d: Any = _difference(write, start, against)
+        sides = [Side(write, start, d, sign, single is not None) for sign in (1, -1)]
+        decided = np.broadcast_to(numbered(d.shape) if places is None else places, shape)
+        if sides[0].entry_by_entry(choices, decided, open_):
+            made = _meeting(write, sides, (start, v, d), choices, tie, open_, single)
+            if made is not None:
+                return made
+    return None
+
+
+def _meeting(
+    write: Writer, sides: list[Side], compared: tuple[int, TracedArray, Any], choices: tuple[int, ...], tie: str,
+    open_: Array | None, single: Array | None,
+) -> TracedArray | None:
+    """Two sides of u = v, on each of which every entry depends on the entries that decide it, if they meet there."""
+    builder, (left, v, d), (first, second) = write.builder, compared, choices[:2]
+    third = choices[2] if choices[2:] else None
 
     def moved(end: Any) -> Any:
         """u with what takes its place."""
         return end if single is None else write.op("where", end, TracedArray(builder, left), mask=single)
 
     try:
-        if _never_below(builder, left, right):
+        if _never_below(builder, left, v.index):
             on_tie = third if third is not None else first if tie == "where>=" else second
             met = [sides[0].replayed(node, broadcast_to(moved(v), d.shape)) for node in (first, on_tie)]
             if any(one is None for one in met) or not same(met[0], met[1], open_):
@@ -178,6 +194,47 @@ def by_sides(
     return result
 
 
+def _compared(
+    builder: Builder, left: int, right: int, single: bool
+) -> Iterator[tuple[int, int, Array | None]]:
+    """What is compared, and where its entries stand in the comparison: as it is, and before its entries were moved.
+
+    Of a mask that is broadcast along other axes, (x > 0)[:, None], the choices depend on x, not on its copies.
+    """
+    yield left, right, None
+    base, places = _copied(builder, left)
+    size = builder.values[base].size
+    if base == left or single or places.size == 1:
+        return
+    if builder.nodes[right].varied:
+        other, there = _copied(builder, right)
+        if builder.values[other].size == 1 or (
+            builder.nodes[other].shape == builder.nodes[base].shape and np.array_equal(places, there)
+        ):
+            yield base, other, places
+        return
+    values = np.broadcast_to(builder.values[right], np.broadcast_shapes(places.shape, builder.nodes[right].shape))
+    if values.shape == places.shape:
+        before = np.empty(size, values.dtype)
+        before[places] = values
+        if np.array_equal(before[places], values):
+            uniform = not np.any(before != before[0])
+            yield base, builder.constant(before[0] if uniform else before.reshape(builder.nodes[base].shape)), places
+        elif np.array_equal(places, np.broadcast_to(numbered(builder.nodes[base].shape), places.shape)):
+            yield base, right, None
+
+
+def _copied(builder: Builder, index: int) -> tuple[int, Array]:
+    """The node whose entries, all of them, a node holds in another order or several times, and their numbers there."""
+    places = numbered(builder.nodes[index].shape)
+    while (node := builder.nodes[index]).op in MOVES:
+        own = np.asarray(TABLE[node.op].value(node.params, numbered(builder.nodes[node.args[0]].shape)))
+        if np.unique(own).size < builder.values[node.args[0]].size:
+            break
+        index, places = node.args[0], own.reshape(-1)[places]
+    return index, places
+
+
 def _never_below(builder: Builder, left: int, right: int) -> bool:
     """Whether left >= right at all points, as a sum of squares is not less than 0.
 
@@ -197,119 +254,3 @@ def _difference(write: Writer, left: int, right: int) -> TracedArray:
 
 def _moved(v: TracedArray, step: Any) -> Any:
     return v + step if v.builder.nodes[v.index].varied or np.any(v.value) else step
-
-
-def _of_one_modulus(write: Writer, start: int) -> tuple[frozenset[int], dict[int, float]]:
-    """u itself; where it is |x|, all nodes that are this |x|, and multiples of the square of x, which is that of u."""
-    builder = write.builder
-    node = builder.nodes[start]
-    x = node.args[0] if node.args else start
-    if node.op != "kink" or node.params["a"] != 0 or abs(node.params["b"]) != 1:
-        return frozenset({start}), {}
-    twins, squares = {start}, {}
-    for index, other in enumerate(builder.nodes):
-        if other.shape != node.shape:
-            continue
-        if other.op == "kink" and other.params == node.params and _multiple(builder, other.args[0], x) in (1, -1):
-            twins.add(index)
-        elif other.op in ("square", "mul"):
-            factors = [_multiple(builder, arg, x) for arg in (*other.args, *other.args)[:2]]
-            if None not in factors and factors[0] * factors[1]:  # type: ignore[operator]
-                squares[index] = factors[0] * factors[1]  # type: ignore[operator]
-    return frozenset(twins), {index: float(k) for index, k in squares.items() if float(k) == k}
-
-
-def _multiple(builder: Builder, index: int, x: int) -> Fraction | None:
-    """The k for which a node is k times another one identically."""
-    if index == x:
-        return Fraction(1)
-    if builder.nodes[index].shape != builder.nodes[x].shape:
-        return None
-    found, own = builder.affine(index), builder.affine(x)
-    if not own or found.keys() != own.keys():
-        return None
-    key = next(iter(own))
-    k = found[key] / own[key]
-    return k if all(found[other] == k * value for other, value in own.items()) else None
-
-
-class _Side:
-    """One side: what is computed from u is computed again from something else."""
-
-    def __init__(self, write: Writer, start: int, difference: int, sign: int, alone: bool) -> None:
-        self.write, self.start, self.difference, self.sign, self.alone = write, start, difference, sign, alone
-        self.size = write.builder.values[start].size
-        self.twins, self.squares = _of_one_modulus(write, start)
-        self.roots = self.twins | self.squares.keys()
-        self.first = min(self.roots)
-
-    def replayed(self, node: int, end: Any) -> Any:
-        """The node with ``end`` in the place of u; None where entries mix on the way."""
-        found: dict[int, Any] = dict.fromkeys(self.twins, end)
-        if self.squares:
-            square = self.write.op("square", end)
-            found |= {index: self._times(k, square) for index, k in self.squares.items()}
-        return self._at(node, found)
-
-    def _at(self, index: int, found: dict[int, Any]) -> Any:
-        if index in found:
-            return found[index]
-        builder = self.write.builder
-        if index < self.first or not self._depends(index):
-            return TracedArray(builder, index)
-        node = builder.nodes[index]
-        # Of one number all that is computed is a function.
-        entrywise = node.op in ENTRYWISE | _PASSED or index in builder.roots
-        if not self.alone and (not entrywise or builder.values[index].size != self.size):
-            return None
-        result: Any
-        kink = TABLE[node.op].kink
-        own = isinstance(kink, Entrywise) and len(kink.rates) == 1 and node.args[0] == self.difference
-        if own and (self.size == 1 or not self.alone):
-            assert isinstance(kink, Entrywise)
-            result = self._decided(kink, node, found)
-        else:
-            args = [self._at(arg, found) for arg in self._args(index)]
-            result = None if any(arg is None for arg in args) else self._written(index, args)
-        found[index] = result
-        return result
-
-    def _decided(self, kink: Entrywise, node: Any, found: dict[int, Any]) -> Any:
-        """A kink on the same condition, on this side of it: a multiple of one argument."""
-        side = kink.sides(node.params, float)[0 if self.sign > 0 else 1]
-        places = [place for place, slope in enumerate(side) if slope] or [0]
-        inner = self._at(node.args[places[0]], found) if len(places) == 1 else None
-        return None if inner is None else self._times(side[places[0]], inner)
-
-    def _times(self, slope: float, u: Any) -> Any:
-        return u if slope == 1 else u * slope if slope else np.zeros(u.shape) + 0 * u.value
-
-    def _written(self, index: int, args: list[Any]) -> Any:
-        node = self.write.builder.nodes[index]
-        values = [arg if isinstance(arg, TracedArray) else self.write.array(arg) for arg in args]
-        if index in self.write.builder.roots:
-            return self.write.op("sqrt", *values, tie=node.tie)
-        if node.op == "mul":
-            for constant, _ in (values, values[::-1]):
-                # What is multiplied by zero is gone, also when it varies.
-                if not self.write.builder.nodes[constant.index].varied and not np.any(constant.value):
-                    return self.write.array(np.zeros(node.shape))
-        written = self.write.op(node.op, *values, tie=node.tie, **node.params)
-        self.write.builder.copies[written.index] = self.write.builder.copies.get(index, index)
-        return written
-
-    def _depends(self, index: int) -> bool:
-        seen, stack = set(), [index]
-        while stack:
-            current = stack.pop()
-            if current in self.roots:
-                return True
-            if current > self.first and current not in seen:
-                seen.add(current)
-                stack.extend(self._args(current))
-        return False
-
-    def _args(self, index: int) -> tuple[int, ...]:
-        """What a node is computed from; of a norm that was written as a root, what is under it."""
-        builder = self.write.builder
-        return (builder.roots[index],) if index in builder.roots else builder.nodes[index].args

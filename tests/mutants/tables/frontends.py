@@ -12,8 +12,16 @@ TORCH = ("frontends/test_torch_arguments.py",)
 JAX_EDGES = ("frontends/test_jax_edges.py",)
 
 WRITES = ("frontends/test_numpy_writes.py",)
+SELECTIONS = ("frontends/meanings/test_selections.py",)
 
 MUTANTS = (
+    Mutant("frontends/meanings/sides.py", "(owner != _NONE) & (owner != places) & counts", "owner == _SEVERAL",
+           SELECTIONS),
+    Mutant("frontends/meanings/sides.py", "single or difference.size == 1",
+           "single or write.builder.values[start].size == 1", SELECTIONS),
+    Mutant("frontends/meanings/selections.py", "np.array_equal(before[places], values)", "True", SELECTIONS),
+    Mutant("frontends/meanings/selections.py", "np.unique(own).size < builder.values[node.args[0]].size", "False",
+           SELECTIONS),
     Mutant("frontends/numpy/memory.py", "self.place[where] = numbered(self.builder.nodes[node].shape)",
            "self.place[where] = 0", WRITES),
     Mutant("frontends/numpy/memory.py", "self.owner[where], self.place[where] = CONSTANT, where", "pass", WRITES),

@@ -1,0 +1,179 @@
+"""One side of a selection by u > v: what is computed from u, entry by entry, computed again from something else."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from absnormal.arrays import Array
+from absnormal.frontends.numpy.shapes import broadcast_to
+from absnormal.frontends.numpy.traced import TracedArray
+from absnormal.frontends.writing import Writer
+from absnormal.ops import ENTRYWISE, TABLE
+from absnormal.ops.kinks.entrywise import Entrywise
+from absnormal.program.builder import Builder
+from absnormal.program.moves import MOVES, numbered
+from absnormal.program.nodes import Node
+
+#: An entry that depends on no entry of u, and one that depends on several.
+_NONE, _SEVERAL = -1, -2
+
+
+class Side:
+    """One side: what is computed from u is computed again from something else."""
+
+    def __init__(self, write: Writer, start: int, difference: TracedArray, sign: int, single: bool) -> None:
+        self.write, self.start, self.difference, self.sign = write, start, difference.index, sign
+        self.shape, self.moves = difference.shape, difference.shape == write.builder.nodes[start].shape
+        # Of one number all that is computed is a function.
+        self.size, self.single, self.alone = difference.size, single, single or difference.size == 1
+        self.twins, self.squares = _of_one_modulus(write, start)
+        self.roots = self.twins | self.squares.keys()
+        self.first = min(self.roots)
+
+    def entry_by_entry(self, nodes: tuple[int, ...], places: Array, open_: Array | None) -> bool:
+        """Whether every entry that counts depends on no entry of u but that at its place."""
+        known: dict[int, Array] = {}
+        counts = True if open_ is None else open_
+        owners = (self._owner(node, known) for node in nodes)
+        return self.alone or not any(np.any((owner != _NONE) & (owner != places) & counts) for owner in owners)
+
+    def _owner(self, index: int, known: dict[int, Array]) -> Array:
+        """The number of the entry of u on which each entry of a node depends; `_NONE`, or `_SEVERAL`."""
+        if index in known:
+            return known[index]
+        builder, node = self.write.builder, self.write.builder.nodes[index]
+        found: Array
+        if index in self.roots:
+            found = numbered(self.shape)
+        elif index < self.first or not self._depends(index):
+            found = np.full(node.shape, _NONE)
+        elif node.op in ENTRYWISE or index in builder.roots:
+            owners = np.broadcast_arrays(*(self._owner(arg, known) for arg in self._args(index)))
+            highest = np.maximum.reduce(owners)
+            found = np.where(np.logical_and.reduce([(o == _NONE) | (o == highest) for o in owners]), highest, _SEVERAL)
+        elif self._led(node):
+            found = self._owner(node.args[0], known)
+        elif node.op in MOVES and (self.moves or node.op == "broadcast"):
+            found = np.asarray(TABLE[node.op].value(node.params, self._owner(node.args[0], known)))
+        else:
+            found = np.full(node.shape, _SEVERAL)
+        known[index] = found
+        return found
+
+    def _led(self, node: Node) -> bool:
+        """Whether axes of length 1 come or go, of a number that is compared with several, or in front."""
+        if self.moves or node.op != "reshape":
+            return False
+        inner = self.write.builder.nodes[node.args[0]].shape
+        return node.shape == (1,) * (len(node.shape) - len(inner)) + inner or not set(inner) - {1}
+
+    def replayed(self, node: int, end: Any) -> Any:
+        """The node with ``end`` in the place of u; None where entries mix on the way."""
+        found: dict[int, Any] = dict.fromkeys(self.twins, end)
+        if self.squares:
+            square = self.write.op("square", end)
+            found |= {index: self._times(k, square) for index, k in self.squares.items()}
+        return self._at(node, found)
+
+    def _at(self, index: int, found: dict[int, Any]) -> Any:
+        if index in found:
+            return found[index]
+        builder = self.write.builder
+        if index < self.first or not self._depends(index):
+            return TracedArray(builder, index)
+        node = builder.nodes[index]
+        kept = node.op in ENTRYWISE or index in builder.roots or (node.op in MOVES and self.moves)
+        if not (self.alone or kept or node.op == "broadcast" or self._led(node)):
+            return None
+        result: Any
+        kink = TABLE[node.op].kink
+        own = isinstance(kink, Entrywise) and len(kink.rates) == 1 and node.args[0] == self.difference
+        if own and (self.size == 1 or not self.single):
+            assert isinstance(kink, Entrywise)
+            result = self._decided(kink, node, found)
+        elif self._led(node):
+            result = self._at(node.args[0], found)
+        else:
+            args = [self._at(arg, found) for arg in self._args(index)]
+            if node.op in MOVES and args[0] is not None and self.moves:
+                args = [broadcast_to(args[0], builder.nodes[node.args[0]].shape)]
+            result = None if any(arg is None for arg in args) else self._written(index, args)
+        found[index] = result
+        return result
+
+    def _decided(self, kink: Entrywise, node: Any, found: dict[int, Any]) -> Any:
+        """A kink on the same condition, on this side of it: a multiple of one argument."""
+        side = kink.sides(node.params, float)[0 if self.sign > 0 else 1]
+        places = [place for place, slope in enumerate(side) if slope] or [0]
+        inner = self._at(node.args[places[0]], found) if len(places) == 1 else None
+        return None if inner is None else self._times(side[places[0]], inner)
+
+    def _times(self, slope: float, u: Any) -> Any:
+        return u if slope == 1 else u * slope if slope else np.zeros(u.shape) + 0 * u.value
+
+    def _written(self, index: int, args: list[Any]) -> Any:
+        node = self.write.builder.nodes[index]
+        values = [arg if isinstance(arg, TracedArray) else self.write.array(arg) for arg in args]
+        if index in self.write.builder.roots:
+            return self.write.op("sqrt", *values, tie=node.tie)
+        if node.op == "mul":
+            for constant, _ in (values, values[::-1]):
+                # What is multiplied by zero is gone, also when it varies.
+                if not self.write.builder.nodes[constant.index].varied and not np.any(constant.value):
+                    return self.write.array(np.zeros(node.shape))
+        written = self.write.op(node.op, *values, tie=node.tie, **node.params)
+        self.write.builder.copies[written.index] = self.write.builder.copies.get(index, index)
+        return written
+
+    def _depends(self, index: int) -> bool:
+        seen, stack = set(), [index]
+        while stack:
+            current = stack.pop()
+            if current in self.roots:
+                return True
+            if current > self.first and current not in seen:
+                seen.add(current)
+                stack.extend(self._args(current))
+        return False
+
+    def _args(self, index: int) -> tuple[int, ...]:
+        """What a node is computed from; of a norm that was written as a root, what is under it."""
+        builder = self.write.builder
+        return (builder.roots[index],) if index in builder.roots else builder.nodes[index].args
+
+
+def _of_one_modulus(write: Writer, start: int) -> tuple[frozenset[int], dict[int, float]]:
+    """u itself; where it is |x|, all nodes that are this |x|, and multiples of the square of x, which is that of u."""
+    builder = write.builder
+    node = builder.nodes[start]
+    x = node.args[0] if node.args else start
+    if node.op != "kink" or node.params["a"] != 0 or abs(node.params["b"]) != 1:
+        return frozenset({start}), {}
+    twins, squares = {start}, {}
+    for index, other in enumerate(builder.nodes):
+        if other.shape != node.shape:
+            continue
+        if other.op == "kink" and other.params == node.params and _multiple(builder, other.args[0], x) in (1, -1):
+            twins.add(index)
+        elif other.op in ("square", "mul"):
+            factors = [_multiple(builder, arg, x) for arg in (*other.args, *other.args)[:2]]
+            if None not in factors and factors[0] * factors[1]:  # type: ignore[operator]
+                squares[index] = factors[0] * factors[1]  # type: ignore[operator]
+    return frozenset(twins), {index: float(k) for index, k in squares.items() if float(k) == k}
+
+
+def _multiple(builder: Builder, index: int, x: int) -> Fraction | None:
+    """The k for which a node is k times another one identically."""
+    if index == x:
+        return Fraction(1)
+    if builder.nodes[index].shape != builder.nodes[x].shape:
+        return None
+    found, own = builder.affine(index), builder.affine(x)
+    if not own or found.keys() != own.keys():
+        return None
+    key = next(iter(own))
+    k = found[key] / own[key]
+    return k if all(found[other] == k * value for other, value in own.items()) else None

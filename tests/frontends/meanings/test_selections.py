@@ -1,0 +1,80 @@
+"""Selections between sides that meet: does every entry depend on what decides it, through copies and movements too?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import torch
+
+import absnormal as an
+
+X = np.array([0.0, 1.0, 0.0])
+W = np.array([[1.0, 2.0], [-1.0, 3.0], [0.5, -2.0]])
+
+
+def of(module: Any, numbers: Any) -> Any:
+    """Constants of a framework."""
+    return torch.tensor(numbers) if module is torch else module.asarray(numbers)
+
+
+#: name -> f(module, x), whose two sides meet in every entry.
+MEET: dict[str, Callable[[Any, Any], Any]] = {
+    "rows": lambda m, x: m.where(x[:, None] > 0, x[:, None] * of(m, W), 0.0).sum(),
+    "squared rows": lambda m, x: m.where(x[:, None] > 0, (x**2)[:, None] * of(m, W), 0.0).sum(),
+    "columns": lambda m, x: m.where(x > 0, x * of(m, W.T), 0.0).sum(),
+    "squared columns": lambda m, x: m.where(x > 0, x**2 * of(m, W.T), 0.0).sum(),
+    "exponentials": lambda m, x: m.where(x > 0, m.exp(x * of(m, W.T)), 1.0).sum(),
+    "kinks": lambda m, x: m.where(x > 0, 3 * of(m, np.eye(3)) * (x + abs(x)), 0.0).sum(),
+    "both sides": lambda m, x: m.where(x > 0, m.sin(x) * of(m, W.T), x * of(m, W.T) * 2).sum(),
+    "one number": lambda m, x: m.where(x[0] > 0, m.exp(x[0] * of(m, W)), 1.0).sum(),
+    "one number, summed": lambda m, x: m.where(x[0] > 0, m.exp(x[0] * of(m, W)).sum(), 6.0),
+    "one number against several": lambda m, x: m.where(x[0] > of(m, [0.0, 2.0]), x[0] ** 2, of(m, [0.0, 4.0])).sum(),
+    "copies of one number against several": lambda m, x: m.where(
+        m.broadcast_to(x[0], (2,)) > of(m, [0.0, 2.0]), x[0] ** 2, of(m, [0.0, 4.0])).sum(),
+    "turned": lambda m, x: m.where(x[None, :] > 0, m.exp(x[None, :] * of(m, W.T)), 1.0).sum(),
+}
+
+#: name -> f(module, x): entries that are decided by others than those they depend on, or that jump.
+APART: dict[str, Callable[[Any, Any], Any]] = {
+    "a sum of several thresholds": lambda m, x: m.where(
+        x[0] > of(m, [0.0, 2.0]), m.exp(x[0] * of(m, [1.0, 1.0])).sum(), 1 + np.exp(2.0))[0],
+    "entries added up": lambda m, x: m.where(x[0] > of(m, [0.0, 2.0]), (x[0] * of(m, [1.0, 1.0])).sum(), 2.0)[0],
+    "the other entry": lambda m, x: m.where(x > 0, (x**2)[of(m, [2, 1, 0])], 0.0).sum(),
+    "rows by columns": lambda m, x: m.where(x > 0, (x**2)[:, None] * of(m, np.ones((3, 3))), 0.0).sum(),
+    "columns by rows": lambda m, x: m.where(x[:, None] > 0, x**2 * of(m, np.ones((3, 3))), 0.0).sum(),
+    "all of them": lambda m, x: m.where(x > 0, (x**2).sum(), 0.0).sum(),
+    "a jump": lambda m, x: m.where(x[:, None] > 0, x[:, None] * of(m, W) + 1, 0.0).sum(),
+}  # fmt: skip
+
+
+def point(module: Any, x: Any) -> Any:
+    return torch.tensor(x, requires_grad=True) if module is torch else module.asarray(x)
+
+
+MODULES = pytest.mark.parametrize("module", [np, torch, jnp], ids=["numpy", "torch", "jax"])
+
+
+@MODULES
+@pytest.mark.parametrize("name", MEET)
+def test_sides_that_meet_are_a_kink_which_holds_elsewhere(module: Any, name: str) -> None:
+    f = MEET[name]
+    with jax.enable_x64(True):
+        program = an.trace(lambda x: f(module, x), point(module, X))
+        assert an.verify(lambda x: f(module, x), point(module, X)).verdict is an.Verdict.CLARKE
+    draw = np.random.default_rng(3)
+    for _ in range(20):
+        x = X + draw.choice([0.0, 1e-3, 0.5]) * draw.normal(size=3)
+        x[1] = abs(x[1]) + 0.1
+        assert program(x) == pytest.approx(float(f(np, x)), rel=1e-12, abs=1e-12)
+
+
+@MODULES
+@pytest.mark.parametrize("name", APART)
+def test_entries_that_others_decide_are_refused(module: Any, name: str) -> None:
+    with jax.enable_x64(True), pytest.raises(an.TraceError):
+        an.verify(lambda x: APART[name](module, x), point(module, X))
