@@ -18,6 +18,7 @@ SHOWN = {
     "GeneralizedGradient.plot": "absnormal.plot.gradients",
     "Program.abs_normal_form": "absnormal.form.extract",
     "Program.html": "absnormal.display.program.html",
+    "Report.conventions": "absnormal.judgement.conventions.conventions",
     "Report.descent": "absnormal.judgement.descent.descent",
     "Report.next_step": "absnormal.judgement.descent.in_words",
     "Report.plot": "absnormal.plot.cells",

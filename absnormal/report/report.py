@@ -30,6 +30,8 @@ from absnormal.theorems.problem import Problem, Proof
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from absnormal.judgement.conventions import Conventions
+
 #: Switches near a kink that `Report.to_dict` lists.
 _NEAR = 100
 
@@ -289,6 +291,18 @@ class Report:
         'f falls along d = [-1] at the rate 1; the tool, whose gradient is 0, stays'
         """
         return str(shown("Report.next_step")(self))
+
+    @cached_property
+    def conventions(self) -> Conventions:
+        """What the slopes -1, 0 and 1 at ties, and those of other tools, would give, and the lines that matter for it.
+
+        >>> import absnormal as an
+        >>> from absnormal import gallery
+        >>> print(an.verify(gallery.identity, [0.0], slope=-1).conventions)
+        slope -1: [0]; slope 0, autograd, torch, jax, casadi: [1]; slope 1: [2]. It depends on the slope of ...
+        """
+        found: Conventions = shown("Report.conventions")(self)
+        return found
 
     def to_json(self, certificate: bool = False) -> str:
         """`to_dict` as one line of JSON.

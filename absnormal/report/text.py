@@ -40,6 +40,7 @@ def text(report: Report) -> str:
     for sentence in sentences(report):
         lines += wrap(sentence, _WIDTH, initial_indent="  ", subsequent_indent="    ")
     lines += wrap(_next(report), _WIDTH, subsequent_indent="  ")
+    lines += wrap(_conventions(report), _WIDTH, subsequent_indent="  ")
     for name, said in facts(report):
         open_ = report.verdict is Verdict.UNDECIDED
         lines += wrap(f"{name}: {said}", _WIDTH, subsequent_indent="  ") if open_ else [f"{name}: {said}"]
@@ -51,6 +52,13 @@ def _next(report: Report) -> str:
     few = len(report.problem.sweeps.alpha) <= _FEW and report.program.n <= _SHORT
     said = report.next_step if few and report.verdict is not Verdict.CLARKE else ""
     return f"next: {said}" if said else ""
+
+
+def _conventions(report: Report) -> str:
+    """What other slopes would give, where slopes were proved wrong and an answer takes no time."""
+    few = len(report.problem.sweeps.alpha) <= _FEW and report.program.n <= _SHORT
+    wrong = report.verdict is Verdict.NOT_CLARKE and not report.given
+    return f"by convention: {report.conventions}" if few and wrong else ""
 
 
 def headline(report: Report) -> str:
