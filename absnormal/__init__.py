@@ -22,6 +22,7 @@ Many points, and kinks
     an.kinks_near(f, x, radius)     the kinks in a ball
     an.stationarity(f, x, radius)   how near x is to a stationary point
     an.minimize(f, x0)              a minimum of a function with kinks, with a certificate
+    an.clarke_jacobian(f)           certified gradients for SciPy's jac=
 Elsewhere
     an.torch, an.onnx               models; functions of torch tensors and JAX arrays go to `verify` itself
     an.jax                          verdicts and certified gradients, called as jax.grad is
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from absnormal.clarke.generalized_gradient import GeneralizedGradient
     from absnormal.errors import AbsNormalError, BudgetError, DomainError, GuardError, TraceError, UndecidedWarning
     from absnormal.form import AbsNormalForm, abs_normal_form
+    from absnormal.jacobian import clarke_jacobian
     from absnormal.kinks import Kink, KinksNear, find_kink, kinks_near
     from absnormal.minimize import minimize
     from absnormal.program.program import Program
@@ -87,6 +89,7 @@ _LATER = {
     "Verdict": "absnormal.report.verdict",
     "abs_normal_form": "absnormal.form",
     "clarke_gradient": "absnormal.verify",
+    "clarke_jacobian": "absnormal.jacobian",
     "directional_derivative": "absnormal.verify",
     "find_kink": "absnormal.kinks",
     "generalized_gradient": "absnormal.verify",
@@ -146,6 +149,7 @@ __all__ = [
     "__version__",
     "abs_normal_form",
     "clarke_gradient",
+    "clarke_jacobian",
     "directional_derivative",
     "extend",
     "find_kink",
