@@ -15,13 +15,21 @@ import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.errors import GuardError
+from absnormal.frontends.frameworks import many_calls
+from absnormal.frontends.many import ManyCalls
+from absnormal.judgement.flow import judged
+from absnormal.judgement.options import Options
 from absnormal.program.program import Program
 from absnormal.program.tree import Tree
-from absnormal.report.record import Record
-from absnormal.sweeps.many import NoRule, clear
+from absnormal.report.record import Record, record
+from absnormal.sweeps.many import NoRule, clear, looked_at
 
 #: Numbers in the nodes of a program at all points of a chunk, up to which they are computed together.
 _LARGEST = 1 << 22
+
+
+#: Points from which the gradients of a framework are compiled for all of them.
+_MANY = 16
 
 
 class Screen:
@@ -74,8 +82,7 @@ class Screen:
 
     def _clear(self, program: Program, rows: Array) -> Array:
         """Whether each of some points is clear; none where a program is not screened."""
-        size = sum(np.prod(node.shape, dtype=int) for node in program.nodes if node.varied)
-        if self._known.get(program, program) is None or program.m != 1 or size * len(rows) > _LARGEST:
+        if self._known.get(program, program) is None or program.m != 1 or _is_large(program, len(rows)):
             return np.zeros(len(rows), bool)
         starts = np.cumsum([0, *(np.prod(shape, dtype=int) for shape in program.tree.shapes)])
         leaves = [
@@ -87,6 +94,11 @@ class Screen:
         except NoRule:
             self._known[program] = None
             return np.zeros(len(rows), bool)
+
+
+def _is_large(program: Program, count: int) -> bool:
+    """Whether the numbers of a program at some points are too many to be computed together."""
+    return bool(count * sum(np.prod(node.shape, dtype=int) for node in program.nodes if node.varied) > _LARGEST)
 
 
 def fits(program: Program, tree: Tree) -> bool:
@@ -121,3 +133,68 @@ def _leaves(program: Program, row: Array) -> bool:
     except Exception:
         return False
     return False
+
+
+class FrameworkScreen:
+    """The same for a function of a framework, whose own gradient is judged at each point.
+
+    The function is traced once.  At a point that is clear in the precisions in which it runs, its plain value is
+    compared with that of the program, and the gradient that the framework returns is judged as in a single call, from
+    the values of the program.
+
+    Parameters
+    ----------
+    f
+        the function
+    options
+        of `absnormal.verify`
+    """
+
+    def __init__(self, f: Any, options: dict[str, Any]) -> None:
+        self.f, self.options = f, options
+        self._calls: ManyCalls | None = None
+        self._open = "slope" not in options and not options.get("exact")
+
+    def records(self, points: Sequence[Any]) -> list[Record | None]:
+        """A record, of any number, for each point at which f is smooth, and None for the others."""
+        found: list[Record | None] = [None] * len(points)
+        if not self._open or len(points) < _MANY:
+            return found
+        try:
+            if self._calls is None:
+                self._calls = many_calls(self.f, points[0])
+            self._open = self._calls is not None and self._calls.first.program.m == 1
+            if self._calls is None or not self._open:
+                return found
+            if all(map(self._calls.same, points)) and not _is_large(self._calls.first.program, len(points)):
+                self._judge(self._calls, points, found)
+        except KeyboardInterrupt:
+            raise
+        except BaseException:  # SystemExit too
+            # What f raises, and what has no rule, is in the records of single calls.
+            self._open = False
+        return found
+
+    def _judge(self, calls: ManyCalls, points: Sequence[Any], found: list[Record | None]) -> None:
+        program, inputs = calls.first.program, calls.inputs(points)
+        looked = looked_at(program, inputs, self.options.get("atol", 0.0), calls.first.units)
+        if not looked.clear.any():
+            return
+        gradients = calls.gradients(points)
+        for number in np.flatnonzero(looked.clear).tolist():
+            if not self._agrees(calls, points[number], looked.values[number], looked.errors[number]):
+                continue
+            call = calls.at(program.evaluate([leaf[number] for leaf in inputs]), [leaf[number] for leaf in gradients])
+            made = record(judged(call, Options(**self.options)))
+            if made.verdict == "CLARKE" and made.method == "smooth" and not made.active:
+                found[number] = made
+
+    def _agrees(self, calls: ManyCalls, x: Any, value: float, error: float) -> bool:
+        """Whether f returns the value of the program when it is called with arrays."""
+        try:
+            plain = calls.value(x)
+        except KeyboardInterrupt:
+            raise
+        except BaseException:  # SystemExit too
+            return False
+        return plain is None or abs(plain - value) <= error

@@ -74,8 +74,9 @@ def sweep(
 
     Notes
     -----
-    The points of a chunk at which a NumPy function, or a `Program`, certainly has no active kink are found by computing
-    with all of them together, and have the record of a single call; every other point is judged by itself.
+    The points of a chunk at which certainly no kink is active are found by computing with all of them together; every
+    other point is judged by itself.  Of a NumPy function, or a `Program`, they have the record of a single call.  Of a
+    JAX function the gradients that ``jax.grad`` returns there are compiled together, and each is judged.
 
     A point at which f cannot be analysed gives a record with the verdict "ERROR".  When a worker process dies, its
     error is raised after the records of the other workers; with ``file`` the same call continues.

@@ -12,7 +12,7 @@ import numpy as np
 
 from absnormal import __version__
 from absnormal.batch.origin import digest, origin
-from absnormal.batch.screening import Screen, fits
+from absnormal.batch.screening import FrameworkScreen, Screen, fits
 from absnormal.errors import GuardError
 from absnormal.frontends.frameworks import plain
 from absnormal.frontends.points import arrays, framework
@@ -103,7 +103,7 @@ class Work:
         if not all(type(point) is np.ndarray for point in points):
             of_frameworks = [bool(framework(point)) for point in points]
             if self.f is not None and any(of_frameworks):
-                return [None] * len(items)
+                return self._of_framework.records(points) if all(of_frameworks) else [None] * len(items)
             points = [plain(p) if converted else p for p, converted in zip(points, of_frameworks, strict=True)]
         if self.options.get("exact") or not self.programs:
             return [None] * len(items)
@@ -114,6 +114,10 @@ class Work:
     @cached_property
     def _screen(self) -> Screen:
         return Screen(self.options.get("atol", 0.0))
+
+    @cached_property
+    def _of_framework(self) -> FrameworkScreen:
+        return FrameworkScreen(self.f, self.options)
 
     def judge(self, item: Item, known: Record | None = None) -> list[Record]:
         """The records of a point: those of the kinks on the way to it, then its own, where it is not ``known`` yet.

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from absnormal.errors import TraceError
+from absnormal.frontends.many import ManyCalls
 from absnormal.frontends.maps import Map
 from absnormal.frontends.numpy import traced as numpy_front_end
 from absnormal.frontends.numpy.maps import NumpyMap
@@ -27,6 +28,9 @@ FRONT_ENDS = {
     "jax": "absnormal.frontends.jax",
     "jaxlib": "absnormal.frontends.jax",
 }
+
+#: Packages whose front end has a module `many`.
+TOGETHER = frozenset({"jax", "jaxlib"})
 
 
 def traced_call(f: Any, x: Any, copy: bool = True) -> TracedCall:
@@ -97,6 +101,21 @@ def map_of(f: Any, inputs: tuple[Any, ...], jacobian: Any = None) -> Map:
     if jacobian is not None:
         raise ValueError("jacobian is for NumPy functions: a framework's own derivatives are checked")
     found: Map = front_end.map_of(f, inputs)
+    return found
+
+
+def many_calls(f: Any, x: Any) -> ManyCalls | None:
+    """f as its framework ran it at x, for many points; None where the framework's front end looks at each by itself.
+
+    Raises
+    ------
+    TraceError, DomainError, ValueError
+        where f cannot be followed at x
+    """
+    kinds = {type(leaf).__module__.split(".")[0] for leaf in _leaves(x)}
+    if not kinds & TOGETHER:
+        return None
+    found: ManyCalls = _front_end(x, "many").many_calls(f, x)
     return found
 
 

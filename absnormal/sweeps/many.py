@@ -25,12 +25,13 @@ from absnormal.program.moves import MOVES, numbered
 from absnormal.program.nodes import Guard, Node
 from absnormal.program.program import RELATIONS, Program
 
-#: The distance from 1 to the next number, times the units in the last place that a library's function may be off.
-_UNIT = 8 * float(np.finfo(float).eps)
+_EPS = float(np.finfo(float).eps)
+#: Units in the last place that a library's function may be off.
+_ULPS = 8.0
 #: Room for what is of second order, and for another order of operations.
 _ROOM = 16.0
-#: A value whose error is a larger part of it than this is not known well enough for a first-order bound.
-_KNOWN = 1e-6
+#: What rounding makes of a value of f at most, in units of the largest value on the way.
+_LOST = 64.0
 #: Derivatives beyond this may overflow on the way.
 _LARGE = 1e250
 #: Entrywise operations with a rule: those that are C^1 on an interval, or off 0.
@@ -90,22 +91,54 @@ def clear(program: Program, leaves: Sequence[Array], atol: float = 0.0) -> Array
     >>> clear(program, [np.array([[1.0, 2.0], [0.1 + 0.2, 0.3], [2.0, 2.0]])]).tolist()
     [True, False, False]
     """
+    return looked_at(program, leaves, atol).clear
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What is known of many points.
+
+    Attributes
+    ----------
+    clear
+        as `clear` says
+    values, errors
+        at clear points the value of f, and how far that of a single evaluation may lie from it
+    """
+
+    clear: Array
+    values: Array
+    errors: Array
+
+
+def looked_at(
+    program: Program, leaves: Sequence[Array], atol: float = 0.0, units: Sequence[float] | None = None
+) -> Looked:
+    """The same, with the values; ``units`` are the machine epsilons of the precisions in which the nodes are computed
+    at one point, float64's where there are none."""
     count = len(leaves[0])
     with np.errstate(all="ignore"):
-        found = _Points(program, leaves, count, atol)
+        found = _Points(program, leaves, count, atol, units)
         for index in range(len(program.nodes)):
             found.add(index)
         for guard in program.guards:
             found.keep(guard)
         found.bound_adjoints()
-    return found.fine
+    output, largest = found.nodes[program.output], np.zeros(count)
+    for made in found.nodes:
+        largest = np.maximum(largest, made.size)
+    values = np.broadcast_to(output.value.reshape(-1), (count,)) if program.m == 1 else np.zeros(count)
+    return Looked(found.fine, values, np.minimum(output.error + np.zeros(count), _LOST * found.unit * largest))
 
 
 class _Points:
     """The nodes so far, and the points that are still clear."""
 
-    def __init__(self, program: Program, leaves: Sequence[Array], count: int, atol: float) -> None:
+    def __init__(
+        self, program: Program, leaves: Sequence[Array], count: int, atol: float, units: Sequence[float] | None
+    ) -> None:
         self.program, self.leaves, self.count, self.atol = program, leaves, count, atol
+        self.unit = max([_EPS, *(units or ())])
         self.nodes: list[_Many] = []
         self.fine = np.ones(count, bool)
 
@@ -122,9 +155,11 @@ class _Points:
             made = _Many(value, 0.0, float(np.abs(value).max(initial=0.0)))
         else:
             made = self.made(node)
-            made.error = _ROOM * _UNIT * made.size + made.error
+            ulps = _ULPS if TABLE[node.op].family == "smooth" else 1.0
+            made.error = _ROOM * ulps * self.unit * made.size + made.error
             if node.op not in MOVES:
-                self.fine &= made.error <= _KNOWN * (1.0 + made.size)
+                # Beyond that a first-order bound says nothing.
+                self.fine &= made.error <= np.sqrt(self.unit) * (1.0 + made.size)
         self.fine &= np.isfinite(made.size)
         self.nodes.append(made)
 
@@ -208,7 +243,7 @@ class _Points:
             if not self.varied(arg):
                 continue
             reach = np.asarray(self.nodes[arg].error + np.zeros(self.count))
-            reach = reach.reshape(self.count, *(1,) * ndim) + _UNIT * np.abs(values[position])
+            reach = reach.reshape(self.count, *(1,) * ndim) + _ULPS * self.unit * np.abs(values[position])
             for sign in (-1.0, 0.0, 1.0):
                 near = [*values]
                 near[position] = values[position] + sign * reach
@@ -238,7 +273,7 @@ class _Points:
             value = np.moveaxis(row.value(node.params, last), -1, 0)
             z = kink.switching(node.params, [last]).reshape(-1, self.count).T
         smallest = np.abs(z).min(axis=1, initial=np.inf)
-        self.fine &= smallest > self.atol + 2 * error + _ROOM * _UNIT * size
+        self.fine &= smallest > self.atol + 2 * error + _ROOM * self.unit * size
         return _Many(value, kink.bound(node.params) * error, self.most(value), slopes)
 
     def keep(self, guard: Guard) -> None:
@@ -250,7 +285,7 @@ class _Points:
         left, right = (self.aligned(side, ndim) for side in (guard.left, guard.right))
         shape = np.broadcast_shapes(nodes[guard.left].shape, nodes[guard.right].shape)
         made = self.nodes[guard.left], self.nodes[guard.right]
-        reach = sum(one.error + _ROOM * _UNIT * one.size for one in made) + np.zeros(self.count)
+        reach = sum(one.error + _ROOM * self.unit * one.size for one in made) + np.zeros(self.count)
         apart = np.abs(left - right) > np.asarray(reach).reshape(self.count, *(1,) * ndim)
         outcome = RELATIONS[guard.relation][0](left, right)
         self.each(apart & (outcome == np.asarray(guard.outcome)), shape)
@@ -274,7 +309,7 @@ def _sum(points: _Points, node: Node, args: list[_Many]) -> _Many:
     value = made.value.sum(axis=tuple(range(1, ndim + 1)) if moved is None else moved)
     value = value.reshape(points.count, *node.shape)
     terms = math.prod(points.program.nodes[arg].shape) // max(1, math.prod(node.shape))
-    return _Many(value, terms * (made.error + terms * _UNIT * made.size), points.most(value), [(arg, 1.0)])
+    return _Many(value, terms * (made.error + terms * points.unit * made.size), points.most(value), [(arg, 1.0)])
 
 
 def _where(points: _Points, node: Node, args: list[_Many]) -> _Many:
@@ -289,8 +324,8 @@ def _log_sum_exp(points: _Points, node: Node, args: list[_Many]) -> _Many:
     ndim = len(points.program.nodes[arg].shape)
     axes = tuple(axis % ndim + 1 for axis in node.params["axes"])
     value = TABLE[node.op].value({**node.params, "axes": axes}, made.value)
-    return _Many(value, made.error + _UNIT * math.prod(points.program.nodes[arg].shape), points.most(value),
-                 [(arg, 1.0)])
+    entries = math.prod(points.program.nodes[arg].shape)
+    return _Many(value, made.error + _ULPS * points.unit * entries, points.most(value), [(arg, 1.0)])
 
 
 def _matmul(points: _Points, node: Node, args: list[_Many]) -> _Many:
@@ -307,19 +342,20 @@ def _matmul(points: _Points, node: Node, args: list[_Many]) -> _Many:
         if points.varied(arg):
             values[position] = value.reshape(points.count, *(1,) * (ndim + 1 - value.ndim), *value.shape[1:])
     value = np.matmul(*values).reshape(points.count, *node.shape)
-    return _contracted(points, node, args, value, shapes[0][-1])
-
-
-def _contracted(points: _Points, node: Node, args: list[_Many], value: Array, terms: int) -> _Many:
-    """A sum of ``terms`` products of the arguments."""
-    error: Any = terms * _UNIT * math.prod(made.size for made in args)
+    terms = shapes[0][-1]
+    error: Any = 0.0
     slopes: list[tuple[int, Any]] = []
-    for position, arg in enumerate(node.args):
-        others = math.prod(made.size + made.error for k, made in enumerate(args) if k != position)
-        error = error + others * args[position].error
+    for position, (arg, made) in enumerate(zip(node.args, args, strict=True)):
+        other = args[1 - position]
         if points.varied(arg):
-            slopes.append((arg, others))
-    return _Many(value, terms * error, points.most(value), slopes)
+            # The sums of the sizes that one entry of it is multiplied with, and added to.
+            if points.varied(node.args[1 - position]):
+                sums = terms * (other.size + other.error)
+            else:
+                sums = np.abs(values[1 - position]).sum(axis=-1 if position else -2).max(initial=0.0)
+            error = error + sums * (made.error + terms * points.unit * made.size)
+            slopes.append((arg, other.size + other.error))
+    return _Many(value, error, points.most(value), slopes)
 
 
 _RULES: dict[str, Callable[[_Points, Node, list[_Many]], _Many]] = {

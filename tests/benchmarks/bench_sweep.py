@@ -10,11 +10,13 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 
 import absnormal as an
+from absnormal.batch.verdicts import Work
 from absnormal.gallery import digits
 from tests.batch.test_sweep import margin
 
@@ -41,6 +43,40 @@ def _ideal(pool: ProcessPoolExecutor) -> float:
     return one / (time.perf_counter() - start)
 
 
+def smooth() -> Iterator[tuple[str, Any, Any]]:
+    """Functions of ten numbers, and points at which nothing is tied."""
+    many = np.random.default_rng(0).normal(size=(4096, 10))
+
+    def written(xp: Any, x: Any) -> Any:
+        return xp.sum(xp.maximum(x, 0)) + xp.abs(x[0] - 2 * x[1]) * xp.exp(-(x[2] ** 2)) - xp.max(x)
+
+    yield "a NumPy function", partial(written, np), many
+    if find_spec("jax") is not None:
+        import jax
+        import jax.numpy as jnp
+
+        points = [jnp.asarray(x, jnp.float32) for x in many[:512]]
+        f = partial(written, jnp)
+        yield "a JAX function", f, points
+        yield "the same, compiled", jax.jit(f), points
+
+
+def _a_point(f: Any, points: Any, together: bool = True) -> float:
+    """Seconds of this process a point, without the first chunk, in which functions are traced and compiled."""
+    own = Work.known
+    if not together:
+        Work.known = lambda self, items: [None] * len(items)  # type: ignore[method-assign]
+    try:
+        sweep = an.sweep(f, points)
+        for _ in range(64):
+            next(sweep)
+        start = time.process_time()
+        count = sum(1 for _ in sweep)
+        return (time.process_time() - start) / count
+    finally:
+        Work.known = own  # type: ignore[method-assign]
+
+
 def main() -> None:
     problem = digits.network(64)
     images = np.asarray(digits.load().images)
@@ -60,6 +96,11 @@ def main() -> None:
             one, two = _seconds(f, many), _seconds(f, many, map=pool.map)
             gain, ideal = one / two, _ideal(pool)
             print(f"{name}: {one:.2f} s, two processes {two:.2f} s: {gain:.2f} x (pure Python gains {ideal:.2f} x now)")
+
+    for name, f, points in smooth():
+        seconds = [_a_point(f, points), _a_point(f, points[:128], together=False)]
+        together, alone = (f"{1e3 * each:.3g} ms" for each in seconds)
+        print(f"{name}: {together} a point, {alone} when each is judged by itself: {seconds[1] / seconds[0]:.1f} x")
 
     def stream(count: int) -> Iterator[Any]:
         for k in range(count):
