@@ -21,6 +21,7 @@ Parameter = inspect.Parameter
 UNREAD = {
     ("partition", "kth"),  # All is sorted.
     ("svd", "full_matrices"),  # It says how many vectors there are, which are refused.
+    ("real_if_close", "tol"),  # A real array has no imaginary part.
     ("iscomplexobj", "x"), ("isrealobj", "x"), ("astype", "copy"),
 }  # fmt: skip
 

@@ -232,6 +232,10 @@ VECTOR = {
     "types": lambda x: x * np.isrealobj(x) + x * np.iscomplexobj(x) + np.ones(3, np.result_type(x, A))
     + np.ones(3, x.dtype)
     + np.ones(3, np.common_type(x, A)),
+    "along several axes": lambda x: x * sum(np.real(transform(M * x)).sum() for transform in (
+        np.fft.fft2, np.fft.ifft2, np.fft.fftn, np.fft.ifftn, np.fft.rfft2, np.fft.rfftn, np.fft.irfft2,
+        np.fft.irfftn)),
+    "real numbers": lambda x: np.angle(x * x + 1) + np.angle(-1 - x * x, True) + np.real_if_close(x) * ~np.iscomplex(x),
     "empty arrays": lambda x: np.sum(x[:0]) + np.concatenate([x[:0], x]) + np.sum((x[:0] * 2) @ M[:0])
     + x[[]].sum(),
     "in place": lambda x: _in_place(x),

@@ -378,7 +378,7 @@ def test_deep_loops_take_linear_time():
 
 
 def test_every_stand_in_is_called_like_its_original():
-    for original, stand_in in stand_ins().values():
+    for original, stand_in, _ in stand_ins().values():
         assert stand_in.__name__ == original.__name__ and stand_in.__module__ == original.__module__
 
 

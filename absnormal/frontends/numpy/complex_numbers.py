@@ -230,6 +230,29 @@ def transform(name: str) -> Callable[..., Any]:
     return transformed
 
 
+def transform_along(many: str, first: str, last: str) -> Callable[..., Any]:
+    """A transform of np.fft along several axes: ``last`` along the last of them, ``first`` along the others.
+
+    What makes half of a transform begins with the last axis, what takes half of one ends with it.
+    """
+    of_last, of_others = transform(last), transform(first)
+
+    def transformed(a: Any, s: Any = None, axes: Any = None, norm: Any = None) -> Any:
+        ndim = np.ndim(parts(a)[0])
+        if axes is None:
+            count = 2 if many == "2" else ndim if s is None else len(s)
+            axes = range(ndim - count, ndim)
+        sizes = [None] * len(axes) if s is None else [None if size == -1 else size for size in s]
+        pairs = list(zip(sizes, axes, strict=True))
+        if last.startswith("r"):
+            a = of_last(a, pairs[-1][0], pairs[-1][1], norm)
+        for size, axis in pairs[:-1]:
+            a = of_others(a, size, axis, norm)
+        return a if last.startswith("r") else of_last(a, pairs[-1][0], pairs[-1][1], norm)
+
+    return transformed
+
+
 def _apart(function: Any) -> Callable[..., Any]:
     """A movement of entries, of both parts."""
 
@@ -252,6 +275,9 @@ def _joined(function: Any) -> Callable[..., Any]:
 #: Transforms of real variables.
 TRANSFORMS: dict[Any, Callable[..., Any]] = {
     getattr(np.fft, name): transform(name) for name in ("fft", "ifft", "rfft", "irfft")
+} | {
+    getattr(np.fft, f"{back}{half}fft{many}"): transform_along(many, f"{back}fft", f"{back}{half}fft")
+    for half in ("", "r") for back in ("", "i") for many in ("2", "n")
 }
 
 FUNCTIONS: dict[Any, Callable[..., Any]] = {

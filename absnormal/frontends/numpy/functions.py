@@ -62,6 +62,11 @@ def _counted(rule: Callable[..., Any]) -> Callable[..., Any]:
     return of_numbers
 
 
+def _angle(z: Any, deg: bool = False) -> Any:
+    """np.angle of real numbers: 0 where they are positive, half a turn where they are negative."""
+    return (1 - np.sign(z)) * (90.0 if deg else np.pi / 2)
+
+
 def _filled(function: Callable[..., Any]) -> Callable[..., Any]:
     """A constant of the shape of a variable."""
 
@@ -195,6 +200,7 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.shape: lambda u: u.shape, np.ndim: lambda u: u.ndim,
     np.size: lambda u, axis=None: np.size(like(u), axis), np.iscomplexobj: lambda u: False,
     np.isrealobj: lambda u: True, np.isreal: lambda u: np.ones(u.shape, bool),
+    np.iscomplex: lambda x: np.zeros(x.shape, bool), np.real_if_close: lambda a, tol=100: a, np.angle: _angle,
     np.shares_memory: lambda a, b: a is b, np.may_share_memory: lambda a, b: a is b,
     np.result_type: lambda *args: np.dtype(float), np.common_type: lambda *args: np.float64,
 }  # fmt: skip

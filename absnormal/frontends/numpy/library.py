@@ -1,7 +1,7 @@
 """SciPy's functions of variables: a table a module, a line a function.
 
-What is affine in one of its arguments becomes the matrix that it is, read off SciPy's own results for unit vectors; the
-others are written with NumPy's functions.
+What is affine in one of its arguments, or linear in each of two, becomes the matrix that it is, read off SciPy's own
+results for unit vectors; the others are written with NumPy's functions.
 """
 
 from __future__ import annotations
@@ -54,8 +54,33 @@ def affine_map(write: Writer, value: Callable[[Array], Any], u: TracedArray) -> 
     return result + start if start.any() else result
 
 
+def bilinear_map(write: Writer, value: Callable[..., Any], u: TracedArray, v: TracedArray) -> TracedArray:
+    """A function of two arrays that is linear in each of them, applied to variables.
+
+    Raises
+    ------
+    TraceError
+        where the function is not bilinear, or the arrays are too large
+    """
+    if u.size * v.size > LARGEST:
+        write.refuse(f"is a matrix for {u.size * v.size} products of variables here", "keep one argument constant")
+    pairs = [[unit.reshape(w.shape) for unit in np.eye(w.size)] for w in (u, v)]
+    made = [np.array(value(first, second)) for first in pairs[0] for second in pairs[1]]
+    random = np.random.default_rng(u.size)
+    points = [random.normal(size=w.shape) for w in (u, v)]
+    expected = np.array(value(*points))
+    matrix = np.stack([item.reshape(-1) for item in made], 1) if made else np.zeros((expected.size, 0))
+    if expected.dtype != np.float64 or not np.allclose(
+            matrix @ np.outer(*points).reshape(-1), expected.reshape(-1), 0.0, 1e-9 * (np.abs(matrix).sum() + 1)):
+        write.refuse("is not linear in both arguments", "keep one of them constant")
+    products: Any = u.reshape(-1, 1) * v.reshape(1, -1)
+    flat: Any = np.matmul(matrix, products.reshape(-1))
+    result: TracedArray = flat.reshape(expected.shape)
+    return result
+
+
 def affine(*names: str) -> Callable[[Rule, str], Rule]:
-    """A function that is affine in any one of some arguments."""
+    """A function that is affine in any one of some arguments, and linear in each where two of them are variables."""
 
     def ruled(original: Rule, name: str) -> Rule:
         signature = inspect.signature(original)
@@ -64,15 +89,15 @@ def affine(*names: str) -> Callable[[Rule, str], Rule]:
             bound = signature.bind(*args, **kwargs)
             found = [key for key, item in bound.arguments.items() if variable_in(item) is not None]
             write = writer_of(bound.arguments[found[0]], name)
-            if len(found) != 1 or found[0] not in names:
+            if len(found) > 2 or not set(found) <= set(names):
                 write.refuse(f"has variables in {' and '.join(found)}", f"keep all but {' or '.join(names)} constant")
-            u = arrayed(bound.arguments[found[0]], name)
+            variables = [arrayed(bound.arguments[key], name) for key in found]
 
-            def value(v: Array) -> Any:
-                bound.arguments[found[0]] = v
+            def value(*given: Array) -> Any:
+                bound.arguments.update(zip(found, given, strict=True))
                 return original(*bound.args, **bound.kwargs)
 
-            return affine_map(write, value, u)
+            return (affine_map if len(found) == 1 else bilinear_map)(write, value, *variables)
 
         return rule
 

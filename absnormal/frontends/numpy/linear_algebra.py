@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -58,8 +58,8 @@ def _eigenvalues(args: Sequence[Array], own: int, d: Array) -> Array:
     return np.asarray(np.einsum("...ki,...kl,...li->...i", v, d, v))
 
 
-def _eigenvectors(args: Sequence[Array], own: int, d: Array) -> Array:
-    w, v = np.linalg.eigh(args[0])
+def _eigenvectors(args: Sequence[Array], own: int, d: Array, half: Literal["L", "U"] = "L") -> Array:
+    w, v = np.linalg.eigh(args[0], half)
     gaps = w[..., None, :] - w[..., :, None]
     rates = np.where(np.eye(w.shape[-1], dtype=bool), 0.0, 1 / np.where(gaps == 0, 1, gaps))
     return np.asarray(v @ (rates * (_turned(v) @ d @ v)))
@@ -116,6 +116,9 @@ ROWS = {
     "cholesky": Row(np.linalg.cholesky, _cholesky, smoothness.positive_definite, "symmetric"),
     "eigenvalues": Row(np.linalg.eigvalsh, _eigenvalues, smoothness.apart, "symmetric"),
     "eigenvectors": Row(lambda a: np.linalg.eigh(a)[1], _eigenvectors, smoothness.apart, "symmetric"),
+    "eigenvectors by the upper half": Row(
+        lambda a: np.linalg.eigh(a, "U")[1], lambda args, own, d: _eigenvectors(args, own, d, "U"), smoothness.apart,
+        "symmetric"),
     "singular values": Row(lambda a: np.linalg.svd(a, compute_uv=False), _singular_values,
                            smoothness.singular_apart),
     "pinv": Row(np.linalg.pinv, _pinv, smoothness.full_rank),
@@ -217,7 +220,8 @@ def eigh(a: Any, UPLO: str = "L") -> Any:
     """np.linalg.eigh."""
     u = _mirrored(a, "eigh", UPLO.upper() == "L")
     result: Any = type(np.linalg.eigh(np.eye(1)))
-    return result(_made("eigenvalues", u), _made("eigenvectors", u))
+    # The signs of eigenvectors are those of the algorithm for that half.
+    return result(_made("eigenvalues", u), _made("eigenvectors" + " by the upper half" * (UPLO.upper() != "L"), u))
 
 
 def svdvals(x: Any) -> Any:
@@ -337,7 +341,7 @@ ALGEBRA: dict[Any, Callable[..., Any]] = {
 SCIPY_ALGEBRA: dict[str, Callable[..., Any]] = {
     "solve": scipy_solve, "inv": inv, "det": det, "cholesky": scipy_cholesky, "expm": expm, "pinv": pinv,
     "svdvals": svdvals, "solve_triangular": solve_triangular,
-    "eigvalsh": lambda a, lower=True: eigvalsh(a, "L" if lower else "U"),
-    "eigh": lambda a, lower=True: tuple(eigh(a, "L" if lower else "U")),
+    "eigvalsh": lambda a, lower=True, check_finite=True: eigvalsh(a, "L" if lower else "U"),
+    "eigh": lambda a, lower=True, check_finite=True: tuple(eigh(a, "L" if lower else "U")),
     "norm": lambda a, ord=None, axis=None, keepdims=False: np.linalg.norm(a, ord, axis, keepdims),
 }  # fmt: skip

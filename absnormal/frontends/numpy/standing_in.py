@@ -3,9 +3,10 @@
 NumPy asks arrays what its functions do (NEP 13 and NEP 18), not lists, and not where it makes an array: np.array([x[0],
 1.0]) and y = np.zeros(3); y[0] = x[0] would lose the variable.  While a function is followed each function in the
 tables below has a stand-in, wherever a module has the original under some name: in NumPy, SciPy and math, in the module
-of f, and in all that are loaded, so that ``from numpy import zeros`` makes no difference.  A stand-in does what the
-original does, but in the thread in which f runs, and there not for this package.  When f has returned or raised, and no
-other thread follows a function, the originals are back.
+of f, in all that are loaded, so that ``from numpy import zeros`` makes no difference, and among the variables that f
+has taken from functions around it.  A stand-in does what the original does, but in the thread in which f runs, and
+there not for this package.  When f has returned or raised, and no other thread follows a function, the originals are
+back.
 
 Not seen are: functions kept elsewhere (a default argument, an attribute of an object, a list), the constructors
 np.float64 and float, methods of arrays that were made before f was called (``a.copy()``), and code in C that makes
@@ -15,6 +16,7 @@ thread that f starts.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import operator
@@ -154,20 +156,23 @@ def _stand_in(original: Any, rule: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @functools.cache
-def stand_ins() -> dict[int, tuple[Any, Any]]:
-    """The originals and what stands in for them, by the identity of the originals."""
+def stand_ins() -> dict[int, tuple[Any, Any, Callable[..., Any]]]:
+    """The originals, what stands in for them, and by which rule, by the identity of the originals."""
     rules: dict[Any, Callable[..., Any]] = {function: _maker(function) for function in MAKERS}
     rules |= {function: _of_lists(function) for function in FUNCTIONS}
     rules |= {function: _converter(function, rule) for function, rule in CONVERTERS.items()}
     rules |= {function: _of_numbers(function, rule) for function, rule in (MATH | TESTS).items()}
     rules |= {np.fromiter: _from_iterable, np.ndenumerate: _enumerated, **library()}
-    return {id(original): (original, _stand_in(original, rule)) for original, rule in rules.items()}
+    return {id(original): (original, _stand_in(original, rule), rule) for original, rule in rules.items()}
 
 
 #: Packages that have no use for arrays of variables.
 _APART = frozenset({"absnormal", *sys.stdlib_module_names}) - {"math", "__main__"}
 
 Namespace = dict[str, Any]
+
+#: So many functions that f has taken from around it are looked into.
+_MOST_FUNCTIONS = 100
 
 
 class _Found:
@@ -212,13 +217,14 @@ class _Replaced:
         self._modules = 0
         self._found: list[_Found] = []
 
-    def enter(self, own: Namespace | None) -> None:
-        """One run more, of a function with some namespace."""
+    def enter(self, own: Namespace | None, cells: _Cells) -> None:
+        """One run more, of a function with some namespace and what it has taken from functions around it."""
         with self.lock:
             self.runs += 1  # First, so that what raises here is undone by `leave`.
             if self.runs == 1:
                 for found in self._namespaces():
                     self._replace(found if found.is_there() else _Found(found.namespace, found.originals))
+            self._replace(_Found(cells, cells.cells))
             if own is None:
                 return
             added = {name: item for name, item in BUILTINS.items() if name not in own}
@@ -257,6 +263,43 @@ class _Replaced:
         _write(found.namespace, found.stand_ins)
 
 
+class _Cells(dict[str, Any]):
+    """The variables that a function, and the functions among them, have taken from functions around them."""
+
+    def __init__(self, f: Any) -> None:
+        super().__init__()
+        self.cells: dict[str, Any] = {}
+        seen: set[int] = set()
+        left = [f]
+        while left and len(seen) < _MOST_FUNCTIONS:
+            one = left.pop()
+            if isinstance(one, functools.partial):
+                left += [one.func, *one.args]
+            cells = getattr(one, "__closure__", None)
+            if id(one) in seen or not isinstance(cells, tuple):
+                continue
+            seen.add(id(one))
+            for number, cell in enumerate(cells):
+                with contextlib.suppress(ValueError):  # A variable without a value yet.
+                    left.append(cell.cell_contents)
+                    self.cells[f"{id(one)}.{number}"] = cell
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return self.cells[name].cell_contents if name in self.cells else default
+
+    def __getitem__(self, name: str) -> Any:
+        return self.cells[name].cell_contents
+
+    def __setitem__(self, name: str, item: Any) -> None:
+        self.cells[name].cell_contents = item
+
+
+def stood_in(f: Any) -> Any:
+    """The rule of f itself, where f is a function of NumPy or SciPy that has a stand-in."""
+    known = stand_ins().get(id(f))
+    return f if known is None else known[2]
+
+
 def _globals_of(f: Any) -> Namespace | None:
     """The module in which what is called was written: a function, a method, an object, a function with arguments."""
     while isinstance(f, functools.partial):
@@ -273,7 +316,7 @@ _REPLACED = _Replaced()
 def following(builder: Builder, f: Any) -> Iterator[None]:
     """Stand-ins for NumPy's functions, while f runs in this thread."""
     try:
-        _REPLACED.enter(_globals_of(f))
+        _REPLACED.enter(_globals_of(f), _Cells(f))
         with run_of(builder):
             yield
     finally:

@@ -76,12 +76,13 @@ def _plain(tree: Tree, leaves: list[Array], scalars: list[bool]) -> Any:
 def _ran(f: Callable[[Any], Any], tree: Tree, builder: Builder, arrays: list[TracedArray]) -> Any:
     """What f returns.  Where Python asks for a number that jumps at the point, it runs on both sides of the jump."""
     from absnormal.frontends.meanings.jumps import SIDES, Asked, Either, joined
-    from absnormal.frontends.numpy.standing_in import following
+    from absnormal.frontends.numpy.standing_in import following, stood_in
 
     builder.jumps.clear()
     try:
         with following(builder, f):
-            return _as_variable(f, f(tree.rebuild([TracedArray(builder, u.index, scalar=u.scalar) for u in arrays])))
+            x = tree.rebuild([TracedArray(builder, u.index, scalar=u.scalar) for u in arrays])
+            return _as_variable(f, stood_in(f)(x))
     except Asked as asked:
         jump, known = asked.jump, builder.forced or {}
         number = builder.jumps.index(jump)
