@@ -8,7 +8,8 @@ generalized gradient.  The linear program that finds weights or v is a proposal;
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
@@ -90,19 +91,18 @@ class Limits:
         """Whether rounding of values may make all digits of a leaf, but for one that is zero up to cancellation; of the
         gradient, or of what active kinks add to it, whose weights may be all rounding."""
         tool, sigma = self.tool, self._sigma
-        if self._lost(lambda near: near.gradient(sigma)):
-            return True
-        if not len(tool.alpha):
-            return False
-        others = between(tool)
-        return self._lost(lambda near: near.gradient(others) - near.gradient(sigma))
+        others = between(tool) if len(tool.alpha) else None
 
-    def _lost(self, derivatives: Callable[[Sweeps], Array]) -> bool:
-        tool, sigma = self.tool, self._sigma
+        def derivatives(near: Sweeps) -> Array:
+            own = near.gradient(sigma)
+            return np.stack([own] if others is None else [own, near.gradient(others) - own])
+
         true = np.asarray(derivatives(tool), dtype=float)
-        moved = beyond_values(tool, sigma, true, derivatives)
-        sizes, sums = largest(tool, true), terms(tool, sigma)
-        return bool(((largest(tool, moved) > _LOST * sizes) & (sizes > NOTHING * sums)).any())
+        sums, count = terms(tool, sigma), [math.prod(shape) for shape in tool.program.tree.shapes]
+        sizes = np.stack([largest(tool, one) for one in true])
+        decisive = np.where(sizes > NOTHING * sums, _LOST * sizes, np.inf)
+        moved = beyond_values(tool, sigma, true, derivatives, far=np.repeat(decisive, count, axis=1))
+        return bool((np.stack([largest(tool, one) for one in moved]) > decisive).any())
 
     @cached_property
     def refuted(self) -> Array | None:

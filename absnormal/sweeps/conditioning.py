@@ -26,6 +26,8 @@ from absnormal.sweeps.table import Sweeps
 _DRAWS = 4
 #: How many units a single operation may be off, and how much larger than the drawn differences a real one must be.
 _ULPS, _MARGIN = 4.0, 8.0
+#: What part of a number two draws must stay below for more draws to be of no use.
+_FAR = 1e-3
 #: In precisions from here on kernels compute in a finer one, and round once.
 _COARSE = 2.0**-12
 
@@ -74,7 +76,7 @@ def between(sweeps: Sweeps) -> Array:
 
 def beyond_values(
     sweeps: Sweeps, sigma: Array, here: Array, derivatives: Callable[[Sweeps], Array],
-    rng: np.random.Generator | None = None,
+    rng: np.random.Generator | None = None, far: Array | None = None,
 ) -> Array:
     """What derivatives must exceed to be more than the rounding of the values that they are computed from.
 
@@ -86,6 +88,8 @@ def beyond_values(
         computes them from sweeps at other values
     rng
         draws the roundings; by default they are the same in every call
+    far
+        what is asked of the result is whether it is larger than this: where two draws are far below it, no more follow
 
     Returns
     -------
@@ -94,11 +98,12 @@ def beyond_values(
     """
     if sweeps.rational or sweeps.program.is_piecewise_linear:
         return np.zeros(np.shape(here))
-    return _beyond(here, lambda draws: derivatives(_moved(sweeps, sigma, sweeps.units, draws)), rng)
+    return _beyond(here, lambda draws: derivatives(_moved(sweeps, sigma, sweeps.units, draws)), rng, far)
 
 
 def _beyond(
-    here: Array, rounded: Callable[[np.random.Generator], Array], rng: np.random.Generator | None = None
+    here: Array, rounded: Callable[[np.random.Generator], Array], rng: np.random.Generator | None = None,
+    far: Array | None = None,
 ) -> Array:
     """How far a few draws lie from what was computed, with a margin."""
     largest = np.zeros(np.shape(here))
@@ -106,6 +111,8 @@ def _beyond(
         for seed in range(_DRAWS):
             found = rounded(np.random.default_rng(seed) if rng is None else rng)
             largest = np.maximum(largest, np.abs(found - here))
+            if far is not None and seed and (_MARGIN * largest <= _FAR * far).all():
+                break
     return np.nan_to_num(_MARGIN * largest, nan=np.inf, posinf=np.inf)
 
 

@@ -31,7 +31,8 @@ from typing import Any
 
 from absnormal.active.system import MANY, System
 from absnormal.certificates.evidence import InSystems, OnForm
-from absnormal.clarke.cells import gradients, open_cells
+from absnormal.clarke.cells import Cells, gradients, open_cells
+from absnormal.clarke.pricing import approach
 from absnormal.rational.alternative import mean
 from absnormal.theorems.direction import OpenWithFree, find
 from absnormal.theorems.membership import ConvexWeights
@@ -88,18 +89,24 @@ def independent_subproblems(problem: Problem) -> Proof | None:
 
 
 def _decide(problem: Problem, whole: System) -> Known | None:
-    """One subproblem: a direction with free switches, or all its cells."""
+    """One subproblem: a direction with free switches, cells along directions that separate, or all its cells."""
     system = whole.relevant()
     inside = problem.slopes_in(system)
     free = [i for i in range(system.k) if abs(inside[i]) < 1]
     direction = find(system, inside, free)
     if direction is not None:
         return True, OpenWithFree(free, direction)
-    cells = open_cells(system, problem.tracker) if system.k <= MANY else None
-    if cells is None:
+    if system.k > MANY:
         return None
-    points, target = gradients(system, cells.cells), system.gradient(inside)
-    weights = mean(points, system.scaled.target(target))[0] if cells.cells else None
+    target = system.gradient(inside)
+    goal = system.scaled.target(target)
+    for near, gained in approach(system, goal, problem.tracker):
+        weights = mean(gained, goal)[0]
+        if weights is not None:
+            return True, ConvexWeights.of(weights, Cells(near))
+    cells = open_cells(system, problem.tracker)
+    points = gradients(system, cells.cells)
+    weights = mean(points, goal)[0] if cells.cells else None
     if weights is not None:
         return True, ConvexWeights.of(weights, cells)
     gap, v = separated(system, points, target) if cells.complete else (Fraction(0), None)

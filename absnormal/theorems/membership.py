@@ -53,6 +53,8 @@ Sampled = tuple[float, Array, Array]
 _ROUNDS = (0.0, *(20 * (0.0, 0.1, 0.5, 2.0)))
 #: How many means are tried that the first-order form of f proposes.
 _PROPOSALS = 4
+#: Variables up to which directions are drawn as long as there is time, and how many at once.
+_LOW, _AROUND = 64, 64
 #: How many pairs of directions, of units in step, are taken together.
 _IN_STEP = (16, 48, 128)
 #: Numbers that the limiting gradients may hold together.
@@ -140,7 +142,7 @@ def membership_along_directions(problem: Problem) -> Proof | None:
     """Proves, up to rounding, that g_c is a convex combination of limiting gradients along directions, where switches
     are many."""
     sweeps = problem.sweeps
-    if problem.relevant is not None or sweeps.rational:
+    if _all_listed(problem) or sweeps.rational:
         return None
     g = sweeps.gradient(problem.sigma)
     size = sweeps.pull_magnitude(problem.sigma, None, np.ones((1, 1)))[0][0]
@@ -156,7 +158,7 @@ def membership_along_directions(problem: Problem) -> Proof | None:
 
 def vector_along_directions(problem: Problem, g: Array, allowed: Array) -> Proof | None:
     """Proves that a vector is a convex combination of limiting gradients, where switches are many."""
-    if problem.relevant is not None or problem.sweeps.rational:
+    if _all_listed(problem) or problem.sweeps.rational:
         return None
     found = nearest_mean(problem, g, allowed)
     if found is None:
@@ -166,6 +168,11 @@ def vector_along_directions(problem: Problem, g: Array, allowed: Array) -> Proof
     return Proof(
         "membership", True, _mean_of(used), "float64", LimitingGradients.of(used), deviation, Judged(g, slack)
     )
+
+
+def _all_listed(problem: Problem) -> bool:
+    """Whether all open cells are known."""
+    return problem.cells is not None and problem.cells.complete
 
 
 def _mean_of(used: list[Sampled]) -> str:
@@ -204,7 +211,7 @@ def nearest_mean(problem: Problem, g: Array, slack: Array) -> tuple[list[Sampled
             return found.used()
         if found.count == 1:
             left = -d
-    return None
+    return _around(problem, found, seed) if len(g) <= _LOW else None
 
 
 def _explored(
@@ -221,6 +228,26 @@ def _explored(
         if found.full(1):
             break
     return None
+
+
+def _around(problem: Problem, found: _Limiting, seed: int) -> tuple[list[Sampled], Array] | None:
+    """The mean where variables are few: directions at random, and around what is left, until half of the time that is
+    left is over."""
+    part = problem.tracker.part()
+    while found.count and not part.spent and not found.full(_AROUND):
+        left, known = found.left(), found.count
+        if found.near(left):
+            return found.used()
+        left = left / (np.abs(left).max(initial=0.0) or 1.0)
+        for k in range(_AROUND):
+            seed += 1
+            noise = direction(len(left), seed)
+            found.taken(noise if k % 2 else left + 2.0 ** (k % 9 - 6) * noise)
+            if part.late:
+                break
+        if found.count == known:
+            return None
+    return found.used() if found.count and found.near(found.left()) else None
 
 
 def _of_units_in_step(problem: Problem, g: Array, slack: Array) -> tuple[list[Sampled], Array] | None:

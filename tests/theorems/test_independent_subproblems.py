@@ -139,3 +139,16 @@ def test_parts_taken_apart_too_far_are_caught(monkeypatch: pytest.MonkeyPatch, n
 
 def _coupled(found: Any, switch: int) -> bool:
     return any(key[0] == "abs" for key in found.z[switch].terms)
+
+
+def test_cells_along_directions_that_separate_need_no_list() -> None:
+    """A layer without biases: each unit has more cells than the budget allows to list."""
+    rng = np.random.default_rng(5)
+    rows, signs = np.rint(4 * rng.standard_normal((24, 4))), rng.choice([-1.0, 1.0], 24)
+
+    def f(w: Any) -> Any:
+        return (relu(w.reshape(3, 4) @ rows.T) * signs).sum(axis=1) @ np.array([1.0, -2.0, 0.5])
+
+    report = an.verify(f, np.zeros(12), slope=1, budget=an.Budget(cells=20))
+    assert report and report.method == "componentwise"
+    assert report.certificate is not None and report.certificate.check()

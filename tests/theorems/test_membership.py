@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+import numpy as np
 import pytest
 from hypothesis import given
 
+import absnormal as an
 from absnormal import Budget
 from absnormal.theorems import membership as module
 from absnormal.theorems.membership import membership
@@ -82,3 +84,11 @@ def test_the_evidence_is_convex_weights() -> None:
     proof = membership(case(abs(x), [0], 0).problem())
     assert isinstance(proof, Proof) and isinstance(proof.evidence, module.ConvexWeights)
     assert sum(proof.evidence.weights) == 1 and len(proof.evidence.cells) == 2
+
+
+def test_many_switches_of_few_variables() -> None:
+    """The sum of the least of the sizes of 40 residuals in three variables, all 0: orders and signs are very many."""
+    rows = np.random.default_rng(0).standard_normal((40, 3))
+    report = an.verify(lambda w: np.sort(np.abs(rows @ w))[:21].sum(), np.zeros(3), slope=-1)
+    assert report and report.method == "membership"
+    assert report.certificate is not None and report.certificate.check()

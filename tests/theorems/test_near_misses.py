@@ -18,6 +18,7 @@ from absnormal.clarke.components import admissible
 from absnormal.clarke.pricing import _cells_along
 from absnormal.sweeps.equal_rows import EqualRows
 from absnormal.sweeps.table import Sweeps
+from absnormal.theorems import independent_subproblems as parts
 from absnormal.theorems.componentwise import componentwise
 from absnormal.theorems.independent_subproblems import independent_subproblems
 from absnormal.theorems.membership import nearest_mean
@@ -167,4 +168,8 @@ def test_cells_that_the_budget_left_out_of_a_part_separate_nothing(monkeypatch: 
     slopes = [-0.5, -0.75, -0.5, -0.75]
     whole = independent_subproblems(problem(f, [0.0, 0.0], slopes))
     assert whole is not None and whole.clarke
+    # Cells along directions that separate need no list.
+    found = independent_subproblems(problem(f, [0.0, 0.0], slopes, an.Budget(cells=1)))
+    assert found is not None and found.clarke
+    monkeypatch.setattr(parts, "approach", lambda *_: iter(()))
     assert independent_subproblems(problem(f, [0.0, 0.0], slopes, an.Budget(cells=1))) is None

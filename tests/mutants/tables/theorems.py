@@ -137,7 +137,7 @@ MUTANTS = (
            ("theorems/test_smooth.py",)),
     Mutant("theorems/membership.py", "return bool((np.abs(left) <= self._allowed).all())",
            "return bool((np.abs(left) <= self._allowed).any())", MEMBERSHIP),
-    Mutant("judgement/vector.py", "if not len(tool.alpha):", "if True:",
+    Mutant("judgement/vector.py", "others = between(tool) if len(tool.alpha) else None", "others = None",
            ("sweeps/test_conditioning.py",)),
     Mutant("stationarity.py", "min(weights) < 0 or ", "", STATIONARITY),
     Mutant("stationarity.py", "if any(one is None for one in found):", "if False:", STATIONARITY),
