@@ -1,6 +1,7 @@
 """If, Loop and Scan: the branch that is taken, and the steps that are made, at the point.
 
 A condition or a number of steps that depends on the variables is followed where nothing is tied, and kept as a guard.
+Where the condition of an If is tied, and its branches meet, the result has a kink.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from absnormal._optional import require
-from absnormal.frontends.numpy.masks import concrete
+from absnormal.frontends.numpy.masks import TracedMask, concrete
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.onnx.rule import plain
 
@@ -41,9 +42,15 @@ def _stacked(run: Interpreter, rows: list[Any], axis: int, graph: Any, place: in
 
 
 def branch(run: Interpreter, node: Any, inputs: list[Any], known: Scope) -> list[Any]:
-    """If."""
-    attributes = _attributes(node)
-    chosen = attributes["then_branch" if _true(inputs[0]) else "else_branch"]
+    """If: the branch that is taken; at a tie both, and a kink between their results."""
+    attributes, condition = _attributes(node), inputs[0]
+    if isinstance(condition, TracedMask) and np.any(condition.tied):
+        sides = [run.inner(attributes[name], known, {}) for name in ("then_branch", "else_branch")]
+        pairs = list(zip(*sides, strict=True))
+        if all(np.shape(yes) == np.shape(no) and not isinstance(yes, TracedMask) for yes, no in pairs):
+            mask: Any = condition.moved(lambda u: np.reshape(u, ()))  # type: ignore[call-overload]
+            return [np.where(mask, yes, no) for yes, no in pairs]
+    chosen = attributes["then_branch" if _true(condition) else "else_branch"]
     return run.inner(chosen, known, {})
 
 
