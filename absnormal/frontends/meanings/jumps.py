@@ -198,8 +198,12 @@ class Either(NDArrayOperatorsMixin):
     def __getitem__(self, key: Any) -> Any:
         return lifted(lambda u: u[key], [self])
 
+    @property
+    def T(self) -> Any:
+        return lifted(lambda u: u.T, [self])
+
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
+        if name.startswith("__") or not callable(getattr(np.ndarray, name, None)):
             raise AttributeError(name)
         alike = name in ALIGNED_METHODS
         return lambda *args, **kwargs: lifted(lambda u: getattr(u, name)(*args, **kwargs), [self], alike)

@@ -181,7 +181,10 @@ def _meeting(
             return TracedArray(builder, first)
         met = [side.replayed(node, moved(v)) for side, node in zip(sides, (first, second), strict=True)]
         met += [] if third is None else [sides[0].replayed(third, moved(v))]
-        if any(one is None for one in met) or not all(same(met[0], one, open_) for one in met[1:]):
+        if any(one is None for one in met):
+            return None
+        met = [broadcast_to(one, np.broadcast_shapes(*(other.shape for other in met))) for one in met]
+        if not all(same(met[0], one, open_) for one in met[1:]):
             return None
         r = write.op("kink", d, tie=tie, a=0.5, b=0.5)
         ends = [moved(_moved(v, r)), moved(_moved(v, d - r))]
@@ -202,12 +205,12 @@ def _compared(
     Of a mask that is broadcast along other axes, (x > 0)[:, None], the choices depend on x, not on its copies.
     """
     yield left, right, None
-    base, places = _copied(builder, left)
-    size = builder.values[base].size
+    base, places = _moved_from(builder, left)
+    value = builder.values[base]
     if base == left or single or places.size == 1:
         return
     if builder.nodes[right].varied:
-        other, there = _copied(builder, right)
+        other, there = _moved_from(builder, right)
         if builder.values[other].size == 1 or (
             builder.nodes[other].shape == builder.nodes[base].shape and np.array_equal(places, there)
         ):
@@ -215,21 +218,25 @@ def _compared(
         return
     values = np.broadcast_to(builder.values[right], np.broadcast_shapes(places.shape, builder.nodes[right].shape))
     if values.shape == places.shape:
-        before = np.empty(size, values.dtype)
+        # An entry that is not compared is kept off its knot.
+        before = (value - 1).reshape(-1)
         before[places] = values
         if np.array_equal(before[places], values):
             uniform = not np.any(before != before[0])
-            yield base, builder.constant(before[0] if uniform else before.reshape(builder.nodes[base].shape)), places
-        elif np.array_equal(places, np.broadcast_to(numbered(builder.nodes[base].shape), places.shape)):
+            yield base, builder.constant(before[0] if uniform else before.reshape(value.shape)), places
+        elif np.array_equal(places, np.broadcast_to(numbered(value.shape), places.shape)):
             yield base, right, None
 
 
-def _copied(builder: Builder, index: int) -> tuple[int, Array]:
-    """The node whose entries, all of them, a node holds in another order or several times, and their numbers there."""
+def _moved_from(builder: Builder, index: int) -> tuple[int, Array]:
+    """The node whose entries a node holds in another order, some or several times, and their numbers there.
+
+    One number of an array, x[0], is a variable of its own.
+    """
     places = numbered(builder.nodes[index].shape)
     while (node := builder.nodes[index]).op in MOVES:
         own = np.asarray(TABLE[node.op].value(node.params, numbered(builder.nodes[node.args[0]].shape)))
-        if np.unique(own).size < builder.values[node.args[0]].size:
+        if own.size == 1 and builder.values[node.args[0]].size > 1:
             break
         index, places = node.args[0], own.reshape(-1)[places]
     return index, places

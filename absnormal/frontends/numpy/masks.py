@@ -15,6 +15,14 @@ from absnormal.program.builder import Builder
 from absnormal.program.nodes import Source
 from absnormal.program.program import RELATIONS
 
+#: The functions that only move entries of their first argument.
+_MOVING = {
+    np.reshape, np.ravel, np.squeeze, np.expand_dims, np.transpose, np.swapaxes, np.moveaxis, np.broadcast_to,
+    np.repeat, np.tile, np.flip, np.roll,
+}
+#: The methods that only move entries.
+_MOVES = frozenset({"reshape", "ravel", "flatten", "squeeze", "transpose", "swapaxes"})
+
 
 class TracedMask(NDArrayOperatorsMixin):
     """A comparison of traced arrays, not yet decided where tied; ``fixed`` once it was changed in place."""
@@ -128,7 +136,7 @@ class TracedMask(NDArrayOperatorsMixin):
         return iter(self.concrete())
 
     def __getitem__(self, key: Any) -> Any:
-        return numbers(self)[key]
+        return self.moved(lambda u: u[key]) if np.any(self.tied) else self.concrete()[key]
 
     def __setitem__(self, key: Any, value: Any) -> None:
         self.fixed = np.array(self.concrete())
@@ -137,7 +145,13 @@ class TracedMask(NDArrayOperatorsMixin):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
+        if name in _MOVES and np.any(self.tied):
+            return lambda *args, **kwargs: self.moved(lambda u: getattr(u, name)(*args, **kwargs))
         return getattr(numbers(self), name)
+
+    @property
+    def T(self) -> Any:
+        return self.moved(lambda u: u.T) if np.any(self.tied) else self.concrete().T
 
     def __invert__(self) -> Any:
         if self.fixed is not None:
@@ -173,6 +187,8 @@ class TracedMask(NDArrayOperatorsMixin):
         args, kwargs = taken(args), {key: taken(item) for key, item in kwargs.items()}
         if func in KINKS_OF_MASKS:
             return held(apply_function(self, func, args, kwargs), args)
+        if func in _MOVING and args[0] is self and np.any(self.tied):
+            return self.moved(lambda u: func(u, *args[1:], **kwargs))
         return func(*numbers(args), **concrete(kwargs))
 
 

@@ -9,27 +9,36 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
+from absnormal.arrays import Array
 from absnormal.frontends.meanings.selections import chosen
+from absnormal.frontends.numpy.shapes import broadcast_to
+from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.ties.names import OWN
 from absnormal.frontends.torch.jumps import RELATIONS
+from absnormal.frontends.torch.steps import Mask
 from absnormal.frontends.torch.tape import Record
 from absnormal.frontends.torch.writer import Arg, Writer
 
-#: Whether an argument is the mask (True) or its opposite (False); None where it is neither.
-Holds = Callable[[Any], bool | None]
+#: An argument as the mask that jumps, its opposite, or entries of one of them; None where it is none.
+Masks = Callable[[Any], Mask | None]
 
 
 def at_ties(
-    w: Writer, record: Record | None, args: Sequence[Any], relation: str, compared: Sequence[Any], holds: Holds
+    w: Writer, record: Record | None, args: Sequence[Any], relation: str, compared: Sequence[Any], masks: Masks
 ) -> int | None:
     """The operation as a kink, or None where it is none."""
     if record is None or relation not in RELATIONS or len(compared) != 2:
         return None
-    branches = _branches(w, record, args, holds)
+    branches = _branches(w, record, args, masks)
     if branches is None:
         return None
-    first, second = branches
+    first, second, numbers = branches
     left, right = (w.node(side) for side in compared)
+    if numbers is not None:
+        shape = np.broadcast_shapes(w.shape(left), w.shape(right))
+        left, right = (_entries(w, side, shape, numbers) for side in (left, right))
     start = len(w.nodes)
     made = chosen(w.entrywise, left, RELATIONS[relation], right, first, second)
     # Nobody knows the slopes of a kink of torch's own that was written again.
@@ -37,16 +46,25 @@ def at_ties(
     return made.index if made is not None and known else None
 
 
-def _branches(w: Writer, record: Record, args: Sequence[Any], holds: Holds) -> tuple[int, int] | None:
-    """What the operation gives where the comparison holds, and where it does not."""
+def _entries(w: Writer, node: int, shape: tuple[int, ...], numbers: Array) -> int:
+    """Entries of a side of a comparison, where a view of the mask holds them."""
+    side: Any = broadcast_to(TracedArray(w.builder, node), shape)
+    found: TracedArray = side.reshape(-1)[numbers]
+    return found.index
+
+
+def _branches(
+    w: Writer, record: Record, args: Sequence[Any], masks: Masks
+) -> tuple[int, int, Array | None] | None:
+    """What the operation gives where the comparison holds, and where it does not; the entries of it that decide."""
     name = record.name.rstrip("_")
     if name == "index_put" and len(args[1]) == 1 and not any(args[3:]):
         x, keys, value = args[:3]
         if keys[0].shape != x.shape or (isinstance(value, Arg) and value.here.numel() != 1):
             return None
-        here, found = holds(keys[0]), (w.reshape(w.node(value), ()), w.node(x))
+        here, found = masks(keys[0]), (w.reshape(w.node(value), ()), w.node(x))
     else:
-        own = [holds(arg) for arg in args]
+        own = [masks(arg) for arg in args]
         at = next((i for i, item in enumerate(own) if item is not None), None)
         if at is None or own.count(None) < len(own) - 1:
             return None
@@ -60,4 +78,4 @@ def _branches(w: Writer, record: Record, args: Sequence[Any], holds: Holds) -> t
             found = w.node(args[2]), w.node(args[0])
         else:
             return None
-    return None if here is None else found if here else found[::-1]
+    return None if here is None else (*(found if here.holds else found[::-1]), here.numbers)

@@ -13,6 +13,7 @@ one of values, and a program must know at another point that they are other numb
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -281,9 +282,11 @@ class Following:
 
     def _same_mask(self, name: str, arguments: list[Any], outs: list[Any]) -> None:
         if name in _MASKS and len(arguments) == len(outs) == 1 and arguments[0].dtype == torch.bool:
-            mask = self.masks.get(storage(arguments[0]))
-            if mask is not None and geometry(arguments[0]) == mask.place:
-                self.masks[storage(outs[0])] = Mask(mask.step, mask.holds == _MASKS[name], geometry(outs[0]))
+            known = self.masks.get(storage(arguments[0]))
+            mask = None if known is None else known.at(geometry(arguments[0]))
+            if mask is not None:
+                holds = mask.holds == _MASKS[name]
+                self.masks[storage(outs[0])] = replace(mask, holds=holds, place=geometry(outs[0]))
 
     def _taint(self, out: Any, taint: frozenset[int]) -> None:
         self.tainted[storage(out)] = self.tainted.get(storage(out), frozenset()) | taint

@@ -26,7 +26,7 @@ from absnormal.frontends.torch.numbers import is_log
 from absnormal.frontends.torch.pairs import turned
 from absnormal.frontends.torch.probe import table
 from absnormal.frontends.torch.settled import settled
-from absnormal.frontends.torch.steps import Handle, Read, Step, geometry
+from absnormal.frontends.torch.steps import Handle, Mask, Read, Step, geometry
 from absnormal.frontends.torch.stopped import is_held, ties
 from absnormal.frontends.torch.tape import Record, Tape
 from absnormal.frontends.torch.unknown import refuse_unknown
@@ -293,15 +293,12 @@ class Lowering:
         """An operation by what a jump chooses as one on two sides that meet; None where that is not seen."""
         assert jump.record is not None
         compared = [self._argument(arg, jump) for arg in jump.record.args]
-        return at_ties(self.write, step.record, args, jump.record.name, compared, partial(self._holds, jump))
+        return at_ties(self.write, step.record, args, jump.record.name, compared, partial(self._mask, jump))
 
-    def _holds(self, jump: Step, arg: Any) -> bool | None:
-        """Whether an argument is the result of a jump (True) or its opposite (False); None where it is neither."""
-        if not isinstance(arg, Arg):
-            return None
-        mask = self.following.masks.get(storage(arg.here))
-        known = mask is not None and self.following.steps[mask.step] is jump and geometry(arg.here) == mask.place
-        return mask.holds if mask is not None and known else None
+    def _mask(self, jump: Step, arg: Any) -> Mask | None:
+        """An argument that is the result of a jump or its opposite, or entries of it; None where it is neither."""
+        mask = self.following.masks.get(storage(arg.here)) if isinstance(arg, Arg) else None
+        return mask.at(geometry(arg.here)) if mask is not None and self.following.steps[mask.step] is jump else None
 
     def _argument(self, arg: Any, step: Step) -> Any:
         if isinstance(arg, torch.Tensor):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -106,11 +106,24 @@ def positions(place: Geometry) -> Array:
 
 @dataclass(frozen=True, slots=True)
 class Mask:
-    """The result of a jump, by its step, or its opposite; a tensor of the same storage is it at this place only."""
+    """The result of a jump, by its step, or its opposite, and where it lies in its storage.
+
+    ``numbers`` are those of the entries of the jump's outcome, where they are others than in their order.
+    """
 
     step: int
     holds: bool
     place: Geometry
+    numbers: Array | None = None
+
+    def at(self, place: Geometry) -> Mask | None:
+        """The mask as it is seen at a place of the storage; None where something else lies there."""
+        if place == self.place:
+            return self
+        own, here = positions(self.place), positions(place)
+        entry = np.full(1 + max(own.max(initial=0), here.max(initial=0)), -1)
+        entry[own] = np.arange(own.size).reshape(own.shape) if self.numbers is None else self.numbers
+        return None if np.any(entry[here] < 0) else replace(self, place=place, numbers=entry[here])
 
 
 @dataclass(frozen=True, slots=True)

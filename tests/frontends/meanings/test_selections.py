@@ -36,6 +36,13 @@ MEET: dict[str, Callable[[Any, Any], Any]] = {
     "one number against several": lambda m, x: m.where(x[0] > of(m, [0.0, 2.0]), x[0] ** 2, of(m, [0.0, 4.0])).sum(),
     "copies of one number against several": lambda m, x: m.where(
         m.broadcast_to(x[0], (2,)) > of(m, [0.0, 2.0]), x[0] ** 2, of(m, [0.0, 4.0])).sum(),
+    "moved masks": lambda m, x: m.where((x > 0)[:, None], (x**2)[:, None] * of(m, W), 0.0).sum(),
+    "moved masks as factors": lambda m, x: ((x > 0)[:, None] * (x**2)[:, None] * of(m, W)).sum(),
+    "some of a mask": lambda m, x: m.where((x > 0)[1:], m.exp(x[1:]), 1.0).sum(),
+    "one of a mask": lambda m, x: m.where((x >= 0)[2], m.sin(x[2]), x[2] * 3),
+    "every second of a mask": lambda m, x: m.where((x <= 0)[::2], x[::2], m.sin(x[::2]) * of(m, W.T)[:, ::2]).sum(),
+    "a transposed mask": lambda m, x: m.where(
+        (x[:, None] > of(m, [[0.0, 0.0]])).T, (x * of(m, [[1.0], [2.0]])) ** 2, 0.0).sum(),
     "turned": lambda m, x: m.where(x[None, :] > 0, m.exp(x[None, :] * of(m, W.T)), 1.0).sum(),
 }
 
@@ -47,6 +54,11 @@ APART: dict[str, Callable[[Any, Any], Any]] = {
     "the other entry": lambda m, x: m.where(x > 0, (x**2)[of(m, [2, 1, 0])], 0.0).sum(),
     "rows by columns": lambda m, x: m.where(x > 0, (x**2)[:, None] * of(m, np.ones((3, 3))), 0.0).sum(),
     "columns by rows": lambda m, x: m.where(x[:, None] > 0, x**2 * of(m, np.ones((3, 3))), 0.0).sum(),
+    "a moved mask of the others": lambda m, x: m.where(
+        (x > 0)[None, :], (x**2)[:, None] * of(m, np.ones((3, 3))), 0.0).sum(),
+    "a transposed mask of the others": lambda m, x: m.where(
+        (x[:, None] + of(m, np.zeros((3, 3))) > 0).T, (x**2)[:, None] * of(m, np.ones((3, 3))), 0.0).sum(),
+    "the others of a mask": lambda m, x: m.where((x > 0)[1:], x[:2] ** 2, 0.0).sum(),
     "all of them": lambda m, x: m.where(x > 0, (x**2).sum(), 0.0).sum(),
     "a jump": lambda m, x: m.where(x[:, None] > 0, x[:, None] * of(m, W) + 1, 0.0).sum(),
 }  # fmt: skip
