@@ -1,15 +1,22 @@
-"""`minimize` beside SciPy's BFGS on the classical nonsmooth problems: python -m tests.benchmarks.bench_minimize 20."""
+"""`minimize` beside SciPy's BFGS, and PyGRANSO where it is, on the classical nonsmooth problems.
+
+    python -m tests.benchmarks.bench_minimize 50             those of any number of variables with 50, too
+
+The gap to the least value, calls of f, and seconds of processor time; "!" marks what is not solved.
+"""
 
 from __future__ import annotations
 
 import sys
 import time
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize as scipys
 
 import absnormal as an
+from tests.benchmarks.peers import granso
 from tests.training.problems import SMALL, large
 
 _SOLVED = 1e-5
@@ -27,23 +34,26 @@ def theirs(f: Any, x0: Any) -> tuple[float, int, str]:
     return found.fun, found.nfev, str(found.status)
 
 
+SOLVERS = {"ours": ours, "BFGS": theirs, **({"PyGRANSO": granso.minimized} if find_spec("pygranso") else {})}
+
+
 def main(sizes: list[int]) -> None:
-    problems = [(name, *each) for name, each in SMALL.items()]
+    problems = [(name, *each) for name, each in SMALL.items()] if not sizes or min(sizes) < 1000 else []
     problems += [(f"{name} {n}", *each) for n in sizes for name, each in large(n).items()]
-    solved = [0, 0]
-    print(f"{'problem':20s}" + "".join(f" {who:>12s} calls      s" for who in ("f - f*", "BFGS: f - f*")))
+    solved = dict.fromkeys(SOLVERS, 0)
+    print(f"{'problem':20s}" + "".join(f" {f'{who}: f - f*':>18s}  calls       s" for who in SOLVERS))
     for name, f, x0, least in problems:
-        line = f"{name:20s}"
-        for k, solve in enumerate((ours, theirs)):
+        line, last = f"{name:20s}", ""
+        for who, solve in SOLVERS.items():
             start = time.process_time()
             value, calls, said = solve(f, np.asarray(x0, dtype=float))
             good = value - least <= _SOLVED * max(1.0, abs(least))
-            solved[k] += good
-            seconds = time.process_time() - start
-            line += f" {value - least:12.1e}{' ' if good else '!'}{calls:5d} {seconds:6.2f}"
-            line += "" if k else f"  {said}"
-        print(line, flush=True)
-    print(f"solved to {_SOLVED:g}: {solved[0]} of {len(problems)}, BFGS {solved[1]}")
+            solved[who] += good
+            line += f" {value - least:18.1e}{' ' if good else '!'}{calls:6d} {time.process_time() - start:7.2f}"
+            last = last or f"  {said}"
+        print(line + last, flush=True)
+    counts = ", ".join(f"{who} {count}" for who, count in solved.items())
+    print(f"solved to {_SOLVED:g}, of {len(problems)}: {counts}")
 
 
 if __name__ == "__main__":
