@@ -90,3 +90,58 @@ def test_sides_that_meet_are_a_kink_which_holds_elsewhere(module: Any, name: str
 def test_entries_that_others_decide_are_refused(module: Any, name: str) -> None:
     with jax.enable_x64(True), pytest.raises(an.TraceError):
         an.verify(lambda x: APART[name](module, x), point(module, X))
+
+
+#: Movements of three entries.
+MOVEMENTS: list[Callable[[Any], Any]] = [
+    lambda u: u, lambda u: u[:, None], lambda u: u[None, :], lambda u: np.broadcast_to(u, (3, 3)),
+    lambda u: np.broadcast_to(u[:, None], (3, 3)), lambda u: u[[2, 0, 1]], lambda u: u[::-1],
+    lambda u: np.broadcast_to(u[0], (3,)), lambda u: u.reshape(1, 3).T,
+]  # fmt: skip
+COMPARISONS = [np.greater, np.greater_equal, np.less, np.less_equal]
+
+
+def drawn_side(draw: np.random.Generator) -> Callable[[Any], Any]:
+    """Something that is computed from x, in entries that were moved."""
+    moved, weights = MOVEMENTS[draw.integers(9)], draw.integers(-2, 3, size=(3, 3)).astype(float)
+    sides: list[Callable[[Any], Any]] = [
+        moved, lambda x: moved(x) ** 2, lambda x: np.sin(moved(x)) * weights, lambda x: moved(x * x) * weights,
+        lambda x: np.exp(moved(x)) - 1, lambda x: 0.0, lambda x: np.maximum(moved(x), 0) * weights,
+        lambda x: (moved(x) * weights).sum(0),
+    ]  # fmt: skip
+    return sides[draw.integers(8)]
+
+
+def drawn_selection(seed: int) -> tuple[Callable[[Any], Any], Any]:
+    """where(u > v, a, b), with u, a and b moved by chance, and a point with ties."""
+    draw = np.random.default_rng(seed)
+    x, moved, compare = draw.choice([0.0, 1.0, -1.0], 3), MOVEMENTS[draw.integers(9)], COMPARISONS[draw.integers(4)]
+    level = draw.choice([0.0, 1.0], 3) if draw.random() < 0.3 else draw.choice([0.0, 1.0])
+    sides, before = [drawn_side(draw) for _ in range(2)], draw.random() < 0.5
+
+    def f(x: Any) -> Any:
+        mask = compare(moved(x), level) if before else moved(compare(x, level))
+        return (np.where(mask, *(side(x) for side in sides)) * np.array([1.0, 3.0, 7.0])).sum()
+
+    return f, x
+
+
+def test_random_selections_are_what_they_say_elsewhere_or_refused() -> None:
+    followed = 0
+    for seed in range(250):
+        f, x = drawn_selection(seed)
+        try:
+            program = an.trace(f, x)
+        except an.TraceError as error:
+            assert "next to this point" not in str(error), seed  # f itself found it out
+            continue
+        followed += 1
+        draw = np.random.default_rng(seed)
+        for _ in range(6):
+            there = x + draw.choice([1e-3, 0.4]) * draw.normal(size=3)
+            try:
+                value = program(there)
+            except an.GuardError:
+                continue
+            assert value == pytest.approx(f(there), rel=1e-12, abs=1e-12), seed
+    assert followed > 60
