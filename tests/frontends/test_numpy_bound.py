@@ -111,3 +111,50 @@ def test_what_is_not_linear_in_two_variables_is_refused() -> None:
         warnings.simplefilter("ignore")
         with pytest.raises(an.TraceError, match="linear in both"):
             an.gradient(lambda x: _told(scipy.linalg.hankel(x[:3], x[3:6])), _LINE)
+
+
+OUT: dict[str, Callable[[Any, Any], Any]] = {
+    "mean": lambda x, out: np.mean(x, None, None, out), "outer": lambda x, out: np.outer(x, x, out),
+    "around": lambda x, out: np.around(x, 1, out) + x, "sum": lambda x, out: np.sum(x, 0, None, out),
+    "add": lambda x, out: np.add(x, 1, out), "by name": lambda x, out: np.mean(x, out=out),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OUT)
+def test_results_are_written_where_out_says_by_position_too(name: str) -> None:
+    shapes: dict[str, Any] = {"mean": (), "by name": (), "sum": (), "outer": (9, 9)}
+
+    def f(x: Any) -> Any:
+        out = np.zeros(shapes.get(name, (9,)))
+        made = OUT[name](x, out)
+        return _told(out) + _told(made)
+
+    np.testing.assert_allclose(an.gradient(f, _LINE), _differences(f, _LINE), rtol=1e-6, atol=1e-6)
+
+
+class _Series:
+    """What pandas' Series does beside an array: it leaves the operator to what has a higher priority."""
+
+    __pandas_priority__ = 3000
+    values = np.array([1.0, 2.0, 3.0])
+
+    def __mul__(self, other: Any) -> Any:
+        if getattr(other, "__pandas_priority__", 0) > self.__pandas_priority__:
+            return NotImplemented
+        return self.values * np.asarray(other)
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        return self.values
+
+
+def test_a_series_of_pandas_on_the_left_is_a_constant() -> None:
+    report = an.verify(lambda x: np.sum(_Series() * np.abs(x)), np.array([1.0, -2.0, 0.0]))
+    assert report.verdict is an.Verdict.CLARKE
+    np.testing.assert_array_equal(report.clarke_gradient, [1.0, -2.0, 0.0])
+
+
+def test_names_of_entries_and_views_of_memory_are_refused_for_what_they_are() -> None:
+    with pytest.raises(an.TraceError, match="entry 'a' of an array"):
+        an.gradient(lambda x: x["a"], _LINE)
+    with pytest.raises(an.TraceError, match="looks at memory"):
+        an.gradient(lambda x: np.lib.stride_tricks.as_strided(x, (2, 2), (8, 8)).sum(), _LINE)

@@ -120,6 +120,26 @@ def given(
     return [*first, *more], named
 
 
+@functools.cache
+def _place_of_out(function: Any) -> tuple[int, tuple[str, ...]] | None:
+    """Where a function of NumPy's takes out=, and the names from there on; None where it takes it by name only."""
+    try:
+        parameters = inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        return None
+    names = [name for name, item in parameters.items() if item.kind is not Parameter.KEYWORD_ONLY]
+    return (names.index("out"), tuple(names[names.index("out") :])) if "out" in names else None
+
+
+def with_out_by_name(function: Any, args: Any, kwargs: Any) -> tuple[Any, Any]:
+    """Arguments in which out= is given by its name, as are those behind it."""
+    found = _place_of_out(function)
+    if found is None or len(args) <= found[0]:
+        return args, kwargs
+    place, names = found
+    return args[:place], {**dict(zip(names, args[place:], strict=False)), **kwargs}
+
+
 def is_default(name: str, value: Any, default: Any = Parameter.empty) -> bool:
     """Whether an argument is as good as left out."""
     if name == "where":

@@ -16,6 +16,7 @@ import numpy as np
 from absnormal.arrays import Array
 from absnormal.errors import TraceError
 from absnormal.frontends.meanings.jumps import Either
+from absnormal.frontends.numpy.arguments import with_out_by_name
 from absnormal.frontends.numpy.complex_numbers import TracedComplex
 from absnormal.frontends.numpy.creation import arrayed
 from absnormal.frontends.numpy.functions import LIKE_FUNCTIONS, METHODS, VIEWS, apply_function
@@ -176,6 +177,7 @@ class Held(np.ndarray):
         return out[0] if len(out) == 1 else out
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        args, kwargs = with_out_by_name(func, args, kwargs)
         first = variable_in([args, [*kwargs.values()]])
         if func in WRITING and first is not None:
             return WRITING[func](*args, **kwargs)

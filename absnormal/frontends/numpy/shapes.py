@@ -32,6 +32,8 @@ def constant_key(write: Writer, key: Any) -> tuple[Any, ...]:
 def getitem(u: TracedArray, key: Any) -> TracedArray:
     """u[key] for constant keys, and for comparisons that are not tied."""
     write = writer_of(u, "indexing")
+    if isinstance(key, str):
+        write.refuse(f"takes the entry {key!r} of an array, which has none", "make the point a dict of arrays")
     items = constant_key(write, key)
     basic = all(_is_basic(item) for item in items)
     is_number = basic and len(items) == u.ndim and all(isinstance(item, int) for item in items)

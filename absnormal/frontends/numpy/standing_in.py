@@ -38,6 +38,7 @@ from absnormal.frontends.numpy.numbers import BUILTINS, MATH, TESTS
 from absnormal.frontends.numpy.running import root_of, run_of, running
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.user_line import stands_alone
+from absnormal.frontends.writing import writer_of
 from absnormal.program.builder import Builder
 
 #: NumPy's functions that make arrays of numbers alone.
@@ -134,6 +135,12 @@ def _enumerated(arr: Any) -> Any:
     return ((place, arr[place]) for place in np.ndindex(*np.shape(arr)))
 
 
+def _strided(x: Any, *args: Any, **kwargs: Any) -> Any:
+    writer_of(x, "np.lib.stride_tricks.as_strided").refuse(
+        "looks at memory, and a variable has none",
+        "use np.lib.stride_tricks.sliding_window_view, or an index: x[np.arange(2)[:, None] + np.arange(2)]")
+
+
 def _of_numbers(original: Any, rule: Callable[..., Any]) -> Callable[..., Any]:
     def function(*args: Any, **kwargs: Any) -> Any:
         given = taken(args)
@@ -162,6 +169,7 @@ def stand_ins() -> dict[int, tuple[Any, Any, Callable[..., Any]]]:
     rules |= {function: _of_lists(function) for function in FUNCTIONS}
     rules |= {function: _converter(function, rule) for function, rule in CONVERTERS.items()}
     rules |= {function: _of_numbers(function, rule) for function, rule in (MATH | TESTS).items()}
+    rules[np.lib.stride_tricks.as_strided] = _of_numbers(np.lib.stride_tricks.as_strided, _strided)
     rules |= {np.fromiter: _from_iterable, np.ndenumerate: _enumerated, **library()}
     return {id(original): (original, _stand_in(original, rule), rule) for original, rule in rules.items()}
 

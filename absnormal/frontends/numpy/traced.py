@@ -156,6 +156,8 @@ class TracedArray(Stored, NDArrayOperatorsMixin):
 
     __slots__ = ()
     __array_priority__ = 1000
+    #: Series and tables of pandas leave operators to what has more than they have.
+    __pandas_priority__ = 5000
 
     # -- what an array has -------------------------------------------------------------------------------
 
@@ -358,9 +360,11 @@ class TracedArray(Stored, NDArrayOperatorsMixin):
         return target
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        from absnormal.frontends.numpy.arguments import with_out_by_name
         from absnormal.frontends.numpy.functions import apply_function
         from absnormal.frontends.numpy.held import held, taken
 
+        args, kwargs = with_out_by_name(func, args, kwargs)
         if running() is None:
             return apply_function(self, func, args, kwargs)
         given = {key: item if key == "out" else taken(item) for key, item in kwargs.items()}
