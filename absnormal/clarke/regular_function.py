@@ -37,6 +37,7 @@ import numpy as np
 
 from absnormal.arrays import Array, lengths
 from absnormal.clarke.budget import BudgetTracker
+from absnormal.clarke.fallback import direction
 from absnormal.clarke.wolfe import Nearest, least_norm
 from absnormal.ops import kink_of
 from absnormal.ops.kinks.entrywise import Entrywise
@@ -133,9 +134,10 @@ class RegularFunction:
 
     def member(self, g: Array, accepted: Array, refuted: Array | None, tracker: BudgetTracker) -> Found:
         """Whether g is in the set, entry by entry within ``accepted``; or is not, by more than ``refuted``."""
-        slopes = self.centre
-        if self._near(self.gradient(slopes), g, accepted):
-            return Found(np.ones(1), [slopes], None)
+        # The second is what the certified gradient is: a limiting gradient along a fixed direction.
+        for slopes in (self.centre, self.farthest(self.sign * direction(len(g), 0))):
+            if self._near(self.gradient(slopes), g, accepted):
+                return Found(np.ones(1), [slopes], None)
         searches = [self._by_corral, self._by_slopes] if len(g) <= _FEW else [self._by_slopes, self._by_corral]
         for search in searches:
             found = search(g, accepted, refuted, tracker)

@@ -490,3 +490,36 @@ def test_a_comparison_of_what_jumps_is_refused(level: float, stop: Any) -> None:
     x = torch.zeros(1, dtype=torch.float64)
     with pytest.raises(an.TraceError, match="tied at this point"):
         an.verify(f, x)
+
+
+PRECISIONS = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
+
+
+@pytest.mark.parametrize("dtype", PRECISIONS, ids=str)
+def test_masks_that_are_tied_in_any_precision(dtype: Any) -> None:
+    def double(u: Any, mask: Any = torch.gt) -> Any:
+        q = (u * u).sum()
+        return torch.where(mask(q, 0), torch.sqrt(torch.where(mask(q, 0), q, torch.ones_like(q))), 0.0 * q)
+
+    zero = torch.zeros(2, dtype=dtype)
+    for mask in (torch.gt, torch.ne):
+        report = an.verify(lambda u, mask=mask: double(u, mask), zero)
+        assert (report.verdict.name, report.gradient.tolist()) == ("CLARKE", [0.0, 0.0])
+    inner = an.verify(lambda u: torch.where(u > 0, 2 * torch.where(u > 0, u, torch.ones_like(u)), 0 * u).sum(), zero)
+    assert inner.verdict.name == "CLARKE"
+    with pytest.raises(an.TraceError):
+        an.verify(lambda u: torch.where(u > 0, 2 * torch.where(u > 0, u, torch.ones_like(u)), 0 * u + 1).sum(), zero)
+
+
+@pytest.mark.parametrize("dtype", PRECISIONS, ids=str)
+def test_a_number_is_rounded_to_the_precision_that_it_is_compared_in(dtype: Any) -> None:
+    """0.3 is no number of any of these, but what it is rounded to is tied with it, as torch compares."""
+    x = torch.tensor([0.3], dtype=dtype)
+    level = x.clone()
+
+    def f(u: Any) -> Any:
+        inner = torch.where(u > 0.3, u - level, torch.ones_like(u))
+        return torch.where(u > 0.3, 2 * inner, 0 * u).sum()
+
+    report = an.verify(f, x)
+    assert (report.verdict.name, report.gradient.tolist(), len(report.slopes)) == ("CLARKE", [0.0], 1)

@@ -78,6 +78,8 @@ APART: dict[str, tuple[Pair, list[float]]] = {
     "another factor": (lambda np, x: np.linalg.norm(x) - np.linalg.norm(3 * x), [0.0, 1.5, 0.0]),
     "another weight": (lambda np, x: _norm(np, x[0], 2 * x[1]) - _norm(np, x[0], x[1]), [0.0, 1.0, 0.0]),
     "a product of entries": (lambda np, x: _norm(np, x[0], x[1]) - _norm(np, x[0] + x[1] / 2, x[1]), [0.0, 0.1, 0.0]),
+    "a product of entries alone": (
+        lambda np, x: _norm(np, x[0] + x[1], x[2]) - _norm(np, x[0], x[1], x[2]), [0.1, 0.1, 0.0]),
     "turned by a wrong factor": (
         lambda np, x: _norm(np, x[0] + x[1], x[0] - x[1]) - _norm(np, x[0], x[1]), [0.4, 0.0, 0.0]),
     "of one direction, and of two": (lambda np, x: _norm(np, x[0], x[0] + x[1]) - np.abs(x[0]), [0.0, 0.5, 0.0]),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import torch
@@ -42,6 +43,27 @@ OF_TORCH: dict[str, tuple[Callable[[Any], Any], Any]] = {
     "Fermat and Weber, at a point of the data": (
         lambda x: (x - torch.tensor(DATA)).norm(dim=1).sum(), torch.tensor(DATA[3])),
 }  # fmt: skip
+
+
+OF_JAX: dict[str, tuple[Callable[[Any], Any], Any]] = {
+    "total variation": (lambda u: jnp.linalg.norm(jnp.stack(variation(u)), axis=0).sum(), jnp.full((200, 200), 0.5)),
+    "group lasso": (
+        lambda w: ((w - TARGETS) ** 2).sum() + jnp.linalg.norm(w, axis=1).sum(), jnp.zeros((20_000, 4))),
+    "distances of all pairs": (
+        lambda x: jnp.linalg.norm(x[:, None] - x, axis=-1).sum(), jnp.asarray(EQUAL, dtype="float32")),
+    "Fermat and Weber, at a point of the data": (
+        lambda x: jnp.linalg.norm(x - jnp.asarray(DATA), axis=1).sum(), jnp.asarray(DATA)[3]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OF_JAX)
+def test_jax_returns_nan_and_what_is_offered_is_a_clarke_gradient(name: str) -> None:
+    f, x = OF_JAX[name]
+    report = an.verify(f, x)
+    assert (report.verdict.name, report.method) == ("NOT_CLARKE", "nonfinite")
+    again = an.verify(f, x, gradient=report.clarke_gradient)
+    assert (again.verdict.name, again.method) == ("CLARKE", "membership")
+    assert again.certificate is not None and again.certificate.check()
 
 
 @pytest.mark.parametrize("name", OF_NUMPY)

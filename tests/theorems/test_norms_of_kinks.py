@@ -17,6 +17,7 @@ from absnormal.certificates.evidence import NextToProgram
 from absnormal.certificates.witness import Witness
 from absnormal.program.signs import where_never_negative
 from absnormal.sweeps.table import Sweeps
+from absnormal.theorems.regular_vectors import MeanUnderRegular
 
 from ..campaigns.with_norms import WithNorms, faults
 from ..oracle.expressions import Expr, norm, numpy_callable, relu, source, variables
@@ -97,6 +98,10 @@ def test_slopes_that_are_negative_are_not_covered() -> None:
     sweeps, rng = report.problem.sweeps, np.random.default_rng(0)
     assert regular.proves(Witness(sweeps, np.zeros(len(sweeps.alpha))), rng)
     assert not regular.proves(Witness(sweeps, slope[sweeps.alpha]), rng)
+    for c in (slope[sweeps.alpha], np.abs(slope[sweeps.alpha])):
+        g = sweeps.gradient(sweeps.signature(c))
+        mean = MeanUnderRegular(1, [1.0], [c.tolist()])
+        assert mean.proves(Witness(sweeps, 0 * c, g, np.full(2, 1e-9)), rng) is bool((c >= 0).all())
 
 
 def test_a_point_within_atol_of_a_kink_has_no_such_entries() -> None:

@@ -35,7 +35,7 @@ def at_ties(
     if branches is None:
         return None
     first, second, numbers = branches
-    left, right = (w.node(side) for side in compared)
+    left, right = (w.rounded(side, compared) for side in compared)
     if numbers is not None:
         shape = np.broadcast_shapes(w.shape(left), w.shape(right))
         left, right = (_entries(w, side, shape, numbers) for side in (left, right))

@@ -24,6 +24,7 @@ _WHOLE = {
     "frac": "trunc", "round": "rint",
 }  # fmt: skip
 _LINES = frozenset({"argmax", "argmin", "max", "min"})
+_FINE, _HALF = frozenset({torch.float32, torch.float64}), frozenset({torch.float16, torch.bfloat16})
 
 
 def settled(w: Writer, read: Callable[[], tuple[list[Any], dict[str, Any]]]) -> bool:
@@ -53,8 +54,10 @@ def comparisons(w: Writer, args: Sequence[Any], kwargs: dict[str, Any]) -> list[
     """The comparisons that decide a jump; None where it is not made of such."""
     name, kind = plain_name(w.record), next((out.dtype for out in w.record.outs), None)
     moving = [arg for arg in args if isinstance(arg, Arg) and not discrete(arg.here)]
-    if any(arg.here.dtype not in (torch.float32, torch.float64) for arg in moving):
-        # Numbers are rounded to the precision of what they are compared with.
+    kinds = {arg.here.dtype for arg in moving}
+    alike = kinds <= _HALF and len({arg.here.dtype for arg in args if isinstance(arg, Arg)}) == 1
+    if not kinds <= _FINE and not alike:
+        # Numbers are rounded to the precision of what they are compared with, half precision where all is in that.
         return None
     if name in RELATIONS:
         left, right = (w.rounded(side, args) for side in args)

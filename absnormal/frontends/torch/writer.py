@@ -141,8 +141,10 @@ class Writer(Terms[int]):
 
     def rounded(self, value: Any, beside: Sequence[Any]) -> int:
         """The node of an argument, or of a number as it is compared with tensors."""
-        single = any(isinstance(arg, Arg) and arg.here.dtype == torch.float32 for arg in beside)
-        return value.node if isinstance(value, Arg) else self.constant(np.float32(value) if single else value)
+        if isinstance(value, Arg):
+            return value.node
+        kinds = {arg.here.dtype for arg in beside if isinstance(arg, Arg) and arg.here.is_floating_point()}
+        return self.constant(torch.tensor(value, dtype=kinds.pop()).item() if len(kinds) == 1 else value)
 
     def varied(self, index: int) -> bool:
         return self.nodes[index].varied

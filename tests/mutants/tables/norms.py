@@ -40,7 +40,7 @@ MUTANTS = (
     Mutant("ops/kinks/norm.py", "np.where(tied, least, center - spread), np.where(tied, most,",
            "np.where(tied, least / 2, center - spread), np.where(tied, most / 2,", SWEEPS),
     Mutant("ops/kinks/norm.py", "np.where(self.upward, np.minimum(low, 0), -most)", "np.minimum(low, 0)", SWEEPS),
-    Mutant("ops/kinks/norm.py", "lengths(np.where(upward, up, either))", "lengths(up)", OUTER),
+    Mutant("ops/kinks/norm.py", "lengths(np.where(upward, up, either))", "lengths(up)", SWEEPS),
     Mutant("program/signs.py", "return np.full(node.shape, never_negative(nodes, values, index))",
            "return np.full(node.shape, True)", ABOVE),
     Mutant("program/signs.py", "np.broadcast_to(np.asarray(values[index]) >= 0, node.shape)",
