@@ -13,7 +13,7 @@ import numpy as np
 from absnormal import __version__
 from absnormal.batch.origin import digest, origin
 from absnormal.batch.screening import FrameworkScreen, Screen, fits
-from absnormal.errors import GuardError
+from absnormal.errors import AbsNormalError, GuardError
 from absnormal.frontends.frameworks import plain
 from absnormal.frontends.points import arrays, framework
 from absnormal.kinks.segment import find_kink
@@ -152,6 +152,10 @@ class Work:
                 return verify(program, point, **self.options)
             except GuardError:
                 continue
+            except AbsNormalError:
+                # A root, or another kink, that was none where the program was traced.
+                if self.f is None and self.whole:
+                    raise
         if self.f is None:
             problem = "another branch, or shape, is met at this point than where the program was traced"
             raise GuardError("f", problem, "sweep the function in place of its Program")

@@ -119,6 +119,26 @@ def test_a_function_that_does_not_pickle_takes_other_branches_in_this_process() 
     assert bare(found) == expected
 
 
+@pytest.mark.parametrize("f", [
+    lambda x: np.linalg.norm(x), lambda x: np.sqrt(np.sum(x * x)) + np.abs(x[0]),
+    lambda x: np.where(x[0] > 0, np.sqrt(np.where(x[0] > 0, x[0], 1.0)), x[0] ** 2), lambda x: np.hypot(x[0], x[1]),
+])  # fmt: skip
+def test_records_do_not_depend_on_the_points_before(f: Any) -> None:
+    """A norm is a kink at 0, and a smooth root where the program was traced first."""
+    points = np.array([[1.0, 2.0], [0.0, 0.0], [0.0, 1.0], [-1.0, 0.0]])
+    for order in ([0, 1, 2, 3], [1, 0, 3, 2], [3, 2, 1, 0]):
+        records = list(an.sweep(f, points[order]))
+        assert [(r.verdict, r.method) for r in records] == [_alone(f, point) for point in points[order]]
+
+
+def _alone(f: Any, point: Any) -> tuple[str, str]:
+    try:
+        report = an.verify(f, point)
+    except an.AbsNormalError as error:
+        return "ERROR", type(error).__name__
+    return report.verdict.name, report.method
+
+
 def test_points_that_cannot_be_analysed_are_records() -> None:
     found = list(an.sweep(lambda x: np.log(x[0]) + np.abs(x[0]), [[1.0], [-1.0], [np.nan], [2.0]]))
     assert [r.verdict for r in found] == ["CLARKE", "ERROR", "ERROR", "CLARKE"]
