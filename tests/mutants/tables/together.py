@@ -1,0 +1,33 @@
+"""What is done for many points, calls or branches together."""
+
+from __future__ import annotations
+
+from ..mutant import Mutant
+
+MANY = ("batch/test_screening.py",)
+KEPT = ("frontends/test_jax_kept.py",)
+CELLS = ("clarke/test_arrangement.py",)
+
+MUTANTS = (
+    Mutant("sweeps/many.py", "smallest > self.atol + 2 * error + _ROOM * self.unit * size", "smallest > self.atol",
+           MANY),
+    Mutant("sweeps/many.py", "self.each(apart & (outcome == np.asarray(guard.outcome)), shape)",
+           "self.each(apart, shape)", MANY),
+    Mutant("frontends/jax/kept.py", "            and all(map(_equal, constants, self._constants))\n", "",
+           ("frontends/test_jax_kept.py::test_a_changed_closure_is_not_served_stale",)),
+    Mutant("frontends/jax/kept.py", "self._calls == 1 or point.foreign or point.effects", "self._calls == 1",
+           ("frontends/test_jax_kept.py::test_a_rule_that_reads_what_changes_is_asked_each_time",)),
+    Mutant("frontends/jax/kept.py", "_apart(jax.make_jaxpr(own)(point.variables), {})",
+           "jax.make_jaxpr(own)(point.variables)",
+           ("frontends/test_jax_kept.py::test_a_changed_closure_is_not_served_stale", *KEPT)),
+    Mutant("frontends/jax/plain_call.py", "if point.trace.near and np.all(program.switching(values)):",
+           "if point.trace.near:",
+           ("frontends/test_jax_kept.py::test_another_way_with_arrays_is_found_at_a_later_point",)),
+    Mutant("frontends/jax/many.py", "return float(np.asarray(self._point.f(x)))", "return None",
+           ("batch/test_screening_jax.py::test_another_way_with_arrays_is_found_point_by_point",)),
+    Mutant("clarke/arrangement.py",
+           "            holds &= signs[tried, -1] * (whole @ self.rows[signs.shape[1] - 1]) > 0\n", "", CELLS),
+    Mutant("clarke/arrangement.py", "[(tuple([-sign for sign in signs]), weights) for", "[(signs, weights) for", CELLS),
+    Mutant("clarke/arrangement.py", "fit = signs @ self.patterns.T == self.counts",
+           "fit = signs @ self.patterns.T >= self.counts - 2", CELLS),
+)
