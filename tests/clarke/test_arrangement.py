@@ -33,8 +33,12 @@ def normals(seed: int) -> Any:
     return rows
 
 
+@pytest.mark.parametrize("block", (5, 512))
 @pytest.mark.parametrize("seed", range(60))
-def test_the_same_cells_and_the_same_branches_that_are_refused(seed: int) -> None:
+def test_the_same_cells_and_the_same_branches_that_are_refused(
+    seed: int, block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("absnormal.clarke.arrangement._BLOCK", block)
     rows = normals(seed)
     factors = tuple(range(1, len(rows) + 1))
     found, known = arrangement(scaled(rows, factors), AMPLE.start()), one_by_one(scaled(rows, factors), AMPLE.start())
