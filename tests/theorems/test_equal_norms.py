@@ -40,6 +40,7 @@ def _behind(np: Any, x: Any, size: Any) -> Any:
 #: What is 0 everywhere though two norms are in it, in words that NumPy, JAX and torch share.
 NOTHING: dict[str, Pair] = {
     "a multiple": lambda np, x: np.linalg.norm(x) - np.linalg.norm(2 * x) / 2,
+    "a quotient": lambda np, x: 4 * np.linalg.norm(x / 4) - np.linalg.norm(x),
     "the negative": lambda np, x: np.linalg.norm(x) - np.linalg.norm(-x),
     "another order": lambda np, x: np.linalg.norm(x) - np.sqrt(x[2] ** 2 + x[0] ** 2 + x[1] ** 2),
     "each entry four times": lambda np, x: 2 * np.linalg.norm(x) - np.linalg.norm(np.concatenate([x, -x, x, x])),
@@ -91,6 +92,10 @@ APART: dict[str, tuple[Pair, list[float]]] = {
 def test_others_stay_apart(name: str) -> None:
     f, g = APART[name]
     assert an.verify(lambda x: f(np, x), np.zeros(3), gradient=np.array(g)).verdict.name == "CLARKE"
+    program = an.trace(lambda x: f(np, x), np.zeros(3))
+    found = with_fewer_norms(Sweeps(program, np.zeros(3)))
+    for x in np.random.default_rng(0).standard_normal((3, 3)):
+        assert found is None or found.program is None or found.program(x) == pytest.approx(program(x))
 
 
 def _drawn(seed: int) -> tuple[Expr, int]:

@@ -57,7 +57,6 @@ MUTANTS = (
            "key = frozenset((pair, a / unit) for pair, a in form.items() if pair[0] == pair[1])", ONE),
     Mutant("active/equal_norms.py", "found.entry[root], its = entry, own[_first_square(own)]",
            "found.entry[root] = entry", ONE),
-    Mutant("active/quadratic.py", "(1 if first == second else 2)", "1", ONE),
     Mutant("active/quadratic.py", 'sign = -1 if node.op == "sub" else 1', "sign = 1", ONE),
     Mutant("active/quadratic.py", '1 / factor if node.op == "div" else factor', "factor", ONE),
     Mutant("active/quadratic.py", "any(a * lead[one] != entry[one] * lead[k] for k, a in entry.items())", "False", ONE),
