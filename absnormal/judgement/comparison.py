@@ -207,16 +207,21 @@ def _sizes(given: Array) -> list[float]:
 
 def _apart(made: Array, given: Array) -> float:
     """The largest difference, of which parts are made at a time that stay in the caches."""
-    together = made.flags.c_contiguous and given.flags.c_contiguous
-    if not together or made.size <= _BLOCK:
+    if made.size <= _BLOCK or _steps(made) != _steps(given):
         return _largest(np.subtract(made, given, out=made, casting="same_kind"))
-    flat, other = made.reshape(-1), given.reshape(-1)
+    # Arrays that lie alike are gone through as they lie: the gradient of a matrix that is used turned round is turned.
+    flat, other = made.ravel(order="K"), given.ravel(order="K")
     room, most = np.empty(_BLOCK, made.dtype), 0.0
     for start in range(0, flat.size, _BLOCK):
         part = flat[start : start + _BLOCK]
         difference = np.subtract(part, other[start : start + _BLOCK], out=room[: part.size], casting="same_kind")
         most = max(most, _largest(difference))
     return most
+
+
+def _steps(array: Array) -> list[int]:
+    """How far apart neighbours along each axis lie, in entries."""
+    return [stride // array.itemsize for stride in array.strides]
 
 
 def _largest(array: Array) -> float:

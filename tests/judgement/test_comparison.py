@@ -172,7 +172,11 @@ def test_differences_of_long_leaves_are_made_in_parts() -> None:
     for place, wrong in ((0, 5.0), (150_000, -7.0), (199_999, np.nan)):
         b = a.copy()
         b[place] += wrong
-        assert module._apart(a.copy(), b) == pytest.approx(abs(wrong) if np.isfinite(wrong) else np.inf)
+        expected = pytest.approx(abs(wrong) if np.isfinite(wrong) else np.inf)
+        assert module._apart(a.copy(), b) == expected
+        matrix, other = (v.reshape(400, 500) for v in (a, b))
+        assert module._apart(matrix.copy().T, other.T) == expected
+        assert module._apart(np.asfortranarray(matrix), other) == expected
 
 
 def test_what_foreign_code_made_of_terms_that_cancel_is_no_rounding() -> None:

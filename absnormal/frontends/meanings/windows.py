@@ -103,6 +103,7 @@ def _classes(index: Array) -> list[tuple[Array, Array]]:
         if count == len(index):
             found.append((columns, block))
             continue
-        rows = np.argsort(block < 0, axis=0, kind="stable")[:count]
-        found.append((columns, np.take_along_axis(block, rows, axis=0)))
+        # Column by column what is inside, in its order.
+        lines = block.T
+        found.append((columns, np.ascontiguousarray(lines[lines >= 0].reshape(-1, count).T)))
     return found

@@ -297,9 +297,8 @@ def flat(record: Record) -> bool:
     name = plain_name(record)
     if name == "div":
         return record.kwargs.get("rounding_mode") is not None
-    if any(tensor.is_complex() for tensor in record.arguments):
-        return False
-    return name in FLAT or name in ("floor_divide", "heaviside")
+    known = name in FLAT or name in ("floor_divide", "heaviside")
+    return known and not any(tensor.is_complex() for tensor in record.arguments)
 
 
 def bent(record: Record) -> bool:
