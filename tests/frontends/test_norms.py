@@ -128,6 +128,7 @@ def test_given_vectors_at_a_norm(vector: list[float], verdict: str) -> None:
     lambda x: np.sqrt(np.cosh(x[0]) - 1), lambda x: np.sqrt(x[0] ** 2 - x[1] ** 2), lambda x: np.sqrt(abs(x[0])),
     lambda x: np.sqrt(x[0] * x[1]), lambda x: np.sqrt(np.sum(x[:, None] * x)), lambda x: np.sqrt(-(x[0] ** 2)),
     lambda x: np.sqrt(np.array([1.0, -1.0]) @ (x * x)), lambda x: np.sqrt(x[0] ** 3),
+    lambda x: np.sqrt(np.sum((2 * x) * (3 * x))), lambda x: np.sqrt(np.sum(np.maximum(x, 0) * np.maximum(x, 1))),
 ])
 def test_no_other_root_is_a_norm(f: Callable[[Any], Any]) -> None:
     with pytest.raises(AbsNormalError):
