@@ -154,7 +154,7 @@ def by_sides(
         if sides[0].entry_by_entry(choices, decided, open_):
             made = _meeting(write, sides, (start, v, d), choices, tie, open_, single)
             if made is not None:
-                return made
+                return broadcast_to(made, shape)
     return None
 
 

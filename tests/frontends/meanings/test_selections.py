@@ -43,6 +43,8 @@ MEET: dict[str, Callable[[Any, Any], Any]] = {
     "every second of a mask": lambda m, x: m.where((x <= 0)[::2], x[::2], m.sin(x[::2]) * of(m, W.T)[:, ::2]).sum(),
     "a transposed mask": lambda m, x: m.where(
         (x[:, None] > of(m, [[0.0, 0.0]])).T, (x * of(m, [[1.0], [2.0]])) ** 2, 0.0).sum(),
+    "sides that are smaller than the mask": lambda m, x: m.where(
+        m.broadcast_to(x, (3, 3)) <= 0, 0.0, x**2).sum(),
     "turned": lambda m, x: m.where(x[None, :] > 0, m.exp(x[None, :] * of(m, W.T)), 1.0).sum(),
 }
 
