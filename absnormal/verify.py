@@ -89,7 +89,7 @@ def verify(
     exact
         decide activity, rows and verdict in rational arithmetic (piecewise-linear programs)
     atol
-        switches with |z_i| <= atol count as active
+        switches with |z_i| <= atol count as active; a sort of more than 32 equal entries counts exact ties only
     rtol, atol_gradient
         how far the vector may lie from what is proved, leaf by leaf: rtol times the largest entry of the leaf, or
         atol_gradient; without it rtol is min(0.05, 8 sqrt(eps)) of the precision that the vector was computed in

@@ -180,11 +180,11 @@ def test_an_active_switch_names_the_users_line(double: None) -> None:
 def test_primitives_without_a_rule_are_all_listed() -> None:
     def f(x: Any) -> Any:
         bits = jax.lax.bitcast_convert_type(x, jnp.int32).astype(x.dtype)
-        return jnp.sum(bits) + jnp.sum(jnp.fft.fft(x).real)
+        return jnp.sum(bits) + jnp.sum(jax.lax.approx_max_k(x, 2)[0])
 
     with pytest.raises(an.TraceError) as caught:
         an.verify(f, jnp.ones(11))
-    assert "complex numbers" in str(caught.value) and "bitcast_convert_type" in str(caught.value)
+    assert "approx_top_k" in str(caught.value) and "bitcast_convert_type" in str(caught.value)
     assert "test_jax_verdicts.py" in str(caught.value)
 
 
