@@ -9,7 +9,7 @@ import numpy as np
 
 from absnormal._optional import require
 from absnormal.arrays import Array
-from absnormal.program.tree import Tree, of_kind
+from absnormal.program.tree import Tree, of_kind, taken_apart
 
 
 def _torch(leaf: Any, value: Array) -> Any:
@@ -99,8 +99,14 @@ def flat(tree: Tree, x: Any, name: str) -> Array:
 
 
 def arrays(x: Any) -> list[Array]:
-    """The leaves of a point as NumPy arrays."""
-    return [_plain(leaf) for leaf in _leaves(x)]
+    """The leaves of a point as NumPy arrays; arrays of several shapes in a list or tuple are leaves of their own."""
+    found = []
+    for leaf in _leaves(x):
+        try:
+            found.append(_plain(leaf))
+        except ValueError:
+            found += [_plain(part) for part in taken_apart(leaf)[1]]
+    return found
 
 
 def _plain(leaf: Any) -> Array:

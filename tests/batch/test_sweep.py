@@ -139,6 +139,13 @@ def _alone(f: Any, point: Any) -> tuple[str, str]:
     return report.verdict.name, report.method
 
 
+def test_points_of_arrays_of_several_shapes() -> None:
+    points = [{"a": (np.ones(2), np.full(3, value)), "b": 1.0} for value in (0.0, 1.0)]
+    records = list(an.sweep(lambda q: np.abs(q["a"][0]).sum() + np.abs(q["a"][1]).sum() * q["b"], points))
+    assert [(r.verdict, r.active) for r in records] == [("CLARKE", 3), ("CLARKE", 0)]
+    assert records[0].digest != records[1].digest
+
+
 def test_points_that_cannot_be_analysed_are_records() -> None:
     found = list(an.sweep(lambda x: np.log(x[0]) + np.abs(x[0]), [[1.0], [-1.0], [np.nan], [2.0]]))
     assert [r.verdict for r in found] == ["CLARKE", "ERROR", "ERROR", "CLARKE"]
