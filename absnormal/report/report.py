@@ -299,7 +299,7 @@ class Report:
         >>> import absnormal as an
         >>> from absnormal import gallery
         >>> print(an.verify(gallery.identity, [0.0], slope=-1).conventions)
-        slope -1: [0]; slope 0, autograd, torch, jax, casadi: [1]; slope 1: [2]. It depends on the slope of ...
+        slope -1: [0]; slope 0, autograd, torch, jax, casadi: [1]; slope 1...: [2]. It depends on the slope of ...
         """
         found: Conventions = shown("Report.conventions")(self)
         return found

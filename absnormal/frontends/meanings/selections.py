@@ -154,7 +154,7 @@ def by_sides(
         if sides[0].entry_by_entry(choices, decided, open_):
             made = _meeting(write, sides, (start, v, d), choices, tie, open_, single)
             if made is not None:
-                return broadcast_to(made, shape)
+                return made if single is not None else broadcast_to(made, shape)
     return None
 
 
@@ -183,7 +183,8 @@ def _meeting(
         met += [] if third is None else [sides[0].replayed(third, moved(v))]
         if any(one is None for one in met):
             return None
-        met = [broadcast_to(one, np.broadcast_shapes(*(other.shape for other in met))) for one in met]
+        if len({one.shape for one in met if one.size > 1}) > 1:
+            met = [broadcast_to(one, np.broadcast_shapes(*(other.shape for other in met))) for one in met]
         if not all(same(met[0], one, open_) for one in met[1:]):
             return None
         r = write.op("kink", d, tie=tie, a=0.5, b=0.5)

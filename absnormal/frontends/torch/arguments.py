@@ -137,7 +137,8 @@ def reading(func: Any, name: str) -> Reading:
         return Reading(rule, None, (), {}, frozenset())
     further = schema[leading:]
     unread = {a.name: a.default_value if a.has_default_value() else None for a in further if a.name not in named}
-    aside = frozenset(unread) & (_PLACEMENT | ASIDE.get(name, ASIDE.get(name.removesuffix("_copy"), frozenset())))
+    real = name.removeprefix("complex.")
+    aside = frozenset(unread) & (_PLACEMENT | ASIDE.get(real, ASIDE.get(real.removesuffix("_copy"), frozenset())))
     return Reading(rule, leading, tuple(a.name for a in further if not a.kwarg_only), unread, aside)
 
 

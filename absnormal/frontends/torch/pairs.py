@@ -179,7 +179,8 @@ def _pad(w: Writer, x: Arg, /, pad: Sequence[int], value: Any = 0) -> int:
 def _prod(w: Writer, x: Arg, /, dim: int | None = None, keepdim: bool = False) -> int:
     axes = _axes(x, dim)
     made = _joined(w, meaning.product_along(w, _parts(w, x), axes)) if axes else x.node
-    return w.reshape(made, (*w.record.outs[0].shape, 2))
+    kept = [1 if axis in axes else size for axis, size in enumerate(x.here.shape) if keepdim or axis not in axes]
+    return w.reshape(made, (*kept, 2))
 
 
 def _direction(w: Writer, x: Arg, /) -> int:
@@ -218,7 +219,7 @@ def _eigenvalues(w: Writer, a: Arg, /, UPLO: str = "L", compute_v: bool = True) 
 
 def _singular_values(w: Writer, a: Arg, /, full_matrices: bool = False, compute_uv: bool = True) -> list[Any]:
     """Without the vectors, whose phases are not unique."""
-    args = [Slot(0), False, compute_uv]
+    args = [Slot(0), full_matrices, compute_uv]
     return [None, opaque(w, [a.node], args, smoothness.singular_apart, 1, len(a.shape) - 2, paired=True), None]
 
 
