@@ -35,7 +35,9 @@ for record in an.sweep(f, np.arange({2 * COUNT}.0).reshape(-1, 2) % 3, chunk=3, 
 
 
 def started(folder: Path, name: str) -> subprocess.Popen[bytes]:
-    (folder / "run.py").write_text(SCRIPT)
+    if not (folder / "run.py").exists():
+        # Written once: another one may be reading it.
+        (folder / "run.py").write_text(SCRIPT)
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     return subprocess.Popen([sys.executable, "run.py", name], cwd=folder, env=environment)
 
