@@ -21,6 +21,7 @@ from absnormal.ops import TABLE, kink_of
 from absnormal.program.moves import MOVES, numbered
 from absnormal.program.nodes import Node
 from absnormal.program.numbering import value_numbers
+from absnormal.program.postorder import unknown_behind
 from absnormal.sweeps.rounding import running_errors
 from absnormal.sweeps.table import Sweeps
 
@@ -85,23 +86,16 @@ class Combinations:
     def _bases_of(self, index: int) -> frozenset[int]:
         """The nodes that a node may be a combination of."""
         index = self.numbers[index]
-        stack = [index]
-        while stack:
-            at = stack[-1]
-            inner = [self.numbers[arg] for arg in self._followed(self.nodes[at])]
-            missing = [arg for arg in inner if arg not in self._bases]
-            if at in self._bases or not missing:
-                stack.pop()
-                if at not in self._bases:
-                    own = frozenset[int]().union(*(self._bases[arg] for arg in inner)) if inner else frozenset((at,))
-                    self._bases[at] = own if self.nodes[at].varied else frozenset()
-                continue
-            stack += missing
+        for at in unknown_behind(index, self._bases, self._followed):
+            inner = self._followed(at)
+            own = frozenset[int]().union(*(self._bases[arg] for arg in inner)) if inner else frozenset((at,))
+            self._bases[at] = own if self.nodes[at].varied else frozenset()
         return self._bases[index]
 
-    def _followed(self, node: Node) -> tuple[int, ...]:
-        """The arguments that a node is a combination of, or a multiple of one."""
-        return node.args if node.op in _RULES or node.op in MOVES else ()
+    def _followed(self, index: int) -> list[int]:
+        """The arguments that a node is a combination of, or a multiple of one, by their numbers."""
+        node = self.nodes[index]
+        return [self.numbers[arg] for arg in node.args] if node.op in _RULES or node.op in MOVES else []
 
     # -- combinations ------------------------------------------------------------------------------------------------
 
@@ -166,19 +160,8 @@ class Combinations:
 
     def of(self, index: int) -> Multiple:
         """The combination that a node is."""
-        stack = [self.numbers[index]]
-        while stack:
-            at = stack[-1]
-            if at in self._known:
-                stack.pop()
-                continue
-            missing = [self.numbers[arg] for arg in self._followed(self.nodes[at])]
-            missing = [arg for arg in missing if arg not in self._known]
-            if missing:
-                stack += missing
-                continue
+        for at in unknown_behind(self.numbers[index], self._known, self._followed):
             self._known[at] = self._found(at, self.nodes[at])
-            stack.pop()
         return self._known[self.numbers[index]]
 
     def _found(self, index: int, node: Node) -> Multiple:

@@ -19,6 +19,7 @@ from absnormal.ops import TABLE
 from absnormal.program.moves import MOVES, numbered
 from absnormal.program.nodes import Node
 from absnormal.program.numbering import value_numbers
+from absnormal.program.postorder import unknown_behind
 
 #: Coefficients of entries of a program.
 Combination = dict[int, Fraction]
@@ -46,21 +47,15 @@ class QuadraticForms:
         return self._of(arg)[lane :: math.prod(self._nodes[index].shape)]
 
     def _of(self, index: int) -> list[Combination]:
-        stack = [self._numbers[index]]
-        while stack:
-            at = stack[-1]
-            if at in self._known:
-                stack.pop()
-                continue
-            node = self._nodes[at]
-            inner = [self._numbers[arg] for arg in node.args] if _follows(node) else []
-            missing = [arg for arg in inner if arg not in self._known]
-            if missing:
-                stack += missing
-                continue
-            self._known[at] = self._found(at, node, [self._known[arg] for arg in inner])
-            stack.pop()
+        for at in unknown_behind(self._numbers[index], self._known, self._followed):
+            self._known[at] = self._found(at, self._nodes[at], [self._known[arg] for arg in self._followed(at)])
         return self._known[self._numbers[index]]
+
+    def _followed(self, index: int) -> list[int]:
+        """The arguments that a node is a combination of, by their numbers."""
+        node = self._nodes[index]
+        follows = node.varied and (node.op in _RULES or node.op in MOVES or node.op == "concatenate")
+        return [self._numbers[arg] for arg in node.args] if follows else []
 
     def _found(self, index: int, node: Node, inner: list[list[Combination]]) -> list[Combination]:
         size = math.prod(node.shape)
@@ -125,10 +120,6 @@ _RULES: dict[str, Callable[[QuadraticForms, Node, list[list[Combination]]], list
     "add": QuadraticForms._added, "sub": QuadraticForms._added, "neg": QuadraticForms._negated,
     "mul": QuadraticForms._product, "div": QuadraticForms._product, "sum": QuadraticForms._summed,
 }
-
-
-def _follows(node: Node) -> bool:
-    return node.varied and (node.op in _RULES or node.op in MOVES or node.op == "concatenate")
 
 
 def _sum(terms: Iterable[tuple[int | Fraction, Combination]]) -> Combination:

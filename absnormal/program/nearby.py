@@ -20,6 +20,7 @@ from absnormal.ops.kinks.entrywise import Entrywise
 from absnormal.ops.linear import applied
 from absnormal.program.moves import numbered
 from absnormal.program.nodes import Node
+from absnormal.program.postorder import unknown_behind
 
 #: A kink counts as inactive where its switching variable is larger than this many roundings of what it was summed from.
 _ROUNDINGS = 8.0
@@ -47,20 +48,14 @@ class Nearby:
 
     def constant(self, index: int) -> Array:
         """Which entries of a node are constant near the point."""
-        stack = [index]
-        while stack:
-            at = stack[-1]
-            if at in self._known:
-                stack.pop()
-                continue
+        for at in unknown_behind(index, self._known, self._needed):
             node = self._nodes[at]
-            missing = [arg for arg in node.args if arg not in self._known] if node.varied else []
-            if missing:
-                stack += missing
-                continue
             self._known[at] = np.broadcast_to(self._found(node), node.shape)
-            stack.pop()
         return self._known[index]
+
+    def _needed(self, index: int) -> tuple[int, ...]:
+        node = self._nodes[index]
+        return node.args if node.varied else ()
 
     def reasons(self, index: int, entries: Array) -> Iterator[Reason]:
         """The inequalities by which some locally constant entries of a node are constant."""

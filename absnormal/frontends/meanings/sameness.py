@@ -11,6 +11,7 @@ from absnormal.ops import ENTRYWISE, TABLE
 from absnormal.ops.linear import applied
 from absnormal.program.builder import Builder
 from absnormal.program.nodes import Node
+from absnormal.program.postorder import unknown_behind
 
 #: Constants that were computed from others may differ by this many roundings of the largest number on the way.
 _ROUNDINGS = 8.0
@@ -28,18 +29,17 @@ def agreement(builder: Builder, first: int, second: int) -> Any:
     """Where two nodes are the same, entry by entry, whatever the variables are."""
     nodes = builder.nodes
     known: dict[tuple[int, int], Any] = {}
-    stack = [(first, second)]
-    while stack:
-        pair = stack[-1]
+
+    def inner(pair: tuple[int, int]) -> list[tuple[int, int]] | None:
+        """The pairs of arguments; None where two nodes are other operations."""
         one, other = nodes[pair[0]], nodes[pair[1]]
-        comparable = _comparable(one, other)
-        inner = [*zip(one.args, other.args, strict=True)] if comparable and pair[0] != pair[1] else []
-        missing = [args for args in inner if args not in known]
-        if missing:
-            stack += missing
-            continue
-        known[pair] = _agreeing(builder, pair, [known[args] for args in inner] if comparable else None)
-        stack.pop()
+        if not _comparable(one, other):
+            return None
+        return [*zip(one.args, other.args, strict=True)] if pair[0] != pair[1] else []
+
+    for pair in unknown_behind((first, second), known, lambda pair: inner(pair) or ()):
+        args = inner(pair)
+        known[pair] = _agreeing(builder, pair, None if args is None else [known[arg] for arg in args])
     return known[first, second]
 
 
