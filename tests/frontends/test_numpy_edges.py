@@ -108,3 +108,12 @@ def test_a_comparison_of_an_extremum_with_one_of_its_arguments_is_one_of_the_oth
     report = an.verify(f, [0.0])
     assert report.verdict is an.Verdict.CLARKE and float(report.gradient[0]) == 0.0
     assert [report.program([x]) for x in (-2.0, 2.0)] == [f([x]) for x in (-2.0, 2.0)]
+
+
+def test_a_mask_by_its_name_is_followed_where_it_is_not_tied_and_refused_where_it_is() -> None:
+    def f(x: Any) -> Any:
+        return np.where(np.expand_dims(a=x > 0, axis=0), x**2, 0.0).sum()
+
+    assert an.verify(f, [1.0, -1.0]).method == "smooth"
+    with pytest.raises(an.TraceError, match="the two sides are equal"):
+        an.verify(f, [1.0, 0.0])

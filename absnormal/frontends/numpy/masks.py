@@ -187,7 +187,7 @@ class TracedMask(NDArrayOperatorsMixin):
         args, kwargs = taken(args), {key: taken(item) for key, item in kwargs.items()}
         if func in KINKS_OF_MASKS:
             return held(apply_function(self, func, args, kwargs), args)
-        if func in _MOVING and args[0] is self and np.any(self.tied):
+        if func in _MOVING and args and args[0] is self and np.any(self.tied):
             return self.moved(lambda u: func(u, *args[1:], **kwargs))
         return func(*numbers(args), **concrete(kwargs))
 

@@ -9,12 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
 from absnormal.arrays import Array
 from absnormal.frontends.meanings.selections import chosen
-from absnormal.frontends.numpy.shapes import broadcast_to
-from absnormal.frontends.numpy.traced import TracedArray
+from absnormal.frontends.numpy.masks import TracedMask
 from absnormal.frontends.ties.names import OWN
 from absnormal.frontends.torch.jumps import RELATIONS
 from absnormal.frontends.torch.steps import Mask
@@ -37,20 +34,15 @@ def at_ties(
     first, second, numbers = branches
     left, right = (w.rounded(side, compared) for side in compared)
     if numbers is not None:
-        shape = np.broadcast_shapes(w.shape(left), w.shape(right))
-        left, right = (_entries(w, side, shape, numbers) for side in (left, right))
+        # A view of the mask holds these entries of the comparison.
+        part = TracedMask(w.builder, left, RELATIONS[relation], right, record.source)
+        part = part.moved(lambda u: u.reshape(-1)[numbers])
+        left, right = part.left, part.right
     start = len(w.nodes)
     made = chosen(w.entrywise, left, RELATIONS[relation], right, first, second)
     # Nobody knows the slopes of a kink of torch's own that was written again.
     known = made is not None and all(node.tie != OWN for node in w.nodes[start:])
     return made.index if made is not None and known else None
-
-
-def _entries(w: Writer, node: int, shape: tuple[int, ...], numbers: Array) -> int:
-    """Entries of a side of a comparison, where a view of the mask holds them."""
-    side: Any = broadcast_to(TracedArray(w.builder, node), shape)
-    found: TracedArray = side.reshape(-1)[numbers]
-    return found.index
 
 
 def _branches(
