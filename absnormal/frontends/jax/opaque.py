@@ -14,6 +14,7 @@ from absnormal._optional import require
 from absnormal.arrays import Array
 from absnormal.frontends.jax.precision import epsilon
 from absnormal.frontends.jax.run import Call
+from absnormal.frontends.meanings.complex_numbers import numbers
 from absnormal.ops.opaque import Smooth
 
 #: Whether a primitive is continuously differentiable, from a machine epsilon and its arguments.
@@ -81,7 +82,7 @@ class Kernel(Smooth):
         return np.zeros((*lead, math.prod(out), math.prod(rest)))
 
     def smooth_at(self, *args: Array) -> bool:
-        given = [arg[..., 0] + 1j * arg[..., 1] for arg in args] if self.paired else args
+        given = map(numbers, args) if self.paired else args
         return self.where(self.eps, *given) and (not self.signed or self._steady(*args))
 
     def _steady(self, *args: Array) -> bool:
@@ -109,11 +110,10 @@ class Kernel(Smooth):
         jnp = require("jax.numpy", "jax")
         primitive = known(self.primitive)
         given = [jnp.asarray(arg) for arg in args]
-        given = [arg[..., 0] + 1j * arg[..., 1] for arg in given] if self.paired else given
+        given = [numbers(arg) for arg in given] if self.paired else given
         made = primitive.bind(*given, **dict(self.params))
         found = self._taken(made[self.place] if primitive.multiple_results else made)
         return jnp.stack([found.real, found.imag], -1) if jnp.iscomplexobj(found) else found
-
 
     def _taken(self, result: Any) -> Any:
         """What counts of a result."""

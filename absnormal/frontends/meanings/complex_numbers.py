@@ -179,6 +179,11 @@ def logistic(w: Terms[N], a: Parts) -> Parts:
     return quotient_of(w, (w.constant(1.0), None), (w.shifted(real, 1.0), imaginary))
 
 
+def numbers(pairs: Any) -> Any:
+    """The complex numbers, in an array of NumPy's or a framework's, whose parts lie along the last axis."""
+    return pairs[..., 0] + 1j * pairs[..., 1]
+
+
 def joined(w: Terms[N], a: Parts) -> Any:
     """Both parts along a last axis, as kernels take complex numbers."""
     shape = np.broadcast_shapes(*(w.shape(u) for u in a if u is not None))

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
+from absnormal.frontends.meanings import complex_numbers as meaning
+from absnormal.frontends.meanings.complex_numbers import Parts
 from absnormal.frontends.onnx.rule import Call, Rule, held, reading
 
 
@@ -17,15 +19,14 @@ def _matrix(size: int, length: int, inverse: bool, rows: int) -> Array:
     return np.asarray(full[:rows])
 
 
-def _transformed(u: Any, matrix: Array, axis: int) -> Any:
+def _parts(call: Call, u: Any) -> Parts:
+    """The parts of numbers along the last axis; one part is real."""
+    return call.write.index(u, (..., 0)), call.write.index(u, (..., 1)) if np.shape(u)[-1] == 2 else None
+
+
+def _transformed(call: Call, u: Any, matrix: Array, axis: int) -> Any:
     """A complex matrix along an axis of numbers whose parts are the last axis."""
-    moved = np.moveaxis(u, (axis, -1), (-1, 0))
-    real = moved[0]
-    parts = [np.matmul(real, matrix.real.T), np.matmul(real, matrix.imag.T)]
-    if np.shape(u)[-1] == 2:
-        imaginary = moved[1]
-        parts = [parts[0] - np.matmul(imaginary, matrix.imag.T), parts[1] + np.matmul(imaginary, matrix.real.T)]
-    return np.moveaxis(np.stack(parts), (-1, 0), (axis, -1))
+    return meaning.joined(call.write, meaning.transformed(call.write, _parts(call, u), matrix, axis))
 
 
 def _dft(call: Call, u: Any, length: Any = None, axis: Any = None) -> Any:
@@ -41,10 +42,12 @@ def _dft(call: Call, u: Any, length: Any = None, axis: Any = None) -> Any:
         # What is left out is the conjugate of what is given: a real signal comes out.
         taken = np.fft.irfft(np.eye(count // 2 + 1, size), count, axis=0)
         turned = np.fft.irfft(1j * np.eye(count // 2 + 1, size), count, axis=0)
-        moved = np.moveaxis(u, (where, -1), (-1, 0))
-        signal = np.matmul(moved[0], taken.T) + np.matmul(moved[1], turned.T)
-        return np.moveaxis(signal[None], (-1, 0), (where, -1))
-    return _transformed(u, _matrix(size, count, inverse, count // 2 + 1 if half else count), where)
+        real, imaginary = _parts(call, u)
+        signal = meaning.along(call.write, real, taken, where)
+        if imaginary is not None:
+            signal = signal + meaning.along(call.write, imaginary, turned, where)
+        return signal[..., None]
+    return _transformed(call, u, _matrix(size, count, inverse, count // 2 + 1 if half else count), where)
 
 
 def _short_time(call: Call, u: Any, step: Any, window: Any = None, length: Any = None) -> Any:
@@ -57,7 +60,7 @@ def _short_time(call: Call, u: Any, step: Any, window: Any = None, length: Any =
     frames = np.take(u, starts[:, None] + np.arange(size), axis=1)
     weighted = frames * np.reshape(window, (size, 1))
     rows = size // 2 + 1 if call.get("onesided") else size
-    return _transformed(weighted, _matrix(size, size, False, rows), 2)
+    return _transformed(call, weighted, _matrix(size, size, False, rows), 2)
 
 
 SPECTRAL: dict[str, Rule] = {

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from absnormal.arrays import Array
+from absnormal.frontends.meanings.complex_numbers import numbers
 from absnormal.frontends.torch.writer import Writer
 from absnormal.ops.opaque import Smooth
 
@@ -89,7 +90,7 @@ class Kernel(Smooth):
         return np.asarray(torch.stack([row.reshape(*copies, columns) for row in rows], -2).numpy())
 
     def smooth_at(self, *args: Array) -> bool:
-        return self.where(self.eps, *(arg[..., 0] + 1j * arg[..., 1] for arg in args) if self.paired else args)
+        return self.where(self.eps, *(map(numbers, args) if self.paired else args))
 
     def _run(self, given: Sequence[Any]) -> Any:
         name, _, overload = self.operation.removeprefix("aten::").partition(".")
