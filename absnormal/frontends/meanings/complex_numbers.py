@@ -233,10 +233,14 @@ def transformed(w: Terms[N], a: Parts, matrix: Array, axis: int) -> Parts:
     return sum_of(w, first, second)
 
 
-def fourier(w: Terms[N], size: int, forward: bool) -> Array:
-    """The matrix of the transform of so many numbers, without a factor before the sums."""
+def _refuse_long(w: Terms[N], size: int) -> None:
     if size > LONGEST:
         w.refuse(f"transforms lines of {size} entries", f"use up to {LONGEST}")
+
+
+def fourier(w: Terms[N], size: int, forward: bool) -> Array:
+    """The matrix of the transform of so many numbers, without a factor before the sums."""
+    _refuse_long(w, size)
     return np.asarray(np.fft.fft(np.eye(size)) if forward else np.fft.ifft(np.eye(size)) * size)
 
 
@@ -261,7 +265,7 @@ def to_real(w: Terms[N], a: Parts, axes: Sequence[int], size: int) -> Any:
     """The inverse of `to_half`: what is left out of the last axis is the conjugate of what is given."""
     a, last = to_complex(w, a, axes[:-1], False), axes[-1]
     count = w.shape(a[0])[last]
-    fourier(w, size, False)
+    _refuse_long(w, size)
     taken, turned = (np.fft.irfft(unit * np.eye(count), size, axis=0) * size for unit in (1.0, 1.0j))
     real = along(w, a[0], taken, last)
     return real if a[1] is None else w.add(real, along(w, a[1], turned, last))
