@@ -13,6 +13,7 @@ from itertools import product
 
 import numpy as np
 
+from absnormal.active.rows import base_rows
 from absnormal.arrays import Array, lengths
 from absnormal.rational.alternative import least_squares
 from absnormal.sweeps.table import Sweeps
@@ -68,15 +69,14 @@ def first_order(sweeps: Sweeps) -> FirstOrder | None:
     large = not 0 < len(alpha) <= SWITCHES or n * len(alpha) > _NUMBERS
     if large or sweeps.rational or sweeps.sorts or sweeps.program.m != 1:
         return None
-    sigma = sweeps.signature(0.0)
-    seeds = np.zeros((len(alpha), sweeps.program.s))
-    seeds[np.arange(len(alpha)), alpha] = 1.0
-    rows, couplings = sweeps.pull(sigma, seeds, None)
-    base, weights = sweeps.pull(sigma, None, np.ones((1, 1)))
+    computed = base_rows(sweeps)
+    if computed is None:
+        return None
+    base, weights = sweeps.pull(sweeps.signature(0.0), None, np.ones((1, 1)))
     norms = [np.searchsorted(alpha, lane) for lanes in sweeps.lanes for lane in lanes.T]
     apart = np.setdiff1d(np.arange(len(alpha)), np.concatenate(norms)) if norms else np.arange(len(alpha))
     groups = sorted([*norms, *apart[:, None]], key=lambda own: int(own[0]))
-    found = FirstOrder(rows, couplings[:, alpha], base[0], weights[0][alpha], groups)
+    found = FirstOrder(*computed, base[0], weights[0][alpha], groups)
     return found if all(np.isfinite(part).all() for part in (found.R, found.L, found.J, found.Y)) else None
 
 
