@@ -196,7 +196,9 @@ class Either(NDArrayOperatorsMixin):
         return (self[place] for place in range(len(self)))
 
     def __getitem__(self, key: Any) -> Any:
-        return lifted(lambda u: u[key], [self])
+        parts = key if isinstance(key, tuple) else (key,)
+        whole = [part is None or part is Ellipsis or (type(part) is slice and part == slice(None)) for part in parts]
+        return lifted(lambda u: u[key], [self], all(whole))
 
     @property
     def T(self) -> Any:
@@ -313,11 +315,13 @@ def _met(jump: Jump, own: Any, up: Any, down: Any, aligned: bool, side: str) -> 
     """The three versions as one kink; None where they are not seen to agree on the tie."""
     from absnormal.frontends.meanings.selections import agreeing
 
-    write, builder = jump.writer, jump.builder
-    plain = (part if isinstance(part, TracedArray) else np.asarray(part, float) for part in (own, up, down))
+    write, builder, shape = jump.writer, jump.builder, np.shape(own)
+    plain = [part if isinstance(part, TracedArray) else np.asarray(part, float) for part in (own, up, down)]
+    if aligned and shape != jump.tied.shape:
+        plain = [write.reshape(part, jump.tied.shape) for part in plain]
     nodes = [write.node(part) for part in plain]
     if len(set(nodes)) == 1:
-        return TracedArray(builder, nodes[0])
+        return write.array(own)
     tie = {"up": "where>=", "down": "where>"}.get(side, "jump")
     made, sides = None, (nodes[1], nodes[2], nodes[0], tie)
     if aligned and jump.size > 1:
@@ -331,4 +335,4 @@ def _met(jump: Jump, own: Any, up: Any, down: Any, aligned: bool, side: str) -> 
         return None
     if not side:
         builder.taken_flat.setdefault(f"{jump.operation} at {jump.source}", None)
-    return made
+    return made if made.shape == shape else write.reshape(made, shape)
