@@ -16,6 +16,7 @@ from absnormal.frontends.jax.devices import sharded
 from absnormal.frontends.jax.reducers import reduced, windows_reduced
 from absnormal.frontends.jax.run import Run, Seen, is_key, jump_of, version_of
 from absnormal.frontends.meanings.jumps import Either
+from absnormal.frontends.meanings.places import Places
 from absnormal.frontends.numpy.masks import TracedMask
 from absnormal.frontends.numpy.traced import TracedArray
 
@@ -110,7 +111,7 @@ def scanned(
 
 def _entry(row: Seen, step: int) -> Seen:
     traced = row.traced
-    if isinstance(traced, TracedMask):
+    if isinstance(traced, TracedMask | Places):
         traced = traced.moved(lambda u: u[step])
     elif isinstance(traced, TracedArray):
         traced = traced[step]
@@ -128,9 +129,7 @@ def _stacked(run: Run, rows: list[Seen], aval: Any) -> Seen:
     if jump is not None:
         return Seen(value, jump)
     if not any(isinstance(row.traced, TracedArray) for row in rows):
-        for row in rows:
-            if isinstance(row.traced, TracedMask):
-                row.traced.concrete()
+        run.decide(rows)
         return Seen(value)
     stacked: Any = np.stack([run.operand(row) for row in rows])
     return Seen(value, stacked)

@@ -10,10 +10,12 @@ import numpy as np
 from absnormal._optional import require
 from absnormal.arrays import Array
 from absnormal.frontends.jax.jumps import tied_index
+from absnormal.frontends.jax.places import sorted_places
 from absnormal.frontends.jax.run import Call
 from absnormal.frontends.jax.shapes import scatter_targets
 from absnormal.frontends.meanings.movements import sent
 from absnormal.frontends.meanings.order import in_order
+from absnormal.frontends.meanings.places import looked_up
 from absnormal.frontends.meanings.windows import folds, windows
 from absnormal.frontends.numpy.order import largest, smallest
 from absnormal.frontends.numpy.traced import TracedArray
@@ -80,8 +82,22 @@ def sort(call: Call, key: Any, *others: Any, dimension: int, num_keys: int) -> A
         return [None, *(_moved(call, other, place) for other in others)]
     values = np.take_along_axis(key.value, order, axis)
     jump = tied_index(call, values, axis, _SORT)
-    carried = [_moved(call, other, place) if jump is None else jump for other in others]
+    if jump is None:
+        carried = [_moved(call, other, place) for other in others]
+    else:
+        places = sorted_places(call, key, order, axis, False, _SORT)
+        numbers = np.asarray(numbers)
+        carried = [_carried(jump, places, other, value, numbers, axis)
+                   for other, value in zip(others, call.values[1:], strict=True)]
     return [in_order(call.write, key, order, axis), *carried]
+
+
+def _carried(jump: Any, places: Any, other: Any, value: Any, numbers: Array, axis: int) -> Any:
+    """What is carried along in an order that jumps: the indices themselves, or entries that are looked up by them."""
+    if isinstance(other, TracedArray):
+        found = looked_up(places, other, axis, lambda table, own: np.take_along_axis(table, own, axis))
+        return jump if found is None else found
+    return places if np.array_equal(np.asarray(value), numbers) else jump
 
 
 def _moved(call: Call, other: Any, place: Array) -> Any:
@@ -95,4 +111,7 @@ def top_k(call: Call, u: Any, *, k: int, axis: int = -1) -> Any:
     ordered = in_order(call.write, u, order, axis, descending=True, ranks=range(k))
     # The first that is left out may be tied with the last that is taken.
     near = np.take(np.take_along_axis(u.value, order, axis), range(min(k + 1, u.shape[axis])), axis)
-    return [ordered, tied_index(call, near, axis, _SORT)]
+    if tied_index(call, near, axis, _SORT) is None:
+        return [ordered, None]
+    places = sorted_places(call, u, order, axis, True, _SORT)
+    return [ordered, places.moved(lambda array: np.take(array, range(k), axis))]

@@ -18,6 +18,7 @@ from absnormal.frontends.jax.shapes import MOVES, moving, scattered_product, sca
 from absnormal.frontends.jax.special import SPECIAL
 from absnormal.frontends.jax.windows import convolution
 from absnormal.frontends.meanings.activations import clipped, power
+from absnormal.frontends.meanings.places import Places
 from absnormal.frontends.numpy.masks import TracedMask, numbers
 from absnormal.frontends.numpy.select import upward
 from absnormal.frontends.numpy.shapes import broadcast_to
@@ -138,7 +139,8 @@ def _like_associative_scan(name: str) -> Rule:
 
 def _index_of(relation: str) -> Rule:
     def rule(call: Call, u: Any, *, axes: tuple[int, ...]) -> Any:
-        call.write.constant_piece(relation, np.moveaxis(u, axes[0], -1))
+        found = call.write.constant_piece(relation, np.moveaxis(u, axes[0], -1))
+        return found if isinstance(found, Places) else None
 
     return rule
 

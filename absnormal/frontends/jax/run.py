@@ -16,9 +16,11 @@ from absnormal.frontends.jax.complex_numbers import Pair, apart, is_about_pairs,
 from absnormal.frontends.jax.derivatives import in_library, of_a_branch, of_jax, of_one_function
 from absnormal.frontends.jax.jumps import CHOICES, ENTRYWISE, Jump
 from absnormal.frontends.jax.parameters import read
+from absnormal.frontends.jax.places import by_places
 from absnormal.frontends.jax.precision import unit_of
 from absnormal.frontends.jax.refused import REFUSED, refusal
 from absnormal.frontends.meanings.jumps import SIDES, Either, joined
+from absnormal.frontends.meanings.places import Places
 from absnormal.frontends.meanings.steps import as_number
 from absnormal.frontends.numpy.masks import TracedMask
 from absnormal.frontends.numpy.traced import TracedArray
@@ -36,7 +38,7 @@ class Seen:
     """The value that JAX computed, and what it is in the program; None where it does not depend on the variables."""
 
     value: Any
-    traced: TracedArray | TracedMask | Either | Jump | Pair | None = None
+    traced: TracedArray | TracedMask | Either | Jump | Pair | Places | None = None
 
 
 @dataclass(slots=True)
@@ -187,6 +189,11 @@ class Run:
                 rule = CONTROL[name]
                 assert self.builder.user is not None
                 return rule(self, eqn, inputs, **read(rule, name, eqn.params, self.builder.user))
+            if any(isinstance(seen.traced, Places) for seen in inputs):
+                kept = by_places(self, eqn, inputs, start)
+                if kept is not None:
+                    return kept
+                inputs = [Seen(seen.value) if isinstance(seen.traced, Places) else seen for seen in inputs]
             if name not in RULES and name not in MASKS and name not in REFUSED and jump_of(inputs) is None:
                 written_out = followed(self, eqn, inputs)
                 if written_out is not None:
@@ -276,9 +283,9 @@ class Run:
             seen.traced.refuse()
         if isinstance(seen.traced, Either):
             seen.traced.jump.refuse()
-        if seen.traced is not None:
+        if seen.traced is not None and not isinstance(seen.traced, Places):
             return seen.traced
-        value = seen.value
+        value = seen.traced.constant() if isinstance(seen.traced, Places) else seen.value
         if is_key(value):
             return value
         found = self._constants.get(id(value))
@@ -299,6 +306,8 @@ class Run:
                 seen.traced.refuse()
             elif isinstance(seen.traced, Either):
                 seen.traced.jump.refuse()
+            elif isinstance(seen.traced, Places):
+                seen.traced.constant()
 
     def seen(self, value: Any, written: Any, start: int) -> Seen:
         """A result with the value that JAX computed, which takes the place of the program's own in a new node."""

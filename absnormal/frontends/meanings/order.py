@@ -22,17 +22,22 @@ from absnormal.frontends.writing import Writer
 #: Up to so many tied entries a network sees the kinks one by one.
 STABLE = 32
 
+#: The ties of the largest and the smallest of tied entries, and of a comparison in a network: as each tool has them,
+#: and those that take the entries as they come.
+_NAMED, _IMPLIED = ("max.window", "min.window", "sort"), ("where>=", "where>", "where>")
+
 
 def in_order(
     write: Writer, u: Any, order: Array, axis: int, descending: bool = False, ranks: Sequence[int] | None = None,
-    folds: bool = True,
+    folds: bool = True, implied: bool = False,
 ) -> Any:
     """u sorted along an axis; ``order`` are the indices that the framework's sort returned, in the shape of u.
 
     Only entries that tie at the point are compared, with slopes that take them as they come: the first and the last of
     a run by a maximum and a minimum over it, the others by a network of max and min, or of a long run by one kink.
     That runs do not meet is kept as a guard.  With ``ranks``, which ascend, only these entries are kept.  Without
-    ``folds`` the first and the last of a run come out of the network too.
+    ``folds`` the first and the last of a run come out of the network too.  Where the order is ``implied`` by indices of
+    the user's own every tool takes the entries as they come.
     """
     moved = np.moveaxis(np.take_along_axis(numbers(u.shape), order, axis), axis, -1)
     *lead, size = moved.shape
@@ -46,7 +51,7 @@ def in_order(
     index = np.arange(rows.shape[0] * len(wanted))
     parts, count = [write.reshape(result, (index.size,))], index.size
     for members, inside, cells in _runs(rows, tied, wanted):
-        parts.append(_sorted_run(write, flat, members, inside, descending, folds))
+        parts.append(_sorted_run(write, flat, members, inside, descending, folds, implied))
         index[cells.T.reshape(-1)] = count + np.arange(cells.size)
         count += cells.size
     if len(parts) > 1:
@@ -75,13 +80,16 @@ def _runs(rows: Array, tied: Array, wanted: Array) -> Iterator[tuple[Array, tupl
         yield np.stack([members for members, _ in runs]), inside, np.stack([cells for _, cells in runs])
 
 
-def _sorted_run(write: Writer, flat: Any, members: Array, ranks: Sequence[int], descending: bool, folds: bool) -> Any:
+def _sorted_run(
+    write: Writer, flat: Any, members: Array, ranks: Sequence[int], descending: bool, folds: bool, implied: bool
+) -> Any:
     """The entries of some ranks among tied ones, rank by rank, flat."""
+    largest, smallest, compared = _IMPLIED if implied else _NAMED
     last = members.shape[1] - 1
     if last >= STABLE and not (folds and {*ranks} <= {0, last}):
         flipped, places = (members[:, ::-1], [last - rank for rank in ranks]) if descending else (members, [*ranks])
         taken = write.op(
-            "order", write.gather(flat, flipped.T), tie="sort", entries=last, ranks=tuple(sorted(places)))
+            "order", write.gather(flat, flipped.T), tie=compared, entries=last, ranks=tuple(sorted(places)))
         found = write.index(taken, (slice(None, None, -1 if descending else 1),))
         return write.reshape(found, (found.shape[0] * found.shape[1],))
     found, network = [], None
@@ -89,12 +97,11 @@ def _sorted_run(write: Writer, flat: Any, members: Array, ranks: Sequence[int], 
         if folds and rank in (0, last):
             # The entry that is taken comes first.
             lines, sign = (members if rank == 0 else members[:, ::-1]), 1 if (rank == 0) == descending else -1
-            tie = "max.window" if sign > 0 else "min.window"
-            found.append(write.fold(write.gather(flat, lines.T), sign, tie))
+            found.append(write.fold(write.gather(flat, lines.T), sign, largest if sign > 0 else smallest))
             continue
         if network is None:
             flipped = members[:, ::-1] if descending else members
-            network = _by_network(write, write.gather(flat, flipped.T))
+            network = _by_network(write, write.gather(flat, flipped.T), compared)
         found.append(write.index(network, (last - rank if descending else rank,)))
     return write.concatenate(found, 0)
 
@@ -140,12 +147,12 @@ def sorted_along(write: Writer, u: Any) -> Any:
     return _by_network(write, u)
 
 
-def _by_network(write: Writer, u: Any) -> Any:
+def _by_network(write: Writer, u: Any, tie: str = "sort") -> Any:
     count = u.shape[0]
     for low, high in _odd_even(count) if count <= STABLE else _merge_exchange(count):
         a, b = u[low], u[high]
-        smaller = write.op("max", a, b, tie="sort", sign=-1)
-        larger = write.op("max", a, b, tie="sort", sign=1)
+        smaller = write.op("max", a, b, tie=tie, sign=-1)
+        larger = write.op("max", a, b, tie=tie, sign=1)
         rest = np.setdiff1d(np.arange(count), np.concatenate([low, high]))
         order = np.argsort(np.concatenate([low, high, rest]))
         u = np.concatenate([smaller, larger, u[rest]])[order]

@@ -141,9 +141,7 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.vsplit: lambda u, parts: shapes.split(u, parts, 0),
     np.dsplit: lambda u, parts: shapes.split(u, parts, 2),
     # entries moved, left out, repeated
-    np.take: lambda u, index, axis=None, mode="raise": gather(
-        u, lambda i: np.take(i, index, axis, mode=mode)),
-    np.take_along_axis: lambda u, index, axis=-1: gather(u, lambda i: np.take_along_axis(i, index, axis)),
+    np.take: shapes.take, np.take_along_axis: shapes.take_along_axis,
     np.compress: lambda c, u, axis=None: gather(u, lambda i: np.compress(c, i, axis)),
     np.extract: lambda c, u: gather(u, lambda i: np.extract(c, i)),
     np.delete: lambda u, key, axis=None: gather(u, lambda i: np.delete(i, key, axis)),

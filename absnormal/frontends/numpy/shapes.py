@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
+from absnormal.frontends.meanings.places import Places
 from absnormal.frontends.numpy.masks import concrete
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.writing import Writer, axes_of, axis_of, writer_of
@@ -30,8 +31,11 @@ def constant_key(write: Writer, key: Any) -> tuple[Any, ...]:
 
 
 def getitem(u: TracedArray, key: Any) -> TracedArray:
-    """u[key] for constant keys, and for comparisons that are not tied."""
+    """u[key] for constant keys, for comparisons that are not tied, and for indices of what is sorted."""
     write = writer_of(u, "indexing")
+    found = _by_places(u, key)
+    if found is not None:
+        return found
     if isinstance(key, str):
         write.refuse(f"takes the entry {key!r} of an array, which has none", "make the point a dict of arrays")
     items = constant_key(write, key)
@@ -43,6 +47,36 @@ def getitem(u: TracedArray, key: Any) -> TracedArray:
     if basic:
         return write.op("index", u, key=items, share=None if is_number else u)
     return write.op("gather", u, index=np.asarray(numbered(u.shape)[items]))
+
+
+def _by_places(u: TracedArray, key: Any) -> TracedArray | None:
+    """u[key], where one item of the key holds indices that may jump."""
+    items = key if isinstance(key, tuple) else (key,)
+    held = [at for at, item in enumerate(items) if isinstance(item, Places)]
+    masks = any(np.asarray(item).dtype == bool for item in items if isinstance(item, (list, np.ndarray)))
+    if len(held) != 1 or masks:
+        return None
+    at = held[0]
+    before, behind = ([item for item in part if item is not None] for part in (items[:at], items[at + 1 :]))
+    axis = u.ndim - 1 - len(behind) if any(item is Ellipsis for item in before) else len(before)
+    places: Places = items[at]
+    return places.look_up(u, axis, lambda table, own: table[(*items[:at], own, *items[at + 1 :])])
+
+
+def take(u: Any, index: Any, axis: Any = None, mode: str = "raise") -> TracedArray:
+    """np.take."""
+    if isinstance(index, Places) and isinstance(u, TracedArray):
+        flat, along = (ravel(u), 0) if axis is None else (u, axis)
+        return index.look_up(flat, along, lambda table, own: np.take(table, own, along))
+    return gather(u, lambda i: np.take(i, index, axis, mode=mode))  # type: ignore[call-overload]
+
+
+def take_along_axis(u: Any, index: Any, axis: Any = -1) -> TracedArray:
+    """np.take_along_axis."""
+    if isinstance(index, Places) and isinstance(u, TracedArray):
+        flat, along = (ravel(u), 0) if axis is None else (u, axis)
+        return index.look_up(flat, along, lambda table, own: np.take_along_axis(table, own, along))
+    return gather(u, lambda i: np.take_along_axis(i, index, axis))
 
 
 def _is_basic(item: Any) -> bool:

@@ -187,7 +187,7 @@ class Following:
             if any(record.needs.values()) or not (record.enabled or self._explained.isdisjoint(given)):
                 self._explained.update(made)
             taint = self._follow_constants(number, record, given, taint)
-        if name in READS or _selects(record):
+        if (name in READS or _selects(record)) and number not in self.tape.lookups:
             self._read(number, record, taint)
 
     def _follow_constants(

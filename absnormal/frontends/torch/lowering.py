@@ -24,6 +24,7 @@ from absnormal.frontends.torch.kinds import EPSILON, stopped_at, unit_of
 from absnormal.frontends.torch.memory import storage
 from absnormal.frontends.torch.numbers import is_log
 from absnormal.frontends.torch.pairs import turned
+from absnormal.frontends.torch.places import by_places
 from absnormal.frontends.torch.probe import table
 from absnormal.frontends.torch.settled import settled
 from absnormal.frontends.torch.steps import Handle, Mask, Read, Step, geometry
@@ -63,6 +64,8 @@ class Lowering:
         self._tied: dict[int, bool] = {}
         #: Jumps that are tied, and whether they compare what is constant near the point.
         self._constant_there: dict[int, bool] = {}
+        #: The indices that sorts returned which are tied, by their steps.
+        self.places: dict[int, Any] = {}
         #: Jumps that must come out at another point as they did, and variables that must be the same there.
         self._jumps: dict[int, None] = {}
         self._held: dict[int, tuple[str, Source | None]] = {}
@@ -278,6 +281,8 @@ class Lowering:
         tied = [number for number in numbers if number not in met]
         made = self._as_kink(step, steps[tied[0]], args) if len(tied) == 1 else None
         open_ = [] if made is not None else self.open(tied)
+        if len(open_) == 1 and (looked_up := by_places(self, step, steps[open_[0]], args)) is not None:
+            return looked_up
         if open_:
             sides = self.versions.lowered(step, self.open(numbers))
             if sides is not None:

@@ -15,6 +15,7 @@ from torch.nn.parameter import is_lazy
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import _disable_current_modes
 
+from absnormal.frontends.torch.jumps import discrete
 from absnormal.frontends.torch.numbers import Use, telling
 from absnormal.frontends.torch.tape import Hooked, Tape
 
@@ -28,10 +29,31 @@ _LEAVING = frozenset({torch.Tensor.tolist}) | _READABLE
 _GIVING = frozenset({torch.Tensor.share_memory_}) | _READABLE
 _TELLING = frozenset({torch.Tensor.item, torch.Tensor.tolist})
 _ENTRY_BY_ENTRY = frozenset({torch.Tensor.apply_, torch.Tensor.map_, torch.Tensor.map2_})
+_GETITEM = torch.Tensor.__getitem__
 _NODE = frozenset({torch.Tensor.grad_fn.__get__})
 _DETACHING = frozenset({torch.Tensor.detach_, torch.detach_})
 _ASSIGNING = torch.Tensor.data.__set__
 _WITHIN = 2.0**63
+
+
+def _is_bounded(item: Any) -> bool:
+    """Whether a part of an index is a slice that reads its bounds from tensors."""
+    return type(item) is slice and any(isinstance(bound, torch.Tensor) for bound in (item.start, item.stop, item.step))
+
+
+def _looked_up(tape: Tape, start: int) -> None:
+    """Note that u[i] was computed, since operation ``start``, for a tensor i that holds one number.
+
+    Torch reads i and selects by that number.  So it is what the entry was looked up by, and no number of Python.
+    """
+    for number in range(start, len(tape.records) - 1):
+        read, by = tape.records[number : number + 2]
+        if read.name == "_local_scalar_dense" and by.name == "select" and discrete(read.args[0]):
+            index = read.args[0]
+            by.args = (*by.args[:2], index)
+            by.arguments.append(index)
+            by.needs[id(index)] = False
+            tape.lookups.add(number)
 
 
 class Reading(TorchFunctionMode):  # type: ignore[misc]
@@ -60,6 +82,11 @@ class Reading(TorchFunctionMode):  # type: ignore[misc]
                 self._tape.leaves(tensor)
                 self._tape.read(tensor)
             self._tape.gives(args[0])
+        if func is _GETITEM and not any(map(_is_bounded, args[1] if isinstance(args[1], tuple) else args[1:])):
+            start = len(self._tape.records)
+            found = func(*args, **(kwargs or {}))
+            _looked_up(self._tape, start)
+            return found
         if func in _TELLING:
             value, use = func(*args, **(kwargs or {})), Use()
             self._tape.numbers[len(self._tape.records) - 1] = use

@@ -35,8 +35,9 @@ def key(x: Arg, dim: int, item: Any) -> tuple[Any, ...]:
     return (*((slice(None),) * (dim % len(x.shape))), item)
 
 
-def _select(w: Writer, x: Arg, /, dim: int, index: int) -> int:
-    return w.index(w.node(x), key(x, dim, index))
+def _select(w: Writer, x: Arg, /, dim: int, index: Any) -> int:
+    # The index is a tensor where an entry was looked up by one number.
+    return w.index(w.node(x), key(x, dim, int(index.here) if isinstance(index, Arg) else index))
 
 
 def _slice(

@@ -169,6 +169,8 @@ class Tape(TorchDispatchMode):  # type: ignore[misc]
         self.left: list[Left] = []
         #: By the number of the operation that read them, what became of numbers that tell it.
         self.numbers: dict[int, Any] = {}
+        #: The numbers of the operations that read an index, of what was looked up by it.
+        self.lookups: set[int] = set()
         #: What unpacks the tensors that operations in place save, whose nodes may not show it; None: torch.
         self.unpacks: Any = None
 

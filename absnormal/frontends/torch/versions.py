@@ -230,7 +230,7 @@ class Versions:
 
     # -- constants -----------------------------------------------------------------------------------------------
 
-    def _record(self, tensor: Any) -> Record | None:
+    def record_of(self, tensor: Any) -> Record | None:
         """The operation that made a tensor."""
         if not self._made:
             for number, record in enumerate(self.tape.records):
@@ -247,7 +247,7 @@ class Versions:
         """A constant tensor on some sides of jumps."""
         if not self._moves(tensor):
             return self.tape.value(tensor, when)
-        record = self._record(tensor)
+        record = self.record_of(tensor)
         if record is None or record.overwritten or storage(tensor) in self.tape.saved or len(record.outs) != 1:
             raise Lost
         jumping = self._jumping.get(id(record))
@@ -279,7 +279,7 @@ class Versions:
         return Either(outcome.jump, outcome.own, outcome.up, outcome.down, aligned or not self._moves(tensor), side)
 
     def _is_aligned(self, tensor: Any, size: int) -> bool:
-        record = self._record(tensor)
+        record = self.record_of(tensor)
         if not self._moves(tensor) or (record is not None and id(record) in self._jumping):
             return True
         if record is None or tensor.numel() != size:

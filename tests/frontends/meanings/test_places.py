@@ -1,0 +1,159 @@
+"""What is looked up by indices of tied entries: order statistics where it does not jump, refused where it does."""
+
+import numpy as np
+import pytest
+
+import absnormal as an
+from absnormal.errors import TraceError
+
+jax = pytest.importorskip("jax")
+torch = pytest.importorskip("torch")
+jnp = jax.numpy
+
+TIED = np.array([1.0, 2.0, 2.0, 0.0, 0.0, 0.0])
+#: The weights of entries in order.
+RISING = [1.0, 2.0, 3.0]
+
+#: Of a matrix of two rows: the largest entry, the sorted entries, what is looked up in a function of them.
+NUMPY = {
+    "largest": lambda u: np.take_along_axis(u, np.argmax(u, axis=1)[:, None], axis=1).sum(),
+    "largest, by two indices": lambda u: u[np.arange(2), np.argmax(u, axis=1)].sum(),
+    "largest of each column": lambda u: u[np.argmax(u, axis=0), np.arange(3)].sum(),
+    "smallest of all": lambda u: u.ravel()[np.argmin(u)],
+    "sorted": lambda u: (np.take_along_axis(u, np.argsort(u, axis=1), axis=1) * np.array(RISING)).sum(),
+    "sorted, falling": lambda u: (np.take_along_axis(u, np.argsort(-u, axis=1), axis=1) * np.array(RISING)).sum(),
+    "the two smallest of all": lambda u: u.reshape(-1)[np.argsort(u.ravel())[:2]].sum(),
+    "probability of the largest": lambda u: (lambda p: p[np.arange(2), np.argmax(u, axis=1)].sum())(
+        np.exp(u) / np.exp(u).sum(axis=1, keepdims=True)),
+    "by the probabilities": lambda u: (
+        u[np.arange(2), np.argmax(np.exp(u) / np.exp(u).sum(axis=1, keepdims=True), axis=1)].sum()),
+    "one number": lambda u: u[0][np.argmax(u[0])],
+    "the second of three": lambda u: u[1][np.argsort(u[1])[1]],
+    "in a loop": lambda u: sum(u[1][place] * (1 + rank) for rank, place in enumerate(np.argsort(u[1]))),
+}
+TORCH = {
+    "largest": lambda u: u.gather(1, u.argmax(1, keepdim=True)).sum(),
+    "largest, by two indices": lambda u: u[torch.arange(2), u.max(1).indices].sum(),
+    "largest of each column": lambda u: u[u.argmax(0), torch.arange(3)].sum(),
+    "smallest of all": lambda u: u.flatten()[u.argmin()],
+    "sorted": lambda u: (u.gather(1, u.argsort(1)) * torch.tensor(RISING)).sum(),
+    "sorted, falling": lambda u: (torch.take_along_dim(u, (-u).argsort(1), 1) * torch.tensor(RISING)).sum(),
+    "the two smallest of all": lambda u: u.reshape(-1)[u.detach().flatten().sort().indices[:2]].sum(),
+    "probability of the largest": lambda u: torch.softmax(u, 1).gather(1, u.topk(1, 1).indices).sum(),
+    "by the probabilities": lambda u: u[torch.arange(2), torch.softmax(u, 1).argmax(1)].sum(),
+    "one number": lambda u: u[0][u[0].argmax()],
+    "the second of three": lambda u: u[1][u[1].argsort()[1]],
+    "in a loop": lambda u: sum(u[1][place] * (1 + rank) for rank, place in enumerate(u[1].argsort())),
+}
+JAX = {
+    "largest": lambda u: jnp.take_along_axis(u, jnp.argmax(u, axis=1)[:, None], axis=1).sum(),
+    "largest, by two indices": lambda u: u[jnp.arange(2), jnp.argmax(u, axis=1)].sum(),
+    "largest of each column": lambda u: u[jnp.argmax(u, axis=0), jnp.arange(3)].sum(),
+    "smallest of all": lambda u: u.ravel()[jnp.argmin(u)],
+    "sorted": lambda u: (jnp.take_along_axis(u, jnp.argsort(u, axis=1), axis=1) * jnp.array(RISING)).sum(),
+    "sorted, falling": lambda u: (jnp.take_along_axis(u, jnp.argsort(-u, axis=1), axis=1) * jnp.array(RISING)).sum(),
+    "the two smallest of all": lambda u: u.reshape(-1)[jnp.argsort(jax.lax.stop_gradient(u).ravel())[:2]].sum(),
+    "probability of the largest": lambda u: (
+        jax.nn.softmax(u, axis=1)[jnp.arange(2), jax.lax.top_k(u, 1)[1][:, 0]].sum()),
+    "by the probabilities": lambda u: u[jnp.arange(2), jnp.argmax(jax.nn.softmax(u, axis=1), axis=1)].sum(),
+    "one number": lambda u: jax.vmap(lambda row: row[jnp.argmax(row)])(u)[0],
+    "the second of three": lambda u: u[1][jnp.argsort(u[1])[1]],
+    "in a loop": lambda u: (jax.lax.scan(lambda total, place: (total, u[1][place]), 0.0, jnp.argsort(u[1]))[1]
+                            * jnp.array(RISING)).sum(),
+}
+
+#: What an index jumps for: other entries than those that were sorted, and the number itself.
+JUMPING = {
+    "weights": lambda m, u: (m.asarray(RISING)[m.argmax(u[0])] * u[0, 0]),
+    "weighted": lambda m, u: (u[0] * m.asarray(RISING))[m.argmax(u[0])],
+    "another row": lambda m, u: u[1][m.argmax(u[0])],
+    "a number": lambda m, u: m.argmax(u[0]) * u[0, 0],
+    "what is not increasing": lambda m, u: u[0][m.argmax(-((u[0] - 1.5) ** 2))],
+    "across lines": lambda m, u: u[m.argmax(u[0]) % 2, 0],
+}
+
+SPELLINGS = {"numpy": (NUMPY, np.array), "torch": (TORCH, torch.tensor), "jax": (JAX, jnp.array)}
+NAMES = [(tool, name) for tool, (table, _) in SPELLINGS.items() for name in table]
+
+
+@pytest.fixture(autouse=True)
+def double_precision():
+    with jax.enable_x64(True):
+        yield
+
+
+@pytest.mark.parametrize(("tool", "name"), NAMES)
+def test_what_is_looked_up_in_what_is_sorted_is_an_order_statistic(tool, name):
+    table, made = SPELLINGS[tool]
+
+    def f(x):
+        return table[name](x.reshape(2, 3))
+
+    x = made(TIED) if tool != "torch" else torch.tensor(TIED, requires_grad=True)
+    report = an.verify(f, x)
+    assert report.verdict is an.Verdict.CLARKE
+    program, plain = an.trace(f, x), np.random.default_rng(3)
+    for _ in range(12):
+        other = TIED + plain.choice([-1e-3, 0.0, 1e-3], 6)
+        there = other if tool == "numpy" else made(other)
+        np.testing.assert_allclose(float(program(other)), float(f(there)), rtol=1e-12)
+        own = an.verify(f, other if tool == "numpy" else made(other)).gradient
+        assert an.generalized_gradient(f, x).contains(np.asarray(own)) or not _near(report, own)
+
+
+def _near(report, gradient):
+    """Whether a gradient next to the point should be one at the point: that of a piecewise linear function."""
+    return np.allclose(np.asarray(gradient), np.round(np.asarray(gradient)))
+
+
+@pytest.mark.parametrize("name", JUMPING)
+@pytest.mark.parametrize("m", [np, jnp], ids=["numpy", "jax"])
+def test_what_an_index_chooses_elsewhere_is_refused(m, name):
+    with pytest.raises(TraceError, match="jumps"):
+        an.verify(lambda x: JUMPING[name](m, x.reshape(2, 3)), m.asarray(np.array([2.0, 2.0, 1.0, 0.0, 0.0, 1.0])))
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda u: torch.tensor(RISING, dtype=u.dtype)[u[0].argmax()] * u[0, 0],
+        lambda u: (u[0] * torch.tensor(RISING))[u[0].argmax()],
+        lambda u: u[1][u[0].argmax()],
+        lambda u: u[0][(-((u[0] - 1.5) ** 2)).argmax()],
+        lambda u: u[1].gather(0, u[0].argsort())[0],
+        lambda u: u[0][u[0].argmax() - 1],
+        lambda u: u[0][torch.remainder(u[0].argmax(), 2)],
+    ],
+)
+def test_what_an_index_of_torch_chooses_elsewhere_is_refused(f):
+    x = torch.tensor([2.0, 2.0, 1.0, 0.0, 0.5, 1.0], dtype=torch.float64, requires_grad=True)
+    with pytest.raises(TraceError, match=r"tied|jumps"):
+        an.verify(lambda x: f(x.reshape(2, 3)), x)
+
+
+def test_an_index_that_no_tie_moves_is_a_constant():
+    """The largest of [3, 1, 1] is the first one, though the others are tied."""
+    weights = np.array([5.0, 6.0, 7.0])
+    x = np.array([3.0, 1.0, 1.0])
+    report = an.verify(lambda x: weights[np.argsort(x)[2]] * x[0], x)
+    np.testing.assert_array_equal(report.gradient, [5.0, 0.0, 0.0])
+    with pytest.raises(an.GuardError):
+        an.trace(lambda x: weights[np.argsort(x)[2]] * x[0], x)(np.array([0.0, 1.0, 1.0]))
+    tensor = torch.tensor(x, requires_grad=True)
+    report = an.verify(lambda u: u[u.argsort()[2]] * torch.tensor(weights)[0], tensor)
+    np.testing.assert_array_equal(report.gradient.numpy(), [5.0, 0.0, 0.0])
+
+
+def test_rounding_that_ties_a_key_is_not_taken_for_a_tie():
+    """sigmoid(40) and sigmoid(50) are both 1 in double precision: their order is not that of 40 and 50."""
+    x = np.array([50.0, 40.0])
+    with pytest.raises(TraceError):
+        an.verify(lambda x: x[np.argsort(1 / (1 + np.exp(-x)))][0], x)
+
+
+def test_many_entries_are_looked_up():
+    """The smallest half of a thousand equal losses, by their indices."""
+    x = np.zeros(1000)
+    report = an.verify(lambda x: ((x - 1.0) ** 2)[np.argsort((x - 1.0) ** 2)[:500]].mean(), x)
+    assert report.verdict is an.Verdict.CLARKE
+    np.testing.assert_allclose(report.gradient, np.repeat([-2 / 500, 0.0], 500))
