@@ -25,6 +25,8 @@ from absnormal.frontends.jax.precision import epsilon
 from absnormal.frontends.jax.probe import FUNCTION_OF, slope_of
 from absnormal.frontends.jax.run import Run, Seen
 from absnormal.frontends.meanings.jumps import Either
+from absnormal.frontends.meanings.places import Places
+from absnormal.frontends.numpy.masks import TracedMask
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.ties.slopes import of_nodes
 from absnormal.frontends.traced_call import TracedCall, held_constant
@@ -131,6 +133,9 @@ def _followed(f: Callable[[Any], Any], x: Any, stopped: str) -> tuple[Program, V
     try:
         results = run.closed(closed, inputs)
         run.check()
+        for seen in results:
+            if isinstance(seen.traced, Jump | Either | Places):
+                run.operand(seen)
     except TraceError as error:
         # The rules are written with NumPy's functions, whose names JAX shares.
         fix = re.sub(r"\bnp\.", "jnp.", error.fix)
@@ -138,15 +143,14 @@ def _followed(f: Callable[[Any], Any], x: Any, stopped: str) -> tuple[Program, V
     if len(results) != 1:
         raise ValueError(f"f must return one number, got {len(results)} arrays")
     traced = results[0].traced
-    if isinstance(traced, Jump):
-        traced.refuse()
-    if isinstance(traced, Either):
-        traced.jump.refuse()
     if isinstance(traced, Pair):
         raise ValueError("f must return a real number, got complex ones")
-    if traced is not None and not isinstance(traced, TracedArray):
+    if isinstance(traced, TracedMask):
         raise TraceError("f", "f returns a comparison, which jumps", "return a real number", traced.source)
-    output = builder.constant(np.asarray(results[0].value).astype(float)) if traced is None else traced.index
+    if isinstance(traced, TracedArray):
+        output = traced.index
+    else:
+        output = builder.constant(np.asarray(results[0].value).astype(float))
     detached.settle(builder, run.detached, output)
     if stopped == "constant":
         point.notes += held_constant(detached.hold(builder, run.detached, output))

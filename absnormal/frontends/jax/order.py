@@ -85,19 +85,28 @@ def sort(call: Call, key: Any, *others: Any, dimension: int, num_keys: int) -> A
     if jump is None:
         carried = [_moved(call, other, place) for other in others]
     else:
-        places = sorted_places(call, key, order, axis, False, _SORT)
-        numbers = np.asarray(numbers)
-        carried = [_carried(jump, places, other, value, numbers, axis)
+        carried = [_carried(call, jump, key, other, value, order, axis)
                    for other, value in zip(others, call.values[1:], strict=True)]
     return [in_order(call.write, key, order, axis), *carried]
 
 
-def _carried(jump: Any, places: Any, other: Any, value: Any, numbers: Array, axis: int) -> Any:
-    """What is carried along in an order that jumps: the indices themselves, or entries that are looked up by them."""
+def _carried(
+    call: Call, jump: Any, key: TracedArray, other: Any, value: Any, order: Array, axis: int
+) -> Any:
+    """What is carried along in an order that jumps: indices of the keys, or entries that are looked up by them."""
     if isinstance(other, TracedArray):
+        places = sorted_places(call, key, order, axis, False, _SORT)
         found = looked_up(places, other, axis, lambda table, own: np.take_along_axis(table, own, axis))
         return jump if found is None else found
-    return places if np.array_equal(np.asarray(value), numbers) else jump
+    given = np.asarray(value)
+    place = np.argsort(given, axis=axis, kind="stable")
+    counted = np.arange(given.shape[axis]).reshape([-1 if at == axis else 1 for at in range(given.ndim)])
+    if given.dtype.kind not in "iu" or np.any(np.take_along_axis(given, place, axis) != counted):
+        return jump
+    # The entry that an index belongs to need not be the one that stands there: in descending order they are reversed.
+    numbers = np.take_along_axis(np.arange(key.size).reshape(key.shape), place, axis)
+    moved = call.write.op("gather", key, index=numbers)
+    return sorted_places(call, moved, np.take_along_axis(given, order, axis), axis, False, _SORT)
 
 
 def _moved(call: Call, other: Any, place: Array) -> Any:

@@ -6,6 +6,7 @@ axes side by side, before it gathers.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ import numpy as np
 from absnormal._optional import require
 from absnormal.arrays import Array
 from absnormal.frontends.jax.jumps import Jump
-from absnormal.frontends.meanings.places import Places, looked_up, ordering
+from absnormal.frontends.meanings.places import JUMPS, Places, looked_up, ordering
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.program.moves import numbered
 
@@ -60,7 +61,8 @@ def by_places(run: Run, eqn: Any, inputs: Sequence[Seen], start: int) -> list[Se
     for one in held:
         if not one.ordering.stands(one.ranks[one.ranks >= 0]):
             found = one.ordering
-            jump = Jump(found.write.operation, found.write.source, "jumps at this point", found.fix)
+            fix = re.sub(r"\bnp\.", "jnp.", found.fix)
+            jump = Jump(found.write.operation, found.write.source, JUMPS, fix)
             return [Seen(value, jump) for value in results]
     return None
 

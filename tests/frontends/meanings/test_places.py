@@ -92,18 +92,11 @@ def test_what_is_looked_up_in_what_is_sorted_is_an_order_statistic(tool, name):
     x = made(TIED) if tool != "torch" else torch.tensor(TIED, requires_grad=True)
     report = an.verify(f, x)
     assert report.verdict is an.Verdict.CLARKE
-    program, plain = an.trace(f, x), np.random.default_rng(3)
+    program, random = an.trace(f, x), np.random.default_rng(3)
     for _ in range(12):
-        other = TIED + plain.choice([-1e-3, 0.0, 1e-3], 6)
+        other = TIED + random.choice([-1e-3, 0.0, 1e-3], 6)
         there = other if tool == "numpy" else made(other)
         np.testing.assert_allclose(float(program(other)), float(f(there)), rtol=1e-12)
-        own = an.verify(f, other if tool == "numpy" else made(other)).gradient
-        assert an.generalized_gradient(f, x).contains(np.asarray(own)) or not _near(report, own)
-
-
-def _near(report, gradient):
-    """Whether a gradient next to the point should be one at the point: that of a piecewise linear function."""
-    return np.allclose(np.asarray(gradient), np.round(np.asarray(gradient)))
 
 
 @pytest.mark.parametrize("name", JUMPING)
@@ -149,6 +142,12 @@ def test_rounding_that_ties_a_key_is_not_taken_for_a_tie():
     x = np.array([50.0, 40.0])
     with pytest.raises(TraceError):
         an.verify(lambda x: x[np.argsort(1 / (1 + np.exp(-x)))][0], x)
+
+
+def test_a_factor_that_may_change_its_sign_is_not_looked_through():
+    """Where x[2] < 0 the largest product is the smallest factor."""
+    with pytest.raises(TraceError, match="jumps"):
+        an.verify(lambda x: x[:2][np.argmax(x[:2] * x[2])], np.ones(3))
 
 
 def test_many_entries_are_looked_up():

@@ -12,9 +12,18 @@ TORCH = ("frontends/test_torch_arguments.py",)
 JAX_EDGES = ("frontends/test_jax_edges.py",)
 
 WRITES = ("frontends/test_numpy_writes.py",)
+PLACES = ("frontends/meanings/test_places.py",)
 SELECTIONS = ("frontends/meanings/test_selections.py",)
 
 MUTANTS = (
+    Mutant("frontends/meanings/places.py", "inner if np.array_equal(steps", "inner if steps is steps or np.array_equal(steps",
+           PLACES),
+    Mutant("frontends/meanings/places.py", "if varied[1 - place] and not never_negative",
+           "if False and not never_negative", PLACES),
+    Mutant("frontends/meanings/places.py", "bool(np.all(entries == entries[:1]))", "True", PLACES),
+    Mutant("frontends/meanings/places.py", "and np.array_equal(taken, self.wanted)", "", PLACES),
+    Mutant("frontends/meanings/places.py", "wanted.tolist(), implied=True", "wanted.tolist(), implied=False", PLACES),
+    Mutant("frontends/torch/places.py", "record.args[1] < self.length", "False", PLACES),
     Mutant("frontends/meanings/sides.py", "(owner != _NONE) & (owner != places) & counts", "owner == _SEVERAL",
            SELECTIONS),
     Mutant("frontends/meanings/sides.py", "single or difference.size == 1",
