@@ -16,8 +16,8 @@ PLACES = ("frontends/meanings/test_places.py",)
 SELECTIONS = ("frontends/meanings/test_selections.py",)
 
 MUTANTS = (
-    Mutant("frontends/meanings/places.py", "inner if np.array_equal(steps", "inner if steps is steps or np.array_equal(steps",
-           PLACES),
+    Mutant("frontends/meanings/places.py", "inner if np.array_equal(steps",
+           "inner if steps is steps or np.array_equal(steps", PLACES),
     Mutant("frontends/meanings/places.py", "if varied[1 - place] and not never_negative",
            "if False and not never_negative", PLACES),
     Mutant("frontends/meanings/places.py", "bool(np.all(entries == entries[:1]))", "True", PLACES),
