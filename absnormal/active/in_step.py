@@ -32,7 +32,7 @@ def in_step(sweeps: Sweeps, c: Array, count: int, seed: int) -> Iterator[Array]:
     ``count`` at random.
     """
     rng = np.random.default_rng(seed)
-    depth = depths(sweeps, sweeps.active & sweeps.pattern()[0])
+    depth = depths(sweeps, sweeps.active & sweeps.maybe_nonzero)
     steps = _steps(sweeps, depth, rng)
     if steps is None:
         return

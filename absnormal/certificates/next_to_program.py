@@ -116,7 +116,7 @@ def none_active(witness: Witness) -> bool:
 def zero_rows_for_all_slopes(witness: Witness, rng: np.random.Generator) -> bool:
     """Smooth: no slopes give an active switch a row, by pattern or equal rows; and no random direction moves one."""
     sweeps = witness.floats
-    patterned = not sweeps.pattern()[0][sweeps.alpha].any()
+    patterned = not sweeps.maybe_nonzero[sweeps.alpha].any()
     if not patterned and not zero_under_one(sweeps):
         return False
     sigma, d = _drawn(sweeps, rng), rng.standard_normal((DRAWS, sweeps.program.n))
@@ -135,7 +135,7 @@ def private_inputs(groups: Groups, witness: Witness) -> bool:
     """Private directions for all signatures: what is left has no row for any slopes."""
     sweeps = witness.floats
     covered = _moved_one_by_one(groups, witness, None)
-    return covered is not None and not (sweeps.pattern()[0] & ~covered)[sweeps.alpha].any()
+    return covered is not None and not (sweeps.maybe_nonzero & ~covered)[sweeps.alpha].any()
 
 
 def private_inputs_for_these_slopes(groups: Groups, witness: Witness) -> bool:
@@ -317,7 +317,7 @@ def one_sign(sweeps: Sweeps, sign: int, rng: np.random.Generator) -> Array | Non
     found = curvatures(sweeps)
     lowest = sign * (found.lower if sign > 0 else found.upper)
     definite = (lowest >= 0) | (lowest > found.error)
-    if not (negligible | definite | ~sweeps.pattern()[0][sweeps.alpha]).all():
+    if not (negligible | definite | ~sweeps.maybe_nonzero[sweeps.alpha]).all():
         return None
     return deviation if _confirmed(sweeps, sign, negligible, float(deviation.max(initial=0.0)), rng) else None
 
@@ -343,7 +343,7 @@ def small(witness: Witness, deviation: Array) -> bool:
 def _confirmed(sweeps: Sweeps, sign: int, aside: Array, deviation: float, rng: np.random.Generator) -> bool:
     """For random definite signatures: the sign of the adjoints, and y' as an upper (lower) bound of g_sigma . d."""
     alpha = sweeps.alpha
-    counted = sweeps.pattern()[0][alpha] & ~aside
+    counted = sweeps.maybe_nonzero[alpha] & ~aside
     for _ in range(DRAWS):
         sigma, d = _drawn(sweeps, rng), rng.standard_normal(sweeps.program.n)
         _, wbar = sweeps.pull(sigma, None, np.ones((1, 1)))

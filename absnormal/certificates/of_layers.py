@@ -32,7 +32,7 @@ def layered(layers: Sequence[Layer], witness: Witness, rng: np.random.Generator)
     later one; the directions of a layer lie in inputs that reach no earlier one, move all of it, and their sign vectors
     have the mean c."""
     sweeps, sigma = witness.floats, witness.floats.signature(0.0)
-    counted = sweeps.with_their_blocks(sweeps.active & sweeps.pattern()[0] & sweeps.influence())
+    counted = sweeps.with_their_blocks(sweeps.active & sweeps.maybe_nonzero & sweeps.influence())
     left, reached = counted.copy(), np.zeros(sweeps.program.n, bool)
     slopes = np.zeros(sweeps.program.s)
     slopes[sweeps.alpha] = witness.c

@@ -22,7 +22,7 @@ def supporting(sign: int, witness: Witness, rng: np.random.Generator) -> bool:
         return False
     w = sign * sweeps.pull(sigma, None, one)[1][0][alpha]
     error = rounding(sweeps.pull_depth) * sweeps.pull_magnitude(sigma, None, one)[1][0][alpha]
-    aside = sweeps.pattern()[0][alpha] & (error > 0) & ~(w > error)
+    aside = sweeps.maybe_nonzero[alpha] & (error > 0) & ~(w > error)
     deviation = moved_at_most(sweeps, aside, error + np.abs(w))
     if not (w >= -error)[aside].all() or not small(witness, deviation):
         return False
@@ -40,7 +40,7 @@ def even_part(witness: Witness, rng: np.random.Generator) -> bool:
     sweeps, sigma = witness.floats, witness.floats.signature(0.0)
     if sweeps.sorts:
         return False
-    counted = sweeps.pattern()[0] & sweeps.influence() & sweeps.active
+    counted = sweeps.maybe_nonzero & sweeps.influence() & sweeps.active
     first = counted & sweeps.pattern(sigma)[0]
     before = sweeps.pull_magnitude(sigma, first[None].astype(float), None, change=nonzero)[1][0]
     if (witness.c != 0)[first[sweeps.alpha]].any() or (before[counted] != 0).any():

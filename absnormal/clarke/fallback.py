@@ -47,6 +47,8 @@ from absnormal.sweeps.table import Sweeps
 
 _BLOCK = 4096
 _TRIES = 4
+#: So many switches that two directions leave open are open along others, too.
+SAME = 1000
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,11 +202,11 @@ def _certified(sweeps: Sweeps, seed: int, system: System | None) -> Certified:
     if not len(sweeps.alpha):
         smooth = _float_gradient(sweeps, sweeps.signs)
         return Certified(smooth, sweeps.signs, True, "float64", NoActiveSwitch())
-    sigma = sweeps.signature(0.0)
+    sigma, before = sweeps.signature(0.0), np.zeros(len(sweeps.alpha), bool)
     if not sweeps.rational:
         for attempt in range(_TRIES):
-            sigma, proved = chosen_along(sweeps, direction(sweeps.program.n, seed + attempt))
-            if proved:
+            sigma, certain = chosen_along(sweeps, direction(sweeps.program.n, seed + attempt))
+            if certain.all():
                 evidence = OpenAtRandom(seed + attempt, sweeps.program.n)
                 return Certified(derivative(sweeps, sigma), sigma, True, "float64", evidence)
             if attempt == 0:
@@ -212,6 +214,9 @@ def _certified(sweeps: Sweeps, seed: int, system: System | None) -> Certified:
                 exact = _lexicographic(sweeps, system, seed)
                 if exact is not None:
                     return exact
+            if (before & ~certain).sum() > SAME:
+                break
+            before = ~certain
     else:
         exact = _lexicographic(sweeps, build(sweeps) if system is None else system, seed)
         if exact is not None:
@@ -219,8 +224,8 @@ def _certified(sweeps: Sweeps, seed: int, system: System | None) -> Certified:
     return Certified(_float_gradient(sweeps, sigma), sigma, False, "float64")
 
 
-def chosen_along(sweeps: Sweeps, d: Array) -> tuple[Array, bool]:
-    """The slopes that a direction chooses, and whether it is proved that they are open."""
+def chosen_along(sweeps: Sweeps, d: Array) -> tuple[Array, Array]:
+    """The slopes that a direction chooses, and for each active switch whether it is proved that its slope is open."""
     chosen = sweeps.directional(d)
     sigma, certain = chosen.sigma, chosen.certified
     if not certain.all():
@@ -232,7 +237,7 @@ def chosen_along(sweeps: Sweeps, d: Array) -> tuple[Array, bool]:
         certain = certain | EqualRows(sweeps, sigma).zero_rows()
     if not certain.all():
         certain[~certain] = zero_rows(sweeps, sigma, sweeps.alpha[~certain])
-    return sigma, bool(certain.all())
+    return sigma, certain
 
 
 def _lexicographic(sweeps: Sweeps, system: System | None, seed: int) -> Certified | None:

@@ -45,7 +45,7 @@ def certified_gradient(call: TracedCall, seed: int, report: str) -> Array:
     if not limiting.proved:
         own = call.program.tree.split(working.gradient(sigma))
         modelled = replace(call, leaves=own) if call.slopes is not None else call
-        found = judged(modelled, Options(slope=None if call.slopes is not None else 0.0, seed=seed))
+        found = judged(modelled, Options(slope=None if call.slopes is not None else 0.0, seed=seed), sweeps)
         if found:
             return found.flat_gradient
     return checked(limiting, sweeps, report)

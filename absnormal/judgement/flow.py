@@ -33,6 +33,8 @@ from absnormal.theorems.merging import BeyondMergedKinks, layer_of
 from absnormal.theorems.problem import Problem, Proof
 
 _MERGED = "kinks on one set, whatever slopes they are given, are one kink of f"
+#: Active switches up to which the theorems are asked about g_c again for other slopes that give it, too.
+_MANY = 10_000
 #: Operations that are named where a gradient holds NaN.
 _NAMED = 3
 _ROOT = (
@@ -53,12 +55,13 @@ _LOST = "; in the other precision the two agree, so digits were lost in the one 
 _CANCELLED = "the gradient is zero up to cancellation in {leaves}: the rounding there is that of the terms that cancel"
 
 
-def judged(call: TracedCall, options: Options) -> Report:
+def judged(call: TracedCall, options: Options, sweeps: Sweeps | None = None) -> Report:
     """The verdict on the gradient of the tool that ran a call, or on what is asked about in its place.
 
     A gradient that the tool returned is judged by the theorems where it is the modelled one to rounding, as a bare
     vector where it is not.  A tool without one is backward mode with its table of slopes.  With ``slope`` or
-    ``gradient`` that hypothesis or that vector is judged instead.
+    ``gradient`` that hypothesis or that vector is judged instead.  ``sweeps`` are those of the call, where there are
+    some that know more already.
 
     Raises
     ------
@@ -68,7 +71,7 @@ def judged(call: TracedCall, options: Options) -> Report:
     program = call.program
     if program.m != 1:
         raise SeveralNumbersError(program.shape)
-    tool = call.sweeps(options.atol)
+    tool = call.sweeps(options.atol) if sweeps is None else sweeps
     slope, c = hypothesis(call, options, tool)
     problem, consistent = Problem(tool, c, options.limits, options.tolerance), True
     if options.exact or call.rational:
@@ -256,7 +259,8 @@ def _own_vector(
     if comparison.close and not call.foreign:
         # The program with fewer kinks was asked about g_c.
         again = replace(problem, tolerance=tolerance)
-        found = _as_it_is(again, tool, call.gradient, known, notes, not call.foreign)
+        others = known if len(tool.alpha) <= _MANY else ()
+        found = _as_it_is(again, tool, call.gradient, others, notes, not call.foreign)
     else:
         found = given_vector(problem, tool, call.gradient, tolerance, known, notes, not call.foreign)
     if call.foreign or (not isinstance(found.outcome, str) and found.outcome.clarke):

@@ -75,6 +75,9 @@ FURTHER: tuple[Rung, ...] = (
 
 RUNGS = (*FIRST, *FURTHER)
 
+#: Those that prove members, without those that only refute.
+PROVING = tuple(rung for rung in RUNGS if rung not in (by_component, separation, from_all_slopes))
+
 #: Those that search, and are left out when the time of the budget is over.
 SEARCHES = frozenset({
     componentwise, by_component, membership, membership_in_computed_rows, separation, likq_modulo_a_prime,

@@ -20,7 +20,7 @@ import numpy as np
 from absnormal.arrays import Array
 from absnormal.certificates.evidence import Judged
 from absnormal.clarke.polytope import Answer, Summand, membership
-from absnormal.judgement.ladder import decide
+from absnormal.judgement.ladder import PROVING, decide
 from absnormal.judgement.tolerances import DOUBLE, NOTHING
 from absnormal.judgement.vector_by_blocks import by_blocks
 from absnormal.rational.linear_algebra import Vector, dot
@@ -34,7 +34,14 @@ from absnormal.theorems.merging import merged_vector
 from absnormal.theorems.problem import Problem, Proof, cancelling, largest, terms
 from absnormal.theorems.regular import without_effect
 from absnormal.theorems.regular_vectors import vector_under_regular
-from absnormal.theorems.separation import FromAllDefinite, FromOpenCells, NonFinite, NotTheGradient, beyond_bounds
+from absnormal.theorems.separation import (
+    FromAllDefinite,
+    FromOpenCells,
+    NonFinite,
+    NotTheGradient,
+    beyond_bounds,
+    within_of_middle,
+)
 from absnormal.theorems.smooth import SMOOTH
 
 _DEFINITE = 10
@@ -152,7 +159,7 @@ def _by_theorems(limits: Limits, choices: Iterable[Array]) -> Proof | str:
         candidate = replace(problem, c=c)
         distance = np.abs(problem.sweeps.gradient(candidate.sigma) - g)
         if (distance <= limits.accepted).all():
-            proof, _ = decide(candidate)
+            proof, _ = decide(candidate, PROVING)
             if proof is not None and proof.clarke:
                 worst = proof.deviation + float(distance.max(initial=0.0))
                 return replace(proof, deviation=worst, judged=Judged(g, limits.accepted, np.asarray(c)))
@@ -182,7 +189,7 @@ def _against_gradient(limits: Limits, known: Proof) -> Proof | str:
 
 
 def _by_merging(limits: Limits) -> Proof | None:
-    return merged_vector(limits.problem, limits.vector, limits.accepted, limits.refuted)
+    return merged_vector(limits.problem, limits.vector, limits.accepted, lambda: limits.refuted)
 
 
 def _along_directions(limits: Limits) -> Proof | None:
@@ -190,7 +197,7 @@ def _along_directions(limits: Limits) -> Proof | None:
 
 
 def _under_regular(limits: Limits) -> Proof | None:
-    return vector_under_regular(limits.problem, limits.vector, limits.accepted, limits.refuted)
+    return vector_under_regular(limits.problem, limits.vector, limits.accepted, lambda: limits.refuted)
 
 
 def _by_cells(limits: Limits) -> Proof | None:
@@ -296,7 +303,10 @@ def _gap(points: list[Vector], v: Vector, g: Array, allowed: Array) -> float | N
 
 
 def _by_bounds(limits: Limits) -> Proof | None:
-    if limits.problem.sweeps.rational or limits.refuted is None:
+    # Nothing is refuted within what is accepted, and the bound that refutes costs some ten gradients.
+    if limits.problem.sweeps.rational or within_of_middle(limits.problem, limits.vector, limits.accepted):
+        return None
+    if limits.refuted is None:
         return None
     proof = beyond_bounds(limits.problem, limits.vector, limits.refuted)
     return None if proof is None else replace(proof, judged=Judged(limits.vector, limits.refuted))

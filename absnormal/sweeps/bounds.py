@@ -7,6 +7,7 @@ to each argument, at a u + b|u| at 0 as w [a - |b|, a + |b|].
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,10 +34,59 @@ class Curvature:
     upper: Array
     error: Array
 
+    @property
+    def negligible(self) -> Array:
+        """Which are 0 to rounding."""
+        return np.asarray((self.lower >= -self.error) & (self.upper <= self.error))
+
+    def may_have(self, sign: int, needed: Array) -> bool:
+        """Whether all that are needed certainly have a sign (0 allowed)."""
+        if sign > 0:
+            return bool(((self.lower >= 0) | (self.lower > self.error))[needed].all())
+        return bool(((self.upper <= 0) | (self.upper < -self.error))[needed].all())
+
 
 @once
 def curvatures(sweeps: Sweeps) -> Curvature:
     """One backward sweep over the nodes that depend on active kinks."""
+    found = curvatures_of_one_sign(sweeps) or _walked(sweeps, lambda own, found: False)
+    assert found is not None
+    return found
+
+
+@once
+def curvatures_of_one_sign(sweeps: Sweeps) -> Curvature | None:
+    """The same, or None as soon as those that were passed are seen not to have one sign all together."""
+    return _walked(sweeps, _Signs(sweeps))
+
+
+class _Signs:
+    """The signs that what was passed so far may have all together, but for what is within its rounding of 0.
+
+    Rows that are zero by structure are looked for only where neither sign is left without them.
+    """
+
+    def __init__(self, sweeps: Sweeps) -> None:
+        self._sweeps = sweeps
+        self._counted, self._all = sweeps.active, True
+        self._left = {1, -1}
+
+    def __call__(self, own: slice, found: Curvature) -> bool:
+        """Whether there is none, once the switches ``own`` were passed after all that have larger numbers."""
+        self._look(own, found)
+        if not self._left and self._all:
+            self._counted, self._all = self._sweeps.active & self._sweeps.maybe_nonzero, False
+            self._left = {1, -1}
+            self._look(slice(own.start, None), found)
+        return not self._left
+
+    def _look(self, own: slice, found: Curvature) -> None:
+        counted = self._counted[own]
+        part = Curvature(found.lower[own][counted], found.upper[own][counted], found.error[own][counted])
+        self._left &= {sign for sign in (1, -1) if part.may_have(sign, ~part.negligible)}
+
+
+def _walked(sweeps: Sweeps, hopeless: Callable[[slice, Curvature], bool]) -> Curvature | None:
     program = sweeps.program
     depending = sweeps.depending
     signed = Adjoints(program, np.zeros((2, 1)))
@@ -46,7 +96,8 @@ def curvatures(sweeps: Sweeps) -> Curvature:
     middle.arrays[program.output] = _stacked([1.0], program.shape)
     spread.arrays[program.output] = _stacked([0.0, 1.0], program.shape)
     gamma = rounding(sweeps.pull_depth)
-    lower, upper, error = (np.zeros(program.s) for _ in range(3))
+    found = Curvature(*(np.zeros(program.s) for _ in range(3)))
+    lower, upper, error = found.lower, found.upper, found.error
     for index in range(len(program.nodes) - 1, -1, -1):
         node = program.nodes[index]
         both, mid, wide = signed.take(index), middle.take(index), spread.take(index)
@@ -60,6 +111,8 @@ def curvatures(sweeps: Sweeps) -> Curvature:
                 if kink.permutes:
                     # A sort bends both ways.
                     lower[own], upper[own] = -np.inf, np.inf
+                    if hopeless(own, found):
+                        return None
                     _through_kink(sweeps, index, node, low, high, wide[1], depending, (signed, middle, spread))
                     continue
                 weight = kink.curvature(node.params)
@@ -68,6 +121,8 @@ def curvatures(sweeps: Sweeps) -> Curvature:
                 lower[own] = _on_switches(ends.min(axis=0), node).reshape(shape)
                 upper[own] = _on_switches(ends.max(axis=0), node).reshape(shape)
                 error[own] = _on_switches(3 * gamma * abs(weight) * wide[1], node).reshape(shape)
+                if hopeless(own, found):
+                    return None
             _through_kink(sweeps, index, node, low, high, wide[1], depending, (signed, middle, spread))
             continue
         for linear, arg in zip(sweeps.maps(index), node.args, strict=True):

@@ -76,6 +76,11 @@ class Sweeps(AtPoint):
         dz, dy = self._forward(np.ones((1, self.program.n)), slopes, change=nonzero)
         return dz[0] > 0, dy[0] > 0
 
+    @cached_property
+    def maybe_nonzero(self) -> Array:
+        """Which switches may have a nonzero row for some slopes, shape (s,); False is a proof of a zero row."""
+        return self.pattern()[0]
+
     def counts(self, directions: Array, sigma: Array | None = None) -> Array:
         """dz (k, s) of a push in which every nonzero coefficient is 1: sums over paths, exact for small integers.
 

@@ -42,7 +42,7 @@ from absnormal.certificates.witness import Witness
 from absnormal.clarke.cells import Cell, Cells, gradients
 from absnormal.clarke.computed import computed_cells
 from absnormal.clarke.explored import FirstOrder, directions_to, first_order
-from absnormal.clarke.fallback import chosen_along, direction
+from absnormal.clarke.fallback import SAME, chosen_along, direction
 from absnormal.rational.alternative import least_squares, mean
 from absnormal.sweeps.rounding import UNIT, rounding
 from absnormal.theorems.problem import Problem, Proof
@@ -144,7 +144,7 @@ def membership_along_directions(problem: Problem) -> Proof | None:
     sweeps = problem.sweeps
     if _all_listed(problem) or sweeps.rational:
         return None
-    g = sweeps.gradient(problem.sigma)
+    g = problem.gradient
     size = sweeps.pull_magnitude(problem.sigma, None, np.ones((1, 1)))[0][0]
     found = nearest_mean(problem, g, 2 * rounding(sweeps.pull_depth) * size)
     if found is None:
@@ -277,6 +277,7 @@ class _Limiting:
         self._known: set[bytes] = set()
         self._size = np.zeros(len(g))
         self._weights = np.zeros(0)
+        self._open, self._hopeless = np.zeros(len(problem.sweeps.alpha), bool), False
 
     @property
     def count(self) -> int:
@@ -284,15 +285,17 @@ class _Limiting:
         return len(self._columns)
 
     def full(self, more: int) -> bool:
-        """Whether time or memory are over before ``more`` have come."""
-        return bool(self._problem.tracker.spent) or (self.count + more) * len(self._g) > _NUMBERS
+        """Whether time or memory are over before ``more`` have come, or none can come."""
+        return self._hopeless or bool(self._problem.tracker.spent) or (self.count + more) * len(self._g) > _NUMBERS
 
     def taken(self, d: Array) -> bool:
         """Adds the limiting gradient along a direction, if it is one for sure and is new."""
         sweeps = self._problem.sweeps
         self._problem.tracker.programs += 1
-        chosen, proved = chosen_along(sweeps, d)
-        if not proved:
+        chosen, certain = chosen_along(sweeps, d)
+        self._hopeless = (self._open & ~certain).sum() > SAME
+        self._open = ~certain
+        if not certain.all():
             return False
         gradient = sweeps.gradient(chosen)
         if gradient.tobytes() in self._known:

@@ -28,7 +28,7 @@ Clarke 1983; Walther & Griewank, SIAM J. Optim. 2019.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -167,8 +167,11 @@ def _misfit(problem: Problem, layer: OneLayer, taken: Array, excess: Array) -> P
     return _near(layer, left, np.minimum(problem.allowed, rounding(depth) * layer.reach(layer.sizes)))
 
 
-def merged_vector(problem: Problem, g: Array, accepted: Array, refuted: Array | None) -> Proof | None:
-    """Judges a vector: it is near to a Clarke gradient within ``accepted``, or farther from all than ``refuted``."""
+def merged_vector(
+    problem: Problem, g: Array, accepted: Array, beyond: Callable[[], Array | None]
+) -> Proof | None:
+    """Judges a vector: it is near to a Clarke gradient within ``accepted``, or farther from all than what ``beyond``
+    makes when it is needed."""
     layer = layer_of(problem.sweeps)
     if layer is None:
         return None
@@ -176,6 +179,7 @@ def merged_vector(problem: Problem, g: Array, accepted: Array, refuted: Array | 
     near = _near(layer, left, accepted, Judged(g, accepted))
     if near is not None:
         return near
+    refuted = beyond()
     if refuted is None:
         return None
     for v in _separators(layer, left, left, accepted):

@@ -54,10 +54,14 @@ class Problem:
         return self.sweeps.signature(self.c)
 
     @cached_property
+    def gradient(self) -> Array:
+        """g_c, shape (n,)."""
+        return np.asarray(self.sweeps.gradient(self.sigma), dtype=float)
+
+    @cached_property
     def allowed(self) -> Array:
         """How far what is proved may lie from g_c, entry by entry, shape (n,)."""
-        g = np.asarray(self.sweeps.gradient(self.sigma), dtype=float)
-        return self.around(g, cancelling(self.sweeps, self.sigma, g))
+        return self.around(self.gradient, cancelling(self.sweeps, self.sigma, self.gradient))
 
     def around(self, g: Array, sums: Array) -> Array:
         """How far what is proved may lie from a vector, whose leaves are sums of terms of these sizes; shape (n,)."""
@@ -77,7 +81,7 @@ class Problem:
     @cached_property
     def maybe_nonzero(self) -> Array:
         """Which active switches may have a nonzero row for some slopes; False is a proof of a zero row."""
-        return self.sweeps.pattern()[0][self.sweeps.alpha]
+        return self.sweeps.maybe_nonzero[self.sweeps.alpha]
 
     def slopes_in(self, system: System) -> list[Any]:
         """The slopes of the switches of a system, as slopes of its forms."""

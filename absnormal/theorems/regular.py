@@ -45,7 +45,7 @@ from absnormal.certificates.evidence import AtPoint, Judged, NextToProgram, OnFo
 from absnormal.certificates.witness import Witness
 from absnormal.clarke.regular_function import RegularFunction
 from absnormal.rational.linear_algebra import Vector
-from absnormal.sweeps.bounds import curvatures, moved_at_most
+from absnormal.sweeps.bounds import Curvature, curvatures_of_one_sign, moved_at_most
 from absnormal.theorems.problem import Problem, Proof
 
 _DEFINITE = 10
@@ -114,14 +114,12 @@ def _of_one_sign(problem: Problem) -> OfOneSign | None:
     sweeps = problem.sweeps
     if sweeps.rational:
         return None
-    found = curvatures(sweeps)
-    negligible = (found.lower >= -found.error) & (found.upper <= found.error)
-    sign = _one_sign(found.lower, found.upper, found.error, ~negligible)
-    if sign is None:
-        needed = ~negligible & problem.maybe_nonzero
-        sign = _one_sign(found.lower, found.upper, found.error, needed)
-        if sign is None:
-            return None
+    found = curvatures_of_one_sign(sweeps)
+    if found is None:
+        return None
+    negligible = found.negligible
+    sign = _one_sign(found, ~negligible) or _one_sign(found, ~negligible & problem.maybe_nonzero)
+    assert sign
     aside = negligible & (np.maximum(np.abs(found.lower), np.abs(found.upper)) > 0)
     effect = moved_at_most(sweeps, aside, found.error + np.abs(found.upper - found.lower))
     small = not effect.any() or bool((effect <= problem.allowed).all())
@@ -160,13 +158,9 @@ def without_effect(problem: Problem) -> OfOneSign | None:
     return found if found.proof.evidence.negligible else None
 
 
-def _one_sign(lower: np.ndarray, upper: np.ndarray, error: np.ndarray, needed: np.ndarray) -> int | None:
+def _one_sign(found: Curvature, needed: Array) -> int | None:
     """+1 or -1 when all needed bounds certainly have that sign (0 allowed)."""
-    if ((lower >= 0) | (lower > error))[needed].all():
-        return 1
-    if ((upper <= 0) | (upper < -error))[needed].all():
-        return -1
-    return None
+    return next((sign for sign in (1, -1) if found.may_have(sign, needed)), None)
 
 
 def regular_exactly(problem: Problem) -> Proof | None:

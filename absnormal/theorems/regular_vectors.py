@@ -25,7 +25,7 @@ Clarke 1983, section 2.3; Wolfe, Mathematical Programming 1976.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,12 +85,14 @@ class BeyondDirectionalDerivative(NextToProgram, Separates):
         return of_regular_functions.beyond(self.sign, self.separator, witness, rng)
 
 
-def vector_under_regular(problem: Problem, g: Array, accepted: Array, refuted: Array | None) -> Proof | None:
-    """A verdict on a vector, within ``accepted`` of a member or by more than ``refuted`` from all."""
+def vector_under_regular(
+    problem: Problem, g: Array, accepted: Array, beyond: Callable[[], Array | None]
+) -> Proof | None:
+    """A verdict on a vector, within ``accepted`` of a member or by more than ``beyond()`` from all."""
     known = regular_function(problem)
     if known is None:
         return None
-    f, of_one_sign = known
+    (f, of_one_sign), refuted = known, beyond()
     found = f.member(g, accepted, refuted, problem.tracker)
     if found.separator is not None and refuted is not None:
         return _refuted(f, found.separator, g, refuted)

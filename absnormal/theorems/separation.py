@@ -267,13 +267,22 @@ def from_all_slopes(problem: Problem) -> Proof | None:
     listed."""
     if problem.relevant is not None or problem.sweeps.rational:
         return None
-    g = problem.sweeps.gradient(problem.sigma)
+    g = problem.gradient
+    if within_of_middle(problem, g, problem.allowed):
+        return None
     size = problem.sweeps.pull_magnitude(problem.sigma, None, np.ones((1, 1)))[0][0]
     allowed = rounding(problem.sweeps.pull_depth) * size + problem.allowed
     if beyond_bounds(problem, g, allowed) is None:
         return None
     # Only what separates has to exceed what rounding makes of weights, too.
     return beyond_bounds(problem, g, allowed + spread(problem.sweeps, problem.sigma, DOUBLE))
+
+
+def within_of_middle(problem: Problem, g: Array, allowed: Array) -> bool:
+    """Whether g is so near to g_0 in every entry that no direction separates it by more than what is allowed: g_0 is
+    in the outer set."""
+    sweeps = problem.sweeps
+    return bool((np.abs(g - sweeps.gradient(sweeps.signature(0.0))) <= allowed).all())
 
 
 def beyond_bounds(problem: Problem, g: Array, allowed: Array) -> Proof | None:

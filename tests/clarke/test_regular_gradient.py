@@ -93,7 +93,7 @@ def test_verdicts_on_vectors_are_those_of_brute_force() -> None:
         for vertex in (*oracle.vertices, *(oracle.gradient(float(c)) for c in rng.choice([-0.5, 0.0, 0.5], 2))):
             g = np.array([float(a) for a in vertex]) + rng.integers(-1, 2, len(oracle.x)) * 0.5
             limits = Limits(problem, g, sweeps)
-            proof = vector_under_regular(problem, g, limits.accepted, limits.refuted)
+            proof = vector_under_regular(problem, g, limits.accepted, lambda: limits.refuted)
             inside = oracle.contains([Fraction(a) for a in g.tolist()])
             assert proof is not None and proof.clarke is inside, (text, g)
             counts[inside] += 1

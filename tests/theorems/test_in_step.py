@@ -87,9 +87,9 @@ def test_torch_is_no_exception() -> None:
     assert report.verdict is an.Verdict.CLARKE and not report.gradient["0.weight"].any()
 
 
-def broken(sweeps: Sweeps, d: Array) -> tuple[Array, bool]:
+def broken(sweeps: Sweeps, d: Array) -> tuple[Array, Array]:
     """Every slope is open along every direction."""
-    return sweeps.signature(np.sign(d[0]) or 1.0), True
+    return sweeps.signature(np.sign(d[0]) or 1.0), np.ones(len(sweeps.alpha), bool)
 
 
 @pytest.mark.parametrize("variant", [None, broken])

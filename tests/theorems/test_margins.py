@@ -145,8 +145,8 @@ def test_what_is_set_aside_is_in_the_bound() -> None:
     assert not found[1].small
     # Where it is not small no vector is accepted for it, and others are refuted all the same.
     accepted = np.full(2, 1e-9)
-    assert vector_under_regular(problem(f, [0.0, 0.0]), np.array([0.0, 0.5]), accepted, accepted) is None
-    out = vector_under_regular(problem(f, [0.0, 0.0]), np.array([0.0, 1.5]), accepted, accepted)
+    assert vector_under_regular(problem(f, [0.0, 0.0]), np.array([0.0, 0.5]), accepted, lambda: accepted) is None
+    out = vector_under_regular(problem(f, [0.0, 0.0]), np.array([0.0, 1.5]), accepted, lambda: accepted)
     assert out is not None and not out.clarke
 
 
@@ -155,7 +155,7 @@ def test_a_vector_is_refuted_beyond_its_tolerance_only(excess: float, inside: bo
     """|x| + |y| and a vector that is too large by a part of what is accepted, or of what is refuted."""
     given = problem(lambda x: np.abs(x[0]) + np.abs(x[1]), [0.0, 0.0])
     g = np.array([0.5, 1 + excess * 1e-6])
-    proof = vector_under_regular(given, g, np.full(2, 1e-6), np.full(2, 2e-6))
+    proof = vector_under_regular(given, g, np.full(2, 1e-6), lambda: np.full(2, 2e-6))
     assert (None if proof is None else proof.clarke) is inside
 
 

@@ -101,7 +101,7 @@ def test_a_vector_is_judged_as_the_oracle_judges_it(a: Case, data: st.DataObject
     else:
         g = [Fraction(data.draw(st.integers(-6, 6)), 2) for _ in a.x]
     small = np.full(len(g), 1e-9)
-    proof = merged_vector(a.problem(), np.array([float(entry) for entry in g]), small, small)
+    proof = merged_vector(a.problem(), np.array([float(entry) for entry in g]), small, lambda: small)
     assert proof is None or proof.clarke == (mean or a.oracle.contains(g)), (proof, a, g)
 
 

@@ -9,6 +9,9 @@ import pytest
 from hypothesis import given
 
 import absnormal as an
+from absnormal import trace
+from absnormal.sweeps.bounds import curvatures, curvatures_of_one_sign
+from absnormal.sweeps.table import Sweeps
 from absnormal.theorems import regular as module
 from absnormal.theorems.problem import Problem, Proof
 from absnormal.theorems.regular import adjoints, regular, regular_exactly
@@ -107,3 +110,19 @@ def test_adjoints_at_slope_zero_only_are_caught() -> None:
         return Proof("regular", True, "", "")
 
     assert caught(broken, cases(nests()))
+
+
+def test_the_sweep_ends_where_no_sign_is_left_and_only_there() -> None:
+    """One adjoint of either sign behind more of the other; where rows that are zero have the one, all are bounded."""
+
+    def mixed(v: np.ndarray) -> np.ndarray:
+        return np.abs(np.abs(v[:3])).sum() - np.abs(v[3])
+
+    def zero(v: np.ndarray) -> np.ndarray:
+        return np.abs(v[:3]).sum() - np.abs(0 * v[3])
+
+    for f, decided in ((mixed, False), (zero, True)):
+        sweeps = Sweeps(trace(f, np.zeros(4)), np.zeros(4))
+        found, whole = curvatures_of_one_sign(sweeps), curvatures(sweeps)
+        assert (found is not None) == decided
+        assert len(whole.lower) == len(sweeps.alpha) and (whole.lower < 0).any() and (whole.upper > 0).any()

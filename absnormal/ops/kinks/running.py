@@ -30,16 +30,32 @@ def running_ties(sign: int, u: Array, ties: Array, t: Array) -> Array:
     flat_u, flat_t = u.reshape(len(u), -1), t.reshape(len(t), -1)
     flat_ties = ties.reshape(len(ties), -1)
     better = np.maximum if sign > 0 else np.minimum
-    best = running(sign, flat_u)
+    columns = np.flatnonzero(flat_ties.any(axis=0))
     result = np.zeros(flat_ties.shape)
-    for column in np.flatnonzero(flat_ties.any(axis=0)):
-        value = best[:, column]
-        tied = np.flatnonzero(flat_ties[:, column]) + 1
-        # Tied comparisons form a run from where a value was reached that is better beyond a tie.
-        reached = np.flatnonzero(np.r_[True, (value[1:] != value[:-1]) & ~flat_ties[:, column]])
+    along = _together if len(u) <= len(columns) else _one_by_one
+    result[:, columns] = along(better, running(sign, flat_u[:, columns]), flat_ties[:, columns], flat_t[:, columns])
+    return result.reshape(ties.shape)
+
+
+def _together(better: np.ufunc, best: Array, ties: Array, t: Array) -> Array:
+    """Comparison by comparison, in all columns; a run of ties begins where a value is better beyond a tie."""
+    result, leading = np.zeros(ties.shape), t[0]
+    for j, tied in enumerate(ties, start=1):
+        result[j - 1, tied] = leading[tied]
+        other = np.where(best[j] != best[j - 1], t[j], leading)
+        leading = np.where(tied, better(leading, t[j]), other)
+    return result
+
+
+def _one_by_one(better: np.ufunc, best: Array, ties: Array, t: Array) -> Array:
+    """Column by column, run by run."""
+    result = np.zeros(ties.shape)
+    for column, value in enumerate(best.T):
+        tied = np.flatnonzero(ties[:, column]) + 1
+        reached = np.flatnonzero(np.r_[True, (value[1:] != value[:-1]) & ~ties[:, column]])
         firsts = reached[np.searchsorted(reached, tied, side="right") - 1]
         for run in np.split(np.arange(len(tied)), np.flatnonzero(firsts[1:] != firsts[:-1]) + 1):
             members = np.r_[firsts[run[0]], tied[run]]
-            leading = better.accumulate(flat_t[members, column])
+            leading = better.accumulate(t[members, column])
             result[members[1:] - 1, column] = leading[:-1]
-    return result.reshape(ties.shape)
+    return result
