@@ -12,7 +12,6 @@ a (phi(u) - phi(w)) with u(x) = w(x) that of u - w (THEORY 7.8).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -22,11 +21,12 @@ from typing import Any
 import numpy as np
 
 from absnormal.active.additions import TooLarge, begin, spend
+from absnormal.active.multiplications import measure, written_out
 from absnormal.arrays import Array, exactly
 from absnormal.ops import TABLE
+from absnormal.ops.convolution import convolve, convolve_back
 from absnormal.ops.linear_maps import Scale
 from absnormal.program.nodes import Node
-from absnormal.program.program import Program
 from absnormal.sweeps.rounding import running_errors
 from absnormal.sweeps.table import Sweeps
 
@@ -154,33 +154,6 @@ def _generators(z: Mapping[int, Form]) -> list[Key]:
     return sorted({key for form in z.values() for key in form.terms if key[0] not in ("one", "abs")})
 
 
-def measure(program: Program, limit: int) -> int:
-    """The operations of arithmetic entry by entry; raises `TooLarge` past ``limit``."""
-    work = program.n + sum(_entries(program, node) + _products(program, node) for node in program.nodes)
-    if work > limit:
-        raise TooLarge
-    return work
-
-
-def multiplications(program: Program) -> int:
-    """About the number of multiplications in products of matrices and of tensors, and in convolutions."""
-    convolved = (math.prod(node.shape) for node in program.nodes if node.op.startswith("convolve"))
-    return sum(_products(program, node) for node in program.nodes) + 10 * sum(convolved)
-
-
-def _entries(program: Program, node: Node) -> int:
-    kink = TABLE[node.op].kink
-    mixed = node.op in ("sum", "cumsum", "prod", "logsumexp") if kink is None else not kink.rates
-    taken = node.args if mixed else ()
-    return sum(math.prod(shape) for shape in (node.shape, *(program.nodes[arg].shape for arg in taken)))
-
-
-def _products(program: Program, node: Node) -> int:
-    if node.op == "matmul":
-        return math.prod(node.shape) * program.nodes[node.args[0]].shape[-1]
-    return 10 * sum(math.prod(program.nodes[arg].shape) for arg in node.args) if node.op == "einsum" else 0
-
-
 class _State:
     def __init__(self, sweeps: Sweeps) -> None:
         self.sweeps = sweeps
@@ -242,6 +215,17 @@ class _State:
         if all(self.program.nodes[arg].varied for arg in node.args):
             return np.full(node.shape, MIXED, dtype=object)
         return np.asarray(TABLE[node.op].value(node.params, *args), dtype=object)
+
+    def convolution(self, index: int, node: Node, args: list[Array]) -> Array:
+        """With a constant; entries of a large one are generators."""
+        nodes = self.program.nodes
+        if all(nodes[arg].varied for arg in node.args) or not written_out(self.program, node):
+            return np.full(node.shape, MIXED, dtype=object)
+        # Kernels that a framework brings do not know forms.
+        layout = node.params["layout"]
+        x, weight = args
+        made = convolve(x, weight, layout) if node.op == "convolve" else convolve_back(x, weight, layout, node.shape)
+        return np.asarray(made, dtype=object)
 
     def total(self, index: int, node: Node, args: list[Array]) -> Array:
         """A sum: forms without factors are added up in place, so that long sums take linear time."""
@@ -376,4 +360,6 @@ _RULES: dict[str, Callable[[_State, int, Node, list[Array]], Array]] = {
     "matmul": _State.matmul,
     "einsum": _State.matmul,
     "sum": _State.total,
+    "convolve": _State.convolution,
+    "convolve_back": _State.convolution,
 }

@@ -9,7 +9,7 @@ Source: Dantzig & Wolfe, Operations Research 1960.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from absnormal.active.system import System
 from absnormal.arrays import Array
 from absnormal.clarke.budget import BudgetTracker
 from absnormal.clarke.cells import Cell
-from absnormal.rational.alternative import BITS, divided, least_squares, scale
+from absnormal.rational.alternative import BITS, divided, least_squares, rounded, scale
 from absnormal.rational.linear_algebra import Vector
 
 _ROUNDS = 200
@@ -27,17 +27,26 @@ _AT_ONCE = 4
 _CLOSE = 1e-9
 
 
-def approach(system: System, goal: Vector, tracker: BudgetTracker, seed: int = 0) -> Iterator[tuple[list[Cell], Array]]:
+#: From a vector v in integers, a direction along whose cell v . g_sigma is at least v . goal; None where none is known.
+Oracle = Callable[[list[int]], Array | None]
+
+
+def approach(
+    system: System, goal: Vector, tracker: BudgetTracker, seed: int = 0, oracle: Oracle | None = None,
+    start: Sequence[Cell] = (),
+) -> Iterator[tuple[list[Cell], Array]]:
     """Cells with their gradients, when their hull seems to hold the goal; both in the units of `Scaled.gradients`.
 
-    Nothing is yielded where no cell was found that comes nearer.
+    Nothing is yielded where no cell was found that comes nearer, and the oracle, if there is one, knows none either.
+    The first directions are those of the cells ``start``, and some at random.
     """
     scaled, rng = system.scaled, np.random.default_rng(seed)
     if not scaled.rows.shape[1]:
         return
     whole = np.array([goal], dtype=object)
-    start = rng.standard_normal((4, scaled.rows.shape[1]))
-    cells, points = _cells_along(scaled, np.concatenate([start, -start]))
+    drawn = rng.standard_normal((4, scaled.rows.shape[1]))
+    given = np.array([cell.direction for cell in start], dtype=float).reshape(-1, drawn.shape[1])
+    cells, points = _cells_along(scaled, np.concatenate([drawn, -drawn, given]))
     for _ in range(_ROUNDS):
         if tracker.spent or not cells:
             return
@@ -56,11 +65,26 @@ def approach(system: System, goal: Vector, tracker: BudgetTracker, seed: int = 0
             return
         worth = divided(gained, size) @ rest
         better = np.flatnonzero(worth > (floats @ rest).max() + _CLOSE * np.abs(worth).max(initial=0.0))
+        if not len(better) and oracle is not None:
+            d = oracle(_whole(rest, size))
+            if d is None:
+                return
+            noise *= np.abs(d).max() / (np.abs(noise).max(initial=0.0) or 1.0)
+            found, gained = _cells_along(scaled, d + _NEAR[:, None] * noise)
+            worth = divided(gained, size) @ rest
+            better = np.flatnonzero(worth > (floats @ rest).max())
         if not len(better):
             return
         best = better[np.argsort(-worth[better])][:_AT_ONCE].tolist()
         cells = cells + [found[k] for k in best]
         points = np.concatenate([points, gained[best]])
+
+
+def _whole(rest: Array, size: Array) -> list[int]:
+    """A positive multiple of the separating vector rest / size, rounded to integers."""
+    bits = [int(a).bit_length() for a in size.tolist()]
+    short = rounded(rest / divided(size, np.array([1 << own for own in bits], dtype=object)), object)
+    return [a << (max(bits) - own) for a, own in zip(short.tolist(), bits, strict=True)]
 
 
 def _cells_along(scaled: Scaled, directions: Array) -> tuple[list[Cell], Array]:

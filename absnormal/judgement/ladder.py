@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 
 from absnormal.active.system import MANY
+from absnormal.theorems.branch_and_bound import branch_and_bound
 from absnormal.theorems.componentwise import componentwise
 from absnormal.theorems.direction import along_candidates, exactly
 from absnormal.theorems.even_part import even_part, even_part_exactly
@@ -62,6 +63,7 @@ FURTHER: tuple[Rung, ...] = (
     exactly,
     regular_exactly,
     supporting_exactly,
+    branch_and_bound,
     componentwise,
     by_component,
     membership,
@@ -80,8 +82,8 @@ PROVING = tuple(rung for rung in RUNGS if rung not in (by_component, separation,
 
 #: Those that search, and are left out when the time of the budget is over.
 SEARCHES = frozenset({
-    componentwise, by_component, membership, membership_in_computed_rows, separation, likq_modulo_a_prime,
-    independent_subproblems, membership_along_directions,
+    branch_and_bound, componentwise, by_component, membership, membership_in_computed_rows, separation,
+    likq_modulo_a_prime, independent_subproblems, membership_along_directions,
 })
 
 

@@ -31,13 +31,15 @@ from typing import Any
 
 from absnormal.active.system import MANY, System
 from absnormal.certificates.evidence import InSystems, OnForm
-from absnormal.clarke.cells import Cells, gradients, open_cells
+from absnormal.clarke.cells import Cell, Cells, gradients, open_cells
 from absnormal.clarke.pricing import approach
 from absnormal.rational.alternative import mean
+from absnormal.rational.linear_algebra import Vector
+from absnormal.theorems.branch_and_bound import LISTED, ByBranching, Separated, Weighted, in_block
 from absnormal.theorems.direction import OpenWithFree, find
 from absnormal.theorems.membership import ConvexWeights
 from absnormal.theorems.problem import Problem, Proof
-from absnormal.theorems.separation import FromOpenCells, separated
+from absnormal.theorems.separation import FromOpenCells, rounding_along, separated
 
 #: What is known of a subproblem: whether it is Clarke, and the evidence, which equal ones share.
 Known = tuple[bool, OnForm]
@@ -65,13 +67,14 @@ def independent_subproblems(problem: Problem) -> Proof | None:
     if found is None or len(found) < 2:
         return None
     known: dict[Any, Known | None] = {}
+    alike: dict[Any, list[Cell]] = {}
     evidence: list[tuple[System, OnForm]] = []
     count = len(problem.sweeps.alpha)
     for system in found:
         c = problem.slopes_in(system)
         key = (system.key, tuple(c))
         if key not in known:
-            known[key] = _decide(problem, system)
+            known[key] = _decide(problem, system, alike)
         answer = known[key]
         if answer is None:
             return None
@@ -88,8 +91,11 @@ def independent_subproblems(problem: Problem) -> Proof | None:
     return Proof("componentwise", True, reason, found[0].arithmetic, IndependentSubproblems(evidence))
 
 
-def _decide(problem: Problem, whole: System) -> Known | None:
-    """One subproblem: a direction with free switches, cells along directions that separate, or all its cells."""
+def _decide(problem: Problem, whole: System, alike: dict[Any, list[Cell]]) -> Known | None:
+    """One subproblem: a direction with free switches, cells along directions that separate, or all its cells.
+
+    Cells that were used are kept in ``alike``, by the rows of their system.
+    """
     system = whole.relevant()
     inside = problem.slopes_in(system)
     free = [i for i in range(system.k) if abs(inside[i]) < 1]
@@ -98,6 +104,8 @@ def _decide(problem: Problem, whole: System) -> Known | None:
         return True, OpenWithFree(free, direction)
     if system.k > MANY:
         return None
+    if system.generic_cells > LISTED and system.explicit:
+        return _by_branching(problem, system, inside, alike)
     target = system.gradient(inside)
     goal = system.scaled.target(target)
     for near, gained in approach(system, goal, problem.tracker):
@@ -113,3 +121,16 @@ def _decide(problem: Problem, whole: System) -> Known | None:
     if v is None:
         return None
     return False, FromOpenCells(v, gap, cells, True)
+
+
+def _by_branching(problem: Problem, system: System, inside: Vector, alike: dict[Any, list[Cell]]) -> Known | None:
+    """Where cells are many; those of another subproblem with the same rows are a start."""
+    rows = (*map(tuple, system.rows), *map(tuple, system.couplings))
+    found = in_block(system, inside, problem.tracker, lambda v: rounding_along(system, v), alike.get(rows, ()))
+    match found:
+        case Weighted(cells, weights):
+            alike[rows] = cells
+            return True, ConvexWeights.of(weights, Cells(cells))
+        case Separated(v, tree, gap):
+            return False, ByBranching(v, gap, [*range(system.k)], tree)
+    return None

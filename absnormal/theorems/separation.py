@@ -211,14 +211,14 @@ def by_component(problem: Problem) -> Proof | None:
         gap, v = separated(component.system, points, component.system.gradient(own))
         if v is None:
             continue
-        v = _only_within(system, component.members, v)
+        v = only_within(system, component.members, v)
         reason = f"{len(own)} of the {system.k} active switches, apart from all others, already separate the gradient"
         evidence = WithinComponent(v, gap, component.members, component.cells)
         return Proof("separation", False, reason, system.arithmetic, evidence)
     return None
 
 
-def _only_within(system: System, members: tuple[int, ...], v: Vector) -> Vector:
+def only_within(system: System, members: tuple[int, ...], v: Vector) -> Vector:
     """The vector that acts as v on the rows of some switches, and as 0 on all other rows; the row spaces are
     independent."""
     chosen, _ = pivots(system.rows)
@@ -240,10 +240,10 @@ def separated(
     if v is None:
         return Fraction(0), None
     gap = (dot(v, goal) - farthest(points, v)[1]) / system.scaled.unit
-    return gap, v if gap > _rounding_along(whole or system, v) else None
+    return gap, v if gap > rounding_along(whole or system, v) else None
 
 
-def _rounding_along(system: System, v: Vector) -> Fraction:
+def rounding_along(system: System, v: Vector) -> Fraction:
     """How much rounding in the weights can change the difference of two v . g_sigma: 2 sum_i error_i max |r_i . v|.
 
     A weight may be off by its bound, and by a part of itself that its derivative formulas may have lost.

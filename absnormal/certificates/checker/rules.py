@@ -7,6 +7,7 @@ from fractions import Fraction
 from itertools import product
 from typing import Any
 
+from absnormal.certificates.checker.branches import by_branching
 from absnormal.certificates.checker.form import Form, NeedsProgram, vector_of
 from absnormal.certificates.checker.switches import Row, Switches, dot, matrix, numbers, positions, rank, sign_matrix
 
@@ -368,6 +369,7 @@ RULES: dict[str, tuple[Callable[[Mapping[str, Any], Switches], bool], tuple[str,
     "convex weights": (_convex, ("CLARKE",)),
     "separated from the open cells": (_outside_cells, ("NOT_CLARKE",)),
     "separated within a component": (_outside_component, ("NOT_CLARKE",)),
+    "separated by branching": (by_branching, ("NOT_CLARKE",)),
     "separated from all definite signatures": (_outside_all, ("NOT_CLARKE",)),
     "separated from merged forms": (_outside_merged, ("NOT_CLARKE",)),
     "lexicographic": (_lexicographic, ("limiting gradient",)),

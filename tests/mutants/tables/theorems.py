@@ -24,7 +24,22 @@ MEMBERSHIP = ("theorems/test_margins.py", MISSES, "theorems/test_membership.py")
 
 UNDER_REGULAR = ("theorems/test_margins.py", "certificates/test_next_to_program.py", "clarke/test_regular_gradient.py")
 
+BRANCHES = ("theorems/test_branch_and_bound.py",)
+
 MUTANTS = (
+    Mutant("certificates/checker/branches.py", "return not left", "return True", BRANCHES),
+    Mutant("certificates/checker/branches.py", "if not any(weights) or min(weights) < 0:",
+           "if min(weights, default=Fraction(0)) < 0:", BRANCHES),
+    Mutant("certificates/checker/branches.py", "return not any(total)", "return True", BRANCHES),
+    Mutant("certificates/checker/branches.py", "if not _bound(a, along, rows, chosen) < goal:", "if False:", BRANCHES),
+    Mutant("clarke/branching.py", "parts * signs, sizes)", "parts * signs, 0)", BRANCHES),
+    Mutant("clarke/branching.py", "abs(middle[j]) + radius[j])", "abs(middle[j]))", BRANCHES),
+    Mutant("clarke/branching.py", "((up & down) | across)", "(up & down)", BRANCHES),
+    Mutant("clarke/branching.py", "self.rays[second] - rates[second, None]", "self.rays[second] + rates[second, None]",
+           BRANCHES),
+    Mutant("clarke/branching.py", "* self._scaled.factors[switches[j]]", "", BRANCHES),
+    Mutant("theorems/branch_and_bound.py", "along - unit * self._rounding(exact)", "along", BRANCHES),
+    Mutant("theorems/branch_and_bound.py", "only_within(system, members, v) if len(blocks) > 1 else v", "v", BRANCHES),
     Mutant("sweeps/realized.py", "(gaps(rates[own], c) > 2 * errors[own].max(axis=0))", "True", SORTS),
     Mutant("sweeps/bounds.py", "lower[own], upper[own] = -np.inf, np.inf", "lower[own], upper[own] = 0.0, 0.0", SORTS),
     Mutant("theorems/supporting.py", "if sweeps.rational or sweeps.sorts or not", "if sweeps.rational or not", SORTS),
@@ -58,7 +73,7 @@ MUTANTS = (
            "row = [a + weight * b for a, b in zip(row, rows[j], strict=True)]", DIRECTION),
     Mutant("theorems/direction.py", "if i in free or not (any(rows[i]) or any(couplings[i])):",
            "if i in free or not any(rows[i]):", DIRECTION),
-    Mutant("theorems/separation.py", "v if gap > _rounding_along(whole or system, v) else None",
+    Mutant("theorems/separation.py", "v if gap > rounding_along(whole or system, v) else None",
            "v if gap > 0 else None",
            SEPARATION),
     Mutant("theorems/separation.py", "if not gap > slack:", "if not gap > 0:", SEPARATION),
