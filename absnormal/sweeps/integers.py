@@ -54,7 +54,11 @@ def zero_rows(sweeps: Sweeps, sigma: Array, switches: Array) -> Array:
 
 def all_zero_rows(sweeps: Sweeps, sigma: Array, switches: Array) -> bool:
     """Whether the rows r^sigma of all ``switches`` are zero for sure; the first that is not ends it."""
-    return all(rows is not None and not rows.any() for rows in _in_chunks(sweeps, sigma, switches))
+    # One by itself first: in most programs it is enough.
+    parts = (switches[:1], switches[1:])
+    return all(
+        rows is not None and not rows.any() for part in parts if len(part) for rows in _in_chunks(sweeps, sigma, part)
+    )
 
 
 def _in_chunks(sweeps: Sweeps, sigma: Array, switches: Array) -> Iterator[Array | None]:
