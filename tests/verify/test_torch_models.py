@@ -183,6 +183,25 @@ def test_a_residual_network_with_zero_initialised_normalisation() -> None:
     assert any(group.operation == "layer1.relu" for group in report.active)
 
 
+@pytest.mark.parametrize(("kind", "active"), [("equal", 4424), ("blank", 20640), ("constant", 11328)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_batch_of_one_image_through_a_residual_network_in_training_mode(kind: str, active: int, dtype: Any) -> None:
+    """Its windows tie in the pool, and sums repeat the zeros of a relu, at thousands of places."""
+    torch.manual_seed(0)
+    model = ResNet().to(dtype)
+    one = IMAGES[:1] if kind == "equal" else torch.full_like(IMAGES[:1], 0.5 if kind == "constant" else 0.0)
+    closure = loss_of(model, one.repeat(8, 1, 1, 1).to(dtype), LABELS[:8])
+    report = an.torch.verify(model, closure)
+    assert report.verdict is an.Verdict.CLARKE and len(report.problem.sweeps.alpha) == active
+    assert report.certificate is not None and report.certificate.check()
+    an.torch.clarke_backward(model, closure)
+    found = [p.grad.clone() for p in model.parameters()]
+    model.zero_grad()
+    closure().backward()
+    for p, g in zip(model.parameters(), found, strict=True):
+        assert torch.allclose(p.grad, g, rtol=1e-4, atol=1e-6)
+
+
 def test_a_transformer_layer() -> None:
     torch.manual_seed(0)
     layer = nn.TransformerEncoderLayer(28, 4, 32, 0.0, batch_first=True)
