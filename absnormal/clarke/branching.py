@@ -28,8 +28,8 @@ from absnormal.arrays import Array
 from absnormal.clarke.budget import BudgetTracker
 from absnormal.rational.alternative import divided, gordan, scale
 
-#: Rays that a cone may have, and nodes that a tree may have.
-_RAYS, _NODES = 1500, 6000
+#: Rays that a cone may have, pairs of rays times rays, the depth of a tree, and its nodes.
+_RAYS, _PAIRS, _DEEP, _NODES = 1500, 8_000_000, 200, 6000
 #: Rates, of rays and rows whose largest entry is 1, within which they are 0.
 _ZERO = 1e-9
 
@@ -88,6 +88,8 @@ class _Cone:
         tight = (np.abs(self.rays @ self.faces.T) <= _ZERO).astype(float)
         least = self.rays.shape[1] - len(self.lines) - 2
         i, j = np.nonzero(tight[up] @ tight[down].T >= least - 0.5)
+        if len(i) * len(self.rays) > _PAIRS:
+            raise _Ended
         first, second = up[i], down[j]
         common = tight[first] * tight[second]
         # No third ray lies on all faces on which both lie.
@@ -150,7 +152,7 @@ class Branching:
         follows at a node above it is in ``before``, with the set there to which what is used belongs."""
         self._nodes += 1
         self._tracker.programs += 1
-        if self._nodes > _NODES or self._tracker.spent:
+        if self._nodes > _NODES or len(path) > _DEEP or self._tracker.spent:
             raise _Ended
         signs, rows, known, used = signs.copy(), rows.copy(), known.copy(), set[int]()
         followed = dict(before)
