@@ -20,7 +20,7 @@ from absnormal.report.verdict import Verdict
 Closure = Callable[[], Any]
 _LOG = logging.getLogger("absnormal")
 #: Windows of pooling, and large arrays, are counted in every so many steps.
-_WINDOWS, _LARGE = 64, 8
+_WINDOWS, _LARGE = 16, 4
 #: Places that a log line names.
 _NAMED = 3
 
@@ -100,9 +100,10 @@ class Watch:
     -----
     A verified step costs the time of some more steps.  Verification leaves everything
     as it was found and sees the random numbers of the step, so that dropout is the same.  Counting takes a few percent
-    of a step: arrays with more than 65,536 entries are counted in every 8th step, and windows of max pooling, whose
-    count costs as much as the pooling, in every 64th.  Operations that run compiled are not counted, nor those inside
-    of losses other than l1_loss.  A step that `verify` cannot follow is logged with the reason, and trained as it is.
+    of a step: arrays with more than 65,536 entries are counted in every 4th step, and windows of max pooling, whose
+    count costs a good part of the pooling, in every 16th.  Operations that run compiled are not counted, nor those
+    inside of losses other than l1_loss.  A step that `verify` cannot follow is logged with the reason, and trained as
+    it is.
 
     Examples
     --------

@@ -1,19 +1,27 @@
-"""What watching a training costs, steps with and without counting in turn: python -m tests.benchmarks.bench_watch."""
+"""What watching a training costs: python -m tests.benchmarks.bench_watch.
+
+A forward pass is cut where its modules end, and the shortest of many passes is taken of every stretch: on a machine
+that others use, too, no whole pass is left alone.  Watched and plain passes take turns, with two series of plain ones;
+how much these differ says what the figure is worth.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import nn
 
 import absnormal as an
+from tests.benchmarks.measure import keep_freed_memory
 
-_ROUNDS = 24
-#: A step of each kind, and how many of 64 steps are of it: all is counted, large arrays are, small ones only.
-_KINDS = {0: 1, 8: 7, 1: 56}
+#: Of the processor, for a model.
+_SECONDS = 40.0
+#: A step of each kind, and how many of 16 steps are of it: all is counted, large arrays are, small ones only.
+_KINDS = {0: 1, 4: 3, 1: 12}
 
 
 class Everything(set[str]):
@@ -58,14 +66,23 @@ def transformer() -> tuple[nn.Module, Any]:
     return model, torch.randn(16, 32, 32)
 
 
-def overhead(make: Callable[[], tuple[nn.Module, Any]]) -> tuple[float, float]:
-    """The time of a step in milliseconds, and how much longer a watched one takes, a fraction.
+class Cost(NamedTuple):
+    """The shortest plain step in milliseconds; what watching adds to it, and how much plain steps differ, fractions."""
 
-    Both are the least times of steps in turn, of every kind of watched steps, weighted by how many there are of it.
-    """
+    step: float
+    watched: float
+    noise: float
+
+
+def overhead(make: Callable[[], tuple[nn.Module, Any]]) -> Cost:
+    """What watched steps cost, of every kind, weighted by how many there are of it."""
     torch.manual_seed(0)
     model, X = make()
     Y = torch.randint(10, (len(X),))
+    clock, stamps = time.process_time, [0.0]
+    for module in model.modules():
+        if not [*module.children()]:
+            module.register_forward_hook(lambda *_: stamps.append(clock()))
 
     def loss() -> Any:
         return nn.functional.cross_entropy(model(X), Y)
@@ -75,28 +92,45 @@ def overhead(make: Callable[[], tuple[nn.Module, Any]]) -> tuple[float, float]:
     watch._cleared = Everything()
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
 
-    def timed(backward: Callable[[], Any]) -> float:
-        start = time.process_time()
+    def step(number: int | None) -> tuple[Any, float]:
+        """The stretches of the forward pass of a step, and the time of all of it."""
         optimizer.zero_grad()
-        backward()
-        optimizer.step()
-        return time.process_time() - start
-
-    plain, watched = 0.0, 0.0
-    for number, count in _KINDS.items():
-        least = [float("inf"), float("inf")]
-        for _ in range(_ROUNDS):
+        stamps[:] = [clock()]
+        if number is None:
+            found = loss()
+        else:
             watch.number = number
-            least[0] = min(least[0], timed(lambda: loss().backward()))
-            least[1] = min(least[1], timed(lambda: watch.backward(loss)))
-        plain, watched = plain + least[0] * count, watched + least[1] * count
-    return 1e3 * plain / sum(_KINDS.values()), watched / plain - 1
+            with watch:
+                found = loss()
+            watch.judged(loss)
+        stamps.append(clock())
+        stretches = np.diff(stamps)
+        found.backward()
+        optimizer.step()
+        return stretches, clock() - stamps[0]
+
+    series: list[int | None] = [None, *_KINDS, None]
+    least: list[Any] = [np.inf] * len(series)
+    whole = np.inf
+    start = clock()
+    while clock() - start < _SECONDS:
+        for place in np.random.default_rng().permutation(len(series)):
+            stretches, seconds = step(series[place])
+            least[place] = np.minimum(least[place], stretches)
+            whole = min(whole, seconds if series[place] is None else np.inf)
+    first, *watched, last = (float(np.sum(each)) for each in least)
+    mean = sum(w * count for w, count in zip(watched, _KINDS.values(), strict=True)) / sum(_KINDS.values())
+    plain = float(np.sum(np.minimum(least[0], least[-1])))
+    return Cost(1e3 * whole, (mean - plain) / whole, abs(first - last) / whole)
 
 
 def main() -> None:
+    keep_freed_memory()
+    torch.set_num_threads(1)
     for make in (lenet, resnet, transformer):
-        step, more = overhead(make)
-        print(f"{make.__name__:12s} {step:8.1f} ms a step, {100 * more:+.1f} % with ties counted")
+        cost = overhead(make)
+        print(f"{make.__name__:12s} {cost.step:8.1f} ms a step, {100 * cost.watched:+.1f} % with ties counted, plain "
+              f"steps differ by {100 * cost.noise:.1f} %", flush=True)
 
 
 if __name__ == "__main__":

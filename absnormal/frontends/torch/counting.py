@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
+import numpy as np
 import torch
 from torch.overrides import TorchFunctionMode
 
@@ -42,12 +43,16 @@ KNOTS: dict[str, Callable[..., Sequence[Any]]] = {
     **dict.fromkeys(("clamp", "clamp_", "clip", "clip_"), _clamp),
     **dict.fromkeys(("clamp_min", "clamp_min_", "clamp_max", "clamp_max_"), lambda x, bound: (bound,)),
 }  # fmt: skip
+#: Those of which no argument says where the kink is.
+_AT_ZERO = frozenset({"relu", "relu_", "abs", "abs_", "absolute", "__abs__", "leaky_relu", "prelu", "selu"})
 #: Operations on pairs, with a kink where the two are equal.
 PAIRS = frozenset({"maximum", "minimum", "fmax", "fmin", "l1_loss"})
 #: Operations that take one of the entries along axes; `max` and `min` of two tensors are pairs.
 EXTREMES = frozenset({"max", "min", "amax", "amin"})
 #: The number of entries beyond which an array is large.
 LARGE = 65_536
+#: Types that NumPy compares as torch does, and fast.
+_IN_NUMPY = (torch.float32, torch.float64)
 POOLS = {"max_pool1d": 1, "max_pool2d": 2, "max_pool3d": 3}
 
 
@@ -76,21 +81,21 @@ class TieCounter(TorchFunctionMode):  # type: ignore[misc]
     def __init__(self, names: dict[int, str]) -> None:
         super().__init__()
         self._names = names
-        #: Whether windows of pooling are counted, which costs as much as pooling, and arrays with many entries.
+        #: Whether windows of pooling are counted, which costs a good part of pooling, and arrays with many entries.
         self.windows = self.large = True
         self._found: list[tuple[Place, Any]] = []
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Run an operation, and count the ties of a kinked one: before it runs, as it may overwrite its argument."""
-        kwargs = kwargs or {}
         name = func.__name__
         if name not in _COUNTED or not torch.is_grad_enabled() or self._left_out(name, args):
-            return func(*args, **kwargs)
-        count = _before(name, args, kwargs)
+            return func(*args, **kwargs) if kwargs else func(*args)
+        kwargs = kwargs or {}
+        count = _zeros(args[0]) if name in _AT_ZERO and args else _before(name, args, kwargs)
         out = func(*args, **kwargs)
         count = _after(name, args, kwargs, out) if count is None else count
         # On a CPU a count is known at once; elsewhere it would have to be waited for.
-        if count is not None and not (count.is_cpu and count.item() == 0):
+        if count is not None and not (count == 0 if isinstance(count, int) else count.is_cpu and count.item() == 0):
             source, module = where()
             self._found.append((Place(self._names.get(id(module), ""), name.strip("_"), source), count))
         return out
@@ -105,11 +110,13 @@ class TieCounter(TorchFunctionMode):  # type: ignore[misc]
         found, self._found = self._found, []
         counts: dict[Place, int] = {}
         if found:
-            device = found[-1][1].device
-            numbers = torch.stack([count.detach().to(device).reshape(()) for _, count in found]).tolist()
-            for (place, _), number in zip(found, numbers, strict=True):
+            elsewhere = [count for _, count in found if not isinstance(count, int)]
+            known = iter(torch.stack([count.to(elsewhere[-1].device).reshape(()) for count in elsewhere]).tolist()
+                         if elsewhere else ())
+            for place, count in found:
+                number = count if isinstance(count, int) else int(next(known))
                 if number:
-                    counts[place] = counts.get(place, 0) + int(number)
+                    counts[place] = counts.get(place, 0) + number
         return counts
 
 
@@ -130,11 +137,25 @@ def _before(name: str, args: Any, kwargs: Any) -> Any:
     return sum(counts[1:], start=counts[0]) if counts else None
 
 
+def _zeros(x: Any) -> Any:
+    """The number of entries of x that are 0; None where no gradient is asked for."""
+    return _equal(x, 0) if x.requires_grad else None
+
+
 def _equal(x: Any, y: Any) -> Any:
-    """The number of entries of x that are equal to y; zeros are counted in one pass."""
-    if isinstance(y, (int, float)) and y == 0:
-        return x.numel() - torch.count_nonzero(x.detach())
-    return torch.count_nonzero(x.detach() == y)
+    """The number of entries of x that are equal to y: an int where it is known at once, otherwise a tensor.
+
+    NumPy compares and counts 5 times as fast as torch does on a CPU.
+    """
+    x = x.detach()
+    if x.is_cpu and x.dtype in _IN_NUMPY:
+        try:
+            a, b = x.numpy(), y.detach().numpy() if isinstance(y, torch.Tensor) else y
+        except (RuntimeError, TypeError):  # What has no memory of its own: on another device, sparse, transformed.
+            pass
+        else:
+            return int(np.count_nonzero(a == b))
+    return torch.count_nonzero(x == y)
 
 
 def _after(name: str, args: Any, kwargs: Any, out: Any) -> Any:
@@ -149,7 +170,7 @@ def _after(name: str, args: Any, kwargs: Any, out: Any) -> Any:
     if axes is not None and values.dim() < x.dim():
         for axis in sorted(a % x.dim() for a in ((axes,) if isinstance(axes, int) else axes)):
             values = values.unsqueeze(axis)
-    return torch.count_nonzero(x == values) - values.numel()
+    return _equal(x, values) - values.numel()
 
 
 def _in_windows(
@@ -170,7 +191,7 @@ def _in_windows(
             slice(o * d, o * d + (size - 1) * s + 1, s)
             for o, d, size, s in zip(offsets, dilation, sizes, stride, strict=True)
         )
-        total = total + torch.count_nonzero(x[(..., *own)] == values)
+        total = total + _equal(x[(..., *own)], values)
     return total
 
 
