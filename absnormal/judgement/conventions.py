@@ -10,7 +10,8 @@ import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.errors import AbsNormalError
-from absnormal.frontends.ties.slopes import slopes, tools_for
+from absnormal.frontends.ties.slopes import TABLES, slopes, slopes_elsewhere, tools_for
+from absnormal.ops import kink_of
 from absnormal.program.nodes import placed
 from absnormal.report.plain import number, tree
 from absnormal.sweeps.table import Sweeps
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 
 #: Numbers that a tool may take for the derivative of |u| at u = 0 everywhere.
 _NUMBERS = {"slope -1": -1.0, "slope 0": 0.0, "slope 1": 1.0}
-#: Entries that are shown, lines that are tried one by one, and those that are named.
-_SHOWN, _TRIED, _NAMED = 6, 16, 4
+#: Entries that are shown, and lines that are named.
+_SHOWN, _NAMED = 6, 4
 #: Gradients nearer than this, relative to their largest entry, are the same.
 _SAME = 1e-9
 
@@ -33,10 +34,10 @@ class Conventions:
     Attributes
     ----------
     gradients
-        by "slope -1", "slope 0", "slope 1" and by tool, where its table says what it takes: flat vectors, shape (n,)
+        by "slope -1", "slope 0", "slope 1" and by tool, where its table says what it takes: flat vectors, shape (n,);
+        for kernels of torch what functions of the same meaning give, of the tools that have all of them
     lines
-        the operations and lines where another slope changes the gradient, all others as they are; of the first 16 with
-        active switches
+        the operations and lines where another slope changes the gradient for nearly all slopes of the others
     shapes
         shows a flat vector in the structure of x, a line a leaf
     """
@@ -67,14 +68,28 @@ class Conventions:
 def conventions(report: Report) -> Conventions:
     """Those at the point of a report, in the float64 arithmetic of the tool."""
     sweeps = report.tool
-    found: dict[str, Array] = {}
-    for name, slope in {**_NUMBERS, **{tool: tool for tool in tools_for(sweeps.program)}}.items():
+    found = {name: _gradient(sweeps, slopes(sweeps, slope)) for name, slope in _NUMBERS.items()}
+    for tool in tools_for(sweeps.program):
         try:
-            found[name] = _gradient(sweeps, slopes(sweeps, slope))
+            found[tool] = _gradient(sweeps, slopes(sweeps, tool))
         except (AbsNormalError, ValueError):
             # A tool that says nothing of an operation here.
             continue
+    if not tools_for(sweeps.program):
+        found |= _elsewhere(report)
     return Conventions(found, _lines(sweeps), _shown(report, found))
+
+
+def _elsewhere(report: Report) -> dict[str, Array]:
+    """What torch's own kernels give, and functions of the same meaning of the tools that have all of them."""
+    sweeps, own = report.tool, str(report.slope)
+    known = own in TABLES and len(report.slopes) == len(sweeps.alpha)
+    found = {own: _gradient(sweeps, report.slopes)} if known else {}
+    for tool in TABLES:
+        elsewhere = None if tool in (own, "torch") else slopes_elsewhere(sweeps, tool)
+        if elsewhere is not None:
+            found[tool] = _gradient(sweeps, elsewhere)
+    return found
 
 
 def _gradient(sweeps: Sweeps, c: Array) -> Array:
@@ -82,23 +97,36 @@ def _gradient(sweeps: Sweeps, c: Array) -> Array:
 
 
 def _lines(sweeps: Sweeps) -> tuple[str, ...]:
-    """Where the slopes -1 and 1 of one line, with 0 elsewhere, give different gradients."""
+    """Where other slopes of one line give another gradient, with numbers drawn for the slopes of all other lines.
+
+    The gradient is a polynomial in the slopes: numbers that are drawn show a dependence, which a slope of 0 elsewhere
+    may hide.  Lines without one are left out together.
+    """
     program, alpha = sweeps.program, sweeps.alpha
-    middle = np.asarray(slopes(sweeps, 0.0), dtype=float)
-    own: dict[str, Array] = {}
+    places: dict[str, Array] = {}
+    drawn = np.ones(len(alpha), bool)
     for index in program.kinked:
         node = program.nodes[index]
         here = (alpha >= node.switch) & (alpha < node.switch + node.switches)
         if here.any():
             place = placed(node.operation, node.source)
-            own[place] = own.get(place, np.zeros(len(alpha), bool)) | here
-    ends = {end: np.asarray(slopes(sweeps, end), dtype=float) for end in (-1.0, 1.0)}
-    found = []
-    for place, here in [*own.items()][:_TRIED]:
-        low, high = (_gradient(sweeps, np.where(here, ends[end], middle)) for end in (-1.0, 1.0))
-        if not _equal(low, high):
-            found.append(place)
-    return tuple(found)
+            places[place] = places.get(place, np.zeros(len(alpha), bool)) | here
+            drawn &= ~here | (not kink_of(node.op).permutes)
+    low, high = (np.asarray(slopes(sweeps, end), dtype=float) for end in (-1.0, 1.0))
+    drawn &= low != high
+    rng = np.random.default_rng(0)
+    first, second = (np.where(drawn, rng.uniform(0.5, 1, len(alpha)) * rng.choice([-1, 1], len(alpha)), end)
+                     for end in (low, high))  # fmt: skip
+    known = _gradient(sweeps, first)
+
+    def matter(names: list[str]) -> list[str]:
+        here = np.logical_or.reduce([places[name] for name in names])
+        if _equal(known, _gradient(sweeps, np.where(here, second, first))):
+            return []
+        half = len(names) // 2
+        return names if not half else [*matter(names[:half]), *matter(names[half:])]
+
+    return tuple(matter([*places])) if places else ()
 
 
 def _equal(a: Array, b: Array) -> bool:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 
+from absnormal.program.nodes import Node
+
 #: Tie -> the kink, with the function of the front ends that has it.
 TIES: dict[str, str] = {
     "abs": "|u|",
@@ -48,7 +50,27 @@ WRITTEN_WITH = {
 #: The ties of NumPy's own functions.
 OF_NUMPY = tuple(tie for tie in TIES if tie not in WRITTEN_WITH)
 
+#: A kernel of torch, the operation and the sign of its node -> the tie of functions of the same meaning elsewhere.
+ELSEWHERE: dict[tuple[str, str, int], str] = {
+    ("relu", "kink", 0): "relu", ("threshold", "max", 1): "relu", ("leaky_relu", "kink", 0): "leaky_relu",
+    ("_prelu_kernel", "kink", 0): "leaky_relu", ("elu", "kink", 0): "elu", ("abs", "kink", 0): "abs",
+    ("maximum", "max", 1): "maximum", ("minimum", "max", -1): "minimum", ("fmax", "max", 1): "fmax",
+    ("fmin", "max", -1): "fmin", ("clamp", "max", 1): "clip.low", ("clamp", "max", -1): "clip.high",
+    ("max", "fold", 1): "max.fold", ("amax", "fold", 1): "max.fold", ("min", "fold", -1): "min.fold",
+    ("amin", "fold", -1): "min.fold", ("linalg_vector_norm", "kink", 0): "abs",
+    ("linalg_vector_norm", "norm", 0): "norm", ("std", "norm", 0): "std", ("hypot", "norm", 0): "hypot",
+    ("sqrt", "norm", 0): "root", ("max_pool2d_with_indices", "fold", 1): "max.window",
+}  # fmt: skip
+
 Slopes = dict[str, float | str]
+
+
+def tie_elsewhere(node: Node) -> str:
+    """The tie of a node; for one of torch's own kernels that of functions of the same meaning, or its own."""
+    if node.tie != OWN:
+        return node.tie
+    kernel = node.operation.removeprefix("torch.")
+    return ELSEWHERE.get((kernel, node.op, node.params.get("sign", 0)), OWN)
 
 
 def written_out(table: Slopes) -> Slopes:

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array, as_real, lengths
-from absnormal.frontends.ties.names import IMPLIED, OWN, Slopes, checked, written_out
+from absnormal.frontends.ties.names import IMPLIED, OWN, TIES, Slopes, checked, tie_elsewhere, written_out
 from absnormal.ops import kink_of
 from absnormal.ops.kinks.order import in_turn
 from absnormal.ops.kinks.running import running
@@ -144,6 +144,16 @@ def tools_for(program: Program) -> tuple[str, ...]:
     return () if any(program.nodes[index].tie == OWN for index in program.kinked) else tuple(TABLES)
 
 
+def slopes_elsewhere(sweeps: Sweeps, tool: str) -> Array | None:
+    """What another tool takes at torch's own kernels that are active, where it has functions of the same meaning; None
+    where it has none for one of them."""
+    nodes = [sweeps.program.nodes[index] for index in sweeps.program.kinked]
+    if any(tie_elsewhere(node) not in (*IMPLIED, *TIES)
+           and sweeps.active[node.switch : node.switch + node.switches].any() for node in nodes):  # fmt: skip
+        return None
+    return _collect(sweeps, table_of(tool)[0])
+
+
 def slopes(sweeps: Sweeps, slope: Any) -> Array:
     """The slope of |z| at every active switch, shape (number of active switches,).
 
@@ -191,7 +201,8 @@ def _collect(sweeps: Sweeps, table: Any) -> Array:
         count = int(own.sum())
         if not count:
             continue
-        rule = IMPLIED[node.tie] if node.tie in IMPLIED else table[node.tie] if isinstance(table, dict) else table
+        tie = tie_elsewhere(node)
+        rule = IMPLIED[tie] if tie in IMPLIED else table[tie] if isinstance(table, dict) else table
         if kink_of(node.op).permutes:
             parts.append(_in_turn(node, float(rule))[own])
             continue
