@@ -17,6 +17,7 @@ pytest.importorskip("ipykernel", reason="needs absnormal[test]")
 # Its first import on a machine builds a cache of fonts, and may say so.
 pytest.importorskip("matplotlib.font_manager", reason="needs absnormal[test]")
 
+WIDGET = "application/vnd.jupyter.widget-view+json"
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
@@ -33,6 +34,8 @@ def texts(notebook: Any) -> list[str]:
             assert output["output_type"] != "error"
             assert output.get("name") != "stderr"
             data = output.get("data", {})
+            if WIDGET in data:  # It is shown beside what is printed in any case.
+                continue
             shown = {kind: "a picture" if kind == "image/png" else data[kind] for kind in sorted(data)}
             printed += output.get("text", "")
             found += shown.values()
