@@ -1,14 +1,20 @@
 """`minimize` beside SciPy's BFGS, and PyGRANSO where it is, on the classical nonsmooth problems.
 
-    python -m tests.benchmarks.bench_minimize 50             those of any number of variables with 50, too
+    python -m tests.benchmarks.bench_minimize              the classical small ones
+    python -m tests.benchmarks.bench_minimize 50           those of any number of variables with 50, too
+    python -m tests.benchmarks.bench_minimize 1000         those of 1,000 variables alone
+    python -m tests.benchmarks.bench_minimize Wolfe        one of them
 
-The gap to the least value, calls of f, and seconds of processor time; "!" marks what is not solved.
+The gap to the least value, calls of f, and seconds of processor time, of which a solver has 60 for a problem; "!" marks
+what is not solved.
 """
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
+import warnings
 from importlib.util import find_spec
 from typing import Any
 
@@ -17,9 +23,9 @@ from scipy.optimize import minimize as scipys
 
 import absnormal as an
 from tests.benchmarks.peers import granso
-from tests.training.problems import SMALL, large
+from tests.training.problems import LONG, SMALL, large
 
-_SOLVED = 1e-5
+_SOLVED, _SECONDS = 1e-5, 60.0
 
 
 def ours(f: Any, x0: Any) -> tuple[float, int, str]:
@@ -37,16 +43,35 @@ def theirs(f: Any, x0: Any) -> tuple[float, int, str]:
 SOLVERS = {"ours": ours, "BFGS": theirs, **({"PyGRANSO": granso.minimized} if find_spec("pygranso") else {})}
 
 
-def main(sizes: list[int]) -> None:
-    problems = [(name, *each) for name, each in SMALL.items()] if not sizes or min(sizes) < 1000 else []
+def _late(number: int, frame: Any) -> None:
+    raise TimeoutError
+
+
+def answer(solve: Any, f: Any, x0: Any) -> tuple[float, int, str]:
+    """What a solver says, within its time; infinity where it says nothing."""
+    signal.signal(signal.SIGPROF, _late)
+    signal.setitimer(signal.ITIMER_PROF, _SECONDS)
+    try:
+        found: tuple[float, int, str] = solve(f, np.asarray(x0, dtype=float))
+        return found
+    except Exception as error:
+        return np.inf, 0, type(error).__name__
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+
+
+def main(sizes: list[int], names: list[str]) -> None:
+    warnings.simplefilter("ignore")
+    problems = [(name, *each) for name, each in (SMALL | LONG).items()] if not sizes or min(sizes) < 1000 else []
     problems += [(f"{name} {n}", *each) for n in sizes for name, each in large(n).items()]
+    problems = [problem for problem in problems if not names or problem[0] in names]
     solved = dict.fromkeys(SOLVERS, 0)
-    print(f"{'problem':20s}" + "".join(f" {f'{who}: f - f*':>18s}  calls       s" for who in SOLVERS))
+    print(f"{'problem':22s}" + "".join(f" {f'{who}: f - f*':>18s}  calls       s" for who in SOLVERS))
     for name, f, x0, least in problems:
-        line, last = f"{name:20s}", ""
+        line, last = f"{name:22s}", ""
         for who, solve in SOLVERS.items():
             start = time.process_time()
-            value, calls, said = solve(f, np.asarray(x0, dtype=float))
+            value, calls, said = answer(solve, f, x0)
             good = value - least <= _SOLVED * max(1.0, abs(least))
             solved[who] += good
             line += f" {value - least:18.1e}{' ' if good else '!'}{calls:6d} {time.process_time() - start:7.2f}"
@@ -57,4 +82,5 @@ def main(sizes: list[int]) -> None:
 
 
 if __name__ == "__main__":
-    main([int(n) for n in sys.argv[1:]])
+    given = sys.argv[1:]
+    main([int(n) for n in given if n.isdigit()], [name for name in given if not name.isdigit()])
