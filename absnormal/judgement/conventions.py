@@ -10,6 +10,7 @@ import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.errors import AbsNormalError
+from absnormal.frontends.ties.names import OWN
 from absnormal.frontends.ties.slopes import TABLES, slopes, slopes_elsewhere, tools_for
 from absnormal.ops import kink_of
 from absnormal.program.nodes import placed
@@ -86,7 +87,7 @@ def _elsewhere(report: Report) -> dict[str, Array]:
     known = own in TABLES and len(report.slopes) == len(sweeps.alpha)
     found = {own: _gradient(sweeps, report.slopes)} if known else {}
     for tool in TABLES:
-        elsewhere = None if tool in (own, "torch") else slopes_elsewhere(sweeps, tool)
+        elsewhere = None if tool in (own, OWN) else slopes_elsewhere(sweeps, tool)
         if elsewhere is not None:
             found[tool] = _gradient(sweeps, elsewhere)
     return found

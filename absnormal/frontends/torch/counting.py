@@ -150,7 +150,7 @@ def _equal(x: Any, y: Any) -> Any:
     x = x.detach()
     if x.is_cpu and x.dtype in _IN_NUMPY:
         try:
-            a, b = x.numpy(), y.detach().numpy() if isinstance(y, torch.Tensor) else y
+            a, b = x.numpy(), y.detach().numpy() if isinstance(y, torch.Tensor) else float(y)
         except (RuntimeError, TypeError):  # What has no memory of its own: on another device, sparse, transformed.
             pass
         else:
