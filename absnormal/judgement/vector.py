@@ -303,13 +303,14 @@ def _gap(points: list[Vector], v: Vector, g: Array, allowed: Array) -> float | N
 
 
 def _by_bounds(limits: Limits) -> Proof | None:
-    # Nothing is refuted within what is accepted, and the bound that refutes costs some ten gradients.
-    if limits.problem.sweeps.rational or within_of_middle(limits.problem, limits.vector, limits.accepted):
+    problem, g = limits.problem, limits.vector
+    # What is not beyond the less that is accepted is not refuted, and the bound that refutes costs some ten gradients.
+    if problem.sweeps.rational or within_of_middle(problem, g, limits.accepted):
         return None
-    if limits.refuted is None:
+    if beyond_bounds(problem, g, limits.accepted) is None or limits.refuted is None:
         return None
-    proof = beyond_bounds(limits.problem, limits.vector, limits.refuted)
-    return None if proof is None else replace(proof, judged=Judged(limits.vector, limits.refuted))
+    proof = beyond_bounds(problem, g, limits.refuted)
+    return None if proof is None else replace(proof, judged=Judged(g, limits.refuted))
 
 
 def why_open(problem: Problem) -> str:

@@ -47,6 +47,8 @@ from absnormal.sweeps.realized import realizes
 from absnormal.theorems.problem import Problem, Proof
 
 _UPDATES = 10
+#: So many signs that are wrong after two updates stay wrong, where they are a part of all as below.
+_MANY_WRONG = 1000
 #: Switches, and numbers in the seeds of their rows, up to which a direction is solved for.
 _FEW, _NUMBERS = 512, 32_000_000
 #: Sweeps forward and back with which rates are approached, and the part of all signs that may be wrong after so many.
@@ -89,7 +91,7 @@ def along_candidates(problem: Problem) -> Proof | None:
         if found is not None and (~needed | realizes(sweeps, problem.sigma, found)).all():
             return _realized_by(found)
     d = np.zeros(sweeps.program.n)
-    for _ in range(_UPDATES):
+    for number in range(_UPDATES):
         d = d + _pulled(problem, weights)
         largest = np.abs(d).max(initial=0.0)
         if not np.isfinite(largest) or largest == 0:
@@ -98,6 +100,8 @@ def along_candidates(problem: Problem) -> Proof | None:
         wrong = needed & ~realizes(sweeps, problem.sigma, d)
         if not wrong.any():
             return _realized_by(d)
+        if number and wrong.sum() > max(_MANY_WRONG, _STILL_WRONG * needed.sum()):
+            return None
         weights = np.where(wrong, c, 0.0)
     return None
 

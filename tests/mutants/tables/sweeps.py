@@ -47,6 +47,8 @@ MUTANTS = (
     Mutant("ops/kinks/fold_map.py", "step = self.slopes * (self.sign * half(self.slopes))",
            "step = self.slopes * half(self.slopes)", KINKED),
     Mutant("ops/kinks/fold_map.py", "second = self.slopes == -self.sign", "second = self.slopes == -1", KINKED),
+    Mutant("ops/kinks/running.py", "np.where(tied, better(leading, t[j]), other)", "np.where(tied, leading, other)",
+           ("ops/test_running.py",)),
     Mutant("ops/kinks/running.py", "running(sign, flat_u[:, columns])", "running(1, flat_u[:, columns])",
            ("ops/test_table.py", "theorems/test_fallback.py")),
     Mutant("program/merging.py", "keys[index] = ((\"abs\", root), sign * parts[3], root)",

@@ -80,6 +80,7 @@ MUTANTS = (
     Mutant("theorems/separation.py", "or any(component.outside for component in components):",
            "or all(component.outside for component in components):", SEPARATION),
     Mutant("theorems/separation.py", "if cells is not None and cells.complete:", "if cells is not None:", SEPARATION),
+    Mutant("sweeps/bounds.py", "if not self._left and self._all:", "if False:", REGULAR),
     Mutant("sweeps/bounds.py", "((self.lower >= 0) | (self.lower > self.error))",
            "((self.lower >= 0) | (self.lower > -self.error))", REGULAR),
     Mutant("sweeps/bounds.py", "(self.lower >= -self.error) & (self.upper <= self.error)",
