@@ -9,6 +9,7 @@ everywhere (np.mean is a sum here).
 
 from __future__ import annotations
 
+import functools
 import traceback
 from collections.abc import Callable, Sequence
 from fractions import Fraction
@@ -68,11 +69,20 @@ def hold_against_plain_calls(
         refuse(f, plain, called(leaves), values[program.output], "at this point")
     if any(leaf.dtype == object for leaf in leaves):
         return
-    random = np.random.default_rng(len(leaves))
-    steps = [STEP * np.maximum(np.abs(leaf), 1.0) * random.uniform(-1.0, 1.0, leaf.shape) for leaf in leaves]
+    steps = [
+        STEP * np.maximum(np.abs(leaf), 1.0) * direction
+        for leaf, direction in zip(leaves, _directions(tuple([leaf.shape for leaf in leaves])), strict=True)
+    ]
     for sign in (1.0, -1.0):
         near = [np.asarray(leaf + sign * step) for leaf, step in zip(leaves, steps, strict=True)]
         _next_to_it(f, program, near, called)
+
+
+@functools.lru_cache(maxsize=4)
+def _directions(shapes: tuple[tuple[int, ...], ...]) -> list[Array]:
+    """Where the other points lie, for each leaf of x, in units of its steps."""
+    random = np.random.default_rng(len(shapes))
+    return [random.uniform(-1.0, 1.0, shape) for shape in shapes]
 
 
 def _next_to_it(

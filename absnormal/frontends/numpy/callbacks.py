@@ -83,7 +83,7 @@ def apply_over_axes(func: Callable[..., Any], a: Any, axes: Any) -> Any:
 @functools.cache
 def is_of_objects(ufunc: np.ufunc) -> bool:
     """Whether a ufunc was made of a function of Python's, by np.frompyfunc or np.vectorize."""
-    return set("".join(ufunc.types)) <= set("O->")
+    return ufunc.ntypes == 1 and set("".join(ufunc.types)) <= set("O->")
 
 
 def entry_by_entry(ufunc: np.ufunc, inputs: Sequence[Any]) -> Any:

@@ -33,6 +33,8 @@ def constant_key(write: Writer, key: Any) -> tuple[Any, ...]:
 def getitem(u: TracedArray, key: Any) -> TracedArray:
     """u[key] for constant keys, for comparisons that are not tied, and for indices of what is sorted."""
     write = writer_of(u, "indexing")
+    if type(key) is int and u.root.memory is None:
+        return write.op("index", u, key=(key,), share=None if u.ndim == 1 else u)
     found = _by_places(u, key)
     if found is not None:
         return found

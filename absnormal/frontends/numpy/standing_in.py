@@ -4,9 +4,10 @@ NumPy asks arrays what its functions do (NEP 13 and NEP 18), not lists, and not 
 1.0]) and y = np.zeros(3); y[0] = x[0] would lose the variable.  While a function is followed each function in the
 tables below has a stand-in, wherever a module has the original under some name: in NumPy, SciPy and math, in the module
 of f, in all that are loaded, so that ``from numpy import zeros`` makes no difference, and among the variables that f
-has taken from functions around it.  A stand-in does what the original does, but in the thread in which f runs, and
-there not for this package.  When f has returned or raised, and no other thread follows a function, the originals are
-back.
+has taken from functions around it.  Where it is seen from f's code which names it can reach, these are all that need
+one (`absnormal.frontends.numpy.reached`).  A stand-in does what the original does, but in the thread in which f runs,
+and there not for this package.  When f has returned or raised, and no other thread follows a function, the originals
+are back.
 
 Not seen are: functions kept elsewhere (a default argument, an attribute of an object, a list), the constructors
 np.float64 and float, methods of arrays that were made before f was called (``a.copy()``), and code in C that makes
@@ -35,6 +36,7 @@ from absnormal.frontends.numpy.held import Held, held, taken, variable_in
 from absnormal.frontends.numpy.library import library
 from absnormal.frontends.numpy.library_methods import classes, namespace_of
 from absnormal.frontends.numpy.numbers import BUILTINS, MATH, TESTS
+from absnormal.frontends.numpy.reached import Namespace, reached
 from absnormal.frontends.numpy.running import root_of, run_of, running
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.user_line import stands_alone
@@ -177,8 +179,6 @@ def stand_ins() -> dict[int, tuple[Any, Any, Callable[..., Any]]]:
 #: Packages that have no use for arrays of variables.
 _APART = frozenset({"absnormal", *sys.stdlib_module_names}) - {"math", "__main__"}
 
-Namespace = dict[str, Any]
-
 #: So many functions that f has taken from around it are looked into.
 _MOST_FUNCTIONS = 100
 
@@ -200,10 +200,10 @@ class _Found:
     def is_there(self) -> bool:
         """Whether the namespace has the originals still."""
         try:
-            now = self._read(self.namespace)
-        except KeyError:
+            # What is the same is not asked whether it is equal: half of the time of looking one by one.
+            return bool(self._read(self.namespace) == self._items)
+        except (KeyError, ValueError):  # There is no such name any more, or an array under it.
             return False
-        return now is self._items if len(self.originals) == 1 else all(map(operator.is_, now, self._items))
 
 
 def _write(namespace: Namespace, items: Namespace) -> None:
@@ -215,21 +215,28 @@ def _write(namespace: Namespace, items: Namespace) -> None:
 
 
 class _Replaced:
-    """How many runs there are, what is replaced, and where originals were found."""
+    """How many runs there are, what is replaced, whether that is all there is, and where originals were found."""
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self.runs = 0
+        self.everywhere = False
         self.replaced: list[_Found] = []
         self.added: list[tuple[Namespace, list[str]]] = []
         self._modules = 0
         self._found: list[_Found] = []
 
-    def enter(self, own: Namespace | None, cells: _Cells) -> None:
-        """One run more, of a function with some namespace and what it has taken from functions around it."""
+    def enter(self, f: Any) -> None:
+        """One run more."""
+        own, cells = _globals_of(f), _Cells(f)
         with self.lock:
             self.runs += 1  # First, so that what raises here is undone by `leave`.
-            if self.runs == 1:
+            seen = None if self.everywhere else reached(f, stand_ins())
+            if seen is not None:
+                for space in seen[0]:
+                    self._replace(_Found(space, seen[1]))
+            elif not self.everywhere:
+                self.everywhere = True
                 for found in self._namespaces():
                     self._replace(found if found.is_there() else _Found(found.namespace, found.originals))
             self._replace(_Found(cells, cells.cells))
@@ -238,12 +245,14 @@ class _Replaced:
             added = {name: item for name, item in BUILTINS.items() if name not in own}
             self.added.append((own, [*added]))
             own.update(added)
-            self._replace(_Found(own, [*own]))
+            if seen is None:
+                self._replace(_Found(own, [*own]))
 
     def leave(self) -> None:
         """One run less; after the last one everything is as it was."""
         with self.lock:
             self.runs -= 1
+            self.everywhere = self.everywhere and self.runs > 0
             while not self.runs and self.replaced:
                 found = self.replaced.pop()
                 _write(found.namespace, found.originals)
@@ -267,8 +276,9 @@ class _Replaced:
         return self._found
 
     def _replace(self, found: _Found) -> None:
-        self.replaced.append(found)
-        _write(found.namespace, found.stand_ins)
+        if found.originals:
+            self.replaced.append(found)
+            _write(found.namespace, found.stand_ins)
 
 
 class _Cells(dict[str, Any]):
@@ -324,7 +334,7 @@ _REPLACED = _Replaced()
 def following(builder: Builder, f: Any) -> Iterator[None]:
     """Stand-ins for NumPy's functions, while f runs in this thread."""
     try:
-        _REPLACED.enter(_globals_of(f), _Cells(f))
+        _REPLACED.enter(f)
         with run_of(builder):
             yield
     finally:

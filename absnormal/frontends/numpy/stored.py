@@ -32,12 +32,14 @@ class Stored:
         self._where: Any = None
         self.memory: Memory | None = None
         self.viewed = False
-        self.scalar = not self.shape if scalar is None else scalar and not self.shape
+        self.scalar = (scalar is None or scalar) and not builder.nodes[index].shape
         self.base = None if self.scalar else base
         self.move = move
-        root = self.root
-        self._version = 0 if root.memory is None else root.memory.version
-        root.viewed = root is not self
+        self._version = 0
+        if self.base is not None:
+            root = self.root
+            self._version = 0 if root.memory is None else root.memory.version
+            root.viewed = True
 
     # -- what it holds now -------------------------------------------------------------------------------
 

@@ -321,8 +321,11 @@ class TracedArray(Stored, NDArrayOperatorsMixin):
     def __array_ufunc__(
         self, ufunc: np.ufunc, method: str, *inputs: Any, out: Any = None, **kwargs: Any
     ) -> Any:
+        from absnormal.frontends.numpy.ufuncs import NUMBERS, apply_ufunc, name_of
+
+        if out is None and method == "__call__" and NUMBERS.issuperset(map(type, inputs)):
+            return apply_ufunc(self, ufunc, method, inputs, kwargs)
         from absnormal.frontends.numpy.held import Held, taken
-        from absnormal.frontends.numpy.ufuncs import apply_ufunc, name_of
         from absnormal.frontends.numpy.writes import change_at, write_where
         from absnormal.frontends.writing import first_traced
 

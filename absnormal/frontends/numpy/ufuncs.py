@@ -24,6 +24,7 @@ from absnormal.frontends.numpy.shapes import moveaxis
 from absnormal.frontends.numpy.sparse import is_matrix, is_sparse, product
 from absnormal.frontends.numpy.special import SPECIAL_RULES, SPECIAL_UFUNCS
 from absnormal.frontends.numpy.traced import TracedArray
+from absnormal.frontends.user_line import caller
 from absnormal.frontends.writing import Writer, axis_of, named, writer_of
 
 UFUNCS: dict[np.ufunc, str] = {
@@ -162,10 +163,18 @@ def name_of(ufunc: np.ufunc) -> str:
     return f"np.{name}" if hasattr(np, name) else f"scipy.special.{name}"
 
 
+#: What is a number or a variable as it is.
+NUMBERS = frozenset({TracedArray, float, int, np.float64})
+
+
 def apply_ufunc(
     traced: TracedArray, ufunc: np.ufunc, method: str, inputs: Sequence[Any], kwargs: dict[str, Any]
 ) -> Any:
     """What `__array_ufunc__` returns: a new array, a comparison or a constant."""
+    if method == "__call__" and not kwargs and ufunc in UFUNCS and NUMBERS.issuperset(map(type, inputs)):
+        # Most are, and then there is nothing to look for.
+        user = traced.builder.user or (name_of(ufunc), caller())
+        return Writer(traced.builder, *user).op(UFUNCS[ufunc], *inputs)
     if eithers(inputs):
         return lifted(lambda *args: getattr(ufunc, method)(*args, **kwargs), inputs, method == "__call__")
     if any(map(is_complex, inputs)):
