@@ -109,6 +109,7 @@ SHAPES: dict[str, Callable[[Any], Any]] = {
     "powers": lambda x: (x * x + 1) ** 1.5 + x**3,
     "sinc": jnp.sinc,
     "nan_to_num": jnp.nan_to_num,
+    "resize": lambda x: jnp.vdot(jnp.resize(WEIGHTS.astype(x.dtype), x.size), x.ravel()),
 }
 
 CONTROL: dict[str, Callable[[Any], Any]] = {
@@ -124,11 +125,15 @@ CONTROL: dict[str, Callable[[Any], Any]] = {
 ALL = ACTIVATIONS | KINKS | REDUCTIONS | SHAPES | CONTROL
 
 
+def _weights(leaf: Any) -> Any:
+    return np.resize(np.asarray(WEIGHTS), leaf.size).astype(leaf.dtype)
+
+
 def scalar(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """A weighted sum of all that a function returns."""
+    """A weighted sum of all that a function returns, which adds few kernels to those of the function."""
 
     def f(x: Any) -> Any:
         leaves = jax.tree.leaves(function(x))
-        return sum(jnp.vdot(jnp.resize(WEIGHTS.astype(x.dtype), leaf.size), leaf.ravel()) for leaf in leaves)
+        return sum(lax.dot(_weights(leaf), lax.reshape(leaf, (leaf.size,))) for leaf in leaves)
 
     return f
