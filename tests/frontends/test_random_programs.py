@@ -93,7 +93,7 @@ def judged(captured: Any, report: Any, oracle: Oracle, gradient: Any) -> None:
     assert report.certificate.check()
 
 
-@fuzz(40)
+@fuzz(20)
 @given(programs(max_vars=3, max_active=5, max_steps=4))
 def test_jax_against_the_oracle(drawn: Program) -> None:
     expr, point = drawn

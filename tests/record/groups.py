@@ -45,7 +45,7 @@ class Group:
 
 
 GROUPS = {
-    "programs": Group("programs:cases", exact=True, every=40, count=20_000),
+    "programs": Group("programs:cases", exact=True, every=160, count=20_000),
     "gallery": Group("examples:gallery_cases", every=3),
     "wrong gradients": Group("examples:wrong_gradient_cases"),
     "digits": Group("examples:digits_cases", every=6),
