@@ -10,8 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import connected_components
 
 from absnormal.arrays import Array
 from absnormal.ops import TABLE, kink_of
@@ -58,6 +56,9 @@ def ordered(sweeps: Sweeps, sigma: Array, chosen: Array) -> Order | None:
     sources, places = np.unique(np.concatenate([first[known], second[known], high, low]), return_inverse=True)
     left, right, (high, low) = places[:count], places[count : 2 * count], np.split(places[2 * count :], 2)
     shape = (len(sources), len(sources))
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import connected_components
+
     groups, label = connected_components(csr_array((np.ones(len(high)), (low, high)), shape), connection="strong")
     if groups < len(sources):
         return None

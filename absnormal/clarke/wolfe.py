@@ -11,7 +11,6 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.linalg import solve_triangular
 
 from absnormal.arrays import Array
 
@@ -87,6 +86,8 @@ class _Corral:
         return np.asarray(found / found.sum())
 
     def _solved(self, column: Array, side: str) -> Array:
+        from scipy.linalg import solve_triangular
+
         padded = np.zeros(len(self._factor))
         padded[: len(column)] = column
         found = solve_triangular(self._factor, padded, trans=side, overwrite_b=True, check_finite=False)
