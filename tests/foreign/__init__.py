@@ -2,6 +2,7 @@
 
     python -m tests.foreign [--all] [LIBRARY ...]  all cases of the libraries that are installed, and a table
     python -m pytest tests/foreign/checks.py     the same as tests
+    python -m tests.foreign.autograd_tests [--all] [FOLDER]     what autograd's own tests check, see there
 
 A function runs at random points and at degenerate ones: zeros, equal rows, rows that occur twice.  It is *followed*
 where there is a program, whose value is that of the function; *decided* where there is a verdict.  Where no kink is

@@ -418,6 +418,8 @@ MEETING: dict[str, Function] = {
     "mask": lambda x: x * (x > 0).double(), "sine mask": lambda x: (x >= 0).to(D) * torch.sin(x),
     "masked_fill": lambda x: x.masked_fill(~(x > 0), 0.0), "overwritten": overwrite,
     "leaky": lambda x: torch.where(x > 0, x, 0.1 * x),
+    "two masks, as a column": lambda x: torch.where(((x > 0) & (x > -5)).reshape(5, 1), x.sin()[:, None], 0.0)[:, 0],
+    "a mask of a column": lambda x: torch.where(((x[:, None] > 0) & (x[:, None] > -5)).reshape(5), x.sin(), 0.0),
 }  # fmt: skip
 
 

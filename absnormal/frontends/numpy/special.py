@@ -87,10 +87,19 @@ def _lambert(write: Writer, z: Any, k: Any, tol: Any) -> Any:
     return write.op("lambertw", z)
 
 
+def _student(write: Writer, df: Any, t: Any) -> Any:
+    """Student's distribution: betainc(df / 2, df / 2, (1 + t / s) / 2) with s = sqrt(df + t^2)."""
+    t = write.array(t)
+    s = np.sqrt(df + t * t)
+    share = write.op("where", df / (2 * s * (s - t)), (1 + t / s) / 2, mask=t.value < 0)
+    return _last("betainc")(write, df / 2, df / 2, share)
+
+
 SPECIAL_RULES: dict[Any, Callable[..., Any]] = {
     **{getattr(special, name): _last(name) for name in (
         "gammainc", "gammaincc", "betainc", "jv", "yv", "iv", "kv", "ive", "kve",
     )},
+    special.stdtr: _student,
     special.jn: _last("jv"), special.kn: _last("kv"), special.yn: _last("yv"),
     special._ufuncs._zeta: _last("zeta"),
     special.i0e: lambda write, u: write.op("i0_exp", np.abs(u)),
