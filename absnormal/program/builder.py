@@ -18,7 +18,7 @@ from absnormal.errors import DomainError, TraceError
 from absnormal.ops import TABLE
 from absnormal.program.affine import Affine
 from absnormal.program.at_zero import AT_ZERO
-from absnormal.program.moves import numbered
+from absnormal.program.moves import numbered, origins
 from absnormal.program.nearby import Entries, Nearby, folded
 from absnormal.program.nodes import Guard, Node, Source
 from absnormal.program.program import RELATIONS, Program, compute, outside
@@ -32,6 +32,8 @@ T = TypeVar("T")
 _SMALL = 64
 #: Of parameters that are larger than this a sample is looked up, and then they are compared.
 _BYTES = 1024
+#: Relations that hold, or do not, between an entry and itself.
+_COMPARED = frozenset({">", ">=", "<", "<=", "==", "!="})
 #: Parameters that are their own keys.
 _PLAIN = frozenset({int, float, str, type(...)})
 
@@ -240,7 +242,13 @@ class Builder:
         constant: Any = self.nearby.constant(left)
         if relation.startswith("arg"):
             return constant.all(axis=-1, keepdims=True)
-        return constant if left == right else constant & self.nearby.constant(right)
+        settled = constant if left == right else constant & self.nearby.constant(right)
+        return settled | self._same(left, right) if relation in _COMPARED else settled
+
+    def _same(self, left: int, right: int) -> Any:
+        """Where a comparison is one of an entry with itself."""
+        first, second = (origins(self.nodes, side) for side in (left, right))
+        return (first[0] == second[0]) & (first[1] == second[1])
 
     def keep(
         self, left: int, right: int, relation: str, outcome: Any, operation: str, source: Source | None
@@ -253,8 +261,9 @@ class Builder:
         index, sides = relation.startswith("arg"), dict.fromkeys((left, right))
         if index:
             tied = np.broadcast_to(tied.any(axis=-1, keepdims=True), self.nodes[left].shape)
+        apart = tied & ~self._same(left, right) if relation in _COMPARED else tied
         for side in sides:
-            entries = folded(tied, self.nodes[side].shape)
+            entries = folded(apart, self.nodes[side].shape)
             for reason in self.nearby.reasons(side, entries):
                 larger, smaller = (self._taken(part) for part in (reason.larger, reason.smaller))
                 self.guard(larger, smaller, ">", np.ones(len(reason.larger[1]), bool), operation, source)

@@ -525,3 +525,70 @@ def test_a_number_is_rounded_to_the_precision_that_it_is_compared_in(dtype: Any)
 
     report = an.verify(f, x)
     assert (report.verdict.name, report.gradient.tolist(), len(report.slopes)) == ("CLARKE", [0.0], 1)
+
+
+# -- truth values that no tie changes ----------------------------------------------------------------------------------
+
+S = torch.tensor([[2.0, 0.5], [0.5, 1.0]], dtype=D)
+
+
+def branched(mask: Callable[[Any], Any]) -> Function:
+    return lambda x: x.square().sum() if bool(mask(x).all()) else x.sum()
+
+
+def under_a_mask(x: Any) -> Any:
+    mask = x >= 0
+    mask.logical_or_(x > -9)
+    return mask
+
+
+@pytest.mark.parametrize("mask", [
+    lambda x: torch.isclose(x @ x.T, (x @ x.T).T, atol=1e-6), lambda x: (x == 1) | (x > -100), under_a_mask,
+    lambda x: torch.logical_or(x >= 1, x > -100), lambda x: (x >= 0) | (x <= 0), lambda x: ~((x == 1) & (x > 100)),
+    lambda x: torch.tril(x @ x + 1).tril() == torch.tril(x @ x + 1),
+])  # fmt: skip
+@pytest.mark.parametrize("x", [torch.ones(2, 2, dtype=D), torch.zeros(2, 2, dtype=D), S], ids=["ones", "zeros", "S"])
+def test_a_branch_on_what_no_tie_changes_is_followed(mask: Callable[[Any], Any], x: Any) -> None:
+    report = an.verify(branched(mask), x)
+    assert report and torch.equal(report.clarke_gradient, 2 * x)
+
+
+def overlaid(x: Any) -> Any:
+    mask = x >= 0
+    part = mask[0]
+    return part | (x > -9)[1] & (mask | (x > -9))[0] & part
+
+
+@pytest.mark.parametrize("mask", [
+    lambda x: (x >= 0) & (x <= 0), lambda x: (x >= 0) | (x <= 0).T, lambda x: (x >= 0) | (x[0] <= 0),
+    lambda x: ((x >= 0) | (x > -9)) & (x >= 0), overlaid, lambda x: (x >= 0) ^ (x > 9), lambda x: x == x.T,
+    lambda x: torch.tril(x) == torch.triu(x),
+])  # fmt: skip
+def test_a_branch_that_a_tie_may_change_is_refused(mask: Callable[[Any], Any]) -> None:
+    with pytest.raises(an.TraceError, match="is tied at this point and was branched on"):
+        an.verify(branched(mask), torch.zeros(2, 2, dtype=D))
+
+
+NORMALS: dict[str, Callable[[Any], Any]] = {
+    "covariance": lambda x: {"covariance_matrix": x @ x.T + S},
+    "precision": lambda x: {"precision_matrix": x @ x.T + S},
+    "factor": lambda x: {"scale_tril": torch.tril(x, -1) + torch.diag_embed(x.diagonal().exp())},
+    "Cholesky factor": lambda x: {"scale_tril": torch.linalg.cholesky(x @ x.T + S)},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NORMALS)
+@pytest.mark.parametrize("x", [torch.zeros(2, 2, dtype=D), S], ids=["zeros", "S"])
+def test_distributions_that_check_their_arguments_are_followed(name: str, x: Any) -> None:
+    def f(x: Any) -> Any:
+        normal = torch.distributions.MultivariateNormal(torch.zeros(2, dtype=D), **NORMALS[name](x))
+        return normal.log_prob(torch.ones(2, dtype=D))
+
+    report = an.verify(f, x)
+    assert report.method == "smooth" and torch.allclose(report.clarke_gradient, torch.func.grad(f)(x))
+
+
+def test_a_matrix_that_is_barely_positive_definite_may_lose_that() -> None:
+    info = lambda x: torch.linalg.cholesky_ex(torch.outer(x, x)).info  # noqa: E731
+    with pytest.raises(an.TraceError, match="linalg_cholesky_ex"):
+        an.verify(lambda x: x.square().sum() + info(x).sum(), torch.ones(2, dtype=D))

@@ -43,8 +43,11 @@ def _det(w: Writer, a: Arg, /) -> list[Any]:
 
 def _cholesky(w: Writer, a: Arg, /, upper: bool = False) -> list[int]:
     u = halves.mirrored(w, a.node, not upper)
-    return [opaque(w, [u], [_FIRST], smoothness.positive_definite, 0, len(a.shape) - 2, kept="symmetric",
-                   upper=upper)]
+    factor = opaque(w, [u], [_FIRST], smoothness.positive_definite, 0, len(a.shape) - 2, kept="symmetric",
+                    upper=upper)
+    # What is 0 in every factor is seen to be constant.
+    half = np.tril(np.ones(a.shape[-2:], bool))
+    return [w.where(np.broadcast_to(half.T if upper else half, a.shape), factor, w.constant(0.0))]
 
 
 def _one_cholesky(w: Writer, a: Arg, /, upper: bool = False) -> int:

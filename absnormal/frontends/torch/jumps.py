@@ -209,6 +209,15 @@ def _exchanged(a: Any, *args: Any, pivot: bool = True, **kwargs: Any) -> tuple[b
     return tied, tied
 
 
+def _factored(a: Any, *args: Any, **kwargs: Any) -> tuple[bool, bool]:
+    """That a matrix is positive definite holds next to one that is clearly so."""
+    factor, info = torch.linalg.cholesky_ex(a.detach(), *args, **kwargs)
+    pivots = factor.diagonal(dim1=-2, dim2=-1).abs() ** 2
+    least = 100 * a.shape[-1] * eps_of(a) * (float(a.detach().abs().max()) if a.numel() else 0.0)
+    found = bool((info != 0).any() or (pivots <= least).any())
+    return found, found
+
+
 def never(*args: Any, **kwargs: Any) -> tuple[bool, bool]:
     return False, False
 
@@ -224,6 +233,7 @@ JUMPS: dict[str, Ties] = {
     "logical_or": _either_zero, "logical_xor": _either_zero, "all": zero, "any": _any, "signbit": zero,
     "heaviside": zero, "histc": _counted, "floor_divide": floor_divided, "multinomial": never, "bincount": never,
     "equal": _equal, "allclose": _close, "_local_scalar_dense": never,
+    "poisson": never, "binomial": never,
 }  # fmt: skip
 
 #: Operations whose results after the first are indices, which jump where entries are tied; or are drawn at random.
@@ -231,7 +241,10 @@ INDEXED: dict[str, Ties] = dict.fromkeys(
     ("max", "min", "sort", "topk", "kthvalue", "median", "nanmedian", "mode", "cummax", "cummin",
      "max_pool2d_with_indices", "max_pool3d_with_indices", "adaptive_max_pool1d", "adaptive_max_pool2d",
      "adaptive_max_pool3d"), _ordered
-) | {"native_dropout": never, "linalg_lu_factor_ex": _exchanged, "linalg_lu": _exchanged}
+) | {
+    "native_dropout": never, "linalg_lu_factor_ex": _exchanged, "linalg_lu": _exchanged,
+    "linalg_cholesky_ex": _factored, "_standard_gamma": never, "_sample_dirichlet": never,
+}  # fmt: skip
 
 #: Operations on numbers that jump, though torch has a derivative for them; the first ones are piecewise constant.
 FLAT: dict[str, Ties] = {

@@ -16,6 +16,7 @@ from absnormal.frontends.meanings.jumps import Either
 from absnormal.frontends.ties.slopes import of_nodes
 from absnormal.frontends.torch.arguments import reading, rule_name
 from absnormal.frontends.torch.branches import at_ties
+from absnormal.frontends.torch.dominated import dominated
 from absnormal.frontends.torch.following import Following, sharp
 from absnormal.frontends.torch.graph import refuse_constant
 from absnormal.frontends.torch.guards import keep
@@ -175,8 +176,10 @@ class Lowering:
                 self._note_read(read)
             return
         where = read.record.source
-        for number in sorted(read.taint):
-            if self.open([number]):
+        tied = self.open(sorted(read.taint))
+        free = bool(tied) and dominated(self, read, tied)
+        for number in sorted(read.taint.difference(tied if free else ())):
+            if number in tied:
                 self._at(self.following.steps[number].record)
                 self.write.refuse(
                     f"is tied at this point and was branched on, or read, at {where}, so it is not constant near it",

@@ -282,7 +282,7 @@ class Versions:
         record = self.record_of(tensor)
         if not self._moves(tensor) or (record is not None and id(record) in self._jumping):
             return True
-        if record is None or tensor.numel() != size:
+        if record is None or record.overwritten or tensor.numel() != size:
             return False
         apart = plain_name(record) in _ENTRYWISE or self._looks_up(record)
         return apart and all(self._is_aligned(arg, size) for arg in record.arguments)
