@@ -9,7 +9,6 @@ gradient.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -312,13 +311,6 @@ def joined(jump: Jump, parts: Sequence[Any], given: Sequence[Either], alike: boo
     return Either(jump, own, up, down, aligned, side) if met is None else met
 
 
-def _shaped_as(write: Writer, node: int, shape: tuple[int, ...]) -> int:
-    """A node of as many entries in this shape, so that entry stands beside entry; one number stays as it is."""
-    known = write.builder.nodes[node].shape
-    alike = known == shape or math.prod(known) != math.prod(shape)
-    return node if alike else TracedArray(write.builder, node).reshape(shape).index
-
-
 def _met(jump: Jump, own: Any, up: Any, down: Any, aligned: bool, side: str) -> TracedArray | None:
     """The three versions as one kink; None where they are not seen to agree on the tie."""
     from absnormal.frontends.meanings.selections import agreeing
@@ -333,10 +325,8 @@ def _met(jump: Jump, own: Any, up: Any, down: Any, aligned: bool, side: str) -> 
     tie = {"up": "where>=", "down": "where>"}.get(side, "jump")
     made, sides = None, (nodes[1], nodes[2], nodes[0], tie)
     if aligned and jump.size > 1:
-        shape = builder.nodes[nodes[0]].shape
-        open_ = jump.tied.reshape(shape)
-        left, right = (_shaped_as(write, node, shape) for node in (jump.left, jump.right))
-        made = agreeing(write, left, right, *sides, open_)
+        open_ = jump.tied.reshape(builder.nodes[nodes[0]].shape)
+        made = agreeing(write, jump.left, jump.right, *sides, open_)
         if made is not None and not open_.all():
             made = write.op("where", made, TracedArray(builder, nodes[0]), mask=open_)
     if made is None and jump.single:

@@ -175,10 +175,9 @@ class Lowering:
             if read.handle is not None and read.record.needs[id(read.record.args[0])]:
                 self._note_read(read)
             return
-        where = read.record.source
-        tied = self.open(sorted(read.taint))
-        free = bool(tied) and dominated(self, read, tied)
-        for number in sorted(read.taint.difference(tied if free else ())):
+        where, tied = read.record.source, self.open(sorted(read.taint))
+        free = tied if tied and dominated(self, read, tied) else ()
+        for number in sorted(read.taint.difference(free)):
             if number in tied:
                 self._at(self.following.steps[number].record)
                 self.write.refuse(
