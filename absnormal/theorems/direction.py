@@ -190,6 +190,8 @@ def _iterated(problem: Problem, chosen: Array, rates: Array) -> Array | None:
         if not wrong or (number + 1 >= _SEEN and wrong > few):
             break
         before, slope = float(slope @ slope), _pulled(problem, left)
+        if not before:
+            break
         step = slope + float(slope @ slope) / before * step
     return d if np.isfinite(d).all() and d.any() else None
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 
+import absnormal as an
 from absnormal.theorems import direction as module
 from absnormal.theorems.direction import along_candidates, exactly, find
 from absnormal.theorems.likq import likq
 from absnormal.theorems.problem import Problem, Proof
 
-from ..oracle.expressions import relu, variables
+from ..oracle.expressions import numpy_callable, relu, variables
+from ..record.programs import program
 from .generators import nests, network_cases
 from .judge import Case, case, cases, caught, fuzz, never_wrong
 
@@ -98,3 +100,9 @@ def test_find_answers_in_the_basis() -> None:
     assert system is not None
     found = find(system, [1, -1], [])
     assert found is not None and len(found) == system.width
+
+
+def test_a_search_whose_slope_vanishes_ends() -> None:
+    """A program of the record, on which the slope of the least squares problem is exactly 0."""
+    expr, point, c, _ = program(6320)
+    assert an.verify(numpy_callable(expr), [float(a) for a in point], slope=c).method == "direction"
