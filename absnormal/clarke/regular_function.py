@@ -254,8 +254,11 @@ class RegularFunction:
         return 1.1 * value or 1.0
 
     def _projected(self, c: Array) -> Array:
-        """Slopes into [-1, 1], those of norms into their balls."""
-        c = np.where(self.sweeps.not_negative[self.sweeps.alpha], np.maximum(c, 0.0), c)
+        """Slopes into [-1, 1], those of norms into their balls.
+
+        Those of entries that are nowhere negative stay 0 by themselves: where no active kink depends on another one,
+        such an entry is at its minimum, with the row 0.
+        """
         found = np.clip(c, -1.0, 1.0)
         for numbers in self.sweeps.lanes:
             own = np.searchsorted(self.sweeps.alpha, numbers)

@@ -32,7 +32,7 @@ ROOM = 16.0
 
 
 def hold_against_plain_calls(
-    f: Callable[[Any], Any], program: Program, values: Sequence[Array], scalars: Sequence[bool]
+    f: Callable[[Any], Any], program: Program, values: Sequence[Array], scalars: Sequence[bool], order: int = 0
 ) -> None:
     """Raise where f returns something else when it is called with plain arrays.
 
@@ -42,6 +42,8 @@ def hold_against_plain_calls(
         what was traced, and the values of its nodes at the point
     scalars
         for each leaf of x, whether f gets a number in its place, not an array
+    order
+        f divides what cancels next to the point by so high a power of the distance, and loses as many digits
 
     Raises
     ------
@@ -73,9 +75,10 @@ def hold_against_plain_calls(
         STEP * np.maximum(np.abs(leaf), 1.0) * direction
         for leaf, direction in zip(leaves, _directions(tuple([leaf.shape for leaf in leaves])), strict=True)
     ]
+    least = min((float(np.abs(step).min(initial=1.0)) for step in steps), default=1.0)
     for sign in (1.0, -1.0):
         near = [np.asarray(leaf + sign * step) for leaf, step in zip(leaves, steps, strict=True)]
-        _next_to_it(f, program, near, called)
+        _next_to_it(f, program, near, called, least**-order)
 
 
 @functools.lru_cache(maxsize=4)
@@ -86,7 +89,8 @@ def _directions(shapes: tuple[tuple[int, ...], ...]) -> list[Array]:
 
 
 def _next_to_it(
-    f: Callable[[Any], Any], program: Program, near: Sequence[Array], called: Callable[[Sequence[Array]], Any]
+    f: Callable[[Any], Any], program: Program, near: Sequence[Array], called: Callable[[Sequence[Array]], Any],
+    lost: float,
 ) -> None:
     """The same at a point near by, where f takes the branches that were traced and both are finite."""
     try:
@@ -95,7 +99,7 @@ def _next_to_it(
     except Exception:
         # Another branch, or the end of the domain: the point itself has been compared.
         return
-    if np.isfinite(plain).all() and not _agree(plain, program, values):
+    if np.isfinite(plain).all() and not _agree(plain, program, values, lost):
         refuse(f, plain, called(near), values[program.output], "next to this point")
 
 
@@ -104,8 +108,8 @@ def _numbers(result: Any) -> Array:
     return array if array.dtype == object else array.astype(float)
 
 
-def _agree(plain: Array, program: Program, values: Sequence[Array]) -> bool:
-    """Whether a plain value is that of the program, to rounding."""
+def _agree(plain: Array, program: Program, values: Sequence[Array], lost: float = 1.0) -> bool:
+    """Whether a plain value is that of the program, to rounding, with so large a part of the digits lost."""
     traced = values[program.output]
     if plain.shape != traced.shape:
         return False
@@ -119,7 +123,7 @@ def _agree(plain: Array, program: Program, values: Sequence[Array]) -> bool:
         sizes = [float(np.abs(value.astype(float)).max(initial=0.0)) for value in values]
         return bool((apart <= 1e-9 * max(size for size in sizes if np.isfinite(size))).all())
     sweeps = Sweeps(program, program.inputs(values), 0.0, list(values))
-    return bool((apart <= ROOM * output_errors(sweeps)).all())
+    return bool((apart <= ROOM * lost * output_errors(sweeps)).all())
 
 
 def refuse_error(f: Any, error: Exception) -> NoReturn:

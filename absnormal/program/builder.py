@@ -96,6 +96,8 @@ class Builder:
         self.copies: dict[int, int] = {}
         #: 2-norms and |.| that were written as the root of a sum of squares, and that sum.
         self.roots: dict[int, int] = {}
+        #: The power of a variable by which the user's function divides what cancels next to the point.
+        self.cancels = 0
         #: Whether every jump is a constant, as a tool takes it.
         self.as_tool = False
         self._later = later

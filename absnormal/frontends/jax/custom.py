@@ -35,6 +35,7 @@ def _row(op: str) -> Callable[[Run, Any, list[Seen]], list[Seen]]:
 #: Public functions of JAX's, with the shapes of their arguments, that are one operation: (module, name, shapes, row).
 _PUBLIC = (
     ("jax.numpy", "logaddexp", ((), ()), "logaddexp"), ("jax.numpy", "logaddexp2", ((), ()), "logaddexp2"),
+    ("jax.numpy", "hypot", ((), ()), "hypot"),
     ("jax.numpy", "sinc", ((),), "sinc"), ("jax.numpy", "i0", ((),), "i0"),
     ("jax.scipy.special", "log_ndtr", ((),), "log_ndtr"), ("jax.numpy", "interp", ((), (2,), (2,)), ""),
 )

@@ -19,6 +19,7 @@ from absnormal.frontends.jax.special import SPECIAL
 from absnormal.frontends.jax.windows import convolution
 from absnormal.frontends.meanings.activations import clipped, power
 from absnormal.frontends.meanings.places import Places
+from absnormal.frontends.meanings.steps import over_entries
 from absnormal.frontends.numpy.masks import TracedMask, numbers
 from absnormal.frontends.numpy.select import upward
 from absnormal.frontends.numpy.shapes import broadcast_to
@@ -194,6 +195,13 @@ def _joined(call: Call, a: Any, b: Any) -> Any:
     return {"and": operator.and_, "or": operator.or_, "xor": operator.xor}[call.primitive.name](first, second)
 
 
+def _over_entries(kind: str) -> Rule:
+    def over(call: Call, mask: Any, *, axes: tuple[int, ...], out_sharding: None = None) -> Any:
+        return over_entries(mask, kind, tuple(axes))
+
+    return over
+
+
 def _moved(call: Call, *args: Any, **params: Any) -> Any:
     """Comparisons that are tied, in one sense, move with their two sides; what is decided beside them is 1 > 0.
 
@@ -301,6 +309,8 @@ MASKS: dict[str, Rule] = {
     "and": _bitwise(_joined),
     "or": _bitwise(_joined),
     "xor": _bitwise(_joined),
+    "reduce_and": _over_entries("all"),
+    "reduce_or": _over_entries("any"),
     "stop_gradient": lambda call, mask: mask,
     "copy": lambda call, mask: mask,
     "device_put": _transferred,

@@ -9,6 +9,7 @@ gradient.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -25,6 +26,7 @@ from absnormal.program.builder import Builder
 from absnormal.program.nodes import Source
 
 if TYPE_CHECKING:
+    from absnormal.frontends.meanings.holes import Hole
     from absnormal.frontends.writing import Writer
 
 #: The versions of what is computed from a jump: on the tie, where u > v, and where u < v.
@@ -48,6 +50,9 @@ class Jump:
     source: Source | None
     problem: str = JUMPS
     fix: str = MOVE
+    #: For a jump that is tied where several entries are equal at once: which these are, and of which entry of the
+    #: outcome each one is.
+    together: tuple[Array, Array] | None = None
 
     @property
     def size(self) -> int:
@@ -57,6 +62,15 @@ class Jump:
     def single(self) -> bool:
         """Whether one entry jumps, so that all which is computed has the outcome of this one entry in it."""
         return int(self.tied.sum()) == 1
+
+    @functools.cached_property
+    def hole(self) -> Hole:
+        """The tie, as what a function is filled in on."""
+        from absnormal.frontends.meanings.holes import Hole
+
+        numbers = np.arange(self.size).reshape(self.tied.shape)
+        tied, numbers = self.together or (self.tied, numbers)
+        return Hole(self.writer, self.left, self.right, tied, None if self.single else numbers)
 
     def entry_by_entry(self) -> list[Jump]:
         """A jump for every entry that is tied."""
@@ -76,7 +90,7 @@ class Jump:
 def jump_of(jump: Jump, own: Array, up: Array, down: Array) -> Any:
     """The outcome of a jump.  One at the ties of another one is another outcome of that."""
     builder = jump.builder
-    jump, reversed_ = _of_what_is_scaled(jump)
+    jump, reversed_ = (jump, False) if jump.together else _of_what_is_scaled(jump)
     known, turned = _known(jump)
     if known is None:
         builder.jumps.append(jump)
@@ -128,9 +142,15 @@ def _known(jump: Jump) -> tuple[Jump | None, bool]:
     difference = affine.difference(jump.left, jump.right)
     for other in jump.builder.jumps:
         factor = _ratio(difference, affine.difference(other.left, other.right))
-        if factor and np.array_equal(other.tied, jump.tied):
+        if factor and np.array_equal(other.tied, jump.tied) and _alike(other.together, jump.together):
             return other, factor < 0
     return None, False
+
+
+def _alike(first: tuple[Array, Array] | None, second: tuple[Array, Array] | None) -> bool:
+    if first is None or second is None:
+        return first is second
+    return all(np.array_equal(one, other) for one, other in zip(first, second, strict=True))
 
 
 def _ratio(first: Any, second: Any) -> Fraction:
@@ -211,7 +231,7 @@ class Either(NDArrayOperatorsMixin):
         return lambda *args, **kwargs: lifted(lambda u: getattr(u, name)(*args, **kwargs), [self], alike)
 
     def _asked(self) -> NoReturn:
-        if self.builder.forced is None or not self.jump.tied.sum() <= ASKED:
+        if self.builder.forced is None or self.jump.together or not self.jump.tied.sum() <= ASKED:
             self.jump.refuse()
         raise Asked(self.jump)
 
@@ -237,6 +257,8 @@ class Either(NDArrayOperatorsMixin):
         return lifted(lambda *args: function(*args, **kwargs), inputs, alike)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if func in _OF_SHAPES and args and args[0] is self:
+            return func(np.broadcast_to(0.0, self.shape), *args[1:], **kwargs)
         names, values = [*kwargs], [*kwargs.values()]
 
         def apply(*given: Any) -> Any:
@@ -248,6 +270,8 @@ class Either(NDArrayOperatorsMixin):
 
 #: np.take itself, in whose place something else stands while f runs.
 TAKE = np.take
+#: What only looks at the shape.
+_OF_SHAPES = frozenset({np.shape, np.ndim, np.size})
 #: What keeps the entries apart and in their order.
 ALIGNED_METHODS = frozenset({"astype", "reshape", "ravel", "squeeze", "copy", "clip", "round", "flatten"})
 ALIGNED_FUNCTIONS = {
@@ -293,6 +317,8 @@ def joined(jump: Jump, parts: Sequence[Any], given: Sequence[Either], alike: boo
     """Three versions of one result as one kink where they meet; otherwise as an `Either`."""
     if type(parts[0]) in (list, tuple):
         return type(parts[0])([joined(jump, item, given, alike) for item in zip(*parts, strict=True)])
+    from absnormal.frontends.meanings.holes import filled
+
     parts = [version(numbers(part), jump, side) for part, side in zip(parts, SIDES, strict=True)]
     own, up, down = parts
     shapes = {np.shape(part) for part in parts}
@@ -302,29 +328,43 @@ def joined(jump: Jump, parts: Sequence[Any], given: Sequence[Either], alike: boo
         jump.refuse()
     sides = {one.side for one in given}
     side = sides.pop() if len(sides) == 1 else ""
+    made = Either(jump, own, up, down, aligned, side)
     if any(isinstance(part, Either) for part in parts):
-        return Either(jump, own, up, down, aligned, side)
+        met = filled(made)
+        return made if met is None else _taken(jump, met, side)
     if not any(isinstance(part, TracedArray) for part in parts):
         same = all(np.array_equal(own, part) for part in (up, down))
-        return own if same else Either(jump, own, up, down, aligned, side)
-    met = _met(jump, own, up, down, aligned, side)
-    return Either(jump, own, up, down, aligned, side) if met is None else met
+        return own if same else made
+    met = _met(made)
+    return made if met is None else met
 
 
-def _met(jump: Jump, own: Any, up: Any, down: Any, aligned: bool, side: str) -> TracedArray | None:
-    """The three versions as one kink; None where they are not seen to agree on the tie."""
+def _taken(jump: Jump, met: TracedArray, side: str) -> TracedArray:
+    """What the versions are, which is kept in mind where the one on the tie is neither of the others."""
+    if not side:
+        jump.builder.taken_flat.setdefault(f"{jump.operation} at {jump.source}", None)
+    return met
+
+
+def _met(jumping: Either) -> TracedArray | None:
+    """The three versions as one function, or one kink; None where they are not seen to agree on the tie."""
+    from absnormal.frontends.meanings.holes import filled
     from absnormal.frontends.meanings.selections import agreeing
 
+    jump, own, up, down, side = jumping.jump, jumping.own, jumping.up, jumping.down, jumping.side
     write, builder, shape = jump.writer, jump.builder, np.shape(own)
     plain = [part if isinstance(part, TracedArray) else np.asarray(part, float) for part in (own, up, down)]
-    if aligned and shape != jump.tied.shape:
+    if jumping.aligned and shape != jump.tied.shape:
         plain = [write.reshape(part, jump.tied.shape) for part in plain]
     nodes = [write.node(part) for part in plain]
     if len(set(nodes)) == 1:
         return write.array(own)
     tie = {"up": "where>=", "down": "where>"}.get(side, "jump")
-    made, sides = None, (nodes[1], nodes[2], nodes[0], tie)
-    if aligned and jump.size > 1:
+    sides = nodes[1], nodes[2], nodes[0], tie
+    made = filled(jumping)
+    if made is not None or jump.together:
+        return None if made is None else _taken(jump, made, side)
+    if jumping.aligned and jump.size > 1:
         open_ = jump.tied.reshape(builder.nodes[nodes[0]].shape)
         made = agreeing(write, jump.left, jump.right, *sides, open_)
         if made is not None and not open_.all():
@@ -333,6 +373,4 @@ def _met(jump: Jump, own: Any, up: Any, down: Any, aligned: bool, side: str) -> 
         made = agreeing(write, jump.left, jump.right, *sides, None, jump.tied if jump.size > 1 else None)
     if made is None:
         return None
-    if not side:
-        builder.taken_flat.setdefault(f"{jump.operation} at {jump.source}", None)
-    return made if made.shape == shape else write.reshape(made, shape)
+    return _taken(jump, made if made.shape == shape else write.reshape(made, shape), side)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -34,13 +35,22 @@ def agreement(builder: Builder, first: int, second: int) -> Any:
         """The pairs of arguments; None where two nodes are other operations."""
         one, other = nodes[pair[0]], nodes[pair[1]]
         if not _comparable(one, other):
-            return None
+            return _of_choices(nodes, pair)
         return [*zip(one.args, other.args, strict=True)] if pair[0] != pair[1] else []
 
     for pair in unknown_behind((first, second), known, lambda pair: inner(pair) or ()):
         args = inner(pair)
         known[pair] = _agreeing(builder, pair, None if args is None else [known[arg] for arg in args])
     return known[first, second]
+
+
+def _of_choices(nodes: Sequence[Node], pair: tuple[int, int]) -> list[tuple[int, int]] | None:
+    """What a selection by a constant mask takes, each beside the other node; None where neither is one."""
+    first, second = pair
+    for chosen, other in (pair, pair[::-1]):
+        if nodes[chosen].op == "where" and first != second and nodes[chosen].shape == nodes[other].shape:
+            return [(arg, other) for arg in nodes[chosen].args]
+    return None
 
 
 def _comparable(one: Node, other: Node) -> bool:
@@ -58,6 +68,9 @@ def _agreeing(builder: Builder, pair: tuple[int, int], flags: list[Any] | None) 
     found = _constants(builder, first, second)
     if flags is None or (found.shape == node.shape and found.all()):
         return found
+    if not _comparable(node, builder.nodes[second]):
+        mask = builder.nodes[first if node.op == "where" else second].params["mask"]
+        return found | np.where(mask, *flags)
     if all(flag.all() for flag in flags):
         return np.ones(node.shape, bool)
     row = TABLE[node.op]

@@ -171,7 +171,7 @@ def _meeting(
         return end if single is None else write.op("where", end, TracedArray(builder, left), mask=single)
 
     try:
-        if _never_below(builder, left, v.index):
+        if never_below(builder, left, v.index):
             on_tie = third if third is not None else first if tie == "where>=" else second
             met = [sides[0].replayed(node, broadcast_to(moved(v), d.shape)) for node in (first, on_tie)]
             if any(one is None for one in met) or not same(met[0], met[1], open_):
@@ -243,7 +243,7 @@ def _moved_from(builder: Builder, index: int) -> tuple[int, Array]:
     return index, places
 
 
-def _never_below(builder: Builder, left: int, right: int) -> bool:
+def never_below(builder: Builder, left: int, right: int) -> bool:
     """Whether left >= right at all points, as a sum of squares is not less than 0.
 
     What is taken where left > right is then f itself, if it agrees on the tie with what is taken there.

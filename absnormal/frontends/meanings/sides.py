@@ -19,12 +19,17 @@ from absnormal.program.nodes import Node
 
 #: An entry that depends on no entry of u, and one that depends on several.
 _NONE, _SEVERAL = -1, -2
+#: What reduces entries over axes, a norm over the first one.
+_REDUCING = frozenset({"sum", "norm"})
 
 
 class Side:
     """One side: what is computed from u is computed again from something else."""
 
-    def __init__(self, write: Writer, start: int, difference: TracedArray, sign: int, single: bool) -> None:
+    def __init__(
+        self, write: Writer, start: int, difference: TracedArray, sign: int, single: bool, numbers: Array | None = None
+    ) -> None:
+        self.numbers = numbered(difference.shape) if numbers is None else numbers
         self.write, self.start, self.difference, self.sign = write, start, difference.index, sign
         self.shape, self.moves = difference.shape, difference.shape == write.builder.nodes[start].shape
         # Of one number all that is computed is a function.
@@ -47,13 +52,15 @@ class Side:
         builder, node = self.write.builder, self.write.builder.nodes[index]
         found: Array
         if index in self.roots:
-            found = numbered(self.shape)
+            found = self.numbers
         elif index < self.first or not self._depends(index):
             found = np.full(node.shape, _NONE)
         elif node.op in ENTRYWISE or index in builder.roots:
             owners = np.broadcast_arrays(*(self._owner(arg, known) for arg in self._args(index)))
-            highest = np.maximum.reduce(owners)
-            found = np.where(np.logical_and.reduce([(o == _NONE) | (o == highest) for o in owners]), highest, _SEVERAL)
+            found = _common(np.stack(owners), 0)
+        elif node.op in _REDUCING:
+            axes = node.params["axes"] if node.op == "sum" else 0
+            found = _common(self._owner(node.args[0], known), axes).reshape(node.shape)
         elif self._led(node):
             found = self._owner(node.args[0], known)
         elif node.op in MOVES and (self.moves or node.op == "broadcast"):
@@ -124,6 +131,8 @@ class Side:
                 # What is multiplied by zero is gone, also when it varies.
                 if not self.write.builder.nodes[constant.index].varied and not np.any(constant.value):
                     return self.write.array(np.zeros(node.shape))
+        if node.op == "sub" and not self.write.builder.affine.difference(values[0].index, values[1].index):
+            return self.write.array(np.zeros(node.shape))
         written = self.write.op(node.op, *values, tie=node.tie, **node.params)
         self.write.builder.copies[written.index] = self.write.builder.copies.get(index, index)
         return written
@@ -143,6 +152,13 @@ class Side:
         """What a node is computed from; of a norm that was written as a root, what is under it."""
         builder = self.write.builder
         return (builder.roots[index],) if index in builder.roots else builder.nodes[index].args
+
+
+def _common(owners: Array, axes: Any) -> Array:
+    """The entry of u on which what is computed from several entries depends."""
+    highest = owners.max(axis=axes, keepdims=True, initial=_NONE)
+    alike = ((owners == _NONE) | (owners == highest)).all(axis=axes, keepdims=True)
+    return np.asarray(np.where(alike, highest, _SEVERAL).squeeze(axes))
 
 
 def _of_one_modulus(write: Writer, start: int) -> tuple[frozenset[int], dict[int, float]]:

@@ -9,7 +9,9 @@ import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.frontends.meanings.jumps import Jump, jump_of
-from absnormal.frontends.numpy.masks import TracedMask
+from absnormal.frontends.meanings.selections import never_below
+from absnormal.frontends.meanings.ties import inside
+from absnormal.frontends.numpy.masks import TracedMask, numbers
 from absnormal.frontends.numpy.shapes import broadcast_to
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.writing import Writer
@@ -85,14 +87,52 @@ def as_number(mask: TracedMask) -> Any:
     if not tied.any():
         return mask.concrete()
     own = np.array(mask.outside(tied))
-    up, down = (np.where(tied, side, own) for side in _COMPARED[mask.relation])
+    above, below = _COMPARED[mask.relation]
+    if never_below(mask.builder, mask.left, mask.right):
+        below = above  # there is no point on that side
+    elif never_below(mask.builder, mask.right, mask.left):
+        above = below
+    up, down = (np.where(tied, side, own) for side in (above, below))
     left, right = (broadcast_to(TracedArray(mask.builder, node), own.shape) for node in (mask.left, mask.right))
     tied = np.broadcast_to(tied, own.shape)
+    if above == below:
+        left, right = (TracedArray(mask.builder, node) for node in inside(mask.builder, left.index, right.index, tied))
     jump = Jump(
         mask.builder, left.index, right.index, tied, write.operation, write.source,
         SIDES.format(relation=mask.relation), KINK,
     )
     return jump_of(jump, own, up, down)
+
+
+def over_entries(mask: TracedMask, kind: str, axis: Any = None, keepdims: bool = False) -> Any:
+    """Whether all entries of a comparison hold, or any.
+
+    Where all of several entries are equal at once, or any differ, at the point, is one tie of all of them.  Everything
+    else is asked of the entries one by one.
+    """
+    function, whole = (np.all, "==") if kind == "all" else (np.any, "!=")
+    tied = np.broadcast_to(mask.tied, mask.shape)
+    if mask.relation != whole or np.sum(tied) < 2:
+        return function(numbers(mask), axis=axis, keepdims=keepdims)
+    outcome = np.array(mask.outside(tied))
+    own = np.asarray(function(outcome, axis=axis, keepdims=keepdims))
+    counts = np.any(tied, axis=axis, keepdims=keepdims)
+    # One entry that differs beyond a tie settles it.
+    settled = np.any(~tied & (outcome != (kind == "all")), axis=axis, keepdims=keepdims)
+    counts = np.asarray(counts & ~settled)
+    kept = np.any(tied, axis=axis, keepdims=True)
+    places = np.broadcast_to(np.arange(kept.size).reshape(kept.shape), mask.shape)
+    tied = tied & counts.reshape(-1)[places]
+    if not counts.any():
+        return own
+    write = Writer(mask.builder, *(mask.builder.user or (f"comparison {mask.relation}", mask.source)))
+    left, right = (broadcast_to(TracedArray(mask.builder, node), mask.shape) for node in (mask.left, mask.right))
+    jump = Jump(
+        mask.builder, left.index, right.index, counts, write.operation, write.source,
+        SIDES.format(relation=mask.relation), KINK, (tied, places),
+    )
+    apart = np.where(counts, kind != "all", own)
+    return jump_of(jump, own, apart, apart)
 
 
 def _keep_rest(write: Writer, u: TracedArray, relation: str, own: Array, tied: Array) -> None:

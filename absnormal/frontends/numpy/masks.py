@@ -147,6 +147,8 @@ class TracedMask(NDArrayOperatorsMixin):
             raise AttributeError(name)
         if name in _MOVES and np.any(self.tied):
             return lambda *args, **kwargs: self.moved(lambda u: getattr(u, name)(*args, **kwargs))
+        if name in ("all", "any") and np.any(self.tied):
+            return lambda *args, **kwargs: _over_entries(self, name, *args, **kwargs)
         return getattr(numbers(self), name)
 
     @property
@@ -189,7 +191,15 @@ class TracedMask(NDArrayOperatorsMixin):
             return held(apply_function(self, func, args, kwargs), args)
         if func in _MOVING and args and args[0] is self and np.any(self.tied):
             return self.moved(lambda u: func(u, *args[1:], **kwargs))
+        if func in (np.all, np.any) and args and args[0] is self and np.any(self.tied):
+            return _over_entries(self, func.__name__, *args[1:], **kwargs)
         return func(*numbers(args), **concrete(kwargs))
+
+
+def _over_entries(mask: TracedMask, kind: str, axis: Any = None, out: None = None, keepdims: bool = False) -> Any:
+    from absnormal.frontends.meanings.steps import over_entries
+
+    return over_entries(mask, kind, axis, keepdims)
 
 
 def _entries(mask: TracedMask, side: int, numbers: Array) -> Any:

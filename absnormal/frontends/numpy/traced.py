@@ -64,7 +64,7 @@ def traced(
     found = builder.finished(_output(builder, result))
     program, values = found.program, list(found.values)
     if not as_tool:
-        hold_against_plain_calls(f, program, values, scalars)
+        hold_against_plain_calls(f, program, values, scalars, builder.cancels)
     return program, values, tuple(builder.taken_flat)
 
 

@@ -16,7 +16,7 @@ import torch
 
 from absnormal.errors import TraceError
 from absnormal.frontends.meanings.jumps import SIDES, Either, Jump, joined
-from absnormal.frontends.meanings.steps import as_number, searched, stepped
+from absnormal.frontends.meanings.steps import as_number, over_entries, searched, stepped
 from absnormal.frontends.numpy.masks import TracedMask
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.torch.following import sharp
@@ -59,8 +59,11 @@ class Versions:
         self.lowering: Lowering = weakref.proxy(lowering)
         self.tape = lowering.tape
         self._outcomes: dict[int, Either | None] = {}
+        self._reduced: dict[int, dict[int, Any]] = {}
         self._made: dict[int, int] = {}
-        self._jumping: dict[int, int] = {}
+        #: The jumps that are being followed: their outcomes, by the identity of the operations, and their steps.
+        self._jumping: dict[int, Any] = {}
+        self._numbers: frozenset[int] = frozenset()
 
     def outcome(self, number: int) -> Either | None:
         """The outcome of a jump that is tied; None where its sides are not known, or not those that torch takes."""
@@ -70,7 +73,21 @@ class Versions:
             self._outcomes[number] = self._found(self.lowering.following.steps[number])
         return self._outcomes[number]
 
-    def _found(self, step: Step) -> Either | None:
+    def _over_entries(self, number: int) -> dict[int, Any]:
+        """The outcomes of what asks whether all entries of a comparison hold, or any, by the identity of the operation:
+        where several entries are tied these are jumps of their own, or constant where another entry decides."""
+        if number in self._reduced:
+            return self._reduced[number]
+        step, found = self.lowering.following.steps[number], self._reduced.setdefault(number, {})
+        for record in self.tape.records if step.record is not None and step.record.name in ("eq", "ne") else ():
+            if record.name in ("all", "any") and self._record(record.arguments[0]) is step.record:
+                outcome = self._found(step, record)
+                if outcome is not None:
+                    found[id(record)] = outcome
+        return found
+
+    def _found(self, step: Step, over: Record | None = None) -> Any:
+        """The outcome of a jump, or of what an operation makes of all its entries."""
         lowering, write = self.lowering, self.lowering.write
         assert step.record is not None
         kept, unit, precision = {**vars(write)}, write.builder.unit, write.builder.precision
@@ -79,11 +96,13 @@ class Versions:
             jumping = [one for one in held if isinstance(one, Either)]
             found: Any = self._of_versions(step, jumping, {}) if jumping else None
             if not jumping:
-                found = self._stepping(step.record, *lowering.read_by(step))
+                found = self._stepping(step.record, *lowering.read_by(step), over)
         finally:
             vars(write).update(kept)
             write.builder.unit, write.builder.precision = unit, precision
-        own = array(step.record.outs[0])
+        own = array((over or step.record).outs[0])
+        if over is not None and isinstance(found, np.ndarray | np.generic | bool):
+            return found if np.array_equal(found, own) else None
         return found if isinstance(found, Either) and np.array_equal(np.asarray(found.own), own) else None
 
     def _of_versions(self, step: Step, given: Sequence[Either], taken: Sides) -> Any:
@@ -102,7 +121,7 @@ class Versions:
         with torch.no_grad():
             return array(record.func(*[arg.here if isinstance(arg, Arg) else arg for arg in args], **record.kwargs))
 
-    def _stepping(self, record: Record, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+    def _stepping(self, record: Record, args: Sequence[Any], kwargs: dict[str, Any], over: Record | None) -> Any:
         write, name = self.lowering.write.entrywise, plain_name(record)
         if name in ("searchsorted", "bucketize"):
             return self._searched(name, args, kwargs)
@@ -112,9 +131,10 @@ class Versions:
         left, right, relation = found[0]
         if left == right and name in _STEPS:
             return stepped(write, TracedArray(write.builder, left), relation)
-        if name in RELATIONS or name in CONVERSIONS:
-            return as_number(TracedMask(write.builder, left, relation, right, record.source))
-        return None
+        if name not in RELATIONS and name not in CONVERSIONS:
+            return None
+        mask = TracedMask(write.builder, left, relation, right, record.source)
+        return as_number(mask) if over is None else over_entries(mask, over.name, *_axes(over))
 
     def _searched(self, name: str, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
         write = self.lowering.write.entrywise
@@ -165,11 +185,17 @@ class Versions:
         # What was detached from them is not told by the memory that it lies in.
         if not set(numbers) <= self.lowering.following.behind(step.given):
             return None
-        outcomes = [self.outcome(number) for number in numbers]
+        known: dict[int, Any] = {}
+        for number in numbers:
+            over = self._over_entries(number)
+            known.update(over)
+            if not over:
+                known[id(self.lowering.following.steps[number].record)] = self.outcome(number)
+        outcomes = [*known.values()]
         allowed = name in _ENTRYWISE | _OTHERS and not record.overwritten and record.kwargs.get("rounding_mode") is None
         if not allowed or any(one is None for one in outcomes):
             return None
-        self._jumping = {id(self.lowering.following.steps[n].record): n for n in numbers}
+        self._jumping, self._numbers = {key: one for key, one in known.items() if one is not None}, frozenset(numbers)
         given: list[Either] = []
         for tensor in record.arguments:
             handle = step.handles.get(id(tensor))
@@ -177,9 +203,9 @@ class Versions:
             if isinstance(held, Either):
                 given.append(held)
             elif handle is None:
-                given += [self._marked(one, tensor) for one in outcomes if one is not None]
+                given += [self._marked(one, tensor) for one in outcomes if isinstance(one, Either)]
         jumps = list(dict.fromkeys(jump for one in given for jump in _behind(one)))
-        if not jumps:
+        if not jumps and any(isinstance(one, Either) for one in outcomes):
             return None
         try:
             made = self._joined(step, jumps, {}, given, name in _ENTRYWISE or self._looks_up(record))
@@ -199,10 +225,18 @@ class Versions:
             made = self.lowering.by_rule(record, args, kwargs)
             if not isinstance(made, int):
                 raise Lost
-            return TracedArray(self.lowering.builder, made)
+            return TracedArray(self.lowering.builder, self._chosen(made))
         first, rest = jumps[0], jumps[1:]
         parts = [self._joined(step, rest, {**taken, first: side}, given, alike) for side in SIDES]
         return joined(first, parts, [one for one in given if first in _behind(one)], alike)
+
+    def _chosen(self, made: int) -> int:
+        """What a selection takes in all its entries, on one side of the jumps."""
+        node = self.lowering.builder.nodes[made]
+        if node.op != "where" or not (node.params["mask"].all() or not node.params["mask"].any()):
+            return made
+        taken = node.args[0 if node.params["mask"].all() else 1]
+        return taken if self.lowering.builder.nodes[taken].shape == node.shape else made
 
     def _again(self, value: Any, step: Step, taken: Sides) -> Any:
         """The arguments of a step on some sides of jumps."""
@@ -241,7 +275,7 @@ class Versions:
     def _moves(self, tensor: Any) -> bool:
         """Whether an outcome that is being followed lies behind a constant tensor."""
         tainted = self.lowering.following.tainted.get(storage(tensor), frozenset())
-        return not tainted.isdisjoint(self._jumping.values())
+        return not tainted.isdisjoint(self._numbers)
 
     def _on_sides(self, tensor: Any, when: int, taken: Sides) -> Any:
         """A constant tensor on some sides of jumps."""
@@ -250,10 +284,8 @@ class Versions:
         record = self.record_of(tensor)
         if record is None or record.overwritten or storage(tensor) in self.tape.saved or len(record.outs) != 1:
             raise Lost
-        jumping = self._jumping.get(id(record))
-        if jumping is not None:
-            outcome = self.outcome(jumping)
-            assert outcome is not None
+        outcome = self._jumping.get(id(record))
+        if outcome is not None:
             part = _taken(outcome, taken)
             return torch.as_tensor(np.asarray(part)).to(tensor.dtype).reshape(tensor.shape)
         value = self.lowering.following.value
@@ -293,6 +325,13 @@ class Versions:
         return record.name == "index" and record.arguments[0].dim() == 1 and len(keys) == 1 and not self._moves(
             record.arguments[0]
         )
+
+
+def _axes(record: Record) -> tuple[Any, bool]:
+    """The axes that an operation reduces over, and whether they are kept."""
+    given = dict(zip(("dim", "keepdim"), record.args[1:], strict=False)) | record.kwargs
+    axes = given.get("dim")
+    return tuple(axes) if isinstance(axes, (list, tuple)) else axes, bool(given.get("keepdim", False))
 
 
 def _taken(value: Any, taken: Sides) -> Any:

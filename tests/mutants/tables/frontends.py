@@ -14,6 +14,7 @@ JAX_EDGES = ("frontends/test_jax_edges.py",)
 WRITES = ("frontends/test_numpy_writes.py",)
 PLACES = ("frontends/meanings/test_places.py",)
 SELECTIONS = ("frontends/meanings/test_selections.py",)
+HOLES = ("frontends/meanings/test_holes.py",)
 
 MUTANTS = (
     Mutant("frontends/meanings/places.py", "inner if np.array_equal(steps",
@@ -32,6 +33,22 @@ MUTANTS = (
     Mutant("frontends/torch/steps.py", "replace(self, place=place, numbers=entry[here])", "replace(self, place=place)",
            SELECTIONS),
     Mutant("frontends/numpy/masks.py", "self.moved(lambda u: u[key])", "self", SELECTIONS),
+    # Values on ties alone, and quotients that are 0 / 0 there.
+    Mutant("frontends/meanings/holes.py", "hole.closed(nodes) if hole.apart(nodes, elsewhere.shape, open_) else None",
+           "hole.closed(nodes)", HOLES),
+    Mutant("frontends/meanings/holes.py", "met = all(_agree", "met = any(_agree", HOLES),
+    Mutant("frontends/meanings/holes.py", "return same(one, other, open_)", "return True", HOLES),
+    Mutant("frontends/meanings/ties.py", "return any(self._on(jump, index, open_) for jump in self.jumps)",
+           "return True", HOLES),
+    Mutant("frontends/meanings/ties.py", 'node.params["a"] == 0 and node.params["b"]', 'node.params["b"]', HOLES),
+    Mutant("frontends/meanings/steps.py", "np.asarray(counts & ~settled)", "np.asarray(counts)", HOLES),
+    Mutant("frontends/meanings/steps.py", "        below = above  # there is no point on that side\n", "        pass\n",
+           HOLES),
+    Mutant("frontends/meanings/removable.py", 'self.write.op("exprel", w) * (sign * k)',
+           'self.write.op("exprel", w) * k', HOLES),
+    Mutant("frontends/meanings/removable.py", "half = _sinc(self.write, w / 2)", "half = _sinc(self.write, w)", HOLES),
+    Mutant("frontends/meanings/sameness.py", "found | np.where(mask, *flags)", "found | flags[0] | flags[1]", HOLES),
+    Mutant("frontends/plain_call.py", "ROOM * lost * output_errors", "ROOM * output_errors", HOLES),
     Mutant("batch/verdicts.py", "if self.f is None and self.whole:", "if self.whole:", ("batch/test_sweep.py",)),
     Mutant("frontends/numpy/memory.py", "self.place[where] = numbered(self.builder.nodes[node].shape)",
            "self.place[where] = 0", WRITES),

@@ -51,7 +51,6 @@ MUTANTS = (
     Mutant("certificates/of_regular_functions.py", "(sigma[sweeps.not_negative] < 0).any()", "False", ABOVE),
     Mutant("certificates/next_to_program.py", "one_sign(witness.floats, sign, rng) if covered else None",
            "one_sign(witness.floats, sign, rng)", ABOVE),
-    Mutant("clarke/regular_function.py", "np.maximum(c, 0.0), c)", "c, c)", ABOVE),
     Mutant("active/equal_norms.py", "Multiple(root, math.sqrt(unit / its))", "Multiple(root, unit / its)", ONE),
     Mutant("active/equal_norms.py", "key = frozenset((pair, a / unit) for pair, a in form.items())",
            "key = frozenset((pair, a / unit) for pair, a in form.items() if pair[0] == pair[1])", ONE),
