@@ -40,7 +40,7 @@ class Writer(Terms[Any]):
         if isinstance(value, TracedMask):
             value = value.concrete()
         if isinstance(value, Either):
-            value.jump.refuse()
+            value.refuse()
         if isinstance(value, TracedArray):
             if value.builder is not self.builder:
                 self.refuse(

@@ -55,5 +55,5 @@ def _in_shape(seen: Seen, shape: tuple[int, ...]) -> Seen:
     elif isinstance(traced, TracedArray):
         traced = np.reshape(traced, shape)
     elif traced is not None:
-        traced.refuse() if hasattr(traced, "refuse") else traced.jump.refuse()
+        traced.refuse()
     return Seen(seen.value.reshape(shape), traced)

@@ -279,10 +279,8 @@ class Run:
 
     def operand(self, seen: Seen) -> Any:
         """What a rule gets: a traced array or comparison, or a plain array; keys of random numbers stay as they are."""
-        if isinstance(seen.traced, Jump):
+        if isinstance(seen.traced, Jump | Either):
             seen.traced.refuse()
-        if isinstance(seen.traced, Either):
-            seen.traced.jump.refuse()
         if seen.traced is not None and not isinstance(seen.traced, Places):
             return seen.traced
         value = seen.traced.constant() if isinstance(seen.traced, Places) else seen.value
@@ -302,10 +300,8 @@ class Run:
         for seen in inputs:
             if isinstance(seen.traced, TracedMask):
                 seen.traced.concrete()
-            elif isinstance(seen.traced, Jump):
+            elif isinstance(seen.traced, Jump | Either):
                 seen.traced.refuse()
-            elif isinstance(seen.traced, Either):
-                seen.traced.jump.refuse()
             elif isinstance(seen.traced, Places):
                 seen.traced.constant()
 

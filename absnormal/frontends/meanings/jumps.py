@@ -35,6 +35,11 @@ SIDES = ("own", "up", "down")
 #: Where Python asks for numbers f runs once for each version of every tied entry, of which there may be so many.
 ASKED = 3
 JUMPS = "jumps at this point, and so does f: what it is on the two sides of the jump is not seen to meet there"
+UNDEFINED = (
+    "stands in for what is NaN at this point (0 / 0, or 0 times infinity), which is not seen to tend to the other"
+    " choice with finite slopes: where it does not, f has no generalized gradient"
+)
+EPS = "add eps > 0 to what it is divided by, or to the argument of the logarithm, which makes it smooth"
 MOVE = "move the point off the jump; f has no generalized gradient where it jumps"
 
 
@@ -230,9 +235,16 @@ class Either(NDArrayOperatorsMixin):
         alike = name in ALIGNED_METHODS
         return lambda *args, **kwargs: lifted(lambda u: getattr(u, name)(*args, **kwargs), [self], alike)
 
+    def refuse(self) -> NoReturn:
+        """Raise what is known of the jump, or of what is NaN where it is not taken, on the tie alone."""
+        off = [part.value for part in (self.up, self.down) if isinstance(part, TracedArray)]
+        if off and all(np.isnan(value.astype(float)).any() for value in off):
+            raise TraceError(self.jump.operation, UNDEFINED, EPS, self.jump.source)
+        self.jump.refuse()
+
     def _asked(self) -> NoReturn:
         if self.builder.forced is None or self.jump.together or not self.jump.tied.sum() <= ASKED:
-            self.jump.refuse()
+            self.refuse()
         raise Asked(self.jump)
 
     def __index__(self) -> int:
@@ -245,7 +257,7 @@ class Either(NDArrayOperatorsMixin):
         return self._asked()
 
     def __bool__(self) -> bool:
-        self.jump.refuse()
+        self.refuse()
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
         return self._asked()

@@ -127,9 +127,10 @@ class Side:
         if index in self.write.builder.roots:
             return self.write.op("sqrt", *values, tie=node.tie)
         if node.op == "mul":
-            for constant, _ in (values, values[::-1]):
-                # What is multiplied by zero is gone, also when it varies.
-                if not self.write.builder.nodes[constant.index].varied and not np.any(constant.value):
+            for constant, other in (values, values[::-1]):
+                # What is multiplied by zero is gone, also when it varies, if it is finite.
+                known = not self.write.builder.nodes[constant.index].varied and not np.any(constant.value)
+                if known and np.isfinite(other.value.astype(float)).all():
                     return self.write.array(np.zeros(node.shape))
         if node.op == "sub" and not self.write.builder.affine.difference(values[0].index, values[1].index):
             return self.write.array(np.zeros(node.shape))

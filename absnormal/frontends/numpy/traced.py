@@ -138,7 +138,7 @@ def _output(builder: Builder, result: Any) -> int:
             )
         return result.index
     if isinstance(result, Either):
-        result.jump.refuse()
+        result.refuse()
     if isinstance(result, TracedMask):
         name = f"comparison {result.relation}"
         raise TraceError(name, "f returns a comparison, which jumps", "return a real number", result.source)

@@ -84,7 +84,7 @@ def program_of(
     run = Interpreter(graph, builder)
     (result,) = run.results(graph.nodes, known, [output])
     if isinstance(result, Either):
-        result.jump.refuse()
+        result.refuse()
     if run.missing:
         raise _unfollowed(run.missing)
     return builder.program(

@@ -324,7 +324,7 @@ class Lowering:
         """The node of a result; one of which its rule says nothing is refused."""
         node = self.results.get(handle)
         if isinstance(node, Either):
-            node.jump.refuse()
+            node.refuse()
         if node is None:
             number, place = handle
             self._at(self.following.steps[number].record)

@@ -167,7 +167,7 @@ class Versions:
         made = self.lowered(step, lowering.open(sorted(lowering.taints.get(number, ()))))
         if made is None:
             held = [lowering.results.get(handle) for handle in step.handles.values() if handle is not None]
-            next(one for one in held if isinstance(one, Either)).jump.refuse()
+            next(one for one in held if isinstance(one, Either)).refuse()
         if not isinstance(made, Either):
             out = step.record.outs[0]
             if lowering.builder.values.given[made] is None and lowering.write.nodes[made].op != "constant":

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -92,6 +93,8 @@ REFUSED: dict[str, tuple[F, list[float]]] = {
     "a direction": (lambda m, x: m.where((x**2).sum() > 0, x[0] / m.sqrt(m.where(
         (x**2).sum() > 0, (x**2).sum(), of(m, 1.0))), of(m, 0.0)), [0.0, 0.0]),
     "a sign": (lambda m, x: guarded(m, x, abs, 0.0), [0.0, 1.0]),
+    "x log x": (lambda m, x: m.where(x == 0, of(m, 0.0), x * m.log(m.where(x == 0, of(m, 1.0), abs(x)))).sum(),
+                [0.0, 1.0]),
     "a pole": (lambda m, x: guarded(m, x, m.cos, 1.0), [0.0, 1.0]),
 }  # fmt: skip
 
@@ -120,6 +123,34 @@ def test_what_jumps_on_a_tie_or_is_not_defined_is_refused(module: Any, name: str
     f, x = REFUSED[name]
     with jax.enable_x64(True), pytest.raises((an.TraceError, an.DomainError)):
         an.verify(lambda x: f(module, x), point(module, np.array(x)))
+
+
+@MODULES
+def test_the_refusal_says_that_a_quotient_is_guarded(module: Any) -> None:
+    with jax.enable_x64(True), pytest.raises(an.TraceError, match=r"stands in for what is NaN .*eps > 0"):
+        an.verify(lambda x: guarded(module, x, lambda u: abs(u) + u, 0.0), point(module, np.array([0.0, 1.0])))
+
+
+def test_hypot_of_jax_at_zero_and_elsewhere() -> None:
+    """At (0, 0) JAX returns (1/2, 1/2), which lies in the unit ball."""
+    f = lambda x: (jnp.hypot(x[:3], x[3:]) * jnp.array([1.0, 2.0, 5.0])).sum()  # noqa: E731
+    with jax.enable_x64(True):
+        x = jnp.array([0.0, 3.0, 1.0, 0.0, 0.0, 1.0])
+        report = an.verify(f, x)
+        assert report.verdict is C
+        assert report.gradient == pytest.approx(np.asarray(jax.grad(f)(x)))
+        assert np.asarray(report.gradient)[[0, 3]] == pytest.approx([0.5, 0.5])
+        there = np.array([0.3, -1.0, 2.0, 0.0, 0.5, 0.5])
+        assert an.trace(f, x)(there) == pytest.approx(float(f(jnp.asarray(there))), rel=1e-12)
+
+
+def test_piecewise_of_jax_at_its_ties() -> None:
+    def f(x: Any) -> Any:
+        return jnp.piecewise(x, [x < 0, x >= 0], [lambda u: -u, lambda u: 2 * u]).sum()
+
+    assert an.verify(f, jnp.array([0.0, 1.0, -1.0])).verdict is C
+    with pytest.raises(an.TraceError):
+        an.verify(lambda x: jnp.piecewise(x, [x < 0], [lambda u: -u, lambda u: 2 * u + 1]).sum(), jnp.zeros(2))
 
 
 def test_the_value_of_the_gradient_is_that_of_the_function_around_the_tie() -> None:
@@ -194,4 +225,4 @@ def attacked(seed: int) -> bool:
 
 
 def test_random_values_on_ties_are_what_they_say_elsewhere_or_refused() -> None:
-    assert sum(attacked(seed) for seed in range(150)) > 30
+    assert sum(attacked(seed) for seed in range(60)) > 10
