@@ -37,9 +37,10 @@ class Ties:
         left, right = inside(builder, jump.left, jump.right, jump.tied)
         own, left, roots = _flat(builder, own), _flat(builder, left), builder.roots
         if own == left or roots.get(own) == left or roots.get(left) == own:
-            there = [np.broadcast_to(builder.values[node], jump.tied.shape)[jump.tied] for node in (zero, right)]
             varied = builder.nodes[right].varied or builder.nodes[zero].varied
-            return zero == right or (not varied and np.array_equal(there[0], there[1]))
+            first, second = (np.broadcast_to(builder.values[node].reshape(-1), jump.size) for node in (zero, right))
+            apart = (first != second) & jump.tied.reshape(-1)
+            return zero == right or not (varied or apart.any())
         if builder.nodes[right].varied:
             return _ratio(builder, own, zero, left, right) != 0
         knots = np.unique(np.broadcast_to(builder.values[right], jump.tied.shape)[jump.tied])

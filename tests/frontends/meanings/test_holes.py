@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import torch
 
 import absnormal as an
 
@@ -53,6 +54,7 @@ FOLLOWED: dict[str, tuple[F, list[float], an.Verdict]] = {
     "entry by entry": (lambda m, x: m.where((x[:2] == 0) & (x[2:] == 0), of(m, 0.0), x[:2] * m.exp(x[2:])).sum(),
                        [0.0, 1.0, 0.0, 0.0], R),
     "products": (lambda m, x: m.where((x[0] > 0) & (x[1] > 0), x[0] * x[1], 0.0), [0.0, 0.0], C),
+    "a multiple by another entry": (lambda m, x: m.where(x > 0, x * x[1], of(m, 0.0)).sum(), [0.0, 3.0], C),
     "a norm": (lambda m, x: m.where((x**2).sum() > 0, (x * x).sum() * m.exp(x[0]), 0.0), [0.0, 0.0], C),
     "a modulus": (lambda m, x: m.where(abs(x) > 0, m.sin(x) / m.where(abs(x) > 0, x, of(m, 1.0)), of(m, 1.0)).sum(),
                   [0.0, 1.0], C),
@@ -89,6 +91,8 @@ REFUSED: dict[str, tuple[F, list[float]]] = {
     "undefined off the tie": (lambda m, x: m.where((x[0] == 0) & (x[1] == 0), of(m, 1.0), m.sin(x[0]) / m.where(
         (x[0] == 0) & (x[1] == 0), of(m, 1.0), x[0])), [0.0, 0.0]),
     "undefined on another line": (lambda m, x: m.where(x[0] == 0, m.sinc(x[1] / np.pi), m.sin(x[1]) / m.where(
+        x[0] == 0, of(m, 1.0), x[1])), [0.0, 0.0]),
+    "divided by another": (lambda m, x: m.where(x[0] == 0, x[1], x[1] * x[1] / m.where(
         x[0] == 0, of(m, 1.0), x[1])), [0.0, 0.0]),
     "a direction": (lambda m, x: m.where((x**2).sum() > 0, x[0] / m.sqrt(m.where(
         (x**2).sum() > 0, (x**2).sum(), of(m, 1.0))), of(m, 0.0)), [0.0, 0.0]),
@@ -129,6 +133,12 @@ def test_what_jumps_on_a_tie_or_is_not_defined_is_refused(module: Any, name: str
 def test_the_refusal_says_that_a_quotient_is_guarded(module: Any) -> None:
     with jax.enable_x64(True), pytest.raises(an.TraceError, match=r"stands in for what is NaN .*eps > 0"):
         an.verify(lambda x: guarded(module, x, lambda u: abs(u) + u, 0.0), point(module, np.array([0.0, 1.0])))
+
+
+def test_a_relu_that_is_zero_is_zero_on_a_half_line() -> None:
+    f = lambda x: torch.where(torch.relu(x) == 0, 0.0, x**2).sum()  # noqa: E731
+    x = torch.zeros(2, dtype=torch.float64, requires_grad=True)
+    assert an.trace(f, x)(np.array([-1.0, 2.0])) == 4.0
 
 
 def test_hypot_of_jax_at_zero_and_elsewhere() -> None:

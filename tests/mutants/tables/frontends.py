@@ -40,8 +40,6 @@ MUTANTS = (
     Mutant("frontends/meanings/holes.py", "return same(one, other, open_)", "return True", HOLES),
     Mutant("frontends/meanings/ties.py", "return any(self._on(jump, index, open_) for jump in self.jumps)",
            "return True", HOLES),
-    Mutant("frontends/meanings/ties.py", 'node.params["a"] == 0 and node.params["b"]', 'node.params["b"]', HOLES),
-    Mutant("frontends/meanings/steps.py", "np.asarray(counts & ~settled)", "np.asarray(counts)", HOLES),
     Mutant("frontends/meanings/steps.py", "        below = above  # there is no point on that side\n", "        pass\n",
            HOLES),
     Mutant("frontends/meanings/removable.py", 'self.write.op("exprel", w) * (sign * k)',
