@@ -80,7 +80,7 @@ class Versions:
             return self._reduced[number]
         step, found = self.lowering.following.steps[number], self._reduced.setdefault(number, {})
         for record in self.tape.records if step.record is not None and step.record.name in ("eq", "ne") else ():
-            if record.name in ("all", "any") and self._record(record.arguments[0]) is step.record:
+            if record.name in ("all", "any") and self.record_of(record.arguments[0]) is step.record:
                 outcome = self._found(step, record)
                 if outcome is not None:
                     found[id(record)] = outcome
