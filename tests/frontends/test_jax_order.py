@@ -180,6 +180,8 @@ JUMPS: dict[str, list[Any]] = {
     "ceil": [lambda x: jnp.ceil(x[0]) * x[1]],
     "round": [lambda x: jnp.round(x[0] + 0.5) * x[1], lambda x: lax.round(x[0] + 0.5) * x[1]],
     "convert_element_type": [lambda x: (x[0] + 1).astype(int) * x[1], lambda x: x[0].astype(bool) * (x[1] + 1)],
+    "reduce_and": [lambda x: (x == 0).all() * (x[1] + 1)],
+    "reduce_or": [lambda x: (x != 0).any() * (x[1] + 1)],
     "argmax": [lambda x: jnp.argmax(x) * x[1], lambda x: jnp.argmax(x > 0) * (x[1] + 1)],
     "argmin": [lambda x: jnp.argmin(x) * x[1]],
     "sort": [lambda x: jnp.argsort(x)[0] * x[1]],
