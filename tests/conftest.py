@@ -9,10 +9,8 @@ While tests are collected nothing is garbage, and afterwards what they import is
 
 from __future__ import annotations
 
-import functools
 import gc
 import os
-import sys
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -59,14 +57,6 @@ def _failed(report: Any) -> Any:
 def pytest_collection_finish() -> None:
     gc.enable()
     gc.freeze()
-    share_the_dialects()
-
-
-def share_the_dialects() -> None:
-    """JAX writes every kernel in a context of its own, which takes a fifth of the time of a small kernel to make."""
-    mlir: Any = sys.modules.get("jax._src.interpreters.mlir")
-    if hasattr(mlir, "make_ir_context"):
-        mlir.make_ir_context = functools.cache(mlir.make_ir_context)
 
 
 def pytest_configure(config: pytest.Config) -> None:
