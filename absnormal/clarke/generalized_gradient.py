@@ -159,6 +159,7 @@ class GeneralizedGradient:
         """The extreme points of what is known of dC f(x), shape (v, n), or (v, m, n)."""
         return self._listed([block.vertices for block in self.blocks])
 
+    @np.errstate(all="ignore")
     def contains(self, g: Any) -> bool | None:
         """Whether g lies in dC f(x), to rounding; None when neither could be proved, as outside of a set that is not
         exact."""
@@ -170,6 +171,7 @@ class GeneralizedGradient:
             return True
         return False if self.exact and answer.separator is not None else None
 
+    @np.errstate(all="ignore")
     def weights(self, g: Any) -> Array | None:
         """Convex weights on `limiting_gradients` that give g to rounding, shape (k,), or None."""
         flat = self.flat(g)
@@ -183,6 +185,7 @@ class GeneralizedGradient:
             result = np.multiply.outer(result, weights).reshape(-1)
         return result
 
+    @np.errstate(all="ignore")
     def support(self, v: Any) -> float:
         """f°(x; v), the generalized directional derivative of f at x along v: the maximum of v . g over dC f(x).
 
@@ -195,6 +198,7 @@ class GeneralizedGradient:
         self._all_of_it("the maximum over it is only a lower bound of f°(x; v)")
         return float(self.base @ flat) + support(self.summands, flat)
 
+    @np.errstate(all="ignore")
     def min_norm(self) -> Any:
         """The element of dC f(x) of least Euclidean norm, in the structure of x; its negative is a descent direction if
         not 0.
@@ -219,6 +223,7 @@ class GeneralizedGradient:
         """The element of what is known of dC f(x) nearest to a flat vector, flat."""
         return g + nearest_point(self.base - g, self.summands)
 
+    @np.errstate(all="ignore")
     def is_stationary(self, tol: float = 0.0) -> bool | None:
         """Whether 0 lies in dC f(x) (Clarke stationarity); None when that could not be proved.
 

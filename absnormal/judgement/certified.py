@@ -18,6 +18,7 @@ from absnormal.theorems.problem import Problem
 from absnormal.theorems.regular import regular
 
 
+@np.errstate(all="ignore")
 def certified_gradient(call: TracedCall, seed: int, report: str) -> Array:
     """A Clarke gradient, shape (n,).
 

@@ -45,6 +45,7 @@ class Descent:
     rate: float = 0.0
 
 
+@np.errstate(all="ignore")
 def descent(report: Report, budget: Budget | None = None) -> Descent:
     """A direction of descent at the point of a report, or that there is none of first order."""
     found = _least(report, budget or report.problem.budget)
@@ -79,6 +80,7 @@ def _falling(report: Report, vectors: list[Array]) -> Descent:
     return Descent(None)
 
 
+@np.errstate(all="ignore")
 def slope_along(sweeps: Sweeps, direction: Array) -> tuple[float, float]:
     """f'(x; d) of a function with one result, and a bound on its rounding."""
     chosen = sweeps.directional(direction)
@@ -90,6 +92,7 @@ def slope_along(sweeps: Sweeps, direction: Array) -> tuple[float, float]:
 _FOR_A_SENTENCE = Budget(cells=200, programs=200, seconds=1.0)
 
 
+@np.errstate(all="ignore")
 def in_words(report: Report) -> str:
     """The next question of a reader: is the point stationary, and where does the tool's step lead?"""
     from absnormal.report.explanation import along

@@ -55,6 +55,7 @@ _LOST = "; in the other precision the two agree, so digits were lost in the one 
 _CANCELLED = "the gradient is zero up to cancellation in {leaves}: the rounding there is that of the terms that cancel"
 
 
+@np.errstate(all="ignore")
 def judged(call: TracedCall, options: Options, sweeps: Sweeps | None = None) -> Report:
     """The verdict on the gradient of the tool that ran a call, or on what is asked about in its place.
 

@@ -34,6 +34,7 @@ _IN_ALL, _EACH = 800, 8
 _LONG = "they are too many, or a curve where a 2-norm is 0"
 
 
+@np.errstate(all="ignore")
 def whole_set(call: TracedCall, options: Options) -> GeneralizedGradient:
     """dC f(x) as a sum of blocks, or the generalized Jacobian; see `absnormal.generalized_gradient`."""
     program, sweeps, started = call.program, call.sweeps(options.atol), time.monotonic()

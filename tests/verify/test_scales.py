@@ -30,7 +30,10 @@ def settled(report: an.Report, clarke: bool, decided: bool = True) -> None:
     for certificate in (report.certificate, report.clarke_certificate):
         if certificate is not None:
             assert certificate.check()
-            assert checker.holds(json.loads(certificate.to_json()))
+            try:
+                assert checker.holds(json.loads(certificate.to_json()))
+            except checker.NeedsProgram:
+                assert "merged" in certificate.kind
     assert str(report) and report.explanation and json.dumps(report.to_dict(certificate=True), allow_nan=False)
 
 

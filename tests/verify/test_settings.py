@@ -63,6 +63,9 @@ CALLS: dict[str, Callable[[], Any]] = {
     "a set": of_a_set,
     "a search for a minimum": lambda: an.minimize(lambda x: np.maximum(abs(x[0]), abs(x[1] - 1)), [1.0, 2.0]).fun,
     "a sweep": lambda: [*an.sweep(identity, np.eye(3) - 1, slope=-1)],
+    "large numbers": lambda: shown(an.verify(lambda x: 1e200 * (np.abs(x[0]) - np.abs(x[1])), [0.0, 0.0], slope=-1)),
+    "a set of large numbers": lambda: an.generalized_gradient(
+        lambda x: 1e200 * (np.abs(x[0]) + np.abs(x[1])), np.zeros(2)).is_stationary(),
     "tiny numbers": lambda: shown(an.verify(lambda x: np.abs(x[0] * 1e-200) - np.abs(x[1]), [0.0, 0.0])),
 }
 

@@ -76,7 +76,8 @@ class Point:
         start = 0
         for place, like in zip(self.places, self.variables, strict=True):
             given = flat[start : start + like.size].reshape(like.shape)
-            leaves[place] = jnp.asarray(given, dtype=like.dtype)
+            with np.errstate(over="ignore"):
+                leaves[place] = jnp.asarray(given, dtype=like.dtype)
             check_fits(given, bool(np.isfinite(np.asarray(leaves[place])).all()), like.dtype)
             start += like.size
         return self.treedef.unflatten(leaves)
