@@ -6,6 +6,8 @@ import json
 import time
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import product
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -123,6 +125,28 @@ def test_a_search_finds_the_largest_value_or_shows_that_there_is_none(number: in
         assert search.largest <= most
 
 
+@given(st.integers(0, 10**6))
+def test_the_bound_of_a_node_is_one_of_all_its_leaves(seed: int) -> None:
+    """Kinks inside of kinks, some signs of which are chosen: against all choices of the others."""
+    random, count = np.random.default_rng(seed), 5
+    couplings = np.tril(random.integers(-2, 3, (count, count)), -1)
+    scaled: Any = SimpleNamespace(
+        rows=random.integers(-3, 4, (count, 3)), couplings=couplings, weights=random.integers(-2, 3, (1, count)))
+    search = Branching(scaled, random.integers(-3, 4, 3).tolist(), Fraction(0), Budget().start())
+
+    def value(signs: tuple[int, ...]) -> int:
+        along = [int(a) for a in search._along]
+        for i in range(count):
+            along[i] += sum(int(couplings[i, j]) * signs[j] * along[j] for j in range(i))
+        return sum(int(w) * s * a for w, s, a in zip(scaled.weights[0], signs, along, strict=True))
+
+    chosen = random.integers(-1, 2, count)
+    leaves = [signs for signs in product((-1, 1), repeat=count)
+              if all(own in (0, sign) for own, sign in zip(chosen.tolist(), signs, strict=True))]
+    assert search._bound(chosen)[0] >= max(map(value, leaves))
+    assert search._bound(np.array(leaves[0]))[0] == value(leaves[0])
+
+
 def test_a_tree_that_is_changed_proves_nothing() -> None:
     for number in (0, 4, 9):
         f, x = FUNCTIONS[number]
@@ -170,6 +194,16 @@ def test_blocks_are_decided_one_by_one() -> None:
     assert both is not None and all(proof is not None for proof in alone)
     assert both.clarke == all(proof.clarke for proof in alone if proof is not None)
     assert _certificate(problem(lambda v: f(v[:3]) + g(v[3:]), np.zeros(6), -1.0), both).check()
+
+
+@pytest.mark.parametrize("first", [1, 5])
+def test_a_direction_of_one_block_moves_no_other(first: int) -> None:
+    """Two layers whose rows are independent, though they share their variables."""
+    (f, _), (g, _) = layer(12, 3, first), layer(12, 3, first + 1)
+    shared = problem(lambda v: f(v[:3] + v[3:]) + g(v[3:]), np.zeros(6), -1.0)
+    proof = branch_and_bound(shared)
+    assert proof is not None and proof.clarke is (first == 5)
+    assert _certificate(shared, proof).check()
 
 
 @pytest.mark.parametrize("slope", [-1.0, 1.0])
