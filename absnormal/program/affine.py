@@ -73,6 +73,14 @@ class Affine:
         return k if combined(top, below, -k) == {} else None
 
 
+def ratio(first: Combination, second: Combination) -> Fraction:
+    """The number that one combination is of another; 0 where it is none."""
+    if not first or first.keys() != second.keys():
+        return Fraction(0)
+    ratios = {first[key] / second[key] for key in first}
+    return ratios.pop() if len(ratios) == 1 else Fraction(0)
+
+
 def combined(left: Combination, right: Combination, factor: Fraction | int) -> Combination:
     """left + factor * right."""
     total = dict(left)

@@ -6,7 +6,6 @@ axes side by side, before it gathers.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -61,8 +60,7 @@ def by_places(run: Run, eqn: Any, inputs: Sequence[Seen], start: int) -> list[Se
     for one in held:
         if not one.ordering.stands(one.ranks[one.ranks >= 0]):
             found = one.ordering
-            fix = re.sub(r"\bnp\.", "jnp.", found.fix)
-            jump = Jump(found.write.operation, found.write.source, JUMPS, fix)
+            jump = Jump(found.write.operation, found.write.source, JUMPS, found.fix)
             return [Seen(value, jump) for value in results]
     return None
 

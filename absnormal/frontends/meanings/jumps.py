@@ -12,7 +12,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
@@ -22,6 +21,7 @@ from absnormal.arrays import Array
 from absnormal.errors import TraceError
 from absnormal.frontends.numpy.masks import numbers
 from absnormal.frontends.numpy.traced import TracedArray
+from absnormal.program.affine import ratio
 from absnormal.program.builder import Builder
 from absnormal.program.nodes import Source
 
@@ -146,7 +146,7 @@ def _known(jump: Jump) -> tuple[Jump | None, bool]:
     affine = jump.builder.affine
     difference = affine.difference(jump.left, jump.right)
     for other in jump.builder.jumps:
-        factor = _ratio(difference, affine.difference(other.left, other.right))
+        factor = ratio(difference, affine.difference(other.left, other.right))
         if factor and np.array_equal(other.tied, jump.tied) and _alike(other.together, jump.together):
             return other, factor < 0
     return None, False
@@ -156,14 +156,6 @@ def _alike(first: tuple[Array, Array] | None, second: tuple[Array, Array] | None
     if first is None or second is None:
         return first is second
     return all(np.array_equal(one, other) for one, other in zip(first, second, strict=True))
-
-
-def _ratio(first: Any, second: Any) -> Fraction:
-    """The number that one combination is of another; 0 where it is none."""
-    if not first or first.keys() != second.keys():
-        return Fraction(0)
-    ratios = {first[key] / second[key] for key in first}
-    return ratios.pop() if len(ratios) == 1 else Fraction(0)
 
 
 class Asked(BaseException):

@@ -75,20 +75,21 @@ class Ordering:
         if self._sorted is None and self._looked_up:
             self._sorted = self._in_order(np.arange(len(self.members)), np.arange(length))
         if self._sorted is not None:
-            return self._gathered(self._sorted, ranks)
+            return self.gathered(self._sorted, ranks)
         self._looked_up = True
         lines, wanted = np.unique(ranks // length), np.unique(ranks % length)
         where = np.searchsorted(lines, ranks // length) * len(wanted) + np.searchsorted(wanted, ranks % length)
-        return self._gathered(self._in_order(lines, wanted), where)
+        return self.gathered(self._in_order(lines, wanted), where)
 
     def _in_order(self, lines: Array, wanted: Array) -> TracedArray:
         base = TracedArray(self.write.builder, self.base)
         found: TracedArray = in_order(
-            self.write, self._gathered(base, self.members[lines]), self.order[lines], 1, self.descending,
+            self.write, self.gathered(base, self.members[lines]), self.order[lines], 1, self.descending,
             wanted.tolist(), implied=True)
         return found
 
-    def _gathered(self, u: TracedArray, places: Array) -> TracedArray:
+    def gathered(self, u: TracedArray, places: Array) -> TracedArray:
+        """Entries by their numbers."""
         found: TracedArray = self.write.gather(self.write.reshape(u, (u.size,)), places)
         return found
 
@@ -340,8 +341,7 @@ class _LookedUp:
                 self._sorted = self.found.entries(self.ranks).index
             return self._sorted
         if np.all(taken == taken[:1]) or (not node.varied and self._equal(builder.values[index], taken)):
-            whole = self.write.reshape(TracedArray(builder, index), (np.asarray(builder.values[index]).size,))
-            return self._node(self.write.gather(whole, taken[0]))
+            return self.found.gathered(TracedArray(builder, index), taken[0]).index
         if not node.varied or index <= self.found.base or index in builder.roots:
             return None
         if node.op in MOVES and (self.complete or node.op == "reshape"):
@@ -377,6 +377,3 @@ class _LookedUp:
         """Whether an array has the same entry by every outcome."""
         entries = np.asarray(values).reshape(-1)[taken]
         return self.complete and bool(np.all(entries == entries[:1]))
-
-    def _node(self, value: Any) -> int:
-        return self.write.array(value).index

@@ -15,7 +15,6 @@ is v, and a sum of squares over its root is the root.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,7 @@ import numpy as np
 from absnormal.frontends.meanings.ties import Ties
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.writing import Writer
+from absnormal.program.affine import ratio
 
 #: What h(w) / w is, by the operation h, with h(0) = 0.
 _ENTIRE: dict[str, Callable[[Writer, Any, Any], Any]] = {
@@ -122,13 +122,8 @@ class Removable:
 
     def _ratio(self, w: int, u: int) -> float | None:
         """The k for which w = k u identically, if there is one that is a float."""
-        affine = self.builder.affine
-        found, own = affine(w), affine(u)
-        if not own or found.keys() != own.keys():
-            return None
-        key = next(iter(own))
-        k: Fraction = found[key] / own[key]
-        return float(k) if all(found[other] == k * c for other, c in own.items()) and float(k) == k else None
+        k = ratio(self.builder.affine(w), self.builder.affine(u))
+        return float(k) if k and float(k) == k else None
 
     def _varied(self, index: int) -> bool:
         return self.builder.nodes[index].varied

@@ -13,6 +13,7 @@ from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.writing import Writer
 from absnormal.ops import ENTRYWISE, TABLE
 from absnormal.ops.kinks.entrywise import Entrywise
+from absnormal.program.affine import ratio
 from absnormal.program.builder import Builder
 from absnormal.program.moves import MOVES, numbered
 from absnormal.program.nodes import Node
@@ -188,9 +189,4 @@ def _multiple(builder: Builder, index: int, x: int) -> Fraction | None:
         return Fraction(1)
     if builder.nodes[index].shape != builder.nodes[x].shape:
         return None
-    found, own = builder.affine(index), builder.affine(x)
-    if not own or found.keys() != own.keys():
-        return None
-    key = next(iter(own))
-    k = found[key] / own[key]
-    return k if all(found[other] == k * value for other, value in own.items()) else None
+    return ratio(builder.affine(index), builder.affine(x)) or None

@@ -57,13 +57,13 @@ def _topk(w: Writer, x: Arg, /, dim: int = -1, largest: bool = True, sorted: boo
         if np.any(line[..., 1:] == line[..., :-1]):
             w.refuse("has tied entries in no order", "use sorted=True")
     places = np.argsort(np.take_along_axis(rising, index, -1), axis=-1, kind="stable")
-    order = _completed(rising, np.take_along_axis(index, places, -1))
+    order = completed(rising, np.take_along_axis(index, places, -1))
     found = ranked(w, u, axis, np.moveaxis(order, -1, axis), range(index.shape[-1]), largest)
     back = np.moveaxis(np.argsort(places, axis=-1), -1, axis)
     return [w.gather(found, along(w.shape(found), back, axis))]
 
 
-def _completed(values: Array, index: Array) -> Array:
+def completed(values: Array, index: Array) -> Array:
     """The order along the last axis that begins with some indices; the others follow by their values."""
     rest = np.argsort(values, axis=-1, kind="stable")
     taken = np.zeros(values.shape, bool)

@@ -18,9 +18,11 @@ from absnormal.frontends.meanings.places import Places, ordering
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.torch.jumps import discrete, plain_name
 from absnormal.frontends.torch.memory import storage
+from absnormal.frontends.torch.order import completed
 from absnormal.frontends.torch.steps import Step
 from absnormal.frontends.torch.tape import Record
 from absnormal.frontends.torch.values import array
+from absnormal.frontends.torch.versions import Lost
 from absnormal.frontends.torch.writer import Arg
 from absnormal.program.moves import numbered
 
@@ -38,10 +40,6 @@ _MOVING = frozenset({
 _FIX = "use torch.amax, torch.amin or torch.sort"
 
 
-class _Lost(Exception):
-    """Indices that were changed on the way."""
-
-
 def by_places(lowering: Lowering, step: Step, jump: Step, args: Sequence[Any]) -> int | None:
     """A step that looks entries up by indices of a sort, which is tied, as order statistics; None where it is none."""
     record = step.record
@@ -54,28 +52,25 @@ def by_places(lowering: Lowering, step: Step, jump: Step, args: Sequence[Any]) -
     moved = [t for t in keys if _is_moved(lowering, t, jump.record)]
     if len(moved) != 1 or any(not discrete(t) or t.dtype == torch.bool for t in keys):
         return None
-    write, kept = lowering.write, {**vars(lowering.write)}
-    unit, precision = write.builder.unit, write.builder.precision
     try:
-        if jump.number not in lowering.places:
-            lowering.places[jump.number] = _ranks(lowering, jump)
-        ranks = lowering.places[jump.number]
-        if ranks is None:
-            return None
-        places, out = ranks
-        carried = _Carried(lowering, jump.record, out, places.ordering.members.shape[1])
-        own, moving = (np.asarray(carried.by(moved[0], numbers)) for numbers in (places.own, places.ranks))
-        table = TracedArray(write.builder, args[0].node)
-        axis = 0 if record.name == "take" else _axis(record, given, moved[0])
-        if record.name == "take":
-            table = write.entrywise.reshape(table, (table.size,))
-        found = Places(places.ordering, own, moving).look_up(table, axis, _apply(record, given, wanted, moved[0]))
-    except (TraceError, _Lost):
+        with lowering.write.aside():
+            if jump.number not in lowering.places:
+                lowering.places[jump.number] = _ranks(lowering, jump)
+            ranks = lowering.places[jump.number]
+            if ranks is None:
+                return None
+            places, out = ranks
+            carried = _Carried(lowering, jump.record, out, places.ordering.members.shape[1])
+            own, moving = (np.asarray(carried.by(moved[0], numbers)) for numbers in (places.own, places.ranks))
+            table, axis = TracedArray(lowering.builder, args[0].node), 0
+            if record.name == "take":
+                table = lowering.write.entrywise.reshape(table, (table.size,))
+            else:
+                axis = _axis(record, given, moved[0])
+            found = Places(places.ordering, own, moving).look_up(table, axis, _apply(record, given, wanted, moved[0]))
+            return int(found.index)
+    except (TraceError, Lost):
         return None
-    finally:
-        vars(write).update(kept)
-        write.builder.unit, write.builder.precision = unit, precision
-    return int(found.index)
 
 
 def _named(record: Record) -> dict[str, Any]:
@@ -94,7 +89,7 @@ def _axis(record: Record, given: dict[str, Any], index: Any) -> int:
         return int(given["dim"])
     before = given["indices"][: next(place for place, t in enumerate(given["indices"]) if t is index)]
     if any(t is not None and t.dtype == torch.bool for t in before):
-        raise _Lost
+        raise Lost
     return len(before)
 
 
@@ -135,23 +130,14 @@ def _ranks(lowering: Lowering, jump: Step) -> tuple[Places, Any] | None:
     falling = bool(given.get("descending", name == "topk")) and given.get("largest", True)
     falling = falling or name in ("argmax", "max")
     last, first = np.moveaxis(u.value, dim, -1), np.moveaxis(own, dim, -1)
-    order = _completed(-last if falling else last, first)
-    if order is None:
+    order = completed(-last if falling else last, first)
+    steps = np.diff(np.take_along_axis(last, order, -1), axis=-1)
+    if not np.all(steps <= 0 if falling else steps >= 0):  # The indices do not come first.
         return None
     moved = np.moveaxis(u, dim, -1)  # type: ignore[call-overload]
     found = ordering(write, moved, order, falling, _FIX)
     ranks = np.moveaxis(numbered(last.shape)[..., : first.shape[-1]], -1, dim).reshape(index.shape)
     return Places(found, index, ranks), out
-
-
-def _completed(values: Array, index: Array) -> Array | None:
-    """The order along the last axis that begins with some indices; None where these do not come first."""
-    rest = np.argsort(values, axis=-1, kind="stable")
-    taken = np.zeros(values.shape, bool)
-    np.put_along_axis(taken, index, True, -1)
-    others = rest[~np.take_along_axis(taken, rest, -1)].reshape(*index.shape[:-1], -1)
-    order = np.concatenate([index, others], -1)
-    return order if np.all(np.diff(np.take_along_axis(values, order, -1), axis=-1) >= 0) else None
 
 
 def _is_moved(lowering: Lowering, tensor: Any, jump: Record) -> bool:
@@ -172,14 +158,14 @@ class _Carried:
             return torch.as_tensor(numbers).reshape(tensor.shape)
         record = self.lowering.versions.record_of(tensor)
         if record is None or record is self.jump or record.overwritten or plain_name(record) not in _MOVING:
-            raise _Lost
+            raise Lost
         if storage(tensor) in self.lowering.tape.saved or not discrete(tensor):
-            raise _Lost
+            raise Lost
         inner = self.by(record.args[0], numbers)
         if record.name == "remainder":
             # What an index may be too large for leaves those alone that are not.
             if type(record.args[1]) is not int or record.args[1] < self.length:
-                raise _Lost
+                raise Lost
             return inner
         if record.name in ("alias", "detach", "clone", "_to_copy"):
             return inner

@@ -32,22 +32,18 @@ def settled(w: Writer, read: Callable[[], tuple[list[Any], dict[str, Any]]]) -> 
 
     ``read`` gives the arguments of the jump.
     """
-    builder, kept = w.builder, {**vars(w)}
-    unit, precision = builder.unit, builder.precision
+    builder = w.builder
     try:
-        found = comparisons(w, *read())
-        if found is None or any(builder.tied(*sides).any() for sides in found):
-            return False
-        for left, right, relation in found:
-            outcome = program.RELATIONS[relation][0](builder.values[left], builder.values[right])
-            builder.keep(left, right, relation, outcome, w.operation, w.source)
-        return True
+        with w.aside():
+            found = comparisons(w, *read())
+            if found is None or any(builder.tied(*sides).any() for sides in found):
+                return False
+            for left, right, relation in found:
+                outcome = program.RELATIONS[relation][0](builder.values[left], builder.values[right])
+                builder.keep(left, right, relation, outcome, w.operation, w.source)
+            return True
     except (TraceError, DomainError, KeyError):
         return False
-    finally:
-        # The operation that is being lowered is another one.
-        vars(w).update(kept)
-        builder.unit, builder.precision = unit, precision
 
 
 def comparisons(w: Writer, args: Sequence[Any], kwargs: dict[str, Any]) -> list[Comparison] | None:

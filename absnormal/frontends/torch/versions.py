@@ -88,18 +88,14 @@ class Versions:
 
     def _found(self, step: Step, over: Record | None = None) -> Any:
         """The outcome of a jump, or of what an operation makes of all its entries."""
-        lowering, write = self.lowering, self.lowering.write
+        lowering = self.lowering
         assert step.record is not None
-        kept, unit, precision = {**vars(write)}, write.builder.unit, write.builder.precision
-        try:
+        with lowering.write.aside():
             held = [lowering.results.get(handle) for handle in step.handles.values() if handle is not None]
             jumping = [one for one in held if isinstance(one, Either)]
             found: Any = self._of_versions(step, jumping, {}) if jumping else None
             if not jumping:
                 found = self._stepping(step.record, *lowering.read_by(step), over)
-        finally:
-            vars(write).update(kept)
-            write.builder.unit, write.builder.precision = unit, precision
         own = array((over or step.record).outs[0])
         if over is not None and isinstance(found, np.ndarray | np.generic | bool):
             return found if np.array_equal(found, own) else None

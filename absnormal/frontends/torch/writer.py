@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import numpy as np
@@ -95,6 +96,16 @@ class Writer(Terms[int]):
         self.dtype: Any = torch.float32
         #: The nodes of constant tensors, which keep them, by where these lie.
         self._held: dict[Any, int] = {}
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """What lowers another operation in between: that one is put back afterwards."""
+        kept, unit, precision = {**vars(self)}, self.builder.unit, self.builder.precision
+        try:
+            yield
+        finally:
+            vars(self).update(kept)
+            self.builder.unit, self.builder.precision = unit, precision
 
     @property
     def entrywise(self) -> writing.Writer:
