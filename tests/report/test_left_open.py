@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+import time
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pytest
 
 import absnormal as an
 from absnormal.report.left_open import known, what_would_settle
@@ -22,7 +26,11 @@ def at() -> Any:
     return np.r_[np.zeros(12), np.random.default_rng(2).standard_normal(20)]
 
 
-def test_an_open_verdict_names_what_fails_and_what_would_settle_it() -> None:
+def test_an_open_verdict_names_what_fails_and_what_would_settle_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Each look at the clock takes 0.05 s, so that no machine is fast enough to decide it.
+    looks = itertools.count(1)
+    clock = SimpleNamespace(monotonic=lambda: time.monotonic() + 0.05 * next(looks))
+    monkeypatch.setattr("absnormal.clarke.budget.time", clock)
     report = an.verify(two_layers, at(), slope=0.2, budget=an.Budget(seconds=0.5))
     assert report.verdict is an.Verdict.UNDECIDED
     (signs,) = known(report)
