@@ -96,7 +96,7 @@ def minimize(
     inverse: Array | None = None
     status, short, nit = 2, 0, 0
     while nit < maxiter:
-        d = -g if inverse is None else -(inverse @ g)
+        d = -g if inverse is None else _times(inverse, -g)
         step = _line_search(oracle, x, value, g, d) if g @ d < 0 and short < _STEPS else None
         if step is None:
             found, better = _near(oracle, x, value, gtol)
@@ -194,13 +194,23 @@ def _near(oracle: Oracle, x: Array, value: float, gtol: float) -> tuple[_Ties, _
 
 
 def _updated(inverse: Array | None, s: Array, y: Array) -> Array | None:
-    """The BFGS update of the inverse of the second derivative; None stands for the identity."""
+    """The BFGS update, in place, of the inverse of the second derivative; None stands for the identity.
+
+    Only the entries on and above the diagonal count.
+    """
+    from scipy.linalg.blas import dsyr2
+
     curvature = float(s @ y)
     if not curvature > 1e-14 * float(np.linalg.norm(s) * np.linalg.norm(y)):
         return inverse
     if inverse is None:
-        inverse = np.eye(len(s)) * (curvature / float(y @ y))
-    u = inverse @ y
-    inverse = inverse + np.outer(s, s) * ((1 + float(y @ u) / curvature) / curvature)
-    inverse -= (np.outer(u, s) + np.outer(s, u)) / curvature
-    return inverse
+        inverse = np.eye(len(s), order="F") * (curvature / float(y @ y))
+    u = _times(inverse, y)
+    w = ((1 + float(y @ u) / curvature) * s / 2 - u) / curvature
+    return np.asarray(dsyr2(1.0, w, s, a=inverse, overwrite_a=True))
+
+
+def _times(inverse: Array, v: Array) -> Array:
+    from scipy.linalg.blas import dsymv
+
+    return np.asarray(dsymv(1.0, inverse, v))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.clarke.wolfe import least_norm
+from absnormal.clarke.wolfe import Nearest, least_norm
 from absnormal.judgement.oracle import Oracle
 from absnormal.judgement.tolerances import finite
 from absnormal.program.program import Program
@@ -166,6 +166,13 @@ def _bound(weights: Array, gradients: Sequence[tuple[Array, float]]) -> tuple[Ar
 
 
 def _within(point: Array, center: Array, radius: float) -> bool:
+    """Whether a point lies in a ball: in floating point where its rounding leaves no doubt, otherwise on rationals."""
+    if radius > 0:
+        with np.errstate(over="ignore", under="ignore"):
+            away = (point - center) / radius
+            square = float(away @ away)
+        if abs(square - 1) > (len(point) + 8) * 2.0**-52 * max(square, 1.0):
+            return square < 1
     squares = sum((Fraction(a) - Fraction(b)) ** 2 for a, b in zip(point.tolist(), center.tolist(), strict=True))
     return squares <= Fraction(radius) ** 2
 
@@ -179,6 +186,8 @@ class _Search:
         self._gradients: list[tuple[Array, float]] = []
         self._known: set[bytes] = set()
         self._y, self._value, self._tried = x, 0.0, 0
+        self._size = 0.0
+        self._found: Nearest | tuple[Array, int] | None = None
 
     def run(self, enough: float) -> None:
         """Gradients are added until the least norm is no more than ``enough`` or rounding, or no more are found."""
@@ -242,17 +251,19 @@ class _Search:
         return value, gradient
 
     def _least(self) -> tuple[Array, float]:
-        v, _, _ = self._nearest()
+        v = self._nearest()[0]
         return v, float(np.linalg.norm(v))
 
     def _nearest(self) -> tuple[Array, Array, list[int]]:
+        """The point of least norm of the hull, its weights, and the gradients that they belong to."""
         columns = np.stack([g for g, _ in self._gradients])
         size = float(np.abs(columns).max(initial=0.0)) or 1.0
-        scaled = columns / size
+        if self._found is None or size > self._size:
+            self._size, self._found = size, (columns[-1] / size, len(columns) - 1)
 
         def lowest(v: Array) -> tuple[Array, int]:
-            k = int(np.argmin(scaled @ v))
-            return scaled[k], k
+            k = int(np.argmin(columns @ v))
+            return columns[k] / self._size, k
 
-        found = least_norm(lowest, (scaled[-1], len(scaled) - 1), 10 * len(scaled))
-        return found.point * size, found.weights, found.carried
+        self._found = least_norm(lowest, self._found, 10 * len(columns))
+        return self._found.point * self._size, self._found.weights, self._found.carried

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from absnormal.arrays import Array
+from absnormal.clarke.wolfe import least_norm
 from absnormal.rational.alternative import least_squares
 
 _ROUNDS = 1000
@@ -73,11 +74,13 @@ def membership(base: Array, summands: Sequence[Summand], g: Array, allowed: Arra
     return Answer(None, None)
 
 
+@np.errstate(under="ignore")
 def _weighted(points: Array, labels: Array, left: Array, size: Array) -> tuple[list[Array], Array]:
-    """Convex weights for each label whose combination is near ``left``, and the direction in which it is not."""
+    """Convex weights for each label whose combination is near ``left``, and a vector along which it is not."""
     proposed, rest = least_squares(points.T / size[:, None], labels, left / size)
     parts = [proposed[labels == number] for number in range(int(labels[-1]) + 1)]
-    return [own / own.sum() if own.sum() > 0 else np.full(len(own), 1 / len(own)) for own in parts], rest / size
+    weights = [own / own.sum() if own.sum() > 0 else np.full(len(own), 1 / len(own)) for own in parts]
+    return weights, np.ldexp(rest, np.frexp(size.min(initial=1.0))[1]) / size
 
 
 def _alike(summands: Sequence[Summand], width: int) -> Iterator[tuple[list[list[int]], Array, Array, Array]]:
@@ -187,48 +190,18 @@ def nearest_point(base: Array, summands: Sequence[Summand]) -> Array:
         columns = np.unique(np.concatenate([summands[k].columns for k in group]))
         blocks = [_placed(summands[k], columns) for k in group]
         size = max(float(np.abs(array).max(initial=0.0)) for array in (base[columns], *blocks)) or 1.0
-        result[columns] = size * _wolfe(base[columns] / size, [points / size for points in blocks])
+        result[columns] = size * _least(base[columns] / size, [points / size for points in blocks])
     return result
 
 
-def _wolfe(base: Array, blocks: list[Array]) -> Array:
-    """The point of least norm of base + sum of the blocks' hulls, numbers of size 1 (Wolfe, Mathematical Programming
-    1976).
+def _least(base: Array, blocks: Sequence[Array]) -> Array:
+    """The point of least norm of base + the sum of the blocks' hulls, numbers of size 1.
 
     Vertices of the sum are made on demand: the sum of the blocks' vertices that are least along the current point.
     """
 
-    def lowest(x: Array) -> Array:
-        return np.asarray(base + sum((points[np.argmin(points @ x)] for points in blocks), np.zeros_like(base)))
+    def lowest(x: Array) -> tuple[Array, None]:
+        vertices = (points[np.argmin(points @ x)] for points in blocks)
+        return np.asarray(base + sum(vertices, np.zeros_like(base))), None
 
-    corral = [lowest(base)]
-    weights = np.ones(1)
-    x = corral[0]
-    for _ in range(_ROUNDS):
-        new = lowest(x)
-        if x @ new >= x @ x - 1e-14 or any(np.array_equal(new, known) for known in corral):
-            break
-        corral.append(new)
-        weights = np.r_[weights, 0.0]
-        while True:
-            affine = _affine_minimizer(np.stack(corral))
-            if (affine > 1e-14).all():
-                weights = affine
-                break
-            going = affine <= 1e-14
-            steps = weights[going] / np.maximum(weights[going] - affine[going], 1e-300)
-            weights = weights + min(1.0, float(steps.min())) * (affine - weights)
-            kept = weights > 1e-14
-            corral = [point for point, keep in zip(corral, kept, strict=True) if keep]
-            weights = weights[kept] / weights[kept].sum()
-        x = weights @ np.stack(corral)
-    return np.asarray(x)
-
-
-def _affine_minimizer(points: Array) -> Array:
-    """Weights, summing to 1, of the point of least norm in the affine hull."""
-    count = len(points)
-    matrix = np.ones((count + 1, count + 1))
-    matrix[:count, :count] = points @ points.T
-    matrix[count, count] = 0.0
-    return np.asarray(np.linalg.lstsq(matrix, np.r_[np.zeros(count), 1.0], rcond=None)[0][:count])
+    return least_norm(lowest, lowest(base), _ROUNDS).point

@@ -18,15 +18,6 @@ from absnormal.arrays import Array
 _TINY, _DEPENDENT = 1e-14, 1e-13
 
 
-class Nearest(NamedTuple):
-    """A point, its convex weights on the corral, shape (k,), what came with the corral's points, and the points."""
-
-    point: Array
-    weights: Array
-    carried: list[Any]
-    points: Array
-
-
 class _Corral:
     """Affinely independent points with the factor R of 1 1^T + P P^T = R^T R.
 
@@ -94,8 +85,26 @@ class _Corral:
         return np.asarray(found[: len(column)])
 
 
+class Nearest(NamedTuple):
+    """A point and its convex weights on a corral, shape (k,)."""
+
+    point: Array
+    weights: Array
+    corral: _Corral
+
+    @property
+    def points(self) -> Array:
+        """The points of the corral, shape (k, n)."""
+        return self.corral.points
+
+    @property
+    def carried(self) -> list[Any]:
+        """What came with each of them."""
+        return self.corral.carried
+
+
 def least_norm(
-    lowest: Callable[[Array], tuple[Array, Any]], start: tuple[Array, Any], rounds: int,
+    lowest: Callable[[Array], tuple[Array, Any]], start: tuple[Array, Any] | Nearest, rounds: int,
     enough: Callable[[Array, Array], bool] | None = None,
 ) -> Nearest:
     """The point of least norm of the hull of all that ``lowest`` gives, numbers of size 1.
@@ -105,15 +114,18 @@ def least_norm(
     lowest
         of a point x, a point of the body that is least along x, and anything that is carried along with it
     start
-        a point of the body, and what is carried along
+        a point of the body, and what is carried along; or what was found of a smaller body, whose corral goes on
     rounds
         how many points may be asked for
     enough
         of x and the lowest point along it, whether to end there
     """
-    corral = _Corral(len(start[0]))
-    corral.joined(*start)
-    weights, x = np.ones(1), start[0]
+    if isinstance(start, Nearest):
+        x, weights, corral = start
+    else:
+        corral = _Corral(len(start[0]))
+        corral.joined(*start)
+        weights, x = np.ones(1), start[0]
     for _ in range(rounds):
         new, carried = lowest(x)
         if (enough is not None and enough(x, new)) or x @ new >= x @ x - _TINY:
@@ -134,4 +146,4 @@ def least_norm(
                 corral.left(place)
             weights = weights[kept] / weights[kept].sum()
         x = weights @ corral.points
-    return Nearest(np.asarray(x), weights, corral.carried, corral.points.copy())
+    return Nearest(np.asarray(x), weights, corral)

@@ -11,6 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import absnormal as an
+from absnormal.clarke.polytope import Summand, membership
+from absnormal.clarke.wolfe import least_norm
 from tests.oracle.expressions import Expr, numpy_callable
 from tests.oracle.oracle import Oracle
 from tests.oracle.strategies import programs
@@ -221,3 +223,27 @@ def test_what_is_only_inside_says_nothing_about_the_whole(made: Any) -> None:
 def test_the_least_norm_of_an_inner_set_that_holds_0_is_0() -> None:
     G = an.generalized_gradient(lambda x: np.abs(np.abs(x[1]) - x[0] ** 2) - np.abs(x[1]), [0.0, 0.0])
     assert not G.exact and G.is_stationary() is True and not G.min_norm().any()
+
+
+def test_nearest_points_of_growing_bodies_are_those_of_the_whole_ones() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        points = rng.normal(size=(30, 5)) + rng.normal(size=5)
+        found: Any = (points[0], 0)
+        for count in range(1, 31):
+            known = points[:count]
+
+            def lowest(v: Any, known: Any = known) -> tuple[Any, int]:
+                k = int(np.argmin(known @ v))
+                return known[k], k
+
+            found = least_norm(lowest, found, 1000)
+            x = found.point
+            assert (known @ x).min() >= x @ x - 1e-10
+            np.testing.assert_allclose(found.weights @ points[found.carried], x, atol=1e-12)
+
+
+def test_points_of_very_different_sizes_are_told_apart_without_a_warning() -> None:
+    summand = Summand(np.arange(2), np.array([[1e-310, 1.0], [1e-310, 2.0]]))
+    with np.errstate(over="raise", invalid="raise", divide="raise"):
+        assert membership(np.zeros(2), [summand], np.zeros(2), np.zeros(2)).separator is not None

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 import absnormal as an
+from absnormal.stationarity import _within
 from tests.theorems.test_classical_problems import cb2, cb3, ql, rosen_suzuki
 
 
@@ -135,3 +136,16 @@ def test_points_of_torch_and_trees() -> None:
 def test_a_radius_that_is_none(radius: Any) -> None:
     with pytest.raises(ValueError, match="radius must be a finite number >= 0"):
         an.stationarity(np.abs, [1.0], radius)
+
+
+@pytest.mark.parametrize("size", [1e-300, 1e-170, 1e-8, 1.0, 1e200])
+@pytest.mark.parametrize("n", [1, 3, 1000])
+def test_points_at_the_edge_of_a_ball_are_told_apart_on_rationals(n: int, size: float) -> None:
+    rng = np.random.default_rng(n)
+    center = size * rng.normal(size=n)
+    u = rng.normal(size=n)
+    for share in (0.5, 1 - 1e-12, 1 - 1e-15, 1.0, 1 + 1e-15, 1 + 1e-12, 2.0):
+        point, radius = center + size * u, share * size * float(np.linalg.norm(u))
+        square = sum((Fraction(a) - Fraction(b)) ** 2 for a, b in zip(point.tolist(), center.tolist(), strict=True))
+        assert _within(point, center, radius) == (square <= Fraction(radius) ** 2), share
+    assert _within(center, center, 0.0) and not _within(center + size, center, 0.0)

@@ -157,6 +157,7 @@ MUTANTS = (
     Mutant("judgement/vector.py", "others = between(tool) if len(tool.alpha) else None", "others = None",
            ("sweeps/test_conditioning.py",)),
     Mutant("stationarity.py", "min(weights) < 0 or ", "", STATIONARITY),
+    Mutant("stationarity.py", "(len(point) + 8) * 2.0**-52", "0.0", STATIONARITY),
     Mutant("stationarity.py", "if any(one is None for one in found):", "if False:", STATIONARITY),
     Mutant("stationarity.py", "return _bound(self.weights, gradients)[1] <= self.norm", "return True", STATIONARITY),
     Mutant("theorems/membership.py", "        if not certain.all():\n            return False\n", "",
