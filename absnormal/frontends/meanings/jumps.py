@@ -34,13 +34,13 @@ SIDES = ("own", "up", "down")
 
 #: Where Python asks for numbers f runs once for each version of every tied entry, of which there may be so many.
 ASKED = 3
-JUMPS = "jumps at this point, and so does f: what it is on the two sides of the jump is not seen to meet there"
+JUMPS = "jumps at this point, and what f is on the two sides of the jump is not seen to meet there"
 UNDEFINED = (
     "stands in for what is NaN at this point (0 / 0, or 0 times infinity), which is not seen to tend to the other"
     " choice with finite slopes: where it does not, f has no generalized gradient"
 )
 EPS = "add eps > 0 to what it is divided by, or to the argument of the logarithm, which makes it smooth"
-MOVE = "move the point off the jump; f has no generalized gradient where it jumps"
+MOVE = "move the point off the jump; where f itself jumps it has no generalized gradient"
 
 
 @dataclass(frozen=True, eq=False)

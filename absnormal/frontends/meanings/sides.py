@@ -84,7 +84,9 @@ class Side:
         if self.squares:
             square = self.write.op("square", end)
             found |= {index: self._times(k, square) for index, k in self.squares.items()}
-        return self._at(node, found)
+        result = self._at(node, found)
+        # A kink whose slope on this side is 0 is a number there.
+        return result if result is None or isinstance(result, TracedArray) else self.write.array(result)
 
     def _at(self, index: int, found: dict[int, Any]) -> Any:
         if index in found:

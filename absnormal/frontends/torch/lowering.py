@@ -277,16 +277,15 @@ class Lowering:
     def _at_ties(self, step: Step, taint: frozenset[int], args: list[Any]) -> Any:
         """Where a mask or an index jumps at the point: the operation as a kink, if it is one; otherwise an error."""
         steps = self.following.steps
-        numbers = [number for number in sorted(taint) if self._ties(number) or self.versions.carries(number)]
-        # What a comparison compares is followed where a jump behind it is tied, so that jump is met there.
-        met = {other for number in taint for other in steps[number].behind if steps[other].jumps}
-        tied = [number for number in numbers if number not in met]
-        made = self._as_kink(step, steps[tied[0]], args) if len(tied) == 1 else None
+        reached = self.versions.reached(step, taint)
+        tied = [number for number in reached if self._ties(number) or self.versions.carries(number)]
+        plain = len(tied) == 1 and not self.versions.carries(tied[0])
+        made = self._as_kink(step, steps[tied[0]], args) if plain else None
         open_ = [] if made is not None else self.open(tied)
         if len(open_) == 1 and (looked_up := by_places(self, step, steps[open_[0]], args)) is not None:
             return looked_up
         if open_:
-            sides = self.versions.lowered(step, self.open(numbers))
+            sides = self.versions.lowered(step, self.open(tied))
             if sides is not None:
                 return sides
             self._at(steps[open_[0]].record)

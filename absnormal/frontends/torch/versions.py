@@ -160,7 +160,7 @@ class Versions:
             return outcome is not None
         if not self.carries(number):
             return False
-        made = self.lowered(step, lowering.open(sorted(lowering.taints.get(number, ()))))
+        made = self.lowered(step, lowering.open(self.reached(step, lowering.taints.get(number, frozenset()))))
         if made is None:
             held = [lowering.results.get(handle) for handle in step.handles.values() if handle is not None]
             next(one for one in held if isinstance(one, Either)).refuse()
@@ -170,6 +170,39 @@ class Versions:
                 lowering.builder.give(made, self.tape.value(out, step.number + 1))
         lowering.results[number, 0] = made
         return True
+
+    def reached(self, step: Step, numbers: frozenset[int]) -> list[int]:
+        """The jumps among some whose outcomes a step takes, directly or by operations that do not jump.
+
+        What goes into another jump is followed, so that its outcome says what they do to it.
+        """
+        record, steps = step.record, self.lowering.following.steps
+        assert record is not None
+        known = {id(steps[number].record): number for number in numbers}
+        # What was detached from them is not told by the memory that it lies in.
+        found = numbers - self.lowering.following.behind(step.given)
+        stack, seen = [tensor for tensor in record.arguments if step.handles.get(id(tensor)) is None], set()
+        while stack:
+            tensor = stack.pop()
+            behind = numbers & self.lowering.following.tainted.get(storage(tensor), frozenset())
+            if id(tensor) in seen or behind <= found:
+                continue
+            seen.add(id(tensor))
+            made = self.record_of(tensor)
+            if made is None or made.overwritten or storage(tensor) in self.tape.saved:
+                found |= behind
+            elif id(made) in known:
+                jump = known[id(made)]
+                behind |= numbers & steps[jump].behind
+                found |= {jump, *(one for one in behind if not self._followed(one))}
+            else:
+                stack += made.arguments
+        return sorted(found)
+
+    def _followed(self, number: int) -> bool:
+        """Whether the values of what a jump goes into are known on all of its sides."""
+        lowering = self.lowering
+        return lowering.following.steps[number].jumps or isinstance(lowering.results.get((number, 0)), Either)
 
     def lowered(self, step: Step, numbers: Sequence[int]) -> Any:
         """What a step gives: a node, or an `Either`; None where that is not known.
@@ -200,7 +233,10 @@ class Versions:
                 given.append(held)
             elif handle is None:
                 given += [self._marked(one, tensor) for one in outcomes if isinstance(one, Either)]
-        jumps = list(dict.fromkeys(jump for one in given for jump in _behind(one)))
+        found = dict.fromkeys(jump for one in given for jump in _behind(one))
+        # What a later one compares may depend on what an earlier one compares, which ties them both.
+        nodes = self.lowering.builder.nodes
+        jumps = sorted(found, key=lambda jump: max(n for n in (jump.left, jump.right) if nodes[n].varied))
         if not jumps and any(isinstance(one, Either) for one in outcomes):
             return None
         try:
