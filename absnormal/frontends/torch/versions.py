@@ -176,15 +176,15 @@ class Versions:
 
         What goes into another jump is followed, so that its outcome says what they do to it.
         """
-        record, steps = step.record, self.lowering.following.steps
+        record, following = step.record, self.lowering.following
         assert record is not None
-        known = {id(steps[number].record): number for number in numbers}
+        known = {id(following.steps[number].record): number for number in numbers}
         # What was detached from them is not told by the memory that it lies in.
-        found = numbers - self.lowering.following.behind(step.given)
+        found = numbers - following.behind(step.given)
         stack, seen = [tensor for tensor in record.arguments if step.handles.get(id(tensor)) is None], set()
         while stack:
             tensor = stack.pop()
-            behind = numbers & self.lowering.following.tainted.get(storage(tensor), frozenset())
+            behind = numbers & following.behind([storage(tensor)])
             if id(tensor) in seen or behind <= found:
                 continue
             seen.add(id(tensor))
@@ -193,9 +193,10 @@ class Versions:
                 found |= behind
             elif id(made) in known:
                 jump = known[id(made)]
-                behind |= numbers & steps[jump].behind
+                behind |= numbers & following.steps[jump].behind
                 found |= {jump, *(one for one in behind if not self._followed(one))}
             else:
+                found |= behind - following.behind([storage(arg) for arg in made.arguments])
                 stack += made.arguments
         return sorted(found)
 
