@@ -90,9 +90,9 @@ class Separates(Evidence):
 class OnForm(Evidence):
     """Evidence about the switches of a rational system that can change the output, which has their positions."""
 
-    @abstractmethod
     def on(self, system: System) -> dict[str, Any]:
-        """As it is written beside this system."""
+        """As it is written beside this system; where that says all, the kind alone."""
+        return {"kind": self.kind}
 
 
 class InSystems(Evidence):

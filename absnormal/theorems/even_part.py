@@ -68,10 +68,6 @@ class EvenRows(OnForm):
 
     kind = "even part"
 
-    def on(self, system: System) -> dict[str, Any]:
-        """Rows, couplings and slopes of the system say all."""
-        return {"kind": self.kind}
-
 
 def even_part(problem: Problem) -> Proof | None:
     """Proves by patterns that g_c is the middle of a symmetric set."""

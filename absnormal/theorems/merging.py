@@ -83,10 +83,6 @@ class MergedOnForm(OnForm):
 
     kind = "merged kinks"
 
-    def on(self, system: System) -> dict[str, Any]:
-        """The system says all."""
-        return {"kind": self.kind}
-
 
 @dataclass(frozen=True, eq=False)
 class BeyondMergedKinks(NextToProgram, Separates):

@@ -34,7 +34,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -84,10 +84,6 @@ class AdjointsOfOneSign(OnForm):
     """The adjoints of all relevant |z_j| have one sign for all definite signatures."""
 
     kind = "sign-definite adjoints"
-
-    def on(self, system: System) -> dict[str, Any]:
-        """The couplings and weights of the system say all."""
-        return {"kind": self.kind}
 
 
 def regular(problem: Problem) -> Proof | None:

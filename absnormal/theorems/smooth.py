@@ -26,11 +26,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from absnormal.active.system import MANY, System
+from absnormal.active.system import MANY
 from absnormal.certificates import next_to_program
 from absnormal.certificates.evidence import AtPoint, Judged, NextToProgram, OnForm
 from absnormal.certificates.witness import Witness
@@ -64,10 +63,6 @@ class ZeroRows(OnForm):
 
     kind = "zero rows"
     switches: Sequence[int]
-
-    def on(self, system: System) -> dict[str, Any]:
-        """The rows of the system say all."""
-        return {"kind": self.kind}
 
 
 def smooth(problem: Problem) -> Proof | None:

@@ -31,7 +31,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -75,10 +74,6 @@ class OwnAdjointsOfOneSign(OnForm):
     """The adjoints of all relevant |z_j| under the slopes that are judged have one sign."""
 
     kind = "adjoints for these slopes"
-
-    def on(self, system: System) -> dict[str, Any]:
-        """Couplings, weights and slopes of the system say all."""
-        return {"kind": self.kind}
 
 
 def supporting(problem: Problem) -> Proof | None:

@@ -6,14 +6,12 @@ Where each of them is smooth is written in `absnormal.frontends.meanings.smoothn
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from absnormal._optional import require
-from absnormal.arrays import Array
 from absnormal.frontends.jax.complex_numbers import paired, part
 from absnormal.frontends.jax.jumps import Jump
 from absnormal.frontends.jax.opaque import Factor, opaque
@@ -21,8 +19,8 @@ from absnormal.frontends.jax.precision import epsilon
 from absnormal.frontends.jax.run import Call, Run, Seen
 from absnormal.frontends.meanings import complex_numbers as meaning
 from absnormal.frontends.meanings import halves, smoothness
+from absnormal.frontends.numpy.linear_algebra import Solve
 from absnormal.frontends.writing import Writer
-from absnormal.ops.opaque import Smooth
 from absnormal.program.nodes import Guard
 
 #: A linear system of more unknowns is not written out.
@@ -125,30 +123,6 @@ def tridiagonal_solve(
         spread = np.eye(size, k=offset) * inside[:, None]
         full = full + np.expand_dims(band, -1) * spread
     return call.write.op("opaque", full, b, function=Solve(np.ndim(diagonal) - 1), given=call.outs[0])
-
-
-@dataclass(frozen=True)
-class Solve(Smooth):
-    """x with A x = b, for matrices b."""
-
-    batch: int
-    name: str = "solve"
-
-    def value(self, *args: Array) -> Array:
-        return np.linalg.solve(*args)
-
-    def jacobian(self, args: Sequence[Array], own: int) -> Array:
-        """dx = A^-1 (db - dA x)."""
-        a, b = args
-        inverse, (size, columns) = np.linalg.inv(a), b.shape[-2:]
-        if own == 1:
-            found = np.einsum("...ij,kl->...ikjl", inverse, np.eye(columns))
-        else:
-            found = -np.einsum("...ij,...lk->...ikjl", inverse, np.linalg.solve(a, b))
-        return np.asarray(found.reshape(*a.shape[:-2], size * columns, -1))
-
-    def smooth_at(self, *args: Array) -> bool:
-        return smoothness.invertible(float(np.finfo(float).eps), args[0])
 
 
 def linear_solve(run: Run, eqn: Any, inputs: list[Seen], *, const_lengths: Any, jaxprs: Any) -> list[Seen]:

@@ -19,7 +19,7 @@ from absnormal.arrays import Array
 from absnormal.frontends.meanings import halves, smoothness
 from absnormal.frontends.numpy.shapes import broadcast_to
 from absnormal.frontends.numpy.traced import TracedArray
-from absnormal.frontends.writing import writer_of
+from absnormal.frontends.writing import Writer, writer_of
 from absnormal.ops.opaque import Smooth
 
 _EPS = float(np.finfo(float).eps)
@@ -41,44 +41,38 @@ def _adjugate(a: Array) -> Array:
     return np.asarray(size[..., None, None] * _turned(v) @ (others[..., :, None] * _turned(u)))
 
 
-def _solve(args: Sequence[Array], own: int, d: Array) -> Array:
-    a, b = args
-    return np.asarray(np.linalg.inv(a) @ (d if own else -d @ np.linalg.solve(a, b)))
-
-
-def _cholesky(args: Sequence[Array], own: int, d: Array) -> Array:
-    factor = np.linalg.cholesky(args[0])
+def _cholesky(a: Array, d: Array) -> Array:
+    factor = np.linalg.cholesky(a)
     inverse = np.linalg.inv(factor)
     inner = np.tril(inverse @ d @ _turned(inverse))
     return np.asarray(factor @ (inner - inner * np.eye(inner.shape[-1]) / 2))
 
 
-def _eigenvalues(args: Sequence[Array], own: int, d: Array) -> Array:
-    v = np.linalg.eigh(args[0])[1]
+def _eigenvalues(a: Array, d: Array) -> Array:
+    v = np.linalg.eigh(a)[1]
     return np.asarray(np.einsum("...ki,...kl,...li->...i", v, d, v))
 
 
-def _eigenvectors(args: Sequence[Array], own: int, d: Array, half: Literal["L", "U"] = "L") -> Array:
-    w, v = np.linalg.eigh(args[0], half)
+def _eigenvectors(a: Array, d: Array, half: Literal["L", "U"] = "L") -> Array:
+    w, v = np.linalg.eigh(a, half)
     gaps = w[..., None, :] - w[..., :, None]
     rates = np.where(np.eye(w.shape[-1], dtype=bool), 0.0, 1 / np.where(gaps == 0, 1, gaps))
     return np.asarray(v @ (rates * (_turned(v) @ d @ v)))
 
 
-def _singular_values(args: Sequence[Array], own: int, d: Array) -> Array:
-    u, _, v = np.linalg.svd(args[0], full_matrices=False)
+def _singular_values(a: Array, d: Array) -> Array:
+    u, _, v = np.linalg.svd(a, full_matrices=False)
     return np.asarray(np.einsum("...ki,...kl,...il->...i", u, d, v))
 
 
-def _pinv(args: Sequence[Array], own: int, d: Array) -> Array:
-    (a,) = args
+def _pinv(a: Array, d: Array) -> Array:
     p = np.linalg.pinv(a)
     left, right = np.eye(a.shape[-2]) - a @ p, np.eye(a.shape[-1]) - p @ a
     return np.asarray(-p @ d @ p + p @ _turned(p) @ _turned(d) @ left + right @ _turned(d) @ _turned(p) @ p)
 
 
-def _q_and_r(args: Sequence[Array], d: Array) -> tuple[Array, Array]:
-    q, r = np.linalg.qr(args[0])
+def _q_and_r(a: Array, d: Array) -> tuple[Array, Array]:
+    q, r = np.linalg.qr(a)
     scaled = d @ np.linalg.inv(r)
     inner = _turned(q) @ scaled
     skew = np.tril(inner, -1) - _turned(np.tril(inner, -1))
@@ -91,39 +85,35 @@ def _expm_value(a: Array) -> Any:
     return expm(a)
 
 
-def _expm(args: Sequence[Array], own: int, d: Array) -> Array:
+def _expm(a: Array, d: Array) -> Array:
     from scipy.linalg import expm_frechet
 
-    return np.stack([expm_frechet(args[0], one, compute_expm=False) for one in d])
+    return np.stack([expm_frechet(a, one, compute_expm=False) for one in d])
 
 
 class Row(NamedTuple):
-    """An operation on matrices: ``tangent(args, own, d)`` is the derivative along many tangents of one argument."""
+    """An operation on matrices: ``tangent(a, d)`` is the derivative along many tangents."""
 
     value: Callable[..., Any]
-    tangent: Callable[[Sequence[Array], int, Array], Array]
+    tangent: Callable[[Array, Array], Array]
     smooth_at: Callable[..., bool]
     kept: str = ""
 
 
 ROWS = {
-    "inv": Row(np.linalg.inv, lambda args, own, d: -np.linalg.inv(args[0]) @ d @ np.linalg.inv(args[0]),
-               smoothness.invertible),
-    "solve": Row(np.linalg.solve, _solve, smoothness.invertible),
-    "det": Row(np.linalg.det, lambda args, own, d: _trace(_adjugate(args[0]) @ d), smoothness.everywhere),
-    "logabsdet": Row(lambda a: np.linalg.slogdet(a)[1], lambda args, own, d: _trace(np.linalg.inv(args[0]) @ d),
-                     smoothness.invertible),
+    "inv": Row(np.linalg.inv, lambda a, d: -np.linalg.inv(a) @ d @ np.linalg.inv(a), smoothness.invertible),
+    "det": Row(np.linalg.det, lambda a, d: _trace(_adjugate(a) @ d), smoothness.everywhere),
+    "logabsdet": Row(
+        lambda a: np.linalg.slogdet(a)[1], lambda a, d: _trace(np.linalg.inv(a) @ d), smoothness.invertible),
     "cholesky": Row(np.linalg.cholesky, _cholesky, smoothness.positive_definite, "symmetric"),
     "eigenvalues": Row(np.linalg.eigvalsh, _eigenvalues, smoothness.apart, "symmetric"),
     "eigenvectors": Row(lambda a: np.linalg.eigh(a)[1], _eigenvectors, smoothness.apart, "symmetric"),
     "eigenvectors by the upper half": Row(
-        lambda a: np.linalg.eigh(a, "U")[1], lambda args, own, d: _eigenvectors(args, own, d, "U"), smoothness.apart,
-        "symmetric"),
-    "singular values": Row(lambda a: np.linalg.svd(a, compute_uv=False), _singular_values,
-                           smoothness.singular_apart),
+        lambda a: np.linalg.eigh(a, "U")[1], lambda a, d: _eigenvectors(a, d, "U"), smoothness.apart, "symmetric"),
+    "singular values": Row(lambda a: np.linalg.svd(a, compute_uv=False), _singular_values, smoothness.singular_apart),
     "pinv": Row(np.linalg.pinv, _pinv, smoothness.full_rank),
-    "q": Row(lambda a: np.linalg.qr(a)[0], lambda args, own, d: _q_and_r(args, d)[0], smoothness.reflected),
-    "r": Row(lambda a: np.linalg.qr(a)[1], lambda args, own, d: _q_and_r(args, d)[1], smoothness.reflected),
+    "q": Row(lambda a: np.linalg.qr(a)[0], lambda a, d: _q_and_r(a, d)[0], smoothness.reflected),
+    "r": Row(lambda a: np.linalg.qr(a)[1], lambda a, d: _q_and_r(a, d)[1], smoothness.reflected),
     "expm": Row(_expm_value, _expm, smoothness.everywhere),
 }  # fmt: skip
 
@@ -139,11 +129,12 @@ class OnMatrices(Smooth):
         return ROWS[self.name].value(*args)
 
     def jacobian(self, args: Sequence[Array], own: int) -> Array:
-        shape = args[own].shape[self.batch :]
+        (a,) = args
+        shape = a.shape[self.batch :]
         count = math.prod(shape)
         units = np.eye(count).reshape(count, *(1,) * self.batch, *shape)
-        rates = np.moveaxis(ROWS[self.name].tangent(args, own, units), 0, -1)
-        return rates.reshape(*args[own].shape[: self.batch], -1, count)
+        rates = np.moveaxis(ROWS[self.name].tangent(a, units), 0, -1)
+        return rates.reshape(*a.shape[: self.batch], -1, count)
 
     def smooth_at(self, *args: Array) -> bool:
         return ROWS[self.name].smooth_at(_EPS, *args)
@@ -153,14 +144,42 @@ class OnMatrices(Smooth):
         return ROWS[self.name].kept
 
 
-def _made(name: str, *args: Any) -> TracedArray:
-    """A node of a row; its arguments have the same leading axes."""
-    write = writer_of(args, f"np.linalg.{name}")
-    arrays = [write.array(item) for item in args]
-    for u in arrays:
-        if u.ndim < 2:
-            raise np.linalg.LinAlgError(f"{u.ndim}-dimensional array given. Array must be at least two-dimensional")
-    return write.op("opaque", *arrays, function=OnMatrices(name, arrays[0].ndim - 2))
+@dataclass(frozen=True)
+class Solve(Smooth):
+    """x with A x = b, for matrices b."""
+
+    batch: int
+    name: str = "solve"
+
+    def value(self, *args: Array) -> Array:
+        return np.linalg.solve(*args)
+
+    def jacobian(self, args: Sequence[Array], own: int) -> Array:
+        """dx = A^-1 (db - dA x)."""
+        a, b = args
+        inverse, (size, columns) = np.linalg.inv(a), b.shape[-2:]
+        if own == 1:
+            found = np.einsum("...ij,kl->...ikjl", inverse, np.eye(columns))
+        else:
+            found = -np.einsum("...ij,...lk->...ikjl", inverse, np.linalg.solve(a, b))
+        return np.asarray(found.reshape(*a.shape[:-2], size * columns, size * (columns if own else size)))
+
+    def smooth_at(self, *args: Array) -> bool:
+        return smoothness.invertible(_EPS, args[0])
+
+
+def _made(name: str, a: Any) -> TracedArray:
+    """A node of a row."""
+    write = writer_of(a, f"np.linalg.{name}")
+    u = _matrices(write, a)
+    return write.op("opaque", u, function=OnMatrices(name, u.ndim - 2))
+
+
+def _matrices(write: Writer, a: Any) -> TracedArray:
+    u = write.array(a)
+    if u.ndim < 2:
+        raise np.linalg.LinAlgError(f"{u.ndim}-dimensional array given. Array must be at least two-dimensional")
+    return u
 
 
 def inv(a: Any) -> Any:
@@ -177,10 +196,10 @@ def solve(a: Any, b: Any) -> Any:
             raise np.linalg.LinAlgError("Singular matrix")
         result: Any = np.matmul(np.linalg.inv(a), right)
     else:
+        write = writer_of([a, b], "np.linalg.solve")
         lead = np.broadcast_shapes(a.shape[:-2], np.shape(right)[:-2])
-        full = [broadcast_to(writer_of([a, b], "np.linalg.solve").array(u), lead + np.shape(u)[-2:])
-                for u in (a, right)]
-        result = _made("solve", *full)
+        full = [broadcast_to(_matrices(write, u), lead + np.shape(u)[-2:]) for u in (a, right)]
+        result = write.op("opaque", *full, function=Solve(len(lead)))
     return result[..., 0] if vector else result
 
 
@@ -199,10 +218,7 @@ def slogdet(a: Any) -> Any:
 def _mirrored(a: Any, name: str, lower: bool) -> Any:
     """The symmetric matrix of which one half is read."""
     write = writer_of(a, f"np.linalg.{name}")
-    u = write.array(a)
-    if u.ndim < 2:
-        raise np.linalg.LinAlgError(f"{u.ndim}-dimensional array given. Array must be at least two-dimensional")
-    return halves.mirrored(write, u, lower)
+    return halves.mirrored(write, _matrices(write, a), lower)
 
 
 def cholesky(a: Any, upper: bool = False) -> Any:

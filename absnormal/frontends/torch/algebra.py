@@ -123,10 +123,15 @@ def together(w: Writer, a: int, b: int) -> tuple[int, int, int]:
     return w.broadcast(a, (*lead, *first[-2:])), w.broadcast(b, (*lead, *second[-2:])), len(lead)
 
 
+def as_columns(w: Writer, node: int, a: Arg, b: Arg) -> int:
+    """The node of right-hand sides b of systems with the matrices a, which may be one vector for each of them."""
+    vector = len(b.shape) == 1 or (len(a.shape) - 1 == len(b.shape) and b.shape == a.shape[:-1])
+    return w.reshape(node, (*b.shape, 1, *w.shape(node)[len(b.shape) :])) if vector else node
+
+
 def _solve(w: Writer, a: Arg, b: Arg, /, left: bool = True) -> list[int]:
     out = tuple(w.record.outs[0].shape)
-    vector = len(b.shape) == 1 or (len(a.shape) - 1 == len(b.shape) and b.shape == a.shape[:-1])
-    u = w.reshape(b.node, (*b.shape, 1)) if vector else b.node
+    u = as_columns(w, b.node, a, b)
     first, second, batch = together(w, a.node, u)
     found = opaque(w, [first, second], [_FIRST, _SECOND], smoothness.invertible, 0, batch, left=left)
     return [w.reshape(found, out)]
@@ -170,8 +175,7 @@ def _triangle(w: Writer, a: Arg, upper: bool) -> int:
 def _least_squares(w: Writer, a: Arg, b: Arg, /, rcond: float | None = None) -> list[Any]:
     """The solution of least squares, or of least norm, by the pseudo-inverse of a matrix of full rank."""
     _refuse_small(w, a, 0.0, rcond or 0.0)
-    vector = len(b.shape) == 1 or (len(a.shape) - 1 == len(b.shape) and b.shape == a.shape[:-1])
-    u = w.reshape(b.node, (*b.shape, 1)) if vector else b.node
+    u = as_columns(w, b.node, a, b)
     found = w.matmul(_inverse(w, a.node), u)
     shape = tuple(w.record.outs[0].shape)
     residuals = w.constant(np.zeros(tuple(w.record.outs[1].shape)))

@@ -12,9 +12,9 @@ from absnormal.frontends.meanings import complex_numbers as meaning
 from absnormal.frontends.meanings import halves, smoothness
 from absnormal.frontends.meanings.complex_numbers import Parts, product_of, quotient_of, sum_of
 from absnormal.frontends.meanings.movements import numbers, padded
-from absnormal.frontends.torch.algebra import together
+from absnormal.frontends.torch.algebra import as_columns, together
 from absnormal.frontends.torch.opaque import Slot, Where, opaque
-from absnormal.frontends.torch.reductions import norm
+from absnormal.frontends.torch.reductions import axes_of, norm
 from absnormal.frontends.torch.writer import Arg, Writer
 
 Rule = Callable[..., Any]
@@ -155,18 +155,11 @@ def _copied(w: Writer, target: Arg, source: Any, /) -> int:
 
 
 def _sum(w: Writer, x: Arg, /, dim: Any = None, keepdim: bool = False) -> int:
-    return w.sum(x.node, _axes(x, dim), keepdim)
+    return w.sum(x.node, axes_of(x, dim), keepdim)
 
 
 def _mean(w: Writer, x: Arg, /, dim: Any = None, keepdim: bool = False) -> int:
-    return w.mean(x.node, _axes(x, dim), keepdim)
-
-
-def _axes(x: Arg, dim: Any) -> list[int]:
-    ndim = len(x.shape)
-    if dim is None or (isinstance(dim, (list, tuple)) and not dim):
-        return list(range(ndim))
-    return [axis % ndim for axis in (dim if isinstance(dim, (list, tuple)) else [dim])] if ndim else []
+    return w.mean(x.node, axes_of(x, dim), keepdim)
 
 
 def _pad(w: Writer, x: Arg, /, pad: Sequence[int], value: Any = 0) -> int:
@@ -177,7 +170,7 @@ def _pad(w: Writer, x: Arg, /, pad: Sequence[int], value: Any = 0) -> int:
 
 
 def _prod(w: Writer, x: Arg, /, dim: int | None = None, keepdim: bool = False) -> int:
-    axes = _axes(x, dim)
+    axes = axes_of(x, dim)
     made = _joined(w, meaning.product_along(w, _parts(w, x), axes)) if axes else x.node
     kept = [1 if axis in axes else size for axis, size in enumerate(x.here.shape) if keepdim or axis not in axes]
     return w.reshape(made, (*kept, 2))
@@ -227,8 +220,7 @@ def _solve(w: Writer, a: Arg, b: Arg, /, left: bool = True) -> list[int]:
     """As the real system of twice as many unknowns."""
     if not left:
         w.refuse("solves from the right for complex numbers", "transpose the system")
-    vector = len(b.shape) == 1 or (len(a.shape) - 1 == len(b.shape) and b.shape == a.shape[:-1])
-    known = w.reshape(_full(w, b), (*b.shape, 1, 2)) if vector else _full(w, b)
+    known = as_columns(w, _full(w, b), a, b)
     first = meaning.block_matrix(w, _parts(w, a))
     first, second, batch = together(w, first, meaning.stacked_parts(w, meaning.parted(w, known)))
     found = opaque(w, [first, second], [Slot(0), Slot(1)], smoothness.invertible, 0, batch)

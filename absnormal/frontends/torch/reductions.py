@@ -17,11 +17,17 @@ from absnormal.frontends.torch.writer import Arg, Writer
 Rule = Callable[..., Any]
 
 
-def _axes(x: Arg, dim: Any) -> list[int]:
-    ndim = max(1, len(x.shape))
+def axes_of(x: Arg, dim: Any) -> list[int]:
+    """The axes of an argument that are reduced over, where None and no axes at all stand for all."""
+    ndim = len(x.shape)
     if dim is None or (isinstance(dim, (list, tuple)) and not dim):
         return list(range(ndim))
-    return [axis % ndim for axis in (dim if isinstance(dim, (list, tuple)) else [dim])]
+    return [axis % ndim for axis in (dim if isinstance(dim, (list, tuple)) else [dim])] if ndim else []
+
+
+def _axes(x: Arg, dim: Any) -> list[int]:
+    """The same of `lined` arguments."""
+    return axes_of(x, dim) if x.shape else [0]
 
 
 def lined(w: Writer, x: Arg) -> int:
