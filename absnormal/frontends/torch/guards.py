@@ -17,7 +17,7 @@ from absnormal.arrays import Array
 from absnormal.frontends.meanings.order import keep_order
 from absnormal.frontends.meanings.selections import looked_through
 from absnormal.frontends.numpy.traced import TracedArray
-from absnormal.frontends.torch.jumps import discrete, plain_name
+from absnormal.frontends.torch.jumps import KNOTS, Knots, discrete, plain_name
 from absnormal.frontends.torch.values import array
 from absnormal.frontends.torch.writer import Arg, Writer
 
@@ -191,25 +191,14 @@ def _searched(w: Writer, edges: Arg, x: Any, *args: Any, **kwargs: Any) -> bool:
     return len(shape) >= 0
 
 
-def _shrunk(w: Writer, x: Arg, k: float = 0.5) -> bool:
-    for bound in (-k, k):
-        w.guard(x.node, w.constant(bound), ">", array(x.here) > bound)
-    return True
-
-
-def _past(w: Writer, x: Arg, threshold: float, value: float) -> bool:
-    w.guard(x.node, w.constant(threshold), ">", array(x.here) > threshold)
-    return True
-
-
 def _straightened(w: Writer, x: Arg, beta: float = 1.0, threshold: float = 20.0) -> bool:
     w.guard(x.node, w.constant(threshold / beta), ">", array(x.here) * beta > threshold)
     return True
 
 
-def _knots(*knots: float) -> Rule:
-    """Keep on which side of some knots the argument of a derivative is."""
-    return lambda w, grad, x, *args: _sides(w, x, knots)
+def _apart(knots: Knots) -> Rule:
+    """Keep on which side of its knots an argument is."""
+    return lambda w, *args, **kwargs: _sides(w, *knots(*args, **kwargs))
 
 
 def _sides(w: Writer, x: Arg, knots: Sequence[float]) -> bool:
@@ -236,14 +225,7 @@ RULES: dict[str, Rule] = {
     "angle": _signs,
     "copysign": _signs_of_second, "floor": _whole("floor"), "ceil": _whole("ceil"), "trunc": _whole("trunc"),
     "round": _whole("round"), "frac": _whole("trunc"), "div": _quotient("floor"), "floor_divide": _quotient("floor"),
-    "remainder": _quotient("floor"), "fmod": _quotient("trunc"), "hardshrink": _shrunk, "threshold": _past,
-    "softplus": _straightened,
-    "threshold_backward": lambda w, grad, x, threshold: _sides(w, x, [threshold]),
-    "hardtanh_backward": lambda w, grad, x, low, high: _sides(w, x, [low, high]),
-    "hardsigmoid_backward": _knots(-3.0, 3.0), "hardswish_backward": _knots(-3.0, 3.0),
-    "hardshrink_backward": lambda w, grad, x, k: _sides(w, x, [-k, k]),
-    "softshrink_backward": lambda w, grad, x, k: _sides(w, x, [-k, k]), "leaky_relu_backward": _knots(0.0),
-    "rrelu_with_noise_backward": _knots(0.0), "_prelu_kernel_backward": _knots(0.0),
-    "elu_backward": lambda w, grad, alpha, scale, rate, is_result, x: _sides(w, x, [0.0]),
+    "remainder": _quotient("floor"), "fmod": _quotient("trunc"),
+    "softplus": _straightened, **{name: _apart(knots) for name, knots in KNOTS.items()},
     "softplus_backward": lambda w, grad, x, beta, threshold: _sides(w, x, [threshold / beta]),
 }  # fmt: skip

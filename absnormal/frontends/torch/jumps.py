@@ -20,6 +20,8 @@ from absnormal.frontends.torch.values import array
 
 #: From the arguments of an operation: whether it jumps at the point, and whether it may within rounding.
 Ties = Callable[..., tuple[bool, bool]]
+#: From the arguments of an operation: the one on which it depends where it jumps, and the numbers at which it does.
+Knots = Callable[..., tuple[Any, Sequence[float]]]
 
 
 def _number(value: Any) -> Array:
@@ -176,17 +178,13 @@ def _divided(mode: str) -> Ties:
     return lambda a, b, *args, **kwargs: floor_divided(a, b, rounding_mode=mode)
 
 
-def _at(x: Any, *knots: Any) -> tuple[bool, bool]:
-    found = [compared(x, knot) for knot in knots]
-    return any(here for here, _ in found), any(near for _, near in found)
+def _at(knots: Knots) -> Ties:
+    def ties(*args: Any, **kwargs: Any) -> tuple[bool, bool]:
+        x, places = knots(*args, **kwargs)
+        found = [compared(x, knot) for knot in places]
+        return any(here for here, _ in found), any(near for _, near in found)
 
-
-def _shrunk(x: Any, k: float = 0.5, *args: Any, **kwargs: Any) -> tuple[bool, bool]:
-    return compared(x.abs(), k)
-
-
-def _past(x: Any, threshold: float, value: float) -> tuple[bool, bool]:
-    return compared(x, threshold)
+    return ties
 
 
 def _straightened(x: Any, beta: float = 1.0, threshold: float = 20.0) -> tuple[bool, bool]:
@@ -251,26 +249,25 @@ FLAT: dict[str, Ties] = {
     "sign": _signed, "sgn": _signed, "floor": _whole, "ceil": _whole, "trunc": _truncated, "round": _rounded,
     "div": floor_divided, "angle": _signed,
 }  # fmt: skip
+#: Those that jump at numbers which their arguments tell, among them kernels of derivatives, which jump where what they
+#: are derivatives of has its kinks.
+KNOTS: dict[str, Knots] = {
+    "hardshrink": lambda x, k=0.5: (x, (-k, k)),
+    "threshold": lambda x, threshold, value: (x, (threshold,)),
+    "threshold_backward": lambda grad, x, threshold: (x, (threshold,)),
+    "hardtanh_backward": lambda grad, x, low, high: (x, (low, high)),
+    **dict.fromkeys(("hardsigmoid_backward", "hardswish_backward"), lambda grad, x: (x, (-3.0, 3.0))),
+    **dict.fromkeys(("hardshrink_backward", "softshrink_backward"), lambda grad, x, k: (x, (-k, k))),
+    **dict.fromkeys(("leaky_relu_backward", "rrelu_with_noise_backward", "_prelu_kernel_backward"),
+                    lambda grad, x, *args: (x, (0.0,))),
+    "elu_backward": lambda grad, alpha, scale, rate, is_result, x: (x, (0.0,)),
+}  # fmt: skip
 BENT: dict[str, Ties] = {
-    "remainder": _divided("floor"), "fmod": _divided("trunc"), "frac": _truncated, "hardshrink": _shrunk,
-    "threshold": _past, "softplus": _straightened, "copysign": lambda x, sign, *args: _signed(sign),
-    # Kernels of derivatives, which jump where what they are derivatives of has its kinks.
-    "threshold_backward": lambda grad, x, threshold: compared(x, threshold),
-    "hardtanh_backward": lambda grad, x, low, high: _at(x, low, high),
-    "hardsigmoid_backward": lambda grad, x: _at(x, -3.0, 3.0),
-    "hardswish_backward": lambda grad, x: _at(x, -3.0, 3.0),
-    "hardshrink_backward": lambda grad, x, k: _at(x, -k, k),
-    "softshrink_backward": lambda grad, x, k: _at(x, -k, k),
-    "leaky_relu_backward": lambda grad, x, *args: zero(x),
-    "rrelu_with_noise_backward": lambda grad, x, *args: zero(x),
-    "_prelu_kernel_backward": lambda grad, x, weight: zero(x),
-    "elu_backward": lambda grad, alpha, scale, rate, is_result, x: zero(x),
-    "softplus_backward": lambda grad, x, beta, threshold: compared(x * beta, threshold),
+    "remainder": _divided("floor"), "fmod": _divided("trunc"), "frac": _truncated, "softplus": _straightened,
+    "copysign": lambda x, sign, *args: _signed(sign), **{name: _at(knots) for name, knots in KNOTS.items()},
+    "softplus_backward": lambda grad, x, beta, threshold: _straightened(x, beta, threshold),
     "smooth_l1_loss_backward": lambda grad, x, target, *args: compared(x, target),
 }  # fmt: skip
-
-#: The arguments, by their places, on which such a kernel depends where it jumps, where it is not the second one.
-_DECIDING = {"elu_backward": slice(5, 6), "smooth_l1_loss_backward": slice(1, 3)}
 
 #: Operations that only change the type of numbers; what they give is looked at, not their name.
 CONVERSIONS = frozenset({"_to_copy", "copy", "copy_", "fill", "fill_"})
@@ -329,9 +326,11 @@ def bent(record: Record) -> bool:
 def deciding(record: Record) -> Sequence[Any]:
     """The arguments on which it depends where an operation jumps."""
     name = plain_name(record)
-    if name == "copysign" or name.endswith("_backward"):
-        return [*record.args[_DECIDING.get(name, slice(1, 2))]]
-    return record.arguments
+    if name in KNOTS:
+        return [KNOTS[name](*record.args, **record.kwargs)[0]]
+    if name in ("copysign", "softplus_backward"):
+        return [record.args[1]]
+    return record.args[1:3] if name == "smooth_l1_loss_backward" else record.arguments
 
 
 def plain_name(record: Record) -> str:
