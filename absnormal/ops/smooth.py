@@ -17,6 +17,7 @@ from absnormal.ops.table import Op, Params, never
 
 Partials = Callable[..., Sequence[Any]]
 
+
 def entrywise_row(
     name: str, value: Callable[..., Any], partials: Partials, family: str, show: str, domain: Any,
     decisive: tuple[int, ...] | None = None,
