@@ -75,3 +75,33 @@ def exactly(value: Array) -> Array:
     flat = np.empty(value.size, dtype=object)
     flat[:] = [as_fraction(item) if math.isfinite(item) else item for item in value.ravel().tolist()]
     return flat.reshape(value.shape)
+
+
+#: Entries of a table by which pairs are told apart, for each pair.
+_TABLE = 8
+
+
+def distinct_pairs(first: Array, second: Array, size: int) -> tuple[Array, Array, Array]:
+    """The pairs of numbers below ``size`` that differ, and for every pair which of them it is.
+
+    Most pairs are a few steps apart from each other, so that a table by the step and the first one is small.
+    """
+    step = second - first + (size - 1)
+    known = np.zeros(2 * size, bool)
+    known[step] = True
+    steps = np.flatnonzero(known)
+    if len(steps) * size > _TABLE * first.size:
+        unique, back = np.unique(first * size + second, return_inverse=True)
+        return (*np.divmod(unique, max(1, size)), back)
+    rank = np.cumsum(known) - 1
+    codes = rank[step] * size + first
+    there = np.zeros(len(steps) * size, bool)
+    there[codes] = True
+    unique = np.flatnonzero(there)
+    which, low = np.divmod(unique, size)
+    return low, low + steps[which] - (size - 1), (np.cumsum(there, dtype=np.int32) - 1)[codes]
+
+
+def strides_of(shape: tuple[int, ...]) -> list[int]:
+    """How far apart in memory the neighbours along every axis are, in entries."""
+    return [math.prod(shape[axis + 1 :]) for axis in range(len(shape))]

@@ -24,11 +24,11 @@ from absnormal.ops.kinks.order import codes
 from absnormal.rational.modular import ANOTHER_PRIME, independent, integers
 from absnormal.sweeps.bounds import curvatures, derivative_bounds, moved_at_most
 from absnormal.sweeps.conditioning import beyond_values
-from absnormal.sweeps.equal_rows import EqualRows, zero_under_one
-from absnormal.sweeps.integers import exact_rows, zero_rows
+from absnormal.sweeps.integers import exact_rows
 from absnormal.sweeps.realized import realizes
 from absnormal.sweeps.rounding import FLOOR, UNIT, rounding
 from absnormal.sweeps.table import Sweeps
+from absnormal.sweeps.zero_rows import zero_under, zero_under_one
 
 DRAWS = 4
 #: A deviation that a proof sets aside, against the largest entry of its leaf, or the terms that cancel in it.
@@ -58,8 +58,7 @@ def _zero_for_these(sweeps: Sweeps, slopes: Array) -> tuple[Array, Array]:
     zero = ~sweeps.pattern(sigma)[0][sweeps.alpha]
     sigma[sweeps.alpha[zero & ~sweeps.in_blocks[sweeps.alpha]]] = 1.0
     if _definite(sweeps, sigma).all():
-        zero = zero | EqualRows(sweeps, sigma).zero_rows()
-        zero[~zero] = zero_rows(sweeps, sigma, sweeps.alpha[~zero])
+        zero = zero_under(sweeps, sigma, zero)
     return zero, sigma
 
 

@@ -44,11 +44,14 @@ from absnormal.sweeps.equal_rows import EqualRows
 from absnormal.sweeps.integers import zero_rows
 from absnormal.sweeps.overflow import overflow
 from absnormal.sweeps.table import Sweeps
+from absnormal.sweeps.zero_rows import few_of
 
 _BLOCK = 4096
 _TRIES = 4
 #: So many switches that two directions leave open are open along others, too.
 SAME = 1000
+#: So many times as many are so, too, by an estimate.
+_MANY = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -234,7 +237,12 @@ def chosen_along(sweeps: Sweeps, d: Array) -> tuple[Array, Array]:
         sigma[sweeps.alpha[~certain & ~sweeps.in_blocks[sweeps.alpha]]] = 1.0
         certain = certain | ~sweeps.pattern(sigma)[0][sweeps.alpha]
     if not certain.all():
-        certain = certain | EqualRows(sweeps, sigma).zero_rows()
+        rows = EqualRows(sweeps, sigma)
+        few = few_of(~certain)
+        open_ = few & ~rows.zero_rows(few)
+        # Where a few say that many stay open, they are not counted.
+        if not open_.any() or open_.sum() / few.sum() * (~certain).sum() <= _MANY * SAME:
+            certain = certain | rows.zero_rows()
     if not certain.all():
         certain[~certain] = zero_rows(sweeps, sigma, sweeps.alpha[~certain])
     return sigma, certain

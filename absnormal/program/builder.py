@@ -22,6 +22,7 @@ from absnormal.program.moves import numbered, origins
 from absnormal.program.nearby import Entries, Nearby, folded
 from absnormal.program.nodes import Guard, Node, Source
 from absnormal.program.program import RELATIONS, Program, compute, outside
+from absnormal.program.signs import certainly_positive
 from absnormal.program.slicing import sliced
 from absnormal.program.tree import Tree
 from absnormal.program.values import Later, Read, Values
@@ -34,6 +35,8 @@ _SMALL = 64
 _BYTES = 1024
 #: Relations that hold, or do not, between an entry and itself.
 _COMPARED = frozenset({">", ">=", "<", "<=", "==", "!="})
+#: Operations of what must not be 0, and which argument that is.
+_OFF_ZERO = {"sqrt": 0, "div": 1}
 #: Parameters that are their own keys.
 _PLAIN = frozenset({int, float, str, type(...)})
 
@@ -159,6 +162,8 @@ class Builder:
         ``given`` is its value, where a framework computed it; ``sure`` says that the arguments are known to lie in its
         domain.
         """
+        if op in _OFF_ZERO and not sure:
+            sure = certainly_positive(self.nodes, self.values, args[_OFF_ZERO[op]])
         if op in AT_ZERO and not sure and not self._exact:
             other = AT_ZERO[op](self, op, args, operation, source, tie, given)
             if other is not None:

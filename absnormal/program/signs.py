@@ -37,6 +37,20 @@ def never_negative(nodes: Sequence[Node], values: Sequence[Array], index: int) -
     return True
 
 
+def certainly_positive(nodes: Sequence[Node], values: Sequence[Array], index: int) -> bool:
+    """Whether a node is positive by structure: a positive constant plus what is never negative, or the root of that."""
+    node = nodes[index]
+    while node.op == "sqrt" or (TABLE[node.op].family == "movement" and len(node.args) == 1):
+        index = node.args[0]
+        node = nodes[index]
+    if node.op != "add":
+        return False
+    constants = [arg for arg in node.args if not nodes[arg].varied]
+    return len(constants) == 1 and bool(np.all(values[constants[0]] > 0)) and all(
+        never_negative(nodes, values, arg) for arg in node.args
+    )
+
+
 def where_never_negative(nodes: Sequence[Node], values: Sequence[Array], index: int, depth: int = 0) -> Array:
     """Which entries of a node cannot be negative: those of its parts, where it holds entries of others."""
     node = nodes[index]

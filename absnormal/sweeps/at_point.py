@@ -93,6 +93,7 @@ class AtPoint:
         #: What `once` keeps.
         self.answers: dict[Callable[..., Any], Any] = {}
         self._maps: dict[int, list[LinearMap | None]] = {}
+        self._norms: dict[int, list[float]] = {}
         self._derivatives: tuple[Array | None, dict[int, LocalDerivative]] = (None, {})
 
     def __getstate__(self) -> dict[str, Any]:
@@ -266,6 +267,13 @@ class AtPoint:
             found = [m if varied[arg].varied else None for m, arg in zip(maps, node.args, strict=True)]
             _hold(node, args, found)
             self._maps[index] = found
+        return found
+
+    def norms_of(self, index: int) -> list[float]:
+        """The norms of these maps, 0 for constant arguments."""
+        found = self._norms.get(index)
+        if found is None:
+            found = self._norms[index] = [0.0 if m is None else m.norm() for m in self.maps(index)]
         return found
 
     def slopes_of(self, index: int, sigma: Array) -> Array:

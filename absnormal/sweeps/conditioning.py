@@ -20,6 +20,7 @@ from absnormal.ops import TABLE
 from absnormal.ops.linear import applied
 from absnormal.program.program import Program
 from absnormal.sweeps.adjoints import Adjoints
+from absnormal.sweeps.at_point import once
 from absnormal.sweeps.rounding import UNIT
 from absnormal.sweeps.table import Sweeps
 
@@ -120,6 +121,7 @@ def _moved(sweeps: Sweeps, sigma: Array, units: Sequence[float] | float, rng: np
     """The program with what random roundings of all operations add to the values of the nodes, to first order."""
     program = sweeps.program
     each = [units] * len(program.nodes) if isinstance(units, float) else units
+    sizes = _sizes(sweeps)
     tangents: list[Array | None] = []
     for index, node in enumerate(program.nodes):
         if not node.varied or not node.args:
@@ -132,13 +134,23 @@ def _moved(sweeps: Sweeps, sigma: Array, units: Sequence[float] | float, rng: np
             total = applied(sweeps.maps(index), inner, 1, node.shape)
         if TABLE[node.op].family not in ("movement", "kinked") and each[index]:
             unit = each[index] * (_ULPS if each[index] < _COARSE else 1.0)
-            total = total + unit * _size(sweeps, index) * rng.uniform(-1, 1, node.shape)
+            total = total + unit * sizes[index] * rng.uniform(-1, 1, node.shape)
         tangents.append(np.where(np.isfinite(total), total, 0.0))
     values = [value if t is None else value + t[0] for value, t in zip(sweeps.values, tangents, strict=True)]
     near = Sweeps(program, None, values=values)
     # What is tied stays so: its slopes are those of the signature.
     near.active = sweeps.active
     return near
+
+
+@once
+def _sizes(sweeps: Sweeps) -> list[Array]:
+    """For all nodes that are rounded, the size of the value, or of the terms that are added up in it."""
+    nothing = np.zeros(())
+    return [
+        _size(sweeps, index) if node.varied and node.args and TABLE[node.op].family not in ("movement", "kinked")
+        else nothing for index, node in enumerate(sweeps.program.nodes)
+    ]
 
 
 def _size(sweeps: Sweeps, index: int) -> Array:

@@ -13,14 +13,12 @@ import math
 
 import numpy as np
 
-from absnormal.arrays import Array
+from absnormal.arrays import Array, distinct_pairs, strides_of
 from absnormal.ops import SMOOTH, TABLE, kink_of
 from absnormal.ops.convolution import Layout, entries_under, touched
 from absnormal.ops.kinks.kink import LocalDerivative
 from absnormal.program.moves import MOVES, origin
 from absnormal.program.nodes import Node
-from absnormal.sweeps.at_point import once
-from absnormal.sweeps.integers import all_zero_rows
 from absnormal.sweeps.table import Sweeps
 
 #: Operations entry by entry, with broadcasting.
@@ -29,16 +27,8 @@ _ENTRYWISE = frozenset(row.name for row in SMOOTH)
 _PAIRS = 30_000_000
 #: Nodes that are asked about, again and again in a network that sorts, past which no more are compared.
 _CALLS = 5_000
-
-
-@once
-def zero_under_one(sweeps: Sweeps) -> bool:
-    """Whether the rows of all active switches are zero for sure under one signature, and so under all (THEORY 2.1)."""
-    sigma = sweeps.signature(1.0)
-    zero = ~sweeps.pattern(sigma)[0][sweeps.alpha]
-    if not zero.all():
-        zero = zero | EqualRows(sweeps, sigma).zero_rows()
-    return bool(zero.all()) or all_zero_rows(sweeps, sigma, sweeps.alpha[~zero])
+#: Of so many chains one or none has a tie: then the others are left out.
+_NARROW = 8
 
 
 class EqualRows:
@@ -49,19 +39,29 @@ class EqualRows:
         self.nodes = sweeps.program.nodes
         self._zeros: dict[int, Array] = {}
         self._places: dict[int, Array] = {}
-        self._left = _PAIRS
-        self._calls = 0
+        self._known: Array | None = None
 
-    def zero_rows(self) -> Array:
-        """For each active switch, whether its row is zero for sure."""
+    def zero_rows(self, among: Array | None = None) -> Array:
+        """For each active switch, whether its row is zero for sure; only ``among`` some, if they are given."""
+        if self._known is not None:
+            return self._known
         sweeps, program = self.sweeps, self.sweeps.program
-        result = np.zeros(program.s, bool)
+        self._left, self._calls = _PAIRS, 0
+        result, asked = np.zeros(program.s, bool), sweeps.active
+        if among is not None:
+            asked = np.zeros(program.s, bool)
+            asked[sweeps.alpha[among]] = True
         for index in program.kinked:
             node = program.nodes[index]
             own = slice(node.switch, node.switch + node.switches)
-            if sweeps.active[own].any():
-                result[own] = self._tied_zero(index, node, sweeps.active[own])
-        return result[sweeps.alpha]
+            if asked[own].any():
+                result[own] = self._tied_zero(index, node, asked[own])
+        found = (result & asked)[sweeps.alpha]
+        if among is None:
+            self._known = found
+            self._zeros.clear()
+            self._places.clear()
+        return found
 
     def _tied_zero(self, index: int, node: Node, active: Array) -> Array:
         rates = kink_of(node.op).rates
@@ -75,13 +75,15 @@ class EqualRows:
 
     def _zero_in_chain(self, index: int, node: Node, active: Array) -> Array:
         """Comparison j is that of the entry chosen so far with entry j."""
-        ties = active.reshape(-1, math.prod(node.shape))
-        result = np.zeros(ties.shape, bool)
-        chosen = self.derivative(index).chosen
+        width, chosen = math.prod(node.shape), self.derivative(index).chosen
         if chosen is None:
-            return result.reshape(-1)
-        arg, lines = node.args[0], chosen.reshape(len(chosen), -1)
-        zeros = self.zero(arg).reshape(lines.shape)
+            return np.zeros(active.shape, bool)
+        arg, ties, lines = node.args[0], active.reshape(-1, width), chosen.reshape(len(chosen), -1)
+        zeros, lanes = self.zero(arg).reshape(lines.shape), np.arange(width)
+        if _NARROW * np.count_nonzero(active) < width:
+            lanes = np.flatnonzero(ties.any(axis=0))
+            ties, lines, zeros = ties[:, lanes], lines[:, lanes], zeros[:, lanes]
+        result = np.zeros(ties.shape, bool)
         # Row by row: most ties are between entries with zero rows, and need no list of pairs.
         before = zeros[0]
         for j, (tied, both) in enumerate(zip(ties, result, strict=True), start=1):
@@ -90,9 +92,13 @@ class EqualRows:
             before = np.where(lines[j] == j, zeros[j], before)
         row, column = np.nonzero(ties & ~result)
         if row.size:
-            first = lines[row, column].astype(np.intp) * lines.shape[1] + column
-            result[row, column] = self.equal(arg, first, (row + 1) * lines.shape[1] + column)
-        return result.reshape(-1)
+            first = lines[row, column].astype(np.intp) * width + lanes[column]
+            result[row, column] = self.equal(arg, first, (row + 1) * width + lanes[column])
+        if len(lanes) == width:
+            return result.reshape(-1)
+        found = np.zeros(active.shape, bool)
+        found.reshape(-1, width)[:, lanes] = result
+        return found
 
     def derivative(self, index: int) -> LocalDerivative:
         """A kinked node with the slopes."""
@@ -179,11 +185,9 @@ class EqualRows:
             return np.asarray((first == second) | (values[first] == values[second]))
         if distinct:
             return self._equal(index, first, second)
-        size = math.prod(self.nodes[index].shape)
-        codes = np.minimum(first, second) * size + np.maximum(first, second)
-        unique, back = np.unique(codes, return_inverse=True)
-        found = self._equal(index, unique // max(1, size), unique % max(1, size))
-        return np.asarray(found[back].reshape(first.shape))
+        low, high, back = distinct_pairs(np.minimum(first, second), np.maximum(first, second),
+                                    math.prod(self.nodes[index].shape))
+        return np.asarray(self._equal(index, low, high)[back].reshape(first.shape))
 
     def _equal(self, index: int, first: Array, second: Array) -> Array:
         """The same for distinct pairs."""
@@ -259,7 +263,7 @@ class EqualRows:
             return self.equal(node.args[0], first, second, True)
         if node.op == "transpose":
             before = tuple(self.nodes[node.args[0]].shape[axis] for axis in node.params["axes"])
-            strides = _strides(self.nodes[node.args[0]].shape)
+            strides = strides_of(self.nodes[node.args[0]].shape)
             own = [strides[axis] for axis in node.params["axes"]]
             at = (np.unravel_index(numbers, before) for numbers in (first, second))
             i, j = (sum(c * stride for c, stride in zip(position, own, strict=True)) for position in at)
@@ -351,32 +355,44 @@ class EqualRows:
         # Every filter looks at the same windows.
         shape = (node.shape[0], *node.shape[2:])
         codes = [np.ravel_multi_index((p[0], *p[2:]), shape) for p in (places, others)]
-        unique, back = np.unique(codes[0] * math.prod(shape) + codes[1], return_inverse=True)
-        pairs = (np.unravel_index(numbers, shape) for numbers in np.divmod(unique, math.prod(shape)))
+        low, high, back = distinct_pairs(codes[0], codes[1], math.prod(shape))
+        pairs = (np.unravel_index(numbers, shape) for numbers in (low, high))
         one = [[p[0], np.zeros_like(p[0]), *p[1:]] for p in pairs]
         result[able] = self._equal_windows(node, *one)[back]
         return result
 
     def _equal_windows(self, node: Node, at: list[Array], other: list[Array]) -> Array:
         """For pairs of entries of a convolution, given by their places along the axes, whether they see the same."""
-        x, weight = (self.nodes[arg].shape for arg in node.args)
+        arg, (x, weight) = node.args[0], (self.nodes[arg].shape for arg in node.args)
         layout: Layout = node.params["layout"]
         if not self._room(len(at[0]) * math.prod(weight[1:])):
             return np.zeros(len(at[0]), bool)
+        # All channels that a filter looks at are at the same places.
+        together = layout.groups == 1
+        if together:
+            x, weight = (x[0], 1, *x[2:]), (weight[0], 1, *weight[2:])
         (i, inside), (j, within) = (entries_under(places, x, weight, layout) for places in (at, other))
         equal = inside == within
         both = inside & within
         # An entry against the padding: a constant, or an entry with a zero row, that is 0.
         for entries, alone in ((i, inside & ~within), (j, within & ~inside)):
             if alone.any():
-                zero = self.zero(node.args[0]).reshape(-1)[entries[alone]]
-                equal[alone] = zero & (self.sweeps.own[node.args[0]].reshape(-1)[entries[alone]] == 0)
+                nothing = self.zero(arg) & (self.sweeps.own[arg] == 0)
+                nothing = nothing.all(axis=1) if together else nothing
+                equal[alone] = nothing.reshape(-1)[entries[alone]]
         # Rows that fail already are not looked at.
         hopeful = both & equal.all(axis=1, keepdims=True)
-        equal[hopeful] = self.equal(node.args[0], i[hopeful], j[hopeful])
+        compared = self._equal_columns if together else self.equal
+        equal[hopeful] = compared(arg, i[hopeful], j[hopeful])
         return np.asarray(equal.all(axis=1))
 
-
-def _strides(shape: tuple[int, ...]) -> list[int]:
-    """How far apart in memory the neighbours along every axis are, in entries."""
-    return [math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
+    def _equal_columns(self, index: int, first: Array, second: Array) -> Array:
+        """For pairs of places (N, *S) of a node (N, C, *S), whether the entries there are equal in all channels."""
+        count, channels, *space = self.nodes[index].shape
+        size = math.prod(space)
+        low, high, back = distinct_pairs(first, second, count * size)
+        i, j = (
+            ((place // size * (channels * size) + place % size)[:, None] + np.arange(channels) * size).reshape(-1)
+            for place in (low, high)
+        )
+        return np.asarray(self.equal(index, i, j, True).reshape(-1, channels).all(axis=1))[back]

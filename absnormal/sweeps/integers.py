@@ -18,6 +18,12 @@ from absnormal.sweeps.table import Sweeps
 _LARGEST_GRAIN = 12
 _ENTRIES = 64_000_000
 _CHUNK = 1_000_000
+#: Coefficients that are looked at before all are.
+_FEW = 256
+
+
+class _TooFine(Exception):
+    """Coefficients that are no multiples of any grain."""
 
 
 class _Grains:
@@ -25,16 +31,18 @@ class _Grains:
 
     def __init__(self) -> None:
         self.bits = 0
-        self.dyadic = True
 
     def __call__(self, a: Any) -> Any:
         size = np.abs(a)
-        for bits in range(_LARGEST_GRAIN + 1):
-            scaled = size * 2.0**bits
-            if (scaled == np.floor(scaled)).all():
-                self.bits += bits
-                return size
-        self.dyadic = False
+        # A few of them say mostly that there is no grain.
+        for part in (size.flat[:_FEW] if isinstance(size, np.ndarray) else size, size):
+            for bits in range(_LARGEST_GRAIN + 1):
+                scaled = part * 2.0**bits
+                if (scaled == np.floor(scaled)).all():
+                    break
+            else:
+                raise _TooFine
+        self.bits += bits
         return size
 
 
@@ -76,9 +84,12 @@ def exact_rows(sweeps: Sweeps, sigma: Array, switches: Array) -> Array | None:
     """The rows r^sigma of ``switches``, shape (k, n), if no operation rounds; ``sigma`` must be definite."""
     seeds = unit_vectors(switches, sweeps.program.s)
     grains = _Grains()
-    sizes, _ = sweeps.pull_magnitude(sigma, seeds, None, grains)
+    try:
+        sizes, _ = sweeps.pull_magnitude(sigma, seeds, None, grains)
+    except _TooFine:
+        return None
     largest = float(sizes.max(initial=0.0))
     # The size in grains, which may be too large for a float, is below 2^53.
-    if not grains.dyadic or not np.isfinite(largest) or math.frexp(largest)[1] + grains.bits > 53:
+    if not np.isfinite(largest) or math.frexp(largest)[1] + grains.bits > 53:
         return None
     return sweeps.pull(sigma, seeds, None)[0]

@@ -14,8 +14,12 @@ from absnormal.sweeps.table import Sweeps
 _ALONG = 1024 * UNIT
 
 
-def realizes(sweeps: Sweeps, sigma: Array, d: Array, rng: np.random.Generator | None = None) -> Array:
+def realizes(
+    sweeps: Sweeps, sigma: Array, d: Array, rng: np.random.Generator | None = None, needed: Array | None = None
+) -> Array:
     """For each active switch, whether sigma_i r_i^sigma . d > 0 beyond its rounding error; ``rng`` draws roundings.
+
+    Where not all that are ``needed`` are beyond that of the sweep, what the rounding of values does is left out.
 
     For a norm, whether r_i^sigma d is a positive multiple of sigma_i, which has length 1, to rounding; for a sort,
     whether entries come in the order of their codes, which must differ.
@@ -28,7 +32,7 @@ def realizes(sweeps: Sweeps, sigma: Array, d: Array, rng: np.random.Generator | 
     here = rates(sweeps)
     slack = rounding(sweeps.push_depth) * sweeps.magnitude(sigma, d)[0][alpha] + FLOOR
     opened = _opened(sweeps, sigma, here, slack)
-    if opened.any():
+    if opened.any() and (needed is None or opened[needed].all()):
         opened &= _opened(sweeps, sigma, here, slack + beyond_values(sweeps, sigma, here, rates, rng))
     return opened
 

@@ -77,8 +77,8 @@ def largest(sweeps: Sweeps, direction: Array) -> float:
             result = max(result, 2 * inner)
             bounds[index] = kink.bound(node.params) * inner
         elif node.varied:
-            terms = zip(sweeps.maps(index), node.args, strict=True)
-            bounds[index] = sum(bounds[arg] * m.norm() for m, arg in terms if m is not None and bounds[arg])
+            terms = zip(sweeps.norms_of(index), node.args, strict=True)
+            bounds[index] = sum(bounds[arg] * norm for norm, arg in terms if bounds[arg])
     return result
 
 

@@ -42,7 +42,6 @@ from absnormal.certificates.evidence import OnForm, wide
 from absnormal.clarke.fallback import OpenAlong
 from absnormal.rational.linear_algebra import Matrix, Vector, dot, nullspace, rank
 from absnormal.rational.linear_program import open_direction
-from absnormal.sweeps.equal_rows import EqualRows
 from absnormal.sweeps.realized import realizes
 from absnormal.theorems.problem import Problem, Proof
 
@@ -84,11 +83,11 @@ def along_candidates(problem: Problem) -> Proof | None:
     needed = problem.maybe_nonzero & sweeps.pattern(problem.sigma)[0][sweeps.alpha]
     if not np.all(np.abs(c[needed & ~sweeps.in_blocks[sweeps.alpha]]) == 1):
         return None
-    needed = needed & ~EqualRows(sweeps, problem.sigma).zero_rows()
+    needed = needed & ~problem.equal_rows.zero_rows()
     weights = np.where(needed, c, 0.0)
     for candidate in (_layered, _solved, _in_order):
         found = candidate(problem, needed)
-        if found is not None and (~needed | realizes(sweeps, problem.sigma, found)).all():
+        if found is not None and realizes(sweeps, problem.sigma, found, needed=needed)[needed].all():
             return _realized_by(found)
     d = np.zeros(sweeps.program.n)
     for number in range(_UPDATES):
@@ -97,7 +96,7 @@ def along_candidates(problem: Problem) -> Proof | None:
         if not np.isfinite(largest) or largest == 0:
             return None
         d = d / largest
-        wrong = needed & ~realizes(sweeps, problem.sigma, d)
+        wrong = needed & ~realizes(sweeps, problem.sigma, d, needed=needed)
         if not wrong.any():
             return _realized_by(d)
         if number and wrong.sum() > max(_MANY_WRONG, _STILL_WRONG * needed.sum()):

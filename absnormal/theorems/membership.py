@@ -53,6 +53,8 @@ Sampled = tuple[float, Array, Array]
 _ROUNDS = (0.0, *(20 * (0.0, 0.1, 0.5, 2.0)))
 #: How many means are tried that the first-order form of f proposes.
 _PROPOSALS = 4
+#: What so many rounds must leave at most of what was left, where variables are more than below.
+_STUCK, _BATCH = 0.9, 4
 #: Variables up to which directions are drawn as long as there is time, and how many at once.
 _LOW, _AROUND = 64, 64
 #: How many pairs of directions, of units in step, are taken together.
@@ -191,12 +193,27 @@ def nearest_mean(problem: Problem, g: Array, slack: Array) -> tuple[list[Sampled
     form = first_order(problem.sweeps)
     if form is not None:
         return _explored(problem, form, g, slack)
-    in_steps = _of_units_in_step(problem, g, slack)
-    if in_steps is not None:
-        return in_steps
-    found = _Limiting(problem, g, slack)
-    left, seed = direction(len(g), 0), 0
-    for scale in _ROUNDS:
+    # Where no direction is open, none that is tried depends on g: for another g they are the same.
+    shut = problem.sweeps.answers.setdefault(nearest_mean, [])
+    if any(np.array_equal(problem.c, c) for c in shut):
+        return None
+    along, found = _Limiting(problem, g, slack), _Limiting(problem, g, slack)
+    mean_of = _of_units_in_step(problem, along) or _of_what_is_left(problem, found)
+    if mean_of is None and not along.count + found.count:
+        shut.append(problem.c)
+    return mean_of
+
+
+def _of_what_is_left(problem: Problem, found: _Limiting) -> tuple[list[Sampled], Array] | None:
+    """The mean by column generation."""
+    g = found.vector
+    left, seed, before = direction(len(g), 0), 0, np.inf
+    for number, scale in enumerate(_ROUNDS):
+        if number % _BATCH == 0 and found.count and len(g) > _LOW:
+            size = float(np.abs(left).max())
+            if size > _STUCK * before:
+                return None
+            before = size
         d = left
         if scale:
             seed += 1
@@ -250,9 +267,9 @@ def _around(problem: Problem, found: _Limiting, seed: int) -> tuple[list[Sampled
     return found.used() if found.count and found.near(found.left()) else None
 
 
-def _of_units_in_step(problem: Problem, g: Array, slack: Array) -> tuple[list[Sampled], Array] | None:
+def _of_units_in_step(problem: Problem, found: _Limiting) -> tuple[list[Sampled], Array] | None:
     """The mean for directions of units in step, as long as each batch leaves less than half of what was left."""
-    found, before = _Limiting(problem, g, slack), np.inf
+    before = np.inf
     along = in_step(problem.sweeps, np.asarray(problem.c, dtype=float), sum(_IN_STEP), 0)
     for count in _IN_STEP:
         new = [not found.full(1) and found.taken(d) for d in islice(along, 2 * count)]
@@ -271,7 +288,7 @@ class _Limiting:
     """Limiting gradients along directions, and the mean of them that is nearest to a vector."""
 
     def __init__(self, problem: Problem, g: Array, slack: Array) -> None:
-        self._problem, self._g, self._slack = problem, g, slack
+        self._problem, self.vector, self._slack = problem, g, slack
         self._cells: list[tuple[Array, Array]] = []
         self._columns: list[Array] = []
         self._known: set[bytes] = set()
@@ -286,7 +303,7 @@ class _Limiting:
 
     def full(self, more: int) -> bool:
         """Whether time or memory are over before ``more`` have come, or none can come."""
-        return self._hopeless or bool(self._problem.tracker.spent) or (self.count + more) * len(self._g) > _NUMBERS
+        return self._hopeless or bool(self._problem.tracker.spent) or (self.count + more) * len(self.vector) > _NUMBERS
 
     def taken(self, d: Array) -> bool:
         """Adds the limiting gradient along a direction, if it is one for sure and is new."""
@@ -308,7 +325,7 @@ class _Limiting:
 
     def left(self) -> Array:
         """What the nearest mean leaves of the vector."""
-        self._weights, left = _combined(np.stack(self._columns, axis=1), self._g)
+        self._weights, left = _combined(np.stack(self._columns, axis=1), self.vector)
         return left
 
     @property

@@ -47,7 +47,6 @@ from absnormal.certificates import next_to_program
 from absnormal.certificates.evidence import AtPoint, Judged, NextToProgram, OnForm
 from absnormal.certificates.witness import Witness
 from absnormal.ops import kink_of
-from absnormal.sweeps.equal_rows import EqualRows
 from absnormal.theorems.problem import Problem, Proof
 
 
@@ -150,7 +149,7 @@ def private_directions_for_definite_slopes(problem: Problem) -> Proof | None:
     if not _hopeful(problem):
         return None
     nonzero = np.zeros(sweeps.program.s, bool)
-    nonzero[sweeps.alpha] = ~EqualRows(sweeps, problem.sigma).zero_rows()
+    nonzero[sweeps.alpha] = ~problem.equal_rows.zero_rows()
     proof = _grouped(problem, nonzero, PrivateInputsForTheseSlopes)
     if proof is None:
         return None

@@ -17,6 +17,7 @@ from absnormal.arrays import Array
 from absnormal.certificates.evidence import Evidence, Judged
 from absnormal.clarke.budget import Budget, BudgetTracker
 from absnormal.judgement.tolerances import DOUBLE_PRECISION, NOTHING, Tolerance
+from absnormal.sweeps.equal_rows import EqualRows
 from absnormal.sweeps.table import Sweeps
 
 if TYPE_CHECKING:
@@ -82,6 +83,11 @@ class Problem:
     def maybe_nonzero(self) -> Array:
         """Which active switches may have a nonzero row for some slopes; False is a proof of a zero row."""
         return self.sweeps.maybe_nonzero[self.sweeps.alpha]
+
+    @cached_property
+    def equal_rows(self) -> EqualRows:
+        """Entries with the same row under the slopes, which must be definite."""
+        return EqualRows(self.sweeps, self.sigma)
 
     def slopes_in(self, system: System) -> list[Any]:
         """The slopes of the switches of a system, as slopes of its forms."""

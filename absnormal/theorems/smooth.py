@@ -34,7 +34,7 @@ from absnormal.certificates import next_to_program
 from absnormal.certificates.evidence import AtPoint, Judged, NextToProgram, OnForm
 from absnormal.certificates.witness import Witness
 from absnormal.clarke.fallback import NoActiveSwitch
-from absnormal.sweeps.equal_rows import zero_under_one
+from absnormal.sweeps.zero_rows import zero_under_one
 from absnormal.theorems.problem import Problem, Proof
 
 #: Past this number of variables and switches, the sweep that looks for zero rows waits for cheaper proofs.

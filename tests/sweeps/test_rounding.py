@@ -11,6 +11,7 @@ import pytest
 
 import absnormal as an
 from absnormal.certificates.interval import highest
+from absnormal.sweeps import realized as module
 from absnormal.sweeps.bounds import curvatures, derivative_bounds
 from absnormal.sweeps.equal_rows import EqualRows
 from absnormal.sweeps.integers import exact_rows, zero_rows
@@ -220,3 +221,16 @@ def test_below_the_floor_nothing_is_told() -> None:
     sweeps = at(lambda x: np.abs(x[0]), [0.0])
     for size, told in ((FLOOR / 2, False), (2 * FLOOR, True)):
         assert bool(realizes(sweeps, sweeps.signature(1.0), np.array([size]))[0]) == told
+
+
+def test_roundings_are_drawn_only_where_all_that_are_needed_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """exp(x0) - 1 opens along (1, 0), |x1| does not."""
+    drawn: list[int] = []
+    beyond = module.beyond_values
+    monkeypatch.setattr(module, "beyond_values", lambda *args: drawn.append(1) or beyond(*args))
+    sweeps = at(lambda x: np.abs(np.exp(x[0]) - 1) + np.abs(x[1]), [0.0, 0.0])
+    sigma, d = sweeps.signature(1.0), np.array([1.0, 0.0])
+    for needed, times in (([True, True], 0), ([True, False], 1), (None, 1)):
+        drawn.clear()
+        found = realizes(sweeps, sigma, d, needed=None if needed is None else np.array(needed))
+        assert found.tolist() == [True, False] and len(drawn) == times

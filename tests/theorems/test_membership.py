@@ -10,6 +10,7 @@ from hypothesis import given
 
 import absnormal as an
 from absnormal import Budget
+from absnormal.sweeps.table import Sweeps
 from absnormal.theorems import membership as module
 from absnormal.theorems.membership import membership
 from absnormal.theorems.problem import Problem, Proof
@@ -92,3 +93,31 @@ def test_many_switches_of_few_variables() -> None:
     report = an.verify(lambda w: np.sort(np.abs(rows @ w))[:21].sum(), np.zeros(3), slope=-1)
     assert report and report.method == "membership"
     assert report.certificate is not None and report.certificate.check()
+
+
+def test_directions_that_open_nothing_are_not_tried_for_another_vector(monkeypatch: pytest.MonkeyPatch) -> None:
+    """None of them depends on the vector as long as none is open; for other slopes others are tried."""
+    tried: list[np.ndarray] = []
+
+    def shut(sweeps: Sweeps, d: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        tried.append(d)
+        return sweeps.signature(1.0), np.zeros(len(sweeps.alpha), bool)
+
+    monkeypatch.setattr(module, "first_order", lambda sweeps: None)
+    monkeypatch.setattr(module, "chosen_along", shut)
+    problem = case(abs(x) + abs(y), [0, 0], 0).problem()
+    assert module.nearest_mean(problem, np.zeros(2), np.zeros(2)) is None
+    count = len(tried)
+    assert count and module.nearest_mean(problem, np.ones(2), np.zeros(2)) is None and len(tried) == count
+    other = Problem(problem.sweeps, np.ones(2), Budget())
+    assert module.nearest_mean(other, np.ones(2), np.zeros(2)) is None and len(tried) == 2 * count
+
+
+def test_a_mean_that_comes_no_nearer_is_given_up_where_variables_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    """2.5 in every entry is in no mean of signs, and few variables are looked at as long as there is time."""
+    monkeypatch.setattr(module, "first_order", lambda sweeps: None)
+    for count in (module._LOW, module._LOW + 1):
+        program = an.trace(lambda v: np.abs(v).sum(), np.zeros(count))
+        problem = Problem(Sweeps(program, np.zeros(count)), np.zeros(count), Budget(seconds=2))
+        assert module.nearest_mean(problem, np.full(count, 2.5), np.zeros(count)) is None
+        assert (problem.tracker.programs <= 2 * module._BATCH + 1) == (count > module._LOW)

@@ -13,6 +13,7 @@ import absnormal as an
 from absnormal.sweeps.equal_rows import EqualRows
 from absnormal.sweeps.table import Sweeps
 from absnormal.theorems import private_directions as module
+from absnormal.theorems import problem as problem_module
 from absnormal.theorems.private_directions import private_directions, private_directions_for_definite_slopes
 
 from ..oracle.expressions import maximum, minimum, relu, variables
@@ -248,8 +249,8 @@ def test_zero_rows_of_a_pool_of_equal_windows() -> None:
 
 def test_taking_every_tie_for_a_zero_row_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     class Broken(EqualRows):
-        def zero_rows(self) -> Any:
+        def zero_rows(self, among: Any = None) -> Any:
             return np.ones(len(self.sweeps.alpha), bool)
 
-    monkeypatch.setattr(module, "EqualRows", Broken)
+    monkeypatch.setattr(problem_module, "EqualRows", Broken)
     assert wrong(private_directions_for_definite_slopes, case(abs(x) + minimum(-x, 0), [0], -1))

@@ -97,7 +97,7 @@ def test_verdicts_are_those_of_exact_gradients(slope: Any, monkeypatch: pytest.M
 
 
 def test_an_order_that_no_direction_opens_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    def careless(sweeps: Any, sigma: Any, d: Any, rng: Any = None) -> Any:
+    def careless(sweeps: Any, sigma: Any, d: Any, rng: Any = None, needed: Any = None) -> Any:
         found = realizes(sweeps, sigma, d, rng)
         for numbers in sweeps.sorts:
             found[np.searchsorted(sweeps.alpha, numbers)] = True
