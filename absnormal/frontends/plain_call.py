@@ -19,7 +19,7 @@ import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.errors import AbsNormalError, TraceError
-from absnormal.frontends.user_line import is_ours, is_user
+from absnormal.frontends.user_line import is_ours, is_user, library_name
 from absnormal.program.nodes import Source
 from absnormal.program.program import Program
 from absnormal.sweeps.rounding import output_errors
@@ -145,7 +145,7 @@ def refuse_while_traced(f: Any, x: Callable[[], Any], error: Exception) -> None:
     source = Source(users[-1].f_code.co_filename, users[-1].f_lineno) if users else line_of(f)
     later = frames[frames.index(users[-1]) + 1 :] if users else []
     called = [frame for frame in later if not is_ours(frame.f_code.co_filename)]
-    name = called[0].f_code.co_name if called else "f"
+    name = library_name(frames[-1]) or (called[0].f_code.co_name if called else "f")
     problem = f"does not take variables: {type(error).__name__}, {str(error).splitlines()[0] if str(error) else ''}"
     fix = "write this step with NumPy's functions"
     if "TracedArray" in str(error):

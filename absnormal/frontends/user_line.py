@@ -6,6 +6,7 @@ import functools
 import os
 import sys
 import sysconfig
+from types import FrameType
 
 import numpy as np
 import scipy
@@ -22,6 +23,8 @@ _LIBRARIES = (
     "<stringsource>",
 )
 _SPARSE = os.path.join(_LIBRARIES[1], "sparse") + os.sep
+#: Functions that are put around others.
+_WRAPPERS = {"wrapper", "wrapped", "inner", "_wrapper"}
 _PYTHON = ("<", *{sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib")})
 
 
@@ -61,6 +64,20 @@ def of_python(file: str) -> bool:
     (True, False)
     """
     return file.startswith(_PYTHON) and f"{os.sep}site-packages{os.sep}" not in file
+
+
+def library_name(frame: FrameType | None) -> str | None:
+    """The public name of the function of NumPy or SciPy that the user's line calls, of the frames from one outwards."""
+    name = None
+    while frame is not None and not is_user(frame.f_code.co_filename):
+        function = frame.f_code.co_name
+        if function == "__call__" and "self" in frame.f_locals:
+            function = type(frame.f_locals["self"]).__name__
+        if frame.f_code.co_filename.startswith(_LIBRARIES[:2]) and function not in _WRAPPERS:
+            module = str(frame.f_globals.get("__name__", "")).partition("._")[0]
+            name = f"{module}.{function}".replace("numpy.", "np.", 1)
+        frame = frame.f_back
+    return name
 
 
 def library_call() -> tuple[str, ...]:

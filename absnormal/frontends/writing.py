@@ -151,10 +151,18 @@ def writer_of(value: Any, operation: str) -> Writer:
     """A writer for the program of the first traced array in ``value``.
 
     What one of NumPy's functions is written in keeps the name of that function, and its line.
+
+    Raises
+    ------
+    TraceError
+        where there is none: the variables are in other arguments
     """
     found = first_traced(value)
     if found is None:
-        raise TypeError(f"{operation} was called without a variable")
+        raise TraceError(
+            operation, "has variables in an argument that it takes as a constant", "keep that argument constant",
+            caller(),
+        )
     return Writer(found.builder, *(found.builder.user or (operation, caller())))
 
 

@@ -50,7 +50,7 @@ def branch(x):
 # name: (f, point, operation named)
 TRACE = {
     "plain.dot": (lambda x: BUFFER.dot(x), X, "np.array"),
-    "an array kept elsewhere": (lambda x, zeros=np.zeros: zeros(3).__setitem__(0, x[0]), X, "float()"),
+    "an array kept elsewhere": (lambda x, kept=(np.zeros,): kept[0](3).__setitem__(0, x[0]), X, "float()"),
     "of another dtype": (lambda x: np.array([x[0], 1], dtype=np.float32), X, "np.array"),
     "integers": (lambda x: np.zeros(3, int).__setitem__(slice(None), x), X, "np.array"),
     "int": (lambda x: int(x[0]) + x[1], np.array([1.0, 2.0, 3.0]), "int()"),
@@ -98,7 +98,7 @@ TRACE = {
     "a float kept elsewhere": (lambda x, number=float: number(x[0]), X, "float()"),
     "tied maxima with a key": (lambda x: max([x[0], x[1]], key=abs), TIED, "comparison >"),
     "a sparse sum": (lambda x: sparse.csr_array(np.eye(3)) + x, X, "np.add"),
-    "svd": (lambda x: np.linalg.svd(np.diag(x)), X, "np.linalg.svd"),
+    "svd": (lambda x: np.linalg.svd(x[None]), X, "np.linalg.svd"),
     "fft": (lambda x: np.fft.fft(x), X, "f"),
     "unique": (lambda x: np.unique(x), X, "np.unique"),
     "logical_and": (lambda x: np.logical_and(x, x), X, "np.logical_and"),

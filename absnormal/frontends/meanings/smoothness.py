@@ -46,6 +46,15 @@ def positive_definite(eps: float, a: Array) -> bool:
     return bool((values[..., 0] > _room(eps, a) * np.abs(values[..., -1])).all())
 
 
+def positive(eps: float, a: Array) -> bool:
+    """The principal root and logarithm of a matrix: no eigenvalue is 0 or negative."""
+    if not a.size:
+        return True
+    values = np.linalg.eigvals(a)
+    room = np.sqrt(_room(eps, a)) * np.abs(values).max(axis=-1, keepdims=True)
+    return bool(((values.real > room) | (np.abs(values.imag) > room)).all())
+
+
 def apart(eps: float, a: Array) -> bool:
     """Eigenvalues and eigenvectors of a symmetric matrix: no two eigenvalues are equal."""
     return _separate(eps, a, np.linalg.eigvalsh(a)) if a.size else True

@@ -19,7 +19,10 @@ from absnormal.errors import TraceError
 from absnormal.program.nodes import Source
 
 #: Parameters that have to do with memory and speed alone: what they are makes no difference to the values.
-IDLE = {"casting", "copy", "device", "kind", "optimize", "stable", "subok"}
+IDLE = {
+    "casting", "check_finite", "copy", "device", "driver", "kind", "lapack_driver", "optimize", "overwrite_a",
+    "overwrite_b", "overwrite_x", "plan", "stable", "subok", "workers",
+}  # fmt: skip
 _FIXES = {
     "out": "assign to a new name", "where": "use np.where on the argument or the result", "dtype": "keep float64",
     "overwrite_input": "leave the argument as it is",

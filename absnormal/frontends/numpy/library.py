@@ -15,12 +15,14 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.frontends.numpy.complex_numbers import transform
+from absnormal.frontends.numpy.arguments import given
+from absnormal.frontends.numpy.complex_numbers import TRANSFORMS
 from absnormal.frontends.numpy.creation import arrayed
 from absnormal.frontends.numpy.held import taken, variable_in
 from absnormal.frontends.numpy.library_methods import classes
-from absnormal.frontends.numpy.linear_algebra import SCIPY_ALGEBRA
+from absnormal.frontends.numpy.scipy_algebra import SCIPY_ALGEBRA
 from absnormal.frontends.numpy.traced import TracedArray
+from absnormal.frontends.user_line import caller
 from absnormal.frontends.writing import Writer, named, writer_of
 
 Rule = Callable[..., Any]
@@ -106,7 +108,15 @@ def affine(*names: str) -> Callable[[Rule, str], Rule]:
 
 def written(rule: Rule) -> Callable[[Rule, str], Rule]:
     """A function that is written with others."""
-    return lambda original, name: rule
+
+    def ruled(original: Rule, name: str) -> Rule:
+        def called(*args: Any, **kwargs: Any) -> Any:
+            more, by_name = given(original, rule, name, caller(), args, kwargs)
+            return rule(*more, **by_name)
+
+        return called
+
+    return ruled
 
 
 # -- scipy.special ---------------------------------------------------------------------------------------
@@ -230,15 +240,16 @@ AFFINE: dict[str, dict[str, tuple[str, ...]]] = {
     "scipy.fft": dict.fromkeys(("dct", "idct", "dst", "idst", "dctn", "idctn", "dstn", "idstn"), ("x",)),
     "scipy.integrate": {"cumulative_trapezoid": ("y",), "romb": ("y",), "cumulative_simpson": ("y",)},
     "scipy.linalg": {
-        "solve_banded": ("b",), "solveh_banded": ("b",), "cho_solve": ("b",), "lu_solve": ("b",),
-        "solve_toeplitz": ("b",), "solve_circulant": ("b",), "hankel": ("c", "r"), "circulant": ("c",),
-        "matmul_toeplitz": ("x",),
+        "solve_banded": ("b",), "solveh_banded": ("b",), "solve_toeplitz": ("b",), "solve_circulant": ("b",),
+        "hankel": ("c", "r"), "circulant": ("c",),
+        "matmul_toeplitz": ("x",), "solve_sylvester": ("q",), "solve_continuous_lyapunov": ("q",),
+        "solve_discrete_lyapunov": ("q",), "expm_frechet": ("E",),
     },
     "scipy.sparse.linalg": {"spsolve": ("b",)},
 }  # fmt: skip
 
 WRITTEN: dict[str, dict[str, Rule]] = {
-    "scipy.fft": {name: transform(name) for name in ("fft", "ifft", "rfft", "irfft")},
+    "scipy.fft": {function.__name__: rule for function, rule in TRANSFORMS.items()},
     "scipy.special": {"logsumexp": logsumexp, "softmax": softmax, "log_softmax": log_softmax,
                       "polygamma": polygamma},
     "scipy.spatial.distance": {"cosine": cosine, "cdist": cdist, "pdist": pdist},
@@ -262,9 +273,9 @@ def _following(original: Rule, rule: Rule, name: str) -> Rule:
         first = variable_in([args, [*kwargs.values()]])
         if first is None:
             return original(*args, **kwargs)
-        given = [arrayed(taken(item)) if isinstance(item, list) and variable_in(item) is not None else taken(item)
-                 for item in args]
-        return named(first.builder, name, rule, given, {key: taken(item) for key, item in kwargs.items()})
+        arrays = [arrayed(taken(item)) if isinstance(item, list) and variable_in(item) is not None else taken(item)
+                  for item in args]
+        return named(first.builder, name, rule, arrays, {key: taken(item) for key, item in kwargs.items()})
 
     return function
 

@@ -79,16 +79,54 @@ def _q_and_r(a: Array, d: Array) -> tuple[Array, Array]:
     return np.asarray(q @ (skew - inner) + scaled), np.asarray((inner - skew) @ r)
 
 
-def _expm_value(a: Array) -> Any:
-    from scipy.linalg import expm
-
-    return expm(a)
+def _thin(a: Array) -> tuple[Array, Array, Array]:
+    return np.linalg.svd(a, full_matrices=False)
 
 
-def _expm(a: Array, d: Array) -> Array:
-    from scipy.linalg import expm_frechet
+def _turns(a: Array, d: Array) -> tuple[Array, Array]:
+    """The tangents of the left and right singular vectors, as np.linalg.svd returns them."""
+    u, s, vt = _thin(a)
+    v, inner = _turned(vt), _turned(u) @ d @ _turned(vt)
+    gaps = s[..., None, :] ** 2 - s[..., :, None] ** 2
+    rates = np.where(np.eye(s.shape[-1], dtype=bool), 0.0, 1 / np.where(gaps == 0, 1, gaps))
+    row, column = s[..., None, :], s[..., :, None]
+    of_u = u @ (rates * (inner * row + column * _turned(inner))) + (d @ v - u @ inner) / row
+    of_v = v @ (rates * (column * inner + _turned(inner) * row)) + (_turned(d) @ u - v @ _turned(inner)) / row
+    return np.asarray(of_u), np.asarray(_turned(of_v))
 
-    return np.stack([expm_frechet(a, one, compute_expm=False) for one in d])
+
+def _of_matrix(name: str) -> Callable[[Array], Any]:
+    """A function of a matrix that SciPy has."""
+
+    def function(a: Array) -> Any:
+        import scipy.linalg
+
+        return getattr(scipy.linalg, name)(a)
+
+    return function
+
+
+def _along(name: str) -> Callable[[Array, Array], Array]:
+    """Its derivative, the upper right block of the function of [[a, d], [0, a]]."""
+
+    def tangent(a: Array, d: Array) -> Array:
+        n, function = len(a), _of_matrix(name)
+        return np.stack([function(np.block([[a, one], [np.zeros_like(a), a]]))[:n, n:] for one in d])
+
+    return tangent
+
+
+def _factors(a: Array) -> tuple[Array, Array, Array]:
+    from scipy.linalg import lu
+
+    return lu(a)  # type: ignore[no-any-return]
+
+
+def _factor_rates(a: Array, d: Array) -> tuple[Array, Array]:
+    """The tangents of the factors L and U of a square matrix."""
+    p, lower, upper = _factors(a)
+    inner = np.linalg.inv(lower) @ _turned(p) @ d @ np.linalg.inv(upper)
+    return np.asarray(lower @ np.tril(inner, -1)), np.asarray(np.triu(inner) @ upper)
 
 
 class Row(NamedTuple):
@@ -114,7 +152,13 @@ ROWS = {
     "pinv": Row(np.linalg.pinv, _pinv, smoothness.full_rank),
     "q": Row(lambda a: np.linalg.qr(a)[0], lambda a, d: _q_and_r(a, d)[0], smoothness.reflected),
     "r": Row(lambda a: np.linalg.qr(a)[1], lambda a, d: _q_and_r(a, d)[1], smoothness.reflected),
-    "expm": Row(_expm_value, _expm, smoothness.everywhere),
+    "left factor": Row(lambda a: _thin(a)[0], lambda a, d: _turns(a, d)[0], smoothness.singular_apart),
+    "right factor": Row(lambda a: _thin(a)[2], lambda a, d: _turns(a, d)[1], smoothness.singular_apart),
+    "lower": Row(lambda a: _factors(a)[1], lambda a, d: _factor_rates(a, d)[0], smoothness.pivoted),
+    "upper": Row(lambda a: _factors(a)[2], lambda a, d: _factor_rates(a, d)[1], smoothness.pivoted),
+    **{name: Row(_of_matrix(name), _along(name), smoothness.everywhere)
+       for name in ("expm", "cosm", "sinm", "coshm", "sinhm")},
+    **{name: Row(_of_matrix(name), _along(name), smoothness.positive) for name in ("sqrtm", "logm")},
 }  # fmt: skip
 
 
@@ -168,8 +212,8 @@ class Solve(Smooth):
         return smoothness.invertible(_EPS, args[0])
 
 
-def _made(name: str, a: Any) -> TracedArray:
-    """A node of a row."""
+def made(name: str, a: Any) -> TracedArray:
+    """A node of a row of the table."""
     write = writer_of(a, f"np.linalg.{name}")
     u = _matrices(write, a)
     return write.op("opaque", u, function=OnMatrices(name, u.ndim - 2))
@@ -184,7 +228,7 @@ def _matrices(write: Writer, a: Any) -> TracedArray:
 
 def inv(a: Any) -> Any:
     """np.linalg.inv."""
-    return _made("inv", a)
+    return made("inv", a)
 
 
 def solve(a: Any, b: Any) -> Any:
@@ -205,14 +249,14 @@ def solve(a: Any, b: Any) -> Any:
 
 def det(a: Any) -> Any:
     """np.linalg.det."""
-    return _made("det", a)
+    return made("det", a)
 
 
 def slogdet(a: Any) -> Any:
     """np.linalg.slogdet: the sign is constant near a matrix that can be inverted."""
     write = writer_of(a, "np.linalg.slogdet")
     sign = write.constant_piece("sign", det(a))
-    return type(np.linalg.slogdet(np.eye(1)))(sign, _made("logabsdet", a))
+    return type(np.linalg.slogdet(np.eye(1)))(sign, made("logabsdet", a))
 
 
 def _mirrored(a: Any, name: str, lower: bool) -> Any:
@@ -223,13 +267,13 @@ def _mirrored(a: Any, name: str, lower: bool) -> Any:
 
 def cholesky(a: Any, upper: bool = False) -> Any:
     """np.linalg.cholesky, which reads the lower triangle, or the upper one."""
-    factor = _made("cholesky", _mirrored(a, "cholesky", not upper))
+    factor = made("cholesky", _mirrored(a, "cholesky", not upper))
     return np.swapaxes(factor, -1, -2) if upper else factor
 
 
 def eigvalsh(a: Any, UPLO: str = "L") -> Any:
     """np.linalg.eigvalsh."""
-    return _made("eigenvalues", _mirrored(a, "eigvalsh", UPLO.upper() == "L"))
+    return made("eigenvalues", _mirrored(a, "eigvalsh", UPLO.upper() == "L"))
 
 
 def eigh(a: Any, UPLO: str = "L") -> Any:
@@ -237,26 +281,30 @@ def eigh(a: Any, UPLO: str = "L") -> Any:
     u = _mirrored(a, "eigh", UPLO.upper() == "L")
     result: Any = type(np.linalg.eigh(np.eye(1)))
     # The signs of eigenvectors are those of the algorithm for that half.
-    return result(_made("eigenvalues", u), _made("eigenvectors" + " by the upper half" * (UPLO.upper() != "L"), u))
+    return result(made("eigenvalues", u), made("eigenvectors" + " by the upper half" * (UPLO.upper() != "L"), u))
 
 
 def svdvals(x: Any) -> Any:
     """np.linalg.svdvals."""
-    return _made("singular values", x)
+    return made("singular values", x)
 
 
 def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False) -> Any:
-    """np.linalg.svd: the values."""
-    if compute_uv or hermitian:
-        writer_of(a, "np.linalg.svd").refuse(
-            "is followed for the singular values only", "use compute_uv=False, or np.linalg.eigh of a.T @ a"
-        )
-    return svdvals(a)
+    """np.linalg.svd: the values, and the vectors that belong to them."""
+    write = writer_of(a, "np.linalg.svd")
+    if hermitian:
+        write.refuse("is not followed for hermitian=True", "leave it out, or use np.linalg.eigh")
+    if not compute_uv:
+        return svdvals(a)
+    if full_matrices and np.shape(a)[-2] != np.shape(a)[-1]:
+        write.refuse("has vectors that belong to no singular value", "use full_matrices=False")
+    result: Any = type(np.linalg.svd(np.eye(1)))
+    return result(made("left factor", a), svdvals(a), made("right factor", a))
 
 
 def pinv(a: Any) -> Any:
     """np.linalg.pinv at full rank."""
-    return _made("pinv", a)
+    return made("pinv", a)
 
 
 def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
@@ -281,9 +329,9 @@ def qr(a: Any, mode: str = "reduced") -> Any:
     write = writer_of(a, "np.linalg.qr")
     if mode not in ("reduced", "r") or a.shape[-2] < a.shape[-1]:
         write.refuse("is followed for the reduced factors of a tall matrix", "use mode='reduced'")
-    r = _made("r", a)
+    r = made("r", a)
     result: Any = type(np.linalg.qr(np.eye(1)))
-    return r if mode == "r" else result(_made("q", a), r)
+    return r if mode == "r" else result(made("q", a), r)
 
 
 def matrix_power(a: Any, n: int) -> Any:
@@ -314,50 +362,10 @@ def cond(x: Any, p: Any = None) -> Any:
     return np.linalg.norm(x, p, (-2, -1)) * np.linalg.norm(inv(x), p, (-2, -1))
 
 
-def expm(A: Any) -> Any:
-    """scipy.linalg.expm of one matrix."""
-    if np.ndim(A) != 2:
-        writer_of(A, "scipy.linalg.expm").refuse("is followed for one matrix", "take one after the other")
-    return _made("expm", A)
-
-
-def solve_triangular(
-    a: Any, b: Any, trans: Any = 0, lower: bool = False, unit_diagonal: bool = False
-) -> Any:
-    """scipy.linalg.solve_triangular."""
-    mask = np.tri(len(a), k=-1 if unit_diagonal else 0, dtype=bool)
-    part = np.where(mask if lower else mask.T, a, np.eye(len(a)) if unit_diagonal else 0.0)
-    return solve(part.T if trans in (1, "T") else part, b)
-
-
-def scipy_solve(a: Any, b: Any, lower: bool = False, assume_a: Any = None, transposed: bool = False) -> Any:
-    """scipy.linalg.solve; of a matrix that is said to be symmetric one triangle is read."""
-    if assume_a in ("sym", "her", "pos", "symmetric", "hermitian", "positive definite"):
-        upper = np.tri(len(a), dtype=bool).T if not lower else np.tri(len(a), dtype=bool)
-        a = np.where(upper, a, np.swapaxes(a, -1, -2))
-    elif assume_a not in (None, "gen", "general"):
-        writer_of([a, b], "scipy.linalg.solve").refuse(f"assume_a={assume_a!r} is not supported", "leave it out")
-    return solve(np.swapaxes(a, -1, -2) if transposed else a, b)
-
-
-def scipy_cholesky(a: Any, lower: bool = False) -> Any:
-    """scipy.linalg.cholesky, which reads the triangle that it returns."""
-    return cholesky(a, not lower)
-
-
 #: NumPy's functions, with what they are of variables.
 ALGEBRA: dict[Any, Callable[..., Any]] = {
     np.linalg.inv: inv, np.linalg.solve: solve, np.linalg.det: det, np.linalg.slogdet: slogdet,
     np.linalg.cholesky: cholesky, np.linalg.eigvalsh: eigvalsh, np.linalg.eigh: eigh, np.linalg.svd: svd,
     np.linalg.svdvals: svdvals, np.linalg.pinv: pinv, np.linalg.lstsq: lstsq, np.linalg.qr: qr,
     np.linalg.matrix_power: matrix_power, np.linalg.multi_dot: multi_dot, np.linalg.cond: cond,
-}  # fmt: skip
-
-#: The same for scipy.linalg.
-SCIPY_ALGEBRA: dict[str, Callable[..., Any]] = {
-    "solve": scipy_solve, "inv": inv, "det": det, "cholesky": scipy_cholesky, "expm": expm, "pinv": pinv,
-    "svdvals": svdvals, "solve_triangular": solve_triangular,
-    "eigvalsh": lambda a, lower=True, check_finite=True: eigvalsh(a, "L" if lower else "U"),
-    "eigh": lambda a, lower=True, check_finite=True: tuple(eigh(a, "L" if lower else "U")),
-    "norm": lambda a, ord=None, axis=None, keepdims=False: np.linalg.norm(a, ord, axis, keepdims),
 }  # fmt: skip

@@ -3,21 +3,19 @@
 NumPy asks arrays what its functions do (NEP 13 and NEP 18), not lists, and not where it makes an array: np.array([x[0],
 1.0]) and y = np.zeros(3); y[0] = x[0] would lose the variable.  While a function is followed each function in the
 tables below has a stand-in, wherever a module has the original under some name: in NumPy, SciPy and math, in the module
-of f, in all that are loaded, so that ``from numpy import zeros`` makes no difference, and among the variables that f
-has taken from functions around it.  Where it is seen from f's code which names it can reach, these are all that need
+of f, in all that are loaded, so that ``from numpy import zeros`` makes no difference, and where f keeps functions
+(`absnormal.frontends.numpy.kept`).  Where it is seen from f's code which names it can reach, these are all that need
 one (`absnormal.frontends.numpy.reached`).  A stand-in does what the original does, but in the thread in which f runs,
 and there not for this package.  When f has returned or raised, and no other thread follows a function, the originals
 are back.
 
-Not seen are: functions kept elsewhere (a default argument, an attribute of an object, a list), the constructors
-np.float64 and float, methods of arrays that were made before f was called (``a.copy()``), and code in C that makes
-arrays.  There a variable is refused by `TracedArray.__array__` or `TracedArray.__float__`, as it is everywhere in a
-thread that f starts.
+Not seen are: functions kept elsewhere (in a tuple, in an object of a library), the constructors np.float64 and float,
+methods of arrays that were made before f was called (``a.copy()``), and code in C that makes arrays.  There a variable
+is refused by `TracedArray.__array__` or `TracedArray.__float__`, as it is everywhere in a thread that f starts.
 """
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import inspect
 import operator
@@ -33,6 +31,7 @@ import numpy as np
 from absnormal.frontends.numpy import creation
 from absnormal.frontends.numpy.functions import FUNCTIONS, SEQUENCES
 from absnormal.frontends.numpy.held import Held, held, taken, variable_in
+from absnormal.frontends.numpy.kept import Kept
 from absnormal.frontends.numpy.library import library
 from absnormal.frontends.numpy.library_methods import classes, namespace_of
 from absnormal.frontends.numpy.numbers import BUILTINS, MATH, TESTS
@@ -179,9 +178,6 @@ def stand_ins() -> dict[int, tuple[Any, Any, Callable[..., Any]]]:
 #: Packages that have no use for arrays of variables.
 _APART = frozenset({"absnormal", *sys.stdlib_module_names}) - {"math", "__main__"}
 
-#: So many functions that f has taken from around it are looked into.
-_MOST_FUNCTIONS = 100
-
 
 class _Found:
     """A namespace that has originals, these by their names, and what stands in for them."""
@@ -228,7 +224,7 @@ class _Replaced:
 
     def enter(self, f: Any) -> None:
         """One run more."""
-        own, cells = _globals_of(f), _Cells(f)
+        own, kept = _globals_of(f), Kept(f)
         with self.lock:
             self.runs += 1  # First, so that what raises here is undone by `leave`.
             seen = None if self.everywhere else reached(f, stand_ins())
@@ -239,7 +235,7 @@ class _Replaced:
                 self.everywhere = True
                 for found in self._namespaces():
                     self._replace(found if found.is_there() else _Found(found.namespace, found.originals))
-            self._replace(_Found(cells, cells.cells))
+            self._replace(_Found(kept, kept.slots))
             if own is None:
                 return
             added = {name: item for name, item in BUILTINS.items() if name not in own}
@@ -281,39 +277,10 @@ class _Replaced:
             _write(found.namespace, found.stand_ins)
 
 
-class _Cells(dict[str, Any]):
-    """The variables that a function, and the functions among them, have taken from functions around them."""
-
-    def __init__(self, f: Any) -> None:
-        super().__init__()
-        self.cells: dict[str, Any] = {}
-        seen: set[int] = set()
-        left = [f]
-        while left and len(seen) < _MOST_FUNCTIONS:
-            one = left.pop()
-            if isinstance(one, functools.partial):
-                left += [one.func, *one.args]
-            cells = getattr(one, "__closure__", None)
-            if id(one) in seen or not isinstance(cells, tuple):
-                continue
-            seen.add(id(one))
-            for number, cell in enumerate(cells):
-                with contextlib.suppress(ValueError):  # A variable without a value yet.
-                    left.append(cell.cell_contents)
-                    self.cells[f"{id(one)}.{number}"] = cell
-
-    def get(self, name: str, default: Any = None) -> Any:
-        return self.cells[name].cell_contents if name in self.cells else default
-
-    def __getitem__(self, name: str) -> Any:
-        return self.cells[name].cell_contents
-
-    def __setitem__(self, name: str, item: Any) -> None:
-        self.cells[name].cell_contents = item
-
-
 def stood_in(f: Any) -> Any:
-    """The rule of f itself, where f is a function of NumPy or SciPy that has a stand-in."""
+    """The rule of f itself, where f is a function of NumPy or SciPy that has a stand-in, maybe with arguments."""
+    if type(f) is functools.partial:
+        return functools.partial(stood_in(f.func), *f.args, **f.keywords)
     known = stand_ins().get(id(f))
     return f if known is None else known[2]
 

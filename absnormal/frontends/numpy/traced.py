@@ -7,6 +7,7 @@ flow works: a comparison whose sides are not tied is followed and kept as a guar
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
@@ -18,7 +19,7 @@ from absnormal.errors import AbsNormalError, TraceError
 from absnormal.frontends.numpy.masks import TracedMask
 from absnormal.frontends.numpy.running import running
 from absnormal.frontends.numpy.stored import Stored
-from absnormal.frontends.user_line import caller, library_call
+from absnormal.frontends.user_line import caller, library_call, library_name
 from absnormal.program.builder import Builder
 from absnormal.program.program import Program
 from absnormal.program.tree import Tree
@@ -166,6 +167,10 @@ class TracedArray(Stored, NDArrayOperatorsMixin):
         return np.dtype(float)
 
     @property
+    def device(self) -> str:
+        return "cpu"
+
+    @property
     def T(self) -> TracedArray:
         transposed: TracedArray = self.transpose()
         return transposed
@@ -225,6 +230,11 @@ class TracedArray(Stored, NDArrayOperatorsMixin):
             raise AttributeError(name)
         method = METHODS.get(name)
         if method is None:
+            theirs = library_name(sys._getframe(1))
+            if theirs is not None:
+                raise _MissingAttribute(
+                    theirs, f"takes no variables: it asks for .{name}",
+                    f"write it with NumPy's functions, or call it in f by the name {theirs}", caller())
             raise _MissingAttribute(
                 f"ndarray.{name}",
                 "is not supported on a variable",

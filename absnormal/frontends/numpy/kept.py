@@ -1,0 +1,151 @@
+"""Where f keeps functions under other names than a module's.
+
+A function of NumPy or SciPy that f calls may be in a variable around f, in a default argument, in a list, in a
+dictionary, in an attribute of an object or of its class, or in a partial.  Each such place is a `Slot`, which can be
+read and written.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import sys
+from collections.abc import Callable, Iterator
+from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from absnormal.frontends.user_line import is_user, of_python
+
+#: So many objects, of so many items each, are looked into.
+_MOST = 100
+_LEADING_NOWHERE = (int, float, complex, str, bytes, type(None), np.ndarray, np.generic, np.ufunc, ModuleType,
+                    BuiltinFunctionType)
+
+
+class Slot(NamedTuple):
+    """A place that holds an object."""
+
+    read: Callable[[], Any]
+    write: Callable[[Any], None]
+
+
+class Kept(dict[str, Any]):
+    """The places that f, and the functions and objects that it names, keep functions in.
+
+    They are written as the names of a module are.
+    """
+
+    def __init__(self, f: Any) -> None:
+        super().__init__()
+        self.slots: dict[str, Slot] = {}
+        seen: dict[int, Any] = {}
+        # What is called itself has its rule (`standing_in.stood_in`).
+        left = [f.func, *f.args, *f.keywords.values()] if type(f) is functools.partial else [f]
+        while left and len(seen) < _MOST:
+            one = left.pop(0)
+            if id(one) in seen or issubclass(type(one), _LEADING_NOWHERE):
+                continue
+            seen[id(one)] = one
+            for number, slot in enumerate(_slots(one)):
+                with contextlib.suppress(ValueError):  # A variable without a value yet.
+                    left.append(slot.read())
+                    self.slots[f"{id(one)}.{number}"] = slot
+            left += _named(one)
+        self._seen = seen  # No other object gets the identity of one of these.
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return self.slots[name].read() if name in self.slots else default
+
+    def __getitem__(self, name: str) -> Any:
+        return self.slots[name].read()
+
+    def __setitem__(self, name: str, item: Any) -> None:
+        self.slots[name].write(item)
+
+
+def _slots(one: Any) -> Iterator[Slot]:
+    """The places of one object, which is not asked what it is: an object may answer anything."""
+    if type(one) is FunctionType:
+        if not is_user(one.__code__.co_filename):
+            return
+        for cell in one.__closure__ or ():
+            yield Slot(functools.partial(getattr, cell, "cell_contents"),
+                       functools.partial(setattr, cell, "cell_contents"))
+        for place in range(len(one.__defaults__ or ())):
+            yield Slot(functools.partial(_default, one, place), functools.partial(_set_default, one, place))
+        yield from _items(one.__kwdefaults__ or {}, one.__kwdefaults__ or ())
+    elif type(one) is dict:
+        yield from _items(one, one)
+    elif type(one) is list:
+        yield from _items(one, range(len(one)))
+    elif type(one) is functools.partial:
+        yield Slot(functools.partial(getattr, one, "func"), functools.partial(_set_function, one))
+    elif issubclass(type(one), type):
+        if _is_theirs(one):
+            for name, item in vars(one).items():
+                if type(item) is staticmethod:
+                    yield Slot(functools.partial(_static, one, name), functools.partial(_set_static, one, name))
+    elif _is_theirs(type(one)):
+        own = object.__getattribute__(one, "__dict__")
+        yield from _items(own, own)
+
+
+def _items(container: Any, keys: Any) -> Iterator[Slot]:
+    if len(keys) <= _MOST:
+        for key in list(keys):
+            yield Slot(functools.partial(container.__getitem__, key), functools.partial(container.__setitem__, key))
+
+
+def _named(one: Any) -> Iterator[Any]:
+    """What else something leads to: the objects that a function names, the class of an object."""
+    if type(one) is MethodType:
+        yield one.__func__
+        yield one.__self__
+    elif type(one) is FunctionType and is_user(one.__code__.co_filename):
+        for name in _names(one.__code__):
+            if name in one.__globals__:
+                yield one.__globals__[name]
+    elif issubclass(type(one), type) and _is_theirs(one):
+        yield from (item for item in vars(one).values() if type(item) is FunctionType)
+    elif type(one) is tuple and len(one) <= _MOST:
+        yield from one
+    elif _is_theirs(type(one)):
+        yield type(one)
+
+
+def _is_theirs(kind: type) -> bool:
+    """Whether a class is one that a person wrote in Python, whose objects have attributes of their own."""
+    if type(kind) is not type or not kind.__dictoffset__:
+        return False
+    module = sys.modules.get(kind.__module__)
+    file = getattr(module, "__file__", None) or ""
+    return kind.__module__ == "__main__" or (module is not None and is_user(file) and not of_python(file))
+
+
+@functools.lru_cache(maxsize=1000)
+def _names(code: CodeType) -> tuple[str, ...]:
+    inner = [name for item in code.co_consts if isinstance(item, CodeType) for name in _names(item)]
+    return (*code.co_names, *inner)
+
+
+def _default(function: Any, place: int) -> Any:
+    return function.__defaults__[place]
+
+
+def _set_default(function: Any, place: int, item: Any) -> None:
+    kept = function.__defaults__
+    function.__defaults__ = (*kept[:place], item, *kept[place + 1 :])
+
+
+def _set_function(one: Any, item: Any) -> None:
+    one.__setstate__((item, one.args, one.keywords, one.__dict__ or None))
+
+
+def _static(kind: type, name: str) -> Any:
+    return vars(kind)[name].__func__
+
+
+def _set_static(kind: type, name: str, item: Any) -> None:
+    setattr(kind, name, staticmethod(item))
