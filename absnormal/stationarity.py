@@ -63,6 +63,10 @@ class Stationarity:
     center: Array
     _oracle: Callable[[], Oracle] = field(repr=False)
 
+    def __repr__(self) -> str:
+        where = f"within {self.radius:.3g} of x" if self.radius else "at x"
+        return f"<Stationarity: a combination of Clarke gradients {where} has a norm of at most {self.norm:.3g}>"
+
     def check(self) -> bool:
         """Whether it holds: the points lie in the ball (on rationals), a certified gradient is computed at each of them
         anew, and the combination with these weights has a norm of at most ``norm``.

@@ -255,7 +255,7 @@ def generalized_gradient(
     >>> import numpy as np, absnormal as an
     >>> G = an.generalized_gradient(lambda x: np.abs(x[0]) - np.abs(x[0] + np.abs(x[1])), [0.0, 0.0])
     >>> G
-    <GeneralizedGradient 4 limiting gradients in 1 blocks, complete, equal to dC f(x)>
+    <GeneralizedGradient 4 limiting gradients in 1 block, complete, equal to dC f(x)>
     >>> G.contains([0.0, 0.5]), G.contains([1.0, 0.0]), G.support([0.0, 1.0]), G.min_norm()
     (True, False, 1.0, array([0., 0.]))
     """

@@ -144,6 +144,11 @@ class Sweep(Iterator[Record]):
         self._early: dict[int, str] = {}
         self._records = self._run(enumerate(iter(points)))
 
+    def __repr__(self) -> str:
+        of = "" if self.total is None else f" of {self.total:,}"
+        counts = "".join(f", {count:,} {verdict}" for verdict, count in self.summary.verdicts.items())
+        return f"<Sweep {self._done:,}{of} points read{counts}>"
+
     def __next__(self) -> Record:
         found = next(self._records)
         self.summary.add(found)

@@ -85,6 +85,9 @@ class Certificate:
     program: str = ""
     digest: str = ""
 
+    def __repr__(self) -> str:
+        return f"<Certificate of {self.claim} by {self.kind}, {self.arithmetic}>"
+
     def check(self) -> bool:
         """Whether the evidence, looked at again, proves the claim.
 

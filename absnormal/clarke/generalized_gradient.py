@@ -113,7 +113,8 @@ class GeneralizedGradient:
         how = "complete" if self.complete else "incomplete"
         kind = "equal to dC f(x)" if self.exact else "inside dC f(x)"
         why = f": {self.reason}" if self.reason else ""
-        return f"<GeneralizedGradient {many} limiting gradients in {len(self.blocks)} blocks, {how}, {kind}{why}>"
+        blocks = f"{len(self.blocks)} block{'s' * (len(self.blocks) != 1)}"
+        return f"<GeneralizedGradient {many} limiting gradient{'s' * (many != '1')} in {blocks}, {how}, {kind}{why}>"
 
     @cached_property
     def limiting_gradients(self) -> Array:

@@ -52,6 +52,9 @@ class Conventions:
         """Whether all of them give one gradient."""
         return len(set(self.shapes)) <= 1
 
+    def __repr__(self) -> str:
+        return f"<Conventions: {self}>"
+
     def __str__(self) -> str:
         if self.same:
             tools = ", and for the ties of every tool" if len(self.gradients) > len(_NUMBERS) else ""

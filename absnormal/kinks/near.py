@@ -70,6 +70,11 @@ class KinksNear:
     proved: bool
     arithmetic: str
 
+    def __repr__(self) -> str:
+        how = "proved" if self.proved else "to first order"
+        return (f"<KinksNear within {number(self.radius)}: {len(self.possible)} possible, {len(self.certain)} certain,"
+                f" none closer than {number(self.distance)}, {how}>")
+
     def __str__(self) -> str:
         said = "no kink is" if self.proved else "to first order no kink is"
         head = f"{said} closer than {number(self.distance)} (max norm, {self.arithmetic})"

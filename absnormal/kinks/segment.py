@@ -75,6 +75,9 @@ class Kink:
     lines: tuple[str, ...]
     landed: bool
 
+    def __repr__(self) -> str:
+        return f"<Kink {self}>"
+
     def __str__(self) -> str:
         return f"t = {number(self.t)}: {', '.join(self.lines)}"
 

@@ -51,6 +51,9 @@ class Active:
     values: tuple[Any, Any]
     shape: tuple[int, ...] = ()
 
+    def __repr__(self) -> str:
+        return f"<Active {self}>"
+
     def __str__(self) -> str:
         where = f" at {self.source}" if self.source else ""
         large = len(self.shape) > 1 and self.total >= 1000

@@ -1,1 +1,1 @@
-"""One theorem, one module; `ladder` orders them by cost."""
+"""One theorem, one module; `absnormal.judgement.ladder` orders them by cost."""

@@ -169,6 +169,6 @@ class Proof:
     clarke: bool
     reason: str
     arithmetic: str
-    evidence: Evidence | None = None
+    evidence: Evidence | None = field(default=None, repr=False)
     deviation: float = 0.0
-    judged: Judged | None = None
+    judged: Judged | None = field(default=None, repr=False)

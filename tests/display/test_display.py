@@ -132,3 +132,27 @@ def test_a_report_on_one_line_with_many_operations_is_short() -> None:
     page = report._repr_html_()
     assert len(page.encode()) < 20_000 and "500 of 500" in page
     tags(page)
+
+
+def test_large_objects_show_themselves_in_a_line() -> None:
+    x = np.zeros(500)
+    report = an.verify(lambda x: np.abs(x).sum(), x)
+    sweep = an.sweep(lambda x: np.abs(x).sum(), [x, x + 1])
+    next(sweep)
+    (active,) = report.active
+    near = an.kinks_near(lambda x: np.abs(x).sum(), x + 1, 2.0)
+    stationary = an.stationarity(lambda x: np.abs(x).sum(), x + 1e-9, 1e-6)
+    G = an.generalized_gradient(lambda x: np.abs(x[0]) + x[1], [0.0, 0.0])
+    assert repr(active).startswith("<Active np.absolute at test_display.py:")
+    assert repr(report.certificate) == "<Certificate of CLARKE by private inputs, structure>"
+    assert repr(sweep) == "<Sweep 1 of 2 points read, 1 CLARKE>"
+    assert repr(near) == "<KinksNear within 2: 500 possible, 64 certain, none closer than 1, proved>"
+    assert repr(stationary).startswith("<Stationarity: a combination of Clarke gradients within 1e-06 of x has a norm")
+    assert repr(report.conventions).startswith("<Conventions: slope -1: ")
+    assert repr(G).startswith("<GeneralizedGradient 2 limiting gradients in 1 block, complete")
+    shown = [repr(one) for one in (active, near, stationary, report.proof, report.conventions, report.certificate)]
+    assert max(map(len, shown)) < 400 and not any("\n" in one for one in shown)
+
+
+def test_completion_offers_public_names_alone() -> None:
+    assert {name for name in dir(an) if not name.startswith("_")} == {*an.__all__} - {"__version__"}
