@@ -193,14 +193,16 @@ def nearest_mean(problem: Problem, g: Array, slack: Array) -> tuple[list[Sampled
     form = first_order(problem.sweeps)
     if form is not None:
         return _explored(problem, form, g, slack)
-    # Where no direction is open, none that is tried depends on g: for another g they are the same.
-    shut = problem.sweeps.answers.setdefault(nearest_mean, [])
-    if any(np.array_equal(problem.c, c) for c in shut):
+    # What was in vain for one vector is so for those near it; where no direction is open, for all of them.
+    in_vain = problem.sweeps.answers.setdefault(nearest_mean, [])
+    if any(np.array_equal(problem.c, c) and np.abs(g - other).max() <= apart / 4 for c, other, apart in in_vain):
         return None
     along, found = _Limiting(problem, g, slack), _Limiting(problem, g, slack)
     mean_of = _of_units_in_step(problem, along) or _of_what_is_left(problem, found)
-    if mean_of is None and not along.count + found.count:
-        shut.append(problem.c)
+    if mean_of is None and not (along.count or found.count):
+        in_vain.append((problem.c, g, np.inf))
+    elif mean_of is None and found.stuck:
+        in_vain.append((problem.c, g, found.stuck))
     return mean_of
 
 
@@ -212,6 +214,7 @@ def _of_what_is_left(problem: Problem, found: _Limiting) -> tuple[list[Sampled],
         if number % _BATCH == 0 and found.count and len(g) > _LOW:
             size = float(np.abs(left).max())
             if size > _STUCK * before:
+                found.stuck = size
                 return None
             before = size
         d = left
@@ -227,6 +230,7 @@ def _of_what_is_left(problem: Problem, found: _Limiting) -> tuple[list[Sampled],
         if found.near(left):
             return found.used()
         if found.count == 1:
+            before = float(np.abs(left).max())
             left = -d
     return _around(problem, found, seed) if len(g) <= _LOW else None
 
@@ -294,6 +298,8 @@ class _Limiting:
         self._known: set[bytes] = set()
         self._size = np.zeros(len(g))
         self._weights = np.zeros(0)
+        #: How much is left where more directions bring the mean no nearer.
+        self.stuck = 0.0
         self._open, self._hopeless = np.zeros(len(problem.sweeps.alpha), bool), False
 
     @property

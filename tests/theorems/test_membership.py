@@ -10,6 +10,7 @@ from hypothesis import given
 
 import absnormal as an
 from absnormal import Budget
+from absnormal.clarke.fallback import direction
 from absnormal.sweeps.table import Sweeps
 from absnormal.theorems import membership as module
 from absnormal.theorems.membership import membership
@@ -121,3 +122,8 @@ def test_a_mean_that_comes_no_nearer_is_given_up_where_variables_are_many(monkey
         problem = Problem(Sweeps(program, np.zeros(count)), np.zeros(count), Budget(seconds=2))
         assert module.nearest_mean(problem, np.full(count, 2.5), np.zeros(count)) is None
         assert (problem.tracker.programs <= 2 * module._BATCH + 1) == (count > module._LOW)
+    # Not again for a vector near by; for one that is far away, and in the set, it is looked for.
+    tried = problem.tracker.programs
+    assert module.nearest_mean(problem, np.full(count, 2.75), np.zeros(count)) is None
+    assert problem.tracker.programs == tried
+    assert module.nearest_mean(problem, np.sign(direction(count, 0)), np.zeros(count)) is not None
