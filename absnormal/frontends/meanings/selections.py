@@ -144,14 +144,16 @@ def by_sides(
         # v > u, with v constant: the other way round.
         opposite = {"where>": "where>=", "where>=": "where>"}.get(tie, tie)
         return by_sides(write, right, left, second, first, opposite, open_, third, single)
-    shape = np.broadcast_shapes(*(builder.nodes[node].shape for node in (left, right, first, second)))
     choices = (first, second) if third is None else (first, second, third)
+    # What one entry decides has a shape of its own.
+    shaped = choices if single is not None else (left, right, *choices)
+    shape = np.broadcast_shapes(*(builder.nodes[node].shape for node in shaped))
     for start, against, places in _compared(builder, left, right, single is not None):
         v = TracedArray(builder, against)
         d: Any = _difference(write, start, against)
         sides = [Side(write, start, d, sign, single is not None) for sign in (1, -1)]
-        decided = np.broadcast_to(numbered(d.shape) if places is None else places, shape)
-        if sides[0].entry_by_entry(choices, decided, open_):
+        decided = numbered(d.shape) if places is None else places
+        if single is not None or sides[0].entry_by_entry(choices, np.broadcast_to(decided, shape), open_):
             made = _meeting(write, sides, (start, v, d), choices, tie, open_, single)
             if made is not None:
                 return made if single is not None else broadcast_to(made, shape)
