@@ -18,7 +18,7 @@ from absnormal.frontends.numpy.masks import TracedMask
 from absnormal.program.nodes import Source
 
 if TYPE_CHECKING:
-    from absnormal.frontends.jax.run import Call
+    from absnormal.frontends.jax.run import Call, Seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +66,24 @@ ENTRYWISE = frozenset({
     "sub", "tan", "tanh", "xor",
 })  # fmt: skip
 
+#: Primitives that move the entries of their first argument, and keep some of them.
+MOVING = frozenset({"broadcast_in_dim", "dynamic_slice", "gather", "reshape", "rev", "slice", "transpose"})
+
 #: What may follow a comparison on the way through jnp.select.
 CHOICES: dict[str, type[Jump]] = {"argmax": Beside, "select_n": First}
+
+
+def keeps_order(eqn: Any) -> bool:
+    """Whether an equation computes entry by entry, in their order."""
+    name = eqn.primitive.name
+    return name in ENTRYWISE and not (name == "reshape" and eqn.params["dimensions"] is not None)
+
+
+def looks_up(eqn: Any, inputs: Sequence[Seen]) -> bool:
+    """Whether an equation takes entries of a list, one for every number."""
+    if eqn.primitive.name != "gather" or np.ndim(inputs[0].value) != 1 or inputs[0].traced is not None:
+        return False
+    return bool(np.size(inputs[1].value) == np.prod(eqn.outvars[0].aval.shape, dtype=int))
 
 
 def tied_index(call: Call, values: Array, axis: int, fix: str) -> Jump | None:

@@ -14,12 +14,12 @@ from absnormal.arrays import Array
 from absnormal.errors import AbsNormalError, DomainError, TraceError
 from absnormal.frontends.jax.complex_numbers import Pair, apart, is_about_pairs, part
 from absnormal.frontends.jax.derivatives import in_library, of_a_branch, of_jax, of_one_function
-from absnormal.frontends.jax.jumps import CHOICES, ENTRYWISE, Jump
+from absnormal.frontends.jax.jumps import CHOICES, MOVING, Jump, keeps_order, looks_up
 from absnormal.frontends.jax.parameters import read
 from absnormal.frontends.jax.places import by_places
 from absnormal.frontends.jax.precision import unit_of
 from absnormal.frontends.jax.refused import REFUSED, refusal
-from absnormal.frontends.meanings.jumps import SIDES, Either, joined
+from absnormal.frontends.meanings.jumps import SIDES, Either, Movement, every, joined
 from absnormal.frontends.meanings.places import Places
 from absnormal.frontends.meanings.steps import as_number
 from absnormal.frontends.numpy.masks import TracedMask
@@ -172,9 +172,10 @@ class Run:
             stopped = jumping[0].jump
             return [Seen(inputs[0].value, Jump(stopped.operation, stopped.source, stopped.problem, stopped.fix))]
         if jumping:
-            first, alike = jumping[0].jump, eqn.primitive.name in ENTRYWISE or _looks_up(eqn, inputs)
+            first, alike = jumping[0].jump, keeps_order(eqn) or looks_up(eqn, inputs)
             return self.on_all_sides(
-                jumping, lambda side: self._equation(eqn, [version_of(seen, first, side) for seen in inputs]), alike
+                jumping, lambda side: self._equation(eqn, [version_of(seen, first, side) for seen in inputs]), alike,
+                _movement(eqn, inputs),
             )
         if name == "stop_gradient" and of_a_branch(eqn.source_info.traceback):
             return inputs
@@ -240,15 +241,17 @@ class Run:
             self._exact(start)
 
     def on_all_sides(
-        self, jumping: Sequence[Either], results: Callable[[str], list[Seen]], alike: bool
+        self, jumping: Sequence[Either], results: Callable[[str], list[Seen]], alike: bool, moved: Movement = None
     ) -> list[Seen]:
         """Results of what jumps at the point, version by version; ``alike`` says that they are computed by entries."""
         jump = jumping[0].jump
         parts = [results(side) for side in SIDES]
-        given = [one for one in jumping if one.jump is jump]
-        return [self._either(jump, list(versions), given, alike) for versions in zip(*parts, strict=True)]
+        given = every(jumping)
+        return [self._either(jump, list(versions), given, alike, moved) for versions in zip(*parts, strict=True)]
 
-    def _either(self, jump: Any, versions: list[Seen], given: list[Either], alike: bool) -> Seen:
+    def _either(
+        self, jump: Any, versions: list[Seen], given: list[Either], alike: bool, moved: Movement = None
+    ) -> Seen:
         """One result in its versions; where they cannot be told apart any more, a jump that nothing may need."""
         value = versions[0].value
         found = jump_of(versions)
@@ -258,7 +261,7 @@ class Run:
             return apart(value, lambda side: self._either(jump, [part(seen, side) for seen in versions], given, alike))
         parts = [np.asarray(seen.value) if seen.traced is None else seen.traced for seen in versions]
         try:
-            made = joined(jump, parts, given, alike)
+            made = joined(jump, parts, given, alike, moved)
         except TraceError as error:
             return Seen(value, Jump(error.operation, error.source, error.problem, error.fix))
         if isinstance(made, TracedArray) and self.builder.nodes[made.index].op != "input":
@@ -333,9 +336,9 @@ class Run:
 
 def version_of(seen: Seen, jump: Any, side: str) -> Seen:
     """A value on one side of a jump."""
-    if not isinstance(seen.traced, Either) or seen.traced.jump is not jump:
+    if not isinstance(seen.traced, Either):
         return seen
-    part, jnp = seen.traced.version(side), require("jax.numpy", "jax")
+    part, jnp = seen.traced.on(jump, side), require("jax.numpy", "jax")
     if isinstance(part, TracedArray):
         return Seen(jnp.asarray(part.value.astype(float)).astype(seen.value.dtype), part)
     if isinstance(part, Either):
@@ -343,11 +346,12 @@ def version_of(seen: Seen, jump: Any, side: str) -> Seen:
     return Seen(jnp.asarray(part).astype(seen.value.dtype))
 
 
-def _looks_up(eqn: Any, inputs: Sequence[Seen]) -> bool:
-    """Whether an equation takes entries of a list, one for every number."""
-    if eqn.primitive.name != "gather" or np.ndim(inputs[0].value) != 1 or inputs[0].traced is not None:
-        return False
-    return bool(np.size(inputs[1].value) == np.prod(eqn.outvars[0].aval.shape, dtype=int))
+def _movement(eqn: Any, inputs: Sequence[Seen]) -> Movement:
+    """What an equation does to the numbers of entries, if it moves those of its first argument, which alone jumps."""
+    jumping = [isinstance(seen.traced, Either) for seen in inputs]
+    if eqn.primitive.name not in MOVING or jumping != [True, *jumping[1:]] or any(jumping[1:]):
+        return None
+    return lambda numbers: bound(eqn, [numbers, *(seen.value for seen in inputs[1:])])[0]
 
 
 def jump_of(inputs: Sequence[Seen]) -> Jump | None:

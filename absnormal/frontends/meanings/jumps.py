@@ -21,7 +21,6 @@ from absnormal.arrays import Array
 from absnormal.errors import TraceError
 from absnormal.frontends.numpy.masks import numbers
 from absnormal.frontends.numpy.traced import TracedArray
-from absnormal.program.affine import ratio
 from absnormal.program.builder import Builder
 from absnormal.program.nodes import Source
 
@@ -29,6 +28,8 @@ if TYPE_CHECKING:
     from absnormal.frontends.meanings.holes import Hole
     from absnormal.frontends.writing import Writer
 
+#: What an operation does to entries that it moves: shown by their numbers.
+Movement = Callable[[Array], Any] | None
 #: The versions of what is computed from a jump: on the tie, where u > v, and where u < v.
 SIDES = ("own", "up", "down")
 
@@ -58,6 +59,8 @@ class Jump:
     #: For a jump that is tied where several entries are equal at once: which these are, and of which entry of the
     #: outcome each one is.
     together: tuple[Array, Array] | None = None
+    #: For a jump whose entries were moved, the one as it was before.
+    origin: Jump | None = None
 
     @property
     def size(self) -> int:
@@ -82,6 +85,22 @@ class Jump:
         flat = np.flatnonzero(self.tied)
         return [replace(self, tied=(np.arange(self.size) == place).reshape(self.tied.shape)) for place in flat]
 
+    def moved(self, places: Array) -> Jump:
+        """The jump of entries in another order, some or several times, by their numbers."""
+        from absnormal.frontends.numpy.shapes import broadcast_to
+
+        key = places.shape, places.tobytes()
+        if key not in self._moved:
+            left, right = (broadcast_to(TracedArray(self.builder, n), self.tied.shape) for n in (self.left, self.right))
+            nodes = (self.writer.node(side.reshape(-1)[places]) for side in (left, right))
+            tied, origin = self.tied.reshape(-1)[places], self.origin or self
+            self._moved[key] = replace(self, left=next(nodes), right=next(nodes), tied=tied, origin=origin)
+        return self._moved[key]
+
+    @functools.cached_property
+    def _moved(self) -> dict[tuple[tuple[int, ...], bytes], Jump]:
+        return {}
+
     def refuse(self) -> NoReturn:
         raise TraceError(self.operation, self.problem, self.fix, self.source)
 
@@ -90,72 +109,6 @@ class Jump:
         from absnormal.frontends.writing import Writer
 
         return Writer(self.builder, self.operation, self.source)
-
-
-def jump_of(jump: Jump, own: Array, up: Array, down: Array) -> Any:
-    """The outcome of a jump.  One at the ties of another one is another outcome of that."""
-    builder = jump.builder
-    jump, reversed_ = (jump, False) if jump.together else _of_what_is_scaled(jump)
-    known, turned = _known(jump)
-    if known is None:
-        builder.jumps.append(jump)
-    else:
-        jump = known
-    if turned != reversed_:
-        up, down = down, up
-    forced = (builder.forced or {}).get(builder.jumps.index(jump))
-    if forced is not None:
-        outcome = np.array(own)
-        for place, side in zip(np.flatnonzero(jump.tied), forced, strict=True):
-            outcome.reshape(-1)[place] = {"own": own, "up": up, "down": down}[side].reshape(-1)[place]
-        return outcome
-    if np.array_equal(up, down) and np.array_equal(own, up):
-        return own
-    side = "up" if np.array_equal(own, up) else "down" if np.array_equal(own, down) else ""
-    return Either(jump, own, up, down, True, side)
-
-
-def _of_what_is_scaled(jump: Jump) -> tuple[Jump, bool]:
-    """A jump of c u + d as one of u, and whether its sides are the other way round."""
-    builder = jump.builder
-    if not builder.nodes[jump.left].varied:
-        found, turned = _of_what_is_scaled(replace(jump, left=jump.right, right=jump.left))
-        return found, not turned
-    while builder.nodes[jump.left].op == "reshape":
-        inner = builder.nodes[jump.left].args[0]
-        jump = _reshaped(jump, builder.nodes[inner].shape, inner)
-    scaled = {key: c for key, c in builder.affine(jump.left).items() if key != "one"}
-    if builder.nodes[jump.right].varied or len(scaled) != 1:
-        return jump, False
-    ((base, c),) = scaled.items()
-    if base == jump.left or not isinstance(base, int) or builder.nodes[base].shape != builder.nodes[jump.left].shape:
-        return jump, False
-    value = builder.values[base]
-    knots = np.where(jump.tied, value, value - 1)
-    return replace(jump, left=base, right=builder.constant(knots)), c < 0
-
-
-def _reshaped(jump: Jump, shape: tuple[int, ...], left: int) -> Jump:
-    """The same jump of what was reshaped, whose entries stand in the same order."""
-    right = jump.writer.reshape(TracedArray(jump.builder, jump.right), shape)
-    return replace(jump, left=left, right=right.index, tied=jump.tied.reshape(shape))
-
-
-def _known(jump: Jump) -> tuple[Jump | None, bool]:
-    """The jump that has the same ties, and whether its sides are the other way round."""
-    affine = jump.builder.affine
-    difference = affine.difference(jump.left, jump.right)
-    for other in jump.builder.jumps:
-        factor = ratio(difference, affine.difference(other.left, other.right))
-        if factor and np.array_equal(other.tied, jump.tied) and _alike(other.together, jump.together):
-            return other, factor < 0
-    return None, False
-
-
-def _alike(first: tuple[Array, Array] | None, second: tuple[Array, Array] | None) -> bool:
-    if first is None or second is None:
-        return first is second
-    return all(np.array_equal(one, other) for one, other in zip(first, second, strict=True))
 
 
 class Asked(BaseException):
@@ -179,6 +132,20 @@ class Either(NDArrayOperatorsMixin):
 
     def version(self, side: str) -> Any:
         return getattr(self, side)
+
+    def on(self, jump: Jump, side: str) -> Any:
+        """What it is on one side of a jump, which may be one of those behind its versions."""
+        if self.jump is jump:
+            return self.version(side)
+        own, up, down = (version(part, jump, side) for part in (self.own, self.up, self.down))
+        if own is self.own and up is self.up and down is self.down:
+            return self
+        return Either(self.jump, own, up, down, self.aligned, self.side)
+
+    @property
+    def all(self) -> list[Either]:
+        """This one, and those that its versions are."""
+        return [self, *(inner for part in (self.own, self.up, self.down) for inner in every(part))]
 
     @property
     def builder(self) -> Builder:
@@ -215,17 +182,21 @@ class Either(NDArrayOperatorsMixin):
     def __getitem__(self, key: Any) -> Any:
         parts = key if isinstance(key, tuple) else (key,)
         whole = [part is None or part is Ellipsis or (type(part) is slice and part == slice(None)) for part in parts]
-        return lifted(lambda u: u[key], [self], all(whole))
+        return lifted(lambda u: u[key], [self], all(whole), True)
 
     @property
     def T(self) -> Any:
-        return lifted(lambda u: u.T, [self])
+        return lifted(lambda u: u.T, [self], moves=True)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or not callable(getattr(np.ndarray, name, None)):
             raise AttributeError(name)
-        alike = name in ALIGNED_METHODS
-        return lambda *args, **kwargs: lifted(lambda u: getattr(u, name)(*args, **kwargs), [self], alike)
+
+        def method(*args: Any, **kwargs: Any) -> Any:
+            alike = name in ALIGNED_METHODS and not (name in MOVING_METHODS and _reordered((*args, *kwargs.values())))
+            return lifted(lambda u: getattr(u, name)(*args, **kwargs), [self], alike, name in MOVING_METHODS)
+
+        return method
 
     def refuse(self) -> NoReturn:
         """Raise what is known of the jump, or of what is NaN where it is not taken, on the tie alone."""
@@ -235,9 +206,10 @@ class Either(NDArrayOperatorsMixin):
         self.jump.refuse()
 
     def _asked(self) -> NoReturn:
-        if self.builder.forced is None or self.jump.together or not self.jump.tied.sum() <= ASKED:
+        jump = self.jump.origin or self.jump
+        if self.builder.forced is None or jump.together or not jump.tied.sum() <= ASKED:
             self.refuse()
-        raise Asked(self.jump)
+        raise Asked(jump)
 
     def __index__(self) -> int:
         return self._asked()
@@ -269,7 +241,9 @@ class Either(NDArrayOperatorsMixin):
             return func(*given[: len(args)], **dict(zip(names, given[len(args) :], strict=True)))
 
         looked_up = func is TAKE and np.ndim(args[0]) == 1 and not isinstance(args[0], Either)
-        return lifted(apply, [*args, *values], looked_up or func in ALIGNED_FUNCTIONS)
+        moves = func in MOVING_FUNCTIONS
+        alike = looked_up or (func in ALIGNED_FUNCTIONS and not (moves and _reordered([*args, *values])))
+        return lifted(apply, [*args, *values], alike, moves)
 
 
 #: np.take itself, in whose place something else stands while f runs.
@@ -281,17 +255,33 @@ ALIGNED_METHODS = frozenset({"astype", "reshape", "ravel", "squeeze", "copy", "c
 ALIGNED_FUNCTIONS = {
     np.where, np.clip, np.round, np.reshape, np.ravel, np.squeeze, np.expand_dims, np.select, np.copy, np.nan_to_num,
 }
+#: What moves entries, and keeps some of them; the first ones in another order only where one is given.
+MOVING_METHODS = frozenset({"reshape", "ravel", "flatten", "transpose", "swapaxes", "repeat"})
+MOVING_FUNCTIONS = {
+    np.reshape, np.ravel, np.transpose, np.moveaxis, np.swapaxes, np.flip, np.roll, np.broadcast_to, np.repeat, np.tile,
+    np.split, np.array_split,
+}
 
 
-def lifted(apply: Callable[..., Any], args: Sequence[Any], alike: bool = False) -> Any:
+def _reordered(args: Sequence[Any]) -> bool:
+    """Whether the order of entries is given, as in reshape(u, (2, 3), order="F")."""
+    return any(isinstance(arg, str) for arg in args)
+
+
+def lifted(apply: Callable[..., Any], args: Sequence[Any], alike: bool = False, moves: bool = False) -> Any:
     """A function of arguments among which there are versions of a jump, version by version.
 
-    ``alike`` says that it computes entry by entry, in their order.
+    ``alike`` says that it computes entry by entry, in their order; ``moves``, that it moves entries of one argument.
     """
     found = eithers(args)
     jump = found[0].jump
     parts = [apply(*(version(arg, jump, side) for arg in args)) for side in SIDES]
-    return joined(jump, parts, [one for one in found if one.jump is jump], alike)
+    sole = moves and len(found) == 1
+
+    def moved(numbers: Array) -> Any:
+        return apply(*(numbers if isinstance(arg, Either) else arg for arg in args))
+
+    return joined(jump, parts, every(found), alike, moved if sole else None)
 
 
 def looked_up(table: Array, place: Any) -> Any:
@@ -308,19 +298,33 @@ def eithers(value: Any) -> list[Either]:
     return []
 
 
+def every(value: Any) -> list[Either]:
+    """The versions of jumps in nested lists and tuples, and those that they are versions of."""
+    return [inner for one in eithers(value) for inner in one.all]
+
+
 def version(value: Any, jump: Jump, side: str) -> Any:
     """A value on one side of a jump."""
     if isinstance(value, Either):
-        return value.version(side) if value.jump is jump else value
+        return value.on(jump, side)
     if type(value) in (list, tuple):
         return type(value)([version(item, jump, side) for item in value])
     return value
 
 
-def joined(jump: Jump, parts: Sequence[Any], given: Sequence[Either], alike: bool) -> Any:
-    """Three versions of one result as one kink where they meet; otherwise as an `Either`."""
+def joined(
+    jump: Jump, parts: Sequence[Any], given: Sequence[Either], alike: bool,
+    moved: Movement = None,
+) -> Any:
+    """Three versions of one result as one kink where they meet; otherwise as an `Either`.
+
+    ``given`` are all that was computed from, of this jump or another one; ``moved`` does to the numbers of the entries
+    of the one that is given what was done to it.
+    """
+    given = [one for one in given if one.jump is jump]
     if type(parts[0]) in (list, tuple):
-        return type(parts[0])([joined(jump, item, given, alike) for item in zip(*parts, strict=True)])
+        items = enumerate(zip(*parts, strict=True))
+        return type(parts[0])([joined(jump, item, given, alike, _of_part(moved, place)) for place, item in items])
     from absnormal.frontends.meanings.holes import filled
 
     parts = [version(numbers(part), jump, side) for part, side in zip(parts, SIDES, strict=True)]
@@ -328,6 +332,10 @@ def joined(jump: Jump, parts: Sequence[Any], given: Sequence[Either], alike: boo
     shapes = {np.shape(part) for part in parts}
     size = int(np.prod(np.shape(own), dtype=int))
     aligned = alike and size == jump.size and all(one.aligned for one in given)
+    whole = len(shapes) == 1 and given[0].size == jump.size and all(one.aligned for one in given)
+    if moved is not None and whole and not aligned:
+        jump = jump.moved(np.asarray(moved(np.arange(jump.size).reshape(given[0].shape))))
+        aligned = True
     if len(shapes) > 1 or not (aligned or jump.single):
         jump.refuse()
     sides = {one.side for one in given}
@@ -341,6 +349,11 @@ def joined(jump: Jump, parts: Sequence[Any], given: Sequence[Either], alike: boo
         return own if same else made
     met = _met(made)
     return made if met is None else met
+
+
+def _of_part(moved: Movement, place: int) -> Movement:
+    """What an operation with several results does to entries for one of them."""
+    return None if moved is None else lambda numbers: moved(numbers)[place]
 
 
 def _taken(jump: Jump, met: TracedArray, side: str) -> TracedArray:

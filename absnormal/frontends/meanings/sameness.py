@@ -11,6 +11,7 @@ from absnormal.arrays import Array
 from absnormal.ops import ENTRYWISE, TABLE
 from absnormal.ops.linear import applied
 from absnormal.program.builder import Builder
+from absnormal.program.moves import MOVES, origin
 from absnormal.program.nodes import Node
 from absnormal.program.postorder import unknown_behind
 
@@ -34,6 +35,8 @@ def agreement(builder: Builder, first: int, second: int) -> Any:
     def inner(pair: tuple[int, int]) -> list[tuple[int, int]] | None:
         """The pairs of arguments; None where two nodes are other operations."""
         one, other = nodes[pair[0]], nodes[pair[1]]
+        if _of_one_origin(nodes, pair) is not None:
+            return []
         if not _comparable(one, other):
             return _of_choices(nodes, pair)
         return [*zip(one.args, other.args, strict=True)] if pair[0] != pair[1] else []
@@ -53,6 +56,15 @@ def _of_choices(nodes: Sequence[Node], pair: tuple[int, int]) -> list[tuple[int,
     return None
 
 
+def _of_one_origin(nodes: Sequence[Node], pair: tuple[int, int]) -> Any:
+    """Where two nodes hold the same entries of a third one, if all that they hold was moved from there."""
+    first, second = pair
+    if first == second or nodes[first].shape != nodes[second].shape or not MOVES & {nodes[n].op for n in pair}:
+        return None
+    (base, places), (other, there) = (origin(nodes, index) for index in pair)
+    return places == there if base == other else None
+
+
 def _comparable(one: Node, other: Node) -> bool:
     return one.op == other.op and one.shape == other.shape and len(one.args) == len(other.args) and bool(one.args) and (
         _equal(one.params, other.params)
@@ -65,6 +77,9 @@ def _agreeing(builder: Builder, pair: tuple[int, int], flags: list[Any] | None) 
     node = builder.nodes[first]
     if first == second:
         return np.ones(node.shape, bool)
+    moved = _of_one_origin(builder.nodes, pair)
+    if moved is not None:
+        return moved
     found = _constants(builder, first, second)
     if flags is None or (found.shape == node.shape and found.all()):
         return found

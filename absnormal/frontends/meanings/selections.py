@@ -151,7 +151,7 @@ def by_sides(
     for start, against, places in _compared(builder, left, right, single is not None):
         v = TracedArray(builder, against)
         d: Any = _difference(write, start, against)
-        sides = [Side(write, start, d, sign, single is not None) for sign in (1, -1)]
+        sides = [Side(write, start, d, sign, single is not None, open_=open_) for sign in (1, -1)]
         decided = numbered(d.shape) if places is None else places
         if single is not None or sides[0].entry_by_entry(choices, np.broadcast_to(decided, shape), open_):
             made = _meeting(write, sides, (start, v, d), choices, tie, open_, single)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
 from absnormal.arrays import Array
+from absnormal.frontends.meanings.sameness import same
 from absnormal.frontends.numpy.shapes import broadcast_to
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.writing import Writer
@@ -28,8 +30,11 @@ class Side:
     """One side: what is computed from u is computed again from something else."""
 
     def __init__(
-        self, write: Writer, start: int, difference: TracedArray, sign: int, single: bool, numbers: Array | None = None
+        self, write: Writer, start: int, difference: TracedArray, sign: int, single: bool, numbers: Array | None = None,
+        open_: Array | None = None,
     ) -> None:
+        #: The entries of results that count, None where all do; whether those of what is replayed stand where they do.
+        self.open, self.in_place = open_, False
         self.numbers = numbered(difference.shape) if numbers is None else numbers
         self.write, self.start, self.difference, self.sign = write, start, difference.index, sign
         self.shape, self.moves = difference.shape, difference.shape == write.builder.nodes[start].shape
@@ -84,6 +89,7 @@ class Side:
         if self.squares:
             square = self.write.op("square", end)
             found |= {index: self._times(k, square) for index, k in self.squares.items()}
+        self.in_place = self.open is not None and not self._moved_behind(node)
         result = self._at(node, found)
         # A kink whose slope on this side is 0 is a number there.
         return result if result is None or isinstance(result, TracedArray) else self.write.array(result)
@@ -108,9 +114,14 @@ class Side:
             result = self._at(node.args[0], found)
         else:
             args = [self._at(arg, found) for arg in self._args(index)]
-            if node.op in MOVES and args[0] is not None and self.moves:
-                args = [broadcast_to(args[0], builder.nodes[node.args[0]].shape)]
-            result = None if any(arg is None for arg in args) else self._written(index, args)
+            if any(arg is None for arg in args):
+                result = None
+            else:
+                if self.moves and node.op not in ENTRYWISE:
+                    # What takes the place of u may be one number.
+                    shapes = (builder.nodes[arg].shape for arg in self._args(index))
+                    args = [broadcast_to(arg, shape) for arg, shape in zip(args, shapes, strict=True)]
+                result = self._written(index, args)
         found[index] = result
         return result
 
@@ -129,17 +140,44 @@ class Side:
         values = [arg if isinstance(arg, TracedArray) else self.write.array(arg) for arg in args]
         if index in self.write.builder.roots:
             return self.write.op("sqrt", *values, tie=node.tie)
-        if node.op == "mul":
-            for constant, other in (values, values[::-1]):
-                # What is multiplied by zero is gone, also when it varies, if it is finite.
-                known = not self.write.builder.nodes[constant.index].varied and not np.any(constant.value)
-                if known and np.isfinite(other.value.astype(float)).all():
-                    return self.write.array(np.zeros(node.shape))
+        zero = [self._is_zero(value) for value in values]
+        # What is multiplied by zero is gone, also when it varies, if it is finite.
+        if node.op == "mul" and any(
+            gone and np.isfinite(other.value.astype(float)).all()
+            for gone, other in zip(zero, values[::-1], strict=True)
+        ):
+            return self.write.array(np.zeros(node.shape))
+        if node.op in ("add", "sub") and any(zero):
+            kept = values[0] if zero[1] else values[1]
+            if kept.shape == node.shape and (zero[1] or node.op == "add"):
+                return kept
         if node.op == "sub" and not self.write.builder.affine.difference(values[0].index, values[1].index):
             return self.write.array(np.zeros(node.shape))
         written = self.write.op(node.op, *values, tie=node.tie, **node.params)
         self.write.builder.copies[written.index] = self.write.builder.copies.get(index, index)
         return written
+
+    def _is_zero(self, value: TracedArray) -> bool:
+        """Whether a value is the constant 0 in all entries that count."""
+        if self.write.builder.nodes[value.index].varied:
+            return False
+        numbers = value.value
+        if self.in_place and self.open is not None and self.open.size == value.size:
+            numbers = numbers.reshape(-1)[self.open.reshape(-1)]
+        return not np.any(numbers)
+
+    def _moved_behind(self, node: int) -> bool:
+        """Whether entries of what depends on u come into another order on the way to a node."""
+        seen, stack = set(self.roots), [node]
+        while stack:
+            index = stack.pop()
+            if index in seen or index < self.first:
+                continue
+            seen.add(index)
+            if self.write.builder.nodes[index].op in MOVES - {"reshape"} and self._depends(index):
+                return True
+            stack += self._args(index)
+        return False
 
     def _depends(self, index: int) -> bool:
         seen, stack = set(), [index]
@@ -166,13 +204,13 @@ def _common(owners: Array, axes: Any) -> Array:
 
 
 def _of_one_modulus(write: Writer, start: int) -> tuple[frozenset[int], dict[int, float]]:
-    """u itself; where it is |x|, all nodes that are this |x|, and multiples of the square of x, which is that of u."""
+    """All nodes that are u; where it is |x|, multiples of the square of x too, which is that of u."""
     builder = write.builder
     node = builder.nodes[start]
     x = node.args[0] if node.args else start
+    twins, squares = {start, *_computed_again(builder, start)}, {}
     if node.op != "kink" or node.params["a"] != 0 or abs(node.params["b"]) != 1:
-        return frozenset({start}), {}
-    twins, squares = {start}, {}
+        return frozenset(twins), {}
     for index, other in enumerate(builder.nodes):
         if other.shape != node.shape:
             continue
@@ -183,6 +221,16 @@ def _of_one_modulus(write: Writer, start: int) -> tuple[frozenset[int], dict[int
             if None not in factors and factors[0] * factors[1]:  # type: ignore[operator]
                 squares[index] = factors[0] * factors[1]  # type: ignore[operator]
     return frozenset(twins), {index: float(k) for index, k in squares.items() if float(k) == k}
+
+
+def _computed_again(builder: Builder, start: int) -> Iterator[int]:
+    """The nodes that are the same as another one, whatever the variables are."""
+    node, value = builder.nodes[start], builder.values[start]
+    for index, other in enumerate(builder.nodes):
+        alike = other.varied and other.shape == node.shape and (other.op == node.op or MOVES & {other.op, node.op})
+        equal = index != start and alike and np.array_equal(builder.values[index], value)
+        if equal and same(TracedArray(builder, index), TracedArray(builder, start)):
+            yield index
 
 
 def _multiple(builder: Builder, index: int, x: int) -> Fraction | None:

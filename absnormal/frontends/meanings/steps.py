@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.frontends.meanings.jumps import Jump, jump_of
+from absnormal.frontends.meanings.jumps import Jump
+from absnormal.frontends.meanings.outcomes import jump_of
 from absnormal.frontends.meanings.selections import never_below
 from absnormal.frontends.meanings.ties import inside
 from absnormal.frontends.numpy.masks import TracedMask, numbers

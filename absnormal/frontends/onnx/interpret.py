@@ -44,6 +44,8 @@ ENTRYWISE = {
     "QuantizeLinear", "Reciprocal", "Relu", "Reshape", "Round", "Sigmoid", "Sign", "Sin", "Softplus", "Sqrt",
     "Squeeze", "Sub", "Sum", "Tan", "Tanh", "Unsqueeze", "Where", "Xor",
 }
+#: Operators that move the entries of their first input, and keep some of them.
+MOVING = frozenset({"Expand", "Gather", "GatherElements", "GatherND", "Slice", "Split", "Tile", "Transpose"})
 
 
 #: Operators of constants that are computed by their rule: the reference draws at random.
@@ -179,8 +181,10 @@ class Interpreter:
         if rule is None or not rule.keeps_masks:
             inputs = [numbers(item) for item in inputs]
         if eithers(inputs):
-            alike = node.op_type in ENTRYWISE or (node.op_type == "Gather" and np.ndim(inputs[0]) == 1)
-            return [*lifted(lambda *given: self._made(node, [*given], known, used), inputs, alike)]
+            looked_up = node.op_type == "Gather" and np.ndim(inputs[0]) == 1 and not isinstance(inputs[0], Either)
+            alike = node.op_type in ENTRYWISE or looked_up
+            moves = node.op_type in MOVING
+            return [*lifted(lambda *given: self._made(node, [*given], known, used), inputs, alike, moves)]
         if standard and node.op_type in RANDOM:
             self.writer.refuse("is random", "give its values as an input of the model")
         if not any(isinstance(item, (TracedArray, TracedMask)) for item in inputs):

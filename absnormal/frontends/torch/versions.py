@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from absnormal.errors import TraceError
-from absnormal.frontends.meanings.jumps import SIDES, Either, Jump, joined
+from absnormal.frontends.meanings.jumps import SIDES, Either, Jump, Movement, every, joined
 from absnormal.frontends.meanings.steps import as_number, over_entries, searched, stepped
 from absnormal.frontends.numpy.masks import TracedMask
 from absnormal.frontends.numpy.traced import TracedArray
@@ -38,7 +38,8 @@ _ENTRYWISE = frozenset({
     "neg", "pow", "reciprocal", "relu", "rsub", "sigmoid", "sin", "sqrt", "square", "sub", "tanh", "_to_copy",
     "unsqueeze", "squeeze", "view", "_unsafe_view", "where",
 })  # fmt: skip
-_OTHERS = frozenset({"dot", "index", "mean", "mm", "mv", "select", "slice", "stack", "cat", "sum", "expand"})
+_MOVING = frozenset({"expand", "flip", "index", "permute", "repeat", "roll", "select", "slice", "t", "transpose"})
+_OTHERS = frozenset({"dot", "mean", "mm", "mv", "stack", "cat", "sum"}) | _MOVING
 
 #: Operations that step as `absnormal.frontends.meanings.steps` says.
 _STEPS = frozenset({"sign", "sgn", "floor", "ceil", "trunc", "round"}) | CONVERSIONS
@@ -109,8 +110,7 @@ class Versions:
             parts = [self._of_versions(step, given, {**taken, left[0]: side}) for side in SIDES]
             if any(part is None for part in parts):
                 return None
-            own = [one for one in given if left[0] in _behind(one)]
-            return joined(left[0], parts, own, plain_name(record) in _ENTRYWISE)
+            return joined(left[0], parts, every(list(given)), plain_name(record) in _ENTRYWISE)
         args = self._again(record.args, step, taken)
         if any(isinstance(arg, Arg) and arg.varied for arg in args) or plain_name(record) not in _ENTRYWISE:
             return None
@@ -228,11 +228,10 @@ class Versions:
         self._jumping, self._numbers = {key: one for key, one in known.items() if one is not None}, frozenset(numbers)
         given: list[Either] = []
         for tensor in record.arguments:
-            handle = step.handles.get(id(tensor))
-            held = None if handle is None else self.lowering.results.get(handle)
+            held = self._held(step, tensor)
             if isinstance(held, Either):
                 given.append(held)
-            elif handle is None:
+            elif step.handles.get(id(tensor)) is None:
                 given += [self._marked(one, tensor) for one in outcomes if isinstance(one, Either)]
         found = dict.fromkeys(jump for one in given for jump in _behind(one))
         # What a later one compares may depend on what an earlier one compares, which ties them both.
@@ -245,6 +244,11 @@ class Versions:
         except (Lost, TraceError):
             return None
         return made if isinstance(made, Either) else made.index
+
+    def _held(self, step: Step, tensor: Any) -> Any:
+        """What a tensor that carries derivatives is in the program."""
+        handle = step.handles.get(id(tensor))
+        return None if handle is None else self.lowering.results.get(handle)
 
     def _joined(
         self, step: Step, jumps: Sequence[Jump], taken: Sides, given: Sequence[Either], alike: bool
@@ -261,7 +265,16 @@ class Versions:
             return TracedArray(self.lowering.builder, self._chosen(made))
         first, rest = jumps[0], jumps[1:]
         parts = [self._joined(step, rest, {**taken, first: side}, given, alike) for side in SIDES]
-        return joined(first, parts, [one for one in given if first in _behind(one)], alike)
+        return joined(first, parts, every(list(given)), alike, self._movement(step))
+
+    def _movement(self, step: Step) -> Movement:
+        """What an operation does to the numbers of entries, if it moves those of what jumps and takes nothing else."""
+        record = step.record
+        assert record is not None
+        jumping = [arg for arg in record.arguments if isinstance(self._held(step, arg), Either) or self._moves(arg)]
+        if plain_name(record) not in _MOVING or len(jumping) != 1 or record.args[0] is not jumping[0]:
+            return None
+        return lambda numbers: record.func(torch.as_tensor(numbers), *record.args[1:], **record.kwargs)
 
     def _chosen(self, made: int) -> int:
         """What a selection takes in all its entries, on one side of the jumps."""
@@ -321,8 +334,9 @@ class Versions:
         if outcome is not None:
             part = _taken(outcome, taken)
             return torch.as_tensor(np.asarray(part)).to(tensor.dtype).reshape(tensor.shape)
-        value = self.lowering.following.value
-        varies = any(value(arg) is not None and not self._moves(arg) for arg in record.arguments)
+        following = self.lowering.following
+        handles = [following.value(arg) for arg in record.arguments if not self._moves(arg)]
+        varies = following.inputs([handle for handle in handles if handle is not None])
         if varies or plain_name(record) not in _ENTRYWISE | _OTHERS:
             raise Lost
         with torch.no_grad():
@@ -339,9 +353,12 @@ class Versions:
 
     def _marked(self, outcome: Either, tensor: Any) -> Either:
         """An outcome as it stands behind a constant tensor: whether entry by entry."""
-        aligned = self._moves(tensor) and self._is_aligned(tensor, outcome.jump.size)
-        side = outcome.side
-        return Either(outcome.jump, outcome.own, outcome.up, outcome.down, aligned or not self._moves(tensor), side)
+        aligned = not self._moves(tensor) or self._is_aligned(tensor, outcome.jump.size)
+        own, up, down = (
+            self._marked(part, tensor) if isinstance(part, Either) else part
+            for part in (outcome.own, outcome.up, outcome.down)
+        )
+        return Either(outcome.jump, own, up, down, outcome.aligned and aligned, outcome.side)
 
     def _is_aligned(self, tensor: Any, size: int) -> bool:
         record = self.record_of(tensor)
@@ -353,11 +370,12 @@ class Versions:
         return apart and all(self._is_aligned(arg, size) for arg in record.arguments)
 
     def _looks_up(self, record: Record) -> bool:
-        """Whether an operation takes entries of a list, one for every number."""
-        keys = record.arguments[1:]
-        return record.name == "index" and record.arguments[0].dim() == 1 and len(keys) == 1 and not self._moves(
-            record.arguments[0]
-        )
+        """Whether an operation takes entries of a constant list, one for every number."""
+        if record.name != "index":
+            return False
+        table, *keys = record.arguments
+        constant = self.lowering.following.value(table) is None and not self._moves(table)
+        return constant and table.dim() == len(keys) == 1
 
 
 def _axes(record: Record) -> tuple[Any, bool]:
@@ -376,6 +394,4 @@ def _taken(value: Any, taken: Sides) -> Any:
 
 def _behind(value: Any) -> list[Jump]:
     """The jumps of which something has versions."""
-    if not isinstance(value, Either):
-        return []
-    return list(dict.fromkeys([value.jump, *_behind(value.own), *_behind(value.up), *_behind(value.down)]))
+    return list(dict.fromkeys(one.jump for one in every(value)))

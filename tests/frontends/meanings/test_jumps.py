@@ -1,11 +1,16 @@
-"""Jumps that cancel where axes of length 1 come and go on the way."""
+"""Jumps that cancel where axes of length 1 come and go on the way, and where entries are moved."""
 
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
+import torch
+from onnx import TensorProto, helper
 
 import absnormal as an
-
-torch = pytest.importorskip("torch")
 
 POINT = np.array([0.0, 2.0, 1.0])
 
@@ -38,3 +43,128 @@ def test_torch_follows_a_jump_through_axes_of_length_one(name):
     report = an.verify(f, torch.tensor(POINT, requires_grad=True))
     assert report.verdict is an.Verdict.CLARKE
     np.testing.assert_array_equal(report.gradient.numpy(), gradient)
+
+IMAGE = np.random.default_rng(0).integers(0, 9, (5, 5)).astype(float)
+W = np.array([[1.0, -1.0, 2.0], [2.0, 1.0, 0.0], [0.5, 3.0, 1.0]])
+
+
+def of(lib: Any, numbers: Any) -> Any:
+    return torch.tensor(numbers) if lib is torch else lib.asarray(numbers)
+
+
+def whole(lib: Any, numbers: Any) -> Any:
+    return numbers.long() if lib is torch else numbers.astype(int)
+
+
+def bilinear(lib: Any, xy: Any) -> Any:
+    """Interpolation in an image, as it is written by hand."""
+    corner = lib.floor(xy)
+    u, v = xy[:, 0] - corner[:, 0], xy[:, 1] - corner[:, 1]
+    i, j = whole(lib, corner[:, 0]), whole(lib, corner[:, 1])
+    pixels = of(lib, IMAGE).reshape(-1)
+    upper = (1 - u) * (1 - v) * pixels[5 * j + i] + u * (1 - v) * pixels[5 * j + i + 1]
+    return (upper + (1 - u) * v * pixels[5 * j + 5 + i] + u * v * pixels[5 * j + 6 + i]).sum()
+
+
+#: f(lib, x), which moves what jumps before it meets, or computes what it meets with once more.
+MOVED: dict[str, Callable[[Any, Any], Any]] = {
+    "slices": lambda lib, x: (lib.sign(x)[:2] * x[:2] * (2 + x[2])).sum(),
+    "a slice of sides": lambda lib, x: (lib.where(x > 0, x, 3 * x) * lib.sign(x))[1:].sum(),
+    "the other way round": lambda lib, x: (lib.flip(lib.sign(x), (0,)) * lib.flip(x, (0,))).sum(),
+    "by places": lambda lib, x: (lib.sign(x)[of(lib, [2, 0, 2])] * x[of(lib, [2, 0, 2])]).sum(),
+    "rows": lambda lib, x: (lib.sign(x)[None].T * x[None].T * of(lib, W)).sum(),
+    "computed again": lambda lib, x: (lib.sign(of(lib, W) @ abs(x)) * (of(lib, W) @ abs(x))).sum(),
+    "and moved": lambda lib, x: (lib.sign(x + abs(x))[1:] * (x + abs(x))[1:]).sum(),
+}
+POINTS = [[0.0, 0.0, 0.0], [0.0, 2.0, 0.0], [-1.0, 0.0, 1.0]]
+#: Three points of an image: on no line of pixels, on one, on two.
+ON_LINES = [[[1.25, 2.5]], [[1.0, 2.5], [1.5, 2.5]], [[1.0, 2.0], [2.0, 2.5], [1.5, 3.0], [2.0, 2.0]]]
+
+
+def verified(lib: Any, f: Callable[[Any, Any], Any], x: np.ndarray) -> an.Report:
+    if lib is np:
+        return an.verify(lambda x: f(np, x), x)
+    if lib is torch:
+        return an.verify(lambda x: f(torch, x), torch.tensor(x, requires_grad=True))
+    with jax.enable_x64(True):
+        return an.verify(lambda x: f(jnp, x), jnp.array(x))
+
+
+def assert_right(lib: Any, f: Callable[[Any, Any], Any], x: np.ndarray) -> None:
+    """Every partial derivative lies between the slopes to the left and to the right, if f is a sum over entries."""
+    report = verified(lib, f, x)
+    step = 2.0**-20 * np.eye(x.size).reshape(-1, *x.shape)
+    slopes = np.array([[f(np, x) - f(np, x - h), f(np, x + h) - f(np, x)] for h in step]) / 2.0**-20
+    gradient = np.asarray(report.flat_gradient)
+    between = (slopes.min(1) - 1e-4 <= gradient) & (gradient <= slopes.max(1) + 1e-4)
+    assert report.verdict is (an.Verdict.CLARKE if between.all() else an.Verdict.NOT_CLARKE), report
+
+
+@pytest.mark.parametrize("lib", [np, torch, jnp], ids=["numpy", "torch", "jax"])
+@pytest.mark.parametrize("name", MOVED)
+def test_a_jump_is_followed_through_movements(lib, name):
+    for x in POINTS:
+        assert_right(lib, MOVED[name], np.array(x))
+
+
+@pytest.mark.parametrize("lib", [torch, jnp], ids=["torch", "jax"])
+def test_interpolation_in_an_image_on_its_lines(lib):
+    for xy in ON_LINES:
+        assert_right(lib, bilinear, np.array(xy))
+
+
+@pytest.mark.parametrize("lib", [np, torch, jnp], ids=["numpy", "torch", "jax"])
+def test_a_jump_that_was_moved_elsewhere_stays_one(lib):
+    """The sign of one entry beside that of the other one, by which it is multiplied on the way."""
+
+    def f(lib: Any, p: Any) -> Any:
+        x, y = p[:2], p[2:]
+        return (lib.sign(y) * lib.flip(lib.sign(x), (0,)) * y).sum()
+
+    for x in ([0.0, 1.0, 0.0, 1.0], [0.0, 1.0, 1.0, 1.0], [0.0, 0.0, 1.0, 2.0]):
+        with pytest.raises(an.TraceError, match="jumps"):
+            verified(lib, f, np.array(x))
+
+
+#: f(lib, x), which has the jump of x[1] beside x[2], or that of x[2] beside x[1].
+MISPLACED: dict[str, Callable[[Any, Any], Any]] = {
+    "transposed": lambda lib, x: (lib.sign(x.reshape(2, 2)).T.reshape(4) * x).sum(),
+    "by columns": lambda lib, x: (
+        (lib.sign(x.reshape(2, 2)).T.reshape(4) if lib is torch else lib.sign(x.reshape(2, 2)).ravel("F")) * x
+    ).sum(),
+    "flipped": lambda lib, x: (lib.flip(lib.sign(x), (0,)) * x).sum(),
+    "rolled": lambda lib, x: (lib.roll(lib.sign(x), 1) * x).sum(),
+    "by places": lambda lib, x: (lib.sign(x)[of(lib, [0, 2, 1, 3])] * x).sum(),
+    "a mask by places": lambda lib, x: ((x > 0)[of(lib, [0, 2, 1, 3])] * x).sum(),
+    "of a list": lambda lib, x: (of(lib, [1.0, 5.0])[whole(lib, x > 0)][of(lib, [0, 2, 1, 3])] * x).sum(),
+    "places of a list": lambda lib, x: (of(lib, [1.0, 5.0])[whole(lib, x > 0)[of(lib, [0, 2, 1, 3])]] * x).sum(),
+}
+
+
+@pytest.mark.parametrize("lib", [np, torch, jnp], ids=["numpy", "torch", "jax"])
+@pytest.mark.parametrize("name", MISPLACED)
+def test_the_jump_of_another_entry_cancels_nothing(lib, name):
+    for x in ([1.0, 0.0, 3.0, 2.0], [1.0, 3.0, 0.0, 2.0], [0.0, 0.0, 0.0, 0.0]):
+        with pytest.raises(an.TraceError, match=r"jumps|tied"):
+            verified(lib, MISPLACED[name], np.array(x))
+
+
+def test_an_entry_that_is_looked_up_in_onnx():
+    for order, verdict in (([0, 1, 2], an.Verdict.CLARKE), ([1, 2, 0], None)):
+        nodes = [
+            helper.make_node("Sign", ["x"], ["s"]),
+            helper.make_node("Gather", ["s", "order"], ["t"]),
+            helper.make_node("Mul", ["t", "x"], ["u"]),
+            helper.make_node("ReduceSum", ["u"], ["y"], keepdims=0),
+        ]
+        given = [helper.make_tensor_value_info("x", TensorProto.DOUBLE, [3])]
+        result = [helper.make_tensor_value_info("y", TensorProto.DOUBLE, [])]
+        places = [helper.make_tensor("order", TensorProto.INT64, [3], order)]
+        model = helper.make_model(helper.make_graph(nodes, "moved", given, result, places))
+        for x in ([1.0, 0.0, 0.0], [1.0, 0.0, 2.0]):
+            if verdict is None:
+                with pytest.raises(an.TraceError, match="jumps"):
+                    an.verify(an.onnx.load(model, {"x": np.array(x)}), np.array(x))
+            else:
+                report = an.verify(an.onnx.load(model, {"x": np.array(x)}), np.array(x))
+                assert report.verdict is verdict
