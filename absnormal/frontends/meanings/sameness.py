@@ -61,8 +61,19 @@ def _of_one_origin(nodes: Sequence[Node], pair: tuple[int, int]) -> Any:
     first, second = pair
     if first == second or nodes[first].shape != nodes[second].shape or not MOVES & {nodes[n].op for n in pair}:
         return None
+    if any(_stops(nodes, index) for index in pair):
+        return None
     (base, places), (other, there) = (origin(nodes, index) for index in pair)
     return places == there if base == other else None
+
+
+def _stops(nodes: Sequence[Node], index: int) -> bool:
+    """Whether derivatives end on the way to what was moved."""
+    while nodes[index].op in MOVES:
+        if "detached" in nodes[index].params:
+            return True
+        index = nodes[index].args[0]
+    return False
 
 
 def _comparable(one: Node, other: Node) -> bool:
