@@ -14,14 +14,14 @@ from absnormal import __version__
 from absnormal.batch.origin import digest, origin
 from absnormal.batch.screening import FrameworkScreen, Screen, fits
 from absnormal.errors import AbsNormalError, GuardError
-from absnormal.frontends.frameworks import plain
+from absnormal.frontends.frameworks import plain, traced_call
 from absnormal.frontends.points import arrays, framework
 from absnormal.kinks.segment import find_kink
 from absnormal.program.program import Program
 from absnormal.program.tree import Tree
 from absnormal.report.plain import data
 from absnormal.report.record import Record, record, record_of_error
-from absnormal.verify import trace, verify
+from absnormal.verify import verify
 
 #: The options of `absnormal.verify` that a sweep passes on.
 OPTIONS = frozenset({"slope", "exact", "atol", "budget", "seed"})
@@ -89,7 +89,7 @@ class Work:
                 seen.add(point.shape)
             if self.f is not None and not framework(point) and not self._fitting(point):
                 try:
-                    self._remember(trace(self.f, point))
+                    self._trace(point)
                 except KeyboardInterrupt:
                     raise
                 except BaseException:
@@ -159,8 +159,14 @@ class Work:
         if self.f is None:
             problem = "another branch, or shape, is met at this point than where the program was traced"
             raise GuardError("f", problem, "sweep the function in place of its Program")
-        self._remember(trace(self.f, point))
-        return verify(self.programs[-1], point, **self.options)
+        return verify(self.programs[-1] if self._trace(point) else self.f, point, **self.options)
+
+    def _trace(self, point: Any) -> bool:
+        """Trace the function at a point, for other points too; no Program tells which jumps a tool holds constant."""
+        call = traced_call(self.f, point)
+        if not call.flat:
+            self._remember(call.program)
+        return not call.flat
 
     def _on_the_way(self, index: int, before: Any, point: Any) -> list[Record]:
         if not self.whole and (not self.programs or self.programs[-1].guards):

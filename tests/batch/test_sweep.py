@@ -360,3 +360,16 @@ def test_a_frame_has_a_row_for_each_record(monkeypatch: pytest.MonkeyPatch) -> N
         (0, "CLARKE", "smooth", ""), (1, "NOT_CLARKE", "separation", "np.maximum"),
     ]  # fmt: skip
     assert rows[1]["line"].startswith("kinks.py:") and rows[1]["excess"] == 1.0 and "lines" not in rows[1]
+
+
+def removable(x: Any) -> Any:
+    return np.where(x != 0, x, 0.0).sum()
+
+
+def test_jumps_that_tools_hold_constant_are_judged_at_every_point() -> None:
+    points = np.array([[0.5, 1.0], [0.0, 1.0], [0.0, 1.0], [0.0, 0.0], [-1.0, 0.0]])
+    expected = [an.verify(removable, point).verdict.name for point in points]
+    assert expected == ["CLARKE", *["NOT_CLARKE"] * 4]
+    assert [found.verdict for found in an.sweep(removable, points)] == expected
+    with ProcessPoolExecutor(1) as pool:
+        assert [found.verdict for found in an.sweep(removable, points, map=pool.map)] == expected
