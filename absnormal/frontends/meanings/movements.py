@@ -63,11 +63,17 @@ def replaced(write: Terms[N], u: Any, where: Array, values: Any) -> N:
     return write.gather(both, index.reshape(shape))
 
 
-def sent(where: Array, count: int) -> Array:
+def sent(where: Array, count: int, wide: int = 1) -> Array:
     """For each of ``count`` entries the values that are sent to it, shape (most, count); -1 for none.
 
-    Value i is sent to the entry with the number ``where[i]``, and nowhere if that is negative.
+    Value i is sent to the entry with the number ``where[i]``, and nowhere if that is negative.  ``wide`` is the length
+    of the rows of the entries.
     """
+    # Rows that are sent as they are, as those of the nodes of a graph along its edges, are sorted as rows.
+    rows = where.reshape(-1, wide) if wide > 1 and where.size % wide == count % wide == 0 else where[:0, None]
+    if rows.size and not (rows[:, 0] % wide).any() and (rows == rows[:, :1] + np.arange(wide)).all():
+        table = sent(rows[:, 0] // wide, count // wide)[:, :, None]
+        return np.where(table < 0, -1, table * wide + np.arange(wide)).reshape(len(table), count)
     order, targets = _sorted(where)
     place = np.arange(len(targets))
     fresh = np.append(True, targets[1:] != targets[:-1])[: len(targets)]
@@ -92,8 +98,10 @@ def added(write: Terms[N], u: N, where: Array, values: Any, sign: int = 1) -> N:
     if not most:
         return u
     flat = write.reshape(values, (where.size,))
-    wide = most * count > max(_WIDE, _PADDED * where.size)
-    total = _by_count(write, flat, where, counts) if wide else summed_over(write, flat, sent(where, count))
+    if most * count > max(_WIDE, _PADDED * where.size):
+        total = _by_count(write, flat, where, counts)
+    else:
+        total = summed_over(write, flat, sent(where, count, [1, *write.shape(u)][-1]))
     total = write.reshape(total, write.shape(u))
     return write.add(u, total) if sign > 0 else write.sub(u, total)
 
