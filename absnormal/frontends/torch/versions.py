@@ -33,13 +33,14 @@ if TYPE_CHECKING:
 
 #: Operations whose rules look at no numbers of the run; the first ones keep the entries apart and in their order.
 _ENTRYWISE = frozenset({
-    "abs", "add", "alias", "clamp", "clamp_max", "clamp_min", "clone", "cos", "div", "exp", "log", "logical_and",
-    "logical_not", "logical_or", "bitwise_and", "bitwise_not", "bitwise_or", "masked_fill", "maximum", "minimum", "mul",
-    "neg", "pow", "reciprocal", "relu", "rsub", "sigmoid", "sin", "sqrt", "square", "sub", "tanh", "_to_copy",
-    "unsqueeze", "squeeze", "view", "_unsafe_view", "where",
+    "abs", "add", "addcdiv", "addcmul", "alias", "clamp", "clamp_max", "clamp_min", "clone", "cos", "div", "erf", "exp",
+    "expm1", "log", "log1p", "logical_and", "logical_not", "logical_or", "logical_xor", "bitwise_and", "bitwise_not",
+    "bitwise_or", "bitwise_xor", "masked_fill", "maximum", "minimum", "mul", "neg", "pow", "reciprocal", "relu",
+    "rsqrt", "rsub", "sigmoid", "sin", "sqrt", "square", "sub", "tanh", "_to_copy", "unsqueeze", "squeeze", "view",
+    "_unsafe_view", "where",
 })  # fmt: skip
 _MOVING = frozenset({"expand", "flip", "index", "permute", "repeat", "roll", "select", "slice", "t", "transpose"})
-_OTHERS = frozenset({"dot", "mean", "mm", "mv", "stack", "cat", "sum"}) | _MOVING
+_OTHERS = frozenset({"cat", "cumsum", "dot", "mean", "mm", "mv", "stack", "sum", "tril", "triu"}) | _MOVING
 
 #: Operations that step as `absnormal.frontends.meanings.steps` says.
 _STEPS = frozenset({"sign", "sgn", "floor", "ceil", "trunc", "round"}) | CONVERSIONS

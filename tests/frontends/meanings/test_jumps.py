@@ -22,6 +22,9 @@ NUMPY = {
 }
 
 TORCH = {
+    "exclusive or": (lambda x: (x * ((x > 0) ^ (x > 5))).sum(), [0, 1, 1]),
+    "addcmul": (lambda x: torch.addcmul(x, x, (x > 0).double(), value=2.0).sum(), [1, 3, 3]),
+    "a sum so far": (lambda x: (x + 0 * (x > 0).double().cumsum(0)[-1]).sum(), [1, 1, 1]),
     "of what was sorted": (lambda x: (lambda u: (u - u.floor()) * (u.ceil() - u))(x.sort().values).sum(), [0, 0, 0]),
     "a column by reshape": (lambda x: (torch.sign(x).reshape(3, 1) * x.reshape(3, 1)).sum(), [0, 1, 1]),
     "in the middle": (lambda x: (torch.sign(x).reshape(1, 3, 1) * x.reshape(1, 3, 1)).sum((0, 2))[1], [0, 1, 0]),
