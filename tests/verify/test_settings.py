@@ -74,7 +74,7 @@ CALLS: dict[str, Callable[[], Any]] = {
 
 @pytest.fixture(scope="module", autouse=True)
 def time_for_sentences() -> Iterator[None]:
-    """Sentences are looked for within a second, of which a busy machine may leave too little to one of eight threads."""
+    """Sentences are looked for within a second, of which a busy machine may leave a thread too little."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(descent, "_FOR_A_SENTENCE", replace(descent._FOR_A_SENTENCE, seconds=600.0))
         yield
