@@ -37,7 +37,7 @@ def agreement(builder: Builder, first: int, second: int) -> Any:
         one, other = nodes[pair[0]], nodes[pair[1]]
         if _of_one_origin(nodes, pair) is not None:
             return []
-        if not _comparable(one, other):
+        if not _comparable(nodes, one, other):
             return _of_choices(nodes, pair)
         return [*zip(one.args, other.args, strict=True)] if pair[0] != pair[1] else []
 
@@ -76,10 +76,12 @@ def _stops(nodes: Sequence[Node], index: int) -> bool:
     return False
 
 
-def _comparable(one: Node, other: Node) -> bool:
-    return one.op == other.op and one.shape == other.shape and len(one.args) == len(other.args) and bool(one.args) and (
-        _equal(one.params, other.params)
-    )
+def _comparable(nodes: Sequence[Node], one: Node, other: Node) -> bool:
+    """Whether two nodes are the same operation, so that they are the same if their arguments are."""
+    if one.op != other.op or one.shape != other.shape or not one.args or len(one.args) != len(other.args):
+        return False
+    shapes = all(nodes[a].shape == nodes[b].shape for a, b in zip(one.args, other.args, strict=True))
+    return shapes and _equal(one.params, other.params)
 
 
 def _agreeing(builder: Builder, pair: tuple[int, int], flags: list[Any] | None) -> Any:
@@ -94,7 +96,7 @@ def _agreeing(builder: Builder, pair: tuple[int, int], flags: list[Any] | None) 
     found = _constants(builder, first, second)
     if flags is None or (found.shape == node.shape and found.all()):
         return found
-    if not _comparable(node, builder.nodes[second]):
+    if not _comparable(builder.nodes, node, builder.nodes[second]):
         mask = builder.nodes[first if node.op == "where" else second].params["mask"]
         return found | np.where(mask, *flags)
     if all(flag.all() for flag in flags):

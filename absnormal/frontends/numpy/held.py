@@ -17,6 +17,7 @@ from absnormal.arrays import Array
 from absnormal.errors import TraceError
 from absnormal.frontends.meanings.jumps import Either
 from absnormal.frontends.numpy.arguments import with_out_by_name
+from absnormal.frontends.numpy.chosen import all_entries
 from absnormal.frontends.numpy.complex_numbers import TracedComplex
 from absnormal.frontends.numpy.creation import arrayed
 from absnormal.frontends.numpy.functions import LIKE_FUNCTIONS, METHODS, VIEWS, apply_function
@@ -112,7 +113,7 @@ class Held(np.ndarray):
             super().__setitem__(key, value)
             return
         if isinstance(key, TracedMask) and key.touches:
-            key, value = ..., where_(key, value, taken(self))
+            key, value = ..., where_(key, all_entries(value, key), taken(self))
         key = concrete(key)
         if not isinstance(value, TracedMask) and variable_in(value) is not None:
             node = Writer(run.builder, "item assignment", caller()).array(taken(value)).index

@@ -82,6 +82,14 @@ class TracedMask(NDArrayOperatorsMixin):
         name, source = self.builder.user or (f"comparison {self.relation}", caller())
         raise TraceError(name, problem, fix, source)
 
+    def same(self, other: TracedMask) -> bool:
+        """Whether another mask is this comparison, made once more."""
+        if self is other:
+            return True
+        affine = self.builder.affine
+        alike = self.relation == other.relation and self.shape == other.shape and self.fixed is other.fixed is None
+        return alike and affine.difference(self.left, self.right) == affine.difference(other.left, other.right)
+
     def concrete(self) -> Any:
         """The outcome as a constant; kept as a guard.  A tie is an error."""
         if self.fixed is not None:

@@ -203,7 +203,7 @@ class TracedArray(Stored, NDArrayOperatorsMixin):
             raise TypeError("iteration over a 0-d array")
         return (self[i] for i in range(self.shape[0]))
 
-    def __getitem__(self, key: Any) -> TracedArray:
+    def __getitem__(self, key: Any) -> Any:
         from absnormal.frontends.numpy.shapes import getitem
 
         return getitem(self, key)
@@ -314,6 +314,7 @@ class TracedArray(Stored, NDArrayOperatorsMixin):
         return bool(self != 0)
 
     def __setitem__(self, key: Any, value: Any) -> None:
+        from absnormal.frontends.numpy.chosen import all_entries
         from absnormal.frontends.numpy.held import taken
         from absnormal.frontends.numpy.shapes import constant_key
         from absnormal.frontends.writing import writer_of
@@ -321,7 +322,7 @@ class TracedArray(Stored, NDArrayOperatorsMixin):
         value = taken(value)
         write = writer_of(self, "item assignment")
         if isinstance(key, TracedMask) and key.touches:
-            chosen: Any = np.where(key, value, self)
+            chosen: Any = np.where(key, all_entries(value, key), self)
             self.change(write.array(chosen))
         else:
             self.write(self.where[constant_key(write, key)], write.array(value))
