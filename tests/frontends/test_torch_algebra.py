@@ -150,6 +150,19 @@ def test_factors_of_detached_matrices_are_constants_only_where_they_are_smooth()
         an.verify(f, torch.tensor(_EQUAL))
 
 
+@pytest.mark.parametrize("size", [3, 4, 5])
+def test_a_determinant_is_flat_where_the_rank_is_less_by_two(size: int) -> None:
+    """The adjugate is 0 there, to the last digit, and so is torch's derivative."""
+    random = np.random.default_rng(size)
+    for rank in range(size - 1):
+        low = random.integers(-3, 4, (size, rank)) @ random.integers(-3, 4, (rank, size))
+        x = torch.tensor(low, dtype=torch.float64)
+        report = an.verify(torch.linalg.det, x)
+        assert report.verdict is not an.Verdict.NOT_CLARKE
+        assert report.verdict is an.Verdict.CLARKE or report.gradient.any()
+        np.testing.assert_allclose(report.clarke_gradient, 0.0, atol=1e-200)
+
+
 def test_a_determinant_is_smooth_at_singular_matrices_where_torch_takes_its_derivative_for_0() -> None:
     rank = torch.arange(9, dtype=torch.float64).reshape(3, 3)
     adjugate = np.array([[-3.0, 6.0, -3.0], [6.0, -12.0, 6.0], [-3.0, 6.0, -3.0]])

@@ -13,11 +13,28 @@ from absnormal.arrays import Array
 
 #: So many roundings of the largest number, for each row and column, are taken for none.
 _ROUNDINGS = 64.0
+#: The part of the largest singular value below which the smallest one makes minors inexact.
+_LOST = 1e-4
+#: The minors of larger matrices are not computed in rationals.
+LARGEST = 32
 
 
 def everywhere(eps: float, *args: Array) -> bool:
     """Polynomials, and the exponential of a matrix."""
     return True
+
+
+def well_conditioned(a: Array) -> Array:
+    """Which matrices are so far from a singular one that rounding leaves most digits of their minors."""
+    if not a.size:
+        return np.ones(a.shape[:-2], bool)
+    sizes = _singular(a)
+    return np.asarray(sizes[..., -1] > _LOST * sizes[..., 0])
+
+
+def with_minors(eps: float, a: Array) -> bool:
+    """The determinant, a polynomial, where its derivative is computed: by minors next to singular matrices."""
+    return a.shape[-1] <= LARGEST or bool(well_conditioned(a).all())
 
 
 def invertible(eps: float, a: Array, *others: Array) -> bool:

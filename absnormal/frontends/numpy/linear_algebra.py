@@ -21,6 +21,7 @@ from absnormal.frontends.numpy.shapes import broadcast_to
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.writing import Writer, writer_of
 from absnormal.ops.opaque import Smooth
+from absnormal.rational.adjugate import exact_adjugate
 
 _EPS = float(np.finfo(float).eps)
 
@@ -34,7 +35,9 @@ def _trace(a: Array) -> Array:
 
 
 def _adjugate(a: Array) -> Array:
-    """det(a) times the inverse, of singular matrices, too: products of all singular values but one."""
+    """det(a) times the inverse, of singular matrices, too."""
+    if not smoothness.well_conditioned(a).all():
+        return np.stack([exact_adjugate(one) for one in a.reshape(-1, *a.shape[-2:])]).reshape(a.shape)
     u, s, v = np.linalg.svd(a)
     others = np.where(np.eye(s.shape[-1], dtype=bool), 1.0, s[..., None, :]).prod(axis=-1)
     size = np.linalg.det(u) * np.linalg.det(v)
@@ -140,7 +143,7 @@ class Row(NamedTuple):
 
 ROWS = {
     "inv": Row(np.linalg.inv, lambda a, d: -np.linalg.inv(a) @ d @ np.linalg.inv(a), smoothness.invertible),
-    "det": Row(np.linalg.det, lambda a, d: _trace(_adjugate(a) @ d), smoothness.everywhere),
+    "det": Row(np.linalg.det, lambda a, d: _trace(_adjugate(a) @ d), smoothness.with_minors),
     "logabsdet": Row(
         lambda a: np.linalg.slogdet(a)[1], lambda a, d: _trace(np.linalg.inv(a) @ d), smoothness.invertible),
     "cholesky": Row(np.linalg.cholesky, _cholesky, smoothness.positive_definite, "symmetric"),

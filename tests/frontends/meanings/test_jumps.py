@@ -27,6 +27,7 @@ TORCH = {
     "a sum so far": (lambda x: (x + 0 * (x > 0).double().cumsum(0)[-1]).sum(), [1, 1, 1]),
     "of what was sorted": (lambda x: (lambda u: (u - u.floor()) * (u.ceil() - u))(x.sort().values).sum(), [0, 0, 0]),
     "a column by reshape": (lambda x: (torch.sign(x).reshape(3, 1) * x.reshape(3, 1)).sum(), [0, 1, 1]),
+    "by products of all pairs": (lambda x: torch.outer(x - 1, (x > 1) * 1.0).reshape(9)[8], [0, 0, 0]),
     "in the middle": (lambda x: (torch.sign(x).reshape(1, 3, 1) * x.reshape(1, 3, 1)).sum((0, 2))[1], [0, 1, 0]),
     "a column and its maximum": (lambda x: (torch.sign(x[:, None]) * x[:, None]).max(0).values[0], [0, 1, 0]),
 }
