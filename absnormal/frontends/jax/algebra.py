@@ -15,7 +15,6 @@ from absnormal._optional import require
 from absnormal.frontends.jax.complex_numbers import paired, part
 from absnormal.frontends.jax.jumps import Jump
 from absnormal.frontends.jax.opaque import Factor, opaque
-from absnormal.frontends.jax.precision import epsilon
 from absnormal.frontends.jax.run import Call, Run, Seen
 from absnormal.frontends.meanings import complex_numbers as meaning
 from absnormal.frontends.meanings import halves, smoothness
@@ -32,19 +31,21 @@ def _open(call: Call, what: str, fix: str) -> Jump:
     return Jump(call.write.operation, call.write.source, f"returns {what}, and f uses them", fix)
 
 
+def all_of_them(call: Call, what: str, count: int, subset: Any, in_order: bool = True) -> None:
+    """Refuse a decomposition that leaves some values out."""
+    if not in_order or subset not in (None, (0, count)):
+        call.write.refuse(f"leaves {what} out, or out of order", "take all of them, in order")
+
+
 def cholesky(call: Call, a: Any) -> Any:
     """The factor of a symmetric matrix, of which the lower half is read; the primitive leaves anything above it."""
-    u, out = halves.mirrored(call.write, a), call.outs[0]
-    kernel = Factor(
-        name="cholesky", batch=np.ndim(a) - 2, primitive="cholesky", params=(), place=0, eps=epsilon(out.dtype),
-        where=smoothness.positive_definite, kept="symmetric")
-    return call.write.op("opaque", u, function=kernel, given=np.tril(out))
+    u = halves.mirrored(call.write, a)
+    return opaque(call, [u], smoothness.positive_definite, 0, np.ndim(a) - 2, kept="symmetric", kind=Factor)
 
 
 def eigh(call: Call, a: Any, *, lower: bool, sort_eigenvalues: bool, subset_by_index: Any, algorithm: Any) -> list[Any]:
     """Eigenvectors, and eigenvalues."""
-    if not sort_eigenvalues or subset_by_index not in (None, (0, np.shape(a)[-1])):
-        call.write.refuse("leaves eigenvalues out, or out of order", "take all of them, sorted")
+    all_of_them(call, "eigenvalues", np.shape(a)[-1], subset_by_index, sort_eigenvalues)
     params = {"lower": lower, "sort_eigenvalues": True, "subset_by_index": subset_by_index, "algorithm": algorithm}
     u, batch = halves.mirrored(call.write, a, lower), np.ndim(a) - 2
     return [opaque(call, [u], smoothness.apart, place, batch, place == 0, kept="symmetric", **params)
@@ -55,8 +56,7 @@ def svd(
     call: Call, a: Any, *, full_matrices: bool, compute_uv: bool, subset_by_index: Any, algorithm: Any
 ) -> list[Any]:
     """Singular values, and vectors."""
-    if subset_by_index not in (None, (0, min(np.shape(a)[-2:]))):
-        call.write.refuse("leaves singular values out", "take all of them")
+    all_of_them(call, "singular values", min(np.shape(a)[-2:]), subset_by_index)
     batch, (rows, columns) = np.ndim(a) - 2, np.shape(a)[-2:]
     params = {"subset_by_index": subset_by_index, "algorithm": algorithm, "compute_uv": compute_uv}
     free = full_matrices and rows != columns

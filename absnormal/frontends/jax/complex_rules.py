@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from absnormal._optional import require
+from absnormal.frontends.jax.algebra import all_of_them
 from absnormal.frontends.jax.complex_numbers import apart, is_complex, paired, part
 from absnormal.frontends.jax.jumps import Jump
 from absnormal.frontends.jax.opaque import Factor, opaque
-from absnormal.frontends.jax.precision import epsilon
 from absnormal.frontends.jax.refused import REFUSED
 from absnormal.frontends.jax.run import Call, Run, Seen, jump_of
 from absnormal.frontends.meanings import complex_numbers as meaning
@@ -170,18 +170,15 @@ def _cholesky(call: Call, a: Parts) -> Parts:
     """The factor of a Hermitian matrix; the primitive leaves anything above it."""
     w, batch = call.write, np.ndim(a[0]) - 2
     u = meaning.joined(w, halves.hermitian(w, a[0], meaning.imaginary_of(w, a)))
-    kernel = Factor(
-        name="cholesky", batch=batch, primitive="cholesky", params=(), place=0, eps=epsilon(call.outs[0].dtype),
-        where=smoothness.positive_definite, kept="hermitian", paired=True)
-    return meaning.parted(w, w.op("opaque", u, function=kernel))
+    return meaning.parted(w, opaque(
+        call, [u], smoothness.positive_definite, 0, batch, kept="hermitian", paired=True, kind=Factor))
 
 
 def _eigenvalues(
     call: Call, a: Parts, *, lower: bool, sort_eigenvalues: bool, subset_by_index: Any, algorithm: Any
 ) -> list[Any]:
     w = call.write
-    if not sort_eigenvalues or subset_by_index not in (None, (0, np.shape(a[0])[-1])):
-        w.refuse("leaves eigenvalues out, or out of order", "take all of them, sorted")
+    all_of_them(call, "eigenvalues", np.shape(a[0])[-1], subset_by_index, sort_eigenvalues)
     params = {"lower": lower, "sort_eigenvalues": True, "subset_by_index": subset_by_index, "algorithm": algorithm}
     u = meaning.joined(w, halves.hermitian(w, a[0], meaning.imaginary_of(w, a), lower))
     values = opaque(call, [u], smoothness.apart, 1, np.ndim(a[0]) - 2, kept="hermitian", paired=True, **params)
@@ -191,8 +188,7 @@ def _eigenvalues(
 def _singular_values(
     call: Call, a: Parts, *, full_matrices: bool, compute_uv: bool, subset_by_index: Any, algorithm: Any
 ) -> list[Any]:
-    if subset_by_index not in (None, (0, min(np.shape(a[0])[-2:]))):
-        call.write.refuse("leaves singular values out", "take all of them")
+    all_of_them(call, "singular values", min(np.shape(a[0])[-2:]), subset_by_index)
     params = {"full_matrices": False, "subset_by_index": subset_by_index, "algorithm": algorithm}
     u = meaning.joined(call.write, a)
     values = opaque(call, [u], smoothness.singular_apart, 0, np.ndim(a[0]) - 2, paired=True, compute_uv=compute_uv,

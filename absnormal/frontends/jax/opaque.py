@@ -112,10 +112,10 @@ class Kernel(Smooth):
         given = [jnp.asarray(arg) for arg in args]
         given = [numbers(arg) for arg in given] if self.paired else given
         made = primitive.bind(*given, **dict(self.params))
-        found = self._taken(made[self.place] if primitive.multiple_results else made)
+        found = self.taken(made[self.place] if primitive.multiple_results else made)
         return jnp.stack([found.real, found.imag], -1) if jnp.iscomplexobj(found) else found
 
-    def _taken(self, result: Any) -> Any:
+    def taken(self, result: Any) -> Any:
         """What counts of a result."""
         return result
 
@@ -124,7 +124,7 @@ class Kernel(Smooth):
 class Factor(Kernel):
     """The lower half of the result of a primitive, which leaves anything above it."""
 
-    def _taken(self, result: Any) -> Any:
+    def taken(self, result: Any) -> Any:
         return require("jax.numpy", "jax").tril(result)
 
 
@@ -149,13 +149,14 @@ def _double() -> Any:
 
 def opaque(
     call: Call, args: Sequence[Any], where: Where, place: int = 0, batch: int = 0, signed: bool = False,
-    kept: str = "", paired: bool = False, **params: Any,
+    kept: str = "", paired: bool = False, kind: type[Kernel] = Kernel, **params: Any,
 ) -> Any:
     """A result of the primitive of a call, as an opaque node of some arguments."""
     out = call.outs[place]
-    kernel = Kernel(
+    kernel = kind(
         name=call.primitive.name, batch=batch, primitive=call.primitive.name, params=tuple(sorted(params.items())),
         place=place, where=where, eps=epsilon(out.dtype), signed=signed, kept=kept,
         paired=paired)
     # Complex numbers are given their values part by part.
-    return call.write.op("opaque", *args, function=kernel, given=None if np.iscomplexobj(out) else out)
+    given = None if np.iscomplexobj(out) else np.asarray(kernel.taken(out))
+    return call.write.op("opaque", *args, function=kernel, given=given)
