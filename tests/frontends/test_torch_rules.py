@@ -20,6 +20,7 @@ import absnormal as an
 from absnormal.frontends.torch import arguments
 from absnormal.frontends.torch.arguments import ASIDE, parameters, reading
 from absnormal.frontends.torch.rules import RULES
+from absnormal.frontends.torch.unknown import REASONS
 
 D = torch.float64
 
@@ -221,3 +222,31 @@ def test_arguments_that_a_rule_cannot_take_are_refused_with_the_line(monkeypatch
     with pytest.raises(an.TraceError, match=r"torch.sin at .*test_torch_rules.py:\d+: is not followed with these"):
         an.torch.verify(x, lambda: x.sin().sum())
     arguments.reading.cache_clear()
+
+
+_V = torch.tensor([1.0, -2.0, 0.5], dtype=torch.float64)
+_IMAGES = torch.arange(36.0).double().reshape(1, 1, 6, 6)
+_PLACES = torch.tensor([[[0.3, 0.4]]], dtype=torch.float64)
+NAMED: dict[str, Callable[[Any], Any]] = {
+    "rounds": lambda x: torch.fake_quantize_per_tensor_affine(x, 0.1, 0, -128, 127),
+    "rounds, ": lambda x: torch.fake_quantize_per_channel_affine(
+        x[None].float(), torch.tensor([0.1]), torch.tensor([0], dtype=torch.int32), 0, -128, 127),
+    "and jumps": lambda x: torch.fake_quantize_per_tensor_affine(
+        x.float(), torch.tensor(0.1), torch.tensor(0), -128, 127),
+    "most frequent": lambda x: torch.mode(x)[0],
+    "holds constant": lambda x: torch.renorm(x[None], 2, 0, 1.0),
+    "bits": lambda x: torch.frexp(x)[0],
+    "drawn at random": lambda x: F.fractional_max_pool2d(
+        _IMAGES * x[0], 2, output_size=(3, 3), _random_samples=_PLACES),
+}
+
+
+@pytest.mark.parametrize("reason", NAMED)
+def test_what_has_no_rule_for_a_reason_says_so(reason: str) -> None:
+    with pytest.raises(an.TraceError, match=reason) as caught:
+        an.verify(lambda x: NAMED[reason](x).sum(), _V)
+    assert caught.value.source is not None and "are not supported" not in str(caught.value)
+
+
+def test_reasons_are_given_only_where_there_is_no_rule() -> None:
+    assert not REASONS.keys() & RULES.keys()

@@ -14,10 +14,27 @@ from absnormal.frontends.torch.tape import Record
 from absnormal.frontends.torch.writer import Writer
 from absnormal.program.nodes import Source
 
+_ROUNDED = ("rounds, and jumps between the numbers that it rounds to", "verify the network without it, in float64")
+#: Operations that have no rule for a reason, with what to do.
+REASONS: dict[str, tuple[str, str]] = {
+    **dict.fromkeys((
+        "fake_quantize_per_tensor_affine_cachemask", "_fake_quantize_per_tensor_affine_cachemask_tensor_qparams",
+        "fake_quantize_per_channel_affine_cachemask", "_fake_quantize_learnable_per_tensor_affine",
+        "_fake_quantize_learnable_per_channel_affine"), _ROUNDED),
+    "mode": ("jumps where another value becomes the most frequent one", "use torch.median, or a mean"),
+    "renorm": ("keeps a norm below a bound by a factor that torch holds constant",
+               "write it with torch.linalg.vector_norm and torch.clamp"),
+    "nextafter": ("works on the bits of numbers", "leave it out, or detach its argument"),
+    "frexp": ("works on the bits of numbers", "leave it out, or detach its argument"),
+    **dict.fromkeys(("fractional_max_pool2d", "fractional_max_pool3d"), (
+        "pools over windows that are drawn at random", "use torch.nn.functional.adaptive_max_pool2d or max_pool2d")),
+}
+
 
 def refuse_unknown(steps: Iterable[Step], at: Callable[[Any], None], write: Writer) -> None:
     """Raise where a step has no rule; ``at`` makes the writer name an operation."""
     missing: dict[tuple[str, str], str] = {}
+    names: list[str] = []
     source: Source | None = None
     for step in steps:
         record = step.record
@@ -25,7 +42,10 @@ def refuse_unknown(steps: Iterable[Step], at: Callable[[Any], None], write: Writ
             at(record)
             source = source or write.source
             what = f"{record.name} on complex numbers" if is_complex(record) else record.name
+            names.append(record.name)
             missing[what, str(write.source)] = f"{what} at {write.source}"
+    if len(set(names)) == 1 and names[0] in REASONS:
+        raise TraceError(f"torch.{names[0]}", *REASONS[names[0]], source)
     if missing:
         listed = ", ".join(missing.values())
         raise TraceError(
