@@ -50,7 +50,59 @@ def a_root(x: Any) -> Any:
     return y.sum()
 
 
-FOLLOWED = [two_pieces, one_mask, in_place, between, pieces, a_root]
+def two_sides(x: Any) -> Any:
+    y = np.zeros_like(x)
+    y[x <= 0] = 1 + x[x <= 0]
+    y[x > 0] = np.exp(x[x > 0])
+    return y.sum()
+
+
+def two_sides_of_a_copy(x: Any) -> Any:
+    y, inside = x.copy(), abs(x) <= 1
+    y[inside] = 0.5 * x[inside] ** 2 + 2
+    y[~inside] = abs(x[~inside]) + 1.5
+    return y.sum()
+
+
+def two_sides_of_a_row(x: Any) -> Any:
+    y, positive = np.zeros((2, 3)), x > 0
+    y[0][positive] = 1.0
+    y[0][~positive] = 1.0 + x[~positive]
+    return (y * x).sum()
+
+
+def over_what_is_written(x: Any) -> Any:
+    y = np.zeros_like(x)
+    y[x > 0] = 1.0
+    y[:] = x
+    return (y * x).sum()
+
+
+def one_side(x: Any) -> Any:
+    y = np.zeros_like(x)
+    y[x <= 0] = 1 + x[x <= 0]
+    return y.sum()
+
+
+def read_between(x: Any) -> Any:
+    y, positive = np.zeros_like(x), x > 0
+    y[positive] = 1.0
+    total = y.sum()
+    y[~positive] = 1.0 + x[~positive]
+    return (y * x).sum() + total
+
+
+def another_mask(x: Any) -> Any:
+    y = np.zeros_like(x)
+    y[x > 0] = 1.0
+    y[x <= 1] = 1.0 + x[x <= 1]
+    return (y * x).sum()
+
+
+FOLLOWED = [
+    two_pieces, one_mask, in_place, between, pieces, a_root, two_sides, two_sides_of_a_copy, two_sides_of_a_row,
+    over_what_is_written,
+]  # fmt: skip
 #: What needs the number of the entries, or other entries, or jumps.
 REFUSED: dict[str, Callable[[Any], Any]] = {
     "mean": lambda x: x[x > 0].mean(), "length": lambda x: x.sum() * len(x[x > 0]),
@@ -59,6 +111,7 @@ REFUSED: dict[str, Callable[[Any], Any]] = {
     "a loop": lambda x: sum(v for v in x[x > 0]),
     "a jump": lambda x: (x[x > 0] + 1).sum(), "stored beside it": lambda x: np.append(x[x > 0], x).sum(),
     "dot": lambda x: x[x > 0] @ x[x > 0],
+    "one side": one_side, "one side, read": read_between, "no other side": another_mask,
 }  # fmt: skip
 
 

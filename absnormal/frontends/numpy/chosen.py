@@ -7,21 +7,39 @@ x[x > 0] is that of where(x > 0, x, 0).  All else needs the number of the entrie
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
+from absnormal.arrays import Array
 from absnormal.errors import TraceError
+from absnormal.frontends.meanings.jumps import Either
 from absnormal.frontends.numpy.masks import TracedMask
+from absnormal.frontends.numpy.memory import Memory, OneSide
 
 #: np.sum itself, in whose place something else stands while f runs.
 _SUM = np.sum
 
 
-def all_entries(value: Any, mask: TracedMask) -> Any:
-    """What is written to the entries that a mask chooses, for all entries."""
-    return value.among(mask) if isinstance(value, Chosen) else value
+def chosen(mask: TracedMask, value: Any, before: Callable[[], Any], where: Array, memory: Callable[[], Memory]) -> Any:
+    """What the entries ``where`` of an array are when a value is written where a mask holds.
+
+    None where that jumps beside what was there before: it waits for what is written on the other side.
+    """
+    whole = value.among(mask) if isinstance(value, Chosen) else value
+    other = memory().other_side(where, mask)
+    try:
+        found = np.where(mask, whole, before() if other is None else other)
+        if isinstance(found, Either):
+            found.refuse()
+        return found
+    except TraceError as error:
+        if other is not None:
+            raise
+        memory().wait(OneSide(where, mask, whole, error))
+        return None
 
 
 class Chosen(NDArrayOperatorsMixin):

@@ -17,13 +17,12 @@ from absnormal.arrays import Array
 from absnormal.errors import TraceError
 from absnormal.frontends.meanings.jumps import Either
 from absnormal.frontends.numpy.arguments import with_out_by_name
-from absnormal.frontends.numpy.chosen import all_entries
+from absnormal.frontends.numpy.chosen import chosen
 from absnormal.frontends.numpy.complex_numbers import TracedComplex
 from absnormal.frontends.numpy.creation import arrayed
 from absnormal.frontends.numpy.functions import LIKE_FUNCTIONS, METHODS, VIEWS, apply_function
 from absnormal.frontends.numpy.masks import TracedMask, concrete
 from absnormal.frontends.numpy.running import Run, root_of, running
-from absnormal.frontends.numpy.select import where as where_
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.numpy.writes import WRITING, WRITING_METHODS, change_at, write_where
 from absnormal.frontends.user_line import caller
@@ -113,7 +112,12 @@ class Held(np.ndarray):
             super().__setitem__(key, value)
             return
         if isinstance(key, TracedMask) and key.touches:
-            key, value = ..., where_(key, all_entries(value, key), taken(self))
+            memory = run.opened(self)
+            value = chosen(key, value, lambda: taken(self), run.numbers(self), lambda: memory)
+            if value is None:
+                super().__setitem__(..., np.nan)
+                return
+            key = ...
         key = concrete(key)
         if not isinstance(value, TracedMask) and variable_in(value) is not None:
             node = Writer(run.builder, "item assignment", caller()).array(taken(value)).index

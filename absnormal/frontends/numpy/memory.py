@@ -8,7 +8,7 @@ memory, so that what is written through one is seen in all.  A write and a read 
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -20,8 +20,17 @@ from absnormal.program.moves import numbered
 if TYPE_CHECKING:
     from absnormal.program.builder import Builder
 
-#: The owner of an entry that is a constant.
-CONSTANT = -1
+#: The owner of an entry that is a constant, and of one of which only one side of a tied comparison was written.
+CONSTANT, WAITING = -1, -2
+
+
+class OneSide(NamedTuple):
+    """What was written where a comparison holds, which jumps there beside what it was written over."""
+
+    where: Array
+    mask: Any
+    value: Any
+    error: TraceError
 
 
 class Memory:
@@ -30,7 +39,7 @@ class Memory:
     ``version`` counts the writes, so that what was read before one is known to be out of date.
     """
 
-    __slots__ = ("builder", "constants", "numbers", "owner", "place", "version")
+    __slots__ = ("builder", "constants", "numbers", "one_side", "owner", "place", "version")
 
     def __init__(self, builder: Builder, size: int, owner: int, constants: Array | None = None) -> None:
         self.builder = builder
@@ -38,6 +47,7 @@ class Memory:
         self.place = np.arange(size)
         self.numbers = np.arange(size)
         self.constants = constants
+        self.one_side: OneSide | None = None
         self.version = 1
 
     def write(self, where: Any, node: int) -> None:
@@ -51,10 +61,22 @@ class Memory:
         self.owner[where], self.place[where] = CONSTANT, where
         self.version += 1
 
+    def wait(self, written: OneSide) -> None:
+        """Entries are what was written once the other side is written too; until then they are not read."""
+        self.one_side = written
+        self.owner[written.where] = WAITING
+        self.version += 1
+
+    def other_side(self, where: Array, mask: Any) -> Any:
+        """What waits where a comparison does not hold; None where nothing does."""
+        held = self.one_side
+        waits = held is not None and np.array_equal(held.where, where) and (self.owner[where] == WAITING).all()
+        return held.value if held is not None and waits and held.mask.same(~mask) else None
+
     def settle(self) -> None:
         """Put the numbers that variables have at the point where they are: what f has kept is a plain array then."""
         assert self.constants is not None
-        varying = np.flatnonzero(self.owner != CONSTANT)
+        varying = np.flatnonzero(self.owner >= 0)
         varying = varying[np.argsort(self.owner[varying], kind="stable")]
         owners = self.owner[varying]
         for entries in np.split(varying, np.flatnonzero(np.diff(owners)) + 1) if varying.size else ():
@@ -71,6 +93,8 @@ class Memory:
         owners = owner.reshape(-1)
         if not owners.size:
             return self.builder.constant(np.zeros(owner.shape))
+        if self.one_side is not None and (owners == WAITING).any():
+            raise self.one_side.error
         self._check(where, owner)
         if (owners == owners[0]).all():
             return self._taken(int(owners[0]), place)

@@ -86,11 +86,16 @@ class Stored:
 
     def write(self, where: Any, value: Stored) -> None:
         """Put a value, whose shape broadcasts, into entries with some numbers."""
-        root, node = self.root, value.index
+        node = value.index
+        self.opened().write(where, node)
+
+    def opened(self) -> Memory:
+        """The memory that the array has from now on."""
+        root = self.root
         if root.memory is None:
             root.memory = Memory(self.builder, root.size, root._index)
             root._version = root.memory.version
-        root.memory.write(where, node)
+        return root.memory
 
     def change(self, value: Stored) -> None:
         """Put a value of the same shape into all entries."""

@@ -314,7 +314,7 @@ class TracedArray(Stored, NDArrayOperatorsMixin):
         return bool(self != 0)
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        from absnormal.frontends.numpy.chosen import all_entries
+        from absnormal.frontends.numpy.chosen import chosen
         from absnormal.frontends.numpy.held import taken
         from absnormal.frontends.numpy.shapes import constant_key
         from absnormal.frontends.writing import writer_of
@@ -322,8 +322,9 @@ class TracedArray(Stored, NDArrayOperatorsMixin):
         value = taken(value)
         write = writer_of(self, "item assignment")
         if isinstance(key, TracedMask) and key.touches:
-            chosen: Any = np.where(key, all_entries(value, key), self)
-            self.change(write.array(chosen))
+            found = chosen(key, value, lambda: self, self.where, self.opened)
+            if found is not None:
+                self.change(write.array(found))
         else:
             self.write(self.where[constant_key(write, key)], write.array(value))
 
