@@ -45,11 +45,14 @@ class Smooth(ABC):
         how many leading axes of all arguments and of the result count copies that do not know of each other
     kept
         what the first argument stays wherever the variables are, a key of `KEPT`: the derivative is for such directions
+    total
+        the sum of the result over its last axis, where that is smooth at more arguments; otherwise None
     """
 
     name: str
     batch: int = 0
     kept: str = ""
+    total: Smooth | None = None
 
     @abstractmethod
     def value(self, *args: Array) -> Any:

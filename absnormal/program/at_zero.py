@@ -1,9 +1,10 @@
-"""Operations that are something else where what they are taken of is 0: roots of squares, powers above 1 (THEORY 8)."""
+"""Operations that are something else where what they are taken of is not smooth: roots of squares and powers above 1
+at 0 (THEORY 8), and the sum of all singular values, or eigenvalues, where some are equal."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,10 +21,11 @@ if TYPE_CHECKING:
 ROOTS = {"sqrt": "root", "hypot": "hypot"}
 
 Args = tuple[int, ...]
+Params = Mapping[str, Any]
 
 
 def _norm(
-    builder: Builder, op: str, args: Args, operation: str, source: Source | None, tie: str, given: Any
+    builder: Builder, op: str, args: Args, params: Params, operation: str, source: Source | None, tie: str, given: Any
 ) -> int | None:
     """The 2-norm that a root is, where it is 0 and what is under it is a sum of squares; otherwise None."""
     if not any(builder.nodes[arg].varied for arg in args):
@@ -33,7 +35,7 @@ def _norm(
     if not zero.any():
         return None
 
-    def add(op: str, args: Args, params: Any) -> int:
+    def add(op: str, args: Args, params: Params) -> int:
         return builder.add(op, args, params, operation, source)
 
     squares = Squares(builder.nodes, add, builder.constant)
@@ -54,7 +56,7 @@ def _norm(
 
 
 def _power(
-    builder: Builder, op: str, args: Args, operation: str, source: Source | None, tie: str, given: Any
+    builder: Builder, op: str, args: Args, params: Params, operation: str, source: Source | None, tie: str, given: Any
 ) -> int | None:
     """|u| ** e for u ** e, where u is 0 somewhere and nowhere negative by structure: it is C^1 for e > 1."""
     base, exponent = args
@@ -68,5 +70,17 @@ def _power(
     return builder.add("size_power", args, {}, operation, source, given=given)
 
 
+def _total(
+    builder: Builder, op: str, args: Args, params: Params, operation: str, source: Source | None, tie: str, given: Any
+) -> int | None:
+    """The sum of all values that an operation puts in an order, which is smooth where some of them are equal."""
+    node = builder.nodes[args[0]]
+    if node.op != "opaque" or args[0] not in builder.faults or [*params["axes"]] != [len(node.shape) - 1]:
+        return None
+    total = node.params["function"].total
+    return None if total is None else builder.add(
+        "opaque", node.args, {"function": total}, operation, source, given=given)
+
+
 #: What is tried in place of an operation.
-AT_ZERO: dict[str, Callable[..., int | None]] = {**dict.fromkeys(ROOTS, _norm), "power": _power}
+AT_ZERO: dict[str, Callable[..., int | None]] = {**dict.fromkeys(ROOTS, _norm), "power": _power, "sum": _total}

@@ -165,7 +165,7 @@ class Builder:
         if op in _OFF_ZERO and not sure:
             sure = certainly_positive(self.nodes, self.values, args[_OFF_ZERO[op]])
         if op in AT_ZERO and not sure and not self._exact:
-            other = AT_ZERO[op](self, op, args, operation, source, tie, given)
+            other = AT_ZERO[op](self, op, args, params, operation, source, tie, given)
             if other is not None:
                 return other
         row, nodes = TABLE[op], self.nodes

@@ -18,7 +18,7 @@ from absnormal.frontends.jax.opaque import Factor, opaque
 from absnormal.frontends.jax.run import Call, Run, Seen
 from absnormal.frontends.meanings import complex_numbers as meaning
 from absnormal.frontends.meanings import halves, smoothness
-from absnormal.frontends.numpy.linear_algebra import Solve
+from absnormal.frontends.numpy.linear_algebra import OnMatrices, Solve
 from absnormal.frontends.writing import Writer
 from absnormal.program.nodes import Guard
 
@@ -48,8 +48,10 @@ def eigh(call: Call, a: Any, *, lower: bool, sort_eigenvalues: bool, subset_by_i
     all_of_them(call, "eigenvalues", np.shape(a)[-1], subset_by_index, sort_eigenvalues)
     params = {"lower": lower, "sort_eigenvalues": True, "subset_by_index": subset_by_index, "algorithm": algorithm}
     u, batch = halves.mirrored(call.write, a, lower), np.ndim(a) - 2
-    return [opaque(call, [u], smoothness.apart, place, batch, place == 0, kept="symmetric", **params)
-            for place in range(2)]
+    vectors = opaque(call, [u], smoothness.apart, 0, batch, True, kept="symmetric", **params)
+    values = opaque(call, [u], smoothness.apart, 1, batch, kept="symmetric",
+                    total=OnMatrices("trace", batch), **params)
+    return [vectors, values]
 
 
 def svd(
@@ -61,7 +63,8 @@ def svd(
     params = {"subset_by_index": subset_by_index, "algorithm": algorithm, "compute_uv": compute_uv}
     free = full_matrices and rows != columns
     # JAX differentiates the vectors of the smaller side alone; the values are those of the reduced form.
-    sizes = opaque(call, [a], smoothness.singular_apart, 0, batch, full_matrices=full_matrices and not free, **params)
+    sizes = opaque(call, [a], smoothness.singular_apart, 0, batch, total=OnMatrices("nuclear norm", batch),
+                   full_matrices=full_matrices and not free, **params)
     if not compute_uv:
         return [sizes]
     if free:

@@ -62,6 +62,7 @@ class Kernel(Smooth):
     signed: bool = False
     kept: str = ""
     paired: bool = False
+    total: Smooth | None = None
 
     def value(self, *args: Array) -> Array:
         with _double():
@@ -149,14 +150,14 @@ def _double() -> Any:
 
 def opaque(
     call: Call, args: Sequence[Any], where: Where, place: int = 0, batch: int = 0, signed: bool = False,
-    kept: str = "", paired: bool = False, kind: type[Kernel] = Kernel, **params: Any,
+    kept: str = "", paired: bool = False, total: Smooth | None = None, kind: type[Kernel] = Kernel, **params: Any,
 ) -> Any:
     """A result of the primitive of a call, as an opaque node of some arguments."""
     out = call.outs[place]
     kernel = kind(
         name=call.primitive.name, batch=batch, primitive=call.primitive.name, params=tuple(sorted(params.items())),
         place=place, where=where, eps=epsilon(out.dtype), signed=signed, kept=kept,
-        paired=paired)
+        paired=paired, total=total)
     # Complex numbers are given their values part by part.
     given = None if np.iscomplexobj(out) else np.asarray(kernel.taken(out))
     return call.write.op("opaque", *args, function=kernel, given=given)

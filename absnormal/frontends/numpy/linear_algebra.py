@@ -139,6 +139,7 @@ class Row(NamedTuple):
     tangent: Callable[[Array, Array], Array]
     smooth_at: Callable[..., bool]
     kept: str = ""
+    total: str = ""
 
 
 ROWS = {
@@ -147,11 +148,15 @@ ROWS = {
     "logabsdet": Row(
         lambda a: np.linalg.slogdet(a)[1], lambda a, d: _trace(np.linalg.inv(a) @ d), smoothness.invertible),
     "cholesky": Row(np.linalg.cholesky, _cholesky, smoothness.positive_definite, "symmetric"),
-    "eigenvalues": Row(np.linalg.eigvalsh, _eigenvalues, smoothness.apart, "symmetric"),
+    "trace": Row(_trace, lambda a, d: _trace(d), smoothness.everywhere, "symmetric"),
+    "eigenvalues": Row(np.linalg.eigvalsh, _eigenvalues, smoothness.apart, "symmetric", "trace"),
     "eigenvectors": Row(lambda a: np.linalg.eigh(a)[1], _eigenvectors, smoothness.apart, "symmetric"),
     "eigenvectors by the upper half": Row(
         lambda a: np.linalg.eigh(a, "U")[1], lambda a, d: _eigenvectors(a, d, "U"), smoothness.apart, "symmetric"),
-    "singular values": Row(lambda a: np.linalg.svd(a, compute_uv=False), _singular_values, smoothness.singular_apart),
+    "singular values": Row(lambda a: np.linalg.svd(a, compute_uv=False), _singular_values, smoothness.singular_apart,
+                           total="nuclear norm"),
+    "nuclear norm": Row(lambda a: np.linalg.svd(a, compute_uv=False).sum(axis=-1),
+                        lambda a, d: _singular_values(a, d).sum(axis=-1), smoothness.full_rank),
     "pinv": Row(np.linalg.pinv, _pinv, smoothness.full_rank),
     "q": Row(lambda a: np.linalg.qr(a)[0], lambda a, d: _q_and_r(a, d)[0], smoothness.reflected),
     "r": Row(lambda a: np.linalg.qr(a)[1], lambda a, d: _q_and_r(a, d)[1], smoothness.reflected),
@@ -189,6 +194,11 @@ class OnMatrices(Smooth):
     @property
     def kept(self) -> str:  # type: ignore[override]
         return ROWS[self.name].kept
+
+    @property
+    def total(self) -> OnMatrices | None:  # type: ignore[override]
+        total = ROWS[self.name].total
+        return OnMatrices(total, self.batch) if total else None
 
 
 @dataclass(frozen=True)

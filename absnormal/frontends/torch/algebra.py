@@ -57,16 +57,17 @@ def _one_cholesky(w: Writer, a: Arg, /, upper: bool = False) -> int:
 
 def _eigh(w: Writer, a: Arg, /, UPLO: str = "L", compute_v: bool = True) -> list[int]:
     u = halves.mirrored(w, a.node, UPLO.upper() == "L")
-    return [opaque(w, [u], [_FIRST, UPLO, compute_v], smoothness.apart, place, len(a.shape) - 2,
-                   kept="symmetric") for place in range(1 + compute_v)]
+    args, batch = [_FIRST, UPLO, compute_v], len(a.shape) - 2
+    values = opaque(w, [u], args, smoothness.apart, 0, batch, kept="symmetric", total=OnMatrices("trace", batch))
+    return [values, *(opaque(w, [u], args, smoothness.apart, 1, batch, kept="symmetric") for _ in range(compute_v))]
 
 
 def _svd(w: Writer, a: Arg, /, full_matrices: bool = False, compute_uv: bool = True) -> list[Any]:
     args, batch = [_FIRST, False, compute_uv], len(a.shape) - 2
-    left, sizes, right = (
-        opaque(w, [a.node], args, smoothness.singular_apart, place, batch) if compute_uv or place == 1 else None
-        for place in range(3)
+    left, right = (
+        opaque(w, [a.node], args, smoothness.singular_apart, place, batch) if compute_uv else None for place in (0, 2)
     )
+    sizes = opaque(w, [a.node], args, smoothness.singular_apart, 1, batch, total=OnMatrices("nuclear norm", batch))
     if not compute_uv or not full_matrices or a.shape[-1] == a.shape[-2]:
         return [left, sizes, right]
     # The vectors that fill up the larger side are not unique.

@@ -70,6 +70,7 @@ class Kernel(Smooth):
     eps: float
     kept: str = ""
     paired: bool = False
+    total: Smooth | None = None
 
     def value(self, *args: Array) -> Array:
         with torch.no_grad():
@@ -107,7 +108,7 @@ class Kernel(Smooth):
 
 def opaque(
     w: Writer, nodes: Sequence[int], args: Sequence[Any], where: Where, place: int = 0, batch: int = 0,
-    operation: str = "", kept: str = "", paired: bool = False, **named: Any,
+    operation: str = "", kept: str = "", paired: bool = False, total: Smooth | None = None, **named: Any,
 ) -> int:
     """A result of an operation, by default of the one that is being lowered, as an opaque node on some nodes.
 
@@ -119,7 +120,7 @@ def opaque(
     fixed = tuple((key, _fixed(value)) for key, value in sorted(named.items()))
     kernel = Kernel(
         name=name, batch=batch, operation=known, args=tuple(map(_fixed, args)), named=fixed, place=place, where=where,
-        eps=w.builder.unit, kept=kept, paired=paired)
+        eps=w.builder.unit, kept=kept, paired=paired, total=total)
     return w.op("opaque", *nodes, function=kernel)
 
 
