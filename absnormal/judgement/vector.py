@@ -42,7 +42,7 @@ from absnormal.theorems.separation import (
     beyond_bounds,
     within_of_middle,
 )
-from absnormal.theorems.smooth import SMOOTH
+from absnormal.theorems.smooth import AT_ONCE, SMOOTH
 
 _DEFINITE = 10
 #: Numbers in a list of gradients up to which a floating-point proposal that fails is followed by an exact one.
@@ -147,7 +147,12 @@ def judge(limits: Limits, choices: Iterable[Array]) -> Proof | str:
 
 def _by_theorems(limits: Limits, choices: Iterable[Array]) -> Proof | str:
     problem, g = limits.problem, limits.vector
-    known = next(filter(None, (by(problem) for by in SMOOTH)), None)
+    # Kinks on one set are seen before what lists switches on rationals.
+    known = next(filter(None, (by(problem) for by in AT_ONCE)), None)
+    merged = None if known is not None else _by_merging(limits)
+    if merged is not None:
+        return merged
+    known = known or next(filter(None, (by(problem) for by in SMOOTH)), None)
     if known is not None:
         return _against_gradient(limits, known)
     flat = without_effect(problem)
@@ -165,7 +170,7 @@ def _by_theorems(limits: Limits, choices: Iterable[Array]) -> Proof | str:
                 return replace(proof, deviation=worst, judged=Judged(g, limits.accepted, np.asarray(c)))
     many = problem.relevant is None or not problem.relevant.proved or problem.relevant.k > _DEFINITE
     first, last = (_under_regular, _by_cells) if many else (_by_cells, _under_regular)
-    judges = (_by_merging, by_blocks, first, _by_bounds, last, _along_directions)
+    judges = (by_blocks, first, _by_bounds, last, _along_directions)
     tried = (None if by in (by_blocks, _by_cells) and problem.tracker.late else by(limits) for by in judges)
     return next(filter(None, tried), None) or why_open(problem)
 

@@ -108,5 +108,6 @@ def smooth_exactly(problem: Problem) -> Proof | None:
     )
 
 
-#: All ways to the theorem, in the order of their cost.
-SMOOTH = (smooth, smooth_by_structure, smooth_exactly, smooth_by_equal_rows)
+#: All ways to the theorem, in the order of their cost; the first ones ask for no rational number.
+AT_ONCE = (smooth, smooth_by_structure)
+SMOOTH = (*AT_ONCE, smooth_exactly, smooth_by_equal_rows)
