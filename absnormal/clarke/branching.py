@@ -3,7 +3,9 @@
 A node of the search has chosen the signs of some switches.  Its directions are a cone, which is held by its extreme
 rays and lines (the double description method).  They show at once which other signs are the same all over the cone, so
 that v . g_sigma is bounded by a sum in which only the rest counts with both signs.  A node whose bound stays below what
-is asked for is a leaf; otherwise it branches at the switch that counts most.
+is asked for is a leaf; otherwise it branches at the switch that counts most.  A cone that would have too many rays is
+kept as it was before a branch, larger than it is: fewer signs are seen to follow, and whether some direction is left
+below is decided by Gordan's alternative.
 
 All this is in floating point and proposes.  A direction is looked at in integers by the caller.  Of a tree every sign
 that follows from others is confirmed by Gordan weights in integers, and every bound is computed again in integers: see
@@ -18,7 +20,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -44,6 +46,10 @@ class _Ended(Exception):
     """The budget is over, or the tree is too large."""
 
 
+class _Large(Exception):
+    """A cone has too many rays."""
+
+
 class _Found(Exception):
     """A direction in a cell that reaches what is asked for."""
 
@@ -54,11 +60,20 @@ class _Found(Exception):
 
 @dataclass(frozen=True, eq=False)
 class _Cone:
-    """The directions sum a_i rays_i + sum b_j lines_j, a >= 0, and the signed rows that are >= 0 on it."""
+    """The directions sum a_i rays_i + sum b_j lines_j, a >= 0, and the signed rows that are >= 0 on it; ``whole`` where
+    these are all rows whose signs were chosen."""
 
     rays: Array
     lines: Array
     faces: Array
+    whole: bool = True
+
+    def halves(self, row: Array) -> tuple[_Cone, _Cone]:
+        """Cones that hold the parts on which a row is positive and negative."""
+        try:
+            return self.across(row)
+        except _Large:
+            return (replace(self, whole=False),) * 2
 
     def across(self, row: Array) -> tuple[_Cone, _Cone]:
         """The parts on which a row, which takes both signs on the cone, is positive and negative."""
@@ -80,8 +95,8 @@ class _Cone:
 
     def _with(self, rays: Array, lines: Array, face: Array) -> _Cone:
         if len(rays) > _RAYS:
-            raise _Ended
-        return _Cone(rays, lines, np.concatenate([self.faces, face[None]]))
+            raise _Large
+        return _Cone(rays, lines, np.concatenate([self.faces, face[None]]), self.whole)
 
     def _neighbours(self, up: Array, down: Array) -> tuple[Array, Array]:
         """Pairs of rays between which an edge of the cone is; too many do no harm."""
@@ -89,7 +104,7 @@ class _Cone:
         least = self.rays.shape[1] - len(self.lines) - 2
         i, j = np.nonzero(tight[up] @ tight[down].T >= least - 0.5)
         if len(i) * len(self.rays) > _PAIRS:
-            raise _Ended
+            raise _Large
         first, second = up[i], down[j]
         common = tight[first] * tight[second]
         # No third ray lies on all faces on which both lie.
@@ -155,7 +170,11 @@ class Branching:
         if self._nodes > _NODES or len(path) > _DEEP or self._tracker.spent:
             raise _Ended
         signs, rows, known, used = signs.copy(), rows.copy(), known.copy(), set[int]()
-        followed = dict(before)
+        followed, inside = dict(before), None
+        if not cone.whole:
+            inside, weights = self._alternative(path, signs[[*path]].tolist(), rows)
+            if weights is not None:
+                return [weights]
         while True:
             self._extend(signs, rows, known)
             real = self._floats(rows)
@@ -178,10 +197,11 @@ class Branching:
         else:
             left = np.flatnonzero(both)
             if not len(left):
-                raise _Found(cone.rays.sum(axis=0))
+                d = cone.rays.sum(axis=0) if inside is None else inside * self._columns
+                raise _Found(np.asarray(d, dtype=float))
             i = max(left.tolist(), key=lambda j: parts[j])
             self._use(i, followed)
-            plus, minus = cone.across(real[i])
+            plus, minus = cone.halves(real[i])
             side = 1 if self._weights[i] * self._along[i] >= 0 else -1
             below = {}
             for sign in (side, -side):
@@ -250,8 +270,16 @@ class Branching:
 
     def _refuted(self, switches: Sequence[int], signs: Sequence[int], rows: Array) -> dict[int, int]:
         """Gordan weights of a branch."""
-        signed = np.array(signs, dtype=object)[:, None] * rows[[*switches]]
-        _, weights = gordan(signed)
+        _, weights = self._alternative(switches, signs, rows)
         if weights is None:
             raise _Ended
-        return {switches[j]: w * self._scaled.factors[switches[j]] for j, w in weights.items()}
+        return weights
+
+    def _alternative(
+        self, switches: Sequence[int], signs: Sequence[int], rows: Array
+    ) -> tuple[Array | None, dict[int, int] | None]:
+        """A direction along which switches have signs, or Gordan weights."""
+        d, weights = gordan(np.array(signs, dtype=object)[:, None] * rows[[*switches]])
+        if weights is None:
+            return d, None
+        return None, {switches[j]: w * self._scaled.factors[switches[j]] for j, w in weights.items()}

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 import absnormal as an
 from absnormal.certificates import checker
 from absnormal.certificates.certificate import Certificate, certificate_of
+from absnormal.clarke import branching
 from absnormal.clarke.branching import Branching
 from absnormal.clarke.budget import Budget
 from absnormal.clarke.cells import gradients, open_cells
@@ -111,7 +112,25 @@ def test_it_says_what_the_list_of_all_cells_says(number: int, slope: float) -> N
 
 
 @pytest.mark.parametrize("number", range(len(FUNCTIONS)))
-def test_a_search_finds_the_largest_value_or_shows_that_there_is_none(number: int) -> None:
+@pytest.mark.parametrize("slope", [-1.0, 1.0, 0.5])
+def test_cones_that_are_larger_than_they_should_be_prove_the_same(
+    number: int, slope: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cones that are not cut once they have three rays: what is left of them is seen by Gordan's alternative."""
+    asked = problem(*FUNCTIONS[number], slope)
+    expected = branch_and_bound(asked)
+    monkeypatch.setattr(branching, "_RAYS", 3)
+    proof = branch_and_bound(asked)
+    assert proof is not None and expected is not None and proof.clarke == expected.clarke
+    assert _certificate(asked, proof).check()
+
+
+@pytest.mark.parametrize("number", range(len(FUNCTIONS)))
+@pytest.mark.parametrize("rays", [1500, 3])
+def test_a_search_finds_the_largest_value_or_shows_that_there_is_none(
+    number: int, rays: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(branching, "_RAYS", rays)
     system = problem(*FUNCTIONS[number], 0.0).relevant
     assert system is not None
     points = gradients(system, open_cells(system, Budget().start()).cells)
@@ -220,6 +239,22 @@ def test_a_hidden_layer_without_biases_on_a_batch(slope: float) -> None:
     certificate = report.certificate
     assert certificate is not None and certificate.check()
     assert json.loads(certificate.to_json())["claim"] == report.verdict.name
+
+
+@pytest.mark.parametrize("slope", [-1.0, 1.0])
+def test_pairs_that_are_sorted_are_one_kink(slope: float) -> None:
+    """MaxMin on a batch: a maximum and a minimum of each pair kink on one set, with weights of both signs."""
+    rng = np.random.default_rng(1)
+    data, y, head = rng.standard_normal((40, 4)), rng.standard_normal(40), rng.standard_normal(4)
+
+    def loss(w: Any) -> Any:
+        h = data @ w.reshape(4, 4)
+        a, b = h[:, ::2], h[:, 1::2]
+        return np.abs(np.concatenate([np.maximum(a, b), np.minimum(a, b)], axis=1) @ head - y).mean()
+
+    report = an.verify(loss, np.zeros(16), slope=slope, budget=an.Budget(seconds=300))
+    assert report.verdict is not an.Verdict.UNDECIDED
+    assert report.certificate is not None and report.certificate.check()
 
 
 def test_the_budget_is_kept() -> None:

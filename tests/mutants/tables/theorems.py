@@ -38,6 +38,8 @@ MUTANTS = (
     Mutant("clarke/branching.py", "self.rays[second] - rates[second, None]", "self.rays[second] + rates[second, None]",
            BRANCHES),
     Mutant("clarke/branching.py", "* self._scaled.factors[switches[j]]", "", BRANCHES),
+    Mutant("clarke/branching.py", "if not cone.whole:", "if False:", BRANCHES),
+    Mutant("clarke/branching.py", "(replace(self, whole=False),) * 2", "(self, replace(self, whole=False))", BRANCHES),
     Mutant("theorems/branch_and_bound.py", "along - unit * self._rounding(exact)", "along", BRANCHES),
     Mutant("theorems/branch_and_bound.py", "only_within(system, members, v) if len(blocks) > 1 else v", "v", BRANCHES),
     Mutant("sweeps/realized.py", "(gaps(rates[own], c) > 2 * errors[own].max(axis=0))", "True", SORTS),
