@@ -285,9 +285,12 @@ def _one_half(call: TracedCall) -> str:
 
 
 def _fewer_kinks(tool: Sweeps) -> tuple[Sweeps, Merged] | None:
-    """The program with kinks on one set merged: norms that are multiples of each other, and kinks that act on each
-    other; where there is neither, the theorem says all there is."""
-    if tool.sorts or (not tool.lanes and one_set(tool) is None) or layer_of(tool) is not None:
+    """The program with kinks on one set merged, and norms that are multiples of each other; None where there are none,
+    or where the theorem about one layer says all there is."""
+    if tool.sorts or (not tool.lanes and one_set(tool) is None):
+        return None
+    layer = layer_of(tool)
+    if layer is not None and layer.whole:
         return None
     norms = with_fewer_norms(tool)
     fewer = tool if norms is None else _of_merged(norms, tool)

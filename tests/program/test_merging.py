@@ -10,6 +10,12 @@ import pytest
 import absnormal as an
 from absnormal.program.merging import merged
 
+
+def pairs_of_pairs(high: Any, low: Any, other: Any) -> Any:
+    """Of two that are sorted already, and a third."""
+    return np.maximum(high, low) - np.abs(low - high) + 2 * np.minimum(low, other)
+
+
 FUNCTIONS: dict[str, tuple[Any, int]] = {
     "relu and abs": (lambda x: np.sum(np.maximum(x, 0) + np.abs(x)), 3),
     "both signs": (lambda x: np.sum(np.maximum(x, 0) - 2 * np.maximum(-x, 0) + np.minimum(0, x)), 3),
@@ -18,6 +24,10 @@ FUNCTIONS: dict[str, tuple[Any, int]] = {
         lambda x: np.sum(np.maximum(0, x) + np.abs(-x)), 3),
     "a maximum of one entry with three zeros": (
         lambda x: np.maximum(x[0], np.zeros(3)) @ np.array([1.0, 2.0, 4.0]) - np.maximum(x[0], 0) + np.abs(x[0]), 4),
+    "a pair that is sorted": (lambda x: 3 * np.maximum(x[0], x[1]) - np.minimum(x[1], x[0]) + np.abs(x[2]), 2),
+    "the size of a difference": (
+        lambda x: np.sum(np.maximum(x[:2], x[1:]) - 2 * np.abs(x[1:] - x[:2]) + np.abs(-(x[:2] - x[1:]))), 2),
+    "pairs of pairs": (lambda x: pairs_of_pairs(np.maximum(x[0], x[1]), np.minimum(x[1], x[0]), x[2]), 3),
 }  # fmt: skip
 
 
@@ -37,8 +47,20 @@ def test_the_same_function(name: str) -> None:
 
 
 def test_kinks_of_their_own_are_left_alone() -> None:
-    program = an.trace(lambda x: np.abs(x[0]) + np.abs(x[1]), [0.0, 0.0])
-    assert merged(program, program.evaluate(np.zeros(2))) is None
+    for f in (lambda x: np.abs(x[0]) + np.abs(x[1]), lambda x: np.maximum(x[0], x[1]) + np.maximum(x[0], 2 * x[1]),
+              lambda x: np.maximum(x[0], -np.inf) + np.abs(x[0])):
+        program = an.trace(f, [0.0, 0.0])
+        assert merged(program, program.evaluate(np.zeros(2))) is None
+
+
+@pytest.mark.parametrize(("f", "sign"), [
+    (lambda a, b: np.maximum(a, b) + np.minimum(a, b), 1), (lambda a, b: np.maximum(a, b) + np.minimum(b, a), -1),
+    (lambda a, b: np.abs(b - a) + np.minimum(a, b), -1), (lambda a, b: np.abs(-(b - a)) + np.minimum(a, b), 1),
+])  # fmt: skip
+def test_pairs_are_known_with_their_sense(f: Any, sign: int) -> None:
+    program = an.trace(lambda x: f(x[0], x[1]), [1.0, 0.0])
+    found = merged(program, program.evaluate(np.array([1.0, 0.0])))
+    assert found is not None and [told for _, _, told in found.twice] == [sign]
 
 
 @pytest.mark.parametrize(("f", "sign"), [
