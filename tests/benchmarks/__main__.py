@@ -18,7 +18,7 @@ from importlib import import_module
 
 from tests.benchmarks.table import show
 
-SECTIONS = ("form", "gradient", "verdicts", "set", "models")
+SECTIONS = ("form", "gradient", "verdicts", "set", "models", "showcase")
 
 
 def main(names: list[str]) -> int:

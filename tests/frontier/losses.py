@@ -95,7 +95,7 @@ def order_statistics() -> Iterator[Problem]:
             yield Problem("order statistics", f"{name} of {n} {kind} torch", in_torch, torch.tensor(x), {}, True)
 
 
-def _warping(m: int) -> Callable[[Any], Any]:
+def warping(m: int) -> Callable[[Any], Any]:
     def f(x: Any) -> Any:
         cost = (x[:m, None] - x[None, m:]) ** 2 + x[:m, None] * 0.5
         row = [cost[0, 0]]
@@ -125,7 +125,7 @@ def _paths(m: int) -> Callable[[Any], Any]:
 def dynamic_programs() -> Iterator[Problem]:
     """Time warping and best paths where all are equally good."""
     for m, slope in product((3, 5, 8, 12, 20), (-1.0, 0.0, 1.0)):
-        for name, f, n in (("warping", _warping(m), 2 * m), ("paths", _paths(m), 9 * m)):
+        for name, f, n in (("warping", warping(m), 2 * m), ("paths", _paths(m), 9 * m)):
             yield Problem("dynamic programs", f"{name} {m} slope {slope}", f, np.zeros(n), {"slope": slope}, True)
 
 
