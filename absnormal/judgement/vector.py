@@ -147,9 +147,10 @@ def judge(limits: Limits, choices: Iterable[Array]) -> Proof | str:
 
 def _by_theorems(limits: Limits, choices: Iterable[Array]) -> Proof | str:
     problem, g = limits.problem, limits.vector
-    # Kinks on one set are seen before what lists switches on rationals.
+    # Where rows are rounded, kinks on one set are seen before switches are listed on rationals.
+    rounded = not problem.sweeps.program.is_piecewise_linear
     known = next(filter(None, (by(problem) for by in AT_ONCE)), None)
-    merged = None if known is not None else _by_merging(limits)
+    merged = _by_merging(limits) if known is None and rounded else None
     if merged is not None:
         return merged
     known = known or next(filter(None, (by(problem) for by in SMOOTH)), None)
@@ -170,7 +171,7 @@ def _by_theorems(limits: Limits, choices: Iterable[Array]) -> Proof | str:
                 return replace(proof, deviation=worst, judged=Judged(g, limits.accepted, np.asarray(c)))
     many = problem.relevant is None or not problem.relevant.proved or problem.relevant.k > _DEFINITE
     first, last = (_under_regular, _by_cells) if many else (_by_cells, _under_regular)
-    judges = (by_blocks, first, _by_bounds, last, _along_directions)
+    judges = (*(() if rounded else (_by_merging,)), by_blocks, first, _by_bounds, last, _along_directions)
     tried = (None if by in (by_blocks, _by_cells) and problem.tracker.late else by(limits) for by in judges)
     return next(filter(None, tried), None) or why_open(problem)
 
