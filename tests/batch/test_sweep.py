@@ -303,7 +303,7 @@ def _peak(count: int) -> int:
 def test_memory_is_flat_in_the_number_of_points() -> None:
     _peak(50)
     few, many = _peak(150), _peak(1500)
-    # The history grows to its width, and what refers to itself waits to be collected; records would take 1.4 MB.
+    # The history grows to its width, and what refers to itself waits to be collected; records would take 0.6 MB.
     assert many < 1.2 * few + 400_000
 
 
