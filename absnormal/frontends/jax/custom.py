@@ -38,6 +38,7 @@ _PUBLIC = (
     ("jax.numpy", "hypot", ((), ()), "hypot"),
     ("jax.numpy", "sinc", ((),), "sinc"), ("jax.numpy", "i0", ((),), "i0"),
     ("jax.scipy.special", "log_ndtr", ((),), "log_ndtr"), ("jax.numpy", "interp", ((), (2,), (2,)), ""),
+    ("jax.numpy", "signbit", ((),), ""),
 )
 
 
@@ -62,9 +63,21 @@ def _interpolated(run: Run, eqn: Any, inputs: list[Seen]) -> list[Seen] | None:
     return [run.seen(value, written, start)]
 
 
+def _sign_bit(run: Run, eqn: Any, inputs: list[Seen]) -> list[Seen] | None:
+    """jnp.signbit, a comparison with 0 that takes -0.0 to lie below; None where an entry is that."""
+    traced, value = inputs[0].traced, np.asarray(inputs[0].value)
+    if not isinstance(traced, TracedArray) or (np.signbit(value) & (value == 0)).any():
+        return None
+    written: Any = np.less(traced, 0.0)
+    return [run.seen(require("jax.numpy", "jax").signbit(inputs[0].value), written, len(run.builder.nodes))]
+
+
 def library_rule(jaxpr: Any) -> Callable[[Run, Any, list[Seen]], list[Seen] | None] | None:
     """The rule of one of JAX's own functions that is one operation, by the function that a jaxpr was made from."""
     return _library().get(_made_from(jaxpr))
+
+
+_RULES = {"interp": _interpolated, "signbit": _sign_bit}
 
 
 @functools.cache
@@ -77,7 +90,7 @@ def _library() -> dict[Any, Callable[[Run, Any, list[Seen]], list[Seen] | None]]
         outer = jax.make_jaxpr(public)(*(jax.ShapeDtypeStruct(shape, jnp.float32) for shape in shapes)).jaxpr
         inner = [closed.jaxpr for eqn in outer.eqns[-1:] for closed in called(eqn)]
         if len(outer.eqns) == 1 and len(inner) == 1:
-            found[_made_from(inner[0])] = _row(op) if op else _interpolated
+            found[_made_from(inner[0])] = _row(op) if op else _RULES[name]
     return found
 
 
