@@ -93,11 +93,13 @@ def _is_small_integer(number: float) -> bool:
 def digests(certificate: Mapping[str, Any]) -> str:
     """Two digests: of the certificate without its numbers, and of all of it.  Lines of code do not count.
 
-    How many numbers a list has is left out with them: another machine's kernel puts another value on a kink.
+    How many numbers a list has is left out with them, and the digest of the program, which holds numbers that a kernel
+    of another machine computes otherwise.
     """
     content = {name: value for name, value in certificate.items() if name != "digest"}
     text = normal(json.dumps(content, sort_keys=True), None)
-    return f"{short_digest(_LIST.sub('0', _NUMBER.sub('0', text)))} {short_digest(text)}"
+    structure = _LIST.sub("0", _NUMBER.sub("0", _PROGRAM.sub("sha256", text)))
+    return f"{short_digest(structure)} {short_digest(text)}"
 
 
 def short_digest(text: str) -> str:
@@ -107,6 +109,7 @@ def short_digest(text: str) -> str:
 
 #: A number, or a fraction, in a text.
 _NUMBER = re.compile(r"-?\b\d+(?:/\d+)?(?:\.\d+)?(?:[eE][-+]?\d+)?\b")
+_PROGRAM = re.compile(r"sha256:[0-9a-f]+")
 _LIST = re.compile(r"0(?:, 0)+")
 _LINE = re.compile(r"(\.py):\d+")
 _ADDRESS = re.compile(r"0x[0-9a-f]{8,}")
