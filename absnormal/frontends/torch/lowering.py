@@ -109,7 +109,7 @@ class Lowering:
             if self.following.jumped and step.record is not None:
                 self.taints[number] = taint = (self.following.behind(step.given) | step.behind) - {number}
                 for jump in sorted(taint):
-                    if any(map(self._ties, (jump, *steps[jump].behind))):
+                    if any(map(self._ties, (jump, *steps[jump].behind, *self.following.behind(steps[jump].given)))):
                         needs += steps[jump].needs()
                     if not self._ties(jump):
                         self._jumps[jump] = None

@@ -193,9 +193,11 @@ class Versions:
             if made is None or made.overwritten or storage(tensor) in self.tape.saved:
                 found |= behind
             elif id(made) in known:
-                jump = known[id(made)]
-                behind |= numbers & following.steps[jump].behind
-                found |= {jump, *(one for one in behind if not self._followed(one))}
+                jumping = following.steps[known[id(made)]]
+                behind |= numbers & jumping.behind
+                apart = [storage(arg) for arg in made.arguments if jumping.handles.get(id(arg)) is None]
+                found |= {known[id(made)]} | {one for one in behind if not self._followed(one)}
+                found |= numbers & following.behind(apart)
             else:
                 found |= behind - following.behind([storage(arg) for arg in made.arguments])
                 stack += made.arguments

@@ -172,3 +172,45 @@ def test_an_entry_that_is_looked_up_in_onnx():
             else:
                 report = an.verify(an.onnx.load(model, {"x": np.array(x)}), np.array(x))
                 assert report.verdict is verdict
+
+
+def argmax_and_values(u: Any) -> Any:
+    return 1 - torch.stack([u, torch.zeros_like(u)]).argmax(0) + u.detach() > 0.5
+
+
+#: Masks of numbers that jump at 0 themselves, and of values beside them; none is tied.
+OF_WHAT_JUMPS: dict[str, Callable[[Any], Any]] = {
+    "a mask": lambda u: (u > 0).double() * 3 > 1,
+    "a mask and stopped values": lambda u: (u > 0).double() * 3 + u.detach() > 1,
+    "a mask beside stopped values": lambda u: (u > 0).double() * 3 > 1 - u.detach(),
+    "a mask beside values": lambda u: (u > 0).double() * 3 > 1 - u,
+    "values beside a sign": lambda u: 0.5 + u.detach() < torch.sign(u.detach()),
+    "a mask and values": lambda u: (u > 0).double() * 3 + u > 1,
+    "a sign": lambda u: torch.sign(u) * 3 + u.detach() > 1,
+    "a sign of stopped values": lambda u: torch.sign(u.detach()) * 3 + u.detach() > 1,
+    "a choice": lambda u: torch.where(u > 0, 3.0, 0.0) + u.detach() > 1,
+    "a floor": lambda u: torch.floor(u.detach()) + 0.5 + u.detach() > 0,
+    "a factor": lambda u: (u > 0).double() * u.detach().exp() > 0.5,
+    "a rounded number": lambda u: torch.round((u > 0).double() + 0.1 * u.detach()) > 0.5,
+    "a larger one": lambda u: torch.maximum((u > 0).double(), u.detach()) > 0.5,
+    "an exponential": lambda u: ((u > 0).double() * (u.detach() + 1)).exp() > 1.5,
+    "what was sorted": lambda u: torch.cat([(u > 0).double(), u.detach() + 0.2]).sort().values[1:] > 0.5,
+    "an index": argmax_and_values,
+    "a sum so far": lambda u: (u > 0).double().cumsum(0) + u.detach() > 0.5,
+}
+
+
+@pytest.mark.parametrize("name", OF_WHAT_JUMPS)
+def test_a_mask_of_what_jumps_jumps(name):
+    """u where the mask holds and 2 u elsewhere has the slopes 1 and 2 at 0."""
+
+    def f(u: Any) -> Any:
+        return torch.where(OF_WHAT_JUMPS[name](u), u, 2 * u).sum()
+
+    x = torch.zeros(1, dtype=torch.float64, requires_grad=True)
+    assert float(f(x + 1e-3)) == pytest.approx(1e-3) and float(f(x - 1e-3)) == pytest.approx(-2e-3)
+    try:
+        found = {float(vertex) for vertex in np.ravel(an.generalized_gradient(f, x).vertices)}
+    except an.TraceError:
+        return
+    assert found == {1.0, 2.0}
