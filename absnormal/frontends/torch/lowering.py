@@ -29,7 +29,7 @@ from absnormal.frontends.torch.places import by_places
 from absnormal.frontends.torch.probe import table
 from absnormal.frontends.torch.settled import settled
 from absnormal.frontends.torch.steps import Handle, Mask, Read, Step, geometry
-from absnormal.frontends.torch.stopped import is_held, ties
+from absnormal.frontends.torch.stopped import MIXED, is_held, mixes, ties
 from absnormal.frontends.torch.tape import Record, Tape
 from absnormal.frontends.torch.unknown import refuse_unknown
 from absnormal.frontends.torch.values import array, finite, real_shape
@@ -277,10 +277,8 @@ class Lowering:
     def _at_ties(self, step: Step, taint: frozenset[int], args: list[Any]) -> Any:
         """Where a mask or an index jumps at the point: the operation as a kink, if it is one; otherwise an error."""
         steps = self.following.steps
-        reached = self.versions.reached(step, taint)
-        tied = [number for number in reached if self._ties(number) or self.versions.carries(number)]
-        plain = len(tied) == 1 and not self.versions.carries(tied[0])
-        made = self._as_kink(step, steps[tied[0]], args) if plain else None
+        tied = [n for n in self.versions.reached(step, taint) if self._ties(n) or self.versions.carries(n)]
+        made = None if len(tied) != 1 or self.versions.carries(tied[0]) else self._as_kink(step, steps[tied[0]], args)
         open_ = [] if made is not None else self.open(tied)
         if len(open_) == 1 and (looked_up := by_places(self, step, steps[open_[0]], args)) is not None:
             return looked_up
@@ -310,6 +308,9 @@ class Lowering:
         if isinstance(arg, torch.Tensor):
             handle = step.handles.get(id(arg))
             assert step.record is not None
+            if step.jumps and handle is not None and mixes(self.following, handle):
+                self._at(step.record)
+                self.write.refuse(*MIXED)
             node = None if handle is None else turned(self.write, arg, self._node(handle))
             if handle is not None and handle[0] not in self._depending and step.record.enabled:
                 refuse_constant(arg, step.record)

@@ -8,7 +8,7 @@ operation about which nothing is known is refused where something depends on its
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -17,9 +17,12 @@ from absnormal.frontends.meanings import smoothness
 from absnormal.frontends.torch.arguments import rule_name
 from absnormal.frontends.torch.jumps import Ties, bent, compared, eps_of, never, plain_name, ties_of, whole, zero
 from absnormal.frontends.torch.rules import RULES
-from absnormal.frontends.torch.steps import Step
+from absnormal.frontends.torch.steps import Handle, Step
 from absnormal.frontends.torch.tape import Record, Tape
 from absnormal.frontends.torch.values import array
+
+if TYPE_CHECKING:
+    from absnormal.frontends.torch.following import Following
 
 
 def _not_finite(x: Any, *args: Any, **kwargs: Any) -> tuple[bool, bool]:
@@ -177,3 +180,24 @@ def _rectified(arg: Any, value: Any, step: Step, steps: Sequence[Step], tape: Ta
     if made is None or made.record is None or plain_name(made.record) not in ("relu", "clamp_min", "threshold"):
         return value
     return tape.value(made.record.args[0], made.number)
+
+
+#: What is said of a tied jump by values of which some were detached: it is none of the others alone.
+MIXED = (
+    "is tied at this point by values of which some were detached, so that the others do not tell what it chooses",
+    "detach all that it compares, or nothing of it",
+)
+
+
+def mixes(following: Following, handle: Handle) -> bool:
+    """Whether a value was computed from variables and from values of variables at which derivatives end."""
+    seen, stack = set(), [handle[0]]
+    while stack:
+        number = stack.pop()
+        if number not in seen:
+            seen.add(number)
+            step = following.steps[number]
+            if not step.apart and step.stopped and following.inputs(step.stopped):
+                return True
+            stack += step.needs()
+    return False

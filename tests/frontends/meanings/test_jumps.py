@@ -214,3 +214,15 @@ def test_a_mask_of_what_jumps_jumps(name):
     except an.TraceError:
         return
     assert found == {1.0, 2.0}
+
+
+@pytest.mark.parametrize("mask", [
+    lambda u: u.detach() * (u + 1) > 0, lambda u: u * (u.detach() + 1) > 0, lambda u: u.detach() + u > 0,
+    lambda u: torch.where(u > -1, u.detach(), u) > 0, lambda u: torch.sign(u - 2 * u.detach()) < 0,
+])  # fmt: skip
+def test_a_tied_mask_of_stopped_values_beside_others_is_refused(mask: Any) -> None:
+    """Its other values alone do not tell where it holds."""
+    x = torch.zeros(1, dtype=torch.float64, requires_grad=True)
+    with pytest.raises(an.TraceError, match=r"detached|tied"):
+        an.verify(lambda u: torch.where(mask(u), u, 2 * u).sum(), x)
+    assert an.verify(lambda u: torch.where(mask(u), u, 2 * u).sum(), x.detach() + 0.5).verdict is an.Verdict.CLARKE
