@@ -21,6 +21,7 @@ from absnormal.program.at_zero import AT_ZERO
 from absnormal.program.moves import numbered, origins
 from absnormal.program.nearby import Entries, Nearby, folded
 from absnormal.program.nodes import Guard, Node, Source
+from absnormal.program.numbering import Numbering
 from absnormal.program.program import RELATIONS, Program, compute, outside
 from absnormal.program.signs import certainly_positive
 from absnormal.program.slicing import sliced
@@ -86,6 +87,7 @@ class Builder:
         #: The user's operation, and its line, that is being written in smaller ones.
         self.user: tuple[str, Source | None] | None = None
         self.affine = Affine(self.nodes)
+        self.numbering = Numbering(self.nodes)
         self.nearby = Nearby(self.nodes, self.values, self.units)
         #: The jumps that are tied (`absnormal.frontends.meanings.jumps`), where the program takes them for constants
         #: though they are none on one of their sides, and the sides that a run is forced to, by the number of the jump.

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
+from absnormal.ops import TABLE
+from absnormal.program.moves import MOVES, numbered
 from absnormal.program.nodes import Node
 from absnormal.program.values import Later
 
@@ -62,13 +64,59 @@ def value_numbers(nodes: Sequence[Node]) -> list[int]:
     known: dict[Any, int] = {}
     numbers: list[int] = []
     for index, node in enumerate(nodes):
-        if isinstance(node.params, Later) and math.prod(node.shape) > _LARGE:
-            params: Any = _Unread(node.params)
-        else:
-            params = _key(node.params)
-        key = (node.op, tuple(numbers[arg] for arg in node.args), node.shape, params)
-        numbers.append(known.setdefault(key, index))
+        numbers.append(known.setdefault(_operation(node, numbers), index))
     return numbers
+
+
+def _operation(node: Node, numbers: Sequence[int]) -> tuple[Any, ...]:
+    """The operation of a node, its parameters and the numbers of its arguments."""
+    if isinstance(node.params, Later) and math.prod(node.shape) > _LARGE:
+        params: Any = _Unread(node.params)
+    else:
+        params = _key(node.params)
+    return node.op, tuple(numbers[arg] for arg in node.args), node.shape, params
+
+
+class Numbering:
+    """Value numbers of nodes that are still being added; entries of one node in one order have one number, too,
+    whatever moved them there.
+
+    Parameters
+    ----------
+    nodes
+        a list, to which nodes are added behind those that it has
+    """
+
+    def __init__(self, nodes: Sequence[Node]) -> None:
+        self._nodes = nodes
+        self._known: dict[Any, int] = {}
+        self._numbers: list[int] = []
+        self._alike: dict[int, list[int]] = {}
+        #: For nodes whose entries were only moved, the number of the node that holds them, and their numbers there.
+        self._moved: dict[int, tuple[int, Array]] = {}
+
+    def of(self, index: int) -> int:
+        """The number of a node: that of the first one that is the same."""
+        for new in range(len(self._numbers), len(self._nodes)):
+            number = self._known.setdefault(self._what(new), new)
+            self._numbers.append(number)
+            self._alike.setdefault(number, []).append(new)
+        return self._numbers[index]
+
+    def alike(self, index: int) -> list[int]:
+        """All nodes that are the same as one."""
+        return self._alike[self.of(index)]
+
+    def _what(self, index: int) -> Any:
+        node = self._nodes[index]
+        # Where derivatives end the entries are not those of before.
+        if node.op not in MOVES or "detached" in node.params:
+            return _operation(node, self._numbers)
+        inner = node.args[0]
+        base, places = self._moved.get(inner) or (self._numbers[inner], numbered(self._nodes[inner].shape))
+        places = np.asarray(TABLE[node.op].value(node.params, places))
+        self._moved[index] = base, places
+        return "moved", base, _Held(places)
 
 
 def alike(nodes: Sequence[Node], index: int, other: int) -> bool:

@@ -313,8 +313,7 @@ def version(value: Any, jump: Jump, side: str) -> Any:
 
 
 def joined(
-    jump: Jump, parts: Sequence[Any], given: Sequence[Either], alike: bool,
-    moved: Movement = None,
+    jump: Jump, parts: Sequence[Any], given: Sequence[Either], alike: bool, moved: Movement = None
 ) -> Any:
     """Three versions of one result as one kink where they meet; otherwise as an `Either`.
 
@@ -331,9 +330,9 @@ def joined(
     own, up, down = parts
     shapes = {np.shape(part) for part in parts}
     size = int(np.prod(np.shape(own), dtype=int))
-    aligned = alike and size == jump.size and all(one.aligned for one in given)
-    whole = len(shapes) == 1 and given[0].size == jump.size and all(one.aligned for one in given)
-    if moved is not None and whole and not aligned:
+    apart = all(one.aligned for one in given)
+    aligned = alike and size == jump.size and apart
+    if moved is not None and not aligned and apart and len(shapes) == 1 and given[0].size == jump.size:
         jump = jump.moved(np.asarray(moved(np.arange(jump.size).reshape(given[0].shape))))
         aligned = True
     if len(shapes) > 1 or not (aligned or jump.single):

@@ -11,7 +11,6 @@ from absnormal.arrays import Array
 from absnormal.ops import ENTRYWISE, TABLE
 from absnormal.ops.linear import applied
 from absnormal.program.builder import Builder
-from absnormal.program.moves import MOVES, origin
 from absnormal.program.nodes import Node
 from absnormal.program.postorder import unknown_behind
 
@@ -29,17 +28,17 @@ def same(a: Any, b: Any, open_: Array | None = None) -> bool:
 
 def agreement(builder: Builder, first: int, second: int) -> Any:
     """Where two nodes are the same, entry by entry, whatever the variables are."""
-    nodes = builder.nodes
+    nodes, number = builder.nodes, builder.numbering.of
     known: dict[tuple[int, int], Any] = {}
 
     def inner(pair: tuple[int, int]) -> list[tuple[int, int]] | None:
         """The pairs of arguments; None where two nodes are other operations."""
         one, other = nodes[pair[0]], nodes[pair[1]]
-        if _of_one_origin(nodes, pair) is not None:
+        if number(pair[0]) == number(pair[1]):
             return []
         if not _comparable(nodes, one, other):
             return _of_choices(nodes, pair)
-        return [*zip(one.args, other.args, strict=True)] if pair[0] != pair[1] else []
+        return [*zip(one.args, other.args, strict=True)]
 
     for pair in unknown_behind((first, second), known, lambda pair: inner(pair) or ()):
         args = inner(pair)
@@ -56,26 +55,6 @@ def _of_choices(nodes: Sequence[Node], pair: tuple[int, int]) -> list[tuple[int,
     return None
 
 
-def _of_one_origin(nodes: Sequence[Node], pair: tuple[int, int]) -> Any:
-    """Where two nodes hold the same entries of a third one, if all that they hold was moved from there."""
-    first, second = pair
-    if first == second or nodes[first].shape != nodes[second].shape or not MOVES & {nodes[n].op for n in pair}:
-        return None
-    if any(_stops(nodes, index) for index in pair):
-        return None
-    (base, places), (other, there) = (origin(nodes, index) for index in pair)
-    return places == there if base == other else None
-
-
-def _stops(nodes: Sequence[Node], index: int) -> bool:
-    """Whether derivatives end on the way to what was moved."""
-    while nodes[index].op in MOVES:
-        if "detached" in nodes[index].params:
-            return True
-        index = nodes[index].args[0]
-    return False
-
-
 def _comparable(nodes: Sequence[Node], one: Node, other: Node) -> bool:
     """Whether two nodes are the same operation, so that they are the same if their arguments are."""
     if one.op != other.op or one.shape != other.shape or not one.args or len(one.args) != len(other.args):
@@ -88,11 +67,8 @@ def _agreeing(builder: Builder, pair: tuple[int, int], flags: list[Any] | None) 
     """Where two nodes agree, from where their arguments do; None where they are other operations."""
     first, second = pair
     node = builder.nodes[first]
-    if first == second:
+    if builder.numbering.of(first) == builder.numbering.of(second):
         return np.ones(node.shape, bool)
-    moved = _of_one_origin(builder.nodes, pair)
-    if moved is not None:
-        return moved
     found = _constants(builder, first, second)
     if flags is None or (found.shape == node.shape and found.all()):
         return found

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.frontends.meanings.sameness import same
 from absnormal.frontends.numpy.shapes import broadcast_to
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.writing import Writer
@@ -208,7 +206,7 @@ def _of_one_modulus(write: Writer, start: int) -> tuple[frozenset[int], dict[int
     builder = write.builder
     node = builder.nodes[start]
     x = node.args[0] if node.args else start
-    twins, squares = {start, *_computed_again(builder, start)}, {}
+    twins, squares = {*builder.numbering.alike(start)}, {}
     if node.op != "kink" or node.params["a"] != 0 or abs(node.params["b"]) != 1:
         return frozenset(twins), {}
     for index, other in enumerate(builder.nodes):
@@ -221,16 +219,6 @@ def _of_one_modulus(write: Writer, start: int) -> tuple[frozenset[int], dict[int
             if None not in factors and factors[0] * factors[1]:  # type: ignore[operator]
                 squares[index] = factors[0] * factors[1]  # type: ignore[operator]
     return frozenset(twins), {index: float(k) for index, k in squares.items() if float(k) == k}
-
-
-def _computed_again(builder: Builder, start: int) -> Iterator[int]:
-    """The nodes that are the same as another one, whatever the variables are."""
-    node, value = builder.nodes[start], builder.values[start]
-    for index, other in enumerate(builder.nodes):
-        alike = other.varied and other.shape == node.shape and (other.op == node.op or MOVES & {other.op, node.op})
-        equal = index != start and alike and np.array_equal(builder.values[index], value)
-        if equal and same(TracedArray(builder, index), TracedArray(builder, start)):
-            yield index
 
 
 def _multiple(builder: Builder, index: int, x: int) -> Fraction | None:

@@ -8,6 +8,7 @@ x[x > 0] is that of where(x > 0, x, 0).  All else needs the number of the entrie
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from typing import Any, NoReturn
 
 import numpy as np
@@ -18,18 +19,20 @@ from absnormal.errors import TraceError
 from absnormal.frontends.meanings.jumps import Either
 from absnormal.frontends.numpy.masks import TracedMask
 from absnormal.frontends.numpy.memory import Memory, OneSide
+from absnormal.frontends.numpy.shapes import getitem
+from absnormal.frontends.numpy.traced import TracedArray
 
 #: np.sum itself, in whose place something else stands while f runs.
 _SUM = np.sum
 
 
-def chosen(mask: TracedMask, value: Any, before: Callable[[], Any], where: Array, memory: Callable[[], Memory]) -> Any:
+def chosen(mask: TracedMask, value: Any, before: Callable[[], Any], where: Array, memory: Memory) -> Any:
     """What the entries ``where`` of an array are when a value is written where a mask holds.
 
     None where that jumps beside what was there before: it waits for what is written on the other side.
     """
     whole = value.among(mask) if isinstance(value, Chosen) else value
-    other = memory().other_side(where, mask)
+    other = memory.other_side(where, mask)
     try:
         found = np.where(mask, whole, before() if other is None else other)
         if isinstance(found, Either):
@@ -38,8 +41,14 @@ def chosen(mask: TracedMask, value: Any, before: Callable[[], Any], where: Array
     except TraceError as error:
         if other is not None:
             raise
-        memory().wait(OneSide(where, mask, whole, error))
+        memory.wait(OneSide(where, mask, whole, error))
         return None
+
+
+def entries(u: TracedArray, key: Any) -> Any:
+    """u[key], also where the key is a comparison that is tied."""
+    tied = isinstance(key, TracedMask) and key.shape == u.shape and np.any(key.tied)
+    return Chosen(key, copy(u)) if tied else getitem(u, key)
 
 
 class Chosen(NDArrayOperatorsMixin):

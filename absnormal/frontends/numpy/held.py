@@ -113,7 +113,7 @@ class Held(np.ndarray):
             return
         if isinstance(key, TracedMask) and key.touches:
             memory = run.opened(self)
-            value = chosen(key, value, lambda: taken(self), run.numbers(self), lambda: memory)
+            value = chosen(key, value, lambda: taken(self), run.numbers(self), memory)
             if value is None:
                 super().__setitem__(..., np.nan)
                 return

@@ -9,8 +9,7 @@ import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.frontends.meanings.places import Places
-from absnormal.frontends.numpy.chosen import Chosen
-from absnormal.frontends.numpy.masks import TracedMask, concrete
+from absnormal.frontends.numpy.masks import concrete
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.writing import Writer, axes_of, axis_of, writer_of
 from absnormal.program.moves import numbered
@@ -31,13 +30,11 @@ def constant_key(write: Writer, key: Any) -> tuple[Any, ...]:
     return tuple(int(item) if isinstance(item, np.integer) else item for item in items)
 
 
-def getitem(u: TracedArray, key: Any) -> Any:
-    """u[key] for constant keys, for comparisons, and for indices of what is sorted."""
+def getitem(u: TracedArray, key: Any) -> TracedArray:
+    """u[key] for constant keys, for comparisons that are not tied, and for indices of what is sorted."""
     write = writer_of(u, "indexing")
     if type(key) is int and u.root.memory is None:
         return write.op("index", u, key=(key,), share=None if u.ndim == 1 else u)
-    if isinstance(key, TracedMask) and key.shape == u.shape and np.any(key.tied):
-        return Chosen(key, u.__copy__())
     found = _by_places(u, key)
     if found is not None:
         return found
@@ -139,8 +136,7 @@ def transpose(u: Any, *axes: Any, **named_axes: Any) -> TracedArray:
 def flip(m: Any, axis: Any = None) -> TracedArray:
     """np.flip."""
     turned = axes_of(axis, np.ndim(m))
-    turned_round: TracedArray = getitem(m, tuple(slice(None, None, -1 if i in turned else None) for i in range(m.ndim)))
-    return turned_round
+    return getitem(m, tuple(slice(None, None, -1 if i in turned else None) for i in range(np.ndim(m))))
 
 
 def swapaxes(u: Any, axis1: int, axis2: int) -> TracedArray:
@@ -307,5 +303,4 @@ def item(u: TracedArray, *index: Any) -> TracedArray:
     """One entry as a number, which stays a variable."""
     if not index and u.size != 1:
         raise ValueError("can only convert an array of size 1 to a Python scalar")
-    entry: TracedArray = ravel(u)[int(np.arange(u.size).reshape(u.shape).item(*index))]
-    return entry
+    return getitem(ravel(u), int(np.arange(u.size).reshape(u.shape).item(*index)))

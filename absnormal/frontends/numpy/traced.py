@@ -204,9 +204,9 @@ class TracedArray(Stored, NDArrayOperatorsMixin):
         return (self[i] for i in range(self.shape[0]))
 
     def __getitem__(self, key: Any) -> Any:
-        from absnormal.frontends.numpy.shapes import getitem
+        from absnormal.frontends.numpy.chosen import entries
 
-        return getitem(self, key)
+        return entries(self, key)
 
     def __repr__(self) -> str:
         return f"TracedArray(v{self.index}, shape={self.shape})"
@@ -322,7 +322,7 @@ class TracedArray(Stored, NDArrayOperatorsMixin):
         value = taken(value)
         write = writer_of(self, "item assignment")
         if isinstance(key, TracedMask) and key.touches:
-            found = chosen(key, value, lambda: self, self.where, self.opened)
+            found = chosen(key, value, lambda: self, self.where, self.opened())
             if found is not None:
                 self.change(write.array(found))
         else:

@@ -147,3 +147,18 @@ def test_random_selections_are_what_they_say_elsewhere_or_refused() -> None:
                 continue
             assert value == pytest.approx(f(there), rel=1e-12, abs=1e-12), seed
     assert followed > 60
+
+
+def test_selections_one_after_another_are_followed_in_linear_time() -> None:
+    """Each of them is tied, has the value 0 and the shape of all others."""
+
+    def chain(x: Any, length: int = 400) -> Any:
+        u = x[0]
+        for _ in range(length):
+            u = np.where(u > 0, np.exp(u) - 1, u * (1 + u * u))
+        return u
+
+    program = an.trace(chain, [0.0])
+    assert len(program.nodes) < 10 * 400 and program([0.0]) == 0
+    report = an.verify(lambda x: chain(x, 20), [0.0])
+    assert report.verdict is an.Verdict.CLARKE and report.gradient[0] == 1
