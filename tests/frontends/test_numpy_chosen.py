@@ -78,6 +78,15 @@ def over_what_is_written(x: Any) -> Any:
     return (y * x).sum()
 
 
+def rows(x: Any) -> Any:
+    y, square, made = x[:, None] * np.array([1.0, 2.0]), x[:, None] * np.ones(3), np.ones((3, 2))
+    y[x > 0] = 0.0
+    square[x <= 0] = 0.0
+    made[x > 0] = np.array([1.0, 2.0])
+    made[x <= 0] = np.array([1.0, 2.0])
+    return y.sum() + square.sum() + (made * x[:, None]).sum()
+
+
 def one_side(x: Any) -> Any:
     y = np.zeros_like(x)
     y[x <= 0] = 1 + x[x <= 0]
@@ -101,7 +110,7 @@ def another_mask(x: Any) -> Any:
 
 FOLLOWED = [
     two_pieces, one_mask, in_place, between, pieces, a_root, two_sides, two_sides_of_a_copy, two_sides_of_a_row,
-    over_what_is_written,
+    over_what_is_written, rows,
 ]  # fmt: skip
 #: What needs the number of the entries, or other entries, or jumps.
 REFUSED: dict[str, Callable[[Any], Any]] = {

@@ -33,8 +33,10 @@ def chosen(mask: TracedMask, value: Any, before: Callable[[], Any], where: Array
     """
     whole = value.among(mask) if isinstance(value, Chosen) else value
     other = memory.other_side(where, mask)
+    # A mask with fewer axes chooses along the first ones.
+    rows = mask if mask.ndim == where.ndim else np.reshape(mask, mask.shape + (1,) * (where.ndim - mask.ndim))
     try:
-        found = np.where(mask, whole, before() if other is None else other)
+        found = np.where(rows, whole, before() if other is None else other)
         if isinstance(found, Either):
             found.refuse()
         return found
