@@ -107,6 +107,8 @@ def test_a_comparison_of_stopped_values_is_one_of_values(stopped: Any, double: N
         (lambda x: (x * (x.detach() > 0) - (-x) * (-x.detach() > 0)).sum(), torch.zeros(1, dtype=D)),
         (lambda x: jnp.sum(jnp.where(lax.stop_gradient(x) * 2 > 0, x, 0) + jnp.where(lax.stop_gradient(x) < 0, x, 0)),
          jnp.zeros(1)),
+        (lambda x: jnp.sum(jnp.where(lax.stop_gradient(x)[:1] * 2 > 0, x[:1], 0)
+                           + jnp.where(lax.stop_gradient(x)[:1] < 0, x[:1], 0)), jnp.zeros(2)),
     ):  # fmt: skip
         try:
             assert an.verify(f, x, stopped=stopped).verdict is not an.Verdict.CLARKE

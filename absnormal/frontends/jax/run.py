@@ -349,7 +349,7 @@ def version_of(seen: Seen, jump: Any, side: str) -> Seen:
 def _movement(eqn: Any, inputs: Sequence[Seen]) -> Movement:
     """What an equation does to the numbers of entries, if it moves those of its first argument, which alone jumps."""
     jumping = [isinstance(seen.traced, Either) for seen in inputs]
-    if eqn.primitive.name not in MOVING or jumping != [True, *jumping[1:]] or any(jumping[1:]):
+    if eqn.primitive.name not in MOVING or not jumping[0] or any(jumping[1:]):
         return None
     return lambda numbers: bound(eqn, [numbers, *(seen.value for seen in inputs[1:])])[0]
 

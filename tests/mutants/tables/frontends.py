@@ -15,6 +15,7 @@ WRITES = ("frontends/test_numpy_writes.py",)
 PLACES = ("frontends/meanings/test_places.py",)
 SELECTIONS = ("frontends/meanings/test_selections.py",)
 HOLES = ("frontends/meanings/test_holes.py",)
+MOVED = ("frontends/meanings/test_jumps.py",)
 
 MUTANTS = (
     Mutant("frontends/meanings/places.py", "inner if np.array_equal(steps",
@@ -46,6 +47,21 @@ MUTANTS = (
            'self.write.op("exprel", w) * k', HOLES),
     Mutant("frontends/meanings/removable.py", "half = _sinc(self.write, w / 2)", "half = _sinc(self.write, w)", HOLES),
     Mutant("frontends/meanings/sameness.py", "found | np.where(mask, *flags)", "found | flags[0] | flags[1]", HOLES),
+    Mutant("frontends/torch/versions.py", "following.value(table) is None and not self._moves(table)",
+           "following is not None and not self._moves(table)", MOVED),
+    Mutant("frontends/torch/versions.py", "found |= numbers & following.behind(apart)", "pass", MOVED),
+    Mutant("frontends/torch/versions.py",
+           "found |= behind - following.behind([storage(arg) for arg in made.arguments])", "pass",
+           ("frontends/test_torch_jumps.py",)),
+    Mutant("frontends/torch/stopped.py", "step.stopped and following.inputs(step.stopped)", "False", MOVED),
+    Mutant("frontends/meanings/jumps.py", "self.writer.node(side.reshape(-1)[places])",
+           "self.writer.node(side.reshape(-1)[np.sort(places, axis=None).reshape(places.shape)])", MOVED),
+    Mutant("frontends/jax/jumps.py", ' and not (name == "reshape" and eqn.params["dimensions"] is not None)', "",
+           MOVED),
+    Mutant("frontends/onnx/interpret.py", " and not isinstance(inputs[0], Either)", "", MOVED),
+    Mutant("program/numbering.py", 'if node.op not in MOVES or "detached" in node.params:',
+           "if node.op not in MOVES:", ("frontends/test_stopped.py",)),
+    Mutant("batch/verdicts.py", "if not call.flat:", "if True:", ("batch/test_sweep.py",)),
     Mutant("frontends/plain_call.py", "ROOM * lost * output_errors", "ROOM * output_errors", HOLES),
     Mutant("batch/verdicts.py", "if self.f is None and self.whole:", "if self.whole:", ("batch/test_sweep.py",)),
     Mutant("frontends/numpy/memory.py", "self.place[where] = numbered(self.builder.nodes[node].shape)",
