@@ -11,12 +11,13 @@ import absnormal as an
 from .drawn import Drawn, of_numpy
 from .frameworks import of_jax, of_onnx, of_torch
 from .judged import told
-from .with_norms import NormCase, of_norms
+from .with_norms import NormCase, of_norms, of_norms_in_jax, of_norms_in_torch
 from .with_weights import WeightCase, of_weights
 
 Seen = Counter[tuple[str, str]]
 FRONTS: dict[str, Callable[[int], Iterator[Drawn | NormCase | WeightCase]]] = {
-    "numpy": of_numpy, "torch": of_torch, "jax": of_jax, "onnx": of_onnx, "norms": of_norms, "weights": of_weights,
+    "numpy": of_numpy, "torch": of_torch, "jax": of_jax, "onnx": of_onnx, "norms": of_norms,
+    "torch-norms": of_norms_in_torch, "jax-norms": of_norms_in_jax, "weights": of_weights,
 }  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from .drawn import Drawn
 from .spelled import spelled
 
 #: JAX keeps what it compiled, and is slower the more that is: it forgets after as many seeds.
-_KEPT = 100
+KEPT = 100
 
 
 def of_torch(seed: int) -> Iterator[Drawn]:
@@ -42,7 +42,7 @@ def of_jax(seed: int) -> Iterator[Drawn]:
 
     from . import in_jax as front
 
-    if seed % _KEPT == 0:
+    if seed % KEPT == 0:
         jax.clear_caches()
     expr, point, _, dice = program(seed)
     oracle, values = Oracle.of(expr, point), [float(a) for a in point]

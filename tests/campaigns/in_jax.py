@@ -39,6 +39,36 @@ _LARGEST = (
     _pooled,
 )
 
+def _masked(*entries: Any) -> Any:
+    squares = jnp.sum(_row(*entries) ** 2)
+    return jnp.where(squares > 0, jnp.sqrt(jnp.where(squares > 0, squares, 1.0)), 0.0)
+
+
+#: The 2-norm of any number of entries, spelled so that JAX's derivative at 0 is finite.
+FINITE = (
+    lambda *u: reduce(jnp.hypot, u, 0.0 * u[0]),
+    lambda *u: reduce(lambda a, b: jnp.abs(lax.complex(a, b)), u, 0.0 * u[0]),
+    _masked,
+)
+
+#: Any spelling of the 2-norm: that of a root of 0 is infinite, times 0.
+NORMS = (
+    *FINITE,
+    lambda *u: jnp.linalg.norm(_row(*u)),
+    lambda *u: jnp.linalg.vector_norm(_row(*u)),
+    lambda *u: jnp.linalg.norm(_row(*u)[None]),
+    lambda *u: jnp.linalg.norm(_row(*u)[:, None], axis=0)[0],
+    lambda *u: jnp.sqrt(jnp.sum(_row(*u) ** 2)),
+    lambda *u: jnp.sum(jnp.square(_row(*u))) ** 0.5,
+    lambda *u: jnp.sqrt(jnp.vdot(_row(*u), _row(*u))),
+    lambda *u: jnp.sqrt(_row(*u) @ _row(*u)),
+    lambda *u: jnp.sqrt(jnp.einsum("i,i->", _row(*u), _row(*u))),
+    lambda *u: jnp.power(jnp.sum(_row(*u) * _row(*u)), 0.5),
+    lambda *u: jnp.std(jnp.concatenate([_row(*u), -_row(*u)]), ddof=2 * len(u) - 2),
+    lambda *u: jnp.sqrt(jnp.var(jnp.concatenate([_row(*u), -_row(*u)]), ddof=2 * len(u) - 2)),
+    lambda *u: jax.vmap(jnp.linalg.norm)(_row(*u)[None])[0],
+)
+
 SPELLINGS: Spellings = {
     ex.Add: (
         jnp.add, lambda u, v: jnp.cumsum(_row(u, v))[-1], lambda u, v: _row(u, v) @ _vector(u, 1, 1),
@@ -74,6 +104,7 @@ SPELLINGS: Spellings = {
     ex.MaxList: (
         *_LARGEST, lambda *entries: _looped(_row(*entries)),
     ),
+    ex.Norm: NORMS,
 }  # fmt: skip
 
 LEAKY = (

@@ -40,6 +40,9 @@ NORMS: tuple[Callable[..., Any], ...] = (
     lambda *u: reduce(np.hypot, u) if len(u) > 1 else np.hypot(u[0], 0.0),
 )
 
+#: NumPy returns no derivatives: those that it is judged by are finite.
+FINITE = NORMS
+
 SPELLINGS: Spellings = {
     ex.Add: (np.add, lambda u, v: _row(u, v).sum(), lambda u, v: _row(u, v) @ np.array([1.0, 1.0])),
     ex.Sub: (np.subtract, lambda u, v: np.diff(_row(v, u))[0]),

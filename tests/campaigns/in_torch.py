@@ -37,6 +37,42 @@ _LARGEST = (
     _pooled,
 )
 
+def _masked(*entries: Tensor) -> Tensor:
+    squares = _row(*entries).square().sum()
+    return torch.where(squares > 0, torch.where(squares > 0, squares, 1.0).sqrt(), 0.0)
+
+
+#: The 2-norm of any number of entries, spelled so that torch's derivative at 0 is finite.
+FINITE = (
+    lambda *u: torch.linalg.vector_norm(_row(*u)),
+    lambda *u: torch.linalg.norm(_row(*u)),
+    lambda *u: torch.linalg.matrix_norm(_row(*u)[None]),
+    lambda *u: _row(*u)[:, None].norm(dim=0)[0],
+    lambda *u: torch.norm(_row(*u), p=2),
+    lambda *u: torch.dist(_row(*u), 0 * _row(*u)),
+    lambda *u: torch.cdist(_row(*u)[None], torch.zeros_like(_row(*u))[None])[0, 0],
+    lambda *u: F.pairwise_distance(_row(*u), torch.zeros_like(_row(*u)), eps=0.0),
+    lambda *u: F.pdist(_row(0 * _row(*u), _row(*u)))[0],
+    lambda *u: reduce(lambda a, b: torch.complex(a, b).abs(), u, 0.0 * u[0]),
+    lambda *u: torch.std(torch.cat([_row(*u), -_row(*u)]), correction=2 * len(u) - 2),
+    _masked,
+)
+
+#: Any spelling of the 2-norm: that of a root of 0 is infinite, times 0.
+NORMS = (
+    *FINITE,
+    lambda *u: F.mse_loss(_row(*u), torch.zeros_like(_row(*u)), reduction="sum").sqrt(),
+    lambda *u: _row(*u).square().sum().sqrt(),
+    lambda *u: (_row(*u) ** 2).sum() ** 0.5,
+    lambda *u: (_row(*u) * _row(*u)).sum().sqrt(),
+    lambda *u: torch.dot(_row(*u), _row(*u)).pow(0.5),
+    lambda *u: torch.sqrt(_row(*u) @ _row(*u)),
+    lambda *u: torch.einsum("i,i->", _row(*u), _row(*u)).sqrt(),
+    lambda *u: reduce(torch.hypot, u, 0.0 * u[0]),
+    lambda *u: reduce(torch.hypot, u) if len(u) > 1 else torch.hypot(u[0], 0.0 * u[0]),
+    lambda *u: torch.var(torch.cat([_row(*u), -_row(*u)]), correction=2 * len(u) - 2).sqrt(),
+)
+
 SPELLINGS: Spellings = {
     ex.Add: (
         torch.add, lambda u, v: _row(u, v).cumsum(0)[-1], lambda u, v: _row(u, v) @ _vector(u, 1, 1),
@@ -71,6 +107,7 @@ SPELLINGS: Spellings = {
         lambda u, lo, hi: u.clamp(min=lo).minimum(_vector(u, hi)[0]),
     ),
     ex.MaxList: _LARGEST,
+    ex.Norm: NORMS,
 }  # fmt: skip
 
 LEAKY = (
@@ -87,7 +124,16 @@ def _norm(t: Tensor) -> Any:
     return t * torch.linalg.vector_norm(_row(t + 3, 0 * t + 4)) / 5
 
 
+def _normalized(t: Tensor) -> Tensor:
+    return t * F.normalize(_row(t + 3, 0 * t + 4), dim=0)[1] / 0.8
+
+
+def _similar(t: Tensor) -> Tensor:
+    """The cosine of a vector of zeros is 0, and smooth, since its length is bounded below."""
+    return t * (1 + F.cosine_similarity(_row(t, 2 * t), _vector(t, 3, 4), dim=0, eps=0.125))
+
+
 SOFT = (
-    torch.tanh, torch.expm1, torch.sin, torch.asinh, F.softsign, torch.log1p, _softmax, _norm,
+    torch.tanh, torch.expm1, torch.sin, torch.asinh, F.softsign, torch.log1p, _softmax, _norm, _normalized, _similar,
     lambda t: 4 * torch.sigmoid(t) - 2, lambda t: t * (1 + t) * torch.cos(t), lambda t: 2 * F.silu(t),
 )  # fmt: skip

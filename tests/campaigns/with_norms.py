@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 import absnormal as an
 
 from ..oracle.dice import Dice
-from ..oracle.expressions import Expr, Vector, source
+from ..oracle.expressions import Expr, Norm, Vector, source
 from ..oracle.norms.drawn_forms import INNER, UNIT
 from ..oracle.norms.form import NormForm, Slopes, norm_form
 from ..oracle.norms.programs import program
 from ..oracle.norms.truth import Answer, Told, answer
 from . import in_numpy
+from .frameworks import KEPT
 from .judged import unproved
-from .spelled import spelled
+from .spelled import Spellings, spelled
+
+#: What is rounding, in units of the size of the gradients, of a gradient in numbers of so many bytes.
+_ROUNDING = {8: 1e-7, 4: 1e-5}
 
 
 @dataclass(frozen=True)
 class WithNorms:
-    """A NumPy function with norms, at a point, under the slopes of a tool.
+    """A function with norms, at a point, under the slopes of a tool.
 
     Attributes
     ----------
@@ -50,16 +54,36 @@ class WithNorms:
         """g_c."""
         return self.form.gradient(self.slopes)
 
-    def answer(self, vector: Any) -> Answer:
-        """Whether a vector is a Clarke gradient of the function at x."""
-        return answer(self.form, np.asarray(vector, dtype=float))
+    def answer(self, vector: Any, itemsize: int = 8) -> Answer:
+        """Whether a vector, in numbers of so many bytes, is a Clarke gradient of the function at x."""
+        return answer(self.form, np.asarray(vector, dtype=float), rounding=_ROUNDING[itemsize])
 
 
-def drawn(seed: int) -> tuple[WithNorms, Dice]:
-    """A case, and the dice for more.  Every other one has smooth functions in between, with the same linearization."""
+class Front(Protocol):
+    """How a framework writes a program: `in_numpy`, `in_torch`, `in_jax`."""
+
+    @property
+    def SPELLINGS(self) -> Spellings: ...
+
+    @property
+    def FINITE(self) -> Sequence[Callable[..., Any]]: ...
+
+    @property
+    def LEAKY(self) -> Sequence[Callable[[Any, float], Any]]: ...
+
+    @property
+    def SOFT(self) -> Sequence[Callable[[Any], Any]]: ...
+
+
+def drawn(seed: int, front: Front = in_numpy) -> tuple[WithNorms, Dice]:
+    """A case, and the dice for more.  Every other one has smooth functions in between, with the same linearization.
+
+    Three of four have norms only whose derivatives at 0 are finite in that framework.
+    """
     expr, point, dice = program(seed)
-    soft = dice.pick((True, False))
-    f = spelled(expr, in_numpy.SPELLINGS, dice, point, in_numpy.LEAKY, in_numpy.SOFT if soft else (lambda u: u,))
+    soft, finite = dice.pick((True, False)), dice.pick((True, True, True, False))
+    ways = front.SPELLINGS if not finite else {**front.SPELLINGS, Norm: front.FINITE}
+    f = spelled(expr, ways, dice, point, front.LEAKY, front.SOFT if soft else (lambda u: u,))
     form = norm_form(expr, point)
     # With smooth functions in between the limiting gradients of the linearization need not be all.
     form = replace(form, homogeneous=form.homogeneous and not soft)
@@ -70,42 +94,95 @@ def drawn(seed: int) -> tuple[WithNorms, Dice]:
 
 @dataclass(frozen=True)
 class NormCase:
-    """A question about a case with norms, as `drawn.Drawn`; ``gradient`` is None where it is not known."""
+    """A question about a case with norms, as `drawn.Drawn`; ``gradient`` is None where it is not known.
+
+    ``checked`` says whether certificates are checked, too, which takes as long as all else; ``itemsize`` is that of the
+    numbers in which the front end computes.
+    """
 
     verify: Callable[[], an.Report]
     case: WithNorms
     gradient: Vector | None
     text: str
+    checked: bool = True
+    itemsize: int = 8
 
     def faults(self, report: an.Report) -> Iterator[str]:
         """What the oracle says against a report, and the checker against its certificates."""
-        return faults(report, self.case, self.gradient)
+        return faults(report, self.case, self.gradient, self.checked, self.itemsize)
 
 
 def of_norms(seed: int) -> Iterator[NormCase]:
-    """Under slope 0 at every kink; and given vectors: g_c under drawn slopes, and one a little off."""
+    """One question: under slope 0 at every kink; or a given vector, g_c under drawn slopes, or one a little off.
+
+    Certificates are checked in one case of four.
+    """
     case, dice = drawn(seed)
     f, x = case.function, case.x
-    zero = tuple(tuple(Fraction(0) for _ in c) for c in case.slopes)
-    first, *others = case.gradient
-    off = (first + Fraction(dice.pick((-2, -1, 1, 2)), 4), *others)
-    yield NormCase(lambda: an.verify(f, x, slope=0.0), replace(case, slopes=zero), None, f"slope 0: {case.text}")
-    for vector in (case.gradient, off):
-        given = [float(a) for a in vector]
-        yield NormCase(lambda given=given: an.verify(f, x, gradient=given), case, vector, f"{given} for {case.text}")
+    question, checked = dice.pick(("slope", "vector", "vector", "off")), dice.pick((True, False, False, False))
+    if question == "slope":
+        zero = tuple(tuple(Fraction(0) for _ in c) for c in case.slopes)
+        case, text = replace(case, slopes=zero), f"slope 0: {case.text}"
+        yield NormCase(lambda: an.verify(f, x, slope=0.0), case, None, text, checked)
+        return
+    vector = case.gradient
+    if question == "off":
+        vector = (vector[0] + Fraction(dice.pick((-2, -1, 1, 2)), 4), *vector[1:])
+    given = [float(a) for a in vector]
+    yield NormCase(lambda: an.verify(f, x, gradient=given), case, vector, f"{given} for {case.text}", checked)
 
 
-def faults(report: an.Report, case: WithNorms, gradient: Vector | None = None) -> Iterator[str]:
+def of_norms_in_torch(seed: int) -> Iterator[NormCase]:
+    """What torch returns, with respect to a tensor in double precision, or to a parameter in single precision."""
+    import torch
+
+    from . import in_torch as front
+
+    case, dice = drawn(seed, front)
+    f, wide, checked = case.function, dice.pick((True, False)), dice.pick((True, False, False, False))
+    if wide:
+        x = torch.tensor(case.x, dtype=torch.float64)
+        yield NormCase(lambda: an.verify(f, x), case, None, case.text, checked)
+        return
+    leaf = torch.tensor(case.x, requires_grad=True)
+    yield NormCase(lambda: an.torch.verify(leaf, lambda: f(leaf)), case, None, f"float32: {case.text}", checked, 4)
+
+
+def of_norms_in_jax(seed: int) -> Iterator[NormCase]:
+    """What JAX returns, in double or in single precision, now and then compiled."""
+    import jax
+    import jax.numpy as jnp
+
+    from . import in_jax as front
+
+    if seed % KEPT == 0:
+        jax.clear_caches()
+    case, dice = drawn(seed, front)
+    f, wide, checked = case.function, dice.pick((True, False)), dice.pick((True, False, False, False))
+    f = jax.jit(f) if dice.pick((True, *[False] * 9)) else f
+
+    def verify() -> an.Report:
+        with jax.enable_x64(wide):
+            return an.verify(f, jnp.array(case.x))
+
+    text = case.text if wide else f"float32: {case.text}"
+    yield NormCase(verify, case, None, text, checked, 8 if wide else 4)
+
+
+def faults(
+    report: an.Report, case: WithNorms, gradient: Vector | None = None, checked: bool = True, itemsize: int = 8
+) -> Iterator[str]:
     """What the oracle says against a report of ``gradient``, and the checker against its certificates."""
     judged = np.asarray(report.flat_gradient, dtype=float)
     if gradient is not None and not np.allclose(judged, np.array(gradient, float), rtol=1e-9, atol=1e-9):
         yield f"the gradient is {[str(a) for a in gradient]}, not {judged.tolist()}"
-    told = case.answer(judged)
-    if (bool(report) and told.no) or (report.verdict is an.Verdict.NOT_CLARKE and told.told is Told.YES):
-        yield f"{report.verdict.name} by {report.method} is wrong: {told.told.value} ({told.distance:.3g} away)"
-    if report.certificate is not None:
+    if report.verdict is not an.Verdict.UNDECIDED:
+        told = case.answer(judged, itemsize)
+        if told.no if report else told.told is Told.YES:
+            yield f"{report.verdict.name} by {report.method} is wrong: {told.told.value} ({told.distance:.3g} away)"
+    if checked and report.certificate is not None:
         yield from unproved(report.certificate)
     if not report:
         offered = np.asarray(report.flat_clarke_gradient, dtype=float)
-        if case.answer(offered).no:
+        if case.answer(offered, itemsize).no:
             yield f"the certified gradient {offered.tolist()} is no Clarke gradient"

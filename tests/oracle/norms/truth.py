@@ -49,20 +49,21 @@ def scale(form: NormForm) -> float:
     return max(1.0, *(abs(outer(form, sign * axis)[0]) for axis in np.eye(form.n) for sign in (-1, 1)))
 
 
-def answer(form: NormForm, g: Array, seed: int = 0, rounds: int = 60) -> Answer:
-    """Whether g is an element of the Clarke generalized gradient of f at x."""
+def answer(form: NormForm, g: Array, seed: int = 0, rounds: int = 60, rounding: float = _NOTHING) -> Answer:
+    """Whether g, which is known up to a rounding, is an element of the Clarke generalized gradient of f at x."""
     g = np.asarray(g, float)
     if not np.isfinite(g).all():
         return Answer(Told.SURELY_NO, np.inf)
     size = scale(form)
-    far = separated(form, g, size)
+    nothing = rounding * size
+    far = separated(form, g, nothing)
     if far:
         return Answer(Told.SURELY_NO, far)
     distance, apart = np.inf, True
     for attempt in range(_SEARCHES):
-        found, separates = within(form, g, np.random.default_rng([seed, attempt]), _NOTHING * size, rounds)
+        found, separates = within(form, g, np.random.default_rng([seed, attempt]), nothing, rounds)
         distance, apart = min(distance, found), apart and separates
-        if distance <= _NOTHING * size:
+        if distance <= nothing:
             return Answer(Told.YES, distance)
         if not separates:
             break
@@ -71,16 +72,16 @@ def answer(form: NormForm, g: Array, seed: int = 0, rounds: int = 60) -> Answer:
     return Answer(Told.OPEN, distance)
 
 
-def separated(form: NormForm, g: Array, size: float, rounds: int = 60) -> float:
-    """How far g is from the outer set at least, beyond rounding; 0 where that is not seen."""
+def separated(form: NormForm, g: Array, nothing: float, rounds: int = 60) -> float:
+    """How far g is from the outer set at least, where that is more than ``nothing``; 0 where it is not seen."""
     points = np.array([under(form, outer(form, sign * axis)[1]) for axis in np.eye(form.n) for sign in (-1, 1)])
     for _ in range(rounds):
         found = nearest(points, g)
-        if found.distance <= _NOTHING * size:
+        if found.distance <= nothing:
             return 0.0
         v = found.gap / found.distance
         most, slopes = outer(form, v)
-        if v @ g - most > _NOTHING * size:
+        if v @ g - most > nothing:
             return float(v @ g - most)
         if most - (v @ g - found.distance) <= 1e-3 * found.distance:
             return 0.0
