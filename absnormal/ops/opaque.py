@@ -47,12 +47,16 @@ class Smooth(ABC):
         what the first argument stays wherever the variables are, a key of `KEPT`: the derivative is for such directions
     total
         the sum of the result over its last axis, where that is smooth at more arguments; otherwise None
+    signs
+        of vectors whose signs are the choice of a kernel: the decomposition that they belong to, and the axis, counted
+        back from the last one, which counts them; vectors of the same number have the same sign; otherwise None
     """
 
     name: str
     batch: int = 0
     kept: str = ""
     total: Smooth | None = None
+    signs: tuple[str, int] | None = None
 
     @abstractmethod
     def value(self, *args: Array) -> Any:
@@ -68,6 +72,15 @@ class Smooth(ABC):
     def smooth_at(self, *args: Array) -> Any:
         """True where the function is continuously differentiable at these arguments, as a whole or by entries."""
         return True
+
+    def as_computed(self, *args: Array) -> Array:
+        """The result in the precision in which a framework computes it."""
+        return np.asarray(self.value(*args))
+
+    def lines(self, vectors: Array) -> Array:
+        """The sum of the entries of each vector, in an axis of length 1."""
+        assert self.signs is not None
+        return np.asarray(vectors.sum(axis=-2 if self.signs[1] == 1 else -1, keepdims=True))
 
     def within(self, own: int, direction: Array) -> Array:
         """The part of a direction in which argument ``own`` may move."""

@@ -18,6 +18,7 @@ from absnormal.errors import DomainError, TraceError
 from absnormal.ops import TABLE
 from absnormal.program.affine import Affine
 from absnormal.program.at_zero import AT_ZERO
+from absnormal.program.free_signs import check_signs
 from absnormal.program.moves import numbered, origins
 from absnormal.program.nearby import Entries, Nearby, folded
 from absnormal.program.nodes import Guard, Node, Source
@@ -328,6 +329,7 @@ class Builder:
         )
         program = Program(tuple(nodes), place[output], self.tree, guards)
         values, units = self.values.taken(program.nodes, keep), [self.units[old] for old in keep]
+        check_signs(program, values)
         return Finished(program, values, units, place, frozenset(needed), self.copies)
 
     def _find_infinite(self, output: int) -> None:

@@ -48,7 +48,7 @@ def eigh(call: Call, a: Any, *, lower: bool, sort_eigenvalues: bool, subset_by_i
     all_of_them(call, "eigenvalues", np.shape(a)[-1], subset_by_index, sort_eigenvalues)
     params = {"lower": lower, "sort_eigenvalues": True, "subset_by_index": subset_by_index, "algorithm": algorithm}
     u, batch = halves.mirrored(call.write, a, lower), np.ndim(a) - 2
-    vectors = opaque(call, [u], smoothness.apart, 0, batch, True, kept="symmetric", **params)
+    vectors = opaque(call, [u], smoothness.apart, 0, batch, kept="symmetric", signs=("eigh", 1), **params)
     values = opaque(call, [u], smoothness.apart, 1, batch, kept="symmetric",
                     total=OnMatrices("trace", batch), **params)
     return [vectors, values]
@@ -70,7 +70,7 @@ def svd(
     if free:
         said = _open(call, "vectors that fill up the larger side and are not unique", "use full_matrices=False")
         return [sizes, said, said]
-    return [sizes, *(opaque(call, [a], smoothness.singular_apart, place, batch, True,
+    return [sizes, *(opaque(call, [a], smoothness.singular_apart, place, batch, signs=("svd", place),
                             full_matrices=full_matrices, **params) for place in (1, 2))]
 
 
@@ -82,7 +82,8 @@ def qr(call: Call, a: Any, *, full_matrices: bool, pivoting: bool, use_magma: An
     if rows < columns or (full_matrices and rows != columns):
         call.write.refuse("is not differentiated by JAX where Q is not unique", "use mode='reduced' on a tall matrix")
     params = {"full_matrices": False, "pivoting": False, "use_magma": use_magma}
-    return [opaque(call, [a], smoothness.reflected, place, np.ndim(a) - 2, True, **params) for place in range(2)]
+    return [opaque(call, [a], smoothness.reflected, place, np.ndim(a) - 2, signs=("qr", place + 1), **params)
+            for place in range(2)]
 
 
 def lu(call: Call, a: Any) -> list[Any]:

@@ -20,9 +20,6 @@ from absnormal.ops.opaque import Smooth
 #: Whether a primitive is continuously differentiable, from a machine epsilon and its arguments.
 Where = Callable[..., bool]
 
-#: A step, relative to the largest entry, on which signs that a kernel chooses must not change.
-_STEP = 1e-6
-
 
 @dataclass(frozen=True, kw_only=True)
 class Kernel(Smooth):
@@ -44,8 +41,6 @@ class Kernel(Smooth):
         where it is smooth
     eps
         the machine epsilon of what JAX computed
-    signed
-        whether the kernel chooses signs, as those of eigenvectors
     kept
         what the first argument stays
     paired
@@ -59,10 +54,10 @@ class Kernel(Smooth):
     place: int
     where: Where
     eps: float
-    signed: bool = False
     kept: str = ""
     paired: bool = False
     total: Smooth | None = None
+    signs: tuple[str, int] | None = None
 
     def value(self, *args: Array) -> Array:
         with _double():
@@ -84,27 +79,11 @@ class Kernel(Smooth):
 
     def smooth_at(self, *args: Array) -> bool:
         given = map(numbers, args) if self.paired else args
-        return self.where(self.eps, *given) and (not self.signed or self._steady(*args))
+        return self.where(self.eps, *given)
 
-    def _steady(self, *args: Array) -> bool:
-        """Whether the result moves little on small steps to both sides: signs that jump do not.
-
-        Nor do they in the precision that JAX computed in, whose kernel may choose others.
-        """
-        value, random = self.value(*args), np.random.default_rng(0)
-        coarse = self.eps > np.finfo(float).eps
-        if coarse and not _near(self._single(*args), value):
-            return False
-        for size in (_STEP, self.eps**0.5) if coarse else (_STEP,):
-            for _ in range(4):
-                steps = [random.normal(size=arg.shape) * size * np.abs(arg).max(initial=0.0) for arg in args]
-                for sign in (1, -1):
-                    moved = [arg + sign * step for arg, step in zip(args, steps, strict=True)]
-                    if not _near(self.value(*moved), value) or (coarse and not _near(self._single(*moved), value)):
-                        return False
-        return True
-
-    def _single(self, *args: Array) -> Array:
+    def as_computed(self, *args: Array) -> Array:
+        if self.eps <= np.finfo(float).eps:
+            return self.value(*args)
         return np.asarray(self._run(*(arg.astype(np.float32) for arg in args)), dtype=float)
 
     def _run(self, *args: Any) -> Any:
@@ -129,13 +108,6 @@ class Factor(Kernel):
         return require("jax.numpy", "jax").tril(result)
 
 
-def _near(moved: Array, value: Array) -> bool:
-    """Whether the entries of a matrix, and its lines, which may be vectors with a sign, have moved little."""
-    far, size = (
-        [np.abs(item), *(np.linalg.norm(item, axis=axis) for axis in (-2, -1))] for item in (moved - value, value))
-    return all((d <= 0.1 * (1 + s)).all() for d, s in zip(far, size, strict=True))
-
-
 @functools.cache
 def known(name: str) -> Any:
     """A differentiable primitive by its name."""
@@ -149,15 +121,21 @@ def _double() -> Any:
 
 
 def opaque(
-    call: Call, args: Sequence[Any], where: Where, place: int = 0, batch: int = 0, signed: bool = False,
-    kept: str = "", paired: bool = False, total: Smooth | None = None, kind: type[Kernel] = Kernel, **params: Any,
+    call: Call, args: Sequence[Any], where: Where, place: int = 0, batch: int = 0, kept: str = "",
+    paired: bool = False, total: Smooth | None = None, signs: tuple[str, int] | None = None,
+    kind: type[Kernel] = Kernel, **params: Any,
 ) -> Any:
     """A result of the primitive of a call, as an opaque node of some arguments."""
     out = call.outs[place]
     kernel = kind(
         name=call.primitive.name, batch=batch, primitive=call.primitive.name, params=tuple(sorted(params.items())),
-        place=place, where=where, eps=epsilon(out.dtype), signed=signed, kept=kept,
-        paired=paired, total=total)
+        place=place, where=where, eps=epsilon(out.dtype), kept=kept, paired=paired,
+        total=total, signs=signs)
     # Complex numbers are given their values part by part.
     given = None if np.iscomplexobj(out) else np.asarray(kernel.taken(out))
-    return call.write.op("opaque", *args, function=kernel, given=given)
+    if signs is None:
+        return call.write.op("opaque", *args, function=kernel, given=given)
+    made = call.write.op("opaque", *args, function=kernel)
+    # In double precision the kernel may return the negative of a vector.
+    turned = np.sign(kernel.lines(given * made.value))
+    return call.write.op("mul", made, np.broadcast_to(turned, made.shape), given=given)

@@ -11,23 +11,21 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.frontends.meanings import halves, smoothness
+from absnormal.frontends.numpy import spectral
 from absnormal.frontends.numpy.shapes import broadcast_to
+from absnormal.frontends.numpy.spectral import turned
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.writing import Writer, writer_of
 from absnormal.ops.opaque import Smooth
 from absnormal.rational.adjugate import exact_adjugate
 
 _EPS = float(np.finfo(float).eps)
-
-
-def _turned(a: Array) -> Array:
-    return np.swapaxes(a, -1, -2)
 
 
 def _trace(a: Array) -> Array:
@@ -41,61 +39,28 @@ def _adjugate(a: Array) -> Array:
     u, s, v = np.linalg.svd(a)
     others = np.where(np.eye(s.shape[-1], dtype=bool), 1.0, s[..., None, :]).prod(axis=-1)
     size = np.linalg.det(u) * np.linalg.det(v)
-    return np.asarray(size[..., None, None] * _turned(v) @ (others[..., :, None] * _turned(u)))
+    return np.asarray(size[..., None, None] * turned(v) @ (others[..., :, None] * turned(u)))
 
 
 def _cholesky(a: Array, d: Array) -> Array:
     factor = np.linalg.cholesky(a)
     inverse = np.linalg.inv(factor)
-    inner = np.tril(inverse @ d @ _turned(inverse))
+    inner = np.tril(inverse @ d @ turned(inverse))
     return np.asarray(factor @ (inner - inner * np.eye(inner.shape[-1]) / 2))
-
-
-def _eigenvalues(a: Array, d: Array) -> Array:
-    v = np.linalg.eigh(a)[1]
-    return np.asarray(np.einsum("...ki,...kl,...li->...i", v, d, v))
-
-
-def _eigenvectors(a: Array, d: Array, half: Literal["L", "U"] = "L") -> Array:
-    w, v = np.linalg.eigh(a, half)
-    gaps = w[..., None, :] - w[..., :, None]
-    rates = np.where(np.eye(w.shape[-1], dtype=bool), 0.0, 1 / np.where(gaps == 0, 1, gaps))
-    return np.asarray(v @ (rates * (_turned(v) @ d @ v)))
-
-
-def _singular_values(a: Array, d: Array) -> Array:
-    u, _, v = np.linalg.svd(a, full_matrices=False)
-    return np.asarray(np.einsum("...ki,...kl,...il->...i", u, d, v))
 
 
 def _pinv(a: Array, d: Array) -> Array:
     p = np.linalg.pinv(a)
     left, right = np.eye(a.shape[-2]) - a @ p, np.eye(a.shape[-1]) - p @ a
-    return np.asarray(-p @ d @ p + p @ _turned(p) @ _turned(d) @ left + right @ _turned(d) @ _turned(p) @ p)
+    return np.asarray(-p @ d @ p + p @ turned(p) @ turned(d) @ left + right @ turned(d) @ turned(p) @ p)
 
 
 def _q_and_r(a: Array, d: Array) -> tuple[Array, Array]:
     q, r = np.linalg.qr(a)
     scaled = d @ np.linalg.inv(r)
-    inner = _turned(q) @ scaled
-    skew = np.tril(inner, -1) - _turned(np.tril(inner, -1))
+    inner = turned(q) @ scaled
+    skew = np.tril(inner, -1) - turned(np.tril(inner, -1))
     return np.asarray(q @ (skew - inner) + scaled), np.asarray((inner - skew) @ r)
-
-
-def _thin(a: Array) -> tuple[Array, Array, Array]:
-    return np.linalg.svd(a, full_matrices=False)
-
-
-def _turns(a: Array, d: Array) -> tuple[Array, Array]:
-    """The tangents of the left and right singular vectors, as np.linalg.svd returns them."""
-    u, s, vt = _thin(a)
-    v, inner = _turned(vt), _turned(u) @ d @ _turned(vt)
-    gaps = s[..., None, :] ** 2 - s[..., :, None] ** 2
-    rates = np.where(np.eye(s.shape[-1], dtype=bool), 0.0, 1 / np.where(gaps == 0, 1, gaps))
-    row, column = s[..., None, :], s[..., :, None]
-    of_u = u @ (rates * (inner * row + column * _turned(inner))) + (d @ v - u @ inner) / row
-    of_v = v @ (rates * (column * inner + _turned(inner) * row)) + (_turned(d) @ u - v @ _turned(inner)) / row
-    return np.asarray(of_u), np.asarray(_turned(of_v))
 
 
 def _of_matrix(name: str) -> Callable[[Array], Any]:
@@ -128,7 +93,7 @@ def _factors(a: Array) -> tuple[Array, Array, Array]:
 def _factor_rates(a: Array, d: Array) -> tuple[Array, Array]:
     """The tangents of the factors L and U of a square matrix."""
     p, lower, upper = _factors(a)
-    inner = np.linalg.inv(lower) @ _turned(p) @ d @ np.linalg.inv(upper)
+    inner = np.linalg.inv(lower) @ turned(p) @ d @ np.linalg.inv(upper)
     return np.asarray(lower @ np.tril(inner, -1)), np.asarray(np.triu(inner) @ upper)
 
 
@@ -140,6 +105,13 @@ class Row(NamedTuple):
     smooth_at: Callable[..., bool]
     kept: str = ""
     total: str = ""
+    signs: tuple[str, int] | None = None
+
+
+def _vectors(name: str, eigh: Callable[[Array], Any]) -> Row:
+    """The eigenvectors that a function returns, with its signs."""
+    return Row(lambda a: eigh(a)[1], lambda a, d: spectral.eigenvectors(a, d, eigh), smoothness.apart, "symmetric",
+               signs=(name, 1))
 
 
 ROWS = {
@@ -149,19 +121,22 @@ ROWS = {
         lambda a: np.linalg.slogdet(a)[1], lambda a, d: _trace(np.linalg.inv(a) @ d), smoothness.invertible),
     "cholesky": Row(np.linalg.cholesky, _cholesky, smoothness.positive_definite, "symmetric"),
     "trace": Row(_trace, lambda a, d: _trace(d), smoothness.everywhere, "symmetric"),
-    "eigenvalues": Row(np.linalg.eigvalsh, _eigenvalues, smoothness.apart, "symmetric", "trace"),
-    "eigenvectors": Row(lambda a: np.linalg.eigh(a)[1], _eigenvectors, smoothness.apart, "symmetric"),
-    "eigenvectors by the upper half": Row(
-        lambda a: np.linalg.eigh(a, "U")[1], lambda a, d: _eigenvectors(a, d, "U"), smoothness.apart, "symmetric"),
-    "singular values": Row(lambda a: np.linalg.svd(a, compute_uv=False), _singular_values, smoothness.singular_apart,
-                           total="nuclear norm"),
+    "eigenvalues": Row(np.linalg.eigvalsh, spectral.eigenvalues, smoothness.apart, "symmetric", "trace"),
+    "eigenvectors": _vectors("eigh", np.linalg.eigh),
+    "eigenvectors by the upper half": _vectors("eigh by the upper half", spectral.by_upper_half),
+    "eigenvectors by SciPy": _vectors("scipy eigh", spectral.scipy_eigh(True)),
+    "eigenvectors by SciPy and the upper half": _vectors("scipy eigh by the upper half", spectral.scipy_eigh(False)),
+    "singular values": Row(lambda a: np.linalg.svd(a, compute_uv=False), spectral.singular_values,
+                           smoothness.singular_apart, total="nuclear norm"),
     "nuclear norm": Row(lambda a: np.linalg.svd(a, compute_uv=False).sum(axis=-1),
-                        lambda a, d: _singular_values(a, d).sum(axis=-1), smoothness.full_rank),
+                        lambda a, d: spectral.singular_values(a, d).sum(axis=-1), smoothness.full_rank),
     "pinv": Row(np.linalg.pinv, _pinv, smoothness.full_rank),
     "q": Row(lambda a: np.linalg.qr(a)[0], lambda a, d: _q_and_r(a, d)[0], smoothness.reflected),
     "r": Row(lambda a: np.linalg.qr(a)[1], lambda a, d: _q_and_r(a, d)[1], smoothness.reflected),
-    "left factor": Row(lambda a: _thin(a)[0], lambda a, d: _turns(a, d)[0], smoothness.singular_apart),
-    "right factor": Row(lambda a: _thin(a)[2], lambda a, d: _turns(a, d)[1], smoothness.singular_apart),
+    "left factor": Row(lambda a: spectral.thin(a)[0], lambda a, d: spectral.turns(a, d)[0], smoothness.singular_apart,
+                       signs=("svd", 1)),
+    "right factor": Row(lambda a: spectral.thin(a)[2], lambda a, d: spectral.turns(a, d)[1], smoothness.singular_apart,
+                        signs=("svd", 2)),
     "lower": Row(lambda a: _factors(a)[1], lambda a, d: _factor_rates(a, d)[0], smoothness.pivoted),
     "upper": Row(lambda a: _factors(a)[2], lambda a, d: _factor_rates(a, d)[1], smoothness.pivoted),
     **{name: Row(_of_matrix(name), _along(name), smoothness.everywhere)
@@ -199,6 +174,10 @@ class OnMatrices(Smooth):
     def total(self) -> OnMatrices | None:  # type: ignore[override]
         total = ROWS[self.name].total
         return OnMatrices(total, self.batch) if total else None
+
+    @property
+    def signs(self) -> tuple[str, int] | None:  # type: ignore[override]
+        return ROWS[self.name].signs
 
 
 @dataclass(frozen=True)
@@ -289,12 +268,13 @@ def eigvalsh(a: Any, UPLO: str = "L") -> Any:
     return made("eigenvalues", _mirrored(a, "eigvalsh", UPLO.upper() == "L"))
 
 
-def eigh(a: Any, UPLO: str = "L") -> Any:
-    """np.linalg.eigh."""
-    u = _mirrored(a, "eigh", UPLO.upper() == "L")
+def eigh(a: Any, UPLO: str = "L", vectors: str = "eigenvectors") -> Any:
+    """np.linalg.eigh; ``vectors`` says whose algorithm chooses the signs of eigenvectors, for the lower half."""
+    lower = UPLO.upper() == "L"
+    u = _mirrored(a, "eigh", lower)
     result: Any = type(np.linalg.eigh(np.eye(1)))
-    # The signs of eigenvectors are those of the algorithm for that half.
-    return result(made("eigenvalues", u), made("eigenvectors" + " by the upper half" * (UPLO.upper() != "L"), u))
+    by_upper = {"eigenvectors": "eigenvectors by the upper half"}.get(vectors, f"{vectors} and the upper half")
+    return result(made("eigenvalues", u), made(vectors if lower else by_upper, u))
 
 
 def svdvals(x: Any) -> Any:

@@ -140,7 +140,7 @@ def eigh(a: Any, b: Any = None, lower: bool = True, eigvals_only: bool = False) 
     if eigvals_only:
         return eigvalsh(a, b, lower)
     if b is None:
-        return tuple(algebra.eigh(a, "L" if lower else "U"))
+        return tuple(algebra.eigh(a, "L" if lower else "U", "eigenvectors by SciPy"))
     matrix, back = _whitened(a, b, lower)
     values, vectors = algebra.eigh(matrix, "L" if lower else "U")
     return values, back @ vectors

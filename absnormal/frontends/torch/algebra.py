@@ -59,13 +59,16 @@ def _eigh(w: Writer, a: Arg, /, UPLO: str = "L", compute_v: bool = True) -> list
     u = halves.mirrored(w, a.node, UPLO.upper() == "L")
     args, batch = [_FIRST, UPLO, compute_v], len(a.shape) - 2
     values = opaque(w, [u], args, smoothness.apart, 0, batch, kept="symmetric", total=OnMatrices("trace", batch))
-    return [values, *(opaque(w, [u], args, smoothness.apart, 1, batch, kept="symmetric") for _ in range(compute_v))]
+    if not compute_v:
+        return [values]
+    return [values, opaque(w, [u], args, smoothness.apart, 1, batch, kept="symmetric", signs=("eigh", 1))]
 
 
 def _svd(w: Writer, a: Arg, /, full_matrices: bool = False, compute_uv: bool = True) -> list[Any]:
     args, batch = [_FIRST, False, compute_uv], len(a.shape) - 2
     left, right = (
-        opaque(w, [a.node], args, smoothness.singular_apart, place, batch) if compute_uv else None for place in (0, 2)
+        opaque(w, [a.node], args, smoothness.singular_apart, place, batch, signs=("svd", axis)) if compute_uv else None
+        for place, axis in ((0, 1), (2, 2))
     )
     sizes = opaque(w, [a.node], args, smoothness.singular_apart, 1, batch, total=OnMatrices("nuclear norm", batch))
     if not compute_uv or not full_matrices or a.shape[-1] == a.shape[-2]:

@@ -12,6 +12,7 @@ import torch
 
 from absnormal.arrays import Array
 from absnormal.frontends.meanings.complex_numbers import numbers
+from absnormal.frontends.torch.values import array
 from absnormal.frontends.torch.writer import Writer
 from absnormal.ops.opaque import Smooth
 
@@ -71,10 +72,16 @@ class Kernel(Smooth):
     kept: str = ""
     paired: bool = False
     total: Smooth | None = None
+    signs: tuple[str, int] | None = None
 
     def value(self, *args: Array) -> Array:
         with torch.no_grad():
             return np.asarray(self._run([_tensor(arg) for arg in args]).numpy())
+
+    def as_computed(self, *args: Array) -> Array:
+        with torch.no_grad():
+            dtype = torch.float64 if self.eps <= torch.finfo(torch.float64).eps else torch.float32
+            return np.asarray(self._run([_tensor(arg).to(dtype) for arg in args]).double().numpy())
 
     def jacobian(self, args: Sequence[Array], own: int) -> Array:
         """Row by row, for all copies of the batch at once."""
@@ -108,7 +115,8 @@ class Kernel(Smooth):
 
 def opaque(
     w: Writer, nodes: Sequence[int], args: Sequence[Any], where: Where, place: int = 0, batch: int = 0,
-    operation: str = "", kept: str = "", paired: bool = False, total: Smooth | None = None, **named: Any,
+    operation: str = "", kept: str = "", paired: bool = False, total: Smooth | None = None,
+    signs: tuple[str, int] | None = None, **named: Any,
 ) -> int:
     """A result of an operation, by default of the one that is being lowered, as an opaque node on some nodes.
 
@@ -120,8 +128,14 @@ def opaque(
     fixed = tuple((key, _fixed(value)) for key, value in sorted(named.items()))
     kernel = Kernel(
         name=name, batch=batch, operation=known, args=tuple(map(_fixed, args)), named=fixed, place=place, where=where,
-        eps=w.builder.unit, kept=kept, paired=paired, total=total)
-    return w.op("opaque", *nodes, function=kernel)
+        eps=w.builder.unit, kept=kept, paired=paired, total=total,
+        signs=signs)
+    node = w.op("opaque", *nodes, function=kernel)
+    if signs is None or not w.varied(node):
+        return node
+    # In double precision the kernel may return the negative of a vector.
+    turned = np.sign(kernel.lines(array(w.record.outs[place]) * kernel.value(*map(w.here, nodes))))
+    return node if (turned > 0).all() else w.mul(node, w.constant(np.broadcast_to(turned, w.shape(node))))
 
 
 def _gradient(value: Any, variable: Any) -> Any:

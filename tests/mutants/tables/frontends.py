@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..mutant import Mutant
 
+SIGNS = ("frontends/test_free_signs.py",)
 EDGES = ("frontends/test_numpy_edges.py",)
 COMPARISON = ("judgement/test_comparison.py",)
 TOLERANCE = ("judgement/test_tolerance_edges.py",)
@@ -75,14 +76,23 @@ MUTANTS = (
            "_plus(w, made[0][0], made[1][1])", ("frontends/test_numpy_complex.py",)),
     Mutant("frontends/meanings/complex_numbers.py", 'return a[0], None if a[1] is None else w.op("neg", a[1])',
            "return a", ("frontends/test_numpy_complex.py",)),
-    Mutant("frontends/numpy/linear_algebra.py", '" by the upper half" * (UPLO.upper() != "L")', '" by the upper half"',
+    Mutant("frontends/numpy/linear_algebra.py", "made(vectors if lower else by_upper, u)", "made(vectors, u)",
            ("frontends/test_numpy_bound.py",)),
+    Mutant("program/free_signs.py", "if not all(_same_signs(", "if False and not all(_same_signs(", SIGNS),
+    Mutant("program/free_signs.py", "if not all(_same_signs(program, values, moved, own) for moved in near) and not",
+           "if not", SIGNS),
+    Mutant("program/free_signs.py", "(function.lines(here * there) <= 0).any()", "False", SIGNS),
+    Mutant("program/free_signs.py", "apart.max(initial=0.0) > _ROUNDING * size or not followed", "not followed", SIGNS),
+    Mutant("program/free_signs.py", "apart.max(initial=0.0) > _ROUNDING * size or not followed", "True", SIGNS),
+    Mutant("program/free_signs.py", ".setdefault((node.args, node.params", ".setdefault((node.args, index, node.params",
+           SIGNS),
+    Mutant("frontends/torch/opaque.py", "return node if (turned > 0).all() else", "return node if True else", SIGNS),
     Mutant("frontends/numpy/library.py", "if expected.dtype != np.float64 or not np.allclose(",
            "if False and not np.allclose(", ("frontends/test_numpy_bound.py",)),
     Mutant("frontends/jax/complex_numbers.py", "(getattr(jnp.asarray(seen.value), name), seen.traced) if",
            "(getattr(jnp.asarray(seen.value), name)) if", ("frontends/test_jax_complex.py",)),
-    Mutant("frontends/numpy/linear_algebra.py", "_eigenvalues, smoothness.apart, \"symmetric\"",
-           "_eigenvalues, smoothness.apart", ("frontends/test_halves.py",)),
+    Mutant("frontends/numpy/linear_algebra.py", "eigenvalues, smoothness.apart, \"symmetric\"",
+           "eigenvalues, smoothness.apart", ("frontends/test_halves.py",)),
     Mutant("frontends/numpy/numbers.py", "np.where(better(item, best), item, best)",
            "np.where(better(best, item), best, item)",
            WRITES),
