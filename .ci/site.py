@@ -15,6 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from latex2mathml.converter import convert
 from markdown import Markdown
 from markdown.extensions import Extension
 from markdown.preprocessors import Preprocessor
@@ -41,6 +42,9 @@ MODULES = ("absnormal", "torch", "jax", "onnx", "testing", "plot", "extend", "ga
 _PICTURE = re.compile(
     r"<picture>\s*<source[^>]* srcset=\"([^\"]+)\">\s*<img alt=\"([^\"]*)\" src=\"([^\"]+)\">\s*</picture>"
 )
+_MATH = re.compile(r"\$(\$)?(.+?)\$(?(1)\$)", re.DOTALL)
+#: What SymPy and the forms write, in words that the converter knows.
+_KNOWN = {"\\begin{aligned}": "\\begin{array}{rl}", "\\end{aligned}": "\\end{array}", "\\\\[4pt]": "\\\\"}
 _LINK = re.compile(r"(\]\(|src(?:set)?=\")([^)\"#:\s]+)(#[^)\"\s]*)?(?=[)\"])")
 
 
@@ -110,12 +114,20 @@ def _both(match: re.Match[str]) -> str:
     return f"![{said}]({light}#only-light)\n![{said}]({dark}#only-dark)"
 
 
+def _formula(match: re.Match[str]) -> str:
+    """A formula as MathML, which browsers draw by themselves."""
+    block, tex = match.groups()
+    for written, known in _KNOWN.items():
+        tex = tex.replace(written, known)
+    return f"<span>{convert(tex, display='block' if block else 'inline')}</span>"
+
+
 def notebook(text: str) -> str:
     """A notebook with its outputs, in Markdown."""
     parts = []
     for cell in json.loads(text)["cells"]:
         source = "".join(cell["source"])
-        parts.append(source if cell["cell_type"] == "markdown" else f"```python\n{source}\n```")
+        parts.append(_MATH.sub(_formula, source) if cell["cell_type"] == "markdown" else f"```python\n{source}\n```")
         parts += [shown for output in cell.get("outputs", []) if (shown := _output(output))]
     return "\n\n".join(parts) + "\n"
 
@@ -127,7 +139,7 @@ def _output(output: dict[str, Any]) -> str:
     if "text/html" in data:
         return f'<div class="output">{" ".join(data["text/html"].split(chr(10)))}</div>'
     if "text/latex" in data:
-        return f"```text\n{data['text/plain']}\n```"
+        return _MATH.sub(_formula, data["text/latex"])
     plain = data.get("text/plain", "".join(output.get("text", "")))
     return f"```text\n{plain.rstrip()}\n```" if plain else ""
 
@@ -141,12 +153,18 @@ def reference() -> dict[str, str]:
             continue
         module = importlib.import_module(public)
         things = [(item, getattr(module, item)) for item in getattr(module, "__all__", ())]
+        things.sort(key=lambda thing: _kind(thing[1]))
         shown = [
             f"::: {thing.__module__}.{thing.__qualname__}\n    options:\n      heading: {public}.{item}\n"
             for item, thing in things if inspect.isfunction(thing) or inspect.isclass(thing)
         ]
         pages[name] = f"# {public}\n\n{_first(module)}\n\n" + "\n".join(shown)
     return pages
+
+
+def _kind(thing: Any) -> int:
+    """Functions come first, then what they return, then errors."""
+    return inspect.isclass(thing) + (inspect.isclass(thing) and issubclass(thing, Exception))
 
 
 def _first(module: ModuleType) -> str:

@@ -62,8 +62,8 @@ class AbsNormalForm:
     Examples
     --------
     >>> import numpy as np
-    >>> from absnormal.form import abs_normal_form
-    >>> form = abs_normal_form(lambda x: np.abs(x[1] - np.abs(x[0])), [0.0, 2.0])
+    >>> import absnormal as an
+    >>> form = an.abs_normal_form(lambda x: np.abs(x[1] - np.abs(x[0])), [0.0, 2.0])
     >>> form
     <AbsNormalForm n=2 m=1 s=2 nonzeros: Z 2, L 1, J 0, Y 1>
     >>> form.signature
@@ -185,8 +185,8 @@ class AbsNormalForm:
         Examples
         --------
         >>> import numpy as np
-        >>> from absnormal.form import abs_normal_form
-        >>> form = abs_normal_form(lambda x: 1 + np.abs(x[1] - np.abs(x[0])), [0.0, 2.0])
+        >>> import absnormal as an
+        >>> form = an.abs_normal_form(lambda x: 1 + np.abs(x[1] - np.abs(x[0])), [0.0, 2.0])
         >>> for equation in form.to_sympy().equations:
         ...     print(equation)
         Eq(z0, x0)
@@ -229,8 +229,8 @@ class AbsNormalForm:
         Examples
         --------
         >>> import numpy as np
-        >>> from absnormal.form import abs_normal_form
-        >>> ax = abs_normal_form(lambda x: np.abs(x[1] - np.abs(x[0])), [0.0, 2.0]).plot()
+        >>> import absnormal as an
+        >>> ax = an.abs_normal_form(lambda x: np.abs(x[1] - np.abs(x[0])), [0.0, 2.0]).plot()
         >>> ax.images[0].get_array().astype(int).tolist()
         [[1, 0, 0, 0], [0, 1, -1, 0], [0, 0, 0, 1]]
         """
@@ -340,8 +340,8 @@ def abs_normal_form(f: Callable[[Any], Any] | Program, x: Any) -> AbsNormalForm:
     Examples
     --------
     >>> import numpy as np
-    >>> from absnormal.form import abs_normal_form
-    >>> form = abs_normal_form(lambda x: np.maximum(x[0] ** 2, x[1]), [1.0, 1.0])
+    >>> import absnormal as an
+    >>> form = an.abs_normal_form(lambda x: np.maximum(x[0] ** 2, x[1]), [1.0, 1.0])
     >>> form.Z.toarray(), form.J.toarray(), form.Y.toarray()
     (array([[ 2., -1.]]), array([[1. , 0.5]]), array([[0.5]]))
     """

@@ -57,3 +57,5 @@ def test_the_site_is_built_without_a_warning(tmp_path: Path) -> None:
     for page in ("index", "torch", "THEORY", "reference/absnormal", "notebooks/04_your_model"):
         assert (tmp_path / f"{page}.html").exists()
     assert "certified Clarke gradient" in (tmp_path / "reference" / "absnormal.html").read_text()
+    formulas = (tmp_path / "notebooks" / "02_abs_normal_form.html").read_text()
+    assert formulas.count("<math") > 5 and "begin{" not in formulas and "&amp; =" not in formulas

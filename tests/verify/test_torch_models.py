@@ -141,7 +141,7 @@ def test_a_convolutional_network_at_zero_biases_on_raw_digits() -> None:
     agrees(model, closure)
     report = an.torch.verify(model, closure)
     assert report.method == "private directions" and len(report.problem.sweeps.alpha) > 200_000
-    assert "features.1 at test_torch_models.py:" in str(report)
+    assert "features.1 (ReLU) at test_torch_models.py:" in str(report)
     assert report.certificate is not None and report.certificate.check()
 
 
@@ -180,7 +180,7 @@ def test_a_residual_network_with_zero_initialised_normalisation() -> None:
     agrees(model, closure)
     report = an.torch.verify(model, closure)
     assert report.verdict is not an.Verdict.NOT_CLARKE and len(report.problem.sweeps.alpha) > 100
-    assert any(group.operation == "layer1.relu" for group in report.active)
+    assert any(group.operation == "layer1.relu (ReLU)" for group in report.active)
 
 
 @pytest.mark.parametrize(("kind", "active"), [("equal", 4424), ("blank", 20640), ("constant", 11328)])

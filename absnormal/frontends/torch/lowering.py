@@ -129,11 +129,9 @@ class Lowering:
         source = record.source
         name = "to" if record.name == "_to_copy" else record.name.removesuffix("_")
         path = self.names.get(id(record.module)) if record.module is not None else None
-        if path and type(record.module).__module__.startswith("torch.nn"):
-            operation = path
-        else:
-            operation = f"{path}: {name}" if path else f"torch.{name}"
-        self.write.operation, self.write.source = operation, source
+        kind = type(record.module)
+        what = kind.__name__ if kind.__module__.startswith("torch.nn") else name
+        self.write.operation, self.write.source = f"{path} ({what})" if path else f"torch.{name}", source
 
     def _ties(self, number: int) -> bool:
         """Whether the result of an operation jumps at the point; within rounding of that it is noted."""
