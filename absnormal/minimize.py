@@ -103,7 +103,7 @@ def minimize(
             if found.norm <= gtol or better is None:
                 status = 1
                 break
-            step, inverse = better, None
+            step = better
         x, g, inverse, gain = step.x, step.g, _updated(inverse, step.x - x, step.g - g), value - step.value
         short = short + 1 if gain <= _SMALL * max(1.0, abs(value)) else 0
         value, nit = step.value, nit + 1
