@@ -73,6 +73,10 @@ class Smooth(ABC):
         """True where the function is continuously differentiable at these arguments, as a whole or by entries."""
         return True
 
+    def reason(self) -> tuple[str, str] | None:
+        """What is wrong where it is not continuously differentiable, and the fix; None where nothing special is."""
+        return None
+
     def as_computed(self, *args: Array) -> Array:
         """The result in the precision in which a framework computes it."""
         return np.asarray(self.value(*args))

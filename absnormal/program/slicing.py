@@ -203,7 +203,12 @@ def _continuous(builder: Builder, node: Node) -> bool:
 
 
 def _explained(builder: Builder, node: Node, fault: Exception) -> Exception:
-    """What is wrong with a root at 0, of anything but a sum of squares: then it is a norm, which is Lipschitz."""
+    """What is wrong with a root at 0, of anything but a sum of squares: then it is a norm, which is Lipschitz; and with
+    an opaque operation, if it says so."""
+    reason = node.params["function"].reason() if node.op == "opaque" and isinstance(fault, TraceError) else None
+    if reason is not None:
+        problem, fix = reason
+        return TraceError(node.operation, problem, fix, node.source)
     exponents = builder.values[node.args[1]] if node.op == "power" else {"sqrt": 1 / 2, "cbrt": 1 / 3}.get(node.op, 1.0)
     if not isinstance(fault, TraceError) or np.min(exponents) >= 1 or _is_of_squares(builder, node.args[0]):
         return fault

@@ -14,6 +14,7 @@ from absnormal._optional import require
 from absnormal.arrays import Array
 from absnormal.frontends.jax.precision import epsilon
 from absnormal.frontends.jax.run import Call
+from absnormal.frontends.meanings import smoothness
 from absnormal.frontends.meanings.complex_numbers import numbers
 from absnormal.ops.opaque import Smooth
 
@@ -80,6 +81,9 @@ class Kernel(Smooth):
     def smooth_at(self, *args: Array) -> bool:
         given = map(numbers, args) if self.paired else args
         return self.where(self.eps, *given)
+
+    def reason(self) -> tuple[str, str] | None:
+        return smoothness.REASONS.get(self.where)
 
     def as_computed(self, *args: Array) -> Array:
         if self.eps <= np.finfo(float).eps:

@@ -7,6 +7,8 @@ says no.  An operation that is a polynomial, or the exponential of a matrix, is 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from absnormal.arrays import Array
@@ -48,6 +50,11 @@ def full_rank(eps: float, a: Array, *others: Array) -> bool:
         return True
     sizes = _singular(a)
     return bool((sizes[..., -1] > _room(eps, a) * sizes[..., 0]).all())
+
+
+def none_is_0(eps: float, a: Array) -> bool:
+    """The nuclear norm, the sum of all singular values."""
+    return full_rank(eps, a)
 
 
 def with_diagonal(eps: float, a: Array, *others: Array) -> bool:
@@ -146,3 +153,28 @@ def _eliminated(eps: float, a: Array, exchanging: bool) -> bool:
         factors = rest[column + 1 :, column] / rest[column, column]
         rest[column + 1 :, column:] -= np.outer(factors, rest[column, column:])
     return True
+
+
+#: What is wrong where something is not smooth, and the fix.
+REASONS: dict[Callable[..., bool], tuple[str, str]] = {
+    none_is_0: (
+        "adds up singular values of which some are 0 at this point: there the nuclear norm has a kink that neither |.|"
+        " nor a 2-norm expresses.  With A = U S V^T for the values that are not 0, its Clarke gradients are U V^T + W"
+        " with U^T W = 0, W V = 0 and no singular value of W above 1",
+        "take U V^T for its gradient, which is one of them, or a point of full rank",
+    ),
+    singular_apart: (
+        "has singular values at this point that are equal, or 0: a single one of these, and its vectors, are not"
+        " differentiable there",
+        "use what needs no order, such as the sum of all of them or of their squares, or move the point off it",
+    ),
+    apart: (
+        "has eigenvalues at this point that are equal: a single one of these, and its vector, are not differentiable"
+        " there",
+        "use what needs no order, such as the trace, the sum of squares or the determinant, or move the point off it",
+    ),
+    full_rank: (
+        "is not continuous next to this point, where the rank is not full",
+        "add a multiple of the identity, as in inv(A^T A + eps I) A^T, or leave out columns that depend on others",
+    ),
+}

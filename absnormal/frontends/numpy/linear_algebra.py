@@ -129,7 +129,7 @@ ROWS = {
     "singular values": Row(lambda a: np.linalg.svd(a, compute_uv=False), spectral.singular_values,
                            smoothness.singular_apart, total="nuclear norm"),
     "nuclear norm": Row(lambda a: np.linalg.svd(a, compute_uv=False).sum(axis=-1),
-                        lambda a, d: spectral.singular_values(a, d).sum(axis=-1), smoothness.full_rank),
+                        lambda a, d: spectral.singular_values(a, d).sum(axis=-1), smoothness.none_is_0),
     "pinv": Row(np.linalg.pinv, _pinv, smoothness.full_rank),
     "q": Row(lambda a: np.linalg.qr(a)[0], lambda a, d: _q_and_r(a, d)[0], smoothness.reflected),
     "r": Row(lambda a: np.linalg.qr(a)[1], lambda a, d: _q_and_r(a, d)[1], smoothness.reflected),
@@ -165,6 +165,9 @@ class OnMatrices(Smooth):
 
     def smooth_at(self, *args: Array) -> bool:
         return ROWS[self.name].smooth_at(_EPS, *args)
+
+    def reason(self) -> tuple[str, str] | None:
+        return smoothness.REASONS.get(ROWS[self.name].smooth_at)
 
     @property
     def kept(self) -> str:  # type: ignore[override]

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from absnormal.arrays import Array
+from absnormal.frontends.meanings import smoothness
 from absnormal.frontends.meanings.complex_numbers import numbers
 from absnormal.frontends.torch.values import array
 from absnormal.frontends.torch.writer import Writer
@@ -77,6 +78,9 @@ class Kernel(Smooth):
     def value(self, *args: Array) -> Array:
         with torch.no_grad():
             return np.asarray(self._run([_tensor(arg) for arg in args]).numpy())
+
+    def reason(self) -> tuple[str, str] | None:
+        return smoothness.REASONS.get(self.where)
 
     def as_computed(self, *args: Array) -> Array:
         with torch.no_grad():
