@@ -124,7 +124,7 @@ class Writer(Terms[Any]):
         traced = self.array(u)
         outcome = RELATIONS[relation][0](traced.value, traced.value)
         if self.builder.as_tool:
-            return np.asarray(outcome, dtype=float)
+            return np.asarray(outcome, dtype=None if relation.startswith("arg") else float)
         if self.builder.tied(traced.index, traced.index, relation).any():
             if relation.startswith("arg"):
                 from absnormal.frontends.meanings.places import along_last

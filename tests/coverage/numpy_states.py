@@ -23,7 +23,6 @@ SNIPPETS: dict[str, Callable[[Any], Any]] = {
 #: What jumps, with the operation that is named.
 JUMPS = {
     "numpy_numbers: unique": "np.unique",
-    "numpy_numbers: argpartition": "np.argpartition",
     "numpy_numbers: unwrap": "np.unwrap",
     "numpy_arrays: float32 and back": "ndarray.astype",
     "scipy_functions: solve_ivp": "np.nextafter",

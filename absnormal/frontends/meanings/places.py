@@ -21,6 +21,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from absnormal.arrays import Array
 from absnormal.errors import TraceError
+from absnormal.frontends.meanings.one_of_two import one_of_two
 from absnormal.frontends.meanings.order import in_order, keep_order
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.writing import Writer
@@ -188,6 +189,7 @@ class Places(NDArrayOperatorsMixin):
 
     def __init__(self, ordering: Ordering, own: Array, ranks: Array) -> None:
         self.ordering, self.own, self.ranks = ordering, np.asarray(own), np.asarray(ranks)
+        self._between: Any = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -209,11 +211,16 @@ class Places(NDArrayOperatorsMixin):
         """The same indices, moved."""
         return Places(self.ordering, move(self.own), move(self.ranks))
 
-    def constant(self) -> Array:
-        """The indices, if no tie moves them."""
-        if not self.ordering.stands(self.ranks[self.ranks >= 0]):
+    def constant(self) -> Any:
+        """The indices, if no tie moves them; one of two that change places at a tie, as what jumps there."""
+        if self._between is not None:
+            return self._between
+        if self.ordering.stands(self.ranks[self.ranks >= 0]):
+            return self.own
+        self._between = one_of_two(self.ordering, self.own, self.ranks) if self.size == 1 else None
+        if self._between is None:
             self.ordering.refuse()
-        return self.own
+        return self._between
 
     def __len__(self) -> int:
         return len(self.own)

@@ -181,7 +181,8 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.ptp: order.ptp, np.clip: order.clip, np.median: order.median, np.sort: order.sort,
     np.partition: order.partition, np.quantile: order.quantile, np.percentile: order.percentile,
     np.argmax: order.selection("argmax"), np.argmin: order.selection("argmin"),
-    np.argsort: order.selection("argsort"),
+    np.argsort: order.selection("argsort"), np.argpartition: order.argpartition, np.lexsort: order.lexsort,
+    np.nanargmax: _counted(order.selection("argmax")), np.nanargmin: _counted(order.selection("argmin")),
     # choices, jumps, truth
     np.where: where, np.select: select, np.round: _round, np.around: _round,
     np.fix: lambda u: np.trunc(u),
@@ -253,7 +254,7 @@ HELD = {
 SEQUENCES = {
     np.concatenate, np.stack, np.vstack, np.hstack, np.dstack, np.column_stack, np.block, np.select, np.meshgrid,
     np.broadcast_arrays,
-    np.linalg.multi_dot,
+    np.linalg.multi_dot, np.lexsort,
 }  # fmt: skip
 
 #: Functions that may turn a tied comparison into a kink; everywhere else it must be decided.
@@ -268,7 +269,6 @@ REFUSED = {
     "eig": ("makes complex numbers", "use np.linalg.eigh of a symmetric matrix"),
     "eigvals": ("makes complex numbers", "use np.linalg.eigvalsh of a symmetric matrix"),
     "unique": ("jumps", "use np.sort"), "unwrap": ("jumps", "leave it out"),
-    "argpartition": ("jumps", "use np.sort, or np.argsort"),
 }  # fmt: skip
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from absnormal.frontends.meanings.activations import clipped
 from absnormal.frontends.meanings.order import sorted_along
+from absnormal.frontends.meanings.places import Places, along_last
 from absnormal.frontends.numpy.masks import concrete
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.writing import Writer, writer_of
@@ -69,6 +70,32 @@ def selection(name: str) -> Callable[..., Any]:
         return select(a) if axis is None else np.moveaxis(select(a, axis), -1, axis)
 
     return argsort if name == "argsort" else select
+
+
+def argpartition(a: Any, kth: Any, axis: Any = -1) -> Any:
+    """np.argpartition where nothing is tied; entries that are equal change places in ways of the algorithm."""
+    write = writer_of(a, "np.argpartition")
+    moved = a.reshape(-1) if axis is None else np.moveaxis(a, axis, -1)
+    if isinstance(write.constant_piece("argsort", moved), Places):
+        write.refuse("jumps at this point, where entries are equal", "use np.argsort")
+    outcome = np.argpartition(moved.value, kth, axis=-1)
+    return outcome if axis is None else np.moveaxis(outcome, -1, axis)
+
+
+def lexsort(keys: Any, axis: Any = -1) -> Any:
+    """np.lexsort, where the last key varies; the others, which are constants, tell equal entries apart."""
+    write = writer_of(keys, "np.lexsort")
+    *others, key = keys
+    if not isinstance(key, TracedArray):
+        write.refuse("is followed where the last key varies", "use np.argsort of one key after the other")
+    moved: Any = np.moveaxis(key, axis, -1)  # type: ignore[type-var]
+    found: Any = write.constant_piece("argsort", moved)
+    if isinstance(found, Places) and others:
+        if any(isinstance(other, TracedArray) for other in others):
+            write.refuse("jumps at this point, where entries of the last key are equal", "use np.sort")
+        order = np.lexsort([*(np.moveaxis(other, axis, -1) for other in others), moved.value])
+        found = along_last(write, moved, "argsort", order)
+    return np.moveaxis(found, -1, axis)
 
 
 def sort(a: Any, axis: Any = -1) -> Any:

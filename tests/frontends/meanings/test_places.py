@@ -156,3 +156,54 @@ def test_many_entries_are_looked_up():
     report = an.verify(lambda x: ((x - 1.0) ** 2)[np.argsort((x - 1.0) ** 2)[:500]].mean(), x)
     assert report.verdict is an.Verdict.CLARKE
     np.testing.assert_allclose(report.gradient, np.repeat([-2 / 500, 0.0], 500))
+
+
+#: The largest, or the next, of three numbers, of which two are tied, by an index that is used as a number.
+NUMBERS = {
+    "of a list": lambda x: [x[0], x[1], x[2]][np.argmax(x)],
+    "as an integer": lambda x: x[int(np.argmax(x))],
+    "by two indices": lambda x: x.reshape(1, 3)[np.unravel_index(np.argmax(x), (1, 3))],
+    "the smallest": lambda x: [-x[0], -x[1], -x[2]][np.argmin(-x)],
+    "the next": lambda x: [x[0], x[1], x[2]][np.argsort(-x)[1]],
+    "the last": lambda x: [x[0], x[1], x[2]][np.argsort(x)[-1]],
+    "without holes": lambda x: [x[0], x[1], x[2]][np.nanargmax(x)],
+    "looked up": lambda x: x[np.nanargmin(-x)],
+    "by several keys": lambda x: x[np.lexsort((np.array([2.0, 1.0, 0.0]), x))] @ np.array(RISING),
+    "by one key": lambda x: x[np.lexsort((x,))] @ np.array(RISING),
+}
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+@pytest.mark.parametrize("x", [[1.0, 1.0, 0.0], [0.5, 2.0, 2.0], [3.0, 1.0, 3.0], [3.0, 1.0, 2.0]])
+def test_an_index_that_is_one_of_two_is_followed_to_both(x, name):
+    f, program, rng = NUMBERS[name], an.trace(NUMBERS[name], x), np.random.default_rng(0)
+    for _ in range(6):
+        near = np.array(x) + 1e-2 * rng.standard_normal(3)
+        assert program(near) == pytest.approx(f(near), abs=1e-12)
+    report = an.verify(f, x)
+    step = np.eye(3) * 1e-7
+    slopes = np.array([[(f(x + s * d) - f(np.array(x))) / 1e-7 * s for s in (-1, 1)] for d in step])
+    assert report.verdict is an.Verdict.CLARKE
+    for given in (report.gradient, report.clarke_gradient):
+        assert (slopes.min(1) - 1e-6 <= given).all() and (given <= slopes.max(1) + 1e-6).all()
+
+
+@pytest.mark.parametrize("f", [
+    lambda x: np.array([5.0, 6.0, 7.0])[np.argmax(x)] * x[0], lambda x: [x[1], x[2], x[0]][np.argmax(x)],
+    lambda x: x[np.argpartition(x, 1)] @ np.array(RISING), lambda x: x[np.lexsort((x[::-1], x))][0] * x[np.argmax(x)],
+    lambda x: [x[0], 2 * x[1], x[2]][np.argmax(x)],
+])
+def test_an_index_that_is_one_of_two_and_jumps_is_refused(f):
+    with pytest.raises(TraceError, match="jumps"):
+        an.verify(f, [1.0, 1.0, 0.0])
+
+
+def test_an_index_of_three_that_tie_is_refused_as_a_number():
+    with pytest.raises(TraceError, match="jumps"):
+        an.verify(NUMBERS["of a list"], [1.0, 1.0, 1.0])
+
+
+def test_a_partition_without_ties_is_constant():
+    report = an.verify(lambda x: x[np.argpartition(x, 1)[:2]].sum(), [3.0, 1.0, 2.0])
+    assert report.verdict is an.Verdict.CLARKE
+    np.testing.assert_array_equal(report.gradient, [0.0, 1.0, 1.0])

@@ -21,6 +21,10 @@ MOVED = ("frontends/meanings/test_jumps.py",)
 MUTANTS = (
     Mutant("frontends/meanings/places.py", "inner if np.array_equal(steps",
            "inner if steps is steps or np.array_equal(steps", PLACES),
+    Mutant("frontends/meanings/one_of_two.py", "if len(run) != 2:", "if len(run) < 2:", PLACES),
+    Mutant("frontends/meanings/one_of_two.py", "ordering.descending == (rank == run[0])", "rank == run[0]", PLACES),
+    Mutant("frontends/meanings/one_of_two.py", "places = np.sort(ordering.order[line][run])",
+           "places = np.sort(ordering.order[line][run])[::-1]", PLACES),
     Mutant("frontends/meanings/places.py", "if varied[1 - place] and not never_negative",
            "if False and not never_negative", PLACES),
     Mutant("frontends/meanings/places.py", "bool(np.all(entries == entries[:1]))", "True", PLACES),
