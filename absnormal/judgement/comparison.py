@@ -98,7 +98,11 @@ def compared(call: TracedCall, problem: Problem, tolerance: Tolerance | None = N
         _largest(given - made.reshape(given.shape))
         for given, made in zip(call.leaves, tree.split(modelled), strict=True)
     ])
-    size, sums = largest(sweeps, modelled), terms(sweeps, problem.sigma)
+    size = largest(sweeps, modelled)
+    allowed = tolerance.leaves(size)
+    if (apart <= allowed).all():
+        return Comparison(apart, allowed)
+    sums = terms(sweeps, problem.sigma)
     # What foreign code made of a leaf may be anything, unless there was nothing to make it of.
     free = size <= NOTHING * sums if call.foreign else np.ones(size.shape, bool)
     allowed = tolerance.leaves(size, np.where(free, sums, 0.0))

@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 
 import absnormal as an
-from absnormal.errors import TraceError
+from absnormal.errors import DomainError, TraceError
 
 jax = pytest.importorskip("jax")
 jnp = jax.numpy
 from absnormal.frontends.jax import kept  # noqa: E402
+from absnormal.frontends.jax.again import Again  # noqa: E402
 
 X = jnp.array([1.0, -2.0, 0.5])
 CALLS = 2
@@ -34,6 +35,28 @@ def as_jax(f: Callable[[Any], Any], x: Any = X) -> bool:
     return all(
         np.array_equal(a, b)
         for a, b in zip(jax.tree.leaves(report.gradient), jax.tree.leaves(jax.grad(f)(x)), strict=True)
+    )
+
+
+def same(f: Callable[[Any], Any], x: Any, again: bool | None = None, compiled: bool = False) -> bool:
+    """Whether a function that was met before is judged bit by bit like one that is met for the first time.
+
+    ``again`` says whether what was followed before gives the values.
+    """
+    own, used = Again.at, []
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Again, "at", lambda self, point: used.append(own(self, point)) or used[-1])
+        report, stopped = an.verify(f, x), an.clarke_gradient(f, x)
+    if again is not None:
+        assert (bool(used) and used[0] is not None) == again
+    fresh: Any = jax.jit(lambda y: f.__wrapped__(y)) if compiled else lambda y: f(y)  # type: ignore[attr-defined]
+    other = an.verify(fresh, x)
+    sweeps = [found.problem.sweeps for found in (report, other)]
+    return (
+        repr(report.to_dict()) == repr(other.to_dict())
+        and str(sweeps[0].program) == str(sweeps[1].program)
+        and all(np.array_equal(a, b) for a, b in zip(sweeps[0].values, sweeps[1].values, strict=True))
+        and all(map(np.array_equal, jax.tree.leaves(stopped), jax.tree.leaves(an.clarke_gradient(fresh, x))))
     )
 
 
@@ -70,6 +93,87 @@ def test_the_kept_gradient_has_the_bits_of_jax(name: str) -> None:
     assert as_jax(f, jnp.array([0.3, 1e-3, 7.0]))
     (trace,) = kept._KEPT[id(f)][1]
     assert trace._gradient is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "compiled"), [*((name, False) for name in FUNCTIONS), ("relu", True), ("softmax", True), ("cond", True)]
+)
+def test_another_point_is_judged_as_if_f_were_followed_there(name: str, compiled: bool) -> None:
+    f = jax.jit(FUNCTIONS[name]) if compiled else FUNCTIONS[name]
+    gradients(f)
+    # A scan cuts its rows itself.
+    expected = None if name in ("scan", "largest") else True
+    assert same(f, jnp.array([1.25, -1.75, 0.375]), expected, compiled)
+    assert same(f, jnp.array([-0.5, 1.0, 1.0]), None, compiled)
+
+
+def test_a_tie_another_branch_and_what_is_not_finite_are_followed_anew() -> None:
+    def f(x: Any) -> Any:
+        return jax.lax.cond(x[0] > 2, lambda u: jnp.sum(u), lambda u: jax.nn.relu(u).sum() - jax.nn.relu(-u).sum(), x)
+
+    for g, compiled in ((f, False), (jax.jit(f), True)):
+        gradients(g)
+        assert same(g, X / 2, True, compiled) and same(g, 3 * X, False, compiled)
+        assert same(g, jnp.array([0.5, 0.0, 2.0]), False, compiled)
+        assert an.verify(g, jnp.array([0.5, 0.0, 2.0])).verdict.name == "NOT_CLARKE"
+        with pytest.raises(DomainError):
+            an.verify(g, jnp.array([0.5, jnp.inf, 2.0]))
+
+    def root(x: Any) -> Any:
+        return jnp.sum(jnp.sqrt(x))
+
+    gradients(root, jnp.ones(2))
+    assert same(root, jnp.full(2, 4.0), True)
+    for bad in (-1.0, 0.0):
+        with pytest.raises((DomainError, TraceError)):
+            an.verify(root, jnp.array([1.0, bad]))
+
+
+def test_what_is_held_fixed_is_compared() -> None:
+    @jax.jit
+    def f(x: Any) -> Any:
+        return jnp.sum(x["w"] * x["k"]) + jnp.abs(x["w"]).max()
+
+    for k in (1, 2, np.array([1, 2]), np.array([3, 2])):
+        for _ in range(2):
+            report = an.verify(f, {"w": X[:2], "k": k})
+            assert np.array_equal(report.gradient["w"], jax.grad(f, allow_int=True)({"w": X[:2], "k": k})["w"])
+    counts = np.array([5, 6])
+    for entry in (7, 8):
+        an.verify(f, {"w": X[:2], "k": counts})
+        counts[0] = entry
+        found = an.verify(f, {"w": X[:2] / 2, "k": counts})
+        assert found.verdict.name == "CLARKE"
+        assert np.array_equal(found.clarke_gradient["w"], np.array([entry, 6.0 - 1.0]))
+
+
+def test_two_variables_that_are_one_array_are_told_apart() -> None:
+    @jax.jit
+    def f(x: Any) -> Any:
+        return jnp.sum(x["a"] * 2 - jnp.abs(x["b"]) * X)
+
+    gradients(f, {"a": X, "b": X})
+    assert as_jax(f, {"a": 3 * X, "b": X + 1})
+
+
+def test_a_compiled_function_is_what_jax_keeps_of_it() -> None:
+    scale = 1.0
+    f = jax.jit(lambda x: scale * jnp.sum(jnp.abs(x)))
+    gradients(f)
+    scale = 3.0
+    assert as_jax(f) and float(np.abs(an.verify(f, X).gradient).max()) == 1.0
+    with jax.disable_jit():
+        assert float(np.abs(an.verify(f, X).gradient).max()) == 3.0
+    f.clear_cache()
+    assert as_jax(f) and float(np.abs(an.verify(f, X).gradient).max()) == 3.0
+
+
+def test_what_calls_python_is_called_each_time() -> None:
+    drawn = iter(range(1, 100))
+    shape = jax.ShapeDtypeStruct((), jnp.float32)
+    f = jax.jit(lambda x: jax.pure_callback(lambda: np.float32(next(drawn)), shape) * jnp.sum(x))
+    gradients(f)
+    assert same(f, X, False, True) is False
 
 
 def test_a_changed_closure_is_not_served_stale() -> None:
@@ -193,9 +297,11 @@ def test_nothing_grows() -> None:
     for function in functions:
         an.verify(function, X)
         an.verify(function, X)
-    gone = [weakref.ref(function) for function in functions]
-    assert len(kept._KEPT) == before + 5
-    del functions, function
+    staged = jax.jit(lambda x: jnp.sum(jnp.abs(x)))
+    gradients(staged)
+    gone = [weakref.ref(function) for function in (*functions, staged)]
+    assert len(kept._KEPT) == before + 6
+    del functions, function, staged
     gc.collect()
     assert len(kept._KEPT) == before and not any(reference() for reference in gone)
     held = [0.0]

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from absnormal._optional import require
+from absnormal.arrays import Array
 from absnormal.errors import AbsNormalError, DomainError, SeveralNumbersError, TraceError
 from absnormal.frontends import detached
+from absnormal.frontends.jax.again import Recording
 from absnormal.frontends.jax.complex_numbers import Pair
 from absnormal.frontends.jax.jumps import Jump
-from absnormal.frontends.jax.kept import trace_of
+from absnormal.frontends.jax.kept import compiled_jaxpr, trace_of, trace_of_compiled
 from absnormal.frontends.jax.plain_call import hold_against_plain_calls
 from absnormal.frontends.jax.point import Point
 from absnormal.frontends.jax.precision import epsilon
@@ -33,7 +35,6 @@ from absnormal.frontends.traced_call import TracedCall, held_constant
 from absnormal.program.builder import Builder
 from absnormal.program.program import Program
 from absnormal.program.tree import Tree
-from absnormal.program.values import Values
 
 #: Values that JAX computes, or that are between what it computed, are made when they are asked for.  A smooth operation
 #: in between is computed at once: it may overflow, or not be smooth.
@@ -119,17 +120,33 @@ def followed(f: Callable[[Any], Any], x: Any) -> TracedCall:
     return TracedCall(program, values, "jax", point.wrap, point.unwrap)
 
 
-def _followed(f: Callable[[Any], Any], x: Any, stopped: str) -> tuple[Program, Values, Point]:
+def _followed(f: Callable[[Any], Any], x: Any, stopped: str) -> tuple[Program, Sequence[Array], Point]:
     """The program of f at x, the values of its nodes, and the point."""
-    jax = require("jax", "jax")
     point = Point(f, x)
+    staged = compiled_jaxpr(point)
+    point.trace, closed = trace_of_compiled(point, staged), None
+    if point.trace is None:
+        closed = _jaxpr(point)
+        point.trace = trace_of(point, closed, staged)
+    again = point.trace.again
+    known = again.at(point) if again is not None and stopped == "constant" else None
+    if again is not None and known is not None:
+        point.result, point.units, point.notes = again.result, again.units, (*point.notes, *again.notes)
+        hold_against_plain_calls(point, closed, *known)
+        return *known, point
+    return _followed_anew(point, _jaxpr(point) if closed is None else closed, stopped)
+
+
+def _followed_anew(point: Point, closed: Any, stopped: str) -> tuple[Program, Sequence[Array], Point]:
+    """The same, equation by equation."""
+    assert point.trace is not None
     tree, leaves = Tree.of(point.arrays())
     builder = Builder(tree, leaves, later=LATER)
     for index, leaf in enumerate(point.variables):
         builder.units[index] = epsilon(leaf.dtype)
-    closed = _jaxpr(jax, point)
-    run = Run(builder, stopped=stopped)
-    inputs = [Seen(leaf, TracedArray(builder, i)) for i, leaf in enumerate(point.variables)]
+    recording = Recording(len(leaves))
+    run = Run(builder, recording, stopped=stopped)
+    inputs = [Seen(leaf, TracedArray(builder, i), i) for i, leaf in enumerate(point.variables)]
     try:
         results = run.closed(closed, inputs)
         run.check()
@@ -152,23 +169,28 @@ def _followed(f: Callable[[Any], Any], x: Any, stopped: str) -> tuple[Program, V
     else:
         output = builder.constant(np.asarray(results[0].value).astype(float))
     detached.settle(builder, run.detached, output)
+    held: tuple[str, ...] = ()
     if stopped == "constant":
-        point.notes += held_constant(detached.hold(builder, run.detached, output))
+        held = held_constant(detached.hold(builder, run.detached, output))
     else:
         reached = builder.reach([output])
         run.foreign += [f"stop_gradient at {builder.nodes[i].source}" for i in run.detached if i in reached]
     found = builder.finished(output)
-    point.notes += tuple(run.notes)
+    point.notes += (*held, *run.notes)
     point.result = results[0].value.dtype
     run.foreign += [f"{place}, which jumps at this point and counts as a constant" for place in builder.taken_flat]
     point.foreign, point.units = tuple(run.foreign), found.units
     point.slopes = found.placed(run.slopes)
-    point.effects, point.trace = bool(closed.effects), trace_of(point, closed)
+    point.effects = bool(closed.effects)
     hold_against_plain_calls(point, closed, found.program, found.values)
+    alone = held or point.foreign or point.slopes or point.effects or point.trace.calls_python
+    if stopped == "constant" and not alone:
+        point.trace.again = recording.again(found, run.detached, point.result, tuple(run.notes))
     return found.program, found.values, point
 
 
-def _jaxpr(jax: Any, point: Point) -> Any:
+def _jaxpr(point: Point) -> Any:
+    jax = require("jax", "jax")
     try:
         return jax.make_jaxpr(point.function)(point.variables)
     except (jax.errors.JAXTypeError, jax.errors.JAXIndexError) as error:

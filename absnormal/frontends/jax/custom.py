@@ -10,7 +10,8 @@ import numpy as np
 
 from absnormal._optional import require
 from absnormal.arrays import Array
-from absnormal.frontends.jax.run import Run, Seen, bound
+from absnormal.frontends.jax.run import Run, Seen
+from absnormal.frontends.jax.steps import bound
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.writing import Writer
 from absnormal.ops import ENTRYWISE, TABLE, kink_of

@@ -16,12 +16,13 @@ from __future__ import annotations
 import contextlib
 import functools
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from absnormal._optional import require
+from absnormal.frontends.jax.again import Again
 from absnormal.frontends.jax.point import Point
 from absnormal.program.tree import of_kind
 
@@ -36,21 +37,44 @@ class Trace:
     ----------
     near
         whether it was held against plain calls next to a point
+    again
+        what gives the values of its program at another point, where there is that
     """
 
     def __init__(self, text: str, constants: list[Any], treedef: Any) -> None:
         self.near = False
+        self.again: Again | None = None
+        #: The jaxpr that JAX keeps of a compiled function, and what was held fixed when it gave this trace.
+        self._staged: Any = None
+        self._fixed: list[Any] = []
         self._text, self._treedef = text, treedef
         # What may be written into is kept as it is now.
         self._constants = [np.array(item) if isinstance(item, np.ndarray) else item for item in constants]
         self._calls = 0
         self._gradient: Any = None
 
+    @property
+    def calls_python(self) -> bool:
+        """Whether it may call functions of Python's, which may return something else each time."""
+        return "callback" in self._text
+
     def is_of(self, text: str, constants: list[Any], treedef: Any) -> bool:
         """Whether another trace is the same."""
         return (
             text == self._text and treedef == self._treedef and len(constants) == len(self._constants)
             and all(map(_equal, constants, self._constants))
+        )  # fmt: skip
+
+    def belongs(self, point: Point, staged: Any) -> None:
+        """Note the jaxpr that JAX keeps of a compiled function of which this is the trace at a point."""
+        self._staged, self._fixed = staged, _apart(point.fixed(), {})
+
+    def is_of_compiled(self, point: Point, staged: Any) -> bool:
+        """Whether a compiled function has this trace at a point."""
+        fixed = point.fixed()
+        return (
+            staged is self._staged and point.treedef == self._treedef and len(fixed) == len(self._fixed)
+            and all(map(_equal, fixed, self._fixed))
         )  # fmt: skip
 
     def gradient(self, point: Point) -> list[Any]:
@@ -71,17 +95,57 @@ class Trace:
 _KEPT: dict[int, tuple[weakref.ref[Any], list[Trace]]] = {}
 
 
-def trace_of(point: Point, closed: Any) -> Trace:
+def compiled_jaxpr(point: Point) -> Any:
+    """The jaxpr that JAX keeps of a compiled function at a point, the same object as long as JAX runs what it compiled
+    from it; None for other functions, and where JAX was asked to look at each equation."""
+    config = require("jax", "jax").config
+    asked = config.jax_disable_jit or config.jax_debug_nans or config.jax_debug_infs
+    if asked or not is_compiled(point.f):
+        return None
+    f: Any = point.f
+    try:
+        return f.trace(point.rebuilt(point.variables)).jaxpr
+    except Exception:
+        # What f raises, it raises where it is traced for good.
+        return None
+
+
+def is_compiled(f: Any) -> bool:
+    """Whether f was made by ``jax.jit``."""
+    return isinstance(f, _compiled())
+
+
+@functools.cache
+def _compiled() -> type:
+    return type(require("jax", "jax").jit(abs))
+
+
+def trace_of_compiled(point: Point, staged: Any) -> Trace | None:
+    """The trace of an earlier call of a compiled function with the same jaxpr; None where there was none."""
+    return None if staged is None else _latest(_traces(point.f), lambda trace: trace.is_of_compiled(point, staged))
+
+
+def trace_of(point: Point, closed: Any, staged: Any = None) -> Trace:
     """The trace of an earlier call where it is the same as this one; else a new one."""
     text, constants = str(closed.jaxpr), [*_constants(closed)]
     known = _traces(point.f)
+    found = _latest(known, lambda trace: trace.is_of(text, constants, point.treedef))
+    if found is None:
+        found = Trace(text, constants, point.treedef)
+        known.append(found)
+        del known[:-_TRACES]
+    if staged is not None:
+        found.belongs(point, staged)
+    return found
+
+
+def _latest(known: list[Trace], fits: Callable[[Trace], bool]) -> Trace | None:
+    """The trace that fits, which becomes the last one."""
     for number, trace in enumerate(known):
-        if trace.is_of(text, constants, point.treedef):
+        if fits(trace):
             known.append(known.pop(number))
             return trace
-    known.append(Trace(text, constants, point.treedef))
-    del known[:-_TRACES]
-    return known[-1]
+    return None
 
 
 def _constants(item: Any) -> Iterator[Any]:

@@ -18,7 +18,7 @@ from absnormal._optional import require
 from absnormal.arrays import Array
 from absnormal.errors import TraceError
 from absnormal.frontends.jax.capture import capture
-from absnormal.frontends.jax.plain_call import is_compiled
+from absnormal.frontends.jax.kept import is_compiled
 from absnormal.frontends.jax.point import Point
 from absnormal.frontends.many import ManyCalls
 from absnormal.frontends.traced_call import TracedCall

@@ -14,6 +14,7 @@ import numpy as np
 from absnormal._optional import require
 from absnormal.arrays import Array
 from absnormal.frontends.jax.jumps import Jump
+from absnormal.frontends.jax.steps import bound
 from absnormal.frontends.meanings.places import JUMPS, Places, looked_up, ordering
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.program.moves import numbered
@@ -38,7 +39,7 @@ def sorted_places(call: Call, key: TracedArray, order: Array, axis: int, descend
 
 def by_places(run: Run, eqn: Any, inputs: Sequence[Seen], start: int) -> list[Seen] | None:
     """The results of an equation on such indices; None where these are constants, kept by a guard."""
-    from absnormal.frontends.jax.run import Seen, bound
+    from absnormal.frontends.jax.run import Seen
 
     name, results = eqn.primitive.name, bound(eqn, [seen.value for seen in inputs])
     held = [seen.traced for seen in inputs if isinstance(seen.traced, Places)]

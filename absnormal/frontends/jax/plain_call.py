@@ -24,6 +24,7 @@ import numpy as np
 from absnormal._optional import require
 from absnormal.arrays import Array
 from absnormal.errors import AbsNormalError, DomainError
+from absnormal.frontends.jax.kept import is_compiled
 from absnormal.frontends.jax.point import Point
 from absnormal.frontends.jax.precision import epsilon
 from absnormal.frontends.plain_call import ROOM, STEP, refuse, refuse_error
@@ -39,7 +40,7 @@ def hold_against_plain_calls(point: Point, closed: Any, program: Program, values
     Parameters
     ----------
     closed
-        the jaxpr that f was traced to
+        the jaxpr that f was traced to; it is not asked for where JAX compiled f
     program, values
         what it was written as, and the values of its nodes at the point
 
@@ -106,16 +107,6 @@ def _mover() -> Any:
     """Adds steps to the variables, all at once."""
     jax = require("jax", "jax")
     return jax.jit(lambda leaves, steps: [leaf + step for leaf, step in zip(leaves, steps, strict=True)])
-
-
-def is_compiled(f: Any) -> bool:
-    """Whether f was made by ``jax.jit``."""
-    return isinstance(f, _compiled())
-
-
-@functools.cache
-def _compiled() -> type:
-    return type(require("jax", "jax").jit(abs))
 
 
 def _compare(

@@ -36,7 +36,8 @@ class Point:
         if not self.places:
             raise ValueError("x has no floating-point array: give jnp.array(..., dtype=float)")
         self.single = len(self.leaves) == 1 and bool(jax.tree.structure(0) == self.treedef)
-        self.variables = [jnp.asarray(self.leaves[i]) for i in self.places]
+        given = (self.leaves[i] for i in self.places)
+        self.variables = [leaf if isinstance(leaf, jax.Array) else jnp.asarray(leaf) for leaf in given]
         #: The type of what f returned, and the slopes of kinks inside rules of their own, by node of the program.
         self.result: Any = None
         self.slopes: dict[int, Array] = {}
@@ -58,6 +59,11 @@ class Point:
         for place, variable in zip(self.places, variables, strict=True):
             whole[place] = variable
         return self.treedef.unflatten(whole)
+
+    def fixed(self) -> list[Any]:
+        """The leaves that are held fixed."""
+        variables = set(self.places)
+        return [leaf for place, leaf in enumerate(self.leaves) if place not in variables]
 
     def copies(self) -> list[Any]:
         """The variables for a call that may write into them or take their memory (``donate_argnums``)."""
@@ -105,9 +111,10 @@ def _copier() -> Any:
 def _settings(x: Any) -> Iterator[bool]:
     """For each leaf, whether it is a Python float inside a module."""
     jax = require("jax", "jax")
+    number = jax.tree.structure(0)
     for item in jax.tree.leaves(x, is_leaf=lambda node: not isinstance(node, _CONTAINERS)):
         inner = jax.tree.leaves(item)
-        inside = jax.tree.structure(item) != jax.tree.structure(0)
+        inside = jax.tree.structure(item) != number
         yield from (inside and isinstance(leaf, float) and not hasattr(leaf, "dtype") for leaf in inner)
 
 
@@ -121,6 +128,9 @@ def _is_variable(leaf: Any) -> bool:
     jnp = require("jax.numpy", "jax")
     if isinstance(leaf, (bool, int, str)) or not (hasattr(leaf, "dtype") or isinstance(leaf, float)):
         return False
+    dtype = leaf.dtype if hasattr(leaf, "dtype") else float
+    if isinstance(dtype, np.dtype) and dtype.kind in "fiub":
+        return dtype.kind == "f"
     if jnp.issubdtype(jnp.result_type(leaf), jnp.complexfloating):
         raise ValueError("x holds complex numbers: split real and imaginary parts")
     return bool(jnp.issubdtype(jnp.result_type(leaf), jnp.floating))

@@ -12,6 +12,7 @@ import numpy as np
 from absnormal._optional import require
 from absnormal.arrays import Array
 from absnormal.errors import AbsNormalError, DomainError, TraceError
+from absnormal.frontends.jax.again import Recording
 from absnormal.frontends.jax.complex_numbers import Pair, apart, is_about_pairs, part
 from absnormal.frontends.jax.derivatives import in_library, of_a_branch, of_jax, of_one_function
 from absnormal.frontends.jax.jumps import CHOICES, MOVING, Jump, keeps_order, looks_up
@@ -19,6 +20,7 @@ from absnormal.frontends.jax.parameters import read
 from absnormal.frontends.jax.places import by_places
 from absnormal.frontends.jax.precision import unit_of
 from absnormal.frontends.jax.refused import REFUSED, refusal
+from absnormal.frontends.jax.steps import bound
 from absnormal.frontends.meanings.jumps import SIDES, Either, Movement, every, joined
 from absnormal.frontends.meanings.places import Places
 from absnormal.frontends.meanings.steps import as_number
@@ -35,10 +37,11 @@ _WHOLE = 1 << 24
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """The value that JAX computed, and what it is in the program; None where it does not depend on the variables."""
+    """The value that JAX computed, what it is in the program (None: no variable is behind it), its recorded slot."""
 
     value: Any
     traced: TracedArray | TracedMask | Either | Jump | Pair | Places | None = None
+    slot: int | None = None
 
 
 @dataclass(slots=True)
@@ -83,6 +86,7 @@ class Run:
     """
 
     builder: Builder
+    recording: Recording
     slopes: dict[int, Array] = field(default_factory=dict)
     detached: list[int] = field(default_factory=list)
     missing: dict[str, Source | None] = field(default_factory=dict)
@@ -101,7 +105,8 @@ class Run:
     def closed(self, closed: Any, inputs: Sequence[Seen]) -> list[Seen]:
         """The results of a closed jaxpr."""
         jnp = require("jax.numpy", "jax")
-        consts = [jnp.asarray(const) if isinstance(const, np.ndarray) else const for const in closed.consts]
+        # Copies: what is kept of a run must not change with an array of the user's.
+        consts = [jnp.array(const) if isinstance(const, np.ndarray) else const for const in closed.consts]
         return self.open(closed.jaxpr, [Seen(const) for const in consts], inputs)
 
     def open(self, jaxpr: Any, consts: Sequence[Seen], inputs: Sequence[Seen]) -> list[Seen]:
@@ -202,6 +207,7 @@ class Run:
             if name == "select_n" and of_one_function(eqn.source_info.traceback, inputs[0].traced):
                 inputs = [Seen(inputs[0].value), *inputs[1:]]
             results = bound(eqn, [seen.value for seen in inputs])
+            slots = self.recording.slots(eqn, inputs)
             if is_about_pairs(inputs, results):
                 return of_pairs(self, eqn, inputs, results)
             if all(is_key(value) for value in results) and not any(isinstance(s.traced, TracedArray) for s in inputs):
@@ -235,7 +241,7 @@ class Run:
                     raise
                 return self._equation(eqn, [self._as_number(seen) for seen in inputs])
             written = written if isinstance(written, list) else [written]
-            return [self.seen(value, out, start) for value, out in zip(results, written, strict=True)]
+            return [self.seen(value, out, start, at) for value, out, at in zip(results, written, slots, strict=True)]
         finally:
             self.builder.user, self.around, self.builder.unit = outer, around, unit
             self._exact(start)
@@ -308,16 +314,18 @@ class Run:
             elif isinstance(seen.traced, Places):
                 seen.traced.constant()
 
-    def seen(self, value: Any, written: Any, start: int) -> Seen:
+    def seen(self, value: Any, written: Any, start: int, slot: int | None = None) -> Seen:
         """A result with the value that JAX computed, which takes the place of the program's own in a new node."""
         if written is None or isinstance(written, np.ndarray | np.generic | float | int | bool):
             return Seen(value)
         if isinstance(written, TracedArray):
             if written.shape != value.shape:
                 raise AssertionError(f"{written.shape} written for {value.shape}")
-            if written.index >= start and self.builder.values.given[written.index] is not value:
-                self.builder.give(written.index, value)
-        return Seen(value, written)
+            if written.index >= start:
+                if self.builder.values.given[written.index] is not value:
+                    self.builder.give(written.index, value)
+                self.recording.gave(written.index, value, slot)
+        return Seen(value, written, slot)
 
     def source(self, eqn: Any) -> Source | None:
         """The user's line."""
@@ -357,13 +365,6 @@ def _movement(eqn: Any, inputs: Sequence[Seen]) -> Movement:
 def jump_of(inputs: Sequence[Seen]) -> Jump | None:
     """The first of some values that jumps at the point."""
     return next((seen.traced for seen in inputs if isinstance(seen.traced, Jump)), None)
-
-
-def bound(eqn: Any, values: Sequence[Any]) -> list[Any]:
-    """The results of an equation, by JAX's own kernel, and under JAX's own rules of differentiation."""
-    with eqn.ctx.manager:
-        results = eqn.primitive.bind(*values, **eqn.primitive.get_bind_params(eqn.params))
-    return list(results) if eqn.primitive.multiple_results else [results]
 
 
 def _called(primitive: str) -> str:
