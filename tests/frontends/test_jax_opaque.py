@@ -197,16 +197,16 @@ def test_a_wrong_derivative_of_jax_is_seen_by_differences_of_values(monkeypatch:
         return out, 1.5 * tangent
 
     def f(a: Any) -> Any:
-        return total(jnp.linalg.cholesky(jnp.asarray(S[:3, :3]) + a * a.T))
+        return total(jnp.linalg.cholesky(len(a) * jnp.eye(len(a)) + a * a.T))
 
-    a = jnp.asarray(A[:3, :3])
+    # JAX keeps what it compiled for a shape: no other test has this one.
+    a = jnp.linspace(0.0, 1.0, 49).reshape(7, 7)
     with monkeypatch.context() as patched:
         patched.setitem(jax.interpreters.ad.primitive_jvps, primitive, wrong)
         with pytest.raises(an.TraceError, match="contradict") as raised:
             an.verify(f, a)
     assert "cholesky at test_jax_opaque.py" in str(raised.value)
-    jax.clear_caches()
-    assert an.verify(f, a)
+    assert an.verify(f, a[:3, :3])
 
 
 def test_parts_of_one_device_are_wholes() -> None:

@@ -225,7 +225,7 @@ def test_pools_of_equal_windows_are_never_wrong(a: Case) -> None:
     never_wrong(private_directions, a)
 
 
-@fuzz(300)
+@fuzz(100)
 @given(cases(), st.sampled_from([-1.0, 1.0]))
 def test_zero_rows_at_sight_are_zero(a: Case, slope: float) -> None:
     problem = a.problem()
