@@ -37,7 +37,9 @@ class Options:
         if isinstance(self.atol, bool) or not (isinstance(self.atol, (int, float)) and self.atol >= 0):
             raise ValueError(f"atol must be a number >= 0, got {self.atol!r}")
         if not isinstance(self.budget, Budget | None):
-            raise ValueError(f"budget must be an absnormal.Budget, got {type(self.budget).__name__}")
+            raise ValueError(
+                f"budget must be an absnormal.Budget, such as Budget(seconds=5), got {type(self.budget).__name__}"
+            )
         if self.stopped not in ("constant", "followed"):
             raise ValueError(f'stopped must be "constant" or "followed", got {self.stopped!r}')
         checked(self.rtol, "rtol")
