@@ -15,6 +15,9 @@ import numpy as np
 
 from absnormal.arrays import Array
 
+#: Matrices with more entries are changed where they are used.
+_LARGE = 1 << 20
+
 Shape = tuple[int, ...]
 Change = Callable[[Any], Any]
 
@@ -264,13 +267,19 @@ class MatMul(LinearMap):
         return float(np.abs(self.other).sum(axis=-2 if self.left else -1).max(initial=0.0))
 
     def entrywise(self, change: Change) -> LinearMap:
+        if self.other.ndim == 2 and self.other.size > _LARGE and self.other.dtype != object:
+            from absnormal.ops.large_matrices import LargeMatMul
+
+            return LargeMatMul(self, (change,))
         return MatMul(change(self.other), self.left, self.shape, self.out)
 
     def parts(self) -> tuple[LinearMap | None, LinearMap | None]:
-        positive, negative = np.maximum(self.other, 0), np.maximum(-self.other, 0)
+        if not self.other.size:
+            return None, None
+        # NaN is in both.
         return (
-            MatMul(positive, self.left, self.shape, self.out) if positive.any() else None,
-            MatMul(negative, self.left, self.shape, self.out) if negative.any() else None,
+            None if self.other.max() <= 0 else self.entrywise(lambda a: np.maximum(a, 0)),
+            None if self.other.min() >= 0 else self.entrywise(lambda a: np.maximum(-a, 0)),
         )
 
 

@@ -1,0 +1,73 @@
+"""Products with a large matrix whose coefficients are changed.
+
+The weights of a layer fill hundreds of megabytes, and so would each change of them, which is used once.  So they are
+changed some rows at a time, or some columns, whichever lie together in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from absnormal.arrays import Array
+from absnormal.ops.linear_maps import Change, LinearMap, MatMul
+
+#: Entries that are changed together, which stay in the caches.
+_BLOCK = 1 << 15
+
+
+@dataclass(slots=True, eq=False)
+class LargeMatMul(LinearMap):
+    """A product with a matrix, each coefficient of which has gone through ``changes``."""
+
+    plain: MatMul
+    changes: tuple[Change, ...]
+
+    @property
+    def push_depth(self) -> int:  # type: ignore[override]
+        return self.plain.push_depth
+
+    @property
+    def pull_depth(self) -> int:  # type: ignore[override]
+        return self.plain.pull_depth
+
+    def push(self, t: Array) -> Array:
+        return self._product(t, self.plain.other)
+
+    def pull(self, w: Array) -> Array:
+        return self._product(w, self.plain.other.T)
+
+    def entrywise(self, change: Change) -> LinearMap:
+        return LargeMatMul(self.plain, (*self.changes, change))
+
+    def norm(self) -> float:
+        matrix, shape = self.plain.other, self.plain.shape[-2:]
+        ones = np.ones((1, *((1, shape[1]) if self.plain.left else (shape[0], 1))), matrix.dtype)
+        return float(self.entrywise(np.abs).push(ones).max(initial=0.0))
+
+    def _product(self, t: Array, matrix: Array) -> Array:
+        """t @ the changed matrix, or the changed matrix @ t."""
+        left = self.plain.left
+        summed = (matrix if left else matrix.T).flags.c_contiguous
+        along, made = -1 if left else -2, []
+        total: Array | None = None
+        for part, block in self._blocks(matrix, 0 if summed == left else 1):
+            if not summed:
+                made.append(np.matmul(t, block) if left else np.matmul(block, t))
+                continue
+            own = t[..., part] if left else t[..., part, :]
+            term = np.matmul(own, block) if left else np.matmul(block, own)
+            total = term if total is None else total + term
+        return np.concatenate(made, along) if total is None else total
+
+    def _blocks(self, matrix: Array, axis: int) -> Iterator[tuple[slice, Array]]:
+        """The changed matrix by rows or by columns."""
+        step = max(1, _BLOCK // matrix.shape[1 - axis])
+        for start in range(0, matrix.shape[axis], step):
+            part = slice(start, start + step)
+            block = matrix[part] if axis == 0 else matrix[:, part]
+            for change in self.changes:
+                block = change(block)
+            yield part, block

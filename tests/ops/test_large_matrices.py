@@ -1,0 +1,50 @@
+"""Is a large matrix that is changed where it is used the changed matrix?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from absnormal.ops import large_matrices, linear_maps
+from absnormal.ops.linear_maps import MatMul
+
+RNG = np.random.default_rng(0)
+
+
+@pytest.mark.parametrize("order", ("C", "F"))
+@pytest.mark.parametrize("left", (True, False))
+@pytest.mark.parametrize("batch", ((), (3,)))
+@pytest.mark.parametrize("dtype", (np.float64, np.float32))
+def test_blocks_give_the_changed_matrix(
+    monkeypatch: pytest.MonkeyPatch, order: Any, left: bool, batch: tuple[int, ...], dtype: Any
+) -> None:
+    matrix = np.asarray(RNG.normal(size=(13, 7)) * (RNG.random((13, 7)) < 0.7), dtype, order=order)
+    shape, out = ((*batch, 2, 13), (*batch, 2, 7)) if left else ((*batch, 7, 2), (*batch, 13, 2))
+    plain = MatMul(matrix, left, shape, out)
+    monkeypatch.setattr(linear_maps, "_LARGE", 10)
+    monkeypatch.setattr(large_matrices, "_BLOCK", 30)
+    t, w = RNG.normal(size=(4, *shape)).astype(dtype), RNG.normal(size=(4, *out)).astype(dtype)
+    found = {
+        "absolute": (plain.absolute(), np.abs(matrix)), "square": (plain.entrywise(np.square), matrix**2),
+        "pattern": (plain.absolute().entrywise(np.sign), np.sign(np.abs(matrix))),
+        "positive": (plain.parts()[0], np.maximum(matrix, 0)), "negative": (plain.parts()[1], np.maximum(-matrix, 0)),
+    }  # fmt: skip
+    for blocks, changed in found.values():
+        assert isinstance(blocks, large_matrices.LargeMatMul)
+        dense = MatMul(changed, left, shape, out)
+        for made, expected in ((blocks.push(t), dense.push(t)), (blocks.pull(w), dense.pull(w))):
+            assert made.shape == expected.shape and made.dtype == dtype
+            np.testing.assert_allclose(made, expected, rtol=1e-5, atol=1e-5)
+        assert np.isclose(blocks.norm(), dense.norm(), rtol=1e-5)
+        assert (blocks.push_depth, blocks.pull_depth) == (dense.push_depth, dense.pull_depth)
+
+
+@pytest.mark.parametrize("sign", (1, -1))
+def test_a_matrix_of_one_sign_has_one_part(sign: int) -> None:
+    for matrix in (sign * np.ones((2, 3)), np.zeros((2, 3)), np.zeros((0, 3))):
+        positive, negative = MatMul(matrix, True, (1, len(matrix)), (1, 3)).parts()
+        assert (positive is not None) == (matrix > 0).any() and (negative is not None) == (matrix < 0).any()
+    both = MatMul(np.full((2, 3), np.nan), True, (1, 2), (1, 3)).parts()
+    assert None not in both
