@@ -18,7 +18,7 @@ import numpy as np
 from absnormal.active.system import System
 from absnormal.certificates import checker
 from absnormal.certificates.evidence import Judged, NextToProgram, OnForm
-from absnormal.clarke.budget import Budget
+from absnormal.clarke.budget import Budget, Clock
 from absnormal.theorems.componentwise import componentwise
 from absnormal.theorems.direction import exactly
 from absnormal.theorems.likq import likq
@@ -57,8 +57,8 @@ def rational(evidence: NextToProgram, problem: Problem, judged: Judged | None, c
 
 
 def with_slopes(problem: Problem, c: Any, budget: Budget | None = None) -> Problem:
-    """The problem with other slopes; what is known of its switches is kept."""
-    result = replace(problem, c=np.asarray(c), budget=budget or problem.budget)
+    """The problem with other slopes, asked now; what is known of its switches is kept."""
+    result = replace(problem, c=np.asarray(c), budget=budget or problem.budget, clock=Clock())
     known = {name: value for name, value in problem.__dict__.items() if name in ("system", "relevant", "maybe_nonzero")}
     result.__dict__.update(known)
     return result

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import time
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+#: The parts of the time that turns have, one after the other.
+SHARES = (1 / 16, 1 / 4, 1.0)
 
 
 @dataclass(frozen=True)
@@ -40,46 +45,92 @@ class Budget:
 
     def start(self, since: float | None = None) -> BudgetTracker:
         """A tracker whose time runs from now, or from a moment of ``time.monotonic``."""
-        return BudgetTracker(self) if since is None else BudgetTracker(self, _since=since)
+        return BudgetTracker(self, Clock() if since is None else Clock(since))
+
+
+@dataclass
+class Clock:
+    """The time of a question, which searches have in turns: a little at first, and then more, so that none of them
+    spends the time of another.
+
+    Attributes
+    ----------
+    started
+        when the question was asked, by ``time.monotonic``
+    share
+        the part of the time of a budget that is over at the end of this turn
+    turn
+        its number
+    hurried
+        whether a search was told in this turn that its time is over
+    """
+
+    started: float = field(default_factory=time.monotonic)
+    share: float = 1.0
+    turn: int = 0
+    hurried: bool = False
+
+    def turns(self) -> Iterator[None]:
+        """One turn after the other, as long as more time may change an answer."""
+        for share in SHARES:
+            self.share, self.turn, self.hurried = share, self.turn + 1, False
+            yield
+            if not self.hurried:
+                return
 
 
 @dataclass
 class BudgetTracker:
-    """What has been spent of a budget."""
+    """What has been spent of a budget; a part of one has a time of its own, in seconds from the start."""
 
     budget: Budget
+    clock: Clock = field(default_factory=Clock)
     cells: int = 0
     programs: int = 0
-    _since: float = field(default_factory=time.monotonic)
+    _own: float = math.inf
+    _told: bool = False
     _parts: list[BudgetTracker] = field(default_factory=list)
 
     @property
     def spent(self) -> str:
         """Which limit is reached; empty while none is."""
-        if self.cells >= self.budget.cells:
-            return f"{self.budget.cells} open cells"
-        if self.programs >= self.budget.programs:
-            return f"{self.budget.programs} feasibility problems"
-        if self.late:
-            return f"{self.budget.seconds:.3g} seconds"
-        return ""
+        return self._counted or (self._in_time if self.late else "")
 
     @property
     def late(self) -> bool:
-        """Whether the time is over."""
-        return time.monotonic() - self._since >= self.budget.seconds
+        """Whether the time is over; that a search was told so is kept."""
+        if time.monotonic() - self.clock.started >= self.seconds:
+            self._told = self.clock.hurried = True
+            return True
+        return False
 
     @property
     def report(self) -> str:
-        """What was done before the limit was reached; empty while none is."""
-        spent = self.spent
+        """What was done before a limit ended a search; empty where none did."""
+        spent = self._counted or (self._in_time if self._told else "")
         if not spent:
             return next(filter(None, (part.report for part in self._parts)), "")
         return f"the budget ended ({spent}) after {self.cells} open cells and {self.programs} feasibility problems"
 
     def part(self) -> BudgetTracker:
         """A tracker with half of the time that is left, so that one search leaves some to the next."""
-        over = time.monotonic() - self._since
-        seconds = max(0.0, over + (self.budget.seconds - over) / 2)
-        self._parts.append(BudgetTracker(replace(self.budget, seconds=seconds), _since=self._since))
+        over = time.monotonic() - self.clock.started
+        self._parts.append(BudgetTracker(self.budget, self.clock, _own=over + max(0.0, self.seconds - over) / 2))
         return self._parts[-1]
+
+    @property
+    def seconds(self) -> float:
+        """How long after the start the time is over."""
+        return min(self.budget.seconds * self.clock.share, self._own)
+
+    @property
+    def _in_time(self) -> str:
+        return f"{self.seconds:.3g} seconds"
+
+    @property
+    def _counted(self) -> str:
+        if self.cells >= self.budget.cells:
+            return f"{self.budget.cells} open cells"
+        if self.programs >= self.budget.programs:
+            return f"{self.budget.programs} feasibility problems"
+        return ""

@@ -39,12 +39,12 @@ def computed_cells(sweeps: Sweeps, tracker: BudgetTracker) -> ComputedCells | No
         return None
     needed = [int(switch) for switch in sweeps.alpha[sweeps.influence()[sweeps.alpha]]]
     system = whole.relevant()
-    confirmed = []
-    for cell in open_cells(system, tracker.part()).cells:
+    confirmed, part = [], tracker.part()
+    for cell in open_cells(system, part.part()).cells:
         opening = _realized(sweeps, system, cell, needed)
         if opening is not None:
             confirmed.append((cell, opening))
-        if tracker.late:
+        if part.late:
             break
     return ComputedCells(system, needed, [cell for cell, _ in confirmed], [opening for _, opening in confirmed])
 

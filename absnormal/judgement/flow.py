@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -17,10 +18,11 @@ from absnormal.frontends.ties.pairs import one_kink
 from absnormal.frontends.ties.roots import instead
 from absnormal.frontends.ties.slopes import slopes, table_of, taken_for, tools_for
 from absnormal.frontends.traced_call import TracedCall
-from absnormal.judgement.comparison import compared, digits_were_lost, tolerance_of
+from absnormal.judgement.comparison import Comparison, compared, digits_were_lost, tolerance_of
 from absnormal.judgement.ladder import FIRST, FURTHER, decide
 from absnormal.judgement.options import Options
 from absnormal.judgement.tolerances import Tolerance, machine_epsilon
+from absnormal.judgement.turns import Judgement, Turns, in_turns
 from absnormal.judgement.vector import Limits, judge, why_open
 from absnormal.ops.opaque import for_symmetric
 from absnormal.program.merging import Merged, merged
@@ -82,15 +84,16 @@ def judged(call: TracedCall, options: Options, sweeps: Sweeps | None = None) -> 
     notes = call.notes
     if own:
         leaves = [*call.leaves]
-        found = _own_vector(call, problem, tool, consistent, tolerance_of(call, options.rtol, options.atol_gradient))
+        turns = _own_vector(call, problem, tool, consistent, tolerance_of(call, options.rtol, options.atol_gradient))
     elif options.gradient is not None:
         vector, tolerance = flattened(call, options, exact=problem.sweeps.rational)
-        leaves, found = [vector], given_vector(problem, tool, vector, tolerance, known)
+        leaves, turns = [vector], given_vector(problem, tool, vector, tolerance, known)
     else:
         leaves = [tool.gradient(tool.signature(np.asarray(c, dtype=float)))]
-        found = modelled_vector(problem, tool, leaves[0], consistent, known)
+        turns = modelled_vector(problem, tool, leaves[0], consistent, known)
         notes = (*notes, *_of_table(slope, call.program, tool.alpha))
-    verdict, proof = concluded(found.outcome)
+    found = in_turns(turns, problem.clock)
+    verdict, proof = concluded(found)
     if proof.method == "nonfinite":
         proof = replace(proof, reason=f"{proof.reason}{_undefined_where(found.problem, call.tool)}")
     merged_kinks = isinstance(proof.evidence, BeyondMergedKinks)
@@ -134,36 +137,9 @@ def _of_table(slope: Any, program: Program, active: Array) -> tuple[str, ...]:
     return (*((note,) if note else ()), *taken_for(slope, program, active))
 
 
-@dataclass(frozen=True, eq=False)
-class Judgement:
-    """What was found about a vector.
-
-    Attributes
-    ----------
-    outcome
-        a proof, or why there is none
-    problem, tool
-        what it is about: the program at the point, and as the tool ran it
-    bare
-        whether the vector was judged as it is, and not as g_c
-    tolerance
-        the largest deviation that was allowed in an entry of a bare vector
-    tried
-        the theorems that were tried in vain
-    """
-
-    outcome: Proof | str
-    problem: Problem
-    tool: Sweeps
-    bare: bool = False
-    tolerance: float = 0.0
-    tried: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-
-
 def modelled_vector(
     problem: Problem, tool: Sweeps, vector: Array, consistent: bool, known: Iterable[Array]
-) -> Judgement:
+) -> Turns:
     """The verdict on g_c itself: by the theorems, or as a bare vector where these leave it open or do not apply."""
     if not consistent or not np.isfinite(vector).all() or _undefined(problem.c).any():
         # What is exact has no precision to be rounded in.
@@ -172,7 +148,7 @@ def modelled_vector(
     return _by_theorems(problem, tool, lambda: vector)
 
 
-def _by_theorems(problem: Problem, tool: Sweeps, vector: Callable[[], Array]) -> Judgement:
+def _by_theorems(problem: Problem, tool: Sweeps, vector: Callable[[], Array]) -> Turns:
     """The verdict on g_c, whose entries are finite and are asked for where the theorems leave it open.
 
     Where kinks on one set act on each other it is also that on the vector, for the program in which these are one:
@@ -180,59 +156,52 @@ def _by_theorems(problem: Problem, tool: Sweeps, vector: Callable[[], Array]) ->
     """
     proof, tried = decide(problem, FIRST)
     if proof is not None:
-        return Judgement(proof, problem, tool, tried=tuple(tried))
+        yield from repeat(Judgement(proof, problem, tool, tried=tuple(tried)))
     found = _fewer_kinks(tool) if problem.sweeps is tool else None
     before = found is not None and problem.system is None and _contradicted(tool, problem.c, found[1])
-    if found is not None and before:
-        simpler = _with_fewer_kinks(problem, found[0], vector(), (), False)
-        if not isinstance(simpler.outcome, str):
-            return simpler
-    proof, more = decide(problem, FURTHER)
-    tried += more
-    if proof is not None:
-        return Judgement(proof, problem, tool, tried=tuple(tried))
-    if found is not None and not before:
-        simpler = _with_fewer_kinks(problem, found[0], vector(), (), False)
-        if not isinstance(simpler.outcome, str):
-            return simpler
-    outcome = judge(Limits(problem, vector(), tool), ())
-    # Another reason than that of the theorems is no news.
-    outcome = why_open(problem) if isinstance(outcome, str) else outcome
-    return Judgement(outcome, problem, tool, tried=tuple(tried))
+    simpler = None if found is None else _with_fewer_kinks(problem, found[0], vector(), (), False)
+    itself = judge(Limits(problem, vector(), tool), ())
+    while True:
+        if before and simpler is not None and (judgement := next(simpler)).proved:
+            yield judgement
+        proof, more = decide(problem, FURTHER)
+        if proof is None and not before and simpler is not None and (judgement := next(simpler)).proved:
+            yield judgement
+        # Another reason than that of the theorems is no news.
+        outcome = proof or next(itself)
+        yield Judgement(None if isinstance(outcome, str) else outcome, problem, tool, tried=(*tried, *more))
 
 
 def given_vector(
     problem: Problem, tool: Sweeps, vector: Array, tolerance: Tolerance, known: Iterable[Array],
     notes: tuple[str, ...] = (), made: bool = False,
-) -> Judgement:
+) -> Turns:
     """The verdict on a bare vector, which ``known`` slopes may give; where that is open, by the program in which kinks
     on one set are one."""
     problem = replace(problem, tolerance=tolerance)
-    found = _as_it_is(problem, tool, vector, known, notes, made)
-    if isinstance(found.outcome, str) and np.isfinite(vector).all() and problem.sweeps is tool:
-        fewer = _fewer_kinks(tool)
-        simpler = None if fewer is None else _with_fewer_kinks(found.problem, fewer[0], vector, notes, made)
-        if simpler is not None and not isinstance(simpler.outcome, str):
-            return simpler
-    return found
+    judgements, simpler = _as_it_is(problem, tool, vector, known, notes, made), None
+    for number, found in enumerate(judgements):
+        if not number and not found.proved and np.isfinite(vector).all() and problem.sweeps is tool:
+            fewer = _fewer_kinks(tool)
+            simpler = None if fewer is None else _with_fewer_kinks(found.problem, fewer[0], vector, notes, made)
+        other = found if found.proved or simpler is None else next(simpler)
+        yield other if other.proved else found
 
 
 def _as_it_is(
     problem: Problem, tool: Sweeps, vector: Array, known: Iterable[Array], notes: tuple[str, ...], made: bool
-) -> Judgement:
+) -> Turns:
     """The verdict on a bare vector."""
     # What is finite was not made with the NaN that a tool has for a slope.
     known_slopes = np.where(_undefined(problem.c), 0, problem.c)
     limits = Limits(replace(problem, c=known_slopes), vector, tool, made)
-    outcome = judge(limits, choices(problem, tool, known))
-    if not np.isfinite(vector).all():
-        return Judgement(outcome, problem, tool, True, notes=notes)
-    return Judgement(outcome, limits.problem, tool, True, float(limits.accepted.max(initial=0.0)), notes=notes)
+    finite = bool(np.isfinite(vector).all())
+    for outcome in judge(limits, choices(problem, tool, known)):
+        allowed = float(limits.accepted.max(initial=0.0)) if finite else 0.0
+        yield Judgement(outcome, limits.problem if finite else problem, tool, True, allowed, notes=notes)
 
 
-def _own_vector(
-    call: TracedCall, problem: Problem, tool: Sweeps, consistent: bool, tolerance: Tolerance
-) -> Judgement:
+def _own_vector(call: TracedCall, problem: Problem, tool: Sweeps, consistent: bool, tolerance: Tolerance) -> Turns:
     """The verdict on the gradient that a framework returned.
 
     Where its own derivative formulas made it, and it is close to g_c, the verdict is about g_c.  Where user-written
@@ -249,32 +218,52 @@ def _own_vector(
     if not np.isfinite(comparison.apart).all():
         return given_vector(problem, tool, call.gradient, tolerance, known, notes)
     if comparison.close:
-        c = np.asarray(problem.c, dtype=float)
-        found = _by_theorems(problem, tool, lambda: np.asarray(tool.gradient(tool.signature(c)), dtype=float))
+        return _near_the_model(call, problem, tool, comparison, tolerance, known, notes)
+    given = given_vector(problem, tool, call.gradient, tolerance, known, notes, not call.foreign)
+    return given if call.foreign else _apart_from_the_model(call, tool, comparison, given)
+
+
+def _near_the_model(
+    call: TracedCall, problem: Problem, tool: Sweeps, comparison: Comparison, tolerance: Tolerance,
+    known: Iterable[Array], notes: tuple[str, ...],
+) -> Turns:
+    """The verdict on a vector that is g_c to rounding: the one on g_c, or that on the vector where this is not open."""
+    c = np.asarray(problem.c, dtype=float)
+    modelled = _by_theorems(problem, tool, lambda: np.asarray(tool.gradient(tool.signature(c)), dtype=float))
+    if call.foreign:
+        given = given_vector(problem, tool, call.gradient, tolerance, known, notes)
+    else:
+        # The program with fewer kinks was asked about g_c.
+        others = known if len(tool.alpha) <= _MANY else ()
+        given = _as_it_is(replace(problem, tolerance=tolerance), tool, call.gradient, others, notes, True)
+    while True:
+        found = next(modelled)
         proof = found.outcome
-        if not isinstance(proof, str) and (proof.clarke or not call.foreign):
+        if isinstance(proof, Proof) and (proof.clarke or not call.foreign):
             cancelled = [call.program.tree.leaf_name(leaf) for leaf in comparison.cancelled]
             named = (_CANCELLED.format(leaves=", ".join(cancelled)),) if cancelled else ()
-            return replace(found, outcome=replace(proof, deviation=proof.deviation + comparison.largest),
-                           notes=(*found.notes, *named))
-    if comparison.close and not call.foreign:
-        # The program with fewer kinks was asked about g_c.
-        again = replace(problem, tolerance=tolerance)
-        others = known if len(tool.alpha) <= _MANY else ()
-        found = _as_it_is(again, tool, call.gradient, others, notes, not call.foreign)
-    else:
-        found = given_vector(problem, tool, call.gradient, tolerance, known, notes, not call.foreign)
-    if call.foreign or (not isinstance(found.outcome, str) and found.outcome.clarke):
-        return found
-    if comparison.close:
-        return replace(found, outcome=why_open(problem))
+            yield replace(found, outcome=replace(proof, deviation=proof.deviation + comparison.largest),
+                          notes=(*found.notes, *named))
+        found = next(given)
+        proof = found.outcome
+        settled = call.foreign or (isinstance(proof, Proof) and proof.clarke)
+        yield found if settled else replace(found, outcome=why_open(problem))
+
+
+def _apart_from_the_model(call: TracedCall, tool: Sweeps, comparison: Comparison, given: Turns) -> Turns:
+    """The verdict on a vector that is not g_c to rounding, though no other formulas made it."""
     lost, worst = digits_were_lost(call, comparison), comparison.worst
     apart = _APART.format(tool=call.tool, apart=comparison.apart[worst], allowed=comparison.allowed[worst],
                           leaf=call.program.tree.leaf_name(worst)) + _one_half(call)
-    # Without a kink there is one gradient, and the framework's formulas mean that one.
-    if not isinstance(found.outcome, str) and len(tool.alpha) and not lost:
-        return replace(found, notes=(apart + _NOTHING,))
-    return replace(found, outcome=apart + _LOST if lost else apart)
+    for found in given:
+        proof = found.outcome
+        if isinstance(proof, Proof) and proof.clarke:
+            yield found
+        # Without a kink there is one gradient, and the framework's formulas mean that one.
+        elif isinstance(proof, Proof) and len(tool.alpha) and not lost:
+            yield replace(found, notes=(apart + _NOTHING,))
+        else:
+            yield replace(found, outcome=apart + _LOST if lost else apart)
 
 
 def _one_half(call: TracedCall) -> str:
@@ -313,7 +302,7 @@ def _contradicted(tool: Sweeps, c: Array, found: Merged) -> bool:
     )
 
 
-def _with_fewer_kinks(problem: Problem, fewer: Sweeps, vector: Array, notes: tuple[str, ...], made: bool) -> Judgement:
+def _with_fewer_kinks(problem: Problem, fewer: Sweeps, vector: Array, notes: tuple[str, ...], made: bool) -> Turns:
     """The verdict on a vector by the program with kinks on one set merged."""
     again = replace(problem, sweeps=fewer, c=np.zeros(len(fewer.alpha)))
     # Slopes of norms are vectors of the ball.
@@ -337,7 +326,9 @@ def _undefined_where(problem: Problem, tool: str) -> str:
     return _ROOT.format(names=", ".join([*names][:_NAMED]), instead=instead(tool)) if names else ""
 
 
-def concluded(outcome: Proof | str) -> tuple[Verdict, Proof]:
+def concluded(found: Judgement) -> tuple[Verdict, Proof]:
+    """The verdict, with a proof or the reason why there is none."""
+    outcome = found.outcome or why_open(found.problem)
     if isinstance(outcome, str):
         method = "budget" if outcome.startswith("the budget") else "undecided"
         return Verdict.UNDECIDED, Proof(method, False, outcome, "none")

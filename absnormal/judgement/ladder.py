@@ -88,13 +88,20 @@ SEARCHES = frozenset({
 
 
 def decide(problem: Problem, rungs: Sequence[Rung] = RUNGS) -> tuple[Proof | None, list[str]]:
-    """The first proof, and the names of the theorems that were tried before it in vain."""
+    """The first proof, and the names of the theorems that were tried before it in vain.
+
+    In another turn of the clock those are asked again that were short of time.
+    """
     tried: list[str] = []
     for rung in rungs:
-        if rung in SEARCHES and problem.tracker.late:
-            continue
-        proof = rung(problem)
-        if proof is not None:
-            return proof, tried
+        searches = rung in SEARCHES
+        if rung not in problem.in_vain:
+            if searches and problem.tracker.late:
+                continue
+            proof = rung(problem)
+            if proof is not None:
+                return proof, tried
+            if not searches or not problem.clock.hurried:
+                problem.in_vain.add(rung)
         tried.append(rung.__module__.rsplit(".", 1)[-1].replace("_", " "))
     return None, list(dict.fromkeys(tried))

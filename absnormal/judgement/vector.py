@@ -9,11 +9,12 @@ generalized gradient.  The linear program that finds weights or v is a proposal;
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
-from itertools import product
+from itertools import product, repeat, tee
+from typing import Any
 
 import numpy as np
 
@@ -49,6 +50,7 @@ _DEFINITE = 10
 _SMALL = 4000
 #: How much larger than a gradient its changes by rounding are, where no digit of it is left.
 _LOST = 8.0
+_LOST_DIGITS = "the vector agrees with what is computed, but rounding of values may have made all digits of that"
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +76,11 @@ class Limits:
     vector: Array
     tool: Sweeps
     made: bool = False
+
+    @cached_property
+    def in_vain(self) -> set[Any]:
+        """What has said nothing about the vector, and will not with more time."""
+        return set()
 
     @cached_property
     def _size(self) -> Array:
@@ -129,51 +136,84 @@ class Limits:
         return self.problem.sigma if self.tool is self.problem.sweeps else self.tool.signature(0.0)
 
 
-def judge(limits: Limits, choices: Iterable[Array]) -> Proof | str:
-    """A proof about a vector, within the tolerance of its problem, or why there is none.
+def judge(limits: Limits, choices: Iterable[Array]) -> Iterator[Proof | str | None]:
+    """What each turn of the clock says about a vector: a proof, within the tolerance of its problem; or why there is
+    none, or None.
 
     ``choices`` are slopes at the active switches whose gradients are compared with the vector first.
     """
     if not np.isfinite(limits.vector).all():
         reason = "the gradient holds NaN or infinity"
-        return Proof("nonfinite", False, reason, "float64", NonFinite(), judged=Judged(limits.vector))
+        yield from repeat(Proof("nonfinite", False, reason, "float64", NonFinite(), judged=Judged(limits.vector)))
     if not limits.finite:
         raise overflow(limits.problem.sweeps)
-    found = _by_theorems(limits, choices)
-    if not isinstance(found, str) and found.clarke and limits.lost:
-        return "the vector agrees with what is computed, but rounding of values may have made all digits of that"
-    return found
+    for found in _by_theorems(limits, choices):
+        if isinstance(found, Proof) and found.clarke and limits.lost:
+            yield from repeat(_LOST_DIGITS)
+        yield found
 
 
-def _by_theorems(limits: Limits, choices: Iterable[Array]) -> Proof | str:
-    problem, g = limits.problem, limits.vector
+def _by_theorems(limits: Limits, choices: Iterable[Array]) -> Iterator[Proof | str | None]:
+    problem = limits.problem
     # Where rows are rounded, kinks on one set are seen before switches are listed on rationals.
     rounded = not problem.sweeps.program.is_piecewise_linear
     known = next(filter(None, (by(problem) for by in AT_ONCE)), None)
     merged = _by_merging(limits) if known is None and rounded else None
     if merged is not None:
-        return merged
+        yield from repeat(merged)
     known = known or next(filter(None, (by(problem) for by in SMOOTH)), None)
     if known is not None:
-        return _against_gradient(limits, known)
+        yield from repeat(_against_gradient(limits, known))
     flat = without_effect(problem)
     if flat is not None:
         found = _against_gradient(limits, flat.proof)
         if flat.small or (not isinstance(found, str) and not found.clarke):
-            return found
-    for c in choices:
-        candidate = replace(problem, c=c)
-        distance = np.abs(problem.sweeps.gradient(candidate.sigma) - g)
-        if (distance <= limits.accepted).all():
-            proof, _ = decide(candidate, PROVING)
-            if proof is not None and proof.clarke:
-                worst = proof.deviation + float(distance.max(initial=0.0))
-                return replace(proof, deviation=worst, judged=Judged(g, limits.accepted, np.asarray(c)))
+            yield from repeat(found)
+    candidates = _candidates(limits, choices)
     many = problem.relevant is None or not problem.relevant.proved or problem.relevant.k > _DEFINITE
     first, last = (_under_regular, _by_cells) if many else (_by_cells, _under_regular)
     judges = (*(() if rounded else (_by_merging,)), by_blocks, first, _by_bounds, last, _along_directions)
-    tried = (None if by in (by_blocks, _by_cells) and problem.tracker.late else by(limits) for by in judges)
-    return next(filter(None, tried), None) or why_open(problem)
+    while True:
+        now, candidates = tee(candidates)
+        yield _by_slopes(limits, now) or _first(limits, judges)
+
+
+def _candidates(limits: Limits, choices: Iterable[Array]) -> Iterator[Problem]:
+    """The problem with those slopes whose gradient is the vector to rounding."""
+    problem = limits.problem
+    for c in choices:
+        candidate = replace(problem, c=np.asarray(c))
+        if (_apart(candidate, limits) <= limits.accepted).all():
+            yield candidate
+
+
+def _apart(candidate: Problem, limits: Limits) -> Array:
+    return np.asarray(np.abs(candidate.sweeps.gradient(candidate.sigma) - limits.vector))
+
+
+def _by_slopes(limits: Limits, candidates: Iterable[Problem]) -> Proof | None:
+    """A proof that the gradient of some slopes is a Clarke gradient."""
+    for candidate in candidates:
+        proof, _ = decide(candidate, PROVING)
+        if proof is not None and proof.clarke:
+            worst = proof.deviation + float(_apart(candidate, limits).max(initial=0.0))
+            return replace(proof, deviation=worst, judged=Judged(limits.vector, limits.accepted, candidate.c))
+        if proof is not None:
+            candidate.in_vain.update(PROVING)
+    return None
+
+
+def _first(limits: Limits, judges: Iterable[Callable[[Limits], Proof | None]]) -> Proof | None:
+    """The first proof about the vector itself."""
+    for by in judges:
+        if by in limits.in_vain or (by in (by_blocks, _by_cells) and limits.problem.tracker.late):
+            continue
+        proof = by(limits)
+        if proof is not None:
+            return proof
+        if by in (_by_merging, _by_bounds) or not limits.problem.clock.hurried:
+            limits.in_vain.add(by)
+    return None
 
 
 def _against_gradient(limits: Limits, known: Proof) -> Proof | str:
@@ -321,7 +361,7 @@ def _by_bounds(limits: Limits) -> Proof | None:
 
 def why_open(problem: Problem) -> str:
     """Why no theorem decided."""
-    return "; ".join(filter(None, (problem.tracker.report, _why(problem))))
+    return "; ".join(filter(None, (problem.ended, _why(problem))))
 
 
 def _why(problem: Problem) -> str:

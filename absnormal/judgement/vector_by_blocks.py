@@ -95,7 +95,9 @@ def by_blocks(limits: Limits) -> Proof | None:
     if not apart or any(not own.explicit or own.base is None or own.inputs is None for own in apart):
         return None
     kept = [own.relevant() for own in apart]
-    whole = list(listed(kept, problem.tracker))
+    part = problem.tracker.part()
+    whole = list(listed(kept, part))
+    problem.tracker.cells += part.cells
     blocks = [block for own in whole for block in own]
     if not all(block.shared.kept for block in blocks):
         return None

@@ -32,7 +32,7 @@ def _nearest(report: Report) -> list[str]:
 
     problem = report.problem
     # What the search has not made is not made for a message.
-    cells, system = vars(problem).get("cells"), vars(problem).get("relevant")
+    cells, system = problem.listed, vars(problem).get("relevant")
     n = problem.sweeps.program.n
     if cells is None or not cells.cells or system is None or not system.proved:
         return []
@@ -81,7 +81,7 @@ def what_would_settle(report: Report) -> list[str]:
     """What is worth trying, in the order of what it costs."""
     problem = report.problem
     advice = []
-    ended = problem.tracker.report
+    ended = problem.ended
     if ended:
         limit = next((name for words, name in _LIMITS.items() if words in ended.partition(")")[0]), "seconds")
         advice.append(f"a larger budget: budget=absnormal.Budget({limit}={10 * getattr(problem.budget, limit):g})")

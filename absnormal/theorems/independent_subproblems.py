@@ -31,6 +31,7 @@ from typing import Any
 
 from absnormal.active.system import MANY, System
 from absnormal.certificates.evidence import InSystems, OnForm
+from absnormal.clarke.budget import BudgetTracker
 from absnormal.clarke.cells import Cell, Cells, gradients, open_cells
 from absnormal.clarke.pricing import approach
 from absnormal.rational.alternative import mean
@@ -69,12 +70,12 @@ def independent_subproblems(problem: Problem) -> Proof | None:
     known: dict[Any, Known | None] = {}
     alike: dict[Any, list[Cell]] = {}
     evidence: list[tuple[System, OnForm]] = []
-    count = len(problem.sweeps.alpha)
+    count, tracker = len(problem.sweeps.alpha), problem.tracker.part()
     for system in found:
         c = problem.slopes_in(system)
         key = (system.key, tuple(c))
         if key not in known:
-            known[key] = _decide(problem, system, alike)
+            known[key] = _decide(problem, system, alike, tracker)
         answer = known[key]
         if answer is None:
             return None
@@ -91,7 +92,9 @@ def independent_subproblems(problem: Problem) -> Proof | None:
     return Proof("componentwise", True, reason, found[0].arithmetic, IndependentSubproblems(evidence))
 
 
-def _decide(problem: Problem, whole: System, alike: dict[Any, list[Cell]]) -> Known | None:
+def _decide(
+    problem: Problem, whole: System, alike: dict[Any, list[Cell]], tracker: BudgetTracker
+) -> Known | None:
     """One subproblem: a direction with free switches, cells along directions that separate, or all its cells.
 
     Cells that were used are kept in ``alike``, by the rows of their system.
@@ -105,14 +108,14 @@ def _decide(problem: Problem, whole: System, alike: dict[Any, list[Cell]]) -> Kn
     if system.k > MANY:
         return None
     if system.generic_cells > LISTED and system.explicit:
-        return _by_branching(problem, system, inside, alike)
+        return _by_branching(system, inside, alike, tracker)
     target = system.gradient(inside)
     goal = system.scaled.target(target)
-    for near, gained in approach(system, goal, problem.tracker):
+    for near, gained in approach(system, goal, tracker):
         weights = mean(gained, goal)[0]
         if weights is not None:
             return True, ConvexWeights.of(weights, Cells(near))
-    cells = open_cells(system, problem.tracker)
+    cells = open_cells(system, tracker)
     points = gradients(system, cells.cells)
     weights = mean(points, goal)[0] if cells.cells else None
     if weights is not None:
@@ -123,10 +126,12 @@ def _decide(problem: Problem, whole: System, alike: dict[Any, list[Cell]]) -> Kn
     return False, FromOpenCells(v, gap, cells, True)
 
 
-def _by_branching(problem: Problem, system: System, inside: Vector, alike: dict[Any, list[Cell]]) -> Known | None:
+def _by_branching(
+    system: System, inside: Vector, alike: dict[Any, list[Cell]], tracker: BudgetTracker
+) -> Known | None:
     """Where cells are many; those of another subproblem with the same rows are a start."""
     rows = (*map(tuple, system.rows), *map(tuple, system.couplings))
-    found = in_block(system, inside, problem.tracker, lambda v: rounding_along(system, v), alike.get(rows, ()))
+    found = in_block(system, inside, tracker, lambda v: rounding_along(system, v), alike.get(rows, ()))
     match found:
         case Weighted(cells, weights):
             alike[rows] = cells

@@ -199,11 +199,13 @@ def nearest_mean(problem: Problem, g: Array, slack: Array) -> tuple[list[Sampled
         return None
     along, found = _Limiting(problem, g, slack), _Limiting(problem, g, slack)
     mean_of = _of_units_in_step(problem, along) or _of_what_is_left(problem, found)
-    if mean_of is None and not (along.count or found.count):
+    if mean_of is not None or problem.clock.hurried:
+        return mean_of
+    if not (along.count or found.count):
         in_vain.append((problem.c, g, np.inf))
-    elif mean_of is None and found.stuck:
+    elif found.stuck:
         in_vain.append((problem.c, g, found.stuck))
-    return mean_of
+    return None
 
 
 def _of_what_is_left(problem: Problem, found: _Limiting) -> tuple[list[Sampled], Array] | None:
@@ -232,7 +234,7 @@ def _of_what_is_left(problem: Problem, found: _Limiting) -> tuple[list[Sampled],
         if found.count == 1:
             before = float(np.abs(left).max())
             left = -d
-    return _around(problem, found, seed) if len(g) <= _LOW else None
+    return _around(found, seed) if len(g) <= _LOW else None
 
 
 def _explored(
@@ -251,11 +253,9 @@ def _explored(
     return None
 
 
-def _around(problem: Problem, found: _Limiting, seed: int) -> tuple[list[Sampled], Array] | None:
-    """The mean where variables are few: directions at random, and around what is left, until half of the time that is
-    left is over."""
-    part = problem.tracker.part()
-    while found.count and not part.spent and not found.full(_AROUND):
+def _around(found: _Limiting, seed: int) -> tuple[list[Sampled], Array] | None:
+    """The mean where variables are few: directions at random, and around what is left, as long as there is time."""
+    while found.count and not found.full(_AROUND):
         left, known = found.left(), found.count
         if found.near(left):
             return found.used()
@@ -264,7 +264,7 @@ def _around(problem: Problem, found: _Limiting, seed: int) -> tuple[list[Sampled
             seed += 1
             noise = direction(len(left), seed)
             found.taken(noise if k % 2 else left + 2.0 ** (k % 9 - 6) * noise)
-            if part.late:
+            if found.full(1):
                 break
         if found.count == known:
             return None
@@ -293,6 +293,7 @@ class _Limiting:
 
     def __init__(self, problem: Problem, g: Array, slack: Array) -> None:
         self._problem, self.vector, self._slack = problem, g, slack
+        self._part = problem.tracker.part()
         self._cells: list[tuple[Array, Array]] = []
         self._columns: list[Array] = []
         self._known: set[bytes] = set()
@@ -308,8 +309,9 @@ class _Limiting:
         return len(self._columns)
 
     def full(self, more: int) -> bool:
-        """Whether time or memory are over before ``more`` have come, or none can come."""
-        return self._hopeless or bool(self._problem.tracker.spent) or (self.count + more) * len(self.vector) > _NUMBERS
+        """Whether half of the time, or memory, is over before ``more`` have come, or none can come."""
+        over = self._hopeless or self._part.spent or self._problem.tracker.spent
+        return bool(over) or (self.count + more) * len(self.vector) > _NUMBERS
 
     def taken(self, d: Array) -> bool:
         """Adds the limiting gradient along a direction, if it is one for sure and is new."""

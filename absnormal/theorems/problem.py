@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -15,7 +14,7 @@ from absnormal.active.subproblems import subproblems
 from absnormal.active.system import System, build
 from absnormal.arrays import Array
 from absnormal.certificates.evidence import Evidence, Judged
-from absnormal.clarke.budget import Budget, BudgetTracker
+from absnormal.clarke.budget import Budget, BudgetTracker, Clock
 from absnormal.judgement.tolerances import DOUBLE_PRECISION, NOTHING, Tolerance
 from absnormal.sweeps.equal_rows import EqualRows
 from absnormal.sweeps.table import Sweeps
@@ -39,15 +38,15 @@ class Problem:
         the limits of explicit computations
     tolerance
         how far what is proved may lie from g_c
-    started
-        when the question was asked, by ``time.monotonic``: from then on the budget's time runs
+    clock
+        the time of the question, in which searches take turns
     """
 
     sweeps: Sweeps
     c: Array
     budget: Budget
     tolerance: Tolerance = DOUBLE_PRECISION
-    started: float = field(default_factory=time.monotonic)
+    clock: Clock = field(default_factory=Clock)
 
     @cached_property
     def sigma(self) -> Array:
@@ -94,33 +93,91 @@ class Problem:
         return system.slopes(self.sigma[list(system.switches)].tolist())
 
     @cached_property
-    def tracker(self) -> BudgetTracker:
-        return self.budget.start(self.started)
+    def in_vain(self) -> set[Any]:
+        """The theorems that have said nothing, and will not with more time."""
+        return set()
 
-    @cached_property
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "in_vain"}
+
+    @property
+    def tracker(self) -> BudgetTracker:
+        """What was spent in this turn."""
+        return self._found.tracker
+
+    @property
+    def ended(self) -> str:
+        """Which limit of the budget ended a search of this turn, for these slopes or for others; empty where none."""
+        late = f"the budget ended ({self.budget.seconds * self.clock.share:.3g} seconds)" if self.clock.hurried else ""
+        return self.tracker.report or late
+
+    @property
     def apart(self) -> list[System] | None:
         """The systems that the active switches fall into; None where there are none, or half of the time that was left
         did not suffice."""
+        return self._found.apart
+
+    @property
+    def components(self) -> list[Component] | None:
+        """An admissible partition of the relevant switches; None where they are too many or the budget ended."""
+        return self._found.components
+
+    @property
+    def cells(self) -> Cells | None:
+        """The open cells of the relevant switches."""
+        return self._found.cells
+
+    @property
+    def listed(self) -> Cells | None:
+        """The open cells, where they have been asked for in this turn."""
+        known: Cells | None = vars(self._found).get("cells")
+        return known
+
+    @property
+    def _found(self) -> _Found:
+        turn = self.clock.turn
+        if turn not in self._turns:
+            self._turns.clear()
+            self._turns[turn] = _Found(self)
+        return self._turns[turn]
+
+    @cached_property
+    def _turns(self) -> dict[int, _Found]:
+        return {}
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """What the searches of a turn find."""
+
+    problem: Problem
+
+    @cached_property
+    def tracker(self) -> BudgetTracker:
+        return BudgetTracker(self.problem.budget, self.problem.clock)
+
+    @cached_property
+    def apart(self) -> list[System] | None:
         part = self.tracker.part()
         with ended_when(lambda: part.late):
-            return subproblems(self.sweeps)
+            return subproblems(self.problem.sweeps)
 
     @cached_property
     def components(self) -> list[Component] | None:
-        """An admissible partition of the relevant switches; None where they are too many or the budget ended."""
         from absnormal.clarke.components import admissible
 
-        return None if self.relevant is None else admissible(self.relevant, self.tracker.part())
+        system = self.problem.relevant
+        return None if system is None else admissible(system, self.tracker.part())
 
     @cached_property
     def cells(self) -> Cells | None:
-        """The open cells of the relevant switches."""
         from absnormal.clarke.cells import open_cells
 
-        if self.relevant is None:
+        system = self.problem.relevant
+        if system is None:
             return None
-        known = self.components if self.relevant.explicit else None
-        return known[0].cells if known and len(known) == 1 else open_cells(self.relevant, self.tracker.part())
+        known = self.components if system.explicit else None
+        return known[0].cells if known and len(known) == 1 else open_cells(system, self.tracker.part())
 
 
 def largest(sweeps: Sweeps, g: Array) -> Array:

@@ -93,7 +93,7 @@ def vector_under_regular(
     if known is None:
         return None
     (f, of_one_sign), refuted = known, beyond()
-    found = f.member(g, accepted, refuted, problem.tracker)
+    found = f.member(g, accepted, refuted, problem.tracker.part())
     if found.separator is not None and refuted is not None:
         return _refuted(f, found.separator, g, refuted)
     if found.weights is None or not of_one_sign.small:

@@ -64,7 +64,7 @@ def test_searches_leave_time_to_those_after_them() -> None:
     """Enumeration takes half of the time that is left: the cells that it found are still looked at."""
     tracker = an.Budget(seconds=100.0).start()
     part = tracker.part()
-    assert part.budget.seconds == pytest.approx(50, abs=1) and not part.late and not tracker.report
+    assert part.seconds == pytest.approx(50, abs=1) and not part.late and not tracker.report
     late = an.Budget(seconds=0.0).start().part()
     assert late.late and late.spent
 

@@ -9,6 +9,7 @@ REGULAR = ("theorems/test_margins.py", "theorems/test_regular.py")
 EVEN = ("theorems/test_even_part.py",)
 FORGED = ("certificates/test_forgeries.py::test_nothing_proves_a_wrong_gradient",)
 LAYERED = ("theorems/test_layered_blocks.py",)
+TURNS = ("judgement/test_turns.py",)
 STATIONARITY = ("theorems/test_stationarity.py",)
 SORTS = ("theorems/test_sorts.py", "ops/test_order.py")
 SUPPORTING = ("theorems/test_supporting.py",)
@@ -158,6 +159,17 @@ MUTANTS = (
            "return bool((np.abs(left) <= self._allowed).any())", MEMBERSHIP),
     Mutant("judgement/vector.py", "others = between(tool) if len(tool.alpha) else None", "others = None",
            ("sweeps/test_conditioning.py",)),
+    Mutant("clarke/budget.py", "self.share, self.turn, self.hurried = share,",
+           "self.share, self.turn, self.hurried = 1.0,", TURNS),
+    Mutant("clarke/budget.py", "self._told = self.clock.hurried = True", "self._told = True", TURNS),
+    Mutant("judgement/ladder.py", "if not searches or not problem.clock.hurried:", "if True:", TURNS),
+    Mutant("judgement/ladder.py", "if not searches or not problem.clock.hurried:", "if not searches:", TURNS),
+    Mutant("judgement/turns.py", "    clock.share = 1.0\n", "", TURNS),
+    Mutant("judgement/vector.py", "if by in (_by_merging, _by_bounds) or not limits.problem.clock.hurried:", "if True:",
+           TURNS),
+    Mutant("theorems/problem.py", "        if turn not in self._turns:", "        if not self._turns:", TURNS),
+    Mutant("theorems/membership.py", "if mean_of is not None or problem.clock.hurried:", "if mean_of is not None:",
+           TURNS),
     Mutant("stationarity.py", "min(weights) < 0 or ", "", STATIONARITY),
     Mutant("stationarity.py", "(len(point) + 8) * 2.0**-52", "0.0", STATIONARITY),
     Mutant("stationarity.py", "if any(one is None for one in found):", "if False:", STATIONARITY),

@@ -1,0 +1,102 @@
+"""Every theorem on its own, asked about random exact cases; the oracle judges what each of them says."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+
+from absnormal.active import system
+from absnormal.judgement.ladder import RUNGS
+from absnormal.theorems import branch_and_bound
+
+from .generators import nests, network_cases
+from .judge import Case, Rung, cases
+from .test_even_part import middles
+from .test_independent_subproblems import side_by_side
+from .test_layered_blocks import stacks
+from .test_merging import on_shared_sets
+from .test_private_directions import pooled
+
+#: Active switches up to which the oracle is quick.
+_FEW = 8
+#: Where the tests of the theorems have their cases from.
+SOURCES: st.SearchStrategy[Case] = st.one_of(
+    cases(), cases(soft=True), cases(nests()), cases(nests(), soft=True), cases(on_shared_sets()),
+    cases(side_by_side()), network_cases(), stacks(), middles(), pooled(),
+).filter(lambda a: len(a.oracle.active) <= _FEW)
+#: Cases that are drawn from one seed.
+_CHUNK = 500
+
+
+@dataclass
+class Tally:
+    """What a theorem said."""
+
+    cases: int = 0
+    decided: int = 0
+    seconds: float = 0.0
+    wrong: list[Case] = field(default_factory=list)
+
+
+@contextmanager
+def _sized(largest: int) -> Iterator[None]:
+    """No block of a system is small enough that its cells are listed, and none with more switches is a system."""
+    before = system._LARGEST, branch_and_bound.LISTED
+    system._LARGEST, branch_and_bound.LISTED = largest, 0
+    try:
+        yield
+    finally:
+        system._LARGEST, branch_and_bound.LISTED = before
+
+
+def named(rung: Rung) -> str:
+    """As it is printed."""
+    return rung.__name__.replace("_", " ")
+
+
+def campaign(count: int, first: int, rungs: Iterable[Rung] = RUNGS) -> dict[str, Tally]:
+    """Asks about so many cases, drawn from a seed: each as it is, and as if it were one of many switches."""
+    # Whatever the number of switches.
+    known = {named(rung): getattr(rung, "__wrapped__", rung) for rung in rungs}
+    tallies = {name: Tally() for name in known}
+    for start in range(0, count, _CHUNK):
+        for a in drawn(min(_CHUNK, count - start), first + start // _CHUNK):
+            said = [_asked(a, known, tallies, largest) for largest in (_FEW, 0)]
+            for name, tally in tallies.items():
+                tally.cases += 1
+                tally.decided += any(name in proofs for proofs in said)
+                tally.wrong += [a] * any(proofs.get(name, a.clarke) != a.clarke for proofs in said)
+    return tallies
+
+
+def _asked(a: Case, rungs: Mapping[str, Rung], tallies: Mapping[str, Tally], largest: int) -> dict[str, bool]:
+    """What the theorems say of a case that they decide."""
+    problem, said = a.problem(), dict[str, bool]()
+    for name, rung in rungs.items():
+        start = time.process_time()
+        with _sized(largest):
+            proof = rung(problem)
+        tallies[name].seconds += time.process_time() - start
+        if proof is not None:
+            said[name] = proof.clarke
+    return said
+
+
+def drawn(count: int, first: int) -> list[Case]:
+    """Cases that a seed draws."""
+    found: list[Case] = []
+
+    @seed(first)
+    @settings(max_examples=count, deadline=None, database=None, phases=(Phase.generate,),
+              suppress_health_check=list(HealthCheck))
+    @given(SOURCES)
+    def draw(a: Case) -> None:
+        found.append(a)
+
+    draw()
+    return found
