@@ -228,7 +228,7 @@ def networks(draw: st.DrawFn) -> Network:
     return Network(layer, loss, W, biases, V, np.array([first, *others]))
 
 
-@fuzz(120)
+@fuzz(60)
 @given(networks())
 def test_layers_of_torch_against_the_oracle(net: Network) -> None:
     x = net.point

@@ -19,7 +19,7 @@ from ..theorems.generators import nests, network_cases
 from ..theorems.judge import Case, cases, fuzz
 
 
-@fuzz(150)
+@fuzz(75)
 @given(cases() | cases(nests()) | network_cases(), st.booleans())
 def test_every_small_program_is_decided(a: Case, exact: bool) -> None:
     report = an.verify(a.program, a.point, slope=a.slopes, exact=exact)

@@ -62,7 +62,7 @@ def vectors(draw: st.DrawFn, a: Case) -> Vector:
     return tuple(p + Fraction(draw(st.integers(-1, 1)), size) for p in draw(corners))
 
 
-@fuzz(150)
+@fuzz(75)
 @given(st.data(), st.booleans())
 def test_the_oracle_agrees(data: st.DataObject, exact: bool) -> None:
     a = data.draw(cases() | cases(nests()))
@@ -76,7 +76,7 @@ def test_the_oracle_agrees(data: st.DataObject, exact: bool) -> None:
         assert a.oracle.contains(g)
 
 
-@fuzz(80)
+@fuzz(40)
 @given(st.data())
 def test_the_oracle_agrees_with_smooth_maps_between(data: st.DataObject) -> None:
     """Outside hypothesis E the set may be larger than that of the linearization, never smaller."""

@@ -100,7 +100,7 @@ def test_nothing_near() -> None:
     assert an.verify(lambda x: x[0] ** 2, [1.0]).near == ()
 
 
-@fuzz(80)
+@fuzz(40)
 @given(cases(), st.integers(1, 2**20))
 def test_bounds_hold(a: Case, factor: int) -> None:
     """At points with rounding, the exact switching variables lie within the bound of the computed ones."""

@@ -81,7 +81,7 @@ def slopes_with(a: Case, report: an.Report, found: Remedy) -> list[Fraction]:
     return [found.slopes.get(i, c) for i, c in enumerate(a.c)]
 
 
-@fuzz(300)
+@fuzz(150)
 @given(cases() | cases(nests()))
 def test_wrong_gradients(a: Case) -> None:
     report = an.verify(a.program, a.point, slope=a.slopes)
@@ -115,7 +115,7 @@ def rings(draw: st.DrawFn) -> Case:
     return case(expr, [0, 0], slopes)
 
 
-@fuzz(100)
+@fuzz(50)
 @given(rings())
 def test_signs_that_cannot_be(a: Case) -> None:
     check_text(a, an.verify(a.program, a.point, slope=a.slopes))
@@ -137,7 +137,7 @@ def test_both_sentences_about_signs_occur() -> None:
     assert seen == {"cannot all be", "cannot have the signs"}
 
 
-@fuzz(60)
+@fuzz(30)
 @given(cases())
 def test_one_switch_is_changed_where_that_is_enough(a: Case) -> None:
     report = an.verify(a.program, a.point, slope=a.slopes)
@@ -170,7 +170,7 @@ def test_the_words_of_a_remedy() -> None:
     assert Remedy({0: Fraction(0), 1: Fraction(0)}, True).in_words(program) == "relu'(0) = 1/2 at every tie would do"
 
 
-@fuzz(100)
+@fuzz(50)
 @given(st.lists(st.lists(st.sampled_from((0, 0, 1, -1, 2)), min_size=3, max_size=3), min_size=1, max_size=6))
 def test_circuits(rows: list[list[int]]) -> None:
     """Each is a dependency no proper part of which is one; there are as many as rows too many."""

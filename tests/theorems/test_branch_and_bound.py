@@ -41,7 +41,7 @@ def nothing_is_listed() -> Iterator[None]:
     module.LISTED = before
 
 
-@fuzz(60)
+@fuzz(30)
 @given(st.one_of(cases(), cases(soft=True), cases(source=nests())))
 def test_it_decides_whatever_is_explicit(a: Case) -> None:
     proof = never_wrong(branch_and_bound, a)

@@ -58,13 +58,13 @@ def test_a_kink_that_vanishes_in_a_cell_hands_its_sign_to_the_outside() -> None:
     never_wrong(componentwise, case(abs(abs(x) - x - abs(y)) - abs(y), [0, 0], [1, 1, -1, -1]))
 
 
-@fuzz(100)
+@fuzz(50)
 @given(cases())
 def test_never_wrong(a: Case) -> None:
     never_wrong(componentwise, a)
 
 
-@fuzz(100)
+@fuzz(50)
 @given(cases(nests()))
 def test_never_wrong_on_nests(a: Case) -> None:
     never_wrong(componentwise, a)

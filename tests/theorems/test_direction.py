@@ -40,21 +40,21 @@ def test_a_switch_that_hangs_on_a_free_one_must_be_free() -> None:
     assert never_wrong(exactly, a) is None
 
 
-@fuzz(100)
+@fuzz(50)
 @given(cases())
 def test_never_wrong(a: Case) -> None:
     never_wrong(along_candidates, a)
     never_wrong(exactly, a)
 
 
-@fuzz(60)
+@fuzz(30)
 @given(cases(nests()))
 def test_never_wrong_on_nests(a: Case) -> None:
     never_wrong(along_candidates, a)
     never_wrong(exactly, a)
 
 
-@fuzz(60)
+@fuzz(30)
 @given(cases(soft=True))
 def test_never_wrong_with_smooth_maps_between(a: Case) -> None:
     never_wrong(along_candidates, a)
@@ -68,7 +68,7 @@ def test_never_wrong_on_networks(a: Case) -> None:
     never_wrong(exactly, a)
 
 
-@fuzz(60)
+@fuzz(30)
 @given(cases())
 def test_likq_is_contained(a: Case) -> None:
     assert never_wrong(likq, a) is None or never_wrong(exactly, a) is not None

@@ -129,7 +129,7 @@ def test_the_certificate_is_checked_on_rationals() -> None:
     assert found.check() and Certificate.from_json(found.to_json()).check()
 
 
-@fuzz(80)
+@fuzz(40)
 @given(middles())
 def test_never_wrong(a: Case) -> None:
     proof = never_wrong(even_part, a)

@@ -44,7 +44,7 @@ def side_by_side(draw: st.DrawFn) -> tuple[Expr, Any]:
     return first + copy(second, moved), (*a, *b)
 
 
-@fuzz(150)
+@fuzz(75)
 @given(cases(source=side_by_side()))
 def test_never_wrong(a: Case) -> None:
     many, system._LARGEST = system._LARGEST, 0
@@ -59,7 +59,7 @@ def test_never_wrong(a: Case) -> None:
         assert report.verdict.name == ("CLARKE" if a.clarke else "NOT_CLARKE")
 
 
-@fuzz(60)
+@fuzz(30)
 @given(cases(source=side_by_side()))
 def test_certificates_check_and_survive_json(a: Case) -> None:
     many, system._LARGEST = system._LARGEST, 0

@@ -178,7 +178,7 @@ def test_the_certificate_is_checked_on_rationals() -> None:
     assert found is not None and found.check() and Certificate.from_json(found.to_json()).check()
 
 
-@fuzz(100)
+@fuzz(50)
 @given(stacks())
 def test_never_wrong_on_stacks(a: Case) -> None:
     never_wrong(layered_blocks, a)

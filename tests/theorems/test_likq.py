@@ -90,7 +90,7 @@ def test_rows_that_rounding_touches_are_left_alone() -> None:
 
 # Columns that collide in the first sketch.
 @example([[1, 0, 0, 0, 0, 0, 1], [1, 0, 1, 0, 0, 0, 1], [1, 1, 0, 0, 0, 0, 1]], False)
-@fuzz(150)
+@fuzz(75)
 @given(
     st.lists(st.lists(st.sampled_from((0, 0, 1, -1, 2, -3)), min_size=7, max_size=7), min_size=1, max_size=7),
     st.booleans(),
@@ -111,7 +111,7 @@ def test_floats_as_integers() -> None:
     assert integers(np.array([[np.inf]])) is None
 
 
-@fuzz(80)
+@fuzz(40)
 @given(cases())
 def test_the_definition(a: Case) -> None:
     assert decide(a.problem())[0] == a.oracle.likq

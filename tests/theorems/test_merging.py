@@ -73,7 +73,7 @@ def on_shared_sets(draw: st.DrawFn) -> Program:
 # -- the theorem -------------------------------------------------------------------------------------------------------
 
 
-@fuzz(150)
+@fuzz(75)
 @given(cases(on_shared_sets()))
 def test_never_wrong(a: Case) -> None:
     proof = never_wrong(merging, a)
@@ -81,13 +81,13 @@ def test_never_wrong(a: Case) -> None:
         raise AssertionError(proof)
 
 
-@fuzz(60)
+@fuzz(30)
 @given(cases())
 def test_never_wrong_on_programs_of_all_kinds(a: Case) -> None:
     never_wrong(merging, a)
 
 
-@fuzz(60)
+@fuzz(30)
 @given(cases(on_shared_sets()), st.data())
 def test_a_vector_is_judged_as_the_oracle_judges_it(a: Case, data: st.DataObject) -> None:
     """A mean of gradients, or any vector with small entries."""

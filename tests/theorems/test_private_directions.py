@@ -115,13 +115,13 @@ def test_normalisation_without_a_shift_is_never_wrong() -> None:
     assert an.verify(loss, [0.5, 2.0], slope=-1).verdict.name != "NOT_CLARKE"
 
 
-@fuzz(150)
+@fuzz(75)
 @given(network_cases())
 def test_never_wrong_on_networks(a: Case) -> None:
     never_wrong(private_directions, a)
 
 
-@fuzz(60)
+@fuzz(30)
 @given(cases())
 def test_never_wrong(a: Case) -> None:
     never_wrong(private_directions, a)
@@ -179,19 +179,19 @@ def test_inputs_that_cross_an_earlier_kink_are_caught(monkeypatch: pytest.Monkey
 # -- definite slopes --------------------------------------------------------------------------------------------------
 
 
-@fuzz(200)
+@fuzz(100)
 @given(cases())
 def test_definite_slopes_are_never_wrong(a: Case) -> None:
     never_wrong(private_directions_for_definite_slopes, a)
 
 
-@fuzz(100)
+@fuzz(50)
 @given(cases(soft=True))
 def test_definite_slopes_are_never_wrong_with_smooth_maps_between(a: Case) -> None:
     never_wrong(private_directions_for_definite_slopes, a)
 
 
-@fuzz(100)
+@fuzz(50)
 @given(network_cases())
 def test_definite_slopes_are_never_wrong_on_networks(a: Case) -> None:
     never_wrong(private_directions_for_definite_slopes, a)
@@ -218,14 +218,14 @@ def pool(units: list[Any]) -> Any:
     return best
 
 
-@fuzz(300)
+@fuzz(150)
 @given(pooled())
 def test_pools_of_equal_windows_are_never_wrong(a: Case) -> None:
     never_wrong(private_directions_for_definite_slopes, a)
     never_wrong(private_directions, a)
 
 
-@fuzz(100)
+@fuzz(50)
 @given(cases(), st.sampled_from([-1.0, 1.0]))
 def test_zero_rows_at_sight_are_zero(a: Case, slope: float) -> None:
     problem = a.problem()

@@ -61,14 +61,14 @@ def test_a_hinge_loss_with_thousands_of_ties() -> None:
     assert report.certificate is not None and report.certificate.check()
 
 
-@fuzz(60)
+@fuzz(30)
 @given(cases())
 def test_never_wrong(a: Case) -> None:
     never_wrong(regular, a)
     never_wrong(regular_exactly, a)
 
 
-@fuzz(60)
+@fuzz(30)
 @given(cases(nests()))
 def test_never_wrong_on_nests(a: Case) -> None:
     proof = never_wrong(regular, a)

@@ -76,7 +76,7 @@ def test_smooth_outer_functions_change_nothing() -> None:
     assert report.certificate is not None and report.certificate.check()
 
 
-@fuzz(100)
+@fuzz(50)
 @given(cases())
 def test_complete_where_everything_is_listed(a: Case) -> None:
     for rung in RUNGS:
@@ -84,14 +84,14 @@ def test_complete_where_everything_is_listed(a: Case) -> None:
     assert a.clarke or never_wrong(separation, a) is not None
 
 
-@fuzz(60)
+@fuzz(30)
 @given(cases(nests()))
 def test_never_wrong_on_nests(a: Case) -> None:
     for rung in RUNGS:
         never_wrong(rung, a)
 
 
-@fuzz(80)
+@fuzz(40)
 @given(cases(soft=True))
 def test_never_wrong_with_smooth_maps_between(a: Case) -> None:
     for rung in RUNGS:

@@ -49,7 +49,7 @@ def test_differentiable_or_not_what_is_not_continuously_differentiable_is_refuse
         an.verify(f, [0.0, 0.0])
 
 
-@fuzz(60)
+@fuzz(30)
 @given(cases())
 def test_never_wrong(a: Case) -> None:
     never_wrong(smooth, a)

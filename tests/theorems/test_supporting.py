@@ -147,14 +147,14 @@ def test_the_certificate_is_checked_on_rationals() -> None:
     assert found.check() and Certificate.from_json(found.to_json()).check()
 
 
-@fuzz(60)
+@fuzz(30)
 @given(cases())
 def test_never_wrong(a: Case) -> None:
     never_wrong(supporting, a)
     never_wrong(supporting_exactly, a)
 
 
-@fuzz(60)
+@fuzz(30)
 @given(cases(nests()))
 def test_never_wrong_on_nests(a: Case) -> None:
     never_wrong(supporting, a)

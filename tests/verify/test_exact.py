@@ -19,7 +19,7 @@ from ..theorems.generators import nests
 from ..theorems.judge import Case, cases, fuzz
 
 
-@fuzz(150)
+@fuzz(75)
 @given(cases() | cases(nests()), st.sampled_from((3, 7, 10)))
 def test_verdicts_at_thirds_and_tenths(a: Case, factor: int) -> None:
     """f(k t) at t = x/k: the kinks hold exactly, while float64 computes whatever it does."""
@@ -49,7 +49,7 @@ def test_verdicts_at_thirds_and_tenths(a: Case, factor: int) -> None:
     assert told == {i for i, value in enumerate(z) if signs[i] != (value > 0) - (value < 0)}
 
 
-@fuzz(60)
+@fuzz(30)
 @given(cases() | cases(nests()))
 def test_where_nothing_rounds_both_arithmetics_agree(a: Case) -> None:
     floats, exact = (an.verify(a.program, a.point, slope=a.slopes, exact=how) for how in (False, True))

@@ -37,7 +37,7 @@ def settled(report: an.Report, clarke: bool, decided: bool = True) -> None:
     assert str(report) and report.explanation and json.dumps(report.to_dict(certificate=True), allow_nan=False)
 
 
-@fuzz(80)
+@fuzz(40)
 @given(cases() | cases(nests()), st.sampled_from(POWERS), st.sampled_from(POWERS))
 def test_scaled_programs(a: Case, up: int, across: int) -> None:
     """F f(x / G) has the verdict of f, for factors from 1e-150 to 1e150."""
@@ -70,7 +70,7 @@ def test_every_kink_at_its_own_scale(a: Case, data: st.DataObject) -> None:
     settled(report, a.clarke)
 
 
-@fuzz(80)
+@fuzz(40)
 @given(cases() | cases(nests()) | network_cases())
 def test_a_budget_of_nothing(a: Case) -> None:
     report = an.verify(a.program, a.point, slope=a.slopes, budget=NOTHING)
