@@ -13,9 +13,11 @@ import numpy as np
 
 from absnormal._optional import require
 from absnormal.arrays import Array
+from absnormal.errors import TraceError
 from absnormal.frontends.jax.jumps import Jump
 from absnormal.frontends.jax.steps import bound
-from absnormal.frontends.meanings.places import JUMPS, Places, looked_up, ordering
+from absnormal.frontends.meanings.jumps import Either
+from absnormal.frontends.meanings.places import Places, looked_up, ordering
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.program.moves import numbered
 
@@ -58,12 +60,27 @@ def by_places(run: Run, eqn: Any, inputs: Sequence[Seen], start: int) -> list[Se
         looked = _looked_up(eqn, inputs, held[0])
         if looked is not None:
             return [run.seen(results[0], looked, start)]
-    for one in held:
-        if not one.ordering.stands(one.ranks[one.ranks >= 0]):
-            found = one.ordering
-            jump = Jump(found.write.operation, found.write.source, JUMPS, found.fix)
-            return [Seen(value, jump) for value in results]
-    return None
+    plain = as_numbers(inputs)
+    jump = next((seen.traced for seen in plain if isinstance(seen.traced, Jump)), None)
+    if jump is not None:
+        return [Seen(value, jump) for value in results]
+    return run.equation(eqn, plain) if any(isinstance(seen.traced, Either) for seen in plain) else None
+
+
+def as_numbers(inputs: Sequence[Seen]) -> list[Seen]:
+    """Such indices as what they are in computations: constants, one of two, or what nothing may need."""
+    from absnormal.frontends.jax.run import Seen
+
+    def as_number(seen: Seen) -> Seen:
+        if not isinstance(seen.traced, Places):
+            return seen
+        try:
+            outcome = seen.traced.constant()
+        except TraceError as error:
+            return Seen(seen.value, Jump(error.operation, error.source, error.problem, error.fix))
+        return Seen(seen.value, outcome if isinstance(outcome, Either) else None)
+
+    return [as_number(seen) for seen in inputs]
 
 
 def _ranks(seen: Seen) -> Any:

@@ -17,7 +17,7 @@ from absnormal.frontends.jax.complex_numbers import Pair, apart, is_about_pairs,
 from absnormal.frontends.jax.derivatives import in_library, of_a_branch, of_jax, of_one_function
 from absnormal.frontends.jax.jumps import CHOICES, MOVING, Jump, keeps_order, looks_up
 from absnormal.frontends.jax.parameters import read
-from absnormal.frontends.jax.places import by_places
+from absnormal.frontends.jax.places import as_numbers, by_places
 from absnormal.frontends.jax.precision import unit_of
 from absnormal.frontends.jax.refused import REFUSED, refusal
 from absnormal.frontends.jax.steps import bound
@@ -177,6 +177,7 @@ class Run:
             stopped = jumping[0].jump
             return [Seen(inputs[0].value, Jump(stopped.operation, stopped.source, stopped.problem, stopped.fix))]
         if jumping:
+            inputs = as_numbers(inputs)
             first, alike = jumping[0].jump, keeps_order(eqn) or looks_up(eqn, inputs)
             return self.on_all_sides(
                 jumping, lambda side: self._equation(eqn, [version_of(seen, first, side) for seen in inputs]), alike,

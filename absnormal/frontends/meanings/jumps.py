@@ -325,8 +325,9 @@ def joined(
         items = enumerate(zip(*parts, strict=True))
         return type(parts[0])([joined(jump, item, given, alike, _of_part(moved, place)) for place, item in items])
     from absnormal.frontends.meanings.holes import filled
+    from absnormal.frontends.meanings.places import plain
 
-    parts = [version(numbers(part), jump, side) for part, side in zip(parts, SIDES, strict=True)]
+    parts = [version(plain(numbers(part)), jump, side) for part, side in zip(parts, SIDES, strict=True)]
     own, up, down = parts
     shapes = {np.shape(part) for part in parts}
     size = int(np.prod(np.shape(own), dtype=int))

@@ -262,12 +262,12 @@ class Places(NDArrayOperatorsMixin):
         return np.asarray(self.constant(), dtype)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        return getattr(ufunc, method)(*(_plain(item) for item in inputs), **kwargs)
+        return getattr(ufunc, method)(*(plain(item) for item in inputs), **kwargs)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         if func in _MOVED and args and args[0] is self:
             return self.moved(lambda u: func(u, *args[1:], **kwargs))
-        return func(*(_plain(item) for item in args), **{key: _plain(item) for key, item in kwargs.items()})
+        return func(*(plain(item) for item in args), **{key: plain(item) for key, item in kwargs.items()})
 
     def look_up(self, u: TracedArray, axis: int, apply: Callable[[Array, Any], Any]) -> TracedArray:
         """What ``apply(u, self)`` takes from an array along an axis; refused where that jumps."""
@@ -286,9 +286,10 @@ _MOVED = frozenset({
 })  # fmt: skip
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Such indices as what they are in computations, in nested lists and tuples, too."""
     if isinstance(value, (list, tuple)):
-        return type(value)([_plain(item) for item in value])
+        return type(value)([plain(item) for item in value])
     return value.constant() if isinstance(value, Places) else value
 
 

@@ -12,12 +12,14 @@ Huber's.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.errors import DomainError, TraceError
+from absnormal.frontends.meanings import combinations
 from absnormal.frontends.meanings.sameness import same
 from absnormal.frontends.meanings.sides import Side
 from absnormal.frontends.numpy.masks import TracedMask
@@ -102,7 +104,7 @@ def selected(
     a, b, u, v = (TracedArray(builder, node) for node in (first, second, left, right))
     if not builder.affine.difference(left, right):  # the two sides are the same everywhere
         return broadcast_to(a if tie == "where>=" else b, shape)
-    k = builder.affine.multiple(first, second, left, right)
+    k = _multiple(builder, first, second, left, right)
     if k is None:
         return by_sides(write, left, right, first, second, tie, open_)
     if k == 0:
@@ -118,7 +120,7 @@ def agreeing(
     """``first`` where left > right, ``second`` where left < right, ``third`` between, as one kink; None where they are
     not seen to agree."""
     builder = write.builder
-    k, own = (builder.affine.multiple(*pair, left, right) for pair in ((first, second), (third, first)))
+    k, own = (_multiple(builder, *pair, left, right) for pair in ((first, second), (third, first)))
     if k is None or own is None or single is not None:
         return by_sides(write, left, right, first, second, tie, open_, third, single)
     a, b, u, v = (TracedArray(builder, node) for node in (first, second, left, right))
@@ -126,6 +128,12 @@ def agreeing(
         return a
     u = broadcast_to(write.op("sub", u, v), np.broadcast_shapes(a.shape, b.shape, u.shape, v.shape))
     return write.op("select", u, a, b, tie=tie, k=float(k) if float(k) == k else k)
+
+
+def _multiple(builder: Builder, first: int, second: int, left: int, right: int) -> Fraction | float | None:
+    """The k for which first - second = k (left - right) identically, or None."""
+    k = builder.affine.multiple(first, second, left, right)
+    return combinations.multiple(builder, first, second, left, right) if k is None else k
 
 
 def by_sides(

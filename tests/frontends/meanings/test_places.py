@@ -207,3 +207,46 @@ def test_a_partition_without_ties_is_constant():
     report = an.verify(lambda x: x[np.argpartition(x, 1)[:2]].sum(), [3.0, 1.0, 2.0])
     assert report.verdict is an.Verdict.CLARKE
     np.testing.assert_array_equal(report.gradient, [0.0, 1.0, 1.0])
+
+
+#: What an index of two tied entries chooses by a mask, or as a row of the identity.
+BY_MASKS = {
+    "a row": lambda m, x: m.eye(3)[m.argmax(x)] @ x,
+    "a mask": lambda m, x: m.where(m.arange(3) == m.argmax(x), x, 0.0).sum(),
+    "a product": lambda m, x: ((m.arange(3) == m.argmax(x)) * x).sum(),
+    "weighted": lambda m, x: m.eye(3)[m.argmin(x)] @ (x @ m.asarray(np.diag([2.0, 2.0, 2.0]))),
+}
+#: The same, where it jumps.
+JUMPING_BY_MASKS = {
+    "another row": lambda m, x: m.asarray(np.eye(3)[[1, 2, 0]])[m.argmax(x)] @ x,
+    "weights": lambda m, x: m.eye(3)[m.argmax(x)] @ (x * m.asarray(RISING)),
+    "a constant": lambda m, x: m.eye(3)[m.argmax(x)] @ (x + m.asarray([0.0, 1.0, 0.0])),
+    "one more": lambda m, x: m.eye(3)[m.argmax(x)] @ x + m.argmax(x),
+    "others": lambda m, x: m.eye(3)[m.argmax(x)] @ x[::-1],
+}
+
+
+@pytest.mark.parametrize("name", BY_MASKS)
+@pytest.mark.parametrize("m", [np, jnp], ids=["numpy", "jax"])
+def test_what_an_index_of_two_chooses_by_a_mask_meets(m, name):
+    f = BY_MASKS[name]
+    for x in ([1.0, 1.0, 1.5 if "weighted" in name else 0.0], [2.0, 1.0, 0.5]):
+        report, program = an.verify(lambda x: f(m, x), m.asarray(x)), an.trace(lambda x: f(m, x), m.asarray(x))
+        assert report.verdict is an.Verdict.CLARKE and (report.method == "smooth") == (x[0] != x[1])
+        for d in ([1e-3, 0.0, 0.0], [0.0, 1e-3, 0.0], [1e-3, 2e-3, -1e-3]):
+            assert float(program(np.add(x, d))) == pytest.approx(float(f(np, np.add(x, d))), abs=1e-12)
+
+
+@pytest.mark.parametrize("name", JUMPING_BY_MASKS)
+@pytest.mark.parametrize("m", [np, jnp], ids=["numpy", "jax"])
+def test_what_an_index_of_two_chooses_by_a_mask_and_jumps_is_refused(m, name):
+    with pytest.raises(TraceError, match="jumps"):
+        an.verify(lambda x: JUMPING_BY_MASKS[name](m, x), m.asarray([1.0, 1.0, 0.0]))
+
+
+def test_jax_looks_up_a_number_by_an_index_of_two():
+    report = an.verify(lambda x: x[jnp.argmax(x)], jnp.asarray([1.0, 1.0, 0.0]))
+    assert report.verdict is an.Verdict.CLARKE and len(report.slopes) == 1
+    assert an.verify(lambda x: x[jnp.argmax(x)], jnp.ones(3)).verdict is an.Verdict.CLARKE
+    report = an.verify(lambda x: jax.lax.switch(jnp.argmax(x), [lambda x: x[0], lambda x: x[1]], x), jnp.ones(2))
+    assert report.verdict is an.Verdict.CLARKE and len(report.slopes) == 1

@@ -1,0 +1,84 @@
+"""Two numbers of a program as constant combinations of entries of other nodes: is one difference a multiple of another?
+
+`absnormal.program.affine` sees combinations of whole nodes.  Here a sum, a selection by a constant mask or a product
+with a constant matrix is taken apart entry by entry, as sum(where([1, 0], x, 0)) is the first entry of x.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Sequence
+
+import numpy as np
+
+from absnormal.arrays import Array
+from absnormal.ops import TABLE
+from absnormal.program.builder import Builder
+from absnormal.program.nodes import Node
+
+#: A node with more entries is not taken apart.
+_MOST = 4096
+
+#: The weights of entries by the number of their node; that of 1 by "one".
+Weights = dict[int | str, Array]
+
+
+def multiple(builder: Builder, first: int, second: int, left: int, right: int) -> float | None:
+    """The k for which first - second = k (left - right) identically, of nodes of one entry; otherwise None."""
+    nodes = first, second, left, right
+    if any(builder.values[node].size != 1 or builder.values[node].dtype == object for node in nodes):
+        return None
+    top, below = _difference(builder, first, second), _difference(builder, left, right)
+    largest = max((float(np.abs(w).max()) for w in below.values()), default=0.0)
+    if not largest:
+        return None
+    key = next(key for key, w in below.items() if np.abs(w).max() == largest)
+    place = np.unravel_index(np.abs(below[key]).argmax(), below[key].shape)
+    k = float(top[key][place] / below[key][place]) if key in top else 0.0
+    same = all(np.array_equal(top.get(other, 0.0 * w), k * w) for other, w in below.items())
+    rest = all(not w.any() for other, w in top.items() if other not in below)
+    return k if same and rest and np.isfinite(k) else None
+
+
+def _difference(builder: Builder, first: int, second: int) -> Weights:
+    """first - second."""
+    total = _weights(builder, first)
+    for key, w in _weights(builder, second).items():
+        total[key] = total[key] - w if key in total else -w
+    return total
+
+
+def _weights(builder: Builder, index: int) -> Weights:
+    """The combination that a node of one entry is."""
+    nodes, values = builder.nodes, builder.values
+    waiting: dict[int, Array] = {index: np.ones((1, *nodes[index].shape))}
+    heap, found = [-index], Weights()
+    while heap:
+        at = -heapq.heappop(heap)
+        w, node = waiting.pop(at), nodes[at]
+        if not node.varied:
+            found["one"] = found.get("one", np.zeros(1)) + (w[0] * values[at]).sum()
+            continue
+        if not _taken_apart(nodes, node):
+            found[at] = w
+            continue
+        row = TABLE[node.op]
+        assert row.maps is not None
+        maps = row.maps(node.params, [values[arg] for arg in node.args], values[at], node.shape)
+        for linear, arg in zip(maps, node.args, strict=True):
+            # Of a product with a constant that is the weight.
+            if row.family == "bilinear" and not nodes[arg].varied:
+                continue
+            if arg not in waiting:
+                heapq.heappush(heap, -arg)
+            pulled = linear.pull(w)
+            waiting[arg] = waiting[arg] + pulled if arg in waiting else pulled
+    return found
+
+
+def _taken_apart(nodes: Sequence[Node], node: Node) -> bool:
+    """Whether a node is linear in its arguments, and those are small."""
+    family = TABLE[node.op].family
+    linear = family in ("movement", "linear") or (
+        family == "bilinear" and sum(nodes[arg].varied for arg in node.args) == 1)
+    return linear and bool(node.args) and all(np.prod(nodes[arg].shape, dtype=int) <= _MOST for arg in node.args)
