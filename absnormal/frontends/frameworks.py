@@ -17,6 +17,7 @@ from absnormal.frontends.numpy import traced as numpy_front_end
 from absnormal.frontends.numpy.maps import NumpyMap
 from absnormal.frontends.ties.slopes import slopes
 from absnormal.frontends.traced_call import TracedCall
+from absnormal.program.free_signs import check_signs
 from absnormal.program.program import Program
 from absnormal.program.tree import of_kind
 
@@ -43,7 +44,9 @@ def traced_call(f: Any, x: Any, copy: bool = True) -> TracedCall:
     """
     front_end = _front_end(x)
     if isinstance(f, Program):
-        return TracedCall(f, f.evaluate(f.tree.leaves(x if front_end is None else plain(x))))
+        values = f.evaluate(f.tree.leaves(x if front_end is None else plain(x)))
+        check_signs(f, values)
+        return TracedCall(f, values)
     if not callable(f):
         raise ValueError(f"f must be a function or a Program, got {type(f).__name__}")
     if front_end is not None:

@@ -25,15 +25,12 @@ _STEP, _ROUNDING = 1e-6, 1e-9
 
 def check_signs(program: Program, values: Sequence[Array]) -> None:
     """Raise a TraceError where f depends on signs that a kernel chooses otherwise next to x."""
-    decompositions: dict[tuple[tuple[int, ...], str], list[int]] = {}
-    for index, node in enumerate(program.nodes):
-        if node.op == "opaque" and node.varied and node.params["function"].signs is not None:
-            decompositions.setdefault((node.args, node.params["function"].signs[0]), []).append(index)
-    if not decompositions:
+    found = decompositions(program)
+    if not found:
         return
-    coarse = max(getattr(_function(program, index), "eps", 0.0) for own in decompositions.values() for index in own)
+    coarse = max(getattr(_function(program, index), "eps", 0.0) for own in found for index in own)
     near = [*_near(program, values, coarse)]
-    for own in decompositions.values():
+    for own in found:
         if not all(_same_signs(program, values, moved, own) for moved in near) and not all(
             _same_result(program, at, own) for at in (values, *near)
         ):
@@ -45,6 +42,15 @@ def check_signs(program: Program, values: Sequence[Array]) -> None:
                 "use what is the same for either sign, as v v^T, squares or absolute values",
                 node.source,
             )
+
+
+def decompositions(program: Program) -> list[list[int]]:
+    """The nodes whose vectors have such signs, those of one decomposition together."""
+    found: dict[tuple[tuple[int, ...], str], list[int]] = {}
+    for index, node in enumerate(program.nodes):
+        if node.op == "opaque" and node.varied and node.params["function"].signs is not None:
+            found.setdefault((node.args, node.params["function"].signs[0]), []).append(index)
+    return [*found.values()]
 
 
 def _function(program: Program, index: int) -> Smooth:

@@ -121,3 +121,18 @@ def test_stacks_of_matrices() -> None:
     assert report.verdict is an.Verdict.CLARKE
     with pytest.raises(an.TraceError, match="choice of its algorithm"):
         an.verify(lambda a: np.linalg.eigh(a)[1][1].sum(), stack)
+
+
+@pytest.mark.parametrize("tool", ["numpy eigh", *(["jax eigh", "jax svd"] if "jax eigh" in TOOLS else [])])
+def test_another_point_of_the_same_function(tool: str) -> None:
+    vectors, written = TOOLS[tool]
+
+    def f(a: Any) -> Any:
+        return vectors(a)[0][1, :].sum()
+
+    program = an.trace(f, written(RANDOM))
+    for g in (f, program):
+        assert an.verify(g, written(RANDOM)).verdict is an.Verdict.CLARKE
+        with pytest.raises(an.TraceError, match="choice of its algorithm"):
+            an.verify(g, written(np.diag([3.0, 1.0, 2.0, 5.0])))
+        assert an.verify(g, written(RANDOM + 0.01 * np.eye(4))).verdict is an.Verdict.CLARKE

@@ -28,12 +28,12 @@ INDEXED: dict[str, Any] = {
     "ranks": lambda x: (jnp.argsort(jnp.argsort(x)) * x).sum(),
     "argsort, as a number": lambda x: 1.0 * jnp.argsort(x)[0],
     "argsort, compared": lambda x: x[0] * jnp.where(jnp.argsort(x)[0] > 0, 1.0, 2.0),
-    "argsort, branched on": lambda x: lax.cond(jnp.argsort(x)[0] > 0, lambda: x[0], lambda: x[1]),
+    "argsort, branched on": lambda x: lax.cond(jnp.argsort(x)[0] > 0, lambda: x[0], lambda: 2 + x[1]),
     "argsort, looped on": lambda x: lax.fori_loop(0, jnp.argsort(x)[0] + 1, lambda i, c: c + x[0], 0.0),
-    "argsort, scanned": lambda x: lax.scan(lambda c, i: (c + i * x[0], i), 0.0, jnp.argsort(x))[0],
+    "argsort, scanned": lambda x: lax.scan(lambda c, i: (2 * c + i * x[0], i), 0.0, jnp.argsort(x))[0],
     "argsort, scattered": lambda x: jnp.zeros(2).at[jnp.argsort(x)].set(x)[0],
     "argsort of another": lambda x: (x[jnp.argsort(x)] * jnp.asarray(WEIGHTS)[jnp.argsort(x)]).sum(),
-    "argpartition": lambda x: x[jnp.argpartition(x, 0)][0],
+    "argpartition": lambda x: jnp.argpartition(x, 0)[0] + x[0],
     "sort with a constant": lambda x: (lax.sort_key_val(x, jnp.arange(2.0))[1] * x).sum(),
     "sort with another variable": lambda x: lax.sort((x, x[::-1]), num_keys=1)[1][0],
 }
@@ -50,6 +50,9 @@ LOOKED_UP: dict[str, tuple[Any, an.Verdict]] = {
     "sort_key_val": (lambda x: lax.sort_key_val(x, -x)[1][0], RIGHT),
     "argmax": (lambda x: x[jnp.argmax(x)], RIGHT),
     "argmin": (lambda x: x[jnp.argmin(x)], RIGHT),
+    "a scan": (lambda x: lax.scan(lambda c, i: (c + i * x[0], i), 0.0, jnp.argsort(x))[0], RIGHT),
+    "argpartition": (lambda x: x[jnp.argpartition(x, 0)][0], RIGHT),
+    "a branch": (lambda x: lax.cond(jnp.argsort(x)[0] > 0, lambda: x[0], lambda: x[1]), RIGHT),
     "unique": (lambda x: jnp.unique(x, size=2)[1], RIGHT),
 }
 #: Functions whose other branches or entries the tie does not show.

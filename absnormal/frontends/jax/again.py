@@ -17,6 +17,7 @@ import numpy as np
 from absnormal.arrays import Array
 from absnormal.frontends.jax.steps import Steps
 from absnormal.program.builder import Finished
+from absnormal.program.free_signs import decompositions
 from absnormal.program.program import Program, compute, outside
 
 if TYPE_CHECKING:
@@ -44,7 +45,8 @@ class Recording:
         self._nodes[node] = slot, value
 
     def again(self, found: Finished, detached: Sequence[int], result: Any, notes: tuple[str, ...]) -> Again | None:
-        """What a finished program needs for another point; None where values are from elsewhere, or a kink is active.
+        """What a finished program needs for another point; None where values are from elsewhere, a kink is active, or
+        a kernel chooses signs.
 
         Parameters
         ----------
@@ -63,7 +65,7 @@ class Recording:
                 if slot is None or own is not given:
                     return None
                 slots[index] = slot
-        if not _clear(program, values):
+        if not _clear(program, values) or decompositions(program):
             return None
         self.steps.keep({*slots.values()})
         fixed: dict[int, Array] = {}
