@@ -12,7 +12,6 @@ Huber's.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -104,9 +103,12 @@ def selected(
     a, b, u, v = (TracedArray(builder, node) for node in (first, second, left, right))
     if not builder.affine.difference(left, right):  # the two sides are the same everywhere
         return broadcast_to(a if tie == "where>=" else b, shape)
-    k = _multiple(builder, first, second, left, right)
+    k: Any = builder.affine.multiple(first, second, left, right)
     if k is None:
-        return by_sides(write, left, right, first, second, tie, open_)
+        made = by_sides(write, left, right, first, second, tie, open_)
+        k = combinations.multiple(builder, first, second, left, right) if made is None else None
+        if k is None:
+            return made
     if k == 0:
         return broadcast_to(a, shape)
     u = broadcast_to(write.op("sub", u, v), shape)
@@ -120,20 +122,20 @@ def agreeing(
     """``first`` where left > right, ``second`` where left < right, ``third`` between, as one kink; None where they are
     not seen to agree."""
     builder = write.builder
-    k, own = (_multiple(builder, *pair, left, right) for pair in ((first, second), (third, first)))
+    pairs = (first, second), (third, first)
+    k: Any
+    own: Any
+    k, own = (builder.affine.multiple(*pair, left, right) for pair in pairs)
     if k is None or own is None or single is not None:
-        return by_sides(write, left, right, first, second, tie, open_, third, single)
+        made = by_sides(write, left, right, first, second, tie, open_, third, single)
+        k, own = (combinations.multiple(builder, *pair, left, right) if made is None else None for pair in pairs)
+        if k is None or own is None:
+            return made
     a, b, u, v = (TracedArray(builder, node) for node in (first, second, left, right))
     if k == 0:
         return a
     u = broadcast_to(write.op("sub", u, v), np.broadcast_shapes(a.shape, b.shape, u.shape, v.shape))
     return write.op("select", u, a, b, tie=tie, k=float(k) if float(k) == k else k)
-
-
-def _multiple(builder: Builder, first: int, second: int, left: int, right: int) -> Fraction | float | None:
-    """The k for which first - second = k (left - right) identically, or None."""
-    k = builder.affine.multiple(first, second, left, right)
-    return combinations.multiple(builder, first, second, left, right) if k is None else k
 
 
 def by_sides(
