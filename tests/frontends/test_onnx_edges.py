@@ -29,3 +29,41 @@ def test_a_slice(start: int, stop: int, step: int) -> None:
     found = model(start, stop, step)
     (expected,) = ReferenceEvaluator(found).run(None, {"x": x})
     assert an.onnx.load(found)(x) == expected
+
+
+#: What an index of the largest entry chooses, in spellings that exporters write; an index that chooses elsewhere jumps.
+CHOSEN = {
+    "gather": "k = ArgMax<axis = 0, keepdims = 0>(x) y = Gather(x, k)",
+    "gather elements": "k = ArgMax<axis = 0>(x) g = GatherElements(x, k) y = ReduceSum<keepdims = 0>(g)",
+    "hardmax": "e = Hardmax<axis = 0>(x) p = Mul(e, x) y = ReduceSum<keepdims = 0>(p)",
+    "a mask": "k = ArgMax<axis = 0>(x) m = Equal(k, r) w = Where(m, x, z) y = ReduceSum<keepdims = 0>(w)",
+}
+ELSEWHERE = {
+    "gather": "k = ArgMax<axis = 0, keepdims = 0>(x) y = Gather(w, k)",
+    "hardmax": "e = Hardmax<axis = 0>(x) p = Mul(e, w) y = ReduceSum<keepdims = 0>(p)",
+    "a number": "k = ArgMax<axis = 0, keepdims = 0>(x) c = Cast<to = 11>(k) g = ReduceMax(x) y = Add(c, g)",
+}
+
+
+def of_three(body: str, x: list[float]) -> Any:
+    text = (
+        '<ir_version: 10, opset_import: ["": 18]> f (double[3] x) => (double y) <int64[3] r = {0, 1, 2}, '
+        f"double z = {{0.0}}, double[3] w = {{5.0, 6.0, 7.0}}> {{ {body} }}")
+    return an.onnx.load(onnx.parser.parse_model(text), np.array(x))
+
+
+@pytest.mark.parametrize("name", CHOSEN)
+@pytest.mark.parametrize("x", [[1.0, 1.0, 0.0], [0.0, 2.0, 2.0], [3.0, 1.0, 2.0]])
+def test_what_the_index_of_the_largest_chooses_is_the_largest(x: list[float], name: str) -> None:
+    program = of_three(CHOSEN[name], x)
+    report = an.verify(program, x, slope="torch")
+    assert report.verdict is an.Verdict.CLARKE
+    np.testing.assert_array_equal(report.gradient, np.eye(3)[np.argmax(x)])
+    for d in np.eye(3) * 0.25:
+        assert float(program(x + d)) == np.max(x + d)
+
+
+@pytest.mark.parametrize("name", ELSEWHERE)
+def test_what_it_chooses_elsewhere_jumps(name: str) -> None:
+    with pytest.raises(an.TraceError, match="jumps"):
+        of_three(ELSEWHERE[name], [1.0, 1.0, 0.0])

@@ -16,6 +16,7 @@ from absnormal._optional import require
 from absnormal.arrays import Array
 from absnormal.errors import AbsNormalError, TraceError
 from absnormal.frontends.meanings.jumps import Either, eithers, lifted
+from absnormal.frontends.meanings.places import plain as settled
 from absnormal.frontends.numpy.masks import TracedMask, numbers
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.onnx.control import CONTROL
@@ -48,6 +49,8 @@ ENTRYWISE = {
 MOVING = frozenset({"Expand", "Gather", "GatherElements", "GatherND", "Slice", "Split", "Tile", "Transpose"})
 
 
+#: Operators that look entries up by indices, which may jump where these do not.
+LOOKING = frozenset({"Gather", "GatherElements"})
 #: Operators of constants that are computed by their rule: the reference draws at random.
 OWN = {"Dropout"}
 
@@ -180,6 +183,8 @@ class Interpreter:
         rule = self._rule(node)
         if rule is None or not rule.keeps_masks:
             inputs = [numbers(item) for item in inputs]
+        if node.op_type not in LOOKING or not isinstance(inputs[0], TracedArray):
+            inputs = [settled(item) for item in inputs]
         if eithers(inputs):
             looked_up = node.op_type == "Gather" and np.ndim(inputs[0]) == 1 and not isinstance(inputs[0], Either)
             alike = node.op_type in ENTRYWISE or looked_up

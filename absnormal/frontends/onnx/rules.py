@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 
 from absnormal._optional import require
+from absnormal.frontends.meanings.jumps import looked_up
 from absnormal.frontends.meanings.losses import negative_log_likelihood
 from absnormal.frontends.meanings.order import in_order
+from absnormal.frontends.meanings.places import plain
 from absnormal.frontends.meanings.reductions import log_softmax, softmax
 from absnormal.frontends.numpy.masks import TracedMask, numbers
 from absnormal.frontends.numpy.order import largest, smallest
@@ -101,8 +103,8 @@ def _softmax(call: Call, u: Any) -> Any:
 def _hardmax(call: Call, u: Any) -> Any:
     rows, axis = _rows(call, u)
     moved = np.moveaxis(rows, axis, -1)
-    chosen = call.write.constant_piece("argmax", moved).astype(int)
-    return np.reshape(np.moveaxis(np.eye(np.shape(moved)[-1])[chosen], -1, axis), np.shape(u))
+    chosen = plain(call.write.constant_piece("argmax", moved).astype(int))
+    return np.reshape(np.moveaxis(looked_up(np.eye(np.shape(moved)[-1]), chosen), -1, axis), np.shape(u))
 
 
 def _axes(call: Call, u: Any, axes: Any) -> tuple[int, ...]:

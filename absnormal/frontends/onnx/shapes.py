@@ -9,6 +9,7 @@ import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.frontends.meanings.movements import added, along, moved, numbers, padded, replaced
+from absnormal.frontends.meanings.places import Places
 from absnormal.frontends.meanings.scattering import combined
 from absnormal.frontends.numpy.masks import concrete
 from absnormal.frontends.numpy.traced import TracedArray
@@ -67,6 +68,8 @@ def _split(call: Call, u: Any, sizes: Any = None) -> Any:
 
 
 def _gather(call: Call, u: Any, indices: Any) -> Any:
+    if isinstance(indices, Places):
+        return np.take(u, indices, axis=call.get("axis"))  # type: ignore[call-overload]
     return np.take(u, np.asarray(concrete(indices)).astype(int), axis=call.get("axis"))
 
 
@@ -76,6 +79,8 @@ def _named(u: Any, indices: Any, axis: int) -> Array:
 
 
 def _gather_elements(call: Call, u: Any, indices: Any) -> Any:
+    if isinstance(indices, Places):
+        return np.take_along_axis(u, indices, call.get("axis"))  # type: ignore[arg-type]
     return call.write.gather(u, _named(u, indices, call.get("axis")))
 
 
