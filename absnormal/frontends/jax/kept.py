@@ -24,6 +24,7 @@ import numpy as np
 from absnormal._optional import require
 from absnormal.frontends.jax.again import Again
 from absnormal.frontends.jax.point import Point
+from absnormal.frontends.jax.steps import Steps
 from absnormal.program.tree import of_kind
 
 #: Traces that are kept of one function: one a structure, shapes, types of number and values that it closes over.
@@ -51,7 +52,7 @@ class Trace:
         # What may be written into is kept as it is now.
         self._constants = [np.array(item) if isinstance(item, np.ndarray) else item for item in constants]
         self._calls = 0
-        self._gradient: Any = None
+        self._gradient: tuple[list[int], Steps] | None = None
 
     @property
     def calls_python(self) -> bool:
@@ -81,14 +82,14 @@ class Trace:
         """What ``jax.grad`` returns at a point, one array a variable."""
         jax = require("jax", "jax")
         self._calls += 1
-        own = jax.grad(point.function)
         if self._calls == 1 or point.foreign or point.effects:
-            returned: list[Any] = own(point.copies())
+            returned: list[Any] = jax.grad(point.function)(point.copies())
             return returned
         if self._gradient is None:
-            self._gradient = _apart(jax.make_jaxpr(own)(point.variables), {})
-        found: list[Any] = jax.core.eval_jaxpr(self._gradient.jaxpr, self._gradient.consts, *point.copies())
-        return found
+            self._gradient = Steps.of(_apart(jax.make_jaxpr(jax.grad(point.function))(point.variables), {}))
+        wanted, steps = self._gradient
+        held = steps.run(point.copies())
+        return [held[slot] for slot in wanted]
 
 
 #: The traces of functions, by their identity; with each a weak reference, so that no other one is taken for it.

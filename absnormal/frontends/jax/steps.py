@@ -12,8 +12,9 @@ from typing import Any
 
 from absnormal._optional import require
 
-#: Equations of one context: for each its kernel, the slots of its arguments, that of its first result.
-_Stretch = tuple[Any, list[tuple[Callable[..., Any], list[int], int]]]
+#: Equations of one context: for each its kernel, the slots of its arguments, that of its first result, and those that
+#: nothing needs afterwards.
+_Stretch = tuple[Any, list[tuple[Callable[..., Any], list[int], int, list[int]]]]
 
 
 class Steps:
@@ -33,6 +34,7 @@ class Steps:
     def __init__(self, inputs: int) -> None:
         self._slots: list[Any] = [None] * inputs
         self._equations: list[tuple[Any, list[int], int]] = []
+        self._wanted: set[int] = set()
         self._stretches: list[_Stretch] | None = None
 
     @classmethod
@@ -49,7 +51,9 @@ class Steps:
         for eqn in closed.jaxpr.eqns:
             first = steps.add(eqn, [slot(atom) for atom in eqn.invars])
             slots.update((atom, first + number) for number, atom in enumerate(eqn.outvars))
-        return [slot(atom) for atom in closed.jaxpr.outvars], steps
+        wanted = [slot(atom) for atom in closed.jaxpr.outvars]
+        steps.keep({*wanted})
+        return wanted, steps
 
     def constant(self, value: Any) -> int:
         """The slot of a number or an array that is the same in every run."""
@@ -64,8 +68,8 @@ class Steps:
         return first
 
     def keep(self, wanted: set[int]) -> None:
-        """Forget what some slots do not need."""
-        kept = []
+        """Hold some slots at the end of a run, and forget what they do not need."""
+        self._wanted, kept = wanted, []
         for eqn, args, first in reversed(self._equations):
             if not wanted.isdisjoint(range(first, first + len(eqn.outvars))):
                 wanted = wanted.union(args)
@@ -74,23 +78,35 @@ class Steps:
         self._slots = [value if slot in wanted else None for slot, value in enumerate(self._slots)]
 
     def run(self, inputs: Sequence[Any]) -> list[Any]:
-        """What the slots hold after the equations have run on some inputs."""
+        """What the slots that are kept hold after the equations have run on some inputs."""
         if self._stretches is None:
-            self._stretches = []
-            for eqn, args, first in self._equations:
-                if not self._stretches or self._stretches[-1][0] is not eqn.ctx:
-                    self._stretches.append((eqn.ctx, []))
-                self._stretches[-1][1].append((_kernel(eqn), args, first))
+            self._stretches = self._prepared()
         slots = [*inputs, *self._slots[len(inputs) :]]
         for context, stretch in self._stretches:
             with context.manager:
-                for kernel, args, first in stretch:
+                for kernel, args, first, done in stretch:
                     results = kernel(*[slots[arg] for arg in args])
                     if type(results) is list:
                         slots[first : first + len(results)] = results
                     else:
                         slots[first] = results
+                    for slot in done:
+                        slots[slot] = None
         return slots
+
+    def _prepared(self) -> list[_Stretch]:
+        """The equations with their kernels."""
+        later, done = set(self._wanted), []
+        for eqn, args, first in reversed(self._equations):
+            touched = {*args, *range(first, first + len(eqn.outvars))}
+            done.append([*(touched - later)])
+            later |= touched
+        stretches: list[_Stretch] = []
+        for (eqn, args, first), over in zip(self._equations, reversed(done), strict=True):
+            if not stretches or stretches[-1][0] is not eqn.ctx:
+                stretches.append((eqn.ctx, []))
+            stretches[-1][1].append((_kernel(eqn), args, first, over))
+        return stretches
 
 
 def bound(eqn: Any, values: Sequence[Any]) -> list[Any]:
