@@ -126,6 +126,8 @@ def agreeing(
     k: Any
     own: Any
     k, own = (builder.affine.multiple(*pair, left, right) for pair in pairs)
+    if k == 0 and (own == 0 or (own is not None and single is None)):
+        return TracedArray(builder, first)
     if k is None or own is None or single is not None:
         made = by_sides(write, left, right, first, second, tie, open_, third, single)
         k, own = (combinations.multiple(builder, *pair, left, right) if made is None else None for pair in pairs)

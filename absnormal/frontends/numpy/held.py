@@ -15,9 +15,10 @@ import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.errors import TraceError
+from absnormal.frontends.meanings.chosen import Chosen
 from absnormal.frontends.meanings.jumps import Either
 from absnormal.frontends.numpy.arguments import with_out_by_name
-from absnormal.frontends.numpy.chosen import chosen
+from absnormal.frontends.numpy.chosen import chosen, tied_for
 from absnormal.frontends.numpy.complex_numbers import TracedComplex
 from absnormal.frontends.numpy.creation import arrayed
 from absnormal.frontends.numpy.functions import LIKE_FUNCTIONS, METHODS, VIEWS, apply_function
@@ -132,6 +133,8 @@ class Held(np.ndarray):
 
     def __getitem__(self, key: Any) -> Any:
         run = running()
+        if run is not None and tied_for(key, self.shape):
+            return Chosen(key, np.array(taken(self)) if run.memory(self) is None else taken(self))
         memory = None if run is None or not run.memories else run.memory(self)
         if memory is None or run is None:
             return super().__getitem__(key if type(key) in PLAIN else concrete(key))

@@ -44,7 +44,6 @@ from absnormal.frontends.torch.writes import beginnings
 #: Operations that only pass on the same memory with the same layout.
 _SAME = frozenset({"detach", "detach_", "alias", "lift_fresh", "as_strided"})
 
-
 #: Operations on one mask whose result holds where it does (True) or where it does not.
 _MASKS = {"_to_copy": True, "clone": True, "logical_not": False, "bitwise_not": False}
 
@@ -145,6 +144,9 @@ class Following:
             self._copies.add(storage(outs[0]))
         if name in VALUELESS and not record.overwritten and all(out.numel() for out in outs):
             self.constants.update(storage(out) for out in outs)
+            sized = self.behind([storage(mask) for mask in self.tape.selections.masks(arguments)])
+            for out in outs if sized else ():
+                self._taint(out, sized)
             return
         # A comparison is one of values: what it was detached from makes no difference to it.
         jumping = jumps(name, outs)
@@ -333,13 +335,14 @@ class Following:
         self, states: dict[int, State], step: int, outs: list[Any], targets: list[Any], given: Sequence[int]
     ) -> None:
         for place, target in enumerate(targets):
+            before, here = states.get(storage(target)), geometry(target)
             if not target.numel():
+                if before is not None and here in before.views:
+                    before.views[here] = (step, place)
                 continue
-            before = states.get(storage(target))
             whole = target.numel() * target.element_size() >= target.untyped_storage().nbytes()
             if before is None and not whole:
                 before = State({}, constant=True)
-            here = geometry(target)
             states[storage(target)] = State({here: (step, place)}, here, None if whole else before)
         if targets:
             return

@@ -282,9 +282,9 @@ VALUELESS = frozenset({
 DRAWN = frozenset({"bernoulli"})
 
 #: Reads by Python code: of a number, of a truth value, or of how many entries there are.
-READS = frozenset({"_local_scalar_dense", "equal", "allclose", "nonzero", "masked_select"}) | (SIZED := frozenset({
-    "bincount", "_unique", "_unique2", "unique_dim", "unique_consecutive",
-}))  # fmt: skip
+READS = frozenset({
+    "_local_scalar_dense", "_sizes", "equal", "allclose", "nonzero", "masked_select",
+}) | (SIZED := frozenset({"bincount", "_unique", "_unique2", "unique_dim", "unique_consecutive"}))  # fmt: skip
 
 #: Comparisons, as the program writes them.
 RELATIONS = {"gt": ">", "ge": ">=", "lt": "<", "le": "<=", "eq": "==", "ne": "!="}

@@ -12,6 +12,7 @@ import torch
 
 from absnormal.arrays import Array
 from absnormal.errors import AbsNormalError, DomainError, TraceError
+from absnormal.frontends.meanings.chosen import Chosen
 from absnormal.frontends.meanings.jumps import Either
 from absnormal.frontends.ties.slopes import of_nodes
 from absnormal.frontends.torch.arguments import reading, rule_name
@@ -117,11 +118,7 @@ class Lowering:
                 if other not in seen:
                     seen.add(other)
                     stack.append(other)
-        return sorted(step for step in seen if not self._is_input(step))
-
-    def _is_input(self, number: int) -> bool:
-        step = self.following.steps[number]
-        return step.record is None and not step.mix
+        return sorted(number for number in seen if steps[number].record is not None or steps[number].mix)
 
     def _at(self, record: Record | None) -> None:
         """Name the operation that is being lowered."""
@@ -321,7 +318,7 @@ class Lowering:
     def _node(self, handle: Handle) -> Any:
         """The node of a result; one of which its rule says nothing is refused."""
         node = self.results.get(handle)
-        if isinstance(node, Either):
+        if isinstance(node, Either | Chosen):
             node.refuse()
         if node is None:
             number, place = handle

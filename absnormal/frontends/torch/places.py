@@ -16,13 +16,13 @@ from absnormal.arrays import Array
 from absnormal.errors import TraceError
 from absnormal.frontends.meanings.places import Places, ordering
 from absnormal.frontends.numpy.traced import TracedArray
+from absnormal.frontends.torch.constants import Lost
 from absnormal.frontends.torch.jumps import discrete, plain_name
 from absnormal.frontends.torch.memory import storage
 from absnormal.frontends.torch.order import completed
 from absnormal.frontends.torch.steps import Step
 from absnormal.frontends.torch.tape import Record
 from absnormal.frontends.torch.values import array
-from absnormal.frontends.torch.versions import Lost
 from absnormal.frontends.torch.writer import Arg
 from absnormal.program.moves import numbered
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 #: What looks entries up, by the name of the argument that holds the indices.
 _LOOKING = {"gather": "index", "index_select": "index", "index": "indices", "take": "index", "select": "index"}
-_ORDERING = frozenset({"argmax", "argmin", "max", "min", "sort", "topk"})
+_ORDERING = frozenset({"argmax", "argmin", "kthvalue", "max", "median", "min", "sort", "topk"})
 #: What keeps indices and moves them.
 _MOVING = frozenset({
     "alias", "clone", "detach", "expand", "flip", "permute", "remainder", "select", "slice", "split",
@@ -115,7 +115,8 @@ def _ranks(lowering: Lowering, jump: Step) -> tuple[Places, Any] | None:
     assert record is not None
     args, _ = lowering.read_by(jump)
     given, name, key = _named(record), record.name, args[0]
-    if not isinstance(key, Arg) or not key.varied or not key.shape or (name in ("max", "min") and "dim" not in given):
+    if not isinstance(key, Arg) or not key.varied or not key.shape or (
+            name in ("max", "median", "min") and "dim" not in given):
         return None
     write = lowering.write.entrywise
     u: Any = TracedArray(write.builder, key.node)
@@ -130,14 +131,25 @@ def _ranks(lowering: Lowering, jump: Step) -> tuple[Places, Any] | None:
     falling = bool(given.get("descending", name == "topk")) and given.get("largest", True)
     falling = falling or name in ("argmax", "max")
     last, first = np.moveaxis(u.value, dim, -1), np.moveaxis(own, dim, -1)
-    order = completed(-last if falling else last, first)
+    rank = {"kthvalue": int(given.get("k", 1)) - 1, "median": (last.shape[-1] - 1) // 2}.get(name, 0)
+    order = completed(-last if falling else last, first) if rank == 0 else _with_rank(last, first, rank)
     steps = np.diff(np.take_along_axis(last, order, -1), axis=-1)
     if not np.all(steps <= 0 if falling else steps >= 0):  # The indices do not come first.
         return None
     moved = np.moveaxis(u, dim, -1)  # type: ignore[call-overload]
     found = ordering(write, moved, order, falling, _FIX)
-    ranks = np.moveaxis(numbered(last.shape)[..., : first.shape[-1]], -1, dim).reshape(index.shape)
+    ranks = np.moveaxis(numbered(last.shape)[..., rank : rank + first.shape[-1]], -1, dim).reshape(index.shape)
     return Places(found, index, ranks), out
+
+
+def _with_rank(values: Array, index: Array, rank: int) -> Array:
+    """The order of entries along the last axis in which one of them has a rank."""
+    order = np.argsort(values, axis=-1, kind="stable")
+    place = np.argmax(order == index, axis=-1)[..., None]
+    there = np.take_along_axis(order, np.full_like(place, rank), -1)
+    np.put_along_axis(order, place, there, -1)
+    np.put_along_axis(order, np.full_like(place, rank), index, -1)
+    return order
 
 
 def _is_moved(lowering: Lowering, tensor: Any, jump: Record) -> bool:
@@ -156,7 +168,7 @@ class _Carried:
         """A tensor that holds moved indices, with other numbers in their place."""
         if tensor is self.out:
             return torch.as_tensor(numbers).reshape(tensor.shape)
-        record = self.lowering.versions.record_of(tensor)
+        record = self.lowering.versions.constants.record_of(tensor)
         if record is None or record is self.jump or record.overwritten or plain_name(record) not in _MOVING:
             raise Lost
         if storage(tensor) in self.lowering.tape.saved or not discrete(tensor):

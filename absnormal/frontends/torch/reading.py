@@ -17,7 +17,7 @@ from torch.utils._python_dispatch import _disable_current_modes
 
 from absnormal.frontends.torch.jumps import discrete
 from absnormal.frontends.torch.numbers import Use, telling
-from absnormal.frontends.torch.tape import Hooked, Tape
+from absnormal.frontends.torch.tape import Hooked, Tape, tensors
 
 _TRUTH = frozenset({torch.Tensor.__bool__, torch.is_nonzero, torch.Tensor.is_nonzero})
 _WHOLE = frozenset({torch.Tensor.__int__})
@@ -64,6 +64,10 @@ class Reading(TorchFunctionMode):  # type: ignore[misc]
         self._tape = tape
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if self._tape.selections:
+            masks = self._tape.selections.read_by(func, tensors((args, [*(kwargs or {}).values()])))
+            if masks:
+                self._tape.sized(masks)
         if func in _TRUTH and args[0].is_floating_point():
             return func(args[0] != 0)
         if func in _WHOLE and args[0].is_floating_point() and bool((args[0].detach().abs() < _WITHIN).all()):

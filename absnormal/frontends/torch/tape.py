@@ -17,6 +17,7 @@ from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_mod
 
 from absnormal.errors import TraceError
 from absnormal.frontends.torch.memory import Memory, storage
+from absnormal.frontends.torch.selecting import Selections
 from absnormal.program.nodes import Source
 
 _TORCH = os.path.dirname(torch.__file__) + os.sep
@@ -171,6 +172,7 @@ class Tape(TorchDispatchMode):  # type: ignore[misc]
         self.numbers: dict[int, Any] = {}
         #: The numbers of the operations that read an index, of what was looked up by it.
         self.lookups: set[int] = set()
+        self.selections = Selections()
         #: What unpacks the tensors that operations in place save, whose nodes may not show it; None: torch.
         self.unpacks: Any = None
 
@@ -218,6 +220,7 @@ class Tape(TorchDispatchMode):  # type: ignore[misc]
             out.zero_()
         record.returned(out, targets)
         self.records.append(record)
+        self.selections.ran(record.name, record.arguments, record.outs)
         self.memory.made(record.outs, record.arguments, written)
         return out
 
@@ -235,6 +238,10 @@ class Tape(TorchDispatchMode):  # type: ignore[misc]
     def read(self, tensor: Any) -> None:
         """Record that Python code reads all numbers of a tensor."""
         self.records.append(Record(torch.ops.aten._local_scalar_dense.default, "_local_scalar_dense", (tensor,), {}))
+
+    def sized(self, masks: Sequence[Any]) -> None:
+        """Record that Python code may read how often masks hold."""
+        self.records.append(Record(torch.ops.aten.count_nonzero.default, "_sizes", tuple(masks), {}))
 
     def gives(self, tensor: Any) -> None:
         """Note that Python code gets hold of the memory of a tensor, where it may be changed unseen."""

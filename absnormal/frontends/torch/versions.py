@@ -19,6 +19,8 @@ from absnormal.frontends.meanings.jumps import SIDES, Either, Jump, Movement, ev
 from absnormal.frontends.meanings.steps import as_number, over_entries, searched, stepped
 from absnormal.frontends.numpy.masks import TracedMask
 from absnormal.frontends.numpy.traced import TracedArray
+from absnormal.frontends.torch.chosen import Choices
+from absnormal.frontends.torch.constants import ENTRYWISE, MOVING, OTHERS, Constants, Lost, Sides, behind, taken_of
 from absnormal.frontends.torch.following import sharp
 from absnormal.frontends.torch.jumps import CONVERSIONS, RELATIONS, plain_name
 from absnormal.frontends.torch.memory import storage
@@ -31,26 +33,8 @@ from absnormal.frontends.torch.writer import Arg
 if TYPE_CHECKING:
     from absnormal.frontends.torch.lowering import Lowering
 
-#: Operations whose rules look at no numbers of the run; the first ones keep the entries apart and in their order.
-_ENTRYWISE = frozenset({
-    "abs", "add", "addcdiv", "addcmul", "alias", "clamp", "clamp_max", "clamp_min", "clone", "cos", "div", "erf", "exp",
-    "expm1", "log", "log1p", "logical_and", "logical_not", "logical_or", "logical_xor", "bitwise_and", "bitwise_not",
-    "bitwise_or", "bitwise_xor", "masked_fill", "maximum", "minimum", "mul", "neg", "pow", "reciprocal", "relu",
-    "rsqrt", "rsub", "sigmoid", "sin", "sqrt", "square", "sub", "tanh", "_to_copy", "unsqueeze", "squeeze", "view",
-    "_unsafe_view", "where",
-})  # fmt: skip
-_MOVING = frozenset({"expand", "flip", "index", "permute", "repeat", "roll", "select", "slice", "t", "transpose"})
-_OTHERS = frozenset({"cat", "cumsum", "dot", "mean", "mm", "mv", "stack", "sum", "tril", "triu"}) | _MOVING
-
 #: Operations that step as `absnormal.frontends.meanings.steps` says.
 _STEPS = frozenset({"sign", "sgn", "floor", "ceil", "trunc", "round"}) | CONVERSIONS
-
-#: The side of each jump that is taken.
-Sides = dict[Any, str]
-
-
-class Lost(Exception):
-    """The tape does not tell what a tensor is on another side of a jump."""
 
 
 class Versions:
@@ -62,10 +46,8 @@ class Versions:
         self.tape = lowering.tape
         self._outcomes: dict[int, Either | None] = {}
         self._reduced: dict[int, dict[int, Any]] = {}
-        self._made: dict[int, int] = {}
-        #: The jumps that are being followed: their outcomes, by the identity of the operations, and their steps.
-        self._jumping: dict[int, Any] = {}
-        self._numbers: frozenset[int] = frozenset()
+        self.constants = Constants(lowering.tape, lowering.following)
+        self.choices = Choices(self)
 
     def outcome(self, number: int) -> Either | None:
         """The outcome of a jump that is tied; None where its sides are not known, or not those that torch takes."""
@@ -82,7 +64,9 @@ class Versions:
             return self._reduced[number]
         step, found = self.lowering.following.steps[number], self._reduced.setdefault(number, {})
         for record in self.tape.records if step.record is not None and step.record.name in ("eq", "ne") else ():
-            if record.name in ("all", "any") and self.record_of(record.arguments[0]) is step.record:
+            if record.name not in ("all", "any") or storage(record.arguments[0]) in self.tape.saved:
+                continue
+            if self.constants.record_of(record.arguments[0]) is step.record:
                 outcome = self._found(step, record)
                 if outcome is not None:
                     found[id(record)] = outcome
@@ -98,22 +82,22 @@ class Versions:
             found: Any = self._of_versions(step, jumping, {}) if jumping else None
             if not jumping:
                 found = self._stepping(step.record, *lowering.read_by(step), over)
-        own = array((over or step.record).outs[0])
+        own = array(self.tape.value(step.record.outs[0], step.number + 1) if over is None else over.outs[0])
         if over is not None and isinstance(found, np.ndarray | np.generic | bool):
             return found if np.array_equal(found, own) else None
         return found if isinstance(found, Either) and np.array_equal(np.asarray(found.own), own) else None
 
     def _of_versions(self, step: Step, given: Sequence[Either], taken: Sides) -> Any:
         """The outcome of what is decided by outcomes alone."""
-        record, left = step.record, [jump for one in given for jump in _behind(one) if jump not in taken]
+        record, left = step.record, [jump for one in given for jump in behind(one) if jump not in taken]
         assert record is not None
         if left:
             parts = [self._of_versions(step, given, {**taken, left[0]: side}) for side in SIDES]
             if any(part is None for part in parts):
                 return None
-            return joined(left[0], parts, every(list(given)), plain_name(record) in _ENTRYWISE)
+            return joined(left[0], parts, every(list(given)), plain_name(record) in ENTRYWISE)
         args = self._again(record.args, step, taken)
-        if any(isinstance(arg, Arg) and arg.varied for arg in args) or plain_name(record) not in _ENTRYWISE:
+        if any(isinstance(arg, Arg) and arg.varied for arg in args) or plain_name(record) not in ENTRYWISE:
             return None
         with torch.no_grad():
             return array(record.func(*[arg.here if isinstance(arg, Arg) else arg for arg in args], **record.kwargs))
@@ -142,6 +126,20 @@ class Versions:
         side = "right" if kwargs.get("right") or kwargs.get("side") == "right" or True in args[2:] else "left"
         return searched(write, edges.array.astype(float), TracedArray(write.builder, x.node), side)
 
+    def _signed(self, step: Step) -> Any:
+        """A number with the sign of another one, whose bit a comparison with 0 tells; None where zeros have both."""
+        record = step.record
+        assert record is not None
+        (size, sign), _ = self.lowering.read_by(step)
+        write, at = self.lowering.write.entrywise, sign.here
+        bits = torch.signbit(at)[at == 0]
+        if not isinstance(size, Arg) or size.shape != sign.shape or (bits.any() and not bits.all()):
+            return None
+        zero = write.builder.constant(np.zeros(sign.shape))
+        mask = TracedMask(write.builder, sign.node, ">" if bits.any() else ">=", zero, record.source)
+        whole = TracedArray(write.builder, size.node) if size.varied else array(size.here).astype(float)
+        return np.abs(whole) * (2.0 * as_number(mask) - 1.0)
+
     # -- steps ---------------------------------------------------------------------------------------------------
 
     def carries(self, number: int) -> bool:
@@ -154,10 +152,12 @@ class Versions:
         lowering = self.lowering
         step = lowering.following.steps[number]
         assert step.record is not None
+        if self.choices.took(number):
+            return True
         if sharp(step.record, step.handles) and lowering.open([number]):
-            outcome = self.outcome(number)
+            outcome = self._signed(step) if plain_name(step.record) == "copysign" else self.outcome(number)
             if outcome is not None:
-                lowering.results[number, 0] = outcome
+                lowering.results[number, 0] = outcome.index if isinstance(outcome, TracedArray) else outcome
             return outcome is not None
         if not self.carries(number):
             return False
@@ -189,7 +189,7 @@ class Versions:
             if id(tensor) in seen or behind <= found:
                 continue
             seen.add(id(tensor))
-            made = self.record_of(tensor)
+            made = self.constants.record_of(tensor)
             if made is None or made.overwritten or storage(tensor) in self.tape.saved:
                 found |= behind
             elif id(made) in known:
@@ -218,35 +218,63 @@ class Versions:
         # What was detached from them is not told by the memory that it lies in.
         if not set(numbers) <= self.lowering.following.behind(step.given):
             return None
-        known: dict[int, Any] = {}
-        for number in numbers:
-            over = self._over_entries(number)
-            known.update(over)
-            if not over:
-                known[id(self.lowering.following.steps[number].record)] = self.outcome(number)
-        outcomes = [*known.values()]
-        allowed = name in _ENTRYWISE | _OTHERS and not record.overwritten and record.kwargs.get("rounding_mode") is None
+        outcomes = self._followed_through(numbers)
+        allowed = name in ENTRYWISE | OTHERS and not record.overwritten and record.kwargs.get("rounding_mode") is None
         if not allowed or any(one is None for one in outcomes):
             return None
-        self._jumping, self._numbers = {key: one for key, one in known.items() if one is not None}, frozenset(numbers)
         given: list[Either] = []
         for tensor in record.arguments:
             held = self._held(step, tensor)
             if isinstance(held, Either):
                 given.append(held)
             elif step.handles.get(id(tensor)) is None:
-                given += [self._marked(one, tensor) for one in outcomes if isinstance(one, Either)]
-        found = dict.fromkeys(jump for one in given for jump in _behind(one))
-        # What a later one compares may depend on what an earlier one compares, which ties them both.
-        nodes = self.lowering.builder.nodes
-        jumps = sorted(found, key=lambda jump: max(n for n in (jump.left, jump.right) if nodes[n].varied))
+                given += [self.constants.marked(one, tensor) for one in outcomes if isinstance(one, Either)]
+        jumps = self._in_order(given)
         if not jumps and any(isinstance(one, Either) for one in outcomes):
             return None
         try:
-            made = self._joined(step, jumps, {}, given, name in _ENTRYWISE or self._looks_up(record))
+            made = self._joined(step, jumps, {}, given, name in ENTRYWISE or self.constants.looks_up(record))
         except (Lost, TraceError):
             return None
         return made if isinstance(made, Either) else made.index
+
+    def _followed_through(self, numbers: Sequence[int]) -> list[Any]:
+        """The outcomes of jumps, which constants are followed through from now on; None for one that is not known."""
+        known: dict[int, Any] = {}
+        for number in numbers:
+            over = self._over_entries(number)
+            known.update(over)
+            if not over:
+                known[id(self.lowering.following.steps[number].record)] = self.outcome(number)
+        self.constants.follow({key: one for key, one in known.items() if one is not None}, numbers)
+        return [*known.values()]
+
+    def _in_order(self, given: Sequence[Either]) -> list[Jump]:
+        """The jumps behind some versions.
+
+        What a later one compares may depend on what an earlier one compares, which ties them both.
+        """
+        nodes, found = self.lowering.builder.nodes, dict.fromkeys(jump for one in given for jump in behind(one))
+        return sorted(found, key=lambda jump: max(n for n in (jump.left, jump.right) if nodes[n].varied))
+
+    def of_constant(self, tensor: Any, when: int, numbers: Sequence[int]) -> Any:
+        """What a constant tensor held before operation number ``when``: an `Either` by some jumps, or numbers; None
+        where that is not known."""
+        outcomes = self._followed_through(numbers)
+        if any(one is None for one in outcomes):
+            return None
+        given = [self.constants.marked(one, tensor) for one in outcomes if isinstance(one, Either)]
+
+        def on(jumps: Sequence[Jump], taken: Sides) -> Any:
+            if not jumps:
+                return array(self.constants.on_sides(tensor, when, taken))
+            parts = [on(jumps[1:], {**taken, jumps[0]: side}) for side in SIDES]
+            return joined(jumps[0], parts, every(given), True)
+
+        try:
+            return on(self._in_order(given), {})
+        except (Lost, TraceError):
+            return None
 
     def _held(self, step: Step, tensor: Any) -> Any:
         """What a tensor that carries derivatives is in the program."""
@@ -274,8 +302,9 @@ class Versions:
         """What an operation does to the numbers of entries, if it moves those of what jumps and takes nothing else."""
         record = step.record
         assert record is not None
-        jumping = [arg for arg in record.arguments if isinstance(self._held(step, arg), Either) or self._moves(arg)]
-        if plain_name(record) not in _MOVING or len(jumping) != 1 or record.args[0] is not jumping[0]:
+        moves = self.constants.moves
+        jumping = [arg for arg in record.arguments if isinstance(self._held(step, arg), Either) or moves(arg)]
+        if plain_name(record) not in MOVING or len(jumping) != 1 or record.args[0] is not jumping[0]:
             return None
         return lambda numbers: record.func(torch.as_tensor(numbers), *record.args[1:], **record.kwargs)
 
@@ -300,85 +329,16 @@ class Versions:
         handle = step.handles.get(id(value))
         if handle is None:
             found = Arg(self.lowering.write, value, step.number, None)
-            found._tensor = self._on_sides(value, step.number, taken)
+            found._tensor = self.constants.on_sides(value, step.number, taken)
             return found
         node = self.lowering.results[handle]
         if not isinstance(node, Either):
             return Arg(self.lowering.write, value, step.number, node)
-        part = _taken(node, taken)
+        part = taken_of(node, taken)
         held = part.value if isinstance(part, TracedArray) else part
         found = Arg(self.lowering.write, value, step.number, part.index if isinstance(part, TracedArray) else None)
         found._tensor = torch.as_tensor(np.asarray(held)).to(value.dtype).reshape(value.shape)
         return found
-
-    # -- constants -----------------------------------------------------------------------------------------------
-
-    def record_of(self, tensor: Any) -> Record | None:
-        """The operation that made a tensor."""
-        if not self._made:
-            for number, record in enumerate(self.tape.records):
-                self._made.update((id(out), number) for out in record.outs)
-        made = self._made.get(id(tensor))
-        return None if made is None else self.tape.records[made]
-
-    def _moves(self, tensor: Any) -> bool:
-        """Whether an outcome that is being followed lies behind a constant tensor."""
-        tainted = self.lowering.following.tainted.get(storage(tensor), frozenset())
-        return not tainted.isdisjoint(self._numbers)
-
-    def _on_sides(self, tensor: Any, when: int, taken: Sides) -> Any:
-        """A constant tensor on some sides of jumps."""
-        if not self._moves(tensor):
-            return self.tape.value(tensor, when)
-        record = self.record_of(tensor)
-        if record is None or record.overwritten or storage(tensor) in self.tape.saved or len(record.outs) != 1:
-            raise Lost
-        outcome = self._jumping.get(id(record))
-        if outcome is not None:
-            part = _taken(outcome, taken)
-            return torch.as_tensor(np.asarray(part)).to(tensor.dtype).reshape(tensor.shape)
-        following = self.lowering.following
-        handles = [following.value(arg) for arg in record.arguments if not self._moves(arg)]
-        varies = following.inputs([handle for handle in handles if handle is not None])
-        if varies or plain_name(record) not in _ENTRYWISE | _OTHERS:
-            raise Lost
-        with torch.no_grad():
-            return record.func(*self._values(record.args, when, taken), **self._values(record.kwargs, when, taken))
-
-    def _values(self, value: Any, when: int, taken: Sides) -> Any:
-        if isinstance(value, torch.Tensor):
-            return self._on_sides(value, when, taken)
-        if isinstance(value, dict):
-            return {key: self._values(item, when, taken) for key, item in value.items()}
-        if isinstance(value, (list, tuple)):
-            return type(value)([self._values(item, when, taken) for item in value])
-        return value
-
-    def _marked(self, outcome: Either, tensor: Any) -> Either:
-        """An outcome as it stands behind a constant tensor: whether entry by entry."""
-        aligned = not self._moves(tensor) or self._is_aligned(tensor, outcome.jump.size)
-        own, up, down = (
-            self._marked(part, tensor) if isinstance(part, Either) else part
-            for part in (outcome.own, outcome.up, outcome.down)
-        )
-        return Either(outcome.jump, own, up, down, outcome.aligned and aligned, outcome.side)
-
-    def _is_aligned(self, tensor: Any, size: int) -> bool:
-        record = self.record_of(tensor)
-        if not self._moves(tensor) or (record is not None and id(record) in self._jumping):
-            return True
-        if record is None or record.overwritten or tensor.numel() != size:
-            return False
-        apart = plain_name(record) in _ENTRYWISE or self._looks_up(record)
-        return apart and all(self._is_aligned(arg, size) for arg in record.arguments)
-
-    def _looks_up(self, record: Record) -> bool:
-        """Whether an operation takes entries of a constant list, one for every number."""
-        if record.name != "index":
-            return False
-        table, *keys = record.arguments
-        constant = self.lowering.following.value(table) is None and not self._moves(table)
-        return constant and table.dim() == len(keys) == 1
 
 
 def _axes(record: Record) -> tuple[Any, bool]:
@@ -386,15 +346,3 @@ def _axes(record: Record) -> tuple[Any, bool]:
     given = dict(zip(("dim", "keepdim"), record.args[1:], strict=False)) | record.kwargs
     axes = given.get("dim")
     return tuple(axes) if isinstance(axes, (list, tuple)) else axes, bool(given.get("keepdim", False))
-
-
-def _taken(value: Any, taken: Sides) -> Any:
-    """A version of what jumps."""
-    while isinstance(value, Either):
-        value = value.version(taken[value.jump])
-    return value
-
-
-def _behind(value: Any) -> list[Jump]:
-    """The jumps of which something has versions."""
-    return list(dict.fromkeys(one.jump for one in every(value)))

@@ -16,6 +16,7 @@ WRITES = ("frontends/test_numpy_writes.py",)
 PLACES = ("frontends/meanings/test_places.py",)
 SELECTIONS = ("frontends/meanings/test_selections.py",)
 HOLES = ("frontends/meanings/test_holes.py",)
+PICKED = ("frontends/test_torch_chosen.py",)
 MOVED = ("frontends/meanings/test_jumps.py",)
 
 MUTANTS = (
@@ -54,8 +55,16 @@ MUTANTS = (
            'self.write.op("exprel", w) * k', HOLES),
     Mutant("frontends/meanings/removable.py", "half = _sinc(self.write, w / 2)", "half = _sinc(self.write, w)", HOLES),
     Mutant("frontends/meanings/sameness.py", "found | np.where(mask, *flags)", "found | flags[0] | flags[1]", HOLES),
-    Mutant("frontends/torch/versions.py", "following.value(table) is None and not self._moves(table)",
-           "following is not None and not self._moves(table)", MOVED),
+    Mutant("frontends/torch/constants.py", "following.value(table) is None and not self.moves(table)",
+           "following is not None and not self.moves(table)", MOVED),
+    Mutant("frontends/torch/constants.py", "number < other < when", "number < other < number", PICKED),
+    Mutant("frontends/torch/chosen.py", "self._mask(key, number, open_) is not picked.mask", "False", PICKED),
+    Mutant("frontends/torch/selecting.py", '[] if name.strip("_") in _SIZELESS else self.masks(tensors)', "[]", PICKED),
+    Mutant("frontends/torch/selecting.py", "self.derived = within or", "self.derived = False and", PICKED),
+    Mutant("frontends/torch/following.py", "for out in outs if sized else ():", "for out in ():", PICKED),
+    Mutant("frontends/meanings/chosen.py", "if not alike and self.mask is not mask:", "if False:", PICKED),
+    Mutant("frontends/meanings/chosen.py", "return total / count\n", "return total / np.sum(self.mask.outcome)\n",
+           PICKED),
     Mutant("frontends/torch/versions.py", "found |= numbers & following.behind(apart)", "pass", MOVED),
     Mutant("frontends/torch/versions.py",
            "found |= behind - following.behind([storage(arg) for arg in made.arguments])", "pass",

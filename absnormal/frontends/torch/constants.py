@@ -1,0 +1,157 @@
+"""Constants on the sides of jumps: what torch computed without derivatives from outcomes, computed for others.
+
+A tape has the numbers of one run.  An index, a mask as a number, an entry that was looked up is computed again by
+torch's own kernels, from the outcomes that jumps have on other sides of their ties.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from absnormal.frontends.meanings.jumps import Either, Jump, every
+from absnormal.frontends.torch.jumps import plain_name
+from absnormal.frontends.torch.memory import storage
+from absnormal.frontends.torch.tape import Record, Tape
+
+if TYPE_CHECKING:
+    from absnormal.frontends.torch.following import Following
+
+#: Operations whose rules look at no numbers of the run; the first ones keep the entries apart and in their order.
+ENTRYWISE = frozenset({
+    "abs", "add", "addcdiv", "addcmul", "alias", "clamp", "clamp_max", "clamp_min", "clone", "cos", "div", "erf", "exp",
+    "expm1", "log", "log1p", "logical_and", "logical_not", "logical_or", "logical_xor", "bitwise_and", "bitwise_not",
+    "bitwise_or", "bitwise_xor", "masked_fill", "maximum", "minimum", "mul", "neg", "pow", "reciprocal", "relu",
+    "rsqrt", "rsub", "sigmoid", "sin", "sqrt", "square", "sub", "tanh", "_to_copy", "unsqueeze", "squeeze", "view",
+    "_unsafe_view", "where",
+})  # fmt: skip
+MOVING = frozenset({"expand", "flip", "index", "permute", "repeat", "roll", "select", "slice", "t", "transpose"})
+OTHERS = frozenset({"cat", "cumsum", "dot", "mean", "mm", "mv", "stack", "sum", "tril", "triu"}) | MOVING
+
+#: The side of each jump that is taken.
+Sides = Mapping[Any, str]
+
+
+class Lost(Exception):
+    """The tape does not tell what a tensor is on another side of a jump."""
+
+
+class Constants:
+    """The constant tensors of a tape, on the sides of those jumps that are being followed."""
+
+    def __init__(self, tape: Tape, following: Following) -> None:
+        self.tape, self.following = tape, following
+        #: The numbers of the operations that returned a tensor or wrote to it, by its identity, and those that wrote to
+        #: a storage.
+        self._made: dict[int, list[int]] = {}
+        self._written: dict[int, list[int]] = {}
+        #: The jumps that are being followed: their outcomes, by the identity of the operations, and their steps.
+        self._jumping: Mapping[int, Any] = {}
+        self._numbers: frozenset[int] = frozenset()
+
+    def follow(self, outcomes: Mapping[int, Any], numbers: Iterable[int]) -> None:
+        """From now on these are the jumps that constants are on the sides of."""
+        self._jumping, self._numbers = outcomes, frozenset(numbers)
+
+    def record_of(self, tensor: Any, when: int | None = None) -> Record | None:
+        """The operation that made a tensor, or wrote to it as a whole, before operation number ``when``."""
+        number = self.number_of(tensor, len(self.tape.records) if when is None else when)
+        return None if number is None else self.tape.records[number]
+
+    def number_of(self, tensor: Any, when: int) -> int | None:
+        """The number of that operation."""
+        if not self._made:
+            for number, record in enumerate(self.tape.records):
+                for out in record.outs:
+                    self._made.setdefault(id(out), []).append(number)
+                for target in (*record.overwritten, *record.filled):
+                    self._written.setdefault(storage(target), []).append(number)
+        return max((number for number in self._made.get(id(tensor), ()) if number < when), default=None)
+
+    def moves(self, tensor: Any) -> bool:
+        """Whether an outcome that is being followed lies behind a constant tensor."""
+        tainted = self.following.tainted.get(storage(tensor), frozenset())
+        return not tainted.isdisjoint(self._numbers)
+
+    def on_sides(self, tensor: Any, when: int, taken: Sides) -> Any:
+        """What a constant tensor held before operation number ``when``, on some sides of jumps.
+
+        A mask that was changed in place is what the last operation made of it.
+        """
+        if not self.moves(tensor):
+            return self.tape.value(tensor, when)
+        number = self.number_of(tensor, when)
+        record = None if number is None else self.tape.records[number]
+        if record is None or len(record.outs) != 1 or record.outs[0] is not tensor:
+            raise Lost
+        assert number is not None
+        if any(number < other < when for other in self._written.get(storage(tensor), ())):
+            raise Lost
+        outcome = self._jumping.get(id(record))
+        if outcome is not None:
+            part = taken_of(outcome, taken)
+            return torch.as_tensor(np.asarray(part)).to(tensor.dtype).reshape(tensor.shape)
+        handles = [self.following.value(arg) for arg in record.arguments if not self.moves(arg)]
+        varies = self.following.inputs([handle for handle in handles if handle is not None])
+        if varies or plain_name(record) not in ENTRYWISE | OTHERS:
+            raise Lost
+        args, kwargs = (self._values(held, number, taken) for held in (record.args, record.kwargs))
+        if record.overwritten:
+            args = [args[0].clone(), *args[1:]]
+        with torch.no_grad():
+            return record.func(*args, **kwargs)
+
+    def _values(self, value: Any, when: int, taken: Sides) -> Any:
+        if isinstance(value, torch.Tensor):
+            return self.on_sides(value, when, taken)
+        if isinstance(value, dict):
+            return {key: self._values(item, when, taken) for key, item in value.items()}
+        if isinstance(value, (list, tuple)):
+            return type(value)([self._values(item, when, taken) for item in value])
+        return value
+
+    def marked(self, outcome: Either, tensor: Any) -> Either:
+        """An outcome as it stands behind a constant tensor: whether entry by entry."""
+        aligned = not self.moves(tensor) or self._is_aligned(tensor, outcome.jump.size)
+        own, up, down = (
+            self.marked(part, tensor) if isinstance(part, Either) else part
+            for part in (outcome.own, outcome.up, outcome.down)
+        )
+        return Either(outcome.jump, own, up, down, outcome.aligned and aligned, outcome.side)
+
+    def _is_aligned(self, tensor: Any, size: int) -> bool:
+        if not self.moves(tensor):
+            return True
+        made = [record for record in self._made_by(tensor) if id(record) not in self._jumping]
+        apart = all(plain_name(record) in ENTRYWISE or self.looks_up(record) for record in made)
+        others = [arg for record in made for arg in record.arguments if arg is not tensor]
+        sized = id(tensor) in self._made and (not made or tensor.numel() == size)
+        return sized and apart and all(self._is_aligned(arg, size) for arg in others)
+
+    def _made_by(self, tensor: Any) -> list[Record]:
+        """All operations that made a tensor what it became."""
+        self.record_of(tensor)
+        return [self.tape.records[number] for number in self._made.get(id(tensor), ())]
+
+    def looks_up(self, record: Record) -> bool:
+        """Whether an operation takes entries of a constant list, one for every number."""
+        if record.name != "index":
+            return False
+        table, *keys = record.arguments
+        constant = self.following.value(table) is None and not self.moves(table)
+        return constant and table.dim() == len(keys) == 1
+
+
+def taken_of(value: Any, taken: Sides) -> Any:
+    """A version of what jumps."""
+    while isinstance(value, Either):
+        value = value.version(taken[value.jump])
+    return value
+
+
+def behind(value: Any) -> list[Jump]:
+    """The jumps of which something has versions."""
+    return list(dict.fromkeys(one.jump for one in every(value)))
