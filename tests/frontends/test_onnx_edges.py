@@ -36,6 +36,7 @@ CHOSEN = {
     "gather": "k = ArgMax<axis = 0, keepdims = 0>(x) y = Gather(x, k)",
     "gather elements": "k = ArgMax<axis = 0>(x) g = GatherElements(x, k) y = ReduceSum<keepdims = 0>(g)",
     "hardmax": "e = Hardmax<axis = 0>(x) p = Mul(e, x) y = ReduceSum<keepdims = 0>(p)",
+    "one hot": "k = ArgMax<axis = 0, keepdims = 0>(x) e = OneHot(k, n, b) p = Mul(e, x) y = ReduceSum<keepdims = 0>(p)",
     "a mask": "k = ArgMax<axis = 0>(x) m = Equal(k, r) w = Where(m, x, z) y = ReduceSum<keepdims = 0>(w)",
 }
 ELSEWHERE = {
@@ -48,7 +49,8 @@ ELSEWHERE = {
 def of_three(body: str, x: list[float]) -> Any:
     text = (
         '<ir_version: 10, opset_import: ["": 18]> f (double[3] x) => (double y) <int64[3] r = {0, 1, 2}, '
-        f"double z = {{0.0}}, double[3] w = {{5.0, 6.0, 7.0}}> {{ {body} }}")
+        f"double z = {{0.0}}, double[3] w = {{5.0, 6.0, 7.0}}, "
+        f"int64[1] n = {{3}}, double[2] b = {{0.0, 1.0}}> {{ {body} }}")
     return an.onnx.load(onnx.parser.parse_model(text), np.array(x))
 
 

@@ -51,8 +51,8 @@ MOVING = frozenset({"Expand", "Gather", "GatherElements", "GatherND", "Slice", "
 
 #: Operators that look entries up by indices, which may jump where these do not.
 LOOKING = frozenset({"Gather", "GatherElements"})
-#: Operators of constants that are computed by their rule: the reference draws at random.
-OWN = {"Dropout"}
+#: Operators of constants that are computed by their rule: the reference draws at random, or takes no list of one depth.
+OWN = {"Dropout", "OneHot"}
 
 #: The same before opset 13: the reference has the newer meaning.
 OWN_BEFORE_13 = {"Softmax", "LogSoftmax", "Hardmax"}
