@@ -14,12 +14,13 @@ from absnormal.active.subproblems import subproblems
 from absnormal.active.system import MANY, System
 from absnormal.arrays import Array
 from absnormal.clarke.budget import BudgetTracker
-from absnormal.clarke.cells import Cells, gradients, open_cells
+from absnormal.clarke.cells import Cell, Cells, gradients, open_cells
 from absnormal.clarke.components import linked
 from absnormal.clarke.computed import computed_cells
 from absnormal.clarke.fallback import certified
 from absnormal.clarke.generalized_gradient import Block
 from absnormal.clarke.polytope import distinct
+from absnormal.clarke.pricing import some_cells
 from absnormal.errors import BudgetError
 from absnormal.sweeps.table import Sweeps
 
@@ -145,8 +146,14 @@ class Listed:
         return np.array([self.system.inputs[j] for j in self.shared.positions], dtype=int)
 
 
-def listed(apart: list[System], tracker: BudgetTracker) -> Iterator[list[Listed]]:
-    """The blocks of each system; equal blocks are enumerated once."""
+def some_of(system: System, cells: list[Cell]) -> Enumerated:
+    """A block of which some cells are known."""
+    return Enumerated(system, Cells(cells, ended="some cells"), distinct(gradients(system, cells)) if cells else [])
+
+
+def listed(apart: list[System], tracker: BudgetTracker, few: float = np.inf) -> Iterator[list[Listed]]:
+    """The blocks of each system; equal blocks are enumerated once, and of one that may have more than a few cells some
+    are taken."""
     known: dict[Any, Enumerated] = {}
     links: dict[Any, list[tuple[int, ...]]] = {}
     for whole in apart:
@@ -157,10 +164,14 @@ def listed(apart: list[System], tracker: BudgetTracker) -> Iterator[list[Listed]
             own = whole.part(members)
             key = own.key
             if key not in known:
-                cells = open_cells(own, tracker)
-                known[key] = Enumerated(own, cells, distinct(gradients(own, cells.cells)) if cells.cells else [])
+                known[key] = _enumerated(own, tracker) if own.generic_cells <= few else some_of(own, some_cells(own))
             blocks.append(Listed(members, own, known[key]))
         yield blocks
+
+
+def _enumerated(own: System, tracker: BudgetTracker) -> Enumerated:
+    cells = open_cells(own, tracker)
+    return Enumerated(own, cells, distinct(gradients(own, cells.cells)) if cells.cells else [])
 
 
 def proved_blocks(sweeps: Sweeps, apart: list[System], tracker: BudgetTracker) -> tuple[list[Block] | None, bool]:

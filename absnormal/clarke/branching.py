@@ -22,6 +22,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 
@@ -40,6 +41,11 @@ BOUND = -1
 #: In the order of a depth-first search: the switch of a branch, whose sides for +1 and -1 follow (or one side, where
 #: its row is zero), `BOUND`, or the Gordan weights by switch that refute what has been chosen.
 Tree = list[int | dict[int, int]]
+
+
+def written(tree: Tree) -> list[Any]:
+    """A tree as certificates have it."""
+    return [[[i, w] for i, w in item.items()] if isinstance(item, dict) else item for item in tree]
 
 
 class _Ended(Exception):

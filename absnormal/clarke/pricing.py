@@ -23,7 +23,8 @@ from absnormal.rational.linear_algebra import Vector
 
 _ROUNDS = 200
 _NEAR = np.repeat([0.0, 0.01, 0.1, 0.3, 1.0, 3.0], [1, 4, 6, 6, 6, 6])
-_AT_ONCE = 4
+AT_ONCE = 4
+_START = 4
 _CLOSE = 1e-9
 
 
@@ -44,9 +45,9 @@ def approach(
     if not scaled.rows.shape[1]:
         return
     whole = np.array([goal], dtype=object)
-    drawn = rng.standard_normal((4, scaled.rows.shape[1]))
+    drawn = rng.standard_normal((_START, scaled.rows.shape[1]))
     given = np.array([cell.direction for cell in start], dtype=float).reshape(-1, drawn.shape[1])
-    cells, points = _cells_along(scaled, np.concatenate([drawn, -drawn, given]))
+    cells, points = cells_along(scaled, np.concatenate([drawn, -drawn, given]))
     for _ in range(_ROUNDS):
         if tracker.spent or not cells:
             return
@@ -60,7 +61,7 @@ def approach(
         # All outputs one after the other: a direction of the rows comes from each of them.
         along = (rest / divided(size, size.max())).reshape(len(scaled.weights), -1).sum(axis=0)
         noise = rng.standard_normal((len(_NEAR), len(along))) * np.abs(along).max(initial=0.0)
-        found, gained = _cells_along(scaled, along + _NEAR[:, None] * noise)
+        found, gained = cells_along(scaled, along + _NEAR[:, None] * noise)
         if not found:
             return
         worth = divided(gained, size) @ rest
@@ -70,12 +71,12 @@ def approach(
             if d is None:
                 return
             noise *= np.abs(d).max() / (np.abs(noise).max(initial=0.0) or 1.0)
-            found, gained = _cells_along(scaled, d + _NEAR[:, None] * noise)
+            found, gained = cells_along(scaled, d + _NEAR[:, None] * noise)
             worth = divided(gained, size) @ rest
             better = np.flatnonzero(worth > (floats @ rest).max())
         if not len(better):
             return
-        best = better[np.argsort(-worth[better])][:_AT_ONCE].tolist()
+        best = better[np.argsort(-worth[better])][:AT_ONCE].tolist()
         cells = cells + [found[k] for k in best]
         points = np.concatenate([points, gained[best]])
 
@@ -87,7 +88,20 @@ def _whole(rest: Array, size: Array) -> list[int]:
     return [a << (max(bits) - own) for a, own in zip(short.tolist(), bits, strict=True)]
 
 
-def _cells_along(scaled: Scaled, directions: Array) -> tuple[list[Cell], Array]:
+def some_cells(system: System, seed: int = 0) -> list[Cell]:
+    """Cells along directions at random."""
+    scaled = system.scaled
+    drawn = np.random.default_rng(seed).standard_normal((_START, scaled.rows.shape[1]))
+    return cells_along(scaled, np.concatenate([drawn, -drawn]))[0]
+
+
+def around(d: Array, rng: np.random.Generator) -> Array:
+    """A direction, and some near it."""
+    noise = rng.standard_normal((len(_NEAR), len(d))) * np.abs(d).max(initial=0.0)
+    return np.asarray(d + _NEAR[:, None] * noise)
+
+
+def cells_along(scaled: Scaled, directions: Array) -> tuple[list[Cell], Array]:
     """The different cells along the directions that leave no doubt, and their gradients."""
     largest = np.abs(directions).max(axis=1, initial=0.0, keepdims=True)
     directions = directions[largest[:, 0] > 0] / largest[largest[:, 0] > 0]

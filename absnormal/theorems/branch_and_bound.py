@@ -39,7 +39,7 @@ import numpy as np
 from absnormal.active.system import System
 from absnormal.arrays import Array
 from absnormal.certificates.evidence import OnForm, Separates, wide
-from absnormal.clarke.branching import Branching, Tree
+from absnormal.clarke.branching import Branching, Tree, written
 from absnormal.clarke.budget import BudgetTracker
 from absnormal.clarke.cells import Cell, gradients, open_cells
 from absnormal.clarke.components import immaterial, linked
@@ -67,10 +67,9 @@ class ByBranching(OnForm, Separates):
 
     def on(self, system: System) -> dict[str, Any]:
         """The tree with the positions of switches among the relevant ones, in which `BOUND` marks a bounded leaf."""
-        tree = [[[i, w] for i, w in item.items()] if isinstance(item, dict) else item for item in self.tree]
         return {
             "kind": self.kind, "separator": wide(system, self.separator), "gap": self.gap, "members": self.members,
-            "tree": tree,
+            "tree": written(self.tree),
         }
 
 

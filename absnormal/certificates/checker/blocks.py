@@ -1,7 +1,8 @@
 """A vector judged block by block: the switches fall into systems that share no input, a system into blocks.
 
     vector, tolerance, and the form in systems with its base J~
-    parts       for each system the blocks that it falls into (members among its switches that are in play)
+    parts       for each system the blocks that it falls into (members among its switches that are in play), each with
+                its open cells, or, where it is bounded, with a tree of sign choices (see `branches`)
 
 Blocks are linked by no coupling and have independent row spaces, so cells that are open in their blocks are open
 together, and the gradients of all open cells are J~ plus sums over the blocks.
@@ -13,6 +14,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
+from absnormal.certificates.checker.branches import most
 from absnormal.certificates.checker.form import Form, vector_of
 from absnormal.certificates.checker.rules import complete
 from absnormal.certificates.checker.switches import Row, Switches, dot, matrix, numbers, positions, rank, sign_matrix
@@ -62,12 +64,22 @@ def separated(data: Mapping[str, Any]) -> bool:
         if not _independent(a, part["blocks"]):
             return False
         for block in part["blocks"]:
-            own = a.part(block["members"])
-            signatures = sign_matrix(block["signatures"])
-            if not complete(own, signatures, block["cuts"]):
+            bound = _bound(a.part(block["members"]), block, own_v)
+            if bound is None:
                 return False
-            gap -= max(dot(own_v, own.gradient(sigma)) for sigma in signatures)
+            gap -= bound
     return gap > 0
+
+
+def _bound(own: Switches, block: Mapping[str, Any], v: Row) -> Fraction | None:
+    """The largest v . g_sigma of the open cells of a block, or a bound on it by a tree of sign choices; None where
+    neither is shown."""
+    if "tree" in block:
+        return most(own, block["tree"], v)
+    signatures = sign_matrix(block["signatures"])
+    if not complete(own, signatures, block["cuts"]):
+        return None
+    return max(dot(v, own.gradient(sigma)) for sigma in signatures)
 
 
 def _independent(a: Switches, blocks: list[Mapping[str, Any]]) -> bool:

@@ -31,33 +31,34 @@ def by_branching(data: Mapping[str, Any], a: Switches) -> bool:
     if any(a.couplings[i][j] or a.couplings[j][i] for i in members for j in rest):
         return False
     part = a.part(members)
-    return _all_below(part, data["tree"], v, dot(v, part.gradient(part.slopes)) - a.uncertainty(v))
+    bound = most(part, data["tree"], v)
+    return bound is not None and bound < dot(v, part.gradient(part.slopes)) - a.uncertainty(v)
 
 
-def _all_below(a: Switches, tree: Sequence[Any], v: Row, goal: Fraction) -> bool:
-    """Whether v . g_sigma < goal in all open cells."""
+def most(a: Switches, tree: Sequence[Any], v: Row) -> Fraction | None:
+    """A number that v . g_sigma exceeds in no open cell; None where the tree does not show one."""
     along = [dot(row, v) for row in a.rows]
     coupled = any(map(any, a.couplings))
     left: list[Chosen] = [{}]
+    bounds: list[Fraction] = []
     for item in tree:
         if not left:
-            return False
+            return None
         chosen = left.pop()
         rows = _known(a, chosen) if coupled else list(a.rows)
         if item == BOUNDED:
-            if not _bound(a, along, rows, chosen) < goal:
-                return False
+            bounds.append(_bound(a, along, rows, chosen))
         elif isinstance(item, list):
             if not _refuted(item, rows, chosen):
-                return False
+                return None
         else:
             (i,) = positions([item], a.k)
             row = rows[i]
             if row is None or i in chosen:
-                return False
+                return None
             # The side that is looked at next is the last one.
             left += [{**chosen, i: sign} for sign in ((-1, 1) if any(row) else (0,))]
-    return not left
+    return None if left else max(bounds, default=None)
 
 
 def _known(a: Switches, chosen: Chosen) -> list[Row | None]:

@@ -9,6 +9,7 @@ REGULAR = ("theorems/test_margins.py", "theorems/test_regular.py")
 EVEN = ("theorems/test_even_part.py",)
 FORGED = ("certificates/test_forgeries.py::test_nothing_proves_a_wrong_gradient",)
 LAYERED = ("theorems/test_layered_blocks.py",)
+BY_BLOCKS = ("judgement/test_vector_by_blocks.py",)
 TURNS = ("judgement/test_turns.py",)
 STATIONARITY = ("theorems/test_stationarity.py",)
 SORTS = ("theorems/test_sorts.py", "ops/test_order.py")
@@ -28,11 +29,12 @@ UNDER_REGULAR = ("theorems/test_margins.py", "certificates/test_next_to_program.
 BRANCHES = ("theorems/test_branch_and_bound.py",)
 
 MUTANTS = (
-    Mutant("certificates/checker/branches.py", "return not left", "return True", BRANCHES),
+    Mutant("certificates/checker/branches.py", "return None if left else max", "return max", BRANCHES),
     Mutant("certificates/checker/branches.py", "if not any(weights) or min(weights) < 0:",
            "if min(weights, default=Fraction(0)) < 0:", BRANCHES),
     Mutant("certificates/checker/branches.py", "return not any(total)", "return True", BRANCHES),
-    Mutant("certificates/checker/branches.py", "if not _bound(a, along, rows, chosen) < goal:", "if False:", BRANCHES),
+    Mutant("certificates/checker/branches.py", "bounds.append(_bound(a, along, rows, chosen))",
+           "bounds.append(Fraction(0))", BRANCHES),
     Mutant("clarke/branching.py", "parts * signs, sizes)", "parts * signs, 0)", BRANCHES),
     Mutant("clarke/branching.py", "abs(middle[j]) + radius[j])", "abs(middle[j]))", BRANCHES),
     Mutant("clarke/branching.py", "((up & down) | across)", "(up & down)", BRANCHES),
@@ -159,6 +161,9 @@ MUTANTS = (
            "return bool((np.abs(left) <= self._allowed).any())", MEMBERSHIP),
     Mutant("judgement/vector.py", "others = between(tool) if len(tool.alpha) else None", "others = None",
            ("sweeps/test_conditioning.py",)),
+    Mutant("certificates/checker/blocks.py", "return most(own, block[\"tree\"], v)", "return Fraction(0)", BY_BLOCKS),
+    Mutant("judgement/vector_by_blocks.py", "goal = highest + max(Fraction(1), more * unit)",
+           "goal = highest - 10**9 * unit", BY_BLOCKS),
     Mutant("clarke/budget.py", "self.share, self.turn, self.hurried = share,",
            "self.share, self.turn, self.hurried = 1.0,", TURNS),
     Mutant("clarke/budget.py", "self._told = self.clock.hurried = True", "self._told = True", TURNS),
