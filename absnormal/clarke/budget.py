@@ -57,6 +57,8 @@ class Clock:
     ----------
     started
         when the question was asked, by ``time.monotonic``
+    began
+        what this thread had worked by then, by ``time.thread_time``
     share
         the part of the time of a budget that is over at the end of this turn
     turn
@@ -66,9 +68,16 @@ class Clock:
     """
 
     started: float = field(default_factory=time.monotonic)
+    began: float = field(default_factory=time.thread_time)
     share: float = 1.0
     turn: int = 0
     hurried: bool = False
+
+    @property
+    def over(self) -> float:
+        """Seconds since the start; in all turns but the last those that this thread has worked, so that other processes
+        change little in what is found when."""
+        return time.monotonic() - self.started if self.share == 1.0 else time.thread_time() - self.began
 
     def turns(self) -> Iterator[None]:
         """One turn after the other, as long as more time may change an answer."""
@@ -99,7 +108,7 @@ class BudgetTracker:
     @property
     def late(self) -> bool:
         """Whether the time is over; that a search was told so is kept."""
-        if time.monotonic() - self.clock.started >= self.seconds:
+        if self.clock.over >= self.seconds or time.monotonic() - self.clock.started >= self.budget.seconds:
             self._told = self.clock.hurried = True
             return True
         return False
@@ -114,7 +123,7 @@ class BudgetTracker:
 
     def part(self) -> BudgetTracker:
         """A tracker with half of the time that is left, so that one search leaves some to the next."""
-        over = time.monotonic() - self.clock.started
+        over = self.clock.over
         self._parts.append(BudgetTracker(self.budget, self.clock, _own=over + max(0.0, self.seconds - over) / 2))
         return self._parts[-1]
 

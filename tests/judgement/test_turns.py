@@ -46,14 +46,14 @@ class Time:
 @pytest.fixture
 def time(monkeypatch: pytest.MonkeyPatch) -> Time:
     own = Time()
-    monkeypatch.setattr(budget, "time", SimpleNamespace(monotonic=lambda: own.now))
+    monkeypatch.setattr(budget, "time", SimpleNamespace(monotonic=lambda: own.now, thread_time=lambda: own.now))
     return own
 
 
 @pytest.fixture
 def problem(time: Time) -> Problem:
     sweeps = Sweeps(an.trace(lambda v: np.abs(v).sum(), np.zeros(2)), np.zeros(2))
-    return Problem(sweeps, np.zeros(2), an.Budget(seconds=20), clock=budget.Clock(0.0))
+    return Problem(sweeps, np.zeros(2), an.Budget(seconds=20), clock=budget.Clock(0.0, 0.0))
 
 
 @pytest.fixture(params=["own", "given"])
@@ -127,7 +127,7 @@ def test_a_judge_of_vectors_is_asked_again_where_it_was_short_of_time(
 def test_what_was_in_vain_for_want_of_time_is_not_in_vain(time: Time, monkeypatch: pytest.MonkeyPatch) -> None:
     """Directions for one vector, where none was open in the time of the first turn."""
     monkeypatch.setattr(membership, "first_order", lambda sweeps: None)
-    sweeps, clock = Sweeps(an.trace(lambda v: np.abs(v).sum(), np.zeros(2)), np.zeros(2)), budget.Clock(0.0)
+    sweeps, clock = Sweeps(an.trace(lambda v: np.abs(v).sum(), np.zeros(2)), np.zeros(2)), budget.Clock(0.0, 0.0)
     asked = Problem(sweeps, np.zeros(2), an.Budget(seconds=20), clock=clock)
     turns = clock.turns()
     next(turns)
@@ -135,6 +135,22 @@ def test_what_was_in_vain_for_want_of_time_is_not_in_vain(time: Time, monkeypatc
     assert membership.nearest_mean(asked, np.zeros(2), np.zeros(2)) is None
     next(turns)
     assert membership.nearest_mean(asked, np.zeros(2), np.zeros(2)) is not None
+
+
+def test_what_other_processes_do_counts_in_the_last_turn_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In all others the whole time of the budget is over, or what this thread may work in them."""
+    now = SimpleNamespace(wall=0.0, work=0.0)
+    monkeypatch.setattr(budget, "time", SimpleNamespace(monotonic=lambda: now.wall, thread_time=lambda: now.work))
+    tracker = budget.BudgetTracker(an.Budget(seconds=16), budget.Clock(0.0, 0.0, share=1 / 4))
+    part = tracker.part()
+    now.wall, now.work = 15.0, 1.0
+    assert not tracker.late and not part.late
+    now.work = 2.5
+    assert not tracker.late and part.late
+    now.wall = 16.5
+    assert tracker.late
+    last = budget.BudgetTracker(an.Budget(seconds=16), budget.Clock(0.0, 0.0))
+    assert last.late and not budget.BudgetTracker(an.Budget(seconds=17), last.clock).late
 
 
 def test_what_a_search_finds_in_part_is_looked_for_again_in_another_turn(time: Time, problem: Problem) -> None:

@@ -29,7 +29,7 @@ def at() -> Any:
 def test_an_open_verdict_names_what_fails_and_what_would_settle_it(monkeypatch: pytest.MonkeyPatch) -> None:
     # Each look at the clock takes 0.05 s, so that no machine is fast enough to decide it.
     looks = itertools.count(1)
-    clock = SimpleNamespace(monotonic=lambda: time.monotonic() + 0.05 * next(looks))
+    clock = SimpleNamespace(monotonic=lambda: time.monotonic() + 0.05 * next(looks), thread_time=time.thread_time)
     monkeypatch.setattr("absnormal.clarke.budget.time", clock)
     report = an.verify(two_layers, at(), slope=0.2, budget=an.Budget(seconds=0.5))
     assert report.verdict is an.Verdict.UNDECIDED
