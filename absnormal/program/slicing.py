@@ -70,7 +70,10 @@ class Needs:
             behind = self.nearby.left_behind(node)
             return [counts[None] & ~behind], [np.broadcast_to(compared[None], shapes[0])]
         if is_block(node):
-            return [np.broadcast_to(counts[None], shapes[0])], [np.broadcast_to(compared[None], shapes[0])]
+            # A norm has no such axis, sorted entries have some ranks along it.
+            ranked = len(node.shape) == len(shapes[0])
+            found = [entries.any(axis=0, keepdims=True) if ranked else entries[None] for entries in (counts, compared)]
+            return [np.broadcast_to(found[0], shapes[0])], [np.broadcast_to(found[1], shapes[0])]
         if node.op in ENTRYWISE:
             return [unbroadcast(counts, s) for s in shapes], [unbroadcast(compared, s) for s in shapes]
         return [np.full(s, counts.any()) for s in shapes], [np.full(s, compared.any()) for s in shapes]

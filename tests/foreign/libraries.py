@@ -7,36 +7,35 @@ from typing import Any
 
 import numpy as np
 
+from tests.foreign import jax_libraries, torch_losses, torch_models
+from tests.foreign.jax_libraries import ROWS, degenerate
 from tests.foreign.judging import Case, Library
 
 _RANDOM = np.random.default_rng(0)
-_ROWS = _RANDOM.standard_normal((8, 4))
 _IMAGE = _RANDOM.uniform(0.1, 0.9, (1, 2, 12, 12))
 
 
 def _torch_gradient(f: Callable[[Any], Any], x: Any) -> Any:
     import torch
 
-    leaf = x.clone().requires_grad_()
-    return torch.autograd.grad(f(leaf), leaf)[0].detach().numpy()
+    if not isinstance(x, dict):
+        leaf = x.clone().requires_grad_()
+        return torch.autograd.grad(f(leaf), leaf)[0].detach()
+    leaves = {name: value.clone().requires_grad_() for name, value in x.items()}
+    found = torch.autograd.grad(f(leaves), [*leaves.values()], allow_unused=True, materialize_grads=True)
+    return dict(zip(leaves, found, strict=True))
 
 
 def _jax_gradient(f: Callable[[Any], Any], x: Any) -> Any:
     import jax
 
-    return np.asarray(jax.grad(f)(x))
+    return jax.grad(f)(x)
 
 
 def _tensors(arrays: dict[str, Any]) -> dict[str, Callable[[], Any]]:
     import torch
 
     return {name: lambda array=array: torch.tensor(array) for name, array in arrays.items()}
-
-
-def _degenerate(rows: Any) -> dict[str, Any]:
-    """A random point, zeros, equal rows, and rows that occur twice."""
-    twice = np.concatenate([rows[: len(rows) // 2]] * 2) if len(rows) > 1 else np.repeat(rows[..., ::2], 2, -1)
-    return {"random": rows, "zeros": np.zeros_like(rows), "equal": np.ones_like(rows) * rows[:1], "twice": twice}
 
 
 def metric_learning() -> list[Case]:
@@ -69,7 +68,7 @@ def metric_learning() -> list[Case]:
 
         return f
 
-    points = _tensors(_degenerate(_ROWS))
+    points = _tensors(degenerate(ROWS))
     return [Case(name, lambda name=name: made(name), points) for name in sorted(given)]
 
 
@@ -115,7 +114,7 @@ def geometric() -> list[Case]:
         "max", "min", "add", "mean", "mul", "std", "var", "median", "softmax", "powermean")}
     edged = {f"EdgeConv {pool}": lambda pool=pool: edge(pool) for pool in ("max", "mean", "add")}
     pools = {name: lambda name=name: aggregation(name) for name in _AGGREGATIONS}
-    points = _tensors(_degenerate(_ROWS))
+    points = _tensors(degenerate(ROWS))
     return [Case(name, made, points) for name, made in {**layers, **kinds, **edged, **pools}.items()]
 
 
@@ -166,97 +165,21 @@ def of_images() -> list[Case]:
     return [Case(name, lambda f=f: f, points) for name, f in functions.items()]
 
 
-def _jax_points(rows: Any) -> dict[str, Callable[[], Any]]:
-    import jax.numpy as jnp
-
-    return {name: lambda array=array: jnp.asarray(array) for name, array in _degenerate(rows).items()}
-
-
-def of_optax() -> list[Case]:
-    """Losses of optax, and its projections."""
-    import jax
-    import jax.numpy as jnp
-    import optax
-
-    jax.config.update("jax_enable_x64", True)
-    labels, targets = jnp.asarray([0, 1, 2, 3, 0, 1, 2, 3]), jnp.asarray(np.random.default_rng(1).random((8, 4)))
-    hot, signs = jax.nn.one_hot(labels, 4), jnp.where(targets > 0.5, 1.0, -1.0)
-    losses, lists = optax.losses, optax.projections
-    functions: dict[str, Callable[[Any], Any]] = {
-        "l2_loss": lambda x: losses.l2_loss(x, targets).sum(), "huber": lambda x: losses.huber_loss(x, targets).sum(),
-        "squared_error": lambda x: losses.squared_error(x, targets).sum(),
-        "log_cosh": lambda x: losses.log_cosh(x, targets).sum(),
-        "cosine similarity": lambda x: losses.cosine_similarity(x, targets, epsilon=1e-3).sum(),
-        "cosine distance": lambda x: losses.cosine_distance(x, targets, epsilon=1e-3).sum(),
-        "hinge": lambda x: losses.hinge_loss(x, signs).sum(),
-        "perceptron": lambda x: losses.perceptron_loss(x, signs).sum(),
-        "sparsemax": lambda x: losses.sparsemax_loss(x[:, 0], (signs[:, 0] + 1) / 2).sum(),
-        "multiclass hinge": lambda x: losses.multiclass_hinge_loss(x, labels).sum(),
-        "multiclass perceptron": lambda x: losses.multiclass_perceptron_loss(x, labels).sum(),
-        "multiclass sparsemax": lambda x: losses.multiclass_sparsemax_loss(x, labels).sum(),
-        "sigmoid cross entropy": lambda x: losses.sigmoid_binary_cross_entropy(x, targets).sum(),
-        "sigmoid focal": lambda x: losses.sigmoid_focal_loss(x, targets).sum(),
-        "softmax cross entropy": lambda x: losses.softmax_cross_entropy(x, hot).sum(),
-        "softmax of labels": lambda x: losses.softmax_cross_entropy_with_integer_labels(x, labels).sum(),
-        "poly": lambda x: losses.poly_loss_cross_entropy(x, hot).sum(),
-        "convex KL": lambda x: losses.convex_kl_divergence(jax.nn.log_softmax(x), targets).sum(),
-        "KL": lambda x: losses.kl_divergence(jax.nn.log_softmax(x), targets).sum(),
-        "triplet": lambda x: losses.triplet_margin_loss(x[:2], x[2:4], x[4:6]).sum(),
-        "ranking": lambda x: losses.ranking_softmax_loss(x, targets).sum(),
-        "NT-Xent": lambda x: losses.ntxent(x, labels),
-        "global norm": lambda x: optax.global_norm([x[:3], x[3:]]),
-        "smooth labels": lambda x: losses.softmax_cross_entropy(x, optax.smooth_labels(hot, 0.1)).sum(),
-        "simplex": lambda x: (lists.projection_simplex(x[0]) * targets[0]).sum(),
-        "l1 ball": lambda x: (lists.projection_l1_ball(x[0]) * targets[0]).sum(),
-        "l2 ball": lambda x: (lists.projection_l2_ball(x) * targets).sum(),
-        "box": lambda x: (lists.projection_box(x, 0.0, 1.0) * targets).sum(),
-        "non-negative": lambda x: (lists.projection_non_negative(x) * targets).sum(),
-        "clipped": lambda x: (optax.clip_by_global_norm(1.0).update(x, optax.EmptyState())[0] * targets).sum(),
-    }  # fmt: skip
-    return [Case(name, lambda f=f: f, _jax_points(_ROWS)) for name, f in functions.items()]
-
-
-def of_jaxopt() -> list[Case]:
-    """Losses, proximal operators, projections and objectives of jaxopt."""
-    import jax
-    import jax.numpy as jnp
-    import jaxopt
-
-    jax.config.update("jax_enable_x64", True)
-    random = np.random.default_rng(1)
-    labels, targets = jnp.asarray([0, 1, 2, 3, 0, 1, 2, 3]), jnp.asarray(random.random(8))
-    data = jnp.asarray(random.standard_normal((8, 4)))
-    loss, prox, projection, objective = jaxopt.loss, jaxopt.prox, jaxopt.projection, jaxopt.objective
-    functions: dict[str, Callable[[Any], Any]] = {
-        "binary hinge": lambda x: sum(loss.binary_hinge_loss(labels[i] % 2, x[i, 0]) for i in range(8)),
-        "binary logistic": lambda x: sum(loss.binary_logistic_loss(labels[i] % 2, x[i, 0]) for i in range(8)),
-        "binary sparsemax": lambda x: sum(loss.binary_sparsemax_loss(labels[i] % 2, x[i, 0]) for i in range(8)),
-        "huber": lambda x: loss.huber_loss(targets, x[:, 0]).sum(),
-        "multiclass logistic": lambda x: sum(loss.multiclass_logistic_loss(labels[i], x[i]) for i in range(8)),
-        "multiclass sparsemax": lambda x: loss.multiclass_sparsemax_loss(labels[0], x[0]),
-        "lasso": lambda x: (prox.prox_lasso(x, 0.5) * data).sum(),
-        "elastic net": lambda x: (prox.prox_elastic_net(x, (0.5, 1.0)) * data).sum(),
-        "group lasso": lambda x: (prox.prox_group_lasso(x[0], 0.5) * data[0]).sum(),
-        "ridge": lambda x: (prox.prox_ridge(x, 0.5) * data).sum(),
-        "non-negative lasso": lambda x: (prox.prox_non_negative_lasso(x, 0.5) * data).sum(),
-        "simplex": lambda x: (projection.projection_simplex(x[0]) * data[0]).sum(),
-        "l1 ball": lambda x: (projection.projection_l1_ball(x[0]) * data[0]).sum(),
-        "l2 ball": lambda x: (projection.projection_l2_ball(x[0]) * data[0]).sum(),
-        "box": lambda x: (projection.projection_box(x, (0.0, 1.0)) * data).sum(),
-        "hyperplane": lambda x: (projection.projection_hyperplane(x[0], (data[1], 1.0)) * data[0]).sum(),
-        "half space": lambda x: (projection.projection_halfspace(x[0], (data[1], 1.0)) * data[0]).sum(),
-        "least squares": lambda x: objective.least_squares(x[0], (data, targets)),
-        "multiclass logreg": lambda x: objective.multiclass_logreg(x[:4], (data, labels)),
-        "ridge regression": lambda x: objective.ridge_regression(x[0], 0.5, (data, targets)),
-    }  # fmt: skip
-    return [Case(name, lambda f=f: f, _jax_points(_ROWS)) for name, f in functions.items()]
-
-
+_TORCH: dict[str, Callable[[], list[Case]]] = {
+    "pytorch_metric_learning": metric_learning, "torch_geometric": geometric, "kornia": of_images,
+    "torchvision": torch_models.of_torchvision, "timm": torch_models.of_timm,
+    "transformers": torch_models.of_transformers, "monai": torch_losses.of_monai,
+    "torchmetrics": torch_losses.of_torchmetrics, "piq": torch_losses.of_piq,
+    "segmentation_models_pytorch": torch_models.of_segmentation, "torchdiffeq": torch_models.of_solvers,
+    "torchsde": torch_models.of_stochastic_solvers, "stable_baselines3": torch_models.of_agents,
+    "torchrl": torch_losses.of_torchrl, "peft": torch_models.of_adapters,
+    "vector_quantize_pytorch": torch_models.of_quantizers, "torch": torch_losses.of_torch,
+}  # fmt: skip
+_JAX: dict[str, Callable[[], list[Case]]] = {
+    "optax": jax_libraries.of_optax, "jaxopt": jax_libraries.of_jaxopt, "haiku": jax_libraries.of_haiku,
+    "equinox": jax_libraries.of_equinox, "numpyro": jax_libraries.of_numpyro, "diffrax": jax_libraries.of_diffrax,
+    "lineax": jax_libraries.of_lineax, "jax": jax_libraries.of_jax,
+}  # fmt: skip
 LIBRARIES: dict[str, Library] = {
-    "pytorch_metric_learning": Library(
-        "pytorch_metric_learning", "pytorch_metric_learning", metric_learning, _torch_gradient),
-    "torch_geometric": Library("torch_geometric", "torch_geometric", geometric, _torch_gradient),
-    "kornia": Library("kornia", "kornia", of_images, _torch_gradient),
-    "optax": Library("optax", "optax", of_optax, _jax_gradient),
-    "jaxopt": Library("jaxopt", "jaxopt", of_jaxopt, _jax_gradient),
-}
+    name: Library(name, name, cases, gradient)
+    for held, gradient in ((_TORCH, _torch_gradient), (_JAX, _jax_gradient)) for name, cases in held.items()}
