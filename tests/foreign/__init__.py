@@ -6,6 +6,7 @@
 
 A function runs at random points and at degenerate ones: zeros, equal rows, rows that occur twice.  It is *followed*
 where there is a program, whose value is that of the function; *decided* where there is a verdict.  Where no kink is
-active, the certified gradient is held against differences of the function.  The libraries belong to no extra of the
-package, so that the job is one of its own (`.github/workflows/nightly.yml`).
+active, the certified gradient is held against the library's own; at all points the slopes of the program are held
+against differences of values, which a jump has none of.  The libraries belong to no extra of the package, so that the
+job is one of its own (`.github/workflows/nightly.yml`).
 """

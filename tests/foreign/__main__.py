@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 
 from tests.foreign.judging import outcomes, table
 from tests.foreign.libraries import LIBRARIES
-from tests.frontends.outcomes import collected, faults
+from tests.frontends.outcomes import Outcome, collected, faults
+
+
+def _shown(found: Iterator[Outcome]) -> Iterator[Outcome]:
+    """Outcomes, printed as they come."""
+    for outcome in found:
+        print(outcome, flush=True)
+        yield outcome
 
 
 def main() -> int:
@@ -16,11 +24,11 @@ def main() -> int:
     for name in set(asked) - set(LIBRARIES):
         print(f"no library {name!r}: {', '.join(LIBRARIES)}", file=sys.stderr)
         return 2
-    found = {name: collected(outcomes(library), True) for name, library in chosen.items() if library.installed}
+    found = {
+        name: collected(_shown(outcomes(library)) if told else outcomes(library), not told)
+        for name, library in chosen.items() if library.installed}
     for name in chosen.keys() - found.keys():
         print(f"{name} is not installed")
-    if told:
-        print("\n".join(str(outcome) for made in found.values() for outcome in made))
     print(table(found))
     return int(any(faults(made) for made in found.values()))
 

@@ -171,7 +171,7 @@ _TORCH: dict[str, Callable[[], list[Case]]] = {
     "transformers": torch_models.of_transformers, "monai": torch_losses.of_monai,
     "torchmetrics": torch_losses.of_torchmetrics, "piq": torch_losses.of_piq,
     "segmentation_models_pytorch": torch_models.of_segmentation, "torchdiffeq": torch_models.of_solvers,
-    "torchsde": torch_models.of_stochastic_solvers, "stable_baselines3": torch_models.of_agents,
+    "torchsde": torch_models.of_stochastic_solvers, "stable_baselines3": torch_losses.of_agents,
     "torchrl": torch_losses.of_torchrl, "peft": torch_models.of_adapters,
     "vector_quantize_pytorch": torch_models.of_quantizers, "torch": torch_losses.of_torch,
 }  # fmt: skip

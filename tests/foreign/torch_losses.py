@@ -280,3 +280,47 @@ def of_torchrl() -> list[Case]:
             "l1", "l2", "smooth_l1")},
     }  # fmt: skip
     return [Case(name, lambda f=f: f, points(_random(1, 6, 1))) for name, f in functions.items()]
+
+
+def of_agents() -> list[Case]:
+    """Losses of reinforcement learning, as stable_baselines3 writes them, by the outputs of its networks."""
+    import torch
+    from stable_baselines3.common import distributions
+
+    random = np.random.default_rng(1)
+    actions, advantages, old = (torch.tensor(random.standard_normal((6, 2))) for _ in range(3))
+    old = old.sum(1)
+
+    def gaussian(x: Any) -> Any:
+        made = distributions.DiagGaussianDistribution(2).proba_distribution(x, torch.zeros(2).double())
+        return made.log_prob(actions)
+
+    def clipped(x: Any) -> Any:
+        ratio = (gaussian(x) - old).exp()
+        first, second = advantages[:, 0] * ratio, advantages[:, 0] * ratio.clamp(0.8, 1.2)
+        return -torch.min(first, second).mean()
+
+    def squashed(x: Any) -> Any:
+        made = distributions.SquashedDiagGaussianDistribution(2).proba_distribution(x, torch.zeros(2).double())
+        return made.log_prob(torch.tanh(actions)).sum()
+
+    chosen = torch.tensor([0, 1, 1, 0, 0, 1])
+    functions: dict[str, Callable[[Any], Any]] = {
+        "PPO": clipped, "A2C": lambda x: -(gaussian(x) * advantages[:, 0]).mean(), "squashed": squashed,
+        "value, clipped": lambda x: (old + (x[:, 0] - old).clamp(-0.2, 0.2) - advantages[:, 0]).square().mean(),
+        "categorical": lambda x: distributions.CategoricalDistribution(2).proba_distribution(x).log_prob(chosen).sum(),
+        "entropy": lambda x: distributions.CategoricalDistribution(2).proba_distribution(x).entropy().sum(),
+        "bernoulli": lambda x: distributions.BernoulliDistribution(2).proba_distribution(x).log_prob(
+            (actions > 0).double()).sum(),
+        "DQN": lambda x: torch.nn.functional.smooth_l1_loss(
+            x.gather(1, chosen[:, None])[:, 0], x.max(1).values.detach()),
+        "quantiles": lambda x: quantiles(x),
+    }  # fmt: skip
+
+    def quantiles(x: Any) -> Any:
+        gap = actions[:, None, :].expand(6, 2, 2) - x[:, :, None]
+        levels = (torch.arange(2).double() + 0.5)[None, :, None] / 2
+        huber = torch.where(gap.abs() > 1, gap.abs() - 0.5, gap**2 * 0.5)
+        return (torch.abs(levels - (gap.detach() < 0).double()) * huber).sum()
+
+    return [Case(name, lambda f=f: f, points(_random(6, 2))) for name, f in functions.items()]
