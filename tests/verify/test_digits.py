@@ -11,6 +11,7 @@ import pytest
 import absnormal as an
 from absnormal.clarke.fallback import direction
 from absnormal.gallery import digits, networks
+from absnormal.judgement.descent import slope_along
 
 SLOPES = (-1.0, 0.0, 1.0)
 
@@ -67,6 +68,10 @@ def test_the_network_without_biases_is_left_open_for_slopes_minus_1_with_the_rea
     report = an.verify(problem.function, problem.point, slope=-1)
     assert report.verdict is an.Verdict.UNDECIDED
     assert str(problem.active) in report.proof.reason
+    # The tool stays where it is, and f falls.
+    g = report.flat_clarke_gradient
+    rate, error = slope_along(report.tool, -g / np.linalg.norm(g))
+    assert not report.flat_gradient.any() and rate < -2 < -1e3 * error
 
 
 @pytest.mark.parametrize("problem", [digits.hinge(), digits.l1_regression(), digits.network()], ids=lambda p: p.name)
