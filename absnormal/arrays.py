@@ -102,6 +102,21 @@ def distinct_pairs(first: Array, second: Array, size: int) -> tuple[Array, Array
     return low, low + steps[which] - (size - 1), (np.cumsum(there, dtype=np.int32) - 1)[codes]
 
 
+def distinct_columns(table: Array) -> tuple[Array, Array]:
+    """The columns of a table of integers that differ, in the order of their entries, and for every column which of them
+    it is.
+
+    The same as ``np.unique(table, axis=1, return_inverse=True)``, which compares whole columns one by one.
+    """
+    order = np.lexsort(table[::-1])
+    columns = table[:, order]
+    new = np.ones(len(order), bool)
+    new[1:] = (columns[:, 1:] != columns[:, :-1]).any(axis=0)
+    which = np.empty(len(order), np.intp)
+    which[order] = np.cumsum(new) - 1
+    return columns[:, new], which
+
+
 def strides_of(shape: tuple[int, ...]) -> list[int]:
     """How far apart in memory the neighbours along every axis are, in entries."""
     return [math.prod(shape[axis + 1 :]) for axis in range(len(shape))]

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from absnormal.arrays import Array
+from absnormal.arrays import Array, distinct_columns
 from absnormal.ops import TABLE, kink_of
 from absnormal.program.moves import MOVES, numbered
 from absnormal.program.nodes import Node
@@ -120,9 +120,9 @@ class Combinations:
         # Which term goes where, and which terms meet in one entry, is mostly the same for all switches of a node.
         repeats = np.zeros_like(order)
         repeats[1:] = entries[1:] == entries[:-1]
-        patterns, which = np.unique(np.concatenate([order, repeats]), axis=1, return_inverse=True)
+        patterns, which = distinct_columns(np.concatenate([order, repeats]))
         for number, pattern in enumerate(patterns.T.tolist()):
-            mine = (which.reshape(-1) == number) & (scale != 0)
+            mine = (which == number) & (scale != 0)
             kept = _gathered(found.coefficients, pattern)
             if mine.any() and kept:
                 lead = kept[0][1]

@@ -91,8 +91,8 @@ class OneLayer:
     @property
     def sign(self) -> int:
         """+1 or -1 where all W have that sign or are negligible; otherwise 0."""
-        signs = {int(s) for s in np.sign(self.sure)} - {0}
-        return 0 if len(signs) > 1 else signs.pop() if signs else 1
+        up, down = bool((self.sure > 0).any()), bool((self.sure < 0).any())
+        return 0 if up and down else -1 if down else 1
 
     @cached_property
     def whole(self) -> bool:

@@ -13,7 +13,7 @@ from fractions import Fraction
 import numpy as np
 
 from absnormal.active.multiples import LEAST, Combinations
-from absnormal.arrays import Array
+from absnormal.arrays import Array, distinct_columns
 from absnormal.sweeps.at_point import once
 from absnormal.sweeps.table import Sweeps
 
@@ -83,6 +83,4 @@ def one_set(sweeps: Sweeps) -> Classes | None:
 
 def _labelled(entries: Array) -> Array:
     """Equal numbers for equal columns."""
-    if len(entries) == 1:
-        return np.asarray(np.unique(entries[0], return_inverse=True)[1])
-    return np.asarray(np.unique(entries, axis=1, return_inverse=True)[1]).reshape(-1)
+    return distinct_columns(entries)[1]

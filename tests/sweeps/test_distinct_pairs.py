@@ -1,11 +1,11 @@
-"""Pairs of numbers told apart by a table, or by sorting them."""
+"""Pairs of numbers told apart by a table, or by sorting them, and columns of a table."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from absnormal.arrays import distinct_pairs
+from absnormal.arrays import distinct_columns, distinct_pairs
 
 
 @pytest.mark.parametrize(("size", "count", "steps"), [
@@ -20,3 +20,11 @@ def test_pairs_are_told_apart(size: int, count: int, steps: int) -> None:
     assert low[back].tolist() == first.tolist() and high[back].tolist() == second.tolist()
     assert len({*zip(low.tolist(), high.tolist(), strict=True)}) == len(low) == len(
         {*zip(first.tolist(), second.tolist(), strict=True)})
+
+
+@pytest.mark.parametrize(("rows", "count"), [(1, 30), (3, 200), (6, 1000), (2, 1), (2, 0)])
+def test_columns_are_told_apart_as_numpy_does(rows: int, count: int) -> None:
+    table = np.random.default_rng(rows).integers(-2, 3, (rows, count))
+    columns, which = distinct_columns(table)
+    expected, inverse = np.unique(table, axis=1, return_inverse=True)
+    assert columns.tolist() == expected.tolist() and which.tolist() == inverse.reshape(-1).tolist()
