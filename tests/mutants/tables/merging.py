@@ -20,7 +20,7 @@ MUTANTS = (
     Mutant("active/one_set.py", "Classes(labels, factors / factors[first][labels], first)",
            "Classes(labels, factors, first)", MERGED),
     Mutant("active/one_layer.py", "    return not wbar[0][sweeps.alpha].any()", "    return True", MERGED),
-    Mutant("active/one_layer.py", "return 0 if len(signs) > 1 else", "return 1 if len(signs) > 1 else", MERGED),
+    Mutant("active/one_layer.py", "return 0 if up and down else", "return 1 if up and down else", MERGED),
     Mutant("active/one_layer.py", "return self.classes.sums(np.abs(self.classes.factors) * self._weights)",
            "return self.classes.sums(self.classes.factors * self._weights)", MERGED),
     Mutant("theorems/merging.py", "    if not layer.whole:\n        return None\n    aside", "    aside", MERGED),
