@@ -12,6 +12,7 @@ a (phi(u) - phi(w)) with u(x) = w(x) that of u - w (THEORY 7.8).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -130,16 +131,22 @@ class Forms:
     generators: list[Key]
 
 
-def forms(sweeps: Sweeps, limit: int = 20_000) -> Forms:
+def forms(sweeps: Sweeps, limit: int = 20_000, *, through: bool = True) -> Forms:
     """The forms of all active switches; raises `TooLarge` past ``limit`` multiplications or entries, and where forms
-    grow long."""
+    grow long.
+
+    Switches are seen ``through`` functions of one variable; or these are generators, and stand for their input where
+    that is a generator in no other way.
+    """
     program = sweeps.program
     if sweeps.lanes:
         raise TooLarge
     begin(max(_LEAST, _EACH * measure(program, limit)))
-    state = _State(sweeps)
+    state = _State(sweeps, through)
     for index, node in enumerate(program.nodes):
         state.values.append(state.compute(index, node))
+    if not through:
+        state.rename()
     output = state.values[program.output].reshape(-1)
     y = [entry if isinstance(entry, Form) else Form({ONE: entry} if entry else {}) for entry in output]
     return Forms(state.z, [None if _has_generators(entry) else entry for entry in y], _generators(state.z))
@@ -155,8 +162,8 @@ def _generators(z: Mapping[int, Form]) -> list[Key]:
 
 
 class _State:
-    def __init__(self, sweeps: Sweeps) -> None:
-        self.sweeps = sweeps
+    def __init__(self, sweeps: Sweeps, through: bool) -> None:
+        self.sweeps, self.through = sweeps, through
         self.program = sweeps.program
         self.values: list[Array] = []
         self.z: dict[int, Form] = {}
@@ -265,7 +272,9 @@ class _State:
         switch = first + own
         if z is MIXED:
             z = Form({("switch", switch, 0): Fraction(1)})
-        form = self._through(switch, z) if isinstance(z, Form) else Form({ONE: z} if z else {})
+        if not isinstance(z, Form):
+            z = Form({ONE: z} if z else {})
+        form = self._through(switch, z) if self.through else z
         self.z[switch] = form
         if not form.terms.keys() - {ONE}:
             return ZERO
@@ -306,6 +315,27 @@ class _State:
         values = (np.broadcast_to(self.sweeps.values[arg], node.shape).reshape(-1)[position] for arg in node.args)
         varied = (self.program.nodes[arg].varied for arg in node.args)
         return node.op, [(bool(own), float(value)) for own, value in zip(varied, values, strict=True)], node.params
+
+    def rename(self) -> None:
+        """Give a generator that is a one-to-one function of an input the input's name, unless another one has it."""
+        roots = {key: self._root(key) for key in _generators(self.z)}
+        taken = Counter(found[0] for found in roots.values())
+        names = {key: found for key, found in roots.items() if taken[found[0]] == 1}
+        for switch, form in self.z.items():
+            pairs = [(names.get(key, (key, Fraction(1))), value) for key, value in form.terms.items()]
+            self.z[switch] = Form({name: value * slope for (name, slope), value in pairs}, form.factor, form.q)
+
+    def _root(self, key: Key) -> tuple[Key, Fraction]:
+        """The input that a generator is a one-to-one function of, and the derivative; otherwise the generator."""
+        root, slope = key, Fraction(1)
+        while root[0] == "node":
+            inner = self._argument(root)
+            own = sorted(inner[0].terms.keys() - {ONE}) if inner is not None else []
+            if inner is None or len(own) != 1:
+                break
+            slope *= inner[1] * inner[0].terms[own[0]]
+            root = own[0]
+        return (root, slope) if root[0] == "input" else (key, Fraction(1))
 
     def _argument(self, key: Key) -> tuple[Form, Fraction] | None:
         """The only argument of a smooth generator, and the derivative with respect to it; None where that is near 0."""

@@ -32,12 +32,15 @@ def subproblems(sweeps: Sweeps) -> list[System] | None:
     """
     if multiplications(sweeps.program) > _OTHERS:
         return None
+    limit = _APART if sweeps.program.is_piecewise_linear else _OTHERS
     try:
-        found = forms(sweeps, _APART if sweeps.program.is_piecewise_linear else _OTHERS)
+        found = forms(sweeps, limit)
+        if not _in_inputs(found):
+            found = forms(sweeps, limit, through=False)
     except TooLarge:
         return None
     switches = [int(i) for i in sweeps.alpha]
-    if any(key[0] != "input" for key in found.generators) or not all(i in found.z for i in switches):
+    if not _in_inputs(found) or not all(i in found.z for i in switches):
         return None
     groups = _apart(found, switches)
     if max((len(members) for members, _ in groups), default=0) > MANY:
@@ -53,6 +56,10 @@ def subproblems(sweeps: Sweeps) -> list[System] | None:
             first = made[alike] = replace(dense_system(found, tuple(members), generators, weights), base=base)
         own.append(first.renamed(tuple(members), tuple(key[1] for key in generators)))
     return own
+
+
+def _in_inputs(found: Forms) -> bool:
+    return all(key[0] == "input" for key in found.generators)
 
 
 def _structural_key(found: Forms, members: list[int], generators: list[Key], weights: Weights) -> Any:

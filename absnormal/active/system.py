@@ -238,6 +238,10 @@ def build(sweeps: Sweeps) -> System | None:
         return None
     try:
         system = _from_forms(sweeps, forms(sweeps))
+        if system is not None and not system.proved:
+            # What a switch sees through may be a generator beside itself: u, and exp(u) elsewhere.
+            other = _from_forms(sweeps, forms(sweeps, through=False))
+            system = other if other is not None and other.proved else system
     except TooLarge:
         return _beyond_forms(sweeps)
     return None if many and system is not None and system.generic_cells > _FEW else system

@@ -181,3 +181,80 @@ def test_a_pool_behind_a_convolution_of_a_constant_input_is_judged() -> None:
     layers = [torch.nn.Conv1d(1, 2, 3), torch.nn.MaxPool1d(2), torch.nn.ReLU(), torch.nn.Flatten()]
     model = torch.nn.Sequential(torch.nn.Unflatten(1, (1, 6)), *layers, torch.nn.Linear(4, 1)).double()
     assert an.verify(lambda x: model(x).sum(), torch.zeros(2, 6, dtype=torch.float64))
+
+
+ADVANTAGES = (1.0, -1.0, 2.0, -2.0, 0.5)
+
+
+def policy_loss(u: Any, lib: Any, clip: Any) -> Any:
+    """PPO's, with the ratio exp(u): at a bound of the ratio it compares the ratio with what it clips to it."""
+    r = lib.exp(u)
+    advantages = lib.asarray(np.resize(ADVANTAGES, len(u)))
+    return -lib.minimum(r * advantages, clip(r, 0.8, 1.2) * advantages).sum()
+
+
+def one_sided(u: Any) -> tuple[Any, Any]:
+    """The one-sided derivatives of the policy loss, a function of each entry by itself, by hand."""
+    r, a = np.exp(u), np.resize(ADVANTAGES, len(u))
+    right = -r * a * np.where(a > 0, r < 1.2, r >= 0.8)
+    left = -r * a * np.where(a > 0, r <= 1.2, r > 0.8)
+    return np.minimum(left, right), np.maximum(left, right)
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 300])
+@pytest.mark.parametrize("slope", ["autograd", 0, -1, 1])
+def test_a_ratio_that_is_clipped_is_a_coordinate(size: int, slope: Any) -> None:
+    u = np.log(np.resize([0.8, 1.2, 1.0, 1.2, 0.8, 1.2, 0.8], size))
+    report = an.verify(lambda u: policy_loss(u, np, np.clip), u, slope=slope)
+    low, high = one_sided(u)
+    inside = bool(((low - 1e-9 <= report.gradient) & (report.gradient <= high + 1e-9)).all())
+    assert report.verdict.name == ("CLARKE" if inside else "NOT_CLARKE")
+    assert ((low - 1e-9 <= report.clarke_gradient) & (report.clarke_gradient <= high + 1e-9)).all()
+
+
+@pytest.mark.parametrize("scale", [1.0, -2.0])
+def test_the_set_of_clipped_ratios_is_a_box(scale: float) -> None:
+    u = np.log(np.resize([0.8, 1.2, 1.0], 7))
+    G = an.generalized_gradient(lambda x: policy_loss(scale * x, np, np.clip), u / scale)
+    low, high = np.sort([scale * side for side in one_sided(u)], axis=0)
+    v = np.array([1.0, -1.0, 2.0, -2.0, 0.5, 1.0, -1.0])
+    assert G.exact and G.support(v) == pytest.approx(np.maximum(v * low, v * high).sum())
+    assert G.contains(low) and G.contains((low + high) / 2) and not G.contains(low - 1e-3)
+
+
+def test_a_ratio_of_a_network_is_a_coordinate_too() -> None:
+    inputs = torch.tensor([[1.0, 2.0], [0.0, 1.0]], dtype=torch.float64)
+    weights = torch.zeros(2, dtype=torch.float64)
+    old = torch.log(torch.tensor([1.25, 1 / 1.2], dtype=torch.float64))
+
+    def f(w: Any) -> Any:
+        return policy_loss(inputs @ w - old, torch, torch.clamp)
+
+    report = an.verify(f, weights)
+    assert len(report.problem.sweeps.alpha) >= 3
+    low, high = (side @ inputs.numpy() for side in one_sided(-old.numpy()))
+    # The second ratio is at its upper bound with a negative factor, where the loss is smooth.
+    np.testing.assert_allclose(low, high)
+    inside = np.allclose(report.gradient, low)
+    assert report.verdict.name == ("CLARKE" if inside else "NOT_CLARKE")
+    np.testing.assert_allclose(report.clarke_gradient, low)
+
+
+def test_a_function_of_two_inputs_is_none_of_one() -> None:
+    u = np.log([0.8])
+
+    def f(x: Any) -> Any:
+        return policy_loss(x[:1] + x[1:], np, np.clip)
+
+    G = an.generalized_gradient(f, np.array([u[0], 0.0]))
+    np.testing.assert_allclose(G.limiting_gradients, [[one_sided(u)[0][0]] * 2])
+
+
+def test_an_input_beside_a_function_of_it_is_no_second_coordinate() -> None:
+    """|exp(x) - 1 - x + y| - |y|: between the two surfaces, which touch, the derivative with respect to y is 2."""
+
+    def f(x: Any) -> Any:
+        return np.abs(np.exp(x[0]) - 1 - x[0] + x[1]) - np.abs(x[1])
+
+    np.testing.assert_allclose(an.gradient(f, [1e-2, -1e-5])[1], 2.0)
+    assert verdict(f, [0.0, 0.0], [1, -1]) != "NOT_CLARKE" and verdict(f, [0.0, 0.0], [-1, 1]) != "CLARKE"

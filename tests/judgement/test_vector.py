@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -89,3 +90,34 @@ def test_the_oracle_agrees_with_smooth_maps_between(data: st.DataObject) -> None
         assert report.verdict.name != "CLARKE", (report.proof, a, g)
     if report.verdict.name != "UNDECIDED":
         assert report.certificate is not None and report.certificate.check(), (report.proof, a, g)
+
+
+#: One-to-one functions that take 0 to v, with their derivatives there.
+ONE_TO_ONE: tuple[tuple[Any, int], ...] = (
+    (lambda t, v: np.exp(t) + (v - 1), 1), (lambda t, v: v + np.tanh(t), 1), (lambda t, v: (t + 1) ** 3 + (v - 1), 3),
+    (lambda t, v: v + 1 - np.exp(t), -1), (lambda t, v: np.expm1(2 * t) + v, 2), (lambda t, v: t + v, 1),
+    (lambda t, v: np.exp(np.sin(t)) + (v - 1), 1),
+)  # fmt: skip
+
+
+@fuzz(40)
+@given(st.data())
+def test_one_to_one_functions_of_inputs_are_coordinates(data: st.DataObject) -> None:
+    a = data.draw(cases() | cases(nests()))
+    g = data.draw(vectors(a))
+    maps = [data.draw(st.sampled_from(ONE_TO_ONE)) for _ in a.x]
+
+    def f(t: Any) -> Any:
+        return a.function(np.array([phi(t[i], a.point[i]) for i, (phi, _) in enumerate(maps)]))
+
+    report = an.verify(f, np.zeros(len(maps)), slope=a.slopes)
+    assert report.verdict.name == ("CLARKE" if a.clarke else "NOT_CLARKE"), (report.proof, a)
+    for certificate in (report.certificate, report.clarke_certificate):
+        assert certificate is not None and certificate.check(), (certificate, a)
+    rates = [rate for _, rate in maps]
+    own = zip(report.clarke_gradient.tolist(), rates, strict=True)
+    assert a.oracle.contains([Fraction(v) / rate for v, rate in own])
+    brought = an.verify(f, np.zeros(len(maps)), gradient=[float(v * rate) for v, rate in zip(g, rates, strict=True)])
+    if brought.verdict.name != "UNDECIDED":
+        assert bool(brought) == a.oracle.contains(g), (brought.proof, a, g)
+        assert brought.certificate is not None and brought.certificate.check()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..mutant import Mutant
 
 SYSTEM = ("active/test_hypothesis_e.py", "theorems/test_likq.py")
+COORDINATES = ("active/test_hypothesis_e.py", "judgement/test_vector.py")
 RULES = ("certificates/test_evidence_rules.py",)
 
 MUTANTS = (
@@ -14,6 +15,14 @@ MUTANTS = (
     Mutant("active/forms.py", "form = Form(seen.terms, factor, form.q * form.terms[generators[0]] * slope)",
            "form = Form(seen.terms, factor, form.q * form.terms[generators[0]])", SYSTEM),
     Mutant("active/forms.py", "if taken[0] != taken[1]:", "if False:", SYSTEM),
+    Mutant("active/forms.py", "if taken[found[0]] == 1}", "}", COORDINATES),
+    Mutant("active/forms.py", "slope *= inner[1] * inner[0].terms[own[0]]", "slope *= inner[1]", COORDINATES),
+    Mutant("active/forms.py", "slope *= inner[1] * inner[0].terms[own[0]]", "slope *= inner[0].terms[own[0]]",
+           COORDINATES),
+    Mutant("active/forms.py", "len(own) != 1:\n                break", "len(own) < 1:\n                break",
+           COORDINATES),
+    Mutant("active/system.py", "forms(sweeps, through=False)", "forms(sweeps)", COORDINATES),
+    Mutant("active/subproblems.py", "found = forms(sweeps, limit, through=False)", "return None", COORDINATES),
     Mutant("active/forms.py", "or sum(form.terms[key] for key in generators):", "or False:", SYSTEM),
     Mutant("ops/kinks/fold.py", "current if sign * slope > 0 else", "current if slope > 0 else", SYSTEM),
     Mutant("ops/kinks/entrywise.py", "_sum(plus if slope > 0 else minus, entries)",
