@@ -187,7 +187,7 @@ def test_is_underflow_no_error():
 
 @pytest.mark.parametrize("result", [None, "3", {"y": 1.0}, 1j, object()])
 def test_is_a_result_that_is_not_a_number_refused(result):
-    with pytest.raises(ValueError, match="f must return a number"):
+    with pytest.raises(TraceError, match=r"must return a number.*Fix: "):
         trace(lambda x: result, X)
 
 

@@ -195,8 +195,13 @@ def F_hardshrink(x: Any) -> Any:
     return nn.functional.hardshrink(x + 0.5).sum()
 
 
+@pytest.mark.parametrize("result", [1.0, "a", None, ["a"]])
+def test_a_result_that_is_no_tensor_is_refused(result: Any) -> None:
+    with pytest.raises(an.TraceError, match=r"must return a tensor.*Fix: "):
+        an.verify(lambda x: result, torch.zeros(2))
+
+
 @pytest.mark.parametrize(("f", "x", "what"), [
-    (lambda x: 1.0, torch.zeros(2), "must return a tensor"),
     (lambda x: x.sum(), torch.zeros(2, dtype=torch.long), "floating-point"),
     (lambda x: x["a"].sum(), {"a": torch.zeros(2), "b": 3}, "floating-point"),
 ])  # fmt: skip

@@ -283,7 +283,7 @@ def test_a_marked_test_without_a_verdict_has_not_passed(tmp_path: Path) -> None:
     found = json.loads((tmp_path / "out.json").read_text())
     assert found["summary"]["verdicts"] == {"CLARKE": 2, "NOT_CLARKE": 2, "ERROR": 2}
     reasons = [result["reason"] for result in found["results"] if result["verdict"] == "ERROR"]
-    assert reasons[0].startswith("SystemExit at test_it.py:34: 0") and reasons[1].startswith("f must return a number")
+    assert reasons[0].startswith("SystemExit at test_it.py:34: 0") and "must return a number" in reasons[1]
 
 
 def test_a_marker_on_what_is_no_loss_is_named(tmp_path: Path) -> None:

@@ -148,7 +148,8 @@ def _output(builder: Builder, result: Any) -> int:
     except (TypeError, ValueError):
         value = np.asarray(None)
     if value.dtype.kind not in "fiub":
-        raise ValueError(f"f must return a number or an array of real numbers, got {type(result).__name__}")
+        problem = f"must return a number or an array of real numbers, got {type(result).__name__}"
+        raise TraceError("f", problem, "return what f computes from x, such as a sum")
     return builder.constant(value.astype(float))
 
 

@@ -252,7 +252,8 @@ def run_on_tape(tape: Tape, closure: Callable[[], Any], one_number: bool = True)
             "write it with torch.where, or with Python's own branches and loops",
         ) from error
     if not isinstance(loss, torch.Tensor):
-        raise ValueError(f"f must return a tensor, got {type(loss).__name__}")
+        problem = f"must return a tensor, got {type(loss).__name__}"
+        raise TraceError("f", problem, "return what f computes from x, such as a sum")
     if one_number and loss.numel() != 1:
         raise SeveralNumbersError(tuple(loss.shape))
     if loss.is_complex():
