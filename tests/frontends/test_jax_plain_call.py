@@ -179,9 +179,4 @@ def test_is_the_argument_left_alone() -> None:
 
 
 def test_the_last_digit_of_a_result_that_is_0_at_the_point_may_differ() -> None:
-    def normalized(x: jax.Array) -> jax.Array:
-        u = x.reshape(1, -1)
-        scale = jax.lax.rsqrt(u.var(1, keepdims=True) + 1e-5)
-        return (((u - u.mean(1, keepdims=True)) * scale) ** 2).mean()
-
-    assert an.verify(normalized, jnp.zeros((2, 6, 6)))
+    assert an.verify(lambda x: (x**2).mean(), jnp.zeros((2, 6, 3)))
