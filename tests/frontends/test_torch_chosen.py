@@ -177,3 +177,29 @@ def test_what_the_number_of_picked_entries_tells_is_refused(f: Callable[[Any], A
 def test_entries_that_two_masks_pick_are_none_of_one() -> None:
     with pytest.raises(an.TraceError, match="Fix: "):
         an.verify(another_mask, torch.tensor([0.0, 1.0, 2.0, -1.0], dtype=torch.float64))
+
+
+def added_in_place(x: Any) -> Any:
+    y = x.clone()
+    mask = y > 0
+    y[mask] += -1.0 * x[mask]
+    return y
+
+
+def scaled_in_place(x: Any) -> Any:
+    y = x.clone()
+    picked = y[y > 0]
+    picked.mul_(0.0)
+    y[y > 0] = picked
+    return y
+
+
+@pytest.mark.parametrize("f", [added_in_place, scaled_in_place], ids=lambda f: f.__name__)
+def test_what_is_changed_in_place_is_the_picked_entries_alone(f: Callable[[Any], Any]) -> None:
+    """f and f after f are min(x, 0): other entries keep their values, by which later kinks are judged."""
+    x = torch.tensor([-1.0, 0.0, 2.0], dtype=torch.float64)
+    for g in (f, lambda u: f(f(u))):
+        report = an.verify(lambda u, g=g: g(u) @ torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64), x)
+        assert report.verdict.name == "CLARKE" and report.gradient.tolist() == [1.0, 2.0, 0.0]
+        assert report.problem.sweeps.values[0].tolist() == [-1.0, 0.0, 2.0]
+        assert report.clarke_gradient[0] == 1.0 and report.clarke_gradient[2] == 0.0

@@ -19,7 +19,7 @@ from absnormal.frontends.numpy.masks import TracedMask
 from absnormal.frontends.numpy.select import where
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.ties.names import OWN
-from absnormal.frontends.torch.constants import ENTRYWISE, Lost
+from absnormal.frontends.torch.constants import ENTRYWISE, Lost, on_others
 from absnormal.frontends.torch.jumps import RELATIONS, VALUELESS, plain_name
 from absnormal.frontends.torch.memory import storage
 from absnormal.frontends.torch.steps import Read, Step, geometry
@@ -135,7 +135,7 @@ class Choices:
         whole = copy(record)
         with torch.no_grad(), np.errstate(all="ignore"):
             given = [arg.here if isinstance(arg, Arg) else arg for arg in args]
-            whole.outs = [record.func(*given, **kwargs)]
+            whole.outs = [on_others(record, given, kwargs)]
             write.record, write.number, write.bound = whole, step.number, False
             made = self.lowering.by_rule(whole, args, kwargs)
         if not isinstance(made, int) or write.bound or write.shape(made) != np.shape(picked.whole):
@@ -194,8 +194,7 @@ class Choices:
             raise Lost
         args = [
             self._constant(arg, number, picked) if isinstance(arg, torch.Tensor) else arg for arg in record.args]
-        with torch.no_grad():
-            return record.func(*args, **record.kwargs)
+        return on_others(record, args, record.kwargs)
 
     def _put(self, step: Step, mask: Any) -> Any:
         """Entries that are written where a mask holds."""

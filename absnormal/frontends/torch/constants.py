@@ -6,7 +6,7 @@ torch's own kernels, from the outcomes that jumps have on other sides of their t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -99,10 +99,7 @@ class Constants:
         if varies or plain_name(record) not in ENTRYWISE | OTHERS:
             raise Lost
         args, kwargs = (self._values(held, number, taken) for held in (record.args, record.kwargs))
-        if record.overwritten:
-            args = [args[0].clone(), *args[1:]]
-        with torch.no_grad():
-            return record.func(*args, **kwargs)
+        return on_others(record, args, kwargs)
 
     def _values(self, value: Any, when: int, taken: Sides) -> Any:
         if isinstance(value, torch.Tensor):
@@ -143,6 +140,14 @@ class Constants:
         table, *keys = record.arguments
         constant = self.following.value(table) is None and not self.moves(table)
         return constant and table.dim() == len(keys) == 1
+
+
+def on_others(record: Record, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    """What an operation makes of other arguments, which it leaves as they are."""
+    if record.overwritten:
+        args = [args[0].clone(), *args[1:]]
+    with torch.no_grad():
+        return record.func(*args, **kwargs)
 
 
 def taken_of(value: Any, taken: Sides) -> Any:

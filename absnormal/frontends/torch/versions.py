@@ -20,7 +20,17 @@ from absnormal.frontends.meanings.steps import as_number, over_entries, searched
 from absnormal.frontends.numpy.masks import TracedMask
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.torch.chosen import Choices
-from absnormal.frontends.torch.constants import ENTRYWISE, MOVING, OTHERS, Constants, Lost, Sides, behind, taken_of
+from absnormal.frontends.torch.constants import (
+    ENTRYWISE,
+    MOVING,
+    OTHERS,
+    Constants,
+    Lost,
+    Sides,
+    behind,
+    on_others,
+    taken_of,
+)
 from absnormal.frontends.torch.following import sharp
 from absnormal.frontends.torch.jumps import CONVERSIONS, RELATIONS, plain_name
 from absnormal.frontends.torch.memory import storage
@@ -99,8 +109,7 @@ class Versions:
         args = self._again(record.args, step, taken)
         if any(isinstance(arg, Arg) and arg.varied for arg in args) or plain_name(record) not in ENTRYWISE:
             return None
-        with torch.no_grad():
-            return array(record.func(*[arg.here if isinstance(arg, Arg) else arg for arg in args], **record.kwargs))
+        return array(on_others(record, [arg.here if isinstance(arg, Arg) else arg for arg in args], record.kwargs))
 
     def _stepping(self, record: Record, args: Sequence[Any], kwargs: dict[str, Any], over: Record | None) -> Any:
         write, name = self.lowering.write.entrywise, plain_name(record)

@@ -58,6 +58,8 @@ MUTANTS = (
     Mutant("frontends/torch/constants.py", "following.value(table) is None and not self.moves(table)",
            "following is not None and not self.moves(table)", MOVED),
     Mutant("frontends/torch/constants.py", "number < other < when", "number < other < number", PICKED),
+    Mutant("frontends/torch/constants.py", "        args = [args[0].clone(), *args[1:]]\n",
+           "        args = [*args]\n", PICKED),
     Mutant("frontends/torch/chosen.py", "self._mask(key, number, open_) is not picked.mask", "False", PICKED),
     Mutant("frontends/torch/selecting.py", '[] if name.strip("_") in _SIZELESS else self.masks(tensors)', "[]", PICKED),
     Mutant("frontends/torch/selecting.py", "self.derived = within or", "self.derived = False and", PICKED),
