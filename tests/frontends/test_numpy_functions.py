@@ -163,6 +163,8 @@ VECTOR = {
     "argmax": lambda x: x[np.argmax(x)] + x[x.argmin()] * x[np.argsort(x)] + x[x.argsort()]
     + (M * x)[0][np.argmin(M * x, axis=1)[0]]
     + x[x.argmax()] + x[np.argmin(x)],
+    "orders": lambda x: x[np.lexsort((A, x))] + x[np.nanargmax(x)] * x[np.nanargmin(x)] + x[np.argpartition(x, 1)[1]]
+    + x[x.argpartition(1)[1]],
     "clip": lambda x: np.clip(x, -0.5, 0.5) + x.clip(0) + np.clip(x, None, 0.2)
     + np.clip(x, min=A, max=None) + x.clip(max=0.3),
     "clip at infinity": lambda x: np.clip(x, -np.inf, 1) + np.maximum(x, -np.inf)

@@ -152,3 +152,59 @@ def test_an_array_that_f_made_is_taken_like_any_other(name: str) -> None:
 
     for f in (with_variables, with_numbers):
         agrees(f, X, [X + 0.01], name)
+
+
+WEIGHTS = np.array([1.0, 2.0, 3.0, -1.0])
+
+
+def signs_that_are_multiplied(x: Any) -> Any:
+    u = np.sign(x)
+    u *= np.abs(x)
+    u += (x > 0.25).astype(float)
+    u[0] = x[1]
+    return u
+
+
+def copies_of_plain_arrays(x: Any) -> Any:
+    v = WEIGHTS.copy()
+    v *= x
+    w = np.exp(WEIGHTS)
+    w /= 1 + x**2
+    w -= v
+    return w
+
+
+def the_copy_under_another_name(x: Any) -> Any:
+    v = WEIGHTS.copy()
+    other = v
+    other *= x
+    return v
+
+
+@pytest.mark.parametrize("f", [signs_that_are_multiplied, copies_of_plain_arrays], ids=lambda f: f.__name__)
+def test_plain_arrays_are_changed_in_place(f: Callable[[Any], Any]) -> None:
+    numbers = WEIGHTS.copy()
+    agrees(lambda x: f(x) @ numbers, X, [X + 0.125, X[::-1]], f.__name__)
+    assert np.array_equal(WEIGHTS, numbers)
+
+
+def test_a_plain_array_that_is_changed_under_another_name_is_refused() -> None:
+    for x in (X, np.ones(4)):
+        with pytest.raises(an.TraceError, match="when it is called with plain arrays"):
+            an.verify(lambda u: the_copy_under_another_name(u).sum(), x)
+
+
+def test_what_jumps_is_not_written_into() -> None:
+    def sorted_signs(x: Any) -> Any:
+        u = np.sign(x)
+        u.sort()
+        return u @ x
+
+    def with_another_entry(x: Any) -> Any:
+        u = np.floor(x)
+        u[0] = x[1]
+        return u @ x
+
+    for f in (sorted_signs, with_another_entry):
+        with pytest.raises(an.TraceError, match="jumps at this point"):
+            an.verify(f, [1.0, 0.0])

@@ -184,6 +184,9 @@ class Either(NDArrayOperatorsMixin):
         whole = [part is None or part is Ellipsis or (type(part) is slice and part == slice(None)) for part in parts]
         return lifted(lambda u: u[key], [self], all(whole), True)
 
+    def __setitem__(self, key: Any, value: Any) -> NoReturn:
+        self.refuse()
+
     @property
     def T(self) -> Any:
         return lifted(lambda u: u.T, [self], moves=True)
@@ -191,6 +194,8 @@ class Either(NDArrayOperatorsMixin):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or not callable(getattr(np.ndarray, name, None)):
             raise AttributeError(name)
+        if name in CHANGING_METHODS:
+            self.refuse()
 
         def method(*args: Any, **kwargs: Any) -> Any:
             alike = name in ALIGNED_METHODS and not (name in MOVING_METHODS and _reordered((*args, *kwargs.values())))
@@ -255,6 +260,8 @@ ALIGNED_METHODS = frozenset({"astype", "reshape", "ravel", "squeeze", "copy", "c
 ALIGNED_FUNCTIONS = {
     np.where, np.clip, np.round, np.reshape, np.ravel, np.squeeze, np.expand_dims, np.select, np.copy, np.nan_to_num,
 }
+#: What changes an array, and returns nothing.
+CHANGING_METHODS = frozenset({"fill", "sort", "partition", "put", "resize"})
 #: What moves entries, and keeps some of them; the first ones in another order only where one is given.
 MOVING_METHODS = frozenset({"reshape", "ravel", "flatten", "transpose", "swapaxes", "repeat"})
 MOVING_FUNCTIONS = {

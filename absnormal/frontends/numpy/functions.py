@@ -218,6 +218,7 @@ METHODS: dict[str, Callable[..., Any]] = {
     "cumsum": algebra.cumsum, "cumprod": algebra.cumprod, "dot": algebra.dot, "trace": algebra.trace,
     "max": order.largest, "min": order.smallest, "clip": order.clip,
     "argmax": FUNCTIONS[np.argmax], "argmin": FUNCTIONS[np.argmin], "argsort": FUNCTIONS[np.argsort],
+    "argpartition": FUNCTIONS[np.argpartition],
     "take": FUNCTIONS[np.take], "repeat": FUNCTIONS[np.repeat], "diagonal": FUNCTIONS[np.diagonal],
     "compress": lambda u, c, axis=None: gather(u, lambda i: i.compress(c, axis)), "round": _round,
     "any": FUNCTIONS[np.any], "all": FUNCTIONS[np.all], "nonzero": FUNCTIONS[np.nonzero],
@@ -228,7 +229,8 @@ METHODS: dict[str, Callable[..., Any]] = {
 #: Methods with the parameters of the function of the same name.
 LIKE_FUNCTIONS: dict[str, Callable[..., Any]] = {name: getattr(np, name) for name in (
     "ravel", "swapaxes", "squeeze", "copy", "sum", "mean", "var", "std", "prod", "cumsum", "cumprod", "dot", "trace",
-    "max", "min", "clip", "argmax", "argmin", "argsort", "take", "repeat", "diagonal", "round", "any", "all", "nonzero",
+    "max", "min", "clip", "argmax", "argmin", "argsort", "argpartition", "take", "repeat", "diagonal", "round", "any",
+    "all", "nonzero",
 )}  # fmt: skip
 
 VIEWS = {

@@ -359,9 +359,9 @@ class TracedArray(Stored, NDArrayOperatorsMixin):
             target[...] = result
             return target
         if not isinstance(target, TracedArray):
-            self.refuse(
-                "the result is written into a plain array", "assign it to a new name: a = a + b", operation
-            )
+            if target is inputs[0]:  # u *= x: the name u stands for the result
+                return result
+            self.refuse("the result is written into a plain array", "assign it to a new name: a = a + b", operation)
         if target.scalar:
             return result
         if not isinstance(result, TracedArray):
