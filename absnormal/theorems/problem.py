@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import weakref
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -138,7 +139,8 @@ class Problem:
         turn = self.clock.turn
         if turn not in self._turns:
             self._turns.clear()
-            self._turns[turn] = _Found(self)
+            # Kept with the problem, which it must not keep.
+            self._turns[turn] = _Found(weakref.proxy(self))
         return self._turns[turn]
 
     @cached_property

@@ -15,7 +15,7 @@ import absnormal as an
 from absnormal.active import system
 from absnormal.active.private_inputs import private_inputs
 from absnormal.clarke.components import admissible
-from absnormal.clarke.pricing import _cells_along
+from absnormal.clarke.pricing import cells_along
 from absnormal.sweeps.equal_rows import EqualRows
 from absnormal.sweeps.table import Sweeps
 from absnormal.theorems import independent_subproblems as parts
@@ -81,8 +81,8 @@ def test_a_direction_along_a_kink_opens_no_cell() -> None:
     asked = problem(lambda x: np.abs(x[0]) + np.abs(x[1]), [0.0, 0.0], [0, 0])
     assert asked.relevant is not None
     scaled = asked.relevant.scaled
-    assert not _cells_along(scaled, np.array([[1.0, 0.0]]))[0]
-    assert len(_cells_along(scaled, np.array([[1.0, 0.5], [1.0, -0.5], [2.0, 1.0]]))[0]) == 2
+    assert not cells_along(scaled, np.array([[1.0, 0.0]]))[0]
+    assert len(cells_along(scaled, np.array([[1.0, 0.5], [1.0, -0.5], [2.0, 1.0]]))[0]) == 2
 
 
 # -- private directions ----------------------------------------------------------------------------------------------

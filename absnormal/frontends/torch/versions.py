@@ -57,7 +57,7 @@ class Versions:
         self._outcomes: dict[int, Either | None] = {}
         self._reduced: dict[int, dict[int, Any]] = {}
         self.constants = Constants(lowering.tape, lowering.following)
-        self.choices = Choices(self)
+        self.choices = Choices(weakref.proxy(self))
 
     def outcome(self, number: int) -> Either | None:
         """The outcome of a jump that is tied; None where its sides are not known, or not those that torch takes."""
