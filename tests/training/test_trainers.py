@@ -5,15 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import lightning.pytorch as pl
 import pytest
 import torch
-import transformers
 from torch import nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 
 import absnormal as an
+
+pl = pytest.importorskip("lightning.pytorch", reason="needs absnormal[test]")
+transformers = pytest.importorskip("transformers", reason="needs absnormal[test]")
 
 
 class Data(Dataset):  # type: ignore[type-arg]
