@@ -38,11 +38,12 @@ def codes(code: CodeType) -> Iterator[CodeType]:
 
 
 def loaded(rule: Callable[..., Any]) -> set[str]:
-    """The names that a function's code loads."""
-    return {
-        str(item.argval) for code in codes(inspect.unwrap(rule).__code__) for item in dis.get_instructions(code)
+    """The names that a function's code loads; Python 3.13 loads two at once."""
+    steps = [
+        item for code in codes(inspect.unwrap(rule).__code__) for item in dis.get_instructions(code)
         if item.opname.startswith("LOAD")
-    }
+    ]
+    return {str(name) for item in steps for name in (item.argval if type(item.argval) is tuple else (item.argval,))}
 
 
 ROWS = [*FUNCTIONS.items(), *((LIKE_FUNCTIONS[name], METHODS[name]) for name in LIKE_FUNCTIONS)]
@@ -146,7 +147,8 @@ REFUSED: list[tuple[str, Callable[[Any], Any]]] = [
     ("dtype", lambda x: np.concatenate([x, x], dtype=np.float32)), ("mean", lambda x: np.var(x, mean=X)),
     ("returned", lambda x: np.average(x, 0, None, True)), ("weights", lambda x: np.quantile(x, 0.5, weights=X)),
     ("equal_nan", lambda x: x * np.isclose(x, X, equal_nan=True)), ("keepdims", lambda x: np.argmax(x, keepdims=True)),
-    ("overwrite_input", lambda x: np.median(x, overwrite_input=True)), ("axis", lambda x: np.vecdot(x, X, axis=0)),
+    ("overwrite_input", lambda x: np.median(x, overwrite_input=True)),
+    ("axes", lambda x: np.vecdot(x, X, axes=[(0,), (0,), ()])),
     ("axes", lambda x: np.matmul(x, X, axes=[(0, 1)] * 3)),
 ]  # fmt: skip
 

@@ -226,7 +226,7 @@ VECTOR = {
     + special.entr(x * x) + special.rel_entr(x * x, A * A) + special.log_ndtr(x),
     "softplus": lambda x: np.log1p(np.exp(-np.abs(x))) + np.maximum(x, 0) + np.logaddexp(0, x),
     "logsumexp": lambda x: np.max(x) + np.log(np.sum(np.exp(x - np.max(x)))),
-    "vecdot": lambda x: np.vecdot(M, x) + (np.matvec(M, x)
+    "vecdot": lambda x: np.vecdot(M, x) + np.vecdot((M * x).T, M.T, axis=-2) + (np.matvec(M, x)
     + np.vecmat(x, M.T) if hasattr(np, "matvec") else 0),
     "shapes": lambda x: np.zeros_like(x) + np.ones_like(x) * x + np.full_like(x, 2) * x
     + np.empty_like(x) * 0 + x * len(x) * x.size

@@ -176,8 +176,9 @@ def test_no_input_of_a_rule_is_left_unread(kind: str) -> None:
     write = RULES[kind].write
     inputs = [name for name, item in inspect.signature(write).parameters.items()
               if item.kind is not inspect.Parameter.KEYWORD_ONLY][1:]
-    loaded = {str(item.argval) for item in dis.get_instructions(write) if item.opname.startswith("LOAD")}
-    assert set(inputs) <= loaded
+    steps = [item.argval for item in dis.get_instructions(write) if item.opname.startswith("LOAD")]
+    # Python 3.13 loads two at once.
+    assert set(inputs) <= {name for found in steps for name in (found if type(found) is tuple else (found,))}
 
 
 def call_of(kind: str, schema: Any, attributes: dict[str, Any]) -> Call:

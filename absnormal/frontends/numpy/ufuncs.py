@@ -201,6 +201,8 @@ def _applied(name: str, ufunc: np.ufunc, method: str, inputs: Sequence[Any], kwa
         write.refuse("the argument where= is not supported", "use np.where on the result")
     if np.dtype(kwargs.pop("dtype", None) or float) != np.float64:
         write.refuse("a variable is converted to another dtype", "keep float64")
+    if ufunc is np.vecdot and (axis := kwargs.pop("axis", -1)) != -1:
+        inputs = [np.moveaxis(item, axis, -1) for item in inputs]
     for key in [key for key, value in kwargs.items() if key not in READ.get(method, ())]:
         if not is_default(key, kwargs.pop(key)):
             write.refuse(f"the argument {key}= is not supported", "move the axes with np.moveaxis, or leave it out")
