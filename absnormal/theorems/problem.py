@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-import weakref
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -23,6 +23,8 @@ from absnormal.sweeps.table import Sweeps
 if TYPE_CHECKING:
     from absnormal.clarke.cells import Cells
     from absnormal.clarke.components import Component
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +106,7 @@ class Problem:
     @property
     def tracker(self) -> BudgetTracker:
         """What was spent in this turn."""
-        return self._found.tracker
+        return self._once("tracker", lambda: BudgetTracker(self.budget, self.clock))
 
     @property
     def ended(self) -> str:
@@ -116,70 +118,59 @@ class Problem:
     def apart(self) -> list[System] | None:
         """The systems that the active switches fall into; None where there are none, or half of the time that was left
         did not suffice."""
-        return self._found.apart
+        return self._once("apart", self._apart)
 
     @property
     def components(self) -> list[Component] | None:
         """An admissible partition of the relevant switches; None where they are too many or the budget ended."""
-        return self._found.components
+        return self._once("components", self._components)
 
     @property
     def cells(self) -> Cells | None:
         """The open cells of the relevant switches."""
-        return self._found.cells
+        return self._once("cells", self._cells)
 
     @property
     def listed(self) -> Cells | None:
         """The open cells, where they have been asked for in this turn."""
-        known: Cells | None = vars(self._found).get("cells")
-        return known
+        return self._found.get("cells")
+
+    def _once(self, name: str, search: Callable[[], T]) -> T:
+        """What a search of this turn finds."""
+        if name not in self._found:
+            self._found[name] = search()
+        found: T = self._found[name]
+        return found
 
     @property
-    def _found(self) -> _Found:
+    def _found(self) -> dict[str, Any]:
         turn = self.clock.turn
         if turn not in self._turns:
             self._turns.clear()
-            # Kept with the problem, which it must not keep.
-            self._turns[turn] = _Found(weakref.proxy(self))
+            self._turns[turn] = {}
         return self._turns[turn]
 
     @cached_property
-    def _turns(self) -> dict[int, _Found]:
+    def _turns(self) -> dict[int, dict[str, Any]]:
         return {}
 
-
-@dataclass(frozen=True, eq=False)
-class _Found:
-    """What the searches of a turn find."""
-
-    problem: Problem
-
-    @cached_property
-    def tracker(self) -> BudgetTracker:
-        return BudgetTracker(self.problem.budget, self.problem.clock)
-
-    @cached_property
-    def apart(self) -> list[System] | None:
+    def _apart(self) -> list[System] | None:
         part = self.tracker.part()
         with ended_when(lambda: part.late):
-            return subproblems(self.problem.sweeps)
+            return subproblems(self.sweeps)
 
-    @cached_property
-    def components(self) -> list[Component] | None:
+    def _components(self) -> list[Component] | None:
         from absnormal.clarke.components import admissible
 
-        system = self.problem.relevant
-        return None if system is None else admissible(system, self.tracker.part())
+        return None if self.relevant is None else admissible(self.relevant, self.tracker.part())
 
-    @cached_property
-    def cells(self) -> Cells | None:
+    def _cells(self) -> Cells | None:
         from absnormal.clarke.cells import open_cells
 
-        system = self.problem.relevant
-        if system is None:
+        if self.relevant is None:
             return None
-        known = self.components if system.explicit else None
-        return known[0].cells if known and len(known) == 1 else open_cells(system, self.tracker.part())
+        known = self.components if self.relevant.explicit else None
+        return known[0].cells if known and len(known) == 1 else open_cells(self.relevant, self.tracker.part())
 
 
 def largest(sweeps: Sweeps, g: Array) -> Array:

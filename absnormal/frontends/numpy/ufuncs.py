@@ -188,11 +188,13 @@ def apply_ufunc(
 
 def _apart(result: Any) -> Any:
     """A result with no memory of an argument's; numbers are an array that f makes, into which variables are written."""
-    from absnormal.frontends.numpy.held import held
-
     if isinstance(result, TracedArray):
         return TracedArray(result.builder, result.index)
-    return held(result.copy()) if type(result) is np.ndarray else result
+    if type(result) is not np.ndarray:
+        return result
+    from absnormal.frontends.numpy.held import held
+
+    return held(result.copy())
 
 
 def _applied(name: str, ufunc: np.ufunc, method: str, inputs: Sequence[Any], kwargs: dict[str, Any]) -> Any:
