@@ -20,7 +20,8 @@ def test_the_script_is_executable_and_reads_the_command_from_the_readme() -> Non
     done = subprocess.run(
         ["bash", "-c", f'{extract}; printf "%s" "$command"'], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    assert done.stdout.endswith(".venv/bin/python -m pytest")
+    assert done.stdout.endswith(".venv/bin/python -m pytest -m 'not slow'")
+    assert ".venv/bin/python -m pytest -m slow -n 2\n" in script.read_text()
 
 
 @pytest.mark.parametrize(("ci", "status"), [("true", 1), ("", 0)])

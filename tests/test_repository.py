@@ -87,6 +87,7 @@ def test_issue_forms_have_what_a_form_needs(path: Path) -> None:
     assert all(part["type"] in ("input", "textarea") and part["attributes"]["label"] for part in form["body"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("commands", "status", "printed"), [
     ("check model.py:loss --at 0 --slope 0\n\n", 0, ""),
     ('check model.py:loss --at "0" --slope -1\ncheck model.py:loss --at 1', 1, "::error file=model.py,line=4"),

@@ -46,6 +46,7 @@ def lines(file: Path) -> int:
     return file.read_bytes().count(b"\n") if file.exists() else 0
 
 
+@pytest.mark.slow
 def test_four_sweeps_that_are_killed_at_random_lose_and_double_nothing(tmp_path: Path) -> None:
     names, rng, deadline = ("a", "b", "c", "d"), random.Random(0), time.monotonic() + 300
     running = {name: started(tmp_path, name) for name in names}

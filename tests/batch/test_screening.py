@@ -87,6 +87,7 @@ def as_single_calls(f: Any, many: Any, **options: Any) -> Counter[str]:
     return Counter(own.method for own in records)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(45))
 def test_random_functions(seed: int) -> None:
     found = as_single_calls(function(seed), points(seed))
@@ -168,6 +169,7 @@ def each_clear(f: Callable[[Any], Any], many: Any) -> Iterator[tuple[Any, Any, b
             yield program, y, own
 
 
+@pytest.mark.slow
 def test_a_clear_point_has_no_active_kink_in_exact_arithmetic_either() -> None:
     seen = 0
     for seed in range(60):

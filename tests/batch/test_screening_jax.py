@@ -91,6 +91,7 @@ def test_a_wrong_rule_is_judged_at_every_point(monkeypatch: pytest.MonkeyPatch) 
     assert alone == [*range(18)]
 
 
+@pytest.mark.slow
 def test_structures_what_is_held_fixed_and_other_types(monkeypatch: pytest.MonkeyPatch) -> None:
     def f(p: Any) -> Any:
         return jnp.sum(jax.nn.relu(p["w"] * p["n"] + p["b"])) - jnp.abs(p["b"])

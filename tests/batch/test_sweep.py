@@ -72,6 +72,7 @@ def _futures(executor: Any, function: Any, tasks: list[Any]) -> list[Any]:
     return [executor.submit(function, task) for task in tasks]
 
 
+@pytest.mark.slow
 def test_a_dask_cluster() -> None:
     distributed = pytest.importorskip("distributed")
     expected = bare(an.sweep(identity, POINTS, slope=-1))
@@ -300,6 +301,7 @@ def _peak(count: int) -> int:
     return peak
 
 
+@pytest.mark.slow
 def test_memory_is_flat_in_the_number_of_points() -> None:
     _peak(50)
     few, many = _peak(150), _peak(1500)
@@ -313,6 +315,7 @@ def margin(x: Any, parameters: Any = None) -> Any:
     return np.log(np.sum(np.exp(scores))) - scores[0]
 
 
+@pytest.mark.slow
 def test_digit_images() -> None:
     sweep = an.sweep(partial(margin, parameters=digits.network(1).point), digits.load().images[:300], slope=-1)
     records = list(sweep)

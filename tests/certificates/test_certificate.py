@@ -103,6 +103,7 @@ def test_one_number_changed_is_refused(data: st.DataObject) -> None:
         assert not checker.holds({**document, name: "other"})
 
 
+@pytest.mark.slow
 @fuzz(50)
 @given(st.data())
 def test_one_number_changed_with_a_new_digest_is_refused_or_still_true(data: st.DataObject) -> None:

@@ -76,6 +76,7 @@ def test_the_element_of_least_norm(case: Any) -> None:
     assert G.is_stationary() is oracle.contains([0] * len(G.base))
 
 
+@pytest.mark.slow
 @RANDOM
 @given(programs(), st.sampled_from([-1.0, -0.5, 0.0, 0.5, 1.0]))
 def test_conditions_and_set_never_contradict_each_other(case: Any, slope: float) -> None:

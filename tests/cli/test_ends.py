@@ -170,6 +170,7 @@ def f(x):
 """
 
 
+@pytest.mark.slow
 def test_workers_of_a_framework_do_not_wait_for_ever() -> None:
     Path("tensors.py").write_text(TENSORS)
     done = run("sweep", "tensors.py:f", "--points", "points.npy", "--framework", "jax", "--jobs", "2", "--chunk", "1",

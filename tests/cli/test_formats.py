@@ -144,6 +144,7 @@ def big(tmp_path: Path, count: int = 3000) -> list[str]:
     return ["sweep", "slow.py:slow", "--points", "big.npy", "--records", "run.jsonl", "--chunk", "2"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("form", "jobs"), [("json", "1"), ("json", "2"), ("junit", "2"), ("sarif", "1"), ("text", "2")]
 )
@@ -203,6 +204,7 @@ def test_ctrl_c_in_the_middle_of_a_finding_waits_for_its_end(form: str, capsys: 
         assert len(json.loads(said)["results"]) == 1
 
 
+@pytest.mark.slow
 def test_a_killed_sweep_is_continued(tmp_path: Path) -> None:
     arguments = big(tmp_path, 100)
     process = start(*arguments, where=tmp_path)

@@ -65,6 +65,7 @@ def test_what_is_refused_is_refused_by_name(name: str) -> None:
     assert problem in str(caught.value) and fix in str(caught.value)
 
 
+@pytest.mark.slow
 def test_sparse_matrices_are_followed_through_their_implementation() -> None:
     sparse = jax.experimental.sparse
     dense = jnp.array([[1.0, 0.0, 2.0], [0.0, 3.0, 0.0]])

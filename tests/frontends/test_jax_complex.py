@@ -72,6 +72,7 @@ CASES: dict[str, tuple[Callable[[Any], Any], Any]] = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_the_gradient_is_that_of_jax_and_the_program_is_the_function(name: str) -> None:
     f, plain = CASES[name]

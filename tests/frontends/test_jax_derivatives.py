@@ -102,6 +102,7 @@ def test_what_has_no_part_in_the_gradient_is_not_named() -> None:
     assert capture(f, jnp.zeros(3)).foreign == ()
 
 
+@pytest.mark.slow
 def test_functions_of_jax_are_not_named() -> None:
     for function in (nn.relu, nn.relu6, nn.silu, nn.log_sigmoid):
         assert capture(lambda x, g=function: jnp.sum(jax.jit(jax.vmap(g))(x)), jnp.ones(3)).foreign == ()  # type: ignore

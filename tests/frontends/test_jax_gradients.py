@@ -26,6 +26,7 @@ def modelled(captured: TracedCall) -> Any:
     return sweeps.gradient(sweeps.signature(captured.slopes[sweeps.alpha]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ALL)
 def test_the_modelled_gradient_is_that_of_jax(name: str, double: None) -> None:
     function = scalar(ALL[name])

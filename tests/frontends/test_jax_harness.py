@@ -11,6 +11,8 @@ import pytest
 from tests.frontends.jax_harness import one_each, outcomes, table
 from tests.frontends.outcomes import DECIDED, Outcome, collected, faults, wordless
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def found() -> list[Outcome]:

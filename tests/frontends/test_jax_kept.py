@@ -176,6 +176,7 @@ def test_what_calls_python_is_called_each_time() -> None:
     assert same(f, X, False, True) is False
 
 
+@pytest.mark.slow
 def test_a_changed_closure_is_not_served_stale() -> None:
     scale, shift, inner = 1.0, np.array([1.0, 2.0, 3.0]), jnp.ones(3)
 
@@ -274,6 +275,7 @@ def test_another_way_with_arrays_is_found_at_a_later_point() -> None:
             an.verify(at_the_kink, point)
 
 
+@pytest.mark.slow
 def test_structures_shapes_and_types_are_told_apart() -> None:
     def f(x: Any) -> Any:
         return sum(jnp.sum(jax.nn.relu(leaf) ** 2) for leaf in jax.tree.leaves(x))

@@ -61,6 +61,7 @@ SMOOTH: dict[str, tuple[Callable[..., Any], Any]] = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(SMOOTH))
 def test_a_smooth_operation_has_the_derivative_of_jax(name: str) -> None:
     f, x = SMOOTH[name]
@@ -169,6 +170,7 @@ def test_a_bessel_function_of_a_modulus_has_a_kink_that_jax_takes_as_even() -> N
     np.testing.assert_allclose(wrong.clarke_gradient[0], 0.0, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_what_reads_one_half_of_a_matrix_is_a_function_of_that_half() -> None:
     """JAX's own functions take the symmetric part first, unless they are told not to; those of SciPy's do not."""
     pair = np.stack([S, S + np.diag([1.0, 2.0, 3.0, 5.0])])
@@ -187,6 +189,7 @@ def test_what_reads_one_half_of_a_matrix_is_a_function_of_that_half() -> None:
     assert an.verify(lambda a: total(jnp.linalg.cholesky(a)), jnp.asarray(S))
 
 
+@pytest.mark.slow
 def test_a_wrong_derivative_of_jax_is_seen_by_differences_of_values(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its gradient and that of the program are wrong together."""
     primitive = jax.lax.linalg.cholesky_p

@@ -130,6 +130,7 @@ def test_is_a_deterministic_function_taken(dtype: Any) -> None:
                     pytest.fail(f"{name} at {x}: {error}")
 
 
+@pytest.mark.slow
 def test_are_models_and_dicts_taken() -> None:
     key, data = jax.random.key(0), jnp.linspace(-1, 1, 8).reshape(4, 2)
     for dtype in (jnp.float32, jnp.bfloat16):

@@ -70,6 +70,7 @@ def test_is_a_number_in_a_module_a_setting_that_a_note_names(kind: Any) -> None:
         an.verify(lambda p: jnp.asarray(p.b), kind(jnp.arange(2), 0.5))
 
 
+@pytest.mark.slow
 def test_are_layers_of_equinox_differentiated_as_by_filter_grad() -> None:
     first, second = jax.random.split(KEY)
     model = eqx.nn.Sequential([

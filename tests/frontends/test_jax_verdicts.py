@@ -101,6 +101,7 @@ def test_a_dict_comes_back_as_a_dict() -> None:
     assert isinstance(report.clarke_gradient["w"], jax.Array)
 
 
+@pytest.mark.slow
 def test_a_module_of_equinox() -> None:
     model = eqx.nn.MLP(6, 3, 8, 1, key=jax.random.key(0))
     model = jax.tree.map(lambda leaf: 0 * leaf if eqx.is_array(leaf) else leaf, model)
@@ -125,6 +126,7 @@ class Network(flax.linen.Module):
         return flax.linen.Dense(3)(flax.linen.elu(x.reshape(x.shape[0], -1)))
 
 
+@pytest.mark.slow
 def test_a_module_of_flax() -> None:
     images = jax.random.normal(jax.random.key(0), (2, 8, 8, 1))
     network = Network()
@@ -215,6 +217,7 @@ def test_gradients_that_underflow_are_rounding() -> None:
     assert report.verdict is RIGHT
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precise", [False, True], ids=["float32", "float64"])
 def test_digits_that_a_kernel_loses_are_rounding(precise: bool) -> None:
     # JAX differentiates expm1(u) as 1 + expm1(u), which for u = -12 has four correct digits in float32.

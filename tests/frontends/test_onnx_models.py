@@ -114,6 +114,7 @@ def network(name: str) -> tuple[nn.Module, tuple[Any, ...]]:
     return Apply(function), (3 * torch.randn(2, 3),)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["mlp", "lenet", "resnet", "transformer", "lstm", "gru", "activations", "losses"]
 )

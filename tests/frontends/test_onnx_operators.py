@@ -107,6 +107,7 @@ def found() -> dict[str, list[tuple[str, str]]]:
         return {case.name: [(kind, said) for _, kind, said in results(case)] for case in cases()}
 
 
+@pytest.mark.slow
 def test_node_tests_have_their_expected_values() -> None:
     wrong = [f"{name}: {said}" for name, made in found().items() for kind, said in made if kind == "wrong"]
     assert not wrong, "\n".join(wrong)

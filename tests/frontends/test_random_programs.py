@@ -93,6 +93,7 @@ def judged(captured: Any, report: Any, oracle: Oracle, gradient: Any) -> None:
     assert report.certificate.check()
 
 
+@pytest.mark.slow
 @fuzz(20)
 @given(programs(max_vars=3, max_active=5, max_steps=4))
 def test_jax_against_the_oracle(drawn: Program) -> None:
@@ -104,6 +105,7 @@ def test_jax_against_the_oracle(drawn: Program) -> None:
         judged(captured, report, Oracle.of(expr, point), report.clarke_gradient.tolist())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kernels", list(KERNELS))
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=str)
 @fuzz(40)
@@ -228,6 +230,7 @@ def networks(draw: st.DrawFn) -> Network:
     return Network(layer, loss, W, biases, V, np.array([first, *others]))
 
 
+@pytest.mark.slow
 @fuzz(60)
 @given(networks())
 def test_layers_of_torch_against_the_oracle(net: Network) -> None:

@@ -77,6 +77,7 @@ def verified(library: str, f: Callable[[Any, Any], Any], x: np.ndarray) -> an.Re
         return an.verify(lambda x: f(jnp, x), jnp.array(x))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("library", ["numpy", "torch", "jax"])
 def test_several_masks(library: str) -> None:
     decided = refused = 0

@@ -13,6 +13,8 @@ from tests.frontends.torch_database import RECORD, decided, operators, outcomes,
 #: Of the samples of an operator so many are run, spread over all of them.
 _MOST = 2
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def found() -> list[Outcome]:

@@ -150,6 +150,7 @@ def without_derivative() -> Iterator[tuple[str, Any, Function, int]]:
                         if not out.requires_grad and out.layout is torch.strided and out.numel())  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_every_result_without_a_derivative_has_a_rule_or_is_refused() -> None:
     found = set()

@@ -288,6 +288,7 @@ def either(ask: Callable[[], Any]) -> Any:
         return None
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(("kind", "name"), CASES)
 def test_a_program_used_elsewhere_says_what_f_says_or_that_it_cannot(kind: str, name: str, double: None) -> None:
@@ -316,6 +317,7 @@ def holds_at(case: Case, program: Any, x: Array) -> bool:
     return value is not None and value == pytest.approx(case.value(x), rel=1e-7, abs=1e-7)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(("kind", "name"), CASES)
 def test_kinks_are_never_said_to_be_all_where_the_function_was_not_seen(kind: str, name: str, double: None) -> None:

@@ -19,6 +19,7 @@ from ..theorems.generators import nests, network_cases
 from ..theorems.judge import Case, cases, fuzz
 
 
+@pytest.mark.slow
 @fuzz(75)
 @given(cases() | cases(nests()) | network_cases(), st.booleans())
 def test_every_small_program_is_decided(a: Case, exact: bool) -> None:
@@ -31,6 +32,7 @@ def test_every_small_program_is_decided(a: Case, exact: bool) -> None:
     assert a.oracle.contains([Fraction(value) for value in report.clarke_gradient.tolist()])
 
 
+@pytest.mark.slow
 @fuzz(40)
 @given(cases(soft=True))
 def test_smooth_maps_between_change_no_verdict_that_is_given(a: Case) -> None:

@@ -63,6 +63,7 @@ def vectors(draw: st.DrawFn, a: Case) -> Vector:
     return tuple(p + Fraction(draw(st.integers(-1, 1)), size) for p in draw(corners))
 
 
+@pytest.mark.slow
 @fuzz(75)
 @given(st.data(), st.booleans())
 def test_the_oracle_agrees(data: st.DataObject, exact: bool) -> None:

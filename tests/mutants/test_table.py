@@ -42,6 +42,7 @@ def test_a_list_shows_the_change(capsys: pytest.CaptureFixture[str]) -> None:
     assert "--- absnormal/sweeps/realized.py" in said and "pass" in said
 
 
+@pytest.mark.slow
 def test_a_broken_line_is_noticed_and_a_harmless_one_survives(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -6,6 +6,7 @@ from fractions import Fraction
 from itertools import product
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -107,6 +108,7 @@ def test_membership_and_least_norm(program: Program, data: st.DataObject) -> Non
     assert all(membership(oracle.vertices, point).inside for point in oracle.limiting_gradients)
 
 
+@pytest.mark.slow
 @fuzz
 @given(programs(), programs())
 def test_a_sum_in_separate_inputs_has_the_sum_of_the_sets(first: Program, second: Program) -> None:

@@ -34,6 +34,7 @@ def test_every_block_is_of_a_kind_that_is_tested(page: Path) -> None:
         assert block.language != "python" or block.text.startswith(">>> "), block.text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", [page for page in PAGES if any(block.file for block in blocks(page))], ids=name_of)
 def test_files_and_commands_of_a_page(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

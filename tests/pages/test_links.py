@@ -48,6 +48,7 @@ def test_every_page_is_in_the_navigation_of_the_site() -> None:
     assert {page.name for page in PAGES[1:]} <= set(listed)
 
 
+@pytest.mark.slow
 def test_the_site_is_built_without_a_warning(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "mkdocs", "build", "--strict", "-f", ".mkdocs.yml", "-d", str(tmp_path)],

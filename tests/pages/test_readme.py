@@ -33,5 +33,5 @@ def test_first_lines_do_everything() -> None:
     assert block("Install").startswith("python3 -m venv .venv && .venv/bin/pip install -q . && ")
     assert block("Tests") == (
         "python3 -m venv .venv && .venv/bin/pip install -q torch==2.13.0 && .venv/bin/pip install -q '.[test]'"
-        " && .venv/bin/python -m pytest\n"
+        " && .venv/bin/python -m pytest -m 'not slow'\n"
     )

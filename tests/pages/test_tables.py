@@ -92,6 +92,7 @@ SLOPED = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("call", "point", "variables", "switches", "active", "verdict", "method", "slope"), SLOPED)
 def test_digits(
     call: str, point: str, variables: str, switches: str, active: str, verdict: str, method: str, slope: float

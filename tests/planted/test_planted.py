@@ -11,6 +11,7 @@ from tests.planted.subjects import subject
 PRECISIONS = pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 
 
+@pytest.mark.slow
 @PRECISIONS
 @pytest.mark.parametrize("name", [*SHALLOW, "deep_mlp", "resnet18", "flax_mlp"])
 def test_a_models_own_gradient_is_right(name: str, precision: str) -> None:
@@ -18,6 +19,7 @@ def test_a_models_own_gradient_is_right(name: str, precision: str) -> None:
     assert not faults_of(outcome), outcome
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "precision"), [
     ("mlp", "float32"), ("mlp", "bfloat16"), ("lenet", "float32"), ("lenet", "bfloat16"), ("deep_mlp", "float32"),
     ("flax_mlp", "float32"), ("flax_mlp", "bfloat16"), ("equinox_norm", "float64"),

@@ -12,6 +12,7 @@ from tests.display.pages import tags
 EXAMPLES = gallery.examples()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_every_example_is_drawn(name: str) -> None:
     example = EXAMPLES[name]

@@ -114,6 +114,7 @@ def test_another_assertion():
 """
 
 
+@pytest.mark.slow
 def test_models_are_judged_by_fixture_marker_and_assertion(tmp_path: Path) -> None:
     (tmp_path / "test_model.py").write_text(_TESTS)
     done = run(tmp_path, "-v", "--clarke-report=out.sarif", "test_model.py")

@@ -75,6 +75,7 @@ def results(folder: Path, *arguments: str) -> list[Any]:
     return sorted([(r["name"], r["verdict"], r["method"], r["reason"], r["lines"]) for r in found], key=str)
 
 
+@pytest.mark.slow
 def test_neither_order_nor_tracing_nor_processes_change_a_finding(project: Path) -> None:
     plain = results(project)
     assert ("test_unit.py::TestUnit::test_wrong", "NOT_CLARKE") in [found[:2] for found in plain]

@@ -44,6 +44,7 @@ def short(name: str) -> str:
     return name.rpartition("::")[2]
 
 
+@pytest.mark.slow
 def test_it_passes_fails_and_skips_with_the_right_lines(project: Path) -> None:
     done = run(project, "-v", "--clarke-report=out.json", "--junitxml=junit.xml")
     assert done.returncode == 1 and not done.stderr
@@ -76,6 +77,7 @@ def test_it_passes_fails_and_skips_with_the_right_lines(project: Path) -> None:
     assert cases["test_open"].find("skipped") is not None
 
 
+@pytest.mark.slow
 def test_sarif_and_junit_reports_have_the_lines(project: Path) -> None:
     run(project, "--clarke-report=out.sarif")
     results = formats.sarif((project / "out.sarif").read_text())
@@ -97,6 +99,7 @@ def test_sarif_and_junit_reports_have_the_lines(project: Path) -> None:
         assert all(f"{file}:{line}" in (found.text or "") for line in lines)
 
 
+@pytest.mark.slow
 def test_two_workers_find_the_same(project: Path) -> None:
     run(project, "--clarke-report=one.json")
     done = run(project, "-p", "xdist", "-n", "2", "--clarke-report=two.json")
@@ -118,6 +121,7 @@ def test_what_undecided_means(project: Path, undecided: str, outcome: str) -> No
     assert "UNDECIDED test_losses.py::test_open" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_slope_for_the_whole_project(tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text(
         "import numpy as np\ndef test_it(clarke):\n"
@@ -127,6 +131,7 @@ def test_a_slope_for_the_whole_project(tmp_path: Path) -> None:
     assert run(tmp_path, "-o", "clarke_slope=-1").returncode == 1
 
 
+@pytest.mark.slow
 def test_hypothesis_goes_to_the_kinks_and_the_report_counts(tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text(
         "import numpy as np\nfrom hypothesis import Phase, given, settings\nfrom absnormal.testing import strategies\n"
@@ -181,6 +186,7 @@ def test_jax(x):
 """
 
 
+@pytest.mark.slow
 def test_models_of_frameworks(tmp_path: Path) -> None:
     (tmp_path / "model.py").write_text(MODEL)
     (tmp_path / "test_it.py").write_text(TESTS)
@@ -271,6 +277,7 @@ NOT_LOSSES = {
 }
 
 
+@pytest.mark.slow
 def test_a_marked_test_without_a_verdict_has_not_passed(tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text(MARKED)
     done = run(tmp_path, "-v", "--clarke-report=out.json")

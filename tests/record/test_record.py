@@ -16,6 +16,7 @@ from .files import read
 from .groups import GROUPS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("group", GROUPS)
 def test_a_sample_behaves_as_recorded(group: str) -> None:
     found, count = differences(group, sample=True)

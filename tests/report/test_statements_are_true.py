@@ -81,6 +81,7 @@ def slopes_with(a: Case, report: an.Report, found: Remedy) -> list[Fraction]:
     return [found.slopes.get(i, c) for i, c in enumerate(a.c)]
 
 
+@pytest.mark.slow
 @fuzz(150)
 @given(cases() | cases(nests()))
 def test_wrong_gradients(a: Case) -> None:

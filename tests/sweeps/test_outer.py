@@ -29,6 +29,7 @@ def test_it_is_that_of_the_oracle() -> None:
         np.testing.assert_allclose(sweeps.gradient(slopes) @ v, expected, rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_a_vector_just_outside_is_separated_and_one_on_the_boundary_is_not() -> None:
     decided = 0
     for seed in SEEDS[:20]:

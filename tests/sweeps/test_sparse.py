@@ -291,6 +291,7 @@ def test_a_long_maximum_without_ties_takes_few_entries() -> None:
     assert of_y.data.tolist() == [1.0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "f",
     [

@@ -58,6 +58,7 @@ _SAMPLE = (
 )
 
 
+@pytest.mark.slow
 def test_it_agrees_with_torch_on_its_own_operators() -> None:
     known = operators()
     found = [(name, *outcome) for name in _SAMPLE for outcome in outcomes(known[name], 2, 16)]

@@ -124,6 +124,7 @@ def _drawn(seed: int) -> tuple[Expr, int]:
     return total, n
 
 
+@pytest.mark.slow
 def test_random_sums_are_judged_as_by_the_oracle() -> None:
     decided, asked = 0, 0
     for seed in islice(count(1), 60):

@@ -44,6 +44,7 @@ def side_by_side(draw: st.DrawFn) -> tuple[Expr, Any]:
     return first + copy(second, moved), (*a, *b)
 
 
+@pytest.mark.slow
 @fuzz(75)
 @given(cases(source=side_by_side()))
 def test_never_wrong(a: Case) -> None:

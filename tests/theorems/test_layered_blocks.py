@@ -230,6 +230,7 @@ def test_a_broken_variant_is_wrong(broken: Any, a: Case, monkeypatch: pytest.Mon
     assert wrong(layered_blocks, a)
 
 
+@pytest.mark.slow
 def test_a_layer_that_does_not_move_whole_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     _any_moves(monkeypatch)
     assert caught(layered_blocks, stacks(), 2000)

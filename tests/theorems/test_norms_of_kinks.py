@@ -140,6 +140,7 @@ def _drawn(seed: int) -> tuple[Expr, int]:
     return total, n
 
 
+@pytest.mark.slow
 def test_random_norms_of_kinks_are_judged_as_by_the_oracle() -> None:
     decided = asked = 0
     for seed in range(80):

@@ -179,6 +179,7 @@ def test_inputs_that_cross_an_earlier_kink_are_caught(monkeypatch: pytest.Monkey
 # -- definite slopes --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @fuzz(100)
 @given(cases())
 def test_definite_slopes_are_never_wrong(a: Case) -> None:
@@ -225,6 +226,7 @@ def test_pools_of_equal_windows_are_never_wrong(a: Case) -> None:
     never_wrong(private_directions, a)
 
 
+@pytest.mark.slow
 @fuzz(50)
 @given(cases(), st.sampled_from([-1.0, 1.0]))
 def test_zero_rows_at_sight_are_zero(a: Case, slope: float) -> None:

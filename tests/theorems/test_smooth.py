@@ -63,6 +63,7 @@ def test_never_wrong_with_smooth_maps_between(a: Case) -> None:
     never_wrong(smooth_exactly, a)
 
 
+@pytest.mark.slow
 def test_one_zero_row_is_not_enough() -> None:
     def broken(problem: Problem) -> Proof | None:
         system = problem.system

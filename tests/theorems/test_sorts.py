@@ -80,6 +80,7 @@ def judged(seed: int, slope: Any) -> tuple[Any, Any]:
     return report, member(report.gradient, limiting(seed))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("slope", ["autograd", -1.0, 0.0, 1.0])
 def test_verdicts_are_those_of_exact_gradients(slope: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(order, "STABLE", 2)

@@ -15,6 +15,7 @@ from tests.training.problems import SMALL, large
 _OTHERS = {"crescent II"}
 
 
+@pytest.mark.slow
 def test_the_classical_problems_are_solved_and_certified() -> None:
     problems = SMALL | {f"{name}, n = 8": problem for name, problem in large(8).items() if name != "MXHILB"}
     for name, (f, x0, least) in problems.items():
@@ -51,6 +52,7 @@ def test_branches_are_followed_and_domains_kept() -> None:
     assert found.success and found.x[0] == pytest.approx(1.0, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_it_says_why_it_ended() -> None:
     short = an.minimize(SMALL["Rosen-Suzuki"][0], [0.0] * 4, maxiter=3)
     assert not short.success and short.status == 2 and short.nit == 3 and "maxiter steps were made" in short.message

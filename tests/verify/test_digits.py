@@ -56,6 +56,7 @@ def test_integer_network_with_biases_is_decided_by_private_directions(images: in
     np.testing.assert_allclose(flat(report.gradient), flat(problem.hand_gradient(problem.point, slope)[1]), atol=1e-12)
 
 
+@pytest.mark.slow
 def test_the_network_without_biases_is_decided_for_slopes_0_by_units_in_step() -> None:
     problem = digits.network_without_biases()
     report = an.verify(problem.function, problem.point, slope=0)
@@ -63,6 +64,7 @@ def test_the_network_without_biases_is_decided_for_slopes_0_by_units_in_step() -
     assert report.deviation < 1e-8
 
 
+@pytest.mark.slow
 def test_the_network_without_biases_is_left_open_for_slopes_minus_1_with_the_reason() -> None:
     problem = digits.network_without_biases()
     report = an.verify(problem.function, problem.point, slope=-1)

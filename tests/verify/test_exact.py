@@ -19,6 +19,7 @@ from ..theorems.generators import nests
 from ..theorems.judge import Case, cases, fuzz
 
 
+@pytest.mark.slow
 @fuzz(75)
 @given(cases() | cases(nests()), st.sampled_from((3, 7, 10)))
 def test_verdicts_at_thirds_and_tenths(a: Case, factor: int) -> None:

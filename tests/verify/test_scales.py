@@ -37,6 +37,7 @@ def settled(report: an.Report, clarke: bool, decided: bool = True) -> None:
     assert str(report) and report.explanation and json.dumps(report.to_dict(certificate=True), allow_nan=False)
 
 
+@pytest.mark.slow
 @fuzz(40)
 @given(cases() | cases(nests()), st.sampled_from(POWERS), st.sampled_from(POWERS))
 def test_scaled_programs(a: Case, up: int, across: int) -> None:
@@ -70,6 +71,7 @@ def test_every_kink_at_its_own_scale(a: Case, data: st.DataObject) -> None:
     settled(report, a.clarke)
 
 
+@pytest.mark.slow
 @fuzz(40)
 @given(cases() | cases(nests()) | network_cases())
 def test_a_budget_of_nothing(a: Case) -> None:
@@ -157,6 +159,7 @@ def test_medians_of_equal_numbers_end(count: int) -> None:
     assert report.verdict.name in ("CLARKE", "UNDECIDED")
 
 
+@pytest.mark.slow
 def test_many_lines_in_the_plane_are_listed() -> None:
     """200 kinks through the origin of R^2, against the cells between the lines in the order of their angles."""
     rng = np.random.default_rng(0)

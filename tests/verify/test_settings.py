@@ -85,6 +85,7 @@ def plain() -> dict[str, Any]:
     return {name: call() for name, call in CALLS.items()}
 
 
+@pytest.mark.slow
 def test_in_eight_threads(plain: dict[str, Any]) -> None:
     before, names = sys.getswitchinterval(), 8 * [*CALLS]
     sys.setswitchinterval(1e-5)
@@ -145,6 +146,7 @@ def test_the_precision_of_the_point_is_the_one_that_is_judged() -> None:
     assert found[0] == found[2] == int(plain_sum == 0) and found[1] == int(0.1 + 0.2 - 0.3 == 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["NumPy", "torch", "a model", "JAX"])
 def test_nothing_is_kept_of_a_call(name: str) -> None:
     call = CALLS[name]

@@ -72,6 +72,7 @@ IN_JAX: dict[str, tuple[Callable[[Any], Any], tuple[float, ...]]] = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", IN_JAX)
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_jax(name: str, dtype: str) -> None:

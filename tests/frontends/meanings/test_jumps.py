@@ -111,6 +111,7 @@ def test_a_jump_is_followed_through_movements(lib, name):
         assert_right(lib, MOVED[name], np.array(x))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lib", [torch, jnp], ids=["torch", "jax"])
 def test_interpolation_in_an_image_on_its_lines(lib):
     for xy in ON_LINES:

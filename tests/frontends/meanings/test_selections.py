@@ -128,6 +128,7 @@ def drawn_selection(seed: int) -> tuple[Callable[[Any], Any], Any]:
     return f, x
 
 
+@pytest.mark.slow
 def test_random_selections_are_what_they_say_elsewhere_or_refused() -> None:
     followed = 0
     for seed in range(250):

@@ -68,6 +68,7 @@ def check(name: str, seed: int) -> str:
     return "judged"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "count"), [("numpy", 120), ("torch", 40), ("jax", 8), ("onnx", 40)])
 def test_what_is_said_of_random_programs_is_so(name: str, count: int) -> None:
     with jax.enable_x64(True):
