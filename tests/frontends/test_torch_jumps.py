@@ -593,3 +593,23 @@ def test_a_matrix_that_is_barely_positive_definite_may_lose_that() -> None:
     info = lambda x: torch.linalg.cholesky_ex(torch.outer(x, x)).info  # noqa: E731
     with pytest.raises(an.TraceError, match="linalg_cholesky_ex"):
         an.verify(lambda x: x.square().sum() + info(x).sum(), torch.ones(2, dtype=D))
+
+
+@pytest.mark.parametrize(("f", "clarke"), [
+    (lambda s, x: s**2 * x, False), (lambda s, x: s.square() * x, False), (lambda s, x: 2.0**s * x, True),
+    (lambda s, x: s**s * x, True), (lambda s, x: (s + 1) ** 3 * x, True),
+])  # fmt: skip
+def test_a_power_of_what_jumps_is_another_one_on_each_side(f: Callable[[Any, Any], Any], clarke: bool) -> None:
+    def total(x: Any) -> Any:
+        return f(torch.sign(x), x).sum()
+
+    x = torch.tensor([0.0, 1.0], dtype=D)
+    program = an.trace(total, x)
+    for d in ([0.1, 0.0], [-0.3, 0.25], [-0.5, -0.5]):
+        assert program(x.numpy() + d) == pytest.approx(float(total(x + torch.tensor(d, dtype=D))))
+    assert an.verify(total, x).verdict is (an.Verdict.CLARKE if clarke else an.Verdict.NOT_CLARKE)
+
+
+def test_a_power_that_is_another_one_at_one_point_alone_is_refused() -> None:
+    with pytest.raises(an.TraceError, match=r"torch.sign .* jumps at this point"):
+        an.verify(lambda x: (torch.sign(x) ** 2).sum() + x.sum(), torch.tensor([0.0, 1.0], dtype=D))

@@ -36,7 +36,7 @@ from absnormal.frontends.torch.jumps import CONVERSIONS, RELATIONS, plain_name
 from absnormal.frontends.torch.memory import storage
 from absnormal.frontends.torch.settled import comparisons
 from absnormal.frontends.torch.steps import Step
-from absnormal.frontends.torch.tape import Record
+from absnormal.frontends.torch.tape import Record, tensors
 from absnormal.frontends.torch.values import array
 from absnormal.frontends.torch.writer import Arg
 
@@ -299,7 +299,11 @@ class Versions:
             assert record is not None
             args, kwargs = self._again(record.args, step, taken), self._again(record.kwargs, step, taken)
             write.record, write.number, write.bound = record, step.number, False
-            made = self.lowering.by_rule(record, args, kwargs)
+            write.elsewhere = lambda: tensors([on_others(record, _here(args), _here(kwargs))])
+            try:
+                made = self.lowering.by_rule(record, args, kwargs)
+            finally:
+                write.elsewhere = None
             if not isinstance(made, int):
                 raise Lost
             return TracedArray(self.lowering.builder, self._chosen(made))
@@ -348,6 +352,15 @@ class Versions:
         found = Arg(self.lowering.write, value, step.number, part.index if isinstance(part, TracedArray) else None)
         found._tensor = torch.as_tensor(np.asarray(held)).to(value.dtype).reshape(value.shape)
         return found
+
+
+def _here(value: Any) -> Any:
+    """Arguments with the tensors that they are on these sides."""
+    if isinstance(value, dict):
+        return {key: _here(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_here(item) for item in value]
+    return value.here if isinstance(value, Arg) else value
 
 
 def _axes(record: Record) -> tuple[Any, bool]:

@@ -89,6 +89,8 @@ class Writer(Terms[int]):
         self.number = 0
         #: Whether a rule looked at numbers that vary, so that what it wrote holds at the point only.
         self.bound = False
+        #: What the operation returns on another side of a jump, where it is lowered for one.
+        self.elsewhere: Callable[[], list[Any]] | None = None
         #: What a reader of the verdict must know.
         self.notes: list[str] = []
         #: Kernels whose derivative is not that of what they compute, as phrases.
@@ -101,6 +103,7 @@ class Writer(Terms[int]):
     def aside(self) -> Iterator[None]:
         """What lowers another operation in between: that one is put back afterwards."""
         kept, unit, precision = {**vars(self)}, self.builder.unit, self.builder.precision
+        self.elsewhere = None
         try:
             yield
         finally:
@@ -123,6 +126,8 @@ class Writer(Terms[int]):
     @property
     def returned(self) -> list[Any]:
         """The same, for what does not move with the variables, or matters at the point only: noise, slopes at ties."""
+        if self.elsewhere is not None:
+            return self.elsewhere()
         return [self.tape.value(out, self.number + 1) for out in self.record.outs]
 
     # -- nodes -------------------------------------------------------------------------------------------------
