@@ -155,7 +155,7 @@ def _without(builder: Builder, faults: list[int], needs: Needs, reached: list[in
                 bad = bad & ~(counts | compared)
                 if not bad.any() and args == node.args:
                     continue
-            elif (bad & (counts | (compared & ~_continuous(builder, node)))).any():
+            elif (bad & (counts if _continuous(builder, node) else counts | compared)).any():
                 raise _explained(builder, node, fault)
             elif (bad & compared).any():
                 held = bad & compared

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import scipy
 
 MODULES = ("numpy_arrays", "numpy_numbers", "models", "sciences", "scipy_functions", "containers")
 
@@ -42,5 +43,7 @@ REFUSED = {
     "scipy_functions: brentq": "float()",
     "scipy_functions: quad": "float()",
 }
+if scipy.__version__ >= "1.18":  # It asks of an array to which library it belongs.
+    REFUSED |= {"scipy_functions: linregress": "scipy.stats", "scipy_functions: hilbert": "np.array"}
 
 FOLLOWED = [name for name in SNIPPETS if name not in JUMPS and name not in REFUSED]

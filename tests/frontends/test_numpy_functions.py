@@ -222,7 +222,7 @@ VECTOR = {
     "scipy": lambda x: special.expit(x) + special.erf(x) + special.erfc(x) + special.ndtr(x)
     + special.log_expit(x)
     + special.logit(special.expit(x)) + special.gammaln(x * x + 1) + special.xlogy(x, x * x)
-    + special.xlog1py(A, x * x)
+    + special.xlog1py(A, x * x) + special.stdtr(4.0, x)
     + special.entr(x * x) + special.rel_entr(x * x, A * A) + special.log_ndtr(x),
     "softplus": lambda x: np.log1p(np.exp(-np.abs(x))) + np.maximum(x, 0) + np.logaddexp(0, x),
     "logsumexp": lambda x: np.max(x) + np.log(np.sum(np.exp(x - np.max(x)))),

@@ -259,8 +259,8 @@ SEQUENCES = {
     np.linalg.multi_dot, np.lexsort,
 }  # fmt: skip
 
-#: Functions that may turn a tied comparison into a kink; everywhere else it must be decided.
-KINKS_OF_MASKS = {np.where, np.select}
+#: Functions that take a tied comparison as it is; everywhere else it must be decided.
+KINKS_OF_MASKS = {np.where, np.select, np.broadcast_arrays}
 
 #: Functions of NumPy and SciPy that convert their arguments without asking, with the fix.
 CONVERTING = {

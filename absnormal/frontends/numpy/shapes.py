@@ -179,9 +179,8 @@ def broadcast_to(u: Any, shape: Any) -> TracedArray:
 
 
 def broadcast_arrays(*arrays: Any) -> Any:
-    write = writer_of(arrays, "np.broadcast_arrays")
     shape = np.broadcast_shapes(*(np.shape(u) for u in arrays))
-    return tuple(broadcast_to(write.array(u), shape) for u in arrays)
+    return tuple(np.broadcast_to(u, shape) for u in arrays)
 
 
 def meshgrid(*arrays: Any, indexing: str = "xy", sparse: bool = False) -> Any:

@@ -99,13 +99,14 @@ MOVEMENTS: list[Callable[[Any], Any]] = [
     lambda u: u, lambda u: u[:, None], lambda u: u[None, :], lambda u: np.broadcast_to(u, (3, 3)),
     lambda u: np.broadcast_to(u[:, None], (3, 3)), lambda u: u[[2, 0, 1]], lambda u: u[::-1],
     lambda u: np.broadcast_to(u[0], (3,)), lambda u: u.reshape(1, 3).T,
+    lambda u: np.broadcast_arrays(u, np.ones((3, 1)))[0],
 ]  # fmt: skip
 COMPARISONS = [np.greater, np.greater_equal, np.less, np.less_equal]
 
 
 def drawn_side(draw: np.random.Generator) -> Callable[[Any], Any]:
     """Something that is computed from x, in entries that were moved."""
-    moved, weights = MOVEMENTS[draw.integers(9)], draw.integers(-2, 3, size=(3, 3)).astype(float)
+    moved, weights = MOVEMENTS[draw.integers(10)], draw.integers(-2, 3, size=(3, 3)).astype(float)
     sides: list[Callable[[Any], Any]] = [
         moved, lambda x: moved(x) ** 2, lambda x: np.sin(moved(x)) * weights, lambda x: moved(x * x) * weights,
         lambda x: np.exp(moved(x)) - 1, lambda x: 0.0, lambda x: np.maximum(moved(x), 0) * weights,
@@ -117,7 +118,7 @@ def drawn_side(draw: np.random.Generator) -> Callable[[Any], Any]:
 def drawn_selection(seed: int) -> tuple[Callable[[Any], Any], Any]:
     """where(u > v, a, b), with u, a and b moved by chance, and a point with ties."""
     draw = np.random.default_rng(seed)
-    x, moved, compare = draw.choice([0.0, 1.0, -1.0], 3), MOVEMENTS[draw.integers(9)], COMPARISONS[draw.integers(4)]
+    x, moved, compare = draw.choice([0.0, 1.0, -1.0], 3), MOVEMENTS[draw.integers(10)], COMPARISONS[draw.integers(4)]
     level = draw.choice([0.0, 1.0], 3) if draw.random() < 0.3 else draw.choice([0.0, 1.0])
     sides, before = [drawn_side(draw) for _ in range(2)], draw.random() < 0.5
 
