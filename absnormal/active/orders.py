@@ -119,7 +119,7 @@ class _Demands:
 
     def _moved(self, node: Node, args: list[Array | None]) -> Array:
         if not node.varied:
-            return np.full(node.shape, _CONSTANT)
+            return np.broadcast_to(_CONSTANT, node.shape)
         if TABLE[node.op].family == "movement":
             return np.asarray(TABLE[node.op].value(node.params, *args))
         if node.op == "where":

@@ -18,7 +18,14 @@ from absnormal.theorems.problem import Problem
 from absnormal.theorems.regular import regular
 
 
-@np.errstate(all="ignore")
+def own_slopes_are_proved(call: TracedCall, sweeps: Sweeps) -> bool:
+    """Whether a cheap theorem proves that the slopes of the tool's own kernels give a Clarke gradient."""
+    if call.slopes is None:
+        return False
+    problem = Problem(sweeps, call.slopes[sweeps.alpha], Budget())
+    return any(rung(problem) is not None for rung in (*STRUCTURAL, regular))
+
+
 def certified_gradient(call: TracedCall, seed: int, report: str) -> Array:
     """A Clarke gradient, shape (n,).
 
@@ -31,17 +38,23 @@ def certified_gradient(call: TracedCall, seed: int, report: str) -> Array:
     BudgetError, DomainError
         where nothing is proved, or a derivative overflows
     """
-    sweeps = call.sweeps()
+    with np.errstate(all="ignore"):
+        sweeps = call.sweeps()
+        return computed(call, sweeps, own_slopes_are_proved(call, sweeps), seed, report)
+
+
+@np.errstate(all="ignore")
+def computed(call: TracedCall, sweeps: Sweeps, proved: bool, seed: int, report: str) -> Array:
+    """The same from the sweeps of the call, where it is known whether its own slopes are proved."""
     if call.slopes is None:
         working, sigma = sweeps, sweeps.signature(0.0)
     else:
-        problem = Problem(sweeps, call.slopes[sweeps.alpha], Budget())
         working = Sweeps(call.program, None, values=call.working)
-        sigma = problem.sigma.astype(working.y.dtype, copy=False)
-        if any(rung(problem) is not None for rung in (*STRUCTURAL, regular)):
-            gradient = working.gradient(sigma)
-            if np.isfinite(gradient).all():
-                return gradient
+        sigma = sweeps.signature(call.slopes[sweeps.alpha]).astype(working.y.dtype, copy=False)
+    if proved:
+        gradient = working.gradient(sigma)
+        if np.isfinite(gradient).all():
+            return gradient
     limiting = certified(sweeps, seed)
     if not limiting.proved:
         own = call.program.tree.split(working.gradient(sigma))

@@ -230,12 +230,16 @@ def _near_the_model(
     """The verdict on a vector that is g_c to rounding: the one on g_c, or that on the vector where this is not open."""
     c = np.asarray(problem.c, dtype=float)
     modelled = _by_theorems(problem, tool, lambda: np.asarray(tool.gradient(tool.signature(c)), dtype=float))
-    if call.foreign:
-        given = given_vector(problem, tool, call.gradient, tolerance, known, notes)
-    else:
+
+    def vector_itself() -> Turns:
+        """The verdict on the vector, of which a copy is made when it is asked for."""
+        if call.foreign:
+            yield from given_vector(problem, tool, call.gradient, tolerance, known, notes)
         # The program with fewer kinks was asked about g_c.
         others = known if len(tool.alpha) <= _MANY else ()
-        given = _as_it_is(replace(problem, tolerance=tolerance), tool, call.gradient, others, notes, True)
+        yield from _as_it_is(replace(problem, tolerance=tolerance), tool, call.gradient, others, notes, True)
+
+    given = vector_itself()
     while True:
         found = next(modelled)
         proof = found.outcome

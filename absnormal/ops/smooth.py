@@ -63,7 +63,7 @@ def _size_power_partials(u: Array, e: Array, v: Array) -> tuple[Any, ...]:
 
 
 def _div_partials(u: Array, v: Array, w: Array) -> tuple[Any, ...]:
-    return 1 / v, never(-w / v, u == 0)
+    return 1 / v, never(w / -v, u == 0)
 
 
 def _arctan2_partials(u: Array, v: Array, w: Array) -> tuple[Any, ...]:

@@ -95,5 +95,4 @@ def never(p: Array, zero: Any = False) -> Array:
 
     A partial derivative that underflows although it is not 0 must not be an exact 0, which counts as a proof.
     """
-    vanishing = p == 0
-    return np.where(vanishing & ~np.asarray(zero), TINY, p) if np.any(vanishing) else np.asarray(p)
+    return np.asarray(p) if np.all(p) else np.where((p == 0) & ~np.asarray(zero), TINY, p)

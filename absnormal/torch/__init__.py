@@ -20,7 +20,7 @@ from absnormal._optional import require
 from absnormal.clarke.budget import Budget
 from absnormal.errors import TraceError
 from absnormal.frontends.traced_call import TracedCall
-from absnormal.judgement.certified import certified_gradient
+from absnormal.judgement.certified import computed, own_slopes_are_proved
 from absnormal.judgement.flow import judged
 from absnormal.judgement.options import Options
 from absnormal.program.tree import Tree, taken_apart
@@ -89,10 +89,11 @@ def clarke_backward(model: Any, closure: Closure, *, seed: int = 0) -> Any:
     """Add a certified Clarke gradient of the loss to ``.grad``, as ``closure().backward()`` adds its own.
 
     Where the structure of the model, or the signs of its adjoints, prove that torch's rules give a Clarke gradient,
-    that is the one, equal to torch's to rounding; otherwise a limiting gradient along a direction drawn from ``seed``,
-    or what `verify` proves.  All are deterministic.  It is the gradient of the loss as it was computed: hooks and
-    hand-written backwards have no part in it.  It goes where ``closure().backward()`` fills in gradients, sparse ones
-    as sparse ones; rows of padding_idx and what was detached are constants, as they are for torch.
+    that is the one: torch's own, or to rounding what that is without hooks and hand-written backwards where these have
+    a part in it.  Otherwise it is a limiting gradient along a direction drawn from ``seed``, or what `verify` proves.
+    All are deterministic, and gradients of the loss as it was computed.  They go where ``closure().backward()`` fills
+    in gradients, sparse ones as sparse ones; rows of padding_idx and what was detached are constants, as they are for
+    torch.
 
     Running statistics move, and random numbers are drawn, once, as in the forward pass of ``closure().backward()``.
     After an error everything is as it was, so that ``closure().backward()`` can be run in its place.
@@ -128,18 +129,23 @@ def clarke_backward(model: Any, closure: Closure, *, seed: int = 0) -> Any:
     """
     variables, tree, names = _variables(model)
     _refuse_arguments(closure)
-    from absnormal.frontends.torch.capture import follow
+    from absnormal.frontends.torch.capture import follow, own_gradients
     from absnormal.frontends.torch.restoring import restored
     from absnormal.frontends.torch.tape import Tape
 
     tape = Tape()
     with restored(tape, variables, _modules(model), always=False):
         found = follow(tape, closure, variables, tree, names)
-        gradient = certified_gradient(found.call, seed, "absnormal.torch.verify(...)")
-        _, parts = taken_apart(found.call.shaped(gradient))
+        sweeps = found.call.sweeps()
+        proved = own_slopes_are_proved(found.call, sweeps)
+        rows = [found.graph.rows(variable) for variable in variables]
+        parts = own_gradients(tape, found, variables, names) if proved else None
+        if parts is None:
+            gradient = computed(found.call, sweeps, proved, seed, "absnormal.torch.verify(...)")
+            _, parts = taken_apart(found.call.shaped(gradient))
         for number, (variable, part) in enumerate(zip(variables, parts, strict=True)):
-            if number in found.reached or id(variable) in found.graph.leaves:
-                _add(variable, part, found.graph.rows(variable))
+            if part is not None and (number in found.reached or id(variable) in found.graph.leaves):
+                _add(variable, part, rows[number])
     return found.loss.detach()
 
 

@@ -207,3 +207,51 @@ def test_the_row_of_padding_idx_is_noted_and_optimizers_for_sparse_gradients_run
     for _ in range(3):
         optimizer.step(an.torch.clarke_closure(table, loss))
     assert loss().item() < before
+
+
+def test_it_is_torchs_own_bit_by_bit_where_that_is_proved() -> None:
+    model = torch.nn.Sequential(torch.nn.Linear(6, 8), torch.nn.ReLU(), torch.nn.Linear(8, 3))
+    torch.nn.init.zeros_(model[0].bias)
+    X = torch.cat([torch.zeros(1, 6), torch.randn(4, 6)])
+
+    def closure() -> Any:
+        return F.cross_entropy(model(X), torch.arange(5) % 3)
+
+    closure().backward()
+    own = [p.grad.clone() for p in model.parameters()]
+    model.zero_grad()
+    an.torch.clarke_backward(model, closure)
+    assert all(torch.equal(p.grad, g) for p, g in zip(model.parameters(), own, strict=True))
+    an.torch.clarke_backward(model, closure)
+    assert all(torch.equal(p.grad, 2 * g) for p, g in zip(model.parameters(), own, strict=True))
+
+
+def _unrunnable(w: Any) -> Any:
+    y = w.exp()
+    total = y.sum() + 0
+    y.mul_(2)
+    return total
+
+
+def _unseen(w: Any) -> Any:
+    y = w.exp()
+    total = (y * y).sum()
+    y.data.mul_(2)
+    return total
+
+
+@pytest.mark.parametrize(("f", "derivative"), [
+    (_unrunnable, lambda w: w.exp()), (_unseen, lambda w: 2 * w.exp() ** 2),
+    (lambda w: torch.linalg.cholesky(w.reshape(2, 2)).sum(), None),
+])  # fmt: skip
+def test_it_is_that_of_the_loss_where_torchs_own_is_not(f: Any, derivative: Any) -> None:
+    """A backward that does not run, a write that autograd does not see, a matrix of which one half is read."""
+    w = torch.tensor([2.0, 0.3, 0.3, 1.0], dtype=torch.float64, requires_grad=True)
+    an.torch.clarke_backward(w, lambda: f(w))
+    if derivative is None:
+        with torch.no_grad():
+            steps = 1e-6 * torch.eye(4, dtype=torch.float64)
+            expected = torch.stack([(f(w + step) - f(w - step)) / 2e-6 for step in steps])
+    else:
+        expected = derivative(w.detach())
+    assert torch.allclose(w.grad, expected, atol=1e-7)

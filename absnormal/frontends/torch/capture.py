@@ -19,9 +19,10 @@ from absnormal.frontends.torch.replay import CannotReplay, Replay
 from absnormal.frontends.torch.restoring import restored
 from absnormal.frontends.torch.tape import Tape
 from absnormal.frontends.torch.threads import alone
-from absnormal.frontends.torch.values import array
+from absnormal.frontends.torch.values import array, finite
 from absnormal.frontends.torch.writes import moved
 from absnormal.frontends.traced_call import TracedCall, check_fits, held_constant
+from absnormal.ops.opaque import for_symmetric
 from absnormal.program.tree import Tree, taken_apart
 
 _MOVED = "the function overwrites a variable before it uses it: the point is what the variable holds then"
@@ -210,6 +211,32 @@ def of_closure(
     )
 
 
+def own_gradients(
+    tape: Tape, found: Followed, variables: Sequence[Any], names: dict[int, str]
+) -> list[Any] | None:
+    """What loss.backward() fills in for the variables, or None for one of them; its .grad stays as it is.
+
+    None where other code than torch's own derivative formulas had a part in it, where these are not those of what was
+    followed, or where it does not run or is not finite.
+    """
+    loss, graph, program = found.loss, found.graph, found.call.program
+    own = not (intercepted(loss) or foreign(graph, tape, names) or found.others or found.call.flat)
+    if not own or any(node.varied and for_symmetric(node) for node in program.nodes):
+        return None
+    try:
+        reached = [variable for variable in variables if id(variable) in graph.leaves]
+        gradients = _gradients(loss, variables, (), reached)
+    except TraceError:
+        return None
+    for number, gradient in enumerate(gradients):
+        if gradient is None:
+            if number in found.reached:
+                return None
+        elif not (number in found.reached or not gradient.any()) or not finite(gradient):
+            return None
+    return gradients
+
+
 def _in_other_precision(
     tape: Tape, loss: Any, variables: Sequence[Any], gradients: Sequence[Any], tree: Tree
 ) -> TracedCall | None:
@@ -281,14 +308,19 @@ _FIXES = {
 }
 
 
-def _gradients(loss: Any, variables: Sequence[Any], leaves: Iterable[Any]) -> list[Any]:
-    """What loss.backward() puts into .grad, hooks included, or None; the .grad of all leaves that it fills stays."""
+def _gradients(
+    loss: Any, variables: Sequence[Any], leaves: Iterable[Any], only: Sequence[Any] | None = None
+) -> list[Any]:
+    """What loss.backward() puts into .grad, hooks included, or None; the .grad of all leaves that it fills stays.
+
+    With ``only`` it goes to these variables alone, and leaves what others were computed from before the run.
+    """
     filled = [*variables, *leaves]
     held = [variable.grad for variable in filled]
     try:
         for variable in filled:
             variable.grad = None
-        loss.backward()
+        loss.backward(inputs=only)
         return [None if v.grad is None else _dense(v.grad.detach()) for v in variables]
     except RuntimeError as error:
         problem = str(error).strip().partition("\n")[0].rstrip(".")
