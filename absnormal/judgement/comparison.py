@@ -16,6 +16,7 @@ import numpy as np
 from absnormal.arrays import Array
 from absnormal.frontends.traced_call import TracedCall
 from absnormal.judgement.tolerances import NOTHING, Tolerance, machine_epsilon
+from absnormal.sweeps.conditioning import terms_have_sizes
 from absnormal.sweeps.last_steps import LastSteps
 from absnormal.sweeps.table import Sweeps
 from absnormal.theorems.problem import Problem, largest, terms
@@ -29,6 +30,11 @@ _SHOWN = 4.0
 _SHRINKS = 2.0**-16
 #: Entries whose differences stay in the caches.
 _BLOCK = 1 << 16
+_UNKNOWN = (
+    "f is ill-conditioned here: random roundings of the values change the terms that add up to the gradient by as much"
+    " as these terms, and {tool}'s gradient is {apart:.3g} apart from that of the function as it ran in an entry of"
+    " {leaf}"
+)
 _SINGLE = float(np.finfo(np.float32).eps)
 
 
@@ -45,11 +51,14 @@ class Comparison:
         what the tolerance allows
     cancelled
         the leaves that are zero up to cancellation, and so have no scale of their own
+    by_terms
+        the leaves whose difference is no small part of them, and is allowed for the size of terms that cancel
     """
 
     apart: Array
     allowed: Array
     cancelled: tuple[int, ...] = ()
+    by_terms: tuple[int, ...] = ()
 
     @property
     def close(self) -> bool:
@@ -106,14 +115,15 @@ def compared(call: TracedCall, problem: Problem, tolerance: Tolerance | None = N
     # What foreign code made of a leaf may be anything, unless there was nothing to make it of.
     free = size <= NOTHING * sums if call.foreign else np.ones(size.shape, bool)
     allowed = tolerance.leaves(size, np.where(free, sums, 0.0))
+    by_terms = tuple(np.flatnonzero(apart > tolerance.leaves(_SHOWN * size)).tolist())
     if (apart <= allowed).all() or not np.isfinite(apart).all():
-        return Comparison(apart, allowed)
+        return Comparison(apart, allowed, by_terms=by_terms)
     noise = _noise(call, problem, tolerance, modelled)
     if not call.foreign and tolerance.rtol is None:
         allowed = np.maximum(allowed, np.minimum(_NOISE * noise, tolerance.leaves(_SHOWN * size)))
     lost = free & (noise >= size / 4) & (apart > allowed)
     return Comparison(apart, np.where(lost, np.maximum(allowed, _NOISE * noise), allowed),
-                      tuple(np.flatnonzero(lost).tolist()))
+                      tuple(np.flatnonzero(lost).tolist()), by_terms)
 
 
 def _by_last_steps(call: TracedCall, problem: Problem, tolerance: Tolerance) -> Comparison | None:
@@ -149,10 +159,14 @@ def _by_last_steps(call: TracedCall, problem: Problem, tolerance: Tolerance) -> 
                 return None
             apart[leaf] = max(apart[leaf], difference)
         cancelled: list[int] = []
+        by_terms: list[int] = []
         if open_:
             sums = steps.cancelling(open_)
             for leaf in open_:
-                allowed[leaf] = tolerance.leaf(leaf, _largest(call.leaves[leaf]), sums[leaf])
+                size = _largest(call.leaves[leaf])
+                allowed[leaf] = tolerance.leaf(leaf, size, sums[leaf])
+                if apart[leaf] > tolerance.leaf(leaf, _SHOWN * size):
+                    by_terms.append(leaf)
             beyond = {leaf for leaf in open_ if not apart[leaf] <= allowed[leaf]}
             if call.foreign or (beyond and steps.dtype != np.float32):
                 return None
@@ -163,7 +177,7 @@ def _by_last_steps(call: TracedCall, problem: Problem, tolerance: Tolerance) -> 
                 if found.lost:
                     cancelled.append(leaf)
     found_allowed = np.maximum(np.where(np.isfinite(allowed), allowed, floor), apart)
-    return Comparison(apart, found_allowed, tuple(cancelled))
+    return Comparison(apart, found_allowed, tuple(cancelled), tuple(by_terms))
 
 
 class _Leaf(NamedTuple):
@@ -251,6 +265,17 @@ def _in_units(found: Array, units: Array | float) -> Array:
     """Differences between single and double precision in the units of other precisions."""
     most = machine_epsilon(np.float16) / _SINGLE
     return np.asarray(np.where(np.isfinite(found), found, 0.0) * np.minimum(np.asarray(units) / _SINGLE, most))
+
+
+def of_terms_without_size(call: TracedCall, problem: Problem, comparison: Comparison) -> str:
+    """Why a difference that terms of some size would allow is no rounding of theirs: the values leave them no size."""
+    if not comparison.by_terms:
+        return ""
+    known = terms_have_sizes(problem.sweeps, problem.sigma)
+    leaf = next((leaf for leaf in comparison.by_terms if not known[leaf]), None)
+    if leaf is None:
+        return ""
+    return _UNKNOWN.format(tool=call.tool, apart=comparison.apart[leaf], leaf=call.program.tree.leaf_name(leaf))
 
 
 def digits_were_lost(call: TracedCall, comparison: Comparison) -> bool:

@@ -18,7 +18,13 @@ from absnormal.frontends.ties.pairs import one_kink
 from absnormal.frontends.ties.roots import instead
 from absnormal.frontends.ties.slopes import slopes, table_of, taken_for, tools_for
 from absnormal.frontends.traced_call import TracedCall
-from absnormal.judgement.comparison import Comparison, compared, digits_were_lost, tolerance_of
+from absnormal.judgement.comparison import (
+    Comparison,
+    compared,
+    digits_were_lost,
+    of_terms_without_size,
+    tolerance_of,
+)
 from absnormal.judgement.ladder import FIRST, FURTHER, decide
 from absnormal.judgement.options import Options
 from absnormal.judgement.tolerances import Tolerance, machine_epsilon
@@ -218,6 +224,9 @@ def _own_vector(call: TracedCall, problem: Problem, tool: Sweeps, consistent: bo
     if not np.isfinite(comparison.apart).all():
         return given_vector(problem, tool, call.gradient, tolerance, known, notes)
     if comparison.close:
+        unknown = of_terms_without_size(call, in_floats, comparison)
+        if unknown:
+            return repeat(Judgement(unknown, problem, tool))
         return _near_the_model(call, problem, tool, comparison, tolerance, known, notes)
     given = given_vector(problem, tool, call.gradient, tolerance, known, notes, not call.foreign)
     return given if call.foreign else _apart_from_the_model(call, tool, comparison, given)

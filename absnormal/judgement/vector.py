@@ -26,7 +26,7 @@ from absnormal.judgement.tolerances import DOUBLE, NOTHING
 from absnormal.judgement.vector_by_blocks import by_blocks
 from absnormal.rational.linear_algebra import Vector, dot
 from absnormal.rational.linear_program import convex_weights
-from absnormal.sweeps.conditioning import between, beyond_values, spread
+from absnormal.sweeps.conditioning import between, beyond_values, spread, terms_have_sizes
 from absnormal.sweeps.overflow import overflow
 from absnormal.sweeps.rounding import rounding
 from absnormal.sweeps.table import Sweeps
@@ -102,8 +102,8 @@ class Limits:
 
     @property
     def lost(self) -> bool:
-        """Whether rounding of values may make all digits of a leaf, but for one that is zero up to cancellation; of the
-        gradient, or of what active kinks add to it, whose weights may be all rounding."""
+        """Whether rounding of values may make all digits of a leaf; of the gradient, or of what active kinks add to it,
+        whose weights may be all rounding.  A leaf that is zero up to cancellation needs digits of its terms only."""
         tool, sigma = self.tool, self._sigma
         others = between(tool) if len(tool.alpha) else None
 
@@ -116,7 +116,9 @@ class Limits:
         sizes = np.stack([largest(tool, one) for one in true])
         decisive = np.where(sizes > NOTHING * sums, _LOST * sizes, np.inf)
         moved = beyond_values(tool, sigma, true, derivatives, far=np.repeat(decisive, count, axis=1))
-        return bool((np.stack([largest(tool, one) for one in moved]) > decisive).any())
+        if (np.stack([largest(tool, one) for one in moved]) > decisive).any():
+            return True
+        return bool(np.isinf(decisive[0]).any() and not terms_have_sizes(tool, sigma)[np.isinf(decisive[0])].all())
 
     @cached_property
     def refuted(self) -> Array | None:

@@ -29,6 +29,8 @@ _DRAWS = 4
 _ULPS, _MARGIN = 4.0, 8.0
 #: What part of a number two draws must stay below for more draws to be of no use.
 _FAR = 1e-3
+#: How many units of the value of a node must change f by as much as f itself, before rounding can make all of u.
+_SENSITIVE = 1024.0
 #: In precisions from here on kernels compute in a finer one, and round once.
 _COARSE = 2.0**-12
 
@@ -46,6 +48,54 @@ class _Rounded(Adjoints):
             return None
         digits = np.frexp(w)[0] * (2 / self._unit)
         return np.where(digits == np.rint(digits), w, w * (1 + self._unit * self._rng.uniform(-1, 1, w.shape)))
+
+
+class _Sensitivity(Adjoints):
+    """Adjoints, and the largest product of one with the value of its node."""
+
+    def __init__(self, program: Program, seed: Array, start: int, values: Sequence[Array]) -> None:
+        super().__init__(program, seed, start)
+        self.largest, self._values = 0.0, values
+
+    def take(self, index: int) -> Array | None:
+        w = super().take(index)
+        if w is not None:
+            self.largest = float(np.maximum(self.largest, _largest(w) * _largest(self._values[index])))
+        return w
+
+
+def terms_have_sizes(sweeps: Sweeps, sigma: Array) -> Array:
+    """For every leaf whether the terms that its g_sigma adds up keep their sizes under random roundings of the values.
+
+    They do not where rounding makes all of u in 1 / u.  Then f is far more sensitive to the terms of u than it is
+    large; where it is that sensitive to nothing on its way, no roundings are drawn.
+    """
+    split = sweeps.program.tree.split
+    if _sensitivity(sweeps, sigma) * _SENSITIVE * np.max(sweeps.units) <= _largest(sweeps.y):
+        return np.ones(len(sweeps.program.tree.shapes), bool)
+    here = sweeps.gradient_magnitude()
+    moved = beyond_values(sweeps, sigma, here, lambda near: near.gradient_magnitude(), far=here)
+    return np.array([
+        _largest(change) <= _MARGIN / 4 * _largest(size) for change, size in zip(split(moved), split(here), strict=True)
+    ])
+
+
+def _sensitivity(sweeps: Sweeps, sigma: Array) -> float:
+    """How much f changes, to first order, where the value of one node is doubled, at most."""
+    steps: list[_Sensitivity] = []
+
+    def followed(program: Program, seed: Array, start: int) -> Adjoints:
+        steps.append(_Sensitivity(program, seed, start, sweeps.values))
+        return steps[0]
+
+    g = sweeps.program.tree.split(sweeps.gradient(sigma, followed))
+    leaves = sweeps.program.inputs(sweeps.values)
+    return max(steps[0].largest, *(_largest(one) * _largest(leaf) for one, leaf in zip(g, leaves, strict=True)))
+
+
+def _largest(array: Array) -> float:
+    """The largest absolute value."""
+    return float(max(array.max(initial=0.0), -array.min(initial=0.0)))
 
 
 def spread(sweeps: Sweeps, sigma: Array, eps: float) -> Array:

@@ -1,0 +1,94 @@
+"""The size of terms that cancel allows a deviation only where the terms have one: not in 1 / u for u all rounding."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import absnormal as an
+from absnormal.sweeps.conditioning import terms_have_sizes
+from absnormal.sweeps.table import Sweeps
+
+F = torch.nn.functional
+POINT = np.random.default_rng(1).standard_normal(6)
+
+
+def cosine(x: Any) -> Any:
+    """1 - cos(x, y) for a y that is parallel to x up to 1e-9, and a few units that keep it positive."""
+    y = 3 * x + 1e-9 * x.flip(0)
+    return 1 - (x * y).sum() / (x.pow(2).sum() * y.pow(2).sum()).sqrt() + 4 * torch.finfo(x.dtype).eps
+
+
+ILL: dict[str, Callable[[Any], Any]] = {
+    "1/u": lambda x: 1 / cosine(x),
+    "log u": lambda x: torch.log(cosine(x)),
+    "decibels": lambda x: 10 * torch.log10((1 - cosine(x)) / cosine(x)),
+    "kinked": lambda x: torch.log(cosine(x)) * torch.relu(x[0] + 3) + torch.relu(x[1] - x[1]),
+}
+
+
+class Times(torch.autograd.Function):
+    """The identity, whose backward is multiplied by a factor."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Any, factor: float) -> Any:
+        ctx.factor = factor
+        return x.clone()
+
+    @staticmethod
+    def backward(ctx: Any, g: Any) -> Any:
+        return g * ctx.factor, None
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=str)
+@pytest.mark.parametrize("name", ILL)
+def test_no_wrong_vector_is_a_gradient_to_rounding(name: str, dtype: Any) -> None:
+    f, x = ILL[name], torch.tensor(POINT, dtype=dtype)
+    report = an.verify(f, x)
+    own = np.abs(np.asarray(report.clarke_gradient)).max()
+    assert not report or report.deviation < own / 4
+    for factor in (0.0, -1.0, 2.0):
+        assert an.verify(lambda x, k=factor: f(Times.apply(x, k)), x).verdict is an.Verdict.UNDECIDED
+        assert an.verify(f, x, gradient=report.clarke_gradient * factor).verdict is an.Verdict.UNDECIDED
+
+
+def test_the_reason_is_said() -> None:
+    x = torch.tensor(POINT)
+    report = an.verify(lambda x: ILL["1/u"](Times.apply(x, 2.0)), x)
+    assert "f is ill-conditioned here: random roundings" in report.proof.reason
+
+
+def sizes(f: Callable[[Any], Any], x: Any) -> list[bool]:
+    """Whether the terms of f's gradient have sizes, for each leaf."""
+    program = an.trace(f, x)
+    sweeps = Sweeps(program, program.tree.leaves_of(x, "x"))
+    return terms_have_sizes(sweeps, sweeps.signature(0.0)).tolist()
+
+
+@pytest.mark.parametrize(("apart", "known"), [(2e-16, False), (1e-15, False), (1e-12, True), (1e-3, True)])
+def test_a_difference_that_is_all_rounding(apart: float, known: bool) -> None:
+    assert sizes(lambda x: 1 / ((np.exp(x[0]) - np.exp(x[1])) + apart), [0.3, 0.3]) == [known]
+
+
+def test_sums_that_cancel_have_terms_with_sizes() -> None:
+    """A bias before a normalisation, a saturated softmax, and a difference of large numbers."""
+    def normalised(x: Any) -> Any:
+        u = np.arange(4.0) ** 2 + x[0]
+        return (((u - u.mean()) / np.std(u)) ** 3).sum()
+
+    def saturated(x: Any) -> Any:
+        return np.log(np.exp(x - x.max()).sum()) + x.max() - x[0]
+
+    assert sizes(normalised, [0.3]) == [True]
+    assert sizes(saturated, [40.0, 0.0, 1.0]) == [True]
+    assert sizes(lambda x: (np.exp(x[0]) + 1e16) - 1e16, [0.3]) == [True]
+
+
+def test_each_leaf_by_itself() -> None:
+    x = {"a": np.array(0.3), "b": np.array(0.4)}
+    f = lambda x: np.sin(x["a"]) + np.log(np.exp(x["b"]) - np.exp(x["b"] + 1e-20) + 1e-15)  # noqa: E731
+    assert sizes(f, x) == [True, False]
