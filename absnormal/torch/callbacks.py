@@ -57,7 +57,7 @@ def lightning(watch: Watch) -> Any:
 
         def on_before_backward(self, trainer: Any, module: Any, loss: Any) -> None:
             step = self.left()
-            self.report = None if step is None else watch.judged(step)
+            self.report = None if step is None else watch.judged(step, loss)
 
         def on_train_batch_end(self, *arguments: Any) -> None:
             self.left()                                   # a step without a loss has no backward pass
@@ -156,7 +156,7 @@ def transformers(watch: Watch, trainer: Any) -> Any:
                     with trainer.compute_loss_context_manager():
                         return _loss(again()) / parts
 
-                report = watch.judged(closure)
+                report = watch.judged(closure, loss)
             self.backward(loss, **keywords)
             if report is not None and getattr(trainer.accelerator, "scaler", None) is None:
                 watch.correct(report)

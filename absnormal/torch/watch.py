@@ -12,7 +12,7 @@ from typing import Any
 
 from absnormal._optional import require
 from absnormal.clarke.budget import Budget
-from absnormal.errors import AbsNormalError
+from absnormal.errors import AbsNormalError, TraceError
 from absnormal.report.record import ERROR
 from absnormal.report.report import Report
 from absnormal.report.verdict import Verdict
@@ -102,8 +102,8 @@ class Watch:
     as it was found and sees the random numbers of the step, so that dropout is the same.  Counting takes a few percent
     of a step: arrays with more than 65,536 entries are counted in every 4th step, and windows of max pooling, whose
     count costs a good part of the pooling, in every 16th.  Operations that run compiled are not counted, nor those
-    inside of losses other than l1_loss.  A step that `verify` cannot follow is logged with the reason, and trained as
-    it is.
+    inside of losses other than l1_loss.  A step that `verify` cannot follow, or whose closure computes another loss
+    when it is called again, as on another batch, is logged with the reason, and trained as it is.
 
     Examples
     --------
@@ -166,14 +166,14 @@ class Watch:
         """
         with self:
             loss = closure()
-        report = self.judged(closure)
+        report = self.judged(closure, loss)
         loss.backward() if report is None else self._backward(loss, report)
         return loss.detach()
 
-    def judged(self, closure: Closure) -> Report | None:
+    def judged(self, closure: Closure, loss: Any) -> Report | None:
         """End a step whose forward pass ran inside of ``with watch``; the report where its gradient is to be replaced.
 
-        ``closure`` computes the loss of this step again.  Callbacks of training loops call it.
+        ``closure`` computes ``loss``, that of this step, again.  Callbacks of training loops call it.
         """
         ties = {str(place): count for place, count in self._counter.taken().items()}
         due = (self.every and self.number % self.every == 0) or not self._cleared.issuperset(ties)
@@ -182,6 +182,7 @@ class Watch:
             try:
                 report = self._verified(closure)
                 step = self._step(ties, report)
+                self._refuse_another(loss, report, step.repaired)
             except AbsNormalError as error:
                 step = Step(self.number, ties, ERROR, type(error).__name__, str(error))
             if step.verdict != Verdict.NOT_CLARKE.name:
@@ -226,6 +227,31 @@ class Watch:
             return verify(self.model, closure, budget=self._budget, seed=self._seed)
         finally:
             torch.random.set_rng_state(now)
+
+    def _refuse_another(self, loss: Any, report: Report, gradient: bool) -> None:
+        """Refuse a closure that computed another loss than that of the step, or the same number with another gradient.
+
+        Raises
+        ------
+        TraceError
+            which the step is logged with
+        """
+        import torch
+
+        from absnormal.judgement.tolerances import relative
+        from absnormal.program.tree import taken_apart
+        from absnormal.torch import _variables
+
+        pairs = [(loss.detach(), torch.as_tensor(report.tool.y).reshape(loss.shape))]
+        if gradient:
+            own = torch.autograd.grad(loss, _variables(self.model)[0], retain_graph=True, allow_unused=True)
+            again = taken_apart(report.gradient)[1]
+            pairs += [(a.to_dense(), b) for a, b in zip(own, again, strict=True) if a is not None and a.numel()]
+        for once, again in pairs:
+            allowed = relative(torch.finfo(once.dtype).eps) * float(once.abs().max())
+            if not torch.allclose(once, again.to(once), rtol=0.0, atol=allowed, equal_nan=True):
+                raise TraceError("closure", "computes another loss when it is called again",
+                                 "take the batch, and draw random numbers that are not torch's, outside of it")
 
     def _backward(self, loss: Any, report: Report) -> None:
         """Fill in the certified gradient where loss.backward() fills in its own."""

@@ -102,7 +102,7 @@ def overhead(make: Callable[[], tuple[nn.Module, Any]]) -> Cost:
             watch.number = number
             with watch:
                 found = loss()
-            watch.judged(loss)
+            watch.judged(loss, found)
         stamps.append(clock())
         stretches = np.diff(stamps)
         found.backward()

@@ -191,6 +191,30 @@ def test_a_step_that_cannot_be_followed_is_trained_as_it_is() -> None:
     assert w.grad.tolist() == [-4.0, -4.0]
 
 
+@pytest.mark.parametrize("scale", [0.0, 1.0], ids=["the same loss", "another loss"])
+def test_a_closure_that_takes_another_batch_is_trained_as_it_is(scale: float) -> None:
+    """At a zero head the loss is log 2 for every batch: then its gradient tells."""
+    head, _, X, Y = zero_head()
+    batches = iter(zip(X.reshape(4, 8, 4), Y.reshape(4, 8, 1), strict=True))
+
+    def loss(x: Any, y: Any) -> Any:
+        z = head(x)
+        return (torch.relu(z) - z * y + torch.log1p(torch.exp(-z.abs())) + scale * y).mean()
+
+    watch = an.torch.Watch(head, repair=True)
+    watch.backward(lambda: loss(*next(batches)))
+    filled = head.weight.grad.clone()
+    head.zero_grad()
+    loss(X[:8], Y[:8]).backward()
+    assert torch.equal(filled, head.weight.grad)
+    (step,) = watch.steps
+    assert step.verdict == "ERROR" and not step.repaired
+    assert "computes another loss when it is called again" in step.reason
+    watch = an.torch.Watch(head, repair=True)
+    watch.backward(lambda: loss(X[:8], Y[:8]))
+    assert watch.steps[0].repaired
+
+
 def test_where_steps_go(tmp_path: Path) -> None:
     class Writer:
         def __init__(self) -> None:
