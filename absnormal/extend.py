@@ -27,7 +27,15 @@ from absnormal.frontends.ties.names import checked, written_out
 from absnormal.frontends.ties.slopes import TABLES
 from absnormal.frontends.writing import writer_of
 from absnormal.ops import TABLE
-from absnormal.ops.checks import check_entrywise, check_linear, check_opaque, numbers, taken
+from absnormal.ops.checks import (
+    check_entrywise,
+    check_linear,
+    check_opaque,
+    check_round_numbers,
+    numbers,
+    smooth_entries,
+    taken,
+)
 from absnormal.ops.opaque import linear_row, opaque_row
 from absnormal.ops.smooth import entrywise_row
 from absnormal.ops.table import never
@@ -57,7 +65,8 @@ def smooth(
     domain
         takes the same arrays; True where the operation is continuously differentiable; None: everywhere
     examples
-        argument lists at which the rule is checked; by default random numbers of all sizes inside the domain
+        argument lists at which the rule is checked; by default random numbers of all sizes inside the domain, and round
+        ones
 
     Returns
     -------
@@ -78,10 +87,13 @@ def smooth(
     """
     _check_name(name)
     count = _arity(partials, examples)
-    row = entrywise_row(name, value, lambda *args: [never(p) for p in partials(*args[:-1])], "smooth", "", domain)
     points = [tuple(np.asarray(a, dtype=float) for a in example) for example in examples] or numbers(count, domain)
     for args in points:
         check_entrywise(name, value, partials, args)
+    if not examples:
+        check_round_numbers(name, value, partials, domain, count)
+    row = entrywise_row(name, value, lambda *args: [never(p) for p in partials(*args[:-1])], "smooth", "",
+                        smooth_entries(value, domain))
     TABLE.add(row)
     return _operation(name, value)
 

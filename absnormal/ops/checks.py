@@ -5,15 +5,18 @@ Each check raises a ValueError that says what differs, and where.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from absnormal.arrays import Array
+from absnormal.ops.differences import along_entries, kinked
 
 #: Relative to the size of what is compared; differences are taken in steps of the cube root of epsilon.
 _CLOSE = 1e-5
+#: Where kinks usually are, and a step to both sides of them.
+_ROUND, _SMALL = [-3.0, -2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0, 3.0, 6.0], 2.0**-18
 _STEP = float(np.finfo(float).eps) ** (1 / 3)
 
 
@@ -30,6 +33,71 @@ def numbers(count: int, domain: Callable[..., Any] | None) -> list[tuple[Array, 
     if not found:
         raise ValueError("no random number lies in the domain: give examples=")
     return found
+
+
+def smooth_entries(value: Callable[..., Any], domain: Callable[..., Any] | None) -> Callable[..., Array]:
+    """The domain without the arguments at which the value has a kink, or jumps, along one of them."""
+
+    def smooth_at(*given: Any) -> Array:
+        args = [np.asarray(a, dtype=float) for a in given]
+        inside = np.ones(np.broadcast_shapes(*(a.shape for a in args)), bool)
+        if domain is not None:
+            inside &= np.asarray(domain(*args), dtype=bool)
+        for own in range(len(args)):
+            inside &= ~kinked(value, args, _along(args, own))
+        return inside
+
+    return smooth_at
+
+
+def _along(args: Sequence[Array], own: int) -> list[Array]:
+    """The direction of one argument."""
+    return [along_entries(a) if i == own else np.zeros(a.shape) for i, a in enumerate(args)]
+
+
+def check_round_numbers(
+    name: str, value: Callable[..., Any], partials: Callable[..., Any], domain: Callable[..., Any] | None, count: int
+) -> None:
+    """Is the value smooth at the numbers at which kinks usually are, and are the partial derivatives its own there?"""
+    of_each = np.array(_ROUND if count < 3 else [-1.0, 0.0, 1.0])
+    args = [a.reshape(-1) for a in np.meshgrid(*[of_each] * count)]
+    with np.errstate(all="ignore"):
+        inside = np.ones(args[0].shape, bool) if domain is None else np.broadcast_to(domain(*args), args[0].shape)
+        args = [a[inside] for a in args]
+        here = np.asarray(value(*args), dtype=float)
+        found = [np.broadcast_to(np.asarray(p, dtype=float), here.shape) for p in partials(*args)]
+    for own, partial in enumerate(found):
+        directions = _along(args, own)
+        bent = kinked(value, args, directions)
+        with np.errstate(all="ignore"):
+            above, below = (np.asarray(value(*(a + h * d for a, d in zip(args, directions, strict=True))), dtype=float)
+                            for h in (_SMALL, -_SMALL))
+            change = (above - below) / (2 * _SMALL * directions[own])
+        known = np.isfinite(change) & np.isfinite(partial)
+        if (bent & known).any():
+            raise ValueError(
+                f"{name}: the value has a kink by argument {own + 1} at {_at(args, bent & known)}: leave it out with"
+                " domain=, or write the operation with absnormal.extend.kink, np.abs, np.maximum or np.minimum"
+            )
+        size = np.maximum(np.abs(change), np.abs(partial))
+        floor = 1e-6 * np.abs(np.where(known, partial, 0.0)).max(initial=0.0) + 1e-4 * np.abs(here)
+        _refuse(name, args, own, partial, change, (np.abs(change - partial) > 100 * _CLOSE * size + floor) & known)
+
+
+def _refuse(name: str, args: Sequence[Array], own: int, partial: Array, change: Array, wrong: Array) -> None:
+    """Refuse a partial derivative where it is wrong."""
+    if wrong.any():
+        worst = int(np.argmax(wrong.reshape(-1)))
+        raise ValueError(
+            f"{name}: the partial derivative with respect to argument {own + 1} is {partial.reshape(-1)[worst]:.6g} at"
+            f" {_at(args, wrong)}, and differences of the value give {change.reshape(-1)[worst]:.6g}"
+        )
+
+
+def _at(args: Sequence[Array], places: Array) -> tuple[float, ...]:
+    """The arguments at the first of some places."""
+    first = int(np.argmax(places.reshape(-1)))
+    return tuple(float(np.broadcast_to(a, places.shape).reshape(-1)[first]) for a in args)
 
 
 def check_entrywise(
@@ -63,13 +131,7 @@ def _check_differences(
         change = (np.asarray(value(*up)) - np.asarray(value(*down))) / (2 * step)
     size = np.abs(partial) + np.abs(np.asarray(value(*args))) * _STEP**2 / step + np.abs(change)
     wrong = ~(np.abs(change - partial) <= 100 * _CLOSE * size) & np.isfinite(change)
-    if wrong.any():
-        worst = int(np.argmax(wrong.reshape(-1)))
-        at = tuple(float(np.broadcast_to(a, wrong.shape).reshape(-1)[worst]) for a in args)
-        raise ValueError(
-            f"{name}: the partial derivative with respect to argument {own + 1} is {partial.reshape(-1)[worst]:.6g} at"
-            f" {at}, and differences of the value give {change.reshape(-1)[worst]:.6g}"
-        )
+    _refuse(name, args, own, partial, change, wrong)
 
 
 def taken(name: str, value: Callable[[Array], Any], examples: list[Array]) -> list[Array]:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array, exactly
-from absnormal.ops.differences import contradiction
+from absnormal.ops.differences import along_entries, contradiction, kinked
 from absnormal.ops.linear_maps import Change, LinearMap
 from absnormal.ops.table import Op, Params, never
 from absnormal.program.nodes import Node
@@ -211,7 +211,11 @@ class _Along(Smooth):
         return np.stack(columns, axis=1) if size else np.zeros((np.size(self.value(*args)), 0))
 
     def smooth_at(self, *args: Array) -> Any:
-        return True if self.smooth is None else self.smooth(*args)
+        if self.smooth is not None and not np.all(self.smooth(*args)):
+            return False
+        random = np.random.default_rng(0)
+        directions = [along_entries(arg) * random.standard_normal(arg.shape) for arg in args]
+        return not kinked(self.function, args, directions).any()
 
 
 def opaque_row(

@@ -190,6 +190,18 @@ WRONG: dict[str, tuple[str, Callable[[], Any]]] = {
     "a partial derivative is missing": (
         "must return 2 arrays, got 1", lambda: extend.smooth("w", lambda u, v: u * v, lambda u, v: [v])),
     "wrong on one side": ("differences", lambda: extend.smooth("w", np.abs, lambda u: [np.ones_like(u)])),
+    "wrong at 0 alone": ("at \\(0.0,\\), and differences", lambda: extend.smooth(
+        "w", np.square, lambda u: [np.where(u == 0, 3.0, 2 * u)])),
+    "a kink": ("has a kink by argument 1 at \\(0.0,\\)", lambda: extend.smooth("w", np.abs, lambda u: [np.sign(u)])),
+    "a kink at 1": ("has a kink by argument 1 at \\(1.0,\\)", lambda: extend.smooth(
+        "w", lambda u: np.maximum(u, 1), lambda u: [(u > 1) * 1.0])),
+    "an elu whose sides differ": ("has a kink", lambda: extend.smooth(
+        "w", lambda u: np.where(u > 0, u, 2 * np.expm1(u)), lambda u: [np.where(u > 0, 1.0, 2 * np.exp(u))])),
+    "a kink in the second argument": ("by argument 2 at", lambda: extend.smooth(
+        "w", lambda u, v: u + np.abs(v), lambda u, v: [np.ones_like(u), np.sign(v)])),
+    "a jump": ("has a kink", lambda: extend.smooth("w", np.floor, lambda u: [0 * u])),
+    "a root": ("has a kink", lambda: extend.smooth(
+        "w", lambda u: np.sqrt(np.abs(u)), lambda u: [np.sign(u) / 2 / np.sqrt(np.abs(u) + 1e-300)])),
     "no value outside its domain": (
         "NaN or infinite inside", lambda: extend.smooth("w", np.log, lambda u: [1 / u])),
     "entries that depend on each other": (
@@ -233,6 +245,44 @@ def test_a_wrong_rule_is_refused_and_not_registered(name: str) -> None:
     with pytest.raises(ValueError, match=match):
         register()
     assert "w" not in TABLE
+
+
+def late(u: Any) -> Any:
+    """Smooth where it is checked, with a kink at 7."""
+    return np.abs(u - 7) + u**2
+
+
+def of_late(u: Any) -> Any:
+    return np.sign(u - 7) + 2 * u
+
+
+@pytest.mark.parametrize("kind", ["smooth", "opaque"])
+def test_a_kink_that_the_examples_do_not_show_is_refused_where_it_counts(kind: str) -> None:
+    own = extend.smooth("w", late, lambda u: [of_late(u)]) if kind == "smooth" else extend.opaque(
+        "w", late, lambda a, t: of_late(a[0]) * t[0], lambda a, w: [of_late(a[0]) * w], examples=[[np.ones(2)]])
+    for beside in ([7.5], [6.999, 0.0], [7 - 1e-5], [7 + 1e-6, 1e-9]):
+        assert an.verify(lambda x: own(x).sum(), beside)
+    for at in ([7.0], [1.0, 7.0], [7.0, 0.0, 1e-9]):
+        with pytest.raises(an.TraceError, match="not continuously differentiable"):
+            an.verify(lambda x: own(x).sum(), at)
+
+
+@pytest.mark.parametrize("u", [0.0, 1e-300, -1e-9, 1.0, -1.0, np.pi, 1e5, 1e8, 1e15])
+def test_what_is_smooth_is_not_refused(u: float) -> None:
+    """C^1 with second derivatives that jump or are infinite, curved, flat, fast, and with ten digits only."""
+    operations: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
+        "elu": (lambda u: np.where(u > 0, u, np.expm1(np.minimum(u, 0))), lambda u: np.exp(np.minimum(u, 0))),
+        "huber": (lambda u: np.where(np.abs(u) <= 1, u * u / 2, np.abs(u) - 0.5), lambda u: np.clip(u, -1, 1)),
+        "three halves": (lambda u: np.abs(u) ** 1.5, lambda u: 1.5 * np.sign(u) * np.sqrt(np.abs(u))),
+        "waves": (np.sin, np.cos),
+        "rounded": (lambda u: np.tanh(u) * (1 + 1e-11 * np.sin(1e9 * u)), lambda u: 1 / np.cosh(u) ** 2),
+        "nearly constant": (lambda u: 1 + 1e-12 * np.tanh(u), lambda u: 1e-12 / np.cosh(u) ** 2),
+    }
+    with np.errstate(over="ignore"):
+        for name, (value, partial) in operations.items():
+            own = extend.smooth(name, value, lambda u: [partial(u)], examples=[[np.linspace(0.1, 2)]]
+                                if name == "rounded" else ())
+            assert an.verify(lambda x: own(x).sum(), [u, 0.3])
 
 
 def test_arrays_that_f_makes_are_arguments_with_and_without_variables_in_them() -> None:
