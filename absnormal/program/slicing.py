@@ -44,7 +44,7 @@ class Needs:
         self._add(self.counts, output, np.ones(self.nodes[output].shape, bool))
         for at in range(max([output, *self.compared]), -1, -1):
             node = self.nodes[at]
-            if not node.varied or not node.args or (at not in self.counts and at not in self.compared):
+            if not node.args or (at not in self.counts and at not in self.compared):
                 continue
             none = np.zeros(node.shape, bool)
             counts, compared = self.counts.get(at, none), self.compared.get(at, none)

@@ -1,4 +1,4 @@
-"""Two numbers of a program as constant combinations of entries of other nodes: is one difference a multiple of another?
+"""Entries of a program as constant combinations of entries of other nodes: is one difference a multiple of another?
 
 `absnormal.program.affine` sees combinations of whole nodes.  Here a sum, a selection by a constant mask or a product
 with a constant matrix is taken apart entry by entry, as sum(where([1, 0], x, 0)) is the first entry of x.
@@ -7,6 +7,7 @@ with a constant matrix is taken apart entry by entry, as sum(where([1, 0], x, 0)
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,8 +17,10 @@ from absnormal.ops import TABLE
 from absnormal.program.builder import Builder
 from absnormal.program.nodes import Node
 
-#: A node with more entries is not taken apart.
-_MOST = 4096
+#: A node with more entries is not taken apart, nor are so many weights computed.
+_MOST, _WEIGHTS = 4096, 1_000_000
+#: Constants that were summed from others may differ by this many roundings of these.
+_ROUNDINGS = 8.0
 
 #: The weights of entries by the number of their node; that of 1 by "one".
 Weights = dict[int | str, Array]
@@ -28,7 +31,8 @@ def multiple(builder: Builder, first: int, second: int, left: int, right: int) -
     nodes = first, second, left, right
     if any(builder.values[node].size != 1 or builder.values[node].dtype == object for node in nodes):
         return None
-    top, below = _difference(builder, first, second), _difference(builder, left, right)
+    one = np.zeros(1, int)
+    (top, _), (below, _) = (_difference(builder, *pair, one) for pair in ((first, second), (left, right)))
     largest = max((float(np.abs(w).max()) for w in below.values()), default=0.0)
     if not largest:
         return None
@@ -40,24 +44,42 @@ def multiple(builder: Builder, first: int, second: int, left: int, right: int) -
     return k if same and rest and np.isfinite(k) else None
 
 
-def _difference(builder: Builder, first: int, second: int) -> Weights:
-    """first - second."""
-    total = _weights(builder, first)
-    for key, w in _weights(builder, second).items():
+def agree(builder: Builder, first: int, second: int, open_: Array) -> bool:
+    """Whether two nodes of one shape are the same combinations, in the entries that count."""
+    entries = np.flatnonzero(open_)
+    exact = any(builder.values[node].dtype == object for node in (first, second))
+    if exact or builder.nodes[first].shape != builder.nodes[second].shape or entries.size * open_.size > _WEIGHTS:
+        return False
+    found, size = _difference(builder, first, second, entries)
+    one = found.pop("one", np.zeros(entries.size))
+    if not np.isfinite(one).all() or any(w.any() for w in found.values()):
+        return False
+    return bool((np.abs(one) <= _ROUNDINGS * np.finfo(float).eps * size).all())
+
+
+def _difference(builder: Builder, first: int, second: int, entries: Array) -> tuple[Weights, Array]:
+    """first - second, in some entries, and the size of the constants that these were summed from."""
+    (total, size), (rest, other) = (_weights(builder, node, entries) for node in (first, second))
+    for key, w in rest.items():
         total[key] = total[key] - w if key in total else -w
-    return total
+    return total, size + other
 
 
-def _weights(builder: Builder, index: int) -> Weights:
-    """The combination that a node of one entry is."""
+def _weights(builder: Builder, index: int, entries: Array) -> tuple[Weights, Array]:
+    """The combinations that some entries of a node are, and the size of their constants."""
     nodes, values = builder.nodes, builder.values
-    waiting: dict[int, Array] = {index: np.ones((1, *nodes[index].shape))}
-    heap, found = [-index], Weights()
+    start = np.zeros((entries.size, math.prod(nodes[index].shape)))
+    start[np.arange(entries.size), entries] = 1.0
+    waiting: dict[int, Array] = {index: start.reshape(-1, *nodes[index].shape)}
+    heap, found, size = [-index], Weights(), np.zeros(entries.size)
     while heap:
         at = -heapq.heappop(heap)
         w, node = waiting.pop(at), nodes[at]
         if not node.varied:
-            found["one"] = found.get("one", np.zeros(1)) + (w[0] * values[at]).sum()
+            with np.errstate(invalid="ignore"):
+                terms = (w * values[at]).reshape(entries.size, -1)
+            found["one"] = found.get("one", 0.0) + terms.sum(axis=1)
+            size += np.abs(terms).sum(axis=1)
             continue
         if not _taken_apart(nodes, node):
             found[at] = w
@@ -73,7 +95,7 @@ def _weights(builder: Builder, index: int) -> Weights:
                 heapq.heappush(heap, -arg)
             pulled = linear.pull(w)
             waiting[arg] = waiting[arg] + pulled if arg in waiting else pulled
-    return found
+    return found, size
 
 
 def _taken_apart(nodes: Sequence[Node], node: Node) -> bool:

@@ -35,6 +35,8 @@ SIDES = ("own", "up", "down")
 
 #: Where Python asks for numbers f runs once for each version of every tied entry, of which there may be so many.
 ASKED = 3
+#: Versions of so many jumps at once are not told apart: there are three times as many for each.
+NESTED = 6
 JUMPS = "jumps at this point, and what f is on the two sides of the jump is not seen to meet there"
 UNDEFINED = (
     "stands in for what is NaN at this point (0 / 0, or 0 times infinity), which is not seen to tend to the other"
@@ -334,8 +336,7 @@ def joined(
     from absnormal.frontends.meanings.holes import filled
     from absnormal.frontends.meanings.places import plain
 
-    parts = [version(plain(numbers(part)), jump, side) for part, side in zip(parts, SIDES, strict=True)]
-    own, up, down = parts
+    own, up, down = parts = [version(plain(numbers(part)), jump, s) for part, s in zip(parts, SIDES, strict=True)]
     shapes = {np.shape(part) for part in parts}
     size = int(np.prod(np.shape(own), dtype=int))
     apart = all(one.aligned for one in given)
@@ -343,7 +344,8 @@ def joined(
     if moved is not None and not aligned and apart and len(shapes) == 1 and given[0].size == jump.size:
         jump = jump.moved(np.asarray(moved(np.arange(jump.size).reshape(given[0].shape))))
         aligned = True
-    if len(shapes) > 1 or not (aligned or jump.single):
+    nested = len({id(one.jump) for one in every(parts)}) >= NESTED
+    if nested or len(shapes) > 1 or not (aligned or jump.single):
         jump.refuse()
     sides = {one.side for one in given}
     side = sides.pop() if len(sides) == 1 else ""
@@ -352,10 +354,8 @@ def joined(
         met = filled(made)
         return made if met is None else _taken(jump, met, side)
     if not any(isinstance(part, TracedArray) for part in parts):
-        same = all(np.array_equal(own, part) for part in (up, down))
-        return own if same else made
-    met = _met(made)
-    return made if met is None else met
+        return own if all(np.array_equal(own, part) for part in (up, down)) else made
+    return made if (met := _met(made)) is None else met
 
 
 def _of_part(moved: Movement, place: int) -> Movement:

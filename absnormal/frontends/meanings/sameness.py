@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
+from absnormal.frontends.meanings import combinations
 from absnormal.ops import ENTRYWISE, TABLE
 from absnormal.ops.linear import applied
 from absnormal.program.builder import Builder
@@ -23,7 +24,10 @@ def same(a: Any, b: Any, open_: Array | None = None) -> bool:
     builder = a.builder
     if a.index == b.index or not builder.affine.difference(a.index, b.index):
         return True
-    return bool(np.all(agreement(builder, a.index, b.index) | (False if open_ is None else ~open_)))
+    counts = np.ones(a.shape, bool) if open_ is None else open_
+    if np.all(agreement(builder, a.index, b.index) | ~counts):
+        return True
+    return counts.shape == a.shape and combinations.agree(builder, a.index, b.index, counts)
 
 
 def agreement(builder: Builder, first: int, second: int) -> Any:

@@ -12,6 +12,7 @@ Huber's.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ import numpy as np
 from absnormal.arrays import Array
 from absnormal.errors import DomainError, TraceError
 from absnormal.frontends.meanings import combinations
+from absnormal.frontends.meanings.by_signs import Part, by_signs
 from absnormal.frontends.meanings.sameness import same
 from absnormal.frontends.meanings.sides import Side
 from absnormal.frontends.numpy.masks import TracedMask
@@ -32,6 +34,8 @@ from absnormal.program.signs import never_negative
 
 #: The comparisons that are written the other way round.
 _FLIPPED = {"<": ">", "<=": ">="}
+#: The side that a tie takes, where what is compared is interchanged.
+_OPPOSITE = {"where>": "where>=", "where>=": "where>"}
 
 
 def chosen(write: Writer, left: int, relation: str, right: int, first: int, second: int) -> TracedArray | None:
@@ -67,8 +71,13 @@ def _by_entries(write: Writer, left: int, relation: str, right: int, first: int,
     shape = np.broadcast_shapes(*(builder.nodes[node].shape for node in (left, right, first, second)))
     open_, part = np.broadcast_to(tied, shape), None
     if open_.any():
-        ordered = relation not in ("==", "!=") and not open_.all()
-        part = selected(write, *_upward(left, relation, right, first, second), open_) if ordered else None
+        if relation in ("==", "!="):
+            return None
+        u, v, first, second, tie = _upward(left, relation, right, first, second)
+        part = None if open_.all() else selected(write, u, v, first, second, tie, open_)
+        if part is None:
+            meeting = partial(_of_sign, write, first, second, tie)
+            part = by_signs(write, u, v, np.asarray(tied), shape, meeting)
         if part is None:
             return None
     outcome = np.broadcast_to(TracedMask(builder, left, relation, right, write.source).outside(tied), shape)
@@ -91,12 +100,12 @@ def looked_through(builder: Builder, left: int, relation: str, right: int) -> tu
 
 
 def selected(
-    write: Writer, left: int, right: int, first: int, second: int, tie: str, open_: Array | None = None
+    write: Writer, left: int, right: int, first: int, second: int, tie: str, open_: Array | None = None, kept: int = 0
 ) -> TracedArray | None:
     """where(left > right, first, second), tied at the point, as one kink; None where it is not seen to be one.
 
     The arguments are nodes; ``tie`` says which side the comparison takes.  Where a - b = k (u - v) identically it is
-    (a + b + k |u - v|) / 2.  Only the entries ``open_`` of the result count.
+    (a + b + k |u - v|) / 2.  Only the entries ``open_`` of the result count, where u keeps the sign ``kept``.
     """
     builder = write.builder
     shape = np.broadcast_shapes(*(builder.nodes[node].shape for node in (left, right, first, second)))
@@ -105,7 +114,7 @@ def selected(
         return broadcast_to(a if tie == "where>=" else b, shape)
     k: Any = builder.affine.multiple(first, second, left, right)
     if k is None:
-        made = by_sides(write, left, right, first, second, tie, open_)
+        made = by_sides(write, left, right, first, second, tie, open_, kept=kept)
         k = combinations.multiple(builder, first, second, left, right) if made is None else None
         if k is None:
             return made
@@ -117,7 +126,7 @@ def selected(
 
 def agreeing(
     write: Writer, left: int, right: int, first: int, second: int, third: int, tie: str, open_: Array | None,
-    single: Array | None = None,
+    single: Array | None = None, kept: int = 0,
 ) -> TracedArray | None:
     """``first`` where left > right, ``second`` where left < right, ``third`` between, as one kink; None where they are
     not seen to agree."""
@@ -129,10 +138,14 @@ def agreeing(
     if k == 0 and (own == 0 or (own is not None and single is None)):
         return TracedArray(builder, first)
     if k is None or own is None or single is not None:
-        made = by_sides(write, left, right, first, second, tie, open_, third, single)
-        k, own = (combinations.multiple(builder, *pair, left, right) if made is None else None for pair in pairs)
-        if k is None or own is None:
+        made = by_sides(write, left, right, first, second, tie, open_, third, single, kept)
+        one = (left, right) if single is None else _entry(write, left, right, single)
+        k, own = (combinations.multiple(builder, *pair, *one) if made is None else None for pair in pairs)
+        if made is None and (k is None or own is None) and not kept:
+            made = _agreeing_by_signs(write, left, right, (first, second, third), tie, open_, single)
+        if k is None or own is None or made is not None:
             return made
+        left, right = one
     a, b, u, v = (TracedArray(builder, node) for node in (first, second, left, right))
     if k == 0:
         return a
@@ -140,22 +153,54 @@ def agreeing(
     return write.op("select", u, a, b, tie=tie, k=float(k) if float(k) == k else k)
 
 
+def _entry(write: Writer, left: int, right: int, single: Array) -> tuple[int, int]:
+    """The one entry of what is compared that is tied."""
+    key = tuple(map(int, np.unravel_index(single.argmax(), single.shape)))
+    left, right = (
+        write.index(broadcast_to(TracedArray(write.builder, node), single.shape), key).index for node in (left, right))
+    return left, right
+
+
+def _agreeing_by_signs(
+    write: Writer, left: int, right: int, sides: tuple[int, int, int], tie: str, open_: Array | None,
+    single: Array | None,
+) -> TracedArray | None:
+    """The same where left or right is |x|, in the entries that are tied."""
+    shapes = [write.builder.nodes[node].shape for node in (left, right, *sides)]
+    shape = np.broadcast_shapes(*(shapes if single is None else shapes[2:]))
+    tied = single if single is not None else np.ones(np.broadcast_shapes(*shapes[:2]), bool) if open_ is None else open_
+
+    def meeting(part: Part, entries: Array) -> TracedArray | None:
+        above, below, own = (sides[1], sides[0], sides[2]) if part.turned else sides
+        opposite = _OPPOSITE.get(tie, tie) if part.turned else tie
+        counts, one = (None if open_ is None else entries, None) if single is None else (None, part.entries)
+        return agreeing(write, part.x, part.end, above, below, own, opposite, counts, one, part.sign)
+
+    return by_signs(write, left, right, tied, shape if single is None else single.shape, meeting)
+
+
+def _of_sign(write: Writer, first: int, second: int, tie: str, part: Part, open_: Array) -> TracedArray | None:
+    """A selection by |x| > v in some entries, in which x has one sign, as a selection by x."""
+    sides = (second, first, _OPPOSITE.get(tie, tie)) if part.turned else (first, second, tie)
+    return selected(write, part.x, part.end, *sides, open_, part.sign)
+
+
 def by_sides(
     write: Writer, left: int, right: int, first: int, second: int, tie: str, open_: Array | None = None,
-    third: int | None = None, single: Array | None = None,
+    third: int | None = None, single: Array | None = None, kept: int = 0,
 ) -> TracedArray | None:
     """where(left > right, first, second) as one kink, or None where the sides are not seen to meet.
 
     The arguments are nodes; ``tie`` says which side the comparison takes; only the entries ``open_`` count.  ``third``
     is what is taken where left = right, if it is neither side.  ``single`` marks the one entry that is compared at all.
+    ``kept`` is the sign of left that guards keep, if any do.
     """
     builder = write.builder
     if not (builder.nodes[left].varied or builder.nodes[right].varied):
         return None
     if not builder.nodes[left].varied:
         # v > u, with v constant: the other way round.
-        opposite = {"where>": "where>=", "where>=": "where>"}.get(tie, tie)
-        return by_sides(write, right, left, second, first, opposite, open_, third, single)
+        return by_sides(write, right, left, second, first, _OPPOSITE.get(tie, tie), open_, third, single)
     choices = (first, second) if third is None else (first, second, third)
     # What one entry decides has a shape of its own.
     shaped = choices if single is not None else (left, right, *choices)
@@ -163,7 +208,7 @@ def by_sides(
     for start, against, places in _compared(builder, left, right, single is not None):
         v = TracedArray(builder, against)
         d: Any = _difference(write, start, against)
-        sides = [Side(write, start, d, sign, single is not None, open_=open_) for sign in (1, -1)]
+        sides = [Side(write, start, d, sign, single is not None, open_=open_, kept=kept) for sign in (1, -1)]
         decided = numbered(d.shape) if places is None else places
         if single is not None or sides[0].entry_by_entry(choices, np.broadcast_to(decided, shape), open_):
             made = _meeting(write, sides, (start, v, d), choices, tie, open_, single)

@@ -29,7 +29,7 @@ class Side:
 
     def __init__(
         self, write: Writer, start: int, difference: TracedArray, sign: int, single: bool, numbers: Array | None = None,
-        open_: Array | None = None,
+        open_: Array | None = None, kept: int = 0,
     ) -> None:
         #: The entries of results that count, None where all do; whether those of what is replayed stand where they do.
         self.open, self.in_place = open_, False
@@ -39,7 +39,9 @@ class Side:
         # Of one number all that is computed is a function.
         self.size, self.single, self.alone = difference.size, single, single or difference.size == 1
         self.twins, self.squares = _of_one_modulus(write, start)
-        self.roots = self.twins | self.squares.keys()
+        #: Kinks of u, which are multiples of it where it keeps its sign.
+        self.bent = _of_one_sign(write.builder, self.twins, kept) if kept else {}
+        self.roots = self.twins | self.squares.keys() | self.bent.keys()
         self.first = min(self.roots)
 
     def entry_by_entry(self, nodes: tuple[int, ...], places: Array, open_: Array | None) -> bool:
@@ -87,6 +89,7 @@ class Side:
         if self.squares:
             square = self.write.op("square", end)
             found |= {index: self._times(k, square) for index, k in self.squares.items()}
+        found |= {index: self._times(slope, end) for index, slope in self.bent.items()}
         self.in_place = self.open is not None and not self._moved_behind(node)
         result = self._at(node, found)
         # A kink whose slope on this side is 0 is a number there.
@@ -219,6 +222,18 @@ def _of_one_modulus(write: Writer, start: int) -> tuple[frozenset[int], dict[int
             if None not in factors and factors[0] * factors[1]:  # type: ignore[operator]
                 squares[index] = factors[0] * factors[1]  # type: ignore[operator]
     return frozenset(twins), {index: float(k) for index, k in squares.items() if float(k) == k}
+
+
+def _of_one_sign(builder: Builder, twins: frozenset[int], sign: int) -> dict[int, float]:
+    """The kinks of u at 0, with their slopes where u has this sign."""
+    found = {}
+    for index, node in enumerate(builder.nodes):
+        kink = TABLE[node.op].kink
+        if node.args and node.args[0] in twins and isinstance(kink, Entrywise) and kink.rates == (1,):
+            side = kink.sides(node.params, float)[0 if sign > 0 else 1]
+            if len(node.args) == 1 and node.shape == builder.nodes[node.args[0]].shape:
+                found[index] = float(side[0])
+    return found
 
 
 def _multiple(builder: Builder, index: int, x: int) -> Fraction | None:

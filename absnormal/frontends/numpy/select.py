@@ -26,7 +26,7 @@ def where(condition: Any, *choices: Any) -> Any:
         return np.where(concrete(condition))
     a, b = choices
     if eithers([a, b]):
-        return lifted(np.where, [numbers(condition), a, b], True)
+        return lifted(np.where, [condition, a, b], True)
     if isinstance(condition, TracedMask) and condition.touches:
         return _tied(writer_of([condition], "np.where"), condition, a, b)
     mask = np.array(concrete(condition), dtype=bool)

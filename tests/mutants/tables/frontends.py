@@ -13,6 +13,7 @@ TORCH = ("frontends/test_torch_arguments.py",)
 JAX_EDGES = ("frontends/test_jax_edges.py",)
 
 WRITES = ("frontends/test_numpy_writes.py",)
+BY_SIGNS = ("frontends/meanings/test_by_signs.py",)
 PLACES = ("frontends/meanings/test_places.py",)
 SELECTIONS = ("frontends/meanings/test_selections.py",)
 HOLES = ("frontends/meanings/test_holes.py",)
@@ -26,8 +27,17 @@ MUTANTS = (
     Mutant("frontends/meanings/one_of_two.py", "ordering.descending == (rank == run[0])", "rank == run[0]", PLACES),
     Mutant("frontends/meanings/combinations.py", "return k if same and rest and", "return k if same and", PLACES),
     Mutant("frontends/meanings/combinations.py", "return k if same and rest and", "return k if rest and", PLACES),
-    Mutant("frontends/meanings/combinations.py", 'found.get("one", np.zeros(1)) + (w[0] * values[at]).sum()',
-           'found.get("one", np.zeros(1))', PLACES),
+    Mutant("frontends/meanings/combinations.py", 'found.get("one", 0.0) + terms.sum(axis=1)',
+           'found.get("one", 0.0)', PLACES),
+    Mutant("frontends/meanings/by_signs.py", "turned != (slope < 0)", "turned", BY_SIGNS),
+    Mutant("frontends/meanings/by_signs.py", '">" if part.sign > 0 else "<"', '">="', BY_SIGNS),
+    Mutant("frontends/meanings/by_signs.py", "in parts if made is not None else ():", "in ():", BY_SIGNS),
+    Mutant("frontends/meanings/by_signs.py", "return parts if np.array_equal(covered, tied) else []", "return parts",
+           BY_SIGNS),
+    Mutant("frontends/meanings/selections.py", "sides = (second, first, _OPPOSITE.get(tie, tie)) if part.turned else",
+           "sides = (first, second, tie) if part.turned else", BY_SIGNS),
+    Mutant("frontends/meanings/sides.py", "kink.sides(node.params, float)[0 if sign > 0 else 1]",
+           "kink.sides(node.params, float)[0]", BY_SIGNS),
     Mutant("frontends/meanings/places.py", "if varied[1 - place] and not never_negative",
            "if False and not never_negative", PLACES),
     Mutant("frontends/meanings/places.py", "bool(np.all(entries == entries[:1]))", "True", PLACES),
