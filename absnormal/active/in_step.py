@@ -95,18 +95,31 @@ def _steps(sweeps: Sweeps, depth: Array, rng: np.random.Generator) -> Array | No
 def _of_node(sweeps: Sweeps, node: Node, rng: np.random.Generator) -> Array | None:
     """The steps of a node's units, which are those along its last axis that leaves them inputs of their own."""
     size, widest = int(np.prod(node.shape, dtype=int)), max(sweeps.program.s, sweeps.program.n)
+    # Along which axes units have inputs of their own, as far as it is known.
+    known: dict[tuple[int, int], bool] = sweeps.answers.setdefault(in_step, {})
     for axis in reversed(range(len(node.shape))):
         units = node.shape[axis]
         # A unit has several switches: along one step they move with different rates.
         if size != node.switches or not 1 < units <= min(_UNITS, size // 2) or units * widest > _NUMBERS:
             continue
         among = rng.standard_normal([1 if i == axis else length for i, length in enumerate(node.shape)])
+        if not known.get((node.switch, axis), True):
+            continue
         own = np.moveaxis(np.broadcast_to(among, node.shape), axis, 0).reshape(units, -1)
         numbers = np.moveaxis(np.arange(node.switches).reshape(node.shape), axis, 0).reshape(units, -1)
         seeds = np.zeros((units, sweeps.program.s))
         np.put_along_axis(seeds, node.switch + numbers, own, axis=1)
-        steps = np.asarray(sweeps.pull(sweeps.signature(0.0), seeds, None)[0], dtype=float)
-        moved = steps != 0
-        if np.isfinite(steps).all() and moved.any(axis=1).all() and moved.sum(axis=0).max() == 1:
+        # Two of them tell most often that units share inputs.
+        steps = None if units > 2 and _alone(sweeps, seeds[:2]) is None else _alone(sweeps, seeds)
+        known[node.switch, axis] = steps is not None
+        if steps is not None:
             return steps
     return None
+
+
+def _alone(sweeps: Sweeps, seeds: Array) -> Array | None:
+    """The pulls of some seeds, if no two of them meet at an input."""
+    steps = np.asarray(sweeps.pull(sweeps.signature(0.0), seeds, None)[0], dtype=float)
+    moved = steps != 0
+    apart = np.isfinite(steps).all() and moved.any(axis=1).all() and moved.sum(axis=0).max() == 1
+    return steps if apart else None

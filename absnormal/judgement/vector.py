@@ -41,7 +41,7 @@ from absnormal.theorems.separation import (
     NonFinite,
     NotTheGradient,
     beyond_bounds,
-    within_of_middle,
+    middle_of,
 )
 from absnormal.theorems.smooth import AT_ONCE, SMOOTH
 
@@ -353,11 +353,12 @@ def _gap(points: list[Vector], v: Vector, g: Array, allowed: Array) -> float | N
 def _by_bounds(limits: Limits) -> Proof | None:
     problem, g = limits.problem, limits.vector
     # What is not beyond the less that is accepted is not refuted, and the bound that refutes costs some ten gradients.
-    if problem.sweeps.rational or within_of_middle(problem, g, limits.accepted):
+    if problem.sweeps.rational:
         return None
-    if beyond_bounds(problem, g, limits.accepted) is None or limits.refuted is None:
+    middle = middle_of(problem)
+    if (np.abs(g - middle) <= limits.accepted).all() or beyond_bounds(problem, g, middle, limits.accepted) is None:
         return None
-    proof = beyond_bounds(problem, g, limits.refuted)
+    proof = None if limits.refuted is None else beyond_bounds(problem, g, middle, limits.refuted)
     return None if proof is None else replace(proof, judged=Judged(g, limits.refuted))
 
 

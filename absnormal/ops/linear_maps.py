@@ -264,7 +264,14 @@ class MatMul(LinearMap):
             np.matmul(transposed, w, out=out)
 
     def norm(self) -> float:
-        return float(np.abs(self.other).sum(axis=-2 if self.left else -1).max(initial=0.0))
+        axis, other = -2 if self.left else -1, self.other
+        if other.ndim > 2 or other.size <= _LARGE:
+            return float(np.abs(other).sum(axis=axis).max(initial=0.0))
+        # The absolute values of a large matrix are not written out.
+        step = max(1, _LARGE // other.shape[axis])
+        starts = range(0, other.shape[-1 if self.left else -2], step)
+        parts = (other[:, at : at + step] if self.left else other[at : at + step] for at in starts)
+        return max(float(np.abs(part).sum(axis=axis).max()) for part in parts)
 
     def entrywise(self, change: Change) -> LinearMap:
         if self.other.ndim == 2 and self.other.size > _LARGE and self.other.dtype != object:

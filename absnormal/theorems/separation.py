@@ -267,29 +267,26 @@ def from_all_slopes(problem: Problem) -> Proof | None:
     listed."""
     if problem.relevant is not None or problem.sweeps.rational:
         return None
-    g = problem.gradient
-    if within_of_middle(problem, g, problem.allowed):
+    g, middle = problem.gradient, middle_of(problem)
+    if (np.abs(g - middle) <= problem.allowed).all():
         return None
     size = problem.sweeps.pull_magnitude(problem.sigma, None, np.ones((1, 1)))[0][0]
     allowed = rounding(problem.sweeps.pull_depth) * size + problem.allowed
-    if beyond_bounds(problem, g, allowed) is None:
+    if beyond_bounds(problem, g, middle, allowed) is None:
         return None
     # Only what separates has to exceed what rounding makes of weights, too.
-    return beyond_bounds(problem, g, allowed + spread(problem.sweeps, problem.sigma, DOUBLE))
+    return beyond_bounds(problem, g, middle, allowed + spread(problem.sweeps, problem.sigma, DOUBLE))
 
 
-def within_of_middle(problem: Problem, g: Array, allowed: Array) -> bool:
-    """Whether g is so near to g_0 in every entry that no direction separates it by more than what is allowed: g_0 is
-    in the outer set."""
-    sweeps = problem.sweeps
-    return bool((np.abs(g - sweeps.gradient(sweeps.signature(0.0))) <= allowed).all())
+def middle_of(problem: Problem) -> Array:
+    """g_0, which is in the outer set: nothing separates what is within the tolerance of it in every entry."""
+    return problem.sweeps.gradient(problem.sweeps.signature(0.0))
 
 
-def beyond_bounds(problem: Problem, g: Array, allowed: Array) -> Proof | None:
+def beyond_bounds(problem: Problem, g: Array, middle: Array, allowed: Array) -> Proof | None:
     """Separation of a vector from the gradients for all slopes: by one interval push along g - g_0, and where norms
     are few by the support function of the outer set."""
-    sweeps = problem.sweeps
-    v = g - sweeps.gradient(sweeps.signature(0.0))
+    sweeps, v = problem.sweeps, g - middle
     if not v.any():
         return None
     proof = _beyond(g, v, allowed, lambda v: float(derivative_bounds(sweeps, v)[1][0]))

@@ -43,8 +43,9 @@ def test_computed_weights_separate_beyond_their_rounding_only(gap: float, verdic
 
 @pytest.mark.parametrize(("factor", "proved"), [(0.5, False), (0.99, False), (1.01, True), (2.0, True)])
 def test_a_vector_lies_beyond_all_slopes_by_more_than_its_tolerance(factor: float, proved: bool) -> None:
-    allowed = 1e-6
-    found = beyond_bounds(problem(lambda x: np.abs(x[0]), [0.0]), np.array([1 + factor * allowed]), np.array([allowed]))
+    allowed, middle = 1e-6, np.zeros(1)
+    vector = np.array([1 + factor * allowed])
+    found = beyond_bounds(problem(lambda x: np.abs(x[0]), [0.0]), vector, middle, np.array([allowed]))
     assert (found is not None) == proved
 
 
