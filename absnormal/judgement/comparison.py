@@ -7,7 +7,7 @@ close, in float64; and where the leaf is zero up to cancellation, with the round
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -218,9 +218,11 @@ def _in_double_precision(
     return found
 
 
-def _sizes(given: Array) -> list[float]:
+def _sizes(given: Array) -> Iterator[float]:
     """Lower bounds on the largest entry of an array, from cheap to exact."""
-    return [_largest(given[:1]), _largest(given)] if given.ndim else [_largest(given)]
+    if given.ndim:
+        yield _largest(given[:1])
+    yield _largest(given)
 
 
 def _apart(made: Array, given: Array) -> float:

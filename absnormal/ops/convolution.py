@@ -223,13 +223,11 @@ class ConvolveWeight(LinearMap):
     def pull(self, w: Array) -> Array:
         kernel = self.shape[2:]
         pairs = ((one, self.x) if self.back else (self.x, one) for one in w)
-        rows = (self.layout.correlate(x, y, kernel) for x, y in pairs)
-        return np.stack([*rows])
+        rows = [self.layout.correlate(x, y, kernel) for x, y in pairs]
+        return rows[0][None] if len(rows) == 1 else np.stack(rows)
 
-    def pull_out(self, w: Array, out: Array) -> None:
-        for one, row in zip(w, out, strict=True):
-            x, y = (one, self.x) if self.back else (self.x, one)
-            row[...] = self.layout.correlate(x, y, self.shape[2:])
+    def pull_like(self, w: Array, like: Array, dtype: Any) -> Array:
+        return self.pull(w).astype(dtype, copy=False)
 
     def norm(self) -> float:
         unit = np.ones((1, *self.shape))

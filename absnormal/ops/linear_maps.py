@@ -61,6 +61,12 @@ class LinearMap:
         """Write the pull of ``w`` to ``out``."""
         out[...] = self.pull(w)
 
+    def pull_like(self, w: Array, like: Array, dtype: Any) -> Array:
+        """The pull of ``w`` in an array of its own, which lies as another one does where the map can choose."""
+        out = np.empty_like(like, dtype)
+        self.pull_out(w, out)
+        return out
+
 
 @dataclass(slots=True, eq=False)
 class Scale(LinearMap):
@@ -265,13 +271,11 @@ class MatMul(LinearMap):
 
     def norm(self) -> float:
         axis, other = -2 if self.left else -1, self.other
-        if other.ndim > 2 or other.size <= _LARGE:
-            return float(np.abs(other).sum(axis=axis).max(initial=0.0))
         # The absolute values of a large matrix are not written out.
-        step = max(1, _LARGE // other.shape[axis])
-        starts = range(0, other.shape[-1 if self.left else -2], step)
-        parts = (other[:, at : at + step] if self.left else other[at : at + step] for at in starts)
-        return max(float(np.abs(part).sum(axis=axis).max()) for part in parts)
+        count = other.shape[-3 - axis]
+        step = max(1, _LARGE * count // max(1, other.size))
+        parts = (np.moveaxis(other, -3 - axis, 0)[at : at + step] for at in range(0, count, step))
+        return max((float(np.abs(part).sum(axis=-1).max(initial=0.0)) for part in parts), default=0.0)
 
     def entrywise(self, change: Change) -> LinearMap:
         if self.other.ndim == 2 and self.other.size > _LARGE and self.other.dtype != object:

@@ -51,9 +51,9 @@ class LastSteps(Adjoints):
             if only is not None and self.leaf(index) not in only:
                 continue
             given = self.buffers[index]
-            made = np.empty_like(given, self.dtype)
-            for number, (linear, w) in enumerate(terms):
-                (linear.pull_into if number else linear.pull_out)(w, made)
+            made = terms[0][0].pull_like(terms[0][1], given, self.dtype)
+            for linear, w in terms[1:]:
+                linear.pull_into(w, made)
             yield self.leaf(index), _single(made), _single(given)
 
     def leaf(self, index: int) -> int:

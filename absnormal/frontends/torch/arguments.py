@@ -120,8 +120,7 @@ class Reading:
 
 def rule_name(record: Record) -> str:
     """In-place operations have the rule of the operation; those on complex numbers have rules of their own."""
-    pairs = any(tensor.is_complex() for held in (record.arguments, record.outs) for tensor in held)
-    name = f"complex.{record.name}" if pairs else record.name
+    name = f"complex.{record.name}" if record.pairs else record.name
     if name not in RULES and name.endswith("_"):
         return name.rstrip("_")
     return name

@@ -302,18 +302,26 @@ def jumps(name: str, outs: list[Any]) -> bool:
     return bool(outs) and discrete(outs[0]) and name not in VALUELESS | DRAWN and all(discrete(out) for out in outs)
 
 
+#: Operations on numbers that jump with some of their arguments.
+_JAGGED = frozenset({
+    "div", "floor_divide", "heaviside", "threshold", "elu_backward", "smooth_l1_loss_backward", *BENT, *FLAT,
+})  # fmt: skip
+
+
 def flat(record: Record) -> bool:
     """Whether an operation on numbers is piecewise constant."""
     name = plain_name(record)
     if name == "div":
         return record.kwargs.get("rounding_mode") is not None
     known = name in FLAT or name in ("floor_divide", "heaviside")
-    return known and not any(tensor.is_complex() for tensor in record.arguments)
+    return known and not record.pairs
 
 
 def bent(record: Record) -> bool:
     """Whether an operation on numbers jumps."""
     name = plain_name(record)
+    if name not in _JAGGED:
+        return False
     if name == "threshold" and len(record.args) > 2:
         return bool(record.args[1] != record.args[2])
     if name == "elu_backward":

@@ -21,11 +21,6 @@ def unit_of(record: Record) -> float:
     return max([EPSILON.get(tensor.dtype, 0.0) for tensor in (*record.arguments, *record.outs)], default=0.0)
 
 
-def is_complex(record: Record) -> bool:
-    """Whether complex numbers are among what an operation was given and returned."""
-    return any(tensor.is_complex() for held in (record.arguments, record.outs) for tensor in held)
-
-
 def is_number(step: Step) -> bool:
     """Whether a step gives one number that requires a gradient."""
     assert step.record is not None

@@ -60,12 +60,15 @@ class Memory:
             self._points.add(storage(variable))
             self._keep(storage(variable), variable, False, None)
 
-    def uses(self, given: Iterable[Any], source: Source | None) -> None:
-        """Keep what an operation is about to use and others than torch may change."""
+    def uses(self, given: Iterable[Any], source: Source | None, targets: Iterable[Any] = ()) -> None:
+        """Keep what an operation is about to use and others than torch may change; not what it overwrites itself."""
+        written = {storage(target) for target in targets if target.layout == torch.strided}
         for tensor in given:
             if tensor.layout == torch.strided:
                 own = storage(tensor)
-                if own not in self._points and (own not in self._made or own in self._given):
+                if own in written or own in self._points:
+                    continue
+                if own not in self._made or own in self._given:
                     self._keep(own, tensor, True, source)
 
     def writes(self, targets: Iterable[Any]) -> None:

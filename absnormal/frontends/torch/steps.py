@@ -75,7 +75,7 @@ def is_view_of_pairs(record: Record) -> bool:
     that conjugates or negates: what it is is told by where it lies."""
     given = [t for t in record.arguments if t.layout == torch.strided]
     tensors = (*given, *record.outs)
-    if not given or record.overwritten or not any(t.is_complex() or t.is_neg() for t in tensors):
+    if not given or record.overwritten or not (record.pairs or any(t.is_neg() for t in tensors)):
         return False
     places = {storage(t) for t in given}
     return all(storage(out) in places for out in record.outs)

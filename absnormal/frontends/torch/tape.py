@@ -79,13 +79,15 @@ class Record:
         which of the arguments require a gradient, by id; ``enabled``: whether operations were differentiated
     overwritten, filled
         the arguments that it gives new values, and the buffers that it fills on the side, as with the noise it draws
+    pairs
+        whether complex numbers are among what it was given and returned
     source, module
         the user's line, and the innermost module that was being called
     """
 
     __slots__ = (
         "args", "arguments", "enabled", "filled", "func", "kwargs", "module", "name", "needs", "out", "outs",
-        "overwritten", "source",
+        "overwritten", "pairs", "source",
     )
 
     def __init__(self, func: Any, name: str, args: Any, kwargs: Any) -> None:
@@ -95,6 +97,7 @@ class Record:
         if kwargs:
             self.arguments += tensors([*kwargs.values()])
         self.needs = {id(t): t.requires_grad for t in self.arguments}
+        self.pairs = any(map(torch.is_complex, self.arguments))
         self.enabled = torch.is_grad_enabled()
         self.out: Any = None
         self.outs: list[Any] = []
@@ -104,6 +107,7 @@ class Record:
     def returned(self, out: Any, targets: Sequence[Any] = ()) -> None:
         """Keep what the operation returned; ``targets`` are the arguments that it wrote to."""
         self.out, self.outs = out, tensors((out,))
+        self.pairs = self.pairs or any(map(torch.is_complex, self.outs))
         if targets:
             places = {storage(tensor) for tensor in self.outs if tensor.layout == torch.strided}
             for target in targets:
@@ -199,19 +203,16 @@ class Tape(TorchDispatchMode):  # type: ignore[misc]
         targets = _targets(operation.writes, args, kwargs) if operation.writes else []
         if operation.name == "_local_scalar_dense":
             self.leaves(args[0])
-        for target in targets:
-            if target.layout != torch.strided:
-                continue
+        for target in (target for target in targets if target.layout == torch.strided):
             packing = torch._C._autograd._top_saved_tensors_default_hooks(False)
             self.unpacks = self.unpacks if packing is None else packing[1]
             self._save(target)
         updated = _targets(operation.statistics, args, kwargs) if operation.statistics else []
         for target in updated:
             self._save(target)
-        self.memory.uses(record.used(operation), record.source)
         written = (*targets, *updated)
-        if written:
-            self.memory.writes(written)
+        self.memory.writes(written)
+        self.memory.uses(record.used(operation), record.source, written)
         if kwargs.get("generator") is not None:
             self._generators.setdefault(kwargs["generator"], kwargs["generator"].get_state())
         out = func(*args, **kwargs)

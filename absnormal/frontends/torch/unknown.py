@@ -7,7 +7,6 @@ from typing import Any
 
 from absnormal.errors import TraceError
 from absnormal.frontends.torch.arguments import rule_name
-from absnormal.frontends.torch.kinds import is_complex
 from absnormal.frontends.torch.rules import RULES
 from absnormal.frontends.torch.steps import Step
 from absnormal.frontends.torch.tape import Record
@@ -41,7 +40,7 @@ def refuse_unknown(steps: Iterable[Step], at: Callable[[Any], None], write: Writ
         if record is not None and not _known(step, record):
             at(record)
             source = source or write.source
-            what = f"{record.name} on complex numbers" if is_complex(record) else record.name
+            what = f"{record.name} on complex numbers" if record.pairs else record.name
             names.append(record.name)
             missing[what, str(write.source)] = f"{what} at {write.source}"
     if len(set(names)) == 1 and names[0] in REASONS:
