@@ -39,8 +39,9 @@ def multiple(builder: Builder, first: int, second: int, left: int, right: int) -
     key = next(key for key, w in below.items() if np.abs(w).max() == largest)
     place = np.unravel_index(np.abs(below[key]).argmax(), below[key].shape)
     k = float(top[key][place] / below[key][place]) if key in top else 0.0
-    same = all(np.array_equal(top.get(other, 0.0 * w), k * w) for other, w in below.items())
-    rest = all(not w.any() for other, w in top.items() if other not in below)
+    room = _ROUNDINGS * np.finfo(float).eps * abs(k) * largest
+    same = all((np.abs(top.get(other, 0.0 * w) - k * w) <= room).all() for other, w in below.items())
+    rest = all((np.abs(w) <= room).all() for other, w in top.items() if other not in below)
     return k if same and rest and np.isfinite(k) else None
 
 
@@ -84,9 +85,11 @@ def _weights(builder: Builder, index: int, entries: Array) -> tuple[Weights, Arr
         if not _taken_apart(nodes, node):
             found[at] = w
             continue
-        row = TABLE[node.op]
+        op, inner = ("mul", [values[node.args[0]], 1 / values[node.args[1]]]) if node.op == "div" else (
+            node.op, [values[arg] for arg in node.args])
+        row = TABLE[op]
         assert row.maps is not None
-        maps = row.maps(node.params, [values[arg] for arg in node.args], values[at], node.shape)
+        maps = row.maps(node.params, inner, values[at], node.shape)
         for linear, arg in zip(maps, node.args, strict=True):
             # Of a product with a constant that is the weight.
             if row.family == "bilinear" and not nodes[arg].varied:
@@ -100,7 +103,7 @@ def _weights(builder: Builder, index: int, entries: Array) -> tuple[Weights, Arr
 
 def _taken_apart(nodes: Sequence[Node], node: Node) -> bool:
     """Whether a node is linear in its arguments, and those are small."""
-    family = TABLE[node.op].family
-    linear = family in ("movement", "linear") or (
-        family == "bilinear" and sum(nodes[arg].varied for arg in node.args) == 1)
+    family, varied = TABLE[node.op].family, [nodes[arg].varied for arg in node.args]
+    linear = family in ("movement", "linear") or (family == "bilinear" and sum(varied) == 1) or (
+        node.op == "div" and not varied[1])
     return linear and bool(node.args) and all(np.prod(nodes[arg].shape, dtype=int) <= _MOST for arg in node.args)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
+from absnormal.frontends.meanings.jumps import eithers, lifted
 from absnormal.frontends.meanings.places import Places
 from absnormal.frontends.numpy.masks import concrete
 from absnormal.frontends.numpy.traced import TracedArray
@@ -38,6 +39,9 @@ def getitem(u: TracedArray, key: Any) -> TracedArray:
     found = _by_places(u, key)
     if found is not None:
         return found
+    if eithers([key]):
+        # As np.take does it: of a list, an entry for every index.
+        return lifted(lambda own: u[own], [key], u.ndim == 1)  # type: ignore[no-any-return]
     if isinstance(key, str):
         write.refuse(f"takes the entry {key!r} of an array, which has none", "make the point a dict of arrays")
     items = constant_key(write, key)

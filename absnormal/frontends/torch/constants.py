@@ -29,7 +29,9 @@ ENTRYWISE = frozenset({
     "_unsafe_view", "where",
 })  # fmt: skip
 MOVING = frozenset({"expand", "flip", "index", "permute", "repeat", "roll", "select", "slice", "t", "transpose"})
-OTHERS = frozenset({"cat", "cumsum", "dot", "mean", "mm", "mv", "stack", "sum", "tril", "triu"}) | MOVING
+OTHERS = frozenset({
+    "cat", "cumsum", "dot", "gather", "index_select", "mean", "mm", "mv", "stack", "sum", "take", "tril", "triu",
+}) | MOVING  # fmt: skip
 
 #: The side of each jump that is taken.
 Sides = Mapping[Any, str]
