@@ -135,3 +135,64 @@ def test_models_and_assertions_take_the_same_argument() -> None:
         an.verify(lambda x: x[0], np.ones(1), stopped="held")
     with pytest.raises(ValueError, match="stopped must be"):
         an.torch.verify(w, loss, stopped="")
+
+
+def _put(x: Any) -> Any:
+    u, v = x[:1] - x[1:2], x[2:]
+    mask, out = (u > 0) & (v > 0), torch.zeros_like(u)
+    out[mask] = u[mask] * v[mask]
+    return out
+
+
+#: Functions of three numbers with a kink where the first two are equal, whose branches a mask chooses.
+CHOSEN: dict[str, Function] = {
+    "where": lambda x: torch.where(x[0] > x[1], (x[0] - x[1]) * x[2], 0 * x[2]), "put": _put,
+    "masked": lambda x: (x[:1] > x[1:2]) * (x[:1] - x[1:2]) * x[2],
+}
+
+
+@pytest.mark.parametrize("name", CHOSEN)
+@pytest.mark.parametrize("enabled", [False, True])
+@pytest.mark.parametrize("point", [[1.0, 1.0, 2.0], [1.0, 1.0, 0.0]])
+def test_a_kink_that_a_mask_chooses_is_continuous_where_it_is_stopped(name: str, enabled: bool, point: Any) -> None:
+    def f(x: Any) -> Any:
+        kink = CHOSEN[name](x)
+        with torch.set_grad_enabled(enabled):
+            held = 1 / (1 + kink)
+        return ((held.detach() if enabled else held) * (kink + x[0])).sum()
+
+    x = torch.tensor(point, dtype=D)
+    report = an.verify(f, x)
+    assert report and report.notes
+    vertices = an.generalized_gradient(f, x).vertices
+    for side in (-1, 1):
+        near = np.asarray(torch.func.grad(f)(x + 1e-7 * torch.tensor([side, 0.0, 1.0], dtype=D)))
+        assert np.abs(vertices - near).max(axis=1).min() < 1e-5
+
+
+def _jump(x: Any) -> Any:
+    return torch.where(x[0] > x[1], x[0], 0 * x[0] - 1).detach() * x[2]
+
+
+def _beside(x: Any) -> Any:
+    return (torch.where(x[0] > x[1], x[0] - x[1], 0 * x[0]).detach() + (x[0] > x[1]).double()) * x[2]
+
+
+def _written_later(x: Any) -> Any:
+    held = torch.where(x[0] > x[1], x[0] - x[1], 0 * x[0]).detach()
+    held.copy_((x[0] > x[1]).double())
+    return held * x[2]
+
+
+def _a_pole(x: Any) -> Any:
+    return torch.where(x[0] > x[1], (x[0] - x[1]) / (x[0] - x[1]).abs(), 0 * x[0]).detach() * x[2]
+
+
+def _by_values(x: Any) -> Any:
+    return torch.sign((x[0] - x[1]).detach() * (x[0] - x[1])) * x[2]
+
+
+@pytest.mark.parametrize("f", [_jump, _beside, _written_later, _a_pole, _by_values])
+def test_what_jumps_by_its_values_is_not_held(f: Function) -> None:
+    with pytest.raises((an.TraceError, an.DomainError)):
+        an.verify(f, torch.tensor([1.0, 1.0, 2.0], dtype=D))

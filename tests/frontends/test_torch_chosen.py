@@ -57,8 +57,16 @@ def the_number_cancels(x: Any) -> Any:
     return x[mask].mean() * mask.sum()
 
 
+def boxes_that_touch(x: Any) -> Any:
+    left, right = torch.maximum(x[:2], C[:2] - 1), torch.minimum(x[2:], C[2:] - 3)
+    mask, area = (right > left) & (right + 1 > left), torch.zeros_like(left)
+    area[mask] = (right[mask] - left[mask]) * (right[mask] + 1)
+    return area.sum()
+
+
 FOLLOWED: dict[str, Callable[[Any], Any]] = {
-    one.__name__: one for one in (put_back, in_place, two_sides, a_mask_that_changes, beside_constants, a_loss)
+    one.__name__: one
+    for one in (boxes_that_touch, put_back, in_place, two_sides, a_mask_that_changes, beside_constants, a_loss)
 } | {
     "sum": lambda x: x[x > 0].sum(), "masked_select": lambda x: torch.masked_select(x, x >= 0).square().sum(),
     "relu twice": lambda x: F.relu(x)[F.relu(x) > 0].sum(), "a norm": lambda x: x[x > 0].norm(),

@@ -16,7 +16,6 @@ from absnormal.errors import TraceError
 from absnormal.frontends.meanings.chosen import COUNTED, Chosen
 from absnormal.frontends.meanings.jumps import Either
 from absnormal.frontends.numpy.masks import TracedMask
-from absnormal.frontends.numpy.select import where
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.ties.names import OWN
 from absnormal.frontends.torch.constants import ENTRYWISE, Lost, on_others
@@ -64,7 +63,10 @@ class Choices:
             numbers = lowering.following.behind([storage(key)])
             open_ = lowering.open(self.versions.reached(step, numbers)) if numbers else ()
             mask = self._mask(key, step.number, open_) if open_ else None
-            if open_ and mask is None and picked is None:
+            if isinstance(mask, np.ndarray):
+                # Its ties do not count: other conditions decide it.
+                lowering.taints[number], mask = lowering.taints[number] - frozenset(open_), None
+            elif open_ and mask is None and picked is None:
                 return False
         if picked is None and mask is None:
             return False
@@ -115,7 +117,7 @@ class Choices:
     def _norm(self, record: Record, picked: Chosen) -> Any:
         """A norm of picked entries: others count as 0."""
         write = self.lowering.write
-        whole = where(picked.mask, picked.whole, 0.0)
+        whole = np.where(picked.mask, picked.whole, 0.0)
         if not isinstance(whole, TracedArray) or not _argument(record, 1, "ord", 2) > 0:
             return self._refuse()
         values = torch.as_tensor(np.array(whole.value))
@@ -207,14 +209,15 @@ class Choices:
         new = _plain(self._whole(step, record.args[2], Chosen(mask, None)))
         start = len(write.nodes)
         self.lowering.builder.user = write.operation, write.source
-        made = where(mask, new, before)
+        made = np.where(mask, new, before)
         if any(node.tie == OWN and index not in write.slopes for index, node in enumerate(write.nodes[start:], start)):
             # Nobody knows the slopes of a kink of torch's own that was written again.
             self._refuse()
         return made
 
     def _mask(self, key: Any, when: int, open_: Any) -> Any:
-        """A mask that is tied, as a comparison or as what jumps; None where its sides are not known."""
+        """A mask that is tied, as a comparison or as what jumps; constants where its ties do not count; None where its
+        sides are not known."""
         made = self.versions.constants.number_of(key, when)
         known = id(key), -1 if made is None else made
         if known not in self._masks:
@@ -223,7 +226,7 @@ class Choices:
                 found = self.versions.of_constant(key, when, open_)
             held = [one for one in self._masks.values() if isinstance(one, TracedMask)]
             same = (one for one in held if isinstance(found, TracedMask) and found.same(one))
-            self._masks[known] = next(same, found if isinstance(found, TracedMask | Either) else None)
+            self._masks[known] = next(same, found)
         return self._masks[known]
 
     def _compared(self, key: Any, open_: Any) -> TracedMask | None:

@@ -86,7 +86,7 @@ class Following:
         #: Storages that hold the outcome of a jump (a comparison, a sign, an index), and the steps of these jumps.
         self.tainted: dict[int, frozenset[int]] = {}
         #: For steps, the steps of the jumps that go into them, which derivatives show as long as nothing is stopped.
-        self._shown: dict[int, frozenset[int]] = {}
+        self.shown: dict[int, frozenset[int]] = {}
         #: Storages that only hold what depends on no variable, though it may require a gradient.
         self.constants: set[int] = set()
         #: Those of them that do because of a tensor that requires a gradient, which is no variable.
@@ -153,7 +153,7 @@ class Following:
         handles = {id(t): self.value(t) if jumping else self._handle(number, t) for t in arguments}
         given = [storage(t) for t in arguments]
         apart = [t for t in arguments if jumping or handles[id(t)] is None]
-        hidden_by_stops = self._hidden(map(self.value, apart)) if self._shown else _NOTHING
+        hidden_by_stops = self._hidden(map(self.value, apart)) if self.shown else _NOTHING
         taint = self.behind(given) | hidden_by_stops
         targets = record.overwritten
         held = [target for target in targets if storage(target) in self.states]
@@ -169,7 +169,7 @@ class Following:
             behind = taint | {step}
             shown = behind if not jumping and (sharp(record, handles) or leaps(record)) else taint
             if shown:
-                self._shown[step] = shown
+                self.shown[step] = shown
             if jumping:
                 hidden = outs
                 self.masks |= {storage(out): Mask(step, True, geometry(out)) for out in outs if not targets}
@@ -223,7 +223,7 @@ class Following:
         seen, found = set(stack), _NOTHING
         while stack:
             number = stack.pop()
-            found |= self._shown.get(number, _NOTHING)
+            found |= self.shown.get(number, _NOTHING)
             new = [other for other in self.steps[number].needs() if other not in seen]
             seen.update(new)
             stack += new
@@ -274,7 +274,7 @@ class Following:
     @property
     def jumped(self) -> bool:
         """Whether anything jumped at all."""
-        return bool(self.tainted or self._shown)
+        return bool(self.tainted or self.shown)
 
     def behind(self, storages: Sequence[int]) -> frozenset[int]:
         """The steps of the jumps whose outcomes lie in storages."""
@@ -308,7 +308,7 @@ class Following:
         source = record.args[0]
         branch = record.name != "_local_scalar_dense" or source.dtype == torch.bool
         handle = None if branch or discrete(source) else self.value(source)
-        if self._shown and not discrete(source):
+        if self.shown and not discrete(source):
             taint |= self._hidden([self.value(source)])
         self.reads.append(Read(record, number, taint, branch, handle))
 

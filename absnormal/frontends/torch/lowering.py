@@ -30,7 +30,7 @@ from absnormal.frontends.torch.places import by_places
 from absnormal.frontends.torch.probe import table
 from absnormal.frontends.torch.settled import settled
 from absnormal.frontends.torch.steps import Handle, Mask, Read, Step, geometry
-from absnormal.frontends.torch.stopped import MIXED, is_held, mixes, ties
+from absnormal.frontends.torch.stopped import MIXED, is_held, mixes, stopped_from, ties
 from absnormal.frontends.torch.tape import Record, Tape
 from absnormal.frontends.torch.unknown import refuse_unknown
 from absnormal.frontends.torch.values import array, finite, real_shape
@@ -114,6 +114,7 @@ class Lowering:
                         needs += steps[jump].needs()
                     if not self._ties(jump):
                         self._jumps[jump] = None
+                needs += stopped_from(step, steps) if any(map(self._ties, step.behind)) else []
             for other in needs:
                 if other not in seen:
                     seen.add(other)
@@ -291,6 +292,7 @@ class Lowering:
     def _as_kink(self, step: Step, jump: Step, args: list[Any]) -> int | None:
         """An operation by what a jump chooses as one on two sides that meet; None where that is not seen."""
         assert jump.record is not None
+        self._refuse_mixed(jump)
         compared = [self._argument(arg, jump) for arg in jump.record.args]
         return at_ties(self.write, step.record, args, jump.record.name, compared, partial(self._mask, jump))
 
@@ -299,13 +301,15 @@ class Lowering:
         mask = self.following.masks.get(storage(arg.here)) if isinstance(arg, Arg) else None
         return mask.at(geometry(arg.here)) if mask is not None and self.following.steps[mask.step] is jump else None
 
+    def _refuse_mixed(self, jump: Step) -> None:
+        if any(handle is not None and mixes(self.following, handle) for handle in jump.handles.values()):
+            self._at(jump.record)
+            self.write.refuse(*MIXED)
+
     def _argument(self, arg: Any, step: Step) -> Any:
         if isinstance(arg, torch.Tensor):
             handle = step.handles.get(id(arg))
             assert step.record is not None
-            if step.jumps and handle is not None and mixes(self.following, handle):
-                self._at(step.record)
-                self.write.refuse(*MIXED)
             node = None if handle is None else turned(self.write, arg, self._node(handle))
             if handle is not None and handle[0] not in self._depending and step.record.enabled:
                 refuse_constant(arg, step.record)
@@ -375,6 +379,7 @@ class Lowering:
         """The arguments of a jump, which are lowered for that."""
         record = jump.record
         assert record is not None
+        self._refuse_mixed(jump)
         for number in self._needed(jump.needs()):
             if (number, 0) not in self.results:
                 self._lower(number)

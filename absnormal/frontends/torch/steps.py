@@ -48,11 +48,11 @@ class Step:
     apart: bool = False
     behind: frozenset[int] = frozenset()
 
+    def sources(self) -> list[Handle]:
+        return [handle for handle in (*self.handles.values(), *self.mix[:2]) if handle is not None]
+
     def needs(self) -> list[int]:
-        found = [handle[0] for handle in self.handles.values() if handle is not None]
-        if self.mix:
-            found += [handle[0] for handle in self.mix[:2] if handle is not None]
-        return found
+        return [number for number, _ in self.sources()]
 
 
 #: Arguments of kernels of derivatives, by their places, through which their own derivatives go though the tensors

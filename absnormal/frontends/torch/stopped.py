@@ -201,3 +201,14 @@ def mixes(following: Following, handle: Handle) -> bool:
                 return True
             stack += step.needs()
     return False
+
+
+def stopped_from(step: Step, steps: Sequence[Step]) -> list[int]:
+    """The steps with derivatives from whose results a step takes values where these end."""
+    found, stack = set[int](), [number for number, _ in step.stopped]
+    while stack:
+        number = stack.pop()
+        if number not in found:
+            found.add(number)
+            stack += steps[number].needs() if steps[number].apart else []
+    return [number for number in found if not steps[number].apart]

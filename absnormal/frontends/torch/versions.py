@@ -8,7 +8,7 @@ as a number, an entry that was looked up) is computed again for the other outcom
 from __future__ import annotations
 
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -35,7 +35,7 @@ from absnormal.frontends.torch.following import sharp
 from absnormal.frontends.torch.jumps import CONVERSIONS, RELATIONS, plain_name
 from absnormal.frontends.torch.memory import storage
 from absnormal.frontends.torch.settled import comparisons
-from absnormal.frontends.torch.steps import Step
+from absnormal.frontends.torch.steps import Handle, Step
 from absnormal.frontends.torch.tape import Record, tensors
 from absnormal.frontends.torch.values import array
 from absnormal.frontends.torch.writer import Arg
@@ -190,7 +190,8 @@ class Versions:
         assert record is not None
         known = {id(following.steps[number].record): number for number in numbers}
         # What was detached from them is not told by the memory that it lies in.
-        found = numbers - following.behind(step.given)
+        values = step.handles.values() if step.jumps else step.stopped
+        found = self._left_open(numbers - following.behind(step.given), values)
         stack, seen = [tensor for tensor in record.arguments if step.handles.get(id(tensor)) is None], set()
         while stack:
             tensor = stack.pop()
@@ -208,9 +209,33 @@ class Versions:
                 found |= {known[id(made)]} | {one for one in behind if not self._followed(one)}
                 found |= numbers & following.behind(apart)
             else:
-                found |= behind - following.behind([storage(arg) for arg in made.arguments])
+                hidden = behind - following.behind([storage(arg) for arg in made.arguments])
+                maker = self._apart().get(id(made)) if hidden else None
+                found |= hidden if maker is None else self._left_open(hidden, maker.handles.values())
                 stack += made.arguments
         return sorted(found)
+
+    def _apart(self) -> dict[int, Step]:
+        """The steps on constants only, some of which were variables before they were detached, by their operation."""
+        return {id(step.record): step for step in self.lowering.following.steps if step.apart}
+
+    def _left_open(self, numbers: frozenset[int], values: Iterable[Handle | None]) -> frozenset[int]:
+        """The jumps among some that lie behind values whose derivatives end.
+
+        What chooses between the sides of a node lies behind none: these meet.  What makes its argument may still jump.
+        """
+        following, found = self.lowering.following, frozenset[int]()
+        stack = [(handle, False) for handle in values if handle is not None] if numbers else []
+        seen = set[tuple[Handle, bool]]()
+        while stack:
+            handle, met = item = stack.pop()
+            if item not in seen:
+                seen.add(item)
+                met = met or isinstance(self.lowering.results.get(handle), int)
+                jumps = following.shown.get(handle[0], frozenset())
+                found |= numbers & (jumps & {handle[0]} if met else jumps)
+                stack += [(source, met) for source in following.steps[handle[0]].sources()]
+        return found
 
     def _followed(self, number: int) -> bool:
         """Whether the values of what a jump goes into are known on all of its sides."""
