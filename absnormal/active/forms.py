@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from absnormal.active.additions import TooLarge, begin, spend
+from absnormal.active.linear_form import MIXED, ONE, ZERO, Form, Key
 from absnormal.active.multiplications import measure, written_out
 from absnormal.arrays import Array, exactly
 from absnormal.ops import TABLE
@@ -31,95 +32,10 @@ from absnormal.program.nodes import Node
 from absnormal.sweeps.rounding import running_errors
 from absnormal.sweeps.table import Sweeps
 
-Key = tuple[str, int, int]
-ONE: Key = ("one", 0, 0)
-Factor = frozenset[tuple[Key, int]]
-_NO_FACTOR: Factor = frozenset()
 #: Derivatives up to this size may be rounding.
 _FLAT = 1e-8
-
-
-class Form:
-    """q * (sum of coefficient * key), with the sign and the value of q at x."""
-
-    __slots__ = ("factor", "q", "terms")
-
-    def __init__(self, terms: dict[Key, Fraction], factor: Factor = _NO_FACTOR, q: Fraction = Fraction(1)) -> None:
-        self.terms, self.factor, self.q = terms, factor, q
-
-    def _scaled(self, k: Fraction) -> Form:
-        if k == 0 or not self.terms:
-            return ZERO
-        if k == 1:
-            return self
-        return Form({key: k * value for key, value in self.terms.items()}, self.factor, self.q)
-
-    def _added(self, other: Any, sign: int) -> Any:
-        if other is MIXED:
-            return MIXED
-        if not isinstance(other, Form):
-            if other == 0:
-                return self
-            other = Form({ONE: Fraction(other)})
-        if not other.terms:
-            return self
-        if not self.terms:
-            return other._scaled(Fraction(sign))
-        if self.factor != other.factor:
-            return MIXED
-        spend(len(other.terms) + len(self.terms) // _COPIED)
-        terms = dict(self.terms)
-        for key, value in other.terms.items():
-            total = terms.get(key, 0) + sign * value
-            if total:
-                terms[key] = total
-            else:
-                terms.pop(key, None)
-        return Form(terms, self.factor, self.q) if terms else ZERO
-
-    def __add__(self, other: Any) -> Any:
-        return self._added(other, 1)
-
-    __radd__ = __add__
-
-    def __sub__(self, other: Any) -> Any:
-        return self._added(other, -1)
-
-    def __rsub__(self, other: Any) -> Any:
-        return self._scaled(Fraction(-1))._added(other, 1)
-
-    def __neg__(self) -> Form:
-        return self._scaled(Fraction(-1))
-
-    def __mul__(self, other: Any) -> Any:
-        if isinstance(other, (Form, _Mixed)):
-            return MIXED
-        return self._scaled(other if isinstance(other, Fraction) else Fraction(other))
-
-    __rmul__ = __mul__
-
-    def __truediv__(self, other: Any) -> Any:
-        return MIXED if isinstance(other, (Form, _Mixed)) else self._scaled(1 / Fraction(other))
-
-
 #: Additions of terms that `forms` may do: always so many, or so many for each entry and multiplication of the program.
 _LEAST, _EACH = 50_000, 2
-#: Terms that are copied in the time in which one is added.
-_COPIED = 32
-
-
-class _Mixed:
-    """What has no form: it becomes a generator."""
-
-    def _absorb(self, other: Any = None) -> _Mixed:
-        return self
-
-    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _absorb
-    __neg__ = _absorb
-
-
-MIXED = _Mixed()
-ZERO = Form({})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -131,18 +47,19 @@ class Forms:
     generators: list[Key]
 
 
-def forms(sweeps: Sweeps, limit: int = 20_000, *, through: bool = True) -> Forms:
+def forms(sweeps: Sweeps, limit: int = 20_000, *, through: bool = True, products: bool = False) -> Forms:
     """The forms of all active switches; raises `TooLarge` past ``limit`` multiplications or entries, and where forms
     grow long.
 
     Switches are seen ``through`` functions of one variable; or these are generators, and stand for their input where
-    that is a generator in no other way.
+    that is a generator in no other way.  Of ``products`` of a combination of inputs with kinks the forms have
+    coefficients that are no constants; otherwise these are generators.
     """
     program = sweeps.program
     if sweeps.lanes:
         raise TooLarge
     begin(max(_LEAST, _EACH * measure(program, limit)))
-    state = _State(sweeps, through)
+    state = _State(sweeps, through, products)
     for index, node in enumerate(program.nodes):
         state.values.append(state.compute(index, node))
     if not through:
@@ -158,12 +75,12 @@ def _has_generators(form: Form) -> bool:
 
 def _generators(z: Mapping[int, Form]) -> list[Key]:
     """The generators that the active switches use, sorted."""
-    return sorted({key for form in z.values() for key in form.terms if key[0] not in ("one", "abs")})
+    return sorted({key for form in z.values() for key in form.terms if key[0] not in ("one", "abs", "form")})
 
 
 class _State:
-    def __init__(self, sweeps: Sweeps, through: bool) -> None:
-        self.sweeps, self.through = sweeps, through
+    def __init__(self, sweeps: Sweeps, through: bool, products: bool) -> None:
+        self.sweeps, self.through, self.products = sweeps, through, products
         self.program = sweeps.program
         self.values: list[Array] = []
         self.z: dict[int, Form] = {}
@@ -210,6 +127,8 @@ class _State:
                 flat[i] = _generator(index, i)
             elif isinstance(entry, Form) and entry.terms.keys() == {ONE} and not entry.factor:
                 flat[i] = entry.terms[ONE]
+            elif self.products and kink is not None and isinstance(entry, Form):
+                flat[i] = self._of_one_kink(entry)
         return flat.reshape(node.shape)
 
     def _filled(self, shape: tuple[int, ...], entry: Callable[[int], Any]) -> Array:
@@ -219,14 +138,14 @@ class _State:
         return flat.reshape(shape)
 
     def matmul(self, index: int, node: Node, args: list[Array]) -> Array:
-        if all(self.program.nodes[arg].varied for arg in node.args):
+        if all(self.program.nodes[arg].varied for arg in node.args) and not self.products:
             return np.full(node.shape, MIXED, dtype=object)
         return np.asarray(TABLE[node.op].value(node.params, *args), dtype=object)
 
     def convolution(self, index: int, node: Node, args: list[Array]) -> Array:
-        """With a constant; entries of a large one are generators."""
+        """With a constant, unless products are followed; entries of a large one are generators."""
         nodes = self.program.nodes
-        if all(nodes[arg].varied for arg in node.args) or not written_out(self.program, node):
+        if (all(nodes[arg].varied for arg in node.args) and not self.products) or not written_out(self.program, node):
             return np.full(node.shape, MIXED, dtype=object)
         # Kernels that a framework brings do not know forms.
         layout = node.params["layout"]
@@ -241,7 +160,7 @@ class _State:
         lanes = args[0].transpose(*kept, *axes).reshape(int(np.prod(node.shape, dtype=int)), -1)
         flat = np.empty(len(lanes), dtype=object)
         for i, lane in enumerate(lanes):
-            flat[i] = _summed(lane)
+            flat[i] = sum(lane, start=Fraction(0)) if self.products else _summed(lane)
         return flat.reshape(node.shape)
 
     def product(self, index: int, node: Node, args: list[Array]) -> Array:
@@ -256,6 +175,10 @@ class _State:
             if not isinstance(left, Form) or not isinstance(right, Form):
                 divided = node.op == "div"
                 flat[i] = left * right if not divided else MIXED if isinstance(right, Form) else left / right
+                continue
+            made = left * right if self.products and node.op == "mul" else MIXED
+            if made is not MIXED:
+                flat[i] = made
                 continue
             first, second = nonzero[0][i], nonzero[1][i]
             if second == 1 and (node.op == "div" or first == 0 or not right.terms.keys() - {ONE}):
@@ -280,6 +203,19 @@ class _State:
             return ZERO
         sign = Fraction(1 if form.q > 0 else -1)
         return Form({("abs", switch, 0): sign}, form.factor, form.q)
+
+    def _of_one_kink(self, form: Form) -> Form:
+        """A form that is b |l_j| + c l_j, with that said; any other one as it is."""
+        j = max((key[1] for key in form.terms if key[0] == "abs"), default=-1)
+        size = form.terms.get(("abs", j, 0))
+        if size is None or form.factor or self.z[j].factor:
+            return form
+        rest = {key: value for key, value in form.terms.items() if key != ("abs", j, 0)}
+        own = self.z[j].terms
+        c = next((value / own[key] for key, value in rest.items() if key in own), Fraction(0))
+        if rest != ({key: c * value for key, value in own.items()} if c else {}):
+            return form
+        return Form(form.terms, kinks={j: (size, c)})
 
     def _through(self, switch: int, form: Form) -> Form:
         """The form of an active switch, seen through functions of one variable."""

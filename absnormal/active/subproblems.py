@@ -10,7 +10,8 @@ from dataclasses import replace
 from typing import Any
 
 from absnormal.active.additions import TooLarge
-from absnormal.active.forms import Forms, Key, forms
+from absnormal.active.forms import Forms, forms
+from absnormal.active.linear_form import Key
 from absnormal.active.multiplications import multiplications
 from absnormal.active.system import MANY, System, base_of, dense_system
 from absnormal.active.weights import Weights, weights_of

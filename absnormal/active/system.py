@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 
 from absnormal.active.additions import TooLarge
-from absnormal.active.forms import Forms, Key, forms
+from absnormal.active.forms import Forms, forms
+from absnormal.active.linear_form import Key
 from absnormal.active.rows import ENTRIES, base_rows, certainly_independent
 from absnormal.active.scaled import Scaled
 from absnormal.active.weights import Weights, computed_weights, weights_of
@@ -298,7 +299,7 @@ def dense_system(
         for key, value in found.z[switch].terms.items():
             if key[0] == "abs":
                 couplings[i][at[key[1]]] = value
-            elif key[0] != "one":
+            elif key in position:
                 full[i][position[key]] = value
     values, errors = (
         None if numbers is None else [[row.get(i, Fraction(0)) for i in switches] for row in numbers]

@@ -23,12 +23,13 @@ from absnormal.theorems.regular_vectors import BeyondDirectionalDerivative, Mean
 from absnormal.theorems.separation import FromAllSlopes, NonFinite, NotTheGradient
 from absnormal.theorems.smooth import ZeroRowsByStructure
 from absnormal.theorems.supporting import OwnAdjoints
+from absnormal.theorems.variable_coefficients import BeyondStableCells
 
 _CLASSES: tuple[type[NextToProgram], ...] = (
     NoActiveSwitch, ZeroRowsByStructure, PrivateInputs, PrivateInputsForTheseSlopes, BoundedAdjoints, OwnAdjoints,
     EvenPart, LayeredBlocks, Independent, IndependentByInputs, IndependentModuloAPrime, OpenAlong, LimitingGradients,
     MeanUnderRegular, BeyondDirectionalDerivative, FromAllSlopes, NotTheGradient, NonFinite,
-    WithinMergedKinks, BeyondMergedKinks,
+    WithinMergedKinks, BeyondMergedKinks, BeyondStableCells,
 )
 #: Kind -> the class that reads it.
 NEXT_TO_PROGRAM: dict[str, type[NextToProgram]] = {own.kind: own for own in _CLASSES}

@@ -195,7 +195,7 @@ class Branching:
                 followed[i] = used
             if not new or not self._coupled:
                 break
-        total, parts = self._bound(signs)
+        total, parts = self.bound(signs)
         if total < self._goal:
             total = self._keep(signs, parts, followed)
             self._bounds.append(total)
@@ -227,6 +227,12 @@ class Branching:
             if known[met].all() and all(signs[j] or not rows[j].any() for j in met.tolist()):
                 rows[i], known[i] = self._row(i, signs, rows), True
 
+    def decided(self, signs: Array) -> list[int]:
+        """The switches with a row that is not zero and that these signs decide."""
+        rows, known = self._whole * 0, np.zeros(len(self._whole), bool)
+        self._extend(signs, rows, known)
+        return np.flatnonzero(known & rows.any(axis=1)).tolist()
+
     def _row(self, i: int, signs: Array, rows: Array) -> Array:
         return np.asarray(self._whole[i] + (self._couplings[i, :i] * signs[:i]) @ rows[:i])
 
@@ -235,7 +241,7 @@ class Branching:
         found = divided(rows, self._columns)
         return found / scale(found, 1)[:, None]
 
-    def _bound(self, signs: Array) -> tuple[int, Array]:
+    def bound(self, signs: Array) -> tuple[int, Array]:
         """The largest v . g_sigma where slopes that have no sign are anything in [-1, 1], and what each may add."""
         if not self._coupled:
             parts = self._weights * self._along
@@ -259,7 +265,7 @@ class Branching:
         def bound(count: int) -> int:
             kept = signs.copy()
             kept[order[count:]] = 0
-            return self._bound(kept)[0]
+            return self.bound(kept)[0]
 
         count = bisect_left(range(len(order)), True, key=lambda count: bound(count) < self._goal)
         for i in order[:count]:

@@ -25,6 +25,7 @@ from absnormal.theorems.regular import regular, regular_exactly
 from absnormal.theorems.separation import by_component, from_all_slopes, separation
 from absnormal.theorems.smooth import smooth, smooth_by_equal_rows, smooth_by_structure, smooth_exactly
 from absnormal.theorems.supporting import supporting, supporting_exactly
+from absnormal.theorems.variable_coefficients import variable_coefficients
 
 Rung = Callable[[Problem], Proof | None]
 
@@ -64,6 +65,7 @@ FURTHER: tuple[Rung, ...] = (
     regular_exactly,
     supporting_exactly,
     branch_and_bound,
+    variable_coefficients,
     componentwise,
     by_component,
     membership,
@@ -78,12 +80,14 @@ FURTHER: tuple[Rung, ...] = (
 RUNGS = (*FIRST, *FURTHER)
 
 #: Those that prove members, without those that only refute.
-PROVING = tuple(rung for rung in RUNGS if rung not in (by_component, separation, from_all_slopes))
+PROVING = tuple(
+    rung for rung in RUNGS if rung not in (variable_coefficients, by_component, separation, from_all_slopes)
+)
 
 #: Those that search, and are left out when the time of the budget is over.
 SEARCHES = frozenset({
-    branch_and_bound, componentwise, by_component, membership, membership_in_computed_rows, separation,
-    likq_modulo_a_prime, independent_subproblems, membership_along_directions,
+    branch_and_bound, variable_coefficients, componentwise, by_component, membership, membership_in_computed_rows,
+    separation, likq_modulo_a_prime, independent_subproblems, membership_along_directions,
 })
 
 

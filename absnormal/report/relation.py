@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from absnormal.active.forms import ONE, forms
+from absnormal.active.forms import forms
+from absnormal.active.linear_form import ONE
 from absnormal.active.system import System
 from absnormal.ops import kink_of
 from absnormal.program.nodes import Node

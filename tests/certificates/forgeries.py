@@ -178,7 +178,7 @@ def made_up(one: Specimen, rng: random.Random) -> tuple[str, dict[str, Any]]:
         "sign-definite adjoints",
         "adjoints for these slopes", "even part", "layered blocks", "nonfinite", "not the gradient",
         "separated from all slopes", "mean under regular", "beyond the directional derivative",
-        "slopes of merged kinks", "separated from merged kinks",
+        "slopes of merged kinks", "separated from merged kinks", "separated with variable coefficients",
     ))  # fmt: skip
     data: dict[str, Any] = {"kind": kind, "switches": [], "needed": []}
     if kind.startswith("private") and nodes:
@@ -209,6 +209,9 @@ def made_up(one: Specimen, rng: random.Random) -> tuple[str, dict[str, Any]]:
         data |= {"sign": rng.choice((1, -1, 0)), "slopes": slopes}
     if kind == "separated from merged kinks":
         data |= {"separator": direction(), "gap": 1.0}
+    if kind == "separated with variable coefficients":
+        tree = rng.choice(([-1], [0, -1, -1], [0, [[0, 1]], -1], [[[0, 1]]], [0, 1, -1, [[0, 1], [1, 1]], -1]))
+        data |= {"separator": direction(), "gap": 1.0, "tree": tree}
     if kind == "beyond the directional derivative":
         data |= {"sign": rng.choice((1, -1, 0)), "separator": direction(), "gap": 1.0}
     if kind == "layered blocks":

@@ -28,6 +28,7 @@ from absnormal.theorems.regular_vectors import BeyondDirectionalDerivative, Mean
 from absnormal.theorems.separation import FromAllSlopes, NonFinite, NotTheGradient
 from absnormal.theorems.smooth import ZeroRowsByStructure
 from absnormal.theorems.supporting import OwnAdjoints
+from absnormal.theorems.variable_coefficients import BeyondStableCells
 
 #: One of every class that is checked next to its program, as it comes from JSON.
 EXAMPLES: list[NextToProgram] = [
@@ -38,7 +39,7 @@ EXAMPLES: list[NextToProgram] = [
     LimitingGradients([0.5, 0.5], [[1.0], [-1.0]], [[1.0], [-1.0]]),
     MeanUnderRegular(1, [0.5, 0.5], [[1.0], [0.25]]), BeyondDirectionalDerivative(-1, [1.0, 0.5], 0.25),
     FromAllSlopes([1.0, 0.0], 0.5), NotTheGradient({"switches": [0]}, [0.0, 1.0], 1.0), NonFinite(),
-    WithinMergedKinks(1, [0.5]), BeyondMergedKinks([1.0, 0.0], 0.5),
+    WithinMergedKinks(1, [0.5]), BeyondMergedKinks([1.0, 0.0], 0.5), BeyondStableCells([1.0], 0.5, [0, [[0, 1]], -1]),
 ]  # fmt: skip
 
 

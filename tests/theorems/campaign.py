@@ -21,13 +21,14 @@ from .test_independent_subproblems import side_by_side
 from .test_layered_blocks import stacks
 from .test_merging import on_shared_sets
 from .test_private_directions import pooled
+from .test_variable_coefficients import weighted
 
 #: Active switches up to which the oracle is quick.
 _FEW = 8
 #: Where the tests of the theorems have their cases from.
 SOURCES: st.SearchStrategy[Case] = st.one_of(
     cases(), cases(soft=True), cases(nests()), cases(nests(), soft=True), cases(on_shared_sets()),
-    cases(side_by_side()), network_cases(), stacks(), middles(), pooled(),
+    cases(side_by_side()), network_cases(), stacks(), middles(), pooled(), weighted(),
 ).filter(lambda a: len(a.oracle.active) <= _FEW)
 #: Cases that are drawn from one seed.
 _CHUNK = 500

@@ -162,8 +162,8 @@ def test_the_bound_of_a_node_is_one_of_all_its_leaves(seed: int) -> None:
     chosen = random.integers(-1, 2, count)
     leaves = [signs for signs in product((-1, 1), repeat=count)
               if all(own in (0, sign) for own, sign in zip(chosen.tolist(), signs, strict=True))]
-    assert search._bound(chosen)[0] >= max(map(value, leaves))
-    assert search._bound(np.array(leaves[0]))[0] == value(leaves[0])
+    assert search.bound(chosen)[0] >= max(map(value, leaves))
+    assert search.bound(np.array(leaves[0]))[0] == value(leaves[0])
 
 
 def test_a_tree_that_is_changed_proves_nothing() -> None:

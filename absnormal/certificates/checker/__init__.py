@@ -72,6 +72,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     "beyond the directional derivative": ("NOT_CLARKE",),
     "separated from all slopes": ("NOT_CLARKE",),
     "separated from merged kinks": ("NOT_CLARKE",),
+    "separated with variable coefficients": ("NOT_CLARKE",),
     "not the gradient": ("NOT_CLARKE",),
     "nonfinite": ("NOT_CLARKE",),
 }

@@ -9,7 +9,7 @@ COORDINATES = ("active/test_hypothesis_e.py", "judgement/test_vector.py")
 RULES = ("certificates/test_evidence_rules.py",)
 
 MUTANTS = (
-    Mutant("active/forms.py", "        if self.factor != other.factor:\n            return MIXED\n", "", SYSTEM),
+    Mutant("active/linear_form.py", "        if self.factor != other.factor:\n            return MIXED\n", "", SYSTEM),
     Mutant("active/forms.py", "form = Form(seen.terms, factor, form.q * form.terms[generators[0]] * slope)",
            "form = Form(seen.terms, factor, form.q * slope)", SYSTEM),
     Mutant("active/forms.py", "form = Form(seen.terms, factor, form.q * form.terms[generators[0]] * slope)",

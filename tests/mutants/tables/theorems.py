@@ -27,8 +27,21 @@ MEMBERSHIP = ("theorems/test_margins.py", MISSES, "theorems/test_membership.py")
 UNDER_REGULAR = ("theorems/test_margins.py", "certificates/test_next_to_program.py", "clarke/test_regular_gradient.py")
 
 BRANCHES = ("theorems/test_branch_and_bound.py",)
+VARIABLE = ("theorems/test_variable_coefficients.py",)
 
 MUTANTS = (
+    Mutant("active/variable.py", "or (not weight and any(sign in coupling.moving for _, coupling in met))", "",
+           VARIABLE),
+    Mutant("active/variable.py", "if not sign or (not weight and", "if (not weight and", VARIABLE),
+    Mutant("active/variable.py", "any(p and b + s * c for", "any(p and b + c for", VARIABLE),
+    Mutant("active/variable.py", "row = [a + coupling.form * b for a, b in zip(row, full[j], strict=True)]", "pass",
+           VARIABLE),
+    Mutant("clarke/stably_closed.py", "raise PossiblyOpen(signs.tolist())", "return [BOUND]", VARIABLE),
+    Mutant("certificates/of_variable_coefficients.py",
+           "if not signs.get(j) or (signs[j] in coupling.moving and not given.get(j)):", "if False:", VARIABLE),
+    Mutant("certificates/of_variable_coefficients.py",
+           "return all(_stable(found, chosen, weights) for chosen, weights in _refuted(tree))", "return True",
+           VARIABLE),
     Mutant("certificates/checker/branches.py", "return None if left else max", "return max", BRANCHES),
     Mutant("certificates/checker/branches.py", "if not any(weights) or min(weights) < 0:",
            "if min(weights, default=Fraction(0)) < 0:", BRANCHES),
