@@ -45,7 +45,7 @@ VECTOR = {
     "modulo": lambda x: x % 0.9 + x // 0.35 + np.fmod(x, 0.45) + np.remainder(x, 0.9)
     + np.floor_divide(x, 0.3),
     "python builtins": lambda x: abs(x[0]) + max(x[0], x[1], x[2]) - min(x) + sum(list(x)) + pow(x[1], 2)
-    + sum([x[0]]),
+    + sum([x[0]]) + sorted(x)[1] - sorted([x[0], x[1], 0.3], reverse=True)[0],
     "if and loops": lambda x: sum(v * v if v > 0 else -v for v in x),
     "searched": lambda x: x * np.searchsorted([-1.0, 0.5, 1.0], x) + x * np.digitize(x, [-1.0, 0.5, 1.0]),
     "interpolated": lambda x: np.interp(x, [-3.0, -1.1, 0.6, 4.0], [1.0, 2.0, 0.0, 5.0]),

@@ -84,3 +84,13 @@ def test_a_tie_is_a_kink(number):
     form = an.abs_normal_form(f, x)
     np.testing.assert_allclose(form(np.asarray(x)), f(np.asarray(x)), atol=1e-12)
     assert an.verify(f, x).verdict in (an.Verdict.CLARKE, an.Verdict.NOT_CLARKE)
+
+
+def test_numbers_that_python_sorts_keep_their_order() -> None:
+    x = np.array([1.0, 1.0, 1.0])
+    report = an.verify(lambda x: sorted(x)[1] + 3 * sorted([x[2], 1.0, x[0]], reverse=True)[0], x)
+    assert report
+    np.testing.assert_array_equal(report.gradient, [0.0, 1.0, 3.0])
+    assert an.directional_derivative(lambda x: sorted(x)[0], x, [1.0, -2.0, 0.5]) == -2.0
+    with pytest.raises(an.TraceError, match="comparison"):
+        an.verify(lambda x: sorted(x, key=lambda v: v * v)[0], x)

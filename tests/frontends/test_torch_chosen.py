@@ -108,6 +108,16 @@ def test_a_mean_is_followed_where_the_number_of_entries_cancels() -> None:
     slopes_agree(the_number_cancels, x)
 
 
+def test_where_other_conditions_decide_all_may_be_computed_from_picked_entries() -> None:
+    def f(x: Any) -> Any:
+        picked = x[:2][(x[:2] > 0) & (x[2:] > 0)]
+        return picked.cumsum(0).sum() + len(picked) * x[3]
+
+    x = torch.tensor([0.0, 1.0, -1.0, 2.0], dtype=torch.float64)
+    assert an.verify(f, x).method == "smooth"
+    slopes_agree(f, x)
+
+
 def test_a_sign_that_is_lost_is_found() -> None:
     x = torch.zeros(2, dtype=torch.float64)
     assert an.verify(FOLLOWED["copysign of a size"], x).verdict is an.Verdict.NOT_CLARKE

@@ -93,6 +93,15 @@ def _extreme(original: Callable[..., Any], better: Any, args: Any, kwargs: Any) 
     return best
 
 
+def in_order(items: Iterable[Any], /, *, key: Any = None, reverse: bool = False) -> list[Any]:
+    """Python's sorted, which leaves equal numbers in the order in which they come."""
+    given = list(items)
+    if key is not None or not any(isinstance(item, TracedArray) and item.size == 1 for item in given):
+        return sorted(given, key=key, reverse=reverse)
+    numbers = np.stack([*map(_as_number, given)])
+    return [*(-np.sort(-numbers) if reverse else np.sort(numbers))]
+
+
 class _Meta(type):
     """Asks Python's float."""
 
@@ -122,7 +131,7 @@ class Float(float, metaclass=_Meta):
 
 
 #: Names of Python's own that mean something else in the module of f.
-BUILTINS: dict[str, Any] = {"max": largest, "min": smallest, "float": Float}
+BUILTINS: dict[str, Any] = {"max": largest, "min": smallest, "sorted": in_order, "float": Float}
 
 #: What asks for the kind of a number.
 TESTS: dict[Any, Callable[..., Any]] = {
