@@ -16,7 +16,7 @@ import numpy as np
 from absnormal.arrays import Array
 from absnormal.frontends.traced_call import TracedCall
 from absnormal.judgement.tolerances import NOTHING, Tolerance, machine_epsilon
-from absnormal.sweeps.conditioning import terms_have_sizes
+from absnormal.sweeps.conditioning import is_sensitive, terms_have_sizes
 from absnormal.sweeps.last_steps import LastSteps
 from absnormal.sweeps.table import Sweeps
 from absnormal.theorems.problem import Problem, largest, terms
@@ -53,12 +53,15 @@ class Comparison:
         the leaves that are zero up to cancellation, and so have no scale of their own
     by_terms
         the leaves whose difference is no small part of them, and is allowed for the size of terms that cancel
+    sensitivity
+        a bound on how much f changes, to first order, where the value of one node but the inputs is doubled
     """
 
     apart: Array
     allowed: Array
     cancelled: tuple[int, ...] = ()
     by_terms: tuple[int, ...] = ()
+    sensitivity: float = np.inf
 
     @property
     def close(self) -> bool:
@@ -177,7 +180,8 @@ def _by_last_steps(call: TracedCall, problem: Problem, tolerance: Tolerance) -> 
                 if found.lost:
                     cancelled.append(leaf)
     found_allowed = np.maximum(np.where(np.isfinite(allowed), allowed, floor), apart)
-    return Comparison(apart, found_allowed, tuple(cancelled), tuple(by_terms))
+    return Comparison(apart, found_allowed, tuple(cancelled), tuple(by_terms),
+                      steps.sensitivity(sweeps.values) if by_terms else 0.0)
 
 
 class _Leaf(NamedTuple):
@@ -272,6 +276,11 @@ def _in_units(found: Array, units: Array | float) -> Array:
 def of_terms_without_size(call: TracedCall, problem: Problem, comparison: Comparison) -> str:
     """Why a difference that terms of some size would allow is no rounding of theirs: the values leave them no size."""
     if not comparison.by_terms:
+        return ""
+    leaves = zip(call.leaves, call.program.inputs(call.values), strict=True)
+    sensitivity = max(comparison.sensitivity, *(_largest(given) * _largest(leaf) for given, leaf in leaves))
+    # By half of what is allowed, as the sweep that tells it was one in the framework's own precision.
+    if not is_sensitive(problem.sweeps, 2 * sensitivity):
         return ""
     known = terms_have_sizes(problem.sweeps, problem.sigma)
     leaf = next((leaf for leaf in comparison.by_terms if not known[leaf]), None)

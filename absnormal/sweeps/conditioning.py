@@ -21,6 +21,7 @@ from absnormal.ops.linear import applied
 from absnormal.program.program import Program
 from absnormal.sweeps.adjoints import Adjoints
 from absnormal.sweeps.at_point import once
+from absnormal.sweeps.last_steps import largest
 from absnormal.sweeps.rounding import UNIT
 from absnormal.sweeps.table import Sweeps
 
@@ -60,7 +61,7 @@ class _Sensitivity(Adjoints):
     def take(self, index: int) -> Array | None:
         w = super().take(index)
         if w is not None:
-            self.largest = float(np.maximum(self.largest, _largest(w) * _largest(self._values[index])))
+            self.largest = float(np.maximum(self.largest, largest(w) * largest(self._values[index])))
         return w
 
 
@@ -71,13 +72,18 @@ def terms_have_sizes(sweeps: Sweeps, sigma: Array) -> Array:
     large; where it is that sensitive to nothing on its way, no roundings are drawn.
     """
     split = sweeps.program.tree.split
-    if _sensitivity(sweeps, sigma) * _SENSITIVE * np.max(sweeps.units) <= _largest(sweeps.y):
+    if not is_sensitive(sweeps, _sensitivity(sweeps, sigma)):
         return np.ones(len(sweeps.program.tree.shapes), bool)
     here = sweeps.gradient_magnitude()
     moved = beyond_values(sweeps, sigma, here, lambda near: near.gradient_magnitude(), far=here)
     return np.array([
-        _largest(change) <= _MARGIN / 4 * _largest(size) for change, size in zip(split(moved), split(here), strict=True)
+        largest(change) <= _MARGIN / 4 * largest(size) for change, size in zip(split(moved), split(here), strict=True)
     ])
+
+
+def is_sensitive(sweeps: Sweeps, sensitivity: float) -> bool:
+    """Whether rounding of one value may change f by as much as f itself, for the change where that value is doubled."""
+    return not sensitivity * _SENSITIVE * np.max(sweeps.units) <= largest(sweeps.y)
 
 
 def _sensitivity(sweeps: Sweeps, sigma: Array) -> float:
@@ -90,12 +96,7 @@ def _sensitivity(sweeps: Sweeps, sigma: Array) -> float:
 
     g = sweeps.program.tree.split(sweeps.gradient(sigma, followed))
     leaves = sweeps.program.inputs(sweeps.values)
-    return max(steps[0].largest, *(_largest(one) * _largest(leaf) for one, leaf in zip(g, leaves, strict=True)))
-
-
-def _largest(array: Array) -> float:
-    """The largest absolute value."""
-    return float(max(array.max(initial=0.0), -array.min(initial=0.0)))
+    return max(steps[0].largest, *(largest(one) * largest(leaf) for one, leaf in zip(g, leaves, strict=True)))
 
 
 def spread(sweeps: Sweeps, sigma: Array, eps: float) -> Array:

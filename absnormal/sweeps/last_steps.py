@@ -7,30 +7,75 @@ are looked at, in the layout of the given gradient, and the whole is never there
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 import numpy as np
 
 from absnormal.arrays import Array
+from absnormal.ops import TABLE
 from absnormal.ops.linear_maps import LinearMap
 from absnormal.program.program import Program
 from absnormal.sweeps.adjoints import Adjoints
+
+#: Operations whose value is no larger than what this makes of bounds on the arguments.
+_BOUNDED: dict[str, Callable[[list[float]], float]] = {"add": sum, "sub": sum, "neg": sum, "mul": math.prod}
+
+
+def largest(array: Array) -> float:
+    """The largest absolute value."""
+    return float(max(array.max(initial=0.0), -array.min(initial=0.0)))
+
+
+def _length(array: Array) -> float:
+    """The 2-norm of the entries, without those that are others once more: no entry is larger."""
+    if 0 in array.strides:
+        array = array[tuple(slice(None) if stride else slice(1) for stride in array.strides)]
+    return math.sqrt(np.vdot(array, array))
+
+
+def _size(program: Program, index: int, values: Sequence[Array], known: dict[int, float]) -> float:
+    """A bound on the finite entries of a value, from those on its arguments where these are known and tell, so that the
+    value need not be computed; what is infinite is passed on nowhere."""
+    node = program.nodes[index]
+    told = TABLE[node.op].family == "movement" or node.op in _BOUNDED
+    if told and all(arg in known for arg in node.args):
+        return _BOUNDED.get(node.op, max)([known[arg] for arg in node.args])
+    found = largest(values[index])
+    return found if math.isfinite(found) else largest(values[index][np.isfinite(values[index])])
 
 
 class LastSteps(Adjoints):
     """The adjoints of all nodes but the inputs and their separate parts; floating point, one seed.
 
     ``buffers`` are those of the inputs and their parts in given arrays like the leaves of x, ``terms`` the maps and the
-    adjoints that lead to each.
+    adjoints that lead to each, ``lengths`` the 2-norms of the adjoints of the nodes.
     """
 
     def __init__(self, program: Program, seed: Array, leaves: Sequence[Array]) -> None:
         self._leaves = [leaf[None] for leaf in leaves]
         self.terms: dict[int, list[tuple[LinearMap, Array]]] = {}
+        self.lengths: dict[int, float] = {}
         super().__init__(program, seed, program.output)
 
     def settle(self) -> None:
         self.buffers = self.views(self._leaves)
+
+    def take(self, index: int) -> Array | None:
+        w = super().take(index)
+        if w is not None:
+            self.lengths[index] = _length(w)
+        return w
+
+    def sensitivity(self, values: Sequence[Array]) -> float:
+        """A bound on how much f changes, to first order, where the value of one node but the inputs is doubled."""
+        sizes: dict[int, float] = {}
+        most = 0.0
+        for index in sorted(self.lengths):
+            sizes[index] = _size(self.program, index, values, sizes)
+            product = self.lengths[index] * sizes[index]
+            # Where that is no number nothing is known.
+            most = max(most, math.inf if math.isnan(product) else product)
+        return most
 
     def add(self, index: int, linear: LinearMap, w: Array) -> None:
         if index in self.buffers:

@@ -10,7 +10,9 @@ import pytest
 import torch
 
 import absnormal as an
-from absnormal.sweeps.conditioning import terms_have_sizes
+from absnormal.frontends.torch.capture import of_closure
+from absnormal.program.tree import Tree
+from absnormal.sweeps.conditioning import _sensitivity, is_sensitive, terms_have_sizes
 from absnormal.sweeps.table import Sweeps
 
 F = torch.nn.functional
@@ -92,3 +94,23 @@ def test_each_leaf_by_itself() -> None:
     x = {"a": np.array(0.3), "b": np.array(0.4)}
     f = lambda x: np.sin(x["a"]) + np.log(np.exp(x["b"]) - np.exp(x["b"] + 1e-20) + 1e-15)  # noqa: E731
     assert sizes(f, x) == [True, False]
+
+
+@pytest.mark.parametrize("name", ["cosine", "normalised", "pooled"])
+def test_the_sweep_of_the_comparison_bounds_the_sensitivity(name: str) -> None:
+    """Where that bound is small no other sweep asks for it; padding by -inf counts nowhere."""
+    torch.manual_seed(0)
+    x = torch.randn(3, 2, 5, 5, requires_grad=True)
+    functions: dict[str, Callable[[], Any]] = {
+        "cosine": lambda: 1 / (2 - F.cosine_similarity(x.flatten(1), x.flatten(1).flip(0))).sum(),
+        "normalised": lambda: F.batch_norm(x, None, None, training=True).pow(3).sum(),
+        "pooled": lambda: F.max_pool2d(x.exp(), 3, padding=1).log().sum(),
+    }
+    call = of_closure(functions[name], [x], Tree.of(x.detach().numpy())[0])
+    sweeps = Sweeps(call.program, None, 0.0, call.values)
+    sigma = sweeps.signature(call.slopes[sweeps.alpha])
+    bound = sweeps.last_steps(sigma, call.leaves).sensitivity(sweeps.values)
+    at_x = float(np.abs(call.leaves[0]).max() * x.detach().abs().max())
+    own = _sensitivity(sweeps, sigma)
+    assert np.isfinite(bound) and (name == "pooled" or own <= max(bound, 1.01 * at_x))
+    assert not is_sensitive(sweeps, bound)
