@@ -38,7 +38,7 @@ def _norm(
     def add(op: str, args: Args, params: Params) -> int:
         return builder.add(op, args, params, operation, source)
 
-    squares = Squares(builder.nodes, add, builder.constant)
+    squares = Squares(builder.nodes, builder.values, add, builder.constant)
     u = squares.under_root(args[0]) if op == "sqrt" else squares.together(args, zero.shape)
     if u is None:
         return None

@@ -31,8 +31,10 @@ _ENTRIES = 50_000_000
 class Squares:
     """Writes q as a sum of squares; ``constant`` makes a node of numbers."""
 
-    def __init__(self, nodes: Sequence[Node], add: Add, constant: Callable[[Array], int]) -> None:
-        self._nodes, self._add, self._constant = nodes, add, constant
+    def __init__(
+        self, nodes: Sequence[Node], values: Sequence[Array], add: Add, constant: Callable[[Array], int]
+    ) -> None:
+        self._nodes, self._values, self._add, self._constant = nodes, values, add, constant
 
     def under_root(self, index: int) -> int | None:
         """A node u of shape (k, *shape of q) with q = sum_k u_k^2 identically; None where that is not seen."""
@@ -87,7 +89,7 @@ class Squares:
     def _written(self, index: int, known: Mapping[int, Parts | None]) -> Parts | None:
         node = self._nodes[index]
         if not node.varied:
-            return self._of_constant(node)
+            return self._of_constant(self._values[index])
         if node.op == "square":
             return [self._lifted(node.args[0])]
         if node.op == "power":
@@ -155,8 +157,7 @@ class Squares:
         root = node.args[0] if half == 1 else self._add("power", (node.args[0], self._constant(values / 2)), {})
         return [self._lifted(root)]
 
-    def _of_constant(self, node: Node) -> Parts | None:
-        value = np.asarray(node.params["value"]) if node.op == "constant" else np.full(1, -1.0)
+    def _of_constant(self, value: Array) -> Parts | None:
         if value.dtype == object or not (value >= 0).all():
             return None
         return [self._constant(np.sqrt(value)[None])] if value.any() else []

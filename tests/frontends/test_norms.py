@@ -290,3 +290,14 @@ def test_what_a_mask_takes_at_a_zero_norm_must_be_its_limit(np: Any) -> None:
     for value in (lambda u: 0.5 + 0.0 * u[:, 0], lambda u: u[:, 0], lambda u: u[[1, 2, 0], 0]):
         with pytest.raises(AbsNormalError, match=r"tied|jumps"):
             an.verify(lambda u, value=value: masked(u, value(u)), u)
+
+
+@pytest.mark.parametrize("root", [np.sqrt, lambda q: q**0.5, lambda q: np.power(q, 0.5)])
+@pytest.mark.parametrize("constant", [lambda c: c * c, lambda c: c * 3.0, lambda c: c + c])
+def test_a_constant_under_the_root_may_be_computed_in_f(root: Any, constant: Any) -> None:
+    def f(x: Any) -> Any:
+        chosen = np.where(x[0] > 5, x[0], 0.0)  # a constant of the program, which it computes with
+        return root(x[0] ** 2 + (2 * x[1]) ** 2 + constant(chosen))
+
+    set_ = an.generalized_gradient(f, [0.0, 0.0])
+    assert set_.support(np.array([1.0, 0.0])) == pytest.approx(1) and set_.support([0.0, 1.0]) == pytest.approx(2)
