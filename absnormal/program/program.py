@@ -168,7 +168,7 @@ class Program:
         """The values of all nodes at x (flat, or its leaves), guards and domains checked."""
         leaves = x if isinstance(x, list) else self.tree.split(x)
         for guard in self.guards:
-            if guard.relation == "held":
+            if guard.relation == "held" and self.nodes[guard.left].op == "input":
                 # Where an input is held, what follows from another one is not even computed.
                 held = self.nodes[guard.left].params["leaf"], self.nodes[guard.right].params["value"]
                 self._check(guard, {guard.left: leaves[held[0]], guard.right: held[1]})

@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import nn
 
+import absnormal as an
 from absnormal.frontends.torch.capture import capture
 from absnormal.sweeps.table import Sweeps
 
@@ -83,3 +84,17 @@ def test_the_modelled_gradient_is_autograds(name: str) -> None:
     assert np.abs(captured.gradient).max() > 0
 
 
+
+
+@pytest.mark.parametrize("loss", [nn.functional.smooth_l1_loss, nn.functional.huber_loss])
+def test_a_program_traced_where_the_pieces_of_a_loss_meet_holds_there_alone(loss: Callable[..., Any]) -> None:
+    def f(x: Any) -> Any:
+        return loss(x, torch.zeros_like(x), reduction="sum")
+
+    x = torch.tensor([1.0, -1.0, 0.25], dtype=D)
+    program, other = an.trace(f, x), x + torch.tensor([0.0, 0.0, 0.5], dtype=D)
+    assert program(x.numpy()) == float(f(x)) and program(other.numpy()) == float(f(other))
+    assert an.verify(f, x).method == "smooth" and torch.equal(an.verify(f, x).gradient, x)
+    for step in ([0.125, 0.0, 0.0], [0.0, 0.125, 0.0], [0.0, 0.0, 1.0]):
+        with pytest.raises(an.GuardError):
+            program(x.numpy() + step)

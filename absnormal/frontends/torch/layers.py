@@ -189,11 +189,14 @@ def _l1(w: Writer, x: Arg, y: Arg, /, reduction: int = 1) -> int:
 
 
 def _huber(w: Writer, u: int, bound: float) -> int:
-    """u^2 / 2 up to the bound, bound |u| - bound^2 / 2 past it: C^1, each entry on its own piece."""
+    """u^2 / 2 up to the bound, bound |u| - bound^2 / 2 past it: C^1, each entry on its own piece, or held between."""
     values = w.here(u)
-    inside = np.abs(values) <= bound
+    inside, flat = np.abs(values) <= bound, w.reshape(u, (values.size,))
     for end in (-bound, bound):
-        w.guard(u, w.constant(end), "<", values < end)
+        for entries, relation in ((values != end, "<"), (values == end, "held")):
+            if entries.any():
+                kept, outcome = w.gather(flat, np.flatnonzero(entries)), (values[entries] < end) | (relation == "held")
+                w.guard(kept, w.constant(end), relation, outcome)
     square = w.scaled(w.op("square", w.where(inside, u, w.constant(0.0))), 0.5)
     line = w.shifted(w.mul(w.constant(np.sign(values) * bound), u), -0.5 * bound * bound)
     return w.where(inside, square, line)
