@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import sys
 import threading
@@ -457,3 +458,36 @@ def test_parts_are_views_and_other_orders_are_copies_as_in_numpy():
         program = an.trace(space["f"], X)
         step = np.array([0.25, -0.5, 0.125])
         assert program(X + step) == pytest.approx(space["f"](X + step), rel=1e-12), line
+
+
+SCALE = np.array([1.0, 2.0])
+
+
+def rescaling(x):
+    global SCALE
+    SCALE *= x
+    return SCALE.sum()
+
+
+def with_a_default(x, scale=SCALE):
+    scale += x
+    return scale.sum()
+
+
+@pytest.mark.parametrize("f", [
+    rescaling, with_a_default, functools.partial(lambda scale, x: with_a_default(x, scale), SCALE),
+])  # fmt: skip
+def test_an_array_that_f_was_given_is_unharmed(f):
+    own = SCALE
+    with pytest.raises(an.TraceError, match="written into a plain array"):
+        an.verify(f, [3.0, 4.0])
+    assert SCALE is own and type(own) is np.ndarray and np.array_equal(own, [1.0, 2.0])
+
+
+def test_an_array_that_f_copied_is_its_own():
+    def f(x):
+        scale = SCALE.copy()
+        scale *= x
+        return scale.sum()
+
+    assert np.array_equal(an.verify(f, [3.0, 4.0]).clarke_gradient, SCALE)

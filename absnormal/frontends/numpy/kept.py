@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import inspect
 import sys
 from collections.abc import Callable, Iterator
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
@@ -63,6 +64,21 @@ class Kept(dict[str, Any]):
 
     def __setitem__(self, name: str, item: Any) -> None:
         self.slots[name].write(item)
+
+
+def globals_of(f: Any) -> dict[str, Any] | None:
+    """The module in which what is called was written: a function, a method, an object, a function with arguments."""
+    while isinstance(f, functools.partial):
+        f = f.func
+    f = inspect.unwrap(f)
+    found: Any = f if hasattr(f, "__globals__") else vars(type(f)).get("__call__")
+    return getattr(found, "__globals__", None)
+
+
+def keeps(f: Any, array: Any) -> bool:
+    """Whether the module of f has an array under some name, or f keeps it."""
+    kept, given = Kept(f), [*f.args, *f.keywords.values()] if type(f) is functools.partial else []
+    return any(item is array for item in (*given, *(globals_of(f) or {}).values(), *map(kept.get, kept.slots)))
 
 
 def _slots(one: Any) -> Iterator[Slot]:

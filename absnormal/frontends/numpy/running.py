@@ -25,8 +25,8 @@ class Run:
     the numbers; these arrays are kept, so that no other one gets their identity.
     """
 
-    def __init__(self, builder: Builder) -> None:
-        self.builder = builder
+    def __init__(self, builder: Builder, f: Any) -> None:
+        self.builder, self.f = builder, f
         self.memories: dict[int, tuple[Array, int, Memory]] = {}
 
     def memory(self, array: Array) -> Memory | None:
@@ -72,10 +72,10 @@ def running() -> Run | None:
 
 
 @contextmanager
-def run_of(builder: Builder) -> Iterator[Run]:
+def run_of(builder: Builder, f: Any) -> Iterator[Run]:
     """While f runs; the arrays of its own that it has kept hold plain numbers afterwards."""
     before: Any = running()
-    _THREAD.run = Run(builder)
+    _THREAD.run = Run(builder, f)
     try:
         yield _THREAD.run
     finally:

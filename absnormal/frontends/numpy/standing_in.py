@@ -17,7 +17,6 @@ is refused by `TracedArray.__array__` or `TracedArray.__float__`, as it is every
 from __future__ import annotations
 
 import functools
-import inspect
 import operator
 import sys
 import threading
@@ -31,7 +30,7 @@ import numpy as np
 from absnormal.frontends.numpy import creation
 from absnormal.frontends.numpy.functions import FUNCTIONS, SEQUENCES
 from absnormal.frontends.numpy.held import Held, held, taken, variable_in
-from absnormal.frontends.numpy.kept import Kept
+from absnormal.frontends.numpy.kept import Kept, globals_of
 from absnormal.frontends.numpy.library import library
 from absnormal.frontends.numpy.library_methods import classes, namespace_of
 from absnormal.frontends.numpy.numbers import BUILTINS, MATH, TESTS
@@ -224,7 +223,7 @@ class _Replaced:
 
     def enter(self, f: Any) -> None:
         """One run more."""
-        own, kept = _globals_of(f), Kept(f)
+        own, kept = globals_of(f), Kept(f)
         with self.lock:
             self.runs += 1  # First, so that what raises here is undone by `leave`.
             seen = None if self.everywhere else reached(f, stand_ins())
@@ -285,15 +284,6 @@ def stood_in(f: Any) -> Any:
     return f if known is None else known[2]
 
 
-def _globals_of(f: Any) -> Namespace | None:
-    """The module in which what is called was written: a function, a method, an object, a function with arguments."""
-    while isinstance(f, functools.partial):
-        f = f.func
-    f = inspect.unwrap(f)
-    found: Any = f if hasattr(f, "__globals__") else vars(type(f)).get("__call__")
-    return getattr(found, "__globals__", None)
-
-
 _REPLACED = _Replaced()
 
 
@@ -302,7 +292,7 @@ def following(builder: Builder, f: Any) -> Iterator[None]:
     """Stand-ins for NumPy's functions, while f runs in this thread."""
     try:
         _REPLACED.enter(f)
-        with run_of(builder):
+        with run_of(builder, f):
             yield
     finally:
         _REPLACED.leave()

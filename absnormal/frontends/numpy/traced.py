@@ -339,7 +339,7 @@ class TracedArray(Stored, NDArrayOperatorsMixin):
         if out is None and method == "__call__" and NUMBERS.issuperset(map(type, inputs)):
             return apply_ufunc(self, ufunc, method, inputs, kwargs)
         from absnormal.frontends.numpy.held import Held, taken
-        from absnormal.frontends.numpy.writes import change_at, write_where
+        from absnormal.frontends.numpy.writes import change_at, is_given, write_where
         from absnormal.frontends.writing import first_traced
 
         if method == "at":
@@ -359,7 +359,7 @@ class TracedArray(Stored, NDArrayOperatorsMixin):
             target[...] = result
             return target
         if not isinstance(target, TracedArray):
-            if target is inputs[0]:  # u *= x: the name u stands for the result
+            if target is inputs[0] and not is_given(target):  # u *= x: the name u stands for the result
                 return result
             self.refuse("the result is written into a plain array", "assign it to a new name: a = a + b", operation)
         if target.scalar:

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from absnormal.errors import TraceError
+from absnormal.frontends.numpy.kept import keeps
 from absnormal.frontends.numpy.masks import concrete
+from absnormal.frontends.numpy.running import running
 from absnormal.frontends.user_line import caller
 
 
@@ -19,6 +21,12 @@ def check(target: Any, operation: str) -> None:
             operation, "writes a variable into an array that was made before f was called",
             "make a copy of it in f, with np.array(a)", caller(),
         )
+
+
+def is_given(target: Any) -> bool:
+    """Whether an array is one of f's module, or one that f keeps."""
+    run = running()
+    return run is not None and keeps(run.f, target)
 
 
 def change_at(ufunc: np.ufunc, target: Any, index: Any, *values: Any) -> None:
