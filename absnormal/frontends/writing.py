@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
@@ -189,6 +190,12 @@ def first_traced(value: Any) -> Any:
             if found is not None:
                 return found
     return None
+
+
+def in_words(error: TraceError, named: Callable[[str], str]) -> TraceError:
+    """An error whose advice is in NumPy's functions, as the meanings are, in those of another library."""
+    fix = re.sub(r"\bnp\.(\w+)", lambda found: named(found[1]), error.fix)
+    return type(error)(error.operation, error.problem, fix, error.source)
 
 
 def axis_of(axis: Any, ndim: int) -> int:

@@ -158,3 +158,17 @@ def test_a_derivative_of_jax_that_is_not_that_of_the_value(name: str) -> None:
 def test_clamp_is_right_elsewhere(x: list[float]) -> None:
     report = an.verify(lambda x: lax.clamp(x[0], x[1], x[2]), jnp.array(x, jnp.float32))
     assert report and not any("is not correct" in note for note in report.notes)
+
+
+@pytest.mark.parametrize(("value", "kind"), [
+    ("a", "str"), (None, "NoneType"), ({"a": 1.0}, "dict"), ([1.0, "b"], "str"),
+])  # fmt: skip
+def test_what_is_no_array_is_no_result(value: Any, kind: str) -> None:
+    for call in (an.verify, an.trace, an.clarke_gradient):
+        with pytest.raises(an.TraceError, match=f"must return a number or an array, got {kind}"):
+            call(lambda x: value, jnp.ones(2))
+
+
+def test_advice_is_in_words_of_jax() -> None:
+    with pytest.raises(an.TraceError, match=r"with jnp.maximum, jnp.minimum or jnp.abs\.$"):
+        an.verify(lambda x: jnp.where(x > 0, x, 1.0).sum(), jnp.zeros(2))

@@ -69,3 +69,10 @@ def test_what_the_index_of_the_largest_chooses_is_the_largest(x: list[float], na
 def test_what_it_chooses_elsewhere_jumps(name: str) -> None:
     with pytest.raises(an.TraceError, match="jumps"):
         of_three(ELSEWHERE[name], [1.0, 1.0, 0.0])
+
+
+def test_advice_is_in_operators() -> None:
+    text = """zero = Constant<value_float = 0.0>() one = Constant<value_float = 1.0>()
+        big = Greater(x, zero) chosen = Where(big, x, one) y = ReduceSum<keepdims = 0>(chosen)"""
+    with pytest.raises(an.TraceError, match=r"with Max, Min or Abs\.$"):
+        of_three(text, [0.0, 1.0, 2.0])

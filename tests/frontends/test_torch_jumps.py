@@ -613,3 +613,8 @@ def test_a_power_of_what_jumps_is_another_one_on_each_side(f: Callable[[Any, Any
 def test_a_power_that_is_another_one_at_one_point_alone_is_refused() -> None:
     with pytest.raises(an.TraceError, match=r"torch.sign .* jumps at this point"):
         an.verify(lambda x: (torch.sign(x) ** 2).sum() + x.sum(), torch.tensor([0.0, 1.0], dtype=D))
+
+
+def test_advice_is_in_words_of_torch() -> None:
+    with pytest.raises(an.TraceError, match=r"with torch.maximum, torch.minimum or torch.abs\.$"):
+        an.verify(lambda x: torch.where(x > 0, x, 1.0).sum(), torch.zeros(2))

@@ -6,7 +6,6 @@ Every equation runs once, by JAX's own kernel.  What depends on the variables is
 
 from __future__ import annotations
 
-import re
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -32,6 +31,7 @@ from absnormal.frontends.numpy.masks import TracedMask
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.ties.slopes import of_nodes
 from absnormal.frontends.traced_call import TracedCall, held_constant
+from absnormal.frontends.writing import in_words
 from absnormal.program.builder import Builder
 from absnormal.program.program import Program
 from absnormal.program.tree import Tree
@@ -154,9 +154,7 @@ def _followed_anew(point: Point, closed: Any, stopped: str) -> tuple[Program, Se
             if isinstance(seen.traced, Jump | Either | Places):
                 run.operand(seen)
     except TraceError as error:
-        # The rules are written with NumPy's functions, whose names JAX shares.
-        fix = re.sub(r"\bnp\.", "jnp.", error.fix)
-        raise type(error)(error.operation, error.problem, fix, error.source) from error.__cause__
+        raise in_words(error, "jnp.{}".format) from error.__cause__
     if len(results) != 1:
         raise ValueError(f"f must return one number, got {len(results)} arrays")
     traced = results[0].traced

@@ -10,7 +10,9 @@ import numpy as np
 
 from absnormal._optional import require
 from absnormal.arrays import Array
+from absnormal.errors import TraceError
 from absnormal.frontends.frameworks import plain
+from absnormal.frontends.plain_call import line_of
 from absnormal.frontends.traced_call import check_fits
 
 if TYPE_CHECKING:
@@ -50,8 +52,20 @@ class Point:
         self.trace: Trace | None = None
 
     def function(self, variables: Sequence[Any]) -> Any:
-        """f of the list of its variables."""
-        return self.f(self.rebuilt(variables))
+        """f of the list of its variables.
+
+        Raises
+        ------
+        TraceError
+            where f returns no arrays
+        """
+        result = self.f(self.rebuilt(variables))
+        for item in result if isinstance(result, (list, tuple)) else [result]:
+            if not hasattr(item, "dtype") and not isinstance(item, (int, float, complex)):
+                raise TraceError(
+                    "f", f"must return a number or an array, got {type(item).__name__}",
+                    "return what f computes from x, such as a sum", line_of(self.f))
+        return result
 
     def rebuilt(self, variables: Sequence[Any]) -> Any:
         """x with other values of its variables."""

@@ -25,7 +25,7 @@ from absnormal.frontends.onnx.graph import Graph, double, initializers
 from absnormal.frontends.onnx.refused import REFUSED
 from absnormal.frontends.onnx.rule import NEWEST, Call, account, output_name, plain
 from absnormal.frontends.onnx.rules import OF_DOMAINS
-from absnormal.frontends.writing import Writer
+from absnormal.frontends.writing import Writer, in_words
 from absnormal.program.builder import Builder
 from absnormal.program.nodes import Source
 from absnormal.program.program import Program
@@ -57,6 +57,12 @@ OWN = {"Dropout", "OneHot"}
 #: The same before opset 13: the reference has the newer meaning.
 OWN_BEFORE_13 = {"Softmax", "LogSoftmax", "Hardmax"}
 
+#: The operators that a refusal advises, by NumPy's names.
+_OPERATORS = {
+    "abs": "Abs", "max": "ReduceMax", "maximum": "Max", "min": "ReduceMin", "minimum": "Min", "sort": "TopK",
+    "where": "Where",
+}  # fmt: skip
+
 
 def _domain(node: Any) -> str:
     """The domain of an operator, empty for the standard one."""
@@ -87,9 +93,12 @@ def program_of(
     known.update((name, double(value)) for name, value in given.items())
     known.update((name, TracedArray(builder, place)) for place, name in enumerate(order))
     run = Interpreter(graph, builder)
-    (result,) = run.results(graph.nodes, known, [output])
-    if isinstance(result, Either):
-        result.refuse()
+    try:
+        (result,) = run.results(graph.nodes, known, [output])
+        if isinstance(result, Either):
+            result.refuse()
+    except TraceError as error:
+        raise in_words(error, lambda name: _OPERATORS.get(name, name)) from error.__cause__
     if run.missing:
         raise _unfollowed(run.missing)
     return builder.program(

@@ -22,6 +22,7 @@ from absnormal.frontends.torch.threads import alone
 from absnormal.frontends.torch.values import array, finite
 from absnormal.frontends.torch.writes import moved
 from absnormal.frontends.traced_call import TracedCall, check_fits, held_constant
+from absnormal.frontends.writing import in_words
 from absnormal.ops.opaque import for_symmetric
 from absnormal.program.tree import Tree, taken_apart
 
@@ -163,7 +164,10 @@ def _lowered(
     following = lowering.following
     tape.memory.refuse({*following.states, *following.stopped, *following.tainted})
     refuse_unseen(graph, following, variables)
-    made = lowering.finished(loss)
+    try:
+        made = lowering.finished(loss)
+    except TraceError as error:
+        raise in_words(error, "torch.{}".format) from error.__cause__
     dtype = _numpy_dtype(variables)
     double = dtype == np.dtype(float)
     notes = [] if double else [
