@@ -36,6 +36,10 @@ class Later(Mapping[str, Any]):
     def __len__(self) -> int:
         return 1
 
+    def hold(self, given: Any) -> None:
+        """Hold these numbers in the place of those that are held, which are the same."""
+        self._held = given
+
     def same(self, other: Later) -> bool:
         """Whether both hold the same numbers; they are read only where they are held apart."""
         return self._held is other._held or bool(np.array_equal(self["value"], other["value"]))
@@ -76,6 +80,26 @@ class Values(Sequence[Array]):
     def in_precision(self, dtype: Any) -> Values:
         """The same values in another precision."""
         return Values(self.nodes, self.given, [None] * len(self.nodes), self.read, dtype, arrays=self._arrays)
+
+    def own(self, memory: Callable[[Any], Any], copied: Callable[[Any], Any]) -> None:
+        """Take copies of the inputs and constants that a framework holds, and make anew what is a part of their memory.
+
+        Whoever writes to them later changes neither these values nor the program.
+        """
+        held = [index for index, node in enumerate(self.nodes)
+                if node.op in ("input", "constant") and self.given[index] is not None]
+        outside = {memory(self.given[index]) for index in held}
+        for index in held:
+            self.given[index] = copied(self.given[index])
+            if isinstance(params := self.nodes[index].params, Later):
+                params.hold(self.given[index])
+            self.known[index] = None
+        for index, node in enumerate(self.nodes):
+            if TABLE[node.op].family == "movement":
+                self.known[index] = None
+                if self.given[index] is not None and memory(self.given[index]) in outside:
+                    self.given[index] = None
+        self._arrays.clear()
 
     def taken(self, nodes: Sequence[Node], numbers: Sequence[int]) -> Values:
         """The values of some of the nodes, which have other arguments in the list ``nodes``."""

@@ -104,10 +104,11 @@ def _wrongness(report: Report, explained: bool) -> list[str]:
     if found is None:
         return [] if explained else [report.proof.reason]
     predicted, highest = number(found.predicted), number(found.highest)
-    bound = highest if highest != predicted else f"{number(found.predicted - found.highest)} less than that"
+    less = found.predicted - found.highest
+    bound = f"more than {highest}" if highest != predicted else f"more than {number(less)} less than that"
     where = along(found.direction)
     said = f"along {where} the gradient predicts the slope {predicted}"
-    return [f"{said}, and no Clarke gradient gives more than {bound}"]
+    return [f"{said}, and no Clarke gradient gives {bound if less else 'as much'}"]
 
 
 def along(d: Array) -> str:

@@ -165,6 +165,15 @@ class TestData:
         assert data["likq"] is False
 
 
+def test_a_gap_that_float64_does_not_show_is_said_in_words() -> None:
+    """A tree of sign choices bounds all Clarke gradients below the prediction, by less than a unit of it."""
+    A = np.random.default_rng(7).integers(-2, 3, (4, 4)).astype(float)
+    report = an.verify(lambda x: np.maximum(A @ x, 0 * x).sum() - np.abs(x).max(), np.zeros(4), slope=1)
+    assert report.verdict is an.Verdict.NOT_CLARKE and report.certificate.check()
+    assert "predicts the slope" in report.explanation and " 0 less than that" not in report.explanation
+
+
+
 def test_html_is_well_formed_escaped_and_has_no_scripts() -> None:
     code = "def f(x):\n    return abs(x[0]) if 1 < 2 else '<script>alert(1)</script>'\n"
     names: dict[str, Any] = {}

@@ -122,8 +122,11 @@ class Followed:
 def follow(
     tape: Tape, closure: Callable[[], Any], variables: Sequence[Any], tree: Tree, names: dict[int, str]
 ) -> Followed:
-    """A closure that returns the loss, with respect to leaf tensors that it uses; what it changes stays changed."""
-    return _lowered(tape, *_ran(tape, closure, variables), variables, tree, names)
+    """A closure that returns the loss, with respect to leaf tensors that it uses; what it changes stays changed.
+
+    The program and its values are to be used before anybody writes to the tensors that it reads.
+    """
+    return _lowered(tape, *_ran(tape, closure, variables), variables, tree, names, kept=False)
 
 
 def _ran(
@@ -158,7 +161,7 @@ def _ran(
 
 def _lowered(
     tape: Tape, loss: Any, graph: Graph, variables: Sequence[Any], tree: Tree, names: dict[int, str],
-    through: bool = False,
+    through: bool = False, kept: bool = True,
 ) -> Followed:
     lowering = Lowering(tape, variables, tree, names, through, graph.leaves)
     following = lowering.following
@@ -168,6 +171,8 @@ def _lowered(
         made = lowering.finished(loss)
     except TraceError as error:
         raise in_words(error, "torch.{}".format) from error.__cause__
+    if kept:
+        made.values.own(_memory, _copied)
     dtype = _numpy_dtype(variables)
     double = dtype == np.dtype(float)
     notes = [] if double else [
@@ -186,6 +191,15 @@ def _lowered(
     call = replace(call, flat=flat)
     places = tuple(place for place in lowering.stopped if place is not None)
     return Followed(call, loss, graph, made.needed, places, tuple(dict.fromkeys(lowering.write.others)))
+
+
+def _memory(held: Any) -> int:
+    """The identity of the memory of a tensor, or of an array that nobody else has."""
+    return storage(held) if isinstance(held, torch.Tensor) and held.layout == torch.strided else id(held)
+
+
+def _copied(held: Any) -> Any:
+    return held.detach().clone() if isinstance(held, torch.Tensor) else held
 
 
 def of_closure(

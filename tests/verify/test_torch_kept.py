@@ -1,0 +1,85 @@
+"""A report and a program are about the numbers that f saw, whatever is written to its tensors afterwards."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+import absnormal as an
+
+DTYPES = pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16], ids=str)
+
+
+def networks() -> dict[str, Callable[[], Any]]:
+    return {
+        "linear": lambda: nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 2)),
+        "convolution": lambda: nn.Sequential(nn.Unflatten(1, (1, 2)), nn.Conv1d(1, 2, 2), nn.Flatten(), nn.ReLU()),
+        "running statistics": lambda: nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2), nn.ReLU()).eval(),
+        "recurrent": lambda: nn.Sequential(nn.RNN(2, 2, nonlinearity="relu"), Last()),
+    }
+
+
+class Last(nn.Module):
+    def forward(self, x: Any) -> Any:
+        return x[0]
+
+
+def told(report: Any) -> list[Any]:
+    """What a report says when it is asked."""
+    gradient = {name: g.tolist() for name, g in report.clarke_gradient.items()}
+    return [str(report), report.to_json(), gradient, report.certificate is None or report.certificate.check()]
+
+
+@DTYPES
+@pytest.mark.parametrize("name", networks())
+def test_a_report_is_read_after_the_step(name: str, dtype: Any) -> None:
+    torch.manual_seed(0)
+    model = networks()[name]().to(dtype)
+    X, Y = torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]], dtype=dtype), torch.tensor([0, 1, 1])
+
+    def loss() -> Any:
+        return functional.cross_entropy(model(X), Y)
+
+    right = told(an.torch.verify(model, loss))
+    report = an.torch.verify(model, loss)
+    before = copy.deepcopy(model.state_dict())
+    loss().backward()
+    torch.optim.SGD(model.parameters(), lr=10.0).step()
+    for buffer in model.buffers():
+        buffer.add_(1)
+    X.mul_(-3)
+    Y.copy_(1 - Y)
+    assert any(not torch.equal(old, new) for old, new in zip(before.values(), model.state_dict().values(), strict=True))
+    assert told(report) == right
+
+
+@DTYPES
+def test_a_program_holds_its_constants(dtype: Any) -> None:
+    A, index = torch.tensor([[1.0, 2.0], [3.0, -4.0]], dtype=dtype), torch.tensor([1, 0])
+    x = torch.tensor([1.0, 1.0], dtype=dtype)
+    program = an.trace(lambda x: ((A.t() @ x)[index] * torch.tensor([1.0, 2.0], dtype=dtype)).abs().sum(), x)
+    value, gradient = program([1.0, 1.0]), an.clarke_gradient(program, [1.0, 1.0])
+    A.zero_()
+    x.zero_()
+    index.zero_()
+    assert program([1.0, 1.0]) == value and (an.clarke_gradient(program, [1.0, 1.0]) == gradient).all()
+
+
+def test_a_view_of_a_parameter_is_made_of_the_copy() -> None:
+    """Where f uses transposes, parts and reshapes of what it is a function of, all of them are one memory."""
+    W = torch.tensor([[1.0, -2.0], [0.5, 0.0]], requires_grad=True)
+
+    def f() -> Any:
+        return (W.t() @ W.view(4)[1:3] + W.diagonal() * W[0]).relu().sum()
+
+    right = an.torch.verify(W, f).clarke_gradient
+    report = an.torch.verify(W, f)
+    with torch.no_grad():
+        W.fill_(7.0)
+    assert torch.equal(report.clarke_gradient, right)
