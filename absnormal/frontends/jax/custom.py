@@ -155,7 +155,11 @@ def _derivative(eqn: Any, values: list[Any], place: int) -> Array:
     def along(value: Any) -> Any:
         return bound(eqn, [*values[:place], value, *values[place + 1 :]])[0]
 
-    total, pull = jax.vjp(along, values[place])
+    here = values[place]
+    if eqn.primitive.name == "custom_jvp_call":
+        # Forward is quicker: the rule is linear in its tangents, and each entry has one of its own.
+        return np.asarray(jax.jvp(along, (here,), (jnp.ones_like(here),))[1]).astype(float)
+    total, pull = jax.vjp(along, here)
     return np.asarray(pull(jnp.ones_like(total))[0]).astype(float)
 
 
