@@ -275,7 +275,7 @@ def extract(program: Program, x: Any, *, limit: int = LIMIT) -> AbsNormalForm:
     GuardError
         where f would take another branch than where it was traced
     """
-    flat = _flat(program.tree, x)
+    flat = _flat(program.tree, x).copy()
     if not program.is_piecewise_linear:
         return _accumulated(program, Sweeps(program, flat), limit)
     form = _PIECEWISE_LINEAR.get(program)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sized
+from copy import deepcopy
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -142,7 +143,8 @@ class Sweep(Iterator[Record]):
         self._on_progress, self._done = on_progress, 0
         #: Digests of points whose records are in the file ahead of their turn.
         self._early: dict[int, str] = {}
-        self._records = self._run(enumerate(iter(points)))
+        # Points are read ahead: an iterator may write the next one where this one was.
+        self._records = self._run(enumerate(points if isinstance(points, Sized) else (deepcopy(one) for one in points)))
 
     def __repr__(self) -> str:
         of = "" if self.total is None else f" of {self.total:,}"

@@ -141,7 +141,7 @@ class GeneralizedGradient:
             for block, k in zip(self.blocks, choice, strict=True):
                 row[list(block.switches)] = block.signatures[k]
             rows.append(row)
-        return np.stack(rows)
+        return _only_read(np.stack(rows))
 
     @cached_property
     def vertices(self) -> Array:
@@ -211,7 +211,7 @@ class GeneralizedGradient:
         """
         if self.least.any():
             self._all_of_it("its element of least norm is only an upper bound on the least norm in dC f(x)")
-        return self.shaped(self.least)
+        return self.shaped(self.least.copy())
 
     @cached_property
     def least(self) -> Array:
@@ -338,7 +338,13 @@ class GeneralizedGradient:
         for row, choice in zip(rows, self._choices(numbers), strict=True):
             for block, k in zip(self.blocks, choice, strict=True):
                 row[block.columns] += block.points[k]
-        return rows.reshape(-1, *self.shape)
+        return _only_read(rows.reshape(-1, *self.shape))
+
+
+def _only_read(array: Array) -> Array:
+    """An array that the set keeps, and nobody writes to."""
+    array.setflags(write=False)
+    return array
 
 
 def _product(sizes: list[int]) -> str:

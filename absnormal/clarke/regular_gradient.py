@@ -74,7 +74,7 @@ class RegularGradient(GeneralizedGradient):
     def min_norm(self) -> Any:
         """The element of dC f(x) of least Euclidean norm, in the structure of x; its negative is a descent direction if
         not 0."""
-        return self.shaped(self.least)
+        return self.shaped(self.least.copy())
 
     # -- what a list is needed for -----------------------------------------------------------------------------
 

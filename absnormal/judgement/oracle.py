@@ -92,8 +92,8 @@ class Oracle:
         return found
 
     def shaped(self, x: Array) -> Any:
-        """A flat point in the structure of x0."""
-        return like(self._x0, self._tree, x)
+        """A flat point in the structure of x0, with memory of its own."""
+        return like(self._x0, self._tree, x.copy())
 
     def _call(self, x: Array) -> TracedCall:
         if self._numpy and self._program is not None:

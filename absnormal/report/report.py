@@ -160,8 +160,8 @@ class Report:
         return np.asarray(self.problem.sweeps.gradient(self.problem.sigma), dtype=float)
 
     def arrays(self, flat: Array) -> Any:
-        """A flat vector in the structure of x, as NumPy arrays."""
-        return self.program.tree.unflatten(flat)
+        """A flat vector in the structure of x, as NumPy arrays with memory of their own."""
+        return self.program.tree.unflatten(flat.copy())
 
     def _shaped(self, flat: Array) -> Any:
         """A flat vector in the structure of x, as the arrays that x was made of."""
