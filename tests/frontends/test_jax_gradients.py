@@ -123,3 +123,29 @@ def test_the_slope_of_a_users_rule_is_probed(double: None) -> None:
     captured = capture(lambda x: jnp.sum(ramp(x)), jnp.array([0.0, 2.0]))
     assert captured.slopes.tolist()[0] == -0.5
     np.testing.assert_array_equal(modelled(captured), captured.gradient)
+
+
+@jax.custom_jvp
+def _forward(x: Any) -> Any:
+    return jnp.maximum(x, 0.0)
+
+
+@jax.custom_vjp
+def _backward(x: Any) -> Any:
+    return jnp.maximum(x, 0.0)
+
+
+def _three_quarters(x: Any) -> Any:
+    return jnp.where(x == 0, 0.75, jnp.where(x > 0, 1.0, 0.0))
+
+
+_forward.defjvp(lambda x, t: (_forward(x[0]), _three_quarters(x[0]) * t[0]))
+_backward.defvjp(lambda x: (_backward(x), x), lambda x, g: (_three_quarters(x) * g,))
+
+
+@pytest.mark.parametrize("f", [_forward, _backward])
+def test_slopes_of_a_rule_are_measured_where_it_takes_a_mean(f: Any) -> None:
+    """(1 + c) / 2 = 3 / 4 for the slope c = 1 / 2 of |x|."""
+    call = capture(lambda x: (jnp.arange(1.0, 4.0) * f(x)).sum(), jnp.array([0.0, 2.0, 0.0]))
+    assert call.slopes is not None and call.slopes.tolist() == [0.5, 0.0, 0.5]
+    assert call.leaves[0].tolist() == [0.75, 2.0, 2.25]
