@@ -81,13 +81,14 @@ class Values(Sequence[Array]):
         """The same values in another precision."""
         return Values(self.nodes, self.given, [None] * len(self.nodes), self.read, dtype, arrays=self._arrays)
 
-    def own(self, memory: Callable[[Any], Any], copied: Callable[[Any], Any]) -> None:
+    def own(self, memory: Callable[[Any], Any], copied: Callable[[Any], Any], every: bool = False) -> None:
         """Take copies of the inputs and constants that a framework holds, and make anew what is a part of their memory.
 
-        Whoever writes to them later changes neither these values nor the program.
+        Whoever writes to them later changes neither these values nor the program.  With ``every`` copies are taken of
+        what is computed from them, too.
         """
         held = [index for index, node in enumerate(self.nodes)
-                if node.op in ("input", "constant") and self.given[index] is not None]
+                if (every or node.op in ("input", "constant")) and self.given[index] is not None]
         outside = {memory(self.given[index]) for index in held}
         for index in held:
             self.given[index] = copied(self.given[index])

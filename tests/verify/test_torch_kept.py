@@ -83,3 +83,47 @@ def test_a_view_of_a_parameter_is_made_of_the_copy() -> None:
     with torch.no_grad():
         W.fill_(7.0)
     assert torch.equal(report.clarke_gradient, right)
+
+
+class Reusing(torch.autograd.Function):
+    """A sigmoid times a relu, with a backward of its own that computes in the memory of the forward pass."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Any) -> Any:
+        ctx.sigmoid, ctx.relu = torch.sigmoid(x), torch.relu(x)
+        return ctx.sigmoid * ctx.relu
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> Any:
+        slope = (ctx.relu > 0).to(ctx.relu)
+        slope.mul_(ctx.sigmoid).add_(ctx.relu.mul_(ctx.sigmoid).mul_(ctx.sigmoid.neg_().add_(1)))
+        return grads[0] * slope
+
+
+def reusing(x: Any) -> Any:
+    return Reusing.apply(x).sum()
+
+
+def a_hook_that_writes(x: Any) -> Any:
+    y = torch.exp(x)
+    z = y * torch.relu(x)
+
+    def hook(grad: Any) -> None:
+        y.data.zero_()
+
+    z.register_hook(hook)
+    return (z + 2 * y).sum()
+
+
+@DTYPES
+@pytest.mark.parametrize("stopped", ["constant", "followed"])
+@pytest.mark.parametrize("f", [reusing, a_hook_that_writes])
+@pytest.mark.parametrize("point", [[0.5, -1.0, 2.0], [0.0, -1.0, 2.0]], ids=str)
+def test_what_a_backward_of_its_own_overwrites_is_read_before(f: Any, point: Any, stopped: Any, dtype: Any) -> None:
+    def plain(x: Any) -> Any:
+        return (torch.sigmoid(x) * torch.relu(x) if f is reusing else torch.exp(x) * (torch.relu(x) + 2)).sum()
+
+    x = torch.tensor(point, dtype=dtype)
+    report = an.verify(f, x, stopped=stopped)
+    assert report.verdict is (an.Verdict.CLARKE if f is reusing else an.Verdict.NOT_CLARKE)
+    assert an.verify(plain, x, gradient=report.clarke_gradient)

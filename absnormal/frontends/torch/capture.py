@@ -161,7 +161,7 @@ def _ran(
 
 def _lowered(
     tape: Tape, loss: Any, graph: Graph, variables: Sequence[Any], tree: Tree, names: dict[int, str],
-    through: bool = False, kept: bool = True,
+    through: bool = False, kept: bool = True, apart: bool = False,
 ) -> Followed:
     lowering = Lowering(tape, variables, tree, names, through, graph.leaves)
     following = lowering.following
@@ -172,7 +172,7 @@ def _lowered(
     except TraceError as error:
         raise in_words(error, "torch.{}".format) from error.__cause__
     if kept:
-        made.values.own(_memory, _copied)
+        made.values.own(_memory, _copied, every=apart)
     dtype = _numpy_dtype(variables)
     double = dtype == np.dtype(float)
     notes = [] if double else [
@@ -208,14 +208,22 @@ def of_closure(
 ) -> TracedCall:
     """A closure as it ran, with the gradient that torch returned; everything is left as it was found."""
     tape = Tape()
+
+    def followed(apart: bool) -> Followed:
+        found = _lowered(tape, loss, graph, variables, tree, names or {}, apart=apart)
+        if stopped == "constant" or not found.stopped:
+            return found
+        notes = tuple(f"a value that was detached at {place}" for place in dict.fromkeys(map(str, found.stopped)))
+        through = _lowered(tape, loss, graph, variables, tree, names or {}, through=True, apart=apart)
+        return replace(through, others=notes + through.others)
+
     with restored(tape, variables, modules):
         loss, graph = _ran(tape, closure, variables)
         others = intercepted(loss) + foreign(graph, tape, names or {})
+        # A backward of its own may write to what the forward pass left.
+        found = followed(apart=True) if others else None
         gradients = _gradients(loss, variables, graph.leaves.values())
-    found = _lowered(tape, loss, graph, variables, tree, names or {})
-    if stopped == "followed" and found.stopped:
-        others += tuple(f"a value that was detached at {place}" for place in dict.fromkeys(map(str, found.stopped)))
-        found = _lowered(tape, loss, graph, variables, tree, names or {}, through=True)
+    found = found or followed(apart=False)
     others += found.others
     others += tuple(f"{place}, which jumps at this point and counts as a constant" for place in found.call.flat)
     _check_filled(found, variables, gradients, others)

@@ -87,6 +87,8 @@ MUTANTS = (
            "numbers & jumps & {handle[0]}", ("frontends/test_stopped.py", "frontends/test_torch_jumps.py")),
     Mutant("frontends/torch/lowering.py", "        self._refuse_mixed(jump)\n        for number in",
            "        for number in", ("frontends/test_stopped.py",)),
+    Mutant("frontends/torch/capture.py", "followed(apart=True) if others else None", "None",
+           ("verify/test_torch_kept.py",)),
     Mutant("frontends/torch/chosen.py", "if isinstance(mask, np.ndarray):", "if False:",
            ("frontends/test_torch_chosen.py",)),
     Mutant("frontends/torch/stopped.py", "step.stopped and following.inputs(step.stopped)", "False", MOVED),
