@@ -192,7 +192,8 @@ def network_without_biases(*, loss: str = "cross-entropy", seed: int = 0) -> Pro
     """The network without biases on all images, centred, with zero weights in the first layer.
 
     All 86,256 pre-activations are 0. The pixels have mean 0 over the images, so that no unit of the first
-    layer can be negative on every image. Other weights are integers -1, 0, 1. No verdict is claimed.
+    layer can be negative on every image. Other weights are integers -1, 0, 1. With relu'(0) = 0 the gradient is 0,
+    which is a Clarke gradient (THEORY 7.6).
 
     >>> problem = network_without_biases()
     >>> list(problem.point), problem.active
