@@ -227,3 +227,35 @@ def test_a_scripted_module_is_followed_or_refused_by_name() -> None:
             assert an.torch.verify(model, lambda: model(x).sum()).verdict is an.Verdict.CLARKE
         except an.TraceError as error:
             assert "script" in str(error)
+
+
+@pytest.mark.parametrize("given", ["variables", "other parameters", "plain tensors", "what f computes"])
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_model_whose_tensors_are_swapped_keeps_its_own(given: str, fails: bool) -> None:
+    """torch.func.functional_call puts tensors in the place of a model's before its forward pass, and takes them out."""
+    model, other = (Net(nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4))) for _ in range(2))
+    held = {name: (id(tensor), tensor.clone()) for name, tensor in model.state_dict(keep_vars=True).items()}
+    own: dict[str, Any] = {
+        "other parameters": dict(other.named_parameters()),
+        "plain tensors": {name: tensor.detach().clone() for name, tensor in other.state_dict().items()},
+    }.get(given, {})
+
+    def f(theta: dict[str, Any]) -> Any:
+        swapped = {**own, **theta}
+        if given == "what f computes":
+            swapped = {name: 2 * tensor for name, tensor in theta.items()}
+        loss = F.cross_entropy(torch.func.functional_call(model, swapped, (X,)), Y)
+        return loss.log().log() * torch.nan if fails else loss
+
+    theta = {"last.weight": torch.zeros(3, 4), "layer.0.bias": torch.zeros(4)}
+    for run in (lambda: an.verify(f, theta), lambda: an.clarke_gradient(f, theta), lambda: an.trace(f, theta)):
+        if fails:
+            with pytest.raises(an.AbsNormalError):
+                run()
+        else:
+            run()
+        now = model.state_dict(keep_vars=True)
+        assert {name: id(tensor) for name, tensor in now.items()} == {name: one for name, (one, _) in held.items()}
+        assert all(torch.equal(tensor, held[name][1]) for name, tensor in now.items())
+        assert model.calls == 0
+        copy.deepcopy(model)

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch.nn.modules.module import register_module_forward_pre_hook
+from torch.nn.utils import stateless
 
 from absnormal.frontends.torch.tape import Tape
 
@@ -53,13 +54,34 @@ def restored(tape: Tape, variables: Sequence[Any], modules: Sequence[Any] = (), 
         handle = register_module_forward_pre_hook(meet)
         failed = True
         try:
-            yield
+            with _before_a_swap(meet):
+                yield
             failed = False
         finally:
             handle.remove()
             if failed or always:
                 for give_back in (*found, *met.values()):
                     give_back()
+
+
+@contextmanager
+def _before_a_swap(meet: Callable[[Any, Any], None]) -> Iterator[None]:
+    """Meet modules before torch.func.functional_call puts other tensors in the place of theirs.
+
+    It gives them back itself; when their forward pass begins, they hold the others.
+    """
+    swapped = stateless._reparametrize_module
+
+    def after_they_were_met(module: Any, *arguments: Any, **options: Any) -> Any:
+        for one in module.modules():
+            meet(one, ())
+        return swapped(module, *arguments, **options)
+
+    stateless._reparametrize_module = after_they_were_met
+    try:
+        yield
+    finally:
+        stateless._reparametrize_module = swapped
 
 
 def _random_state() -> Callable[[], None]:
