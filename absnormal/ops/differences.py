@@ -89,24 +89,30 @@ def kinked(value: Value, args: Sequence[Array], directions: Sequence[Array]) -> 
 
     Where the value cannot be computed on both sides nothing is said.
     """
-    bends, clear = [], []
-    for step in _APART:
-        try:
-            above, here, below = (
+    bends: list[Array] = []
+    clear: Array | None = None
+    try:
+        here = np.asarray(value(*args), dtype=float)
+        for step in _APART:
+            above, below = (
                 np.asarray(value(*(arg + h * d for arg, d in zip(args, directions, strict=True))), dtype=float)
-                for h in (step, 0.0, -step)
+                for h in (step, -step)
             )
-        except (ArithmeticError, ValueError, np.linalg.LinAlgError):
-            return np.zeros((), bool)
-        apart = np.abs((above - here) - (here - below))
-        steep, size = np.abs(above - here) + np.abs(here - below), np.maximum(np.abs(above), np.abs(below))
-        bends.append(apart / step)
-        clear.append((apart > _BEND * steep) & (apart > _DIGITS * np.maximum(np.abs(here), size)))
+            apart = np.abs((above - here) - (here - below))
+            steep = np.abs(above - here) + np.abs(here - below)
+            size = np.maximum(np.abs(here), np.maximum(np.abs(above), np.abs(below)))
+            now = (apart > _BEND * steep) & (apart > _DIGITS * size)
+            clear = now if clear is None else clear & now
+            if not clear.any():
+                return clear
+            bends.append(apart / step)
+    except (ArithmeticError, ValueError, np.linalg.LinAlgError):
+        return np.zeros((), bool)
     powers = [np.log2(b / a) / np.log2(h / k) for (a, b), (h, k) in zip(pairwise(bends), pairwise(_APART), strict=True)]
     mean, spread = np.mean(powers, axis=0), np.ptp(powers, axis=0)
     # Of a kink it is 0, of a jump 1, of a root 1/2; of what oscillates within the steps it is near 1 by accident.
     one = (mean > -0.25) & (spread < np.where(mean > 0.9, 0.005, 0.1))
-    return np.asarray(np.logical_and.reduce(clear) & one)
+    return np.asarray(clear & one)
 
 
 def along_entries(arg: Array) -> Array:
