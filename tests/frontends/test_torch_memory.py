@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import absnormal as an
+from absnormal.frontends.torch.memory import Memory
 
 POINT = [1.25, 1.5]
 Loss = Callable[[Any, Any], Any]
@@ -150,3 +151,19 @@ def test_what_torch_itself_writes_past_autograd_is_seen(change: Any) -> None:
     w = weights(torch.float64)
     report = an.torch.verify(w, lambda: constant(w, change))
     assert not report and report.clarke_gradient.tolist() == [1, 1]
+
+
+def test_what_was_kept_of_a_tensor_is_its_copy() -> None:
+    """A part of it, a view in another sense and what was changed meanwhile have copies of their own."""
+    memory, x, z = Memory(), torch.randn(4), torch.randn(3, dtype=torch.complex64)
+    memory.begin([x])
+    memory.uses([z], None)
+    memory.end()
+    assert memory.copy_of(x) is memory.copy_of(x) and memory.copy_of(z) is memory.copy_of(z)
+    for tensor in (x, x[1:], x.view(2, 2), x.view(torch.int32), z, z.conj(), torch.randn(2)):
+        copy = memory.copy_of(tensor)
+        assert torch.equal(copy.resolve_conj(), tensor.resolve_conj()) and copy.data_ptr() != tensor.data_ptr()
+    memory.begin([y := torch.zeros(2)])
+    y.numpy()[:] = 1
+    memory.end()
+    assert memory.copy_of(y).tolist() == [1, 1]

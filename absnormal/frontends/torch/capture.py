@@ -172,7 +172,7 @@ def _lowered(
     except TraceError as error:
         raise in_words(error, "torch.{}".format) from error.__cause__
     if kept:
-        made.values.own(_memory, _copied, every=apart)
+        made.values.own(_memory, tape.memory.copy_of, every=apart)
     dtype = _numpy_dtype(variables)
     double = dtype == np.dtype(float)
     notes = [] if double else [
@@ -196,10 +196,6 @@ def _lowered(
 def _memory(held: Any) -> int:
     """The identity of the memory of a tensor, or of an array that nobody else has."""
     return storage(held) if isinstance(held, torch.Tensor) and held.layout == torch.strided else id(held)
-
-
-def _copied(held: Any) -> Any:
-    return held.detach().clone() if isinstance(held, torch.Tensor) else held
 
 
 def of_closure(

@@ -115,6 +115,16 @@ class Memory:
                 "change a clone() of it, or change it before it is used", self._late[0],
             )
 
+    def copy_of(self, held: Any) -> Any:
+        """A copy of a tensor after the function has run, that which was kept of it where it was; an array itself."""
+        if not isinstance(held, torch.Tensor):
+            return held
+        own = storage(held) if held.layout == torch.strided else 0
+        for kept in self._kept.get(own, {}).values() if own not in self.changed else ():
+            if kept.contents.dtype == held.dtype and _lies_alike(kept.part, held):
+                return kept.contents
+        return held.detach().clone()
+
     def refuse(self, known: Iterable[int]) -> None:
         """Raise where memory that depends on variables, or holds one, was changed outside of torch."""
         for own in self.changed.keys() & known:
@@ -149,3 +159,9 @@ def _once(tensor: Any) -> Any:
         return tensor
     sizes = [size if stride else 1 for size, stride in zip(tensor.shape, tensor.stride(), strict=True)]
     return tensor.as_strided(sizes, tensor.stride())
+
+
+def _lies_alike(part: Any, other: Any) -> bool:
+    """Whether two tensors of one type are the same part of one memory, in the same sense."""
+    places = [(t.storage_offset(), t.shape, t.stride(), t.is_conj(), t.is_neg()) for t in (part, other)]
+    return bool(places[0] == places[1])
