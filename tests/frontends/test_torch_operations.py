@@ -257,3 +257,22 @@ def test_fused_lstm_in_single_precision() -> None:
     layer = nn.LSTM(3, 4, batch_first=True)
     found, expected = modelled(lambda x: layer(x)[0].pow(2).sum(), torch.randn(2, 5, 3))
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
+
+
+def _assigned(x: Any, mask: Any) -> Any:
+    y = x.clone()
+    y[mask] = y[mask] * 3
+    return y
+
+
+@pytest.mark.filterwarnings("ignore:indexing with dtype torch.uint8")
+@pytest.mark.parametrize("mask", [[1, 0, 1], [1, 1, 1], [0, 0, 0]])
+@pytest.mark.parametrize("f", [
+    lambda x, mask: x[mask] ** 2, _assigned, lambda x, mask: torch.outer(x, x)[mask],
+    lambda x, mask: x.expand(2, 3)[:, mask], lambda x, mask: torch.outer(x, x)[mask, 1],
+])  # fmt: skip
+def test_numbers_of_eight_bits_are_masks_where_they_are_keys(f: Any, mask: Any) -> None:
+    """A deprecated spelling of torch.bool; as indices [1, 1, 1] would read the second entry three times."""
+    x, key = torch.tensor([1.0, -2.0, 3.0], dtype=torch.float64), torch.tensor(mask, dtype=torch.uint8)
+    ours, own = modelled(lambda x: f(x, key).sum() + x.sum(), x)
+    np.testing.assert_allclose(ours, own)

@@ -23,6 +23,7 @@ from absnormal.arrays import Array
 from absnormal.errors import TraceError
 from absnormal.frontends.torch.jumps import DRAWN, READS, SIZED, VALUELESS, bent, deciding, discrete, flat, jumps
 from absnormal.frontends.torch.memory import storage
+from absnormal.frontends.torch.selecting import selects
 from absnormal.frontends.torch.steps import (
     THROUGH,
     Geometry,
@@ -46,11 +47,6 @@ _SAME = frozenset({"detach", "detach_", "alias", "lift_fresh", "as_strided"})
 
 #: Operations on one mask whose result holds where it does (True) or where it does not.
 _MASKS = {"_to_copy": True, "clone": True, "logical_not": False, "bitwise_not": False}
-
-
-def _selects(record: Record) -> bool:
-    """Whether the entries that a mask holds at are picked, so that their number is known."""
-    return record.name == "index" and any(key.dtype in (torch.bool, torch.uint8) for key in record.arguments[1:])
 
 
 def _live(record: Record, handles: dict[int, Handle | None]) -> bool:
@@ -189,7 +185,7 @@ class Following:
             if any(record.needs.values()) or not (record.enabled or self._explained.isdisjoint(given)):
                 self._explained.update(made)
             taint = self._follow_constants(number, record, given, taint)
-        if (name in READS or _selects(record)) and number not in self.tape.lookups:
+        if (name in READS or selects(record)) and number not in self.tape.lookups:
             self._read(number, record, taint)
 
     def _follow_constants(

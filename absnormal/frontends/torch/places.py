@@ -22,7 +22,7 @@ from absnormal.frontends.torch.memory import storage
 from absnormal.frontends.torch.order import completed
 from absnormal.frontends.torch.steps import Step
 from absnormal.frontends.torch.tape import Record
-from absnormal.frontends.torch.values import array
+from absnormal.frontends.torch.values import MASKS, array
 from absnormal.frontends.torch.writer import Arg
 from absnormal.program.moves import numbered
 
@@ -50,7 +50,7 @@ def by_places(lowering: Lowering, step: Step, jump: Step, args: Sequence[Any]) -
         return None
     keys = [t for t in _flat(given[wanted]) if isinstance(t, torch.Tensor)]
     moved = [t for t in keys if _is_moved(lowering, t, jump.record)]
-    if len(moved) != 1 or any(not discrete(t) or t.dtype == torch.bool for t in keys):
+    if len(moved) != 1 or any(not discrete(t) or t.dtype in MASKS for t in keys):
         return None
     try:
         with lowering.write.aside():
@@ -88,7 +88,7 @@ def _axis(record: Record, given: dict[str, Any], index: Any) -> int:
     if record.name != "index":
         return int(given["dim"])
     before = given["indices"][: next(place for place, t in enumerate(given["indices"]) if t is index)]
-    if any(t is not None and t.dtype == torch.bool for t in before):
+    if any(t is not None and t.dtype in MASKS for t in before):
         raise Lost
     return len(before)
 

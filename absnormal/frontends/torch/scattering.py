@@ -46,7 +46,7 @@ def _beside(w: Writer, x: Arg, where: Array) -> bool:
 
 def _index_put(w: Writer, x: Arg, indices: Sequence[Any], values: Any, /, accumulate: bool = False) -> int:
     places = torch.arange(math.prod(x.shape)).reshape(x.shape)
-    keys = [None if item is None else item.tensor for item in indices]
+    keys = [None if item is None else item.tensor.cpu() for item in indices]
     where = torch.ops.aten.index.Tensor(places, keys).numpy()
     return _put(w, w.node(x), where, w.broadcast(w.node(values), where.shape), accumulate)
 

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from absnormal.frontends.torch.memory import storage
+from absnormal.frontends.torch.values import MASKS
 
 #: Functions of torch that read no sizes, or only hold those of their arguments against each other.
 _SIZELESS = frozenset({
@@ -30,6 +31,11 @@ _PICKING = frozenset({"index", "masked_select"})
 _PUTTING = frozenset({"index_put", "_index_put_impl", "masked_scatter"})
 
 
+def selects(record: Any) -> bool:
+    """Whether the entries that a mask holds at are picked, so that their number is known."""
+    return record.name == "index" and any(key.dtype in MASKS for key in record.arguments[1:])
+
+
 class Selections:
     """What masks picked, as operations run."""
 
@@ -46,7 +52,7 @@ class Selections:
         """Note what an operation gives."""
         masks = self.masks(arguments) if self._masks else []
         if name in _PICKING:
-            masks = masks + [key for key in arguments[1:] if key.dtype in (torch.bool, torch.uint8)]
+            masks = masks + [key for key in arguments[1:] if key.dtype in MASKS]
         for out in outs if masks and name.rstrip("_") not in _PUTTING else ():
             if out.dim() and out.layout == torch.strided:
                 self._masks[storage(out)] = masks

@@ -126,16 +126,10 @@ def _block_diagonal(w: Writer, parts: Sequence[Arg], /) -> int:
 
 
 def _index(w: Writer, x: Arg, indices: Sequence[Any], /) -> int:
-    keys = []
-    for item in indices:
-        if item is None:
-            keys.append(slice(None))
-            continue
-        values = item.tensor.cpu().numpy()
-        keys.append(values)
-    if not _leading(indices):
-        return moved(w, w.node(x), lambda places: _torch_index(places, indices))
-    return moved(w, w.node(x), lambda places: places[tuple(keys)])
+    import torch
+
+    keys = [None if item is None else item.tensor.cpu() for item in indices]
+    return moved(w, w.node(x), lambda places: torch.ops.aten.index.Tensor(torch.from_numpy(places), keys).numpy())
 
 
 def _masked_index(w: Writer, x: Arg, mask: Arg, indices: Sequence[Any], fill: float, /) -> int:
@@ -150,19 +144,6 @@ def torch_masked(places: Array, mask: Arg, indices: Sequence[Any]) -> Array:
 
     keys = [None if item is None else item.tensor for item in indices]
     return np.asarray(torch.ops.aten._unsafe_masked_index(torch.from_numpy(places), mask.tensor, keys, 0).numpy())
-
-
-def _leading(indices: Sequence[Any]) -> bool:
-    """Whether NumPy and torch agree on where the indexed axes go."""
-    given = [item is not None for item in indices]
-    return given == sorted(given, reverse=True)
-
-
-def _torch_index(places: Array, indices: Sequence[Any]) -> Array:
-    import torch
-
-    keys = [None if item is None else item.tensor for item in indices]
-    return np.asarray(torch.ops.aten.index.Tensor(torch.from_numpy(places), keys).numpy())
 
 
 def _gather(w: Writer, x: Arg, /, dim: int, index: Arg) -> int:

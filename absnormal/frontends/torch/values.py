@@ -9,6 +9,8 @@ import torch
 
 from absnormal.arrays import Array
 
+#: Types of tensors that are masks where they are keys; torch.uint8 is deprecated there.
+MASKS = frozenset({torch.bool, torch.uint8})
 _HALF = frozenset({torch.bfloat16, torch.float16})
 
 
