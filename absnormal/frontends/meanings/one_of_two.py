@@ -1,4 +1,4 @@
-"""An index that is one of two where two entries tie: it jumps from one to the other."""
+"""Indices of which two change places where two entries tie: they jump from one order to the other."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.frontends.meanings.jumps import Jump
+from absnormal.frontends.meanings.jumps import Jump, looked_up
 from absnormal.frontends.meanings.order import keep_order
 from absnormal.frontends.meanings.outcomes import jump_of
 from absnormal.frontends.numpy.traced import TracedArray
@@ -17,25 +17,38 @@ if TYPE_CHECKING:
 
 
 def one_of_two(ordering: Ordering, own: Array, ranks: Array) -> Any:
-    """The place of the entry of a rank, which is tied with another one, as a jump of their difference.
+    """The places of the entries of some ranks, one or two of which are tied, as a jump of the difference of the two.
 
     None where more entries tie.  That no third one comes between is kept by a guard.
     """
-    line, rank = divmod(int(ranks.reshape(-1)[0]), ordering.members.shape[1])
-    values, write = ordering.values[line], ordering.write
-    run = np.flatnonzero(values == values[rank])
-    if len(run) != 2:
-        return None
-    base = TracedArray(write.builder, ordering.base)
-    rows = np.take_along_axis(ordering.members, ordering.order, 1)[[line]]
-    keep_order(write, base, rows, (values[1:] == values[:-1])[None], run, ordering.descending)
+    lines, wanted = np.divmod(ranks, ordering.members.shape[1])
+    values, write = ordering.values, ordering.write
+    entries = values[lines, wanted]
+    among = (values[lines] == entries[..., None]).sum(axis=-1)
+    asked = ranks >= 0
+    tied = asked & (among > 1)
+    line, run = (int(lines[tied][0]) if tied.any() else -1), np.zeros(0, int)
+    if tied.any():
+        run = np.flatnonzero(values[line] == entries[tied][0])
+        if len(run) != 2 or not ((lines == line) & np.isin(wanted, run))[tied].all():
+            return None
+    base, rows = TracedArray(write.builder, ordering.base), np.take_along_axis(ordering.members, ordering.order, 1)
+    for number in np.unique(lines[asked]):
+        kept = np.union1d(wanted[asked & (lines == number)], run if number == line else run[:0])
+        equal = values[[number], 1:] == values[[number], :-1]
+        keep_order(write, base, rows[[number]], equal, kept, ordering.descending)
+    if not tied.any():
+        return own
     places = np.sort(ordering.order[line][run])
     # As f itself would write one number of the array.
     numbers = (np.unravel_index(ordering.members[line, place], base.shape) for place in places)
     left, right = (write.index(base, tuple(map(int, number))) for number in numbers)
-    up, down = places if ordering.descending == (rank == run[0]) else places[::-1]
-    first, second = (write.reshape(side, own.shape).index for side in (left, right))
+    up, down = np.array(own), np.array(own)
+    for rank in run:
+        first = ordering.descending == (rank == run[0])
+        up[tied & (wanted == rank)], down[tied & (wanted == rank)] = places if first else places[::-1]
     jump = Jump(
-        write.builder, first, second, np.ones(own.shape, bool), write.operation, write.source, "jumps at this point",
-        ordering.fix)
-    return jump_of(jump, own, *(np.full(own.shape, side, own.dtype) for side in (up, down)))
+        write.builder, left.index, right.index, np.ones((), bool), write.operation, write.source,
+        "jumps at this point", ordering.fix)
+    taken = np.asarray(1 if np.array_equal(own, up) else 2)
+    return looked_up(np.stack([own, up, down]), jump_of(jump, taken, np.asarray(1), np.asarray(2)))

@@ -21,6 +21,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from absnormal.arrays import Array
 from absnormal.errors import TraceError
+from absnormal.frontends.meanings.jumps import Either, lifted
 from absnormal.frontends.meanings.one_of_two import one_of_two
 from absnormal.frontends.meanings.order import in_order, keep_order
 from absnormal.frontends.numpy.traced import TracedArray
@@ -213,14 +214,16 @@ class Places(NDArrayOperatorsMixin):
 
     def constant(self) -> Any:
         """The indices, if no tie moves them; one of two that change places at a tie, as what jumps there."""
-        if self._between is not None:
-            return self._between
-        if self.ordering.stands(self.ranks[self.ranks >= 0]):
-            return self.own
-        self._between = one_of_two(self.ordering, self.own, self.ranks) if self.size == 1 else None
+        if self.size == 1 or self.ordering.stands(self.ranks[self.ranks >= 0]):
+            return self.outcome()
+        return self.ordering.refuse()
+
+    def outcome(self) -> Any:
+        """The same of any number of indices, two of which change places at a tie."""
         if self._between is None:
-            self.ordering.refuse()
-        return self._between
+            stands = self.ordering.stands(self.ranks[self.ranks >= 0])
+            self._between = self.own if stands else one_of_two(self.ordering, self.own, self.ranks)
+        return self.ordering.refuse() if self._between is None else self._between
 
     def __len__(self) -> int:
         return len(self.own)
@@ -259,7 +262,7 @@ class Places(NDArrayOperatorsMixin):
         return float(self.constant())
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
-        return np.asarray(self.constant(), dtype)
+        return np.asarray(self.outcome(), dtype)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         return getattr(ufunc, method)(*(plain(item) for item in inputs), **kwargs)
@@ -269,13 +272,16 @@ class Places(NDArrayOperatorsMixin):
             return self.moved(lambda u: func(u, *args[1:], **kwargs))
         return func(*(plain(item) for item in args), **{key: plain(item) for key, item in kwargs.items()})
 
-    def look_up(self, u: TracedArray, axis: int, apply: Callable[[Array, Any], Any]) -> TracedArray:
+    def look_up(self, u: TracedArray, axis: int, apply: Callable[[Array, Any], Any]) -> Any:
         """What ``apply(u, self)`` takes from an array along an axis; refused where that jumps."""
         found = looked_up(self, u, axis, apply)
         if found is not None:
             return found
-        index = np.asarray(apply(numbered(u.shape), self.constant()))
-        return self.ordering.write.op("gather", u, index=index)
+
+        def gathered(own: Any) -> TracedArray:
+            return self.ordering.write.op("gather", u, index=np.asarray(apply(numbered(u.shape), own)))
+
+        return lifted(gathered, [index]) if isinstance(index := self.outcome(), Either) else gathered(index)
 
 
 #: Methods and functions that keep the entries and move them.

@@ -31,7 +31,7 @@ def constant_key(write: Writer, key: Any) -> tuple[Any, ...]:
     return tuple(int(item) if isinstance(item, np.integer) else item for item in items)
 
 
-def getitem(u: TracedArray, key: Any) -> TracedArray:
+def getitem(u: TracedArray, key: Any) -> Any:
     """u[key] for constant keys, for comparisons that are not tied, and for indices of what is sorted."""
     write = writer_of(u, "indexing")
     if type(key) is int and u.root.memory is None:
@@ -41,7 +41,7 @@ def getitem(u: TracedArray, key: Any) -> TracedArray:
         return found
     if eithers([key]):
         # As np.take does it: of a list, an entry for every index.
-        return lifted(lambda own: u[own], [key], u.ndim == 1)  # type: ignore[no-any-return]
+        return lifted(lambda own: u[own], [key], u.ndim == 1)
     if isinstance(key, str):
         write.refuse(f"takes the entry {key!r} of an array, which has none", "make the point a dict of arrays")
     items = constant_key(write, key)
@@ -55,7 +55,7 @@ def getitem(u: TracedArray, key: Any) -> TracedArray:
     return write.op("gather", u, index=np.asarray(numbered(u.shape)[items]))
 
 
-def _by_places(u: TracedArray, key: Any) -> TracedArray | None:
+def _by_places(u: TracedArray, key: Any) -> Any:
     """u[key], where one item of the key holds indices that may jump."""
     items = key if isinstance(key, tuple) else (key,)
     held = [at for at, item in enumerate(items) if isinstance(item, Places)]
@@ -69,7 +69,7 @@ def _by_places(u: TracedArray, key: Any) -> TracedArray | None:
     return places.look_up(u, axis, lambda table, own: table[(*items[:at], own, *items[at + 1 :])])
 
 
-def take(u: Any, index: Any, axis: Any = None, mode: str = "raise") -> TracedArray:
+def take(u: Any, index: Any, axis: Any = None, mode: str = "raise") -> Any:
     """np.take."""
     if isinstance(index, Places) and isinstance(u, TracedArray):
         flat, along = (ravel(u), 0) if axis is None else (u, axis)
@@ -77,7 +77,7 @@ def take(u: Any, index: Any, axis: Any = None, mode: str = "raise") -> TracedArr
     return gather(u, lambda i: np.take(i, index, axis, mode=mode))  # type: ignore[call-overload]
 
 
-def take_along_axis(u: Any, index: Any, axis: Any = -1) -> TracedArray:
+def take_along_axis(u: Any, index: Any, axis: Any = -1) -> Any:
     """np.take_along_axis."""
     if isinstance(index, Places) and isinstance(u, TracedArray):
         flat, along = (ravel(u), 0) if axis is None else (u, axis)
@@ -137,7 +137,7 @@ def transpose(u: Any, *axes: Any, **named_axes: Any) -> TracedArray:
     return u if order == tuple(range(u.ndim)) else write.op("transpose", u, axes=order, share=u)
 
 
-def flip(m: Any, axis: Any = None) -> TracedArray:
+def flip(m: Any, axis: Any = None) -> Any:
     """np.flip."""
     turned = axes_of(axis, np.ndim(m))
     return getitem(m, tuple(slice(None, None, -1 if i in turned else None) for i in range(np.ndim(m))))
@@ -302,7 +302,7 @@ def tolist(u: TracedArray) -> Any:
     return [tolist(item) for item in u] if u.ndim else u[()]
 
 
-def item(u: TracedArray, *index: Any) -> TracedArray:
+def item(u: TracedArray, *index: Any) -> Any:
     """One entry as a number, which stays a variable."""
     if not index and u.size != 1:
         raise ValueError("can only convert an array of size 1 to a Python scalar")

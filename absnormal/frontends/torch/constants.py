@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from absnormal.frontends.meanings.jumps import Either, Jump, every
-from absnormal.frontends.torch.jumps import plain_name
+from absnormal.frontends.torch.jumps import VALUELESS, plain_name
 from absnormal.frontends.torch.memory import storage
 from absnormal.frontends.torch.tape import Record, Tape
 
@@ -32,6 +32,8 @@ MOVING = frozenset({"expand", "flip", "index", "permute", "repeat", "roll", "sel
 OTHERS = frozenset({
     "cat", "cumsum", "dot", "gather", "index_select", "mean", "mm", "mv", "stack", "sum", "take", "tril", "triu",
 }) | MOVING  # fmt: skip
+#: What puts constants at indices that jump, or makes a tensor of the same numbers.
+PUTTING = frozenset({"detach", "scatter", "scatter_add"})
 
 #: The side of each jump that is taken.
 Sides = Mapping[Any, str]
@@ -86,19 +88,27 @@ class Constants:
         if not self.moves(tensor):
             return self.tape.value(tensor, when)
         number = self.number_of(tensor, when)
-        record = None if number is None else self.tape.records[number]
-        if record is None or len(record.outs) != 1 or record.outs[0] is not tensor:
+        made = -1 if number is None else number
+        if any(made < other < when for other in self._written.get(storage(tensor), ())):
             raise Lost
-        assert number is not None
-        if any(number < other < when for other in self._written.get(storage(tensor), ())):
-            raise Lost
+        if number is None:  # Another part of its memory holds an outcome, or of what was looked up in it.
+            return self.tape.value(tensor, when)
+        record = self.tape.records[number]
         outcome = self._jumping.get(id(record))
-        if outcome is not None:
+        if record.outs[-1] is not tensor or (outcome is None and len(record.outs) != 1):
+            raise Lost
+        if outcome is not None:  # Of a sort, the indices, which come last.
             part = taken_of(outcome, taken)
             return torch.as_tensor(np.asarray(part)).to(tensor.dtype).reshape(tensor.shape)
+        if self.tape.selections.masks(record.arguments):  # Its size may be another one, too.
+            raise Lost
+        if record.name in VALUELESS or record.name == "eye":
+            return self.tape.value(tensor, when)
         handles = [self.following.value(arg) for arg in record.arguments if not self.moves(arg)]
         varies = self.following.inputs([handle for handle in handles if handle is not None])
-        if varies or plain_name(record) not in ENTRYWISE | OTHERS:
+        if not (varies or any(map(self.moves, record.arguments))):
+            return self.tape.value(tensor, when)
+        if varies or plain_name(record) not in ENTRYWISE | OTHERS | PUTTING:
             raise Lost
         args, kwargs = (self._values(held, number, taken) for held in (record.args, record.kwargs))
         return on_others(record, args, kwargs)
@@ -149,7 +159,10 @@ def on_others(record: Record, args: Sequence[Any], kwargs: Mapping[str, Any]) ->
     if record.overwritten:
         args = [args[0].clone(), *args[1:]]
     with torch.no_grad():
-        return record.func(*args, **kwargs)
+        try:
+            return record.func(*args, **kwargs)
+        except (IndexError, RuntimeError) as error:  # An index that is not there, on a side that f is not called on.
+            raise Lost from error
 
 
 def taken_of(value: Any, taken: Sides) -> Any:

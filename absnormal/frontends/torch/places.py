@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 #: What looks entries up, by the name of the argument that holds the indices.
 _LOOKING = {"gather": "index", "index_select": "index", "index": "indices", "take": "index", "select": "index"}
-_ORDERING = frozenset({"argmax", "argmin", "kthvalue", "max", "median", "min", "sort", "topk"})
+ORDERING = frozenset({"argmax", "argmin", "kthvalue", "max", "median", "min", "sort", "topk"})
 #: What keeps indices and moves them.
 _MOVING = frozenset({
     "alias", "clone", "detach", "expand", "flip", "permute", "remainder", "select", "slice", "split",
@@ -40,13 +40,13 @@ _MOVING = frozenset({
 _FIX = "use torch.amax, torch.amin or torch.sort"
 
 
-def by_places(lowering: Lowering, step: Step, jump: Step, args: Sequence[Any]) -> int | None:
+def by_places(lowering: Lowering, step: Step, jump: Step, args: Sequence[Any]) -> Any:
     """A step that looks entries up by indices of a sort, which is tied, as order statistics; None where it is none."""
     record = step.record
     assert record is not None and jump.record is not None
     given = _named(record)
     wanted = _LOOKING.get(record.name)
-    if wanted is None or jump.record.name not in _ORDERING or not isinstance(args[0], Arg) or not args[0].varied:
+    if wanted is None or jump.record.name not in ORDERING or not isinstance(args[0], Arg) or not args[0].varied:
         return None
     keys = [t for t in _flat(given[wanted]) if isinstance(t, torch.Tensor)]
     moved = [t for t in keys if _is_moved(lowering, t, jump.record)]
@@ -68,8 +68,17 @@ def by_places(lowering: Lowering, step: Step, jump: Step, args: Sequence[Any]) -
             else:
                 axis = _axis(record, given, moved[0])
             found = Places(places.ordering, own, moving).look_up(table, axis, _apply(record, given, wanted, moved[0]))
-            return int(found.index)
+            return found.index if isinstance(found, TracedArray) else found
     except (TraceError, Lost):
+        return None
+
+
+def outcome_of(lowering: Lowering, jump: Step) -> Any:
+    """The indices that an operation returned, two of which change places at a tie; None where they are not known."""
+    try:
+        ranks = _ranks(lowering, jump)
+        return None if ranks is None else ranks[0].outcome()
+    except TraceError:
         return None
 
 

@@ -29,7 +29,7 @@ _LEAVING = frozenset({torch.Tensor.tolist}) | _READABLE
 _GIVING = frozenset({torch.Tensor.share_memory_}) | _READABLE
 _TELLING = frozenset({torch.Tensor.item, torch.Tensor.tolist})
 _ENTRY_BY_ENTRY = frozenset({torch.Tensor.apply_, torch.Tensor.map_, torch.Tensor.map2_})
-_GETITEM = torch.Tensor.__getitem__
+_GETITEM, _ONE_HOT = torch.Tensor.__getitem__, torch.nn.functional.one_hot
 _NODE = frozenset({torch.Tensor.grad_fn.__get__})
 _DETACHING = frozenset({torch.Tensor.detach_, torch.detach_})
 _ASSIGNING = torch.Tensor.data.__set__
@@ -90,6 +90,12 @@ class Reading(TorchFunctionMode):  # type: ignore[misc]
             start = len(self._tape.records)
             found = func(*args, **(kwargs or {}))
             _looked_up(self._tape, start)
+            return found
+        if func is _ONE_HOT and (args[1] if len(args) > 1 else (kwargs or {}).get("num_classes", -1)) >= 0:
+            start = len(self._tape.records)
+            found = func(*args, **(kwargs or {}))
+            # What it reads it only holds against the number of classes.
+            self._tape.lookups.update(range(start, len(self._tape.records)))
             return found
         if func in _TELLING:
             value, use = func(*args, **(kwargs or {})), Use()

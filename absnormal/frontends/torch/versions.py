@@ -34,6 +34,7 @@ from absnormal.frontends.torch.constants import (
 from absnormal.frontends.torch.following import sharp
 from absnormal.frontends.torch.jumps import CONVERSIONS, RELATIONS, plain_name
 from absnormal.frontends.torch.memory import storage
+from absnormal.frontends.torch.places import ORDERING, outcome_of
 from absnormal.frontends.torch.settled import comparisons
 from absnormal.frontends.torch.steps import Handle, Step
 from absnormal.frontends.torch.tape import Record, tensors
@@ -90,9 +91,11 @@ class Versions:
             held = [lowering.results.get(handle) for handle in step.handles.values() if handle is not None]
             jumping = [one for one in held if isinstance(one, Either)]
             found: Any = self._of_versions(step, jumping, {}) if jumping else None
-            if not jumping:
+            if not jumping and plain_name(step.record) in ORDERING:
+                found = outcome_of(lowering, step)
+            elif not jumping:
                 found = self._stepping(step.record, *lowering.read_by(step), over)
-        own = array(self.tape.value(step.record.outs[0], step.number + 1) if over is None else over.outs[0])
+        own = array(self.tape.value(step.record.outs[-1], step.number + 1) if over is None else over.outs[0])
         if over is not None and isinstance(found, np.ndarray | np.generic | bool):
             return found if np.array_equal(found, own) else None
         return found if isinstance(found, Either) and np.array_equal(np.asarray(found.own), own) else None

@@ -113,7 +113,7 @@ def test_what_an_index_chooses_elsewhere_is_refused(m, name):
         lambda u: (u[0] * torch.tensor(RISING))[u[0].argmax()],
         lambda u: u[1][u[0].argmax()],
         lambda u: u[0][(-((u[0] - 1.5) ** 2)).argmax()],
-        lambda u: u[1].gather(0, u[0].argsort())[0],
+        lambda u: u[1].gather(0, u[0].argsort())[1],
         lambda u: u[0][u[0].argmax() - 1],
         lambda u: u[0][torch.remainder(u[0].argmax(), 2)],
     ],
@@ -250,3 +250,57 @@ def test_jax_looks_up_a_number_by_an_index_of_two():
     assert an.verify(lambda x: x[jnp.argmax(x)], jnp.ones(3)).verdict is an.Verdict.CLARKE
     report = an.verify(lambda x: jax.lax.switch(jnp.argmax(x), [lambda x: x[0], lambda x: x[1]], x), jnp.ones(2))
     assert report.verdict is an.Verdict.CLARKE and len(report.slopes) == 1
+
+
+LABELS = torch.tensor([1.0, 0.0, 1.0], dtype=torch.float64)
+
+
+@pytest.mark.parametrize("f", [
+    lambda x: (torch.nn.functional.one_hot(x.argmax(), 3) * x).sum(),
+    lambda x: (torch.nn.functional.one_hot(x.argmax(-1), 3).to(x.dtype) * 2 * x).sum(),
+    lambda x: (torch.eye(3, dtype=x.dtype)[x.argmax()] * x).sum(),
+    lambda x: (torch.zeros_like(x).scatter_(0, x.argmax(0, keepdim=True), 1.0) * x).sum(),
+    lambda x: (torch.zeros(3, dtype=x.dtype).scatter(0, x.topk(1)[1], 1.0) * x).sum(),
+    lambda x: LABELS[x.argmax()] * x[1],
+    lambda x: (LABELS[torch.sort(x, descending=True)[1]].cumsum(0) * torch.sort(x, descending=True)[0]).sum(),
+])  # fmt: skip
+@pytest.mark.parametrize("x", [[1.0, 0.5, 1.0], [1.0, -1.0, 1.0]])
+def test_what_indices_of_torch_choose_of_constants_meets(f, x):
+    at, given = np.array(x), torch.tensor(x, dtype=torch.float64)
+    program = an.trace(f, given)
+    for d in (*np.eye(3), *-np.eye(3), *np.random.default_rng(0).standard_normal((3, 3))):
+        slope = (f(torch.tensor(at + 1e-7 * d)) - f(given)) / 1e-7
+        assert an.directional_derivative(program, given, d) == pytest.approx(float(slope), abs=1e-5)
+        near = at + 1e-3 * d
+        assert program(near) == pytest.approx(float(f(torch.tensor(near))))
+    assert an.verify(f, given)
+
+
+@pytest.mark.parametrize("f", [
+    lambda x: (torch.nn.functional.one_hot(x.argmax(), 3) * LABELS).sum() * x.sum(),
+    lambda x: (torch.eye(3, dtype=x.dtype)[x.argmax()] * LABELS).sum() * x.sum(),
+    lambda x: (LABELS[torch.sort(x)[1]] * x).sum(),
+    lambda x: torch.nn.functional.one_hot(x.argmax()).sum() * x[2],
+    lambda x: (torch.nn.functional.one_hot(x.argmax(), 1) * x[:1]).sum(),
+])  # fmt: skip
+def test_what_indices_of_torch_choose_of_constants_and_jumps_is_refused(f):
+    with pytest.raises(TraceError, match=r"tied|jumps"):
+        an.verify(f, torch.tensor([1.0, 1.0, 0.5], dtype=torch.float64))
+
+
+def test_an_order_in_numpy_that_entries_of_one_label_share_does_not_jump():
+    def f(x):
+        order = np.argsort(-x)
+        return x[order] @ np.cumsum(LABELS.numpy()[order])
+
+    assert np.array_equal(an.verify(f, [0.5, 2.0, 0.5]).clarke_gradient, [1.0, 0.0, 2.0])
+    with pytest.raises(TraceError, match="jumps"):
+        an.verify(lambda x: x @ np.cumsum(LABELS.numpy()[np.argsort(-x)]), [0.5, 0.5, 2.0])
+
+
+def test_indices_of_two_rows_that_tie_are_not_those_of_one():
+    weights = torch.tensor([[1.0, 1.0], [1.0, 2.0]], dtype=torch.float64)
+    with pytest.raises(TraceError, match="tied"):
+        an.verify(
+            lambda x: (torch.nn.functional.one_hot(x.reshape(2, 2).argmax(-1), 2) * weights).sum() * x[0],
+            torch.tensor([1.0, 1.0, 2.0, 2.0], dtype=torch.float64))
