@@ -259,3 +259,28 @@ def test_a_model_whose_tensors_are_swapped_keeps_its_own(given: str, fails: bool
         assert all(torch.equal(tensor, held[name][1]) for name, tensor in now.items())
         assert model.calls == 0
         copy.deepcopy(model)
+
+
+def test_a_weight_that_f_swaps_by_hand_and_what_hooks_keep() -> None:
+    model = nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4), nn.Linear(4, 3))
+    for layer in model:
+        layer.register_forward_hook(lambda layer, given, found: setattr(layer, "features", found))
+    weight, names = model[0].weight, [name for name, _ in model.named_parameters()]
+    statistics = model[1].running_mean.clone()
+
+    def f(w: Any) -> Any:
+        del model[0].weight
+        model[0].weight = w
+        try:
+            return F.cross_entropy(model(X), Y)
+        finally:
+            del model[0].weight
+            model[0].weight = weight
+
+    for _ in range(2):
+        an.verify(f, torch.zeros(4, 4))
+        assert model[0].weight is weight and "weight" not in model[0].__dict__
+        assert sorted(names) == sorted(name for name, _ in model.named_parameters())
+        assert torch.equal(statistics, model[1].running_mean)
+        assert not any(hasattr(layer, "features") for layer in model)
+        copy.deepcopy(model)

@@ -18,11 +18,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.nn.modules.module import register_module_forward_pre_hook
-from torch.nn.utils import stateless
+from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 
 from absnormal.frontends.torch.tape import Tape
 
+#: A dict, and what it held at some time.
+Held = tuple[dict[str, Any], dict[str, Any]]
+_NOTHING = object()
 _lock = threading.RLock()
 
 
@@ -40,48 +42,38 @@ if hasattr(os, "register_at_fork"):
 def restored(tape: Tape, variables: Sequence[Any], modules: Sequence[Any] = (), always: bool = True) -> Iterator[None]:
     """Give back what a run on the tape changes when the block ends; with ``always=False`` only after an error.
 
-    Modules that are not among those given are met when they are called.
+    Modules that are not among those given get back what their forward passes changed.
     """
     with _lock:
-        found = [_random_state(), *map(_of_variable, variables), tape.restore]
-        met = {id(module): _of_module(module) for module in modules}
+        found = [_random_state(), *map(_of_variable, variables), tape.restore, *map(_of_module, modules)]
+        given = {id(module) for module in modules}
+        met: dict[int, Callable[[], None]] = {}
+        running: list[tuple[Any, list[Held]]] = []
+        passes: list[Callable[[], None]] = []
         thread = threading.get_ident()
 
-        def meet(module: Any, arguments: Any) -> None:
-            if id(module) not in met and threading.get_ident() == thread:
-                met[id(module)] = _of_module(module)
+        def begins(module: Any, arguments: Any) -> None:
+            if id(module) not in given and threading.get_ident() == thread:
+                if id(module) not in met:
+                    met[id(module)] = _of_attributes(module)
+                running.append((module, _held(module)))
 
-        handle = register_module_forward_pre_hook(meet)
+        def ends(module: Any, arguments: Any, result: Any) -> None:
+            if running and running[-1][0] is module and threading.get_ident() == thread:
+                passes.append(_of_pass(*running.pop()))
+
+        handles = register_module_forward_pre_hook(begins), register_module_forward_hook(ends)
         failed = True
         try:
-            with _before_a_swap(meet):
-                yield
+            yield
             failed = False
         finally:
-            handle.remove()
+            for handle in handles:
+                handle.remove()
             if failed or always:
-                for give_back in (*found, *met.values()):
+                passes += [_of_pass(*one) for one in running]
+                for give_back in (*found, *reversed(passes), *met.values()):
                     give_back()
-
-
-@contextmanager
-def _before_a_swap(meet: Callable[[Any, Any], None]) -> Iterator[None]:
-    """Meet modules before torch.func.functional_call puts other tensors in the place of theirs.
-
-    It gives them back itself; when their forward pass begins, they hold the others.
-    """
-    swapped = stateless._reparametrize_module
-
-    def after_they_were_met(module: Any, *arguments: Any, **options: Any) -> Any:
-        for one in module.modules():
-            meet(one, ())
-        return swapped(module, *arguments, **options)
-
-    stateless._reparametrize_module = after_they_were_met
-    try:
-        yield
-    finally:
-        stateless._reparametrize_module = swapped
 
 
 def _random_state() -> Callable[[], None]:
@@ -108,18 +100,56 @@ def _of_variable(variable: Any) -> Callable[[], None]:
     return give_back
 
 
-def _of_module(module: Any) -> Callable[[], None]:
-    """What a module holds: its parameters, buffers and modules, and its attributes, such as its flags and counters."""
-    kind, attributes = type(module), dict(module.__dict__)
+def _held(module: Any) -> list[Held]:
+    """The dicts of a module's parameters, buffers and modules, and what they hold now."""
     # A scripted or traced module keeps these in memory of its own, which no Python code of the function changes.
-    kinds = (attributes.get(name) for name in ("_parameters", "_buffers", "_modules"))
-    own = [kept for kept in kinds if isinstance(kept, dict)]
-    held = [(now, dict(now)) for now in own]
+    kinds = (module.__dict__.get(name) for name in ("_parameters", "_buffers", "_modules"))
+    return [(kept, dict(kept)) for kept in kinds if isinstance(kept, dict)]
+
+
+def _of_module(module: Any) -> Callable[[], None]:
+    """All that a module holds: parameters, buffers, modules, and attributes such as flags and counters."""
+    kind, held = type(module), [(module.__dict__, dict(module.__dict__)), *_held(module)]
 
     def give_back() -> None:
         if type(module) is kind:  # a lazy module has another one once it knows its shapes
-            for now, before in ((module.__dict__, attributes), *held):
+            for now, before in held:
                 now.clear()
                 now.update(before)
+
+    return give_back
+
+
+def _of_attributes(module: Any) -> Callable[[], None]:
+    """The attributes of a module that are no parameters, buffers or modules."""
+    kind, before = type(module), dict(module.__dict__)
+
+    def give_back() -> None:
+        if type(module) is kind:
+            others = {key for now, _ in _held(module) for key in now}
+            module.__dict__.clear()
+            module.__dict__.update({key: value for key, value in before.items() if key not in others})
+
+    return give_back
+
+
+def _of_pass(module: Any, held: list[Held]) -> Callable[[], None]:
+    """What a forward pass, which began when the module held something and ends now, changed of it.
+
+    What was in the place of a parameter while the pass ran, as in torch.func.functional_call, is none of its changes.
+    """
+    kind, changes = type(module), []
+    for now, before in held:
+        changed = [key for key in {**before, **now} if before.get(key, _NOTHING) is not now.get(key, _NOTHING)]
+        changes += [(now, key, before.get(key, _NOTHING), now.get(key, _NOTHING)) for key in changed]
+
+    def give_back() -> None:
+        for now, key, before, after in changes if type(module) is kind else ():
+            if now.get(key, _NOTHING) is not after:
+                continue
+            if before is _NOTHING:
+                del now[key]
+            else:
+                now[key] = before
 
     return give_back
