@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tracemalloc
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ from absnormal.judgement.descent import slope_along
 from absnormal.rational.alternative import least_squares
 from absnormal.sweeps.table import Sweeps
 from absnormal.theorems.membership import LimitingGradients
+
+from ..oracle.rational import membership
 
 Array = np.ndarray[Any, Any]
 
@@ -74,7 +77,7 @@ def test_the_network_without_biases_is_decided_for_slopes_0_by_units_in_step() -
 @pytest.mark.slow
 def test_the_network_without_biases_is_left_open_for_slopes_minus_1_with_the_reason() -> None:
     problem = digits.network_without_biases()
-    report = an.verify(problem.function, problem.point, slope=-1)
+    report = an.verify(problem.function, problem.point, slope=-1, budget=an.Budget(seconds=1))
     assert report.verdict is an.Verdict.UNDECIDED
     assert str(problem.active) in report.proof.reason
     # The tool stays where it is, and f falls.
@@ -87,9 +90,10 @@ def test_the_network_without_biases_is_left_open_for_slopes_minus_1_with_the_rea
 PIXELS, DIGITS = (56, 31), (2, 4)
 
 
-def units_at_few_images(second: Array, adjoints: Sequence[Array]) -> tuple[Array, Array]:
+def units_at_few_images(second: Array, adjoints: Sequence[Array]) -> tuple[Array, Array, Array]:
     """For each unit of the first layer which of the two pixels it sees, and its size: choices for which gradients at
-    the images of these pixels have the mean 0, by column generation, and their weights."""
+    the images of these pixels have the mean 0, by column generation; their weights, and what each unit is multiplied
+    with at these images."""
     rng, units = np.random.default_rng(0), len(second)
 
     def gradients(sizes: Array) -> Array:
@@ -110,7 +114,7 @@ def units_at_few_images(second: Array, adjoints: Sequence[Array]) -> tuple[Array
         kept = weights > 0
         chosen, left = chosen[:, kept], weights @ points / weights.sum()
         if np.abs(left).max() < 1e-12:
-            return chosen, weights[kept] / weights.sum()
+            return chosen, weights[kept] / weights.sum(), points[kept]
         # Choices against what is left: some at random and those known, changed again and again.
         tried = np.concatenate([chosen, drawn(500)], axis=1)
         for _ in range(20):
@@ -132,7 +136,11 @@ def test_the_gradient_0_of_the_network_without_biases_is_a_clarke_gradient() -> 
     adjoints = [(0.1 - np.eye(10)[digit]) @ point["W3"].T for digit in DIGITS]
     brighter = [np.flatnonzero(data.images[:, pixel] > data.images[:, pixel].mean()) for pixel in PIXELS]
     assert [data.labels[own].argmax(axis=1).tolist() for own in brighter] == [[2], [4] * 4]
-    chosen, weights = units_at_few_images(point["W2"], adjoints)
+    chosen, weights, points = units_at_few_images(point["W2"], adjoints)
+    # Tenths of integers: without rounding, too, their hull holds 0.
+    tenths = [tuple(Fraction(round(10 * a)) for a in gradient) for gradient in points.tolist()]
+    assert np.abs(10 * points - np.array(tenths, dtype=float)).max() < 1e-9
+    assert membership(tenths, (Fraction(0),) * points.shape[1]).inside
     program = an.trace(problem.function, point)
     sweeps = Sweeps(program, program.tree.flatten(point))
     directions = []
