@@ -48,7 +48,8 @@ class LastSteps(Adjoints):
     """The adjoints of all nodes but the inputs and their separate parts; floating point, one seed.
 
     ``buffers`` are those of the inputs and their parts in given arrays like the leaves of x, ``terms`` the maps and the
-    adjoints that lead to each, ``lengths`` the 2-norms of the adjoints of the nodes.
+    adjoints that lead to each, ``lengths`` the 2-norms of the adjoints of the nodes, 0 where these only move entries,
+    and so round nothing.
     """
 
     def __init__(self, program: Program, seed: Array, leaves: Sequence[Array]) -> None:
@@ -63,7 +64,8 @@ class LastSteps(Adjoints):
     def take(self, index: int) -> Array | None:
         w = super().take(index)
         if w is not None:
-            self.lengths[index] = _length(w)
+            moves = TABLE[self.program.nodes[index].op].family == "movement"
+            self.lengths[index] = 0.0 if moves else _length(w)
         return w
 
     def sensitivity(self, values: Sequence[Array]) -> float:
