@@ -25,7 +25,7 @@ GUARDED = {
     "if": (branch, [-1.0, 0.0, 0.0]),
     "while": (loop, [9.0, -0.5, 0.25]),
     "python max": (lambda x: max(x[0], x[1]), [-1.0, 0.0, 0.0]),
-    "sorted": (lambda x: sorted(x)[0], [-1.0, 0.0, 1.0]),
+    "sorted": (lambda x: sorted(x, key=float)[0], [-1.0, 0.0, 1.0]),
     "boolean index": (lambda x: x[x > 0].sum(), [-1.0, -0.5, 0.25]),
     "where": (lambda x: np.where(x > 0, x * x, -x), [-1.0, -0.5, 0.25]),
     "and": (lambda x: np.where((x > 0) & (x < 1), x, 0), [0.5, -0.5, 0.25]),

@@ -66,7 +66,7 @@ TRACE = {
     "mask and": (lambda x: np.where((x > 0) & (x < 5), x + 1, 0), TIED, "comparison >"),
     "fill": (fill, X, "float()"),
     "fill slice": (fill_slice, X, "np.array"),
-    "add to plain": (add_to_plain, X, "f"),
+    "add to plain": (add_to_plain, X, "np.add"),
     "out plain": (lambda x: np.exp(x, out=BUFFER), X, "np.exp"),
     "out plain of a function": (lambda x: np.sum(x, out=BUFFER[0]), X, "np.sum"),
     "add.at": (add_at, X, "np.add"),
