@@ -125,6 +125,7 @@ def test_a_full_disk_is_named_and_the_run_goes_on_when_there_is_room(
     assert path.read_text() == whole.read_text()
 
 
+@pytest.mark.slow
 def test_a_file_that_another_process_writes_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "run.jsonl"
     held = an.sweep(f, POINTS, file=path)

@@ -88,6 +88,7 @@ def test_other_functions_of_one_file_have_other_names(project: Path) -> None:
     assert found("model:twice")["code"] != found("model:inner")["code"]
 
 
+@pytest.mark.slow
 def test_a_second_process_finds_the_same(project: Path) -> None:
     before = found("model:loss")
     text = "from absnormal.cli import load\nfrom absnormal.batch.origin import origin\n"

@@ -58,6 +58,7 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_records_are_those_of_single_calls(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     alone = swept(monkeypatch, FUNCTIONS[name], points())
@@ -65,6 +66,7 @@ def test_records_are_those_of_single_calls(name: str, monkeypatch: pytest.Monkey
     assert len(alone) <= 32 and (name == "branches" or len(alone) <= 7)
 
 
+@pytest.mark.slow
 def test_another_way_with_arrays_is_found_point_by_point(monkeypatch: pytest.MonkeyPatch) -> None:
     def f(x: Any) -> Any:
         if not isinstance(x, jax.core.Tracer) and x[0] < 0:
@@ -78,6 +80,7 @@ def test_another_way_with_arrays_is_found_point_by_point(monkeypatch: pytest.Mon
     assert [*an.sweep(f, many)][20].verdict == "ERROR"
 
 
+@pytest.mark.slow
 def test_a_wrong_rule_is_judged_at_every_point(monkeypatch: pytest.MonkeyPatch) -> None:
     @jax.custom_jvp
     def wrong(x: Any) -> Any:
@@ -105,6 +108,7 @@ def test_structures_what_is_held_fixed_and_other_types(monkeypatch: pytest.Monke
     assert len(swept(monkeypatch, FUNCTIONS["kinks"], other)) == 20
 
 
+@pytest.mark.slow
 def test_options_that_ask_for_something_else_are_single_calls() -> None:
     for options in ({"slope": 0.0}, {"exact": True}):
         screened = list(an.sweep(FUNCTIONS["compiled"], points(count=17), **options))
@@ -113,6 +117,7 @@ def test_options_that_ask_for_something_else_are_single_calls() -> None:
             assert screened == list(an.sweep(FUNCTIONS["compiled"], points(count=17), **options))
 
 
+@pytest.mark.slow
 def test_what_is_held_constant_and_what_ends_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
     held = jax.lax.stop_gradient
     swept(monkeypatch, lambda x: jnp.sum(x * held(x)), points(count=17))

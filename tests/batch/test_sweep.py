@@ -45,6 +45,7 @@ def bare(records: Any) -> list[tuple[Any, ...]]:
     return [(r.index, r.verdict, r.method, r.active, r.t) for r in records]
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(programs(), st.sampled_from([-1.0, 0.0, 1.0]))
 def test_the_records_are_those_of_verify(drawn: Any, slope: float) -> None:

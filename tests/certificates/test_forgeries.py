@@ -27,6 +27,7 @@ def pool() -> list[forgeries.Specimen]:
     return forgeries.specimens(150, 0)
 
 
+@pytest.mark.slow
 def test_true_certificates_hold(pool: list[forgeries.Specimen]) -> None:
     """Next to their program; from JSON alone, or they say that they need it; and what they claim is true."""
     for one in pool:

@@ -49,6 +49,7 @@ def test_every_signature_is_open_and_gives_its_gradient(case: Any) -> None:
         assert all(signature[i] in (-1, 1) for i in active)
 
 
+@pytest.mark.slow
 @RANDOM
 @given(programs(), st.data())
 def test_membership_weights_and_support(case: Any, data: Any) -> None:

@@ -66,6 +66,7 @@ def _without_lists(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(whole_set, "_no_list", lambda sweeps: True)
 
 
+@pytest.mark.slow
 def test_the_set_is_that_of_brute_force() -> None:
     count = 0
     for text, _, oracle, G, rng in cases():
@@ -84,6 +85,7 @@ def test_the_set_is_that_of_brute_force() -> None:
     assert count > 40
 
 
+@pytest.mark.slow
 def test_verdicts_on_vectors_are_those_of_brute_force() -> None:
     counts = {True: 0, False: 0}
     for text, f, oracle, _, rng in cases():

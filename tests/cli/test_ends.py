@@ -152,6 +152,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_neither_c_code_nor_workers_write_into_a_report(jobs: str) -> None:
     Path("loud.py").write_text(LOUD)

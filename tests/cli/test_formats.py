@@ -55,6 +55,7 @@ def output(arguments: list[str], capsys: pytest.CaptureFixture[str], form: str) 
     return status, captured.out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("arguments", "status", "verdicts"), RUNS, ids=lambda value: str(value)[:30])
 def test_every_format_is_valid_and_says_the_same(
     arguments: list[str], status: int, verdicts: list[str], capsys: pytest.CaptureFixture[str]
@@ -168,6 +169,7 @@ def test_ctrl_c_leaves_valid_output(tmp_path: Path, form: str, jobs: str) -> Non
         assert "interrupted\n" in out and re.search(r"^\d+ records: ", out, re.MULTILINE)
 
 
+@pytest.mark.slow
 def test_a_run_whose_parent_ignores_ctrl_c_goes_on(tmp_path: Path) -> None:
     """As under nohup, or behind & in a script."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -235,6 +237,7 @@ def test_progress_on_a_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     assert captured.err.endswith("\r3 of 4 points\r4 of 4 points\n") and "of 4" not in captured.out
 
 
+@pytest.mark.slow
 def test_a_reader_that_leaves(tmp_path: Path) -> None:
     process = start(*big(tmp_path, 100), "--format", "json", where=tmp_path)
     assert process.stdout is not None and process.stderr is not None

@@ -86,6 +86,7 @@ FUNCTIONS = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_the_kept_gradient_has_the_bits_of_jax(name: str) -> None:
     f = FUNCTIONS[name]
@@ -197,6 +198,7 @@ def test_a_changed_closure_is_not_served_stale() -> None:
     assert as_jax(f)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", (1, 3, 5000))
 def test_an_array_that_is_written_into_is_not_served_stale(size: int) -> None:
     weights = np.linspace(-1.0, 1.0, size)

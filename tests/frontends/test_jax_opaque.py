@@ -107,6 +107,7 @@ def test_eigenvectors_whose_signs_flip_are_refused() -> None:
                  jnp.array(0.0))
 
 
+@pytest.mark.slow
 def test_signs_that_another_precision_chooses_otherwise_are_refused() -> None:
     """In single precision the kernel may give the negative of an eigenvector that it gives in double precision."""
     followed = []
@@ -278,6 +279,7 @@ def test_formulas_for_the_same_number_are_one_function() -> None:
         program([-3.0])
 
 
+@pytest.mark.slow
 def test_interpolation_has_kinks_at_its_knots() -> None:
     knots, values = jnp.array([0.0, 1.0, 2.0]), jnp.array([0.0, 1.0, 0.0])
     x = jnp.array([0.0, 1.0, -2.0])

@@ -68,6 +68,7 @@ def test_an_index_of_tied_entries_is_refused_where_it_is_used(name: str, double:
     assert "np." not in str(caught.value).replace("jnp.", "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LOOKED_UP)
 def test_what_is_looked_up_in_what_was_sorted_does_not_jump(name: str, double: None) -> None:
     f, verdict = LOOKED_UP[name]

@@ -65,6 +65,7 @@ def test_every_parameter_of_the_installed_version_is_known() -> None:
 X = np.arange(1.0, 61.0).reshape(3, 4, 5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("f", [
     lambda x: lax.reshape(x, (3, 20), dimensions=(2, 1, 0)),
     lambda x: lax.reshape(x, (60,), dimensions=(1, 2, 0)),

@@ -106,6 +106,7 @@ UPDATES: dict[str, Callable[[Any], Any]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", UPDATES)
 def test_updates(name: str) -> None:
     assert an.verify(lambda x: jnp.sum(jnp.sin(UPDATES[name](x))), POINT)

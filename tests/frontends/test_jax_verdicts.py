@@ -141,6 +141,7 @@ def test_a_module_of_flax() -> None:
     assert blank.verdict is RIGHT and len(blank.tool.alpha) > 100
 
 
+@pytest.mark.slow
 def test_a_state_of_nnx() -> None:
     model = nnx.Sequential(nnx.Linear(6, 5, rngs=nnx.Rngs(0)), nnx.relu, nnx.Linear(5, 3, rngs=nnx.Rngs(1)))
     graph, state = nnx.split(model)

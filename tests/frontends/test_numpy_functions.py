@@ -308,6 +308,7 @@ def _names_used(monkeypatch):
     return used
 
 
+@pytest.mark.slow
 def test_is_every_entry_of_the_tables_covered_here(monkeypatch):
     used = _names_used(monkeypatch)
     missing = {

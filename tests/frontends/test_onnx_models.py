@@ -140,6 +140,7 @@ def zeros_for(module: nn.Module) -> nn.Module:
     return module
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "verdict"), [
     ("identity", WRONG), ("relu", RIGHT), ("residual block", WRONG), ("pools", WRONG), ("elu", RIGHT),
     ("two layers", RIGHT),

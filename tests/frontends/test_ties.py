@@ -102,6 +102,7 @@ def test_another_version_that_is_not_imported_is_named(later: None, monkeypatch:
         "the slopes are those of torch 2.13.0; torch 2.14.0 is installed: import torch, to have its own measured",)
 
 
+@pytest.mark.slow
 def test_the_name_of_a_tool_imports_nothing() -> None:
     code = (
         "import sys, numpy as np, absnormal as an\n"

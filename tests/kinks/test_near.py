@@ -42,6 +42,7 @@ def ball(x: Any, radius: float, seed: int) -> Any:
     yield from (x + radius * np.array(d) for d in (*corners, *random))
 
 
+@pytest.mark.slow
 @settings(max_examples=50, deadline=None)
 @given(places(), st.sampled_from(RADII), st.booleans())
 def test_what_is_proved_holds_on_the_ball(place: tuple[an.Program, Any], radius: float, rational: bool) -> None:

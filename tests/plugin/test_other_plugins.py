@@ -86,6 +86,7 @@ def test_neither_order_nor_tracing_nor_processes_change_a_finding(project: Path)
     assert results(project, "-p", "xdist", "-n", "2") == plain
 
 
+@pytest.mark.slow
 def test_a_report_that_the_disk_has_no_room_for_is_named(project: Path, tmp_path: Path) -> None:
     (project / "conftest.py").write_text(
         "import errno\nfrom absnormal import pytest_plugin\n"

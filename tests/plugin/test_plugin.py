@@ -113,6 +113,7 @@ def test_two_workers_find_the_same(project: Path) -> None:
     assert "NOT_CLARKE test_losses.py::test_wrong" in done.stdout.split(" Clarke gradients ")[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("undecided", "outcome"), [("fail", "failed"), ("warn", "passed"), ("skip", "skipped")])
 def test_what_undecided_means(project: Path, undecided: str, outcome: str) -> None:
     done = run(project, "-v", "-k", "test_open", undecided=undecided)

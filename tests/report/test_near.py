@@ -100,6 +100,7 @@ def test_nothing_near() -> None:
     assert an.verify(lambda x: x[0] ** 2, [1.0]).near == ()
 
 
+@pytest.mark.slow
 @fuzz(40)
 @given(cases(), st.integers(1, 2**20))
 def test_bounds_hold(a: Case, factor: int) -> None:

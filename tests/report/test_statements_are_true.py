@@ -116,6 +116,7 @@ def rings(draw: st.DrawFn) -> Case:
     return case(expr, [0, 0], slopes)
 
 
+@pytest.mark.slow
 @fuzz(50)
 @given(rings())
 def test_signs_that_cannot_be(a: Case) -> None:
@@ -138,6 +139,7 @@ def test_both_sentences_about_signs_occur() -> None:
     assert seen == {"cannot all be", "cannot have the signs"}
 
 
+@pytest.mark.slow
 @fuzz(30)
 @given(cases())
 def test_one_switch_is_changed_where_that_is_enough(a: Case) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pytest
 
 import absnormal as an
 
@@ -20,6 +21,7 @@ _WRITTEN: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_slopes_and_sets_are_the_same_on_either_side_of_a_tie() -> None:
     rng = np.random.default_rng(0)
     for name, (plain, other) in _WRITTEN.items():

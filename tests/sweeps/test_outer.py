@@ -17,6 +17,7 @@ from tests.sweeps.test_norms import drawn, kept_whole
 SEEDS = range(60)
 
 
+@pytest.mark.slow
 def test_it_is_that_of_the_oracle() -> None:
     for seed in SEEDS:
         sweeps, form, _ = drawn(seed)

@@ -241,6 +241,7 @@ def test_a_hidden_layer_without_biases_on_a_batch(slope: float) -> None:
     assert json.loads(certificate.to_json())["claim"] == report.verdict.name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("slope", [-1.0, 1.0])
 def test_pairs_that_are_sorted_are_one_kink(slope: float) -> None:
     """MaxMin on a batch: a maximum and a minimum of each pair kink on one set, with weights of both signs."""

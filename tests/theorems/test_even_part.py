@@ -174,6 +174,7 @@ def _other_rows(system: System, c: Vector) -> bool:
     return all(not slope or any(own) for slope, own in zip(c, system.couplings, strict=True))
 
 
+@pytest.mark.slow
 def test_broken_variants_are_caught() -> None:
     u = abs(x)
     one_behind = case(2 * u - abs(2 * x + u), [0], [0, 0])

@@ -74,6 +74,7 @@ def test_hundreds_of_rows_modulo_a_prime(count: int) -> None:
     assert not replace(report.certificate, witness=short, program=short.digest).check()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [80, 300])
 def test_hundreds_of_dependent_rows(count: int) -> None:
     rng = np.random.default_rng(count)

@@ -56,6 +56,7 @@ OF_JAX: dict[str, tuple[Callable[[Any], Any], Any]] = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OF_JAX)
 def test_jax_returns_nan_and_what_is_offered_is_a_clarke_gradient(name: str) -> None:
     f, x = OF_JAX[name]
@@ -66,6 +67,7 @@ def test_jax_returns_nan_and_what_is_offered_is_a_clarke_gradient(name: str) -> 
     assert again.certificate is not None and again.certificate.check()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OF_NUMPY)
 def test_numpy(name: str) -> None:
     f, x, count = OF_NUMPY[name]
@@ -75,6 +77,7 @@ def test_numpy(name: str) -> None:
     assert an.verify(f, x, slope="jax").method == "nonfinite"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OF_TORCH)
 def test_torch(name: str) -> None:
     f, x = OF_TORCH[name]
@@ -83,6 +86,7 @@ def test_torch(name: str) -> None:
     assert torch.isfinite(report.gradient).all()
 
 
+@pytest.mark.slow
 def test_equal_embeddings_in_a_triplet_loss() -> None:
     torch.manual_seed(0)
     model = torch.nn.Sequential(torch.nn.Linear(8, 16), torch.nn.ReLU(), torch.nn.Linear(16, 4))

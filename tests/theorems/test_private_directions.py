@@ -219,6 +219,7 @@ def pool(units: list[Any]) -> Any:
     return best
 
 
+@pytest.mark.slow
 @fuzz(150)
 @given(pooled())
 def test_pools_of_equal_windows_are_never_wrong(a: Case) -> None:

@@ -76,6 +76,7 @@ def test_smooth_outer_functions_change_nothing() -> None:
     assert report.certificate is not None and report.certificate.check()
 
 
+@pytest.mark.slow
 @fuzz(50)
 @given(cases())
 def test_complete_where_everything_is_listed(a: Case) -> None:
@@ -91,6 +92,7 @@ def test_never_wrong_on_nests(a: Case) -> None:
         never_wrong(rung, a)
 
 
+@pytest.mark.slow
 @fuzz(40)
 @given(cases(soft=True))
 def test_never_wrong_with_smooth_maps_between(a: Case) -> None:

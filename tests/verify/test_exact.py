@@ -50,6 +50,7 @@ def test_verdicts_at_thirds_and_tenths(a: Case, factor: int) -> None:
     assert told == {i for i, value in enumerate(z) if signs[i] != (value > 0) - (value < 0)}
 
 
+@pytest.mark.slow
 @fuzz(30)
 @given(cases() | cases(nests()))
 def test_where_nothing_rounds_both_arithmetics_agree(a: Case) -> None:

@@ -38,6 +38,7 @@ def frozen() -> Iterator[None]:
     gc.unfreeze()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_nothing_is_left_to_collect(name: str, frozen: None) -> None:
     """But for names and variables that JAX leaves each time it prints a jaxpr (in Python 3.13)."""

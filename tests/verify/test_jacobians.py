@@ -172,6 +172,7 @@ def test_reports_of_functions_that_do_not_pickle_do() -> None:
     assert str(again) == str(report)
 
 
+@pytest.mark.slow
 def test_modules_of_jax_are_points_of_functions_that_return_arrays() -> None:
     inputs = jnp.array([1.0, -2.0])
     model = eqx.nn.Linear(2, 3, key=jax.random.PRNGKey(0))

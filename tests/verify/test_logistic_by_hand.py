@@ -92,6 +92,7 @@ def test_torch_in_single_and_half_precision(name: str) -> None:
     assert an.verify(f, w).verdict.name == "NOT_CLARKE"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch", [2, 64])
 def test_jax(batch: int) -> None:
     jax = pytest.importorskip("jax")

@@ -56,6 +56,7 @@ def test_scaled_programs(a: Case, up: int, across: int) -> None:
     settled(an.verify(scaled, x, gradient=given_), a.clarke)
 
 
+@pytest.mark.slow
 @fuzz(40)
 @given(cases() | cases(nests()), st.data())
 def test_every_kink_at_its_own_scale(a: Case, data: st.DataObject) -> None:

@@ -45,6 +45,7 @@ UNARY: dict[str, tuple[Callable[[Any], Any], tuple[float, ...]]] = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", UNARY)
 def test_torch(name: str) -> None:
     f, points = UNARY[name]

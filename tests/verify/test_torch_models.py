@@ -157,6 +157,7 @@ def test_digits_in_a_black_frame_are_proved_by_private_directions() -> None:
     assert "(64 x 6 x 28 x 28): 156,168 of 301,056 active" in str(report)
 
 
+@pytest.mark.slow
 def test_windows_that_differ_by_a_rounding_are_opened_by_a_direction() -> None:
     # Interpolated pixels of flat regions differ in their last digit; nine pools are tied between such windows.
     torch.manual_seed(0)

@@ -141,6 +141,7 @@ def test_a_relu_that_is_zero_is_zero_on_a_half_line() -> None:
     assert an.trace(f, x)(np.array([-1.0, 2.0])) == 4.0
 
 
+@pytest.mark.slow
 def test_hypot_of_jax_at_zero_and_elsewhere() -> None:
     """At (0, 0) JAX returns (1/2, 1/2), which lies in the unit ball."""
     f = lambda x: (jnp.hypot(x[:3], x[3:]) * jnp.array([1.0, 2.0, 5.0])).sum()  # noqa: E731
