@@ -70,7 +70,6 @@ def of_thresholds(seed: int) -> Iterator[ThresholdCase]:
     import jax.numpy as jnp
     import torch
 
-    jax.config.update("jax_enable_x64", True)
     random = np.random.default_rng(seed)
     text = _text(random)
     x = random.choice([0.0, 0.5, -0.5, 1.0, -1.0, 2.0], SIZE)
@@ -88,6 +87,7 @@ def of_thresholds(seed: int) -> Iterator[ThresholdCase]:
         with np.errstate(all="ignore"):
             return float(f(at))
 
-    for module, given in ((np, np.asarray), (torch, torch.tensor), (jnp, jnp.asarray)):
-        if module is not jnp or seed % 10 == 0:
-            yield ThresholdCase(made(module, given), plain, given(x), f"{module.__name__}: {shown}")
+    with jax.enable_x64(True):
+        for module, given in ((np, np.asarray), (torch, torch.tensor), (jnp, jnp.asarray)):
+            if module is not jnp or seed % 10 == 0:
+                yield ThresholdCase(made(module, given), plain, given(x), f"{module.__name__}: {shown}")
