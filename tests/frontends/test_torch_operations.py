@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from absnormal.errors import TraceError
 from absnormal.frontends.torch.capture import capture
 from absnormal.sweeps.table import Sweeps
 
@@ -276,3 +277,19 @@ def test_numbers_of_eight_bits_are_masks_where_they_are_keys(f: Any, mask: Any) 
     x, key = torch.tensor([1.0, -2.0, 3.0], dtype=torch.float64), torch.tensor(mask, dtype=torch.uint8)
     ours, own = modelled(lambda x: f(x, key).sum() + x.sum(), x)
     np.testing.assert_allclose(ours, own)
+
+
+@pytest.mark.parametrize("held", [
+    lambda x: x.new().resize_as_(x).fill_(3), lambda x: x.new().resize_(x.size()).fill_(3),
+    lambda x: torch.tensor([5.0, 6.0, 7.0], dtype=D).resize_as_(2 * x),
+    lambda x: (x > 0).to(D).resize_as_(x * x), lambda x: torch.cat([x, x])[1:].detach().clone().resize_as_(x),
+])  # fmt: skip
+def test_memory_in_the_size_of_a_variable_does_not_depend_on_it(held: Any) -> None:
+    """Targets of ranking losses are often made so."""
+    ours, own = modelled(lambda x: (x**2 * held(x)).sum(), torch.tensor([1.0, -2.0], dtype=D))
+    np.testing.assert_allclose(ours, own)
+
+
+def test_a_jump_is_one_in_memory_of_another_size_too() -> None:
+    with pytest.raises(TraceError, match=r"torch\.gt .* is tied"):
+        capture(lambda x: (x * (x > 1).to(D).resize_as_(2 * x)).sum(), torch.tensor([1.0, -2.0], dtype=D))

@@ -43,7 +43,7 @@ from absnormal.frontends.torch.tape import Record, Tape
 from absnormal.frontends.torch.writes import beginnings
 
 #: Operations that only pass on the same memory with the same layout.
-_SAME = frozenset({"detach", "detach_", "alias", "lift_fresh", "as_strided"})
+_SAME = frozenset({"detach", "detach_", "alias", "lift_fresh", "as_strided", "resize_as_"})
 
 #: Operations on one mask whose result holds where it does (True) or where it does not.
 _MASKS = {"_to_copy": True, "clone": True, "logical_not": False, "bitwise_not": False}
