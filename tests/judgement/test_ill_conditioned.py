@@ -14,6 +14,7 @@ from absnormal.frontends.torch.capture import of_closure
 from absnormal.program.tree import Tree
 from absnormal.sweeps.conditioning import _sensitivity, is_sensitive, terms_have_sizes
 from absnormal.sweeps.table import Sweeps
+from tests.planted.plants import Wrong
 
 F = torch.nn.functional
 POINT = np.random.default_rng(1).standard_normal(6)
@@ -33,19 +34,6 @@ ILL: dict[str, Callable[[Any], Any]] = {
 }
 
 
-class Times(torch.autograd.Function):
-    """The identity, whose backward is multiplied by a factor."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Any, factor: float) -> Any:
-        ctx.factor = factor
-        return x.clone()
-
-    @staticmethod
-    def backward(ctx: Any, g: Any) -> Any:
-        return g * ctx.factor, None
-
-
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=str)
 @pytest.mark.parametrize("name", ILL)
 def test_no_wrong_vector_is_a_gradient_to_rounding(name: str, dtype: Any) -> None:
@@ -54,13 +42,13 @@ def test_no_wrong_vector_is_a_gradient_to_rounding(name: str, dtype: Any) -> Non
     own = np.abs(np.asarray(report.clarke_gradient)).max()
     assert not report or report.deviation < own / 4
     for factor in (0.0, -1.0, 2.0):
-        assert an.verify(lambda x, k=factor: f(Times.apply(x, k)), x).verdict is an.Verdict.UNDECIDED
+        assert an.verify(lambda x, k=factor: f(Wrong.apply(x, lambda g: k * g)), x).verdict is an.Verdict.UNDECIDED
         assert an.verify(f, x, gradient=report.clarke_gradient * factor).verdict is an.Verdict.UNDECIDED
 
 
 def test_the_reason_is_said() -> None:
     x = torch.tensor(POINT)
-    report = an.verify(lambda x: ILL["1/u"](Times.apply(x, 2.0)), x)
+    report = an.verify(lambda x: ILL["1/u"](Wrong.apply(x, lambda g: 2 * g)), x)
     assert "f is ill-conditioned here: random roundings" in report.proof.reason
 
 

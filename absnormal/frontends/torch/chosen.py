@@ -24,7 +24,7 @@ from absnormal.frontends.torch.memory import storage
 from absnormal.frontends.torch.steps import Read, Step, geometry
 from absnormal.frontends.torch.tape import Record
 from absnormal.frontends.torch.values import array
-from absnormal.frontends.torch.writer import Arg
+from absnormal.frontends.torch.writer import Arg, here
 
 if TYPE_CHECKING:
     from absnormal.frontends.torch.versions import Versions
@@ -136,8 +136,7 @@ class Choices:
             self._refuse()
         whole = copy(record)
         with torch.no_grad(), np.errstate(all="ignore"):
-            given = [arg.here if isinstance(arg, Arg) else arg for arg in args]
-            whole.outs = [on_others(record, given, kwargs)]
+            whole.outs = [on_others(record, here(args), kwargs)]
             write.record, write.number, write.bound = whole, step.number, False
             made = self.lowering.by_rule(whole, args, kwargs)
         if not isinstance(made, int) or write.bound or write.shape(made) != np.shape(picked.whole):

@@ -15,7 +15,7 @@ from absnormal.frontends.torch.arguments import reading
 from absnormal.frontends.torch.kinds import unit_of
 from absnormal.frontends.torch.rules import RULES
 from absnormal.frontends.torch.values import array
-from absnormal.frontends.torch.writer import Arg, Writer
+from absnormal.frontends.torch.writer import Arg, Writer, here
 
 
 def register(operation: Any, f: Callable[..., Any]) -> None:
@@ -41,9 +41,8 @@ def register(operation: Any, f: Callable[..., Any]) -> None:
         def compute(values: Sequence[Any]) -> Array:
             given = [torch.as_tensor(value).to(arg.here) if isinstance(arg, Arg) else arg
                      for value, arg in zip(values, args, strict=True)]
-            plain = {key: value.here if isinstance(value, Arg) else value for key, value in kwargs.items()}
             with torch.no_grad():
-                return array(w.record.func(*given, **plain)).astype(float)
+                return array(w.record.func(*given, **here(kwargs))).astype(float)
 
         return own(write, held, named, compute, unit_of(w.record) or float(np.finfo(float).eps)).index
 

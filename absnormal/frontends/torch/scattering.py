@@ -7,13 +7,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import torch
 
 from absnormal.arrays import Array
 from absnormal.frontends.meanings.movements import added, along, numbers, replaced
 from absnormal.frontends.meanings.scattering import EXTREMA, combined
 from absnormal.frontends.torch.probe import splits_beside, splits_evenly
-from absnormal.frontends.torch.shapes import in_memory, key, lines, torch_masked
+from absnormal.frontends.torch.shapes import in_memory, indexed, key, lines, torch_masked
 from absnormal.frontends.torch.values import array
 from absnormal.frontends.torch.writer import Arg, Writer
 
@@ -45,9 +44,7 @@ def _beside(w: Writer, x: Arg, where: Array) -> bool:
 
 
 def _index_put(w: Writer, x: Arg, indices: Sequence[Any], values: Any, /, accumulate: bool = False) -> int:
-    places = torch.arange(math.prod(x.shape)).reshape(x.shape)
-    keys = [None if item is None else item.tensor.cpu() for item in indices]
-    where = torch.ops.aten.index.Tensor(places, keys).numpy()
+    where = indexed(numbers(x.shape), indices)
     return _put(w, w.node(x), where, w.broadcast(w.node(values), where.shape), accumulate)
 
 

@@ -126,10 +126,15 @@ def _block_diagonal(w: Writer, parts: Sequence[Arg], /) -> int:
 
 
 def _index(w: Writer, x: Arg, indices: Sequence[Any], /) -> int:
+    return moved(w, w.node(x), lambda places: indexed(places, indices))
+
+
+def indexed(places: Array, indices: Sequence[Any]) -> Array:
+    """What torch's own indexing takes of an array."""
     import torch
 
     keys = [None if item is None else item.tensor.cpu() for item in indices]
-    return moved(w, w.node(x), lambda places: torch.ops.aten.index.Tensor(torch.from_numpy(places), keys).numpy())
+    return np.asarray(torch.ops.aten.index.Tensor(torch.from_numpy(places), keys).numpy())
 
 
 def _masked_index(w: Writer, x: Arg, mask: Arg, indices: Sequence[Any], fill: float, /) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,7 +40,7 @@ from absnormal.frontends.torch.settled import comparisons
 from absnormal.frontends.torch.steps import Handle, Step
 from absnormal.frontends.torch.tape import Record, tensors
 from absnormal.frontends.torch.values import array
-from absnormal.frontends.torch.writer import Arg
+from absnormal.frontends.torch.writer import Arg, here
 
 if TYPE_CHECKING:
     from absnormal.frontends.torch.lowering import Lowering
@@ -112,7 +113,7 @@ class Versions:
         args = self._again(record.args, step, taken)
         if any(isinstance(arg, Arg) and arg.varied for arg in args) or plain_name(record) not in ENTRYWISE:
             return None
-        return array(on_others(record, [arg.here if isinstance(arg, Arg) else arg for arg in args], record.kwargs))
+        return array(on_others(record, here(args), record.kwargs))
 
     def _stepping(self, record: Record, args: Sequence[Any], kwargs: dict[str, Any], over: Record | None) -> Any:
         write, name = self.lowering.write.entrywise, plain_name(record)
@@ -213,11 +214,12 @@ class Versions:
                 found |= numbers & following.behind(apart)
             else:
                 hidden = behind - following.behind([storage(arg) for arg in made.arguments])
-                maker = self._apart().get(id(made)) if hidden else None
+                maker = self._apart.get(id(made)) if hidden else None
                 found |= hidden if maker is None else self._left_open(hidden, maker.handles.values())
                 stack += made.arguments
         return sorted(found)
 
+    @cached_property
     def _apart(self) -> dict[int, Step]:
         """The steps on constants only, some of which were variables before they were detached, by their operation."""
         return {id(step.record): step for step in self.lowering.following.steps if step.apart}
@@ -327,7 +329,7 @@ class Versions:
             assert record is not None
             args, kwargs = self._again(record.args, step, taken), self._again(record.kwargs, step, taken)
             write.record, write.number, write.bound = record, step.number, False
-            write.elsewhere = lambda: tensors([on_others(record, _here(args), _here(kwargs))])
+            write.elsewhere = lambda: tensors([on_others(record, here(args), here(kwargs))])
             try:
                 made = self.lowering.by_rule(record, args, kwargs)
             finally:
@@ -380,15 +382,6 @@ class Versions:
         found = Arg(self.lowering.write, value, step.number, part.index if isinstance(part, TracedArray) else None)
         found._tensor = torch.as_tensor(np.asarray(held)).to(value.dtype).reshape(value.shape)
         return found
-
-
-def _here(value: Any) -> Any:
-    """Arguments with the tensors that they are on these sides."""
-    if isinstance(value, dict):
-        return {key: _here(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_here(item) for item in value]
-    return value.here if isinstance(value, Arg) else value
 
 
 def _axes(record: Record) -> tuple[Any, bool]:

@@ -73,6 +73,15 @@ class Arg:
         return array(self.tensor)
 
 
+def here(value: Any) -> Any:
+    """Arguments with the tensors that they are when an operation runs."""
+    if isinstance(value, dict):
+        return {key: here(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [here(item) for item in value]
+    return value.here if isinstance(value, Arg) else value
+
+
 class Writer(Terms[int]):
     """Appends the operations that one operation of torch needs to the program."""
 
