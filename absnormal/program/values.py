@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from typing import Any, overload
 
 import numpy as np
@@ -81,14 +81,16 @@ class Values(Sequence[Array]):
         """The same values in another precision."""
         return Values(self.nodes, self.given, [None] * len(self.nodes), self.read, dtype, arrays=self._arrays)
 
-    def own(self, memory: Callable[[Any], Any], copied: Callable[[Any], Any], every: bool = False) -> None:
+    def own(
+        self, memory: Callable[[Any], Any], copied: Callable[[Any], Any], shared: Container[Any] | None
+    ) -> None:
         """Take copies of the inputs and constants that a framework holds, and make anew what is a part of their memory.
 
-        Whoever writes to them later changes neither these values nor the program.  With ``every`` copies are taken of
-        what is computed from them, too.
+        Whoever writes to them later changes neither these values nor the program.  Of what is computed from them,
+        copies are taken of what lies in ``shared`` memory, which others hold, too; None: all of it.
         """
-        held = [index for index, node in enumerate(self.nodes)
-                if (every or node.op in ("input", "constant")) and self.given[index] is not None]
+        held = [index for index, node in enumerate(self.nodes) if self.given[index] is not None and (
+            node.op in ("input", "constant") or shared is None or memory(self.given[index]) in shared)]
         outside = {memory(self.given[index]) for index in held}
         for index in held:
             self.given[index] = copied(self.given[index])

@@ -12,6 +12,7 @@ from torch import nn
 from torch.nn import functional
 
 import absnormal as an
+from absnormal.frontends.torch import capture, memory
 
 DTYPES = pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16], ids=str)
 
@@ -127,3 +128,63 @@ def test_what_a_backward_of_its_own_overwrites_is_read_before(f: Any, point: Any
     report = an.verify(f, x, stopped=stopped)
     assert report.verdict is (an.Verdict.CLARKE if f is reusing else an.Verdict.NOT_CLARKE)
     assert an.verify(plain, x, gradient=report.clarke_gradient)
+
+
+class Layer(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.scratch = torch.zeros(4)
+
+    def forward(self, x: Any) -> Any:
+        self.scratch = self.scratch.to(x.dtype).detach()
+        self.scratch.copy_(torch.sin(x) * 2)
+        return self.scratch
+
+
+WAYS: dict[str, Callable[[Any], Any]] = {
+    "itself": lambda a: a,
+    "detached": lambda a: a.detach(),
+    "its data": lambda a: a.data,
+    "a view": lambda a: a.view(2, 2)[:1],
+    "in a dict of lists": lambda a: {"a": [a]},
+}
+
+
+@DTYPES
+@pytest.mark.parametrize("way", [*WAYS, "a buffer"])
+def test_what_f_keeps_of_what_it_computed_is_overwritten(way: str, dtype: Any) -> None:
+    """A hook that collects activations, or a buffer that the next forward pass fills."""
+    kept: list[Any] = []
+    layer = Layer()
+
+    def f(x: Any) -> Any:
+        a = layer(x) if way == "a buffer" else torch.sin(x) * 2
+        kept.append(WAYS[way](a) if way in WAYS else a)
+        b = torch.relu(a) - torch.relu(-a)
+        return (b * a).sum() + b.sum()
+
+    x = torch.tensor([0.5, -1.0, 2.0, 0.0], dtype=dtype)
+    right = an.verify(f, x).clarke_gradient
+    report = an.verify(f, x)
+    held = kept[-1]["a"][0] if isinstance(kept[-1], dict) else kept[-1]
+    with torch.no_grad():
+        held.fill_(100.0)
+    assert report.verdict is an.Verdict.NOT_CLARKE
+    assert torch.equal(report.clarke_gradient, right) and report.certificate.check()
+
+
+def test_of_what_nobody_keeps_no_copies_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    found: list[Any] = []
+
+    def counted(records: Any) -> Any:
+        known = memory.shared(records)
+        found.append([out.shape for record in records for out in record.outs
+                      if memory.storage(out) in known and out.numel() > 1])
+        return known
+
+    monkeypatch.setattr(capture, "shared", counted)
+    x = torch.zeros(3, 2)
+    models = [nn.TransformerEncoderLayer(2, 1), nn.LSTM(2, 5), nn.Sequential(nn.BatchNorm1d(2), nn.Linear(2, 7))]
+    for model in models:
+        an.torch.verify(model, lambda model=model: (y[0] if isinstance(y := model(x), tuple) else y).sum())
+    assert found == [[]] * 3

@@ -13,7 +13,7 @@ from absnormal.arrays import Array
 from absnormal.errors import AbsNormalError, DomainError, SeveralNumbersError, TraceError
 from absnormal.frontends.torch.graph import Graph, foreign, graph_of, intercepted, refuse_unseen
 from absnormal.frontends.torch.lowering import Lowering
-from absnormal.frontends.torch.memory import storage
+from absnormal.frontends.torch.memory import shared, storage
 from absnormal.frontends.torch.reading import Reading
 from absnormal.frontends.torch.replay import CannotReplay, Replay
 from absnormal.frontends.torch.restoring import restored
@@ -172,7 +172,7 @@ def _lowered(
     except TraceError as error:
         raise in_words(error, "torch.{}".format) from error.__cause__
     if kept:
-        made.values.own(_memory, tape.memory.copy_of, every=apart)
+        made.values.own(_memory, tape.memory.copy_of, None if apart else shared(tape.records))
     dtype = _numpy_dtype(variables)
     double = dtype == np.dtype(float)
     notes = [] if double else [

@@ -7,7 +7,9 @@ What operations use of either is kept, and compared at the end.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,6 +24,38 @@ def storage(tensor: Any) -> int:
     """The identity of the memory that a tensor lies in."""
     found: int = tensor.untyped_storage()._cdata
     return found
+
+
+def shared(records: Iterable[Any]) -> set[int]:
+    """The memory of what operations returned that others than the tape hold: a hook, a module or f itself kept it."""
+    records, ours = [*records], Counter[int]()
+    for record in records:
+        given = record.args, record.kwargs, record.arguments, record.overwritten, record.filled
+        ours.update(map(id, _within((given, record.out, record.outs))))
+    return {
+        storage(out) for record in records for out in record.outs
+        if out.layout == torch.strided
+        and _count(out) - _IN_ONE_LIST[out._use_count() > 1] + 1 > ours[id(out)]
+    }
+
+
+def _within(held: Any) -> Iterator[Any]:
+    """The tensors in nested arguments, each as often as it stands there."""
+    if isinstance(held, torch.Tensor):
+        yield held
+    elif isinstance(held, (list, tuple, dict)):
+        for item in held.values() if isinstance(held, dict) else held:
+            yield from _within(item)
+
+
+def _count(tensor: Any) -> int:
+    return sys.getrefcount(tensor)
+
+
+_alone, _viewed = [torch.empty(1)], [torch.empty(1)]
+_views = [tensor.view(1) for tensor in _viewed]
+#: The counts of a tensor in one list, and of one that a view holds, too, which versions of Python and torch decide.
+_IN_ONE_LIST = [_count(tensor) for tensor in _alone] + [_count(tensor) for tensor in _viewed]
 
 
 class Kept(NamedTuple):
