@@ -175,3 +175,40 @@ CONSTANTS: dict[str, Callable[[Any], Any]] = {
 def test_a_variable_in_the_place_of_a_constant_is_refused_by_name(name: str) -> None:
     with pytest.raises(an.TraceError, match="keep that argument constant"):
         an.gradient(CONSTANTS[name], np.abs(_SQUARE))
+
+
+class Keeping:
+    """Keeps what it computes, in attributes and lists, as a class with callbacks does."""
+
+    def __init__(self, refused: bool) -> None:
+        self.refused, self.last, self.several, self.seen = refused, None, {"pair": None}, [0.0] * 200
+
+    def __call__(self, x: Any) -> Any:
+        global LATEST
+        LATEST = self.last = 2 * x
+        self.several["pair"] = (x > 1, [x[0]], 1j * x)
+        self.seen.append(x.copy())
+        return np.abs(np.sign(x) if self.refused else x).sum()
+
+
+LATEST: Any = None
+
+
+def kept_by(keeping: Keeping) -> list[Any]:
+    mask, first, turned = keeping.several["pair"]  # type: ignore[misc]
+    return [LATEST, keeping.last, mask, *first, turned, keeping.seen[200]]
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_what_f_keeps_of_variables_holds_plain_numbers_afterwards(refused: bool) -> None:
+    keeping = Keeping(refused)
+    if refused:
+        with pytest.raises(an.TraceError):
+            an.verify(keeping, np.array([0.0, 2.0]))
+    else:
+        assert an.verify(keeping, np.array([0.0, 2.0]))
+    held = kept_by(keeping)
+    assert all(type(one) is np.ndarray or isinstance(one, np.generic) for one in held), held
+    expected = [[0.0, 4.0], [0.0, 4.0], [False, True], 0.0, [0.0, 2.0j], [0.0, 2.0]]
+    for one, right in zip(held, expected, strict=True):
+        np.testing.assert_allclose(one, right, atol=1e-5)

@@ -8,6 +8,7 @@ constant by mistake.  Views are views of NumPy's own, and share the memory.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -47,6 +48,23 @@ def variable_in(value: Any) -> Any:
     if isinstance(value, (list, tuple)) and not set(map(type, value)) <= PLAIN:
         return _first_in(value)
     return None
+
+
+def settled(value: Any) -> Any:
+    """A variable as the plain numbers that it holds, in tuples, too; anything else as it is, not asked what it is."""
+    kind = type(value)
+    if kind is TracedArray:
+        return value.value[()] if value.scalar else value.value.copy()
+    if kind is TracedMask:
+        return value.outcome
+    if kind is TracedComplex:
+        return settled(value.real) + 1j * settled(value.imag)
+    if kind is Either:
+        return settled(value.own)
+    if kind is tuple:
+        parts = tuple(map(settled, value))
+        return value if all(map(operator.is_, parts, value)) else parts
+    return value
 
 
 def _first_in(items: Iterable[Any]) -> Any:

@@ -65,6 +65,15 @@ class Kept(dict[str, Any]):
     def __setitem__(self, name: str, item: Any) -> None:
         self.slots[name].write(item)
 
+    def settle(self, plain: Callable[[Any], Any], others: dict[str, Any]) -> None:
+        """Put what ``plain`` makes of it in the place of all that is kept, and of what ``others`` have."""
+        spaces: list[Any] = [others, *(one for one in self._seen.values() if type(one) in (list, dict))]
+        held = [(space, key) for space in spaces for key in (range(len(space)) if type(space) is list else [*space])]
+        for space, key in (*held, *((self, name) for name in self.slots)):
+            item = space[key]
+            if (settled := plain(item)) is not item:
+                space[key] = settled
+
 
 def globals_of(f: Any) -> dict[str, Any] | None:
     """The module in which what is called was written: a function, a method, an object, a function with arguments."""

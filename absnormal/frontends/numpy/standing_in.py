@@ -29,7 +29,7 @@ import numpy as np
 
 from absnormal.frontends.numpy import creation
 from absnormal.frontends.numpy.functions import FUNCTIONS, SEQUENCES
-from absnormal.frontends.numpy.held import Held, held, taken, variable_in
+from absnormal.frontends.numpy.held import Held, held, settled, taken, variable_in
 from absnormal.frontends.numpy.kept import Kept, globals_of
 from absnormal.frontends.numpy.library import library
 from absnormal.frontends.numpy.library_methods import classes, namespace_of
@@ -289,10 +289,11 @@ _REPLACED = _Replaced()
 
 @contextmanager
 def following(builder: Builder, f: Any) -> Iterator[None]:
-    """Stand-ins for NumPy's functions, while f runs in this thread."""
+    """Stand-ins for NumPy's functions, while f runs in this thread; what f has kept holds plain numbers afterwards."""
     try:
         _REPLACED.enter(f)
         with run_of(builder, f):
             yield
     finally:
         _REPLACED.leave()
+        Kept(f).settle(settled, globals_of(f) or {})
