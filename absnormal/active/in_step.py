@@ -8,7 +8,7 @@ numbers -h.  So signs of deeper layers are the same at all images, and are chose
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -36,8 +36,10 @@ def in_step(sweeps: Sweeps, c: Array, count: int, seed: int) -> Iterator[Array]:
     steps = _steps(sweeps, depth, rng)
     if steps is None:
         return
+    second = depth[sweeps.alpha] == 2
+    rates = _rates(sweeps, steps, sweeps.alpha[second])
     for signs in (np.where(c >= 1, 1.0, -1.0), np.where(c <= -1, 1.0, -1.0)):
-        h = _with_signs(sweeps, steps, signs, depth[sweeps.alpha] == 2)
+        h = _with_signs(rates, signs[second])
         if h is not None:
             yield from _both(h @ steps)
     for _ in range(count):
@@ -49,23 +51,27 @@ def _both(d: Array) -> tuple[Array, Array]:
     return d, -d
 
 
-def _with_signs(sweeps: Sweeps, steps: Array, signs: Array, second: Array) -> Array | None:
+def _rates(sweeps: Sweeps, steps: Array, own: Array) -> list[Array]:
+    """The rates of the kinks of the second layer along each step and along its negative, shape (units, kinks)."""
+    # The signs of the first layer are the same for all h > 0; the rates of the second one are linear in h.
+    total = steps.sum(axis=0)
+    return [sweeps.push(sweeps.directional(sense * total).sigma, sense * steps)[0][:, own] for sense in (1.0, -1.0)]
+
+
+def _with_signs(rates: Sequence[Array], signs: Array) -> Array | None:
     """Sizes h > 0 with which the kinks of the second layer move in the sense of these signs, to rounding, both along
     the direction and along its negative; None where there are none."""
-    from scipy.optimize import linprog
-
-    demands, own = [], sweeps.alpha[second]
-    for sense in (1.0, -1.0):
-        # The signs of the first layer are the same for all h > 0; the rates of the second one are linear in h.
-        sigma = sweeps.directional(sense * steps.sum(axis=0)).sigma
-        rates = sweeps.push(sigma, sense * steps)[0][:, own]
-        sizes = np.abs(rates).max(axis=0)
+    demands = []
+    for along in rates:
+        sizes = np.abs(along).max(axis=0)
         kept = sizes > 0
-        demands.append((signs[second] * rates)[:, kept] / sizes[kept])
+        demands.append((signs * along)[:, kept] / sizes[kept])
     rows = np.unique(np.round(np.concatenate(demands, axis=1), _DIGITS), axis=1).T
     if not len(rows) or rows.size > _DEMANDS:
         return None
-    units = len(steps)
+    from scipy.optimize import linprog
+
+    units = rows.shape[1]
     # The largest margin t with rows . h >= t.
     found = linprog(
         np.r_[np.zeros(units), -1.0], A_ub=np.column_stack([-rows, np.ones(len(rows))]), b_ub=np.zeros(len(rows)),

@@ -199,7 +199,7 @@ def nearest_mean(problem: Problem, g: Array, slack: Array) -> tuple[list[Sampled
         return None
     along, found = _Limiting(problem, g, slack), _Limiting(problem, g, slack)
     mean_of = _of_units_in_step(problem, along) or _of_what_is_left(problem, found)
-    if mean_of is not None or problem.clock.hurried:
+    if mean_of is not None or along.late or found.late:
         return mean_of
     if not (along.count or found.count):
         in_vain.append((problem.c, g, np.inf))
@@ -276,8 +276,14 @@ def _of_units_in_step(problem: Problem, found: _Limiting) -> tuple[list[Sampled]
     before = np.inf
     along = in_step(problem.sweeps, np.asarray(problem.c, dtype=float), sum(_IN_STEP), 0)
     for count in _IN_STEP:
-        new = [not found.full(1) and found.taken(d) for d in islice(along, 2 * count)]
-        if not any(new):
+        known = found.count
+        # What proposes directions takes time, too.
+        for _ in range(2 * count):
+            d = None if found.full(1) else next(along, None)
+            if d is None:
+                break
+            found.taken(d)
+        if found.count == known:
             return None
         left = found.left()
         if found.near(left):
@@ -299,8 +305,8 @@ class _Limiting:
         self._known: set[bytes] = set()
         self._size = np.zeros(len(g))
         self._weights = np.zeros(0)
-        #: How much is left where more directions bring the mean no nearer.
-        self.stuck = 0.0
+        #: How much is left where more directions bring the mean no nearer, and whether the time was over.
+        self.stuck, self.late = 0.0, False
         self._open, self._hopeless = np.zeros(len(problem.sweeps.alpha), bool), False
 
     @property
@@ -310,8 +316,10 @@ class _Limiting:
 
     def full(self, more: int) -> bool:
         """Whether half of the time, or memory, is over before ``more`` have come, or none can come."""
-        over = self._hopeless or self._part.spent or self._problem.tracker.spent
-        return bool(over) or (self.count + more) * len(self.vector) > _NUMBERS
+        if self._hopeless:
+            return True
+        self.late = self._part.late or self._problem.tracker.late
+        return self.late or bool(self._problem.tracker.spent) or (self.count + more) * len(self.vector) > _NUMBERS
 
     def taken(self, d: Array) -> bool:
         """Adds the limiting gradient along a direction, if it is one for sure and is new."""

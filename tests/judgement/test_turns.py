@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 
 import numpy as np
@@ -135,6 +135,34 @@ def test_what_was_in_vain_for_want_of_time_is_not_in_vain(time: Time, monkeypatc
     assert membership.nearest_mean(asked, np.zeros(2), np.zeros(2)) is None
     next(turns)
     assert membership.nearest_mean(asked, np.zeros(2), np.zeros(2)) is not None
+
+
+def test_directions_are_proposed_as_long_as_there_is_time_and_once_where_none_can_be_open(
+    time: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What proposes them takes time; where many switches stay open along two of them, more time changes nothing."""
+    proposed: list[int] = []
+
+    def directions(*args: object) -> Iterator[np.ndarray]:
+        for number in range(100):
+            proposed.append(number)
+            yield np.ones(2)
+
+    def shut(sweeps: Sweeps, d: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return sweeps.signature(1.0), np.zeros(len(sweeps.alpha), bool)
+
+    monkeypatch.setattr(membership, "first_order", lambda sweeps: None)
+    monkeypatch.setattr(membership, "in_step", directions)
+    monkeypatch.setattr(membership, "chosen_along", shut)
+    monkeypatch.setattr(membership, "SAME", 1)
+    sweeps, clock = Sweeps(an.trace(lambda v: np.abs(v).sum(), np.zeros(2)), np.zeros(2)), budget.Clock(0.0, 0.0)
+    asked = Problem(sweeps, np.zeros(2), an.Budget(seconds=20), clock=clock)
+    turns = clock.turns()
+    for now, count in ((2.0, 0), (2.1, 2), (3.0, 2)):
+        next(turns)
+        time.now, clock.hurried = now, True
+        assert membership.nearest_mean(asked, np.zeros(2), np.zeros(2)) is None
+        assert len(proposed) == count
 
 
 def test_what_other_processes_do_counts_in_the_last_turn_alone(monkeypatch: pytest.MonkeyPatch) -> None:
