@@ -45,7 +45,10 @@ _PICTURE = re.compile(
 _MATH = re.compile(r"\$(\$)?(.+?)\$(?(1)\$)", re.DOTALL)
 #: What SymPy and the forms write, in words that the converter knows.
 _KNOWN = {"\\begin{aligned}": "\\begin{array}{rl}", "\\end{aligned}": "\\end{array}", "\\\\[4pt]": "\\\\"}
-_LINK = re.compile(r"(\]\(|src(?:set)?=\")([^)\"#:\s]+)(#[^)\"\s]*)?(?=[)\"])")
+#: Code, where nothing is a link, or a link to a file.
+_LINK = re.compile(
+    r"^```.*?^```|`[^`\n]+`|(\]\(|src(?:set)?=\")([^)\"#:\s]+)(#[^)\"\s]*)?(?=[)\"])", re.DOTALL | re.MULTILINE
+)
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
@@ -76,6 +79,8 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
     def linked(match: re.Match[str]) -> str:
         start, target, anchor = match[1], match[2], match[3] or ""
+        if start is None:
+            return match[0]
         place = os.path.normpath(os.path.join(os.path.dirname(source), target))
         site = PAGES.get(place, os.path.relpath(place, DOCS))
         return f"{start}{os.path.relpath(site, os.path.dirname(page.file.src_uri) or '.')}{anchor}"

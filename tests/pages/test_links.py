@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import json
 import re
 import subprocess
 import sys
@@ -60,3 +62,8 @@ def test_the_site_is_built_without_a_warning(tmp_path: Path) -> None:
     assert "certified Clarke gradient" in (tmp_path / "reference" / "absnormal.html").read_text()
     formulas = (tmp_path / "notebooks" / "02_abs_normal_form.html").read_text()
     assert formulas.count("<math") > 5 and "begin{" not in formulas and "&amp; =" not in formulas
+    for notebook in (ROOT / "notebooks").glob("*.ipynb"):
+        shown = (tmp_path / "notebooks" / f"{notebook.stem}.html").read_text()
+        page = html.unescape(re.sub("<[^>]*>", "", shown))
+        for cell in json.loads(notebook.read_text())["cells"]:
+            assert cell["cell_type"] != "code" or "".join(cell["source"]).strip() in page, "code is shown as it is"
