@@ -79,12 +79,12 @@ class Map(ABC):
         """The results at a flat point, shape (m,), in float64."""
 
     @abstractmethod
-    def pull(self, weights: Array) -> Array:
-        """What reverse mode gives for the weights (k, m) of the results, shape (k, n)."""
+    def pull(self, weights: Array, batched: bool = False) -> Array:
+        """What reverse mode gives for the weights (k, m) of the results, shape (k, n); in one call under vmap."""
 
     @abstractmethod
-    def push(self, directions: Array) -> Array:
-        """What forward mode gives along directions (k, n), shape (k, m)."""
+    def push(self, directions: Array, batched: bool = False) -> Array:
+        """What forward mode gives along directions (k, n), shape (k, m); in one call under vmap."""
 
     @abstractmethod
     def weighted(self, weights: Array) -> tuple[Callable[[Any], Any], Any]:

@@ -18,22 +18,16 @@ from __future__ import annotations
 
 import unittest
 import warnings
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
-from absnormal.arrays import Array
-from absnormal.errors import AbsNormalError, DomainError, UndecidedWarning
+from absnormal.errors import UndecidedWarning
 from absnormal.frontends.frameworks import map_of
-from absnormal.frontends.maps import Map
-from absnormal.report.explanation import excess
-from absnormal.report.plain import number
-from absnormal.report.report import Report
-from absnormal.report.verdict import Verdict
 from absnormal.testing.assertions import UNDECIDED, Undecided
-from absnormal.verify import verify
+from absnormal.testing.derivatives import Check
 
 _DOUBLE = float(np.finfo(float).eps)
 #: Steps and tolerances in double precision, those of torch.autograd.gradcheck.
@@ -44,15 +38,18 @@ _COARSE = 10.0
 
 def gradcheck(
     f: Callable[..., Any], inputs: Any, *, jacobian: Callable[..., Any] | None = None, eps: float | None = None,
-    atol: float | None = None, rtol: float | None = None, raise_exception: bool = True, fast_mode: bool = False,
-    check_forward_ad: bool = False, undecided: Undecided = "fail", seed: int = 0,
+    atol: float | None = None, rtol: float | None = None, raise_exception: bool = True, nondet_tol: float = 0.0,
+    check_undefined_grad: bool = True, check_grad_dtypes: bool = False, check_batched_grad: bool = False,
+    check_batched_forward_grad: bool = False, check_forward_ad: bool = False, check_backward_ad: bool = True,
+    fast_mode: bool = False, masked: bool | None = None, undecided: Undecided = "fail", seed: int = 0,
 ) -> bool:
     """Check the derivatives of f(*inputs), as torch.autograd.gradcheck and JAX's check_grads do, at kinks too.
 
     Where f is smooth the derivatives are compared with central differences.  Where a kink is active differences say
     nothing, and `absnormal.verify` proves whether the gradient of every entry of every output, and of a sum of the
     entries with random weights, is a Clarke gradient.  Derivatives that are written by hand, as in
-    torch.autograd.Function, torch.library and jax.custom_vjp, are checked like all others.
+    torch.autograd.Function, torch.library and jax.custom_vjp, are checked like all others.  The options are those of
+    torch.autograd.gradcheck.
 
     Parameters
     ----------
@@ -71,10 +68,18 @@ def gradcheck(
         precision 1e-6, 1e-5 and 1e-3, larger in single precision
     raise_exception
         whether a wrong derivative raises; else False is returned
+    nondet_tol
+        how far results, and what reverse mode gives, may lie from those of a second call
+    check_undefined_grad
+        check that a backward of torch's gives 0 or nothing where it gets no gradient
+    check_batched_grad, check_batched_forward_grad
+        check that reverse and forward mode give the same under vmap
+    check_forward_ad, check_backward_ad
+        the modes that are checked
     fast_mode
         compare along one random direction, and with random weights of the entries only
-    check_forward_ad
-        check forward mode, too
+    check_grad_dtypes, masked
+        change nothing: gradients have the types of their inputs in any case, and inputs are dense
     undecided
         what it means that neither could be proved at a kink: "fail", "warn" with an `absnormal.UndecidedWarning`, or
         "skip" the test
@@ -96,8 +101,8 @@ def gradcheck(
     DomainError
         where an output is NaN or infinite
     ValueError
-        where nothing is differentiable, where a second call of f returns other values, and for arguments that do not
-        fit
+        where nothing is differentiable or no mode is to be checked, where a second call of f returns other values, and
+        for arguments that do not fit
 
     Examples
     --------
@@ -118,17 +123,23 @@ def gradcheck(
     __tracebackhide__ = True
     if undecided not in UNDECIDED:
         raise ValueError(f"undecided must be one of {', '.join(UNDECIDED)}, got {undecided!r}")
+    if not (check_backward_ad or check_forward_ad):
+        raise ValueError("check_backward_ad and check_forward_ad are both False, so that nothing is checked")
     given = tuple(inputs) if isinstance(inputs, (tuple, list)) else (inputs,)
     checked = map_of(f, given, jacobian)
     if not checked.inputs.size or not checked.outputs.size:
         return True
     coarse = _COARSE * checked.eps ** (2 / 3)
     double = checked.eps <= _DOUBLE
-    check = _Check(
+    check = Check(
         checked, eps or (_EPS if double else checked.eps ** (1 / 3)), max(_ATOL, coarse) if atol is None else atol,
-        max(_RTOL, coarse) if rtol is None else rtol, fast_mode, seed,
+        max(_RTOL, coarse) if rtol is None else rtol, nondet_tol, check_backward_ad, fast_mode, seed,
     )
-    problem = next(check.problems(check_forward_ad), None)
+    modes = [
+        *([check.reverse(check_undefined_grad, check_batched_grad)] if check_backward_ad else []),
+        *([check.forward(check_batched_forward_grad)] if check_forward_ad else []),
+    ]
+    problem = next(chain.from_iterable(modes), None)
     if problem is None:
         return True
     if problem.open and undecided != "fail":
@@ -139,190 +150,3 @@ def gradcheck(
     if raise_exception:
         raise AssertionError(problem.text)
     return False
-
-
-@dataclass(frozen=True)
-class _Problem:
-    """What is wrong, or open."""
-
-    text: str
-    open: bool = False
-
-
-@dataclass(frozen=True, eq=False)
-class _Row:
-    """One number to be differentiated: an entry of an output, or a sum with random weights.
-
-    Attributes
-    ----------
-    weights
-        shape (m,)
-    pulled
-        what reverse mode gives for it, shape (n,)
-    name
-        how it is called
-    """
-
-    weights: Array
-    pulled: Array
-    name: str
-
-
-@dataclass(frozen=True, eq=False)
-class _Found:
-    """What following the function gave: a report on the gradient of a row, or why it cannot be followed."""
-
-    report: Report | None = None
-    error: AbsNormalError | None = None
-
-    @property
-    def kinks(self) -> bool:
-        """Whether a kink is active."""
-        return self.report is not None and len(self.report.tool.alpha) > 0
-
-
-class _Check:
-    """The comparison of a function's derivatives with differences and with what is proved."""
-
-    def __init__(self, checked: Map, eps: float, atol: float, rtol: float, fast: bool, seed: int) -> None:
-        self.map, self.eps, self.atol, self.rtol, self.fast = checked, eps, atol, rtol, fast
-        self.rng = np.random.default_rng(seed)
-        self.value = checked.at(checked.point)
-        if not np.isfinite(self.value).all():
-            raise DomainError(checked.outputs.entry(int(np.argmin(np.isfinite(self.value)))),
-                              "is NaN or infinite at this point")
-        if not np.array_equal(checked.at(checked.point), self.value):
-            raise ValueError("a second call of f returned other values: fix what it draws at random")
-        n = checked.inputs.size
-        random = self.rng.standard_normal(n)
-        #: Directions in which derivatives are compared, a row each, and the results on both sides along them.
-        self.directions = (random / np.linalg.norm(random))[None] if fast else np.eye(n)
-        self.above, self.below = (
-            np.stack([checked.at(checked.point + step * d) for d in self.directions], axis=1) for step in (eps, -eps)
-        )
-
-    def problems(self, forward: bool) -> Iterator[_Problem]:
-        """All that is wrong or open, by output."""
-        for output, own in enumerate(self.map.outputs.slices()):
-            weights = np.zeros(self.map.outputs.size)
-            size = own.stop - own.start
-            if not size:
-                continue
-            weights[own] = self.rng.uniform(0.5, 1.5, size) * self.rng.choice([-1.0, 1.0], size)
-            name = f"{self.map.outputs.names[output]}, with random weights"
-            total = _Row(weights, self.map.pull(weights[None])[0], name)
-            found = self._followed(total)
-            rows = [] if self.fast else [*self._entries(own)]
-            for row in rows:
-                yield from self._problem(row, found if not found.kinks else self._followed(row), "reverse mode")
-            yield from self._nonlinear(total, rows)
-            yield from self._problem(total, found, "reverse mode")
-            if forward:
-                yield from self._forward(rows or [total], found)
-
-    def _entries(self, own: slice) -> Iterator[_Row]:
-        units = np.eye(self.map.outputs.size)[own]
-        for place, unit, pulled in zip(range(own.start, own.stop), units, self.map.pull(units), strict=True):
-            yield _Row(unit, pulled, self.map.outputs.entry(place))
-
-    def _nonlinear(self, total: _Row, rows: list[_Row]) -> Iterator[_Problem]:
-        """Reverse mode of a weighted sum is the weighted sum of what it gives for the entries."""
-        if not rows:
-            return
-        weights = np.array([total.weights @ row.weights for row in rows])
-        terms = weights[:, None] * np.stack([row.pulled for row in rows])
-        allowed = 8 * self.map.eps**0.5 * np.abs(terms).sum(axis=0).max(initial=0.0)
-        apart = np.abs(terms.sum(axis=0) - total.pulled)
-        if not (apart <= allowed).all():
-            worst = int(np.argmax(apart))
-            yield _Problem(
-                f"{total.name}, by {self.map.inputs.entry(worst)}: reverse mode gives {number(total.pulled[worst])},"
-                f" and the weighted sum of what it gives for the entries is {number(terms.sum(axis=0)[worst])}: the"
-                " backward is not linear in the gradient that it is given"
-            )
-
-    def _problem(self, row: _Row, found: _Found, mode: str, gradient: Array | None = None) -> Iterator[_Problem]:
-        """What is wrong with the gradient of a row: that of reverse mode, or ``gradient``."""
-        gradient = row.pulled if gradient is None else gradient
-        if found.kinks:
-            assert found.report is not None
-            yield from self._at_kink(row, found.report, mode)
-            return
-        along, differences = self.directions @ gradient, self._differences(row)
-        wrong = ~(np.abs(along - differences) <= self.atol + self.rtol * np.abs(differences))
-        if found.report is None and self._bent(row):
-            yield _Problem(f"{row.name}: differences on both sides disagree, so that there is a kink, and f cannot be"
-                           f" followed to prove anything there: {found.error}", open=True)
-            return
-        if found.report is not None and wrong.any() and found.report and self._crosses(found.report, wrong):
-            return
-        if wrong.any():
-            apart = np.nan_to_num(np.abs(along - differences), nan=np.inf)
-            place = int(np.argmax(np.where(wrong, apart, -1.0)))
-            by = "along a random direction" if self.fast else f"by {self.map.inputs.entry(place)}"
-            ours, theirs = number(along[place]), number(differences[place])
-            judged = self._followed(row) if found.report is not None else found
-            report = "" if judged.report is None else f"\n{judged.report}"
-            yield _Problem(f"{row.name}, {by}: {mode} gives {ours}, differences give {theirs}{report}")
-
-    def _at_kink(self, row: _Row, report: Report, mode: str) -> Iterator[_Problem]:
-        if report.verdict is Verdict.CLARKE:
-            return
-        proved = report.verdict is Verdict.NOT_CLARKE
-        by = f", by {self.map.inputs.entry(_farthest(report))}" if proved else ""
-        said = "gives no Clarke gradient" if proved else "gives a vector of which neither is proved"
-        yield _Problem(f"{row.name}{by}: {mode} {said}\n{report}", open=not proved)
-
-    def _forward(self, rows: list[_Row], found: _Found) -> Iterator[_Problem]:
-        """Forward mode is reverse mode's derivative to rounding, or is right by itself."""
-        columns = self.map.push(self.directions)
-        for row in rows:
-            along = columns @ row.weights
-            size = np.abs(self.directions) @ np.abs(row.pulled)
-            if (np.abs(along - self.directions @ row.pulled) <= 8 * self.map.eps**0.5 * size).all():
-                continue
-            whole = self.map.push(np.eye(self.map.inputs.size)) @ row.weights
-            kinks = self._followed(row, whole) if found.kinks else found
-            yield from self._problem(row, kinks, "forward mode", whole)
-
-    def _followed(self, row: _Row, gradient: Array | None = None) -> _Found:
-        f, x = self.map.weighted(row.weights)
-        options = self.map.judged(row.weights)
-        if gradient is not None:
-            options["gradient"] = self.map.shaped(gradient)
-        try:
-            return _Found(verify(f, x, **options))
-        except AbsNormalError as error:
-            return _Found(error=error)
-
-    def _differences(self, row: _Row) -> Array:
-        return np.asarray(row.weights @ (self.above - self.below) / (2 * self.eps))
-
-    def _bent(self, row: _Row) -> bool:
-        """Whether slopes on both sides differ, in some entry of the output."""
-        used = row.weights != 0
-        bend = np.abs(self.above + self.below - 2 * self.value[:, None])[used] / self.eps
-        slope = np.abs(self.above - self.below)[used] / (2 * self.eps)
-        return bool((bend > self.atol + self.rtol * slope).any())
-
-    def _crosses(self, report: Report, wrong: Array) -> bool:
-        """Whether a kink is so near that every difference that disagrees crosses it."""
-        program = report.tool.program
-        signs = np.sign(program.switching(report.tool.values))
-
-        def same(x: Array) -> bool:
-            try:
-                values = program.evaluate(program.tree.split(x))
-            except AbsNormalError:
-                return False
-            return bool((np.sign(program.switching(values)) == signs).all())
-
-        steps = self.eps * self.directions[wrong]
-        return not any(same(self.map.point + d) and same(self.map.point - d) for d in steps)
-
-
-def _farthest(report: Report) -> int:
-    """The entry in which a gradient is wrong most."""
-    wrong = excess(report)
-    apart = report.flat_gradient - report.flat_clarke_gradient if wrong is None else wrong.direction
-    return int(np.argmax(np.abs(apart)))

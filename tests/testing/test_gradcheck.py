@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch.autograd.gradcheck import GradcheckError
 
 import absnormal as an
 from tests.frontends.torch_database import operators
@@ -203,6 +204,75 @@ def test_jax_functions() -> None:
             gradcheck(lambda x: own(x["w"]), (x,))
         slope, tie = 1.0, 1e-9
         assert gradcheck(lambda x: own(x["w"]), (x,))
+
+
+def _differentiated(
+    backward: Any, forward: Any = lambda x: x.abs() * 2, undefined: bool = False, **members: Any
+) -> Any:
+    """An operation of x with a backward, and with other members of its class."""
+    setup = {"setup_context": staticmethod(lambda ctx, inputs, out: ctx.set_materialize_grads(not undefined))}
+    made = {"forward": staticmethod(forward), "backward": staticmethod(backward), **setup, **members}
+    return type("Differentiated", (torch.autograd.Function,), made).apply
+
+
+def test_the_options_of_torchs_own_gradcheck() -> None:
+    """Where torch refuses an operation for one of them, so do we; without it both accept."""
+    x = double(0.3, 1.2)
+    calls = iter(range(100))
+    once_more = _differentiated(lambda ctx, g: g * (2 + 1e-9 * next(calls)))
+    given_both = _differentiated(lambda ctx, a, b: None if a is None or b is None else 2 * a + b,
+                                 lambda x: (2 * x, x.abs()), undefined=True)
+    not_none = _differentiated(lambda ctx, g: 2 * torch.ones(2) if g is None else 2 * g, undefined=True)
+    is_given = _differentiated(lambda ctx, g: 2.0 * g, undefined=True)
+    on_one = _differentiated(lambda ctx, g: 2 * g if g.abs().sum() < 1e9 else g, generate_vmap_rule=True)
+    cases: list[tuple[Any, dict[str, Any], dict[str, Any], str]] = [
+        (once_more, {}, {"nondet_tol": 1e-6}, "in a second call"),
+        (not_none, {}, {"check_undefined_grad": False}, "gives 2 by input 0, entry .0., where no output has"),
+        (is_given, {}, {"check_undefined_grad": False}, "reverse mode does not run where"),
+        (on_one, {"check_batched_grad": True}, {}, "does not run under vmap"),
+    ]
+    for f, refused, accepted, said in cases:
+        with pytest.raises(AssertionError, match=said):
+            gradcheck(f, (x,), **refused)
+        assert gradcheck(f, (x,), **accepted)
+        with pytest.raises((GradcheckError, TypeError)):
+            torch.autograd.gradcheck(f, (x,), **refused)
+        assert torch.autograd.gradcheck(f, (x,), **accepted)
+    for check in (gradcheck, torch.autograd.gradcheck):
+        assert not check(given_both, (x,), check_undefined_grad=False, raise_exception=False)
+    every = {"check_grad_dtypes": True, "check_batched_grad": True, "check_batched_forward_grad": True, "masked": False}
+    for right in (torch.sin, lambda x: (x * x.sum(), x[:1].exp())):
+        assert gradcheck(right, (x,), check_forward_ad=True, **every)
+
+
+def test_forward_mode_alone_is_right_by_itself() -> None:
+    """A wrong reverse mode that agrees with it is no proof."""
+    twice = {"setup_context": staticmethod(lambda ctx, inputs, out: None), "jvp": staticmethod(lambda ctx, t: 2 * t)}
+    wrong = _differentiated(lambda ctx, g: 2 * g, lambda x: x.abs(), **twice)
+    right = _differentiated(lambda ctx, g: g, **twice)
+    alone = {"check_forward_ad": True, "check_backward_ad": False}
+    with pytest.raises(AssertionError, match="forward mode gives 2, differences give 1"):
+        gradcheck(wrong, (double(0.3, 1.2),), **alone)
+    assert gradcheck(right, (double(0.3, 1.2),), **alone)
+    with pytest.raises(AssertionError, match="reverse mode gives 1, differences give 2"):
+        gradcheck(right, (double(0.3, 1.2),))
+
+
+def test_results_of_jax_in_containers() -> None:
+    import jax
+    import jax.numpy as jnp
+
+    x = jnp.ones(1)
+    every = {"check_batched_grad": True, "check_forward_ad": True, "check_batched_forward_grad": True}
+    assert gradcheck(lambda x: {"a": 2 * x, "b": [x, x > 0]}, (x,), fast_mode=True, **every)
+
+    @jax.custom_vjp
+    def wrong(x: Any) -> Any:
+        return {"a": x**2, "b": jnp.abs(x)}
+
+    wrong.defvjp(lambda x: (wrong(x), x), lambda x, g: (2 * x * g["a"] + 2 * g["b"],))
+    with pytest.raises(AssertionError, match=r"^output 'b', entry \[0\], by input 0, entry \[0\]: reverse mode"):
+        gradcheck(wrong, (x,))
 
 
 def test_bad_arguments() -> None:

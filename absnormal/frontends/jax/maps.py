@@ -19,40 +19,40 @@ class JaxMap(Map):
 
     def __init__(self, f: Callable[..., Any], inputs: tuple[Any, ...]) -> None:
         jax = require("jax", "jax")
-        self._point = Point(lambda x: f(*x), inputs)
+        self._f = f
+        self._point = Point(lambda x: [leaf for _, leaf in self._named(x)], inputs)
         paths = [path for path, _ in jax.tree_util.tree_flatten_with_path(inputs)[0]]
         self.inputs = Layout(numbered("input", [jax.tree_util.keystr(paths[i]) for i in self._point.places]),
                              tuple(leaf.shape for leaf in self._point.variables))
         self.point = np.concatenate([np.asarray(leaf).astype(float).reshape(-1) for leaf in self._point.variables])
-        results = self._results(self._point.variables)
-        if not results:
+        named = self._named(inputs)
+        if not named:
             raise ValueError("no output is a floating-point array")
-        paths = [path for path, _ in jax.tree_util.tree_flatten_with_path(results)[0]]
-        self.outputs = Layout(numbered("output", [jax.tree_util.keystr(path) for path in paths]),
-                              tuple(leaf.shape for leaf in results))
+        results = [leaf for _, leaf in named]
+        self.outputs = Layout(numbered("output", [name for name, _ in named]), tuple(leaf.shape for leaf in results))
         self.eps = max(epsilon(leaf.dtype) for leaf in (*self._point.variables, *results))
 
     def at(self, x: Array) -> Array:
         """The results at a flat point, shape (m,)."""
         return _flat(self._results(self._parts(x)))
 
-    def pull(self, weights: Array) -> Array:
-        """Reverse mode, for each row of the weights."""
+    def pull(self, weights: Array, batched: bool = False) -> Array:
+        """Reverse mode, for each row of the weights or for all at once."""
         jax, jnp = require("jax", "jax"), require("jax.numpy", "jax")
         results, pulled = jax.vjp(self._results, list(self._point.variables))
-        return np.stack([
-            _flat(pulled([
-                jnp.asarray(part, dtype=like.dtype)
-                for part, like in zip(self.outputs.split(row), results, strict=True)
-            ])[0])
+        rows = [
+            [jnp.asarray(part, dtype=like.dtype) for part, like in zip(self.outputs.split(row), results, strict=True)]
             for row in weights
-        ])
+        ]
+        return self._of_each(lambda row: pulled(row)[0], rows, batched)
 
-    def push(self, directions: Array) -> Array:
-        """Forward mode, for each direction."""
+    def push(self, directions: Array, batched: bool = False) -> Array:
+        """Forward mode, for each direction or for all at once."""
         jax = require("jax", "jax")
         variables = list(self._point.variables)
-        return np.stack([_flat(jax.jvp(self._results, (variables,), (self._parts(row),))[1]) for row in directions])
+        return self._of_each(
+            lambda row: jax.jvp(self._results, (variables,), (row,))[1], [*map(self._parts, directions)], batched
+        )
 
     def weighted(self, weights: Array) -> tuple[Callable[[Any], Any], Any]:
         """The weighted sum of the results; a single one with the weight 1 as it is."""
@@ -74,6 +74,14 @@ class JaxMap(Map):
         """JAX's own gradient is judged, of the function as it is written."""
         return {"stopped": "followed"}
 
+    def _of_each(self, f: Callable[[Any], Any], rows: list[list[Any]], batched: bool) -> Array:
+        """What a linear function of JAX gives for each of some lists of arrays, a row each."""
+        jax, jnp = require("jax", "jax"), require("jax.numpy", "jax")
+        if not batched:
+            return np.stack([_flat(f(row)) for row in rows])
+        together = jax.vmap(f)([jnp.stack(parts) for parts in zip(*rows, strict=True)])
+        return np.stack([_flat([leaf[k] for leaf in together]) for k in range(len(rows))])
+
     def _parts(self, x: Array) -> list[Any]:
         jnp = require("jax.numpy", "jax")
         return [
@@ -82,10 +90,18 @@ class JaxMap(Map):
         ]
 
     def _results(self, variables: Any) -> list[Any]:
-        """The results that are checked: floating-point arrays."""
+        """The results that are checked."""
+        results: list[Any] = self._point.function(variables)
+        return results
+
+    def _named(self, x: tuple[Any, ...]) -> list[tuple[str, Any]]:
+        """The floating-point arrays of what f returns, with their names."""
         jax, jnp = require("jax", "jax"), require("jax.numpy", "jax")
-        leaves = [jnp.asarray(leaf) for leaf in jax.tree.leaves(self._point.function(variables))]
-        return [leaf for leaf in leaves if jnp.issubdtype(leaf.dtype, jnp.floating)]
+        result = self._f(*x)
+        single = jax.tree.structure(result) == jax.tree.structure(0)
+        leaves = jax.tree_util.tree_flatten_with_path([result] if single else result)[0]
+        found = [(jax.tree_util.keystr(path), jnp.asarray(leaf)) for path, leaf in leaves]
+        return [(name, leaf) for name, leaf in found if jnp.issubdtype(leaf.dtype, jnp.floating)]
 
 
 def map_of(f: Callable[..., Any], inputs: tuple[Any, ...]) -> Map:

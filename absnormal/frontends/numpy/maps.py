@@ -42,11 +42,11 @@ class NumpyMap(Map):
         ]
         return np.concatenate([np.asarray(out, dtype=float).reshape(-1) for out in _as_tuple(self._f(*parts))])
 
-    def pull(self, weights: Array) -> Array:
+    def pull(self, weights: Array, batched: bool = False) -> Array:
         """The rows of the derivative that was given, or of backward mode."""
         return np.asarray(weights @ self._rows, dtype=float)
 
-    def push(self, directions: Array) -> Array:
+    def push(self, directions: Array, batched: bool = False) -> Array:
         """The columns of the same."""
         return np.asarray(directions @ self._rows.T, dtype=float)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -41,44 +41,44 @@ class TorchMap(Map):
 
     def at(self, x: Array) -> Array:
         """The results at a flat point, shape (m,)."""
-        fresh = [
-            torch.from_numpy(part.copy()).to(v.dtype).to(v.device).requires_grad_()
-            for part, v in zip(self.inputs.split(x), self._variables, strict=True)
-        ]
+        fresh = [part.requires_grad_() for part in self._like(self._variables, self.inputs, x)]
         return np.concatenate([array(out.double()).reshape(-1) for out in self._outs(fresh)])
 
-    def pull(self, weights: Array) -> Array:
-        """Reverse mode, a call of backward for each row of the weights."""
+    def pull(self, weights: Array, batched: bool = False) -> Array:
+        """Reverse mode, a call of backward for each row of the weights, or one for all.
+
+        Outputs without weights have no gradient in a call of their own, as in a loss that does not use them.
+        """
         fresh = self._fresh()
         outs = self._outs(fresh)
-        rows = []
-        for row in weights:
-            parts = [
-                torch.from_numpy(part.copy()).to(out.dtype).to(out.device)
-                for part, out in zip(self.outputs.split(row), outs, strict=True)
-            ]
-            found = torch.autograd.grad(outs, fresh, parts, retain_graph=True, allow_unused=True)
-            rows.append(np.concatenate([
-                np.zeros(v.numel()) if g is None else array(g.to_dense().double()).reshape(-1)
-                for g, v in zip(found, fresh, strict=True)
-            ]))
-        return np.stack(rows)
+        if not batched:
+            return np.stack([self._pulled(outs, fresh, row) for row in weights])
+        parts = self._stacked(outs, self.outputs, weights)
+        found = torch.autograd.grad(outs, fresh, parts, allow_unused=True, is_grads_batched=True)
+        return np.concatenate([
+            np.zeros((len(weights), v.numel())) if g is None else array(g.double()).reshape(len(weights), -1)
+            for g, v in zip(found, fresh, strict=True)
+        ], axis=1)
 
-    def push(self, directions: Array) -> Array:
-        """Forward mode, a call of f for each direction."""
-        rows = []
+    def push(self, directions: Array, batched: bool = False) -> Array:
+        """Forward mode, a call of f for each direction, or one for all."""
+
+        if batched:
+            given = tuple(self._variables)
+            rows = self._stacked(given, self.inputs, directions)
+            results = torch.vmap(lambda *row: torch.func.jvp(lambda *x: tuple(self._outs([*x])), given, row)[1])(*rows)
+            return np.concatenate([array(t.double()).reshape(len(directions), -1) for t in results], axis=1)
+        found = []
         for row in directions:
             with forward_ad.dual_level():
-                duals = [
-                    forward_ad.make_dual(v, torch.from_numpy(part.copy()).to(v.dtype).to(v.device))
-                    for part, v in zip(self.inputs.split(row), self._fresh(), strict=True)
-                ]
-                tangents = [forward_ad.unpack_dual(out).tangent for out in self._outs(duals)]
-            rows.append(np.concatenate([
+                tangents = self._like(self._variables, self.inputs, row)
+                duals = [forward_ad.make_dual(v, t) for v, t in zip(self._fresh(), tangents, strict=True)]
+                parts = [forward_ad.unpack_dual(out).tangent for out in self._outs(duals)]
+            found.append(np.concatenate([
                 np.zeros(size) if t is None else array(t.double()).reshape(-1)
-                for t, size in zip(tangents, self.outputs.sizes, strict=True)
+                for t, size in zip(parts, self.outputs.sizes, strict=True)
             ]))
-        return np.stack(rows)
+        return np.stack(found)
 
     def weighted(self, weights: Array) -> tuple[Callable[[Any], Any], Any]:
         """The weighted sum of the results; a single one with the weight 1 as it is."""
@@ -100,6 +100,27 @@ class TorchMap(Map):
         """torch's own gradient is judged, of the function as it is written."""
         return {"stopped": "followed"}
 
+    def _pulled(self, outs: list[Any], fresh: list[Any], row: Array) -> Array:
+        parts = self._like(outs, self.outputs, row)
+        outs = [out if part.any() else _Undefined.apply(out) for out, part in zip(outs, parts, strict=True)]
+        found = torch.autograd.grad(outs, fresh, parts, retain_graph=True, allow_unused=True)
+        return np.concatenate([
+            np.zeros(v.numel()) if g is None else array(g.to_dense().double()).reshape(-1)
+            for g, v in zip(found, fresh, strict=True)
+        ])
+
+    @staticmethod
+    def _like(tensors: Sequence[Any], layout: Layout, flat: Array) -> list[Any]:
+        """The parts of a flat vector as tensors like some."""
+        return [
+            torch.from_numpy(part.copy()).to(like.dtype).to(like.device)
+            for part, like in zip(layout.split(flat), tensors, strict=True)
+        ]
+
+    def _stacked(self, tensors: Sequence[Any], layout: Layout, rows: Array) -> list[Any]:
+        """The parts of flat vectors, stacked for vmap."""
+        return [torch.stack(parts) for parts in zip(*(self._like(tensors, layout, row) for row in rows), strict=True)]
+
     def _fresh(self) -> list[Any]:
         return [v.clone().requires_grad_() for v in self._variables]
 
@@ -114,6 +135,18 @@ class TorchMap(Map):
         """The results that are checked, real and imaginary parts of complex ones."""
         found = [leaf for _, leaf in _named(_as_tuple(self._call(variables)), "")]
         return [_real(found[i]) for i in self._results]
+
+
+class _Undefined(torch.autograd.Function):  # type: ignore[misc]
+    """The identity, behind which there is no gradient."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Any) -> Any:
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(ctx: Any, g: Any) -> Any:
+        return None
 
 
 def map_of(f: Callable[..., Any], inputs: tuple[Any, ...]) -> Map:
