@@ -58,6 +58,9 @@ class TracedCall:
         the same values in the framework's own precision, for the comparison with its gradient; None: ``values``
     flat
         the jumps at this point that cancel in f, which a tool takes for constants though they are none on either side
+    undefined
+        the operations or lines at which the gradient that the tool returned became NaN or infinite; empty: it is
+        finite, or they are not known
     other_precision
         traces f at x again, in double precision, or in single precision where double is its own; asked when the
         comparison of gradients is not conclusive; None where f does not run in it
@@ -77,6 +80,7 @@ class TracedCall:
     own: Sequence[Array] | None = None
     working: Sequence[Array] | None = None
     flat: tuple[str, ...] = ()
+    undefined: tuple[str, ...] = ()
     other_precision: Callable[[], TracedCall | None] | None = None
 
     @property

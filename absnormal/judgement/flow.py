@@ -15,7 +15,7 @@ from absnormal.arrays import Array, exactly
 from absnormal.errors import SeveralNumbersError, TraceError
 from absnormal.frontends.frameworks import plain, precisions
 from absnormal.frontends.ties.pairs import one_kink
-from absnormal.frontends.ties.roots import instead
+from absnormal.frontends.ties.roots import masked, of_roots
 from absnormal.frontends.ties.slopes import slopes, table_of, taken_for, tools_for
 from absnormal.frontends.traced_call import TracedCall
 from absnormal.judgement.comparison import (
@@ -43,12 +43,8 @@ from absnormal.theorems.problem import Problem, Proof
 _MERGED = "kinks on one set, whatever slopes they are given, are one kink of f"
 #: Active switches up to which the theorems are asked about g_c again for other slopes that give it, too.
 _MANY = 10_000
-#: Operations that are named where a gradient holds NaN.
+#: Operations that are named.
 _NAMED = 3
-_ROOT = (
-    ": {names} is the root of a sum of squares that is 0, where its derivative is infinite, and infinity times 0 is"
-    " NaN.  Fix: {instead}"
-)
 _FOREIGN = "{tool}'s own formulas alone did not make the gradient, so the vector is judged as it is: {foreign}"
 _APART = (
     "{tool}'s gradient is {apart:.3g} apart from that of the function as it ran, in an entry of {leaf}, where"
@@ -101,7 +97,8 @@ def judged(call: TracedCall, options: Options, sweeps: Sweeps | None = None) -> 
     found = in_turns(turns, problem.clock)
     verdict, proof = concluded(found)
     if proof.method == "nonfinite":
-        proof = replace(proof, reason=f"{proof.reason}{_undefined_where(found.problem, call.tool)}")
+        undefined = call.undefined if own else ()
+        proof = replace(proof, reason=f"{proof.reason}{_undefined_where(found.problem, call.tool, undefined)}")
     merged_kinks = isinstance(proof.evidence, BeyondMergedKinks)
     return Report(
         verdict=verdict, proof=proof, leaves=leaves, problem=found.problem, tool=found.tool, slope=slope,
@@ -328,7 +325,7 @@ def _undefined(c: Array) -> Array:
     return np.asarray(np.isnan(np.asarray(c, dtype=float)))
 
 
-def _undefined_where(problem: Problem, tool: str) -> str:
+def _undefined_where(problem: Problem, tool: str, undefined: Sequence[str]) -> str:
     """The operations at which the tool has no slope, and what to write."""
     own = problem.sweeps.alpha[_undefined(problem.c)]
     nodes = [problem.sweeps.program.nodes[index] for index in problem.sweeps.program.kinked]
@@ -336,7 +333,7 @@ def _undefined_where(problem: Problem, tool: str) -> str:
         placed(node.operation, node.source) for node in nodes
         if ((own >= node.switch) & (own < node.switch + node.switches)).any()
     )
-    return _ROOT.format(names=", ".join([*names][:_NAMED]), instead=instead(tool)) if names else ""
+    return of_roots([*names], tool) if names else masked(undefined, tool) if undefined else ""
 
 
 def concluded(found: Judgement) -> tuple[Verdict, Proof]:

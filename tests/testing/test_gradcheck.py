@@ -149,6 +149,8 @@ def test_what_cannot_be_followed_is_checked_by_differences_alone() -> None:
     assert caught[0].filename == __file__
     factor = 2.0
     assert not gradcheck(Hidden.apply, (SMOOTH,), raise_exception=False)
+    with pytest.raises(AssertionError, match="are not supported: renorm\\. Fix: "):
+        gradcheck(torch.renorm, (double((0.0, 3.0), (1.0, 2.0)), 2, 0, 1.0))
 
 
 def test_what_is_detached_is_followed() -> None:

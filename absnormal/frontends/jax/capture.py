@@ -25,6 +25,7 @@ from absnormal.frontends.jax.point import Point
 from absnormal.frontends.jax.precision import epsilon
 from absnormal.frontends.jax.probe import FUNCTION_OF, slope_of
 from absnormal.frontends.jax.run import Run, Seen
+from absnormal.frontends.jax.undefined import undefined
 from absnormal.frontends.meanings.jumps import Either
 from absnormal.frontends.meanings.places import Places
 from absnormal.frontends.numpy.masks import TracedMask
@@ -86,10 +87,12 @@ def capture(f: Callable[[Any], Any], x: Any, stopped: str = "constant") -> Trace
         f"activity is decided by the {point.variables[0].dtype} values that JAX computed; linear algebra is in float64",
         *point.notes,
     )
+    infinite = not all(np.isfinite(leaf).all() for leaf in leaves)
     slopes = of_nodes(program, values, lambda tie: slope_of(FUNCTION_OF[tie]), point.slopes)
     return TracedCall(
         program=program, values=values, slopes=slopes, leaves=leaves, dtype=dtype, tool="jax", wrap=point.wrap,
         unwrap=point.unwrap, notes=notes, foreign=point.foreign, units=point.units,
+        undefined=undefined(point.function, point.variables) if infinite else (),
         other_precision=lambda: _in_other_precision(f, point, dtype),
     )
 

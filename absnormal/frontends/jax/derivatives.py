@@ -17,6 +17,7 @@ from types import CodeType, FunctionType, MethodType
 from typing import Any
 
 from absnormal._optional import require
+from absnormal.frontends.user_line import is_user
 from absnormal.program.nodes import Source
 
 #: The parameters of custom_jvp_call and custom_vjp_call that hold derivative code.
@@ -115,3 +116,12 @@ def _roots(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(
         os.path.dirname(spec.origin) + os.sep for spec in specs if spec is not None and spec.origin is not None
     )
+
+
+def user_line(info: Any) -> Source | None:
+    """The innermost line of the user's in a traceback of JAX's."""
+    frames = [] if info is None else info.frames
+    for frame in frames:
+        if is_user(frame.file_name) and not in_library(frame.file_name):
+            return Source(frame.file_name, frame.line_num)
+    return None

@@ -14,7 +14,7 @@ from absnormal.arrays import Array
 from absnormal.errors import AbsNormalError, DomainError, TraceError
 from absnormal.frontends.jax.again import Recording
 from absnormal.frontends.jax.complex_numbers import Pair, apart, is_about_pairs, part
-from absnormal.frontends.jax.derivatives import in_library, of_a_branch, of_jax, of_one_function
+from absnormal.frontends.jax.derivatives import of_a_branch, of_jax, of_one_function, user_line
 from absnormal.frontends.jax.jumps import CHOICES, MOVING, Jump, keeps_order, looks_up
 from absnormal.frontends.jax.parameters import read
 from absnormal.frontends.jax.places import as_numbers, by_places
@@ -332,7 +332,7 @@ class Run:
         """The user's line."""
         found = self._sources.get(id(eqn))
         if found is None:
-            found = self._sources[id(eqn)] = (eqn, _user_line(eqn.source_info.traceback))
+            found = self._sources[id(eqn)] = (eqn, user_line(eqn.source_info.traceback))
         return found[1]
 
     def check(self) -> None:
@@ -390,11 +390,3 @@ def _went_through_user_code(error: Exception) -> bool:
 def _first_line(error: Exception) -> str:
     said = (str(error).strip() or "without a word").partition("\n")[0]
     return f"{type(error).__name__}: {said}"
-
-
-def _user_line(info: Any) -> Source | None:
-    frames = [] if info is None else info.frames
-    for frame in frames:
-        if is_user(frame.file_name) and not in_library(frame.file_name):
-            return Source(frame.file_name, frame.line_num)
-    return None

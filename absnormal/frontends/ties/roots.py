@@ -1,6 +1,8 @@
-"""What to write in place of a root of squares that is 0, whose derivative a tool returns as NaN."""
+"""What to write where a derivative is NaN: for a root of squares that is 0, and for what is masked."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 _UNDER = "which changes the norm by at most sqrt(eps)"
 _MASKED = "q = {np}.sum(u * u); {np}.where(q > 0, {np}.sqrt({np}.where(q > 0, q, 1.0)), 0.0)"
@@ -21,7 +23,26 @@ CODE = {
     },
 }
 
+#: What selects, by framework.
+_WHERE = {"torch": "torch.where", "jax": "jnp.where"}
+#: Operations that are named.
+_NAMED = 3
 
-def instead(framework: str) -> str:
-    """Code, and what it changes; ``framework`` is "" for a function of NumPy."""
-    return ", or ".join(f"{code}, {why}" for code, why in CODE.get(framework, CODE[""]).items())
+
+def of_roots(names: Sequence[str], framework: str) -> str:
+    """Why roots of squares have a derivative that is NaN, and what to write; ``framework`` is "" for NumPy."""
+    code = ", or ".join(f"{code}, {why}" for code, why in CODE.get(framework, CODE[""]).items())
+    return (
+        f": {', '.join(names[:_NAMED])} is the root of a sum of squares that is 0, where its derivative is infinite,"
+        f" and infinity times 0 is NaN.  Fix: {code}"
+    )
+
+
+def masked(names: Sequence[str], framework: str) -> str:
+    """Why operations whose results may not be used make a gradient NaN, and what to write."""
+    where = _WHERE[framework]
+    return (
+        f": the derivative of {', '.join(names[:_NAMED])} is infinite or NaN at this point, and then NaN times 0, too,"
+        f" where the result is not used.  Fix: where it is not, mask the argument: {where}(ok, g({where}(ok, u, 1.0)),"
+        " other), with a number in the place of 1.0 at which g is smooth"
+    )

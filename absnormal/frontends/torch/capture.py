@@ -19,6 +19,7 @@ from absnormal.frontends.torch.replay import CannotReplay, Replay
 from absnormal.frontends.torch.restoring import restored
 from absnormal.frontends.torch.tape import Tape
 from absnormal.frontends.torch.threads import alone
+from absnormal.frontends.torch.undefined import undefined
 from absnormal.frontends.torch.values import array, finite
 from absnormal.frontends.torch.writes import moved
 from absnormal.frontends.traced_call import TracedCall, check_fits, held_constant
@@ -227,8 +228,9 @@ def of_closure(
         np.zeros(tuple(variable.shape), array(variable).dtype) if gradient is None else array(gradient)
         for variable, gradient in zip(variables, gradients, strict=True)
     ]
+    infinite = not all(np.isfinite(leaf).all() for leaf in leaves)
     return replace(
-        found.call, leaves=leaves, foreign=others,
+        found.call, leaves=leaves, foreign=others, undefined=undefined(tape, loss, variables) if infinite else (),
         other_precision=lambda: _in_other_precision(tape, loss, variables, gradients, tree),
     )
 

@@ -11,7 +11,7 @@ from absnormal.frontends.torch.rules import RULES
 from absnormal.frontends.torch.steps import Step
 from absnormal.frontends.torch.tape import Record
 from absnormal.frontends.torch.writer import Writer
-from absnormal.program.nodes import Source
+from absnormal.program.nodes import Source, placed
 
 _ROUNDED = ("rounds, and jumps between the numbers that it rounds to", "verify the network without it, in float64")
 #: Operations that have no rule for a reason, with what to do.
@@ -42,14 +42,14 @@ def refuse_unknown(steps: Iterable[Step], at: Callable[[Any], None], write: Writ
             source = source or write.source
             what = f"{record.name} on complex numbers" if record.pairs else record.name
             names.append(record.name)
-            missing[what, str(write.source)] = f"{what} at {write.source}"
+            missing[what, str(write.source)] = placed(what, write.source)
     if len(set(names)) == 1 and names[0] in REASONS:
         raise TraceError(f"torch.{names[0]}", *REASONS[names[0]], source)
     if missing:
         listed = ", ".join(missing.values())
         raise TraceError(
             "torch", f"these operations are not supported: {listed}",
-            "write them with supported ones, or ask for them", source,
+            "write them with supported ones, or say what they compute with absnormal.extend.rule", source,
         )
 
 
