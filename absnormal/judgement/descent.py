@@ -115,4 +115,5 @@ def in_words(report: Report) -> str:
     largest = np.abs(found.direction).max()
     scaled = found.direction / largest
     step = "the tool, whose gradient is 0, stays" if not length else f"the tool steps along -gradient, and {rises}"
-    return f"f falls along {along(scaled)} at the rate {number(-found.rate / largest)}; {step}"
+    unit = "" if largest == 1 else " per unit of length"
+    return f"f falls along {along(scaled)} at the rate {number(-found.rate)}{unit}; {step}"

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _GROUPS = 5
 _WIDTH = 110
+#: The tool of functions of NumPy's, which is not run: backward mode takes its slopes.
+_MODELLED = "autograd"
 #: LIKQ is stated where it costs little.
 _FEW = 64
 #: What comes next is said of points with at most so many entries.
@@ -68,6 +70,8 @@ def headline(report: Report) -> str:
 
 def whose(report: Report) -> str:
     """Where the gradient comes from."""
+    if report.framework == _MODELLED:
+        return f"backward mode with the slopes of {_MODELLED} at ties"
     if report.framework:
         return f"as {report.framework} returned it"
     if report.given:
@@ -92,7 +96,8 @@ def counted(report: Report) -> str:
     """How many switches are active, and what decided it."""
     sweeps = report.problem.sweeps
     rational = sweeps.rational
-    computed = f"values that {report.framework} computed" if report.framework else "float64 values"
+    ran = report.framework and report.framework != _MODELLED
+    computed = f"values that {report.framework} computed" if ran else "float64 values"
     by = "decided in rational arithmetic" if rational else f"decided by the {computed}"
     reach = np.abs(sweeps.z[sweeps.alpha]).max(initial=0.0)
     near = f", |z| up to {number(reach)} counted as 0" if reach else ""

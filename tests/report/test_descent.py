@@ -81,6 +81,11 @@ def test_the_text_answers_the_next_question() -> None:
     assert wrong.next_step == (
         "f falls along d = [0, 1] at the rate 3; the tool steps along -gradient, and f rises along it at the rate 3"
     )
+    steep = an.verify(lambda x: np.abs(x[0]) - 3 * x[1] - 4 * x[2], np.zeros(3), gradient=[2.0, -3.0, -4.0])
+    assert steep.next_step == (
+        "f falls along d = [0, 0.75, 1] at the rate 5 per unit of length; the tool steps along -gradient, and f falls"
+        " along it at the rate 4.27099"
+    )
     assert "next:" not in str(an.verify(valley, [0.0, 0.0]))
     assert "next:" not in str(an.verify(valley, [0.0, 0.0], gradient=[np.nan, 0.0]))
     assert json.loads(wrong.to_json(certificate=True))["certificate"] == wrong.to_dict(certificate=True)["certificate"]

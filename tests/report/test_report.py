@@ -195,3 +195,11 @@ def test_a_fallback_that_is_not_proved_says_so(monkeypatch: pytest.MonkeyPatch) 
     assert "NOT certified" in str(report)
     assert "a Clarke gradient is" not in report.explanation
     assert report.to_dict()["clarke_gradient_proved"] is False
+
+
+def test_a_tool_that_is_modelled_has_returned_nothing() -> None:
+    """A guarded quotient: every jump is a constant to the tool, which does not run."""
+    report = an.verify(lambda x: np.sum(np.where(x == 0, 1.0, np.sin(x) / np.where(x == 0, 1.0, x))), np.zeros(2))
+    said = str(report)
+    assert "backward mode with the slopes of autograd at ties" in said and "returned" not in said
+    assert "decided by the float64 values" in said
