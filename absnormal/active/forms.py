@@ -90,11 +90,11 @@ class _State:
         return running_errors(self.sweeps)[0]
 
     def _nonzero(self, arg: int, shape: tuple[int, ...]) -> Array:
-        """Where an argument is 0 (0), certainly is not (1), or is within its own rounding of 0 (NaN)."""
+        """Where an argument is 0 (0), certainly is not (1), or is within its own rounding of 0, or infinite (NaN)."""
         value = np.asarray(self.sweeps.values[arg])
         nonzero = np.where(value == 0, 0.0, 1.0)
         if not self.sweeps.rational:
-            nonzero[(value != 0) & (np.abs(value) <= self._errors[arg])] = np.nan
+            nonzero[(value != 0) & ((np.abs(value) <= self._errors[arg]) | np.isinf(value))] = np.nan
         return np.broadcast_to(nonzero, shape).reshape(-1)
 
     def compute(self, index: int, node: Node) -> Array:

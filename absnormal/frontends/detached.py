@@ -214,6 +214,8 @@ def _scalar(builder: Builder, index: int) -> Fraction | None:
     value = builder.values[index]
     if builder.nodes[index].varied or value.size == 0 or not (value == value.flat[0]).all():
         return None
+    if np.isinf(value.flat[0]):
+        return None
     return Fraction(float(value.flat[0]))
 
 

@@ -7,7 +7,7 @@ written between its results is then computed when it is asked for.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -356,12 +356,13 @@ class Builder:
         value = self.values[index]
         return value.dtype == object or bool(np.isfinite(value).all())
 
-    def reach(self, starts: Sequence[int]) -> set[int]:
-        """The nodes that some of them need, themselves included."""
-        seen, stack = set(starts), list(starts)
+    def reach(self, starts: Iterable[int], around: Container[int] = ()) -> set[int]:
+        """The nodes that some of them need, themselves included; not by way of those that are gone ``around``."""
+        stack = [start for start in starts if start not in around]
+        seen = set(stack)
         while stack:
             for arg in self.nodes[stack.pop()].args:
-                if arg not in seen:
+                if arg not in seen and arg not in around:
                     seen.add(arg)
                     stack.append(arg)
         return seen

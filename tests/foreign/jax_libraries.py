@@ -288,15 +288,16 @@ def of_diffrax() -> list[Case]:
     jnp = _wide()
     import diffrax as dfx
     import jax
+    import optimistix as optx
 
     fields = {"smooth": lambda t, y, args: -jnp.tanh(y), "relu": lambda t, y, args: jax.nn.relu(y) - y,
               "abs": lambda t, y, args: -jnp.abs(y)}
     solvers = {"Euler": dfx.Euler, "Heun": dfx.Heun, "Midpoint": dfx.Midpoint, "Tsit5": dfx.Tsit5, "Dopri5": dfx.Dopri5,
-               "ImplicitEuler": dfx.ImplicitEuler}
+               "ImplicitEuler": lambda: dfx.ImplicitEuler(root_finder=optx.Newton(1e-10, 1e-10))}
 
     def solved(field: str, solver: str, adaptive: bool) -> Callable[[Any], Any]:
         def f(x: Any) -> Any:
-            control = dfx.PIDController(1e-3, 1e-3) if adaptive else dfx.ConstantStepSize()
+            control = dfx.PIDController(1e-6, 1e-6) if adaptive else dfx.ConstantStepSize()
             found = dfx.diffeqsolve(
                 dfx.ODETerm(fields[field]), solvers[solver](), 0.0, 0.5, 0.1, x, stepsize_controller=control,
                 max_steps=32)
@@ -313,6 +314,7 @@ def of_diffrax() -> list[Case]:
 def of_lineax() -> list[Case]:
     """Linear solves by the matrix and by the right side."""
     jnp = _wide()
+    import jax
     import lineax as lx
 
     shift, right = 4 * jnp.eye(4), jnp.asarray(ROWS[5])
@@ -349,8 +351,31 @@ def of_lineax() -> list[Case]:
         operator = lx.MatrixLinearOperator(jnp.vstack([x, 4 * jnp.eye(4)]))
         return (lx.linear_solve(operator, jnp.ones(12), lx.AutoLinearSolver(well_posed=None)).value ** 2).sum()
 
+    def many(x: Any) -> Any:
+        return jax.vmap(lambda row: lx.linear_solve(lx.DiagonalLinearOperator(5 + row), row).value)(x).sum()
+
+    def slope(x: Any) -> Any:
+        operator = lx.JacobianLinearOperator(lambda u, _: jax.nn.relu(u) + 5 * u, x[0])
+        return (lx.linear_solve(operator, x[1]).value ** 2).sum()
+
+    def tree(x: Any) -> Any:
+        given = {"a": jax.ShapeDtypeStruct((2,), float), "b": jax.ShapeDtypeStruct((1, 2), float)}
+        operator = lx.FunctionLinearOperator(lambda u: {
+            "a": 5 * u["a"] + x[0, :2] * u["b"].sum(), "b": u["b"] * (6 + x[1, 0])}, given)
+        found = lx.linear_solve(operator, {"a": jax.nn.relu(x[2, :2]), "b": x[3:4, :2]}).value
+        return (found["a"] ** 2).sum() + found["b"].sum()
+
+    def repeated(x: Any) -> Any:
+        return jax.lax.scan(lambda held, row: (lx.linear_solve(
+            lx.MatrixLinearOperator(shift + row[:, None] * row), held).value, None), right, x)[0].sum()
+
+    def loose(x: Any) -> Any:
+        operator = lx.MatrixLinearOperator(x[:4] @ x[:4].T + shift, lx.positive_semidefinite_tag)
+        return lx.linear_solve(operator, right, lx.CG(0.5, 0.5)).value.sum()
+
     return _cases({**{name: solved(name) for name in solvers}, "Cholesky": cholesky, "Tridiagonal": tridiagonal,
-                   "Diagonal": diagonal, "Triangular": triangular, "least squares": squares}, ROWS)
+                   "Diagonal": diagonal, "Triangular": triangular, "least squares": squares, "vmap": many,
+                   "Jacobian": slope, "tree": tree, "scan": repeated, "loose": loose}, ROWS)
 
 
 def of_jax() -> list[Case]:

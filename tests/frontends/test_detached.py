@@ -36,6 +36,7 @@ FREE: dict[str, Callable[[Any], Any]] = {
 
 HELD: dict[str, Callable[[Any], Any]] = {
     "a product": lambda x: jnp.sum(x * stop(jnp.max(x))),
+    "a quotient by infinity": lambda x: jnp.sum(x**2) + jnp.sum(x * stop(jnp.max(x)) / jnp.inf),
     "half a softmax": lambda x: jnp.sum(jnp.exp(x - stop(jnp.max(x)))),
     "a logarithm without its shift": lambda x: jnp.log(jnp.sum(jnp.exp(x - stop(jnp.max(x))))),
     "straight-through": lambda x: jnp.sum(x + stop(jnp.abs(x) - x)),

@@ -266,6 +266,31 @@ def test_a_primitive_of_another_library_is_followed_and_its_rule_is_foreign() ->
     stopped = made(0.25)
     with pytest.raises(an.TraceError, match="may differentiate by what stop_gradient holds"):
         an.verify(lambda u: jnp.sum(stopped.bind(jax.lax.stop_gradient(u) + u)), x)
+    # Where it is the derivative of what is computed, what is held constant is constant for both.
+    report = an.verify(lambda u: jnp.sum(stopped.bind(jax.lax.stop_gradient(u) + u)), x + 2)
+    assert report.verdict is an.Verdict.CLARKE and report.gradient.tolist() == [1.0, 1.0]
+
+
+def test_a_rule_that_differentiates_by_another_argument_than_the_implementation_is_refused() -> None:
+    from jax.extend.core import Primitive
+    from jax.interpreters import ad
+
+    own = Primitive("own_square")
+    own.def_impl(lambda x, held: held**2)
+    own.def_abstract_eval(lambda x, held: x)
+    ad.defjvp(own, lambda t, x, held: 2 * x * t, None)
+    with pytest.raises(an.TraceError, match="may differentiate by what stop_gradient holds"):
+        an.verify(lambda u: jnp.sum(own.bind(u, jax.lax.stop_gradient(u))), jnp.array([1.0, -2.0]))
+
+
+def test_what_has_no_rule_and_is_held_constant_is_refused_where_it_is_used() -> None:
+    from jax.extend.core import Primitive
+
+    own = Primitive("own_order")
+    own.def_impl(lambda x: jnp.asarray(np.sort(np.asarray(x))))
+    own.def_abstract_eval(lambda x: x)
+    with pytest.raises(an.TraceError, match="own_order"):
+        an.verify(lambda u: jnp.sum(u * own.bind(jax.lax.stop_gradient(u))), jnp.array([2.0, 1.0]))
 
 
 def test_formulas_for_the_same_number_are_one_function() -> None:

@@ -1,7 +1,7 @@
 """Primitives without a rule that are written in JAX: they are followed through what they are written in.
 
 JAX's own derivative of such a primitive is a formula of JAX's; that of another library is derivative code of somebody
-else's, as a custom rule is.
+else's, as a custom rule is.  Linear systems of lineax are followed as what they solve.
 """
 
 from __future__ import annotations
@@ -10,21 +10,32 @@ import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
+
 from absnormal._optional import require
 from absnormal.errors import AbsNormalError
 from absnormal.frontends.jax.derivatives import codes, of_jax
-from absnormal.frontends.jax.run import Run, Seen
+from absnormal.frontends.jax.jumps import Jump
+from absnormal.frontends.jax.primitives import NAMES
+from absnormal.frontends.jax.refused import refusal
+from absnormal.frontends.jax.run import Run, Seen, jump_of
+from absnormal.frontends.jax.solvers import solved
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.writing import Writer
 
 
 def followed(run: Run, eqn: Any, inputs: list[Seen]) -> list[Seen] | None:
     """The results of a primitive through its implementation; None where it has none that is written in JAX."""
-    closed = _written(eqn, [seen.value for seen in inputs])
+    solutions = solved(run, eqn, inputs)
+    if solutions is not None or jump_of(inputs) is not None:
+        return solutions
+    values = [seen.value for seen in inputs]
+    closed = _written(eqn, values)
     if closed is None:
         return None
     named = _foreign(eqn, run)
-    if named is not None and run.stopped == "constant" and _stopped(run, inputs):
+    if named is not None and run.stopped == "constant" and _stopped(run, inputs) and not _agree(
+            eqn, closed, values, [_moves(run, seen) for seen in inputs]):
         Writer(run.builder, *(run.builder.user or (eqn.primitive.name, run.around))).refuse(
             "has a derivative rule of its own, which may differentiate by what stop_gradient holds constant",
             'give stopped="followed"')
@@ -37,6 +48,53 @@ def _stopped(run: Run, inputs: list[Seen]) -> bool:
     """Whether something that goes in comes from behind a stop_gradient."""
     nodes = [seen.traced.index for seen in inputs if isinstance(seen.traced, TracedArray)]
     return not run.builder.reach(nodes).isdisjoint(run.detached)
+
+
+def _moves(run: Run, seen: Seen) -> bool:
+    """Whether a value depends on the variables, also where what stop_gradient holds is constant."""
+    if not isinstance(seen.traced, TracedArray):
+        return not isinstance(seen.traced, Jump | None)
+    reached = run.builder.reach([seen.traced.index], run.detached)
+    return any(run.builder.nodes[index].op == "input" for index in reached)
+
+
+def _agree(eqn: Any, closed: Any, values: list[Any], moved: list[bool]) -> bool:
+    """Whether a rule differentiates by what moves as the implementation is differentiated, along some direction."""
+    jax, jnp = require("jax", "jax"), require("jax.numpy", "jax")
+    moved = [moves and bool(jnp.issubdtype(value.dtype, jnp.inexact))
+             for value, moves in zip(values, moved, strict=True)]
+    random = np.random.default_rng(0)
+    given = [value for value, moves in zip(values, moved, strict=True) if moves]
+    along = [jnp.asarray(random.standard_normal(value.shape), value.dtype) for value in given]
+
+    def rates(results: Callable[..., Any]) -> list[Any]:
+        def of_moved(*parts: Any) -> Any:
+            rest = iter(parts)
+            made = results(*(next(rest) if moves else value for value, moves in zip(values, moved, strict=True)))
+            made = made if isinstance(made, list | tuple) else [made]
+            return [out for out in made if jnp.issubdtype(out.dtype, jnp.inexact)]
+
+        return jax.jvp(of_moved, tuple(given), tuple(along))[1]  # type: ignore[no-any-return]
+
+    by_rule = rates(lambda *args: eqn.primitive.bind(*args, **eqn.params))
+    written = rates(lambda *args: jax.core.eval_jaxpr(closed.jaxpr, closed.consts, *args))
+    return all(np.allclose(one, other, rtol=np.sqrt(jnp.finfo(one.dtype).eps), equal_nan=True)
+               for one, other in zip(by_rule, written, strict=True))
+
+
+def without_rule(run: Run, name: str, inputs: list[Seen], results: list[Any]) -> list[Seen]:
+    """The results of a primitive without a rule: constants, to find what else has none.
+
+    Nothing may need them where stop_gradient holds all that goes in: what is computed to be held constant, such as the
+    factors of a matrix, is not always used.
+    """
+    assert run.builder.user is not None
+    source = run.builder.user[1]
+    if not any(_moves(run, seen) for seen in inputs):
+        error = refusal({name: source}, NAMES)
+        return [Seen(value, Jump(error.operation, error.source, error.problem, error.fix)) for value in results]
+    run.missing.setdefault(name, source)
+    return [Seen(value) for value in results]
 
 
 def _written(eqn: Any, values: list[Any]) -> Any:

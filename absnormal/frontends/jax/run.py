@@ -162,7 +162,7 @@ class Run:
         from absnormal.frontends.jax.complex_rules import of_pairs
         from absnormal.frontends.jax.control import CONTROL
         from absnormal.frontends.jax.devices import COLLECTIVES, collected
-        from absnormal.frontends.jax.implementations import followed
+        from absnormal.frontends.jax.implementations import followed, without_rule
         from absnormal.frontends.jax.primitives import MASKS, RULES
 
         name = eqn.primitive.name
@@ -201,7 +201,7 @@ class Run:
                 if kept is not None:
                     return kept
                 inputs = [Seen(seen.value) if isinstance(seen.traced, Places) else seen for seen in inputs]
-            if name not in RULES and name not in MASKS and name not in REFUSED and jump_of(inputs) is None:
+            if name not in RULES and name not in MASKS and name not in REFUSED:
                 written_out = followed(self, eqn, inputs)
                 if written_out is not None:
                     return written_out
@@ -229,8 +229,7 @@ class Run:
                     return [Seen(value) for value in results]
             assert self.builder.user is not None
             if name not in rules:
-                self.missing.setdefault(name, self.builder.user[1])
-                return [Seen(value) for value in results]
+                return without_rule(self, name, inputs, results)
             values = [seen.value for seen in inputs]
             call = Call(self, eqn.primitive, eqn.params, values, results, Writer(self.builder, *self.builder.user))
             try:
