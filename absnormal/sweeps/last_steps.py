@@ -18,7 +18,9 @@ from absnormal.program.program import Program
 from absnormal.sweeps.adjoints import Adjoints
 
 #: Operations whose value is no larger than what this makes of bounds on the arguments.
-_BOUNDED: dict[str, Callable[[list[float]], float]] = {"add": sum, "sub": sum, "neg": sum, "mul": math.prod}
+_BOUNDED: dict[str, Callable[[list[float]], float]] = {
+    "add": sum, "sub": sum, "neg": sum, "mul": math.prod, "square": lambda sizes: sizes[0] * sizes[0],
+}
 
 
 def largest(array: Array) -> float:
@@ -33,15 +35,10 @@ def _length(array: Array) -> float:
     return math.sqrt(np.vdot(array, array))
 
 
-def _size(program: Program, index: int, values: Sequence[Array], known: dict[int, float]) -> float:
-    """A bound on the finite entries of a value, from those on its arguments where these are known and tell, so that the
-    value need not be computed; what is infinite is passed on nowhere."""
-    node = program.nodes[index]
-    told = TABLE[node.op].family == "movement" or node.op in _BOUNDED
-    if told and all(arg in known for arg in node.args):
-        return _BOUNDED.get(node.op, max)([known[arg] for arg in node.args])
-    found = largest(values[index])
-    return found if math.isfinite(found) else largest(values[index][np.isfinite(values[index])])
+def _finite(value: Array) -> float:
+    """The largest finite absolute value; what is infinite is passed on nowhere."""
+    found = largest(value)
+    return found if math.isfinite(found) else largest(value[np.isfinite(value)])
 
 
 class LastSteps(Adjoints):
@@ -73,11 +70,24 @@ class LastSteps(Adjoints):
         sizes: dict[int, float] = {}
         most = 0.0
         for index in sorted(self.lengths):
-            sizes[index] = _size(self.program, index, values, sizes)
+            sizes[index] = self._size(index, values, sizes)
             product = self.lengths[index] * sizes[index]
             # Where that is no number nothing is known.
             most = max(most, math.inf if math.isnan(product) else product)
         return most
+
+    def _size(self, index: int, values: Sequence[Array], known: dict[int, float]) -> float:
+        """A bound on the finite entries of a value, from those on its arguments where these are known and tell, so that
+        the value need not be computed."""
+        nodes = self.program.nodes
+        node = nodes[index]
+        if TABLE[node.op].family == "movement" or node.op in _BOUNDED:
+            for arg in node.args:
+                if arg in self.buffers or nodes[arg].op == "constant":
+                    known[arg] = known[arg] if arg in known else _finite(values[arg])
+            if all(arg in known for arg in node.args):
+                return _BOUNDED.get(node.op, max)([known[arg] for arg in node.args])
+        return _finite(values[index])
 
     def add(self, index: int, linear: LinearMap, w: Array) -> None:
         if index in self.buffers:
