@@ -201,11 +201,11 @@ def one_sided(u: Any) -> tuple[Any, Any]:
     return np.minimum(left, right), np.maximum(left, right)
 
 
-@pytest.mark.parametrize("size", [1, 2, 5, 300])
+@pytest.mark.parametrize("size", [1, 2, 5, 100])
 @pytest.mark.parametrize("slope", ["autograd", 0, -1, 1])
 def test_a_ratio_that_is_clipped_is_a_coordinate(size: int, slope: Any) -> None:
     u = np.log(np.resize([0.8, 1.2, 1.0, 1.2, 0.8, 1.2, 0.8], size))
-    # In every turn there is time for 300 kinks on any machine.
+    # In every turn there is time for 100 kinks on any machine.
     report = an.verify(lambda u: policy_loss(u, np, np.clip), u, slope=slope, budget=an.Budget(seconds=200))
     low, high = one_sided(u)
     inside = bool(((low - 1e-9 <= report.gradient) & (report.gradient <= high + 1e-9)).all())

@@ -22,14 +22,14 @@ CHOOSE = ("frontends.frameworks", "frontends.points", "frontends.ties", "extend"
 @cache
 def _words(path: Path) -> frozenset[str]:
     """The strings and names of a module, without its documentation."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    nodes = [*ast.walk(ast.parse(path.read_text(encoding="utf-8")))]
     documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
     said = {
-        node.body[0].value for node in ast.walk(tree)
+        node.body[0].value for node in nodes
         if isinstance(node, documented) and node.body and isinstance(node.body[0], ast.Expr)
     }
     found = set()
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in said:
             found.add(node.value)
         elif isinstance(node, (ast.Name, ast.Attribute)):

@@ -108,6 +108,7 @@ def test_another_point_is_judged_as_if_f_were_followed_there(name: str, compiled
     assert same(f, jnp.array([-0.5, 1.0, 1.0]), None, compiled)
 
 
+@pytest.mark.slow
 def test_a_tie_another_branch_and_what_is_not_finite_are_followed_anew() -> None:
     def f(x: Any) -> Any:
         return jax.lax.cond(x[0] > 2, lambda u: jnp.sum(u), lambda u: jax.nn.relu(u).sum() - jax.nn.relu(-u).sum(), x)

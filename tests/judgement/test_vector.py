@@ -78,7 +78,7 @@ def test_the_oracle_agrees(data: st.DataObject, exact: bool) -> None:
         assert a.oracle.contains(g)
 
 
-@fuzz(40)
+@fuzz(30)
 @given(st.data())
 def test_the_oracle_agrees_with_smooth_maps_between(data: st.DataObject) -> None:
     """Outside hypothesis E the set may be larger than that of the linearization, never smaller."""
@@ -101,7 +101,7 @@ ONE_TO_ONE: tuple[tuple[Any, int], ...] = (
 )  # fmt: skip
 
 
-@fuzz(40)
+@fuzz(25)
 @given(st.data())
 def test_one_to_one_functions_of_inputs_are_coordinates(data: st.DataObject) -> None:
     a = data.draw(cases() | cases(nests()))

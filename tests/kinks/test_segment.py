@@ -21,7 +21,7 @@ from tests.oracle.strategies import programs
 ENTRIES = st.sampled_from([Fraction(k, 8) for k in range(-24, 25)])
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(programs(), st.data())
 def test_between_the_kinks_f_is_affine_and_at_them_switches_vanish(drawn: Any, data: st.DataObject) -> None:
     expression, point = drawn
@@ -106,6 +106,7 @@ def test_trees_come_back_as_trees() -> None:
     assert set(kink.x) == {"a", "b"} and kink.x["a"][0] == 0
 
 
+@pytest.mark.slow
 def test_a_large_program_is_followed_in_float64() -> None:
     problem = digits.network(64)
     program = an.trace(problem.function, problem.point)

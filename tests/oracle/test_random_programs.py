@@ -33,16 +33,13 @@ def test_three_evaluations_agree(program: Program, data: st.DataObject) -> None:
 
 @fuzz
 @given(programs())
-def test_switches_that_vanish_are_counted_from_values_alone(program: Program) -> None:
-    expr, point = program
-    assert active([expr], point, {}) == len(Oracle.of(expr, point).active)
-
-
-@fuzz
-@given(programs())
-def test_gradients_of_open_cells_are_gradients_of_the_function(program: Program) -> None:
+def test_open_cells_are_those_of_elimination_and_their_gradients_those_of_the_function(program: Program) -> None:
+    """Switches that vanish are counted from values alone."""
     expr, point = program
     oracle = Oracle.of(expr, point)
+    assert active([expr], point, {}) == len(oracle.active)
+    for sigma in oracle.definite_signatures():
+        assert feasible(list(oracle.signed_rows(sigma))) == (sigma in oracle.open_signatures)
     step = Fraction(1, 2**60)
     for sigma in oracle.open_signatures:
         d = oracle.direction(sigma)
@@ -80,14 +77,6 @@ def feasible(rows: list[Vector]) -> bool:
         ]
         rows = [*{*pairs, *(row[1:] for row in rows if row[0] == 0)}]
     return not rows
-
-
-@fuzz
-@given(programs())
-def test_open_cells_by_elimination(program: Program) -> None:
-    oracle = Oracle.of(*program)
-    for sigma in oracle.definite_signatures():
-        assert feasible(list(oracle.signed_rows(sigma))) == (sigma in oracle.open_signatures)
 
 
 @fuzz
@@ -129,6 +118,7 @@ def shift_inputs(expr: Expr, offset: int) -> Expr:
     return copy(expr, lambda node: Var(node.index + offset))
 
 
+@pytest.mark.slow
 def test_programs_cover_the_hard_cases() -> None:
     """The strategy draws what it promises: with and without LIKQ, zero rows, right and wrong gradients."""
     seen: set[object] = set()

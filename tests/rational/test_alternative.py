@@ -63,6 +63,7 @@ def test_mean(rows: Any) -> None:
         assert all(along(point) < along(goal) for point in points)
 
 
+@pytest.mark.slow
 def test_a_least_squares_solver_that_errs_is_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
     def wrong(columns: Any, labels: Any, target: Any) -> Any:
         return np.ones(columns.shape[1]), np.ones(len(target))

@@ -102,7 +102,7 @@ def test_means_lie_in_the_set_that_is_listed(variant: Any, monkeypatch: pytest.M
     if variant is not None:
         monkeypatch.setattr(membership, "chosen_along", variant)
     outside = decided = 0
-    for seed in range(3 * FACTOR):
+    for seed in range(2 * FACTOR):
         f, x, _ = network((2, 3, 2, 1), 3, seed)
         G, sweeps = an.generalized_gradient(f, x), sweeps_of(f, x)
         for slope in (-1.0, 0.0, 1.0):
