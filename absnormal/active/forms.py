@@ -140,7 +140,11 @@ class _State:
     def matmul(self, index: int, node: Node, args: list[Array]) -> Array:
         if all(self.program.nodes[arg].varied for arg in node.args) and not self.products:
             return np.full(node.shape, MIXED, dtype=object)
-        return np.asarray(TABLE[node.op].value(node.params, *args), dtype=object)
+        try:
+            return np.asarray(TABLE[node.op].value(node.params, *args), dtype=object)
+        except SystemError as error:
+            # NumPy goes on with the next product when one of them has raised.
+            raise TooLarge from error
 
     def convolution(self, index: int, node: Node, args: list[Array]) -> Array:
         """With a constant, unless products are followed; entries of a large one are generators."""

@@ -94,3 +94,10 @@ def test_forms_of_a_long_program_are_interrupted() -> None:
     assert len(looks) == 3
     spent = Problem(Sweeps(program, np.ones(400)), np.zeros(len(sweeps.alpha)), an.Budget(seconds=0))
     assert spent.apart is None
+
+
+def test_forms_of_many_matrices_end_when_time_is_up() -> None:
+    weights = np.arange(1.0, 401.0).reshape(20, 20)
+    program = an.trace(lambda x: np.abs(np.matmul(x.reshape(8, 20, 20), weights)).sum(), np.zeros(3200))
+    with ended_when(lambda: True), pytest.raises(TooLarge):
+        forms(Sweeps(program, np.zeros(3200)), 10_000_000)

@@ -373,6 +373,15 @@ def test_a_compiled_model_is_refused() -> None:
         an.torch.verify(torch.compile(nn.Linear(2, 1)), lambda: torch.zeros(()))
 
 
+@pytest.mark.slow
+def test_what_a_function_calls_of_compiled_functions_runs_as_it_is_written() -> None:
+    chosen = torch.compile(lambda u, rows: torch.relu(u[rows[:, 0].int()]).sum())
+    rows = torch.tensor([[0.0, 1.0], [2.0, 2.0]])
+    report = an.verify(lambda u: chosen(u, rows), torch.tensor([-1.0, 5.0, 2.0]))
+    assert report.verdict is an.Verdict.CLARKE and report.gradient.tolist() == [0, 0, 1]
+    assert an.verify(lambda u: chosen(u, rows), torch.zeros(3)).verdict is an.Verdict.CLARKE
+
+
 def test_bad_arguments() -> None:
     with pytest.raises(ValueError, match="leaf tensors"):
         an.torch.verify([torch.zeros(2)], lambda: torch.zeros(()))

@@ -114,3 +114,14 @@ class Reading(TorchFunctionMode):  # type: ignore[misc]
             return handle
         return func(*args, **(kwargs or {}))
 
+
+
+def _keep_compilers_out() -> None:
+    """Compiled functions that f calls run as they are written, and what notes their operations is not compiled."""
+    frames = torch._C._dynamo.eval_frame
+    skip = frames._FrameAction.SKIP
+    for method in (Tape.__torch_dispatch__, Reading.__torch_function__):
+        frames.set_code_exec_strategy(method.__code__, frames._FrameExecStrategy(skip, skip))
+
+
+_keep_compilers_out()

@@ -182,7 +182,7 @@ class Tape(TorchDispatchMode):  # type: ignore[misc]
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
-        # Compiled functions are refused, so there is no compiler to be kept out of every operation.
+        # `reading` keeps compilers out, without loading one.
         return False
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
