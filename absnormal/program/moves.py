@@ -48,6 +48,9 @@ def origins(nodes: Sequence[Node], index: int) -> tuple[Array, Array]:
 def _origins(node: Node, index: int, of: Callable[[int], tuple[Array, Array]]) -> tuple[Array, Array]:
     if node.op in MOVES:
         parts = [np.asarray(TABLE[node.op].value(node.params, part)) for part in of(node.args[0])]
+    elif node.op == "concatenate":
+        joined = zip(*(of(arg) for arg in node.args), strict=True)
+        parts = [np.asarray(TABLE[node.op].value(node.params, *sides)) for sides in joined]
     elif node.op == "where":
         chosen = zip(*(of(arg) for arg in node.args), strict=True)
         parts = [np.broadcast_to(np.where(node.params["mask"], *both), node.shape) for both in chosen]

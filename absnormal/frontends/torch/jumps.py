@@ -111,6 +111,34 @@ def _ordered(x: Any, *args: Any, **kwargs: Any) -> tuple[bool, bool]:
     return _meets(values[1:], values[:-1], eps_of(x))
 
 
+def _middle(x: Any, k: int, dim: int = -1, keepdim: bool = False) -> tuple[int, slice]:
+    return dim, slice(max(k - 2, 0), k)
+
+
+#: From the arguments of an operation: the axis along which it sorts, and of the neighbours in rising order those that
+#: decide its indices where they are equal.
+RANKS: dict[str, Callable[..., tuple[int, slice]]] = {
+    **dict.fromkeys(("sort", "argsort"), lambda x, dim=-1, descending=False, stable=None: (dim, slice(None))),
+    **dict.fromkeys(("mode", "nanmedian", "cummax", "cummin"), lambda x, dim=-1, keepdim=False: (dim, slice(None))),
+    "topk": lambda x, k, dim=-1, largest=True, sorted=True: (
+        dim, slice(max(_size(x, dim) - 1 - k, 0), None) if largest else slice(k)),
+    "kthvalue": _middle, "median": lambda x, dim, keepdim=False: _middle(x, (_size(x, dim) + 1) // 2, dim),
+}  # fmt: skip
+
+
+def _size(x: Any, dim: int) -> int:
+    return int(x.shape[dim]) if x.shape else 1
+
+
+def _ranked(name: str) -> Ties:
+    def ties(x: Any, *args: Any, **kwargs: Any) -> tuple[bool, bool]:
+        axis, apart = RANKS[name](x, *args, **kwargs)
+        values = np.sort(np.moveaxis(np.atleast_1d(_number(x)), axis, -1), axis=-1)
+        return _meets(values[..., 1:][..., apart], values[..., :-1][..., apart], eps_of(x))
+
+    return ties
+
+
 def _among(x: Any, others: Any) -> tuple[bool, bool]:
     """Whether an entry equals one of the others."""
     values, edges = _number(x).reshape(-1), np.sort(_number(others).reshape(-1))
@@ -223,7 +251,7 @@ def never(*args: Any, **kwargs: Any) -> tuple[bool, bool]:
 #: Operations whose results jump, with a test of whether they do so at the point, or may within rounding.
 JUMPS: dict[str, Ties] = {
     "gt": compared, "ge": compared, "lt": compared, "le": compared, "eq": compared, "ne": compared,
-    "argmax": _indexed(1.0), "argmin": _indexed(-1.0), "argsort": _ordered, "isin": lambda x, others, **kwargs:
+    "argmax": _indexed(1.0), "argmin": _indexed(-1.0), "argsort": _ranked("argsort"), "isin": lambda x, others, **kwargs:
         _among(x, others), "searchsorted": _searched, "bucketize": lambda x, edges, **kwargs: _among(x, edges),
     "isnan": _where(torch.isnan), "isinf": _where(torch.isinf), "isfinite": _where(lambda x: ~torch.isfinite(x)),
     "isneginf": _where(torch.isneginf), "isposinf": _where(torch.isposinf),
@@ -236,10 +264,10 @@ JUMPS: dict[str, Ties] = {
 
 #: Operations whose results after the first are indices, which jump where entries are tied; or are drawn at random.
 INDEXED: dict[str, Ties] = dict.fromkeys(
-    ("max", "min", "sort", "topk", "kthvalue", "median", "nanmedian", "mode", "cummax", "cummin",
-     "max_pool2d_with_indices", "max_pool3d_with_indices", "adaptive_max_pool1d", "adaptive_max_pool2d",
+    ("max_pool2d_with_indices", "max_pool3d_with_indices", "adaptive_max_pool1d", "adaptive_max_pool2d",
      "adaptive_max_pool3d"), _ordered
 ) | {
+    "max": _indexed(1.0), "min": _indexed(-1.0), **{name: _ranked(name) for name in RANKS},
     "native_dropout": never, "linalg_lu_factor_ex": _exchanged, "linalg_lu": _exchanged,
     "linalg_cholesky_ex": _factored, "_standard_gamma": never, "_sample_dirichlet": never,
 }  # fmt: skip

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 
 from absnormal.errors import DomainError, TraceError
-from absnormal.frontends.torch.jumps import CONVERSIONS, RELATIONS, discrete, plain_name
+from absnormal.frontends.torch.jumps import CONVERSIONS, RANKS, RELATIONS, discrete, plain_name
 from absnormal.frontends.torch.writer import Arg, Writer
 from absnormal.program import program
 
@@ -69,7 +71,19 @@ def comparisons(w: Writer, args: Sequence[Any], kwargs: dict[str, Any]) -> list[
         return [(arg.node, arg.node, _WHOLE[name]) for arg in moving]
     if name in _LINES:
         return _line(w, args[0], kwargs.get("dim", args[1] if len(args) > 1 else None), name[-3:])
+    if name in RANKS and isinstance(args[0], Arg) and args[0].shape:
+        return _neighbours(w, args[0], *RANKS[name](*args, **kwargs))
     return None
+
+
+def _neighbours(w: Writer, x: Arg, axis: int, apart: slice) -> list[Comparison]:
+    """Neighbours in rising order along an axis, those that must differ for their places to be known."""
+    places = np.moveaxis(np.arange(math.prod(x.shape)).reshape(x.shape), axis, -1)
+    rising = np.argsort(np.moveaxis(w.here(x.node), axis, -1), axis=-1, kind="stable")
+    order = np.take_along_axis(places, rising, -1)
+    flat = w.reshape(x.node, (-1,))
+    sides = (w.gather(flat, side[..., apart].reshape(-1)) for side in (order[..., 1:], order[..., :-1]))
+    return [(*sides, ">")]
 
 
 def _line(w: Writer, x: Any, dim: Any, kind: str) -> list[Comparison] | None:
