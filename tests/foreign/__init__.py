@@ -1,6 +1,7 @@
 """Are losses, layers and filters of other libraries judged, or refused for a reason that a user accepts?
 
     python -m tests.foreign [--all] [LIBRARY ...]  all cases of the libraries that are installed, and a table
+    python -m tests.foreign.once_refused [--all]   what was once refused of code for torch, kind by kind
     python -m pytest tests/foreign/checks.py     the same as tests
     python -m tests.foreign.autograd_tests [--all] [FOLDER]     what autograd's own tests check, see there
 

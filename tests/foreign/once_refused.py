@@ -39,7 +39,7 @@ def _of_library(library: str, point: str, names: tuple[str, ...]) -> Made:
 def comparisons() -> Made:
     """A comparison that is tied: of values that do not move, of masked, clamped and padded entries, of boxes."""
     import torch
-    from torchvision.models.detection.anchor_utils import DefaultBoxGenerator
+    from torchvision.models.detection.anchor_utils import AnchorGenerator, DefaultBoxGenerator
     from torchvision.models.detection.fcos import FCOS
     from torchvision.models.detection.ssd import SSD
 
@@ -78,7 +78,9 @@ def comparisons() -> Made:
         "logits of padded words": (
             lambda: lambda x: x.masked_fill(~mask, -1e9).log_softmax(1).masked_fill(~mask, 0).sum(), _numbers(2, 3)),
         **_of_library("torchvision", "same", ("distance_box_iou_loss",)),
-        "FCOS": (detector(lambda net: FCOS(net, 3, min_size=32, max_size=32), 32), picture.numpy()),
+        "FCOS": (detector(lambda net: FCOS(
+            net, 3, min_size=32, max_size=32, anchor_generator=AnchorGenerator(((8,),), ((1.0,),))), 32),
+            picture.numpy()),
         "SSD": (detector(lambda net: SSD(net, DefaultBoxGenerator([[2]]), (32, 32), 3), [32]), picture.numpy()),
     }  # fmt: skip
 

@@ -251,8 +251,9 @@ def never(*args: Any, **kwargs: Any) -> tuple[bool, bool]:
 #: Operations whose results jump, with a test of whether they do so at the point, or may within rounding.
 JUMPS: dict[str, Ties] = {
     "gt": compared, "ge": compared, "lt": compared, "le": compared, "eq": compared, "ne": compared,
-    "argmax": _indexed(1.0), "argmin": _indexed(-1.0), "argsort": _ranked("argsort"), "isin": lambda x, others, **kwargs:
-        _among(x, others), "searchsorted": _searched, "bucketize": lambda x, edges, **kwargs: _among(x, edges),
+    "argmax": _indexed(1.0), "argmin": _indexed(-1.0), "argsort": _ranked("argsort"),
+    "isin": lambda x, others, **kwargs: _among(x, others), "searchsorted": _searched,
+    "bucketize": lambda x, edges, **kwargs: _among(x, edges),
     "isnan": _where(torch.isnan), "isinf": _where(torch.isinf), "isfinite": _where(lambda x: ~torch.isfinite(x)),
     "isneginf": _where(torch.isneginf), "isposinf": _where(torch.isposinf),
     "nonzero": zero, "count_nonzero": zero, "logical_not": zero, "logical_and": _either_zero,

@@ -82,8 +82,8 @@ def _neighbours(w: Writer, x: Arg, axis: int, apart: slice) -> list[Comparison]:
     rising = np.argsort(np.moveaxis(w.here(x.node), axis, -1), axis=-1, kind="stable")
     order = np.take_along_axis(places, rising, -1)
     flat = w.reshape(x.node, (-1,))
-    sides = (w.gather(flat, side[..., apart].reshape(-1)) for side in (order[..., 1:], order[..., :-1]))
-    return [(*sides, ">")]
+    above, below = (w.gather(flat, side[..., apart].reshape(-1)) for side in (order[..., 1:], order[..., :-1]))
+    return [(above, below, ">")]
 
 
 def _line(w: Writer, x: Any, dim: Any, kind: str) -> list[Comparison] | None:
