@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import bisect
 import copy
 import json
+import math
 import pickle
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from scipy.optimize import linear_sum_assignment
 
 import absnormal as an
 from absnormal.frontends.torch.numbers import Number, Use, Whole, telling
@@ -90,3 +94,60 @@ def test_numbers_tell_what_is_decided_by_them() -> None:
     assert not first.decides and not second.decides
     assert total == 1.5 and first.decides and second.decides
     assert type(pickle.loads(pickle.dumps(b))) is float and type(copy.copy(a[1][0])) is int
+
+
+def hungarian(x: Any) -> Any:
+    """The loss of a set prediction: costs of another kind than the loss choose who is compared with whom."""
+    goals = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]], dtype=x.dtype)
+    with torch.no_grad():
+        rows, columns = linear_sum_assignment(torch.cdist(x, goals).cpu())
+    return ((x[rows] - goals[columns]) ** 2).sum(1) @ torch.tensor([1.0, 2.0, 4.0], dtype=x.dtype)
+
+
+WEIGHTS = torch.tensor([1.0, 2.0, 4.0], dtype=D)
+
+#: Functions that jump at a point where no number that they read is 0, and points near it where they do not.
+JUMPING: dict[str, tuple[Function, list[Any], list[Any]]] = {
+    "a threshold": (lambda x: x.sum() * (2 if x[0].item() >= 1.0 else 3), [1.0, 2.0], [1.1, 2.0]),
+    "after arithmetic": (lambda x: x.sum() * (2 if 2 * x.max().item() > 4.0 else 3), [1.0, 2.0], [1.0, 2.1]),
+    "two numbers": (lambda x: x.sum() * (2 if x[0].item() < x[1].item() else 3), [1.5, 1.5], [1.5, 2.5]),
+    "the key of a minimum": (
+        lambda x: (x * x).sum() * WEIGHTS[min(range(2), key=lambda i: x[i].item())], [1.5, 1.5], [1.5, 2.5]),
+    "a truth value": (lambda x: x.sum() * (2 if x[0].item() - 1 else 3), [1.0, 2.0], [1.1, 2.0]),
+    "in a list": (lambda x: x.sum() * (2 if x[0].item() in (1.0, 5.0) else 3), [1.0, 2.0], [1.1, 2.0]),
+    "a bisection": (lambda x: x.sum() * bisect.bisect([1.0, 2.0], x[1].item()), [0.5, 2.0], [0.5, 1.5]),
+    "int": (lambda x: x.sum() * int(x[1].item()), [0.5, 2.0], [0.5, 2.5]),
+    "floor": (lambda x: x.sum() * math.floor(x[1].item()), [0.5, 2.0], [0.5, 2.5]),
+    "round": (lambda x: x.sum() * round(x[1].item()), [0.5, 2.5], [0.5, 2.0]),
+    "a quotient": (lambda x: x.sum() * (x[1].item() // 0.5), [0.5, 2.5], [0.5, 2.6]),
+    "a remainder": (lambda x: x.sum() * (x[1].item() % 0.5), [0.5, 2.5], [0.5, 2.6]),
+    "different numbers": (lambda x: x.sum() * len(set(x.tolist())), [1.5, 1.5], [1.5, 2.5]),
+    "an order": (lambda x: x @ WEIGHTS.to(x.dtype)[np.argsort(x.detach().numpy())], [1.5, 1.5, 2.0], [1.5, 1.6, 2.0]),
+    "an order of a list": (lambda x: x @ WEIGHTS.to(x.dtype)[np.argsort(x.tolist())], [1.5, 1.5, 2.0], [1.5, 1.6, 2.0]),
+    "several": (lambda x: x.sum() * len(np.unique(x.detach().numpy())), [1.5, 1.5, 2.0], [1.5, 1.6, 2.0]),
+    "an assignment": (hungarian, [[0.5, 0.5]] * 3, [[0.61, 0.47], [0.43, 0.72], [0.33, 0.21]]),
+}
+
+
+@pytest.mark.parametrize("dtype", [D, torch.float32], ids=str)
+@pytest.mark.parametrize("name", JUMPING)
+def test_what_decides_is_refused_where_numbers_are_equal(name: str, dtype: Any) -> None:
+    f, point, near = JUMPING[name]
+    with pytest.raises(an.TraceError, match=r"is (equal to another one|compared with an equal number)"):
+        an.verify(f, torch.tensor(point, dtype=dtype))
+    assert an.verify(f, torch.tensor(near, dtype=dtype))
+
+
+#: Functions that read equal numbers which are equal near the point, too, or are no reason to branch.
+ALLOWED: dict[str, Function] = {
+    "a symmetric matrix": lambda x: x.sum() * float((1 + (x[:, None] - x) ** 2).numpy(force=True).argmax()),
+    "twice the same": lambda x: x.sum() * len(set((x[0] + torch.zeros(3, dtype=D)).tolist())),
+    "on one side of a kink": lambda x: x.sum() * (2 if x.clamp(max=0.25)[0].item() >= 0.25 else 3),
+    "in units of itself": lambda x: (x / x.max().item()).sum(),
+    "rounded for people": lambda x: x.sum() * round(x[0].item(), 1),
+}
+
+
+@pytest.mark.parametrize("name", ALLOWED)
+def test_what_is_equal_near_the_point_decides_nothing(name: str) -> None:
+    assert an.verify(ALLOWED[name], torch.tensor([1.0, 2.0, 4.0], dtype=D))

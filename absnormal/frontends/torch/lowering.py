@@ -17,6 +17,7 @@ from absnormal.frontends.meanings.jumps import Either
 from absnormal.frontends.ties.slopes import of_nodes
 from absnormal.frontends.torch.arguments import reading, rule_name
 from absnormal.frontends.torch.branches import at_ties
+from absnormal.frontends.torch.coinciding import Coinciding
 from absnormal.frontends.torch.dominated import dominated
 from absnormal.frontends.torch.following import Following, sharp
 from absnormal.frontends.torch.graph import refuse_constant
@@ -53,6 +54,7 @@ class Lowering:
     ) -> None:
         self.tape, self.names = tape, names
         self.following = Following(tape, variables, through, leaves)
+        self._coinciding = Coinciding(tape, variables, self.following.reads)
         self.stopped: list[Source | None] = []
         self.builder = Builder(tree, (), read=array, later=FAMILIES, checked=False)
         self.write = Writer(tape, self.builder)
@@ -186,11 +188,9 @@ class Lowering:
             return
         self._at(read.record)
         self.write.operation = "a number that was read"
-        if not self.tape.value(read.record.args[0], read.number).all():
+        if problem := self._coinciding.problem(read):
             self.write.refuse(
-                "is 0 at this point, where code often branches, and what is done with it is not seen",
-                "compare tensors instead of numbers; where it is only logged, read it last, with item()",
-            )
+                problem, "compare tensors instead of numbers; where it is only logged, read it last, with item()")
         self._hold([read.handle])
         self._note_read(read)
 

@@ -7,6 +7,7 @@ tell.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,9 +18,11 @@ from absnormal.frontends.torch.steps import Read, Step
 
 @dataclass(slots=True)
 class Use:
-    """Whether code may depend on a number that was read: it is compared, or converted."""
+    """Whether code may depend on a number that was read: it is compared, or converted, and that is something else next
+    to it."""
 
     decides: bool = False
+    ties: bool = False
 
 
 class Number(float):
@@ -54,9 +57,10 @@ def telling(value: Any, uses: tuple[Use, ...]) -> Any:
 
 def _deciding(method: Callable[..., Any]) -> Callable[..., Any]:
     def decide(self: Any, *others: Any) -> Any:
+        jumps = _jumps(method, self, others)
         for number in (self, *others):
             for use in getattr(number, "uses", ()):
-                use.decides = True
+                use.decides, use.ties = True, use.ties or jumps
         return method(self, *others)
 
     return decide
@@ -64,10 +68,28 @@ def _deciding(method: Callable[..., Any]) -> Callable[..., Any]:
 
 def _computing(method: Callable[..., Any]) -> Callable[..., Any]:
     def compute(self: Any, *others: Any) -> Any:
-        uses = (use for number in (self, *others) for use in getattr(number, "uses", ()))
-        return telling(method(self, *others), tuple({id(use): use for use in uses}.values()))
+        uses = {id(use): use for number in (self, *others) for use in getattr(number, "uses", ())}
+        if _jumps(method, self, others):
+            for use in uses.values():
+                use.ties = True
+        return telling(method(self, *others), tuple(uses.values()))
 
     return compute
+
+
+def _jumps(method: Callable[..., Any], number: Any, others: Sequence[Any]) -> bool:
+    """Whether what a method makes of a number is something else next to it; of two of one list that is not told."""
+    method = _QUOTIENTS.get(method.__name__, method)
+    if not isinstance(number, Number) or method.__name__ not in _JUMPING:
+        return False
+    if any(getattr(other, "uses", None) is number.uses for other in others):
+        return False
+    here, *plain = (float.__add__(one, 0.0) if isinstance(one, Number) else one for one in (number, *others))
+    try:
+        made = method(here, *plain)
+        return any(method(math.nextafter(here, way), *plain) != made for way in (math.inf, -math.inf))
+    except (ArithmeticError, ValueError):
+        return False
 
 
 _KINDS: dict[type, Any] = {float: Number, int: Whole}
@@ -77,6 +99,12 @@ _DECIDED = (
     "bool", "int", "float", "trunc", "floor", "ceil", "hash", "eq", "ne", "lt", "le", "gt", "ge", "and", "or", "xor",
     "rand", "ror", "rxor", "lshift", "rshift", "invert", "floordiv", "rfloordiv", "mod", "rmod", "divmod", "rdivmod",
 )
+_JUMPING = frozenset(f"__{name}__" for name in (
+    "bool", "int", "trunc", "floor", "ceil", "eq", "ne", "lt", "le", "gt", "ge", "round", "floordiv", "rfloordiv"))
+_QUOTIENTS: dict[str, Callable[..., Any]] = {
+    "__mod__": float.__floordiv__, "__rmod__": float.__rfloordiv__, "__divmod__": float.__floordiv__,
+    "__rdivmod__": float.__rfloordiv__,
+}
 for _plain, _kind in _KINDS.items():
     for _names, _made in ((_COMPUTED, _computing), (_DECIDED, _deciding)):
         for _name in (f"__{name}__" for name in _names):

@@ -6,7 +6,7 @@ custom backwards are not on the tape: a gradient of theirs does not come out aga
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import torch
@@ -35,6 +35,15 @@ class Replay:
         if id(loss) not in self.known:
             raise CannotReplay("a result that Python code made of one")
         return self.known[id(loss)]
+
+    def read(self, numbers: Collection[int]) -> dict[int, Any]:
+        """What some operations take first, again."""
+        found = {}
+        for number, record in enumerate(self.tape.records):
+            if number in numbers:
+                found[number] = self._again(record.args[0], number).detach().clone()
+            self._step(number, record)
+        return found
 
     def _step(self, number: int, record: Record) -> None:
         args, kwargs = self._again(record.args, number), self._again(record.kwargs, number)
