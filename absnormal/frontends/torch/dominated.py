@@ -1,4 +1,4 @@
-"""Truth values that are the same whichever way the ties behind them fall.
+"""Truth values that are the same whichever way the ties behind them fall, or are only checked.
 
 In (a == b) | (|a - b| <= 1e-6), as torch.isclose writes it, the second comparison holds where the first is tied.
 """
@@ -15,6 +15,7 @@ import torch
 from absnormal.frontends.meanings.jumps import SIDES
 from absnormal.frontends.torch.jumps import plain_name
 from absnormal.frontends.torch.memory import storage
+from absnormal.frontends.torch.numbers import Checked
 from absnormal.frontends.torch.steps import Read, Step
 from absnormal.frontends.torch.tape import Record
 
@@ -36,7 +37,7 @@ def dominated(lowering: Lowering, read: Read, numbers: Sequence[int]) -> bool:
     The tape is run again from the jumps onwards, once for each choice of their sides.  Entries stand beside entries all
     along, so that a mask that is the same for every choice is the same however each of its entries falls.
     """
-    if lowering.versions.choices.follows(read):
+    if lowering.versions.choices.follows(read) or _checked(lowering, read):
         return True
     steps = lowering.following.steps
     records = [steps[number].record for number in numbers]
@@ -59,6 +60,15 @@ def dominated(lowering: Lowering, read: Read, numbers: Sequence[int]) -> bool:
         elif moved.concerns(record):
             moved.run(number, record)
     return not moved.concerns(read.record)
+
+
+def _checked(lowering: Lowering, read: Read) -> bool:
+    """Whether f only raises where what was read comes out otherwise, which a reader is told."""
+    if not isinstance(lowering.tape.numbers.get(read.number), Checked):
+        return False
+    lowering.write.notes.append(
+        f"f raises next to this point, by its check at {read.record.source}: judged as without the check")
+    return True
 
 
 class _Moved:

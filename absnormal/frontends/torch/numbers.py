@@ -25,6 +25,10 @@ class Use:
     ties: bool = False
 
 
+class Checked:
+    """A condition that f only checks: where it fails f raises."""
+
+
 class Number(float):
     """A floating-point number that tells what becomes of it; what is computed from it tells the same."""
 

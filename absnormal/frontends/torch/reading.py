@@ -8,6 +8,7 @@ Text is for people: what code computes from a tensor's printed numbers is not se
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import torch
@@ -15,9 +16,10 @@ from torch.nn.parameter import is_lazy
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import _disable_current_modes
 
+from absnormal.frontends.checks import only_checked
 from absnormal.frontends.torch.jumps import discrete
-from absnormal.frontends.torch.numbers import Use, telling
-from absnormal.frontends.torch.tape import Hooked, Tape, tensors
+from absnormal.frontends.torch.numbers import Checked, Use, telling
+from absnormal.frontends.torch.tape import Hooked, Tape, tensors, users
 
 _TRUTH = frozenset({torch.Tensor.__bool__, torch.is_nonzero, torch.Tensor.is_nonzero})
 _WHOLE = frozenset({torch.Tensor.__int__})
@@ -68,8 +70,11 @@ class Reading(TorchFunctionMode):  # type: ignore[misc]
             masks = self._tape.selections.read_by(func, tensors((args, [*(kwargs or {}).values()])))
             if masks:
                 self._tape.sized(masks)
-        if func in _TRUTH and args[0].is_floating_point():
-            return func(args[0] != 0)
+        if func in _TRUTH:
+            truth = func(args[0] != 0 if args[0].is_floating_point() else args[0])
+            if only_checked(sys._getframe(1), users, "run_on_tape"):
+                self._tape.numbers[len(self._tape.records) - 1] = Checked()
+            return truth
         if func in _WHOLE and args[0].is_floating_point() and bool((args[0].detach().abs() < _WITHIN).all()):
             return func(args[0].long())
         if func in _LEAVING:

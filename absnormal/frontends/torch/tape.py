@@ -371,7 +371,7 @@ def _targets(places: Sequence[tuple[int, str]], args: Any, kwargs: Any) -> list[
 
 
 @functools.cache
-def _users(file: str) -> bool:
+def users(file: str) -> bool:
     """Whether a file is the user's."""
     if file.startswith(_OURS):
         return file.startswith(_USER_INSIDE)
@@ -390,7 +390,7 @@ def where() -> tuple[Source | None, Any]:
                 return source, called
             if type(called).__module__.startswith("torch.nn"):
                 module = called
-        elif source is None and _users(code.co_filename):
+        elif source is None and users(code.co_filename):
             source = Source(code.co_filename, frame.f_lineno)
             if module is not None:
                 break
