@@ -19,7 +19,7 @@ import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.errors import AbsNormalError, TraceError
-from absnormal.frontends.user_line import is_ours, is_user, library_name
+from absnormal.frontends.user_line import is_ours, is_user, library_name, of_python
 from absnormal.program.nodes import Source
 from absnormal.program.program import Program
 from absnormal.sweeps.rounding import output_errors
@@ -141,7 +141,7 @@ def refuse_while_traced(f: Any, x: Callable[[], Any], error: Exception) -> None:
     except Exception:
         return
     frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
-    users = [frame for frame in frames if is_user(frame.f_code.co_filename)]
+    users = [frame for frame in frames if is_user(file := frame.f_code.co_filename) and not of_python(file)]
     source = Source(users[-1].f_code.co_filename, users[-1].f_lineno) if users else line_of(f)
     later = frames[frames.index(users[-1]) + 1 :] if users else []
     called = [frame for frame in later if not is_ours(frame.f_code.co_filename)]

@@ -3,6 +3,7 @@
 import collections
 import inspect
 import pickle
+import statistics
 from fractions import Fraction
 
 import numpy as np
@@ -452,3 +453,9 @@ def test_a_branch_on_what_is_infinite_is_refused(f, x, operation):
     """A loop whose variable overflows would not end."""
     with pytest.raises(DomainError, match=operation):
         trace(f, x)
+
+
+def test_what_fails_within_python_names_the_line_that_called_it():
+    with pytest.raises(TraceError, match="stdev at test_numpy_refusals") as caught:
+        trace(lambda x: statistics.stdev(x), X)
+    assert caught.value.source.file == __file__
