@@ -18,6 +18,7 @@ from absnormal.frontends.jax.shapes import MOVES, moving, scattered_product, sca
 from absnormal.frontends.jax.special import SPECIAL
 from absnormal.frontends.jax.windows import convolution
 from absnormal.frontends.meanings.activations import clipped, power
+from absnormal.frontends.meanings.angles import arctan2
 from absnormal.frontends.meanings.places import Places
 from absnormal.frontends.meanings.steps import over_entries
 from absnormal.frontends.numpy.masks import TracedMask, numbers
@@ -33,7 +34,7 @@ ROWS = {
     "sqrt": "sqrt",
     "cbrt": "cbrt", "exp": "exp", "exp2": "exp2", "expm1": "expm1", "log": "log", "log1p": "log1p", "sin": "sin",
     "cos": "cos", "tan": "tan", "asin": "arcsin", "acos": "arccos", "atan": "arctan", "sinh": "sinh", "cosh": "cosh",
-    "tanh": "tanh", "asinh": "arcsinh", "acosh": "arccosh", "atanh": "arctanh", "atan2": "arctan2",
+    "tanh": "tanh", "asinh": "arcsinh", "acosh": "arccosh", "atanh": "arctanh",
     "logistic": "expit", "erf": "erf", "erfc": "erfc", "lgamma": "gammaln",
 }  # fmt: skip
 
@@ -344,6 +345,7 @@ RULES: dict[str, Rule] = {
     "copy_p": lambda call, u: u,
     "name": lambda call, u: u,
     "sharding_constraint": lambda call, u: u,
+    "atan2": lambda call, u, v: arctan2(call.write, u, v),
     "stop_gradient": _detached,
     "select_n": _select,
     "reduce_sum": _reduced(np.sum),

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from absnormal.frontends.meanings.activations import power
+from absnormal.frontends.meanings.angles import arctan2
 from absnormal.frontends.meanings.jumps import eithers, lifted
 from absnormal.frontends.numpy.algebra import cumsum, prod, total
 from absnormal.frontends.numpy.arguments import is_default
@@ -29,7 +30,7 @@ from absnormal.frontends.writing import Writer, axis_of, named, writer_of
 
 UFUNCS: dict[np.ufunc, str] = {
     np.add: "add", np.subtract: "sub", np.negative: "neg", np.multiply: "mul", np.true_divide: "div",
-    np.logaddexp: "logaddexp", np.logaddexp2: "logaddexp2", np.hypot: "hypot", np.arctan2: "arctan2",
+    np.logaddexp: "logaddexp", np.logaddexp2: "logaddexp2", np.hypot: "hypot",
     np.square: "square", np.reciprocal: "reciprocal", np.exp: "exp", np.exp2: "exp2", np.expm1: "expm1",
     np.log: "log", np.log1p: "log1p", np.log2: "log2", np.log10: "log10", np.sqrt: "sqrt", np.cbrt: "cbrt",
     np.sin: "sin", np.cos: "cos", np.tan: "tan", np.arcsin: "arcsin", np.arccos: "arccos",
@@ -108,6 +109,7 @@ def _copysign(write: Writer, u: Any, v: Any) -> Any:
 RULES: dict[Any, Callable[..., Any]] = {
     np.absolute: lambda write, u: write.kink(u, 0.0, 1.0, "abs"),
     np.fabs: lambda write, u: write.kink(u, 0.0, 1.0, "abs"),
+    np.arctan2: arctan2,
     np.power: _power,
     np.float_power: _power,
     np.positive: lambda write, u: u,

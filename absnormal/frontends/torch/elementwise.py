@@ -10,7 +10,9 @@ import numpy as np
 
 from absnormal.errors import DomainError
 from absnormal.frontends.meanings import activations
+from absnormal.frontends.meanings.angles import arctan2
 from absnormal.frontends.meanings.normalizations import channels
+from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.torch.guards import signs
 from absnormal.frontends.torch.probe import middle
 from absnormal.frontends.torch.values import array
@@ -25,6 +27,11 @@ def _binary(op: str) -> Rule:
 
 def _unary(op: str) -> Rule:
     return lambda w, x, /: w.op(op, w.node(x))
+
+
+def _arctan2(w: Writer, a: Any, b: Any, /) -> int:
+    made: TracedArray = arctan2(w.entrywise, *(TracedArray(w.builder, w.node(side)) for side in (a, b)))
+    return made.index
 
 
 def _add(w: Writer, a: Any, b: Any, /, alpha: float = 1) -> int:
@@ -323,7 +330,7 @@ RULES: dict[str, Rule] = {
     "igamma": _last("gammainc"), "igammac": _last("gammaincc"),
     "deg2rad": _times(math.pi / 180), "rad2deg": _times(180 / math.pi), "ldexp": _ldexp, "angle": _flat,
     "logit": _logit, "log_sigmoid_forward": _log_sigmoid,
-    "atan2": _binary("arctan2"), "hypot": _hypot, "logaddexp": _binary("logaddexp"),
+    "atan2": _arctan2, "hypot": _hypot, "logaddexp": _binary("logaddexp"),
     "logaddexp2": _binary("logaddexp2"),
     "lerp": _lerp, "addcmul": _addcmul, "addcdiv": _addcdiv, "copysign": _copysign, "xlogy": _xlogy,
     "remainder": _remainder, "fmod": _remainder, "frac": _frac,
