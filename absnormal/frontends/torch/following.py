@@ -108,11 +108,11 @@ class Following:
             self._running = record
             try:
                 self._follow(number, record)
-            except NotImplementedError as error:  # a tensor without memory of its own: sparse, or of another layout
+            except NotImplementedError:  # a tensor without memory of its own: sparse, or of another layout
                 source = record.source
                 raise TraceError(
                     f"torch.{record.name}", "works on tensors that are not dense", "use to_dense() before it", source
-                ) from error
+                ) from None
             if number + 1 in entered:
                 self._enter(current, number + 1)
 

@@ -19,6 +19,9 @@ SELECTIONS = ("frontends/meanings/test_selections.py",)
 HOLES = ("frontends/meanings/test_holes.py",)
 PICKED = ("frontends/test_torch_chosen.py",)
 MOVED = ("frontends/meanings/test_jumps.py",)
+RANKS = ("frontends/test_torch_order.py",)
+CHECKS = ("frontends/test_torch_checks.py",)
+ANGLES = ("frontends/meanings/test_angles.py",)
 
 MUTANTS = (
     Mutant("frontends/meanings/places.py", "inner if np.array_equal(steps",
@@ -176,4 +179,15 @@ MUTANTS = (
     Mutant("judgement/comparison.py", "coarsest[arg] = max(coarsest[arg], coarsest[index])",
            "coarsest[arg] = coarsest[arg]",
            ("frontends/test_torch_precision.py", "frontends/test_jax_derivatives.py")),
+    Mutant("frontends/torch/jumps.py", "slice(max(_size(x, dim) - 1 - k, 0), None) if largest", "slice(k) if largest",
+           RANKS),
+    Mutant("frontends/torch/jumps.py", "return dim, slice(max(k - 2, 0), k)", "return dim, slice(None)", RANKS),
+    Mutant("frontends/torch/jumps.py", "np.moveaxis(np.atleast_1d(_number(x)), axis, -1), axis=-1)",
+           "_number(x).reshape(-1))", RANKS),
+    Mutant("frontends/torch/settled.py", 'order[..., 1:], order[..., :-1]', 'order[..., 1:], order[..., 1:]', RANKS),
+    Mutant("frontends/checks.py", "if is_user(frame.f_code.co_filename) and _may_catch(frame):", "if False:", CHECKS),
+    Mutant("frontends/checks.py", "frozenset(found - others)", "frozenset(found)", CHECKS),
+    Mutant("frontends/meanings/angles.py", "not nodes[index].varied", "True", ANGLES),
+    Mutant("frontends/jax/implementations.py", "[_moves(run, seen) for seen in inputs]):",
+           "[False for seen in inputs]):", ("frontends/test_jax_opaque.py",)),
 )

@@ -186,7 +186,7 @@ MUTANTS = (
     Mutant("judgement/vector.py", "if by in (_by_merging, _by_bounds) or not limits.problem.clock.hurried:", "if True:",
            TURNS),
     Mutant("theorems/problem.py", "        if turn not in self._turns:", "        if not self._turns:", TURNS),
-    Mutant("theorems/membership.py", "if mean_of is not None or problem.clock.hurried:", "if mean_of is not None:",
+    Mutant("theorems/membership.py", "if mean_of is not None or along.late or found.late:", "if mean_of is not None:",
            TURNS),
     Mutant("stationarity.py", "min(weights) < 0 or ", "", STATIONARITY),
     Mutant("stationarity.py", "(len(point) + 8) * 2.0**-52", "0.0", STATIONARITY),
