@@ -34,6 +34,7 @@ UNITS = 4.0
 NOTHING = 2.0**-32
 
 
+@functools.cache
 def machine_epsilon(dtype: Any) -> float:
     """The distance from 1 to the next number of a precision: a type of NumPy's or of a framework's, or its name."""
     return 2.0**-7 if "bfloat16" in str(dtype) else float(np.finfo(dtype).eps)

@@ -41,6 +41,7 @@ from absnormal.theorems.separation import (
     NonFinite,
     NotTheGradient,
     beyond_bounds,
+    from_all_slopes,
     middle_of,
 )
 from absnormal.theorems.smooth import AT_ONCE, SMOOTH
@@ -354,6 +355,9 @@ def _by_bounds(limits: Limits) -> Proof | None:
     problem, g = limits.problem, limits.vector
     # What is not beyond the less that is accepted is not refuted, and the bound that refutes costs some ten gradients.
     if problem.sweeps.rational:
+        return None
+    # g_c itself was asked about, with no more than what is refuted allowed.
+    if from_all_slopes in problem.in_vain and problem.relevant is None and np.array_equal(g, problem.gradient):
         return None
     middle = middle_of(problem)
     if (np.abs(g - middle) <= limits.accepted).all() or beyond_bounds(problem, g, middle, limits.accepted) is None:

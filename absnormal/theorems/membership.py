@@ -29,7 +29,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -39,6 +39,7 @@ from absnormal.arrays import Array
 from absnormal.certificates import next_to_program
 from absnormal.certificates.evidence import Judged, NextToProgram, OnForm, wide
 from absnormal.certificates.witness import Witness
+from absnormal.clarke.budget import Clock
 from absnormal.clarke.cells import Cell, Cells, gradients
 from absnormal.clarke.computed import computed_cells
 from absnormal.clarke.explored import FirstOrder, directions_to, first_order
@@ -193,19 +194,35 @@ def nearest_mean(problem: Problem, g: Array, slack: Array) -> tuple[list[Sampled
     form = first_order(problem.sweeps)
     if form is not None:
         return _explored(problem, form, g, slack)
-    # What was in vain for one vector is so for those near it; where no direction is open, for all of them.
-    in_vain = problem.sweeps.answers.setdefault(nearest_mean, [])
-    if any(np.array_equal(problem.c, c) and np.abs(g - other).max() <= apart / 4 for c, other, apart in in_vain):
+    in_vain: list[_InVain] = problem.sweeps.answers.setdefault(nearest_mean, [])
+    if any(one.says(problem, g) for one in in_vain):
         return None
     along, found = _Limiting(problem, g, slack), _Limiting(problem, g, slack)
     mean_of = _of_units_in_step(problem, along) or _of_what_is_left(problem, found)
-    if mean_of is not None or along.late or found.late:
+    if mean_of is not None:
         return mean_of
+    late = along.late or found.late
     if not (along.count or found.count):
-        in_vain.append((problem.c, g, np.inf))
-    elif found.stuck:
-        in_vain.append((problem.c, g, found.stuck))
+        in_vain.append(_InVain(problem.c, g, np.inf, (problem.clock, problem.clock.turn) if late else None))
+    elif found.stuck and not late:
+        in_vain.append(_InVain(problem.c, g, found.stuck))
     return None
+
+
+class _InVain(NamedTuple):
+    """A vector for which no mean was found, for some slopes, and how much was left of it: infinity where no direction
+    was open; and where time was short the clock and its turn."""
+
+    c: Array
+    vector: Array
+    left: float
+    turn: tuple[Clock, int] | None = None
+
+    def says(self, problem: Problem, g: Array) -> bool:
+        """Whether another search is in vain, too: for a vector near by, and for any where no direction was open."""
+        clock, number = self.turn or (problem.clock, problem.clock.turn)
+        now = clock is problem.clock and number == clock.turn
+        return now and np.array_equal(problem.c, self.c) and bool(np.abs(g - self.vector).max() <= self.left / 4)
 
 
 def _of_what_is_left(problem: Problem, found: _Limiting) -> tuple[list[Sampled], Array] | None:

@@ -165,6 +165,31 @@ def test_directions_are_proposed_as_long_as_there_is_time_and_once_where_none_ca
         assert len(proposed) == count
 
 
+def test_no_direction_that_was_open_in_time_is_so_for_the_rest_of_the_turn(
+    time: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever asks next has less time, for the same directions; another question has its own."""
+    asked: list[str] = []
+
+    def directions(*args: object) -> Iterator[np.ndarray]:
+        asked.append("directions")
+        time.now += 3.0
+        yield np.ones(2)
+
+    monkeypatch.setattr(membership, "first_order", lambda sweeps: None)
+    monkeypatch.setattr(membership, "in_step", directions)
+    monkeypatch.setattr(membership, "chosen_along", lambda sweeps, d: (sweeps.signature(1.0), np.zeros(2, bool)))
+    sweeps = Sweeps(an.trace(lambda v: np.abs(v).sum(), np.zeros(2)), np.zeros(2))
+    for count in (2, 4):
+        clock = budget.Clock(time.now, time.now)
+        problem, turns = Problem(sweeps, np.zeros(2), an.Budget(seconds=20), clock=clock), clock.turns()
+        next(turns)
+        assert membership.nearest_mean(problem, np.zeros(2), np.zeros(2)) is None and len(asked) == count - 1
+        assert membership.nearest_mean(problem, np.ones(2), np.zeros(2)) is None and len(asked) == count - 1
+        next(turns)
+        assert membership.nearest_mean(problem, np.ones(2), np.zeros(2)) is None and len(asked) == count
+
+
 def test_what_other_processes_do_counts_in_the_last_turn_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """In all others the whole time of the budget is over, or what this thread may work in them."""
     now = SimpleNamespace(wall=0.0, work=0.0)

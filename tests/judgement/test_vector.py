@@ -11,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import absnormal as an
+from absnormal.judgement import vector
+from absnormal.theorems.separation import from_all_slopes
 
 from ..oracle.expressions import Vector, relu, variables
 from ..theorems.generators import nests
@@ -122,3 +124,17 @@ def test_one_to_one_functions_of_inputs_are_coordinates(data: st.DataObject) -> 
     if brought.verdict.name != "UNDECIDED":
         assert bool(brought) == a.oracle.contains(g), (brought.proof, a, g)
         assert brought.certificate is not None and brought.certificate.check()
+
+
+@fuzz(20)
+@given(cases())
+def test_bounds_say_no_more_of_g_c_than_the_theorem_about_all_slopes(a: Case) -> None:
+    problem = a.problem()
+    problem.__dict__["system"] = None  # as where switches are many
+    found = from_all_slopes(problem)
+    limits = vector.Limits(problem, problem.gradient, problem.sweeps)
+    assert found is not None or vector._by_bounds(limits) is None
+    problem.in_vain.add(from_all_slopes)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(vector, "beyond_bounds", None)
+        assert vector._by_bounds(limits) is None
