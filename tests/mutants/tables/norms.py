@@ -44,7 +44,7 @@ MUTANTS = (
     Mutant("program/signs.py", "bool(np.all(values[constants[0]] > 0))", "bool(np.any(values[constants[0]] > 0))",
            ("program/test_signs.py",)),
     Mutant("sweeps/realized.py", "or opened[needed].all()", "or opened[needed].any()", ("sweeps/test_rounding.py",)),
-    Mutant("theorems/membership.py", "np.array_equal(problem.c, c) and np.abs", "np.abs",
+    Mutant("theorems/membership.py", "np.array_equal(problem.c, self.c) and bool(np.abs", "bool(np.abs",
            ("theorems/test_membership.py",)),
     Mutant("program/signs.py", "return np.full(node.shape, never_negative(nodes, values, index))",
            "return np.full(node.shape, True)", ABOVE),
