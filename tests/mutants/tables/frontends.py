@@ -182,8 +182,6 @@ MUTANTS = (
     Mutant("frontends/torch/jumps.py", "slice(max(_size(x, dim) - 1 - k, 0), None) if largest", "slice(k) if largest",
            RANKS),
     Mutant("frontends/torch/jumps.py", "return dim, slice(max(k - 2, 0), k)", "return dim, slice(None)", RANKS),
-    Mutant("frontends/torch/jumps.py", "np.moveaxis(np.atleast_1d(_number(x)), axis, -1), axis=-1)",
-           "_number(x).reshape(-1))", RANKS),
     Mutant("frontends/torch/settled.py", 'order[..., 1:], order[..., :-1]', 'order[..., 1:], order[..., 1:]', RANKS),
     Mutant("frontends/checks.py", "if is_user(frame.f_code.co_filename) and _may_catch(frame):", "if False:", CHECKS),
     Mutant("frontends/checks.py", "frozenset(found - others)", "frozenset(found)", CHECKS),
