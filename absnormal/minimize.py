@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -10,6 +11,7 @@ import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.judgement.oracle import Oracle
+from absnormal.model_step import model_step
 from absnormal.program.program import Program
 from absnormal.stationarity import Stationarity, near
 
@@ -22,6 +24,16 @@ _DECREASE, _CURVATURE, _BISECTIONS = 1e-4, 0.5, 40
 _SMALL, _STEPS = 1e-10, 3
 #: How far away, relative to x, a ray is followed along which f falls without end.
 _FAR = 1e8
+#: A step to the minimum of the model must give this share of what it promises; right to the second, the radius grows.
+_PROMISED, _TRUE = 0.1, 0.25
+#: What a step must promise, relative to the radius and to the gradient, to be no rounding of the linear program, by how
+#: much the radius is smaller then, and the smallest one, relative to x.
+_RESOLVED, _CLOSER, _NOTHING = 1e-6, 1e-3, 1e-15
+#: Linear programs without a solution, or forms that there are not, until the model is given up.
+_FAILED = 3
+#: Radii that are tried at a point; steps of BFGS before the model is tried again where it gave less, at first and at
+#: most; steps of the model in a row; entries of an operation in its form.
+_TRIED, _PAUSES, _IN_A_ROW, _ENTRIES = 4, (2, 64), 8, 3_000_000
 #: Radii, relative to 1, in which switches count as tied, from the smallest.
 _RADII = (0.0, *(10.0**k for k in range(-12, -2)))
 #: Radii of the balls, relative to x, in which Clarke gradients are combined for the certificate.
@@ -73,10 +85,12 @@ def minimize(
 
     Notes
     -----
-    Steps are those of BFGS with a weak Wolfe line search (Lewis & Overton 2013) on certified Clarke gradients.  Where
-    they get short, the generalized gradient is computed with all switches within a radius as ties; its element of least
-    norm is either small, or the direction of the next step, as in gradient sampling (Burke, Lewis & Overton 2005), with
-    all the gradients near the point in the place of a sample.  The certificate is that of `absnormal.stationarity`.
+    Steps are those of BFGS with a weak Wolfe line search (Lewis & Overton 2013) on certified Clarke gradients, and
+    steps to the minimum of the piecewise-linear model at x within a radius (Griewank, Walther, Fiege & Bosse 2016),
+    whichever make f smaller by more.  Where they get short, the generalized gradient is computed with all switches
+    within a radius as ties; its element of least norm is either small, or the direction of the next step, as in
+    gradient sampling (Burke, Lewis & Overton 2005), with all the gradients near the point in the place of a sample.
+    The certificate is that of `absnormal.stationarity`.
 
     Examples
     --------
@@ -94,19 +108,28 @@ def minimize(
     x = oracle.start
     value, g = oracle(x, strict=True)
     inverse: Array | None = None
-    status, short, nit = 2, 0, 0
+    status, short, nit, length = 2, 0, 0, 1.0
+    model = _Model(oracle, max(1.0, float(np.abs(x).max(initial=0.0))))
     while nit < maxiter:
+        step = model.step(x, value, g, nit) if model.next <= nit and short < _STEPS else None
+        by_model = step is not None
         d = -g if inverse is None else _times(inverse, -g)
-        step = _line_search(oracle, x, value, g, d) if g @ d < 0 and short < _STEPS else None
+        if step is None and g @ d < 0 and short < _STEPS:
+            first = 1.0 if inverse is not None else min(1.0, length / float(np.linalg.norm(d)))
+            step = _line_search(oracle, x, value, g, d, first)
         if step is None:
             found, better = _near(oracle, x, value, gtol)
             if found.norm <= gtol or better is None:
                 status = 1
                 break
             step = better
-        x, g, inverse, gain = step.x, step.g, _updated(inverse, step.x - x, step.g - g), value - step.value
+        # What a step of the model crosses is no curvature.
+        inverse = inverse if by_model else _updated(inverse, step.x - x, step.g - g)
+        length = float(np.linalg.norm(step.x - x))
+        x, g, gain = step.x, step.g, value - step.value
         short = short + 1 if gain <= _SMALL * max(1.0, abs(value)) else 0
         value, nit = step.value, nit + 1
+        model.learn(gain, by_model, nit)
         if callback is not None:
             callback(oracle.shaped(x))
         if step.endless:
@@ -155,10 +178,61 @@ class _Step:
     endless: bool = False
 
 
-def _line_search(oracle: Oracle, x: Array, value: float, g: Array, d: Array) -> _Step | None:
-    """A step that satisfies the weak Wolfe conditions, or one that makes f smaller; None where none does."""
+class _Model:
+    """Steps to the minimum of the piecewise-linear model within a radius, while they give more than those of BFGS."""
+
+    def __init__(self, oracle: Oracle, radius: float) -> None:
+        self._oracle, self._radius, self._pause, self._row = oracle, radius, _PAUSES[0], 0
+        #: By how much the last step of BFGS made f smaller.
+        self._other = 0.0
+        #: How often there was no form, or no solution of the linear program.
+        self._failed = 0
+        #: The number of the step that it is to be tried for.
+        self.next = 0
+
+    def step(self, x: Array, value: float, g: Array, number: int) -> _Step | None:
+        """A step that gives a share of what the model promises; None where there is none."""
+        size = float(np.abs(g).max())
+        form = self._oracle.form(x, _ENTRIES)
+        for _ in range(_TRIED):
+            found = model_step(form, self._radius) if form is not None else None
+            self._failed += found is None
+            if found is None or self._radius <= _NOTHING:
+                break
+            d, promised = found
+            if not promised < -_RESOLVED * self._radius * size:
+                self._radius *= _CLOSER
+                continue
+            new, gradient = self._oracle(x + d)
+            if new < value + _PROMISED * promised:
+                self._radius *= 2.0 if abs(new - value - promised) < -_TRUE * promised else 1.0
+                return _Step(x + d, new, gradient)
+            self._radius = max(float(np.abs(d).max()) / 4, _NOTHING)
+        self._wait(number)
+        return None
+
+    def learn(self, gain: float, own: bool, number: int) -> None:
+        """Take the gain of a step into account, which was a step of the model or one of BFGS."""
+        if own:
+            self._row += 1
+            if gain < self._other:
+                self._wait(number)
+            elif self._row == _IN_A_ROW:
+                self.next, self._row = number + 1, 0
+            else:
+                self._pause = _PAUSES[0]
+        else:
+            self._other = gain
+
+    def _wait(self, number: int) -> None:
+        self.next, self._pause, self._row = number + self._pause, min(2 * self._pause, _PAUSES[1]), 0
+        if self._failed == _FAILED:
+            self.next = sys.maxsize
+
+
+def _line_search(oracle: Oracle, x: Array, value: float, g: Array, d: Array, t: float) -> _Step | None:
+    """A step that satisfies the weak Wolfe conditions, or makes f smaller, from t d on; None where none does."""
     slope, low, high = float(g @ d), 0.0, np.inf
-    t = min(1.0, 1.0 / float(np.linalg.norm(d))) if not oracle.evaluations > 1 else 1.0
     best: _Step | None = None
     for _ in range(_BISECTIONS):
         there = x + t * d

@@ -10,7 +10,8 @@ from absnormal.arrays import Array
 from absnormal.clarke.budget import Budget
 from absnormal.clarke.fallback import certified, checked
 from absnormal.clarke.generalized_gradient import GeneralizedGradient
-from absnormal.errors import BudgetError, DomainError, GuardError, TraceError
+from absnormal.errors import AbsNormalError, BudgetError, DomainError, GuardError, TraceError
+from absnormal.form import AbsNormalForm, extract
 from absnormal.frontends.frameworks import plain, traced_call
 from absnormal.frontends.points import framework, like
 from absnormal.frontends.traced_call import TracedCall
@@ -90,6 +91,14 @@ class Oracle:
                 except (BudgetError, DomainError):
                     break
         return found
+
+    def form(self, x: Array, limit: int) -> AbsNormalForm | None:
+        """The abs-normal form at x, where f has kinks and a form with at most ``limit`` entries in an operation."""
+        try:
+            program = self._call(x).program
+            return extract(program, x, limit=limit) if program.s else None
+        except AbsNormalError:
+            return None
 
     def shaped(self, x: Array) -> Any:
         """A flat point in the structure of x0, with memory of its own."""

@@ -30,7 +30,7 @@ FOLDERS = {
     "theorems": 6, "frontends": 6,
     "certificates": 7, "form": 7,
     "report": 8, "display": 8, "judgement": 8,
-    "verify": 9, "stationarity": 9,
+    "model_step": 8, "verify": 9, "stationarity": 9,
     "kinks": 10, "minimize": 10, "jacobian": 10,
     "batch": 10, "torch": 10, "jax": 10, "onnx": 10, "extend": 10, "": 10, "progress": 10,
     "testing": 11, "pytest_plugin": 11, "cli": 11, "plot": 11,
