@@ -151,3 +151,48 @@ ALLOWED: dict[str, Function] = {
 @pytest.mark.parametrize("name", ALLOWED)
 def test_what_is_equal_near_the_point_decides_nothing(name: str) -> None:
     assert an.verify(ALLOWED[name], torch.tensor([1.0, 2.0, 4.0], dtype=D))
+
+
+#: Functions that jump by numbers whose use does not tell, and points near it where they do not.
+UNTOLD: dict[str, tuple[Function, list[float], list[float]]] = {
+    "float": (lambda x: x.sum() * (2 if float(x[0]) >= 1.0 else 3), [1.0, 0.6], [1.1, 0.6]),
+    "an array": (lambda x: (x * torch.tensor(x.numpy(force=True) >= 1.0)).sum(), [0.6, 1.0], [0.6, 1.1]),
+    "NumPy's floor": (lambda x: x.sum() * np.floor(x[1].item()), [0.6, 2.0], [0.6, 2.1]),
+    "bins": (lambda x: x @ WEIGHTS.to(x)[np.digitize(x.tolist(), [1.0, 2.0])], [0.6, 1.0], [0.6, 1.1]),
+}
+
+
+@pytest.mark.parametrize("dtype", [D, torch.float32], ids=str)
+@pytest.mark.parametrize("name", UNTOLD)
+def test_what_jumps_by_numbers_whose_use_does_not_tell_is_refused(name: str, dtype: Any) -> None:
+    f, point, near = UNTOLD[name]
+    x = torch.tensor(point, dtype=dtype)
+    with pytest.raises(an.TraceError, match="decides what f is: it is"):
+        an.verify(f, x)
+    assert x.tolist() == torch.tensor(point, dtype=dtype).tolist()
+    assert an.verify(f, torch.tensor(near, dtype=dtype))
+
+
+def test_a_function_that_reads_numbers_is_left_as_it_was() -> None:
+    """It is called again next to the point; what that changes is given back, and other derivatives do not see it."""
+    model = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.BatchNorm1d(3), torch.nn.Dropout(0.5))
+    X = torch.tensor([[1.0, 2.0], [0.5, -1.0], [3.0, 0.25]])
+    other = (model[0].weight ** 2).sum()
+    before, state = copy.deepcopy(model.state_dict()), torch.get_rng_state()
+
+    def loss() -> Any:
+        out = model(X)
+        return (out / float(out.abs().max())).square().sum()
+
+    assert an.torch.verify(model, loss)
+    after = model.state_dict()
+    assert all(torch.equal(held, after[name]) for name, held in before.items())
+    assert torch.equal(state, torch.get_rng_state()) and all(p.grad is None for p in model.parameters())
+    other.backward()
+    assert torch.equal(model[0].weight.grad, 2 * model[0].weight)
+
+
+def test_another_batch_is_no_jump() -> None:
+    batches = iter(range(1, 100))
+    x = torch.tensor([1.0, 2.0], dtype=D)
+    assert an.verify(lambda x: x.sum() / float(x.max()) * next(batches), x)

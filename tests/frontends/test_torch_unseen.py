@@ -171,7 +171,7 @@ def test_functions_that_do_not_leave_it_are_judged() -> None:
             seen.append((out.numpy(), w.detach().numpy(), out.sum().item()))
         return out.sum()
 
-    assert an.torch.verify(w, logged) and len(seen) == 1
+    assert an.torch.verify(w, logged) and len(seen) > 0
     assert an.torch.verify(w, lambda: OfConstants.apply(2 * w, torch.arange(3, dtype=D)).sum())
     assert an.torch.verify(w, lambda: Sign.apply(2 * w).sum()).verdict is an.Verdict.NOT_CLARKE
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,13 @@ import torch
 from absnormal.arrays import Array
 from absnormal.errors import AbsNormalError, DomainError, SeveralNumbersError, TraceError
 from absnormal.frontends.torch.graph import Graph, foreign, graph_of, intercepted, refuse_unseen
+from absnormal.frontends.torch.jumping import refuse_jumps
 from absnormal.frontends.torch.lowering import Lowering
 from absnormal.frontends.torch.memory import shared, storage
 from absnormal.frontends.torch.reading import Reading
 from absnormal.frontends.torch.replay import CannotReplay, Replay
 from absnormal.frontends.torch.restoring import restored
+from absnormal.frontends.torch.steps import Read
 from absnormal.frontends.torch.tape import Tape
 from absnormal.frontends.torch.threads import alone
 from absnormal.frontends.torch.undefined import undefined
@@ -110,6 +113,8 @@ class Followed:
         where values were detached that the result depends on
     others
         phrases that name kernels whose derivative is not that of what they compute
+    reads
+        numbers that Python code read and may decide by
     """
 
     call: TracedCall
@@ -118,6 +123,7 @@ class Followed:
     reached: frozenset[int]
     stopped: tuple[Any, ...] = ()
     others: tuple[str, ...] = ()
+    reads: Sequence[Read] = ()
 
 
 def follow(
@@ -175,23 +181,20 @@ def _lowered(
     if kept:
         made.values.own(_memory, tape.memory.copy_of, None if apart else shared(tape.records))
     dtype = _numpy_dtype(variables)
-    double = dtype == np.dtype(float)
+    double, kind = dtype == np.dtype(float), str(variables[0].dtype).removeprefix("torch.")
     notes = [] if double else [
-        f"activity is decided by the {str(variables[0].dtype).removeprefix('torch.')} values that torch computed;"
-        " linear algebra is in float64"
-    ]
+        f"activity is decided by the {kind} values that torch computed; linear algebra is in float64"]
     notes += [_MOVED] if moved(tape, variables) else []
     call = TracedCall(
         program=made.program, values=made.values, tool="torch",
         wrap=wrap_of(variables, tree), slopes=lowering.slopes(made), dtype=dtype,
         notes=tuple(dict.fromkeys([*notes, *held_constant(lowering.stopped), *lowering.write.notes])),
         units=made.units, own=made.values.in_precision(None),
-        working=made.values.in_precision(np.float64 if double else np.float32),
+        working=made.values.in_precision(np.float64 if double else np.float32), flat=tuple(lowering.builder.taken_flat),
     )
-    flat = tuple(lowering.builder.taken_flat)
-    call = replace(call, flat=flat)
     places = tuple(place for place in lowering.stopped if place is not None)
-    return Followed(call, loss, graph, made.needed, places, tuple(dict.fromkeys(lowering.write.others)))
+    others = tuple(dict.fromkeys(lowering.write.others))
+    return Followed(call, loss, graph, made.needed, places, others, lowering.coinciding.allowed)
 
 
 def _memory(held: Any) -> int:
@@ -224,6 +227,7 @@ def of_closure(
     others += found.others
     others += tuple(f"{place}, which jumps at this point and counts as a constant" for place in found.call.flat)
     _check_filled(found, variables, gradients, others)
+    refuse_jumps(partial(run_on_tape, closure=closure), loss.item(), variables, modules, gradients, found.reads)
     leaves = [
         np.zeros(tuple(variable.shape), array(variable).dtype) if gradient is None else array(gradient)
         for variable, gradient in zip(variables, gradients, strict=True)

@@ -32,6 +32,8 @@ class Coinciding:
 
     def __init__(self, tape: Tape, variables: Sequence[Any], reads: Sequence[Read]) -> None:
         self.tape, self.variables, self.reads = tape, variables, reads
+        #: Those of which nothing tells that.
+        self.allowed: list[Read] = []
 
     def problem(self, read: Read) -> str:
         """Why code may do something else next to the point with what was read; empty where nothing tells that."""
@@ -42,7 +44,10 @@ class Coinciding:
         if use is not None and use.ties and self._part(read, [here], np.arange(here.size)):
             return "is compared with an equal number, or made a whole number where that jumps, at this point"
         _, group, counts = np.unique(here, return_inverse=True, return_counts=True)
-        return "is equal to another one" + _UNSEEN if len(counts) < here.size and self._part(read, [], group) else ""
+        if len(counts) < here.size and self._part(read, [], group):
+            return "is equal to another one" + _UNSEEN
+        self.allowed.append(read)
+        return ""
 
     def _part(self, read: Read, here: list[Array], group: Array) -> bool:
         """Whether numbers of one group, and those ``here``, differ next to the point."""

@@ -54,7 +54,7 @@ class Lowering:
     ) -> None:
         self.tape, self.names = tape, names
         self.following = Following(tape, variables, through, leaves)
-        self._coinciding = Coinciding(tape, variables, self.following.reads)
+        self.coinciding = Coinciding(tape, variables, self.following.reads)
         self.stopped: list[Source | None] = []
         self.builder = Builder(tree, (), read=array, later=FAMILIES, checked=False)
         self.write = Writer(tape, self.builder)
@@ -188,7 +188,7 @@ class Lowering:
             return
         self._at(read.record)
         self.write.operation = "a number that was read"
-        if problem := self._coinciding.problem(read):
+        if problem := self.coinciding.problem(read):
             self.write.refuse(
                 problem, "compare tensors instead of numbers; where it is only logged, read it last, with item()")
         self._hold([read.handle])
