@@ -46,8 +46,8 @@ def verify(
         a torch.nn.Module, for the gradient with respect to its parameters that require one; or leaf tensors that
         require a gradient and that the closure uses, in a nested dict / list / tuple
     closure
-        a function of no argument that returns the loss; it runs once, and its operations are followed as they run; where
-        it reads numbers that it may decide by, it runs again next to the point
+        a function of no argument that returns the loss; it runs once, and its operations are followed as they run;
+        where it reads numbers that it may decide by, it runs again next to the point
     gradient, slope, exact, atol, rtol, atol_gradient, stopped, budget, seed
         as for `absnormal.verify`
 
