@@ -196,3 +196,11 @@ def test_another_batch_is_no_jump() -> None:
     batches = iter(range(1, 100))
     x = torch.tensor([1.0, 2.0], dtype=D)
     assert an.verify(lambda x: x.sum() / float(x.max()) * next(batches), x)
+
+
+@pytest.mark.parametrize("dtype", [D, torch.float32], ids=str)
+def test_a_steep_function_is_no_jump(dtype: Any) -> None:
+    """At a kink the gradient does not say how steep it is."""
+    x = torch.tensor([0.5, 0.0], dtype=dtype)
+    assert an.verify(lambda x: 1e6 * x[1].abs() / float(x[0]) + 1e-5 * x[0], x)
+    assert an.verify(lambda x: torch.relu(1e4 * x[1]).square() * float(x[0]), x)

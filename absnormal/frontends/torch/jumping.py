@@ -19,7 +19,7 @@ from absnormal.frontends.torch.steps import Read
 from absnormal.frontends.torch.tape import Tape
 
 #: How far away it is called, in units of the variables, and how much steeper than its gradient it may be there.
-_STEPS, _STEEPER, _LINES = {torch.float64: 2.0**-40, torch.float32: 2.0**-18}, 2.0**10, 2
+_STEPS, _STEEPER, _FURTHER, _LINES = {torch.float64: 2.0**-40, torch.float32: 2.0**-18}, 2.0**10, 16.0, 2
 
 
 def refuse_jumps(
@@ -38,13 +38,16 @@ def refuse_jumps(
     if _value(run, variables, modules, [0.0 * unit for unit in units]) != loss:
         return
     slopes = [float((g.abs() * unit).sum()) for g, unit in zip(gradients, units, strict=True) if g is not None]
-    most = _STEEPER * (sum(slopes) + step * abs(loss))
+    most = _STEEPER * (sum(slopes) + step * max(abs(loss), 1.0))
     generator = torch.Generator().manual_seed(0)
     for _ in range(_LINES):
         signs = [torch.randn(unit.shape, generator=generator).sign().to(unit) for unit in units]
         for side in (1.0, -1.0):
-            there = _value(run, variables, modules, [side * a * b for a, b in zip(signs, units, strict=True)])
-            if abs(there - loss) > most:
+            there, further = (
+                _value(run, variables, modules, [side * far * a * b for a, b in zip(signs, units, strict=True)])
+                for far in (1.0, _FURTHER))
+            # A steep function changes more, further away; at a kink its gradient does not say how steep it is.
+            if abs(there - loss) > max(most, 4.0 * abs(further - loss) / _FURTHER):
                 raise TraceError(
                     "a number that was read", f"decides what f is: it is {loss!r} at this point, and {there!r} next to"
                     " it", "compare tensors instead of numbers, or move the point", reads[0].record.source,
