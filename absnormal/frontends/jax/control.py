@@ -13,8 +13,9 @@ from absnormal.frontends.jax.complex_numbers import Pair, apart, part
 from absnormal.frontends.jax.custom import called, library_rule, probe
 from absnormal.frontends.jax.derivatives import foreign, in_library
 from absnormal.frontends.jax.devices import sharded
+from absnormal.frontends.jax.jumps import version_of
 from absnormal.frontends.jax.reducers import reduced, windows_reduced
-from absnormal.frontends.jax.run import Run, Seen, is_key, jump_of, version_of
+from absnormal.frontends.jax.run import Run, Seen, is_key, jump_of
 from absnormal.frontends.meanings.jumps import Either
 from absnormal.frontends.meanings.places import Places
 from absnormal.frontends.numpy.masks import TracedMask

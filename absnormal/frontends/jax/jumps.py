@@ -12,13 +12,17 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
+from absnormal._optional import require
 from absnormal.arrays import Array
 from absnormal.errors import TraceError
+from absnormal.frontends.jax.steps import bound
+from absnormal.frontends.meanings.jumps import Either, Movement
 from absnormal.frontends.numpy.masks import TracedMask
+from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.program.nodes import Source
 
 if TYPE_CHECKING:
-    from absnormal.frontends.jax.run import Call, Seen
+    from absnormal.frontends.jax.run import Call, Run, Seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,22 @@ class Beside(Jump):
 
     parts: tuple[TracedMask | Array, ...]
     axis: int
+
+
+@dataclass(frozen=True, slots=True)
+class Columns(Jump):
+    """Numbers that jump, side by side, as an equation puts them there: each of them may be an index of its own."""
+
+    equation: Any
+    parts: tuple[Seen, ...]
+
+
+class Versions(Either):
+    """The same where the versions of all of them together are told apart."""
+
+    def __init__(self, made: Either, equation: Any, parts: tuple[Seen, ...]) -> None:
+        super().__init__(made.jump, made.own, made.up, made.down, made.aligned, made.side)
+        self.equation, self.parts = equation, parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +100,59 @@ def keeps_order(eqn: Any) -> bool:
 
 
 def looks_up(eqn: Any, inputs: Sequence[Seen]) -> bool:
-    """Whether an equation takes entries of a list, one for every number."""
-    if eqn.primitive.name != "gather" or np.ndim(inputs[0].value) != 1 or inputs[0].traced is not None:
+    """Whether an equation takes entries of a constant array, one for every number, or for numbers for all axes."""
+    if eqn.primitive.name != "gather" or not np.ndim(inputs[0].value) or inputs[0].traced is not None:
         return False
-    return bool(np.size(inputs[1].value) == np.prod(eqn.outvars[0].aval.shape, dtype=int))
+    size = np.prod(eqn.outvars[0].aval.shape, dtype=int) * np.ndim(inputs[0].value)
+    return bool(np.size(inputs[1].value) == size and set(eqn.params["slice_sizes"]) == {1})
+
+
+def side_by_side(eqn: Any, inputs: Sequence[Seen], results: list[Seen]) -> list[Seen]:
+    """Results of an equation on what jumps; numbers that are put side by side are kept apart, too."""
+    from absnormal.frontends.jax.run import Seen
+
+    made = results[0].traced
+    if eqn.primitive.name != "concatenate" or not isinstance(made, Jump | Either):
+        return results
+    which = (eqn, tuple(inputs))
+    apart = Versions(made, *which) if isinstance(made, Either) else Columns(
+        made.operation, made.source, made.problem, made.fix, *which)
+    return [Seen(results[0].value, apart)]
+
+
+def by_columns(run: Run, eqn: Any, inputs: Sequence[Seen]) -> list[Seen]:
+    """What is looked up by numbers that stand side by side, for each version of each of them."""
+    columns = inputs[1].traced
+    assert isinstance(columns, Columns | Versions)
+    jumping = [seen.traced for seen in columns.parts if isinstance(seen.traced, Either)]
+
+    def on(side: str) -> list[Seen]:
+        parts = [version_of(seen, jumping[0].jump, side) for seen in columns.parts]
+        return run.equation(eqn, [inputs[0], *run.equation(columns.equation, parts), *inputs[2:]])
+
+    return run.on_all_sides(jumping, on, looks_up(eqn, inputs))
+
+
+def version_of(seen: Seen, jump: Any, side: str) -> Seen:
+    """A value on one side of a jump."""
+    from absnormal.frontends.jax.run import Seen
+
+    if not isinstance(seen.traced, Either):
+        return seen
+    part, jnp = seen.traced.on(jump, side), require("jax.numpy", "jax")
+    if isinstance(part, TracedArray):
+        return Seen(jnp.asarray(part.value.astype(float)).astype(seen.value.dtype), part)
+    if isinstance(part, Either):
+        return Seen(seen.value, part)
+    return Seen(jnp.asarray(part).astype(seen.value.dtype))
+
+
+def movement(eqn: Any, inputs: Sequence[Seen]) -> Movement:
+    """What an equation does to the numbers of entries, if it moves those of its first argument, which alone jumps."""
+    jumping = [isinstance(seen.traced, Either) for seen in inputs]
+    if eqn.primitive.name not in MOVING or not jumping[0] or any(jumping[1:]):
+        return None
+    return lambda numbers: bound(eqn, [numbers, *(seen.value for seen in inputs[1:])])[0]
 
 
 def tied_index(call: Call, values: Array, axis: int, fix: str) -> Jump | None:

@@ -15,7 +15,18 @@ from absnormal.errors import AbsNormalError, DomainError, TraceError
 from absnormal.frontends.jax.again import Recording
 from absnormal.frontends.jax.complex_numbers import Pair, apart, is_about_pairs, part
 from absnormal.frontends.jax.derivatives import of_a_branch, of_jax, of_one_function, user_line
-from absnormal.frontends.jax.jumps import CHOICES, MOVING, Jump, keeps_order, looks_up
+from absnormal.frontends.jax.jumps import (
+    CHOICES,
+    Columns,
+    Jump,
+    Versions,
+    by_columns,
+    keeps_order,
+    looks_up,
+    movement,
+    side_by_side,
+    version_of,
+)
 from absnormal.frontends.jax.parameters import read
 from absnormal.frontends.jax.places import as_numbers, by_places
 from absnormal.frontends.jax.precision import unit_of
@@ -170,6 +181,8 @@ class Run:
             return collected(eqn, inputs)
         if all(seen.traced is None for seen in inputs) and not (self.alone and name in CONTROL):
             return [Seen(value) for value in bound(eqn, [seen.value for seen in inputs])]
+        if name == "gather" and isinstance(inputs[1].traced, Columns | Versions):
+            return by_columns(self, eqn, inputs)
         jumping = [seen.traced for seen in inputs if isinstance(seen.traced, Either)]
         if jumping and not name.startswith("custom_") and name in CONTROL:
             jumping = []
@@ -179,10 +192,10 @@ class Run:
         if jumping:
             inputs = as_numbers(inputs)
             first, alike = jumping[0].jump, keeps_order(eqn) or looks_up(eqn, inputs)
-            return self.on_all_sides(
+            return side_by_side(eqn, inputs, self.on_all_sides(
                 jumping, lambda side: self._equation(eqn, [version_of(seen, first, side) for seen in inputs]), alike,
-                _movement(eqn, inputs),
-            )
+                movement(eqn, inputs),
+            ))
         if name == "stop_gradient" and of_a_branch(eqn.source_info.traceback):
             return inputs
         outer, around, unit, start = self.builder.user, self.around, self.builder.unit, len(self.builder.nodes)
@@ -340,26 +353,6 @@ class Run:
             from absnormal.frontends.jax.primitives import NAMES
 
             raise refusal(self.missing, NAMES)
-
-
-def version_of(seen: Seen, jump: Any, side: str) -> Seen:
-    """A value on one side of a jump."""
-    if not isinstance(seen.traced, Either):
-        return seen
-    part, jnp = seen.traced.on(jump, side), require("jax.numpy", "jax")
-    if isinstance(part, TracedArray):
-        return Seen(jnp.asarray(part.value.astype(float)).astype(seen.value.dtype), part)
-    if isinstance(part, Either):
-        return Seen(seen.value, part)
-    return Seen(jnp.asarray(part).astype(seen.value.dtype))
-
-
-def _movement(eqn: Any, inputs: Sequence[Seen]) -> Movement:
-    """What an equation does to the numbers of entries, if it moves those of its first argument, which alone jumps."""
-    jumping = [isinstance(seen.traced, Either) for seen in inputs]
-    if eqn.primitive.name not in MOVING or not jumping[0] or any(jumping[1:]):
-        return None
-    return lambda numbers: bound(eqn, [numbers, *(seen.value for seen in inputs[1:])])[0]
 
 
 def jump_of(inputs: Sequence[Seen]) -> Jump | None:

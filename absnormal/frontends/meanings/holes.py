@@ -51,12 +51,12 @@ class Hole:
         """Whether every entry that counts depends on no entry of u but those that decide it."""
         if self.numbers is None:
             return True
-        side = Side(self.write, self.left, self.u, 1, False, self.numbers)
+        side = Side(self.write, self.left, self.u, 1, numbers=self.numbers)
         return side.entry_by_entry(tuple(nodes), np.arange(open_.size).reshape(shape), open_)
 
     def closed(self, nodes: Sequence[int]) -> list[int] | None:
         """The nodes with v in the place of u; None where that is not known."""
-        side = Side(self.write, self.left, self.u, 1, True)
+        side = Side(self.write, self.left, self.u, 1, alone=True)
         ends = [side.replayed(node, self.on_tie) for node in nodes]
         return None if any(end is None for end in ends) else [end.index for end in ends]
 

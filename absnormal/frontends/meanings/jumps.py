@@ -61,8 +61,9 @@ class Jump:
     #: For a jump that is tied where several entries are equal at once: which these are, and of which entry of the
     #: outcome each one is.
     together: tuple[Array, Array] | None = None
-    #: For a jump whose entries were moved, the one as it was before.
+    #: For a jump whose entries were moved, the one as it was before, and their numbers there.
     origin: Jump | None = None
+    places: Array | None = None
 
     @property
     def size(self) -> int:
@@ -91,12 +92,14 @@ class Jump:
         """The jump of entries in another order, some or several times, by their numbers."""
         from absnormal.frontends.numpy.shapes import broadcast_to
 
+        if self.origin is not None and self.places is not None:
+            return self.origin.moved(self.places.reshape(-1)[places])
         key = places.shape, places.tobytes()
         if key not in self._moved:
             left, right = (broadcast_to(TracedArray(self.builder, n), self.tied.shape) for n in (self.left, self.right))
             nodes = (self.writer.node(side.reshape(-1)[places]) for side in (left, right))
-            tied, origin = self.tied.reshape(-1)[places], self.origin or self
-            self._moved[key] = replace(self, left=next(nodes), right=next(nodes), tied=tied, origin=origin)
+            moved = replace(self, left=next(nodes), right=next(nodes), tied=self.tied.reshape(-1)[places])
+            self._moved[key] = replace(moved, origin=self, places=places)
         return self._moved[key]
 
     @functools.cached_property
@@ -293,11 +296,6 @@ def lifted(apply: Callable[..., Any], args: Sequence[Any], alike: bool = False, 
     return joined(jump, parts, every(found), alike, moved if sole else None)
 
 
-def looked_up(table: Array, place: Any) -> Any:
-    """Entries of a list by numbers that may jump."""
-    return lifted(lambda numbers: table[numbers], [place], True) if isinstance(place, Either) else table[place]
-
-
 def eithers(value: Any) -> list[Either]:
     """The versions of jumps in nested lists and tuples."""
     if isinstance(value, Either):
@@ -321,9 +319,7 @@ def version(value: Any, jump: Jump, side: str) -> Any:
     return value
 
 
-def joined(
-    jump: Jump, parts: Sequence[Any], given: Sequence[Either], alike: bool, moved: Movement = None
-) -> Any:
+def joined(jump: Jump, parts: Sequence[Any], given: Sequence[Either], alike: bool, moved: Movement = None) -> Any:
     """Three versions of one result as one kink where they meet; otherwise as an `Either`.
 
     ``given`` are all that was computed from, of this jump or another one; ``moved`` does to the numbers of the entries
@@ -344,6 +340,8 @@ def joined(
     if moved is not None and not aligned and apart and len(shapes) == 1 and given[0].size == jump.size:
         jump = jump.moved(np.asarray(moved(np.arange(jump.size).reshape(given[0].shape))))
         aligned = True
+        if not jump.tied.any():
+            return own
     nested = len({id(one.jump) for one in every(parts)}) >= NESTED
     if nested or len(shapes) > 1 or not (aligned or jump.single):
         jump.refuse()

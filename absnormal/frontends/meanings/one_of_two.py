@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.frontends.meanings.jumps import Jump, looked_up
+from absnormal.frontends.meanings.jumps import Jump
 from absnormal.frontends.meanings.order import keep_order
-from absnormal.frontends.meanings.outcomes import jump_of
+from absnormal.frontends.meanings.outcomes import jump_of, looked_up
 from absnormal.frontends.numpy.traced import TracedArray
 
 if TYPE_CHECKING:

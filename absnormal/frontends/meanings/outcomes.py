@@ -1,4 +1,4 @@
-"""The outcome of a jump.  What jumps at the ties of another jump has the outcomes of that one."""
+"""The outcome of a jump, and what it looks up.  What jumps at the ties of another jump has its outcomes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.frontends.meanings.jumps import Either, Jump
+from absnormal.frontends.meanings.jumps import Either, Jump, lifted
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.program.affine import ratio
 
@@ -28,7 +28,7 @@ def jump_of(jump: Jump, own: Array, up: Array, down: Array) -> Any:
     if forced is not None:
         outcome = np.array(own)
         for place, side in zip(np.flatnonzero(jump.tied), forced, strict=True):
-            outcome.reshape(-1)[place] = {"own": own, "up": up, "down": down}[side].reshape(-1)[place]
+            outcome.flat[place] = {"own": own, "up": up, "down": down}[side].reshape(-1)[place]
         return outcome
     if np.array_equal(up, down) and np.array_equal(own, up):
         return own
@@ -77,3 +77,8 @@ def _alike(first: tuple[Array, Array] | None, second: tuple[Array, Array] | None
     if first is None or second is None:
         return first is second
     return all(np.array_equal(one, other) for one, other in zip(first, second, strict=True))
+
+
+def looked_up(table: Array, place: Any) -> Any:
+    """Entries of a list by numbers that may jump."""
+    return lifted(lambda numbers: table[numbers], [place], True) if isinstance(place, Either) else table[place]

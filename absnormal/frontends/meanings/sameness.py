@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.frontends.meanings import combinations
+from absnormal.frontends.meanings import combinations, identities
+from absnormal.frontends.meanings.constants import fixed, size
 from absnormal.ops import ENTRYWISE, TABLE
 from absnormal.ops.linear import applied
 from absnormal.program.builder import Builder
@@ -27,7 +28,8 @@ def same(a: Any, b: Any, open_: Array | None = None) -> bool:
     counts = np.ones(a.shape, bool) if open_ is None else open_
     if np.all(agreement(builder, a.index, b.index) | ~counts):
         return True
-    return counts.shape == a.shape and combinations.agree(builder, a.index, b.index, counts)
+    return counts.shape == a.shape == b.shape and any(
+        agree(builder, a.index, b.index, counts) for agree in (combinations.agree, identities.agree))
 
 
 def agreement(builder: Builder, first: int, second: int) -> Any:
@@ -95,15 +97,8 @@ def _agreeing(builder: Builder, pair: tuple[int, int], flags: list[Any] | None) 
 
 def _zeros(builder: Builder, first: int, second: int) -> Array:
     """Where both are the constant 0."""
-    constant = _fixed(builder, first) & _fixed(builder, second)
+    constant = fixed(builder, first) & fixed(builder, second)
     return np.asarray(constant & (builder.values[first] == 0) & (builder.values[second] == 0))
-
-
-def _fixed(builder: Builder, index: int) -> Array:
-    """Which entries are constant everywhere, not just near the point."""
-    constant = builder.nearby.constant(index)
-    anywhere = not constant.any() or next(builder.nearby.reasons(index, constant), None) is None
-    return constant if anywhere else np.zeros(constant.shape, bool)
 
 
 def _constants(builder: Builder, first: int, second: int) -> Array:
@@ -114,31 +109,11 @@ def _constants(builder: Builder, first: int, second: int) -> Array:
     room: Any = 0.0
     if one.dtype != object and other.dtype != object:
         unit = max(float(np.finfo(float).eps), builder.units[first], builder.units[second])
-        room = _ROUNDINGS * unit * np.maximum(_size(builder, first), _size(builder, second))
+        room = _ROUNDINGS * unit * np.maximum(size(builder, first), size(builder, second))
     with np.errstate(invalid="ignore"):
         gap = np.abs(one - other)
-    return np.asarray((gap <= room) & _fixed(builder, first) & _fixed(builder, second))
+    return np.asarray((gap <= room) & fixed(builder, first) & fixed(builder, second))
 
 
 def _equal(first: Any, second: Any) -> bool:
     return first.keys() == second.keys() and all(np.array_equal(first[key], second[key]) for key in first)
-
-
-def _size(builder: Builder, index: int) -> Any:
-    """The largest numbers that the entries of a constant were computed from in the program; 0 where it was not."""
-    shape = builder.nodes[index].shape
-    if builder.nodes[index].op == "constant":
-        return 0.0
-    largest, stack, seen = np.zeros(shape), [index], {index}
-    while stack:
-        at = stack.pop()
-        value = np.abs(builder.values[at].astype(float))
-        value = np.where(np.isfinite(value), value, 0.0)
-        largest = np.maximum(largest, value if value.shape == shape else value.max(initial=0.0))
-        node = builder.nodes[at]
-        if TABLE[node.op].family == "input" or node.op in ("gather", "index"):
-            continue
-        new = [arg for arg in node.args if arg not in seen]
-        seen.update(new)
-        stack += new
-    return largest

@@ -29,7 +29,7 @@ from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.writing import Writer
 from absnormal.ops import TABLE
 from absnormal.program.builder import Builder
-from absnormal.program.moves import MOVES, numbered
+from absnormal.program.moves import MOVES, numbered, origin
 from absnormal.program.signs import never_negative
 
 #: The comparisons that are written the other way round.
@@ -205,13 +205,13 @@ def by_sides(
     # What one entry decides has a shape of its own.
     shaped = choices if single is not None else (left, right, *choices)
     shape = np.broadcast_shapes(*(builder.nodes[node].shape for node in shaped))
-    for start, against, places in _compared(builder, left, right, single is not None):
+    for start, against, places, part in _compared(builder, left, right, single):
         v = TracedArray(builder, against)
         d: Any = _difference(write, start, against)
-        sides = [Side(write, start, d, sign, single is not None, open_=open_, kept=kept) for sign in (1, -1)]
+        sides = [Side(write, start, d, sign, part, open_=open_, kept=kept) for sign in (1, -1)]
         decided = numbered(d.shape) if places is None else places
-        if single is not None or sides[0].entry_by_entry(choices, np.broadcast_to(decided, shape), open_):
-            made = _meeting(write, sides, (start, v, d), choices, tie, open_, single)
+        if sides[0].alone or sides[0].entry_by_entry(choices, np.broadcast_to(decided, shape), open_):
+            made = _meeting(write, sides, (start, v, d), choices, tie, open_, part)
             if made is not None:
                 return made if single is not None else broadcast_to(made, shape)
     return None
@@ -219,7 +219,7 @@ def by_sides(
 
 def _meeting(
     write: Writer, sides: list[Side], compared: tuple[int, TracedArray, Any], choices: tuple[int, ...], tie: str,
-    open_: Array | None, single: Array | None,
+    open_: Array | None, part: Array | None,
 ) -> TracedArray | None:
     """Two sides of u = v, on each of which every entry depends on the entries that decide it, if they meet there."""
     builder, (left, v, d), (first, second) = write.builder, compared, choices[:2]
@@ -227,7 +227,7 @@ def _meeting(
 
     def moved(end: Any) -> Any:
         """u with what takes its place."""
-        return end if single is None else write.op("where", end, TracedArray(builder, left), mask=single)
+        return end if part is None else write.op("where", end, TracedArray(builder, left), mask=part)
 
     try:
         if never_below(builder, left, v.index):
@@ -258,23 +258,27 @@ def _meeting(
 
 
 def _compared(
-    builder: Builder, left: int, right: int, single: bool
-) -> Iterator[tuple[int, int, Array | None]]:
-    """What is compared, and where its entries stand in the comparison: as it is, and before its entries were moved.
+    builder: Builder, left: int, right: int, single: Array | None
+) -> Iterator[tuple[int, int, Array | None, Array | None]]:
+    """What is compared, where its entries stand in the comparison, and which of them are compared at all (None: all):
+    as it is, and before its entries were moved.
 
     Of a mask that is broadcast along other axes, (x > 0)[:, None], the choices depend on x, not on its copies.
     """
-    yield left, right, None
-    base, places = _moved_from(builder, left)
+    yield left, right, None, single
+    if single is not None:
+        return
+    number = builder.values[left].size == 1
+    base, places = origin(builder.nodes, left) if number else _moved_from(builder, left)
     value = builder.values[base]
-    if base == left or single or places.size == 1:
+    if base == left or (number and value.size == 1):
         return
     if builder.nodes[right].varied:
         other, there = _moved_from(builder, right)
-        if builder.values[other].size == 1 or (
+        if not number and (builder.values[other].size == 1 or (
             builder.nodes[other].shape == builder.nodes[base].shape and np.array_equal(places, there)
-        ):
-            yield base, other, places
+        )):
+            yield base, other, places, None
         return
     values = np.broadcast_to(builder.values[right], np.broadcast_shapes(places.shape, builder.nodes[right].shape))
     if values.shape == places.shape:
@@ -282,10 +286,12 @@ def _compared(
         before = (value - 1).reshape(-1)
         before[places] = values
         if np.array_equal(before[places], values):
-            uniform = not np.any(before != before[0])
-            yield base, builder.constant(before[0] if uniform else before.reshape(value.shape)), places
+            part = np.isin(numbered(value.shape), places)
+            against = before if (values != values.flat[0]).any() else values.flat[0]
+            yield base, builder.constant(np.reshape(against, value.shape if np.ndim(against) else ())), places, (
+                None if part.all() else part)
         elif np.array_equal(places, np.broadcast_to(numbered(value.shape), places.shape)):
-            yield base, right, None
+            yield base, right, None, None
 
 
 def _moved_from(builder: Builder, index: int) -> tuple[int, Array]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
+from absnormal.frontends.meanings.constants import fixed
 from absnormal.frontends.numpy.shapes import broadcast_to
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.writing import Writer
@@ -28,16 +29,19 @@ class Side:
     """One side: what is computed from u is computed again from something else."""
 
     def __init__(
-        self, write: Writer, start: int, difference: TracedArray, sign: int, single: bool, numbers: Array | None = None,
-        open_: Array | None = None, kept: int = 0,
+        self, write: Writer, start: int, difference: TracedArray, sign: int, part: Array | None = None,
+        numbers: Array | None = None, open_: Array | None = None, kept: int = 0, alone: bool = False,
     ) -> None:
         #: The entries of results that count, None where all do; whether those of what is replayed stand where they do.
         self.open, self.in_place = open_, False
+        # Of u only the entries ``part`` are compared, the others are variables as all else.
         self.numbers = numbered(difference.shape) if numbers is None else numbers
+        self.numbers = self.numbers if part is None else np.where(part, self.numbers, _NONE)
         self.write, self.start, self.difference, self.sign = write, start, difference.index, sign
         self.shape, self.moves = difference.shape, difference.shape == write.builder.nodes[start].shape
         # Of one number all that is computed is a function.
-        self.size, self.single, self.alone = difference.size, single, single or difference.size == 1
+        self.size, self.whole = difference.size, part is None and not alone
+        self.alone = alone or difference.size == 1 or (part is not None and part.sum() == 1)
         self.twins, self.squares = _of_one_modulus(write, start)
         #: Kinks of u, which are multiples of it where it keeps its sign.
         self.bent = _of_one_sign(write.builder, self.twins, kept) if kept else {}
@@ -108,7 +112,7 @@ class Side:
         result: Any
         kink = TABLE[node.op].kink
         own = isinstance(kink, Entrywise) and len(kink.rates) == 1 and node.args[0] == self.difference
-        if own and (self.size == 1 or not self.single):
+        if own and (self.size == 1 or self.whole):
             assert isinstance(kink, Entrywise)
             result = self._decided(kink, node, found)
         elif self._led(node):
@@ -154,9 +158,15 @@ class Side:
                 return kept
         if node.op == "sub" and not self.write.builder.affine.difference(values[0].index, values[1].index):
             return self.write.array(np.zeros(node.shape))
-        written = self.write.op(node.op, *values, tie=node.tie, **node.params)
+        written = self._settled(self.write.op(node.op, *values, tie=node.tie, **node.params))
         self.write.builder.copies[written.index] = self.write.builder.copies.get(index, index)
         return written
+
+    def _settled(self, written: TracedArray) -> TracedArray:
+        """What moves entries, as the number that it is where these are constant."""
+        builder, index = self.write.builder, written.index
+        moves = builder.nodes[index].op in MOVES and fixed(builder, index).all()
+        return self.write.array(written.value) if moves else written
 
     def _is_zero(self, value: TracedArray) -> bool:
         """Whether a value is the constant 0 in all entries that count."""

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from absnormal.frontends.meanings.jumps import looked_up
+from absnormal.frontends.meanings.outcomes import looked_up
 from absnormal.frontends.meanings.steps import searched
 from absnormal.frontends.numpy.distributions import CONTINUOUS, DISCRETE
 from absnormal.frontends.writing import writer_of

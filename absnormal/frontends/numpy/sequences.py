@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.frontends.meanings.jumps import looked_up
+from absnormal.frontends.meanings.outcomes import looked_up
 from absnormal.frontends.meanings.scattering import combined
 from absnormal.frontends.meanings.steps import searched
 from absnormal.frontends.numpy.algebra import convolve

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from absnormal._optional import require
-from absnormal.frontends.meanings.jumps import looked_up
 from absnormal.frontends.meanings.losses import negative_log_likelihood
 from absnormal.frontends.meanings.order import in_order
+from absnormal.frontends.meanings.outcomes import looked_up
 from absnormal.frontends.meanings.places import plain
 from absnormal.frontends.meanings.reductions import log_softmax, softmax
 from absnormal.frontends.numpy.masks import TracedMask, numbers

@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from absnormal.frontends.meanings.jumps import Either, Jump, every
+from absnormal.arrays import Array
+from absnormal.frontends.meanings.jumps import SIDES, Either, Jump, every
 from absnormal.frontends.torch.jumps import VALUELESS, plain_name
 from absnormal.frontends.torch.memory import storage
 from absnormal.frontends.torch.tape import Record, Tape
+from absnormal.frontends.torch.values import array
+from absnormal.program.moves import numbered
 
 if TYPE_CHECKING:
     from absnormal.frontends.torch.following import Following
@@ -28,7 +31,9 @@ ENTRYWISE = frozenset({
     "rsqrt", "rsub", "sigmoid", "sin", "sqrt", "square", "sub", "tanh", "_to_copy", "unsqueeze", "squeeze", "view",
     "_unsafe_view", "where",
 })  # fmt: skip
-MOVING = frozenset({"expand", "flip", "index", "permute", "repeat", "roll", "select", "slice", "t", "transpose"})
+#: Operations with several results, which are parts of an array.
+PARTING = frozenset({"chunk", "split", "split_with_sizes", "unbind", "unsafe_chunk", "unsafe_split"})
+MOVING = PARTING | {"expand", "flip", "index", "permute", "repeat", "roll", "select", "slice", "t", "transpose"}
 OTHERS = frozenset({
     "cat", "cumsum", "dot", "gather", "index_select", "mean", "mm", "mv", "stack", "sum", "take", "tril", "triu",
 }) | MOVING  # fmt: skip
@@ -37,6 +42,8 @@ PUTTING = frozenset({"detach", "scatter", "scatter_add"})
 
 #: The side of each jump that is taken.
 Sides = Mapping[Any, str]
+#: Where entries of outcomes stand: an outcome, and the numbers of those of its entries that do.
+Standing = list[tuple[Either, Array]]
 
 
 class Lost(Exception):
@@ -55,10 +62,12 @@ class Constants:
         #: The jumps that are being followed: their outcomes, by the identity of the operations, and their steps.
         self._jumping: Mapping[int, Any] = {}
         self._numbers: frozenset[int] = frozenset()
+        #: Where the entries of outcomes stand in constant tensors, by their identity.
+        self._standing: dict[int, Standing | None] = {}
 
     def follow(self, outcomes: Mapping[int, Any], numbers: Iterable[int]) -> None:
         """From now on these are the jumps that constants are on the sides of."""
-        self._jumping, self._numbers = outcomes, frozenset(numbers)
+        self._jumping, self._numbers, self._standing = outcomes, frozenset(numbers), {}
 
     def record_of(self, tensor: Any, when: int | None = None) -> Record | None:
         """The operation that made a tensor, or wrote to it as a whole, before operation number ``when``."""
@@ -94,8 +103,8 @@ class Constants:
         if number is None:  # Another part of its memory holds an outcome, or of what was looked up in it.
             return self.tape.value(tensor, when)
         record = self.tape.records[number]
-        outcome = self._jumping.get(id(record))
-        if record.outs[-1] is not tensor or (outcome is None and len(record.outs) != 1):
+        outcome, taken = self._jumping.get(id(record)), self._as_moved(tensor, taken)
+        if not _is_part(record) and (record.outs[-1] is not tensor or (outcome is None and len(record.outs) != 1)):
             raise Lost
         if outcome is not None:  # Of a sort, the indices, which come last.
             part = taken_of(outcome, taken)
@@ -111,7 +120,7 @@ class Constants:
         if varies or plain_name(record) not in ENTRYWISE | OTHERS | PUTTING:
             raise Lost
         args, kwargs = (self._values(held, number, taken) for held in (record.args, record.kwargs))
-        return on_others(record, args, kwargs)
+        return on_others(record, args, kwargs, _place(record, tensor))
 
     def _values(self, value: Any, when: int, taken: Sides) -> Any:
         if isinstance(value, torch.Tensor):
@@ -122,14 +131,59 @@ class Constants:
             return type(value)([self._values(item, when, taken) for item in value])
         return value
 
-    def marked(self, outcome: Either, tensor: Any) -> Either:
-        """An outcome as it stands behind a constant tensor: whether entry by entry."""
-        aligned = not self.moves(tensor) or self._is_aligned(tensor, outcome.jump.size)
-        own, up, down = (
-            self.marked(part, tensor) if isinstance(part, Either) else part
-            for part in (outcome.own, outcome.up, outcome.down)
-        )
-        return Either(outcome.jump, own, up, down, outcome.aligned and aligned, outcome.side)
+    def marked(self, outcome: Either, tensor: Any) -> list[Either]:
+        """An outcome as it stands behind a constant tensor: whether entry by entry, and where its entries went."""
+        if not self.moves(tensor) or self._is_aligned(tensor, outcome.jump.size):
+            return [_as_it_stands(outcome)]
+        found = self.standing(tensor) if outcome.aligned else None
+        if found is None:
+            return [_as_it_stands(outcome, aligned=False)]
+        moved = [_moved(outcome, places) for one, places in found if one is outcome]
+        return [one for one in moved if one.jump.tied.any()]
+
+    def standing(self, tensor: Any) -> Standing | None:
+        """Where the entries of outcomes stand in a constant tensor, by their numbers; None where they are mixed."""
+        key = id(tensor)
+        if key not in self._standing:
+            self._standing[key] = None
+            self._standing[key] = self._stands(tensor)
+        return self._standing[key]
+
+    def _stands(self, tensor: Any) -> Standing | None:
+        if not self.moves(tensor):
+            return []
+        made = self._made_by(tensor)
+        if len(made) != 1 or made[0].overwritten:
+            return None
+        record = made[0]
+        if (outcome := self._jumping.get(id(record))) is not None:
+            return [(outcome, numbered(tuple(tensor.shape)))] if isinstance(outcome, Either) else []
+        jumping = [arg for arg in record.arguments if self.moves(arg)]
+        inner = [self.standing(arg) for arg in jumping]
+        if plain_name(record) in MOVING and len(jumping) == 1 and record.args[0] is jumping[0]:
+            place = _place(record, tensor)
+            return None if inner[0] is None else [
+                (one, array(on_others(record, [torch.as_tensor(p), *record.args[1:]], record.kwargs, place)))
+                for one, p in inner[0]
+            ]
+        if not (plain_name(record) in ENTRYWISE or self.looks_up(record)):
+            return None
+        found: Standing = []
+        for arg, held in zip(jumping, inner, strict=True):
+            if held is None or arg.numel() != tensor.numel():
+                return None
+            found += [(one, places.reshape(tuple(tensor.shape))) for one, places in held]
+        return found
+
+    def _as_moved(self, tensor: Any, taken: Sides) -> Sides:
+        """The sides of jumps for a tensor that holds entries of outcomes, from those of its entries."""
+        found = self.standing(tensor)
+        for outcome, places in found if found is not None and len(found) == 1 else ():
+            for jump in behind(outcome):
+                moved = jump.moved(places) if _apart(outcome, jump) else jump
+                if moved in taken or not moved.tied.any():
+                    taken = {**taken, jump: taken.get(moved, "own")}
+        return taken
 
     def _is_aligned(self, tensor: Any, size: int) -> bool:
         if not self.moves(tensor):
@@ -146,21 +200,33 @@ class Constants:
         return [self.tape.records[number] for number in self._made.get(id(tensor), ())]
 
     def looks_up(self, record: Record) -> bool:
-        """Whether an operation takes entries of a constant list, one for every number."""
+        """Whether an operation takes entries of a constant array, one for every number, or for numbers for all axes."""
         if record.name != "index":
             return False
         table, *keys = record.arguments
         constant = self.following.value(table) is None and not self.moves(table)
-        return constant and table.dim() == len(keys) == 1
+        whole = all(not key.dtype.is_floating_point and key.shape == record.outs[0].shape for key in keys)
+        return constant and table.dim() == len(keys) and whole
 
 
-def on_others(record: Record, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-    """What an operation makes of other arguments, which it leaves as they are."""
+def _is_part(record: Record) -> bool:
+    """Whether an operation has several results, which are parts of an array."""
+    return plain_name(record) in PARTING
+
+
+def _place(record: Record, tensor: Any) -> int:
+    """Which result of an operation a tensor is."""
+    return next(place for place, out in enumerate(record.outs) if out is tensor)
+
+
+def on_others(record: Record, args: Sequence[Any], kwargs: Mapping[str, Any], place: int = 0) -> Any:
+    """What an operation makes of other arguments, which it leaves as they are; of several parts one."""
     if record.overwritten:
         args = [args[0].clone(), *args[1:]]
     with torch.no_grad():
         try:
-            return record.func(*args, **kwargs)
+            made = record.func(*args, **kwargs)
+            return made[place] if _is_part(record) else made
         except (IndexError, RuntimeError) as error:  # An index that is not there, on a side that f is not called on.
             raise Lost from error
 
@@ -168,8 +234,32 @@ def on_others(record: Record, args: Sequence[Any], kwargs: Mapping[str, Any]) ->
 def taken_of(value: Any, taken: Sides) -> Any:
     """A version of what jumps."""
     while isinstance(value, Either):
+        if value.jump not in taken:
+            raise Lost
         value = value.version(taken[value.jump])
     return value
+
+
+def _as_it_stands(outcome: Any, aligned: bool = True) -> Any:
+    """An outcome that depends on the jump entry by entry, or not."""
+    if not isinstance(outcome, Either):
+        return outcome
+    own, up, down = (_as_it_stands(outcome.version(side), aligned) for side in SIDES)
+    return Either(outcome.jump, own, up, down, outcome.aligned and aligned, outcome.side)
+
+
+def _moved(outcome: Any, places: Array) -> Any:
+    """An outcome whose entries stand at other places."""
+    if not isinstance(outcome, Either):
+        return np.asarray(outcome).reshape(-1)[places]
+    own, up, down = (_moved(outcome.version(side), places) for side in SIDES)
+    apart = _apart(outcome, outcome.jump)
+    return Either(outcome.jump.moved(places) if apart else outcome.jump, own, up, down, apart, outcome.side)
+
+
+def _apart(outcome: Either, jump: Jump) -> bool:
+    """Whether every entry of an outcome depends on an entry of a jump, that at its place."""
+    return outcome.aligned and jump.size == outcome.size and jump.together is None
 
 
 def behind(value: Any) -> list[Jump]:

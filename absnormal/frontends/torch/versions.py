@@ -25,6 +25,7 @@ from absnormal.frontends.torch.constants import (
     ENTRYWISE,
     MOVING,
     OTHERS,
+    PARTING,
     Constants,
     Lost,
     Sides,
@@ -174,15 +175,16 @@ class Versions:
             return outcome is not None
         if not self.carries(number):
             return False
-        made = self.lowered(step, lowering.open(self.reached(step, lowering.taints.get(number, frozenset()))))
-        if made is None:
-            held = [lowering.results.get(handle) for handle in step.handles.values() if handle is not None]
-            next(one for one in held if isinstance(one, Either)).refuse()
-        if not isinstance(made, Either):
-            out = step.record.outs[0]
-            if lowering.builder.values.given[made] is None and lowering.write.nodes[made].op != "constant":
+        open_ = lowering.open(self.reached(step, lowering.taints.get(number, frozenset())))
+        for place, out in enumerate(step.record.outs if plain_name(step.record) in PARTING else step.record.outs[:1]):
+            made = self.lowered(step, open_, place)
+            if made is None:
+                held = [lowering.results.get(handle) for handle in step.handles.values() if handle is not None]
+                next(one for one in held if isinstance(one, Either)).refuse()
+            known = isinstance(made, Either) or lowering.builder.values.given[made] is not None
+            if not known and lowering.write.nodes[made].op != "constant":
                 lowering.builder.give(made, self.tape.value(out, step.number + 1))
-        lowering.results[number, 0] = made
+            lowering.results[number, place] = made
         return True
 
     def reached(self, step: Step, numbers: frozenset[int]) -> list[int]:
@@ -247,8 +249,8 @@ class Versions:
         lowering = self.lowering
         return lowering.following.steps[number].jumps or isinstance(lowering.results.get((number, 0)), Either)
 
-    def lowered(self, step: Step, numbers: Sequence[int]) -> Any:
-        """What a step gives: a node, or an `Either`; None where that is not known.
+    def lowered(self, step: Step, numbers: Sequence[int], place: int = 0) -> Any:
+        """One result of a step: a node, or an `Either`; None where that is not known.
 
         ``numbers`` are the jumps that are tied behind the constants that it takes.
         """
@@ -267,15 +269,19 @@ class Versions:
             if isinstance(held, Either):
                 given.append(held)
             elif step.handles.get(id(tensor)) is None:
-                given += [self.constants.marked(one, tensor) for one in outcomes if isinstance(one, Either)]
+                given += self._marked(outcomes, tensor)
         jumps = self._in_order(given)
         if not jumps and any(isinstance(one, Either) for one in outcomes):
             return None
         try:
-            made = self._joined(step, jumps, {}, given, name in ENTRYWISE or self.constants.looks_up(record))
+            alike = name in ENTRYWISE or self.constants.looks_up(record)
+            made = self._joined(step, jumps, {}, given, alike, place)
         except (Lost, TraceError):
             return None
         return made if isinstance(made, Either) else made.index
+
+    def _marked(self, outcomes: Sequence[Any], tensor: Any) -> list[Either]:
+        return [m for one in outcomes if isinstance(one, Either) for m in self.constants.marked(one, tensor)]
 
     def _followed_through(self, numbers: Sequence[int]) -> list[Any]:
         """The outcomes of jumps, which constants are followed through from now on; None for one that is not known."""
@@ -302,7 +308,7 @@ class Versions:
         outcomes = self._followed_through(numbers)
         if any(one is None for one in outcomes):
             return None
-        given = [self.constants.marked(one, tensor) for one in outcomes if isinstance(one, Either)]
+        given = self._marked(outcomes, tensor)
 
         def on(jumps: Sequence[Jump], taken: Sides) -> Any:
             if not jumps:
@@ -321,7 +327,7 @@ class Versions:
         return None if handle is None else self.lowering.results.get(handle)
 
     def _joined(
-        self, step: Step, jumps: Sequence[Jump], taken: Sides, given: Sequence[Either], alike: bool
+        self, step: Step, jumps: Sequence[Jump], taken: Sides, given: Sequence[Either], alike: bool, place: int
     ) -> Any:
         write = self.lowering.write
         if not jumps:
@@ -334,14 +340,15 @@ class Versions:
                 made = self.lowering.by_rule(record, args, kwargs)
             finally:
                 write.elsewhere = None
+            made = made[place] if plain_name(record) in PARTING else made
             if not isinstance(made, int):
                 raise Lost
             return TracedArray(self.lowering.builder, self._chosen(made))
         first, rest = jumps[0], jumps[1:]
-        parts = [self._joined(step, rest, {**taken, first: side}, given, alike) for side in SIDES]
-        return joined(first, parts, every(list(given)), alike, self._movement(step))
+        parts = [self._joined(step, rest, {**taken, first: side}, given, alike, place) for side in SIDES]
+        return joined(first, parts, every(list(given)), alike, self._movement(step, place))
 
-    def _movement(self, step: Step) -> Movement:
+    def _movement(self, step: Step, place: int) -> Movement:
         """What an operation does to the numbers of entries, if it moves those of what jumps and takes nothing else."""
         record = step.record
         assert record is not None
@@ -349,7 +356,7 @@ class Versions:
         jumping = [arg for arg in record.arguments if isinstance(self._held(step, arg), Either) or moves(arg)]
         if plain_name(record) not in MOVING or len(jumping) != 1 or record.args[0] is not jumping[0]:
             return None
-        return lambda numbers: record.func(torch.as_tensor(numbers), *record.args[1:], **record.kwargs)
+        return lambda numbers: on_others(record, [torch.as_tensor(numbers), *record.args[1:]], record.kwargs, place)
 
     def _chosen(self, made: int) -> int:
         """What a selection takes in all its entries, on one side of the jumps."""
