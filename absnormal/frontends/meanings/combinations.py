@@ -85,8 +85,9 @@ def _weights(builder: Builder, index: int, entries: Array) -> tuple[Weights, Arr
         if not _taken_apart(nodes, node):
             found[at] = w
             continue
-        op, inner = ("mul", [values[node.args[0]], 1 / values[node.args[1]]]) if node.op == "div" else (
-            node.op, [values[arg] for arg in node.args])
+        with np.errstate(divide="ignore"):
+            op, inner = ("mul", [values[node.args[0]], 1 / values[node.args[1]]]) if node.op == "div" else (
+                node.op, [values[arg] for arg in node.args])
         row = TABLE[op]
         assert row.maps is not None
         maps = row.maps(node.params, inner, values[at], node.shape)

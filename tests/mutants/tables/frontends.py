@@ -15,6 +15,8 @@ JAX_EDGES = ("frontends/test_jax_edges.py",)
 WRITES = ("frontends/test_numpy_writes.py",)
 BY_SIGNS = ("frontends/meanings/test_by_signs.py",)
 PLACES = ("frontends/meanings/test_places.py",)
+TABLES = ("frontends/meanings/test_tables.py",)
+IDENTITIES = ("frontends/meanings/test_identities.py",)
 SELECTIONS = ("frontends/meanings/test_selections.py",)
 HOLES = ("frontends/meanings/test_holes.py",)
 PICKED = ("frontends/test_torch_chosen.py",)
@@ -52,8 +54,16 @@ MUTANTS = (
     Mutant("frontends/torch/places.py", "record.args[1] < self.length", "False", PLACES),
     Mutant("frontends/meanings/sides.py", "(owner != _NONE) & (owner != places) & counts", "owner == _SEVERAL",
            SELECTIONS),
-    Mutant("frontends/meanings/sides.py", "single or difference.size == 1",
-           "single or write.builder.values[start].size == 1", SELECTIONS),
+    Mutant("frontends/meanings/sides.py", "alone or difference.size == 1",
+           "alone or write.builder.values[start].size == 1", SELECTIONS),
+    # Cells of tables, and sides that are one rational function.
+    Mutant("frontends/meanings/outcomes.py", "outcome.flat[place] =", "outcome.reshape(-1)[place] =", TABLES),
+    Mutant("frontends/meanings/selections.py", "None if part.all() else part)", "None)", TABLES),
+    Mutant("frontends/torch/constants.py", 'taken.get(moved, "own")', '"own"', TABLES),
+    Mutant("frontends/meanings/identities.py", "if not self.builder.values[index].flat[entry]:", "if False:", IDENTITIES),
+    Mutant("frontends/meanings/identities.py", "if abs(c) > unit * width}", "if abs(c) > 1e-6 * width}", IDENTITIES),
+    Mutant("frontends/meanings/identities.py", "tuple(_key(arg) for arg in args)", "()", IDENTITIES),
+    Mutant("frontends/meanings/identities.py", '-1.0 if node.op == "sub" else 1.0', "1.0", IDENTITIES),
     Mutant("frontends/meanings/selections.py", "np.array_equal(before[places], values)", "True", SELECTIONS),
     Mutant("frontends/torch/steps.py", "replace(self, place=place, numbers=entry[here])", "replace(self, place=place)",
            SELECTIONS),
