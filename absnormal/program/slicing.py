@@ -17,6 +17,7 @@ import numpy as np
 from absnormal.arrays import Array
 from absnormal.errors import DomainError, TraceError
 from absnormal.ops import ENTRYWISE, TABLE
+from absnormal.program.moves import origins
 from absnormal.program.nearby import Nearby, is_block, rates_of, sign_of, slopes_of, unbroadcast
 from absnormal.program.nodes import Guard, Node
 from absnormal.program.signs import never_negative
@@ -156,7 +157,9 @@ def _without(builder: Builder, faults: list[int], needs: Needs, reached: list[in
                 if not bad.any() and args == node.args:
                     continue
             elif (bad & (counts if _continuous(builder, node) else counts | compared)).any():
-                raise _explained(builder, node, fault)
+                held = bad & (counts | compared)
+                if (held & ~_of_constants(builder, node)).any():
+                    raise _explained(builder, node, fault)
             elif (bad & compared).any():
                 held = bad & compared
                 _hold(builder, old)
@@ -185,6 +188,20 @@ def _outside(node: Node, values: list[Array]) -> Array:
             inside = np.asarray(row.domain(node.params, *values))
             bad = bad | (~inside if inside.shape == bad.shape else np.full(bad.shape, not inside.all()))
     return np.asarray(bad)
+
+
+def _of_constants(builder: Builder, node: Node) -> Array:
+    """Where an operation entry by entry has a finite value, and all that it is computed from are constants."""
+    if node.op not in ENTRYWISE:
+        return np.zeros(node.shape, bool)
+    values = [builder.values[arg] for arg in node.args]
+    with np.errstate(all="ignore"):
+        found = np.isfinite(np.asarray(TABLE[node.op].value(node.params, *values), float))
+    for arg in node.args:
+        sources, _ = origins(builder.nodes, arg)
+        varied = np.isin(sources, [index for index in np.unique(sources) if builder.nodes[index].varied])
+        found = found & ~np.broadcast_to(varied, node.shape)
+    return np.asarray(found)
 
 
 def _infinite(node: Node, values: list[Array]) -> Array:

@@ -301,3 +301,18 @@ def test_a_constant_under_the_root_may_be_computed_in_f(root: Any, constant: Any
 
     set_ = an.generalized_gradient(f, [0.0, 0.0])
     assert set_.support(np.array([1.0, 0.0])) == pytest.approx(1) and set_.support([0.0, 1.0]) == pytest.approx(2)
+
+
+def test_roots_of_constants_among_moving_entries_are_constants() -> None:
+    def distances(x: Any) -> Any:
+        squares = (x * x).sum(1)
+        return (squares[:, None] + squares - 2 * x @ x.T).fill_diagonal_(0).sqrt().sum()
+
+    leaf = torch.tensor([[1.0, 2.0], [0.0, -1.0], [3.0, 1.0]], dtype=torch.float64, requires_grad=True)
+    report = an.verify(distances, leaf.detach())
+    assert report.verdict is an.Verdict.CLARKE and report.method == "smooth"
+    torch.testing.assert_close(report.clarke_gradient, torch.autograd.grad(distances(leaf), leaf)[0])
+    first = np.array([True, False])
+    assert an.verify(lambda x: np.sqrt(np.where(first, x, 0.0)).sum(), [4.0, 1.0]).gradient.tolist() == [0.25, 0.0]
+    with pytest.raises(an.TraceError, match="not Lipschitz"):
+        an.verify(lambda x: np.sqrt(np.where(first, x, 0.0)).sum(), [0.0, 1.0])
