@@ -72,8 +72,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _survivors(mutants: list[tuple[int, Mutant]], jobs: int, folder: Path) -> list[tuple[int, Mutant]]:
-    """Those that no test notices."""
+    """Those that no test notices; an error at the end where a test failed without any mutant."""
     copies: SimpleQueue[Path] = SimpleQueue()
+    failing: list[str] = []
     for number in range(jobs):
         (folder / str(number)).mkdir()
         copies.put(copied(folder / str(number)))
@@ -83,6 +84,9 @@ def _survivors(mutants: list[tuple[int, Mutant]], jobs: int, folder: Path) -> li
         own, start = copies.get(), time.monotonic()
         try:
             found = tried(mutant, own)
+        except RuntimeError as error:
+            found = str(error)
+            failing.append(f"{number}: {error}")
         finally:
             copies.put(own)
         print(f"{number:3} {mutant.file}: {found or 'SURVIVES'} ({time.monotonic() - start:.0f} s)", flush=True)
@@ -90,6 +94,8 @@ def _survivors(mutants: list[tuple[int, Mutant]], jobs: int, folder: Path) -> li
 
     with ThreadPoolExecutor(jobs) as pool:
         found = list(pool.map(trial, mutants))
+    if failing:
+        raise RuntimeError("\n".join(failing))
     return [numbered for numbered, notice in zip(mutants, found, strict=True) if not notice]
 
 
