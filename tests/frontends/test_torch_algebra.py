@@ -57,6 +57,8 @@ CASES: dict[str, tuple[Callable[[Any], Any], Any, Any]] = {
     "eigvalsh": (lambda a: _LA.eigvalsh(_symmetric(a)), _SQUARE, _EQUAL), "eigh": (_rebuilt, _SQUARE, _EQUAL),
     "svdvals": (_LA.svdvals, _TALL, _EQUAL), "nuclear norm": (lambda a: _LA.norm(a, "nuc"), _TALL, _SINGULAR),
     "svd": (lambda a: torch.linalg.svd(a, full_matrices=False)[0].square(), _TALL, _EQUAL),
+    "svd of full matrices": (lambda a: torch.linalg.svd(a)[1] * torch.linalg.svd(a)[2][0].square(), _TALL, _EQUAL),
+    "of full matrices": (lambda a: torch.linalg.svd(a.mT)[1] * torch.linalg.svd(a.mT)[0][0].square(), _TALL, _EQUAL),
     "pinv": (_LA.pinv, _TALL, None), "lstsq": (lambda a: _LA.lstsq(a, _VECTOR_4).solution, _TALL, None),
     "matrix_exp": (_LA.matrix_exp, _SQUARE, None), "matrix_power": (lambda a: _LA.matrix_power(a, -2), _SQUARE, None),
     "cross": (lambda a: _LA.cross(a, a.mT), _SQUARE, None),

@@ -65,17 +65,16 @@ def _eigh(w: Writer, a: Arg, /, UPLO: str = "L", compute_v: bool = True) -> list
 
 
 def _svd(w: Writer, a: Arg, /, full_matrices: bool = False, compute_uv: bool = True) -> list[Any]:
-    args, batch = [_FIRST, False, compute_uv], len(a.shape) - 2
-    left, right = (
-        opaque(w, [a.node], args, smoothness.singular_apart, place, batch, signs=("svd", axis)) if compute_uv else None
-        for place, axis in ((0, 1), (2, 2))
-    )
+    args, batch, (rows, columns) = [_FIRST, False, compute_uv], len(a.shape) - 2, a.shape[-2:]
     sizes = opaque(w, [a.node], args, smoothness.singular_apart, 1, batch, total=OnMatrices("nuclear norm", batch))
-    if not compute_uv or not full_matrices or a.shape[-1] == a.shape[-2]:
-        return [left, sizes, right]
     # The vectors that fill up the larger side are not unique.
-    wide = a.shape[-1] > a.shape[-2]
-    return [left if wide else None, sizes, None if wide else right]
+    known = (not full_matrices or rows <= columns, not full_matrices or columns <= rows)
+    left, right = (
+        opaque(w, [a.node], args, smoothness.singular_apart, place, batch, signs=("svd", axis))
+        if compute_uv and side else None
+        for place, axis, side in zip((0, 2), (1, 2), known, strict=True)
+    )
+    return [left, sizes, right]
 
 
 def _qr(w: Writer, a: Arg, /, mode: str = "reduced") -> list[Any]:
