@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,7 +20,7 @@ from absnormal.frontends.onnx import rules
 from absnormal.frontends.torch import rules as operations
 
 #: A variable of another trace.
-OTHERS: list[Any] = []
+OTHERS: deque[Any] = deque()  # where what f keeps of a trace is not looked for
 an.trace(lambda x: OTHERS.append(x) or x.sum(), np.ones(3))
 
 TABLES: tuple[dict[Any, Any], ...] = (primitives.RULES, rules.RULES, operations.RULES)

@@ -187,4 +187,5 @@ def test_of_what_nobody_keeps_no_copies_are_taken(monkeypatch: pytest.MonkeyPatc
     models = [nn.TransformerEncoderLayer(2, 1), nn.LSTM(2, 5), nn.Sequential(nn.BatchNorm1d(2), nn.Linear(2, 7))]
     for model in models:
         an.torch.verify(model, lambda model=model: (y[0] if isinstance(y := model(x), tuple) else y).sum())
-    assert found == [[]] * 3
+    # A tape may be lowered more than once.
+    assert len(found) >= 3 and not any(found)
