@@ -15,6 +15,7 @@ import scipy.fft
 import scipy.linalg as sl
 
 import absnormal as an
+from absnormal.frontends.numpy.kept import Kept
 
 _RANDOM = np.random.default_rng(0)
 _SQUARE, _TALL = _RANDOM.standard_normal((3, 3)), _RANDOM.standard_normal((4, 3))
@@ -212,3 +213,13 @@ def test_what_f_keeps_of_variables_holds_plain_numbers_afterwards(refused: bool)
     expected = [[0.0, 4.0], [0.0, 4.0], [False, True], 0.0, [0.0, 2.0j], [0.0, 2.0]]
     for one, right in zip(held, expected, strict=True):
         np.testing.assert_allclose(one, right, atol=1e-5)
+
+
+@pytest.mark.parametrize("added", [1.5, {"key": 1.5}])
+def test_of_what_is_large_only_what_was_added_is_looked_at(added: Any) -> None:
+    data: Any = dict.fromkeys(range(1000), 0.0) if isinstance(added, dict) else [0.0] * 1000
+    f: Callable[[Any], Any] = lambda x: data[3] * x  # noqa: E731
+    large, asked = Kept(f).large, list[Any]()
+    data.update(added) if isinstance(added, dict) else data.append(added)
+    Kept(f).settle(lambda one: asked.append(one) or one, {}, large)
+    assert [one for one in asked if one is not data] == [1.5]

@@ -16,6 +16,7 @@ from numpy import zeros
 
 import absnormal as an
 from absnormal.frontends.numpy import standing_in
+from absnormal.frontends.numpy.kept import Kept
 from absnormal.frontends.numpy.reached import reached
 from absnormal.frontends.numpy.standing_in import stand_ins
 from tests.coverage.numpy_states import SNIPPETS, X
@@ -104,10 +105,10 @@ def test_what_may_reach_more_is_told(name: str) -> None:
 def test_a_function_that_reaches_more_joins_one_that_does_not() -> None:
     replaced = standing_in._Replaced()
     before = np.zeros, np.linalg.norm
-    replaced.enter(SEEN["a function by its own name"][0])
+    replaced.enter(SEEN["a function by its own name"][0], Kept(SEEN["a function by its own name"][0]))
     assert zeros is not before[0] and np.linalg.norm is before[1] and not replaced.everywhere
     assert [[*found.originals] for found in replaced.replaced] == [["zeros"]]
-    replaced.enter(UNSEEN["a module of NumPy"])
+    replaced.enter(UNSEEN["a module of NumPy"], Kept(UNSEEN["a module of NumPy"]))
     assert np.linalg.norm is not before[1] and replaced.everywhere
     replaced.leave()
     assert zeros is not before[0] and np.linalg.norm is not before[1]

@@ -10,8 +10,9 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
+import itertools
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any, NamedTuple
 
@@ -65,11 +66,25 @@ class Kept(dict[str, Any]):
     def __setitem__(self, name: str, item: Any) -> None:
         self.slots[name].write(item)
 
-    def settle(self, plain: Callable[[Any], Any], others: dict[str, Any]) -> None:
-        """Put what ``plain`` makes of it in the place of all that is kept, and of what ``others`` have."""
-        spaces: list[Any] = [others, *(one for one in self._seen.values() if type(one) in (list, dict))]
-        held = [(space, key) for space in spaces for key in (range(len(space)) if type(space) is list else [*space])]
-        for space, key in (*held, *((self, name) for name in self.slots)):
+    @property
+    def lists(self) -> list[Any]:
+        """The lists and dictionaries among what f keeps."""
+        return [one for one in self._seen.values() if type(one) in (list, dict)]
+
+    @property
+    def large(self) -> dict[int, int]:
+        """How many items those have by now that are too large to be looked through, by their identity."""
+        return {id(one): len(one) for one in self.lists if len(one) > _MOST}
+
+    def settle(self, plain: Callable[[Any], Any], others: dict[str, Any], large: dict[int, int]) -> None:
+        """Put what ``plain`` makes of it in the place of all that is kept, and of what ``others`` have.
+
+        Of lists and dictionaries that were ``large`` before, what was added since is looked at.
+        """
+        for space, key in (
+            *((others, name) for name in [*others]), *((self, name) for name in self.slots),
+            *((one, key) for one in self.lists for key in _added(one, large.get(id(one), 0))),
+        ):
             item = space[key]
             if (settled := plain(item)) is not item:
                 space[key] = settled
@@ -121,6 +136,13 @@ def _items(container: Any, keys: Any) -> Iterator[Slot]:
     if len(keys) <= _MOST:
         for key in list(keys):
             yield Slot(functools.partial(container.__getitem__, key), functools.partial(container.__setitem__, key))
+
+
+def _added(container: Any, size: int) -> Iterable[Any]:
+    """The places of a list, or the keys of a dictionary, behind the first ones."""
+    if type(container) is list:
+        return range(size, len(container))
+    return [*itertools.islice(reversed(container), max(0, len(container) - size))]
 
 
 def _named(one: Any) -> Iterator[Any]:

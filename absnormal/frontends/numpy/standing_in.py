@@ -221,9 +221,9 @@ class _Replaced:
         self._modules = 0
         self._found: list[_Found] = []
 
-    def enter(self, f: Any) -> None:
-        """One run more."""
-        own, kept = globals_of(f), Kept(f)
+    def enter(self, f: Any, kept: Kept) -> None:
+        """One run more, of a function and of what it keeps."""
+        own = globals_of(f)
         with self.lock:
             self.runs += 1  # First, so that what raises here is undone by `leave`.
             seen = None if self.everywhere else reached(f, stand_ins())
@@ -290,10 +290,12 @@ _REPLACED = _Replaced()
 @contextmanager
 def following(builder: Builder, f: Any) -> Iterator[None]:
     """Stand-ins for NumPy's functions, while f runs in this thread; what f has kept holds plain numbers afterwards."""
+    kept = Kept(f)
+    large = kept.large
     try:
-        _REPLACED.enter(f)
+        _REPLACED.enter(f, kept)
         with run_of(builder, f):
             yield
     finally:
         _REPLACED.leave()
-        Kept(f).settle(settled, globals_of(f) or {})
+        Kept(f).settle(settled, globals_of(f) or {}, large)
