@@ -21,6 +21,11 @@ def numbered(shape: tuple[int, ...]) -> Array:
     return np.arange(math.prod(shape)).reshape(shape)
 
 
+def in_order(places: Array, size: int) -> bool:
+    """Whether numbers of entries are all of so many, in their order."""
+    return places.size == size and bool((places.reshape(-1) == np.arange(size)).all())
+
+
 def origin(nodes: Sequence[Node], index: int) -> tuple[int, Array]:
     """The node of which a node holds entries that were only moved, and their numbers there."""
     path = []

@@ -13,14 +13,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from absnormal.arrays import Array
+from absnormal.frontends.meanings.constants import ROUNDINGS
 from absnormal.ops import TABLE
 from absnormal.program.builder import Builder
 from absnormal.program.nodes import Node
 
 #: A node with more entries is not taken apart, nor are so many weights computed.
 _MOST, _WEIGHTS = 4096, 1_000_000
-#: Constants that were summed from others may differ by this many roundings of these.
-_ROUNDINGS = 8.0
 
 #: The weights of entries by the number of their node; that of 1 by "one".
 Weights = dict[int | str, Array]
@@ -39,7 +38,7 @@ def multiple(builder: Builder, first: int, second: int, left: int, right: int) -
     key = next(key for key, w in below.items() if np.abs(w).max() == largest)
     place = np.unravel_index(np.abs(below[key]).argmax(), below[key].shape)
     k = float(top[key][place] / below[key][place]) if key in top else 0.0
-    room = _ROUNDINGS * np.finfo(float).eps * abs(k) * largest
+    room = ROUNDINGS * np.finfo(float).eps * abs(k) * largest
     same = all((np.abs(top.get(other, 0.0 * w) - k * w) <= room).all() for other, w in below.items())
     rest = all((np.abs(w) <= room).all() for other, w in top.items() if other not in below)
     return k if same and rest and np.isfinite(k) else None
@@ -55,7 +54,7 @@ def agree(builder: Builder, first: int, second: int, open_: Array) -> bool:
     one = found.pop("one", np.zeros(entries.size))
     if not np.isfinite(one).all() or any(w.any() for w in found.values()):
         return False
-    return bool((np.abs(one) <= _ROUNDINGS * np.finfo(float).eps * size).all())
+    return bool((np.abs(one) <= ROUNDINGS * np.finfo(float).eps * size).all())
 
 
 def _difference(builder: Builder, first: int, second: int, entries: Array) -> tuple[Weights, Array]:

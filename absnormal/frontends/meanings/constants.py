@@ -10,6 +10,9 @@ from absnormal.arrays import Array
 from absnormal.ops import TABLE
 from absnormal.program.builder import Builder
 
+#: Constants that were computed from others may differ by this many roundings of the largest number on the way.
+ROUNDINGS = 8.0
+
 
 def fixed(builder: Builder, index: int) -> Array:
     """Which entries of a node are constant everywhere, not just near the point."""

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.frontends.meanings.constants import fixed, size
+from absnormal.frontends.meanings.constants import ROUNDINGS, fixed, size
 from absnormal.ops import ENTRYWISE, TABLE
 from absnormal.program.builder import Builder
 from absnormal.program.moves import MOVES, numbered
@@ -24,8 +24,6 @@ from absnormal.program.postorder import unknown_behind
 #: Entries of results and of arguments, entries of nodes on the way, and terms of a polynomial beyond which nothing is
 #: said.
 _ENTRIES, _VISITED, _TERMS = 64, 4000, 200
-#: Coefficients that were summed from others may differ by this many roundings of these.
-_ROUNDINGS = 8.0
 #: Powers that are products.
 _POWERS = (1.0, 2.0, 3.0, 4.0)
 
@@ -170,7 +168,7 @@ def _sum(first: Polynomial, second: Polynomial, factor: float) -> Polynomial:
         found[term] = before + factor * c, width + largest
     if len(found) > _TERMS:
         raise _Unknown
-    unit = _ROUNDINGS * float(np.finfo(float).eps)
+    unit = ROUNDINGS * float(np.finfo(float).eps)
     return {term: (c, width) for term, (c, width) in found.items() if abs(c) > unit * width}
 
 

@@ -22,6 +22,7 @@ from absnormal.errors import TraceError
 from absnormal.frontends.numpy.masks import numbers
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.program.builder import Builder
+from absnormal.program.moves import in_order
 from absnormal.program.nodes import Source
 
 if TYPE_CHECKING:
@@ -92,14 +93,16 @@ class Jump:
         """The jump of entries in another order, some or several times, by their numbers."""
         from absnormal.frontends.numpy.shapes import broadcast_to
 
+        if in_order(places, self.size):
+            return self
         if self.origin is not None and self.places is not None:
             return self.origin.moved(self.places.reshape(-1)[places])
         key = places.shape, places.tobytes()
         if key not in self._moved:
-            left, right = (broadcast_to(TracedArray(self.builder, n), self.tied.shape) for n in (self.left, self.right))
-            nodes = (self.writer.node(side.reshape(-1)[places]) for side in (left, right))
-            moved = replace(self, left=next(nodes), right=next(nodes), tied=self.tied.reshape(-1)[places])
-            self._moved[key] = replace(moved, origin=self, places=places)
+            whole = (broadcast_to(TracedArray(self.builder, n), self.tied.shape) for n in (self.left, self.right))
+            left, right = (self.writer.node(side.reshape(-1)[places]) for side in whole)
+            tied = self.tied.reshape(-1)[places]
+            self._moved[key] = replace(self, left=left, right=right, tied=tied, origin=self, places=places)
         return self._moved[key]
 
     @functools.cached_property
@@ -342,8 +345,7 @@ def joined(jump: Jump, parts: Sequence[Any], given: Sequence[Either], alike: boo
         aligned = True
         if not jump.tied.any():
             return own
-    nested = len({id(one.jump) for one in every(parts)}) >= NESTED
-    if nested or len(shapes) > 1 or not (aligned or jump.single):
+    if len({id(one.jump) for one in every(parts)}) >= NESTED or len(shapes) > 1 or not (aligned or jump.single):
         jump.refuse()
     sides = {one.side for one in given}
     side = sides.pop() if len(sides) == 1 else ""

@@ -9,15 +9,12 @@ import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.frontends.meanings import combinations, identities
-from absnormal.frontends.meanings.constants import fixed, size
+from absnormal.frontends.meanings.constants import ROUNDINGS, fixed, size
 from absnormal.ops import ENTRYWISE, TABLE
 from absnormal.ops.linear import applied
 from absnormal.program.builder import Builder
 from absnormal.program.nodes import Node
 from absnormal.program.postorder import unknown_behind
-
-#: Constants that were computed from others may differ by this many roundings of the largest number on the way.
-_ROUNDINGS = 8.0
 
 
 def same(a: Any, b: Any, open_: Array | None = None) -> bool:
@@ -109,7 +106,7 @@ def _constants(builder: Builder, first: int, second: int) -> Array:
     room: Any = 0.0
     if one.dtype != object and other.dtype != object:
         unit = max(float(np.finfo(float).eps), builder.units[first], builder.units[second])
-        room = _ROUNDINGS * unit * np.maximum(size(builder, first), size(builder, second))
+        room = ROUNDINGS * unit * np.maximum(size(builder, first), size(builder, second))
     with np.errstate(invalid="ignore"):
         gap = np.abs(one - other)
     return np.asarray((gap <= room) & fixed(builder, first) & fixed(builder, second))

@@ -7,6 +7,7 @@ memory, so that what is written through one is seen in all.  A write and a read 
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,7 +16,7 @@ import numpy as np
 from absnormal.arrays import Array
 from absnormal.errors import TraceError
 from absnormal.frontends.user_line import caller
-from absnormal.program.moves import numbered
+from absnormal.program.moves import in_order, numbered
 
 if TYPE_CHECKING:
     from absnormal.program.builder import Builder
@@ -124,7 +125,7 @@ class Memory:
     def _moved(self, node: int, places: Array) -> int:
         """The entries of a node at some places."""
         shape = self.builder.nodes[node].shape
-        if places.size == numbered(shape).size and np.array_equal(places.reshape(-1), np.arange(places.size)):
+        if in_order(places, math.prod(shape)):
             return node if places.shape == shape else self._added("reshape", (node,), {"shape": places.shape})
         if not places.ndim:
             key = tuple(int(i) for i in np.unravel_index(int(places), shape))

@@ -18,7 +18,7 @@ from absnormal.frontends.torch.jumps import VALUELESS, plain_name
 from absnormal.frontends.torch.memory import storage
 from absnormal.frontends.torch.tape import Record, Tape
 from absnormal.frontends.torch.values import array
-from absnormal.program.moves import numbered
+from absnormal.program.moves import in_order, numbered
 
 if TYPE_CHECKING:
     from absnormal.frontends.torch.following import Following
@@ -133,11 +133,11 @@ class Constants:
 
     def marked(self, outcome: Either, tensor: Any) -> list[Either]:
         """An outcome as it stands behind a constant tensor: whether entry by entry, and where its entries went."""
-        if not self.moves(tensor) or self._is_aligned(tensor, outcome.jump.size):
-            return [_as_it_stands(outcome)]
+        if not self.moves(tensor):
+            return [outcome]
         found = self.standing(tensor) if outcome.aligned else None
         if found is None:
-            return [_as_it_stands(outcome, aligned=False)]
+            return [_mixed(outcome)]
         moved = [_moved(outcome, places) for one, places in found if one is outcome]
         return [one for one in moved if one.jump.tied.any()]
 
@@ -150,15 +150,18 @@ class Constants:
         return self._standing[key]
 
     def _stands(self, tensor: Any) -> Standing | None:
+        """The same of a tensor that is not known yet: it may have been made by one operation and changed by others."""
         if not self.moves(tensor):
             return []
-        made = self._made_by(tensor)
-        if len(made) != 1 or made[0].overwritten:
+        found = [self._stands_behind(record, tensor) for record in self._made_by(tensor)]
+        if not found or any(held is None for held in found):
             return None
-        record = made[0]
+        return [one for held in found if held is not None for one in held]
+
+    def _stands_behind(self, record: Record, tensor: Any) -> Standing | None:
         if (outcome := self._jumping.get(id(record))) is not None:
             return [(outcome, numbered(tuple(tensor.shape)))] if isinstance(outcome, Either) else []
-        jumping = [arg for arg in record.arguments if self.moves(arg)]
+        jumping = [arg for arg in record.arguments if arg is not tensor and self.moves(arg)]
         inner = [self.standing(arg) for arg in jumping]
         if plain_name(record) in MOVING and len(jumping) == 1 and record.args[0] is jumping[0]:
             place = _place(record, tensor)
@@ -184,15 +187,6 @@ class Constants:
                 if moved in taken or not moved.tied.any():
                     taken = {**taken, jump: taken.get(moved, "own")}
         return taken
-
-    def _is_aligned(self, tensor: Any, size: int) -> bool:
-        if not self.moves(tensor):
-            return True
-        made = [record for record in self._made_by(tensor) if id(record) not in self._jumping]
-        apart = all(plain_name(record) in ENTRYWISE or self.looks_up(record) for record in made)
-        others = [arg for record in made for arg in record.arguments if arg is not tensor]
-        sized = id(tensor) in self._made and (not made or tensor.numel() == size)
-        return sized and apart and all(self._is_aligned(arg, size) for arg in others)
 
     def _made_by(self, tensor: Any) -> list[Record]:
         """All operations that made a tensor what it became."""
@@ -240,18 +234,20 @@ def taken_of(value: Any, taken: Sides) -> Any:
     return value
 
 
-def _as_it_stands(outcome: Any, aligned: bool = True) -> Any:
-    """An outcome that depends on the jump entry by entry, or not."""
+def _mixed(outcome: Any) -> Any:
+    """An outcome whose entries do not stand apart."""
     if not isinstance(outcome, Either):
         return outcome
-    own, up, down = (_as_it_stands(outcome.version(side), aligned) for side in SIDES)
-    return Either(outcome.jump, own, up, down, outcome.aligned and aligned, outcome.side)
+    own, up, down = (_mixed(outcome.version(side)) for side in SIDES)
+    return Either(outcome.jump, own, up, down, False, outcome.side)
 
 
 def _moved(outcome: Any, places: Array) -> Any:
     """An outcome whose entries stand at other places."""
     if not isinstance(outcome, Either):
         return np.asarray(outcome).reshape(-1)[places]
+    if in_order(places, outcome.size):
+        return outcome
     own, up, down = (_moved(outcome.version(side), places) for side in SIDES)
     apart = _apart(outcome, outcome.jump)
     return Either(outcome.jump.moved(places) if apart else outcome.jump, own, up, down, apart, outcome.side)

@@ -120,7 +120,6 @@ class Reading(TorchFunctionMode):  # type: ignore[misc]
         return func(*args, **(kwargs or {}))
 
 
-
 def _keep_compilers_out() -> None:
     """Compiled functions that f calls run as they are written, and what notes their operations is not compiled."""
     frames = torch._C._dynamo.eval_frame

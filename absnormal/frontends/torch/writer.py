@@ -21,6 +21,7 @@ from absnormal.frontends.torch.tape import Record, Tape
 from absnormal.frontends.torch.values import array, finite
 from absnormal.program.at_zero import ROOTS
 from absnormal.program.builder import Builder
+from absnormal.program.moves import in_order
 from absnormal.program.nodes import Source
 
 Shape = tuple[int, ...]
@@ -213,7 +214,7 @@ class Writer(Terms[int]):
 
     def gather(self, u: int, index: Array) -> int:
         """Rules that run a kernel on the numbers of the entries may find that it moves none."""
-        if index.shape == self.shape(u) and np.array_equal(index.reshape(-1), np.arange(index.size)):
+        if index.shape == self.shape(u) and in_order(index, index.size):
             return u
         return super().gather(u, index)
 
