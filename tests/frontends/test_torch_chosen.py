@@ -234,3 +234,14 @@ def test_what_is_changed_in_place_is_the_picked_entries_alone(f: Callable[[Any],
         assert report.verdict.name == "CLARKE" and report.gradient.tolist() == [1.0, 2.0, 0.0]
         assert report.problem.sweeps.values[0].tolist() == [-1.0, 0.0, 2.0]
         assert report.clarke_gradient[0] == 1.0 and report.clarke_gradient[2] == 0.0
+
+
+def test_what_is_changed_in_place_is_changed_once_for_each_side() -> None:
+    def f(x: Any) -> Any:
+        sign = torch.sign(x.detach())
+        sign.mul_(2.0)
+        return (sign * x).sum() + (sign * (3 * x)).sum()
+
+    x = torch.zeros(1, dtype=torch.float64, requires_grad=True)
+    assert an.verify(f, x).verdict is an.Verdict.CLARKE
+    assert sorted(np.ravel(an.generalized_gradient(f, x).vertices)) == [-8.0, 8.0]
