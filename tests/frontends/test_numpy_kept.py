@@ -223,3 +223,22 @@ def test_of_what_is_large_only_what_was_added_is_looked_at(added: Any) -> None:
     data.update(added) if isinstance(added, dict) else data.append(added)
     Kept(f).settle(lambda one: asked.append(one) or one, {}, large)
     assert [one for one in asked if one is not data] == [1.5]
+
+
+def test_names_that_another_thread_takes_away_meanwhile_are_left_out() -> None:
+    names = dict.fromkeys(["first", "second"], 1.5)
+    Kept(None).settle(lambda item: names.pop("second", None) and item, names, {})
+    assert [*names] == ["first"]
+
+
+def test_what_is_followed_within_leaves_the_variables_around_it() -> None:
+    """The inner call has the module of the outer one, whose variable stands under one of its names by then."""
+
+    def outer(x: Any) -> Any:
+        global LATEST
+        LATEST = np.abs(x), x[0] + 1j * x[1], x > 0.5
+        slopes = an.gradient(lambda y: np.abs(y).sum() + np.sum(LATEST[2]), np.array([1.0, -2.0]))
+        return LATEST[0] @ slopes + LATEST[1].imag
+
+    np.testing.assert_array_equal(an.gradient(outer, np.array([1.0, -2.0])), [1.0, 2.0])
+    assert type(LATEST) is tuple and type(LATEST[0]) is np.ndarray

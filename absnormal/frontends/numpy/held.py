@@ -29,6 +29,7 @@ from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.numpy.writes import WRITING, WRITING_METHODS, change_at, write_where
 from absnormal.frontends.user_line import caller
 from absnormal.frontends.writing import Writer
+from absnormal.program.builder import Builder
 
 #: Types of what cannot be a variable.
 PLAIN = frozenset({bool, float, int, str, type(None), np.float64, np.int64, slice, type(...)})
@@ -50,21 +51,26 @@ def variable_in(value: Any) -> Any:
     return None
 
 
-def settled(value: Any) -> Any:
-    """A variable as the plain numbers that it holds, in tuples, too; anything else as it is, not asked what it is."""
+def settled(value: Any, builder: Builder) -> Any:
+    """A variable of a builder as the plain numbers that it holds, in tuples, too; anything else as it is.
+
+    It is not asked what it is.  Variables of other builders are of a run that may still go on, around this one or in
+    another thread.
+    """
     kind = type(value)
-    if kind is TracedArray:
-        return value.value[()] if value.scalar else value.value.copy()
+    if kind is tuple:
+        parts = [settled(part, builder) for part in value]
+        return value if all(map(operator.is_, parts, value)) else tuple(parts)
+    first = value.first if kind is TracedComplex else value
+    if type(first) not in (TracedArray, TracedMask, Either) or first.builder is not builder:
+        return value
+    if kind is TracedComplex:
+        return settled(value.real, builder) + 1j * settled(value.imag, builder)
+    if kind is Either:
+        return settled(value.own, builder)
     if kind is TracedMask:
         return value.outcome
-    if kind is TracedComplex:
-        return settled(value.real) + 1j * settled(value.imag)
-    if kind is Either:
-        return settled(value.own)
-    if kind is tuple:
-        parts = tuple(map(settled, value))
-        return value if all(map(operator.is_, parts, value)) else parts
-    return value
+    return value.value[()] if value.scalar else value.value.copy()
 
 
 def _first_in(items: Iterable[Any]) -> Any:

@@ -85,7 +85,10 @@ class Kept(dict[str, Any]):
             *((others, name) for name in [*others]), *((self, name) for name in self.slots),
             *((one, key) for one in self.lists for key in _added(one, large.get(id(one), 0))),
         ):
-            item = space[key]
+            try:
+                item = space[key]
+            except LookupError:  # Another thread has taken it away.
+                continue
             if (settled := plain(item)) is not item:
                 space[key] = settled
 

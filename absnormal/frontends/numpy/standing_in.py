@@ -298,4 +298,4 @@ def following(builder: Builder, f: Any) -> Iterator[None]:
             yield
     finally:
         _REPLACED.leave()
-        Kept(f).settle(settled, globals_of(f) or {}, large)
+        Kept(f).settle(lambda item: settled(item, builder), globals_of(f) or {}, large)
