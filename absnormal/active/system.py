@@ -25,6 +25,7 @@ from absnormal.active.rows import ENTRIES, base_rows, certainly_independent
 from absnormal.active.scaled import Scaled
 from absnormal.active.weights import Weights, computed_weights, weights_of
 from absnormal.arrays import Array, unit_vectors
+from absnormal.rational import modular
 from absnormal.rational.linear_algebra import Matrix, Vector, pivots, simplest
 from absnormal.sweeps.conditioning import beyond_values
 from absnormal.sweeps.realized import realizes
@@ -51,6 +52,11 @@ class StructuralKey:
 
     def __eq__(self, other: object) -> bool:
         return self is other or (isinstance(other, StructuralKey) and self._parts == other._parts)
+
+
+def generic_cells(count: int, rank: int) -> int:
+    """The open cells of so many hyperplanes through 0 in general position in R^rank."""
+    return 2 * sum(comb(count - 1, i) for i in range(rank))
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,7 +134,7 @@ class System:
     @property
     def generic_cells(self) -> int:
         """The open cells of k hyperplanes through 0 in general position in R^width."""
-        return 2 * sum(comb(self.k - 1, i) for i in range(self.width))
+        return generic_cells(self.k, self.width)
 
     @cached_property
     def scaled(self) -> Scaled:
@@ -234,7 +240,6 @@ class System:
 
 def build(sweeps: Sweeps) -> System | None:
     """The system of the active switches; None when there are too many of them, in too many dimensions."""
-    many = len(sweeps.alpha) > MANY
     if len(sweeps.alpha) > _LARGEST:
         return None
     try:
@@ -245,13 +250,19 @@ def build(sweeps: Sweeps) -> System | None:
             system = other if other is not None and other.proved else system
     except TooLarge:
         return _beyond_forms(sweeps)
-    return None if many and system is not None and system.generic_cells > _FEW else system
+    many = len(sweeps.alpha) > MANY and system is not None and system.generic_cells > _FEW
+    return None if many else system
 
 
 def _from_forms(sweeps: Sweeps, found: Forms) -> System | None:
     switches = tuple(int(i) for i in sweeps.alpha)
     if not all(i in found.z for i in switches):
         return _beyond_forms(sweeps)
+    if len(switches) > MANY and _of_inputs(found.generators):
+        # A rank modulo a prime is at most the rank, and costs little.
+        least = modular.pivots(_matrices(found, switches, found.generators)[0])
+        if least is not None and generic_cells(len(switches), len(least[0])) > _FEW:
+            raise TooLarge
     weights = weights_of(sweeps, found)
     system = dense_system(found, switches, found.generators, weights)
     if system.arithmetic == "rational":
@@ -292,6 +303,25 @@ def dense_system(
     found: Forms, switches: tuple[int, ...], generators: Sequence[Key], weights: Weights
 ) -> System:
     """Some switches and their generators as matrices."""
+    full, couplings = _matrices(found, switches, generators)
+    values, errors = (
+        None if numbers is None else [[row.get(i, Fraction(0)) for i in switches] for row in numbers]
+        for numbers in (weights.values, weights.errors)
+    )
+    assert values is not None
+    return _reduced(
+        switches, full, couplings, values, tuple(1 if found.z[i].q > 0 else -1 for i in switches), True,
+        weights.arithmetic,
+        tuple(key[1] for key in generators) if _of_inputs(generators) else None, errors,
+    )
+
+
+def _of_inputs(generators: Sequence[Key]) -> bool:
+    return all(key[0] == "input" for key in generators)
+
+
+def _matrices(found: Forms, switches: tuple[int, ...], generators: Sequence[Key]) -> tuple[Matrix, Matrix]:
+    """Rows in the generators, and couplings."""
     position, at = {key: j for j, key in enumerate(generators)}, {switch: i for i, switch in enumerate(switches)}
     full = [[Fraction(0)] * len(position) for _ in switches]
     couplings = [[Fraction(0)] * len(switches) for _ in switches]
@@ -301,16 +331,7 @@ def dense_system(
                 couplings[i][at[key[1]]] = value
             elif key in position:
                 full[i][position[key]] = value
-    values, errors = (
-        None if numbers is None else [[row.get(i, Fraction(0)) for i in switches] for row in numbers]
-        for numbers in (weights.values, weights.errors)
-    )
-    assert values is not None
-    return _reduced(
-        switches, full, couplings, values, tuple(1 if found.z[i].q > 0 else -1 for i in switches), True,
-        weights.arithmetic,
-        tuple(key[1] for key in generators) if all(key[0] == "input" for key in generators) else None, errors,
-    )
+    return full, couplings
 
 
 def _any_depends_on_a_kink(sweeps: Sweeps, generators: Sequence[Key]) -> bool:

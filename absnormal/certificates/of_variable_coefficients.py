@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from absnormal.active.variable import Variable, variable
+from absnormal.arrays import exactly
 from absnormal.certificates import checker
 from absnormal.certificates.checker.branches import BOUNDED, most
 from absnormal.certificates.checker.switches import Switches, dot
@@ -29,8 +30,10 @@ def beyond(separator: Sequence[Any], tree: Sequence[Any], witness: Witness, rng:
     }, whole=True, noise=[Fraction(0)] * system.k if system.errors is None else system.errors[0])
         for system in (found.system, found.whole))  # fmt: skip
     along = [Fraction(v) for v in numbers_in_x(separator, witness)[[*found.system.inputs]].tolist()]
-    bound = most(a, tree, along)
-    if bound is None or not dot(along, a.gradient(a.slopes)) - whole.uncertainty(along) > bound:
+    bound, margin = most(a, tree, along), whole.uncertainty(along)
+    if witness.tolerance is not None:
+        margin += dot(map(abs, along), exactly(witness.tolerance)[[*found.system.inputs]].tolist())
+    if bound is None or not dot(along, a.gradient(a.slopes)) - margin > bound:
         return False
     return all(_stable(found, chosen, weights) for chosen, weights in _refuted(tree))
 

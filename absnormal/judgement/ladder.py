@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 
 from absnormal.active.system import MANY
-from absnormal.theorems.branch_and_bound import branch_and_bound
+from absnormal.theorems.branch_and_bound import ByBranching, branch_and_bound
 from absnormal.theorems.componentwise import componentwise
 from absnormal.theorems.direction import along_candidates, exactly
 from absnormal.theorems.even_part import even_part, even_part_exactly
-from absnormal.theorems.independent_subproblems import independent_subproblems
+from absnormal.theorems.independent_subproblems import IndependentSubproblems, independent_subproblems
 from absnormal.theorems.layered_blocks import layered_blocks
 from absnormal.theorems.likq import likq, likq_modulo_a_prime
 from absnormal.theorems.membership import membership, membership_along_directions, membership_in_computed_rows
@@ -22,10 +22,10 @@ from absnormal.theorems.private_directions import (
 )
 from absnormal.theorems.problem import Problem, Proof
 from absnormal.theorems.regular import regular, regular_exactly
-from absnormal.theorems.separation import by_component, from_all_slopes, separation
+from absnormal.theorems.separation import WithinComponent, by_component, from_all_slopes, separation
 from absnormal.theorems.smooth import smooth, smooth_by_equal_rows, smooth_by_structure, smooth_exactly
 from absnormal.theorems.supporting import supporting, supporting_exactly
-from absnormal.theorems.variable_coefficients import variable_coefficients
+from absnormal.theorems.variable_coefficients import BeyondStableCells, variable_coefficients
 
 Rung = Callable[[Problem], Proof | None]
 
@@ -79,10 +79,14 @@ FURTHER: tuple[Rung, ...] = (
 
 RUNGS = (*FIRST, *FURTHER)
 
-#: Those that prove members, without those that only refute.
-PROVING = tuple(
-    rung for rung in RUNGS if rung not in (variable_coefficients, by_component, separation, from_all_slopes)
-)
+#: Those that list no switches on rationals.
+UNLISTED = RUNGS[:RUNGS.index(smooth_exactly)]
+
+#: Those that prove members, or separate what is near to g_c together with it.
+OF_NEAR_VECTORS = tuple(rung for rung in RUNGS if rung not in (separation, from_all_slopes))
+
+#: What proves of all that `Problem.off` allows that it is no Clarke gradient.
+SEPARATING_NEAR_VECTORS = (ByBranching, WithinComponent, IndependentSubproblems, BeyondStableCells)
 
 #: Those that search, and are left out when the time of the budget is over.
 SEARCHES = frozenset({

@@ -9,7 +9,7 @@ generalized gradient.  The linear program that finds weights or v is a proposal;
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
@@ -18,10 +18,11 @@ from typing import Any
 
 import numpy as np
 
+from absnormal.active.system import MANY
 from absnormal.arrays import Array
 from absnormal.certificates.evidence import Judged
 from absnormal.clarke.polytope import Answer, Summand, membership
-from absnormal.judgement.ladder import PROVING, decide
+from absnormal.judgement.ladder import OF_NEAR_VECTORS, SEPARATING_NEAR_VECTORS, UNLISTED, Rung, decide
 from absnormal.judgement.tolerances import DOUBLE, NOTHING
 from absnormal.judgement.vector_by_blocks import by_blocks
 from absnormal.rational.linear_algebra import Vector, dot
@@ -164,6 +165,12 @@ def _by_theorems(limits: Limits, choices: Iterable[Array]) -> Iterator[Proof | s
     merged = _by_merging(limits) if known is None and rounded else None
     if merged is not None:
         yield from repeat(merged)
+    candidates = _candidates(limits, choices)
+    if known is None and len(problem.sweeps.alpha) > MANY:
+        now, candidates = tee(candidates)
+        early = _by_slopes(limits, now, UNLISTED)
+        if early is not None:
+            yield from repeat(early)
     known = known or next(filter(None, (by(problem) for by in SMOOTH)), None)
     if known is not None:
         yield from repeat(_against_gradient(limits, known))
@@ -172,20 +179,19 @@ def _by_theorems(limits: Limits, choices: Iterable[Array]) -> Iterator[Proof | s
         found = _against_gradient(limits, flat.proof)
         if flat.small or (not isinstance(found, str) and not found.clarke):
             yield from repeat(found)
-    candidates = _candidates(limits, choices)
     many = problem.relevant is None or not problem.relevant.proved or problem.relevant.k > _DEFINITE
     first, last = (_under_regular, _by_cells) if many else (_by_cells, _under_regular)
     judges = (*(() if rounded else (_by_merging,)), by_blocks, first, _by_bounds, last, _along_directions)
     while True:
         now, candidates = tee(candidates)
-        yield _by_slopes(limits, now) or _first(limits, judges)
+        yield _by_slopes(limits, now, OF_NEAR_VECTORS) or _first(limits, judges)
 
 
 def _candidates(limits: Limits, choices: Iterable[Array]) -> Iterator[Problem]:
     """The problem with those slopes whose gradient is the vector to rounding."""
     problem = limits.problem
     for c in choices:
-        candidate = replace(problem, c=np.asarray(c))
+        candidate = replace(problem, c=np.asarray(c), off=lambda: limits.refuted)
         if (_apart(candidate, limits) <= limits.accepted).all():
             yield candidate
 
@@ -194,15 +200,18 @@ def _apart(candidate: Problem, limits: Limits) -> Array:
     return np.asarray(np.abs(candidate.sweeps.gradient(candidate.sigma) - limits.vector))
 
 
-def _by_slopes(limits: Limits, candidates: Iterable[Problem]) -> Proof | None:
-    """A proof that the gradient of some slopes is a Clarke gradient."""
+def _by_slopes(limits: Limits, candidates: Iterable[Problem], rungs: Sequence[Rung]) -> Proof | None:
+    """A proof that the gradient of some slopes is a Clarke gradient, or that nothing as near to it as the vector is."""
     for candidate in candidates:
-        proof, _ = decide(candidate, PROVING)
-        if proof is not None and proof.clarke:
+        proof, _ = decide(candidate, rungs)
+        if proof is None:
+            continue
+        if proof.clarke:
             worst = proof.deviation + float(_apart(candidate, limits).max(initial=0.0))
             return replace(proof, deviation=worst, judged=Judged(limits.vector, limits.accepted, candidate.c))
-        if proof is not None:
-            candidate.in_vain.update(PROVING)
+        if isinstance(proof.evidence, SEPARATING_NEAR_VECTORS):
+            return replace(proof, judged=Judged(limits.vector, limits.refuted, candidate.c))
+        candidate.in_vain.update(rungs)
     return None
 
 

@@ -27,21 +27,23 @@ def pivots(rows: Sequence[Sequence[Fraction]]) -> tuple[list[int], list[int]]:
         found = modular.pivots(rows)
         if found is not None and len(found[0]) == min(len(rows), len(rows[0])):
             return found
-    reduced: list[tuple[int, Vector]] = []
+    # Rows often have few entries, and keep few.
+    reduced: dict[int, dict[int, Fraction]] = {}
     chosen: list[int] = []
     for number, row in enumerate(rows):
-        rest = list(row)
-        for column, known in reduced:
-            factor = rest[column]
+        rest = {j: a for j, a in enumerate(row) if a}
+        for column, known in reduced.items():
+            factor = rest.get(column)
             if factor:
-                rest = [a - factor * b for a, b in zip(rest, known, strict=True)]
-        column = next((j for j, a in enumerate(rest) if a), -1)
-        if column < 0:
-            continue
-        lead = rest[column]
-        reduced.append((column, [a / lead for a in rest]))
-        chosen.append(number)
-    return chosen, [column for column, _ in reduced]
+                for j, b in known.items():
+                    if left := rest.pop(j, 0) - factor * b:
+                        rest[j] = left
+        if rest:
+            column = min(rest)
+            lead = rest[column]
+            reduced[column] = {j: a / lead for j, a in rest.items()}
+            chosen.append(number)
+    return chosen, [*reduced]
 
 
 def rank(rows: Sequence[Sequence[Fraction]]) -> int:

@@ -38,9 +38,10 @@ def pivots(rows: Sequence[Sequence[Fraction]], prime: int = PRIME) -> tuple[list
 
     None where a denominator is a multiple of the prime.
     """
-    if any(a.denominator % prime == 0 for row in rows for a in row):
+    try:
+        table = np.array([[_modulo(a, prime) if a else 0 for a in row] for row in rows], np.int64)
+    except ValueError:
         return None
-    table = np.array([[a.numerator * pow(a.denominator, -1, prime) % prime for a in row] for row in rows], np.int64)
     chosen: list[int] = []
     columns: list[int] = []
     for number, row in enumerate(table):
@@ -51,6 +52,11 @@ def pivots(rows: Sequence[Sequence[Fraction]], prime: int = PRIME) -> tuple[list
             chosen.append(number)
             columns.append(column)
     return chosen, columns
+
+
+def _modulo(a: Fraction, prime: int) -> int:
+    """A fraction modulo a prime; a ValueError where its denominator is a multiple of that."""
+    return a.numerator % prime if a.denominator == 1 else a.numerator * pow(a.denominator, -1, prime) % prime
 
 
 def _eliminated(table: Array, column: int, prime: int) -> None:

@@ -48,7 +48,7 @@ from absnormal.rational.alternative import mean
 from absnormal.rational.linear_algebra import Vector, dot
 from absnormal.theorems.componentwise import Components, Mean
 from absnormal.theorems.problem import Problem, Proof
-from absnormal.theorems.separation import only_within, rounding_along
+from absnormal.theorems.separation import margin, only_within
 
 #: Open cells, of hyperplanes in general position, up to which they are listed.
 LISTED = 200
@@ -107,7 +107,9 @@ def branch_and_bound(problem: Problem) -> Proof | None:
         def extended(v: Vector, members: tuple[int, ...] = members) -> Vector:
             return only_within(system, members, v) if len(blocks) > 1 else v
 
-        found = in_block(own, inside, tracker, lambda v: rounding_along(problem.system or system, extended(v)))
+        found = in_block(own, inside, tracker, lambda v: margin(problem, system, extended(v), problem.system))
+        if isinstance(found, Separated) and not problem.separable(system):
+            return None
         match found:
             case None:
                 return None
@@ -131,10 +133,10 @@ def branch_and_bound(problem: Problem) -> Proof | None:
 
 
 def in_block(
-    system: System, c: Vector, tracker: BudgetTracker, rounding: Callable[[Vector], Fraction],
+    system: System, c: Vector, tracker: BudgetTracker, margin: Callable[[Vector], Fraction],
     start: Sequence[Cell] = (),
 ) -> Weighted | Separated | None:
-    """What there is to say of one block; ``rounding`` of a vector is what rounding may make of v . g, and cells to
+    """What there is to say of one block; ``margin`` of a vector is by how much it has to separate, and cells to
     start with may be those of a system with the same rows."""
     goal = system.scaled.target(system.gradient(c))
     if system.generic_cells <= LISTED:
@@ -142,7 +144,7 @@ def in_block(
         weights = mean(gradients(system, listed.cells), goal)[0] if listed.cells else None
         if weights is not None:
             return Weighted(listed.cells, weights)
-    search = _Search(system, goal, tracker, rounding)
+    search = _Search(system, goal, tracker, margin)
     for cells, points in approach(system, goal, tracker, oracle=search, start=start):
         weights = mean(points, goal)[0]
         if weights is not None:
@@ -154,16 +156,16 @@ class _Search:
     """The cells beyond the goal along a vector; once there are none, what shows that is ``found``."""
 
     def __init__(
-        self, system: System, goal: Vector, tracker: BudgetTracker, rounding: Callable[[Vector], Fraction]
+        self, system: System, goal: Vector, tracker: BudgetTracker, margin: Callable[[Vector], Fraction]
     ) -> None:
-        self._system, self._goal, self._tracker, self._rounding = system, goal, tracker, rounding
+        self._system, self._goal, self._tracker, self._margin = system, goal, tracker, margin
         self.found: Separated | None = None
 
     def __call__(self, v: list[int]) -> Array | None:
         """A direction of a cell."""
         exact = [Fraction(a) for a in v]
         along, unit = dot(exact, self._goal), self._system.scaled.unit
-        search = Branching(self._system.scaled, v, along - unit * self._rounding(exact), self._tracker)
+        search = Branching(self._system.scaled, v, along - unit * self._margin(exact), self._tracker)
         found = search.run()
         if isinstance(found, np.ndarray):
             return found

@@ -35,12 +35,11 @@ from absnormal.clarke.budget import BudgetTracker
 from absnormal.clarke.cells import Cell, Cells, gradients, open_cells
 from absnormal.clarke.pricing import approach
 from absnormal.rational.alternative import mean
-from absnormal.rational.linear_algebra import Vector
 from absnormal.theorems.branch_and_bound import LISTED, ByBranching, Separated, Weighted, in_block
 from absnormal.theorems.direction import OpenWithFree, find
 from absnormal.theorems.membership import ConvexWeights
 from absnormal.theorems.problem import Problem, Proof
-from absnormal.theorems.separation import FromOpenCells, rounding_along, separated
+from absnormal.theorems.separation import FromOpenCells, margin, separated
 
 #: What is known of a subproblem: whether it is Clarke, and the evidence, which equal ones share.
 Known = tuple[bool, OnForm]
@@ -108,7 +107,7 @@ def _decide(
     if system.k > MANY:
         return None
     if system.generic_cells > LISTED and system.explicit:
-        return _by_branching(system, inside, alike, tracker)
+        return _by_branching(problem, system, alike, tracker)
     target = system.gradient(inside)
     goal = system.scaled.target(target)
     for near, gained in approach(system, goal, tracker):
@@ -121,21 +120,22 @@ def _decide(
     if weights is not None:
         return True, ConvexWeights.of(weights, cells)
     gap, v = separated(system, points, target) if cells.complete else (Fraction(0), None)
-    if v is None:
+    if v is None or not problem.separable(system) or not gap > margin(problem, system, v):
         return None
     return False, FromOpenCells(v, gap, cells, True)
 
 
 def _by_branching(
-    system: System, inside: Vector, alike: dict[Any, list[Cell]], tracker: BudgetTracker
+    problem: Problem, system: System, alike: dict[Any, list[Cell]], tracker: BudgetTracker
 ) -> Known | None:
     """Where cells are many; those of another subproblem with the same rows are a start."""
     rows = (*map(tuple, system.rows), *map(tuple, system.couplings))
-    found = in_block(system, inside, tracker, lambda v: rounding_along(system, v), alike.get(rows, ()))
+    inside = problem.slopes_in(system)
+    found = in_block(system, inside, tracker, lambda v: margin(problem, system, v), alike.get(rows, ()))
     match found:
         case Weighted(cells, weights):
             alike[rows] = cells
             return True, ConvexWeights.of(weights, Cells(cells))
-        case Separated(v, tree, gap):
+        case Separated(v, tree, gap) if problem.separable(system):
             return False, ByBranching(v, gap, [*range(system.k)], tree)
     return None

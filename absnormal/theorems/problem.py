@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from fractions import Fraction
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,6 +18,7 @@ from absnormal.arrays import Array
 from absnormal.certificates.evidence import Evidence, Judged
 from absnormal.clarke.budget import Budget, BudgetTracker, Clock
 from absnormal.judgement.tolerances import DOUBLE_PRECISION, NOTHING, Tolerance
+from absnormal.rational.linear_algebra import Vector
 from absnormal.sweeps.equal_rows import EqualRows
 from absnormal.sweeps.table import Sweeps
 
@@ -43,6 +45,9 @@ class Problem:
         how far what is proved may lie from g_c
     clock
         the time of the question, in which searches take turns
+    off
+        separated together with g_c is what lies so near to it, entry by entry, shape (n,), or None where that is not
+        known; without it g_c alone
     """
 
     sweeps: Sweeps
@@ -50,6 +55,7 @@ class Problem:
     budget: Budget
     tolerance: Tolerance = DOUBLE_PRECISION
     clock: Clock = field(default_factory=Clock)
+    off: Callable[[], Array | None] | None = None
 
     @cached_property
     def sigma(self) -> Array:
@@ -94,6 +100,18 @@ class Problem:
     def slopes_in(self, system: System) -> list[Any]:
         """The slopes of the switches of a system, as slopes of its forms."""
         return system.slopes(self.sigma[list(system.switches)].tolist())
+
+    def separable(self, system: System) -> bool:
+        """Whether `reach` speaks for all that is separated together with g_c."""
+        return self.off is None or (system.inputs is not None and self.off() is not None)
+
+    def reach(self, system: System, v: Vector) -> Fraction:
+        """How much less than g_c something so near to it may lie along a vector in the columns of a system."""
+        off = None if self.off is None or system.inputs is None else self.off()
+        if off is None or system.inputs is None:
+            return Fraction(0)
+        own = off[[system.inputs[column] for column in system.columns]].tolist()
+        return sum((abs(a) * Fraction(b) for a, b in zip(v, own, strict=True) if a), Fraction(0))
 
     @cached_property
     def in_vain(self) -> set[Any]:

@@ -186,8 +186,8 @@ def separation(problem: Problem) -> Proof | None:
         points, listed = system.scaled.gradients(list(product((1, -1), repeat=system.k))), None
     else:
         return None
-    gap, v = separated(system, points, target, problem.system)
-    if v is None:
+    gap, v = separated(system, points, target)
+    if v is None or not gap > margin(problem, system, v, problem.system):
         return None
     evidence = FromAllDefinite(v, gap, True) if listed is None else FromOpenCells(v, gap, listed, True)
     reason = "a direction separates the gradient from all limiting gradients"
@@ -199,7 +199,7 @@ def by_component(problem: Problem) -> Proof | None:
     system = problem.relevant
     if system is None or not system.explicit:
         return None
-    components = problem.components
+    components = problem.components if problem.separable(system) else None
     if components is None or len(components) < 2 or any(component.outside for component in components):
         return None
     c = problem.slopes_in(system)
@@ -212,6 +212,8 @@ def by_component(problem: Problem) -> Proof | None:
         if v is None:
             continue
         v = only_within(system, component.members, v)
+        if not gap > margin(problem, system, v, problem.system):
+            continue
         reason = f"{len(own)} of the {system.k} active switches, apart from all others, already separate the gradient"
         evidence = WithinComponent(v, gap, component.members, component.cells)
         return Proof("separation", False, reason, system.arithmetic, evidence)
@@ -227,20 +229,23 @@ def only_within(system: System, members: tuple[int, ...], v: Vector) -> Vector:
     return [-a for a in nullspace(matrix, system.width + 1)[-1][:-1]]
 
 
-def separated(
-    system: System, points: Array, target: Vector, whole: System | None = None
-) -> tuple[Fraction, Vector | None]:
-    """A vector that separates the target from points (in the units of `Scaled.gradients`), and by how much; None where
-    the gap is not larger than what rounding in computed weights can make (rational data have none).
-
-    ``whole`` is the system with the switches whose weights came out as 0, in the same columns.
-    """
+def separated(system: System, points: Array, target: Vector) -> tuple[Fraction, Vector | None]:
+    """By how much a vector separates the target from points (in the units of `Scaled.gradients`), and that vector; None
+    where there is none."""
     goal = system.scaled.target(target)
     _, v = mean(points, goal)
     if v is None:
         return Fraction(0), None
-    gap = (dot(v, goal) - farthest(points, v)[1]) / system.scaled.unit
-    return gap, v if gap > rounding_along(whole or system, v) else None
+    return (dot(v, goal) - farthest(points, v)[1]) / system.scaled.unit, v
+
+
+def margin(problem: Problem, system: System, v: Vector, whole: System | None = None) -> Fraction:
+    """By how much v has to separate: more than rounding in computed weights can make (rational data have none), and more
+    than what is separated together with g_c may fall short of g_c along v.
+
+    ``whole`` is the system with the switches whose weights came out as 0, in the same columns.
+    """
+    return rounding_along(whole or system, v) + problem.reach(system, v)
 
 
 def rounding_along(system: System, v: Vector) -> Fraction:

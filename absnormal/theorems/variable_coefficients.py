@@ -43,13 +43,12 @@ from absnormal.certificates import of_variable_coefficients
 from absnormal.certificates.evidence import NextToProgram, Separates
 from absnormal.certificates.witness import Witness
 from absnormal.clarke.branching import Branching, Tree, written
-from absnormal.clarke.budget import BudgetTracker
 from absnormal.clarke.pricing import around, cells_along
 from absnormal.clarke.stably_closed import Ended, PossiblyOpen, StablyClosed
 from absnormal.rational.alternative import farthest, mean
 from absnormal.rational.linear_algebra import Vector, dot
 from absnormal.theorems.problem import Problem, Proof
-from absnormal.theorems.separation import rounding_along
+from absnormal.theorems.separation import margin
 
 #: Directions at random, and back, along which cells are known at first.
 _START = 32
@@ -90,10 +89,10 @@ def variable_coefficients(problem: Problem) -> Proof | None:
         return None
     system = found.system
     try:
-        known = _separated(found, system.gradient(problem.slopes_in(system)), problem.tracker.part())
+        known = _separated(problem, found)
     except Ended:
         return None
-    if known is None or system.inputs is None:
+    if known is None or system.inputs is None or not problem.separable(system):
         return None
     v, gap, tree = known
     separator = [0.0] * problem.sweeps.program.n
@@ -103,14 +102,13 @@ def variable_coefficients(problem: Problem) -> Proof | None:
     return Proof("separation", False, _REASON, system.arithmetic, evidence)
 
 
-def _separated(
-    found: Variable, target: Vector, tracker: BudgetTracker
-) -> tuple[Vector, Fraction, Tree] | None:
+def _separated(problem: Problem, found: Variable) -> tuple[Vector, Fraction, Tree] | None:
     """v in the columns of the relevant switches, how much farther g_c lies along it than all gradients near x, and the
     tree that shows that; None where g_c is a mean of gradients that may be limiting ones, or lies too near to them."""
-    scaled, rng, closed = found.system.scaled, np.random.default_rng(0), StablyClosed(found, tracker)
-    goal = scaled.target(target)
-    drawn = rng.standard_normal((_START, found.system.width))
+    system, scaled, tracker = found.system, found.system.scaled, problem.tracker.part()
+    rng, closed = np.random.default_rng(0), StablyClosed(found, tracker)
+    goal = scaled.target(system.gradient(problem.slopes_in(system)))
+    drawn = rng.standard_normal((_START, system.width))
     _, points = cells_along(scaled, np.concatenate([drawn, -drawn]))
     while len(points) and not tracker.spent:
         tracker.programs += 1
@@ -120,7 +118,7 @@ def _separated(
         largest = max(map(abs, exact))
         exact = [Fraction(float(a / largest)) for a in exact]
         along = dot(exact, goal)
-        least = along - scaled.unit * rounding_along(found.whole, exact)
+        least = along - scaled.unit * margin(problem, system, exact, found.whole)
         if farthest(points, exact)[1] >= least:
             return None
         unit = lcm(*(a.denominator for a in exact))

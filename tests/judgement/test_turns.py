@@ -70,7 +70,7 @@ def judged(
     def judged(*rungs: Rung, searches: tuple[Rung, ...]) -> tuple[str, str]:
         own = request.param == "own"
         monkeypatch.setattr(flow, "FURTHER", rungs if own else ())
-        monkeypatch.setattr(vector, "PROVING", () if own else rungs)
+        monkeypatch.setattr(vector, "OF_NEAR_VECTORS", () if own else rungs)
         monkeypatch.setattr(ladder, "SEARCHES", frozenset(searches))
         sweeps, g = problem.sweeps, problem.gradient
         turns = (modelled_vector(problem, sweeps, g, True, ()) if own

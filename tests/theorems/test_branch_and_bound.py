@@ -270,5 +270,5 @@ def test_a_gap_within_rounding_separates_nothing(monkeypatch: pytest.MonkeyPatch
     asked = [(f, x, slope) for f, x in FUNCTIONS[:4] for slope in (1.0, -1.0)]
     refuted = [one for one in asked if (proof := branch_and_bound(problem(*one))) is not None and not proof.clarke]
     assert refuted
-    monkeypatch.setattr(module, "rounding_along", lambda system, v: Fraction(10**30))
+    monkeypatch.setattr(module, "margin", lambda problem, system, v, whole: Fraction(10**30))
     assert not any(branch_and_bound(problem(*one)) for one in refuted)

@@ -45,7 +45,7 @@ from absnormal.certificates.checker.rules import (
     OF_EVERY_SWITCH,
     RULES,
 )
-from absnormal.certificates.checker.switches import Switches, in_play, number, numbers, positions
+from absnormal.certificates.checker.switches import Row, Switches, in_play, number, numbers, positions
 
 __all__ = [
     "CLAIMS", "JUDGE_A_VECTOR", "KINDS", "LARGEST", "OF_A_WHOLE_FORM", "OF_EVERY_SWITCH", "Form", "Function",
@@ -185,14 +185,28 @@ def check(data: Mapping[str, Any], noise: Sequence[Fraction] | None = None) -> b
         if form.systems[0].get("hidden", False) is not False and not listed and kind not in ABOUT_CELLS:
             return False
         (system,) = form.systems
-        return _rule(data, system, noise) and (kind in JUDGE_A_VECTOR or _near(data, form))
+        if kind in JUDGE_A_VECTOR:
+            return _rule(data, system, noise, None)
+        (off,) = _off(data, form)
+        apart = "vector" in data and RULES[kind][1] == ("NOT_CLARKE",)
+        return (off is not None or not apart) and _rule(data, system, noise, off) and _near(data, form)
     except _MALFORMED as error:
         raise ValueError(f"malformed certificate: {type(error).__name__}: {error}") from error
 
 
-def _rule(data: Mapping[str, Any], system: Mapping[str, Any], noise: Sequence[Fraction] | None) -> bool:
+def _rule(
+    data: Mapping[str, Any], system: Mapping[str, Any], noise: Sequence[Fraction] | None, off: Row | None
+) -> bool:
     rule, _ = RULES[data["kind"]]
-    return rule(data, Switches(system, data["kind"] in ABOUT_ALL, noise))
+    return rule(data, Switches(system, data["kind"] in ABOUT_ALL, noise, off))
+
+
+def _off(data: Mapping[str, Any], form: Form) -> list[Row] | list[None]:
+    """How far a vector that stands for g_c may be from it, in the columns of each system, where they are known."""
+    if "vector" not in data or form.columns is None:
+        return [None] * len(form.systems)
+    _, allowed = vector_of(data)
+    return [[allowed[j] for j in own] for own in form.columns]
 
 
 def _near(data: Mapping[str, Any], form: Form) -> bool:
@@ -206,10 +220,10 @@ def _near(data: Mapping[str, Any], form: Form) -> bool:
 def _independent_parts(data: Mapping[str, Any], form: Form, noise: Sequence[Fraction] | None) -> bool:
     """Every system by itself; they share no input and no coupling."""
     start = 0
-    for system, part in zip(form.systems, data["parts"], strict=True):
+    for system, part, off in zip(form.systems, data["parts"], _off(data, form), strict=True):
         own = None if noise is None else noise[start : start + len(system["switches"])]
         start += len(system["switches"])
-        if part is not None and ("vector" in part or not _rule(part, system, own)):
+        if part is not None and ("vector" in part or not _rule(part, system, own, off)):
             return False
     return any(part is not None for part in data["parts"])
 

@@ -26,7 +26,7 @@ def by_branching(data: Mapping[str, Any], a: Switches) -> bool:
     members = sorted(positions(data["members"], a.k))
     rest = [j for j in range(a.k) if j not in members]
     v = numbers(data["separator"])
-    if "vector" in data or any(dot(a.rows[j], v) for j in rest):
+    if any(dot(a.rows[j], v) for j in rest):
         return False
     if any(a.couplings[i][j] or a.couplings[j][i] for i in members for j in rest):
         return False

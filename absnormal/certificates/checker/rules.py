@@ -231,13 +231,12 @@ def _outside_component(data: Mapping[str, Any], a: Switches) -> bool:
     members = sorted(positions(data["members"], a.k))
     rest = [j for j in range(a.k) if j not in members]
     v = numbers(data["separator"])
-    if "vector" in data:
-        return False
     if any(a.couplings[i][j] or a.couplings[j][i] for i in members for j in rest):
         return False
     if any(dot(a.rows[j], v) for j in rest):
         return False
-    return _outside_cells(data, a.part(members))
+    # A vector that is judged is g_c, but for what `Switches.uncertainty` knows.
+    return _outside_cells({name: value for name, value in data.items() if name != "vector"}, a.part(members))
 
 
 def complete(a: Switches, signatures: list[list[int]], given: list[Mapping[str, Any]]) -> bool:

@@ -17,10 +17,14 @@ class Switches:
         r_i^sigma = R_i + sum_{j < i} Lt_ij sigma_j r_j^sigma           g_sigma = J~ + sum_i b_i sigma_i r_i^sigma
 
     A switch is left out when it is identically zero, or when no chain of couplings leads from it to a weight that is
-    not 0.  ``noise`` says how far each weight may be from the true one; they are exact without it.
+    not 0.  ``noise`` says how far each weight may be from the true one; they are exact without it.  ``off`` says how
+    far what is judged may be from g_c, in the columns; without it that is g_c itself.
     """
 
-    def __init__(self, data: Mapping[str, Any], whole: bool = False, noise: Sequence[Fraction] | None = None) -> None:
+    def __init__(
+        self, data: Mapping[str, Any], whole: bool = False, noise: Sequence[Fraction] | None = None,
+        off: Row | None = None,
+    ) -> None:
         rows, couplings = matrix(data["rows"]), matrix(data["couplings"])
         weights, count = numbers(data["weights"]), len(rows)
         if len({len(r) for r in rows}) > 1 or any(len(r) != count for r in [*couplings, weights]):
@@ -38,7 +42,7 @@ class Switches:
         if given is not None and (len(given) != count or any(abs(c) > 1 for c in given)):
             raise ValueError("malformed certificate: slopes must lie in [-1, 1], one for each switch")
         self._slopes = None if given is None else [given[i] for i in kept]
-        self._all = None if noise is None else (rows, couplings, list(noise))
+        self._all, self._off = None if noise is None else (rows, couplings, list(noise)), off
 
     @property
     def inexact(self) -> bool:
@@ -59,7 +63,7 @@ class Switches:
             "couplings": [[self.couplings[i][j] for j in members] for i in members],
             **({} if self._slopes is None else {"slopes": [self._slopes[i] for i in members]}),
         }, whole=True)
-        found._all = self._all
+        found._all, found._off = self._all, self._off
         return found
 
     def accumulated(self, sigma: Sequence[Fraction | int], rows: Sequence[Row] | None = None) -> list[Row]:
@@ -101,18 +105,20 @@ class Switches:
         return result
 
     def uncertainty(self, v: Row) -> Fraction:
-        """How much the noise in the weights, of all switches, can change v . (g_sigma - g_tau).
+        """How much the noise in the weights, of all switches, can change v . (g_sigma - g_tau), and how much less than
+        v . g_c that of what is judged may be.
 
-        2 sum_i noise_i max |r_i . v|
+        2 sum_i noise_i max |r_i . v| + sum_j |v_j| off_j
         """
+        off = Fraction(0) if self._off is None else dot(map(abs, v), self._off)
         if self._all is None:
-            return Fraction(0)
+            return off
         rows, couplings, noise = self._all
         reach: Row = []
         for row, coupling in zip(rows, couplings, strict=True):
             coupled = (abs(a) * reach[j] for j, a in enumerate(coupling) if a)
             reach.append(abs(dot(row, v)) + sum(coupled, Fraction(0)))
-        return 2 * dot(noise, reach)
+        return 2 * dot(noise, reach) + off
 
 
 def in_play(system: Mapping[str, Any]) -> list[int]:
@@ -135,7 +141,7 @@ def positions(values: Iterable[Any], count: int) -> list[int]:
     return found
 
 
-def dot(u: Sequence[Fraction], v: Sequence[Fraction]) -> Fraction:
+def dot(u: Iterable[Fraction], v: Iterable[Fraction]) -> Fraction:
     """u . v"""
     return sum((x * y for x, y in zip(u, v, strict=True)), Fraction(0))
 

@@ -15,6 +15,7 @@ STATIONARITY = ("theorems/test_stationarity.py",)
 SORTS = ("theorems/test_sorts.py", "ops/test_order.py")
 SUPPORTING = ("theorems/test_supporting.py",)
 RULES = ("certificates/test_evidence_rules.py",)
+NEAR_VECTORS = ("judgement/test_near_vectors.py",)
 SEPARATION = ("theorems/test_margins.py", "theorems/test_separation.py")
 MISSES = "theorems/test_near_misses.py"
 COMPONENTWISE = (MISSES, "theorems/test_componentwise.py")
@@ -56,7 +57,7 @@ MUTANTS = (
     Mutant("clarke/branching.py", "* self._scaled.factors[switches[j]]", "", BRANCHES),
     Mutant("clarke/branching.py", "if not cone.whole:", "if False:", BRANCHES),
     Mutant("clarke/branching.py", "(replace(self, whole=False),) * 2", "(self, replace(self, whole=False))", BRANCHES),
-    Mutant("theorems/branch_and_bound.py", "along - unit * self._rounding(exact)", "along", BRANCHES),
+    Mutant("theorems/branch_and_bound.py", "along - unit * self._margin(exact)", "along", BRANCHES),
     Mutant("theorems/branch_and_bound.py", "only_within(system, members, v) if len(blocks) > 1 else v", "v", BRANCHES),
     Mutant("sweeps/realized.py", "(gaps(rates[own], c) > 2 * errors[own].max(axis=0))", "True", SORTS),
     Mutant("sweeps/bounds.py", "lower[own], upper[own] = -np.inf, np.inf", "lower[own], upper[own] = 0.0, 0.0", SORTS),
@@ -91,9 +92,13 @@ MUTANTS = (
            "row = [a + weight * b for a, b in zip(row, rows[j], strict=True)]", DIRECTION),
     Mutant("theorems/direction.py", "if i in free or not (any(rows[i]) or any(couplings[i])):",
            "if i in free or not any(rows[i]):", DIRECTION),
-    Mutant("theorems/separation.py", "v if gap > rounding_along(whole or system, v) else None",
-           "v if gap > 0 else None",
-           SEPARATION),
+    Mutant("theorems/separation.py", "if v is None or not gap > margin(problem, system, v, problem.system):",
+           "if v is None:", SEPARATION),
+    Mutant("theorems/separation.py", "rounding_along(whole or system, v) + problem.reach(system, v)",
+           "rounding_along(whole or system, v)", NEAR_VECTORS),
+    Mutant("certificates/checker/switches.py", "dot(map(abs, v), self._off)", "Fraction(0)", NEAR_VECTORS),
+    Mutant("certificates/of_variable_coefficients.py", "if witness.tolerance is not None:", "if False:", NEAR_VECTORS),
+    Mutant("judgement/vector.py", "off=lambda: limits.refuted", "off=None", NEAR_VECTORS),
     Mutant("theorems/separation.py", "if not gap > slack:", "if not gap > 0:", SEPARATION),
     Mutant("theorems/separation.py", "or any(component.outside for component in components):",
            "or all(component.outside for component in components):", SEPARATION),
