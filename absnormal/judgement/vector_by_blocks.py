@@ -127,7 +127,7 @@ def by_blocks(limits: Limits) -> Proof | None:
     for number, value in (apart[0].base or [{}])[0].items():
         base[number] = value
     for _ in range(_ROUNDS):
-        if not all(block.shared.kept for own in whole for block in own):
+        if part.late or not all(block.shared.kept for own in whole for block in own):
             return None
         answer = _nearest(limits, base, whole)
         if answer.weights is not None:

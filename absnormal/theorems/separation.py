@@ -240,7 +240,7 @@ def separated(system: System, points: Array, target: Vector) -> tuple[Fraction, 
 
 
 def margin(problem: Problem, system: System, v: Vector, whole: System | None = None) -> Fraction:
-    """By how much v has to separate: more than rounding in computed weights can make (rational data have none), and more
+    """By how much v has to separate: more than rounding in computed weights can make (rational data have none), and
     than what is separated together with g_c may fall short of g_c along v.
 
     ``whole`` is the system with the switches whose weights came out as 0, in the same columns.

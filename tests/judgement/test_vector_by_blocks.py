@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 import absnormal as an
 from absnormal.certificates import checker
 from absnormal.certificates.certificate import Certificate
+from absnormal.clarke.budget import BudgetTracker
 from absnormal.judgement import vector_by_blocks as module
 
 from ..theorems.generators import nests
@@ -86,3 +87,20 @@ def test_what_was_changed_in_a_tree_is_refused() -> None:
         trees[0]["tree"] = kept
     plain["data"]["vector"] = [str(Fraction(a)) for a in an.gradient(f, np.zeros(n), slope=0.0)]
     assert not checker.proves(plain["data"], "NOT_CLARKE")
+
+
+def test_rounds_end_with_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where cells are found without a search, so that there is always another round."""
+    f, n = layer(36, 3)
+    rounds, late, asked = list[Any](), [False], module._nearest
+
+    def nearest(*given: Any) -> Any:
+        rounds.append(given)
+        late[0] = True
+        return asked(*given)
+
+    monkeypatch.setattr(module, "_nearest", nearest)
+    monkeypatch.setattr(module, "_beyond", lambda whole, *rest: {(0, 0): whole[0][0]})
+    monkeypatch.setattr(BudgetTracker, "late", property(lambda tracker: late[0]))
+    an.verify(f, np.zeros(n), gradient=an.gradient(f, np.zeros(n), slope=-0.95))
+    assert len(rounds) == 1
