@@ -181,5 +181,7 @@ SMOOTH = (
            lambda u: (u > 0) & (u < 1)),
     unary("log_ndtr", special("log_ndtr"), lambda u, v: never(np.exp(-u * u / 2 - v) / np.sqrt(2 * np.pi))),
     unary("erfcx", special("erfcx"), lambda u, v: never(2 * u * v - 2 / np.sqrt(np.pi))),
+    entrywise_row("xlogy", special("xlogy"), lambda u, v, w: (never(np.log(v), v == 1), never(u / v, u == 0)), "smooth",
+         "xlogy({0}, {1})", lambda u, v: v > 0),
     unary("entr", special("entr"), lambda u, v: never(-np.log(u) - 1), lambda u: u > 0),
 )

@@ -129,7 +129,7 @@ class Nearby:
         z = np.broadcast_to(kink.switching(node.params, args).reshape(shape), node.shape)
         room: Any = sum(self._room(arg) for arg in compared)
         if len(compared) > 1:
-            room = room + _ROUNDINGS * self._unit(compared) * sum(np.abs(self._values[arg]) for arg in compared)
+            room = room + _ROUNDINGS * self._unit(compared) * sum(_size(self._values[arg]) for arg in compared)
         return z > room, -z > room
 
     def left_behind(self, node: Node) -> Array:
@@ -139,7 +139,7 @@ class Nearby:
         best = u.max(axis=0) if sign > 0 else u.min(axis=0)
         with np.errstate(invalid="ignore"):
             gap = sign * (best - u)
-        room = self._room(arg) + _ROUNDINGS * self._unit([arg]) * np.abs(np.where(np.isinf(_float(u)), 0, u))
+        room = self._room(arg) + _ROUNDINGS * self._unit([arg]) * _size(u)
         return np.asarray(gap > room)
 
     def _unit(self, args: Iterable[int]) -> float:
@@ -279,5 +279,6 @@ def folded(entries: Array, shape: tuple[int, ...]) -> Array:
     return found.reshape(shape)
 
 
-def _float(u: Array) -> Array:
-    return u.astype(float) if u.dtype == object else u
+def _size(u: Array) -> Array:
+    """|u|, and 0 where u is infinite, which is not rounded."""
+    return np.abs(u) if u.dtype == object else np.where(np.isinf(u), 0, np.abs(u))

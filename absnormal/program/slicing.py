@@ -9,6 +9,7 @@ not finite goes.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,8 @@ from absnormal.ops import ENTRYWISE, TABLE
 from absnormal.program.moves import origins
 from absnormal.program.nearby import Nearby, is_block, rates_of, sign_of, slopes_of, unbroadcast
 from absnormal.program.nodes import Guard, Node
+from absnormal.program.numbering import alike
+from absnormal.program.postorder import unknown_behind
 from absnormal.program.signs import never_negative
 
 if TYPE_CHECKING:
@@ -28,6 +31,18 @@ if TYPE_CHECKING:
 #: Numbers that operations are given in entries that do not count.
 _HARMLESS = (1.0, 0.5, 2.0, 0.0)
 _LINEAR = frozenset({"movement", "linear", "bilinear"})
+_POWERS, _PRODUCTS = frozenset({"power", "size_power"}), frozenset({"mul", "einsum", "matmul"})
+#: To which power of u an operation is small; u log(u) is smaller than each power below 1.
+_EXPONENTS = {"square": 2.0, "sqrt": 1 / 2, "cbrt": 1 / 3, "entr": 0.999, "xlogy": 0.999}
+#: Powers and roots of float32 are inverse to each other up to this.
+_ROUNDING = 1e-6
+#: Operations that have a limit, which may be infinite, where an argument of theirs that is not negative is 0.
+_EDGES = {"sqrt": 0, "power": 0, "log": 0, "log2": 0, "log10": 0, "reciprocal": 0, "div": 1}
+#: Operations that have a limit where an argument grows to infinity.
+_LIMITS = frozenset({
+    "exp", "exp2", "expm1", "expit", "tanh", "arctan", "sqrt", "square", "power", "log", "log2", "log10", "log1p",
+    "reciprocal", "div",
+})  # fmt: skip
 
 
 class Needs:
@@ -137,10 +152,12 @@ def sliced(builder: Builder, output: int) -> int:
 def _without(builder: Builder, faults: list[int], needs: Needs, reached: list[int]) -> dict[int, int]:
     """Copies of the nodes that follow from those that are outside of their domain, which get other arguments."""
     copies: dict[int, int] = {}
+    infinite: dict[int, Exception] = {}
     for old in reached:
         node = builder.nodes[old]
         if old not in faults and not any(arg in copies for arg in node.args):
             continue
+        _follow_limits(builder, old, infinite)
         args = tuple([copies.get(arg, arg) for arg in node.args])
         values = [builder.values[arg] for arg in args]
         bad = _outside(node, values) if old in faults else np.zeros(node.shape, bool)
@@ -156,13 +173,15 @@ def _without(builder: Builder, faults: list[int], needs: Needs, reached: list[in
                 bad = bad & ~(counts | compared)
                 if not bad.any() and args == node.args:
                     continue
-            elif (bad & (counts if _continuous(builder, node) else counts | compared)).any():
+            elif (bad & (counts if _continuous(builder, old) else counts | compared)).any():
                 held = bad & (counts | compared)
                 if (held & ~_of_constants(builder, node)).any():
                     raise _explained(builder, node, fault)
             elif (bad & compared).any():
                 held = bad & compared
                 _hold(builder, old)
+                if not np.isfinite(builder.values[old]).all():
+                    infinite[old] = fault
             # At other points these entries are not looked at either.
             bad = bad | ~(counts | compared)
             args = _harmless(builder, node, args, bad, fault)
@@ -173,6 +192,19 @@ def _without(builder: Builder, faults: list[int], needs: Needs, reached: list[in
             value = builder.constant(np.where(held, builder.values[old], 0.0))
             copies[old] = builder.add("where", (copies[old], value), {"mask": ~held}, node.operation, node.source)
     return copies
+
+
+def _follow_limits(builder: Builder, index: int, infinite: dict[int, Exception]) -> None:
+    """Of what has grown to infinity only operations with a limit there may be taken."""
+    node = builder.nodes[index]
+    fault = next((infinite[arg] for arg in node.args if arg in infinite), None)
+    if fault is None:
+        return
+    row = TABLE[node.op]
+    if node.op not in _LIMITS and row.family not in _LINEAR and row.kink is None:
+        raise fault
+    if not np.isfinite(builder.values[index].astype(float)).all():
+        infinite[index] = fault
 
 
 def _outside(node: Node, values: list[Array]) -> Array:
@@ -214,44 +246,71 @@ def _infinite(node: Node, values: list[Array]) -> Array:
     return np.asarray(result & np.any(given, axis=0))
 
 
-def _continuous(builder: Builder, node: Node) -> bool:
-    """Whether an operation is defined and continuous near the edge of its domain: a root of what is never negative."""
+def _continuous(builder: Builder, index: int) -> bool:
+    """Whether an operation is defined and continuous near the edge of its domain, where it may be infinite: a root, a
+    logarithm, or the inverse, of what is never negative."""
+    node, nodes, values = builder.nodes[index], builder.nodes, builder.values
     if node.op in ("cbrt", "hypot"):
         return True
-    rooted = node.op == "sqrt" or (node.op == "power" and bool(np.all(builder.values[node.args[1]] > 0)))
-    return rooted and never_negative(builder.nodes, builder.values, node.args[0])
+    edge = _EDGES.get(node.op)
+    if edge is None or not never_negative(nodes, values, node.args[edge]):
+        return False
+    # The inverse of -0.0 has the other sign.
+    args = [np.abs(values[arg]) if place == edge else values[arg] for place, arg in enumerate(node.args)]
+    with np.errstate(all="ignore"):
+        limit = np.asarray(TABLE[node.op].value(node.params, *args))
+    return not np.isnan(limit).any() and np.array_equal(np.isposinf(limit), np.isposinf(values[index]))
 
 
 def _explained(builder: Builder, node: Node, fault: Exception) -> Exception:
-    """What is wrong with a root at 0, of anything but a sum of squares: then it is a norm, which is Lipschitz; and with
-    an opaque operation, if it says so."""
+    """What is wrong with a root, or with u log(u), at 0, by what it is taken of; and with an opaque operation, if it
+    says so."""
     reason = node.params["function"].reason() if node.op == "opaque" and isinstance(fault, TraceError) else None
     if reason is not None:
         problem, fix = reason
         return TraceError(node.operation, problem, fix, node.source)
-    exponents = builder.values[node.args[1]] if node.op == "power" else {"sqrt": 1 / 2, "cbrt": 1 / 3}.get(node.op, 1.0)
-    if not isinstance(fault, TraceError) or np.min(exponents) >= 1 or _is_of_squares(builder, node.args[0]):
+    exponent = np.min(builder.values[node.args[1]]) if node.op == "power" else _EXPONENTS.get(node.op, 1.0)
+    if not isinstance(fault, TraceError) or exponent >= 1:
         return fault
+    if exponent * _order(builder, node.args[0]) >= 1 - _ROUNDING:
+        return TraceError(
+            node.operation,
+            "has a kink at this point that neither |.| nor a 2-norm expresses, as other p-norms do, or is smooth there"
+            " in a way that is not seen",
+            "add eps > 0 to its argument, which makes it smooth, or use the norm for p = 1, 2 or infinity",
+            node.source,
+        )
     return TraceError(
         node.operation,
         "is not Lipschitz at this point: where its argument grows linearly there, f has no generalized gradient",
         "add eps > 0 to the argument of the root, which makes it smooth and changes a square root by at most sqrt(eps),"
-        " or move the point off it",
+        " or move the point off it" if node.op not in ("entr", "xlogy") else
+        "add eps > 0 to the argument of the logarithm, or move the point off it",
         node.source,
     )
 
 
-def _is_of_squares(builder: Builder, index: int) -> bool:
-    """Whether a node is made of products of nodes with themselves, and of sums."""
-    stack = [index]
-    while stack:
-        node = builder.nodes[stack.pop()]
-        if not node.varied or node.op == "square" or (node.op == "mul" and len({*node.args}) == 1):
+def _order(builder: Builder, index: int) -> float:
+    """The power to which a node is small where the variables are, by the powers in it: 3 for a sum of |u|^3."""
+    nodes, values, known, bases = builder.nodes, builder.values, dict[int, float](), dict[int, int]()
+    for at in unknown_behind(index, known, lambda at: nodes[at].args if nodes[at].varied else ()):
+        node, bases[at] = nodes[at], at
+        if not node.varied or np.all(values[at] != 0):
+            known[at] = math.inf
             continue
-        if TABLE[node.op].family != "movement" and node.op not in ("sum", "add", "mul", "einsum", "matmul"):
-            return False
-        stack += node.args if node.op not in ("einsum", "matmul") or len({*node.args}) > 1 else ()
-    return True
+        own = [known[arg] for arg in node.args if nodes[arg].varied]
+        kink, linear = TABLE[node.op].kink is not None, TABLE[node.op].family in _LINEAR
+        # Factors that are powers of one node are small together.
+        product = node.op in _PRODUCTS and all(alike(nodes, bases[node.args[0]], bases[arg]) for arg in node.args)
+        if product or node.op in _POWERS or node.op in _EXPONENTS or (len(own) == 1 and (kink or node.op in _PRODUCTS)):
+            bases[at] = next(bases[arg] for arg in node.args if nodes[arg].varied)
+        if node.op in _POWERS:
+            known[at] = float(np.min(values[node.args[1]])) * own[0]
+        elif node.op in _EXPONENTS or node.op == "div":
+            known[at] = _EXPONENTS.get(node.op, 1.0) * own[0]
+        else:
+            known[at] = sum(own) if product else min(own) if own and (linear or kink) else 1.0
+    return known[index]
 
 
 def _hold(builder: Builder, index: int) -> None:

@@ -115,6 +115,7 @@ CASES = [
     ("logaddexp", {}, [U, V], np.logaddexp),
     ("logaddexp2", {}, [U, V], np.logaddexp2),
     ("hypot", {}, [U, V], np.hypot),
+    ("xlogy", {}, [np.array([0.0, -2.0, 0.7]), np.array([0.5, 1.0, 3.0])], special.xlogy),
     ("arctan2", {}, [U, V], np.arctan2),
     ("polygamma", {}, [np.array([0.0, 1.0, 2.0]), np.array([-0.4, 2.5, 0.7])], special.polygamma),
     ("zeta", {}, [np.array([2.5, 3.0]), np.array([0.7, 4.0])], special.zeta),
@@ -329,6 +330,7 @@ def test_does_a_small_term_of_a_sum_of_exponentials_count():
     ("y0", [0.0]), ("k1", [-1.0]), ("jv", [0.5, 0.0]), ("iv", [1.5, -1.0]), ("kv", [0.0, 0.0]), ("yv", [1.0, 0.0]),
     ("ive", [1.0, 0.0]), ("kve", [1.0, 0.0]), ("exp1", [0.0]), ("expi", [0.0]), ("spence", [0.0]), ("ellipk", [1.0]),
     ("ellipe", [1.0]), ("lambertw", [-0.4]), ("erfcinv", [2.0]), ("cosint", [0.0]), ("y1", [0.0]), ("k0", [0.0]),
+    ("xlogy", [0.0, 0.0]),
 ])  # fmt: skip
 def test_does_the_domain_end_where_the_derivative_does(name, bad):
     assert not np.all(TABLE[name].domain({}, *(np.asarray(arg) for arg in bad)))

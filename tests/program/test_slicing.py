@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import pytest
 import torch
+from scipy import special
 
 import absnormal as an
 
@@ -17,3 +21,46 @@ def test_entries_of_sorted_columns_count_beside_a_root_that_is_not_taken() -> No
     program = an.trace(f, x)
     assert program(x) == 82.0
     assert an.directional_derivative(program, x, d) == d.sum() + np.sort(d, 0)[19].sum()
+
+
+#: Functions of two variables at 0, and whether they are Lipschitz there, which the formula tells.
+ROOTS = {
+    "a p-norm": (lambda x: (np.abs(x) ** 3).sum() ** (1 / 3), True),
+    "p = 1.5": (lambda x: (np.abs(x) ** 1.5).sum() ** (1 / 1.5), True),
+    "np.linalg": (lambda x: np.linalg.norm(x, 2.5), True),
+    "cubes as products": (lambda x: (np.abs(x) * np.abs(x) * np.abs(x)).sum() ** (1 / 3), True),
+    "smoother": (lambda x: np.sqrt((np.abs(x) ** 3).sum()), True),
+    "an ellipse": (lambda x: np.sqrt(x @ np.array([[2.0, 1.0], [1.0, 2.0]]) @ x), True),
+    "its logarithm": (lambda x: special.xlogy(x[0] ** 2, x[0] ** 2), True),
+    "a root": (lambda x: np.sqrt(np.abs(x)).sum(), False),
+    "of a product": (lambda x: np.sqrt(np.abs(x[0]) * np.abs(x[1])), False),
+    "one term of two": (lambda x: (np.abs(x[0]) ** 3 + np.abs(x[1])) ** (1 / 3), False),
+    "p below 1": (lambda x: (np.abs(x) ** 0.5).sum() ** 2, False),
+    "too small a power": (lambda x: (np.abs(x) ** 2.5).sum() ** (1 / 3), False),
+    "u log(u)": (lambda x: special.xlogy(np.abs(x[0]), np.abs(x[0])), False),
+    "an entropy": (lambda x: special.entr(np.abs(x[0])), False),
+    "a relative entropy": (lambda x: special.rel_entr(np.abs(x[0]), 0.5), False),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ROOTS)
+def test_is_only_what_is_not_lipschitz_said_to_be_so(name: str) -> None:
+    f, lipschitz = ROOTS[name]
+    with pytest.raises(an.TraceError, match="neither .* nor a 2-norm" if lipschitz else "is not Lipschitz"):
+        an.verify(f, np.zeros(2))
+    t, s = 1e-12, 1e-24
+    pairs = (([0.0, 0.0], [t, 0.0]), ([t, 0.0], [t, s]), ([0.0, t], [s, t]))
+    with np.errstate(all="ignore"):
+        slopes = [abs(f(np.array(b)) - f(np.array(a))) / np.subtract(b, a).max() for a, b in pairs]
+    assert (max(slopes) < 4) == lipschitz
+
+
+@pytest.mark.parametrize("f", [
+    lambda x: np.maximum(np.arctan2(1 / np.abs(x[0]), 1 / np.abs(x[1])), 1.0),
+    lambda x: np.maximum(np.tanh(1 / np.abs(x[0])), 0.5),
+    lambda x: np.minimum(1 / -np.maximum(x[0], 0.0), 3.0) * np.minimum(1 / x[0], 3.0),
+    lambda x: np.where(1 / np.abs(x[0]) > 3, x[0], x[1]),
+], ids=["no limit", "a limit that counts", "two signs", "a branch"])  # fmt: skip
+def test_is_infinity_refused_where_it_counts_or_has_no_limit(f: Any) -> None:
+    with pytest.raises(an.DomainError, match="NaN or infinite"):
+        an.verify(f, np.zeros(2))

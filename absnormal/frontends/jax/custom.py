@@ -39,7 +39,7 @@ _PUBLIC = (
     ("jax.numpy", "hypot", ((), ()), "hypot"),
     ("jax.numpy", "sinc", ((),), "sinc"), ("jax.numpy", "i0", ((),), "i0"),
     ("jax.scipy.special", "log_ndtr", ((),), "log_ndtr"), ("jax.numpy", "interp", ((), (2,), (2,)), ""),
-    ("jax.numpy", "signbit", ((),), ""),
+    ("jax.numpy", "signbit", ((),), ""), ("jax.scipy.special", "xlogy", ((), ()), ""),
 )
 
 
@@ -78,7 +78,12 @@ def library_rule(jaxpr: Any) -> Callable[[Run, Any, list[Seen]], list[Seen] | No
     return _library().get(_made_from(jaxpr))
 
 
-_RULES = {"interp": _interpolated, "signbit": _sign_bit}
+def _times_log(run: Run, eqn: Any, inputs: list[Seen]) -> list[Seen] | None:
+    """u log(v); None where u is constant, and selects where v counts."""
+    return _row("xlogy")(run, eqn, inputs) if isinstance(inputs[0].traced, TracedArray) else None
+
+
+_RULES = {"interp": _interpolated, "signbit": _sign_bit, "xlogy": _times_log}
 
 
 @functools.cache

@@ -23,6 +23,11 @@ SPECIAL_UFUNCS: dict[np.ufunc, str] = {
      special.cbrt: "cbrt"}  # fmt: skip
 
 
+def times_log(write: Writer, u: Any, v: Any) -> Any:
+    """u log(v), which is 0 where u is the constant 0."""
+    return write.op("xlogy", u, v) if isinstance(u, TracedArray) else u * np.log(np.where(u, v, 1.0))
+
+
 def _last(name: str) -> Callable[..., Any]:
     """An operation that is followed in its last argument."""
 
@@ -115,10 +120,10 @@ SPECIAL_RULES: dict[Any, Callable[..., Any]] = {
     special.betaln: _log_beta,
     special.beta: lambda write, a, b: np.exp(_log_beta(write, a, b)),
     special.binom: _binomial,
-    special.xlogy: lambda write, u, v: u * np.log(v),
+    special.xlogy: times_log,
     special.xlog1py: lambda write, u, v: u * np.log1p(v),
-    special.rel_entr: lambda write, u, v: u * np.log(u / v),
-    special.kl_div: lambda write, u, v: u * np.log(u / v) - u + v,
+    special.rel_entr: lambda write, u, v: times_log(write, u, u / v),
+    special.kl_div: lambda write, u, v: times_log(write, u, u / v) - u + v,
     special.exp10: lambda write, u: np.exp(u * math.log(10)),
     special.huber: _huber,
     special.pseudo_huber: lambda write, delta, r: delta**2 * (np.sqrt(1 + (r / delta) ** 2) - 1),

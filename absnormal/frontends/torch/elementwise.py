@@ -227,7 +227,7 @@ def _xlogy(w: Writer, a: Any, b: Any, /) -> int:
         return w.mul(w.constant(held), w.op("log", inside))
     if not (isinstance(b, Arg) and b.varied) and np.any(np.asarray(b.array if isinstance(b, Arg) else b) <= 0):
         raise DomainError(w.operation, "is NaN or infinite near this point", w.source)
-    return w.mul(a.node, w.op("log", w.node(b)))
+    return w.op("xlogy", a.node, w.node(b))
 
 
 def _xlog1py(w: Writer, a: Any, b: Any, /) -> int:

@@ -28,7 +28,9 @@ class Affine(Entrywise):
         a, b = number(params["a"]), number(params["b"])
         if a == 0 and b == 1:
             return np.asarray(np.abs(u))
-        return np.asarray(np.where(u > 0, (a + b) * u, (a - b) * u))
+        # A side that is 0 is so where u is infinite, too, and NaN remains.
+        above, below = (c * u if c else np.where(u != u, u, 0) for c in (a + b, a - b))
+        return np.asarray(np.where(u > 0, above, below))
 
     def sides(self, params: Params, number: Callable[[Any], Any]) -> tuple[Side, Side]:
         a, b = number(params["a"]), number(params["b"])

@@ -96,6 +96,9 @@ class Tensor:
     def __rtruediv__(self, v: Any) -> Tensor:
         return self.model.node("Div", v, self)
 
+    def __pow__(self, v: Any) -> Tensor:
+        return self._node("Pow", v)
+
     def __neg__(self) -> Tensor:
         return self._node("Neg")
 
@@ -153,8 +156,9 @@ class Onnx:
 
     def __getattr__(self, name: str) -> Any:
         kinds = {
-            "relu": "Relu", "abs": "Abs", "maximum": "Max", "where": "Where", "sign": "Sign", "floor": "Floor",
-            "ceil": "Ceil", "round": "Round", "sqrt": "Sqrt", "log": "Log", "exp": "Exp", "sin": "Sin",
+            "relu": "Relu", "abs": "Abs", "maximum": "Max", "minimum": "Min", "where": "Where", "sign": "Sign",
+            "floor": "Floor", "ceil": "Ceil", "round": "Round", "sqrt": "Sqrt", "log": "Log", "exp": "Exp",
+            "sin": "Sin",
         }  # fmt: skip
         if name not in kinds:
             raise AttributeError(name)

@@ -105,6 +105,14 @@ DEAD = {
         lambda ns, x: ns.maximum(ns.sqrt(ns.abs(x)), ns.array([0.5, 0.5])).sum(), [0.0, 4.0], [0, 0.25]),
     "a distance below a bound": Case(
         lambda ns, x: (x / ns.maximum(ns.sqrt((x * x).sum()), ns.array([0.5, 0.5]))).sum(), [0.0, 0.0], [2, 2]),
+    "an inverse above a bound": Case(
+        lambda ns, x: (x * ns.minimum(1.0 / ns.sqrt((x * x).sum()), ns.array([1.0, 1.0]))).sum(), [0.0, 0.0], [1, 1]),
+    "an inverse of |x| above a bound": Case(
+        lambda ns, x: (ns.minimum(2.0 / ns.abs(x), ns.array([3.0, 3.0])) + x).sum(), [0.0, 2.0], [1, 0.5]),
+    "a soft threshold of a vector": Case(
+        lambda ns, x: (x * ns.relu(ns.array([1.0, 1.0]) - 0.5 / ns.sqrt((x * x).sum()))).sum(), [0.0, 0.0], [0, 0]),
+    "a logarithm below a bound": Case(
+        lambda ns, x: ns.maximum(ns.log(ns.abs(x)), ns.array([-3.0, -3.0])).sum(), [0.0, 2.0], [0, 0.5]),
     "a root times 0": Case(
         lambda ns, x: (ns.relu(-1.0 - x) * ns.sqrt(ns.abs(x)) + x).sum(), [0.0, 2.0], [1, 1]),
     "entries that are left out": Case(
@@ -124,6 +132,12 @@ OUTSIDE = {
         lambda ns, x: (ns.relu(-1.0 - x) * ns.sqrt(x) + x).sum(), [0.0, 2.0], "not Lipschitz"),
     "a root at its bound": (
         lambda ns, x: ns.maximum(ns.sqrt(ns.abs(x)), ns.array([0.0, 0.0])).sum(), [0.0, 2.0], "not Lipschitz"),
+    "a p-norm": (
+        lambda ns, x: (ns.abs(x) * x * x).sum() ** (1 / 3), [0.0, 0.0], "neither |.| nor a 2-norm".replace("|", "[|]")),
+    "an inverse with two signs, above a bound": (
+        lambda ns, x: ns.minimum(1.0 / x, ns.array([3.0, 3.0])).sum(), [0.0, 2.0], "NaN or infinite"),
+    "what has no limit": (
+        lambda ns, x: ns.minimum(ns.sin(1.0 / ns.abs(x)), ns.array([3.0, 3.0])).sum(), [0.0, 2.0], "NaN or infinite"),
     "a logarithm": (lambda ns, x: ns.log(x).sum(), [0.0, 2.0], "NaN or infinite"),
     "a logarithm that is taken in one entry": (
         lambda ns, x: ns.where(x > 1.0, x, ns.log(x)).sum(), [0.0, 2.0], "NaN or infinite"),
