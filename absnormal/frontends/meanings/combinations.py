@@ -32,10 +32,11 @@ def multiple(builder: Builder, first: int, second: int, left: int, right: int) -
         return None
     one = np.zeros(1, int)
     (top, _), (below, _) = (_difference(builder, *pair, one) for pair in ((first, second), (left, right)))
-    largest = max((float(np.abs(w).max()) for w in below.values()), default=0.0)
-    if not largest:
+    sizes = {key: float(np.abs(w).max()) for key, w in below.items()}
+    # Infinite constants may leave NaN.
+    if not any(sizes.values()) or not np.isfinite([*sizes.values()]).all():
         return None
-    key = next(key for key, w in below.items() if np.abs(w).max() == largest)
+    largest = sizes[key := max(sizes, key=sizes.__getitem__)]
     place = np.unravel_index(np.abs(below[key]).argmax(), below[key].shape)
     k = float(top[key][place] / below[key][place]) if key in top else 0.0
     room = ROUNDINGS * np.finfo(float).eps * abs(k) * largest
