@@ -167,6 +167,10 @@ def _without(builder: Builder, faults: list[int], needs: Needs, reached: list[in
                 known.get(old, np.zeros(node.shape, bool)) for known in (needs.counts, needs.compared)
             )
             fault = builder.faults[old]
+            if fault is not None and not (counts | compared).any():
+                before = builder.values[old]
+                copies[old] = builder.constant(np.where(np.isfinite(before.astype(float)), before, 0.0))
+                continue
             # What is infinite because of an infinite constant may be so where it counts.
             bad = bad & ~(_infinite(node, values) & (counts | compared))
             if fault is None:

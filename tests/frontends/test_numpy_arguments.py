@@ -20,7 +20,6 @@ Parameter = inspect.Parameter
 #: What a rule takes and does not need: NumPy asks for it, and any value is right.
 UNREAD = {
     ("partition", "kth"),  # All is sorted.
-    ("svd", "full_matrices"),  # It says how many vectors there are, which are refused.
     ("real_if_close", "tol"),  # A real array has no imaginary part.
     ("iscomplexobj", "x"), ("isrealobj", "x"), ("astype", "copy"),
 }  # fmt: skip

@@ -124,6 +124,10 @@ ALGEBRA: dict[str, tuple[Callable[[Any], Any], Any]] = {
     "svd": (lambda a: _told(sl.svd(a, full_matrices=False)), _TALL),
     "svd of a wide matrix": (lambda a: _told(np.linalg.svd(a, full_matrices=False)), _TALL.T.copy()),
     "svd of a square matrix": (lambda a: _told(np.linalg.svd(a)), _SQUARE),
+    "svd with vectors that fill up": (
+        lambda a: _told(np.linalg.svd(a)[1:]) + _told(np.linalg.svd(a)[0][:, :3]), _TALL),
+    "svd of SciPy with vectors that fill up": (
+        lambda a: _told(sl.svd(a)[:2]) + _told(sl.svd(a)[2][:3]), _TALL.T.copy()),
     "svd of several": (lambda a: _told(np.linalg.svd(np.stack([a, 1.5 * a + _DEFINITE]))), _SQUARE),
     "lstsq": (lambda a: _told(sl.lstsq(a, a[:, 0] * 2 + np.arange(4))[0]), _TALL),
     **{name: (lambda a, name=name: _told(getattr(sl, name)(a)), _DEFINITE + 0.1 * _SQUARE)
@@ -155,13 +159,15 @@ def test_linear_algebra_of_scipy(name: str) -> None:
 NOT_SMOOTH: dict[str, tuple[Callable[[Any], Any], Any]] = {
     "two pivots": (lambda a: _told(sl.lu(a)[2]), np.array([[1.0, 2.0], [1.0, 5.0]])),
     "equal singular values": (lambda a: _told(np.linalg.svd(a)), np.eye(2)),
+    "vectors that fill up": (lambda a: _told(np.linalg.svd(a)[0]), _TALL),
     "the root of a singular matrix": (lambda a: _told(sl.sqrtm(a)), np.diag([1.0, 0.0])),
 }
 
 
 @pytest.mark.parametrize("name", NOT_SMOOTH)
 def test_linear_algebra_is_refused_where_it_is_not_smooth(name: str) -> None:
-    with warnings.catch_warnings(), pytest.raises(an.TraceError, match=r"not continuously differentiable|equal, or 0"):
+    problem = "not continuously differentiable|equal, or 0|no singular value"
+    with warnings.catch_warnings(), pytest.raises(an.TraceError, match=problem):
         warnings.simplefilter("ignore")
         an.gradient(*NOT_SMOOTH[name])
 

@@ -26,6 +26,11 @@ def everywhere(eps: float, *args: Array) -> bool:
     return True
 
 
+def nowhere(eps: float, *args: Array) -> bool:
+    """Vectors that fill up a basis, which are not unique."""
+    return False
+
+
 def well_conditioned(a: Array) -> Array:
     """Which matrices are so far from a singular one that rounding leaves most digits of their minors."""
     if not a.size:
@@ -157,6 +162,7 @@ def _eliminated(eps: float, a: Array, exchanging: bool) -> bool:
 
 #: What is wrong where something is not smooth, and the fix.
 REASONS: dict[Callable[..., bool], tuple[str, str]] = {
+    nowhere: ("has vectors that belong to no singular value", "use full_matrices=False, or the first columns"),
     none_is_0: (
         "adds up singular values of which some are 0 at this point: there the nuclear norm has a kink that neither |.|"
         " nor a 2-norm expresses.  With A = U S V^T for the values that are not 0, its Clarke gradients are U V^T + W"

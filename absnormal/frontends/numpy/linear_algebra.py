@@ -137,6 +137,10 @@ ROWS = {
                        signs=("svd", 1)),
     "right factor": Row(lambda a: spectral.thin(a)[2], lambda a, d: spectral.turns(a, d)[1], smoothness.singular_apart,
                         signs=("svd", 2)),
+    "rest of the left factor": Row(
+        lambda a: np.linalg.svd(a)[0][..., a.shape[-1]:], lambda a, d: np.zeros(0), smoothness.nowhere),
+    "rest of the right factor": Row(
+        lambda a: np.linalg.svd(a)[2][..., a.shape[-2]:, :], lambda a, d: np.zeros(0), smoothness.nowhere),
     "lower": Row(lambda a: _factors(a)[1], lambda a, d: _factor_rates(a, d)[0], smoothness.pivoted),
     "upper": Row(lambda a: _factors(a)[2], lambda a, d: _factor_rates(a, d)[1], smoothness.pivoted),
     **{name: Row(_of_matrix(name), _along(name), smoothness.everywhere)
@@ -292,10 +296,15 @@ def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: 
         write.refuse("is not followed for hermitian=True", "leave it out, or use np.linalg.eigh")
     if not compute_uv:
         return svdvals(a)
-    if full_matrices and np.shape(a)[-2] != np.shape(a)[-1]:
-        write.refuse("has vectors that belong to no singular value", "use full_matrices=False")
+    left: Any = made("left factor", a)
+    right: Any = made("right factor", a)
+    rows, columns = np.shape(a)[-2:]
+    if full_matrices and rows > columns:
+        left = np.concatenate([left, made("rest of the left factor", a)], axis=-1)
+    if full_matrices and columns > rows:
+        right = np.concatenate([right, made("rest of the right factor", a)], axis=-2)
     result: Any = type(np.linalg.svd(np.eye(1)))
-    return result(made("left factor", a), svdvals(a), made("right factor", a))
+    return result(left, svdvals(a), right)
 
 
 def pinv(a: Any) -> Any:
