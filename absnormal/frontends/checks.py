@@ -9,6 +9,9 @@ import linecache
 from collections.abc import Callable
 from types import FrameType
 
+#: What a reader is told of such a condition, which is tied.
+RAISES = "f raises next to this point, by its check at {}: judged as without the check"
+
 
 def only_checked(frame: FrameType | None, is_user: Callable[[str], bool], end: str) -> bool:
     """Whether the user's innermost line is the condition of an ``assert``, or of an ``if`` that does nothing but raise.

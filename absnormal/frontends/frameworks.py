@@ -53,8 +53,7 @@ def traced_call(f: Any, x: Any, copy: bool = True) -> TracedCall:
         found: TracedCall = front_end.followed(f, x)
         return found
     try:
-        program, values, flat = numpy_front_end.traced(f, x, copy)
-        return TracedCall(program, values, flat=flat)
+        return numpy_front_end.traced(f, x, copy)
     except TypeError as error:
         if "TracedArray" not in str(error):
             raise
@@ -83,11 +82,10 @@ def traced_with_gradient(f: Any, x: Any, stopped: str = "constant") -> TracedCal
 
 def _as_autograd_takes_it(f: Any, x: Any, call: TracedCall) -> TracedCall:
     """A function of NumPy's with the gradient of a tool to which every jump is a constant."""
-    program, values, _ = numpy_front_end.traced(f, x, True, True)
-    tool = TracedCall(program, values).sweeps()
+    tool = numpy_front_end.traced(f, x, True, True).sweeps()
     gradient = tool.gradient(tool.signature(slopes(tool, call.tool)))
     foreign = tuple(f"{place}, which jumps at this point and counts as a constant" for place in call.flat)
-    return replace(call, leaves=program.tree.split(gradient), foreign=foreign)
+    return replace(call, leaves=call.program.tree.split(gradient), foreign=foreign)
 
 
 def map_of(f: Any, inputs: tuple[Any, ...], jacobian: Any = None) -> Map:

@@ -97,6 +97,7 @@ class Builder:
         #: be infinite.
         self.faults: dict[int, Exception | None] = {}
         self.taken_flat: dict[str, None] = {}
+        self.checks: dict[str, None] = {}
         self.forced: dict[int, tuple[str, ...]] | None = None
         #: Nodes that were written again with other arguments, and the nodes that they were.
         self.copies: dict[int, int] = {}

@@ -29,7 +29,8 @@ def test_what_is_followed_has_numpys_values_and_the_right_derivative(module: str
             continue
         f = SNIPPETS[name]
         expected = np.asarray(f(X.copy()), float)
-        program, values, _ = traced(f, X)
+        call = traced(f, X)
+        program, values = call.program, call.values
         np.testing.assert_allclose(values[program.output], expected, 1e-10, 1e-12, err_msg=name)
         sweeps = Sweeps(program, X, 0.0, values)
         _, rows = sweeps.push(sweeps.signs, np.eye(6))

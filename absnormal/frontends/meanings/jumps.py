@@ -19,7 +19,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from absnormal.arrays import Array
 from absnormal.errors import TraceError
-from absnormal.frontends.numpy.masks import numbers
+from absnormal.frontends.numpy.masks import is_check, numbers
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.program.builder import Builder
 from absnormal.program.moves import in_order
@@ -234,7 +234,7 @@ class Either(NDArrayOperatorsMixin):
         return self._asked()
 
     def __bool__(self) -> bool:
-        self.refuse()
+        return bool(self.own) if is_check(self.builder) else self.refuse()
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
         return self._asked()

@@ -11,7 +11,6 @@ from absnormal.arrays import Array
 from absnormal.frontends.maps import Layout, Map, chosen
 from absnormal.frontends.numpy import traced as numpy_front_end
 from absnormal.frontends.ties.slopes import slopes
-from absnormal.frontends.traced_call import TracedCall
 from absnormal.judgement.tolerances import machine_epsilon
 
 
@@ -73,10 +72,9 @@ class NumpyMap(Map):
         """The derivative, shape (m, n)."""
         if self._jacobian is None:
             x = [leaf.astype(float) for leaf in self._given]
-            program, values, _ = numpy_front_end.traced(self._flat, x)
-            sweeps = TracedCall(program, values).sweeps()
+            sweeps = numpy_front_end.traced(self._flat, x).sweeps()
             c = np.asarray(slopes(sweeps, "autograd"), dtype=float)
-            return sweeps.pull(sweeps.signature(c), None, np.eye(program.m))[0]
+            return sweeps.pull(sweeps.signature(c), None, np.eye(sweeps.program.m))[0]
         found = self._jacobian(*(leaf.copy() for leaf in self._given))
         rows = found if isinstance(found, tuple) and len(self.outputs.shapes) > 1 else (found,)
         blocks = [row if isinstance(row, tuple) else (row,) for row in rows]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -10,7 +11,8 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from absnormal.arrays import Array
 from absnormal.errors import TraceError
-from absnormal.frontends.user_line import caller
+from absnormal.frontends.checks import RAISES, only_checked
+from absnormal.frontends.user_line import caller, is_user
 from absnormal.program.builder import Builder
 from absnormal.program.nodes import Source
 from absnormal.program.program import RELATIONS
@@ -22,6 +24,14 @@ _MOVING = {
 }
 #: The methods that only move entries.
 _MOVES = frozenset({"reshape", "ravel", "flatten", "squeeze", "transpose", "swapaxes"})
+
+
+def is_check(builder: Builder) -> bool:
+    """Whether the user's line only checks a condition, which the reader is told."""
+    if not only_checked(sys._getframe(1), is_user, "run_followed"):
+        return False
+    builder.checks.setdefault(RAISES.format(caller()), None)
+    return True
 
 
 class TracedMask(NDArrayOperatorsMixin):
@@ -42,7 +52,9 @@ class TracedMask(NDArrayOperatorsMixin):
 
     @property
     def tied(self) -> Any:
-        return self.builder.tied(self.left, self.right, self.relation) if self._may_tie else False
+        """Where the sides are equal and the outcome jumps; nowhere in a line that only checks it."""
+        tied = self.builder.tied(self.left, self.right, self.relation) if self._may_tie else False
+        return tied if not np.any(tied) or not is_check(self.builder) else np.zeros_like(tied)
 
     @property
     def _may_tie(self) -> bool:

@@ -19,6 +19,7 @@ from absnormal.errors import AbsNormalError, TraceError
 from absnormal.frontends.numpy.masks import TracedMask
 from absnormal.frontends.numpy.running import running
 from absnormal.frontends.numpy.stored import Stored
+from absnormal.frontends.traced_call import TracedCall
 from absnormal.frontends.user_line import caller, library_call, library_name
 from absnormal.program.builder import Builder
 from absnormal.program.program import Program
@@ -27,12 +28,10 @@ from absnormal.program.tree import Tree
 
 def trace(f: Callable[[Any], Any], x: Any) -> Program:
     """The program that f computes at x."""
-    return traced(f, x)[0]
+    return traced(f, x).program
 
 
-def traced(
-    f: Callable[[Any], Any], x: Any, copy: bool = True, as_tool: bool = False
-) -> tuple[Program, list[Array], tuple[str, ...]]:
+def traced(f: Callable[[Any], Any], x: Any, copy: bool = True, as_tool: bool = False) -> TracedCall:
     """The program that f computes at x, the values of its nodes there, and the jumps that a tool takes for constants.
 
     ``copy`` keeps the values apart from x; ``as_tool`` takes every jump for a constant, which is not f near the point.
@@ -51,7 +50,7 @@ def traced(
     arrays = [TracedArray(builder, i, scalar=scalar) for i, scalar in enumerate(scalars)]
     builder.forced, builder.as_tool = {}, as_tool
     try:
-        result = _ran(f, tree, builder, arrays)
+        result = run_followed(f, tree, builder, arrays)
     except Exception as error:
         # NumPy hides the reason when a variable is written into an entry of a plain array.
         reason = error.__cause__
@@ -66,7 +65,7 @@ def traced(
     program, values = found.program, list(found.values)
     if not as_tool:
         hold_against_plain_calls(f, program, values, scalars, builder.cancels)
-    return program, values, tuple(builder.taken_flat)
+    return TracedCall(program, values, flat=tuple(builder.taken_flat), notes=tuple(builder.checks))
 
 
 def _plain(tree: Tree, leaves: list[Array], scalars: list[bool]) -> Any:
@@ -74,7 +73,7 @@ def _plain(tree: Tree, leaves: list[Array], scalars: list[bool]) -> Any:
     return tree.rebuild([leaf[()] if scalar else leaf.copy() for leaf, scalar in zip(leaves, scalars, strict=True)])
 
 
-def _ran(f: Callable[[Any], Any], tree: Tree, builder: Builder, arrays: list[TracedArray]) -> Any:
+def run_followed(f: Callable[[Any], Any], tree: Tree, builder: Builder, arrays: list[TracedArray]) -> Any:
     """What f returns.  Where Python asks for a number that jumps at the point, it runs on both sides of the jump."""
     from absnormal.frontends.meanings.jumps import SIDES, Asked, Either, joined
     from absnormal.frontends.numpy.standing_in import following, stood_in
@@ -94,7 +93,7 @@ def _ran(f: Callable[[Any], Any], tree: Tree, builder: Builder, arrays: list[Tra
     def sides(chosen: tuple[str, ...]) -> Any:
         if len(chosen) == len(entries):
             builder.forced = {**known, number: chosen}
-            return _ran(f, tree, builder, arrays)
+            return run_followed(f, tree, builder, arrays)
         own = entries[len(chosen)]
         parts = [sides((*chosen, side)) for side in SIDES]
         return joined(own, parts, [Either(own, parts[0], parts[1], parts[2], False, "")], False)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from absnormal.frontends.checks import RAISES
 from absnormal.frontends.meanings.jumps import SIDES
 from absnormal.frontends.torch.jumps import plain_name
 from absnormal.frontends.torch.memory import storage
@@ -66,8 +67,7 @@ def _checked(lowering: Lowering, read: Read) -> bool:
     """Whether f only raises where what was read comes out otherwise, which a reader is told."""
     if not isinstance(lowering.tape.numbers.get(read.number), Checked):
         return False
-    lowering.write.notes.append(
-        f"f raises next to this point, by its check at {read.record.source}: judged as without the check")
+    lowering.write.notes.append(RAISES.format(read.record.source))
     return True
 
 
