@@ -13,13 +13,14 @@ import functools
 import traceback
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from types import FrameType
 from typing import Any, NoReturn
 
 import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.errors import AbsNormalError, TraceError
-from absnormal.frontends.user_line import is_ours, is_user, library_name, of_python
+from absnormal.frontends.user_line import is_ours, is_user, library_name, of_python, package_of
 from absnormal.program.nodes import Source
 from absnormal.program.program import Program
 from absnormal.sweeps.rounding import output_errors
@@ -141,16 +142,26 @@ def refuse_while_traced(f: Any, x: Callable[[], Any], error: Exception) -> None:
     except Exception:
         return
     frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
-    users = [frame for frame in frames if is_user(file := frame.f_code.co_filename) and not of_python(file)]
-    source = Source(users[-1].f_code.co_filename, users[-1].f_lineno) if users else line_of(f)
+    # Code of another library is no user's, unless f belongs to it.
+    own = package_of(defined.file) if (defined := line_of(f)) else ""
+    users = [
+        frame for frame in frames if is_user(file := frame.f_code.co_filename) and not of_python(file)
+        and package_of(file) in ("", own)]
+    source = Source(users[-1].f_code.co_filename, users[-1].f_lineno) if users else defined
     later = frames[frames.index(users[-1]) + 1 :] if users else []
     called = [frame for frame in later if not is_ours(frame.f_code.co_filename)]
-    name = library_name(frames[-1]) or (called[0].f_code.co_name if called else "f")
+    name = library_name(frames[-1]) or (_named(called[0]) if called else "f")
     problem = f"does not take variables: {type(error).__name__}, {str(error).splitlines()[0] if str(error) else ''}"
     fix = "write this step with NumPy's functions"
     if "TracedArray" in str(error):
         fix += ", or give the point as arrays of the framework that f uses (on the command line with --framework)"
     raise TraceError(name, problem, fix, source) from error
+
+
+def _named(frame: FrameType) -> str:
+    """The function that a frame runs, with the library that it belongs to."""
+    package, name = package_of(frame.f_code.co_filename), frame.f_code.co_name
+    return f"{package}.{frame.f_code.co_qualname.removesuffix('.__init__')}" if package else name
 
 
 def refuse(f: Any, plain: Array, again: Array, traced: Array, where: str) -> NoReturn:

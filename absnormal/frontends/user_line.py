@@ -80,6 +80,12 @@ def library_name(frame: FrameType | None) -> str | None:
     return name
 
 
+def package_of(file: str) -> str:
+    """The installed package that a file belongs to; empty for files that lie elsewhere."""
+    _, found, rest = file.rpartition(f"{os.sep}site-packages{os.sep}")
+    return rest.split(os.sep)[0] if found else ""
+
+
 def library_call() -> tuple[str, ...]:
     """The functions of NumPy and SciPy between the user's line and this package, outermost first."""
     names: list[str] = []

@@ -1,9 +1,11 @@
 """Is what cannot be written with |.| refused, with the operation, the line and a fix?"""
 
 import collections
+import importlib
 import inspect
 import pickle
 import statistics
+import sys
 from fractions import Fraction
 
 import numpy as np
@@ -459,3 +461,16 @@ def test_what_fails_within_python_names_the_line_that_called_it():
     with pytest.raises(TraceError, match="stdev at test_numpy_refusals") as caught:
         trace(lambda x: statistics.stdev(x), X)
     assert caught.value.source.file == __file__
+
+
+def test_what_another_library_cannot_do_is_named_at_the_users_line(tmp_path, monkeypatch):
+    package = tmp_path / "site-packages" / "beside"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("class Series:\n    def __init__(self, x):\n        self.x = memoryview(x)\n")
+    monkeypatch.syspath_prepend(str(package.parent))
+    beside = importlib.import_module("beside")
+    with pytest.raises(TraceError) as caught:
+        absnormal.verify(lambda x: beside.Series(x).x[0], np.ones(2))
+    assert caught.value.operation == "beside.Series" and "does not take variables" in caught.value.problem
+    assert caught.value.source is not None and caught.value.source.file == __file__
+    monkeypatch.delitem(sys.modules, "beside")

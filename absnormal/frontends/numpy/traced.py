@@ -238,7 +238,7 @@ class TracedArray(Stored, NDArrayOperatorsMixin):
             raise _MissingAttribute(
                 f"ndarray.{name}",
                 "is not supported on a variable",
-                "use NumPy's functions, such as np.sort(x)",
+                f"use NumPy's functions, such as np.{name if callable(getattr(np, name, None)) else 'sort'}(x)",
                 caller(),
             )
 

@@ -175,9 +175,9 @@ def _not_on_tape(node: Any, record: Record) -> TraceError:
     else:
         refusal = (
             f"torch.{record.name}", "uses a tensor that requires a gradient and that no operation was seen to make: it"
-            " was computed before the function ran, in another thread, or by torch's forward mode of a derivative, as"
-            " in torch.func.hessian and jacfwd",
-            "compute it inside the function, or detach it; take second derivatives with torch.func.jacrev twice",
+            " was computed before the function ran, in another thread, or by torch.func.hessian, whose forward mode of"
+            " a gradient leaves no operations",
+            "compute it inside the function, or detach it; torch.func.jacrev(torch.func.jacrev(f)) is the Hessian, too",
         )
     return TraceError(*refusal, record.source)
 
