@@ -13,9 +13,9 @@ from absnormal.frontends.jax.jumps import tied_index
 from absnormal.frontends.jax.places import sorted_places
 from absnormal.frontends.jax.run import Call
 from absnormal.frontends.jax.shapes import scatter_targets
+from absnormal.frontends.meanings.lookups import looked_up
 from absnormal.frontends.meanings.movements import sent
 from absnormal.frontends.meanings.order import in_order
-from absnormal.frontends.meanings.places import looked_up
 from absnormal.frontends.meanings.windows import folds, windows
 from absnormal.frontends.numpy.order import largest, smallest
 from absnormal.frontends.numpy.traced import TracedArray

@@ -17,7 +17,8 @@ from absnormal.errors import TraceError
 from absnormal.frontends.jax.jumps import Jump
 from absnormal.frontends.jax.steps import bound
 from absnormal.frontends.meanings.jumps import Either
-from absnormal.frontends.meanings.places import Places, looked_up, ordering
+from absnormal.frontends.meanings.lookups import looked_up
+from absnormal.frontends.meanings.places import Places, ordering
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.program.moves import numbered
 

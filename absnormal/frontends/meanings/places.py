@@ -22,11 +22,12 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from absnormal.arrays import Array
 from absnormal.errors import TraceError
 from absnormal.frontends.meanings.jumps import Either, lifted
+from absnormal.frontends.meanings.lookups import looked_up
 from absnormal.frontends.meanings.one_of_two import one_of_two
 from absnormal.frontends.meanings.order import in_order, keep_order
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.writing import Writer
-from absnormal.ops import ENTRYWISE, TABLE
+from absnormal.ops import TABLE
 from absnormal.program.moves import MOVES, numbered
 from absnormal.program.signs import never_negative
 
@@ -38,8 +39,6 @@ _INCREASING = frozenset({
 })  # fmt: skip
 #: Operations that take two terms apart, with the sign that an argument has in them.
 _SUMS = {"add": (1, 1), "sub": (1, -1)}
-#: Up to so many entries are looked up for every outcome; above, only what reshape moves.
-_MANY = 4_000_000
 
 
 @dataclass(eq=False)
@@ -47,7 +46,7 @@ class Ordering:
     """The order of the entries of a node along lines, as a tool found it at the point.
 
     ``members`` (lines, n) are the numbers of the entries, ``order`` (lines, n) their places from the first rank to the
-    last one.
+    last one; ``positions`` (lines, n) are the indices that a tool has for the members, where these are not all.
     """
 
     write: Writer
@@ -56,6 +55,7 @@ class Ordering:
     order: Array
     descending: bool
     fix: str
+    positions: Array | None = None
     _looked_up: bool = False
     _sorted: TracedArray | None = None
 
@@ -95,6 +95,24 @@ class Ordering:
         found: TracedArray = self.write.gather(self.write.reshape(u, (u.size,)), places)
         return found
 
+    def among(self, ranks: Array) -> tuple[Ordering, Array] | None:
+        """The order of the ranks that are asked for, and of those that tie with them, and which ranks these are; None
+        where that is all of them, or there are none.  A guard keeps the others apart."""
+        length, values = self.members.shape[1], self.values
+        runs = np.cumsum(np.concatenate([np.zeros((len(values), 1), bool), values[:, 1:] != values[:, :-1]], 1), 1)
+        kept: Any = np.isin(np.arange(length), ranks % length)
+        while (grown := np.array([np.isin(run, run[kept]) for run in runs]).any(axis=0)).sum() > kept.sum():
+            kept = grown
+        if self.positions is not None or kept.all() or not kept.any():
+            return None
+        rows, wanted = np.take_along_axis(self.members, self.order, 1), np.flatnonzero(kept)
+        base = TracedArray(self.write.builder, self.base)
+        keep_order(self.write, base, rows, values[:, 1:] == values[:, :-1], wanted, self.descending)
+        order = np.broadcast_to(np.arange(len(wanted)), (len(rows), len(wanted)))
+        found = Ordering(
+            self.write, self.base, rows[:, wanted], order, self.descending, self.fix, self.order[:, wanted])
+        return _followed(found), wanted
+
     def stands(self, ranks: Array) -> bool:
         """Whether no tie moves these ranks; then a guard keeps them."""
         length, values = self.members.shape[1], self.values
@@ -116,6 +134,11 @@ def ordering(write: Writer, key: TracedArray, order: Array, descending: bool, fi
     found = Ordering(
         write, key.index, numbered(key.shape).reshape(lines, length), np.asarray(order).reshape(lines, length),
         descending, fix)
+    return _followed(found)
+
+
+def _followed(found: Ordering) -> Ordering:
+    """The same order, of what the entries are computed from."""
     while (inner := _stripped(found)) is not None:
         found = inner
     return found
@@ -142,6 +165,12 @@ def _stripped(found: Ordering) -> Ordering | None:
     if node.op in MOVES:
         inside = np.asarray(TABLE[node.op].value(node.params, numbered(builder.nodes[node.args[0]].shape)))
         members = inside.reshape(-1)[members]
+    elif node.op == "where":
+        sides = np.unique(np.broadcast_to(node.params["mask"], node.shape).reshape(-1)[members])
+        if len(sides) > 1:
+            return None
+        place = 0 if sides.all() else 1
+        members = np.broadcast_to(numbered(builder.nodes[node.args[place]].shape), node.shape).reshape(-1)[members]
     elif node.op == "neg":
         sign = -1
     elif node.op in _SUMS or node.op in ("mul", "div"):
@@ -166,7 +195,7 @@ def _stripped(found: Ordering) -> Ordering | None:
     elif node.op not in _INCREASING:
         return None
     descending = found.descending == (sign > 0)
-    inner = Ordering(found.write, node.args[place], members, found.order, descending, found.fix)
+    inner = Ordering(found.write, node.args[place], members, found.order, descending, found.fix, found.positions)
     steps = np.sign(np.diff(inner.values, axis=1)) * (-1 if descending else 1)
     # Entries may be equal to rounding though what they are computed from is not.
     return inner if np.array_equal(steps, (np.diff(found.values, axis=1) != 0).astype(float)) else None
@@ -211,6 +240,15 @@ class Places(NDArrayOperatorsMixin):
     def moved(self, move: Callable[[Array], Any]) -> Places:
         """The same indices, moved."""
         return Places(self.ordering, move(self.own), move(self.ranks))
+
+    def among(self) -> Places | None:
+        """The same indices, of an order of as few entries as may be."""
+        found = self.ordering.among(self.ranks[self.ranks >= 0])
+        if found is None:
+            return None
+        length, kept = self.ordering.members.shape[1], found[1]
+        ranks = self.ranks // length * len(kept) + np.searchsorted(kept, self.ranks % length)
+        return Places(found[0], self.own, np.where(self.ranks >= 0, ranks, -1))
 
     def constant(self) -> Any:
         """The indices, if no tie moves them; one of two that change places at a tie, as what jumps there."""
@@ -297,97 +335,3 @@ def plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return type(value)([plain(item) for item in value])
     return value.constant() if isinstance(value, Places) else value
-
-
-def looked_up(places: Places, u: TracedArray, axis: int, apply: Callable[[Array, Any], Any]) -> TracedArray | None:
-    """The entries of an array that ``apply(array, indices)`` takes along an axis, as order statistics.
-
-    None where they are not seen to be any.  Every entry depends on one of the indices only.
-    """
-    found, builder = places.ordering, places.ordering.write.builder
-    length = found.members.shape[1]
-    if u.ndim == 0 or u.shape[axis] < length:
-        return None
-    own, at = places.own, np.flatnonzero(places.ranks.reshape(-1) >= 0)
-
-    def given(numbers: Any) -> Array:
-        array = own.copy()
-        array.reshape(-1)[at] = numbers
-        return array
-
-    # Which of the indices an entry is looked up by: in an array that holds the number of its place along the axis.
-    counted = [at.size if other == axis % u.ndim else size for other, size in enumerate(u.shape)]
-    line = np.arange(at.size).reshape([-1 if other == axis % u.ndim else 1 for other in range(u.ndim)])
-    which = np.asarray(apply(np.broadcast_to(line, counted), given(np.arange(at.size))))
-    shape, which = which.shape, at[which.reshape(-1)]
-    ranks = places.ranks.reshape(-1)[which]
-    complete = length * which.size <= _MANY
-    if not complete and np.any(np.diff(found.members, 2, axis=1)):
-        return None
-    # Where entries stand at equal distances two outcomes tell of all.
-    outcomes = [given(k) for k in range(length)] if complete else [own, given((own.reshape(-1)[at] + 1) % length)]
-    entries = numbered(u.shape)
-    taken = np.stack([np.asarray(apply(entries, outcome)).reshape(-1) for outcome in outcomes])
-    chosen = np.stack([outcome.reshape(-1)[which] for outcome in outcomes])
-    wanted = found.members[ranks // length, chosen]
-    looked = _LookedUp(places, ranks, wanted, complete)
-    result = looked.at(u.index, taken)
-    return None if result is None else found.write.reshape(TracedArray(builder, result), shape)
-
-
-class _LookedUp:
-    """What is looked up by every outcome of an order, followed back to the entries that are ordered.
-
-    ``wanted`` (outcomes, entries) are the numbers of the entries of the ordered node that an outcome means.
-    """
-
-    def __init__(self, places: Places, ranks: Array, wanted: Array, complete: bool) -> None:
-        self.found, self.write = places.ordering, places.ordering.write
-        self.ranks, self.wanted, self.complete = ranks, wanted, complete
-        self._sorted: int | None = None
-
-    def at(self, index: int, taken: Array) -> int | None:
-        """A node's entries ``taken`` (outcomes, entries), which are the same ones, or stand for an order statistic."""
-        builder = self.write.builder
-        node = builder.nodes[index]
-        if index == self.found.base and np.array_equal(taken, self.wanted):
-            if self._sorted is None:
-                self._sorted = self.found.entries(self.ranks).index
-            return self._sorted
-        if np.all(taken == taken[:1]) or (not node.varied and self._equal(builder.values[index], taken)):
-            return self.found.gathered(TracedArray(builder, index), taken[0]).index
-        if not node.varied or index <= self.found.base or index in builder.roots:
-            return None
-        if node.op in MOVES and (self.complete or node.op == "reshape"):
-            inside = np.asarray(TABLE[node.op].value(node.params, numbered(builder.nodes[node.args[0]].shape)))
-            return self.at(node.args[0], inside.reshape(-1)[taken])
-        return self._entrywise(index, taken) if node.op in ENTRYWISE else None
-
-    def _entrywise(self, index: int, taken: Array) -> int | None:
-        builder = self.write.builder
-        node, args = builder.nodes[index], []
-        for arg in node.args:
-            shape = builder.nodes[arg].shape
-            if not self.complete and shape != node.shape and any(side != 1 for side in shape):
-                return None
-            places = np.broadcast_to(numbered(shape), node.shape).reshape(-1)[taken]
-            made = self.at(arg, places)
-            if made is None:
-                return None
-            args.append(TracedArray(builder, made))
-        params = {}
-        for name, value in node.params.items():
-            if isinstance(value, np.ndarray) and value.ndim:
-                whole = np.broadcast_to(value, node.shape)
-                if not self._equal(whole, taken):
-                    return None
-                value = whole.reshape(-1)[taken[0]]
-            params[name] = value
-        made = self.write.op(node.op, *args, tie=node.tie, **params).index
-        builder.copies[made] = builder.copies.get(index, index)
-        return made
-
-    def _equal(self, values: Any, taken: Array) -> bool:
-        """Whether an array has the same entry by every outcome."""
-        entries = np.asarray(values).reshape(-1)[taken]
-        return self.complete and bool(np.all(entries == entries[:1]))

@@ -14,6 +14,10 @@ TIED = np.array([1.0, 2.0, 2.0, 0.0, 0.0, 0.0])
 #: The weights of entries in order.
 RISING = [1.0, 2.0, 3.0]
 
+#: Entries of a matrix that are padding, which comes last where it is infinite.
+PADDED = np.array([[False, False, True], [False, True, False]])
+PAD = torch.tensor(PADDED)
+
 #: Of a matrix of two rows: the largest entry, the sorted entries, what is looked up in a function of them.
 NUMPY = {
     "largest": lambda u: np.take_along_axis(u, np.argmax(u, axis=1)[:, None], axis=1).sum(),
@@ -30,6 +34,9 @@ NUMPY = {
     "one number": lambda u: u[0][np.argmax(u[0])],
     "the second of three": lambda u: u[1][np.argsort(u[1])[1]],
     "in a loop": lambda u: sum(u[1][place] * (1 + rank) for rank, place in enumerate(np.argsort(u[1]))),
+    "before the padding": lambda u: (
+        np.take_along_axis(u, np.argsort(np.where(PADDED, np.inf, u), axis=1)[:, :2], axis=1)
+        * np.array(RISING[:2])).sum(),
 }
 TORCH = {
     "largest": lambda u: u.gather(1, u.argmax(1, keepdim=True)).sum(),
@@ -44,6 +51,8 @@ TORCH = {
     "one number": lambda u: u[0][u[0].argmax()],
     "the second of three": lambda u: u[1][u[1].argsort()[1]],
     "in a loop": lambda u: sum(u[1][place] * (1 + rank) for rank, place in enumerate(u[1].argsort())),
+    "before the padding": lambda u: (
+        u.gather(1, u.masked_fill(PAD, torch.inf).argsort(1)[:, :2]) * torch.tensor(RISING[:2])).sum(),
 }
 JAX = {
     "largest": lambda u: jnp.take_along_axis(u, jnp.argmax(u, axis=1)[:, None], axis=1).sum(),
@@ -60,6 +69,9 @@ JAX = {
     "the second of three": lambda u: u[1][jnp.argsort(u[1])[1]],
     "in a loop": lambda u: (jax.lax.scan(lambda total, place: (total, u[1][place]), 0.0, jnp.argsort(u[1]))[1]
                             * jnp.array(RISING)).sum(),
+    "before the padding": lambda u: (
+        jnp.take_along_axis(u, jnp.argsort(jnp.where(PADDED, jnp.inf, u), axis=1)[:, :2], axis=1)
+        * jnp.array(RISING[:2])).sum(),
 }
 
 #: What an index jumps for: other entries than those that were sorted, and the number itself.
@@ -69,6 +81,7 @@ JUMPING = {
     "another row": lambda m, u: u[1][m.argmax(u[0])],
     "a number": lambda m, u: m.argmax(u[0]) * u[0, 0],
     "what is not increasing": lambda m, u: u[0][m.argmax(-((u[0] - 1.5) ** 2))],
+    "padding that ties": lambda m, u: u[0][m.argmin(m.where(m.asarray(PADDED[0]), 2.0, u[0]))],
     "across lines": lambda m, u: u[m.argmax(u[0]) % 2, 0],
 }
 
