@@ -63,7 +63,9 @@ def _size_power_partials(u: Array, e: Array, v: Array) -> tuple[Any, ...]:
 
 
 def _div_partials(u: Array, v: Array, w: Array) -> tuple[Any, ...]:
-    return 1 / v, never(w / -v, u == 0)
+    slope = np.asarray(w / -v)
+    # Where no entry is 0 it need not be known where u is.
+    return 1 / v, slope if slope.all() else never(slope, u == 0)
 
 
 def _arctan2_partials(u: Array, v: Array, w: Array) -> tuple[Any, ...]:
@@ -88,7 +90,9 @@ def special(name: str) -> Callable[..., Any]:
 
 
 def _sigmoid_slope(u: Array, v: Array) -> Array:
-    return never(v * special("expit")(-u))
+    # It is even, and no term of it cancels or overflows.
+    tail = np.exp(-np.abs(u))
+    return never(tail / np.square(1 + tail))
 
 
 def _off_poles(u: Array) -> Array:

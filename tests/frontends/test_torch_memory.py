@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import absnormal as an
-from absnormal.frontends.torch.memory import Memory
+from absnormal.frontends.torch.memory import Memory, storage
 
 POINT = [1.25, 1.5]
 Loss = Callable[[Any, Any], Any]
@@ -157,7 +157,7 @@ def test_what_was_kept_of_a_tensor_is_its_copy() -> None:
     """A part of it, a view in another sense and what was changed meanwhile have copies of their own."""
     memory, x, z = Memory(), torch.randn(4), torch.randn(3, dtype=torch.complex64)
     memory.begin([x])
-    memory.uses([z], None)
+    memory.uses([z], {id(z): storage(z)}, None)
     memory.end()
     assert memory.copy_of(x) is memory.copy_of(x) and memory.copy_of(z) is memory.copy_of(z)
     for tensor in (x, x[1:], x.view(2, 2), x.view(torch.int32), z, z.conj(), torch.randn(2)):

@@ -162,8 +162,8 @@ class Following:
             stopped = () if jumping else self._stopped(arguments, handles, targets)
             step = len(self.steps)
             self.steps.append(Step(record, number, given, handles, stopped, jumps=jumping, behind=hidden_by_stops))
-            behind = taint | {step}
-            shown = behind if not jumping and (sharp(record, handles) or leaps(record)) else taint
+            behind, jagged = taint | {step}, sharp(record, handles)
+            shown = behind if not jumping and (jagged or leaps(record)) else taint
             if shown:
                 self.shown[step] = shown
             if jumping:
@@ -174,7 +174,7 @@ class Following:
                 self._results(self.states, step, outs, targets, given)
                 for target in targets:
                     self.stopped.pop(storage(target), None)
-                hidden = outs if sharp(record, handles) else self._undifferentiated(record, outs, handles)
+                hidden = outs if jagged else self._undifferentiated(record, outs, handles)
             for out in hidden:
                 self._taint(out, behind)
             if jumping or name in SIZED:
@@ -291,10 +291,8 @@ class Following:
 
     def _undifferentiated(self, record: Record, outs: list[Any], handles: dict[int, Handle | None]) -> list[Any]:
         """The results that carry no derivative though what they are computed from does."""
-        if record.name in VALUELESS or record.name in DRAWN or materialized(record):
-            return []
         plain = [out for out in outs if not out.requires_grad]
-        if not plain:
+        if not plain or record.name in VALUELESS or record.name in DRAWN or materialized(record):
             return []
         live = _live(record, handles)
         return [out for out in plain if discrete(out) or (live and id(out) not in self._detached)]
@@ -312,8 +310,9 @@ class Following:
         record = self.tape.records[number]
         if self.through:
             return self.find(tensor)
-        aside = any(tensor is record.args[place] for place in THROUGH.get(record.name, ()))
-        aside = aside or storage(tensor) in self._copies
+        places = THROUGH.get(record.name)
+        aside = places is not None and any(tensor is record.args[place] for place in places)
+        aside = aside or (bool(self._copies) and storage(tensor) in self._copies)
         if record.enabled and not aside and (not record.needs[id(tensor)] or id(tensor) in self._ends):
             return None
         handle = self.find(tensor)

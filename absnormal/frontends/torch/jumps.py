@@ -328,7 +328,9 @@ def jumps(name: str, outs: list[Any]) -> bool:
     """Whether all that an operation gives is piecewise constant."""
     if name in JUMPS:
         return True
-    return bool(outs) and discrete(outs[0]) and name not in VALUELESS | DRAWN and all(discrete(out) for out in outs)
+    if not outs or not discrete(outs[0]) or name in VALUELESS or name in DRAWN:
+        return False
+    return all(discrete(out) for out in outs)
 
 
 #: Operations on numbers that jump with some of their arguments.

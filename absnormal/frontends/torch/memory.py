@@ -8,8 +8,7 @@ What operations use of either is kept, and compared at the end.
 from __future__ import annotations
 
 import sys
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,10 +27,12 @@ def storage(tensor: Any) -> int:
 
 def shared(records: Iterable[Any]) -> set[int]:
     """The memory of what operations returned that others than the tape hold: a hook, a module or f itself kept it."""
-    records, ours = [*records], Counter[int]()
+    records, ours = [*records], dict[int, int]()
     for record in records:
-        given = record.args, record.kwargs, record.arguments, record.overwritten, record.filled
-        ours.update(map(id, _within((given, record.out, record.outs))))
+        _count_within(record.args, ours)
+        _count_within(record.kwargs.values(), ours)
+        for held in (record.arguments, record.overwritten, record.filled, (record.out,), record.outs):
+            _count_within(held, ours)
     return {
         storage(out) for record in records for out in record.outs
         if out.layout == torch.strided
@@ -39,13 +40,13 @@ def shared(records: Iterable[Any]) -> set[int]:
     }
 
 
-def _within(held: Any) -> Iterator[Any]:
-    """The tensors in nested arguments, each as often as it stands there."""
-    if isinstance(held, torch.Tensor):
-        yield held
-    elif isinstance(held, (list, tuple, dict)):
-        for item in held.values() if isinstance(held, dict) else held:
-            yield from _within(item)
+def _count_within(held: Iterable[Any], found: dict[int, int]) -> None:
+    """Add how often tensors stand in nested arguments, by their identity."""
+    for item in held:
+        if isinstance(item, torch.Tensor):
+            found[id(item)] = found.get(id(item), 0) + 1
+        elif isinstance(item, (list, tuple, dict)):
+            _count_within(item.values() if isinstance(item, dict) else item, found)
 
 
 def _count(tensor: Any) -> int:
@@ -94,16 +95,20 @@ class Memory:
             self._points.add(storage(variable))
             self._keep(storage(variable), variable, False, None)
 
-    def uses(self, given: Iterable[Any], source: Source | None, targets: Iterable[Any] = ()) -> None:
-        """Keep what an operation is about to use and others than torch may change; not what it overwrites itself."""
+    def uses(
+        self, given: Iterable[Any], places: Mapping[int, int], source: Source | None, targets: Iterable[Any] = ()
+    ) -> None:
+        """Keep what an operation is about to use and others than torch may change; not what it overwrites itself.
+
+        ``places`` are the storages of what it is given, by the identity of the tensor.
+        """
         written = {storage(target) for target in targets if target.layout == torch.strided}
         for tensor in given:
-            if tensor.layout == torch.strided:
-                own = storage(tensor)
-                if own in written or own in self._points:
-                    continue
-                if own not in self._made or own in self._given:
-                    self._keep(own, tensor, True, source)
+            own = places.get(id(tensor))
+            if own is None or own in written or own in self._points:
+                continue
+            if own not in self._made or own in self._given:
+                self._keep(own, tensor, True, source)
 
     def writes(self, targets: Iterable[Any]) -> None:
         """An operation of torch is about to overwrite these tensors."""
@@ -111,10 +116,11 @@ class Memory:
             self._compare(own)
             self._kept.pop(own, None)
 
-    def made(self, outs: Iterable[Any], given: Iterable[Any], targets: Sequence[Any]) -> None:
-        """An operation returned these tensors, or overwrote these."""
-        before = {storage(tensor) for tensor in given if tensor.layout == torch.strided}
-        self._made |= {storage(out) for out in outs if out.layout == torch.strided} - before
+    def made(self, outs: Iterable[Any], before: Container[int], targets: Sequence[Any]) -> None:
+        """An operation, which was given what lies in the memory ``before``, returned these tensors, or overwrote
+        these."""
+        made = [storage(out) for out in outs if out.layout == torch.strided]
+        self._made.update([own for own in made if own not in before])
         for target in targets:
             if target.layout == torch.strided:
                 own = storage(target)

@@ -73,9 +73,9 @@ def read(record: Record) -> list[Any]:
 def is_view_of_pairs(record: Record) -> bool:
     """Whether an operation gives a view of complex numbers, of their parts, or of parts as complex numbers, or a view
     that conjugates or negates: what it is is told by where it lies."""
-    given = [t for t in record.arguments if t.layout == torch.strided]
-    tensors = (*given, *record.outs)
-    if not given or record.overwritten or not (record.pairs or any(t.is_neg() for t in tensors)):
+    turned = record.pairs or any(t.is_neg() for t in (*record.arguments, *record.outs))
+    given = [t for t in record.arguments if t.layout == torch.strided] if turned else []
+    if not given or record.overwritten:
         return False
     places = {storage(t) for t in given}
     return all(storage(out) in places for out in record.outs)

@@ -61,7 +61,8 @@ def _operation(func: Any) -> Operation:
     writes = tuple((i, a.name) for i, a in arguments if a.alias_info is not None and a.alias_info.is_write)
     reshapes = schema.name in _RESHAPED
     statistics = tuple((i, a.name) for i, a in arguments if name in _UPDATING and a.name.startswith("running_"))
-    uses = tuple((i, a.name) for i, a in arguments if a.alias_info is None and (i or name not in _LOOKUPS))
+    taken = [(i, a) for i, a in arguments if a.alias_info is None and "Tensor" in str(a.type)]
+    uses = tuple((i, a.name) for i, a in taken if i or name not in _LOOKUPS)
     name = name if func.namespace == "aten" else f"{func.namespace}::{name}"
     return Operation(name, () if reshapes else writes, reshapes, statistics, uses)
 
@@ -93,9 +94,7 @@ class Record:
     def __init__(self, func: Any, name: str, args: Any, kwargs: Any) -> None:
         self.func, self.name, self.args, self.kwargs = func, name, args, kwargs
         self.source, self.module = where()
-        self.arguments = tensors(args)
-        if kwargs:
-            self.arguments += tensors([*kwargs.values()])
+        self.arguments = tensors((*args, *kwargs.values()) if kwargs else args)
         self.needs = {id(t): t.requires_grad for t in self.arguments}
         self.pairs = any(map(torch.is_complex, self.arguments))
         self.enabled = torch.is_grad_enabled()
@@ -211,8 +210,9 @@ class Tape(TorchDispatchMode):  # type: ignore[misc]
         for target in updated:
             self._save(target)
         written = (*targets, *updated)
+        places = {id(tensor): storage(tensor) for tensor in record.arguments if tensor.layout == torch.strided}
         self.memory.writes(written)
-        self.memory.uses(record.used(operation), record.source, written)
+        self.memory.uses(record.used(operation), places, record.source, written)
         if kwargs.get("generator") is not None:
             self._generators.setdefault(kwargs["generator"], kwargs["generator"].get_state())
         out = func(*args, **kwargs)
@@ -222,7 +222,7 @@ class Tape(TorchDispatchMode):  # type: ignore[misc]
         record.returned(out, targets)
         self.records.append(record)
         self.selections.ran(record.name, record.arguments, record.outs)
-        self.memory.made(record.outs, record.arguments, written)
+        self.memory.made(record.outs, {*places.values()}, written)
         return out
 
     def _reshaped(self, func: Any, name: str, args: Any, kwargs: Any) -> Any:
