@@ -42,7 +42,9 @@ def model_step(form: AbsNormalForm, radius: float) -> tuple[Array, float] | None
     sign, one = np.where(form.z < 0, -1.0, 1.0), sparse.identity(s, format="csr")
     cost = np.concatenate([form.J.toarray()[0], form.Y.toarray()[0]])
     weight = spsolve_triangular((one - form.L.T @ sparse.diags(sign)).tocsr(), cost[n:], lower=False)
-    up, down = np.flatnonzero(weight >= 0), np.flatnonzero(weight < 0)
+    # What is infinite keeps its sign.
+    bent = (weight >= 0) & np.isfinite(form.z)
+    up, down = np.flatnonzero(bent), np.flatnonzero(~bent)
     # In units of the radius: d = a - b with a, b >= 0, and what w is more than |z|.
     moved = sparse.hstack([form.Z, -form.Z, form.L], format="csr")
     own = sparse.hstack([sparse.csr_array((s, 2 * n)), one], format="csr")

@@ -92,8 +92,10 @@ def _together(layer: OneLayer, rng: np.random.Generator) -> bool:
     except AbsNormalError:
         # Nothing is seen at a point where f is not defined.
         return True
-    change, noise = near.z - sweeps.z, value_errors(near) + value_errors(sweeps)
-    own = np.where(np.abs(change) > noise, np.sign(change), 0)[sweeps.alpha] * np.sign(classes.factors)
+    active = sweeps.alpha
+    change = near.z[active] - sweeps.z[active]
+    noise = (value_errors(near) + value_errors(sweeps))[active]
+    own = np.where(np.abs(change) > noise, np.sign(change), 0) * np.sign(classes.factors)
     lowest, highest = np.zeros(classes.count), np.zeros(classes.count)
     np.minimum.at(lowest, classes.labels, own)
     np.maximum.at(highest, classes.labels, own)

@@ -157,12 +157,14 @@ def _without(builder: Builder, faults: list[int], needs: Needs, reached: list[in
         node = builder.nodes[old]
         if old not in faults and not any(arg in copies for arg in node.args):
             continue
-        _follow_limits(builder, old, infinite)
         args = tuple([copies.get(arg, arg) for arg in node.args])
         values = [builder.values[arg] for arg in args]
         bad = _outside(node, values) if old in faults else np.zeros(node.shape, bool)
-        held = np.zeros(node.shape, bool)
-        if bad.any():
+        held = _grown(builder, old, infinite)
+        if held.any():
+            args = _harmless(builder, node, args, held, infinite[old])
+            values, bad = [builder.values[arg] for arg in args], held
+        elif bad.any():
             counts, compared = (
                 known.get(old, np.zeros(node.shape, bool)) for known in (needs.counts, needs.compared)
             )
@@ -198,17 +200,25 @@ def _without(builder: Builder, faults: list[int], needs: Needs, reached: list[in
     return copies
 
 
-def _follow_limits(builder: Builder, index: int, infinite: dict[int, Exception]) -> None:
-    """Of what has grown to infinity only operations with a limit there may be taken."""
-    node = builder.nodes[index]
+def _grown(builder: Builder, index: int, infinite: dict[int, Exception]) -> Array:
+    """Where an operation is taken of what has grown to infinity, and keeps the limit that it has there.
+
+    A kink of one such argument follows another one, or is infinite itself; sums and movements pass it on.
+    """
+    node, value = builder.nodes[index], builder.values[index]
     fault = next((infinite[arg] for arg in node.args if arg in infinite), None)
     if fault is None:
-        return
-    row = TABLE[node.op]
-    if node.op not in _LIMITS and row.family not in _LINEAR and row.kink is None:
+        return np.zeros(node.shape, bool)
+    row, unbounded = TABLE[node.op], ~np.isfinite(value.astype(float))
+    passed = row.family in ("movement", "linear") or node.op in ("mul", "neg") or row.kink is not None
+    if (node.op not in _LIMITS and not passed) or (row.kink is not None and row.kink.blocks and unbounded.any()):
         raise fault
-    if not np.isfinite(builder.values[index].astype(float)).all():
+    if unbounded.any() or not passed:
         infinite[index] = fault
+    if row.family == "movement" or node.op not in ENTRYWISE:
+        return np.zeros(node.shape, bool)
+    given = [np.broadcast_to(np.isinf(builder.values[arg].astype(float)), node.shape) for arg in node.args]
+    return np.asarray(unbounded if passed else np.any(given, axis=0))
 
 
 def _outside(node: Node, values: list[Array]) -> Array:

@@ -60,7 +60,34 @@ def test_is_only_what_is_not_lipschitz_said_to_be_so(name: str) -> None:
     lambda x: np.maximum(np.tanh(1 / np.abs(x[0])), 0.5),
     lambda x: np.minimum(1 / -np.maximum(x[0], 0.0), 3.0) * np.minimum(1 / x[0], 3.0),
     lambda x: np.where(1 / np.abs(x[0]) > 3, x[0], x[1]),
-], ids=["no limit", "a limit that counts", "two signs", "a branch"])  # fmt: skip
+    lambda x: np.minimum(np.linalg.norm(1 / np.abs(x)), 3.0),
+], ids=["no limit", "a limit that counts", "two signs", "a branch", "a norm"])  # fmt: skip
 def test_is_infinity_refused_where_it_counts_or_has_no_limit(f: Any) -> None:
     with pytest.raises(an.DomainError, match="NaN or infinite"):
         an.verify(f, np.zeros(2))
+
+
+@pytest.mark.parametrize("f", [
+    lambda x: np.minimum(np.log1p(np.exp(1 / np.abs(x))), 3.0).sum(),
+    lambda x: np.minimum(np.minimum(1 / np.abs(x[0]), 1 / np.abs(x[1])), 3.0),
+    lambda x: np.sort(np.stack([1 / np.abs(x[0]), 1 / np.abs(x[1]), 3 + 0 * x[0]]))[0],
+    lambda x: np.minimum(2 * np.abs(1 / np.abs(x) - 5), 3.0).sum(),
+    lambda x: np.maximum(np.tanh(1 / np.abs(x)), 3.0).sum(),
+    lambda x: np.sqrt(np.minimum(1 / np.abs(x), 4.0)).sum(),
+    lambda x: np.clip(np.abs(x) ** -0.5 - 2, -1, 1).sum(),
+    lambda x: np.minimum((3 + x[1]) / (x * x).sum(), 3.0),
+    lambda x: np.minimum((3 + x[1]) * (1 / (x * x).sum()), 3.0),
+], ids=["a chain", "two", "sorted", "|.|", "a limit", "a root", "a power", "a quotient", "a product"])  # fmt: skip
+def test_what_has_grown_to_infinity_keeps_its_limit_beside_a_bound(f: Any) -> None:
+    """All of these are constant near 0."""
+    x = np.zeros(2)
+    report = an.verify(lambda x: f(x) + np.abs(x[0]) + x[1], x)
+    certified = report.clarke_gradient
+    assert certified is not None and abs(certified[0]) <= 1 and certified[1] == 1
+    outside = an.verify(lambda x: f(x) + np.abs(x[0]) + x[1], x, gradient=[0.0, 1.5])
+    assert outside.verdict is an.Verdict.NOT_CLARKE
+    for found in (report, outside):
+        assert found.certificate is not None and found.certificate.check()
+    with np.errstate(all="ignore"):
+        for near in 1e-6 * np.random.default_rng(0).standard_normal((8, 2)):
+            assert f(near) == pytest.approx(f(x), abs=1e-12)

@@ -117,3 +117,13 @@ def test_a_first_step_of_bfgs_is_no_longer_than_the_last_one_of_the_model() -> N
     """The product that HS78 adds to its constraints has no lower bound far away."""
     f, x0, least = LONG["HS78"]
     assert an.minimize(f, x0, maxiter=15).fun == pytest.approx(least, abs=1e-2)
+
+
+def test_entries_that_are_masked_by_infinity_stay_out_of_the_model() -> None:
+    first = np.array([True, False, True])
+
+    def f(x: Any) -> Any:
+        return np.max(np.where(first, x, -np.inf)) + np.maximum(np.where(first, x, -np.inf), -1).sum() + np.abs(x).sum()
+
+    found = an.minimize(f, np.array([2.0, 2.0, 1.0]))
+    assert found.success and found.fun == pytest.approx(-2.0)
