@@ -16,6 +16,7 @@ from absnormal.clarke.fallback import certified, checked, derivative
 from absnormal.clarke.generalized_gradient import GeneralizedGradient
 from absnormal.errors import SeveralNumbersError
 from absnormal.frontends.frameworks import plain, traced_call, traced_with_gradient
+from absnormal.frontends.numpy.tools import with_gradient_of_a_tool
 from absnormal.frontends.ties.slopes import slopes
 from absnormal.frontends.traced_call import TracedCall
 from absnormal.judgement.certified import certified_gradient
@@ -129,13 +130,13 @@ def verify(
     """
     options = Options(gradient, slope, exact, atol, rtol, atol_gradient, stopped, budget, seed)
     try:
-        return judged(traced_with_gradient(f, x, stopped), options)
+        return judged(traced_with_gradient(f, x, stopped, slope), options)
     except SeveralNumbersError as several:
         shape = several.shape
     # An array of one number is one.
     given = [gradient] if math.prod(shape) == 1 else rows_of(gradient, x, shape)
     rows = [
-        judged(traced_with_gradient(component, x, stopped), replace(options, gradient=row))
+        judged(traced_with_gradient(component, x, stopped, slope), replace(options, gradient=row))
         for component, row in zip(components(f, x, shape), given, strict=True)
     ]
     if len(rows) == 1:
@@ -172,6 +173,10 @@ def gradient(f: Function | Program, x: Any, slope: Any = 0.0) -> Any:
     array([1.])
     """
     call = traced_call(f, x, copy=False)
+    if not call.is_what_a_tool_runs:
+        call = with_gradient_of_a_tool(f, x, call, slope)
+    if call.leaves:
+        return call.shaped(call.gradient)
     sweeps = call.sweeps()
     c = np.asarray(slopes(sweeps, slope), dtype=float)
     return _shaped(call, derivative(sweeps, sweeps.signature(c)))

@@ -162,11 +162,11 @@ class Work:
         return verify(self.programs[-1] if self._trace(point) else self.f, point, **self.options)
 
     def _trace(self, point: Any) -> bool:
-        """Trace the function at a point, for other points too; no Program tells which jumps a tool holds constant."""
+        """Trace the function at a point, for other points too; a Program is not always what a tool runs."""
         call = traced_call(self.f, point)
-        if not call.flat:
+        if call.is_what_a_tool_runs:
             self._remember(call.program)
-        return not call.flat
+        return call.is_what_a_tool_runs
 
     def _on_the_way(self, index: int, before: Any, point: Any) -> list[Record]:
         if not self.whole and (not self.programs or self.programs[-1].guards):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from absnormal.frontends.many import ManyCalls
 from absnormal.frontends.maps import Map
 from absnormal.frontends.numpy import traced as numpy_front_end
 from absnormal.frontends.numpy.maps import NumpyMap
-from absnormal.frontends.ties.slopes import slopes
+from absnormal.frontends.numpy.tools import with_gradient_of_a_tool
 from absnormal.frontends.traced_call import TracedCall
 from absnormal.program.free_signs import check_signs
 from absnormal.program.program import Program
@@ -64,28 +63,23 @@ def traced_call(f: Any, x: Any, copy: bool = True) -> TracedCall:
         ) from error
 
 
-def traced_with_gradient(f: Any, x: Any, stopped: str = "constant") -> TracedCall:
-    """The same with the framework's own gradient, where x belongs to a framework and f is a function.
+def traced_with_gradient(f: Any, x: Any, stopped: str = "constant", slope: Any = None) -> TracedCall:
+    """The same with the framework's own gradient, where x belongs to a framework and f is a function; for a function of
+    NumPy's with that of a tool, where this is not the gradient of the program.
 
     Parameters
     ----------
     stopped
         whether what is detached or stopped is held "constant" or "followed"
+    slope
+        what the tool takes at ties, for a function of NumPy's
     """
     front_end = None if isinstance(f, Program) else _front_end(x)
     if front_end is None:
         call = traced_call(f, x)
-        return _as_autograd_takes_it(f, x, call) if call.flat else call
+        return call if call.is_what_a_tool_runs else with_gradient_of_a_tool(f, x, call, slope)
     found: TracedCall = front_end.capture(f, x, stopped)
     return found
-
-
-def _as_autograd_takes_it(f: Any, x: Any, call: TracedCall) -> TracedCall:
-    """A function of NumPy's with the gradient of a tool to which every jump is a constant."""
-    tool = numpy_front_end.traced(f, x, True, True).sweeps()
-    gradient = tool.gradient(tool.signature(slopes(tool, call.tool)))
-    foreign = tuple(f"{place}, which jumps at this point and counts as a constant" for place in call.flat)
-    return replace(call, leaves=call.program.tree.split(gradient), foreign=foreign)
 
 
 def map_of(f: Any, inputs: tuple[Any, ...], jacobian: Any = None) -> Map:

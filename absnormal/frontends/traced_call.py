@@ -58,6 +58,9 @@ class TracedCall:
         the same values in the framework's own precision, for the comparison with its gradient; None: ``values``
     flat
         the jumps at this point that cancel in f, which a tool takes for constants though they are none on either side
+    left_out
+        the operations that f does not follow near this point, where they have no derivative: a tool computes them all
+        the same, and its gradient may be NaN
     undefined
         the operations or lines at which the gradient that the tool returned became NaN or infinite; empty: it is
         finite, or they are not known
@@ -80,6 +83,7 @@ class TracedCall:
     own: Sequence[Array] | None = None
     working: Sequence[Array] | None = None
     flat: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
     undefined: tuple[str, ...] = ()
     other_precision: Callable[[], TracedCall | None] | None = None
 
@@ -87,6 +91,11 @@ class TracedCall:
     def gradient(self) -> Array:
         """The gradient that the tool returned, shape (n,)."""
         return join(self.leaves)
+
+    @property
+    def is_what_a_tool_runs(self) -> bool:
+        """Whether the program has all that a tool differentiates, and nothing else."""
+        return not self.flat and not self.left_out
 
     @property
     def rational(self) -> bool:

@@ -82,11 +82,14 @@ def judged(call: TracedCall, options: Options, sweeps: Sweeps | None = None) -> 
     if options.exact or call.rational:
         problem, consistent = exact_problem(tool, call.values, problem)
     known = candidates(call, tool, c)
-    own = bool(call.leaves) and options.gradient is None and options.slope is None
+    # A framework's gradient was made with its own slopes, NumPy's with those that were asked for.
+    own = bool(call.leaves) and options.gradient is None and (options.slope is None or call.slopes is None)
     notes = call.notes
     if own:
         leaves = [*call.leaves]
-        turns = _own_vector(call, problem, tool, consistent, tolerance_of(call, options.rtol, options.atol_gradient))
+        made_by = slope if isinstance(slope, str) else "backward mode"
+        allowed = tolerance_of(call, options.rtol, options.atol_gradient)
+        turns = _own_vector(call, problem, tool, consistent, allowed, made_by)
     elif options.gradient is not None:
         vector, tolerance = flattened(call, options, exact=problem.sweeps.rational)
         leaves, turns = [vector], given_vector(problem, tool, vector, tolerance, known)
@@ -204,7 +207,9 @@ def _as_it_is(
         yield Judgement(outcome, limits.problem if finite else problem, tool, True, allowed, notes=notes)
 
 
-def _own_vector(call: TracedCall, problem: Problem, tool: Sweeps, consistent: bool, tolerance: Tolerance) -> Turns:
+def _own_vector(
+    call: TracedCall, problem: Problem, tool: Sweeps, consistent: bool, tolerance: Tolerance, made_by: str
+) -> Turns:
     """The verdict on the gradient that a framework returned.
 
     Where its own derivative formulas made it, and it is close to g_c, the verdict is about g_c.  Where user-written
@@ -213,7 +218,7 @@ def _own_vector(call: TracedCall, problem: Problem, tool: Sweeps, consistent: bo
     """
     tolerance = tolerance.as_it_is() if call.foreign else tolerance
     known = candidates(call, tool, problem.c)
-    notes = (_FOREIGN.format(tool=call.tool, foreign="; ".join(call.foreign)),) if call.foreign else ()
+    notes = (_FOREIGN.format(tool=made_by, foreign="; ".join(call.foreign)),) if call.foreign else ()
     if not consistent:
         return given_vector(problem, tool, call.gradient, tolerance, known, notes)
     in_floats = Problem(tool, np.asarray(problem.c, dtype=float), problem.budget)

@@ -20,11 +20,11 @@ from absnormal.program.tree import of_kind
 def components(f: Callable[[Any], Any] | Program, x: Any, shape: tuple[int, ...]) -> Iterator[Callable[[Any], Any]]:
     """The numbers that f returns, as functions or Programs, in the order of its flat result.
 
-    A function of NumPy's is traced once for all of them, unless a tool takes jumps of it for constants.
+    A function of NumPy's is traced once for all of them, unless a tool runs another program.
     """
     known = traced_call(f, x) if isinstance(f, Program) or not is_of_a_framework(x) else None
     for number in range(math.prod(shape)):
-        if known is not None and not known.flat:
+        if known is not None and known.is_what_a_tool_runs:
             yield component(known.program, number)
         else:
             yield _Component(f, number)

@@ -98,6 +98,8 @@ class Builder:
         self.faults: dict[int, Exception | None] = {}
         self.taken_flat: dict[str, None] = {}
         self.checks: dict[str, None] = {}
+        #: The operations that have no derivative where they do not count.
+        self.left_out: dict[str, None] = {}
         self.forced: dict[int, tuple[str, ...]] | None = None
         #: Nodes that were written again with other arguments, and the nodes that they were.
         self.copies: dict[int, int] = {}
@@ -105,7 +107,7 @@ class Builder:
         self.roots: dict[int, int] = {}
         #: The power of a variable by which the user's function divides what cancels next to the point.
         self.cancels = 0
-        #: Whether every jump is a constant, as a tool takes it.
+        #: Whether every jump is a constant, and what does not count stays, as a tool takes it.
         self.as_tool = False
         self._later = later
         self._known: dict[Any, int] = {}
@@ -308,7 +310,7 @@ class Builder:
             where something that counts near the point is not smooth, or NaN or infinite
         """
         self._find_infinite(output)
-        output = sliced(self, output)
+        output = output if self.as_tool else sliced(self, output)
         self._check_finite(output)
         needed = self.reach([output])
         guarded = self.reach([index for guard in self.guards for index in (guard.left, guard.right)])

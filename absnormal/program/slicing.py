@@ -20,7 +20,7 @@ from absnormal.errors import DomainError, TraceError
 from absnormal.ops import ENTRYWISE, TABLE
 from absnormal.program.moves import origins
 from absnormal.program.nearby import Nearby, is_block, rates_of, sign_of, slopes_of, unbroadcast
-from absnormal.program.nodes import Guard, Node
+from absnormal.program.nodes import Guard, Node, placed
 from absnormal.program.numbering import alike
 from absnormal.program.postorder import unknown_behind
 from absnormal.program.signs import never_negative
@@ -165,6 +165,7 @@ def _without(builder: Builder, faults: list[int], needs: Needs, reached: list[in
             args = _harmless(builder, node, args, held, infinite[old])
             values, bad = [builder.values[arg] for arg in args], held
         elif bad.any():
+            builder.left_out[placed(node.operation, node.source)] = None
             counts, compared = (
                 known.get(old, np.zeros(node.shape, bool)) for known in (needs.counts, needs.compared)
             )

@@ -70,11 +70,9 @@ def headline(report: Report) -> str:
 
 def whose(report: Report) -> str:
     """Where the gradient comes from."""
-    if report.framework == _MODELLED:
-        return f"backward mode with the slopes of {_MODELLED} at ties"
-    if report.framework:
+    if report.framework not in ("", _MODELLED):
         return f"as {report.framework} returned it"
-    if report.given:
+    if report.given and not report.framework:
         return "as given"
     slope: Any = report.slope
     if isinstance(slope, str):

@@ -32,9 +32,10 @@ def trace(f: Callable[[Any], Any], x: Any) -> Program:
 
 
 def traced(f: Callable[[Any], Any], x: Any, copy: bool = True, as_tool: bool = False) -> TracedCall:
-    """The program that f computes at x, the values of its nodes there, and the jumps that a tool takes for constants.
+    """The program that f computes at x, the values of its nodes there, the jumps that a tool takes for constants, and
+    the operations that it leaves out where they have no derivative.
 
-    ``copy`` keeps the values apart from x; ``as_tool`` takes every jump for a constant, which is not f near the point.
+    ``copy`` keeps the values apart from x; ``as_tool`` takes every jump for a constant, and leaves nothing out.
 
     Raises
     ------
@@ -65,7 +66,8 @@ def traced(f: Callable[[Any], Any], x: Any, copy: bool = True, as_tool: bool = F
     program, values = found.program, list(found.values)
     if not as_tool:
         hold_against_plain_calls(f, program, values, scalars, builder.cancels)
-    return TracedCall(program, values, flat=tuple(builder.taken_flat), notes=tuple(builder.checks))
+    flat, left_out, notes = map(tuple, (builder.taken_flat, builder.left_out, builder.checks))
+    return TracedCall(program, values, flat=flat, left_out=left_out, notes=notes)
 
 
 def _plain(tree: Tree, leaves: list[Array], scalars: list[bool]) -> Any:

@@ -24,7 +24,7 @@ CODE = {
 }
 
 #: What selects, by framework.
-_WHERE = {"torch": "torch.where", "jax": "jnp.where"}
+_WHERE = {"torch": "torch.where", "jax": "jnp.where", "": "np.where"}
 #: Operations that are named.
 _NAMED = 3
 
@@ -40,7 +40,7 @@ def of_roots(names: Sequence[str], framework: str) -> str:
 
 def masked(names: Sequence[str], framework: str) -> str:
     """Why operations whose results may not be used make a gradient NaN, and what to write."""
-    where = _WHERE[framework]
+    where = _WHERE.get(framework, _WHERE[""])
     return (
         f": the derivative of {', '.join(names[:_NAMED])} is infinite or NaN at this point, and then NaN times 0, too,"
         f" where the result is not used.  Fix: where it is not, mask the argument: {where}(ok, g({where}(ok, u, 1.0)),"

@@ -80,6 +80,8 @@ _SEVERAL = {
     ("torch", "ReduceMin"): "torch.amin, which splits a tie evenly; torch.min(dim=...) takes one of the tied entries",
     ("torch", "TopK"): "torch.topk that takes tied entries in their order; torch does not say which of them it takes",
 }
+#: Tools whose maxima pass on nothing to the side that is not taken; those of others pass on 0 times what comes.
+MASKING = frozenset({"torch"})
 
 
 def taken_for(tool: str, program: Program, active: Array) -> tuple[str, ...]:

@@ -25,6 +25,8 @@ RANKS = ("frontends/test_torch_order.py",)
 CHECKS = ("frontends/test_torch_checks.py",)
 ANGLES = ("frontends/meanings/test_angles.py",)
 
+TOOLS = ("frontends/near/test_tools.py",)
+
 MUTANTS = (
     Mutant("frontends/meanings/places.py", "inner if np.array_equal(steps",
            "inner if steps is steps or np.array_equal(steps", PLACES),
@@ -116,7 +118,14 @@ MUTANTS = (
     Mutant("frontends/onnx/interpret.py", " and not isinstance(inputs[0], Either)", "", MOVED),
     Mutant("program/numbering.py", 'if node.op not in MOVES or "detached" in node.params:',
            "if node.op not in MOVES:", ("frontends/test_stopped.py",)),
-    Mutant("batch/verdicts.py", "if not call.flat:", "if True:", ("batch/test_sweep.py",)),
+    Mutant("batch/verdicts.py", "if call.is_what_a_tool_runs:", "if True:", ("batch/test_sweep.py",)),
+    Mutant("frontends/traced_call.py", "not self.flat and not self.left_out", "not self.flat", TOOLS),
+    Mutant("frontends/numpy/select.py", "index in builder.faults or (", "(", TOOLS),
+    Mutant("frontends/numpy/select.py", " and not builder.values[index].all()", " and False", TOOLS),
+    Mutant("frontends/numpy/tools.py", "self.program.nodes[self._at].op not in self._masks or ", "", TOOLS),
+    Mutant("frontends/numpy/tools.py", "_MORE if name in MASKING else _MASKS", "_MASKS", TOOLS),
+    Mutant("frontends/numpy/tools.py", "        found[passed] = np.nan\n", "", TOOLS),
+    Mutant("judgement/flow.py", "(options.slope is None or call.slopes is None)", "options.slope is None", TOOLS),
     Mutant("frontends/plain_call.py", "ROOM * lost * output_errors", "ROOM * output_errors", HOLES),
     Mutant("batch/verdicts.py", "if self.f is None and self.whole:", "if self.whole:", ("batch/test_sweep.py",)),
     Mutant("frontends/numpy/memory.py", "self.place[where] = numbered(self.builder.nodes[node].shape)",
