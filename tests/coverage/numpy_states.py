@@ -39,7 +39,7 @@ REFUSED = {
     "scipy_functions: spline of values": "scipy.linalg.solve_banded",
     "scipy_functions: BSpline": "scipy.interpolate.BSpline",
     "scipy_functions: gmean, zscore": "scipy.stats.zscore",
-    "scipy_functions: gaussian_kde": "evaluate",
+    "scipy_functions: gaussian_kde": "scipy.gaussian_kde.evaluate",
     "scipy_functions: brentq": "float()",
     "scipy_functions: quad": "float()",
 }
