@@ -29,7 +29,7 @@ _PROMISED, _TRUE = 0.1, 0.25
 #: What a step must promise, relative to the radius and to the gradient, to be no rounding of the linear program, by how
 #: much the radius is smaller then, and the smallest one, relative to x.
 _RESOLVED, _CLOSER, _NOTHING = 1e-6, 1e-3, 1e-15
-#: Linear programs without a solution, or forms that there are not, until the model is given up.
+#: Linear programs in a row without a solution, or forms that there are not, until the model is given up.
 _FAILED = 3
 #: Radii that are tried at a point; steps of BFGS before the model is tried again where it gave less, at first and at
 #: most; steps of the model in a row; entries of an operation in its form.
@@ -185,7 +185,7 @@ class _Model:
         self._oracle, self._radius, self._pause, self._row = oracle, radius, _PAUSES[0], 0
         #: By how much the last step of BFGS made f smaller.
         self._other = 0.0
-        #: How often there was no form, or no solution of the linear program.
+        #: How often in a row there was no form, or no solution of the linear program.
         self._failed = 0
         #: The number of the step that it is to be tried for.
         self.next = 0
@@ -194,15 +194,19 @@ class _Model:
         """A step that gives a share of what the model promises; None where there is none."""
         size = float(np.abs(g).max())
         form = self._oracle.form(x, _ENTRIES)
+        if form is None:
+            self._failed += 1
+            self._wait(number)
+            return None
         for _ in range(_TRIED):
-            found = model_step(form, self._radius) if form is not None else None
-            self._failed += found is None
-            if found is None or self._radius <= _NOTHING:
+            found = model_step(form, self._radius)
+            self._failed = 0 if found is not None else self._failed + 1
+            if self._radius <= _NOTHING or self._failed == _FAILED:
                 break
-            d, promised = found
-            if not promised < -_RESOLVED * self._radius * size:
+            if found is None or not found[1] < -_RESOLVED * self._radius * size:
                 self._radius *= _CLOSER
                 continue
+            d, promised = found
             new, gradient = self._oracle(x + d)
             if new < value + _PROMISED * promised:
                 self._radius *= 2.0 if abs(new - value - promised) < -_TRUE * promised else 1.0

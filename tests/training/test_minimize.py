@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.optimize
 import torch
 
 import absnormal as an
@@ -96,12 +97,41 @@ def test_a_step_of_the_model_goes_to_its_minimum_within_the_radius(radius: float
         assert min(map(_convex, others)) >= least - 1e-6 * radius
 
 
+@pytest.mark.parametrize("spent", [False, True])
+def test_the_largest_of_many_numbers_is_minimized_in_one_step(spent: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the form of a maximum most weights are tiny; what the simplex method does not solve is solved otherwise."""
+    asked, own = [], scipy.optimize.linprog
+
+    def linprog(*program: Any, method: str, options: Any, **others: Any) -> Any:
+        asked.append(method)
+        return own(*program, method=method, options={"maxiter": 1} if spent and len(asked) == 1 else options, **others)
+
+    monkeypatch.setattr(scipy.optimize, "linprog", linprog)
+    x = np.linspace(-1, 2, 60)
+    step = model_step(an.abs_normal_form(lambda x: np.max(np.abs(x)), x), 3.0)
+    assert asked == ["highs-ds", "highs-ipm"][: 1 + spent]
+    assert step is not None and step[1] == pytest.approx(-2.0, abs=1e-4)
+    assert np.abs(x + step[0]).max() == pytest.approx(2.0 + step[1], abs=1e-6)
+
+
 def test_a_step_of_the_model_is_bounded_from_above_where_kinks_bend_down() -> None:
     rng = np.random.default_rng(1)
     for x in rng.normal(size=(40, 3)):
         step = model_step(an.abs_normal_form(_of_both_signs, x), 0.5)
         assert step is not None and step[1] <= 1e-6
         assert _of_both_signs(x + step[0]) - _of_both_signs(x) <= step[1] + 1e-6
+
+
+def test_a_weight_that_is_0_on_paper_bends_nothing_down() -> None:
+    """0.3 - (0.1 + 0.2) is less than 0 in float64: |x0| was taken for x0, and f to have no lower bound."""
+    def f(x: Any) -> Any:
+        u = np.abs(x[0])
+        return 0.3 * u + np.abs(0.1 * (u - x[1])) + np.abs(0.2 * (u - x[1]))
+
+    x = np.array([0.5, 1.0])
+    step = model_step(an.abs_normal_form(f, x), 10.0)
+    assert step is not None and step[1] == pytest.approx(-f(x), abs=1e-4)
+    assert f(x + step[0]) == pytest.approx(0.0, abs=1e-4)
 
 
 def test_what_is_sharp_at_its_minimum_is_found_in_few_steps() -> None:
