@@ -268,7 +268,8 @@ def _continuous(builder: Builder, index: int) -> bool:
     if node.op in ("cbrt", "hypot"):
         return True
     edge = _EDGES.get(node.op)
-    if edge is None or not never_negative(nodes, values, node.args[edge]):
+    even = node.op == "power" and bool(np.all(values[node.args[1]] % 2 == 0))
+    if edge is None or not (even or never_negative(nodes, values, node.args[edge])):
         return False
     # The inverse of -0.0 has the other sign.
     args = [np.abs(values[arg]) if place == edge else values[arg] for place, arg in enumerate(node.args)]

@@ -75,9 +75,12 @@ def test_is_infinity_refused_where_it_counts_or_has_no_limit(f: Any) -> None:
     lambda x: np.maximum(np.tanh(1 / np.abs(x)), 3.0).sum(),
     lambda x: np.sqrt(np.minimum(1 / np.abs(x), 4.0)).sum(),
     lambda x: np.clip(np.abs(x) ** -0.5 - 2, -1, 1).sum(),
+    lambda x: np.minimum(x**-2.0, 3.0).sum(),
     lambda x: np.minimum((3 + x[1]) / (x * x).sum(), 3.0),
     lambda x: np.minimum((3 + x[1]) * (1 / (x * x).sum()), 3.0),
-], ids=["a chain", "two", "sorted", "|.|", "a limit", "a root", "a power", "a quotient", "a product"])  # fmt: skip
+], ids=[
+    "a chain", "two", "sorted", "|.|", "a limit", "a root", "a power", "an even power", "a quotient", "a product",
+])  # fmt: skip
 def test_what_has_grown_to_infinity_keeps_its_limit_beside_a_bound(f: Any) -> None:
     """All of these are constant near 0."""
     x = np.zeros(2)
