@@ -24,10 +24,19 @@ MOVED = ("frontends/meanings/test_jumps.py",)
 RANKS = ("frontends/test_torch_order.py",)
 CHECKS = ("frontends/test_torch_checks.py",)
 ANGLES = ("frontends/meanings/test_angles.py",)
+CHECKED = ("frontends/test_numpy_checks.py",)
+SLICED = ("program/test_slicing.py",)
 
 TOOLS = ("frontends/near/test_tools.py",)
 
 MUTANTS = (
+    Mutant("frontends/numpy/masks.py", "not np.any(tied) or not is_check(self.builder)", "True", CHECKED),
+    Mutant("frontends/meanings/places.py", "np.isin(run, run[kept])", "np.isin(run, run[:0]) | kept", PLACES),
+    Mutant("program/slicing.py", "(node.op not in _LIMITS and not passed)", "False", SLICED),
+    Mutant("program/slicing.py", "unbounded if passed else np.any(given, axis=0)", "np.any(given, axis=0)", SLICED),
+    Mutant("program/slicing.py", "not (even or never_negative(nodes, values, node.args[edge]))", "False", SLICED),
+    Mutant("program/slicing.py", "known[at] = sum(own) if product else", "known[at] = sum(own) if own else", SLICED),
+    Mutant("model_step.py", "(weight >= 0) & np.isfinite(form.z)", "weight >= 0", ("training/test_minimize.py",)),
     Mutant("frontends/meanings/places.py", "inner if np.array_equal(steps",
            "inner if steps is steps or np.array_equal(steps", PLACES),
     Mutant("frontends/meanings/one_of_two.py", "if len(run) != 2 or not", "if len(run) < 2 or not", PLACES),
