@@ -24,8 +24,9 @@ class TorchLayout(Layout):
     def convolve_back(self, y: Array, weight: Array, shape: Shape) -> Array:
         if not _fits(y, weight):
             return super().convolve_back(y, weight, shape)
-        if self._is_matrix(weight.shape) and shape[2:] == y.shape[2:]:
-            # Torch's kernel takes up to ten times as long where images are small.
+        if self.groups == 1 and not any(self.padding) and shape[2:] == y.shape[2:]:
+            # Filters that keep the size without zeros around it are one matrix at every place.  Torch's kernel takes up
+            # to ten times as long where images are small.
             rows = y.reshape(*y.shape[:2], math.prod(y.shape[2:]))
             return np.asarray(np.matmul(weight.reshape(weight.shape[:2]).T, rows).reshape(shape))
         return self._backward(y, torch.empty(shape, dtype=_tensor(y).dtype), _tensor(weight), 0)
@@ -36,11 +37,6 @@ class TorchLayout(Layout):
         shape = (y.shape[1], x.shape[1] // self.groups, *kernel)
         # A shape that is one number repeated would be written out by the kernel.
         return self._backward(y, _tensor(x), torch.empty(shape, dtype=_tensor(x).dtype), 1)
-
-    def _is_matrix(self, weight: Shape) -> bool:
-        """Whether a filter is a matrix that is applied to the channels, place by place."""
-        steps = (*weight[2:], *self.stride)
-        return self.groups == 1 and not any(self.padding) and all(step == 1 for step in steps)
 
     @property
     def _plain(self) -> tuple[list[int], ...]:
