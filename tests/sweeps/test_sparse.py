@@ -48,6 +48,7 @@ CASES: dict[str, tuple[Callable[[Any], Any], np.ndarray]] = {
     "two arguments": (
         lambda x: (
             np.logaddexp(x, x[0]) + np.logaddexp2(x, 1.0) + np.hypot(x, 2 + x) + np.arctan2(x, 3 + x[0])
+            + special.xlogy(x, 3 + x[0])
         ),
         X[5],
     ),

@@ -299,10 +299,14 @@ def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: 
     left: Any = made("left factor", a)
     right: Any = made("right factor", a)
     rows, columns = np.shape(a)[-2:]
-    if full_matrices and rows > columns:
-        left = np.concatenate([left, made("rest of the left factor", a)], axis=-1)
-    if full_matrices and columns > rows:
-        right = np.concatenate([right, made("rest of the right factor", a)], axis=-2)
+    if full_matrices and rows != columns:
+        rest: Any = made("rest of the left factor" if rows > columns else "rest of the right factor", a)
+        # No tool has a derivative of it.
+        rest = rest.value if write.builder.as_tool else rest
+        if rows > columns:
+            left = np.concatenate([left, rest], axis=-1)
+        else:
+            right = np.concatenate([right, rest], axis=-2)
     result: Any = type(np.linalg.svd(np.eye(1)))
     return result(left, svdvals(a), right)
 
