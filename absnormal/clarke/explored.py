@@ -7,7 +7,7 @@ proposal: each direction that is used is swept through the program itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import product
 
@@ -80,9 +80,11 @@ def first_order(sweeps: Sweeps) -> FirstOrder | None:
     return found if all(np.isfinite(part).all() for part in (found.R, found.L, found.J, found.Y)) else None
 
 
-def directions_to(form: FirstOrder, g: Array, enough: Array, rng: np.random.Generator) -> Iterator[Array]:
+def directions_to(
+    form: FirstOrder, g: Array, enough: Array, rng: np.random.Generator, ended: Callable[[], bool]
+) -> Iterator[Array]:
     """Directions (q, n) whose gradients have a mean near to g: within ``enough`` of it, entry by entry, if that is
-    found; again and again, as long as it is asked for others."""
+    found before the search is ``ended``; again and again, as long as it is asked for others."""
     pool = _start(len(g), rng)
     points = form.gradients(pool)
     size = float(np.abs(points - g).max(initial=0.0)) or 1.0
@@ -92,6 +94,8 @@ def directions_to(form: FirstOrder, g: Array, enough: Array, rng: np.random.Gene
         if not total > 0:
             return
         left = g - weights @ points / total
+        if ended():
+            return
         if (np.abs(left) <= enough).all():
             yield pool[weights > 0]
             # Those that are no help once more are left out.

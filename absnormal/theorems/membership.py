@@ -259,7 +259,8 @@ def _explored(
 ) -> tuple[list[Sampled], Array] | None:
     """The same where active switches are few: among very many directions, by the first-order form of f."""
     found = _Limiting(problem, g, slack)
-    for chosen in islice(directions_to(form, g, 0.95 * slack, np.random.default_rng(0)), _PROPOSALS):
+    proposed = directions_to(form, g, 0.95 * slack, np.random.default_rng(0), lambda: found.full(1))
+    for chosen in islice(proposed, _PROPOSALS):
         for d in chosen:
             if not found.full(1):
                 found.taken(d)
