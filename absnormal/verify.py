@@ -172,9 +172,7 @@ def gradient(f: Function | Program, x: Any, slope: Any = 0.0) -> Any:
     >>> an.gradient(lambda x: np.maximum(x[0], 0) + x[0], [0.0], slope=-1)
     array([1.])
     """
-    call = traced_call(f, x, copy=False)
-    if not call.is_what_a_tool_runs:
-        call = with_gradient_of_a_tool(f, x, call, slope)
+    call = with_gradient_of_a_tool(f, x, traced_call(f, x, copy=False), slope)
     if call.leaves:
         return call.shaped(call.gradient)
     sweeps = call.sweeps()

@@ -240,6 +240,7 @@ class System:
 
 def build(sweeps: Sweeps) -> System | None:
     """The system of the active switches; None when there are too many of them, in too many dimensions."""
+    many = len(sweeps.alpha) > MANY
     if len(sweeps.alpha) > _LARGEST:
         return None
     try:
@@ -250,8 +251,7 @@ def build(sweeps: Sweeps) -> System | None:
             system = other if other is not None and other.proved else system
     except TooLarge:
         return _beyond_forms(sweeps)
-    many = len(sweeps.alpha) > MANY and system is not None and system.generic_cells > _FEW
-    return None if many else system
+    return None if many and system is not None and system.generic_cells > _FEW else system
 
 
 def _from_forms(sweeps: Sweeps, found: Forms) -> System | None:

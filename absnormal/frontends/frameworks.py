@@ -76,8 +76,7 @@ def traced_with_gradient(f: Any, x: Any, stopped: str = "constant", slope: Any =
     """
     front_end = None if isinstance(f, Program) else _front_end(x)
     if front_end is None:
-        call = traced_call(f, x)
-        return call if call.is_what_a_tool_runs else with_gradient_of_a_tool(f, x, call, slope)
+        return with_gradient_of_a_tool(f, x, traced_call(f, x), slope)
     found: TracedCall = front_end.capture(f, x, stopped)
     return found
 

@@ -33,7 +33,7 @@ from absnormal.sweeps.rounding import rounding
 from absnormal.sweeps.table import Sweeps
 from absnormal.theorems.membership import ConvexWeights, vector_along_directions
 from absnormal.theorems.merging import merged_vector
-from absnormal.theorems.problem import Problem, Proof, cancelling, largest, terms
+from absnormal.theorems.problem import Problem, Proof, cancelling, largest, reach, terms
 from absnormal.theorems.regular import without_effect
 from absnormal.theorems.regular_vectors import vector_under_regular
 from absnormal.theorems.separation import (
@@ -355,9 +355,8 @@ def _distance(points: list[Vector], weights: Vector, g: Array, allowed: Array) -
 
 def _gap(points: list[Vector], v: Vector, g: Array, allowed: Array) -> float | None:
     """v . g - max v . g_k when it exceeds the tolerance, on rationals."""
-    margin = sum((abs(a) * Fraction(b) for a, b in zip(v, allowed.tolist(), strict=True)), Fraction(0))
     gap = dot(v, [Fraction(a) for a in g.tolist()]) - max(dot(v, point) for point in points)
-    return float(gap) if gap > margin else None
+    return float(gap) if gap > reach(v, allowed) else None
 
 
 def _by_bounds(limits: Limits) -> Proof | None:

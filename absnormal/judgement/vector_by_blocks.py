@@ -37,7 +37,7 @@ from absnormal.clarke.polytope import Answer, Summand, membership
 from absnormal.clarke.pricing import AT_ONCE, around, cells_along
 from absnormal.rational.linear_algebra import Vector, dot, nullspace, pivots
 from absnormal.theorems.branch_and_bound import LISTED
-from absnormal.theorems.problem import Proof
+from absnormal.theorems.problem import Proof, reach
 
 if TYPE_CHECKING:
     from absnormal.judgement.vector import Limits
@@ -136,7 +136,7 @@ def by_blocks(limits: Limits) -> Proof | None:
             return None
         v = [Fraction(a) for a in answer.separator.tolist()]
         left = _gap(base, whole, v, limits.vector)
-        refuted = None if limits.refuted is None else left - _reach(v, limits.refuted)
+        refuted = None if limits.refuted is None else left - reach(v, limits.refuted)
         room = max(Fraction(0), refuted or Fraction(0)) / 2
         seen = _beyond(whole, v, room, part)
         if seen is None:
@@ -189,7 +189,7 @@ def _separated(
             systems.append((apart[i], shown))
             pairs = zip(shown, own, strict=True)
             gap -= sum((tree.most - _most(known, v) for tree, known in pairs if isinstance(tree, Treed)), Fraction(0))
-    if not gap > _reach(v, limits.refuted):
+    if not gap > reach(v, limits.refuted):
         return None
     reason = "a direction separates the vector from all limiting gradients"
     if trees:
@@ -249,10 +249,6 @@ def _in_columns(system: System, v: Vector) -> Vector:
     chosen, _ = pivots(system.rows)
     matrix = [[*system.rows[i], dot(system.full[i], own)] for i in chosen]
     return [-a for a in nullspace(matrix, system.width + 1)[-1][:-1]]
-
-
-def _reach(v: Vector, allowed: Array) -> Fraction:
-    return sum((abs(a) * Fraction(b) for a, b in zip(v, allowed.tolist(), strict=True) if a), Fraction(0))
 
 
 def _touches(block: Listed, v: Vector) -> bool:

@@ -8,7 +8,7 @@ comparison of two such entries has one outcome near the point, also where they a
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,6 +45,7 @@ class Nearby:
     def __init__(self, nodes: Sequence[Node], values: Sequence[Array], units: Sequence[float]) -> None:
         self._nodes, self._values, self._units = nodes, values, units
         self._known: dict[int, Array] = {}
+        self._felt: dict[int, bool] = {}
 
     def constant(self, index: int) -> Array:
         """Which entries of a node are constant near the point."""
@@ -52,6 +53,15 @@ class Nearby:
             node = self._nodes[at]
             self._known[at] = np.broadcast_to(self._found(node), node.shape)
         return self._known[index]
+
+    def is_felt(self, index: int, faults: Container[int]) -> bool:
+        """Whether a node that is not used makes NaN of a tool's gradient all the same: it is computed from one of the
+        faults, or from a block that is 0, which have no derivative."""
+        for at in unknown_behind(index, self._felt, lambda at: self._nodes[at].args):
+            node = self._nodes[at]
+            own = at in faults or (is_block(node) and not self._values[at].all())
+            self._felt[at] = own or any(self._felt[arg] for arg in node.args)
+        return self._felt[index]
 
     def _needed(self, index: int) -> tuple[int, ...]:
         node = self._nodes[index]

@@ -35,6 +35,7 @@ from absnormal.clarke.budget import BudgetTracker
 from absnormal.clarke.cells import Cell, Cells, gradients, open_cells
 from absnormal.clarke.pricing import approach
 from absnormal.rational.alternative import mean
+from absnormal.rational.linear_algebra import Vector
 from absnormal.theorems.branch_and_bound import LISTED, ByBranching, Separated, Weighted, in_block
 from absnormal.theorems.direction import OpenWithFree, find
 from absnormal.theorems.membership import ConvexWeights
@@ -107,7 +108,7 @@ def _decide(
     if system.k > MANY:
         return None
     if system.generic_cells > LISTED and system.explicit:
-        return _by_branching(problem, system, alike, tracker)
+        return _by_branching(problem, system, inside, alike, tracker)
     target = system.gradient(inside)
     goal = system.scaled.target(target)
     for near, gained in approach(system, goal, tracker):
@@ -126,11 +127,10 @@ def _decide(
 
 
 def _by_branching(
-    problem: Problem, system: System, alike: dict[Any, list[Cell]], tracker: BudgetTracker
+    problem: Problem, system: System, inside: Vector, alike: dict[Any, list[Cell]], tracker: BudgetTracker
 ) -> Known | None:
     """Where cells are many; those of another subproblem with the same rows are a start."""
     rows = (*map(tuple, system.rows), *map(tuple, system.couplings))
-    inside = problem.slopes_in(system)
     found = in_block(system, inside, tracker, lambda v: margin(problem, system, v), alike.get(rows, ()))
     match found:
         case Weighted(cells, weights):

@@ -107,11 +107,10 @@ class Problem:
 
     def reach(self, system: System, v: Vector) -> Fraction:
         """How much less than g_c something so near to it may lie along a vector in the columns of a system."""
-        off = None if self.off is None or system.inputs is None else self.off()
+        off = None if self.off is None else self.off()
         if off is None or system.inputs is None:
             return Fraction(0)
-        own = off[[system.inputs[column] for column in system.columns]].tolist()
-        return sum((abs(a) * Fraction(b) for a, b in zip(v, own, strict=True) if a), Fraction(0))
+        return reach(v, off[[system.inputs[column] for column in system.columns]])
 
     @cached_property
     def in_vain(self) -> set[Any]:
@@ -189,6 +188,11 @@ class Problem:
             return None
         known = self.components if self.relevant.explicit else None
         return known[0].cells if known and len(known) == 1 else open_cells(self.relevant, self.tracker.part())
+
+
+def reach(v: Vector, allowed: Array) -> Fraction:
+    """How far v . g may be off where g may be off so much, entry by entry."""
+    return sum((abs(a) * Fraction(b) for a, b in zip(v, allowed.tolist(), strict=True) if a), Fraction(0))
 
 
 def largest(sweeps: Sweeps, g: Array) -> Array:

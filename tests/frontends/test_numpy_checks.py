@@ -10,6 +10,8 @@ import pytest
 
 import absnormal as an
 
+from .checking import BRANCHES
+
 
 def loss(x: Any) -> Any:
     return (x * x).sum() + np.abs(x).sum()
@@ -53,29 +55,6 @@ def called(x: Any) -> Any:
     return loss(x)
 
 
-def caught(x: Any) -> Any:
-    try:
-        checked(x)
-    except ValueError:
-        x = -x
-    return x.sum()
-
-
-def chosen(x: Any) -> Any:
-    if x.min() < 0:
-        return -x.sum()
-    return x.sum()
-
-
-def named(x: Any) -> Any:
-    assert (low := bool(x.min() >= 0)) or True  # noqa: RUF018
-    return x.sum() if low else -x.sum()
-
-
-def beside(x: Any) -> Any:
-    assert x.min() >= 0; return x.sum() if x.min() > 0 else 2 * x.sum()  # noqa: E702
-
-
 def helped(x: Any) -> Any:
     parts = []
     assert not parts.append(x * helper(x))  # type: ignore[func-returns-value]
@@ -100,7 +79,7 @@ def test_what_a_function_only_checks_is_left_out_and_said(f: Callable[[Any], Any
         an.trace(f, np.add(x, 0.5))([-1.0, -1.0])
 
 
-@pytest.mark.parametrize("f", [caught, chosen, named, beside, helped], ids=lambda f: f.__name__)
+@pytest.mark.parametrize("f", [*BRANCHES, helped], ids=lambda f: f.__name__)
 def test_what_is_caught_or_used_otherwise_is_a_branch(f: Callable[[Any], Any]) -> None:
     with pytest.raises(an.TraceError, match="not constant near it"):
         an.verify(f, [0.0, 1.0])

@@ -18,6 +18,7 @@ from scipy import interpolate, linalg, signal, special, stats
 import absnormal as an
 from absnormal.frontends.numpy.held import Held
 from absnormal.frontends.numpy.standing_in import stand_ins
+from absnormal.program import nearby
 from tests.frontends.numpy_statements import function, source
 
 #: np.zeros, where nothing stands in for it.
@@ -491,3 +492,22 @@ def test_an_array_that_f_copied_is_its_own():
         return scale.sum()
 
     assert np.array_equal(an.verify(f, [3.0, 4.0]).clarke_gradient, SCALE)
+
+
+@pytest.mark.parametrize("unused", [np.exp, np.log])
+def test_what_is_not_selected_is_looked_at_once(unused, monkeypatch):
+    """Also in a loop that selects again and again: what the other side is made of is known by then."""
+    asked = []
+    monkeypatch.setattr(nearby, "is_block", lambda node: asked.append(node) or False)
+
+    def nodes_of(count):
+        def f(x):
+            for _ in range(count):
+                x = np.where(x > -5, 1.01 * x, unused(x))
+            return x.sum()
+
+        asked.clear()
+        an.trace(f, [0.5, 1.0])
+        return len(asked)
+
+    assert 0 < nodes_of(80) <= 2.2 * nodes_of(40)

@@ -11,6 +11,8 @@ from torch import nn
 
 import absnormal as an
 
+from .checking import BRANCHES
+
 X = torch.tensor([0.0, 1.0], dtype=torch.float64)
 
 
@@ -40,34 +42,11 @@ class Checking(nn.Module):
         return called(x)
 
 
-def caught(x: Any) -> Any:
-    try:
-        checked(x)
-    except ValueError:
-        x = -x
-    return x.sum()
-
-
 def mended(x: Any) -> Any:
     if x.min() < 0:
         x = x + 1
         raise ValueError("negative")
     return x.sum()
-
-
-def chosen(x: Any) -> Any:
-    if x.min() < 0:
-        return -x.sum()
-    return x.sum()
-
-
-def named(x: Any) -> Any:
-    assert (low := bool(x.min() >= 0)) or True  # noqa: RUF018
-    return x.sum() if low else -x.sum()
-
-
-def beside(x: Any) -> Any:
-    assert x.min() >= 0; return x.sum() if x.min() > 0 else 2 * x.sum()  # noqa: E702
 
 
 @pytest.mark.parametrize("f", [asserted, raised, called, Checking()], ids=lambda f: getattr(f, "__name__", "module"))
@@ -79,7 +58,7 @@ def test_what_a_function_only_checks_is_left_out_and_said(f: Callable[[Any], Any
     assert away.method == "smooth" and away.notes == ()
 
 
-@pytest.mark.parametrize("f", [caught, mended, chosen, named, beside], ids=lambda f: f.__name__)
+@pytest.mark.parametrize("f", [*BRANCHES, mended], ids=lambda f: f.__name__)
 def test_what_is_caught_or_used_otherwise_is_a_branch(f: Callable[[Any], Any]) -> None:
     with pytest.raises(an.TraceError, match="was branched on"):
         an.verify(f, X)

@@ -13,8 +13,6 @@ from absnormal.frontends.numpy.masks import TracedMask, concrete, numbers
 from absnormal.frontends.numpy.shapes import broadcast_to
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.writing import Writer, writer_of
-from absnormal.program.builder import Builder
-from absnormal.program.nearby import is_block
 
 
 def where(condition: Any, *choices: Any) -> Any:
@@ -38,17 +36,10 @@ def where(condition: Any, *choices: Any) -> Any:
     shape = np.broadcast_shapes(mask.shape, np.shape(a), np.shape(b))
     if mask.all() or not mask.any():
         taken_, other = (a, b) if mask.all() else (b, a)
-        if not (isinstance(other, TracedArray) and _is_felt(write.builder, other.index)):
+        builder = write.builder
+        if not (isinstance(other, TracedArray) and builder.nearby.is_felt(other.index, builder.faults)):
             return broadcast_to(write.array(taken_), shape)
     return write.op("where", a, b, mask=np.broadcast_to(mask, shape))
-
-
-def _is_felt(builder: Builder, unused: int) -> bool:
-    """Whether what is not selected makes NaN of a tool's gradient all the same: it holds what has no derivative."""
-    return any(
-        index in builder.faults or (is_block(builder.nodes[index]) and not builder.values[index].all())
-        for index in builder.reach([unused])
-    )
 
 
 def _tied(write: Writer, mask: TracedMask, a: Any, b: Any) -> Any:

@@ -52,7 +52,7 @@ class _Masked(Adjoints):
 
 
 def with_gradient_of_a_tool(f: Any, x: Any, call: TracedCall, slope: Any = None) -> TracedCall:
-    """f at x with the gradient that a tool returns, where that need not be the modelled one.
+    """f at x with the gradient that a tool returns, where that is not the gradient of the program.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def with_gradient_of_a_tool(f: Any, x: Any, call: TracedCall, slope: Any = None)
         slopes of the program
     """
     name = call.tool if slope is None else slope
-    if np.ndim(name) or call.program.m != 1:
+    if call.is_what_a_tool_runs or np.ndim(name) or call.program.m != 1:
         return call
     tool = traced(f, x, True, True).sweeps()
     with np.errstate(all="ignore"):
