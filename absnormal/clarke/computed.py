@@ -60,6 +60,10 @@ def _realized(sweeps: Sweeps, system: System, cell: Cell, needed: list[int]) -> 
     for position, a in zip(system.columns, cell.direction, strict=True):
         d[system.inputs[position]] = float(a / largest)
     sigma = system.signature(sweeps, cell.signature, 1.0)
+    # Switches that are left out of the system, as those of weight 0, have the signs that the direction gives them.
+    apart = np.setdiff1d(sweeps.alpha, system.switches)
+    along = sweeps.directional(d).sigma[apart]
+    sigma[apart] = np.where(along == 0, sigma[apart], along)
     shut = ~realizes(sweeps, sigma, d)
     shut &= sweeps.pattern(sigma)[0][sweeps.alpha]
     shut[shut] = ~zero_rows(sweeps, sigma, sweeps.alpha[shut])

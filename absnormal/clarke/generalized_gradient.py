@@ -80,10 +80,11 @@ class GeneralizedGradient:
     signs
         sign z_i of all switches, 0 at active ones, shape (s,)
     complete
-        False when the budget ended the enumeration: then there may be more limiting gradients
+        True when `limiting_gradients` are all of them; False when the budget ended the enumeration, or the set is known
+        by its support function and no list of it is proved to be all
     exact
-        True when the set is proved to be all of dC f(x), False when it is only known to lie inside: it is not complete,
-        or its cells are not proved to be all
+        True when the set is proved to be all of dC f(x), False when it is only known to lie inside: not all of its
+        cells are listed, or they are not proved to be all
     reason
         why it is not complete or not exact; empty where it is both
     tolerance

@@ -47,7 +47,7 @@ class RegularGradient(GeneralizedGradient):
 
     def __repr__(self) -> str:
         count = len(self.function.centre)
-        return f"<GeneralizedGradient by its support function, {count} active switches, complete, equal to dC f(x)>"
+        return f"<GeneralizedGradient by its support function, {count} active switches, equal to dC f(x)>"
 
     def contains(self, g: Any) -> bool | None:
         """Whether g lies in dC f(x), to rounding; None when neither could be proved, as on a curved boundary."""
@@ -85,7 +85,7 @@ class RegularGradient(GeneralizedGradient):
 
     @cached_property
     def limiting_gradients(self) -> Array:
-        """The distinct limiting gradients that the budget allows to list, shape (k, n)."""
+        """Distinct limiting gradients, as many as were found in the budget, shape (k, n)."""
         return self.listed.limiting_gradients
 
     @cached_property

@@ -167,8 +167,7 @@ def _draw_steps(ax: Axes, report: Report, G: GeneralizedGradient | None, frame_a
     used = colours(ax)
     steps = [(-judged, used.tool, "tool's descent step")]
     if G is not None:
-        proved = G.complete and G.exact
-        name = "steepest descent" if proved else "steepest descent, as far as known"
+        name = "steepest descent" if G.exact else "steepest descent, as far as known"
         steps.append((-_clean(G.least, G), used.true, name))
     steps = [step for step in steps if np.isfinite(step[0]).all()]
     size = max((float(np.linalg.norm(step)) for step, *_ in steps), default=0.0)

@@ -223,7 +223,7 @@ def test_other_powers_are_refused_at_zero(name: str) -> None:
 
 def test_the_set_at_a_norm_is_known_by_its_support_function() -> None:
     G = an.generalized_gradient(lambda x: np.linalg.norm(x) + x[0], [0.0, 0.0])
-    assert G.exact and G.complete and G.is_stationary() is not False
+    assert G.exact and not G.complete and G.is_stationary() is not False
     assert G.support([3.0, 4.0]) == pytest.approx(8.0)
     assert G.contains([1.5, 0.25]) is True and G.contains([2.01, 0.0]) is False and G.contains([0.0, 0.1]) is False
     np.testing.assert_allclose(G.outline(np.eye(2)).max(axis=0), [2.0, 1.0], atol=1e-3)

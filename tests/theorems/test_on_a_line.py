@@ -60,6 +60,25 @@ def test_the_set_is_spanned_by_the_one_sided_derivatives(f: Callable[[Any], Any]
         assert report.certificate is not None and report.certificate.check()
     if G.exact and G.complete:
         assert min(listed) < low + slack and max(listed) > high - slack
+    if G.exact:
+        assert abs(G.support([1.0]) - high) < slack and abs(G.support([-1.0]) + low) < slack
+
+
+def test_a_kink_of_no_weight_closes_no_side() -> None:
+    """|v| enters with slopes that cancel to first order, so the list is that of a set known by its support function."""
+    steps = [(np.maximum, -2.0), (np.expm1, -2.0), (np.expm1, -2.0), (np.abs, 0.5), (np.expm1, -1.0)]
+
+    def f(x: Any) -> Any:
+        total, inner = 0.0 * x[0], x[0]
+        for step, factor in steps:
+            inner = inner + factor * total
+            inner = np.maximum(inner, 0) if step is np.maximum else step(inner)
+            total = total + factor * inner
+        return total
+
+    G = an.generalized_gradient(f, [0.0])
+    assert G.exact and not G.complete and G.support([1.0]) == pytest.approx(0.0) and G.support([-1.0]) == 140.0
+    assert sorted(G.limiting_gradients.ravel().tolist()) == [-140.0, 0.0]
 
 
 @pytest.mark.parametrize(("slope", "verdict"), [(-1, "NOT_CLARKE"), (0, "CLARKE"), (1, "NOT_CLARKE")])
