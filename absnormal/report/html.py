@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from absnormal.display.markup import code, details, paragraph, table, whole
 from absnormal.report.explanation import sentences
 from absnormal.report.plain import interval, tree
-from absnormal.report.text import certified, counted, facts, inconsistent, nearby, whose
+from absnormal.report.text import by_convention, certified, counted, facts, following, inconsistent, nearby, whose
 from absnormal.report.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ def html(report: Report) -> str:
         parts.append(paragraph(*map(escape, near)))
     if not report.consistent:
         parts.append(paragraph(escape(inconsistent())))
+    more = [*(f"note: {note}" for note in report.notes), following(report), by_convention(report)]
+    parts += [paragraph(escape(said)) for said in more if said]
     return whole(*parts, _switches(report), _proof(report))
 
 

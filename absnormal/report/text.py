@@ -41,22 +41,27 @@ def text(report: Report) -> str:
     lines.append("why")
     for sentence in sentences(report):
         lines += wrap(sentence, _WIDTH, initial_indent="  ", subsequent_indent="    ")
-    lines += wrap(_next(report), _WIDTH, subsequent_indent="  ")
-    lines += wrap(_conventions(report), _WIDTH, subsequent_indent="  ")
+    lines += wrap(following(report), _WIDTH, subsequent_indent="  ")
+    lines += wrap(by_convention(report), _WIDTH, subsequent_indent="  ")
     for name, said in facts(report):
         open_ = report.verdict is Verdict.UNDECIDED
         lines += wrap(f"{name}: {said}", _WIDTH, subsequent_indent="  ") if open_ else [f"{name}: {said}"]
     return "\n".join(lines)
 
 
-def _next(report: Report) -> str:
-    """What a reader asks next; nothing where the gradient is right, or an answer would take long."""
-    few = len(report.problem.sweeps.alpha) <= _FEW and report.program.n <= _SHORT
-    said = report.next_step if few and report.verdict is not Verdict.CLARKE else ""
-    return f"next: {said}" if said else ""
+def following(report: Report) -> str:
+    """What a reader asks next, where an answer takes no time.
+
+    Of a Clarke gradient it is only said that the tool steps away from a stationary point.
+    """
+    right, active = report.verdict is Verdict.CLARKE, len(report.problem.sweeps.alpha)
+    if active > _FEW or report.program.n > _SHORT or (right and not (active and report.flat_gradient.any())):
+        return ""
+    said = report.next_step
+    return f"next: {said}" if said and not (right and said.startswith("f falls")) else ""
 
 
-def _conventions(report: Report) -> str:
+def by_convention(report: Report) -> str:
     """What other slopes would give, where slopes were proved wrong and an answer takes no time."""
     few = len(report.problem.sweeps.alpha) <= _FEW and report.program.n <= _SHORT
     wrong = report.verdict is Verdict.NOT_CLARKE and not report.given

@@ -69,14 +69,17 @@ def test_directions_have_the_structure_of_x() -> None:
         an.directional_derivative(np.sum, [0.0, 1.0], [1.0, np.nan])
 
 
+def wrong_by_slope() -> an.Report:
+    return an.verify(gallery.identity, [0.0], slope=-1)
+
+
 def test_the_text_answers_the_next_question() -> None:
     def valley(x: Any) -> Any:
         return np.maximum(x[0], -x[0]) + np.abs(x[1])
 
     said = str(an.verify(valley, [0.0, 0.0], gradient=[2.0, 0.0]))
     assert "next: 0 is in dC f(x), so that x is stationary; the tool steps away along -gradient, and f rises" in said
-    assert "next: f falls along d = [-1] at the rate 1; the tool, whose gradient is 0, stays" in str(
-        an.verify(gallery.identity, [0.0], slope=-1))
+    assert "next: f falls along d = [-1] at the rate 1; the tool, whose gradient is 0, stays" in str(wrong_by_slope())
     wrong = an.verify(lambda x: np.abs(x[0]) - 3 * x[1], [0.0, 0.0], gradient=[0.0, 3.0])
     assert wrong.next_step == (
         "f falls along d = [0, 1] at the rate 3; the tool steps along -gradient, and f rises along it at the rate 3"
@@ -86,6 +89,12 @@ def test_the_text_answers_the_next_question() -> None:
         "f falls along d = [0, 0.75, 1] at the rate 5 per unit of length; the tool steps along -gradient, and f falls"
         " along it at the rate 4.27099"
     )
+    # A Clarke gradient that leads away from a stationary point is no wrong one, and is said.
+    right = an.verify(valley, [0.0, 0.0], gradient=[1.0, 0.0])
+    assert right and "next: 0 is in dC f(x), so that x is stationary; the tool steps away along -gradient" in str(right)
+    assert "next: 0 is in dC f(x)" in right._repr_html_() and "by convention: " in wrong_by_slope()._repr_html_()
+    assert "next:" not in str(an.verify(lambda x: valley(x) - 3 * x[0], [0.0, 0.0]))
+    assert "next:" not in str(an.verify(lambda x: x[0] ** 2, [1.0]))
     assert "next:" not in str(an.verify(valley, [0.0, 0.0]))
     assert "next:" not in str(an.verify(valley, [0.0, 0.0], gradient=[np.nan, 0.0]))
     assert json.loads(wrong.to_json(certificate=True))["certificate"] == wrong.to_dict(certificate=True)["certificate"]
