@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import scipy
 
-MODULES = ("numpy_arrays", "numpy_numbers", "models", "sciences", "scipy_functions", "containers")
+MODULES = ("numpy_arrays", "numpy_numbers", "models", "sciences", "scipy_functions", "samples_and_images",
+           "containers")
 
 #: On no kink of any snippet.
 X = np.array([0.7, -1.3, 0.4, 1.9, -0.6, 2.3])
@@ -33,12 +34,7 @@ JUMPS = {
 REFUSED = {
     "numpy_numbers: eig": "np.linalg.eig",
     "scipy_functions: zeta": "scipy.special._riemann_zeta",
-    "scipy_functions: medfilt": "np.array",
     "scipy_functions: hilbert": "np.multiply",
-    "scipy_functions: maximum_filter": "np.array",
-    "scipy_functions: spline of values": "scipy.linalg.solve_banded",
-    "scipy_functions: BSpline": "scipy.interpolate.BSpline",
-    "scipy_functions: gmean, zscore": "scipy.stats.zscore",
     "scipy_functions: gaussian_kde": "scipy.gaussian_kde.evaluate",
     "scipy_functions: brentq": "float()",
     "scipy_functions: quad": "float()",

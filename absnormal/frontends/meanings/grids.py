@@ -75,7 +75,7 @@ def sampled(
         coordinate = grid[..., len(space) - 1 - axis]
         at = (coordinate + 1) / 2 * (size - 1) if corners else ((coordinate + 1) * size - 1) / 2
         along.append(_taps(write, at, size, mode, padding, corners, cubic_inside))
-    return _interpolated(write, u, along)
+    return interpolated(write, u, along)
 
 
 def _taps(
@@ -127,7 +127,7 @@ def _padded(index: Array, size: int, ends: tuple[float, float], padding: str) ->
     return np.where((index < low) | (index > ends[1]), np.trunc(reflected), index).astype(int)
 
 
-def _interpolated(write: Writer, u: Any, along: list[tuple[list[Array], list[Any]]]) -> Any:
+def interpolated(write: Writer, u: Any, along: list[tuple[list[Array], list[Any]]]) -> Any:
     """Sums of products of weights and entries; the weights have the shape (N, *samples)."""
     rows, channels, *space = u.shape
     steps = [math.prod(space[axis + 1 :]) for axis in range(len(space))]

@@ -10,7 +10,7 @@ from absnormal.errors import TraceError
 from absnormal.frontends.numpy.shapes import broadcast_to, stack
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.user_line import caller
-from absnormal.frontends.writing import writer_of
+from absnormal.frontends.writing import first_traced, writer_of
 
 
 def arrayed(value: Any, operation: str = "np.array") -> TracedArray:
@@ -22,6 +22,11 @@ def arrayed(value: Any, operation: str = "np.array") -> TracedArray:
         return stack([arrayed_item(write, item) for item in value])
     except ValueError as error:
         raise ValueError("setting an array element with a sequence: the shapes of the parts differ") from error
+
+
+def of_list(value: Any) -> Any:
+    """A list of variables as an array; anything else as it is."""
+    return arrayed(value) if type(value) in (list, tuple) and first_traced(value) is not None else value
 
 
 def arrayed_item(write: Any, item: Any) -> Any:

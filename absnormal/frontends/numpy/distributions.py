@@ -102,6 +102,12 @@ def _arguments(write: Writer, own: Any, table: dict[str, Any], args: tuple[Any, 
     return [table[own.name], args[:count], *rest]
 
 
+def _with_shapes(own: Any, args: tuple[Any, ...], shapes: dict[str, Any]) -> tuple[Any, ...]:
+    """The arguments of a method, with shapes that were given by their names."""
+    names = [name.strip() for name in own.shapes.split(",")] if own.shapes and shapes else []
+    return (*args, *(shapes[name] for name in names if name in shapes))
+
+
 def _inside(write: Writer, u: Any, low: float, high: float) -> None:
     values = np.asarray(u.value if isinstance(u, TracedArray) else u)
     if not ((values > low) & (values < high)).all():
@@ -113,30 +119,32 @@ def _inside(write: Writer, u: Any, low: float, high: float) -> None:
 
 
 def _continuous(name: str, table: dict[str, Any], density: bool, change: Callable[[Any], Any]) -> Callable[..., Any]:
-    def method(self: Any, x: Any, *args: Any, loc: Any = 0.0, scale: Any = 1.0) -> Any:
+    def method(self: Any, x: Any, *args: Any, loc: Any = 0.0, scale: Any = 1.0, **shapes: Any) -> Any:
+        args = _with_shapes(self, args, shapes)
         write = writer_of([x, *args, loc, scale], f"scipy.stats.{self.name}.{name}")
-        function, shapes, loc, scale = _arguments(write, self, table, args, loc, scale)
+        function, numbers, loc, scale = _arguments(write, self, table, args, loc, scale)
         z = (x - loc) / scale
         _inside(write, z, *_SUPPORTS.get(self.name, (-math.inf, math.inf)))
-        value = function(z, *shapes)
+        value = function(z, *numbers)
         return change(value - np.log(scale) if density else value)
 
     return method
 
 
 def _discrete(name: str, table: dict[str, Any], mass: bool, change: Callable[[Any], Any]) -> Callable[..., Any]:
-    def method(self: Any, k: Any, *args: Any, loc: Any = 0) -> Any:
+    def method(self: Any, k: Any, *args: Any, loc: Any = 0, **shapes: Any) -> Any:
+        args = _with_shapes(self, args, shapes)
         write = writer_of([k, *args, loc], f"scipy.stats.{self.name}.{name}")
-        function, shapes, loc = _arguments(write, self, table, args, loc)
+        function, numbers, loc = _arguments(write, self, table, args, loc)
         if any(isinstance(item, TracedArray) for item in (k, loc)):
             write.refuse("is followed in its parameters only", "keep the counts constant")
         count = np.floor(np.asarray(k, float) - loc)
-        low, high = _WHOLE[self.name](*shapes) if self.name in _WHOLE else (0, math.inf)
+        low, high = _WHOLE[self.name](*numbers) if self.name in _WHOLE else (0, math.inf)
         if any(isinstance(item, TracedArray) for item in (low, high)) or not ((count >= low) & (count <= high)).all():
             write.refuse("is followed inside of a constant support only", "keep the counts inside of it")
         if mass and (count != np.asarray(k) - loc).any():
             write.refuse("is 0 between whole numbers", "keep the counts whole")
-        return change(function(count, *shapes))
+        return change(function(count, *numbers))
 
     return method
 

@@ -21,6 +21,7 @@ from absnormal.frontends.numpy import algebra, order, shapes
 from absnormal.frontends.numpy.arguments import given
 from absnormal.frontends.numpy.callbacks import CALLBACKS
 from absnormal.frontends.numpy.complex_numbers import TRANSFORMS
+from absnormal.frontends.numpy.creation import of_list
 from absnormal.frontends.numpy.linear_algebra import ALGEBRA
 from absnormal.frontends.numpy.masks import TracedMask, numbers
 from absnormal.frontends.numpy.select import select, where
@@ -98,11 +99,14 @@ def _astype(u: TracedArray, dtype: Any, copy: bool = True) -> Any:
 
 
 def _searched(a: Any, v: Any, side: str = "left") -> Any:
-    """np.searchsorted in constant edges."""
+    """np.searchsorted; among variables, which are in order, those that are smaller are counted."""
     write = writer_of([a, v], "np.searchsorted")
-    if isinstance(a, TracedArray) or not isinstance(v, TracedArray):
-        write.refuse("searches among variables", "compare with them")
-    return searched(write, np.asarray(a, float), v, side)
+    if not isinstance(a, TracedArray):
+        return searched(write, np.asarray(a, float), v, side)
+    if (np.diff(a.value) < 0).any():
+        write.refuse("searches among variables that are not in order", "sort them")
+    numbers: Any = np.asarray(v)[..., None] if not isinstance(v, TracedArray) else v[..., None]
+    return np.sum(a < numbers if side == "left" else a <= numbers, axis=-1)
 
 
 def _digitized(x: Any, bins: Any, right: bool = False) -> Any:
@@ -218,7 +222,7 @@ METHODS: dict[str, Callable[..., Any]] = {
     "cumsum": algebra.cumsum, "cumprod": algebra.cumprod, "dot": algebra.dot, "trace": algebra.trace,
     "max": order.largest, "min": order.smallest, "clip": order.clip,
     "argmax": FUNCTIONS[np.argmax], "argmin": FUNCTIONS[np.argmin], "argsort": FUNCTIONS[np.argsort],
-    "argpartition": FUNCTIONS[np.argpartition],
+    "argpartition": FUNCTIONS[np.argpartition], "searchsorted": _searched,
     "take": FUNCTIONS[np.take], "repeat": FUNCTIONS[np.repeat], "diagonal": FUNCTIONS[np.diagonal],
     "compress": lambda u, c, axis=None: gather(u, lambda i: i.compress(c, axis)), "round": _round,
     "any": FUNCTIONS[np.any], "all": FUNCTIONS[np.all], "nonzero": FUNCTIONS[np.nonzero],
@@ -230,7 +234,7 @@ METHODS: dict[str, Callable[..., Any]] = {
 LIKE_FUNCTIONS: dict[str, Callable[..., Any]] = {name: getattr(np, name) for name in (
     "ravel", "swapaxes", "squeeze", "copy", "sum", "mean", "var", "std", "prod", "cumsum", "cumprod", "dot", "trace",
     "max", "min", "clip", "argmax", "argmin", "argsort", "argpartition", "take", "repeat", "diagonal", "round", "any",
-    "all", "nonzero",
+    "all", "nonzero", "searchsorted",
 )}  # fmt: skip
 
 VIEWS = {
@@ -239,7 +243,7 @@ VIEWS = {
     "np.atleast_2d", "np.atleast_3d", "np.real", "np.flip", "np.flipud", "np.fliplr", "np.rot90",
     "np.diagonal", "np.linalg.diagonal", "np.diag", "ndarray.reshape", "ndarray.ravel", "ndarray.transpose",
     "ndarray.swapaxes", "ndarray.squeeze", "ndarray.diagonal", "ndarray.conj", "ndarray.conjugate", "np.diff",
-    "np.split", "np.array_split", "np.hsplit", "np.vsplit", "np.dsplit", "np.unstack",
+    "np.split", "np.array_split", "np.hsplit", "np.vsplit", "np.dsplit", "np.unstack", "np.copy", "ndarray.copy",
 }  # fmt: skip
 
 HELD = {
@@ -247,8 +251,6 @@ HELD = {
     "np.select",
     "np.tensordot",
     "np.linalg.tensordot",
-    "np.copy",
-    "ndarray.copy",
     "ndarray.astype",
 }
 
@@ -304,6 +306,7 @@ def apply_rule(
 ) -> Any:
     """One row of `FUNCTIONS`, for ``func``, or of `METHODS`, called as the user called it."""
     operation, source = traced.builder.user or (name, caller())
+    args = args if func is not None else [*map(of_list, args)]
     theirs = func if func is not None else LIKE_FUNCTIONS.get(name.removeprefix("ndarray."))
     if kwargs or len(args) > 1:
         args, kwargs = given(theirs or rule, rule, operation, source, args, kwargs)

@@ -15,13 +15,17 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
+from absnormal.frontends.numpy import interpolation
 from absnormal.frontends.numpy.arguments import given
 from absnormal.frontends.numpy.complex_numbers import TRANSFORMS
-from absnormal.frontends.numpy.creation import arrayed
+from absnormal.frontends.numpy.creation import arrayed, check_dtype
 from absnormal.frontends.numpy.held import taken, variable_in
-from absnormal.frontends.numpy.library_methods import classes
+from absnormal.frontends.numpy.library_methods import attributes, classes
+from absnormal.frontends.numpy.neighbours import FILTERS, medfilt
 from absnormal.frontends.numpy.scipy_algebra import SCIPY_ALGEBRA
+from absnormal.frontends.numpy.statistics import STATISTICS
 from absnormal.frontends.numpy.traced import TracedArray
+from absnormal.frontends.numpy.writes import check
 from absnormal.frontends.user_line import caller
 from absnormal.frontends.writing import Writer, named, writer_of
 
@@ -94,6 +98,9 @@ def affine(*names: str) -> Callable[[Rule, str], Rule]:
             if len(found) > 2 or not set(found) <= set(names):
                 write.refuse(f"has variables in {' and '.join(found)}", f"keep all but {' or '.join(names)} constant")
             variables = [arrayed(bound.arguments[key], name) for key in found]
+
+            for key in [key for key in bound.arguments if key.startswith("overwrite_")]:
+                del bound.arguments[key]  # SciPy would write into what it is given again.
 
             def value(*given: Array) -> Any:
                 bound.arguments.update(zip(found, given, strict=True))
@@ -234,18 +241,19 @@ AFFINE: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "scipy.ndimage": dict.fromkeys((
         "gaussian_filter", "gaussian_filter1d", "uniform_filter", "uniform_filter1d", "laplace", "gaussian_laplace",
-        "sobel", "prewitt", "shift", "zoom", "rotate", "map_coordinates", "affine_transform", "spline_filter",
+        "sobel", "prewitt", "shift", "zoom", "rotate", "affine_transform", "spline_filter",
         "spline_filter1d", "convolve", "convolve1d", "correlate", "correlate1d",
     ), ("input",)),
     "scipy.fft": dict.fromkeys(("dct", "idct", "dst", "idst", "dctn", "idctn", "dstn", "idstn"), ("x",)),
     "scipy.integrate": {"cumulative_trapezoid": ("y",), "romb": ("y",), "cumulative_simpson": ("y",)},
     "scipy.linalg": {
-        "solve_banded": ("b",), "solveh_banded": ("b",), "solve_toeplitz": ("b",), "solve_circulant": ("b",),
+        "solveh_banded": ("b",), "solve_toeplitz": ("b",), "solve_circulant": ("b",),
         "hankel": ("c", "r"), "circulant": ("c",),
         "matmul_toeplitz": ("x",), "solve_sylvester": ("q",), "solve_continuous_lyapunov": ("q",),
         "solve_discrete_lyapunov": ("q",), "expm_frechet": ("E",),
     },
     "scipy.sparse.linalg": {"spsolve": ("b",)},
+    "scipy.interpolate": {"griddata": ("values",)},
 }  # fmt: skip
 
 WRITTEN: dict[str, dict[str, Rule]] = {
@@ -255,6 +263,10 @@ WRITTEN: dict[str, dict[str, Rule]] = {
     "scipy.spatial.distance": {"cosine": cosine, "cdist": cdist, "pdist": pdist},
     "scipy.linalg": {"block_diag": block_diag, "toeplitz": toeplitz, **SCIPY_ALGEBRA},
     "scipy.integrate": {"simpson": simpson},
+    "scipy.ndimage": {"map_coordinates": interpolation.map_coordinates, **FILTERS},
+    "scipy.interpolate": {"make_interp_spline": interpolation.make_interp_spline, "splrep": interpolation.splrep,
+                          "splev": interpolation.splev},
+    "scipy.signal": {"medfilt": medfilt, "medfilt2d": medfilt}, "scipy.stats": STATISTICS,
 }
 
 
@@ -266,16 +278,28 @@ def _rows(module: str) -> dict[str, Callable[[Rule, str], Rule]]:
     return rows
 
 
-def _following(original: Rule, rule: Rule, name: str) -> Rule:
-    """The rule where there are variables, and the original where there are none."""
+def _following(original: Rule, rule: Rule, name: str, of_class: bool = False) -> Rule:
+    """The rule where there are variables, in what an object has too, and the original where there are none."""
+    signature = inspect.signature(original)
 
     def function(*args: Any, **kwargs: Any) -> Any:
-        first = variable_in([args, [*kwargs.values()]])
-        if first is None:
+        first = variable_in([args, [*kwargs.values()], attributes(args[0]) if of_class else []])
+        if first is None or (of_class and not isinstance(first, TracedArray)):
             return original(*args, **kwargs)
+        target = None
+        if "output" in signature.parameters:
+            bound = signature.bind(*args, **kwargs)
+            target = bound.arguments.pop("output", None)
+            args, kwargs = bound.args, bound.kwargs
         arrays = [arrayed(taken(item)) if isinstance(item, list) and variable_in(item) is not None else taken(item)
                   for item in args]
-        return named(first.builder, name, rule, arrays, {key: taken(item) for key, item in kwargs.items()})
+        result = named(first.builder, name, rule, arrays, {key: taken(item) for key, item in kwargs.items()})
+        if not isinstance(target, (np.ndarray, TracedArray)):
+            check_dtype(target)
+            return result
+        check(target, name)
+        target[...] = result
+        return target
 
     return function
 
@@ -295,5 +319,5 @@ def library() -> dict[Any, Rule]:
     for kind, full, methods in classes():
         for name, rule in methods.items():
             original = vars(kind)[name]
-            rules[original] = _following(original, rule, f"{full}.{name}")
+            rules[original] = _following(original, rule, f"{full}.{name}", True)
     return rules

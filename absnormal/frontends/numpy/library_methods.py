@@ -6,36 +6,24 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from absnormal.frontends.meanings.outcomes import looked_up
-from absnormal.frontends.meanings.steps import searched
 from absnormal.frontends.numpy.distributions import CONTINUOUS, DISCRETE
+from absnormal.frontends.numpy.interpolation import piecewise_polynomial, spline, table
 from absnormal.frontends.writing import writer_of
 
 
-def piecewise_polynomial(self: Any, x: Any, nu: int = 0, extrapolate: Any = None) -> Any:
-    """scipy.interpolate.PPoly.__call__, of which splines and monotone cubics are made."""
-    write = writer_of(x, "scipy.interpolate.PPoly")
-    if "BPoly" in {kind.__name__ for kind in type(self).__mro__}:
-        write.refuse("is not followed in the Bernstein basis", "use PPoly.from_bernstein_basis")
-    made = self.derivative(nu) if nu else self
-    reach = made.extrapolate if extrapolate is None else extrapolate
-    if made.c.ndim != 2 or reach == "periodic":
-        write.refuse("is followed for one number each, not periodic", "evaluate one curve after the other")
-    u = write.array(x)
-    low, high = sorted((made.x[0], made.x[-1]))
-    if made.x[0] > made.x[-1] or (not reach and ((u.value < low) | (u.value > high)).any()):
-        write.refuse("is NaN outside of its knots", "extrapolate, or keep x between the knots")
-    place = searched(write, made.x[1:-1], u, "right")
-    step = u - looked_up(made.x, place)
-    value = looked_up(made.c[0], place)
-    for row in made.c[1:]:
-        value = value * step + looked_up(row, place)
-    return value
+def _compiled(self: Any, *args: Any, **kwargs: Any) -> None:
+    """What is made by code in C, which would take a variable for an array's memory."""
+    writer_of([args, [*kwargs.values()]], f"scipy.spatial.{type(self).__name__}").refuse(
+        "takes no variables", "find it from constants, and compute with the entries that it names")
 
 
 #: The module and the class, with the rules for its methods.
 METHODS: tuple[tuple[str, str, dict[str, Callable[..., Any]]], ...] = (
     ("scipy.interpolate", "PPoly", {"__call__": piecewise_polynomial}),
+    ("scipy.interpolate", "BSpline", {"__call__": spline}),
+    ("scipy.interpolate", "RegularGridInterpolator", {"__call__": table}),
+    *(("scipy.spatial", name, {"__init__": _compiled})
+      for name in ("ConvexHull", "Delaunay", "Voronoi", "HalfspaceIntersection")),
     ("scipy.stats", "rv_continuous", CONTINUOUS),
     ("scipy.stats", "rv_discrete", DISCRETE),
 )
@@ -56,6 +44,12 @@ class _Attributes(dict[str, Any]):
 def namespace_of(kind: type) -> dict[str, Any]:
     """The attributes of a class, as a dictionary that can be written."""
     return _Attributes(kind)
+
+
+def attributes(one: Any) -> list[Any]:
+    """What an object has."""
+    names = [name for kind in type(one).__mro__ for name in getattr(kind, "__slots__", ())]
+    return [*getattr(one, "__dict__", {}).values(), *(getattr(one, name, None) for name in names)]
 
 
 def classes() -> list[tuple[type, str, dict[str, Callable[..., Any]]]]:

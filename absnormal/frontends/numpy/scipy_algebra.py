@@ -11,6 +11,9 @@ from absnormal.frontends.numpy import linear_algebra as algebra
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.writing import writer_of
 
+#: A banded matrix is written with its zeros for so many rows at most.
+MOST_ROWS = 2048
+
 
 def _of_one(name: str) -> Callable[..., Any]:
     """A function of one matrix."""
@@ -47,6 +50,18 @@ def solve(a: Any, b: Any, lower: bool = False, assume_a: Any = None, transposed:
 def _mirrored(a: Any, lower: bool) -> Any:
     mask = np.tri(len(a), dtype=bool)
     return np.where(mask if lower else mask.T, a, np.swapaxes(a, -1, -2))
+
+
+def solve_banded(l_and_u: Any, ab: Any, b: Any) -> Any:
+    """scipy.linalg.solve_banded, as a matrix with zeros outside of its bands."""
+    size = np.shape(ab)[1]
+    if size > MOST_ROWS:
+        writer_of([ab, b], "scipy.linalg.solve_banded").refuse(
+            f"is a matrix with {size} rows here", f"use at most {MOST_ROWS} rows")
+    row, column = np.indices((size, size))
+    band = l_and_u[1] + row - column
+    inside = (band >= 0) & (band <= sum(l_and_u))
+    return algebra.solve(np.where(inside, ab[np.where(inside, band, 0), column], 0.0), b)
 
 
 def cholesky(a: Any, lower: bool = False) -> Any:
@@ -148,10 +163,11 @@ def eigh(a: Any, b: Any = None, lower: bool = True, eigvals_only: bool = False) 
 
 #: The functions by their names.
 SCIPY_ALGEBRA: dict[str, Callable[..., Any]] = {
-    "solve": solve, "inv": algebra.inv, "det": algebra.det, "cholesky": cholesky, "pinv": algebra.pinv,
-    "svdvals": algebra.svdvals, "solve_triangular": solve_triangular, "eigvalsh": eigvalsh, "eigh": eigh,
-    "cho_factor": cho_factor, "cho_solve": cho_solve, "lu": lu, "lu_factor": lu_factor, "lu_solve": lu_solve,
-    "qr": qr, "svd": svd, "lstsq": lstsq, "cosm": cosm, "sinm": sinm, "coshm": coshm, "sinhm": sinhm,
+    "solve": solve, "solve_banded": solve_banded, "inv": algebra.inv, "det": algebra.det, "cholesky": cholesky,
+    "pinv": algebra.pinv, "svdvals": algebra.svdvals, "solve_triangular": solve_triangular, "eigvalsh": eigvalsh,
+    "eigh": eigh, "cho_factor": cho_factor, "cho_solve": cho_solve, "lu": lu, "lu_factor": lu_factor,
+    "lu_solve": lu_solve, "qr": qr, "svd": svd, "lstsq": lstsq, "cosm": cosm, "sinm": sinm, "coshm": coshm,
+    "sinhm": sinhm,
     **{name: _of_one(name) for name in ("expm", "sqrtm", "logm")},
     "tanm": lambda A: algebra.solve(cosm(A), sinm(A)), "tanhm": lambda A: algebra.solve(coshm(A), sinhm(A)),
     "norm": lambda a, ord=None, axis=None, keepdims=False: np.linalg.norm(a, ord, axis, keepdims),

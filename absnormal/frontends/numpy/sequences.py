@@ -47,13 +47,13 @@ def insert(arr: Any, obj: Any, values: Any, axis: Any = None) -> Any:
     return write.op("gather", concatenate([reshape(u, -1), reshape(v, -1)]), index=index)
 
 
-def choose(a: Any, choices: Any) -> Any:
+def choose(a: Any, choices: Any, mode: Any = "raise") -> Any:
     """np.choose by constants."""
     write = writer_of(choices, "np.choose")
     parts = [write.array(item) for item in choices]
     shape = np.broadcast_shapes(np.shape(a), *(part.shape for part in parts))
     table = stack([np.broadcast_to(part, shape) for part in parts])
-    return gather(table, lambda index: np.choose(a, list(index)))
+    return gather(table, lambda index: np.choose(a, list(index), mode=mode))
 
 
 def windows(x: Any, window_shape: Any, axis: Any = None) -> Any:
@@ -155,16 +155,22 @@ def polyint(p: Any, m: int = 1) -> Any:
 # -- statistics ------------------------------------------------------------------------------------------
 
 
-def cov(m: Any, y: Any = None, rowvar: bool = True, bias: bool = False, ddof: Any = None) -> Any:
-    """np.cov without weights."""
+def cov(
+    m: Any, y: Any = None, rowvar: bool = True, bias: bool = False, ddof: Any = None, fweights: Any = None,
+    aweights: Any = None,
+) -> Any:
+    """np.cov with constant weights."""
     u: Any = np.atleast_2d(m)
     u = u if rowvar or u.shape[0] == 1 else u.T
     if y is not None:
         other = np.atleast_2d(y)
         u = concatenate([u, other if rowvar or other.shape[0] == 1 else other.T])
-    centred = u - np.mean(u, axis=1, keepdims=True)
-    count = u.shape[1] - ((0 if bias else 1) if ddof is None else ddof)
-    return np.squeeze(centred @ centred.T / count)
+    counts, weights = (np.ones(u.shape[1]) if given is None else np.asarray(given) for given in (fweights, aweights))
+    both = counts * weights
+    centred = u - np.average(u, axis=1, weights=both)[:, None]
+    fewer = (0 if bias else 1) if ddof is None else ddof
+    count = both.sum() - (fewer * (both * weights).sum() / both.sum() if fewer else 0)
+    return np.squeeze((centred * both) @ centred.T / count)
 
 
 def corrcoef(x: Any, y: Any = None, rowvar: bool = True) -> Any:

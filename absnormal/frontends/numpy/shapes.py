@@ -117,8 +117,10 @@ def ravel(u: Any, order: str = "C") -> TracedArray:
     return reshape(u, -1, order=order)
 
 
-def copied(a: Any) -> TracedArray:
-    """np.copy."""
+def copied(a: Any, order: Any = None) -> TracedArray:
+    """np.copy; one in Fortran's order lies in memory as the transposed array does."""
+    if order == "F":
+        return transpose(copied(transpose(a)))
     return TracedArray(a.builder, a.index, scalar=False)
 
 

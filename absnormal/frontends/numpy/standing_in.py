@@ -37,6 +37,7 @@ from absnormal.frontends.numpy.numbers import BUILTINS, MATH, TESTS
 from absnormal.frontends.numpy.reached import Namespace, reached
 from absnormal.frontends.numpy.running import root_of, run_of, running
 from absnormal.frontends.numpy.traced import TracedArray
+from absnormal.frontends.numpy.visiting import VISITING
 from absnormal.frontends.user_line import stands_alone
 from absnormal.frontends.writing import writer_of
 from absnormal.program.builder import Builder
@@ -125,14 +126,7 @@ def _from_iterable(iter: Any, *args: Any, **kwargs: Any) -> Any:
     return creation.arrayed(taken(items), "np.fromiter")
 
 
-_FROM_ITERABLE, _ENUMERATED = np.fromiter, np.ndenumerate
-
-
-def _enumerated(arr: Any) -> Any:
-    """np.ndenumerate."""
-    if not isinstance(variable_in(arr), TracedArray):
-        return _ENUMERATED(arr)
-    return ((place, arr[place]) for place in np.ndindex(*np.shape(arr)))
+_FROM_ITERABLE = np.fromiter
 
 
 def _strided(x: Any, *args: Any, **kwargs: Any) -> Any:
@@ -170,7 +164,7 @@ def stand_ins() -> dict[int, tuple[Any, Any, Callable[..., Any]]]:
     rules |= {function: _converter(function, rule) for function, rule in CONVERTERS.items()}
     rules |= {function: _of_numbers(function, rule) for function, rule in (MATH | TESTS).items()}
     rules[np.lib.stride_tricks.as_strided] = _of_numbers(np.lib.stride_tricks.as_strided, _strided)
-    rules |= {np.fromiter: _from_iterable, np.ndenumerate: _enumerated, **library()}
+    rules |= {np.fromiter: _from_iterable, **VISITING, **library()}
     return {id(original): (original, _stand_in(original, rule), rule) for original, rule in rules.items()}
 
 

@@ -117,5 +117,17 @@ class Stored:
         return len(self.shape)
 
     @property
+    def itemsize(self) -> int:
+        return np.dtype(float).itemsize
+
+    @property
+    def nbytes(self) -> int:
+        return self.size * self.itemsize
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        return tuple(self.itemsize * step for step in self._layout().strides)
+
+    @property
     def size(self) -> int:
         return int(np.prod(self.shape, dtype=int))

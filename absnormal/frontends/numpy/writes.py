@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from absnormal.errors import TraceError
+from absnormal.frontends.numpy.creation import of_list
 from absnormal.frontends.numpy.kept import keeps
 from absnormal.frontends.numpy.masks import concrete
 from absnormal.frontends.numpy.running import running
@@ -62,12 +63,12 @@ def fill_diagonal(a: Any, val: Any, wrap: bool = False) -> None:
     a[mark] = val if not np.ndim(val) else np.ravel(val)[np.arange(int(mark.sum())) % np.size(val)]
 
 
-def put(a: Any, ind: Any, v: Any) -> None:
+def put(a: Any, ind: Any, v: Any, mode: Any = "raise") -> None:
     """np.put."""
     check(a, "np.put")
-    values = np.copy(np.ravel(v))
-    for number, place in enumerate(np.ravel(concrete(ind))):
-        a[np.unravel_index(int(place) % np.size(a), np.shape(a))] = values[number % np.size(values)]
+    values, places = np.copy(np.ravel(of_list(v))), np.take(np.arange(np.size(a)), concrete(ind), mode=mode)
+    for number, place in enumerate(np.ravel(places)):
+        a[np.unravel_index(place, np.shape(a))] = values[number % np.size(values)]
 
 
 def put_mask(a: Any, mask: Any, values: Any) -> None:
@@ -100,8 +101,13 @@ def sort(a: Any, axis: Any = -1) -> None:
     a[...] = np.sort(a, axis)
 
 
+def partition(a: Any, kth: Any, axis: Any = -1) -> None:
+    """ndarray.partition."""
+    a[...] = np.partition(a, kth, axis)
+
+
 #: Methods of arrays that change them.
-WRITING_METHODS: dict[str, Callable[..., None]] = {"fill": fill, "put": put, "sort": sort}
+WRITING_METHODS: dict[str, Callable[..., None]] = {"fill": fill, "partition": partition, "put": put, "sort": sort}
 
 #: NumPy's functions that write into their first argument.
 WRITING: dict[Any, Callable[..., None]] = {
