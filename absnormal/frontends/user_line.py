@@ -23,6 +23,8 @@ _LIBRARIES = (
     "<stringsource>",
 )
 _SPARSE = os.path.join(_LIBRARIES[1], "sparse") + os.sep
+#: Solvers for sparse matrices, which are written with NumPy's functions.
+_SOLVERS = os.path.join(_SPARSE, "linalg") + os.sep
 #: Functions that are put around others.
 _WRAPPERS = {"wrapper", "wrapped", "inner", "_wrapper"}
 _PYTHON = ("<", *{sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib")})
@@ -53,7 +55,7 @@ def is_ours(file: str) -> bool:
 @functools.cache
 def stands_alone(file: str) -> bool:
     """Whether a file has NumPy's own functions also while a function is followed: this package's, sparse matrices'."""
-    return is_ours(file) or file.startswith(_SPARSE)
+    return is_ours(file) or (file.startswith(_SPARSE) and not file.startswith(_SOLVERS))
 
 
 @functools.cache

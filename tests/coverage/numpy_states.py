@@ -10,7 +10,7 @@ import numpy as np
 import scipy
 
 MODULES = ("numpy_arrays", "numpy_numbers", "models", "sciences", "scipy_functions", "samples_and_images",
-           "containers")
+           "sparse_matrices", "containers")
 
 #: On no kink of any snippet.
 X = np.array([0.7, -1.3, 0.4, 1.9, -0.6, 2.3])
@@ -36,6 +36,9 @@ REFUSED = {
     "scipy_functions: zeta": "scipy.special._riemann_zeta",
     "scipy_functions: hilbert": "np.multiply",
     "scipy_functions: gaussian_kde": "scipy.gaussian_kde.evaluate",
+    "sparse_matrices: power": "scipy.sparse.power",
+    "sparse_matrices: splu": "f",
+    "sparse_matrices: cg": "float()",
     "scipy_functions: brentq": "float()",
     "scipy_functions: quad": "float()",
 }

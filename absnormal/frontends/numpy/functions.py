@@ -264,11 +264,6 @@ SEQUENCES = {
 #: Functions that take a tied comparison as it is; everywhere else it must be decided.
 KINKS_OF_MASKS = {np.where, np.select, np.broadcast_arrays}
 
-#: Functions of NumPy and SciPy that convert their arguments without asking, with the fix.
-CONVERTING = {
-    "scipy.multiply": "use A.toarray() * x for a sparse matrix A",
-}
-
 REFUSED = {
     "eig": ("makes complex numbers", "use np.linalg.eigh of a symmetric matrix"),
     "eigvals": ("makes complex numbers", "use np.linalg.eigvalsh of a symmetric matrix"),

@@ -25,6 +25,7 @@ from absnormal.frontends.numpy.creation import arrayed
 from absnormal.frontends.numpy.functions import LIKE_FUNCTIONS, METHODS, VIEWS, apply_function
 from absnormal.frontends.numpy.masks import TracedMask, concrete
 from absnormal.frontends.numpy.running import Run, root_of, running
+from absnormal.frontends.numpy.sparse import Sparse
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.numpy.writes import WRITING, WRITING_METHODS, change_at, write_where
 from absnormal.frontends.user_line import caller
@@ -39,8 +40,8 @@ def variable_in(value: Any) -> Any:
     """A variable, or a comparison of variables, in nested lists and tuples; None where there is none."""
     if isinstance(value, (TracedArray, TracedMask, Either)):
         return value
-    if isinstance(value, TracedComplex):
-        return value.first
+    if isinstance(value, (TracedComplex, Sparse)):
+        return variable_in(value.first)
     if isinstance(value, np.ndarray):
         run = running()
         if run is not None and run.memory(value) is not None:

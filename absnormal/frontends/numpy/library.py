@@ -23,6 +23,7 @@ from absnormal.frontends.numpy.held import taken, variable_in
 from absnormal.frontends.numpy.library_methods import attributes, classes
 from absnormal.frontends.numpy.neighbours import FILTERS, medfilt
 from absnormal.frontends.numpy.scipy_algebra import SCIPY_ALGEBRA
+from absnormal.frontends.numpy.sparse import MAKERS, Sparse
 from absnormal.frontends.numpy.statistics import STATISTICS
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.numpy.writes import check
@@ -230,6 +231,15 @@ def simpson(y: Any, x: Any = None, dx: float = 1.0, axis: int = -1) -> Any:
     return np.tensordot(y, weights, ((axis,), (0,)))
 
 
+def spsolve(A: Any, b: Any) -> Any:
+    """scipy.sparse.linalg.spsolve."""
+    from scipy.sparse.linalg import spsolve as of_numbers
+
+    if isinstance(A, Sparse):
+        return np.linalg.solve(A.toarray(), b)
+    return affine_map(writer_of(b, "scipy.sparse.linalg.spsolve"), lambda v: of_numbers(A, v), b)
+
+
 AFFINE: dict[str, dict[str, tuple[str, ...]]] = {
     "scipy.signal": {
         "lfilter": ("x", "b"), "filtfilt": ("x",), "sosfilt": ("x",), "sosfiltfilt": ("x",), "detrend": ("data",),
@@ -252,7 +262,6 @@ AFFINE: dict[str, dict[str, tuple[str, ...]]] = {
         "matmul_toeplitz": ("x",), "solve_sylvester": ("q",), "solve_continuous_lyapunov": ("q",),
         "solve_discrete_lyapunov": ("q",), "expm_frechet": ("E",),
     },
-    "scipy.sparse.linalg": {"spsolve": ("b",)},
     "scipy.interpolate": {"griddata": ("values",)},
 }  # fmt: skip
 
@@ -266,6 +275,7 @@ WRITTEN: dict[str, dict[str, Rule]] = {
     "scipy.ndimage": {"map_coordinates": interpolation.map_coordinates, **FILTERS},
     "scipy.interpolate": {"make_interp_spline": interpolation.make_interp_spline, "splrep": interpolation.splrep,
                           "splev": interpolation.splev},
+    "scipy.sparse": MAKERS, "scipy.sparse.linalg": {"spsolve": spsolve},
     "scipy.signal": {"medfilt": medfilt, "medfilt2d": medfilt}, "scipy.stats": STATISTICS,
 }
 
@@ -276,6 +286,14 @@ def _rows(module: str) -> dict[str, Callable[[Rule, str], Rule]]:
     if module == "scipy.spatial.distance":
         rows |= {metric: _distance(metric) for metric in METRICS}
     return rows
+
+
+def _listed(item: Any) -> Any:
+    """A list with variables as an array, if its parts have one shape."""
+    if not isinstance(item, list) or variable_in(item) is None:
+        return taken(item)
+    parts = taken(item)
+    return arrayed(parts) if len({*map(np.shape, parts)}) == 1 else parts
 
 
 def _following(original: Rule, rule: Rule, name: str, of_class: bool = False) -> Rule:
@@ -291,9 +309,8 @@ def _following(original: Rule, rule: Rule, name: str, of_class: bool = False) ->
             bound = signature.bind(*args, **kwargs)
             target = bound.arguments.pop("output", None)
             args, kwargs = bound.args, bound.kwargs
-        arrays = [arrayed(taken(item)) if isinstance(item, list) and variable_in(item) is not None else taken(item)
-                  for item in args]
-        result = named(first.builder, name, rule, arrays, {key: taken(item) for key, item in kwargs.items()})
+        by_name = {key: taken(item) for key, item in kwargs.items()}
+        result = named(first.builder, name, rule, [*map(_listed, args)], by_name)
         if not isinstance(target, (np.ndarray, TracedArray)):
             check_dtype(target)
             return result

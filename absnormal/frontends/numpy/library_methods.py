@@ -8,6 +8,7 @@ from typing import Any
 
 from absnormal.frontends.numpy.distributions import CONTINUOUS, DISCRETE
 from absnormal.frontends.numpy.interpolation import piecewise_polynomial, spline, table
+from absnormal.frontends.numpy.sparse import multiply
 from absnormal.frontends.writing import writer_of
 
 
@@ -22,6 +23,8 @@ METHODS: tuple[tuple[str, str, dict[str, Callable[..., Any]]], ...] = (
     ("scipy.interpolate", "PPoly", {"__call__": piecewise_polynomial}),
     ("scipy.interpolate", "BSpline", {"__call__": spline}),
     ("scipy.interpolate", "RegularGridInterpolator", {"__call__": table}),
+    ("scipy.sparse", "csr_matrix", {"multiply": multiply}),
+    ("scipy.sparse", "dia_matrix", {"multiply": multiply}),
     *(("scipy.spatial", name, {"__init__": _compiled})
       for name in ("ConvexHull", "Delaunay", "Voronoi", "HalfspaceIntersection")),
     ("scipy.stats", "rv_continuous", CONTINUOUS),

@@ -146,12 +146,22 @@ def _of_numbers(original: Any, rule: Callable[..., Any]) -> Callable[..., Any]:
 def _stand_in(original: Any, rule: Callable[..., Any]) -> Callable[..., Any]:
     """The rule in the thread in which f runs, for the user's code; the original everywhere else."""
 
+    def chosen() -> Callable[..., Any]:
+        run = running()
+        caller = sys._getframe(2).f_code.co_filename
+        return original if run is None or run.builder.user is not None or stands_alone(caller) else rule
+
+    if isinstance(original, type):
+        # What asks whether an object is of the class is answered as by the class.
+        answers = {"__instancecheck__": lambda cls, one: isinstance(one, original),
+                   "__subclasscheck__": lambda cls, kind: issubclass(kind, original),
+                   "__call__": lambda cls, *args, **kwargs: chosen()(*args, **kwargs)}
+        kind: Callable[..., Any] = type("StandIn", (type,), answers)(original.__name__, (), {})
+        return kind
+
     @functools.wraps(original)
     def stand_in(*args: Any, **kwargs: Any) -> Any:
-        run = running()
-        if run is None or run.builder.user is not None or stands_alone(sys._getframe(1).f_code.co_filename):
-            return original(*args, **kwargs)
-        return rule(*args, **kwargs)
+        return chosen()(*args, **kwargs)
 
     return stand_in
 

@@ -234,10 +234,10 @@ class TracedArray(Stored, NDArrayOperatorsMixin):
         if method is None:
             theirs = library_name(sys._getframe(1))
             if theirs is not None:
-                raise _MissingAttribute(
+                raise MissingAttribute(
                     theirs, f"takes no variables: it asks for .{name}",
                     f"write it with NumPy's functions, or call it in f by the name {theirs}", caller())
-            raise _MissingAttribute(
+            raise MissingAttribute(
                 f"ndarray.{name}",
                 "is not supported on a variable",
                 f"use NumPy's functions, such as np.{name if callable(getattr(np, name, None)) else 'sort'}(x)",
@@ -259,19 +259,13 @@ class TracedArray(Stored, NDArrayOperatorsMixin):
         raise TraceError(name, problem, fix, source)
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
-        from absnormal.frontends.numpy.functions import CONVERTING
-
         names = library_call()
         if names and names[-1] in ASKING and dtype is None:
             # What is no array for a sparse matrix is asked for its own product.
             return np.array(Opaque(), dtype=object)
-        calls = [name for name in names if name in CONVERTING]
-        fix = "make that array in f, of float64, with np.zeros or np.array, and write A @ x for A.dot(x)"
         self.refuse(
             "a variable is converted to a plain array, or written into one, which would lose its derivative",
-            CONVERTING[calls[0]] if calls else fix,
-            calls[0] if calls else "np.array",
-        )
+            "make that array in f, of float64, with np.zeros or np.array, and write A @ x for A.dot(x)", "np.array")
 
     def __float__(self) -> NoReturn:
         self.refuse(
@@ -389,12 +383,12 @@ class TracedArray(Stored, NDArrayOperatorsMixin):
 
 
 #: Functions of SciPy's sparse matrices that ask whether the other factor is an array.
-ASKING = {"scipy._matmul_dispatch", "scipy._rmatmul_dispatch", "scipy._mul_dispatch"}
+ASKING = {"scipy._matmul_dispatch", "scipy._rmatmul_dispatch", "scipy._mul_dispatch", "scipy._divide"}
 
 
 class Opaque:
     """What is no array."""
 
 
-class _MissingAttribute(TraceError, AttributeError):
+class MissingAttribute(TraceError, AttributeError):
     """Absent for ``hasattr``, and a TraceError for a person."""

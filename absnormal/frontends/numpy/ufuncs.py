@@ -22,7 +22,7 @@ from absnormal.frontends.numpy.complex_numbers import is_complex, of_complex
 from absnormal.frontends.numpy.masks import TracedMask, concrete, multiplied, numbers
 from absnormal.frontends.numpy.order import largest, smallest
 from absnormal.frontends.numpy.shapes import moveaxis
-from absnormal.frontends.numpy.sparse import is_matrix, is_sparse, product
+from absnormal.frontends.numpy.sparse import is_sparse, operated
 from absnormal.frontends.numpy.special import SPECIAL_RULES, SPECIAL_UFUNCS
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.user_line import caller
@@ -230,9 +230,7 @@ def _called(write: Writer, ufunc: np.ufunc, inputs: Sequence[Any]) -> Any:
     if ufunc is np.multiply and any(isinstance(item, TracedMask) for item in inputs):
         return multiplied(*inputs)
     if any(map(is_sparse, inputs)):
-        if ufunc is np.matmul or (ufunc is np.multiply and any(map(is_matrix, inputs))):
-            return product(write, *inputs)
-        write.refuse("a sparse matrix is not supported", "use A @ x, or A.toarray()")
+        return operated(write, ufunc, *inputs)
     inputs = numbers(inputs)
     if eithers(inputs):
         return lifted(ufunc, inputs, ufunc.signature is None)
