@@ -54,14 +54,15 @@ class Comparison:
     by_terms
         the leaves whose difference is no small part of them, and is allowed for the size of terms that cancel
     sensitivity
-        a bound on how much f changes, to first order, where the value of one node but the inputs is doubled
+        a bound on how much f changes, to first order, where the value of one node but the inputs is doubled; None
+        where that is not known
     """
 
     apart: Array
     allowed: Array
     cancelled: tuple[int, ...] = ()
     by_terms: tuple[int, ...] = ()
-    sensitivity: float = np.inf
+    sensitivity: float | None = None
 
     @property
     def close(self) -> bool:
@@ -181,7 +182,7 @@ def _by_last_steps(call: TracedCall, problem: Problem, tolerance: Tolerance) -> 
                     cancelled.append(leaf)
     found_allowed = np.maximum(np.where(np.isfinite(allowed), allowed, floor), apart)
     return Comparison(apart, found_allowed, tuple(cancelled), tuple(by_terms),
-                      steps.sensitivity(sweeps.values) if by_terms else 0.0)
+                      None if call.program.is_piecewise_linear else steps.sensitivity(sweeps.values))
 
 
 class _Leaf(NamedTuple):
@@ -278,7 +279,8 @@ def of_terms_without_size(call: TracedCall, problem: Problem, comparison: Compar
     if not comparison.by_terms:
         return ""
     leaves = zip(call.leaves, call.program.inputs(call.values), strict=True)
-    sensitivity = max(comparison.sensitivity, *(_largest(given) * _largest(leaf) for given, leaf in leaves))
+    bound = np.inf if comparison.sensitivity is None else comparison.sensitivity
+    sensitivity = max(bound, *(_largest(given) * _largest(leaf) for given, leaf in leaves))
     # By half of what is allowed, as the sweep that tells it was one in the framework's own precision.
     if not is_sensitive(problem.sweeps, 2 * sensitivity):
         return ""

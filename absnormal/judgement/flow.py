@@ -25,6 +25,7 @@ from absnormal.judgement.comparison import (
     of_terms_without_size,
     tolerance_of,
 )
+from absnormal.judgement.digits import with_digits
 from absnormal.judgement.ladder import FIRST, FURTHER, decide
 from absnormal.judgement.options import Options
 from absnormal.judgement.tolerances import Tolerance, machine_epsilon
@@ -151,7 +152,7 @@ def modelled_vector(
         # What is exact has no precision to be rounded in.
         exact = replace(problem.tolerance, rtol=problem.tolerance.rtol or 0.0)
         return given_vector(problem, tool, vector, exact, known)
-    return _by_theorems(problem, tool, lambda: vector)
+    return with_digits(_by_theorems(problem, tool, lambda: vector))
 
 
 def _by_theorems(problem: Problem, tool: Sweeps, vector: Callable[[], Array]) -> Turns:
@@ -240,7 +241,8 @@ def _near_the_model(
 ) -> Turns:
     """The verdict on a vector that is g_c to rounding: the one on g_c, or that on the vector where this is not open."""
     c = np.asarray(problem.c, dtype=float)
-    modelled = _by_theorems(problem, tool, lambda: np.asarray(tool.gradient(tool.signature(c)), dtype=float))
+    by_theorems = _by_theorems(problem, tool, lambda: tool.gradient(tool.signature(c)))
+    modelled = with_digits(by_theorems, comparison.sensitivity)
 
     def vector_itself() -> Turns:
         """The verdict on the vector, of which a copy is made when it is asked for."""
@@ -254,14 +256,15 @@ def _near_the_model(
     while True:
         found = next(modelled)
         proof = found.outcome
+        if isinstance(proof, str):
+            yield from repeat(found)
         if isinstance(proof, Proof) and (proof.clarke or not call.foreign):
             cancelled = [call.program.tree.leaf_name(leaf) for leaf in comparison.cancelled]
             named = (_CANCELLED.format(leaves=", ".join(cancelled)),) if cancelled else ()
             yield replace(found, outcome=replace(proof, deviation=proof.deviation + comparison.largest),
                           notes=(*found.notes, *named))
         found = next(given)
-        proof = found.outcome
-        settled = call.foreign or (isinstance(proof, Proof) and proof.clarke)
+        settled = call.foreign or (isinstance(found.outcome, Proof) and found.outcome.clarke)
         yield found if settled else replace(found, outcome=why_open(problem))
 
 

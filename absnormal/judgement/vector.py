@@ -8,7 +8,6 @@ generalized gradient.  The linear program that finds weights or v is a proposal;
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -22,18 +21,19 @@ from absnormal.active.system import MANY
 from absnormal.arrays import Array
 from absnormal.certificates.evidence import Judged
 from absnormal.clarke.polytope import Answer, Summand, membership
+from absnormal.judgement.digits import lost
 from absnormal.judgement.ladder import OF_NEAR_VECTORS, SEPARATING_NEAR_VECTORS, UNLISTED, Rung, decide
-from absnormal.judgement.tolerances import DOUBLE, NOTHING
+from absnormal.judgement.tolerances import DOUBLE
 from absnormal.judgement.vector_by_blocks import by_blocks
 from absnormal.rational.linear_algebra import Vector, dot
 from absnormal.rational.linear_program import convex_weights
-from absnormal.sweeps.conditioning import between, beyond_values, spread, terms_have_sizes
+from absnormal.sweeps.conditioning import spread
 from absnormal.sweeps.overflow import overflow
 from absnormal.sweeps.rounding import rounding
 from absnormal.sweeps.table import Sweeps
 from absnormal.theorems.membership import ConvexWeights, vector_along_directions
 from absnormal.theorems.merging import merged_vector
-from absnormal.theorems.problem import Problem, Proof, cancelling, largest, reach, terms
+from absnormal.theorems.problem import Problem, Proof, cancelling, reach, terms
 from absnormal.theorems.regular import without_effect
 from absnormal.theorems.regular_vectors import vector_under_regular
 from absnormal.theorems.separation import (
@@ -50,8 +50,6 @@ from absnormal.theorems.smooth import AT_ONCE, SMOOTH
 _DEFINITE = 10
 #: Numbers in a list of gradients up to which a floating-point proposal that fails is followed by an exact one.
 _SMALL = 4000
-#: How much larger than a gradient its changes by rounding are, where no digit of it is left.
-_LOST = 8.0
 _LOST_DIGITS = "the vector agrees with what is computed, but rounding of values may have made all digits of that"
 
 
@@ -104,23 +102,8 @@ class Limits:
 
     @property
     def lost(self) -> bool:
-        """Whether rounding of values may make all digits of a leaf; of the gradient, or of what active kinks add to it,
-        whose weights may be all rounding.  A leaf that is zero up to cancellation needs digits of its terms only."""
-        tool, sigma = self.tool, self._sigma
-        others = between(tool) if len(tool.alpha) else None
-
-        def derivatives(near: Sweeps) -> Array:
-            own = near.gradient(sigma)
-            return np.stack([own] if others is None else [own, near.gradient(others) - own])
-
-        true = np.asarray(derivatives(tool), dtype=float)
-        sums, count = terms(tool, sigma), [math.prod(shape) for shape in tool.program.tree.shapes]
-        sizes = np.stack([largest(tool, one) for one in true])
-        decisive = np.where(sizes > NOTHING * sums, _LOST * sizes, np.inf)
-        moved = beyond_values(tool, sigma, true, derivatives, far=np.repeat(decisive, count, axis=1))
-        if (np.stack([largest(tool, one) for one in moved]) > decisive).any():
-            return True
-        return bool(np.isinf(decisive[0]).any() and not terms_have_sizes(tool, sigma)[np.isinf(decisive[0])].all())
+        """Whether rounding of values may make all digits of the gradient that the vector agrees with."""
+        return lost(self.tool, self._sigma)
 
     @cached_property
     def refuted(self) -> Array | None:

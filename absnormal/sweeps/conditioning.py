@@ -32,6 +32,8 @@ _ULPS, _MARGIN = 4.0, 8.0
 _FAR = 1e-3
 #: How many units of the value of a node must change f by as much as f itself, before rounding can make all of u.
 _SENSITIVE = 1024.0
+#: The same in half precision, where that would be more than the value.
+_SENSITIVE_IN_HALF = 64.0
 #: In precisions from here on kernels compute in a finer one, and round once.
 _COARSE = 2.0**-12
 
@@ -72,7 +74,7 @@ def terms_have_sizes(sweeps: Sweeps, sigma: Array) -> Array:
     large; where it is that sensitive to nothing on its way, no roundings are drawn.
     """
     split = sweeps.program.tree.split
-    if not is_sensitive(sweeps, _sensitivity(sweeps, sigma)):
+    if not is_sensitive(sweeps, sensitivity(sweeps, sigma)):
         return np.ones(len(sweeps.program.tree.shapes), bool)
     here = sweeps.gradient_magnitude()
     moved = beyond_values(sweeps, sigma, here, lambda near: near.gradient_magnitude(), far=here)
@@ -83,10 +85,18 @@ def terms_have_sizes(sweeps: Sweeps, sigma: Array) -> Array:
 
 def is_sensitive(sweeps: Sweeps, sensitivity: float) -> bool:
     """Whether rounding of one value may change f by as much as f itself, for the change where that value is doubled."""
-    return not sensitivity * _SENSITIVE * np.max(sweeps.units) <= largest(sweeps.y)
+    return not part_by_rounding(sweeps, sensitivity) <= 1
 
 
-def _sensitivity(sweeps: Sweeps, sigma: Array) -> float:
+def part_by_rounding(sweeps: Sweeps, sensitivity: float) -> float:
+    """What part of f may change by rounding of one value, with a margin; the value of f itself is one."""
+    unit = float(np.max(sweeps.units))
+    margin = unit * (_SENSITIVE if unit < _COARSE else _SENSITIVE_IN_HALF)
+    size = largest(sweeps.y)
+    return margin * sensitivity / size if size else np.inf * sensitivity
+
+
+def sensitivity(sweeps: Sweeps, sigma: Array) -> float:
     """How much f changes, to first order, where the value of one node is doubled, at most."""
     steps: list[_Sensitivity] = []
 

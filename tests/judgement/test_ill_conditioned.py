@@ -12,7 +12,7 @@ import torch
 import absnormal as an
 from absnormal.frontends.torch.capture import of_closure
 from absnormal.program.tree import Tree
-from absnormal.sweeps.conditioning import _sensitivity, is_sensitive, terms_have_sizes
+from absnormal.sweeps.conditioning import is_sensitive, sensitivity, terms_have_sizes
 from absnormal.sweeps.table import Sweeps
 from tests.planted.plants import Wrong
 
@@ -99,6 +99,6 @@ def test_the_sweep_of_the_comparison_bounds_the_sensitivity(name: str) -> None:
     sigma = sweeps.signature(call.slopes[sweeps.alpha])
     bound = sweeps.last_steps(sigma, call.leaves).sensitivity(sweeps.values)
     at_x = float(np.abs(call.leaves[0]).max() * x.detach().abs().max())
-    own = _sensitivity(sweeps, sigma)
+    own = sensitivity(sweeps, sigma)
     assert np.isfinite(bound) and (name == "pooled" or own <= max(bound, 1.01 * at_x))
     assert not is_sensitive(sweeps, bound)

@@ -16,6 +16,7 @@ PLAIN = ("frontends/test_numpy_refusals.py",)
 COMPUTED = ("theorems/test_computed_rows.py",)
 PARTIAL = ("sweeps/test_conditioning.py", "judgement/test_partial_cancellation.py")
 
+DIGITS = ("judgement/test_digits.py",)
 DIFFERENCES = ("ops/test_differences.py",)
 
 MUTANTS = (
@@ -88,5 +89,9 @@ MUTANTS = (
            ("judgement/test_tolerance_edges.py", "frontends/test_torch_graph.py")),
     Mutant("judgement/comparison.py", "size <= NOTHING * sums if call.foreign else np", "np", PARTIAL),
     Mutant("judgement/vector.py", " and limits.lost:", " and False:", ("judgement/test_tolerance_edges.py",)),
+    Mutant("judgement/digits.py", "not found.bare and lost(tool, problem.sigma, True, known):", "False:", DIGITS),
+    Mutant("judgement/digits.py", "if is_sensitive(tool, known):\n        return False", "if False:\n        pass", DIGITS),
+    Mutant("judgement/digits.py", "* sums <= size) |", "* 0 <= size) |", DIGITS),
+    Mutant("judgement/digits.py", "sizes, share * largest", "sizes, 0 * largest", DIGITS),
     Mutant("theorems/problem.py", "<= NOTHING * sizes", "<= sizes", PARTIAL),
 )

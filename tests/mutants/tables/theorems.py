@@ -177,7 +177,7 @@ MUTANTS = (
            ("theorems/test_smooth.py",)),
     Mutant("theorems/membership.py", "return bool((np.abs(left) <= self._allowed).all())",
            "return bool((np.abs(left) <= self._allowed).any())", MEMBERSHIP),
-    Mutant("judgement/vector.py", "others = between(tool) if len(tool.alpha) else None", "others = None",
+    Mutant("judgement/digits.py", "others = between(tool) if len(tool.alpha) else None", "others = None",
            ("sweeps/test_conditioning.py",)),
     Mutant("certificates/checker/blocks.py", "return most(own, block[\"tree\"], v)", "return Fraction(0)", BY_BLOCKS),
     Mutant("judgement/vector_by_blocks.py", "goal = highest + max(Fraction(1), more * unit)",

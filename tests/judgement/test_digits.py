@@ -1,0 +1,113 @@
+"""A gradient of which rounding of the values leaves no digit is proved by nothing, whoever computed it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import absnormal as an
+from absnormal.judgement import digits
+from absnormal.judgement.digits import lost
+from absnormal.sweeps.table import Sweeps
+
+F = torch.nn.functional
+
+
+def kurtosis(x: Any) -> Any:
+    d = x - x.mean()
+    return (d**4).mean() / ((d**2).mean()) ** 2
+
+
+def skewness(x: Any) -> Any:
+    d = x - x.sum() / len(x)
+    return (d**3).mean() / ((d**2).mean()) ** 1.5
+
+
+def versine(x: Any) -> Any:
+    return ((1 - (torch if isinstance(x, torch.Tensor) else np).cos(x)) / x**2).sum()
+
+
+def exact(f: Callable[[Any], Any], x: np.ndarray) -> np.ndarray:
+    """The gradient in more digits, of the numbers as they are."""
+    mp = pytest.importorskip("mpmath")
+    with mp.workdps(60):
+        if f is versine:
+            return np.array([float(mp.sin(t) / t**2 - 2 * (1 - mp.cos(t)) / t**3) for t in map(mp.mpf, x.tolist())])
+        own = [mp.mpf(t) for t in x.tolist()]
+        d = [t - mp.fsum(own) / len(own) for t in own]
+        m = {k: mp.fsum(t**k for t in d) / len(d) for k in (2, 3, 4)}
+        k = 4 if f is kurtosis else 3
+        below = m[3] if k == 4 else m[2]
+        return np.array([
+            float(k * (t ** (k - 1) - below) / len(d) / m[2] ** (k / mp.mpf(2)) - k * m[k] * t / len(d)
+                  / m[2] ** (k / mp.mpf(2) + 1)) for t in d
+        ])  # fmt: skip
+
+
+def constant(ulps: int, base: float = 1.0, n: int = 20) -> np.ndarray:
+    """Numbers that are a few units apart."""
+    steps = ulps * np.spacing(np.float32(base)) * np.random.default_rng(n).integers(-3, 4, n)
+    return np.asarray((base + steps).astype(np.float32))
+
+
+SINGLE = [
+    *((f, constant(ulps, base)) for f in (kurtosis, skewness) for ulps in (1, 3, 300) for base in (0.1, 1.0, 1000.0)),
+    *((versine, np.array([x], np.float32)) for x in (1e-8, 1e-4, 1e-2, 0.5)),
+]
+DOUBLE = [(versine, np.array([x])) for x in (1e-8, 1e-6, 1e-4, 1e-2, 0.5)]
+
+
+@pytest.mark.parametrize(("f", "x"), [*SINGLE, *DOUBLE])
+def test_an_own_vector_is_judged_as_the_same_vector_given(f: Callable[[Any], Any], x: np.ndarray) -> None:
+    report = an.verify(f, torch.tensor(x))
+    given = an.verify(f, torch.tensor(x), gradient=report.gradient)
+    assert report.verdict is given.verdict is not an.Verdict.NOT_CLARKE
+    true = exact(f, x.astype(float))
+    if np.abs(np.asarray(report.gradient) - true).max() > 0.3 * np.abs(true).max():
+        assert not report and "ill-conditioned" in report.proof.reason
+    elif np.abs(np.asarray(report.gradient) - true).max() < 0.01 * np.abs(true).max():
+        assert report
+
+
+@pytest.mark.parametrize("x", [1e-8, 1e-6, 1e-4, 1e-2])
+def test_backward_mode_of_numpy_is_a_tool_like_others(x: float) -> None:
+    report = an.verify(versine, [x])
+    assert bool(report) == (x == 1e-2)
+    assert an.verify(versine, [x], gradient=report.gradient).verdict is report.verdict
+
+
+def test_a_weight_of_a_kink_that_is_all_rounding() -> None:
+    """At 1e-8 the weight of the second relu is 0 in floating point, and 1/2 exactly."""
+    f = lambda x: np.maximum(x[1], 0) - 4 * versine(x[:1]) * np.maximum(-x[1], 0)  # noqa: E731
+    assert an.verify(f, [1e-2, 0.0], slope=-1).verdict is an.Verdict.NOT_CLARKE
+    assert not an.verify(f, [1e-8, 0.0], slope=-1)
+
+
+def test_a_saturated_classifier_and_a_minimizer_are_no_loss_of_digits() -> None:
+    """Their gradients are sums that cancel."""
+    logits = torch.tensor([[18.0, 0.0, 1.0], [0.5, 17.0, 0.0]])
+    assert an.verify(lambda z: F.cross_entropy(z, torch.tensor([0, 1])), logits)
+    rng = np.random.default_rng(0)
+    A = torch.tensor(rng.standard_normal((30, 4)), dtype=torch.float32)
+    y = torch.tensor(rng.standard_normal(30), dtype=torch.float32)
+    best = torch.linalg.lstsq(A.double(), y.double()).solution.float()
+    assert an.verify(lambda w: ((A @ w - y) ** 2).mean(), best)
+
+
+@pytest.mark.parametrize(("x", "drawn"), [(0.5, False), (1e-4, True)])
+def test_roundings_are_drawn_where_they_may_count(x: float, drawn: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[bool] = []
+    beyond = digits.beyond_values
+    monkeypatch.setattr(digits, "beyond_values", lambda *a, **k: (calls.append(True), beyond(*a, **k))[1])
+    an.verify(versine, torch.tensor([x], dtype=torch.float64))
+    assert bool(calls) is drawn
+
+
+def test_what_is_exact_loses_nothing() -> None:
+    program = an.trace(lambda x: np.abs(x + 1e16 - 1e16).sum(), np.zeros(2))
+    sweeps = Sweeps(program, [np.zeros(2)])
+    assert not lost(sweeps, sweeps.signature(0.0))
