@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 
 import numpy as np
 
 from absnormal.active.rows import base_rows
-from absnormal.arrays import Array, lengths
+from absnormal.arrays import Array
 from absnormal.rational.alternative import least_squares
 from absnormal.sweeps.table import Sweeps
 
@@ -47,20 +48,23 @@ class FirstOrder:
     @np.errstate(over="ignore", invalid="ignore")
     def gradients(self, d: Array) -> Array:
         """The limiting gradients (q, n) along generic directions (q, n)."""
-        sigma = np.zeros((len(d), len(self.R)))
-        sizes = np.zeros_like(sigma)
-        for own in self.groups:
-            t = d @ self.R[own].T
-            if self.L[own].any():
-                t = t + sizes @ self.L[own].T
-            length = np.abs(t) if len(own) == 1 else lengths(t.T)[:, None]
-            sigma[:, own] = t / np.where(length > 0, length, 1.0)
-            sizes[:, own] = sigma[:, own] * t
-        w = np.tile(self.Y, (len(d), 1))
-        for own in reversed(self.groups):
-            if self.L[own].any():
-                w = w + (w[:, own] * sigma[:, own]) @ self.L[own]
+        base = d @ self.R.T
+        sigma, sizes = np.zeros_like(base), np.zeros_like(base)
+        for own, couplings in self._couplings:
+            t = base[:, own] if couplings is None else base[:, own] + sizes @ couplings.T
+            length = np.hypot.reduce(t, axis=1, keepdims=True)
+            along = t / np.where(length > 0, length, 1.0)
+            sigma[:, own], sizes[:, own] = along, along * t
+        w = np.broadcast_to(self.Y, base.shape)
+        for own, couplings in reversed(self._couplings):
+            if couplings is not None:
+                w = w + (w[:, own] * sigma[:, own]) @ couplings
         return np.asarray(self.J + (w * sigma) @ self.R)
+
+    @cached_property
+    def _couplings(self) -> list[tuple[Array, Array | None]]:
+        """The rows of L of every group; None where it depends on no active switch."""
+        return [(own, self.L[own] if self.L[own].any() else None) for own in self.groups]
 
 
 def first_order(sweeps: Sweeps) -> FirstOrder | None:

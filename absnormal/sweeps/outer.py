@@ -37,30 +37,37 @@ def outer_support(sweeps: Sweeps, v: Array) -> tuple[float, Array]:
     slopes = sweeps.signs[None].copy()
     for index, node in enumerate(program.nodes):
         if node.op == "input":
-            tangents[index] = np.repeat(leaves[node.params["leaf"]], len(slopes), axis=0)
+            tangents[index] = leaves[node.params["leaf"]]
             continue
         if not node.varied:
             continue
+        inner = [_repeated(tangents[arg], len(slopes)) for arg in node.args]
         kink = TABLE[node.op].kink
         if kink is None:
-            inner = [tangents[arg] for arg in node.args]
             tangents[index] = applied(sweeps.maps(index), inner, len(slopes), node.shape)
         elif node.switch < 0 or not sweeps.active[node.switch : node.switch + node.switches].any():
-            derivative = sweeps.derivative_of(index, sweeps.signs)
-            tangents[index] = derivative.push([tangents[arg] for arg in node.args], len(slopes))
+            tangents[index] = sweeps.derivative_of(index, sweeps.signs).push(inner, len(slopes))
         else:
-            slopes = _branched(sweeps, index, kink, tangents, slopes)
-    found = tangents[program.output]
+            tangents[index], slopes = _branched(sweeps, index, kink, inner, slopes)
+    found = _repeated(tangents[program.output], len(slopes))
     along = np.zeros(len(slopes)) if found is None else found.reshape(len(slopes))
     best = int(along.argmax())
     size = float(sweeps.magnitude(sweeps.signs, v, interval=True)[1][0])
     return float(along[best]) + rounding(2 * sweeps.push_depth) * size + FLOOR, slopes[best]
 
 
-def _branched(sweeps: Sweeps, index: int, kink: Kink, tangents: list[Array | None], slopes: Array) -> Array:
-    """The slopes of all branches behind an active kink, whose tangents are written, and those before it repeated."""
+def _repeated(tangents: Array | None, count: int) -> Array | None:
+    """The tangents of a node in so many branches: those before it branched again, once for each pattern."""
+    if tangents is None or len(tangents) == count:
+        return tangents
+    return np.tile(tangents, (count // len(tangents), *[1] * (tangents.ndim - 1)))
+
+
+def _branched(
+    sweeps: Sweeps, index: int, kink: Kink, inner: list[Array | None], slopes: Array
+) -> tuple[Array, Array]:
+    """The tangents of an active kink in all branches behind it, and the slopes of these."""
     node, count = sweeps.program.nodes[index], len(slopes)
-    inner = [tangents[arg] for arg in node.args]
     if kink.blocks:
         lanes = sweeps.program.lanes(index)
         lanes = lanes[:, sweeps.active[lanes[0]]]
@@ -87,10 +94,7 @@ def _branched(sweeps: Sweeps, index: int, kink: Kink, tangents: list[Array | Non
                 results.append(sweeps.derivative_of(index, along).push(alone, 1))
         else:
             results.append(sweeps.derivative_of(index, mine[0]).push(inner, count))
-    for place, known in enumerate(tangents[:index]):
-        tangents[place] = None if known is None else np.tile(known, (len(signs), *[1] * (known.ndim - 1)))
-    tangents[index] = np.concatenate(results)
-    return slopes
+    return np.concatenate(results), slopes
 
 
 def _along(sweeps: Sweeps, index: int, kink: Kink, tangents: list[Array | None], sign: float) -> Array:
