@@ -7,12 +7,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from absnormal.arrays import Array, lengths
+from absnormal.arrays import Array
 from absnormal.certificates import checker
 from absnormal.certificates.next_to_program import numbers_in_x
 from absnormal.certificates.witness import Witness
 from absnormal.sweeps.adjoints import nonzero
-from absnormal.sweeps.realized import rates_beyond
+from absnormal.sweeps.realized import ALONG, senses
 from absnormal.sweeps.rounding import UNIT
 
 
@@ -47,8 +47,9 @@ def layered(layers: Sequence[Layer], witness: Witness, rng: np.random.Generator)
         if len(weights) != len(signs) or not (weights >= 0).all() or any(found is None for found in signs):
             return False
         mean = np.sum([weight * found for weight, found in zip(weights, signs, strict=True)], axis=0)
-        close = 8 * (1 + len(weights)) * UNIT
-        if not abs(weights.sum() - 1) <= close or not (np.abs(mean - slopes[own]) <= close).all():
+        exact = 8 * (1 + len(weights)) * UNIT
+        close = np.where(sweeps.in_blocks[own], ALONG, exact)
+        if not abs(weights.sum() - 1) <= exact or not (np.abs(mean - slopes[own]) <= close).all():
             return False
         left, reached = left & ~own, reached | (inputs[0] != 0)
     return not left.any() and not sweeps.sorts
@@ -63,11 +64,7 @@ def _signs(
     sweeps, d = witness.floats, np.zeros(witness.floats.program.n)
     d[checker.positions(direction[0], sweeps.program.n)] = direction[1]
     d = numbers_in_x(d, witness)
-    rates = rates_beyond(sweeps, sweeps.signature(0.0), d, rng)
-    signs, moves = np.sign(rates), rates != 0
-    for numbers in sweeps.lanes:
-        lane = np.searchsorted(sweeps.alpha, numbers)
-        size = lengths(rates[lane])
-        signs[lane], moves[lane] = rates[lane] / np.where(size > 0, size, 1.0), size > 0
-    mine = own[sweeps.alpha]
-    return None if (d[reached] != 0).any() or not moves[mine].all() else signs[mine]
+    found, moved = senses(sweeps, d, rng), np.zeros(sweeps.program.s, bool)
+    moved[sweeps.alpha] = found != 0
+    still = own & ~sweeps.with_their_blocks(moved)
+    return None if (d[reached] != 0).any() or still.any() else found[own[sweeps.alpha]]

@@ -11,7 +11,7 @@ from absnormal.sweeps.rounding import FLOOR, UNIT, rounding
 from absnormal.sweeps.table import Sweeps
 
 #: How far from a multiple of its slopes the rates of a block may be, against their length: the rounding of long sums.
-_ALONG = 1024 * UNIT
+ALONG = 1024 * UNIT
 
 
 def realizes(
@@ -49,7 +49,7 @@ def _opened(sweeps: Sweeps, sigma: Array, rates: Array, errors: Array) -> Array:
         along = (c * t).sum(axis=0)
         # For slopes of another length than 1 this leaves the rest of what is along them.
         apart = lengths(t - along * c)
-        opened[own] = (along > error) & (apart <= _ALONG * along)
+        opened[own] = (along > error) & (apart <= ALONG * along)
     return opened
 
 
@@ -69,3 +69,15 @@ def rates_beyond(
     if values:
         error = error + beyond_values(sweeps, sigma, here, rates, rng)
     return np.where(np.abs(here) > error, here, 0.0)
+
+
+def senses(sweeps: Sweeps, d: Array, rng: np.random.Generator | None = None) -> Array:
+    """How d moves each active switch, with slope 0 at the others: a sign, for a norm a vector of length 1; 0 where that
+    is not beyond rounding."""
+    rates = rates_beyond(sweeps, sweeps.signature(0.0), d, rng)
+    found = np.sign(rates)
+    for numbers in sweeps.balls:
+        own = np.searchsorted(sweeps.alpha, numbers)
+        size = lengths(rates[own])
+        found[own] = rates[own] / np.where(size > 0, size, 1.0)
+    return found

@@ -20,10 +20,11 @@ chain meets each layer once at most, so g_c is the mean of g_sigma over independ
 Notes
 -----
 In particular c = 0 on a layer needs one direction that moves all of it (of a norm one entry at least), a uniform c one
-that moves all of it in one sense, and c of -1 and 1 one that moves each switch in the sense of its slope.  Layers with
-norms are proved for c = 0.  Slopes of several values need a direction for every threshold between them.  Directions
-lie in inputs that reach no earlier layer, by patterns: the weights of a layer as well as its biases.  A sign counts
-only beyond its rounding error.
+that moves all of it in one sense, and c of -1 and 1 one that moves each switch in the sense of its slope.  The sign
+vector of a norm is R_i d / |R_i d|, and other slopes than 0 need two directions, for c + a and c - a with a orthogonal
+to c (THEORY 8).  Slopes of several values need a direction for every threshold between them.  Directions lie in inputs
+that reach no earlier layer, by patterns: the weights of a layer as well as its biases.  A sign counts only beyond its
+rounding error.
 
 Source
 ------
@@ -43,19 +44,22 @@ import numpy as np
 from absnormal.active.layers import depths
 from absnormal.active.private_inputs import private_inputs
 from absnormal.active.system import System
-from absnormal.arrays import Array
+from absnormal.arrays import Array, lengths
 from absnormal.certificates import of_layers
 from absnormal.certificates.evidence import AtPoint, Judged, NextToProgram, OnForm, wide
 from absnormal.certificates.witness import Witness
 from absnormal.rational.linear_algebra import simplest
 from absnormal.sweeps.adjoints import nonzero
-from absnormal.sweeps.realized import rates_beyond
+from absnormal.sweeps.realized import ALONG, rates_beyond, senses
+from absnormal.sweeps.rounding import UNIT
 from absnormal.sweeps.table import Sweeps
 from absnormal.theorems.problem import Problem, Proof
 
 #: Different slopes in one layer, layers, and numbers in sweeps over all of them, up to which directions are looked for.
 _VALUES, _LAYERS, _NUMBERS = 4, 64, 200_000_000
 _UPDATES = 10
+#: How often a direction is solved for, each time for what is left, and in how many steps.
+_REFINED, _ITERATIONS = 3, 50
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,7 +177,9 @@ def _proposed(sweeps: Sweeps, own: Array, free: Array, c: Array) -> Layer | None
         d = np.where(free, np.random.default_rng(0).standard_normal(len(free)), 0.0)
         steps = [(Fraction(1, 2), d), (Fraction(1, 2), -d)] if _moved(sweeps, own, d).all() else []
     elif (own & sweeps.in_blocks).any():
-        return None
+        steps = list(_on_spheres(sweeps, own, free, c))
+        if len(steps) < 2:
+            return None
     else:
         steps = list(_by_thresholds(sweeps, own, free, c))
         if not all(d.any() for _, d in steps):
@@ -182,6 +188,55 @@ def _proposed(sweeps: Sweeps, own: Array, free: Array, c: Array) -> Layer | None
         return None
     directions = [(np.flatnonzero(d).tolist(), d[d != 0].tolist()) for _, d in steps]
     return Layer(np.flatnonzero(own).tolist(), [weight for weight, _ in steps], directions)
+
+
+def _on_spheres(sweeps: Sweeps, own: Array, free: Array, c: Array) -> Iterator[tuple[Fraction, Array]]:
+    """Two directions whose sign vectors, of length 1 in every block, have the mean c: they are c + a and c - a, with a
+    across c.
+
+    Nothing, or one, where that is not found.  A block of one entry is left where its slope is -1, 0 or 1.
+    """
+    slopes, across = np.zeros(sweeps.program.s), np.zeros(sweeps.program.s)
+    slopes[own] = c
+    for numbers in (*sweeps.lanes, np.flatnonzero(own & ~sweeps.in_blocks)[None]):
+        across[numbers] = _across(slopes[numbers])
+    for sign in (1, -1):
+        signs = (slopes + sign * across)[own]
+        d = _solved(sweeps, own, free, signs)
+        if d is not None and (np.abs(senses(sweeps, d)[own[sweeps.alpha]] - signs) <= ALONG).all():
+            yield Fraction(1, 2), d
+
+
+def _across(c: Array) -> Array:
+    """A vector across each column c of length 1 at most that leads from it to the sphere; 0 where there is none."""
+    size, blocks = lengths(c), np.arange(c.shape[1])
+    along = c / np.where(size > 0, size, 1.0)
+    least = np.abs(along).argmin(axis=0)
+    found = -along * along[least, blocks]
+    found[least, blocks] += 1.0
+    length = lengths(found)
+    return np.asarray(found * np.sqrt(np.maximum(1 - size**2, 0)) / np.where(length > 0, length, 1.0))
+
+
+def _solved(sweeps: Sweeps, own: Array, free: Array, rates: Array) -> Array | None:
+    """A direction in the free inputs along which the switches of a layer move at these rates, if there is one."""
+    from scipy.sparse.linalg import LinearOperator, lsqr
+
+    sigma, d, left = sweeps.signature(0.0), np.zeros(len(free)), rates
+
+    def pushed(step: Array) -> Array:
+        return np.asarray(sweeps.push(sigma, np.where(free, step.ravel(), 0.0)[None])[0][0][own])
+
+    def pulled(weights: Array) -> Array:
+        seeds = np.zeros((1, sweeps.program.s))
+        seeds[0, own] = weights.ravel()
+        return np.where(free, sweeps.pull(sigma, seeds, None)[0][0], 0.0)
+
+    rows = LinearOperator((len(rates), len(free)), matvec=pushed, rmatvec=pulled, dtype=float)
+    for _ in range(_REFINED):
+        d = d + lsqr(rows, left, atol=UNIT, btol=UNIT, iter_lim=_ITERATIONS)[0]
+        left = rates - pushed(d)
+    return d if np.isfinite(d).all() else None
 
 
 def _by_thresholds(sweeps: Sweeps, own: Array, free: Array, c: Array) -> Iterator[tuple[Fraction, Array]]:

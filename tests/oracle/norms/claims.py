@@ -26,7 +26,7 @@ THEOREMS: dict[Claim, dict[Claim, int]] = {
         rows.private_directions_not_uniform: 57,
         rows.private_directions_reaching_back: 4217,
     },
-    rows.layered: {rows.layered_reaching_back: 685},
+    rows.layered: {rows.layered_reaching_back: 25, rows.layered_twice: 1624},
     adjoints.regular: {adjoints.regular_with_signs_of_each: 49, adjoints.regular_for_the_weights: 697},
     adjoints.supporting: {adjoints.supporting_with_signs_of_each: 49},
     along.supporting_along: {along.supporting_along_with_signs_of_each: 259},

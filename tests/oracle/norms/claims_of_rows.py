@@ -116,8 +116,11 @@ def private_directions_reaching_back(draw: Drawn) -> Claimed | None:
     return _private(draw, reach_back=True)
 
 
-def layered(draw: Drawn, reach_back: bool = False) -> Claimed | None:
-    """Private inputs of each depth, in any rows; on each depth c is 0, or what a direction in these inputs chooses."""
+def layered(draw: Drawn, reach_back: bool = False, twice: bool = False) -> Claimed | None:
+    """Private inputs of each depth, in any rows; on each depth c is the mean of what a few directions in these choose.
+
+    ``twice`` lets a norm depend on norms of its own depth.
+    """
     free, depths = draw.pick((0, 1)), draw.pick((1, 2, 2))
     sizes = [draw.pick((1, 2)) for _ in range(depths)]
     n = free + sum(sizes)
@@ -125,22 +128,29 @@ def layered(draw: Drawn, reach_back: bool = False) -> Claimed | None:
     slopes: list[Vector] = []
     start, before = free, 0
     for own in sizes:
-        d, zero = draw.row(own, (1, -1, 3, 4, 0)), draw.likely(0.5)
+        d = draw.row(own, (1, -1, 3, 4, 0))
+        chosen = draw.pick(([d], [d, tuple(-a for a in d)], [d, draw.row(own, (1, -1, 3, 4, 0))]))
         for _ in range(draw.pick((1, 2, 2))):
             k = draw.pick((1, 2, 2, 3))
             a = [draw.row(own, (0, 1, -1, 1, 2)) for _ in range(k)]
-            t = tuple(dot(row, d) for row in a)
-            c = (ZERO,) * k if zero else unit(t)
-            if not any(map(any, a)) or c is None:
+            found = [unit(tuple(dot(row, d) for row in a)) for d in chosen]
+            c = [part for part in found if part is not None]
+            if len(c) < len(found):
                 return None
             last = n - start - own
             tail = draw.row(last, (0, 1, -1)) if reach_back else (ZERO,) * last
             rows = tuple((*draw.row(start), *row, *tail) for row in a)
-            none = (ZERO,) * (len(blocks) - before)
-            blocks.append(Block(rows, tuple((*draw.row(before, (0, 1, -1, 2)), *none) for _ in a)))
-            slopes.append(c)
+            here = len(blocks) - before
+            links = tuple((*draw.row(before, (0, 1, -1, 2)), *(draw.row(here) if twice else (ZERO,) * here)) for _ in a)
+            blocks.append(Block(rows, links))
+            slopes.append(tuple(sum(entries, ZERO) / len(c) for entries in zip(*c, strict=True)))
         start, before = start + own, len(blocks)
     return NormForm(n, tuple(blocks), (ZERO,) * n, draw.row(len(blocks), (1, -1, 2, -2))), tuple(slopes)
+
+
+def layered_twice(draw: Drawn) -> Claimed | None:
+    """Wrong: a norm may depend on norms of its own depth."""
+    return layered(draw, twice=True)
 
 
 def layered_reaching_back(draw: Drawn) -> Claimed | None:
