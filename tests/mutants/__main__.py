@@ -4,6 +4,8 @@
     python -m tests.mutants -j 2            two copies at a time
     python -m tests.mutants checker likq    those whose file or text holds one of these words
     python -m tests.mutants --list          what would be tried, with its number
+    python -m tests.mutants --campaign norms 1000 norm
+                                            which of them 1,000 cases of a campaign notice, and no test is run
 
 The test that notices a mutant is run once more without it, and must pass.  The exit status is 1 where more than
 one mutant in twenty survives, and 2 where a mutant is no longer found in the source or a test fails without any.
@@ -19,7 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
 
-from .mutant import ROOT, Mutant, copied, tried
+from .mutant import ROOT, Judge, Mutant, by_campaign, by_tests, copied, tried
 from .tables import MUTANTS
 
 #: The part of the mutants that may survive.
@@ -49,6 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("words", nargs="*", help="parts of file names or of texts; all by default")
     parser.add_argument("-j", "--jobs", type=int, default=1, help="copies at a time")
     parser.add_argument("--list", action="store_true", help="only list them")
+    parser.add_argument("--campaign", nargs=2, metavar=("FRONT", "CASES"), help="let a campaign notice them, not tests")
     options = parser.parse_args(arguments)
     mutants = chosen(options.words)
     wrong = missing(mutants)
@@ -59,20 +62,23 @@ def main(arguments: list[str] | None = None) -> int:
         for number, mutant in mutants:
             print(f"{number}\n{mutant.diff()}")
         return 0
+    judge = by_campaign(options.campaign[0], int(options.campaign[1])) if options.campaign else by_tests
     with tempfile.TemporaryDirectory() as folder:
         try:
-            survivors = _survivors(mutants, options.jobs, Path(folder))
+            survivors = _survivors(mutants, options.jobs, Path(folder), judge)
         except RuntimeError as error:
             print(error)
             return 2
     for number, mutant in survivors:
-        print(f"\n{number} survives {', '.join(mutant.tests)}:\n{mutant.diff()}")
+        print(f"\n{number} survives {', '.join(options.campaign or mutant.tests)}:\n{mutant.diff()}")
     print(f"{len(mutants) - len(survivors)} of {len(mutants)} noticed")
     return int(len(survivors) > ALLOWED * len(mutants))
 
 
-def _survivors(mutants: list[tuple[int, Mutant]], jobs: int, folder: Path) -> list[tuple[int, Mutant]]:
-    """Those that no test notices; an error at the end where a test failed without any mutant."""
+def _survivors(
+    mutants: list[tuple[int, Mutant]], jobs: int, folder: Path, judge: Judge
+) -> list[tuple[int, Mutant]]:
+    """Those that nothing notices; an error at the end where something was noticed without any mutant."""
     copies: SimpleQueue[Path] = SimpleQueue()
     failing: list[str] = []
     for number in range(jobs):
@@ -83,7 +89,7 @@ def _survivors(mutants: list[tuple[int, Mutant]], jobs: int, folder: Path) -> li
         number, mutant = numbered
         own, start = copies.get(), time.monotonic()
         try:
-            found = tried(mutant, own)
+            found = tried(mutant, own, judge)
         except RuntimeError as error:
             found = str(error)
             failing.append(f"{number}: {error}")

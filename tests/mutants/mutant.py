@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,29 +77,53 @@ def copied(folder: Path) -> Path:
     return folder
 
 
-def run_tests(folder: Path, tests: tuple[str, ...]) -> str:
-    """ "" where the tests of a copy pass, otherwise the first that fails, or "no end"."""
-    names = [f"tests/{name}" for name in tests]
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "--no-header", "--tb=no", "-p", "no:cacheprovider",
-               "-p", "unshrunk", "--hypothesis-seed=0", *names]  # fmt: skip
-    environment = {
-        **os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1",
-        "HYPOTHESIS_STORAGE_DIRECTORY": str(folder / ".hypothesis"), "CI": "", "PYTEST_ADDOPTS": "",
-    }  # fmt: skip
-    try:
-        done = subprocess.run(
-            command, cwd=folder, env=environment, capture_output=True, text=True, timeout=_LONG, check=False)
-    except subprocess.TimeoutExpired:
-        return "no end"
-    if done.returncode == 0:
-        return ""
+#: What notices a mutant in a copy of the repository, "" where nothing does; with what was found, of that alone.
+Judge = Callable[[Path, Mutant, str], str]
+
+
+def by_tests(folder: Path, mutant: Mutant, found: str = "") -> str:
+    """The first of the mutant's tests that fails, or "no end"."""
+    alone = found.removeprefix("tests/")
+    names = [f"tests/{name}" for name in ((alone,) if alone != found else mutant.tests)]
+    done = _run(folder, _LONG, "pytest", "-q", "-x", "--no-header", "--tb=no", "-p", "no:cacheprovider",
+                "-p", "unshrunk", "--hypothesis-seed=0", *names)  # fmt: skip
+    if done is None or done.returncode == 0:
+        return "no end" if done is None else ""
     if done.returncode not in (1, 2):
         raise RuntimeError(f"pytest ended with status {done.returncode}: {done.stdout[-2000:]}{done.stderr[-2000:]}")
     failed = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
     return failed[0].split(" - ")[0].split(" ", 1)[1] if failed else "not collected"
 
 
-def tried(mutant: Mutant, folder: Path) -> str:
+def by_campaign(front: str, cases: int) -> Judge:
+    """The first of so many cases of a campaign (`tests.campaigns`) of which something is wrong, and what."""
+
+    def judge(folder: Path, mutant: Mutant, found: str = "") -> str:
+        count, seed = ("1", found.split()[1]) if found else (str(cases), "0")
+        done = _run(folder, _LONG + cases, "tests.campaigns", "-x", front, count, seed.rstrip(":"))
+        wrong = [line for line in done.stdout.splitlines() if line.startswith(f"{front} ")] if done else []
+        if done is None or bool(done.returncode) != bool(wrong):
+            raise RuntimeError("no end" if done is None else done.stderr[-2000:])
+        return wrong[0] if wrong else ""
+
+    return judge
+
+
+def _run(folder: Path, seconds: float, *module: str) -> subprocess.CompletedProcess[str] | None:
+    """A module, run in a copy; None where it does not end."""
+    environment = {
+        **os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1",
+        "HYPOTHESIS_STORAGE_DIRECTORY": str(folder / ".hypothesis"), "CI": "", "PYTEST_ADDOPTS": "",
+    }  # fmt: skip
+    try:
+        return subprocess.run(
+            [sys.executable, "-m", *module], cwd=folder, env=environment, capture_output=True, text=True,
+            timeout=seconds, check=False)
+    except subprocess.TimeoutExpired:
+        return None
+
+
+def tried(mutant: Mutant, folder: Path, judge: Judge = by_tests) -> str:
     """What notices the mutant in a copy, which is whole again afterwards; "" where nothing does.
 
     Raises
@@ -110,10 +135,9 @@ def tried(mutant: Mutant, folder: Path) -> str:
     source = path.read_text(encoding="utf-8")
     try:
         path.write_text(mutant.broken(source), encoding="utf-8")
-        found = run_tests(folder, mutant.tests)
+        found = judge(folder, mutant, "")
     finally:
         path.write_text(source, encoding="utf-8")
-    alone = (found.removeprefix("tests/"),) if found.startswith("tests/") else mutant.tests
-    if found and run_tests(folder, alone):
+    if found and judge(folder, mutant, found):
         raise RuntimeError(f"{found} fails without any mutant")
     return found
