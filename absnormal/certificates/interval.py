@@ -7,6 +7,7 @@ and small; otherwise outward rounded.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -109,7 +110,7 @@ def _pushed(sweeps: Sweeps, v: Array) -> list[Ends | None]:
 
 def _on_rationals(sweeps: Sweeps) -> Sweeps:
     program = sweeps.program
-    size = sum(int(np.prod(value.shape, dtype=int)) for value in sweeps.values)
+    size = sum(math.prod(node.shape) for node in program.nodes)
     if sweeps.rational or not program.is_piecewise_linear or size > _EXACT:
         return sweeps
     found = Sweeps(program, None, sweeps.atol, [exactly(value) for value in sweeps.values])

@@ -15,7 +15,7 @@ from absnormal.arrays import Array
 from absnormal.ops.linear_maps import Change, LinearMap, MatMul
 
 #: Entries that are changed together, which stay in the caches.
-_BLOCK = 1 << 15
+_BLOCK = 1 << 16
 
 
 @dataclass(slots=True, eq=False)
@@ -41,6 +41,9 @@ class LargeMatMul(LinearMap):
 
     def entrywise(self, change: Change) -> LinearMap:
         return LargeMatMul(self.plain, (*self.changes, change))
+
+    def parts(self) -> tuple[LinearMap | None, LinearMap | None]:
+        return self.entrywise(lambda a: np.maximum(a, 0)), self.entrywise(lambda a: np.maximum(-a, 0))
 
     def norm(self) -> float:
         matrix, shape = self.plain.other, self.plain.shape[-2:]

@@ -16,7 +16,7 @@ import numpy as np
 from absnormal.arrays import Array
 
 #: Matrices with more entries are changed where they are used.
-_LARGE = 1 << 20
+LARGE = 1 << 20
 
 Shape = tuple[int, ...]
 Change = Callable[[Any], Any]
@@ -273,12 +273,12 @@ class MatMul(LinearMap):
         axis, other = -2 if self.left else -1, self.other
         # The absolute values of a large matrix are not written out.
         count = other.shape[-3 - axis]
-        step = max(1, _LARGE * count // max(1, other.size))
+        step = max(1, LARGE * count // max(1, other.size))
         parts = (np.moveaxis(other, -3 - axis, 0)[at : at + step] for at in range(0, count, step))
         return max((float(np.abs(part).sum(axis=-1).max(initial=0.0)) for part in parts), default=0.0)
 
     def entrywise(self, change: Change) -> LinearMap:
-        if self.other.ndim == 2 and self.other.size > _LARGE and self.other.dtype != object:
+        if self.other.ndim == 2 and self.other.size > LARGE and self.other.dtype != object:
             from absnormal.ops.large_matrices import LargeMatMul
 
             return LargeMatMul(self, (change,))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, cached_property, wraps
 from typing import Any, TypeVar
@@ -13,7 +14,7 @@ from absnormal.errors import TraceError
 from absnormal.ops import TABLE, kink_of
 from absnormal.ops.kinks.kink import IntervalSlopes, LocalDerivative
 from absnormal.ops.kinks.order import gaps
-from absnormal.ops.linear_maps import Change, LinearMap
+from absnormal.ops.linear_maps import LARGE, Change, LinearMap
 from absnormal.program.nodes import Node
 from absnormal.program.program import Program
 from absnormal.program.signs import where_never_negative
@@ -43,6 +44,11 @@ def once(asked: Callable[[Point], Answer]) -> Callable[[Point], Answer]:
 def _like(shape: tuple[int, ...]) -> Array:
     """An array of a shape that holds nothing."""
     return np.broadcast_to(0.0, shape)
+
+
+def _double(coefficients: Any) -> Any:
+    """Numbers of a coarser precision as they are in double precision."""
+    return coefficients.astype(float, copy=False)
 
 
 def _hold(node: Node, args: list[Array], maps: list[LinearMap | None]) -> None:
@@ -256,18 +262,31 @@ class AtPoint:
             family = TABLE[node.op].family
             # Values that a rule does not look at are not asked for: they may cost something.
             known = family not in ("movement", "linear")
-            args = [self.values[arg] if known else _like(self.program.nodes[arg].shape) for arg in node.args]
+            value = self._factor if node.op == "matmul" else self.values.__getitem__
+            args = [value(arg) if known else _like(self.program.nodes[arg].shape) for arg in node.args]
             out = self.values[index] if family == "smooth" else _like(node.shape)
             if family == "smooth":
                 with np.errstate(all="ignore"):
                     maps = rule(node.params, args, out, node.shape)
             else:
                 maps = rule(node.params, args, out, node.shape)
+            if len({arg.dtype for arg in args}) > 1:
+                maps = [m.entrywise(_double) for m in maps]
             varied = self.program.nodes
             found = [m if varied[arg].varied else None for m, arg in zip(maps, node.args, strict=True)]
             _hold(node, args, found)
             self._maps[index] = found
         return found
+
+    def _factor(self, index: int) -> Array:
+        """The value of a factor of a product; a large matrix of weights as it is held, not written out once more."""
+        nodes, held = self.program.nodes, index
+        if self.own is not self.values and len(nodes[index].shape) == 2 and math.prod(nodes[index].shape) > LARGE:
+            while TABLE[nodes[held].op].family == "movement":
+                held = nodes[held].args[0]
+            if nodes[held].op in ("input", "constant") and self.own[index].dtype == np.float32:
+                return self.own[index]
+        return self.values[index]
 
     def norms_of(self, index: int) -> list[float]:
         """The norms of these maps, 0 for constant arguments."""

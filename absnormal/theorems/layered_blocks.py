@@ -33,6 +33,7 @@ This package; the statement and its proof are in THEORY 7.2.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -160,7 +161,7 @@ def _by_layer(sweeps: Sweeps, counted: Array) -> Iterator[tuple[Array, Array]]:
     depth, sigma = depths(sweeps, counted), sweeps.signature(0.0)
     count = int(depth.max(initial=0))
     free = np.ones(sweeps.program.n, bool)
-    if count > _LAYERS or count * sum(value.size for value in sweeps.values) > _NUMBERS:
+    if count > _LAYERS or count * sum(math.prod(node.shape) for node in sweeps.program.nodes) > _NUMBERS:
         free[:] = False
     for level in np.unique(depth[counted]).tolist():
         own = depth == level

@@ -23,7 +23,7 @@ def test_blocks_give_the_changed_matrix(
     matrix = np.asarray(RNG.normal(size=(13, 7)) * (RNG.random((13, 7)) < 0.7), dtype, order=order)
     shape, out = ((*batch, 2, 13), (*batch, 2, 7)) if left else ((*batch, 7, 2), (*batch, 13, 2))
     plain = MatMul(matrix, left, shape, out)
-    monkeypatch.setattr(linear_maps, "_LARGE", 10)
+    monkeypatch.setattr(linear_maps, "LARGE", 10)
     monkeypatch.setattr(large_matrices, "_BLOCK", 30)
     t, w = RNG.normal(size=(4, *shape)).astype(dtype), RNG.normal(size=(4, *out)).astype(dtype)
     found = {
