@@ -42,8 +42,9 @@ def caller() -> Source | None:
 
 @functools.cache
 def is_user(file: str) -> bool:
-    """Whether a file lies outside this package, NumPy and SciPy."""
-    return not is_ours(file) and not file.startswith(_LIBRARIES) and not file.endswith(".pyx")
+    """Whether a file lies outside this package, NumPy, SciPy and pandas."""
+    theirs = file.startswith(_LIBRARIES) or file.endswith(".pyx") or package_of(file) == "pandas"
+    return not is_ours(file) and not theirs
 
 
 @functools.cache
@@ -54,8 +55,10 @@ def is_ours(file: str) -> bool:
 
 @functools.cache
 def stands_alone(file: str) -> bool:
-    """Whether a file has NumPy's own functions also while a function is followed: this package's, sparse matrices'."""
-    return is_ours(file) or (file.startswith(_SPARSE) and not file.startswith(_SOLVERS))
+    """Whether a file has NumPy's own functions also while a function is followed: this package's, sparse
+    matrices', and pandas', whose columns are extensions of it."""
+    sparse = file.startswith(_SPARSE) and not file.startswith(_SOLVERS)
+    return is_ours(file) or sparse or package_of(file) == "pandas"
 
 
 @functools.cache

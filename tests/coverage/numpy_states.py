@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,8 @@ import scipy
 
 MODULES = ("numpy_arrays", "numpy_numbers", "models", "sciences", "scipy_functions", "samples_and_images",
            "sparse_matrices", "containers")
+if importlib.util.find_spec("pandas"):
+    MODULES += ("tables",)
 
 #: On no kink of any snippet.
 X = np.array([0.7, -1.3, 0.4, 1.9, -0.6, 2.3])

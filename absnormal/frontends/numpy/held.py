@@ -49,7 +49,23 @@ def variable_in(value: Any) -> Any:
         return _first_in(value.view(np.ndarray).flat) if value.dtype == object else None
     if isinstance(value, (list, tuple)) and not set(map(type, value)) <= PLAIN:
         return _first_in(value)
-    return None
+    if isinstance(value, dict):
+        return _first_in(value.values())
+    return column_in(value)
+
+
+def column_in(value: Any) -> Any:
+    """The variables in a column of pandas, in a Series or a table; None where there are none."""
+    if not hasattr(type(value), "__pandas_priority__") or isinstance(value, TracedArray):
+        return None
+    if getattr(value, "ndim", 1) == 2:
+        columns = [value.iloc[:, at] for at in range(value.shape[1])]
+        found = [column_in(column) for column in columns]
+        if all(one is None for one in found):
+            return None
+        return np.stack([column.to_numpy(float) if one is None else one
+                         for column, one in zip(columns, found, strict=True)], 1)
+    return getattr(getattr(value, "array", value), "variables", None)
 
 
 def settled(value: Any, builder: Builder) -> Any:
@@ -87,6 +103,8 @@ def traced(run: Run, array: Array) -> TracedArray:
 
 def taken(value: Any) -> Any:
     """A value with variables in the place of arrays that hold them, and plain arrays in that of others."""
+    if type(value) is TracedArray or type(value) in PLAIN:
+        return value
     if isinstance(value, np.ndarray):
         run = running()
         if run is not None and run.memory(value) is not None:
@@ -96,7 +114,12 @@ def taken(value: Any) -> Any:
         return value.plain if isinstance(value, Held) else value
     if type(value) in (list, tuple):
         return type(value)([taken(item) for item in value])
-    return value
+    if not hasattr(type(value), "__pandas_priority__"):
+        return value
+    column = column_in(value)
+    if column is None and hasattr(value, "_mgr"):
+        return value.to_numpy()
+    return value if column is None else column
 
 
 def held(result: Any, given: Iterable[Any] = ()) -> Any:

@@ -17,6 +17,7 @@ import numpy as np
 from absnormal.arrays import Array
 from absnormal.frontends.numpy import interpolation
 from absnormal.frontends.numpy.arguments import given
+from absnormal.frontends.numpy.columns import COLUMNS
 from absnormal.frontends.numpy.complex_numbers import TRANSFORMS
 from absnormal.frontends.numpy.creation import arrayed, check_dtype
 from absnormal.frontends.numpy.held import taken, variable_in
@@ -275,7 +276,7 @@ WRITTEN: dict[str, dict[str, Rule]] = {
     "scipy.ndimage": {"map_coordinates": interpolation.map_coordinates, **FILTERS},
     "scipy.interpolate": {"make_interp_spline": interpolation.make_interp_spline, "splrep": interpolation.splrep,
                           "splev": interpolation.splev},
-    "scipy.sparse": MAKERS, "scipy.sparse.linalg": {"spsolve": spsolve},
+    "pandas": COLUMNS, "scipy.sparse": MAKERS, "scipy.sparse.linalg": {"spsolve": spsolve},
     "scipy.signal": {"medfilt": medfilt, "medfilt2d": medfilt}, "scipy.stats": STATISTICS,
 }
 
@@ -310,7 +311,8 @@ def _following(original: Rule, rule: Rule, name: str, of_class: bool = False) ->
             target = bound.arguments.pop("output", None)
             args, kwargs = bound.args, bound.kwargs
         by_name = {key: taken(item) for key, item in kwargs.items()}
-        result = named(first.builder, name, rule, [*map(_listed, args)], by_name)
+        own = args[:1] if of_class else ()
+        result = named(first.builder, name, rule, [*own, *map(_listed, args[len(own) :])], by_name)
         if not isinstance(target, (np.ndarray, TracedArray)):
             check_dtype(target)
             return result

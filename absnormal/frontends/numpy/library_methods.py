@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from absnormal.frontends.numpy.columns import COLUMN_METHODS
 from absnormal.frontends.numpy.distributions import CONTINUOUS, DISCRETE
 from absnormal.frontends.numpy.interpolation import piecewise_polynomial, spline, table
 from absnormal.frontends.numpy.sparse import multiply
@@ -27,6 +28,7 @@ METHODS: tuple[tuple[str, str, dict[str, Callable[..., Any]]], ...] = (
     ("scipy.sparse", "dia_matrix", {"multiply": multiply}),
     *(("scipy.spatial", name, {"__init__": _compiled})
       for name in ("ConvexHull", "Delaunay", "Voronoi", "HalfspaceIntersection")),
+    *COLUMN_METHODS,
     ("scipy.stats", "rv_continuous", CONTINUOUS),
     ("scipy.stats", "rv_discrete", DISCRETE),
 )
@@ -52,7 +54,7 @@ def namespace_of(kind: type) -> dict[str, Any]:
 def attributes(one: Any) -> list[Any]:
     """What an object has."""
     names = [name for kind in type(one).__mro__ for name in getattr(kind, "__slots__", ())]
-    return [*getattr(one, "__dict__", {}).values(), *(getattr(one, name, None) for name in names)]
+    return [one, *getattr(one, "__dict__", {}).values(), *(getattr(one, name, None) for name in names)]
 
 
 def classes() -> list[tuple[type, str, dict[str, Callable[..., Any]]]]:

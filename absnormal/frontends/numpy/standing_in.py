@@ -29,7 +29,7 @@ import numpy as np
 
 from absnormal.frontends.numpy import creation
 from absnormal.frontends.numpy.functions import FUNCTIONS, SEQUENCES
-from absnormal.frontends.numpy.held import Held, held, settled, taken, variable_in
+from absnormal.frontends.numpy.held import Held, column_in, held, settled, taken, variable_in
 from absnormal.frontends.numpy.kept import Kept, globals_of
 from absnormal.frontends.numpy.library import library
 from absnormal.frontends.numpy.library_methods import classes, namespace_of
@@ -107,13 +107,13 @@ def _of_lists(original: Any) -> Callable[..., Any]:
 
 
 def _has_variables(item: Any) -> bool:
-    return type(item) in (list, tuple) and isinstance(variable_in(item), TracedArray)
+    return (type(item) in (list, tuple) and isinstance(variable_in(item), TracedArray)) or column_in(item) is not None
 
 
 def _listed(item: Any, within: bool) -> Any:
     """A list with variables as an array; where a function takes a list of arrays, each of them."""
-    if not _has_variables(item):
-        return item
+    if not _has_variables(item) or type(item) not in (list, tuple):
+        return taken(item) if _has_variables(item) else item
     return type(item)([_listed(part, False) for part in item]) if within else creation.arrayed(taken(item))
 
 
@@ -155,8 +155,10 @@ def _stand_in(original: Any, rule: Callable[..., Any]) -> Callable[..., Any]:
         # What asks whether an object is of the class is answered as by the class.
         answers = {"__instancecheck__": lambda cls, one: isinstance(one, original),
                    "__subclasscheck__": lambda cls, kind: issubclass(kind, original),
+                   "__getattr__": lambda cls, name: getattr(original, name),
                    "__call__": lambda cls, *args, **kwargs: chosen()(*args, **kwargs)}
-        kind: Callable[..., Any] = type("StandIn", (type,), answers)(original.__name__, (), {})
+        kind: Callable[..., Any] = type("StandIn", (type,), answers)(
+            original.__name__, (), {"__module__": original.__module__})
         return kind
 
     @functools.wraps(original)
@@ -266,7 +268,7 @@ class _Replaced:
             stand_ins.cache_clear()
             spaces: list[tuple[Namespace, Iterable[str]]] = [
                 (module.__dict__, [*module.__dict__]) for name, module in list(sys.modules.items())
-                if isinstance(module, ModuleType)
+                if isinstance(module, ModuleType) and not name.startswith("pandas.")
                 and (name.partition(".")[0] not in _APART or name.startswith("absnormal.gallery"))
             ]
             spaces += [(namespace_of(kind), rules) for kind, _, rules in classes()]
