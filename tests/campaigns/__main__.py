@@ -1,13 +1,14 @@
 """`python -m tests.campaigns [-x] FRONT COUNT SEED`: verdicts on programs drawn from consecutive seeds.
 
 FRONT is numpy, torch, jax or onnx; norms, torch-norms or jax-norms: functions with norms, which an oracle of their own
-judges; weights: given vectors for NumPy functions some of whose derivatives are lost in the rounding of values; or
-masks and thresholds: functions that read and write by tied masks, or have thresholds of |x|, which differences of
-values judge.  The exit status is 1 where something is wrong; with -x the campaign ends there.  Of each program the
-verdict is compared with the oracle's, the certified gradient too, and certificates are checked, next to their program
-and alone: those of functions with norms in one case of four.  On one core 100,000 verdicts of numpy take about half an
-hour, 10,000 of torch a quarter of one, of onnx ten minutes, of norms twelve, of torch-norms half an hour, of weights
-ten minutes, of jax an hour, of jax-norms two: most of their time is compilation.
+judges; claims: such functions of which theorems, and wrong variants of them, claim something; weights: given vectors
+for NumPy functions some of whose derivatives are lost in the rounding of values; or masks and thresholds: functions
+that read and write by tied masks, or have thresholds of |x|, which differences of values judge.  The exit status is 1
+where something is wrong; with -x the campaign ends there.  Of each program the verdict is compared with the oracle's,
+the certified gradient too, and certificates are checked, next to their program and alone: those of functions with norms
+in one case of four.  On one core 100,000 verdicts of numpy take about half an hour, 10,000 of torch a quarter of one,
+of onnx ten minutes, of norms twelve, of claims five, of torch-norms half an hour, of weights ten minutes, of jax an
+hour, of jax-norms two: most of their time is compilation.
 """
 
 from __future__ import annotations

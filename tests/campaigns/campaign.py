@@ -11,6 +11,7 @@ import absnormal as an
 from .drawn import Drawn, of_numpy
 from .frameworks import of_jax, of_onnx, of_torch
 from .judged import told
+from .with_claims import of_claims
 from .with_masks import MaskCase, of_masks
 from .with_norms import NormCase, of_norms, of_norms_in_jax, of_norms_in_torch
 from .with_thresholds import of_thresholds
@@ -20,7 +21,7 @@ Seen = Counter[tuple[str, str]]
 FRONTS: dict[str, Callable[[int], Iterator[Drawn | MaskCase | NormCase | WeightCase]]] = {
     "numpy": of_numpy, "torch": of_torch, "jax": of_jax, "onnx": of_onnx, "norms": of_norms,
     "torch-norms": of_norms_in_torch, "jax-norms": of_norms_in_jax, "weights": of_weights,
-    "masks": of_masks, "thresholds": of_thresholds,
+    "claims": of_claims, "masks": of_masks, "thresholds": of_thresholds,
 }  # fmt: skip
 
 

@@ -87,12 +87,12 @@ class Front(Protocol):
 
 
 def drawn(seed: int, front: Front = in_numpy) -> tuple[WithNorms, Dice]:
-    """A case, and the dice for more.  Every other one has smooth functions in between, with the same linearization.
+    """A case, and the dice for more.  One of four has smooth functions in between, with the same linearization.
 
     Three of four have norms only whose derivatives at 0 are finite in that framework.
     """
     expr, point, dice = program(seed)
-    soft, finite = dice.pick((True, False)), dice.pick((True, True, True, False))
+    soft, finite = dice.pick((True, False, False, False)), dice.pick((True, True, True, False))
     ways = front.SPELLINGS if not finite else {**front.SPELLINGS, Norm: front.FINITE}
     f = spelled(expr, ways, dice, point, front.LEAKY, front.SOFT if soft else (lambda u: u,))
     form = norm_form(expr, point)

@@ -20,7 +20,7 @@ from absnormal.theorems.problem import Problem
 from ..oracle.expressions import norm, numpy_callable, variables
 from ..oracle.norms.claims_of_rows import layered, layered_reaching_back, layered_twice
 from ..oracle.norms.drawn_forms import Drawn
-from ..oracle.norms.form import NormForm
+from ..oracle.norms.form import written
 from ..oracle.norms.refuted import refuted
 
 RNG = np.random.default_rng(0)
@@ -83,19 +83,6 @@ def test_a_norm_that_no_free_input_moves_is_not_covered() -> None:
     assert not forged.proves(Witness(sweeps, np.zeros(3)), np.random.default_rng(0))
 
 
-def _of_form(form: NormForm) -> Callable[[Any], Any]:
-    """The function whose first-order form this is."""
-    x, sizes = variables(form.n), []
-    for block in form.blocks:
-        entries = [
-            sum((a * u for a, u in zip((*row, *link), (*x, *sizes), strict=True) if a), start=0 * x[0])
-            for row, link in zip(block.R, block.L, strict=True)
-        ]
-        sizes.append(norm(*entries) if len(entries) > 1 else abs(entries[0]))
-    terms = zip((*form.J, *form.Y), (*x, *sizes), strict=True)
-    return numpy_callable(sum((a * u for a, u in terms), start=0 * x[0]))
-
-
 @pytest.mark.parametrize("claim", [layered, layered_twice, layered_reaching_back])
 def test_random_layers_are_judged_as_by_the_oracle(claim: Any) -> None:
     proved = Counter[bool]()
@@ -104,7 +91,7 @@ def test_random_layers_are_judged_as_by_the_oracle(claim: Any) -> None:
         if drawn is None:
             continue
         form, c = drawn
-        sweeps = Sweeps(an.trace(_of_form(form), np.zeros(form.n)), np.zeros(form.n))
+        sweeps = Sweeps(an.trace(numpy_callable(written(form)), np.zeros(form.n)), np.zeros(form.n))
         if not sweeps.lanes or len(sweeps.alpha) != sum(form.sizes):
             continue
         problem = Problem(sweeps, np.array([float(a) for block in c for a in block]), an.Budget())

@@ -28,7 +28,9 @@ from ..expressions import (
     Var,
     evaluate,
     fold,
+    norm,
     root,
+    variables,
 )
 from ..rational import Vector, combine, rank, vector
 
@@ -254,3 +256,16 @@ def norm_form(expr: Expr, x: Sequence[Number]) -> NormForm:
         _weights(weights, len(blocks)),
         homogeneous=not curved,
     )
+
+
+def written(form: NormForm) -> Expr:
+    """An expression that has this form at 0."""
+    x, sizes = variables(form.n), list[Expr]()
+    for block in form.blocks:
+        entries = [
+            sum((a * u for a, u in zip((*row, *link), (*x, *sizes), strict=True) if a), start=0 * x[0])
+            for row, link in zip(block.R, block.L, strict=True)
+        ]
+        sizes.append(norm(*entries) if len(entries) > 1 else abs(entries[0]))
+    terms = zip((*form.J, *form.Y), (*x, *sizes), strict=True)
+    return sum((a * u for a, u in terms), start=0 * x[0])
