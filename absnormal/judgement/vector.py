@@ -21,6 +21,7 @@ from absnormal.active.system import MANY
 from absnormal.arrays import Array
 from absnormal.certificates.evidence import Judged
 from absnormal.clarke.polytope import Answer, Summand, membership
+from absnormal.judgement.branches import decided_by_rounding
 from absnormal.judgement.digits import lost
 from absnormal.judgement.ladder import OF_NEAR_VECTORS, SEPARATING_NEAR_VECTORS, UNLISTED, Rung, decide
 from absnormal.judgement.tolerances import DOUBLE
@@ -137,6 +138,8 @@ def judge(limits: Limits, choices: Iterable[Array]) -> Iterator[Proof | str | No
     for found in _by_theorems(limits, choices):
         if isinstance(found, Proof) and found.clarke and limits.lost:
             yield from repeat(_LOST_DIGITS)
+        if isinstance(found, Proof) and not found.clarke and (branch := decided_by_rounding(limits.tool)):
+            yield from repeat(branch)
         yield found
 
 

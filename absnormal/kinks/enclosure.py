@@ -16,12 +16,9 @@ import numpy as np
 from absnormal.arrays import Array
 from absnormal.ops import TABLE
 from absnormal.ops.linear import applied
-from absnormal.program.nodes import Node
+from absnormal.program.nodes import COMPARED, Node
 from absnormal.sweeps.rounding import FLOOR, rounding
 from absnormal.sweeps.table import Sweeps
-
-#: Guards whose two sides tell how far the branch reaches.
-COMPARED = (">", ">=", "<", "<=", "==", "!=")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

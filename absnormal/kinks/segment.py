@@ -19,10 +19,9 @@ import numpy as np
 from absnormal.arrays import Array, exactly, unit_vectors
 from absnormal.errors import AbsNormalError
 from absnormal.frontends.points import flat, like
-from absnormal.kinks.enclosure import COMPARED
 from absnormal.kinks.landing import land
 from absnormal.kinks.near import small
-from absnormal.program.nodes import Guard, placed
+from absnormal.program.nodes import COMPARED, Guard, placed
 from absnormal.program.program import Program
 from absnormal.report.plain import number
 from absnormal.sweeps.table import Sweeps

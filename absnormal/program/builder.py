@@ -21,7 +21,7 @@ from absnormal.program.at_zero import AT_ZERO
 from absnormal.program.free_signs import check_signs
 from absnormal.program.moves import numbered, origins
 from absnormal.program.nearby import Entries, Nearby, folded
-from absnormal.program.nodes import Guard, Node, Source
+from absnormal.program.nodes import COMPARED, Guard, Node, Source
 from absnormal.program.numbering import Numbering
 from absnormal.program.program import RELATIONS, Program, compute, outside
 from absnormal.program.signs import certainly_positive
@@ -35,8 +35,6 @@ T = TypeVar("T")
 _SMALL = 64
 #: Of parameters that are larger than this a sample is looked up, and then they are compared.
 _BYTES = 1024
-#: Relations that hold, or do not, between an entry and itself.
-_COMPARED = frozenset({">", ">=", "<", "<=", "==", "!="})
 #: Operations of what must not be 0, and which argument that is.
 _OFF_ZERO = {"sqrt": 0, "div": 1}
 #: Parameters that are their own keys.
@@ -256,7 +254,7 @@ class Builder:
         if relation.startswith("arg"):
             return constant.all(axis=-1, keepdims=True)
         settled = constant if left == right else constant & self.nearby.constant(right)
-        return settled | self._same(left, right) if relation in _COMPARED else settled
+        return settled | self._same(left, right) if relation in COMPARED else settled
 
     def _same(self, left: int, right: int) -> Any:
         """Where a comparison is one of an entry with itself."""
@@ -274,7 +272,7 @@ class Builder:
         index, sides = relation.startswith("arg"), dict.fromkeys((left, right))
         if index:
             tied = np.broadcast_to(tied.any(axis=-1, keepdims=True), self.nodes[left].shape)
-        apart = tied & ~self._same(left, right) if relation in _COMPARED else tied
+        apart = tied & ~self._same(left, right) if relation in COMPARED else tied
         for side in sides:
             entries = folded(apart, self.nodes[side].shape)
             for reason in self.nearby.reasons(side, entries):

@@ -55,6 +55,10 @@ class Node(NamedTuple):
     tie: str = ""
 
 
+#: Relations that hold, or do not, between an entry and itself, and whose two sides tell how far a branch reaches.
+COMPARED = frozenset({">", ">=", "<", "<=", "==", "!="})
+
+
 @dataclass(frozen=True, slots=True)
 class Guard:
     """A comparison of two nodes that the user's code branched on, with the outcome that was followed."""

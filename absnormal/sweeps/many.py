@@ -22,7 +22,7 @@ from absnormal.ops import TABLE
 from absnormal.ops.kinks import KINKS
 from absnormal.ops.linear_maps import Scale
 from absnormal.program.moves import MOVES, numbered
-from absnormal.program.nodes import Guard, Node
+from absnormal.program.nodes import COMPARED, Guard, Node
 from absnormal.program.program import RELATIONS, Program
 
 _EPS = float(np.finfo(float).eps)
@@ -42,7 +42,6 @@ _ENTRYWISE = frozenset({
     "logit",
 })  # fmt: skip
 _OFF_ZERO = frozenset({"div", "reciprocal", "cbrt", "power"})
-_COMPARED = frozenset({">", ">=", "<", "<=", "==", "!="})
 _KINKED = frozenset(row.name for row in KINKS if row.kink is not None and not row.kink.blocks)
 
 
@@ -278,7 +277,7 @@ class _Points:
 
     def keep(self, guard: Guard) -> None:
         """Leave out the points at which another branch may be taken."""
-        if guard.relation not in _COMPARED:
+        if guard.relation not in COMPARED:
             raise NoRule
         nodes = self.program.nodes
         ndim = max(len(nodes[guard.left].shape), len(nodes[guard.right].shape))
