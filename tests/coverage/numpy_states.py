@@ -30,20 +30,19 @@ JUMPS = {
     "numpy_numbers: unique": "np.unique",
     "numpy_numbers: unwrap": "np.unwrap",
     "numpy_arrays: float32 and back": "ndarray.astype",
-    "scipy_functions: solve_ivp": "np.nextafter",
 }
 
 #: What is not followed, with the operation that is named.
 REFUSED = {
     "numpy_numbers: eig": "np.linalg.eig",
     "scipy_functions: zeta": "scipy.special._riemann_zeta",
-    "scipy_functions: hilbert": "np.multiply",
     "scipy_functions: gaussian_kde": "scipy.gaussian_kde.evaluate",
     "sparse_matrices: power": "scipy.sparse.power",
     "sparse_matrices: splu": "f",
     "sparse_matrices: cg": "float()",
-    "scipy_functions: brentq": "float()",
-    "scipy_functions: quad": "float()",
+    "scipy_functions: brentq": "scipy.optimize.brentq",
+    "scipy_functions: quad": "scipy.integrate.quad",
+    "scipy_functions: solve_ivp": "scipy.integrate.solve_ivp",
 }
 if scipy.__version__ >= "1.18":  # It asks of an array to which library it belongs.
     REFUSED |= {"scipy_functions: linregress": "scipy.stats", "scipy_functions: hilbert": "np.array"}

@@ -21,7 +21,7 @@ from absnormal.program.nodes import Source
 #: Parameters that have to do with memory and speed alone: what they are makes no difference to the values.
 IDLE = {
     "casting", "check_finite", "copy", "device", "driver", "kind", "lapack_driver", "optimize", "overwrite_a",
-    "overwrite_ab", "overwrite_b", "overwrite_x", "plan", "stable", "subok", "workers",
+    "overwrite_ab", "overwrite_b", "overwrite_x", "plan", "stable", "subok", "workers", "writeable",
 }  # fmt: skip
 _FIXES = {
     "out": "assign to a new name", "where": "use np.where on the argument or the result", "dtype": "keep float64",

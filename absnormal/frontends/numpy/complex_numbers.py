@@ -62,11 +62,24 @@ class TracedComplex(NDArrayOperatorsMixin):
     def __getitem__(self, key: Any) -> TracedComplex:
         return TracedComplex(self.real[key], self.imag[key])
 
+    def __setitem__(self, key: Any, value: Any) -> None:
+        real, imag = parts(value)
+        write = writer_of([self.real, self.imag], "item assignment")
+        for name, part in (("real", real), ("imag", 0.0 if imag is None else imag)):
+            # What is written into is a copy: a part may be an array of f's own.
+            own = write.array(getattr(self, name)).copy()
+            own[key] = part
+            setattr(self, name, own)
+
     def conj(self) -> TracedComplex:
         """The conjugate numbers."""
         return TracedComplex(self.real, -self.imag)
 
     conjugate = conj
+
+    def astype(self, dtype: Any, copy: bool = True) -> TracedComplex:
+        """The same numbers."""
+        return self if np.dtype(dtype) == np.complex128 else refuse("ndarray.astype")
 
     def copy(self) -> TracedComplex:
         """The same numbers."""
@@ -97,7 +110,12 @@ class TracedComplex(NDArrayOperatorsMixin):
         self.refuse("complex()")
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        return of_complex(ufunc, method, inputs, kwargs)
+        target, = kwargs.pop("out", None) or (None,)
+        result = of_complex(ufunc, method, inputs, kwargs)
+        if not isinstance(target, TracedComplex):
+            return result if target is None else refuse(f"np.{ufunc.__name__}")
+        target[...] = result
+        return target
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         rule, name = FUNCTIONS.get(func), f"{func.__module__}.{func.__name__}".replace("numpy", "np", 1)
@@ -285,6 +303,7 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     **{function: _apart(function) for function in (
         np.sum, np.mean, np.reshape, np.ravel, np.transpose, np.roll, np.flip, np.cumsum, np.diff, np.fft.fftshift,
         np.fft.ifftshift, np.expand_dims, np.squeeze, np.repeat, np.tile, np.moveaxis, np.swapaxes,
+        np.broadcast_to, np.atleast_1d, np.atleast_2d, np.take, np.pad, np.diagonal, np.trace,
     )},
     np.concatenate: _joined(np.concatenate), np.stack: _joined(np.stack), np.dot: _product,
     np.vdot: lambda a, b: _product(TracedComplex(*parts(a)).conj(), b),

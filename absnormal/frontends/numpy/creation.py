@@ -41,13 +41,46 @@ def array(
     like: Any = None,
 ) -> Any:
     """np.array, np.asarray and their kin of what holds variables."""
+    pairs = complex_parts(object)
+    if pairs is not None:
+        return pairs
     made = arrayed(object)
+    if dtype is not None and np.dtype(dtype) == np.complex128:
+        return as_complex(array(made, copy=copy, ndmin=ndmin))
     check_dtype(dtype)
     if made is object and copy is True:
         made = TracedArray(made.builder, made.index, scalar=False)
     made = made if made is object else TracedArray(made.builder, made.index, scalar=False)
     missing = ndmin - made.ndim
     return made.reshape((1,) * missing + made.shape) if missing > 0 else made
+
+
+def as_complex(u: TracedArray) -> Any:
+    """Real variables as complex numbers."""
+    from absnormal.frontends.numpy.complex_numbers import TracedComplex
+
+    return TracedComplex(u, 0.0)
+
+
+def complex_parts(value: Any) -> Any:
+    """A list with complex variables in it as an array; None where there are none."""
+    from absnormal.frontends.numpy.complex_numbers import TracedComplex, parts
+
+    def of(item: Any, place: int) -> Any:
+        if isinstance(item, (list, tuple)):
+            return arrayed_item(write, [of(part, place) for part in item])
+        part = parts(item)[place]
+        return 0.0 * parts(item)[0] if part is None else part
+
+    def first(item: Any) -> Any:
+        if isinstance(item, (list, tuple)):
+            return next((found for part in item if (found := first(part)) is not None), None)
+        return item.first if isinstance(item, TracedComplex) else None
+
+    if not isinstance(value, (list, tuple)) or (found := first(value)) is None:
+        return None
+    write = writer_of(found, "np.array")
+    return TracedComplex(of(value, 0), of(value, 1))
 
 
 def check_dtype(dtype: Any) -> None:

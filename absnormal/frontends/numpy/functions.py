@@ -21,7 +21,7 @@ from absnormal.frontends.numpy import algebra, order, shapes
 from absnormal.frontends.numpy.arguments import given
 from absnormal.frontends.numpy.callbacks import CALLBACKS
 from absnormal.frontends.numpy.complex_numbers import TRANSFORMS
-from absnormal.frontends.numpy.creation import of_list
+from absnormal.frontends.numpy.creation import as_complex, of_list
 from absnormal.frontends.numpy.linear_algebra import ALGEBRA
 from absnormal.frontends.numpy.masks import TracedMask, numbers
 from absnormal.frontends.numpy.select import select, where
@@ -93,6 +93,8 @@ def _astype(u: TracedArray, dtype: Any, copy: bool = True) -> Any:
         return write.constant_piece("trunc", u).astype(dtype)
     if np.dtype(dtype).kind == "b":
         return numbers(u != 0)
+    if np.dtype(dtype) == np.complex128:
+        return as_complex(u)
     if np.dtype(dtype) != np.float64:
         write.refuse(f"a variable is converted to {np.dtype(dtype)}", "keep float64")
     return u
@@ -205,7 +207,8 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.isrealobj: lambda u: True, np.isreal: lambda u: np.ones(u.shape, bool),
     np.iscomplex: lambda x: np.zeros(x.shape, bool), np.real_if_close: lambda a, tol=100: a, np.angle: _angle,
     np.shares_memory: lambda a, b: a is b, np.may_share_memory: lambda a, b: a is b,
-    np.result_type: lambda *args: np.dtype(float), np.common_type: lambda *args: np.float64,
+    np.result_type: lambda *args: np.result_type(*(float if isinstance(u, TracedArray) else u for u in args)),
+    np.common_type: lambda *args: np.float64,
 }  # fmt: skip
 
 FUNCTIONS |= WRITING | SEQUENCE_FUNCTIONS | ALGEBRA | TRANSFORMS

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
+from absnormal.errors import TraceError
 from absnormal.frontends.numpy import interpolation
 from absnormal.frontends.numpy.arguments import given
 from absnormal.frontends.numpy.columns import COLUMNS
@@ -281,6 +282,35 @@ WRITTEN: dict[str, dict[str, Rule]] = {
 }
 
 
+#: What calls back with numbers of its own, with what to write in its place.
+SOLVERS: dict[str, dict[str, str]] = {
+    "scipy.integrate": {
+        **dict.fromkeys(("quad", "dblquad", "tplquad", "nquad", "quad_vec"),
+                        "sum over fixed nodes: scipy.integrate.fixed_quad, or np.polynomial.legendre.leggauss"),
+        **dict.fromkeys(("odeint", "solve_ivp", "solve_bvp"), "take fixed steps of a Runge-Kutta method in a loop"),
+    },
+    "scipy.optimize": dict.fromkeys(
+        ("brentq", "brenth", "bisect", "ridder", "toms748", "newton", "root_scalar", "fsolve", "root", "fixed_point",
+         "minimize", "minimize_scalar", "least_squares", "curve_fit", "leastsq", "nnls", "linprog"),
+        "find the solution before f is called, or take a fixed number of steps in a loop"),
+}  # fmt: skip
+
+
+def _solver(original: Rule, name: str, fix: str) -> Rule:
+    """What is followed as far as it goes; where variables stop it, it is named."""
+
+    def function(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return original(*args, **kwargs)
+        except Exception as error:
+            known = [error, error.__cause__, error.__context__]
+            if not any(isinstance(one, TraceError) for one in known) and "TracedArray" not in str(error):
+                raise
+            raise TraceError(name, "computes with numbers of its own, which are no variables", fix, caller()) from None
+
+    return function
+
+
 def _rows(module: str) -> dict[str, Callable[[Rule, str], Rule]]:
     rows = {name: affine(*names) for name, names in AFFINE.get(module, {}).items()}
     rows |= {name: written(rule) for name, rule in WRITTEN.get(module, {}).items()}
@@ -335,6 +365,10 @@ def library() -> dict[Any, Rule]:
             if original is not None:
                 full = f"{module}.{name}"
                 rules[original] = _following(original, ruled(original, full), full)
+    for module, fixes in SOLVERS.items():
+        for name, fix in fixes.items():
+            if (original := getattr(sys.modules.get(module), name, None)) is not None:
+                rules[original] = _solver(original, f"{module}.{name}", fix)
     for kind, full, methods in classes():
         for name, rule in methods.items():
             original = vars(kind)[name]

@@ -19,6 +19,16 @@ SPLINE = interpolate.CubicSpline(KNOTS, VALUES)
 LINEAR = interpolate.interp1d(KNOTS, VALUES)
 
 
+def low_pass(x):
+    z = np.fft.rfft(x)
+    z[np.fft.rfftfreq(6) > 0.3] = 0
+    z *= 2
+    w = x + 1j * x**2
+    w[0] = 5.0  # Of its own: x stays.
+    w -= z.sum()
+    return np.fft.irfft(z) + np.abs(w) + x
+
+
 def positive(x):
     return np.diag([1.0, 2.0, 4.0]) + 0.1 * np.outer(x[:3], x[:3])
 
@@ -124,6 +134,14 @@ SNIPPETS: dict[str, Callable[[Any], Any]] = {
     "detrend": lambda x: signal.detrend(x),
     "savgol_filter": lambda x: signal.savgol_filter(x, 5, 2),
     "medfilt": lambda x: signal.medfilt(x, 3),
+    "stft": lambda x: np.abs(signal.stft(x, nperseg=4)[2]) ** 2,
+    "spectrogram": lambda x: signal.spectrogram(x, nperseg=4)[2],
+    "freqz": lambda x: np.abs(signal.freqz(x[:3], np.array([1, 0.5]), 8)[1]),
+    "complex numbers in place": low_pass,
+    "complex numbers in lists": lambda x: np.abs(np.array([x[0] + 1j * x[1], 2.0 + x[2], 1j]))
+    + np.abs(np.array([[x[0], 1j * x[1], 1], [-1j * x[1], x[2], 0]]) @ A).sum(),
+    "converted to complex numbers": lambda x: np.abs(x.astype(complex) * 1j + np.array(x, dtype=complex) ** 2)
+    + np.abs(np.asarray([x[0], 1.0], dtype=complex)).sum(),
     "hilbert": lambda x: np.abs(signal.hilbert(x)),
     "gaussian_filter": lambda x: ndimage.gaussian_filter1d(x, 1.0),
     "uniform_filter": lambda x: ndimage.uniform_filter(x.reshape(2, 3), 2),
