@@ -119,6 +119,10 @@ class Values(Sequence[Array]):
         found = self.known[index]
         return self._made(index if index >= 0 else len(self) + index) if found is None else found
 
+    def at_hand(self, index: int) -> bool:
+        """Whether the value of a node need not be computed."""
+        return self.known[index] is not None or self.given[index] is not None
+
     def _made(self, index: int) -> Array:
         """The value of a node, and those of the nodes that it needs first."""
         nodes, known, stack = self.nodes, self.known, [index]

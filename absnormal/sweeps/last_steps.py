@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import cached_property
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from absnormal.arrays import Array
 from absnormal.ops import TABLE
 from absnormal.ops.linear_maps import LinearMap
 from absnormal.program.program import Program
+from absnormal.program.values import Values
 from absnormal.sweeps.adjoints import Adjoints
 
 #: Operations whose value is no larger than what this makes of bounds on the arguments.
@@ -87,7 +89,19 @@ class LastSteps(Adjoints):
                     known[arg] = known[arg] if arg in known else _finite(values[arg])
             if all(arg in known for arg in node.args):
                 return _BOUNDED.get(node.op, max)([known[arg] for arg in node.args])
+        elif isinstance(values, Values) and not values.at_hand(index) and index in self._sums:
+            total, other = self._sums[index]
+            if values.at_hand(total) and (values.at_hand(other) or TABLE[nodes[other].op].family == "movement"):
+                bound = largest(values[total]) + largest(values[other])
+                if math.isfinite(bound):
+                    return bound
         return _finite(values[index])
+
+    @cached_property
+    def _sums(self) -> dict[int, tuple[int, int]]:
+        """For arguments of sums the sum, and what is added to them: a product and a bias."""
+        sums = ((index, node.args) for index, node in enumerate(self.program.nodes) if node.op in ("add", "sub"))
+        return {arg: (index, other) for index, args in sums for arg, other in (args, args[::-1])}
 
     def add(self, index: int, linear: LinearMap, w: Array) -> None:
         if index in self.buffers:

@@ -84,7 +84,7 @@ def test_each_leaf_by_itself() -> None:
     assert sizes(f, x) == [True, False]
 
 
-@pytest.mark.parametrize("name", ["cosine", "normalised", "pooled"])
+@pytest.mark.parametrize("name", ["cosine", "normalised", "pooled", "convolved", "multiplied"])
 def test_the_sweep_of_the_comparison_bounds_the_sensitivity(name: str) -> None:
     """Where that bound is small no other sweep asks for it; padding by -inf counts nowhere."""
     torch.manual_seed(0)
@@ -93,11 +93,15 @@ def test_the_sweep_of_the_comparison_bounds_the_sensitivity(name: str) -> None:
         "cosine": lambda: 1 / (2 - F.cosine_similarity(x.flatten(1), x.flatten(1).flip(0))).sum(),
         "normalised": lambda: F.batch_norm(x, None, None, training=True).pow(3).sum(),
         "pooled": lambda: F.max_pool2d(x.exp(), 3, padding=1).log().sum(),
+        "convolved": lambda: F.conv2d(100 + x, torch.ones(1, 2, 3, 3), torch.tensor([-1800.0])).pow(2).sum(),
+        "multiplied": lambda: F.linear(100 + x.flatten(1), torch.ones(1, 50), torch.tensor([-5e3])).pow(2).sum(),
     }
     call = of_closure(functions[name], [x], Tree.of(x.detach().numpy())[0])
     sweeps = Sweeps(call.program, None, 0.0, call.values)
     sigma = sweeps.signature(call.slopes[sweeps.alpha])
-    bound = sweeps.last_steps(sigma, call.leaves).sensitivity(sweeps.values)
+    bound = sweeps.last_steps(sigma, call.leaves).sensitivity(call.values)
+    products = [i for i, node in enumerate(call.program.nodes) if node.op in ("convolve", "matmul")]
+    assert not any(map(call.values.at_hand, products))
     at_x = float(np.abs(call.leaves[0]).max() * x.detach().abs().max())
     own = sensitivity(sweeps, sigma)
     assert np.isfinite(bound) and (name == "pooled" or own <= max(bound, 1.01 * at_x))
