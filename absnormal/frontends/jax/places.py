@@ -18,7 +18,7 @@ from absnormal.frontends.jax.jumps import Jump
 from absnormal.frontends.jax.steps import bound
 from absnormal.frontends.meanings.jumps import Either
 from absnormal.frontends.meanings.lookups import looked_up
-from absnormal.frontends.meanings.places import Places, ordering
+from absnormal.frontends.meanings.places import Places, alike, ordering
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.program.moves import numbered
 
@@ -55,7 +55,8 @@ def by_places(run: Run, eqn: Any, inputs: Sequence[Seen], start: int) -> list[Se
                 for value, ranks in zip(results, moved, strict=True)]
     if name == "select_n" and (chosen := _chosen(inputs)) is not None:
         return [Seen(results[0], chosen)]
-    if single and _decided(name, inputs):
+    if single and (_decided(name, inputs) or (name in _LOOKING and held[0] is not inputs[0].traced
+                                              and alike(np.asarray(inputs[0].value)))):
         return [Seen(results[0])]
     if name in _LOOKING and len(held) == 1:
         looked = _looked_up(eqn, inputs, held[0])

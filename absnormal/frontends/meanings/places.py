@@ -209,6 +209,11 @@ def _uniform(builder: Any, index: int, places: Array) -> bool:
     return bool(np.all(values == values[:, :1]))
 
 
+def alike(table: Any) -> bool:
+    """Whether all entries of a constant array are equal, so that what is looked up in it is the same by any index."""
+    return bool(np.size(table)) and bool(np.all(table == np.ravel(table)[0]))
+
+
 class Places(NDArrayOperatorsMixin):
     """Indices along an axis: ``own`` as they are at the point, and the number of the rank that each of them is.
 
@@ -308,6 +313,8 @@ class Places(NDArrayOperatorsMixin):
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         if func in _MOVED and args and args[0] is self:
             return self.moved(lambda u: func(u, *args[1:], **kwargs))
+        if func in _TAKING and len(args) > 1 and args[1] is self and alike(args[0]):
+            return func(args[0], self.own, *args[2:], **kwargs)
         return func(*(plain(item) for item in args), **{key: plain(item) for key, item in kwargs.items()})
 
     def look_up(self, u: TracedArray, axis: int, apply: Callable[[Array, Any], Any]) -> Any:
@@ -328,6 +335,7 @@ _MOVED = frozenset({
     np.reshape, np.ravel, np.squeeze, np.expand_dims, np.copy, np.transpose, np.swapaxes, np.moveaxis, np.flip,
     np.flipud, np.fliplr, np.broadcast_to, np.repeat, np.tile, np.roll, np.atleast_1d, np.atleast_2d, np.rollaxis,
 })  # fmt: skip
+_TAKING = frozenset({np.take_along_axis})
 
 
 def plain(value: Any) -> Any:

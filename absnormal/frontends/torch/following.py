@@ -24,6 +24,7 @@ from absnormal.errors import TraceError
 from absnormal.frontends.torch.jumps import DRAWN, READS, SIZED, VALUELESS, bent, deciding, discrete, flat, jumps
 from absnormal.frontends.torch.memory import storage
 from absnormal.frontends.torch.selecting import selects
+from absnormal.frontends.torch.settled import looks_up_one_number
 from absnormal.frontends.torch.steps import (
     THROUGH,
     Geometry,
@@ -207,6 +208,8 @@ class Following:
                 if jagged or discrete(out):
                     self._taint(out, behind)
             taint = behind if jagged else taint
+        if taint and looks_up_one_number(record, lambda table: self.tape.value(table, number)):
+            taint = self.behind(given[:1])
         if taint:
             for out in outs:
                 self._taint(out, taint)

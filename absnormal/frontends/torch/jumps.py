@@ -301,6 +301,9 @@ BENT: dict[str, Ties] = {
 #: Operations that only change the type of numbers; what they give is looked at, not their name.
 CONVERSIONS = frozenset({"_to_copy", "copy", "copy_", "fill", "fill_"})
 
+#: What looks entries up, by the name of the argument that holds the indices.
+LOOKING = {"gather": "index", "index_select": "index", "index": "indices", "take": "index", "select": "index"}
+
 #: Operations whose results depend on no entry of their arguments.
 VALUELESS = frozenset({
     "zeros_like", "ones_like", "full_like", "empty_like", "rand_like", "randn_like", "randint_like", "new_zeros",

@@ -17,7 +17,7 @@ from absnormal.errors import TraceError
 from absnormal.frontends.meanings.places import Places, ordering
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.torch.constants import Lost
-from absnormal.frontends.torch.jumps import discrete, plain_name
+from absnormal.frontends.torch.jumps import LOOKING, discrete, plain_name
 from absnormal.frontends.torch.memory import storage
 from absnormal.frontends.torch.order import completed
 from absnormal.frontends.torch.steps import Step
@@ -29,8 +29,6 @@ from absnormal.program.moves import numbered
 if TYPE_CHECKING:
     from absnormal.frontends.torch.lowering import Lowering
 
-#: What looks entries up, by the name of the argument that holds the indices.
-_LOOKING = {"gather": "index", "index_select": "index", "index": "indices", "take": "index", "select": "index"}
 ORDERING = frozenset({"argmax", "argmin", "kthvalue", "max", "median", "min", "sort", "topk"})
 #: What keeps indices and moves them.
 _MOVING = frozenset({
@@ -45,7 +43,7 @@ def by_places(lowering: Lowering, step: Step, jump: Step, args: Sequence[Any]) -
     record = step.record
     assert record is not None and jump.record is not None
     given = _named(record)
-    wanted = _LOOKING.get(record.name)
+    wanted = LOOKING.get(record.name)
     if wanted is None or jump.record.name not in ORDERING or not isinstance(args[0], Arg) or not args[0].varied:
         return None
     keys = [t for t in _flat(given[wanted]) if isinstance(t, torch.Tensor)]

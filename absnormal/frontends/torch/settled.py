@@ -10,7 +10,9 @@ import numpy as np
 import torch
 
 from absnormal.errors import DomainError, TraceError
-from absnormal.frontends.torch.jumps import CONVERSIONS, RANKS, RELATIONS, discrete, plain_name
+from absnormal.frontends.meanings.places import alike
+from absnormal.frontends.torch.jumps import CONVERSIONS, LOOKING, RANKS, RELATIONS, discrete, plain_name
+from absnormal.frontends.torch.values import MASKS
 from absnormal.frontends.torch.writer import Arg, Writer
 from absnormal.program import program
 
@@ -27,6 +29,13 @@ _WHOLE = {
 }  # fmt: skip
 _LINES = frozenset({"argmax", "argmin", "max", "min"})
 _FINE, _HALF = frozenset({torch.float32, torch.float64}), frozenset({torch.float16, torch.bfloat16})
+
+
+def looks_up_one_number(record: Any, value: Callable[[Any], Any]) -> bool:
+    """Whether entries of a tensor of equal numbers are looked up, by whatever indices; ``value`` tells the numbers."""
+    if record.name not in LOOKING or any(key.dtype in MASKS for key in record.arguments[1:]):
+        return False
+    return alike(value(record.arguments[0]).numpy(force=True))
 
 
 def settled(w: Writer, read: Callable[[], tuple[list[Any], dict[str, Any]]]) -> bool:
