@@ -30,7 +30,10 @@ THEOREMS: dict[Claim, dict[Claim, int]] = {
     adjoints.regular: {adjoints.regular_with_signs_of_each: 49, adjoints.regular_for_the_weights: 697},
     adjoints.supporting: {adjoints.supporting_with_signs_of_each: 49},
     along.supporting_along: {along.supporting_along_with_signs_of_each: 259},
-    along.direction: {along.direction_with_zero_rates: 924, along.direction_with_positive_products: 138},
+    along.direction: {
+        along.direction_with_zero_rates: 924, along.direction_with_positive_products: 138,
+        along.direction_with_shorter_slopes: 208,
+    },
     along.free_switches: {along.free_switches_dependent: 259},
     along.lexicographic: {},
     rows.even_part: {

@@ -11,8 +11,8 @@ from .drawn_forms import ZERO, Claimed, Drawn, unit
 from .form import Block, Matrix, NormForm, Slopes
 
 
-def _along(draw: Drawn, form: NormForm, d: Vector) -> Slopes | None:
-    """The slopes that a direction chooses where they are rational, drawn at random where z' is 0."""
+def _along(draw: Drawn, form: NormForm, d: Vector, length: Fraction) -> Slopes | None:
+    """The slopes that a direction chooses where they are rational, of some length, drawn at random where z' is 0."""
     slopes: list[Vector] = []
     for i, k in enumerate(form.sizes):
         partial = NormForm(form.n, form.blocks[: i + 1], form.J, form.Y[: i + 1])
@@ -20,7 +20,7 @@ def _along(draw: Drawn, form: NormForm, d: Vector) -> Slopes | None:
         found = unit(t)
         if any(t) and found is None:
             return None
-        slopes.append(found or draw.slope(k))
+        slopes.append(tuple(length * a for a in found) if found else draw.slope(k))
     return tuple(slopes)
 
 
@@ -28,11 +28,13 @@ def _is_zero(r: Matrix) -> bool:
     return not any(map(any, r))
 
 
-def direction(draw: Drawn, allowed: Callable[[Matrix], bool] = _is_zero) -> Claimed | None:
+def direction(
+    draw: Drawn, allowed: Callable[[Matrix], bool] = _is_zero, length: Fraction = Fraction(1)
+) -> Claimed | None:
     """r_i d is a positive multiple of c_i for every i whose r_i is not zero."""
     form = draw.form(draw.pick((1, 2, 3, 4)), draw.pick((1, 2, 3, 4, 5)), 0.3)
     d = draw.row(form.n, (0, 1, -1, 3, 4, -3, 2, 5))
-    c = _along(draw, form, d)
+    c = _along(draw, form, d, length)
     if c is None or not any(d):
         return None
     rows = form.rows(c)
@@ -42,6 +44,11 @@ def direction(draw: Drawn, allowed: Callable[[Matrix], bool] = _is_zero) -> Clai
 def direction_with_zero_rates(draw: Drawn) -> Claimed | None:
     """Wrong: z' = 0 along d is taken for a zero row."""
     return direction(draw, lambda r: True)
+
+
+def direction_with_shorter_slopes(draw: Drawn) -> Claimed | None:
+    """Wrong: |c_i| is 1/2, and r_i d a positive multiple of c_i."""
+    return direction(draw, length=Fraction(1, 2))
 
 
 def direction_with_positive_products(draw: Drawn) -> Claimed | None:
