@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.foreign import jax_libraries, torch_losses, torch_models
+from tests.foreign import flax_networks, jax_libraries, torch_losses, torch_models
 from tests.foreign.jax_libraries import ROWS, degenerate
 from tests.foreign.judging import Case, Library
 
@@ -177,8 +177,8 @@ _TORCH: dict[str, Callable[[], list[Case]]] = {
 }  # fmt: skip
 _JAX: dict[str, Callable[[], list[Case]]] = {
     "optax": jax_libraries.of_optax, "jaxopt": jax_libraries.of_jaxopt, "haiku": jax_libraries.of_haiku,
-    "equinox": jax_libraries.of_equinox, "numpyro": jax_libraries.of_numpyro, "diffrax": jax_libraries.of_diffrax,
-    "lineax": jax_libraries.of_lineax, "jax": jax_libraries.of_jax,
+    "equinox": jax_libraries.of_equinox, "flax": flax_networks.of_flax, "numpyro": jax_libraries.of_numpyro,
+    "diffrax": jax_libraries.of_diffrax, "lineax": jax_libraries.of_lineax, "jax": jax_libraries.of_jax,
 }  # fmt: skip
 LIBRARIES: dict[str, Library] = {
     name: Library(name, name, cases, gradient)

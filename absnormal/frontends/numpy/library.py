@@ -329,7 +329,10 @@ def _listed(item: Any) -> Any:
 
 def _following(original: Rule, rule: Rule, name: str, of_class: bool = False) -> Rule:
     """The rule where there are variables, in what an object has too, and the original where there are none."""
-    signature = inspect.signature(original)
+    try:
+        signature = inspect.signature(original)
+    except ValueError:  # A method that was compiled.
+        signature = inspect.Signature()
 
     def function(*args: Any, **kwargs: Any) -> Any:
         first = variable_in([args, [*kwargs.values()], attributes(args[0]) if of_class else []])
