@@ -13,7 +13,7 @@ from absnormal.active.additions import TooLarge
 from absnormal.active.forms import Forms, forms
 from absnormal.active.linear_form import Key
 from absnormal.active.multiplications import multiplications
-from absnormal.active.system import MANY, System, base_of, dense_system
+from absnormal.active.system import System, base_of, dense_system
 from absnormal.active.weights import Weights, weights_of
 from absnormal.sweeps.at_point import once
 from absnormal.sweeps.table import Sweeps
@@ -22,6 +22,8 @@ from absnormal.sweeps.table import Sweeps
 #: whose generators are the inputs; those of others, and multiplications.
 _APART = 10_000_000
 _OTHERS = 400_000
+#: Switches of one system.
+_TOGETHER = 400
 
 
 @once
@@ -44,7 +46,7 @@ def subproblems(sweeps: Sweeps) -> list[System] | None:
     if not _in_inputs(found) or not all(i in found.z for i in switches):
         return None
     groups = _apart(found, switches)
-    if max((len(members) for members, _ in groups), default=0) > MANY:
+    if max((len(members) for members, _ in groups), default=0) > _TOGETHER:
         return None
     weights = weights_of(sweeps, found)
     base = base_of(found) if weights.arithmetic == "rational" else None

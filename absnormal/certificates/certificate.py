@@ -22,6 +22,7 @@ from absnormal.certificates.evidence import Evidence, InSystems, Judged, NextToP
 from absnormal.certificates.rational_evidence import base_of, rational, snapshot, with_slopes
 from absnormal.certificates.witness import Witness
 from absnormal.clarke.fallback import NoActiveSwitch
+from absnormal.theorems.independent_subproblems import IndependentSubproblems
 from absnormal.theorems.problem import Problem
 from absnormal.theorems.separation import NonFinite
 
@@ -228,7 +229,8 @@ def _written(
 
 def _in_systems(evidence: InSystems, problem: Problem) -> dict[str, Any]:
     """All systems that share no input, with the evidence for each, and J~ where it is known."""
-    apart = [problem.system] if problem.system is not None else problem.apart or []
+    whole = None if isinstance(evidence, IndependentSubproblems) else problem.system
+    apart = [whole] if whole is not None else problem.apart or []
     base = {"base": base_of(apart[0], problem)} if apart and apart[0].base is not None else {}
     systems = [snapshot(replace(own, base=None), problem) for own in apart]
     return {**evidence.on(apart), **base, "systems": systems}

@@ -11,7 +11,8 @@ in conv{G_P(tau) : tau open in P} for each P, g_c is a Clarke gradient; under hy
 
 Proof idea
 ----------
-The subproblems move in separate coordinates, so directions, and convex hulls, add up.
+The subproblems move in separate coordinates, so directions, and convex hulls, add up.  Each is a piecewise-linear
+function by itself, so that any theorem about rows, couplings and weights may prove it.
 
 Notes
 -----
@@ -38,9 +39,11 @@ from absnormal.rational.alternative import mean
 from absnormal.rational.linear_algebra import Vector
 from absnormal.theorems.branch_and_bound import LISTED, ByBranching, Separated, Weighted, in_block
 from absnormal.theorems.direction import OpenWithFree, find
+from absnormal.theorems.even_part import EvenRows, is_even
 from absnormal.theorems.membership import ConvexWeights
 from absnormal.theorems.problem import Problem, Proof
 from absnormal.theorems.separation import FromOpenCells, margin, separated
+from absnormal.theorems.supporting import OwnAdjointsOfOneSign, own_adjoints, sign_of
 
 #: What is known of a subproblem: whether it is Clarke, and the evidence, which equal ones share.
 Known = tuple[bool, OnForm]
@@ -62,7 +65,7 @@ class IndependentSubproblems(InSystems):
 
 def independent_subproblems(problem: Problem) -> Proof | None:
     """Decides switches that are too many for one system, when they fall into subproblems."""
-    if problem.system is not None or problem.sweeps.rational:
+    if problem.sweeps.rational:
         return None
     found = problem.apart
     if found is None or len(found) < 2:
@@ -95,12 +98,17 @@ def independent_subproblems(problem: Problem) -> Proof | None:
 def _decide(
     problem: Problem, whole: System, alike: dict[Any, list[Cell]], tracker: BudgetTracker
 ) -> Known | None:
-    """One subproblem: a direction with free switches, cells along directions that separate, or all its cells.
+    """One subproblem: its even part, adjoints of one sign, a direction with free switches, cells along directions that
+    separate, or all its cells.
 
     Cells that were used are kept in ``alike``, by the rows of their system.
     """
     system = whole.relevant()
     inside = problem.slopes_in(system)
+    if system.explicit and is_even(system, inside):
+        return True, EvenRows()
+    if system.explicit and sign_of(own_adjoints(system, inside)):
+        return True, OwnAdjointsOfOneSign()
     free = [i for i in range(system.k) if abs(inside[i]) < 1]
     direction = find(system, inside, free)
     if direction is not None:

@@ -104,11 +104,16 @@ def supporting_exactly(problem: Problem) -> Proof | None:
     system = problem.relevant
     if system is None or not system.explicit:
         return None
-    w = own_adjoints(system, problem.slopes_in(system))
-    if min(w, default=0) < 0 < max(w, default=0):
+    sign = sign_of(own_adjoints(system, problem.slopes_in(system)))
+    if not sign:
         return None
-    sign = -1 if min(w, default=0) < 0 else 1
     return Proof("supporting", True, _reason(sign), system.arithmetic, OwnAdjointsOfOneSign())
+
+
+def sign_of(w: Vector) -> int:
+    """+1 or -1 where all have that sign, otherwise 0."""
+    least, largest = min(w, default=0), max(w, default=0)
+    return 0 if least < 0 < largest else -1 if least < 0 else 1
 
 
 def own_adjoints(system: System, c: Vector) -> Vector:

@@ -153,3 +153,42 @@ def test_cells_along_directions_that_separate_need_no_list() -> None:
     report = an.verify(f, np.zeros(12), slope=1, budget=an.Budget(cells=20))
     assert report and report.method == "componentwise"
     assert report.certificate is not None and report.certificate.check()
+
+
+def warped(a: Any, b: Any) -> Any:
+    """Dynamic time warping of two sequences."""
+    cost = np.abs(a[:, None] - b[None])
+    best = {(-1, -1): 0.0}
+    for i in range(len(a)):
+        for j in range(len(b)):
+            before = [best[at] for at in ((i - 1, j), (i, j - 1), (i - 1, j - 1)) if at in best]
+            least = before[0]
+            for other in before[1:]:
+                least = np.minimum(least, other)
+            best[i, j] = cost[i, j] + least
+    return best[len(a) - 1, len(b) - 1]
+
+
+@pytest.mark.parametrize(("beside", "verdict"), [
+    (lambda y: np.abs(y[0]) - np.abs(y[0] + np.abs(y[1]) / 2) - np.abs(y[1]), "CLARKE"),
+    (lambda y: 2 * np.abs(y[0]) - np.abs(2 * y[0] + np.abs(y[0])) + np.abs(y[1]), "NOT_CLARKE"),
+])  # fmt: skip
+def test_a_part_with_too_many_cells_is_proved_by_its_even_part(beside: Any, verdict: str) -> None:
+    """Nothing holds of both parts: one of them has no even part, and the other has more cells than can be listed."""
+    report = an.verify(lambda x: warped(x[:6], x[6:12]) + beside(x[12:]), np.zeros(14), slope=0)
+    assert report.verdict.name == verdict and report.certificate is not None
+    assert report.certificate.kind == "independent parts" and report.certificate.check()
+    assert Certificate.from_json(report.certificate.to_json()).check()
+
+
+def test_a_part_with_too_many_cells_is_proved_by_its_adjoints() -> None:
+    """A maximum of sums of sizes, with slopes between, beside a part that is neither convex nor symmetric."""
+    rows = np.rint(4 * np.random.default_rng(3).standard_normal((70, 6)))
+
+    def f(x: Any) -> Any:
+        return np.abs(rows @ x[:6]).sum() + 2 * np.abs(x[6]) - np.abs(2 * x[6] + np.abs(x[6]))
+
+    slopes = np.r_[np.linspace(-0.9, 0.9, 70), np.zeros(3)]
+    assert an.verify(f, np.zeros(7), slope=slopes).verdict is an.Verdict.NOT_CLARKE
+    report = an.verify(f, np.zeros(7), slope=np.r_[slopes[:70], np.ones(3)])
+    assert report and report.certificate is not None and report.certificate.check()
