@@ -73,7 +73,7 @@ def of_flax() -> list[Case]:
 
     def of_model(name: str) -> Callable[[Any], Any]:
         parts = nnx.split(stateful[name][0](nnx.Rngs(0)))
-        return lambda x: (nnx.relu(nnx.merge(*parts)(x)) ** 2).mean()
+        return lambda x: (nnx.relu(nnx.merge(*parts, copy=True)(x)) ** 2).mean()
 
     found = [Case(name, lambda name=name: by_input(name), _jax_points(data)) for name, (_, data) in networks.items()]
     found += [Case(name, lambda f=f: f, _jax_points(data)) for name, (f, data) in functions.items()]
