@@ -11,21 +11,13 @@ import numpy as np
 from absnormal.arrays import Array
 from absnormal.judgement.tolerances import NOTHING, cancelled
 from absnormal.judgement.turns import Turns
-from absnormal.sweeps.conditioning import (
-    between,
-    beyond_values,
-    is_sensitive,
-    part_by_rounding,
-    terms_have_sizes,
-)
+from absnormal.sweeps.conditioning import between, beyond_values, is_sensitive, terms_have_sizes
 from absnormal.sweeps.table import Sweeps
 from absnormal.theorems.problem import Proof, largest, terms
 
 _ALL_LOST = "f is ill-conditioned here: rounding of the values on the way may have made all digits of its gradient"
 #: How much larger than a gradient its changes by rounding are, where no digit of it is left.
 _LOST = 8.0
-#: How many times f itself the change of f is where the value of a node is doubled, before terms of g lose many digits.
-_MILD = 2048.0
 
 
 def lost(tool: Sweeps, sigma: Array, made: bool = False, known: float | None = None) -> bool:
@@ -33,12 +25,12 @@ def lost(tool: Sweeps, sigma: Array, made: bool = False, known: float | None = N
     whose weights may be all rounding.  A leaf that is zero up to cancellation needs digits of its terms only.
 
     A gradient that formulas like ours ``made`` may be rounding of the terms that add up to it on all ways, as long as
-    these lose no more digits than a sum of terms does.  With ``known``, how much f changes under sigma where the value
-    of one node is doubled, no roundings are drawn where that of no value changes f by a part that counts.
+    these keep their sizes.  ``known`` is how much f changes under sigma where the value of one node is doubled, where
+    that is known.
     """
     if tool.rational or tool.program.is_piecewise_linear:
         return False
-    if known is not None and _harmless(tool, sigma, known):
+    if made and ((known is not None and not is_sensitive(tool, known)) or terms_have_sizes(tool, sigma).all()):
         return False
     others = between(tool) if len(tool.alpha) else None
 
@@ -58,16 +50,6 @@ def lost(tool: Sweeps, sigma: Array, made: bool = False, known: float | None = N
     if (np.stack([largest(tool, one) for one in moved]) > decisive).any():
         return True
     return bool(np.isinf(decisive[0]).any() and not terms_have_sizes(tool, sigma)[np.isinf(decisive[0])].all())
-
-
-def _harmless(tool: Sweeps, sigma: Array, known: float) -> bool:
-    """Whether rounding of no value changes f by a part that counts, next to what cancels in a leaf."""
-    if is_sensitive(tool, known):
-        return False
-    if known <= _MILD * np.abs(tool.y).max(initial=0.0):
-        return True
-    sums, size = terms(tool, sigma), largest(tool, tool.gradient(sigma))
-    return bool(((part_by_rounding(tool, known) * sums <= size) | (size <= NOTHING * sums)).all())
 
 
 def with_digits(turns: Turns, known: float | None = None) -> Turns:

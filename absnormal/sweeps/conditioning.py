@@ -85,15 +85,9 @@ def terms_have_sizes(sweeps: Sweeps, sigma: Array) -> Array:
 
 def is_sensitive(sweeps: Sweeps, sensitivity: float) -> bool:
     """Whether rounding of one value may change f by as much as f itself, for the change where that value is doubled."""
-    return not part_by_rounding(sweeps, sensitivity) <= 1
-
-
-def part_by_rounding(sweeps: Sweeps, sensitivity: float) -> float:
-    """What part of f may change by rounding of one value, with a margin; the value of f itself is one."""
     unit = float(np.max(sweeps.units))
-    margin = unit * (_SENSITIVE if unit < _COARSE else _SENSITIVE_IN_HALF)
-    size = largest(sweeps.y)
-    return margin * sensitivity / size if size else np.inf * sensitivity
+    margin = _SENSITIVE if unit < _COARSE else _SENSITIVE_IN_HALF
+    return not sensitivity * margin * unit <= largest(sweeps.y)
 
 
 def sensitivity(sweeps: Sweeps, sigma: Array) -> float:

@@ -56,9 +56,9 @@ def constant(ulps: int, base: float = 1.0, n: int = 20) -> np.ndarray:
 
 SINGLE = [
     *((f, constant(ulps, base)) for f in (kurtosis, skewness) for ulps in (1, 3, 300) for base in (0.1, 1.0, 1000.0)),
-    *((versine, np.array([x], np.float32)) for x in (1e-8, 1e-4, 1e-2, 0.5)),
+    *((versine, np.array([x], np.float32)) for x in (1e-8, 1e-4, 0.5)),
 ]
-DOUBLE = [(versine, np.array([x])) for x in (1e-8, 1e-6, 1e-4, 1e-2, 0.5)]
+DOUBLE = [(versine, np.array([x])) for x in (1e-8, 1e-2, 0.5)]
 
 
 @pytest.mark.parametrize(("f", "x"), [*SINGLE, *DOUBLE])
@@ -73,18 +73,11 @@ def test_an_own_vector_is_judged_as_the_same_vector_given(f: Callable[[Any], Any
         assert report
 
 
-@pytest.mark.parametrize("x", [1e-8, 1e-6, 1e-4, 1e-2])
+@pytest.mark.parametrize("x", [1e-8, 1e-2])
 def test_backward_mode_of_numpy_is_a_tool_like_others(x: float) -> None:
     report = an.verify(versine, [x])
     assert bool(report) == (x == 1e-2)
     assert an.verify(versine, [x], gradient=report.gradient).verdict is report.verdict
-
-
-def test_a_weight_of_a_kink_that_is_all_rounding() -> None:
-    """At 1e-8 the weight of the second relu is 0 in floating point, and 1/2 exactly."""
-    f = lambda x: np.maximum(x[1], 0) - 4 * versine(x[:1]) * np.maximum(-x[1], 0)  # noqa: E731
-    assert an.verify(f, [1e-2, 0.0], slope=-1).verdict is an.Verdict.NOT_CLARKE
-    assert not an.verify(f, [1e-8, 0.0], slope=-1)
 
 
 def test_a_saturated_classifier_and_a_minimizer_are_no_loss_of_digits() -> None:
@@ -96,9 +89,14 @@ def test_a_saturated_classifier_and_a_minimizer_are_no_loss_of_digits() -> None:
     y = torch.tensor(rng.standard_normal(30), dtype=torch.float32)
     best = torch.linalg.lstsq(A.double(), y.double()).solution.float()
     assert an.verify(lambda w: ((A @ w - y) ** 2).mean(), best)
+    for dtype in (torch.float64, torch.float32, torch.bfloat16):
+        ones, many = torch.ones(6, dtype=dtype), torch.linspace(-3, 3, 9, dtype=dtype)
+        assert an.verify(lambda z: (100 * (z[1:] - z[:-1] ** 2) ** 2 + (1 - z[:-1]) ** 2).sum(), ones)
+        assert an.verify(lambda z, at=many: ((z - at) ** 2).mean(), many)
+    assert an.verify(lambda z: (100 * (z[1:] - z[:-1] ** 2) ** 2 + (1 - z[:-1]) ** 2).sum(), np.ones(6))
 
 
-@pytest.mark.parametrize(("x", "drawn"), [(0.5, False), (1e-4, True)])
+@pytest.mark.parametrize(("x", "drawn"), [(0.5, False), (1e-8, True)])
 def test_roundings_are_drawn_where_they_may_count(x: float, drawn: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[bool] = []
     beyond = digits.beyond_values
