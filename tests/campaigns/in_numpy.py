@@ -20,6 +20,13 @@ def _squares(*entries: Any) -> Any:
     return reduce(np.add, [u * u for u in entries])
 
 
+def _beside_another(*entries: Any) -> Any:
+    """The first of two norms: the other one is away from 0, with entries that are 0, and taken off again."""
+    other = 7 + entries[0]
+    both = np.stack([_row(*entries), np.stack([other, *[0 * other] * (len(entries) - 1)])])
+    return np.linalg.norm(both, axis=1).sum() - other
+
+
 #: The 2-norm of any number of entries.
 NORMS: tuple[Callable[..., Any], ...] = (
     lambda *u: np.linalg.norm(_row(*u)),
@@ -38,6 +45,7 @@ NORMS: tuple[Callable[..., Any], ...] = (
     lambda *u: np.power(np.sum(_row(*u) ** 2), 0.5),
     lambda *u: reduce(np.hypot, u, 0.0 * u[0]),
     lambda *u: reduce(np.hypot, u) if len(u) > 1 else np.hypot(u[0], 0.0),
+    _beside_another,
 )
 
 #: NumPy returns no derivatives: those that it is judged by are finite.
