@@ -162,4 +162,5 @@ def plain(value: Any) -> Any:
     if hasattr(value, "detach"):
         value = value.detach().cpu()
         value = value.double() if "bfloat16" in str(value.dtype) else value
-    return np.asarray(value) if hasattr(value, "__array__") else value
+    # A list of NumPy's numbers is a vector, as one of Python's is.
+    return np.asarray(value) if hasattr(value, "__array__") and not isinstance(value, np.generic) else value

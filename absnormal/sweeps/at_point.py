@@ -252,6 +252,10 @@ class AtPoint:
 
     # -- local derivatives -------------------------------------------------------------------------------------
 
+    def change_maps(self, index: int, change: Callable[[Array], Array]) -> None:
+        """Change the numbers of the local derivative of a node in this table alone."""
+        self._maps[index] = [None if m is None else m.entrywise(change) for m in self.maps(index)]
+
     def maps(self, index: int) -> list[LinearMap | None]:
         """The local derivative of a node that is not kinked; None for constant arguments."""
         found = self._maps.get(index)

@@ -34,6 +34,8 @@ _FAR = 1e-3
 _SENSITIVE = 1024.0
 #: The same in half precision, where that would be more than the value.
 _SENSITIVE_IN_HALF = 64.0
+#: Operations whose slopes tools compute as v (1 - v) from the result v, which is rounded to 1 where it is saturated.
+_BY_RESULT = frozenset({"expit"})
 #: In precisions from here on kernels compute in a finer one, and round once.
 _COARSE = 2.0**-12
 
@@ -113,8 +115,9 @@ def spread(sweeps: Sweeps, sigma: Array, eps: float) -> Array:
     linear = program.is_piecewise_linear
     if sweeps.rational or (linear and eps <= 2 * UNIT):
         return np.zeros(program.n)
+
     def rounded(rng: np.random.Generator) -> Array:
-        near = sweeps if linear else _moved(sweeps, sigma, eps, rng)
+        near = sweeps if linear else _by_result(_moved(sweeps, sigma, eps, rng), eps, rng)
         return near.gradient(sigma, partial(_Rounded, unit=eps, rng=rng))
 
     own = _beyond(sweeps.gradient(sigma), rounded)
@@ -123,6 +126,15 @@ def spread(sweeps: Sweeps, sigma: Array, eps: float) -> Array:
     others = between(sweeps)
     weights = _beyond(sweeps.gradient(others), lambda rng: _moved(sweeps, others, eps, rng).gradient(others))
     return np.maximum(own, weights)
+
+
+def _by_result(near: Sweeps, eps: float, rng: np.random.Generator) -> Sweeps:
+    """The same with slopes as tools compute them that take the rounded result of an operation."""
+    for index, node in enumerate(near.program.nodes):
+        if node.op in _BY_RESULT and node.varied:
+            noise = _ULPS * eps * rng.uniform(-1, 1, node.shape)
+            near.change_maps(index, lambda slopes, noise=noise: slopes + noise)  # type: ignore[misc]
+    return near
 
 
 def between(sweeps: Sweeps) -> Array:

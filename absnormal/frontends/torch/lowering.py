@@ -84,7 +84,7 @@ class Lowering:
         """The program of the result."""
         handle = self.following.find(loss)
         if handle is None:
-            raise TraceError("f", "depends on no variable, or in jumps alone", "verify a function of these tensors")
+            raise TraceError("f", "does not depend on the variables but by jumps", "verify a function of these tensors")
         needed = self._needed([handle[0]])
         refuse_unknown((self.following.steps[number] for number in needed), self._at, self.write)
         for read in self.following.reads:

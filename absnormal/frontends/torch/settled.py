@@ -66,9 +66,9 @@ def comparisons(w: Writer, args: Sequence[Any], kwargs: dict[str, Any]) -> list[
     if not kinds <= _FINE and not alike:
         # Numbers are rounded to the precision of what they are compared with, half precision where all is in that.
         return None
-    if name in RELATIONS:
+    if name in RELATIONS or name == "equal":
         left, right = (w.rounded(side, args) for side in args)
-        return [(left, right, RELATIONS[name])]
+        return [(left, right, RELATIONS.get(name, "=="))]
     if name in _AT_ZERO or (name in CONVERSIONS and kind == torch.bool):
         zero = w.constant(0.0)
         return [(arg.node, zero, "!=") for arg in moving]

@@ -91,6 +91,8 @@ MUTANTS = (
     Mutant("judgement/vector.py", " and limits.lost:", " and False:", ("judgement/test_tolerance_edges.py",)),
     Mutant("judgement/vector.py", "(branch := decided_by_rounding(limits.tool))", "(branch := \"\")",
            ("judgement/test_branches.py",)),
+    Mutant("sweeps/conditioning.py", "lambda slopes, noise=noise: slopes + noise", "lambda slopes: slopes",
+           ("judgement/test_saturated.py",)),
     Mutant("judgement/branches.py", "_ROUNDING = 2.0**-40", "_ROUNDING = 2.0**-20", ("judgement/test_branches.py",)),
     Mutant("judgement/digits.py", "not found.bare and lost(tool, problem.sigma, True, known):", "False:", DIGITS),
     Mutant("judgement/digits.py", " or terms_have_sizes(tool, sigma).all()", "", DIGITS),
