@@ -191,6 +191,20 @@ BRANCHES: dict[str, tuple[Function, float]] = {
 }  # fmt: skip
 
 
+def test_a_variable_is_equal_to_itself_wherever_it_stands() -> None:
+    """Kernels of Gaussian processes ask whether both sides of a matrix are the same points."""
+    held, x = torch.ones(2, dtype=D), torch.tensor([0.5, 3.0], dtype=D)
+
+    def f(x: Any) -> Any:
+        first, second = torch.cat([held, x])[2:], torch.cat([x, held])[:2]
+        return (x * x).sum() if torch.equal(first, second) else x.sum()
+
+    report = an.verify(f, x)
+    assert report.method == "smooth" and torch.equal(report.gradient, 2 * x)
+    with pytest.raises(an.TraceError, match="torch.equal"):
+        an.verify(lambda x: (x * x).sum() if torch.equal(x, 2 * x / 2) else x.sum(), x)
+
+
 @pytest.mark.parametrize("name", BRANCHES)
 def test_a_python_branch_is_refused_at_its_tie(name: str) -> None:
     asks, at = BRANCHES[name]
