@@ -54,7 +54,7 @@ def answer(solve: Any, f: Any, x0: Any) -> tuple[float, int, str]:
     try:
         found: tuple[float, int, str] = solve(f, np.asarray(x0, dtype=float))
         return found
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # PyGRANSO ends the process where its quadratic program fails.
         return np.inf, 0, type(error).__name__
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
