@@ -42,13 +42,15 @@ def lost(tool: Sweeps, sigma: Array, made: bool = False, known: float | None = N
     count = [math.prod(shape) for shape in tool.program.tree.shapes]
     sizes = np.stack([largest(tool, one) for one in true])
     if made:
-        share = cancelled(float(np.max(tool.units)))
-        decisive = _LOST * np.maximum(sizes, share * largest(tool, tool.gradient_magnitude()))
+        share, added = cancelled(float(np.max(tool.units))), largest(tool, tool.gradient_magnitude())
+        # What is 0 because all that it is made of is, as a product of two zeros, has no digits to lose.
+        decisive = np.where(added > 0, _LOST * np.maximum(sizes, share * added), np.inf)
     else:
         decisive = np.where(sizes > NOTHING * terms(tool, sigma), _LOST * sizes, np.inf)
     moved = beyond_values(tool, sigma, true, derivatives, far=np.repeat(decisive, count, axis=1))
-    if (np.stack([largest(tool, one) for one in moved]) > decisive).any():
-        return True
+    beyond = bool((np.stack([largest(tool, one) for one in moved]) > decisive).any())
+    if made or beyond:
+        return beyond
     return bool(np.isinf(decisive[0]).any() and not terms_have_sizes(tool, sigma)[np.isinf(decisive[0])].all())
 
 

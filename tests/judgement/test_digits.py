@@ -109,3 +109,14 @@ def test_what_is_exact_loses_nothing() -> None:
     program = an.trace(lambda x: np.abs(x + 1e16 - 1e16).sum(), np.zeros(2))
     sweeps = Sweeps(program, [np.zeros(2)])
     assert not lost(sweeps, sweeps.signature(0.0))
+
+
+@pytest.mark.parametrize("power", [1, 2, 3])
+def test_a_product_of_zeros_loses_no_digits(power: int) -> None:
+    """Rounding moves each factor off 0, and the gradient is 0 all the same."""
+
+    def f(x: Any) -> Any:
+        return (np.exp(x[0]) - np.exp(x[1])) ** power * (np.exp(2 * x[0]) - np.exp(2 * x[1]))
+
+    report = an.verify(f, [0.3, 0.3])
+    assert report.method == "smooth" and not report.gradient.any()
