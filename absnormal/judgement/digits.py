@@ -24,13 +24,13 @@ def lost(tool: Sweeps, sigma: Array, made: bool = False, known: float | None = N
     """Whether rounding of values may make all digits of a leaf; of the gradient, or of what active kinks add to it,
     whose weights may be all rounding.  A leaf that is zero up to cancellation needs digits of its terms only.
 
-    A gradient that formulas like ours ``made`` may be rounding of the terms that add up to it on all ways, as long as
-    these keep their sizes.  ``known`` is how much f changes under sigma where the value of one node is doubled, where
-    that is known.
+    A gradient that formulas like ours ``made`` may be rounding of the terms that add up to it on all ways, up to what a
+    sum of terms of that size loses.  ``known`` is how much f changes under sigma where the value of one node is
+    doubled, where that is known.
     """
     if tool.rational or tool.program.is_piecewise_linear:
         return False
-    if made and ((known is not None and not is_sensitive(tool, known)) or terms_have_sizes(tool, sigma).all()):
+    if made and known is not None and not is_sensitive(tool, known):
         return False
     others = between(tool) if len(tool.alpha) else None
 

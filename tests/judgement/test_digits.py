@@ -73,7 +73,7 @@ def test_an_own_vector_is_judged_as_the_same_vector_given(f: Callable[[Any], Any
         assert report
 
 
-@pytest.mark.parametrize("x", [1e-8, 1e-2])
+@pytest.mark.parametrize("x", [1e-8, 1e-7, 1e-6, 1e-4, 1e-2])
 def test_backward_mode_of_numpy_is_a_tool_like_others(x: float) -> None:
     report = an.verify(versine, [x])
     assert bool(report) == (x == 1e-2)
@@ -94,6 +94,17 @@ def test_a_saturated_classifier_and_a_minimizer_are_no_loss_of_digits() -> None:
         assert an.verify(lambda z: (100 * (z[1:] - z[:-1] ** 2) ** 2 + (1 - z[:-1]) ** 2).sum(), ones)
         assert an.verify(lambda z, at=many: ((z - at) ** 2).mean(), many)
     assert an.verify(lambda z: (100 * (z[1:] - z[:-1] ** 2) ** 2 + (1 - z[:-1]) ** 2).sum(), np.ones(6))
+
+
+@pytest.mark.parametrize("x", [1e-8, 1e-7])
+def test_a_gradient_far_smaller_than_its_terms_and_a_weight_that_is_rounding_prove_nothing(x: float) -> None:
+    report = an.verify(versine, torch.tensor([x], dtype=torch.float64))
+    assert report.verdict is an.Verdict.UNDECIDED
+
+    def f(x: Any) -> Any:
+        return np.maximum(x[1], 0) - 8 * versine(x[:1]) * np.maximum(-x[1], 0)
+
+    assert not an.verify(f, [x, 0.0], slope=-1)
 
 
 @pytest.mark.parametrize(("x", "drawn"), [(0.5, False), (1e-8, True)])
