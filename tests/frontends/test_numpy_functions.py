@@ -48,6 +48,7 @@ VECTOR = {
     + sum([x[0]]) + sorted(x)[1] - sorted([x[0], x[1], 0.3], reverse=True)[0],
     "if and loops": lambda x: sum(v * v if v > 0 else -v for v in x),
     "searched": lambda x: x * np.searchsorted([-1.0, 0.5, 1.0], x) + x * np.digitize(x, [-1.0, 0.5, 1.0]),
+    "searched among variables": lambda x: x * np.sort(x).searchsorted([-1.0, 0.55]).sum(),
     "interpolated": lambda x: np.interp(x, [-3.0, -1.1, 0.6, 4.0], [1.0, 2.0, 0.0, 5.0]),
     "whole": lambda x: x * x.astype(int) + x * int(x[0]) + x * math.floor(x[1]) + x * math.ceil(x[1]),
     "round": lambda x: round(x[0]) * x + np.round(x, 1) * x + np.around(x) * x + np.fix(x) * x
