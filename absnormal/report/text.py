@@ -54,18 +54,21 @@ def following(report: Report) -> str:
 
     Of a Clarke gradient it is only said that the tool steps away from a stationary point.
     """
-    right, active = report.verdict is Verdict.CLARKE, len(report.problem.sweeps.alpha)
-    if active > _FEW or report.program.n > _SHORT or (right and not (active and report.flat_gradient.any())):
-        return ""
-    said = report.next_step
+    right = report.verdict is Verdict.CLARKE
+    leads_away = len(report.problem.sweeps.alpha) > 0 and report.flat_gradient.any()
+    said = report.next_step if _at_once(report) and (leads_away or not right) else ""
     return f"next: {said}" if said and not (right and said.startswith("f falls")) else ""
 
 
 def by_convention(report: Report) -> str:
     """What other slopes would give, where slopes were proved wrong and an answer takes no time."""
-    few = len(report.problem.sweeps.alpha) <= _FEW and report.program.n <= _SHORT
     wrong = report.verdict is Verdict.NOT_CLARKE and not report.given
-    return f"by convention: {report.conventions}" if few and wrong else ""
+    return f"by convention: {report.conventions}" if wrong and _at_once(report) else ""
+
+
+def _at_once(report: Report) -> bool:
+    """Whether what comes next takes no time to say."""
+    return len(report.problem.sweeps.alpha) <= _FEW and report.program.n <= _SHORT
 
 
 def headline(report: Report) -> str:

@@ -11,7 +11,7 @@ import torch
 
 import absnormal as an
 from absnormal.judgement import digits
-from absnormal.judgement.digits import lost
+from absnormal.judgement.digits import lost, lost_by_formulas
 from absnormal.sweeps.table import Sweeps
 
 F = torch.nn.functional
@@ -119,7 +119,7 @@ def test_roundings_are_drawn_where_they_may_count(x: float, drawn: bool, monkeyp
 def test_what_is_exact_loses_nothing() -> None:
     program = an.trace(lambda x: np.abs(x + 1e16 - 1e16).sum(), np.zeros(2))
     sweeps = Sweeps(program, [np.zeros(2)])
-    assert not lost(sweeps, sweeps.signature(0.0))
+    assert not lost(sweeps, sweeps.signature(0.0)) and not lost_by_formulas(sweeps, sweeps.signature(0.0))
 
 
 @pytest.mark.parametrize("power", [1, 2, 3])

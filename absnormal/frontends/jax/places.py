@@ -55,8 +55,8 @@ def by_places(run: Run, eqn: Any, inputs: Sequence[Seen], start: int) -> list[Se
                 for value, ranks in zip(results, moved, strict=True)]
     if name == "select_n" and (chosen := _chosen(inputs)) is not None:
         return [Seen(results[0], chosen)]
-    if single and (_decided(name, inputs) or (name in _LOOKING and held[0] is not inputs[0].traced
-                                              and alike(np.asarray(inputs[0].value)))):
+    one_number = name in _LOOKING and inputs[0].traced is None and alike(np.asarray(inputs[0].value))
+    if single and (one_number or _decided(name, inputs)):
         return [Seen(results[0])]
     if name in _LOOKING and len(held) == 1:
         looked = _looked_up(eqn, inputs, held[0])

@@ -62,8 +62,8 @@ def comparisons(w: Writer, args: Sequence[Any], kwargs: dict[str, Any]) -> list[
     name, kind = plain_name(w.record), next((out.dtype for out in w.record.outs), None)
     moving = [arg for arg in args if isinstance(arg, Arg) and not discrete(arg.here)]
     kinds = {arg.here.dtype for arg in moving}
-    alike = kinds <= _HALF and len({arg.here.dtype for arg in args if isinstance(arg, Arg)}) == 1
-    if not kinds <= _FINE and not alike:
+    halves = kinds <= _HALF and len({arg.here.dtype for arg in args if isinstance(arg, Arg)}) == 1
+    if not kinds <= _FINE and not halves:
         # Numbers are rounded to the precision of what they are compared with, half precision where all is in that.
         return None
     if name in RELATIONS or name == "equal":

@@ -94,7 +94,7 @@ MUTANTS = (
     Mutant("sweeps/conditioning.py", "lambda slopes, noise=noise: slopes + noise", "lambda slopes: slopes",
            ("judgement/test_saturated.py",)),
     Mutant("judgement/branches.py", "_ROUNDING = 2.0**-40", "_ROUNDING = 2.0**-20", ("judgement/test_branches.py",)),
-    Mutant("judgement/digits.py", "not found.bare and lost(tool, problem.sigma, True, known):", "False:", DIGITS),
+    Mutant("judgement/digits.py", "own and lost_by_formulas(tool, problem.sigma, known):", "False:", DIGITS),
     Mutant("judgement/digits.py", "np.where(added > 0, _LOST", "np.where(added >= 0, _LOST", DIGITS),
     Mutant("theorems/problem.py", "<= NOTHING * sizes", "<= sizes", PARTIAL),
 )
