@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from absnormal.errors import AbsNormalError
-from absnormal.program.nodes import COMPARED, placed
+from absnormal.program.nodes import placed
 from absnormal.sweeps.table import Sweeps
 
 #: How far from x, against its entries, a branch must be for rounding not to decide it.
@@ -18,10 +18,11 @@ _ROUNDING = 2.0**-40
 
 
 def decided_by_rounding(tool: Sweeps) -> str:
-    """The comparison that comes out otherwise in double precision at x, or at a point that is x to rounding, and what
-    follows from it; "" where there is none."""
+    """The jump that comes out otherwise in double precision at x, or at a point that is x to rounding, and what follows
+    from it; "" where there is none."""
     program = tool.program
-    followed = [g for g in program.guards if g.relation in COMPARED and program.holds(g, tool.values)]
+    # What is held is the same at no other point, whatever f does there.
+    followed = [g for g in program.guards if g.relation != "held" and program.holds(g, tool.values)]
     if not followed or tool.rational:
         return ""
     leaves, random = program.inputs(tool.values), np.random.default_rng(0)

@@ -56,6 +56,13 @@ def test_a_branch_that_rounding_does_not_reach_decides() -> None:
     assert an.verify(lambda a: np.where(a > 2.0, 2 * a, a).sum(), near, gradient=[1.0]).verdict is an.Verdict.UNDECIDED
 
 
+@pytest.mark.parametrize("step", [np.floor, np.round, np.trunc])
+def test_steps_as_small_as_rounding_refute_nothing_and_larger_ones_do(step: Any) -> None:
+    for size, verdict in ((2.0**-50, an.Verdict.UNDECIDED), (2.0**-20, an.Verdict.NOT_CLARKE)):
+        report = an.verify(lambda x, size=size: (step(x / size) * size).sum(), [0.3], gradient=[1.0])
+        assert report.verdict is verdict
+
+
 def test_a_loop_that_ends_by_its_residual_decides() -> None:
     def newton(a: Any) -> Any:
         x = np.ones(2)
