@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import difflib
 import os
 import shutil
@@ -10,6 +11,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from py_compile import PycInvalidationMode
 
 ROOT = Path(__file__).parents[2]
 #: What the tests of a scratch copy need.
@@ -66,7 +68,7 @@ class Mutant:
 
 
 def copied(folder: Path) -> Path:
-    """A scratch copy of the repository."""
+    """A scratch copy of the repository, compiled; a file that is broken later is compiled again by its contents."""
     for name in _COPIED:
         source = ROOT / name
         if source.is_dir():
@@ -74,6 +76,7 @@ def copied(folder: Path) -> Path:
         else:
             shutil.copy(source, folder / name)
     (folder / "unshrunk.py").write_text(_PLUGIN)
+    compileall.compile_dir(folder / "absnormal", quiet=2, invalidation_mode=PycInvalidationMode.CHECKED_HASH)
     return folder
 
 
