@@ -23,11 +23,11 @@ def test_a_theorem_that_is_wrong_is_told(monkeypatch: pytest.MonkeyPatch, capsys
     (x,) = variables(1)
     asked = [case(abs(x), [0], 0), case(abs(x) - abs(2 * x), [0], [1, -1])]
     assert [a.clarke for a in asked] == [True, False]
-    monkeypatch.setattr(campaign, "drawn", lambda count, first: asked)
+    monkeypatch.setattr(campaign, "drawn", lambda count, first, source: asked)
     found = campaign.campaign(2, 0, (smooth, likq, right_or_wrong))
     assert [(tally.cases, tally.decided) for tally in found.values()] == [(2, 0), (2, 1), (2, 2)]
     assert [tally.wrong for tally in found.values()] == [[], [], [asked[1]]]
-    monkeypatch.setattr(command, "campaign", lambda count, first: found)
+    monkeypatch.setattr(command, "campaign", lambda *told: found)
     assert command.main(["2", "0"]) == 1
     said = capsys.readouterr().out
     assert "right or wrong" in said and "1 wrong" in said and repr(asked[1]) in said
@@ -45,5 +45,12 @@ def test_theorems_about_many_switches_are_asked() -> None:
     assert any(tally.decided for name, tally in found.items() if name in ("branch and bound", "likq modulo a prime"))
 
 
+@pytest.mark.parametrize("name", ["from all slopes", "variable coefficients"])
+def test_a_theorem_is_asked_about_cases_of_its_own(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main(["40", "1", name]) == 0
+    words = capsys.readouterr().out.removeprefix(name).split()
+    assert words[:2] == ["40", "cases"] and int(words[2]) > 0
+
+
 def test_usage() -> None:
-    assert command.main([]) == 2
+    assert command.main([]) == command.main(["1", "1", "no such theorem"]) == 2
