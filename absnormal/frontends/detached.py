@@ -21,9 +21,10 @@ import numpy as np
 from absnormal.arrays import Array
 from absnormal.errors import TraceError
 from absnormal.ops import TABLE
+from absnormal.program import slicing
 from absnormal.program.builder import Builder
 from absnormal.program.moves import MOVES
-from absnormal.program.nodes import Guard, Node, Source
+from absnormal.program.nodes import Node, Source
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,10 +55,7 @@ def hold(builder: Builder, nodes: Iterable[int], output: int) -> list[Source | N
         if not node.varied or index not in builder.reach([output]):
             continue
         _refuse_ties(builder, index)
-        for leaf in sorted(builder.reach([index])):
-            if builder.nodes[leaf].op == "input":
-                held = builder.constant(builder.values[leaf])
-                builder.guards.append(Guard(leaf, held, "held", np.asarray(True), node.source, "stop_gradient"))
+        slicing.hold(builder, index, node.source, "stop_gradient")
         _make_constant(builder, index)
         found.append(node.source)
     return found

@@ -20,7 +20,7 @@ from absnormal.errors import DomainError, TraceError
 from absnormal.ops import ENTRYWISE, TABLE
 from absnormal.program.moves import origins
 from absnormal.program.nearby import Nearby, is_block, rates_of, sign_of, slopes_of, unbroadcast
-from absnormal.program.nodes import Guard, Node, placed
+from absnormal.program.nodes import Guard, Node, Source, placed
 from absnormal.program.numbering import alike
 from absnormal.program.postorder import unknown_behind
 from absnormal.program.signs import never_negative
@@ -186,7 +186,7 @@ def _without(builder: Builder, faults: list[int], needs: Needs, reached: list[in
                     raise _explained(builder, node, fault)
             elif (bad & compared).any():
                 held = bad & compared
-                _hold(builder, old)
+                hold(builder, old, node.source, node.operation)
                 if not np.isfinite(builder.values[old]).all():
                     infinite[old] = fault
             # At other points these entries are not looked at either.
@@ -329,13 +329,12 @@ def _order(builder: Builder, index: int) -> float:
     return known[index]
 
 
-def _hold(builder: Builder, index: int) -> None:
+def hold(builder: Builder, index: int, source: Source | None, operation: str) -> None:
     """Keep the variables behind a node: nothing is known of it at other points."""
-    node = builder.nodes[index]
     for leaf in sorted(builder.reach([index])):
         if builder.nodes[leaf].op == "input":
             held = builder.constant(builder.values[leaf])
-            builder.guards.append(Guard(leaf, held, "held", np.asarray(True), node.source, node.operation))
+            builder.guards.append(Guard(leaf, held, "held", np.asarray(True), source, operation))
 
 
 def _harmless(

@@ -20,7 +20,7 @@ from absnormal.frontends.meanings import complex_numbers as meaning
 from absnormal.frontends.meanings import halves, smoothness
 from absnormal.frontends.numpy.linear_algebra import OnMatrices, Solve
 from absnormal.frontends.writing import Writer
-from absnormal.program.nodes import Guard
+from absnormal.program.slicing import hold
 
 #: A linear system of more unknowns is not written out.
 _MOST = 2000
@@ -89,17 +89,9 @@ def qr(call: Call, a: Any, *, full_matrices: bool, pivoting: bool, use_magma: An
 def lu(call: Call, a: Any) -> list[Any]:
     """Both factors in one matrix; the exchanges of rows are constant near the point."""
     factors = opaque(call, [a], smoothness.pivoted, 0, np.ndim(a) - 2)
-    _hold(call.write, factors.index)
+    # At other points rows may be exchanged in another way.
+    hold(call.write.builder, factors.index, call.write.source, call.write.operation)
     return [factors, None, None]
-
-
-def _hold(write: Writer, index: int) -> None:
-    """Keep the variables: at other points rows may be exchanged in another way."""
-    builder = write.builder
-    for leaf in sorted(builder.reach([index])):
-        if builder.nodes[leaf].op == "input":
-            held = builder.constant(builder.values[leaf])
-            builder.guards.append(Guard(leaf, held, "held", np.asarray(True), write.source, write.operation))
 
 
 def triangular_solve(

@@ -14,8 +14,8 @@ from absnormal._optional import require
 from absnormal.arrays import Array
 from absnormal.frontends.jax.precision import epsilon
 from absnormal.frontends.jax.run import Call
-from absnormal.frontends.meanings import smoothness
 from absnormal.frontends.meanings.complex_numbers import numbers
+from absnormal.frontends.meanings.smoothness import OfFramework
 from absnormal.ops.opaque import Smooth
 
 #: Whether a primitive is continuously differentiable, from a machine epsilon and its arguments.
@@ -23,42 +23,11 @@ Where = Callable[..., bool]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Kernel(Smooth):
-    """One result of a primitive of real arguments.
+class Kernel(OfFramework):
+    """One result of a primitive of real arguments, with the name of the primitive and its parameters."""
 
-    Attributes
-    ----------
-    name
-        what listings call it
-    batch
-        how many leading axes of all arguments and of the result count copies
-    primitive
-        the name of the primitive
-    params
-        its parameters
-    place
-        which of its results it is
-    where
-        where it is smooth
-    eps
-        the machine epsilon of what JAX computed
-    kept
-        what the first argument stays
-    paired
-        whether arguments are complex numbers, as pairs along a last axis
-    """
-
-    name: str
-    batch: int
     primitive: str
     params: tuple[tuple[str, Any], ...]
-    place: int
-    where: Where
-    eps: float
-    kept: str = ""
-    paired: bool = False
-    total: Smooth | None = None
-    signs: tuple[str, int] | None = None
 
     def value(self, *args: Array) -> Array:
         with _double():
@@ -77,13 +46,6 @@ class Kernel(Smooth):
         lead, rest = args[own].shape[: self.batch], args[own].shape[self.batch :]
         out = self.value(*args).shape[self.batch :]
         return np.zeros((*lead, math.prod(out), math.prod(rest)))
-
-    def smooth_at(self, *args: Array) -> bool:
-        given = map(numbers, args) if self.paired else args
-        return self.where(self.eps, *given)
-
-    def reason(self) -> tuple[str, str] | None:
-        return smoothness.REASONS.get(self.where)
 
     def as_computed(self, *args: Array) -> Array:
         if self.eps <= np.finfo(float).eps:
@@ -141,5 +103,6 @@ def opaque(
         return call.write.op("opaque", *args, function=kernel, given=given)
     made = call.write.op("opaque", *args, function=kernel)
     # In double precision the kernel may return the negative of a vector.
-    turned = np.sign(kernel.lines(given * made.value))
+    assert given is not None
+    turned = kernel.turned(given, made.value)
     return call.write.op("mul", made, np.broadcast_to(turned, made.shape), given=given)

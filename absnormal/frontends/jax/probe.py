@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 
 from absnormal._optional import require
-from absnormal.errors import TraceError
 from absnormal.frontends.ties.names import Slopes
-from absnormal.frontends.ties.probing import Row, of_shares
+from absnormal.frontends.ties.probing import Probe, Row, of_shares
 
 _SELU = 1.0507009873554805
 
@@ -33,30 +32,29 @@ def _clamp(x: Any) -> Any:
     return require("jax.lax", "jax").clamp(low, x, high)
 
 
-#: name -> (function, kink, L, R, slope measured on JAX 0.10.2)
-PROBES: dict[str, tuple[Callable[[Any], Any], float, float, float, float]] = {
-    "jax.nn.relu": (_nn("relu"), 0.0, 0.0, 1.0, -1.0),
-    "jax.nn.relu6.low": (_nn("relu6"), 0.0, 0.0, 1.0, -1.0),
-    "jax.nn.relu6.high": (_nn("relu6"), 6.0, 1.0, 0.0, 1.0),
-    "jax.nn.leaky_relu": (_nn("leaky_relu", 0.25), 0.0, 0.25, 1.0, 1.0),
-    "jax.nn.hard_tanh.low": (_nn("hard_tanh"), -1.0, 0.0, 1.0, 1.0),
-    "jax.nn.hard_tanh.high": (_nn("hard_tanh"), 1.0, 1.0, 0.0, -1.0),
-    "jax.nn.hard_sigmoid.low": (_nn("hard_sigmoid"), -3.0, 0.0, 1 / 6, -1.0),
-    "jax.nn.hard_sigmoid.high": (_nn("hard_sigmoid"), 3.0, 1 / 6, 0.0, 1.0),
-    "jax.nn.hard_swish.low": (_nn("hard_swish"), -3.0, 0.0, -0.5, -1.0),
-    "jax.nn.hard_swish.high": (_nn("hard_swish"), 3.0, 1.5, 1.0, 1.0),
-    "jax.nn.elu": (_nn("elu", 2.0), 0.0, 2.0, 1.0, -1.0),
-    "jax.nn.selu": (_nn("selu"), 0.0, 1.6732632423543772 * _SELU, _SELU, -1.0),
-    "abs": (_jnp("abs"), 0.0, -1.0, 1.0, 1.0),
-    "maximum": (_jnp("maximum", 0.0), 0.0, 0.0, 1.0, 0.0),
-    "minimum": (_jnp("minimum", 0.0), 0.0, 1.0, 0.0, 0.0),
-    "fmax": (_jnp("fmax", 0.0), 0.0, 0.0, 1.0, -1.0),
-    "fmin": (_jnp("fmin", 0.0), 0.0, 1.0, 0.0, 1.0),
-    "jnp.clip.low": (_jnp("clip", -1.0, 1.0), -1.0, 0.0, 1.0, 0.0),
-    "jnp.clip.high": (_jnp("clip", -1.0, 1.0), 1.0, 1.0, 0.0, 0.0),
-    "clamp.low": (_clamp, -1.0, 0.0, 1.0, -1.0),
-    "clamp.high": (_clamp, 1.0, 1.0, 0.0, 1.0),
-    "copysign": (_jnp("copysign", 1.0), 0.0, -1.0, 1.0, 1.0),
+PROBES: dict[str, Probe] = {
+    "jax.nn.relu": Probe(_nn("relu"), 0.0, 0.0, 1.0, -1.0),
+    "jax.nn.relu6.low": Probe(_nn("relu6"), 0.0, 0.0, 1.0, -1.0),
+    "jax.nn.relu6.high": Probe(_nn("relu6"), 6.0, 1.0, 0.0, 1.0),
+    "jax.nn.leaky_relu": Probe(_nn("leaky_relu", 0.25), 0.0, 0.25, 1.0, 1.0),
+    "jax.nn.hard_tanh.low": Probe(_nn("hard_tanh"), -1.0, 0.0, 1.0, 1.0),
+    "jax.nn.hard_tanh.high": Probe(_nn("hard_tanh"), 1.0, 1.0, 0.0, -1.0),
+    "jax.nn.hard_sigmoid.low": Probe(_nn("hard_sigmoid"), -3.0, 0.0, 1 / 6, -1.0),
+    "jax.nn.hard_sigmoid.high": Probe(_nn("hard_sigmoid"), 3.0, 1 / 6, 0.0, 1.0),
+    "jax.nn.hard_swish.low": Probe(_nn("hard_swish"), -3.0, 0.0, -0.5, -1.0),
+    "jax.nn.hard_swish.high": Probe(_nn("hard_swish"), 3.0, 1.5, 1.0, 1.0),
+    "jax.nn.elu": Probe(_nn("elu", 2.0), 0.0, 2.0, 1.0, -1.0),
+    "jax.nn.selu": Probe(_nn("selu"), 0.0, 1.6732632423543772 * _SELU, _SELU, -1.0),
+    "abs": Probe(_jnp("abs"), 0.0, -1.0, 1.0, 1.0),
+    "maximum": Probe(_jnp("maximum", 0.0), 0.0, 0.0, 1.0, 0.0),
+    "minimum": Probe(_jnp("minimum", 0.0), 0.0, 1.0, 0.0, 0.0),
+    "fmax": Probe(_jnp("fmax", 0.0), 0.0, 0.0, 1.0, -1.0),
+    "fmin": Probe(_jnp("fmin", 0.0), 0.0, 1.0, 0.0, 1.0),
+    "jnp.clip.low": Probe(_jnp("clip", -1.0, 1.0), -1.0, 0.0, 1.0, 0.0),
+    "jnp.clip.high": Probe(_jnp("clip", -1.0, 1.0), 1.0, 1.0, 0.0, 0.0),
+    "clamp.low": Probe(_clamp, -1.0, 0.0, 1.0, -1.0),
+    "clamp.high": Probe(_clamp, 1.0, 1.0, 0.0, 1.0),
+    "copysign": Probe(_jnp("copysign", 1.0), 0.0, -1.0, 1.0, 1.0),
 }
 
 
@@ -99,25 +97,11 @@ def slope_of(name: str) -> float | str:
         # Ties are written in the order that JAX returned.
         return -1.0
     if name in FOLDS:
-        return _fold_slope(name)
+        return of_shares(name, _derivative(FOLDS[name], np.ones(3, np.float32)).tolist())
     if name in NORMS:
         return float(_derivative(NORMS[name], np.zeros(2, np.float32))[0])
-    function, kink, left, right, _ = PROBES[name]
-    d = float(_derivative(function, np.full(1, kink, np.float32))[0])
-    c = (2 * d - left - right) / (right - left)
-    nearest = min((-1.0, 0.0, 1.0), key=lambda value: abs(value - c))
-    c = nearest if abs(c - nearest) < 1e-4 else c
-    if not -1 <= c <= 1:
-        _refuse(name, f"has the derivative {d:g} at {kink:g}, between none of its sides")
-    return c
-
-
-def _fold_slope(name: str) -> float | str:
-    return of_shares(name, _derivative(FOLDS[name], np.ones(3, np.float32)).tolist())
-
-
-def _refuse(name: str, problem: str) -> float:
-    raise TraceError(f"jax {name}", problem, "report it; judge the vector with gradient=")
+    probe = PROBES[name]
+    return probe.slope_of(float(_derivative(probe.call, np.full(1, probe.kink, np.float32))[0]), f"jax {name}", 1e-4)
 
 
 def probed() -> Sequence[Row]:
@@ -128,7 +112,7 @@ def probed() -> Sequence[Row]:
     >>> [row.operation for row in probed() if not row.agrees]
     []
     """
-    return [Row(name, row[1], float(slope_of(name)), row[4]) for name, row in PROBES.items()]
+    return [Row(name, probe.kink, float(slope_of(name)), probe.slope) for name, probe in PROBES.items()]
 
 
 #: A tie of the tables of slopes -> the function that has it.

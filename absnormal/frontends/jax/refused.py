@@ -32,13 +32,10 @@ REFUSED: dict[str, tuple[str, str]] = {
     "check": ("raises an error of checkify's", "call f without checkify.check"),
     "layout_constraint": ("asks for a layout in memory", "leave it out"),
     "approx_top_k": ("takes entries that are nearly the largest", "use lax.top_k"),
+    **dict.fromkeys((
+        "random_bits", "random_fold_in", "random_seed", "random_split", "random_unwrap", "random_wrap"),
+        ("draws numbers", "draw them outside of f")),
     "random_gamma": ("draws numbers that move with their parameter", "hold the parameter with stop_gradient"),
-    "random_bits": ("draws numbers", "draw them outside of f"),
-    "random_fold_in": ("draws numbers", "draw them outside of f"),
-    "random_seed": ("draws numbers", "draw them outside of f"),
-    "random_split": ("draws numbers", "draw them outside of f"),
-    "random_unwrap": ("draws numbers", "draw them outside of f"),
-    "random_wrap": ("draws numbers", "draw them outside of f"),
 }
 
 

@@ -8,10 +8,13 @@ says no.  An operation that is a polynomial, or the exponential of a matrix, is 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
 from absnormal.arrays import Array
+from absnormal.frontends.meanings.complex_numbers import numbers
+from absnormal.ops.opaque import Smooth
 
 #: So many roundings of the largest number, for each row and column, are taken for none.
 _ROUNDINGS = 64.0
@@ -158,6 +161,49 @@ def _eliminated(eps: float, a: Array, exchanging: bool) -> bool:
         factors = rest[column + 1 :, column] / rest[column, column]
         rest[column + 1 :, column:] -= np.outer(factors, rest[column, column:])
     return True
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfFramework(Smooth):
+    """One result of a kernel of a framework.
+
+    Attributes
+    ----------
+    name
+        what listings call it
+    batch
+        how many leading axes of all arguments and of the result count copies
+    place
+        which of the results of the kernel it is
+    where
+        where it is continuously differentiable, one of the functions above
+    eps
+        the machine epsilon of what the framework computed
+    kept
+        what the first argument stays
+    paired
+        whether arguments are complex numbers, as pairs along a last axis
+    """
+
+    name: str
+    batch: int
+    place: int
+    where: Callable[..., bool]
+    eps: float
+    kept: str = ""
+    paired: bool = False
+    total: Smooth | None = None
+    signs: tuple[str, int] | None = None
+
+    def smooth_at(self, *args: Array) -> bool:
+        return self.where(self.eps, *(map(numbers, args) if self.paired else args))
+
+    def reason(self) -> tuple[str, str] | None:
+        return REASONS.get(self.where)
+
+    def turned(self, computed: Array, own: Array) -> Array:
+        """-1 for vectors that the framework computed with another sign than the kernel in double precision, else 1."""
+        return np.asarray(np.sign(self.lines(computed * own)))
 
 
 #: What is wrong where something is not smooth, and the fix.

@@ -11,20 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from absnormal._optional import require
 from absnormal.frontends.numpy.masks import TracedMask, concrete
 from absnormal.frontends.numpy.traced import TracedArray
-from absnormal.frontends.onnx.rule import plain
+from absnormal.frontends.onnx.rule import attributes_of
 
 if TYPE_CHECKING:
     from absnormal.frontends.onnx.interpret import Interpreter
 
 Scope = MutableMapping[str, Any]
-
-
-def _attributes(node: Any) -> dict[str, Any]:
-    value = require("onnx.helper", "onnx").get_attribute_value
-    return {item.name: plain(value(item)) for item in node.attribute}
 
 
 def _true(condition: Any) -> bool:
@@ -43,7 +37,7 @@ def _stacked(run: Interpreter, rows: list[Any], axis: int, graph: Any, place: in
 
 def branch(run: Interpreter, node: Any, inputs: list[Any], known: Scope) -> list[Any]:
     """If: the branch that is taken; at a tie both, and a kink between their results."""
-    attributes, condition = _attributes(node), inputs[0]
+    attributes, condition = attributes_of(node), inputs[0]
     if isinstance(condition, TracedMask) and np.any(condition.tied):
         sides = [run.inner(attributes[name], known, {}) for name in ("then_branch", "else_branch")]
         pairs = list(zip(*sides, strict=True))
@@ -56,7 +50,7 @@ def branch(run: Interpreter, node: Any, inputs: list[Any], known: Scope) -> list
 
 def loop(run: Interpreter, node: Any, inputs: list[Any], known: Scope) -> list[Any]:
     """Loop: a number of steps, a condition, or both."""
-    body = _attributes(node)["body"]
+    body = attributes_of(node)["body"]
     names = [item.name for item in body.input]
     count, condition, *state = [*inputs, None, None][: max(2, len(inputs))]
     steps = None if count is None else int(np.reshape(count, -1)[0])
@@ -76,7 +70,7 @@ def loop(run: Interpreter, node: Any, inputs: list[Any], known: Scope) -> list[A
 
 def scan(run: Interpreter, node: Any, inputs: list[Any], known: Scope) -> list[Any]:
     """Scan: one step for each entry of the last inputs."""
-    attributes = _attributes(node)
+    attributes = attributes_of(node)
     body, count = attributes["body"], attributes["num_scan_inputs"]
     names = [item.name for item in body.input]
     state, scanned = inputs[: len(inputs) - count], inputs[len(inputs) - count :]

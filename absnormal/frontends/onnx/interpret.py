@@ -23,7 +23,7 @@ from absnormal.frontends.onnx.control import CONTROL
 from absnormal.frontends.onnx.functions import body_of
 from absnormal.frontends.onnx.graph import Graph, double, initializers
 from absnormal.frontends.onnx.refused import REFUSED
-from absnormal.frontends.onnx.rule import NEWEST, Call, account, output_name, plain
+from absnormal.frontends.onnx.rule import NEWEST, Call, account, attributes_of, output_name
 from absnormal.frontends.onnx.rules import OF_DOMAINS
 from absnormal.frontends.writing import Writer, in_words
 from absnormal.program.builder import Builder
@@ -204,7 +204,7 @@ class Interpreter:
         if not any(isinstance(item, (TracedArray, TracedMask)) for item in inputs):
             return self._folded(node, inputs, used)
         if standard and node.op_type == "Shape":
-            attributes = self._attributes(node)
+            attributes = attributes_of(node)
             return [np.array(np.shape(inputs[0])[attributes.get("start", 0) : attributes.get("end")], dtype=np.int64)]
         return self._written(node, inputs, used)
 
@@ -232,7 +232,7 @@ class Interpreter:
             return self._defined(node, inputs, used)
         read = frozenset(place for place, name in enumerate(node.output) if name in used)
         call = Call(
-            self.writer, node.op_type, rule, self._schema(node), self._attributes(node), len(node.output), read
+            self.writer, node.op_type, rule, self._schema(node), attributes_of(node), len(node.output), read
         )
         while inputs and inputs[-1] is None:
             inputs = inputs[:-1]
@@ -262,10 +262,6 @@ class Interpreter:
     def _schema(self, node: Any) -> Any:
         domain = _domain(node)
         return require("onnx.defs", "onnx").get_schema(node.op_type, self.opsets[domain], domain)
-
-    def _attributes(self, node: Any) -> dict[str, Any]:
-        value = require("onnx.helper", "onnx").get_attribute_value
-        return {item.name: plain(value(item)) for item in node.attribute}
 
     def _alone(self, node: Any) -> Any:
         """The graph of one node."""

@@ -97,6 +97,12 @@ def plain(value: Any) -> Any:
     return [plain(item) for item in value] if isinstance(value, list) else value
 
 
+def attributes_of(node: Any) -> dict[str, Any]:
+    """The values of a node's attributes by their names."""
+    value = require("onnx.helper", "onnx").get_attribute_value
+    return {item.name: plain(value(item)) for item in node.attribute}
+
+
 def default_of(schema: Any, name: str) -> Any:
     """The default of an attribute; None where it has none."""
     known = schema.attributes.get(name)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from absnormal.errors import TraceError
+
+_REPORT = "report it; judge the vector with gradient="
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,35 @@ class Row:
         return self.slope == self.measured
 
 
+class Probe(NamedTuple):
+    """A kernel with one kink at ``kink``; its derivative is ``left`` before and ``right`` after it.
+
+    ``slope`` is that of |u - kink| that the framework was measured to use, in the version of the tables.
+    """
+
+    call: Callable[[Any], Any]
+    kink: float
+    left: float
+    right: float
+    slope: float
+
+    def slope_of(self, derivative: float, name: str, within: float) -> float:
+        """The slope with which the derivative comes out at the kink, one of -1, 0 and 1 where it is that near.
+
+        Raises
+        ------
+        TraceError
+            where the derivative is none between the one-sided ones
+        """
+        c = (2 * derivative - self.left - self.right) / (self.right - self.left)
+        nearest = min((-1.0, 0.0, 1.0), key=lambda value: abs(value - c))
+        c = nearest if abs(c - nearest) < within else c
+        if not -1 <= c <= 1:
+            problem = f"has the derivative {derivative:g} at {self.kink:g}, between none of its sides"
+            raise TraceError(name, problem, _REPORT)
+        return c
+
+
 def of_shares(tie: str, shares: Sequence[float]) -> float | str:
     """The slope of a reduction ("max..." or "min...") that gives three tied entries these shares of its derivative.
 
@@ -51,4 +83,4 @@ def of_shares(tie: str, shares: Sequence[float]) -> float | str:
         if max(abs(share - weight) for share, weight in zip(shares, weights, strict=True)) < 1e-4:
             return slope
     problem = f"gives three tied entries the weights {list(shares)}"
-    raise TraceError(tie, problem, "report it; judge the vector with gradient=")
+    raise TraceError(tie, problem, _REPORT)

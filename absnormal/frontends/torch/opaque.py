@@ -11,8 +11,7 @@ import numpy as np
 import torch
 
 from absnormal.arrays import Array
-from absnormal.frontends.meanings import smoothness
-from absnormal.frontends.meanings.complex_numbers import numbers
+from absnormal.frontends.meanings.smoothness import OfFramework
 from absnormal.frontends.torch.values import array
 from absnormal.frontends.torch.writer import Writer
 from absnormal.ops.opaque import Smooth
@@ -37,50 +36,24 @@ class Whole:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Kernel(Smooth):
+class Kernel(OfFramework):
     """One result of an operation of torch.
 
     Attributes
     ----------
-    name
-        what listings call it
-    batch
-        how many leading axes of all arguments and of the result count copies
     operation
         its name and overload, as in ``aten::linalg_inv_ex.default``
     args, named
         its arguments: a `Slot` for those that may vary, `Whole` for constant tensors, and others as they are
-    place
-        which of its results it is
-    where
-        where it is smooth
-    eps
-        the machine epsilon of what torch computed
-    kept
-        what the first argument stays
-    paired
-        whether arguments are complex numbers, as pairs along a last axis
     """
 
-    name: str
-    batch: int
     operation: str
     args: tuple[Any, ...]
     named: tuple[tuple[str, Any], ...]
-    place: int
-    where: Where
-    eps: float
-    kept: str = ""
-    paired: bool = False
-    total: Smooth | None = None
-    signs: tuple[str, int] | None = None
 
     def value(self, *args: Array) -> Array:
         with torch.no_grad():
             return np.asarray(self._run([_tensor(arg) for arg in args]).numpy())
-
-    def reason(self) -> tuple[str, str] | None:
-        return smoothness.REASONS.get(self.where)
 
     def as_computed(self, *args: Array) -> Array:
         with torch.no_grad():
@@ -100,9 +73,6 @@ class Kernel(Smooth):
             flat = out.reshape(*copies, rest)
             rows = [_gradient(flat[..., i].sum(), variable) for i in range(rest)]
         return np.asarray(torch.stack([row.reshape(*copies, columns) for row in rows], -2).numpy())
-
-    def smooth_at(self, *args: Array) -> bool:
-        return self.where(self.eps, *(map(numbers, args) if self.paired else args))
 
     def _run(self, given: Sequence[Any]) -> Any:
         name, _, overload = self.operation.removeprefix("aten::").partition(".")
@@ -138,7 +108,7 @@ def opaque(
     if signs is None or not w.varied(node):
         return node
     # In double precision the kernel may return the negative of a vector.
-    turned = np.sign(kernel.lines(array(w.record.outs[place]) * kernel.value(*map(w.here, nodes))))
+    turned = kernel.turned(array(w.record.outs[place]), kernel.value(*map(w.here, nodes)))
     return node if (turned > 0).all() else w.mul(node, w.constant(np.broadcast_to(turned, w.shape(node))))
 
 

@@ -93,11 +93,11 @@ def _one_ranked(w: Writer, x: Arg, dim: int, keepdim: bool, rank: int) -> list[A
     u, axis = lined(w, x), dim % max(1, len(x.shape))
     values, index = w.here(u), array(w.returned[1])
     line = index.reshape([1 if i == axis else size for i, size in enumerate(values.shape)])
-    found = ranked(w, u, axis, _at_rank(values, axis, line, rank), [rank])
+    found = ranked(w, u, axis, with_rank(values, axis, line, rank), [rank])
     return [found if keepdim else w.reshape(found, tuple(w.record.out[0].shape))]
 
 
-def _at_rank(values: Array, axis: int, index: Array, rank: int) -> Array:
+def with_rank(values: Array, axis: int, index: Array, rank: int) -> Array:
     """The order in which the entries with these indices, one a line, have a rank."""
     order = np.argsort(values, axis=axis, kind="stable")
     own = np.argmax(order == index, axis=axis, keepdims=True)

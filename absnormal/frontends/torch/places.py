@@ -19,7 +19,7 @@ from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.torch.constants import Lost
 from absnormal.frontends.torch.jumps import LOOKING, discrete, plain_name
 from absnormal.frontends.torch.memory import storage
-from absnormal.frontends.torch.order import completed
+from absnormal.frontends.torch.order import completed, with_rank
 from absnormal.frontends.torch.steps import Step
 from absnormal.frontends.torch.tape import Record
 from absnormal.frontends.torch.values import MASKS, array
@@ -139,7 +139,7 @@ def _ranks(lowering: Lowering, jump: Step) -> tuple[Places, Any] | None:
     falling = falling or name in ("argmax", "max")
     last, first = np.moveaxis(u.value, dim, -1), np.moveaxis(own, dim, -1)
     rank = {"kthvalue": int(given.get("k", 1)) - 1, "median": (last.shape[-1] - 1) // 2}.get(name, 0)
-    order = completed(-last if falling else last, first) if rank == 0 else _with_rank(last, first, rank)
+    order = completed(-last if falling else last, first) if rank == 0 else with_rank(last, -1, first, rank)
     steps = np.diff(np.take_along_axis(last, order, -1), axis=-1)
     if not np.all(steps <= 0 if falling else steps >= 0):  # The indices do not come first.
         return None
@@ -147,16 +147,6 @@ def _ranks(lowering: Lowering, jump: Step) -> tuple[Places, Any] | None:
     found = ordering(write, moved, order, falling, _FIX)
     ranks = np.moveaxis(numbered(last.shape)[..., rank : rank + first.shape[-1]], -1, dim).reshape(index.shape)
     return Places(found, index, ranks), out
-
-
-def _with_rank(values: Array, index: Array, rank: int) -> Array:
-    """The order of entries along the last axis in which one of them has a rank."""
-    order = np.argsort(values, axis=-1, kind="stable")
-    place = np.argmax(order == index, axis=-1)[..., None]
-    there = np.take_along_axis(order, np.full_like(place, rank), -1)
-    np.put_along_axis(order, place, there, -1)
-    np.put_along_axis(order, np.full_like(place, rank), index, -1)
-    return order
 
 
 def _is_moved(lowering: Lowering, tensor: Any, jump: Record) -> bool:

@@ -9,33 +9,16 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch.nn import functional
 
-from absnormal.errors import TraceError
 from absnormal.frontends.meanings.scattering import EXTREMA
 from absnormal.frontends.ties.names import Slopes
-from absnormal.frontends.ties.probing import Row, of_shares
+from absnormal.frontends.ties.probing import Probe, Row, of_shares
 
 Call = Callable[[Any], Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Probe:
-    """A kernel with one kink at ``kink``; its derivative is ``left`` before and ``right`` after it.
-
-    ``slope`` is that of |u - kink| that torch 2.13.0 was measured to use; `probed` says where the installed version
-    differs.
-    """
-
-    call: Call
-    kink: float
-    left: float
-    right: float
-    slope: float
 
 
 def _zero(x: Any) -> Any:
@@ -144,15 +127,7 @@ def slope_of(kernel: str, dtype: Any) -> float:
         return float(_derivative(NORMS[kernel], torch.zeros(2, dtype=dtype))[0])
     probe = PROBES[kernel]
     d = float(_derivative(probe.call, torch.full((1,), probe.kink, dtype=dtype))[0])
-    c = (2 * d - probe.left - probe.right) / (probe.right - probe.left)
-    nearest = min((-1.0, 0.0, 1.0), key=lambda value: abs(value - c))
-    c = nearest if abs(c - nearest) < 1e-2 else c
-    if not -1 <= c <= 1:
-        raise TraceError(
-            f"torch {kernel}", f"has the derivative {d:g} at {probe.kink:g}, between none of its sides",
-            "report it; judge the vector with gradient=",
-        )
-    return c
+    return probe.slope_of(d, f"torch {kernel}", 1e-2)
 
 
 @functools.cache

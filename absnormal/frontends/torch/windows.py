@@ -11,6 +11,7 @@ import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.frontends.meanings import convolutions
+from absnormal.frontends.meanings.complex_numbers import along
 from absnormal.frontends.meanings.movements import numbers, replaced
 from absnormal.frontends.meanings.windows import entries, folds, summed_over, tiles, windows
 from absnormal.frontends.torch.kernels import TorchLayout
@@ -192,10 +193,7 @@ def resampled(w: Writer, u: int, matrices: Sequence[Array]) -> int:
     for back, matrix in enumerate(reversed(matrices)):
         if matrix.shape[0] == matrix.shape[1] and np.array_equal(matrix, np.eye(len(matrix))):
             continue
-        axis = len(w.shape(u)) - 1 - back
-        last = len(w.shape(u)) - 1
-        moved = w.matmul(w.swap(u, axis, last), w.constant(matrix.T.copy()))
-        u = w.swap(moved, axis, last)
+        u = along(w, u, matrix, len(w.shape(u)) - 1 - back)
     return u
 
 
