@@ -108,23 +108,11 @@ def _of(function: Callable[..., Parts]) -> Rule:
     return lambda call, *args: function(call.write, *args)
 
 
-def _absolute(call: Call, a: Parts) -> Any:
-    return meaning.size_of(call.write, a, "modulus")
-
-
 def _direction(call: Call, a: Parts) -> Parts:
     if not np.all(np.asarray(call.values[0])):
         call.write.refuse("jumps where a number is 0", "move the point off it")
     call.distrust("is 0 for complex numbers, too, whose direction moves")
     return meaning.direction_of(call.write, a, "modulus")
-
-
-def _product(call: Call, a: Parts, *, axes: Sequence[int]) -> Parts:
-    return meaning.product_along(call.write, a, axes) if axes else a
-
-
-def _whole_power(call: Call, a: Parts, *, y: int) -> Parts:
-    return meaning.whole_power(call.write, a, y)
 
 
 def _equal(relation: Any) -> Rule:
@@ -217,13 +205,15 @@ _MEANINGS: dict[str, Rule] = {
 }  # fmt: skip
 
 RULES: dict[str, Rule] = {
-    **{name: _of(function) for name, function in _MEANINGS.items()},
-    "abs": _absolute, "sign": _direction, "integer_pow": _whole_power, "reduce_prod": _product,
+    **{name: _of(function) for name, function in _MEANINGS.items()}, "sign": _direction, "eq": _equal(np.equal),
+    "ne": _equal(np.not_equal), "dot_general": _bilinear, "conv_general_dilated": _bilinear, "fft": _fourier,
+    "cholesky": _cholesky, "eigh": _eigenvalues, "svd": _singular_values,
+    "abs": lambda call, a: meaning.size_of(call.write, a, "modulus"),
+    "integer_pow": lambda call, a, *, y: meaning.whole_power(call.write, a, y),
+    "reduce_prod": lambda call, a, *, axes: meaning.product_along(call.write, a, axes) if axes else a,
     "square": lambda call, a: meaning.whole_power(call.write, a, 2),
     "rsqrt": lambda call, a: meaning.quotient_of(call.write, (1.0, None), meaning.root(call.write, a)),
     "expm1": lambda call, a: _shifted(call.write, meaning.exponential(call.write, a), -1.0),
     "log1p": lambda call, a: meaning.logarithm(call.write, _shifted(call.write, a, 1.0)),
-    "eq": _equal(np.equal), "ne": _equal(np.not_equal), "is_finite": lambda call, a: None,
-    "dot_general": _bilinear, "conv_general_dilated": _bilinear, "fft": _fourier,
-    "cholesky": _cholesky, "eigh": _eigenvalues, "svd": _singular_values,
+    "is_finite": lambda call, a: None,
 }  # fmt: skip

@@ -39,10 +39,6 @@ def _reshaped(call: Call, u: Any, *rest: Any, new_sizes: tuple[int, ...], dimens
     return np.reshape(u if dimensions is None else np.transpose(u, dimensions), new_sizes)
 
 
-def _squeezed(call: Call, u: Any) -> Any:
-    return np.reshape(u, call.outs[0].shape)
-
-
 def _scattered(
     call: Call, u: Any, *rest: Any, dimension_numbers: Any, indices_are_sorted: bool, unique_indices: bool, mode: Any
 ) -> Any:
@@ -115,24 +111,16 @@ def _stacked(call: Call, *parts: Any, axis: int) -> Any:
     return np.stack([call.write.array(part) for part in parts], axis)
 
 
-def _unstacked(call: Call, u: Any, *, axis: int) -> Any:
-    return list(np.moveaxis(u, axis, 0))
-
-
-def _transposed(call: Call, u: Any, *, permutation: tuple[int, ...]) -> Any:
-    return np.transpose(u, permutation)
-
-
 #: Movements whose first operand alone holds the entries.
 MOVES: dict[str, Callable[..., Any]] = {
     "reshape": _reshaped,
-    "squeeze": _squeezed,
+    "squeeze": lambda call, u: np.reshape(u, call.outs[0].shape),
     "broadcast_in_dim": _broadcast,
-    "transpose": _transposed,
+    "transpose": lambda call, u, *, permutation: np.transpose(u, permutation),
     "slice": _slice,
     "concatenate": _concatenated,
     "stack": _stacked,
-    "unstack": _unstacked,
+    "unstack": lambda call, u, *, axis: list(np.moveaxis(u, axis, 0)),
     "pad": _padded,
     "rev": numbered,
     "tile": numbered,

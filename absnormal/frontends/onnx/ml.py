@@ -67,10 +67,6 @@ def _normalizer(call: Call, x: Any) -> Any:
     return x / clipped(call.write, size, _LEAST)
 
 
-def _scaler(call: Call, x: Any) -> Any:
-    return (x - _numbers(call, "offset")) * _numbers(call, "scale")
-
-
 def _features(call: Call, x: Any, indices: Any) -> Any:
     index = np.reshape(held(call, indices, "Y"), -1).astype(int)
     taken = np.take(x, index, axis=-1)
@@ -133,7 +129,7 @@ ML: dict[str, Rule] = {
     "LinearClassifier": reading(
         _classifier, *_LINEAR, "classlabels_ints", "classlabels_strings", idle=("multi_class",), outputs=2),
     "Normalizer": reading(_normalizer, "norm"),
-    "Scaler": reading(_scaler, "offset", "scale"),
+    "Scaler": reading(lambda call, x: (x - _numbers(call, "offset")) * _numbers(call, "scale"), "offset", "scale"),
     "ArrayFeatureExtractor": Rule(_features),
     "Binarizer": reading(_binarizer, "threshold"),
     "Imputer": reading(

@@ -36,18 +36,6 @@ def _between(w: Writer, grad: Arg, x: Arg, low: float, high: float, factor: floa
     return w.scaled(_chosen(w, grad, (values > low) & (values < high)), factor)
 
 
-def _threshold(w: Writer, grad: Arg, x: Arg, /, threshold: float) -> int:
-    return _chosen(w, grad, array(x.here) > threshold)
-
-
-def _hardtanh(w: Writer, grad: Arg, x: Arg, /, min_val: float, max_val: float) -> int:
-    return _between(w, grad, x, min_val, max_val)
-
-
-def _hardsigmoid(w: Writer, grad: Arg, x: Arg, /) -> int:
-    return _between(w, grad, x, -3.0, 3.0, 1 / 6)
-
-
 def _hardswish(w: Writer, grad: Arg, x: Arg, /) -> int:
     values = array(x.here)
     inside = w.mul(grad.node, w.shifted(w.scaled(x.node, 1 / 3), 0.5))
@@ -136,18 +124,6 @@ def _logit(w: Writer, grad: Arg, x: Arg, /, eps: float | None = None) -> int:
     return w.div(grad.node, w.mul(x.node, w.sub(w.constant(1.0), x.node)))
 
 
-def _log_sigmoid(w: Writer, grad: Arg, x: Arg, _buffer: Arg, /) -> int:
-    return w.mul(grad.node, w.op("expit", w.op("neg", x.node)))
-
-
-def _sigmoid(w: Writer, grad: Arg, y: Arg, /) -> int:
-    return w.mul(grad.node, w.mul(y.node, w.sub(w.constant(1.0), y.node)))
-
-
-def _tanh(w: Writer, grad: Arg, y: Arg, /) -> int:
-    return w.mul(grad.node, w.sub(w.constant(1.0), w.op("square", y.node)))
-
-
 def _softmax(w: Writer, grad: Arg, y: Arg, /, dim: int) -> int:
     adjoint, result = lined(w, grad), lined(w, y)
     total = w.sum(w.mul(adjoint, result), [dim % len(w.shape(result))], True)
@@ -219,13 +195,17 @@ def _nll(
 
 
 RULES: dict[str, Rule] = {
-    "threshold_backward": _threshold, "hardtanh_backward": _hardtanh, "hardsigmoid_backward": _hardsigmoid,
     "hardswish_backward": _hardswish, "hardshrink_backward": _shrink, "softshrink_backward": _shrink,
     "leaky_relu_backward": _leaky, "rrelu_with_noise_backward": _rrelu, "_prelu_kernel_backward": _prelu,
     "elu_backward": _elu, "softplus_backward": _softplus, "gelu_backward": _gelu, "mish_backward": _mish,
-    "silu_backward": _silu, "glu_backward": _glu, "logit_backward": _logit, "log_sigmoid_backward": _log_sigmoid,
-    "sigmoid_backward": _sigmoid, "tanh_backward": _tanh, "_softmax_backward_data": _softmax,
+    "silu_backward": _silu, "glu_backward": _glu, "logit_backward": _logit, "_softmax_backward_data": _softmax,
     "_log_softmax_backward_data": _log_softmax, "mse_loss_backward": _mse, "huber_loss_backward": _huber,
     "smooth_l1_loss_backward": _smooth_l1, "binary_cross_entropy_backward": _bce,
     "soft_margin_loss_backward": _soft_margin, "nll_loss_backward": _nll, "nll_loss2d_backward": _nll,
+    "threshold_backward": lambda w, grad, x, /, threshold: _chosen(w, grad, array(x.here) > threshold),
+    "hardtanh_backward": lambda w, grad, x, /, min_val, max_val: _between(w, grad, x, min_val, max_val),
+    "hardsigmoid_backward": lambda w, grad, x, /: _between(w, grad, x, -3.0, 3.0, 1 / 6),
+    "log_sigmoid_backward": lambda w, grad, x, _buffer, /: w.mul(grad.node, w.op("expit", w.op("neg", x.node))),
+    "sigmoid_backward": lambda w, grad, y, /: w.mul(grad.node, w.mul(y.node, w.sub(w.constant(1.0), y.node))),
+    "tanh_backward": lambda w, grad, y, /: w.mul(grad.node, w.sub(w.constant(1.0), w.op("square", y.node))),
 }  # fmt: skip

@@ -34,10 +34,6 @@ def _arctan2(w: Writer, a: Any, b: Any, /) -> int:
     return made.index
 
 
-def _add(w: Writer, a: Any, b: Any, /, alpha: float = 1) -> int:
-    return w.add(w.node(a), w.scaled(w.node(b), alpha))
-
-
 def _sub(w: Writer, a: Any, b: Any, /, alpha: float = 1) -> int:
     return w.sub(w.node(a), w.scaled(w.node(b), alpha))
 
@@ -65,20 +61,12 @@ def _pow(w: Writer, base: Any, exponent: Any, /) -> int:
     return activations.power(w, base.node, number)
 
 
-def _rsqrt(w: Writer, x: Arg, /) -> int:
-    return w.op("reciprocal", w.op("sqrt", w.node(x)))
-
-
 def _remainder(w: Writer, a: Any, b: Any, /) -> int:
     """a - k b with a locally constant quotient k."""
     value, other = (np.asarray(array(side.here) if isinstance(side, Arg) else side, dtype=float) for side in (a, b))
     with np.errstate(all="ignore"):
         held = np.round((value - array(w.returned[0]).astype(float)) / other)
     return w.sub(w.node(a), w.mul(w.constant(held), w.node(b)))
-
-
-def _frac(w: Writer, x: Arg, /) -> int:
-    return w.sub(x.node, w.constant(np.trunc(array(x.here))))
 
 
 # -- activations --------------------------------------------------------------------------------------------------
@@ -164,10 +152,6 @@ def _elu(w: Writer, x: Arg, /, alpha: float = 1.0, scale: float = 1.0, input_sca
     return activations.elu(w, u, alpha, scale, input_scale)
 
 
-def _celu(w: Writer, x: Arg, /, alpha: float = 1.0) -> int:
-    return _elu(w, x, alpha, 1.0, 1.0 / alpha)
-
-
 def _selu(w: Writer, x: Arg, /) -> int:
     alpha, scale = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
     return activations.elu(w, w.node(x), alpha, scale, tie="selu")
@@ -177,17 +161,9 @@ def _softshrink(w: Writer, x: Arg, /, lambd: float = 0.5) -> int:
     return activations.softshrink(w, w.node(x), lambd, "softshrink.low", "softshrink.high")
 
 
-def _hardshrink(w: Writer, x: Arg, /, lambd: float = 0.5) -> int:
-    return w.where(np.abs(array(x.here)) > lambd, w.node(x), w.constant(0.0))
-
-
 def _softplus(w: Writer, x: Arg, /, beta: float = 1.0, threshold: float = 20.0) -> int:
     u = w.node(x)
     return w.where(array(x.here) * beta > threshold, u, activations.softplus(w, u, beta))
-
-
-def _gelu(w: Writer, x: Arg, /, approximate: str = "none") -> int:
-    return activations.gelu(w, w.node(x), approximate != "none")
 
 
 def _glu(w: Writer, x: Arg, /, dim: int = -1) -> int:
@@ -196,22 +172,6 @@ def _glu(w: Writer, x: Arg, /, dim: int = -1) -> int:
     half = x.shape[axis] // 2
     key = (slice(None),) * axis
     return w.mul(w.index(u, (*key, slice(0, half))), w.op("expit", w.index(u, (*key, slice(half, None)))))
-
-
-def _hypot(w: Writer, a: Any, b: Any, /) -> int:
-    return w.op("hypot", w.node(a), w.node(b))
-
-
-def _lerp(w: Writer, a: Arg, b: Arg, /, weight: Any) -> int:
-    return w.add(w.node(a), w.mul(w.node(weight), w.sub(w.node(b), w.node(a))))
-
-
-def _addcmul(w: Writer, a: Arg, b: Arg, c: Arg, /, value: float = 1) -> int:
-    return w.add(w.node(a), w.scaled(w.mul(w.node(b), w.node(c)), value))
-
-
-def _addcdiv(w: Writer, a: Arg, b: Arg, c: Arg, /, value: float = 1) -> int:
-    return w.add(w.node(a), w.scaled(w.div(w.node(b), w.node(c)), value))
 
 
 def _copysign(w: Writer, a: Arg, b: Any, /) -> int:
@@ -251,10 +211,6 @@ def _polygamma(w: Writer, n: Any, x: Any, /) -> int:
     return w.op("polygamma", w.constant(order), w.node(u))
 
 
-def _i0e(w: Writer, x: Arg, /) -> int:
-    return w.op("i0_exp", w.kink(w.node(x), 0.0, 1.0, "special_i0e"))
-
-
 def _last(op: str) -> Rule:
     """A function that torch differentiates by its last argument only."""
     def rule(w: Writer, a: Any, x: Any, /) -> int:
@@ -267,10 +223,6 @@ def _last(op: str) -> Rule:
 
 def _times(factor: float) -> Rule:
     return lambda w, x, /: w.mul(w.node(x), w.node(factor))
-
-
-def _ldexp(w: Writer, a: Any, b: Any, /) -> int:
-    return w.mul(w.node(a), w.op("exp2", w.node(b)))
 
 
 def _extreme(sign: int, kernel: str) -> Rule:
@@ -297,60 +249,59 @@ def _drawn(w: Writer, _chances: Arg, /) -> int:
     return w.tensor(w.results[0])
 
 
-def _fill(w: Writer, x: Arg, value: Any, /) -> int:
-    return w.broadcast(w.node(value), x.shape)
-
-
-def _nan_to_num(w: Writer, x: Arg, /) -> int:
-    return w.where(np.isfinite(array(x.here)), w.node(x), w.tensor(w.returned[0]))
-
-
-def _log_sigmoid(w: Writer, x: Arg, /) -> list[Any]:
-    return [w.op("log_expit", w.node(x)), None]
-
-
-def _logit(w: Writer, x: Arg, /, eps: float | None = None) -> int:
-    return w.op("logit", w.node(x) if eps is None else _clamp(w, x, eps, 1 - eps))
-
-
+#: Operations that are a row of the table.
+UNARY = {
+    "neg": "neg", "square": "square", "reciprocal": "reciprocal", "sqrt": "sqrt", "exp": "exp", "exp2": "exp2",
+    "expm1": "expm1", "log": "log", "log2": "log2", "log10": "log10", "log1p": "log1p", "sin": "sin", "cos": "cos",
+    "tan": "tan", "asin": "arcsin", "acos": "arccos", "atan": "arctan", "sinh": "sinh", "cosh": "cosh",
+    "tanh": "tanh", "asinh": "arcsinh", "acosh": "arccosh", "atanh": "arctanh", "sinc": "sinc", "sigmoid": "expit",
+    "erf": "erf", "erfc": "erfc", "special_ndtr": "ndtr", "lgamma": "gammaln", "digamma": "digamma",
+    "erfinv": "erfinv", "i0": "i0", "special_i1": "i1", "special_i1e": "i1e", "special_entr": "entr",
+    "special_ndtri": "ndtri", "special_log_ndtr": "log_ndtr", "special_erfcx": "erfcx",
+}  # fmt: skip
+BINARY = {
+    "mul": "mul", "true_divide": "div", "logaddexp": "logaddexp", "logaddexp2": "logaddexp2",
+}
 RULES: dict[str, Rule] = {
-    "add": _add, "sub": _sub, "rsub": lambda w, a, b, /, alpha=1: _sub(w, b, a, alpha), "mul": _binary("mul"),
-    "div": _div, "true_divide": _binary("div"), "neg": _unary("neg"), "pow": _pow, "square": _unary("square"),
-    "reciprocal": _unary("reciprocal"), "sqrt": _unary("sqrt"), "rsqrt": _rsqrt, "exp": _unary("exp"),
-    "exp2": _unary("exp2"), "expm1": _unary("expm1"), "log": _unary("log"), "log2": _unary("log2"),
-    "log10": _unary("log10"), "log1p": _unary("log1p"), "sin": _unary("sin"), "cos": _unary("cos"),
-    "tan": _unary("tan"), "asin": _unary("arcsin"), "acos": _unary("arccos"), "atan": _unary("arctan"),
-    "sinh": _unary("sinh"), "cosh": _unary("cosh"), "tanh": _unary("tanh"), "asinh": _unary("arcsinh"),
-    "acosh": _unary("arccosh"), "atanh": _unary("arctanh"), "sinc": _unary("sinc"), "sigmoid": _unary("expit"),
-    "erf": _unary("erf"), "erfc": _unary("erfc"), "special_ndtr": _unary("ndtr"), "lgamma": _unary("gammaln"),
-    "digamma": _unary("digamma"), "polygamma": _polygamma, "mvlgamma": _mvlgamma, "erfinv": _unary("erfinv"),
-    "i0": _unary("i0"), "special_i0e": _i0e, "special_i1": _unary("i1"), "special_i1e": _unary("i1e"),
-    "special_entr": _unary("entr"), "special_ndtri": _unary("ndtri"), "special_log_ndtr": _unary("log_ndtr"),
-    "special_erfcx": _unary("erfcx"), "special_xlog1py": _xlog1py, "special_zeta": _last("zeta"),
-    "igamma": _last("gammainc"), "igammac": _last("gammaincc"),
-    "deg2rad": _times(math.pi / 180), "rad2deg": _times(180 / math.pi), "ldexp": _ldexp, "angle": _flat,
-    "logit": _logit, "log_sigmoid_forward": _log_sigmoid,
-    "atan2": _arctan2, "hypot": _hypot, "logaddexp": _binary("logaddexp"),
-    "logaddexp2": _binary("logaddexp2"),
-    "lerp": _lerp, "addcmul": _addcmul, "addcdiv": _addcdiv, "copysign": _copysign, "xlogy": _xlogy,
-    "remainder": _remainder, "fmod": _remainder, "frac": _frac,
-    "sign": _flat, "sgn": _flat, "floor": _flat, "ceil": _flat, "trunc": _flat, "round": _flat,
-    "relu": lambda w, x, /: w.relu(w.node(x)), "abs": lambda w, x, /: w.kink(w.node(x), 0.0, 1.0, "abs"),
-    "relu6": lambda w, x, /: _box(w, w.node(x), 0.0, 6.0, "hardtanh.low", "hardtanh.high"),
+    **{name: _unary(op) for name, op in UNARY.items()}, **{name: _binary(op) for name, op in BINARY.items()},
+    "sub": _sub, "div": _div, "pow": _pow, "polygamma": _polygamma, "mvlgamma": _mvlgamma,
+    "special_xlog1py": _xlog1py, "special_zeta": _last("zeta"), "igamma": _last("gammainc"),
+    "igammac": _last("gammaincc"), "deg2rad": _times(math.pi / 180), "rad2deg": _times(180 / math.pi),
+    "angle": _flat, "atan2": _arctan2, "copysign": _copysign, "xlogy": _xlogy, "remainder": _remainder,
+    "fmod": _remainder, "sign": _flat, "sgn": _flat, "floor": _flat, "ceil": _flat, "trunc": _flat, "round": _flat,
     "leaky_relu": _leaky, "rrelu": _rrelu, "rrelu_with_noise": _rrelu_noise,
-    "rrelu_with_noise_functional": _rrelu_noise,
-    "_prelu_kernel": _prelu, "prelu": _prelu, "hardtanh": _hardtanh,
-    "hardsigmoid": _hardsigmoid, "hardswish": _hardswish, "clamp": _clamp, "clip": _clamp,
-    "clamp_min": lambda w, x, min, /: _clamp(w, x, min), "clamp_max": lambda w, x, max, /: _clamp(w, x, None, max),
-    "threshold": _threshold, "elu": _elu, "celu": _celu, "selu": _selu, "softshrink": _softshrink,
-    "hardshrink": _hardshrink, "softplus": _softplus, "silu": lambda w, x, /: activations.swish(w, w.node(x)),
-    "mish": lambda w, x, /: activations.mish(w, w.node(x)), "gelu": _gelu, "glu": _glu,
-    "maximum": _extreme(1, "maximum"), "minimum": _extreme(-1, "minimum"),
-    "fmax": _extreme(1, "fmax"), "fmin": _extreme(-1, "fmin"),
-    "clone": _same, "_to_copy": _same, "contiguous": _same, "positive": _same, "to": _same, "lift_fresh_copy": _same,
-    "nan_to_num": _nan_to_num, "real": _same, "conj_physical": _same,
-    "fill": _fill, "zero": _made, "zeros_like": _made, "ones_like": _made, "full_like": _made,
-    "empty_like": _made, "rand_like": _made, "randn_like": _made, "new_zeros": _made, "new_ones": _made,
-    "new_full": _made, "new_empty": _made, "bernoulli": _drawn, "new_empty_strided": _made,
+    "rrelu_with_noise_functional": _rrelu_noise, "_prelu_kernel": _prelu, "prelu": _prelu, "hardtanh": _hardtanh,
+    "hardsigmoid": _hardsigmoid, "hardswish": _hardswish, "clamp": _clamp, "clip": _clamp, "threshold": _threshold,
+    "elu": _elu, "selu": _selu, "softshrink": _softshrink, "softplus": _softplus, "glu": _glu,
+    "maximum": _extreme(1, "maximum"), "minimum": _extreme(-1, "minimum"), "fmax": _extreme(1, "fmax"),
+    "fmin": _extreme(-1, "fmin"), "clone": _same, "_to_copy": _same, "contiguous": _same, "positive": _same,
+    "to": _same, "lift_fresh_copy": _same, "real": _same, "conj_physical": _same, "zero": _made,
+    "zeros_like": _made, "ones_like": _made, "full_like": _made, "empty_like": _made, "rand_like": _made,
+    "randn_like": _made, "new_zeros": _made, "new_ones": _made, "new_full": _made, "new_empty": _made,
+    "bernoulli": _drawn, "new_empty_strided": _made,
+    "add": lambda w, a, b, /, alpha=1: w.add(w.node(a), w.scaled(w.node(b), alpha)),
+    "rsub": lambda w, a, b, /, alpha=1: _sub(w, b, a, alpha),
+    "rsqrt": lambda w, x, /: w.op("reciprocal", w.op("sqrt", w.node(x))),
+    "special_i0e": lambda w, x, /: w.op("i0_exp", w.kink(w.node(x), 0.0, 1.0, "special_i0e")),
+    "ldexp": lambda w, a, b, /: w.mul(w.node(a), w.op("exp2", w.node(b))),
+    "logit": lambda w, x, /, eps=None: w.op("logit", w.node(x) if eps is None else _clamp(w, x, eps, 1 - eps)),
+    "log_sigmoid_forward": lambda w, x, /: [w.op("log_expit", w.node(x)), None],
+    "hypot": lambda w, a, b, /: w.op("hypot", w.node(a), w.node(b)),
+    "lerp": lambda w, a, b, /, weight: w.add(w.node(a), w.mul(w.node(weight), w.sub(w.node(b), w.node(a)))),
+    "addcmul": lambda w, a, b, c, /, value=1: w.add(w.node(a), w.scaled(w.mul(w.node(b), w.node(c)), value)),
+    "addcdiv": lambda w, a, b, c, /, value=1: w.add(w.node(a), w.scaled(w.div(w.node(b), w.node(c)), value)),
+    "frac": lambda w, x, /: w.sub(x.node, w.constant(np.trunc(array(x.here)))),
+    "relu": lambda w, x, /: w.relu(w.node(x)),
+    "abs": lambda w, x, /: w.kink(w.node(x), 0.0, 1.0, "abs"),
+    "relu6": lambda w, x, /: _box(w, w.node(x), 0.0, 6.0, "hardtanh.low", "hardtanh.high"),
+    "clamp_min": lambda w, x, min, /: _clamp(w, x, min),
+    "clamp_max": lambda w, x, max, /: _clamp(w, x, None, max),
+    "celu": lambda w, x, /, alpha=1.0: _elu(w, x, alpha, 1.0, 1.0 / alpha),
+    "hardshrink": lambda w, x, /, lambd=0.5: w.where(np.abs(array(x.here)) > lambd, w.node(x), w.constant(0.0)),
+    "silu": lambda w, x, /: activations.swish(w, w.node(x)),
+    "mish": lambda w, x, /: activations.mish(w, w.node(x)),
+    "gelu": lambda w, x, /, approximate="none": activations.gelu(w, w.node(x), approximate != "none"),
+    "nan_to_num": lambda w, x, /: w.where(np.isfinite(array(x.here)), w.node(x), w.tensor(w.returned[0])),
+    "fill": lambda w, x, value, /: w.broadcast(w.node(value), x.shape),
     "copy": lambda w, target, source, /: w.broadcast(w.node(source), target.shape),
 }  # fmt: skip

@@ -101,10 +101,6 @@ def _signs(w: Writer, x: Arg, *args: Any, **kwargs: Any) -> bool:
     return signs(w, x.node)
 
 
-def _signs_of_second(w: Writer, x: Any, sign: Arg) -> bool:
-    return signs(w, sign.node)
-
-
 def _signs_of_all(w: Writer, *args: Any, **kwargs: Any) -> bool:
     return all(signs(w, arg.node) for arg in args if isinstance(arg, Arg) and not discrete(arg.here))
 
@@ -216,16 +212,16 @@ def _nothing(w: Writer, *args: Any, **kwargs: Any) -> bool:
 RULES: dict[str, Rule] = {
     "gt": _compared(">"), "ge": _compared(">="), "lt": _compared("<"), "le": _compared("<="), "eq": _compared("=="),
     "ne": _compared("!="), "argmax": _indexed(1), "argmin": _indexed(-1), "max": _indexed(1), "min": _indexed(-1),
-    "sort": _sorted, "argsort": _sorted, "topk": _sorted, "kthvalue": _sorted, "median": _median, "nanmedian": _median,
-    "searchsorted": _searched, "bucketize": lambda w, x, edges, **kwargs: _searched(w, edges, x, **kwargs),
-    "isnan": _nothing, "isinf": _nothing, "isfinite": _nothing, "isneginf": _nothing, "isposinf": _nothing,
-    "native_dropout": _nothing, "_local_scalar_dense": _nothing, "nonzero": _signs, "count_nonzero": _signs,
-    "logical_not": _signs, "logical_and": _signs_of_all, "logical_or": _signs_of_all, "logical_xor": _signs_of_all,
-    "all": _signs, "any": _signs, "signbit": _signs, "heaviside": _signs, "sign": _signs, "sgn": _signs,
-    "angle": _signs,
-    "copysign": _signs_of_second, "floor": _whole("floor"), "ceil": _whole("ceil"), "trunc": _whole("trunc"),
-    "round": _whole("round"), "frac": _whole("trunc"), "div": _quotient("floor"), "floor_divide": _quotient("floor"),
-    "remainder": _quotient("floor"), "fmod": _quotient("trunc"),
-    "softplus": _straightened, **{name: _apart(knots) for name, knots in KNOTS.items()},
+    "sort": _sorted, "argsort": _sorted, "topk": _sorted, "kthvalue": _sorted, "median": _median,
+    "nanmedian": _median, "searchsorted": _searched, "isnan": _nothing, "isinf": _nothing, "isfinite": _nothing,
+    "isneginf": _nothing, "isposinf": _nothing, "native_dropout": _nothing, "_local_scalar_dense": _nothing,
+    "nonzero": _signs, "count_nonzero": _signs, "logical_not": _signs, "logical_and": _signs_of_all,
+    "logical_or": _signs_of_all, "logical_xor": _signs_of_all, "all": _signs, "any": _signs, "signbit": _signs,
+    "heaviside": _signs, "sign": _signs, "sgn": _signs, "angle": _signs, "floor": _whole("floor"),
+    "ceil": _whole("ceil"), "trunc": _whole("trunc"), "round": _whole("round"), "frac": _whole("trunc"),
+    "div": _quotient("floor"), "floor_divide": _quotient("floor"), "remainder": _quotient("floor"),
+    "fmod": _quotient("trunc"), "softplus": _straightened, **{name: _apart(knots) for name, knots in KNOTS.items()},
+    "bucketize": lambda w, x, edges, **kwargs: _searched(w, edges, x, **kwargs),
+    "copysign": lambda w, x, sign: signs(w, sign.node),
     "softplus_backward": lambda w, grad, x, beta, threshold: _sides(w, x, [threshold / beta]),
 }  # fmt: skip

@@ -83,10 +83,6 @@ def _batch_norm_for_evaluation(
     return _batch_norm(w, x, weight, bias, running_mean, running_var, False, eps)
 
 
-def _batch_norm_for_training(w: Writer, x: Arg, weight: Any, bias: Any, /, eps: float) -> list[Any]:
-    return _batch_norm(w, x, weight, bias, eps=eps)
-
-
 def _group_norm(
     w: Writer, x: Arg, weight: Any, bias: Any, /, N: int, group: int, eps: float
 ) -> list[Any]:
@@ -323,14 +319,14 @@ RULES: dict[str, Rule] = {
     "log_softmax": _log_softmax, "native_layer_norm": _layer_norm, "_fused_rms_norm": _rms_norm,
     "native_batch_norm": _batch_norm, "_native_batch_norm_legit": _batch_norm,
     "_native_batch_norm_legit_functional": _batch_norm,
-    "_native_batch_norm_legit_no_training": _batch_norm_for_evaluation,
-    "_batch_norm_with_update": _batch_norm_for_training, "native_group_norm": _group_norm, "native_dropout": _dropout,
-    "_scaled_dot_product_flash_attention_for_cpu": _attention, "_scaled_dot_product_flash_attention": _attention,
-    "mkldnn_rnn_layer": _mkldnn_rnn, "nll_loss_forward": _nll, "nll_loss2d_forward": _nll, "mse_loss": _mse,
-    "l1_loss": _l1, "huber_loss": _huber_loss, "smooth_l1_loss": _smooth_l1, "binary_cross_entropy": _bce,
-    "binary_cross_entropy_with_logits": _bce_logits, "soft_margin_loss": _soft_margin, "kl_div": _kl_div,
-    "multi_margin_loss": _multi_margin, "multilabel_margin_loss_forward": _multilabel_margin,
-    "cosine_similarity": _cosine_similarity,
+    "_native_batch_norm_legit_no_training": _batch_norm_for_evaluation, "native_group_norm": _group_norm,
+    "native_dropout": _dropout, "_scaled_dot_product_flash_attention_for_cpu": _attention,
+    "_scaled_dot_product_flash_attention": _attention, "mkldnn_rnn_layer": _mkldnn_rnn, "nll_loss_forward": _nll,
+    "nll_loss2d_forward": _nll, "mse_loss": _mse, "l1_loss": _l1, "huber_loss": _huber_loss,
+    "smooth_l1_loss": _smooth_l1, "binary_cross_entropy": _bce, "binary_cross_entropy_with_logits": _bce_logits,
+    "soft_margin_loss": _soft_margin, "kl_div": _kl_div, "multi_margin_loss": _multi_margin,
+    "multilabel_margin_loss_forward": _multilabel_margin, "cosine_similarity": _cosine_similarity,
     "_trilinear": _trilinear, "_weight_norm_interface": _weight_norm,
+    "_batch_norm_with_update": lambda w, x, weight, bias, /, eps: _batch_norm(w, x, weight, bias, eps=eps),
 }  # fmt: skip
 

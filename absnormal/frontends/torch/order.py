@@ -72,10 +72,6 @@ def completed(values: Array, index: Array) -> Array:
     return np.concatenate([index, others.reshape(*index.shape[:-1], values.shape[-1] - index.shape[-1])], -1)
 
 
-def _kthvalue(w: Writer, x: Arg, /, k: int, dim: int = -1, keepdim: bool = False) -> list[Any]:
-    return _one_ranked(w, x, dim, keepdim, k - 1)
-
-
 def _median(w: Writer, x: Arg, /, dim: int | None = None, keepdim: bool = False) -> Any:
     if dim is None:
         return _full_median(w, x)
@@ -137,6 +133,7 @@ def _cummax(sign: int) -> Rule:
 
 
 RULES: dict[str, Rule] = {
-    "sort": _sort, "topk": _topk, "kthvalue": _kthvalue, "median": _median, "nanmedian": _nanmedian,
-    "cummax": _cummax(1), "cummin": _cummax(-1),
+    "sort": _sort, "topk": _topk, "median": _median, "nanmedian": _nanmedian, "cummax": _cummax(1),
+    "cummin": _cummax(-1),
+    "kthvalue": lambda w, x, /, k, dim=-1, keepdim=False: _one_ranked(w, x, dim, keepdim, k - 1),
 }  # fmt: skip

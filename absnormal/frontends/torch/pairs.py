@@ -50,22 +50,10 @@ def _sub(w: Writer, a: Any, b: Any, /, alpha: Any = 1) -> int:
     return _joined(w, sum_of(w, _parts(w, a), product_of(w, _parts(w, alpha), _parts(w, b)), -1))
 
 
-def _rsub(w: Writer, a: Any, b: Any, /, alpha: Any = 1) -> int:
-    return _sub(w, b, a, alpha)
-
-
-def _mul(w: Writer, a: Any, b: Any, /) -> int:
-    return _joined(w, product_of(w, _parts(w, a), _parts(w, b)))
-
-
 def _div(w: Writer, a: Any, b: Any, /, rounding_mode: str | None = None) -> int:
     if rounding_mode is not None:
         w.refuse(f"has rounding_mode={rounding_mode!r} for complex numbers", "round the parts")
     return _joined(w, quotient_of(w, _parts(w, a), _parts(w, b)))
-
-
-def _neg(w: Writer, x: Arg, /) -> int:
-    return w.op("neg", x.node)
 
 
 def _conjugate(w: Writer, x: Arg, /) -> int:
@@ -97,14 +85,6 @@ def _abs(w: Writer, x: Arg, /) -> int:
 def _angle(w: Writer, x: Arg, /) -> int:
     angle: int = meaning.angle_of(w, _parts(w, x))
     return angle
-
-
-def _complex(w: Writer, a: Arg, b: Arg, /) -> int:
-    return _joined(w, (a.node, b.node))
-
-
-def _polar(w: Writer, size: Arg, angle: Arg, /) -> int:
-    return _joined(w, meaning.polar(w, size.node, angle.node))
 
 
 def _cast(w: Writer, x: Arg, /) -> int:
@@ -142,24 +122,12 @@ def _by_places(w: Writer, x: Arg, /, *args: Any, **kwargs: Any) -> int:
     return w.gather(x.node, 2 * places[..., None] + np.arange(2))
 
 
-def _reciprocal(w: Writer, x: Arg, /) -> int:
-    return _joined(w, quotient_of(w, (w.constant(1.0), None), _parts(w, x)))
-
-
 def _matmul(w: Writer, a: Arg, b: Arg, /) -> int:
     return _joined(w, meaning.bilinear(w, w.matmul, _parts(w, a), _parts(w, b)))
 
 
-def _copied(w: Writer, target: Arg, source: Any, /) -> int:
-    return w.broadcast(_joined(w, _parts(w, source)), (*target.shape, 2))
-
-
 def _sum(w: Writer, x: Arg, /, dim: Any = None, keepdim: bool = False) -> int:
     return w.sum(x.node, axes_of(x, dim), keepdim)
-
-
-def _mean(w: Writer, x: Arg, /, dim: Any = None, keepdim: bool = False) -> int:
-    return w.mean(x.node, axes_of(x, dim), keepdim)
 
 
 def _pad(w: Writer, x: Arg, /, pad: Sequence[int], value: Any = 0) -> int:
@@ -258,21 +226,26 @@ def _to_real(w: Writer, x: Arg, /, dim: Sequence[int], normalization: int, last_
 
 
 _RULES: dict[str, Rule] = {
-    "add": _add, "sub": _sub, "rsub": _rsub, "mul": _mul, "div": _div,
-    "neg": _neg, "conj_physical": _conjugate, "_conj_physical": _conjugate, "pow": _pow,
-    "exp": _of(meaning.exponential), "prod": _prod, "sgn": _direction,
-    "abs": _abs, "angle": _angle, "complex": _complex, "polar": _polar, "_to_copy": _cast, "clone": _same,
-    "contiguous": _same, "cat": _cat, "stack": _stack, "sum": _sum, "mean": _mean, "constant_pad_nd": _pad,
-    "roll": _by_places, "flip": _by_places, "reciprocal": _reciprocal, "mm": _matmul, "bmm": _matmul,
-    "mv": _matmul, "vdot": _inner, "matmul": _matmul, "copy": _copied, "resolve_conj": _same,
-    "log": _of(meaning.logarithm), "sqrt": _of(meaning.root), "sin": _of(meaning.sine), "cos": _of(meaning.cosine),
+    "add": _add, "sub": _sub, "div": _div, "conj_physical": _conjugate, "_conj_physical": _conjugate, "pow": _pow,
+    "exp": _of(meaning.exponential), "prod": _prod, "sgn": _direction, "abs": _abs, "angle": _angle,
+    "_to_copy": _cast, "clone": _same, "contiguous": _same, "cat": _cat, "stack": _stack, "sum": _sum,
+    "constant_pad_nd": _pad, "roll": _by_places, "flip": _by_places, "mm": _matmul, "bmm": _matmul, "mv": _matmul,
+    "vdot": _inner, "matmul": _matmul, "resolve_conj": _same, "log": _of(meaning.logarithm),
+    "sqrt": _of(meaning.root), "sin": _of(meaning.sine), "cos": _of(meaning.cosine),
     "sinh": _of(meaning.hyperbolic_sine), "cosh": _of(meaning.hyperbolic_cosine), "tan": _of(meaning.tangent),
     "tanh": _of(meaning.hyperbolic_tangent), "sigmoid": _of(meaning.logistic),
-    "square": lambda w, x, /: _joined(w, meaning.whole_power(w, _parts(w, x), 2)),
     "linalg_inv_ex": _single(smoothness.invertible), "_linalg_det": _single(smoothness.invertible),
     "_linalg_slogdet": _single(smoothness.invertible, 2), "linalg_matrix_exp": _single(smoothness.everywhere),
     "linalg_cholesky_ex": _cholesky, "_linalg_eigh": _eigenvalues, "_linalg_svd": _singular_values,
-    "_linalg_solve_ex": _solve,
-    "_fft_r2c": _to_half, "_fft_c2c": _to_complex, "_fft_c2r": _to_real,
+    "_linalg_solve_ex": _solve, "_fft_r2c": _to_half, "_fft_c2c": _to_complex, "_fft_c2r": _to_real,
+    "rsub": lambda w, a, b, /, alpha=1: _sub(w, b, a, alpha),
+    "mul": lambda w, a, b, /: _joined(w, product_of(w, _parts(w, a), _parts(w, b))),
+    "neg": lambda w, x, /: w.op("neg", x.node),
+    "complex": lambda w, a, b, /: _joined(w, (a.node, b.node)),
+    "polar": lambda w, size, angle, /: _joined(w, meaning.polar(w, size.node, angle.node)),
+    "mean": lambda w, x, /, dim=None, keepdim=False: w.mean(x.node, axes_of(x, dim), keepdim),
+    "reciprocal": lambda w, x, /: _joined(w, quotient_of(w, (w.constant(1.0), None), _parts(w, x))),
+    "copy": lambda w, target, source, /: w.broadcast(_joined(w, _parts(w, source)), (*target.shape, 2)),
+    "square": lambda w, x, /: _joined(w, meaning.whole_power(w, _parts(w, x), 2)),
 }  # fmt: skip
 RULES = {f"complex.{name}": rule for name, rule in _RULES.items()}

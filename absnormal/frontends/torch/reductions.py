@@ -39,10 +39,6 @@ def _sum(w: Writer, x: Arg, /, dim: Any = None, keepdim: bool = False) -> int:
     return w.sum(lined(w, x), _axes(x, dim), keepdim)
 
 
-def _mean(w: Writer, x: Arg, /, dim: Any = None, keepdim: bool = False) -> int:
-    return w.mean(lined(w, x), _axes(x, dim), keepdim)
-
-
 def _variance(
     w: Writer, x: Arg, dim: Any, unbiased: bool, correction: float | None, keepdim: bool
 ) -> tuple[int, int]:
@@ -106,10 +102,6 @@ def _nansum(w: Writer, x: Arg, /, dim: Any = None, keepdim: bool = False) -> int
     """NaN stays NaN near the point."""
     kept = w.where(~np.isnan(np.atleast_1d(array(x.here))), lined(w, x), w.constant(0.0))
     return w.sum(kept, _axes(x, dim), keepdim)
-
-
-def _logsumexp(w: Writer, x: Arg, /, dim: Any, keepdim: bool = False) -> int:
-    return w.logsumexp(lined(w, x), _axes(x, dim), keepdim)
 
 
 # -- products of matrices -----------------------------------------------------------------------------------------
@@ -229,10 +221,6 @@ def _vector_norm(w: Writer, x: Arg, /, ord: Any = 2, dim: Any = None, keepdim: b
     return norm(w, lined(w, x), 2.0 if ord is None else float(ord), _axes(x, dim), keepdim)
 
 
-def _norm(w: Writer, x: Arg, /, p: Any = 2, dim: Any = None, keepdim: bool = False) -> int:
-    return _vector_norm(w, x, p, dim, keepdim)
-
-
 def _dist(w: Writer, a: Arg, b: Arg, /, p: float = 2) -> int:
     u = w.sub(a.node, b.node)
     return norm(w, u, float(p), range(len(w.shape(u))), False)
@@ -256,13 +244,15 @@ def _trace(w: Writer, x: Arg, /) -> int:
 
 
 RULES: dict[str, Rule] = {
-    "sum": _sum, "mean": _mean, "var": _var, "std": _std, "var_mean": _var_mean, "std_mean": _std_mean, "prod": _prod,
-    "nansum": _nansum, "cumprod": _accumulated("mul"), "logcumsumexp": _accumulated("logaddexp"),
-    "cumsum": _cumsum, "logsumexp": _logsumexp, "mm": _matmul, "bmm": _matmul, "mv": _matmul, "dot": _matmul,
-    "matmul": _matmul, "vdot": _matmul, "addmm": _addmm, "addmv": _addmm, "addr": _addr, "linear": _linear,
-    "baddbmm": _addmm, "trace": _trace,
-    "addbmm": _addbmm,
-    "amax": _amax(1, "amax"), "amin": _amax(-1, "amin"), "max": _max(1, "max"), "min": _max(-1, "min"),
-    "aminmax": _aminmax, "linalg_vector_norm": _vector_norm, "norm": _norm, "dist": _dist,
-    "_cdist_forward": _cdist, "_pdist_forward": _pdist, "_euclidean_dist": lambda w, a, b, /: _cdist(w, a, b, 2.0),
+    "sum": _sum, "var": _var, "std": _std, "var_mean": _var_mean, "std_mean": _std_mean, "prod": _prod,
+    "nansum": _nansum, "cumprod": _accumulated("mul"), "logcumsumexp": _accumulated("logaddexp"), "cumsum": _cumsum,
+    "mm": _matmul, "bmm": _matmul, "mv": _matmul, "dot": _matmul, "matmul": _matmul, "vdot": _matmul,
+    "addmm": _addmm, "addmv": _addmm, "addr": _addr, "linear": _linear, "baddbmm": _addmm, "trace": _trace,
+    "addbmm": _addbmm, "amax": _amax(1, "amax"), "amin": _amax(-1, "amin"), "max": _max(1, "max"),
+    "min": _max(-1, "min"), "aminmax": _aminmax, "linalg_vector_norm": _vector_norm, "dist": _dist,
+    "_cdist_forward": _cdist, "_pdist_forward": _pdist,
+    "mean": lambda w, x, /, dim=None, keepdim=False: w.mean(lined(w, x), _axes(x, dim), keepdim),
+    "logsumexp": lambda w, x, /, dim, keepdim=False: w.logsumexp(lined(w, x), _axes(x, dim), keepdim),
+    "norm": lambda w, x, /, p=2, dim=None, keepdim=False: _vector_norm(w, x, p, dim, keepdim),
+    "_euclidean_dist": lambda w, a, b, /: _cdist(w, a, b, 2.0),
 }  # fmt: skip

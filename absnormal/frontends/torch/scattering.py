@@ -66,10 +66,6 @@ def _scatter(
     return combined(w, w.node(x), where, values, _KINDS[reduce])
 
 
-def _scatter_add(w: Writer, x: Arg, /, dim: int, index: Arg, src: Arg) -> int:
-    return added(w, w.node(x), *_sent(w, x, dim, index, src))
-
-
 def _scatter_reduce(
     w: Writer, x: Arg, /, dim: int, index: Arg, src: Arg, reduce: str, include_self: bool = True
 ) -> int:
@@ -84,10 +80,6 @@ def _index_reduce(
 
 def _index_add(w: Writer, x: Arg, /, dim: int, index: Arg, source: Arg, alpha: float = 1) -> int:
     return added(w, w.node(x), lines(x, dim, index), w.scaled(source.node, alpha))
-
-
-def _index_copy(w: Writer, x: Arg, /, dim: int, index: Arg, source: Arg) -> int:
-    return replaced(w, w.node(x), lines(x, dim, index), source.node)
 
 
 def _index_fill(w: Writer, x: Arg, /, dim: int, index: Arg, value: Any) -> int:
@@ -168,9 +160,11 @@ def _segment_reduce(
 
 RULES: dict[str, Rule] = {
     "index_put": _index_put, "_index_put_impl": _index_put, "_unsafe_index_put": _index_put, "scatter": _scatter,
-    "scatter_add": _scatter_add, "scatter_reduce": _scatter_reduce, "index_reduce": _index_reduce,
-    "index_add": _index_add, "index_copy": _index_copy, "index_fill": _index_fill, "put": _put_flat,
-    "masked_scatter": _masked_scatter, "select_scatter": _select_scatter, "slice_scatter": _slice_scatter,
-    "diagonal_scatter": _diagonal_scatter, "as_strided_scatter": _as_strided_scatter,
-    "_unsafe_masked_index_put_accumulate": _masked_put, "segment_reduce": _segment_reduce,
+    "scatter_reduce": _scatter_reduce, "index_reduce": _index_reduce, "index_add": _index_add,
+    "index_fill": _index_fill, "put": _put_flat, "masked_scatter": _masked_scatter,
+    "select_scatter": _select_scatter, "slice_scatter": _slice_scatter, "diagonal_scatter": _diagonal_scatter,
+    "as_strided_scatter": _as_strided_scatter, "_unsafe_masked_index_put_accumulate": _masked_put,
+    "segment_reduce": _segment_reduce,
+    "scatter_add": lambda w, x, /, dim, index, src: added(w, w.node(x), *_sent(w, x, dim, index, src)),
+    "index_copy": lambda w, x, /, dim, index, source: replaced(w, w.node(x), lines(x, dim, index), source.node),
 }  # fmt: skip

@@ -19,14 +19,6 @@ def _view(w: Writer, x: Arg, /) -> int:
     return w.reshape(w.node(x), tuple(w.record.out.shape))
 
 
-def _permute(w: Writer, x: Arg, /, dims: Sequence[int]) -> int:
-    return w.transpose(w.node(x), [dim % len(x.shape) for dim in dims])
-
-
-def _t(w: Writer, x: Arg, /) -> int:
-    return w.swap(w.node(x), 0, 1) if len(x.shape) == 2 else w.node(x)
-
-
 def _transpose(w: Writer, x: Arg, /, dim0: int, dim1: int) -> int:
     return w.swap(w.node(x), dim0 % len(x.shape), dim1 % len(x.shape)) if x.shape else w.node(x)
 
@@ -49,10 +41,6 @@ def _slice(
 def _narrow(w: Writer, x: Arg, /, dim: int, start: int, length: int) -> int:
     first = start + x.shape[dim] if start < 0 else start
     return w.index(w.node(x), key(x, dim, slice(first, first + length)))
-
-
-def _unbind(w: Writer, x: Arg, /, dim: int = 0) -> list[int]:
-    return [_select(w, x, dim, i) for i in range(x.shape[dim])]
 
 
 def _split(w: Writer, x: Arg, /, dim: int = 0) -> list[int]:
@@ -155,10 +143,6 @@ def _gather(w: Writer, x: Arg, /, dim: int, index: Arg) -> int:
     return w.gather(w.node(x), along(x.shape, index.tensor.cpu().numpy(), dim))
 
 
-def _index_select(w: Writer, x: Arg, /, dim: int, index: Arg) -> int:
-    return w.gather(w.node(x), lines(x, dim, index))
-
-
 def lines(x: Arg, dim: int, index: Arg) -> Array:
     """The flat places of the lines of ``x`` with these numbers."""
     return np.asarray(np.take(np.atleast_1d(numbers(x.shape)), index.tensor.cpu().numpy(), axis=dim))
@@ -180,10 +164,6 @@ def _pad(w: Writer, x: Arg, /, pad: Sequence[int], value: float = 0) -> int:
 
 def _where(w: Writer, mask: Arg, a: Any, b: Any, /) -> int:
     return w.where(mask.array.astype(bool), w.node(a), w.node(b))
-
-
-def _masked_fill(w: Writer, x: Arg, mask: Arg, value: Any, /) -> int:
-    return w.where(mask.array.astype(bool), w.node(value), w.node(x))
 
 
 def _diagonal(w: Writer, x: Arg, /, offset: int = 0, dim1: int = 0, dim2: int = 1) -> int:
@@ -218,18 +198,22 @@ def _embedding(w: Writer, weight: Arg, index: Arg, /, padding_idx: int = -1) -> 
 RULES: dict[str, Rule] = {
     "view": _view, "_unsafe_view": _view, "reshape": _view, "_reshape_alias": _view, "squeeze": _view,
     "unsqueeze": _view, "flatten": _view, "unflatten": _view, "_reshape_copy": _view, "view_as": _view,
-    "permute": _permute, "t": _t, "transpose": _transpose, "select": _select, "slice": _slice, "narrow": _narrow,
-    "unbind": _unbind, "split": _split, "split_with_sizes": _split, "unsafe_split": _split,
-    "unsafe_split_with_sizes": _split, "chunk": _split, "unsafe_chunk": _split, "cat": _cat, "stack": _stack,
-    "expand": _expand, "repeat": _by_places, "flip": _by_places, "roll": _by_places, "unfold": _by_places,
-    "pixel_shuffle": _by_places, "pixel_unshuffle": _by_places, "channel_shuffle": _by_places, "rot90": _by_places,
-    "as_strided": _by_places, "take": _by_places, "native_channel_shuffle": _by_places,
-    "replication_pad1d": _by_places, "replication_pad2d": _by_places, "replication_pad3d": _by_places,
-    "reflection_pad1d": _by_places, "reflection_pad2d": _by_places, "reflection_pad3d": _by_places,
-    "index": _index, "_unsafe_index": _index, "gather": _gather, "index_select": _index_select,
-    "masked_select": _masked_select, "constant_pad_nd": _pad, "where": _where, "masked_fill": _masked_fill,
+    "transpose": _transpose, "select": _select, "slice": _slice, "narrow": _narrow, "split": _split,
+    "split_with_sizes": _split, "unsafe_split": _split, "unsafe_split_with_sizes": _split, "chunk": _split,
+    "unsafe_chunk": _split, "cat": _cat, "stack": _stack, "expand": _expand, "repeat": _by_places,
+    "flip": _by_places, "roll": _by_places, "unfold": _by_places, "pixel_shuffle": _by_places,
+    "pixel_unshuffle": _by_places, "channel_shuffle": _by_places, "rot90": _by_places, "as_strided": _by_places,
+    "take": _by_places, "native_channel_shuffle": _by_places, "replication_pad1d": _by_places,
+    "replication_pad2d": _by_places, "replication_pad3d": _by_places, "reflection_pad1d": _by_places,
+    "reflection_pad2d": _by_places, "reflection_pad3d": _by_places, "index": _index, "_unsafe_index": _index,
+    "gather": _gather, "masked_select": _masked_select, "constant_pad_nd": _pad, "where": _where,
     "diagonal": _diagonal, "tril": _tri(np.tril), "triu": _tri(np.triu), "embedding": _embedding,
     "diag_embed": _diag_embed, "block_diag": _block_diagonal, "_unsafe_masked_index": _masked_index,
+    "permute": lambda w, x, /, dims: w.transpose(w.node(x), [dim % len(x.shape) for dim in dims]),
+    "t": lambda w, x, /: w.swap(w.node(x), 0, 1) if len(x.shape) == 2 else w.node(x),
+    "unbind": lambda w, x, /, dim=0: [_select(w, x, dim, i) for i in range(x.shape[dim])],
+    "index_select": lambda w, x, /, dim, index: w.gather(w.node(x), lines(x, dim, index)),
+    "masked_fill": lambda w, x, mask, value, /: w.where(mask.array.astype(bool), w.node(value), w.node(x)),
 }  # fmt: skip
 
 #: Views, and the same as copies.
