@@ -81,9 +81,9 @@ class Variable:
 def variable(sweeps: Sweeps) -> Variable | None:
     """The active switches, where generators are inputs and some coupling is no constant; None elsewhere, and where
     they are too many."""
-    switches = tuple(int(i) for i in sweeps.alpha)
-    if sweeps.atol or sweeps.program.is_piecewise_linear or len(switches) > MANY:
+    if sweeps.atol or sweeps.program.is_piecewise_linear or len(sweeps.alpha) > MANY:
         return None
+    switches = tuple(int(i) for i in sweeps.alpha)
     try:
         found = forms(sweeps, products=True)
     except TooLarge:
