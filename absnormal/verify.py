@@ -273,9 +273,7 @@ def _shaped(call: TracedCall, flat: Array) -> Any:
     return stacked([call.shaped(row) for row in flat], call.program.shape)
 
 
-def directional_derivative(
-    f: Function | Program, x: Any, d: Any, *, exact: bool = False, atol: float = 0.0
-) -> Any:
+def directional_derivative(f: Function | Program, x: Any, d: Any, *, exact: bool = False, atol: float = 0.0) -> Any:
     """f'(x; d), the one-sided derivative of f along d: the limit of (f(x + t d) - f(x)) / t for t > 0 to 0.
 
     Parameters

@@ -159,9 +159,7 @@ def _joined(made: Merged, node: Node, parts: Sequence[int]) -> int:
     return parts[0] if len(parts) == 1 else _add(made, node, "concatenate", tuple(parts), {"axis": 0})
 
 
-def _multiplied(
-    made: Merged, index: int, node: Node, found: Multiples, kept: dict[int, _Kept], value: Array
-) -> int:
+def _multiplied(made: Merged, index: int, node: Node, found: Multiples, kept: dict[int, _Kept], value: Array) -> int:
     """All norms of a node: multiples of those that are left of it, and of earlier ones."""
     lanes = [found.of.get((index, k), Multiple((index, k), 1.0)) for k in range(math.prod(node.shape))]
     used = sorted({lane.root[0] for lane in lanes})

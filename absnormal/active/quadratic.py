@@ -85,9 +85,7 @@ class QuadraticForms:
 
     def _pairs(self, node: Node, inner: list[list[Combination]]) -> list[tuple[Combination, Combination]]:
         """The arguments of an operation of two, broadcast."""
-        full = [
-            np.broadcast_to(numbered(self._nodes[arg].shape), node.shape).reshape(-1).tolist() for arg in node.args
-        ]
+        full = [np.broadcast_to(numbered(self._nodes[arg].shape), node.shape).reshape(-1).tolist() for arg in node.args]
         return [(inner[0][a], inner[1][b]) for a, b in zip(*full, strict=True)]
 
     def _added(self, node: Node, inner: list[list[Combination]]) -> list[Combination]:

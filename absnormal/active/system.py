@@ -299,9 +299,7 @@ def base_of(found: Forms) -> list[dict[int, Fraction]]:
     return [{key[1]: v for key, v in y.items() if key[0] == "input"} for y in known]
 
 
-def dense_system(
-    found: Forms, switches: tuple[int, ...], generators: Sequence[Key], weights: Weights
-) -> System:
+def dense_system(found: Forms, switches: tuple[int, ...], generators: Sequence[Key], weights: Weights) -> System:
     """Some switches and their generators as matrices."""
     full, couplings = _matrices(found, switches, generators)
     values, errors = (

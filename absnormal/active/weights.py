@@ -51,7 +51,5 @@ def computed_weights(sweeps: Sweeps, scales: Sequence[Fraction]) -> tuple[list[V
 
 
 def _listed(wbar: Array, alpha: Array) -> list[list[Any]]:
-    picked: list[list[Any]] = np.asarray(
-        wbar[:, alpha], dtype=object if wbar.dtype == object else float
-    ).tolist()
+    picked: list[list[Any]] = np.asarray(wbar[:, alpha], dtype=object if wbar.dtype == object else float).tolist()
     return picked

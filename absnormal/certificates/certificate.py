@@ -196,9 +196,7 @@ def _built(
     elif deviation and "system" not in plain and "systems" not in plain:
         plain["deviation"] = deviation
     assumes = "" if isinstance(evidence, NonFinite) else _assumes(plain, arithmetic, problem)
-    return Certificate(
-        plain["kind"], arithmetic, claim, plain, assumes, witness, _about(problem), witness.digest
-    )
+    return Certificate(plain["kind"], arithmetic, claim, plain, assumes, witness, _about(problem), witness.digest)
 
 
 def _written(

@@ -78,9 +78,7 @@ def summands(sweeps: Sweeps, system: System | None, tracker: BudgetTracker) -> S
     raise BudgetError(f"not one limiting gradient could be certified: {reason}")
 
 
-def listed_summands(
-    sweeps: Sweeps, system: System | None, tracker: BudgetTracker
-) -> tuple[Summands | None, list[str]]:
+def listed_summands(sweeps: Sweeps, system: System | None, tracker: BudgetTracker) -> tuple[Summands | None, list[str]]:
     """J~ and the blocks whose cells are proved; or None, and why they are not."""
     base = base_gradient(sweeps).reshape(-1)
     if not len(sweeps.alpha):

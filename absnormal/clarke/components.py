@@ -156,9 +156,7 @@ def _joined_by_cycles(system: System, partition: list[tuple[int, ...]]) -> list[
             if system.couplings[i][j]:
                 graph[label[j], label[i]] = 1
     _, groups = connected_components(csr_array(graph), connection="strong")
-    return [
-        tuple(sorted(a for number in members for a in partition[number])) for members in _groups(groups.tolist())
-    ]
+    return [tuple(sorted(a for number in members for a in partition[number])) for members in _groups(groups.tolist())]
 
 
 def immaterial(cell: Cell, c: Vector) -> list[Fraction | int]:

@@ -125,9 +125,7 @@ def _start(n: int, rng: np.random.Generator) -> Array:
     return np.concatenate([rng.standard_normal((_POOL, n)), near])
 
 
-def _climbed(
-    form: FirstOrder, v: Array, pool: Array, points: Array, rng: np.random.Generator
-) -> tuple[Array, Array]:
+def _climbed(form: FirstOrder, v: Array, pool: Array, points: Array, rng: np.random.Generator) -> tuple[Array, Array]:
     """Directions near the best ones so far and near some at random, as far out along v as is found."""
     new = rng.standard_normal((4 * _POOL, len(v)))
     pool, points = np.concatenate([pool, new]), np.concatenate([points, form.gradients(new)])

@@ -304,9 +304,7 @@ class GeneralizedGradient:
     def flat(self, g: Any) -> Array:
         """g as a flat vector, shape (m n,), after a check of its structure."""
         if len(self.shape) == 1:
-            return np.concatenate([
-                np.asarray(leaf, dtype=float).reshape(-1) for leaf in self.tree.leaves_of(g, "g")
-            ])
+            return np.concatenate([np.asarray(leaf, dtype=float).reshape(-1) for leaf in self.tree.leaves_of(g, "g")])
         flat = np.asarray(g, dtype=float)
         if flat.shape != self.shape:
             raise ValueError(f"g must have shape {self.shape}, got {flat.shape}")

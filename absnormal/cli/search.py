@@ -58,9 +58,7 @@ def _findings(arguments: argparse.Namespace) -> Iterator[Finding]:
         raise ValueError(f"--seed must be at least 0, got {arguments.seed}")
     slopes = SLOPES if arguments.slope is None else tuple(map(slope, arguments.slope))
     middle = made(arguments.framework, _middle(arguments, target))
-    found = search(
-        target, middle, radius=arguments.radius, trials=arguments.trials, seed=arguments.seed, slopes=slopes
-    )
+    found = search(target, middle, radius=arguments.radius, trials=arguments.trials, seed=arguments.seed, slopes=slopes)
     for one in found:
         record = replace(_merged(one, slopes), x=written(one.x))
         yield f"{arguments.target} at {'; '.join(tree(one.x))}", record, None

@@ -98,8 +98,6 @@ def library_call() -> tuple[str, ...]:
     while frame is not None and not is_user(frame.f_code.co_filename):
         file = frame.f_code.co_filename
         if file.startswith(_LIBRARIES):
-            names.append(
-                file.rsplit("site-packages", 1)[-1].strip("/\\").split(os.sep)[0] + "." + frame.f_code.co_name
-            )
+            names.append(file.rsplit("site-packages", 1)[-1].strip("/\\").split(os.sep)[0] + "." + frame.f_code.co_name)
         frame = frame.f_back  # type: ignore[assignment]
     return tuple(reversed(names))

@@ -44,9 +44,7 @@ class Writer(Terms[Any]):
             value.refuse()
         if isinstance(value, TracedArray):
             if value.builder is not self.builder:
-                self.refuse(
-                    "a variable of another trace is used", "use the argument of f, not one kept from before"
-                )
+                self.refuse("a variable of another trace is used", "use the argument of f, not one kept from before")
             return value.index
         # As it is: the builder knows large arrays by their identity.
         constant = value if type(value) is np.ndarray and value.dtype == np.float64 else self.constant(value)
@@ -64,9 +62,7 @@ class Writer(Terms[Any]):
         if isinstance(value, TracedArray):
             self.refuse("an array holds variables", "pass numbers")
         if isinstance(value, np.ndarray) and type(value) not in (np.ndarray, np.memmap):
-            self.refuse(
-                f"{type(value).__name__} has operators of its own", "convert it first with np.asarray(a)"
-            )
+            self.refuse(f"{type(value).__name__} has operators of its own", "convert it first with np.asarray(a)")
         if hasattr(value, "toarray"):
             self.refuse("a sparse matrix is not supported", "use A.toarray() @ x")
         if first_traced(value) is not None:
@@ -76,9 +72,7 @@ class Writer(Terms[Any]):
         except ValueError:
             constant = np.asarray(None)
         if constant.dtype.kind not in "fiub":
-            self.refuse(
-                f"an argument of type {type(value).__name__} is not a real array", "pass real numbers"
-            )
+            self.refuse(f"an argument of type {type(value).__name__} is not a real array", "pass real numbers")
         constant = constant.astype(float)
         return constant
 
@@ -167,9 +161,7 @@ def writer_of(value: Any, operation: str) -> Writer:
     return Writer(found.builder, *(found.builder.user or (operation, caller())))
 
 
-def named(
-    builder: Builder, operation: str, rule: Callable[..., Any], args: Sequence[Any], kwargs: Any
-) -> Any:
+def named(builder: Builder, operation: str, rule: Callable[..., Any], args: Sequence[Any], kwargs: Any) -> Any:
     """``rule(*args, **kwargs)``, with all that it writes under one name and line."""
     if builder.user is not None:
         return rule(*args, **kwargs)

@@ -18,13 +18,7 @@ from absnormal.frontends.ties.pairs import one_kink
 from absnormal.frontends.ties.roots import masked, of_roots
 from absnormal.frontends.ties.slopes import slopes, table_of, taken_for, tools_for
 from absnormal.frontends.traced_call import TracedCall
-from absnormal.judgement.comparison import (
-    Comparison,
-    compared,
-    digits_were_lost,
-    of_terms_without_size,
-    tolerance_of,
-)
+from absnormal.judgement.comparison import Comparison, compared, digits_were_lost, of_terms_without_size, tolerance_of
 from absnormal.judgement.digits import with_digits
 from absnormal.judgement.ladder import FIRST, FURTHER, decide
 from absnormal.judgement.options import Options
@@ -144,9 +138,7 @@ def _of_table(slope: Any, program: Program, active: Array) -> tuple[str, ...]:
     return (*((note,) if note else ()), *taken_for(slope, program, active))
 
 
-def modelled_vector(
-    problem: Problem, tool: Sweeps, vector: Array, consistent: bool, known: Iterable[Array]
-) -> Turns:
+def modelled_vector(problem: Problem, tool: Sweeps, vector: Array, consistent: bool, known: Iterable[Array]) -> Turns:
     """The verdict on g_c itself: by the theorems, or as a bare vector where these leave it open or do not apply."""
     if not consistent or not np.isfinite(vector).all() or _undefined(problem.c).any():
         # What is exact has no precision to be rounded in.
@@ -389,9 +381,7 @@ def exact_problem(tool: Sweeps, values: Sequence[Array], problem: Problem) -> tu
         node = next(node for node in program.nodes if node.varied and not program.is_linear(node))
         sorts = any(node is program.nodes[index] for index in program.sorts)
         why = "sorts many tied entries as one kink" if sorts else "is not piecewise linear"
-        raise TraceError(
-            node.operation, f"{why}, so exact=True cannot decide", "use exact=False", node.source
-        )
+        raise TraceError(node.operation, f"{why}, so exact=True cannot decide", "use exact=False", node.source)
     sweeps = Sweeps(program, [exactly(leaf) for leaf in program.inputs(values)], tool.atol)
     used = tool.signature(np.asarray(problem.c, dtype=float))
     inactive = ~sweeps.active

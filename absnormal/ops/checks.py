@@ -122,9 +122,7 @@ def check_entrywise(
         _check_differences(name, value, args, own, partial)
 
 
-def _check_differences(
-    name: str, value: Callable[..., Any], args: tuple[Array, ...], own: int, partial: Array
-) -> None:
+def _check_differences(name: str, value: Callable[..., Any], args: tuple[Array, ...], own: int, partial: Array) -> None:
     step = _STEP * np.maximum(np.abs(args[own]), _STEP)
     up, down = ([a + side * step if i == own else a for i, a in enumerate(args)] for side in (1, -1))
     with np.errstate(all="ignore"):

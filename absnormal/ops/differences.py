@@ -134,8 +134,7 @@ def _differences(
             sides = [[(at(h) - here) / h, (here - at(-h)) / h] for h in (step, step / 2)]
     except (ArithmeticError, np.linalg.LinAlgError):
         return None
-    (wide, narrow), (bent, less) = (
-        zip(*[((up + down) / 2, _largest(up - down)) for up, down in sides], strict=True))
+    (wide, narrow), (bent, less) = (zip(*[((up + down) / 2, _largest(up - down)) for up, down in sides], strict=True))
     if not (np.isfinite(wide).all() and np.isfinite(narrow).all()):
         return None
     rounding = _ROUNDINGS * float(np.finfo(float).eps) * _largest(here) / step

@@ -127,10 +127,7 @@ def _matmul_maps(params: Params, args: list[Array], out: Array, shape: Shape) ->
 def _einsum_maps(params: Params, args: list[Array], out: Array, shape: Shape) -> list[LinearMap]:
     terms, result = params["terms"], params["result"]
     known = [*zip(terms, args, strict=True)]
-    return [
-        Einsum(terms[i], tuple(known[:i] + known[i + 1 :]), result, arg.shape, shape)
-        for i, arg in enumerate(args)
-    ]
+    return [Einsum(terms[i], tuple(known[:i] + known[i + 1 :]), result, arg.shape, shape) for i, arg in enumerate(args)]
 
 
 def _given_shape(params: Params, *shapes: Shape) -> Shape:

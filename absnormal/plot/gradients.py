@@ -23,9 +23,7 @@ if TYPE_CHECKING:
 _NOTHING = 1e-9
 
 
-def gradients(
-    G: GeneralizedGradient, gradient: Any = None, *, plane: Any = None, ax: Axes | None = None
-) -> Axes:
+def gradients(G: GeneralizedGradient, gradient: Any = None, *, plane: Any = None, ax: Axes | None = None) -> Axes:
     """The set dC f(x), its limiting gradients, its element of least norm, and a vector inside or outside.
 
     In one, two and three dimensions the set itself; otherwise, and for generalized Jacobians, its projection on a

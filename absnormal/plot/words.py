@@ -28,9 +28,7 @@ class Words:
 
     def __init__(self, ax: Axes, tips: list[Array], radius: float) -> None:
         self.ax, self.radius = ax, radius
-        self.boxes = [
-            (share * tip, np.full(2, _AROUND * radius)) for tip in tips for share in np.linspace(0.1, 1, 10)
-        ]
+        self.boxes = [(share * tip, np.full(2, _AROUND * radius)) for tip in tips for share in np.linspace(0.1, 1, 10)]
 
     def place(self, text: str, places: Iterable[Array], **style: Any) -> None:
         """Write at the first place that is free, moved into the square."""

@@ -227,9 +227,7 @@ class Builder:
                 self.faults.setdefault(index, fault)
         self.values.given[index], self.values.known[index] = given, None
 
-    def guard(
-        self, left: int, right: int, relation: str, outcome: Any, operation: str, source: Source | None
-    ) -> None:
+    def guard(self, left: int, right: int, relation: str, outcome: Any, operation: str, source: Source | None) -> None:
         """Keep a comparison that was followed."""
         if (left, right, relation) not in self._followed:
             self._followed.add((left, right, relation))
@@ -261,9 +259,7 @@ class Builder:
         first, second = (origins(self.nodes, side) for side in (left, right))
         return (first[0] == second[0]) & (first[1] == second[1])
 
-    def keep(
-        self, left: int, right: int, relation: str, outcome: Any, operation: str, source: Source | None
-    ) -> None:
+    def keep(self, left: int, right: int, relation: str, outcome: Any, operation: str, source: Source | None) -> None:
         """Keep a comparison that was followed: its outcome, and where it is tied what makes both sides constant."""
         tied = np.asarray(RELATIONS[relation][1](self.values[left], self.values[right]))
         if not tied.any():

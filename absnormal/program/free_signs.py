@@ -89,9 +89,7 @@ def _same_result(program: Program, values: Sequence[Array], own: Sequence[int]) 
     base, size = _turned(program, values, {index: values[index] for index in own})
     for _ in range(_DRAWS):
         signs = random.choice([-1.0, 1.0], lines[0].size)
-        turned = {
-            index: values[index] * signs.reshape(line.shape) for index, line in zip(own, lines, strict=True)
-        }
+        turned = {index: values[index] * signs.reshape(line.shape) for index, line in zip(own, lines, strict=True)}
         found, _ = _turned(program, values, turned)
         apart = np.abs(found[program.output] - base[program.output])
         followed = all(program.holds(guard, found) for guard in program.guards)

@@ -265,10 +265,7 @@ def _side_of(nodes: Sequence[Node], node: Node, entries: Array, number: int) -> 
 
 def _factors(first: Array, second: Array, wanted: Array, flags: list[Array]) -> list[Array]:
     """Of a product that is constant: a factor that is 0 is enough."""
-    return [
-        unbroadcast(wanted & (first | ~second), flags[0].shape),
-        unbroadcast(wanted & ~first, flags[1].shape),
-    ]
+    return [unbroadcast(wanted & (first | ~second), flags[0].shape), unbroadcast(wanted & ~first, flags[1].shape)]
 
 
 def unbroadcast(entries: Array, shape: tuple[int, ...]) -> Array:

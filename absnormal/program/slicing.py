@@ -166,9 +166,7 @@ def _without(builder: Builder, faults: list[int], needs: Needs, reached: list[in
             values, bad = [builder.values[arg] for arg in args], held
         elif bad.any():
             builder.left_out[placed(node.operation, node.source)] = None
-            counts, compared = (
-                known.get(old, np.zeros(node.shape, bool)) for known in (needs.counts, needs.compared)
-            )
+            counts, compared = (known.get(old, np.zeros(node.shape, bool)) for known in (needs.counts, needs.compared))
             fault = builder.faults[old]
             if fault is not None and not (counts | compared).any():
                 before = builder.values[old]

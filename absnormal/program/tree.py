@@ -157,9 +157,7 @@ def _map(value: Any, leaf: Callable[[Any], Any]) -> Any:
 
 def _is_nested(value: Any) -> bool:
     """Whether a list or tuple holds more than numbers."""
-    return isinstance(value, (list, tuple)) and any(
-        isinstance(item, (dict, list, tuple, np.ndarray)) for item in value
-    )
+    return isinstance(value, (list, tuple)) and any(isinstance(item, (dict, list, tuple, np.ndarray)) for item in value)
 
 
 def _named(structure: Any, name: str, found: list[str]) -> None:

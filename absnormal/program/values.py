@@ -81,9 +81,7 @@ class Values(Sequence[Array]):
         """The same values in another precision."""
         return Values(self.nodes, self.given, [None] * len(self.nodes), self.read, dtype, arrays=self._arrays)
 
-    def own(
-        self, memory: Callable[[Any], Any], copied: Callable[[Any], Any], shared: Container[Any] | None
-    ) -> None:
+    def own(self, memory: Callable[[Any], Any], copied: Callable[[Any], Any], shared: Container[Any] | None) -> None:
         """Take copies of the inputs and constants that a framework holds, and make anew what is a part of their memory.
 
         Whoever writes to them later changes neither these values nor the program.  Of what is computed from them,

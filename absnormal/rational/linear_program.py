@@ -108,9 +108,7 @@ def open_direction(rows: Sequence[Sequence[Fraction]]) -> tuple[Vector | None, V
     return direction, None
 
 
-def convex_weights(
-    points: Sequence[Sequence[Fraction]], g: Sequence[Fraction]
-) -> tuple[Vector | None, Vector | None]:
+def convex_weights(points: Sequence[Sequence[Fraction]], g: Sequence[Fraction]) -> tuple[Vector | None, Vector | None]:
     """Either convex weights with sum weights_k points_k = g, or v with v . g > max_k v . points_k."""
     columns = [[*point, Fraction(1)] for point in points]
     answer = solve(columns, [*g, Fraction(1)])

@@ -141,9 +141,7 @@ def _equation(problem: Problem, found: Relation) -> str:
     if not _holds_as_written(problem, found) or len(found.members) > _NAMED:
         return tied or f"{names} has a row that only other kinks move"
     last = found.weights[-1]
-    terms = [
-        (-w / last, f"z{i}") for w, i in zip(found.weights[:-1], found.switches[:-1], strict=True)
-    ]
+    terms = [(-w / last, f"z{i}") for w, i in zip(found.weights[:-1], found.switches[:-1], strict=True)]
     couplings = found.system.couplings
     for j, switch in enumerate(found.system.switches):
         own = (w * couplings[i][j] for w, i in zip(found.weights, found.members, strict=True))

@@ -63,9 +63,7 @@ def _repeated(tangents: Array | None, count: int) -> Array | None:
     return np.tile(tangents, (count // len(tangents), *[1] * (tangents.ndim - 1)))
 
 
-def _branched(
-    sweeps: Sweeps, index: int, kink: Kink, inner: list[Array | None], slopes: Array
-) -> tuple[Array, Array]:
+def _branched(sweeps: Sweeps, index: int, kink: Kink, inner: list[Array | None], slopes: Array) -> tuple[Array, Array]:
     """The tangents of an active kink in all branches behind it, and the slopes of these."""
     node, count = sweeps.program.nodes[index], len(slopes)
     if kink.blocks:

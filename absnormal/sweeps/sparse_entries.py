@@ -226,9 +226,7 @@ class Space:
         columns, values = (np.concatenate([flat[i] for flat in flats]) for i in (1, 2))
         return self.rows(self.gathered(np.concatenate(where), columns, values, positions.size), shape)
 
-    def gathered(
-        self, rows: Array, columns: Array, values: Array, size: int, width: int | None = None
-    ) -> Any:
+    def gathered(self, rows: Array, columns: Array, values: Array, size: int, width: int | None = None) -> Any:
         """The CSR matrix with these entries, summed up and without zeros."""
         shape = (size, self.width if width is None else width)
         matrix = csr_array((values, (rows.astype(INDEX), columns.astype(INDEX))), shape=shape)

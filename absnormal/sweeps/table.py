@@ -177,9 +177,7 @@ class Sweeps(AtPoint):
         self._backward(sigma, None, one, weigh=False, adjoints=steps)
         return steps
 
-    def pull(
-        self, sigma: Array, zbar: Array | None, ybar: Array | None, only: Nodes = None
-    ) -> tuple[Array, Array]:
+    def pull(self, sigma: Array, zbar: Array | None, ybar: Array | None, only: Nodes = None) -> tuple[Array, Array]:
         """xbar (k, n) and the adjoints wbar (k, s) of |z|, from seeds zbar (k, s) and ybar (k, m).
 
         With ``only`` adjoints go to some nodes; what others would pass on is left out.

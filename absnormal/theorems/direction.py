@@ -207,9 +207,7 @@ def exactly(problem: Problem) -> Proof | None:
         return None
     mixed = f", mean over {len(free)} free switches" if free else ""
     reason = f"one direction realises the tool's choice at every active switch{mixed}"
-    return Proof(
-        "direction", True, reason, system.arithmetic, OpenWithFree(free, found)
-    )
+    return Proof("direction", True, reason, system.arithmetic, OpenWithFree(free, found))
 
 
 def find(system: System, c: Vector, free: list[int]) -> Vector | None:

@@ -95,9 +95,7 @@ def independent_subproblems(problem: Problem) -> Proof | None:
     return Proof("componentwise", True, reason, found[0].arithmetic, IndependentSubproblems(evidence))
 
 
-def _decide(
-    problem: Problem, whole: System, alike: dict[Any, list[Cell]], tracker: BudgetTracker
-) -> Known | None:
+def _decide(problem: Problem, whole: System, alike: dict[Any, list[Cell]], tracker: BudgetTracker) -> Known | None:
     """One subproblem: its even part, adjoints of one sign, a direction with free switches, cells along directions that
     separate, or all its cells.
 

@@ -104,9 +104,7 @@ class LimitingGradients(NextToProgram):
 
     def proves(self, witness: Witness, rng: np.random.Generator) -> bool:
         """Every direction is pushed, and the mean compared."""
-        return next_to_program.mean_of_limiting(
-            self.weights, self.signatures, self.directions, witness, rng
-        )
+        return next_to_program.mean_of_limiting(self.weights, self.signatures, self.directions, witness, rng)
 
 
 def membership(problem: Problem) -> Proof | None:
@@ -168,9 +166,7 @@ def vector_along_directions(problem: Problem, g: Array, allowed: Array) -> Proof
         return None
     used, slack = found
     deviation = float(slack.max(initial=0.0))
-    return Proof(
-        "membership", True, _mean_of(used), "float64", LimitingGradients.of(used), deviation, Judged(g, slack)
-    )
+    return Proof("membership", True, _mean_of(used), "float64", LimitingGradients.of(used), deviation, Judged(g, slack))
 
 
 def _all_listed(problem: Problem) -> bool:
@@ -254,9 +250,7 @@ def _of_what_is_left(problem: Problem, found: _Limiting) -> tuple[list[Sampled],
     return _around(found, seed) if len(g) <= _LOW else None
 
 
-def _explored(
-    problem: Problem, form: FirstOrder, g: Array, slack: Array
-) -> tuple[list[Sampled], Array] | None:
+def _explored(problem: Problem, form: FirstOrder, g: Array, slack: Array) -> tuple[list[Sampled], Array] | None:
     """The same where active switches are few: among very many directions, by the first-order form of f."""
     found = _Limiting(problem, g, slack)
     proposed = directions_to(form, g, 0.95 * slack, np.random.default_rng(0), lambda: found.full(1))

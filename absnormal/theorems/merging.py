@@ -163,9 +163,7 @@ def _misfit(problem: Problem, layer: OneLayer, taken: Array, excess: Array) -> P
     return _near(layer, left, np.minimum(problem.allowed, rounding(depth) * layer.reach(layer.sizes)))
 
 
-def merged_vector(
-    problem: Problem, g: Array, accepted: Array, beyond: Callable[[], Array | None]
-) -> Proof | None:
+def merged_vector(problem: Problem, g: Array, accepted: Array, beyond: Callable[[], Array | None]) -> Proof | None:
     """Judges a vector: it is near to a Clarke gradient within ``accepted``, or farther from all than what ``beyond``
     makes when it is needed."""
     layer = layer_of(problem.sweeps)

@@ -169,9 +169,7 @@ def _hopeful(problem: Problem) -> bool:
     return all(known.of(i) for i in simple if _own(problem, i).any())
 
 
-def _grouped(
-    problem: Problem, nonzero: Array | None, evidence: type[PrivateInputs] = PrivateInputs
-) -> Proof | None:
+def _grouped(problem: Problem, nonzero: Array | None, evidence: type[PrivateInputs] = PrivateInputs) -> Proof | None:
     """``nonzero`` (s,) says which active switches may have a nonzero row; None: all."""
     sweeps = problem.sweeps
     program, known = sweeps.program, private_inputs(sweeps.program)

@@ -98,9 +98,7 @@ def vector_under_regular(
         return _refuted(f, found.separator, g, refuted)
     if found.weights is None or not of_one_sign.small:
         return None
-    mean = sum(
-        (w * f.gradient(c) for w, c in zip(found.weights.tolist(), found.slopes, strict=True)), np.zeros(len(g))
-    )
+    mean = sum((w * f.gradient(c) for w, c in zip(found.weights.tolist(), found.slopes, strict=True)), np.zeros(len(g)))
     deviation = of_one_sign.proof.deviation + float(np.abs(mean - g).max(initial=0.0))
     evidence = MeanUnderRegular(f.sign, found.weights.tolist(), [c.tolist() for c in found.slopes])
     reason = "every active kink enters f with the same sign, and the vector is a convex combination of its gradients"

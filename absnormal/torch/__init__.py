@@ -200,8 +200,7 @@ def _add(variable: Any, part: Any, rows: Any) -> None:
     import torch
 
     if rows is not None:
-        part = torch.sparse_coo_tensor(rows[None], part[rows], part.shape, is_coalesced=True,
-                                       check_invariants=False)
+        part = torch.sparse_coo_tensor(rows[None], part[rows], part.shape, is_coalesced=True, check_invariants=False)
     known = variable.grad
     if known is None:
         variable.grad = part

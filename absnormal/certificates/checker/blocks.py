@@ -93,7 +93,4 @@ def _independent(a: Switches, blocks: list[Mapping[str, Any]]) -> bool:
 
 
 #: Kind of evidence -> its rule, and the claim that it can prove.
-IN_BLOCKS = {
-    "convex weights in blocks": (member, "CLARKE"),
-    "separated from blocks": (separated, "NOT_CLARKE"),
-}
+IN_BLOCKS = {"convex weights in blocks": (member, "CLARKE"), "separated from blocks": (separated, "NOT_CLARKE")}

@@ -347,9 +347,7 @@ def _is_mean(weights: Row, points: list[Row], target: Row, allowed: Row | None =
     if len(weights) != len(points) or sum(weights) != 1 or min(weights) < 0 or len({*map(len, [target, *points])}) > 1:
         return False
     bounds = allowed or [Fraction(0)] * len(target)
-    return all(
-        abs(dot(weights, [point[j] for point in points]) - value) <= bounds[j] for j, value in enumerate(target)
-    )
+    return all(abs(dot(weights, [point[j] for point in points]) - value) <= bounds[j] for j, value in enumerate(target))
 
 
 #: Kind of evidence -> its rule, and the claims that it can prove.

@@ -49,8 +49,7 @@ def eigh(call: Call, a: Any, *, lower: bool, sort_eigenvalues: bool, subset_by_i
     params = {"lower": lower, "sort_eigenvalues": True, "subset_by_index": subset_by_index, "algorithm": algorithm}
     u, batch = halves.mirrored(call.write, a, lower), np.ndim(a) - 2
     vectors = opaque(call, [u], smoothness.apart, 0, batch, kept="symmetric", signs=("eigh", 1), **params)
-    values = opaque(call, [u], smoothness.apart, 1, batch, kept="symmetric",
-                    total=OnMatrices("trace", batch), **params)
+    values = opaque(call, [u], smoothness.apart, 1, batch, kept="symmetric", total=OnMatrices("trace", batch), **params)
     return [vectors, values]
 
 

@@ -90,9 +90,7 @@ def sort(call: Call, key: Any, *others: Any, dimension: int, num_keys: int) -> A
     return [in_order(call.write, key, order, axis), *carried]
 
 
-def _carried(
-    call: Call, jump: Any, key: TracedArray, other: Any, value: Any, order: Array, axis: int
-) -> Any:
+def _carried(call: Call, jump: Any, key: TracedArray, other: Any, value: Any, order: Array, axis: int) -> Any:
     """What is carried along in an order that jumps: indices of the keys, or entries that are looked up by them."""
     if isinstance(other, TracedArray):
         places = sorted_places(call, key, order, axis, False, _SORT)

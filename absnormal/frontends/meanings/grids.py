@@ -53,9 +53,7 @@ def cubic_taps(write: Writer, x: Any, a: float) -> tuple[Array, Taps]:
     return low, [(-1, outer[0]), (0, inner[0]), (1, inner[1]), (2, outer[1])]
 
 
-def sampled(
-    write: Writer, u: Any, grid: Any, mode: str, padding: str, corners: bool, cubic_inside: bool = True
-) -> Any:
+def sampled(write: Writer, u: Any, grid: Any, mode: str, padding: str, corners: bool, cubic_inside: bool = True) -> Any:
     """Samples of images u (N, C, *space) at coordinates (N, *samples, axes) from -1 to 1, the last axis first.
 
     Parameters

@@ -57,8 +57,7 @@ def in_order(
     if len(parts) > 1:
         result = write.gather(write.concatenate(parts, 0), index)
     at = axis % u.ndim
-    return write.transpose(
-        write.reshape(result, (*lead, len(wanted))), [*range(at), len(lead), *range(at, len(lead))])
+    return write.transpose(write.reshape(result, (*lead, len(wanted))), [*range(at), len(lead), *range(at, len(lead))])
 
 
 def _runs(rows: Array, tied: Array, wanted: Array) -> Iterator[tuple[Array, tuple[int, ...], Array]]:

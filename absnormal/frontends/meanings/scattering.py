@@ -17,9 +17,7 @@ EXTREMA = {"amax": 1, "amin": -1}
 KINDS = ("sum", "mean", "prod", *EXTREMA)
 
 
-def combined(
-    write: Terms[N], u: N, where: Array, values: Any, kind: str, own: bool = True, tie: Tie = ""
-) -> N:
+def combined(write: Terms[N], u: N, where: Array, values: Any, kind: str, own: bool = True, tie: Tie = "") -> N:
     """u with every entry to which values are sent replaced by the sum, the mean, the product or an extremum of these.
 
     Value i is sent to the entry with the number ``where[i]``, and nowhere if that is negative.  The entry itself counts

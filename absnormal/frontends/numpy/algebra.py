@@ -125,10 +125,7 @@ def cumulative(name: str) -> Callable[..., Any]:
 def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Any:
     axis = axis_of(axis, a.ndim)
     shape = (*a.shape[:axis], 1, *a.shape[axis + 1 :])
-    ends = [
-        np.broadcast_to(end, shape) if end is not None and np.ndim(end) == 0 else end
-        for end in (prepend, append)
-    ]
+    ends = [np.broadcast_to(end, shape) if end is not None and np.ndim(end) == 0 else end for end in (prepend, append)]
     parts = [part for part in (ends[0], a, ends[1]) if part is not None]
     u = concatenate(parts, axis) if len(parts) > 1 else a
     lead = (slice(None),) * axis
@@ -176,9 +173,7 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     a, b = write.array(a), write.array(b)
     if isinstance(axes, Integral):
         axes = (tuple(range(a.ndim - int(axes), a.ndim)), tuple(range(int(axes))))
-    left, right = (
-        tuple(axis_of(i, u.ndim) for i in np.atleast_1d(ax)) for u, ax in zip((a, b), axes, strict=True)
-    )
+    left, right = (tuple(axis_of(i, u.ndim) for i in np.atleast_1d(ax)) for u, ax in zip((a, b), axes, strict=True))
     if [a.shape[i] for i in left] != [b.shape[i] for i in right]:
         raise ValueError("shape-mismatch for sum")
     free_a = [i for i in range(a.ndim) if i not in left]

@@ -84,9 +84,7 @@ LOG_MASSES: dict[str, Callable[..., Any]] = {
     + k * np.log1p(-p),
 }  # fmt: skip
 CUMULATIVE: dict[str, Callable[..., Any]] = {"poisson": lambda k, mu: special.gammaincc(k + 1, mu)}
-LOG_CUMULATIVE: dict[str, Callable[..., Any]] = {
-    "poisson": lambda k, mu: np.log(special.gammaincc(k + 1, mu)),
-}
+LOG_CUMULATIVE: dict[str, Callable[..., Any]] = {"poisson": lambda k, mu: np.log(special.gammaincc(k + 1, mu))}
 #: The least whole number that has a mass, and the greatest by the shapes.
 _WHOLE: dict[str, Callable[..., tuple[float, Any]]] = {
     "geom": lambda p: (1, math.inf), "bernoulli": lambda p: (0, 1), "binom": lambda n, p: (0, n),

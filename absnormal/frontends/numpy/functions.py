@@ -249,13 +249,7 @@ VIEWS = {
     "np.split", "np.array_split", "np.hsplit", "np.vsplit", "np.dsplit", "np.unstack", "np.copy", "ndarray.copy",
 }  # fmt: skip
 
-HELD = {
-    "np.where",
-    "np.select",
-    "np.tensordot",
-    "np.linalg.tensordot",
-    "ndarray.astype",
-}
+HELD = {"np.where", "np.select", "np.tensordot", "np.linalg.tensordot", "ndarray.astype"}
 
 #: Functions of lists of arrays.
 SEQUENCES = {

@@ -206,9 +206,7 @@ class Held(np.ndarray):
     def flat(self, value: Any) -> None:
         self[...] = np.resize(value, self.shape)
 
-    def __array_ufunc__(
-        self, ufunc: np.ufunc, method: str, *inputs: Any, out: Any = None, **kwargs: Any
-    ) -> Any:
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, out: Any = None, **kwargs: Any) -> Any:
         function = ufunc if method == "__call__" else getattr(ufunc, method)
         run = running()
         if out is None and (run is None or not run.memories) and all(type(item) in _NUMBERS for item in inputs):

@@ -158,8 +158,7 @@ def map_coordinates(
 
     write = writer_of([input, coordinates], "scipy.ndimage.map_coordinates")
     if not isinstance(coordinates, TracedArray):
-        return _affine(
-            write, lambda v: of_numbers(v, coordinates, None, order, mode, cval, prefilter), input)
+        return _affine(write, lambda v: of_numbers(v, coordinates, None, order, mode, cval, prefilter), input)
     if order != 1:
         write.refuse("is followed in the coordinates for order=1", "use order=1")
     for at, size in zip(coordinates, np.shape(input), strict=True):

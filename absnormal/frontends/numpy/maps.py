@@ -25,8 +25,7 @@ class NumpyMap(Map):
         self._given = [np.asarray(leaf) for leaf in inputs]
         if any(leaf.dtype.kind not in "fiu" for leaf in self._given):
             raise ValueError("inputs must be arrays of real numbers; close over anything else")
-        self.inputs = Layout(tuple(f"input {i}" for i in range(len(inputs))),
-                             tuple(leaf.shape for leaf in self._given))
+        self.inputs = Layout(tuple(f"input {i}" for i in range(len(inputs))), tuple(leaf.shape for leaf in self._given))
         self.point = np.concatenate([leaf.astype(float).reshape(-1) for leaf in self._given])
         results = _as_tuple(f(*(leaf.copy() for leaf in self._given)))
         self.outputs = Layout(tuple(f"output {i}" for i in range(len(results))), tuple(map(np.shape, results)))

@@ -41,13 +41,7 @@ class TracedMask(NDArrayOperatorsMixin):
     __array_priority__ = 1001
 
     def __init__(self, builder: Builder, left: int, relation: str, right: int, source: Source | None) -> None:
-        self.builder, self.left, self.relation, self.right, self.source = (
-            builder,
-            left,
-            relation,
-            right,
-            source,
-        )
+        self.builder, self.left, self.relation, self.right, self.source = (builder, left, relation, right, source)
         self.fixed: Array | None = None
 
     @property
@@ -181,9 +175,7 @@ class TracedMask(NDArrayOperatorsMixin):
         opposite = {">": "<=", ">=": "<", "<": ">=", "<=": ">", "==": "!=", "!=": "=="}[self.relation]
         return TracedMask(self.builder, self.left, opposite, self.right, self.source)
 
-    def __array_ufunc__(
-        self, ufunc: np.ufunc, method: str, *inputs: Any, out: Any = None, **kwargs: Any
-    ) -> Any:
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, out: Any = None, **kwargs: Any) -> Any:
         from absnormal.frontends.numpy.held import taken
 
         inputs = taken(inputs)

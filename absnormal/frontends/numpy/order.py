@@ -110,9 +110,7 @@ def partition(a: Any, kth: Any, axis: Any = -1) -> Any:
     return sort(a, axis)
 
 
-def median(
-    a: Any, axis: Any = None, keepdims: bool = False
-) -> Any:
+def median(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """np.median."""
     write = writer_of(a, "np.median")
     moved, _, shape = write.reduced(write.array(a), axis, keepdims)
@@ -123,13 +121,7 @@ def median(
     return middle.reshape(shape)
 
 
-def quantile(
-    a: Any,
-    q: Any,
-    axis: Any = None,
-    method: str = "linear",
-    keepdims: bool = False,
-) -> Any:
+def quantile(a: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False) -> Any:
     """np.quantile for constant q, by linear interpolation."""
     write = writer_of(a, "np.quantile")
     if method != "linear" or isinstance(q, TracedArray):

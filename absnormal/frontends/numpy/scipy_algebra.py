@@ -29,9 +29,7 @@ def _of_one(name: str) -> Callable[..., Any]:
 cosm, sinm, coshm, sinhm = map(_of_one, ("cosm", "sinm", "coshm", "sinhm"))
 
 
-def solve_triangular(
-    a: Any, b: Any, trans: Any = 0, lower: bool = False, unit_diagonal: bool = False
-) -> Any:
+def solve_triangular(a: Any, b: Any, trans: Any = 0, lower: bool = False, unit_diagonal: bool = False) -> Any:
     """scipy.linalg.solve_triangular."""
     mask = np.tri(len(a), k=-1 if unit_diagonal else 0, dtype=bool)
     part = np.where(mask if lower else mask.T, a, np.eye(len(a)) if unit_diagonal else 0.0)

@@ -25,9 +25,7 @@ def constant_key(write: Writer, key: Any) -> tuple[Any, ...]:
     """An index without variables, as a tuple."""
     items = concrete(key if isinstance(key, tuple) else (key,))
     if any(isinstance(item, TracedArray) for item in items):
-        write.refuse(
-            "a variable is used as an index, a discontinuous selection", "use np.max, np.min or np.sort"
-        )
+        write.refuse("a variable is used as an index, a discontinuous selection", "use np.max, np.min or np.sort")
     return tuple(int(item) if isinstance(item, np.integer) else item for item in items)
 
 

@@ -135,9 +135,7 @@ def _output(builder: Builder, result: Any) -> int:
         result = np.stack([item if isinstance(item, (TracedArray, Either)) else np.asarray(item) for item in result])
     if isinstance(result, TracedArray):
         if result.builder is not builder:
-            result.refuse(
-                "f returns a variable of another trace", "return what is computed from the argument of f"
-            )
+            result.refuse("f returns a variable of another trace", "return what is computed from the argument of f")
         return result.index
     if isinstance(result, Either):
         result.refuse()
@@ -326,9 +324,7 @@ class TracedArray(Stored, NDArrayOperatorsMixin):
 
     # -- the protocols -----------------------------------------------------------------------------------
 
-    def __array_ufunc__(
-        self, ufunc: np.ufunc, method: str, *inputs: Any, out: Any = None, **kwargs: Any
-    ) -> Any:
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, out: Any = None, **kwargs: Any) -> Any:
         from absnormal.frontends.numpy.ufuncs import NUMBERS, apply_ufunc, name_of
 
         if out is None and method == "__call__" and NUMBERS.issuperset(map(type, inputs)):
@@ -363,9 +359,7 @@ class TracedArray(Stored, NDArrayOperatorsMixin):
             self.refuse("the result is not a real array", "assign it to a new name", f"in-place {operation}")
         if result.shape != target.shape:
             if np.broadcast_shapes(result.shape, target.shape) != target.shape:
-                raise ValueError(
-                    f"{operation} of shape {result.shape} does not fit its output {target.shape}"
-                )
+                raise ValueError(f"{operation} of shape {result.shape} does not fit its output {target.shape}")
             result = np.broadcast_to(result, target.shape)
         target.change(result)
         return target

@@ -44,21 +44,11 @@ COMPARISONS = {
     np.not_equal: "!=",
 }  # fmt: skip
 
-EXTREMA = {
-    np.maximum: (1, "maximum"),
-    np.minimum: (-1, "minimum"),
-    np.fmax: (1, "fmax"),
-    np.fmin: (-1, "fmin"),
-}
+EXTREMA = {np.maximum: (1, "maximum"), np.minimum: (-1, "minimum"), np.fmax: (1, "fmax"), np.fmin: (-1, "fmin")}
 
 JUMPS = {np.sign: "sign", np.floor: "floor", np.ceil: "ceil", np.trunc: "trunc", np.rint: "rint"}
 
-SCALES = {
-    np.deg2rad: math.pi / 180,
-    np.radians: math.pi / 180,
-    np.rad2deg: 180 / math.pi,
-    np.degrees: 180 / math.pi,
-}
+SCALES = {np.deg2rad: math.pi / 180, np.radians: math.pi / 180, np.rad2deg: 180 / math.pi, np.degrees: 180 / math.pi}
 
 
 def _power(write: Writer, u: Any, e: Any) -> Any:

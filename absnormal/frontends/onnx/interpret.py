@@ -231,9 +231,7 @@ class Interpreter:
         if rule is None:
             return self._defined(node, inputs, used)
         read = frozenset(place for place, name in enumerate(node.output) if name in used)
-        call = Call(
-            self.writer, node.op_type, rule, self._schema(node), attributes_of(node), len(node.output), read
-        )
+        call = Call(self.writer, node.op_type, rule, self._schema(node), attributes_of(node), len(node.output), read)
         while inputs and inputs[-1] is None:
             inputs = inputs[:-1]
         account(call, len(inputs))

@@ -43,9 +43,7 @@ def _roi_align(call: Call, u: Any, rois: Any, batch: Any) -> Any:
     return np.stack(results)
 
 
-def _bins(
-    box: Array, out: tuple[int, int], space: tuple[int, ...], ratio: int, half: bool
-) -> tuple[Array, Array]:
+def _bins(box: Array, out: tuple[int, int], space: tuple[int, ...], ratio: int, half: bool) -> tuple[Array, Array]:
     """The entries around all samples of each bin and their weights, shape (4 samples, height, width)."""
     lines = []
     for axis, (start, stop) in enumerate(((box[1], box[3]), (box[0], box[2]))):

@@ -59,13 +59,11 @@ def _convolution(
             return convolutions.convolved(w, grad.node, weight.node, stride, ends, dilation, groups, TorchLayout)
         extra = [size - ((o - 1) * s - 2 * p + d * (k - 1) + 1) for size, o, s, p, d, k in zip(
             x.shape[2:], grad.shape[2:], stride, padding, dilation, kernel, strict=True)]
-        return convolutions.transposed(
-            w, grad.node, weight.node, stride, ends, dilation, groups, extra, TorchLayout)
+        return convolutions.transposed(w, grad.node, weight.node, stride, ends, dilation, groups, extra, TorchLayout)
 
     def of_weight() -> int:
         adjoint, images = (x.node, grad.node) if transposed else (grad.node, x.node)
-        return convolutions.weight_adjoint(
-            w, adjoint, images, kernel, stride, ends, dilation, groups, TorchLayout)
+        return convolutions.weight_adjoint(w, adjoint, images, kernel, stride, ends, dilation, groups, TorchLayout)
 
     assert len(output_padding) and (bias_sizes is None or len(bias_sizes) == 1)
     return _wanted(output_mask, of_input, of_weight, lambda: w.sum(grad.node, [0, *range(2, 2 + spatial)]))

@@ -43,8 +43,7 @@ def _det(w: Writer, a: Arg, /) -> list[Any]:
 
 def _cholesky(w: Writer, a: Arg, /, upper: bool = False) -> list[int]:
     u = halves.mirrored(w, a.node, not upper)
-    factor = opaque(w, [u], [_FIRST], smoothness.positive_definite, 0, len(a.shape) - 2, kept="symmetric",
-                    upper=upper)
+    factor = opaque(w, [u], [_FIRST], smoothness.positive_definite, 0, len(a.shape) - 2, kept="symmetric", upper=upper)
     # What is 0 in every factor is seen to be constant.
     half = np.tril(np.ones(a.shape[-2:], bool))
     return [w.where(np.broadcast_to(half.T if upper else half, a.shape), factor, w.constant(0.0))]
@@ -140,9 +139,7 @@ def _solve(w: Writer, a: Arg, b: Arg, /, left: bool = True) -> list[int]:
     return [w.reshape(found, out)]
 
 
-def _solve_triangular(
-    w: Writer, a: Arg, b: Arg, /, upper: bool, left: bool = True, unitriangular: bool = False
-) -> int:
+def _solve_triangular(w: Writer, a: Arg, b: Arg, /, upper: bool, left: bool = True, unitriangular: bool = False) -> int:
     first, second, batch = together(w, a.node, b.node)
     where = smoothness.everywhere if unitriangular else smoothness.with_diagonal
     return opaque(w, [first, second], [_FIRST, _SECOND], where, 0, batch, upper=upper, left=left,

@@ -45,9 +45,7 @@ def at_ties(
     return made.index if made is not None and known else None
 
 
-def _branches(
-    w: Writer, record: Record, args: Sequence[Any], masks: Masks
-) -> tuple[int, int, Array | None] | None:
+def _branches(w: Writer, record: Record, args: Sequence[Any], masks: Masks) -> tuple[int, int, Array | None] | None:
     """What the operation gives where the comparison holds, and where it does not; the entries of it that decide."""
     name = record.name.rstrip("_")
     if name == "index_put" and len(args[1]) == 1 and not any(args[3:]):

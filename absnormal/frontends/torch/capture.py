@@ -239,9 +239,7 @@ def of_closure(
     )
 
 
-def own_gradients(
-    tape: Tape, found: Followed, variables: Sequence[Any], names: dict[int, str]
-) -> list[Any] | None:
+def own_gradients(tape: Tape, found: Followed, variables: Sequence[Any], names: dict[int, str]) -> list[Any] | None:
     """What loss.backward() fills in for the variables, or None for one of them; its .grad stays as it is.
 
     None where other code than torch's own derivative formulas had a part in it, where these are not those of what was

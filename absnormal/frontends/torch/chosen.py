@@ -193,8 +193,7 @@ class Choices:
             return self.tape.value(tensor, when).reshape(-1)[0]
         if name not in _ENTRYWISE or any(isinstance(arg, (list, tuple)) for arg in record.args):
             raise Lost
-        args = [
-            self._constant(arg, number, picked) if isinstance(arg, torch.Tensor) else arg for arg in record.args]
+        args = [self._constant(arg, number, picked) if isinstance(arg, torch.Tensor) else arg for arg in record.args]
         return on_others(record, args, record.kwargs)
 
     def _put(self, step: Step, mask: Any) -> Any:

@@ -175,9 +175,7 @@ def _soft_margin(w: Writer, grad: Arg, x: Arg, y: Arg, /, reduction: int) -> int
     return of_mean(w, w.mul(grad.node, w.op("neg", slope)), reduction)
 
 
-def _nll(
-    w: Writer, grad: Arg, x: Arg, target: Arg, /, weight: Arg | None, reduction: int, ignore_index: int
-) -> int:
+def _nll(w: Writer, grad: Arg, x: Arg, target: Arg, /, weight: Arg | None, reduction: int, ignore_index: int) -> int:
     """Minus the weight of a label where it is, with axis 1 (of a vector: 0) the classes."""
     axis, labels = min(1, len(x.shape) - 1), target.array.astype(int, copy=False)
     kept = labels != ignore_index

@@ -259,9 +259,7 @@ UNARY = {
     "erfinv": "erfinv", "i0": "i0", "special_i1": "i1", "special_i1e": "i1e", "special_entr": "entr",
     "special_ndtri": "ndtri", "special_log_ndtr": "log_ndtr", "special_erfcx": "erfcx",
 }  # fmt: skip
-BINARY = {
-    "mul": "mul", "true_divide": "div", "logaddexp": "logaddexp", "logaddexp2": "logaddexp2",
-}
+BINARY = {"mul": "mul", "true_divide": "div", "logaddexp": "logaddexp", "logaddexp2": "logaddexp2"}
 RULES: dict[str, Rule] = {
     **{name: _unary(op) for name, op in UNARY.items()}, **{name: _binary(op) for name, op in BINARY.items()},
     "sub": _sub, "div": _div, "pow": _pow, "polygamma": _polygamma, "mvlgamma": _mvlgamma,

@@ -66,9 +66,7 @@ _NOTHING: frozenset[int] = frozenset()
 class Following:
     """Follows tensors through a tape: which operation's result every argument is."""
 
-    def __init__(
-        self, tape: Tape, variables: Sequence[Any], through: bool = False, leaves: Iterable[int] = ()
-    ) -> None:
+    def __init__(self, tape: Tape, variables: Sequence[Any], through: bool = False, leaves: Iterable[int] = ()) -> None:
         self.tape = tape
         #: Tensors at which derivatives end though they may hold values of variables, by identity: other leaves.
         self._ends = {*leaves} - {id(variable) for variable in variables}

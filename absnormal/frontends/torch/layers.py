@@ -42,9 +42,7 @@ def _node(w: Writer, value: Any) -> Any:
     return None if value is None else w.node(value)
 
 
-def _layer_norm(
-    w: Writer, x: Arg, /, normalized_shape: Sequence[int], weight: Any, bias: Any, eps: float
-) -> list[Any]:
+def _layer_norm(w: Writer, x: Arg, /, normalized_shape: Sequence[int], weight: Any, bias: Any, eps: float) -> list[Any]:
     ndim = len(x.shape)
     u, mean, spread = normalized(w, w.node(x), range(ndim - len(normalized_shape), ndim), eps)
     entries = affine(w, u, _node(w, weight), _node(w, bias), normalized_shape)
@@ -83,9 +81,7 @@ def _batch_norm_for_evaluation(
     return _batch_norm(w, x, weight, bias, running_mean, running_var, False, eps)
 
 
-def _group_norm(
-    w: Writer, x: Arg, weight: Any, bias: Any, /, N: int, group: int, eps: float
-) -> list[Any]:
+def _group_norm(w: Writer, x: Arg, weight: Any, bias: Any, /, N: int, group: int, eps: float) -> list[Any]:
     u, mean, spread = group_normalized(w, w.node(x), group, eps)
     entries = affine(w, u, _node(w, weight), _node(w, bias), channels(len(x.shape)))
     return [entries, w.reshape(mean, (N, group)), w.reshape(w.op("reciprocal", spread, sure=True), (N, group))]
@@ -222,9 +218,7 @@ def _bce(w: Writer, x: Arg, y: Arg, /, weight: Any = None, reduction: int = 1) -
     return reduce(w, loss if weight is None else w.mul(loss, weight.node), reduction)
 
 
-def _bce_logits(
-    w: Writer, x: Arg, y: Arg, /, weight: Any = None, pos_weight: Any = None, reduction: int = 1
-) -> int:
+def _bce_logits(w: Writer, x: Arg, y: Arg, /, weight: Any = None, pos_weight: Any = None, reduction: int = 1) -> int:
     """(1 - y) u + (1 + (p - 1) y) log(1 + exp(-u))."""
     u, t = x.node, y.node
     soft = w.op("neg", w.op("log_expit", u))

@@ -39,9 +39,7 @@ def _sum(w: Writer, x: Arg, /, dim: Any = None, keepdim: bool = False) -> int:
     return w.sum(lined(w, x), _axes(x, dim), keepdim)
 
 
-def _variance(
-    w: Writer, x: Arg, dim: Any, unbiased: bool, correction: float | None, keepdim: bool
-) -> tuple[int, int]:
+def _variance(w: Writer, x: Arg, dim: Any, unbiased: bool, correction: float | None, keepdim: bool) -> tuple[int, int]:
     less = float(unbiased) if correction is None else float(correction)
     return variance(w, lined(w, x), _axes(x, dim), less, keepdim)
 

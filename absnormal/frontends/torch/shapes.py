@@ -32,9 +32,7 @@ def _select(w: Writer, x: Arg, /, dim: int, index: Any) -> int:
     return w.index(w.node(x), key(x, dim, int(index.here) if isinstance(index, Arg) else index))
 
 
-def _slice(
-    w: Writer, x: Arg, /, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1
-) -> int:
+def _slice(w: Writer, x: Arg, /, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1) -> int:
     return w.index(w.node(x), key(x, dim, slice(start, end, step)))
 
 

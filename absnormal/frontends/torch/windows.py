@@ -28,8 +28,7 @@ def _convolution(
     stride, padding, dilation, extra = (full(item, spatial) for item in (stride, padding, dilation, output_padding))
     ends = [(width, width) for width in padding]
     if transposed:
-        made = convolutions.transposed(
-            w, w.node(x), w.node(weight), stride, ends, dilation, groups, extra, TorchLayout)
+        made = convolutions.transposed(w, w.node(x), w.node(weight), stride, ends, dilation, groups, extra, TorchLayout)
     else:
         made = convolutions.convolved(w, w.node(x), w.node(weight), stride, ends, dilation, groups, TorchLayout)
     return convolutions.biased(w, made, None if bias is None else w.node(bias))
@@ -250,9 +249,7 @@ def _im2col(w: Writer, x: Arg, /, kernel_size: Any, dilation: Any, padding: Any,
     return w.reshape(moved, tuple(w.record.out.shape))
 
 
-def _mkldnn(
-    w: Writer, x: Arg, weight: Arg, /, bias: Any, padding: Any, stride: Any, dilation: Any, groups: int
-) -> int:
+def _mkldnn(w: Writer, x: Arg, weight: Arg, /, bias: Any, padding: Any, stride: Any, dilation: Any, groups: int) -> int:
     return _convolution(w, x, weight, bias, stride, padding, dilation, False, [0], groups)
 
 

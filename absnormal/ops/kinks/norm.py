@@ -87,9 +87,7 @@ class Norm(Kink):
         tied = ~sigma.any(axis=0)
         least, most = _farthest(low, high, params.get("upward", False))
         ends = np.stack([sigma * low, sigma * high])
-        return (
-            np.where(tied, least, ends.min(axis=0).sum(axis=0)), np.where(tied, most, ends.max(axis=0).sum(axis=0))
-        )
+        return (np.where(tied, least, ends.min(axis=0).sum(axis=0)), np.where(tied, most, ends.max(axis=0).sum(axis=0)))
 
     # -- in words and symbols ----------------------------------------------------------------------------------
 
@@ -171,6 +169,4 @@ class NormIntervals(IntervalSlopes):
         least, most = _farthest(mid - wide, mid + wide, self.upward)
         sigma = np.where(np.isnan(self.sigma), 0.0, self.sigma)
         center, spread = (sigma * mid).sum(axis=0), (np.abs(sigma) * wide).sum(axis=0)
-        return (
-            np.where(tied, least, center - spread), np.where(tied, most, center + spread), own.sum(axis=0),
-        )
+        return (np.where(tied, least, center - spread), np.where(tied, most, center + spread), own.sum(axis=0))
