@@ -16,7 +16,7 @@ _DEPTH = 50
 MOVES = frozenset({"reshape", "transpose", "index", "gather", "broadcast"})
 
 
-def numbered(shape: tuple[int, ...]) -> Array:
+def numbered(shape: Sequence[int]) -> Array:
     """The numbers of the entries of an array."""
     return np.arange(math.prod(shape)).reshape(shape)
 

@@ -17,7 +17,7 @@ from absnormal.arrays import Array, distinct_pairs, strides_of
 from absnormal.ops import SMOOTH, TABLE, kink_of
 from absnormal.ops.convolution import Layout, entries_under, touched
 from absnormal.ops.kinks.kink import LocalDerivative
-from absnormal.program.moves import MOVES, origin
+from absnormal.program.moves import MOVES, numbered, origin
 from absnormal.program.nodes import Node
 from absnormal.sweeps.table import Sweeps
 
@@ -249,7 +249,7 @@ class EqualRows:
         if shape == node.shape:
             positions = None
         else:
-            numbers = np.arange(math.prod(shape)).reshape(shape)
+            numbers = numbered(shape)
             positions = np.broadcast_to(numbers, node.shape).reshape(-1)
         result = np.ones(first.shape, bool)
         i, j = first[needed], second[needed]

@@ -198,11 +198,9 @@ _APART = frozenset({
 })  # fmt: skip
 
 _MEANINGS: dict[str, Rule] = {
-    "mul": meaning.product_of, "div": meaning.quotient_of, "conj": meaning.conjugate, "exp": meaning.exponential,
-    "log": meaning.logarithm, "sqrt": meaning.root, "pow": meaning.power, "sin": meaning.sine, "cos": meaning.cosine,
-    "tan": meaning.tangent, "sinh": meaning.hyperbolic_sine, "cosh": meaning.hyperbolic_cosine,
-    "tanh": meaning.hyperbolic_tangent, "logistic": meaning.logistic,
-}  # fmt: skip
+    **meaning.FUNCTIONS, "mul": meaning.product_of, "div": meaning.quotient_of, "conj": meaning.conjugate,
+    "pow": meaning.power, "logistic": meaning.logistic,
+}
 
 RULES: dict[str, Rule] = {
     **{name: _of(function) for name, function in _MEANINGS.items()}, "sign": _direction, "eq": _equal(np.equal),

@@ -179,6 +179,13 @@ def logistic(w: Terms[N], a: Parts) -> Parts:
     return quotient_of(w, (w.constant(1.0), None), (w.shifted(real, 1.0), imaginary))
 
 
+#: Functions of one number, by the name that they have in NumPy, torch and JAX.
+FUNCTIONS: dict[str, Callable[[Terms[Any], Parts], Parts]] = {
+    "exp": exponential, "log": logarithm, "sqrt": root, "sin": sine, "cos": cosine, "tan": tangent,
+    "sinh": hyperbolic_sine, "cosh": hyperbolic_cosine, "tanh": hyperbolic_tangent,
+}
+
+
 def numbers(pairs: Any) -> Any:
     """The complex numbers, in an array of NumPy's or a framework's, whose parts lie along the last axis."""
     return pairs[..., 0] + 1j * pairs[..., 1]

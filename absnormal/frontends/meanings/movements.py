@@ -11,19 +11,15 @@ import numpy as np
 from absnormal.arrays import Array
 from absnormal.frontends.meanings.windows import summed_over
 from absnormal.frontends.terms import N, Terms
+from absnormal.program.moves import numbered
 
 #: A table of what is sent to each entry that is larger than this, and than so many times all that is sent, is not made.
 _WIDE, _PADDED = 1 << 20, 8
 
 
-def numbers(shape: Sequence[int]) -> Array:
-    """The flat numbers of the entries of an array."""
-    return np.arange(math.prod(shape)).reshape(shape)
-
-
 def moved(write: Terms[N], u: Any, move: Callable[[Array], Any]) -> N:
     """Any movement, as a function of arrays that is called with the numbers of the entries."""
-    return write.gather(u, np.ascontiguousarray(move(numbers(write.shape(u)))))
+    return write.gather(u, np.ascontiguousarray(move(numbered(write.shape(u)))))
 
 
 def along(shape: Sequence[int], index: Array, axis: int) -> Array:

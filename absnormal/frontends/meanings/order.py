@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.frontends.meanings.movements import numbers
 from absnormal.frontends.writing import Writer
+from absnormal.program.moves import numbered
 
 #: Up to so many tied entries a network sees the kinks one by one.
 STABLE = 32
@@ -39,7 +39,7 @@ def in_order(
     ``folds`` the first and the last of a run come out of the network too.  Where the order is ``implied`` by indices of
     the user's own every tool takes the entries as they come.
     """
-    moved = np.moveaxis(np.take_along_axis(numbers(u.shape), order, axis), axis, -1)
+    moved = np.moveaxis(np.take_along_axis(numbered(u.shape), order, axis), axis, -1)
     *lead, size = moved.shape
     rows = moved.reshape(math.prod(lead), size)
     values = u.value.reshape(-1)[rows]

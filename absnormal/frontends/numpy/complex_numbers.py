@@ -207,12 +207,11 @@ def _angle(z: Any, deg: bool = False) -> Any:
 
 
 _MEANINGS: dict[np.ufunc, Callable[..., Any]] = {
+    **{getattr(np, name): function for name, function in meaning.FUNCTIONS.items()},
     np.add: meaning.sum_of, np.subtract: lambda write, a, b: meaning.sum_of(write, a, b, -1),
     np.multiply: meaning.product_of, np.true_divide: meaning.quotient_of, np.negative: meaning.negative,
-    np.conjugate: meaning.conjugate, np.exp: meaning.exponential, np.log: meaning.logarithm, np.sqrt: meaning.root,
-    np.square: lambda write, a: meaning.whole_power(write, a, 2), np.sin: meaning.sine, np.cos: meaning.cosine,
-    np.tan: meaning.tangent, np.sinh: meaning.hyperbolic_sine, np.cosh: meaning.hyperbolic_cosine,
-    np.tanh: meaning.hyperbolic_tangent, np.reciprocal: lambda write, a: meaning.quotient_of(write, (1.0, None), a),
+    np.conjugate: meaning.conjugate, np.square: lambda write, a: meaning.whole_power(write, a, 2),
+    np.reciprocal: lambda write, a: meaning.quotient_of(write, (1.0, None), a),
 }  # fmt: skip
 
 UFUNCS: dict[np.ufunc, Callable[..., Any]] = {

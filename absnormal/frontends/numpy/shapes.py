@@ -93,7 +93,7 @@ def gather(u: Any, rearrange: Callable[[Array], Any], view: bool = False) -> Tra
     """A rearrangement of entries, given as a function that moves plain arrays."""
     write = writer_of(u, "rearrangement")
     u = write.array(u)
-    index = np.asarray(rearrange(np.arange(u.size).reshape(u.shape)))
+    index = np.asarray(rearrange(numbered(u.shape)))
     return write.op("gather", u, index=index, share=u if view else None)
 
 
@@ -276,7 +276,7 @@ def repeated_pad(u: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any) 
     if isinstance(values, TracedArray):
         write.refuse("constant_values is a variable", "use np.concatenate")
     filled = np.pad(np.zeros(u.shape), pad_width, constant_values=values)
-    inside = np.pad(np.arange(u.size).reshape(u.shape), pad_width, constant_values=-1)
+    inside = np.pad(numbered(u.shape), pad_width, constant_values=-1)
     return write.op("where", gather(u, lambda index: np.maximum(inside, 0)), filled, mask=inside >= 0)
 
 
@@ -306,4 +306,4 @@ def item(u: TracedArray, *index: Any) -> Any:
     """One entry as a number, which stays a variable."""
     if not index and u.size != 1:
         raise ValueError("can only convert an array of size 1 to a Python scalar")
-    return getitem(ravel(u), int(np.arange(u.size).reshape(u.shape).item(*index)))
+    return getitem(ravel(u), int(numbered(u.shape).item(*index)))

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.frontends.meanings.movements import added, along, moved, numbers, padded, replaced
+from absnormal.frontends.meanings.movements import added, along, moved, padded, replaced
 from absnormal.frontends.meanings.places import Places
 from absnormal.frontends.meanings.scattering import combined
 from absnormal.frontends.numpy.masks import concrete
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.onnx.rule import Call, Rule, reading
+from absnormal.program.moves import numbered
 
 
 def _ints(value: Any) -> tuple[int, ...]:
@@ -131,7 +132,7 @@ def _replaced(call: Call, u: Any, where: Array, updates: Any) -> Any:
 
 def _scatter_nd(call: Call, u: Any, indices: Any, updates: Any) -> Any:
     index = np.asarray(indices).astype(int)
-    return _replaced(call, u, numbers(np.shape(u))[tuple(np.moveaxis(index, -1, 0))], updates)
+    return _replaced(call, u, numbered(np.shape(u))[tuple(np.moveaxis(index, -1, 0))], updates)
 
 
 def _scatter_elements(call: Call, u: Any, indices: Any, updates: Any) -> Any:
@@ -145,7 +146,7 @@ def _compress(call: Call, u: Any, condition: Any) -> Any:
 def _reverse_sequence(call: Call, u: Any, lengths: Any) -> Any:
     """The first entries of each sequence of a batch the other way round."""
     batch, time = call.get("batch_axis"), call.get("time_axis")
-    places = np.moveaxis(numbers(np.shape(u)), (batch, time), (0, 1)).copy()
+    places = np.moveaxis(numbered(np.shape(u)), (batch, time), (0, 1)).copy()
     for row, length in zip(places, _ints(lengths), strict=True):
         row[:length] = row[:length][::-1]
     return call.write.gather(u, np.ascontiguousarray(np.moveaxis(places, (0, 1), (batch, time))))

@@ -14,7 +14,7 @@ import torch
 
 from absnormal.arrays import Array
 from absnormal.frontends.meanings import convolutions
-from absnormal.frontends.meanings.movements import added, numbers
+from absnormal.frontends.meanings.movements import added
 from absnormal.frontends.meanings.normalizations import channels, pulled_back
 from absnormal.frontends.torch.kernels import TorchLayout
 from absnormal.frontends.torch.windows import (
@@ -28,6 +28,7 @@ from absnormal.frontends.torch.windows import (
     window_numbers,
 )
 from absnormal.frontends.torch.writer import Arg, Writer
+from absnormal.program.moves import numbered
 
 Rule = Callable[..., Any]
 
@@ -73,7 +74,7 @@ def _chosen(spatial: int) -> Rule:
     """Max pooling: adjoints go to the entries whose indices the kernel returned."""
     def rule(w: Writer, grad: Arg, x: Arg, /, indices: Arg) -> int:
         lead, space = x.shape[:-spatial], math.prod(x.shape[-spatial:])
-        first = (numbers(lead) * space).reshape(*lead, *([1] * spatial))
+        first = (numbered(lead) * space).reshape(*lead, *([1] * spatial))
         return _sent_back(w, x.shape, indices.tensor.cpu().numpy() + first, grad.node)
 
     return rule
@@ -138,7 +139,7 @@ def _col2im(
 def _moved_back(forward: Any) -> Rule:
     """Adjoints go back to the entries from which the operation moves numbers."""
     def rule(w: Writer, grad: Arg, x: Arg, /, padding: Sequence[int]) -> int:
-        places = forward(torch.from_numpy(numbers(x.shape)).to(torch.float64), padding)
+        places = forward(torch.from_numpy(numbered(x.shape)).to(torch.float64), padding)
         return _sent_back(w, x.shape, places.numpy().astype(int), grad.node)
 
     return rule
@@ -162,7 +163,7 @@ def _unfold(w: Writer, grad: Arg, /, input_sizes: Sequence[int], dim: int, size:
 
 def _taken(w: Writer, grad: Arg, sizes: Sequence[int], view: Callable[[Any], Any]) -> int:
     """Adjoints go back to the entries that a view has."""
-    return _sent_back(w, tuple(sizes), view(torch.from_numpy(numbers(sizes))).numpy(), grad.node)
+    return _sent_back(w, tuple(sizes), view(torch.from_numpy(numbered(sizes))).numpy(), grad.node)
 
 
 def _embedding(
@@ -181,7 +182,7 @@ def _dropout(w: Writer, grad: Arg, mask: Arg, /, scale: float) -> int:
 
 def _masked_scatter(w: Writer, grad: Arg, mask: Arg, /, sizes: Sequence[int]) -> int:
     """The adjoints where the mask holds, one after the other, and zeros."""
-    taken = numbers(grad.shape)[np.broadcast_to(mask.array.astype(bool), grad.shape)]
+    taken = numbered(grad.shape)[np.broadcast_to(mask.array.astype(bool), grad.shape)]
     rest = w.constant(np.zeros(math.prod(sizes) - taken.size))
     return w.reshape(w.concatenate([w.gather(grad.node, taken), rest], 0), tuple(sizes))
 

@@ -11,11 +11,12 @@ import numpy as np
 from absnormal.frontends.meanings import complex_numbers as meaning
 from absnormal.frontends.meanings import halves, smoothness
 from absnormal.frontends.meanings.complex_numbers import Parts, product_of, quotient_of, sum_of
-from absnormal.frontends.meanings.movements import numbers, padded
+from absnormal.frontends.meanings.movements import padded
 from absnormal.frontends.torch.algebra import as_columns, together
 from absnormal.frontends.torch.opaque import Slot, Where, opaque
 from absnormal.frontends.torch.reductions import axes_of, norm
 from absnormal.frontends.torch.writer import Arg, Writer
+from absnormal.program.moves import numbered
 
 Rule = Callable[..., Any]
 
@@ -118,7 +119,7 @@ def _by_places(w: Writer, x: Arg, /, *args: Any, **kwargs: Any) -> int:
     """The operation itself moves the numbers of the entries."""
     import torch
 
-    places = w.record.func(torch.from_numpy(numbers(x.shape)), *args, **kwargs).numpy()
+    places = w.record.func(torch.from_numpy(numbered(x.shape)), *args, **kwargs).numpy()
     return w.gather(x.node, 2 * places[..., None] + np.arange(2))
 
 
@@ -227,13 +228,11 @@ def _to_real(w: Writer, x: Arg, /, dim: Sequence[int], normalization: int, last_
 
 _RULES: dict[str, Rule] = {
     "add": _add, "sub": _sub, "div": _div, "conj_physical": _conjugate, "_conj_physical": _conjugate, "pow": _pow,
-    "exp": _of(meaning.exponential), "prod": _prod, "sgn": _direction, "abs": _abs, "angle": _angle,
-    "_to_copy": _cast, "clone": _same, "contiguous": _same, "cat": _cat, "stack": _stack, "sum": _sum,
-    "constant_pad_nd": _pad, "roll": _by_places, "flip": _by_places, "mm": _matmul, "bmm": _matmul, "mv": _matmul,
-    "vdot": _inner, "matmul": _matmul, "resolve_conj": _same, "log": _of(meaning.logarithm),
-    "sqrt": _of(meaning.root), "sin": _of(meaning.sine), "cos": _of(meaning.cosine),
-    "sinh": _of(meaning.hyperbolic_sine), "cosh": _of(meaning.hyperbolic_cosine), "tan": _of(meaning.tangent),
-    "tanh": _of(meaning.hyperbolic_tangent), "sigmoid": _of(meaning.logistic),
+    **{name: _of(function) for name, function in meaning.FUNCTIONS.items()}, "sigmoid": _of(meaning.logistic),
+    "prod": _prod, "sgn": _direction, "abs": _abs, "angle": _angle, "_to_copy": _cast, "clone": _same,
+    "contiguous": _same, "cat": _cat, "stack": _stack, "sum": _sum, "constant_pad_nd": _pad, "roll": _by_places,
+    "flip": _by_places, "mm": _matmul, "bmm": _matmul, "mv": _matmul, "vdot": _inner, "matmul": _matmul,
+    "resolve_conj": _same,
     "linalg_inv_ex": _single(smoothness.invertible), "_linalg_det": _single(smoothness.invertible),
     "_linalg_slogdet": _single(smoothness.invertible, 2), "linalg_matrix_exp": _single(smoothness.everywhere),
     "linalg_cholesky_ex": _cholesky, "_linalg_eigh": _eigenvalues, "_linalg_svd": _singular_values,

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.frontends.meanings.movements import added, along, numbers, replaced
+from absnormal.frontends.meanings.movements import added, along, replaced
 from absnormal.frontends.meanings.scattering import EXTREMA, combined
 from absnormal.frontends.torch.probe import splits_beside, splits_evenly
 from absnormal.frontends.torch.shapes import in_memory, indexed, key, lines, torch_masked
 from absnormal.frontends.torch.values import array
 from absnormal.frontends.torch.writer import Arg, Writer
+from absnormal.program.moves import numbered
 
 Rule = Callable[..., Any]
 
@@ -44,7 +45,7 @@ def _beside(w: Writer, x: Arg, where: Array) -> bool:
 
 
 def _index_put(w: Writer, x: Arg, indices: Sequence[Any], values: Any, /, accumulate: bool = False) -> int:
-    where = indexed(numbers(x.shape), indices)
+    where = indexed(numbered(x.shape), indices)
     return _put(w, w.node(x), where, w.broadcast(w.node(values), where.shape), accumulate)
 
 
@@ -96,23 +97,23 @@ def _put_flat(w: Writer, x: Arg, /, index: Arg, source: Arg, accumulate: bool = 
 def _masked_scatter(w: Writer, x: Arg, mask: Arg, source: Arg, /) -> int:
     """The first entries of the source, one after the other, where a mask holds."""
     shape = tuple(w.record.out.shape)
-    where = numbers(shape)[np.broadcast_to(mask.array.astype(bool), shape)]
+    where = numbered(shape)[np.broadcast_to(mask.array.astype(bool), shape)]
     values = w.index(w.reshape(source.node, (-1,)), (slice(0, where.size),))
     return replaced(w, w.broadcast(w.node(x), shape), where, values)
 
 
 def _select_scatter(w: Writer, x: Arg, source: Arg, /, dim: int, index: int) -> int:
-    return replaced(w, w.node(x), numbers(x.shape)[key(x, dim, index)], source.node)
+    return replaced(w, w.node(x), numbered(x.shape)[key(x, dim, index)], source.node)
 
 
 def _slice_scatter(
     w: Writer, x: Arg, source: Arg, /, dim: int = 0, start: Any = None, end: Any = None, step: int = 1
 ) -> int:
-    return replaced(w, w.node(x), numbers(x.shape)[key(x, dim, slice(start, end, step))], source.node)
+    return replaced(w, w.node(x), numbered(x.shape)[key(x, dim, slice(start, end, step))], source.node)
 
 
 def _diagonal_scatter(w: Writer, x: Arg, source: Arg, /, offset: int = 0, dim1: int = 0, dim2: int = 1) -> int:
-    return replaced(w, w.node(x), np.diagonal(numbers(x.shape), offset, dim1, dim2), source.node)
+    return replaced(w, w.node(x), np.diagonal(numbered(x.shape), offset, dim1, dim2), source.node)
 
 
 def _as_strided_scatter(
@@ -126,7 +127,7 @@ def _as_strided_scatter(
 
 def _masked_put(w: Writer, x: Arg, mask: Arg, indices: Sequence[Any], values: Any, /) -> int:
     """Values added to entries, where a mask holds."""
-    places = numbers(x.shape)
+    places = numbered(x.shape)
     where = torch_masked(places, mask, indices)
     kept = np.where(np.broadcast_to(mask.array.astype(bool), where.shape), where, -1)
     return added(w, w.node(x), kept, w.broadcast(w.node(values), where.shape))
@@ -148,7 +149,7 @@ def _segment_reduce(
         w.refuse("has segments without entries, rows of segments, or an initial value", "use scatter_reduce")
     rest = data.shape[1:]
     run = np.repeat(np.arange(len(counts)), counts)
-    where = run.reshape(-1, *([1] * len(rest))) * math.prod(rest) + numbers(rest)
+    where = run.reshape(-1, *([1] * len(rest))) * math.prod(rest) + numbered(rest)
     kept = w.index(data.node, (slice(0, len(run)),))
     start = w.constant(np.zeros((len(counts), *rest)))
     kind = {"max": "amax", "min": "amin"}.get(reduce, reduce)

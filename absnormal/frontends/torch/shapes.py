@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.frontends.meanings.movements import along, moved, numbers, padded, replaced
+from absnormal.frontends.meanings.movements import along, moved, padded, replaced
 from absnormal.frontends.torch.writer import Arg, Writer
+from absnormal.program.moves import numbered
 
 Rule = Callable[..., Any]
 
@@ -143,7 +144,7 @@ def _gather(w: Writer, x: Arg, /, dim: int, index: Arg) -> int:
 
 def lines(x: Arg, dim: int, index: Arg) -> Array:
     """The flat places of the lines of ``x`` with these numbers."""
-    return np.asarray(np.take(np.atleast_1d(numbers(x.shape)), index.tensor.cpu().numpy(), axis=dim))
+    return np.asarray(np.take(np.atleast_1d(numbered(x.shape)), index.tensor.cpu().numpy(), axis=dim))
 
 
 def _masked_select(w: Writer, x: Arg, mask: Arg, /) -> int:
@@ -178,7 +179,7 @@ def _tri(keep: Callable[..., Array]) -> Rule:
 
 def _diag_embed(w: Writer, x: Arg, /, offset: int = 0, dim1: int = -2, dim2: int = -1) -> int:
     shape = tuple(w.record.out.shape)
-    where = np.diagonal(numbers(shape), offset, dim1 % len(shape), dim2 % len(shape))
+    where = np.diagonal(numbered(shape), offset, dim1 % len(shape), dim2 % len(shape))
     return replaced(w, w.constant(np.zeros(shape)), where, w.node(x))
 
 

@@ -12,10 +12,11 @@ import numpy as np
 from absnormal.arrays import Array
 from absnormal.frontends.meanings import convolutions
 from absnormal.frontends.meanings.complex_numbers import along
-from absnormal.frontends.meanings.movements import numbers, replaced
+from absnormal.frontends.meanings.movements import replaced
 from absnormal.frontends.meanings.windows import entries, folds, summed_over, tiles, windows
 from absnormal.frontends.torch.kernels import TorchLayout
 from absnormal.frontends.torch.writer import Arg, Writer
+from absnormal.program.moves import numbered
 
 Rule = Callable[..., Any]
 
@@ -83,7 +84,7 @@ def _chosen_max(w: Writer, x: Arg, count: int, index: Array) -> Any:
     """The largest of the entries with these numbers; ties take the entry whose index the kernel returned."""
     lead, space = x.shape[:-count], x.shape[-count:]
     out, indices = w.returned[:2]
-    first = (numbers(lead) * math.prod(space)).reshape(*lead, *([1] * count))
+    first = (numbered(lead) * math.prod(space)).reshape(*lead, *([1] * count))
     held = (indices.cpu().numpy() + first).reshape(-1)
     found = folds(w, _flat(w, x), index.reshape(len(index), -1), 1,
                   lambda columns, block: functools.partial(_at, held[columns], block))
@@ -119,7 +120,7 @@ def _adaptive_max_pool(spatial: int) -> Rule:
 def _unequal(shape: Sequence[int], out: Sequence[int]) -> Array:
     """The numbers of the entries in windows of about the same size, shape (window, *lead, *out); -1 for none."""
     lead, space = shape[: -len(out)], shape[-len(out) :]
-    total, known = numbers(lead).reshape(*lead, *([1] * 2 * len(out))) * math.prod(space), np.ones((), bool)
+    total, known = numbered(lead).reshape(*lead, *([1] * 2 * len(out))) * math.prod(space), np.ones((), bool)
     for axis, (size, o) in enumerate(zip(space, out, strict=True)):
         start, stop = np.arange(o) * size // o, -(-np.arange(1, o + 1) * size // o)
         place = start + np.arange((stop - start).max())[:, None]
@@ -138,7 +139,7 @@ def _unpooled(spatial: int) -> Rule:
     def rule(w: Writer, x: Arg, /, indices: Arg) -> int:
         shape = tuple(w.record.out.shape)
         lead, space = x.shape[:-spatial], math.prod(shape[-spatial:])
-        where = (numbers(lead) * space).reshape(*lead, *([1] * spatial)) + indices.array
+        where = (numbered(lead) * space).reshape(*lead, *([1] * spatial)) + indices.array
         if len(np.unique(where)) < where.size:
             w.refuse("is given an index twice, of which one counts", "use scatter_add")
         return replaced(w, w.constant(np.zeros(shape)), where, w.node(x))
