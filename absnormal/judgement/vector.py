@@ -347,12 +347,11 @@ def _gap(points: list[Vector], v: Vector, g: Array, allowed: Array) -> float | N
 
 def _by_bounds(limits: Limits) -> Proof | None:
     problem, g = limits.problem, limits.vector
+    # g_c is one of the gradients for all slopes, or was asked about, with no more than what is refuted allowed.
+    known = not problem.sweeps.lanes or (from_all_slopes in problem.in_vain and problem.relevant is None)
+    if problem.sweeps.rational or (known and (np.abs(g - problem.gradient) <= limits.accepted).all()):
+        return None
     # What is not beyond the less that is accepted is not refuted, and the bound that refutes costs some ten gradients.
-    if problem.sweeps.rational:
-        return None
-    # g_c itself was asked about, with no more than what is refuted allowed.
-    if from_all_slopes in problem.in_vain and problem.relevant is None and np.array_equal(g, problem.gradient):
-        return None
     middle = middle_of(problem)
     if (np.abs(g - middle) <= limits.accepted).all() or beyond_bounds(problem, g, middle, limits.accepted) is None:
         return None

@@ -269,8 +269,8 @@ def rounding_along(system: System, v: Vector) -> Fraction:
 
 def from_all_slopes(problem: Problem) -> Proof | None:
     """Separation of g_c from the gradients for all slopes, along g_c - g_0, where switches are too many to be
-    listed."""
-    if problem.relevant is not None or problem.sweeps.rational:
+    listed; g_c is itself one of these, unless slopes of a block lie outside of their ball."""
+    if problem.relevant is not None or problem.sweeps.rational or not problem.sweeps.lanes:
         return None
     g, middle = problem.gradient, middle_of(problem)
     if (np.abs(g - middle) <= problem.allowed).all():

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 import absnormal as an
 from absnormal.judgement import vector
-from absnormal.theorems.separation import from_all_slopes
+from absnormal.theorems import separation
+from absnormal.theorems.separation import beyond_bounds, from_all_slopes, middle_of
 
 from ..oracle.expressions import Vector, relu, variables
 from ..theorems.generators import nests
@@ -128,13 +129,12 @@ def test_one_to_one_functions_of_inputs_are_coordinates(data: st.DataObject) -> 
 
 @fuzz(20)
 @given(cases())
-def test_bounds_say_no_more_of_g_c_than_the_theorem_about_all_slopes(a: Case) -> None:
+def test_the_gradient_of_slopes_is_not_separated_from_those_of_all_slopes(a: Case) -> None:
     problem = a.problem()
     problem.__dict__["system"] = None  # as where switches are many
-    found = from_all_slopes(problem)
-    limits = vector.Limits(problem, problem.gradient, problem.sweeps)
-    assert found is not None or vector._by_bounds(limits) is None
-    problem.in_vain.add(from_all_slopes)
+    g = problem.gradient
+    assert beyond_bounds(problem, g, middle_of(problem), np.zeros(len(g))) is None
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(separation, "beyond_bounds", None)
         patch.setattr(vector, "beyond_bounds", None)
-        assert vector._by_bounds(limits) is None
+        assert from_all_slopes(problem) is None and vector._by_bounds(vector.Limits(problem, g, problem.sweeps)) is None

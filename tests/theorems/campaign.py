@@ -10,7 +10,7 @@ import random
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 import numpy as np
@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 from absnormal.active import system
 from absnormal.judgement.ladder import RUNGS
 from absnormal.theorems import branch_and_bound
-from absnormal.theorems.separation import from_all_slopes
+from absnormal.theorems.problem import Problem, Proof
+from absnormal.theorems.separation import beyond_bounds, from_all_slopes, middle_of
 
 from ..oracle.expressions import Vector
 from .generators import nests, network_cases
@@ -95,16 +96,18 @@ def _asked(a: Case, rungs: Mapping[str, Rung], tallies: Mapping[str, Tally], lar
     problem, right = a.problem(), dict[str, bool]()
     for name, rung in rungs.items():
         vector = _next_to(a) if rung is from_all_slopes else None
-        asked = problem if vector is None else replace(problem)
-        if vector is not None:
-            asked.__dict__.update(gradient=np.array([float(v) for v in vector]), system=None)
         start = time.process_time()
         with _sized(largest):
-            proof = rung(asked)
+            proof = rung(problem) if vector is None else _beyond_bounds(problem, vector)
         tallies[name].seconds += time.process_time() - start
         if proof is not None:
             right[name] = proof.clarke == (a.clarke if vector is None else a.oracle.contains(vector))
     return right
+
+
+def _beyond_bounds(problem: Problem, vector: Vector) -> Proof | None:
+    g = np.array([float(v) for v in vector])
+    return beyond_bounds(problem, g, middle_of(problem), np.zeros(len(g)))
 
 
 def _next_to(a: Case) -> Vector:
