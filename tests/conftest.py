@@ -1,7 +1,8 @@
 """Where CI=true, as in .ci/run, a skipped test is a failure, and Hypothesis draws the same examples in every run.
 
 Three quarters of what JAX's tests take is compilation, of thousands of kernels that run once, on a few numbers.  In
-tests XLA rewrites them as ever, but LLVM does not optimize them, and what was compiled is kept for the next run.
+tests XLA rewrites them as ever, but LLVM does not optimize them, and what was compiled is kept for the next run.  All
+are written down in one context of MLIR, since to make a new one takes JAX longer than to write a kernel into it.
 Commands such as ``python -m tests.record`` and ``python -m tests.frontends.jax_harness`` compile as users do.
 
 While tests are collected nothing is garbage, and afterwards what they import is not looked through for it, and what
@@ -10,8 +11,10 @@ they make not as often as by default, since little of it lies in cycles.
 
 from __future__ import annotations
 
+import functools
 import gc
 import os
+import sys
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -59,6 +62,15 @@ def pytest_collection_finish() -> None:
     gc.freeze()
     gc.set_threshold(20_000)
     gc.enable()
+    if mlir := sys.modules.get("jax._src.interpreters.mlir"):
+        _in_one_context(vars(mlir))
+
+
+def _in_one_context(mlir: dict[str, Any]) -> None:
+    """One context for all kernels but those that JAX runs while it writes another one, whose clone would lie in it."""
+    made = mlir["make_ir_context"]
+    one = functools.cache(made)
+    mlir["make_ir_context"] = lambda: made() if mlir["ir"].Context.current else one()
 
 
 def pytest_configure(config: pytest.Config) -> None:
