@@ -23,8 +23,8 @@ from absnormal.sweeps.table import Sweeps
 
 #: Operations entry by entry, with broadcasting.
 _ENTRYWISE = frozenset(row.name for row in SMOOTH)
-#: Pairs of entries past which no more are compared.
-_PAIRS = 30_000_000
+#: Pairs of entries past which no more are compared, for all switches and for some.
+_PAIRS, _OF_SOME = 30_000_000, 3_000_000
 #: Nodes that are asked about, again and again in a network that sorts, past which no more are compared.
 _CALLS = 5_000
 #: Of so many chains one or none has a tie: then the others are left out.
@@ -46,7 +46,7 @@ class EqualRows:
         if self._known is not None:
             return self._known
         sweeps, program = self.sweeps, self.sweeps.program
-        self._left, self._calls = _PAIRS, 0
+        self._left, self._calls = _PAIRS if among is None else _OF_SOME, 0
         result, asked = np.zeros(program.s, bool), sweeps.active
         if among is not None:
             asked = np.zeros(program.s, bool)
