@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from absnormal import Budget
 from absnormal.active.system import System
-from absnormal.clarke.cells import Cells, open_cells
+from absnormal.clarke.cells import Cells, _nudged, open_cells
+from absnormal.rational.alternative import BITS
 from absnormal.rational.linear_algebra import dot, pivots
 from absnormal.rational.linear_program import open_direction
 
@@ -101,3 +102,11 @@ def test_against_all_signatures(data: Any, numbers: Any) -> None:
 def test_a_search_that_is_cut_short_says_so(budget: Budget) -> None:
     found = open_cells(system([[1, 0], [0, 1], [1, 1], [1, 2]]), budget.start())
     assert not found.complete and found.ended and len(found.cells) <= 4
+
+
+def test_a_direction_that_does_not_fit_keeps_all_signs_or_is_none() -> None:
+    """Of (2^k, 1) cut to k bits nothing is left in the second entry."""
+    rows, signs = np.array([[1, 0], [0, 1]]), np.array([1, 1])
+    assert _nudged(rows, signs, 1, np.array([2**BITS, 0])) is None
+    found = _nudged(rows, signs, 1, np.array([2, 0]))
+    assert found is not None and (signs * (rows @ found) > 0).all()

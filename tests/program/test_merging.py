@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import absnormal as an
 from absnormal.program.merging import merged
@@ -51,6 +52,13 @@ def test_kinks_of_their_own_are_left_alone() -> None:
               lambda x: np.maximum(x[0], -np.inf) + np.abs(x[0])):
         program = an.trace(f, [0.0, 0.0])
         assert merged(program, program.evaluate(np.zeros(2))) is None
+
+
+def test_an_infinite_constant_is_not_halved() -> None:
+    """max(u, -inf) is u, and (u - inf + |u + inf|) / 2 is no number."""
+    x, low = torch.zeros(2, dtype=torch.float64), torch.tensor([0.0, -np.inf], dtype=torch.float64)
+    sweeps = an.verify(lambda x: (torch.maximum(x, low) + torch.maximum(low, x)).sum(), x).problem.sweeps
+    assert sweeps.program.s == 4 and merged(sweeps.program, sweeps.values) is None
 
 
 @pytest.mark.parametrize(("f", "sign"), [

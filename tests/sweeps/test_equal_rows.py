@@ -38,6 +38,13 @@ def test_the_slopes_say_what_is_chosen() -> None:
     assert zero_rows(f, x, [1.0, -1.0, 1.0]) == [False, False, False]
 
 
+def test_entries_of_two_nodes_are_not_one_where_their_numbers_are() -> None:
+    """The maximum of exp(x), exp(3 x) and exp(x) once more: the second tie is none, the first is one."""
+    f = lambda x: np.max(np.concatenate([np.exp(x)[:1], np.exp(3 * x)[:1], np.exp(x)[::-1][1:]]))  # noqa: E731
+    for slope, expected in ((1.0, [False, True]), (-1.0, [False, False])):
+        assert zero_rows(f, [0.0, -1.0], slope) == expected
+
+
 @st.composite
 def chosen_twice(draw: st.DrawFn) -> tuple[Any, np.ndarray, int]:
     """Extrema of parts of several lengths of an affine function, moved, and extrema of parts of these."""

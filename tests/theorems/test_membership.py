@@ -88,6 +88,16 @@ def test_the_evidence_is_convex_weights() -> None:
     assert sum(proof.evidence.weights) == 1 and len(proof.evidence.cells) == 2
 
 
+@pytest.mark.parametrize("listed", [True, False])
+def test_every_entry_must_be_near(monkeypatch: pytest.MonkeyPatch, listed: bool) -> None:
+    """2.5 is no slope of |x|, whatever is left of the other entry."""
+    if not listed:
+        monkeypatch.setattr(module, "first_order", lambda sweeps: None)
+    problem, slack = case(abs(x) + y, [0, 0], 0).problem(), np.full(2, 1e-12)
+    assert module.nearest_mean(problem, np.array([2.5, 1.0]), slack) is None
+    assert module.nearest_mean(problem, np.array([0.5, 1.0]), slack) is not None
+
+
 def test_many_switches_of_few_variables() -> None:
     """The sum of the least of the sizes of 40 residuals in three variables, all 0: orders and signs are very many."""
     rows = np.random.default_rng(0).standard_normal((40, 3))
