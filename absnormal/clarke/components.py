@@ -15,7 +15,7 @@ from functools import cached_property
 from absnormal.active.system import System
 from absnormal.clarke.budget import BudgetTracker
 from absnormal.clarke.cells import Cell, Cells, open_cells
-from absnormal.rational.linear_algebra import Vector
+from absnormal.rational.linear_algebra import Vector, circuits
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,27 +107,10 @@ def matroid_components(system: System) -> list[tuple[int, ...]]:
             i = owner[i]
         return i
 
-    basis: list[tuple[int, int, Vector, dict[int, Fraction]]] = []
-    for i, row in enumerate(system.rows):
-        rest, made = list(row), {i: Fraction(1)}
-        for _, column, known, weights in basis:
-            factor = rest[column]
-            if factor:
-                rest = [a - factor * b for a, b in zip(rest, known, strict=True)]
-                for j, weight in weights.items():
-                    made[j] = made.get(j, Fraction(0)) - factor * weight
-        column = next((j for j, a in enumerate(rest) if a), -1)
-        if column >= 0:
-            lead = rest[column]
-            basis.append((i, column, [a / lead for a in rest], {j: w / lead for j, w in made.items()}))
-        elif any(row):
-            for j, weight in made.items():
-                if weight:
-                    owner[find(j)] = find(i)
-        else:
-            for j in range(i):
-                if system.couplings[i][j]:
-                    owner[find(j)] = find(i)
+    for weights in circuits(system.rows):
+        *others, i = (j for j, weight in enumerate(weights) if weight)
+        for j in others or (j for j in range(i) if system.couplings[i][j]):
+            owner[find(j)] = find(i)
     return _groups([find(i) for i in range(system.k)])
 
 

@@ -13,6 +13,7 @@ from absnormal.rational import modular
 _FEW = 16
 Vector = list[Fraction]
 Matrix = list[Vector]
+_Sparse = dict[int, Fraction]
 
 
 def dot(u: Sequence[Fraction], v: Sequence[Fraction]) -> Fraction:
@@ -27,23 +28,30 @@ def pivots(rows: Sequence[Sequence[Fraction]]) -> tuple[list[int], list[int]]:
         found = modular.pivots(rows)
         if found is not None and len(found[0]) == min(len(rows), len(rows[0])):
             return found
-    # Rows often have few entries, and keep few.
-    reduced: dict[int, dict[int, Fraction]] = {}
+    reduced: dict[int, _Sparse] = {}
     chosen: list[int] = []
     for number, row in enumerate(rows):
-        rest = {j: a for j, a in enumerate(row) if a}
+        rest = _sparse(row)
         for column, known in reduced.items():
-            factor = rest.get(column)
-            if factor:
-                for j, b in known.items():
-                    if left := rest.pop(j, 0) - factor * b:
-                        rest[j] = left
+            if factor := rest.get(column):
+                _subtract(rest, factor, known)
         if rest:
             column = min(rest)
             lead = rest[column]
             reduced[column] = {j: a / lead for j, a in rest.items()}
             chosen.append(number)
     return chosen, [*reduced]
+
+
+def _sparse(row: Sequence[Fraction]) -> _Sparse:
+    """Rows often have few entries, and keep few."""
+    return {j: a for j, a in enumerate(row) if a}
+
+
+def _subtract(rest: _Sparse, factor: Fraction, known: _Sparse) -> None:
+    for j, b in known.items():
+        if left := rest.pop(j, 0) - factor * b:
+            rest[j] = left
 
 
 def rank(rows: Sequence[Sequence[Fraction]]) -> int:
@@ -53,20 +61,23 @@ def rank(rows: Sequence[Sequence[Fraction]]) -> int:
 
 def circuits(rows: Sequence[Sequence[Fraction]]) -> Iterator[Vector]:
     """For each row that depends on those before it, the weights of the one circuit that it closes."""
-    reduced: list[tuple[int, Vector, Vector]] = []
+    if len(rows) > _FEW:
+        found = modular.pivots(rows)
+        if found is not None and len(found[0]) == len(rows):
+            return
+    reduced: dict[int, tuple[_Sparse, _Sparse]] = {}
     for number, row in enumerate(rows):
-        rest, weights = list(row), [Fraction(int(i == number)) for i in range(len(rows))]
-        for column, known, made in reduced:
-            factor = rest[column]
-            if factor:
-                rest = [a - factor * b for a, b in zip(rest, known, strict=True)]
-                weights = [a - factor * b for a, b in zip(weights, made, strict=True)]
-        column = next((j for j, a in enumerate(rest) if a), -1)
-        if column < 0:
-            yield weights
+        rest, weights = _sparse(row), {number: Fraction(1)}
+        for column, (known, made) in reduced.items():
+            if factor := rest.get(column):
+                _subtract(rest, factor, known)
+                _subtract(weights, factor, made)
+        if not rest:
+            yield [weights.get(j, Fraction(0)) for j in range(len(rows))]
             continue
+        column = min(rest)
         lead = rest[column]
-        reduced.append((column, [a / lead for a in rest], [a / lead for a in weights]))
+        reduced[column] = {j: a / lead for j, a in rest.items()}, {j: a / lead for j, a in weights.items()}
 
 
 def nullspace(rows: Sequence[Sequence[Fraction]], columns: int) -> Matrix:
