@@ -66,15 +66,16 @@ def summed_over(write: Terms[N], flat: Any, index: Array) -> N:
     return write.sum(entries(write, flat, index), [0])
 
 
-def folds(write: Terms[N], flat: Any, index: Array, sign: int, tie: Tie) -> N:
+def folds(write: Terms[N], flat: Any, index: Array, sign: int, tie: Tie, images: int = 1) -> N:
     """The largest (smallest) of the entries in every column of numbers, -1 for none; one fold for each length.
 
-    The tie may be a function of some columns and of the numbers in them.
+    The numbers may be those of the first of several images that lie one after the other, and are treated alike.  The
+    tie may be a function of some columns and of the numbers in them.
     """
     def fold(where: Array, block: Array) -> N:
         return write.fold(write.gather(flat, block), sign, tie(where, block) if callable(tie) else tie)
 
-    return by_length(write, index, fold)
+    return by_length(write, index, fold, images, math.prod(write.shape(flat)) // max(1, images))
 
 
 def products(write: Terms[N], flat: Any, index: Array) -> N:
@@ -82,15 +83,26 @@ def products(write: Terms[N], flat: Any, index: Array) -> N:
     return by_length(write, index, lambda where, block: write.op("prod", write.gather(flat, block), axis=0))
 
 
-def by_length(write: Terms[N], index: Array, made: Callable[[Array, Array], N]) -> N:
-    """What is made of the columns of numbers, those of one length together: from their places and these numbers."""
-    columns, parts = [], []
+def by_length(
+    write: Terms[N], index: Array, made: Callable[[Array, Array], N], images: int = 1, size: int = 0
+) -> N:
+    """What is made of the columns of numbers, those of one length together: from their places and these numbers.
+
+    The columns are those of the first of so many images of one size.
+    """
+    columns, parts, image = [], [], np.arange(images)[:, None]
     for where, block in _classes(index):
+        if images != 1:
+            where = (image * index.shape[1] + where).reshape(-1)
+            block = (image * size + block[:, None]).reshape(len(block), -1)
         parts.append(made(where, block))
         columns.append(where)
     if len(parts) == 1:
         return parts[0]
-    return write.gather(write.concatenate(parts, 0), np.argsort(np.concatenate(columns)))
+    order = np.concatenate(columns)
+    places = np.empty_like(order)
+    places[order] = np.arange(order.size)
+    return write.gather(write.concatenate(parts, 0), places)
 
 
 def _classes(index: Array) -> list[tuple[Array, Array]]:

@@ -77,17 +77,17 @@ def _pooled_max(
     tiled = tiles(w, w.node(x), kernel, shape[-count:]) if plain and list(stride) == list(kernel) else None
     if tiled is not None:
         return w.fold(tiled, 1, inside)
-    return _chosen_max(w, x, count, place(x.shape))
+    return _chosen_max(w, x, count, place(space))
 
 
 def _chosen_max(w: Writer, x: Arg, count: int, index: Array) -> Any:
-    """The largest of the entries with these numbers; ties take the entry whose index the kernel returned."""
+    """The largest of the entries with these numbers in each image; ties take the one whose index the kernel returned."""
     lead, space = x.shape[:-count], x.shape[-count:]
     out, indices = w.returned[:2]
     first = (numbered(lead) * math.prod(space)).reshape(*lead, *([1] * count))
     held = (indices.cpu().numpy() + first).reshape(-1)
     found = folds(w, _flat(w, x), index.reshape(len(index), -1), 1,
-                  lambda columns, block: functools.partial(_at, held[columns], block))
+                  lambda columns, block: functools.partial(_at, held[columns], block), math.prod(lead))
     return w.reshape(found, tuple(out.shape))
 
 
@@ -112,15 +112,14 @@ def _adaptive_max_pool(spatial: int) -> Rule:
         if all(size % o == 0 for size, o in zip(space, result, strict=True)):
             kernel = [size // o for size, o in zip(space, result, strict=True)]
             return [_pooled_max(w, x, kernel, kernel, [0] * spatial, [1] * spatial)]
-        return [_chosen_max(w, x, spatial, _unequal(x.shape, result))]
+        return [_chosen_max(w, x, spatial, _unequal(space, result))]
 
     return rule
 
 
-def _unequal(shape: Sequence[int], out: Sequence[int]) -> Array:
-    """The numbers of the entries in windows of about the same size, shape (window, *lead, *out); -1 for none."""
-    lead, space = shape[: -len(out)], shape[-len(out) :]
-    total, known = numbered(lead).reshape(*lead, *([1] * 2 * len(out))) * math.prod(space), np.ones((), bool)
+def _unequal(space: Sequence[int], out: Sequence[int]) -> Array:
+    """The numbers of the entries in windows of about the same size, shape (window, *out); -1 for none."""
+    total, known = np.zeros((), int), np.ones((), bool)
     for axis, (size, o) in enumerate(zip(space, out, strict=True)):
         start, stop = np.arange(o) * size // o, -(-np.arange(1, o + 1) * size // o)
         place = start + np.arange((stop - start).max())[:, None]
@@ -129,9 +128,7 @@ def _unequal(shape: Sequence[int], out: Sequence[int]) -> Array:
         total = total + (np.minimum(place, size - 1) * math.prod(space[axis + 1 :])).reshape(view)
         known = known & (place < stop).reshape(view)
     found = np.where(known, total, -1)
-    inside = [len(lead) + axis for axis in range(len(out))]
-    moved = np.moveaxis(found, inside, range(len(out)))
-    return moved.reshape(-1, *lead, *out)
+    return found.reshape(-1, *out)
 
 
 def _unpooled(spatial: int) -> Rule:
