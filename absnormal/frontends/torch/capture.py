@@ -159,7 +159,7 @@ def _ran(
     loss = run_on_tape(tape, closure, one_number)
     tape.memory.end()
     _refuse_backward(variables, held)
-    if not bool(torch.isfinite(loss.detach()).all()):
+    if not finite(loss.detach()):
         if any(not torch.isfinite(variable.detach()).all() for variable in variables):
             raise DomainError("x", "the point holds NaN or infinity")
         raise DomainError("f", "is NaN or infinite at this point")
@@ -232,7 +232,7 @@ def of_closure(
         np.zeros(tuple(variable.shape), array(variable).dtype) if gradient is None else array(gradient)
         for variable, gradient in zip(variables, gradients, strict=True)
     ]
-    infinite = not all(np.isfinite(leaf).all() for leaf in leaves)
+    infinite = not all(finite(gradient) for gradient in gradients if gradient is not None)
     return replace(
         found.call, leaves=leaves, foreign=others, undefined=undefined(tape, loss, variables) if infinite else (),
         other_precision=lambda: _in_other_precision(tape, loss, variables, gradients, tree),

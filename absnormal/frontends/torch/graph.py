@@ -199,7 +199,7 @@ def foreign(graph: Graph, tape: Tape, names: dict[int, str]) -> tuple[str, ...]:
         if tape.nodes_seen or kind is _LEAF:
             found += [_node_hook(hook, names) for hook in _registered(node)]
         if getattr(_OWN, kind.__name__, None) is kind:
-            for name in _saved(kind):
+            for name in _saved(kind) if tape.packed or tape.nodes_seen else ():
                 found += _unpacked(getattr(node, name))
             if kind.__name__ in _LOOKUPS and node._saved_scale_grad_by_freq:
                 found.append(_scaled(_LOOKUPS[kind.__name__], tape))

@@ -8,7 +8,7 @@ What operations use of either is kept, and compared at the end.
 from __future__ import annotations
 
 import sys
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,6 +23,18 @@ def storage(tensor: Any) -> int:
     """The identity of the memory that a tensor lies in."""
     found: int = tensor.untyped_storage()._cdata
     return found
+
+
+def flat(memory: Any, like: Any) -> Any:
+    """All of a storage as one vector."""
+    return torch.empty(0, dtype=like.dtype, device=like.device).set_(memory)
+
+
+def contents(tensor: Any) -> Any:
+    """A copy of all of the memory that a tensor lies in, in the order in which it lies there."""
+    memory = tensor.untyped_storage()
+    whole = tensor.is_contiguous() and tensor.numel() * tensor.element_size() == memory.nbytes()
+    return tensor.detach().clone() if whole else flat(memory, tensor).clone()
 
 
 def shared(records: Iterable[Any]) -> set[int]:
@@ -95,6 +107,10 @@ class Memory:
             self._points.add(storage(variable))
             self._keep(storage(variable), variable, False, None)
 
+    def may_change(self, places: Iterable[int]) -> bool:
+        """Whether others than torch may change some of these storages, which are no variables'."""
+        return bool(self._given) or any(own not in self._made and own not in self._points for own in places)
+
     def uses(
         self, given: Iterable[Any], places: Mapping[int, int], source: Source | None, targets: Iterable[Any] = ()
     ) -> None:
@@ -116,7 +132,7 @@ class Memory:
             self._compare(own)
             self._kept.pop(own, None)
 
-    def made(self, outs: Iterable[Any], before: Container[int], targets: Sequence[Any]) -> None:
+    def made(self, outs: Iterable[Any], before: Collection[int], targets: Sequence[Any]) -> None:
         """An operation, which was given what lies in the memory ``before``, returned these tensors, or overwrote
         these."""
         made = [storage(out) for out in outs if out.layout == torch.strided]

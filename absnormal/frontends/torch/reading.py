@@ -35,6 +35,9 @@ _GETITEM, _ONE_HOT = torch.Tensor.__getitem__, torch.nn.functional.one_hot
 _NODE = frozenset({torch.Tensor.grad_fn.__get__})
 _DETACHING = frozenset({torch.Tensor.detach_, torch.detach_})
 _ASSIGNING = torch.Tensor.data.__set__
+#: All functions of torch that show something here.
+_SHOWING = _TRUTH | _WHOLE | _LEAVING | _GIVING | _TELLING | _ENTRY_BY_ENTRY | _NODE | _DETACHING | {
+    _GETITEM, _ONE_HOT, _ASSIGNING, torch.Tensor.__format__, torch.Tensor.register_hook}
 _WITHIN = 2.0**63
 
 
@@ -70,6 +73,8 @@ class Reading(TorchFunctionMode):  # type: ignore[misc]
             masks = self._tape.selections.read_by(func, tensors((args, [*(kwargs or {}).values()])))
             if masks:
                 self._tape.sized(masks)
+        if func not in _SHOWING:
+            return func(*args, **(kwargs or {}))
         if func in _TRUTH:
             truth = func(args[0] != 0 if args[0].is_floating_point() else args[0])
             if only_checked(sys._getframe(1), users, "run_on_tape"):

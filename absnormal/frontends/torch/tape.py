@@ -16,7 +16,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 
 from absnormal.errors import TraceError
-from absnormal.frontends.torch.memory import Memory, storage
+from absnormal.frontends.torch.memory import Memory, contents, flat, storage
 from absnormal.frontends.torch.selecting import Selections
 from absnormal.program.nodes import Source
 
@@ -95,8 +95,10 @@ class Record:
         self.func, self.name, self.args, self.kwargs = func, name, args, kwargs
         self.source, self.module = where()
         self.arguments = tensors((*args, *kwargs.values()) if kwargs else args)
-        self.needs = {id(t): t.requires_grad for t in self.arguments}
-        self.pairs = any(map(torch.is_complex, self.arguments))
+        self.needs, self.pairs = {}, False
+        for tensor in self.arguments:
+            self.needs[id(tensor)] = tensor.requires_grad
+            self.pairs = self.pairs or tensor.is_complex()
         self.enabled = torch.is_grad_enabled()
         self.out: Any = None
         self.outs: list[Any] = []
@@ -105,7 +107,7 @@ class Record:
 
     def returned(self, out: Any, targets: Sequence[Any] = ()) -> None:
         """Keep what the operation returned; ``targets`` are the arguments that it wrote to."""
-        self.out, self.outs = out, tensors((out,))
+        self.out, self.outs = out, [out] if isinstance(out, torch.Tensor) else tensors((out,))
         self.pairs = self.pairs or any(map(torch.is_complex, self.outs))
         if targets:
             places = {storage(tensor) for tensor in self.outs if tensor.layout == torch.strided}
@@ -176,7 +178,8 @@ class Tape(TorchDispatchMode):  # type: ignore[misc]
         #: The numbers of the operations that read an index, of what was looked up by it.
         self.lookups: set[int] = set()
         self.selections = Selections()
-        #: What unpacks the tensors that operations in place save, whose nodes may not show it; None: torch.
+        #: Whether hooks pack what operations save, and what unpacks it after those in place, whose nodes hide it.
+        self.packed = False
         self.unpacks: Any = None
 
     @classmethod
@@ -185,7 +188,7 @@ class Tape(TorchDispatchMode):  # type: ignore[misc]
         return False
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        own = next((kind for kind in types if kind.__torch_dispatch__ is not _DISPATCH), None)
+        own = next((kind for kind in types if kind.__torch_dispatch__ is not _DISPATCH), None) if types else None
         if own is not None:
             raise TraceError(
                 own.__name__, "is a class of tensors that runs operations in a way of its own (__torch_dispatch__),"
@@ -202,8 +205,9 @@ class Tape(TorchDispatchMode):  # type: ignore[misc]
         targets = _targets(operation.writes, args, kwargs) if operation.writes else []
         if operation.name == "_local_scalar_dense":
             self.leaves(args[0])
-        for target in (target for target in targets if target.layout == torch.strided):
-            packing = torch._C._autograd._top_saved_tensors_default_hooks(False)
+        packing = torch._C._autograd._top_saved_tensors_default_hooks(False)
+        self.packed = self.packed or packing is not None
+        for target in (target for target in targets if target.layout == torch.strided) if targets else ():
             self.unpacks = self.unpacks if packing is None else packing[1]
             self._save(target)
         updated = _targets(operation.statistics, args, kwargs) if operation.statistics else []
@@ -212,8 +216,9 @@ class Tape(TorchDispatchMode):  # type: ignore[misc]
         written = (*targets, *updated)
         places = {id(tensor): storage(tensor) for tensor in record.arguments if tensor.layout == torch.strided}
         self.memory.writes(written)
-        self.memory.uses(record.used(operation), places, record.source, written)
-        if kwargs.get("generator") is not None:
+        if self.memory.may_change(places.values()):
+            self.memory.uses(record.used(operation), places, record.source, written)
+        if kwargs and kwargs.get("generator") is not None:
             self._generators.setdefault(kwargs["generator"], kwargs["generator"].get_state())
         out = func(*args, **kwargs)
         if operation.name in _EMPTY:
@@ -222,7 +227,7 @@ class Tape(TorchDispatchMode):  # type: ignore[misc]
         record.returned(out, targets)
         self.records.append(record)
         self.selections.ran(record.name, record.arguments, record.outs)
-        self.memory.made(record.outs, {*places.values()}, written)
+        self.memory.made(record.outs, places.values(), written)
         return out
 
     def _reshaped(self, func: Any, name: str, args: Any, kwargs: Any) -> Any:
@@ -302,12 +307,12 @@ class Tape(TorchDispatchMode):  # type: ignore[misc]
         """What ``tensor`` held before operation number ``when`` ran."""
         if self.saved:
             own = storage(tensor)
-            later = (contents for number, contents in self.saved.get(own, ()) if number >= when)
-            contents = next(later, self._after.get(own))
-            if contents is not None:
-                if contents.dtype != tensor.dtype:
-                    contents = _flat(contents.untyped_storage(), tensor)
-                return contents.as_strided(tensor.size(), tensor.stride(), tensor.storage_offset())
+            later = (held for number, held in self.saved.get(own, ()) if number >= when)
+            held = next(later, self._after.get(own))
+            if held is not None:
+                if held.dtype != tensor.dtype:
+                    held = flat(held.untyped_storage(), tensor)
+                return held.as_strided(tensor.size(), tensor.stride(), tensor.storage_offset())
         return tensor.detach()
 
     def restore(self) -> None:
@@ -330,13 +335,13 @@ class Tape(TorchDispatchMode):  # type: ignore[misc]
         for own, saved in self.saved.items():
             memory, before = self._memory[own], saved[0][1]
             if own not in made and own not in self._after and memory.nbytes() == before.untyped_storage().nbytes():
-                self._after[own] = _flat(memory, before).clone()
+                self._after[own] = flat(memory, before).clone()
                 memory.copy_(before.untyped_storage())
 
     def _save(self, target: Any) -> None:
         memory = target.untyped_storage()
         self._memory[memory._cdata] = memory
-        self.saved.setdefault(memory._cdata, []).append((len(self.records), _flat(memory, target).clone()))
+        self.saved.setdefault(memory._cdata, []).append((len(self.records), contents(target)))
 
 
 def _replaced(value: Any, old: Any, new: Any) -> Any:
@@ -357,11 +362,6 @@ def tensors(args: Any) -> list[Any]:
         elif isinstance(arg, (list, tuple)):
             found += tensors(arg)
     return found
-
-
-def _flat(memory: Any, like: Any) -> Any:
-    """All of a storage as one vector."""
-    return torch.empty(0, dtype=like.dtype, device=like.device).set_(memory)
 
 
 def _targets(places: Sequence[tuple[int, str]], args: Any, kwargs: Any) -> list[Any]:

@@ -81,7 +81,7 @@ def _pooled_max(
 
 
 def _chosen_max(w: Writer, x: Arg, count: int, index: Array) -> Any:
-    """The largest of the entries with these numbers in each image; ties take the one whose index the kernel returned."""
+    """The largest of the entries with these numbers in each image; ties take the entry whose index the kernel gave."""
     lead, space = x.shape[:-count], x.shape[-count:]
     out, indices = w.returned[:2]
     first = (numbered(lead) * math.prod(space)).reshape(*lead, *([1] * count))
