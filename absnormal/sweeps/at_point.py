@@ -130,7 +130,7 @@ class AtPoint:
             if kink_of(node.op).torn(node.params, np.asarray(own, dtype=float), self.atol):
                 raise TraceError(node.operation, "holds entries that tie in part at this point", "trace f again at this"
                                  " point", node.source)
-        return self.program.whole(np.asarray(np.abs(self.z) <= self.atol if self.atol else self.signs == 0))
+        return self.program.whole(np.asarray(np.abs(self.z) <= self.atol if self.atol else self._signs == 0))
 
     @cached_property
     def lanes(self) -> list[Array]:
@@ -218,13 +218,15 @@ class AtPoint:
     @cached_property
     def signs(self) -> Array:
         """sign z_i, and 0 at active switches."""
-        if self.own is not self.values:
-            signs = np.empty(self.program.s)
-            for index, part in zip(self.program.kinked, self.program.switching_parts(self.own), strict=True):
-                node = self.program.nodes[index]
-                np.sign(part, out=signs[node.switch : node.switch + node.switches], casting="same_kind")
-        else:
+        return self._signs.astype(float) if self._signs.dtype == np.int8 else self._signs
+
+    @cached_property
+    def _signs(self) -> Array:
+        """The same, in one byte each where all are numbers."""
+        if self.own is self.values:
             signs = exactly(np.sign(self.z)) if self.rational else np.sign(self.z)
+        elif self.program.blocks or not self._write_signs(signs := np.empty(self.program.s, np.int8)):
+            self._write_signs(signs := np.empty(self.program.s))
         for index in self.program.blocks:
             node = self.program.nodes[index]
             kink, own = kink_of(node.op), slice(node.switch, node.switch + node.switches)
@@ -233,11 +235,23 @@ class AtPoint:
             signs[self.active] = 0
         return signs
 
+    def _write_signs(self, signs: Array) -> bool:
+        """Write the signs of the values as they were computed; False where one is NaN, which has none."""
+        for index, part in zip(self.program.kinked, self.program.switching_parts(self.own), strict=True):
+            node = self.program.nodes[index]
+            own = signs[node.switch : node.switch + node.switches]
+            if signs.dtype != np.int8:
+                np.sign(part, out=own, casting="same_kind")
+            elif np.isnan(np.vdot(part, part)):
+                return False
+            else:
+                np.subtract(part > 0, part < 0, out=own, dtype=np.int8)
+        return True
+
     def signature(self, slopes: Any) -> Array:
         """All slopes of |z|: the signs, and ``slopes`` (a number, or one per active switch) on the active ones."""
-        sigma = self.signs.copy()
-        if slopes is INTERVAL:
-            sigma = sigma.astype(float, copy=False)
+        exact = self._signs.dtype == object and slopes is not INTERVAL
+        sigma = self._signs.astype(object if exact else float)
         sigma[self.alpha] = slopes
         return sigma
 
