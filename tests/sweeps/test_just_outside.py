@@ -100,3 +100,16 @@ def test_directions_realize_definite_slopes_only() -> None:
     assert along_candidates(Problem(sweeps, np.array([1.0, 1.0]), an.Budget())) is not None
     for c in ([0.5, 0.9], [1.0, 0.5], [1.0, 1 - 1e-9]):
         assert along_candidates(Problem(sweeps, np.array(c), an.Budget())) is None
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_a_switch_that_is_no_number_is_not_tied_in_any_precision(dtype: Any) -> None:
+    x = np.array([-1.5, 0.0, 2.0, 6e4, 1e-7, -0.0])
+    program = an.trace(lambda x: np.abs(x).sum(), x)
+    for odd in (np.inf, np.nan):
+        single = [np.array(value, dtype) for value in program.evaluate(x)]
+        single[0][0] = odd
+        sweeps = Sweeps(program, None, 0.0, program.evaluate(x), own=single)
+        np.testing.assert_array_equal(sweeps.signs, np.sign(single[0]))
+        assert sweeps.alpha.tolist() == [1, 5]
+        np.testing.assert_array_equal(sweeps.signature(0.5)[sweeps.alpha], 0.5)

@@ -163,6 +163,10 @@ MEANINGS: dict[str, tuple[Callable[..., Any], Callable[..., Any], Any]] = {
     "largest of some": (
         lambda w, u: windows.folds(w, u, np.array([[-1, 0, 2], [0, 1, -1], [-1, 2, 1]]), 1, "max.window"),
         lambda u: np.stack([u[0], u.max(), u[1:].max()]), SCORES[0]),
+    "largest of some in each image": (
+        lambda w, u: windows.folds(
+            w, u.reshape(-1), np.array([[-1, 0, 2], [0, 1, -1], [-1, 2, 1]]), 1, "max.window", len(u)),
+        lambda u: np.stack([(v[0], v.max(), v[1:].max()) for v in u]).reshape(-1), SCORES),
     "padded": (
         lambda w, u: movements.padded(w, u, [(1, 0), (-1, 2)], 4.0),
         lambda u: np.pad(u[:, 1:], [(1, 0), (0, 2)], constant_values=4.0), SCORES),
