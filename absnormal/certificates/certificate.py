@@ -17,13 +17,14 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from absnormal.certificates import agreement, checker, kinds
+from absnormal.certificates import checker, kinds
 from absnormal.certificates.evidence import Evidence, InSystems, Judged, NextToProgram, OnForm
 from absnormal.certificates.rational_evidence import base_of, rational, snapshot, with_slopes
 from absnormal.certificates.witness import Witness
 from absnormal.clarke.fallback import NoActiveSwitch
 from absnormal.theorems.independent_subproblems import IndependentSubproblems
 from absnormal.theorems.problem import Problem
+from absnormal.theorems.separate_inputs import ApartInSubproblem, SeparateInputs, Subproblem
 from absnormal.theorems.separation import NonFinite
 
 #: Entries of x, and operations, that a certificate names.
@@ -111,14 +112,10 @@ class Certificate:
 
     def _proves(self, witness: Witness) -> bool:
         """Whether it is about this program, point and vector, and proves the claim of them."""
-        fits = self.program == witness.digest and self.kind == self.data["kind"] and witness.judges(self.data)
-        if not fits or not checker.can_prove(self.claim, self.data):
-            return False
         # Nobody can foresee these draws, so no evidence can be made for them.
         rng = np.random.default_rng()
-        if "system" in self.data or "systems" in self.data:
-            return agreement.proves(self.data, witness, rng)
-        return kinds.proves(self.data, witness, rng)
+        fits = self.program == witness.digest and self.kind == self.data["kind"]
+        return fits and kinds.holds(self.claim, self.data, witness, rng)
 
     @property
     def function(self) -> checker.Function | None:
@@ -208,6 +205,9 @@ def _written(
     match evidence:
         case InSystems():
             return _plain({**_in_systems(evidence, problem), **about}, str), arithmetic
+        case SeparateInputs() | ApartInSubproblem():
+            parts = [_of_subproblem(own, claim, judged) for own in evidence.subproblems]
+            return _plain({"kind": evidence.kind, "subproblems": parts, **about}, float), arithmetic
         case NoActiveSwitch():
             system = problem.system if piecewise_linear else None
             shown = {} if system is None else {"system": snapshot(system, problem)}
@@ -223,6 +223,15 @@ def _written(
                 return _plain({**evidence.to_dict(), **about}, float), arithmetic
             return _plain({**found, "system": snapshot(system, problem)}, str), "rational"
     raise AssertionError(f"evidence of no form: {type(evidence).__name__}")
+
+
+def _of_subproblem(own: Subproblem, claim: str, whole: Judged | None) -> dict[str, Any]:
+    """The inputs and the slopes of a subproblem, and what is written of its proof as if it stood alone."""
+    proof, judged = own.proof, own.judged(whole)
+    slopes = own.problem.c if judged is None or judged.slopes is None else judged.slopes
+    assert proof.evidence is not None
+    alone = _built(proof.evidence, proof.arithmetic, claim, with_slopes(own.problem, slopes), judged, proof.deviation)
+    return {"inputs": np.flatnonzero(own.inputs), "slopes": slopes, "evidence": alone.data}
 
 
 def _in_systems(evidence: InSystems, problem: Problem) -> dict[str, Any]:

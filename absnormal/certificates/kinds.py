@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from absnormal.certificates import checker
+from absnormal.certificates import agreement, checker, separate_inputs
 from absnormal.certificates.agreement import near
 from absnormal.certificates.evidence import NextToProgram
 from absnormal.certificates.witness import Witness
@@ -20,6 +20,7 @@ from absnormal.theorems.merging import BeyondMergedKinks, WithinMergedKinks
 from absnormal.theorems.private_directions import PrivateInputs, PrivateInputsForTheseSlopes
 from absnormal.theorems.regular import BoundedAdjoints
 from absnormal.theorems.regular_vectors import BeyondDirectionalDerivative, MeanUnderRegular
+from absnormal.theorems.separate_inputs import ApartInSubproblem, SeparateInputs
 from absnormal.theorems.separation import FromAllSlopes, NonFinite, NotTheGradient
 from absnormal.theorems.smooth import ZeroRowsByStructure
 from absnormal.theorems.supporting import OwnAdjoints
@@ -55,3 +56,14 @@ def proves(data: Mapping[str, Any], witness: Witness, rng: np.random.Generator) 
     """Whether the evidence in the data proves its claim of the slopes, or of the vector, that are judged."""
     evidence = read(data)
     return evidence.proves(witness, rng) and (evidence.about_the_vector or near(witness))
+
+
+def holds(claim: str, data: Mapping[str, Any], witness: Witness, rng: np.random.Generator) -> bool:
+    """Whether data of any kind prove a claim of what is judged, next to its program."""
+    if not witness.judges(data) or not checker.can_prove(claim, data):
+        return False
+    if data["kind"] in (SeparateInputs.kind, ApartInSubproblem.kind):
+        check = separate_inputs.in_all if claim == "CLARKE" else separate_inputs.in_one
+        return check(data, witness, rng, lambda claim, data, witness: holds(claim, data, witness, rng))
+    form = "system" in data or "systems" in data
+    return (agreement.proves if form else proves)(data, witness, rng)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 
 from absnormal.active.system import MANY
+from absnormal.certificates.evidence import Evidence
 from absnormal.theorems.branch_and_bound import ByBranching, branch_and_bound
 from absnormal.theorems.componentwise import componentwise
 from absnormal.theorems.direction import along_candidates, exactly
@@ -22,6 +23,7 @@ from absnormal.theorems.private_directions import (
 )
 from absnormal.theorems.problem import Problem, Proof
 from absnormal.theorems.regular import regular, regular_exactly
+from absnormal.theorems.separate_inputs import ApartInSubproblem, separate_inputs
 from absnormal.theorems.separation import WithinComponent, by_component, from_all_slopes, separation
 from absnormal.theorems.smooth import smooth, smooth_by_equal_rows, smooth_by_structure, smooth_exactly
 from absnormal.theorems.supporting import supporting, supporting_exactly
@@ -39,6 +41,18 @@ def asked(rung: Rung, many: bool) -> Rung:
 
     return bounded
 
+
+def in_subproblems(problem: Problem) -> Proof | None:
+    """Of each subproblem with inputs of its own all other rungs are asked; near a vector those that speak of that."""
+    rungs = OF_NEAR_VECTORS if problem.off is not None else RUNGS
+    alone = [rung for rung in rungs if rung not in _IN_SUBPROBLEMS]
+    return separate_inputs(problem, lambda own: decide(own, alone)[0])
+
+
+#: What was tried is called by its theorem.
+in_subproblems.__module__ = separate_inputs.__module__
+#: Before what looks for members along directions where switches are many, and after it elsewhere.
+_IN_SUBPROBLEMS = tuple(asked(in_subproblems, many) for many in (True, False))
 
 #: Proofs from the structure of a program, which cost less than a gradient.
 STRUCTURAL: tuple[Rung, ...] = (smooth, private_directions, private_directions_for_definite_slopes)
@@ -74,7 +88,9 @@ FURTHER: tuple[Rung, ...] = (
     likq_modulo_a_prime,
     independent_subproblems,
     from_all_slopes,
+    _IN_SUBPROBLEMS[0],
     membership_along_directions,
+    _IN_SUBPROBLEMS[1],
 )
 
 RUNGS = (*FIRST, *FURTHER)
@@ -85,14 +101,19 @@ UNLISTED = RUNGS[:RUNGS.index(smooth_exactly)]
 #: Those that prove members, or separate what is near to g_c together with it.
 OF_NEAR_VECTORS = tuple(rung for rung in RUNGS if rung not in (separation, from_all_slopes))
 
-#: What proves of all that `Problem.off` allows that it is no Clarke gradient.
-SEPARATING_NEAR_VECTORS = (ByBranching, WithinComponent, IndependentSubproblems, BeyondStableCells)
+#: What proves that of all that is near.
+_SEPARATING = (ByBranching, WithinComponent, IndependentSubproblems, BeyondStableCells)
 
 #: Those that search, and are left out when the time of the budget is over.
 SEARCHES = frozenset({
     branch_and_bound, variable_coefficients, componentwise, by_component, membership, membership_in_computed_rows,
-    separation, likq_modulo_a_prime, independent_subproblems, membership_along_directions,
+    separation, likq_modulo_a_prime, independent_subproblems, membership_along_directions, *_IN_SUBPROBLEMS,
 })
+
+
+def separates_near_vectors(evidence: Evidence | None) -> bool:
+    """Whether evidence proves of all that `Problem.off` allows that it is no Clarke gradient."""
+    return isinstance(evidence.within if isinstance(evidence, ApartInSubproblem) else evidence, _SEPARATING)
 
 
 def decide(problem: Problem, rungs: Sequence[Rung] = RUNGS) -> tuple[Proof | None, list[str]]:

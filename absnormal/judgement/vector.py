@@ -23,9 +23,10 @@ from absnormal.certificates.evidence import Judged
 from absnormal.clarke.polytope import Answer, Summand, membership
 from absnormal.judgement.branches import decided_by_rounding
 from absnormal.judgement.digits import lost
-from absnormal.judgement.ladder import OF_NEAR_VECTORS, SEPARATING_NEAR_VECTORS, UNLISTED, Rung, decide
+from absnormal.judgement.ladder import OF_NEAR_VECTORS, UNLISTED, Rung, decide, separates_near_vectors
 from absnormal.judgement.tolerances import DOUBLE
 from absnormal.judgement.vector_by_blocks import by_blocks
+from absnormal.judgement.vector_by_subproblems import Part, by_subproblems, parts_of
 from absnormal.rational.linear_algebra import Vector, dot
 from absnormal.rational.linear_program import convex_weights
 from absnormal.sweeps.conditioning import spread
@@ -82,6 +83,11 @@ class Limits:
     def in_vain(self) -> set[Any]:
         """What has said nothing about the vector, and will not with more time."""
         return set()
+
+    @cached_property
+    def parts(self) -> list[Part]:
+        """What is judged of subproblems with inputs of their own, if there are some."""
+        return parts_of(self, judge)
 
     @cached_property
     def _size(self) -> Array:
@@ -167,7 +173,8 @@ def _by_theorems(limits: Limits, choices: Iterable[Array]) -> Iterator[Proof | s
             yield from repeat(found)
     many = problem.relevant is None or not problem.relevant.proved or problem.relevant.k > _DEFINITE
     first, last = (_under_regular, _by_cells) if many else (_by_cells, _under_regular)
-    judges = (*(() if rounded else (_by_merging,)), by_blocks, first, _by_bounds, last, _along_directions)
+    judges = (*(() if rounded else (_by_merging,)), by_blocks, first, _by_bounds, last, _along_directions,
+              by_subproblems)
     while True:
         now, candidates = tee(candidates)
         yield _by_slopes(limits, now, OF_NEAR_VECTORS) or _first(limits, judges)
@@ -195,7 +202,7 @@ def _by_slopes(limits: Limits, candidates: Iterable[Problem], rungs: Sequence[Ru
         if proof.clarke:
             worst = proof.deviation + float(_apart(candidate, limits).max(initial=0.0))
             return replace(proof, deviation=worst, judged=Judged(limits.vector, limits.accepted, candidate.c))
-        if isinstance(proof.evidence, SEPARATING_NEAR_VECTORS):
+        if separates_near_vectors(proof.evidence):
             return replace(proof, judged=Judged(limits.vector, limits.refuted, candidate.c))
         candidate.in_vain.update(rungs)
     return None
@@ -204,7 +211,7 @@ def _by_slopes(limits: Limits, candidates: Iterable[Problem], rungs: Sequence[Ru
 def _first(limits: Limits, judges: Iterable[Callable[[Limits], Proof | None]]) -> Proof | None:
     """The first proof about the vector itself."""
     for by in judges:
-        if by in limits.in_vain or (by in (by_blocks, _by_cells) and limits.problem.tracker.late):
+        if by in limits.in_vain or (by in (by_blocks, _by_cells, by_subproblems) and limits.problem.tracker.late):
             continue
         proof = by(limits)
         if proof is not None:

@@ -15,6 +15,7 @@ STATEMENTS = {
     "supporting": "kinks that enter with one sign under the tool's own slopes make its gradient a supporting one",
     "componentwise": "slopes that are means of open cells, component by component, give a Clarke gradient",
     "membership": "a convex combination of limiting gradients is a Clarke gradient",
+    "separate inputs": "kinks that are functions of separate inputs are judged set by set",
     "separation": "a gradient with more slope in some direction than every limiting gradient is not Clarke",
     "nonfinite": "a vector with NaN or infinity is in no generalized gradient",
 }

@@ -96,6 +96,8 @@ class AtPoint:
         self.values = program.evaluate(x) if values is None else values
         self.own = self.values if own is None else own
         self.units = units
+        #: Active switches, shape (s,), whose |z| was made linear (`Sweeps.keeping`), if there are such.
+        self.linear: Array | None = None
         #: What `once` keeps.
         self.answers: dict[Callable[..., Any], Any] = {}
         self._maps: dict[int, list[LinearMap | None]] = {}
@@ -326,7 +328,8 @@ class AtPoint:
             signs = kink.signs(node.params, z)
             return exactly(signs) if sigma.dtype == object else signs.astype(float)
         if kink.blocks and not self.active[own].all():
-            return np.where(self.active[own], sigma[own], self.signs[own])
+            given = self.active[own] if self.linear is None else self.active[own] | self.linear[own]
+            return np.where(given, sigma[own], self.signs[own])
         return sigma[own]
 
     def derivative_of(self, index: int, sigma: Array, change: Change | None = None) -> LocalDerivative:

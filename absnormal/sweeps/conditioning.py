@@ -206,7 +206,7 @@ def _moved(sweeps: Sweeps, sigma: Array, units: Sequence[float] | float, rng: np
     values = [value if t is None else value + t[0] for value, t in zip(sweeps.values, tangents, strict=True)]
     near = Sweeps(program, None, values=values)
     # What is tied stays so: its slopes are those of the signature.
-    near.active = sweeps.active
+    near.active, near.linear = sweeps.active, sweeps.linear
     return near
 
 

@@ -47,6 +47,21 @@ class Directional:
 class Sweeps(AtPoint):
     """The verbs at a point."""
 
+    def keeping(self, kept: Array) -> Sweeps:
+        """The program in which those active |z_j|, norms and sorts that are not kept are linear: as they are in one
+        direction."""
+        signs = np.where(self.active, 1.0, self.signs)
+        for numbers in self.balls:
+            signs[numbers[1:]] = 0.0
+        for numbers in self.sorts:
+            signs[numbers] = (np.arange(1, len(numbers) + 1) / len(numbers))[:, None]
+        found = Sweeps(self.program, None, self.atol, self.values, self.own, self.units)
+        found.active, linear = self.active & kept, self.active & ~kept
+        found.linear = linear if self.linear is None else linear | self.linear
+        found.__dict__["signs"] = np.where(found.active, 0.0, signs)
+        found._maps, found._norms = self._maps, self._norms
+        return found
+
     # -- forward -----------------------------------------------------------------------------------------------
 
     def push(self, sigma: Array, directions: Array, only: Nodes = None) -> tuple[Array, Array]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from absnormal.active.additions import ended_when
+from absnormal.active.separate import separate
 from absnormal.active.subproblems import subproblems
 from absnormal.active.system import System, build
 from absnormal.arrays import Array
@@ -138,6 +139,12 @@ class Problem:
         return self._once("apart", self._apart)
 
     @property
+    def subproblems(self) -> list[tuple[Array, Problem]]:
+        """Where active switches are functions of separate inputs (THEORY 2.10), for each set of them its inputs, a mask
+        (n,), and the problem in which all others are linear; empty where they do not fall apart, or it is too late."""
+        return self._once("subproblems", self._subproblems)
+
+    @property
     def components(self) -> list[Component] | None:
         """An admissible partition of the relevant switches; None where they are too many or the budget ended."""
         return self._once("components", self._components)
@@ -175,6 +182,14 @@ class Problem:
         part = self.tracker.part()
         with ended_when(lambda: part.late):
             return subproblems(self.sweeps)
+
+    def _subproblems(self) -> list[tuple[Array, Problem]]:
+        sweeps, part = self.sweeps, self.tracker.part()
+        if sweeps.rational or len(sweeps.alpha) < 2:
+            return []
+        sets = separate(sweeps, sweeps.pull(self.sigma, None, np.ones((1, 1)))[1][0], lambda: part.late)
+        kept = [(own.inputs, sweeps.keeping(own.switches)) for own in sets] if len(sets) > 1 else []
+        return [(inputs, replace(self, sweeps=own, c=self.sigma[own.alpha])) for inputs, own in kept]
 
     def _components(self) -> list[Component] | None:
         from absnormal.clarke.components import admissible

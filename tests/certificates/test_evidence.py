@@ -25,6 +25,7 @@ from absnormal.theorems.merging import BeyondMergedKinks, WithinMergedKinks
 from absnormal.theorems.private_directions import Group, PrivateInputs, PrivateInputsForTheseSlopes
 from absnormal.theorems.regular import BoundedAdjoints
 from absnormal.theorems.regular_vectors import BeyondDirectionalDerivative, MeanUnderRegular
+from absnormal.theorems.separate_inputs import ApartInSubproblem, SeparateInputs
 from absnormal.theorems.separation import FromAllSlopes, NonFinite, NotTheGradient
 from absnormal.theorems.smooth import ZeroRowsByStructure
 from absnormal.theorems.supporting import OwnAdjoints
@@ -66,7 +67,8 @@ def test_the_kinds_are_those_that_the_checker_reads() -> None:
 def test_evidence_about_a_form_is_what_the_checker_judges_alone() -> None:
     alone = {*RULES, *IN_BLOCKS, "independent parts"}
     assert kinds_of(OnForm) | kinds_of(InSystems) | {NoActiveSwitch.kind} == alone
-    assert set(checker.KINDS) - alone <= set(kinds.NEXT_TO_PROGRAM)
+    of_others = {SeparateInputs.kind, ApartInSubproblem.kind}
+    assert set(checker.KINDS) - alone - of_others <= set(kinds.NEXT_TO_PROGRAM)
 
 
 def test_what_is_checked_next_to_its_program_is_read_back() -> None:

@@ -75,6 +75,8 @@ KINDS: dict[str, tuple[str, ...]] = {
     "separated with variable coefficients": ("NOT_CLARKE",),
     "not the gradient": ("NOT_CLARKE",),
     "nonfinite": ("NOT_CLARKE",),
+    "separate inputs": ("CLARKE",),
+    "apart in separate inputs": ("NOT_CLARKE",),
 }
 _MALFORMED = (KeyError, TypeError, IndexError, ZeroDivisionError, AttributeError, RecursionError)
 

@@ -32,7 +32,7 @@ MUTANTS = (
     Mutant("program/signs.py", "() if above[0] >= 0 >= below[0] else None", "()", OUTSIDE),
     Mutant("program/signs.py", "not np.all(values[at] >= 0)", "False", KINK),
     Mutant("program/program.py", "tied[own] = tied[own].all(axis=0)", "tied[own] = tied[own].any(axis=0)", KINK),
-    Mutant("sweeps/at_point.py", "np.where(self.active[own], sigma[own], self.signs[own])", "sigma[own]", OUTSIDE),
+    Mutant("sweeps/at_point.py", "np.where(given, sigma[own], self.signs[own])", "sigma[own]", OUTSIDE),
     Mutant("sweeps/realized.py", "(apart <= ALONG * along)", "True", SWEEPS),
     Mutant("sweeps/realized.py", "lengths(t - along * c)", "lengths(t - along * c / lengths(c) ** 2)", OUTSIDE),
     Mutant("ops/kinks/norm.py", "np.where(tied, least, ends.min(axis=0)), np.where(tied, most, ends.max(axis=0)),",

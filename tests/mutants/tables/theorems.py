@@ -22,6 +22,7 @@ COMPONENTWISE = (MISSES, "theorems/test_componentwise.py")
 LIKQ = ("theorems/test_margins.py", "theorems/test_likq.py")
 PRIVATE = (MISSES, "theorems/test_private_directions.py")
 PARTS = (MISSES, "theorems/test_independent_subproblems.py")
+SEPARATE = ("theorems/test_separate_inputs.py",)
 FALLBACK = (MISSES, "theorems/test_fallback.py")
 MEMBERSHIP = ("theorems/test_margins.py", MISSES, "theorems/test_membership.py")
 
@@ -198,6 +199,21 @@ MUTANTS = (
     Mutant("stationarity.py", "return _bound(self.weights, gradients)[1] <= self.norm", "return True", STATIONARITY),
     Mutant("theorems/membership.py", "        if not certain.all():\n            return False\n", "",
            MEMBERSHIP),
+    Mutant("sweeps/dependence.py", "m.entrywise(np.ones_like) for m in known", "m for m in known", SEPARATE),
+    Mutant("sweeps/dependence.py", "np.ones(nodes[arg].shape) if nodes[arg].varied else self.values[arg]",
+           "self.values[arg]", SEPARATE),
+    Mutant("sweeps/dependence.py", "signs[self.program.lanes(index)] = INTERVAL", "pass", SEPARATE),
+    Mutant("active/separate.py", "            found = reached\n", "            return Separate(found, inputs)\n",
+           SEPARATE),
+    Mutant("active/separate.py", "with_sorts | mixed, MANY", "mixed, MANY", SEPARATE),
+    Mutant("theorems/separate_inputs.py", "or len(proved) < len(problem.subproblems)", "", SEPARATE),
+    Mutant("judgement/vector_by_subproblems.py", "or len(proved) < len(limits.parts)", "", SEPARATE),
+    Mutant("judgement/vector_by_subproblems.py", "if not (apart <= limits.accepted[rest]).all():", "if False:",
+           SEPARATE),
+    Mutant("certificates/separate_inputs.py", "return split.covered() and", "return", SEPARATE),
+    Mutant("certificates/separate_inputs.py", "return split.covered() and split.near()", "return split.covered()",
+           SEPARATE),
+    Mutant("certificates/separate_inputs.py", "or (self._seen.switches_of(~inputs) & own).any()", "", SEPARATE),
     Mutant("theorems/independent_subproblems.py", "if cells.complete else (Fraction(0), None)", "", PARTS),
     Mutant("theorems/independent_subproblems.py", "        if not answer[0]:\n",
            "        if not answer[0] and part is found[0]:\n",

@@ -1,0 +1,67 @@
+"""The active switches, fallen apart into sets that are functions of separate inputs near x (THEORY 2.10)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from absnormal.arrays import Array
+from absnormal.sweeps.dependence import Dependence
+from absnormal.sweeps.table import Sweeps
+
+#: Sets that are looked at one by one; all others are one.
+MANY = 32
+
+
+@dataclass(frozen=True, eq=False)
+class Separate:
+    """Active switches, shape (s,), and the inputs, shape (n,), that they, and no others, are functions of."""
+
+    switches: Array
+    inputs: Array
+
+
+def separate(sweeps: Sweeps, adjoints: Array, late: Callable[[], bool]) -> list[Separate]:
+    """Sets of active switches that are functions of separate inputs; fewer than two where they do not fall apart, or
+    where it was too late to know.
+
+    Of what falls apart further, all that has only ``adjoints`` (s,) of one sign stays together.  Switches that cannot
+    change the output are in no set.
+    """
+    seen = Dependence(sweeps)
+    left = sweeps.with_their_blocks(sweeps.active & seen.influence())
+    up, down, sorts = adjoints > 0, adjoints < 0, np.zeros(len(left), bool)
+    for numbers in sweeps.sorts:
+        sorts[numbers] = left[numbers]
+
+    def grown(start: Array) -> Separate:
+        """The least set that holds some switches."""
+        found = start
+        while True:
+            inputs = seen.inputs_of(found)
+            reached = sweeps.with_their_blocks(left & seen.switches_of(inputs))
+            if not (reached & ~found).any():
+                return Separate(found, inputs)
+            found = reached
+
+    def one_by_one(rest: Array, most: int) -> Iterator[Separate]:
+        """Sets as small as possible, those of different operations first; the last one is all that is left."""
+        kinked = [sweeps.program.nodes[index] for index in sweeps.program.kinked]
+        ranks = np.concatenate([np.arange(node.switches) for node in kinked])
+        for switch in np.argsort(ranks, kind="stable"):
+            if rest[switch] and not late():
+                most -= 1
+                start = np.arange(len(rest)) == switch if most > 0 else rest
+                own = grown(sweeps.with_their_blocks(start))
+                rest = rest & ~own.switches
+                yield own
+
+    with_sorts = grown(sorts).switches
+    with_down = grown(left & down & ~with_sorts).switches
+    mixed = grown(with_down & up).switches
+    of_one_sign = (left & ~with_sorts & ~with_down, with_down & ~mixed)
+    whole = [grown(own) for own in of_one_sign if own.any()]
+    found = [*whole, *one_by_one(with_sorts | mixed, MANY)]
+    return [] if late() else found

@@ -1,0 +1,214 @@
+"""Separate inputs: sets of switches that are functions of inputs of their own, each judged for itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+import absnormal as an
+from absnormal.active.separate import Separate
+from absnormal.frontends.meanings import order
+from absnormal.judgement.ladder import in_subproblems
+from absnormal.judgement.vector import Limits
+from absnormal.judgement.vector_by_subproblems import by_subproblems
+from absnormal.sweeps.dependence import Dependence
+from absnormal.sweeps.table import Sweeps
+from absnormal.theorems import problem as problems
+
+from .judge import FACTOR, Case, cases, caught, fuzz, never_wrong
+from .test_independent_subproblems import side_by_side
+from .test_sorts import functions, limiting, member
+
+
+def straight(u: Any) -> Any:
+    """The sum of u, by kinks that cancel."""
+    return np.sum(np.maximum(u, 0.0) - np.maximum(-u, 0.0))
+
+
+@pytest.mark.slow
+@fuzz(30)
+@given(cases(source=side_by_side()), st.booleans())
+def test_never_wrong(a: Case, soft: bool) -> None:
+    proof = never_wrong(in_subproblems, a)
+    if proof is not None:
+        report = an.verify(a.function, a.point, slope=a.slopes)
+        assert report.verdict.name == ("CLARKE" if a.clarke else "NOT_CLARKE")
+
+
+@fuzz(10)
+@given(cases(soft=True))
+def test_never_wrong_on_smooth_programs(a: Case) -> None:
+    never_wrong(in_subproblems, a)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("slope", [-1.0, 0.0, 1.0])
+def test_sorts_beside_other_kinks(slope: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is sorted, and what stands beside it, are held against exact gradients of each."""
+    monkeypatch.setattr(order, "STABLE", 2)
+    kinds = set()
+    for seed in range(12 * FACTOR):
+        (f, n), (g, m) = functions(seed), functions(seed + 1000)
+        report = an.verify(lambda x, f=f, g=g, n=n: f(x[:n]) - g(x[n:]), np.zeros(n + m), slope=slope)
+        if report.verdict is an.Verdict.UNDECIDED:
+            continue
+        kinds.add(report.proof.evidence.kind)
+        found = np.asarray(report.gradient)
+        assert bool(report) == (member(found[:n], limiting(seed)) and member(-found[n:], limiting(seed + 1000)))
+        assert report.certificate.check()
+    assert kinds & {"separate inputs", "apart in separate inputs"}
+
+
+WEIGHTS = np.random.default_rng(0).integers(-4, 5, 200).astype(float)
+
+
+def sorted_beside(x: Any, xp: Any = np) -> Any:
+    """A sort of 200 ties, with kinks of another input whose sum is smooth."""
+    ordered = torch.sort(x[:200])[0] if xp is torch else xp.sort(x[:200])
+    zero = 0 * x[200]
+    return ordered @ xp.asarray(WEIGHTS) - xp.maximum(x[200], zero) + xp.maximum(-x[200], zero)
+
+
+@pytest.mark.parametrize(("slope", "clarke"), [(-1, False), (0, True), (1, False)])
+def test_a_sort_beside_kinks_that_cancel(slope: float, clarke: bool) -> None:
+    report = an.verify(sorted_beside, np.zeros(201), slope=slope)
+    assert report.verdict is (an.Verdict.CLARKE if clarke else an.Verdict.NOT_CLARKE)
+    assert report.certificate.check()
+    assert not clarke or report.method == "separate inputs"
+    assert clarke or "d[200]" in report.explanation
+
+
+def test_frameworks() -> None:
+    def kinks(x: Any) -> Any:
+        return torch.relu(x[200]) - torch.relu(-x[200]) + torch.sort(x[:200])[0] @ torch.tensor(WEIGHTS)
+
+    wrong = an.verify(kinks, torch.zeros(201, dtype=torch.float64))
+    assert wrong.verdict is an.Verdict.NOT_CLARKE and wrong.certificate.check()
+    for report in (an.verify(partial(sorted_beside, xp=torch), torch.zeros(201, dtype=torch.float64)),
+                   an.verify(partial(sorted_beside, xp=jnp), jnp.zeros(201))):
+        assert report.verdict is an.Verdict.CLARKE and report.certificate.check()
+
+
+def test_given_vectors() -> None:
+    right, wrong = (an.verify(sorted_beside, np.zeros(201), slope=slope) for slope in (0, 1))
+    for known in (right, wrong):
+        report = an.verify(sorted_beside, np.zeros(201), slope=known.slope, gradient=known.gradient)
+        assert report.verdict is known.verdict and report.certificate.check()
+
+
+def test_entries_that_no_kink_depends_on_are_compared() -> None:
+    def f(x: Any) -> Any:
+        return sorted_beside(x) + 3 * x[201]
+
+    x = np.zeros(202)
+    right = an.verify(f, x, slope=0)
+    off = np.where(np.arange(202) == 201, 4.0, right.gradient)
+    for vector, clarke in ((right.gradient, True), (off, False)):
+        limits = Limits(right.problem, vector, right.tool)
+        proof = by_subproblems(limits)
+        assert (proof is not None and proof.clarke) == clarke
+    certificate = an.verify(f, x, gradient=right.gradient).certificate
+    assert certificate.kind == "separate inputs" and certificate.check()
+    forged = replace(certificate, witness=replace(certificate.witness, vector=off), data={
+        **certificate.data, "vector": off.tolist()})
+    assert not replace(forged, program=forged.witness.digest).check()
+
+
+def test_what_one_subproblem_leaves_open_is_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(order, "STABLE", 2)
+
+    def f(x: Any) -> Any:
+        return np.sort(x[0] * np.array([1.0, -1.0, 2.0]))[1] + straight(x[1:2])
+
+    # The middle one of x, -x and 2 x is x, and the tool takes -x; what stands beside it is right, and then wrong.
+    slopes = np.array([-1 / 3, -2 / 3, 0, 0])
+    open_ = an.verify(f, [0.0, 0.0], slope=slopes)
+    assert open_.gradient.tolist() == [-1, 1] and open_.verdict is not an.Verdict.CLARKE
+    assert an.verify(f, [0.0, 0.0], gradient=[-1.0, 1.0]).verdict is not an.Verdict.CLARKE
+    wrong = an.verify(f, [0.0, 0.0], slope=[-1 / 3, -2 / 3, 1, 1])
+    assert wrong.verdict is an.Verdict.NOT_CLARKE and wrong.certificate.check()
+
+
+def many(x: Any) -> Any:
+    """A norm, a median and kinks in pairs of inputs, with what stands before and behind them."""
+    a, b = x[40:44], x[44:48]
+    pairs = np.sum(np.maximum(a + b, 0.0) - np.maximum(a, 0.0) - np.maximum(b, 0.0))
+    return np.median(x[:40]) * (1 + x[0]) - np.exp(straight(x[48:50])) + pairs - np.linalg.norm(x[50:53])
+
+
+def test_many_sets_and_one_that_is_wrong() -> None:
+    program = an.trace(many, np.zeros(53))
+    slopes = np.zeros(program.s)
+    sums, first, second = (node.switch for node in program.nodes if node.switches == 4)
+    # relu'(0) = 1, 1/2, 1/2 at a + b, a, b is the mean of the cells a > 0 > b and b > 0 > a with a + b > 0.
+    slopes[sums : sums + 4] = 1
+    right = an.verify(many, np.zeros(53), slope=slopes)
+    assert right.verdict is an.Verdict.CLARKE and right.certificate.check()
+    slopes[[first + 2, second + 2]] = -1
+    wrong = an.verify(many, np.zeros(53), slope=slopes)
+    assert wrong.verdict is an.Verdict.NOT_CLARKE and wrong.certificate.check()
+
+
+def test_a_row_that_is_zero_is_a_dependence() -> None:
+    def f(x: Any) -> Any:
+        return abs(x[0] + x[1] * abs(x[1])) - abs(x[0]) + abs(x[2]) - abs(2 * x[2])
+
+    sweeps = Sweeps(an.trace(f, np.zeros(3)), np.zeros(3))
+    seen = Dependence(sweeps)
+    second = np.array([False, True, False])
+    assert seen.switches_of(second).tolist() == [True, True, False, False, False]
+    assert sweeps.counts(second[None].astype(float))[0].tolist() == [1, 0, 0, 0, 0]
+    assert seen.inputs_of(np.array([False, True, False, False, False])).tolist() == [True, True, False]
+    parts = problems.Problem(sweeps, np.zeros(5), an.Budget()).subproblems
+    assert sorted(inputs.tolist() for inputs, _ in parts) == [[False, False, True], [True, True, False]]
+
+
+def test_what_is_not_near_x_is_no_dependence() -> None:
+    def f(x: Any) -> Any:
+        far = np.maximum(x[1], x[0] - 1.0)
+        return abs(x[0]) - abs(far) + np.linalg.norm(np.stack([x[2] + 1, x[3]])) * abs(x[4])
+
+    sweeps = Sweeps(an.trace(f, np.zeros(5)), np.zeros(5))
+    seen, kinks = Dependence(sweeps), sweeps.alpha
+    depends = [seen.inputs_of(np.arange(sweeps.program.s) == i).nonzero()[0].tolist() for i in kinks]
+    assert depends == [[0], [1], [4]]
+
+
+def test_sets_that_share_inputs_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    def alone(sweeps: Any, adjoints: Any, late: Any) -> list[Separate]:
+        seen = Dependence(sweeps)
+        return [Separate(own, seen.inputs_of(own)) for own in np.eye(sweeps.program.s, dtype=bool)[sweeps.alpha]]
+
+    monkeypatch.setattr(problems, "separate", alone)
+    assert caught(in_subproblems, cases())
+
+
+def test_forged_subproblems_are_refused() -> None:
+    right, wrong = (an.verify(sorted_beside, np.zeros(201), slope=slope).certificate for slope in (0, 1))
+
+    def holds(certificate: Any, parts: list[Any]) -> bool:
+        forged = replace(certificate, data={**certificate.data, "subproblems": parts})
+        try:
+            return forged.check()
+        except ValueError:
+            return False
+
+    parts = [*right.data["subproblems"]]
+    assert holds(right, parts) and holds(right, parts[::-1]) and len(parts) == 2
+    assert not holds(right, parts[:1]) and not holds(right, parts[1:]) and not holds(right, [])
+    assert not holds(right, [parts[0], parts[0]]) and holds(right, [*parts, parts[1]])
+    assert not holds(right, [{**parts[0], "evidence": parts[1]["evidence"]}, parts[1]])
+    fewer, more = ({**parts[0], "inputs": inputs} for inputs in (parts[0]["inputs"][1:], [*range(201)]))
+    assert not holds(right, [fewer, parts[1]]) and not holds(right, [more, parts[1]])
+    (apart,) = wrong.data["subproblems"]
+    assert holds(wrong, [apart]) and not holds(wrong, [{**apart, "inputs": [0]}])
+    assert not holds(wrong, [{**apart, "evidence": parts[0]["evidence"]}]) and not holds(right, [apart])
+    assert not replace(right, data={**wrong.data}, kind=wrong.kind).check()
