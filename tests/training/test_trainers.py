@@ -13,8 +13,10 @@ from torch.utils.data import DataLoader, Dataset
 
 import absnormal as an
 
-pl = pytest.importorskip("lightning.pytorch", reason="needs absnormal[test]")
-transformers = pytest.importorskip("transformers", reason="needs absnormal[test]")
+
+def library(name: str) -> Any:
+    """A library that takes seconds to import, which only the process waits for that runs these tests."""
+    return pytest.importorskip(name, reason="needs absnormal[test]")
 
 
 class Data(Dataset):  # type: ignore[type-arg]
@@ -46,34 +48,36 @@ class Head(nn.Module):
         return {"loss": loss.mean(), "logits": z}
 
 
-class Module(pl.LightningModule):
-    def __init__(self, right: bool) -> None:
-        super().__init__()
-        self.head = Head(right)
+def by_lightning(folder: Path, head: Head, watch: Any, accumulated: int, steps: int) -> None:
+    pl = library("lightning.pytorch")
 
-    def training_step(self, batch: Any, index: int) -> Any:
-        return self.head(**batch)["loss"]
+    class Module(pl.LightningModule):
+        def __init__(self) -> None:
+            super().__init__()
+            self.head = head
 
-    def configure_optimizers(self) -> Any:
-        return torch.optim.SGD(self.parameters(), lr=0.5)
+        def training_step(self, batch: Any, index: int) -> Any:
+            return self.head(**batch)["loss"]
 
+        def configure_optimizers(self) -> Any:
+            return torch.optim.SGD(self.parameters(), lr=0.5)
 
-def by_lightning(folder: Path, head: Module, watch: Any, accumulated: int, steps: int) -> None:
     trainer = pl.Trainer(
         max_steps=steps, accumulate_grad_batches=accumulated, logger=False, enable_checkpointing=False,
         enable_progress_bar=False, enable_model_summary=False, accelerator="cpu", default_root_dir=folder,
         callbacks=[] if watch is None else [an.torch.lightning(watch)],
     )  # fmt: skip
-    trainer.fit(head, DataLoader(Data(), batch_size=8))
+    trainer.fit(Module(), DataLoader(Data(), batch_size=8))
 
 
-def by_transformers(folder: Path, head: Module, watch: Any, accumulated: int, steps: int) -> None:
+def by_transformers(folder: Path, head: Head, watch: Any, accumulated: int, steps: int) -> None:
+    transformers = library("transformers")
     arguments = transformers.TrainingArguments(
         output_dir=str(folder), max_steps=steps, per_device_train_batch_size=8, gradient_accumulation_steps=accumulated,
         optim="sgd", learning_rate=0.5, lr_scheduler_type="constant", report_to="none", save_strategy="no",
         use_cpu=True, disable_tqdm=True, max_grad_norm=0.0, eval_strategy="steps", eval_steps=1,
     )  # fmt: skip
-    trainer = transformers.Trainer(head.head, arguments, train_dataset=Data(), eval_dataset=Data())
+    trainer = transformers.Trainer(head, arguments, train_dataset=Data(), eval_dataset=Data())
     trainer._get_train_sampler = lambda *_: torch.utils.data.SequentialSampler(Data())
     if watch is not None:
         an.torch.transformers(watch, trainer)
@@ -87,20 +91,21 @@ def by_transformers(folder: Path, head: Module, watch: Any, accumulated: int, st
 def test_a_zero_head_is_repaired_as_the_loss_of_the_library_trains_it(
     train: Any, accumulated: int, tmp_path: Path
 ) -> None:
-    right, wrong = Module(True), Module(False)
+    right, wrong = Head(True), Head(False)
     train(tmp_path, right, None, accumulated, 3)
-    watch = an.torch.Watch(wrong.head, repair=True)
+    watch = an.torch.Watch(wrong, repair=True)
     train(tmp_path, wrong, watch, accumulated, 3)
     assert [(step.number, step.verdict, step.repaired) for step in watch.steps] == [
         (number, "NOT_CLARKE", True) for number in range(accumulated)
     ]
     assert watch.number == 3 * accumulated
-    assert torch.allclose(wrong.head.linear.weight, right.head.linear.weight, atol=1e-5)
+    assert torch.allclose(wrong.linear.weight, right.linear.weight, atol=1e-5)
     assert not torch.overrides._get_current_function_mode_stack()
 
 
 @pytest.mark.filterwarnings("ignore")
 def test_a_transformer_of_the_library(tmp_path: Path) -> None:
+    transformers = library("transformers")
     config = transformers.BertConfig(
         vocab_size=20, hidden_size=8, num_hidden_layers=1, num_attention_heads=2, intermediate_size=8,
         hidden_act="relu", attn_implementation="eager",
