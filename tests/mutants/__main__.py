@@ -1,6 +1,6 @@
 """`python -m tests.mutants`: which broken lines no test notices.
 
-    python -m tests.mutants                 all; about a quarter of an hour on one core
+    python -m tests.mutants                 all; about two hours on one core
     python -m tests.mutants -j 2            two copies at a time
     python -m tests.mutants checker likq    those whose file or text holds one of these words
     python -m tests.mutants --list          what would be tried, with its number
