@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from fractions import Fraction
 from functools import partial
 from typing import Any
 
@@ -25,7 +27,7 @@ from absnormal.theorems import problem as problems
 
 from .judge import FACTOR, Case, cases, caught, fuzz, never_wrong
 from .test_independent_subproblems import side_by_side
-from .test_sorts import functions, limiting, member
+from .test_sorts import member
 
 
 def straight(u: Any) -> Any:
@@ -49,21 +51,47 @@ def test_never_wrong_on_smooth_programs(a: Case) -> None:
     never_wrong(in_subproblems, a)
 
 
+def kinked(rng: np.random.Generator) -> Callable[[Any], Any]:
+    """A piecewise-linear function of two inputs with dependent kinks, one of which may lie behind another."""
+    a, w, kind = rng.integers(-2, 3, (3, 2)), rng.integers(-2, 3, 3), rng.integers(0, 3)
+
+    def g(x: Any) -> Any:
+        u = x @ a.T
+        if kind == 0:
+            return (abs(u) * w).sum()
+        if kind == 1:
+            return abs(u[0] - abs(u[1])) * w[0] + np.maximum(u[2], 0 * u[0]) * w[1]
+        return np.maximum(u[0], u[1]) * w[0] - np.maximum(u[2], 0 * u[0]) * w[1] + np.maximum(-u[2], 0 * u[0]) * w[2]
+
+    return g
+
+
+def sampled(f: Callable[[Any], Any], n: int) -> list[list[Fraction]]:
+    """The gradients of f, which is piecewise linear with integers for coefficients, at points far from its kinks."""
+    rng, found = np.random.default_rng(0), set()
+    for _ in range(300):
+        x = np.round(rng.standard_normal(n) * 10.0 ** rng.integers(2, 6, n))
+        sides = [tuple(sign * (f(x + sign * unit) - f(x)) for unit in np.eye(n)) for sign in (1, -1)]
+        found |= {sides[0]} if sides[0] == sides[1] else set()
+    return [[*map(Fraction, g)] for g in found]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("slope", [-1.0, 0.0, 1.0])
 def test_sorts_beside_other_kinks(slope: float, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is sorted, and what stands beside it, are held against exact gradients of each."""
     monkeypatch.setattr(order, "STABLE", 2)
     kinds = set()
-    for seed in range(12 * FACTOR):
-        (f, n), (g, m) = functions(seed), functions(seed + 1000)
-        report = an.verify(lambda x, f=f, g=g, n=n: f(x[:n]) - g(x[n:]), np.zeros(n + m), slope=slope)
-        if report.verdict is an.Verdict.UNDECIDED:
-            continue
-        kinds.add(report.proof.evidence.kind)
-        found = np.asarray(report.gradient)
-        assert bool(report) == (member(found[:n], limiting(seed)) and member(-found[n:], limiting(seed + 1000)))
-        assert report.certificate.check()
+    for seed in range(24 * FACTOR):
+        f, g = np.sort, kinked(np.random.default_rng(seed))
+        w = np.random.default_rng(seed).integers(-2, 3, 3)
+        report = an.verify(lambda x, f=f, g=g, w=w: f(x[:3]) @ w - g(x[3:]), np.zeros(5), slope=slope)
+        if report.verdict is not an.Verdict.UNDECIDED:
+            kinds.add(report.proof.evidence.kind)
+            found = np.asarray(report.gradient)
+            first = member(found[:3], sampled(lambda x, w=w: np.sort(x) @ w, 3))
+            assert bool(report) == (first and member(-found[3:], sampled(g, 2))), seed
+            assert report.certificate.check()
     assert kinds & {"separate inputs", "apart in separate inputs"}
 
 
