@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
-from itertools import product, repeat, tee
+from itertools import chain, product, repeat, tee
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ from absnormal.clarke.polytope import Answer, Summand, membership
 from absnormal.judgement.branches import decided_by_rounding
 from absnormal.judgement.digits import lost
 from absnormal.judgement.ladder import OF_NEAR_VECTORS, UNLISTED, Rung, decide, separates_near_vectors
+from absnormal.judgement.orders import shown_orders
 from absnormal.judgement.tolerances import DOUBLE
 from absnormal.judgement.vector_by_blocks import by_blocks
 from absnormal.judgement.vector_by_subproblems import Part, by_subproblems, parts_of
@@ -157,7 +158,7 @@ def _by_theorems(limits: Limits, choices: Iterable[Array]) -> Iterator[Proof | s
     merged = _by_merging(limits) if known is None and rounded else None
     if merged is not None:
         yield from repeat(merged)
-    candidates = _candidates(limits, choices)
+    candidates = _candidates(limits, chain(choices, shown_orders(problem.sweeps, problem.c, limits.vector)))
     if known is None and len(problem.sweeps.alpha) > MANY:
         now, candidates = tee(candidates)
         early = _by_slopes(limits, now, UNLISTED)

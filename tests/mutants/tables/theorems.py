@@ -179,6 +179,8 @@ MUTANTS = (
            "return bool((np.abs(left) <= self._allowed).any())", MEMBERSHIP),
     Mutant("judgement/digits.py", "others = between(tool) if len(tool.alpha) else None", "others = None",
            ("sweeps/test_conditioning.py",)),
+    Mutant("judgement/orders.py", "sweeps.gradient(sweeps.signature(in_order)) - base, g - base",
+           "sweeps.gradient(sweeps.signature(in_order)) - base, g", ("judgement/test_orders.py",)),
     Mutant("certificates/checker/blocks.py", "return most(own, block[\"tree\"], v)", "return Fraction(0)", BY_BLOCKS),
     Mutant("judgement/vector_by_blocks.py", "goal = highest + max(Fraction(1), more * unit)",
            "goal = highest - 10**9 * unit", BY_BLOCKS),
