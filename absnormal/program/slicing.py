@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 #: Numbers that operations are given in entries that do not count.
 _HARMLESS = (1.0, 0.5, 2.0, 0.0)
 _LINEAR = frozenset({"movement", "linear", "bilinear"})
+#: Such operations that use all entries of their arguments.
+_OF_ALL = frozenset({"add", "sub", "neg", "sum", "reshape", "transpose", "broadcast", "concatenate", "mul", "matmul"})
 _POWERS, _PRODUCTS = frozenset({"power", "size_power"}), frozenset({"mul", "einsum", "matmul"})
 #: To which power of u an operation is small; u log(u) is smaller than each power below 1.
 _EXPONENTS = {"square": 2.0, "sqrt": 1 / 2, "cbrt": 1 / 3, "entr": 0.999, "xlogy": 0.999}
@@ -50,14 +52,13 @@ class Needs:
 
     def __init__(self, nodes: Sequence[Node], values: Sequence[Array], nearby: Nearby) -> None:
         self.nodes, self.values, self.nearby = nodes, values, nearby
-        self.counts: dict[int, Array] = {}
-        self.compared: dict[int, Array] = {}
+        self.counts, self.compared = dict[int, Array](), dict[int, Array]()
 
     def follow(self, output: int, guarded: Iterable[int]) -> None:
         """Go back from the result, and from what guards compare."""
         for index in guarded:
             self._add(self.compared, index, np.ones(self.nodes[index].shape, bool))
-        self._add(self.counts, output, np.ones(self.nodes[output].shape, bool))
+        self._count_all([output])
         for at in range(max([output, *self.compared]), -1, -1):
             node = self.nodes[at]
             if not node.args or (at not in self.counts and at not in self.compared):
@@ -66,9 +67,11 @@ class Needs:
             counts, compared = self.counts.get(at, none), self.compared.get(at, none)
             # What is constant near the point is smooth, whatever it is made of.
             constant = self.nearby.constant(at)
-            compared = compared | counts
+            self.compared[at] = compared = compared | counts
             self.counts[at] = counts = counts & ~constant
-            self.compared[at] = compared
+            if counts.all() and self._uses_all(node):
+                self._count_all(node.args)
+                continue
             for arg, own, other in zip(node.args, *self._behind(node, counts, compared), strict=True):
                 self._add(self.counts, arg, own)
                 self._add(self.compared, arg, other)
@@ -76,10 +79,26 @@ class Needs:
     def _add(self, known: dict[int, Array], index: int, entries: Array) -> None:
         known[index] = known[index] | entries if index in known else entries
 
+    def _count_all(self, indices: Iterable[int]) -> None:
+        for index in indices:
+            self.counts[index] = self.compared[index] = np.broadcast_to(np.True_, self.nodes[index].shape)
+
+    def _uses_all(self, node: Node) -> bool:
+        """Whether all entries of the arguments count where all of the result do."""
+        row = TABLE[node.op]
+        if row.kink is not None or not math.prod(node.shape) or (row.family in _LINEAR and node.op not in _OF_ALL):
+            return False
+        return row.family != "bilinear" or not any(self._zero(arg).any() for arg in node.args)
+
+    def _zero(self, index: int) -> Array:
+        """Which entries are locally 0: what they are multiplied by does not count."""
+        return np.asarray(self.nearby.constant(index) & (self.values[index] == 0))
+
     def _behind(self, node: Node, counts: Array, compared: Array) -> tuple[list[Array], list[Array]]:
         row, shapes = TABLE[node.op], [self.nodes[arg].shape for arg in node.args]
         if row.family in _LINEAR:
-            return self._factors(node, counts), self._pulled(node, [np.ones(shape) for shape in shapes], compared)
+            factors, ones = [1.0 - self._zero(arg) for arg in node.args], [np.ones(shape) for shape in shapes]
+            return self._pulled(node, factors, counts), self._pulled(node, ones, compared)
         if rates_of(node):
             return self._kinked(node, counts, compared)
         if sign_of(node):
@@ -93,11 +112,6 @@ class Needs:
         if node.op in ENTRYWISE:
             return [unbroadcast(counts, s) for s in shapes], [unbroadcast(compared, s) for s in shapes]
         return [np.full(s, counts.any()) for s in shapes], [np.full(s, compared.any()) for s in shapes]
-
-    def _factors(self, node: Node, counts: Array) -> list[Array]:
-        """Entries that count, of sums and products: not those that are multiplied by what is locally 0."""
-        zero = [self.nearby.constant(arg) & (self.values[arg] == 0) for arg in node.args]
-        return self._pulled(node, [1.0 - entries for entries in zero], counts)
 
     def _pulled(self, node: Node, factors: list[Array], entries: Array) -> list[Array]:
         maps = TABLE[node.op].maps
@@ -354,10 +368,9 @@ def _harmless(
         raise fault
     other = builder.constant(np.asarray(number))
     mask = ~bad if apart else np.asarray(False)
-    user = node.operation, node.source
     return tuple([
         builder.add("where", (arg, other), {"mask": np.broadcast_to(mask, np.broadcast_shapes(
-            mask.shape, builder.nodes[arg].shape))}, *user) for arg in args
+            mask.shape, builder.nodes[arg].shape))}, node.operation, node.source) for arg in args
     ])
 
 

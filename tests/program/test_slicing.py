@@ -10,6 +10,7 @@ import torch
 from scipy import special
 
 import absnormal as an
+from absnormal.program.slicing import Needs
 
 
 def test_entries_of_sorted_columns_count_beside_a_root_that_is_not_taken() -> None:
@@ -94,3 +95,39 @@ def test_what_has_grown_to_infinity_keeps_its_limit_beside_a_bound(f: Any) -> No
     with np.errstate(all="ignore"):
         for near in 1e-6 * np.random.default_rng(0).standard_normal((8, 2)):
             assert f(near) == pytest.approx(f(x), abs=1e-12)
+
+
+MASK = torch.full((3, 3), -torch.inf, dtype=torch.float64).triu(1)
+
+
+@pytest.mark.parametrize("f", [
+    lambda x: (torch.softmax(x @ x.T + MASK, -1) @ torch.softmax(x.T @ x.relu() + MASK, 0)).abs().sum(),
+    lambda x: ((x + MASK).exp() * torch.tensor([0.0, 1.0, 2.0]) * x).sum(),
+    lambda x: ((x + MASK).exp() @ torch.tensor([0.0, 1.0, 2.0], dtype=torch.float64)).sum(),
+    lambda x: torch.cat([(x + MASK).exp()[0, :2], (x[0] - x[0]) * x[1]]).cumsum(0)[:3].sum() - x.max(),
+    lambda x: torch.conv1d((x + MASK).exp()[None], torch.ones(2, 3, 1, dtype=torch.float64), stride=2).sum(),
+    lambda x: ((x + MASK).exp() + 2 * x.relu()).sum(),
+    lambda x: torch.where(x > 0, (x + MASK).exp(), x.abs().sqrt() - 1.0).mean() + x.sort(0).values[1].sum(),
+], ids=["attention", "zeros", "a product", "parts", "a convolution", "constants", "a side"])  # fmt: skip
+def test_what_counts_of_all_of_a_node_is_what_counts_entry_by_entry(f: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    follow, count_all, shortened = Needs.follow, Needs._count_all, []
+
+    def counted(needs: Needs, indices: Any) -> None:
+        shortened.append(indices)
+        count_all(needs, indices)
+
+    def both(quick: Needs, output: int, guarded: Any) -> None:
+        slow = Needs(quick.nodes, quick.values, quick.nearby)
+        with monkeypatch.context() as patch:
+            patch.setattr(Needs, "_uses_all", lambda *_: False)
+            follow(slow, output, [*guarded])
+        follow(quick, output, guarded)
+        for found, entries in ((quick.counts, slow.counts), (quick.compared, slow.compared)):
+            assert found.keys() == entries.keys()
+            for index, which in entries.items():
+                np.testing.assert_array_equal(found[index], which)
+
+    monkeypatch.setattr(Needs, "follow", both)
+    monkeypatch.setattr(Needs, "_count_all", counted)
+    an.trace(f, torch.tensor([[0.3, -0.2, 0.9], [1.1, 0.4, -0.7], [0.2, 0.5, 0.6]], dtype=torch.float64))
+    assert len(shortened) > 2
