@@ -42,7 +42,7 @@ class Form:
         kinks = None if self.kinks is None else {j: (k * b, k * c) for j, (b, c) in self.kinks.items()}
         return Form({key: k * value for key, value in self.terms.items()}, self.factor, self.q, kinks)
 
-    def _added(self, other: Any, sign: int) -> Any:
+    def __add__(self, other: Any) -> Any:
         if other is MIXED:
             return MIXED
         if not isinstance(other, Form):
@@ -52,26 +52,28 @@ class Form:
         if not other.terms:
             return self
         if not self.terms:
-            return other._scaled(Fraction(sign))
+            return other
         if self.factor != other.factor:
             return MIXED
         spend(len(other.terms) + len(self.terms) // _COPIED)
         terms = dict(self.terms)
         for key, value in other.terms.items():
-            total = terms.get(key, 0) + sign * value
+            total = terms[key] + value if key in terms else value
             if total:
                 terms[key] = total
             else:
                 terms.pop(key, None)
-        return Form(terms, self.factor, self.q, self._kinks_with(other, sign)) if terms else ZERO
+        return Form(terms, self.factor, self.q, self._kinks_with(other)) if terms else ZERO
 
-    def _kinks_with(self, other: Form, sign: int) -> Kinks | None:
+    __radd__ = __add__
+
+    def _kinks_with(self, other: Form) -> Kinks | None:
         if self.kinks is None or other.kinks is None:
             return None
         kinks = dict(self.kinks)
         for j, (b, c) in other.kinks.items():
             known = kinks.get(j, (Fraction(0), Fraction(0)))
-            kinks[j] = known[0] + sign * b, known[1] + sign * c
+            kinks[j] = known[0] + b, known[1] + c
         return kinks
 
     def _times(self, other: Form) -> Any:
@@ -87,19 +89,16 @@ class Form:
                 return Form(terms) if terms else ZERO
         return MIXED
 
-    def __add__(self, other: Any) -> Any:
-        return self._added(other, 1)
-
-    __radd__ = __add__
-
     def __sub__(self, other: Any) -> Any:
-        return self._added(other, -1)
+        return self + -other
 
     def __rsub__(self, other: Any) -> Any:
-        return self._scaled(Fraction(-1))._added(other, 1)
+        return -self + other
 
     def __neg__(self) -> Form:
-        return self._scaled(Fraction(-1))
+        kinks = None if self.kinks is None else {j: (-b, -c) for j, (b, c) in self.kinks.items()}
+        terms = {key: -value for key, value in self.terms.items()}
+        return Form(terms, self.factor, self.q, kinks) if terms else ZERO
 
     def __mul__(self, other: Any) -> Any:
         if isinstance(other, (Form, _Mixed)):
