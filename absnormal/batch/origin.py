@@ -16,6 +16,7 @@ from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 from absnormal.frontends.points import arrays, framework
+from absnormal.frontends.user_line import names_of
 from absnormal.program.program import Program
 from absnormal.report.raised import is_users
 
@@ -119,7 +120,7 @@ class _Walk:
             return
         yield from (code, f.__defaults__, f.__kwdefaults__)
         yield {name: _held(cell) for name, cell in zip(code.co_freevars, f.__closure__ or (), strict=True)}
-        names = set(_names(code))
+        names = set(names_of(code))
         for name in sorted(names & f.__globals__.keys()):
             value = f.__globals__[name]
             yield value
@@ -168,14 +169,6 @@ def _attributes(value: Any) -> Iterator[Any]:
         for name in (slots,) if isinstance(slots, str) else slots:
             if name not in ("__dict__", "__weakref__") and hasattr(value, name):
                 yield name, getattr(value, name)
-
-
-def _names(code: CodeType) -> Iterator[str]:
-    """The global names and attributes that some code uses, in its inner functions too."""
-    yield from code.co_names
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _names(constant)
 
 
 def _held(cell: Any) -> Any:

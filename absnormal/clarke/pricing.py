@@ -33,15 +33,14 @@ Oracle = Callable[[list[int]], Array | None]
 
 
 def approach(
-    system: System, goal: Vector, tracker: BudgetTracker, seed: int = 0, oracle: Oracle | None = None,
-    start: Sequence[Cell] = (),
+    system: System, goal: Vector, tracker: BudgetTracker, oracle: Oracle | None = None, start: Sequence[Cell] = ()
 ) -> Iterator[tuple[list[Cell], Array]]:
     """Cells with their gradients, when their hull seems to hold the goal; both in the units of `Scaled.gradients`.
 
     Nothing is yielded where no cell was found that comes nearer, and the oracle, if there is one, knows none either.
     The first directions are those of the cells ``start``, and some at random.
     """
-    scaled, rng = system.scaled, np.random.default_rng(seed)
+    scaled, rng = system.scaled, np.random.default_rng(0)
     if not scaled.rows.shape[1]:
         return
     whole = np.array([goal], dtype=object)
@@ -88,10 +87,10 @@ def _whole(rest: Array, size: Array) -> list[int]:
     return [a << (max(bits) - own) for a, own in zip(short.tolist(), bits, strict=True)]
 
 
-def some_cells(system: System, seed: int = 0) -> list[Cell]:
+def some_cells(system: System) -> list[Cell]:
     """Cells along directions at random."""
     scaled = system.scaled
-    drawn = np.random.default_rng(seed).standard_normal((_START, scaled.rows.shape[1]))
+    drawn = np.random.default_rng(0).standard_normal((_START, scaled.rows.shape[1]))
     return cells_along(scaled, np.concatenate([drawn, -drawn]))[0]
 
 

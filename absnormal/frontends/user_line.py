@@ -6,7 +6,7 @@ import functools
 import os
 import sys
 import sysconfig
-from types import FrameType
+from types import CodeType, FrameType
 
 import numpy as np
 import scipy
@@ -69,6 +69,12 @@ def of_python(file: str) -> bool:
     (True, False)
     """
     return file.startswith(_PYTHON) and f"{os.sep}site-packages{os.sep}" not in file
+
+
+def names_of(code: CodeType) -> list[str]:
+    """The global names and attributes that some code uses, in its inner functions too."""
+    inner = [name for item in code.co_consts if isinstance(item, CodeType) for name in names_of(item)]
+    return [*code.co_names, *inner]
 
 
 def library_name(frame: FrameType | None) -> str | None:

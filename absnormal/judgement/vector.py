@@ -303,31 +303,28 @@ def _exact_gradient(problem: Problem, signature: list[int]) -> Vector:
 
 def _weights(points: list[Vector], g: Array, allowed: Array) -> tuple[Vector, float | None]:
     """Convex weights of a member within the tolerance of g, and how far it is; None where there is none."""
-    answer = _proposed(points, g, allowed)
-    weights: Vector = []
-    if answer.weights is not None:
-        exact = [Fraction(a) for a in answer.weights[0].tolist()]
-        weights = [a / sum(exact, Fraction(0)) for a in exact]
-        distance = _distance(points, weights, g, allowed)
-        if distance is not None:
-            return weights, distance
-    if len(points) * len(g) <= _SMALL:
-        weights = convex_weights(points, [Fraction(a) for a in g.tolist()])[0] or []
-    return weights, _distance(points, weights, g, allowed) if weights else None
+    found = _proposed(points, g, allowed).weights
+    exact = [] if found is None else [Fraction(a) for a in found[0].tolist()]
+    return _confirmed(points, g, allowed, [a / sum(exact, Fraction(0)) for a in exact], 0, _distance)
 
 
 def _separator(points: list[Vector], g: Array, allowed: Array) -> tuple[Vector, float | None]:
     """A separating vector, and by how much it separates; None where there is none."""
-    answer = _proposed(points, g, allowed)
-    v: Vector = []
-    if answer.separator is not None:
-        v = [Fraction(a) for a in answer.separator.tolist()]
-        gap = _gap(points, v, g, allowed)
-        if gap is not None:
-            return v, gap
+    found = _proposed(points, g, allowed).separator
+    v = [] if found is None else [Fraction(a) for a in found.tolist()]
+    return _confirmed(points, g, allowed, v, 1, _gap)
+
+
+def _confirmed(
+    points: list[Vector], g: Array, allowed: Array, proposed: Vector, which: int,
+    measured: Callable[[list[Vector], Vector, Array, Array], float | None],
+) -> tuple[Vector, float | None]:
+    """What was proposed where it is measured to hold, and otherwise the exact answer where the points are few."""
+    if proposed and (found := measured(points, proposed, g, allowed)) is not None:
+        return proposed, found
     if len(points) * len(g) <= _SMALL:
-        v = convex_weights(points, [Fraction(a) for a in g.tolist()])[1] or []
-    return v, _gap(points, v, g, allowed) if v else None
+        proposed = convex_weights(points, [Fraction(a) for a in g.tolist()])[which] or []
+    return proposed, measured(points, proposed, g, allowed) if proposed else None
 
 
 def _proposed(points: list[Vector], g: Array, allowed: Array) -> Answer:

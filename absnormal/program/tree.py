@@ -91,7 +91,7 @@ class Tree:
             index -= size
         raise IndexError(f"x has {self.size} entries")
 
-    def leaf_name(self, number: int, name: str = "x") -> str:
+    def leaf_name(self, number: int) -> str:
         """What a leaf is called: "x", "W1", "layers[0].bias".
 
         >>> Tree.of({"W": np.eye(2), "b": np.zeros(1)})[0].leaf_name(1)
@@ -99,7 +99,7 @@ class Tree:
         """
         names: list[str] = []
         _named(self.structure, "", names)
-        return names[number] or name
+        return names[number] or "x"
 
     def rebuild(self, leaves: list[Any]) -> Any:
         """Any leaves in the structure of x."""

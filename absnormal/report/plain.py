@@ -14,6 +14,8 @@ from absnormal.arrays import Array
 
 _ENTRIES = 6
 _LEAVES = 4
+#: So many ranges of numbers are shown.
+_RANGES = 4
 #: Arrays with more entries are described in JSON by their first ones.
 _LISTED = 1000
 
@@ -43,7 +45,7 @@ def interval(low: Any, high: Any) -> str:
     return number(low) if low == high or low != low else f"{number(low)}..{number(high)}"
 
 
-def ranges(numbers: Sequence[int], most: int = 4) -> str:
+def ranges(numbers: Sequence[int]) -> str:
     """Sorted switch numbers as ranges, the first few.
 
     >>> ranges([0, 1, 2, 5, 7, 8]), ranges(range(0, 100, 2))
@@ -52,10 +54,10 @@ def ranges(numbers: Sequence[int], most: int = 4) -> str:
     values = np.asarray(numbers, dtype=int)
     starts = np.flatnonzero(np.r_[True, np.diff(values) != 1])
     parts = []
-    for begin, end in zip(starts[:most], np.r_[starts[1:], len(values)][:most], strict=True):
+    for begin, end in zip(starts[:_RANGES], np.r_[starts[1:], len(values)][:_RANGES], strict=True):
         first, last = values[begin], values[end - 1]
         parts.append(f"z{first}" if first == last else f"z{first}..z{last}")
-    return ", ".join(parts) + (", ..." if len(starts) > most else "")
+    return ", ".join(parts) + (", ..." if len(starts) > _RANGES else "")
 
 
 def array(value: Any) -> str:

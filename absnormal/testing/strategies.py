@@ -32,7 +32,6 @@ T = TypeVar("T")
 #: Numbers of points and coefficients: few and dyadic, so that ties are likely and exact.
 _GRID = tuple(k / 2 for k in range(-6, 7))
 _FACTORS = (1.0, -1.0, 2.0, -2.0, 0.5)
-_RETRIES = 20
 
 #: Operation -> number of arguments, how it is written, what it computes.
 _OPERATIONS: dict[str, tuple[int, str, Callable[..., Any]]] = {

@@ -103,14 +103,6 @@ def _padded(call: Call, u: Any, value: Any, *, padding_config: Any) -> Any:
     return np.where(inside, moved, value)
 
 
-def _concatenated(call: Call, *parts: Any, dimension: int) -> Any:
-    return np.concatenate(parts, dimension)
-
-
-def _stacked(call: Call, *parts: Any, axis: int) -> Any:
-    return np.stack([call.write.array(part) for part in parts], axis)
-
-
 #: Movements whose first operand alone holds the entries.
 MOVES: dict[str, Callable[..., Any]] = {
     "reshape": _reshaped,
@@ -118,8 +110,8 @@ MOVES: dict[str, Callable[..., Any]] = {
     "broadcast_in_dim": _broadcast,
     "transpose": lambda call, u, *, permutation: np.transpose(u, permutation),
     "slice": _slice,
-    "concatenate": _concatenated,
-    "stack": _stacked,
+    "concatenate": lambda call, *parts, dimension: np.concatenate(parts, dimension),
+    "stack": lambda call, *parts, axis: np.stack([call.write.array(part) for part in parts], axis),
     "unstack": lambda call, u, *, axis: list(np.moveaxis(u, axis, 0)),
     "pad": _padded,
     "rev": numbered,

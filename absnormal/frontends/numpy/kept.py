@@ -7,18 +7,17 @@ read and written.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import inspect
 import itertools
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from absnormal.frontends.user_line import is_user, of_python
+from absnormal.frontends.user_line import is_user, names_of, of_python
 
 #: So many objects, of so many items each, are looked into.
 _MOST = 100
@@ -51,9 +50,11 @@ class Kept(dict[str, Any]):
                 continue
             seen[id(one)] = one
             for number, slot in enumerate(_slots(one)):
-                with contextlib.suppress(ValueError):  # A variable without a value yet.
+                try:
                     left.append(slot.read())
-                    self.slots[f"{id(one)}.{number}"] = slot
+                except ValueError:  # A variable without a value yet.
+                    continue
+                self.slots[f"{id(one)}.{number}"] = slot
             left += _named(one)
         self._seen = seen  # No other object gets the identity of one of these.
 
@@ -154,7 +155,7 @@ def _named(one: Any) -> Iterator[Any]:
         yield one.__func__
         yield one.__self__
     elif type(one) is FunctionType and is_user(one.__code__.co_filename):
-        for name in _names(one.__code__):
+        for name in names_of(one.__code__):
             if name in one.__globals__:
                 yield one.__globals__[name]
     elif issubclass(type(one), type) and _is_theirs(one):
@@ -175,11 +176,6 @@ def _is_theirs(kind: type) -> bool:
 
 
 @functools.lru_cache(maxsize=1000)
-def _names(code: CodeType) -> tuple[str, ...]:
-    inner = [name for item in code.co_consts if isinstance(item, CodeType) for name in _names(item)]
-    return (*code.co_names, *inner)
-
-
 def _default(function: Any, place: int) -> Any:
     return function.__defaults__[place]
 

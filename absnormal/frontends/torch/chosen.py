@@ -21,6 +21,7 @@ from absnormal.frontends.ties.names import OWN
 from absnormal.frontends.torch.constants import ENTRYWISE, Lost, on_others
 from absnormal.frontends.torch.jumps import RELATIONS, VALUELESS, plain_name
 from absnormal.frontends.torch.memory import storage
+from absnormal.frontends.torch.selecting import PICKING
 from absnormal.frontends.torch.steps import Read, Step, geometry
 from absnormal.frontends.torch.tape import Record
 from absnormal.frontends.torch.values import array
@@ -35,7 +36,7 @@ _ENTRYWISE = (ENTRYWISE - {"unsqueeze", "squeeze", "view", "_unsafe_view", "wher
 }  # fmt: skip
 #: Losses of entries, by the place of the argument that says how they are reduced.
 _LOSSES = {"mse_loss": 2, "smooth_l1_loss": 2, "huber_loss": 2}
-_PICKING, _PUTTING = frozenset({"index", "masked_select"}), frozenset({"index_put", "masked_scatter"})
+_PUTTING = frozenset({"index_put", "masked_scatter"})
 _FIX = "compute with all entries, and choose by torch.where(u > 0, a, b)"
 
 
@@ -90,7 +91,7 @@ class Choices:
         name = plain_name(record)
         if step.stopped:
             return self._refuse()
-        if name in _PICKING and picked is None:
+        if name in PICKING and picked is None:
             return Chosen(mask, self._whole(step, record.args[0], None))
         if name in _PUTTING and mask is not None:
             return self._put(step, mask)
@@ -182,7 +183,7 @@ class Choices:
         if record is None or number is None or storage(tensor) in self.tape.saved:
             raise Lost
         key, name = _mask_of(record), plain_name(record)
-        if key is not None and name in _PICKING:
+        if key is not None and name in PICKING:
             open_ = self.lowering.open(sorted(self.lowering.following.behind([storage(key)])))
             if self._mask(key, number, open_) is not picked.mask:
                 raise Lost

@@ -69,13 +69,13 @@ class Constants:
         """From now on these are the jumps that constants are on the sides of."""
         self._jumping, self._numbers, self._standing = outcomes, frozenset(numbers), {}
 
-    def record_of(self, tensor: Any, when: int | None = None) -> Record | None:
-        """The operation that made a tensor, or wrote to it as a whole, before operation number ``when``."""
-        number = self.number_of(tensor, len(self.tape.records) if when is None else when)
+    def record_of(self, tensor: Any) -> Record | None:
+        """The operation that made a tensor, or wrote to it as a whole."""
+        number = self.number_of(tensor, len(self.tape.records))
         return None if number is None else self.tape.records[number]
 
     def number_of(self, tensor: Any, when: int) -> int | None:
-        """The number of that operation."""
+        """The number of that operation, if it ran before operation number ``when``."""
         if not self._made:
             for number, record in enumerate(self.tape.records):
                 for out in record.outs:

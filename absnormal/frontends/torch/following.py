@@ -94,9 +94,9 @@ class Following:
         self._running: Record
         #: Storages that hold the result of a jump as it was made, or a mask in another type or turned round.
         self.masks: dict[int, Mask] = {}
-        #: Tensors that were detached in place.
         #: The operations that detached tensors, by the tensor that they returned.
         self.detaching = {id(out): record for record in tape.records if record.name == "detach" for out in record.outs}
+        #: Tensors that were detached in place.
         self._detached = {id(record.args[0]) for record in tape.records if record.name == "detach_"}
         current = [tape.current(variable) for variable in variables]
         self.begins = beginnings(tape, current)

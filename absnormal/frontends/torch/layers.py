@@ -172,10 +172,6 @@ def _nll(w: Writer, x: Arg, target: Arg, /, weight: Arg | None, reduction: int, 
     return [negative_log_likelihood(w, w.node(x), labels, _REDUCTIONS[reduction], _node(w, weight), ignore_index)]
 
 
-def _mse(w: Writer, x: Arg, y: Arg, /, reduction: int = 1) -> int:
-    return reduce(w, w.op("square", w.sub(x.node, y.node)), reduction)
-
-
 def _l1(w: Writer, x: Arg, y: Arg, /, reduction: int = 1) -> int:
     return reduce(w, w.kink(w.sub(x.node, y.node), 0.0, 1.0, "l1_loss"), reduction)
 
@@ -316,11 +312,11 @@ RULES: dict[str, Rule] = {
     "_native_batch_norm_legit_no_training": _batch_norm_for_evaluation, "native_group_norm": _group_norm,
     "native_dropout": _dropout, "_scaled_dot_product_flash_attention_for_cpu": _attention,
     "_scaled_dot_product_flash_attention": _attention, "mkldnn_rnn_layer": _mkldnn_rnn, "nll_loss_forward": _nll,
-    "nll_loss2d_forward": _nll, "mse_loss": _mse, "l1_loss": _l1, "huber_loss": _huber_loss,
-    "smooth_l1_loss": _smooth_l1, "binary_cross_entropy": _bce, "binary_cross_entropy_with_logits": _bce_logits,
-    "soft_margin_loss": _soft_margin, "kl_div": _kl_div, "multi_margin_loss": _multi_margin,
-    "multilabel_margin_loss_forward": _multilabel_margin, "cosine_similarity": _cosine_similarity,
-    "_trilinear": _trilinear, "_weight_norm_interface": _weight_norm,
+    "nll_loss2d_forward": _nll, "l1_loss": _l1, "huber_loss": _huber_loss, "smooth_l1_loss": _smooth_l1,
+    "binary_cross_entropy": _bce, "binary_cross_entropy_with_logits": _bce_logits, "soft_margin_loss": _soft_margin,
+    "kl_div": _kl_div, "multi_margin_loss": _multi_margin, "multilabel_margin_loss_forward": _multilabel_margin,
+    "cosine_similarity": _cosine_similarity, "_trilinear": _trilinear, "_weight_norm_interface": _weight_norm,
+    "mse_loss": lambda w, x, y, /, reduction=1: reduce(w, w.op("square", w.sub(x.node, y.node)), reduction),
     "_batch_norm_with_update": lambda w, x, weight, bias, /, eps: _batch_norm(w, x, weight, bias, eps=eps),
 }  # fmt: skip
 

@@ -79,10 +79,6 @@ def _pow(w: Writer, base: Any, exponent: Any, /) -> int:
     return _joined(w, meaning.power(w, _parts(w, base), _parts(w, exponent)))
 
 
-def _abs(w: Writer, x: Arg, /) -> int:
-    return norm(w, x.node, 2.0, [len(x.shape)], False)
-
-
 def _angle(w: Writer, x: Arg, /) -> int:
     angle: int = meaning.angle_of(w, _parts(w, x))
     return angle
@@ -125,10 +121,6 @@ def _by_places(w: Writer, x: Arg, /, *args: Any, **kwargs: Any) -> int:
 
 def _matmul(w: Writer, a: Arg, b: Arg, /) -> int:
     return _joined(w, meaning.bilinear(w, w.matmul, _parts(w, a), _parts(w, b)))
-
-
-def _sum(w: Writer, x: Arg, /, dim: Any = None, keepdim: bool = False) -> int:
-    return w.sum(x.node, axes_of(x, dim), keepdim)
 
 
 def _pad(w: Writer, x: Arg, /, pad: Sequence[int], value: Any = 0) -> int:
@@ -229,14 +221,15 @@ def _to_real(w: Writer, x: Arg, /, dim: Sequence[int], normalization: int, last_
 _RULES: dict[str, Rule] = {
     "add": _add, "sub": _sub, "div": _div, "conj_physical": _conjugate, "_conj_physical": _conjugate, "pow": _pow,
     **{name: _of(function) for name, function in meaning.FUNCTIONS.items()}, "sigmoid": _of(meaning.logistic),
-    "prod": _prod, "sgn": _direction, "abs": _abs, "angle": _angle, "_to_copy": _cast, "clone": _same,
-    "contiguous": _same, "cat": _cat, "stack": _stack, "sum": _sum, "constant_pad_nd": _pad, "roll": _by_places,
-    "flip": _by_places, "mm": _matmul, "bmm": _matmul, "mv": _matmul, "vdot": _inner, "matmul": _matmul,
-    "resolve_conj": _same,
+    "prod": _prod, "sgn": _direction, "angle": _angle, "_to_copy": _cast, "clone": _same, "contiguous": _same,
+    "cat": _cat, "stack": _stack, "constant_pad_nd": _pad, "roll": _by_places, "flip": _by_places, "mm": _matmul,
+    "bmm": _matmul, "mv": _matmul, "vdot": _inner, "matmul": _matmul, "resolve_conj": _same,
     "linalg_inv_ex": _single(smoothness.invertible), "_linalg_det": _single(smoothness.invertible),
     "_linalg_slogdet": _single(smoothness.invertible, 2), "linalg_matrix_exp": _single(smoothness.everywhere),
     "linalg_cholesky_ex": _cholesky, "_linalg_eigh": _eigenvalues, "_linalg_svd": _singular_values,
     "_linalg_solve_ex": _solve, "_fft_r2c": _to_half, "_fft_c2c": _to_complex, "_fft_c2r": _to_real,
+    "abs": lambda w, x, /: norm(w, x.node, 2.0, [len(x.shape)], False),
+    "sum": lambda w, x, /, dim=None, keepdim=False: w.sum(x.node, axes_of(x, dim), keepdim),
     "rsub": lambda w, a, b, /, alpha=1: _sub(w, b, a, alpha),
     "mul": lambda w, a, b, /: _joined(w, product_of(w, _parts(w, a), _parts(w, b))),
     "neg": lambda w, x, /: w.op("neg", x.node),

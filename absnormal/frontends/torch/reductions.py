@@ -35,10 +35,6 @@ def lined(w: Writer, x: Arg) -> int:
     return w.node(x) if x.shape else w.reshape(w.node(x), (1,))
 
 
-def _sum(w: Writer, x: Arg, /, dim: Any = None, keepdim: bool = False) -> int:
-    return w.sum(lined(w, x), _axes(x, dim), keepdim)
-
-
 def _variance(w: Writer, x: Arg, dim: Any, unbiased: bool, correction: float | None, keepdim: bool) -> tuple[int, int]:
     less = float(unbiased) if correction is None else float(correction)
     return variance(w, lined(w, x), _axes(x, dim), less, keepdim)
@@ -242,13 +238,14 @@ def _trace(w: Writer, x: Arg, /) -> int:
 
 
 RULES: dict[str, Rule] = {
-    "sum": _sum, "var": _var, "std": _std, "var_mean": _var_mean, "std_mean": _std_mean, "prod": _prod,
-    "nansum": _nansum, "cumprod": _accumulated("mul"), "logcumsumexp": _accumulated("logaddexp"), "cumsum": _cumsum,
-    "mm": _matmul, "bmm": _matmul, "mv": _matmul, "dot": _matmul, "matmul": _matmul, "vdot": _matmul,
-    "addmm": _addmm, "addmv": _addmm, "addr": _addr, "linear": _linear, "baddbmm": _addmm, "trace": _trace,
-    "addbmm": _addbmm, "amax": _amax(1, "amax"), "amin": _amax(-1, "amin"), "max": _max(1, "max"),
-    "min": _max(-1, "min"), "aminmax": _aminmax, "linalg_vector_norm": _vector_norm, "dist": _dist,
-    "_cdist_forward": _cdist, "_pdist_forward": _pdist,
+    "var": _var, "std": _std, "var_mean": _var_mean, "std_mean": _std_mean, "prod": _prod, "nansum": _nansum,
+    "cumprod": _accumulated("mul"), "logcumsumexp": _accumulated("logaddexp"), "cumsum": _cumsum, "mm": _matmul,
+    "bmm": _matmul, "mv": _matmul, "dot": _matmul, "matmul": _matmul, "vdot": _matmul, "addmm": _addmm,
+    "addmv": _addmm, "addr": _addr, "linear": _linear, "baddbmm": _addmm, "trace": _trace, "addbmm": _addbmm,
+    "amax": _amax(1, "amax"), "amin": _amax(-1, "amin"), "max": _max(1, "max"), "min": _max(-1, "min"),
+    "aminmax": _aminmax, "linalg_vector_norm": _vector_norm, "dist": _dist, "_cdist_forward": _cdist,
+    "_pdist_forward": _pdist,
+    "sum": lambda w, x, /, dim=None, keepdim=False: w.sum(lined(w, x), _axes(x, dim), keepdim),
     "mean": lambda w, x, /, dim=None, keepdim=False: w.mean(lined(w, x), _axes(x, dim), keepdim),
     "logsumexp": lambda w, x, /, dim, keepdim=False: w.logsumexp(lined(w, x), _axes(x, dim), keepdim),
     "norm": lambda w, x, /, p=2, dim=None, keepdim=False: _vector_norm(w, x, p, dim, keepdim),

@@ -26,7 +26,8 @@ _SIZELESS = frozenset({
     "sinh", "smooth_l1_loss", "softplus", "sqrt", "square", "sub", "subtract", "sum", "tan", "tanh", "to",
     "true_divide", "truediv", "vector_norm", "where", "zeros_like",
 })  # fmt: skip
-_PICKING = frozenset({"index", "masked_select"})
+#: What picks entries by a mask.
+PICKING = frozenset({"index", "masked_select"})
 #: What puts picked entries back where they were.
 _PUTTING = frozenset({"index_put", "_index_put_impl", "masked_scatter"})
 
@@ -51,7 +52,7 @@ class Selections:
     def ran(self, name: str, arguments: Sequence[Any], outs: Sequence[Any]) -> None:
         """Note what an operation gives."""
         masks = self.masks(arguments) if self._masks else []
-        if name in _PICKING:
+        if name in PICKING:
             masks = masks + [key for key in arguments[1:] if key.dtype in MASKS]
         for out in outs if masks and name.rstrip("_") not in _PUTTING else ():
             if out.dim() and out.layout == torch.strided:

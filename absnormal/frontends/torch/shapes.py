@@ -138,10 +138,6 @@ def torch_masked(places: Array, mask: Arg, indices: Sequence[Any]) -> Array:
     return np.asarray(torch.ops.aten._unsafe_masked_index(torch.from_numpy(places), mask.tensor, keys, 0).numpy())
 
 
-def _gather(w: Writer, x: Arg, /, dim: int, index: Arg) -> int:
-    return w.gather(w.node(x), along(x.shape, index.tensor.cpu().numpy(), dim))
-
-
 def lines(x: Arg, dim: int, index: Arg) -> Array:
     """The flat places of the lines of ``x`` with these numbers."""
     return np.asarray(np.take(np.atleast_1d(numbered(x.shape)), index.tensor.cpu().numpy(), axis=dim))
@@ -205,9 +201,10 @@ RULES: dict[str, Rule] = {
     "take": _by_places, "native_channel_shuffle": _by_places, "replication_pad1d": _by_places,
     "replication_pad2d": _by_places, "replication_pad3d": _by_places, "reflection_pad1d": _by_places,
     "reflection_pad2d": _by_places, "reflection_pad3d": _by_places, "index": _index, "_unsafe_index": _index,
-    "gather": _gather, "masked_select": _masked_select, "constant_pad_nd": _pad, "where": _where,
-    "diagonal": _diagonal, "tril": _tri(np.tril), "triu": _tri(np.triu), "embedding": _embedding,
-    "diag_embed": _diag_embed, "block_diag": _block_diagonal, "_unsafe_masked_index": _masked_index,
+    "masked_select": _masked_select, "constant_pad_nd": _pad, "where": _where, "diagonal": _diagonal,
+    "tril": _tri(np.tril), "triu": _tri(np.triu), "embedding": _embedding, "diag_embed": _diag_embed,
+    "block_diag": _block_diagonal, "_unsafe_masked_index": _masked_index,
+    "gather": lambda w, x, /, dim, index: w.gather(w.node(x), along(x.shape, index.tensor.cpu().numpy(), dim)),
     "permute": lambda w, x, /, dims: w.transpose(w.node(x), [dim % len(x.shape) for dim in dims]),
     "t": lambda w, x, /: w.swap(w.node(x), 0, 1) if len(x.shape) == 2 else w.node(x),
     "unbind": lambda w, x, /, dim=0: [_select(w, x, dim, i) for i in range(x.shape[dim])],
