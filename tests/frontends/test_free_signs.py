@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from importlib.util import find_spec
 from typing import Any
 
@@ -98,6 +99,17 @@ def test_the_product_of_two_vectors_does() -> None:
 def test_signs_that_stay_are_no_matter() -> None:
     report = an.verify(lambda a: np.linalg.eigh((a + a.T) / 2)[1][0, 0], RANDOM)
     assert (report.verdict.name, report.method) == ("CLARKE", "smooth")
+
+
+def test_signs_are_those_of_the_precision_that_computed_them() -> None:
+    """Single precision often returns the negative of what double precision does."""
+    torch, seen = pytest.importorskip("torch"), 0
+    for a in np.random.default_rng(5).standard_normal((12, 4, 4)):
+        with suppress(an.TraceError):  # A sign may jump next to a matrix.
+            report = an.verify(lambda a: torch.linalg.eigh((a + a.T) / 2)[1][0].sum(), torch.tensor(a).float())
+            assert (report.verdict.name, report.method) == ("CLARKE", "smooth")
+            seen += 1
+    assert seen > 6
 
 
 def test_a_branch_on_a_sign_that_jumps_is_refused() -> None:
