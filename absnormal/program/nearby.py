@@ -107,7 +107,8 @@ class Nearby:
 
     def _maps(self, node: Node, flags: list[Array]) -> Any:
         """The linear maps of an operation, with 1 for every factor but the locally constant 0."""
-        zero = [flag & (self._values[arg] == 0) for arg, flag in zip(node.args, flags, strict=True)]
+        pairs = zip(node.args, flags, strict=True)
+        zero = [flag & (self._values[arg] == 0) if flag.any() else flag for arg, flag in pairs]
         factors = [1.0 - z for z in zero]
         maps = TABLE[node.op].maps
         assert maps is not None

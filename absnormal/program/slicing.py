@@ -92,7 +92,9 @@ class Needs:
 
     def _zero(self, index: int) -> Array:
         """Which entries are locally 0: what they are multiplied by does not count."""
-        return np.asarray(self.nearby.constant(index) & (self.values[index] == 0))
+        constant = self.nearby.constant(index)
+        # Values that are not looked at are not asked for: they may cost something.
+        return np.asarray(constant & (self.values[index] == 0)) if constant.any() else constant
 
     def _behind(self, node: Node, counts: Array, compared: Array) -> tuple[list[Array], list[Array]]:
         row, shapes = TABLE[node.op], [self.nodes[arg].shape for arg in node.args]
