@@ -49,14 +49,14 @@ def separate(sweeps: Sweeps, adjoints: Array, late: Callable[[], bool]) -> list[
     def one_by_one(rest: Array, most: int) -> Iterator[Separate]:
         """Sets as small as possible, those of different operations first; the last one is all that is left."""
         kinked = [sweeps.program.nodes[index] for index in sweeps.program.kinked]
-        ranks = np.concatenate([np.arange(node.switches) for node in kinked])
-        for switch in np.argsort(ranks, kind="stable"):
-            if rest[switch] and not late():
-                most -= 1
-                start = np.arange(len(rest)) == switch if most > 0 else rest
-                own = grown(sweeps.with_their_blocks(start))
-                rest = rest & ~own.switches
-                yield own
+        order = np.argsort(np.concatenate([np.arange(node.switches) for node in kinked]), kind="stable")
+        while rest.any() and not late():
+            most -= 1
+            first = order[rest[order].argmax()]
+            start = np.arange(len(rest)) == first if most > 0 else rest
+            own = grown(sweeps.with_their_blocks(start))
+            rest = rest & ~own.switches
+            yield own
 
     with_sorts = grown(sorts).switches
     with_down = grown(left & down & ~with_sorts).switches

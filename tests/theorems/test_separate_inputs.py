@@ -199,15 +199,16 @@ def test_a_row_that_is_zero_is_a_dependence() -> None:
     assert sorted(inputs.tolist() for inputs, _ in parts) == [[False, False, True], [True, True, False]]
 
 
-def test_what_is_not_near_x_is_no_dependence() -> None:
+def test_what_counts_near_x_is_a_dependence() -> None:
     def f(x: Any) -> Any:
         far = np.maximum(x[1], x[0] - 1.0)
-        return abs(x[0]) - abs(far) + np.linalg.norm(np.stack([x[2] + 1, x[3]])) * abs(x[4])
+        near = abs(np.linalg.norm(np.stack([x[2] + 1, x[3]])) - 1 + x[4])
+        return abs(x[0]) - abs(far) + near + abs(x[5] + x[6] ** 2)
 
-    sweeps = Sweeps(an.trace(f, np.zeros(5)), np.zeros(5))
+    sweeps = Sweeps(an.trace(f, np.zeros(7)), np.zeros(7))
     seen, kinks = Dependence(sweeps), sweeps.alpha
     depends = [seen.inputs_of(np.arange(sweeps.program.s) == i).nonzero()[0].tolist() for i in kinks]
-    assert depends == [[0], [1], [4]]
+    assert sorted(depends) == [[0], [1], [2, 3, 4], [5, 6]]
 
 
 def test_sets_that_share_inputs_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
