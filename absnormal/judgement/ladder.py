@@ -49,8 +49,13 @@ def in_subproblems(problem: Problem) -> Proof | None:
     return separate_inputs(problem, lambda own: decide(own, alone)[0])
 
 
+def in_subproblems_at_once(problem: Problem) -> Proof | None:
+    """Of each subproblem the rungs are asked that list no switches, before all switches are listed."""
+    return None if problem.off is not None else separate_inputs(problem, lambda own: decide(own, UNLISTED)[0])
+
+
 #: What was tried is called by its theorem.
-in_subproblems.__module__ = separate_inputs.__module__
+in_subproblems.__module__ = in_subproblems_at_once.__module__ = separate_inputs.__module__
 #: Before what looks for members along directions where switches are many, and after it elsewhere.
 _IN_SUBPROBLEMS = tuple(asked(in_subproblems, many) for many in (True, False))
 
@@ -71,6 +76,7 @@ FURTHER: tuple[Rung, ...] = (
     smooth_by_equal_rows,
     *(asked(rung, many=True) for rung in SWEEPS),
     smooth_exactly,
+    asked(in_subproblems_at_once, many=True),
     likq,
     along_candidates,
     *(asked(rung, many=False) for rung in SWEEPS),

@@ -114,6 +114,14 @@ def test_a_sort_beside_kinks_that_cancel(slope: float, clarke: bool) -> None:
     assert clarke or "d[200]" in report.explanation
 
 
+@pytest.mark.parametrize("n", [40, 3000])
+def test_one_maximum_minus_another(n: int) -> None:
+    """Kinks of both signs, whose rows are independent: that is seen switch by switch where they are many."""
+    report = an.verify(lambda x: x[:n].max() - x[n:].max(), np.zeros(2 * n), slope=0.5)
+    assert report.verdict is an.Verdict.CLARKE and report.certificate.check()
+    assert n == 40 or report.method == "separate inputs"
+
+
 def test_frameworks() -> None:
     def kinks(x: Any) -> Any:
         return torch.relu(x[200]) - torch.relu(-x[200]) + torch.sort(x[:200])[0] @ torch.tensor(WEIGHTS)
@@ -150,6 +158,7 @@ def test_entries_that_no_kink_depends_on_are_compared() -> None:
     assert not replace(forged, program=forged.witness.digest).check()
 
 
+@pytest.mark.slow
 def test_what_one_subproblem_leaves_open_is_open(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(order, "STABLE", 2)
 
@@ -172,6 +181,7 @@ def many(x: Any) -> Any:
     return np.median(x[:40]) * (1 + x[0]) - np.exp(straight(x[48:50])) + pairs - np.linalg.norm(x[50:53])
 
 
+@pytest.mark.slow
 def test_many_sets_and_one_that_is_wrong() -> None:
     program = an.trace(many, np.zeros(53))
     slopes = np.zeros(program.s)
@@ -202,13 +212,13 @@ def test_a_row_that_is_zero_is_a_dependence() -> None:
 def test_what_counts_near_x_is_a_dependence() -> None:
     def f(x: Any) -> Any:
         far = np.maximum(x[1], x[0] - 1.0)
-        near = abs(np.linalg.norm(np.stack([x[2] + 1, x[3]])) - 1 + x[4])
-        return abs(x[0]) - abs(far) + near + abs(x[5] + x[6] ** 2)
+        rows = np.linalg.norm((x[5:9] + np.array([1.0, 0.0, 0.0, 0.0])).reshape(2, 2), axis=1)
+        return abs(x[0]) - abs(far) + abs(x[2] + x[3] ** 2) + abs(rows[0] - 1 + x[4]) + rows[1]
 
-    sweeps = Sweeps(an.trace(f, np.zeros(7)), np.zeros(7))
+    sweeps = Sweeps(an.trace(f, np.zeros(9)), np.zeros(9))
     seen, kinks = Dependence(sweeps), sweeps.alpha
     depends = [seen.inputs_of(np.arange(sweeps.program.s) == i).nonzero()[0].tolist() for i in kinks]
-    assert sorted(depends) == [[0], [1], [2, 3, 4], [5, 6]]
+    assert sorted(depends) == [[0], [1], [2, 3], [4, 5, 6], [7], [8]]
 
 
 def test_sets_that_share_inputs_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
