@@ -126,10 +126,19 @@ def test_node_tests_have_their_expected_values() -> None:
 OPERATORS = sorted(RULES)
 
 
+@functools.cache
+def histories() -> dict[str, list[Any]]:
+    """The schemas of each operator, the oldest first."""
+    found: dict[str, list[Any]] = {}
+    for item in sorted(onnx.defs.get_all_schemas_with_history(), key=lambda item: item.since_version):
+        if not item.domain:
+            found.setdefault(item.name, []).append(item)
+    return found
+
+
 def history(kind: str) -> list[Any]:
     """The schemas of an operator, the oldest first."""
-    every = [item for item in onnx.defs.get_all_schemas_with_history() if item.name == kind and not item.domain]
-    return sorted(every, key=lambda item: item.since_version)
+    return histories().get(kind, [])
 
 
 def versions(kind: str) -> list[Any]:
