@@ -62,7 +62,7 @@ def _zero_for_these(sweeps: Sweeps, slopes: Array) -> tuple[Array, Array]:
     return zero, sigma
 
 
-def _open(sweeps: Sweeps, slopes: Array, direction: Array, rng: np.random.Generator) -> bool:
+def opens(sweeps: Sweeps, slopes: Array, direction: Array, rng: np.random.Generator | None = None) -> bool:
     """Whether one direction opens the slopes at all active switches that may change the output and have a row."""
     zero, sigma = _zero_for_these(sweeps, slopes)
     opened = realizes(sweeps, sigma, direction, rng) & _definite(sweeps, sigma)
@@ -272,7 +272,7 @@ def independent_modulo_a_prime(witness: Witness) -> bool:
 
 def open_along(direction: Any, witness: Witness, rng: np.random.Generator) -> bool:
     """One direction, pushed, opens the slopes."""
-    return _open(witness.floats, witness.c, numbers_in_x(direction, witness), rng)
+    return opens(witness.floats, witness.c, numbers_in_x(direction, witness), rng)
 
 
 def mean_of_limiting(
@@ -285,7 +285,7 @@ def mean_of_limiting(
     mean, size = np.zeros(sweeps.program.n), np.zeros(sweeps.program.n)
     for weight, signature, d in zip(weights, signatures, directions, strict=True):
         slopes = np.asarray(signature, dtype=float)
-        if slopes.shape != sweeps.alpha.shape or not _open(sweeps, slopes, numbers_in_x(d, witness), rng):
+        if slopes.shape != sweeps.alpha.shape or not opens(sweeps, slopes, numbers_in_x(d, witness), rng):
             return False
         sigma = sweeps.signature(slopes)
         mean += weight * sweeps.gradient(sigma)

@@ -10,6 +10,9 @@ from absnormal.sweeps.conditioning import beyond_values
 from absnormal.sweeps.rounding import FLOOR, UNIT, rounding
 from absnormal.sweeps.table import Sweeps
 
+#: How much farther beyond the rounding of values a direction must open a cell where it is looked for than where it is
+#: checked, as other roundings are drawn there.
+_CLEARLY = 2.0
 #: How far from a multiple of its slopes the rates of a block may be, against their length: the rounding of long sums.
 ALONG = 1024 * UNIT
 
@@ -17,7 +20,8 @@ ALONG = 1024 * UNIT
 def realizes(
     sweeps: Sweeps, sigma: Array, d: Array, rng: np.random.Generator | None = None, needed: Array | None = None
 ) -> Array:
-    """For each active switch, whether sigma_i r_i^sigma . d > 0 beyond its rounding error; ``rng`` draws roundings.
+    """For each active switch, whether sigma_i r_i^sigma . d > 0 beyond its rounding error, and clearly so without an
+    ``rng`` that draws other roundings.
 
     Where not all that are ``needed`` are beyond that of the sweep, what the rounding of values does is left out.
 
@@ -33,7 +37,8 @@ def realizes(
     slack = rounding(sweeps.push_depth) * sweeps.magnitude(sigma, d)[0][alpha] + FLOOR
     opened = _opened(sweeps, sigma, here, slack)
     if opened.any() and (needed is None or opened[needed].all()):
-        opened &= _opened(sweeps, sigma, here, slack + beyond_values(sweeps, sigma, here, rates, rng))
+        margin = _CLEARLY if rng is None else 1.0
+        opened &= _opened(sweeps, sigma, here, slack + margin * beyond_values(sweeps, sigma, here, rates, rng))
     return opened
 
 

@@ -315,6 +315,7 @@ class _Limiting:
         self._cells: list[tuple[Array, Array]] = []
         self._columns: list[Array] = []
         self._known: set[bytes] = set()
+        self._sure: set[bytes] = set()
         self._size = np.zeros(len(g))
         self._weights = np.zeros(0)
         #: How much is left where more directions bring the mean no nearer, and whether the time was over.
@@ -361,8 +362,27 @@ class _Limiting:
         return self._slack + 2 * (rounding(self._problem.sweeps.pull_depth) + self.count * UNIT) * self._size
 
     def near(self, left: Array) -> bool:
-        """Whether that is no more than rounding."""
-        return bool((np.abs(left) <= self._allowed).all())
+        """Whether that is no more than rounding, for gradients of cells that are open clearly beyond that of values;
+        others are taken out."""
+        while (np.abs(left) <= self._allowed).all():
+            shut = [k for k, w in enumerate(self._weights) if w and not self._clearly_open(*self._cells[k])]
+            if not shut:
+                return True
+            for k in reversed(shut):
+                self._known.discard(self._columns.pop(k).tobytes())
+                self._cells.pop(k)
+            if not self._columns:
+                return False
+            left = self.left()
+        return False
+
+    def _clearly_open(self, slopes: Array, d: Array) -> bool:
+        sweeps, key = self._problem.sweeps, d.tobytes()
+        if sweeps.program.is_piecewise_linear or key in self._sure:
+            return True
+        if next_to_program.opens(sweeps, slopes, d):
+            self._sure.add(key)
+        return key in self._sure
 
     def used(self) -> tuple[list[Sampled], Array]:
         """The gradients that the mean is of, and how far from the vector it may be."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -96,6 +97,19 @@ def test_every_entry_must_be_near(monkeypatch: pytest.MonkeyPatch, listed: bool)
     problem, slack = case(abs(x) + y, [0, 0], 0).problem(), np.full(2, 1e-12)
     assert module.nearest_mean(problem, np.array([2.5, 1.0]), slack) is None
     assert module.nearest_mean(problem, np.array([0.5, 1.0]), slack) is not None
+
+
+@pytest.mark.parametrize("listed", [True, False])
+@pytest.mark.parametrize(("precision", "found"), [(np.float64, True), (np.float32, False)])
+def test_a_cell_is_open_beyond_the_rounding_of_values(
+    monkeypatch: pytest.MonkeyPatch, listed: bool, precision: Any, found: bool
+) -> None:
+    """The row of |(cos x - 1 + 1e-7) y| is what single precision makes of 1 - 1."""
+    if not listed:
+        monkeypatch.setattr(module, "first_order", lambda sweeps: None)
+    program, at = an.trace(lambda v: np.abs((np.cos(v[0]) - 1 + 1e-7) * v[1]), [0.0, 0.0]), np.zeros(2)
+    problem = Problem(Sweeps(program, at, units=float(np.finfo(precision).eps)), np.ones(1), Budget(seconds=2))
+    assert (module.nearest_mean(problem, np.array([0.0, 1e-7]), np.full(2, 1e-20)) is not None) == found
 
 
 def test_many_switches_of_few_variables() -> None:
