@@ -52,6 +52,14 @@ def test_what_nobody_asks_for_is_neither_read_nor_computed():
     assert builder.values[double].dtype == float
 
 
+def test_operations_are_equal_in_one_precision_only():
+    builder = lazy(Foreign(1.0))
+    found = []
+    for builder.precision in (np.float32, np.float64, np.float32):
+        found.append(add(builder, "exp", 0))
+    assert found[0] == found[2] != found[1]
+
+
 def test_a_long_chain_needs_no_recursion():
     builder = lazy(Foreign(1.0))
     at = 0
