@@ -316,3 +316,10 @@ def test_roots_of_constants_among_moving_entries_are_constants() -> None:
     assert an.verify(lambda x: np.sqrt(np.where(first, x, 0.0)).sum(), [4.0, 1.0]).gradient.tolist() == [0.25, 0.0]
     with pytest.raises(an.TraceError, match="not Lipschitz"):
         an.verify(lambda x: np.sqrt(np.where(first, x, 0.0)).sum(), [0.0, 1.0])
+
+
+@pytest.mark.parametrize("f", [lambda x: (x * x.flip(0)).sum().sqrt(), lambda x: (x[0] * x[1]).sqrt()])
+def test_a_product_of_two_entries_is_no_square(f: Any) -> None:
+    """sqrt(x y) is no size, though x and y are entries of one node."""
+    with pytest.raises(an.TraceError, match="not Lipschitz"):
+        an.verify(f, torch.zeros(2, dtype=torch.float64))
