@@ -57,7 +57,7 @@ def test_forgeries_are_refused_or_true(pool: list[forgeries.Specimen]) -> None:
 
 @pytest.mark.parametrize(("module", "name", "broken"), [
     (agreement, "_identical", lambda form, witness, rng: True),
-    pytest.param(next_to_program, "_open", lambda sweeps, slopes, direction, rng: True, marks=pytest.mark.slow),
+    pytest.param(next_to_program, "opens", lambda sweeps, slopes, direction, rng: True, marks=pytest.mark.slow),
     (checker, "can_prove", lambda claim, evidence: True),
 ], ids=["another program", "closed cells", "any claim"])  # fmt: skip
 def test_the_fuzzer_catches_a_broken_checker(
