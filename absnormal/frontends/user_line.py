@@ -71,10 +71,11 @@ def of_python(file: str) -> bool:
     return file.startswith(_PYTHON) and f"{os.sep}site-packages{os.sep}" not in file
 
 
-def names_of(code: CodeType) -> list[str]:
+@functools.lru_cache(maxsize=1000)
+def names_of(code: CodeType) -> tuple[str, ...]:
     """The global names and attributes that some code uses, in its inner functions too."""
     inner = [name for item in code.co_consts if isinstance(item, CodeType) for name in names_of(item)]
-    return [*code.co_names, *inner]
+    return (*code.co_names, *inner)
 
 
 def library_name(frame: FrameType | None) -> str | None:

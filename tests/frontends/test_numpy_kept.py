@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+import gc
 import threading
 import warnings
+import weakref
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -81,6 +83,20 @@ def test_functions_are_followed_wherever_they_are_kept_and_given_back(name: str)
     with pytest.raises(ZeroDivisionError):
         an.gradient(lambda a: f(a) * (1 // 0), _DEFINITE)
     assert kept() is sl.cholesky
+
+
+def test_defaults_are_read_anew_and_nothing_is_kept_of_them() -> None:
+    def f(a: Any, factor: Any = np.triu) -> Any:
+        return _told(factor(a))
+
+    an.gradient(f, _DEFINITE)
+    f.__defaults__ = (sl.cholesky,)
+    np.testing.assert_allclose(an.gradient(f, _DEFINITE), _differences(f, _DEFINITE), rtol=1e-6, atol=1e-6)
+    assert f.__defaults__ == (sl.cholesky,)
+    known = weakref.ref(f)
+    del f
+    gc.collect()
+    assert known() is None
 
 
 def test_a_function_of_scipy_with_arguments_is_followed_itself() -> None:

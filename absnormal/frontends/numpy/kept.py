@@ -175,7 +175,6 @@ def _is_theirs(kind: type) -> bool:
     return kind.__module__ == "__main__" or (module is not None and is_user(file) and not of_python(file))
 
 
-@functools.lru_cache(maxsize=1000)
 def _default(function: Any, place: int) -> Any:
     return function.__defaults__[place]
 
