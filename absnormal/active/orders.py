@@ -79,6 +79,12 @@ def ordered(sweeps: Sweeps, sigma: Array, chosen: Array) -> Order | None:
     return Order(rates, d)
 
 
+def compared(sweeps: Sweeps, sigma: Array) -> tuple[Array, Array]:
+    """The two entries that each active switch compares under definite slopes, by their numbers: inputs are 1 to n, what
+    is constant is 0; -1 where it is no comparison."""
+    return _Demands(sweeps, sigma).pairs()
+
+
 #: The number of all constants; inputs are 1 to n, other entries come after them.
 _CONSTANT = 0
 
