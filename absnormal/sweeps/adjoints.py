@@ -91,9 +91,16 @@ class Adjoints:
             self.arrays[index] = linear.pull(w)
             self.owned[index] = isinstance(linear, Index)
 
+    def _reach(self) -> None:
+        """Write what a sweep that starts from an input has for it."""
+        seed = self.arrays[self.start]
+        if seed is not None and self.start in self.buffers:
+            self.buffers[self.start][...] = seed
+
     def join(self) -> Array:
         """The adjoints of the inputs as rows (k, n)."""
         if self.buffers:
+            self._reach()
             return self.flat
         parts = []
         for index in self.inputs:

@@ -95,5 +95,7 @@ MUTANTS = (
     Mutant("judgement/branches.py", "_ROUNDING = 2.0**-40", "_ROUNDING = 2.0**-20", ("judgement/test_branches.py",)),
     Mutant("judgement/digits.py", "own and lost_by_formulas(tool, problem.sigma, known):", "False:", DIGITS),
     Mutant("judgement/digits.py", "np.where(added > 0, _LOST", "np.where(added >= 0, _LOST", DIGITS),
+    Mutant("sweeps/adjoints.py", "        if seed is not None and self.start in self.buffers:", "        if False:",
+           ("sweeps/test_from_inputs.py",)),
     Mutant("theorems/problem.py", "<= NOTHING * sizes", "<= sizes", PARTIAL),
 )
