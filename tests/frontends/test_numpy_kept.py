@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import functools
 import gc
+import importlib
+import sys
 import threading
 import warnings
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -116,6 +118,51 @@ def test_another_thread_has_the_function_itself() -> None:
 
     an.gradient(f, _DEFINITE)
     assert all(np.array_equal(item, sl.cholesky(_DEFINITE)) for item in found)
+
+
+_LIBRARY = """
+from python_numbers_inner import deep
+
+def largest(x): return max(x[0], x[1])
+def number(x): return abs(float(x[0])) + float(x[1])
+def calls(x): return deep(x)
+def clip(value, low=0.0, high=1.0): return max(low, min(high, value))
+
+class Loss:
+    def __call__(self, x): return min(x[0], x[1]) + self.part(x)
+    def part(self, x): return sorted(x)[1]
+"""
+_INNER = "def deep(x): return min(x[0], x[1])"
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A module of a person's, whose functions use Python's own for numbers, and another one that it imports."""
+    folder = tmp_path_factory.mktemp("library")
+    (folder / "python_numbers.py").write_text(_LIBRARY)
+    (folder / "python_numbers_inner.py").write_text(_INNER)
+    sys.path.insert(0, str(folder))
+    yield importlib.import_module("python_numbers")
+    sys.path.remove(str(folder))
+
+
+@pytest.mark.parametrize("x", [[0.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
+@pytest.mark.parametrize("name", ["around", "a default", "kept", "an object", "a method", "a loop", "a partial"])
+def test_pythons_own_functions_are_followed_in_other_modules(library: Any, name: str, x: list[float]) -> None:
+    largest, loss = library.largest, library.Loss()
+    functions: dict[str, Callable[[Any], Any]] = {
+        "around": lambda x: library.largest(x) + library.number(x) + library.calls(x),
+        "a default": lambda x, given=library: given.largest(x),
+        "kept": lambda x: largest(x) * 2.0,
+        "an object": lambda x: loss(x) + library.Loss()(x),
+        "a method": loss.part,
+        "a loop": lambda x: sum(map(library.clip, x)),
+        "a partial": functools.partial(lambda x, f: f(x), f=largest),
+    }
+    report = an.verify(functions[name], x)
+    assert report.verdict is not an.Verdict.UNDECIDED and report.certificate.check()
+    for module in (library, sys.modules["python_numbers_inner"]):
+        assert not {"max", "min", "sorted", "float"} & vars(module).keys()
 
 
 def test_what_is_kept_out_of_sight_is_refused_by_its_name() -> None:

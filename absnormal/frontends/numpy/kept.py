@@ -49,13 +49,14 @@ class Kept(dict[str, Any]):
             if id(one) in seen or issubclass(type(one), _LEADING_NOWHERE):
                 continue
             seen[id(one)] = one
+            around = []
             for number, slot in enumerate(_slots(one)):
                 try:
-                    left.append(slot.read())
+                    around.append(slot.read())
                 except ValueError:  # A variable without a value yet.
                     continue
                 self.slots[f"{id(one)}.{number}"] = slot
-            left += _named(one)
+            left += [*around, *_named(one, around)]
         self._seen = seen  # No other object gets the identity of one of these.
 
     def get(self, name: str, default: Any = None) -> Any:
@@ -66,6 +67,12 @@ class Kept(dict[str, Any]):
 
     def __setitem__(self, name: str, item: Any) -> None:
         self.slots[name].write(item)
+
+    @property
+    def modules(self) -> list[dict[str, Any]]:
+        """The names of the modules in which f, and the functions that it leads to, were written."""
+        found = [one.__globals__ for one in self._seen.values() if type(one) is FunctionType]
+        return [*{id(space): space for space in found}.values()]
 
     @property
     def lists(self) -> list[Any]:
@@ -149,15 +156,18 @@ def _added(container: Any, size: int) -> Iterable[Any]:
     return [*itertools.islice(reversed(container), max(0, len(container) - size))]
 
 
-def _named(one: Any) -> Iterator[Any]:
-    """What else something leads to: the objects that a function names, the class of an object."""
+def _named(one: Any, around: list[Any]) -> Iterator[Any]:
+    """What else something leads to: the objects that a function names, in modules ``around`` it too, the class of an
+    object."""
     if type(one) is MethodType:
         yield one.__func__
         yield one.__self__
     elif type(one) is FunctionType and is_user(one.__code__.co_filename):
-        for name in names_of(one.__code__):
-            if name in one.__globals__:
-                yield one.__globals__[name]
+        names = names_of(one.__code__)
+        named = [one.__globals__[name] for name in names if name in one.__globals__]
+        yield from named
+        for module in (item for item in (*named, *around) if type(item) is ModuleType and _is_written(item)):
+            yield from (vars(module)[name] for name in names if name in vars(module))
     elif issubclass(type(one), type) and _is_theirs(one):
         yield from (item for item in vars(one).values() if type(item) is FunctionType)
     elif type(one) is tuple and len(one) <= _MOST:
@@ -170,9 +180,13 @@ def _is_theirs(kind: type) -> bool:
     """Whether a class is one that a person wrote in Python, whose objects have attributes of their own."""
     if type(kind) is not type or not kind.__dictoffset__:
         return False
-    module = sys.modules.get(kind.__module__)
+    return kind.__module__ == "__main__" or _is_written(sys.modules.get(kind.__module__))
+
+
+def _is_written(module: ModuleType | None) -> bool:
+    """Whether a module is one that a person wrote: neither Python's, NumPy's nor SciPy's."""
     file = getattr(module, "__file__", None) or ""
-    return kind.__module__ == "__main__" or (module is not None and is_user(file) and not of_python(file))
+    return module is not None and is_user(file) and not of_python(file)
 
 
 def _default(function: Any, place: int) -> Any:

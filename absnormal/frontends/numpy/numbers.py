@@ -130,7 +130,7 @@ class Float(float, metaclass=_Meta):
         return _as_number(x) if isinstance(x, TracedArray) and x.size == 1 else float(x)
 
 
-#: Names of Python's own that mean something else in the module of f.
+#: Names of Python's own that mean something else in the modules of f and of the functions that it leads to.
 BUILTINS: dict[str, Any] = {"max": largest, "min": smallest, "sorted": in_order, "float": Float}
 
 #: What asks for the kind of a number.

@@ -241,12 +241,11 @@ class _Replaced:
                 for found in self._namespaces():
                     self._replace(found if found.is_there() else _Found(found.namespace, found.originals))
             self._replace(_Found(kept, kept.slots))
-            if own is None:
-                return
-            added = {name: item for name, item in BUILTINS.items() if name not in own}
-            self.added.append((own, [*added]))
-            own.update(added)
-            if seen is None:
+            for space in kept.modules if own is None else [own, *kept.modules]:
+                added = {name: item for name, item in BUILTINS.items() if name not in space}
+                self.added.append((space, [*added]))
+                space.update(added)
+            if seen is None and own is not None:
                 self._replace(_Found(own, [*own]))
 
     def leave(self) -> None:
