@@ -54,8 +54,6 @@ def in_subproblems_at_once(problem: Problem) -> Proof | None:
     return None if problem.off is not None else separate_inputs(problem, lambda own: decide(own, UNLISTED)[0])
 
 
-#: What was tried is called by its theorem.
-in_subproblems.__module__ = in_subproblems_at_once.__module__ = separate_inputs.__module__
 #: Before what looks for members along directions where switches are many, and after it elsewhere.
 _IN_SUBPROBLEMS = tuple(asked(in_subproblems, many) for many in (True, False))
 
@@ -138,5 +136,11 @@ def decide(problem: Problem, rungs: Sequence[Rung] = RUNGS) -> tuple[Proof | Non
                 return proof, tried
             if not searches or not problem.clock.hurried:
                 problem.in_vain.add(rung)
-        tried.append(rung.__module__.rsplit(".", 1)[-1].replace("_", " "))
+        tried.append(_theorem(rung))
     return None, list(dict.fromkeys(tried))
+
+
+def _theorem(rung: Rung) -> str:
+    """The theorem that a rung tries, which is named as its module is; the rungs of this one separate inputs."""
+    module = separate_inputs.__module__ if rung.__module__ == __name__ else rung.__module__
+    return module.rsplit(".", 1)[-1].replace("_", " ")

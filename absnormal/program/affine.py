@@ -66,11 +66,7 @@ class Affine:
     def multiple(self, first: int, second: int, left: int, right: int) -> Fraction | None:
         """The k for which first - second = k (left - right) identically, or None."""
         top, below = self.difference(first, second), self.difference(left, right)
-        if not below:
-            return None
-        key = next(iter(below))
-        k = top.get(key, Fraction(0)) / below[key]
-        return k if combined(top, below, -k) == {} else None
+        return Fraction(0) if below and not top else ratio(top, below) or None
 
 
 def ratio(first: Combination, second: Combination) -> Fraction:

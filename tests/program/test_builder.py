@@ -166,6 +166,9 @@ def test_combinations_of_nodes():
     assert builder.affine.difference(half, half) == {}
     assert builder.affine.multiple(left, builder.constant(np.array(-2.0)), right, half) == Fraction(-4, 3)
     assert builder.affine.multiple(left, two, right, half) is None
+    assert builder.affine.multiple(left, right, half, two) is None  # 3 x - 2 and x / 2 - 2
+    assert builder.affine.multiple(left, left, right, half) == 0
+    assert builder.affine.multiple(left, right, half, half) is None
     for at in [0] * 500:
         left = add(builder, "add", left, at)
     assert len(builder.affine(left)) == 2

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.program.affine import combined
+from absnormal.program.affine import ratio
 from absnormal.program.builder import Builder
 from absnormal.program.nodes import Node
 
@@ -60,9 +60,7 @@ def _ratio(builder: Builder, own: int, zero: int, left: int, right: int) -> Frac
         {key if isinstance(key, str) else _flat(builder, key): c for key, c in builder.affine.difference(*pair).items()}
         for pair in ((own, zero), (left, right))
     )
-    key = next(iter(below), None)
-    k = Fraction(0) if key is None else above.get(key, Fraction(0)) / below[key]
-    return Fraction(0) if combined(above, below, -k) else k
+    return ratio(above, below)
 
 
 def inside(builder: Builder, left: int, right: int, tied: Array) -> tuple[int, int]:
