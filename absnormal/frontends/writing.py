@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
@@ -19,6 +19,23 @@ from absnormal.frontends.user_line import caller
 from absnormal.program.builder import Builder
 from absnormal.program.nodes import Source
 from absnormal.program.program import RELATIONS
+
+
+def without_rules(
+    tool: str, what: str, missing: Mapping[Any, Source | None], refused: Mapping[Any, tuple[str, str]],
+    name: Callable[[Any], str], called: Callable[[Any], str], fix: str,
+) -> TraceError:
+    """The error for operations of a framework without a rule, each with the line of its first use, and why it has none.
+
+    ``name`` is what the framework names one, ``called`` what a person calls it.
+    """
+    first, source = next(iter(missing.items()))
+    if len(missing) == 1 and first in refused:
+        return TraceError(called(first), *refused[first], source)
+    where = ", ".join(sorted(
+        f"{name(one)} at {line}" + (f" ({refused[one][0]})" if one in refused else "")
+        for one, line in missing.items()))
+    return TraceError(tool, f"no rule for {len(missing)} {what}(s): {where}", fix, source)
 
 
 class Writer(Terms[Any]):

@@ -42,9 +42,7 @@ def inlined(
 def custom(run: Run, eqn: Any, inputs: Inputs, *, call_jaxpr: Any = None, fun_jaxpr: Any = None) -> list[Seen]:
     """custom_jvp and custom_vjp: what they compute is followed, the slopes at kinks are those of their own rule."""
     start = len(run.builder.nodes)
-    named = foreign(eqn, run.around)
-    if named is not None and named not in run.foreign:
-        run.foreign.append(named)
+    run.distrust(foreign(eqn, run.around))
     (closed,) = called(eqn)
     name = closed.jaxpr.debug_info.func_name
     results = inlined(run, eqn, inputs, call_jaxpr=call_jaxpr, fun_jaxpr=fun_jaxpr, name=name)
@@ -198,9 +196,7 @@ def linear(
     num_res: Any = None,
 ) -> list[Seen]:
     """linear_call: the function itself; whether its transpose is that is not known."""
-    named = f"a linear_call with a transpose of its own{f' at {run.around}' if run.around is not None else ''}"
-    if named not in run.foreign:
-        run.foreign.append(named)
+    run.distrust(f"a linear_call with a transpose of its own{f' at {run.around}' if run.around is not None else ''}")
     return run.closed(callee, inputs)
 
 

@@ -39,8 +39,7 @@ def followed(run: Run, eqn: Any, inputs: list[Seen]) -> list[Seen] | None:
         Writer(run.builder, *(run.builder.user or (eqn.primitive.name, run.around))).refuse(
             "has a derivative rule of its own, which may differentiate by what stop_gradient holds constant",
             'give stopped="followed"')
-    if named is not None and named not in run.foreign:
-        run.foreign.append(named)
+    run.distrust(named)
     return run.closed(closed, inputs)
 
 
@@ -91,8 +90,8 @@ def without_rule(run: Run, name: str, inputs: list[Seen], results: list[Any]) ->
     assert run.builder.user is not None
     source = run.builder.user[1]
     if not any(_moves(run, seen) for seen in inputs):
-        error = refusal({name: source}, NAMES)
-        return [Seen(value, Jump(error.operation, error.source, error.problem, error.fix)) for value in results]
+        jump = Jump.of(refusal({name: source}, NAMES))
+        return [Seen(value, jump) for value in results]
     run.missing.setdefault(name, source)
     return [Seen(value) for value in results]
 

@@ -34,6 +34,11 @@ class Jump:
     problem: str
     fix: str
 
+    @classmethod
+    def of(cls, error: TraceError) -> Jump:
+        """What an error would say, if f used the result."""
+        return Jump(error.operation, error.source, error.problem, error.fix)
+
     def refuse(self) -> NoReturn:
         raise TraceError(self.operation, self.problem, self.fix, self.source)
 

@@ -63,7 +63,7 @@ class Trace:
         """Whether another trace is the same."""
         return (
             text == self._text and treedef == self._treedef and len(constants) == len(self._constants)
-            and all(map(_equal, constants, self._constants))
+            and all(map(equal, constants, self._constants))
         )  # fmt: skip
 
     def belongs(self, point: Point, staged: Any) -> None:
@@ -75,7 +75,7 @@ class Trace:
         fixed = point.fixed()
         return (
             staged is self._staged and point.treedef == self._treedef and len(fixed) == len(self._fixed)
-            and all(map(_equal, fixed, self._fixed))
+            and all(map(equal, fixed, self._fixed))
         )  # fmt: skip
 
     def gradient(self, point: Point) -> list[Any]:
@@ -213,7 +213,7 @@ def _forget(identity: int, gone: Any) -> None:
         del _KEPT[identity]
 
 
-def _equal(one: Any, other: Any) -> bool:
+def equal(one: Any, other: Any) -> bool:
     """Whether two constants are the same, bit by bit."""
     if isinstance(one, float | int) or isinstance(other, float | int):
         return type(one) is type(other) and repr(one) == repr(other)

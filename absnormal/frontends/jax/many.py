@@ -18,7 +18,7 @@ from absnormal._optional import require
 from absnormal.arrays import Array
 from absnormal.errors import TraceError
 from absnormal.frontends.jax.capture import capture
-from absnormal.frontends.jax.kept import is_compiled
+from absnormal.frontends.jax.kept import equal, is_compiled
 from absnormal.frontends.jax.point import Point
 from absnormal.frontends.many import ManyCalls
 from absnormal.frontends.traced_call import TracedCall
@@ -56,7 +56,8 @@ class JaxCalls(ManyCalls):
             return False
         variables = set(self._point.places)
         return all(
-            isinstance(leaf, self._jax.Array) and leaf.aval == own.aval if number in variables else _equal(leaf, own)
+            isinstance(leaf, self._jax.Array) and leaf.aval == own.aval if number in variables
+            else type(leaf) is type(own) and equal(leaf, own)
             for number, (leaf, own) in enumerate(zip(leaves, self._point.leaves, strict=True))
         )
 
@@ -78,18 +79,6 @@ class JaxCalls(ManyCalls):
 
     def at(self, values: Sequence[Array], leaves: Sequence[Array]) -> TracedCall:
         return replace(self._first, values=values, leaves=leaves, other_precision=None)
-
-
-def _equal(one: Any, other: Any) -> bool:
-    """Whether what is held fixed is the same at two points."""
-    if one is other:
-        return True
-    if type(one) is not type(other):
-        return False
-    try:
-        return bool(np.array_equal(np.asarray(one), np.asarray(other)))
-    except (TypeError, ValueError):
-        return False
 
 
 def many_calls(f: Callable[[Any], Any], x: Any) -> ManyCalls:

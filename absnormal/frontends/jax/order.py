@@ -12,11 +12,11 @@ from absnormal.arrays import Array
 from absnormal.frontends.jax.jumps import tied_index
 from absnormal.frontends.jax.places import sorted_places
 from absnormal.frontends.jax.run import Call
-from absnormal.frontends.jax.shapes import scatter_targets
+from absnormal.frontends.jax.shapes import over_windows, scattered
 from absnormal.frontends.meanings.lookups import looked_up
 from absnormal.frontends.meanings.movements import sent
 from absnormal.frontends.meanings.order import in_order
-from absnormal.frontends.meanings.windows import folds, windows
+from absnormal.frontends.meanings.windows import folds
 from absnormal.frontends.numpy.order import largest, smallest
 from absnormal.frontends.numpy.traced import TracedArray
 
@@ -34,11 +34,8 @@ def window_extremum(sign: int) -> Callable[..., Any]:
 
     tie = "max.window" if sign > 0 else "min.window"
 
-    def rule(
-        call: Call, u: Any, *, window_dimensions: Any, window_strides: Any, padding: Any, window_dilation: Any = None,
-        base_dilation: Any = None,
-    ) -> Any:
-        index = windows(u.shape, window_dimensions, window_strides, padding, window_dilation, base_dilation)
+    @over_windows
+    def rule(call: Call, u: Any, index: Array) -> Any:
         if (index < 0).all(axis=0).any():
             call.write.refuse("has a window that holds padding only", "choose a smaller padding")
         flat = folds(call.write, np.reshape(u, -1), index.reshape(len(index), -1), sign, tie)
@@ -50,13 +47,11 @@ def window_extremum(sign: int) -> Callable[..., Any]:
 def scattered_extremum(sign: int) -> Callable[..., Any]:
     """x.at[i].max(u) and jax.ops.segment_max: a tie is split evenly, with the entry that was there."""
 
-    def rule(
-        call: Call, operand: Any, indices: Any, updates: Any, *, dimension_numbers: Any, indices_are_sorted: bool,
-        unique_indices: bool, mode: Any,
-    ) -> Any:
+    @scattered
+    def rule(call: Call, operand: Any, targets: Array, updates: Any) -> Any:
         write = call.write
         given = np.asarray(call.values[0]).astype(float).reshape(-1)
-        index = sent(scatter_targets(call, dimension_numbers, indices_are_sorted, unique_indices, mode), given.size)
+        index = sent(targets, given.size)
         # An infinite entry that is no bound does not take part, where there is anything else.
         absent = (given == -sign * np.inf) & (index >= 0).any(axis=0)
         own = np.where(absent, -1, np.arange(given.size))

@@ -79,7 +79,7 @@ def as_numbers(inputs: Sequence[Seen]) -> list[Seen]:
         try:
             outcome = seen.traced.constant()
         except TraceError as error:
-            return Seen(seen.value, Jump(error.operation, error.source, error.problem, error.fix))
+            return Seen(seen.value, Jump.of(error))
         return Seen(seen.value, outcome if isinstance(outcome, Either) else None)
 
     return [as_number(seen) for seen in inputs]

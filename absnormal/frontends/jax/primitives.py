@@ -14,11 +14,12 @@ from absnormal.frontends.jax.jumps import Beside, First, Jump
 from absnormal.frontends.jax.order import fold_over, scattered_extremum, sort, top_k, window_extremum
 from absnormal.frontends.jax.reducers import gathered_from_chosen, scattered_to_chosen
 from absnormal.frontends.jax.run import Call, Seen
-from absnormal.frontends.jax.shapes import MOVES, moving, scattered_product, scattered_sum, window_sum
+from absnormal.frontends.jax.shapes import MOVES, moving, scattered, scattered_product, window_sum
 from absnormal.frontends.jax.special import SPECIAL
 from absnormal.frontends.jax.windows import convolution
 from absnormal.frontends.meanings.activations import clipped, power
 from absnormal.frontends.meanings.angles import arctan2
+from absnormal.frontends.meanings.movements import added
 from absnormal.frontends.meanings.places import Places
 from absnormal.frontends.meanings.steps import over_entries
 from absnormal.frontends.numpy.masks import TracedMask, numbers
@@ -31,11 +32,11 @@ Rule = Callable[..., Any]
 #: primitive -> row of the operation table
 ROWS = {
     "add": "add", "add_any": "add", "sub": "sub", "mul": "mul", "div": "div", "neg": "neg", "square": "square",
-    "sqrt": "sqrt",
-    "cbrt": "cbrt", "exp": "exp", "exp2": "exp2", "expm1": "expm1", "log": "log", "log1p": "log1p", "sin": "sin",
-    "cos": "cos", "tan": "tan", "asin": "arcsin", "acos": "arccos", "atan": "arctan", "sinh": "sinh", "cosh": "cosh",
-    "tanh": "tanh", "asinh": "arcsinh", "acosh": "arccosh", "atanh": "arctanh",
-    "logistic": "expit", "erf": "erf", "erfc": "erfc", "lgamma": "gammaln",
+    "sqrt": "sqrt", "cbrt": "cbrt", "exp": "exp", "exp2": "exp2", "expm1": "expm1", "log": "log", "log1p": "log1p",
+    "sin": "sin", "cos": "cos", "tan": "tan", "asin": "arcsin", "acos": "arccos", "atan": "arctan", "sinh": "sinh",
+    "cosh": "cosh", "tanh": "tanh", "asinh": "arcsinh", "acosh": "arccosh", "atanh": "arctanh",
+    "logistic": "expit", "erf": "erf", "erfc": "erfc", "erf_inv": "erfinv", "lgamma": "gammaln", "digamma": "digamma",
+    "bessel_i1e": "i1e",
 }  # fmt: skip
 
 COMPARISONS = {
@@ -58,6 +59,10 @@ def _row(op: str) -> Rule:
 
 def _compared(ufunc: Any) -> Rule:
     return lambda call, a, b: ufunc(a, b)
+
+
+def _same(call: Call, u: Any) -> Any:
+    return u
 
 
 def _jump(relation: str) -> Rule:
@@ -312,8 +317,7 @@ MASKS: dict[str, Rule] = {
     "xor": _bitwise(_joined),
     "reduce_and": _over_entries("all"),
     "reduce_or": _over_entries("any"),
-    "stop_gradient": lambda call, mask: mask,
-    "copy": lambda call, mask: mask,
+    **dict.fromkeys(("stop_gradient", "copy"), _same),
     "device_put": _transferred,
     "stack": _beside,
     "argmax": _first,
@@ -341,10 +345,7 @@ RULES: dict[str, Rule] = {
     "convert_element_type": _convert,
     "reduce_precision": _reduced_precision,
     "device_put": _transferred,
-    "copy": lambda call, u: u,
-    "copy_p": lambda call, u: u,
-    "name": lambda call, u: u,
-    "sharding_constraint": lambda call, u: u,
+    **dict.fromkeys(("copy", "copy_p", "name", "sharding_constraint"), _same),
     "atan2": lambda call, u, v: arctan2(call.write, u, v),
     "stop_gradient": _detached,
     "select_n": _select,
@@ -363,8 +364,8 @@ RULES: dict[str, Rule] = {
     "top_k": top_k,
     "dot_general": _dot,
     "conv_general_dilated": convolution,
-    "scatter-add": scattered_sum(1),
-    "scatter-sub": scattered_sum(-1),
+    "scatter-add": scattered(lambda call, *args: added(call.write, *args)),
+    "scatter-sub": scattered(lambda call, u, where, values: added(call.write, u, where, values, -1)),
     "scatter-mul": scattered_product,
     "scatter-max": scattered_extremum(1),
     "scatter-min": scattered_extremum(-1),

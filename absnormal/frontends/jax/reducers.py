@@ -10,6 +10,7 @@ import numpy as np
 from absnormal._optional import require
 from absnormal.arrays import Array
 from absnormal.frontends.jax.run import Call, Run, Seen
+from absnormal.frontends.jax.shapes import over_windows
 from absnormal.frontends.meanings.movements import sent
 from absnormal.frontends.meanings.windows import entries, summed_over, windows
 from absnormal.frontends.numpy.traced import TracedArray
@@ -77,7 +78,7 @@ def windows_reduced(
     return reduced(run, eqn, taken, computation=None, jaxpr=closed, dimensions=(0,))
 
 
-def _chosen(call: Call, u: Any, select: str, index: Array) -> Array:
+def _chosen(call: Call, u: Any, index: Array, select: str) -> Array:
     """The entry that each window takes, -1 for none; a tie is refused, as the choice jumps there."""
     sign = 1.0 if select in ("ge", "gt") else -1.0
     flat = np.asarray(call.values[1]).astype(float).reshape(-1)
@@ -92,24 +93,18 @@ def _chosen(call: Call, u: Any, select: str, index: Array) -> Array:
     return np.asarray(chosen)
 
 
-def scattered_to_chosen(
-    call: Call, source: Any, operand: Any, *, select_prim: Any, window_dimensions: Any, window_strides: Any,
-    padding: Any,
-) -> Any:
+@over_windows
+def scattered_to_chosen(call: Call, source: Any, operand: Any, index: Array, select: str) -> Any:
     """What pooling does backwards: each entry of the source is added to the entry that its window takes."""
-    index = windows(np.shape(operand), window_dimensions, window_strides, padding)
-    chosen = _chosen(call, operand, select_prim.name, index)
+    chosen = _chosen(call, operand, index, select)
     table = sent(chosen.reshape(-1), math.prod(np.shape(operand)))
     if not isinstance(source, TracedArray):
         return None
     return np.reshape(summed_over(call.write, np.reshape(source, -1), table), np.shape(operand))
 
 
-def gathered_from_chosen(
-    call: Call, tangents: Any, operand: Any, *, select_prim: Any, window_dimensions: Any, window_strides: Any,
-    padding: Any, base_dilation: Any, window_dilation: Any,
-) -> Any:
+@over_windows
+def gathered_from_chosen(call: Call, tangents: Any, operand: Any, index: Array, select: str) -> Any:
     """What pooling does forwards to tangents: the tangent of the entry that each window takes, 0 where it has none."""
-    index = windows(np.shape(operand), window_dimensions, window_strides, padding, window_dilation, base_dilation)
-    chosen = _chosen(call, operand, select_prim.name, index)
+    chosen = _chosen(call, operand, index, select)
     return entries(call.write, np.reshape(tangents, -1), chosen) if isinstance(tangents, TracedArray) else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from absnormal.errors import TraceError
+from absnormal.frontends.writing import without_rules
 from absnormal.program.nodes import Source
 
 _CALLS = ("calls back into Python", "write it with operations of JAX")
@@ -41,14 +42,5 @@ REFUSED: dict[str, tuple[str, str]] = {
 
 def refusal(missing: Mapping[str, Source | None], called: Mapping[str, str]) -> TraceError:
     """The error for primitives without a rule, with the line of their first use."""
-    if len(missing) == 1 and next(iter(missing)) in REFUSED:
-        ((name, source),) = missing.items()
-        return TraceError(called.get(name, f"lax.{name}"), *REFUSED[name], source)
-    where = ", ".join(
-        f"{name} at {source}" + (f" ({REFUSED[name][0]})" if name in REFUSED else "")
-        for name, source in sorted(missing.items()))
-    return TraceError(
-        "jax", f"no rule for {len(missing)} primitive(s): {where}",
-        "write them with supported operations, or judge the vector on a NumPy version of f with gradient=",
-        next(iter(missing.values())),
-    )
+    fix = "write them with supported operations, or judge the vector on a NumPy version of f with gradient="
+    return without_rules("jax", "primitive", missing, REFUSED, str, lambda name: called.get(name, f"lax.{name}"), fix)

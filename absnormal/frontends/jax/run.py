@@ -66,16 +66,10 @@ class Call:
     outs: list[Any]
     write: Writer
 
-    def without_rule(self, name: str) -> None:
-        """Note that something has no rule; the result is followed as a constant, to find what else has none."""
-        self.run.missing.setdefault(name, self.write.source)
-
     def distrust(self, problem: str) -> None:
         """Note that JAX's own formula for the derivative is not that of the value here."""
         where = f" at {self.write.source}" if self.write.source is not None else ""
-        text = f"its derivative of {self.write.operation}{where} {problem}"
-        if text not in self.run.foreign:
-            self.run.foreign.append(text)
+        self.run.distrust(f"its derivative of {self.write.operation}{where} {problem}")
 
     def by(self, rule: Callable[..., Any], *args: Any) -> Any:
         """What a rule writes, given the parameters that it reads; others are refused by name."""
@@ -112,6 +106,11 @@ class Run:
     _constants: dict[int, tuple[Any, Array]] = field(default_factory=dict)
     _sources: dict[int, tuple[Any, Source | None]] = field(default_factory=dict)
     _live: dict[int, tuple[Any, set[int]]] = field(default_factory=dict)
+
+    def distrust(self, named: str | None) -> None:
+        """Note derivative code that may not be that of what is computed; None: there is none."""
+        if named is not None and named not in self.foreign:
+            self.foreign.append(named)
 
     def closed(self, closed: Any, inputs: Sequence[Seen]) -> list[Seen]:
         """The results of a closed jaxpr."""
@@ -282,7 +281,7 @@ class Run:
         try:
             made = joined(jump, parts, given, alike, moved)
         except TraceError as error:
-            return Seen(value, Jump(error.operation, error.source, error.problem, error.fix))
+            return Seen(value, Jump.of(error))
         if isinstance(made, TracedArray) and self.builder.nodes[made.index].op != "input":
             self.builder.give(made.index, value)
         return Seen(value, made if isinstance(made, TracedArray | Either) else None)

@@ -14,7 +14,7 @@ import numpy as np
 from absnormal._optional import require
 from absnormal.arrays import Array
 from absnormal.frontends.jax.run import Call
-from absnormal.frontends.meanings.movements import added, sent
+from absnormal.frontends.meanings.movements import sent
 from absnormal.frontends.meanings.windows import summed_over, windows
 from absnormal.frontends.numpy.traced import TracedArray
 
@@ -127,21 +127,43 @@ MOVES: dict[str, Callable[..., Any]] = {
 # -- windows -----------------------------------------------------------------------------------------------
 
 
-def window_sum(
-    call: Call, u: Any, *, window_dimensions: Any, window_strides: Any, padding: Any, window_dilation: Any = None,
-    base_dilation: Any = None,
-) -> Any:
+def over_windows(rule: Callable[..., Any]) -> Callable[..., Any]:
+    """A rule that takes, after its operands, the numbers of the entries in every window of the last one."""
+
+    def windowed(
+        call: Call, *args: Any, window_dimensions: Any, window_strides: Any, padding: Any, window_dilation: Any = None,
+        base_dilation: Any = None, select_prim: Any = None,
+    ) -> Any:
+        shape = np.shape(args[-1])
+        index = windows(shape, window_dimensions, window_strides, padding, window_dilation, base_dilation)
+        return rule(call, *args, index) if select_prim is None else rule(call, *args, index, select_prim.name)
+
+    return windowed
+
+
+@over_windows
+def window_sum(call: Call, u: Any, index: Array) -> Any:
     """Sums over windows: entries of the padding are 0."""
-    index = windows(u.shape, window_dimensions, window_strides, padding, window_dilation, base_dilation)
     return summed_over(call.write, np.reshape(u, -1), index)
 
 
 # -- scattered updates -------------------------------------------------------------------------------------
 
 
-def scatter_targets(
-    call: Call, dimension_numbers: Any, indices_are_sorted: bool, unique_indices: bool, mode: Any
-) -> Array:
+def scattered(rule: Callable[[Call, Any, Array, Any], Any]) -> Callable[..., Any]:
+    """A rule that takes an array, for every update the number of the entry that it goes to, and the updates."""
+
+    def written(
+        call: Call, operand: Any, indices: Any, updates: Any, *, dimension_numbers: Any, indices_are_sorted: bool,
+        unique_indices: bool, mode: Any,
+    ) -> Any:
+        targets = _targets(call, dimension_numbers, indices_are_sorted, unique_indices, mode)
+        return rule(call, operand, targets, updates)
+
+    return written
+
+
+def _targets(call: Call, dimension_numbers: Any, indices_are_sorted: bool, unique_indices: bool, mode: Any) -> Array:
     """For every update the number of the entry that it goes to, flat; -1 for none."""
     jax, jnp = require("jax", "jax"), require("jax.numpy", "jax")
     operand, indices, updates = call.values
@@ -168,27 +190,11 @@ def scatter_targets(
     return target
 
 
-def scattered_sum(sign: int) -> Callable[..., Any]:
-    """x.at[i].add(u) and x.at[i].subtract(u): sums of updates."""
-
-    def rule(
-        call: Call, operand: Any, indices: Any, updates: Any, *, dimension_numbers: Any, indices_are_sorted: bool,
-        unique_indices: bool, mode: Any,
-    ) -> Any:
-        targets = scatter_targets(call, dimension_numbers, indices_are_sorted, unique_indices, mode)
-        return added(call.write, operand, targets, updates, sign)
-
-    return rule
-
-
-def scattered_product(
-    call: Call, operand: Any, indices: Any, updates: Any, *, dimension_numbers: Any, indices_are_sorted: bool,
-    unique_indices: bool, mode: Any,
-) -> Any:
+@scattered
+def scattered_product(call: Call, operand: Any, targets: Array, updates: Any) -> Any:
     """x.at[i].multiply(u): products of updates."""
-    if isinstance(updates, TracedArray) and not unique_indices:
+    if isinstance(updates, TracedArray) and not call.params["unique_indices"]:
         call.write.refuse("is not differentiated by JAX where indices may be equal", "give unique_indices=True")
-    targets = scatter_targets(call, dimension_numbers, indices_are_sorted, unique_indices, mode)
     index = sent(targets, math.prod(call.outs[0].shape)).reshape(-1, *call.outs[0].shape)
     factors = np.concatenate([np.reshape(updates, -1), np.ones(1)])
     return operand * np.prod(factors[index], axis=0)

@@ -15,10 +15,6 @@ from absnormal.frontends.numpy.traced import TracedArray
 Rule = Callable[..., Any]
 
 
-def _row(op: str) -> Rule:
-    return lambda call, u: call.write.op(op, u, given=call.outs[0])
-
-
 def _by_last(op: str, where: Callable[..., Any] | None = None) -> Rule:
     """A row of which only the last argument varies; by the others JAX's own derivative, if it has one."""
 
@@ -51,10 +47,7 @@ def _bessel(call: Call, u: Any) -> Any:
 
 
 SPECIAL: dict[str, Rule] = {
-    "digamma": _row("digamma"),
-    "erf_inv": _row("erfinv"),
     "bessel_i0e": _bessel,
-    "bessel_i1e": _row("i1e"),
     "polygamma": _polygamma,
     "zeta": _by_last("zeta"),
     "igamma": _by_last("gammainc", _positive),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ from absnormal.frontends.onnx.graph import Graph, double, initializers
 from absnormal.frontends.onnx.refused import REFUSED
 from absnormal.frontends.onnx.rule import NEWEST, Call, account, attributes_of, output_name
 from absnormal.frontends.onnx.rules import OF_DOMAINS
-from absnormal.frontends.writing import Writer, in_words
+from absnormal.frontends.writing import Writer, in_words, without_rules
 from absnormal.program.builder import Builder
 from absnormal.program.nodes import Source
 from absnormal.program.program import Program
@@ -100,22 +101,11 @@ def program_of(
     except TraceError as error:
         raise in_words(error, lambda name: _OPERATORS.get(name, name)) from error.__cause__
     if run.missing:
-        raise _unfollowed(run.missing)
+        kind, fix = itemgetter(1), "export f with supported operators"
+        raise without_rules("onnx", "operator", run.missing, REFUSED, kind, kind, fix)
     return builder.program(
         result.index if isinstance(result, TracedArray) else builder.constant(np.asarray(result, dtype=float))
     )
-
-
-def _unfollowed(missing: Mapping[tuple[str, str], Source]) -> TraceError:
-    """What is wrong with operators without a rule."""
-    if len(missing) == 1 and next(iter(missing)) in REFUSED:
-        ((known, kind), source), = missing.items()
-        return TraceError(kind, *REFUSED[known, kind], source)
-    listed = ", ".join(
-        f"{kind} at {source}" + (f" ({REFUSED[known, kind][0]})" if (known, kind) in REFUSED else "")
-        for (known, kind), source in sorted(missing.items(), key=lambda item: item[0][1]))
-    problem = f"no rule for {len(missing)} operator(s): {listed}"
-    return TraceError("onnx", problem, "export f with supported operators", next(iter(missing.values())))
 
 
 class Interpreter:

@@ -50,7 +50,7 @@ class Rule:
         parameters = [*inspect.signature(self.write).parameters.values()][1:]
         if any(item.kind is inspect.Parameter.VAR_POSITIONAL for item in parameters):
             return None
-        return len(parameters)
+        return sum(item.kind is not inspect.Parameter.KEYWORD_ONLY for item in parameters)
 
 
 def reading(write: Callable[..., Any], *reads: str, **others: Any) -> Rule:

@@ -51,14 +51,6 @@ COMPARISONS = {
 JUMPS = {"Sign": "sign", "Floor": "floor", "Ceil": "ceil", "Round": "rint"}
 
 
-def _unary(op: str) -> Write:
-    return lambda call, u: call.write.op(op, u)
-
-
-def _binary(op: str) -> Write:
-    return lambda call, u, v: call.write.op(op, u, v)
-
-
 # -- several arguments -----------------------------------------------------------------------------------
 
 
@@ -92,12 +84,8 @@ def _rows(call: Call, u: Any) -> tuple[Any, int]:
     return np.reshape(u, (math.prod(shape[:axis]), math.prod(shape[axis:]))), 1
 
 
-def _log_softmax(call: Call, u: Any) -> Any:
-    return np.reshape(log_softmax(call.write, *_rows(call, u)), np.shape(u))
-
-
-def _softmax(call: Call, u: Any) -> Any:
-    return np.reshape(softmax(call.write, *_rows(call, u)), np.shape(u))
+def _of_rows(function: Callable[..., Any]) -> Rule:
+    return reading(lambda call, u: np.reshape(function(call.write, *_rows(call, u)), np.shape(u)), "axis")
 
 
 def _hardmax(call: Call, u: Any) -> Any:
@@ -113,13 +101,6 @@ def _axes(call: Call, u: Any, axes: Any) -> tuple[int, ...]:
     if given is None or len(given) == 0:
         return () if call.get("noop_with_empty_axes") else tuple(range(u.ndim))
     return axes_of(tuple(int(axis) for axis in given), u.ndim)
-
-
-def _reduction(function: Callable[..., Any]) -> Write:
-    def rule(call: Call, u: Any, axes: Any = None) -> Any:
-        return function(u, axis=_axes(call, u, axes), keepdims=bool(call.get("keepdims")))
-
-    return rule
 
 
 def _euclidean(u: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
@@ -222,11 +203,6 @@ def _dropout(call: Call, u: Any, ratio: Any = None, training: Any = None) -> Any
     return [u, np.ones(np.shape(u), bool)]
 
 
-def _infinite(call: Call, u: Any) -> Any:
-    """Nothing that is finite near the point is infinite."""
-    return np.isinf(u)
-
-
 _LOGICAL = {"And": operator.and_, "Or": operator.or_, "Xor": operator.xor}
 
 
@@ -244,12 +220,15 @@ _REDUCED = ("axes", "keepdims", "noop_with_empty_axes")
 
 
 def _reducing(function: Callable[..., Any]) -> Rule:
-    return Rule(_reduction(function), _REDUCED)
+    def rule(call: Call, u: Any, axes: Any = None) -> Any:
+        return function(u, axis=_axes(call, u, axes), keepdims=bool(call.get("keepdims")))
+
+    return Rule(rule, _REDUCED)
 
 
 RULES: dict[str, Rule] = {
-    **{name: Rule(_unary(op)) for name, op in UNARY.items()},
-    **{name: Rule(_binary(op)) for name, op in BINARY.items()},
+    **{name: Rule(lambda call, u, *, op=op: call.write.op(op, u)) for name, op in UNARY.items()},
+    **{name: Rule(lambda call, u, v, *, op=op: call.write.op(op, u, v)) for name, op in BINARY.items()},
     **{name: Rule(lambda call, a, b, *, ufunc=ufunc: ufunc(a, b)) for name, ufunc in COMPARISONS.items()},
     **{name: Rule(lambda call, u, *, relation=relation: call.write.constant_piece(relation, u))
        for name, relation in JUMPS.items()},
@@ -269,8 +248,8 @@ RULES: dict[str, Rule] = {
     "Min": Rule(_extrema(-1)),
     "Sum": Rule(_total),
     "Mean": Rule(_total),
-    "Softmax": reading(_softmax, "axis"),
-    "LogSoftmax": reading(_log_softmax, "axis"),
+    "Softmax": _of_rows(softmax),
+    "LogSoftmax": _of_rows(log_softmax),
     "ReduceSum": _reducing(np.sum),
     "ReduceMean": _reducing(np.mean),
     "ReduceProd": _reducing(np.prod),
@@ -296,7 +275,8 @@ RULES: dict[str, Rule] = {
     **{name: Rule(lambda call, a, b, *, join=join: join(numbers(a), numbers(b)), keeps_masks=True)
        for name, join in _LOGICAL.items()},
     "IsNaN": Rule(lambda call, u: np.isnan(u)),
-    "IsInf": Rule(_infinite, idle=("detect_negative", "detect_positive")),
+    # Nothing that is finite near the point is infinite.
+    "IsInf": Rule(lambda call, u: np.isinf(u), idle=("detect_negative", "detect_positive")),
     "Mod": reading(_mod, "fmod"),
     "Hardmax": reading(_hardmax, "axis"),
     # How a number is rounded, and to what it saturates, matters for types that are refused.
