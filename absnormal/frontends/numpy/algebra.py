@@ -348,5 +348,3 @@ def vector_norm(x: Any, axis: Any = None, keepdims: bool = False, ord: Any = 2) 
     return reshape(_vector_norm(write, moved, ord, (0,), False), shape)
 
 
-def matrix_norm(x: Any, keepdims: bool = False, ord: Any = "fro") -> Any:
-    return norm(x, ord, (-2, -1), keepdims)

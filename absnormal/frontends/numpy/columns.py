@@ -223,36 +223,6 @@ def dot(self: Any, other: Any) -> Any:
     return _loaded().Series(_column_of(result), index=self.index)
 
 
-def largest(self: Any, n: int = 5) -> Any:
-    """pandas.Series.nlargest."""
-    return self.sort_values(ascending=False).head(n)
-
-
-def smallest(self: Any, n: int = 5) -> Any:
-    """pandas.Series.nsmallest."""
-    return self.sort_values().head(n)
-
-
-def clip(self: Any, lower: Any = None, upper: Any = None) -> Any:
-    """pandas.Series.clip."""
-    return _again(self, np.clip(self.array.variables, lower, upper))
-
-
-def corr(self: Any, other: Any) -> Any:
-    """pandas.Series.corr of two columns in one order."""
-    return np.corrcoef(taken(self), taken(other))[0, 1]
-
-
-def cov(self: Any, other: Any) -> Any:
-    """pandas.Series.cov of two columns in one order."""
-    return np.cov(taken(self), taken(other))[0, 1]
-
-
-def quantile(self: Any, q: Any = 0.5) -> Any:
-    """pandas.Series.quantile."""
-    return np.quantile(self.array.variables[~self.array.isna()], q)
-
-
 class Windows:
     """pandas.Series.rolling and expanding: what is computed of the entries in each window."""
 
@@ -269,26 +239,17 @@ class Windows:
                  for where, here in zip(self._places, known, strict=True)]
         return _again(self.own, parts)
 
-    def sum(self) -> Any:
-        return self._each("sum", np.sum)
-
-    def mean(self) -> Any:
-        return self._each("mean", np.mean)
-
-    def median(self) -> Any:
-        return self._each("median", np.median)
-
-    def max(self) -> Any:
-        return self._each("max", np.max)
-
-    def min(self) -> Any:
-        return self._each("min", np.min)
-
     def var(self, ddof: int = 1) -> Any:
         return self._each("var", functools.partial(np.var, ddof=ddof), ddof=ddof)
 
     def std(self, ddof: int = 1) -> Any:
         return self._each("std", functools.partial(np.std, ddof=ddof), ddof=ddof)
+
+    sum = functools.partialmethod(_each, "sum", np.sum)
+    mean = functools.partialmethod(_each, "mean", np.mean)
+    median = functools.partialmethod(_each, "median", np.median)
+    max = functools.partialmethod(_each, "max", np.max)
+    min = functools.partialmethod(_each, "min", np.min)
 
     def apply(self, func: Callable[[Any], Any], raw: bool = False) -> Any:
         return self._each("sum", func)
@@ -332,9 +293,15 @@ def weighted(
 #: Classes that are called for variables, and methods of those that hold some.
 COLUMNS: dict[str, Callable[..., Any]] = {"Series": series, "DataFrame": frame}
 COLUMN_METHODS: tuple[tuple[str, str, dict[str, Callable[..., Any]]], ...] = (
-    ("pandas.core.generic", "NDFrame", {"clip": clip, "rolling": rolling, "expanding": expanding, "ewm": weighted}),
+    ("pandas.core.generic", "NDFrame", {
+        "clip": lambda self, lower=None, upper=None: _again(self, np.clip(self.array.variables, lower, upper)),
+        "rolling": rolling, "expanding": expanding, "ewm": weighted}),
     ("pandas", "Series", {
-        "corr": corr, "cov": cov, "quantile": quantile, "dot": dot, "__matmul__": dot, "nlargest": largest,
-        "nsmallest": smallest}),
+        # Of two columns in one order.
+        "corr": lambda self, other: np.corrcoef(taken(self), taken(other))[0, 1],
+        "cov": lambda self, other: np.cov(taken(self), taken(other))[0, 1],
+        "quantile": lambda self, q=0.5: np.quantile(self.array.variables[~self.array.isna()], q),
+        "nlargest": lambda self, n=5: self.sort_values(ascending=False).head(n),
+        "nsmallest": lambda self, n=5: self.sort_values().head(n), "dot": dot, "__matmul__": dot}),
     ("pandas", "DataFrame", {"__setitem__": set_item, "assign": assign, "dot": dot, "__matmul__": dot}),
 )

@@ -176,7 +176,7 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.linalg.vecdot: lambda a, b, axis=-1: np.sum(a * b, axis=axis),
     np.convolve: algebra.convolve, np.correlate: algebra.correlate,
     np.linalg.norm: algebra.norm, np.linalg.vector_norm: algebra.vector_norm,
-    np.linalg.matrix_norm: algebra.matrix_norm,
+    np.linalg.matrix_norm: lambda x, keepdims=False, ord="fro": algebra.norm(x, ord, (-2, -1), keepdims),
     np.nansum: _counted(algebra.total), np.nanmean: _counted(algebra.mean), np.nanvar: _counted(algebra.var),
     np.nanstd: _counted(algebra.std), np.nanprod: _counted(algebra.prod), np.nancumsum: _counted(algebra.cumsum),
     np.nancumprod: _counted(algebra.cumprod), np.nanmax: _counted(order.largest), np.nanmin: _counted(order.smallest),
@@ -184,8 +184,12 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.nanpercentile: _counted(order.percentile),
     # maxima and order
     np.max: order.largest, np.min: order.smallest, np.amax: order.largest, np.amin: order.smallest,
-    np.ptp: order.ptp, np.clip: order.clip, np.median: order.median, np.sort: order.sort,
-    np.partition: order.partition, np.quantile: order.quantile, np.percentile: order.percentile,
+    np.ptp: lambda a, axis=None, keepdims=False: (
+        order.largest(a, axis, keepdims) - order.smallest(a, axis, keepdims)),
+    np.clip: order.clip, np.median: order.median, np.sort: order.sort,
+    # Sorted altogether, which is a partition.
+    np.partition: lambda a, kth, axis=-1: order.sort(a, axis),
+    np.quantile: order.quantile, np.percentile: order.percentile,
     np.argmax: order.selection("argmax"), np.argmin: order.selection("argmin"),
     np.argsort: order.selection("argsort"), np.argpartition: order.argpartition, np.lexsort: order.lexsort,
     np.nanargmax: _counted(order.selection("argmax")), np.nanargmin: _counted(order.selection("argmin")),
@@ -214,7 +218,7 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
 FUNCTIONS |= WRITING | SEQUENCE_FUNCTIONS | ALGEBRA | TRANSFORMS
 
 if hasattr(np, "unstack"):  # NumPy 2.1
-    FUNCTIONS[np.unstack] = shapes.unstack
+    FUNCTIONS[np.unstack] = lambda x, axis=0: tuple(shapes.moveaxis(x, axis, 0))
     FUNCTIONS[np.cumulative_sum] = algebra.cumulative("cumsum")
     FUNCTIONS[np.cumulative_prod] = algebra.cumulative("cumprod")
 

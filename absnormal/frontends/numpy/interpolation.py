@@ -15,6 +15,8 @@ from absnormal.frontends.numpy.held import taken
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.writing import Writer, writer_of
 
+_BOTH = "has variables in its coefficients and in x", "keep one of them constant"
+
 
 def _affine(write: Writer, value: Callable[[Any], Any], u: Any) -> Any:
     from absnormal.frontends.numpy.library import affine_map
@@ -75,7 +77,7 @@ def spline(self: Any, x: Any, nu: int = 0, extrapolate: Any = None) -> Any:
         together: Any = np.stack(curves, -1)
         return together.reshape(np.shape(x) + c.shape[1:])
     if isinstance(x, TracedArray):
-        write.refuse("has variables in its coefficients and in x", "keep one of them constant")
+        write.refuse(*_BOTH)
     return _affine(write, lambda v: BSpline(self.t, v, self.k, reach, self.axis)(x, nu), c)
 
 
@@ -112,7 +114,9 @@ def splev(x: Any, tck: Any, der: int = 0, ext: int = 0) -> Any:
         return _affine(write, lambda v: of_numbers(x, (knots, v, degree), der, ext), c)
     if ext:
         write.refuse("is followed where it extrapolates", "leave ext out, and keep x between the knots")
-    return spline(BSpline(knots, c, degree) if not isinstance(c, TracedArray) else tck, x, der)
+    if isinstance(c, TracedArray):
+        write.refuse(*_BOTH)
+    return spline(BSpline(knots, c, degree), x, der)
 
 
 def _between(write: Writer, values: Any, coordinates: list[Any]) -> Any:

@@ -225,9 +225,11 @@ def _matrices(write: Writer, a: Any) -> TracedArray:
     return u
 
 
-def inv(a: Any) -> Any:
-    """np.linalg.inv."""
-    return made("inv", a)
+def _of(name: str) -> Callable[[Any], Any]:
+    return lambda a: made(name, a)
+
+
+inv, det, pinv, svdvals = map(_of, ("inv", "det", "pinv", "singular values"))
 
 
 def solve(a: Any, b: Any) -> Any:
@@ -244,11 +246,6 @@ def solve(a: Any, b: Any) -> Any:
         full = [broadcast_to(_matrices(write, u), lead + np.shape(u)[-2:]) for u in (a, right)]
         result = write.op("opaque", *full, function=Solve(len(lead)))
     return result[..., 0] if vector else result
-
-
-def det(a: Any) -> Any:
-    """np.linalg.det."""
-    return made("det", a)
 
 
 def slogdet(a: Any) -> Any:
@@ -284,11 +281,6 @@ def eigh(a: Any, UPLO: str = "L", vectors: str = "eigenvectors") -> Any:
     return result(made("eigenvalues", u), made(vectors if lower else by_upper, u))
 
 
-def svdvals(x: Any) -> Any:
-    """np.linalg.svdvals."""
-    return made("singular values", x)
-
-
 def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False) -> Any:
     """np.linalg.svd: the values, and the vectors that belong to them."""
     write = writer_of(a, "np.linalg.svd")
@@ -309,11 +301,6 @@ def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: 
             right = np.concatenate([right, rest], axis=-2)
     result: Any = type(np.linalg.svd(np.eye(1)))
     return result(left, svdvals(a), right)
-
-
-def pinv(a: Any) -> Any:
-    """np.linalg.pinv at full rank."""
-    return made("pinv", a)
 
 
 def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:

@@ -40,14 +40,6 @@ def _distance(p: Iterable[Any], q: Iterable[Any]) -> Any:
     return np.linalg.norm(np.stack([a - b for a, b in zip(p, q, strict=True)]))
 
 
-def _sum(numbers: Iterable[Any]) -> Any:
-    return sum(numbers)
-
-
-def _product(numbers: Iterable[Any], *, start: Any = 1) -> Any:
-    return math.prod(numbers, start=start)
-
-
 def _close(a: Any, b: Any, *, rel_tol: float = 1e-9, abs_tol: float = 0.0) -> Any:
     return bool(np.abs(a - b) <= np.maximum(rel_tol * np.maximum(np.abs(a), np.abs(b)), abs_tol))
 
@@ -68,7 +60,7 @@ MATH: dict[Any, Callable[..., Any]] = {
 MATH |= {
     math.log: _number(_logarithm), math.hypot: _number(_hypotenuse), math.erf: _number(special.erf),
     math.erfc: _number(special.erfc), math.lgamma: _number(special.gammaln), math.gamma: _number(special.gamma),
-    math.dist: _distance, math.fsum: _sum, math.isclose: _close, math.prod: _product,
+    math.dist: _distance, math.fsum: sum, math.isclose: _close, math.prod: math.prod,
     math.isfinite: lambda x: bool(np.isfinite(x)), math.isnan: lambda x: bool(np.isnan(x)),
     math.isinf: lambda x: bool(np.isinf(x)),
 }  # fmt: skip

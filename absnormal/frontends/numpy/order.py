@@ -48,10 +48,6 @@ def folded(write: Writer, u: Any, axis: Any, keepdims: Any, sign: int) -> Any:
     return moved.reshape(shape)
 
 
-def ptp(a: Any, axis: Any = None, keepdims: Any = False) -> Any:
-    return largest(a, axis, keepdims=keepdims) - smallest(a, axis, keepdims=keepdims)
-
-
 def clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Any:
     """np.clip: minimum(maximum(a, low), high)."""
     low, high = a_min if min is None else min, a_max if max is None else max
@@ -103,11 +99,6 @@ def sort(a: Any, axis: Any = -1) -> Any:
     write = writer_of(a, "np.sort")
     a, axis = (a.reshape(-1), 0) if axis is None else (a, axis)
     return np.moveaxis(sorted_along(write, np.moveaxis(a, axis, 0)), 0, axis)
-
-
-def partition(a: Any, kth: Any, axis: Any = -1) -> Any:
-    """np.partition: sorted altogether, which is a partition."""
-    return sort(a, axis)
 
 
 def median(a: Any, axis: Any = None, keepdims: bool = False) -> Any:

@@ -116,26 +116,12 @@ def polyfit(x: Any, y: Any, deg: int) -> Any:
     return np.tensordot(np.polyfit(x, np.eye(len(x)), deg), y, 1)
 
 
-def polymul(a1: Any, a2: Any) -> Any:
-    """np.polymul."""
-    return convolve(np.atleast_1d(a1), np.atleast_1d(a2))
-
-
 def _added(a1: Any, a2: Any, sign: int) -> Any:
+    """np.polyadd and np.polysub."""
     a, b = np.atleast_1d(a1), np.atleast_1d(a2)
     size = max(len(a), len(b))
     a, b = (np.concatenate([np.zeros(size - len(u)), u]) for u in (a, b))
     return a + sign * b
-
-
-def polyadd(a1: Any, a2: Any) -> Any:
-    """np.polyadd."""
-    return _added(a1, a2, 1)
-
-
-def polysub(a1: Any, a2: Any) -> Any:
-    """np.polysub."""
-    return _added(a1, a2, -1)
 
 
 def polyder(p: Any, m: int = 1) -> Any:
@@ -245,7 +231,9 @@ def interpolated(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None) 
 SEQUENCE_FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.linspace: linspace, np.logspace: logspace, np.geomspace: geomspace, np.insert: insert, np.choose: choose,
     np.lib.stride_tricks.sliding_window_view: windows, np.trim_zeros: trim, np.gradient: gradient,
-    np.ediff1d: ediff1d, np.vander: vander, np.polyfit: polyfit, np.polymul: polymul, np.polyadd: polyadd,
-    np.polysub: polysub, np.polyder: polyder, np.polyint: polyint, np.cov: cov, np.corrcoef: corrcoef,
+    np.ediff1d: ediff1d, np.vander: vander, np.polyfit: polyfit,
+    np.polymul: lambda a1, a2: convolve(np.atleast_1d(a1), np.atleast_1d(a2)),
+    np.polyadd: lambda a1, a2: _added(a1, a2, 1), np.polysub: lambda a1, a2: _added(a1, a2, -1),
+    np.polyder: polyder, np.polyint: polyint, np.cov: cov, np.corrcoef: corrcoef,
     np.bincount: bincount, np.histogram: histogram, np.interp: interpolated,
 }  # fmt: skip

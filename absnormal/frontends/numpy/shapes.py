@@ -257,10 +257,6 @@ def split(ary: Any, indices_or_sections: Any, axis: int = 0, function: Any = np.
     return [ary[(*lead, slice(int(p[0]), int(p[-1]) + 1) if len(p) else slice(0, 0))] for p in places]
 
 
-def unstack(x: Any, axis: int = 0) -> Any:
-    return tuple(moveaxis(x, axis, 0))
-
-
 def repeated_pad(u: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> Any:
     """np.pad."""
     write = writer_of(u, "np.pad")
