@@ -372,14 +372,13 @@ def from_rows(sweeps: Sweeps) -> System | None:
         return None
     rows, couplings = found
     switches = tuple(int(i) for i in sweeps.alpha)
-    weights, errors = computed_weights(sweeps, [Fraction(1)] * len(switches))
-    exact = [[[Fraction(a) for a in row] for row in matrix.tolist()] for matrix in (rows, couplings)]
     used = np.flatnonzero(rows.any(axis=0))
     if len(used) * len(switches) > _EXACT_ENTRIES:
         return None
-    full = [[row[j] for j in used] for row in exact[0]]
+    weights, errors = computed_weights(sweeps, [Fraction(1)] * len(switches))
+    full, exact = ([[Fraction(a) for a in row] for row in matrix.tolist()] for matrix in (rows[:, used], couplings))
     inputs = tuple(int(j) for j in used)
-    return _reduced(switches, full, exact[1], weights, (1,) * len(switches), False, "float64", inputs, errors)
+    return _reduced(switches, full, exact, weights, (1,) * len(switches), False, "float64", inputs, errors)
 
 
 def _reduced(

@@ -14,7 +14,7 @@ from absnormal.judgement.tolerances import NOTHING, cancelled
 from absnormal.judgement.turns import Turns
 from absnormal.sweeps.conditioning import between, beyond_values, is_sensitive, terms_have_sizes
 from absnormal.sweeps.table import Sweeps
-from absnormal.theorems.problem import Proof, largest, terms
+from absnormal.theorems.problem import Proof, gradient_of, largest, terms
 
 _ALL_LOST = "f is ill-conditioned here: rounding of the values on the way may have made all digits of its gradient"
 #: How much larger than a gradient its changes by rounding are, where no digit of it is left.
@@ -59,7 +59,7 @@ def _derivatives(tool: Sweeps, sigma: Array) -> Callable[[Sweeps], Array]:
     others = between(tool) if len(tool.alpha) else None
 
     def derivatives(near: Sweeps) -> Array:
-        own = near.gradient(sigma)
+        own = gradient_of(near, sigma)
         found = [own] if others is None else [own, near.gradient(others) - own]
         return np.stack([np.asarray(one, dtype=float) for one in found])
 

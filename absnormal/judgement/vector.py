@@ -105,7 +105,7 @@ class Limits:
         tool, sigma = self.tool, self._sigma
         # Of the rounding of double precision nothing finer can tell.
         fine = max(self.problem.tolerance.eps) <= DOUBLE
-        sums = terms(tool, sigma) if fine else cancelling(tool, sigma, tool.gradient(sigma))
+        sums = terms(tool, sigma) if fine else cancelling(tool, sigma)
         return self.problem.around(self.vector, sums)
 
     @property
@@ -191,7 +191,7 @@ def _candidates(limits: Limits, choices: Iterable[Array]) -> Iterator[Problem]:
 
 
 def _apart(candidate: Problem, limits: Limits) -> Array:
-    return np.asarray(np.abs(candidate.sweeps.gradient(candidate.sigma) - limits.vector))
+    return np.asarray(np.abs(candidate.gradient - limits.vector))
 
 
 def _by_slopes(limits: Limits, candidates: Iterable[Problem], rungs: Sequence[Rung]) -> Proof | None:
@@ -224,7 +224,7 @@ def _first(limits: Limits, judges: Iterable[Callable[[Limits], Proof | None]]) -
 
 def _against_gradient(limits: Limits, known: Proof) -> Proof | str:
     """The verdict where f has one gradient, from which the proof may deviate."""
-    true = limits.problem.sweeps.gradient(limits.problem.sigma)
+    true = limits.problem.gradient
     distance = np.abs(true - limits.vector)
     worst = float(distance.max(initial=0.0))
     if (distance <= limits.accepted).all():

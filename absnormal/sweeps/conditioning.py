@@ -12,12 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.ops import TABLE
 from absnormal.ops.linear import applied
+from absnormal.ops.linear_maps import LinearMap
 from absnormal.program.program import Program
 from absnormal.sweeps.adjoints import Adjoints
 from absnormal.sweeps.at_point import once
@@ -28,7 +30,7 @@ from absnormal.sweeps.table import Sweeps
 _DRAWS = 4
 #: How many units a single operation may be off, and how much larger than the drawn differences a real one must be.
 _ULPS, _MARGIN = 4.0, 8.0
-#: What part of a number two draws must stay below for more draws to be of no use.
+#: What part of a number two draws must stay below, or one its square, for more draws to be of no use.
 _FAR = 1e-3
 #: How many units of the value of a node must change f by as much as f itself, before rounding can make all of u.
 _SENSITIVE = 1024.0
@@ -157,7 +159,7 @@ def beyond_values(
     rng
         draws the roundings; by default they are the same in every call
     far
-        what is asked of the result is whether it is larger than this: where two draws are far below it, no more follow
+        what is asked of the result is whether it is larger than this: where draws are far below it, no more follow
 
     Returns
     -------
@@ -179,7 +181,7 @@ def _beyond(
         for seed in range(_DRAWS):
             found = rounded(np.random.default_rng(seed) if rng is None else rng)
             largest = np.maximum(largest, np.abs(found - here))
-            if far is not None and seed and (_MARGIN * largest <= _FAR * far).all():
+            if far is not None and (_MARGIN * largest <= (_FAR if seed else _FAR * _FAR) * far).all():
                 break
     return np.nan_to_num(_MARGIN * largest, nan=np.inf, posinf=np.inf)
 
@@ -203,11 +205,30 @@ def _moved(sweeps: Sweeps, sigma: Array, units: Sequence[float] | float, rng: np
             unit = each[index] * (_ULPS if each[index] < _COARSE else 1.0)
             total = total + unit * sizes[index] * rng.uniform(-1, 1, node.shape)
         tangents.append(np.where(np.isfinite(total), total, 0.0))
-    values = [value if t is None else value + t[0] for value, t in zip(sweeps.values, tangents, strict=True)]
-    near = Sweeps(program, None, values=values)
+    own = None if sweeps.own is sweeps.values else _Near(sweeps.own, tangents)
+    near = Sweeps(program, None, values=_Near(sweeps.values, tangents), own=own)
     # What is tied stays so: its slopes are those of the signature.
     near.active, near.linear = sweeps.active, sweeps.linear
     return near
+
+
+class _Near(Sequence[Array]):
+    """Values with tangents added to them when they are looked at: a large constant may not be asked for at all."""
+
+    def __init__(self, values: Sequence[Array], tangents: list[Array | None]) -> None:
+        self._values, self._tangents = values, tangents
+        self._known: dict[int, Array] = {}
+
+    def __len__(self) -> int:
+        return len(self._tangents)
+
+    def __getitem__(self, index: Any) -> Any:
+        t = self._tangents[index]
+        if t is None:
+            return self._values[index]
+        if index not in self._known:
+            self._known[index] = self._values[index] + t[0]
+        return self._known[index]
 
 
 @once
@@ -220,12 +241,22 @@ def _sizes(sweeps: Sweeps) -> list[Array]:
     ]
 
 
+def _in_absolute_values(sweeps: Sweeps, index: int) -> tuple[list[LinearMap | None], list[Array | None]]:
+    """The local derivatives of a node and its arguments, where these are varied and not 0 throughout."""
+    maps: list[LinearMap | None] = []
+    sizes: list[Array | None] = []
+    for linear, arg in zip(sweeps.maps(index), sweeps.program.nodes[index].args, strict=True):
+        counts = linear is not None and sweeps.values[arg].any()
+        maps.append(linear.absolute() if linear is not None and counts else None)
+        sizes.append(np.abs(sweeps.values[arg])[None] if counts else None)
+    return maps, sizes
+
+
 def _size(sweeps: Sweeps, index: int) -> Array:
     """The size of a value, or of the terms that are added up in it."""
     node = sweeps.program.nodes[index]
     size: Array = np.abs(np.asarray(sweeps.values[index], dtype=float))
     if TABLE[node.op].family not in ("linear", "bilinear"):
         return size
-    maps = [None if m is None else m.absolute() for m in sweeps.maps(index)]
-    terms = applied(maps, [np.abs(sweeps.values[arg])[None] for arg in node.args], 1, node.shape)[0]
+    terms = applied(*_in_absolute_values(sweeps, index), 1, node.shape)[0]
     return np.asarray(np.maximum(size, terms))

@@ -127,6 +127,16 @@ class LastSteps(Adjoints):
                 linear.pull_into(w, made)
             yield self.leaf(index), _single(made), _single(given)
 
+    @np.errstate(all="ignore")
+    def write(self) -> None:
+        """Write g_sigma into the given arrays, which hold zeros."""
+        self._reach()
+        for index, terms in self.terms.items():
+            (first, adjoint), *others = terms
+            first.pull_out(adjoint, self.buffers[index])
+            for linear, w in others:
+                linear.pull_into(w, self.buffers[index])
+
     def leaf(self, index: int) -> int:
         """The number of the leaf that a buffer lies in."""
         node = self.program.nodes[index]

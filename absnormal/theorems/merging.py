@@ -138,7 +138,7 @@ def merging(problem: Problem) -> Proof | None:
     if not layer.whole:
         return None
     aside = layer.set_aside() + layer.reach(excess)
-    if aside.any() and not (aside <= problem.allowed).all():
+    if not problem.allows(aside):
         return None
     return _within(layer, (taken - excess) / np.where(reach > 0, layer.sure, 1), float(aside.max(initial=0)))
 

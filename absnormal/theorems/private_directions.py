@@ -161,12 +161,16 @@ def private_directions_for_definite_slopes(problem: Problem) -> Proof | None:
 
 
 def _hopeful(problem: Problem) -> bool:
-    """Whether every active kink has private inputs at all, but for those whose rows are differences."""
+    """Whether every active kink has private inputs at all, or may have rows that are zero: those of differences, of
+    which one is looked at."""
     sweeps = problem.sweeps
-    known = private_inputs(sweeps.program)
-    nodes = sweeps.program.nodes
-    simple = (i for i in sweeps.program.kinked if len(kink_of(nodes[i].op).rates) == 1)
-    return all(known.of(i) for i in simple if _own(problem, i).any())
+    known, nodes = private_inputs(sweeps.program), sweeps.program.nodes
+    without = [i for i in sweeps.program.kinked if _own(problem, i).any() and not known.of(i)]
+    if any(len(kink_of(nodes[i].op).rates) == 1 for i in without):
+        return False
+    first = [nodes[i].switch + int(np.argmax(_own(problem, i))) for i in without]
+    among = np.isin(sweeps.alpha, first)
+    return bool(problem.equal_rows.zero_rows(among)[among].all()) if first else True
 
 
 def _grouped(problem: Problem, nonzero: Array | None, evidence: type[PrivateInputs] = PrivateInputs) -> Proof | None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -66,12 +66,26 @@ class Problem:
     @cached_property
     def gradient(self) -> Array:
         """g_c, shape (n,)."""
-        return np.asarray(self.sweeps.gradient(self.sigma), dtype=float)
+        return gradient_of(self.sweeps, self.sigma)
 
     @cached_property
     def allowed(self) -> Array:
         """How far what is proved may lie from g_c, entry by entry, shape (n,)."""
-        return self.around(self.gradient, cancelling(self.sweeps, self.sigma, self.gradient))
+        sums = cancelling(self.sweeps, self.sigma)
+        return self.around(self.gradient, sums)
+
+    def allows(self, deviation: Any) -> bool:
+        """Whether what is proved may lie so far from g_c; terms that cancel are asked for where the sizes of the leaves
+        do not suffice."""
+        return not np.any(deviation) or any(
+            bool((deviation <= allowed).all())
+            for allowed in self._allowed()
+        )
+
+    def _allowed(self) -> Iterator[Array]:
+        if "allowed" not in self.__dict__:
+            yield self.around(self.gradient, np.zeros(len(self.sweeps.program.tree.shapes)))
+        yield self.allowed
 
     def around(self, g: Array, sums: Array) -> Array:
         """How far what is proved may lie from a vector, whose leaves are sums of terms of these sizes; shape (n,)."""
@@ -215,19 +229,46 @@ def largest(sweeps: Sweeps, g: Array) -> Array:
     return np.array([np.abs(leaf).max(initial=0.0) for leaf in sweeps.program.tree.split(g)], dtype=float)
 
 
+class _Summed(NamedTuple):
+    """g_sigma, and for every leaf the size of the terms that its last steps add up."""
+
+    sigma: Array
+    gradient: Array
+    terms: Array
+
+
 def terms(sweeps: Sweeps, sigma: Array) -> Array:
     """For every leaf the size of the terms that the last steps of g_sigma add up; 0 on rationals."""
     tree = sweeps.program.tree
     if sweeps.rational:
         return np.zeros(len(tree.shapes))
-    return sweeps.last_steps(sigma, [np.zeros(shape) for shape in tree.shapes]).cancelling()
+    known = _summed(sweeps, sigma)
+    if known is None:
+        g = np.zeros(sweeps.program.n, sweeps.y.dtype)
+        steps = sweeps.last_steps(sigma, tree.split(g))
+        steps.write()
+        known = sweeps.answers[_summed] = _Summed(sigma.copy(), np.asarray(g, dtype=float), steps.cancelling())
+    return known.terms
 
 
-def cancelling(sweeps: Sweeps, sigma: Array, g: Array) -> Array:
-    """The size of the terms for every leaf of g = g_sigma that is zero up to cancellation in double precision, and 0
-    for those that have a size of their own, however small."""
+def gradient_of(sweeps: Sweeps, sigma: Array) -> Array:
+    """g_sigma, which is known where its terms were asked for last."""
+    known = _summed(sweeps, sigma)
+    return np.asarray(sweeps.gradient(sigma), dtype=float) if known is None else known.gradient
+
+
+def _summed(sweeps: Sweeps, sigma: Array) -> _Summed | None:
+    known: _Summed | None = sweeps.answers.get(_summed)
+    return known if known is not None and np.array_equal(known.sigma, sigma) else None
+
+
+def cancelling(sweeps: Sweeps, sigma: Array) -> Array:
+    """The size of the terms for every leaf of g_sigma that is zero up to cancellation in double precision, and 0 for
+    those that have a size of their own, however small."""
     sizes = terms(sweeps, sigma)
-    return np.where(largest(sweeps, g) <= NOTHING * sizes, sizes, 0.0)
+    if not sizes.any():
+        return sizes
+    return np.where(largest(sweeps, gradient_of(sweeps, sigma)) <= NOTHING * sizes, sizes, 0.0)
 
 
 @dataclass(frozen=True)

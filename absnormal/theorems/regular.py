@@ -118,7 +118,7 @@ def _of_one_sign(problem: Problem) -> OfOneSign | None:
     assert sign
     aside = negligible & (np.maximum(np.abs(found.lower), np.abs(found.upper)) > 0)
     effect = moved_at_most(sweeps, aside, found.error + np.abs(found.upper - found.lower))
-    small = not effect.any() or bool((effect <= problem.allowed).all())
+    small = problem.allows(effect)
     what = "convex" if sign > 0 else "concave"
     reason = (
         f"every active kink enters f with the same sign ({what}), so dC f(x) holds the gradient for any slopes"

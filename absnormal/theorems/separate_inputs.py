@@ -110,7 +110,7 @@ def separate_inputs(problem: Problem, judge: Callable[[Problem], Proof | None]) 
     if not proved or len(proved) < len(problem.subproblems):
         return None
     whole = in_all(problem, proved)
-    return whole if (whole.deviation <= problem.allowed).all() else None
+    return whole if problem.allows(whole.deviation) else None
 
 
 def in_one(problem: Problem, own: Subproblem) -> Proof:

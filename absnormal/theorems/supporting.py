@@ -92,7 +92,7 @@ def supporting(problem: Problem) -> Proof | None:
             continue
         aside = counted & ~(sign * w > error)
         effect = moved_at_most(sweeps, aside, error + np.abs(w))
-        if not effect.any() or (effect <= problem.allowed).all():
+        if problem.allows(effect):
             evidence = OwnAdjoints(sign, sweeps.alpha[aside].tolist())
             return Proof("supporting", True, _reason(sign), "float64, outward rounded", evidence,
                          float(effect.max(initial=0.0)))

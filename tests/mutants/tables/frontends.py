@@ -200,7 +200,7 @@ MUTANTS = (
     Mutant("judgement/comparison.py", "if not found.apart <= found.allowed:", "if False:", COMPARISON),
     Mutant("judgement/comparison.py", "max(allowed, _NOISE * shown) if lost", "np.inf if lost", COMPARISON),
     Mutant("judgement/tolerances.py", "tuple(map(max, own, eps))", "tuple(map(min, own, eps))", TOLERANCE),
-    Mutant("theorems/regular.py", "or bool((effect <= problem.allowed).all())", "or True", TOLERANCE),
+    Mutant("theorems/regular.py", "small = problem.allows(effect)", "small = True", TOLERANCE),
     Mutant("judgement/vector.py", "if (distance <= limits.accepted).all():\n        judged =",
            "if (distance <= limits.accepted).any():\n        judged =", TOLERANCE),
     Mutant("judgement/vector.py", "not (distance > limits.refuted + known.deviation).any()",

@@ -79,7 +79,7 @@ MUTANTS = (
     Mutant("sweeps/conditioning.py", "w * (1 + self._unit * self._rng", "w * (1 + 0 * self._rng", PARTIAL),
     Mutant("sweeps/conditioning.py", "_ULPS, _MARGIN = 4.0, 8.0", "_ULPS, _MARGIN = 0.0, 8.0",
            ("sweeps/test_conditioning.py", "frontends/test_torch_precision.py")),
-    Mutant("sweeps/conditioning.py", "terms = applied(maps, ", "terms = 0 * applied(maps, ", COMPUTED),
+    Mutant("sweeps/conditioning.py", "terms = applied(*_in", "terms = 0 * applied(*_in", COMPUTED),
     Mutant("sweeps/realized.py",
            "slack + margin * beyond_values(sweeps, sigma, here, rates, rng))", "slack)", COMPUTED),
     Mutant("active/rows.py", "own + beyond_values(", "own + 0 * beyond_values(", COMPUTED),

@@ -121,7 +121,7 @@ MUTANTS = (
            SUPPORTING),
     Mutant("theorems/supporting.py", "aside = counted & ~(sign * w > error)", "aside = counted & (sign * w < -error)",
            SUPPORTING),
-    Mutant("theorems/supporting.py", "or (effect <= problem.allowed).all():", "or True:", SUPPORTING),
+    Mutant("theorems/supporting.py", "if problem.allows(effect):", "if True:", SUPPORTING),
     Mutant("theorems/supporting.py", "w[j] += c[i] * system.couplings[i][j] * w[i]",
            "w[j] += system.couplings[i][j] * w[i]", SUPPORTING),
     Mutant("certificates/of_layers.py", "return not left.any() and not sweeps.sorts", "return True", FORGED),
