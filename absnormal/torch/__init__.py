@@ -220,6 +220,9 @@ def _variables(model: Any) -> tuple[list[Any], Tree, dict[int, str]]:
         named = {name: p for name, p in model.named_parameters() if p.requires_grad}
         if not named:
             raise ValueError("the model has no parameter that requires a gradient")
+        lazy = [name for name, parameter in named.items() if torch.nn.parameter.is_lazy(parameter)]
+        if lazy:
+            raise TraceError("torch", f"the parameter {lazy[0]} has no shape yet", "call the model once before")
         tree = Tree({name: i for i, name in enumerate(named)}, tuple(tuple(p.shape) for p in named.values()))
         return [*named.values()], tree, {id(module): name for name, module in modules}
     structure, leaves = taken_apart(model)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from torch.nn.utils import rnn
 
 import absnormal as an
 
@@ -29,6 +30,14 @@ def _aligned(x: Any) -> Any:
     return F.ctc_loss(x.log_softmax(2), torch.tensor([[1, 2], [3, 3]]), torch.tensor([6, 5]), torch.tensor([2, 2]))
 
 
+_RECURRENT = torch.nn.GRU(4, 2, batch_first=True, bidirectional=True).double()
+
+
+def _unpadded(x: Any, lengths: list[int]) -> Any:
+    packed = rnn.pack_padded_sequence(x, torch.tensor(lengths), batch_first=True, enforce_sorted=False)
+    return rnn.pad_packed_sequence(_RECURRENT(packed)[0], batch_first=True)[0].square().sum()
+
+
 CASES: dict[str, tuple[Callable[[Any], Any], Any]] = {
     "ctc_loss": (_aligned, _LOGS),
     "affine_grid": (lambda t: (F.affine_grid(t, (2, 1, 3, 4), align_corners=False) * _GRID).sum(), _random(2, 2, 3)),
@@ -45,6 +54,8 @@ CASES: dict[str, tuple[Callable[[Any], Any], Any]] = {
     "unpooled": (lambda x: F.max_unpool2d(*F.max_pool2d(x[..., :4, :6], 2, return_indices=True), 2).square().sum(),
                  _POOL),
     "segments": (lambda x: torch.segment_reduce(x, "mean", lengths=torch.tensor([2, 3])).prod(), _random(5)),
+    "packed": (lambda x: _unpadded(x, [3, 2]), _random(2, 3, 4)),
+    "packed and sorted": (lambda x: _unpadded(x, [1, 3]), _random(2, 3, 4)),
     "blocks": (lambda x: torch.block_diag(x, x[0], x[:1, :2]).square().sum(), _random(2, 3)),
     "products": (lambda x: torch.cumprod(x, 1).sum() + torch.logcumsumexp(x, 0).square().sum(), _random(3, 5)),
     "weight_norm": (lambda x: torch._weight_norm(x, x[:, :1].exp()).pow(3).sum(), _random(3, 4)),
@@ -126,3 +137,16 @@ def test_a_traced_module_is_followed() -> None:
     model, x = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.ReLU()).double(), torch.ones(4).double()
     traced = torch.jit.trace(model, x)
     assert an.torch.verify(traced, lambda: traced(x).sum()).verdict is an.Verdict.CLARKE
+
+
+@pytest.mark.parametrize("kind", ["RNN", "GRU", "LSTM"])
+@pytest.mark.parametrize("x", [torch.zeros(2, 3, 2), torch.ones(2, 3, 2)])
+def test_recurrent_layers_on_packed_sequences(kind: str, x: Any) -> None:
+    torch.manual_seed(0)
+    layer = getattr(torch.nn, kind)(2, 3, batch_first=True, **({"nonlinearity": "relu"} if kind == "RNN" else {}))
+
+    def loss() -> Any:
+        made, _ = layer(rnn.pack_padded_sequence(x, torch.tensor([3, 1]), batch_first=True))
+        return rnn.pad_packed_sequence(made, batch_first=True)[0].abs().sum()
+
+    assert an.torch.verify(layer, loss).verdict is an.Verdict.CLARKE

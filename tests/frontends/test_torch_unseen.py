@@ -291,6 +291,18 @@ def test_complex_variables_are_refused_by_name(others: list[Any]) -> None:
     both(model, lambda: model(COMPLEX).abs().sum(), "a variable is complex")
 
 
+def test_variables_without_numbers_or_derivatives_are_refused_by_name() -> None:
+    model = nn.Linear(3, 1, device="meta")
+    both(model, lambda: model(torch.zeros(2, 3, device="meta")).sum(), "on the device meta")
+    with pytest.raises(an.TraceError, match="on the device meta"):
+        an.verify(lambda x: x.abs().sum(), torch.zeros(2, device="meta"))
+    with torch.inference_mode():
+        made = nn.Linear(3, 1)
+    both(made, lambda: made(torch.zeros(2, 3)).relu().sum(), r"torch\.inference_mode")
+    lazy = nn.Sequential(nn.LazyLinear(2), nn.ReLU())
+    both(lazy, lambda: lazy(torch.zeros(1, 3)).sum(), "the parameter 0.weight has no shape yet")
+
+
 @pytest.mark.parametrize("f", [
     lambda w: torch.complex(w, w).asinh().imag.sum(), lambda w: w.to(torch.cdouble).acos().abs().sum(),
     lambda w: torch.complex(w, w).cumprod(0).abs().sum(), lambda w: torch.linalg.eigvals(torch.outer(w, w)).abs().sum(),

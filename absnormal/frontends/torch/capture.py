@@ -23,7 +23,7 @@ from absnormal.frontends.torch.steps import Read
 from absnormal.frontends.torch.tape import Tape
 from absnormal.frontends.torch.threads import alone
 from absnormal.frontends.torch.undefined import undefined
-from absnormal.frontends.torch.values import array, finite
+from absnormal.frontends.torch.values import array, finite, refuse_unusable
 from absnormal.frontends.torch.writes import moved
 from absnormal.frontends.traced_call import TracedCall, check_fits, held_constant
 from absnormal.frontends.writing import in_words
@@ -142,16 +142,7 @@ def _ran(
     """The loss that a closure returned, which is finite, and the graph behind it."""
     if not variables:
         raise ValueError("there is no tensor to take the gradient with respect to")
-    for variable in variables:
-        if variable.is_complex():
-            raise TraceError(
-                "torch", "a variable is complex, and derivatives by complex numbers are not followed",
-                "make its real and its imaginary part two real tensors",
-            )
-        if variable.layout != torch.strided:
-            raise TraceError(
-                "torch", f"a variable has the layout {variable.layout}", "take the dense tensor, to_dense(), instead"
-            )
+    refuse_unusable(variables)
     if len({storage(variable) for variable in variables}) < len(variables) and any(v.numel() for v in variables):
         _refuse_overlap(variables)
     held = [(variable.grad, None if variable.grad is None else variable.grad._version) for variable in variables]

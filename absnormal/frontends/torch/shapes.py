@@ -190,6 +190,17 @@ def _embedding(w: Writer, weight: Arg, index: Arg, /, padding_idx: int = -1) -> 
     return w.where(padded[..., None], w.tensor(w.results[0]), found)
 
 
+def _packed(w: Writer, x: Arg, lengths: Arg, /, batch_first: bool) -> list[Any]:
+    """Rows of padded sequences, step by step, without the padding."""
+    import torch
+
+    def move(places: Array) -> Array:
+        packed = torch.ops.aten._pack_padded_sequence(torch.from_numpy(places), lengths.tensor, batch_first)
+        return np.asarray(packed[0].numpy())
+
+    return [moved(w, w.node(x), move), None]
+
+
 RULES: dict[str, Rule] = {
     "view": _view, "_unsafe_view": _view, "reshape": _view, "_reshape_alias": _view, "squeeze": _view,
     "unsqueeze": _view, "flatten": _view, "unflatten": _view, "_reshape_copy": _view, "view_as": _view,
@@ -204,6 +215,7 @@ RULES: dict[str, Rule] = {
     "masked_select": _masked_select, "constant_pad_nd": _pad, "where": _where, "diagonal": _diagonal,
     "tril": _tri(np.tril), "triu": _tri(np.triu), "embedding": _embedding, "diag_embed": _diag_embed,
     "block_diag": _block_diagonal, "_unsafe_masked_index": _masked_index,
+    "_pack_padded_sequence": _packed,
     "gather": lambda w, x, /, dim, index: w.gather(w.node(x), along(x.shape, index.tensor.cpu().numpy(), dim)),
     "permute": lambda w, x, /, dims: w.transpose(w.node(x), [dim % len(x.shape) for dim in dims]),
     "t": lambda w, x, /: w.swap(w.node(x), 0, 1) if len(x.shape) == 2 else w.node(x),

@@ -112,7 +112,7 @@ LEAPS: dict[str, Ties] = {
         "nll_loss_forward", "nll_loss2d_forward", "native_layer_norm", "native_group_norm", "native_batch_norm",
         "_native_batch_norm_legit", "_native_batch_norm_legit_functional", "_native_batch_norm_legit_no_training",
         "_batch_norm_with_update", "_fused_rms_norm", "log_sigmoid_forward", "mkldnn_rnn_layer",
-        "_weight_norm_interface", "_ctc_loss",
+        "_weight_norm_interface", "_ctc_loss", "_pack_padded_sequence",
         "_scaled_dot_product_flash_attention", "_scaled_dot_product_flash_attention_for_cpu",
     ), never),
 }  # fmt: skip

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import torch
 
 from absnormal.arrays import Array
+from absnormal.errors import TraceError
 
 #: Types of tensors that are masks where they are keys; torch.uint8 is deprecated there.
 MASKS = frozenset({torch.bool, torch.uint8})
@@ -19,6 +21,28 @@ def finite(tensor: Any) -> bool:
     if tensor.is_complex():
         tensor = torch.view_as_real(tensor.resolve_conj())
     return math.isfinite(tensor.sum().item()) or bool(tensor.isfinite().all())
+
+
+def refuse_unusable(variables: Iterable[Any]) -> None:
+    """Raise for tensors that no gradient can be taken by."""
+    for variable in variables:
+        problem = None
+        if variable.is_complex():
+            problem = (
+                "a variable is complex, and derivatives by complex numbers are not followed",
+                "make its real and its imaginary part two real tensors",
+            )
+        elif variable.layout != torch.strided:
+            problem = f"a variable has the layout {variable.layout}", "take the dense tensor, to_dense(), instead"
+        elif variable.is_meta:
+            problem = "a variable is on the device meta, where it holds no numbers", "load or draw its numbers first"
+        elif variable.is_inference():
+            problem = (
+                "a variable was made in torch.inference_mode, and takes no part in derivatives",
+                "make it outside of that, or clone it there",
+            )
+        if problem is not None:
+            raise TraceError("torch", *problem)
 
 
 def real_shape(tensor: Any) -> tuple[int, ...]:
