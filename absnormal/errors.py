@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from absnormal.frontends.traced_call import TracedCall
     from absnormal.program.nodes import Source
 
 
@@ -128,6 +129,18 @@ class UndecidedWarning(UserWarning):
 def _message(operation: str, problem: str, fix: str, source: Source | None) -> str:
     where = f" at {source}" if source is not None else ""
     return f"{operation}{where}: {problem}. Fix: {fix}."
+
+
+class NoGradientError(TraceError):
+    """The framework has no derivative of f, which it runs otherwise.
+
+    Attributes
+    ----------
+    call
+        f as it ran, to judge a vector of another origin; None where that is not known
+    """
+
+    call: TracedCall | None = None
 
 
 class SeveralNumbersError(ValueError):

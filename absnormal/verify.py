@@ -14,7 +14,7 @@ from absnormal.arrays import Array, exactly
 from absnormal.clarke.budget import Budget
 from absnormal.clarke.fallback import certified, checked, derivative
 from absnormal.clarke.generalized_gradient import GeneralizedGradient
-from absnormal.errors import SeveralNumbersError
+from absnormal.errors import NoGradientError, SeveralNumbersError
 from absnormal.frontends.frameworks import plain, traced_call, traced_with_gradient
 from absnormal.frontends.numpy.tools import with_gradient_of_a_tool
 from absnormal.frontends.ties.slopes import slopes
@@ -130,20 +130,30 @@ def verify(
     """
     options = Options(gradient, slope, exact, atol, rtol, atol_gradient, stopped, budget, seed)
     try:
-        return judged(traced_with_gradient(f, x, stopped, slope), options)
+        return judged(_traced(f, x, options), options)
     except SeveralNumbersError as several:
         shape = several.shape
     # An array of one number is one.
     given = [gradient] if math.prod(shape) == 1 else rows_of(gradient, x, shape)
+    asked = [replace(options, gradient=row) for row in given]
     rows = [
-        judged(traced_with_gradient(component, x, stopped, slope), replace(options, gradient=row))
-        for component, row in zip(components(f, x, shape), given, strict=True)
+        judged(_traced(component, x, own), own) for component, own in zip(components(f, x, shape), asked, strict=True)
     ]
     if len(rows) == 1:
         return rows[0]
     if not rows:
         raise ValueError(f"f must return numbers, got an array of shape {shape}")
     return JacobianReport.of(rows, shape, partial(stacked, shape=shape), partial(clarke_gradient, f, x, seed=seed))
+
+
+def _traced(f: Function | Program, x: Any, options: Options) -> TracedCall:
+    """f at x with the gradient of its framework, which a vector that is given does without where there is none."""
+    try:
+        return traced_with_gradient(f, x, options.stopped, options.slope)
+    except NoGradientError as error:
+        if options.gradient is None or error.call is None:
+            raise
+        return error.call
 
 
 def gradient(f: Function | Program, x: Any, slope: Any = 0.0) -> Any:

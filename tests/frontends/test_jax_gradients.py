@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from jax import lax, nn
 
+import absnormal as an
 from absnormal.frontends.jax.capture import capture
 from absnormal.frontends.jax.probe import FOLDS, PROBES, probed, slope_of
 from absnormal.frontends.traced_call import TracedCall
@@ -149,3 +150,52 @@ def test_slopes_of_a_rule_are_measured_where_it_takes_a_mean(f: Any) -> None:
     call = capture(lambda x: (jnp.arange(1.0, 4.0) * f(x)).sum(), jnp.array([0.0, 2.0, 0.0]))
     assert call.slopes is not None and call.slopes.tolist() == [0.5, 0.0, 0.5]
     assert call.leaves[0].tolist() == [0.75, 2.0, 2.25]
+
+
+def _stepped(x: Any) -> Any:
+    return lax.while_loop(lambda c: c[0] < 3, lambda c: (c[0] + 1, jnp.abs(c[1])), (0, x.sum()))[1]
+
+
+def _multiplied(x: Any) -> Any:
+    return jnp.abs(lax.reduce_window(x, 1.0, lax.mul, (2,), (1,), "VALID").sum())
+
+
+@pytest.mark.parametrize("f", [_stepped, jax.jit(_stepped), _multiplied])
+def test_a_given_vector_is_judged_where_jax_grad_does_not_run(f: Any) -> None:
+    x = jnp.array([0.0, 2.0])
+    x = x.at[1].set(0.0) if f is not _multiplied else x
+    for _ in range(3):
+        with pytest.raises(an.TraceError, match=r"jax\.grad: does not run.*gradient="):
+            an.verify(f, x)
+    certified = an.clarke_gradient(f, x)
+    assert an.verify(f, x, gradient=certified).verdict is an.Verdict.CLARKE
+    assert an.verify(f, x, gradient=jnp.zeros(2)).verdict is an.Verdict.CLARKE
+    assert an.verify(f, x, gradient=2 * certified).verdict is an.Verdict.NOT_CLARKE
+    assert an.verify(f, x, gradient=certified * (1 + 1e-6)).verdict is an.Verdict.CLARKE  # float32
+    record, *_ = an.sweep(f, [x, x])
+    assert record.verdict == "ERROR" and "does not run" in record.reason
+
+
+def test_the_rows_of_a_given_jacobian_are_judged_where_jax_grad_does_not_run() -> None:
+    def f(x: Any) -> Any:
+        return jnp.stack([_stepped(x), x[0]])
+
+    report = an.verify(f, jnp.zeros(2), gradient=jnp.array([[2.0, 2.0], [1.0, 0.0]]))
+    assert [row.verdict.name for row in report.rows] == ["NOT_CLARKE", "CLARKE"]
+
+
+@jax.custom_vjp
+def _faulty(x: Any) -> Any:
+    return x
+
+
+def _raising(kept: Any, given: Any) -> Any:
+    raise ValueError("a fault of the user's")
+
+
+_faulty.defvjp(lambda x: (x, None), _raising)
+
+
+def test_what_a_rule_of_the_users_raises_is_raised() -> None:
+    with pytest.raises(ValueError, match="a fault of the user's"):
+        an.verify(lambda x: _faulty(x).sum(), jnp.zeros(2))

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from absnormal._optional import require
 from absnormal.arrays import Array
-from absnormal.errors import AbsNormalError, DomainError, SeveralNumbersError, TraceError
+from absnormal.errors import AbsNormalError, DomainError, NoGradientError, SeveralNumbersError, TraceError
 from absnormal.frontends import detached
 from absnormal.frontends.jax.again import Recording
 from absnormal.frontends.jax.complex_numbers import Pair
@@ -80,19 +81,24 @@ def capture(f: Callable[[Any], Any], x: Any, stopped: str = "constant") -> Trace
     if not jax.numpy.issubdtype(point.result, jax.numpy.floating):
         raise ValueError(f"f must return a real number, got {point.result}")
     assert point.trace is not None
-    returned = point.trace.gradient(point)
     dtype = np.result_type(*(_as_numpy_dtype(leaf.dtype) for leaf in point.variables))
-    leaves = [np.asarray(leaf).astype(float) for leaf in returned]
     notes = point.notes if dtype == np.float64 else (
         f"activity is decided by the {point.variables[0].dtype} values that JAX computed; linear algebra is in float64",
         *point.notes,
     )
+    call = TracedCall(
+        program=program, values=values, dtype=dtype, tool="jax", wrap=point.wrap, unwrap=point.unwrap, notes=notes,
+        units=point.units,
+    )
+    try:
+        leaves = [np.asarray(leaf).astype(float) for leaf in point.trace.gradient(point)]
+    except NoGradientError as error:
+        error.call = call
+        raise
     infinite = not all(np.isfinite(leaf).all() for leaf in leaves)
-    slopes = of_nodes(program, values, lambda tie: slope_of(FUNCTION_OF[tie]), point.slopes)
-    return TracedCall(
-        program=program, values=values, slopes=slopes, leaves=leaves, dtype=dtype, tool="jax", wrap=point.wrap,
-        unwrap=point.unwrap, notes=notes, foreign=point.foreign, units=point.units,
-        undefined=undefined(point.function, point.variables) if infinite else (),
+    return replace(
+        call, slopes=of_nodes(program, values, lambda tie: slope_of(FUNCTION_OF[tie]), point.slopes), leaves=leaves,
+        foreign=point.foreign, undefined=undefined(point.function, point.variables) if infinite else (),
         other_precision=lambda: _in_other_precision(f, point, dtype),
     )
 

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from absnormal._optional import require
+from absnormal.errors import NoGradientError
 from absnormal.frontends.jax.again import Again
 from absnormal.frontends.jax.point import Point
 from absnormal.frontends.jax.steps import Steps
@@ -83,13 +84,35 @@ class Trace:
         jax = require("jax", "jax")
         self._calls += 1
         if self._calls == 1 or point.foreign or point.effects:
-            returned: list[Any] = jax.grad(point.function)(point.copies())
+            with differentiated():
+                returned: list[Any] = jax.grad(point.function)(point.copies())
             return returned
         if self._gradient is None:
-            self._gradient = Steps.of(_apart(jax.make_jaxpr(jax.grad(point.function))(point.variables), {}))
+            with differentiated():
+                self._gradient = Steps.of(_apart(jax.make_jaxpr(jax.grad(point.function))(point.variables), {}))
         wanted, steps = self._gradient
         held = steps.run(point.copies())
         return [held[slot] for slot in wanted]
+
+
+#: Words by which JAX says that it has no derivative of an operation in backward mode.
+_NOT_DIFFERENTIATED = ("ifferentiat", "inearization", "ranspose rule")
+_FIX = (
+    "write f with what jax.grad takes, such as lax.scan in the place of lax.while_loop; what is given as gradient= is"
+    " judged without it"
+)
+
+
+@contextlib.contextmanager
+def differentiated() -> Iterator[None]:
+    """Say by name that ``jax.grad`` does not run."""
+    try:
+        yield
+    except (ValueError, NotImplementedError) as error:
+        problem = str(error).strip().split("\n")[0].split(". ")[0].rstrip(".")
+        if not any(word in problem for word in _NOT_DIFFERENTIATED):
+            raise
+        raise NoGradientError("jax.grad", f"does not run: {problem}", _FIX) from error
 
 
 #: The traces of functions, by their identity; with each a weak reference, so that no other one is taken for it.
