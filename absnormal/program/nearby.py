@@ -45,6 +45,7 @@ class Nearby:
     def __init__(self, nodes: Sequence[Node], values: Sequence[Array], units: Sequence[float]) -> None:
         self._nodes, self._values, self._units = nodes, values, units
         self._known: dict[int, Array] = {}
+        self._fixed: dict[int, Array] = {}
         self._felt: dict[int, bool] = {}
 
     def constant(self, index: int) -> Array:
@@ -53,6 +54,15 @@ class Nearby:
             node = self._nodes[at]
             self._known[at] = np.broadcast_to(self._found(node), node.shape)
         return self._known[index]
+
+    def fixed(self, index: int) -> Array:
+        """Which entries of a node are constant everywhere, not just near the point."""
+        found = self._fixed.get(index)
+        if found is None:
+            constant = self.constant(index)
+            anywhere = not constant.any() or next(self.reasons(index, constant), None) is None
+            found = self._fixed[index] = constant if anywhere else np.zeros(constant.shape, bool)
+        return found
 
     def is_felt(self, index: int, faults: Container[int]) -> bool:
         """Whether a node that is not used makes NaN of a tool's gradient all the same: it is computed from one of the

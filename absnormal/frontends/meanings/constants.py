@@ -1,4 +1,4 @@
-"""Constants in a program: which entries are constant everywhere, and the size of what they were computed from."""
+"""The size of what constants in a program were computed from."""
 
 from __future__ import annotations
 
@@ -6,19 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from absnormal.arrays import Array
 from absnormal.ops import TABLE
 from absnormal.program.builder import Builder
 
 #: Constants that were computed from others may differ by this many roundings of the largest number on the way.
 ROUNDINGS = 8.0
-
-
-def fixed(builder: Builder, index: int) -> Array:
-    """Which entries of a node are constant everywhere, not just near the point."""
-    constant = builder.nearby.constant(index)
-    anywhere = not constant.any() or next(builder.nearby.reasons(index, constant), None) is None
-    return constant if anywhere else np.zeros(constant.shape, bool)
 
 
 def size(builder: Builder, index: int) -> Any:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.frontends.meanings.constants import ROUNDINGS, fixed, size
+from absnormal.frontends.meanings.constants import ROUNDINGS, size
 from absnormal.ops import ENTRYWISE, TABLE
 from absnormal.program.builder import Builder
 from absnormal.program.moves import MOVES, numbered
@@ -79,7 +79,7 @@ class _Terms:
         """The entries that an entry is computed from."""
         index, entry = item
         node = self.builder.nodes[index]
-        if not node.args or not node.varied or fixed(self.builder, index).flat[entry]:
+        if not node.args or not node.varied or self.builder.nearby.fixed(index).flat[entry]:
             return []
         shapes = [self.builder.nodes[arg].shape for arg in node.args]
         if node.op == "where":
@@ -99,7 +99,7 @@ class _Terms:
 
     def _found(self, index: int, entry: int) -> _Quotient:
         node, value = self.builder.nodes[index], self.builder.values[index]
-        if not node.varied or fixed(self.builder, index).flat[entry]:
+        if not node.varied or self.builder.nearby.fixed(index).flat[entry]:
             number, largest = value.flat[entry], np.broadcast_to(size(self.builder, index), node.shape).flat[entry]
             if value.dtype == object or not np.isfinite(number):
                 raise _Unknown

@@ -9,7 +9,7 @@ import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.frontends.meanings import combinations, identities
-from absnormal.frontends.meanings.constants import ROUNDINGS, fixed, size
+from absnormal.frontends.meanings.constants import ROUNDINGS, size
 from absnormal.ops import ENTRYWISE, TABLE
 from absnormal.ops.linear import applied
 from absnormal.program.builder import Builder
@@ -94,7 +94,7 @@ def _agreeing(builder: Builder, pair: tuple[int, int], flags: list[Any] | None) 
 
 def _zeros(builder: Builder, first: int, second: int) -> Array:
     """Where both are the constant 0."""
-    constant = fixed(builder, first) & fixed(builder, second)
+    constant = builder.nearby.fixed(first) & builder.nearby.fixed(second)
     return np.asarray(constant & (builder.values[first] == 0) & (builder.values[second] == 0))
 
 
@@ -103,13 +103,16 @@ def _constants(builder: Builder, first: int, second: int) -> Array:
     one, other = builder.values[first], builder.values[second]
     if not (one.shape == other.shape or one.size == 1 or other.size == 1):
         return np.zeros((), bool)
+    fixed = builder.nearby.fixed(first) & builder.nearby.fixed(second)
+    if not fixed.any():
+        return fixed
     room: Any = 0.0
     if one.dtype != object and other.dtype != object:
         unit = max(float(np.finfo(float).eps), builder.units[first], builder.units[second])
         room = ROUNDINGS * unit * np.maximum(size(builder, first), size(builder, second))
     with np.errstate(invalid="ignore"):
         gap = np.abs(one - other)
-    return np.asarray((gap <= room) & fixed(builder, first) & fixed(builder, second))
+    return np.asarray((gap <= room) & fixed)
 
 
 def _equal(first: Any, second: Any) -> bool:

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.frontends.meanings.constants import fixed
 from absnormal.frontends.numpy.shapes import broadcast_to
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.writing import Writer
@@ -165,7 +164,7 @@ class Side:
     def _settled(self, written: TracedArray) -> TracedArray:
         """What moves entries, as the number that it is where these are constant."""
         builder, index = self.write.builder, written.index
-        moves = builder.nodes[index].op in MOVES and fixed(builder, index).all()
+        moves = builder.nodes[index].op in MOVES and builder.nearby.fixed(index).all()
         return self.write.array(written.value) if moves else written
 
     def _is_zero(self, value: TracedArray) -> bool:
