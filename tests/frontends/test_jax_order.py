@@ -101,7 +101,7 @@ def test_what_is_not_used_may_jump(f: Any, verdict: an.Verdict, double: None) ->
     assert an.verify(f, jnp.zeros(2)).verdict is verdict
 
 
-# -- jnp.select --------------------------------------------------------------------------------------------
+# -- jnp.select and jnp.piecewise --------------------------------------------------------------------------
 
 #: name -> (f, verdict at 0)
 SELECTED: dict[str, tuple[Any, an.Verdict]] = {
@@ -127,6 +127,63 @@ def test_select_is_followed_as_where(name: str, double: None) -> None:
 def test_select_with_a_jump_is_refused(double: None) -> None:
     with pytest.raises(an.TraceError, match=r"jnp\.where at test_jax_order\.py"):
         an.verify(lambda x: jnp.select([x < 0], [-x], 2 * x + 1).sum(), jnp.zeros(2))
+
+
+def _of(conditions: Any, *pieces: Any) -> Any:
+    return lambda x: jnp.piecewise(x, conditions(x), [*pieces]).sum()
+
+
+def _same(x: Any) -> Any:
+    return x
+
+
+def _triangle(x: Any) -> Any:
+    conditions = [x < 0, (x >= 0) & (x < 1), (x >= 1) & (x < 2), x >= 2]
+    return jnp.piecewise(x, conditions, [0.0, lambda u: u, lambda u: 2 - u, 0.0]).sum()
+
+
+#: name -> (f, points)
+PIECES: dict[str, tuple[Any, Any]] = {
+    "abs": (_of(lambda x: [x < 0, x >= 0], lambda u: -u, _same), [[0.0, 0.0], [1.0, 0.0], [1.0, -2.0]]),
+    "compiled": (jax.jit(_of(lambda x: [x < 0, x >= 0], lambda u: -u, _same)), [[0.0, 0.0], [1.0, 0.0]]),
+    "one condition": (_of(lambda x: [x < 0], lambda u: -u, _same), [[0.0, 0.0], [1.0, 0.0]]),
+    "a default": (_of(lambda x: [x < 0, x > 1], 0.0, lambda u: 1 + 0 * u, _same), [[0.0, 1.0], [0.5, 1.0], [0.0, 2.0]]),
+    "the last one holds": (_of(lambda x: [x < 1, x < 0], _same, 0.0, 1.0), [[0.0, 1.0], [0.5, 1.0], [0.0, 2.0]]),
+    "curved": (_of(lambda x: [x <= 1, x > 1], lambda u: u - 1, jnp.log), [[1.0, 1.0], [-1.0, 1.0], [1.0, 3.0]]),
+    "Huber": (_of(lambda x: [jnp.abs(x) <= 1], lambda u: u * u / 2, lambda u: jnp.abs(u) - 0.5), [[1.0, -1.0]]),
+    "a number": (lambda x: jnp.piecewise(x[0], [x[0] < 0], [lambda u: -u, _same]) + x[1], [[0.0, 0.0]]),
+    "triangle": (_triangle, [[0.0, 1.0], [1.0, 2.0], [0.5, 0.0]]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PIECES)
+def test_piecewise_is_followed_as_where(name: str, double: None) -> None:
+    f, points = PIECES[name]
+    for point in points:
+        x = jnp.array(point)
+        report = an.verify(f, x)
+        assert report.verdict is RIGHT
+        np.testing.assert_array_equal(np.asarray(report.gradient), jax.grad(f)(x))
+        for direction in [] if name in ("curved", "Huber") else np.random.default_rng(0).normal(size=(5, 2)):
+            assert an.generalized_gradient(report.program, np.asarray(x)).contains(sampled(f, x, direction))
+
+
+def test_pieces_that_are_wrong_at_the_tie_are_told(double: None) -> None:
+    f = _of(lambda x: [x < 0, x == 0, x > 0], lambda u: -u, lambda u: 3 * u, _same)
+    assert an.verify(f, jnp.zeros(2)).verdict is WRONG
+
+
+@pytest.mark.parametrize("conditions", [lambda x: [x < 0], lambda x: [x < 0, x >= 0]])
+def test_pieces_that_jump_are_refused(conditions: Any, double: None) -> None:
+    with pytest.raises(an.TraceError, match=r"at test_jax_order\.py"):
+        an.verify(_of(conditions, lambda u: -u, lambda u: u + 1), jnp.zeros(2))
+
+
+def test_pieces_under_vmap_are_followed_or_refused(double: None) -> None:
+    piece = _of(lambda x: [x < 0, x >= 0], lambda u: -u, _same)
+    with pytest.raises(an.TraceError):
+        an.verify(lambda x: jax.vmap(piece)(x).sum(), jnp.zeros((2, 2)))
+    assert an.verify(lambda x: jax.vmap(piece)(x).sum(), jnp.ones((2, 2))).verdict is RIGHT
 
 
 def test_bits_of_a_comparison_are_no_comparison(double: None) -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from absnormal._optional import require
 from absnormal.arrays import Array
+from absnormal.frontends.jax.jumps import Columns, Rows, Versions
 from absnormal.frontends.jax.run import Run, Seen
 from absnormal.frontends.jax.steps import bound
+from absnormal.frontends.numpy.masks import TracedMask
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.writing import Writer
 from absnormal.ops import ENTRYWISE, TABLE, kink_of
@@ -83,6 +85,53 @@ def _times_log(run: Run, eqn: Any, inputs: list[Seen]) -> list[Seen] | None:
     return _row("xlogy")(run, eqn, inputs) if isinstance(inputs[0].traced, TracedArray) else None
 
 
+def _by_pieces(run: Run, eqn: Any, inputs: list[Seen]) -> list[Seen] | None:
+    """jnp.piecewise where a condition is tied: each piece everywhere, and the last one whose condition holds is chosen;
+    None where no condition is tied, and where vmap has moved the axes."""
+    jax, jnp = require("jax", "jax"), require("jax.numpy", "jax")
+    (inner,) = called(eqn)
+    x, conditions, *others = inputs
+    rows = _rows(conditions)
+    if rows is None or any(row.value.shape != (1, *x.value.shape) for row in rows):
+        return None
+
+    def by(f: Callable[..., Any], *given: Seen) -> Seen:
+        return run.closed(jax.make_jaxpr(f)(*(seen.value for seen in given)), given)[0]
+
+    def chosen(which: Any, pieces: Any) -> Any:
+        return functools.reduce(lambda made, pair: by(jax.lax.select_n, pair[0], made, pair[1]),
+                                zip(which, pieces[1:], strict=True), pieces[0])
+
+    count = len(rows)
+    alone = np.eye(count, count + 1, 1, dtype=bool).T.reshape(count + 1, count, *(1,) * x.value.ndim)
+    held = [Seen(jnp.broadcast_to(one, conditions.value.shape)) for one in alone]
+    drawn = np.random.default_rng(0).random(conditions.value.shape) < 0.5
+    plain = [bound(eqn, [x.value, one.value, *(seen.value for seen in others)])[0] for one in held]
+    expected = chosen([Seen(jnp.asarray(row)) for row in drawn], [Seen(value) for value in plain]).value
+    if not np.array_equal(bound(eqn, [x.value, drawn, *(seen.value for seen in others)])[0], expected, equal_nan=True):
+        return None
+    pieces = [run.closed(inner, [x, one, *others])[0] for one in held]
+    which = [by(lambda row: row[0], row) for row in rows]
+    somewhere = by(lambda *parts: functools.reduce(jnp.logical_or, parts), *which)
+    if somewhere.traced is None and bool(jnp.all(somewhere.value)):
+        # One of them holds: the first one, where no other does.
+        which, pieces = which[1:], pieces[1:]
+    return [chosen(which, pieces)]
+
+
+def _rows(conditions: Seen) -> Sequence[Seen] | None:
+    """Conditions on top of each other, one by one; None where none of them is tied."""
+    traced, value = conditions.traced, conditions.value
+    if isinstance(traced, Columns | Versions):
+        return traced.parts
+    if not isinstance(traced, TracedMask) or not np.any(traced.tied):
+        return None
+    if isinstance(traced, Rows):
+        return [Seen(value[number : number + 1], part if isinstance(part, TracedMask) else None)
+                for number, part in enumerate(traced.parts)]
+    return [conditions] if len(value) == 1 else None
+
+
 _RULES = {"interp": _interpolated, "signbit": _sign_bit, "xlogy": _times_log}
 
 
@@ -97,6 +146,8 @@ def _library() -> dict[Any, Callable[[Run, Any, list[Seen]], list[Seen] | None]]
         inner = [closed.jaxpr for eqn in outer.eqns[-1:] for closed in called(eqn)]
         if len(outer.eqns) == 1 and len(inner) == 1:
             found[_made_from(inner[0])] = _row(op) if op else _RULES[name]
+    pieces = jax.make_jaxpr(lambda x: jnp.piecewise(x, [x > 0], [1.0]))(jnp.zeros(1)).jaxpr.eqns[-1]
+    found |= {_made_from(closed.jaxpr): _by_pieces for closed in called(pieces)}
     return found
 
 

@@ -67,6 +67,16 @@ class Versions(Either):
         self.equation, self.parts = equation, parts
 
 
+class Rows(TracedMask):
+    """Comparisons on top of each other, as one; ``parts`` are they, each of one row."""
+
+    __slots__ = ("parts",)
+
+    def __init__(self, whole: TracedMask, parts: Sequence[TracedMask | Array]) -> None:
+        super().__init__(whole.builder, whole.left, whole.relation, whole.right, whole.source)
+        self.parts = parts
+
+
 @dataclass(frozen=True, slots=True)
 class First(Jump):
     """The number of the first comparison that holds, 0 where none does: what jnp.select selects by."""

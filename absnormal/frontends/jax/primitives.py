@@ -10,7 +10,7 @@ import numpy as np
 
 from absnormal._optional import require
 from absnormal.frontends.jax.algebra import ALGEBRA
-from absnormal.frontends.jax.jumps import Beside, First, Jump
+from absnormal.frontends.jax.jumps import Beside, First, Jump, Rows
 from absnormal.frontends.jax.order import fold_over, scattered_extremum, sort, top_k, window_extremum
 from absnormal.frontends.jax.reducers import gathered_from_chosen, scattered_to_chosen
 from absnormal.frontends.jax.run import Call, Seen
@@ -228,7 +228,9 @@ def _moved(call: Call, *args: Any, **params: Any) -> Any:
     first = args[tied[0]]
     relation = upward(first)[2]
     if not isinstance(left, list):
-        return TracedMask(first.builder, call.write.node(left), relation, call.write.node(right), first.source)
+        made = TracedMask(first.builder, call.write.node(left), relation, call.write.node(right), first.source)
+        rows = name == "concatenate" and params["dimension"] == 0 and made.shape[0] == len(args)
+        return Rows(made, args) if rows else made
     return [TracedMask(first.builder, call.write.node(u), relation, call.write.node(v), first.source)
             for u, v in zip(left, right, strict=True)]
 
