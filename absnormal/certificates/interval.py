@@ -115,7 +115,7 @@ def _on_rationals(sweeps: Sweeps) -> Sweeps:
         return sweeps
     found = Sweeps(program, None, sweeps.atol, [exactly(value) for value in sweeps.values])
     found.active = sweeps.active
-    found.__dict__["signs"] = exactly(sweeps.signs)
+    found.hold_signs(exactly(sweeps.signs))
     return found
 
 

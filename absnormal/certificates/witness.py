@@ -55,7 +55,7 @@ class Witness:
     def _with(self, values: list[Array], signs: Array) -> Sweeps:
         found = Sweeps(self.sweeps.program, None, self.sweeps.atol, values, units=self.sweeps.units)
         found.active = self.sweeps.active
-        found.__dict__["signs"] = signs
+        found.hold_signs(signs)
         return found
 
     @cached_property

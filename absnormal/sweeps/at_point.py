@@ -237,6 +237,10 @@ class AtPoint:
             signs[self.active] = 0
         return signs
 
+    def hold_signs(self, signs: Array) -> None:
+        """Take these for the signs, those of signatures too."""
+        self.__dict__["signs"] = self.__dict__["_signs"] = signs
+
     def _write_signs(self, signs: Array) -> bool:
         """Write the signs of the values as they were computed; False where one is NaN, which has none."""
         for index, part in zip(self.program.kinked, self.program.switching_parts(self.own), strict=True):

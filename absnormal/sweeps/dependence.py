@@ -27,7 +27,7 @@ class Dependence(Sweeps):
         signs = np.asarray(sweeps.signs, dtype=float).copy()
         for index in self.norms:
             signs[self.program.lanes(index)] = INTERVAL
-        self.__dict__["signs"] = signs
+        self.hold_signs(signs)
         self._any = self.signature(INTERVAL)
 
     def maps(self, index: int) -> list[LinearMap | None]:

@@ -58,7 +58,7 @@ class Sweeps(AtPoint):
         found = Sweeps(self.program, None, self.atol, self.values, self.own, self.units)
         found.active, linear = self.active & kept, self.active & ~kept
         found.linear = linear if self.linear is None else linear | self.linear
-        found.__dict__["signs"] = np.where(found.active, 0.0, signs)
+        found.hold_signs(np.where(found.active, 0.0, signs))
         found._maps, found._norms = self._maps, self._norms
         return found
 

@@ -251,3 +251,33 @@ def test_forged_subproblems_are_refused() -> None:
     assert holds(wrong, [apart]) and not holds(wrong, [{**apart, "inputs": [0]}])
     assert not holds(wrong, [{**apart, "evidence": parts[0]["evidence"]}]) and not holds(right, [apart])
     assert not replace(right, data={**wrong.data}, kind=wrong.kind).check()
+
+
+@pytest.mark.parametrize("count", [2, 12, 40])
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_norms_beside_many_kinks_have_members(count: int, sign: float) -> None:
+    """What is made linear in a subproblem has one slope there, for whoever asks: other slopes separated members."""
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        a, u = rng.standard_normal((3, 3)), rng.standard_normal(3)
+
+        def f(x: Any, a: np.ndarray = a) -> Any:
+            return np.linalg.norm(x[:3]) + sign * np.linalg.norm(a @ x[:3]) + np.abs(x[3:]).sum()
+
+        g = u / np.linalg.norm(u) + sign * a.T @ (a @ u) / np.linalg.norm(a @ u)
+        rest = rng.uniform(-1, 1, count)
+        report = an.verify(f, np.zeros(3 + count), gradient=np.append(g, rest))
+        assert report.verdict is not an.Verdict.NOT_CLARKE, seed
+        if sign > 0:
+            report = an.verify(f, np.zeros(3 + count), gradient=np.append(0.5 * g, rest))
+            assert report.verdict is an.Verdict.CLARKE, seed
+            assert not an.verify(f, np.zeros(3 + count), gradient=np.append(3 * g, rest)), seed
+
+
+def test_signs_that_are_held_are_those_of_signatures() -> None:
+    x = np.zeros(5)
+    sweeps = Sweeps(an.trace(lambda x: np.linalg.norm(x[:3]) + np.abs(x[3:]).sum(), x), x)
+    kept = sweeps.keeping(sweeps.in_blocks)
+    for slopes in (0.0, -1.0, 1.0):
+        np.testing.assert_array_equal(kept.signature(slopes)[~kept.active], kept.signs[~kept.active])
+        np.testing.assert_array_equal(kept.gradient(kept.signature(slopes))[3:], [1.0, 1.0])

@@ -18,6 +18,8 @@ LAYERED = ("theorems/test_layers_of_norms.py",)
 ALIKE = ("frontends/test_norms.py",)
 
 MUTANTS = (
+    Mutant("sweeps/at_point.py", ' = self.__dict__["_signs"] = signs', " = signs",
+           ("theorems/test_separate_inputs.py",)),
     Mutant("sweeps/outer.py", "product((1.0, -1.0), repeat", "product((1.0,), repeat", OUTER),
     Mutant("sweeps/outer.py", "np.where(pattern > 0, ahead[:, own], behind[:, own])", "pattern", OUTER),
     Mutant("sweeps/outer.py", "above & (sign * t < 0)", "above & (t < 0)", OUTER),
