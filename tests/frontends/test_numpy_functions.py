@@ -359,6 +359,23 @@ def test_are_long_lists_sorted(count):
     assert trace(np.median, point)(point) == np.median(point)
 
 
+@pytest.mark.parametrize("method", [
+    "inverted_cdf", "averaged_inverted_cdf", "closest_observation", "interpolated_inverted_cdf", "hazen", "weibull",
+    "median_unbiased", "normal_unbiased", "lower", "higher", "midpoint", "nearest",
+])  # fmt: skip
+@pytest.mark.parametrize("point", [[1.0, 1.0, 0.0, 2.0, 2.0], [1.0, 1.0, 0.0, 2.0], [3.0]])
+def test_are_quantiles_of_all_methods_order_statistics(method, point):
+    rng = np.random.default_rng(0)
+    for q in (0.0, 0.1, 0.25, 1 / 3, 0.5, 1.0):
+        program = trace(lambda x, q=q: np.quantile(x, q, method=method), point)
+        for there in rng.standard_normal((5, len(point))):
+            assert program(there) == pytest.approx(np.quantile(there, q, method=method), rel=1e-14)
+    rows = np.array([point, point[::-1]])
+    there = rows + rng.standard_normal(rows.shape)
+    program = trace(lambda x: np.percentile(x, [25, 60], axis=1, method=method), rows)
+    np.testing.assert_allclose(program(there), np.percentile(there, [25, 60], axis=1, method=method), rtol=1e-14)
+
+
 def test_are_exact_numbers_kept_exact():
     point = np.array([Fraction(1, 3), Fraction(2, 7)])
     program = trace(

@@ -115,7 +115,6 @@ TRACE = {
     "dtype of a ufunc": (lambda x: np.add(x, 1, dtype=np.float32), X, "np.add"),
     "where= of a ufunc": (lambda x: np.exp(x, where=[True, False, True]), X, "np.exp"),
     "order K": (lambda x: x.T.ravel("K"), X, "ndarray.ravel"),
-    "quantile method": (lambda x: np.quantile(x, 0.5, method="nearest"), X, "np.quantile"),
     "0 ** x": (lambda x: 0.0**x, X, "np.power"),
     "a comparison returned": (lambda x: x > 0, X, "comparison >"),
     "where that jumps": (lambda x: np.where(x > 0, x * x, 1), TIED, "np.where"),

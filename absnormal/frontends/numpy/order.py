@@ -113,13 +113,13 @@ def median(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 def quantile(a: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False) -> Any:
-    """np.quantile for constant q, by linear interpolation."""
+    """np.quantile for constant q."""
     write = writer_of(a, "np.quantile")
-    if method != "linear" or isinstance(q, TracedArray):
-        write.refuse("only constant q and method='linear' are supported", "use np.sort and constant weights")
+    if isinstance(q, TracedArray):
+        write.refuse("only constant q is supported", "use np.sort and constant weights")
     moved, _, shape = write.reduced(write.array(a), axis, keepdims)
     ordered = sorted_along(write, moved)
-    parts = [_interpolated(ordered, float(part)).reshape(shape) for part in np.ravel(q)]
+    parts = [_interpolated(ordered, float(part), method).reshape(shape) for part in np.ravel(q)]
     return parts[0] if np.ndim(q) == 0 else np.stack(parts).reshape((*np.shape(q), *shape))
 
 
@@ -127,10 +127,12 @@ def percentile(a: Any, q: Any, axis: Any = None, method: str = "linear", keepdim
     return quantile(a, np.true_divide(q, 100), axis, method, keepdims)
 
 
-def _interpolated(ordered: Any, q: float) -> Any:
+def _interpolated(ordered: Any, q: float, method: Any) -> Any:
     if not 0 <= q <= 1:
         raise ValueError("Quantiles must be in the range [0, 1]")
-    place = q * (len(ordered) - 1)
+    # Every method takes a place among the sorted entries that depends on q and on their number alone.
+    linear, count = method == "linear", len(ordered)
+    place = q * (count - 1) if linear else float(np.quantile(np.arange(float(count)), q, method=method))
     low = int(np.floor(place))
     part = place - low
     if part == 0:
