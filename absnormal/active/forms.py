@@ -21,9 +21,8 @@ from typing import Any
 
 import numpy as np
 
-from absnormal.active.additions import TooLarge, begin, spend
+from absnormal.active.arithmetic import TooLarge, begin, measure, spend, written_out
 from absnormal.active.linear_form import MIXED, ONE, ZERO, Form, Key
-from absnormal.active.multiplications import measure, written_out
 from absnormal.arrays import Array, exactly
 from absnormal.ops import TABLE
 from absnormal.ops.convolution import convolve, convolve_back

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
-from absnormal.active.additions import spend
+from absnormal.active.arithmetic import spend
 
 Key = tuple[str, int, int]
 ONE: Key = ("one", 0, 0)

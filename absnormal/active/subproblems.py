@@ -9,10 +9,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from absnormal.active.additions import TooLarge
+from absnormal.active.arithmetic import TooLarge, multiplications
 from absnormal.active.forms import Forms, forms
 from absnormal.active.linear_form import Key
-from absnormal.active.multiplications import multiplications
 from absnormal.active.system import System, base_of, dense_system
 from absnormal.active.weights import Weights, weights_of
 from absnormal.sweeps.at_point import once

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from absnormal.active.additions import TooLarge
+from absnormal.active.arithmetic import TooLarge
 from absnormal.active.forms import Forms, forms
 from absnormal.active.linear_form import Key
 from absnormal.active.rows import ENTRIES, base_rows, certainly_independent

@@ -14,7 +14,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from absnormal.active.additions import TooLarge
+from absnormal.active.arithmetic import TooLarge
 from absnormal.active.forms import forms
 from absnormal.active.linear_form import Form
 from absnormal.active.system import MANY, System, dense_system

@@ -1,14 +1,20 @@
-"""What evidence about the slopes that are judged is checked by, next to its program and without cells (2.9, 7.3)."""
+"""What evidence about slopes is checked by, next to its program and without cells (THEORY 2.9, 7.2, 7.3, 7.9)."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any, Protocol
+
 import numpy as np
 
-from absnormal.certificates.next_to_program import DRAWS, above, slack_of, small
+from absnormal.arrays import Array, lengths
+from absnormal.certificates import checker
+from absnormal.certificates.next_to_program import DRAWS, above, numbers_in_x, one_sign, slack_of, small
 from absnormal.certificates.witness import Witness
 from absnormal.sweeps.adjoints import nonzero
 from absnormal.sweeps.bounds import moved_at_most
-from absnormal.sweeps.rounding import UNIT, rounding
+from absnormal.sweeps.realized import ALONG, senses
+from absnormal.sweeps.rounding import FLOOR, UNIT, rounding
 
 
 def supporting(sign: int, witness: Witness, rng: np.random.Generator) -> bool:
@@ -53,3 +59,100 @@ def even_part(witness: Witness, rng: np.random.Generator) -> bool:
         if not abs(there.dy[0] - back.dy[0] - 2 * base) <= slack:
             return False
     return True
+
+
+class Layer(Protocol):
+    """A layer as it is stated."""
+
+    @property
+    def switches(self) -> Sequence[int]: ...
+    @property
+    def weights(self) -> Sequence[Any]: ...
+    @property
+    def directions(self) -> Sequence[tuple[Sequence[int], Sequence[float]]]: ...
+
+
+def layered(layers: Sequence[Layer], witness: Witness, rng: np.random.Generator) -> bool:
+    """Layered blocks: all switches that may change f are in layers; none depends on an active |.| of its own layer or a
+    later one; the directions of a layer lie in inputs that reach no earlier one, move all of it, and their sign vectors
+    have the mean c."""
+    sweeps, sigma = witness.floats, witness.floats.signature(0.0)
+    counted = sweeps.with_their_blocks(sweeps.active & sweeps.maybe_nonzero & sweeps.influence())
+    left, reached = counted.copy(), np.zeros(sweeps.program.n, bool)
+    slopes = np.zeros(sweeps.program.s)
+    slopes[sweeps.alpha] = witness.c
+    for layer in layers:
+        own = np.zeros(sweeps.program.s, bool)
+        own[checker.positions(layer.switches, sweeps.program.s)] = True
+        inputs, before = sweeps.pull_magnitude(sigma, own[None].astype(float), None, change=nonzero)
+        if (own & ~left).any() or (before[0][left] != 0).any():
+            return False
+        weights = np.array([float(weight) for weight in layer.weights])
+        signs = [_senses(direction, own, reached, witness, rng) for direction in layer.directions]
+        if len(weights) != len(signs) or not (weights >= 0).all() or any(found is None for found in signs):
+            return False
+        mean = np.sum([weight * found for weight, found in zip(weights, signs, strict=True)], axis=0)
+        exact = 8 * (1 + len(weights)) * UNIT
+        close = np.where(sweeps.in_blocks[own], ALONG, exact)
+        if not abs(weights.sum() - 1) <= exact or not (np.abs(mean - slopes[own]) <= close).all():
+            return False
+        left, reached = left & ~own, reached | (inputs[0] != 0)
+    return not left.any() and not sweeps.sorts
+
+
+def _senses(
+    direction: tuple[Sequence[int], Sequence[float]], own: Array, reached: Array, witness: Witness,
+    rng: np.random.Generator,
+) -> Array | None:
+    """The senses in which a direction moves a layer, vectors of length 1 for norms; None where it does not move all of
+    it, or earlier ones too."""
+    sweeps, d = witness.floats, np.zeros(witness.floats.program.n)
+    d[checker.positions(direction[0], sweeps.program.n)] = direction[1]
+    d = numbers_in_x(d, witness)
+    found, moved = senses(sweeps, d, rng), np.zeros(sweeps.program.s, bool)
+    moved[sweeps.alpha] = found != 0
+    still = own & ~sweeps.with_their_blocks(moved)
+    return None if (d[reached] != 0).any() or still.any() else found[own[sweeps.alpha]]
+
+
+def mean_under_regular(
+    sign: int, given: Sequence[float], slopes: Sequence[Sequence[float]], witness: Witness, rng: np.random.Generator
+) -> bool:
+    """The adjoints have one sign, all slopes are in [-1, 1] and the balls, and the mean is the vector."""
+    sweeps, weights = witness.floats, np.asarray(given, dtype=float)
+    if witness.vector is None or witness.tolerance is None or not len(weights) or len(weights) != len(slopes):
+        return False
+    if not (weights >= 0).all() or not abs(weights.sum() - 1) <= 4 * len(weights) * np.finfo(float).eps:
+        return False
+    deviation = one_sign(sweeps, sign, rng)
+    if deviation is None or not small(witness, deviation):
+        return False
+    total, size = np.zeros(sweeps.program.n), sweeps.gradient_magnitude()
+    for weight, own in zip(weights.tolist(), slopes, strict=True):
+        c = np.asarray(own, dtype=float)
+        if c.shape != sweeps.alpha.shape or not (np.abs(c) <= 1).all():
+            return False
+        sigma = sweeps.signature(c)
+        if any((lengths(sigma[lane]) > 1 + 8 * UNIT).any() for lane in sweeps.lanes):
+            return False
+        if (sigma[sweeps.not_negative] < 0).any():
+            return False
+        total += weight * sweeps.gradient(sigma)
+    bound = 2 * (rounding(sweeps.pull_depth) + (2 + 4 * len(weights)) * UNIT) * size
+    return bool((np.abs(total - witness.vector) <= witness.tolerance + bound).all())
+
+
+def beyond_the_derivative(sign: int, separator: Any, witness: Witness, rng: np.random.Generator) -> bool:
+    """The adjoints have one sign, and v . g is beyond the derivative along v by more than all rounding."""
+    sweeps, v = witness.floats, numbers_in_x(separator, witness)
+    if witness.vector is None or witness.tolerance is None:
+        return False
+    deviation = one_sign(sweeps, sign, rng)
+    if deviation is None:
+        return False
+    g = witness.vector
+    along = sign * float(sweeps.directional(sign * v).dy[0])
+    size = float(sweeps.magnitude(sweeps.signature(0.0), v, interval=True)[1][0])
+    slack = rounding(sweeps.push_depth) * size + FLOOR + float(np.abs(v) @ deviation)
+    margin = float(np.abs(v) @ (witness.tolerance + 4 * len(v) * np.finfo(float).eps * np.abs(g)))
+    return bool(float(v @ g) - along - slack > margin)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from absnormal.active.additions import ended_when
+from absnormal.active.arithmetic import ended_when
 from absnormal.active.subproblems import subproblems
 from absnormal.active.system import MANY, System
 from absnormal.arrays import Array

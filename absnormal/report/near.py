@@ -7,8 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from absnormal.active.additions import TooLarge
-from absnormal.active.multiplications import measure
+from absnormal.active.arithmetic import TooLarge, measure
 from absnormal.arrays import Array, exactly
 from absnormal.errors import AbsNormalError
 from absnormal.report.plain import number

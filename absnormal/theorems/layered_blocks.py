@@ -46,7 +46,7 @@ from absnormal.active.layers import depths
 from absnormal.active.private_inputs import private_inputs
 from absnormal.active.system import System
 from absnormal.arrays import Array, lengths
-from absnormal.certificates import of_layers
+from absnormal.certificates import of_slopes
 from absnormal.certificates.evidence import AtPoint, Judged, NextToProgram, OnForm, wide
 from absnormal.certificates.witness import Witness
 from absnormal.rational.linear_algebra import simplest
@@ -81,7 +81,7 @@ class LayeredBlocks(NextToProgram):
 
     def proves(self, witness: Witness, rng: np.random.Generator) -> bool:
         """What each layer depends on, by patterns; what its directions move, by pushes."""
-        return of_layers.layered(self.layers, witness, rng)
+        return of_slopes.layered(self.layers, witness, rng)
 
     def on_rationals(self, problem: AtPoint, judged: Judged | None) -> OnForm | None:
         """The same switches and directions, where the columns of the system are inputs."""

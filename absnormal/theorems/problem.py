@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from absnormal.active.additions import ended_when
+from absnormal.active.arithmetic import ended_when
 from absnormal.active.separate import separate
 from absnormal.active.subproblems import subproblems
 from absnormal.active.system import System, build

@@ -31,7 +31,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.certificates import of_regular_functions
+from absnormal.certificates import of_slopes
 from absnormal.certificates.evidence import Judged, NextToProgram, Separates
 from absnormal.certificates.witness import Witness
 from absnormal.clarke.regular_function import RegularFunction
@@ -61,7 +61,7 @@ class MeanUnderRegular(NextToProgram):
 
     def proves(self, witness: Witness, rng: np.random.Generator) -> bool:
         """The signs of the adjoints, and the mean, again."""
-        return of_regular_functions.mean(self.sign, self.weights, self.slopes, witness, rng)
+        return of_slopes.mean_under_regular(self.sign, self.weights, self.slopes, witness, rng)
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +82,7 @@ class BeyondDirectionalDerivative(NextToProgram, Separates):
 
     def proves(self, witness: Witness, rng: np.random.Generator) -> bool:
         """The signs of the adjoints, and the derivative along v, again."""
-        return of_regular_functions.beyond(self.sign, self.separator, witness, rng)
+        return of_slopes.beyond_the_derivative(self.sign, self.separator, witness, rng)
 
 
 def vector_under_regular(

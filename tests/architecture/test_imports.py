@@ -40,8 +40,8 @@ FOLDERS = {
 BELOW = {
     "program.nodes": 0, "judgement.tolerances": 0, "certificates.checker": 0,
     "certificates.witness": 4, "certificates.interval": 4, "certificates.next_to_program": 4,
-    "certificates.of_regular_functions": 4, "certificates.merged_kinks": 4, "certificates.of_slopes": 4,
-    "certificates.of_layers": 4, "certificates.of_variable_coefficients": 4,
+    "certificates.merged_kinks": 4, "certificates.of_slopes": 4,
+    "certificates.of_variable_coefficients": 4,
     "certificates.evidence": 4, "certificates.agreement": 4,
 }  # fmt: skip
 LAYERS = FOLDERS | BELOW

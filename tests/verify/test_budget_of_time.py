@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import absnormal as an
-from absnormal.active.additions import TooLarge, ended_when
+from absnormal.active.arithmetic import TooLarge, ended_when
 from absnormal.active.forms import forms
 from absnormal.sweeps.table import Sweeps
 from absnormal.theorems.problem import Problem

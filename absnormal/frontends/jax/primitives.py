@@ -14,9 +14,8 @@ from absnormal.frontends.jax.jumps import Beside, First, Jump, Rows
 from absnormal.frontends.jax.order import fold_over, scattered_extremum, sort, top_k, window_extremum
 from absnormal.frontends.jax.reducers import gathered_from_chosen, scattered_to_chosen
 from absnormal.frontends.jax.run import Call, Seen
-from absnormal.frontends.jax.shapes import MOVES, moving, scattered, scattered_product, window_sum
+from absnormal.frontends.jax.shapes import MOVES, convolution, moving, scattered, scattered_product, window_sum
 from absnormal.frontends.jax.special import SPECIAL
-from absnormal.frontends.jax.windows import convolution
 from absnormal.frontends.meanings.activations import clipped, power
 from absnormal.frontends.meanings.angles import arctan2
 from absnormal.frontends.meanings.movements import added

@@ -9,15 +9,17 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.frontends.meanings.constants import ROUNDINGS
 from absnormal.ops import TABLE
 from absnormal.program.builder import Builder
 from absnormal.program.nodes import Node
 
+#: Constants that were computed from others may differ by this many roundings of the largest number on the way.
+ROUNDINGS = 8.0
 #: A node with more entries is not taken apart, nor are so many weights computed.
 _MOST, _WEIGHTS = 4096, 1_000_000
 
@@ -108,3 +110,23 @@ def _taken_apart(nodes: Sequence[Node], node: Node) -> bool:
     linear = family in ("movement", "linear") or (family == "bilinear" and sum(varied) == 1) or (
         node.op == "div" and not varied[1])
     return linear and bool(node.args) and all(np.prod(nodes[arg].shape, dtype=int) <= _MOST for arg in node.args)
+
+
+def size(builder: Builder, index: int) -> Any:
+    """The largest numbers that the entries of a constant were computed from in the program; 0 where it was not."""
+    shape = builder.nodes[index].shape
+    if builder.nodes[index].op == "constant":
+        return 0.0
+    largest, stack, seen = np.zeros(shape), [index], {index}
+    while stack:
+        at = stack.pop()
+        value = np.abs(builder.values[at].astype(float))
+        value = np.where(np.isfinite(value), value, 0.0)
+        largest = np.maximum(largest, value if value.shape == shape else value.max(initial=0.0))
+        node = builder.nodes[at]
+        if TABLE[node.op].family == "input" or node.op in ("gather", "index"):
+            continue
+        new = [arg for arg in node.args if arg not in seen]
+        seen.update(new)
+        stack += new
+    return largest

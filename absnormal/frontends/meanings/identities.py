@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.frontends.meanings.constants import ROUNDINGS, size
+from absnormal.frontends.meanings.combinations import ROUNDINGS, size
 from absnormal.ops import ENTRYWISE, TABLE
 from absnormal.program.builder import Builder
 from absnormal.program.moves import MOVES, numbered

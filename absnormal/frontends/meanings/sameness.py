@@ -9,7 +9,7 @@ import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.frontends.meanings import combinations, identities
-from absnormal.frontends.meanings.constants import ROUNDINGS, size
+from absnormal.frontends.meanings.combinations import ROUNDINGS, size
 from absnormal.ops import ENTRYWISE, TABLE
 from absnormal.ops.linear import applied
 from absnormal.program.builder import Builder
