@@ -87,8 +87,35 @@ class Map(ABC):
         """What forward mode gives along directions (k, n), shape (k, m); in one call under vmap."""
 
     @abstractmethod
+    def results(self, variables: Any) -> list[Any]:
+        """The results that are checked, as arrays of the framework, of a list of its variables."""
+
+    @property
+    @abstractmethod
+    def variables(self) -> list[Any]:
+        """The variables as arrays of the framework."""
+
+    def like(self, numbers: Array, dtype: Any = None) -> Any:
+        """Numbers as the framework indexes with them, or multiplies by them in a type of its own."""
+        return numbers if dtype is None else numbers.astype(dtype)
+
     def weighted(self, weights: Array) -> tuple[Callable[[Any], Any], Any]:
-        """The sum of the results with weights (m,), as a function for `absnormal.verify`, and its point."""
+        """The sum of the results with weights (m,), a single one with the weight 1 as it is, as a function for
+        `absnormal.verify`, and its point."""
+        wanted = [own.reshape(-1) for own in self.outputs.split(weights)]
+
+        def f(variables: Any) -> Any:
+            terms = []
+            for result, own in zip(self.results(variables), wanted, strict=True):
+                places = np.flatnonzero(own)
+                if not len(places):
+                    continue
+                flat, numbers = result.reshape(-1), own[places]
+                picked = flat if len(places) == len(flat) else flat[self.like(places)]
+                terms.append((picked if (numbers == 1).all() else picked * self.like(numbers, flat.dtype)).sum())
+            return sum(terms[1:], start=terms[0])
+
+        return f, self.variables
 
     @abstractmethod
     def judged(self, weights: Array) -> dict[str, Any]:
@@ -97,12 +124,6 @@ class Map(ABC):
     def shaped(self, flat: Array) -> list[Array]:
         """A flat gradient as a list of arrays, one for each variable."""
         return self.inputs.split(flat)
-
-
-def chosen(weights: Array) -> tuple[Array, Array]:
-    """The places of the weights that are not 0, and these weights."""
-    places = np.flatnonzero(weights)
-    return places, weights[places]
 
 
 def numbered(kind: str, names: Sequence[str]) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from absnormal._optional import require
 from absnormal.arrays import Array
 from absnormal.frontends.jax.point import Point
 from absnormal.frontends.jax.precision import epsilon
-from absnormal.frontends.maps import Layout, Map, chosen, numbered
+from absnormal.frontends.maps import Layout, Map, numbered
 
 
 class JaxMap(Map):
@@ -34,12 +34,12 @@ class JaxMap(Map):
 
     def at(self, x: Array) -> Array:
         """The results at a flat point, shape (m,)."""
-        return _flat(self._results(self._parts(x)))
+        return _flat(self.results(self._parts(x)))
 
     def pull(self, weights: Array, batched: bool = False) -> Array:
         """Reverse mode, for each row of the weights or for all at once."""
         jax, jnp = require("jax", "jax"), require("jax.numpy", "jax")
-        results, pulled = jax.vjp(self._results, list(self._point.variables))
+        results, pulled = jax.vjp(self.results, self.variables)
         rows = [
             [jnp.asarray(part, dtype=like.dtype) for part, like in zip(self.outputs.split(row), results, strict=True)]
             for row in weights
@@ -49,26 +49,13 @@ class JaxMap(Map):
     def push(self, directions: Array, batched: bool = False) -> Array:
         """Forward mode, for each direction or for all at once."""
         jax = require("jax", "jax")
-        variables = list(self._point.variables)
         return self._of_each(
-            lambda row: jax.jvp(self._results, (variables,), (row,))[1], [*map(self._parts, directions)], batched
+            lambda row: jax.jvp(self.results, (self.variables,), (row,))[1], [*map(self._parts, directions)], batched
         )
 
-    def weighted(self, weights: Array) -> tuple[Callable[[Any], Any], Any]:
-        """The weighted sum of the results; a single one with the weight 1 as it is."""
-        parts = [(number, *chosen(own.reshape(-1))) for number, own in enumerate(self.outputs.split(weights))]
-        parts = [part for part in parts if len(part[1])]
-
-        def f(variables: Any) -> Any:
-            results, terms = self._results(variables), []
-            for number, places, numbers in parts:
-                flat = results[number].reshape(-1)
-                picked = flat if len(places) == len(flat) else flat[places]
-                ones = bool((numbers == 1).all())
-                terms.append((picked if ones else picked * numbers.astype(flat.dtype)).sum())
-            return sum(terms[1:], start=terms[0])
-
-        return f, list(self._point.variables)
+    @property
+    def variables(self) -> list[Any]:
+        return list(self._point.variables)
 
     def judged(self, weights: Array) -> dict[str, Any]:
         """JAX's own gradient is judged, of the function as it is written."""
@@ -89,8 +76,7 @@ class JaxMap(Map):
             for part, leaf in zip(self.inputs.split(x), self._point.variables, strict=True)
         ]
 
-    def _results(self, variables: Any) -> list[Any]:
-        """The results that are checked."""
+    def results(self, variables: Any) -> list[Any]:
         results: list[Any] = self._point.function(variables)
         return results
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.frontends.maps import Layout, Map, chosen
+from absnormal.frontends.maps import Layout, Map
 from absnormal.frontends.numpy import traced as numpy_front_end
 from absnormal.frontends.ties.slopes import slopes
 from absnormal.judgement.tolerances import machine_epsilon
@@ -48,19 +48,12 @@ class NumpyMap(Map):
         """The columns of the same."""
         return np.asarray(directions @ self._rows.T, dtype=float)
 
-    def weighted(self, weights: Array) -> tuple[Callable[[Any], Any], Any]:
-        """The weighted sum of the results."""
-        parts = [(number, *chosen(own.reshape(-1))) for number, own in enumerate(self.outputs.split(weights))]
-        parts = [part for part in parts if len(part[1])]
+    def results(self, variables: Any) -> list[Any]:
+        return [np.reshape(out, -1) for out in _as_tuple(self._f(*variables))]
 
-        def f(x: Any) -> Any:
-            outs, terms = _as_tuple(self._f(*x)), []
-            for number, places, numbers in parts:
-                flat = np.reshape(outs[number], -1)
-                terms.append(np.sum((flat if len(places) == flat.size else flat[places]) * numbers))
-            return sum(terms[1:], start=terms[0])
-
-        return f, [leaf.astype(float) for leaf in self._given]
+    @property
+    def variables(self) -> list[Any]:
+        return [leaf.astype(float) for leaf in self._given]
 
     def judged(self, weights: Array) -> dict[str, Any]:
         """The derivative that was given; backward mode has a table of slopes."""
@@ -70,8 +63,7 @@ class NumpyMap(Map):
     def _rows(self) -> Array:
         """The derivative, shape (m, n)."""
         if self._jacobian is None:
-            x = [leaf.astype(float) for leaf in self._given]
-            sweeps = numpy_front_end.traced(self._flat, x).sweeps()
+            sweeps = numpy_front_end.traced(lambda x: np.concatenate(self.results(x)), self.variables).sweeps()
             c = np.asarray(slopes(sweeps, "autograd"), dtype=float)
             return sweeps.pull(sweeps.signature(c), None, np.eye(sweeps.program.m))[0]
         found = self._jacobian(*(leaf.copy() for leaf in self._given))
@@ -88,9 +80,6 @@ class NumpyMap(Map):
             np.concatenate([np.asarray(block, dtype=float).reshape(size, -1) for block in row], axis=1)
             for row, size in zip(blocks, self.outputs.sizes, strict=True)
         ])
-
-    def _flat(self, x: Any) -> Any:
-        return np.concatenate([np.reshape(out, -1) for out in _as_tuple(self._f(*x))])
 
 
 def _as_tuple(result: Any) -> tuple[Any, ...]:

@@ -10,7 +10,7 @@ import torch
 from torch.autograd import forward_ad
 
 from absnormal.arrays import Array
-from absnormal.frontends.maps import Layout, Map, chosen, numbered
+from absnormal.frontends.maps import Layout, Map, numbered
 from absnormal.frontends.torch.values import array
 from absnormal.program.tree import Tree, taken_apart
 
@@ -42,7 +42,7 @@ class TorchMap(Map):
     def at(self, x: Array) -> Array:
         """The results at a flat point, shape (m,)."""
         fresh = [part.requires_grad_() for part in self._like(self._variables, self.inputs, x)]
-        return np.concatenate([array(out.double()).reshape(-1) for out in self._outs(fresh)])
+        return np.concatenate([array(out.double()).reshape(-1) for out in self.results(fresh)])
 
     def pull(self, weights: Array, batched: bool = False) -> Array:
         """Reverse mode, a call of backward for each row of the weights, or one for all.
@@ -50,7 +50,7 @@ class TorchMap(Map):
         Outputs without weights have no gradient in a call of their own, as in a loss that does not use them.
         """
         fresh = self._fresh()
-        outs = self._outs(fresh)
+        outs = self.results(fresh)
         if not batched:
             return np.stack([self._pulled(outs, fresh, row) for row in weights])
         parts = self._stacked(outs, self.outputs, weights)
@@ -66,35 +66,28 @@ class TorchMap(Map):
         if batched:
             given = tuple(self._variables)
             rows = self._stacked(given, self.inputs, directions)
-            results = torch.vmap(lambda *row: torch.func.jvp(lambda *x: tuple(self._outs([*x])), given, row)[1])(*rows)
+            of = lambda *x: tuple(self.results([*x]))  # noqa: E731
+            results = torch.vmap(lambda *row: torch.func.jvp(of, given, row)[1])(*rows)
             return np.concatenate([array(t.double()).reshape(len(directions), -1) for t in results], axis=1)
         found = []
         for row in directions:
             with forward_ad.dual_level():
                 tangents = self._like(self._variables, self.inputs, row)
                 duals = [forward_ad.make_dual(v, t) for v, t in zip(self._fresh(), tangents, strict=True)]
-                parts = [forward_ad.unpack_dual(out).tangent for out in self._outs(duals)]
+                parts = [forward_ad.unpack_dual(out).tangent for out in self.results(duals)]
             found.append(np.concatenate([
                 np.zeros(size) if t is None else array(t.double()).reshape(-1)
                 for t, size in zip(parts, self.outputs.sizes, strict=True)
             ]))
         return np.stack(found)
 
-    def weighted(self, weights: Array) -> tuple[Callable[[Any], Any], Any]:
-        """The weighted sum of the results; a single one with the weight 1 as it is."""
-        parts = [(number, *chosen(own.reshape(-1))) for number, own in enumerate(self.outputs.split(weights))]
-        parts = [part for part in parts if len(part[1])]
+    def like(self, numbers: Array, dtype: Any = None) -> Any:
+        tensor = torch.from_numpy(numbers)
+        return tensor if dtype is None else tensor.to(dtype)
 
-        def f(variables: Any) -> Any:
-            outs, terms = self._outs(variables), []
-            for number, places, numbers in parts:
-                flat = outs[number].reshape(-1)
-                picked = flat if len(places) == len(flat) else flat[torch.from_numpy(places)]
-                ones = bool((numbers == 1).all())
-                terms.append((picked if ones else picked * torch.from_numpy(numbers).to(flat.dtype)).sum())
-            return sum(terms[1:], start=terms[0])
-
-        return f, list(self._variables)
+    @property
+    def variables(self) -> list[Any]:
+        return list(self._variables)
 
     def judged(self, weights: Array) -> dict[str, Any]:
         """torch's own gradient is judged, of the function as it is written."""
@@ -131,8 +124,8 @@ class TorchMap(Map):
         with torch.enable_grad():
             return self._f(*self._tree.rebuild(leaves))
 
-    def _outs(self, variables: list[Any]) -> list[Any]:
-        """The results that are checked, real and imaginary parts of complex ones."""
+    def results(self, variables: Any) -> list[Any]:
+        """Real and imaginary parts of complex ones are results of their own."""
         found = [leaf for _, leaf in _named(_as_tuple(self._call(variables)), "")]
         return [_real(found[i]) for i in self._results]
 
