@@ -10,8 +10,10 @@ from __future__ import annotations
 import functools
 import inspect
 import itertools
+import operator
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any, NamedTuple
 
@@ -26,10 +28,18 @@ _LEADING_NOWHERE = (int, float, complex, str, bytes, type(None), np.ndarray, np.
 
 
 class Slot(NamedTuple):
-    """A place that holds an object."""
+    """A place that holds an object: what it is a place of, its name or number there, and how it is read and written."""
 
-    read: Callable[[], Any]
-    write: Callable[[Any], None]
+    holder: Any
+    key: Any
+    get: Callable[[Any, Any], Any] = operator.getitem
+    put: Callable[[Any, Any, Any], None] = operator.setitem
+
+    def read(self) -> Any:
+        return self.get(self.holder, self.key)
+
+    def write(self, item: Any) -> None:
+        self.put(self.holder, self.key, item)
 
 
 class Kept(dict[str, Any]):
@@ -43,19 +53,19 @@ class Kept(dict[str, Any]):
         self.slots: dict[str, Slot] = {}
         seen: dict[int, Any] = {}
         # What is called itself has its rule (`standing_in.stood_in`).
-        left = [f.func, *f.args, *f.keywords.values()] if type(f) is functools.partial else [f]
+        left = deque([f.func, *f.args, *f.keywords.values()] if type(f) is functools.partial else [f])
         while left and len(seen) < _MOST:
-            one = left.pop(0)
+            one = left.popleft()
             if id(one) in seen or issubclass(type(one), _LEADING_NOWHERE):
                 continue
             seen[id(one)] = one
             around = []
-            for number, slot in enumerate(_slots(one)):
+            for slot in _slots(one):
                 try:
-                    around.append(slot.read())
+                    around.append(slot.get(slot.holder, slot.key))
                 except ValueError:  # A variable without a value yet.
                     continue
-                self.slots[f"{id(one)}.{number}"] = slot
+                self.slots[str(len(self.slots))] = slot
             left += [*around, *_named(one, around)]
         self._seen = seen  # No other object gets the identity of one of these.
 
@@ -116,37 +126,33 @@ def keeps(f: Any, array: Any) -> bool:
     return any(item is array for item in (*given, *(globals_of(f) or {}).values(), *map(kept.get, kept.slots)))
 
 
-def _slots(one: Any) -> Iterator[Slot]:
+def _slots(one: Any) -> Iterable[Slot]:
     """The places of one object, which is not asked what it is: an object may answer anything."""
-    if type(one) is FunctionType:
+    kind = type(one)
+    if kind is FunctionType:
         if not is_user(one.__code__.co_filename):
-            return
-        for cell in one.__closure__ or ():
-            yield Slot(functools.partial(getattr, cell, "cell_contents"),
-                       functools.partial(setattr, cell, "cell_contents"))
-        for place in range(len(one.__defaults__ or ())):
-            yield Slot(functools.partial(_default, one, place), functools.partial(_set_default, one, place))
-        yield from _items(one.__kwdefaults__ or {}, one.__kwdefaults__ or ())
-    elif type(one) is dict:
-        yield from _items(one, one)
-    elif type(one) is list:
-        yield from _items(one, range(len(one)))
-    elif type(one) is functools.partial:
-        yield Slot(functools.partial(getattr, one, "func"), functools.partial(_set_function, one))
-    elif issubclass(type(one), type):
-        if _is_theirs(one):
-            for name, item in vars(one).items():
-                if type(item) is staticmethod:
-                    yield Slot(functools.partial(_static, one, name), functools.partial(_set_static, one, name))
-    elif _is_theirs(type(one)):
+            return ()
+        cells = [Slot(cell, "cell_contents", getattr, setattr) for cell in one.__closure__ or ()]
+        places = [Slot(one, place, _default, _set_default) for place in range(len(one.__defaults__ or ()))]
+        named = one.__kwdefaults__
+        return [*cells, *places, *_items(named, named)] if named else [*cells, *places]
+    if kind is dict:
+        return _items(one, one)
+    if kind is list:
+        return _items(one, range(len(one)))
+    if kind is functools.partial:
+        return [Slot(one, "func", getattr, _set_function)]
+    if issubclass(kind, type):
+        methods = vars(one).items() if _is_theirs(one) else ()
+        return [Slot(one, name, _static, _set_static) for name, item in methods if type(item) is staticmethod]
+    if _is_theirs(kind):
         own = object.__getattribute__(one, "__dict__")
-        yield from _items(own, own)
+        return _items(own, own)
+    return ()
 
 
-def _items(container: Any, keys: Any) -> Iterator[Slot]:
-    if len(keys) <= _MOST:
-        for key in list(keys):
-            yield Slot(functools.partial(container.__getitem__, key), functools.partial(container.__setitem__, key))
+def _items(container: Any, keys: Any) -> list[Slot]:
+    return [Slot(container, key) for key in keys] if len(keys) <= _MOST else []
 
 
 def _added(container: Any, size: int) -> Iterable[Any]:
@@ -156,24 +162,24 @@ def _added(container: Any, size: int) -> Iterable[Any]:
     return [*itertools.islice(reversed(container), max(0, len(container) - size))]
 
 
-def _named(one: Any, around: list[Any]) -> Iterator[Any]:
+def _named(one: Any, around: list[Any]) -> Iterable[Any]:
     """What else something leads to: the objects that a function names, in modules ``around`` it too, the class of an
     object."""
-    if type(one) is MethodType:
-        yield one.__func__
-        yield one.__self__
-    elif type(one) is FunctionType and is_user(one.__code__.co_filename):
-        names = names_of(one.__code__)
-        named = [one.__globals__[name] for name in names if name in one.__globals__]
-        yield from named
-        for module in (item for item in (*named, *around) if type(item) is ModuleType and _is_written(item)):
-            yield from (vars(module)[name] for name in names if name in vars(module))
-    elif issubclass(type(one), type) and _is_theirs(one):
-        yield from (item for item in vars(one).values() if type(item) is FunctionType)
-    elif type(one) is tuple and len(one) <= _MOST:
-        yield from one
-    elif _is_theirs(type(one)):
-        yield type(one)
+    kind = type(one)
+    if kind is MethodType:
+        return one.__func__, one.__self__
+    if kind is FunctionType:
+        if not is_user(one.__code__.co_filename):
+            return ()
+        names, space = names_of(one.__code__), one.__globals__
+        found = [space[name] for name in names if name in space]
+        modules = [item for item in (*found, *around) if type(item) is ModuleType and _is_written(item)]
+        return found + [vars(module)[name] for module in modules for name in names if name in vars(module)]
+    if kind is tuple:
+        return one if len(one) <= _MOST else ()
+    if issubclass(kind, type) and _is_theirs(one):
+        return [item for item in vars(one).values() if type(item) is FunctionType]
+    return (kind,) if _is_theirs(kind) else ()
 
 
 def _is_theirs(kind: type) -> bool:
@@ -198,7 +204,7 @@ def _set_default(function: Any, place: int, item: Any) -> None:
     function.__defaults__ = (*kept[:place], item, *kept[place + 1 :])
 
 
-def _set_function(one: Any, item: Any) -> None:
+def _set_function(one: Any, name: str, item: Any) -> None:
     one.__setstate__((item, one.args, one.keywords, one.__dict__ or None))
 
 
