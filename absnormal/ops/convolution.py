@@ -189,11 +189,7 @@ class ConvolveInput(LinearMap):
         return ConvolveInput(change(self.weight), self.layout, self.shape, self.out, self.back)
 
     def parts(self) -> tuple[LinearMap | None, LinearMap | None]:
-        positive, negative = np.maximum(self.weight, 0), np.maximum(-self.weight, 0)
-        return (
-            ConvolveInput(positive, self.layout, self.shape, self.out, self.back) if positive.any() else None,
-            ConvolveInput(negative, self.layout, self.shape, self.out, self.back) if negative.any() else None,
-        )
+        return self.signed(self.weight)
 
 
 @dataclass(slots=True, eq=False)
@@ -237,11 +233,7 @@ class ConvolveWeight(LinearMap):
         return ConvolveWeight(change(self.x), self.layout, self.shape, self.out, self.back)
 
     def parts(self) -> tuple[LinearMap | None, LinearMap | None]:
-        positive, negative = np.maximum(self.x, 0), np.maximum(-self.x, 0)
-        return (
-            ConvolveWeight(positive, self.layout, self.shape, self.out, self.back) if positive.any() else None,
-            ConvolveWeight(negative, self.layout, self.shape, self.out, self.back) if negative.any() else None,
-        )
+        return self.signed(self.x)
 
 
 def _maps(back: bool) -> Any:

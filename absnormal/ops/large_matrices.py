@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.ops.linear_maps import Change, LinearMap, MatMul
+from absnormal.ops.linear_maps import Change, LinearMap, MatMul, negative, positive
 
 #: Entries that are changed together, which stay in the caches.
 _BLOCK = 1 << 16
@@ -43,7 +43,7 @@ class LargeMatMul(LinearMap):
         return LargeMatMul(self.plain, (*self.changes, change))
 
     def parts(self) -> tuple[LinearMap | None, LinearMap | None]:
-        return self.entrywise(lambda a: np.maximum(a, 0)), self.entrywise(lambda a: np.maximum(-a, 0))
+        return self.entrywise(positive), self.entrywise(negative)
 
     def norm(self) -> float:
         matrix, shape = self.plain.other, self.plain.shape[-2:]

@@ -22,6 +22,16 @@ Shape = tuple[int, ...]
 Change = Callable[[Any], Any]
 
 
+def positive(a: Any) -> Any:
+    """What is larger than 0, 0 elsewhere."""
+    return np.maximum(a, 0)
+
+
+def negative(a: Any) -> Any:
+    """The size of what is smaller than 0, 0 elsewhere."""
+    return np.maximum(-a, 0)
+
+
 class LinearMap:
     """A linear map between arrays.
 
@@ -48,6 +58,15 @@ class LinearMap:
 
     def parts(self) -> tuple[LinearMap | None, LinearMap | None]:
         return self, None
+
+    def signed(self, coefficients: Any) -> tuple[LinearMap | None, LinearMap | None]:
+        """The parts of a map with these coefficients; NaN is in both."""
+        if not np.size(coefficients):
+            return None, None
+        return (
+            None if np.max(coefficients) <= 0 else self.entrywise(positive),
+            None if np.min(coefficients) >= 0 else self.entrywise(negative),
+        )
 
     def norm(self) -> float:
         """A bound on the largest entry of a push, when no entry of the tangent is larger than 1."""
@@ -105,11 +124,7 @@ class Scale(LinearMap):
         if np.ndim(self.p) == 0:
             scaled = Scale(abs(self.p), self.shape, self.out)
             return (scaled, None) if self.p >= 0 else (None, scaled)
-        positive, negative = np.maximum(self.p, 0), np.maximum(-self.p, 0)
-        return (
-            Scale(positive, self.shape, self.out) if positive.any() else None,
-            Scale(negative, self.shape, self.out) if negative.any() else None,
-        )
+        return self.signed(self.p)
 
 
 def _is_one(p: Any) -> bool:
@@ -285,13 +300,7 @@ class MatMul(LinearMap):
         return MatMul(change(self.other), self.left, self.shape, self.out)
 
     def parts(self) -> tuple[LinearMap | None, LinearMap | None]:
-        if not self.other.size:
-            return None, None
-        # NaN is in both.
-        return (
-            None if self.other.max() <= 0 else self.entrywise(lambda a: np.maximum(a, 0)),
-            None if self.other.min() >= 0 else self.entrywise(lambda a: np.maximum(-a, 0)),
-        )
+        return self.signed(self.other)
 
 
 @dataclass(slots=True, eq=False)
@@ -330,11 +339,6 @@ class Einsum(LinearMap):
         reshaped = [size if letter in known else 1 for letter, size in pairs]
         return np.broadcast_to(pulled.reshape(w.shape[:1] + tuple(reshaped)), w.shape[:1] + self.shape)
 
-    def _with(self, change: Any) -> Einsum:
-        first, *rest = self.others
-        others = ((first[0], change(first[1])), *rest)
-        return Einsum(self.letters, others, self.result, self.shape, self.out)
-
     def norm(self) -> float:
         unit = np.ones((1, *self.shape))
         return float(np.asarray(self.absolute().push(unit)).max(initial=0.0))
@@ -348,7 +352,7 @@ class Einsum(LinearMap):
             return self, None
         if len(self.others) > 1:
             return self.absolute(), self.absolute()
-        return self._with(lambda a: np.maximum(a, 0)), self._with(lambda a: np.maximum(-a, 0))
+        return self.entrywise(positive), self.entrywise(negative)
 
 
 @dataclass(slots=True, eq=False)
@@ -386,8 +390,8 @@ class Chain(LinearMap):
         if first[1] is not None and second[1] is not None:
             return self.absolute(), self.absolute()
         pairs = [(p, second[0]) for p in first] if second[1] is None else [(first[0], p) for p in second]
-        positive, negative = (None if p is None or q is None else Chain(p, q) for p, q in pairs)
-        return positive, negative
+        above, below = (None if p is None or q is None else Chain(p, q) for p, q in pairs)
+        return above, below
 
 
 def _unbroadcast(w: Array, shape: Shape) -> Array:

@@ -150,11 +150,7 @@ class Dense(LinearMap):
         return float(np.abs(self.matrix).sum(axis=2).max(initial=0.0))
 
     def parts(self) -> tuple[LinearMap | None, LinearMap | None]:
-        positive, negative = np.maximum(self.matrix, 0), np.maximum(-self.matrix, 0)
-        return (
-            Dense(lambda: positive, self.shape, self.out, self.batch) if positive.any() else None,
-            Dense(lambda: negative, self.shape, self.out, self.batch) if negative.any() else None,
-        )
+        return self.signed(self.matrix)
 
 
 def _row(name: str, function: Callable[[Params], Smooth], show: str) -> Op:
