@@ -44,11 +44,6 @@ def _div(w: Writer, a: Any, b: Any, /, rounding_mode: str | None = None) -> int:
     return w.div(w.node(a), w.node(b))
 
 
-def _flat(w: Writer, _x: Arg, /) -> int:
-    """A piecewise constant function; see `absnormal.frontends.torch.jumps.FLAT`."""
-    return w.tensor(w.returned[0])
-
-
 def _pow(w: Writer, base: Any, exponent: Any, /) -> int:
     if isinstance(exponent, Arg) and exponent.varied:
         # u ** v = exp(v log u) for u > 0.
@@ -152,20 +147,6 @@ def _elu(w: Writer, x: Arg, /, alpha: float = 1.0, scale: float = 1.0, input_sca
     return activations.elu(w, u, alpha, scale, input_scale)
 
 
-def _selu(w: Writer, x: Arg, /) -> int:
-    alpha, scale = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
-    return activations.elu(w, w.node(x), alpha, scale, tie="selu")
-
-
-def _softshrink(w: Writer, x: Arg, /, lambd: float = 0.5) -> int:
-    return activations.softshrink(w, w.node(x), lambd, "softshrink.low", "softshrink.high")
-
-
-def _softplus(w: Writer, x: Arg, /, beta: float = 1.0, threshold: float = 20.0) -> int:
-    u = w.node(x)
-    return w.where(array(x.here) * beta > threshold, u, activations.softplus(w, u, beta))
-
-
 def _glu(w: Writer, x: Arg, /, dim: int = -1) -> int:
     u = w.node(x)
     axis = dim % len(x.shape)
@@ -244,11 +225,6 @@ def _made(w: Writer, _like: Arg, /) -> int:
     return w.tensor(w.returned[0])
 
 
-def _drawn(w: Writer, _chances: Arg, /) -> int:
-    """Numbers that were drawn with chances, which must be the same elsewhere."""
-    return w.tensor(w.results[0])
-
-
 #: Operations that are a row of the table.
 UNARY = {
     "neg": "neg", "square": "square", "reciprocal": "reciprocal", "sqrt": "sqrt", "exp": "exp", "exp2": "exp2",
@@ -259,24 +235,34 @@ UNARY = {
     "erfinv": "erfinv", "i0": "i0", "special_i1": "i1", "special_i1e": "i1e", "special_entr": "entr",
     "special_ndtri": "ndtri", "special_log_ndtr": "log_ndtr", "special_erfcx": "erfcx",
 }  # fmt: skip
-BINARY = {"mul": "mul", "true_divide": "div", "logaddexp": "logaddexp", "logaddexp2": "logaddexp2"}
+BINARY = {"mul": "mul", "true_divide": "div", "logaddexp": "logaddexp", "logaddexp2": "logaddexp2", "hypot": "hypot"}
 RULES: dict[str, Rule] = {
     **{name: _unary(op) for name, op in UNARY.items()}, **{name: _binary(op) for name, op in BINARY.items()},
     "sub": _sub, "div": _div, "pow": _pow, "polygamma": _polygamma, "mvlgamma": _mvlgamma,
     "special_xlog1py": _xlog1py, "special_zeta": _last("zeta"), "igamma": _last("gammainc"),
     "igammac": _last("gammaincc"), "deg2rad": _times(math.pi / 180), "rad2deg": _times(180 / math.pi),
-    "angle": _flat, "atan2": _arctan2, "copysign": _copysign, "xlogy": _xlogy, "remainder": _remainder,
-    "fmod": _remainder, "sign": _flat, "sgn": _flat, "floor": _flat, "ceil": _flat, "trunc": _flat, "round": _flat,
+    "atan2": _arctan2, "copysign": _copysign, "xlogy": _xlogy, "remainder": _remainder, "fmod": _remainder,
+    # Piecewise constant functions; see `absnormal.frontends.torch.jumps.FLAT`.
+    **dict.fromkeys(("angle", "sign", "sgn", "floor", "ceil", "trunc", "round"), _made),
     "leaky_relu": _leaky, "rrelu": _rrelu, "rrelu_with_noise": _rrelu_noise,
     "rrelu_with_noise_functional": _rrelu_noise, "_prelu_kernel": _prelu, "prelu": _prelu, "hardtanh": _hardtanh,
     "hardsigmoid": _hardsigmoid, "hardswish": _hardswish, "clamp": _clamp, "clip": _clamp, "threshold": _threshold,
-    "elu": _elu, "selu": _selu, "softshrink": _softshrink, "softplus": _softplus, "glu": _glu,
+    "elu": _elu, "glu": _glu,
     "maximum": _extreme(1, "maximum"), "minimum": _extreme(-1, "minimum"), "fmax": _extreme(1, "fmax"),
-    "fmin": _extreme(-1, "fmin"), "clone": _same, "_to_copy": _same, "contiguous": _same, "positive": _same,
-    "to": _same, "lift_fresh_copy": _same, "real": _same, "conj_physical": _same, "zero": _made,
-    "zeros_like": _made, "ones_like": _made, "full_like": _made, "empty_like": _made, "rand_like": _made,
-    "randn_like": _made, "new_zeros": _made, "new_ones": _made, "new_full": _made, "new_empty": _made,
-    "bernoulli": _drawn, "new_empty_strided": _made,
+    "fmin": _extreme(-1, "fmin"),
+    **dict.fromkeys(("clone", "_to_copy", "contiguous", "positive", "to", "lift_fresh_copy", "real", "conj_physical"),
+                    _same),
+    **dict.fromkeys((
+        "zero", "zeros_like", "ones_like", "full_like", "empty_like", "rand_like", "randn_like", "new_zeros",
+        "new_ones", "new_full", "new_empty", "new_empty_strided"), _made),
+    # Numbers that were drawn with chances, which must be the same elsewhere.
+    "bernoulli": lambda w, _chances, /: w.tensor(w.results[0]),
+    "selu": lambda w, x, /: activations.elu(
+        w, w.node(x), 1.6732632423543772848170429916717, 1.0507009873554804934193349852946, tie="selu"),
+    "softshrink": lambda w, x, /, lambd=0.5: activations.softshrink(
+        w, w.node(x), lambd, "softshrink.low", "softshrink.high"),
+    "softplus": lambda w, x, /, beta=1.0, threshold=20.0: w.where(
+        array(x.here) * beta > threshold, w.node(x), activations.softplus(w, w.node(x), beta)),
     "add": lambda w, a, b, /, alpha=1: w.add(w.node(a), w.scaled(w.node(b), alpha)),
     "rsub": lambda w, a, b, /, alpha=1: _sub(w, b, a, alpha),
     "rsqrt": lambda w, x, /: w.op("reciprocal", w.op("sqrt", w.node(x))),
@@ -284,7 +270,6 @@ RULES: dict[str, Rule] = {
     "ldexp": lambda w, a, b, /: w.mul(w.node(a), w.op("exp2", w.node(b))),
     "logit": lambda w, x, /, eps=None: w.op("logit", w.node(x) if eps is None else _clamp(w, x, eps, 1 - eps)),
     "log_sigmoid_forward": lambda w, x, /: [w.op("log_expit", w.node(x)), None],
-    "hypot": lambda w, a, b, /: w.op("hypot", w.node(a), w.node(b)),
     "lerp": lambda w, a, b, /, weight: w.add(w.node(a), w.mul(w.node(weight), w.sub(w.node(b), w.node(a)))),
     "addcmul": lambda w, a, b, c, /, value=1: w.add(w.node(a), w.scaled(w.mul(w.node(b), w.node(c)), value)),
     "addcdiv": lambda w, a, b, c, /, value=1: w.add(w.node(a), w.scaled(w.div(w.node(b), w.node(c)), value)),

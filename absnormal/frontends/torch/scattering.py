@@ -79,10 +79,6 @@ def _index_reduce(
     return _combined(w, x, lines(x, dim, index), source.node, reduce, include_self, "index_reduce")
 
 
-def _index_add(w: Writer, x: Arg, /, dim: int, index: Arg, source: Arg, alpha: float = 1) -> int:
-    return added(w, w.node(x), lines(x, dim, index), w.scaled(source.node, alpha))
-
-
 def _index_fill(w: Writer, x: Arg, /, dim: int, index: Arg, value: Any) -> int:
     where = lines(x, dim, index)
     return replaced(w, w.node(x), where, w.broadcast(w.node(value), where.shape))
@@ -102,18 +98,10 @@ def _masked_scatter(w: Writer, x: Arg, mask: Arg, source: Arg, /) -> int:
     return replaced(w, w.broadcast(w.node(x), shape), where, values)
 
 
-def _select_scatter(w: Writer, x: Arg, source: Arg, /, dim: int, index: int) -> int:
-    return replaced(w, w.node(x), numbered(x.shape)[key(x, dim, index)], source.node)
-
-
 def _slice_scatter(
     w: Writer, x: Arg, source: Arg, /, dim: int = 0, start: Any = None, end: Any = None, step: int = 1
 ) -> int:
     return replaced(w, w.node(x), numbered(x.shape)[key(x, dim, slice(start, end, step))], source.node)
-
-
-def _diagonal_scatter(w: Writer, x: Arg, source: Arg, /, offset: int = 0, dim1: int = 0, dim2: int = 1) -> int:
-    return replaced(w, w.node(x), np.diagonal(numbered(x.shape), offset, dim1, dim2), source.node)
 
 
 def _as_strided_scatter(
@@ -161,11 +149,15 @@ def _segment_reduce(
 
 RULES: dict[str, Rule] = {
     "index_put": _index_put, "_index_put_impl": _index_put, "_unsafe_index_put": _index_put, "scatter": _scatter,
-    "scatter_reduce": _scatter_reduce, "index_reduce": _index_reduce, "index_add": _index_add,
-    "index_fill": _index_fill, "put": _put_flat, "masked_scatter": _masked_scatter,
-    "select_scatter": _select_scatter, "slice_scatter": _slice_scatter, "diagonal_scatter": _diagonal_scatter,
-    "as_strided_scatter": _as_strided_scatter, "_unsafe_masked_index_put_accumulate": _masked_put,
-    "segment_reduce": _segment_reduce,
+    "scatter_reduce": _scatter_reduce, "index_reduce": _index_reduce, "index_fill": _index_fill, "put": _put_flat,
+    "masked_scatter": _masked_scatter, "slice_scatter": _slice_scatter, "as_strided_scatter": _as_strided_scatter,
+    "_unsafe_masked_index_put_accumulate": _masked_put, "segment_reduce": _segment_reduce,
+    "select_scatter": lambda w, x, source, /, dim, index: replaced(
+        w, w.node(x), numbered(x.shape)[key(x, dim, index)], source.node),
+    "diagonal_scatter": lambda w, x, source, /, offset=0, dim1=0, dim2=1: replaced(
+        w, w.node(x), np.diagonal(numbered(x.shape), offset, dim1, dim2), source.node),
+    "index_add": lambda w, x, /, dim, index, source, alpha=1: added(
+        w, w.node(x), lines(x, dim, index), w.scaled(source.node, alpha)),
     "scatter_add": lambda w, x, /, dim, index, src: added(w, w.node(x), *_sent(w, x, dim, index, src)),
     "index_copy": lambda w, x, /, dim, index, source: replaced(w, w.node(x), lines(x, dim, index), source.node),
 }  # fmt: skip
