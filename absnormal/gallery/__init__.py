@@ -7,7 +7,6 @@ finds one by name. `digits` and `networks` hold larger problems with hand-writte
 from __future__ import annotations
 
 from absnormal.gallery import digits, networks
-from absnormal.gallery.catalogue import examples, get
 from absnormal.gallery.example import Example, Problem
 from absnormal.gallery.kink_examples import (
     coupled_abs,
@@ -68,3 +67,70 @@ __all__ = [
     "stable_cross_entropy_swapped",
     "total_variation",
 ]
+
+#: Those of a few numbers first.
+_EXAMPLES = (
+    identity,
+    stable_cross_entropy,
+    stable_cross_entropy_swapped,
+    leaky_relu,
+    relu_by_where,
+    soft_threshold,
+    maxmin,
+    maxmin_swapped,
+    largest_entry,
+    nested_max,
+    nested_abs,
+    coupled_abs,
+    cyclic_relu,
+    cyclic_abs,
+    hinge_loss,
+    pinball_loss,
+    total_variation,
+    antipodal_batch,
+    dense_network,
+    dense_network_on_a_batch,
+    least_squares,
+    rosenbrock,
+)
+
+
+def examples() -> dict[str, Example]:
+    """All examples by name, those of a few numbers first.
+
+    Returns
+    -------
+    dict
+        name -> `Example`
+
+    >>> examples()["nested_max"].slope
+    0.0
+    """
+    return {example.name: example for example in _EXAMPLES}
+
+
+def get(name: str) -> Example:
+    """The example of that name.
+
+    Parameters
+    ----------
+    name
+        a key of `examples`
+
+    Returns
+    -------
+    Example
+        with its function, its point and its verdict
+
+    Raises
+    ------
+    KeyError
+        for a name that is not in the gallery, with the names that are
+
+    >>> get("identity").verdict
+    'NOT_CLARKE'
+    """
+    known = examples()
+    if name not in known:
+        raise KeyError(f"no example {name!r} in the gallery, which has: {', '.join(known)}")
+    return known[name]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.ops.linear_maps import Change, LinearMap, MatMul, negative, positive
+from absnormal.ops.linear_maps import Change, LinearMap, MatMul
 
 #: Entries that are changed together, which stay in the caches.
 _BLOCK = 1 << 16
@@ -43,7 +43,7 @@ class LargeMatMul(LinearMap):
         return LargeMatMul(self.plain, (*self.changes, change))
 
     def parts(self) -> tuple[LinearMap | None, LinearMap | None]:
-        return self.entrywise(positive), self.entrywise(negative)
+        return self.entrywise(lambda a: np.maximum(a, 0)), self.entrywise(lambda a: np.maximum(-a, 0))
 
     def norm(self) -> float:
         matrix, shape = self.plain.other, self.plain.shape[-2:]

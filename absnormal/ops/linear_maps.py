@@ -22,16 +22,6 @@ Shape = tuple[int, ...]
 Change = Callable[[Any], Any]
 
 
-def positive(a: Any) -> Any:
-    """What is larger than 0, 0 elsewhere."""
-    return np.maximum(a, 0)
-
-
-def negative(a: Any) -> Any:
-    """The size of what is smaller than 0, 0 elsewhere."""
-    return np.maximum(-a, 0)
-
-
 class LinearMap:
     """A linear map between arrays.
 
@@ -64,8 +54,8 @@ class LinearMap:
         if not np.size(coefficients):
             return None, None
         return (
-            None if np.max(coefficients) <= 0 else self.entrywise(positive),
-            None if np.min(coefficients) >= 0 else self.entrywise(negative),
+            None if np.max(coefficients) <= 0 else self.entrywise(lambda a: np.maximum(a, 0)),
+            None if np.min(coefficients) >= 0 else self.entrywise(lambda a: np.maximum(-a, 0)),
         )
 
     def norm(self) -> float:
@@ -352,7 +342,7 @@ class Einsum(LinearMap):
             return self, None
         if len(self.others) > 1:
             return self.absolute(), self.absolute()
-        return self.entrywise(positive), self.entrywise(negative)
+        return self.entrywise(lambda a: np.maximum(a, 0)), self.entrywise(lambda a: np.maximum(-a, 0))
 
 
 @dataclass(slots=True, eq=False)
@@ -390,8 +380,8 @@ class Chain(LinearMap):
         if first[1] is not None and second[1] is not None:
             return self.absolute(), self.absolute()
         pairs = [(p, second[0]) for p in first] if second[1] is None else [(first[0], p) for p in second]
-        above, below = (None if p is None or q is None else Chain(p, q) for p, q in pairs)
-        return above, below
+        positive, negative = (None if p is None or q is None else Chain(p, q) for p, q in pairs)
+        return positive, negative
 
 
 def _unbroadcast(w: Array, shape: Shape) -> Array:
