@@ -223,10 +223,17 @@ def test_the_set_of_clipped_ratios_is_a_box(scale: float) -> None:
     assert G.contains(low) and G.contains((low + high) / 2) and not G.contains(low - 1e-3)
 
 
+def logarithm(ratio: float) -> float:
+    """A number whose exponential is the ratio on this machine, by torch."""
+    near = np.log(ratio) + np.arange(-50, 51) * np.spacing(np.log(ratio))
+    found = torch.tensor(near)[[float(torch.tensor([u, u]).exp()[0]) == ratio for u in near]]
+    return float(found[len(found) // 2])
+
+
 def test_a_ratio_of_a_network_is_a_coordinate_too() -> None:
     inputs = torch.tensor([[1.0, 2.0], [0.0, 1.0]], dtype=torch.float64)
     weights = torch.zeros(2, dtype=torch.float64)
-    old = torch.log(torch.tensor([1.25, 1 / 1.2], dtype=torch.float64))
+    old = torch.tensor([-logarithm(0.8), -logarithm(1.2)], dtype=torch.float64)
 
     def f(w: Any) -> Any:
         return policy_loss(inputs @ w - old, torch, torch.clamp)
