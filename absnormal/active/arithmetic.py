@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from absnormal.ops import TABLE
+from absnormal.ops import ALONG, TABLE
 from absnormal.program.nodes import Node
 from absnormal.program.program import Program
 
@@ -66,7 +66,7 @@ def multiplications(program: Program) -> int:
 
 def _entries(program: Program, node: Node) -> int:
     kink = TABLE[node.op].kink
-    mixed = node.op in ("sum", "cumsum", "prod", "logsumexp") if kink is None else not kink.rates
+    mixed = node.op in ("sum", "cumsum", *ALONG) if kink is None else not kink.rates
     taken = node.args if mixed else ()
     return sum(math.prod(shape) for shape in (node.shape, *(program.nodes[arg].shape for arg in taken)))
 

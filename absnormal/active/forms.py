@@ -24,9 +24,10 @@ import numpy as np
 from absnormal.active.arithmetic import TooLarge, begin, measure, spend, written_out
 from absnormal.active.linear_form import MIXED, ONE, ZERO, Form, Key
 from absnormal.arrays import Array, exactly
-from absnormal.ops import TABLE
+from absnormal.ops import ALONG, TABLE
 from absnormal.ops.convolution import convolve, convolve_back
 from absnormal.ops.linear_maps import Scale
+from absnormal.ops.standardized import differences, grouped
 from absnormal.program.nodes import Node
 from absnormal.sweeps.rounding import running_errors
 from absnormal.sweeps.table import Sweeps
@@ -193,6 +194,20 @@ class _State:
                 flat[i] = MIXED
         return flat.reshape(node.shape)
 
+    def standardized(self, index: int, node: Node, args: list[Array]) -> Array:
+        """What differences from a mean are divided by is positive, and goes into q."""
+        groups = grouped(node.params["axes"], node.shape).reshape(-1)
+        _, sizes = differences(node.params, np.asarray(self.sweeps.values[node.args[0]]))
+        u, flat = args[0].reshape(-1), np.empty(groups.size, dtype=object)
+        for group, size in enumerate(sizes.flat):
+            members = np.flatnonzero(groups == group)
+            mean = _summed(u[members]) * Fraction(1, members.size)
+            for i in members:
+                apart = u[i] - mean
+                form = isinstance(apart, Form) and bool(apart.terms.keys() - {ONE})
+                flat[i] = _factored(apart, ("root", index, group), -1, size) if form else MIXED
+        return flat.reshape(node.shape)
+
     def _abs(self, first: int, own: int, z: Any) -> Any:
         """|z| of an active switch, by its number within a node."""
         switch = first + own
@@ -281,7 +296,7 @@ class _State:
         _, index, position = key
         node = self.program.nodes[index]
         varied = [k for k, arg in enumerate(node.args) if self.program.nodes[arg].varied]
-        if TABLE[node.op].family != "smooth" or len(varied) != 1 or node.op in ("prod", "logsumexp"):
+        if TABLE[node.op].family != "smooth" or len(varied) != 1 or node.op in ALONG:
             return None
         (k,) = varied
         linear = self.sweeps.maps(index)[k]
@@ -329,6 +344,7 @@ _RULES: dict[str, Callable[[_State, int, Node, list[Array]], Array]] = {
     "matmul": _State.matmul,
     "einsum": _State.matmul,
     "sum": _State.total,
+    "standardized": _State.standardized,
     "convolve": _State.convolution,
     "convolve_back": _State.convolution,
 }

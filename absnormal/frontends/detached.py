@@ -145,6 +145,10 @@ def _form(builder: Builder, node: Node, inner: list[_Form | None]) -> _Form | No
         return _Form(first.multiplicative, first.a, TABLE[node.op].value(node.params, first.entry))
     if node.op == "sum":
         return _summed(node, first)
+    if node.op == "standardized":
+        # What is added to all entries along the axes goes away.
+        low, high = (bound(first.entry, node.params["axes"], keepdims=True) for bound in (np.min, np.max))
+        return None if first.multiplicative or not np.array_equal(low, high) else _Form(False, Fraction(0), first.entry)
     if len({form.multiplicative for form in known}) > 1:
         return None
     entry = _common(known, node.shape)

@@ -6,18 +6,22 @@ from absnormal.ops.linear import LINEAR
 from absnormal.ops.opaque import OPAQUE
 from absnormal.ops.smooth import SMOOTH as _SMOOTH
 from absnormal.ops.special import SPECIAL
+from absnormal.ops.standardized import STANDARDIZED
 from absnormal.ops.table import Op, Table
 
 #: Smooth operations entry by entry.
 SMOOTH = (*_SMOOTH, *SPECIAL)
 
 TABLE = Table()
-TABLE.add(*LINEAR, *SMOOTH, *KINKS, *CONVOLUTION, OPAQUE)
+TABLE.add(*LINEAR, *SMOOTH, *KINKS, *CONVOLUTION, STANDARDIZED, OPAQUE)
 
 #: Operations entry by entry, with broadcasting.
 ENTRYWISE = frozenset({
     "where", *(row.name for row in (*SMOOTH, *KINKS) if row.kink is None or row.kink.rates),
 })  # fmt: skip
+
+#: Smooth operations that take all entries along axes together.
+ALONG = frozenset({"prod", "logsumexp", STANDARDIZED.name})
 
 
 def kink_of(op: str) -> Kink:
@@ -27,4 +31,4 @@ def kink_of(op: str) -> Kink:
     return kink
 
 
-__all__ = ["ENTRYWISE", "SMOOTH", "TABLE", "Op", "kink_of"]
+__all__ = ["ALONG", "ENTRYWISE", "SMOOTH", "TABLE", "Op", "kink_of"]

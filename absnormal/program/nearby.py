@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.ops import ENTRYWISE, TABLE
+from absnormal.ops import ALONG, ENTRYWISE, TABLE
 from absnormal.ops.kinks.entrywise import Entrywise
 from absnormal.ops.linear import applied
 from absnormal.program.moves import numbered
@@ -98,7 +98,7 @@ class Nearby:
         if not node.args:
             return False
         row, flags = TABLE[node.op], [self._known[arg] for arg in node.args]
-        if row.family in _LINEAR:
+        if row.family in _LINEAR or node.op in ALONG:
             return self._linear(node, flags)
         if row.kink is not None:
             return self._kinked(node, flags)
@@ -188,7 +188,7 @@ class Nearby:
         if node.op == "mul":
             first, second = self._zeros(node, flags)
             return _factors(first, second, wanted, flags), []
-        if row.family in _LINEAR:
+        if row.family in _LINEAR or node.op in ALONG:
             maps = row.maps
             assert maps is not None
             ones = [np.ones(flag.shape) for flag in flags]

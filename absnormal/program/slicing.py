@@ -17,7 +17,7 @@ import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.errors import DomainError, TraceError
-from absnormal.ops import ENTRYWISE, TABLE
+from absnormal.ops import ALONG, ENTRYWISE, TABLE
 from absnormal.program.moves import origins
 from absnormal.program.nearby import Nearby, is_block, rates_of, sign_of, slopes_of, unbroadcast
 from absnormal.program.nodes import Guard, Node, Source, placed
@@ -98,7 +98,7 @@ class Needs:
 
     def _behind(self, node: Node, counts: Array, compared: Array) -> tuple[list[Array], list[Array]]:
         row, shapes = TABLE[node.op], [self.nodes[arg].shape for arg in node.args]
-        if row.family in _LINEAR:
+        if row.family in _LINEAR or node.op in ALONG:
             factors, ones = [1.0 - self._zero(arg) for arg in node.args], [np.ones(shape) for shape in shapes]
             return self._pulled(node, factors, counts), self._pulled(node, ones, compared)
         if rates_of(node):
@@ -135,7 +135,7 @@ class Needs:
 
 
 #: Operations whose entries have, by broadcasting, arguments of their own.
-_BY_ROWS = ENTRYWISE | {"logsumexp"}
+_BY_ROWS = ENTRYWISE | {"logsumexp", "standardized"}
 
 
 def sliced(builder: Builder, output: int) -> int:

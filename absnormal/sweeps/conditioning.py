@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.ops import TABLE
+from absnormal.ops import ALONG, TABLE
 from absnormal.ops.linear import applied
 from absnormal.ops.linear_maps import LinearMap
 from absnormal.program.program import Program
@@ -256,7 +256,7 @@ def _size(sweeps: Sweeps, index: int) -> Array:
     """The size of a value, or of the terms that are added up in it."""
     node = sweeps.program.nodes[index]
     size: Array = np.abs(np.asarray(sweeps.values[index], dtype=float))
-    if TABLE[node.op].family not in ("linear", "bilinear"):
+    if TABLE[node.op].family not in ("linear", "bilinear") and node.op not in ALONG:
         return size
     terms = applied(*_in_absolute_values(sweeps, index), 1, node.shape)[0]
     return np.asarray(np.maximum(size, terms))

@@ -17,6 +17,7 @@ from absnormal.arrays import Array, distinct_pairs, strides_of
 from absnormal.ops import SMOOTH, TABLE, kink_of
 from absnormal.ops.convolution import Layout, entries_under, touched
 from absnormal.ops.kinks.kink import LocalDerivative
+from absnormal.ops.standardized import grouped
 from absnormal.program.moves import MOVES, numbered, origin
 from absnormal.program.nodes import Node
 from absnormal.sweeps.table import Sweeps
@@ -140,13 +141,8 @@ class EqualRows:
         if node.op == "sub":
             first, second = (np.broadcast_to(self.zero(arg), node.shape) for arg in node.args)
             return np.asarray((first & second) | self._same(node.args, node.shape))
-        if node.op in _ENTRYWISE:
-            if not any(self.zero(arg).any() for arg in node.args if self.nodes[arg].varied):
-                return nothing
-            total = np.ones(node.shape, bool)
-            for arg in node.args:
-                total &= self.zero(arg)
-            return total
+        if node.op in _ENTRYWISE and any(self.zero(arg).any() for arg in node.args if self.nodes[arg].varied):
+            return np.asarray(np.logical_and.reduce([np.broadcast_to(self.zero(arg), node.shape) for arg in node.args]))
         return nothing
 
     def _same(self, pair: tuple[int, ...], shape: tuple[int, ...]) -> Array:
@@ -235,6 +231,9 @@ class EqualRows:
             return self._convolved(node, first, second)
         if node.op == "matmul":
             return self._multiplied(node, first, second)
+        if node.op == "standardized":
+            group = grouped(node.params["axes"], node.shape).reshape(-1)
+            return np.asarray((group[first] == group[second]) & self._through(node, node.args[0], first, second, True))
         if node.op not in _ENTRYWISE:
             return np.zeros(first.size, bool)
         result = np.ones(first.size, bool)
@@ -242,7 +241,7 @@ class EqualRows:
             result &= self._through(node, arg, first, second, result)
         return result
 
-    def _through(self, node: Node, arg: int, first: Array, second: Array, needed: Array) -> Array:
+    def _through(self, node: Node, arg: int, first: Array, second: Array, needed: Array | bool) -> Array:
         """`equal` for the entries of an argument that entries of an elementwise result come from."""
         needed = np.broadcast_to(needed, first.shape)
         shape = self.nodes[arg].shape

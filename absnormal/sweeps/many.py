@@ -327,6 +327,19 @@ def _log_sum_exp(points: _Points, node: Node, args: list[_Many]) -> _Many:
     return _Many(value, made.error + _ULPS * points.unit * entries, points.most(value), [(arg, 1.0)])
 
 
+def _standardized(points: _Points, node: Node, args: list[_Many]) -> _Many:
+    (made,), (arg,) = args, node.args
+    axes = tuple(axis + 1 for axis in node.params["axes"])
+    row, params = TABLE[node.op], {**node.params, "axes": axes}
+    value = row.value(params, made.value)
+    assert row.maps is not None
+    (linear,) = row.maps(params, [made.value], value, value.shape)
+    slope = linear.norm()
+    terms = math.prod(node.shape[axis] for axis in node.params["axes"])
+    error = slope * (made.error + terms * points.unit * made.size) + terms * points.unit * points.most(value)
+    return _Many(value, error, points.most(value), [(arg, slope)])
+
+
 def _matmul(points: _Points, node: Node, args: list[_Many]) -> _Many:
     shapes = [points.program.nodes[arg].shape for arg in node.args]
     values = []
@@ -358,5 +371,6 @@ def _matmul(points: _Points, node: Node, args: list[_Many]) -> _Many:
 
 
 _RULES: dict[str, Callable[[_Points, Node, list[_Many]], _Many]] = {
-    "sum": _sum, "where": _where, "logsumexp": _log_sum_exp, "matmul": _matmul,
+    "sum": _sum, "where": _where, "logsumexp": _log_sum_exp, "standardized": _standardized,
+    "matmul": _matmul,
 }  # fmt: skip

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.ops import TABLE
+from absnormal.ops import ALONG, TABLE
 from absnormal.ops.linear import applied
 from absnormal.program.nodes import Node
 
@@ -129,7 +129,7 @@ def _map_errors(sweeps: Sweeps, index: int, node: Node, inner: list[Array]) -> A
     if TABLE[node.op].family == "movement":
         return error
     local = rounding(8) * np.abs(sweeps.values[index])
-    if TABLE[node.op].family in ("linear", "bilinear"):
+    if TABLE[node.op].family in ("linear", "bilinear") or node.op in ALONG:
         # What is infinite, and not selected, is no term.
         values = [sweeps.values[arg] for arg in node.args]
         sizes: list[Array | None] = [_of_finite(np.abs(value), value)[None] for value in values]

@@ -25,6 +25,8 @@ from scipy.sparse import csr_array
 from absnormal.arrays import Array
 from absnormal.ops import SMOOTH, TABLE
 from absnormal.ops.linear_maps import Chain, LinearMap, Scale
+from absnormal.ops.standardized import Standardized
+from absnormal.program.moves import numbered
 from absnormal.program.nodes import Node
 from absnormal.program.program import Program
 from absnormal.sweeps.sparse_entries import INDEX, Chunk, Local, Rows, Shape, Space, scaled
@@ -249,6 +251,25 @@ def _prod(run: Accumulation, index: int, node: Node) -> Rows | None:
     return run.linear(node, [Local(_fronted((axis,), count), np.moveaxis(others.first.p, axis, 0), count)])
 
 
+def _standardized(run: Accumulation, index: int, node: Node) -> Rows | None:
+    axes, shape = node.params["axes"], node.shape
+    count, linear = math.prod(shape[axis] for axis in axes), run.sweeps.maps(index)[0]
+    assert isinstance(linear, Standardized)
+    (_, y, _), = linear.products
+    run.space.spend(count * math.prod(shape))
+    once = tuple(1 if axis in axes else size for axis, size in enumerate(shape))
+
+    def each(t: Array) -> Array:
+        """(k, \\*shape) to (k, count, \\*shape), all that an entry is made of."""
+        front = np.moveaxis(t, [axis + 1 for axis in axes], range(1, 1 + len(axes)))
+        return np.broadcast_to(front.reshape(len(t), count, *once), (len(t), count, *shape))
+
+    own = np.broadcast_to(numbered(tuple(shape[axis] if axis in axes else 1 for axis in range(len(shape)))), shape)
+    same = own == np.arange(count).reshape(-1, *(1,) * len(shape))
+    weights = (same - (1 + y * each(y[None])[0]) / count) * linear.rate
+    return run.linear(node, [Local(each, weights, count)])
+
+
 def _matmul(run: Accumulation, index: int, node: Node) -> Rows | None:
     a, b = (run.sweeps.values[arg] for arg in node.args)
     row, column = a.ndim == 1, b.ndim == 1
@@ -333,6 +354,7 @@ RULES: dict[str, Rule] = {
     "cumsum": _cumsum,
     "prod": _prod,
     "logsumexp": _sum,
+    "standardized": _standardized,
     "matmul": _matmul,
     "einsum": _einsum,
 }

@@ -2,6 +2,7 @@
 
 import itertools
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 import pytest
@@ -52,6 +53,10 @@ def windows(x, weight):
     return result
 
 
+def standardized(u, axes, eps):
+    return (u - u.mean(axes, keepdims=True)) / np.sqrt(u.var(axes, keepdims=True) + eps)
+
+
 def spread(y, weight):
     """The transpose of a convolution of stride 2 and padding 1."""
     result = np.zeros((len(y), weight.shape[1], 2 * (y.shape[2] - 1) + weight.shape[2]))
@@ -85,6 +90,9 @@ CASES = [
     ("logsumexp", {"axes": (1,)}, [normal(3, 4)], lambda u: np.log(np.exp(u).sum(1, keepdims=True))),
     ("logsumexp", {"axes": (0, 2)}, [normal(2, 3, 2)], lambda u: np.log(np.exp(u).sum((0, 2), keepdims=True))),
     ("logsumexp", {"axes": (0,)}, [np.array([800.0, 1.0, 799.0])], lambda u: 800 + np.log(1 + np.exp([-1.0]))),
+    ("standardized", {"axes": (1,), "eps": 0.1}, [normal(3, 4)], partial(standardized, axes=(1,), eps=0.1)),
+    ("standardized", {"axes": (0, 2), "eps": 1e-5}, [normal(2, 3, 2)], partial(standardized, axes=(0, 2), eps=1e-5)),
+    ("standardized", {"axes": (0,), "eps": 1e-5}, [np.full((3, 2), 0.5)], lambda u: 0 * u),
     ("convolve", {"layout": Layout((2,), (1,), (1,))}, [normal(2, 3, 5), normal(4, 3, 2)], windows),
     ("convolve", {"layout": Layout((1,), (0,), (2,), 2)}, [normal(1, 4, 6), normal(2, 2, 2)], windows),
     ("convolve_back", {"layout": Layout((2,), (1,), (1,)), "extra": (0,)}, [normal(2, 4, 3), normal(4, 3, 2)], spread),
@@ -244,7 +252,7 @@ def test_are_absolute_and_parts_bounds_of_the_entries(case):
             for part in maps[place].parts()
         )
         assert (size >= abs(matrix) * (1 - 1e-12)).all()
-        if case[0] != "einsum":  # where a coefficient may be a sum, which is only bounded
+        if case[0] not in ("einsum", "standardized"):  # where a coefficient may be a sum, which is only bounded
             np.testing.assert_allclose(size, abs(matrix), rtol=1e-12)
         assert (positive >= 0).all()
         assert (negative >= 0).all()

@@ -217,7 +217,7 @@ def test_every_operation_has_a_rule_and_is_in_a_case() -> None:
     assert {name for name, row in TABLE.items() if row.kink is None} - set(RULES) == without
     used = {node.op for name in CASES for node in setting(name).program.nodes}
     # There are no rows in |.| of a 2-norm and of a long sort; powers of sizes are at 0 only.
-    assert used | without | {"logsumexp", "norm", "order", "size_power"} == set(TABLE)
+    assert used | without | {"logsumexp", "standardized", "norm", "order", "size_power"} == set(TABLE)
 
 
 @pytest.mark.parametrize("back", [False, True])
@@ -238,15 +238,22 @@ def test_convolutions(back: bool) -> None:
     assert dy.shape == (program.n, program.m)
 
 
+def standardized(u: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
+    return (u - u.mean(axes, keepdims=True)) / np.sqrt(u.var(axes, keepdims=True) + 0.1)
+
+
+@pytest.mark.parametrize("op, value", [
+    ("logsumexp", lambda u, axes: np.log(np.exp(u).sum(axes, keepdims=True))), ("standardized", standardized),
+])  # fmt: skip
 @pytest.mark.parametrize("axes", [(1,), (0, 2), (0, 1, 2)])
-def test_logarithms_of_sums(axes: tuple[int, ...]) -> None:
+def test_operations_of_all_entries_along_axes(axes: tuple[int, ...], op: str, value: Any) -> None:
     x = np.random.default_rng(2).standard_normal((2, 3, 4))
     builder = Builder(*Tree.of(x))
     bent = builder.add("kink", (0,), {"a": 0.5, "b": 0.5}, "relu", None)
-    joined = builder.add("logsumexp", (bent,), {"axes": axes}, "", None)
+    joined = builder.add(op, (bent,), {"axes": axes, "eps": 0.1}, "", None)
     program = builder.program(builder.add("kink", (joined,), {"a": 0.0, "b": 1.0}, "abs", None))
     sweeps = Sweeps(program, x.reshape(-1))
-    np.testing.assert_allclose(sweeps.values[-2], np.log(np.exp(np.maximum(x, 0)).sum(axes, keepdims=True)))
+    np.testing.assert_allclose(sweeps.values[-2], value(np.maximum(x, 0), axes))
     for found, expected in zip(rows(program, sweeps), dense(sweeps, np.zeros(program.s)), strict=True):
         assert_rows(found, expected)
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from absnormal.frontends.meanings.reductions import centred
+from absnormal.frontends.meanings.reductions import centred, variance
 from absnormal.frontends.terms import N, Terms
 
 
@@ -22,11 +22,18 @@ def channels(ndim: int) -> list[int]:
     return [1, -1] + [1] * (ndim - 2)
 
 
-def normalized(write: Terms[N], u: Any, axes: Sequence[int], eps: float) -> tuple[N, N, N]:
-    """u with mean 0 and variance 1 over axes; with these axes kept the mean, and the root of the variance plus eps."""
-    deviation, mean = centred(write, u, axes)
-    spread = write.op("sqrt", write.shifted(write.mean(write.op("square", deviation), axes, True), eps))
-    return write.div(deviation, spread), mean, spread
+def normalized(write: Terms[N], u: Any, axes: Sequence[int], eps: float) -> N:
+    """u less its mean over axes, over the root of its variance plus eps."""
+    if eps > 0:
+        return write.op("standardized", u, axes=tuple(sorted(axes)), eps=float(eps))
+    deviation, _ = centred(write, u, axes)
+    return write.div(deviation, moments(write, u, axes, eps)[1])
+
+
+def moments(write: Terms[N], u: Any, axes: Sequence[int], eps: float) -> tuple[N, N]:
+    """The mean over axes, and the root of the variance plus eps, with these axes kept."""
+    found, mean = variance(write, u, axes, keep=True)
+    return mean, write.op("sqrt", write.shifted(found, eps))
 
 
 def root_normalized(write: Terms[N], u: Any, axes: Sequence[int], eps: float) -> tuple[N, N]:
@@ -35,12 +42,15 @@ def root_normalized(write: Terms[N], u: Any, axes: Sequence[int], eps: float) ->
     return write.div(u, root), root
 
 
-def group_normalized(write: Terms[N], u: Any, groups: int, eps: float) -> tuple[N, N, N]:
-    """u normalized over each group of its channels; the mean and the root, shape (N, groups, 1)."""
+def by_groups(write: Terms[N], u: Any, groups: int) -> N:
+    """u with the entries of each group of its channels along axis 2."""
     shape = write.shape(u)
-    rest = math.prod(shape) // max(1, shape[0] * groups)
-    result, mean, spread = normalized(write, write.reshape(u, (shape[0], groups, rest)), [2], eps)
-    return write.reshape(result, shape), mean, spread
+    return write.reshape(u, (shape[0], groups, math.prod(shape) // max(1, shape[0] * groups)))
+
+
+def group_normalized(write: Terms[N], u: Any, groups: int, eps: float) -> N:
+    """u normalized over each group of its channels."""
+    return write.reshape(normalized(write, by_groups(write, u, groups), [2], eps), write.shape(u))
 
 
 def pulled_back(write: Terms[N], adjoint: Any, result: Any, rate: Any, axes: Sequence[int], centred: bool = True) -> N:

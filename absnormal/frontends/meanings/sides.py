@@ -70,6 +70,9 @@ class Side:
         elif node.op in _REDUCING:
             axes = node.params["axes"] if node.op == "sum" else 0
             found = _common(self._owner(node.args[0], known), axes).reshape(node.shape)
+        elif node.op == "standardized":
+            axes = node.params["axes"]
+            found = np.broadcast_to(np.expand_dims(_common(self._owner(node.args[0], known), axes), axes), node.shape)
         elif self._led(node):
             found = self._owner(node.args[0], known)
         elif node.op in MOVES and (self.moves or node.op == "broadcast"):

@@ -6,7 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from absnormal.frontends.meanings.normalizations import affine, channels, group_normalized, normalized, root_normalized
+from absnormal.frontends.meanings.normalizations import (
+    affine,
+    channels,
+    group_normalized,
+    moments,
+    normalized,
+    root_normalized,
+)
 from absnormal.frontends.onnx.rule import Call, Rule, reading
 
 
@@ -22,7 +29,7 @@ def _batch_norm(call: Call, u: Any, scale: Any, bias: Any, mean: Any, var: Any) 
         reshaped, inverse = (np.reshape(item, shape) for item in (mean, 1 / np.sqrt(var + call.get("epsilon"))))
         return affine(write, write.mul(write.sub(u, reshaped), inverse), scale, bias, shape)
     axes, momentum = (0, *range(2, np.ndim(u))), call.get("momentum")
-    result = normalized(write, u, axes, call.get("epsilon"))[0]
+    result = normalized(write, u, axes, call.get("epsilon"))
     kept = [momentum * old + (1 - momentum) * new for old, new in ((mean, np.mean(u, axes)), (var, np.var(u, axes)))]
     return [affine(write, result, scale, bias, shape), *kept]
 
@@ -33,8 +40,12 @@ def _trailing(call: Call, u: Any) -> tuple[int, ...]:
 
 
 def _layer_norm(call: Call, u: Any, scale: Any, bias: Any = None) -> Any:
-    result, mean, spread = normalized(call.write, u, _trailing(call, u), call.get("epsilon"))
-    return [affine(call.write, result, scale, bias, np.shape(scale)), mean, 1 / spread]
+    at = call.write, u, _trailing(call, u), call.get("epsilon")
+    result = affine(call.write, normalized(*at), scale, bias, np.shape(scale))
+    if call.used <= {0}:
+        return [result]
+    mean, root = moments(*at)
+    return [result, mean, 1 / root]
 
 
 def _root_norm(call: Call, u: Any, scale: Any) -> Any:
@@ -43,13 +54,13 @@ def _root_norm(call: Call, u: Any, scale: Any) -> Any:
 
 
 def _instance_norm(call: Call, u: Any, scale: Any, bias: Any) -> Any:
-    result = normalized(call.write, u, range(2, np.ndim(u)), call.get("epsilon"))[0]
+    result = normalized(call.write, u, range(2, np.ndim(u)), call.get("epsilon"))
     return affine(call.write, result, scale, bias, channels(np.ndim(u)))
 
 
 def _group_norm(call: Call, u: Any, scale: Any, bias: Any) -> Any:
     groups = call.get("num_groups")
-    result = group_normalized(call.write, u, groups, call.get("epsilon"))[0]
+    result = group_normalized(call.write, u, groups, call.get("epsilon"))
     if call.schema.since_version < 21:
         # One scale for each group; since opset 21 there is one for each channel.
         scale, bias = (np.repeat(item, np.shape(u)[1] // groups) for item in (scale, bias))

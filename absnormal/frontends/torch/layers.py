@@ -14,7 +14,15 @@ import numpy as np
 
 from absnormal.frontends.meanings.losses import negative_log_likelihood, reduced
 from absnormal.frontends.meanings.movements import added
-from absnormal.frontends.meanings.normalizations import affine, channels, group_normalized, normalized, root_normalized
+from absnormal.frontends.meanings.normalizations import (
+    affine,
+    by_groups,
+    channels,
+    group_normalized,
+    moments,
+    normalized,
+    root_normalized,
+)
 from absnormal.frontends.meanings.recurrent import gates, layer, lstm
 from absnormal.frontends.meanings.reductions import log_softmax, softmax
 from absnormal.frontends.torch.reductions import lined, norm
@@ -42,11 +50,20 @@ def _node(w: Writer, value: Any) -> Any:
     return None if value is None else w.node(value)
 
 
+def _aside(w: Writer, u: int, axes: Sequence[int], eps: float, shape: Sequence[int] | None = None) -> list[Any]:
+    """The mean and the inverse of the root that a kernel returns beside what it normalizes, where they are used."""
+    if not (w.asked(1) or w.asked(2)):
+        return [None, None]
+    mean, root = moments(w, u, axes, eps)
+    found = mean, w.op("reciprocal", root, sure=True)
+    return [*found] if shape is None else [w.reshape(one, shape) for one in found]
+
+
 def _layer_norm(w: Writer, x: Arg, /, normalized_shape: Sequence[int], weight: Any, bias: Any, eps: float) -> list[Any]:
     ndim = len(x.shape)
-    u, mean, spread = normalized(w, w.node(x), range(ndim - len(normalized_shape), ndim), eps)
-    entries = affine(w, u, _node(w, weight), _node(w, bias), normalized_shape)
-    return [entries, mean, w.op("reciprocal", spread, sure=True)]
+    u, axes = w.node(x), range(ndim - len(normalized_shape), ndim)
+    entries = affine(w, normalized(w, u, axes, eps), _node(w, weight), _node(w, bias), normalized_shape)
+    return [entries, *_aside(w, u, axes, eps)]
 
 
 def _rms_norm(
@@ -65,8 +82,9 @@ def _batch_norm(
     shape = channels(ndim)
     aside = [w.constant(np.zeros(0))] * 2
     if training:
-        u, mean, spread = normalized(w, u, [0, *range(2, ndim)], eps)
-        aside = [w.reshape(found, (x.shape[1],)) for found in (mean, w.op("reciprocal", spread, sure=True))]
+        axes = [0, *range(2, ndim)]
+        aside = _aside(w, u, axes, eps, (x.shape[1],))
+        u = normalized(w, u, axes, eps)
     else:
         if running_mean.varied or running_var.varied:
             w.refuse("has running statistics that depend on a variable", "detach them, or normalise by hand")
@@ -82,9 +100,9 @@ def _batch_norm_for_evaluation(
 
 
 def _group_norm(w: Writer, x: Arg, weight: Any, bias: Any, /, N: int, group: int, eps: float) -> list[Any]:
-    u, mean, spread = group_normalized(w, w.node(x), group, eps)
+    u = group_normalized(w, x.node, group, eps)
     entries = affine(w, u, _node(w, weight), _node(w, bias), channels(len(x.shape)))
-    return [entries, w.reshape(mean, (N, group)), w.reshape(w.op("reciprocal", spread, sure=True), (N, group))]
+    return [entries, *_aside(w, by_groups(w, x.node, group), [2], eps, (N, group))]
 
 
 def _dropout(w: Writer, x: Arg, /, p: float, train: Any) -> list[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -30,7 +30,7 @@ from absnormal.frontends.torch.pairs import turned
 from absnormal.frontends.torch.places import by_places
 from absnormal.frontends.torch.probe import table
 from absnormal.frontends.torch.settled import settled
-from absnormal.frontends.torch.steps import Handle, Mask, Read, Step, geometry
+from absnormal.frontends.torch.steps import Handle, Mask, Read, Step, geometry, places_taken
 from absnormal.frontends.torch.stopped import MIXED, is_held, mixes, stopped_from, ties
 from absnormal.frontends.torch.tape import Record, Tape
 from absnormal.frontends.torch.unknown import refuse_unknown
@@ -55,6 +55,7 @@ class Lowering:
         self.tape, self.names = tape, names
         self.following = Following(tape, variables, through, leaves)
         self.coinciding = Coinciding(tape, variables, self.following.reads)
+        self._taken = places_taken(self.following.steps, self.following.reads)
         self.stopped: list[Source | None] = []
         self.builder = Builder(tree, (), read=array, later=FAMILIES, checked=False)
         self.write = Writer(tape, self.builder)
@@ -222,7 +223,7 @@ class Lowering:
             return
         made = self._at_ties(step, self.taints[number], args) if self.taints.get(number) else None
         if made is None:
-            made = self.by_rule(record, args, kwargs)
+            made = self.by_rule(record, args, kwargs, self._taken.get(number, ()))
         if isinstance(made, Either):
             self.results[number, 0] = made
             return
@@ -247,7 +248,10 @@ class Lowering:
                 self.builder.give(node, self.tape.value(out, step.number + 1))
             self.results[number, place] = node
 
-    def by_rule(self, record: Record, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def by_rule(
+        self, record: Record, args: list[Any], kwargs: dict[str, Any], taken: Collection[int] | None = None
+    ) -> Any:
+        self.write.taken = taken
         try:
             return reading(record.func, rule_name(record))(self.write, args, kwargs)
         except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:
@@ -255,8 +259,7 @@ class Lowering:
                 raise
             raise TraceError(
                 self.write.operation, f"is not followed with these arguments ({type(error).__name__}: {error})",
-                "write it with other operations, and report it", self.write.source,
-            ) from error
+                "write it with other operations, and report it", self.write.source) from error
 
     def _shaped(self, node: int, shape: Any) -> int:
         """A node in the shape of a result: one number, or one that is broadcast into memory that is overwritten."""
@@ -285,8 +288,7 @@ class Lowering:
             self._at(steps[open_[0]].record)
             self.write.refuse(
                 "is tied at this point, what it chooses is not constant near it, and no two sides are seen to meet",
-                "write the kink with torch.abs, torch.maximum, torch.relu or one torch.where, or move the point",
-            )
+                "write the kink with torch.abs, torch.maximum, torch.relu or one torch.where, or move the point")
         return made
 
     def _as_kink(self, step: Step, jump: Step, args: list[Any]) -> int | None:
@@ -329,8 +331,7 @@ class Lowering:
             self._at(self.following.steps[number].record)
             self.write.refuse(
                 f"gives several results, and number {place + 1} is used, of which no rule says what it is",
-                "compute it with other operations, or detach it",
-            )
+                "compute it with other operations, or detach it")
         return node
 
     def _mixed(self, step: Step) -> int:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -53,6 +54,15 @@ class Step:
 
     def needs(self) -> list[int]:
         return [number for number, _ in self.sources()]
+
+
+def places_taken(steps: Sequence[Step], reads: Iterable[Read]) -> dict[int, set[int]]:
+    """For the steps, the places of those results that other steps take, or that were read."""
+    found: dict[int, set[int]] = {}
+    read = [read.handle for read in reads if read.handle is not None]
+    for number, place in chain(read, *((*step.sources(), *step.stopped) for step in steps)):
+        found.setdefault(number, set()).add(place)
+    return found
 
 
 #: Arguments of kernels of derivatives, by their places, through which their own derivatives go though the tensors

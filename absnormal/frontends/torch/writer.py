@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
@@ -99,6 +99,8 @@ class Writer(Terms[int]):
         self.number = 0
         #: Whether a rule looked at numbers that vary, so that what it wrote holds at the point only.
         self.bound = False
+        #: The places of its results that anything takes; None: all may be.
+        self.taken: Collection[int] | None = None
         #: What the operation returns on another side of a jump, where it is lowered for one.
         self.elsewhere: Callable[[], list[Any]] | None = None
         #: What a reader of the verdict must know.
@@ -113,7 +115,7 @@ class Writer(Terms[int]):
     def aside(self) -> Iterator[None]:
         """What lowers another operation in between: that one is put back afterwards."""
         kept, unit, precision = {**vars(self)}, self.builder.unit, self.builder.precision
-        self.elsewhere = None
+        self.elsewhere, self.taken = None, None
         try:
             yield
         finally:
@@ -139,6 +141,10 @@ class Writer(Terms[int]):
         if self.elsewhere is not None:
             return self.elsewhere()
         return [self.tape.value(out, self.number + 1) for out in self.record.outs]
+
+    def asked(self, place: int) -> bool:
+        """Whether anything takes the result of the operation at a place."""
+        return self.taken is None or place in self.taken
 
     # -- nodes -------------------------------------------------------------------------------------------------
 

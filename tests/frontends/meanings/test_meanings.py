@@ -114,16 +114,22 @@ MEANINGS: dict[str, tuple[Callable[..., Any], Callable[..., Any], Any]] = {
     "softmax": (
         lambda w, u: reductions.softmax(w, u, 0), lambda u: np.exp(u) / np.sum(np.exp(u), 0), SCORES),
     "variance": (lambda w, u: reductions.variance(w, u, [1, 2], 1.0)[0], lambda u: np.var(u, (1, 2), ddof=1), SQUARE),
-    "normalized": (lambda w, u: normalizations.normalized(w, u, [0, 2], 0.1)[0], lambda u: standard(u, (0, 2)), SQUARE),
+    "normalized": (lambda w, u: normalizations.normalized(w, u, [0, 2], 0.1), lambda u: standard(u, (0, 2)), SQUARE),
     "root normalized": (
         lambda w, u: normalizations.root_normalized(w, u, [1], 0.1)[0],
         lambda u: u / np.sqrt(np.mean(u * u, 1, keepdims=True) + 0.1), SQUARE),
     "group normalized": (
-        lambda w, u: normalizations.group_normalized(w, u, 2, 0.1)[0],
+        lambda w, u: normalizations.group_normalized(w, u, 2, 0.1),
         lambda u: standard(u.reshape(2, 2, 6), 2).reshape(2, 4, 3), SQUARE),
+    "normalized without eps": (
+        lambda w, u: normalizations.normalized(w, u, [1], 0.0),
+        lambda u: (u - u.mean(1, keepdims=True)) / u.std(1, keepdims=True), SQUARE),
     "mean of a group": (
-        lambda w, u: normalizations.group_normalized(w, u, 2, 0.1)[1],
+        lambda w, u: normalizations.moments(w, normalizations.by_groups(w, u, 2), [2], 0.1)[0],
         lambda u: u.reshape(2, 2, 6).mean(2, keepdims=True), SQUARE),
+    "root of a variance": (
+        lambda w, u: normalizations.moments(w, u, [0, 2], 0.1)[1],
+        lambda u: np.sqrt(u.var((0, 2), keepdims=True) + 0.1), SQUARE),
     "affine": (
         lambda w, u: normalizations.affine(w, u, np.arange(4.0), np.ones(4), normalizations.channels(3)),
         lambda u: u * np.arange(4.0)[:, None] + 1, SQUARE),
