@@ -248,9 +248,7 @@ class Lowering:
                 self.builder.give(node, self.tape.value(out, step.number + 1))
             self.results[number, place] = node
 
-    def by_rule(
-        self, record: Record, args: list[Any], kwargs: dict[str, Any], taken: Collection[int] | None = None
-    ) -> Any:
+    def by_rule(self, record: Record, args: Any, kwargs: dict[str, Any], taken: Collection[int] | None = None) -> Any:
         self.write.taken = taken
         try:
             return reading(record.func, rule_name(record))(self.write, args, kwargs)

@@ -10,8 +10,17 @@ MERGING = ("program/test_merging.py", "frontends/test_torch_operations.py")
 
 EQUAL = ("sweeps/test_equal_rows.py",)
 OUTSIDE = ("sweeps/test_just_outside.py",)
+STANDARDIZED = ("sweeps/test_standardized.py",)
 
 MUTANTS = (
+    # What is standardized: a mean rounds as a sum does, and groups have means and roots of their own.
+    Mutant("sweeps/rounding.py", 'family in ("linear", "bilinear") or node.op in ALONG:',
+           'family in ("linear", "bilinear"):', STANDARDIZED),
+    Mutant("sweeps/equal_rows.py", "(group[first] == group[second]) & self", "self", STANDARDIZED),
+    Mutant("active/forms.py", '("root", index, group), -1, size)', '("root", index, 0), -1, size)', STANDARDIZED),
+    Mutant("ops/standardized.py", "flat: Any = -1", "flat: Any = 1", KINKED),
+    Mutant("ops/standardized.py", "above += alike if k > 0 else apart", "above += apart if k > 0 else alike", KINKED),
+    Mutant("sweeps/sparse.py", "weights = (same - (1 + y", "weights = (same - (y", ("sweeps/test_sparse.py",)),
     Mutant("sweeps/realized.py", "slack = rounding(sweeps.push_depth) * sweeps", "slack = 0 * sweeps",
            ("sweeps/test_rounding.py", "theorems/test_direction.py")),
     Mutant("sweeps/table.py", "rates > gamma * size + FLOOR)", "rates > FLOOR)",

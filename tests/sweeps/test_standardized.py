@@ -1,0 +1,125 @@
+"""Is a standardization one node for all that asks about it: its rounding, its rows, its forms, many points at once?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import mpmath
+import numpy as np
+import pytest
+import torch
+
+import absnormal as an
+from absnormal.active.forms import forms
+from absnormal.program.builder import Builder, Finished
+from absnormal.program.tree import Tree
+from absnormal.sweeps.equal_rows import EqualRows
+from absnormal.sweeps.rounding import value_errors
+from absnormal.sweeps.table import Sweeps
+
+F = torch.nn.functional
+EPS = 1e-5
+
+
+def program(x: np.ndarray, axes: tuple[int, ...], gather: Any = None) -> tuple[Finished, int]:
+    """|y| of what is standardized, of x or of entries of it; and the node of y."""
+    builder = Builder(*Tree.of(x))
+    u = 0 if gather is None else builder.add("gather", (0,), {"index": np.asarray(gather)}, "", None)
+    y = builder.add("standardized", (u,), {"axes": axes, "eps": EPS}, "", None)
+    return builder.finished(builder.add("kink", (y,), {"a": 0.0, "b": 1.0}, "abs", None)), y
+
+
+def precise(u: np.ndarray) -> list[Any]:
+    """One group in 60 digits."""
+    with mpmath.workdps(60):
+        entries = [mpmath.mpf(float(entry)) for entry in u]
+        mean = mpmath.fsum(entries) / len(entries)
+        root = mpmath.sqrt(mpmath.fsum((e - mean) ** 2 for e in entries) / len(entries) + mpmath.mpf(EPS))
+        return [(entry - mean) / root for entry in entries]
+
+
+@pytest.mark.parametrize("offset", [0.0, 0.1, 1e3, -1e8])
+@pytest.mark.parametrize("spread", [0.0, 1e-6, 1.0])
+def test_errors_of_values_bound_what_the_mean_and_the_root_round(offset: float, spread: float) -> None:
+    x = offset + spread * np.random.default_rng(0).standard_normal(37)
+    sweeps = Sweeps(program(x, (0,))[0].program, x)
+    errors = value_errors(sweeps)
+    for value, exact, error in zip(sweeps.z, precise(x), errors, strict=True):
+        assert abs(mpmath.mpf(float(value)) - exact) <= float(error)
+    # A bound that says something: no more than the cancellation in u - mean(u) makes of it.
+    assert (errors <= 1e-11 * (1 + abs(x).max() / np.sqrt(np.var(x) + EPS))).all()
+
+
+def test_equal_entries_of_two_groups_have_other_rows() -> None:
+    """In (x0, x1), (x0, x2) the first entries are equal where x1 = x2, and are compared with different means."""
+    x = np.array([1.0, 2.0, 2.0])
+    found, y = program(x, (1,), [[0, 1, 1], [0, 2, 1]])
+    sweeps = Sweeps(found.program, x)
+    rows = EqualRows(sweeps, sweeps.signature(1.0))
+    assert not rows.zero_rows().any()
+    assert rows.equal(y, np.array([0]), np.array([3])).tolist() == [False]
+    assert rows.equal(y, np.array([1, 0]), np.array([2, 1])).tolist() == [True, False]
+    pushed = sweeps.push(sweeps.signs, np.eye(3))[0]
+    np.testing.assert_array_equal(pushed[:, 1], pushed[:, 2])
+    assert abs(pushed[:, 0] - pushed[:, 3]).max() > 1e-6
+
+
+def test_groups_are_divided_by_roots_of_their_own() -> None:
+    """(-1, 0, 1) and (-2, 0, 2): the entries in the middle are 0, and their difference is no multiple of x1 - x4."""
+    x = np.array([[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0]])
+    builder = Builder(*Tree.of(x))
+    y = builder.add("standardized", (0,), {"axes": (1,), "eps": EPS}, "", None)
+    first, second = (builder.add("index", (y,), {"key": (row, 1)}, "", None) for row in (0, 1))
+    apart = builder.add("sub", (first, second), {}, "", None)
+    middle = builder.add("kink", (first,), {"a": 0.0, "b": 1.0}, "abs", None)
+    both = builder.add("kink", (apart,), {"a": 0.0, "b": 1.0}, "abs", None)
+    sweeps = Sweeps(builder.program(builder.add("add", (middle, both), {}, "", None)), x.reshape(-1))
+    one, other = (forms(sweeps).z[switch] for switch in (0, 1))
+    assert {key: float(value) for key, value in one.terms.items()} == {
+        ("input", 0, 0): pytest.approx(-1 / 3), ("input", 1, 0): pytest.approx(2 / 3),
+        ("input", 2, 0): pytest.approx(-1 / 3)}
+    assert float(one.q) == pytest.approx(1 / np.sqrt(2 / 3 + EPS))
+    assert [key[0] for key in other.terms] == ["node"]
+
+
+LAYERS = {
+    "layer norm": lambda u: F.layer_norm(u, (3,), None, torch.zeros(3, dtype=u.dtype), EPS),
+    "batch norm": lambda u: F.batch_norm(u, None, None, training=True, eps=EPS),
+    "group norm": lambda u: F.group_norm(u[..., None], 1, eps=EPS)[..., 0],
+    "instance norm": lambda u: F.instance_norm(u[None], eps=EPS)[0],
+}  # fmt: skip
+
+
+def by_hand(u: Any, axis: int) -> Any:
+    apart = u - u.mean(axis, keepdim=True)
+    return apart / torch.sqrt(apart.square().mean(axis, keepdim=True) + EPS)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize("x", [[[0.0, 0, 0], [1, 1, 2]], [[1.0, 2, 1], [-1, 2, 0]], [[0.1, 0.1, 0.1], [0.1, 0.1, 0.1]]])
+@pytest.mark.parametrize("slope", [0.0, 1.0, 0.3])
+def test_a_layer_has_the_verdict_of_its_formula(name: str, x: Any, slope: float) -> None:
+    point = torch.tensor(x, dtype=torch.float64)
+    weights = torch.tensor([1.0, -2.0, 0.5], dtype=torch.float64)
+
+    def of(layer: Any) -> Any:
+        return an.verify(lambda u: (torch.relu(layer(u)) * weights).sum(), point, slope=slope)
+
+    found, expected = of(LAYERS[name]), of(lambda u: by_hand(u, 0 if name == "batch norm" else 1))
+    assert [node.op for node in found.program.nodes].count("standardized") == 1
+    assert "standardized" not in [node.op for node in expected.program.nodes]
+    assert found.verdict is expected.verdict and found.active == expected.active
+    np.testing.assert_allclose(found.gradient, expected.gradient, atol=1e-9)
+
+
+def test_many_points_are_screened_together() -> None:
+    points = np.random.default_rng(3).standard_normal((40, 4))
+    points[::5] = 1.0
+
+    def f(x: Any) -> Any:
+        return torch.relu(F.layer_norm(x, (4,), eps=EPS)).square().sum() + torch.relu(x).sum()
+
+    found = an.sweep(f, torch.tensor(points))
+    for index, x in enumerate(points):
+        single = an.verify(f, torch.tensor(x))
+        assert found.verdicts[index] == single.verdict.name
