@@ -120,6 +120,6 @@ def test_many_points_are_screened_together() -> None:
         return torch.relu(F.layer_norm(x, (4,), eps=EPS)).square().sum() + torch.relu(x).sum()
 
     found = an.sweep(f, torch.tensor(points))
+    verdicts = {record.index: record.verdict for record in found}
     for index, x in enumerate(points):
-        single = an.verify(f, torch.tensor(x))
-        assert found.verdicts[index] == single.verdict.name
+        assert verdicts[index] == an.verify(f, torch.tensor(x)).verdict.name
