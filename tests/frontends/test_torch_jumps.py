@@ -438,6 +438,42 @@ MEETING: dict[str, Function] = {
 }  # fmt: skip
 
 
+#: What is computed of a sign at its tie entry by entry, or of a table that is looked up there.
+OF_SIGNS: dict[str, Function] = {
+    "atan": torch.atan, "cosh": torch.cosh, "sinh": torch.sinh, "tan": torch.tan, "exp2": torch.exp2,
+    "log2": lambda s: torch.log2(s + 3), "log10": lambda s: torch.log10(s + 3), "gelu": F.gelu, "silu": F.silu,
+    "softplus": F.softplus, "elu": F.elu, "leaky_relu": F.leaky_relu, "lerp": lambda s: torch.lerp(s, 2 - s, 0.25),
+}
+
+
+def looked_up(x: Any) -> Any:
+    knots, table = torch.tensor([-1.0, 0.0, 1.0, 2.0], dtype=D), torch.tensor([0.0, 1.0, -1.0, 0.5], dtype=D)
+    above = torch.searchsorted(knots, x).clamp(1, 3)
+    low, high = knots[above - 1], knots[above]
+    return torch.lerp(table[above - 1], table[above], (x - low) / (high - low))
+
+
+MEETING["lerp between knots"] = looked_up
+
+
+@pytest.mark.parametrize("name", OF_SIGNS)
+def test_what_is_computed_of_a_sign_is_its_slope_on_either_side(name: str) -> None:
+    """x f(sign(x)) has the slopes f(-1) and f(1), and torch returns f(0)."""
+    f, x = OF_SIGNS[name], torch.tensor([0.0, 1.0], dtype=D)
+    report = an.verify(lambda x: (x * f(torch.sign(x))).sum(), x)
+    slopes = {float(f(torch.tensor(side, dtype=D))) for side in (-1.0, 1.0)}
+    at_zero = float(f(torch.tensor(0.0, dtype=D)))
+    assert float(report.gradient[0]) == pytest.approx(at_zero)
+    assert bool(report) == (min(slopes) <= at_zero <= max(slopes))
+    assert min(slopes) - 1e-12 <= float(report.clarke_gradient[0]) <= max(slopes) + 1e-12
+
+
+@pytest.mark.parametrize("name", OF_SIGNS)
+def test_what_jumps_by_a_sign_is_refused(name: str) -> None:
+    with pytest.raises(an.TraceError, match="is not seen to meet"):
+        an.verify(lambda x: ((x + 1) * OF_SIGNS[name](torch.sign(x))).sum(), torch.tensor([0.0, 1.0], dtype=D))
+
+
 @pytest.mark.parametrize("name", MEETING)
 def test_sides_that_meet_are_a_kink(name: str) -> None:
     weights = torch.arange(1.0, 6, dtype=D)

@@ -31,9 +31,7 @@ if TYPE_CHECKING:
     from absnormal.frontends.torch.versions import Versions
 
 #: What is computed entry by entry, by rules that ask for no shape.
-_ENTRYWISE = (ENTRYWISE - {"unsqueeze", "squeeze", "view", "_unsafe_view", "where"}) | {
-    "atan", "cosh", "elu", "exp2", "gelu", "leaky_relu", "log10", "log2", "silu", "sinh", "softplus", "tan",
-}  # fmt: skip
+_ENTRYWISE = ENTRYWISE - {"unsqueeze", "squeeze", "view", "_unsafe_view", "where"}
 #: Losses of entries, by the place of the argument that says how they are reduced.
 _LOSSES = {"mse_loss": 2, "smooth_l1_loss": 2, "huber_loss": 2}
 _PUTTING = frozenset({"index_put", "masked_scatter"})

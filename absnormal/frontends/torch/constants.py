@@ -25,11 +25,12 @@ if TYPE_CHECKING:
 
 #: Operations whose rules look at no numbers of the run; the first ones keep the entries apart and in their order.
 ENTRYWISE = frozenset({
-    "abs", "add", "addcdiv", "addcmul", "alias", "clamp", "clamp_max", "clamp_min", "clone", "cos", "div", "erf", "exp",
-    "expm1", "log", "log1p", "logical_and", "logical_not", "logical_or", "logical_xor", "bitwise_and", "bitwise_not",
-    "bitwise_or", "bitwise_xor", "masked_fill", "maximum", "minimum", "mul", "neg", "pow", "reciprocal", "relu",
-    "rsqrt", "rsub", "sigmoid", "sin", "sqrt", "square", "sub", "tanh", "_to_copy", "unsqueeze", "squeeze", "view",
-    "_unsafe_view", "where",
+    "abs", "add", "addcdiv", "addcmul", "alias", "atan", "clamp", "clamp_max", "clamp_min", "clone", "cos", "cosh",
+    "div", "elu", "erf", "exp", "exp2", "expm1", "gelu", "leaky_relu", "lerp", "log", "log10", "log1p", "log2",
+    "logical_and", "logical_not", "logical_or", "logical_xor", "bitwise_and", "bitwise_not", "bitwise_or",
+    "bitwise_xor", "masked_fill", "maximum", "minimum", "mul", "neg", "pow", "reciprocal", "relu", "rsqrt", "rsub",
+    "sigmoid", "silu", "sin", "sinh", "softplus", "sqrt", "square", "sub", "tan", "tanh", "_to_copy", "unsqueeze",
+    "squeeze", "view", "_unsafe_view", "where",
 })  # fmt: skip
 #: Operations with several results, which are parts of an array.
 PARTING = frozenset({"chunk", "split", "split_with_sizes", "unbind", "unsafe_chunk", "unsafe_split"})
