@@ -14,6 +14,7 @@ from absnormal.active.forms import forms
 from absnormal.program.builder import Builder, Finished
 from absnormal.program.tree import Tree
 from absnormal.sweeps.equal_rows import EqualRows
+from absnormal.sweeps.many import looked_at
 from absnormal.sweeps.rounding import value_errors
 from absnormal.sweeps.table import Sweeps
 
@@ -112,14 +113,16 @@ def test_a_layer_has_the_verdict_of_its_formula(name: str, x: Any, slope: float)
     np.testing.assert_allclose(found.gradient, expected.gradient, atol=1e-9)
 
 
-def test_many_points_are_screened_together() -> None:
-    points = np.random.default_rng(3).standard_normal((40, 4))
-    points[::5] = 1.0
-
-    def f(x: Any) -> Any:
-        return torch.relu(F.layer_norm(x, (4,), eps=EPS)).square().sum() + torch.relu(x).sum()
-
-    found = an.sweep(f, torch.tensor(points))
-    verdicts = {record.index: record.verdict for record in found}
-    for index, x in enumerate(points):
-        assert verdicts[index] == an.verify(f, torch.tensor(x)).verdict.name
+def test_many_points_are_looked_at_together() -> None:
+    points = 1e3 + np.random.default_rng(3).standard_normal((40, 2, 5))
+    points[::5] = 1e3
+    builder = Builder(*Tree.of(points[0]))
+    y = builder.add("standardized", (0,), {"axes": (1,), "eps": EPS}, "", None)
+    bent = builder.add("kink", (y,), {"a": 0.5, "b": 0.5}, "relu", None)
+    found = builder.program(builder.add("sum", (bent,), {"axes": (0, 1), "shape": ()}, "", None))
+    looked = looked_at(found, [points])
+    assert not looked.clear[::5].any() and looked.clear.sum() == 32
+    for x, value, error in zip(points[looked.clear], looked.values[looked.clear], looked.errors[looked.clear],
+                               strict=True):
+        exact = sum(max(entry, 0) for row in x for entry in precise(row))
+        assert abs(mpmath.mpf(float(value)) - exact) <= float(error) < 1e-6
