@@ -165,6 +165,14 @@ def test_pythons_own_functions_are_followed_in_other_modules(library: Any, name:
         assert not {"max", "min", "sorted", "float"} & vars(module).keys()
 
 
+def test_the_modules_of_numpy_and_scipy_keep_pythons_own_functions() -> None:
+    def f(x: Any) -> Any:
+        return np.sum(x) + sl.norm(x)
+
+    names = [space["__name__"] for space in Kept(f).modules]
+    assert names == [__name__]
+
+
 def test_what_is_kept_out_of_sight_is_refused_by_its_name() -> None:
     hidden = ({"cholesky"}, (sl.ldl,))
     with pytest.raises(an.TraceError, match=r"scipy\.linalg\.ldl at .*takes no variables.*Fix: .*NumPy"):

@@ -80,8 +80,9 @@ class Kept(dict[str, Any]):
 
     @property
     def modules(self) -> list[dict[str, Any]]:
-        """The names of the modules in which f, and the functions that it leads to, were written."""
-        found = [one.__globals__ for one in self._seen.values() if type(one) is FunctionType]
+        """The names of the modules in which a person wrote f, and the functions that it leads to."""
+        functions = [one for one in self._seen.values() if type(one) is FunctionType]
+        found = [one.__globals__ for one in functions if is_user(one.__code__.co_filename)]
         return [*{id(space): space for space in found}.values()]
 
     @property
