@@ -24,6 +24,8 @@ MUTANTS = (
     Mutant("active/system.py", "forms(sweeps, through=False)", "forms(sweeps)", COORDINATES),
     Mutant("active/subproblems.py", "found = forms(sweeps, limit, through=False)", "return None", COORDINATES),
     Mutant("active/forms.py", "or sum(form.terms[key] for key in generators):", "or False:", SYSTEM),
+    Mutant("ops/linear_maps.py", "None if np.min(coefficients) >= 0 else self.entrywise(lambda a: np.maximum(-a, 0)),",
+           "None,", ("ops/test_large_matrices.py",)),
     Mutant("ops/kinks/fold.py", "current if sign * slope > 0 else", "current if slope > 0 else", SYSTEM),
     Mutant("ops/kinks/entrywise.py", "_sum(plus if slope > 0 else minus, entries)",
            "_sum(minus if slope > 0 else plus, entries)", SYSTEM),
