@@ -16,6 +16,7 @@ from absnormal.arrays import Array, as_fraction, exactly
 from absnormal.ops import TABLE, kink_of
 from absnormal.ops.kinks.entrywise import interval
 from absnormal.ops.linear_maps import LinearMap
+from absnormal.sweeps.outer import weights_of_sorts
 from absnormal.sweeps.rounding import FLOOR, rounding
 from absnormal.sweeps.table import Sweeps
 
@@ -43,26 +44,27 @@ def highest(sweeps: Sweeps, v: Array) -> Any:
 def highest_by_signs(sweeps: Sweeps, v: Array) -> float:
     """The same in floats, by all signs of the active blocks one after another; infinite where they are many.
 
-    v . g_sigma is affine in what a block adds, and its maximum over the later blocks is convex in that.
+    v . g_sigma is affine in what a block adds, and its maximum over the later blocks is convex in that.  Behind them
+    sorts that come last put the largest rates in the places that count most.
     """
     blocks = _blocks(sweeps)
-    if sweeps.rational or sweeps.sorts or len(blocks) > _BRANCHES:
+    if sweeps.rational or len(blocks) > _BRANCHES or (sweeps.sorts and weights_of_sorts(sweeps) is None):
         return np.inf
     size = float(sweeps.magnitude(sweeps.signs, v, interval=True)[1][0])
     return _largest(sweeps, v, sweeps.signs, blocks) + rounding(4 * sweeps.push_depth) * size + FLOOR
 
 
 def _blocks(sweeps: Sweeps) -> list[Array]:
-    """The active switches, those of a norm together, in the order of the program."""
-    found = [lane for lanes in sweeps.lanes for lane in lanes.T]
-    apart = np.setdiff1d(sweeps.alpha, np.concatenate(found)) if found else sweeps.alpha
+    """The active switches but those of sorts, those of a norm together, in the order of the program."""
+    found = [lane for lanes in sweeps.balls for lane in lanes.T]
+    apart = sweeps.alpha[~sweeps.in_blocks[sweeps.alpha]]
     return sorted([*found, *apart[:, None]], key=lambda numbers: int(numbers[0]))
 
 
 def _largest(sweeps: Sweeps, v: Array, sigma: Array, blocks: list[Array]) -> float:
     dz, dy = sweeps.push(sigma, v[None])
     if not blocks:
-        return float(dy[0, 0])
+        return float(dy[0, 0]) + sum(_beyond_even(sweeps, index, dz[0]) for index in weights_of_sorts(sweeps) or ())
     first, *others = blocks
     above, found = sweeps.not_negative[first], []
     for sign in (1.0, -1.0):
@@ -71,6 +73,16 @@ def _largest(sweeps: Sweeps, v: Array, sigma: Array, blocks: list[Array]) -> flo
         branch[first] = sign if len(first) == 1 and not above.any() else t / (float(np.sqrt(t @ t)) or 1.0)
         found.append(_largest(sweeps, v, branch, others))
     return max(found)
+
+
+def _beyond_even(sweeps: Sweeps, index: int, dz: Array) -> float:
+    """How much more a sort adds in its best order than where all entries share all places."""
+    node, weights = sweeps.program.nodes[index], (weights_of_sorts(sweeps) or {})[index]
+    rates = dz[node.switch : node.switch + node.switches].reshape(len(weights) - 1, -1)
+    rates = np.concatenate([np.zeros_like(rates[:1]), rates])
+    best = (np.sort(rates, axis=0) * np.sort(weights, axis=0)).sum(axis=0)
+    tied = sweeps.active[node.switch : node.switch + rates.shape[1]]
+    return float((best - rates.mean(axis=0) * weights.sum(axis=0))[tied].sum())
 
 
 def rates(sweeps: Sweeps, v: Array) -> Ends:

@@ -24,7 +24,7 @@ from absnormal.clarke.polytope import Answer, Summand, membership
 from absnormal.judgement.branches import decided_by_rounding
 from absnormal.judgement.digits import lost
 from absnormal.judgement.ladder import OF_NEAR_VECTORS, UNLISTED, Rung, decide, separates_near_vectors
-from absnormal.judgement.orders import shown_orders
+from absnormal.judgement.orders import shown_orders, vector_in_orders
 from absnormal.judgement.tolerances import DOUBLE
 from absnormal.judgement.vector_by_blocks import by_blocks
 from absnormal.judgement.vector_by_subproblems import Part, by_subproblems, parts_of
@@ -174,8 +174,8 @@ def _by_theorems(limits: Limits, choices: Iterable[Array]) -> Iterator[Proof | s
             yield from repeat(found)
     many = problem.relevant is None or not problem.relevant.proved or problem.relevant.k > _DEFINITE
     first, last = (_under_regular, _by_cells) if many else (_by_cells, _under_regular)
-    judges = (*(() if rounded else (_by_merging,)), by_blocks, first, _by_bounds, last, _along_directions,
-              by_subproblems)
+    judges = (*(() if rounded else (_by_merging,)), by_blocks, first, _by_bounds, last, _in_orders,
+              _along_directions, by_subproblems)
     while True:
         now, candidates = tee(candidates)
         yield _by_slopes(limits, now, OF_NEAR_VECTORS) or _first(limits, judges)
@@ -242,6 +242,10 @@ def _against_gradient(limits: Limits, known: Proof) -> Proof | str:
 
 def _by_merging(limits: Limits) -> Proof | None:
     return merged_vector(limits.problem, limits.vector, limits.accepted, lambda: limits.refuted)
+
+
+def _in_orders(limits: Limits) -> Proof | None:
+    return vector_in_orders(limits.problem, limits.vector, limits.accepted, lambda: limits.refuted)
 
 
 def _along_directions(limits: Limits) -> Proof | None:

@@ -154,7 +154,7 @@ def membership_along_directions(problem: Problem) -> Proof | None:
     if not (allowed <= problem.allowed).all():
         return None
     deviation = float(allowed.max(initial=0.0))
-    return Proof("membership", True, _mean_of(used), "float64", LimitingGradients.of(used), deviation)
+    return Proof("membership", True, mean_of(used), "float64", LimitingGradients.of(used), deviation)
 
 
 def vector_along_directions(problem: Problem, g: Array, allowed: Array) -> Proof | None:
@@ -164,9 +164,9 @@ def vector_along_directions(problem: Problem, g: Array, allowed: Array) -> Proof
     found = nearest_mean(problem, g, allowed)
     if found is None:
         return None
-    used, slack = found
-    deviation = float(slack.max(initial=0.0))
-    return Proof("membership", True, _mean_of(used), "float64", LimitingGradients.of(used), deviation, Judged(g, slack))
+    used, judged = found[0], Judged(g, allowed)
+    deviation = float(found[1].max(initial=0.0))
+    return Proof("membership", True, mean_of(used), "float64", LimitingGradients.of(used), deviation, judged)
 
 
 def _all_listed(problem: Problem) -> bool:
@@ -174,7 +174,7 @@ def _all_listed(problem: Problem) -> bool:
     return problem.cells is not None and problem.cells.complete
 
 
-def _mean_of(used: list[Sampled]) -> str:
+def mean_of(used: list[Sampled]) -> str:
     many = f"a convex combination of {len(used)} limiting gradients" if len(used) > 1 else "the limiting gradient"
     return f"the gradient is, to rounding, {many} along {'directions' if len(used) > 1 else 'a direction'}"
 
@@ -193,7 +193,7 @@ def nearest_mean(problem: Problem, g: Array, slack: Array) -> tuple[list[Sampled
     in_vain: list[_InVain] = problem.sweeps.answers.setdefault(nearest_mean, [])
     if any(one.says(problem, g) for one in in_vain):
         return None
-    along, found = _Limiting(problem, g, slack), _Limiting(problem, g, slack)
+    along, found = Limiting(problem, g, slack), Limiting(problem, g, slack)
     mean_of = _of_units_in_step(problem, along) or _of_what_is_left(problem, found)
     if mean_of is not None:
         return mean_of
@@ -221,7 +221,7 @@ class _InVain(NamedTuple):
         return now and np.array_equal(problem.c, self.c) and bool(np.abs(g - self.vector).max() <= self.left / 4)
 
 
-def _of_what_is_left(problem: Problem, found: _Limiting) -> tuple[list[Sampled], Array] | None:
+def _of_what_is_left(problem: Problem, found: Limiting) -> tuple[list[Sampled], Array] | None:
     """The mean by column generation."""
     g = found.vector
     left, seed, before = direction(len(g), 0), 0, np.inf
@@ -252,7 +252,7 @@ def _of_what_is_left(problem: Problem, found: _Limiting) -> tuple[list[Sampled],
 
 def _explored(problem: Problem, form: FirstOrder, g: Array, slack: Array) -> tuple[list[Sampled], Array] | None:
     """The same where active switches are few: among very many directions, by the first-order form of f."""
-    found = _Limiting(problem, g, slack)
+    found = Limiting(problem, g, slack)
     proposed = directions_to(form, g, 0.95 * slack, np.random.default_rng(0), lambda: found.full(1))
     for chosen in islice(proposed, _PROPOSALS):
         for d in chosen:
@@ -265,7 +265,7 @@ def _explored(problem: Problem, form: FirstOrder, g: Array, slack: Array) -> tup
     return None
 
 
-def _around(found: _Limiting, seed: int) -> tuple[list[Sampled], Array] | None:
+def _around(found: Limiting, seed: int) -> tuple[list[Sampled], Array] | None:
     """The mean where variables are few: directions at random, and around what is left, as long as there is time."""
     while found.count and not found.full(_AROUND):
         left, known = found.left(), found.count
@@ -283,7 +283,7 @@ def _around(found: _Limiting, seed: int) -> tuple[list[Sampled], Array] | None:
     return found.used() if found.count and found.near(found.left()) else None
 
 
-def _of_units_in_step(problem: Problem, found: _Limiting) -> tuple[list[Sampled], Array] | None:
+def _of_units_in_step(problem: Problem, found: Limiting) -> tuple[list[Sampled], Array] | None:
     """The mean for directions of units in step, as long as each batch leaves less than half of what was left."""
     before = np.inf
     along = in_step(problem.sweeps, np.asarray(problem.c, dtype=float), sum(_IN_STEP), 0)
@@ -306,7 +306,7 @@ def _of_units_in_step(problem: Problem, found: _Limiting) -> tuple[list[Sampled]
     return None
 
 
-class _Limiting:
+class Limiting:
     """Limiting gradients along directions, and the mean of them that is nearest to a vector."""
 
     def __init__(self, problem: Problem, g: Array, slack: Array) -> None:

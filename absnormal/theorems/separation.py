@@ -47,7 +47,7 @@ from absnormal.rational.alternative import farthest, mean
 from absnormal.rational.linear_algebra import Vector, dot, nullspace, pivots
 from absnormal.sweeps.bounds import derivative_bounds
 from absnormal.sweeps.conditioning import spread
-from absnormal.sweeps.outer import BLOCKS, blocks, outer_support
+from absnormal.sweeps.outer import BLOCKS, blocks, outer_support, weights_of_sorts
 from absnormal.sweeps.rounding import rounding
 from absnormal.theorems.problem import Problem, Proof
 
@@ -294,8 +294,9 @@ def beyond_bounds(problem: Problem, g: Array, middle: Array, allowed: Array) -> 
     sweeps, v = problem.sweeps, g - middle
     if not v.any():
         return None
-    proof = _beyond(g, v, allowed, lambda v: float(derivative_bounds(sweeps, v)[1][0]))
-    if proof is not None or not sweeps.lanes or sweeps.sorts or blocks(sweeps) > BLOCKS:
+    proof = separated_along(g, v, allowed, lambda v: float(derivative_bounds(sweeps, v)[1][0]))
+    behind = sweeps.sorts and weights_of_sorts(sweeps) is None
+    if proof is not None or not sweeps.lanes or behind or blocks(sweeps) > BLOCKS:
         return proof
 
     size = float(np.abs(g).max()) + float(np.abs(v).max())
@@ -304,10 +305,10 @@ def beyond_bounds(problem: Problem, g: Array, middle: Array, allowed: Array) -> 
         return (g - sweeps.gradient(outer_support(sweeps, x)[1])) / size, None
 
     nearest = least_norm(lowest, (v / size, None), _ROUNDS, lambda x, new: float(x @ new) > float(x @ x) / 2).point
-    return _beyond(g, nearest, allowed, lambda v: outer_support(sweeps, v)[0]) if nearest.any() else None
+    return separated_along(g, nearest, allowed, lambda v: outer_support(sweeps, v)[0]) if nearest.any() else None
 
 
-def _beyond(g: Array, v: Array, allowed: Array, highest: Callable[[Array], float]) -> Proof | None:
+def separated_along(g: Array, v: Array, allowed: Array, highest: Callable[[Array], float]) -> Proof | None:
     """That v . g is larger than v . g_sigma for all slopes, beyond rounding."""
     v = v / np.abs(v).max()
     slack = float(np.abs(v) @ (allowed + 4 * len(v) * np.finfo(float).eps * np.abs(g)))

@@ -102,7 +102,7 @@ def test_means_lie_in_the_set_that_is_listed(variant: Any, monkeypatch: pytest.M
     if variant is not None:
         monkeypatch.setattr(membership, "chosen_along", variant)
         # Cells are looked at once more, where they are used.
-        monkeypatch.setattr(membership._Limiting, "_clearly_open", lambda *_: True)
+        monkeypatch.setattr(membership.Limiting, "_clearly_open", lambda *_: True)
     outside = decided = 0
     for seed in range(2 * FACTOR):
         f, x, _ = network((2, 3, 2, 1), 3, seed)

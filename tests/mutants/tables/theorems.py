@@ -31,6 +31,8 @@ UNDER_REGULAR = ("theorems/test_margins.py", "certificates/test_next_to_program.
 BRANCHES = ("theorems/test_branch_and_bound.py",)
 VARIABLE = ("theorems/test_variable_coefficients.py",)
 
+MEANS = ("judgement/test_means_of_orders.py",)
+
 MUTANTS = (
     Mutant("active/variable.py", "or (not weight and any(sign in coupling.moving for _, coupling in met))", "",
            VARIABLE),
@@ -180,7 +182,7 @@ MUTANTS = (
            "while (np.abs(left) <= self._allowed).any():", MEMBERSHIP),
     Mutant("judgement/digits.py", "others = between(tool) if len(tool.alpha) else None", "others = None",
            ("sweeps/test_conditioning.py",)),
-    Mutant("judgement/orders.py", "sweeps.gradient(sigma) - base, g - base", "sweeps.gradient(sigma) - base, g",
+    Mutant("judgement/orders.py", "found.adjoints(g - base))", "found.adjoints(g))",
            ("judgement/test_orders.py",)),
     Mutant("certificates/checker/blocks.py", "return most(own, block[\"tree\"], v)", "return Fraction(0)", BY_BLOCKS),
     Mutant("judgement/vector_by_blocks.py", "goal = highest + max(Fraction(1), more * unit)",
@@ -193,6 +195,13 @@ MUTANTS = (
     Mutant("judgement/turns.py", "    clock.share = 1.0\n", "", TURNS),
     Mutant("judgement/vector.py", "if by in (_by_merging, _by_bounds) or not limits.problem.clock.hurried:", "if True:",
            TURNS),
+    Mutant("sweeps/outer.py", "np.put_along_axis(ranks, grows, places, axis=0)",
+           "np.put_along_axis(ranks, grows, places[::-1], axis=0)", MEANS),
+    Mutant("sweeps/outer.py", "behind.append(any(behind[arg] or arg in sorts", "behind.append(any(behind[arg]", MEANS),
+    Mutant("certificates/interval.py", "(np.sort(rates, axis=0) * np.sort(weights, axis=0))", "(rates * weights)",
+           MEANS),
+    Mutant("judgement/orders.py", "if not all(map(all, columns)):", "if False:", MEANS),
+    Mutant("judgement/orders.py", "block = np.unique(2 * block + ~first, return_inverse=True)[1]", "pass", MEANS),
     Mutant("theorems/problem.py", "        if turn not in self._turns:", "        if not self._turns:", TURNS),
     Mutant("theorems/membership.py", "late = along.late or found.late", "late = False", TURNS),
     Mutant("theorems/membership.py", "now = clock is problem.clock and number == clock.turn", "now = True", TURNS),
