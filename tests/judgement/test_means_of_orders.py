@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import absnormal as an
+from absnormal.certificates.interval import highest_by_signs
 from absnormal.frontends.meanings import order
 from absnormal.judgement import orders as module
 from absnormal.judgement.orders import orders, short, together
@@ -202,3 +203,25 @@ def test_a_sort_before_another_kink_has_no_weights_of_its_own() -> None:
         assert (found is not None) == known
         if found is not None:
             np.testing.assert_allclose(next(iter(found.values()))[:, 0], w)
+
+
+def test_no_order_gains_more_than_the_bounds() -> None:
+    rng = np.random.default_rng(5)
+    for _ in range(20):
+        w, b = rng.integers(-3, 4, N).astype(float), rng.standard_normal(2 * N)
+
+        def f(x: Any, w: np.ndarray = w, b: np.ndarray = b) -> Any:
+            return np.sort(x[:N]) @ w + x @ b + np.abs(x[N : N + 2]).sum()
+
+        sweeps, v = Sweeps(an.trace(f, np.zeros(2 * N)), np.zeros(2 * N)), rng.standard_normal(2 * N)
+        most = float(np.sort(v[:N]) @ np.sort(w) + v @ b + np.abs(v[N : N + 2]).sum())
+        assert outer.outer_support(sweeps, v)[0] == pytest.approx(most, rel=1e-9)
+        assert highest_by_signs(sweeps, v) == pytest.approx(most, rel=1e-9)
+
+
+def test_entries_that_get_too_little_show_it_where_rows_are_nearly_dependent() -> None:
+    rng = np.random.default_rng(0)
+    w, rows = rng.standard_normal(N), rng.standard_normal((N, N + 5))
+    q = sum(share * rng.permutation(w) for share in rng.dirichlet(np.ones(7)))
+    report = an.verify(lambda x: np.sort(rows @ x) @ w, np.zeros(N + 5), gradient=1.3 * rows.T @ q)
+    assert report.verdict is an.Verdict.NOT_CLARKE and report.certificate.check()
