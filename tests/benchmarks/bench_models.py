@@ -2,19 +2,20 @@
 
     python -m tests.benchmarks models
 
-Own models need torch alone; torchvision's classification nets are measured where it is installed.  Weights are random,
-float32, on one thread, in processor time.  Below each model stand the phases of `verify` in the same units, and the
-peaks of newly resident memory of backward and of verify.
+Own models need torch alone; nets of torchvision and of transformers are measured where these are installed.  Weights
+are random, float32, on one thread, in processor time.  Below each model stand the phases of `verify` in the same units,
+and the peaks of newly resident memory of backward and of verify.
 """
 
 from __future__ import annotations
 
 from tests.benchmarks.measure import in_turns, resident_peak  # isort: skip  (it fixes the number of threads)
 
+import importlib
 import importlib.util
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
 
@@ -36,6 +37,28 @@ _NETS = (
     "mobilenet_v3_small", "regnet_x_400mf", "regnet_y_400mf", "resnet18", "resnet50", "shufflenet_v2_x0_5",
     "squeezenet1_0", "squeezenet1_1", "swin_t",
 )  # fmt: skip
+
+#: Two layers of transformers' families: the head of the model, and what its configuration calls 64 features, 2 layers,
+#: 4 heads and 128 hidden units.
+_SMALL = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 128}
+_GPT = {"n_embd": 64, "n_layer": 2, "n_head": 4}
+_BART = {"d_model": 64, "encoder_layers": 2, "decoder_layers": 2, "encoder_attention_heads": 4,
+         "decoder_attention_heads": 4, "encoder_ffn_dim": 128, "decoder_ffn_dim": 128}  # fmt: skip
+_TRANSFORMERS: dict[str, tuple[str, dict[str, Any]]] = {
+    "bert": ("SequenceClassification", _SMALL),
+    "roberta": ("SequenceClassification", _SMALL),
+    "electra": ("SequenceClassification", {**_SMALL, "embedding_size": 64}),
+    "albert": ("SequenceClassification", {**_SMALL, "embedding_size": 64}),
+    "distilbert": ("SequenceClassification", {"dim": 64, "n_layers": 2, "n_heads": 4, "hidden_dim": 128}),
+    "gpt2": ("CausalLM", _GPT),
+    "opt": ("CausalLM", {**_SMALL, "ffn_dim": 128, "word_embed_proj_dim": 64}),
+    "llama": ("CausalLM", {**_SMALL, "num_key_value_heads": 2}),
+    "gpt_neox": ("CausalLM", _SMALL),
+    "t5": ("Seq2SeqLM", {"d_model": 64, "num_layers": 2, "num_heads": 4, "d_ff": 128, "d_kv": 16,
+                         "decoder_start_token_id": 0}),
+    "bart": ("Seq2SeqLM", _BART),
+    "vit": ("ImageClassification", {**_SMALL, "image_size": 32, "patch_size": 8}),
+}
 
 Case = tuple[Any, Callable[[], Any]]
 
@@ -159,15 +182,29 @@ def of_torchvision(name: str) -> Case:
     return model, loss
 
 
-def _installed() -> str:
-    """The version of torchvision, or "" where it is not there or does not load."""
-    if importlib.util.find_spec("torchvision") is None:
+def of_transformers(name: str) -> Case:
+    """A small model of a family with random weights: 4 sequences of 16 tokens, or 4 images, without dropout."""
+    import transformers
+
+    head, sizes = _TRANSFORMERS[name]
+    config = transformers.AutoConfig.for_model(name, vocab_size=500, num_labels=4, **sizes)
+    model = getattr(transformers, f"AutoModelFor{head}").from_config(config).eval()
+    if head == "ImageClassification":
+        given = {"pixel_values": torch.randn(4, 3, 32, 32), "labels": torch.arange(4)}
+    else:
+        tokens = torch.randint(4, 500, (4, 16))
+        given = {"input_ids": tokens, "labels": torch.arange(4) if head == "SequenceClassification" else tokens}
+    return model, lambda: model(**given).loss
+
+
+def _installed(library: str) -> str:
+    """The version of a library, or "" where it is not there or does not load."""
+    if importlib.util.find_spec(library) is None:
         return ""
     try:
-        import torchvision
+        return str(importlib.import_module(library).__version__)
     except (ImportError, RuntimeError):
         return ""
-    return str(torchvision.__version__)
 
 
 def lines() -> Iterator[Line | Growth | Remark]:
@@ -176,21 +213,26 @@ def lines() -> Iterator[Line | Growth | Remark]:
     for name, make in OWN.items():
         yield from _measured(name, make, [])
     yield _growth()
-    version = _installed()
+    yield from _of_library("torchvision", _NETS, of_torchvision)
+    yield from _of_library("transformers", _TRANSFORMERS, of_transformers)
+
+
+def _of_library(library: str, names: Iterable[str], make: Callable[[str], Case]) -> Iterator[Line | Remark]:
+    version = _installed(library)
     if not version:
-        yield Remark("torchvision is not installed, or does not load beside this torch: its nets were not measured")
+        yield Remark(f"{library} is not installed, or does not load beside this torch: its nets were not measured")
         return
     ratios: list[tuple[float, float]] = []
-    for name in _NETS:
-        yield from _measured(name, partial(of_torchvision, name), ratios)
+    for name in names:
+        yield from _measured(name, partial(make, name), ratios)
     for what, found, wanted in zip(("verify", "clarke_backward"), zip(*ratios, strict=True), (3.0, 2.2), strict=True):
-        yield Remark(f"{len(found)} nets of torchvision {version}: {what} median {statistics.median(found):.1f}"
+        yield Remark(f"{len(found)} nets of {library} {version}: {what} median {statistics.median(found):.1f}"
                      f" (wanted {wanted}), max {max(found):.1f}")
 
 
 def _measured(
     name: str, make: Callable[[], Case], ratios: list[tuple[float, float]]
-) -> Iterator[Line | Growth | Remark]:
+) -> Iterator[Line | Remark]:
     torch.manual_seed(0)
     model, closure = make()
     report = an.torch.verify(model, closure)

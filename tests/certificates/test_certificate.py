@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import absnormal as an
@@ -72,6 +72,8 @@ def certificates(draw: st.DrawFn) -> Certificate:
         g[0] += draw(st.sampled_from((0, 0, 0.5, -2)))
         found = an.verify(a.program, a.point, gradient=g).certificate
     assert found is not None
+    # A rare kind, for vectors, that only its program can check.
+    assume(found.data["kind"] != "slopes of merged kinks")
     return found
 
 
