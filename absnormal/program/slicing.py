@@ -10,16 +10,15 @@ not finite goes.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.errors import DomainError, TraceError
-from absnormal.ops import ALONG, ENTRYWISE, TABLE
+from absnormal.ops import ENTRYWISE, TABLE
 from absnormal.program.moves import origins
-from absnormal.program.nearby import Nearby, is_block, rates_of, sign_of, slopes_of, unbroadcast
+from absnormal.program.needs import LINEAR, Needs
 from absnormal.program.nodes import Guard, Node, Source, placed
 from absnormal.program.numbering import alike
 from absnormal.program.postorder import unknown_behind
@@ -30,9 +29,6 @@ if TYPE_CHECKING:
 
 #: Numbers that operations are given in entries that do not count.
 _HARMLESS = (1.0, 0.5, 2.0, 0.0)
-_LINEAR = frozenset({"movement", "linear", "bilinear"})
-#: Such operations that use all entries of their arguments.
-_OF_ALL = frozenset({"add", "sub", "neg", "sum", "reshape", "transpose", "broadcast", "concatenate", "mul", "matmul"})
 _POWERS, _PRODUCTS = frozenset({"power", "size_power"}), frozenset({"mul", "einsum", "matmul"})
 #: To which power of u an operation is small; u log(u) is smaller than each power below 1.
 _EXPONENTS = {"square": 2.0, "sqrt": 1 / 2, "cbrt": 1 / 3, "entr": 0.999, "xlogy": 0.999}
@@ -45,95 +41,6 @@ _LIMITS = frozenset({
     "exp", "exp2", "expm1", "expit", "tanh", "arctan", "sqrt", "square", "power", "log", "log2", "log10", "log1p",
     "reciprocal", "div",
 })  # fmt: skip
-
-
-class Needs:
-    """Which entries of the nodes of a list count, and which are at least compared."""
-
-    def __init__(self, nodes: Sequence[Node], values: Sequence[Array], nearby: Nearby) -> None:
-        self.nodes, self.values, self.nearby = nodes, values, nearby
-        self.counts, self.compared = dict[int, Array](), dict[int, Array]()
-
-    def follow(self, output: int, guarded: Iterable[int]) -> None:
-        """Go back from the result, and from what guards compare."""
-        for index in guarded:
-            self._add(self.compared, index, np.ones(self.nodes[index].shape, bool))
-        self._count_all([output])
-        for at in range(max([output, *self.compared]), -1, -1):
-            node = self.nodes[at]
-            if not node.args or (at not in self.counts and at not in self.compared):
-                continue
-            none = np.zeros(node.shape, bool)
-            counts, compared = self.counts.get(at, none), self.compared.get(at, none)
-            # What is constant near the point is smooth, whatever it is made of.
-            constant = self.nearby.constant(at)
-            self.compared[at] = compared = compared | counts
-            self.counts[at] = counts = counts & ~constant
-            if counts.all() and self._uses_all(node):
-                self._count_all(node.args)
-                continue
-            for arg, own, other in zip(node.args, *self._behind(node, counts, compared), strict=True):
-                self._add(self.counts, arg, own)
-                self._add(self.compared, arg, other)
-
-    def _add(self, known: dict[int, Array], index: int, entries: Array) -> None:
-        known[index] = known[index] | entries if index in known else entries
-
-    def _count_all(self, indices: Iterable[int]) -> None:
-        for index in indices:
-            self.counts[index] = self.compared[index] = np.broadcast_to(np.True_, self.nodes[index].shape)
-
-    def _uses_all(self, node: Node) -> bool:
-        """Whether all entries of the arguments count where all of the result do."""
-        row = TABLE[node.op]
-        if row.kink is not None or not math.prod(node.shape) or (row.family in _LINEAR and node.op not in _OF_ALL):
-            return False
-        return row.family != "bilinear" or not any(self._zero(arg).any() for arg in node.args)
-
-    def _zero(self, index: int) -> Array:
-        """Which entries are locally 0: what they are multiplied by does not count."""
-        constant = self.nearby.constant(index)
-        # Values that are not looked at are not asked for: they may cost something.
-        return np.asarray(constant & (self.values[index] == 0)) if constant.any() else constant
-
-    def _behind(self, node: Node, counts: Array, compared: Array) -> tuple[list[Array], list[Array]]:
-        row, shapes = TABLE[node.op], [self.nodes[arg].shape for arg in node.args]
-        if row.family in _LINEAR or node.op in ALONG:
-            factors, ones = [1.0 - self._zero(arg) for arg in node.args], [np.ones(shape) for shape in shapes]
-            return self._pulled(node, factors, counts), self._pulled(node, ones, compared)
-        if rates_of(node):
-            return self._kinked(node, counts, compared)
-        if sign_of(node):
-            behind = self.nearby.left_behind(node)
-            return [counts[None] & ~behind], [np.broadcast_to(compared[None], shapes[0])]
-        if is_block(node):
-            # A norm has no such axis, sorted entries have some ranks along it.
-            ranked = len(node.shape) == len(shapes[0])
-            found = [entries.any(axis=0, keepdims=True) if ranked else entries[None] for entries in (counts, compared)]
-            return [np.broadcast_to(found[0], shapes[0])], [np.broadcast_to(found[1], shapes[0])]
-        if node.op in ENTRYWISE:
-            return [unbroadcast(counts, s) for s in shapes], [unbroadcast(compared, s) for s in shapes]
-        return [np.full(s, counts.any()) for s in shapes], [np.full(s, compared.any()) for s in shapes]
-
-    def _pulled(self, node: Node, factors: list[Array], entries: Array) -> list[Array]:
-        maps = TABLE[node.op].maps
-        assert maps is not None
-        found = maps(node.params, factors, np.zeros(node.shape), node.shape)
-        return [one.absolute().pull(entries.astype(float)[None])[0] > 0 for one in found]
-
-    def _kinked(self, node: Node, counts: Array, compared: Array) -> tuple[list[Array], list[Array]]:
-        above, below = self.nearby.sides(node)
-        tied, rates, sides = ~above & ~below, rates_of(node), slopes_of(node)
-        own, other = [], []
-        for place, arg in enumerate(node.args):
-            shape = self.nodes[arg].shape
-            taken = tied | (above & bool(sides[0][place])) | (below & bool(sides[1][place]))
-            met = compared if place < len(rates) else compared & taken
-            own.append(unbroadcast(counts & taken, shape))
-            other.append(unbroadcast(met, shape))
-        return own, other
-
-
 #: Operations whose entries have, by broadcasting, arguments of their own.
 _BY_ROWS = ENTRYWISE | {"logsumexp", "standardized"}
 
@@ -153,10 +60,14 @@ def sliced(builder: Builder, output: int) -> int:
     faults = [index for index in sorted(builder.faults) if index in reached]
     if not faults:
         return output
-    needs = Needs(builder.nodes, builder.values, builder.nearby)
+    following = {*faults}
+    for index in sorted(reached):
+        if not following.isdisjoint(builder.nodes[index].args):
+            following.add(index)
+    needs = Needs(builder.nodes, builder.values, builder.nearby, following)
     with np.errstate(all="ignore"):
         needs.follow(output, guarded)
-    copies = _without(builder, faults, needs, sorted(reached))
+    copies = _without(builder, faults, needs, sorted(following))
     builder.guards[:] = [
         Guard(copies.get(g.left, g.left), copies.get(g.right, g.right), g.relation, g.outcome, g.source, g.operation)
         for g in builder.guards
@@ -329,7 +240,7 @@ def _order(builder: Builder, index: int) -> float:
             known[at] = math.inf
             continue
         own = [known[arg] for arg in node.args if nodes[arg].varied]
-        kink, linear = TABLE[node.op].kink is not None, TABLE[node.op].family in _LINEAR
+        kink, linear = TABLE[node.op].kink is not None, TABLE[node.op].family in LINEAR
         # Factors that are powers of one node are small together.
         product = node.op in _PRODUCTS and all(alike(nodes, bases[node.args[0]], bases[arg]) for arg in node.args)
         if product or node.op in _POWERS or node.op in _EXPONENTS or (len(own) == 1 and (kink or node.op in _PRODUCTS)):

@@ -10,7 +10,7 @@ import torch
 from scipy import special
 
 import absnormal as an
-from absnormal.program.slicing import Needs
+from absnormal.program.needs import Needs
 
 
 def test_entries_of_sorted_columns_count_beside_a_root_that_is_not_taken() -> None:
@@ -117,7 +117,7 @@ def test_what_counts_of_all_of_a_node_is_what_counts_entry_by_entry(f: Any, monk
         count_all(needs, indices)
 
     def both(quick: Needs, output: int, guarded: Any) -> None:
-        slow = Needs(quick.nodes, quick.values, quick.nearby)
+        slow = Needs(quick.nodes, quick.values, quick.nearby, quick.asked)
         with monkeypatch.context() as patch:
             patch.setattr(Needs, "_uses_all", lambda *_: False)
             follow(slow, output, [*guarded])
