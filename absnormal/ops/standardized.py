@@ -22,7 +22,8 @@ Axes = tuple[int, ...]
 
 
 def _mean(u: Array, axes: Axes) -> Array:
-    return np.asarray(np.mean(u, axis=axes, keepdims=True))
+    total = np.add.reduce(u, axis=axes, keepdims=True)
+    return np.asarray(total / (u.size // max(1, total.size)))
 
 
 def grouped(axes: Axes, shape: tuple[int, ...]) -> Array:
