@@ -51,22 +51,24 @@ def allowed(sweeps: Sweeps, gradient: Array) -> Array:
 # -- rows that are zero, cells that are open ---------------------------------------------------------------------------
 
 
-def _zero_for_these(sweeps: Sweeps, slopes: Array) -> tuple[Array, Array]:
-    """For each active switch whether its row is zero under the slopes, for sure; and the slopes, where it does not
-    matter 1."""
+def _zero_by_pattern(sweeps: Sweeps, slopes: Array) -> tuple[Array, Array]:
+    """For each active switch whether a pattern makes its row zero under the slopes; and these, 1 where it does."""
     sigma = sweeps.signature(slopes)
     zero = ~sweeps.pattern(sigma)[0][sweeps.alpha]
     sigma[sweeps.alpha[zero & ~sweeps.in_blocks[sweeps.alpha]]] = 1.0
-    if _definite(sweeps, sigma).all():
-        zero = zero_under(sweeps, sigma, zero)
     return zero, sigma
+
+
+def _all_or_zero(sweeps: Sweeps, sigma: Array, known: Array) -> bool:
+    """Whether all active switches are known, or have a row that is zero under the slopes for sure."""
+    return bool(known.all() or (_definite(sweeps, sigma).all() and zero_under(sweeps, sigma, known).all()))
 
 
 def opens(sweeps: Sweeps, slopes: Array, direction: Array, rng: np.random.Generator | None = None) -> bool:
     """Whether one direction opens the slopes at all active switches that may change the output and have a row."""
-    zero, sigma = _zero_for_these(sweeps, slopes)
+    zero, sigma = _zero_by_pattern(sweeps, slopes)
     opened = realizes(sweeps, sigma, direction, rng) & _definite(sweeps, sigma)
-    return bool((zero | opened | ~sweeps.influence()[sweeps.alpha]).all())
+    return _all_or_zero(sweeps, sigma, zero | opened | ~sweeps.influence()[sweeps.alpha])
 
 
 def _definite(sweeps: Sweeps, sigma: Array) -> Array:
@@ -140,11 +142,10 @@ def private_inputs(groups: Groups, witness: Witness) -> bool:
 def private_inputs_for_these_slopes(groups: Groups, witness: Witness) -> bool:
     """Private directions for the slopes -1 and 1 that are judged: what is left has no row under them."""
     sweeps = witness.floats
-    zero, sigma = _zero_for_these(sweeps, witness.c)
+    zero, sigma = _zero_by_pattern(sweeps, witness.c)
     covered = _moved_one_by_one(groups, witness, sigma)
-    if covered is None or (np.abs(witness.c) != 1)[covered[sweeps.alpha]].any():
-        return False
-    return bool((zero | covered[sweeps.alpha]).all())
+    return (covered is not None and not (np.abs(witness.c) != 1)[covered[sweeps.alpha]].any()
+            and _all_or_zero(sweeps, sigma, zero | covered[sweeps.alpha]))
 
 
 def _moved_one_by_one(groups: Groups, witness: Witness, sigma: Array | None) -> Array | None:

@@ -130,25 +130,28 @@ def vector_in_orders(problem: Problem, g: Array, accepted: Array, beyond: Callab
     """Proves that a vector is a mean of limiting gradients along directions that put what is sorted in orders whose
     mean it shows; or, where it shows entries that get more together than places have, that it is none."""
     sweeps, found = problem.sweeps, _asked(problem.sweeps, problem.c, g)
-    if found is None or sum(places.size for places in found.places) > _FEW:
+    if found is None:
         return None
     slack = [np.abs(part) for part in found.entries.adjoints(accepted)]
     columns = [
-        [orders(*(part[:, j] for part in three)) for j in range(three[0].shape[1])]
+        [tuple(part[:, j] for part in three) for j in range(three[0].shape[1])]
         for three in zip(found.places, found.asked, slack, strict=True)
     ]
-    if not all(map(all, columns)):
+    means = [[majorized(*column) for column in own] for own in columns]
+    if not all(map(all, means)):
         refuted = None if weights_of_sorts(sweeps) is None or blocks(sweeps) > BLOCKS else beyond()
         v = found.entries.direction([
-            np.stack([0 * asked if order else short(places, asked)
-                      for order, places, asked in zip(own, whole.T, each.T, strict=True)], axis=1)
-            for own, whole, each in zip(columns, found.places, found.asked, strict=True)
+            np.stack([0 * asked if mean else short(places, asked)
+                      for mean, (places, asked, _) in zip(own, each, strict=True)], axis=1)
+            for own, each in zip(means, columns, strict=True)
         ])
         apart = None if refuted is None or not v.any() else separated_along(
             g, v, refuted, lambda v: outer_support(sweeps, v)[0])
         return None if apart is None else replace(apart, judged=Judged(g, refuted))
+    if sum(places.size for places in found.places) > _FEW:
+        return None
     along = Limiting(problem, g, accepted)
-    for ranks in together([column for own in columns for column in own]):
+    for ranks in together([orders(*column) for own in columns for column in own]):
         if along.full(1):
             return None
         each = iter(ranks)
@@ -161,6 +164,19 @@ def vector_in_orders(problem: Problem, g: Array, accepted: Array, beyond: Callab
     deviation = float(off.max(initial=0.0))
     return Proof("membership", True, mean_of(used), "float64", LimitingGradients.of(used), deviation,
                  Judged(g, accepted))
+
+
+def majorized(places: Array, asked: Array, slack: Array) -> bool:
+    """Whether the least entries are to get no less together than so many places have, and all as much (Rado)."""
+    off, added = _off(places, asked, slack), np.sort(places)
+    total = abs((asked - added).sum())
+    return bool((np.cumsum(np.sort(asked)) >= np.cumsum(added) - off).all() and total <= off)
+
+
+def _off(places: Array, asked: Array, slack: Array) -> float:
+    """What rounding may make of sums of places, and what is allowed."""
+    size = float(np.abs(places).max(initial=0.0) + np.abs(asked).max(initial=0.0))
+    return 2 * float(slack.sum()) + _SAME * len(places) * size
 
 
 def short(places: Array, asked: Array) -> Array:
@@ -184,10 +200,9 @@ def orders(places: Array, asked: Array, slack: Array) -> Weighted:
     """
     least = np.argsort(places, kind="stable")
     added = places[least]
-    size = float(np.abs(places).max(initial=0.0) + np.abs(asked).max(initial=0.0))
-    off = 2 * float(slack.sum()) + _SAME * len(places) * size
+    off = _off(places, asked, slack)
     point, block = np.array(asked, dtype=float), np.zeros(len(places), int)
-    if (np.cumsum(np.sort(point)) < np.cumsum(added) - off).any() or abs((point - added).sum()) > off:
+    if not majorized(places, asked, slack):
         return []
     found: Weighted = []
     rest = 1.0

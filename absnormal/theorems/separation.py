@@ -52,8 +52,8 @@ from absnormal.sweeps.rounding import rounding
 from absnormal.theorems.problem import Problem, Proof
 
 _DEFINITE = 10
-#: So many points of the outer set are asked for.
-_ROUNDS = 40
+#: So many points of the outer set are asked for, and for so much of the time.
+_ROUNDS, _SHARE = 40, 1 / 4
 
 
 class _OnForm(OnForm, Separates):
@@ -304,7 +304,13 @@ def beyond_bounds(problem: Problem, g: Array, middle: Array, allowed: Array) -> 
     def lowest(x: Array) -> tuple[Array, None]:
         return (g - sweeps.gradient(outer_support(sweeps, x)[1])) / size, None
 
-    nearest = least_norm(lowest, (v / size, None), _ROUNDS, lambda x, new: float(x @ new) > float(x @ x) / 2).point
+    clock, began = problem.clock, problem.clock.over
+
+    def enough(x: Array, new: Array) -> bool:
+        late = clock.over - began > _SHARE * problem.budget.seconds
+        return late or float(x @ new) > float(x @ x) / 2
+
+    nearest = least_norm(lowest, (v / size, None), _ROUNDS, enough).point
     return separated_along(g, nearest, allowed, lambda v: outer_support(sweeps, v)[0]) if nearest.any() else None
 
 

@@ -14,13 +14,16 @@ import numpy as np
 import pytest
 
 import absnormal as an
+from absnormal.certificates import next_to_program
 from absnormal.certificates.interval import highest_by_signs
 from absnormal.frontends.meanings import order
 from absnormal.judgement import orders as module
 from absnormal.judgement.orders import orders, short, together
+from absnormal.ops.kinks.order import codes
 from absnormal.rational.linear_program import convex_weights
 from absnormal.sweeps import outer
 from absnormal.sweeps.table import Sweeps
+from absnormal.theorems import separation
 from tests.theorems.judge import FACTOR
 
 Points = set[tuple[int, ...]]
@@ -225,3 +228,46 @@ def test_entries_that_get_too_little_show_it_where_rows_are_nearly_dependent() -
     q = sum(share * rng.permutation(w) for share in rng.dirichlet(np.ones(7)))
     report = an.verify(lambda x: np.sort(rows @ x) @ w, np.zeros(N + 5), gradient=1.3 * rows.T @ q)
     assert report.verdict is an.Verdict.NOT_CLARKE and report.certificate.check()
+
+
+@pytest.mark.parametrize("count", [600, 3000])
+@pytest.mark.parametrize("spelling", [lambda x, w: np.sort(x) @ w, lambda x, w: np.sort(x[::-1])[::-1] @ w])
+def test_what_no_order_gives_is_refuted_where_entries_are_too_many_to_walk(spelling: Any, count: int) -> None:
+    rng = np.random.default_rng(6)
+    w = rng.standard_normal(count)
+    q = sum(share * rng.permutation(w) for share in rng.dirichlet(np.ones(5)))
+    for g, clarke in ((q, None), (1.5 * q, False), (q + np.eye(count)[0], False)):
+        report = an.verify(lambda x: spelling(x, w), np.zeros(count), gradient=g, budget=an.Budget(seconds=1))
+        known = None if report.verdict is an.Verdict.UNDECIDED else bool(report)
+        assert known == clarke and (known is None or report.certificate.check())
+
+
+def test_the_support_of_many_tied_entries_is_asked_for_a_part_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng, asked = np.random.default_rng(7), []
+    w = rng.standard_normal(600)
+    q = sum(share * rng.permutation(w) for share in rng.dirichlet(np.ones(5)))
+
+    def counted(sweeps: Sweeps, v: np.ndarray) -> tuple[float, np.ndarray]:
+        asked.append(v)
+        return outer.outer_support(sweeps, v)
+
+    monkeypatch.setattr(separation, "outer_support", counted)
+    an.verify(lambda x: np.sort(x) @ w, np.zeros(600), gradient=q, budget=an.Budget(seconds=0))
+    assert len(asked) <= 4
+
+
+def test_where_a_direction_opens_an_order_no_rows_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng, asked = np.random.default_rng(8), []
+    w = rng.standard_normal(N)
+    monkeypatch.setattr(next_to_program, "zero_under", lambda sweeps, sigma, zero: asked.append(1) or zero)
+    report = an.verify(lambda x: np.sort(x) @ w, np.zeros(N), gradient=(w + w[::-1]) / 2)
+    assert report and report.certificate.check() and not asked
+
+
+def test_only_directions_along_which_entries_come_in_their_order_open_it() -> None:
+    sweeps = Sweeps(an.trace(lambda x: np.sort(x) @ np.arange(N), np.zeros(N)), np.zeros(N))
+    d = np.random.default_rng(9).standard_normal(N)
+    slopes = codes(d[1:, None] - d[0])[:, 0]
+    level = np.where(d == d.max(), np.sort(d)[-2], d)
+    assert next_to_program.opens(sweeps, slopes, d)
+    assert not any(next_to_program.opens(sweeps, slopes, other) for other in (-d, d[::-1], level, 0 * d))
