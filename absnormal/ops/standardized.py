@@ -107,7 +107,11 @@ class Standardized(LinearMap):
 
 
 def _maps(params: Params, args: list[Array], out: Array, shape: tuple[int, ...]) -> list[LinearMap]:
-    return [Standardized(1 / differences(params, args[0])[1], params["axes"], shape, ((-1, out, out),))]
+    rest, size = differences(params, args[0])
+    # y as kernels compute it again for the derivative: their result may have been rounded to another precision.
+    rate = np.asarray(1 / size)
+    y = np.asarray(np.multiply(rest, rate, out=rest))
+    return [Standardized(rate, params["axes"], shape, ((-1, y, y),))]
 
 
 STANDARDIZED = Op("standardized", _value, _maps, "smooth", show="standardized({0}, axis={axes})")

@@ -11,6 +11,7 @@ import torch
 
 import absnormal as an
 from absnormal.active.forms import forms
+from absnormal.ops import TABLE
 from absnormal.program.builder import Builder, Finished
 from absnormal.program.tree import Tree
 from absnormal.sweeps.equal_rows import EqualRows
@@ -126,3 +127,29 @@ def test_many_points_are_looked_at_together() -> None:
                                strict=True):
         exact = sum(max(entry, 0) for row in x for entry in precise(row))
         assert abs(mpmath.mpf(float(value)) - exact) <= float(error) < 1e-6
+
+
+@pytest.mark.parametrize("name", ["batch norm", "instance norm"])
+def test_what_the_entries_of_a_pair_cancel_is_rounding_of_their_result(name: str) -> None:
+    """Of two entries y is -1 and 1 but for eps, and the gradient is rounding of y alone: many rows show some."""
+    pair: dict[str, Any] = {
+        "batch norm": lambda u: F.batch_norm(u.T, None, None, training=True, eps=1e-12).T,
+        "instance norm": lambda u: F.instance_norm(u[None], eps=1e-12)[0],
+    }
+    for x in np.random.default_rng(5).standard_normal((6, 16, 2)) * 3:
+        point = torch.tensor(x, dtype=torch.float32)
+        found = an.verify(lambda u: pair[name](2 * u).amax(1).sum() / 3, point)
+        assert found.verdict is an.Verdict.CLARKE, str(found)
+
+
+def test_the_derivative_is_one_of_the_argument_not_of_a_rounded_result() -> None:
+    u = np.random.default_rng(1).standard_normal((3, 5))
+    row, params = TABLE["standardized"], {"axes": (1,), "eps": EPS}
+    value = row.value(params, u)
+    assert row.maps is not None
+    given = torch.tensor(value).to(torch.bfloat16).double().numpy()
+    t = np.random.default_rng(2).standard_normal((1, 3, 5))
+    for out in (value, given):
+        np.testing.assert_allclose(
+            row.maps(params, [u], out, u.shape)[0].push(t)[0],
+            (row.value(params, u + 1e-6 * t[0]) - row.value(params, u - 1e-6 * t[0])) / 2e-6, atol=1e-8)

@@ -18,6 +18,7 @@ MUTANTS = (
            'family in ("linear", "bilinear"):', STANDARDIZED),
     Mutant("sweeps/equal_rows.py", "(group[first] == group[second]) & self", "self", STANDARDIZED),
     Mutant("active/forms.py", '("root", index, group), -1, size)', '("root", index, 0), -1, size)', STANDARDIZED),
+    Mutant("ops/standardized.py", "((-1, y, y),)", "((-1, out, out),)", STANDARDIZED),
     Mutant("ops/standardized.py", "flat: Any = -1", "flat: Any = 1", KINKED),
     Mutant("ops/standardized.py", "above += alike if k > 0 else apart", "above += apart if k > 0 else alike", KINKED),
     Mutant("sweeps/sparse.py", "weights = (same - (1 + y", "weights = (same - (y", ("sweeps/test_sparse.py",)),
