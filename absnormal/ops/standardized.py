@@ -35,7 +35,9 @@ def grouped(axes: Axes, shape: tuple[int, ...]) -> Array:
 def differences(params: Params, u: Array) -> tuple[Array, Array]:
     """u less its mean, and s."""
     rest = u - _mean(u, params["axes"])
-    return rest, np.sqrt(_mean(np.square(rest), params["axes"]) + params["eps"])
+    size = np.sqrt(_mean(np.square(rest), params["axes"]) + params["eps"])
+    # Squares that overflow say nothing: y is not 0 there.
+    return rest, size if np.isfinite(size).all() else np.where(np.isinf(size), np.nan, size)
 
 
 def _value(params: Params, u: Array) -> Array:
