@@ -49,7 +49,7 @@ def computed(call: TracedCall, sweeps: Sweeps, proved: bool, seed: int, report: 
     if call.slopes is None:
         working, sigma = sweeps, sweeps.signature(0.0)
     else:
-        working = Sweeps(call.program, None, values=call.working)
+        working = Sweeps(call.program, None, values=call.values if call.working is None else call.working)
         sigma = sweeps.signature(call.slopes[sweeps.alpha]).astype(working.y.dtype, copy=False)
     if proved:
         gradient = working.gradient(sigma)

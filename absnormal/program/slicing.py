@@ -10,7 +10,8 @@ not finite goes.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -87,6 +88,8 @@ def _without(builder: Builder, faults: list[int], needs: Needs, reached: list[in
         args = tuple([copies.get(arg, arg) for arg in node.args])
         values = [builder.values[arg] for arg in args]
         bad = _outside(node, values) if old in faults else np.zeros(node.shape, bool)
+        if builder.faults.get(old) is not None:
+            bad = bad | _overflowed(builder, old)
         held = _grown(builder, old, infinite)
         if held.any():
             args = _harmless(builder, node, args, held, infinite[old])
@@ -124,6 +127,35 @@ def _without(builder: Builder, faults: list[int], needs: Needs, reached: list[in
             value = builder.constant(np.where(held, builder.values[old], 0.0))
             copies[old] = builder.add("where", (copies[old], value), {"mask": ~held}, node.operation, node.source)
     return copies
+
+
+def note_infinite(builder: Builder, finite: Callable[[Any], bool], strict: bool) -> bool:
+    """Note what a framework made NaN or infinite; whether it made any such of numbers, by overflow.
+
+    All that follows from it has lost these: where it counts that is an error, if ``strict``.
+    """
+    found = False
+    for index, held in enumerate(builder.values.given):
+        if held is not None and not finite(held):
+            node = builder.nodes[index]
+            overflows = node.varied and bool(node.args) and bool(_overflowed(builder, index).any())
+            fault = DomainError(node.operation, "overflows in its precision, and what follows has lost it", node.source)
+            builder.faults.setdefault(index, fault if overflows and strict else None)
+            found = found or overflows
+    return found
+
+
+def _overflowed(builder: Builder, index: int) -> Array:
+    """Which entries of a node are not finite, though what they are computed from is, and lies in the domain."""
+    node = builder.nodes[index]
+    args = [builder.values[arg] for arg in node.args]
+    finite: Any = [np.isfinite(arg.astype(float)) for arg in args]
+    if node.op not in ENTRYWISE:
+        finite = [one.all() for one in finite]
+    domain = TABLE[node.op].domain
+    inside = True if domain is None else domain(node.params, *args)
+    made = ~np.isfinite(builder.values[index].astype(float))
+    return np.asarray(np.logical_and.reduce(np.broadcast_arrays(made, inside, *finite)))
 
 
 def _grown(builder: Builder, index: int, infinite: dict[int, Exception]) -> Array:
@@ -304,7 +336,8 @@ def _copied(builder: Builder, old: int, args: tuple[int, ...], values: list[Arra
     varied = any(builder.nodes[arg].varied for arg in args)
     new = builder.append(node._replace(args=args, varied=varied), value, given if kept else None)
     if not kept and given is not None:
-        builder.override(new, value.astype(builder.values.read(given).dtype))
+        with np.errstate(over="ignore"):
+            builder.override(new, value.astype(builder.values.read(given).dtype))
     builder.unit = unit
     return new
 

@@ -102,6 +102,12 @@ class Values(Sequence[Array]):
                     self.given[index] = None
         self._arrays.clear()
 
+    def anew(self) -> Values:
+        """The values in float64 as they follow from the inputs and constants, whatever a framework computed."""
+        given = [held if not node.varied or node.op == "input" else None
+                 for node, held in zip(self.nodes, self.given, strict=True)]
+        return Values(self.nodes, given, [None] * len(given), self.read)
+
     def taken(self, nodes: Sequence[Node], numbers: Sequence[int]) -> Values:
         """The values of some of the nodes, which have other arguments in the list ``nodes``."""
         given, known = ([held[number] for number in numbers] for held in (self.given, self.known))

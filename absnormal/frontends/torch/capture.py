@@ -79,7 +79,7 @@ def followed(f: Callable[[Any], Any], x: Any) -> TracedCall:
             "torch", "the function overwrites its variables before it uses them, so it is not a function of them",
             "overwrite a copy; verify judges the gradient at what they hold when they are used",
         )
-    found = _lowered(tape, loss, graph, variables, tree, {}).call
+    found = _lowered(tape, loss, graph, variables, tree, {}, strict=False).call
     return TracedCall(found.program, found.values, "torch", found.wrap)
 
 
@@ -115,6 +115,8 @@ class Followed:
         phrases that name kernels whose derivative is not that of what they compute
     reads
         numbers that Python code read and may decide by
+    overflows
+        whether an operation made infinity of numbers
     """
 
     call: TracedCall
@@ -124,6 +126,7 @@ class Followed:
     stopped: tuple[Any, ...] = ()
     others: tuple[str, ...] = ()
     reads: Sequence[Read] = ()
+    overflows: bool = False
 
 
 def follow(
@@ -133,7 +136,7 @@ def follow(
 
     The program and its values are to be used before anybody writes to the tensors that it reads.
     """
-    return _lowered(tape, *_ran(tape, closure, variables), variables, tree, names, kept=False)
+    return _lowered(tape, *_ran(tape, closure, variables), variables, tree, names, kept=False, strict=False)
 
 
 def _ran(
@@ -159,9 +162,9 @@ def _ran(
 
 def _lowered(
     tape: Tape, loss: Any, graph: Graph, variables: Sequence[Any], tree: Tree, names: dict[int, str],
-    through: bool = False, kept: bool = True, apart: bool = False,
+    through: bool = False, kept: bool = True, apart: bool = False, strict: bool = True,
 ) -> Followed:
-    lowering = Lowering(tape, variables, tree, names, through, graph.leaves)
+    lowering = Lowering(tape, variables, tree, names, through, graph.leaves, strict)
     following = lowering.following
     tape.memory.refuse({*following.states, *following.stopped, *following.tainted})
     refuse_unseen(graph, following, variables)
@@ -169,23 +172,28 @@ def _lowered(
         made = lowering.finished(loss)
     except TraceError as error:
         raise in_words(error, "torch.{}".format) from error.__cause__
+    double = all(variable.dtype == torch.float64 for variable in variables)
+    again = lowering.overflows and not double
+    values = made.values.anew() if again else made.values
     if kept:
-        made.values.own(_memory, tape.memory.copy_of, None if apart else shared(tape.records))
+        values.own(_memory, tape.memory.copy_of, None if apart else shared(tape.records))
     dtype = _numpy_dtype(variables)
-    double, kind = dtype == np.dtype(float), str(variables[0].dtype).removeprefix("torch.")
+    kind = str(variables[0].dtype).removeprefix("torch.")
     notes = [] if double else [
+        f"an operation overflows in {kind}: activity is decided by values in float64" if again else
         f"activity is decided by the {kind} values that torch computed; linear algebra is in float64"]
     notes += [_MOVED] if moved(tape, variables) else []
     call = TracedCall(
-        program=made.program, values=made.values, tool="torch",
+        program=made.program, values=values, tool="torch",
         wrap=wrap_of(variables, tree), slopes=lowering.slopes(made), dtype=dtype,
         notes=tuple(dict.fromkeys([*notes, *held_constant(lowering.stopped), *lowering.write.notes])),
-        units=made.units, own=made.values.in_precision(None),
-        working=made.values.in_precision(np.float64 if double else np.float32), flat=tuple(lowering.builder.taken_flat),
+        units=made.units, own=values.in_precision(None),
+        working=None if again else values.in_precision(np.float64 if double else np.float32),
+        flat=tuple(lowering.builder.taken_flat),
     )
     places = tuple(place for place in lowering.stopped if place is not None)
     others = tuple(dict.fromkeys(lowering.write.others))
-    return Followed(call, loss, graph, made.needed, places, others, lowering.coinciding.allowed)
+    return Followed(call, loss, graph, made.needed, places, others, lowering.coinciding.allowed, lowering.overflows)
 
 
 def _memory(held: Any) -> int:
@@ -201,11 +209,11 @@ def of_closure(
     tape = Tape()
 
     def followed(apart: bool) -> Followed:
-        found = _lowered(tape, loss, graph, variables, tree, names or {}, apart=apart)
+        found = _lowered(tape, loss, graph, variables, tree, names or {}, apart=apart, strict=False)
         if stopped == "constant" or not found.stopped:
             return found
         notes = tuple(f"a value that was detached at {place}" for place in dict.fromkeys(map(str, found.stopped)))
-        through = _lowered(tape, loss, graph, variables, tree, names or {}, through=True, apart=apart)
+        through = _lowered(tape, loss, graph, variables, tree, names or {}, through=True, apart=apart, strict=False)
         return replace(through, others=notes + through.others)
 
     with restored(tape, variables, modules):
@@ -224,6 +232,9 @@ def of_closure(
         for variable, gradient in zip(variables, gradients, strict=True)
     ]
     infinite = not all(finite(gradient) for gradient in gradients if gradient is not None)
+    if found.overflows and not infinite and found.call.working is not None:
+        # A gradient that is NaN shows that by itself.
+        _lowered(tape, loss, graph, variables, tree, names or {}, kept=False)
     return replace(
         found.call, leaves=leaves, foreign=others, undefined=undefined(tape, loss, variables) if infinite else (),
         other_precision=lambda: _in_other_precision(tape, loss, variables, gradients, tree),
@@ -238,7 +249,7 @@ def own_gradients(tape: Tape, found: Followed, variables: Sequence[Any], names: 
     """
     loss, graph, program = found.loss, found.graph, found.call.program
     own = not (intercepted(loss) or foreign(graph, tape, names) or found.others or found.call.flat)
-    if not own or any(node.varied and for_symmetric(node) for node in program.nodes):
+    if not own or found.overflows or any(node.varied and for_symmetric(node) for node in program.nodes):
         return None
     try:
         reached = [variable for variable in variables if id(variable) in graph.leaves]

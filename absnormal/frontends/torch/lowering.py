@@ -39,6 +39,7 @@ from absnormal.frontends.torch.versions import Versions
 from absnormal.frontends.torch.writer import Arg, Writer
 from absnormal.program.builder import Builder, Finished
 from absnormal.program.nodes import Node, Source
+from absnormal.program.slicing import note_infinite
 from absnormal.program.tree import Tree
 
 #: All values are torch's, or are made when they are asked for, and what is not finite there is torch's, too.
@@ -50,9 +51,9 @@ class Lowering:
 
     def __init__(
         self, tape: Tape, variables: Sequence[Any], tree: Tree, names: dict[int, str], through: bool = False,
-        leaves: Iterable[int] = (),
+        leaves: Iterable[int] = (), strict: bool = True,
     ) -> None:
-        self.tape, self.names = tape, names
+        self.tape, self.names, self._strict = tape, names, strict
         self.following = Following(tape, variables, through, leaves)
         self.coinciding = Coinciding(tape, variables, self.following.reads)
         self._taken = places_taken(self.following.steps, self.following.reads)
@@ -97,9 +98,7 @@ class Lowering:
         if math.prod(self.write.shape(output)) == 1:
             output = self.write.reshape(output, ())
         self._guard()
-        for index, held in enumerate(self.builder.values.given):
-            if held is not None and not finite(held):
-                self.builder.faults.setdefault(index, None)
+        self.overflows = note_infinite(self.builder, finite, self._strict)
         return self.builder.finished(output)
 
     def _needed(self, last: Sequence[int]) -> list[int]:
