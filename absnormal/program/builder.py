@@ -94,6 +94,8 @@ class Builder:
         #: Nodes that are not smooth, or NaN or infinite, with the error that this is where it counts; None for what may
         #: be infinite.
         self.faults: dict[int, Exception | None] = {}
+        #: Whether a value that was given is infinite where float64 is not.
+        self.overflows = False
         self.taken_flat: dict[str, None] = {}
         self.checks: dict[str, None] = {}
         #: The operations that have no derivative where they do not count.
@@ -222,9 +224,10 @@ class Builder:
         made = not self.values.checked or self.values.known[index] is not None
         if not made and not np.isfinite(self.values.read(given)).all():
             node = self.nodes[index]
-            _, fault = self._computed(node, [self.values[arg] for arg in node.args])
+            value, fault = self._computed(node, [self.values[arg] for arg in node.args])
             if fault is not None:
                 self.faults.setdefault(index, fault)
+            self.overflows |= bool((np.isfinite(value) & ~np.isfinite(self.values.read(given))).any())
         self.values.given[index], self.values.known[index] = given, None
 
     def guard(self, left: int, right: int, relation: str, outcome: Any, operation: str, source: Source | None) -> None:

@@ -104,9 +104,9 @@ class Values(Sequence[Array]):
 
     def anew(self) -> Values:
         """The values in float64 as they follow from the inputs and constants, whatever a framework computed."""
-        given = [held if not node.varied or node.op == "input" else None
-                 for node, held in zip(self.nodes, self.given, strict=True)]
-        return Values(self.nodes, given, [None] * len(given), self.read)
+        given, known = ([value if not node.varied or node.op == "input" else None
+                         for node, value in zip(self.nodes, held, strict=True)] for held in (self.given, self.known))
+        return Values(self.nodes, given, known, self.read)
 
     def taken(self, nodes: Sequence[Node], numbers: Sequence[int]) -> Values:
         """The values of some of the nodes, which have other arguments in the list ``nodes``."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import torch
@@ -63,8 +65,8 @@ def test_clarke_backward_fills_in_the_gradient_that_overflow_lost(dtype: Any) ->
 
 @pytest.mark.parametrize("f, x, gradient", [
     (lambda x: torch.where(x.abs() > 1e19, x.abs(), x.square()).sum(), [1e20, 1.0, 0.0], [1.0, 2.0, 0.0]),
-    (lambda x: torch.softmax(x.masked_fill(torch.tensor([True, False, False]), -torch.inf), 0).abs()[1], [5.0, 1.0, 1.0],
-     [0.0, 0.25, -0.25]),
+    (lambda x: torch.softmax(x.masked_fill(torch.tensor([True, False, False]), -torch.inf), 0).abs()[1],
+     [5.0, 1.0, 1.0], [0.0, 0.25, -0.25]),
     (lambda x: torch.relu(x / torch.full((), torch.inf) + x).sum(), [1.0, -2.0, 3.0], [1.0, 0.0, 1.0]),
 ], ids=["a side that is not taken", "a mask", "an infinite constant"])  # fmt: skip
 def test_what_is_infinite_and_does_not_count_is_no_overflow(f: Any, x: list[float], gradient: list[float]) -> None:
@@ -76,4 +78,46 @@ def test_what_is_infinite_and_does_not_count_is_no_overflow(f: Any, x: list[floa
 def test_a_gradient_that_overflow_made_nan_is_refuted_and_the_right_one_given() -> None:
     report = an.verify(lambda x: (x / (1 + torch.exp(-x))).abs().sum(), torch.tensor([-100.0, 1.0]))
     assert report.verdict is an.Verdict.NOT_CLARKE and report.gradient[0].isnan()
+    np.testing.assert_allclose(report.clarke_gradient, [0.0, 0.9276705], atol=1e-6)
+
+
+# -- JAX -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [jnp.float16, jnp.bfloat16, jnp.float32])
+def test_in_jax_too(dtype: Any) -> None:
+    b = 1e3 if dtype == jnp.float16 else 1e25
+    x = b * jnp.array([1.0, 0.5, -1.0]).astype(dtype)
+
+    def f(u: Any) -> Any:
+        apart = u - u.mean()
+        return (b * jnp.abs(apart / jnp.sqrt(jnp.square(apart).mean() + 1e-5))).sum()
+
+    assert not jax.grad(f)(x).any()
+    _, _, exact = case("layer norm by hand", torch.float32)
+    report = an.verify(f, x)
+    assert report.verdict is an.Verdict.UNDECIDED and "digits were lost" in str(report)
+    assert any("overflows" in note for note in report.notes)
+    for found in (report.clarke_gradient, an.clarke_gradient(f, x)):
+        np.testing.assert_allclose(np.asarray(found, float), exact, rtol=0.02, atol=5e-3)
+    assert an.verify(f, x, gradient=jnp.zeros_like(x)).verdict is an.Verdict.NOT_CLARKE
+
+
+def test_in_jax_another_point_after_one_that_overflows() -> None:
+    """The trace of the first point is not used again with what overflowed there."""
+
+    def f(x: Any) -> Any:
+        return jnp.abs(x / jnp.sqrt((x * x).sum() + 1.0)).sum()
+
+    for scale in (1.0, 1e25, 2.0, 1e25):
+        report = an.verify(f, scale * jnp.array([3.0, 4.0]))
+        assert scale > 1e20 or report.verdict is an.Verdict.CLARKE
+        x = np.array([3.0, 4.0]) * scale
+        r = np.sqrt(x @ x + 1.0)
+        np.testing.assert_allclose(report.clarke_gradient, (1.0 - x.sum() * x / r / r) / r, rtol=1e-3, atol=1e-30)
+
+
+def test_in_jax_a_gradient_that_overflow_made_nan_is_refuted() -> None:
+    report = an.verify(lambda x: jnp.abs(x / (1 + jnp.exp(-x))).sum(), jnp.array([-100.0, 1.0]))
+    assert report.verdict is an.Verdict.NOT_CLARKE and np.isnan(report.gradient[0])
     np.testing.assert_allclose(report.clarke_gradient, [0.0, 0.9276705], atol=1e-6)

@@ -190,6 +190,9 @@ def _followed_anew(point: Point, closed: Any, stopped: str) -> tuple[Program, Se
     point.slopes = found.placed(run.slopes)
     point.effects = bool(closed.effects)
     hold_against_plain_calls(point, closed, found.program, found.values)
+    if builder.overflows:
+        point.notes += ("an operation overflows in the precision of JAX: activity is decided by values in float64",)
+        return found.program, found.values.anew(), point
     alone = held or point.foreign or point.slopes or point.effects or point.trace.calls_python
     if stopped == "constant" and not alone:
         point.trace.again = recording.again(found, run.detached, point.result, tuple(run.notes))

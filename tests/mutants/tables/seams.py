@@ -18,8 +18,16 @@ PARTIAL = ("sweeps/test_conditioning.py", "judgement/test_partial_cancellation.p
 
 DIGITS = ("judgement/test_digits.py",)
 DIFFERENCES = ("ops/test_differences.py",)
+OVERFLOW = ("verify/test_overflow.py",)
 
 MUTANTS = (
+    # What overflows in the precision of a framework: values in float64, and no trace that is used again.
+    Mutant("frontends/torch/capture.py", "again = lowering.overflows and not double", "again = False", OVERFLOW),
+    Mutant("frontends/torch/capture.py", "if not own or found.overflows or any(node", "if not own or any(node", OVERFLOW),
+    Mutant("frontends/torch/capture.py", "if found.overflows and not infinite and", "if False and", OVERFLOW),
+    Mutant("frontends/jax/capture.py", "    if builder.overflows:\n", "    if False:\n", OVERFLOW),
+    Mutant("program/slicing.py", "inside = True if domain is None else domain(node.params, *args)", "inside = False",
+           OVERFLOW),
     Mutant("frontends/torch/guards.py", '    w.guard(u, w.constant(high), "<")\n', "", ELSEWHERE),
     Mutant("frontends/torch/guards.py", "np.rint(values) - 0.5, np.rint(values) + 0.5",
            "np.rint(values) - 0.75, np.rint(values) + 0.75", ELSEWHERE),
