@@ -23,7 +23,8 @@ OVERFLOW = ("verify/test_overflow.py",)
 MUTANTS = (
     # What overflows in the precision of a framework: values in float64, and no trace that is used again.
     Mutant("frontends/torch/capture.py", "again = lowering.overflows and not double", "again = False", OVERFLOW),
-    Mutant("frontends/torch/capture.py", "if not own or found.overflows or any(node", "if not own or any(node", OVERFLOW),
+    Mutant("frontends/torch/capture.py", "if not own or found.overflows or any(node", "if not own or any(node",
+           OVERFLOW),
     Mutant("frontends/torch/capture.py", "if found.overflows and not infinite and", "if False and", OVERFLOW),
     Mutant("frontends/jax/capture.py", "    if builder.overflows:\n", "    if False:\n", OVERFLOW),
     Mutant("program/slicing.py", "inside = True if domain is None else domain(node.params, *args)", "inside = False",
