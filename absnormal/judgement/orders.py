@@ -150,8 +150,13 @@ def vector_in_orders(problem: Problem, g: Array, accepted: Array, beyond: Callab
         return None if apart is None else replace(apart, judged=Judged(g, refuted))
     if sum(places.size for places in found.places) > _FEW:
         return None
+    # A vector has several turns.
+    walks: dict[bytes, list[Weighted]] = sweeps.answers.setdefault(orders, {})
+    key = np.concatenate([np.asarray(problem.c, dtype=float), g, accepted]).tobytes()
+    if key not in walks:
+        walks[key] = [orders(*column) for own in columns for column in own]
     along = Limiting(problem, g, accepted)
-    for ranks in together([orders(*column) for own in columns for column in own]):
+    for ranks in together(walks[key]):
         if along.full(1):
             return None
         each = iter(ranks)

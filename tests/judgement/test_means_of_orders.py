@@ -271,3 +271,20 @@ def test_only_directions_along_which_entries_come_in_their_order_open_it() -> No
     level = np.where(d == d.max(), np.sort(d)[-2], d)
     assert next_to_program.opens(sweeps, slopes, d)
     assert not any(next_to_program.opens(sweeps, slopes, other) for other in (-d, d[::-1], level, 0 * d))
+
+
+def test_a_vector_has_one_walk_in_all_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[np.ndarray] = []
+
+    def walked(places: np.ndarray, *rest: np.ndarray) -> Any:
+        asked.append(places)
+        return orders(places, *rest)
+
+    monkeypatch.setattr(module, "orders", walked)
+    w = np.random.default_rng(10).standard_normal(N)
+    program = an.trace(lambda x: np.sort(x) @ w, np.zeros(N))
+    for q in (w + w[::-1], w + np.roll(w, 1)):
+        an.verify(program, np.zeros(N), gradient=q / 2, budget=an.Budget(seconds=0))
+        report = an.verify(program, np.zeros(N), gradient=q / 2)
+        assert report and len(asked) <= 2
+        asked.clear()
