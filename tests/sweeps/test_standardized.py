@@ -153,3 +153,25 @@ def test_the_derivative_is_one_of_the_argument_not_of_a_rounded_result() -> None
         np.testing.assert_allclose(
             row.maps(params, [u], out, u.shape)[0].push(t)[0],
             (row.value(params, u + 1e-6 * t[0]) - row.value(params, u - 1e-6 * t[0])) / 2e-6, atol=1e-8)
+
+
+ALONE = {
+    "layer norm": lambda u: F.layer_norm(u[:, None], (1,))[:, 0],
+    "layer norm along two axes": lambda u: F.layer_norm(u.reshape(4, 1, 1), (1, 1)).reshape(-1),
+    "group norm": lambda u: F.group_norm(u.reshape(2, 2, 1), 2).reshape(-1),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ALONE)
+@pytest.mark.parametrize("slope", [None, 0.0, 1.0])
+@pytest.mark.parametrize("x", [[0.0, 0, 0, 0], [1.0, 2, 3, 3]])
+def test_an_entry_that_is_standardized_alone_is_0_and_moves_no_kink(name: str, slope: Any, x: list[float]) -> None:
+    weights = torch.tensor([1.0, -2.0, 3.0, 0.5], dtype=torch.float64)
+
+    def bent(u: Any) -> Any:
+        y = ALONE[name](u)
+        return ((torch.relu(y) - torch.relu(-y)) * weights).sum()
+
+    found = an.verify(bent, torch.tensor(x, dtype=torch.float64), slope=slope)
+    assert (found.verdict, found.method) == (an.Verdict.CLARKE, "smooth")
+    assert found.certificate is not None and found.certificate.check()

@@ -24,7 +24,8 @@ def channels(ndim: int) -> list[int]:
 
 def normalized(write: Terms[N], u: Any, axes: Sequence[int], eps: float) -> N:
     """u less its mean over axes, over the root of its variance plus eps."""
-    if eps > 0:
+    # An entry by itself less its mean is 0 whatever it is, as a difference shows.
+    if eps > 0 and math.prod(write.shape(u)[axis] for axis in axes) != 1:
         return write.op("standardized", u, axes=tuple(sorted(axes)), eps=float(eps))
     deviation, _ = centred(write, u, axes)
     return write.div(deviation, moments(write, u, axes, eps)[1])
