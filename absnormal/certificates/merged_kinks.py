@@ -19,7 +19,7 @@ from absnormal.certificates.next_to_program import DRAWS, above, allowed, number
 from absnormal.certificates.witness import Witness
 from absnormal.errors import AbsNormalError
 from absnormal.sweeps.rounding import rounding, value_errors
-from absnormal.sweeps.table import Sweeps
+from absnormal.sweeps.table import Sweeps, in_double_precision
 
 #: How far from x, against its size, the switches are looked at.
 _NEAR = 1e-5
@@ -84,17 +84,17 @@ def _fitting(layer: OneLayer, signs: Array) -> Array:
 
 def _together(layer: OneLayer, rng: np.random.Generator) -> bool:
     """Whether the switches of each class have the signs that they should, at a point near x."""
-    sweeps, classes = layer.sweeps, layer.classes
-    leaves = [np.asarray(leaf, dtype=float) for leaf in sweeps.program.inputs(sweeps.values)]
+    here, classes = in_double_precision(layer.sweeps), layer.classes
+    leaves = [np.asarray(leaf) for leaf in here.program.inputs(here.values)]
     moved = [leaf + _NEAR * (1 + np.abs(leaf)) * rng.standard_normal(leaf.shape) for leaf in leaves]
     try:
-        near = Sweeps(sweeps.program, None, values=sweeps.program.unguarded(moved))
+        near = Sweeps(here.program, None, values=here.program.unguarded(moved))
     except AbsNormalError:
         # Nothing is seen at a point where f is not defined.
         return True
-    active = sweeps.alpha
-    change = near.z[active] - sweeps.z[active]
-    noise = (value_errors(near) + value_errors(sweeps))[active]
+    active = layer.sweeps.alpha
+    change = near.z[active] - here.z[active]
+    noise = (value_errors(near) + value_errors(here))[active]
     own = np.where(np.abs(change) > noise, np.sign(change), 0) * np.sign(classes.factors)
     lowest, highest = np.zeros(classes.count), np.zeros(classes.count)
     np.minimum.at(lowest, classes.labels, own)

@@ -18,7 +18,7 @@ from absnormal.certificates.witness import Witness, numbers_of
 from absnormal.errors import AbsNormalError
 from absnormal.sweeps.dependence import Dependence
 from absnormal.sweeps.rounding import value_errors
-from absnormal.sweeps.table import Sweeps
+from absnormal.sweeps.table import Sweeps, in_double_precision
 
 #: How far from x, against its size, inputs are moved.
 _NEAR = 1e-5
@@ -100,8 +100,8 @@ class _Split:
 
     def _untouched(self, inputs: Array, own: Array) -> bool:
         """Whether the inputs move none of the other switches, and other inputs none of these, at a point near x."""
-        x = np.concatenate([leaf.reshape(-1) for leaf in self.sweeps.program.inputs(self.sweeps.values)])
-        x = x.astype(float)
+        here = in_double_precision(self.sweeps)
+        x = np.concatenate([leaf.reshape(-1) for leaf in here.program.inputs(here.values)])
         step = _NEAR * (1 + np.abs(x)) * self._rng.standard_normal(len(x))
         for moving, still in ((~inputs, own), (inputs, self._counted & ~own)):
             try:
@@ -110,7 +110,7 @@ class _Split:
                 # Nothing is seen at a point where f is not defined.
                 continue
             near = Sweeps(self.sweeps.program, None, values=values)
-            noise = value_errors(near) + value_errors(self.sweeps)
-            if (np.abs(near.z - self.sweeps.z) > noise)[still].any():
+            noise = value_errors(near) + value_errors(here)
+            if (np.abs(near.z - here.z) > noise)[still].any():
                 return False
         return True

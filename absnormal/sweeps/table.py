@@ -26,7 +26,7 @@ from absnormal.ops.linear_maps import Change
 from absnormal.program.nodes import Node
 from absnormal.program.program import Program
 from absnormal.sweeps.adjoints import Adjoints, changed, nonzero, split_rows
-from absnormal.sweeps.at_point import INTERVAL, AtPoint
+from absnormal.sweeps.at_point import INTERVAL, AtPoint, once
 from absnormal.sweeps.last_steps import LastSteps
 from absnormal.sweeps.rounding import FLOOR, largest, pull_depth, push_depth, rounding
 
@@ -269,3 +269,12 @@ class Sweeps(AtPoint):
     def pull_depth(self) -> int:
         """The number of roundings on the longest path of a pull."""
         return pull_depth(self)
+
+
+@once
+def in_double_precision(sweeps: Sweeps) -> Sweeps:
+    """The program at the same point with all values computed in float64, as those near it are; a tool's may be rounded
+    more coarsely."""
+    program = sweeps.program
+    leaves = [np.asarray(leaf, dtype=float) for leaf in program.inputs(sweeps.values)]
+    return Sweeps(program, None, values=program.unguarded(leaves))

@@ -281,3 +281,19 @@ def test_signs_that_are_held_are_those_of_signatures() -> None:
     for slopes in (0.0, -1.0, 1.0):
         np.testing.assert_array_equal(kept.signature(slopes)[~kept.active], kept.signs[~kept.active])
         np.testing.assert_array_equal(kept.gradient(kept.signature(slopes))[3:], [1.0, 1.0])
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
+def test_ties_of_a_coarser_precision_are_moved_in_float64(dtype: Any) -> None:
+    """0.1 x is tied with what the precision makes of it, and not with it in float64."""
+    x = torch.zeros(201, dtype=dtype)
+    x[200:] = 3.0
+    tied, weights = 0.1 * x[200:], torch.tensor(WEIGHTS, dtype=dtype)
+
+    def f(u: Any) -> Any:
+        apart = 0.1 * u[200:] - tied
+        return weights @ u[:200].sort().values + (torch.relu(apart) + 2 * torch.relu(-apart)).sum()
+
+    report = an.verify(f, x)
+    assert report.verdict.name == "CLARKE" and report.method == "separate inputs", report
+    assert report.certificate is not None and report.certificate.check()
