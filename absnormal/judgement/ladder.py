@@ -136,11 +136,11 @@ def decide(problem: Problem, rungs: Sequence[Rung] = RUNGS) -> tuple[Proof | Non
                 return proof, tried
             if not searches or not problem.clock.hurried:
                 problem.in_vain.add(rung)
-        tried.append(_theorem(rung))
+        tried.append(theorem_of(rung))
     return None, list(dict.fromkeys(tried))
 
 
-def _theorem(rung: Rung) -> str:
+def theorem_of(rung: Rung) -> str:
     """The theorem that a rung tries, which is named as its module is; the rungs of this one separate inputs."""
     module = separate_inputs.__module__ if rung.__module__ == __name__ else rung.__module__
     return module.rsplit(".", 1)[-1].replace("_", " ")

@@ -9,13 +9,13 @@ import pytest
 import absnormal as an
 from absnormal.frontends.ties.slopes import TABLES
 from absnormal.gallery import digits
-from absnormal.judgement.ladder import RUNGS, _theorem
+from absnormal.judgement.ladder import RUNGS, theorem_of
 from tests.pages import text_of
 
 
 def test_every_theorem_is_listed() -> None:
     listed = set(re.findall(r"^\| ([a-z ]+) \|", text_of("theorems"), re.MULTILINE))
-    assert {_theorem(rung) for rung in RUNGS} <= listed - {"method"}
+    assert {theorem_of(rung) for rung in RUNGS} <= listed - {"method"}
 
 
 def test_slopes_are_those_of_the_tables() -> None:

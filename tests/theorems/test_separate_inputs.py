@@ -257,7 +257,7 @@ def test_forged_subproblems_are_refused() -> None:
 @pytest.mark.parametrize("sign", [1.0, -1.0])
 def test_norms_beside_many_kinks_have_members(count: int, sign: float) -> None:
     """What is made linear in a subproblem has one slope there, for whoever asks: other slopes separated members."""
-    for seed in range(6):
+    for seed in range(6 if count < 40 else 1):
         rng = np.random.default_rng(seed)
         a, u = rng.standard_normal((3, 3)), rng.standard_normal(3)
 
