@@ -13,6 +13,7 @@ from absnormal.errors import DomainError
 from absnormal.judgement.tolerances import machine_epsilon
 from absnormal.program.program import Program
 from absnormal.program.tree import join
+from absnormal.program.values import OVERFLOWS
 from absnormal.sweeps.table import Sweeps
 
 
@@ -121,6 +122,12 @@ class TracedCall:
     def shaped(self, flat: Array) -> Any:
         """A flat gradient in the structure of x."""
         return self.program.tree.unflatten(flat) if self.wrap is None else self.wrap(flat)
+
+
+def precision_note(kind: Any, tool: str, overflows: bool) -> str:
+    """What decides activity where f does not run in float64."""
+    return OVERFLOWS if overflows else (
+        f"activity is decided by the {kind} values that {tool} computed; linear algebra is in float64")
 
 
 def held_constant(places: Iterable[Any]) -> tuple[str, ...]:

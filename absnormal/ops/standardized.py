@@ -45,6 +45,10 @@ def _value(params: Params, u: Array) -> Array:
     return np.asarray(np.divide(rest, size, out=rest))
 
 
+def _largest(u: Array) -> float:
+    return float(np.abs(u).max(initial=0.0))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Standardized(LinearMap):
     """rate (own t + flat mean(t) + the sum of k v mean(w t)), with means over ``axes``; (k, v, w) are the ``products``.
@@ -88,8 +92,8 @@ class Standardized(LinearMap):
         return self.push(w)
 
     def norm(self) -> float:
-        size = 1 + sum(float(np.max(np.abs(v)) * np.max(np.abs(w))) for _, v, w in self.products)
-        return float(np.max(np.abs(self.rate))) * (1 + size)
+        size = 2 + sum(_largest(v) * _largest(w) for _, v, w in self.products)
+        return _largest(self.rate) * size
 
     def entrywise(self, change: Change) -> LinearMap:
         products = tuple((change(k), change(v), change(w)) for k, v, w in self.products)

@@ -24,7 +24,8 @@ from absnormal.program.postorder import unknown_behind
 
 #: A kink counts as inactive where its switching variable is larger than this many roundings of what it was summed from.
 _ROUNDINGS = 8.0
-_LINEAR = frozenset({"movement", "linear", "bilinear"})
+#: Families of operations that are linear in each argument.
+LINEAR = frozenset({"movement", "linear", "bilinear"})
 
 
 #: Some entries of a node, by their numbers; None stands for zeros.
@@ -98,7 +99,7 @@ class Nearby:
         if not node.args:
             return False
         row, flags = TABLE[node.op], [self._known[arg] for arg in node.args]
-        if row.family in _LINEAR or node.op in ALONG:
+        if is_shown_by_maps(node):
             return self._linear(node, flags)
         if row.kink is not None:
             return self._kinked(node, flags)
@@ -188,7 +189,7 @@ class Nearby:
         if node.op == "mul":
             first, second = self._zeros(node, flags)
             return _factors(first, second, wanted, flags), []
-        if row.family in _LINEAR or node.op in ALONG:
+        if is_shown_by_maps(node):
             maps = row.maps
             assert maps is not None
             ones = [np.ones(flag.shape) for flag in flags]
@@ -235,6 +236,11 @@ class Nearby:
         ahead, behind = np.broadcast_to(best, u.shape)[moving], places[moving]
         pair: tuple[Entries, Entries] = ((arg, ahead), (arg, behind))
         return [part], [Reason(*pair) if sign > 0 else Reason(*pair[::-1])]
+
+
+def is_shown_by_maps(node: Node) -> bool:
+    """Whether the linear maps of an operation, at any arguments, show what its entries are made of."""
+    return TABLE[node.op].family in LINEAR or node.op in ALONG
 
 
 def is_block(node: Node) -> bool:

@@ -8,13 +8,20 @@ from collections.abc import Container, Iterable, Sequence
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.ops import ALONG, ENTRYWISE, TABLE
-from absnormal.program.nearby import Nearby, is_block, rates_of, sign_of, slopes_of, unbroadcast
+from absnormal.ops import ENTRYWISE, TABLE
+from absnormal.program.nearby import (
+    LINEAR,
+    Nearby,
+    is_block,
+    is_shown_by_maps,
+    rates_of,
+    sign_of,
+    slopes_of,
+    unbroadcast,
+)
 from absnormal.program.nodes import Node
 
-#: Families of operations that are linear in each argument.
-LINEAR = frozenset({"movement", "linear", "bilinear"})
-#: Such operations that use all entries of their arguments.
+#: Operations that are linear in each argument, and use all entries of these.
 _OF_ALL = frozenset({"add", "sub", "neg", "sum", "reshape", "transpose", "broadcast", "concatenate", "mul", "matmul"})
 
 
@@ -74,8 +81,8 @@ class Needs:
         return np.asarray(constant & (self.values[index] == 0)) if constant.any() else constant
 
     def _behind(self, node: Node, counts: Array, compared: Array) -> tuple[list[Array], list[Array]]:
-        row, shapes = TABLE[node.op], [self.nodes[arg].shape for arg in node.args]
-        if row.family in LINEAR or node.op in ALONG:
+        shapes = [self.nodes[arg].shape for arg in node.args]
+        if is_shown_by_maps(node):
             factors, ones = [1.0 - self._zero(arg) for arg in node.args], [np.ones(shape) for shape in shapes]
             own = self._pulled(node, factors, counts)
             alike = np.array_equal(counts, compared) and all(factor.all() for factor in factors)

@@ -19,7 +19,8 @@ from absnormal.arrays import Array
 from absnormal.errors import DomainError, TraceError
 from absnormal.ops import ENTRYWISE, TABLE
 from absnormal.program.moves import origins
-from absnormal.program.needs import LINEAR, Needs
+from absnormal.program.nearby import LINEAR
+from absnormal.program.needs import Needs
 from absnormal.program.nodes import Guard, Node, Source, placed
 from absnormal.program.numbering import alike
 from absnormal.program.postorder import unknown_behind

@@ -12,6 +12,9 @@ from absnormal.ops import TABLE
 from absnormal.program.nodes import Node
 from absnormal.program.program import compute
 
+#: What a reader of a verdict must know where f overflows in the precision of its framework (`Values.anew`).
+OVERFLOWS = "an operation overflows in its precision: activity is decided by values in float64"
+
 #: From what a framework computed to an array, in the precision in which it was computed.
 Read = Callable[[Any], Array]
 

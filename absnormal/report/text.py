@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from absnormal.program.values import OVERFLOWS
 from absnormal.report.explanation import sentences
 from absnormal.report.left_open import known, what_would_settle
 from absnormal.report.plain import number, tree
@@ -102,7 +103,7 @@ def counted(report: Report) -> str:
     """How many switches are active, and what decided it."""
     sweeps = report.problem.sweeps
     rational = sweeps.rational
-    ran = report.framework and report.framework != _MODELLED
+    ran = report.framework and report.framework != _MODELLED and OVERFLOWS not in report.notes
     computed = f"values that {report.framework} computed" if ran else "float64 values"
     by = "decided in rational arithmetic" if rational else f"decided by the {computed}"
     reach = np.abs(sweeps.z[sweeps.alpha]).max(initial=0.0)

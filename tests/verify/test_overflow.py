@@ -35,6 +35,13 @@ def case(name: str, dtype: Any) -> tuple[Any, Any, Any]:
     return lambda u: b * torch.abs(f(u)).sum(), (b * x.detach()).to(dtype), x.grad.numpy()
 
 
+def says_so(report: Any) -> None:
+    """Values in float64 decide, and nothing says that those of the framework did."""
+    assert [note for note in report.notes if "decided by" in note] == [
+        "an operation overflows in its precision: activity is decided by values in float64"]
+    assert "decided by the float64 values" in str(report)
+
+
 @pytest.mark.parametrize("dtype", SCALES)
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_squares_that_overflow_do_not_make_zero_a_clarke_gradient(name: str, dtype: Any) -> None:
@@ -46,10 +53,27 @@ def test_squares_that_overflow_do_not_make_zero_a_clarke_gradient(name: str, dty
     report = an.verify(f, x)
     assert not report.gradient.any()
     assert report.verdict is an.Verdict.UNDECIDED and "digits were lost" in str(report)
-    assert any("overflows" in note for note in report.notes)
+    says_so(report)
     np.testing.assert_allclose(report.clarke_gradient.double(), exact, rtol=0.02, atol=5e-3)
     assert an.verify(f, x, gradient=torch.zeros_like(x)).verdict is an.Verdict.NOT_CLARKE
     assert an.verify(f, x, gradient=report.clarke_gradient).verdict is an.Verdict.CLARKE
+
+
+def test_under_autocast_it_is_seen_too() -> None:
+    model = torch.nn.Linear(2, 2, bias=False)
+    model.weight.data = 1000 * torch.eye(2)
+
+    def loss() -> Any:
+        with torch.autocast("cpu", dtype=torch.float16):
+            y = model(torch.tensor([[1.0, 0.5]]))
+            return 1000 * (y / torch.sqrt((y * y).mean() + 1e-5)).float().relu().sum()
+
+    report = an.torch.verify(model, loss)
+    assert report.verdict is an.Verdict.UNDECIDED and not report.flat_gradient.any()
+    says_so(report)
+    model.weight.data = torch.eye(2)
+    loss().backward()
+    np.testing.assert_allclose(report.flat_clarke_gradient, model.weight.grad.reshape(-1) / 1000, atol=1e-3)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.float32])
@@ -97,7 +121,7 @@ def test_in_jax_too(dtype: Any) -> None:
     _, _, exact = case("layer norm by hand", torch.float32)
     report = an.verify(f, x)
     assert report.verdict is an.Verdict.UNDECIDED and "digits were lost" in str(report)
-    assert any("overflows" in note for note in report.notes)
+    says_so(report)
     for found in (report.clarke_gradient, an.clarke_gradient(f, x)):
         np.testing.assert_allclose(np.asarray(found, float), exact, rtol=0.02, atol=5e-3)
     assert an.verify(f, x, gradient=jnp.zeros_like(x)).verdict is an.Verdict.NOT_CLARKE

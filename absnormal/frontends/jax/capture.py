@@ -32,7 +32,7 @@ from absnormal.frontends.meanings.places import Places
 from absnormal.frontends.numpy.masks import TracedMask
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.ties.slopes import of_nodes
-from absnormal.frontends.traced_call import TracedCall, held_constant
+from absnormal.frontends.traced_call import TracedCall, held_constant, precision_note
 from absnormal.frontends.writing import in_words
 from absnormal.program.builder import Builder
 from absnormal.program.program import Program
@@ -82,10 +82,8 @@ def capture(f: Callable[[Any], Any], x: Any, stopped: str = "constant") -> Trace
         raise ValueError(f"f must return a real number, got {point.result}")
     assert point.trace is not None
     dtype = np.result_type(*(_as_numpy_dtype(leaf.dtype) for leaf in point.variables))
-    notes = point.notes if dtype == np.float64 else (
-        f"activity is decided by the {point.variables[0].dtype} values that JAX computed; linear algebra is in float64",
-        *point.notes,
-    )
+    coarse = dtype != np.float64 or point.overflows
+    notes = (precision_note(point.variables[0].dtype, "JAX", point.overflows), *point.notes) if coarse else point.notes
     call = TracedCall(
         program=program, values=values, dtype=dtype, tool="jax", wrap=point.wrap, unwrap=point.unwrap, notes=notes,
         units=point.units,
@@ -191,7 +189,7 @@ def _followed_anew(point: Point, closed: Any, stopped: str) -> tuple[Program, Se
     point.effects = bool(closed.effects)
     hold_against_plain_calls(point, closed, found.program, found.values)
     if builder.overflows:
-        point.notes += ("an operation overflows in the precision of JAX: activity is decided by values in float64",)
+        point.overflows = True
         return found.program, found.values.anew(), point
     alone = held or point.foreign or point.slopes or point.effects or point.trace.calls_python
     if stopped == "constant" and not alone:

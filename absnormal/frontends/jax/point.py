@@ -49,6 +49,8 @@ class Point:
         self.units: list[float] = []
         #: Whether f does more than compute, and what is known of its trace from earlier calls.
         self.effects = False
+        #: Whether an operation overflows in the precision of JAX, so that values are those of float64.
+        self.overflows = False
         self.trace: Trace | None = None
 
     def function(self, variables: Sequence[Any]) -> Any:

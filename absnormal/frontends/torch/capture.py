@@ -25,7 +25,7 @@ from absnormal.frontends.torch.threads import alone
 from absnormal.frontends.torch.undefined import undefined
 from absnormal.frontends.torch.values import array, finite, refuse_unusable
 from absnormal.frontends.torch.writes import moved
-from absnormal.frontends.traced_call import TracedCall, check_fits, held_constant
+from absnormal.frontends.traced_call import TracedCall, check_fits, held_constant, precision_note
 from absnormal.frontends.writing import in_words
 from absnormal.ops.opaque import for_symmetric
 from absnormal.program.tree import Tree, taken_apart
@@ -172,16 +172,14 @@ def _lowered(
         made = lowering.finished(loss)
     except TraceError as error:
         raise in_words(error, "torch.{}".format) from error.__cause__
-    double = all(variable.dtype == torch.float64 for variable in variables)
+    dtype = _numpy_dtype(variables)
+    double = dtype == np.dtype(float)
     again = lowering.overflows and not double
     values = made.values.anew() if again else made.values
     if kept:
         values.own(_memory, tape.memory.copy_of, None if apart else shared(tape.records))
-    dtype = _numpy_dtype(variables)
     kind = str(variables[0].dtype).removeprefix("torch.")
-    notes = [] if double else [
-        f"an operation overflows in {kind}: activity is decided by values in float64" if again else
-        f"activity is decided by the {kind} values that torch computed; linear algebra is in float64"]
+    notes = [] if double else [precision_note(kind, "torch", again)]
     notes += [_MOVED] if moved(tape, variables) else []
     call = TracedCall(
         program=made.program, values=values, tool="torch",
@@ -232,8 +230,8 @@ def of_closure(
         for variable, gradient in zip(variables, gradients, strict=True)
     ]
     infinite = not all(finite(gradient) for gradient in gradients if gradient is not None)
-    if found.overflows and not infinite and found.call.working is not None:
-        # A gradient that is NaN shows that by itself.
+    if found.overflows and not infinite and found.call.dtype == np.dtype(float):
+        # A gradient that is NaN shows that by itself, and in coarser precisions values are those of float64.
         _lowered(tape, loss, graph, variables, tree, names or {}, kept=False)
     return replace(
         found.call, leaves=leaves, foreign=others, undefined=undefined(tape, loss, variables) if infinite else (),
