@@ -10,7 +10,7 @@ not finite goes.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -43,6 +43,8 @@ _LIMITS = frozenset({
     "exp", "exp2", "expm1", "expit", "tanh", "arctan", "sqrt", "square", "power", "log", "log2", "log10", "log1p",
     "reciprocal", "div",
 })  # fmt: skip
+#: Operations that pass infinity on, and those that make finite numbers of it, with finite derivatives.
+_PASSING, _ENDING = frozenset({"add", "sub", "neg"}), frozenset({"exp", "logsumexp"})
 #: Operations whose entries have, by broadcasting, arguments of their own.
 _BY_ROWS = ENTRYWISE | {"logsumexp", "standardized"}
 
@@ -60,7 +62,7 @@ def sliced(builder: Builder, output: int) -> int:
     guarded = {side for guard in builder.guards for side in (guard.left, guard.right)}
     reached = builder.reach([output, *guarded])
     faults = [index for index in sorted(builder.faults) if index in reached]
-    if not faults:
+    if not faults or _only_masks(builder, faults, reached, guarded):
         return output
     following = {*faults}
     for index in sorted(reached):
@@ -76,6 +78,32 @@ def sliced(builder: Builder, output: int) -> int:
     ]
     builder.copies.update((new, builder.copies.get(old, old)) for old, new in copies.items())
     return copies.get(output, output)
+
+
+def _only_masks(builder: Builder, faults: list[int], reached: Collection[int], guarded: Collection[int]) -> bool:
+    """Whether all that is not finite are infinite constants, and what is moved or added up of them until exp or
+    logsumexp make finite numbers of it, as attention does with its masks: these may be infinite where they count."""
+    if any(builder.faults[index] is not None for index in faults):
+        return False
+    infinite: set[int] = set()
+    for index in sorted(reached):
+        node = builder.nodes[index]
+        if infinite.isdisjoint(node.args):
+            if index not in builder.faults:
+                continue
+            if node.op != "constant":
+                return False
+        passed = node.op == "constant" or node.op in _PASSING or TABLE[node.op].family == "movement"
+        value = builder.values[index]
+        if passed and not np.isnan(value).any():
+            infinite.add(index)
+        elif node.op not in _ENDING or not np.isfinite(value).all():
+            return False
+    if not infinite.isdisjoint(guarded):
+        return False
+    names = [builder.nodes[index] for index in faults]
+    builder.left_out.update(dict.fromkeys(placed(node.operation, node.source) for node in names))
+    return True
 
 
 def _without(builder: Builder, faults: list[int], needs: Needs, reached: list[int]) -> dict[int, int]:

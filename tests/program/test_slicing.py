@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from scipy import special
 
 import absnormal as an
+from absnormal.program import slicing
 from absnormal.program.needs import Needs
 
 
@@ -127,7 +129,39 @@ def test_what_counts_of_all_of_a_node_is_what_counts_entry_by_entry(f: Any, monk
             for index, which in entries.items():
                 np.testing.assert_array_equal(found[index], which)
 
+    monkeypatch.setattr(slicing, "_only_masks", lambda *_: False)
     monkeypatch.setattr(Needs, "follow", both)
     monkeypatch.setattr(Needs, "_count_all", counted)
     an.trace(f, torch.tensor([[0.3, -0.2, 0.9], [1.1, 0.4, -0.7], [0.2, 0.5, 0.6]], dtype=torch.float64))
     assert len(shortened) > 2
+
+
+@pytest.mark.parametrize(("f", "only"), [
+    (lambda x: (torch.softmax(x @ x.T + MASK, -1) @ x)[:2].square().sum(), True),
+    (lambda x: F.scaled_dot_product_attention(x[None], x[None], x[None], is_causal=True)[0, :2].abs().sum(), True),
+    (lambda x: torch.logsumexp((x + MASK).T - 1.0, 0)[1:].sum() + x.relu().sum(), True),
+    (lambda x: ((-(x - MASK)).exp() * torch.tensor([0.0, 1.0, 2.0]) * x)[0].sum(), True),
+    (lambda x: (x + MASK).exp().sum() + torch.log_softmax(x, 0).masked_fill(MASK < 0, 0.0).sum(), True),
+    (lambda x: (x + MASK).clamp(min=-1.0)[:2].sum(), False),
+    (lambda x: (x + MASK).tanh()[:2].sum(), False),
+    (lambda x: ((x + MASK) * 2.0).exp()[:2].sum(), False),
+    (lambda x: torch.where(x > -1, x, (x - 2).sqrt()).sum(), False),
+    (lambda x: (torch.softmax(x + MASK, -1) + torch.where(x > -1, x, (x - 2).sqrt())).sum(), False),
+], ids=["softmax", "attention", "logsumexp", "minus", "an unused mask", "a bound", "tanh", "a product",
+        "a root", "both"])  # fmt: skip
+def test_masks_that_exp_takes_are_let_alone(f: Any, only: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    x = torch.tensor([[0.3, -0.2, 0.9], [1.1, 0.4, -0.7], [0.2, 0.5, 0.6]], dtype=torch.float64)
+    found, true = [], slicing._only_masks
+
+    def told(*args: Any) -> bool:
+        found.append(true(*args))
+        return found[-1]
+
+    monkeypatch.setattr(slicing, "_only_masks", told)
+    quick, gradient = an.verify(f, x), an.clarke_gradient(f, x)
+    assert any(found) == only
+    monkeypatch.setattr(slicing, "_only_masks", lambda *_: False)
+    slow = an.verify(f, x)
+    assert (quick.verdict, quick.proof.method, quick.notes) == (slow.verdict, slow.proof.method, slow.notes)
+    assert torch.isfinite(gradient).all()
+    assert torch.equal(gradient, an.clarke_gradient(f, x))

@@ -32,6 +32,7 @@ TOOLS = ("frontends/near/test_tools.py",)
 MUTANTS = (
     Mutant("frontends/numpy/masks.py", "not np.any(tied) or not is_check(self.builder)", "True", CHECKED),
     Mutant("frontends/meanings/places.py", "np.isin(run, run[kept])", "np.isin(run, run[:0]) | kept", PLACES),
+    Mutant("program/slicing.py", "elif node.op not in _ENDING or not", "elif not", SLICED),
     Mutant("program/slicing.py", "(node.op not in _LIMITS and not passed)", "False", SLICED),
     Mutant("program/slicing.py", "unbounded if passed else np.any(given, axis=0)", "np.any(given, axis=0)", SLICED),
     Mutant("program/slicing.py", "not (even or never_negative(nodes, values, node.args[edge]))", "False", SLICED),
