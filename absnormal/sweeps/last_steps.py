@@ -23,6 +23,8 @@ from absnormal.sweeps.adjoints import Adjoints
 _BOUNDED: dict[str, Callable[[list[float]], float]] = {
     "add": sum, "sub": sum, "neg": sum, "mul": math.prod, "square": lambda sizes: sizes[0] * sizes[0],
 }
+#: Operations that mask entries with constants beyond some number: their adjoints are 0 there.
+_MASKING, _MASK = frozenset({"add", "sub", "where"}), 1024.0
 
 
 def largest(array: Array) -> float:
@@ -37,6 +39,19 @@ def _length(array: Array) -> float:
     return math.sqrt(np.vdot(array, array))
 
 
+def _behind_masks(program: Program) -> list[int]:
+    """The nodes in which large constants are added to others, or take their place, and where these are moved."""
+    nodes, found = program.nodes, dict[int, None]()
+    for index, node in enumerate(nodes):
+        masking = node.op in _MASKING
+        if masking or TABLE[node.op].family == "movement":
+            for arg in node.args:
+                large = masking and nodes[arg].op == "constant" and _finite(nodes[arg].params["value"]) > _MASK
+                if large or arg in found:
+                    found[index] = None
+    return [*found]
+
+
 def _finite(value: Array) -> float:
     """The largest finite absolute value; what is infinite is passed on nowhere."""
     found = largest(value)
@@ -48,13 +63,14 @@ class LastSteps(Adjoints):
 
     ``buffers`` are those of the inputs and their parts in given arrays like the leaves of x, ``terms`` the maps and the
     adjoints that lead to each, ``lengths`` the 2-norms of the adjoints of the nodes, 0 where these only move entries,
-    and so round nothing.
+    and so round nothing; ``masked`` are adjoints of nodes whose largest entries are those of a mask.
     """
 
     def __init__(self, program: Program, seed: Array, leaves: Sequence[Array]) -> None:
         self._leaves = [leaf[None] for leaf in leaves]
         self.terms: dict[int, list[tuple[LinearMap, Array]]] = {}
         self.lengths: dict[int, float] = {}
+        self.masked: dict[int, Array | None] = dict.fromkeys(_behind_masks(program))
         super().__init__(program, seed, program.output)
 
     def settle(self) -> None:
@@ -65,6 +81,8 @@ class LastSteps(Adjoints):
         if w is not None:
             moves = TABLE[self.program.nodes[index].op].family == "movement"
             self.lengths[index] = 0.0 if moves else _length(w)
+            if index in self.masked:
+                self.masked[index] = w
         return w
 
     def sensitivity(self, values: Sequence[Array]) -> float:
@@ -74,6 +92,8 @@ class LastSteps(Adjoints):
         for index in sorted(self.lengths):
             sizes[index] = self._size(index, values, sizes)
             product = self.lengths[index] * sizes[index]
+            if product and (w := self.masked.get(index)) is not None:
+                product = _length(np.where(w == 0, 0.0, w * values[index].astype(float)))
             # Where that is no number nothing is known.
             most = max(most, math.inf if math.isnan(product) else product)
         return most

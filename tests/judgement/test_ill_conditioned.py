@@ -106,3 +106,19 @@ def test_the_sweep_of_the_comparison_bounds_the_sensitivity(name: str) -> None:
     own = sensitivity(sweeps, sigma)
     assert np.isfinite(bound) and (name == "pooled" or own <= max(bound, 1.01 * at_x))
     assert not is_sensitive(sweeps, bound)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=str)
+@pytest.mark.parametrize(("f", "sensitive"), [
+    (lambda x, mask: torch.softmax(x @ x.T + mask, -1)[:, 0].sum(), False),
+    (lambda x, mask: torch.log_softmax((x @ x.T).masked_fill(mask < 0, mask.min()).T, 0)[1, 2], False),
+    (lambda x, mask: torch.softmax((x @ x.T - mask)[None].reshape(9) + mask.reshape(9), 0)[0], True),
+    (lambda x, mask: torch.where(mask < 0, mask.min(), x + mask).exp().sum(), False),
+], ids=["attention", "filled", "taken off again", "a side"])
+def test_masks_count_where_something_follows_them(f: Any, sensitive: bool, dtype: Any) -> None:
+    x = torch.randn(3, 3, generator=torch.Generator().manual_seed(0)).to(dtype).requires_grad_()
+    mask = torch.full((3, 3), torch.finfo(dtype).min / 4, dtype=dtype).triu(1)
+    call = of_closure(lambda: f(x, mask), [x], Tree.of(x.detach().numpy())[0])
+    sweeps = Sweeps(call.program, None, 0.0, call.values)
+    bound = sweeps.last_steps(sweeps.signature(np.zeros(0)), call.leaves).sensitivity(call.values)
+    assert is_sensitive(sweeps, bound) == sensitive

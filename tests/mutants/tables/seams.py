@@ -27,6 +27,8 @@ MUTANTS = (
            OVERFLOW),
     Mutant("frontends/torch/capture.py", "if found.overflows and not infinite and", "if False and", OVERFLOW),
     Mutant("frontends/jax/capture.py", "    if builder.overflows:\n", "    if False:\n", OVERFLOW),
+    Mutant("sweeps/last_steps.py", "product = _length(np.where(w == 0, 0.0, w * values[index].astype(float)))",
+           "product = 0.0", ("judgement/test_ill_conditioned.py",)),
     Mutant("program/slicing.py", "inside = True if domain is None else domain(node.params, *args)", "inside = False",
            OVERFLOW),
     Mutant("frontends/torch/guards.py", '    w.guard(u, w.constant(high), "<")\n', "", ELSEWHERE),
