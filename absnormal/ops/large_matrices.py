@@ -11,11 +11,27 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from absnormal.arrays import Array
+from absnormal.arrays import Array, filled, times
 from absnormal.ops.linear_maps import Change, LinearMap, MatMul
 
 #: Entries that are changed together, which stay in the caches.
 _BLOCK = 1 << 16
+
+
+@dataclass(slots=True, eq=False)
+class Reached(LinearMap):
+    """A product with a matrix, of which it is asked where it may be nonzero: the push of a pattern, which is 0 or 1, is
+    some number > 0 there."""
+
+    plain: MatMul
+    change: Change
+
+    def push(self, t: Array) -> Array:
+        plain = self.plain
+        if not (t == 1).all():
+            return plain.entrywise(self.change).push(t)
+        found = filled(plain.other, -2 if plain.left else -1).astype(float)
+        return np.broadcast_to(found[..., None, :] if plain.left else found[..., None], (len(t), *plain.out))
 
 
 @dataclass(slots=True, eq=False)
@@ -58,19 +74,22 @@ class LargeMatMul(LinearMap):
         total: Array | None = None
         for part, block in self._blocks(matrix, 0 if summed == left else 1):
             if not summed:
-                made.append(np.matmul(t, block) if left else np.matmul(block, t))
+                made.append(np.matmul(t, block) if left else times(block, t))
                 continue
             own = t[..., part] if left else t[..., part, :]
-            term = np.matmul(own, block) if left else np.matmul(block, own)
-            total = term if total is None else total + term
+            term = np.matmul(own, block) if left else times(block, own)
+            total = term if total is None else np.add(total, term, out=total)
         return np.concatenate(made, along) if total is None else total
 
     def _blocks(self, matrix: Array, axis: int) -> Iterator[tuple[slice, Array]]:
         """The changed matrix by rows or by columns."""
         step = max(1, _BLOCK // matrix.shape[1 - axis])
+        room: Array | None = None
         for start in range(0, matrix.shape[axis], step):
             part = slice(start, start + step)
             block = matrix[part] if axis == 0 else matrix[:, part]
+            # New memory for each block would take as long as what is done with it.
+            room = np.empty_like(block) if room is None else room[tuple(map(slice, block.shape))]
             for change in self.changes:
-                block = change(block)
+                block = change(block, out=room) if isinstance(change, np.ufunc) else change(block)
             yield part, block

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from absnormal.arrays import Array
+from absnormal.arrays import Array, times
 
 #: Matrices with more entries are changed where they are used.
 LARGE = 1 << 20
@@ -258,11 +258,11 @@ class MatMul(LinearMap):
 
     def push(self, t: Array) -> Array:
         t = self._aligned(t, len(self.out))
-        return np.asarray(np.matmul(t, self.other) if self.left else np.matmul(self.other, t))
+        return np.asarray(np.matmul(t, self.other)) if self.left else times(self.other, t)
 
     def pull(self, w: Array) -> Array:
         transposed = np.swapaxes(self.other, -1, -2)
-        pulled = np.matmul(w, transposed) if self.left else np.matmul(transposed, w)
+        pulled = np.matmul(w, transposed) if self.left else times(transposed, w)
         return _unbroadcast(pulled, self.shape)
 
     def pull_out(self, w: Array, out: Array) -> None:
@@ -272,7 +272,7 @@ class MatMul(LinearMap):
         elif self.left:
             np.matmul(w, transposed, out=out)
         else:
-            np.matmul(transposed, w, out=out)
+            out[...] = times(transposed, w)
 
     def norm(self) -> float:
         axis, other = -2 if self.left else -1, self.other

@@ -12,7 +12,8 @@ import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.ops import TABLE
-from absnormal.ops.linear_maps import Change, Index, LinearMap
+from absnormal.ops.large_matrices import Reached
+from absnormal.ops.linear_maps import Change, Index, LinearMap, MatMul
 from absnormal.program.program import Program
 
 
@@ -27,6 +28,13 @@ def changed(maps: list[LinearMap | None], change: Change | None) -> list[LinearM
     if change is None:
         return maps
     return [None if m is None else m.entrywise(change) for m in maps]
+
+
+def pushed(maps: list[LinearMap | None], change: Change | None) -> list[LinearMap | None]:
+    """The same for tangents, which are patterns where the change is that to patterns."""
+    if change is not nonzero:
+        return changed(maps, change)
+    return [Reached(m, nonzero) if isinstance(m, MatMul) else m and m.entrywise(nonzero) for m in maps]
 
 
 def split_rows(program: Program, directions: Array) -> list[Array]:

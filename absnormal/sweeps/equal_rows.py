@@ -13,7 +13,7 @@ import math
 
 import numpy as np
 
-from absnormal.arrays import Array, distinct_pairs, strides_of
+from absnormal.arrays import Array, distinct_pairs, filled, strides_of
 from absnormal.ops import SMOOTH, TABLE, kink_of
 from absnormal.ops.convolution import Layout, entries_under, touched
 from absnormal.ops.kinks.kink import LocalDerivative
@@ -155,12 +155,12 @@ class EqualRows:
 
     def _blank(self, node: Node) -> Array:
         """Where a constant window, or row of a matrix, is 0 throughout."""
-        some = self.sweeps.own[node.args[0]] != 0
+        constant = self.sweeps.own[node.args[0]]
         if node.op == "matmul":
-            rows = some.any(axis=-1)
-            wide = len(self.nodes[node.args[1]].shape) > 1 and some.ndim > 1
+            rows = filled(constant, -1)
+            wide = len(self.nodes[node.args[1]].shape) > 1 and constant.ndim > 1
             return np.broadcast_to(~(rows[..., None] if wide else rows), node.shape)
-        weight = self.nodes[node.args[1]].shape
+        some, weight = constant != 0, self.nodes[node.args[1]].shape
         layout: Layout = node.params["layout"]
         if layout.groups > 1:
             return np.broadcast_to(np.False_, node.shape)

@@ -25,7 +25,7 @@ from absnormal.ops.linear import applied
 from absnormal.ops.linear_maps import Change
 from absnormal.program.nodes import Node
 from absnormal.program.program import Program
-from absnormal.sweeps.adjoints import Adjoints, changed, nonzero, split_rows
+from absnormal.sweeps.adjoints import Adjoints, changed, nonzero, pushed, split_rows
 from absnormal.sweeps.at_point import INTERVAL, AtPoint, once
 from absnormal.sweeps.last_steps import LastSteps
 from absnormal.sweeps.rounding import FLOOR, largest, pull_depth, push_depth, rounding
@@ -148,7 +148,7 @@ class Sweeps(AtPoint):
             if kink is not None:
                 tangent = self._kink_forward(kink, index, inner, sigma, dz, choose, change)
             else:
-                tangent = applied(changed(self.maps(index), change), inner, count, node.shape)
+                tangent = applied(pushed(self.maps(index), change), inner, count, node.shape)
             # A pattern is kept at 0 and 1: neither underflow nor overflow can touch it.
             tangents[index] = nonzero(tangent) if change is nonzero else tangent
         dy = tangents[program.output]

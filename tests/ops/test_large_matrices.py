@@ -7,8 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from absnormal import arrays
+from absnormal.arrays import filled, times
 from absnormal.ops import large_matrices, linear_maps
 from absnormal.ops.linear_maps import MatMul
+from absnormal.sweeps.adjoints import nonzero
 
 RNG = np.random.default_rng(0)
 
@@ -48,3 +51,41 @@ def test_a_matrix_of_one_sign_has_one_part(sign: int) -> None:
         assert (positive is not None) == (matrix > 0).any() and (negative is not None) == (matrix < 0).any()
     both = MatMul(np.full((2, 3), np.nan), True, (1, 2), (1, 3)).parts()
     assert None not in both
+
+
+@pytest.mark.parametrize("columns", (1, 2, 5, 16, 17))
+@pytest.mark.parametrize("order", ("C", "F"))
+@pytest.mark.parametrize("dtype", (np.float64, np.float32))
+def test_a_product_that_is_made_turned_round_is_the_same(
+    monkeypatch: pytest.MonkeyPatch, columns: int, order: Any, dtype: Any
+) -> None:
+    monkeypatch.setattr(arrays, "_LARGE", 10)
+    matrix = np.asarray(RNG.normal(size=(13, 7)), dtype, order=order)
+    for batch in ((), (1,), (3,), (2, 3)):
+        few = RNG.normal(size=(*batch, 7, columns)).astype(dtype)
+        made = times(matrix, few)
+        assert made.dtype == dtype and made.flags.c_contiguous
+        np.testing.assert_allclose(made, np.matmul(matrix, few), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("share", (0.0, 0.02, 0.3, 1.0))
+def test_where_a_matrix_holds_anything(share: float) -> None:
+    for shape in ((40, 30), (30, 40), (1, 5), (5, 1), (7,), (2, 9, 20), (0, 3), (3, 0)):
+        matrix = RNG.normal(size=shape) * (RNG.random(shape) < share)
+        for axis in (-1, -2)[: len(shape)]:
+            if matrix.shape[axis]:
+                np.testing.assert_array_equal(filled(matrix, axis), (matrix != 0).any(axis=axis))
+
+
+@pytest.mark.parametrize("left", (True, False))
+@pytest.mark.parametrize("batch", ((), (3,)))
+def test_where_a_product_may_be_nonzero(left: bool, batch: tuple[int, ...]) -> None:
+    matrix = RNG.normal(size=(13, 7)) * (RNG.random((13, 7)) < 0.2)
+    matrix[3], matrix[:, 2], matrix[5, 1] = 0.0, 0.0, np.nan
+    shape, out = ((*batch, 2, 13), (*batch, 2, 7)) if left else ((*batch, 7, 2), (*batch, 13, 2))
+    plain = MatMul(matrix, left, shape, out)
+    reached = large_matrices.Reached(plain, nonzero)
+    for pattern in (np.ones((4, *shape)), np.zeros((4, *shape)), (RNG.random((4, *shape)) < 0.3).astype(float)):
+        made, expected = reached.push(pattern), plain.entrywise(nonzero).push(pattern)
+        assert made.shape == expected.shape
+        np.testing.assert_array_equal(made > 0, expected > 0)
