@@ -7,7 +7,7 @@ close, in float64; and where the leaf is zero up to cancellation, with the round
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -73,6 +73,10 @@ class Comparison:
     def largest(self) -> float:
         """The largest difference."""
         return float(self.apart.max(initial=0.0))
+
+    def sizes(self, leaves: Sequence[Array]) -> Array:
+        """Lower bounds on the largest entry of every leaf of the modelled gradient, for a framework's in float64."""
+        return np.maximum(np.array([_largest(leaf) for leaf in leaves]) / 2 - self.apart, 0.0)
 
     @property
     def worst(self) -> int:

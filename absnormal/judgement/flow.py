@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import repeat
 from typing import Any
 
@@ -33,7 +34,7 @@ from absnormal.report.report import Report
 from absnormal.report.verdict import Verdict
 from absnormal.sweeps.table import Sweeps
 from absnormal.theorems.merging import BeyondMergedKinks, layer_of
-from absnormal.theorems.problem import Problem, Proof
+from absnormal.theorems.problem import Problem, Proof, largest
 
 _MERGED = "kinks on one set, whatever slopes they are given, are one kink of f"
 #: Active switches up to which the theorems are asked about g_c again for other slopes that give it, too.
@@ -90,6 +91,8 @@ def judged(call: TracedCall, options: Options, sweeps: Sweeps | None = None) -> 
         leaves, turns = [vector], given_vector(problem, tool, vector, tolerance, known)
     else:
         leaves = [tool.gradient(tool.signature(np.asarray(c, dtype=float)))]
+        if problem.sweeps is tool:
+            problem.tell(partial(largest, tool, leaves[0]))
         turns = modelled_vector(problem, tool, leaves[0], consistent, known)
         notes = (*notes, *_of_table(slope, call.program, tool.alpha))
     found = in_turns(turns, problem.clock)
@@ -232,6 +235,8 @@ def _near_the_model(
     known: Iterable[Array], notes: tuple[str, ...],
 ) -> Turns:
     """The verdict on a vector that is g_c to rounding: the one on g_c, or that on the vector where this is not open."""
+    if problem.sweeps is tool and call.dtype == np.dtype(float):
+        problem.tell(partial(comparison.sizes, call.leaves))
     c = np.asarray(problem.c, dtype=float)
     by_theorems = _by_theorems(problem, tool, lambda: tool.gradient(tool.signature(c)))
     modelled = with_digits(by_theorems, comparison.sensitivity)

@@ -82,15 +82,25 @@ class Problem:
             for allowed in self._allowed()
         )
 
+    def tell(self, sizes: Callable[[], Array]) -> None:
+        """Take these for lower bounds on the largest entry of every leaf of g_c, which then may not be needed."""
+        self.__dict__["_sizes"] = sizes
+
     def _allowed(self) -> Iterator[Array]:
         if "allowed" not in self.__dict__:
-            yield self.around(self.gradient, np.zeros(len(self.sweeps.program.tree.shapes)))
+            nothing = np.zeros(len(self.sweeps.program.tree.shapes))
+            if "_sizes" in self.__dict__ and "gradient" not in self.__dict__:
+                yield self._about(self.__dict__["_sizes"](), nothing)
+            yield self.around(self.gradient, nothing)
         yield self.allowed
 
     def around(self, g: Array, sums: Array) -> Array:
         """How far what is proved may lie from a vector, whose leaves are sums of terms of these sizes; shape (n,)."""
-        sizes = [math.prod(shape) for shape in self.sweeps.program.tree.shapes]
-        return np.repeat(self.tolerance.leaves(largest(self.sweeps, g), sums), sizes)
+        return self._about(largest(self.sweeps, g), sums)
+
+    def _about(self, sizes: Array, sums: Array) -> Array:
+        """The same for the largest entry of every leaf."""
+        return np.repeat(self.tolerance.leaves(sizes, sums), [*map(math.prod, self.sweeps.program.tree.shapes)])
 
     @cached_property
     def system(self) -> System | None:
@@ -133,7 +143,7 @@ class Problem:
         return set()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "in_vain"}
+        return {name: value for name, value in self.__dict__.items() if name not in ("in_vain", "_sizes")}
 
     @property
     def tracker(self) -> BudgetTracker:

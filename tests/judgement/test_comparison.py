@@ -19,7 +19,7 @@ from absnormal.frontends.traced_call import TracedCall
 from absnormal.judgement import comparison as module
 from absnormal.judgement.comparison import Comparison, compared, tolerance_of
 from absnormal.sweeps.table import Sweeps
-from absnormal.theorems.problem import Problem
+from absnormal.theorems.problem import Problem, largest
 
 Case = tuple[Callable[[Any], Any], Any]
 
@@ -201,3 +201,17 @@ def test_a_hook_on_one_weight_is_seen() -> None:
     model["W"].register_hook(hook)
     assert an.torch.verify(model, lambda: f(model)).verdict is not an.Verdict.CLARKE
     assert an.torch.verify(model, lambda: f(model), rtol=0.02).verdict is an.Verdict.CLARKE
+
+
+def test_what_is_known_of_the_largest_entries_is_below_them() -> None:
+    """Whatever the vector is, as long as its distance is known."""
+    X, V = normal(6, 5, dtype=torch.float64), normal(4, 3, dtype=torch.float64, seed=1)
+    x = {"w": normal(5, 4, dtype=torch.float64, seed=2), "b": torch.zeros(4, dtype=torch.float64)}
+    captured = replace(capture(lambda p: torch.relu((X @ p["w"]).tanh() + p["b"] @ V @ V.T).sum(), x),
+                       other_precision=None)
+    sweeps = Sweeps(captured.program, None, values=captured.values, own=captured.own)
+    true = largest(sweeps, sweeps.gradient(sweeps.signature(captured.slopes[sweeps.alpha])))
+    for factor in (1.0, 0.5, 3.0, -100.0):
+        leaves = [factor * leaf for leaf in captured.leaves]
+        found = comparison(replace(captured, leaves=leaves)).sizes(leaves)
+        assert (found <= true).all() and ((found > true / 3).all() or factor != 1)

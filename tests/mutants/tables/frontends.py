@@ -199,6 +199,7 @@ MUTANTS = (
     Mutant("judgement/comparison.py", "{leaf for leaf in open_ if not apart[leaf] <= allowed[leaf]}", "set()",
            COMPARISON),
     Mutant("judgement/comparison.py", "if not found.apart <= found.allowed:", "if False:", COMPARISON),
+    Mutant("judgement/comparison.py", "/ 2 - self.apart, 0.0)", "/ 2, 0.0)", COMPARISON),
     Mutant("judgement/comparison.py", "max(allowed, _NOISE * shown) if lost", "np.inf if lost", COMPARISON),
     Mutant("judgement/tolerances.py", "tuple(map(max, own, eps))", "tuple(map(min, own, eps))", TOLERANCE),
     Mutant("theorems/regular.py", "small = problem.allows(effect)", "small = True", TOLERANCE),
