@@ -61,6 +61,8 @@ def one_set(sweeps: Sweeps) -> Classes | None:
     for index in found.candidates():
         for coefficients, entries, places, factors in found.of_switches(index):
             groups.setdefault(coefficients, []).append((entries, places, factors))
+    if not groups:
+        return None
     labels, factors = np.full(len(alpha), -1), found.ones((len(alpha),))
     count = 0
     for parts in groups.values():

@@ -81,8 +81,9 @@ class _Signs:
         return not self._left
 
     def _look(self, own: slice, found: Curvature) -> None:
-        counted = self._counted[own]
-        part = Curvature(found.lower[own][counted], found.upper[own][counted], found.error[own][counted])
+        part, counted = Curvature(found.lower[own], found.upper[own], found.error[own]), self._counted[own]
+        if not counted.all():
+            part = Curvature(part.lower[counted], part.upper[counted], part.error[counted])
         self._left &= {sign for sign in (1, -1) if part.may_have(sign, ~part.negligible)}
 
 
@@ -116,11 +117,10 @@ def _walked(sweeps: Sweeps, hopeless: Callable[[slice, Curvature], bool]) -> Cur
                     _through_kink(sweeps, index, node, low, high, wide[1], depending, (signed, middle, spread))
                     continue
                 weight = kink.curvature(node.params)
-                ends = np.stack([weight * low, weight * high])
-                shape = (node.switches,)
-                lower[own] = _on_switches(ends.min(axis=0), node).reshape(shape)
-                upper[own] = _on_switches(ends.max(axis=0), node).reshape(shape)
-                error[own] = _on_switches(3 * gamma * abs(weight) * wide[1], node).reshape(shape)
+                ends = weight * low, weight * high
+                _on_switches(lower[own], np.minimum(*ends))
+                _on_switches(upper[own], np.maximum(*ends))
+                _on_switches(error[own], 3 * gamma * abs(weight) * wide[1])
                 if hopeless(own, found):
                     return None
             _through_kink(sweeps, index, node, low, high, wide[1], depending, (signed, middle, spread))
@@ -135,6 +135,8 @@ def _walked(sweeps: Sweeps, hopeless: Callable[[slice, Curvature], bool]) -> Cur
                 signed.add(arg, negative, both[::-1])
             middle.add(arg, linear, mid)
             spread.add(arg, linear.absolute(), wide)
+    if sweeps.active.all():
+        return found
     alpha = sweeps.alpha
     return Curvature(lower[alpha], upper[alpha], error[alpha])
 
@@ -151,10 +153,10 @@ def _tightened(both: Array, mid: Array, wide: Array, gamma: float) -> tuple[Arra
     return low, high
 
 
-def _on_switches(values: Array, node: Node) -> Array:
-    """Where a result is compared several times, each comparison has its adjoint."""
-    times = node.switches // max(1, values.size)
-    return values if times == 1 else np.broadcast_to(values, (times, *values.shape))
+def _on_switches(switches: Array, values: Array) -> None:
+    """Write what a result has to its switches; where it is compared several times, each comparison has its adjoint."""
+    if values.size:
+        switches.reshape(-1, values.size)[...] = values.reshape(-1)
 
 
 def _through_kink(

@@ -96,6 +96,14 @@ class Sweeps(AtPoint):
         """Which switches may have a nonzero row for some slopes, shape (s,); False is a proof of a zero row."""
         return self.pattern()[0]
 
+    @cached_property
+    def moved(self) -> bool:
+        """Whether some active switch may have a nonzero row for some slopes; False is a proof that there is none."""
+        if "maybe_nonzero" in self.__dict__:
+            return bool(self.maybe_nonzero[self.alpha].any())
+        pattern, slopes = np.ones((1, self.program.n)), self.signature(INTERVAL)
+        return bool(self._forward(pattern, slopes, change=nonzero, first=True)[0][:, self.alpha].any())
+
     def counts(self, directions: Array, sigma: Array | None = None) -> Array:
         """dz (k, s) of a push in which every nonzero coefficient is 1: sums over paths, exact for small integers.
 
@@ -129,8 +137,10 @@ class Sweeps(AtPoint):
 
     @np.errstate(all="ignore")
     def _forward(
-        self, directions: Array, sigma: Array, choose: bool = False, change: Change | None = None, only: Nodes = None
+        self, directions: Array, sigma: Array, choose: bool = False, change: Change | None = None, only: Nodes = None,
+        first: bool = False,
     ) -> tuple[Array, Array]:
+        """With ``first`` it ends at the first node that moves an active switch."""
         program, count = self.program, len(directions)
         tangents: list[Array | None] = [None] * len(program.nodes)
         leaves = split_rows(program, directions)
@@ -147,6 +157,9 @@ class Sweeps(AtPoint):
             kink = TABLE[node.op].kink
             if kink is not None:
                 tangent = self._kink_forward(kink, index, inner, sigma, dz, choose, change)
+                own = slice(node.switch, node.switch + node.switches)
+                if first and dz[:, own][:, self.active[own]].any():
+                    break
             else:
                 tangent = applied(pushed(self.maps(index), change), inner, count, node.shape)
             # A pattern is kept at 0 and 1: neither underflow nor overflow can touch it.

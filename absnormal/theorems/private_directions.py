@@ -169,7 +169,8 @@ def _hopeful(problem: Problem) -> bool:
     if any(len(kink_of(nodes[i].op).rates) == 1 for i in without):
         return False
     first = [nodes[i].switch + int(np.argmax(_own(problem, i))) for i in without]
-    among = np.isin(sweeps.alpha, first)
+    among = np.zeros(len(sweeps.alpha), bool)
+    among[np.searchsorted(sweeps.alpha, first)] = True
     return bool(problem.equal_rows.zero_rows(among)[among].all()) if first else True
 
 

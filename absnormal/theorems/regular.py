@@ -67,7 +67,7 @@ class BoundedAdjoints(NextToProgram):
 
     kind = "sign-definite adjoints"
     sign: int
-    set_aside: Sequence[int]
+    set_aside: Sequence[int] | Array
     negligible: bool
 
     def proves(self, witness: Witness, rng: np.random.Generator) -> bool:
@@ -125,7 +125,7 @@ def _of_one_sign(problem: Problem) -> OfOneSign | None:
         if not negligible.all()
         else "no active switch changes f beyond rounding"
     )
-    evidence = BoundedAdjoints(sign, sweeps.alpha[aside].tolist(), bool(negligible.all()))
+    evidence = BoundedAdjoints(sign, sweeps.alpha[aside], bool(negligible.all()))
     arithmetic, deviation = "float64, outward rounded", float(effect.max(initial=0.0))
     return OfOneSign(Proof("regular", True, reason, arithmetic, evidence, deviation), effect, small)
 

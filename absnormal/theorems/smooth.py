@@ -76,7 +76,7 @@ def smooth(problem: Problem) -> Proof | None:
 
 def smooth_by_structure(problem: Problem) -> Proof | None:
     """The same by rows that are zero by structure."""
-    if problem.maybe_nonzero.any():
+    if problem.sweeps.moved:
         return None
     return Proof(
         "smooth", True, "the rows of all active switches are zero by structure", "structure",

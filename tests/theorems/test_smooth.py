@@ -107,3 +107,11 @@ def test_other_rows_are_not_taken_for_equal() -> None:
     w = np.array([[0.25, 0.5], [0.25, 0.5], [0.0, 0.0]])
     for f in (distances([0, 1, 2], [0, 1, 2]), distances([0, 1], [1, 3])):
         assert len(at(f, w).c) and smooth_by_equal_rows(at(f, w)) is None
+
+
+@fuzz(60)
+@given(cases(soft=True))
+def test_whether_any_switch_moves_is_seen_at_the_first_that_does(a: Case) -> None:
+    sweeps = a.problem().sweeps
+    moved = sweeps.moved
+    assert moved == bool(sweeps.maybe_nonzero[sweeps.alpha].any())
