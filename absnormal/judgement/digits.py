@@ -30,6 +30,8 @@ def lost(tool: Sweeps, sigma: Array) -> bool:
     sizes = _largest(tool, true)
     decisive = np.where(sizes > NOTHING * terms(tool, sigma), _LOST * sizes, np.inf)
     cancels = np.isinf(decisive[0])
+    if np.isinf(decisive[1:]).all():
+        true, decisive = true[:1], decisive[:1]
     return _moved(tool, sigma, true, decisive) or bool(
         cancels.any() and not terms_have_sizes(tool, sigma)[cancels].all())
 
@@ -54,9 +56,9 @@ def _exact(tool: Sweeps) -> bool:
     return tool.rational or tool.program.is_piecewise_linear
 
 
-def _derivatives(tool: Sweeps, sigma: Array) -> Callable[[Sweeps], Array]:
+def _derivatives(tool: Sweeps, sigma: Array, kinks: bool = True) -> Callable[[Sweeps], Array]:
     """What computes the gradient, and what active kinks add to it, from the values of a table."""
-    others = between(tool) if len(tool.alpha) else None
+    others = between(tool) if kinks and len(tool.alpha) else None
 
     def derivatives(near: Sweeps) -> Array:
         own = gradient_of(near, sigma)
@@ -74,7 +76,7 @@ def _largest(tool: Sweeps, vectors: Array) -> Array:
 def _moved(tool: Sweeps, sigma: Array, true: Array, decisive: Array) -> bool:
     """Whether rounding of the values changes a leaf by more than what is decisive for it."""
     far = np.repeat(decisive, [math.prod(shape) for shape in tool.program.tree.shapes], axis=1)
-    moved = beyond_values(tool, sigma, true, _derivatives(tool, sigma), far=far)
+    moved = beyond_values(tool, sigma, true, _derivatives(tool, sigma, len(true) > 1), far=far)
     return bool((_largest(tool, moved) > decisive).any())
 
 

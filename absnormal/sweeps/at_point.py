@@ -302,6 +302,11 @@ class AtPoint:
             self._maps[index] = found
         return found
 
+    def share_linear_maps(self, other: AtPoint) -> None:
+        """Take the local derivatives that depend on no value from the same program at another point."""
+        nodes, linear = self.program.nodes, self.program.is_linear
+        self._maps |= {index: maps for index, maps in other._maps.items() if linear(nodes[index])}
+
     def _factor(self, index: int) -> Array:
         """The value of a factor of a product; a large matrix of weights as it is held, not written out once more."""
         nodes, held = self.program.nodes, index

@@ -209,6 +209,7 @@ def _moved(sweeps: Sweeps, sigma: Array, units: Sequence[float] | float, rng: np
     near = Sweeps(program, None, values=_Near(sweeps.values, tangents), own=own)
     # What is tied stays so: its slopes are those of the signature.
     near.active, near.linear = sweeps.active, sweeps.linear
+    near.share_linear_maps(sweeps)
     return near
 
 
