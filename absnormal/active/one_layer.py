@@ -44,19 +44,13 @@ class OneLayer:
         return self.sweeps.signature(0 if self.sweeps.rational else 0.0)
 
     @cached_property
-    def _seed(self) -> Array:
-        one = np.ones((1, 1))
-        return exactly(one) if self.sweeps.rational else one
-
-    @cached_property
     def base(self) -> Array:
         """J~, shape (n,)."""
-        return np.asarray(self.sweeps.pull(self._sigma, None, self._seed)[0][0])
+        return np.asarray(self.sweeps.pull(self._sigma, None, _seed(self.sweeps))[0][0])
 
-    @cached_property
+    @property
     def _weights(self) -> Array:
-        sweeps = self.sweeps
-        return np.asarray(sweeps.pull(self._sigma, None, self._seed, only=sweeps.depending)[1][0][sweeps.alpha])
+        return _weights(self.sweeps)
 
     @cached_property
     def weights(self) -> Array:
@@ -74,9 +68,9 @@ class OneLayer:
         sweeps, factors = self.sweeps, np.abs(self.classes.factors)
         if sweeps.rational:
             return 0 * self.weights
-        reach = sweeps.pull_magnitude(self._sigma, None, self._seed, only=sweeps.depending)[1][0][sweeps.alpha]
         # A pull is longer than the products that factors are.
-        return np.asarray(rounding(sweeps.pull_depth + len(factors) + 4) * self.classes.sums(factors * reach))
+        depth = sweeps.pull_depth + len(factors) + 4
+        return np.asarray(rounding(depth) * self.classes.sums(factors * _sizes_of_weights(sweeps)))
 
     @cached_property
     def negligible(self) -> Array:
@@ -123,6 +117,8 @@ class OneLayer:
 
     def combined(self, numbers: Array, only: Nodes = None) -> Array:
         """sum over classes of numbers_C rho_C, shape (n,)."""
+        if not np.any(numbers):
+            return np.asarray(0 * self.base)
         return np.asarray(self.sweeps.pull(self._sigma, self._seeds(numbers), None, only)[0][0])
 
     def reach(self, numbers: Array) -> Array:
@@ -214,6 +210,26 @@ class OneLayer:
         identity = np.eye(self.sweeps.program.n)
         pushed = self.sweeps.push(self._sigma, exactly(identity) if self.sweeps.rational else identity)[0]
         return np.asarray(pushed[:, self._first].T, dtype=float)
+
+
+def _seed(sweeps: Sweeps) -> Array:
+    one = np.ones((1, 1))
+    return exactly(one) if sweeps.rational else one
+
+
+@once
+def _weights(sweeps: Sweeps) -> Array:
+    """The weights of the active switches, which no class changes."""
+    sigma = sweeps.signature(0 if sweeps.rational else 0.0)
+    return np.asarray(sweeps.pull(sigma, None, _seed(sweeps), only=sweeps.depending)[1][0][sweeps.alpha])
+
+
+@once
+def _sizes_of_weights(sweeps: Sweeps) -> Array:
+    """The same without any cancellation."""
+    sigma = sweeps.signature(0.0)
+    return np.asarray(
+        sweeps.pull_magnitude(sigma, None, _seed(sweeps), only=sweeps.depending)[1][0][sweeps.alpha])
 
 
 @once

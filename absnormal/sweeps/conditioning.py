@@ -194,10 +194,13 @@ def _moved(sweeps: Sweeps, sigma: Array, units: Sequence[float] | float, rng: np
     tangents: list[Array | None] = []
     for index, node in enumerate(program.nodes):
         if not node.varied or not node.args:
-            tangents.append(np.zeros((1, *node.shape)) if node.varied else None)
+            # The point is not rounded.
+            tangents.append(None)
             continue
         inner = [tangents[arg] for arg in node.args]
-        if TABLE[node.op].kink is not None:
+        if all(t is None for t in inner):
+            total = np.zeros((1, *node.shape))
+        elif TABLE[node.op].kink is not None:
             total = sweeps.derivative_of(index, sigma).push(inner, 1)
         else:
             total = applied(sweeps.maps(index), inner, 1, node.shape)

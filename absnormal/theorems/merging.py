@@ -188,11 +188,12 @@ def merged_vector(problem: Problem, g: Array, accepted: Array, beyond: Callable[
 def _near(layer: OneLayer, left: Array, accepted: Array, judged: Judged | None = None) -> Proof | None:
     """Slopes of the merged kinks that give what is left of a vector, within what is accepted."""
     if layer.whole:
-        aside = layer.set_aside()
         for t in _slopes(layer, left, accepted):
-            distance = np.abs(layer.combined(t * layer.sure) - left) + aside
+            distance = np.abs(layer.combined(t * layer.sure) - left)
             if (distance <= accepted).all():
-                return _within(layer, t, float(distance.max(initial=0)), judged)
+                distance = distance + layer.set_aside()
+                if (distance <= accepted).all():
+                    return _within(layer, t, float(distance.max(initial=0)), judged)
     return None
 
 
