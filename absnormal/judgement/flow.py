@@ -162,15 +162,17 @@ def _by_theorems(problem: Problem, tool: Sweeps, vector: Callable[[], Array]) ->
     found = _fewer_kinks(tool) if problem.sweeps is tool else None
     before = found is not None and problem.system is None and _contradicted(tool, problem.c, found[1])
     simpler = None if found is None else _with_fewer_kinks(problem, found[0], vector(), (), False)
-    itself = judge(Limits(problem, vector(), tool), ())
+    asked: list[Iterator[Proof | str | None]] = []
     while True:
         if before and simpler is not None and (judgement := next(simpler)).proved:
             yield judgement
         proof, more = decide(problem, FURTHER)
         if proof is None and not before and simpler is not None and (judgement := next(simpler)).proved:
             yield judgement
+        if proof is None and not asked:
+            asked.append(judge(Limits(problem, vector(), tool), ()))
         # Another reason than that of the theorems is no news.
-        outcome = proof or next(itself)
+        outcome = proof or next(asked[0])
         yield Judgement(None if isinstance(outcome, str) else outcome, problem, tool, tried=(*tried, *more))
 
 

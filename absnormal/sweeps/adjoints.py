@@ -13,7 +13,7 @@ import numpy as np
 from absnormal.arrays import Array
 from absnormal.ops import TABLE
 from absnormal.ops.large_matrices import Reached
-from absnormal.ops.linear_maps import Change, Index, LinearMap, MatMul
+from absnormal.ops.linear_maps import Chain, Change, Index, LinearMap, MatMul
 from absnormal.program.program import Program
 
 
@@ -34,7 +34,13 @@ def pushed(maps: list[LinearMap | None], change: Change | None) -> list[LinearMa
     """The same for tangents, which are patterns where the change is that to patterns."""
     if change is not nonzero:
         return changed(maps, change)
-    return [Reached(m, nonzero) if isinstance(m, MatMul) else m and m.entrywise(nonzero) for m in maps]
+    return [None if m is None else _pattern(m) for m in maps]
+
+
+def _pattern(linear: LinearMap) -> LinearMap:
+    if isinstance(linear, Chain):
+        return Chain(_pattern(linear.first), _pattern(linear.second))
+    return Reached(linear, nonzero) if isinstance(linear, MatMul) else linear.entrywise(nonzero)
 
 
 def split_rows(program: Program, directions: Array) -> list[Array]:
