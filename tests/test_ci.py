@@ -32,7 +32,7 @@ def test_a_skip_is_a_failure_in_the_full_run(tmp_path: Path, ci: str, status: in
         "@pytest.mark.xfail\ndef test_no():\n    assert 0\n"
     )
     (tmp_path / "test_two.py").write_text("import pytest\npytest.importorskip('no_such_module')\n")
-    environment = {**os.environ, "CI": ci, "PYTEST_ADDOPTS": ""}
+    environment = {**os.environ, "CI": ci, "PYTEST_ADDOPTS": "", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--continue-on-collection-errors", tmp_path],
         cwd=tmp_path, env=environment, capture_output=True, text=True,

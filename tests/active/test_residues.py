@@ -39,11 +39,10 @@ def holds(report: an.Report) -> None:
 @pytest.mark.parametrize("head", HEADS)
 @pytest.mark.parametrize("layer", TORCH)
 def test_equal_rows_in_torch(layer: str, head: str) -> None:
-    for dtype in (torch.float64, torch.float32):
-        for entry in (0.1, 0.3):
-            row = torch.tensor([entry, entry, entry] if head == "relu" else [entry, -2.7, 1 / 3], dtype=dtype)
-            budget = an.Budget(seconds=1)
-            holds(an.verify(lambda x: HEADS[head](TORCH[layer](x)), row.expand(6, 3).clone(), budget=budget))
+    for dtype, entry in ((torch.float64, 0.1), (torch.float32, 0.1), (torch.float32, 0.3)):
+        row = torch.tensor([entry, entry, entry] if head == "relu" else [entry, -2.7, 1 / 3], dtype=dtype)
+        budget = an.Budget(seconds=0.3)
+        holds(an.verify(lambda x: HEADS[head](TORCH[layer](x)), row.expand(6, 3).clone(), budget=budget))
 
 
 def test_equal_rows_in_jax_and_numpy() -> None:

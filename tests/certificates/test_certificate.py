@@ -77,7 +77,7 @@ def certificates(draw: st.DrawFn) -> Certificate:
     return found
 
 
-@fuzz(40)
+@fuzz(15)
 @given(certificates())
 def test_every_certificate_of_a_small_program_stands_alone(certificate: Certificate) -> None:
     """It checks next to its program, and from its JSON; what it claims is true."""
@@ -88,7 +88,7 @@ def test_every_certificate_of_a_small_program_stands_alone(certificate: Certific
         assert truth.alone(document["data"], certificate.claim)
 
 
-@fuzz(50)
+@fuzz(20)
 @given(st.data())
 def test_one_number_changed_is_refused(data: st.DataObject) -> None:
     """By its digest, whether the evidence would still prove the claim or not."""
@@ -167,7 +167,7 @@ def test_a_number_changed_in_a_part(data: st.DataObject) -> None:
             assert all(truth.alone(one, "CLARKE") for one in ends) == (certificate.claim == "CLARKE")
 
 
-@fuzz(30)
+@fuzz(12)
 @given(certificates(), st.sampled_from(checker.CLAIMS))
 def test_another_claim_is_refused_or_true(certificate: Certificate, claim: str) -> None:
     document = json.loads(certificate.to_json())
@@ -178,7 +178,7 @@ def test_another_claim_is_refused_or_true(certificate: Certificate, claim: str) 
         assert truth.alone(forged["data"], claim)
 
 
-@fuzz(30)
+@fuzz(12)
 @given(cases() | cases(nests()) | network_cases())
 def test_a_certificate_does_not_fit_another_program(a: Case) -> None:
     """Numbers that belong to other switches are noticed next to the program."""
@@ -192,7 +192,7 @@ def test_a_certificate_does_not_fit_another_program(a: Case) -> None:
     assert not replace(certificate, data=forged).check()
 
 
-@fuzz(40)
+@fuzz(15)
 @given(certificates())
 def test_round_trip(certificate: Certificate) -> None:
     again = Certificate.from_json(certificate.to_json())
@@ -216,7 +216,7 @@ def test_what_only_its_program_can_check_says_so(f: Any, x: Any) -> None:
         again.check()
 
 
-@fuzz(30)
+@fuzz(12)
 @given(cases())
 def test_the_opposite_claim_is_refused(a: Case) -> None:
     certificate = an.verify(a.program, a.point, slope=a.slopes).certificate

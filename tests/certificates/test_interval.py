@@ -20,7 +20,7 @@ from ..theorems.generators import nests, network_cases
 from ..theorems.judge import Case, cases, fuzz
 
 
-@fuzz(50)
+@fuzz(20)
 @given(cases() | cases(nests()) | network_cases(), st.data())
 def test_it_holds_all_definite_signatures(a: Case, data: st.DataObject) -> None:
     """On rationals, against brute force; it is never wider than the bound of the search."""
@@ -33,7 +33,7 @@ def test_it_holds_all_definite_signatures(a: Case, data: st.DataObject) -> None:
     assert float(found) <= float(derivative_bounds(sweeps, np.array(v, dtype=float))[1][0])
 
 
-@fuzz(30)
+@fuzz(12)
 @given(cases(soft=True), st.data())
 def test_outward_rounded_with_smooth_operations(a: Case, data: st.DataObject) -> None:
     n = len(a.x)

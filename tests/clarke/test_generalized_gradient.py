@@ -17,7 +17,7 @@ from tests.oracle.expressions import Expr, numpy_callable
 from tests.oracle.oracle import Oracle
 from tests.oracle.strategies import programs
 
-RANDOM = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+RANDOM = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def made(case: tuple[Expr, Any]) -> tuple[an.GeneralizedGradient, Oracle]:

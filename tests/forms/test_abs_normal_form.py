@@ -82,7 +82,7 @@ def test_the_model_of_random_programs_is_the_function(drawn: Drawn, seed: int) -
     assert form(form.x) == pytest.approx(float(f(form.x)), abs=1e-13)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(programs())
 def test_random_programs_have_the_gradients_of_the_canonical_rewriting(drawn: Drawn) -> None:
     expr, at = drawn

@@ -120,8 +120,9 @@ def test_select_is_followed_as_where(name: str, double: None) -> None:
         report = an.verify(f, x)
         assert report.verdict is (RIGHT if all(point) else verdict)
         np.testing.assert_array_equal(np.asarray(report.gradient), jax.grad(f)(x))
-        for direction in np.random.default_rng(0).normal(size=(20, 2)):
-            assert an.generalized_gradient(report.program, np.asarray(x)).contains(sampled(f, x, direction))
+        found = an.generalized_gradient(report.program, np.asarray(x))
+        for direction in np.random.default_rng(0).normal(size=(8, 2)):
+            assert found.contains(sampled(f, x, direction))
 
 
 def test_select_with_a_jump_is_refused(double: None) -> None:
@@ -164,8 +165,10 @@ def test_piecewise_is_followed_as_where(name: str, double: None) -> None:
         report = an.verify(f, x)
         assert report.verdict is RIGHT
         np.testing.assert_array_equal(np.asarray(report.gradient), jax.grad(f)(x))
-        for direction in [] if name in ("curved", "Huber") else np.random.default_rng(0).normal(size=(5, 2)):
-            assert an.generalized_gradient(report.program, np.asarray(x)).contains(sampled(f, x, direction))
+        if name not in ("curved", "Huber"):
+            found = an.generalized_gradient(report.program, np.asarray(x))
+            for direction in np.random.default_rng(0).normal(size=(5, 2)):
+                assert found.contains(sampled(f, x, direction))
 
 
 def test_pieces_that_are_wrong_at_the_tie_are_told(double: None) -> None:

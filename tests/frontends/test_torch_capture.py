@@ -84,7 +84,7 @@ STEPS = {
 
 
 @given(st.lists(st.sampled_from(sorted(STEPS)), max_size=6))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_any_order_of_writes_into_a_buffer(names: list[str]) -> None:
     def f(x: Any) -> Any:
         b = torch.linspace(-1.0, 1.2, 6, dtype=D) * 1

@@ -85,7 +85,7 @@ def member(g: list[Fraction], gradients: Points) -> bool:
 def judged(seed: int) -> tuple[an.Report, bool]:
     f, b, g, gradients, n = case(seed)
     report = an.verify(f, np.zeros(n), gradient=np.array([float(k) for k in g]) + b,
-                       budget=an.Budget(seconds=0.5))
+                       budget=an.Budget(seconds=0.25))
     return report, member(g, gradients)
 
 
@@ -237,7 +237,8 @@ def test_what_no_order_gives_is_refuted_where_entries_are_too_many_to_walk(spell
     w = rng.standard_normal(count)
     q = sum(share * rng.permutation(w) for share in rng.dirichlet(np.ones(5)))
     for g, clarke in ((q, None), (1.5 * q, False), (q + np.eye(count)[0], False)):
-        report = an.verify(lambda x: spelling(x, w), np.zeros(count), gradient=g, budget=an.Budget(seconds=1))
+        report = an.verify(lambda x: spelling(x, w), np.zeros(count), gradient=g,
+                           budget=an.Budget(seconds=0.2 if clarke is None else 1))
         known = None if report.verdict is an.Verdict.UNDECIDED else bool(report)
         assert known == clarke and (known is None or report.certificate.check())
 

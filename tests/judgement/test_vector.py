@@ -81,7 +81,7 @@ def test_the_oracle_agrees(data: st.DataObject, exact: bool) -> None:
         assert a.oracle.contains(g)
 
 
-@fuzz(30)
+@fuzz(12)
 @given(st.data())
 def test_the_oracle_agrees_with_smooth_maps_between(data: st.DataObject) -> None:
     """Outside hypothesis E the set may be larger than that of the linearization, never smaller."""
@@ -104,7 +104,7 @@ ONE_TO_ONE: tuple[tuple[Any, int], ...] = (
 )  # fmt: skip
 
 
-@fuzz(25)
+@fuzz(12)
 @given(st.data())
 def test_one_to_one_functions_of_inputs_are_coordinates(data: st.DataObject) -> None:
     a = data.draw(cases() | cases(nests()))
@@ -127,7 +127,7 @@ def test_one_to_one_functions_of_inputs_are_coordinates(data: st.DataObject) -> 
         assert brought.certificate is not None and brought.certificate.check()
 
 
-@fuzz(20)
+@fuzz(12)
 @given(cases())
 def test_the_gradient_of_slopes_is_not_separated_from_those_of_all_slopes(a: Case) -> None:
     problem = a.problem()

@@ -32,7 +32,7 @@ def nothing_is_listed() -> Iterator[None]:
     module.LISTED = before
 
 
-@fuzz(40)
+@fuzz(15)
 @given(st.data())
 def test_the_oracle_agrees(nothing_is_listed: None, data: st.DataObject) -> None:
     a = data.draw(cases() | cases(nests()) | cases(side_by_side()))

@@ -66,7 +66,7 @@ def test_what_is_proved_holds_on_the_ball(place: tuple[an.Program, Any], radius:
     assert set(found.certain) <= set(found.possible)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(places())
 def test_the_distance_is_attained_on_rationals(place: tuple[an.Program, Any]) -> None:
     program, x = place
@@ -79,7 +79,7 @@ def test_the_distance_is_attained_on_rationals(place: tuple[an.Program, Any]) ->
     assert found.distance <= exact and float(exact) == pytest.approx(found.distance, abs=0, rel=1e-15)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(places())
 def test_float64_bounds_are_below_the_exact_distance_and_close(place: tuple[an.Program, Any]) -> None:
     program, x = place

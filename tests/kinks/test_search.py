@@ -29,9 +29,8 @@ CASES: list[tuple[Callable[[Any], Any], int, set[Any]]] = [
 
 
 @pytest.mark.parametrize(("f", "n", "wrong"), CASES, ids=lambda value: getattr(value, "name", None))
-@pytest.mark.parametrize("seed", [0, 1])
-def test_the_slopes_that_are_wrong_are_found(f: Callable[[Any], Any], n: int, wrong: set[Any], seed: int) -> None:
-    found = list(search(f, np.full(n, 0.3), trials=20, seed=seed, radius=2.0))
+def test_the_slopes_that_are_wrong_are_found(f: Callable[[Any], Any], n: int, wrong: set[Any]) -> None:
+    found = list(search(f, np.full(n, 0.3), trials=20, seed=0, radius=2.0))
     assert found
     faults = {
         slope for one in found for slope, record in zip(SLOPES, one.records, strict=True)

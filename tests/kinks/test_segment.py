@@ -21,7 +21,7 @@ from tests.oracle.strategies import programs
 ENTRIES = st.sampled_from([Fraction(k, 8) for k in range(-24, 25)])
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(programs(), st.data())
 def test_between_the_kinks_f_is_affine_and_at_them_switches_vanish(drawn: Any, data: st.DataObject) -> None:
     expression, point = drawn
@@ -49,7 +49,7 @@ def test_between_the_kinks_f_is_affine_and_at_them_switches_vanish(drawn: Any, d
             assert not program.switching(program.evaluate(np.array(kink.x, dtype=object)))[list(kink.switches)].any()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(programs(), st.data())
 def test_float64_finds_the_kinks_that_rationals_find(drawn: Any, data: st.DataObject) -> None:
     expression, point = drawn

@@ -16,7 +16,7 @@ from .oracle import Oracle
 from .rational import dot, membership
 from .strategies import Program, programs, slopes
 
-fuzz = settings(max_examples=100, deadline=None)
+fuzz = settings(max_examples=40, deadline=None)
 
 
 @fuzz

@@ -138,7 +138,7 @@ def test_a_gradient_with_nan_has_no_arrow() -> None:
 _WEIGHTS = st.lists(st.lists(st.integers(-3, 3), min_size=3, max_size=3), min_size=1, max_size=4)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(_WEIGHTS, st.integers(-2, 2), st.integers(-2, 2))
 def test_cells_fill_the_square_and_carry_the_gradients_of_f(weights, a, b) -> None:
     def f(x):

@@ -99,7 +99,7 @@ def test_one_dimension_and_a_jacobian() -> None:
     assert jacobian.plot(ax=own) is own
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.lists(st.integers(-3, 3), min_size=2, max_size=2), min_size=1, max_size=6))
 def test_a_zonotope_is_drawn_as_its_vertices(rows) -> None:
     A = np.array(rows, dtype=float)

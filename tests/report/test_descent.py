@@ -17,7 +17,7 @@ from tests.oracle.expressions import numpy_callable
 from tests.oracle.strategies import programs
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(programs())
 def test_the_derivative_along_a_line_is_that_of_a_piecewise_linear_function(drawn: Any) -> None:
     expression, point = drawn
@@ -34,7 +34,7 @@ def test_the_derivative_along_a_line_is_that_of_a_piecewise_linear_function(draw
     assert floats == slope
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(programs())
 def test_f_falls_along_a_direction_of_descent_and_nowhere_from_a_stationary_point(drawn: Any) -> None:
     expression, point = drawn

@@ -71,7 +71,7 @@ def chosen_twice(draw: st.DrawFn) -> tuple[Any, np.ndarray, int]:
     return f, x, seed
 
 
-@fuzz(75)
+@fuzz(30)
 @given(chosen_twice())
 def test_rows_that_are_called_zero_are_zero(case: tuple[Any, np.ndarray, int]) -> None:
     f, x, seed = case

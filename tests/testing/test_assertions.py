@@ -63,7 +63,7 @@ def test_bad_arguments() -> None:
         an.testing.assert_abs_normal_close(an.abs_normal_form(gallery.identity, [0.0]), {})
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(programs())
 def test_a_form_is_close_to_itself_and_to_no_changed_one(drawn: Any) -> None:
     expression, point = drawn

@@ -16,7 +16,7 @@ from absnormal.testing import strategies
 from absnormal.testing.strategies import PiecewiseLinear
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.data())
 def test_programs_are_piecewise_linear_and_print_as_their_code(data: st.DataObject) -> None:
     f = data.draw(strategies.piecewise_linear())
@@ -38,7 +38,7 @@ def test_programs_have_kinks_in_kinks() -> None:
     assert found.n == 2
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.data())
 def test_points_on_kinks_of_random_programs(data: st.DataObject) -> None:
     f = data.draw(strategies.piecewise_linear(2).filter(lambda f: an.find_kink(f, [-3.0, -2.5], [3.0, 2.0])))

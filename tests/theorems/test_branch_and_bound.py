@@ -41,7 +41,7 @@ def nothing_is_listed() -> Iterator[None]:
     module.LISTED = before
 
 
-@fuzz(30)
+@fuzz(12)
 @given(st.one_of(cases(), cases(soft=True), cases(source=nests())))
 def test_it_decides_whatever_is_explicit(a: Case) -> None:
     proof = never_wrong(branch_and_bound, a)
@@ -49,7 +49,7 @@ def test_it_decides_whatever_is_explicit(a: Case) -> None:
     assert proof is not None or system is None or not system.explicit or not system.k
 
 
-@fuzz(25)
+@fuzz(12)
 @given(st.one_of(cases(), cases(source=nests())))
 def test_certificates_check_and_survive_json(a: Case) -> None:
     proof = branch_and_bound(a.problem())

@@ -114,7 +114,7 @@ def test_the_minimizer_is_stationary(name: str) -> None:
     assert G.exact and G.is_stationary() is True
 
 
-@pytest.mark.parametrize("n", [10, 200])
+@pytest.mark.parametrize("n", [6, 200])
 @pytest.mark.parametrize("name", LARGE)
 def test_a_large_minimizer_is_stationary(name: str, n: int) -> None:
     f, x = LARGE[name](n)

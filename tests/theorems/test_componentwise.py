@@ -58,31 +58,31 @@ def test_a_kink_that_vanishes_in_a_cell_hands_its_sign_to_the_outside() -> None:
     never_wrong(componentwise, case(abs(abs(x) - x - abs(y)) - abs(y), [0, 0], [1, 1, -1, -1]))
 
 
-@fuzz(50)
+@fuzz(20)
 @given(cases())
 def test_never_wrong(a: Case) -> None:
     never_wrong(componentwise, a)
 
 
-@fuzz(50)
+@fuzz(20)
 @given(cases(nests()))
 def test_never_wrong_on_nests(a: Case) -> None:
     never_wrong(componentwise, a)
 
 
-@fuzz(50)
+@fuzz(20)
 @given(cases(soft=True))
 def test_never_wrong_with_smooth_maps_between(a: Case) -> None:
     never_wrong(componentwise, a)
 
 
-@fuzz(40)
+@fuzz(15)
 @given(network_cases())
 def test_never_wrong_on_networks(a: Case) -> None:
     never_wrong(componentwise, a)
 
 
-@fuzz(50)
+@fuzz(20)
 @given(cases())
 def test_likq_is_contained(a: Case) -> None:
     assert never_wrong(likq, a) is None or never_wrong(componentwise, a) is not None

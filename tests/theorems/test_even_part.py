@@ -129,21 +129,21 @@ def test_the_certificate_is_checked_on_rationals() -> None:
     assert found.check() and Certificate.from_json(found.to_json()).check()
 
 
-@fuzz(40)
+@fuzz(15)
 @given(middles())
 def test_never_wrong(a: Case) -> None:
     proof = never_wrong(even_part, a)
     assert proof is None or never_wrong(even_part_exactly, a) is not None
 
 
-@fuzz(40)
+@fuzz(15)
 @given(middles(networks().map(lambda net: (net.expr, net.point)).filter(lambda p: len(Oracle.of(*p).active) <= 7)))
 def test_never_wrong_on_networks(a: Case) -> None:
     never_wrong(even_part, a)
     never_wrong(even_part_exactly, a)
 
 
-@fuzz(40)
+@fuzz(15)
 @given(cases(nests(), soft=True))
 def test_never_wrong_with_smooth_maps_between(a: Case) -> None:
     never_wrong(even_part, a)

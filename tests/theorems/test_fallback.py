@@ -58,7 +58,7 @@ def test_nonlinear_outer_functions(name: str) -> None:
     assert any(np.allclose(g, one) for one in ([0, 1], [1, 1], [-1, 1], [0, 0], [0, 2], [1, 0], [-1, 0]))
 
 
-@fuzz(50)
+@fuzz(20)
 @given(cases(), st.integers(0, 3))
 def test_every_certified_gradient_is_limiting(a: Case, seed: int) -> None:
     assert certified(a.problem().sweeps, seed).proved
@@ -71,7 +71,7 @@ def test_every_certified_gradient_is_limiting_on_nests(a: Case, seed: int) -> No
     assert limiting(a, seed)
 
 
-@fuzz(30)
+@fuzz(12)
 @given(cases(soft=True), st.integers(0, 3))
 def test_every_certified_gradient_is_limiting_with_smooth_maps_between(a: Case, seed: int) -> None:
     found = certified(a.problem().sweeps, seed)
@@ -82,13 +82,13 @@ def test_every_certified_gradient_is_limiting_with_smooth_maps_between(a: Case, 
         ) < 1e-9
 
 
-@fuzz(40)
+@fuzz(15)
 @given(network_cases(), st.integers(0, 3))
 def test_every_certified_gradient_is_limiting_on_networks(a: Case, seed: int) -> None:
     assert limiting(a, seed)
 
 
-@fuzz(30)
+@fuzz(12)
 @given(cases())
 def test_lexicographic_choice(a: Case) -> None:
     """An exact problem goes lexicographically from the start."""

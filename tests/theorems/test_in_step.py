@@ -110,7 +110,7 @@ def test_means_lie_in_the_set_that_is_listed(variant: Any, monkeypatch: pytest.M
         for slope in (-1.0, 0.0, 1.0):
             c = np.full(len(sweeps.alpha), slope)
             g = sweeps.gradient(sweeps.signature(c))
-            found = membership.nearest_mean(Problem(sweeps, c, an.Budget()), g, np.full(len(g), 1e-12))
+            found = membership.nearest_mean(Problem(sweeps, c, an.Budget(seconds=0.5)), g, np.full(len(g), 1e-12))
             decided += found is not None
             outside += found is not None and G.complete and G.contains(g.reshape(x.shape)) is False
     assert decided and bool(outside) == (variant is not None)

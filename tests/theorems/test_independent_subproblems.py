@@ -60,7 +60,7 @@ def test_never_wrong(a: Case) -> None:
         assert report.verdict.name == ("CLARKE" if a.clarke else "NOT_CLARKE")
 
 
-@fuzz(30)
+@fuzz(12)
 @given(cases(source=side_by_side()))
 def test_certificates_check_and_survive_json(a: Case) -> None:
     many, system._LARGEST = system._LARGEST, 0

@@ -178,13 +178,13 @@ def test_the_certificate_is_checked_on_rationals() -> None:
     assert found is not None and found.check() and Certificate.from_json(found.to_json()).check()
 
 
-@fuzz(50)
+@fuzz(20)
 @given(stacks())
 def test_never_wrong_on_stacks(a: Case) -> None:
     never_wrong(layered_blocks, a)
 
 
-@fuzz(40)
+@fuzz(15)
 @given(st.one_of(cases(), cases(nests()), cases(nests(), soft=True), network_cases()))
 def test_never_wrong(a: Case) -> None:
     never_wrong(layered_blocks, a)

@@ -112,21 +112,21 @@ def test_floats_as_integers() -> None:
     assert integers(np.array([[np.inf]])) is None
 
 
-@fuzz(40)
+@fuzz(15)
 @given(cases())
 def test_the_definition(a: Case) -> None:
     assert decide(a.problem())[0] == a.oracle.likq
     never_wrong(likq, a)
 
 
-@fuzz(50)
+@fuzz(20)
 @given(cases(soft=True))
 def test_the_definition_with_smooth_maps_between(a: Case) -> None:
     assert decide(a.problem())[0] in (None, a.oracle.likq)
     never_wrong(likq, a)
 
 
-@fuzz(40)
+@fuzz(15)
 @given(network_cases())
 def test_the_definition_on_networks(a: Case) -> None:
     assert decide(a.problem())[0] == a.oracle.likq

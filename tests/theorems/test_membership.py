@@ -42,20 +42,20 @@ def test_a_spent_budget_claims_nothing_wrong() -> None:
     assert proof is None or a.clarke
 
 
-@fuzz(50)
+@fuzz(20)
 @given(cases())
 def test_complete_where_everything_is_listed(a: Case) -> None:
     proof = never_wrong(membership, a)
     assert (proof is not None) == a.clarke or not a.problem().relevant
 
 
-@fuzz(30)
+@fuzz(12)
 @given(cases(nests()))
 def test_never_wrong_on_nests(a: Case) -> None:
     never_wrong(membership, a)
 
 
-@fuzz(30)
+@fuzz(12)
 @given(cases(soft=True))
 def test_never_wrong_with_smooth_maps_between(a: Case) -> None:
     never_wrong(membership, a)

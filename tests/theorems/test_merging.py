@@ -73,7 +73,7 @@ def on_shared_sets(draw: st.DrawFn) -> Program:
 # -- the theorem -------------------------------------------------------------------------------------------------------
 
 
-@fuzz(75)
+@fuzz(30)
 @given(cases(on_shared_sets()))
 def test_never_wrong(a: Case) -> None:
     proof = never_wrong(merging, a)
@@ -81,13 +81,13 @@ def test_never_wrong(a: Case) -> None:
         raise AssertionError(proof)
 
 
-@fuzz(30)
+@fuzz(12)
 @given(cases())
 def test_never_wrong_on_programs_of_all_kinds(a: Case) -> None:
     never_wrong(merging, a)
 
 
-@fuzz(30)
+@fuzz(12)
 @given(cases(on_shared_sets()), st.data())
 def test_a_vector_is_judged_as_the_oracle_judges_it(a: Case, data: st.DataObject) -> None:
     """A mean of gradients, or any vector with small entries."""
@@ -105,7 +105,7 @@ def test_a_vector_is_judged_as_the_oracle_judges_it(a: Case, data: st.DataObject
     assert proof is None or proof.clarke == (mean or a.oracle.contains(g)), (proof, a, g)
 
 
-@fuzz(30)
+@fuzz(12)
 @given(cases(on_shared_sets()))
 def test_certificates_hold_and_those_on_rationals_hold_alone(a: Case) -> None:
     report = an.verify(a.program, a.point, slope=a.slopes)

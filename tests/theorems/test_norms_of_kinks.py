@@ -56,9 +56,13 @@ def test_the_norm_of_relus(name: str, framework: str) -> None:
         "numpy": (np, np.array), "jax": (jnp, jnp.asarray),
         "torch": (torch, lambda x: torch.tensor(x, dtype=torch.float64)),
     }[framework]  # fmt: skip
+    zero = array([0.0, 0.0, 0.0])
+
+    def f(x: Any) -> Any:
+        return RELUS[name](module, x)
+
     for vector, verdict in VECTORS.items():
-        zero = array([0.0, 0.0, 0.0])
-        report = an.verify(lambda x: RELUS[name](module, x), zero, gradient=array(vector))
+        report = an.verify(f, zero, gradient=array(vector))
         assert report.verdict.name == verdict, vector
         assert report.certificate is not None and report.certificate.check()
 

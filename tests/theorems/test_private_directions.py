@@ -115,19 +115,19 @@ def test_normalisation_without_a_shift_is_never_wrong() -> None:
     assert an.verify(loss, [0.5, 2.0], slope=-1).verdict.name != "NOT_CLARKE"
 
 
-@fuzz(75)
+@fuzz(30)
 @given(network_cases())
 def test_never_wrong_on_networks(a: Case) -> None:
     never_wrong(private_directions, a)
 
 
-@fuzz(30)
+@fuzz(12)
 @given(cases())
 def test_never_wrong(a: Case) -> None:
     never_wrong(private_directions, a)
 
 
-@fuzz(40)
+@fuzz(15)
 @given(cases(soft=True))
 def test_never_wrong_with_smooth_maps_between(a: Case) -> None:
     never_wrong(private_directions, a)
@@ -186,13 +186,13 @@ def test_definite_slopes_are_never_wrong(a: Case) -> None:
     never_wrong(private_directions_for_definite_slopes, a)
 
 
-@fuzz(50)
+@fuzz(20)
 @given(cases(soft=True))
 def test_definite_slopes_are_never_wrong_with_smooth_maps_between(a: Case) -> None:
     never_wrong(private_directions_for_definite_slopes, a)
 
 
-@fuzz(50)
+@fuzz(20)
 @given(network_cases())
 def test_definite_slopes_are_never_wrong_on_networks(a: Case) -> None:
     never_wrong(private_directions_for_definite_slopes, a)

@@ -85,7 +85,7 @@ def test_complete_where_everything_is_listed(a: Case) -> None:
     assert a.clarke or never_wrong(separation, a) is not None
 
 
-@fuzz(30)
+@fuzz(12)
 @given(cases(nests()))
 def test_never_wrong_on_nests(a: Case) -> None:
     for rung in RUNGS:
@@ -100,7 +100,7 @@ def test_never_wrong_with_smooth_maps_between(a: Case) -> None:
         never_wrong(rung, a)
 
 
-@fuzz(40)
+@fuzz(15)
 @given(network_cases())
 def test_never_wrong_on_networks(a: Case) -> None:
     for rung in RUNGS:

@@ -49,14 +49,14 @@ def test_differentiable_or_not_what_is_not_continuously_differentiable_is_refuse
         an.verify(f, [0.0, 0.0])
 
 
-@fuzz(30)
+@fuzz(12)
 @given(cases())
 def test_never_wrong(a: Case) -> None:
     never_wrong(smooth, a)
     never_wrong(smooth_exactly, a)
 
 
-@fuzz(40)
+@fuzz(15)
 @given(cases(soft=True))
 def test_never_wrong_with_smooth_maps_between(a: Case) -> None:
     never_wrong(smooth, a)

@@ -147,14 +147,14 @@ def test_the_certificate_is_checked_on_rationals() -> None:
     assert found.check() and Certificate.from_json(found.to_json()).check()
 
 
-@fuzz(30)
+@fuzz(12)
 @given(cases())
 def test_never_wrong(a: Case) -> None:
     never_wrong(supporting, a)
     never_wrong(supporting_exactly, a)
 
 
-@fuzz(30)
+@fuzz(12)
 @given(cases(nests()))
 def test_never_wrong_on_nests(a: Case) -> None:
     never_wrong(supporting, a)
@@ -162,14 +162,14 @@ def test_never_wrong_on_nests(a: Case) -> None:
         assert never_wrong(supporting_exactly, a) is not None
 
 
-@fuzz(40)
+@fuzz(15)
 @given(cases(nests(), soft=True))
 def test_never_wrong_with_smooth_maps_between(a: Case) -> None:
     never_wrong(supporting, a)
     never_wrong(supporting_exactly, a)
 
 
-@fuzz(30)
+@fuzz(12)
 @given(network_cases())
 def test_never_wrong_on_networks(a: Case) -> None:
     never_wrong(supporting, a)
