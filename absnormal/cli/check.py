@@ -11,7 +11,6 @@ from absnormal.cli import sweep
 from absnormal.cli.output import EXIT, Finding, options, verdict_options, write
 from absnormal.cli.streams import check_writable
 from absnormal.cli.targets import load_at, numbers
-from absnormal.frontends.points import made
 from absnormal.report.record import record
 from absnormal.report.report import Report
 from absnormal.verify import verify
@@ -55,11 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _finding(arguments: argparse.Namespace) -> Iterator[Finding]:
-    point = None if arguments.at is None else numbers(arguments.at)
-    target = load_at(arguments.target, point)
-    at = getattr(target, "point", None) if point is None else made(arguments.framework, point)
-    if at is None:
-        raise ValueError('--at is missing: give the point, for example --at "0, 0"')
+    target, at = load_at(arguments.target, arguments.at, arguments.framework)
     given = None if arguments.gradient is None else numbers(arguments.gradient)
     report = verify(target, at, gradient=given, **options(arguments, target))
     if arguments.certificate is not None:

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from absnormal.batch.verdicts import written
-from absnormal.cli.output import EXIT, STATUS, Finding, format_option, framework_option, write
+from absnormal.cli.output import EXIT, Finding, format_option, framework_option, write
 from absnormal.cli.targets import load, numbers, slope
 from absnormal.frontends.points import made
 from absnormal.kinks.search import SLOPES, Found, search
+from absnormal.report.history import ORDER
 from absnormal.report.plain import number, tree
 from absnormal.report.record import Record
 
@@ -26,8 +27,6 @@ examples:
 
 Without --slope the ties of every tool are tried, and relu'(0) = 0 and 1 (slopes -1 and 1).
 """ + EXIT
-
-_ORDER = (*STATUS, "CLARKE")
 
 
 def arguments(command: argparse.ArgumentParser) -> None:
@@ -82,7 +81,7 @@ def _middle(arguments: argparse.Namespace, target: Any) -> Any:
 
 def _merged(found: Found, slopes: tuple[Any, ...]) -> Record:
     """One record: the worst verdict, with the slopes that have it."""
-    worst = min(found.records, key=lambda record: (_ORDER.index(record.verdict), -record.excess))
+    worst = min(found.records, key=lambda record: (ORDER.index(record.verdict), -record.excess))
     if len(found.records) < len(slopes):
         return worst
     by: dict[str, list[str]] = {}

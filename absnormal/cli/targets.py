@@ -19,13 +19,19 @@ import numpy as np
 from absnormal.frontends.points import made
 
 
-def load_at(target: str, point: Any) -> Any:
-    """The function that a target names, or the program of an ONNX model, traced at the point."""
-    if not target.endswith(".onnx"):
-        return load(target)
-    from absnormal.frontends.onnx.load import load as load_onnx
+def load_at(target: str, at: str | None, framework: str = "") -> tuple[Any, Any]:
+    """The function that a target names, or the program of an ONNX model, and the point: ``at``, or an example's own."""
+    point = None if at is None else numbers(at)
+    if target.endswith(".onnx"):
+        from absnormal.frontends.onnx.load import load as load_onnx
 
-    return load_onnx(target, point)
+        found = load_onnx(target, point)
+    else:
+        found = load(target)
+    point = getattr(found, "point", None) if point is None else made(framework, point)
+    if point is None:
+        raise ValueError('--at is missing: give the point, for example --at "0, 0"')
+    return found, point
 
 
 def load(target: str) -> Any:

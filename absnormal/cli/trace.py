@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from absnormal.cli.targets import load_at, numbers
+from absnormal.cli.targets import load_at
 from absnormal.program.program import Program
 from absnormal.verify import trace
 
@@ -25,10 +25,6 @@ def arguments(command: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Do it; the exit status."""
-    point = None if arguments.at is None else numbers(arguments.at)
-    target = load_at(arguments.target, point)
-    at = getattr(target, "point", None) if point is None else point
-    if at is None:
-        raise ValueError('--at is missing: give the point, for example --at "0, 0"')
+    target, at = load_at(arguments.target, arguments.at)
     print(target if isinstance(target, Program) else trace(target, at))
     return 0

@@ -25,9 +25,8 @@ from urllib.parse import quote
 from xml.sax.saxutils import escape, quoteattr
 
 from absnormal.report.record import ERROR, Line, Record
-from absnormal.report.statements import STATEMENTS
 from absnormal.report.summary import Summary
-from absnormal.report.verdict import Verdict
+from absnormal.report.verdict import STATEMENTS, Verdict
 
 VERSION = "2.1.0"
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"

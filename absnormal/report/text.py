@@ -11,8 +11,7 @@ from absnormal.program.values import OVERFLOWS
 from absnormal.report.explanation import sentences
 from absnormal.report.left_open import known, what_would_settle
 from absnormal.report.plain import number, tree
-from absnormal.report.statements import STATEMENTS
-from absnormal.report.verdict import Verdict
+from absnormal.report.verdict import STATEMENTS, Verdict
 
 if TYPE_CHECKING:
     from absnormal.report.report import Report
