@@ -20,6 +20,7 @@ from absnormal.frontends.torch.kernels import TorchLayout
 from absnormal.frontends.torch.windows import (
     UPSAMPLED,
     averages,
+    counts,
     full,
     matrices,
     resampled,
@@ -27,10 +28,8 @@ from absnormal.frontends.torch.windows import (
     stride_of,
     window_numbers,
 )
-from absnormal.frontends.torch.writer import Arg, Writer
+from absnormal.frontends.torch.writer import Arg, Rule, Writer
 from absnormal.program.moves import numbered
-
-Rule = Callable[..., Any]
 
 
 def _wanted(mask: Sequence[bool], *made: Callable[[], int]) -> list[int]:
@@ -124,8 +123,7 @@ def _col2im(
     """Windows added up where they lie: the transpose of im2col."""
     kernel, dilation, padding, stride = (full(item, 2) for item in (kernel_size, dilation, padding, stride))
     shape = tuple(w.record.out.shape)
-    out = [(size + 2 * p - d * (k - 1) - 1) // s + 1
-           for size, k, d, p, s in zip(output_size, kernel, dilation, padding, stride, strict=True)]
+    out = counts(output_size, kernel, stride, padding, dilation)
     index = window_numbers(shape, kernel, stride, padding, dilation, out)
     batch = shape[:-3]
     split = w.reshape(x.node, (*batch, shape[-3], len(index), *out))

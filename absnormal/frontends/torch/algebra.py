@@ -5,27 +5,26 @@ Where each of them is smooth is written in `absnormal.frontends.meanings.smoothn
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import torch
 
 from absnormal.frontends.meanings import halves, smoothness
 from absnormal.frontends.numpy.linear_algebra import OnMatrices
 from absnormal.frontends.torch.opaque import Slot, Where, opaque
-from absnormal.frontends.torch.writer import Arg, Writer
-
-Rule = Callable[..., Any]
+from absnormal.frontends.torch.writer import Arg, Rule, Writer
+from absnormal.program.moves import numbered
 
 _FIRST, _SECOND = Slot(0), Slot(1)
 
 
-def _single(where: Where, count: int = 1) -> Rule:
-    """An operation on one matrix; ``count`` of its results are numbers."""
+def single(where: Where, count: int = 1, paired: bool = False) -> Rule:
+    """An operation on one matrix, of complex numbers where ``paired``; the first ``count`` of its results."""
     def rule(w: Writer, a: Arg, /) -> list[int]:
         batch = len(a.shape) - 2
-        return [opaque(w, [a.node], [_FIRST], where, place, batch) for place in range(count)]
+        return [opaque(w, [a.node], [_FIRST], where, place, batch, paired=paired) for place in range(count)]
 
     return rule
 
@@ -201,7 +200,7 @@ def _lu(w: Writer, a: Arg, /, pivot: bool = True) -> list[Any]:
 def _lu_unpack(w: Writer, a: Arg, _pivots: Arg, /) -> list[Any]:
     """The factors below and above the diagonal."""
     rows, columns = a.shape[-2:]
-    inner, numbers = min(rows, columns), np.arange(math.prod(a.shape)).reshape(a.shape)
+    inner, numbers = min(rows, columns), numbered(a.shape)
     low, high = (w.gather(a.node, part) for part in (numbers[..., :inner], numbers[..., :inner, :]))
     below = np.broadcast_to(np.tri(rows, inner, -1, bool), w.shape(low))
     above = np.broadcast_to(~np.tri(inner, columns, -1, dtype=bool), w.shape(high))
@@ -211,8 +210,6 @@ def _lu_unpack(w: Writer, a: Arg, _pivots: Arg, /) -> list[Any]:
 
 def _lu_solve(w: Writer, lu: Arg, pivots: Arg, b: Arg, /, left: bool = True, adjoint: bool = False) -> int:
     """Rows are exchanged as they were, then two triangular systems are solved."""
-    import torch
-
     lead = np.broadcast_shapes(lu.shape[:-2], b.shape[:-2])
     exchanged = torch.lu_unpack(lu.here, pivots.here, unpack_data=False)[0].to(torch.float64).numpy()
     order = w.broadcast(w.constant(exchanged), (*lead, *exchanged.shape[-2:]))
@@ -231,12 +228,12 @@ def _householder(w: Writer, a: Arg, tau: Arg, /) -> int:
 
 def _ormqr(w: Writer, a: Arg, tau: Arg, b: Arg, /, left: bool = True, transpose: bool = False) -> int:
     nodes = [a.node, tau.node, b.node]
-    return opaque(w, nodes, [Slot(0), Slot(1), Slot(2), left, transpose], smoothness.everywhere, 0, len(a.shape) - 2)
+    return opaque(w, nodes, [_FIRST, _SECOND, Slot(2), left, transpose], smoothness.everywhere, 0, len(a.shape) - 2)
 
 
 def _cross(w: Writer, a: Arg, b: Arg, /, dim: int = -1) -> int:
     shape = tuple(np.broadcast_shapes(a.shape, b.shape))
-    numbers, axis = np.arange(math.prod(shape)).reshape(shape), dim % len(shape)
+    numbers, axis = numbered(shape), dim % len(shape)
     u, v = (w.broadcast(side.node, shape) for side in (a, b))
 
     def product(first: int, second: int) -> int:
@@ -247,8 +244,8 @@ def _cross(w: Writer, a: Arg, b: Arg, /, dim: int = -1) -> int:
 
 
 RULES: dict[str, Rule] = {
-    "linalg_inv_ex": _single(smoothness.invertible), "_linalg_det": _det,
-    "_linalg_slogdet": _single(smoothness.invertible, 2), "linalg_matrix_exp": _single(smoothness.everywhere),
+    "linalg_inv_ex": single(smoothness.invertible), "_linalg_det": _det,
+    "_linalg_slogdet": single(smoothness.invertible, 2), "linalg_matrix_exp": single(smoothness.everywhere),
     "linalg_cholesky_ex": _cholesky, "cholesky": _one_cholesky, "_linalg_eigh": _eigh, "_linalg_svd": _svd,
     "linalg_qr": _qr, "linalg_pinv": _pinv, "_linalg_solve_ex": _solve, "linalg_solve_triangular": _solve_triangular,
     "triangular_solve": _triangular_solve, "cholesky_solve": _cholesky_solve, "cholesky_inverse": _cholesky_inverse,

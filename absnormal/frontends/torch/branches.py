@@ -23,10 +23,10 @@ Masks = Callable[[Any], Mask | None]
 
 
 def at_ties(
-    w: Writer, record: Record | None, args: Sequence[Any], relation: str, compared: Sequence[Any], masks: Masks
+    w: Writer, record: Record, args: Sequence[Any], relation: str, compared: Sequence[Any], masks: Masks
 ) -> int | None:
     """The operation as a kink, or None where it is none."""
-    if record is None or relation not in RELATIONS or len(compared) != 2:
+    if relation not in RELATIONS or len(compared) != 2:
         return None
     branches = _branches(w, record, args, masks)
     if branches is None:

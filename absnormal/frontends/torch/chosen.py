@@ -22,7 +22,7 @@ from absnormal.frontends.torch.constants import ENTRYWISE, Lost, on_others
 from absnormal.frontends.torch.jumps import RELATIONS, VALUELESS, plain_name
 from absnormal.frontends.torch.memory import storage
 from absnormal.frontends.torch.selecting import PICKING
-from absnormal.frontends.torch.steps import Read, Step, geometry
+from absnormal.frontends.torch.steps import Read, Step, geometry, named
 from absnormal.frontends.torch.tape import Record
 from absnormal.frontends.torch.values import array
 from absnormal.frontends.torch.writer import Arg, here
@@ -53,10 +53,8 @@ class Choices:
         """Whether a step picks entries by a tied mask, takes such, or writes by one, and has been lowered."""
         lowering = self.lowering
         step = lowering.following.steps[number]
-        record, mask = step.record, None
-        assert record is not None
-        held = [lowering.results.get(handle) for handle in step.handles.values() if handle is not None]
-        picked = next((one for one in held if isinstance(one, Chosen)), None)
+        record, mask = step.operation, None
+        picked = next((one for one in lowering.held(step) if isinstance(one, Chosen)), None)
         key = None if self.tape.selections.derived else _mask_of(record)
         if key is not None:
             numbers = lowering.following.behind([storage(key)])
@@ -84,8 +82,7 @@ class Choices:
         self.lowering.write.refuse(COUNTED, _FIX)
 
     def _made(self, step: Step, picked: Chosen | None, mask: Any) -> Any:
-        record = step.record
-        assert record is not None
+        record = step.operation
         name = plain_name(record)
         if step.stopped:
             return self._refuse()
@@ -99,10 +96,10 @@ class Choices:
             axes = record.args[1] if len(record.args) > 1 else None
             return self._reduced(name, picked, tuple(axes) if isinstance(axes, list) else axes)
         if name in _LOSSES:
-            reduction = _argument(record, _LOSSES[name], "reduction", 1)
+            reduction = named(record).get("reduction", 1)
             losses = self._entrywise(step, picked, reduction=0)
             return losses if reduction == 0 else self._reduced("mean" if reduction == 1 else "sum", losses, None)
-        if name == "linalg_vector_norm" and not record.kwargs and _argument(record, 2, "dim", None) in (None, [0]):
+        if name == "linalg_vector_norm" and not record.kwargs and named(record).get("dim") in (None, [0]):
             return self._norm(record, picked)
         if _is_same(record):
             return picked
@@ -117,7 +114,7 @@ class Choices:
         """A norm of picked entries: others count as 0."""
         write = self.lowering.write
         whole = np.where(picked.mask, picked.whole, 0.0)
-        if not isinstance(whole, TracedArray) or not _argument(record, 1, "ord", 2) > 0:
+        if not isinstance(whole, TracedArray) or not named(record).get("ord", 2) > 0:
             return self._refuse()
         values = torch.as_tensor(np.array(whole.value))
         given = Arg(write, values, write.number, whole.index)
@@ -125,8 +122,7 @@ class Choices:
 
     def _entrywise(self, step: Step, picked: Chosen, **replaced: Any) -> Chosen:
         """An operation on picked entries, of all of them."""
-        record, write = step.record, self.lowering.write
-        assert record is not None
+        record, write = step.operation, self.lowering.write
         args, kwargs = [self._argument(step, arg, picked) for arg in record.args], {**record.kwargs}
         for key, value in replaced.items():
             place = _LOSSES[plain_name(record)]
@@ -197,8 +193,7 @@ class Choices:
 
     def _put(self, step: Step, mask: Any) -> Any:
         """Entries that are written where a mask holds."""
-        record, write = step.record, self.lowering.write
-        assert record is not None
+        record, write = step.operation, self.lowering.write
         handle = step.handles.get(id(record.args[0]))
         before = None if handle is None else self.lowering.results.get(handle)
         if not isinstance(before, Either):
@@ -233,14 +228,14 @@ class Choices:
             return None
         held, jump = lowering.following.masks.get(storage(key)), lowering.following.steps[open_[0]]
         mask = None if held is None or lowering.following.steps[held.step] is not jump else held.at(geometry(key))
-        if mask is None or jump.record is None or jump.record.name not in RELATIONS or self.versions.carries(open_[0]):
+        if mask is None or jump.operation.name not in RELATIONS or self.versions.carries(open_[0]):
             return None
         try:
             args, _ = lowering.read_by(jump)
         except TraceError:
             return None
         left, right = (lowering.write.rounded(side, args) for side in args)
-        found = TracedMask(lowering.builder, left, RELATIONS[jump.record.name], right, jump.record.source)
+        found = TracedMask(lowering.builder, left, RELATIONS[jump.operation.name], right, jump.operation.source)
         if mask.numbers is not None:
             found = found.moved(lambda u: u.reshape(-1)[mask.numbers])
         return found if mask.holds else ~found
@@ -270,7 +265,3 @@ def _is_same(record: Record) -> bool:
         return True
     number = record.name == "view" and record.outs[0].dim() == 0
     return number or (record.name == "expand" and record.outs[0].shape == record.args[0].shape)
-
-
-def _argument(record: Record, place: int, name: str, default: Any) -> Any:
-    return record.args[place] if len(record.args) > place else record.kwargs.get(name, default)

@@ -17,7 +17,7 @@ from absnormal.frontends.meanings.jumps import SIDES, Either, Jump, every
 from absnormal.frontends.torch.jumps import VALUELESS, plain_name
 from absnormal.frontends.torch.memory import storage
 from absnormal.frontends.torch.tape import Record, Tape
-from absnormal.frontends.torch.values import array
+from absnormal.frontends.torch.values import array, mapped
 from absnormal.program.moves import in_order, numbered
 
 if TYPE_CHECKING:
@@ -120,17 +120,9 @@ class Constants:
             return self.tape.value(tensor, when)
         if varies or plain_name(record) not in ENTRYWISE | OTHERS | PUTTING:
             raise Lost
-        args, kwargs = (self._values(held, number, taken) for held in (record.args, record.kwargs))
+        args, kwargs = mapped((record.args, record.kwargs), lambda item: (
+            self.on_sides(item, number, taken) if isinstance(item, torch.Tensor) else item))
         return on_others(record, args, kwargs, _place(record, tensor))
-
-    def _values(self, value: Any, when: int, taken: Sides) -> Any:
-        if isinstance(value, torch.Tensor):
-            return self.on_sides(value, when, taken)
-        if isinstance(value, dict):
-            return {key: self._values(item, when, taken) for key, item in value.items()}
-        if isinstance(value, (list, tuple)):
-            return type(value)([self._values(item, when, taken) for item in value])
-        return value
 
     def marked(self, outcome: Either, tensor: Any) -> list[Either]:
         """An outcome as it stands behind a constant tensor: whether entry by entry, and where its entries went."""

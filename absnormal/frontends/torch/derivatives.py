@@ -7,7 +7,6 @@ Where such a kernel jumps is written in `absnormal.frontends.torch.jumps`.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,13 +14,11 @@ import numpy as np
 from absnormal.arrays import Array
 from absnormal.frontends.meanings import activations
 from absnormal.frontends.meanings.movements import along
+from absnormal.frontends.torch.elementwise import halved
 from absnormal.frontends.torch.layers import of_mean
 from absnormal.frontends.torch.reductions import lined
 from absnormal.frontends.torch.values import array
-from absnormal.frontends.torch.writer import Arg, Writer
-
-Rule = Callable[..., Any]
-
+from absnormal.frontends.torch.writer import Arg, Rule, Writer
 
 # -- activations ------------------------------------------------------------------------------------------------------
 
@@ -110,9 +107,7 @@ def _silu(w: Writer, grad: Arg, x: Arg, /) -> int:
 
 
 def _glu(w: Writer, grad: Arg, x: Arg, /, dim: int) -> int:
-    axis = dim % len(x.shape)
-    half, key = x.shape[axis] // 2, (slice(None),) * axis
-    first, second = (w.index(x.node, (*key, part)) for part in (slice(0, half), slice(half, None)))
+    first, second, axis = halved(w, x, dim)
     gate = w.op("expit", second)
     own = w.mul(grad.node, gate)
     return w.concatenate([own, w.mul(w.mul(own, first), w.sub(w.constant(1.0), gate))], axis)

@@ -87,8 +87,7 @@ class _Moved:
 
     def begins(self, step: Step, parts: Sequence[Any]) -> None:
         """The outcome of a jump."""
-        record = step.record
-        assert record is not None
+        record = step.operation
         plain = len(record.outs) == 1 and not record.overwritten and all(isinstance(p, np.ndarray) for p in parts)
         out = record.outs[0]
         self._set(out, [torch.as_tensor(p).to(out.dtype).reshape(out.shape) for p in parts] if plain else None)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,9 +15,7 @@ from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.torch.guards import signs
 from absnormal.frontends.torch.probe import middle
 from absnormal.frontends.torch.values import array
-from absnormal.frontends.torch.writer import Arg, Writer
-
-Rule = Callable[..., Any]
+from absnormal.frontends.torch.writer import Arg, Rule, Writer
 
 
 def _binary(op: str) -> Rule:
@@ -147,12 +144,17 @@ def _elu(w: Writer, x: Arg, /, alpha: float = 1.0, scale: float = 1.0, input_sca
     return activations.elu(w, u, alpha, scale, input_scale)
 
 
-def _glu(w: Writer, x: Arg, /, dim: int = -1) -> int:
-    u = w.node(x)
+def halved(w: Writer, x: Arg, dim: int) -> tuple[int, int, int]:
+    """The two halves of an argument along an axis, and that axis."""
     axis = dim % len(x.shape)
-    half = x.shape[axis] // 2
-    key = (slice(None),) * axis
-    return w.mul(w.index(u, (*key, slice(0, half))), w.op("expit", w.index(u, (*key, slice(half, None)))))
+    half, key = x.shape[axis] // 2, (slice(None),) * axis
+    first, second = (w.index(x.node, (*key, part)) for part in (slice(0, half), slice(half, None)))
+    return first, second, axis
+
+
+def _glu(w: Writer, x: Arg, /, dim: int = -1) -> int:
+    first, second, _ = halved(w, x, dim)
+    return w.mul(first, w.op("expit", second))
 
 
 def _copysign(w: Writer, a: Arg, b: Any, /) -> int:
@@ -226,18 +228,17 @@ def _made(w: Writer, _like: Arg, /) -> int:
 
 
 #: Operations that are a row of the table.
-UNARY = {
-    "neg": "neg", "square": "square", "reciprocal": "reciprocal", "sqrt": "sqrt", "exp": "exp", "exp2": "exp2",
-    "expm1": "expm1", "log": "log", "log2": "log2", "log10": "log10", "log1p": "log1p", "sin": "sin", "cos": "cos",
-    "tan": "tan", "asin": "arcsin", "acos": "arccos", "atan": "arctan", "sinh": "sinh", "cosh": "cosh",
-    "tanh": "tanh", "asinh": "arcsinh", "acosh": "arccosh", "atanh": "arctanh", "sinc": "sinc", "sigmoid": "expit",
-    "erf": "erf", "erfc": "erfc", "special_ndtr": "ndtr", "lgamma": "gammaln", "digamma": "digamma",
-    "erfinv": "erfinv", "i0": "i0", "special_i1": "i1", "special_i1e": "i1e", "special_entr": "entr",
-    "special_ndtri": "ndtri", "special_log_ndtr": "log_ndtr", "special_erfcx": "erfcx",
+_UNARY = {
+    **{name: name for name in (
+        "neg", "square", "reciprocal", "sqrt", "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos",
+        "tan", "sinh", "cosh", "tanh", "sinc", "erf", "erfc", "digamma", "erfinv", "i0")},
+    **{f"a{name}": f"arc{name}" for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")},
+    **{f"special_{name}": name for name in ("ndtr", "i1", "i1e", "entr", "ndtri", "log_ndtr", "erfcx")},
+    "sigmoid": "expit", "lgamma": "gammaln",
 }  # fmt: skip
-BINARY = {"mul": "mul", "true_divide": "div", "logaddexp": "logaddexp", "logaddexp2": "logaddexp2", "hypot": "hypot"}
+_BINARY = {"true_divide": "div", **{name: name for name in ("mul", "logaddexp", "logaddexp2", "hypot")}}
 RULES: dict[str, Rule] = {
-    **{name: _unary(op) for name, op in UNARY.items()}, **{name: _binary(op) for name, op in BINARY.items()},
+    **{name: _unary(op) for name, op in _UNARY.items()}, **{name: _binary(op) for name, op in _BINARY.items()},
     "sub": _sub, "div": _div, "pow": _pow, "polygamma": _polygamma, "mvlgamma": _mvlgamma,
     "special_xlog1py": _xlog1py, "special_zeta": _last("zeta"), "igamma": _last("gammainc"),
     "igammac": _last("gammaincc"), "deg2rad": _times(math.pi / 180), "rad2deg": _times(180 / math.pi),

@@ -20,6 +20,7 @@ from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.torch.jumps import KNOTS, Knots, discrete, plain_name
 from absnormal.frontends.torch.values import array
 from absnormal.frontends.torch.writer import Arg, Writer
+from absnormal.program.moves import numbered
 
 #: Writes the guards of an operation from its arguments; False where it has none to offer.
 Rule = Callable[..., bool]
@@ -58,7 +59,7 @@ def signs(w: Writer, u: int) -> bool:
 def first(w: Writer, u: int, axis: int, index: Array, sign: int) -> bool:
     """Keep that the entries at ``index`` along an axis are the largest (sign 1), or the smallest."""
     count = w.shape(u)[axis]
-    places = np.moveaxis(np.arange(int(np.prod(w.shape(u)))).reshape(w.shape(u)), axis, 0)
+    places = np.moveaxis(numbered(w.shape(u)), axis, 0)
     chosen = np.moveaxis(index, axis, 0)
     others = (chosen + np.arange(1, count).reshape(-1, *([1] * (chosen.ndim - 1)))) % count
     left = w.gather(u, np.broadcast_to(np.take_along_axis(places, chosen, 0), others.shape))
@@ -73,7 +74,7 @@ def ordered(w: Writer, u: int, axis: int, index: Array) -> bool:
     ranked = np.take_along_axis(values, order, 0)
     if np.any(ranked[1:] == ranked[:-1]):
         return False
-    places = np.moveaxis(np.arange(values.size).reshape(w.shape(u)), axis, 0)
+    places = np.moveaxis(numbered(w.shape(u)), axis, 0)
     ranks = np.argsort(order, axis=0, kind="stable")
     taken = np.take_along_axis(ranks, np.moveaxis(index, axis, 0), 0).reshape(index.shape[axis], -1)
     if np.any(taken != taken[:, :1]):
@@ -178,13 +179,13 @@ def _searched(w: Writer, edges: Arg, x: Any, *args: Any, **kwargs: Any) -> bool:
     """Keep the edges below and above every entry."""
     if not isinstance(x, Arg) or len(edges.shape) != 1 or kwargs.get("sorter") is not None:
         return False
-    index, shape, count = array(w.returned[0]).reshape(-1), x.shape, edges.shape[0]
+    index, count = array(w.returned[0]).reshape(-1), edges.shape[0]
     numbers = np.arange(index.size)
     flat = w.reshape(x.node, (index.size,))
     for inside, edge, relation in ((index > 0, index - 1, ">"), (index < count, index, "<")):
         if inside.any():
             w.guard(w.gather(flat, numbers[inside]), w.gather(edges.node, edge[inside]), relation)
-    return len(shape) >= 0
+    return True
 
 
 def _straightened(w: Writer, x: Arg, beta: float = 1.0, threshold: float = 20.0) -> bool:

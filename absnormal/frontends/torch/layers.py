@@ -6,14 +6,14 @@ Kernels without a kink may be written in smaller operations, as their derivative
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from absnormal.frontends.meanings.losses import negative_log_likelihood, reduced
-from absnormal.frontends.meanings.movements import added
+from absnormal.frontends.meanings.movements import added, moved
 from absnormal.frontends.meanings.normalizations import (
     affine,
     by_groups,
@@ -27,10 +27,7 @@ from absnormal.frontends.meanings.recurrent import gates, layer, lstm
 from absnormal.frontends.meanings.reductions import log_softmax, softmax
 from absnormal.frontends.torch.reductions import lined, norm
 from absnormal.frontends.torch.values import array
-from absnormal.frontends.torch.writer import Arg, Writer
-
-Rule = Callable[..., Any]
-
+from absnormal.frontends.torch.writer import Arg, Rule, Writer
 
 # -- softmax ------------------------------------------------------------------------------------------------------
 
@@ -126,9 +123,7 @@ def _attention(
     k, v = key.node, value.node
     repeat = query.shape[-3] // key.shape[-3] if len(query.shape) > 3 else 1
     if repeat > 1:
-        places = np.arange(math.prod(key.shape)).reshape(key.shape).repeat(repeat, axis=-3)
-        k = w.gather(k, places)
-        v = w.gather(v, np.arange(math.prod(value.shape)).reshape(value.shape).repeat(repeat, axis=-3))
+        k, v = (moved(w, u, lambda places: places.repeat(repeat, axis=-3)) for u in (k, v))
     ndim = len(w.shape(k))
     scores = w.scaled(w.matmul(query.node, w.swap(k, ndim - 2, ndim - 1)), factor)
     if is_causal:

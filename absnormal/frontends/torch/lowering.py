@@ -23,15 +23,14 @@ from absnormal.frontends.torch.following import Following, sharp
 from absnormal.frontends.torch.graph import refuse_constant
 from absnormal.frontends.torch.guards import keep
 from absnormal.frontends.torch.jumps import VALUELESS
-from absnormal.frontends.torch.kinds import EPSILON, stopped_at, unit_of
 from absnormal.frontends.torch.memory import storage
 from absnormal.frontends.torch.numbers import is_log
 from absnormal.frontends.torch.pairs import turned
 from absnormal.frontends.torch.places import by_places
 from absnormal.frontends.torch.probe import table
 from absnormal.frontends.torch.settled import settled
-from absnormal.frontends.torch.steps import Handle, Mask, Read, Step, geometry, places_taken
-from absnormal.frontends.torch.stopped import MIXED, is_held, mixes, stopped_from, ties
+from absnormal.frontends.torch.steps import EPSILON, Handle, Mask, Read, Step, geometry, places_taken, unit_of
+from absnormal.frontends.torch.stopped import MIXED, is_held, mixes, stopped_at, stopped_from, ties
 from absnormal.frontends.torch.tape import Record, Tape
 from absnormal.frontends.torch.unknown import refuse_unknown
 from absnormal.frontends.torch.values import array, finite, real_shape
@@ -123,9 +122,8 @@ class Lowering:
                     stack.append(other)
         return sorted(number for number in seen if steps[number].record is not None or steps[number].mix)
 
-    def _at(self, record: Record | None) -> None:
+    def _at(self, record: Record) -> None:
         """Name the operation that is being lowered."""
-        assert record is not None
         source = record.source
         name = "to" if record.name == "_to_copy" else record.name.removesuffix("_")
         path = self.names.get(id(record.module)) if record.module is not None else None
@@ -152,8 +150,7 @@ class Lowering:
         return [n for n in numbers if self.versions.carries(n) or (self._ties(n) and not self._settled(n))]
 
     def _meets(self, jump: Step) -> bool:
-        record = jump.record
-        assert record is not None
+        record = jump.operation
         found = ties(jump, self.following.steps, self.tape)
         if found is None:
             self._at(record)
@@ -177,7 +174,7 @@ class Lowering:
         free = tied if tied and dominated(self, read, tied) else ()
         for number in sorted(read.taint.difference(free)):
             if number in tied:
-                self._at(self.following.steps[number].record)
+                self._at(self.following.steps[number].operation)
                 self.write.refuse(
                     f"is tied at this point and was branched on, or read, at {where}, so it is not constant near it",
                     "use torch.where, torch.maximum or torch.relu, or move the point; where it is only logged,"
@@ -266,8 +263,7 @@ class Lowering:
     def _constant(self, number: int) -> None:
         """The results of an operation on no entries of the variables."""
         step = self.following.steps[number]
-        assert step.record is not None
-        for place, out in enumerate(step.record.overwritten or step.record.outs):
+        for place, out in enumerate(step.operation.overwritten or step.operation.outs):
             self.results[number, place] = self.write.tensor(self.tape.value(out, step.number + 1))
 
     def _at_ties(self, step: Step, taint: frozenset[int], args: list[Any]) -> Any:
@@ -282,7 +278,7 @@ class Lowering:
             sides = self.versions.lowered(step, self.open(tied))
             if sides is not None:
                 return sides
-            self._at(steps[open_[0]].record)
+            self._at(steps[open_[0]].operation)
             self.write.refuse(
                 "is tied at this point, what it chooses is not constant near it, and no two sides are seen to meet",
                 "write the kink with torch.abs, torch.maximum, torch.relu or one torch.where, or move the point")
@@ -290,10 +286,9 @@ class Lowering:
 
     def _as_kink(self, step: Step, jump: Step, args: list[Any]) -> int | None:
         """An operation by what a jump chooses as one on two sides that meet; None where that is not seen."""
-        assert jump.record is not None
         self._refuse_mixed(jump)
-        compared = [self._argument(arg, jump) for arg in jump.record.args]
-        return at_ties(self.write, step.record, args, jump.record.name, compared, partial(self._mask, jump))
+        compared = [self._argument(arg, jump) for arg in jump.operation.args]
+        return at_ties(self.write, step.operation, args, jump.operation.name, compared, partial(self._mask, jump))
 
     def _mask(self, jump: Step, arg: Any) -> Mask | None:
         """An argument that is the result of a jump or its opposite, or entries of it; None where it is neither."""
@@ -302,17 +297,16 @@ class Lowering:
 
     def _refuse_mixed(self, jump: Step) -> None:
         if any(handle is not None and mixes(self.following, handle) for handle in jump.handles.values()):
-            self._at(jump.record)
+            self._at(jump.operation)
             self.write.refuse(*MIXED)
 
     def _argument(self, arg: Any, step: Step) -> Any:
         if isinstance(arg, torch.Tensor):
             handle = step.handles.get(id(arg))
-            assert step.record is not None
-            node = None if handle is None else turned(self.write, arg, self._node(handle))
-            if handle is not None and handle[0] not in self._depending and step.record.enabled:
-                refuse_constant(arg, step.record)
-            drawn = bool(step.record.filled) and any(arg is target for target in step.record.filled)
+            node, record = None if handle is None else turned(self.write, arg, self._node(handle)), step.operation
+            if handle is not None and handle[0] not in self._depending and record.enabled:
+                refuse_constant(arg, record)
+            drawn = bool(record.filled) and any(arg is target for target in record.filled)
             return Arg(self.write, arg, step.number + drawn, node)
         if isinstance(arg, (list, tuple)):
             return [self._argument(item, step) for item in arg]
@@ -325,11 +319,15 @@ class Lowering:
             node.refuse()
         if node is None:
             number, place = handle
-            self._at(self.following.steps[number].record)
+            self._at(self.following.steps[number].operation)
             self.write.refuse(
                 f"gives several results, and number {place + 1} is used, of which no rule says what it is",
                 "compute it with other operations, or detach it")
         return node
+
+    def held(self, step: Step) -> list[Any]:
+        """What the arguments of a step are that carry derivatives; None for those that are not lowered."""
+        return [self.results.get(handle) for handle in step.handles.values() if handle is not None]
 
     def _mixed(self, step: Step) -> int:
         """A part of memory: entries of one node, and where that does not hold them of another."""
@@ -364,8 +362,7 @@ class Lowering:
 
     def _kept(self, jump: Step) -> bool:
         """Whether guards say what a jump came to; not where something before it has no rule."""
-        assert jump.record is not None
-        if is_held(jump.record):
+        if is_held(jump.operation):
             return True
         try:
             args, kwargs = self.read_by(jump)
@@ -375,8 +372,7 @@ class Lowering:
 
     def read_by(self, jump: Step) -> tuple[list[Any], dict[str, Any]]:
         """The arguments of a jump, which are lowered for that."""
-        record = jump.record
-        assert record is not None
+        record = jump.operation
         self._refuse_mixed(jump)
         for number in self._needed(jump.needs()):
             if (number, 0) not in self.results:

@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from absnormal.frontends.torch.kinds import is_number
 from absnormal.frontends.torch.steps import Read, Step
 
 
@@ -126,15 +125,11 @@ def is_log(read: Read, needed: Sequence[int], steps: Sequence[Step], uses: Mappi
     for number, step in enumerate(steps):
         if step.record is None or step.jumps:
             continue
-        before = step.number < read.number
-        if number in used and (not before or _several(step)):
+        before, outs = step.number < read.number, step.record.outs
+        is_number = any(out.numel() == 1 and out.requires_grad for out in outs)
+        # Of several numbers an index may choose one.
+        if number in used and (not before or (is_number and len(outs) > 1)):
             return False
-        if number not in used and before and is_number(step):
+        if number not in used and before and is_number:
             return False
     return True
-
-
-def _several(step: Step) -> bool:
-    """Whether a step gives several numbers, one of which an index may choose."""
-    assert step.record is not None
-    return len(step.record.outs) > 1 and is_number(step)

@@ -5,7 +5,7 @@ The indices that a kernel returned say which of the tied entries it took.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -17,9 +17,7 @@ from absnormal.frontends.meanings.order import in_order
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.torch.reductions import chosen_fold, lined, taking
 from absnormal.frontends.torch.values import array
-from absnormal.frontends.torch.writer import Arg, Writer
-
-Rule = Callable[..., Any]
+from absnormal.frontends.torch.writer import Arg, Rule, Writer
 
 
 def ranked(

@@ -12,8 +12,8 @@ from absnormal.arrays import Array
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.own_rules import OwnRule
 from absnormal.frontends.torch.arguments import reading
-from absnormal.frontends.torch.kinds import unit_of
 from absnormal.frontends.torch.rules import RULES
+from absnormal.frontends.torch.steps import unit_of
 from absnormal.frontends.torch.values import array
 from absnormal.frontends.torch.writer import Arg, Writer, here
 

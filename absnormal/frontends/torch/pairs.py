@@ -7,18 +7,17 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import torch
 
 from absnormal.frontends.meanings import complex_numbers as meaning
 from absnormal.frontends.meanings import halves, smoothness
 from absnormal.frontends.meanings.complex_numbers import Parts, product_of, quotient_of, sum_of
 from absnormal.frontends.meanings.movements import padded
-from absnormal.frontends.torch.algebra import as_columns, together
-from absnormal.frontends.torch.opaque import Slot, Where, opaque
+from absnormal.frontends.torch.algebra import as_columns, single, together
+from absnormal.frontends.torch.opaque import Slot, opaque
 from absnormal.frontends.torch.reductions import axes_of, norm
-from absnormal.frontends.torch.writer import Arg, Writer
+from absnormal.frontends.torch.writer import Arg, Rule, Writer
 from absnormal.program.moves import numbered
-
-Rule = Callable[..., Any]
 
 
 def turned(w: Writer, tensor: Any, node: int) -> int:
@@ -43,12 +42,11 @@ def _joined(w: Writer, parts: Parts) -> int:
     return made
 
 
-def _add(w: Writer, a: Any, b: Any, /, alpha: Any = 1) -> int:
-    return _joined(w, sum_of(w, _parts(w, a), product_of(w, _parts(w, alpha), _parts(w, b))))
+def _sum(sign: int) -> Rule:
+    def rule(w: Writer, a: Any, b: Any, /, alpha: Any = 1) -> int:
+        return _joined(w, sum_of(w, _parts(w, a), product_of(w, _parts(w, alpha), _parts(w, b)), sign))
 
-
-def _sub(w: Writer, a: Any, b: Any, /, alpha: Any = 1) -> int:
-    return _joined(w, sum_of(w, _parts(w, a), product_of(w, _parts(w, alpha), _parts(w, b)), -1))
+    return rule
 
 
 def _div(w: Writer, a: Any, b: Any, /, rounding_mode: str | None = None) -> int:
@@ -87,11 +85,7 @@ def _angle(w: Writer, x: Arg, /) -> int:
 def _cast(w: Writer, x: Arg, /) -> int:
     if not w.record.outs[0].is_complex():
         w.refuse("drops imaginary parts", "use torch.real")
-    return x.node if x.here.is_complex() else _joined(w, (x.node, None))
-
-
-def _same(w: Writer, x: Arg, /) -> int:
-    return w.node(x)
+    return _full(w, x)
 
 
 def _full(w: Writer, x: Arg) -> int:
@@ -113,8 +107,6 @@ def _stack(w: Writer, parts: Sequence[Arg], /, dim: int = 0) -> int:
 
 def _by_places(w: Writer, x: Arg, /, *args: Any, **kwargs: Any) -> int:
     """The operation itself moves the numbers of the entries."""
-    import torch
-
     places = w.record.func(torch.from_numpy(numbered(x.shape)), *args, **kwargs).numpy()
     return w.gather(x.node, 2 * places[..., None] + np.arange(2))
 
@@ -144,14 +136,6 @@ def _direction(w: Writer, x: Arg, /) -> int:
 
 
 # -- linear algebra ----------------------------------------------------------------------------------------------------
-
-
-def _single(where: Where, count: int = 1) -> Rule:
-    """An operation on one complex matrix; ``count`` of its results are numbers."""
-    def rule(w: Writer, a: Arg, /) -> list[int]:
-        return [opaque(w, [a.node], [Slot(0)], where, place, len(a.shape) - 2, paired=True) for place in range(count)]
-
-    return rule
 
 
 def _hermitian(w: Writer, a: Arg, lower: bool) -> int:
@@ -219,18 +203,21 @@ def _to_real(w: Writer, x: Arg, /, dim: Sequence[int], normalization: int, last_
 
 
 _RULES: dict[str, Rule] = {
-    "add": _add, "sub": _sub, "div": _div, "conj_physical": _conjugate, "_conj_physical": _conjugate, "pow": _pow,
+    "add": _sum(1), "sub": _sum(-1), "div": _div, "conj_physical": _conjugate, "_conj_physical": _conjugate,
+    "pow": _pow,
     **{name: _of(function) for name, function in meaning.FUNCTIONS.items()}, "sigmoid": _of(meaning.logistic),
-    "prod": _prod, "sgn": _direction, "angle": _angle, "_to_copy": _cast, "clone": _same, "contiguous": _same,
+    "prod": _prod, "sgn": _direction, "angle": _angle, "_to_copy": _cast,
+    **dict.fromkeys(("clone", "contiguous", "resolve_conj"), lambda w, x, /: w.node(x)),
     "cat": _cat, "stack": _stack, "constant_pad_nd": _pad, "roll": _by_places, "flip": _by_places, "mm": _matmul,
-    "bmm": _matmul, "mv": _matmul, "vdot": _inner, "matmul": _matmul, "resolve_conj": _same,
-    "linalg_inv_ex": _single(smoothness.invertible), "_linalg_det": _single(smoothness.invertible),
-    "_linalg_slogdet": _single(smoothness.invertible, 2), "linalg_matrix_exp": _single(smoothness.everywhere),
+    "bmm": _matmul, "mv": _matmul, "vdot": _inner, "matmul": _matmul,
+    **dict.fromkeys(("linalg_inv_ex", "_linalg_det"), single(smoothness.invertible, 1, True)),
+    "_linalg_slogdet": single(smoothness.invertible, 2, True),
+    "linalg_matrix_exp": single(smoothness.everywhere, 1, True),
     "linalg_cholesky_ex": _cholesky, "_linalg_eigh": _eigenvalues, "_linalg_svd": _singular_values,
     "_linalg_solve_ex": _solve, "_fft_r2c": _to_half, "_fft_c2c": _to_complex, "_fft_c2r": _to_real,
     "abs": lambda w, x, /: norm(w, x.node, 2.0, [len(x.shape)], False),
     "sum": lambda w, x, /, dim=None, keepdim=False: w.sum(x.node, axes_of(x, dim), keepdim),
-    "rsub": lambda w, a, b, /, alpha=1: _sub(w, b, a, alpha),
+    "rsub": lambda w, a, b, /, alpha=1: _sum(-1)(w, b, a, alpha),
     "mul": lambda w, a, b, /: _joined(w, product_of(w, _parts(w, a), _parts(w, b))),
     "neg": lambda w, x, /: w.op("neg", x.node),
     "complex": lambda w, a, b, /: _joined(w, (a.node, b.node)),

@@ -20,7 +20,7 @@ from absnormal.frontends.torch.constants import Lost
 from absnormal.frontends.torch.jumps import LOOKING, discrete, plain_name
 from absnormal.frontends.torch.memory import storage
 from absnormal.frontends.torch.order import completed, with_rank
-from absnormal.frontends.torch.steps import Step
+from absnormal.frontends.torch.steps import Step, named
 from absnormal.frontends.torch.tape import Record
 from absnormal.frontends.torch.values import MASKS, array
 from absnormal.frontends.torch.writer import Arg
@@ -40,14 +40,13 @@ _FIX = "use torch.amax, torch.amin or torch.sort"
 
 def by_places(lowering: Lowering, step: Step, jump: Step, args: Sequence[Any]) -> Any:
     """A step that looks entries up by indices of a sort, which is tied, as order statistics; None where it is none."""
-    record = step.record
-    assert record is not None and jump.record is not None
-    given = _named(record)
+    record = step.operation
+    given = named(record)
     wanted = LOOKING.get(record.name)
-    if wanted is None or jump.record.name not in ORDERING or not isinstance(args[0], Arg) or not args[0].varied:
+    if wanted is None or jump.operation.name not in ORDERING or not isinstance(args[0], Arg) or not args[0].varied:
         return None
     keys = [t for t in _flat(given[wanted]) if isinstance(t, torch.Tensor)]
-    moved = [t for t in keys if _is_moved(lowering, t, jump.record)]
+    moved = [t for t in keys if _is_moved(lowering, t, jump.operation)]
     if len(moved) != 1 or any(not discrete(t) or t.dtype in MASKS for t in keys):
         return None
     try:
@@ -58,7 +57,7 @@ def by_places(lowering: Lowering, step: Step, jump: Step, args: Sequence[Any]) -
             if ranks is None:
                 return None
             places, out = ranks
-            carried = _Carried(lowering, jump.record, out, places.ordering.members.shape[1])
+            carried = _Carried(lowering, jump.operation, out, places.ordering.members.shape[1])
             own, moving = (np.asarray(carried.by(moved[0], numbers)) for numbers in (places.own, places.ranks))
             table, axis = TracedArray(lowering.builder, args[0].node), 0
             if record.name == "take":
@@ -78,12 +77,6 @@ def outcome_of(lowering: Lowering, jump: Step) -> Any:
         return None if ranks is None else ranks[0].outcome()
     except TraceError:
         return None
-
-
-def _named(record: Record) -> dict[str, Any]:
-    """The arguments of an operation by their names."""
-    names = [argument.name for argument in record.func._schema.arguments]
-    return {**dict(zip(names, record.args, strict=False)), **record.kwargs}
 
 
 def _flat(value: Any) -> list[Any]:
@@ -118,10 +111,9 @@ def _apply(record: Record, given: dict[str, Any], wanted: str, index: Any) -> Ca
 
 def _ranks(lowering: Lowering, jump: Step) -> tuple[Places, Any] | None:
     """The indices that an operation returned, along the axis that it sorts, and the tensor of them."""
-    record = jump.record
-    assert record is not None
+    record = jump.operation
     args, _ = lowering.read_by(jump)
-    given, name, key = _named(record), record.name, args[0]
+    given, name, key = named(record), record.name, args[0]
     if not isinstance(key, Arg) or not key.varied or not key.shape or (
             name in ("max", "median", "min") and "dim" not in given):
         return None

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
+from absnormal.frontends.meanings.movements import moved
 from absnormal.frontends.meanings.reductions import accumulated, variance
 from absnormal.frontends.torch.guards import signs
+from absnormal.frontends.torch.probe import splits_evenly
 from absnormal.frontends.torch.values import array
-from absnormal.frontends.torch.writer import Arg, Writer
-
-Rule = Callable[..., Any]
+from absnormal.frontends.torch.writer import Arg, Rule, Writer
+from absnormal.program.moves import numbered
 
 
 def axes_of(x: Arg, dim: Any) -> list[int]:
@@ -35,39 +36,20 @@ def lined(w: Writer, x: Arg) -> int:
     return w.node(x) if x.shape else w.reshape(w.node(x), (1,))
 
 
-def _variance(w: Writer, x: Arg, dim: Any, unbiased: bool, correction: float | None, keepdim: bool) -> tuple[int, int]:
-    less = float(unbiased) if correction is None else float(correction)
-    return variance(w, lined(w, x), _axes(x, dim), less, keepdim)
+def _of_variance(made: Callable[[Writer, int, int], Any]) -> Rule:
+    """What is made of the variance and of the mean with its axes kept."""
+    def rule(
+        w: Writer, x: Arg, /, dim: Any = None, unbiased: bool = True, correction: float | None = None,
+        keepdim: bool = False,
+    ) -> Any:
+        less = float(unbiased) if correction is None else float(correction)
+        return made(w, *variance(w, lined(w, x), _axes(x, dim), less, keepdim))
+
+    return rule
 
 
-def _var(
-    w: Writer, x: Arg, /, dim: Any = None, unbiased: bool = True, correction: float | None = None,
-    keepdim: bool = False,
-) -> int:
-    return _variance(w, x, dim, unbiased, correction, keepdim)[0]
-
-
-def _std(
-    w: Writer, x: Arg, /, dim: Any = None, unbiased: bool = True, correction: float | None = None,
-    keepdim: bool = False,
-) -> int:
-    return w.op("sqrt", _variance(w, x, dim, unbiased, correction, keepdim)[0], tie="std")
-
-
-def _var_mean(
-    w: Writer, x: Arg, /, dim: Any = None, unbiased: bool = True, correction: float | None = None,
-    keepdim: bool = False,
-) -> list[int]:
-    var, mean = _variance(w, x, dim, unbiased, correction, keepdim)
-    return [var, w.reshape(mean, w.shape(var))]
-
-
-def _std_mean(
-    w: Writer, x: Arg, /, dim: Any = None, unbiased: bool = True, correction: float | None = None,
-    keepdim: bool = False,
-) -> list[int]:
-    var, mean = _variance(w, x, dim, unbiased, correction, keepdim)
-    return [w.op("sqrt", var, tie="std"), w.reshape(mean, w.shape(var))]
+def _root(w: Writer, var: int) -> int:
+    return w.op("sqrt", var, tie="std")
 
 
 def _prod(w: Writer, x: Arg, /, dim: int | None = None, keepdim: bool = False) -> int:
@@ -136,8 +118,6 @@ def taking(index: Array, count: int, sign: int) -> Array:
 
 def reduced(w: Writer, u: int, axes: Sequence[int], sign: int, kernel: str, keep: bool) -> int:
     """max or min over axes, ties split as the kernel splits them."""
-    from absnormal.frontends.torch.probe import splits_evenly
-
     if not splits_evenly(kernel, w.dtype):
         w.refuse("does not split ties evenly on this version", "use max(dim), whose indices are known")
     front = w.fronted(u, axes)
@@ -229,16 +209,19 @@ def _cdist(w: Writer, a: Arg, b: Arg, /, p: float = 2) -> int:
 
 def _pdist(w: Writer, x: Arg, /, p: float = 2) -> int:
     first, second = np.triu_indices(x.shape[0], 1)
-    u = w.sub(*(w.gather(x.node, np.arange(math.prod(x.shape)).reshape(x.shape)[rows]) for rows in (first, second)))
+    u = w.sub(*(w.gather(x.node, numbered(x.shape)[rows]) for rows in (first, second)))
     return norm(w, u, float(p), [1], False)
 
 
 def _trace(w: Writer, x: Arg, /) -> int:
-    return w.sum(w.gather(x.node, np.arange(math.prod(x.shape)).reshape(x.shape).diagonal().copy()))
+    return w.sum(moved(w, x.node, np.diagonal))
 
 
 RULES: dict[str, Rule] = {
-    "var": _var, "std": _std, "var_mean": _var_mean, "std_mean": _std_mean, "prod": _prod, "nansum": _nansum,
+    "var": _of_variance(lambda w, var, mean: var), "std": _of_variance(lambda w, var, mean: _root(w, var)),
+    "var_mean": _of_variance(lambda w, var, mean: [var, w.reshape(mean, w.shape(var))]),
+    "std_mean": _of_variance(lambda w, var, mean: [_root(w, var), w.reshape(mean, w.shape(var))]), "prod": _prod,
+    "nansum": _nansum,
     "cumprod": _accumulated("mul"), "logcumsumexp": _accumulated("logaddexp"), "cumsum": _cumsum, "mm": _matmul,
     "bmm": _matmul, "mv": _matmul, "dot": _matmul, "matmul": _matmul, "vdot": _matmul, "addmm": _addmm,
     "addmv": _addmm, "addr": _addr, "linear": _linear, "baddbmm": _addmm, "trace": _trace, "addbmm": _addbmm,

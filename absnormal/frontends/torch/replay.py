@@ -13,6 +13,7 @@ import torch
 
 from absnormal.frontends.torch.memory import storage
 from absnormal.frontends.torch.tape import Record, Tape, tensors
+from absnormal.frontends.torch.values import mapped
 
 
 class CannotReplay(Exception):
@@ -46,7 +47,7 @@ class Replay:
         return found
 
     def _step(self, number: int, record: Record) -> None:
-        args, kwargs = self._again(record.args, number), self._again(record.kwargs, number)
+        args, kwargs = mapped((record.args, record.kwargs), lambda item: self._again(item, number))
         if torch.Tag.nondeterministic_seeded in record.func.tags:
             self._drawn(number, record)
             return
@@ -75,7 +76,7 @@ class Replay:
         self.made.add(storage(old))
 
     def _again(self, value: Any, number: int) -> Any:
-        """Arguments with tensors and types of numbers replaced."""
+        """An argument, or what stands for it where it is a tensor or a type of numbers."""
         if isinstance(value, torch.Tensor):
             if id(value) not in self.known:
                 if storage(value) in self.made:
@@ -84,10 +85,6 @@ class Replay:
             return self.known[id(value)]
         if isinstance(value, torch.dtype):
             return self.dtype if self.dtype is not None and value.is_floating_point else value
-        if isinstance(value, dict):
-            return {key: self._again(item, number) for key, item in value.items()}
-        if isinstance(value, (list, tuple)):
-            return type(value)([self._again(item, number) for item in value])
         return value
 
     def _cast(self, tensor: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,10 +14,8 @@ from absnormal.frontends.meanings.scattering import EXTREMA, combined
 from absnormal.frontends.torch.probe import splits_beside, splits_evenly
 from absnormal.frontends.torch.shapes import in_memory, indexed, key, lines, torch_masked
 from absnormal.frontends.torch.values import array
-from absnormal.frontends.torch.writer import Arg, Writer
+from absnormal.frontends.torch.writer import Arg, Rule, Writer
 from absnormal.program.moves import numbered
-
-Rule = Callable[..., Any]
 
 #: What torch calls ways to combine values, in several operations.
 _KINDS = {"add": "sum", "multiply": "prod"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -18,9 +18,7 @@ from absnormal.frontends.meanings.windows import folds
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.torch.opaque import Kernel, Slot, Whole
 from absnormal.frontends.torch.reductions import taking
-from absnormal.frontends.torch.writer import Arg, Writer
-
-Rule = Callable[..., Any]
+from absnormal.frontends.torch.writer import Arg, Rule, Writer
 
 
 def _embedding_bag(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,6 +14,7 @@ from absnormal.frontends.torch.jumps import CONVERSIONS, LOOKING, RANKS, RELATIO
 from absnormal.frontends.torch.values import MASKS
 from absnormal.frontends.torch.writer import Arg, Writer
 from absnormal.program import program
+from absnormal.program.moves import numbered
 
 #: Two nodes, and the relation between them whose outcome decides the jump.
 Comparison = tuple[int, int, str]
@@ -87,7 +87,7 @@ def comparisons(w: Writer, args: Sequence[Any], kwargs: dict[str, Any]) -> list[
 
 def _neighbours(w: Writer, x: Arg, axis: int, apart: slice) -> list[Comparison]:
     """Neighbours in rising order along an axis, those that must differ for their places to be known."""
-    places = np.moveaxis(np.arange(math.prod(x.shape)).reshape(x.shape), axis, -1)
+    places = np.moveaxis(numbered(x.shape), axis, -1)
     rising = np.argsort(np.moveaxis(w.here(x.node), axis, -1), axis=-1, kind="stable")
     order = np.take_along_axis(places, rising, -1)
     flat = w.reshape(x.node, (-1,))

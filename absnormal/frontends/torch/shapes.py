@@ -6,13 +6,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import torch
 
 from absnormal.arrays import Array
 from absnormal.frontends.meanings.movements import along, moved, padded, replaced
-from absnormal.frontends.torch.writer import Arg, Writer
+from absnormal.frontends.torch.writer import Arg, Rule, Writer
 from absnormal.program.moves import numbered
-
-Rule = Callable[..., Any]
 
 
 def _view(w: Writer, x: Arg, /) -> int:
@@ -70,8 +69,6 @@ def _expand(w: Writer, x: Arg, /) -> int:
 
 def _by_places(w: Writer, x: Arg, /, *args: Any, **kwargs: Any) -> int:
     """The operation itself moves the numbers of the entries."""
-    import torch
-
     plain = [arg.tensor if isinstance(arg, Arg) else arg for arg in args]
 
     def move(places: Array) -> Array:
@@ -90,8 +87,6 @@ def _in_memory(w: Writer, x: Arg, /, size: Sequence[int], stride: Sequence[int],
 
 def in_memory(x: Arg, size: Sequence[int], stride: Sequence[int], offset: Any) -> Array:
     """The numbers of the entries of a tensor that lie at these places of its memory, -1 for none."""
-    import torch
-
     given = x.here
     places = torch.full((given.untyped_storage().nbytes() // given.element_size(),), -1)
     mine = places.as_strided(given.shape, given.stride(), given.storage_offset())
@@ -118,8 +113,6 @@ def _index(w: Writer, x: Arg, indices: Sequence[Any], /) -> int:
 
 def indexed(places: Array, indices: Sequence[Any]) -> Array:
     """What torch's own indexing takes of an array."""
-    import torch
-
     keys = [None if item is None else item.tensor.cpu() for item in indices]
     return np.asarray(torch.ops.aten.index.Tensor(torch.from_numpy(places), keys).numpy())
 
@@ -132,8 +125,6 @@ def _masked_index(w: Writer, x: Arg, mask: Arg, indices: Sequence[Any], fill: fl
 
 def torch_masked(places: Array, mask: Arg, indices: Sequence[Any]) -> Array:
     """The entries that are read, and any where the mask does not hold."""
-    import torch
-
     keys = [None if item is None else item.tensor for item in indices]
     return np.asarray(torch.ops.aten._unsafe_masked_index(torch.from_numpy(places), mask.tensor, keys, 0).numpy())
 
@@ -192,8 +183,6 @@ def _embedding(w: Writer, weight: Arg, index: Arg, /, padding_idx: int = -1) -> 
 
 def _packed(w: Writer, x: Arg, lengths: Arg, /, batch_first: bool) -> list[Any]:
     """Rows of padded sequences, step by step, without the padding."""
-    import torch
-
     def move(places: Array) -> Array:
         packed = torch.ops.aten._pack_padded_sequence(torch.from_numpy(places), lengths.tensor, batch_first)
         return np.asarray(packed[0].numpy())

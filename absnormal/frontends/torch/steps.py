@@ -14,6 +14,11 @@ from absnormal.arrays import Array
 from absnormal.frontends.torch.memory import storage
 from absnormal.frontends.torch.tape import Record
 
+#: The machine epsilon of every floating type.
+EPSILON = {dtype: torch.finfo(dtype).eps for dtype in (
+    torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.complex128, torch.complex64, torch.complex32,
+)}  # fmt: skip
+
 Geometry = tuple[int, tuple[int, ...], tuple[int, ...]]
 #: Where a value comes from: the number of a step and of its result.
 Handle = tuple[int, int]
@@ -49,6 +54,12 @@ class Step:
     apart: bool = False
     behind: frozenset[int] = frozenset()
 
+    @property
+    def operation(self) -> Record:
+        """The operation of the tape, where the step is one."""
+        assert self.record is not None
+        return self.record
+
     def sources(self) -> list[Handle]:
         return [handle for handle in (*self.handles.values(), *self.mix[:2]) if handle is not None]
 
@@ -78,6 +89,17 @@ def read(record: Record) -> list[Any]:
     """The tensors among what an operation was given on which its result depends by them alone."""
     aside = [record.args[place] for place in _UNREAD.get(record.name, ())]
     return [t for t in record.arguments if all(t is not other for other in aside)] if aside else record.arguments
+
+
+def unit_of(record: Record) -> float:
+    """The coarsest machine epsilon among what an operation was given and returned."""
+    return max([EPSILON.get(tensor.dtype, 0.0) for tensor in (*record.arguments, *record.outs)], default=0.0)
+
+
+def named(record: Record) -> dict[str, Any]:
+    """The arguments of an operation by their names."""
+    names = [argument.name for argument in record.func._schema.arguments]
+    return {**dict(zip(names, record.args, strict=False)), **record.kwargs}
 
 
 def is_view_of_pairs(record: Record) -> bool:

@@ -7,7 +7,7 @@ operation about which nothing is known is refused where something depends on its
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -162,8 +162,7 @@ def is_held(record: Record) -> bool:
 
 def ties(step: Step, steps: Sequence[Step], tape: Tape) -> tuple[bool, bool] | None:
     """Whether an operation jumps at the point, and whether it may within rounding; None where nothing is known."""
-    record = step.record
-    assert record is not None
+    record = step.operation
     test = ties_of(record) or LEAPS.get(plain_name(record))
     if test is None:
         return None
@@ -201,6 +200,15 @@ def mixes(following: Following, handle: Handle) -> bool:
                 return True
             stack += step.needs()
     return False
+
+
+def stopped_at(following: Following, steps: Sequence[int]) -> Iterator[Record]:
+    """The operations that detached what some steps use; where these are not known, those that use it."""
+    for number in steps:
+        step = following.steps[number]
+        if step.stopped and step.record is not None:
+            known = [following.detaching[id(arg)] for arg in step.record.arguments if id(arg) in following.detaching]
+            yield from known or [step.record]
 
 
 def stopped_from(step: Step, steps: Sequence[Step]) -> list[int]:

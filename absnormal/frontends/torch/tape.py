@@ -18,12 +18,11 @@ from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_mod
 from absnormal.errors import TraceError
 from absnormal.frontends.torch.memory import Memory, contents, flat, storage
 from absnormal.frontends.torch.selecting import Selections
+from absnormal.frontends.torch.values import mapped
+from absnormal.frontends.user_line import is_ours
 from absnormal.program.nodes import Source
 
 _TORCH = os.path.dirname(torch.__file__) + os.sep
-_OURS = __file__.rsplit("frontends", 1)[0]
-#: The examples of the package stand for a user's code.
-_USER_INSIDE = _OURS + "gallery"
 _APPLY = torch.autograd.Function.apply.__func__.__code__
 _DISPATCH = torch.Tensor.__torch_dispatch__
 _CALL = torch.nn.Module._call_impl.__code__
@@ -121,9 +120,12 @@ class Record:
 
     def replace(self, old: Any, new: Any) -> None:
         """Put another tensor in the place of one."""
+        def replaced(item: Any) -> Any:
+            return new if item is old else item
+
         if id(old) in self.needs:
-            self.args, self.needs[id(new)] = _replaced(self.args, old, new), self.needs[id(old)]
-        self.out = _replaced(self.out, old, new)
+            self.args, self.needs[id(new)] = mapped(self.args, replaced), self.needs[id(old)]
+        self.out = mapped(self.out, replaced)
         for held in (self.arguments, self.outs, self.overwritten, self.filled):
             held[:] = [new if tensor is old else tensor for tensor in held]
 
@@ -344,15 +346,6 @@ class Tape(TorchDispatchMode):  # type: ignore[misc]
         self.saved.setdefault(memory._cdata, []).append((len(self.records), contents(target)))
 
 
-def _replaced(value: Any, old: Any, new: Any) -> Any:
-    if value is old:
-        return new
-    if isinstance(value, (list, tuple)):
-        items = [_replaced(item, old, new) for item in value]
-        return items if isinstance(value, list) else tuple(items)
-    return value
-
-
 def tensors(args: Any) -> list[Any]:
     """The tensors among arguments, lists of tensors included."""
     found: list[Any] = []
@@ -373,9 +366,7 @@ def _targets(places: Sequence[tuple[int, str]], args: Any, kwargs: Any) -> list[
 @functools.cache
 def users(file: str) -> bool:
     """Whether a file is the user's."""
-    if file.startswith(_OURS):
-        return file.startswith(_USER_INSIDE)
-    return not file.startswith((_TORCH, "<")) or "ipython" in file
+    return not is_ours(file) and (not file.startswith((_TORCH, "<")) or "ipython" in file)
 
 
 def where() -> tuple[Source | None, Any]:
@@ -394,7 +385,7 @@ def where() -> tuple[Source | None, Any]:
             source = Source(code.co_filename, frame.f_lineno)
             if module is not None:
                 break
-        elif code.co_name == "run_on_tape" and code.co_filename.startswith(_OURS):
+        elif code.co_name == "run_on_tape" and is_ours(code.co_filename):
             break
         frame = frame.f_back
     return source, module

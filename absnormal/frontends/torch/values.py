@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -65,3 +65,13 @@ def array(tensor: Any) -> Array:
     except RuntimeError:  # zeros without memory, or a view that negates
         found = tensor.numpy(force=True)
     return found
+
+
+def mapped(value: Any, change: Callable[[Any], Any]) -> Any:
+    """Nested arguments of an operation with all that stands in dicts, lists and tuples changed."""
+    if isinstance(value, dict):
+        return {key: mapped(item, change) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        items = [mapped(item, change) for item in value]
+        return items if isinstance(value, list) else tuple(items)
+    return change(value)

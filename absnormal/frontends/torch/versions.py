@@ -38,9 +38,9 @@ from absnormal.frontends.torch.jumps import CONVERSIONS, RELATIONS, plain_name
 from absnormal.frontends.torch.memory import storage
 from absnormal.frontends.torch.places import ORDERING, outcome_of
 from absnormal.frontends.torch.settled import comparisons
-from absnormal.frontends.torch.steps import Handle, Step
+from absnormal.frontends.torch.steps import Handle, Step, named
 from absnormal.frontends.torch.tape import Record, tensors
-from absnormal.frontends.torch.values import array
+from absnormal.frontends.torch.values import array, mapped
 from absnormal.frontends.torch.writer import Arg, here
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class Versions:
         if number in self._reduced:
             return self._reduced[number]
         step, found = self.lowering.following.steps[number], self._reduced.setdefault(number, {})
-        for record in self.tape.records if step.record is not None and step.record.name in ("eq", "ne") else ():
+        for record in self.tape.records if step.operation.name in ("eq", "ne") else ():
             if record.name not in ("all", "any") or storage(record.arguments[0]) in self.tape.saved:
                 continue
             if self.constants.record_of(record.arguments[0]) is step.record:
@@ -87,25 +87,22 @@ class Versions:
 
     def _found(self, step: Step, over: Record | None = None) -> Any:
         """The outcome of a jump, or of what an operation makes of all its entries."""
-        lowering = self.lowering
-        assert step.record is not None
+        lowering, record = self.lowering, step.operation
         with lowering.write.aside():
-            held = [lowering.results.get(handle) for handle in step.handles.values() if handle is not None]
-            jumping = [one for one in held if isinstance(one, Either)]
+            jumping = [one for one in lowering.held(step) if isinstance(one, Either)]
             found: Any = self._of_versions(step, jumping, {}) if jumping else None
-            if not jumping and plain_name(step.record) in ORDERING:
+            if not jumping and plain_name(record) in ORDERING:
                 found = outcome_of(lowering, step)
             elif not jumping:
-                found = self._stepping(step.record, *lowering.read_by(step), over)
-        own = array(self.tape.value(step.record.outs[-1], step.number + 1) if over is None else over.outs[0])
+                found = self._stepping(record, *lowering.read_by(step), over)
+        own = array(self.tape.value(record.outs[-1], step.number + 1) if over is None else over.outs[0])
         if over is not None and isinstance(found, np.ndarray | np.generic | bool):
             return found if np.array_equal(found, own) else None
         return found if isinstance(found, Either) and np.array_equal(np.asarray(found.own), own) else None
 
     def _of_versions(self, step: Step, given: Sequence[Either], taken: Sides) -> Any:
         """The outcome of what is decided by outcomes alone."""
-        record, left = step.record, [jump for one in given for jump in behind(one) if jump not in taken]
-        assert record is not None
+        record, left = step.operation, [jump for one in given for jump in behind(one) if jump not in taken]
         if left:
             parts = [self._of_versions(step, given, {**taken, left[0]: side}) for side in SIDES]
             if any(part is None for part in parts):
@@ -142,8 +139,7 @@ class Versions:
 
     def _signed(self, step: Step) -> Any:
         """A number with the sign of another one, whose bit a comparison with 0 tells; None where zeros have both."""
-        record = step.record
-        assert record is not None
+        record = step.operation
         (size, sign), _ = self.lowering.read_by(step)
         write, at = self.lowering.write.entrywise, sign.here
         bits = torch.signbit(at)[at == 0]
@@ -158,29 +154,27 @@ class Versions:
 
     def carries(self, number: int) -> bool:
         """Whether what a step takes jumps at the point, by derivatives."""
-        handles = self.lowering.following.steps[number].handles.values()
-        return any(isinstance(self.lowering.results.get(handle), Either) for handle in handles if handle is not None)
+        return any(isinstance(one, Either) for one in self.lowering.held(self.lowering.following.steps[number]))
 
     def took(self, number: int) -> bool:
         """Whether a step jumps at the point, or takes what does, and has been lowered for each version of it."""
         lowering = self.lowering
         step = lowering.following.steps[number]
-        assert step.record is not None
+        record, name = step.operation, plain_name(step.operation)
         if self.choices.took(number):
             return True
-        if sharp(step.record, step.handles) and lowering.open([number]):
-            outcome = self._signed(step) if plain_name(step.record) == "copysign" else self.outcome(number)
+        if sharp(record, step.handles) and lowering.open([number]):
+            outcome = self._signed(step) if name == "copysign" else self.outcome(number)
             if outcome is not None:
                 lowering.results[number, 0] = outcome.index if isinstance(outcome, TracedArray) else outcome
             return outcome is not None
         if not self.carries(number):
             return False
         open_ = lowering.open(self.reached(step, lowering.taints.get(number, frozenset())))
-        for place, out in enumerate(step.record.outs if plain_name(step.record) in PARTING else step.record.outs[:1]):
+        for place, out in enumerate(record.outs if name in PARTING else record.outs[:1]):
             made = self.lowered(step, open_, place)
             if made is None:
-                held = [lowering.results.get(handle) for handle in step.handles.values() if handle is not None]
-                next(one for one in held if isinstance(one, Either)).refuse()
+                next(one for one in lowering.held(step) if isinstance(one, Either)).refuse()
             known = isinstance(made, Either) or lowering.builder.values.given[made] is not None
             if not known and lowering.write.nodes[made].op != "constant":
                 lowering.builder.give(made, self.tape.value(out, step.number + 1))
@@ -192,8 +186,7 @@ class Versions:
 
         What goes into another jump is followed, so that its outcome says what they do to it.
         """
-        record, following = step.record, self.lowering.following
-        assert record is not None
+        record, following = step.operation, self.lowering.following
         known = {id(following.steps[number].record): number for number in numbers}
         # What was detached from them is not told by the memory that it lies in.
         values = step.handles.values() if step.jumps else step.stopped
@@ -254,8 +247,7 @@ class Versions:
 
         ``numbers`` are the jumps that are tied behind the constants that it takes.
         """
-        record, name = step.record, plain_name(step.record) if step.record is not None else ""
-        assert record is not None
+        record, name = step.operation, plain_name(step.operation)
         # What was detached from them is not told by the memory that it lies in.
         if not set(numbers) <= self.lowering.following.behind(step.given):
             return None
@@ -331,8 +323,7 @@ class Versions:
     ) -> Any:
         write = self.lowering.write
         if not jumps:
-            record = step.record
-            assert record is not None
+            record = step.operation
             args, kwargs = self._again(record.args, step, taken), self._again(record.kwargs, step, taken)
             write.record, write.number, write.bound = record, step.number, False
             write.elsewhere = lambda: tensors([on_others(record, here(args), here(kwargs))])
@@ -350,8 +341,7 @@ class Versions:
 
     def _movement(self, step: Step, place: int) -> Movement:
         """What an operation does to the numbers of entries, if it moves those of what jumps and takes nothing else."""
-        record = step.record
-        assert record is not None
+        record = step.operation
         moves = self.constants.moves
         jumping = [arg for arg in record.arguments if isinstance(self._held(step, arg), Either) or moves(arg)]
         if plain_name(record) not in MOVING or len(jumping) != 1 or record.args[0] is not jumping[0]:
@@ -366,14 +356,12 @@ class Versions:
         taken = node.args[0 if node.params["mask"].all() else 1]
         return taken if self.lowering.builder.nodes[taken].shape == node.shape else made
 
-    def _again(self, value: Any, step: Step, taken: Sides) -> Any:
+    def _again(self, given: Any, step: Step, taken: Sides) -> Any:
         """The arguments of a step on some sides of jumps."""
-        if isinstance(value, dict):
-            return {key: self._again(item, step, taken) for key, item in value.items()}
-        if isinstance(value, (list, tuple)):
-            return [self._again(item, step, taken) for item in value]
-        if not isinstance(value, torch.Tensor):
-            return value
+        return mapped(given, lambda item: self._on(item, step, taken) if isinstance(item, torch.Tensor) else item)
+
+    def _on(self, value: Any, step: Step, taken: Sides) -> Arg:
+        """A tensor among them."""
         if value.is_conj() or value.is_neg():
             raise Lost
         handle = step.handles.get(id(value))
@@ -393,6 +381,6 @@ class Versions:
 
 def _axes(record: Record) -> tuple[Any, bool]:
     """The axes that an operation reduces over, and whether they are kept."""
-    given = dict(zip(("dim", "keepdim"), record.args[1:], strict=False)) | record.kwargs
+    given = named(record)
     axes = given.get("dim")
     return tuple(axes) if isinstance(axes, (list, tuple)) else axes, bool(given.get("keepdim", False))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import torch
 
 from absnormal.arrays import Array
 from absnormal.frontends.meanings import convolutions
@@ -15,10 +16,9 @@ from absnormal.frontends.meanings.complex_numbers import along
 from absnormal.frontends.meanings.movements import replaced
 from absnormal.frontends.meanings.windows import entries, folds, summed_over, tiles, windows
 from absnormal.frontends.torch.kernels import TorchLayout
-from absnormal.frontends.torch.writer import Arg, Writer
+from absnormal.frontends.torch.writer import Arg, Rule, Writer
+from absnormal.ops.convolution import Layout, forward_shape
 from absnormal.program.moves import numbered
-
-Rule = Callable[..., Any]
 
 
 def _convolution(
@@ -43,6 +43,15 @@ def full(item: Any, count: int) -> list[int]:
 def stride_of(item: Any, kernel: Sequence[int]) -> list[int]:
     """The stride of windows; without one they do not overlap."""
     return [*kernel] if isinstance(item, (list, tuple)) and not item else full(item, len(kernel))
+
+
+def counts(
+    space: Sequence[int], kernel: Sequence[int], stride: Sequence[int], padding: Sequence[int],
+    dilation: Sequence[int],
+) -> Sequence[int]:
+    """How many windows there are along each axis: as many as a convolution has results."""
+    layout = Layout(tuple(stride), tuple(padding), tuple(dilation))
+    return forward_shape((1, 1, *space), (1, 1, *kernel), layout)[2:]
 
 
 def window_numbers(
@@ -218,8 +227,6 @@ def _adaptive_avg(spatial: int) -> Rule:
 
 def matrices(kernel: Any, space: Sequence[int], args: Sequence[Any]) -> list[Array]:
     """For each axis the matrix (new, old) that an upsampling multiplies it with: what the kernel does to a line."""
-    import torch
-
     found, spatial = [], len(space)
     for axis, size in enumerate(space):
         probe = torch.zeros(size, 1, *space, dtype=torch.float64)
@@ -239,9 +246,7 @@ def _upsampled(w: Writer, x: Arg, /, *args: Any, **kwargs: Any) -> int:
 
 def _im2col(w: Writer, x: Arg, /, kernel_size: Any, dilation: Any, padding: Any, stride: Any) -> int:
     kernel, dilation, padding, stride = (full(item, 2) for item in (kernel_size, dilation, padding, stride))
-    space = x.shape[-2:]
-    out = [(size + 2 * p - d * (k - 1) - 1) // s + 1
-           for size, k, d, p, s in zip(space, kernel, dilation, padding, stride, strict=True)]
+    out = counts(x.shape[-2:], kernel, stride, padding, dilation)
     views = entries(w, _flat(w, x), window_numbers(x.shape, kernel, stride, padding, dilation, out))
     moved = w.transpose(views, [1, 2, 0, 3, 4] if len(x.shape) == 4 else [1, 0, 2, 3])
     return w.reshape(moved, tuple(w.record.out.shape))

@@ -18,13 +18,15 @@ from absnormal.frontends.torch.memory import storage
 from absnormal.frontends.torch.probe import slope_of
 from absnormal.frontends.torch.steps import geometry
 from absnormal.frontends.torch.tape import Record, Tape
-from absnormal.frontends.torch.values import array, finite
+from absnormal.frontends.torch.values import array, finite, mapped
 from absnormal.program.at_zero import ROOTS
 from absnormal.program.builder import Builder
 from absnormal.program.moves import in_order
 from absnormal.program.nodes import Source
 
 Shape = tuple[int, ...]
+#: From a `Writer` and the arguments of an operation to the nodes of its results.
+Rule = Callable[..., Any]
 #: Slopes of a kinked node: one number, "even", or its switches' own, made when they are needed.
 Slopes = float | str | Callable[[], Array]
 #: What tells them: the name of a kernel, or they themselves.
@@ -76,11 +78,7 @@ class Arg:
 
 def here(value: Any) -> Any:
     """Arguments with the tensors that they are when an operation runs."""
-    if isinstance(value, dict):
-        return {key: here(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [here(item) for item in value]
-    return value.here if isinstance(value, Arg) else value
+    return mapped(value, lambda item: item.here if isinstance(item, Arg) else item)
 
 
 class Writer(Terms[int]):

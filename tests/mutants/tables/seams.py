@@ -46,7 +46,7 @@ MUTANTS = (
     Mutant("frontends/torch/graph.py", "(node.register_hook, node.register_prehook)", "(node.register_hook,)", GRAPH),
     Mutant("frontends/torch/graph.py", " or any(when > number for when, _ in tape.saved.get(storage(tensor), ()))", "",
            GRAPH),
-    Mutant("frontends/torch/numbers.py", "(not before or _several(step))", "not before", JUMPS),
+    Mutant("frontends/torch/numbers.py", "(not before or (is_number and len(outs) > 1))", "not before", JUMPS),
     Mutant("frontends/torch/numbers.py", "use is None or use.decides", "use is None", JUMPS),
     Mutant("frontends/torch/restoring.py", "if failed or always:", "if failed:", RESTORING),
     Mutant("frontends/torch/restoring.py", "        np.random.set_state(numpy)  # noqa: NPY002\n", "", RESTORING),
