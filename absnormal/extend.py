@@ -92,8 +92,8 @@ def smooth(
         check_entrywise(name, value, partials, args)
     if not examples:
         check_round_numbers(name, value, partials, domain, count)
-    row = entrywise_row(name, value, lambda *args: [never(p) for p in partials(*args[:-1])], "smooth", "",
-                        smooth_entries(value, domain))
+    row = entrywise_row(
+        name, value, lambda *args: [never(p) for p in partials(*args[:-1])], smooth_entries(value, domain))
     TABLE.add(row)
     return _operation(name, value)
 

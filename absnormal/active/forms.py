@@ -25,7 +25,6 @@ from absnormal.active.arithmetic import TooLarge, begin, measure, spend, written
 from absnormal.active.linear_form import MIXED, ONE, ZERO, Form, Key
 from absnormal.arrays import Array, exactly
 from absnormal.ops import ALONG, TABLE
-from absnormal.ops.convolution import convolve, convolve_back
 from absnormal.ops.linear_maps import Scale
 from absnormal.ops.standardized import differences, grouped
 from absnormal.program.nodes import Node
@@ -151,11 +150,7 @@ class _State:
         nodes = self.program.nodes
         if (all(nodes[arg].varied for arg in node.args) and not self.products) or not written_out(self.program, node):
             return np.full(node.shape, MIXED, dtype=object)
-        # Kernels that a framework brings do not know forms.
-        layout = node.params["layout"]
-        x, weight = args
-        made = convolve(x, weight, layout) if node.op == "convolve" else convolve_back(x, weight, layout, node.shape)
-        return np.asarray(made, dtype=object)
+        return np.asarray(TABLE[node.op].value(node.params, *args), dtype=object)
 
     def total(self, index: int, node: Node, args: list[Array]) -> Array:
         """A sum: forms without factors are added up in place, so that long sums take linear time."""

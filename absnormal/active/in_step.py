@@ -90,7 +90,7 @@ def _steps(sweeps: Sweeps, depth: Array, rng: np.random.Generator) -> Array | No
     found: list[Array] = []
     for index in sweeps.program.kinked:
         node = sweeps.program.nodes[index]
-        if (depth[node.switch : node.switch + node.switches] == 1).all() and node.switches:
+        if (depth[node.own] == 1).all() and node.switches:
             own = _of_node(sweeps, node, rng)
             if own is None:
                 return None

@@ -22,7 +22,7 @@ def depths(sweeps: Sweeps, counted: Array) -> Array:
         before = max((behind[arg] for arg in node.args), default=0)
         kink = TABLE[node.op].kink
         if kink is not None and node.switch >= 0:
-            own = slice(node.switch, node.switch + node.switches)
+            own = node.own
             if counted[own].any():
                 steps = np.ones(node.switches, int)
                 if not kink.rates and not kink.blocks:

@@ -63,7 +63,7 @@ class Combinations:
         program, active = self.sweeps.program, self.sweeps.active
         tied = [
             index for index in program.kinked
-            if active[self.nodes[index].switch : self.nodes[index].switch + self.nodes[index].switches].any()
+            if active[self.nodes[index].own].any()
         ]
         bases = {index: self._base_of(index) for index in tied}
         users: dict[int, int] = {}
@@ -103,7 +103,7 @@ class Combinations:
         """The combinations of the active switches of a kinked node: coefficients whose first is 1, the entries
         (terms, count), the positions of the switches among the active ones, and what they are multiplied by."""
         node, sweeps = self.nodes[index], self.sweeps
-        own = np.flatnonzero(sweeps.active[node.switch : node.switch + node.switches])
+        own = np.flatnonzero(sweeps.active[node.own])
         places = np.searchsorted(sweeps.alpha, node.switch + own)
         found = self._switching(index, node)
         entries = np.stack([term.reshape(-1)[own] for term in found.entries]) if found.entries else None

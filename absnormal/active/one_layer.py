@@ -176,7 +176,7 @@ class OneLayer:
         found = [False] * len(program.nodes)
         for index in range(len(program.nodes) - 1, -1, -1):
             node = program.nodes[index]
-            own = node.switch >= 0 and bool(self.sweeps.active[node.switch : node.switch + node.switches].any())
+            own = bool(self.sweeps.active[node.own].any())
             if own or found[index]:
                 for arg in node.args:
                     found[arg] = True

@@ -116,7 +116,7 @@ class _Demands:
                 found = self._compared(node, args)
                 if found is not None:
                     passed, left, right = found
-                    own = slice(node.switch, node.switch + node.switches)
+                    own = node.own
                     first[own], second[own] = left.reshape(-1), right.reshape(-1)
                     self.numbers[index] = passed
                     continue
@@ -138,7 +138,7 @@ class _Demands:
     def _compared(self, node: Node, args: list[Array | None]) -> tuple[Array, Array, Array] | None:
         """What a comparison passes on, and the two sides of its switches; None where it is none."""
         kink = kink_of(node.op)
-        slopes = self.sigma[node.switch : node.switch + node.switches]
+        slopes = self.sigma[node.own]
         if isinstance(kink, Entrywise) and kink.selects and kink.rates == (1, -1) and len(args) == 2:
             left, right = (np.broadcast_to(np.asarray(arg), node.shape) for arg in args)
             above = kink.sides(node.params, float)[0][0] == 1

@@ -276,7 +276,7 @@ def _about(problem: Problem) -> str:
     x = np.concatenate([leaf.reshape(-1) for leaf in sweeps.program.inputs(sweeps.values)] or [np.zeros(0)])
     shown = ", ".join(str(a) for a in x[:_SHOWN].tolist()) + (", ..." if len(x) > _SHOWN else "")
     nodes = [sweeps.program.nodes[i] for i in sweeps.program.kinked]
-    active = [node for node in nodes if sweeps.active[node.switch : node.switch + node.switches].any()]
+    active = [node for node in nodes if sweeps.active[node.own].any()]
     positions = list(dict.fromkeys(f"{node.operation} at {node.source}" for node in active))
     where = ": " + "; ".join(positions[:_SHOWN]) + ("; ..." if len(positions) > _SHOWN else "") if positions else ""
     return f"x = [{shown}], {len(sweeps.alpha)} of {sweeps.program.s} switches active{where}"

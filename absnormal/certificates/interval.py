@@ -78,7 +78,7 @@ def _largest(sweeps: Sweeps, v: Array, sigma: Array, blocks: list[Array]) -> flo
 def _beyond_even(sweeps: Sweeps, index: int, dz: Array) -> float:
     """How much more a sort adds in its best order than where all entries share all places."""
     node, weights = sweeps.program.nodes[index], (weights_of_sorts(sweeps) or {})[index]
-    rates = dz[node.switch : node.switch + node.switches].reshape(len(weights) - 1, -1)
+    rates = dz[node.own].reshape(len(weights) - 1, -1)
     rates = np.concatenate([np.zeros_like(rates[:1]), rates])
     best = (np.sort(rates, axis=0) * np.sort(weights, axis=0)).sum(axis=0)
     tied = sweeps.active[node.switch : node.switch + rates.shape[1]]
@@ -95,7 +95,7 @@ def rates(sweeps: Sweeps, v: Array) -> Ends:
         if not signs:
             continue
         least, most = interval(signs, [_full(ends[arg], node.shape) for arg in node.args[: len(signs)]], node.shape)
-        own = slice(node.switch, node.switch + node.switches)
+        own = node.own
         low[own], high[own] = least.reshape(-1), most.reshape(-1)
     slack = rounding(4 * sweeps.push_depth) * sweeps.magnitude(sweeps.signs, v, interval=True)[0] + FLOOR
     return low - slack, high + slack

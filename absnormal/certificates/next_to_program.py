@@ -167,7 +167,7 @@ def _moved_one_by_one(groups: Groups, witness: Witness, sigma: Array | None) -> 
         paths, labels = sweeps.counts(marks, sigma)
         if paths[covered].any():
             return None
-        own = np.arange(node.switch, node.switch + node.switches)
+        own = np.arange(node.own.start, node.own.stop)
         own = own[sweeps.active[own] & (paths[own] == 1)]
         if sigma is None:
             low, high = rates(sweeps, marks[0])

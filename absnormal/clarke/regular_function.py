@@ -114,7 +114,7 @@ class RegularFunction:
         sweeps = self.sweeps
         for index in sweeps.program.kinked:
             node = sweeps.program.nodes[index]
-            own = sweeps.active[node.switch : node.switch + node.switches]
+            own = sweeps.active[node.own]
             kink = kink_of(node.op)
             alone = isinstance(kink, Entrywise) or kink.blocks
             if own.any() and (not alone or any(sweeps.depending[arg] for arg in node.args)):

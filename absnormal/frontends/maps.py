@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
+from absnormal.program.tree import place_of, split
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Layout:
 
     def split(self, flat: Array) -> list[Array]:
         """The arrays of a flat vector, as views."""
-        return [flat[own].reshape(shape) for own, shape in zip(self.slices(), self.shapes, strict=True)]
+        return split(flat, self.shapes)
 
     def entry(self, index: int) -> str:
         """What an entry of the flat vector is called.
@@ -48,12 +49,8 @@ class Layout:
         >>> Layout(("input 0", "input 1"), ((2,), (2, 2))).entry(4)
         'input 1, entry [1, 0]'
         """
-        for name, shape, size in zip(self.names, self.shapes, self.sizes, strict=True):
-            if index < size:
-                position = ", ".join(str(int(k)) for k in np.unravel_index(index, shape)) if shape else ""
-                return f"{name}, entry [{position}]" if position else name
-            index -= size
-        raise IndexError(f"there are {self.size} entries")
+        number, position = place_of(self.shapes, index)
+        return f"{self.names[number]}, entry [{position}]" if position else self.names[number]
 
 
 class Map(ABC):

@@ -111,7 +111,7 @@ def _lines(sweeps: Sweeps) -> tuple[str, ...]:
     drawn = np.ones(len(alpha), bool)
     for index in program.kinked:
         node = program.nodes[index]
-        here = (alpha >= node.switch) & (alpha < node.switch + node.switches)
+        here = node.owns(alpha)
         if here.any():
             place = placed(node.operation, node.source)
             places[place] = places.get(place, np.zeros(len(alpha), bool)) | here

@@ -338,7 +338,7 @@ def _undefined_where(problem: Problem, tool: str, undefined: Sequence[str]) -> s
     nodes = [problem.sweeps.program.nodes[index] for index in problem.sweeps.program.kinked]
     names = dict.fromkeys(
         placed(node.operation, node.source) for node in nodes
-        if ((own >= node.switch) & (own < node.switch + node.switches)).any()
+        if node.owns(own).any()
     )
     return of_roots([*names], tool) if names else masked(undefined, tool) if undefined else ""
 

@@ -109,7 +109,7 @@ def _no_list(sweeps: Sweeps) -> bool:
     """Whether there is no list of limiting gradients, or one that would be as long as its maxima."""
     nodes = (sweeps.program.nodes[index] for index in sweeps.program.kinked)
     return bool(sweeps.lanes) or any(
-        node.switches > MANY * math.prod(node.shape) and sweeps.active[node.switch : node.switch + node.switches].any()
+        node.switches > MANY * math.prod(node.shape) and sweeps.active[node.own].any()
         for node in nodes
     )
 

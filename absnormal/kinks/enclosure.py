@@ -54,7 +54,7 @@ def enclose(sweeps: Sweeps, radius: Any) -> Enclosure:
                 node.params, [sweeps.values[arg] for arg in node.args], inner, partial(_rounded, gamma)
             )
             if node.switch >= 0:
-                z[node.switch : node.switch + node.switches] = np.asarray(switching, dtype).reshape(-1)
+                z[node.own] = np.asarray(switching, dtype).reshape(-1)
         else:
             moved = _linear(sweeps, index, node, inner, gamma)
         radii.append(np.asarray(moved, dtype))

@@ -7,7 +7,7 @@ from absnormal.ops.opaque import OPAQUE
 from absnormal.ops.smooth import SMOOTH as _SMOOTH
 from absnormal.ops.special import SPECIAL
 from absnormal.ops.standardized import STANDARDIZED
-from absnormal.ops.table import Op, Table
+from absnormal.ops.table import Maps, Op, Table
 
 #: Smooth operations entry by entry.
 SMOOTH = (*_SMOOTH, *SPECIAL)
@@ -24,6 +24,13 @@ ENTRYWISE = frozenset({
 ALONG = frozenset({"prod", "logsumexp", STANDARDIZED.name})
 
 
+def maps_of(op: str) -> Maps:
+    """The local derivative of an operation that is not kinked, from its arguments and its value."""
+    maps = TABLE[op].maps
+    assert maps is not None, op
+    return maps
+
+
 def kink_of(op: str) -> Kink:
     """The kink that a kinked operation is."""
     kink = TABLE[op].kink
@@ -31,4 +38,4 @@ def kink_of(op: str) -> Kink:
     return kink
 
 
-__all__ = ["ALONG", "ENTRYWISE", "SMOOTH", "TABLE", "Op", "kink_of"]
+__all__ = ["ALONG", "ENTRYWISE", "SMOOTH", "TABLE", "Op", "kink_of", "maps_of"]

@@ -33,15 +33,64 @@ class Layout:
 
     def convolve(self, x: Array, weight: Array) -> Array:
         """The convolution of x (N, C, *S)."""
-        return convolve(x, weight, self)
+        out = forward_shape(x.shape, weight.shape, self)
+        rows = self._windows(x, weight.shape[2:], out[2:])
+        made = np.matmul(self._weights(weight), rows.transpose(0, 2, 1))
+        made = made.reshape(self.groups, -1, out[0], math.prod(out[2:])).transpose(2, 0, 1, 3)
+        return np.asarray(made.reshape(out))
 
     def convolve_back(self, y: Array, weight: Array, shape: Shape) -> Array:
         """The transpose of `convolve` in x: y (N, O, *T) to x of ``shape`` (N, C, *S)."""
-        return convolve_back(y, weight, self, shape)
+        kernel, out = weight.shape[2:], y.shape[2:]
+        columns = np.matmul(self._weights(weight).transpose(0, 2, 1), self._rows(y).transpose(0, 2, 1))
+        columns = columns.reshape(self.groups * weight.shape[1], *kernel, y.shape[0], *out)
+        space = (s + 2 * p for s, p in zip(shape[2:], self.padding, strict=True))
+        padded = np.zeros((shape[1], shape[0], *space), y.dtype)
+        for position in np.ndindex(*kernel):
+            key = tuple(
+                slice(k * d, k * d + s * (o - 1) + 1, s)
+                for k, d, s, o in zip(position, self.dilation, self.stride, out, strict=True)
+            )
+            padded[(slice(None), slice(None), *key)] += columns[(slice(None), *position)]
+        return padded.swapaxes(0, 1)[self._inside(shape[2:])]
 
     def correlate(self, x: Array, y: Array, kernel: Shape) -> Array:
         """The transpose of `convolve` in W: products of x and y (N, O, *T) summed over the batch, (O, C / G, *K)."""
-        return correlate(x, y, kernel, self)
+        made = np.matmul(self._rows(y).transpose(0, 2, 1), self._windows(x, kernel, y.shape[2:]))
+        return np.asarray(made.reshape(y.shape[1], x.shape[1] // self.groups, *kernel))
+
+    def _inside(self, space: Sequence[int]) -> tuple[slice, ...]:
+        """Where an array lies that is padded."""
+        return (slice(None), slice(None), *(slice(p, p + s) for p, s in zip(self.padding, space, strict=True)))
+
+    def _windows(self, x: Array, kernel: Shape, out: Shape) -> Array:
+        """The windows of x (N, C, *S), padded, as rows, shape (G, N * out, C / G * K): a copy."""
+        count, groups, (n, channels) = len(kernel), self.groups, x.shape[:2]
+        if any(self.padding):
+            space = (s + 2 * p for s, p in zip(x.shape[2:], self.padding, strict=True))
+            padded = np.zeros((n, channels, *space), x.dtype)
+            padded[self._inside(x.shape[2:])] = x
+            x = padded
+        strides = x.strides
+        view = np.lib.stride_tricks.as_strided(
+            x, (n, channels, *out, *kernel),
+            (*strides[:2], *(a * s for a, s in zip(strides[2:], self.stride, strict=True)),
+             *(a * d for a, d in zip(strides[2:], self.dilation, strict=True))),
+            writeable=False,
+        )
+        view = view.reshape(n, groups, channels // groups, *out, *kernel) if groups > 1 else view[:, None]
+        order = (1, 0, *range(3, 3 + count), 2, *range(3 + count, 3 + 2 * count))
+        return view.transpose(order).reshape(groups, n * math.prod(out), -1)
+
+    def _rows(self, y: Array) -> Array:
+        """y (N, O, *T) as rows, shape (G, N * T, O / G)."""
+        n, channels = y.shape[:2]
+        split = y.reshape(n, self.groups, channels // self.groups, -1)
+        return split.transpose(1, 0, 3, 2).reshape(self.groups, -1, channels // self.groups)
+
+    def _weights(self, weight: Array) -> Array:
+        """W as matrices, shape (G, O / G, C / G * K)."""
+        return weight.reshape(self.groups, weight.shape[0] // self.groups, -1)
 
 
 def forward_shape(x: Shape, weight: Shape, layout: Layout) -> Shape:
@@ -64,80 +113,6 @@ def backward_shape(x: Shape, weight: Shape, layout: Layout, extra: Sequence[int]
 
 def _axes(layout: Layout) -> tuple[tuple[int, ...], ...]:
     return layout.stride, layout.padding, layout.dilation
-
-
-def _padded(x: Array, layout: Layout) -> Array:
-    if not any(layout.padding):
-        return x
-    total = np.zeros((*x.shape[:2], *(s + 2 * p for s, p in zip(x.shape[2:], layout.padding, strict=True))), x.dtype)
-    total[_inside(x.shape[2:], layout)] = x
-    return total
-
-
-def _inside(space: Sequence[int], layout: Layout) -> tuple[slice, ...]:
-    return (slice(None), slice(None), *(slice(p, p + s) for p, s in zip(layout.padding, space, strict=True)))
-
-
-def _windows(x: Array, kernel: Shape, out: Shape, layout: Layout) -> Array:
-    """The windows of a padded x (N, C, *S) as rows, shape (G, N * out, C / G * K): a copy."""
-    count = len(kernel)
-    n, channels = x.shape[:2]
-    strides = x.strides
-    view = np.lib.stride_tricks.as_strided(
-        x, (n, channels, *out, *kernel),
-        (*strides[:2], *(a * s for a, s in zip(strides[2:], layout.stride, strict=True)),
-         *(a * d for a, d in zip(strides[2:], layout.dilation, strict=True))),
-        writeable=False,
-    )
-    groups = layout.groups
-    view = view.reshape(n, groups, channels // groups, *out, *kernel) if groups > 1 else view[:, None]
-    order = (1, 0, *range(3, 3 + count), 2, *range(3 + count, 3 + 2 * count))
-    return view.transpose(order).reshape(groups, n * math.prod(out), -1)
-
-
-def _rows(y: Array, groups: int) -> Array:
-    """y (N, O, *T) as rows, shape (G, N * T, O / G)."""
-    n, channels = y.shape[:2]
-    split = y.reshape(n, groups, channels // groups, -1)
-    return split.transpose(1, 0, 3, 2).reshape(groups, -1, channels // groups)
-
-
-def _weights(weight: Array, groups: int) -> Array:
-    """W as matrices, shape (G, O / G, C / G * K)."""
-    return weight.reshape(groups, weight.shape[0] // groups, -1)
-
-
-def convolve(x: Array, weight: Array, layout: Layout) -> Array:
-    """The convolution of x (N, C, *S)."""
-    out = forward_shape(x.shape, weight.shape, layout)
-    rows = _windows(_padded(x, layout), weight.shape[2:], out[2:], layout)
-    made = np.matmul(_weights(weight, layout.groups), rows.transpose(0, 2, 1))
-    made = made.reshape(layout.groups, -1, out[0], math.prod(out[2:])).transpose(2, 0, 1, 3)
-    return np.asarray(made.reshape(out))
-
-
-def convolve_back(y: Array, weight: Array, layout: Layout, shape: Shape) -> Array:
-    """The transpose of `convolve` in x: y (N, O, *T) to x of ``shape`` (N, C, *S)."""
-    groups, kernel, out = layout.groups, weight.shape[2:], y.shape[2:]
-    columns = np.matmul(_weights(weight, groups).transpose(0, 2, 1), _rows(y, groups).transpose(0, 2, 1))
-    columns = columns.reshape(groups * weight.shape[1], *kernel, y.shape[0], *out)
-    space = (s + 2 * p for s, p in zip(shape[2:], layout.padding, strict=True))
-    padded = np.zeros((shape[1], shape[0], *space), y.dtype)
-    for position in np.ndindex(*kernel):
-        key = tuple(
-            slice(k * d, k * d + s * (o - 1) + 1, s)
-            for k, d, s, o in zip(position, layout.dilation, layout.stride, out, strict=True)
-        )
-        padded[(slice(None), slice(None), *key)] += columns[(slice(None), *position)]
-    return padded.swapaxes(0, 1)[_inside(shape[2:], layout)]
-
-
-def correlate(x: Array, y: Array, kernel: Shape, layout: Layout) -> Array:
-    """The transpose of `convolve` in W: products of x and y (N, O, *T) summed over the batch, shape (O, C / G, *K)."""
-    groups = layout.groups
-    rows = _windows(_padded(x, layout), kernel, y.shape[2:], layout)
-    made = np.matmul(_rows(y, groups).transpose(0, 2, 1), rows)
-    return np.asarray(made.reshape(y.shape[1], x.shape[1] // groups, *kernel))
 
 
 def _batched(x: Array, shape: Shape) -> Array:

@@ -19,8 +19,8 @@ Partials = Callable[..., Sequence[Any]]
 
 
 def entrywise_row(
-    name: str, value: Callable[..., Any], partials: Partials, family: str, show: str, domain: Any,
-    decisive: tuple[int, ...] | None = None,
+    name: str, value: Callable[..., Any], partials: Partials, domain: Any = None, show: str = "",
+    family: str = "smooth", decisive: tuple[int, ...] | None = None,
 ) -> Op:
     """A row; ``partials`` takes the arguments and the value."""
 
@@ -31,12 +31,12 @@ def entrywise_row(
         return [Scale(p, arg.shape, shape) for p, arg in zip(partials(*args, out), args, strict=True)]
 
     inside = None if domain is None else lambda params, *args: domain(*args)
-    return Op(name, compute, maps, family, inside, show or name + "({0})", decisive=decisive)
+    return Op(name, compute, maps, family, inside, show or name + "({all})", decisive=decisive)
 
 
 def unary(name: str, value: Any, partial: Any, domain: Any = None, show: str = "") -> Op:
     """A row of one argument; ``partial`` takes it and the value."""
-    return entrywise_row(name, value, lambda u, v: (partial(u, v),), "smooth", show, domain)
+    return entrywise_row(name, value, lambda u, v: (partial(u, v),), domain, show)
 
 
 def _power(u: Array, e: Array) -> Array:
@@ -114,22 +114,19 @@ def _beta_density(a: Array, b: Array, u: Array) -> Array:
 
 
 SMOOTH = (
-    entrywise_row("add", np.add, lambda u, v, w: (1, 1), "linear", "{0} + {1}", None),
-    entrywise_row("sub", np.subtract, lambda u, v, w: (1, -1), "linear", "{0} - {1}", None),
-    entrywise_row("neg", np.negative, lambda u, w: (-1,), "linear", "-{0}", None),
-    entrywise_row("mul", np.multiply, lambda u, v, w: (v, u), "bilinear", "{0} * {1}", None),
-    entrywise_row("div", np.true_divide, _div_partials, "smooth", "{0} / {1}", lambda u, v: v != 0, (1,)),
-    entrywise_row("power", _power, _power_partials, "smooth", "{0} ** {1}", _power_domain),
-    entrywise_row("size_power", lambda u, e: np.abs(u) ** e, _size_power_partials, "smooth", "|{0}| ** {1}",
-         lambda u, e: np.asarray(e) > 1),
-    entrywise_row("logaddexp", np.logaddexp, _logaddexp_partials, "smooth", "logaddexp({0}, {1})", None),
-    entrywise_row("logaddexp2", np.logaddexp2, lambda u, v, w: (never(np.exp2(u - w)), never(np.exp2(v - w))),
-         "smooth", "logaddexp2({0}, {1})", None),
-    entrywise_row("hypot", np.hypot, lambda u, v, w: (never(u / w, u == 0), never(v / w, v == 0)), "smooth",
-         "hypot({0}, {1})",
-         lambda u, v: (u != 0) | (v != 0)),
-    entrywise_row("arctan2", np.arctan2, _arctan2_partials, "smooth",
-         "arctan2({0}, {1})", lambda u, v: (v > 0) | (u != 0)),
+    entrywise_row("add", np.add, lambda u, v, w: (1, 1), None, "{0} + {1}", "linear"),
+    entrywise_row("sub", np.subtract, lambda u, v, w: (1, -1), None, "{0} - {1}", "linear"),
+    entrywise_row("neg", np.negative, lambda u, w: (-1,), None, "-{0}", "linear"),
+    entrywise_row("mul", np.multiply, lambda u, v, w: (v, u), None, "{0} * {1}", "bilinear"),
+    entrywise_row("div", np.true_divide, _div_partials, lambda u, v: v != 0, "{0} / {1}", decisive=(1,)),
+    entrywise_row("power", _power, _power_partials, _power_domain, "{0} ** {1}"),
+    entrywise_row("size_power", lambda u, e: np.abs(u) ** e, _size_power_partials, lambda u, e: np.asarray(e) > 1,
+                  "|{0}| ** {1}"),
+    entrywise_row("logaddexp", np.logaddexp, _logaddexp_partials),
+    entrywise_row("logaddexp2", np.logaddexp2, lambda u, v, w: (never(np.exp2(u - w)), never(np.exp2(v - w)))),
+    entrywise_row("hypot", np.hypot, lambda u, v, w: (never(u / w, u == 0), never(v / w, v == 0)),
+                  lambda u, v: (u != 0) | (v != 0)),
+    entrywise_row("arctan2", np.arctan2, _arctan2_partials, lambda u, v: (v > 0) | (u != 0)),
     unary("square", np.square, lambda u, v: 2 * u, show="{0} ** 2"),
     unary("reciprocal", np.reciprocal, lambda u, v: never(-v * v), lambda u: u != 0, "1 / {0}"),
     unary("exp", np.exp, lambda u, v: never(v)),
@@ -165,15 +162,15 @@ SMOOTH = (
     unary("digamma", special("digamma"), lambda u, v: never(special("polygamma")(1, u)), _off_poles),
     # Only the last argument of these may vary.
     entrywise_row("polygamma", special("polygamma"), lambda n, u, v: (0, never(special("polygamma")(n + 1, u))),
-         "smooth", "polygamma({0}, {1})", lambda n, u: _off_poles(u), (1,)),
-    entrywise_row("zeta", special("zeta"), lambda s, u, v: (0, never(-s * special("zeta")(s + 1, u))), "smooth",
-         "zeta({0}, {1})", lambda s, u: u > 0, (1,)),
-    entrywise_row("gammainc", special("gammainc"), lambda a, u, v: (0, _gamma_density(a, u)), "smooth",
-         "gammainc({0}, {1})", lambda a, u: (a > 0) & (u > 0)),
-    entrywise_row("gammaincc", special("gammaincc"), lambda a, u, v: (0, -_gamma_density(a, u)), "smooth",
-         "gammaincc({0}, {1})", lambda a, u: (a > 0) & (u > 0)),
-    entrywise_row("betainc", special("betainc"), lambda a, b, u, v: (0, 0, _beta_density(a, b, u)), "smooth",
-         "betainc({0}, {1}, {2})", lambda a, b, u: (a > 0) & (b > 0) & (u > 0) & (u < 1)),
+                  lambda n, u: _off_poles(u), decisive=(1,)),
+    entrywise_row("zeta", special("zeta"), lambda s, u, v: (0, never(-s * special("zeta")(s + 1, u))),
+                  lambda s, u: u > 0, decisive=(1,)),
+    entrywise_row("gammainc", special("gammainc"), lambda a, u, v: (0, _gamma_density(a, u)),
+                  lambda a, u: (a > 0) & (u > 0)),
+    entrywise_row("gammaincc", special("gammaincc"), lambda a, u, v: (0, -_gamma_density(a, u)),
+                  lambda a, u: (a > 0) & (u > 0)),
+    entrywise_row("betainc", special("betainc"), lambda a, b, u, v: (0, 0, _beta_density(a, b, u)),
+                  lambda a, b, u: (a > 0) & (b > 0) & (u > 0) & (u < 1)),
     unary("i0", special("i0"), lambda u, v: never(special("i1")(u), u == 0)),
     unary("i1", special("i1"), lambda u, v: never(special("i0")(u) - _over(v, u))),
     unary("i1e", special("i1e"), lambda u, v: never(special("i0e")(u) - _over(v, u) - np.sign(u) * v)),
@@ -185,7 +182,7 @@ SMOOTH = (
            lambda u: (u > 0) & (u < 1)),
     unary("log_ndtr", special("log_ndtr"), lambda u, v: never(np.exp(-u * u / 2 - v) / np.sqrt(2 * np.pi))),
     unary("erfcx", special("erfcx"), lambda u, v: never(2 * u * v - 2 / np.sqrt(np.pi))),
-    entrywise_row("xlogy", special("xlogy"), lambda u, v, w: (never(np.log(v), v == 1), never(u / v, u == 0)), "smooth",
-         "xlogy({0}, {1})", lambda u, v: v > 0),
+    entrywise_row("xlogy", special("xlogy"), lambda u, v, w: (never(np.log(v), v == 1), never(u / v, u == 0)),
+                  lambda u, v: v > 0),
     unary("entr", special("entr"), lambda u, v: never(-np.log(u) - 1), lambda u: u > 0),
 )

@@ -34,13 +34,13 @@ def _scaled_partials(name: str, sign: int) -> Any:
     return partials
 
 
-def _bessel(name: str, first: int, second: int, domain: Any, show: str = "") -> Op:
+def _bessel(name: str, first: int, second: int, domain: Any) -> Op:
     """A Bessel function of constant order: its derivative is half of one neighbour and of the other one."""
 
     def partials(n: Array, u: Array, v: Array) -> tuple[Any, ...]:
         return 0, never((first * special(name)(n - 1, u) + second * special(name)(n + 1, u)) / 2)
 
-    return entrywise_row(name, special(name), partials, "smooth", name + "({0}, {1})", domain, (1,))
+    return entrywise_row(name, special(name), partials, domain, decisive=(1,))
 
 
 def _first_kind(u: Array, v: Array) -> Array:
@@ -86,10 +86,8 @@ SPECIAL = (
     _bessel("yv", 1, -1, lambda n, u: u > 0),
     _bessel("iv", 1, 1, _whole_or_positive),
     _bessel("kv", -1, -1, lambda n, u: u > 0),
-    entrywise_row("ive", special("ive"), _scaled_partials("ive", 1), "smooth", "ive({0}, {1})", lambda n, u: u > 0,
-                  (1,)),
-    entrywise_row("kve", special("kve"), _scaled_partials("kve", -1), "smooth", "kve({0}, {1})", lambda n, u: u > 0,
-                  (1,)),
+    *(entrywise_row(name, special(name), _scaled_partials(name, sign), lambda n, u: u > 0, decisive=(1,))
+      for name, sign in (("ive", 1), ("kve", -1))),
     unary("exp1", special("exp1"), lambda u, v: never(-np.exp(-u) / u), _positive),
     unary("expi", special("expi"), lambda u, v: never(np.exp(u) / u), lambda u: u != 0),
     unary("dawsn", special("dawsn"), _dawson_slope),

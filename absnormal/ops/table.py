@@ -24,6 +24,10 @@ Params = Mapping[str, Any]
 Shape = tuple[int, ...]
 
 
+#: (params, arguments, result, shape) -> one linear map an argument
+Maps = Callable[[Params, list[Any], Any, Shape], list[LinearMap]]
+
+
 @functools.lru_cache(1 << 12)
 def broadcast(*shapes: Shape) -> Shape:
     """The shape that arrays of some shapes have together."""
@@ -70,7 +74,7 @@ class Op:
 
     name: str
     value: Callable[..., Array]
-    maps: Callable[[Params, list[Array], Array, tuple[int, ...]], list[LinearMap]] | None
+    maps: Maps | None
     family: str
     domain: Callable[..., Any] | None = None
     show: str = ""

@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.ops import ALONG, ENTRYWISE, TABLE
+from absnormal.ops import ALONG, ENTRYWISE, TABLE, maps_of
 from absnormal.ops.kinks.entrywise import Entrywise
 from absnormal.ops.linear import applied
+from absnormal.ops.linear_maps import LinearMap
 from absnormal.program.moves import numbered
 from absnormal.program.nodes import Node
 from absnormal.program.postorder import unknown_behind
@@ -113,17 +114,10 @@ class Nearby:
             return True
         if not any(flag.any() for flag in flags):
             return False
-        moving = [(~flag).astype(float)[None] for flag in flags]
-        return applied(self._maps(node, flags), moving, 1, node.shape)[0] == 0
-
-    def _maps(self, node: Node, flags: list[Array]) -> Any:
-        """The linear maps of an operation, with 1 for every factor but the locally constant 0."""
         pairs = zip(node.args, flags, strict=True)
         zero = [flag & (self._values[arg] == 0) if flag.any() else flag for arg, flag in pairs]
-        factors = [1.0 - z for z in zero]
-        maps = TABLE[node.op].maps
-        assert maps is not None
-        return [linear.absolute() for linear in maps(node.params, factors, np.zeros(node.shape), node.shape)]
+        moving = [(~flag).astype(float)[None] for flag in flags]
+        return applied(sizes_of_maps(node, [1.0 - z for z in zero]), moving, 1, node.shape)[0] == 0
 
     def _kinked(self, node: Node, flags: list[Array]) -> Any:
         every = np.logical_and.reduce(np.broadcast_arrays(*flags)) if node.op in ENTRYWISE else None
@@ -185,16 +179,13 @@ class Nearby:
 
     def _behind(self, node: Node, wanted: Array) -> tuple[list[Array], list[Reason]]:
         """The entries of the arguments by which some entries are constant, and inequalities for that."""
-        row, flags = TABLE[node.op], [self.constant(arg) for arg in node.args]
+        flags = [self.constant(arg) for arg in node.args]
         if node.op == "mul":
             first, second = self._zeros(node, flags)
             return _factors(first, second, wanted, flags), []
         if is_shown_by_maps(node):
-            maps = row.maps
-            assert maps is not None
-            ones = [np.ones(flag.shape) for flag in flags]
-            linear = maps(node.params, ones, np.zeros(node.shape), node.shape)
-            return [one.absolute().pull(wanted.astype(float)[None])[0] > 0 for one in linear], []
+            maps = sizes_of_maps(node, [np.ones(flag.shape) for flag in flags])
+            return [linear.pull(wanted.astype(float)[None])[0] > 0 for linear in maps], []
         if sign_of(node):
             return self._behind_extremum(node, wanted, flags[0])
         if rates_of(node):
@@ -241,6 +232,11 @@ class Nearby:
 def is_shown_by_maps(node: Node) -> bool:
     """Whether the linear maps of an operation, at any arguments, show what its entries are made of."""
     return TABLE[node.op].family in LINEAR or node.op in ALONG
+
+
+def sizes_of_maps(node: Node, args: list[Array]) -> list[LinearMap]:
+    """The linear maps of an operation in absolute values, at arguments that are 0, or 1 where they may be anything."""
+    return [linear.absolute() for linear in maps_of(node.op)(node.params, args, np.zeros(node.shape), node.shape)]
 
 
 def is_block(node: Node) -> bool:

@@ -16,6 +16,7 @@ from absnormal.program.nearby import (
     is_shown_by_maps,
     rates_of,
     sign_of,
+    sizes_of_maps,
     slopes_of,
     unbroadcast,
 )
@@ -102,12 +103,9 @@ class Needs:
         return [np.full(s, counts.any()) for s in shapes], [np.full(s, compared.any()) for s in shapes]
 
     def _pulled(self, node: Node, factors: list[Array], entries: Array) -> list[Array]:
-        maps = TABLE[node.op].maps
-        assert maps is not None
-        found = maps(node.params, factors, np.zeros(node.shape), node.shape)
         some = entries.astype(float)[None]
-        return [one.absolute().pull(some)[0] > 0 if arg in self.asked else np.zeros(())
-                for one, arg in zip(found, node.args, strict=True)]
+        return [one.pull(some)[0] > 0 if arg in self.asked else np.zeros(())
+                for one, arg in zip(sizes_of_maps(node, factors), node.args, strict=True)]
 
     def _kinked(self, node: Node, counts: Array, compared: Array) -> tuple[list[Array], list[Array]]:
         above, below = self.nearby.sides(node)

@@ -54,6 +54,15 @@ class Node(NamedTuple):
     switches: int = 0
     tie: str = ""
 
+    @property
+    def own(self) -> slice:
+        """Where its switching variables stand among all."""
+        return slice(self.switch, self.switch + self.switches) if self.switch >= 0 else slice(0, 0)
+
+    def owns(self, switches: Any) -> Any:
+        """Whether switches, by their numbers, are its own."""
+        return (switches >= self.own.start) & (switches < self.own.stop)
+
 
 #: Relations that hold, or do not, between an entry and itself, and whose two sides tell how far a branch reaches.
 COMPARED = frozenset({">", ">=", "<", "<=", "==", "!="})

@@ -270,7 +270,7 @@ class Program:
     def lanes(self, index: int) -> Array:
         """The switches of such a node, a block a column: shape (entries, blocks)."""
         node = self.nodes[index]
-        return np.arange(node.switch, node.switch + node.switches).reshape(node.params["entries"], -1)
+        return np.arange(node.own.start, node.own.stop).reshape(node.params["entries"], -1)
 
     def whole(self, tied: Array) -> Array:
         """Of the switches (s,) that are 0 those where a kink is: of a block all are."""
@@ -283,7 +283,7 @@ class Program:
         """The kinked node that owns a switching variable."""
         for index in self.kinked:
             node = self.nodes[index]
-            if node.switch <= switch < node.switch + node.switches:
+            if node.owns(switch):
                 return node
         raise IndexError(f"switch must be in 0..{self.s - 1}, got {switch}")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,12 +64,7 @@ class Tree:
 
     def split(self, flat: Array) -> list[Array]:
         """The leaves of a flat vector, as views."""
-        leaves, start = [], 0
-        for shape in self.shapes:
-            stop = start + math.prod(shape)
-            leaves.append(flat[start:stop].reshape(shape))
-            start = stop
-        return leaves
+        return split(flat, self.shapes)
 
     def unflatten(self, flat: Array) -> Any:
         """A flat vector in the structure of x."""
@@ -81,15 +76,8 @@ class Tree:
         >>> Tree.of({"W": np.eye(2), "b": np.zeros(1)})[0].entry(3)
         'W[1, 1]'
         """
-        names: list[str] = []
-        _named(self.structure, "", names)
-        for leaf, shape in zip(names, self.shapes, strict=True):
-            size = math.prod(shape)
-            if index < size:
-                position = ", ".join(str(int(k)) for k in np.unravel_index(index, shape)) if shape else ""
-                return (leaf or name) + (f"[{position}]" if position else "")
-            index -= size
-        raise IndexError(f"x has {self.size} entries")
+        number, position = place_of(self.shapes, index)
+        return (self._names[number] or name) + (f"[{position}]" if position else "")
 
     def leaf_name(self, number: int) -> str:
         """What a leaf is called: "x", "W1", "layers[0].bias".
@@ -97,9 +85,11 @@ class Tree:
         >>> Tree.of({"W": np.eye(2), "b": np.zeros(1)})[0].leaf_name(1)
         'b'
         """
-        names: list[str] = []
-        _named(self.structure, "", names)
-        return names[number] or "x"
+        return self._names[number] or "x"
+
+    @property
+    def _names(self) -> list[str]:
+        return [name for name, _ in named(self.structure)]
 
     def rebuild(self, leaves: list[Any]) -> Any:
         """Any leaves in the structure of x."""
@@ -117,6 +107,26 @@ def join(leaves: Sequence[Array]) -> Array:
     if len(leaves) == 1:
         return leaves[0].reshape(-1).copy()
     return np.concatenate([leaf.reshape(-1) for leaf in leaves]) if leaves else np.zeros(0)
+
+
+def split(flat: Array, shapes: Sequence[tuple[int, ...]]) -> list[Array]:
+    """Arrays that lie one after the other in the last axis of flat vectors, as views; other axes come first."""
+    parts, start = [], 0
+    for shape in shapes:
+        stop = start + math.prod(shape)
+        parts.append(flat[..., start:stop].reshape(flat.shape[:-1] + shape))
+        start = stop
+    return parts
+
+
+def place_of(shapes: Sequence[tuple[int, ...]], index: int) -> tuple[int, str]:
+    """In which of such arrays an entry of a flat vector lies, and where: "1, 0"; "" in a number."""
+    for number, shape in enumerate(shapes):
+        size = math.prod(shape)
+        if index < size:
+            return number, ", ".join(str(int(k)) for k in np.unravel_index(index, shape)) if shape else ""
+        index -= size
+    raise IndexError(f"there are {sum(map(math.prod, shapes))} entries")
 
 
 def of_kind(value: Any, items: Sequence[Any]) -> Any:
@@ -160,16 +170,16 @@ def _is_nested(value: Any) -> bool:
     return isinstance(value, (list, tuple)) and any(isinstance(item, (dict, list, tuple, np.ndarray)) for item in value)
 
 
-def _named(structure: Any, name: str, found: list[str]) -> None:
-    """The names of the leaves: keys joined by dots, positions in brackets."""
-    if isinstance(structure, dict):
-        for key, item in structure.items():
-            _named(item, f"{name}.{key}" if name else str(key), found)
-    elif isinstance(structure, (list, tuple)):
-        for position, item in enumerate(structure):
-            _named(item, f"{name}[{position}]", found)
+def named(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """The leaves of nested dicts, lists and tuples with their names: keys joined by dots, positions in brackets."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from named(item, f"{name}.{key}" if name else str(key))
+    elif isinstance(value, (list, tuple)):
+        for position, item in enumerate(value):
+            yield from named(item, f"{name}[{position}]")
     else:
-        found.append(name)
+        yield name, value
 
 
 def _rebuild(structure: Any, leaves: list[Any]) -> Any:

@@ -83,7 +83,7 @@ def _group(
     sweeps: Sweeps, slopes: Array | None, only: Array | None, operation: str, source: Source | None, nodes: list[Node]
 ) -> Active | None:
     alpha = sweeps.alpha
-    places = [np.arange(*np.searchsorted(alpha, [node.switch, node.switch + node.switches])) for node in nodes]
+    places = [np.arange(*np.searchsorted(alpha, [node.own.start, node.own.stop])) for node in nodes]
     own = np.concatenate(places)
     if only is not None:
         own = own[np.isin(alpha[own], only)]

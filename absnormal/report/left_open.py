@@ -73,7 +73,7 @@ def _lines(report: Report, switches: Array) -> list[str]:
     nodes = (program.nodes[index] for index in program.kinked)
     return list(dict.fromkeys(
         placed(node.operation, node.source) for node in nodes
-        if ((switches >= node.switch) & (switches < node.switch + node.switches)).any()
+        if node.owns(switches).any()
     ))
 
 

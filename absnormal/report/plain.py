@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
+from absnormal.program.tree import named
 
 _ENTRIES = 6
 _LEAVES = 4
@@ -84,20 +85,9 @@ def tree(value: Any) -> list[str]:
     >>> tree({"W": np.eye(2), "b": np.zeros(1)})
     ['W: 2 x 2: [1, 0, 0, 1]', 'b: [0]']
     """
-    leaves = list(_leaves(value, ""))
+    leaves = list(named(value))
     lines = [f"{name}: {array(leaf)}" if name else array(leaf) for name, leaf in leaves[:_LEAVES]]
     return [*lines, f"... and {len(leaves) - _LEAVES} more arrays"] if len(leaves) > _LEAVES else lines
-
-
-def _leaves(value: Any, name: str) -> Any:
-    if isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from _leaves(item, f"{name}.{key}" if name else str(key))
-    elif isinstance(value, (list, tuple)):
-        for place, item in enumerate(value):
-            yield from _leaves(item, f"{name}[{place}]")
-    else:
-        yield name, value
 
 
 def data(value: Any) -> Any:

@@ -43,15 +43,6 @@ def _pattern(linear: LinearMap) -> LinearMap:
     return Reached(linear, nonzero) if isinstance(linear, MatMul) else linear.entrywise(nonzero)
 
 
-def split_rows(program: Program, directions: Array) -> list[Array]:
-    leaves, start = [], 0
-    for shape in program.tree.shapes:
-        stop = start + math.prod(shape)
-        leaves.append(directions[:, start:stop].reshape(len(directions), *shape))
-        start = stop
-    return leaves
-
-
 #: Operations whose results are views of inputs.
 _PARTS = ("index", "reshape", "transpose")
 
@@ -73,7 +64,7 @@ class Adjoints:
     def settle(self) -> None:
         """Choose the buffers."""
         self.flat = np.zeros((1, self.program.n), self.dtype)
-        buffers = self.views(split_rows(self.program, self.flat))
+        buffers = self.views(self.program.tree.split(self.flat))
         self.buffers = buffers if len(buffers) > 1 else {}
 
     def views(self, leaves: Sequence[Array]) -> dict[int, Array]:

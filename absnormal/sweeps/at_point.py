@@ -11,7 +11,7 @@ import numpy as np
 
 from absnormal.arrays import Array, exactly, lengths
 from absnormal.errors import TraceError
-from absnormal.ops import TABLE, kink_of
+from absnormal.ops import TABLE, kink_of, maps_of
 from absnormal.ops.kinks.kink import IntervalSlopes, LocalDerivative
 from absnormal.ops.kinks.order import gaps
 from absnormal.ops.linear_maps import LARGE, Change, LinearMap
@@ -128,7 +128,7 @@ class AtPoint:
         """Which switches are active; those of a block are together."""
         for index in self.program.sorts:
             node = self.program.nodes[index]
-            own = self.z[node.switch : node.switch + node.switches]
+            own = self.z[node.own]
             if kink_of(node.op).torn(node.params, np.asarray(own, dtype=float), self.atol):
                 raise TraceError(node.operation, "holds entries that tie in part at this point", "trace f again at this"
                                  " point", node.source)
@@ -231,7 +231,7 @@ class AtPoint:
             self._write_signs(signs := np.empty(self.program.s))
         for index in self.program.blocks:
             node = self.program.nodes[index]
-            kink, own = kink_of(node.op), slice(node.switch, node.switch + node.switches)
+            kink, own = kink_of(node.op), node.own
             signs[own] = kink.signs(node.params, kink.switching(node.params, [self.own[arg] for arg in node.args]))
         if self.atol:
             signs[self.active] = 0
@@ -245,7 +245,7 @@ class AtPoint:
         """Write the signs of the values as they were computed; False where one is NaN, which has none."""
         for index, part in zip(self.program.kinked, self.program.switching_parts(self.own), strict=True):
             node = self.program.nodes[index]
-            own = signs[node.switch : node.switch + node.switches]
+            own = signs[node.own]
             if signs.dtype != np.int8:
                 np.sign(part, out=own, casting="same_kind")
             elif np.isnan(np.vdot(part, part)):
@@ -266,8 +266,7 @@ class AtPoint:
         """Which nodes are active kinks or depend on one."""
         result: list[bool] = []
         for node in self.program.nodes:
-            own = node.switch >= 0 and bool(self.active[node.switch : node.switch + node.switches].any())
-            result.append(own or any(result[arg] for arg in node.args))
+            result.append(bool(self.active[node.own].any()) or any(result[arg] for arg in node.args))
         return result
 
     # -- local derivatives -------------------------------------------------------------------------------------
@@ -281,19 +280,14 @@ class AtPoint:
         found = self._maps.get(index)
         if found is None:
             node = self.program.nodes[index]
-            rule = TABLE[node.op].maps
-            assert rule is not None
             family = TABLE[node.op].family
             # Values that a rule does not look at are not asked for: they may cost something.
             known = family not in ("movement", "linear")
             value = self._factor if node.op == "matmul" else self.values.__getitem__
             args = [value(arg) if known else _like(self.program.nodes[arg].shape) for arg in node.args]
             out = self.values[index] if family == "smooth" else _like(node.shape)
-            if family == "smooth":
-                with np.errstate(all="ignore"):
-                    maps = rule(node.params, args, out, node.shape)
-            else:
-                maps = rule(node.params, args, out, node.shape)
+            with np.errstate(all="ignore"):
+                maps = maps_of(node.op)(node.params, args, out, node.shape)
             if len({arg.dtype for arg in args}) > 1:
                 maps = [m.entrywise(_double) for m in maps]
             varied = self.program.nodes
@@ -331,7 +325,7 @@ class AtPoint:
         that were rounded otherwise may differ.
         """
         node = self.program.nodes[index]
-        kink, own = kink_of(node.op), slice(node.switch, node.switch + node.switches)
+        kink, own = kink_of(node.op), node.own
         if node.switch < 0:
             z = kink.switching(node.params, [self.values[arg] for arg in node.args])
             signs = kink.signs(node.params, z)
@@ -354,7 +348,7 @@ class AtPoint:
             self._derivatives[1][index] = found
         if change is None:
             return found
-        tied = self.active[node.switch : node.switch + node.switches].any()
+        tied = self.active[node.own].any()
         return found.entrywise(change, kink_of(node.op).bound(node.params) if tied else None)
 
     @cached_property

@@ -108,7 +108,7 @@ def _walked(sweeps: Sweeps, hopeless: Callable[[slice, Curvature], bool]) -> Cur
         if kink is not None:
             low, high = _tightened(both, mid, wide, gamma)
             if node.switch >= 0:
-                own = slice(node.switch, node.switch + node.switches)
+                own = node.own
                 if kink.permutes:
                     # A sort bends both ways.
                     lower[own], upper[own] = -np.inf, np.inf

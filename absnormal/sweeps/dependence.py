@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.ops import TABLE
+from absnormal.ops import TABLE, maps_of
 from absnormal.ops.linear_maps import LinearMap
 from absnormal.sweeps.adjoints import nonzero
 from absnormal.sweeps.at_point import INTERVAL
@@ -35,15 +35,14 @@ class Dependence(Sweeps):
         known = self._maps.get(index)
         if known is None:
             node, nodes = self.program.nodes[index], self.program.nodes
-            row = TABLE[node.op]
-            if row.family == "bilinear":
-                assert row.maps is not None
+            family = TABLE[node.op].family
+            if family == "bilinear":
                 args = [np.ones(nodes[arg].shape) if nodes[arg].varied else self.values[arg] for arg in node.args]
-                made = row.maps(node.params, args, np.zeros(node.shape), node.shape)
+                made = maps_of(node.op)(node.params, args, np.zeros(node.shape), node.shape)
                 known = [m if nodes[arg].varied else None for m, arg in zip(made, node.args, strict=True)]
             else:
                 known = super().maps(index)
-                if row.family == "smooth":
+                if family == "smooth":
                     known = [None if m is None else m.entrywise(np.ones_like) for m in known]
             self._maps[index] = known
         return known

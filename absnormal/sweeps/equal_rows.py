@@ -54,7 +54,7 @@ class EqualRows:
             asked[sweeps.alpha[among]] = True
         for index in program.kinked:
             node = program.nodes[index]
-            own = slice(node.switch, node.switch + node.switches)
+            own = node.own
             if asked[own].any():
                 result[own] = self._tied_zero(index, node, asked[own])
         found = (result & asked)[sweeps.alpha]

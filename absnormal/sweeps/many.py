@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.ops import TABLE
+from absnormal.ops import TABLE, kink_of, maps_of
 from absnormal.ops.kinks import KINKS
 from absnormal.ops.linear_maps import Scale
 from absnormal.program.moves import MOVES, numbered
@@ -222,8 +222,7 @@ class _Points:
         if row.domain is not None:
             self.inside(node, values)
         value = self.full(row.value(node.params, *values), node.shape)
-        assert row.maps is not None
-        maps = row.maps(node.params, values, value, value.shape)
+        maps = maps_of(node.op)(node.params, values, value, value.shape)
         error, slopes = np.zeros(self.count), []
         for arg, made, linear in zip(node.args, args, maps, strict=True):
             if self.varied(arg):
@@ -257,8 +256,7 @@ class _Points:
         self.fine &= whole.reshape(self.count, -1).all(axis=1)
 
     def kinked(self, node: Node, args: list[_Many]) -> _Many:
-        kink, row, ndim = TABLE[node.op].kink, TABLE[node.op], len(node.shape)
-        assert kink is not None
+        kink, row, ndim = kink_of(node.op), TABLE[node.op], len(node.shape)
         slopes = [(arg, kink.bound(node.params)) for arg in node.args if self.varied(arg)]
         error = sum(made.error for made in args) + np.zeros(self.count)
         size = sum(made.size for made in args) + np.zeros(self.count)
@@ -330,10 +328,9 @@ def _log_sum_exp(points: _Points, node: Node, args: list[_Many]) -> _Many:
 def _standardized(points: _Points, node: Node, args: list[_Many]) -> _Many:
     (made,), (arg,) = args, node.args
     axes = tuple(axis + 1 for axis in node.params["axes"])
-    row, params = TABLE[node.op], {**node.params, "axes": axes}
-    value = row.value(params, made.value)
-    assert row.maps is not None
-    (linear,) = row.maps(params, [made.value], value, value.shape)
+    params = {**node.params, "axes": axes}
+    value = TABLE[node.op].value(params, made.value)
+    (linear,) = maps_of(node.op)(params, [made.value], value, value.shape)
     slope = linear.norm()
     terms = math.prod(node.shape[axis] for axis in node.params["axes"])
     error = slope * (made.error + terms * points.unit * made.size) + terms * points.unit * points.most(value)

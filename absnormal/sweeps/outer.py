@@ -20,7 +20,7 @@ from absnormal.ops.kinks.kink import Kink
 from absnormal.ops.kinks.order import codes
 from absnormal.ops.linear import applied
 from absnormal.program.program import Program
-from absnormal.sweeps.adjoints import Adjoints, split_rows
+from absnormal.sweeps.adjoints import Adjoints
 from absnormal.sweeps.at_point import once
 from absnormal.sweeps.rounding import FLOOR, rounding
 from absnormal.sweeps.table import Sweeps
@@ -59,7 +59,7 @@ def weights_of_sorts(sweeps: Sweeps) -> dict[int, Array] | None:
     sorts = {nodes.index(sweeps.program.node_of(int(numbers[0, 0]))) for numbers in sweeps.sorts}
     for node in nodes:
         behind.append(any(behind[arg] or arg in sorts for arg in node.args))
-        if behind[-1] and node.switch >= 0 and sweeps.active[node.switch : node.switch + node.switches].any():
+        if behind[-1] and sweeps.active[node.own].any():
             return None
 
     def kept(program: Program, seed: Array, start: int) -> Adjoints:
@@ -79,7 +79,7 @@ def weights_of_sorts(sweeps: Sweeps) -> dict[int, Array] | None:
 def outer_support(sweeps: Sweeps, v: Array) -> tuple[float, Array]:
     """A number that no v . g_sigma exceeds, outward rounded, and slopes of all switches (s,) that come nearest."""
     program = sweeps.program
-    leaves = split_rows(program, v[None])
+    leaves = program.tree.split(v[None])
     tangents: list[Array | None] = [None] * len(program.nodes)
     slopes = sweeps.signs[None].copy()
     for index, node in enumerate(program.nodes):
@@ -92,7 +92,7 @@ def outer_support(sweeps: Sweeps, v: Array) -> tuple[float, Array]:
         kink = TABLE[node.op].kink
         if kink is None:
             tangents[index] = applied(sweeps.maps(index), inner, len(slopes), node.shape)
-        elif node.switch < 0 or not sweeps.active[node.switch : node.switch + node.switches].any():
+        elif not sweeps.active[node.own].any():
             tangents[index] = sweeps.derivative_of(index, sweeps.signs).push(inner, len(slopes))
         elif kink.permutes:
             tangents[index] = _in_order(sweeps, index, inner, slopes)
@@ -126,7 +126,7 @@ def _branched(sweeps: Sweeps, index: int, kink: Kink, inner: list[Array | None],
             for sign in (1.0, -1.0)
         )
     else:
-        lanes = sweeps.alpha[(sweeps.alpha >= node.switch) & (sweeps.alpha < node.switch + node.switches)][None]
+        lanes = sweeps.alpha[node.owns(sweeps.alpha)][None]
         ahead = np.ones((count, node.switches))
         behind = -ahead
     signs = np.array([*product((1.0, -1.0), repeat=lanes.shape[1])])
@@ -148,7 +148,7 @@ def _in_order(sweeps: Sweeps, index: int, inner: list[Array | None], slopes: Arr
     """The tangents of a sort in all branches, whose slopes get the orders that add most."""
     weights, node, (t,) = weights_of_sorts(sweeps), sweeps.program.nodes[index], inner
     assert weights is not None and t is not None
-    own = slice(node.switch, node.switch + node.switches)
+    own = node.own
     places = np.argsort(weights[index], axis=0, kind="stable")
     results = []
     for number, rates in enumerate(t):
@@ -164,7 +164,7 @@ def _in_order(sweeps: Sweeps, index: int, inner: list[Array | None], slopes: Arr
 def _along(sweeps: Sweeps, index: int, kink: Kink, tangents: list[Array | None], sign: float) -> Array:
     """The slopes of the switches of a kink that are farthest along one tangent of its arguments, or along minus it."""
     node = sweeps.program.nodes[index]
-    own = slice(node.switch, node.switch + node.switches)
+    own = node.own
     chosen, args = sweeps.signs[own].copy(), [sweeps.values[arg] for arg in node.args]
     above = sweeps.upward.get(index, False)
     turned = [None if t is None else np.where(above & (sign * t < 0), 0.0, sign * t) for t in tangents]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
@@ -19,13 +18,10 @@ def overflow(sweeps: Sweeps) -> DomainError:
     operation, source = "f", None
     nodes = sweeps.program.nodes
     for index in [i for i, node in enumerate(nodes) if node.varied and node.op != "input"][:_LOOKED_AT]:
-        if not np.isfinite(_magnitude(sweeps, index)).all():
+        seeds = np.ones((1, math.prod(nodes[index].shape)))
+        with np.errstate(all="ignore"):
+            size = np.asarray(sweeps.pull_node_magnitude(sweeps.signature(1.0), index, seeds), dtype=float)
+        if not np.isfinite(size).all():
             operation, source = nodes[index].operation or "f", nodes[index].source
             break
     return DomainError(operation, "its derivative at this point is larger than float64 can hold", source)
-
-
-def _magnitude(sweeps: Sweeps, index: int) -> Any:
-    seeds = np.ones((1, math.prod(sweeps.program.nodes[index].shape)))
-    with np.errstate(all="ignore"):
-        return np.asarray(sweeps.pull_node_magnitude(sweeps.signature(1.0), index, seeds), dtype=float)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from absnormal.arrays import Array, lengths
@@ -28,18 +30,22 @@ def realizes(
     For a norm, whether r_i^sigma d is a positive multiple of sigma_i, which has length 1, to rounding; for a sort,
     whether entries come in the order of their codes, which must differ.
     """
-    alpha = sweeps.alpha
-
-    def rates(near: Sweeps) -> Array:
-        return np.asarray(near.push(sigma, d[None])[0][0][alpha])
-
-    here = rates(sweeps)
-    slack = rounding(sweeps.push_depth) * sweeps.magnitude(sigma, d)[0][alpha] + FLOOR
+    rates, here, slack = _rates(sweeps, sigma, d)
     opened = _opened(sweeps, sigma, here, slack)
     if opened.any() and (needed is None or opened[needed].all()):
         margin = _CLEARLY if rng is None else 1.0
         opened &= _opened(sweeps, sigma, here, slack + margin * beyond_values(sweeps, sigma, here, rates, rng))
     return opened
+
+
+def _rates(sweeps: Sweeps, sigma: Array, d: Array) -> tuple[Callable[[Sweeps], Array], Array, Array]:
+    """What computes r_i^sigma . d for each active switch from sweeps at any values, these here, and how far the sweep
+    may be off by its rounding."""
+    def rates(near: Sweeps) -> Array:
+        return np.asarray(near.push(sigma, d[None])[0][0][sweeps.alpha])
+
+    slack = rounding(sweeps.push_depth) * sweeps.magnitude(sigma, d)[0][sweeps.alpha] + FLOOR
+    return rates, rates(sweeps), slack
 
 
 def _opened(sweeps: Sweeps, sigma: Array, rates: Array, errors: Array) -> Array:
@@ -65,12 +71,7 @@ def rates_beyond(
 
     Without ``values`` the error is that of the sweep alone.
     """
-
-    def rates(near: Sweeps) -> Array:
-        return np.asarray(near.push(sigma, d[None])[0][0][sweeps.alpha])
-
-    here = rates(sweeps)
-    error = rounding(sweeps.push_depth) * sweeps.magnitude(sigma, d)[0][sweeps.alpha] + FLOOR
+    rates, here, error = _rates(sweeps, sigma, d)
     if values:
         error = error + beyond_values(sweeps, sigma, here, rates, rng)
     return np.where(np.abs(here) > error, here, 0.0)

@@ -112,7 +112,7 @@ def running_errors(sweeps: Sweeps) -> tuple[list[Array], Array]:
                 own, switching = kink.errors(node.params, inner, node.shape)
                 errors.append(_of_finite(own + rounding(2) * np.abs(values[index]), values[index]))
                 if node.switch >= 0:
-                    result[node.switch : node.switch + node.switches] = switching.reshape(-1)
+                    result[node.own] = switching.reshape(-1)
             else:
                 errors.append(_map_errors(sweeps, index, node, inner))
     return errors, _of_finite(result + rounding(1) * np.abs(sweeps.z), sweeps.z)

@@ -261,8 +261,7 @@ def _standardized(run: Accumulation, index: int, node: Node) -> Rows | None:
 
     def each(t: Array) -> Array:
         """(k, \\*shape) to (k, count, \\*shape), all that an entry is made of."""
-        front = np.moveaxis(t, [axis + 1 for axis in axes], range(1, 1 + len(axes)))
-        return np.broadcast_to(front.reshape(len(t), count, *once), (len(t), count, *shape))
+        return np.broadcast_to(_fronted(axes, count)(t).reshape(len(t), count, *once), (len(t), count, *shape))
 
     own = np.broadcast_to(numbered(tuple(shape[axis] if axis in axes else 1 for axis in range(len(shape)))), shape)
     same = own == np.arange(count).reshape(-1, *(1,) * len(shape))

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def kinked(run: Accumulation, index: int, node: Node) -> Rows | None:
     """The rows of the result; those of its switching variables are appended."""
-    own = slice(node.switch, node.switch + node.switches)
+    own = node.own
     shapes = [run.shape(arg) for arg in node.args]
     derivative = kink_of(node.op).derivative(node.params, shapes, node.shape, run.sigma[own])
     if isinstance(derivative, EntrywiseDerivative):
@@ -33,7 +33,7 @@ def kinked(run: Accumulation, index: int, node: Node) -> Rows | None:
 
 def _compared(run: Accumulation, index: int, node: Node, derivative: EntrywiseDerivative) -> Rows | None:
     """z' from its maps; the result from the maps with slope sigma, and |z| with its weight."""
-    own = slice(node.switch, node.switch + node.switches)
+    own = node.own
 
     def terms(maps: Sequence[Any]) -> list[Local | None]:
         return [None if scale is None else scaled(scale, node.shape) for scale in maps]
@@ -50,7 +50,7 @@ def _compared(run: Accumulation, index: int, node: Node, derivative: EntrywiseDe
 def _chained(run: Accumulation, node: Node, derivative: FoldDerivative) -> Rows | None:
     """m_j = p_j m_{j-1} + q_j u_j + w |z_j|, unrolled to combinations of the u_i and |z_i| since p was 0."""
     count, lanes = derivative.fold.shape[0], math.prod(node.shape)
-    own = slice(node.switch, node.switch + node.switches) if node.switch >= 0 else slice(0, 0)
+    own = node.own
     p, q = (
         np.concatenate([np.full((1, lanes), first), c.reshape(count - 1, lanes)]).T.reshape(-1)
         for first, c in zip((0.0, 1.0), derivative.fold.weights(), strict=True)

@@ -25,7 +25,7 @@ from absnormal.ops.linear import applied
 from absnormal.ops.linear_maps import Change
 from absnormal.program.nodes import Node
 from absnormal.program.program import Program
-from absnormal.sweeps.adjoints import Adjoints, changed, nonzero, pushed, split_rows
+from absnormal.sweeps.adjoints import Adjoints, changed, nonzero, pushed
 from absnormal.sweeps.at_point import INTERVAL, AtPoint, once
 from absnormal.sweeps.last_steps import LastSteps
 from absnormal.sweeps.rounding import FLOOR, largest, pull_depth, push_depth, rounding
@@ -143,7 +143,7 @@ class Sweeps(AtPoint):
         """With ``first`` it ends at the first node that moves an active switch."""
         program, count = self.program, len(directions)
         tangents: list[Array | None] = [None] * len(program.nodes)
-        leaves = split_rows(program, directions)
+        leaves = program.tree.split(directions)
         dz = np.zeros((count, program.s), directions.dtype)
         for index, node in enumerate(program.nodes):
             if only is not None and not only[index]:
@@ -157,8 +157,7 @@ class Sweeps(AtPoint):
             kink = TABLE[node.op].kink
             if kink is not None:
                 tangent = self._kink_forward(kink, index, inner, sigma, dz, choose, change)
-                own = slice(node.switch, node.switch + node.switches)
-                if first and dz[:, own][:, self.active[own]].any():
+                if first and dz[:, node.own][:, self.active[node.own]].any():
                     break
             else:
                 tangent = applied(pushed(self.maps(index), change), inner, count, node.shape)
@@ -172,7 +171,7 @@ class Sweeps(AtPoint):
         change: Change | None,
     ) -> Array:
         node = self.program.nodes[index]
-        own = slice(node.switch, node.switch + node.switches)
+        own = node.own
         tied = self.active[own] if choose and node.switch >= 0 else None
         if node.switch < 0 or (tied is not None and not tied.any()):
             return self.derivative_of(index, sigma, change).push(inner, len(dz))
@@ -264,7 +263,7 @@ class Sweeps(AtPoint):
         self, index: int, node: Node, w: Array | None, zbar: Array | None, sigma: Array, wbar: Array,
         adjoints: Adjoints, change: Change | None, only: Nodes,
     ) -> None:
-        own = slice(node.switch, node.switch + node.switches)
+        own = node.own
         seeds = None if zbar is None else zbar[:, own]
         terms, weights = self.derivative_of(index, sigma, change).pull(w, seeds, bool(wbar.size))
         for position, linear, adjoint in terms:

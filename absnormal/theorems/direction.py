@@ -130,7 +130,7 @@ def _layered(problem: Problem, needed: Array) -> Array | None:
     rest, steps = needed.copy(), []
     for index in program.kinked:
         node = program.nodes[index]
-        own = position[node.switch : node.switch + node.switches]
+        own = position[node.own]
         mine = (own >= 0) & needed[own]
         found = known.of(index) if mine.any() else []
         if found:

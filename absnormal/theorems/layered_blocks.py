@@ -287,7 +287,7 @@ def _private(sweeps: Sweeps, own: Array, free: Array, signs: Array) -> Array:
     sense[own] = signs
     for index in sweeps.program.kinked:
         node = sweeps.program.nodes[index]
-        mine = sense[node.switch : node.switch + node.switches]
+        mine = sense[node.own]
         found = private_inputs(sweeps.program).of(index) if mine.any() else []
         if found:
             d[found[0].groups[mine != 0]] = found[0].sign * mine[mine != 0]

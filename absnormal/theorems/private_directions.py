@@ -187,9 +187,9 @@ def _grouped(problem: Problem, nonzero: Array | None, evidence: type[PrivateInpu
     for index in sorted(unresolved):
         own = _own(problem, index)
         node = program.nodes[index]
-        c = problem.sigma[node.switch : node.switch + node.switches]
+        c = problem.sigma[node.own]
         if nonzero is not None:
-            own = own & nonzero[node.switch : node.switch + node.switches]
+            own = own & nonzero[node.own]
             if not own.any():
                 continue
         found = next((p for p in known.of(index) if _fits(problem, p, own, c, blocking, nonzero)), None)
@@ -209,13 +209,13 @@ def _grouped(problem: Problem, nonzero: Array | None, evidence: type[PrivateInpu
 
 def _own(problem: Problem, index: int) -> Array:
     node = problem.sweeps.program.nodes[index]
-    return problem.sweeps.active[node.switch : node.switch + node.switches]
+    return problem.sweeps.active[node.own]
 
 
 def _fits(problem: Problem, found: Private, own: Array, c: Array, blocking: Any, nonzero: Array | None) -> bool:
     for i in found.crossed:
         node = problem.sweeps.program.nodes[i]
-        if i in blocking and (nonzero is None or nonzero[node.switch : node.switch + node.switches].any()):
+        if i in blocking and (nonzero is None or nonzero[node.own].any()):
             return False
     slopes = c[own]
     if (slopes == slopes[0]).all():

@@ -16,7 +16,8 @@ from absnormal.frontends.jax.steps import bound
 from absnormal.frontends.numpy.masks import TracedMask
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.writing import Writer
-from absnormal.ops import ENTRYWISE, TABLE, kink_of
+from absnormal.ops import ENTRYWISE, TABLE, kink_of, maps_of
+from absnormal.ops.linear import applied
 from absnormal.program.nodes import Node
 
 
@@ -234,16 +235,10 @@ def _pushed(run: Run, start: int, argument: int, out: int, slope: float) -> Arra
 
 
 def _through(node: Node, values: list[Array], value: Array, inner: list[Array | None], slope: float) -> Array:
-    row = TABLE[node.op]
-    if row.kink is not None:
-        signs = np.sign(row.kink.switching(node.params, values))
-        shapes = [None if t is None else v.shape for t, v in zip(inner, values, strict=True)]
-        piece = row.kink.derivative(node.params, shapes, node.shape, np.where(signs == 0, slope, signs))
-        return np.asarray(piece.push([None if t is None else t[None] for t in inner], 1)[0])
-    assert row.maps is not None
-    maps = row.maps(node.params, values, value, node.shape)
-    total = np.zeros(node.shape)
-    for linear, tangent in zip(maps, inner, strict=True):
-        if linear is not None and tangent is not None:
-            total = total + linear.push(tangent[None])[0]
-    return total
+    kink, tangents = TABLE[node.op].kink, [None if t is None else t[None] for t in inner]
+    if kink is None:
+        return np.asarray(applied(maps_of(node.op)(node.params, values, value, node.shape), tangents, 1, node.shape)[0])
+    signs = np.sign(kink.switching(node.params, values))
+    shapes = [None if t is None else v.shape for t, v in zip(inner, values, strict=True)]
+    piece = kink.derivative(node.params, shapes, node.shape, np.where(signs == 0, slope, signs))
+    return np.asarray(piece.push(tangents, 1)[0])

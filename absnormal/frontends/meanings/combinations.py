@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.ops import TABLE
+from absnormal.ops import TABLE, maps_of
 from absnormal.program.builder import Builder
 from absnormal.program.nodes import Node
 
@@ -90,12 +90,9 @@ def _weights(builder: Builder, index: int, entries: Array) -> tuple[Weights, Arr
         with np.errstate(divide="ignore"):
             op, inner = ("mul", [values[node.args[0]], 1 / values[node.args[1]]]) if node.op == "div" else (
                 node.op, [values[arg] for arg in node.args])
-        row = TABLE[op]
-        assert row.maps is not None
-        maps = row.maps(node.params, inner, values[at], node.shape)
-        for linear, arg in zip(maps, node.args, strict=True):
+        for linear, arg in zip(maps_of(op)(node.params, inner, values[at], node.shape), node.args, strict=True):
             # Of a product with a constant that is the weight.
-            if row.family == "bilinear" and not nodes[arg].varied:
+            if TABLE[op].family == "bilinear" and not nodes[arg].varied:
                 continue
             if arg not in waiting:
                 heapq.heappush(heap, -arg)

@@ -13,6 +13,7 @@ from absnormal.frontends.meanings.combinations import ROUNDINGS, size
 from absnormal.ops import ENTRYWISE, TABLE
 from absnormal.ops.linear import applied
 from absnormal.program.builder import Builder
+from absnormal.program.nearby import LINEAR, sizes_of_maps
 from absnormal.program.nodes import Node
 from absnormal.program.postorder import unknown_behind
 
@@ -80,12 +81,9 @@ def _agreeing(builder: Builder, pair: tuple[int, int], flags: list[Any] | None) 
         return found | np.where(mask, *flags)
     if all(flag.all() for flag in flags):
         return np.ones(node.shape, bool)
-    row = TABLE[node.op]
-    if row.family in ("movement", "linear", "bilinear"):
+    if TABLE[node.op].family in LINEAR:
         zeros = [_zeros(builder, *args) for args in zip(node.args, builder.nodes[second].args, strict=True)]
-        assert row.maps is not None
-        factors = [1.0 - zero for zero in zeros]
-        maps = [one.absolute() for one in row.maps(node.params, factors, np.zeros(node.shape), node.shape)]
+        maps = sizes_of_maps(node, [1.0 - zero for zero in zeros])
         return found | (applied(maps, [(~flag).astype(float)[None] for flag in flags], 1, node.shape)[0] == 0)
     if node.op in ENTRYWISE:
         return found | np.logical_and.reduce(np.broadcast_arrays(*flags, found & False)[:-1])

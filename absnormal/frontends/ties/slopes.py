@@ -89,7 +89,7 @@ def taken_for(tool: str, program: Program, active: Array) -> tuple[str, ...]:
     found: dict[str, str] = {}
     for node in program.nodes:
         said = _SEVERAL.get((tool, node.operation.partition(" ")[0])) if node.switch >= 0 else None
-        if said and np.any((active >= node.switch) & (active < node.switch + node.switches)):
+        if said and np.any(node.owns(active)):
             found.setdefault(
                 said, f"{node.operation} at {node.source} is taken for {said}: judge that gradient with gradient=")
     return tuple(found.values())
@@ -151,7 +151,7 @@ def slopes_elsewhere(sweeps: Sweeps, tool: str) -> Array | None:
     where it has none for one of them."""
     nodes = [sweeps.program.nodes[index] for index in sweeps.program.kinked]
     if any(tie_elsewhere(node) not in (*IMPLIED, *TIES)
-           and sweeps.active[node.switch : node.switch + node.switches].any() for node in nodes):  # fmt: skip
+           and sweeps.active[node.own].any() for node in nodes):  # fmt: skip
         return None
     return _collect(sweeps, table_of(tool)[0])
 
@@ -199,7 +199,7 @@ def _collect(sweeps: Sweeps, table: Any) -> Array:
     parts = []
     for index in sweeps.program.kinked:
         node = sweeps.program.nodes[index]
-        own = sweeps.active[node.switch : node.switch + node.switches]
+        own = sweeps.active[node.own]
         count = int(own.sum())
         if not count:
             continue
@@ -235,7 +235,7 @@ def of_nodes(
         found = _even_split(node, values[node.args[0]]) if isinstance(rule, str) else rule() if callable(rule) else rule
         if kink_of(node.op).permutes:
             found = _in_turn(node, float(found))
-        total[node.switch : node.switch + node.switches] = found if np.ndim(found) == 0 else np.reshape(found, -1)
+        total[node.own] = found if np.ndim(found) == 0 else np.reshape(found, -1)
     return total
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from absnormal.arrays import Array
 from absnormal.ops.kinks.entrywise import either, settled
 from absnormal.ops.kinks.fold_map import BySlopes, FoldMap
-from absnormal.ops.kinks.kink import Ends, IntervalSlopes, Kink, LocalDerivative, Shapes, Tangents, Term, half
+from absnormal.ops.kinks.kink import Ends, IntervalSlopes, Kink, LocalDerivative, Shapes, Tangents, Term, half, sole
 from absnormal.ops.kinks.running import running, running_ties
 from absnormal.ops.linear_maps import Change, Scale
 from absnormal.ops.table import Params, Shape
@@ -44,9 +44,7 @@ class Fold(Kink):
     # -- derivatives -------------------------------------------------------------------------------------------
 
     def derivative(self, params: Params, shapes: Shapes, out: Shape, slopes: Array) -> FoldDerivative:
-        shape = shapes[0]
-        assert shape is not None
-        fold = BySlopes(slopes, params["sign"], shape)
+        fold = BySlopes(slopes, params["sign"], sole(shapes))
         return FoldDerivative(fold, params["sign"] * half(slopes), -1)
 
     def intervals(self, params: Params, shapes: Shapes, out: Shape, slopes: Array) -> FoldIntervals:
@@ -57,8 +55,7 @@ class Fold(Kink):
         self, params: Params, args: Sequence[Array], inner: Tangents, out: Shape, tied: Array, slopes: Array
     ) -> Array | None:
         # Along d the fold takes, among the tied, the entry with the largest (smallest) derivative so far.
-        (u,), t = args, inner[0]
-        assert t is not None
+        (u,), t = args, sole(inner)
         shape = (len(u) - 1, *out)
         sigma, ties = slopes.reshape(shape), tied.reshape(shape)
         best = running_ties(params["sign"], u, ties, t[0])
@@ -137,13 +134,11 @@ class FoldDerivative(LocalDerivative):
         return self.fold.chosen
 
     def push(self, inner: Tangents, count: int) -> Array:
-        (t,) = inner
-        assert t is not None
+        t = sole(inner)
         return self.fold.push(t)
 
     def push_both(self, inner: Tangents, count: int) -> tuple[Array, Array]:
-        (t,) = inner
-        assert t is not None
+        t = sole(inner)
         prefixes, steps = self.fold.prefixes(t), np.moveaxis(t, 1, 0)[1:]
         rates = prefixes[:-1] + steps if self.other > 0 else prefixes[:-1] - steps
         return np.asarray(prefixes[-1]), np.moveaxis(rates, 1, 0).reshape(count, -1)
@@ -193,8 +188,7 @@ class FoldIntervals(IntervalSlopes):
 
     def push(self, middle: Tangents, radius: Tangents, size: Tangents) -> tuple[Array, Array, Array]:
         # A fold returns the tangent of one of its tied entries, or a mean of them.
-        (mid,), (wide,), (own,) = middle, radius, size
-        assert mid is not None and wide is not None and own is not None
+        mid, wide, own = map(sole, (middle, radius, size))
         possible = self.most.pull(np.ones((1, *self.most.shape[1:])))[0] > 0
         low = np.where(possible, mid - wide, np.inf).min(axis=0)
         high = np.where(possible, mid + wide, -np.inf).max(axis=0)

@@ -27,7 +27,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -35,6 +35,7 @@ from absnormal.arrays import Array
 from absnormal.ops.linear_maps import Change, LinearMap
 from absnormal.ops.table import Params, Shape, broadcast_shape
 
+T = TypeVar("T")
 #: The shapes of arguments; None for constants.
 Shapes = Sequence[Shape | None]
 Tangents = Sequence[Array | None]
@@ -210,6 +211,13 @@ class Kink(ABC):
     def shown(self, params: Params) -> str:
         """`show` for given parameters."""
         return self.show
+
+
+def sole(given: Sequence[T | None]) -> T:
+    """What is given of the one argument, which is no constant."""
+    (found,) = given
+    assert found is not None
+    return found
 
 
 _EXACT = np.dtype(object)

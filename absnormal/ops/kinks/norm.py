@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array, lengths
-from absnormal.ops.kinks.kink import Ends, IntervalSlopes, Kink, LocalDerivative, Shapes, Tangents, Term
+from absnormal.ops.kinks.kink import Ends, IntervalSlopes, Kink, LocalDerivative, Shapes, Tangents, Term, sole
 from absnormal.ops.linear_maps import Change, Scale
 from absnormal.ops.table import Params, Shape
 
@@ -45,20 +45,15 @@ class Norm(Kink):
     # -- derivatives -------------------------------------------------------------------------------------------
 
     def derivative(self, params: Params, shapes: Shapes, out: Shape, slopes: Array) -> NormDerivative:
-        shape = shapes[0]
-        assert shape is not None
-        return NormDerivative(slopes.reshape(shape), 1.0)
+        return NormDerivative(slopes.reshape(sole(shapes)), 1.0)
 
     def intervals(self, params: Params, shapes: Shapes, out: Shape, slopes: Array) -> NormIntervals:
-        shape = shapes[0]
-        assert shape is not None
-        return NormIntervals(slopes.reshape(shape), params.get("upward", False))
+        return NormIntervals(slopes.reshape(sole(shapes)), params.get("upward", False))
 
     def choose(
         self, params: Params, args: Sequence[Array], inner: Tangents, out: Shape, tied: Array, slopes: Array
     ) -> Array:
-        (t,) = inner
-        assert t is not None
+        t = sole(inner)
         np.copyto(slopes, _unit(t[0]).reshape(-1), where=tied)
         return t.reshape(1, -1)
 
@@ -120,13 +115,11 @@ class NormDerivative(LocalDerivative):
     rate: float
 
     def push(self, inner: Tangents, count: int) -> Array:
-        (t,) = inner
-        assert t is not None
+        t = sole(inner)
         return np.asarray((self.sigma * t).sum(axis=1))
 
     def push_both(self, inner: Tangents, count: int) -> tuple[Array, Array]:
-        (t,) = inner
-        assert t is not None
+        t = sole(inner)
         return self.push(inner, count), t.reshape(count, -1)
 
     def pull(self, w: Array | None, seeds: Array | None, weigh: bool) -> tuple[list[Term], Array | None]:
@@ -163,8 +156,7 @@ class NormIntervals(IntervalSlopes):
         )
 
     def push(self, middle: Tangents, radius: Tangents, size: Tangents) -> tuple[Array, Array, Array]:
-        (mid,), (wide,), (own,) = middle, radius, size
-        assert mid is not None and wide is not None and own is not None
+        mid, wide, own = map(sole, (middle, radius, size))
         tied = np.isnan(self.sigma[0]) if len(self.sigma) else np.ones(self.sigma.shape[1:], bool)
         least, most = _farthest(mid - wide, mid + wide, self.upward)
         sigma = np.where(np.isnan(self.sigma), 0.0, self.sigma)

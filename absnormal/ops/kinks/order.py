@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.ops.kinks.kink import Ends, IntervalSlopes, Kink, LocalDerivative, Shapes, Tangents, Term
+from absnormal.ops.kinks.kink import Ends, IntervalSlopes, Kink, LocalDerivative, Shapes, Tangents, Term, sole
 from absnormal.ops.linear_maps import Change, Scale
 from absnormal.ops.table import Params, Shape
 
@@ -62,8 +62,7 @@ class Order(Kink):
     def choose(
         self, params: Params, args: Sequence[Array], inner: Tangents, out: Shape, tied: Array, slopes: Array
     ) -> Array:
-        (t,) = inner
-        assert t is not None
+        t = sole(inner)
         rates = (t[0, 1:] - t[0, :1]).reshape(-1)
         np.copyto(slopes, self.signs(params, rates), where=tied)
         return rates[None]
@@ -88,7 +87,7 @@ class Order(Kink):
     ) -> tuple[Array, Array]:
         (u,), (radius,) = args, inner
         return (
-            np.broadcast_to(radius.max(axis=0), out_shape(params, u)),
+            np.broadcast_to(radius.max(axis=0), self.shape(params, u.shape)),
             rounded(radius[1:] + radius[:1], np.abs(u[1:]) + np.abs(u[:1])),
         )
 
@@ -102,11 +101,6 @@ class Order(Kink):
         self, params: Params, args: Sequence[Array], out: Shape, slopes: Array, size: Callable[[int, Any], Any] | None
     ) -> Array:
         raise TypeError("a sort of many tied entries is not written in |.|")
-
-
-def out_shape(params: Params, u: Array) -> tuple[int, ...]:
-    """The shape of the entries that are kept."""
-    return (len(params["ranks"]), *u.shape[1:])
 
 
 def in_turn(entries: int, columns: int, sign: float) -> Array:
@@ -181,16 +175,14 @@ class OrderDerivative(LocalDerivative):
         return np.asarray((total * factor)[:, flat].reshape(values.shape))
 
     def push(self, inner: Tangents, count: int) -> Array:
-        (t,) = inner
-        assert t is not None
+        t = sole(inner)
         order, groups = self._places()
         along = np.take_along_axis(t.reshape(count, *self.codes.shape), order[None], 1)
         found = self._shared(along, groups)[:, list(self.ranks)]
         return np.asarray(found.reshape(count, len(self.ranks), *self.shape[1:]))
 
     def push_both(self, inner: Tangents, count: int) -> tuple[Array, Array]:
-        (t,) = inner
-        assert t is not None
+        t = sole(inner)
         return self.push(inner, count), (t[:, 1:] + self.other * t[:, :1]).reshape(count, -1)
 
     def pull(self, w: Array | None, seeds: Array | None, weigh: bool) -> tuple[list[Term], Array | None]:
@@ -243,8 +235,7 @@ class OrderIntervals(IntervalSlopes):
         return bounded(low, np.min), bounded(high, np.max), bounded(size, partial(np.sum))
 
     def push(self, middle: Tangents, radius: Tangents, size: Tangents) -> tuple[Array, Array, Array]:
-        (mid,), (wide,), (reach,) = middle, radius, size
-        assert mid is not None and wide is not None and reach is not None
+        mid, wide, reach = map(sole, (middle, radius, size))
         own, loose = self.own, self._loose()
         held = OrderDerivative(np.where(loose, 0.0, own.codes), own.ranks, own.shape)
         out = (len(own.ranks), *own.shape[1:])
