@@ -111,14 +111,12 @@ def _first_square(form: Form) -> tuple[int, int]:
 
 def _written(sweeps: Sweeps, found: Multiples) -> Merged:
     """The program in which these norms are multiples of others."""
-    made, position, switch = Merged(), list[int](), 0
+    made, position = Merged(), list[int]()
     kept: dict[int, _Kept] = {}
     for index, node in enumerate(sweeps.program.nodes):
         node = node._replace(args=tuple(position[arg] for arg in node.args))
         if index not in sweeps.norms:
-            own = node.switch >= 0
-            position.append(made.add(node._replace(switch=switch if own else -1), sweeps.values[index]))
-            switch += node.switches if own else 0
+            position.append(made.add(node, sweeps.values[index]))
             continue
         lanes = range(math.prod(node.shape))
         norms = [lane for lane in lanes if (index, lane) not in found.of]
@@ -126,12 +124,10 @@ def _written(sweeps: Sweeps, found: Multiples) -> Merged:
         count, parts = len(lanes), []
         if norms:
             places = np.arange(node.params["entries"])[:, None] * count + np.asarray(norms, dtype=int)
-            parts.append(_kink(made, node, places, switch))
+            parts.append(_kink(made, node, places))
         if lines:
             places = np.array([found.entry[index, lane] * count + lane for lane in lines], dtype=int)
-            parts.append(_kink(made, node._replace(op=AFFINE.name, params={"a": 0.0, "b": 1.0}), places,
-                               switch + node.params["entries"] * len(norms)))
-        switch += node.params["entries"] * len(norms) + len(lines)
+            parts.append(_kink(made, node._replace(op=AFFINE.name, params={"a": 0.0, "b": 1.0}), places))
         if parts:
             own_lanes = {lane: place for place, lane in enumerate((*norms, *lines))}
             kept[index] = _Kept(_joined(made, node, parts), own_lanes)
@@ -148,11 +144,11 @@ class _Kept:
     places: dict[int, int]
 
 
-def _kink(made: Merged, node: Node, places: Array, switch: int) -> int:
+def _kink(made: Merged, node: Node, places: Array) -> int:
     """A norm, or |.|, of some entries of the argument of a node."""
     arg = _add(made, node, "gather", node.args, {"index": places})
     value = np.asarray(TABLE[node.op].value(node.params, made.values[arg]))
-    return made.add(node._replace(args=(arg,), shape=value.shape, switch=switch, switches=places.size), value)
+    return made.add(node._replace(args=(arg,), shape=value.shape, switches=places.size), value)
 
 
 def _joined(made: Merged, node: Node, parts: Sequence[int]) -> int:

@@ -18,7 +18,7 @@ from absnormal.arrays import Array
 from absnormal.certificates.next_to_program import DRAWS, above, allowed, numbers_in_x, slack_of
 from absnormal.certificates.witness import Witness
 from absnormal.errors import AbsNormalError
-from absnormal.sweeps.rounding import rounding, value_errors
+from absnormal.sweeps.rounding import along, rounding, value_errors
 from absnormal.sweeps.table import Sweeps, in_double_precision
 
 #: How far from x, against its size, the switches are looked at.
@@ -56,7 +56,7 @@ def beyond(separator: Sequence[Any], witness: Witness, rng: np.random.Generator)
     else:
         g = witness.gradient
         bounds = rounding(sweeps.pull_depth) * sweeps.gradient_magnitude()
-    margin = float(np.abs(v) @ (bounds + 4 * len(v) * np.finfo(float).eps * np.abs(g)))
+    margin = along(v, g, bounds)
     sigma = _fitting(layer, np.where(layer.weights * layer.rates(v) < 0, -1.0, 1.0))
     slack = slack_of(sweeps, sigma, v)[1] + float((layer.errors * np.abs(layer.rates(v))).sum())
     highest = float(sweeps.push(sigma, v[None])[1][0, 0])

@@ -26,7 +26,7 @@ from absnormal.sweeps.bounds import curvatures, derivative_bounds, moved_at_most
 from absnormal.sweeps.conditioning import beyond_values
 from absnormal.sweeps.integers import exact_rows
 from absnormal.sweeps.realized import realizes
-from absnormal.sweeps.rounding import FLOOR, UNIT, rounding
+from absnormal.sweeps.rounding import FLOOR, UNIT, along, rounding
 from absnormal.sweeps.table import Sweeps
 from absnormal.sweeps.zero_rows import zero_under, zero_under_one
 
@@ -386,10 +386,9 @@ def beyond_all_slopes(separator: Any, witness: Witness) -> bool:
         g = witness.gradient
         size = sweeps.pull_magnitude(sweeps.signature(witness.c), None, np.ones((1, 1)))[0][0]
         bounds = rounding(sweeps.pull_depth) * size
-    margin = float(np.abs(v) @ (bounds + 4 * len(v) * np.finfo(float).eps * np.abs(g)))
-    along = float(v @ g)
+    margin, rate = along(v, g, bounds), float(v @ g)
     bounds_above = (highest(sweeps, v), derivative_bounds(sweeps, v)[1][0])
-    return along - float(min(bounds_above)) > margin or along - highest_by_signs(sweeps, v) > margin
+    return rate - float(min(bounds_above)) > margin or rate - highest_by_signs(sweeps, v) > margin
 
 
 def numbers_in_x(values: Any, witness: Witness) -> Array:

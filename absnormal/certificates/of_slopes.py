@@ -14,7 +14,7 @@ from absnormal.certificates.witness import Witness
 from absnormal.sweeps.adjoints import nonzero
 from absnormal.sweeps.bounds import moved_at_most
 from absnormal.sweeps.realized import ALONG, senses
-from absnormal.sweeps.rounding import FLOOR, UNIT, rounding
+from absnormal.sweeps.rounding import FLOOR, UNIT, along, rounding
 
 
 def supporting(sign: int, witness: Witness, rng: np.random.Generator) -> bool:
@@ -151,8 +151,7 @@ def beyond_the_derivative(sign: int, separator: Any, witness: Witness, rng: np.r
     if deviation is None:
         return False
     g = witness.vector
-    along = sign * float(sweeps.directional(sign * v).dy[0])
+    highest = sign * float(sweeps.directional(sign * v).dy[0])
     size = float(sweeps.magnitude(sweeps.signature(0.0), v, interval=True)[1][0])
     slack = rounding(sweeps.push_depth) * size + FLOOR + float(np.abs(v) @ deviation)
-    margin = float(np.abs(v) @ (witness.tolerance + 4 * len(v) * np.finfo(float).eps * np.abs(g)))
-    return bool(float(v @ g) - along - slack > margin)
+    return bool(float(v @ g) - highest - slack > along(v, g, witness.tolerance))

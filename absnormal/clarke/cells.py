@@ -8,6 +8,7 @@ g_sigma.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +17,7 @@ import numpy as np
 from absnormal.active.scaled import Scaled
 from absnormal.active.system import System
 from absnormal.arrays import Array
+from absnormal.certificates.evidence import wide
 from absnormal.clarke.arrangement import Arrangement, TooLong, arrangement
 from absnormal.clarke.budget import BudgetTracker
 from absnormal.rational.alternative import BITS, gordan
@@ -66,6 +68,14 @@ class Cells:
             "signatures": [list(cell.signature) for cell in self.cells],
             "cuts": [{"signature": list(cut.signature), "weights": cut.weights} for cut in self.cuts],
         }
+
+
+def opened(system: System, cells: Sequence[Cell]) -> dict[str, Any]:
+    """Open cells, each by its signature and a direction in all columns."""
+    return {
+        "signatures": [list(cell.signature) for cell in cells],
+        "directions": [wide(system, cell.direction) for cell in cells],
+    }
 
 
 def open_cells(system: System, tracker: BudgetTracker) -> Cells:

@@ -41,7 +41,7 @@ from absnormal.clarke.fallback import direction
 from absnormal.clarke.wolfe import Nearest, least_norm
 from absnormal.ops import kink_of
 from absnormal.ops.kinks.entrywise import Entrywise
-from absnormal.sweeps.rounding import FLOOR, rounding
+from absnormal.sweeps.rounding import FLOOR, along, rounding
 from absnormal.sweeps.table import Sweeps
 
 #: Inputs up to which Wolfe's algorithm is tried before projected gradients on the slopes.
@@ -152,9 +152,8 @@ class RegularFunction:
         """v . g - f°(x; v) where that is beyond all rounding, otherwise None."""
         if refuted is None or not np.abs(v).max(initial=0.0) > 0:
             return None
-        margin = float(np.abs(v) @ (refuted + 4 * len(v) * np.finfo(float).eps * np.abs(g)))
         gap = float(v @ g) - self.bound(v)
-        return gap if gap > margin else None
+        return gap if gap > along(v, g, refuted) else None
 
     def _by_corral(self, g: Array, accepted: Array, refuted: Array | None, tracker: BudgetTracker) -> Found | None:
         from absnormal.rational.alternative import least_squares

@@ -19,7 +19,7 @@ from absnormal.certificates.evidence import Judged
 from absnormal.ops.kinks.order import codes, in_turn
 from absnormal.sweeps.outer import BLOCKS, blocks, outer_support, weights_of_sorts
 from absnormal.sweeps.table import Sweeps
-from absnormal.theorems.membership import Limiting, LimitingGradients, mean_of
+from absnormal.theorems.membership import Limiting, of_mean
 from absnormal.theorems.problem import Problem, Proof
 from absnormal.theorems.separation import separated_along
 
@@ -165,10 +165,7 @@ def vector_in_orders(problem: Problem, g: Array, accepted: Array, beyond: Callab
         ]))
     if not along.count or not along.near(along.left()):
         return None
-    used, off = along.used()
-    deviation = float(off.max(initial=0.0))
-    return Proof("membership", True, mean_of(used), "float64", LimitingGradients.of(used), deviation,
-                 Judged(g, accepted))
+    return of_mean(*along.used(), Judged(g, accepted))
 
 
 def majorized(places: Array, asked: Array, slack: Array) -> bool:

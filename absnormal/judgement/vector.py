@@ -26,7 +26,7 @@ from absnormal.judgement.digits import lost
 from absnormal.judgement.ladder import OF_NEAR_VECTORS, UNLISTED, Rung, decide, separates_near_vectors
 from absnormal.judgement.orders import shown_orders, vector_in_orders
 from absnormal.judgement.tolerances import DOUBLE
-from absnormal.judgement.vector_by_blocks import by_blocks
+from absnormal.judgement.vector_by_blocks import by_blocks, farthest
 from absnormal.judgement.vector_by_subproblems import Part, by_subproblems, parts_of
 from absnormal.rational.linear_algebra import Vector, dot
 from absnormal.rational.linear_program import convex_weights
@@ -338,14 +338,9 @@ def _proposed(points: list[Vector], g: Array, allowed: Array) -> Answer:
 
 def _distance(points: list[Vector], weights: Vector, g: Array, allowed: Array) -> float | None:
     """The largest entry of sum w g_k - g when all are within the tolerance, on rationals."""
-    worst = Fraction(0)
-    for j, (value, bound) in enumerate(zip(g.tolist(), allowed.tolist(), strict=True)):
-        entry = sum((w * point[j] for w, point in zip(weights, points, strict=True) if w), Fraction(0))
-        distance = abs(entry - Fraction(value))
-        if distance > Fraction(bound):
-            return None
-        worst = max(worst, distance)
-    return float(worst)
+    mean = (sum((w * point[j] for w, point in zip(weights, points, strict=True) if w), Fraction(0))
+            for j in range(len(g)))
+    return farthest(mean, g, allowed)
 
 
 def _gap(points: list[Vector], v: Vector, g: Array, allowed: Array) -> float | None:

@@ -18,7 +18,7 @@ Nothing is multiplied out, and everything is confirmed on rationals.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import lcm
@@ -28,16 +28,17 @@ import numpy as np
 
 from absnormal.active.system import System
 from absnormal.arrays import Array
-from absnormal.certificates.evidence import InSystems, Judged, Separates, wide
+from absnormal.certificates.evidence import InSystems, Judged, Separates
 from absnormal.clarke.blocks import Listed, listed, some_of
 from absnormal.clarke.branching import BOUND, Branching, Tree, written
 from absnormal.clarke.budget import BudgetTracker
-from absnormal.clarke.cells import Cell, gradients
+from absnormal.clarke.cells import Cell, gradients, opened
 from absnormal.clarke.polytope import Answer, Summand, membership
 from absnormal.clarke.pricing import AT_ONCE, around, cells_along
-from absnormal.rational.linear_algebra import Vector, dot, nullspace, pivots
+from absnormal.rational.linear_algebra import Vector, dot
 from absnormal.theorems.branch_and_bound import LISTED
 from absnormal.theorems.problem import Proof, reach
+from absnormal.theorems.separation import with_rates
 
 if TYPE_CHECKING:
     from absnormal.judgement.vector import Limits
@@ -59,9 +60,7 @@ class Weighted:
     def on(self, system: System) -> dict[str, Any]:
         """As it is written."""
         return {
-            "members": self.members, "weights": self.weights,
-            "signatures": [list(cell.signature) for cell in self.cells],
-            "directions": [wide(system, cell.direction) for cell in self.cells],
+            "members": self.members, "weights": self.weights, **opened(system, self.cells),
         }
 
 
@@ -246,9 +245,7 @@ def _in_columns(system: System, v: Vector) -> Vector:
     """The vector that gives the rows in the columns of a system the rates that v in x gives them."""
     assert system.inputs is not None
     own = [v[number] for number in system.inputs]
-    chosen, _ = pivots(system.rows)
-    matrix = [[*system.rows[i], dot(system.full[i], own)] for i in chosen]
-    return [-a for a in nullspace(matrix, system.width + 1)[-1][:-1]]
+    return with_rates(system, lambda i: dot(system.full[i], own))
 
 
 def _touches(block: Listed, v: Vector) -> bool:
@@ -271,8 +268,13 @@ def _distance(
         for k, w in own.items():
             for j, a in zip(block.inputs.tolist(), points[k, 0].tolist(), strict=True):
                 total[j] += w * a / unit
+    return farthest(total, g, allowed)
+
+
+def farthest(found: Iterable[Fraction], g: Array, allowed: Array) -> float | None:
+    """The largest entry of the difference of a vector of rationals and g, when all are within the tolerance."""
     worst = Fraction(0)
-    for entry, value, bound in zip(total, g.tolist(), allowed.tolist(), strict=True):
+    for entry, value, bound in zip(found, g.tolist(), allowed.tolist(), strict=True):
         distance = abs(entry - Fraction(value))
         if distance > Fraction(bound):
             return None

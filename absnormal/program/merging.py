@@ -38,8 +38,13 @@ class Merged:
     values: list[Array] = field(default_factory=list)
     twice: list[tuple[int, int, int]] = field(default_factory=list)
     program: Program | None = None
+    switches: int = 0
 
     def add(self, node: Node, value: Array) -> int:
+        """Append a node, whose switches come after those of the others."""
+        if node.switch >= 0:
+            node = node._replace(switch=self.switches)
+            self.switches += node.switches
         self.nodes.append(node)
         self.values.append(value)
         return len(self.nodes) - 1
@@ -53,14 +58,11 @@ def merged(program: Program, values: Sequence[Array]) -> Merged | None:
     made = Merged()
     position: list[int] = []
     whole: dict[int, int] = {}
-    switch = 0
     for index, node in enumerate(program.nodes):
         node = node._replace(args=tuple(position[arg] for arg in node.args))
         found = shared.get(index)
         if found is None or (found.first == index and found.parts is None):
-            own = node.switch >= 0
-            position.append(made.add(node._replace(switch=switch if own else -1), values[index]))
-            switch += node.switches if own else 0
+            position.append(made.add(node, values[index]))
             continue
         first = found.first
         if first != index:
@@ -74,9 +76,8 @@ def merged(program: Program, values: Sequence[Array]) -> Merged | None:
             if len(args) == 2:
                 z = z - values[found.of[1]]
                 args = (made.add(smooth._replace(op="sub", args=args), z),)
-            kink = node._replace(op=AFFINE.name, args=args, params={"a": 0.0, "b": 1.0}, switch=switch)
+            kink = node._replace(op=AFFINE.name, args=args, params={"a": 0.0, "b": 1.0})
             whole[first] = made.add(kink, np.abs(z))
-            switch += node.switches
         terms = [(factor, position[arg]) for arg, factor in found.parts.terms]
         position.append(_combined(made, node, [*terms, (found.parts.size, whole[first])], values[index]))
     made.program = Program(tuple(made.nodes), position[program.output], program.tree)

@@ -29,6 +29,11 @@ def rounding(depth: int) -> float:
     return 4 * depth * UNIT
 
 
+def along(v: Array, g: Array, bounds: Array) -> float:
+    """By how much v . g may be off where the entries of g are off by at most these bounds."""
+    return float(np.abs(v) @ (bounds + 4 * len(v) * np.finfo(float).eps * np.abs(g)))
+
+
 def push_depth(sweeps: Sweeps) -> int:
     """The number of roundings on the longest path of a push."""
     nodes = sweeps.program.nodes

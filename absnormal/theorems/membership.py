@@ -37,10 +37,10 @@ from absnormal.active.in_step import in_step
 from absnormal.active.system import System
 from absnormal.arrays import Array
 from absnormal.certificates import next_to_program
-from absnormal.certificates.evidence import Judged, NextToProgram, OnForm, wide
+from absnormal.certificates.evidence import Judged, NextToProgram, OnForm
 from absnormal.certificates.witness import Witness
 from absnormal.clarke.budget import Clock
-from absnormal.clarke.cells import Cell, Cells, gradients
+from absnormal.clarke.cells import Cell, Cells, gradients, opened
 from absnormal.clarke.computed import computed_cells
 from absnormal.clarke.explored import FirstOrder, directions_to, first_order
 from absnormal.clarke.fallback import SAME, chosen_along, direction
@@ -79,10 +79,7 @@ class ConvexWeights(OnForm):
 
     def on(self, system: System) -> dict[str, Any]:
         """Each cell by its signature and a direction in all columns."""
-        return {
-            "kind": self.kind, "weights": self.weights, "signatures": [list(cell.signature) for cell in self.cells],
-            "directions": [wide(system, cell.direction) for cell in self.cells],
-        }
+        return {"kind": self.kind, "weights": self.weights, **opened(system, self.cells)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,13 +109,10 @@ def membership(problem: Problem) -> Proof | None:
     system, cells = problem.relevant, problem.cells
     if system is None or cells is None or not system.explicit or not cells.cells:
         return None
-    target = system.scaled.target(system.gradient(problem.slopes_in(system)))
-    weights, _ = mean(gradients(system, cells.cells), target)
-    if weights is None:
+    found = _weights(problem, system, cells.cells)
+    if found is None:
         return None
-    used = len(weights)
-    reason = f"the gradient is a convex combination of {used} limiting gradient{'s' if used > 1 else ''}"
-    return Proof("membership", True, reason, system.arithmetic, ConvexWeights.of(weights, cells))
+    return Proof("membership", True, found[1], system.arithmetic, ConvexWeights.of(found[0], cells))
 
 
 def membership_in_computed_rows(problem: Problem) -> Proof | None:
@@ -129,14 +123,21 @@ def membership_in_computed_rows(problem: Problem) -> Proof | None:
     found = computed_cells(problem.sweeps, problem.tracker)
     if found is None or not found.cells:
         return None
-    system = found.system
+    made = _weights(problem, found.system, found.cells)
+    if made is None:
+        return None
+    used = [(float(w), *found.openings[k]) for k, w in made[0].items()]
+    return Proof("membership", True, made[1], "float64", LimitingGradients.of(used))
+
+
+def _weights(problem: Problem, system: System, cells: list[Cell]) -> tuple[dict[int, Fraction], str] | None:
+    """Convex weights on the limiting gradients of some cells whose mean is g_c, and that in words."""
     target = system.scaled.target(system.gradient(problem.slopes_in(system)))
-    weights, _ = mean(gradients(system, found.cells), target)
+    weights, _ = mean(gradients(system, cells), target)
     if weights is None:
         return None
-    used = [(float(w), *found.openings[k]) for k, w in weights.items()]
-    reason = f"the gradient is a convex combination of {len(used)} limiting gradient{'s' if len(used) > 1 else ''}"
-    return Proof("membership", True, reason, "float64", LimitingGradients.of(used))
+    used = len(weights)
+    return weights, f"the gradient is a convex combination of {used} limiting gradient{'s' if used > 1 else ''}"
 
 
 def membership_along_directions(problem: Problem) -> Proof | None:
@@ -150,11 +151,7 @@ def membership_along_directions(problem: Problem) -> Proof | None:
     found = nearest_mean(problem, g, 2 * rounding(sweeps.pull_depth) * size)
     if found is None:
         return None
-    used, allowed = found
-    if not (allowed <= problem.allowed).all():
-        return None
-    deviation = float(allowed.max(initial=0.0))
-    return Proof("membership", True, mean_of(used), "float64", LimitingGradients.of(used), deviation)
+    return of_mean(*found) if (found[1] <= problem.allowed).all() else None
 
 
 def vector_along_directions(problem: Problem, g: Array, allowed: Array) -> Proof | None:
@@ -162,11 +159,7 @@ def vector_along_directions(problem: Problem, g: Array, allowed: Array) -> Proof
     if _all_listed(problem) or problem.sweeps.rational:
         return None
     found = nearest_mean(problem, g, allowed)
-    if found is None:
-        return None
-    used, judged = found[0], Judged(g, allowed)
-    deviation = float(found[1].max(initial=0.0))
-    return Proof("membership", True, mean_of(used), "float64", LimitingGradients.of(used), deviation, judged)
+    return None if found is None else of_mean(*found, Judged(g, allowed))
 
 
 def _all_listed(problem: Problem) -> bool:
@@ -174,9 +167,12 @@ def _all_listed(problem: Problem) -> bool:
     return problem.cells is not None and problem.cells.complete
 
 
-def mean_of(used: list[Sampled]) -> str:
+def of_mean(used: list[Sampled], off: Array, judged: Judged | None = None) -> Proof:
+    """The proof by a mean of what was sampled, whose entries are off by at most these numbers."""
     many = f"a convex combination of {len(used)} limiting gradients" if len(used) > 1 else "the limiting gradient"
-    return f"the gradient is, to rounding, {many} along {'directions' if len(used) > 1 else 'a direction'}"
+    reason = f"the gradient is, to rounding, {many} along {'directions' if len(used) > 1 else 'a direction'}"
+    deviation = float(off.max(initial=0.0))
+    return Proof("membership", True, reason, "float64", LimitingGradients.of(used), deviation, judged)
 
 
 def nearest_mean(problem: Problem, g: Array, slack: Array) -> tuple[list[Sampled], Array] | None:

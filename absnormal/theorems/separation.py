@@ -48,7 +48,7 @@ from absnormal.rational.linear_algebra import Vector, dot, nullspace, pivots
 from absnormal.sweeps.bounds import derivative_bounds
 from absnormal.sweeps.conditioning import spread
 from absnormal.sweeps.outer import BLOCKS, blocks, outer_support, weights_of_sorts
-from absnormal.sweeps.rounding import rounding
+from absnormal.sweeps.rounding import along, rounding
 from absnormal.theorems.problem import Problem, Proof
 
 _DEFINITE = 10
@@ -223,8 +223,13 @@ def by_component(problem: Problem) -> Proof | None:
 def only_within(system: System, members: tuple[int, ...], v: Vector) -> Vector:
     """The vector that acts as v on the rows of some switches, and as 0 on all other rows; the row spaces are
     independent."""
+    return with_rates(system, lambda i: dot(system.rows[i], v) if i in members else Fraction(0))
+
+
+def with_rates(system: System, rate: Callable[[int], Fraction]) -> Vector:
+    """A vector that gives the rows of a basis these rates, by their numbers."""
     chosen, _ = pivots(system.rows)
-    matrix = [[*system.rows[i], dot(system.rows[i], v) if i in members else Fraction(0)] for i in chosen]
+    matrix = [[*system.rows[i], rate(i)] for i in chosen]
     # Every other column is led or free before it, so the last null vector is the one with last entry 1.
     return [-a for a in nullspace(matrix, system.width + 1)[-1][:-1]]
 
@@ -317,9 +322,8 @@ def beyond_bounds(problem: Problem, g: Array, middle: Array, allowed: Array) -> 
 def separated_along(g: Array, v: Array, allowed: Array, highest: Callable[[Array], float]) -> Proof | None:
     """That v . g is larger than v . g_sigma for all slopes, beyond rounding."""
     v = v / np.abs(v).max()
-    slack = float(np.abs(v) @ (allowed + 4 * len(v) * np.finfo(float).eps * np.abs(g)))
     gap = float(v @ g) - highest(v)
-    if not gap > slack:
+    if not gap > along(v, g, allowed):
         return None
     return Proof(
         "separation", False, "a direction separates the gradient from the gradients for all slopes", "float64",

@@ -23,14 +23,10 @@ Chosen = dict[int, int]
 def by_branching(data: Mapping[str, Any], a: Switches) -> bool:
     """Separated, by such a tree, within switches that no coupling links to the others, by a vector that vanishes on the
     rows of those."""
-    members = sorted(positions(data["members"], a.k))
-    rest = [j for j in range(a.k) if j not in members]
     v = numbers(data["separator"])
-    if any(dot(a.rows[j], v) for j in rest):
+    part = a.apart(sorted(positions(data["members"], a.k)), v)
+    if part is None:
         return False
-    if any(a.couplings[i][j] or a.couplings[j][i] for i in members for j in rest):
-        return False
-    part = a.part(members)
     bound = most(part, data["tree"], v)
     return bound is not None and bound < dot(v, part.gradient(part.slopes)) - a.uncertainty(v)
 

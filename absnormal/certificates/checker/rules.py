@@ -228,15 +228,9 @@ def _outside_cells(data: Mapping[str, Any], a: Switches) -> bool:
 def _outside_component(data: Mapping[str, Any], a: Switches) -> bool:
     """Separated within switches that no coupling links to the others, by a vector that vanishes on the rows of
     those."""
-    members = sorted(positions(data["members"], a.k))
-    rest = [j for j in range(a.k) if j not in members]
-    v = numbers(data["separator"])
-    if any(a.couplings[i][j] or a.couplings[j][i] for i in members for j in rest):
-        return False
-    if any(dot(a.rows[j], v) for j in rest):
-        return False
+    part = a.apart(sorted(positions(data["members"], a.k)), numbers(data["separator"]))
     # A vector that is judged is g_c, but for what `Switches.uncertainty` knows.
-    return _outside_cells({name: value for name, value in data.items() if name != "vector"}, a.part(members))
+    return part is not None and _outside_cells({key: data[key] for key in data if key != "vector"}, part)
 
 
 def complete(a: Switches, signatures: list[list[int]], given: list[Mapping[str, Any]]) -> bool:

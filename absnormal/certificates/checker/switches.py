@@ -66,6 +66,14 @@ class Switches:
         found._all, found._off = self._all, self._off
         return found
 
+    def apart(self, members: Sequence[int], v: Row) -> Switches | None:
+        """Some of the switches by themselves; None where a coupling links them to others, or v does not vanish on the
+        rows of others."""
+        rest = [j for j in range(self.k) if j not in members]
+        if any(self.couplings[i][j] or self.couplings[j][i] for i in members for j in rest):
+            return None
+        return None if any(dot(self.rows[j], v) for j in rest) else self.part(members)
+
     def accumulated(self, sigma: Sequence[Fraction | int], rows: Sequence[Row] | None = None) -> list[Row]:
         """The rows r^sigma of as many switches as sigma has, from R or from other base rows."""
         result: list[Row] = []
