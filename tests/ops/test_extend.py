@@ -70,6 +70,11 @@ def test_an_entrywise_operation_is_followed_as_one_of_ours() -> None:
     assert "softsign_like(" in str(an.trace(theirs, [0.5, 0.0, 1.0]))
 
 
+def test_a_listing_names_all_arguments_of_an_own_operation() -> None:
+    warp = extend.smooth("warp", lambda u, v: np.exp(u) * v, lambda u, v: [np.exp(u) * v, np.exp(u)])
+    assert "= warp(v1, v2)" in str(an.trace(lambda x: warp(x[0], x[1]), [1.0, 2.0]))
+
+
 def test_a_linear_operation_stays_piecewise_linear_and_exact() -> None:
     own = mixed()
 
