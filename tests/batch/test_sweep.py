@@ -46,7 +46,7 @@ def bare(records: Any) -> list[tuple[Any, ...]]:
 
 
 @pytest.mark.slow
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(programs(), st.sampled_from([-1.0, 0.0, 1.0]))
 def test_the_records_are_those_of_verify(drawn: Any, slope: float) -> None:
     expression, point = drawn

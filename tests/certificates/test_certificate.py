@@ -106,7 +106,7 @@ def test_one_number_changed_is_refused(data: st.DataObject) -> None:
 
 
 @pytest.mark.slow
-@fuzz(50)
+@fuzz(20)
 @given(st.data())
 def test_one_number_changed_with_a_new_digest_is_refused_or_still_true(data: st.DataObject) -> None:
     """The judge of the checker: whatever it accepts is true of the numbers that it was given."""

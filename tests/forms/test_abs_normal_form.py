@@ -70,7 +70,7 @@ def test_the_model_of_a_piecewise_linear_case_is_the_function(name: str) -> None
 
 
 @pytest.mark.slow
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(programs(), st.integers(0, 100))
 def test_the_model_of_random_programs_is_the_function(drawn: Drawn, seed: int) -> None:
     expr, at = drawn

@@ -94,7 +94,7 @@ def judged(captured: Any, report: Any, oracle: Oracle, gradient: Any) -> None:
 
 
 @pytest.mark.slow
-@fuzz(20)
+@fuzz(12)
 @given(programs(max_vars=3, max_active=5, max_steps=4))
 def test_jax_against_the_oracle(drawn: Program) -> None:
     expr, point = drawn
@@ -108,7 +108,7 @@ def test_jax_against_the_oracle(drawn: Program) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("kernels", list(KERNELS))
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=str)
-@fuzz(40)
+@fuzz(15)
 @given(drawn=programs(max_vars=3, max_active=5, max_steps=4))
 def test_torch_against_the_oracle(kernels: str, dtype: torch.dtype, drawn: Program) -> None:
     expr, point = drawn
@@ -231,7 +231,7 @@ def networks(draw: st.DrawFn) -> Network:
 
 
 @pytest.mark.slow
-@fuzz(60)
+@fuzz(25)
 @given(networks())
 def test_layers_of_torch_against_the_oracle(net: Network) -> None:
     x = net.point

@@ -20,7 +20,7 @@ from ..theorems.judge import Case, cases, fuzz
 
 
 @pytest.mark.slow
-@fuzz(75)
+@fuzz(30)
 @given(cases() | cases(nests()) | network_cases(), st.booleans())
 def test_every_small_program_is_decided(a: Case, exact: bool) -> None:
     report = an.verify(a.program, a.point, slope=a.slopes, exact=exact)
@@ -33,7 +33,7 @@ def test_every_small_program_is_decided(a: Case, exact: bool) -> None:
 
 
 @pytest.mark.slow
-@fuzz(40)
+@fuzz(15)
 @given(cases(soft=True))
 def test_smooth_maps_between_change_no_verdict_that_is_given(a: Case) -> None:
     report = an.verify(a.program, a.point, slope=a.slopes)

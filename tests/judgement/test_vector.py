@@ -67,7 +67,7 @@ def vectors(draw: st.DrawFn, a: Case) -> Vector:
 
 
 @pytest.mark.slow
-@fuzz(75)
+@fuzz(30)
 @given(st.data(), st.booleans())
 def test_the_oracle_agrees(data: st.DataObject, exact: bool) -> None:
     a = data.draw(cases() | cases(nests()))

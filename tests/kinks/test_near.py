@@ -43,7 +43,7 @@ def ball(x: Any, radius: float, seed: int) -> Any:
 
 
 @pytest.mark.slow
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(places(), st.sampled_from(RADII), st.booleans())
 def test_what_is_proved_holds_on_the_ball(place: tuple[an.Program, Any], radius: float, rational: bool) -> None:
     program, x = place

@@ -101,7 +101,7 @@ def test_nothing_near() -> None:
 
 
 @pytest.mark.slow
-@fuzz(40)
+@fuzz(15)
 @given(cases(), st.integers(1, 2**20))
 def test_bounds_hold(a: Case, factor: int) -> None:
     """At points with rounding, the exact switching variables lie within the bound of the computed ones."""

@@ -82,7 +82,7 @@ def slopes_with(a: Case, report: an.Report, found: Remedy) -> list[Fraction]:
 
 
 @pytest.mark.slow
-@fuzz(150)
+@fuzz(60)
 @given(cases() | cases(nests()))
 def test_wrong_gradients(a: Case) -> None:
     report = an.verify(a.program, a.point, slope=a.slopes)
@@ -117,7 +117,7 @@ def rings(draw: st.DrawFn) -> Case:
 
 
 @pytest.mark.slow
-@fuzz(50)
+@fuzz(20)
 @given(rings())
 def test_signs_that_cannot_be(a: Case) -> None:
     check_text(a, an.verify(a.program, a.point, slope=a.slopes))
@@ -140,7 +140,7 @@ def test_both_sentences_about_signs_occur() -> None:
 
 
 @pytest.mark.slow
-@fuzz(30)
+@fuzz(12)
 @given(cases())
 def test_one_switch_is_changed_where_that_is_enough(a: Case) -> None:
     report = an.verify(a.program, a.point, slope=a.slopes)

@@ -45,7 +45,7 @@ def side_by_side(draw: st.DrawFn) -> tuple[Expr, Any]:
 
 
 @pytest.mark.slow
-@fuzz(75)
+@fuzz(30)
 @given(cases(source=side_by_side()))
 def test_never_wrong(a: Case) -> None:
     many, system._LARGEST = system._LARGEST, 0

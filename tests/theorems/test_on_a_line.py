@@ -41,7 +41,7 @@ def functions(draw: Any) -> Callable[[Any], Any]:
 
 
 @pytest.mark.slow
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(functions(), st.sampled_from([-1.0, 0.0, 1.0]))
 def test_the_set_is_spanned_by_the_one_sided_derivatives(f: Callable[[Any], Any], slope: float) -> None:
     G = an.generalized_gradient(f, [0.0])

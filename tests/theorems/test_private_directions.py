@@ -180,7 +180,7 @@ def test_inputs_that_cross_an_earlier_kink_are_caught(monkeypatch: pytest.Monkey
 
 
 @pytest.mark.slow
-@fuzz(100)
+@fuzz(40)
 @given(cases())
 def test_definite_slopes_are_never_wrong(a: Case) -> None:
     never_wrong(private_directions_for_definite_slopes, a)
@@ -220,7 +220,7 @@ def pool(units: list[Any]) -> Any:
 
 
 @pytest.mark.slow
-@fuzz(150)
+@fuzz(60)
 @given(pooled())
 def test_pools_of_equal_windows_are_never_wrong(a: Case) -> None:
     never_wrong(private_directions_for_definite_slopes, a)
@@ -228,7 +228,7 @@ def test_pools_of_equal_windows_are_never_wrong(a: Case) -> None:
 
 
 @pytest.mark.slow
-@fuzz(50)
+@fuzz(20)
 @given(cases(), st.sampled_from([-1.0, 1.0]))
 def test_zero_rows_at_sight_are_zero(a: Case, slope: float) -> None:
     problem = a.problem()

@@ -36,7 +36,7 @@ def straight(u: Any) -> Any:
 
 
 @pytest.mark.slow
-@fuzz(30)
+@fuzz(12)
 @given(cases(source=side_by_side()), st.booleans())
 def test_never_wrong(a: Case, soft: bool) -> None:
     proof = never_wrong(in_subproblems, a)

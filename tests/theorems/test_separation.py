@@ -77,7 +77,7 @@ def test_smooth_outer_functions_change_nothing() -> None:
 
 
 @pytest.mark.slow
-@fuzz(50)
+@fuzz(20)
 @given(cases())
 def test_complete_where_everything_is_listed(a: Case) -> None:
     for rung in RUNGS:
@@ -93,7 +93,7 @@ def test_never_wrong_on_nests(a: Case) -> None:
 
 
 @pytest.mark.slow
-@fuzz(40)
+@fuzz(15)
 @given(cases(soft=True))
 def test_never_wrong_with_smooth_maps_between(a: Case) -> None:
     for rung in RUNGS:

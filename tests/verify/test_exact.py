@@ -20,7 +20,7 @@ from ..theorems.judge import Case, cases, fuzz
 
 
 @pytest.mark.slow
-@fuzz(75)
+@fuzz(30)
 @given(cases() | cases(nests()), st.sampled_from((3, 7, 10)))
 def test_verdicts_at_thirds_and_tenths(a: Case, factor: int) -> None:
     """f(k t) at t = x/k: the kinks hold exactly, while float64 computes whatever it does."""
@@ -51,7 +51,7 @@ def test_verdicts_at_thirds_and_tenths(a: Case, factor: int) -> None:
 
 
 @pytest.mark.slow
-@fuzz(30)
+@fuzz(12)
 @given(cases() | cases(nests()))
 def test_where_nothing_rounds_both_arithmetics_agree(a: Case) -> None:
     floats, exact = (an.verify(a.program, a.point, slope=a.slopes, exact=how) for how in (False, True))

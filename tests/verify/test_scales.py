@@ -38,7 +38,7 @@ def settled(report: an.Report, clarke: bool, decided: bool = True) -> None:
 
 
 @pytest.mark.slow
-@fuzz(40)
+@fuzz(15)
 @given(cases() | cases(nests()), st.sampled_from(POWERS), st.sampled_from(POWERS))
 def test_scaled_programs(a: Case, up: int, across: int) -> None:
     """F f(x / G) has the verdict of f, for factors from 1e-150 to 1e150."""
@@ -57,7 +57,7 @@ def test_scaled_programs(a: Case, up: int, across: int) -> None:
 
 
 @pytest.mark.slow
-@fuzz(40)
+@fuzz(15)
 @given(cases() | cases(nests()), st.data())
 def test_every_kink_at_its_own_scale(a: Case, data: st.DataObject) -> None:
     """|F u| / F is |u|: the program is the same, its rows are not."""
@@ -73,7 +73,7 @@ def test_every_kink_at_its_own_scale(a: Case, data: st.DataObject) -> None:
 
 
 @pytest.mark.slow
-@fuzz(40)
+@fuzz(15)
 @given(cases() | cases(nests()) | network_cases())
 def test_a_budget_of_nothing(a: Case) -> None:
     report = an.verify(a.program, a.point, slope=a.slopes, budget=NOTHING)
