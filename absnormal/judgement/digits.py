@@ -3,52 +3,180 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from itertools import repeat
 
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.judgement.tolerances import NOTHING, cancelled
+from absnormal.errors import DomainError
+from absnormal.judgement.tolerances import DOUBLE, NOTHING, Tolerance, cancelled
 from absnormal.judgement.turns import Turns
-from absnormal.sweeps.conditioning import between, beyond_values, is_sensitive, terms_have_sizes
-from absnormal.sweeps.table import Sweeps
+from absnormal.program.tree import join
+from absnormal.sweeps.conditioning import COARSE, MARGIN, between, beyond_values, terms_have_sizes
+from absnormal.sweeps.table import Sweeps, in_double_precision
 from absnormal.theorems.problem import Proof, gradient_of, largest, terms
 
-_ALL_LOST = "f is ill-conditioned here: rounding of the values on the way may have made all digits of its gradient"
-#: How much larger than a gradient its changes by rounding are, where no digit of it is left.
-_LOST = 8.0
+_ILL = "f is ill-conditioned here:"
+_FAR = (
+    _ILL + " rounding of the values on the way moves its gradient by {moved:.3g} in an entry of"
+    " {leaf}, where {allowed:.3g} is allowed"
+)
+#: How much more than on its inputs f may depend on a value on the way before its rounding is looked at.
+_MOST, _MOST_IN_HALF = 64.0, 16.0
+#: What part of that which random roundings are said to exceed is the rounding of an operation.
+_DRAWN = 8 * MARGIN
+#: How many units x may be off, and by what part of itself it is moved to see what that does.
+_UNITS, _STEP = 16.0, 2.0**-20
+#: By how many units of f a change of x by as much as x may be off where a leaf vanishes: in general, and where it is
+#: far smaller than what rounding makes of it.
+_ROUNDED, _OF_F = 4.0, 1024.0
 
 
-def lost(tool: Sweeps, sigma: Array) -> bool:
-    """Whether rounding of values may make all digits of a leaf; of the gradient, or of what active kinks add to it,
-    whose weights may be all rounding.  A leaf that is zero up to cancellation needs digits of its terms only."""
+def lost(tool: Sweeps, sigma: Array, tolerance: Tolerance) -> bool:
+    """Whether a vector that agrees with g_sigma may be no gradient of f; a leaf that is zero up to cancellation needs
+    digits of its terms, too."""
     if _exact(tool):
         return False
-    true = _derivatives(tool, sigma)(tool)
-    sizes = _largest(tool, true)
-    decisive = np.where(sizes > NOTHING * terms(tool, sigma), _LOST * sizes, np.inf)
-    cancels = np.isinf(decisive[0])
-    if np.isinf(decisive[1:]).all():
-        true, decisive = true[:1], decisive[:1]
-    return _moved(tool, sigma, true, decisive) or bool(
+    g = gradient_of(tool, sigma)
+    cancels = largest(tool, g) <= NOTHING * terms(tool, sigma)
+    return bool(why_far(tool, sigma, tool.program.tree.split(g), tolerance)) or bool(
         cancels.any() and not terms_have_sizes(tool, sigma)[cancels].all())
 
 
-def lost_by_formulas(tool: Sweeps, sigma: Array, known: float | None = None) -> bool:
-    """The same of a gradient that formulas like ours made: it may be rounding of the terms that add up to it on all
-    ways, up to what a sum of terms of that size loses.
+def why_far(
+    tool: Sweeps, sigma: Array, leaves: Sequence[Array], tolerance: Tolerance, known: float | None = None
+) -> str:
+    """Why a vector that is g_sigma from the values as they were rounded may be no gradient of f within the tolerance;
+    empty where it is.
 
-    ``known`` is how much f changes under sigma where the value of one node is doubled, where that is known.
+    It is held against the gradient from values in float64, of which random roundings show what that is worth.  Where
+    more than the tolerance is apart it may still be rounding that any formula has (`_inherent`).  ``known`` is how much
+    f changes under sigma where the value of one node is doubled, where that is known.
     """
-    if _exact(tool) or (known is not None and not is_sensitive(tool, known)):
-        return False
-    true = _derivatives(tool, sigma)(tool)
-    share, added = cancelled(float(np.max(tool.units))), largest(tool, tool.gradient_magnitude())
-    # What is 0 because all that it is made of is, as a product of two zeros, has no digits to lose.
-    decisive = np.where(added > 0, _LOST * np.maximum(_largest(tool, true), share * added), np.inf)
-    return _moved(tool, sigma, true, decisive)
+    if _exact(tool) or (known is not None and _depends_little(tool, leaves, known)):
+        return ""
+    try:
+        near = _finer(tool)
+    except DomainError as error:
+        return f"{_ILL} in float64 {error}"
+    cancelling = NOTHING * terms(near, sigma) if len(tool.alpha) else 0
+    derivatives = _derivatives(near, sigma)
+    true = derivatives(near)
+    kinks = len(true) > 1 and bool((_largest(near, true[1:]) > cancelling).any())
+    if not kinks:
+        derivatives, true = _derivatives(near, sigma, False), true[:1]
+    here = _derivatives(tool, sigma, kinks)(tool)
+    here[0] = join(leaves)
+    with np.errstate(invalid="ignore"):
+        apart = np.nan_to_num(np.abs(here - true), nan=np.inf)
+    sizes = _largest(tool, true)
+    # The weights of active kinks need not be known that well.
+    allowed = np.stack([tolerance.leaves(sizes[0]), *sizes[1:]])
+    far = _DRAWN * _by_entry(tool, allowed)
+    moved = _largest(tool, apart + beyond_values(near, sigma, true, derivatives, far=far) / _DRAWN)
+    if (moved > allowed).any():
+        sums = largest(near, near.gradient_magnitude())
+        roundings = sums * [cancelled(float(unit)) for unit in np.broadcast_to(tolerance.eps, sums.shape)]
+        inherent = _inherent(tool, near, sigma, sums, moved[0], tolerance)
+        # What is 0 because all that it is made of is, as a product of two zeros, has no digits to lose.
+        allowed = np.maximum(allowed, np.where(sums > 0, inherent, np.inf))
+        allowed[1:] = np.maximum(allowed[1:], roundings)
+    if not (moved > allowed).any():
+        return ""
+    worst = np.unravel_index(np.argmax(moved - allowed), moved.shape)
+    leaf = tool.program.tree.leaf_name(int(worst[1]))
+    return _FAR.format(moved=moved[worst], leaf=leaf, allowed=allowed[worst])
+
+
+def _depends_little(tool: Sweeps, leaves: Sequence[Array], sensitive: float) -> bool:
+    """Whether f depends on no value on its way much more than on its inputs, so that the rounding of that value cannot
+    be much of the gradient."""
+    enough, found = sensitive / (_MOST if float(np.max(tool.units)) < COARSE else _MOST_IN_HALF), 0.0
+    pairs = zip(leaves, tool.program.inputs(tool.values), strict=True)
+    for g, leaf in sorted(pairs, key=lambda pair: pair[0].size):
+        found += float(np.vdot(np.abs(g), np.abs(leaf)))
+        if enough < found:
+            return True
+    return False
+
+
+def _finer(tool: Sweeps) -> Sweeps:
+    """The program with values in float64, where what is tied in the tool's stays so."""
+    if float(np.max(tool.units)) <= DOUBLE:
+        return tool
+    return _held(tool, in_double_precision(tool).values)
+
+
+def _held(tool: Sweeps, values: Sequence[Array]) -> Sweeps:
+    """The program at other values, where what is tied in the tool's stays so."""
+    found = Sweeps(tool.program, None, values=values)
+    found.active, found.linear = tool.active, tool.linear
+    return found
+
+
+def _inherent(tool: Sweeps, near: Sweeps, sigma: Array, sums: Array, moved: Array, tolerance: Tolerance) -> Array:
+    """What of a leaf is rounding in any formula, and is little: next to gradients at other points of the size of x, or
+    in a leaf that vanishes next to the rounding of f (a bias before a batch normalization).
+
+    It is what a few units of x change (at a minimizer), and what roundings of terms on all ways make of a sum that
+    cancels (in a saturated classifier).
+    """
+    sizes, eps = largest(near, gradient_of(near, sigma)), np.broadcast_to(np.asarray(tolerance.eps), sums.shape)
+    changed, elsewhere, f = _at_other_points(near, sigma)
+    # In double precision nothing finer tells what rounding makes of a leaf that is 0.
+    vanishing = np.where(eps > DOUBLE, sizes <= eps / 4 * sums, sizes <= NOTHING * sums)
+    units = np.where((sizes <= moved / 16) | (eps <= DOUBLE), _OF_F, _ROUNDED) * eps
+    known = np.abs(tool.y - near.y).max() <= _OF_F * eps * f
+    of_f = np.where(vanishing & known, units * f / _scales(near.program.inputs(near.values)), 0.0)
+    share = np.array([cancelled(float(unit)) for unit in eps])
+    by_x = np.minimum(_UNITS * eps / _STEP * changed, tolerance.leaves(elsewhere))
+    return np.asarray(np.maximum(by_x, np.minimum(share * sums, np.maximum(share * elsewhere, of_f))))
+
+
+@np.errstate(all="ignore")
+def _at_other_points(near: Sweeps, sigma: Array) -> tuple[Array, Array, float]:
+    """For every leaf, what small steps change in the gradient, and the largest gradients at points of the size of x;
+    and the largest |f| there; of the piece of f that the slopes tell."""
+    program, rng = near.program, np.random.default_rng(0)
+    leaves = [np.asarray(leaf, dtype=float) for leaf in program.inputs(near.values)]
+    pairs = [*zip(leaves, _scales(leaves), strict=True)]
+    here, f = gradient_of(near, sigma), float(np.abs(near.y).max())
+    changed, elsewhere = np.zeros(len(leaves)), np.zeros(len(leaves))
+
+    def beside(step: float) -> list[Array]:
+        """A point at a part of x, and of its size where x is 0."""
+        return [leaf + step * rng.uniform(-1, 1, leaf.shape) * np.where(leaf, leaf, scale) for leaf, scale in pairs]
+
+    def apart(signs: Sequence[float]) -> list[Array]:
+        return [
+            np.where(leaf, leaf, scale) * 4.0 ** rng.uniform(-1, 1, leaf.shape) * rng.choice(signs, leaf.shape)
+            for leaf, scale in pairs
+        ]
+
+    for _ in range(3):
+        with suppress(DomainError):
+            found = _held(near, program.unguarded(beside(_STEP))).gradient(sigma) - here
+            changed = np.maximum(changed, largest(near, _finite(found)))
+    for point in (beside(1 / 16), apart((-1.0,)), apart((1.0,)), apart((-1.0, 1.0))):
+        with suppress(DomainError):
+            there = _held(near, program.unguarded(point))
+            f = max(f, float(_finite(np.abs(there.y)).max()))
+            elsewhere = np.maximum(elsewhere, largest(near, _finite(there.gradient(sigma))))
+    return changed, elsewhere, f
+
+
+def _scales(leaves: Sequence[Array]) -> Array:
+    """The largest entry of every leaf; of all where that is 0."""
+    found = np.array([np.abs(leaf).max(initial=0.0) for leaf in leaves])
+    return np.where(found > 0, found, found.max(initial=0.0) or 1.0)
+
+
+def _finite(array: Array) -> Array:
+    """The same with 0 for what is no number."""
+    return np.where(np.isfinite(array), array, 0.0)
 
 
 def _exact(tool: Sweeps) -> bool:
@@ -73,18 +201,18 @@ def _largest(tool: Sweeps, vectors: Array) -> Array:
     return np.stack([largest(tool, one) for one in vectors])
 
 
-def _moved(tool: Sweeps, sigma: Array, true: Array, decisive: Array) -> bool:
-    """Whether rounding of the values changes a leaf by more than what is decisive for it."""
-    far = np.repeat(decisive, [math.prod(shape) for shape in tool.program.tree.shapes], axis=1)
-    moved = beyond_values(tool, sigma, true, _derivatives(tool, sigma, len(true) > 1), far=far)
-    return bool((_largest(tool, moved) > decisive).any())
+def _by_entry(tool: Sweeps, leaves: Array) -> Array:
+    """What holds for a leaf, for each of its entries."""
+    return np.repeat(leaves, [math.prod(shape) for shape in tool.program.tree.shapes], axis=-1)
 
 
-def with_digits(turns: Turns, known: float | None = None) -> Turns:
-    """The same, except that nothing proves a g_c of which rounding may have made all digits."""
+def with_digits(
+    turns: Turns, leaves: Sequence[Array], tolerance: Tolerance, known: float | None = None
+) -> Turns:
+    """The same, except that nothing proves a g_c that is no gradient of f because values were rounded."""
     for found in turns:
         proof, tool, problem = found.outcome, found.tool, found.problem
         own = isinstance(proof, Proof) and proof.clarke and not found.bare
-        if own and lost_by_formulas(tool, problem.sigma, known):
-            yield from repeat(replace(found, outcome=_ALL_LOST))
+        if own and (why := why_far(tool, problem.sigma, leaves, tolerance, known)):
+            yield from repeat(replace(found, outcome=why))
         yield found

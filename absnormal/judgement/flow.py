@@ -147,7 +147,8 @@ def modelled_vector(problem: Problem, tool: Sweeps, vector: Array, consistent: b
         # What is exact has no precision to be rounded in.
         exact = replace(problem.tolerance, rtol=problem.tolerance.rtol or 0.0)
         return given_vector(problem, tool, vector, exact, known)
-    return with_digits(_by_theorems(problem, tool, lambda: vector))
+    leaves = tool.program.tree.split(vector)
+    return with_digits(_by_theorems(problem, tool, lambda: vector), leaves, problem.tolerance)
 
 
 def _by_theorems(problem: Problem, tool: Sweeps, vector: Callable[[], Array]) -> Turns:
@@ -241,7 +242,7 @@ def _near_the_model(
         problem.tell(partial(comparison.sizes, call.leaves))
     c = np.asarray(problem.c, dtype=float)
     by_theorems = _by_theorems(problem, tool, lambda: tool.gradient(tool.signature(c)))
-    modelled = with_digits(by_theorems, comparison.sensitivity)
+    modelled = with_digits(by_theorems, call.leaves, tolerance, comparison.sensitivity)
 
     def vector_itself() -> Turns:
         """The verdict on the vector, of which a copy is made when it is asked for."""

@@ -111,7 +111,7 @@ class Limits:
     @property
     def lost(self) -> bool:
         """Whether rounding of values may make all digits of the gradient that the vector agrees with."""
-        return lost(self.tool, self._sigma)
+        return lost(self.tool, self._sigma, self.problem.tolerance)
 
     @cached_property
     def refuted(self) -> Array | None:

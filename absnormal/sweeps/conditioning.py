@@ -29,7 +29,7 @@ from absnormal.sweeps.table import Sweeps
 
 _DRAWS = 4
 #: How many units a single operation may be off, and how much larger than the drawn differences a real one must be.
-_ULPS, _MARGIN = 4.0, 8.0
+_ULPS, MARGIN = 4.0, 8.0
 #: What part of a number two draws must stay below, or one its square, for more draws to be of no use.
 _FAR = 1e-3
 #: How many units of the value of a node must change f by as much as f itself, before rounding can make all of u.
@@ -39,7 +39,7 @@ _SENSITIVE_IN_HALF = 64.0
 #: Operations whose slopes tools compute as v (1 - v) from the result v, which is rounded to 1 where it is saturated.
 _BY_RESULT = frozenset({"expit"})
 #: In precisions from here on kernels compute in a finer one, and round once.
-_COARSE = 2.0**-12
+COARSE = 2.0**-12
 
 
 class _Rounded(Adjoints):
@@ -83,14 +83,14 @@ def terms_have_sizes(sweeps: Sweeps, sigma: Array) -> Array:
     here = sweeps.gradient_magnitude()
     moved = beyond_values(sweeps, sigma, here, lambda near: near.gradient_magnitude(), far=here)
     return np.array([
-        largest(change) <= _MARGIN / 4 * largest(size) for change, size in zip(split(moved), split(here), strict=True)
+        largest(change) <= MARGIN / 4 * largest(size) for change, size in zip(split(moved), split(here), strict=True)
     ])
 
 
 def is_sensitive(sweeps: Sweeps, sensitivity: float) -> bool:
     """Whether rounding of one value may change f by as much as f itself, for the change where that value is doubled."""
     unit = float(np.max(sweeps.units))
-    margin = _SENSITIVE if unit < _COARSE else _SENSITIVE_IN_HALF
+    margin = _SENSITIVE if unit < COARSE else _SENSITIVE_IN_HALF
     return not sensitivity * margin * unit <= largest(sweeps.y)
 
 
@@ -181,9 +181,9 @@ def _beyond(
         for seed in range(_DRAWS):
             found = rounded(np.random.default_rng(seed) if rng is None else rng)
             largest = np.maximum(largest, np.abs(found - here))
-            if far is not None and (_MARGIN * largest <= (_FAR if seed else _FAR * _FAR) * far).all():
+            if far is not None and (MARGIN * largest <= (_FAR if seed else _FAR * _FAR) * far).all():
                 break
-    return np.nan_to_num(_MARGIN * largest, nan=np.inf, posinf=np.inf)
+    return np.nan_to_num(MARGIN * largest, nan=np.inf, posinf=np.inf)
 
 
 def _moved(sweeps: Sweeps, sigma: Array, units: Sequence[float] | float, rng: np.random.Generator) -> Sweeps:
@@ -205,7 +205,7 @@ def _moved(sweeps: Sweeps, sigma: Array, units: Sequence[float] | float, rng: np
         else:
             total = applied(sweeps.maps(index), inner, 1, node.shape)
         if TABLE[node.op].family not in ("movement", "kinked") and each[index]:
-            unit = each[index] * (_ULPS if each[index] < _COARSE else 1.0)
+            unit = each[index] * (_ULPS if each[index] < COARSE else 1.0)
             total = total + unit * sizes[index] * rng.uniform(-1, 1, node.shape)
         tangents.append(np.where(np.isfinite(total), total, 0.0))
     own = None if sweeps.own is sweeps.values else _Near(sweeps.own, tangents)

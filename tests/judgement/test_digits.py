@@ -11,7 +11,8 @@ import torch
 
 import absnormal as an
 from absnormal.judgement import digits
-from absnormal.judgement.digits import lost, lost_by_formulas
+from absnormal.judgement.digits import lost, why_far
+from absnormal.judgement.tolerances import DOUBLE_PRECISION, machine_epsilon, relative
 from absnormal.sweeps.table import Sweeps
 
 F = torch.nn.functional
@@ -58,7 +59,7 @@ SINGLE = [
     *((f, constant(ulps, base)) for f in (kurtosis, skewness) for ulps in (1, 3, 300) for base in (0.1, 1.0, 1000.0)),
     *((versine, np.array([x], np.float32)) for x in (1e-8, 1e-4, 0.5)),
 ]
-DOUBLE = [(versine, np.array([x])) for x in (1e-8, 1e-2, 0.5)]
+DOUBLE = [(versine, np.array([x])) for x in (1e-8, 1e-1, 0.5)]
 
 
 @pytest.mark.parametrize(("f", "x"), [*SINGLE, *DOUBLE])
@@ -67,16 +68,18 @@ def test_an_own_vector_is_judged_as_the_same_vector_given(f: Callable[[Any], Any
     given = an.verify(f, torch.tensor(x), gradient=report.gradient)
     assert report.verdict is given.verdict is not an.Verdict.NOT_CLARKE
     true = exact(f, x.astype(float))
-    if np.abs(np.asarray(report.gradient) - true).max() > 0.3 * np.abs(true).max():
+    apart = np.abs(np.asarray(report.gradient) - true).max() / np.abs(true).max()
+    allowed = relative(machine_epsilon(x.dtype))
+    if apart > allowed:
         assert not report and "ill-conditioned" in report.proof.reason
-    elif np.abs(np.asarray(report.gradient) - true).max() < 0.01 * np.abs(true).max():
+    elif apart < allowed / 10:
         assert report
 
 
-@pytest.mark.parametrize("x", [1e-8, 1e-7, 1e-6, 1e-4, 1e-2])
+@pytest.mark.parametrize("x", [1e-8, 1e-7, 1e-6, 1e-4, 1e-1])
 def test_backward_mode_of_numpy_is_a_tool_like_others(x: float) -> None:
     report = an.verify(versine, [x])
-    assert bool(report) == (x == 1e-2)
+    assert bool(report) == (x == 1e-1)
     assert an.verify(versine, [x], gradient=report.gradient).verdict is report.verdict
 
 
@@ -107,7 +110,7 @@ def test_a_gradient_far_smaller_than_its_terms_and_a_weight_that_is_rounding_pro
     assert not an.verify(f, [x, 0.0], slope=-1)
 
 
-@pytest.mark.parametrize(("x", "drawn"), [(0.5, False), (1e-8, True)])
+@pytest.mark.parametrize(("x", "drawn"), [(2.0, False), (1e-8, True)])
 def test_roundings_are_drawn_where_they_may_count(x: float, drawn: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[bool] = []
     beyond = digits.beyond_values
@@ -119,7 +122,8 @@ def test_roundings_are_drawn_where_they_may_count(x: float, drawn: bool, monkeyp
 def test_what_is_exact_loses_nothing() -> None:
     program = an.trace(lambda x: np.abs(x + 1e16 - 1e16).sum(), np.zeros(2))
     sweeps = Sweeps(program, [np.zeros(2)])
-    assert not lost(sweeps, sweeps.signature(0.0)) and not lost_by_formulas(sweeps, sweeps.signature(0.0))
+    sigma = sweeps.signature(0.0)
+    assert not lost(sweeps, sigma, DOUBLE_PRECISION) and not why_far(sweeps, sigma, [np.ones(2)], DOUBLE_PRECISION)
 
 
 @pytest.mark.parametrize("power", [1, 2, 3])

@@ -17,6 +17,7 @@ COMPUTED = ("theorems/test_computed_rows.py",)
 PARTIAL = ("sweeps/test_conditioning.py", "judgement/test_partial_cancellation.py")
 
 DIGITS = ("judgement/test_digits.py",)
+TRUE = ("judgement/test_true_gradient.py",)
 DIFFERENCES = ("ops/test_differences.py",)
 OVERFLOW = ("verify/test_overflow.py",)
 
@@ -88,7 +89,7 @@ MUTANTS = (
     Mutant("frontends/plain_call.py", "for sign in (1.0, -1.0):", "for sign in (1.0,):", PLAIN),
     Mutant("frontends/plain_call.py", "    if plain.shape != traced.shape:\n        return False\n", "", PLAIN),
     Mutant("sweeps/conditioning.py", "w * (1 + self._unit * self._rng", "w * (1 + 0 * self._rng", PARTIAL),
-    Mutant("sweeps/conditioning.py", "_ULPS, _MARGIN = 4.0, 8.0", "_ULPS, _MARGIN = 0.0, 8.0",
+    Mutant("sweeps/conditioning.py", "_ULPS, MARGIN = 4.0, 8.0", "_ULPS, MARGIN = 0.0, 8.0",
            ("sweeps/test_conditioning.py", "frontends/test_torch_precision.py")),
     Mutant("sweeps/conditioning.py", "terms = applied(*_in", "terms = 0 * applied(*_in", COMPUTED),
     Mutant("sweeps/realized.py",
@@ -104,8 +105,16 @@ MUTANTS = (
     Mutant("sweeps/conditioning.py", "lambda slopes, noise=noise: slopes + noise", "lambda slopes: slopes",
            ("judgement/test_saturated.py",)),
     Mutant("judgement/branches.py", "_ROUNDING = 2.0**-40", "_ROUNDING = 2.0**-20", ("judgement/test_branches.py",)),
-    Mutant("judgement/digits.py", "own and lost_by_formulas(tool, problem.sigma, known):", "False:", DIGITS),
-    Mutant("judgement/digits.py", "np.where(added > 0, _LOST", "np.where(added >= 0, _LOST", DIGITS),
+    Mutant("judgement/digits.py", "own and (why := why_far(", "False and (why := why_far(", TRUE),
+    Mutant("judgement/digits.py", "nan_to_num(np.abs(here - true), nan=np.inf)", "abs(0 * true)", TRUE),
+    Mutant("judgement/digits.py", "_MOST, _MOST_IN_HALF = 64.0,", "_MOST, _MOST_IN_HALF = 2.0**40,", TRUE),
+    Mutant("judgement/digits.py", "np.vdot(np.abs(g), np.abs(leaf))", "np.abs(g).max() * np.abs(leaf).max()", TRUE),
+    Mutant("judgement/digits.py", "np.where(sums > 0, inherent, np.inf)", "np.where(sums > 0, 0, np.inf)", TRUE),
+    Mutant("judgement/digits.py", "np.minimum(_UNITS * eps / _STEP * changed, tolerance.leaves(elsewhere))",
+           "_UNITS * eps / _STEP * changed", DIGITS),
+    Mutant("judgement/digits.py", "np.minimum(share * sums, np.maximum(share * elsewhere, of_f))", "share * sums",
+           TRUE),
+    Mutant("judgement/digits.py", "vanishing & known", "vanishing", TRUE),
     Mutant("sweeps/adjoints.py", "        if seed is not None and self.start in self.buffers:", "        if False:",
            ("sweeps/test_from_inputs.py",)),
     Mutant("theorems/problem.py", "<= NOTHING * sizes", "<= sizes", PARTIAL),
