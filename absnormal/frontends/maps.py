@@ -114,13 +114,19 @@ class Map(ABC):
 
         return f, self.variables
 
-    @abstractmethod
     def judged(self, weights: Array) -> dict[str, Any]:
-        """The options with which `absnormal.verify` judges what `pull` gives for weights (m,)."""
+        """The options with which `absnormal.verify` judges what `pull` gives for weights (m,): the framework's own
+        gradient, of the function as it is written."""
+        return {"stopped": "followed"}
 
     def shaped(self, flat: Array) -> list[Array]:
         """A flat gradient as a list of arrays, one for each variable."""
         return self.inputs.split(flat)
+
+
+def as_tuple(result: Any) -> tuple[Any, ...]:
+    """What a function returns, as several results."""
+    return tuple(result) if isinstance(result, (tuple, list)) else (result,)
 
 
 def numbered(kind: str, names: Sequence[str]) -> tuple[str, ...]:

@@ -84,6 +84,11 @@ class Terms(ABC, Generic[N]):
     def concatenate(self, parts: Sequence[Any], axis: int) -> N:
         return self.op("concatenate", *parts, axis=axis) if len(parts) > 1 else parts[0]
 
+    def stack(self, parts: Sequence[Any], axis: int) -> N:
+        """Parts of one shape, along a new axis."""
+        shape = self.shape(parts[0])
+        return self.concatenate([self.reshape(part, (*shape[:axis], 1, *shape[axis:])) for part in parts], axis)
+
     # -- arithmetic ------------------------------------------------------------------------------------------
 
     def add(self, u: Any, v: Any) -> N:

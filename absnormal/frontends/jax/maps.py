@@ -57,10 +57,6 @@ class JaxMap(Map):
     def variables(self) -> list[Any]:
         return list(self._point.variables)
 
-    def judged(self, weights: Array) -> dict[str, Any]:
-        """JAX's own gradient is judged, of the function as it is written."""
-        return {"stopped": "followed"}
-
     def _of_each(self, f: Callable[[Any], Any], rows: list[list[Any]], batched: bool) -> Array:
         """What a linear function of JAX gives for each of some lists of arrays, a row each."""
         jax, jnp = require("jax", "jax"), require("jax.numpy", "jax")

@@ -12,7 +12,7 @@ from absnormal.arrays import Array
 from absnormal.frontends.jax.run import Call, Run, Seen
 from absnormal.frontends.jax.shapes import over_windows
 from absnormal.frontends.meanings.movements import sent
-from absnormal.frontends.meanings.windows import entries, summed_over, windows
+from absnormal.frontends.meanings.windows import chosen, entries, summed_over, windows
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.writing import Writer
 
@@ -78,26 +78,15 @@ def windows_reduced(
     return reduced(run, eqn, taken, computation=None, jaxpr=closed, dimensions=(0,))
 
 
-def _chosen(call: Call, u: Any, index: Array, select: str) -> Array:
-    """The entry that each window takes, -1 for none; a tie is refused, as the choice jumps there."""
-    sign = 1.0 if select in ("ge", "gt") else -1.0
-    flat = np.asarray(call.values[1]).astype(float).reshape(-1)
-    values = np.where(index < 0, -np.inf, sign * flat[index])
-    row = values.argmax(axis=0)
-    chosen = np.take_along_axis(index, row[None], 0)[0]
-    if isinstance(u, TracedArray):
-        other = (index >= 0) & (np.arange(len(index)).reshape(-1, *([1] * (index.ndim - 1))) != row)
-        flat_u: Any = np.reshape(u, -1)
-        larger, smaller = flat_u[np.broadcast_to(chosen, index.shape)[other]], flat_u[index[other]]
-        np.asarray(np.greater(larger, smaller) if sign > 0 else np.less(larger, smaller))
-    return np.asarray(chosen)
+def _taken(call: Call, u: Any, index: Array, select: str) -> Array:
+    """The entry that each window takes."""
+    return chosen(u, np.asarray(call.values[1]).astype(float), index, 1 if select in ("ge", "gt") else -1)
 
 
 @over_windows
 def scattered_to_chosen(call: Call, source: Any, operand: Any, index: Array, select: str) -> Any:
     """What pooling does backwards: each entry of the source is added to the entry that its window takes."""
-    chosen = _chosen(call, operand, index, select)
-    table = sent(chosen.reshape(-1), math.prod(np.shape(operand)))
+    table = sent(_taken(call, operand, index, select).reshape(-1), math.prod(np.shape(operand)))
     if not isinstance(source, TracedArray):
         return None
     return np.reshape(summed_over(call.write, np.reshape(source, -1), table), np.shape(operand))
@@ -106,5 +95,5 @@ def scattered_to_chosen(call: Call, source: Any, operand: Any, index: Array, sel
 @over_windows
 def gathered_from_chosen(call: Call, tangents: Any, operand: Any, index: Array, select: str) -> Any:
     """What pooling does forwards to tangents: the tangent of the entry that each window takes, 0 where it has none."""
-    chosen = _chosen(call, operand, index, select)
-    return entries(call.write, np.reshape(tangents, -1), chosen) if isinstance(tangents, TracedArray) else None
+    taken = _taken(call, operand, index, select)
+    return entries(call.write, np.reshape(tangents, -1), taken) if isinstance(tangents, TracedArray) else None

@@ -194,8 +194,7 @@ def numbers(pairs: Any) -> Any:
 def joined(w: Terms[N], a: Parts) -> Any:
     """Both parts along a last axis, as kernels take complex numbers."""
     shape = np.broadcast_shapes(*(w.shape(u) for u in a if u is not None))
-    sides = [w.reshape(w.broadcast(u, shape), (*shape, 1)) for u in (a[0], imaginary_of(w, a))]
-    return w.concatenate(sides, len(shape))
+    return w.stack([w.broadcast(u, shape) for u in (a[0], imaginary_of(w, a))], len(shape))
 
 
 def parted(w: Terms[N], u: Any) -> Parts:

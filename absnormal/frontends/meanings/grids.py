@@ -38,8 +38,18 @@ def linear_taps(write: Writer, x: Any) -> tuple[Array, Taps]:
     return low, [(-1, below), (0, 1 - above - below), (1, above)]
 
 
+def keys_inner(u: Any, a: float) -> Any:
+    """The convolution kernel of R. Keys (1981), which is C^1, at distances up to 1."""
+    return ((a + 2) * u - (a + 3)) * u * u + 1
+
+
+def keys_outer(u: Any, a: float) -> Any:
+    """The same kernel at distances from 1 to 2, past which it is 0."""
+    return ((a * u - 5 * a) * u + 8 * a) * u - 4 * a
+
+
 def cubic_taps(write: Writer, x: Any, a: float) -> tuple[Array, Taps]:
-    """The same for the convolution kernel of R. Keys (1981), which is C^1."""
+    """The same for the kernel of Keys."""
     if isinstance(x, TracedArray):
         low, tied = cells(write, x)
         if tied.any():
@@ -48,8 +58,7 @@ def cubic_taps(write: Writer, x: Any, a: float) -> tuple[Array, Taps]:
         low = np.floor(x).astype(int)
     t = x - low
     s = 1 - t
-    outer = [((a * (1 + u) - 5 * a) * (1 + u) + 8 * a) * (1 + u) - 4 * a for u in (t, s)]
-    inner = [((a + 2) * u - (a + 3)) * u * u + 1 for u in (t, s)]
+    outer, inner = [keys_outer(1 + u, a) for u in (t, s)], [keys_inner(u, a) for u in (t, s)]
     return low, [(-1, outer[0]), (0, inner[0]), (1, inner[1]), (2, outer[1])]
 
 

@@ -16,24 +16,27 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from absnormal.frontends.terms import Terms
+from absnormal.arrays import Array
+from absnormal.frontends.terms import Shape, Terms
 
 N = TypeVar("N")
+
+
+def half(shape: Shape, lower: bool = True, strict: bool = False) -> Array:
+    """Which entries lie in the lower half of the last two axes, or in the upper one; ``strict``: off the diagonal."""
+    below = np.tril(np.ones(shape[-2:], bool), -int(strict))
+    return np.broadcast_to(below if lower else below.T, shape)
 
 
 def mirrored(t: Terms[N], u: N, lower: bool = True) -> N:
     """The symmetric matrices of which a kernel reads the lower half, or the upper one, of the last two axes."""
     shape = t.shape(u)
-    below = np.tril(np.ones(shape[-2:], bool))
-    read = np.broadcast_to(below if lower else below.T, shape)
-    return t.where(read, u, t.swap(u, len(shape) - 2, len(shape) - 1))
+    return t.where(half(shape, lower), u, t.swap(u, len(shape) - 2, len(shape) - 1))
 
 
 def hermitian(t: Terms[N], real: Any, imaginary: Any, lower: bool = True) -> tuple[N, N]:
     """The same for complex matrices, which are Hermitian: the imaginary part changes its sign, and is 0 within."""
     shape = t.shape(real)
-    below = np.tril(np.ones(shape[-2:], bool), -1)
-    read, others = (below, below.T) if lower else (below.T, below)
-    other = t.where(np.broadcast_to(others, shape), t.op("neg", t.swap(imaginary, len(shape) - 2, len(shape) - 1)),
+    other = t.where(half(shape, not lower, True), t.op("neg", t.swap(imaginary, len(shape) - 2, len(shape) - 1)),
                     t.constant(0.0))
-    return mirrored(t, real, lower), t.where(np.broadcast_to(read, shape), imaginary, other)
+    return mirrored(t, real, lower), t.where(half(shape, lower, True), imaginary, other)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
+from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.terms import N, Terms, Tie
 
 #: Makes every sum of numbers of entries negative.
@@ -76,6 +77,21 @@ def folds(write: Terms[N], flat: Any, index: Array, sign: int, tie: Tie, images:
         return write.fold(write.gather(flat, block), sign, tie(where, block) if callable(tie) else tie)
 
     return by_length(write, index, fold, images, math.prod(write.shape(flat)) // max(1, images))
+
+
+def chosen(u: Any, values: Array, index: Array, sign: int) -> Array:
+    """The largest (smallest) entry of u in every column of numbers, by its number, -1 for none.
+
+    A tie is refused, as the choice jumps there.
+    """
+    row = np.where(index < 0, -np.inf, sign * values.reshape(-1)[index]).argmax(axis=0)
+    found = np.asarray(np.take_along_axis(index, row[None], 0)[0])
+    if isinstance(u, TracedArray):
+        other = (index >= 0) & (np.arange(len(index)).reshape(-1, *([1] * (index.ndim - 1))) != row)
+        flat: Any = np.reshape(u, -1)
+        own, others = flat[np.broadcast_to(found, index.shape)[other]], flat[index[other]]
+        np.asarray(np.greater(own, others) if sign > 0 else np.less(own, others))
+    return found
 
 
 def products(write: Terms[N], flat: Any, index: Array) -> N:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
-from absnormal.frontends.maps import Layout, Map
+from absnormal.frontends.maps import Layout, Map, as_tuple
 from absnormal.frontends.numpy import traced as numpy_front_end
 from absnormal.frontends.ties.slopes import slopes
 from absnormal.judgement.tolerances import machine_epsilon
@@ -27,7 +27,7 @@ class NumpyMap(Map):
             raise ValueError("inputs must be arrays of real numbers; close over anything else")
         self.inputs = Layout(tuple(f"input {i}" for i in range(len(inputs))), tuple(leaf.shape for leaf in self._given))
         self.point = np.concatenate([leaf.astype(float).reshape(-1) for leaf in self._given])
-        results = _as_tuple(f(*(leaf.copy() for leaf in self._given)))
+        results = as_tuple(f(*(leaf.copy() for leaf in self._given)))
         self.outputs = Layout(tuple(f"output {i}" for i in range(len(results))), tuple(map(np.shape, results)))
         floats = [leaf.dtype for leaf in (*self._given, *map(np.asarray, results)) if leaf.dtype.kind == "f"]
         self.eps = max((machine_epsilon(dtype) for dtype in floats), default=machine_epsilon(float))
@@ -38,7 +38,7 @@ class NumpyMap(Map):
             part.astype(leaf.dtype if leaf.dtype.kind == "f" else float)
             for part, leaf in zip(self.inputs.split(x), self._given, strict=True)
         ]
-        return np.concatenate([np.asarray(out, dtype=float).reshape(-1) for out in _as_tuple(self._f(*parts))])
+        return np.concatenate([np.asarray(out, dtype=float).reshape(-1) for out in as_tuple(self._f(*parts))])
 
     def pull(self, weights: Array, batched: bool = False) -> Array:
         """The rows of the derivative that was given, or of backward mode."""
@@ -49,7 +49,7 @@ class NumpyMap(Map):
         return np.asarray(directions @ self._rows.T, dtype=float)
 
     def results(self, variables: Any) -> list[Any]:
-        return [np.reshape(out, -1) for out in _as_tuple(self._f(*variables))]
+        return [np.reshape(out, -1) for out in as_tuple(self._f(*variables))]
 
     @property
     def variables(self) -> list[Any]:
@@ -80,7 +80,3 @@ class NumpyMap(Map):
             np.concatenate([np.asarray(block, dtype=float).reshape(size, -1) for block in row], axis=1)
             for row, size in zip(blocks, self.outputs.sizes, strict=True)
         ])
-
-
-def _as_tuple(result: Any) -> tuple[Any, ...]:
-    return tuple(result) if isinstance(result, (tuple, list)) else (result,)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from absnormal.frontends.meanings.halves import half
 from absnormal.frontends.numpy import linear_algebra as algebra
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.writing import writer_of
@@ -31,8 +32,7 @@ cosm, sinm, coshm, sinhm = map(_of_one, ("cosm", "sinm", "coshm", "sinhm"))
 
 def solve_triangular(a: Any, b: Any, trans: Any = 0, lower: bool = False, unit_diagonal: bool = False) -> Any:
     """scipy.linalg.solve_triangular."""
-    mask = np.tri(len(a), k=-1 if unit_diagonal else 0, dtype=bool)
-    part = np.where(mask if lower else mask.T, a, np.eye(len(a)) if unit_diagonal else 0.0)
+    part = np.where(half(np.shape(a), lower, unit_diagonal), a, np.eye(len(a)) if unit_diagonal else 0.0)
     return algebra.solve(part.T if trans in (1, "T") else part, b)
 
 
@@ -46,8 +46,7 @@ def solve(a: Any, b: Any, lower: bool = False, assume_a: Any = None, transposed:
 
 
 def _mirrored(a: Any, lower: bool) -> Any:
-    mask = np.tri(len(a), dtype=bool)
-    return np.where(mask if lower else mask.T, a, np.swapaxes(a, -1, -2))
+    return np.where(half(np.shape(a), lower), a, np.swapaxes(a, -1, -2))
 
 
 def solve_banded(l_and_u: Any, ab: Any, b: Any) -> Any:
@@ -69,8 +68,7 @@ def cholesky(a: Any, lower: bool = False) -> Any:
 
 def cho_factor(a: Any, lower: bool = False) -> Any:
     """scipy.linalg.cho_factor: the other triangle is that of the matrix."""
-    mask = np.tri(len(a), dtype=bool)
-    return np.where(mask if lower else mask.T, cholesky(a, lower), a), lower
+    return np.where(half(np.shape(a), lower), cholesky(a, lower), a), lower
 
 
 def cho_solve(c_and_lower: Any, b: Any) -> Any:

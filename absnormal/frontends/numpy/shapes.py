@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -69,18 +70,20 @@ def _by_places(u: TracedArray, key: Any) -> Any:
 
 def take(u: Any, index: Any, axis: Any = None, mode: str = "raise") -> Any:
     """np.take."""
-    if isinstance(index, Places) and isinstance(u, TracedArray):
-        flat, along = (ravel(u), 0) if axis is None else (u, axis)
-        return index.look_up(flat, along, lambda table, own: np.take(table, own, along))
-    return gather(u, lambda i: np.take(i, index, axis, mode=mode))  # type: ignore[call-overload]
+    return _taken(u, index, axis, functools.partial(np.take, mode=mode))  # type: ignore[call-overload]
 
 
 def take_along_axis(u: Any, index: Any, axis: Any = -1) -> Any:
     """np.take_along_axis."""
+    return _taken(u, index, axis, np.take_along_axis)
+
+
+def _taken(u: Any, index: Any, axis: Any, apply: Callable[[Any, Any, Any], Any]) -> Any:
+    """What a function takes along an axis, which may be of the flat array, by an index."""
     if isinstance(index, Places) and isinstance(u, TracedArray):
         flat, along = (ravel(u), 0) if axis is None else (u, axis)
-        return index.look_up(flat, along, lambda table, own: np.take_along_axis(table, own, along))
-    return gather(u, lambda i: np.take_along_axis(i, index, axis))
+        return index.look_up(flat, along, lambda table, own: apply(table, own, along))
+    return gather(u, lambda numbers: apply(numbers, index, axis))
 
 
 def _is_basic(item: Any) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from absnormal.arrays import Array
+from absnormal.frontends.meanings.grids import keys_inner, keys_outer
 from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.onnx.rule import Call, Rule, held, reading
 
@@ -73,11 +74,8 @@ def _coordinates(call: Call, size: int, factor: float, length: int, region: Arra
 
 
 def _cubic(x: Array, a: float) -> Array:
-    """The convolution kernel of R. Keys (1981)."""
     x = np.abs(x)
-    near = ((a + 2) * x - (a + 3)) * x * x + 1
-    far = ((a * x - 5 * a) * x + 8 * a) * x - 4 * a
-    return np.where(x <= 1, near, np.where(x < 2, far, 0.0))
+    return np.where(x <= 1, keys_inner(x, a), np.where(x < 2, keys_outer(x, a), 0.0))
 
 
 def _weights(call: Call, at: Array, size: int, factor: float) -> Array:

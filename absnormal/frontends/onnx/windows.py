@@ -10,13 +10,19 @@ import numpy as np
 from absnormal.arrays import Array
 from absnormal.frontends.meanings import convolutions
 from absnormal.frontends.meanings.movements import added, padded, replaced
-from absnormal.frontends.meanings.windows import folds, summed_over, windows
+from absnormal.frontends.meanings.windows import chosen, folds, summed_over, windows
 from absnormal.frontends.onnx.rule import Call, Rule, held, reading
 
 
 def _steps(call: Call, count: int) -> tuple[list[int], list[int]]:
     """The strides and the dilations of so many axes."""
     return call.get("strides") or [1] * count, call.get("dilations") or [1] * count
+
+
+def _pads(call: Call, count: int) -> list[tuple[int, int]]:
+    """The padding of so many axes that is given, before and after."""
+    pads = call.get("pads") or [0] * (2 * count)
+    return [(int(pads[i]), int(pads[count + i])) for i in range(count)]
 
 
 def _padding(call: Call, space: tuple[int, ...], kernel: tuple[int, ...]) -> list[tuple[int, int]]:
@@ -33,8 +39,7 @@ def _padding(call: Call, space: tuple[int, ...], kernel: tuple[int, ...]) -> lis
         ]
         halves = [(total // 2, total - total // 2) for total in needed]
         return halves if auto == "SAME_UPPER" else [(high, low) for low, high in halves]
-    pads = call.get("pads") or [0] * (2 * count)
-    return [(int(pads[i]), int(pads[count + i])) for i in range(count)]
+    return _pads(call, count)
 
 
 def convolution(call: Call, u: Any, weight: Any, bias: Any = None) -> Any:
@@ -65,8 +70,7 @@ def _cut(call: Call, scaled: list[int], full: list[int]) -> list[tuple[int, int]
     if not shape and auto == "VALID":
         return [(0, 0)] * len(full)
     if not shape and auto == "NOTSET":
-        count, pads = len(full), call.get("pads") or [0] * (2 * len(full))
-        return [(int(pads[i]), int(pads[count + i])) for i in range(count)]
+        return _pads(call, len(full))
     totals = [size - out for size, out in zip(full, shape or scaled, strict=True)]
     # What lies beyond the reach of the weights is zero.
     halves = [(total // 2, total - total // 2) for total in totals]
@@ -104,26 +108,19 @@ def _max_pool(call: Call, u: Any) -> Any:
 
 def _indices(call: Call, u: Any, columns: Array) -> Array:
     """Which entry of each window is the largest, as long as no other one is."""
-    values = np.where(columns < 0, -np.inf, u.value.reshape(-1)[columns])
-    row = values.argmax(axis=0)
-    chosen = columns[row, np.arange(columns.shape[1])]
-    other = (columns >= 0) & (np.arange(len(columns))[:, None] != row)
-    below, above = columns[other], np.broadcast_to(chosen, columns.shape)[other]
-    flat: Any = np.reshape(u, -1)
-    np.asarray(np.greater(flat[above], flat[below]))
+    found = chosen(u, u.value, columns, 1)
     if call.get("storage_order"):
         height, width = u.shape[-2:]
-        row, column = np.divmod(chosen % (height * width), width)
-        chosen = chosen - chosen % (height * width) + column * height + row
-    return np.asarray(chosen, dtype=np.int64)
+        row, column = np.divmod(found % (height * width), width)
+        found = found - found % (height * width) + column * height + row
+    return np.asarray(found, dtype=np.int64)
 
 
 def _max_unpool(call: Call, u: Any, indices: Any, shape: Any = None) -> Any:
     kernel = call.get("kernel_shape")
-    count = len(kernel)
-    strides, pads = call.get("strides") or [1] * count, call.get("pads") or [0] * (2 * count)
-    space = [(size - 1) * step - pads[i] - pads[count + i] + reach
-             for i, (size, step, reach) in enumerate(zip(u.shape[2:], strides, kernel, strict=True))]
+    strides, pads = call.get("strides") or [1] * len(kernel), _pads(call, len(kernel))
+    space = [(size - 1) * step - low - high + reach
+             for size, step, (low, high), reach in zip(u.shape[2:], strides, pads, kernel, strict=True)]
     full = tuple(space) if shape is None else tuple(int(size) for size in np.reshape(shape, -1)[2:])
     empty = call.write.array(np.zeros((*u.shape[:2], *space)))
     result = replaced(call.write, empty, np.asarray(held(call, indices, "I")).astype(int), u)
@@ -155,10 +152,8 @@ def _col_to_im(call: Call, u: Any, image: Any, block: Any) -> Any:
     space, kernel = ([int(size) for size in np.reshape(item, -1)] for item in (image, block))
     count = len(space)
     stride, dilation = _steps(call, count)
-    pads = call.get("pads") or [0] * (2 * count)
-    padding = [(pads[i], pads[count + i]) for i in range(count)]
     rows, channels = u.shape[0], u.shape[1] // math.prod(kernel)
-    index = windows((rows, channels, *space), kernel, stride, padding, dilation)
+    index = windows((rows, channels, *space), kernel, stride, _pads(call, count), dilation)
     where = np.moveaxis(index.reshape(len(index), rows, channels, -1), 0, 2)
     empty = call.write.array(np.zeros((rows, channels, *space)))
     return added(call.write, empty, where.reshape(u.shape), u)

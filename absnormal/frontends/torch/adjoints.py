@@ -22,6 +22,7 @@ from absnormal.frontends.torch.windows import (
     averages,
     counts,
     full,
+    in_images,
     matrices,
     resampled,
     shares,
@@ -72,9 +73,7 @@ def _convolution(
 def _chosen(spatial: int) -> Rule:
     """Max pooling: adjoints go to the entries whose indices the kernel returned."""
     def rule(w: Writer, grad: Arg, x: Arg, /, indices: Arg) -> int:
-        lead, space = x.shape[:-spatial], math.prod(x.shape[-spatial:])
-        first = (numbered(lead) * space).reshape(*lead, *([1] * spatial))
-        return _sent_back(w, x.shape, indices.tensor.cpu().numpy() + first, grad.node)
+        return _sent_back(w, x.shape, in_images(x.shape, spatial, indices.tensor.cpu().numpy()), grad.node)
 
     return rule
 

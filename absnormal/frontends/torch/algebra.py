@@ -44,8 +44,7 @@ def _cholesky(w: Writer, a: Arg, /, upper: bool = False) -> list[int]:
     u = halves.mirrored(w, a.node, not upper)
     factor = opaque(w, [u], [_FIRST], smoothness.positive_definite, 0, len(a.shape) - 2, kept="symmetric", upper=upper)
     # What is 0 in every factor is seen to be constant.
-    half = np.tril(np.ones(a.shape[-2:], bool))
-    return [w.where(np.broadcast_to(half.T if upper else half, a.shape), factor, w.constant(0.0))]
+    return [w.where(halves.half(a.shape, not upper), factor, w.constant(0.0))]
 
 
 def _one_cholesky(w: Writer, a: Arg, /, upper: bool = False) -> int:
@@ -167,8 +166,7 @@ def _cholesky_inverse(w: Writer, a: Arg, /, upper: bool = False) -> int:
 
 def _triangle(w: Writer, a: Arg, upper: bool) -> int:
     """The half of a factor that a kernel reads; its derivative takes the other half for 0."""
-    read = np.tril(np.ones(a.shape[-2:], bool))
-    return w.where(np.broadcast_to(read.T if upper else read, a.shape), a.node, w.constant(0.0))
+    return w.where(halves.half(a.shape, not upper), a.node, w.constant(0.0))
 
 
 def _least_squares(w: Writer, a: Arg, b: Arg, /, rcond: float | None = None) -> list[Any]:

@@ -16,7 +16,7 @@ from absnormal.frontends.meanings import activations
 from absnormal.frontends.meanings.movements import along
 from absnormal.frontends.torch.elementwise import halved
 from absnormal.frontends.torch.layers import of_mean
-from absnormal.frontends.torch.reductions import lined
+from absnormal.frontends.torch.reductions import line_of, lined
 from absnormal.frontends.torch.values import array
 from absnormal.frontends.torch.writer import Arg, Rule, Writer
 
@@ -120,14 +120,14 @@ def _logit(w: Writer, grad: Arg, x: Arg, /, eps: float | None = None) -> int:
 
 
 def _softmax(w: Writer, grad: Arg, y: Arg, /, dim: int) -> int:
-    adjoint, result = lined(w, grad), lined(w, y)
-    total = w.sum(w.mul(adjoint, result), [dim % len(w.shape(result))], True)
+    adjoint, (result, axis) = lined(w, grad), line_of(w, y, dim)
+    total = w.sum(w.mul(adjoint, result), [axis], True)
     return w.mul(result, w.sub(adjoint, total))
 
 
 def _log_softmax(w: Writer, grad: Arg, y: Arg, /, dim: int) -> int:
-    adjoint, result = lined(w, grad), lined(w, y)
-    total = w.sum(adjoint, [dim % len(w.shape(result))], True)
+    adjoint, (result, axis) = lined(w, grad), line_of(w, y, dim)
+    total = w.sum(adjoint, [axis], True)
     return w.sub(adjoint, w.mul(w.op("exp", result), total))
 
 

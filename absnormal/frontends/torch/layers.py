@@ -25,7 +25,7 @@ from absnormal.frontends.meanings.normalizations import (
 )
 from absnormal.frontends.meanings.recurrent import gates, layer, lstm
 from absnormal.frontends.meanings.reductions import log_softmax, softmax
-from absnormal.frontends.torch.reductions import lined, norm
+from absnormal.frontends.torch.reductions import line_of, lined, norm
 from absnormal.frontends.torch.values import array
 from absnormal.frontends.torch.writer import Arg, Rule, Writer
 
@@ -33,11 +33,11 @@ from absnormal.frontends.torch.writer import Arg, Rule, Writer
 
 
 def _softmax(w: Writer, x: Arg, /, dim: int) -> int:
-    return softmax(w, lined(w, x), dim % max(1, len(x.shape)))
+    return softmax(w, *line_of(w, x, dim))
 
 
 def _log_softmax(w: Writer, x: Arg, /, dim: int) -> int:
-    return log_softmax(w, lined(w, x), dim % max(1, len(x.shape)))
+    return log_softmax(w, *line_of(w, x, dim))
 
 
 # -- normalisation ------------------------------------------------------------------------------------------------
@@ -259,8 +259,7 @@ def _multi_margin(
     u = x.node if len(x.shape) == 2 else w.reshape(x.node, (1, -1))
     labels = target.array.astype(int).reshape(-1)
     rows, classes = w.shape(u)
-    places = np.arange(rows * classes).reshape(rows, classes)
-    own = w.gather(u, places[np.arange(rows), labels][:, None])
+    own = w.gather(u, (np.arange(rows) * classes + labels)[:, None])
     gap = w.relu(w.shifted(w.sub(u, own), margin), "multi_margin_loss")
     gap = gap if p == 1 else w.op("square", gap)
     scale = (np.arange(classes) != labels[:, None]) / classes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,9 +10,9 @@ import torch
 from torch.autograd import forward_ad
 
 from absnormal.arrays import Array
-from absnormal.frontends.maps import Layout, Map, numbered
+from absnormal.frontends.maps import Layout, Map, as_tuple, numbered
 from absnormal.frontends.torch.values import array
-from absnormal.program.tree import Tree, taken_apart
+from absnormal.program.tree import Tree, named, taken_apart
 
 
 class TorchMap(Map):
@@ -26,11 +26,11 @@ class TorchMap(Map):
         if not self._places:
             raise ValueError("no input requires a gradient: give a tensor with requires_grad=True")
         self._variables = [self._given[i].detach().clone() for i in self._places]
-        names = [name for name, _ in _named(inputs, "")]
+        names = [name for name, _ in named(structure)]
         self.inputs = Layout(numbered("input", [names[i] for i in self._places]),
                              tuple(tuple(v.shape) for v in self._variables))
         self.point = np.concatenate([array(v).astype(float).reshape(-1) for v in self._variables])
-        found = [*_named(_as_tuple(self._call(self._fresh())), "")]
+        found = [*named(as_tuple(self._call(self._fresh())))]
         self._results = [i for i, (_, leaf) in enumerate(found) if _is_result(leaf)]
         if not self._results:
             raise ValueError("no output requires a gradient")
@@ -89,10 +89,6 @@ class TorchMap(Map):
     def variables(self) -> list[Any]:
         return list(self._variables)
 
-    def judged(self, weights: Array) -> dict[str, Any]:
-        """torch's own gradient is judged, of the function as it is written."""
-        return {"stopped": "followed"}
-
     def _pulled(self, outs: list[Any], fresh: list[Any], row: Array) -> Array:
         parts = self._like(outs, self.outputs, row)
         outs = [out if part.any() else _Undefined.apply(out) for out, part in zip(outs, parts, strict=True)]
@@ -126,7 +122,7 @@ class TorchMap(Map):
 
     def results(self, variables: Any) -> list[Any]:
         """Real and imaginary parts of complex ones are results of their own."""
-        found = [leaf for _, leaf in _named(_as_tuple(self._call(variables)), "")]
+        found = [leaf for _, leaf in named(as_tuple(self._call(variables)))]
         return [_real(found[i]) for i in self._results]
 
 
@@ -162,19 +158,3 @@ def _is_result(leaf: Any) -> bool:
 
 def _real(tensor: Any) -> Any:
     return torch.view_as_real(tensor.resolve_conj()) if tensor.is_complex() else tensor
-
-
-def _as_tuple(result: Any) -> Any:
-    return result if isinstance(result, (tuple, list)) else (result,)
-
-
-def _named(value: Any, name: str) -> Iterator[tuple[str, Any]]:
-    """The leaves of nested dicts, lists and tuples with their names."""
-    if isinstance(value, dict):
-        for key, item in value.items():
-            yield from _named(item, f"{name}.{key}" if name else f"[{key}]")
-    elif isinstance(value, (list, tuple)):
-        for position, item in enumerate(value):
-            yield from _named(item, f"{name}[{position}]")
-    else:
-        yield name, value

@@ -15,7 +15,7 @@ from absnormal.arrays import Array
 from absnormal.frontends.meanings.movements import along
 from absnormal.frontends.meanings.order import in_order
 from absnormal.frontends.numpy.traced import TracedArray
-from absnormal.frontends.torch.reductions import chosen_fold, lined, taking
+from absnormal.frontends.torch.reductions import chosen_fold, line_of, taking
 from absnormal.frontends.torch.values import array
 from absnormal.frontends.torch.writer import Arg, Rule, Writer
 
@@ -39,11 +39,11 @@ def _index(w: Writer) -> Array:
 
 
 def _sort(w: Writer, x: Arg, /, dim: int = -1, descending: bool = False) -> list[Any]:
-    return [ranked(w, lined(w, x), dim % max(1, len(x.shape)), _index(w), None, descending)]
+    return [ranked(w, *line_of(w, x, dim), _index(w), None, descending)]
 
 
 def _topk(w: Writer, x: Arg, /, dim: int = -1, largest: bool = True, sorted: bool = True) -> list[Any]:
-    u, axis = lined(w, x), dim % max(1, len(x.shape))
+    u, axis = line_of(w, x, dim)
     index = _index(w)
     if index.size and index.shape[axis] == 1 < w.shape(u)[axis]:
         # It is the maximum, whose kinks lie on one set with those of another maximum of the same entries.
@@ -84,7 +84,7 @@ def _nanmedian(w: Writer, x: Arg, /, dim: int | None = None, keepdim: bool = Fal
 
 
 def _one_ranked(w: Writer, x: Arg, dim: int, keepdim: bool, rank: int) -> list[Any]:
-    u, axis = lined(w, x), dim % max(1, len(x.shape))
+    u, axis = line_of(w, x, dim)
     values, index = w.here(u), array(w.returned[1])
     line = index.reshape([1 if i == axis else size for i, size in enumerate(values.shape)])
     found = ranked(w, u, axis, with_rank(values, axis, line, rank), [rank])
@@ -113,9 +113,9 @@ def _cummax(sign: int) -> Rule:
     """The running maximum along an axis: one fold for every place."""
 
     def rule(w: Writer, x: Arg, /, dim: int) -> list[Any]:
-        axis = dim % max(1, len(x.shape))
         if not x.shape:
             return [w.node(x)]
+        axis = dim % len(x.shape)
         index = np.moveaxis(w.returned[1].cpu().numpy(), axis, 0)
         fronted = w.transpose(w.node(x), [axis, *(i for i in range(len(x.shape)) if i != axis)])
         lines = []

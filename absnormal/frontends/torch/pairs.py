@@ -100,9 +100,7 @@ def _cat(w: Writer, parts: Sequence[Arg], /, dim: int = 0) -> int:
 
 
 def _stack(w: Writer, parts: Sequence[Arg], /, dim: int = 0) -> int:
-    axis = dim % len(w.record.out.shape)
-    nodes = [_full(w, part) for part in parts]
-    return w.concatenate([w.reshape(u, (*w.shape(u)[:axis], 1, *w.shape(u)[axis:])) for u in nodes], axis)
+    return w.stack([_full(w, part) for part in parts], dim % len(w.record.out.shape))
 
 
 def _by_places(w: Writer, x: Arg, /, *args: Any, **kwargs: Any) -> int:

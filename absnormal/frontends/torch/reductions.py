@@ -26,14 +26,20 @@ def axes_of(x: Arg, dim: Any) -> list[int]:
     return [axis % ndim for axis in (dim if isinstance(dim, (list, tuple)) else [dim])] if ndim else []
 
 
-def _axes(x: Arg, dim: Any) -> list[int]:
-    """The same of `lined` arguments."""
-    return axes_of(x, dim) if x.shape else [0]
-
-
 def lined(w: Writer, x: Arg) -> int:
     """The node of an argument that has axes; one number is a line of one entry."""
     return w.node(x) if x.shape else w.reshape(w.node(x), (1,))
+
+
+def line_of(w: Writer, x: Arg, dim: int) -> tuple[int, int]:
+    """That node, and an axis of it."""
+    u = lined(w, x)
+    return u, dim % len(w.shape(u))
+
+
+def _over(w: Writer, x: Arg, dim: Any) -> tuple[int, list[int]]:
+    """That node, and the axes of it that are reduced over."""
+    return lined(w, x), axes_of(x, dim) if x.shape else [0]
 
 
 def _of_variance(made: Callable[[Writer, int, int], Any]) -> Rule:
@@ -43,7 +49,7 @@ def _of_variance(made: Callable[[Writer, int, int], Any]) -> Rule:
         keepdim: bool = False,
     ) -> Any:
         less = float(unbiased) if correction is None else float(correction)
-        return made(w, *variance(w, lined(w, x), _axes(x, dim), less, keepdim))
+        return made(w, *variance(w, *_over(w, x, dim), less, keepdim))
 
     return rule
 
@@ -53,31 +59,28 @@ def _root(w: Writer, var: int) -> int:
 
 
 def _prod(w: Writer, x: Arg, /, dim: int | None = None, keepdim: bool = False) -> int:
-    u = lined(w, x)
-    if dim is None:
-        u, dim = w.reshape(u, (math.prod(x.shape),)), 0
-    axis = dim % max(1, len(w.shape(u)))
+    u, axis = (w.reshape(lined(w, x), (math.prod(x.shape),)), 0) if dim is None else line_of(w, x, dim)
     shape = w.shape(u)
     result = w.op("prod", u, axis=axis)
     return w.reshape(result, (*shape[:axis], 1, *shape[axis + 1 :])) if keepdim else result
 
 
 def _cumsum(w: Writer, x: Arg, /, dim: int) -> int:
-    u = lined(w, x)
-    return w.op("cumsum", u, axis=dim % len(w.shape(u)))
+    u, axis = line_of(w, x, dim)
+    return w.op("cumsum", u, axis=axis)
 
 
 def _accumulated(op: str) -> Rule:
     def rule(w: Writer, x: Arg, /, dim: int) -> int:
-        return accumulated(w, lined(w, x), dim % max(1, len(x.shape)), op)
+        return accumulated(w, *line_of(w, x, dim), op)
 
     return rule
 
 
 def _nansum(w: Writer, x: Arg, /, dim: Any = None, keepdim: bool = False) -> int:
     """NaN stays NaN near the point."""
-    kept = w.where(~np.isnan(np.atleast_1d(array(x.here))), lined(w, x), w.constant(0.0))
-    return w.sum(kept, _axes(x, dim), keepdim)
+    u, axes = _over(w, x, dim)
+    return w.sum(w.where(~np.isnan(np.atleast_1d(array(x.here))), u, w.constant(0.0)), axes, keepdim)
 
 
 # -- products of matrices -----------------------------------------------------------------------------------------
@@ -128,7 +131,7 @@ def reduced(w: Writer, u: int, axes: Sequence[int], sign: int, kernel: str, keep
 
 def _amax(sign: int, kernel: str) -> Rule:
     def rule(w: Writer, x: Arg, /, dim: Any = (), keepdim: bool = False) -> int:
-        return reduced(w, lined(w, x), _axes(x, dim), sign, kernel, keepdim)
+        return reduced(w, *_over(w, x, dim), sign, kernel, keepdim)
 
     return rule
 
@@ -141,7 +144,7 @@ def _max(sign: int, kernel: str) -> Rule:
             u, v = w.node(x), w.node(other)
             return u if u == v else w.extremum(u, v, sign, "maximum" if sign > 0 else "minimum")
         if dim is None:
-            return reduced(w, lined(w, x), _axes(x, None), sign, kernel, False)
+            return reduced(w, *_over(w, x, None), sign, kernel, False)
         if not x.shape:
             return [w.node(x)]
         indices = w.returned[1]
@@ -160,8 +163,7 @@ def chosen_fold(w: Writer, u: int, axis: int, index: Array, sign: int, keep: boo
 
 
 def _aminmax(w: Writer, x: Arg, /, dim: Any = None, keepdim: bool = False) -> list[int]:
-    axes = _axes(x, dim)
-    return [reduced(w, lined(w, x), axes, sign, "aminmax", keepdim) for sign in (-1, 1)]
+    return [reduced(w, *_over(w, x, dim), sign, "aminmax", keepdim) for sign in (-1, 1)]
 
 
 # -- norms ----------------------------------------------------------------------------------------------------------
@@ -192,7 +194,8 @@ def norm(w: Writer, u: int, p: float, axes: Sequence[int], keep: bool, kernel: s
 
 
 def _vector_norm(w: Writer, x: Arg, /, ord: Any = 2, dim: Any = None, keepdim: bool = False) -> int:
-    return norm(w, lined(w, x), 2.0 if ord is None else float(ord), _axes(x, dim), keepdim)
+    u, axes = _over(w, x, dim)
+    return norm(w, u, 2.0 if ord is None else float(ord), axes, keepdim)
 
 
 def _dist(w: Writer, a: Arg, b: Arg, /, p: float = 2) -> int:
@@ -228,9 +231,9 @@ RULES: dict[str, Rule] = {
     "amax": _amax(1, "amax"), "amin": _amax(-1, "amin"), "max": _max(1, "max"), "min": _max(-1, "min"),
     "aminmax": _aminmax, "linalg_vector_norm": _vector_norm, "dist": _dist, "_cdist_forward": _cdist,
     "_pdist_forward": _pdist,
-    "sum": lambda w, x, /, dim=None, keepdim=False: w.sum(lined(w, x), _axes(x, dim), keepdim),
-    "mean": lambda w, x, /, dim=None, keepdim=False: w.mean(lined(w, x), _axes(x, dim), keepdim),
-    "logsumexp": lambda w, x, /, dim, keepdim=False: w.logsumexp(lined(w, x), _axes(x, dim), keepdim),
+    "sum": lambda w, x, /, dim=None, keepdim=False: w.sum(*_over(w, x, dim), keepdim),
+    "mean": lambda w, x, /, dim=None, keepdim=False: w.mean(*_over(w, x, dim), keepdim),
+    "logsumexp": lambda w, x, /, dim, keepdim=False: w.logsumexp(*_over(w, x, dim), keepdim),
     "norm": lambda w, x, /, p=2, dim=None, keepdim=False: _vector_norm(w, x, p, dim, keepdim),
     "_euclidean_dist": lambda w, a, b, /: _cdist(w, a, b, 2.0),
 }  # fmt: skip

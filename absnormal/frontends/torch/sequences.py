@@ -90,7 +90,7 @@ def _grouped_products(w: Writer, a: Arg, b: Arg, /, offs: Arg | None = None, bia
         made = w.matmul(first, second)
         parts.append(made if bias is None else w.add(made, w.index(bias.node, (group,))))
     if len(a.shape) == len(b.shape) == 2:
-        return w.concatenate([w.reshape(part, (1, *w.shape(part))) for part in parts], 0)
+        return w.stack(parts, 0)
     axis = 1 if len(a.shape) == 3 else 0
     last = w.shape(parts[0])[axis] if not runs else int(ends[-1])
     rest = tuple(w.record.out.shape)[axis] - last

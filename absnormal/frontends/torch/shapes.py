@@ -57,9 +57,7 @@ def _cat(w: Writer, parts: Sequence[Arg], /, dim: int = 0) -> int:
 
 
 def _stack(w: Writer, parts: Sequence[Arg], /, dim: int = 0) -> int:
-    axis = dim % (len(parts[0].shape) + 1)
-    shape = (*parts[0].shape[:axis], 1, *parts[0].shape[axis:])
-    return w.concatenate([w.reshape(part.node, shape) for part in parts], axis)
+    return w.stack([part.node for part in parts], dim % (len(parts[0].shape) + 1))
 
 
 def _expand(w: Writer, x: Arg, /) -> int:
@@ -152,10 +150,6 @@ def _where(w: Writer, mask: Arg, a: Any, b: Any, /) -> int:
     return w.where(mask.array.astype(bool), w.node(a), w.node(b))
 
 
-def _diagonal(w: Writer, x: Arg, /, offset: int = 0, dim1: int = 0, dim2: int = 1) -> int:
-    return moved(w, w.node(x), lambda places: np.diagonal(places, offset, dim1, dim2))
-
-
 def _tri(keep: Callable[..., Array]) -> Rule:
     def rule(w: Writer, x: Arg, /, diagonal: int = 0) -> int:
         mask = keep(np.ones(x.shape[-2:], bool), diagonal)
@@ -201,7 +195,7 @@ RULES: dict[str, Rule] = {
     "take": _by_places, "native_channel_shuffle": _by_places, "replication_pad1d": _by_places,
     "replication_pad2d": _by_places, "replication_pad3d": _by_places, "reflection_pad1d": _by_places,
     "reflection_pad2d": _by_places, "reflection_pad3d": _by_places, "index": _index, "_unsafe_index": _index,
-    "masked_select": _masked_select, "constant_pad_nd": _pad, "where": _where, "diagonal": _diagonal,
+    "masked_select": _masked_select, "constant_pad_nd": _pad, "where": _where, "diagonal": _by_places,
     "tril": _tri(np.tril), "triu": _tri(np.triu), "embedding": _embedding, "diag_embed": _diag_embed,
     "block_diag": _block_diagonal, "_unsafe_masked_index": _masked_index,
     "_pack_padded_sequence": _packed,

@@ -64,6 +64,13 @@ def window_numbers(
     return windows(shape, kernel, stride, ends, dilation)
 
 
+def in_images(shape: Sequence[int], spatial: int, places: Array) -> Array:
+    """The numbers of entries of an array, from their places in its images, which are the last axes."""
+    lead = shape[:-spatial]
+    first = numbered(lead) * math.prod(shape[-spatial:])
+    return np.asarray(places + first.reshape(*lead, *([1] * spatial)))
+
+
 def _flat(w: Writer, x: Arg) -> Any:
     return w.reshape(w.node(x), (math.prod(x.shape),))
 
@@ -91,12 +98,10 @@ def _pooled_max(
 
 def _chosen_max(w: Writer, x: Arg, count: int, index: Array) -> Any:
     """The largest of the entries with these numbers in each image; ties take the entry whose index the kernel gave."""
-    lead, space = x.shape[:-count], x.shape[-count:]
     out, indices = w.returned[:2]
-    first = (numbered(lead) * math.prod(space)).reshape(*lead, *([1] * count))
-    held = (indices.cpu().numpy() + first).reshape(-1)
+    held = in_images(x.shape, count, indices.cpu().numpy()).reshape(-1)
     found = folds(w, _flat(w, x), index.reshape(len(index), -1), 1,
-                  lambda columns, block: functools.partial(_at, held[columns], block), math.prod(lead))
+                  lambda columns, block: functools.partial(_at, held[columns], block), math.prod(x.shape[:-count]))
     return w.reshape(found, tuple(out.shape))
 
 
@@ -126,11 +131,16 @@ def _adaptive_max_pool(spatial: int) -> Rule:
     return rule
 
 
+def _parts(size: int, count: int) -> tuple[Array, Array]:
+    """Where so many parts of about the same length begin and end; they may overlap."""
+    return np.arange(count) * size // count, -(-np.arange(1, count + 1) * size // count)
+
+
 def _unequal(space: Sequence[int], out: Sequence[int]) -> Array:
     """The numbers of the entries in windows of about the same size, shape (window, *out); -1 for none."""
     total, known = np.zeros((), int), np.ones((), bool)
     for axis, (size, o) in enumerate(zip(space, out, strict=True)):
-        start, stop = np.arange(o) * size // o, -(-np.arange(1, o + 1) * size // o)
+        start, stop = _parts(size, o)
         place = start + np.arange((stop - start).max())[:, None]
         view = [1] * (2 * len(out))
         view[axis], view[len(out) + axis] = place.shape
@@ -144,8 +154,7 @@ def _unpooled(spatial: int) -> Rule:
     """Entries at the places that an index names, and zeros."""
     def rule(w: Writer, x: Arg, /, indices: Arg) -> int:
         shape = tuple(w.record.out.shape)
-        lead, space = x.shape[:-spatial], math.prod(shape[-spatial:])
-        where = (numbered(lead) * space).reshape(*lead, *([1] * spatial)) + indices.array
+        where = in_images(shape, spatial, indices.array)
         if len(np.unique(where)) < where.size:
             w.refuse("is given an index twice, of which one counts", "use scatter_add")
         return replaced(w, w.constant(np.zeros(shape)), where, w.node(x))
@@ -207,11 +216,8 @@ def averages(space: Sequence[int], out: Sequence[int]) -> list[Array]:
     """For each axis the matrix (new, old) that takes means over parts of about the same length."""
     found = []
     for size, o in zip(space, out, strict=True):
-        matrix = np.zeros((o, size))
-        for i in range(o):
-            start, stop = i * size // o, -(-(i + 1) * size // o)
-            matrix[i, start:stop] = 1.0 / (stop - start)
-        found.append(matrix)
+        start, stop = (ends[:, None] for ends in _parts(size, o))
+        found.append(((np.arange(size) >= start) & (np.arange(size) < stop)) / (stop - start))
     return found
 
 
