@@ -5,6 +5,9 @@ tests XLA rewrites them as ever, but LLVM does not optimize them, and what was c
 are written down in one context of MLIR, since to make a new one takes JAX longer than to write a kernel into it.
 Commands such as ``python -m tests.record`` and ``python -m tests.frontends.jax_harness`` compile as users do.
 
+Hypothesis takes no numbers out of our sources: what it draws would change with any number anywhere in the package, and
+to read them all takes each process of a fresh clone more than a second.
+
 While tests are collected nothing is garbage, and afterwards what they import is not looked through for it, and what
 they make not as often as by default, since little of it lies in cycles.
 """
@@ -34,6 +37,8 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 
 gc.disable()
 
+if providers := sys.modules.get("hypothesis.internal.conjecture.providers"):
+    vars(providers)["is_local_module_file"] = lambda file: False
 settings.register_profile("the same in every run", derandomize=True)
 if os.environ.get("CI") == "true":
     settings.load_profile("the same in every run")
