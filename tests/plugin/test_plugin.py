@@ -200,23 +200,28 @@ def test_models_of_frameworks(tmp_path: Path) -> None:
     assert found["summary"]["verdicts"] == {"CLARKE": 1, "NOT_CLARKE": 2}
 
 
-@pytest.mark.parametrize(
-    ("marker", "said"),
-    [
-        ("slope=-1", "needs points"),
-        ("points=3", "needs points"),
-        ("points=[[0.0]], slop=1", "unknown option 'slop'"),
-        ("[[0.0]], points=[[0.0]]", "points are given twice"),
-        ("points=[]", "has no points, so that nothing would be judged"),
-    ],
-)  # fmt: skip
-def test_a_bad_marker_is_named(tmp_path: Path, marker: str, said: str) -> None:
-    (tmp_path / "test_it.py").write_text(
-        f"import pytest\n@pytest.mark.clarke({marker})\ndef test_it(x):\n    return x[0]\n"
-    )
+#: Markers, and what is said of them.
+BAD_MARKERS = [
+    ("slope=-1", "needs points"),
+    ("points=3", "needs points"),
+    ("points=[[0.0]], slop=1", "unknown option 'slop'"),
+    ("[[0.0]], points=[[0.0]]", "points are given twice"),
+    ("points=[]", "has no points, so that nothing would be judged"),
+]
+
+
+def test_a_bad_marker_is_named(tmp_path: Path) -> None:
+    for number, (marker, _) in enumerate(BAD_MARKERS):
+        (tmp_path / f"test_{number}.py").write_text(
+            f"import pytest\n@pytest.mark.clarke({marker})\ndef test_it(x):\n    return x[0]\n"
+        )
     done = run(tmp_path)
     assert done.returncode == 2
-    assert said in done.stdout and "test_it.py::test_it" in done.stdout
+    errors = re.split(r"^_+ ERROR collecting (test_\d\.py) _+$", done.stdout, flags=re.MULTILINE)
+    told = dict(zip(errors[1::2], errors[2::2], strict=True))
+    for number, (_, said) in enumerate(BAD_MARKERS):
+        file = f"test_{number}.py"
+        assert said in told[file] and f"{file}::test_it" in told[file]
     assert "Traceback" not in done.stdout and "pytest_plugin.py" not in done.stdout
 
 
