@@ -73,10 +73,11 @@ def why_far(
     with np.errstate(invalid="ignore"):
         apart = np.nan_to_num(np.abs(here - true), nan=np.inf)
     sizes = _largest(tool, true)
-    # The weights of active kinks need not be known that well.
+    # The weights of active kinks need not be known that well, and more surely.
     allowed = np.stack([tolerance.leaves(sizes[0]), *sizes[1:]])
-    far = _DRAWN * _by_entry(tool, allowed)
-    moved = _largest(tool, apart + beyond_values(near, sigma, true, derivatives, far=far) / _DRAWN)
+    drawn = np.array([_DRAWN, MARGIN])[: len(true), None]
+    far = drawn * _by_entry(tool, allowed)
+    moved = _largest(tool, apart + beyond_values(near, sigma, true, derivatives, far=far) / drawn)
     if (moved > allowed).any():
         sums = largest(near, near.gradient_magnitude())
         roundings = sums * [cancelled(float(unit)) for unit in np.broadcast_to(tolerance.eps, sums.shape)]

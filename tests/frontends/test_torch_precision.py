@@ -39,7 +39,8 @@ def test_rounding_inside_a_kernel_is_no_other_derivative(name: str) -> None:
     if report:
         assert report.method == "smooth" and report.deviation > 0 and not report.given
     else:
-        assert report.verdict is an.Verdict.UNDECIDED and "digits were lost" in report.explanation
+        assert report.verdict is an.Verdict.UNDECIDED
+        assert "digits were lost" in report.explanation or "ill-conditioned" in report.explanation
     exact = an.verify(lambda x: (CANCELLING[name](x) * weight).sum(), x.double())
     assert exact.verdict is an.Verdict.CLARKE and exact.deviation > 0
 

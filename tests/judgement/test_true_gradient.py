@@ -108,6 +108,15 @@ def test_what_is_called_clarke_is_the_gradient_of_f(name: str, how: str, front: 
     assert called[0] and not (how == "alone" and dtype is np.float32 and all(called))
 
 
+@pytest.mark.parametrize("x", [1e-6, 1e-4])
+@pytest.mark.parametrize("name", ["log", "exp", "langevin"])
+def test_large_entries_of_the_same_leaf_hide_nothing(name: str, x: float) -> None:
+    def f(m: Any, z: Any) -> Any:
+        return SCALAR[name][0](m, z[:1]).sum() + 100 * m.sin(z[1:] + 0.3).sum()
+
+    assert not holds(f, np.array([x, 0.4], np.float32), "torch")
+
+
 @pytest.mark.parametrize(("front", "dtype"), FRONTS)
 @pytest.mark.parametrize("name", ROWS)
 def test_rows_of_a_large_mean(name: str, front: str, dtype: Any) -> None:
