@@ -10,8 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from absnormal.active.equal_norms import with_fewer_norms
-from absnormal.active.one_set import one_set
 from absnormal.arrays import Array, exactly
 from absnormal.errors import SeveralNumbersError, TraceError
 from absnormal.frontends.frameworks import plain, precisions
@@ -21,22 +19,21 @@ from absnormal.frontends.ties.slopes import slopes, table_of, taken_for, tools_f
 from absnormal.frontends.traced_call import TracedCall
 from absnormal.judgement.comparison import Comparison, compared, digits_were_lost, of_terms_without_size, tolerance_of
 from absnormal.judgement.digits import with_digits
+from absnormal.judgement.fewer_kinks import FewerKinks, contradicted, fewer_kinks
 from absnormal.judgement.ladder import FIRST, FURTHER, decide
 from absnormal.judgement.options import Options
 from absnormal.judgement.tolerances import Tolerance, machine_epsilon
 from absnormal.judgement.turns import Judgement, Turns, in_turns
 from absnormal.judgement.vector import Limits, judge, why_open
 from absnormal.ops.opaque import for_symmetric
-from absnormal.program.merging import Merged, merged
 from absnormal.program.nodes import placed
 from absnormal.program.program import Program
 from absnormal.report.report import Report
 from absnormal.report.verdict import Verdict
 from absnormal.sweeps.table import Sweeps
-from absnormal.theorems.merging import BeyondMergedKinks, layer_of
+from absnormal.theorems.merging import BeyondMergedKinks
 from absnormal.theorems.problem import Problem, Proof, largest
 
-_MERGED = "kinks on one set, whatever slopes they are given, are one kink of f"
 #: Active switches up to which the theorems are asked about g_c again for other slopes that give it, too.
 _MANY = 10_000
 #: Operations that are named.
@@ -160,9 +157,9 @@ def _by_theorems(problem: Problem, tool: Sweeps, vector: Callable[[], Array]) ->
     proof, tried = decide(problem, FIRST)
     if proof is not None:
         yield from repeat(Judgement(proof, problem, tool, tried=tuple(tried)))
-    found = _fewer_kinks(tool) if problem.sweeps is tool else None
-    before = found is not None and problem.system is None and _contradicted(tool, problem.c, found[1])
-    simpler = None if found is None else _with_fewer_kinks(problem, found[0], vector(), (), False)
+    found = fewer_kinks(tool) if problem.sweeps is tool else None
+    before = found is not None and problem.system is None and contradicted(tool, problem.c, found)
+    simpler = None if found is None else _with_fewer_kinks(problem, found, vector(), (), False)
     asked: list[Iterator[Proof | str | None]] = []
     while True:
         if before and simpler is not None and (judgement := next(simpler)).proved:
@@ -187,8 +184,8 @@ def given_vector(
     judgements, simpler = _as_it_is(problem, tool, vector, known, notes, made), None
     for number, found in enumerate(judgements):
         if not number and not found.proved and np.isfinite(vector).all() and problem.sweeps is tool:
-            fewer = _fewer_kinks(tool)
-            simpler = None if fewer is None else _with_fewer_kinks(found.problem, fewer[0], vector, notes, made)
+            fewer = fewer_kinks(tool)
+            simpler = None if fewer is None else _with_fewer_kinks(found.problem, fewer, vector, notes, made)
         other = found if found.proved or simpler is None else next(simpler)
         yield other if other.proved else found
 
@@ -291,41 +288,13 @@ def _one_half(call: TracedCall) -> str:
     return _HALF.format(names=", ".join([*names][:_NAMED])) if names else ""
 
 
-def _fewer_kinks(tool: Sweeps) -> tuple[Sweeps, Merged] | None:
-    """The program with kinks on one set merged, and norms that are multiples of each other; None where there are none,
-    or where the theorem about one layer says all there is."""
-    if tool.sorts or (not tool.lanes and one_set(tool) is None):
-        return None
-    layer = layer_of(tool)
-    if layer is not None and layer.whole:
-        return None
-    norms = with_fewer_norms(tool)
-    fewer = tool if norms is None else _of_merged(norms, tool)
-    found = merged(fewer.program, fewer.values) or norms
-    return None if found is None else (_of_merged(found, tool), found)
-
-
-def _of_merged(found: Merged, tool: Sweeps) -> Sweeps:
-    assert found.program is not None
-    return Sweeps(found.program, None, tool.atol, found.values, units=float(np.max(tool.units)))
-
-
-def _contradicted(tool: Sweeps, c: Array, found: Merged) -> bool:
-    """Whether the slopes of some kinks on one set contradict each other."""
-    if tool.lanes:
-        return False
-    used = tool.signature(np.asarray(c, dtype=float))
-    return any(
-        not np.array_equal(tool.slopes_of(i, used), sign * tool.slopes_of(j, used)) for i, j, sign in found.twice
-    )
-
-
-def _with_fewer_kinks(problem: Problem, fewer: Sweeps, vector: Array, notes: tuple[str, ...], made: bool) -> Turns:
-    """The verdict on a vector by the program with kinks on one set merged."""
-    again = replace(problem, sweeps=fewer, c=np.zeros(len(fewer.alpha)))
+def _with_fewer_kinks(problem: Problem, fewer: FewerKinks, vector: Array, notes: tuple[str, ...], made: bool) -> Turns:
+    """The verdict on a vector by the program with fewer kinks."""
+    sweeps = fewer.sweeps
+    again = replace(problem, sweeps=sweeps, c=np.zeros(len(sweeps.alpha)))
     # Slopes of norms are vectors of the ball.
-    known = (np.where(fewer.in_blocks[fewer.alpha], 0.0, slope) for slope in (0.0, -1.0, 1.0))
-    return _as_it_is(again, fewer, vector, known, (*notes, _MERGED), made)
+    known = (np.where(sweeps.in_blocks[sweeps.alpha], 0.0, slope) for slope in (0.0, -1.0, 1.0))
+    return _as_it_is(again, sweeps, vector, known, (*notes, fewer.why), made)
 
 
 def _undefined(c: Array) -> Array:

@@ -218,15 +218,21 @@ class EntrywiseIntervals(IntervalSlopes):
         return ends.min(axis=0), ends.max(axis=0), np.maximum(np.abs(least), np.abs(most)) * size
 
     def push(self, middle: Tangents, radius: Tangents, size: Tangents) -> tuple[Array, Array, Array]:
-        low, high, total = (np.zeros(self.out) for _ in range(3))
-        for position, (mid, wide, own) in enumerate(zip(middle, radius, size, strict=True)):
+        total = np.zeros(self.out)
+        sides = []
+        for coefficients in (self.first, self.second):
+            center, reach = np.zeros(self.out), np.zeros(self.out)
+            for p, mid, wide in zip(coefficients, middle, radius, strict=True):
+                if p is not None and mid is not None and wide is not None:
+                    center, reach = center + p * mid, reach + np.abs(p) * wide
+            sides.append((center - reach, center + reach))
+        for position, own in enumerate(size):
             found = self._ends(position)
-            if found is None or mid is None or wide is None or own is None:
-                continue
-            ends = [c * (mid + side * wide) for c in found for side in (-1, 1)]
-            low, high = low + np.minimum.reduce(ends), high + np.maximum.reduce(ends)
-            total = total + np.maximum(*np.abs(found)) * own
-        return low, high, total
+            if found is not None and own is not None:
+                total = total + np.maximum(*np.abs(found)) * own
+        # What slopes in between give lies between what the two sides give.
+        (first, up), (second, above) = sides
+        return np.minimum(first, second), np.maximum(up, above), total
 
 
 def settled(z: Array) -> Array:

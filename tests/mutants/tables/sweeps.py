@@ -6,6 +6,7 @@ from ..mutant import Mutant
 
 BOUNDS = ("sweeps/test_rounding.py", "theorems/test_margins.py", "theorems/test_regular.py")
 KINKED = ("ops/test_table.py",)
+DOMINATED = ("program/test_dominated.py",)
 MERGING = ("program/test_merging.py", "frontends/test_torch_operations.py")
 
 EQUAL = ("sweeps/test_equal_rows.py",)
@@ -66,6 +67,15 @@ MUTANTS = (
     Mutant("program/merging.py", "sign if parts is None else sign * parts.rate", "sign", MERGING),
     Mutant("program/merging.py", " or program.nodes[node.args[found[2]]].shape != node.shape:", ":", MERGING),
     Mutant("program/merging.py", "(z[::-1], -sign)", "(z[::-1], sign)", MERGING),
+    Mutant("program/dominated.py", "down == (side > 0) and never_negative(self.nodes, self.values, other)",
+           "down == (side > 0)", DOMINATED),
+    Mutant("program/dominated.py", "return down == (side > 0) and never", "return never", DOMINATED),
+    Mutant("program/dominated.py", "if node.op == \"sub\" and position:", "if False:", DOMINATED),
+    Mutant("program/dominated.py", "excluded if side == self.sides[number] else frozenset[int]()", "excluded",
+           DOMINATED),
+    Mutant("program/dominated.py", "frozenset(own) - {arg})", "frozenset(own))", DOMINATED),
+    Mutant("ops/kinks/entrywise.py", "np.minimum(first, second), np.maximum(up, above), total",
+           "first, up, total", BOUNDS),
     Mutant("program/at_zero.py", " or [*params[\"axes\"]] != [len(node.shape) - 1]:", ":",
            ("frontends/test_equal_singular_values.py",)),
     Mutant("program/merging.py", " or not np.isfinite(values[arg]).all()", "", MERGING),
