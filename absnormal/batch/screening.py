@@ -17,11 +17,12 @@ from absnormal.arrays import Array
 from absnormal.errors import GuardError
 from absnormal.frontends.frameworks import many_calls
 from absnormal.frontends.many import ManyCalls
-from absnormal.judgement.flow import judged
-from absnormal.judgement.options import Options
+from absnormal.judgement.comparison import tolerance_of
+from absnormal.judgement.tolerances import DOUBLE
 from absnormal.program.program import Program
 from absnormal.program.tree import Tree
-from absnormal.report.record import Record, record
+from absnormal.report.record import Record
+from absnormal.sweeps.conditioning import is_lost
 from absnormal.sweeps.many import NoRule, clear, looked_at
 
 #: Numbers in the nodes of a program at all points of a chunk, up to which they are computed together.
@@ -139,8 +140,9 @@ class FrameworkScreen:
     """The same for a function of a framework, whose own gradient is judged at each point.
 
     The function is traced once.  At a point that is clear in the precisions in which it runs, its plain value is
-    compared with that of the program, and the gradient that the framework returns is judged as in a single call, from
-    the values of the program.
+    compared with that of the program, and the gradient that the framework returns with that of the program, which is
+    computed in float64 and has its digits.  Where both are close, that is the gradient of a smooth function, as it is
+    found to be at one point that is judged by itself.
 
     Parameters
     ----------
@@ -153,48 +155,57 @@ class FrameworkScreen:
     def __init__(self, f: Any, options: dict[str, Any]) -> None:
         self.f, self.options = f, options
         self._calls: ManyCalls | None = None
+        self._smooth: Record | None = None
         self._open = "slope" not in options and not options.get("exact")
 
-    def records(self, points: Sequence[Any]) -> list[Record | None]:
-        """A record, of any number, for each point at which f is smooth, and None for the others."""
+    def records(self, points: Sequence[Any], alone: Callable[[int], Record]) -> list[Record | None]:
+        """A record, of any number, for each point at which f is smooth, and None for the others.
+
+        ``alone`` is the record of a point, by its number, when it is judged by itself.
+        """
         found: list[Record | None] = [None] * len(points)
         if not self._open or len(points) < _MANY:
             return found
         try:
-            if self._calls is None:
-                self._calls = many_calls(self.f, points[0])
-            self._open = self._calls is not None and self._calls.first.program.m == 1
-            if self._calls is None or not self._open:
-                return found
-            if all(map(self._calls.same, points)) and not _is_large(self._calls.first.program, len(points)):
-                self._judge(self._calls, points, found)
+            close = self._close(points)
         except KeyboardInterrupt:
             raise
         except BaseException:  # SystemExit too
             # What f raises, and what has no rule, is in the records of single calls.
             self._open = False
+            return found
+        for number in np.flatnonzero(close).tolist() if close is not None else ():
+            if self._smooth is None:
+                found[number] = record = alone(number)
+                self._open = record.verdict == "CLARKE" and record.method == "smooth" and not record.active
+                if not self._open:
+                    break
+                self._smooth = record
+            found[number] = self._smooth
         return found
 
-    def _judge(self, calls: ManyCalls, points: Sequence[Any], found: list[Record | None]) -> None:
-        program, inputs = calls.first.program, calls.inputs(points)
-        looked = looked_at(program, inputs, self.options.get("atol", 0.0), calls.first.units)
+    def _close(self, points: Sequence[Any]) -> Array | None:
+        """At which points f and its gradient are those of the program; None where they are not looked at together."""
+        if self._calls is None:
+            self._calls = many_calls(self.f, points[0])
+        self._open = self._calls is not None and self._calls.first.program.m == 1
+        calls = self._calls
+        if calls is None or not self._open or not all(map(calls.same, points)):
+            return None
+        call, inputs = calls.first, calls.inputs(points)
+        if _is_large(call.program, len(points)):
+            return None
+        looked = looked_at(call.program, inputs, self.options.get("atol", 0.0), call.units)
         if not looked.clear.any():
-            return
-        gradients = calls.gradients(points)
-        for number in np.flatnonzero(looked.clear).tolist():
-            if not self._agrees(calls, points[number], looked.values[number], looked.errors[number]):
-                continue
-            call = calls.at(program.evaluate([leaf[number] for leaf in inputs]), [leaf[number] for leaf in gradients])
-            made = record(judged(call, Options(**self.options)))
-            if made.verdict == "CLARKE" and made.method == "smooth" and not made.active:
-                found[number] = made
-
-    def _agrees(self, calls: ManyCalls, x: Any, value: float, error: float) -> bool:
-        """Whether f returns the value of the program when it is called with arrays."""
-        try:
-            plain = calls.value(x)
-        except KeyboardInterrupt:
-            raise
-        except BaseException:  # SystemExit too
-            return False
-        return plain is None or abs(plain - value) <= error
+            return looked.clear
+        values, given = calls.results(points, looked.clear)
+        made, sensitivity = looked.gradients()
+        close = looked.clear if values is None else looked.clear & (np.abs(values - looked.values) <= looked.errors)
+        if not call.program.is_piecewise_linear:
+            close = close & ~is_lost(sensitivity, DOUBLE, np.abs(looked.values))
+        tolerance = tolerance_of(call)
+        for number, (own, other) in enumerate(zip(made, given, strict=True)):
+            sizes = np.abs(own).reshape(len(points), -1).max(axis=1, initial=0.0)
+            apart = np.abs(own - other).reshape(len(points), -1).max(axis=1, initial=0.0)
+            close = close & (apart <= [tolerance.leaf(number, size) for size in sizes.tolist()])
+        return close

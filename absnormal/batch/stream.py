@@ -76,8 +76,9 @@ def sweep(
     Notes
     -----
     The points of a chunk at which certainly no kink is active are found by computing with all of them together; every
-    other point is judged by itself.  Of a NumPy function, or a `Program`, they have the record of a single call.  Of a
-    JAX function the gradients that ``jax.grad`` returns there are compiled together, and each is judged.
+    other point is judged by itself.  Of a NumPy function, or a `Program`, they have the record of a single call.  A
+    function of PyTorch or JAX is called at each, its gradients are those of backward() and of ``jax.grad``, compiled
+    for all points, and value and gradient are compared with those of the traced function in float64.
 
     A point at which f cannot be analysed gives a record with the verdict "ERROR".  When a worker process dies, its
     error is raised after the records of the other workers; with ``file`` the same call continues.

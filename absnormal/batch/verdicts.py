@@ -100,16 +100,18 @@ class Work:
     def known(self, items: list[Item]) -> list[Record | None]:
         """The records of the points of a chunk at which no kink is active, as far as all points together tell."""
         points = [point for _, _, point in items]
+
+        def alone(number: int) -> Record:
+            return self._record(items[number][0], items[number][2])
+
         if not all(type(point) is np.ndarray for point in points):
             of_frameworks = [bool(framework(point)) for point in points]
             if self.f is not None and any(of_frameworks):
-                return self._of_framework.records(points) if all(of_frameworks) else [None] * len(items)
+                return self._of_framework.records(points, alone) if all(of_frameworks) else [None] * len(items)
             points = [plain(p) if converted else p for p, converted in zip(points, of_frameworks, strict=True)]
         if self.options.get("exact") or not self.programs:
             return [None] * len(items)
-        return self._screen.records(
-            self.programs, points, lambda number: self._record(items[number][0], items[number][2])
-        )
+        return self._screen.records(self.programs, points, alone)
 
     @cached_property
     def _screen(self) -> Screen:

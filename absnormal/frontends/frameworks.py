@@ -22,15 +22,13 @@ from absnormal.program.tree import of_kind
 
 #: From the package that a leaf's type comes from to the front end.  Its module `capture` has `followed(f, x)`, which
 #: traces f at x, and `capture(f, x, stopped)`, which asks the framework for its own gradient, too; its module `maps`
-#: has `map_of(f, inputs)` for functions of several inputs with several outputs.
+#: has `map_of(f, inputs)` for functions of several inputs with several outputs, and `many` has `many_calls(f, x)` for
+#: many points.
 FRONT_ENDS = {
     "torch": "absnormal.frontends.torch",
     "jax": "absnormal.frontends.jax",
     "jaxlib": "absnormal.frontends.jax",
 }
-
-#: Packages whose front end has a module `many`.
-TOGETHER = frozenset({"jax", "jaxlib"})
 
 
 def traced_call(f: Any, x: Any, copy: bool = True) -> TracedCall:
@@ -99,7 +97,7 @@ def map_of(f: Any, inputs: tuple[Any, ...], jacobian: Any = None) -> Map:
 
 
 def many_calls(f: Any, x: Any) -> ManyCalls | None:
-    """f as its framework ran it at x, for many points; None where the framework's front end looks at each by itself.
+    """f as its framework ran it at x, for many points; None where x is a framework's in another way than its leaves.
 
     Raises
     ------
@@ -107,7 +105,7 @@ def many_calls(f: Any, x: Any) -> ManyCalls | None:
         where f cannot be followed at x
     """
     kinds = {type(leaf).__module__.split(".")[0] for leaf in _leaves(x)}
-    if not kinds & TOGETHER:
+    if not kinds & FRONT_ENDS.keys():
         return None
     found: ManyCalls = _front_end(x, "many").many_calls(f, x)
     return found

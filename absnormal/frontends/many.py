@@ -27,13 +27,9 @@ class ManyCalls(ABC):
         """For each leaf of the program's input its values at all points, float64, shape (count, *shape)."""
 
     @abstractmethod
-    def gradients(self, points: Sequence[Any]) -> list[Array]:
-        """For each leaf the gradients that the tool returns at all points, shape (count, *shape)."""
+    def results(self, points: Sequence[Any], wanted: Array) -> tuple[Array | None, list[Array]]:
+        """What f returns at some of the points, those that are wanted, and for each leaf the gradients that the tool
+        returns, shape (count, *shape); what is not wanted may be NaN, and so is what f does not return there.
 
-    @abstractmethod
-    def value(self, x: Any) -> float | None:
-        """What f returns at a point when it is called with arrays; None where that cannot be something else."""
-
-    @abstractmethod
-    def at(self, values: Sequence[Array], leaves: Sequence[Array]) -> TracedCall:
-        """The call at another point, from the values of the nodes and the tool's gradient there."""
+        No values where f cannot return there what the program does not.
+        """

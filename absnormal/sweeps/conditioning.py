@@ -89,9 +89,13 @@ def terms_have_sizes(sweeps: Sweeps, sigma: Array) -> Array:
 
 def is_sensitive(sweeps: Sweeps, sensitivity: float) -> bool:
     """Whether rounding of one value may change f by as much as f itself, for the change where that value is doubled."""
-    unit = float(np.max(sweeps.units))
+    return bool(is_lost(sensitivity, float(np.max(sweeps.units)), largest(sweeps.y)))
+
+
+def is_lost(sensitivity: Array | float, unit: float, size: Array | float) -> Any:
+    """The same for values of f of some size, whose values are rounded in units of a precision."""
     margin = _SENSITIVE if unit < COARSE else _SENSITIVE_IN_HALF
-    return not sensitivity * margin * unit <= largest(sweeps.y)
+    return ~np.asarray(sensitivity * np.float64(margin * unit) <= size)
 
 
 def sensitivity(sweeps: Sweeps, sigma: Array) -> float:

@@ -51,6 +51,16 @@ def smooth() -> Iterator[tuple[str, Any, Any]]:
         return xp.sum(xp.maximum(x, 0)) + xp.abs(x[0] - 2 * x[1]) * xp.exp(-(x[2] ** 2)) - xp.max(x)
 
     yield "a NumPy function", partial(written, np), many
+    if find_spec("torch") is not None:
+        import torch
+
+        def of_torch(x: Any) -> Any:
+            return torch.relu(x).sum() + (x[0] - 2 * x[1]).abs() * torch.exp(-(x[2] ** 2)) - x.max()
+
+        tensors = [torch.tensor(x, dtype=torch.float32) for x in many[:1024]]
+        network = torch.nn.Sequential(torch.nn.Linear(10, 32), torch.nn.ReLU(), torch.nn.Linear(32, 1))
+        yield "a PyTorch function", of_torch, tensors
+        yield "a PyTorch network", lambda x: network(x).sum(), tensors
     if find_spec("jax") is not None:
         import jax
         import jax.numpy as jnp

@@ -9,7 +9,7 @@ as in a single call: it may take another way there than while it is traced (`abs
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -68,17 +68,19 @@ class JaxCalls(ManyCalls):
         leaves = [self._jax.tree.leaves(x) for x in points]
         return [np.stack([np.asarray(own[place]) for own in leaves]) for place in self._point.places]
 
-    def gradients(self, points: Sequence[Any]) -> list[Array]:
-        found = self._gradients(self._stacked(points))
-        return [np.asarray(leaf).astype(float) for leaf in found]
-
-    def value(self, x: Any) -> float | None:
+    def results(self, points: Sequence[Any], wanted: Array) -> tuple[Array | None, list[Array]]:
+        # What is compiled is for so many points.
+        gradients = [np.asarray(leaf).astype(float) for leaf in self._gradients(self._stacked(points))]
         if self._compiled:
-            return None
-        return float(np.asarray(self._point.f(x)))
+            return None, gradients
+        values = [self._value(x) if own else np.nan for x, own in zip(points, wanted.tolist(), strict=True)]
+        return np.array(values), gradients
 
-    def at(self, values: Sequence[Array], leaves: Sequence[Array]) -> TracedCall:
-        return replace(self._first, values=values, leaves=leaves, other_precision=None)
+    def _value(self, x: Any) -> float:
+        """What f returns when it is called with arrays; NaN where it does not."""
+        with suppress(Exception):
+            return float(np.asarray(self._point.f(x)))
+        return np.nan
 
 
 def many_calls(f: Callable[[Any], Any], x: Any) -> ManyCalls:

@@ -65,12 +65,12 @@ def capture(f: Callable[[Any], Any], x: Any, stopped: str = "constant") -> Trace
 
     ``stopped`` says whether what was detached, or computed in no_grad, is held "constant" or "followed".
     """
-    return of_closure(*_as_closure(f, x), stopped=stopped)
+    return of_closure(*as_closure(f, x), stopped=stopped)
 
 
 def followed(f: Callable[[Any], Any], x: Any) -> TracedCall:
     """f at x without torch's gradient: the slopes of its kernels are not asked for."""
-    closure, variables, tree = _as_closure(f, x)
+    closure, variables, tree = as_closure(f, x)
     tape = Tape()
     with restored(tape, variables):
         loss, graph = _ran(tape, closure, variables, one_number=False)
@@ -83,7 +83,7 @@ def followed(f: Callable[[Any], Any], x: Any) -> TracedCall:
     return TracedCall(found.program, found.values, "torch", found.wrap)
 
 
-def _as_closure(f: Callable[[Any], Any], x: Any) -> tuple[Callable[[], Any], list[Any], Tree]:
+def as_closure(f: Callable[[Any], Any], x: Any) -> tuple[Callable[[], Any], list[Any], Tree]:
     """f at x as a closure, with its variables and their tree."""
     structure, leaves = taken_apart(x)
     for leaf in leaves:

@@ -340,6 +340,11 @@ class Tape(TorchDispatchMode):  # type: ignore[misc]
                 self._after[own] = flat(memory, before).clone()
                 memory.copy_(before.untyped_storage())
 
+    @property
+    def has_restored(self) -> bool:
+        """Whether the run changed what `restore` gave back: memory that was there before, or a generator."""
+        return bool(self._after or self._generators or self._exchanged)
+
     def _save(self, target: Any) -> None:
         memory = target.untyped_storage()
         self._memory[memory._cdata] = memory

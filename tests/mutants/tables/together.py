@@ -9,9 +9,9 @@ KEPT = ("frontends/test_jax_kept.py",)
 CELLS = ("clarke/test_arrangement.py",)
 
 MUTANTS = (
-    Mutant("sweeps/many.py", "smallest > self.atol + 2 * error + _ROOM * self.unit * size", "smallest > self.atol",
+    Mutant("sweeps/points.py", "smallest > self.atol + 2 * error + _ROOM * self.unit * size", "smallest > self.atol",
            MANY),
-    Mutant("sweeps/many.py", "self.each(apart & (outcome == np.asarray(guard.outcome)), shape)",
+    Mutant("sweeps/points.py", "self.each(apart & (outcome == np.asarray(guard.outcome)), shape)",
            "self.each(apart, shape)", MANY),
     Mutant("frontends/jax/kept.py", "            and all(map(equal, constants, self._constants))\n", "",
            ("frontends/test_jax_kept.py::test_a_changed_closure_is_not_served_stale",)),
@@ -33,8 +33,14 @@ MUTANTS = (
     Mutant("frontends/jax/again.py", "return replace(self.program, nodes=tuple(nodes)) if moved else self.program",
            "return self.program",
            ("frontends/test_jax_kept.py::test_another_point_is_judged_as_if_f_were_followed_there",)),
-    Mutant("frontends/jax/many.py", "return float(np.asarray(self._point.f(x)))", "return None",
+    Mutant("batch/screening.py", "close = looked.clear if values is None else", "close = looked.clear if True else",
            ("batch/test_screening_jax.py::test_another_way_with_arrays_is_found_point_by_point",)),
+    Mutant("batch/screening.py", "close = close & (apart <=", "close = close & (0 * apart <=",
+           ("batch/test_screening_torch.py::test_a_gradient_that_is_wrong_at_some_points_is_found",)),
+    Mutant("batch/screening.py", "close = close & ~is_lost(", "close = close | is_lost(",
+           ("batch/test_screening_torch.py::test_digits_that_rounding_took_are_left_to_single_calls",)),
+    Mutant("frontends/torch/many.py", "if tape.has_restored or self._first.foreign", "if self._first.foreign",
+           ("batch/test_screening_torch.py::test_nothing_is_left_behind",)),
     Mutant("clarke/arrangement.py",
            "            holds &= signs[tried, -1] * (whole @ self.rows[signs.shape[1] - 1]) > 0\n", "", CELLS),
     Mutant("clarke/arrangement.py", "[(tuple([-sign for sign in signs]), weights) for", "[(signs, weights) for", CELLS),
