@@ -36,7 +36,7 @@ MUTANTS = (
     Mutant("batch/screening.py", "close = looked.clear if values is None else", "close = looked.clear if True else",
            ("batch/test_screening_jax.py::test_another_way_with_arrays_is_found_point_by_point",)),
     Mutant("batch/screening.py", "close = close & (apart <=", "close = close & (0 * apart <=",
-           ("batch/test_screening_torch.py::test_a_gradient_that_is_wrong_at_some_points_is_found",)),
+           ("batch/test_screening_torch.py::test_a_gradient_that_is_wrong_at_some_points_is_judged_there",)),
     Mutant("batch/screening.py", "close = close & ~is_lost(", "close = close | is_lost(",
            ("batch/test_screening_torch.py::test_digits_that_rounding_took_are_left_to_single_calls",)),
     Mutant("frontends/torch/many.py", "if tape.has_restored or self._first.foreign", "if self._first.foreign",
