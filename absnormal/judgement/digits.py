@@ -131,10 +131,13 @@ def _inherent(tool: Sweeps, near: Sweeps, sigma: Array, sums: Array, moved: Arra
     vanishing = np.where(eps > DOUBLE, sizes <= eps / 4 * sums, sizes <= NOTHING * sums)
     units = np.where((sizes <= moved / 16) | (eps <= DOUBLE), _OF_F, _ROUNDED) * eps
     known = np.abs(tool.y - near.y).max() <= _OF_F * eps * f
-    of_f = np.where(vanishing & known, units * f / _scales(near.program.inputs(near.values)), 0.0)
+    scales = _scales(near.program.inputs(near.values))
+    of_f = np.where(vanishing & known, units * f / scales, 0.0)
     share = np.array([cancelled(float(unit)) for unit in eps])
     by_x = np.minimum(_UNITS * eps / _STEP * changed, tolerance.leaves(elsewhere))
-    return np.asarray(np.maximum(by_x, np.minimum(share * sums, np.maximum(share * elsewhere, of_f))))
+    # Where f vanishes at the other points, too, nothing has another size than that of the terms which cancel.
+    nothing = np.where(vanishing & (f <= cancelled(DOUBLE) * sums * scales), np.inf, 0.0)
+    return np.asarray(np.maximum(by_x, np.minimum(share * sums, np.maximum.reduce([share * elsewhere, of_f, nothing]))))
 
 
 @np.errstate(all="ignore")
