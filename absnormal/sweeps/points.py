@@ -63,7 +63,10 @@ class Many:
 
 
 class Points:
-    """The nodes so far, and the points that are still clear."""
+    """The nodes so far, and the points that are still clear.
+
+    What nodes keep does not refer to this, so that large arrays go with it, without a collection of cycles.
+    """
 
     def __init__(
         self, program: Program, leaves: Sequence[Array], count: int, atol: float, units: Sequence[float] | None
@@ -72,6 +75,7 @@ class Points:
         self.unit = max([_EPS, *(units or ())])
         self.nodes: list[Many] = []
         self.fine = np.ones(count, bool)
+        self.varied = frozenset(index for index, node in enumerate(program.nodes) if node.varied)
 
     def add(self, index: int) -> None:
         """The next node."""
@@ -117,13 +121,10 @@ class Points:
         """The largest size of an entry, for every point."""
         return np.abs(value).reshape(self.count, -1).max(axis=1, initial=0.0)
 
-    def varied(self, arg: int) -> bool:
-        return self.program.nodes[arg].varied
-
     def aligned(self, arg: int, ndim: int) -> Array:
         """The values of a node, ready to be broadcast to ``ndim`` dimensions behind that of the points."""
         value = self.nodes[arg].value
-        if not self.varied(arg):
+        if arg not in self.varied:
             return value
         return value.reshape(self.count, *(1,) * (ndim + 1 - value.ndim), *value.shape[1:])
 
@@ -132,7 +133,7 @@ class Points:
 
     def pulled(self, node: Node, maps: Callable[[], Sequence[LinearMap | None]]) -> Pull:
         """By the local derivatives, which are made when they are asked for."""
-        shapes = {arg: (self.count, *self.program.nodes[arg].shape) for arg in node.args if self.varied(arg)}
+        shapes = {arg: (self.count, *self.program.nodes[arg].shape) for arg in node.args if arg in self.varied}
 
         def pull(w: Array) -> list[tuple[int, Array]]:
             pairs = zip(node.args, maps(), strict=True)
@@ -144,22 +145,22 @@ class Points:
     def everywhere(self, node: Node) -> Pull:
         """By local derivatives that are the same at all points."""
         shapes, maps = [self.program.nodes[arg].shape for arg in node.args], maps_of(node.op)
-        nothing = [np.broadcast_to(0.0, shape) for shape in (*shapes, node.shape)]
+        nothing, varied = [np.broadcast_to(0.0, shape) for shape in (*shapes, node.shape)], self.varied
 
         def pull(w: Array) -> list[tuple[int, Array]]:
             found = maps(node.params, nothing[:-1], nothing[-1], node.shape)
-            return [(arg, linear.pull(w)) for arg, linear in zip(node.args, found, strict=True) if self.varied(arg)]
+            return [(arg, linear.pull(w)) for arg, linear in zip(node.args, found, strict=True) if arg in varied]
 
         return pull
 
     def moved(self, node: Node, args: list[Many]) -> Many:
-        slopes = [(arg, 1.0) for arg in node.args if self.varied(arg)]
+        slopes = [(arg, 1.0) for arg in node.args if arg in self.varied]
         error = np.maximum.reduce([made.error + np.zeros(self.count) for made in args])
         size = np.maximum.reduce([made.size + np.zeros(self.count) for made in args])
         if node.op == "concatenate":
             axis = node.params["axis"] % len(node.shape)
             parts = [
-                self.nodes[arg].value if self.varied(arg)
+                self.nodes[arg].value if arg in self.varied
                 else self.full(self.nodes[arg].value, self.program.nodes[arg].shape)
                 for arg in node.args
             ]
@@ -179,7 +180,7 @@ class Points:
         maps = maps_of(node.op)(node.params, values, value, value.shape)
         error, slopes = np.zeros(self.count), []
         for arg, made, linear in zip(node.args, args, maps, strict=True):
-            if self.varied(arg):
+            if arg in self.varied:
                 assert isinstance(linear, Scale)
                 partial = np.asarray(linear.p, dtype=float)
                 most = self.most(self.full(partial, node.shape)) if partial.ndim else abs(float(partial))
@@ -192,7 +193,7 @@ class Points:
         domain, ndim = TABLE[node.op].domain, len(node.shape)
         assert domain is not None
         for position, arg in enumerate(node.args):
-            if not self.varied(arg):
+            if arg not in self.varied:
                 continue
             reach = np.asarray(self.nodes[arg].error + np.zeros(self.count))
             reach = reach.reshape(self.count, *(1,) * ndim) + _ULPS * self.unit * np.abs(values[position])
@@ -211,7 +212,7 @@ class Points:
 
     def kinked(self, node: Node, args: list[Many]) -> Many:
         kink, row, ndim = kink_of(node.op), TABLE[node.op], len(node.shape)
-        slopes = [(arg, kink.bound(node.params)) for arg in node.args if self.varied(arg)]
+        slopes = [(arg, kink.bound(node.params)) for arg in node.args if arg in self.varied]
         error = sum(made.error for made in args) + np.zeros(self.count)
         size = sum(made.size for made in args) + np.zeros(self.count)
         if kink.rates:
@@ -231,13 +232,14 @@ class Points:
 
     def _of_kink(self, node: Node, values: Sequence[Array], z: Array, value: Array) -> Pull:
         """By the slopes of a kink where it is inactive; the axis of the points is the first one, or the last."""
-        kink, last, shapes = kink_of(node.op), len(z) != self.count, [one.shape for one in values]
+        kink, last, varied = kink_of(node.op), len(z) != self.count, self.varied
+        shapes = [one.shape for one in values]
 
         def pull(w: Array) -> list[tuple[int, Array]]:
             derivative = kink.derivative(node.params, shapes, value.shape, np.sign(z).reshape(-1))
             terms, _ = derivative.pull((np.moveaxis(w, 0, -1) if last else w)[None], None, False)
             found = [(node.args[place], linear.pull(adjoint)[0]) for place, linear, adjoint in terms]
-            return [(arg, np.moveaxis(g, -1, 0) if last else g) for arg, g in found if self.varied(arg)]
+            return [(arg, np.moveaxis(g, -1, 0) if last else g) for arg, g in found if arg in varied]
 
         return pull
 
@@ -303,7 +305,7 @@ def _where(points: Points, node: Node, args: list[Many]) -> Many:
     values = [points.aligned(arg, len(node.shape)) for arg in node.args]
     value = points.full(np.where(node.params["mask"], *values), node.shape)
     error = np.maximum(*(made.error + np.zeros(points.count) for made in args))
-    slopes = [(arg, 1.0) for arg in node.args if points.varied(arg)]
+    slopes = [(arg, 1.0) for arg in node.args if arg in points.varied]
     return Many(value, error, points.most(value), slopes, points.everywhere(node))
 
 
@@ -340,10 +342,10 @@ def _matmul(points: Points, node: Node, args: list[Many]) -> Many:
         if len(shape) == 1:
             value = value[..., None] if position else value[..., None, :]
         values.append(value)
-    ndim = max(value.ndim - points.varied(arg) for value, arg in zip(values, node.args, strict=True))
+    ndim = max(value.ndim - (arg in points.varied) for value, arg in zip(values, node.args, strict=True))
     for position, arg in enumerate(node.args):
         value = values[position]
-        if points.varied(arg):
+        if arg in points.varied:
             values[position] = value.reshape(points.count, *(1,) * (ndim + 1 - value.ndim), *value.shape[1:])
     product = np.matmul(*values)
     value = product.reshape(points.count, *node.shape)
@@ -352,9 +354,9 @@ def _matmul(points: Points, node: Node, args: list[Many]) -> Many:
     slopes: list[tuple[int, Any]] = []
     for position, (arg, made) in enumerate(zip(node.args, args, strict=True)):
         other = args[1 - position]
-        if points.varied(arg):
+        if arg in points.varied:
             # The sums of the sizes that one entry of it is multiplied with, and added to.
-            if points.varied(node.args[1 - position]):
+            if node.args[1 - position] in points.varied:
                 sums = terms * (other.size + other.error)
             else:
                 sums = np.abs(values[1 - position]).sum(axis=-1 if position else -2).max(initial=0.0)
