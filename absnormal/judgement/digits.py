@@ -1,4 +1,4 @@
-"""Whether any digit of a gradient is left where every value that it is computed from is rounded (THEORY 6.4)."""
+"""Whether a gradient has the digits that its tolerance promises where values on the way are rounded (THEORY 6.4)."""
 
 from __future__ import annotations
 
@@ -96,8 +96,10 @@ def _depends_little(tool: Sweeps, leaves: Sequence[Array], sensitive: float) -> 
     """Whether f depends on no value on its way much more than on its inputs, so that the rounding of that value cannot
     be much of the gradient."""
     enough, found = sensitive / (_MOST if float(np.max(tool.units)) < COARSE else _MOST_IN_HALF), 0.0
-    pairs = zip(leaves, tool.program.inputs(tool.values), strict=True)
-    for g, leaf in sorted(pairs, key=lambda pair: pair[0].size):
+    inputs = [index for index, node in enumerate(tool.program.nodes) if node.op == "input"]
+    # Large leaves are not asked for where small ones say enough.
+    for index in sorted(inputs, key=lambda index: math.prod(tool.program.nodes[index].shape)):
+        g, leaf = leaves[tool.program.nodes[index].params["leaf"]], tool.values[index]
         found += float(np.vdot(np.abs(g), np.abs(leaf)))
         if enough < found:
             return True

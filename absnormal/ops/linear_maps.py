@@ -272,7 +272,7 @@ class MatMul(LinearMap):
         elif self.left:
             np.matmul(w, transposed, out=out)
         else:
-            out[...] = times(transposed, w)
+            times(transposed, w, out)
 
     def norm(self) -> float:
         axis, other = -2 if self.left else -1, self.other
