@@ -73,8 +73,7 @@ class Screen:
                     continue
                 if program not in self._known:
                     record = alone(index)
-                    smooth = record.verdict == "CLARKE" and record.method == "smooth" and not record.active
-                    self._known[program] = record if smooth else None
+                    self._known[program] = record if _is_smooth(record) else None
                     found[index] = record
                     continue
                 found[index] = self._known[program]
@@ -85,16 +84,16 @@ class Screen:
         """Whether each of some points is clear; none where a program is not screened."""
         if self._known.get(program, program) is None or program.m != 1 or _is_large(program, len(rows)):
             return np.zeros(len(rows), bool)
-        starts = np.cumsum([0, *(np.prod(shape, dtype=int) for shape in program.tree.shapes)])
-        leaves = [
-            rows[:, first:last].reshape(len(rows), *shape)
-            for first, last, shape in zip(starts[:-1], starts[1:], program.tree.shapes, strict=True)
-        ]
         try:
-            return clear(program, leaves, self.atol)
+            return clear(program, program.tree.split(rows), self.atol)
         except NoRule:
             self._known[program] = None
             return np.zeros(len(rows), bool)
+
+
+def _is_smooth(record: Record) -> bool:
+    """Whether a record says that f is smooth at its point."""
+    return record.verdict == "CLARKE" and record.method == "smooth" and not record.active
 
 
 def _is_large(program: Program, count: int) -> bool:
@@ -177,7 +176,7 @@ class FrameworkScreen:
         for number in np.flatnonzero(close).tolist() if close is not None else ():
             if self._smooth is None:
                 found[number] = record = alone(number)
-                self._open = record.verdict == "CLARKE" and record.method == "smooth" and not record.active
+                self._open = _is_smooth(record)
                 if not self._open:
                     break
                 self._smooth = record

@@ -15,7 +15,7 @@ from absnormal.errors import DomainError
 from absnormal.judgement.tolerances import DOUBLE, NOTHING, Tolerance, cancelled
 from absnormal.judgement.turns import Turns
 from absnormal.program.tree import join
-from absnormal.sweeps.conditioning import COARSE, MARGIN, between, beyond_values, terms_have_sizes
+from absnormal.sweeps.conditioning import COARSE, MARGIN, between, beyond_values, held, terms_have_sizes
 from absnormal.sweeps.table import Sweeps, in_double_precision
 from absnormal.theorems.problem import Proof, gradient_of, largest, terms
 
@@ -81,7 +81,7 @@ def why_far(
     if (moved > allowed).any():
         sums = largest(near, near.gradient_magnitude())
         roundings = sums * [cancelled(float(unit)) for unit in np.broadcast_to(tolerance.eps, sums.shape)]
-        inherent = _inherent(tool, near, sigma, sums, moved[0], tolerance)
+        inherent = _inherent(tool, near, sigma, true[0], sums, moved[0], tolerance)
         # What is 0 because all that it is made of is, as a product of two zeros, has no digits to lose.
         allowed = np.maximum(allowed, np.where(sums > 0, inherent, np.inf))
         allowed[1:] = np.maximum(allowed[1:], roundings)
@@ -110,25 +110,20 @@ def _finer(tool: Sweeps) -> Sweeps:
     """The program with values in float64, where what is tied in the tool's stays so."""
     if float(np.max(tool.units)) <= DOUBLE:
         return tool
-    return _held(tool, in_double_precision(tool).values)
+    return held(tool, in_double_precision(tool).values)
 
 
-def _held(tool: Sweeps, values: Sequence[Array]) -> Sweeps:
-    """The program at other values, where what is tied in the tool's stays so."""
-    found = Sweeps(tool.program, None, values=values)
-    found.active, found.linear = tool.active, tool.linear
-    return found
-
-
-def _inherent(tool: Sweeps, near: Sweeps, sigma: Array, sums: Array, moved: Array, tolerance: Tolerance) -> Array:
-    """What of a leaf is rounding in any formula, and is little: next to gradients at other points of the size of x, or
-    in a leaf that vanishes next to the rounding of f (a bias before a batch normalization).
+def _inherent(
+    tool: Sweeps, near: Sweeps, sigma: Array, here: Array, sums: Array, moved: Array, tolerance: Tolerance
+) -> Array:
+    """What of a leaf of g_sigma ``here`` is rounding in any formula, and is little: next to gradients at other points
+    of the size of x, or in a leaf that vanishes next to the rounding of f (a bias before a batch normalization).
 
     It is what a few units of x change (at a minimizer), and what roundings of terms on all ways make of a sum that
     cancels (in a saturated classifier).
     """
-    sizes, eps = largest(near, gradient_of(near, sigma)), np.broadcast_to(np.asarray(tolerance.eps), sums.shape)
-    changed, elsewhere, f = _at_other_points(near, sigma)
+    sizes, eps = largest(near, here), np.broadcast_to(np.asarray(tolerance.eps), sums.shape)
+    changed, elsewhere, f = _at_other_points(near, sigma, here)
     # In double precision nothing finer tells what rounding makes of a leaf that is 0.
     vanishing = np.where(eps > DOUBLE, sizes <= eps / 4 * sums, sizes <= NOTHING * sums)
     units = np.where((sizes <= moved / 16) | (eps <= DOUBLE), _OF_F, _ROUNDED) * eps
@@ -143,14 +138,13 @@ def _inherent(tool: Sweeps, near: Sweeps, sigma: Array, sums: Array, moved: Arra
 
 
 @np.errstate(all="ignore")
-def _at_other_points(near: Sweeps, sigma: Array) -> tuple[Array, Array, float]:
-    """For every leaf, what small steps change in the gradient, and the largest gradients at points of the size of x;
-    and the largest |f| there; of the piece of f that the slopes tell."""
+def _at_other_points(near: Sweeps, sigma: Array, here: Array) -> tuple[Array, Array, float]:
+    """For every leaf, what small steps change in g_sigma ``here``, and the largest gradients at points of the size of
+    x; and the largest |f| there; of the piece of f that the slopes tell."""
     program, rng = near.program, np.random.default_rng(0)
     leaves = [np.asarray(leaf, dtype=float) for leaf in program.inputs(near.values)]
     pairs = [*zip(leaves, _scales(leaves), strict=True)]
-    here, f = gradient_of(near, sigma), float(np.abs(near.y).max())
-    changed, elsewhere = np.zeros(len(leaves)), np.zeros(len(leaves))
+    changed, elsewhere, f = np.zeros(len(leaves)), np.zeros(len(leaves)), float(np.abs(near.y).max())
 
     def beside(step: float) -> list[Array]:
         """A point at a part of x, and of its size where x is 0."""
@@ -164,11 +158,11 @@ def _at_other_points(near: Sweeps, sigma: Array) -> tuple[Array, Array, float]:
 
     for _ in range(3):
         with suppress(DomainError):
-            found = _held(near, program.unguarded(beside(_STEP))).gradient(sigma) - here
+            found = held(near, program.unguarded(beside(_STEP))).gradient(sigma) - here
             changed = np.maximum(changed, largest(near, _finite(found)))
     for point in (beside(1 / 16), apart((-1.0,)), apart((1.0,)), apart((-1.0, 1.0))):
         with suppress(DomainError):
-            there = _held(near, program.unguarded(point))
+            there = held(near, program.unguarded(point))
             f = max(f, float(_finite(np.abs(there.y)).max()))
             elsewhere = np.maximum(elsewhere, largest(near, _finite(there.gradient(sigma))))
     return changed, elsewhere, f

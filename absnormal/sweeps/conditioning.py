@@ -213,10 +213,15 @@ def _moved(sweeps: Sweeps, sigma: Array, units: Sequence[float] | float, rng: np
             total = total + unit * sizes[index] * rng.uniform(-1, 1, node.shape)
         tangents.append(np.where(np.isfinite(total), total, 0.0))
     own = None if sweeps.own is sweeps.values else _Near(sweeps.own, tangents)
-    near = Sweeps(program, None, values=_Near(sweeps.values, tangents), own=own)
-    # What is tied stays so: its slopes are those of the signature.
-    near.active, near.linear = sweeps.active, sweeps.linear
+    near = held(sweeps, _Near(sweeps.values, tangents), own)
     near.share_linear_maps(sweeps)
+    return near
+
+
+def held(sweeps: Sweeps, values: Sequence[Array], own: Sequence[Array] | None = None) -> Sweeps:
+    """The program at other values, where what is tied stays so: its slopes are those of a signature."""
+    near = Sweeps(sweeps.program, None, values=values, own=own)
+    near.active, near.linear = sweeps.active, sweeps.linear
     return near
 
 

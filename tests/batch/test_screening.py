@@ -94,8 +94,8 @@ def test_random_functions(seed: int) -> None:
     assert sum(found.values()) == 40
 
 
-def judged_alone(monkeypatch: pytest.MonkeyPatch, f: Any, many: Any, **options: Any) -> list[int]:
-    """The numbers of the points of a sweep that are judged by themselves."""
+def sweep(monkeypatch: pytest.MonkeyPatch, f: Any, many: Any, **options: Any) -> tuple[list[Record], list[int]]:
+    """The records of a sweep, and the numbers of the points that are judged by themselves."""
     alone: list[int] = []
     own = Work._record
 
@@ -103,9 +103,21 @@ def judged_alone(monkeypatch: pytest.MonkeyPatch, f: Any, many: Any, **options: 
         alone.append(index)
         return own(self, index, point)
 
-    monkeypatch.setattr(Work, "_record", noted)
-    list(an.sweep(f, many, **options))
-    monkeypatch.setattr(Work, "_record", own)
+    with monkeypatch.context() as patched:
+        patched.setattr(Work, "_record", noted)
+        return list(an.sweep(f, many, **options)), alone
+
+
+def judged_alone(monkeypatch: pytest.MonkeyPatch, f: Any, many: Any, **options: Any) -> list[int]:
+    """The numbers of the points of a sweep that are judged by themselves."""
+    return sweep(monkeypatch, f, many, **options)[1]
+
+
+def swept(monkeypatch: pytest.MonkeyPatch, f: Any, many: Any) -> list[int]:
+    """The same, where every record is compared with that of a single call."""
+    records, alone = sweep(monkeypatch, f, many)
+    for index, (found, x) in enumerate(zip(records, many, strict=True)):
+        assert replace(found, digest="") == single(f, x, index), index
     return alone
 
 

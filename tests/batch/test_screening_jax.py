@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ import pytest
 
 import absnormal as an
 from absnormal.batch.verdicts import Work
-from absnormal.report.record import Record, record, record_of_error
+from tests.batch.test_screening import swept
 
 jax = pytest.importorskip("jax")
 jnp = jax.numpy
@@ -22,31 +21,6 @@ def points(seed: int = 0, count: int = 32, size: int = 3) -> list[Any]:
     found = np.random.default_rng(seed).normal(size=(count, size))
     found[::5] = np.round(2 * found[::5]) / 2
     return [jnp.asarray(x, jnp.float32) for x in found]
-
-
-def single(f: Any, x: Any, index: int) -> Record:
-    """The record of one call."""
-    try:
-        return record(an.verify(f, x), index)
-    except Exception as error:
-        return record_of_error(error, index)
-
-
-def swept(monkeypatch: pytest.MonkeyPatch, f: Any, many: Any, **options: Any) -> list[int]:
-    """Compare a sweep with single calls; the numbers of the points that it judged by themselves."""
-    alone: list[int] = []
-    own = Work._record
-
-    def noted(self: Work, index: int, point: Any) -> Record:
-        alone.append(index)
-        return own(self, index, point)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Work, "_record", noted)
-        records = list(an.sweep(f, many, **options))
-    for index, (found, x) in enumerate(zip(records, many, strict=True)):
-        assert replace(found, digest="") == single(f, x, index), index
-    return alone
 
 
 FUNCTIONS: dict[str, Callable[[Any], Any]] = {

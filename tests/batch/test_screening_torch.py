@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-import absnormal as an
-from absnormal.batch.verdicts import Work
-from absnormal.report.record import Record
-from tests.batch.test_screening import single
+from tests.batch.test_screening import swept
+from tests.planted.plants import Wrong
 
 F = torch.nn.functional
 
@@ -23,23 +20,6 @@ def points(count: int = 20, dtype: Any = torch.float32) -> list[Any]:
     found = np.random.default_rng(0).normal(size=(count, 3))
     found[3], found[11] = [1.0, 0.5, 0.0], [0.0, 0.0, 2.0]
     return [torch.tensor(x, dtype=dtype) for x in found]
-
-
-def swept(monkeypatch: pytest.MonkeyPatch, f: Any, many: list[Any]) -> list[int]:
-    """The numbers of the points that are judged by themselves; every record is compared with that of a single call."""
-    alone: list[int] = []
-    own = Work._record
-
-    def noted(self: Work, index: int, point: Any) -> Record:
-        alone.append(index)
-        return own(self, index, point)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Work, "_record", noted)
-        records = list(an.sweep(f, many))
-    for index, (found, x) in enumerate(zip(records, many, strict=True)):
-        assert replace(found, digest="") == single(f, x, index), index
-    return alone
 
 
 def network(x: Any) -> Any:
@@ -78,30 +58,9 @@ def test_other_branches_and_errors_are_found_point_by_point(monkeypatch: pytest.
     assert {0, *few} <= {*swept(monkeypatch, f, many)} <= {0, 3, 11, *few}
 
 
-class Doubled(torch.autograd.Function):
-    """The sine with twice its derivative."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Any) -> Any:
-        ctx.save_for_backward(x)
-        return x.sin()
-
-    @staticmethod
-    def backward(ctx: Any, grad: Any) -> Any:
-        return 2 * grad * ctx.saved_tensors[0].cos()
-
-
-class Switched(torch.autograd.Function):
+def negated(x: Any) -> Any:
     """The identity, whose derivative is wrong where x is negative, as a kernel's might be."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Any) -> Any:
-        ctx.save_for_backward(x)
-        return x.clone()
-
-    @staticmethod
-    def backward(ctx: Any, grad: Any) -> Any:
-        return torch.where(ctx.saved_tensors[0] < 0, 2 * grad, grad)
+    return Wrong.apply(x, lambda grad: torch.where(x < 0, 2 * grad, grad))
 
 
 def hooked(x: Any) -> Any:
@@ -111,7 +70,9 @@ def hooked(x: Any) -> Any:
     return y.sum()
 
 
-@pytest.mark.parametrize("f", [lambda x: Doubled.apply(x).sum(), hooked], ids=["a Function", "a hook"])
+@pytest.mark.parametrize(
+    "f", [lambda x: Wrong.apply(x.sin(), lambda grad: 2 * grad).sum(), hooked], ids=["a Function", "a hook"]
+)
 def test_derivatives_of_others_are_judged_at_every_point(f: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     assert swept(monkeypatch, f, points(17)) == [*range(17)]
 
@@ -122,7 +83,7 @@ def test_a_gradient_that_is_wrong_at_some_points_is_judged_there(monkeypatch: py
     def changing(x: Any) -> Any:
         # Where points are looked at together other derivatives are taken for a while, whose values are the same.
         calls.append(0)
-        return (Switched.apply(x) if 10 <= len(calls) <= 22 else x * 1.0).sum()
+        return (negated(x) if 10 <= len(calls) <= 22 else x * 1.0).sum()
 
     alone = swept(monkeypatch, changing, points())
     assert {number for number, x in enumerate(points()) if number > 9 and (x < 0).any()} <= {*alone}

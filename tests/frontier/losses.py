@@ -95,16 +95,23 @@ def order_statistics() -> Iterator[Problem]:
             yield Problem("order statistics", f"{name} of {n} {kind} torch", in_torch, torch.tensor(x), {}, True)
 
 
-def warping(m: int) -> Callable[[Any], Any]:
+def _squares(u: Any, v: Any) -> Any:
+    return (u - v) ** 2 + u * 0.5
+
+
+def warping(m: int, costs: Callable[[Any, Any], Any] = _squares) -> Callable[[Any], Any]:
+    """The distance of two series of length m."""
+
     def f(x: Any) -> Any:
-        cost = (x[:m, None] - x[None, m:]) ** 2 + x[:m, None] * 0.5
+        cost = costs(x[:m, None], x[None, m:])
+        least = torch.minimum if isinstance(cost, torch.Tensor) else np.minimum
         row = [cost[0, 0]]
         for j in range(1, m):
             row.append(row[-1] + cost[0, j])
         for i in range(1, m):
             new = [row[0] + cost[i, 0]]
             for j in range(1, m):
-                new.append(cost[i, j] + np.minimum(np.minimum(row[j], new[j - 1]), row[j - 1]))
+                new.append(cost[i, j] + least(least(row[j], new[j - 1]), row[j - 1]))
             row = new
         return row[-1]
 

@@ -14,6 +14,7 @@ from absnormal.program.dominated import undominated
 from absnormal.program.program import Program
 from absnormal.sweeps.bounds import derivative_bounds
 from absnormal.sweeps.table import Sweeps
+from tests.frontier import losses
 
 
 def pruned(f: Callable[[Any], Any], x: Any) -> tuple[Program, Program | None]:
@@ -94,21 +95,7 @@ def test_what_is_left_out(name: str) -> None:
 
 def warping(m: int) -> Callable[[Any], Any]:
     """The distance of two series of length m, with the sizes of differences for costs."""
-
-    def f(x: Any) -> Any:
-        cost = abs(x[:m, None] - x[None, m:])
-        least = torch.minimum if isinstance(cost, torch.Tensor) else np.minimum
-        row = [cost[0, 0]]
-        for j in range(1, m):
-            row.append(row[-1] + cost[0, j])
-        for i in range(1, m):
-            new = [row[0] + cost[i, 0]]
-            for j in range(1, m):
-                new.append(cost[i, j] + least(least(row[j], new[j - 1]), row[j - 1]))
-            row = new
-        return row[-1]
-
-    return f
+    return losses.warping(m, lambda u, v: abs(u - v))
 
 
 @pytest.mark.parametrize("m", [2, 4, 9])
