@@ -12,7 +12,7 @@ import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.errors import DomainError
-from absnormal.judgement.tolerances import DOUBLE, NOTHING, Tolerance, cancelled
+from absnormal.judgement.tolerances import DOUBLE, LARGEST, NOTHING, Tolerance, cancelled
 from absnormal.judgement.turns import Turns
 from absnormal.program.tree import join
 from absnormal.sweeps.conditioning import COARSE, MARGIN, between, beyond_values, held, terms_have_sizes
@@ -30,8 +30,8 @@ _MOST, _MOST_IN_HALF = 64.0, 16.0
 _DRAWN = 8 * MARGIN
 #: How many units x may be off, and by what part of itself it is moved to see what that does.
 _UNITS, _STEP = 16.0, 2.0**-20
-#: By how many units of f a change of x by as much as x may be off where a leaf vanishes: in general, and where it is
-#: far smaller than what rounding makes of it.
+#: By how many units of f a change of x by as much as x may be off where a leaf vanishes: in general, and, within the
+#: largest tolerance, where it is far smaller than what rounding makes of it.
 _ROUNDED, _OF_F = 4.0, 1024.0
 
 
@@ -126,8 +126,10 @@ def _inherent(
     changed, elsewhere, f = _at_other_points(near, sigma, here)
     # In double precision nothing finer tells what rounding makes of a leaf that is 0.
     vanishing = np.where(eps > DOUBLE, sizes <= eps / 4 * sums, sizes <= NOTHING * sums)
-    units = np.where((sizes <= moved / 16) | (eps <= DOUBLE), _OF_F, _ROUNDED) * eps
-    known = np.abs(tool.y - near.y).max() <= _OF_F * eps * f
+    # A thousand units of half precision are several times f.
+    most = np.minimum(_OF_F * eps, LARGEST)
+    units = np.where((sizes <= moved / 16) | (eps <= DOUBLE), most, _ROUNDED * eps)
+    known = np.abs(tool.y - near.y).max() <= most * f
     scales = _scales(near.program.inputs(near.values))
     of_f = np.where(vanishing & known, units * f / scales, 0.0)
     share = np.array([cancelled(float(unit)) for unit in eps])

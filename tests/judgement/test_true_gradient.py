@@ -108,6 +108,21 @@ def test_what_is_called_clarke_is_the_gradient_of_f(name: str, how: str, front: 
     assert called[0] and not (how == "alone" and dtype is np.float32 and all(called))
 
 
+@pytest.mark.parametrize("x", [0.1, 0.05, 0.03, 1e-2])
+@pytest.mark.parametrize("name", ["sine", "hyperbolic sine", "versine"])
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_a_thousand_units_of_half_precision_are_no_digits(dtype: str, name: str, x: float) -> None:
+    """f is 0 or several times itself there, so that it allows no change of its gradient."""
+    jnp = pytest.importorskip("jax.numpy")
+    sinh = {"hyperbolic sine": lambda m, x: ((m.exp(x) - m.exp(-x)) / 2 - x) / x**3}
+    f = {**sinh, **{other: row[0] for other, row in SCALAR.items()}}[name]
+    tensor = torch.tensor([x], dtype=getattr(torch, dtype))
+    expected = true(lambda m, z: f(m, z).sum(), tensor.double().numpy())
+    array = jnp.asarray(tensor.float().numpy()).astype(dtype)
+    for report in (an.verify(lambda z: f(torch, z).sum(), tensor), an.verify(lambda z: f(jnp, z).sum(), array)):
+        assert not report or abs(float(report.gradient[0]) - expected[0]) <= 0.05 * abs(expected[0])
+
+
 @pytest.mark.parametrize("x", [1e-6, 1e-4])
 @pytest.mark.parametrize("name", ["log", "exp", "langevin"])
 def test_large_entries_of_the_same_leaf_hide_nothing(name: str, x: float) -> None:

@@ -116,6 +116,7 @@ MUTANTS = (
            "share * sums", TRUE),
     Mutant("judgement/digits.py", "vanishing & (f <= cancelled(DOUBLE) * sums * scales)", "vanishing", TRUE),
     Mutant("judgement/digits.py", "vanishing & known", "vanishing", TRUE),
+    Mutant("judgement/digits.py", "np.minimum(_OF_F * eps, LARGEST)", "_OF_F * eps", TRUE),
     Mutant("sweeps/adjoints.py", "        if seed is not None and self.start in self.buffers:", "        if False:",
            ("sweeps/test_from_inputs.py",)),
     Mutant("theorems/problem.py", "<= NOTHING * sizes", "<= sizes", PARTIAL),
