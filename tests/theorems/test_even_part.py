@@ -143,13 +143,6 @@ def test_never_wrong_on_networks(a: Case) -> None:
     never_wrong(even_part_exactly, a)
 
 
-@fuzz(15)
-@given(cases(nests(), soft=True))
-def test_never_wrong_with_smooth_maps_between(a: Case) -> None:
-    never_wrong(even_part, a)
-    never_wrong(even_part_exactly, a)
-
-
 def _broken(holds: Callable[[System, Vector], bool]) -> Rung:
     """The theorem with other hypotheses."""
 

@@ -82,12 +82,6 @@ def test_never_wrong(a: Case) -> None:
 
 
 @fuzz(12)
-@given(cases())
-def test_never_wrong_on_programs_of_all_kinds(a: Case) -> None:
-    never_wrong(merging, a)
-
-
-@fuzz(12)
 @given(cases(on_shared_sets()), st.data())
 def test_a_vector_is_judged_as_the_oracle_judges_it(a: Case, data: st.DataObject) -> None:
     """A mean of gradients, or any vector with small entries."""

@@ -17,7 +17,6 @@ from absnormal.theorems import problem as problem_module
 from absnormal.theorems.private_directions import private_directions, private_directions_for_definite_slopes
 
 from ..oracle.expressions import maximum, minimum, relu, variables
-from .generators import network_cases
 from .judge import Case, case, cases, fuzz, never_wrong, wrong
 
 x, y, b, w = variables(4)
@@ -115,24 +114,6 @@ def test_normalisation_without_a_shift_is_never_wrong() -> None:
     assert an.verify(loss, [0.5, 2.0], slope=-1).verdict.name != "NOT_CLARKE"
 
 
-@fuzz(30)
-@given(network_cases())
-def test_never_wrong_on_networks(a: Case) -> None:
-    never_wrong(private_directions, a)
-
-
-@fuzz(12)
-@given(cases())
-def test_never_wrong(a: Case) -> None:
-    never_wrong(private_directions, a)
-
-
-@fuzz(15)
-@given(cases(soft=True))
-def test_never_wrong_with_smooth_maps_between(a: Case) -> None:
-    never_wrong(private_directions, a)
-
-
 @pytest.mark.parametrize("slope", [-1.0, 0.0, 1.0])
 def test_an_input_that_reaches_the_kink_before_it_is_sliced(slope: float) -> None:
     """relu(h + b[:1]) - h with h = relu(-2 b) is b: the slice comes after the first use of b."""
@@ -177,25 +158,6 @@ def test_inputs_that_cross_an_earlier_kink_are_caught(monkeypatch: pytest.Monkey
 
 
 # -- definite slopes --------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.slow
-@fuzz(40)
-@given(cases())
-def test_definite_slopes_are_never_wrong(a: Case) -> None:
-    never_wrong(private_directions_for_definite_slopes, a)
-
-
-@fuzz(20)
-@given(cases(soft=True))
-def test_definite_slopes_are_never_wrong_with_smooth_maps_between(a: Case) -> None:
-    never_wrong(private_directions_for_definite_slopes, a)
-
-
-@fuzz(20)
-@given(network_cases())
-def test_definite_slopes_are_never_wrong_on_networks(a: Case) -> None:
-    never_wrong(private_directions_for_definite_slopes, a)
 
 
 @st.composite

@@ -45,12 +45,6 @@ def test_never_wrong(a: Case, soft: bool) -> None:
         assert report.verdict.name == ("CLARKE" if a.clarke else "NOT_CLARKE")
 
 
-@fuzz(10)
-@given(cases(soft=True))
-def test_never_wrong_on_smooth_programs(a: Case) -> None:
-    never_wrong(in_subproblems, a)
-
-
 def kinked(rng: np.random.Generator) -> Callable[[Any], Any]:
     """A piecewise-linear function of two inputs with dependent kinks, one of which may lie behind another."""
     a, w, kind = rng.integers(-2, 3, (3, 2)), rng.integers(-2, 3, 3), rng.integers(0, 3)

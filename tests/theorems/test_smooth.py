@@ -49,20 +49,6 @@ def test_differentiable_or_not_what_is_not_continuously_differentiable_is_refuse
         an.verify(f, [0.0, 0.0])
 
 
-@fuzz(12)
-@given(cases())
-def test_never_wrong(a: Case) -> None:
-    never_wrong(smooth, a)
-    never_wrong(smooth_exactly, a)
-
-
-@fuzz(15)
-@given(cases(soft=True))
-def test_never_wrong_with_smooth_maps_between(a: Case) -> None:
-    never_wrong(smooth, a)
-    never_wrong(smooth_exactly, a)
-
-
 @pytest.mark.slow
 def test_one_zero_row_is_not_enough() -> None:
     def broken(problem: Problem) -> Proof | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..mutant import Mutant
 
-SYSTEM = ("active/test_hypothesis_e.py", "theorems/test_likq.py")
+SYSTEM = ("active/test_hypothesis_e.py", "theorems/test_likq.py", "theorems/test_never_wrong.py")
 COORDINATES = ("active/test_hypothesis_e.py", "judgement/test_vector.py")
 RULES = ("certificates/test_evidence_rules.py",)
 
@@ -33,20 +33,21 @@ MUTANTS = (
            "    return system\n",
            SYSTEM),
     Mutant("active/rows.py", "known = float(np.linalg.norm(errors / norms[:, None])) + 8", "known = 0 * 8",
-           ("theorems/test_margins.py", "theorems/test_likq.py")),
+           ("theorems/test_margins.py", "theorems/test_likq.py", "theorems/test_never_wrong.py")),
     Mutant("active/system.py", "all(realizes(sweeps, sigma, side).all() for sigma, side in signed)",
            "True", ("theorems/test_on_a_line.py",)),
     Mutant("active/system.py", "result[i] and self.couplings[i][j] for i in range(j + 1, self.k)",
-           "result[i] and self.couplings[i][j] for i in range(j + 2, self.k)", ("theorems/test_componentwise.py",)),
+           "result[i] and self.couplings[i][j] for i in range(j + 2, self.k)",
+           ("theorems/test_componentwise.py", "theorems/test_never_wrong.py")),
     Mutant("rational/alternative.py", "return weights if min(weights) > 0 else None", "return weights",
            ("rational/test_alternative.py",)),
     Mutant("rational/alternative.py", "if any(v) and farthest(points, v)[1] < dot(v, target):", "if any(v):",
            ("rational/test_alternative.py",)),
     Mutant("rational/modular.py", "if weights is not None and not _combined(rows, weights).any():",
            "if weights is not None:",
-           ("theorems/test_margins.py", "theorems/test_likq.py")),
+           ("theorems/test_margins.py", "theorems/test_likq.py", "theorems/test_never_wrong.py")),
     Mutant("rational/modular.py", "    if not (whole == scaled).all():\n        return None\n", "",
-           ("theorems/test_margins.py", "theorems/test_likq.py")),
+           ("theorems/test_margins.py", "theorems/test_likq.py", "theorems/test_never_wrong.py")),
     Mutant("rational/linear_program.py", "y = [(1 - Fraction(tableau[-1][width + i], last)) * scale[i] for",
            "y = [(1 - Fraction(tableau[-1][width + i], last)) * abs(scale[i]) for", ("rational/test_alternative.py",)),
     Mutant("certificates/interval.py", "return float(top) + rounding(4 * sweeps.push_depth) * size + FLOOR",

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from ..mutant import Mutant
 
-BOUNDS = ("sweeps/test_rounding.py", "theorems/test_margins.py", "theorems/test_regular.py")
+BOUNDS = (
+    "sweeps/test_rounding.py", "theorems/test_margins.py", "theorems/test_regular.py", "theorems/test_never_wrong.py",
+)
 KINKED = ("ops/test_table.py",)
 DOMINATED = ("program/test_dominated.py",)
 MERGING = ("program/test_merging.py", "frontends/test_torch_operations.py")
@@ -24,7 +26,7 @@ MUTANTS = (
     Mutant("ops/standardized.py", "above += alike if k > 0 else apart", "above += apart if k > 0 else alike", KINKED),
     Mutant("sweeps/sparse.py", "weights = (same - (1 + y", "weights = (same - (y", ("sweeps/test_sparse.py",)),
     Mutant("sweeps/realized.py", "slack = rounding(sweeps.push_depth) * sweeps", "slack = 0 * sweeps",
-           ("sweeps/test_rounding.py", "theorems/test_direction.py")),
+           ("sweeps/test_rounding.py", "theorems/test_direction.py", "theorems/test_never_wrong.py")),
     Mutant("sweeps/table.py", "rates > gamma * size + FLOOR)", "rates > FLOOR)",
            ("sweeps/test_rounding.py", "theorems/test_fallback.py")),
     Mutant("sweeps/table.py", "and rates.min() > gamma * largest(self, direction) + FLOOR:", "and rates.min() > FLOOR:",
@@ -50,13 +52,13 @@ MUTANTS = (
     Mutant("arrays.py", "(*np.divmod(unique, max(1, size)), back)", "(*np.divmod(unique, size + 1), back)", EQUAL),
     Mutant("arrays.py", "low + steps[which] - (size - 1)", "low + steps[which] - size", EQUAL),
     Mutant("sweeps/equal_rows.py", "np.logical_and.reduce(zero)", "np.logical_or.reduce(zero)",
-           ("theorems/test_private_directions.py", "theorems/test_fallback.py")),
+           ("theorems/test_private_directions.py", "theorems/test_fallback.py", "theorems/test_never_wrong.py")),
     Mutant("sweeps/equal_rows.py", "            hopeful &= values[first] == values[second]\n", "", OUTSIDE),
     Mutant("sweeps/equal_rows.py", "(bases == base) & (others == base)", "bases == base", EQUAL),
     Mutant("sweeps/equal_rows.py", "last * chosen[-1].size + numbers)", "numbers)", EQUAL),
     Mutant("sweeps/equal_rows.py", "np.where(lines[j] == j, zeros[j], before)", "zeros[j]", EQUAL),
     Mutant("sweeps/equal_rows.py", "able = column == same", "able = column >= 0",
-           ("theorems/test_near_misses.py", "theorems/test_private_directions.py")),
+           ("theorems/test_near_misses.py", "theorems/test_private_directions.py", "theorems/test_never_wrong.py")),
     Mutant("ops/kinks/fold_map.py", "step = self.slopes * (self.sign * half(self.slopes))",
            "step = self.slopes * half(self.slopes)", KINKED),
     Mutant("ops/kinks/fold_map.py", "second = self.slopes == -self.sign", "second = self.slopes == -1", KINKED),

@@ -4,27 +4,28 @@ from __future__ import annotations
 
 from ..mutant import Mutant
 
-DIRECTION = ("theorems/test_margins.py", "theorems/test_direction.py")
-REGULAR = ("theorems/test_margins.py", "theorems/test_regular.py")
-EVEN = ("theorems/test_even_part.py",)
+NEVER_WRONG = "theorems/test_never_wrong.py"
+DIRECTION = ("theorems/test_margins.py", "theorems/test_direction.py", NEVER_WRONG)
+REGULAR = ("theorems/test_margins.py", "theorems/test_regular.py", NEVER_WRONG)
+EVEN = ("theorems/test_even_part.py", NEVER_WRONG)
 FORGED = ("certificates/test_forgeries.py::test_nothing_proves_a_wrong_gradient",)
-LAYERED = ("theorems/test_layered_blocks.py",)
+LAYERED = ("theorems/test_layered_blocks.py", NEVER_WRONG)
 BY_BLOCKS = ("judgement/test_vector_by_blocks.py",)
 TURNS = ("judgement/test_turns.py",)
 STATIONARITY = ("theorems/test_stationarity.py",)
 SORTS = ("theorems/test_sorts.py", "ops/test_order.py")
-SUPPORTING = ("theorems/test_supporting.py",)
+SUPPORTING = ("theorems/test_supporting.py", NEVER_WRONG)
 RULES = ("certificates/test_evidence_rules.py",)
 NEAR_VECTORS = ("judgement/test_near_vectors.py",)
-SEPARATION = ("theorems/test_margins.py", "theorems/test_separation.py")
+SEPARATION = ("theorems/test_margins.py", "theorems/test_separation.py", NEVER_WRONG)
 MISSES = "theorems/test_near_misses.py"
-COMPONENTWISE = (MISSES, "theorems/test_componentwise.py")
-LIKQ = ("theorems/test_margins.py", "theorems/test_likq.py")
-PRIVATE = (MISSES, "theorems/test_private_directions.py")
+COMPONENTWISE = (MISSES, "theorems/test_componentwise.py", NEVER_WRONG)
+LIKQ = ("theorems/test_margins.py", "theorems/test_likq.py", NEVER_WRONG)
+PRIVATE = (MISSES, "theorems/test_private_directions.py", NEVER_WRONG)
 PARTS = (MISSES, "theorems/test_independent_subproblems.py")
-SEPARATE = ("theorems/test_separate_inputs.py",)
+SEPARATE = ("theorems/test_separate_inputs.py", NEVER_WRONG)
 FALLBACK = (MISSES, "theorems/test_fallback.py")
-MEMBERSHIP = ("theorems/test_margins.py", MISSES, "theorems/test_membership.py")
+MEMBERSHIP = ("theorems/test_margins.py", MISSES, "theorems/test_membership.py", NEVER_WRONG)
 
 UNDER_REGULAR = ("theorems/test_margins.py", "certificates/test_next_to_program.py", "clarke/test_regular_gradient.py")
 
@@ -177,7 +178,7 @@ MUTANTS = (
            "if inner not in [arg for arg in args if arg in touched]:", PRIVATE),
     Mutant("active/private_inputs.py", "second = sign if node.op == \"add\" else -sign", "second = sign", PRIVATE),
     Mutant("theorems/smooth.py", "or any(any(row) for row in system.full):", "or all(any(row) for row in system.full):",
-           ("theorems/test_smooth.py",)),
+           ("theorems/test_smooth.py", NEVER_WRONG)),
     Mutant("theorems/membership.py", "if next_to_program.opens(sweeps, slopes, d):", "if True:", MEMBERSHIP),
     Mutant("theorems/membership.py", "while (np.abs(left) <= self._allowed).all():",
            "while (np.abs(left) <= self._allowed).any():", MEMBERSHIP),
