@@ -161,9 +161,11 @@ def _form(builder: Builder, node: Node, inner: list[_Form | None]) -> _Form | No
 
 def _common(known: list[_Form], shape: tuple[int, ...]) -> Array | None:
     """The entries of m that the arguments follow, when they are the same."""
-    entries = [np.broadcast_to(form.entry, shape) for form in known if form.entry.size <= np.prod(shape, dtype=int)]
-    same = len(entries) == len(known) and all(np.array_equal(entries[0], other) for other in entries[1:])
-    return entries[0] if same else None
+    try:
+        entries = [np.broadcast_to(form.entry, shape) for form in known]
+    except ValueError:  # A concatenation, a product with a matrix: its entries are not those of an argument.
+        return None
+    return entries[0] if all(np.array_equal(entries[0], other) for other in entries[1:]) else None
 
 
 def _summed(node: Node, form: _Form) -> _Form | None:

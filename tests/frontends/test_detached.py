@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -20,6 +21,12 @@ stop = lax.stop_gradient
 def shifted(f: Callable[[Any, Any], Any]) -> Callable[[Any], Any]:
     """A function of x and of its largest entry, behind a stop_gradient."""
     return lambda x: f(x, stop(jnp.max(x)))
+
+
+def _softmax_of_segments(x: Any) -> Any:
+    segments = jnp.array([0, 0, 1, 2])
+    e = jnp.exp(x - stop(jax.ops.segment_max(x, segments, 3))[segments])
+    return e / jax.ops.segment_sum(e, segments, 3)[segments]
 
 
 FREE: dict[str, Callable[[Any], Any]] = {
@@ -42,6 +49,11 @@ HELD: dict[str, Callable[[Any], Any]] = {
     "straight-through": lambda x: jnp.sum(x + stop(jnp.abs(x) - x)),
     "twice the shift back": lambda x: nn.logsumexp(x - 1) + stop(jnp.max(x)),
     "entries of another order": lambda x: jnp.sum(jnp.sin(x - stop(jnp.abs(x)) + stop(jnp.abs(x))[::-1])),
+    "among more entries": shifted(lambda x, m: jnp.sum(jnp.append(x - m, x[0]))),
+    "in a taller product": shifted(lambda x, m: jnp.sum(jnp.ones((5, 4)) @ (x - m))),
+    "in a longer convolution": shifted(lambda x, m: jnp.sum(jnp.convolve(x - m, jnp.ones(2)))),
+    "scattered": shifted(lambda x, m: jnp.sum(jnp.zeros(5).at[jnp.array([0, 1, 1, 3])].add(x - m))),
+    "softmax of segments": lambda x: _softmax_of_segments(x)[0],
     "sums over different shifts": lambda x: jnp.log(jnp.sum(jnp.exp(x - stop(jnp.abs(x))))),
 }
 
