@@ -20,21 +20,21 @@ CHOOSE = ("frontends.frameworks", "frontends.points", "frontends.ties", "extend"
 
 
 @cache
-def _words(path: Path) -> frozenset[str]:
-    """The strings and names of a module, without its documentation."""
+def words(path: Path) -> tuple[frozenset[str], frozenset[str]]:
+    """The strings of a module without its documentation, and its names."""
     nodes = [*ast.walk(ast.parse(path.read_text(encoding="utf-8")))]
     documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
     said = {
         node.body[0].value for node in nodes
         if isinstance(node, documented) and node.body and isinstance(node.body[0], ast.Expr)
     }
-    found = set()
+    strings, names = set(), set()
     for node in nodes:
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in said:
-            found.add(node.value)
+            strings.add(node.value)
         elif isinstance(node, (ast.Name, ast.Attribute)):
-            found.add(node.id if isinstance(node, ast.Name) else node.attr)
-    return frozenset(found)
+            names.add(node.id if isinstance(node, ast.Name) else node.attr)
+    return frozenset(strings), frozenset(names)
 
 
 def _is_in(name: str, folders: tuple[str, ...]) -> bool:
@@ -45,7 +45,7 @@ def _is_in(name: str, folders: tuple[str, ...]) -> bool:
 def test_a_framework_is_named_in_its_own_front_end_only(framework: str) -> None:
     own, word = f"frontends.{framework}", re.compile(rf"\b({NAMES[framework]})\b")
     others = [path for path in MODULES if not _is_in(name_of(path), (own, *CHOOSE))]
-    assert not [name_of(path) for path in others if any(word.search(text) for text in _words(path))]
+    assert not [name_of(path) for path in others if any(map(word.search, frozenset.union(*words(path))))]
 
 
 def _loaded(path: Path) -> set[str]:

@@ -24,12 +24,10 @@ def test_what_a_reference_looks_like() -> None:
     assert references("a rule (THEORY 2.7, 3, 6.4 and 6.5).  In 2020 it was") == {"2.7", "3", "6.4", "6.5"}
 
 
-@pytest.mark.parametrize(
-    "path", [p for p in MODULES if "THEORY" in p.read_text(encoding="utf-8")], ids=name_of
-)
-def test_references_are_to_sections_that_exist(path: Path) -> None:
-    found = references(path.read_text(encoding="utf-8"))
-    assert found and found <= SECTIONS
+def test_references_are_to_sections_that_exist() -> None:
+    texts = {name_of(path): path.read_text(encoding="utf-8") for path in MODULES}
+    found = {name: references(text) for name, text in texts.items() if "THEORY" in text}
+    assert not [name for name, sections in found.items() if not sections or not sections <= SECTIONS]
 
 
 @pytest.mark.parametrize("path", sorted((PACKAGE / "theorems").glob("*.py")), ids=name_of)

@@ -331,11 +331,11 @@ def test_random_parameters_of_the_digits_network() -> None:
     shapes = {name: value.shape for name, value in problem.point.items()}
     points = (
         {name: random.integers(-1, 1, shape, endpoint=True).astype(float) for name, shape in shapes.items()}
-        for _ in range(200)
+        for _ in range(60)
     )
     sweep = an.sweep(an.trace(problem.function, problem.point), points, slope=-1)
-    assert [r.index for r in sweep] == list(range(200))
-    assert sweep.summary.methods == {"private directions": 200}
+    assert [r.index for r in sweep] == list(range(60))
+    assert sweep.summary.methods == {"private directions": 60}
 
 
 @pytest.mark.parametrize(

@@ -153,7 +153,7 @@ def test_many_blocks(n: int) -> None:
 
 
 def test_too_many_switches_in_one_block_say_so() -> None:
-    matrix = np.random.default_rng(0).integers(-2, 3, (100, 4)).astype(float)
+    matrix = np.random.default_rng(0).integers(-2, 3, (30, 4)).astype(float)
 
     def f(x: Any) -> Any:
         return np.sum(np.abs(matrix @ x)) - np.abs(x[0])

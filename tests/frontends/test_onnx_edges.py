@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -21,14 +22,13 @@ def model(start: int, stop: int, step: int) -> Any:
 
 
 @pytest.mark.parametrize("step", [1, 2, -1, -2])
-@pytest.mark.parametrize("stop", [-9, -4, -3, -2, -1, 0, 2, 3, 9])
-@pytest.mark.parametrize("start", [-9, -3, -1, 0, 2, 9])
-def test_a_slice(start: int, stop: int, step: int) -> None:
+def test_a_slice(step: int) -> None:
     """Weighted by its order: the sum of the running sums."""
     x = np.array([1.0, 10.0, 100.0])
-    found = model(start, stop, step)
-    (expected,) = ReferenceEvaluator(found).run(None, {"x": x})
-    assert an.onnx.load(found)(x) == expected
+    for start, stop in product((-9, -3, -1, 0, 2, 9), (-9, -4, -3, -2, -1, 0, 2, 3, 9)):
+        found = model(start, stop, step)
+        (expected,) = ReferenceEvaluator(found).run(None, {"x": x})
+        assert an.onnx.load(found)(x) == expected, (start, stop)
 
 
 #: What an index of the largest entry chooses, in spellings that exporters write; an index that chooses elsewhere jumps.

@@ -56,13 +56,13 @@ def random(seed: int, shape: tuple[int, ...], lower: bool) -> Callable[[Any], An
 @pytest.mark.parametrize("shape", [(), (2,)])
 def test_it_is_the_same_function(shape: tuple[int, ...]) -> None:
     smaller = 0
-    for seed in range(150):
+    for seed in range(60):
         n = 4 * int(np.prod(shape, dtype=int))
         program, other = pruned(random(seed, shape, bool(seed % 2)), np.zeros(n))
         if other is not None:
             smaller += 1
             assert same(program, other, n, seed), seed
-    assert smaller > 40
+    assert smaller > 16
 
 
 KEPT: dict[str, Callable[[Any], Any]] = {
@@ -98,7 +98,7 @@ def warping(m: int) -> Callable[[Any], Any]:
     return losses.warping(m, lambda u, v: abs(u - v))
 
 
-@pytest.mark.parametrize("m", [2, 4, 9])
+@pytest.mark.parametrize("m", [2, 3, 9])
 def test_a_path_with_a_corner_is_no_choice_of_time_warping(m: int) -> None:
     """With slope -1 a tool goes along two sides of the square, whose corner no shortest path has."""
     x = np.ones(2 * m)
