@@ -19,7 +19,7 @@ from absnormal.judgement.tolerances import NOTHING, Tolerance, machine_epsilon
 from absnormal.sweeps.conditioning import is_sensitive, terms_have_sizes
 from absnormal.sweeps.last_steps import LastSteps
 from absnormal.sweeps.table import Sweeps
-from absnormal.theorems.problem import Problem, largest, terms
+from absnormal.theorems.problem import Problem, cancelling, largest, terms
 
 #: How much larger than the difference between two precisions the rounding of a leaf may be.
 _NOISE = 16.0
@@ -122,7 +122,8 @@ def compared(call: TracedCall, problem: Problem, tolerance: Tolerance | None = N
     sums = terms(sweeps, problem.sigma)
     # What foreign code made of a leaf may be anything, unless there was nothing to make it of.
     free = size <= NOTHING * sums if call.foreign else np.ones(size.shape, bool)
-    allowed = tolerance.leaves(size, np.where(free, sums, 0.0))
+    rounded = np.maximum(np.where(free, sums, 0.0), cancelling(sweeps, problem.sigma, tolerance))
+    allowed = tolerance.leaves(size, rounded)
     by_terms = tuple(np.flatnonzero(apart > tolerance.leaves(_SHOWN * size)).tolist())
     if (apart <= allowed).all() or not np.isfinite(apart).all():
         return Comparison(apart, allowed, by_terms=by_terms)
@@ -215,6 +216,8 @@ def _in_double_precision(
         apart[leaf] = max(apart[leaf], _largest(given - made))
         size[leaf] = max(size[leaf], _largest(made))
         noise[leaf] = max(noise[leaf], _largest(less.astype(float) - made))
+    zero = [leaf for leaf in only if size[leaf] <= NOTHING * sums[leaf]]
+    sums[zero] = tolerance.rounded(sums, steps.partial_sums(zero))[zero]
     found = {}
     for leaf in only:
         unit = tolerance.eps[leaf] if len(tolerance.eps) > 1 else tolerance.eps[0]

@@ -30,6 +30,8 @@ ROOT = 8.0
 DOUBLE = float(np.finfo(float).eps)
 #: In half precision the terms of such a sum carry a few roundings each, which is more than half of the digits.
 UNITS = 4.0
+#: The rounding of a sum of n terms, in units eps sqrt(n) of the sum of their absolute values.
+PARTIAL = 2.0
 #: A sum is zero up to cancellation where double precision finds it below this part of its terms.
 NOTHING = 2.0**-32
 
@@ -107,6 +109,17 @@ class Tolerance:
     def as_it_is(self) -> Tolerance:
         """For a vector of which nobody knows how it was made: a whole leaf may lie below what underflow loses."""
         return replace(self, floor=min(self.floor, flushed(np.float64)))
+
+    def rounded(self, terms: Array, partial: Array) -> Array:
+        """The sizes of terms of sums that are zero, with what rounding may make of their partial sums, for `leaves`.
+
+        ``partial`` is the root of the number of terms times the sum of their absolute values.
+        """
+        eps = np.broadcast_to(np.asarray(self.eps), terms.shape)
+        share = np.array([cancelled(float(unit)) for unit in eps.flat]).reshape(eps.shape)
+        rtol = np.array([relative(float(unit)) for unit in eps.flat]).reshape(eps.shape)
+        sizes: Array = np.maximum(terms, np.minimum(PARTIAL * eps * partial, rtol * terms) / share)
+        return sizes
 
     def leaves(self, largest: Array, cancelling: Array | float = 0.0) -> Array:
         """What is allowed in leaves with these largest entries, whose last sums cancel terms of these sizes."""

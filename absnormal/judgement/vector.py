@@ -105,7 +105,7 @@ class Limits:
         tool, sigma = self.tool, self._sigma
         # Of the rounding of double precision nothing finer can tell.
         fine = max(self.problem.tolerance.eps) <= DOUBLE
-        sums = terms(tool, sigma) if fine else cancelling(tool, sigma)
+        sums = terms(tool, sigma) if fine else cancelling(tool, sigma, self.problem.tolerance)
         return self.problem.around(self.vector, sums)
 
     @property

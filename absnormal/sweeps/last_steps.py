@@ -182,6 +182,20 @@ class LastSteps(Adjoints):
             found[self.leaf(index)] = max(found[self.leaf(index)], size if math.isfinite(size) else 0.0)
         return found
 
+    def partial_sums(self, only: Collection[int]) -> Array:
+        """The same with the root of the number of terms times the sum of their absolute values: eps times that is what
+        rounding makes of a long sum that is added up term by term (Higham and Mary, SIAM J. Sci. Comput. 41, 2019)."""
+        found = np.zeros(len(self._leaves))
+        for index, terms in self.terms.items():
+            if (leaf := self.leaf(index)) not in only:
+                continue
+            with np.errstate(all="ignore"):
+                count = sum(linear.entrywise(_nonzero).pull(_nonzero(w)) for linear, w in terms)
+                sums = sum(linear.absolute().pull(np.abs(w)) for linear, w in terms)
+                size = float(np.max(np.sqrt(count) * sums, initial=0.0))
+            found[leaf] = max(found[leaf], size if math.isfinite(size) else 0.0)
+        return found
+
     def unreached(self) -> Iterator[tuple[int, Array]]:
         """The entries of the given arrays to which no step leads, leaf by leaf."""
         if sum(self.buffers[index].size for index in self.terms) == self.program.n:
@@ -192,6 +206,11 @@ class LastSteps(Adjoints):
             views[index][...] = False
         for number, (leaf, mask) in enumerate(zip(self._leaves, rest, strict=True)):
             yield number, leaf[mask]
+
+
+def _nonzero(array: Array) -> Array:
+    """1 where an entry is not 0."""
+    return np.not_equal(array, 0).astype(float)
 
 
 def _single(array: Array) -> Array:

@@ -71,7 +71,7 @@ class Problem:
     @cached_property
     def allowed(self) -> Array:
         """How far what is proved may lie from g_c, entry by entry, shape (n,)."""
-        sums = cancelling(self.sweeps, self.sigma)
+        sums = cancelling(self.sweeps, self.sigma, self.tolerance)
         return self.around(self.gradient, sums)
 
     def allows(self, deviation: Any) -> bool:
@@ -240,25 +240,33 @@ def largest(sweeps: Sweeps, g: Array) -> Array:
 
 
 class _Summed(NamedTuple):
-    """g_sigma, and for every leaf the size of the terms that its last steps add up."""
+    """g_sigma, and for every leaf the size of the terms that its last steps add up, whether it is zero up to
+    cancellation, and the size of the partial sums then."""
 
     sigma: Array
     gradient: Array
     terms: Array
+    zero: Array
+    partial: Array
 
 
 def terms(sweeps: Sweeps, sigma: Array) -> Array:
     """For every leaf the size of the terms that the last steps of g_sigma add up; 0 on rationals."""
-    tree = sweeps.program.tree
-    if sweeps.rational:
-        return np.zeros(len(tree.shapes))
+    return np.zeros(len(sweeps.program.tree.shapes)) if sweeps.rational else _added(sweeps, sigma).terms
+
+
+def _added(sweeps: Sweeps, sigma: Array) -> _Summed:
     known = _summed(sweeps, sigma)
     if known is None:
         g = np.zeros(sweeps.program.n, sweeps.y.dtype)
-        steps = sweeps.last_steps(sigma, tree.split(g))
+        steps = sweeps.last_steps(sigma, sweeps.program.tree.split(g))
         steps.write()
-        known = sweeps.answers[_summed] = _Summed(sigma.copy(), np.asarray(g, dtype=float), steps.cancelling())
-    return known.terms
+        sizes = steps.cancelling()
+        zero = largest(sweeps, g) <= NOTHING * sizes
+        partial = steps.partial_sums(np.flatnonzero(zero).tolist())
+        known = _Summed(sigma.copy(), np.asarray(g, dtype=float), sizes, zero, partial)
+        sweeps.answers[_summed] = known
+    return known
 
 
 def gradient_of(sweeps: Sweeps, sigma: Array) -> Array:
@@ -272,13 +280,14 @@ def _summed(sweeps: Sweeps, sigma: Array) -> _Summed | None:
     return known if known is not None and np.array_equal(known.sigma, sigma) else None
 
 
-def cancelling(sweeps: Sweeps, sigma: Array) -> Array:
-    """The size of the terms for every leaf of g_sigma that is zero up to cancellation in double precision, and 0 for
-    those that have a size of their own, however small."""
+def cancelling(sweeps: Sweeps, sigma: Array, tolerance: Tolerance) -> Array:
+    """The size of the terms, as they are rounded, for every leaf of g_sigma that is zero up to cancellation in double
+    precision, and 0 for those that have a size of their own, however small."""
     sizes = terms(sweeps, sigma)
     if not sizes.any():
         return sizes
-    return np.where(largest(sweeps, gradient_of(sweeps, sigma)) <= NOTHING * sizes, sizes, 0.0)
+    known = _added(sweeps, sigma)
+    return np.where(known.zero, tolerance.rounded(sizes, known.partial), 0.0)
 
 
 @dataclass(frozen=True)

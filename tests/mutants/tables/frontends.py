@@ -8,6 +8,8 @@ SIGNS = ("frontends/test_free_signs.py",)
 EDGES = ("frontends/test_numpy_edges.py",)
 COMPARISON = ("judgement/test_comparison.py",)
 TOLERANCE = ("judgement/test_tolerance_edges.py",)
+LONG = ("judgement/test_long_sums.py",)
+CANCEL = ("judgement/test_partial_cancellation.py",)
 ONNX = ("frontends/test_onnx_operators.py",)
 TORCH = ("frontends/test_torch_arguments.py",)
 JAX_EDGES = ("frontends/test_jax_edges.py",)
@@ -201,6 +203,11 @@ MUTANTS = (
     Mutant("judgement/comparison.py", "if not found.apart <= found.allowed:", "if False:", COMPARISON),
     Mutant("judgement/comparison.py", "/ 2 - self.apart, 0.0)", "/ 2, 0.0)", COMPARISON),
     Mutant("judgement/comparison.py", "max(allowed, _NOISE * shown) if lost", "np.inf if lost", COMPARISON),
+    Mutant("judgement/tolerances.py", "np.minimum(PARTIAL * eps * partial, rtol * terms)",
+           "PARTIAL * eps * partial", LONG),
+    Mutant("judgement/comparison.py", "if size[leaf] <= NOTHING * sums[leaf]]", "if sums[leaf]]", LONG),
+    Mutant("theorems/problem.py", "np.where(known.zero, tolerance.rounded(sizes, known.partial), 0.0)",
+           "tolerance.rounded(sizes, known.partial)", CANCEL),
     Mutant("judgement/tolerances.py", "tuple(map(max, own, eps))", "tuple(map(min, own, eps))", TOLERANCE),
     Mutant("theorems/regular.py", "small = problem.allows(effect)", "small = True", TOLERANCE),
     Mutant("judgement/vector.py", "if (distance <= limits.accepted).all():\n        judged =",
