@@ -56,7 +56,7 @@ class _Pruned:
         self.sides = {index: side for index in program.kinked if (side := _side(program, index))}
         self._alternatives: dict[int, list[int]] = {}
         self._choices: dict[int, frozenset[int]] = {}
-        self._switch, self._dropped = 0, False
+        self._dropped = False
 
     def alternatives(self, number: int) -> list[int]:
         """What an extremum is one of, with those of extrema among its arguments in their place, each once."""
@@ -161,12 +161,10 @@ class _Pruned:
         return total
 
     def _add(self, made: Merged, node: Node, args: Sequence[int], value: Array | None) -> int:
-        """Add a node of these arguments, which owns its switches anew."""
+        """Add a node of these arguments."""
         if value is None:
             value = np.asarray(TABLE[node.op].value(node.params, *(made.values[arg] for arg in args)))
-        own, switch = node.switch >= 0, self._switch
-        self._switch += node.switches if own else 0
-        return made.add(node._replace(args=tuple(args), switch=switch if own else -1), value)
+        return made.add(node._replace(args=tuple(args)), value)
 
 
 def _side(program: Program, index: int) -> int:

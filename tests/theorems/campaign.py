@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -26,6 +26,8 @@ from absnormal.theorems.separation import beyond_bounds, from_all_slopes, middle
 from ..oracle.expressions import Vector
 from .generators import nests, network_cases
 from .judge import Case, Rung, cases
+from .selections import selections
+from .test_dominated import dominated_alternatives
 from .test_even_part import middles
 from .test_independent_subproblems import side_by_side
 from .test_layered_blocks import stacks
@@ -39,7 +41,10 @@ _FEW = 8
 OWN: Mapping[str, st.SearchStrategy[Case]] = {
     "merging": cases(on_shared_sets()), "independent subproblems": cases(side_by_side()), "layered blocks": stacks(),
     "even part": middles(), "private directions": pooled(), "variable coefficients": weighted(),
+    "dominated alternatives": selections(),
 }
+#: Theorems about another program for the same function: whether they are right about a case, or say nothing of it.
+REWRITINGS: Mapping[str, Callable[[Case], bool | None]] = {"dominated alternatives": dominated_alternatives}
 #: Where all theorems have their cases from.
 SOURCES: st.SearchStrategy[Case] = st.one_of(
     cases(), cases(soft=True), cases(nests()), cases(nests(), soft=True), network_cases(), *OWN.values()
@@ -89,6 +94,20 @@ def campaign(
                 tally.decided += any(name in right for right in said)
                 tally.wrong += [a] * any(not right.get(name, True) for right in said)
     return tallies
+
+
+def rewritten(name: str, count: int, first: int) -> Tally:
+    """Asks one of `REWRITINGS` about so many cases of its own, drawn from a seed."""
+    tally, right = Tally(), REWRITINGS[name]
+    for start in range(0, count, _CHUNK):
+        for a in drawn(min(_CHUNK, count - start), first + start // _CHUNK, OWN[name]):
+            before = time.process_time()
+            said = right(a)
+            tally.seconds += time.process_time() - before
+            tally.cases += 1
+            tally.decided += said is not None
+            tally.wrong += [a] * (said is False)
+    return tally
 
 
 def _asked(a: Case, rungs: Mapping[str, Rung], tallies: Mapping[str, Tally], largest: int) -> dict[str, bool]:

@@ -45,7 +45,7 @@ def test_theorems_about_many_switches_are_asked() -> None:
     assert any(tally.decided for name, tally in found.items() if name in ("branch and bound", "likq modulo a prime"))
 
 
-@pytest.mark.parametrize("name", ["from all slopes", "variable coefficients"])
+@pytest.mark.parametrize("name", ["from all slopes", "variable coefficients", "dominated alternatives"])
 def test_a_theorem_is_asked_about_cases_of_its_own(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert command.main(["16", "1", name]) == 0
     words = capsys.readouterr().out.removeprefix(name).split()

@@ -8,7 +8,7 @@ BOUNDS = (
     "sweeps/test_rounding.py", "theorems/test_margins.py", "theorems/test_regular.py", "theorems/test_never_wrong.py",
 )
 KINKED = ("ops/test_table.py",)
-DOMINATED = ("program/test_dominated.py",)
+DOMINATED = ("program/test_dominated.py", "theorems/test_dominated.py")
 MERGING = ("program/test_merging.py", "frontends/test_torch_operations.py")
 
 EQUAL = ("sweeps/test_equal_rows.py",)
@@ -76,6 +76,12 @@ MUTANTS = (
     Mutant("program/dominated.py", "excluded if side == self.sides[number] else frozenset[int]()", "excluded",
            DOMINATED),
     Mutant("program/dominated.py", "frozenset(own) - {arg})", "frozenset(own))", DOMINATED),
+    Mutant("program/dominated.py", "if self.sides.get(arg) == self.sides[number]:", "if arg in self.sides:", DOMINATED),
+    Mutant("program/dominated.py", "self.nodes[other].args, not down", "self.nodes[other].args, down", DOMINATED),
+    Mutant("program/dominated.py", "None if excluded else self.values[number]", "self.values[number]", DOMINATED),
+    Mutant("program/dominated.py", "value if place == len(kept) else None", "value", DOMINATED),
+    Mutant("program/dominated.py", "((0, 1), (1, 0)): -1}", "((0, 1), (1, 0)): 1}", DOMINATED),
+    Mutant("program/dominated.py", "return None if None in parts else self._add(", "return self._add(", DOMINATED),
     Mutant("ops/kinks/entrywise.py", "np.minimum(first, second), np.maximum(up, above), total",
            "first, up, total", BOUNDS),
     Mutant("program/at_zero.py", " or [*params[\"axes\"]] != [len(node.shape) - 1]:", ":",
