@@ -79,7 +79,7 @@ def clarke_jacobian(f: Callable[..., Any] | Program, *, seed: int = 0) -> Callab
     def _followed(known: Program, point: Array) -> TracedCall | None:
         """The call by the program that is known; None where another branch is taken."""
         try:
-            return TracedCall(known, known.evaluate(known.tree.leaves(point)))
+            return TracedCall(*known.followed(known.tree.leaves(point)))
         except GuardError:
             if isinstance(f, Program):
                 raise

@@ -41,9 +41,9 @@ def traced_call(f: Any, x: Any, copy: bool = True) -> TracedCall:
     """
     front_end = _front_end(x)
     if isinstance(f, Program):
-        values = f.evaluate(f.tree.leaves(x if front_end is None else plain(x)))
-        check_signs(f, values)
-        return TracedCall(f, values)
+        program, values = f.followed(f.tree.leaves(x if front_end is None else plain(x)))
+        check_signs(program, values)
+        return TracedCall(program, values)
     if not callable(f):
         raise ValueError(f"f must be a function or a Program, got {type(f).__name__}")
     if front_end is not None:

@@ -107,7 +107,7 @@ class Oracle:
     def _call(self, x: Array) -> TracedCall:
         if self._numpy and self._program is not None:
             try:
-                return TracedCall(self._program, self._program.evaluate(self._program.tree.split(x)))
+                return TracedCall(*self._program.followed(self._program.tree.split(x)))
             except GuardError:
                 if not self._traced_again:
                     raise

@@ -164,6 +164,10 @@ class Program:
             return value[()] if value.ndim == 0 else value
         return float(value) if value.ndim == 0 else value.copy()
 
+    def followed(self, leaves: list[Array]) -> tuple[Program, list[Array]]:
+        """The program with the branches that are taken at x, and the values of its nodes; guards are checked."""
+        return self, self.evaluate(leaves)
+
     def evaluate(self, x: Array | list[Array]) -> list[Array]:
         """The values of all nodes at x (flat, or its leaves), guards and domains checked."""
         leaves = x if isinstance(x, list) else self.tree.split(x)
@@ -225,12 +229,8 @@ class Program:
 
     def _check(self, guard: Guard, values: Sequence[Array] | Mapping[int, Array]) -> None:
         if not self.holds(guard, values):
-            raise GuardError(
-                guard.operation,
-                "another branch would be taken at this point than where the program was traced",
-                "trace f again at this point",
-                guard.source,
-            )
+            problem = "another branch would be taken at this point than where the program was traced"
+            raise GuardError(guard.operation, problem, "trace f again at this point", guard.source)
 
     def holds(self, guard: Guard, values: Sequence[Array] | Mapping[int, Array]) -> bool:
         """Whether a branch is taken as where the program was traced, by the values of the nodes."""

@@ -403,14 +403,33 @@ def test_a_branch_on_a_variable_is_a_guard() -> None:
     program = loaded(text, inputs=[1.0, 2.0])
     assert program([1.0, 2.0]) == 3.0 == program([-1.0, -2.0])
     assert pickle.loads(pickle.dumps(program))([-1.0, -2.0]) == 3.0
-    for used in (an.verify, an.generalized_gradient):
-        with pytest.raises(an.GuardError):
-            used(program, [-1.0, -2.0])
+    assert an.verify(program, [-1.0, -2.0]).gradient.tolist() == [-1.0, -1.0] == list(
+        an.generalized_gradient(program, [-1.0, -2.0]).min_norm())
+    assert an.clarke_jacobian(program)(np.array([-1.0, -2.0])).tolist() == [-1.0, -1.0]
+    assert an.minimize(program, np.array([-1.0, -2.0])).fun < 1e-9
+    records = list(an.sweep(program, [np.array(point) for point in ([1.0, 2.0], [-1.0, -2.0], [1.0, -1.0])]))
+    assert [record.verdict for record in records] == ["CLARKE"] * 3 and records[2].active
     # At a tie both branches are followed: |s|.
     assert program([1.0, -1.0]) == 0.0 and an.verify(loaded(text, inputs=[1.0, -1.0]), [1.0, -1.0])
     assert loaded(text)([1.0, 2.0]) == 3.0 == loaded(text)([-1.0, -2.0])
     with pytest.raises(an.TraceError, match=r"If at model.onnx:3"):
         loaded(text.replace("Neg(s)", "Exp(s)"))
+
+
+def test_jumps_lie_elsewhere_than_at_the_zeros_that_stand_for_inputs() -> None:
+    text = """f (double[2] x) => (double y) {
+        a = ThresholdedRelu<alpha=1.0>(x)  b = Shrink<lambd=1.0>(a)  y = ReduceSum<keepdims = 0>(b)
+    }"""
+    program = loaded(text)
+    assert program([2.0, 3.0]) == 5.0
+    for used in (an.gradient, an.clarke_gradient):
+        assert used(program, [2.0, 3.0]).tolist() == [1.0, 1.0]
+        with pytest.raises(an.TraceError, match=r"ThresholdedRelu .*tied at this point, and"):
+            used(program, [1.0, 3.0])
+    jumping = text.replace("ThresholdedRelu<alpha=1.0>(x)", "Hardmax(x)").replace("Shrink<lambd=1.0>(a)", "Mul(a, x)")
+    assert loaded(jumping)([2.0, 3.0]) == 3.0
+    with pytest.raises(an.TraceError, match=r"jumps at this point, where zeros stand for x: give values with inputs="):
+        loaded(jumping.replace("Mul(a, x)", "Mul(a, w)").replace("(double y)", "(double y) <double[2] w = {1.0, 2.0}>"))
 
 
 def test_a_loop_runs_its_steps() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from absnormal._optional import require
 from absnormal.arrays import Array
-from absnormal.errors import DomainError, GuardError
+from absnormal.errors import DomainError, GuardError, TraceError
 from absnormal.frontends.onnx.graph import Graph, Input, read
 from absnormal.frontends.onnx.interpret import program_of
 from absnormal.program.program import Program
@@ -41,8 +41,8 @@ def load(
     Returns
     -------
     Program
-        of an array when there is one variable, otherwise of a dict by name.  It is called at any point; what asks for
-        more than the value takes the branches that were followed, or raises GuardError
+        of an array when there is one variable, otherwise of a dict by name.  It is called and judged at any point;
+        what goes from one point to others takes the branches that were followed, or raises GuardError
 
     Raises
     ------
@@ -76,12 +76,15 @@ def load(
     variable = names[0] if len(names) == 1 else names
     try:
         made = program_of(graph, point[names[0]] if len(names) == 1 else point, held, variable, chosen)
-    except DomainError as error:
+    except (DomainError, TraceError) as error:
         zeros = [name for name in values if name not in given]
-        if not zeros:
+        if not zeros or "at this point" not in error.problem:
             raise
-        problem = f"{error.problem}, where zeros stand for {', '.join(zeros)}: give values with inputs="
-        raise DomainError(error.operation, problem, error.source) from error
+        stand = f"where zeros stand for {', '.join(zeros)}: give values with inputs="
+        problem = error.problem.replace("at this point", f"at this point, {stand}", 1)
+        if isinstance(error, DomainError):
+            raise DomainError(error.operation, problem, error.source) from error
+        raise TraceError(error.operation, problem, error.fix, error.source) from error
     return Model(
         made.nodes, made.output, made.tree, made.guards, graph=graph, held=held, variable=variable, chosen=chosen
     )
@@ -109,8 +112,17 @@ class Model(Program):
         try:
             return super().__call__(x)
         except GuardError:
-            point = self.tree.unflatten(self.tree.flatten(x))
-            return program_of(self.graph, point, self.held, self.variable, self.chosen)(x)
+            return self._again(self.tree.unflatten(self.tree.flatten(x)))(x)
+
+    def followed(self, leaves: list[Array]) -> tuple[Program, list[Array]]:
+        """The program with the branches that the graph takes at x, and the values of its nodes."""
+        try:
+            return super().followed(leaves)
+        except GuardError:
+            return self._again(self.tree.rebuild(leaves)).followed(leaves)
+
+    def _again(self, point: Any) -> Program:
+        return program_of(self.graph, point, self.held, self.variable, self.chosen)
 
 
 def parameters(model: Any) -> dict[str, Array]:
