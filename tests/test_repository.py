@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import os
 import re
@@ -85,6 +86,15 @@ def test_issue_forms_have_what_a_form_needs(path: Path) -> None:
     names = [part["id"] for part in form["body"]]
     assert len(names) == len(set(names))
     assert all(part["type"] in ("input", "textarea") and part["attributes"]["label"] for part in form["body"])
+
+
+@pytest.mark.slow
+def test_commands_can_be_loaded() -> None:
+    """Of the tests' own folders, but for benchmarks, whose peers are elsewhere."""
+    for path in sorted((ROOT / "tests").rglob("*.py")):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        if not parts[-1].startswith(("test_", "conftest")) and "benchmarks" not in parts:
+            importlib.import_module(".".join(parts))
 
 
 @pytest.mark.slow

@@ -45,19 +45,11 @@ POINTS = [[0.0, 0.0, 0.0], [1.0, 1.0, 1.0], [0.0, 1.0, 0.0], [1.0, 0.0, 1.0], [0
 
 @pytest.mark.parametrize("x", POINTS, ids=str)
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_the_modelled_gradient_is_autograds(name: str, x: list[float]) -> None:
-    function = FUNCTIONS[name]
-    expected = autograd.grad(lambda v: function(anp, v))(np.array(x))
-    modelled = an.gradient(lambda v: function(np, v), x, slope="autograd")
-    np.testing.assert_allclose(modelled, expected, rtol=1e-13, atol=1e-13)
-
-
-@pytest.mark.parametrize("x", POINTS, ids=str)
-@pytest.mark.parametrize("name", FUNCTIONS)
-def test_the_verdict_about_autograds_vector_is_that_about_the_model(name: str, x: list[float]) -> None:
+def test_the_modelled_gradient_is_autograds_and_so_is_its_verdict(name: str, x: list[float]) -> None:
     function = FUNCTIONS[name]
     returned = autograd.grad(lambda v: function(anp, v))(np.array(x))
-    modelled = an.verify(lambda v: function(np, v), x)
-    judged = an.verify(lambda v: function(np, v), x, gradient=returned)
+    program = an.trace(lambda v: function(np, v), x)
+    np.testing.assert_allclose(an.gradient(program, x, slope="autograd"), returned, rtol=1e-13, atol=1e-13)
+    modelled, judged = an.verify(program, x), an.verify(program, x, gradient=returned)
     assert modelled.verdict is judged.verdict
     assert modelled.verdict is not an.Verdict.UNDECIDED

@@ -58,17 +58,16 @@ def test_nonlinear_outer_functions(name: str) -> None:
     assert any(np.allclose(g, one) for one in ([0, 1], [1, 1], [-1, 1], [0, 0], [0, 2], [1, 0], [-1, 0]))
 
 
-@fuzz(20)
-@given(cases(), st.integers(0, 3))
+@fuzz(40)
+@given(st.one_of(cases(), cases(nests()), network_cases()), st.integers(0, 3))
 def test_every_certified_gradient_is_limiting(a: Case, seed: int) -> None:
-    assert certified(a.problem().sweeps, seed).proved
     assert limiting(a, seed)
 
 
-@fuzz(30)
-@given(cases(nests()), st.integers(0, 3))
-def test_every_certified_gradient_is_limiting_on_nests(a: Case, seed: int) -> None:
-    assert limiting(a, seed)
+@fuzz(12)
+@given(cases())
+def test_every_gradient_of_a_small_piecewise_linear_program_is_certified(a: Case) -> None:
+    assert certified(a.problem().sweeps, 0).proved
 
 
 @fuzz(12)
@@ -80,12 +79,6 @@ def test_every_certified_gradient_is_limiting_with_smooth_maps_between(a: Case, 
             max(abs(float(p) - q) for p, q in zip(g, found.gradient.tolist(), strict=True))
             for g in a.oracle.limiting_gradients
         ) < 1e-9
-
-
-@fuzz(15)
-@given(network_cases(), st.integers(0, 3))
-def test_every_certified_gradient_is_limiting_on_networks(a: Case, seed: int) -> None:
-    assert limiting(a, seed)
 
 
 @fuzz(12)
