@@ -350,9 +350,32 @@ def test_further_outputs_are_made_or_refused_by_name() -> None:
     np.testing.assert_array_equal(held([[[1.0, 2.0, 4.0, 3.0]]]), [[[1, 2, 2]]])
     top = "f (double[4] x) => (double y) <int64[1] k = {2}> { v, i = TopK(x, k)  y = "
     assert loaded(top + "ReduceSum<keepdims = 0>(v) }").s > 0
-    with pytest.raises(an.TraceError, match=r"TopK at model.onnx:1: returns the indices of entries that tie"):
+    with pytest.raises(an.TraceError, match=r"TopK at model.onnx:1: jumps at this point, .*Fix: use its values"):
         loaded(top + "Cast<to = 11>(i) }")
     np.testing.assert_array_equal(loaded(top + "Cast<to = 11>(i) }", inputs=[1.0, 4.0, 3.0, 2.0])([1, 4, 3, 2]), [1, 2])
+
+
+@pytest.mark.parametrize("largest", [0, 1])
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("gather", ["Gather", "GatherElements"])
+def test_what_the_indices_of_equal_entries_look_up_of_them_is_sorted(gather: str, axis: int, largest: int) -> None:
+    shape = (3,) if gather == "Gather" else (3, 3)
+    axis = axis if len(shape) == 2 else 0
+    text = f"""f (double[{','.join(map(str, shape))}] x) => (double y) <int64[1] k = {{2}}> {{
+        v, i = TopK<axis = {axis}, largest = {largest}>(x, k)
+        e = Exp(x)  g = {gather}<axis = {axis}>(%s, i)  t = Mul(g, v)  y = ReduceSum<keepdims = 0>(t)
+    }}"""
+    x = np.array([1.0, 1.0, 0.0] if len(shape) == 1 else [[1.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 1.0, 1.0]])
+    for looked_up, value in (("x", lambda v: v * v), ("e", lambda v: v * np.exp(v))):
+        program = loaded(text % looked_up, inputs=x)
+        for point in (x, x + np.random.default_rng(0).standard_normal(shape)):
+            ordered = np.sort(point * (-1) ** largest, axis) * (-1) ** largest
+            np.testing.assert_allclose(program(point), np.take(value(ordered), range(2), axis).sum())
+        assert an.verify(program, x, gradient=an.clarke_gradient(program, x))
+        assert not an.verify(program, x, gradient=np.ones(shape) * 9)
+    with pytest.raises(an.TraceError, match=r"TopK at model.onnx:1: jumps at this point"):
+        other = text.replace("e = Exp(x)", "e = CumSum(x, a)").replace("k = {2}>", f"k = {{2}}, int64 a = {{{axis}}}>")
+        loaded(other % "e", inputs=x)
 
 
 @pytest.mark.parametrize(("here", "there"), [

@@ -10,12 +10,12 @@ import numpy as np
 from absnormal._optional import require
 from absnormal.arrays import Array
 from absnormal.frontends.jax.jumps import tied_index
-from absnormal.frontends.jax.places import sorted_places
 from absnormal.frontends.jax.run import Call
 from absnormal.frontends.jax.shapes import over_windows, scattered
 from absnormal.frontends.meanings.lookups import looked_up
 from absnormal.frontends.meanings.movements import sent
 from absnormal.frontends.meanings.order import in_order
+from absnormal.frontends.meanings.places import sorted_places
 from absnormal.frontends.meanings.windows import folds
 from absnormal.frontends.numpy.order import largest, smallest
 from absnormal.frontends.numpy.traced import TracedArray
@@ -88,7 +88,7 @@ def sort(call: Call, key: Any, *others: Any, dimension: int, num_keys: int) -> A
 def _carried(call: Call, jump: Any, key: TracedArray, other: Any, value: Any, order: Array, axis: int) -> Any:
     """What is carried along in an order that jumps: indices of the keys, or entries that are looked up by them."""
     if isinstance(other, TracedArray):
-        places = sorted_places(call, key, order, axis, False, _SORT)
+        places = sorted_places(call.write, key, order, axis, False, _SORT)
         found = looked_up(places, other, axis, lambda table, own: np.take_along_axis(table, own, axis))
         return jump if found is None else found
     given = np.asarray(value)
@@ -99,7 +99,7 @@ def _carried(call: Call, jump: Any, key: TracedArray, other: Any, value: Any, or
     # The entry that an index belongs to need not be the one that stands there: in descending order they are reversed.
     numbers = np.take_along_axis(np.arange(key.size).reshape(key.shape), place, axis)
     moved = call.write.op("gather", key, index=numbers)
-    return sorted_places(call, moved, np.take_along_axis(given, order, axis), axis, False, _SORT)
+    return sorted_places(call.write, moved, np.take_along_axis(given, order, axis), axis, False, _SORT)
 
 
 def _moved(call: Call, other: Any, place: Array) -> Any:
@@ -115,5 +115,5 @@ def top_k(call: Call, u: Any, *, k: int, axis: int = -1) -> Any:
     near = np.take(np.take_along_axis(u.value, order, axis), range(min(k + 1, u.shape[axis])), axis)
     if tied_index(call, near, axis, _SORT) is None:
         return [ordered, None]
-    places = sorted_places(call, u, order, axis, True, _SORT)
+    places = sorted_places(call.write, u, order, axis, True, _SORT)
     return [ordered, places.moved(lambda array: np.take(array, range(k), axis))]

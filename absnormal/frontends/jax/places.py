@@ -18,12 +18,11 @@ from absnormal.frontends.jax.jumps import Jump
 from absnormal.frontends.jax.steps import bound
 from absnormal.frontends.meanings.jumps import Either
 from absnormal.frontends.meanings.lookups import looked_up
-from absnormal.frontends.meanings.places import Places, alike, ordering
+from absnormal.frontends.meanings.places import Places, alike
 from absnormal.frontends.numpy.traced import TracedArray
-from absnormal.program.moves import numbered
 
 if TYPE_CHECKING:
-    from absnormal.frontends.jax.run import Call, Run, Seen
+    from absnormal.frontends.jax.run import Run, Seen
 
 #: Primitives that keep the entries and move them.
 _MOVING = frozenset({
@@ -31,13 +30,6 @@ _MOVING = frozenset({
     "squeeze", "stop_gradient", "transpose", "unstack", "tile",
 })  # fmt: skip
 _LOOKING = frozenset({"gather", "dynamic_slice"})
-
-
-def sorted_places(call: Call, key: TracedArray, order: Array, axis: int, descending: bool, fix: str) -> Places:
-    """The indices that sort an array along an axis, all of them, which are tied."""
-    last: Any = np.moveaxis(key, axis, -1)  # type: ignore[type-var]
-    found = ordering(call.write, last, np.moveaxis(order, axis, -1), descending, fix)
-    return Places(found, order, np.moveaxis(numbered(last.shape), -1, axis))
 
 
 def by_places(run: Run, eqn: Any, inputs: Sequence[Seen], start: int) -> list[Seen] | None:

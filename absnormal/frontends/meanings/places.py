@@ -155,6 +155,13 @@ def along_last(write: Writer, key: TracedArray, relation: str, outcome: Array) -
     return Places(found, outcome, ranks if relation == "argsort" else ranks[..., 0])
 
 
+def sorted_places(write: Writer, key: TracedArray, order: Array, axis: int, descending: bool, fix: str) -> Places:
+    """The indices that sort an array along an axis, all of them, which are tied."""
+    last: Any = np.moveaxis(key, axis, -1)  # type: ignore[type-var]
+    found = ordering(write, last, np.moveaxis(order, axis, -1), descending, fix)
+    return Places(found, order, np.moveaxis(numbered(last.shape), -1, axis))
+
+
 def _stripped(found: Ordering) -> Ordering | None:
     """The same order of what the entries are computed from; None where it is not seen to be the same."""
     builder = found.write.builder

@@ -13,7 +13,7 @@ from absnormal._optional import require
 from absnormal.frontends.meanings.losses import negative_log_likelihood
 from absnormal.frontends.meanings.order import in_order
 from absnormal.frontends.meanings.outcomes import looked_up
-from absnormal.frontends.meanings.places import plain
+from absnormal.frontends.meanings.places import plain, sorted_places
 from absnormal.frontends.meanings.reductions import log_softmax, softmax
 from absnormal.frontends.numpy.masks import TracedMask, numbers
 from absnormal.frontends.numpy.order import largest, smallest
@@ -131,9 +131,10 @@ def _top_k(call: Call, u: Any, k: Any) -> Any:
     count = int(np.reshape(k, -1)[0])
     values = in_order(call.write, u, order, axis, descending=many, ranks=range(count))
     first = np.take(np.take_along_axis(u.value, order, axis), range(min(count + 1, u.shape[axis])), axis)
+    places: Any = order.astype(np.int64)
     if 1 in call.used and np.any(np.diff(first, axis=axis) == 0):
-        call.write.refuse("returns the indices of entries that tie, which jump", "use its values only")
-    return [values, np.take(order, range(count), axis).astype(np.int64)]
+        places = sorted_places(call.write, u, places, axis, many, "use its values only")
+    return [values, np.moveaxis(np.moveaxis(places, axis, 0)[:count], 0, axis)]
 
 
 # -- contractions and losses -------------------------------------------------------------------------------
