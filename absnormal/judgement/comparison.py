@@ -15,11 +15,11 @@ import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.frontends.traced_call import TracedCall
-from absnormal.judgement.tolerances import NOTHING, Tolerance, machine_epsilon
+from absnormal.judgement.tolerances import DOUBLE, NOTHING, Tolerance, machine_epsilon
 from absnormal.sweeps.conditioning import is_sensitive, terms_have_sizes
 from absnormal.sweeps.last_steps import LastSteps
 from absnormal.sweeps.table import Sweeps
-from absnormal.theorems.problem import Problem, cancelling, largest, terms
+from absnormal.theorems.problem import Problem, cancelling, gradient_of, keep_gradient, largest, terms
 
 #: How much larger than the difference between two precisions the rounding of a leaf may be.
 _NOISE = 16.0
@@ -28,8 +28,8 @@ _SHOWN = 4.0
 #: How much smaller a difference in double precision is at least than in single precision, when it is rounding; the
 #: ratio of the precisions is 2^-29.
 _SHRINKS = 2.0**-16
-#: Entries whose differences stay in the caches.
-_BLOCK = 1 << 16
+#: Entries whose differences stay in the caches, and up to which a gradient in double precision is kept.
+_BLOCK, _KEPT = 1 << 16, 1 << 20
 _UNKNOWN = (
     "f is ill-conditioned here: random roundings of the values change the terms that add up to the gradient by as much"
     " as these terms, and {tool}'s gradient is {apart:.3g} apart from that of the function as it ran in an entry of"
@@ -108,8 +108,8 @@ def compared(call: TracedCall, problem: Problem, tolerance: Tolerance | None = N
         quick = _by_last_steps(call, problem, tolerance)
         if quick is not None:
             return quick
-    sweeps = Sweeps(call.program, None, 0.0, call.values)
-    modelled = sweeps.gradient(problem.sigma.astype(sweeps.y.dtype, copy=False))
+    sweeps = problem.sweeps
+    modelled = gradient_of(sweeps, problem.sigma)
     tree = call.program.tree
     apart = np.array([
         _largest(given - made.reshape(given.shape))
@@ -142,13 +142,19 @@ def _by_last_steps(call: TracedCall, problem: Problem, tolerance: Tolerance) -> 
     What is not may be zero up to cancellation of what the last steps add up, unless foreign code had a part in it.
     """
     leaves = len(call.leaves)
-    sweeps = Sweeps(call.program, None, 0.0, call.working)
+    # In double precision throughout the sweeps of the problem work as the framework does.
+    double = call.dtype == np.dtype(float) and float(np.max(problem.sweeps.units)) <= DOUBLE
+    sweeps = problem.sweeps if double else Sweeps(call.program, None, 0.0, call.working)
     steps = sweeps.last_steps(problem.sigma.astype(sweeps.y.dtype, copy=False), call.leaves)
+    kept = np.zeros(call.program.n if double and call.program.n <= _KEPT else 0)
+    rooms = steps.views([leaf[None] for leaf in call.program.tree.split(kept)]) if kept.size else {}
     apart, floor = np.zeros(leaves), tolerance.leaves(np.zeros(leaves))
     allowed = np.full(leaves, np.inf)
     open_: set[int] = set()
     with np.errstate(invalid="ignore", over="ignore"):
-        for leaf, made, given in steps.places_made():
+        for index, (leaf, made, given) in zip(steps.terms, steps.places_made(), strict=True):
+            if kept.size:
+                rooms[index][...] = made.reshape(rooms[index].shape)
             difference = _apart(made, given)
             apart[leaf] = max(apart[leaf], difference)
             if not np.isfinite(difference):
@@ -185,6 +191,8 @@ def _by_last_steps(call: TracedCall, problem: Problem, tolerance: Tolerance) -> 
                     return None
                 if found.lost:
                     cancelled.append(leaf)
+    if kept.size:
+        keep_gradient(sweeps, problem.sigma, kept)
     found_allowed = np.maximum(np.where(np.isfinite(allowed), allowed, floor), apart)
     return Comparison(apart, found_allowed, tuple(cancelled), tuple(by_terms),
                       None if call.program.is_piecewise_linear else steps.sensitivity(sweeps.values))

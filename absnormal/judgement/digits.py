@@ -30,6 +30,8 @@ _MOST, _MOST_IN_HALF = 64.0, 16.0
 _DRAWN = 8 * MARGIN
 #: How many units x may be off, and by what part of itself it is moved to see what that does.
 _UNITS, _STEP = 16.0, 2.0**-20
+#: How many times a bound on the size of terms by the size of their sum must be larger before it is taken for one.
+_TIMES = 16.0
 #: By how many units of f a change of x by as much as x may be off where a leaf vanishes: in general, and, within the
 #: largest tolerance, where it is far smaller than what rounding makes of it.
 _ROUNDED, _OF_F = 4.0, 1024.0
@@ -62,13 +64,12 @@ def why_far(
         near = _finer(tool)
     except DomainError as error:
         return f"{_ILL} in float64 {error}"
-    cancelling = NOTHING * terms(near, sigma) if len(tool.alpha) else 0
     derivatives = _derivatives(near, sigma)
     true = derivatives(near)
-    kinks = len(true) > 1 and bool((_largest(near, true[1:]) > cancelling).any())
+    kinks = len(true) > 1 and _count(near, sigma, true)
     if not kinks:
         derivatives, true = _derivatives(near, sigma, False), true[:1]
-    here = _derivatives(tool, sigma, kinks)(tool)
+    here = true.copy() if near is tool else _derivatives(tool, sigma, kinks)(tool)
     here[0] = join(leaves)
     with np.errstate(invalid="ignore"):
         apart = np.nan_to_num(np.abs(here - true), nan=np.inf)
@@ -196,6 +197,19 @@ def _derivatives(tool: Sweeps, sigma: Array, kinks: bool = True) -> Callable[[Sw
         return np.stack([np.asarray(one, dtype=float) for one in found])
 
     return derivatives
+
+
+def _count(near: Sweeps, sigma: Array, true: Array) -> bool:
+    """Whether what active kinks add to a gradient is more than what is left of terms that cancel.
+
+    No entry is larger than the root of the number of its terms times the root of the sum of their squares, so that
+    terms are asked for only where what the kinks add is next to that.
+    """
+    own, *added = _largest(near, true)
+    entries = sum(math.prod(node.shape) * len(node.args) for node in near.program.nodes if node.varied)
+    if (np.array(added) <= NOTHING / (_TIMES * math.sqrt(entries)) * own).all():
+        return False
+    return bool((np.array(added) > NOTHING * terms(near, sigma)).any())
 
 
 def _largest(tool: Sweeps, vectors: Array) -> Array:

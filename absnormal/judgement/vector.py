@@ -36,7 +36,7 @@ from absnormal.sweeps.rounding import rounding
 from absnormal.sweeps.table import Sweeps
 from absnormal.theorems.membership import ConvexWeights, vector_along_directions
 from absnormal.theorems.merging import merged_vector
-from absnormal.theorems.problem import Problem, Proof, cancelling, reach, terms
+from absnormal.theorems.problem import Problem, Proof, cancelling, gradient_of, reach, terms
 from absnormal.theorems.regular import without_effect
 from absnormal.theorems.regular_vectors import vector_under_regular
 from absnormal.theorems.separation import (
@@ -122,8 +122,8 @@ class Limits:
             return self.accepted
         eps = max(problem.tolerance.eps)
         own = rounding(tool.pull_depth) * self._size * (2 * eps / DOUBLE if self.made else 1.0)
-        total = problem.around(self.vector, terms(tool, self._sigma)) + own + spread(tool, self._sigma, eps)
-        total = total + problem.tolerance.lost
+        total = problem.around(self.vector, terms(tool, self._sigma)) + own + problem.tolerance.lost
+        total = total + spread(tool, self._sigma, eps, gradient_of(tool, self._sigma), total)
         return total if np.isfinite(total).all() else None
 
     @cached_property

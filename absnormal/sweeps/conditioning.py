@@ -111,10 +111,11 @@ def sensitivity(sweeps: Sweeps, sigma: Array) -> float:
     return max(steps[0].largest, *(largest(one) * largest(leaf) for one, leaf in zip(g, leaves, strict=True)))
 
 
-def spread(sweeps: Sweeps, sigma: Array, eps: float) -> Array:
+def spread(sweeps: Sweeps, sigma: Array, eps: float, here: Array, far: Array) -> Array:
     """A bound, shape (n,), that a difference from g_sigma must exceed where values are rounded in a precision, and one
     from the gradients for other slopes at active switches, whose weights may be all rounding where g_sigma has none.
 
+    ``here`` is g_sigma, and ``far`` what a difference must exceed anyway: where draws are far below it, no more follow.
     0 for piecewise-linear programs in double precision, whose derivatives do not depend on values.
     """
     program = sweeps.program
@@ -126,11 +127,12 @@ def spread(sweeps: Sweeps, sigma: Array, eps: float) -> Array:
         near = sweeps if linear else _by_result(_moved(sweeps, sigma, eps, rng), eps, rng)
         return near.gradient(sigma, partial(_Rounded, unit=eps, rng=rng))
 
-    own = _beyond(sweeps.gradient(sigma), rounded)
+    own = _beyond(here, rounded, far=far)
     if linear or not len(sweeps.alpha):
         return own
     others = between(sweeps)
-    weights = _beyond(sweeps.gradient(others), lambda rng: _moved(sweeps, others, eps, rng).gradient(others))
+    weights = _beyond(sweeps.gradient(others), lambda rng: _moved(sweeps, others, eps, rng).gradient(others),
+                      far=far)
     return np.maximum(own, weights)
 
 

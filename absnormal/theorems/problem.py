@@ -270,9 +270,20 @@ def _added(sweeps: Sweeps, sigma: Array) -> _Summed:
 
 
 def gradient_of(sweeps: Sweeps, sigma: Array) -> Array:
-    """g_sigma, which is known where its terms were asked for last."""
+    """g_sigma, which is known where it or its terms were asked for last; not to be written to."""
     known = _summed(sweeps, sigma)
-    return np.asarray(sweeps.gradient(sigma), dtype=float) if known is None else known.gradient
+    if known is not None:
+        return known.gradient
+    told: tuple[Array, Array] | None = sweeps.answers.get(gradient_of)
+    if told is None or not np.array_equal(told[0], sigma):
+        told = keep_gradient(sweeps, sigma, np.asarray(sweeps.gradient(sigma), dtype=float))
+    return told[1]
+
+
+def keep_gradient(sweeps: Sweeps, sigma: Array, g: Array) -> tuple[Array, Array]:
+    """Take this for g_sigma when it is asked for."""
+    told = sweeps.answers[gradient_of] = sigma.copy(), g
+    return told
 
 
 def _summed(sweeps: Sweeps, sigma: Array) -> _Summed | None:

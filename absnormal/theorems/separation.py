@@ -285,7 +285,7 @@ def from_all_slopes(problem: Problem) -> Proof | None:
     if beyond_bounds(problem, g, middle, allowed) is None:
         return None
     # Only what separates has to exceed what rounding makes of weights, too.
-    return beyond_bounds(problem, g, middle, allowed + spread(problem.sweeps, problem.sigma, DOUBLE))
+    return beyond_bounds(problem, g, middle, allowed + spread(problem.sweeps, problem.sigma, DOUBLE, g, allowed))
 
 
 def middle_of(problem: Problem) -> Array:
