@@ -56,7 +56,7 @@ class Case:
     variables: list[Any]
 
     def results(self) -> list[Any]:
-        return [result for result in _tensors(self.call()) if result.requires_grad]
+        return [result for result in tensors(self.call()) if result.requires_grad]
 
     def loss(self) -> Any:
         """One number that tells the entries of all results apart."""
@@ -106,12 +106,12 @@ def _drawn_quickly() -> Iterator[None]:
 
 def _size(sample: Any) -> int:
     """How many numbers the tensors of a sample have."""
-    return sum(t.numel() for t in _tensors((sample.input, sample.args, sample.kwargs)))
+    return sum(t.numel() for t in tensors((sample.input, sample.args, sample.kwargs)))
 
 
 def _spellings(op: Any, sample: Any) -> dict[str, tuple[Callable[..., Any], Any]]:
     found = {"as it is": (_called(op), sample)}
-    if all(t.layout == torch.strided for t in _tensors((sample.input, sample.args, sample.kwargs))):
+    if all(t.layout == torch.strided for t in tensors((sample.input, sample.args, sample.kwargs))):
         found["not contiguous"] = _called(op), sample.noncontiguous()
     if op.get_inplace() and op.supports_inplace_autograd and not sample.broadcasts_input:
         inplace = op.get_inplace()
@@ -144,9 +144,9 @@ def _outcome(case: Case) -> tuple[str, str]:
 def _case(call: Callable[..., Any], sample: Any) -> Case:
     """The variables are the tensors of a sample that require a gradient; they keep their place in memory."""
     given = (sample.input, sample.args, sample.kwargs)
-    old = [*{id(t): t for t in _tensors(given) if t.requires_grad}.values()]
+    old = [*{id(t): t for t in tensors(given) if t.requires_grad}.values()]
     variables = [t if t.is_leaf else t.detach().requires_grad_() for t in old]
-    first, args, kwargs = _replaced(given, {id(t): new for t, new in zip(old, variables, strict=True)})
+    first, args, kwargs = replaced(given, {id(t): new for t, new in zip(old, variables, strict=True)})
     return Case(lambda: sample.output_process_fn_grad(call(first, *args, **kwargs)), variables)
 
 
@@ -198,21 +198,21 @@ def _weighted(y: Any) -> Any:
     return (real * torch.cos(torch.arange(real.numel(), dtype=real.dtype)).reshape(real.shape)).sum().double()
 
 
-def _tensors(value: Any) -> list[Any]:
+def tensors(value: Any) -> list[Any]:
     if isinstance(value, torch.Tensor):
         return [value]
     if isinstance(value, dict):
         value = [*value.values()]
-    return [t for item in value for t in _tensors(item)] if isinstance(value, (list, tuple)) else []
+    return [t for item in value for t in tensors(item)] if isinstance(value, (list, tuple)) else []
 
 
-def _replaced(value: Any, new: dict[int, Any]) -> Any:
+def replaced(value: Any, new: dict[int, Any]) -> Any:
     if isinstance(value, torch.Tensor):
         return new.get(id(value), value)
     if isinstance(value, dict):
-        return {key: _replaced(item, new) for key, item in value.items()}
+        return {key: replaced(item, new) for key, item in value.items()}
     if type(value) in (list, tuple):
-        return type(value)(_replaced(item, new) for item in value)
+        return type(value)(replaced(item, new) for item in value)
     return value
 
 

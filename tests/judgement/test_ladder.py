@@ -12,11 +12,9 @@ from hypothesis import strategies as st
 
 import absnormal as an
 from absnormal.judgement.ladder import decide
-from absnormal.sweeps.table import Sweeps
-from absnormal.theorems.problem import Problem
 
 from ..theorems.generators import nests, network_cases
-from ..theorems.judge import Case, cases, fuzz
+from ..theorems.judge import Case, cases, fuzz, problem
 
 
 @pytest.mark.slow
@@ -63,8 +61,7 @@ def supported(s: Any, t: Any) -> Any:
 def test_many_switches_are_not_listed_where_sweeps_decide(pairs: Any, slope: float, method: str) -> None:
     """Hundreds of pairs of numbers, each with a factor of its own, so that no input is private."""
     zero = np.zeros(400)
-    sweeps = Sweeps(an.trace(lambda v: pairs(FACTORS * v[:200], FACTORS * v[200:]).sum(), zero), zero)
-    problem = Problem(sweeps, np.full(len(sweeps.alpha), slope), an.Budget())
-    proof, _ = decide(problem)
+    asked = problem(lambda v: pairs(FACTORS * v[:200], FACTORS * v[200:]).sum(), zero, slope)
+    proof, _ = decide(asked)
     assert proof is not None and proof.clarke
-    assert (proof.method, "system" in problem.__dict__) == (method, False)
+    assert (proof.method, "system" in asked.__dict__) == (method, False)

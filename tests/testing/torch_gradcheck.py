@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 import absnormal as an
-from tests.frontends.torch_database import operators
+from tests.frontends.torch_database import operators, replaced, tensors
 
 AGREE, AT_KINK, DISAGREE = "both say the same", "right at a kink, where torch's differences are not", "disagree"
 LEFT_OUT, OPEN = "torch's own gradcheck does not run", "open at a kink"
@@ -59,38 +59,21 @@ def outcome(f: Callable[..., Any], inputs: tuple[Any, ...]) -> tuple[str, str]:
 
 
 def _size(sample: Any) -> int:
-    return sum(t.numel() for t in _tensors((sample.input, sample.args, sample.kwargs)) if t.requires_grad)
+    return sum(t.numel() for t in tensors((sample.input, sample.args, sample.kwargs)) if t.requires_grad)
 
 
 def _as_call(op: Any, sample: Any) -> tuple[Callable[..., Any], tuple[Any, ...]]:
     """A sample as a function of its tensors, as torch's own tests make one; each result is a part of the graph."""
     given = (sample.input, sample.args, sample.kwargs)
-    variables = [*{id(t): t for t in _tensors(given) if t.requires_grad}.values()]
+    variables = [*{id(t): t for t in tensors(given) if t.requires_grad}.values()]
 
     def f(*new: Any) -> Any:
         known = {id(old): t for old, t in zip(variables, new, strict=True)}
-        first, args, kwargs = _replaced(given, known)
+        first, args, kwargs = replaced(given, known)
         out = sample.output_process_fn_grad(op(first, *args, **kwargs))
-        return tuple(t for t in _tensors(out) if t.requires_grad)
+        return tuple(t for t in tensors(out) if t.requires_grad)
 
     return f, tuple(v.detach().clone().requires_grad_() for v in variables)
-
-
-def _tensors(value: Any) -> list[Any]:
-    if isinstance(value, torch.Tensor):
-        return [value]
-    value = [*value.values()] if isinstance(value, dict) else value
-    return [t for item in value for t in _tensors(item)] if isinstance(value, (list, tuple)) else []
-
-
-def _replaced(value: Any, new: dict[int, Any]) -> Any:
-    if isinstance(value, torch.Tensor):
-        return new.get(id(value), value)
-    if isinstance(value, dict):
-        return {key: _replaced(item, new) for key, item in value.items()}
-    if type(value) in (list, tuple):
-        return type(value)(_replaced(item, new) for item in value)
-    return value
 
 
 def main(most: int, names: list[str]) -> int:

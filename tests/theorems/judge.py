@@ -81,6 +81,13 @@ class Case:
         return self.oracle.contains(self.gradient)
 
 
+def problem(f: Callable[[Any], Any], x: Any, slopes: Any = 0.0, budget: Budget | None = None) -> Problem:
+    """A function at a point, with one slope for all active switches or one each."""
+    program = trace(f, x)
+    sweeps = Sweeps(program, np.asarray(program.tree.flatten(x), dtype=float))
+    return Problem(sweeps, np.ones(len(sweeps.alpha)) * slopes, budget or Budget())
+
+
 def case(expr: Expr, x: Sequence[Number], c: Number | Sequence[Number], function: Any = None) -> Case:
     """A case by hand; ``function`` when it is not the expression itself but has its linearization."""
     count = Oracle.of(expr, x).form.s

@@ -24,13 +24,12 @@ from absnormal.clarke.budget import Budget
 from absnormal.clarke.cells import gradients, open_cells
 from absnormal.rational.alternative import mean
 from absnormal.rational.linear_algebra import dot
-from absnormal.sweeps.table import Sweeps
 from absnormal.theorems import branch_and_bound as module
 from absnormal.theorems.branch_and_bound import ByBranching, branch_and_bound
 from absnormal.theorems.problem import Problem
 
 from .generators import nests
-from .judge import Case, cases, fuzz, never_wrong
+from .judge import Case, cases, fuzz, never_wrong, problem
 
 
 @pytest.fixture(autouse=True)
@@ -90,11 +89,6 @@ FUNCTIONS = [
     *(layer(14, 3, seed) for seed in range(4)), *(layer(12, 4, seed, True) for seed in range(4)),
     *(deep(4, 3, 3, seed) for seed in range(8)),
 ]  # fmt: skip
-
-
-def problem(f: Any, x: Any, slope: float) -> Problem:
-    sweeps = Sweeps(an.trace(f, x), x)
-    return Problem(sweeps, np.full(len(sweeps.alpha), slope), Budget())
 
 
 @pytest.mark.parametrize("number", range(len(FUNCTIONS)))

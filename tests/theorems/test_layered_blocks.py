@@ -25,7 +25,7 @@ from ..oracle.expressions import Expr, maximum, minimum, numpy_callable, relu, v
 from ..oracle.oracle import Oracle
 from ..oracle.strategies import times
 from .generators import SMALL
-from .judge import Case, case, caught, fuzz, never_wrong, wrong
+from .judge import Case, case, caught, fuzz, never_wrong, problem, wrong
 
 x, y, w = variables(3)
 SLOPES = tuple(map(Fraction, (0, 0, -1, 1, Fraction(1, 2), Fraction(-3, 4))))
@@ -165,15 +165,13 @@ def test_a_hundred_thousand_kinks_in_three_layers() -> None:
 
     report = an.verify(f, np.zeros(120_000), slope=0.0)
     assert report.verdict.name == "CLARKE"
-    sweeps = Sweeps(an.trace(f, np.zeros(120_000)), np.zeros(120_000))
-    proof = layered_blocks(Problem(sweeps, np.zeros(len(sweeps.alpha)), an.Budget()))
+    proof = layered_blocks(problem(f, np.zeros(120_000)))
     assert proof is not None and len(proof.evidence.layers) == 3  # type: ignore[union-attr]
 
 
 def test_the_certificate_is_checked_on_rationals() -> None:
     f = lambda t: 0.5 * np.abs(t[0]) - np.abs(t[1] + np.abs(t[0])) + np.maximum(t[0], 0.0)  # noqa: E731
-    sweeps = Sweeps(an.trace(f, [0.0, 0.0]), np.zeros(2))
-    assert layered_blocks(Problem(sweeps, np.zeros(len(sweeps.alpha)), an.Budget())) is not None
+    assert layered_blocks(problem(f, [0.0, 0.0])) is not None
     found = an.verify(f, [0.0, 0.0], slope=0.0).certificate
     assert found is not None and found.check() and Certificate.from_json(found.to_json()).check()
 

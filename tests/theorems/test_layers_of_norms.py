@@ -22,6 +22,7 @@ from ..oracle.norms.claims_of_rows import layered, layered_reaching_back, layere
 from ..oracle.norms.drawn_forms import Drawn
 from ..oracle.norms.form import written
 from ..oracle.norms.refuted import refuted
+from .judge import problem
 
 RNG = np.random.default_rng(0)
 X, V, U = RNG.standard_normal((20, 3)), RNG.standard_normal((4, 2)), RNG.standard_normal((2, 2))
@@ -75,12 +76,12 @@ def test_a_norm_that_no_free_input_moves_is_not_covered() -> None:
         size = np.abs(x)
         return 2 * size - np.linalg.norm(np.stack([2 * x + size + (z - z), w - w]))
 
-    sweeps = Sweeps(an.trace(f, np.zeros(3)), np.zeros(3))
-    assert layered_blocks(Problem(sweeps, np.zeros(3), an.Budget())) is None
+    asked = problem(f, np.zeros(3))
+    assert layered_blocks(asked) is None
     forged = LayeredBlocks([
         Layer([0], [0.5, 0.5], [([0], [1.0]), ([0], [-1.0])]), Layer([1, 2], [0.5, 0.5], [([1], [1.0]), ([1], [-1.0])]),
     ])
-    assert not forged.proves(Witness(sweeps, np.zeros(3)), np.random.default_rng(0))
+    assert not forged.proves(Witness(asked.sweeps, np.zeros(3)), np.random.default_rng(0))
 
 
 @pytest.mark.parametrize("claim", [layered, layered_twice, layered_reaching_back])
@@ -106,10 +107,8 @@ def test_random_layers_are_judged_as_by_the_oracle(claim: Any) -> None:
 
 def test_slopes_that_no_directions_have_in_the_mean_are_not_covered() -> None:
     """All samples would have to be moved alike, by weights alone."""
-    sweeps = Sweeps(an.trace(BATCHES["norms behind norms"], WEIGHTS), np.zeros(14))
-    zero = Problem(sweeps, np.zeros(len(sweeps.alpha)), an.Budget())
-    assert layered_blocks(zero) is not None
-    assert layered_blocks(replace(zero, c=np.full(len(sweeps.alpha), 0.5))) is None
+    zero, half = (problem(BATCHES["norms behind norms"], WEIGHTS, slope) for slope in (0.0, 0.5))
+    assert layered_blocks(zero) is not None and layered_blocks(half) is None
 
 
 def _hypots(p: Any) -> Any:

@@ -13,20 +13,15 @@ import absnormal as an
 from absnormal.active.rows import certainly_independent, certainly_triangular
 from absnormal.rational.modular import PRIME, independent, integers
 from absnormal.sweeps.rounding import rounding
-from absnormal.sweeps.table import Sweeps
 from absnormal.theorems.direction import along_candidates, find
 from absnormal.theorems.membership import nearest_mean
-from absnormal.theorems.problem import Problem
 from absnormal.theorems.regular import BoundedAdjoints, regular, regular_function, without_effect
 from absnormal.theorems.regular_vectors import vector_under_regular
 from absnormal.theorems.separation import beyond_bounds, by_component, separation
 
+from .judge import problem
+
 TINY = 2.0**-52
-
-
-def problem(f: Callable[[Any], Any], x: list[float], slope: Any = 0.0) -> Problem:
-    sweeps = Sweeps(an.trace(f, x), np.array(x))
-    return Problem(sweeps, np.full(len(sweeps.alpha), 1.0) * slope, an.Budget())
 
 
 # -- separation ----------------------------------------------------------------------------------------------------
@@ -66,8 +61,7 @@ def test_a_component_that_others_hang_on_is_not_judged_by_itself() -> None:
 
 def test_cells_that_the_budget_left_out_separate_nothing() -> None:
     """|x| with one cell listed: the gradient of the other is not outside."""
-    sweeps = Sweeps(an.trace(lambda x: np.abs(x[0]), [0.0]), np.zeros(1))
-    asked = Problem(sweeps, np.array([-1.0]), an.Budget(cells=1))
+    asked = problem(lambda x: np.abs(x[0]), [0.0], -1.0, an.Budget(cells=1))
     assert asked.cells is not None and len(asked.cells.cells) == 1 and not asked.cells.complete
     assert separation(asked) is None
 

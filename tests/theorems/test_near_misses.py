@@ -23,14 +23,10 @@ from absnormal.theorems.componentwise import componentwise
 from absnormal.theorems.independent_subproblems import independent_subproblems
 from absnormal.theorems.membership import nearest_mean
 from absnormal.theorems.private_directions import private_directions_for_definite_slopes
-from absnormal.theorems.problem import Problem
+
+from .judge import problem
 
 Function = Callable[[Any], Any]
-
-
-def problem(f: Function, x: list[float], slopes: Any, budget: an.Budget | None = None) -> Problem:
-    sweeps = Sweeps(an.trace(f, x), np.array(x))
-    return Problem(sweeps, np.asarray(slopes, dtype=float), budget or an.Budget())
 
 
 def verdict(f: Function, x: list[float], slopes: Any) -> str:

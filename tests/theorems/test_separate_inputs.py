@@ -260,7 +260,7 @@ def test_norms_beside_many_kinks_have_members(count: int, sign: float) -> None:
 
         g = u / np.linalg.norm(u) + sign * a.T @ (a @ u) / np.linalg.norm(a @ u)
         rest = rng.uniform(-1, 1, count)
-        report = an.verify(f, np.zeros(3 + count), gradient=np.append(g, rest), budget=an.Budget(seconds=1))
+        report = an.verify(f, np.zeros(3 + count), gradient=np.append(g, rest), budget=an.Budget(seconds=0.3))
         assert report.verdict is not an.Verdict.NOT_CLARKE, seed
         if sign > 0:
             report = an.verify(f, np.zeros(3 + count), gradient=np.append(0.5 * g, rest))

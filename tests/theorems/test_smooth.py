@@ -10,12 +10,11 @@ from hypothesis import given
 
 import absnormal as an
 from absnormal.errors import TraceError
-from absnormal.sweeps.table import Sweeps
 from absnormal.theorems.problem import Problem, Proof
 from absnormal.theorems.smooth import smooth, smooth_by_equal_rows, smooth_exactly
 
 from ..oracle.expressions import variables
-from .judge import Case, case, cases, caught, fuzz, never_wrong
+from .judge import Case, case, cases, caught, fuzz, never_wrong, problem
 
 x, y = variables(2)
 
@@ -74,15 +73,10 @@ def distances(first: list[int], second: list[int]) -> Any:
     return f
 
 
-def at(f: Any, w: Any) -> Problem:
-    sweeps = Sweeps(an.trace(f, w), w.reshape(-1))
-    return Problem(sweeps, np.zeros(len(sweeps.alpha)), an.Budget())
-
-
 def test_equal_rows_of_a_batch_have_zero_rows() -> None:
     w = np.array([[0.5, 0.25], [-0.25, 0.25], [1.0, 0.5]])
     f = distances([0, 1, 2], [1, 0, 2])
-    assert len(at(f, w).c) == 6 and smooth_by_equal_rows(at(f, w)) is not None
+    assert len(problem(f, w).c) == 6 and smooth_by_equal_rows(problem(f, w)) is not None
     report = an.verify(lambda w: f(w) + np.linalg.norm(w - w.copy()), w, slope=0.5)
     assert report and report.certificate is not None and report.certificate.check()
     assert not an.verify(f, w, gradient=np.add(report.gradient, [0.0, 1.0]))
@@ -92,7 +86,7 @@ def test_other_rows_are_not_taken_for_equal() -> None:
     """Rows 2 and 3 differ, and their embeddings are equal at this w."""
     w = np.array([[0.25, 0.5], [0.25, 0.5], [0.0, 0.0]])
     for f in (distances([0, 1, 2], [0, 1, 2]), distances([0, 1], [1, 3])):
-        assert len(at(f, w).c) and smooth_by_equal_rows(at(f, w)) is None
+        assert len(problem(f, w).c) and smooth_by_equal_rows(problem(f, w)) is None
 
 
 @fuzz(60)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
@@ -13,7 +13,6 @@ import absnormal as an
 from absnormal.active.system import System
 from absnormal.certificates.certificate import Certificate
 from absnormal.rational.linear_algebra import Vector
-from absnormal.sweeps.table import Sweeps
 from absnormal.theorems.likq import likq
 from absnormal.theorems.problem import Problem, Proof
 from absnormal.theorems.regular import regular, regular_exactly
@@ -21,7 +20,7 @@ from absnormal.theorems.supporting import OwnAdjoints, own_adjoints, supporting,
 
 from ..oracle.expressions import Expr, maximum, minimum, relu, variables
 from .generators import nests
-from .judge import Rung, case, cases, caught, never_wrong, wrong
+from .judge import Rung, case, cases, caught, never_wrong, problem, wrong
 
 x, y, w = variables(3)
 BOTH = pytest.mark.parametrize("rung", [supporting, supporting_exactly])
@@ -31,12 +30,6 @@ def below(h: Fraction | float) -> Expr:
     """-|u - y| - h u with u = |x|: under the slope c of the outer kink the adjoint of |x| is -c - h."""
     u = abs(x)
     return -abs(u - y) - u * Fraction(h)
-
-
-def own(program: Any, slopes: Sequence[float], at: Sequence[float] = (0.0, 0.0)) -> Problem:
-    """A function at a point, with slopes of its active switches."""
-    sweeps = Sweeps(an.trace(program, list(at)), np.array(at))
-    return Problem(sweeps, np.array(slopes, dtype=float), an.Budget())
 
 
 @BOTH
@@ -78,7 +71,7 @@ def test_an_adjoint_beyond_rounding_counts(excess: float, proved: bool) -> None:
         u = np.abs(t[0])
         return -np.abs(u - t[1]) + (c - excess) * u + t[0] + t[1]
 
-    assert (supporting(own(f, [1.0, c])) is not None) == (proved or excess > 0)
+    assert (supporting(problem(f, [0.0, 0.0], [1.0, c])) is not None) == (proved or excess > 0)
 
 
 def test_what_is_set_aside_is_in_the_deviation_and_must_be_small() -> None:
@@ -91,17 +84,17 @@ def test_what_is_set_aside_is_in_the_deviation_and_must_be_small() -> None:
 
         return summed
 
-    found = supporting(own(f(1.0), [0.0, 0.0]))
+    found = supporting(problem(f(1.0), [0.0, 0.0]))
     weight = Fraction(0.1) + Fraction(0.2) - Fraction(0.3)
     assert found is not None and isinstance(found.evidence, OwnAdjoints) and found.evidence.set_aside == [0]
     assert Fraction(found.deviation) >= 2 * abs(weight) > 0
-    assert supporting(own(f(1e9), [0.0, 0.0])) is None
+    assert supporting(problem(f(1e9), [0.0, 0.0])) is None
 
 
 def test_a_zero_row_is_left_out_by_structure_only() -> None:
     """relu(a) - relu(b) of one dead unit, a = b = 0 w: the adjoints have both signs and the rows are zero."""
     f = lambda t: np.maximum(0.0 * t[0], 0.0) - np.maximum(0.0 * t[0], 0.0) + np.abs(t[1])  # noqa: E731
-    assert supporting(own(f, [0.0, 0.0, 0.5])) is not None
+    assert supporting(problem(f, [0.0, 0.0], [0.0, 0.0, 0.5])) is not None
 
 
 @pytest.mark.parametrize("framework", ["numpy", "torch"])
@@ -132,7 +125,7 @@ def test_a_hundred_thousand_kinks_by_one_pull() -> None:
         return -np.abs(u - t[50_000:]).sum() - 0.5 * u.sum()
 
     zero = np.zeros(100_000)
-    proof = supporting(Problem(Sweeps(an.trace(f, zero), zero), zero, an.Budget()))
+    proof = supporting(problem(f, zero))
     assert proof is not None and proof.deviation == 0
 
 
