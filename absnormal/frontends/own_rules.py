@@ -73,9 +73,11 @@ class OwnRule:
                 )
 
 
-def keywords(f: Callable[..., Any]) -> tuple[str, ...]:
-    """The parameters that a function takes by name only."""
-    return tuple(item.name for item in inspect.signature(f).parameters.values() if item.kind is item.KEYWORD_ONLY)
+def keywords(f: Callable[..., Any]) -> tuple[inspect.Parameter, ...]:
+    """The parameters that a function takes by name only; those that every ufunc has are none of an operation."""
+    if isinstance(f, np.ufunc):
+        return ()
+    return tuple(item for item in inspect.signature(f).parameters.values() if item.kind is item.KEYWORD_ONLY)
 
 
 def _shown(value: Array) -> str:

@@ -137,6 +137,20 @@ def test_parameters_of_a_primitive_are_read_or_refused() -> None:
     assert an.verify(lambda x: jnp.abs(jnp.cumsum(x)).sum(), x).verdict is an.Verdict.CLARKE
 
 
+def test_a_ufunc_and_parameters_with_defaults_ask_for_no_parameters() -> None:
+    x, other = jnp.array([0.5, 0.0, 2.0]), np.array([0.5, 0.0, 2.0, 1.0]).reshape(2, 2, 1, 1)
+    bare: tuple[Any, ...] = (np.tan, lambda u, *, steepness=1.0: np.tan(steepness * u))
+    for rule in bare:
+        del primitives.RULES["tan"], rules.RULES["Tan"]
+        an.extend.rule("jax", "tan", rule)
+        assert an.verify(lambda x: jnp.tan(jnp.abs(x)).sum() + jnp.tan(x[0]), x).active
+        an.extend.rule("onnx", "Tan", rule)
+        assert np.allclose(an.onnx.load(model("Tan"), {"x": other})(other), np.tan(other))
+    del primitives.RULES["cumsum"]
+    an.extend.rule("jax", "cumsum", lambda u, *, axis=3, missing=0: np.cumsum(u, axis))
+    assert an.verify(lambda x: jnp.abs(jnp.cumsum(x)).sum(), x).verdict is an.Verdict.CLARKE
+
+
 def test_an_operator_of_onnx_is_followed_by_a_rule() -> None:
     def standardized(u: Any, *, axes: Any) -> Any:
         mean = np.mean(u, tuple(axes), keepdims=True)

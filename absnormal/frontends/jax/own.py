@@ -39,7 +39,6 @@ def register(name: str, f: Callable[..., Any]) -> None:
 
         return own(call.write, args, named, compute, float(jnp.finfo(call.outs[0].dtype).eps))
 
-    # It reads the parameters that f does.
-    reads = [inspect.Parameter(item, inspect.Parameter.KEYWORD_ONLY) for item in keywords(f)]
-    rule.__signature__ = inspect.Signature(reads)  # type: ignore[attr-defined]
+    # It reads the parameters that f does; a primitive need not have those with a default.
+    rule.__signature__ = inspect.Signature(keywords(f))  # type: ignore[attr-defined]
     RULES[name] = rule

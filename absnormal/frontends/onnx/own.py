@@ -27,7 +27,7 @@ def register(kind: str, f: Callable[..., Any]) -> None:
         raise ValueError(f"the operator {kind} has a rule")
     if not require("onnx.defs", "onnx").has(kind):
         raise ValueError(f"ONNX has no operator {kind}")
-    own, names = OwnRule("the reference of ONNX", f), keywords(f)
+    own, names = OwnRule("the reference of ONNX", f), tuple(item.name for item in keywords(f))
 
     def write(call: Call, *inputs: Any) -> Any:
         named = {name: value for name in names if (value := call.get(name)) is not None}
