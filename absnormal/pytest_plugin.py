@@ -309,7 +309,9 @@ def _about(report: Report, message: str) -> bool:
     """Whether a message of an assertion is that a report is not CLARKE."""
     said = repr(report)
     return message == str(report) or any(
-        text in message for text in (f"assert {said}", f"{said} is not true", f"{said}.verdict")
+        text in message
+        for text in (f"assert {said}", f"assert ({said} or ", f" and {said})", f" or {said}", f"{said} is not true",
+                     f"{said}.verdict")
     )
 
 

@@ -70,6 +70,18 @@ def test_asserted_by_name():
     assert report, "no Clarke gradient"
 
 
+def test_asserted_both():
+    model = head()
+    first, second = an.torch.verify(model, lambda: right(model)), an.torch.verify(model, lambda: by_hand(model))
+    assert first and second, "one of two"
+
+
+def test_asserted_either():
+    model = head()
+    report = an.torch.verify(model, lambda: by_hand(model))
+    assert report or report
+
+
 def test_expected_wrong():
     model = head()
     assert not an.torch.verify(model, lambda: by_hand(model))
@@ -121,7 +133,8 @@ def test_models_are_judged_by_fixture_marker_and_assertion(tmp_path: Path) -> No
     assert outcomes(done.stdout) == {
         "test_fixture": "passed", "test_fixture_wrong": "failed", "test_marked[point0]": "passed",
         "test_marked_wrong[point0]": "failed", "test_asserted": "passed", "test_asserted_wrong": "failed",
-        "test_asserted_by_name": "failed", "test_expected_wrong": "passed", "test_asserted_verdict": "failed",
+        "test_asserted_by_name": "failed", "test_asserted_both": "failed", "test_asserted_either": "failed",
+        "test_expected_wrong": "passed", "test_asserted_verdict": "failed",
         "test_true": "failed", "test_called": "failed", "test_another_assertion": "failed",
     }, done.stdout + done.stderr  # fmt: skip
     # An assertion fails with the text of the report, which names the user's line.
