@@ -5,6 +5,7 @@ A program is drawn once, and all theorems are asked about it.
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 
 from absnormal.judgement.ladder import RUNGS
@@ -48,7 +49,8 @@ def test_nests(a: Case) -> None:
     assert proofs[regular_exactly] is None or proofs[supporting_exactly] is not None
 
 
-@fuzz(12)
+@pytest.mark.slow
+@fuzz(15)
 @given(cases(soft=True))
 def test_programs_with_smooth_maps_between(a: Case) -> None:
     asked(a)
