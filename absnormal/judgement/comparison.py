@@ -17,7 +17,7 @@ from absnormal.arrays import Array
 from absnormal.frontends.traced_call import TracedCall
 from absnormal.judgement.tolerances import DOUBLE, NOTHING, Tolerance, machine_epsilon
 from absnormal.sweeps.conditioning import is_sensitive, terms_have_sizes
-from absnormal.sweeps.last_steps import LastSteps
+from absnormal.sweeps.last_steps import LastSteps, length
 from absnormal.sweeps.table import Sweeps
 from absnormal.theorems.problem import Problem, cancelling, gradient_of, keep_gradient, largest, terms
 
@@ -145,7 +145,8 @@ def _by_last_steps(call: TracedCall, problem: Problem, tolerance: Tolerance) -> 
     # In double precision throughout the sweeps of the problem work as the framework does.
     double = call.dtype == np.dtype(float) and float(np.max(problem.sweeps.units)) <= DOUBLE
     sweeps = problem.sweeps if double else Sweeps(call.program, None, 0.0, call.working)
-    steps = sweeps.last_steps(problem.sigma.astype(sweeps.y.dtype, copy=False), call.leaves)
+    sigma = problem.sigma if double else problem.sweeps.signature(problem.c, sweeps.y.dtype)
+    steps = sweeps.last_steps(sigma, call.leaves)
     kept = np.zeros(call.program.n if double and call.program.n <= _KEPT else 0)
     rooms = steps.views([leaf[None] for leaf in call.program.tree.split(kept)]) if kept.size else {}
     apart, floor = np.zeros(leaves), tolerance.leaves(np.zeros(leaves))
@@ -293,12 +294,15 @@ def of_terms_without_size(call: TracedCall, problem: Problem, comparison: Compar
     """Why a difference that terms of some size would allow is no rounding of theirs: the values leave them no size."""
     if not comparison.by_terms:
         return ""
-    leaves = zip(call.leaves, call.program.inputs(call.values), strict=True)
     bound = np.inf if comparison.sensitivity is None else comparison.sensitivity
-    sensitivity = max(bound, *(_largest(given) * _largest(leaf) for given, leaf in leaves))
-    # By half of what is allowed, as the sweep that tells it was one in the framework's own precision.
-    if not is_sensitive(problem.sweeps, 2 * sensitivity):
-        return ""
+    values = call.values if call.working is None else call.working
+    # Lengths bound the largest entries, and are cheaper.
+    for size in (length, _largest) if np.isfinite(bound) else ():
+        leaves = zip(call.leaves, call.program.inputs(values), strict=True)
+        sensitivity = max(bound, *(size(given) * size(leaf) for given, leaf in leaves))
+        # By half of what is allowed, as the sweep that tells it was one in the framework's own precision.
+        if not is_sensitive(problem.sweeps, 2 * sensitivity):
+            return ""
     known = terms_have_sizes(problem.sweeps, problem.sigma)
     leaf = next((leaf for leaf in comparison.by_terms if not known[leaf]), None)
     if leaf is None:

@@ -48,17 +48,14 @@ def lost(tool: Sweeps, sigma: Array, tolerance: Tolerance) -> bool:
         cancels.any() and not terms_have_sizes(tool, sigma)[cancels].all())
 
 
-def why_far(
-    tool: Sweeps, sigma: Array, leaves: Sequence[Array], tolerance: Tolerance, known: float | None = None
-) -> str:
+def why_far(tool: Sweeps, sigma: Array, leaves: Sequence[Array], tolerance: Tolerance) -> str:
     """Why a vector that is g_sigma from the values as they were rounded may be no gradient of f within the tolerance;
     empty where it is.
 
     It is held against the gradient from values in float64, of which random roundings show what that is worth.  Where
-    more than the tolerance is apart it may still be rounding that any formula has (`_inherent`).  ``known`` is how much
-    f changes under sigma where the value of one node is doubled, where that is known.
+    more than the tolerance is apart it may still be rounding that any formula has (`_inherent`).
     """
-    if _exact(tool) or (known is not None and _depends_little(tool, leaves, known)):
+    if _exact(tool):
         return ""
     try:
         near = _finer(tool)
@@ -100,9 +97,9 @@ def _depends_little(tool: Sweeps, leaves: Sequence[Array], sensitive: float) -> 
     inputs = [index for index, node in enumerate(tool.program.nodes) if node.op == "input"]
     # Large leaves are not asked for where small ones say enough.
     for index in sorted(inputs, key=lambda index: math.prod(tool.program.nodes[index].shape)):
-        g, leaf = leaves[tool.program.nodes[index].params["leaf"]], tool.values[index]
+        g, leaf = leaves[tool.program.nodes[index].params["leaf"]], tool.own[index]
         found += float(np.vdot(np.abs(g), np.abs(leaf)))
-        if enough < found:
+        if enough < found < math.inf:
             return True
     return False
 
@@ -225,10 +222,14 @@ def _by_entry(tool: Sweeps, leaves: Array) -> Array:
 def with_digits(
     turns: Turns, leaves: Sequence[Array], tolerance: Tolerance, known: float | None = None
 ) -> Turns:
-    """The same, except that nothing proves a g_c that is no gradient of f because values were rounded."""
+    """The same, except that nothing proves a g_c that is no gradient of f because values were rounded.
+
+    ``known`` is how much f changes under the slopes c where the value of one node is doubled, where that is known.
+    """
     for found in turns:
         proof, tool, problem = found.outcome, found.tool, found.problem
-        own = isinstance(proof, Proof) and proof.clarke and not found.bare
-        if own and (why := why_far(tool, problem.sigma, leaves, tolerance, known)):
+        own = isinstance(proof, Proof) and proof.clarke and not found.bare and not _exact(tool)
+        own = own and not (known is not None and _depends_little(tool, leaves, known))
+        if own and (why := why_far(tool, problem.sigma, leaves, tolerance)):
             yield from repeat(replace(found, outcome=why))
         yield found

@@ -254,10 +254,10 @@ class AtPoint:
                 np.subtract(part > 0, part < 0, out=own, dtype=np.int8)
         return True
 
-    def signature(self, slopes: Any) -> Array:
+    def signature(self, slopes: Any, dtype: Any = float) -> Array:
         """All slopes of |z|: the signs, and ``slopes`` (a number, or one per active switch) on the active ones."""
         exact = self._signs.dtype == object and slopes is not INTERVAL
-        sigma = self._signs.astype(object if exact else float)
+        sigma = self._signs.astype(object if exact else dtype)
         sigma[self.alpha] = slopes
         return sigma
 

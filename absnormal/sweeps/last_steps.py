@@ -25,6 +25,8 @@ _BOUNDED: dict[str, Callable[[list[float]], float]] = {
 }
 #: Operations that mask entries with constants beyond some number: their adjoints are 0 there.
 _MASKING, _MASK = frozenset({"add", "sub", "where"}), 1024.0
+#: Lengths from here on are those of squares in single precision, too.
+_TINY = 1e-15
 
 
 def largest(array: Array) -> float:
@@ -32,11 +34,13 @@ def largest(array: Array) -> float:
     return float(max(array.max(initial=0.0), -array.min(initial=0.0)))
 
 
-def _length(array: Array) -> float:
+def length(array: Array) -> float:
     """The 2-norm of the entries, without those that are others once more: no entry is larger."""
     if 0 in array.strides:
         array = array[tuple(slice(None) if stride else slice(1) for stride in array.strides)]
-    return math.sqrt(np.vdot(array, array))
+    found = math.sqrt(np.vdot(array, array))
+    # Squares of what is smaller underflow.
+    return found if found > _TINY else math.sqrt(array.size) * largest(array)
 
 
 def _behind_masks(program: Program) -> list[int]:
@@ -80,7 +84,7 @@ class LastSteps(Adjoints):
         w = super().take(index)
         if w is not None:
             moves = TABLE[self.program.nodes[index].op].family == "movement"
-            self.lengths[index] = 0.0 if moves else _length(w)
+            self.lengths[index] = 0.0 if moves else length(w)
             if index in self.masked:
                 self.masked[index] = w
         return w
@@ -93,7 +97,7 @@ class LastSteps(Adjoints):
             sizes[index] = self._size(index, values, sizes)
             product = self.lengths[index] * sizes[index]
             if product and (w := self.masked.get(index)) is not None:
-                product = _length(np.where(w == 0, 0.0, w * values[index].astype(float)))
+                product = length(np.where(w == 0, 0.0, w * values[index].astype(float)))
             # Where that is no number nothing is known.
             most = max(most, math.inf if math.isnan(product) else product)
         return most

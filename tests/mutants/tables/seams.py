@@ -28,7 +28,7 @@ MUTANTS = (
            OVERFLOW),
     Mutant("frontends/torch/capture.py", "if found.overflows and not infinite and", "if False and", OVERFLOW),
     Mutant("frontends/jax/capture.py", "    if builder.overflows:\n", "    if False:\n", OVERFLOW),
-    Mutant("sweeps/last_steps.py", "product = _length(np.where(w == 0, 0.0, w * values[index].astype(float)))",
+    Mutant("sweeps/last_steps.py", "product = length(np.where(w == 0, 0.0, w * values[index].astype(float)))",
            "product = 0.0", ("judgement/test_ill_conditioned.py",)),
     Mutant("program/slicing.py", "inside = True if domain is None else domain(node.params, *args)", "inside = False",
            OVERFLOW),
