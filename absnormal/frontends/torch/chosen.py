@@ -35,6 +35,8 @@ _ENTRYWISE = ENTRYWISE - {"unsqueeze", "squeeze", "view", "_unsafe_view", "where
 #: Losses of entries, by the place of the argument that says how they are reduced.
 _LOSSES = {"mse_loss": 2, "smooth_l1_loss": 2, "huber_loss": 2}
 _PUTTING = frozenset({"index_put", "masked_scatter"})
+#: What picks entries by a mask, or writes to them.
+PICKED = PICKING | _PUTTING
 _FIX = "compute with all entries, and choose by torch.where(u > 0, a, b)"
 
 
@@ -248,10 +250,12 @@ def _plain(value: Any) -> Any:
 def _mask_of(record: Record) -> Any:
     """The mask by which an operation picks entries of a tensor, or writes to them; None where it is no such one."""
     name = plain_name(record)
+    if name not in PICKED:
+        return None
     if name in ("index", "index_put") and not any(record.args[3:]) and not record.kwargs.get("accumulate"):
         keys = record.args[1]
         key = keys[0] if len(keys) == 1 else None
-    elif name in ("masked_select", "masked_scatter"):
+    elif name.startswith("masked"):
         key = record.args[1]
     else:
         return None

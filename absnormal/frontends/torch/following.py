@@ -160,8 +160,10 @@ class Following:
             # Parts of memory that are looked for are steps of their own.
             stopped = () if jumping else self._stopped(arguments, handles, targets)
             step = len(self.steps)
-            self.steps.append(Step(record, number, given, handles, stopped, jumps=jumping, behind=hidden_by_stops))
-            behind, jagged = taint | {step}, sharp(record, handles)
+            jagged = sharp(record, handles)
+            self.steps.append(Step(
+                record, number, given, handles, stopped, jumps=jumping, behind=hidden_by_stops, sharp=jagged))
+            behind = taint | {step}
             shown = behind if not jumping and (jagged or leaps(record)) else taint
             if shown:
                 self.shown[step] = shown
@@ -196,12 +198,12 @@ class Following:
         handles = {id(t): self.value(t) for t in arguments}
         again = any(storage(target) in self.stopped for target in record.overwritten)
         if again or any(handle is not None for handle in handles.values()):
-            step, jumping = len(self.steps), flat(record) and not again
-            self.steps.append(Step(record, number, given, handles, jumps=jumping, apart=True))
+            step, jumping, jagged = len(self.steps), flat(record) and not again, sharp(record, handles)
+            self.steps.append(Step(record, number, given, handles, jumps=jumping, apart=True, sharp=jagged))
             if not jumping:
                 self._results(self.stopped, step, outs, record.overwritten, given)
             behind = taint | {step}
-            jagged = sharp(record, handles) or leaps(record)
+            jagged = jagged or leaps(record)
             for out in outs:
                 if jagged or discrete(out):
                     self._taint(out, behind)

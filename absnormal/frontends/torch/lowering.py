@@ -19,7 +19,7 @@ from absnormal.frontends.torch.arguments import reading, rule_name
 from absnormal.frontends.torch.branches import at_ties
 from absnormal.frontends.torch.coinciding import Coinciding
 from absnormal.frontends.torch.dominated import dominated
-from absnormal.frontends.torch.following import Following, sharp
+from absnormal.frontends.torch.following import Following
 from absnormal.frontends.torch.graph import refuse_constant
 from absnormal.frontends.torch.guards import keep
 from absnormal.frontends.torch.jumps import VALUELESS
@@ -74,6 +74,8 @@ class Lowering:
         #: Jumps that must come out at another point as they did, and variables that must be the same there.
         self._jumps: dict[int, None] = {}
         self._held: dict[int, tuple[str, Source | None]] = {}
+        #: What operations are called, by the module that ran them and by their names.
+        self._called: dict[tuple[int, str], str] = {}
         for number, variable in enumerate(map(tape.current, variables)):
             node = Node("input", (), {"leaf": number}, tuple(variable.shape), None, "", True)
             self.builder.unit = EPSILON.get(variable.dtype, 0.0)
@@ -124,12 +126,15 @@ class Lowering:
 
     def _at(self, record: Record) -> None:
         """Name the operation that is being lowered."""
-        source = record.source
-        name = "to" if record.name == "_to_copy" else record.name.removesuffix("_")
-        path = self.names.get(id(record.module)) if record.module is not None else None
-        kind = type(record.module)
-        what = kind.__name__ if kind.__module__.startswith("torch.nn") else name
-        self.write.operation, self.write.source = f"{path} ({what})" if path else f"torch.{name}", source
+        key = id(record.module), record.name
+        called = self._called.get(key)
+        if called is None:
+            name = "to" if record.name == "_to_copy" else record.name.removesuffix("_")
+            path = self.names.get(id(record.module)) if record.module is not None else None
+            kind = type(record.module)
+            what = kind.__name__ if kind.__module__.startswith("torch.nn") else name
+            called = self._called[key] = f"{path} ({what})" if path else f"torch.{name}"
+        self.write.operation, self.write.source = called, record.source
 
     def _ties(self, number: int) -> bool:
         """Whether the result of an operation jumps at the point; within rounding of that it is noted."""
@@ -226,7 +231,7 @@ class Lowering:
         given = [handle for handle in step.handles.values() if handle is not None] if self.write.bound else []
         if given or step.stopped:
             self._hold([*given, *step.stopped])
-        if sharp(record, step.handles):
+        if step.sharp:
             if self.open([number]):
                 self._at(record)
                 self.write.refuse("jumps at this point", "move the point off the jump")

@@ -41,7 +41,7 @@ class Step:
 
     ``given`` are the storages of its arguments, ``handles`` what these arguments are, by the identity of the tensor,
     and ``stopped`` what those are that a detach or no_grad made constants; ``behind`` are the steps of the jumps behind
-    those.
+    those, and ``sharp`` says whether it jumps by what depends on a variable though it is on numbers.
     """
 
     record: Record | None
@@ -53,6 +53,7 @@ class Step:
     jumps: bool = False
     apart: bool = False
     behind: frozenset[int] = frozenset()
+    sharp: bool = False
 
     @property
     def operation(self) -> Record:

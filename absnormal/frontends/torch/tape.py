@@ -17,7 +17,7 @@ from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_mod
 
 from absnormal.errors import TraceError
 from absnormal.frontends.torch.memory import Memory, contents, flat, storage
-from absnormal.frontends.torch.selecting import Selections
+from absnormal.frontends.torch.selecting import PICKING, Selections
 from absnormal.frontends.torch.values import mapped
 from absnormal.frontends.user_line import is_ours
 from absnormal.program.nodes import Source
@@ -94,10 +94,8 @@ class Record:
         self.func, self.name, self.args, self.kwargs = func, name, args, kwargs
         self.source, self.module = where()
         self.arguments = tensors((*args, *kwargs.values()) if kwargs else args)
-        self.needs, self.pairs = {}, False
-        for tensor in self.arguments:
-            self.needs[id(tensor)] = tensor.requires_grad
-            self.pairs = self.pairs or tensor.is_complex()
+        self.needs = {id(tensor): tensor.requires_grad for tensor in self.arguments}
+        self.pairs = any(map(torch.is_complex, self.arguments))
         self.enabled = torch.is_grad_enabled()
         self.out: Any = None
         self.outs: list[Any] = []
@@ -215,9 +213,10 @@ class Tape(TorchDispatchMode):  # type: ignore[misc]
         updated = _targets(operation.statistics, args, kwargs) if operation.statistics else []
         for target in updated:
             self._save(target)
-        written = (*targets, *updated)
+        written = (*targets, *updated) if targets or updated else ()
         places = {id(tensor): storage(tensor) for tensor in record.arguments if tensor.layout == torch.strided}
-        self.memory.writes(written)
+        if written:
+            self.memory.writes(written)
         if self.memory.may_change(places.values()):
             self.memory.uses(record.used(operation), places, record.source, written)
         if kwargs and kwargs.get("generator") is not None:
@@ -228,7 +227,8 @@ class Tape(TorchDispatchMode):  # type: ignore[misc]
             out.zero_()
         record.returned(out, targets)
         self.records.append(record)
-        self.selections.ran(record.name, record.arguments, record.outs)
+        if self.selections or record.name in PICKING:
+            self.selections.ran(record.name, record.arguments, record.outs)
         self.memory.made(record.outs, places.values(), written)
         return out
 

@@ -20,7 +20,7 @@ from absnormal.frontends.meanings.jumps import SIDES, Either, Jump, Movement, ev
 from absnormal.frontends.meanings.steps import as_number, over_entries, searched, stepped
 from absnormal.frontends.numpy.masks import TracedMask
 from absnormal.frontends.numpy.traced import TracedArray
-from absnormal.frontends.torch.chosen import Choices
+from absnormal.frontends.torch.chosen import PICKED, Choices
 from absnormal.frontends.torch.constants import (
     ENTRYWISE,
     MOVING,
@@ -33,7 +33,6 @@ from absnormal.frontends.torch.constants import (
     on_others,
     taken_of,
 )
-from absnormal.frontends.torch.following import sharp
 from absnormal.frontends.torch.jumps import CONVERSIONS, RELATIONS, plain_name
 from absnormal.frontends.torch.memory import storage
 from absnormal.frontends.torch.places import ORDERING, outcome_of
@@ -161,9 +160,11 @@ class Versions:
         lowering = self.lowering
         step = lowering.following.steps[number]
         record, name = step.operation, plain_name(step.operation)
+        if not step.sharp and name not in PICKED and not self._parted(step):
+            return False
         if self.choices.took(number):
             return True
-        if sharp(record, step.handles) and lowering.open([number]):
+        if step.sharp and lowering.open([number]):
             outcome = self._signed(step) if name == "copysign" else self.outcome(number)
             if outcome is not None:
                 lowering.results[number, 0] = outcome.index if isinstance(outcome, TracedArray) else outcome
@@ -180,6 +181,11 @@ class Versions:
                 lowering.builder.give(made, self.tape.value(out, step.number + 1))
             lowering.results[number, place] = made
         return True
+
+    def _parted(self, step: Step) -> bool:
+        """Whether arguments of a step are no nodes, but what jumps or was picked."""
+        known = self.lowering.results
+        return any(handle is not None and type(known.get(handle, 0)) is not int for handle in step.handles.values())
 
     def reached(self, step: Step, numbers: frozenset[int]) -> list[int]:
         """The jumps among some whose outcomes a step takes, directly or by operations that do not jump.
