@@ -15,7 +15,7 @@ from absnormal.errors import DomainError
 from absnormal.judgement.tolerances import DOUBLE, LARGEST, NOTHING, Tolerance, cancelled
 from absnormal.judgement.turns import Turns
 from absnormal.program.tree import join
-from absnormal.sweeps.conditioning import COARSE, MARGIN, between, beyond_values, held, terms_have_sizes
+from absnormal.sweeps.conditioning import COARSE, MARGIN, between, beyond_values, held, sensitivity, terms_have_sizes
 from absnormal.sweeps.table import Sweeps, in_double_precision
 from absnormal.theorems.problem import Proof, gradient_of, largest, terms
 
@@ -229,7 +229,8 @@ def with_digits(
     for found in turns:
         proof, tool, problem = found.outcome, found.tool, found.problem
         own = isinstance(proof, Proof) and proof.clarke and not found.bare and not _exact(tool)
-        own = own and not (known is not None and _depends_little(tool, leaves, known))
+        if own:
+            own = not _depends_little(tool, leaves, sensitivity(tool, problem.sigma) if known is None else known)
         if own and (why := why_far(tool, problem.sigma, leaves, tolerance)):
             yield from repeat(replace(found, outcome=why))
         yield found
