@@ -16,6 +16,7 @@ from absnormal.judgement.tolerances import DOUBLE_PRECISION, machine_epsilon, re
 from absnormal.sweeps.table import Sweeps
 
 F = torch.nn.functional
+W = np.random.default_rng(0).normal(size=(4, 6))
 
 
 def kurtosis(x: Any) -> Any:
@@ -135,3 +136,14 @@ def test_a_product_of_zeros_loses_no_digits(power: int) -> None:
 
     report = an.verify(f, [0.3, 0.3])
     assert report.method == "smooth" and not report.gradient.any()
+
+
+@pytest.mark.parametrize("f", [
+    lambda x: np.sum(np.tanh(W @ x)) + np.abs(x).sum(),
+    lambda x: np.sum(np.exp(-np.square(x))) * np.maximum(x[0], x[1]),
+    lambda x: np.log(1 + np.sum(np.square(x))),
+], ids=["a layer", "a product", "a logarithm"])
+def test_no_roundings_are_drawn_where_f_depends_on_its_inputs_most(f: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(digits, "why_far", lambda *_: pytest.fail("roundings were drawn"))
+    for x in (np.linspace(-1, 2, 6), np.linspace(0, 0.1, 6)):
+        assert an.verify(f, x) and an.verify(an.trace(f, x), x)

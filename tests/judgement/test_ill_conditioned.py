@@ -13,6 +13,7 @@ import absnormal as an
 from absnormal.frontends.torch.capture import of_closure
 from absnormal.program.tree import Tree
 from absnormal.sweeps.conditioning import is_sensitive, sensitivity, terms_have_sizes
+from absnormal.sweeps.last_steps import length
 from absnormal.sweeps.table import Sweeps
 from tests.planted.plants import Wrong
 
@@ -122,3 +123,11 @@ def test_masks_count_where_something_follows_them(f: Any, sensitive: bool, dtype
     sweeps = Sweeps(call.program, None, 0.0, call.values)
     bound = sweeps.last_steps(sweeps.signature(np.zeros(0)), call.leaves).sensitivity(call.values)
     assert is_sensitive(sweeps, bound) == sensitive
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("scale", [1e-30, 1e-16, 1.0, 1e15])
+def test_lengths_bound_entries_of_any_size(scale: float, dtype: type) -> None:
+    array = (scale * np.array([[3.0, -4.0], [0.0, 1.0]])).astype(dtype)
+    assert np.abs(array).max() <= length(array) <= 10 * scale
+    assert length(np.broadcast_to(array, (7, 2, 2))) == length(array)

@@ -11,7 +11,7 @@ import torch
 
 import absnormal as an
 from absnormal.active.forms import forms
-from absnormal.ops import TABLE
+from absnormal.ops import TABLE, maps_of, standardized
 from absnormal.program.builder import Builder, Finished
 from absnormal.program.tree import Tree
 from absnormal.sweeps.equal_rows import EqualRows
@@ -175,3 +175,27 @@ def test_an_entry_that_is_standardized_alone_is_0_and_moves_no_kink(name: str, s
     found = an.verify(bent, torch.tensor(x, dtype=torch.float64), slope=slope)
     assert (found.verdict, found.method) == (an.Verdict.CLARKE, "smooth")
     assert found.certificate is not None and found.certificate.check()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(5, 3), (4, 2, 3, 3)])
+def test_what_was_computed_for_the_value_is_the_derivatives(shape: tuple[int, ...], dtype: type) -> None:
+    row, u = TABLE["standardized"], np.random.default_rng(0).normal(size=shape).astype(dtype)
+    params = {"axes": tuple(axis for axis in range(len(shape)) if axis != 1), "eps": 1e-5}
+    value, t = row.value(params, u), np.ones((1, *shape), dtype)
+    t[0, 0] = 2
+    known = maps_of("standardized")(params, [u], value, shape)[0]
+    # A copy may be what a kernel rounded: y is computed again, as it is in another precision.
+    again = maps_of("standardized")(params, [u], value.copy(), shape)[0]
+    assert known is not None and again is not None
+    assert known.pull(t) == pytest.approx(again.pull(t), rel=1e-5, abs=1e-5)
+    other = maps_of("standardized")(params, [u.astype(float)], value, shape)[0]
+    assert other is not None and other.rate.dtype == float
+
+
+def test_nothing_is_kept_of_values_that_are_gone() -> None:
+    value = TABLE["standardized"].value({"axes": (0,), "eps": 1e-5}, np.arange(4.0))
+    key = id(value)
+    assert key in standardized._RATES
+    del value
+    assert key not in standardized._RATES

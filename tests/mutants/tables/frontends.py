@@ -109,6 +109,8 @@ MUTANTS = (
     Mutant("frontends/meanings/chosen.py", "return total / count\n", "return total / np.sum(self.mask.outcome)\n",
            PICKED),
     Mutant("frontends/torch/versions.py", "found |= numbers & following.behind(apart)", "pass", MOVED),
+    Mutant("frontends/torch/versions.py", " and not self._parted(step):", ":", MOVED),
+    Mutant("frontends/torch/versions.py", "if not step.sharp and name", "if name", MOVED),
     Mutant("frontends/torch/versions.py",
            "found |= hidden if maker is None else self._left_open(hidden, maker.handles.values())", "pass",
            ("frontends/test_torch_jumps.py",)),
