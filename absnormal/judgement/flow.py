@@ -22,7 +22,7 @@ from absnormal.judgement.digits import with_digits
 from absnormal.judgement.fewer_kinks import FewerKinks, contradicted, fewer_kinks
 from absnormal.judgement.ladder import FIRST, FURTHER, decide
 from absnormal.judgement.options import Options
-from absnormal.judgement.tolerances import Tolerance, machine_epsilon
+from absnormal.judgement.tolerances import DOUBLE, Tolerance, machine_epsilon
 from absnormal.judgement.turns import Judgement, Turns, in_turns
 from absnormal.judgement.vector import Limits, judge, why_open
 from absnormal.ops.opaque import for_symmetric
@@ -48,7 +48,8 @@ _HALF = (
     " are: pass (A + A.T) / 2"
 )
 _NOTHING = "; no derivative code but its own was found behind it, so the vector is judged as it is"
-_LOST = "; in the other precision the two agree, so digits were lost in the one that f ran in: run f in float64"
+_LOST = "; in the other precision the two agree, so digits were lost in the one that f ran in"
+_FINER = ": run f in float64"
 _CANCELLED = "the gradient is zero up to cancellation in {leaves}: the rounding there is that of the terms that cancel"
 
 
@@ -279,7 +280,8 @@ def _apart_from_the_model(call: TracedCall, tool: Sweeps, comparison: Comparison
         elif isinstance(proof, Proof) and len(tool.alpha) and not lost:
             yield replace(found, notes=(apart + _NOTHING,))
         else:
-            yield replace(found, outcome=apart + _LOST if lost else apart)
+            finer = _FINER if machine_epsilon(call.dtype) > DOUBLE else ""
+            yield replace(found, outcome=apart + _LOST + finer if lost else apart)
 
 
 def _one_half(call: TracedCall) -> str:

@@ -31,7 +31,7 @@ DOUBLE = float(np.finfo(float).eps)
 #: In half precision the terms of such a sum carry a few roundings each, which is more than half of the digits.
 UNITS = 4.0
 #: The rounding of a sum of n terms, in units eps sqrt(n) of the sum of their absolute values.
-PARTIAL = 2.0
+PARTIAL = 8.0
 #: A sum is zero up to cancellation where double precision finds it below this part of its terms.
 NOTHING = 2.0**-32
 

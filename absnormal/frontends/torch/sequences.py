@@ -103,7 +103,7 @@ def _grouped_products(w: Writer, a: Arg, b: Arg, /, offs: Arg | None = None, bia
 
 @dataclass(frozen=True, kw_only=True)
 class Alignments(Kernel):
-    """Minus the logarithm of the probability of all alignments.
+    """Minus the logarithm of the probability of all alignments, of logarithms (copies, steps, labels).
 
     Torch's derivative is that by what log_softmax was taken of, so it is e^x more than that by the logarithms.
     """
@@ -112,11 +112,12 @@ class Alignments(Kernel):
 
     def jacobian(self, args: Sequence[Array], own: int) -> Array:
         (logs,) = args
-        steps, count = np.arange(len(logs))[:, None, None], np.arange(len(self.lengths))
-        inside = steps < np.reshape(self.lengths, (1, -1, 1))
-        more = np.where(inside, np.exp(logs), 0.0)
-        by_row = np.stack([np.where((count == row)[:, None], more, 0.0).reshape(-1) for row in count])
-        return np.asarray(super().jacobian(args, own) - by_row)
+        inside = np.arange(logs.shape[1]) < np.reshape(self.lengths, (-1, 1))
+        more = np.where(inside[..., None], np.exp(logs), 0.0)
+        return np.asarray(super().jacobian(args, own) - more.reshape(len(logs), 1, -1))
+
+    def _run(self, given: Sequence[Any]) -> Any:
+        return super()._run([given[0].transpose(0, 1)])
 
 
 def _ctc_loss(
@@ -129,11 +130,12 @@ def _ctc_loss(
     )
     labels = targets.array.astype(int)
     kernel = Alignments(
-        name="ctc_loss", batch=0, operation="aten::_ctc_loss.default", place=0, eps=w.builder.unit, named=(),
+        name="ctc_loss", batch=1, operation="aten::_ctc_loss.default", place=0, eps=w.builder.unit, named=(),
         where=smoothness.everywhere, lengths=given,
         args=(Slot(0), Whole(tuple(labels.reshape(-1).tolist()), labels.shape), given, wanted, blank, zero_infinity))
-    batched = logs.node if len(logs.shape) == 3 else w.reshape(logs.node, (logs.shape[0], 1, logs.shape[1]))
-    return [w.reshape(w.op("opaque", batched, function=kernel), tuple(w.record.outs[0].shape)), None]
+    single = len(logs.shape) == 2
+    copies = w.reshape(logs.node, (1, *logs.shape)) if single else w.transpose(logs.node, (1, 0, 2))
+    return [w.reshape(w.op("opaque", copies, function=kernel), tuple(w.record.outs[0].shape)), None]
 
 
 def _affine_grid(w: Writer, theta: Arg, /, size: Sequence[int], align_corners: bool) -> int:
