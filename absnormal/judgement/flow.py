@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import repeat
+from itertools import chain, repeat
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from absnormal.frontends.traced_call import TracedCall
 from absnormal.judgement.comparison import Comparison, compared, digits_were_lost, of_terms_without_size, tolerance_of
 from absnormal.judgement.digits import with_digits
 from absnormal.judgement.fewer_kinks import FewerKinks, contradicted, fewer_kinks
+from absnormal.judgement.finer import DECIDES, OPEN, fewer, in_float64
 from absnormal.judgement.ladder import FIRST, FURTHER, decide
 from absnormal.judgement.options import Options
 from absnormal.judgement.tolerances import DOUBLE, Tolerance, machine_epsilon
@@ -28,6 +29,7 @@ from absnormal.judgement.vector import Limits, judge, why_open
 from absnormal.ops.opaque import for_symmetric
 from absnormal.program.nodes import placed
 from absnormal.program.program import Program
+from absnormal.program.tree import join
 from absnormal.report.report import Report
 from absnormal.report.verdict import Verdict
 from absnormal.sweeps.table import Sweeps
@@ -85,16 +87,17 @@ def judged(call: TracedCall, options: Options, sweeps: Sweeps | None = None) -> 
         allowed = tolerance_of(call, options.rtol, options.atol_gradient)
         turns = _own_vector(call, problem, tool, consistent, allowed, made_by)
     elif options.gradient is not None:
-        vector, tolerance = flattened(call, options, exact=problem.sweeps.rational)
-        leaves, turns = [vector], given_vector(problem, tool, vector, tolerance, known)
+        vector, allowed = flattened(call, options, exact=problem.sweeps.rational)
+        leaves, turns = [vector], given_vector(problem, tool, vector, allowed, known)
     else:
+        allowed = problem.tolerance
         leaves = [tool.gradient(tool.signature(np.asarray(c, dtype=float)))]
         if problem.sweeps is tool:
             problem.tell(partial(largest, tool, leaves[0]))
             keep_gradient(tool, problem.sigma, leaves[0].astype(float))
         turns = modelled_vector(problem, tool, leaves[0], consistent, known)
         notes = (*notes, *_of_table(slope, call.program, tool.alpha))
-    found = in_turns(turns, problem.clock)
+    found = in_turns(_or_in_float64(call, options, turns, problem, leaves, allowed), problem.clock)
     verdict, proof = concluded(found)
     if proof.method == "nonfinite":
         undefined = call.undefined if own else ()
@@ -104,7 +107,7 @@ def judged(call: TracedCall, options: Options, sweeps: Sweeps | None = None) -> 
         verdict=verdict, proof=proof, leaves=leaves, problem=found.problem, tool=found.tool, slope=slope,
         given=found.bare and (own or options.gradient is not None), tolerance=found.tolerance, tried=found.tried,
         seed=options.seed, consistent=consistent,
-        wrap=call.wrap, notes=(*notes, *found.notes), framework=call.tool if own else "",
+        wrap=call.wrap, notes=(*notes, *found.notes), framework=call.tool if own else "", finer=found.finer,
         instead=one_kink(call.program, call.tool) if merged_kinks else "",
     )
 
@@ -230,6 +233,26 @@ def _own_vector(
         return _near_the_model(call, problem, tool, comparison, tolerance, known, notes)
     given = given_vector(problem, tool, call.gradient, tolerance, known, notes, not call.foreign)
     return given if call.foreign else _apart_from_the_model(call, tool, comparison, given)
+
+
+def _or_in_float64(
+    call: TracedCall, options: Options, turns: Turns, problem: Problem, leaves: Sequence[Array], tolerance: Tolerance
+) -> Turns:
+    """The same; where a vector is left open at coarser values, it may be a gradient, to rounding, at those of float64,
+    where fewer switches are tied."""
+    first, tool = next(turns), problem.sweeps
+    fine = None if first.proved or tool.rational else in_float64(tool)
+    if fine is None:
+        yield from chain([first], turns)
+        return
+    again, note = replace(problem, sweeps=fine, c=hypothesis(call, options, fine)[1]), fewer(tool, fine, call.tool)
+    others = given_vector(again, fine, join(leaves).astype(float), tolerance, (again.c,), (note + DECIDES,))
+    for found in chain([first], turns):
+        if not found.proved:
+            other = next(others)
+            clarke = isinstance(other.outcome, Proof) and other.outcome.clarke
+            found = replace(other, finer=True) if clarke else replace(found, notes=(*found.notes, note + OPEN))
+        yield found
 
 
 def _near_the_model(

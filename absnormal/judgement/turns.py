@@ -26,6 +26,8 @@ class Judgement:
         the largest deviation that was allowed in an entry of a bare vector
     tried
         the theorems that were tried in vain
+    finer
+        whether the values are those of float64 where the tool's are coarser
     """
 
     outcome: Proof | str | None
@@ -35,6 +37,7 @@ class Judgement:
     tolerance: float = 0.0
     tried: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    finer: bool = False
 
     @property
     def proved(self) -> bool:

@@ -71,6 +71,7 @@ class Report:
     notes: tuple[str, ...] = ()
     framework: str = ""
     instead: str = ""
+    finer: bool = False
 
     def __bool__(self) -> bool:
         return self.verdict is Verdict.CLARKE

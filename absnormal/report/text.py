@@ -102,7 +102,7 @@ def counted(report: Report) -> str:
     """How many switches are active, and what decided it."""
     sweeps = report.problem.sweeps
     rational = sweeps.rational
-    ran = report.framework and report.framework != _MODELLED and OVERFLOWS not in report.notes
+    ran = report.framework and report.framework != _MODELLED and not report.finer and OVERFLOWS not in report.notes
     computed = f"values that {report.framework} computed" if ran else "float64 values"
     by = "decided in rational arithmetic" if rational else f"decided by the {computed}"
     reach = np.abs(sweeps.z[sweeps.alpha]).max(initial=0.0)

@@ -8,6 +8,7 @@ SIGNS = ("frontends/test_free_signs.py",)
 EDGES = ("frontends/test_numpy_edges.py",)
 COMPARISON = ("judgement/test_comparison.py",)
 TOLERANCE = ("judgement/test_tolerance_edges.py",)
+FINER = ("judgement/test_finer.py",)
 LONG = ("judgement/test_long_sums.py",)
 CANCEL = ("judgement/test_partial_cancellation.py",)
 ONNX = ("frontends/test_onnx_operators.py",)
@@ -210,6 +211,10 @@ MUTANTS = (
     Mutant("judgement/comparison.py", "if size[leaf] <= NOTHING * sums[leaf]]", "if sums[leaf]]", LONG),
     Mutant("theorems/problem.py", "np.where(known.zero, tolerance.rounded(sizes, known.partial), 0.0)",
            "tolerance.rounded(sizes, known.partial)", CANCEL),
+    Mutant("judgement/finer.py", "tool.program.evaluate(leaves)", "tool.program.unguarded(leaves)", FINER),
+    Mutant("judgement/finer.py", "found if len(found.alpha) < len(tool.alpha) else None", "found", FINER),
+    Mutant("judgement/flow.py", "isinstance(other.outcome, Proof) and other.outcome.clarke",
+           "isinstance(other.outcome, Proof)", FINER),
     Mutant("judgement/tolerances.py", "tuple(map(max, own, eps))", "tuple(map(min, own, eps))", TOLERANCE),
     Mutant("theorems/regular.py", "small = problem.allows(effect)", "small = True", TOLERANCE),
     Mutant("judgement/vector.py", "if (distance <= limits.accepted).all():\n        judged =",
