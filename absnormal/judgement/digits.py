@@ -37,13 +37,16 @@ _TIMES = 16.0
 _ROUNDED, _OF_F = 4.0, 1024.0
 
 
-def lost(tool: Sweeps, sigma: Array, tolerance: Tolerance) -> bool:
+def lost(tool: Sweeps, sigma: Array, tolerance: Tolerance, most: Array | float = math.inf) -> bool:
     """Whether a vector that agrees with g_sigma may be no gradient of f; a leaf that is zero up to cancellation needs
-    digits of its terms, too."""
+    digits of its terms, too, which are no larger than ``most``."""
     if _exact(tool):
         return False
     g = gradient_of(tool, sigma)
-    cancels = largest(tool, g) <= NOTHING * terms(tool, sigma)
+    sizes = largest(tool, g)
+    cancels = np.zeros(sizes.shape, bool)
+    if not (sizes > NOTHING * most).all():
+        cancels = sizes <= NOTHING * terms(tool, sigma)
     return bool(why_far(tool, sigma, tool.program.tree.split(g), tolerance)) or bool(
         cancels.any() and not terms_have_sizes(tool, sigma)[cancels].all())
 

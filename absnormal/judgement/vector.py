@@ -36,7 +36,7 @@ from absnormal.sweeps.rounding import rounding
 from absnormal.sweeps.table import Sweeps
 from absnormal.theorems.membership import ConvexWeights, vector_along_directions
 from absnormal.theorems.merging import merged_vector
-from absnormal.theorems.problem import Problem, Proof, cancelling, gradient_of, reach, terms
+from absnormal.theorems.problem import Magnitude, Problem, Proof, cancelling, gradient_of, largest, reach, terms
 from absnormal.theorems.regular import without_effect
 from absnormal.theorems.regular_vectors import vector_under_regular
 from absnormal.theorems.separation import (
@@ -91,13 +91,20 @@ class Limits:
         return parts_of(self, judge)
 
     @cached_property
-    def _size(self) -> Array:
-        return self.tool.gradient_magnitude()
+    def _size(self) -> Magnitude:
+        return Magnitude(self.tool)
 
     @cached_property
     def finite(self) -> bool:
         """Whether no derivative overflowed."""
-        return bool(np.isfinite(self._size).all())
+        return bool(np.isfinite(self._size.most).all()) or bool(np.isfinite(self._size.entries).all())
+
+    @cached_property
+    def _terms(self) -> Array:
+        """The sizes of the terms of last sums, which are asked for where they may decide what is allowed."""
+        leaves, sizes, most = self.problem.tolerance.leaves, largest(self.tool, self.vector), self._size.most
+        known = np.isfinite(most).all() and np.array_equal(leaves(sizes, most), leaves(sizes))
+        return np.zeros(len(sizes)) if known else terms(self.tool, self._sigma)
 
     @cached_property
     def accepted(self) -> Array:
@@ -105,13 +112,13 @@ class Limits:
         tool, sigma = self.tool, self._sigma
         # Of the rounding of double precision nothing finer can tell.
         fine = max(self.problem.tolerance.eps) <= DOUBLE
-        sums = terms(tool, sigma) if fine else cancelling(tool, sigma, self.problem.tolerance)
+        sums = self._terms if fine else cancelling(tool, sigma, self.problem.tolerance)
         return self.problem.around(self.vector, sums)
 
     @property
     def lost(self) -> bool:
         """Whether rounding of values may make all digits of the gradient that the vector agrees with."""
-        return lost(self.tool, self._sigma, self.problem.tolerance)
+        return lost(self.tool, self._sigma, self.problem.tolerance, self._size.most)
 
     @cached_property
     def refuted(self) -> Array | None:
@@ -121,8 +128,8 @@ class Limits:
         if problem.sweeps.rational:
             return self.accepted
         eps = max(problem.tolerance.eps)
-        own = rounding(tool.pull_depth) * self._size * (2 * eps / DOUBLE if self.made else 1.0)
-        total = problem.around(self.vector, terms(tool, self._sigma)) + own + problem.tolerance.lost
+        own = rounding(tool.pull_depth) * self._size.entries * (2 * eps / DOUBLE if self.made else 1.0)
+        total = problem.around(self.vector, self._terms) + own + problem.tolerance.lost
         total = total + spread(tool, self._sigma, eps, gradient_of(tool, self._sigma), total)
         return total if np.isfinite(total).all() else None
 

@@ -14,7 +14,8 @@ import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.ops import TABLE
-from absnormal.ops.linear_maps import LinearMap
+from absnormal.ops.large_matrices import LargeMatMul
+from absnormal.ops.linear_maps import Chain, LinearMap
 from absnormal.program.program import Program
 from absnormal.program.values import Values
 from absnormal.sweeps.adjoints import Adjoints
@@ -23,6 +24,8 @@ from absnormal.sweeps.adjoints import Adjoints
 _BOUNDED: dict[str, Callable[[list[float]], float]] = {
     "add": sum, "sub": sum, "neg": sum, "mul": math.prod, "square": lambda sizes: sizes[0] * sizes[0],
 }
+#: Below it a product of two lengths may be one of squares that underflowed.
+_TINY = 1e-100
 #: Operations that mask entries with constants beyond some number: their adjoints are 0 there.
 _MASKING, _MASK = frozenset({"add", "sub", "where"}), 1024.0
 #: Lengths from here on are those of squares in single precision, too.
@@ -168,6 +171,16 @@ class LastSteps(Adjoints):
             node = self.program.nodes[node.args[0]]
         return int(node.params["leaf"])
 
+    def at_most(self) -> Array:
+        """For every leaf a bound on the entries of what is written, where nothing on the way is negative; NaN where
+        there is none."""
+        found = np.zeros(len(self._leaves))
+        with np.errstate(all="ignore"):
+            for index, terms in self.terms.items():
+                bound = sum(_pulled_at_most(linear, w) for linear, w in terms)
+                found[self.leaf(index)] = np.maximum(found[self.leaf(index)], bound)
+        return found
+
     def cancelling(self, only: Collection[int] | None = None) -> Array:
         """For every leaf, or ``only`` some, the largest root of the sum of squares of the terms that the last steps add
         up.
@@ -215,6 +228,21 @@ class LastSteps(Adjoints):
 def _nonzero(array: Array) -> Array:
     """1 where an entry is not 0."""
     return np.not_equal(array, 0).astype(float)
+
+
+def _pulled_at_most(linear: LinearMap, w: Array) -> float:
+    """A bound on the entries of a pull, of which nothing is negative: that of Cauchy and Schwarz for a large matrix."""
+    if isinstance(linear, Chain):
+        # A first one that adds nothing moves entries.
+        first, second = linear.first, linear.second
+        return _pulled_at_most(first, second.pull(w)) if first.pull_depth else _pulled_at_most(second, w)
+    if isinstance(linear, LargeMatMul) and linear.changes == (np.abs,) and linear.plain.other.dtype == w.dtype == float:
+        flat = linear.plain.other.ravel(order="K")
+        bound = 2 * math.sqrt(np.vdot(flat, flat)) * _length(w)
+        # Where squares underflow it is none.
+        if bound > _TINY:
+            return bound
+    return largest(linear.pull(w))
 
 
 def _single(array: Array) -> Array:

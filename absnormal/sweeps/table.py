@@ -218,6 +218,13 @@ class Sweeps(AtPoint):
         zbar, ybar = (None if seed is None else np.abs(seed) for seed in (zbar, ybar))
         return self._backward(sigma, zbar, ybar, change=change, only=only)
 
+    def magnitude_steps(self, leaves: Sequence[Array]) -> LastSteps:
+        """The sweep of `gradient_magnitude` up to its last steps, likewise."""
+        one = np.ones((1, 1), self.y.dtype)
+        steps = LastSteps(self.program, one, leaves)
+        self._backward(self.signature(np.nan), None, one, change=np.abs, weigh=False, adjoints=steps)
+        return steps
+
     def gradient_magnitude(self) -> Array:
         """Bounds, shape (n,), on the sums of absolute values behind g_sigma."""
         seed, sigma = np.ones((1, 1), self.y.dtype), self.signature(np.nan)

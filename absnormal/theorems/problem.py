@@ -286,6 +286,25 @@ def keep_gradient(sweeps: Sweeps, sigma: Array, g: Array) -> tuple[Array, Array]
     return told
 
 
+class Magnitude:
+    """Bounds on the sums of absolute values behind g_sigma, whatever the slopes are."""
+
+    def __init__(self, sweeps: Sweeps) -> None:
+        self._sums = np.zeros(sweeps.program.n, sweeps.y.dtype)
+        self._steps = sweeps.magnitude_steps(sweeps.program.tree.split(self._sums))
+
+    @cached_property
+    def most(self) -> Array:
+        """One for every leaf, for which large matrices are not multiplied; NaN where there is none."""
+        return self._steps.at_most()
+
+    @cached_property
+    def entries(self) -> Array:
+        """One for every entry."""
+        self._steps.write()
+        return self._sums
+
+
 def _summed(sweeps: Sweeps, sigma: Array) -> _Summed | None:
     known: _Summed | None = sweeps.answers.get(_summed)
     return known if known is not None and np.array_equal(known.sigma, sigma) else None

@@ -1,0 +1,96 @@
+"""Gradients that are known already, and bounds in the place of sums of absolute values, are those of what was asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import absnormal as an
+from absnormal.judgement.vector import Limits
+from absnormal.ops import linear_maps
+from absnormal.sweeps.table import Sweeps
+from absnormal.theorems.problem import Magnitude, Problem, gradient_of, terms
+
+DATA = np.random.default_rng(0).standard_normal((500, 200))
+
+
+@pytest.fixture(autouse=True)
+def large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The matrices are large ones."""
+    monkeypatch.setattr(linear_maps, "LARGE", DATA.size - 1)
+
+
+def test_a_gradient_is_kept_for_its_slopes_alone() -> None:
+    sweeps = Sweeps(an.trace(lambda x: np.abs(x[0]) + x[1] ** 2, np.zeros(2)), np.zeros(2))
+    for slope in (1.0, -1.0, 0.5, 1.0):
+        assert gradient_of(sweeps, sweeps.signature(slope)).tolist() == [slope, 0.0]
+
+
+LOSSES: dict[str, tuple[Callable[[Any, Any], Any], Any]] = {
+    "softmax": (lambda x, data: (torch.log(torch.exp(z := data @ x).sum(1)) - z[:, 0] + torch.relu(z[:, 1])).mean(),
+                torch.zeros(200, 3, dtype=torch.float64)),
+    "logistic": (lambda x, data: (torch.relu(z := data @ x) + torch.log1p(torch.exp(-z.abs()))).mean(),
+                 torch.ones(200, dtype=torch.float64) / 64),
+    "parts": (lambda x, data: torch.exp((data @ x[:200]).abs() / 64).mean() + x[200:].abs().sum() + x[-1].exp(),
+              torch.zeros(203, dtype=torch.float64)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_what_a_comparison_made_is_the_gradient(name: str) -> None:
+    f, x = LOSSES[name]
+    data = torch.tensor(DATA)
+    report = an.verify(lambda x: f(x, data), x)
+    problem = report.problem
+    fresh = Sweeps(problem.sweeps.program, None, values=problem.sweeps.values).gradient(problem.sigma)
+    found = problem.gradient
+    assert np.allclose(found, fresh, rtol=1e-12, atol=1e-15) and found.any()
+    # Nobody who writes to the report's gradient writes to it.
+    report.gradient[...] = 7.0
+    assert np.array_equal(problem.gradient, found) and not (found == 7.0).any()
+
+
+def scaled(size: float) -> Callable[[Any], Any]:
+    def f(x: Any) -> Any:
+        return np.exp(size * np.abs(DATA @ (x[:200] / 8))).sum() + (DATA.T @ np.sin(x[200:])).sum() + x[0] ** 3
+    return f
+
+
+@pytest.mark.parametrize("size", [1.0, 1e-3])
+def test_bounds_are_no_smaller_than_sums_of_absolute_values(size: float) -> None:
+    x = np.r_[np.zeros(200), np.full(500, 0.25)]
+    sweeps = Sweeps(an.trace(scaled(size), x), x)
+    found = Magnitude(sweeps)
+    assert np.allclose(found.entries, sweeps.gradient_magnitude(), rtol=1e-12)
+    assert np.isfinite(found.most).all() and found.most[0] >= found.entries.max()
+    assert found.most[0] >= terms(sweeps, sweeps.signature(0.0))[0]
+    assert found.most[0] <= 1e3 * found.entries.max()
+
+
+@pytest.mark.parametrize("factor", [1.0, 1e-200, 1e200])
+def test_a_matrix_whose_squares_are_no_numbers_has_its_sums(factor: float) -> None:
+    x = np.zeros(200)
+    sweeps = Sweeps(an.trace(lambda x: np.abs((factor * DATA) @ x).sum(), x), x)
+    found = Magnitude(sweeps)
+    assert not found.most[0] < found.entries.max() and found.entries.any()
+
+
+def test_terms_that_cancel_are_asked_for() -> None:
+    """Of two leaves one is 0 up to cancellation: what is allowed there is what its terms are."""
+    data = torch.tensor(np.r_[DATA, -DATA] * 1e6)
+
+    def f(x: Any) -> Any:
+        return torch.exp(data @ x[0] / 1e9).sum() + x[1].exp().sum()
+
+    x = [torch.zeros(200, dtype=torch.float64), torch.zeros(2, dtype=torch.float64)]
+    report = an.verify(f, x, gradient=[torch.zeros(200, dtype=torch.float64), torch.ones(2, dtype=torch.float64)])
+    sweeps = report.tool
+    vector = np.r_[np.zeros(200), np.ones(2)]
+    limits = Limits(Problem(sweeps, np.zeros(0), an.Budget()), vector, sweeps)
+    sizes = terms(sweeps, sweeps.signature(0.0))
+    expected = limits.problem.around(vector, sizes)
+    assert np.array_equal(limits.accepted, expected) and sizes[0] > 0
