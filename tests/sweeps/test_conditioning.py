@@ -8,10 +8,16 @@ import numpy as np
 import pytest
 
 import absnormal as an
-from absnormal.sweeps.conditioning import spread
+from absnormal.sweeps import conditioning
 from absnormal.sweeps.table import Sweeps
 
 HALF, SINGLE, DOUBLE = 2.0**-10, 2.0**-23, 2.0**-52
+
+
+def spread(sweeps: Sweeps, sigma: np.ndarray, eps: float) -> np.ndarray:
+    """The bound where nothing else must be exceeded."""
+    here = sweeps.gradient(sigma)
+    return conditioning.spread(sweeps, sigma, eps, here, np.zeros(here.shape))
 
 
 @pytest.mark.parametrize(("eps", "least", "most"), [(SINGLE, 0.5, 50.0), (DOUBLE, 1e-9, 1e-7)])
