@@ -238,7 +238,7 @@ def _pulled_at_most(linear: LinearMap, w: Array) -> float:
         return _pulled_at_most(first, second.pull(w)) if first.pull_depth else _pulled_at_most(second, w)
     if isinstance(linear, LargeMatMul) and linear.changes == (np.abs,) and linear.plain.other.dtype == w.dtype == float:
         flat = linear.plain.other.ravel(order="K")
-        bound = 2 * math.sqrt(np.vdot(flat, flat)) * length(w)
+        bound = 2 * math.sqrt(np.vdot(flat, flat)) * math.sqrt(np.vdot(w, w))
         # Where squares underflow it is none.
         if bound > _TINY:
             return float(bound)

@@ -71,6 +71,13 @@ def test_bounds_are_no_smaller_than_sums_of_absolute_values(size: float) -> None
     assert found.most[0] <= 1e3 * found.entries.max()
 
 
+def test_adjoints_that_are_one_number_again_and_again_count_each_time() -> None:
+    tall, x = np.abs(DATA).reshape(-1, 5), np.zeros(5)
+    sweeps = Sweeps(an.trace(lambda x: (tall @ x).sum() + np.abs(x[0]), x), x)
+    found = Magnitude(sweeps)
+    assert found.most[0] >= found.entries.max() > 0
+
+
 @pytest.mark.parametrize("factor", [1.0, 1e-200, 1e200])
 def test_a_matrix_whose_squares_are_no_numbers_has_its_sums(factor: float) -> None:
     x = np.zeros(200)

@@ -20,6 +20,7 @@ MUTANTS = (
     # What is known already is that of the same slopes, and a bound is one.
     Mutant("theorems/problem.py", "if told is None or not np.array_equal(told[0], sigma):", "if told is None:", KEPT),
     Mutant("sweeps/last_steps.py", "if bound > _TINY:", "if bound >= 0:", KEPT),
+    Mutant("sweeps/last_steps.py", "* math.sqrt(np.vdot(w, w))", "* length(w)", KEPT),
     Mutant("judgement/vector.py", "np.array_equal(leaves(sizes, most), leaves(sizes))", "True", KEPT),
     # What is standardized: a mean rounds as a sum does, and groups have means and roots of their own.
     Mutant("sweeps/rounding.py", 'family in ("linear", "bilinear") or node.op in ALONG:',
