@@ -32,6 +32,8 @@ _DRAWN = 8 * MARGIN
 _UNITS, _STEP = 16.0, 2.0**-20
 #: How many times a bound on the size of terms by the size of their sum must be larger before it is taken for one.
 _TIMES = 16.0
+#: Sizes of x at which a function that is zero by symmetry is zero.
+_SIZES = (2.0**-10, 1.0, 2.0**10)
 #: By how many units of f a change of x by as much as x may be off where a leaf vanishes: in general, and, within the
 #: largest tolerance, where it is far smaller than what rounding makes of it.
 _ROUNDED, _OF_F = 4.0, 1024.0
@@ -135,8 +137,9 @@ def _inherent(
     of_f = np.where(vanishing & known, units * f / scales, 0.0)
     share = np.array([cancelled(float(unit)) for unit in eps])
     by_x = np.minimum(_UNITS * eps / _STEP * changed, tolerance.leaves(elsewhere))
-    # Where f vanishes at the other points, too, nothing has another size than that of the terms which cancel.
-    nothing = np.where(vanishing & (f <= cancelled(DOUBLE) * sums * scales), np.inf, 0.0)
+    # Where f vanishes everywhere nothing has another size than that of the terms which cancel.
+    symmetric = vanishing & (f <= cancelled(DOUBLE) * sums * scales)
+    nothing = np.where(symmetric, np.inf if symmetric.any() and _is_zero(near) else 0.0, 0.0)
     return np.asarray(np.maximum(by_x, np.minimum(share * sums, np.maximum.reduce([share * elsewhere, of_f, nothing]))))
 
 
@@ -169,6 +172,23 @@ def _at_other_points(near: Sweeps, sigma: Array, here: Array) -> tuple[Array, Ar
             f = max(f, float(_finite(np.abs(there.y)).max()))
             elsewhere = np.maximum(elsewhere, largest(near, _finite(there.gradient(sigma))))
     return changed, elsewhere, f
+
+
+@np.errstate(all="ignore")
+def _is_zero(near: Sweeps) -> bool:
+    """Whether f is zero up to rounding where x has other sizes, too: near 0 all of (sinh x - x) / x^3 is rounding."""
+    rng, asked = np.random.default_rng(0), False
+    for size in _SIZES:
+        point = [size * np.where(leaf < 0, -1.0, 1.0) * 2.0 ** rng.uniform(-1, 1, np.shape(leaf))
+                 for leaf in near.program.inputs(near.values)]
+        with suppress(DomainError):
+            there = held(near, near.program.unguarded(point))
+            sums = largest(near, there.gradient_magnitude()) * _scales(point)
+            most = max(float(np.abs(value).max(initial=0.0)) for value in there.values)
+            if not np.abs(there.y).max() <= max(NOTHING * sums.max(), cancelled(DOUBLE) * most):
+                return False
+            asked = True
+    return asked
 
 
 def _scales(leaves: Sequence[Array]) -> Array:

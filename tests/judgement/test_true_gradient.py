@@ -18,7 +18,8 @@ mp = pytest.importorskip("mpmath")
 
 #: What the formulas are written with, for 60 digits.
 PRECISE = SimpleNamespace(
-    **{name: np.frompyfunc(getattr(mp, name), 1, 1) for name in ("cos", "sin", "exp", "log", "sqrt", "tanh")}
+    **{name: np.frompyfunc(getattr(mp, name), 1, 1)
+       for name in ("cos", "cosh", "sin", "sinh", "tan", "exp", "log", "sqrt", "tanh")}
 )
 
 
@@ -121,6 +122,33 @@ def test_a_thousand_units_of_half_precision_are_no_digits(dtype: str, name: str,
     array = jnp.asarray(tensor.float().numpy()).astype(dtype)
     for report in (an.verify(lambda z: f(torch, z).sum(), tensor), an.verify(lambda z: f(jnp, z).sum(), array)):
         assert not report or abs(float(report.gradient[0]) - expected[0]) <= 0.05 * abs(expected[0])
+
+
+NEAR_ZERO: dict[str, Any] = {
+    "sinh": lambda m, x: (m.sinh(x) - x) / x**3,
+    "tan": lambda m, x: (m.tan(x) - x) / x**3,
+    "sin": lambda m, x: (x - m.sin(x)) / x**3,
+    "log cosh": lambda m, x: m.log(m.cosh(x)) / x**2,
+    "versine": lambda m, x: (1 - m.cos(x)) / x**2,
+    "expm1": lambda m, x: (m.exp(x) - 1 - x) / x**2,
+}
+
+
+@pytest.mark.parametrize("x", [1e-10, 1e-8, 1e-7, -1e-7, 3e-7])
+@pytest.mark.parametrize("name", NEAR_ZERO)
+@pytest.mark.parametrize("front", ["torch", "numpy"])
+def test_what_is_all_rounding_is_no_function_that_is_zero(front: str, name: str, x: float) -> None:
+    """Where all of f is rounding it is no larger than that, as a sum is that is zero by symmetry."""
+    for how in ("alone", "squared"):
+        assert not holds(lambda m, z: WITH[how](NEAR_ZERO[name], m, z), np.array([x, 0.7 * x]), front)
+
+
+@pytest.mark.parametrize("size", [1e-3, 1.0, 30.0])
+def test_a_sum_that_is_zero_by_symmetry_is_not_left_open(size: float) -> None:
+    x = size * np.random.default_rng(2).uniform(0.5, 1.5, 9)
+    for f in (lambda x: (np.exp(x - x.max()) / np.exp(x - x.max()).sum()).sum() - 1,
+              lambda x: ((x - x.mean()) / np.sqrt(((x - x.mean()) ** 2).mean())).sum()):
+        assert an.verify(f, x)
 
 
 @pytest.mark.parametrize("x", [1e-6, 1e-4])

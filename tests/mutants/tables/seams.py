@@ -118,6 +118,8 @@ MUTANTS = (
     Mutant("judgement/digits.py", "np.minimum(share * sums, np.maximum.reduce([share * elsewhere, of_f, nothing]))",
            "share * sums", TRUE),
     Mutant("judgement/digits.py", "vanishing & (f <= cancelled(DOUBLE) * sums * scales)", "vanishing", TRUE),
+    Mutant("judgement/digits.py", "symmetric.any() and _is_zero(near)", "symmetric.any()", TRUE),
+    Mutant("judgement/digits.py", "_SIZES = (2.0**-10, 1.0, 2.0**10)", "_SIZES = ()", TRUE),
     Mutant("judgement/digits.py", "vanishing & known", "vanishing", TRUE),
     Mutant("judgement/digits.py", "np.minimum(_OF_F * eps, LARGEST)", "_OF_F * eps", TRUE),
     Mutant("sweeps/adjoints.py", "        if seed is not None and self.start in self.buffers:", "        if False:",
