@@ -139,7 +139,7 @@ def _inherent(
     by_x = np.minimum(_UNITS * eps / _STEP * changed, tolerance.leaves(elsewhere))
     # Where f vanishes everywhere nothing has another size than that of the terms which cancel.
     symmetric = vanishing & (f <= cancelled(DOUBLE) * sums * scales)
-    nothing = np.where(symmetric, np.inf if symmetric.any() and _is_zero(near) else 0.0, 0.0)
+    nothing = np.where(symmetric & (symmetric.any() and _is_zero(near)), np.inf, 0.0)
     return np.asarray(np.maximum(by_x, np.minimum(share * sums, np.maximum.reduce([share * elsewhere, of_f, nothing]))))
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from absnormal.errors import DomainError, TraceError
 from absnormal.judgement.tolerances import DOUBLE
-from absnormal.sweeps.table import Sweeps
+from absnormal.sweeps.table import Sweeps, in_double_precision
 
 _FEWER = "{ties} of the switches that are tied in the values that {tool} computed are not in float64"
 #: What follows where the values of float64 decide, and where they do not.
@@ -18,12 +18,12 @@ def in_float64(tool: Sweeps) -> Sweeps | None:
     ties than at a tool's coarser values."""
     if float(np.max(tool.units)) <= DOUBLE or not len(tool.alpha):
         return None
-    leaves = [np.asarray(leaf, dtype=float) for leaf in tool.program.inputs(tool.values)]
     try:
-        found = Sweeps(tool.program, None, values=tool.program.evaluate(leaves))
+        found = in_double_precision(tool)
     except (DomainError, TraceError):
         return None
-    return found if len(found.alpha) < len(tool.alpha) else None
+    along = all(tool.program.holds(guard, found.values) for guard in tool.program.guards)
+    return found if along and len(found.alpha) < len(tool.alpha) else None
 
 
 def fewer(tool: Sweeps, found: Sweeps, name: str) -> str:

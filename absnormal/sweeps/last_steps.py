@@ -24,11 +24,9 @@ from absnormal.sweeps.adjoints import Adjoints
 _BOUNDED: dict[str, Callable[[list[float]], float]] = {
     "add": sum, "sub": sum, "neg": sum, "mul": math.prod, "square": lambda sizes: sizes[0] * sizes[0],
 }
-#: Below it a product of two lengths may be one of squares that underflowed.
-_TINY = 1e-100
 #: Operations that mask entries with constants beyond some number: their adjoints are 0 there.
 _MASKING, _MASK = frozenset({"add", "sub", "where"}), 1024.0
-#: Lengths from here on are those of squares in single precision, too.
+#: Lengths from here on are those of squares in single precision, too, and products of two are.
 _TINY = 1e-15
 
 
@@ -239,7 +237,7 @@ def _pulled_at_most(linear: LinearMap, w: Array) -> float:
     if isinstance(linear, LargeMatMul) and linear.changes == (np.abs,) and linear.plain.other.dtype == w.dtype == float:
         flat = linear.plain.other.ravel(order="K")
         bound = 2 * math.sqrt(np.vdot(flat, flat)) * math.sqrt(np.vdot(w, w))
-        # Where squares underflow it is none.
+        # Where squares may underflow it is none.
         if bound > _TINY:
             return float(bound)
     return largest(linear.pull(w))

@@ -256,6 +256,7 @@ def terms(sweeps: Sweeps, sigma: Array) -> Array:
 
 
 def _added(sweeps: Sweeps, sigma: Array) -> _Summed:
+    """What is known of the sums of g_sigma, which is made where others were asked for last."""
     known = _summed(sweeps, sigma)
     if known is None:
         g = np.zeros(sweeps.program.n, sweeps.y.dtype)
