@@ -117,7 +117,7 @@ class Tolerance:
         """
         eps = np.broadcast_to(np.asarray(self.eps), terms.shape)
         share = np.array([cancelled(float(unit)) for unit in eps.flat]).reshape(eps.shape)
-        rtol = np.array([relative(float(unit)) for unit in eps.flat]).reshape(eps.shape)
+        rtol = np.array([self._rtol(float(unit)) for unit in eps.flat]).reshape(eps.shape)
         sizes: Array = np.maximum(terms, np.minimum(PARTIAL * eps * partial, rtol * terms) / share)
         return sizes
 
@@ -127,10 +127,13 @@ class Tolerance:
         found = [self.leaf(number, *pair) for number, pair in enumerate(zip(sizes.flat, sums.flat, strict=True))]
         return np.array(found).reshape(sizes.shape)
 
+    def _rtol(self, eps: float) -> float:
+        return relative(eps) if self.rtol is None else self.rtol
+
     def leaf(self, number: int, largest: float, cancelling: float = 0.0) -> float:
         """The same for one leaf."""
         eps = self.eps[number] if len(self.eps) > 1 else self.eps[0]
-        rtol = relative(eps) if self.rtol is None else self.rtol
+        rtol = self._rtol(eps)
         terms = min(rtol, cancelled(eps)) * cancelling
         return max(rtol * largest, terms, self.atol) + self.floor
 

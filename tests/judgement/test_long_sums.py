@@ -70,7 +70,7 @@ def test_it_may_be_given_and_is_held_to_the_tolerance() -> None:
 
 
 def almost_nothing(x: Any) -> Any:
-    """A sum of 10,000 terms that is 0.1, next to terms of size 100 and rounding of partial sums of up to 0.23."""
+    """A sum of 10,000 terms that is 0.1, next to terms of size 100, whose partial sums are allowed 0.28."""
     c = torch.where(torch.rand(10_000, generator=torch.Generator().manual_seed(0)) < 0.5, -1.0, 1.0)
     c[0] = c[0] - c.sum() + 0.1
     return ((x + torch.zeros(10_000)).exp() * c).sum()
@@ -95,3 +95,10 @@ def test_partial_sums_are_allowed_their_rounding_and_no_more_than_the_tolerance(
     assert rounded[0] == pytest.approx(min(relative(eps), cancelled(eps)) * 3)
     expected = np.clip(PARTIAL * eps * partial, cancelled(eps) * 3, relative(eps) * 3)
     np.testing.assert_allclose(rounded, np.minimum(expected, relative(eps) * 3))
+
+
+@pytest.mark.parametrize("rtol", [0.0, 1e-5, 1e-3])
+def test_a_tolerance_that_the_caller_names_is_no_less_strict(rtol: float) -> None:
+    named = Tolerance(eps=(2.0**-23,), floor=0.0, rtol=rtol)
+    terms = np.array([3.0])
+    assert named.leaves(np.zeros(1), named.rounded(terms, np.array([1e12])))[0] <= rtol * 3.0 * (1 + 1e-12)
