@@ -193,7 +193,7 @@ def _by_last_steps(call: TracedCall, problem: Problem, tolerance: Tolerance) -> 
                 if found.lost:
                     cancelled.append(leaf)
     if kept.size:
-        keep_gradient(sweeps, problem.sigma, kept)
+        keep_gradient(sweeps, problem.sigma, kept, steps)
     found_allowed = np.maximum(np.where(np.isfinite(allowed), allowed, floor), apart)
     return Comparison(apart, found_allowed, tuple(cancelled), tuple(by_terms),
                       None if call.program.is_piecewise_linear else steps.sensitivity(sweeps.values))

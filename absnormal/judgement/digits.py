@@ -17,7 +17,8 @@ from absnormal.judgement.turns import Turns
 from absnormal.program.tree import join
 from absnormal.sweeps.conditioning import COARSE, MARGIN, between, beyond_values, held, sensitivity, terms_have_sizes
 from absnormal.sweeps.table import Sweeps, in_double_precision
-from absnormal.theorems.problem import Proof, gradient_of, largest, terms
+from absnormal.theorems.problem import Proof, gradient_of, largest, steps_of, terms
+from absnormal.theorems.regular import is_idle
 
 _ILL = "f is ill-conditioned here:"
 _FAR = (
@@ -39,9 +40,11 @@ _SIZES = (2.0**-10, 1.0, 2.0**10)
 _ROUNDED, _OF_F = 4.0, 1024.0
 
 
-def lost(tool: Sweeps, sigma: Array, tolerance: Tolerance, most: Array | float = math.inf) -> bool:
+def lost(
+    tool: Sweeps, sigma: Array, tolerance: Tolerance, most: Array | float = math.inf, idle: bool = False
+) -> bool:
     """Whether a vector that agrees with g_sigma may be no gradient of f; a leaf that is zero up to cancellation needs
-    digits of its terms, too, which are no larger than ``most``."""
+    digits of its terms, too, which are no larger than ``most``.  ``idle`` is as in `why_far`."""
     if _exact(tool):
         return False
     g = gradient_of(tool, sigma)
@@ -49,13 +52,15 @@ def lost(tool: Sweeps, sigma: Array, tolerance: Tolerance, most: Array | float =
     cancels = np.zeros(sizes.shape, bool)
     if not (sizes > NOTHING * most).all():
         cancels = sizes <= NOTHING * terms(tool, sigma)
-    return bool(why_far(tool, sigma, tool.program.tree.split(g), tolerance)) or bool(
+    return bool(why_far(tool, sigma, tool.program.tree.split(g), tolerance, idle)) or bool(
         cancels.any() and not terms_have_sizes(tool, sigma)[cancels].all())
 
 
-def why_far(tool: Sweeps, sigma: Array, leaves: Sequence[Array], tolerance: Tolerance) -> str:
+def why_far(
+    tool: Sweeps, sigma: Array, leaves: Sequence[Array], tolerance: Tolerance, idle: bool = False
+) -> str:
     """Why a vector that is g_sigma from the values as they were rounded may be no gradient of f within the tolerance;
-    empty where it is.
+    empty where it is.  ``idle`` says that no active kink changes f beyond rounding.
 
     It is held against the gradient from values in float64, of which random roundings show what that is worth.  Where
     more than the tolerance is apart it may still be rounding that any formula has (`_inherent`).
@@ -66,11 +71,12 @@ def why_far(tool: Sweeps, sigma: Array, leaves: Sequence[Array], tolerance: Tole
         near = _finer(tool)
     except DomainError as error:
         return f"{_ILL} in float64 {error}"
-    derivatives = _derivatives(near, sigma)
+    derivatives = _derivatives(near, sigma, not (idle and near is tool))
     true = derivatives(near)
     kinks = len(true) > 1 and _count(near, sigma, true)
     if not kinks:
         derivatives, true = _derivatives(near, sigma, False), true[:1]
+    steps = None if kinks else steps_of(near, sigma)
     here = true.copy() if near is tool else _derivatives(tool, sigma, kinks)(tool)
     here[0] = join(leaves)
     with np.errstate(invalid="ignore"):
@@ -80,7 +86,7 @@ def why_far(tool: Sweeps, sigma: Array, leaves: Sequence[Array], tolerance: Tole
     allowed = np.stack([tolerance.leaves(sizes[0]), *sizes[1:]])
     drawn = np.array([_DRAWN, MARGIN])[: len(true), None]
     far = drawn * _by_entry(tool, allowed)
-    moved = _largest(tool, apart + beyond_values(near, sigma, true, derivatives, far=far) / drawn)
+    moved = _largest(tool, apart + beyond_values(near, sigma, true, derivatives, far=far, steps=steps) / drawn)
     if (moved > allowed).any():
         sums = largest(near, near.gradient_magnitude())
         roundings = sums * [cancelled(float(unit)) for unit in np.broadcast_to(tolerance.eps, sums.shape)]
@@ -212,7 +218,7 @@ def _derivatives(tool: Sweeps, sigma: Array, kinks: bool = True) -> Callable[[Sw
     others = between(tool) if kinks and len(tool.alpha) else None
 
     def derivatives(near: Sweeps) -> Array:
-        own = gradient_of(near, sigma)
+        own = gradient_of(near, sigma) if near is tool else near.gradient(sigma)
         found = [own] if others is None else [own, near.gradient(others) - own]
         return np.stack([np.asarray(one, dtype=float) for one in found])
 
@@ -251,9 +257,8 @@ def with_digits(
     """
     for found in turns:
         proof, tool, problem = found.outcome, found.tool, found.problem
-        own = isinstance(proof, Proof) and proof.clarke and not found.bare and not _exact(tool)
-        if own:
-            own = not _depends_little(tool, leaves, sensitivity(tool, problem.sigma) if known is None else known)
-        if own and (why := why_far(tool, problem.sigma, leaves, tolerance)):
-            yield from repeat(replace(found, outcome=why))
+        if isinstance(proof, Proof) and proof.clarke and not found.bare and not _exact(tool):
+            little = _depends_little(tool, leaves, sensitivity(tool, problem.sigma) if known is None else known)
+            if not little and (why := why_far(tool, problem.sigma, leaves, tolerance, is_idle(proof))):
+                yield from repeat(replace(found, outcome=why))
         yield found

@@ -34,7 +34,7 @@ from absnormal.report.report import Report
 from absnormal.report.verdict import Verdict
 from absnormal.sweeps.table import Sweeps
 from absnormal.theorems.merging import BeyondMergedKinks
-from absnormal.theorems.problem import Problem, Proof, keep_gradient, largest
+from absnormal.theorems.problem import Problem, Proof, gradient_of, largest
 
 #: Active switches up to which the theorems are asked about g_c again for other slopes that give it, too.
 _MANY = 10_000
@@ -91,10 +91,9 @@ def judged(call: TracedCall, options: Options, sweeps: Sweeps | None = None) -> 
         leaves, turns = [vector], given_vector(problem, tool, vector, allowed, known)
     else:
         allowed = problem.tolerance
-        leaves = [tool.gradient(tool.signature(np.asarray(c, dtype=float)))]
+        leaves = [gradient_of(tool, tool.signature(np.asarray(c, dtype=float))).copy()]
         if problem.sweeps is tool:
             problem.tell(partial(largest, tool, leaves[0]))
-            keep_gradient(tool, problem.sigma, leaves[0].astype(float))
         turns = modelled_vector(problem, tool, leaves[0], consistent, known)
         notes = (*notes, *_of_table(slope, call.program, tool.alpha))
     found = in_turns(_or_in_float64(call, options, turns, problem, leaves, allowed), problem.clock)

@@ -37,7 +37,7 @@ from absnormal.sweeps.table import Sweeps
 from absnormal.theorems.membership import ConvexWeights, vector_along_directions
 from absnormal.theorems.merging import merged_vector
 from absnormal.theorems.problem import Magnitude, Problem, Proof, cancelling, gradient_of, largest, reach, terms
-from absnormal.theorems.regular import without_effect
+from absnormal.theorems.regular import is_idle, without_effect
 from absnormal.theorems.regular_vectors import vector_under_regular
 from absnormal.theorems.separation import (
     FromAllDefinite,
@@ -115,10 +115,9 @@ class Limits:
         sums = self._terms if fine else cancelling(tool, sigma, self.problem.tolerance)
         return self.problem.around(self.vector, sums)
 
-    @property
-    def lost(self) -> bool:
+    def lost(self, proof: Proof) -> bool:
         """Whether rounding of values may make all digits of the gradient that the vector agrees with."""
-        return lost(self.tool, self._sigma, self.problem.tolerance, self._size.most)
+        return lost(self.tool, self._sigma, self.problem.tolerance, self._size.most, is_idle(proof))
 
     @cached_property
     def refuted(self) -> Array | None:
@@ -150,7 +149,7 @@ def judge(limits: Limits, choices: Iterable[Array]) -> Iterator[Proof | str | No
     if not limits.finite:
         raise overflow(limits.problem.sweeps)
     for found in _by_theorems(limits, choices):
-        if isinstance(found, Proof) and found.clarke and limits.lost:
+        if isinstance(found, Proof) and found.clarke and limits.lost(found):
             yield from repeat(_LOST_DIGITS)
         if isinstance(found, Proof) and not found.clarke and (branch := decided_by_rounding(limits.tool)):
             yield from repeat(branch)

@@ -12,10 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from absnormal.arrays import Array, filled, times
-from absnormal.ops.linear_maps import Change, LinearMap, MatMul
+from absnormal.ops.linear_maps import Chain, Change, LinearMap, MatMul
 
 #: Entries that are changed together, which stay in the caches.
 _BLOCK = 1 << 16
+#: What a sum of squares may have lost to underflow for each of them, and a length to rounding.
+_TINY, _ROOM = float(np.finfo(float).tiny), 1 + 2.0**-20
 
 
 @dataclass(slots=True, eq=False)
@@ -93,3 +95,35 @@ class LargeMatMul(LinearMap):
             for change in self.changes:
                 block = change(block, out=room) if isinstance(change, np.ufunc) else change(block)
             yield part, block
+
+
+def is_bounded(linear: LinearMap) -> bool:
+    """Whether bounds on its pulls cost less than these: those of a large matrix, whose entries may be made positive."""
+    if isinstance(linear, Chain):
+        return is_bounded(linear.first) or is_bounded(linear.second)
+    plain = linear.plain if isinstance(linear, LargeMatMul) and linear.changes == (np.abs,) else linear
+    return isinstance(plain, MatMul) and plain.is_large and plain.other.dtype == np.float64
+
+
+def pulled_at_most(linear: LinearMap, w: Array) -> Array:
+    """Bounds on the absolute values of the entries of a pull: for a large matrix those of Cauchy and Schwarz, from the
+    lengths of its columns, or rows, and of those of ``w``."""
+    if isinstance(linear, Chain):
+        first, second = linear.first, linear.second
+        # A first one that adds nothing moves entries.
+        return pulled_at_most(first, second.pull(w)) if first.pull_depth else first.pull(pulled_at_most(second, w))
+    if w.dtype != np.float64 or not is_bounded(linear):
+        return np.asarray(np.abs(linear.pull(w)))
+    plain = linear.plain if isinstance(linear, LargeMatMul) else linear
+    assert isinstance(plain, MatMul)
+    axis = -1 if plain.left else -2
+    if plain.lengths is None:
+        plain.lengths = _lengths(plain.other, axis)
+    ours = plain.lengths if plain.left else plain.lengths[:, None]
+    return np.asarray(ours * np.expand_dims(_lengths(w, axis), axis))
+
+
+def _lengths(a: Array, axis: int) -> Array:
+    """The lengths along an axis, or a little more: squares may underflow."""
+    squares = np.einsum("...ij,...ij->...i" if axis == -1 else "...ij,...ij->...j", a, a)
+    return np.asarray(_ROOM * np.sqrt(squares + _TINY * a.shape[axis]))

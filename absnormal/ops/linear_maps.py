@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from absnormal.arrays import Array, times
 
-#: Matrices with more entries are changed where they are used.
-LARGE = 1 << 20
+#: Matrices with more entries are changed where they are used, and products with them may be bounded.
+LARGE = 1 << 16
 
 Shape = tuple[int, ...]
 Change = Callable[[Any], Any]
@@ -243,6 +243,12 @@ class MatMul(LinearMap):
     left: bool
     shape: Shape
     out: Shape
+    #: The lengths of the columns or rows that a pull multiplies with, where they were asked for.
+    lengths: Array | None = field(default=None, init=False)
+
+    @property
+    def is_large(self) -> bool:
+        return self.other.ndim == 2 and self.other.size > LARGE and self.other.dtype != object
 
     @property
     def push_depth(self) -> int:  # type: ignore[override]
@@ -283,7 +289,7 @@ class MatMul(LinearMap):
         return max((float(np.abs(part).sum(axis=-1).max(initial=0.0)) for part in parts), default=0.0)
 
     def entrywise(self, change: Change) -> LinearMap:
-        if self.other.ndim == 2 and self.other.size > LARGE and self.other.dtype != object:
+        if self.is_large:
             from absnormal.ops.large_matrices import LargeMatMul
 
             return LargeMatMul(self, (change,))

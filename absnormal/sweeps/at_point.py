@@ -14,13 +14,15 @@ from absnormal.errors import TraceError
 from absnormal.ops import TABLE, kink_of, maps_of
 from absnormal.ops.kinks.kink import IntervalSlopes, LocalDerivative
 from absnormal.ops.kinks.order import gaps
-from absnormal.ops.linear_maps import LARGE, Change, LinearMap
+from absnormal.ops.linear_maps import Change, LinearMap
 from absnormal.program.nodes import Node
 from absnormal.program.program import Program
 from absnormal.program.signs import where_never_negative
 
 #: In place of a slope: any number in [-1, 1].
 INTERVAL = float("nan")
+#: Weights with more entries are used in the precision that they are held in.
+LARGE = 1 << 20
 
 
 Point = TypeVar("Point", bound="AtPoint")
@@ -300,6 +302,10 @@ class AtPoint:
         """Take the local derivatives that depend on no value from the same program at another point."""
         nodes, linear = self.program.nodes, self.program.is_linear
         self._maps |= {index: maps for index, maps in other._maps.items() if linear(nodes[index])}
+
+    def knows(self, linear: LinearMap) -> bool:
+        """Whether a map is a local derivative that was asked for, or shared."""
+        return any(linear is one for maps in self._maps.values() for one in maps)
 
     def _factor(self, index: int) -> Array:
         """The value of a factor of a product; a large matrix of weights as it is held, not written out once more."""

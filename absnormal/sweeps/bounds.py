@@ -185,16 +185,25 @@ def _deliver(
     spread.add(arg, identity, np.stack([(high - low) / 2, reach]))
 
 
-def moved_at_most(sweeps: Sweeps, aside: Array, sizes: Array) -> Array:
+def moved_at_most(
+    sweeps: Sweeps, aside: Array, sizes: Array, enough: Callable[[Array], bool] | None = None
+) -> Array:
     """What some active |z|, whose adjoints are at most ``sizes`` for any slopes, change in a gradient, shape (n,).
 
-    A change of a slope is at most 2; ``aside`` and ``sizes`` have an entry for each active switch.
+    A change of a slope is at most 2; ``aside`` and ``sizes`` have an entry for each active switch.  Bounds that are
+    ``enough`` stand for products with large matrices.
     """
-    if not aside.any():
-        return np.zeros(sweeps.program.n)
-    seeds = np.zeros((1, sweeps.program.s))
-    seeds[0, sweeps.alpha[aside]] = 2 * sizes[aside]
-    return np.asarray(sweeps.pull_magnitude(sweeps.signature(1.0), seeds, None)[0][0])
+    effect = np.zeros(sweeps.program.n)
+    if aside.any():
+        seeds = np.zeros((1, sweeps.program.s))
+        seeds[0, sweeps.alpha[aside]] = 2 * sizes[aside]
+        steps = sweeps.magnitude_steps(sweeps.program.tree.split(effect), sweeps.signature(1.0), seeds)
+        if enough is not None and steps.bounded:
+            steps.write_at_most()
+            if enough(effect):
+                return effect
+        steps.write()
+    return effect
 
 
 def derivative_bounds(sweeps: Sweeps, direction: Array) -> tuple[Array, Array]:

@@ -10,7 +10,7 @@ a direction opens a switch.  Piecewise-linear programs have derivatives that dep
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -23,7 +23,7 @@ from absnormal.ops.linear_maps import LinearMap
 from absnormal.program.program import Program
 from absnormal.sweeps.adjoints import Adjoints
 from absnormal.sweeps.at_point import once
-from absnormal.sweeps.last_steps import largest
+from absnormal.sweeps.last_steps import LastSteps, largest
 from absnormal.sweeps.rounding import UNIT
 from absnormal.sweeps.table import Sweeps
 
@@ -123,17 +123,20 @@ def spread(sweeps: Sweeps, sigma: Array, eps: float, here: Array, far: Array) ->
     if sweeps.rational or (linear and eps <= 2 * UNIT):
         return np.zeros(program.n)
 
-    def rounded(rng: np.random.Generator) -> Array:
+    def rounded(rng: np.random.Generator) -> Iterator[Array]:
         near = sweeps if linear else _by_result(_moved(sweeps, sigma, eps, rng), eps, rng)
-        return near.gradient(sigma, partial(_Rounded, unit=eps, rng=rng))
+        yield np.abs(near.gradient(sigma, partial(_Rounded, unit=eps, rng=rng)) - here)
 
-    own = _beyond(here, rounded, far=far)
+    own = _beyond(rounded, far=far)
     if linear or not len(sweeps.alpha):
         return own
     others = between(sweeps)
-    weights = _beyond(sweeps.gradient(others), lambda rng: _moved(sweeps, others, eps, rng).gradient(others),
-                      far=far)
-    return np.maximum(own, weights)
+    there = sweeps.gradient(others)
+
+    def weights(rng: np.random.Generator) -> Iterator[Array]:
+        yield np.abs(_moved(sweeps, others, eps, rng).gradient(others) - there)
+
+    return np.maximum(own, _beyond(weights, far=far))
 
 
 def _by_result(near: Sweeps, eps: float, rng: np.random.Generator) -> Sweeps:
@@ -152,7 +155,7 @@ def between(sweeps: Sweeps) -> Array:
 
 def beyond_values(
     sweeps: Sweeps, sigma: Array, here: Array, derivatives: Callable[[Sweeps], Array],
-    rng: np.random.Generator | None = None, far: Array | None = None,
+    rng: np.random.Generator | None = None, far: Array | None = None, steps: LastSteps | None = None,
 ) -> Array:
     """What derivatives must exceed to be more than the rounding of the values that they are computed from.
 
@@ -166,6 +169,8 @@ def beyond_values(
         draws the roundings; by default they are the same in every call
     far
         what is asked of the result is whether it is larger than this: where draws are far below it, no more follow
+    steps
+        the last steps of g_sigma, where this is what is computed; bounds may then stand for the products there
 
     Returns
     -------
@@ -174,22 +179,32 @@ def beyond_values(
     """
     if sweeps.rational or sweeps.program.is_piecewise_linear:
         return np.zeros(np.shape(here))
-    return _beyond(here, lambda draws: derivatives(_moved(sweeps, sigma, sweeps.units, draws)), rng, far)
+
+    def apart(draws: np.random.Generator) -> Iterator[Array]:
+        near = _moved(sweeps, sigma, sweeps.units, draws)
+        if steps is not None and all(map(near.knows, steps.bounded)):
+            bounds = np.zeros(sweeps.program.n)
+            near.last_steps(sigma, sweeps.program.tree.split(bounds)).write_apart(steps)
+            yield bounds
+        yield np.abs(derivatives(near) - here)
+
+    return _beyond(apart, rng, far)
 
 
 def _beyond(
-    here: Array, rounded: Callable[[np.random.Generator], Array], rng: np.random.Generator | None = None,
+    apart: Callable[[np.random.Generator], Iterator[Array]], rng: np.random.Generator | None = None,
     far: Array | None = None,
 ) -> Array:
-    """How far a few draws lie from what was computed, with a margin."""
-    largest = np.zeros(np.shape(here))
+    """How far a few draws lie from what was computed, with a margin; of each there may be bounds, then the numbers."""
+    largest: Any = 0.0
     with np.errstate(all="ignore"):
         for seed in range(_DRAWS):
-            found = rounded(np.random.default_rng(seed) if rng is None else rng)
-            largest = np.maximum(largest, np.abs(found - here))
-            if far is not None and (MARGIN * largest <= (_FAR if seed else _FAR * _FAR) * far).all():
-                break
-    return np.nan_to_num(MARGIN * largest, nan=np.inf, posinf=np.inf)
+            for found in apart(np.random.default_rng(seed) if rng is None else rng):
+                most = np.maximum(largest, found)
+                if far is not None and (MARGIN * most <= (_FAR if seed else _FAR * _FAR) * far).all():
+                    return np.asarray(MARGIN * most)
+            largest = most
+    return np.asarray(np.nan_to_num(MARGIN * largest, nan=np.inf, posinf=np.inf))
 
 
 def _moved(sweeps: Sweeps, sigma: Array, units: Sequence[float] | float, rng: np.random.Generator) -> Sweeps:

@@ -14,8 +14,8 @@ import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.ops import TABLE
-from absnormal.ops.large_matrices import LargeMatMul
-from absnormal.ops.linear_maps import Chain, LinearMap
+from absnormal.ops.large_matrices import is_bounded, pulled_at_most
+from absnormal.ops.linear_maps import LinearMap
 from absnormal.program.program import Program
 from absnormal.program.values import Values
 from absnormal.sweeps.adjoints import Adjoints
@@ -162,6 +162,28 @@ class LastSteps(Adjoints):
             for linear, w in others:
                 linear.pull_into(w, self.buffers[index])
 
+    @property
+    def bounded(self) -> list[LinearMap]:
+        """The maps of which bounds cost less."""
+        return [linear for terms in self.terms.values() for linear, _ in terms if is_bounded(linear)]
+
+    @np.errstate(all="ignore")
+    def write_at_most(self) -> None:
+        """Write bounds in its place, where nothing on the way is negative."""
+        self._reach()
+        for index, terms in self.terms.items():
+            self.buffers[index][...] = sum(pulled_at_most(linear, w) for linear, w in terms)
+
+    @np.errstate(all="ignore")
+    def write_apart(self, known: LastSteps) -> None:
+        """Write bounds on how far these steps of a sweep at other values lead from those of a known one."""
+        for index, terms in self.terms.items():
+            bounds = [
+                pulled_at_most(linear, w - v) if linear is other else np.abs(linear.pull(w) - other.pull(v))
+                for (linear, w), (other, v) in zip(terms, known.terms[index], strict=True)
+            ]
+            self.buffers[index][...] = sum(bounds)
+
     def leaf(self, index: int) -> int:
         """The number of the leaf that a buffer lies in."""
         node = self.program.nodes[index]
@@ -175,7 +197,7 @@ class LastSteps(Adjoints):
         found = np.zeros(len(self._leaves))
         with np.errstate(all="ignore"):
             for index, terms in self.terms.items():
-                bound = sum(_pulled_at_most(linear, w) for linear, w in terms)
+                bound = sum(largest(pulled_at_most(linear, w)) for linear, w in terms)
                 found[self.leaf(index)] = np.maximum(found[self.leaf(index)], bound)
         return found
 
@@ -226,21 +248,6 @@ class LastSteps(Adjoints):
 def _nonzero(array: Array) -> Array:
     """1 where an entry is not 0."""
     return np.not_equal(array, 0).astype(float)
-
-
-def _pulled_at_most(linear: LinearMap, w: Array) -> float:
-    """A bound on the entries of a pull, of which nothing is negative: that of Cauchy and Schwarz for a large matrix."""
-    if isinstance(linear, Chain):
-        # A first one that adds nothing moves entries.
-        first, second = linear.first, linear.second
-        return _pulled_at_most(first, second.pull(w)) if first.pull_depth else _pulled_at_most(second, w)
-    if isinstance(linear, LargeMatMul) and linear.changes == (np.abs,) and linear.plain.other.dtype == w.dtype == float:
-        flat = linear.plain.other.ravel(order="K")
-        bound = 2 * math.sqrt(np.vdot(flat, flat)) * math.sqrt(np.vdot(w, w))
-        # Where squares may underflow it is none.
-        if bound > _TINY:
-            return float(bound)
-    return largest(linear.pull(w))
 
 
 def _single(array: Array) -> Array:

@@ -218,11 +218,15 @@ class Sweeps(AtPoint):
         zbar, ybar = (None if seed is None else np.abs(seed) for seed in (zbar, ybar))
         return self._backward(sigma, zbar, ybar, change=change, only=only)
 
-    def magnitude_steps(self, leaves: Sequence[Array]) -> LastSteps:
-        """The sweep of `gradient_magnitude` up to its last steps, likewise."""
-        one = np.ones((1, 1), self.y.dtype)
-        steps = LastSteps(self.program, one, leaves)
-        self._backward(self.signature(np.nan), None, one, change=np.abs, weigh=False, adjoints=steps)
+    def magnitude_steps(
+        self, leaves: Sequence[Array], sigma: Array | None = None, zbar: Array | None = None
+    ) -> LastSteps:
+        """The sweep of `gradient_magnitude`, or of `pull_magnitude` of ``zbar``, up to its last steps, likewise."""
+        seed = np.ones((1, 1), self.y.dtype) if zbar is None else zbar
+        steps = LastSteps(self.program, seed, leaves)
+        slopes = self.signature(np.nan) if sigma is None else sigma
+        ybar = seed if zbar is None else None
+        self._backward(slopes, zbar, ybar, change=np.abs, weigh=False, adjoints=steps)
         return steps
 
     def gradient_magnitude(self) -> Array:

@@ -21,6 +21,7 @@ from absnormal.clarke.budget import Budget, BudgetTracker, Clock
 from absnormal.judgement.tolerances import DOUBLE_PRECISION, NOTHING, Tolerance
 from absnormal.rational.linear_algebra import Vector
 from absnormal.sweeps.equal_rows import EqualRows
+from absnormal.sweeps.last_steps import LastSteps
 from absnormal.sweeps.table import Sweeps
 
 if TYPE_CHECKING:
@@ -259,9 +260,7 @@ def _added(sweeps: Sweeps, sigma: Array) -> _Summed:
     """What is known of the sums of g_sigma, which is made where others were asked for last."""
     known = _summed(sweeps, sigma)
     if known is None:
-        g = np.zeros(sweeps.program.n, sweeps.y.dtype)
-        steps = sweeps.last_steps(sigma, sweeps.program.tree.split(g))
-        steps.write()
+        g, steps = _written(sweeps, sigma)
         sizes = steps.cancelling()
         zero = largest(sweeps, g) <= NOTHING * sizes
         partial = steps.partial_sums(np.flatnonzero(zero).tolist())
@@ -275,16 +274,45 @@ def gradient_of(sweeps: Sweeps, sigma: Array) -> Array:
     known = _summed(sweeps, sigma)
     if known is not None:
         return known.gradient
-    told: tuple[Array, Array] | None = sweeps.answers.get(gradient_of)
-    if told is None or not np.array_equal(told[0], sigma):
-        told = keep_gradient(sweeps, sigma, np.asarray(sweeps.gradient(sigma), dtype=float))
-    return told[1]
+    told = _told(sweeps, sigma)
+    if told is None:
+        g, steps = (sweeps.gradient(sigma), None) if sweeps.rational else _written(sweeps, sigma)
+        told = keep_gradient(sweeps, sigma, np.asarray(g, dtype=float), steps)
+    return told.gradient
 
 
-def keep_gradient(sweeps: Sweeps, sigma: Array, g: Array) -> tuple[Array, Array]:
+def _written(sweeps: Sweeps, sigma: Array) -> tuple[Array, LastSteps]:
+    """g_sigma with its last steps."""
+    g = np.zeros(sweeps.program.n, sweeps.y.dtype)
+    steps = sweeps.last_steps(sigma, sweeps.program.tree.split(g))
+    steps.write()
+    return g, steps
+
+
+class _Told(NamedTuple):
+    """g_sigma, and its last steps where bounds may cost less."""
+
+    sigma: Array
+    gradient: Array
+    steps: LastSteps | None
+
+
+def _told(sweeps: Sweeps, sigma: Array) -> _Told | None:
+    """What was told last, if that is about these slopes."""
+    told: _Told | None = sweeps.answers.get(gradient_of)
+    return told if told is not None and np.array_equal(told.sigma, sigma) else None
+
+
+def keep_gradient(sweeps: Sweeps, sigma: Array, g: Array, steps: LastSteps | None) -> _Told:
     """Take this for g_sigma when it is asked for."""
-    told = sweeps.answers[gradient_of] = sigma.copy(), g
+    told = sweeps.answers[gradient_of] = _Told(sigma.copy(), g, steps if steps is not None and steps.bounded else None)
     return told
+
+
+def steps_of(sweeps: Sweeps, sigma: Array) -> LastSteps | None:
+    """The last steps of g_sigma, where they are known and bounds may cost less."""
+    told = _told(sweeps, sigma)
+    return None if told is None else told.steps
 
 
 class Magnitude:

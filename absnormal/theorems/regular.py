@@ -117,7 +117,7 @@ def _of_one_sign(problem: Problem) -> OfOneSign | None:
     sign = _one_sign(found, ~negligible) or _one_sign(found, ~negligible & problem.maybe_nonzero)
     assert sign
     aside = negligible & (np.maximum(np.abs(found.lower), np.abs(found.upper)) > 0)
-    effect = moved_at_most(sweeps, aside, found.error + np.abs(found.upper - found.lower))
+    effect = moved_at_most(sweeps, aside, found.error + np.abs(found.upper - found.lower), problem.allows)
     small = problem.allows(effect)
     what = "convex" if sign > 0 else "concave"
     reason = (
@@ -149,9 +149,12 @@ def without_effect(problem: Problem) -> OfOneSign | None:
     if problem.sweeps.rational or not len(problem.sweeps.alpha):
         return None
     found = _of_one_sign(problem)
-    if found is None or not isinstance(found.proof.evidence, BoundedAdjoints) or not _allowed(problem):
-        return None
-    return found if found.proof.evidence.negligible else None
+    return found if found is not None and is_idle(found.proof) and _allowed(problem) else None
+
+
+def is_idle(proof: Proof) -> bool:
+    """Whether a proof says that no active |z| changes f beyond its deviation."""
+    return isinstance(proof.evidence, BoundedAdjoints) and proof.evidence.negligible
 
 
 def _one_sign(found: Curvature, needed: Array) -> int | None:

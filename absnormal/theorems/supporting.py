@@ -91,7 +91,7 @@ def supporting(problem: Problem) -> Proof | None:
         if not (sign * w >= -error)[counted].all():
             continue
         aside = counted & ~(sign * w > error)
-        effect = moved_at_most(sweeps, aside, error + np.abs(w))
+        effect = moved_at_most(sweeps, aside, error + np.abs(w), problem.allows)
         if problem.allows(effect):
             evidence = OwnAdjoints(sign, sweeps.alpha[aside].tolist())
             return Proof("supporting", True, _reason(sign), "float64, outward rounded", evidence,

@@ -147,3 +147,19 @@ def test_no_roundings_are_drawn_where_f_depends_on_its_inputs_most(f: Any, monke
     monkeypatch.setattr(digits, "why_far", lambda *_: pytest.fail("roundings were drawn"))
     for x in (np.linspace(-1, 2, 6), np.linspace(0, 0.1, 6)):
         assert an.verify(f, x) and an.verify(an.trace(f, x), x)
+
+
+@pytest.mark.parametrize("idle", [True, False])
+def test_weights_of_kinks_that_change_nothing_need_no_digits(idle: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The largest entry that a softmax subtracts changes nothing, that of a hinge does."""
+
+    def f(x: Any) -> Any:
+        z = W.T @ x
+        shifted = z - z.max()
+        return np.log(np.exp(shifted).sum()) - shifted[0] + (0 if idle else np.maximum(z[1], 0))
+
+    asked: list[bool] = []
+    between = digits.between
+    monkeypatch.setattr(digits, "between", lambda sweeps: (asked.append(True), between(sweeps))[1])
+    report = an.verify(f, np.zeros(4))
+    assert report and report.method == "regular" and bool(asked) is not idle

@@ -12,8 +12,10 @@ import torch
 import absnormal as an
 from absnormal.judgement.vector import Limits
 from absnormal.ops import linear_maps
+from absnormal.sweeps.bounds import moved_at_most
+from absnormal.sweeps.conditioning import held
 from absnormal.sweeps.table import Sweeps
-from absnormal.theorems.problem import Magnitude, Problem, gradient_of, terms
+from absnormal.theorems.problem import Magnitude, Problem, gradient_of, steps_of, terms
 
 DATA = np.random.default_rng(0).standard_normal((500, 200))
 
@@ -35,6 +37,8 @@ LOSSES: dict[str, tuple[Callable[[Any, Any], Any], Any]] = {
                 torch.zeros(200, 3, dtype=torch.float64)),
     "logistic": (lambda x, data: (torch.relu(z := data @ x) + torch.log1p(torch.exp(-z.abs()))).mean(),
                  torch.ones(200, dtype=torch.float64) / 64),
+    "penalty": (lambda x, data: torch.exp((data @ x).abs() / 64).mean() + torch.exp(x).sum(),
+                torch.zeros(200, dtype=torch.float64)),
     "parts": (lambda x, data: torch.exp((data @ x[:200]).abs() / 64).mean() + x[200:].abs().sum() + x[-1].exp(),
               torch.zeros(203, dtype=torch.float64)),
 }  # fmt: skip
@@ -52,6 +56,39 @@ def test_what_a_comparison_made_is_the_gradient(name: str) -> None:
     # Nobody who writes to the report's gradient writes to it.
     report.gradient[...] = 7.0
     assert np.array_equal(problem.gradient, found) and not (found == 7.0).any()
+
+
+@pytest.mark.parametrize("name", ["softmax", "logistic", "penalty"])
+def test_what_roundings_change_is_no_more_than_its_bounds(name: str) -> None:
+    f, x = LOSSES[name]
+    data = torch.tensor(DATA)
+    problem = an.verify(lambda x: f(x, data), x).problem
+    sweeps, sigma = Sweeps(problem.sweeps.program, None, values=problem.sweeps.values), problem.sigma
+    here, steps = gradient_of(sweeps, sigma).copy(), steps_of(sweeps, sigma)
+    assert steps is not None and steps.bounded
+    near = held(sweeps, [value + 1e-3 * np.cos(np.arange(value.size)).reshape(value.shape) if node.varied else value
+                         for node, value in zip(sweeps.program.nodes, sweeps.values, strict=True)])
+    for shared in (True, False):
+        if shared:
+            near.share_linear_maps(sweeps)
+        assert all(map(near.knows, steps.bounded)) or not shared
+        bounds = np.zeros(sweeps.program.n)
+        near.last_steps(sigma, sweeps.program.tree.split(bounds)).write_apart(steps)
+        apart = np.abs(near.gradient(sigma) - here)
+        assert (bounds >= apart * (1 - 1e-9)).all() and apart.any() and bounds.max() <= 100 * apart.max()
+        near = held(sweeps, near.values)
+
+
+def test_what_is_set_aside_is_bounded_where_that_is_enough() -> None:
+    x = np.zeros(200)
+    sweeps = Sweeps(an.trace(lambda x: np.exp(np.abs(DATA @ x)).sum() + np.abs(x[0]), x), x)
+    aside, sizes = np.ones(501, bool), np.arange(501.0)
+    exact = moved_at_most(sweeps, aside, sizes)
+    assert np.array_equal(moved_at_most(sweeps, aside, sizes, lambda effect: False), exact)
+    seen: list[Any] = []
+    bound = moved_at_most(sweeps, aside, sizes, lambda effect: seen.append(effect.copy()) is None)
+    assert np.array_equal(bound, seen[0]) and (bound >= exact).all() and (bound > exact).any()
+    assert bound.max() <= 2 * exact.max()
 
 
 def scaled(size: float) -> Callable[[Any], Any]:

@@ -10,7 +10,8 @@ import pytest
 from absnormal import arrays
 from absnormal.arrays import filled, times
 from absnormal.ops import large_matrices, linear_maps
-from absnormal.ops.linear_maps import MatMul
+from absnormal.ops.large_matrices import is_bounded, pulled_at_most
+from absnormal.ops.linear_maps import Chain, MatMul, Transpose
 from absnormal.sweeps.adjoints import nonzero
 
 RNG = np.random.default_rng(0)
@@ -42,6 +43,26 @@ def test_blocks_give_the_changed_matrix(
             np.testing.assert_allclose(made, expected, rtol=1e-5, atol=1e-5)
         assert np.isclose(blocks.norm(), dense.norm(), rtol=1e-5)
         assert (blocks.push_depth, blocks.pull_depth) == (dense.push_depth, dense.pull_depth)
+
+
+@pytest.mark.parametrize("size", (1.0, 1e-170, 1e150))
+@pytest.mark.parametrize("left", (True, False))
+@pytest.mark.parametrize("batch", ((), (3,)))
+def test_bounds_on_products_hold_where_squares_underflow_too(
+    monkeypatch: pytest.MonkeyPatch, size: float, left: bool, batch: tuple[int, ...]
+) -> None:
+    monkeypatch.setattr(linear_maps, "LARGE", 10)
+    matrix = size * RNG.normal(size=(13, 7))
+    shape, out = ((*batch, 2, 13), (*batch, 2, 7)) if left else ((*batch, 7, 2), (*batch, 13, 2))
+    plain = MatMul(matrix, left, shape, out)
+    moved = Chain(Transpose((1, 0, 2) if batch else (1, 0)), plain)
+    for w in (RNG.normal(size=(4, *plain.out)), np.broadcast_to(0.3, (4, *plain.out))):
+        for linear in (plain, plain.absolute(), moved):
+            exact, bound = np.abs(linear.pull(w)), pulled_at_most(linear, w)
+            assert is_bounded(linear) and bound.shape == exact.shape and (bound >= exact).all()
+            assert size < 1e-100 or (bound <= 100 * exact.max()).all()
+    whole = MatMul(np.ones((13, 7), dtype=int), left, plain.shape, plain.out)
+    assert not is_bounded(whole) and np.array_equal(pulled_at_most(whole, -w), np.abs(whole.pull(w)))
 
 
 @pytest.mark.parametrize("sign", (1, -1))

@@ -13,14 +13,18 @@ MERGING = ("program/test_merging.py", "frontends/test_torch_operations.py")
 
 EQUAL = ("sweeps/test_equal_rows.py",)
 KEPT = ("judgement/test_kept_gradients.py",)
+LARGE = ("ops/test_large_matrices.py",)
 OUTSIDE = ("sweeps/test_just_outside.py",)
 STANDARDIZED = ("sweeps/test_standardized.py",)
 
 MUTANTS = (
     # What is known already is that of the same slopes, and a bound is one.
-    Mutant("theorems/problem.py", "if told is None or not np.array_equal(told[0], sigma):", "if told is None:", KEPT),
-    Mutant("sweeps/last_steps.py", "if bound > _TINY:", "if bound >= 0:", KEPT),
-    Mutant("sweeps/last_steps.py", "* math.sqrt(np.vdot(w, w))", "* length(w)", KEPT),
+    Mutant("theorems/problem.py", "told is not None and np.array_equal(told.sigma, sigma) else", "told else", KEPT),
+    Mutant("ops/large_matrices.py", "np.sqrt(squares + _TINY * a.shape[axis])", "np.sqrt(squares)", LARGE),
+    Mutant("ops/large_matrices.py", "axis = -1 if plain.left else -2", "axis = -2 if plain.left else -1", LARGE),
+    Mutant("sweeps/last_steps.py", "if linear is other else", "if True else", KEPT),
+    Mutant("sweeps/bounds.py", "if enough(effect):", "if True:", KEPT),
+    Mutant("judgement/digits.py", "not (idle and near is tool)", "False", ("judgement/test_digits.py",)),
     Mutant("judgement/vector.py", "np.array_equal(leaves(sizes, most), leaves(sizes))", "True", KEPT),
     # What is standardized: a mean rounds as a sum does, and groups have means and roots of their own.
     Mutant("sweeps/rounding.py", 'family in ("linear", "bilinear") or node.op in ALONG:',
