@@ -54,6 +54,12 @@ def as_fraction(value: Any, name: str = "x") -> Fraction:
     raise ValueError(f"{name} must hold real numbers, got {type(value).__name__}")
 
 
+@np.errstate(all="ignore")
+def finite(array: Array) -> bool:
+    """Whether there is neither NaN nor infinity, which spread to a sum."""
+    return math.isfinite(array.sum()) or bool(np.isfinite(array).all())
+
+
 def unit_vectors(places: Any, size: int) -> Array:
     """The rows of the identity with these numbers, shape (len(places), size)."""
     result = np.zeros((len(places), size))

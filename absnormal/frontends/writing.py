@@ -66,7 +66,7 @@ class Writer(Terms[Any]):
         # As it is: the builder knows large arrays by their identity.
         constant = value if type(value) is np.ndarray and value.dtype == np.float64 else self.constant(value)
         index = self.builder.constant(constant, self.source)
-        if np.isnan(constant).any():
+        if index in self.builder.faults and np.isnan(constant).any():
             self.builder.faults[index] = DomainError(self.operation, "a constant holds NaN", self.source)
         return index
 

@@ -101,6 +101,12 @@ def why_far(
     return _FAR.format(moved=moved[worst], leaf=leaf, allowed=allowed[worst])
 
 
+def _sensitivity(tool: Sweeps, sigma: Array) -> float:
+    """How much f changes, at most, where the value of one node is doubled: what bounds may tell asks for no sweep."""
+    steps = steps_of(tool, sigma)
+    return sensitivity(tool, sigma) if steps is None else steps.sensitivity(tool.values)
+
+
 def _depends_little(tool: Sweeps, leaves: Sequence[Array], sensitive: float) -> bool:
     """Whether f depends on no value on its way much more than on its inputs, so that the rounding of that value cannot
     be much of the gradient."""
@@ -258,7 +264,8 @@ def with_digits(
     for found in turns:
         proof, tool, problem = found.outcome, found.tool, found.problem
         if isinstance(proof, Proof) and proof.clarke and not found.bare and not _exact(tool):
-            little = _depends_little(tool, leaves, sensitivity(tool, problem.sigma) if known is None else known)
+            bound = _sensitivity(tool, problem.sigma) if known is None else known
+            little = _depends_little(tool, leaves, bound)
             if not little and (why := why_far(tool, problem.sigma, leaves, tolerance, is_idle(proof))):
                 yield from repeat(replace(found, outcome=why))
         yield found

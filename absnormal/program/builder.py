@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from absnormal.arrays import Array, exactly
+from absnormal.arrays import Array, exactly, finite
 from absnormal.errors import DomainError, TraceError
 from absnormal.ops import TABLE
 from absnormal.program.affine import Affine
@@ -143,7 +143,7 @@ class Builder:
             node = Node("constant", (), {"value": kept}, kept.shape, source, "", False)
             index = self.append(node, exactly(kept) if self._exact else kept)
             self._known[key] = index
-            if not np.isfinite(kept).all():
+            if not finite(kept):
                 self.faults[index] = None
         return index
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from absnormal._shown import shown
-from absnormal.arrays import Array, as_real, exactly
+from absnormal.arrays import Array, as_real, exactly, finite
 from absnormal.errors import DomainError, GuardError, TraceError
 from absnormal.ops import TABLE, kink_of
 from absnormal.ops.kinks import KINKS
@@ -225,7 +225,7 @@ class Program:
     def _numbers(self) -> bool:
         """Whether no constant holds NaN."""
         constants = (node.params["value"] for node in self.nodes if node.op == "constant")
-        return not any(value.dtype != object and np.isnan(value).any() for value in constants)
+        return all(value.dtype == object or finite(value) or not np.isnan(value).any() for value in constants)
 
     def _check(self, guard: Guard, values: Sequence[Array] | Mapping[int, Array]) -> None:
         if not self.holds(guard, values):
@@ -356,8 +356,7 @@ def _computed(node: Node, args: list[Array], trusted: bool) -> Array:
     if trusted:
         return value
     # BLAS and SciPy raise no flag; only an infinite constant may make something infinite.
-    finite = value.dtype == object or bool(np.isfinite(value).all())
-    if not finite and (np.isnan(value).any() or all(np.isfinite(arg).all() for arg in args)):
+    if value.dtype != object and not finite(value) and (np.isnan(value).any() or all(map(finite, args))):
         raise DomainError(node.operation, "is NaN or infinite at this point", node.source)
     return value
 
@@ -366,10 +365,10 @@ def _outside(node: Node, args: list[Array]) -> Exception:
     try:
         with np.errstate(all="ignore"):
             value = TABLE[node.op].value(node.params, *(arg.astype(float) for arg in args))
-        finite = bool(np.isfinite(value).all())
+        made = finite(value)
     except FloatingPointError:
-        finite = False
-    if not finite:
+        made = False
+    if not made:
         return DomainError(node.operation, "is NaN or infinite at this point", node.source)
     return TraceError(
         node.operation,
