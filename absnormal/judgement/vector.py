@@ -127,7 +127,8 @@ class Limits:
         if problem.sweeps.rational:
             return self.accepted
         eps = max(problem.tolerance.eps)
-        own = rounding(tool.pull_depth) * self._size.entries * (2 * eps / DOUBLE if self.made else 1.0)
+        sizes = self._size.bounds if eps <= DOUBLE else self._size.entries
+        own = rounding(tool.pull_depth) * sizes * (2 * eps / DOUBLE if self.made else 1.0)
         total = problem.around(self.vector, self._terms) + own + problem.tolerance.lost
         total = total + spread(tool, self._sigma, eps, gradient_of(tool, self._sigma), total)
         return total if np.isfinite(total).all() else None

@@ -105,13 +105,15 @@ def is_bounded(linear: LinearMap) -> bool:
     return isinstance(plain, MatMul) and plain.is_large and plain.other.dtype == np.float64
 
 
-def pulled_at_most(linear: LinearMap, w: Array) -> Array:
+def pulled_at_most(linear: LinearMap, w: Array, each: bool = True) -> Array:
     """Bounds on the absolute values of the entries of a pull: for a large matrix those of Cauchy and Schwarz, from the
-    lengths of its columns, or rows, and of those of ``w``."""
+    lengths of its columns, or rows, and of those of ``w``.  Without ``each`` the largest one need alone be there."""
     if isinstance(linear, Chain):
         first, second = linear.first, linear.second
-        # A first one that adds nothing moves entries.
-        return pulled_at_most(first, second.pull(w)) if first.pull_depth else first.pull(pulled_at_most(second, w))
+        if first.pull_depth:
+            return pulled_at_most(first, second.pull(w), each)
+        # What adds nothing moves entries.
+        return first.pull(pulled_at_most(second, w)) if each else pulled_at_most(second, w, each)
     if w.dtype != np.float64 or not is_bounded(linear):
         return np.asarray(np.abs(linear.pull(w)))
     plain = linear.plain if isinstance(linear, LargeMatMul) else linear
@@ -120,7 +122,8 @@ def pulled_at_most(linear: LinearMap, w: Array) -> Array:
     if plain.lengths is None:
         plain.lengths = _lengths(plain.other, axis)
     ours = plain.lengths if plain.left else plain.lengths[:, None]
-    return np.asarray(ours * np.expand_dims(_lengths(w, axis), axis))
+    theirs = np.expand_dims(_lengths(w, axis), axis)
+    return np.asarray(ours * theirs if each else ours.max() * theirs.max())
 
 
 def _lengths(a: Array, axis: int) -> Array:

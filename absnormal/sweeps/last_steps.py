@@ -197,7 +197,7 @@ class LastSteps(Adjoints):
         found = np.zeros(len(self._leaves))
         with np.errstate(all="ignore"):
             for index, terms in self.terms.items():
-                bound = sum(largest(pulled_at_most(linear, w)) for linear, w in terms)
+                bound = sum(largest(pulled_at_most(linear, w, each=False)) for linear, w in terms)
                 found[self.leaf(index)] = np.maximum(found[self.leaf(index)], bound)
         return found
 

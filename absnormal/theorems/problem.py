@@ -260,7 +260,8 @@ def _added(sweeps: Sweeps, sigma: Array) -> _Summed:
     """What is known of the sums of g_sigma, which is made where others were asked for last."""
     known = _summed(sweeps, sigma)
     if known is None:
-        g, steps = _written(sweeps, sigma)
+        told = _told(sweeps, sigma)
+        g, steps = _written(sweeps, sigma) if told is None or told.steps is None else (told.gradient, told.steps)
         sizes = steps.cancelling()
         zero = largest(sweeps, g) <= NOTHING * sizes
         partial = steps.partial_sums(np.flatnonzero(zero).tolist())
@@ -332,6 +333,15 @@ class Magnitude:
         """One for every entry."""
         self._steps.write()
         return self._sums
+
+    @cached_property
+    def bounds(self) -> Array:
+        """One for every entry, for which large matrices are not multiplied, where that is finite."""
+        if "entries" not in self.__dict__:
+            self._steps.write_at_most()
+            if np.isfinite(self._sums).all():
+                return self._sums.copy()
+        return self.entries
 
 
 def _summed(sweeps: Sweeps, sigma: Array) -> _Summed | None:

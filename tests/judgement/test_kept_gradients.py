@@ -102,6 +102,7 @@ def test_bounds_are_no_smaller_than_sums_of_absolute_values(size: float) -> None
     x = np.r_[np.zeros(200), np.full(500, 0.25)]
     sweeps = Sweeps(an.trace(scaled(size), x), x)
     found = Magnitude(sweeps)
+    assert (found.bounds >= sweeps.gradient_magnitude()).all() and found.bounds.max() <= 1e3 * found.entries.max()
     assert np.allclose(found.entries, sweeps.gradient_magnitude(), rtol=1e-12)
     assert np.isfinite(found.most).all() and found.most[0] >= found.entries.max()
     assert found.most[0] >= terms(sweeps, sweeps.signature(0.0))[0]
