@@ -23,6 +23,22 @@ class Separate:
     inputs: Array
 
 
+def separated(sweeps: Sweeps, adjoints: Array, late: Callable[[], bool]) -> list[tuple[Array, Sweeps]]:
+    """For each of these sets the inputs, and the program in which all other active switches are linear; empty where
+    they do not fall apart.
+
+    Whoever asks about slopes whose adjoints have the same signs is answered by the same programs.
+    """
+    known: dict[bytes, list[tuple[Array, Sweeps]]] = sweeps.answers.setdefault(separated, {})
+    key = np.packbits([adjoints > 0, adjoints < 0]).tobytes()
+    if key not in known:
+        sets = separate(sweeps, adjoints, late)
+        if not sets:
+            return []
+        known[key] = [(own.inputs, sweeps.keeping(own.switches)) for own in sets] if len(sets) > 1 else []
+    return known[key]
+
+
 def separate(sweeps: Sweeps, adjoints: Array, late: Callable[[], bool]) -> list[Separate]:
     """Sets of active switches that are functions of separate inputs; fewer than two where they do not fall apart, or
     where it was too late to know.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import numpy as np
 
 from absnormal.active.arithmetic import ended_when
-from absnormal.active.separate import separate
+from absnormal.active.separate import separated
 from absnormal.active.subproblems import subproblems
 from absnormal.active.system import System, build
 from absnormal.arrays import Array
@@ -149,7 +149,7 @@ class Problem:
     @property
     def tracker(self) -> BudgetTracker:
         """What was spent in this turn."""
-        return self._once("tracker", lambda: BudgetTracker(self.budget, self.clock))
+        return self._turn[0]
 
     @property
     def ended(self) -> str:
@@ -161,73 +161,86 @@ class Problem:
     def apart(self) -> list[System] | None:
         """The systems that the active switches fall into; None where there are none, or half of the time that was left
         did not suffice."""
-        return self._once("apart", self._apart)
+        return self._searched(self._apart)
 
     @property
     def subproblems(self) -> list[tuple[Array, Problem]]:
         """Where active switches are functions of separate inputs (THEORY 2.10), for each set of them its inputs, a mask
         (n,), and the problem in which all others are linear; empty where they do not fall apart, or it is too late."""
-        return self._once("subproblems", self._subproblems)
+        return self._searched(self._subproblems)
 
     @property
     def components(self) -> list[Component] | None:
         """An admissible partition of the relevant switches; None where they are too many or the budget ended."""
-        return self._once("components", self._components)
+        return self._searched(self._components)
 
     @property
     def cells(self) -> Cells | None:
         """The open cells of the relevant switches."""
-        return self._once("cells", self._cells)
+        return self._searched(self._cells)
 
     @property
     def listed(self) -> Cells | None:
-        """The open cells, where they have been asked for in this turn."""
-        return self._found.get("cells")
+        """The open cells, where they have been asked for in this turn, or are known from one before."""
+        return (self._turn[1] | self._known).get("_cells")
 
-    def _once(self, name: str, search: Callable[[], T]) -> T:
-        """What a search of this turn finds."""
-        if name not in self._found:
-            self._found[name] = search()
-        found: T = self._found[name]
-        return found
+    def _searched(self, search: Callable[[BudgetTracker], T]) -> T:
+        """What a search with half of the time that is left finds: in every turn, until one ends before its time."""
+        tracker, found = self._turn
+        name = search.__name__
+        if name in self._known:
+            known: T = self._known[name]
+            return known
+        if name not in found:
+            part = tracker.part()
+            found[name] = search(part)
+            if not part.report:
+                self._known[name] = found[name]
+        now: T = found[name]
+        return now
 
     @property
-    def _found(self) -> dict[str, Any]:
-        turn = self.clock.turn
-        if turn not in self._turns:
+    def _turn(self) -> tuple[BudgetTracker, dict[str, Any]]:
+        """What was spent in this turn, and found."""
+        number = self.clock.turn
+        if number not in self._turns:
             self._turns.clear()
-            self._turns[turn] = {}
-        return self._turns[turn]
+            self._turns[number] = BudgetTracker(self.budget, self.clock), {}
+        return self._turns[number]
 
     @cached_property
-    def _turns(self) -> dict[int, dict[str, Any]]:
+    def _turns(self) -> dict[int, tuple[BudgetTracker, dict[str, Any]]]:
         return {}
 
-    def _apart(self) -> list[System] | None:
-        part = self.tracker.part()
+    @cached_property
+    def _known(self) -> dict[str, Any]:
+        """What searches have found that ended before their time."""
+        return {}
+
+    def _apart(self, part: BudgetTracker) -> list[System] | None:
         with ended_when(lambda: part.late):
             return subproblems(self.sweeps)
 
-    def _subproblems(self) -> list[tuple[Array, Problem]]:
-        sweeps, part = self.sweeps, self.tracker.part()
+    def _subproblems(self, part: BudgetTracker) -> list[tuple[Array, Problem]]:
+        sweeps = self.sweeps
         if sweeps.rational or len(sweeps.alpha) < 2:
             return []
-        sets = separate(sweeps, sweeps.pull(self.sigma, None, np.ones((1, 1)))[1][0], lambda: part.late)
-        kept = [(own.inputs, sweeps.keeping(own.switches)) for own in sets] if len(sets) > 1 else []
+        adjoints = sweeps.pull(self.sigma, None, np.ones((1, 1)))[1][0]
+        kept = separated(sweeps, adjoints, lambda: part.late)
         return [(inputs, replace(self, sweeps=own, c=self.sigma[own.alpha])) for inputs, own in kept]
 
-    def _components(self) -> list[Component] | None:
+    def _components(self, part: BudgetTracker) -> list[Component] | None:
         from absnormal.clarke.components import admissible
 
-        return None if self.relevant is None else admissible(self.relevant, self.tracker.part())
+        return None if self.relevant is None else admissible(self.relevant, part)
 
-    def _cells(self) -> Cells | None:
+    def _cells(self, part: BudgetTracker) -> Cells | None:
         from absnormal.clarke.cells import open_cells
 
         if self.relevant is None:
             return None
         known = self.components if self.relevant.explicit else None
-        return known[0].cells if known and len(known) == 1 else open_cells(self.relevant, self.tracker.part())
+        return known[0].cells if known and len(known) == 1 else open_cells(self.relevant, part)
 
 
 def reach(v: Vector, allowed: Array) -> Fraction:
