@@ -17,10 +17,12 @@ MANY = 32
 
 @dataclass(frozen=True, eq=False)
 class Separate:
-    """Active switches, shape (s,), and the inputs, shape (n,), that they, and no others, are functions of."""
+    """Active switches, shape (s,), and the inputs, shape (n,), that they, and no others, are functions of; and whether
+    they are known not to fall apart further."""
 
     switches: Array
     inputs: Array
+    smallest: bool = False
 
 
 def separated(sweeps: Sweeps, adjoints: Array, late: Callable[[], bool]) -> list[tuple[Array, Sweeps]]:
@@ -29,14 +31,24 @@ def separated(sweeps: Sweeps, adjoints: Array, late: Callable[[], bool]) -> list
 
     Whoever asks about slopes whose adjoints have the same signs is answered by the same programs.
     """
-    known: dict[bytes, list[tuple[Array, Sweeps]]] = sweeps.answers.setdefault(separated, {})
+    known: dict[bytes, list[tuple[Array, Sweeps]]] | None = sweeps.answers.setdefault(separated, {})
+    if known is None:
+        return []
     key = np.packbits([adjoints > 0, adjoints < 0]).tobytes()
     if key not in known:
         sets = separate(sweeps, adjoints, late)
         if not sets:
             return []
-        known[key] = [(own.inputs, sweeps.keeping(own.switches)) for own in sets] if len(sets) > 1 else []
+        known[key] = [(own.inputs, _alone(sweeps, own)) for own in sets] if len(sets) > 1 else []
     return known[key]
+
+
+def _alone(sweeps: Sweeps, own: Separate) -> Sweeps:
+    """The program of one set; that this one does not fall apart is known."""
+    found = sweeps.keeping(own.switches)
+    if own.smallest:
+        found.answers[separated] = None
+    return found
 
 
 def separate(sweeps: Sweeps, adjoints: Array, late: Callable[[], bool]) -> list[Separate]:
@@ -52,14 +64,14 @@ def separate(sweeps: Sweeps, adjoints: Array, late: Callable[[], bool]) -> list[
     for numbers in sweeps.sorts:
         sorts[numbers] = left[numbers]
 
-    def grown(start: Array) -> Separate:
-        """The least set that holds some switches."""
+    def grown(start: Array, smallest: bool = False) -> Separate:
+        """The least set that holds some switches; the smallest one where it is that of each of them."""
         found = start
         while True:
             inputs = seen.inputs_of(found)
             reached = sweeps.with_their_blocks(left & seen.switches_of(inputs))
             if not (reached & ~found).any():
-                return Separate(found, inputs)
+                return Separate(found, inputs, smallest)
             found = reached
 
     def one_by_one(rest: Array, most: int) -> Iterator[Separate]:
@@ -70,7 +82,7 @@ def separate(sweeps: Sweeps, adjoints: Array, late: Callable[[], bool]) -> list[
             most -= 1
             first = order[rest[order].argmax()]
             start = np.arange(len(rest)) == first if most > 0 else rest
-            own = grown(sweeps.with_their_blocks(start))
+            own = grown(sweeps.with_their_blocks(start), most > 0)
             rest = rest & ~own.switches
             yield own
 

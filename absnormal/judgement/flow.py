@@ -152,8 +152,11 @@ def modelled_vector(problem: Problem, tool: Sweeps, vector: Array, consistent: b
     return with_digits(_by_theorems(problem, tool, lambda: vector), leaves, problem.tolerance)
 
 
-def _by_theorems(problem: Problem, tool: Sweeps, vector: Callable[[], Array]) -> Turns:
-    """The verdict on g_c, whose entries are finite and are asked for where the theorems leave it open.
+def _by_theorems(
+    problem: Problem, tool: Sweeps, vector: Callable[[], Array], known: Iterable[Array] = ()
+) -> Turns:
+    """The verdict on g_c, whose entries are finite and are asked for where the theorems leave it open; other ``known``
+    slopes may give it, too.
 
     Where kinks on one set act on each other it is also that on the vector, for the program in which these are one:
     before most theorems where slopes contradict each other on many switches, and after them elsewhere.
@@ -172,7 +175,9 @@ def _by_theorems(problem: Problem, tool: Sweeps, vector: Callable[[], Array]) ->
         if proof is None and not before and simpler is not None and (judgement := next(simpler)).proved:
             yield judgement
         if proof is None and not asked:
-            asked.append(judge(Limits(problem, vector(), tool), ()))
+            # The theorems were asked about c.
+            others = (c for c in choices(problem, tool, known) if not np.array_equal(c, problem.c))
+            asked.append(judge(Limits(problem, vector(), tool), others))
         # Another reason than that of the theorems is no news.
         outcome = proof or next(asked[0])
         yield Judgement(None if isinstance(outcome, str) else outcome, problem, tool, tried=(*tried, *more))
@@ -262,31 +267,20 @@ def _near_the_model(
     if problem.sweeps is tool and call.dtype == np.dtype(float):
         problem.tell(partial(comparison.sizes, call.leaves))
     c = np.asarray(problem.c, dtype=float)
-    by_theorems = _by_theorems(problem, tool, lambda: tool.gradient(tool.signature(c)))
+    others = known if not call.foreign and len(tool.alpha) <= _MANY else ()
+    by_theorems = _by_theorems(problem, tool, lambda: tool.gradient(tool.signature(c)), others)
     modelled = with_digits(by_theorems, call.leaves, tolerance, comparison.sensitivity)
-
-    def vector_itself() -> Turns:
-        """The verdict on the vector, of which a copy is made when it is asked for."""
-        if call.foreign:
-            yield from given_vector(problem, tool, call.gradient, tolerance, known, notes)
-        # The program with fewer kinks was asked about g_c.
-        others = known if len(tool.alpha) <= _MANY else ()
-        yield from _as_it_is(replace(problem, tolerance=tolerance), tool, call.gradient, others, notes, True)
-
-    given = vector_itself()
-    while True:
-        found = next(modelled)
+    given = given_vector(problem, tool, call.gradient, tolerance, known, notes) if call.foreign else None
+    for found in modelled:
         proof = found.outcome
         if isinstance(proof, str):
             yield from repeat(found)
-        if isinstance(proof, Proof) and (proof.clarke or not call.foreign):
+        if isinstance(proof, Proof) and (proof.clarke or given is None):
             cancelled = [call.program.tree.leaf_name(leaf) for leaf in comparison.cancelled]
             named = (_CANCELLED.format(leaves=", ".join(cancelled)),) if cancelled else ()
             yield replace(found, outcome=replace(proof, deviation=proof.deviation + comparison.largest),
                           notes=(*found.notes, *named))
-        found = next(given)
-        settled = call.foreign or (isinstance(found.outcome, Proof) and found.outcome.clarke)
-        yield found if settled else replace(found, outcome=why_open(problem))
+        yield found if given is None else next(given)
 
 
 def _apart_from_the_model(call: TracedCall, tool: Sweeps, comparison: Comparison, given: Turns) -> Turns:

@@ -193,6 +193,9 @@ def _candidates(limits: Limits, choices: Iterable[Array]) -> Iterator[Problem]:
     problem = limits.problem
     for c in choices:
         candidate = replace(problem, c=np.asarray(c), off=lambda: limits.refuted)
+        if np.array_equal(candidate.c, problem.c):
+            # What says nothing of g_c says no more of what is near it.
+            candidate.in_vain.update(problem.in_vain)
         if (_apart(candidate, limits) <= limits.accepted).all():
             yield candidate
 

@@ -40,7 +40,8 @@ def parts_of(limits: Limits, judge: Judge) -> list[Part]:
     found = []
     for inputs, problem in limits.problem.subproblems:
         vector = np.where(inputs, limits.vector, problem.gradient)
-        own = replace(limits, problem=replace(problem, off=None), vector=vector, tool=problem.sweeps)
+        alone = problem if problem.off is None else replace(problem, off=None)
+        own = replace(limits, problem=alone, vector=vector, tool=problem.sweeps)
         own.__dict__.update(accepted=limits.accepted, refuted=limits.refuted)
         block = problem.sweeps.in_blocks[problem.sweeps.alpha]
         known = (problem.c, *(np.where(block, 0.0, slope) for slope in (0.0, -1.0, 1.0)))

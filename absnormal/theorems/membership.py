@@ -34,7 +34,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from absnormal.active.in_step import in_step
-from absnormal.active.system import System
+from absnormal.active.system import MANY, System
 from absnormal.arrays import Array
 from absnormal.certificates import next_to_program
 from absnormal.certificates.evidence import Judged, NextToProgram, OnForm
@@ -143,10 +143,9 @@ def _weights(problem: Problem, system: System, cells: list[Cell]) -> tuple[dict[
 def membership_along_directions(problem: Problem) -> Proof | None:
     """Proves, up to rounding, that g_c is a convex combination of limiting gradients along directions, where switches
     are many."""
-    sweeps = problem.sweeps
-    if _all_listed(problem) or sweeps.rational:
+    if _needless(problem):
         return None
-    g = problem.gradient
+    sweeps, g = problem.sweeps, problem.gradient
     size = sweeps.pull_magnitude(problem.sigma, None, np.ones((1, 1)))[0][0]
     found = nearest_mean(problem, g, 2 * rounding(sweeps.pull_depth) * size)
     if found is None:
@@ -156,15 +155,16 @@ def membership_along_directions(problem: Problem) -> Proof | None:
 
 def vector_along_directions(problem: Problem, g: Array, allowed: Array) -> Proof | None:
     """Proves that a vector is a convex combination of limiting gradients, where switches are many."""
-    if _all_listed(problem) or problem.sweeps.rational:
+    if _needless(problem):
         return None
     found = nearest_mean(problem, g, allowed)
     return None if found is None else of_mean(*found, Judged(g, allowed))
 
 
-def _all_listed(problem: Problem) -> bool:
-    """Whether all open cells are known."""
-    return problem.cells is not None and problem.cells.complete
+def _needless(problem: Problem) -> bool:
+    """Whether all open cells are known, or each of several subproblems is asked for itself."""
+    listed = problem.cells is not None and problem.cells.complete
+    return listed or problem.sweeps.rational or (len(problem.sweeps.alpha) > MANY and bool(problem.subproblems))
 
 
 def of_mean(used: list[Sampled], off: Array, judged: Judged | None = None) -> Proof:

@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import absnormal as an
+from absnormal.active import separate as separation_of_inputs
 from absnormal.active.separate import Separate
 from absnormal.frontends.meanings import order
 from absnormal.judgement.ladder import in_subproblems
@@ -23,7 +24,7 @@ from absnormal.judgement.vector import Limits
 from absnormal.judgement.vector_by_subproblems import by_subproblems
 from absnormal.sweeps.dependence import Dependence
 from absnormal.sweeps.table import Sweeps
-from absnormal.theorems import problem as problems
+from absnormal.theorems.problem import Problem
 
 from .judge import FACTOR, Case, cases, caught, fuzz, never_wrong
 from .test_independent_subproblems import side_by_side
@@ -199,7 +200,7 @@ def test_a_row_that_is_zero_is_a_dependence() -> None:
     assert seen.switches_of(second).tolist() == [True, True, False, False, False]
     assert sweeps.counts(second[None].astype(float))[0].tolist() == [1, 0, 0, 0, 0]
     assert seen.inputs_of(np.array([False, True, False, False, False])).tolist() == [True, True, False]
-    parts = problems.Problem(sweeps, np.zeros(5), an.Budget()).subproblems
+    parts = Problem(sweeps, np.zeros(5), an.Budget()).subproblems
     assert sorted(inputs.tolist() for inputs, _ in parts) == [[False, False, True], [True, True, False]]
 
 
@@ -220,7 +221,7 @@ def test_sets_that_share_inputs_are_caught(monkeypatch: pytest.MonkeyPatch) -> N
         seen = Dependence(sweeps)
         return [Separate(own, seen.inputs_of(own)) for own in np.eye(sweeps.program.s, dtype=bool)[sweeps.alpha]]
 
-    monkeypatch.setattr(problems, "separate", alone)
+    monkeypatch.setattr(separation_of_inputs, "separate", alone)
     assert caught(in_subproblems, cases())
 
 
