@@ -95,6 +95,9 @@ def least_squares(columns: Array, labels: Array, target: Array) -> tuple[Array, 
     """
     from scipy.optimize import nnls
 
+    if not columns.shape[1]:
+        # SciPy's own solver writes to memory that is not its own then.
+        return np.zeros(0), np.asarray(target, dtype=float)
     count = int(labels.max(initial=-1)) + 1
     matrix = np.concatenate([columns, (labels == np.arange(count)[:, None]).astype(float)])
     goal = np.concatenate([target, np.ones(count)])

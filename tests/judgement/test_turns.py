@@ -16,6 +16,7 @@ from absnormal.judgement.tolerances import DOUBLE_PRECISION
 from absnormal.judgement.turns import in_turns
 from absnormal.sweeps.table import Sweeps
 from absnormal.theorems import membership
+from absnormal.theorems import problem as problems
 from absnormal.theorems.problem import Problem, Proof
 
 Rung = Callable[[Problem], Proof | None]
@@ -217,3 +218,29 @@ def test_what_a_search_finds_in_part_is_looked_for_again_in_another_turn(time: T
     whole = problem.cells
     assert whole is not None and whole.complete and len(whole.cells) == 4 and problem.tracker.report == ""
     assert next(turns, "over") == "over"
+
+
+@pytest.mark.parametrize(("needs", "searches"), [(0.01, 1), (1.0, 2)])
+def test_what_is_found_in_time_serves_the_turns_behind_it(
+    time: Time, problem: Problem, monkeypatch: pytest.MonkeyPatch, needs: float, searches: int
+) -> None:
+    """The first turn has 1.25 seconds, a search half of that."""
+    asked = list[float]()
+
+    def slow(sweeps: Sweeps, adjoints: object, late: Callable[[], bool]) -> list[object]:
+        asked.append(time.now)
+        while time.now < asked[-1] + needs:
+            if late():
+                return []
+            time.now += 0.01
+        return [(np.ones(2, bool), sweeps)]
+
+    monkeypatch.setattr(problems, "separated", slow)
+    found = []
+    for _ in problem.clock.turns():
+        found.append(len(problem.subproblems))
+        assert len(problem.subproblems) == found[-1]
+        assert problem.clock.hurried == (not found[-1])
+        problem.clock.hurried = True
+    assert len(asked) == searches
+    assert found == [0] * (searches - 1) + [1] * (len(budget.SHARES) - searches + 1)

@@ -71,3 +71,12 @@ def test_a_least_squares_solver_that_errs_is_not_believed(monkeypatch: pytest.Mo
     monkeypatch.setattr(alternative, "least_squares", wrong)
     test_gordan()
     test_mean()
+
+
+@pytest.mark.parametrize("rows", [1, 43])
+def test_no_column_is_no_question_for_a_solver(monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
+    """SciPy's compiled one ends the process there, now and then."""
+    monkeypatch.setattr("scipy.optimize.nnls", None)
+    target = np.ones(rows)
+    weights, left = alternative.least_squares(np.zeros((rows, 0)), np.zeros(0, int), target)
+    assert weights.shape == (0,) and left.tolist() == target.tolist()

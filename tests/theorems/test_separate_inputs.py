@@ -190,6 +190,22 @@ def test_many_sets_and_one_that_is_wrong() -> None:
     assert wrong.verdict is an.Verdict.NOT_CLARKE and wrong.certificate.check()
 
 
+def test_sets_are_those_of_the_signs_and_found_once() -> None:
+    """With |x_j| counted up and down they are 40 sets, of which 31 are looked at by themselves at a time; with all of
+    them up they are one."""
+    signs = np.where(np.arange(40) % 2, 1.0, -1.0)
+    sweeps = Sweeps(an.trace(lambda x: np.sum(signs * np.abs(np.abs(x) - x)), np.zeros(40)), np.zeros(40))
+
+    def sets(of: Sweeps, adjoints: Any) -> list[int]:
+        return [int(inputs.sum()) for inputs, _ in separation_of_inputs.separated(of, adjoints, lambda: False)]
+
+    both = np.ones(80) * np.where(np.arange(80) % 2, 1.0, -1.0)
+    both[40:] *= -1
+    assert sets(sweeps, np.ones(80)) == [] and sets(sweeps, both) == [1] * 31 + [9]
+    *single, rest = separation_of_inputs.separated(sweeps, both, lambda: True)
+    assert sets(rest[1], both) == [1] * 9 and all(sets(own, both) == [] for _, own in single)
+
+
 def test_a_row_that_is_zero_is_a_dependence() -> None:
     def f(x: Any) -> Any:
         return abs(x[0] + x[1] * abs(x[1])) - abs(x[0]) + abs(x[2]) - abs(2 * x[2])

@@ -99,7 +99,7 @@ MUTANTS = (
            "slack + margin * beyond_values(sweeps, sigma, here, rates, rng))", "slack)", COMPUTED),
     Mutant("active/rows.py", "own + beyond_values(", "own + 0 * beyond_values(", COMPUTED),
     Mutant("active/system.py", "rows, errors + beyond_values(sweeps, sigma, rows, rows_at)", "rows, errors", COMPUTED),
-    Mutant("judgement/flow.py", "(proof.clarke or not call.foreign)", "True",
+    Mutant("judgement/flow.py", "(proof.clarke or given is None)", "True",
            ("judgement/test_tolerance_edges.py", "frontends/test_torch_graph.py")),
     Mutant("judgement/comparison.py", "size <= NOTHING * sums if call.foreign else np", "np", PARTIAL),
     Mutant("judgement/vector.py", " and limits.lost(found):", " and False:", ("judgement/test_tolerance_edges.py",)),
