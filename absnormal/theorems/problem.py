@@ -186,18 +186,14 @@ class Problem:
 
     def _searched(self, search: Callable[[BudgetTracker], T]) -> T:
         """What a search with half of the time that is left finds: in every turn, until one ends before its time."""
-        tracker, found = self._turn
-        name = search.__name__
-        if name in self._known:
-            known: T = self._known[name]
-            return known
-        if name not in found:
+        (tracker, found), name = self._turn, search.__name__
+        if name not in self._known and name not in found:
             part = tracker.part()
             found[name] = search(part)
             if not part.report:
                 self._known[name] = found[name]
-        now: T = found[name]
-        return now
+        known: T = (found | self._known)[name]
+        return known
 
     @property
     def _turn(self) -> tuple[BudgetTracker, dict[str, Any]]:
