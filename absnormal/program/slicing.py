@@ -45,6 +45,8 @@ _LIMITS = frozenset({
 })  # fmt: skip
 #: Operations that pass infinity on, and those that make finite numbers of it, with finite derivatives.
 _PASSING, _ENDING = frozenset({"add", "sub", "neg"}), frozenset({"exp", "logsumexp"})
+#: Operations whose results are not finite where an entry of an argument is not.
+_SPREADING = frozenset({"add", "sub", "neg", "mul", "matmul", "sum", "reshape", "transpose"})
 #: Operations whose entries have, by broadcasting, arguments of their own.
 _BY_ROWS = ENTRYWISE | {"logsumexp", "standardized"}
 
@@ -163,10 +165,13 @@ def note_infinite(builder: Builder, finite: Callable[[Any], bool], strict: bool)
 
     All that follows from it has lost these: where it counts that is an error, if ``strict``.
     """
-    found = False
-    for index, held in enumerate(builder.values.given):
-        if held is not None and not finite(held):
-            node = builder.nodes[index]
+    found, known = False, set[int]()
+    for index in range(len(builder.nodes) - 1, -1, -1):
+        held, node = builder.values.given[index], builder.nodes[index]
+        if index in known or (held is not None and finite(held)):
+            if node.op in _SPREADING and 0 not in node.shape:
+                known.update(node.args)
+        elif held is not None:
             overflows = node.varied and bool(node.args) and bool(_overflowed(builder, index).any())
             fault = DomainError(node.operation, "overflows in its precision, and what follows has lost it", node.source)
             builder.faults.setdefault(index, fault if overflows and strict else None)

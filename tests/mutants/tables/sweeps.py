@@ -13,6 +13,7 @@ MERGING = ("program/test_merging.py", "frontends/test_torch_operations.py")
 
 EQUAL = ("sweeps/test_equal_rows.py",)
 KEPT = ("judgement/test_kept_gradients.py",)
+INFINITE = ("frontends/test_torch_infinite.py",)
 LARGE = ("ops/test_large_matrices.py",)
 OUTSIDE = ("sweeps/test_just_outside.py",)
 STANDARDIZED = ("sweeps/test_standardized.py",)
@@ -23,6 +24,7 @@ MUTANTS = (
     Mutant("ops/large_matrices.py", "np.sqrt(squares + _TINY * a.shape[axis])", "np.sqrt(squares)", LARGE),
     Mutant("ops/large_matrices.py", "axis = -1 if plain.left else -2", "axis = -2 if plain.left else -1", LARGE),
     Mutant("sweeps/last_steps.py", "if linear is other else", "if True else", KEPT),
+    Mutant("program/slicing.py", "if node.op in _SPREADING and", "if node.op and", INFINITE),
     Mutant("sweeps/bounds.py", "if enough(effect):", "if True:", KEPT),
     Mutant("judgement/digits.py", "not (idle and near is tool)", "False", ("judgement/test_digits.py",)),
     Mutant("judgement/vector.py", "np.array_equal(leaves(sizes, most), leaves(sizes))", "True", KEPT),
