@@ -11,10 +11,10 @@ import numpy as np
 
 from absnormal.arrays import Array, exactly, lengths
 from absnormal.errors import TraceError
-from absnormal.ops import TABLE, kink_of, maps_of
+from absnormal.ops import ENTRYWISE, TABLE, kink_of, maps_of
 from absnormal.ops.kinks.kink import IntervalSlopes, LocalDerivative
 from absnormal.ops.kinks.order import gaps
-from absnormal.ops.linear_maps import Change, LinearMap
+from absnormal.ops.linear_maps import Change, LinearMap, Scale
 from absnormal.program.nodes import Node
 from absnormal.program.program import Program
 from absnormal.program.signs import where_never_negative
@@ -297,6 +297,20 @@ class AtPoint:
             _hold(node, args, found)
             self._maps[index] = found
         return found
+
+    def shaped_maps(self, index: int) -> list[LinearMap | None]:
+        """The same as far as shapes tell, for which no values are asked where these do not matter."""
+        node, nodes = self.program.nodes[index], self.program.nodes
+        shapes, family = self.shapes(node), TABLE[node.op].family
+        if index in self._maps or family not in ("smooth", "bilinear"):
+            return self.maps(index)
+        if node.op in ENTRYWISE:
+            found: Sequence[LinearMap] = [Scale(1.0, shape, node.shape) for shape in shapes]
+        elif family == "bilinear":
+            found = maps_of(node.op)(node.params, [*map(_like, shapes)], _like(node.shape), node.shape)
+        else:
+            return self.maps(index)
+        return [m if nodes[arg].varied else None for m, arg in zip(found, node.args, strict=True)]
 
     def share_linear_maps(self, other: AtPoint) -> None:
         """Take the local derivatives that depend on no value from the same program at another point."""

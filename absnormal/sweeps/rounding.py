@@ -63,7 +63,7 @@ def _local(sweeps: Sweeps, index: int, node: Node, way: str) -> int:
     kink = TABLE[node.op].kink
     if kink is not None:
         return kink.roundings(sweeps.shapes(node), node.shape)
-    maps = [m for m in sweeps.maps(index) if m is not None]
+    maps = [m for m in sweeps.shaped_maps(index) if m is not None]
     return len(maps) + max((m.push_depth if way == "push" else m.pull_depth for m in maps), default=0)
 
 

@@ -241,6 +241,21 @@ def test_is_pull_the_transpose_of_push(case):
 
 
 @pytest.mark.parametrize("case", CASES, ids=names)
+def test_do_shapes_tell_how_often_a_term_is_rounded(case):
+    op, params, args, _ = case
+    args, out, maps = maps_of(case)
+    leaves, places = tuple(np.shape(arg) for arg in args), tuple(range(len(args)))
+    varied = [place in _varied(case) for place in places]
+    inputs = [Node("input", (), {"leaf": i}, leaves[i], None, "", varied[i]) for i in places]
+    node = Node(op, places, params, out.shape, None, op, True)
+    program = Program((*inputs, node), len(args), Tree([*places], leaves))
+    sweeps = Sweeps(program, None, values=[*args, out])
+    for found, linear, counts in zip(sweeps.shaped_maps(len(args)), maps, varied, strict=True):
+        depths = None if found is None else (found.push_depth, found.pull_depth)
+        assert depths == ((linear.push_depth, linear.pull_depth) if counts else None)
+
+
+@pytest.mark.parametrize("case", CASES, ids=names)
 def test_are_absolute_and_parts_bounds_of_the_entries(case):
     args, out, maps = maps_of(case)
     for place in _varied(case):

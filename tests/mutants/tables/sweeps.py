@@ -25,6 +25,7 @@ MUTANTS = (
     Mutant("ops/large_matrices.py", "axis = -1 if plain.left else -2", "axis = -2 if plain.left else -1", LARGE),
     Mutant("sweeps/last_steps.py", "if linear is other else", "if True else", KEPT),
     Mutant("program/slicing.py", "if node.op in _SPREADING and", "if node.op and", INFINITE),
+    Mutant("sweeps/at_point.py", "[Scale(1.0, shape, node.shape) for shape", "[Scale(1.0, shape, shape) for shape", KINKED),
     Mutant("sweeps/bounds.py", "if enough(effect):", "if True:", KEPT),
     Mutant("judgement/digits.py", "not (idle and near is tool)", "False", ("judgement/test_digits.py",)),
     Mutant("judgement/vector.py", "np.array_equal(leaves(sizes, most), leaves(sizes))", "True", KEPT),
