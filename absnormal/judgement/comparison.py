@@ -17,9 +17,10 @@ from absnormal.arrays import Array
 from absnormal.frontends.traced_call import TracedCall
 from absnormal.judgement.tolerances import DOUBLE, NOTHING, Tolerance, machine_epsilon
 from absnormal.sweeps.conditioning import is_sensitive, terms_have_sizes
+from absnormal.sweeps.gradients import cancelling, gradient_of, keep_gradient, largest, terms
 from absnormal.sweeps.last_steps import LastSteps, length
 from absnormal.sweeps.table import Sweeps
-from absnormal.theorems.problem import Problem, cancelling, gradient_of, keep_gradient, largest, terms
+from absnormal.theorems.problem import Problem
 
 #: How much larger than the difference between two precisions the rounding of a leaf may be.
 _NOISE = 16.0

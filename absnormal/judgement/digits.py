@@ -16,8 +16,9 @@ from absnormal.judgement.tolerances import DOUBLE, LARGEST, NOTHING, Tolerance, 
 from absnormal.judgement.turns import Turns
 from absnormal.program.tree import join
 from absnormal.sweeps.conditioning import COARSE, MARGIN, between, beyond_values, held, sensitivity, terms_have_sizes
+from absnormal.sweeps.gradients import gradient_of, largest, steps_of, terms
 from absnormal.sweeps.table import Sweeps, in_double_precision
-from absnormal.theorems.problem import Proof, gradient_of, largest, steps_of, terms
+from absnormal.theorems.problem import Proof
 from absnormal.theorems.regular import is_idle
 
 _ILL = "f is ill-conditioned here:"

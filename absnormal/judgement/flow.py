@@ -32,9 +32,10 @@ from absnormal.program.program import Program
 from absnormal.program.tree import join
 from absnormal.report.report import Report
 from absnormal.report.verdict import Verdict
+from absnormal.sweeps.gradients import gradient_of, largest
 from absnormal.sweeps.table import Sweeps
 from absnormal.theorems.merging import BeyondMergedKinks
-from absnormal.theorems.problem import Problem, Proof, gradient_of, largest
+from absnormal.theorems.problem import Problem, Proof
 
 #: Active switches up to which the theorems are asked about g_c again for other slopes that give it, too.
 _MANY = 10_000

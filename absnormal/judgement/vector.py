@@ -31,12 +31,13 @@ from absnormal.judgement.vector_by_subproblems import Part, by_subproblems, part
 from absnormal.rational.linear_algebra import Vector, dot
 from absnormal.rational.linear_program import convex_weights
 from absnormal.sweeps.conditioning import spread
+from absnormal.sweeps.gradients import Magnitude, cancelling, gradient_of, largest, terms
 from absnormal.sweeps.overflow import overflow
 from absnormal.sweeps.rounding import rounding
 from absnormal.sweeps.table import Sweeps
 from absnormal.theorems.membership import ConvexWeights, vector_along_directions
 from absnormal.theorems.merging import merged_vector
-from absnormal.theorems.problem import Magnitude, Problem, Proof, cancelling, gradient_of, largest, reach, terms
+from absnormal.theorems.problem import Problem, Proof, reach
 from absnormal.theorems.regular import is_idle, without_effect
 from absnormal.theorems.regular_vectors import vector_under_regular
 from absnormal.theorems.separation import (

@@ -18,8 +18,9 @@ from absnormal.frontends.torch.capture import capture
 from absnormal.frontends.traced_call import TracedCall
 from absnormal.judgement import comparison as module
 from absnormal.judgement.comparison import Comparison, compared, tolerance_of
+from absnormal.sweeps.gradients import largest
 from absnormal.sweeps.table import Sweeps
-from absnormal.theorems.problem import Problem, largest
+from absnormal.theorems.problem import Problem
 
 Case = tuple[Callable[[Any], Any], Any]
 

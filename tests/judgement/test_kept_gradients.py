@@ -14,8 +14,9 @@ from absnormal.judgement.vector import Limits
 from absnormal.ops import linear_maps
 from absnormal.sweeps.bounds import moved_at_most
 from absnormal.sweeps.conditioning import held
+from absnormal.sweeps.gradients import Magnitude, gradient_of, steps_of, terms
 from absnormal.sweeps.table import Sweeps
-from absnormal.theorems.problem import Magnitude, Problem, gradient_of, steps_of, terms
+from absnormal.theorems.problem import Problem
 
 DATA = np.random.default_rng(0).standard_normal((500, 200))
 

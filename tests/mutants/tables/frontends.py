@@ -209,7 +209,7 @@ MUTANTS = (
     Mutant("judgement/tolerances.py", "np.minimum(PARTIAL * eps * partial, rtol * terms)",
            "PARTIAL * eps * partial", LONG),
     Mutant("judgement/comparison.py", "if size[leaf] <= NOTHING * sums[leaf]]", "if sums[leaf]]", LONG),
-    Mutant("theorems/problem.py", "np.where(known.zero, tolerance.rounded(sizes, known.partial), 0.0)",
+    Mutant("sweeps/gradients.py", "np.where(known.zero, tolerance.rounded(sizes, known.partial), 0.0)",
            "tolerance.rounded(sizes, known.partial)", CANCEL),
     Mutant("judgement/finer.py", "found if along and len", "found if len", FINER),
     Mutant("judgement/finer.py", "along and len(found.alpha) < len(tool.alpha)", "along", FINER),

@@ -124,5 +124,5 @@ MUTANTS = (
     Mutant("judgement/digits.py", "np.minimum(_OF_F * eps, LARGEST)", "_OF_F * eps", TRUE),
     Mutant("sweeps/adjoints.py", "        if seed is not None and self.start in self.buffers:", "        if False:",
            ("sweeps/test_from_inputs.py",)),
-    Mutant("theorems/problem.py", "<= NOTHING * sizes", "<= sizes", PARTIAL),
+    Mutant("sweeps/gradients.py", "<= NOTHING * sizes", "<= sizes", PARTIAL),
 )

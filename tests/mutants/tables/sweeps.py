@@ -20,12 +20,12 @@ STANDARDIZED = ("sweeps/test_standardized.py",)
 
 MUTANTS = (
     # What is known already is that of the same slopes, and a bound is one.
-    Mutant("theorems/problem.py", "told is not None and np.array_equal(told.sigma, sigma) else", "told else", KEPT),
+    Mutant("sweeps/gradients.py", "told is not None and np.array_equal(told.sigma, sigma) else", "told else", KEPT),
     Mutant("ops/large_matrices.py", "np.sqrt(squares + _TINY * a.shape[axis])", "np.sqrt(squares)", LARGE),
     Mutant("ops/large_matrices.py", "axis = -1 if plain.left else -2", "axis = -2 if plain.left else -1", LARGE),
     Mutant("sweeps/last_steps.py", "if linear is other else", "if True else", KEPT),
     Mutant("program/slicing.py", "if node.op in _SPREADING and", "if node.op and", INFINITE),
-    Mutant("sweeps/at_point.py", "[Scale(1.0, shape, node.shape) for shape", "[Scale(1.0, shape, shape) for shape", KINKED),
+    Mutant("sweeps/at_point.py", "[Scale(1.0, shape, node.shape) for", "[Scale(1.0, shape, shape) for", KINKED),
     Mutant("sweeps/bounds.py", "if enough(effect):", "if True:", KEPT),
     Mutant("judgement/digits.py", "not (idle and near is tool)", "False", ("judgement/test_digits.py",)),
     Mutant("judgement/vector.py", "np.array_equal(leaves(sizes, most), leaves(sizes))", "True", KEPT),
