@@ -58,6 +58,8 @@ def separate(sweeps: Sweeps, adjoints: Array, late: Callable[[], bool]) -> list[
     Of what falls apart further, all that has only ``adjoints`` (s,) of one sign stays together.  Switches that cannot
     change the output are in no set.
     """
+    if late():
+        return []
     seen = Dependence(sweeps)
     left = sweeps.with_their_blocks(sweeps.active & seen.influence())
     up, down, sorts = adjoints > 0, adjoints < 0, np.zeros(len(left), bool)
@@ -67,12 +69,13 @@ def separate(sweeps: Sweeps, adjoints: Array, late: Callable[[], bool]) -> list[
     def grown(start: Array, smallest: bool = False) -> Separate:
         """The least set that holds some switches; the smallest one where it is that of each of them."""
         found = start
-        while True:
+        while not late():
             inputs = seen.inputs_of(found)
             reached = sweeps.with_their_blocks(left & seen.switches_of(inputs))
             if not (reached & ~found).any():
                 return Separate(found, inputs, smallest)
             found = reached
+        return Separate(found, np.zeros(0, bool))
 
     def one_by_one(rest: Array, most: int) -> Iterator[Separate]:
         """Sets as small as possible, those of different operations first; the last one is all that is left."""

@@ -54,6 +54,8 @@ def in_subproblems_at_once(problem: Problem) -> Proof | None:
     return None if problem.off is not None else separate_inputs(problem, lambda own: decide(own, UNLISTED)[0])
 
 
+#: Before switches are listed, where they are many.
+AT_ONCE = asked(in_subproblems_at_once, many=True)
 #: Before what looks for members along directions where switches are many, and after it elsewhere.
 _IN_SUBPROBLEMS = tuple(asked(in_subproblems, many) for many in (True, False))
 
@@ -74,7 +76,7 @@ FURTHER: tuple[Rung, ...] = (
     smooth_by_equal_rows,
     *(asked(rung, many=True) for rung in SWEEPS),
     smooth_exactly,
-    asked(in_subproblems_at_once, many=True),
+    AT_ONCE,
     likq,
     along_candidates,
     *(asked(rung, many=False) for rung in SWEEPS),
@@ -115,6 +117,10 @@ SEARCHES = frozenset({
 })
 
 
+#: Those that search nothing, but cost more sweeps than those before them.
+_COSTLY = frozenset({AT_ONCE, along_candidates})
+
+
 def separates_near_vectors(evidence: Evidence | None) -> bool:
     """Whether evidence proves of all that `Problem.off` allows that it is no Clarke gradient."""
     return isinstance(evidence.within if isinstance(evidence, ApartInSubproblem) else evidence, _SEPARATING)
@@ -129,7 +135,7 @@ def decide(problem: Problem, rungs: Sequence[Rung] = RUNGS) -> tuple[Proof | Non
     for rung in rungs:
         searches = rung in SEARCHES
         if rung not in problem.in_vain:
-            if searches and problem.tracker.late:
+            if (searches or rung in _COSTLY) and problem.tracker.late:
                 continue
             proof = rung(problem)
             if proof is not None:

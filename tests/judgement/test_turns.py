@@ -102,6 +102,19 @@ def test_what_was_not_short_of_time_is_asked_once(time: Time, judged: Callable[.
     assert time.now <= 20.5
 
 
+@pytest.mark.parametrize(("before", "asked"), [(0.1, 1), (2.0, 1), (30.0, 0)])
+def test_what_costs_much_waits_for_a_turn_with_time_and_is_asked_once(
+    time: Time, judged: Callable[..., tuple[str, str]], monkeypatch: pytest.MonkeyPatch, before: float, asked: int
+) -> None:
+    def sweeps(problem: Problem) -> None:
+        time.now += before
+
+    costly, endless = time.rung("costly", 0.1), time.rung("endless")
+    monkeypatch.setattr(ladder, "_COSTLY", frozenset({costly}))
+    assert judged(sweeps, costly, endless, searches=(endless,))[0] == "UNDECIDED"
+    assert time.asked.count("costly") == asked and time.now < max(20.5, before + 0.1)
+
+
 def test_there_is_one_turn_where_time_is_not_short(time: Time, problem: Problem, judged: Callable[..., object]) -> None:
     short = time.rung("short", 0.01)
     assert judged(short, searches=(short,))[0] == "UNDECIDED"

@@ -210,6 +210,7 @@ MUTANTS = (
            "_definite", MEANS),
     Mutant("judgement/orders.py", "block = np.unique(2 * block + ~first, return_inverse=True)[1]", "pass", MEANS),
     Mutant("theorems/problem.py", "        if number not in self._turns:", "        if not self._turns:", TURNS),
+    Mutant("judgement/ladder.py", "(searches or rung in _COSTLY)", "searches", TURNS),
     Mutant("theorems/problem.py", "            if not part.report:\n", "            if True:\n", TURNS),
     Mutant("theorems/membership.py", "late = along.late or found.late", "late = False", TURNS),
     Mutant("theorems/membership.py", "now = clock is problem.clock and number == clock.turn", "now = True", TURNS),
