@@ -223,9 +223,8 @@ def _by_slopes(limits: Limits, candidates: Iterable[Problem], rungs: Sequence[Ru
 def _first(limits: Limits, judges: Iterable[Callable[[Limits], Proof | None]]) -> Proof | None:
     """The first proof about the vector itself."""
     for by in judges:
-        if by in limits.in_vain:
-            continue
-        if by in (by_blocks, _by_cells, _along_directions, by_subproblems) and limits.problem.tracker.late:
+        searches = by in (by_blocks, _by_cells, _along_directions, by_subproblems)
+        if by in limits.in_vain or (searches and limits.problem.tracker.late):
             continue
         proof = by(limits)
         if proof is not None:
