@@ -1,4 +1,4 @@
-"""Nodes that are nowhere negative by structure, whose powers above 1 are C^1 at 0."""
+"""Nodes of one sign by structure: powers above 1 of what is nowhere negative are C^1 at 0."""
 
 from __future__ import annotations
 
@@ -17,24 +17,50 @@ _DEPTH = 100
 _ALWAYS = frozenset({"square", "sqrt", "hypot", "exp", "exp2", "expit"})
 _KEEPING = frozenset({"add", "mul", "div", "sum", "prod", "where", "cumsum", "matmul", "einsum", "power"})
 
+#: Not positive where no argument is.
+_SUMS = frozenset({"add", "sum", "where", "cumsum"})
+
 
 def never_negative(nodes: Sequence[Node], values: Sequence[Array], index: int) -> bool:
     """Whether a node cannot be negative: |u|, relu(u), norms, squares, and sums, products and roots of these."""
-    seen, stack = {index}, [index]
+    return _of_sign(nodes, values, index, 1)
+
+
+def never_positive(nodes: Sequence[Node], values: Sequence[Array], index: int) -> bool:
+    """Whether a node cannot be positive: -|u|, min(u, 0), and sums of these."""
+    return _of_sign(nodes, values, index, -1)
+
+
+def _of_sign(nodes: Sequence[Node], values: Sequence[Array], index: int, sign: int) -> bool:
+    """Whether the sign times a node cannot be negative."""
+    seen, stack = {(index, sign)}, [(index, sign)]
     while stack:
-        node = nodes[at := stack.pop()]
+        at, sign = stack.pop()
+        node = nodes[at]
         if not node.varied:
-            if not np.all(values[at] >= 0):
+            if not np.all(sign * values[at] >= 0):
                 return False
             continue
-        asked = _asked(node, nodes)
+        factor, asked = _multiple(nodes, values, node) or (1, _asked(node, nodes, sign))
         if asked is None:
             return False
-        for arg in asked:
-            if arg not in seen:
-                seen.add(arg)
-                stack.append(arg)
+        for item in ((arg, factor * sign) for arg in asked):
+            if item not in seen:
+                seen.add(item)
+                stack.append(item)
     return True
+
+
+def _multiple(nodes: Sequence[Node], values: Sequence[Array], node: Node) -> tuple[int, tuple[int, ...]] | None:
+    """The sign of the constant that a node is a multiple with, and of what; None for another operation."""
+    if node.op == "neg":
+        return -1, node.args
+    if node.op == "mul":
+        for constant, u in (node.args, node.args[::-1]):
+            if not nodes[constant].varied:
+                return (1, (u,)) if np.all(values[constant] >= 0) else (
+                    (-1, (u,)) if np.all(values[constant] <= 0) else None)
+    return None
 
 
 def certainly_positive(nodes: Sequence[Node], values: Sequence[Array], index: int) -> bool:
@@ -62,23 +88,36 @@ def where_never_negative(nodes: Sequence[Node], values: Sequence[Array], index: 
     return np.full(node.shape, never_negative(nodes, values, index))
 
 
-def _asked(node: Node, nodes: Sequence[Node]) -> tuple[int, ...] | None:
-    """The arguments that must not be negative; None where that does not help."""
+def _asked(node: Node, nodes: Sequence[Node], sign: int) -> tuple[int, ...] | None:
+    """The arguments that must have the sign; None where that does not help."""
     kink = TABLE[node.op].kink
     sort = kink is not None and kink.permutes
     norm = kink is not None and kink.blocks and not sort
     if node.op in _ALWAYS or norm or (node.op == "mul" and len({*node.args}) == 1):
-        return ()
-    if node.op in _KEEPING or sort or TABLE[node.op].family == "movement":
+        return () if sign > 0 else None
+    if node.op in (_KEEPING if sign > 0 else _SUMS) or sort or TABLE[node.op].family == "movement":
         return node.args
+    if node.op == "sub":
+        # u - relu(u) is min(u, 0).
+        slopes = _slopes(nodes[node.args[1]], node.args[0])
+        return () if slopes is not None and sign * (1 - slopes[0]) >= 0 >= sign * (1 - slopes[1]) else None
     if isinstance(kink, Entrywise) and kink.rates:
         above, below = kink.sides(node.params, float)
         if len(node.args) == 1:
             # Above 0 the result is a multiple of u, and below of -u.
-            return () if above[0] >= 0 >= below[0] else None
+            return () if sign * above[0] >= 0 >= sign * below[0] else None
         constants = tuple(arg for arg in node.args if not nodes[arg].varied)
-        if constants and kink.rates == (1, -1) and (above, below) == ((1, 0), (0, 1)):
-            # A maximum is not less than its bound.
+        if constants and kink.rates == (1, -1) and (above, below)[::sign] == ((1, 0), (0, 1)):
+            # A maximum is not less than its bound, a minimum not greater.
             return constants
         return node.args if all(c >= 0 for c in (*above, *below)) else None
     return None
+
+
+def _slopes(node: Node, u: int) -> tuple[float, float] | None:
+    """The slopes of a kink of u above and below 0; None where a node is none, or of another shape."""
+    kink = TABLE[node.op].kink
+    if node.args != (u,) or not isinstance(kink, Entrywise) or kink.rates != (1,):
+        return None
+    above, below = kink.sides(node.params, float)
+    return float(above[0]), float(below[0])

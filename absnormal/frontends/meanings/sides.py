@@ -17,6 +17,7 @@ from absnormal.program.affine import ratio
 from absnormal.program.builder import Builder
 from absnormal.program.moves import MOVES, numbered
 from absnormal.program.nodes import Node
+from absnormal.program.signs import never_negative, never_positive
 
 #: An entry that depends on no entry of u, and one that depends on several.
 _NONE, _SEVERAL = -1, -2
@@ -160,9 +161,34 @@ class Side:
                 return kept
         if node.op == "sub" and not self.write.builder.affine.difference(values[0].index, values[1].index):
             return self.write.array(np.zeros(node.shape))
+        if (decided := self._of_known_sign(node, values, zero)) is not None:
+            return decided
         written = self._settled(self.write.op(node.op, *values, tie=node.tie, **node.params))
         self.write.builder.copies[written.index] = self.write.builder.copies.get(index, index)
         return written
+
+    def _of_known_sign(self, node: Node, values: list[TracedArray], zero: list[bool]) -> TracedArray | None:
+        """A kink of what has one sign at all points, as the multiple that it is: min(|u|, 0) is 0, and relu(-|u|) too.
+
+        None where no sign is known.
+        """
+        kink = TABLE[node.op].kink
+        if not isinstance(kink, Entrywise) or not (kink.rates == (1,) or (kink.selects and any(zero))):
+            return None
+        # Of two arguments, one of which is 0, the other one is what is compared.
+        place = zero.index(True) ^ 1 if len(values) == 2 else 0
+        u, nodes, known = values[place], self.write.builder.nodes, self.write.builder.values
+        if len(values) != len(kink.rates) or u.shape != node.shape or not np.isfinite(u.value.astype(float)).all():
+            return None
+        turned = place == 1
+        if never_negative(nodes, known, u.index):
+            side = 1 if turned else 0
+        elif never_positive(nodes, known, u.index):
+            side = 0 if turned else 1
+        else:
+            return None
+        slope = float(kink.sides(node.params, float)[side][place])
+        return u if slope == 1 else self.write.array(np.zeros(node.shape)) if slope == 0 else None
 
     def _settled(self, written: TracedArray) -> TracedArray:
         """What moves entries, as the number that it is where these are constant."""

@@ -18,6 +18,8 @@ JAX_EDGES = ("frontends/test_jax_edges.py",)
 WRITES = ("frontends/test_numpy_writes.py",)
 BY_SIGNS = ("frontends/meanings/test_by_signs.py",)
 PLACES = ("frontends/meanings/test_places.py",)
+LIMITERS = ("frontends/meanings/test_limiters.py",)
+SIGNS_OF_NODES = ("program/test_signs.py",)
 TABLES = ("frontends/meanings/test_tables.py",)
 IDENTITIES = ("frontends/meanings/test_identities.py",)
 SELECTIONS = ("frontends/meanings/test_selections.py",)
@@ -71,6 +73,16 @@ MUTANTS = (
            SELECTIONS),
     Mutant("frontends/meanings/sides.py", "alone or difference.size == 1",
            "alone or write.builder.values[start].size == 1", SELECTIONS),
+    # What vanishes on a tie because something else has one sign.
+    Mutant("frontends/meanings/sides.py", "if never_negative(nodes, known, u.index):", "if np.all(u.value >= 0):",
+           LIMITERS),
+    Mutant("frontends/meanings/sides.py", "elif never_positive(nodes, known, u.index):", "elif np.all(u.value <= 0):",
+           LIMITERS),
+    Mutant("frontends/meanings/sides.py", "side = 1 if turned else 0", "side = 1", LIMITERS),
+    Mutant("program/signs.py", "(above, below)[::sign] == ((1, 0), (0, 1))", "True", SIGNS_OF_NODES),
+    Mutant("program/signs.py", "sign * (1 - slopes[0]) >= 0 >= sign * (1 - slopes[1])", "True", SIGNS_OF_NODES),
+    Mutant("program/signs.py", "(-1, (u,)) if np.all(values[constant] <= 0) else None)", "(-1, (u,)))", SIGNS_OF_NODES),
+    Mutant("program/signs.py", "(_KEEPING if sign > 0 else _SUMS)", "_KEEPING", SIGNS_OF_NODES),
     # Cells of tables, and sides that are one rational function.
     Mutant("frontends/meanings/outcomes.py", "outcome.flat[place] =", "outcome.reshape(-1)[place] =", TABLES),
     Mutant("frontends/meanings/selections.py", "None if part.all() else part)", "None)", TABLES),
