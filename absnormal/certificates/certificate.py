@@ -19,7 +19,7 @@ import numpy as np
 
 from absnormal.certificates import checker, kinds
 from absnormal.certificates.evidence import Evidence, InSystems, Judged, NextToProgram, OnForm
-from absnormal.certificates.rational_evidence import base_of, rational, snapshot, with_slopes
+from absnormal.certificates.rational_evidence import base_of, rational, snapshot, with_slopes, with_system
 from absnormal.certificates.witness import Witness
 from absnormal.clarke.fallback import NoActiveSwitch
 from absnormal.theorems.independent_subproblems import IndependentSubproblems
@@ -217,6 +217,7 @@ def _written(
             assert system is not None
             return _plain({**evidence.on(system), **about, "system": snapshot(system, problem)}, str), arithmetic
         case NextToProgram():
+            problem = with_system(problem) if piecewise_linear else problem
             found = rational(evidence, problem, judged, claim) if piecewise_linear else None
             system = problem.system if found is not None else None
             if found is None or system is None:

@@ -15,10 +15,15 @@ from typing import Any
 
 import numpy as np
 
-from absnormal.active.system import System
+from absnormal.active.arithmetic import TooLarge
+from absnormal.active.forms import forms
+from absnormal.active.system import MANY, System, dense_system
+from absnormal.active.system import base_of as jacobian_of
+from absnormal.active.weights import weights_of
 from absnormal.certificates import checker
 from absnormal.certificates.evidence import Judged, NextToProgram, OnForm
 from absnormal.clarke.budget import Budget, Clock
+from absnormal.sweeps.table import Sweeps
 from absnormal.theorems.componentwise import componentwise
 from absnormal.theorems.direction import exactly
 from absnormal.theorems.likq import likq
@@ -27,6 +32,8 @@ from absnormal.theorems.problem import Problem
 
 #: What may be spent on rational evidence for a proof that has none.
 _BUDGET = Budget(cells=500, programs=1000, seconds=5.0)
+#: Active switches up to which a system is written out whose cells are too many to be listed.
+_SWITCHES = 200
 #: Inputs up to which J~ goes into a certificate.
 _INPUTS = 4096
 Written = dict[str, Any]
@@ -46,7 +53,9 @@ def rational(evidence: NextToProgram, problem: Problem, judged: Judged | None, c
     about = {} if judged is None else {
         name: [Fraction(a) for a in np.asarray(values).tolist()] for name, values in judged.to_dict().items()
     }
-    for found in chain(() if own is None else (own,), () if negative else _proved_again(problem)):
+    # What lists cells is asked where they can be listed.
+    again = () if negative or len(system.switches) > MANY else _proved_again(problem)
+    for found in chain(() if own is None else (own,), again):
         written = {**found.on(system), **about}
         try:
             if checker.check({**written, "system": snapshot(system, problem)}):
@@ -62,6 +71,30 @@ def with_slopes(problem: Problem, c: Any, budget: Budget | None = None) -> Probl
     known = {name: value for name, value in problem.__dict__.items() if name in ("system", "relevant", "maybe_nonzero")}
     result.__dict__.update(known)
     return result
+
+
+def with_system(problem: Problem) -> Problem:
+    """The problem, with its system where cells are too many to be listed, too."""
+    known = problem.system is not None or len(problem.sweeps.alpha) > _SWITCHES
+    system = None if known else _every_switch(problem.sweeps)
+    if system is None:
+        return problem
+    result = replace(problem)
+    result.__dict__["system"] = system
+    return result
+
+
+def _every_switch(sweeps: Sweeps) -> System | None:
+    """The system on rationals, whose cells may be too many to be listed; None where there is none."""
+    try:
+        found = forms(sweeps)
+    except TooLarge:
+        return None
+    switches = tuple(int(i) for i in sweeps.alpha)
+    if not all(i in found.z for i in switches):
+        return None
+    system = dense_system(found, switches, found.generators, weights_of(sweeps, found))
+    return replace(system, base=jacobian_of(found)) if system.arithmetic == "rational" else None
 
 
 def _proved_again(problem: Problem) -> Iterator[OnForm]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 from collections.abc import Iterator
@@ -15,9 +16,11 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import absnormal as an
+from absnormal.active.system import MANY
 from absnormal.certificates import checker
 from absnormal.certificates.certificate import Certificate, certificate_of_fallback
 
+from ..frontier.losses import warping
 from ..theorems.generators import nests, network_cases
 from ..theorems.judge import Case, cases, fuzz
 from . import truth
@@ -204,7 +207,7 @@ def test_round_trip(certificate: Certificate) -> None:
     ("f", "x"),
     [
         (lambda v: np.abs(np.sin(v[0])) - np.abs(v[1] * np.cos(v[0])) + np.exp(np.abs(v[0] * v[1])), [0.0, 0.0]),
-        (lambda v: np.abs(v - 1.0).sum(), np.ones(80)),
+        (lambda v: np.abs(v - 1.0).sum(), np.ones(300)),
     ],
     ids=["smooth operations", "many active"],
 )  # fmt: skip
@@ -277,3 +280,16 @@ def test_the_checker_shares_no_code_with_the_search() -> None:
     own = {name for name in names if name.startswith("absnormal.certificates.checker")}
     standard = {"collections.abc", "fractions", "hashlib", "itertools", "json", "re", "typing"}
     assert names - own == {"__future__", *standard}
+
+
+@pytest.mark.parametrize("slope", [0.0, 1.0])
+def test_a_system_is_written_out_where_its_cells_are_too_many_to_be_listed(slope: float) -> None:
+    report = an.verify(warping(6, lambda u, v: abs(u - v)), np.zeros(12), slope=slope)
+    certificate = report.certificate
+    assert report and report.problem.system is None and certificate is not None
+    assert len(certificate.data["system"]["switches"]) > MANY
+    document = certificate.to_dict()
+    assert certificate.check() and checker.holds(document)
+    document["data"]["system"]["slopes"] = [-1 if slope else 1] * len(report.problem.c)
+    with contextlib.suppress(ValueError):
+        assert not checker.holds({**document, "digest": checker.digest(document)})

@@ -33,7 +33,7 @@ def certificate() -> dict[str, Any]:
 
 
 def needs_program() -> dict[str, Any]:
-    found = an.verify(lambda v: np.abs(v).sum(), np.zeros(100)).certificate
+    found = an.verify(lambda v: np.abs(v).sum(), np.zeros(300)).certificate
     assert found is not None
     return found.to_dict()
 
