@@ -1,7 +1,8 @@
 """A comparison of |x| or of x^2, where x is not 0, as one of x: |x| > c is x > c where x > 0, and x < -c where x < 0.
 
 So the two choices of where(|x| > c, x - c sign(x), 0), which depend on x, are held against each other where x = c and
-where x = -c.  That x keeps its signs is kept as a guard.
+where x = -c.  A comparison of x y with 0, where y is not 0, is one of x in the same way: x > 0 where y > 0, and x < 0
+where y < 0.  That x, or y, keeps its signs is kept as a guard.
 """
 
 from __future__ import annotations
@@ -25,13 +26,20 @@ from absnormal.program.nodes import Node
 
 @dataclass(frozen=True)
 class Part:
-    """Some entries of left > right, in which that is x > end, or x < end where ``turned``, and x has a sign."""
+    """Some entries of left > right, in which that is x > end, or x < end where ``turned``, and x has a sign, or another
+    node that x is multiplied by."""
 
     entries: Array
     x: int
     end: int
     turned: bool
     sign: int
+    factor: int | None = None
+
+    @property
+    def kept(self) -> int:
+        """The sign of x."""
+        return 0 if self.factor is not None else self.sign
 
 
 def by_signs(
@@ -58,7 +66,7 @@ def by_signs(
 def taken_apart(write: Writer, left: int, right: int, tied: Array) -> list[Part]:
     """Comparisons of x for all entries of left > right that are tied; none where |x| is not what is compared."""
     for inner, other, turned in _compared(write.builder, left, right, tied):
-        parts = _of_sides(write, inner, other, turned, tied)
+        parts = _of_sides(write, inner, other, turned, tied) or _of_factors(write, inner, other, turned, tied)
         if parts:
             return parts
     return []
@@ -116,14 +124,33 @@ def _of_sides(write: Writer, inner: int, other: int, turned: bool, tied: Array) 
     return parts if np.array_equal(covered, tied) else []
 
 
+def _of_factors(write: Writer, inner: int, other: int, turned: bool, tied: Array) -> list[Part]:
+    """u > 0 in the entries that are tied, where u is a product or a quotient, as comparisons of what is 0 there."""
+    builder = write.builder
+    node = builder.nodes[inner]
+    if node.op not in ("mul", "div") or node.shape != tied.shape or builder.nodes[other].varied:
+        return []
+    parts = list[Part]()
+    for x, y in (node.args, node.args[::-1])[: 2 if node.op == "mul" else 1]:
+        value = np.broadcast_to(builder.values[x], tied.shape)
+        end = builder.constant(np.where(tied & (value == 0), 0.0, value - 1))
+        for sign in (1, -1):
+            entries = tied & (value == 0) & (sign * np.broadcast_to(builder.values[y], tied.shape) > 0)
+            if entries.any():
+                parts.append(Part(entries, x, end, turned != (sign < 0), sign, y))
+    covered = sum((part.entries.astype(int) for part in parts), np.zeros(tied.shape, int))
+    return parts if np.all(covered == tied) else []
+
+
 def _scaled(write: Writer, node: int, factor: float) -> int:
     u: Any = TracedArray(write.builder, node)
     return node if factor == 1 else int((-u if factor == -1 else u * factor).index)
 
 
 def _keep_sign(write: Writer, part: Part) -> None:
-    """Keep x > 0, or x < 0, in the entries of a part."""
-    flat = write.reshape(broadcast_to(TracedArray(write.builder, part.x), part.entries.shape), (part.entries.size,))
+    """Keep x > 0, or x < 0, in the entries of a part; or that of what x is multiplied by."""
+    node = part.x if part.factor is None else part.factor
+    flat = write.reshape(broadcast_to(TracedArray(write.builder, node), part.entries.shape), (part.entries.size,))
     kept = write.gather(flat, np.flatnonzero(part.entries))
     zero = write.builder.constant(np.zeros(()))
     relation, outcome = ">" if part.sign > 0 else "<", np.ones(kept.shape, bool)

@@ -174,7 +174,7 @@ def _agreeing_by_signs(
         above, below, own = (sides[1], sides[0], sides[2]) if part.turned else sides
         opposite = _OPPOSITE.get(tie, tie) if part.turned else tie
         counts, one = (None if open_ is None else entries, None) if single is None else (None, part.entries)
-        return agreeing(write, part.x, part.end, above, below, own, opposite, counts, one, part.sign)
+        return agreeing(write, part.x, part.end, above, below, own, opposite, counts, one, part.kept)
 
     return by_signs(write, left, right, tied, shape if single is None else single.shape, meeting)
 
@@ -182,7 +182,7 @@ def _agreeing_by_signs(
 def _of_sign(write: Writer, first: int, second: int, tie: str, part: Part, open_: Array) -> TracedArray | None:
     """A selection by |x| > v in some entries, in which x has one sign, as a selection by x."""
     sides = (second, first, _OPPOSITE.get(tie, tie)) if part.turned else (first, second, tie)
-    return selected(write, part.x, part.end, *sides, open_, part.sign)
+    return selected(write, part.x, part.end, *sides, open_, part.kept)
 
 
 def by_sides(

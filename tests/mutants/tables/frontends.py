@@ -18,6 +18,7 @@ JAX_EDGES = ("frontends/test_jax_edges.py",)
 WRITES = ("frontends/test_numpy_writes.py",)
 BY_SIGNS = ("frontends/meanings/test_by_signs.py",)
 PLACES = ("frontends/meanings/test_places.py",)
+PRODUCTS = ("frontends/meanings/test_products.py",)
 LIMITERS = ("frontends/meanings/test_limiters.py",)
 SIGNS_OF_NODES = ("program/test_signs.py",)
 TABLES = ("frontends/meanings/test_tables.py",)
@@ -73,6 +74,12 @@ MUTANTS = (
            SELECTIONS),
     Mutant("frontends/meanings/sides.py", "alone or difference.size == 1",
            "alone or write.builder.values[start].size == 1", SELECTIONS),
+    Mutant("frontends/meanings/by_signs.py", "turned != (sign < 0), sign, y", "turned, sign, y", PRODUCTS),
+    Mutant("frontends/meanings/by_signs.py", "return parts if np.all(covered == tied) else []", "return parts",
+           PRODUCTS),
+    Mutant("frontends/meanings/by_signs.py", "part.x if part.factor is None else part.factor", "part.x", PRODUCTS),
+    Mutant("frontends/meanings/by_signs.py", "entries = tied & (value == 0) & (sign", "entries = tied & (sign",
+           PRODUCTS),
     # What vanishes on a tie because something else has one sign.
     Mutant("frontends/meanings/sides.py", "if never_negative(nodes, known, u.index):", "if np.all(u.value >= 0):",
            LIMITERS),
