@@ -18,6 +18,7 @@ import absnormal as an
 from absnormal.frontends.jax import primitives
 from absnormal.frontends.onnx import rules
 from absnormal.frontends.torch import rules as operations
+from absnormal.frontends.torch.arguments import reading
 
 #: A variable of another trace.
 OTHERS: deque[Any] = deque()  # where what f keeps of a trace is not looked for
@@ -36,6 +37,7 @@ def registered() -> Iterator[None]:
     for table, before in zip(TABLES, held, strict=True):
         table.clear()
         table.update(before)
+    reading.cache_clear()
 
 
 def bent(x: Any) -> Any:
