@@ -95,7 +95,7 @@ def sentences(report: Report) -> list[str]:
 
 def _wrong_signs(report: Report) -> list[str]:
     """The switches at which the tool's float64 sign is not the exact one, where that is what made it wrong."""
-    wrong = [] if report.given or report.consistent else [switch for switch in report.near if switch.wrong]
+    wrong = () if report.given or report.consistent else report.near.wrong
     return [f"the tool's float64 sign is wrong: {switch}" for switch in wrong[:_NAMED]]
 
 

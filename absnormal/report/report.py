@@ -231,8 +231,10 @@ class Report:
         return relation.tied(self.problem, judged)
 
     @cached_property
-    def near(self) -> tuple[near.Near, ...]:
+    def near(self) -> near.NearKinks:
         """The switches whose float64 sign is one of rounding: not the exact one, or within rounding of 0 but not 0.
+
+        A sequence, of which each is made when it is looked at.
 
         >>> import absnormal as an, numpy as np
         >>> print(*an.verify(lambda x: np.abs((x[0] + 1e16) - 1e16), [0.5]).near)

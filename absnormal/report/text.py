@@ -128,7 +128,7 @@ def nearby(report: Report) -> list[str]:
     if not found:
         return []
     exact = report.problem.sweeps.rational
-    wrong = sum(switch.wrong for switch in found)
+    wrong = len(found.wrong)
     count = f"{len(found)} switch{'es' if len(found) > 1 else ''}"
     what = f"{wrong} with a float64 sign that is not the exact one" if wrong else "within rounding of 0"
     taken = "exact signs" if exact else "float64 signs"

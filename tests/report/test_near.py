@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from fractions import Fraction
 from typing import Any
 
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import absnormal as an
+from absnormal.report import near
 from absnormal.sweeps.rounding import value_errors
 from absnormal.sweeps.table import Sweeps
 
@@ -146,3 +148,20 @@ def _wide(program: an.Program, x: Any) -> Any:
         else:
             values.append(TABLE[node.op].value(node.params, *(values[arg] for arg in node.args)))
     return values
+
+
+def test_very_many_are_counted_and_a_few_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = np.linspace(0.1, 0.9, 300)
+    report = an.verify(lambda x: np.sum(np.abs(np.exp(x) ** 2 - np.exp(2 * x)) + np.abs(x)), x)
+    found = report.near
+    assert 50 < len(found) <= 300 and repr(found) == f"<{len(found)} switches near a kink>"
+    assert found[-1] == list(found)[-1] == found[-3:][2] and found == tuple(found) and found != tuple(found)[1:]
+    assert found.wrong == () and all(0 < abs(one.value) <= one.bound for one in found)
+    made = list[int]()
+    own = near.NearKinks._made
+    monkeypatch.setattr(near.NearKinks, "_made", lambda self, switch: made.append(switch) or own(self, switch))
+    again = pickle.loads(pickle.dumps(report))
+    for shown in (report, again):
+        made.clear()
+        assert f"near a kink: {len(found)} switches, within rounding of 0" in str(shown) and len(made) <= 8
+        assert shown.to_dict()["near_switches"] == len(found) and len(made) <= 108
