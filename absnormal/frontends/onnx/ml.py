@@ -34,10 +34,6 @@ def _transformed(call: Call, scores: Any) -> Any:
     return softmax(call.write, scores, -1) if kind == "SOFTMAX" else scores
 
 
-def _regressor(call: Call, x: Any) -> Any:
-    return _transformed(call, _scores(call, x, int(call.get("targets"))))
-
-
 def _classifier(call: Call, x: Any) -> Any:
     names = call.get("classlabels_ints") or call.get("classlabels_strings") or []
     rows = _numbers(call, "coefficients").size // np.shape(x)[-1]
@@ -71,11 +67,6 @@ def _features(call: Call, x: Any, indices: Any) -> Any:
     index = np.reshape(held(call, indices, "Y"), -1).astype(int)
     taken = np.take(x, index, axis=-1)
     return np.reshape(taken, (1, -1)) if np.ndim(x) == 1 else taken
-
-
-def _binarizer(call: Call, x: Any) -> Any:
-    """A jump at the threshold."""
-    return np.greater(x, float(call.get("threshold")))
 
 
 def _imputer(call: Call, x: Any) -> Any:
@@ -125,13 +116,14 @@ def _support_vectors(call: Call, x: Any) -> Any:
 _LINEAR = ("coefficients", "intercepts", "post_transform")
 
 ML: dict[str, Rule] = {
-    "LinearRegressor": reading(_regressor, *_LINEAR, "targets"),
+    "LinearRegressor": reading(
+        lambda call, x: _transformed(call, _scores(call, x, int(call.get("targets")))), *_LINEAR, "targets"),
     "LinearClassifier": reading(
         _classifier, *_LINEAR, "classlabels_ints", "classlabels_strings", idle=("multi_class",), outputs=2),
     "Normalizer": reading(_normalizer, "norm"),
     "Scaler": reading(lambda call, x: (x - _numbers(call, "offset")) * _numbers(call, "scale"), "offset", "scale"),
     "ArrayFeatureExtractor": Rule(_features),
-    "Binarizer": reading(_binarizer, "threshold"),
+    "Binarizer": reading(lambda call, x: np.greater(x, float(call.get("threshold"))), "threshold"),
     "Imputer": reading(
         _imputer, "imputed_value_floats", "replaced_value_float",
         idle=("imputed_value_int64s", "replaced_value_int64")),

@@ -9,7 +9,6 @@ import numpy as np
 
 from absnormal.arrays import Array
 from absnormal.frontends.meanings.grids import keys_inner, keys_outer
-from absnormal.frontends.numpy.traced import TracedArray
 from absnormal.frontends.onnx.rule import Call, Rule, held, reading
 
 
@@ -112,12 +111,9 @@ def _nearest(call: Call, at: Array, size: int) -> Array:
 
 def _applied(u: Any, weights: Array, axis: int) -> Any:
     """A linear map along an axis; one that only takes entries is a movement."""
-    if not isinstance(u, TracedArray):
-        return np.moveaxis(np.moveaxis(u, axis, -1) @ weights.T, -1, axis)
     if np.array_equal(weights, weights.astype(bool)) and (weights.sum(axis=1) == 1).all():
         return np.take(u, weights.argmax(axis=1), axis)
-    moved: Any = np.moveaxis(u, axis, -1)  # type: ignore[type-var]
-    return np.moveaxis(np.matmul(moved, weights.T), -1, axis)
+    return np.moveaxis(np.matmul(np.moveaxis(u, axis, -1), weights.T), -1, axis)
 
 
 RESIZING: dict[str, Rule] = {

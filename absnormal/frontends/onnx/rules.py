@@ -159,10 +159,6 @@ def _cross_entropy(call: Call, scores: Any, target: Any, weight: Any = None) -> 
     return [_likelihood(call, logs, target, weight), logs]
 
 
-def _mod(call: Call, u: Any, v: Any) -> Any:
-    return np.fmod(u, v) if call.get("fmod") else np.remainder(u, v)
-
-
 # -- choices -----------------------------------------------------------------------------------------------
 
 
@@ -278,7 +274,7 @@ RULES: dict[str, Rule] = {
     "IsNaN": Rule(lambda call, u: np.isnan(u)),
     # Nothing that is finite near the point is infinite.
     "IsInf": Rule(lambda call, u: np.isinf(u), idle=("detect_negative", "detect_positive")),
-    "Mod": reading(_mod, "fmod"),
+    "Mod": reading(lambda call, u, v: (np.fmod if call.get("fmod") else np.remainder)(u, v), "fmod"),
     "Hardmax": reading(_hardmax, "axis"),
     # How a number is rounded, and to what it saturates, matters for types that are refused.
     "Cast": reading(_cast, "to", idle=("saturate", "round_mode"), keeps_masks=True),

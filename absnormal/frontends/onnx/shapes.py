@@ -39,10 +39,6 @@ def _squeeze(call: Call, u: Any, axes: Any = None) -> Any:
     return np.squeeze(u, None if given is None else _ints(given))
 
 
-def _unsqueeze(call: Call, u: Any, axes: Any = None) -> Any:
-    return np.expand_dims(u, _ints(call.get("axes") if axes is None else axes))
-
-
 def _slice(call: Call, u: Any, starts: Any, ends: Any, axes: Any = None, steps: Any = None) -> Any:
     first, last = _ints(starts), _ints(ends)
     along = range(len(first)) if axes is None else _ints(axes)
@@ -96,10 +92,6 @@ def _expand(call: Call, u: Any, shape: Any) -> Any:
     return np.broadcast_to(u, np.broadcast_shapes(np.shape(u), _ints(shape)))
 
 
-def _tile(call: Call, u: Any, repeats: Any) -> Any:
-    return moved(call.write, u, lambda places: np.tile(places, _ints(repeats)))
-
-
 def _pad(call: Call, u: Any, pads: Any, value: Any = None, axes: Any = None) -> Any:
     amounts = _ints(pads)
     along = range(np.ndim(u)) if axes is None else _ints(axes)
@@ -137,10 +129,6 @@ def _scatter_nd(call: Call, u: Any, indices: Any, updates: Any) -> Any:
 
 def _scatter_elements(call: Call, u: Any, indices: Any, updates: Any) -> Any:
     return _replaced(call, u, _named(u, indices, call.get("axis")), updates)
-
-
-def _compress(call: Call, u: Any, condition: Any) -> Any:
-    return np.compress(np.asarray(concrete(condition)).astype(bool), u, axis=call.get("axis"))
 
 
 def _reverse_sequence(call: Call, u: Any, lengths: Any) -> Any:
@@ -190,11 +178,6 @@ def _cumprod(call: Call, u: Any, axis: Any) -> Any:
     return np.flip(total, place) if call.get("reverse") else total
 
 
-def _non_zero(call: Call, u: Any) -> Any:
-    """Where entries are not 0: constant while none of them is 0 near the point."""
-    return np.stack(np.nonzero(np.asarray(concrete(np.not_equal(u, 0)))))
-
-
 def _triangle(call: Call, u: Any, k: Any = 0) -> Any:
     number = 0 if k is None else int(np.reshape(k, -1)[0])
     return np.triu(u, number) if call.get("upper") else np.tril(u, number)
@@ -236,7 +219,8 @@ SHAPES: dict[str, Rule] = {
     "Flatten": reading(_flatten, "axis"),
     # Axes and sizes are inputs since opset 13, attributes before.
     "Squeeze": reading(_squeeze, "axes"),
-    "Unsqueeze": reading(_unsqueeze, "axes"),
+    "Unsqueeze": reading(
+        lambda call, u, axes=None: np.expand_dims(u, _ints(call.get("axes") if axes is None else axes)), "axes"),
     "Transpose": reading(lambda call, u: np.transpose(u, call.get("perm")), "perm"),
     "Concat": reading(_concatenated, "axis"),
     "Split": reading(_split, "axis", "num_outputs", "split", outputs=None),
@@ -245,7 +229,7 @@ SHAPES: dict[str, Rule] = {
     "GatherElements": reading(_gather_elements, "axis"),
     "GatherND": reading(_gather_nd, "batch_dims"),
     "Expand": Rule(_expand),
-    "Tile": Rule(_tile),
+    "Tile": Rule(lambda call, u, repeats: np.tile(u, _ints(repeats))),
     "Pad": reading(_pad, "mode"),
     "Scatter": reading(_scatter_elements, "axis"),
     "ScatterND": reading(_scatter_nd, "reduction"),
@@ -253,11 +237,13 @@ SHAPES: dict[str, Rule] = {
     "Trilu": reading(_triangle, "upper"),
     "CumSum": reading(_cumsum, "exclusive", "reverse"),
     "CumProd": reading(_cumprod, "exclusive", "reverse"),
-    "Compress": reading(_compress, "axis"),
+    "Compress": reading(lambda call, u, condition: np.compress(
+        np.asarray(concrete(condition)).astype(bool), u, axis=call.get("axis")), "axis"),
     "ReverseSequence": reading(_reverse_sequence, "batch_axis", "time_axis"),
     "OneHot": reading(_one_hot, "axis"),
     "TensorScatter": reading(_tensor_scatter, "axis", "mode"),
-    "NonZero": Rule(_non_zero),
+    # Constant while no entry is 0 near the point.
+    "NonZero": Rule(lambda call, u: np.stack(np.nonzero(np.asarray(concrete(np.not_equal(u, 0)))))),
     "DepthToSpace": reading(_depth_to_space, "blocksize", "mode"),
     "SpaceToDepth": reading(_space_to_depth, "blocksize", "mode"),
     "Size": Rule(lambda call, u: np.array(math.prod(np.shape(u)), dtype=np.int64)),

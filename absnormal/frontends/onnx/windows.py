@@ -143,10 +143,6 @@ def _power_pool(call: Call, u: Any) -> Any:
     return _root(call, summed_over(call.write, np.reshape(_powers(call, u), -1), index))
 
 
-def _global_power(call: Call, u: Any) -> Any:
-    return _root(call, np.sum(_powers(call, u), tuple(range(2, u.ndim)), keepdims=True))
-
-
 def _col_to_im(call: Call, u: Any, image: Any, block: Any) -> Any:
     """Sums of blocks that were taken from an image, at their places."""
     space, kernel = ([int(size) for size in np.reshape(item, -1)] for item in (image, block))
@@ -193,10 +189,6 @@ def _inside_padding(call: Call, shape: tuple[int, ...], index: Array, kernel: tu
     return (windows(padded, kernel, stride, over, dilation) >= 0).sum(axis=0)
 
 
-def _global_average(call: Call, u: Any) -> Any:
-    return np.mean(u, tuple(range(2, u.ndim)), keepdims=True)
-
-
 def _global_max(call: Call, u: Any) -> Any:
     space = (1,) * (u.ndim - 2)
     flat = np.moveaxis(np.reshape(u, (*u.shape[:2], -1)), -1, 0)
@@ -213,10 +205,11 @@ WINDOWS: dict[str, Rule] = {
     "MaxPool": reading(_max_pool, *PLACED, "ceil_mode", "kernel_shape", "storage_order", outputs=2),
     "MaxUnpool": reading(_max_unpool, "kernel_shape", "pads", "strides"),
     "LpPool": reading(_power_pool, *PLACED, "ceil_mode", "kernel_shape", "p"),
-    "GlobalLpPool": reading(_global_power, "p"),
+    "GlobalLpPool": reading(lambda call, u: _root(
+        call, np.sum(_powers(call, u), tuple(range(2, u.ndim)), keepdims=True)), "p"),
     "Col2Im": reading(_col_to_im, "dilations", "pads", "strides"),
     "LRN": reading(_response_norm, "alpha", "beta", "bias", "size"),
     "AveragePool": reading(_average_pool, *PLACED, "ceil_mode", "count_include_pad", "kernel_shape"),
-    "GlobalAveragePool": Rule(_global_average),
+    "GlobalAveragePool": Rule(lambda call, u: np.mean(u, tuple(range(2, u.ndim)), keepdims=True)),
     "GlobalMaxPool": Rule(_global_max),
 }
