@@ -6,7 +6,7 @@ finds one by name. `digits` and `networks` hold larger problems with hand-writte
 
 from __future__ import annotations
 
-from absnormal.gallery import digits, networks
+from absnormal.gallery import digits, kink_examples, model_examples, networks
 from absnormal.gallery.example import Example, Problem
 from absnormal.gallery.kink_examples import (
     coupled_abs,
@@ -68,33 +68,6 @@ __all__ = [
     "total_variation",
 ]
 
-#: Those of a few numbers first.
-_EXAMPLES = (
-    identity,
-    stable_cross_entropy,
-    stable_cross_entropy_swapped,
-    leaky_relu,
-    relu_by_where,
-    soft_threshold,
-    maxmin,
-    maxmin_swapped,
-    largest_entry,
-    nested_max,
-    nested_abs,
-    coupled_abs,
-    cyclic_relu,
-    cyclic_abs,
-    hinge_loss,
-    pinball_loss,
-    total_variation,
-    antipodal_batch,
-    dense_network,
-    dense_network_on_a_batch,
-    least_squares,
-    rosenbrock,
-)
-
-
 def examples() -> dict[str, Example]:
     """All examples by name, those of a few numbers first.
 
@@ -106,7 +79,8 @@ def examples() -> dict[str, Example]:
     >>> examples()["nested_max"].slope
     0.0
     """
-    return {example.name: example for example in _EXAMPLES}
+    known = (*vars(kink_examples).values(), *vars(model_examples).values())
+    return {example.name: example for example in known if isinstance(example, Example)}
 
 
 def get(name: str) -> Example:
