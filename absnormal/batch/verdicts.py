@@ -166,9 +166,10 @@ class Work:
     def _trace(self, point: Any) -> bool:
         """Trace the function at a point, for other points too; a Program is not always what a tool runs."""
         call = traced_call(self.f, point)
-        if call.is_what_a_tool_runs:
+        kept = call.is_what_a_tool_runs and not call.here_only
+        if kept:
             self._remember(call.program)
-        return call.is_what_a_tool_runs
+        return kept
 
     def _on_the_way(self, index: int, before: Any, point: Any) -> list[Record]:
         if not self.whole and (not self.programs or self.programs[-1].guards):

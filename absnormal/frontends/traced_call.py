@@ -62,6 +62,9 @@ class TracedCall:
     left_out
         the operations that f does not follow near this point, where they have no derivative: a tool computes them all
         the same, and its gradient may be NaN
+    here_only
+        whether a tool may return NaN at another point that takes the same branches, as it differentiates a choice that
+        the program leaves out
     undefined
         the operations or lines at which the gradient that the tool returned became NaN or infinite; empty: it is
         finite, or they are not known
@@ -85,6 +88,7 @@ class TracedCall:
     working: Sequence[Array] | None = None
     flat: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+    here_only: bool = False
     undefined: tuple[str, ...] = ()
     other_precision: Callable[[], TracedCall | None] | None = None
 

@@ -100,6 +100,8 @@ class Builder:
         self.checks: dict[str, None] = {}
         #: The operations that have no derivative where they do not count.
         self.left_out: dict[str, None] = {}
+        #: Whether a choice that was not made, and is not in the program, may make NaN of a gradient at another point.
+        self.here_only = False
         self.forced: dict[int, tuple[str, ...]] | None = None
         #: Nodes that were written again with other arguments, and the nodes that they were.
         self.copies: dict[int, int] = {}

@@ -27,6 +27,10 @@ from absnormal.program.postorder import unknown_behind
 _ROUNDINGS = 8.0
 #: Families of operations that are linear in each argument.
 LINEAR = frozenset({"movement", "linear", "bilinear"})
+#: Other operations that have finite values and derivatives at all numbers that are not very large.
+_FINITE = frozenset({
+    "input", "constant", "square", "sin", "cos", "sinc", "tanh", "arctan", "expit", "log_expit", "erf", "erfc", "ndtr",
+})  # fmt: skip
 
 
 #: Some entries of a node, by their numbers; None stands for zeros.
@@ -49,6 +53,7 @@ class Nearby:
         self._known: dict[int, Array] = {}
         self._fixed: dict[int, Array] = {}
         self._felt: dict[int, bool] = {}
+        self._may_be_felt: dict[int, bool] = {}
 
     def constant(self, index: int) -> Array:
         """Which entries of a node are constant near the point."""
@@ -74,6 +79,25 @@ class Nearby:
             own = at in faults or (is_block(node) and not self._values[at].all())
             self._felt[at] = own or any(self._felt[arg] for arg in node.args)
         return self._felt[index]
+
+    def may_be_felt(self, index: int) -> bool:
+        """Whether that may be so at another point: it is computed by an operation that has no finite derivative, or no
+        finite value, everywhere."""
+        for at in unknown_behind(index, self._may_be_felt, lambda at: self._nodes[at].args):
+            node = self._nodes[at]
+            own = node.varied and not self._is_finite(node)
+            self._may_be_felt[at] = own or any(self._may_be_felt[arg] for arg in node.args)
+        return self._may_be_felt[index]
+
+    def _is_finite(self, node: Node) -> bool:
+        """Whether an operation has finite values and derivatives, whatever numbers of an ordinary size it is given."""
+        row = TABLE[node.op]
+        if row.kink is not None:
+            return not is_block(node)
+        if node.op in ("div", "power") and not self._nodes[node.args[1]].varied:
+            by = self._values[node.args[1]]
+            return bool(np.all(by != 0 if node.op == "div" else by >= 1))
+        return row.family in LINEAR or node.op in _FINITE
 
     def _needed(self, index: int) -> tuple[int, ...]:
         node = self._nodes[index]

@@ -378,3 +378,34 @@ def test_jumps_that_tools_hold_constant_are_judged_at_every_point() -> None:
     assert [found.verdict for found in an.sweep(removable, points)] == expected
     with ProcessPoolExecutor(1) as pool:
         assert [found.verdict for found in an.sweep(removable, points, map=pool.map)] == expected
+
+
+@pytest.mark.parametrize(
+    ("f", "points"),
+    [
+        (lambda x: np.where(x[0] * x[1] > 0, 2 * (x[0] * x[1]) / (x[0] + x[1]), 0.0), [[-1.0, 0.5], [-1.0, 1.0]]),
+        (lambda x: np.where(x[0] > 1, 1 / x[1], x[0]), [[0.5, 1.0], [0.5, 0.0]]),
+        (lambda x: np.where(x[0] > 20, x[0], np.log1p(np.exp(x[0]))), [[30.0], [1000.0]]),
+        (lambda x: np.select([x[0] > 1], [np.sqrt(x[1])], x[0]), [[0.5, 1.0], [0.5, 0.0]]),
+        (lambda x: np.where(x[0] > 1, np.linalg.norm(x[1:]), x[0]), [[0.5, 1.0, 1.0], [0.5, 0.0, 0.0]]),
+    ],
+    ids=["van Leer", "reciprocal", "softplus", "select", "norm"],
+)
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_choice_that_is_not_made_makes_nan_at_one_of_the_points(f, points, turned):
+    order = points[::-1] if turned else points
+    with np.errstate(all="ignore"):
+        alone = [an.verify(f, x).verdict.name for x in order]
+        assert [record.verdict for record in an.sweep(f, np.array(order))] == alone
+    assert sorted(alone) == ["CLARKE", "NOT_CLARKE"]
+
+
+def test_a_choice_whose_derivatives_are_finite_everywhere_is_swept_with_one_program():
+    calls = []
+
+    def huber(x):
+        calls.append(x)
+        return np.where(x[0] > 1, x[0] - 0.5, x[0] * x[0] / 2 + x[0] ** 3 + np.sin(x[0]))
+
+    assert {record.verdict for record in an.sweep(huber, np.linspace(1.1, 3.0, 50)[:, None])} == {"CLARKE"}
+    assert len(calls) < 10

@@ -38,6 +38,8 @@ def where(condition: Any, *choices: Any) -> Any:
         taken_, other = (a, b) if mask.all() else (b, a)
         builder = write.builder
         if not (isinstance(other, TracedArray) and builder.nearby.is_felt(other.index, builder.faults)):
+            if isinstance(other, TracedArray):
+                builder.here_only |= builder.nearby.may_be_felt(other.index)
             return broadcast_to(write.array(taken_), shape)
     return write.op("where", a, b, mask=np.broadcast_to(mask, shape))
 

@@ -67,7 +67,7 @@ def traced(f: Callable[[Any], Any], x: Any, copy: bool = True, as_tool: bool = F
     if not as_tool:
         hold_against_plain_calls(f, program, values, scalars, builder.cancels)
     flat, left_out, notes = map(tuple, (builder.taken_flat, builder.left_out, builder.checks))
-    return TracedCall(program, values, flat=flat, left_out=left_out, notes=notes)
+    return TracedCall(program, values, flat=flat, left_out=left_out, notes=notes, here_only=builder.here_only)
 
 
 def _plain(tree: Tree, leaves: list[Array], scalars: list[bool]) -> Any:
