@@ -111,9 +111,7 @@ class Limits:
     def accepted(self) -> Array:
         """The tolerance of the vector's precision, leaf by leaf (`absnormal.judgement.tolerances`)."""
         tool, sigma = self.tool, self._sigma
-        # Of the rounding of double precision nothing finer can tell.
-        fine = max(self.problem.tolerance.eps) <= DOUBLE
-        sums = self._terms if fine else cancelling(tool, sigma, self.problem.tolerance)
+        sums = cancelling(tool, sigma, self.problem.tolerance)
         return self.problem.around(self.vector, sums)
 
     def lost(self, proof: Proof) -> bool:

@@ -14,7 +14,7 @@ from absnormal.judgement.vector import Limits
 from absnormal.ops import linear_maps
 from absnormal.sweeps.bounds import moved_at_most
 from absnormal.sweeps.conditioning import held
-from absnormal.sweeps.gradients import Magnitude, gradient_of, steps_of, terms
+from absnormal.sweeps.gradients import Magnitude, cancelling, gradient_of, steps_of, terms
 from absnormal.sweeps.table import Sweeps
 from absnormal.theorems.problem import Problem
 
@@ -126,7 +126,7 @@ def test_a_matrix_whose_squares_are_no_numbers_has_its_sums(factor: float) -> No
 
 
 def test_terms_that_cancel_are_asked_for() -> None:
-    """Of two leaves one is 0 up to cancellation: what is allowed there is what its terms are."""
+    """Of two leaves one is 0 up to cancellation: what is allowed there is what its terms are; the other has a size."""
     data = torch.tensor(np.r_[DATA, -DATA] * 1e6)
 
     def f(x: Any) -> Any:
@@ -137,6 +137,7 @@ def test_terms_that_cancel_are_asked_for() -> None:
     sweeps = report.tool
     vector = np.r_[np.zeros(200), np.ones(2)]
     limits = Limits(Problem(sweeps, np.zeros(0), an.Budget()), vector, sweeps)
-    sizes = terms(sweeps, sweeps.signature(0.0))
-    expected = limits.problem.around(vector, sizes)
-    assert np.array_equal(limits.accepted, expected) and sizes[0] > 0
+    sigma = sweeps.signature(0.0)
+    assert terms(sweeps, sigma).all()
+    expected = limits.problem.around(vector, cancelling(sweeps, sigma, limits.problem.tolerance) * [1, 0])
+    assert np.array_equal(limits.accepted, expected) and limits.accepted[0] > 0

@@ -162,3 +162,38 @@ def test_kinks_of_the_variables_themselves_have_spreads(largest: Callable[..., A
     f = lambda x: np.log(np.sum(np.exp(x - largest(x)))) * 3  # noqa: E731
     for x in ([0.3, -1.2, 0.7], [0.7, 0.7, -1.0]):
         assert an.verify(f, x, gradient=[0.1, 0.2, 9.0]).verdict.name == "NOT_CLARKE"
+
+
+def _minimum(k: float, c: float) -> Callable[[Any], Any]:
+    def f(x: Any) -> Any:
+        return c * x[1] - 2 * (torch if isinstance(x, torch.Tensor) else np).minimum(k * x[0], c * x[0])
+
+    return f
+
+
+def _limiter(k: float, c: float) -> Callable[[Any], Any]:
+    """c x_1 - 2 c x_0, as a slope limiter has it."""
+
+    def f(x: Any) -> Any:
+        xp: Any = torch if isinstance(x, torch.Tensor) else np
+        a, b = k * x[0], c * x[0]
+        return c * x[1] - (xp.sign(a) + xp.sign(b)) * xp.minimum(abs(a), abs(b))
+
+    return f
+
+
+@pytest.mark.parametrize("c", [1.0, 1e-8])
+@pytest.mark.parametrize("ratio", [1e4, 1e8, 1e12, 1e16, 1e20])
+@pytest.mark.parametrize("made", [_minimum, _limiter])
+def test_terms_of_sums_are_no_room_for_a_vector_that_has_a_size(
+    made: Callable[[float, float], Callable[[Any], Any]], ratio: float, c: float
+) -> None:
+    """(0, c) is 2 c off from (-2 c, c), however large the terms are that other slopes of the program add up."""
+    f, wrong, right = made(ratio * c, c), np.array([0.0, c]), np.array([-2 * c, c])
+    for as_given in (np.array, torch.tensor):
+        x = as_given([0.0, 2.0], dtype=as_given(wrong).dtype)
+        assert an.verify(f, x, gradient=as_given(right)).verdict.name == "CLARKE"
+        given = an.verify(f, x, gradient=as_given(wrong))
+        assert given.verdict.name == "NOT_CLARKE" or (given.verdict.name == "UNDECIDED" and ratio > 1e7)
+        if made is _limiter:
+            assert an.verify(f, x).verdict.name == given.verdict.name

@@ -102,6 +102,8 @@ MUTANTS = (
     Mutant("judgement/flow.py", "(proof.clarke or given is None)", "True",
            ("judgement/test_tolerance_edges.py", "frontends/test_torch_graph.py")),
     Mutant("judgement/comparison.py", "size <= NOTHING * sums if call.foreign else np", "np", PARTIAL),
+    Mutant("judgement/vector.py", "sums = cancelling(tool, sigma, self.problem.tolerance)", "sums = self._terms",
+           ("judgement/test_tolerance_edges.py",)),
     Mutant("judgement/vector.py", " and limits.lost(found):", " and False:", ("judgement/test_tolerance_edges.py",)),
     Mutant("judgement/vector.py", "(branch := decided_by_rounding(limits.tool))", "(branch := \"\")",
            ("judgement/test_branches.py",)),
