@@ -82,33 +82,7 @@ def circuits(rows: Sequence[Sequence[Fraction]]) -> Iterator[Vector]:
 
 def nullspace(rows: Sequence[Sequence[Fraction]], columns: int) -> Matrix:
     """A basis of {d : rows d = 0}."""
-    echelon: list[tuple[int, Vector]] = []
-    for row in rows:
-        rest = list(row)
-        for column, known in echelon:
-            if rest[column]:
-                factor = rest[column]
-                rest = [a - factor * b for a, b in zip(rest, known, strict=True)]
-        column = next((j for j, a in enumerate(rest) if a), -1)
-        if column < 0:
-            continue
-        lead = rest[column]
-        rest = [a / lead for a in rest]
-        echelon = [
-            (j, [a - known[column] * b for a, b in zip(known, rest, strict=True)] if known[column] else known)
-            for j, known in echelon
-        ]
-        echelon.append((column, rest))
-    led = {column for column, _ in echelon}
-    basis = []
-    for free in range(columns):
-        if free in led:
-            continue
-        vector = [Fraction(int(j == free)) for j in range(columns)]
-        for column, known in echelon:
-            vector[column] = -known[free]
-        basis.append(vector)
-    return basis
+    return list(circuits([[row[j] for row in rows] for j in range(columns)]))
 
 
 @lru_cache(4096)
