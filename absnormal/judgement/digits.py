@@ -16,7 +16,7 @@ from absnormal.judgement.tolerances import DOUBLE, LARGEST, NOTHING, Tolerance, 
 from absnormal.judgement.turns import Turns
 from absnormal.program.tree import join
 from absnormal.sweeps.conditioning import COARSE, MARGIN, between, beyond_values, held, sensitivity, terms_have_sizes
-from absnormal.sweeps.gradients import gradient_of, largest, steps_of, terms
+from absnormal.sweeps.gradients import cancels, gradient_of, largest, steps_of, terms
 from absnormal.sweeps.table import Sweeps, in_double_precision
 from absnormal.theorems.problem import Proof
 from absnormal.theorems.regular import is_idle
@@ -49,12 +49,10 @@ def lost(
     if _exact(tool):
         return False
     g = gradient_of(tool, sigma)
-    sizes = largest(tool, g)
-    cancels = np.zeros(sizes.shape, bool)
-    if not (sizes > NOTHING * most).all():
-        cancels = sizes <= NOTHING * terms(tool, sigma)
-    return bool(why_far(tool, sigma, tool.program.tree.split(g), tolerance, idle)) or bool(
-        cancels.any() and not terms_have_sizes(tool, sigma)[cancels].all())
+    if why_far(tool, sigma, tool.program.tree.split(g), tolerance, idle):
+        return True
+    zero = cancels(tool, sigma, most)
+    return bool(zero.any()) and not terms_have_sizes(tool, sigma)[zero].all()
 
 
 def why_far(

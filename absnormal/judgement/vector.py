@@ -111,7 +111,7 @@ class Limits:
     def accepted(self) -> Array:
         """The tolerance of the vector's precision, leaf by leaf (`absnormal.judgement.tolerances`)."""
         tool, sigma = self.tool, self._sigma
-        sums = cancelling(tool, sigma, self.problem.tolerance)
+        sums = cancelling(tool, sigma, self.problem.tolerance, self._size.most)
         return self.problem.around(self.vector, sums)
 
     def lost(self, proof: Proof) -> bool:

@@ -127,11 +127,20 @@ def _summed(sweeps: Sweeps, sigma: Array) -> _Summed | None:
     return known if known is not None and np.array_equal(known.sigma, sigma) else None
 
 
-def cancelling(sweeps: Sweeps, sigma: Array, tolerance: Tolerance) -> Array:
-    """The size of the terms, as they are rounded, for every leaf of g_sigma that is zero up to cancellation in double
-    precision, and 0 for those that have a size of their own, however small."""
-    sizes = terms(sweeps, sigma)
-    if not sizes.any():
-        return sizes
+def cancels(sweeps: Sweeps, sigma: Array, most: Array | float = np.inf) -> Array:
+    """Whether each leaf of g_sigma is zero up to cancellation in double precision: the terms are asked for only where
+    what they are no larger than, ``most``, leaves that open."""
+    sizes = largest(sweeps, gradient_of(sweeps, sigma))
+    if sweeps.rational or (sizes > NOTHING * most).all():
+        return np.zeros(sizes.shape, bool)
+    return _added(sweeps, sigma).zero
+
+
+def cancelling(sweeps: Sweeps, sigma: Array, tolerance: Tolerance, most: Array | float = np.inf) -> Array:
+    """The size of the terms, as they are rounded, for every leaf of g_sigma that is zero up to cancellation (see
+    `cancels`), and 0 for those that have a size of their own, however small."""
+    zero = cancels(sweeps, sigma, most)
+    if not zero.any():
+        return np.zeros(zero.shape)
     known = _added(sweeps, sigma)
-    return np.where(known.zero, tolerance.rounded(sizes, known.partial), 0.0)
+    return np.where(zero, tolerance.rounded(known.terms, known.partial), 0.0)

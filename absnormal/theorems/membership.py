@@ -44,7 +44,7 @@ from absnormal.clarke.cells import Cell, Cells, gradients, opened
 from absnormal.clarke.computed import computed_cells
 from absnormal.clarke.explored import FirstOrder, directions_to, first_order
 from absnormal.clarke.fallback import SAME, chosen_along, direction
-from absnormal.rational.alternative import least_squares, mean
+from absnormal.rational.alternative import mean, nearest_combination
 from absnormal.sweeps.rounding import UNIT, rounding
 from absnormal.theorems.problem import Problem, Proof
 
@@ -60,8 +60,8 @@ _STUCK, _BATCH = 0.9, 4
 _LOW, _AROUND = 64, 64
 #: How many pairs of directions, of units in step, are taken together.
 _IN_STEP = (16, 48, 128)
-#: Numbers that the limiting gradients may hold together.
-_NUMBERS = 30_000_000
+#: Numbers that the limiting gradients, and the sizes of their terms, may hold together.
+_NUMBERS = 60_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -312,8 +312,8 @@ class Limiting:
         self._columns: list[Array] = []
         self._known: set[bytes] = set()
         self._sure: set[bytes] = set()
-        self._size = np.zeros(len(g))
-        self._weights = np.zeros(0)
+        self._sizes: list[Array] = []
+        self._weights, self._off = np.zeros(0), slack
         #: How much is left where more directions bring the mean no nearer, and whether the time was over.
         self.stuck, self.late = 0.0, False
         self._open, self._hopeless = np.zeros(len(problem.sweeps.alpha), bool), False
@@ -328,7 +328,7 @@ class Limiting:
         if self._hopeless:
             return True
         self.late = self._part.late or self._problem.tracker.late
-        return self.late or bool(self._problem.tracker.spent) or (self.count + more) * len(self.vector) > _NUMBERS
+        return self.late or bool(self._problem.tracker.spent) or 2 * (self.count + more) * len(self.vector) > _NUMBERS
 
     def taken(self, d: Array) -> bool:
         """Adds the limiting gradient along a direction, if it is one for sure and is new."""
@@ -345,32 +345,39 @@ class Limiting:
         self._known.add(gradient.tobytes())
         self._columns.append(gradient)
         self._cells.append((chosen[sweeps.alpha], d))
-        self._size = np.maximum(self._size, sweeps.pull_magnitude(chosen, None, np.ones((1, 1)))[0][0])
+        self._sizes.append(sweeps.pull_magnitude(chosen, None, np.ones((1, 1)))[0][0])
         return True
 
     def left(self) -> Array:
         """What the nearest mean leaves of the vector."""
-        self._weights, left = _combined(np.stack(self._columns, axis=1), self.vector)
+        self._weights, left = nearest_combination(np.stack(self._columns, axis=1), self.vector)
         return left
-
-    @property
-    def _allowed(self) -> Array:
-        return self._slack + 2 * (rounding(self._problem.sweeps.pull_depth) + self.count * UNIT) * self._size
 
     def near(self, left: Array) -> bool:
         """Whether that is no more than rounding, for gradients of cells that are open clearly beyond that of values;
-        others are taken out."""
-        while (np.abs(left) <= self._allowed).all():
+        others are taken out.
+
+        What has no weight in the mean has no part in its rounding, either.
+        """
+        while (np.abs(left) <= self._allowed()).all():
             shut = [k for k, w in enumerate(self._weights) if w and not self._clearly_open(*self._cells[k])]
             if not shut:
                 return True
             for k in reversed(shut):
                 self._known.discard(self._columns.pop(k).tobytes())
                 self._cells.pop(k)
+                self._sizes.pop(k)
             if not self._columns:
                 return False
             left = self.left()
         return False
+
+    def _allowed(self) -> Array:
+        """How far the mean may be from the vector by rounding, and by what was said."""
+        sizes = [w * size for w, size in zip(self._weights, self._sizes, strict=True) if w]
+        unit = rounding(self._problem.sweeps.pull_depth) + self.count * UNIT
+        self._off = self._slack + 2 * unit * np.sum(sizes, axis=0)
+        return self._off
 
     def _clearly_open(self, slopes: Array, d: Array) -> bool:
         sweeps, key = self._problem.sweeps, d.tobytes()
@@ -383,14 +390,4 @@ class Limiting:
     def used(self) -> tuple[list[Sampled], Array]:
         """The gradients that the mean is of, and how far from the vector it may be."""
         weighted = zip(self._weights, self._cells, strict=True)
-        return [(float(w), *cell) for w, cell in weighted if w], self._allowed
-
-
-def _combined(columns: Array, g: Array) -> tuple[Array, Array]:
-    """Convex weights that bring the columns near to g, and what is left."""
-    largest = max(float(np.abs(columns).max(initial=0.0)), float(np.abs(g).max(initial=0.0))) or 1.0
-    # An orthogonal transformation keeps distances and leaves few rows.
-    triangle = np.asarray(np.linalg.qr(np.column_stack([columns, g]) / largest, mode="r"))
-    weights, _ = least_squares(triangle[:, :-1], np.zeros(columns.shape[1], int), triangle[:, -1])
-    weights = weights / weights.sum() if weights.sum() > 0 else np.full(len(weights), 1 / len(weights))
-    return weights, g - columns @ weights
+        return [(float(w), *cell) for w, cell in weighted if w], self._off

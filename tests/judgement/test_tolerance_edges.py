@@ -197,3 +197,16 @@ def test_terms_of_sums_are_no_room_for_a_vector_that_has_a_size(
         assert given.verdict.name == "NOT_CLARKE" or (given.verdict.name == "UNDECIDED" and ratio > 1e7)
         if made is _limiter:
             assert an.verify(f, x).verdict.name == given.verdict.name
+
+
+def test_a_mean_is_rounded_as_the_gradients_that_have_a_weight_in_it() -> None:
+    """The gradient (-2, 1) of each row is 2 off from (0, 1), however large those of other slopes of the program are
+    that a search for a mean comes across."""
+    x = np.tile([0.0, 2.0], (65, 1))
+
+    def f(x: Any) -> Any:
+        return np.sum(x[:, 1] - 2 * np.minimum(1e16 * x[:, 0], x[:, 0]))
+
+    given = np.tile([0.0, 1.0], (65, 1))
+    assert an.verify(f, x, gradient=given, budget=an.Budget(seconds=2)).verdict.name != "CLARKE"
+    assert an.verify(f, x, gradient=np.tile([-2.0, 1.0], (65, 1)))
