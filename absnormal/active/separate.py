@@ -56,12 +56,13 @@ def separate(sweeps: Sweeps, adjoints: Array, late: Callable[[], bool]) -> list[
     where it was too late to know.
 
     Of what falls apart further, all that has only ``adjoints`` (s,) of one sign stays together.  Switches that cannot
-    change the output are in no set.
+    change the output, or are functions of no input, are in no set.
     """
     if late():
         return []
     seen = Dependence(sweeps)
-    left = sweeps.with_their_blocks(sweeps.active & seen.influence())
+    moved = seen.switches_of(np.ones(sweeps.program.n, bool))
+    left = sweeps.with_their_blocks(sweeps.active & seen.influence() & moved)
     up, down, sorts = adjoints > 0, adjoints < 0, np.zeros(len(left), bool)
     for numbers in sweeps.sorts:
         sorts[numbers] = left[numbers]

@@ -109,13 +109,11 @@ def least_squares(columns: Array, labels: Array, target: Array) -> tuple[Array, 
 
 
 def nearest_combination(columns: Array, target: Array) -> tuple[Array, Array]:
-    """Convex weights that bring ``columns`` (m, N) near to the target, and what is left; weights that are rounding are
-    0."""
+    """Convex weights that bring ``columns`` (m, N) near to the target, and what is left."""
     largest = max(float(np.abs(columns).max(initial=0.0)), float(np.abs(target).max(initial=0.0))) or 1.0
     # An orthogonal transformation keeps distances and leaves few rows.
     triangle = np.asarray(np.linalg.qr(np.column_stack([columns, target]) / largest, mode="r"))
     weights, _ = _least_squares(triangle[:, :-1], triangle[:, -1])
-    weights = np.where(weights > np.finfo(float).epsneg, weights, 0.0)
     weights = weights / weights.sum() if weights.sum() > 0 else np.full(len(weights), 1 / len(weights))
     return weights, target - columns @ weights
 

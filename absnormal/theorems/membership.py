@@ -145,9 +145,8 @@ def membership_along_directions(problem: Problem) -> Proof | None:
     are many."""
     if _needless(problem):
         return None
-    sweeps, g = problem.sweeps, problem.gradient
-    size = sweeps.pull_magnitude(problem.sigma, None, np.ones((1, 1)))[0][0]
-    found = nearest_mean(problem, g, 2 * rounding(sweeps.pull_depth) * size)
+    g = problem.gradient
+    found = nearest_mean(problem, g, _rounded(problem))
     if found is None:
         return None
     return of_mean(*found) if (found[1] <= problem.allowed).all() else None
@@ -165,6 +164,12 @@ def _needless(problem: Problem) -> bool:
     """Whether all open cells are known, or each of several subproblems is asked for itself."""
     listed = problem.cells is not None and problem.cells.complete
     return listed or problem.sweeps.rational or (len(problem.sweeps.alpha) > MANY and bool(problem.subproblems))
+
+
+def _rounded(problem: Problem) -> Array:
+    """What rounding makes of g_c."""
+    size = problem.sweeps.pull_magnitude(problem.sigma, None, np.ones((1, 1)))[0][0]
+    return np.asarray(2 * rounding(problem.sweeps.pull_depth) * size)
 
 
 def of_mean(used: list[Sampled], off: Array, judged: Judged | None = None) -> Proof:
@@ -249,7 +254,9 @@ def _of_what_is_left(problem: Problem, found: Limiting) -> tuple[list[Sampled], 
 def _explored(problem: Problem, form: FirstOrder, g: Array, slack: Array) -> tuple[list[Sampled], Array] | None:
     """The same where active switches are few: among very many directions, by the first-order form of f."""
     found = Limiting(problem, g, slack)
-    proposed = directions_to(form, g, 0.95 * slack, np.random.default_rng(0), lambda: found.full(1))
+    # A mean of gradients that are rounded need not be nearer.
+    near = np.maximum(0.95 * slack, _rounded(problem))
+    proposed = directions_to(form, g, near, np.random.default_rng(0), lambda: found.full(1))
     for chosen in islice(proposed, _PROPOSALS):
         for d in chosen:
             if not found.full(1):

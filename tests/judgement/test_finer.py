@@ -20,8 +20,8 @@ from tests.verify.test_torch_models import IMAGES, LABELS
 nn = torch.nn
 
 
-def network(batch: int, dtype: Any, autocast: bool = False) -> tuple[Any, Any]:
-    torch.manual_seed(0)
+def network(batch: int, dtype: Any, autocast: bool = False, seed: int = 0) -> tuple[Any, Any]:
+    torch.manual_seed(seed)
     net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(676, 10)).to(dtype)
     images, labels = IMAGES[:batch].reshape(-1, 1, 28, 28).to(dtype), LABELS[:batch]
 
@@ -32,10 +32,11 @@ def network(batch: int, dtype: Any, autocast: bool = False) -> tuple[Any, Any]:
     return net, closure
 
 
-@pytest.mark.parametrize(("batch", "dtype", "autocast"), [
-    (128, torch.bfloat16, False), (128, torch.float32, True)], ids=str)
-def test_pools_in_half_precision(batch: int, dtype: Any, autocast: bool) -> None:
-    net, closure = network(batch, dtype, autocast)
+@pytest.mark.parametrize("seed", [11, 13])
+@pytest.mark.parametrize(("dtype", "autocast"), [(torch.bfloat16, False), (torch.float32, True)], ids=str)
+def test_pools_in_half_precision(dtype: Any, autocast: bool, seed: int) -> None:
+    """Gradients in bfloat16 that are within 3 % of those in float64, whatever a processor rounds."""
+    net, closure = network(16, dtype, autocast, seed)
     report = an.torch.verify(net, closure)
     assert report.verdict.name == "CLARKE" and report.finer and report.certificate.check()
     text = " ".join(str(report).split())

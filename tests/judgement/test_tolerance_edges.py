@@ -199,6 +199,20 @@ def test_terms_of_sums_are_no_room_for_a_vector_that_has_a_size(
             assert an.verify(f, x).verdict.name == given.verdict.name
 
 
+def test_a_leaf_that_cancels_is_no_room_for_another_leaf() -> None:
+    """(0, 1) is 2 off from (-2, 1), whether the gradient by b, 0, is a sum that cancels or not."""
+    x = {"a": np.array([0.0, 2.0]), "b": np.array([1.0])}
+
+    def f(x: Any) -> Any:
+        b = x["b"][0]
+        return _minimum(1e16, 1.0)(x["a"]) + (1000 * b - 500 * b - 500 * b)
+
+    right, wrong = ({"a": np.array([first, 1.0]), "b": np.zeros(1)} for first in (-2.0, 0.0))
+    budget = an.Budget(seconds=2)
+    assert an.verify(f, x, gradient=right, budget=budget)
+    assert an.verify(f, x, gradient=wrong, budget=budget).verdict.name != "CLARKE"
+
+
 def test_a_mean_is_rounded_as_the_gradients_that_have_a_weight_in_it() -> None:
     """The gradient (-2, 1) of each row is 2 off from (0, 1), however large those of other slopes of the program are
     that a search for a mean comes across."""

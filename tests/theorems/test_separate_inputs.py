@@ -206,6 +206,34 @@ def test_sets_are_those_of_the_signs_and_found_once() -> None:
     assert sets(rest[1], both) == [1] * 9 and all(sets(own, both) == [] for _, own in single)
 
 
+def test_a_kink_that_no_input_moves_is_in_no_set() -> None:
+    """| |x_0| - x_1 | and x_2, beside relu(0)."""
+
+    def f(x: Any) -> Any:
+        constant = np.maximum(np.array([0.0, 0.0]) * x[:2], 0).sum()
+        return np.abs(np.abs(x[0]) - x[1]) - np.linalg.norm(np.maximum(x[2:], 0)) + constant
+
+    sweeps = Sweeps(an.trace(f, np.zeros(4)), np.zeros(4))
+    idle = ~Dependence(sweeps).switches_of(np.ones(4, bool))
+    sets = separation_of_inputs.separate(sweeps, (-1.0) ** np.arange(sweeps.program.s), lambda: False)
+    assert idle.sum() == 2 and len(sets) > 1 and not any((own.switches & idle).any() for own in sets)
+    for g in ([0.0, 0.0, 0.0, 0.0], [0.0, 0.5, -0.5, -0.5], [0.5, 0.5, -0.25, 0.0]):
+        report = an.verify(f, np.zeros(4), gradient=g)
+        assert report and report.certificate.check()
+
+
+def test_a_vector_without_a_size_is_a_mean_of_gradients_that_are_rounded() -> None:
+    """0 is between the gradients -1 - 8^(1/2) for x > 0 and 13^(1/2) - 2 for x < 0."""
+
+    def f(x: Any) -> Any:
+        up, sides = np.maximum(-x[0], 0), 2 * np.abs(x[0])
+        return np.linalg.norm(np.stack([up, 0 * x[0]])) - x[0] - np.linalg.norm(
+            np.stack([np.maximum(0 * x[0], 0) + sides, up + sides]))
+
+    report = an.verify(f, [0.0], gradient=[0.0])
+    assert report and report.certificate.check()
+
+
 def test_a_row_that_is_zero_is_a_dependence() -> None:
     def f(x: Any) -> Any:
         return abs(x[0] + x[1] * abs(x[1])) - abs(x[0]) + abs(x[2]) - abs(2 * x[2])

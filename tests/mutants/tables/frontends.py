@@ -231,7 +231,7 @@ MUTANTS = (
            "PARTIAL * eps * partial", LONG),
     Mutant("judgement/comparison.py", "if size[leaf] <= NOTHING * sums[leaf]]", "if sums[leaf]]", LONG),
     Mutant("sweeps/gradients.py", "np.where(zero, tolerance.rounded(known.terms, known.partial), 0.0)",
-           "tolerance.rounded(known.terms, known.partial)", CANCEL),
+           "tolerance.rounded(known.terms, known.partial)", TOLERANCE),
     Mutant("judgement/finer.py", "found if along and len", "found if len", FINER),
     Mutant("judgement/finer.py", "along and len(found.alpha) < len(tool.alpha)", "along", FINER),
     Mutant("judgement/flow.py", "isinstance(other.outcome, Proof) and other.outcome.clarke",
