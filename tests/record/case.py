@@ -93,13 +93,27 @@ def _is_small_integer(number: float) -> bool:
 def digests(certificate: Mapping[str, Any]) -> str:
     """Two digests: of the certificate without its numbers, and of all of it.  Lines of code do not count.
 
-    How many numbers a list has is left out with them, and the digest of the program, which holds numbers that a kernel
-    of another machine computes otherwise.
+    How many entries of one form a list has is left out with the numbers, and so is the digest of the program, which
+    holds numbers that a kernel of another machine computes otherwise.
     """
     content = {name: value for name, value in certificate.items() if name != "digest"}
     text = normal(json.dumps(content, sort_keys=True), None)
-    structure = _LIST.sub("0", _NUMBER.sub("0", _PROGRAM.sub("sha256", text)))
+    structure = json.dumps(_structure(json.loads(text)))
     return f"{short_digest(structure)} {short_digest(text)}"
+
+
+def _structure(value: Any) -> Any:
+    """The same with 0 for every number, and of the entries of a list one of each form."""
+    match value:
+        case dict():
+            return {name: _structure(entry) for name, entry in value.items()}
+        case list():
+            return [json.loads(form) for form in dict.fromkeys(json.dumps(_structure(entry)) for entry in value)]
+        case str():
+            return _NUMBER.sub("0", _PROGRAM.sub("sha256", value))
+        case int() | float() if not isinstance(value, bool):
+            return "0"
+    return value
 
 
 def short_digest(text: str) -> str:
@@ -110,7 +124,6 @@ def short_digest(text: str) -> str:
 #: A number, or a fraction, in a text.
 _NUMBER = re.compile(r"-?\b\d+(?:/\d+)?(?:\.\d+)?(?:[eE][-+]?\d+)?\b")
 _PROGRAM = re.compile(r"sha256:[0-9a-f]+")
-_LIST = re.compile(r"0(?:, 0)+")
 _LINE = re.compile(r"(\.py):\d+")
 _ADDRESS = re.compile(r"0x[0-9a-f]{8,}")
 _FOLDER = re.compile(r"(?<![\w.])/(?:[\w.+-]+/)+")

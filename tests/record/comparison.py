@@ -15,6 +15,8 @@ from typing import Any
 
 from .case import Outcome
 
+#: What floating point has a part in even where rational arithmetic decides.
+_PROPOSED = ("certificate", "deviation")
 #: Of the largest entry of a vector, or of the least size below which a vector is one of residues of float32; what a
 #: kernel rounds to half precision has fewer digits.
 RELATIVE, _HALF, _LEAST = 1e-5, 1e-3, 1e-2
@@ -50,7 +52,7 @@ def shown(value: Any) -> str:
 
 
 def compare(name: str, old: Outcome | None, new: Outcome | None, exact: bool) -> Iterator[Difference]:
-    """The differences of a case; of an ``exact`` one every bit counts."""
+    """The differences of a case; of an ``exact`` one every bit counts but those of what floating point proposes."""
     if old is None or new is None:
         said = [None if found is None else f"{found.get('verdict', 'a value')} {found.get('method', '')}".strip()
                 for found in (old, new)]
@@ -60,7 +62,8 @@ def compare(name: str, old: Outcome | None, new: Outcome | None, exact: bool) ->
     for field in dict.fromkeys([*old, *new]):
         before, after = old.get(field), new.get(field)
         if not _same(before, after):
-            yield Difference(name, field, before, after, not exact and _close(field, before, after, _relative(old)))
+            digits = not exact or field in _PROPOSED
+            yield Difference(name, field, before, after, digits and _close(field, before, after, _relative(old)))
 
 
 def _spelled_out(found: Outcome) -> Outcome:

@@ -25,7 +25,7 @@ class Group:
     source
         "module:function" of the cases, loaded when they are run
     exact
-        the arithmetic is exact on every machine, so that every bit counts
+        the arithmetic that decides is exact on every machine, so that every bit of a gradient counts
     every
         of so many cases a sample has one; the first is always in it
     count
