@@ -150,12 +150,12 @@ class Values(Sequence[Array]):
 
     def _told(self, index: int) -> Array | None:
         """The value of a node that is not computed from those of others."""
-        if self.given[index] is not None:
+        node = self.nodes[index]
+        if self.given[index] is not None and not (self.dtype is float and isinstance(node.params, Later)):
             held = self._arrays.get(index)
             if held is None:
                 held = self._arrays[index] = self.read(self.given[index])
             return held if self.dtype is None else held.astype(self.dtype, copy=False)
-        node = self.nodes[index]
         return np.asarray(node.params["value"], dtype=self.dtype) if node.op == "constant" else None
 
     def _computed(self, node: Node) -> Array:
