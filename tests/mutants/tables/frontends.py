@@ -10,6 +10,7 @@ COMPARISON = ("judgement/test_comparison.py",)
 TOLERANCE = ("judgement/test_tolerance_edges.py",)
 FINER = ("judgement/test_finer.py",)
 LONG = ("judgement/test_long_sums.py",)
+PYTHON = ("frontends/test_torch_python_choices.py",)
 CANCEL = ("judgement/test_partial_cancellation.py",)
 ONNX = ("frontends/test_onnx_operators.py",)
 TORCH = ("frontends/test_torch_arguments.py",)
@@ -255,4 +256,11 @@ MUTANTS = (
     Mutant("frontends/meanings/angles.py", "not nodes[index].varied", "True", ANGLES),
     Mutant("frontends/jax/implementations.py", "[_moves(run, seen) for seen in inputs]):",
            "[False for seen in inputs]):", ("frontends/test_jax_opaque.py",)),
+    Mutant("frontends/torch/python_choices.py", "torch.where(beyond(other, first), other, first)",
+           "torch.where(beyond(first, other), first, other)", PYTHON),
+    Mutant("frontends/torch/python_choices.py", "len(values) < len(items)", "len(values) < 2", PYTHON),
+    Mutant("frontends/torch/python_choices.py", "descending=reverse, stable=True", "stable=True", PYTHON),
+    Mutant("frontends/torch/python_choices.py", "_STAND_INS[name] if _running else original",
+           "_STAND_INS[name]", PYTHON),
+    Mutant("frontends/torch/python_choices.py", "if kwargs or not _followed():", "if kwargs:", PYTHON),
 )
