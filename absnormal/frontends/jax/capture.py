@@ -18,6 +18,7 @@ from absnormal.arrays import Array
 from absnormal.errors import AbsNormalError, DomainError, NoGradientError, SeveralNumbersError, TraceError
 from absnormal.frontends import detached
 from absnormal.frontends.jax.again import Recording
+from absnormal.frontends.jax.branches import branched
 from absnormal.frontends.jax.complex_numbers import Pair
 from absnormal.frontends.jax.jumps import Jump
 from absnormal.frontends.jax.kept import compiled_jaxpr, trace_of, trace_of_compiled
@@ -161,7 +162,7 @@ def _followed_anew(point: Point, closed: Any, stopped: str) -> tuple[Program, Se
             if isinstance(seen.traced, Jump | Either | Places):
                 run.operand(seen)
     except TraceError as error:
-        raise in_words(error, "jnp.{}".format) from error.__cause__
+        raise in_words(error, "jnp.{}".format, point.branch) from error.__cause__
     if len(results) != 1:
         raise ValueError(f"f must return one number, got {len(results)} arrays")
     traced = results[0].traced
@@ -200,7 +201,12 @@ def _followed_anew(point: Point, closed: Any, stopped: str) -> tuple[Program, Se
 def _jaxpr(point: Point) -> Any:
     jax = require("jax", "jax")
     try:
-        return jax.make_jaxpr(point.function)(point.variables)
+        try:
+            return jax.make_jaxpr(point.function)(point.variables)
+        except jax.errors.TracerBoolConversionError:
+            found, notes, point.branch = branched(point.function, point.variables)
+            point.branches, point.notes = True, (*point.notes, *notes)
+            return found
     except (jax.errors.JAXTypeError, jax.errors.JAXIndexError) as error:
         raise TraceError(
             "f", f"f looks at the value of a traced array: {str(error).splitlines()[0]}",

@@ -83,7 +83,7 @@ class Trace:
         """What ``jax.grad`` returns at a point, one array a variable."""
         jax = require("jax", "jax")
         self._calls += 1
-        if self._calls == 1 or point.foreign or point.effects:
+        if self._calls == 1 or point.foreign or point.effects or point.branches:
             with differentiated():
                 returned: list[Any] = jax.grad(point.function)(point.copies())
             return returned

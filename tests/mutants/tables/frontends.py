@@ -11,6 +11,7 @@ TOLERANCE = ("judgement/test_tolerance_edges.py",)
 FINER = ("judgement/test_finer.py",)
 LONG = ("judgement/test_long_sums.py",)
 PYTHON = ("frontends/test_torch_python_choices.py",)
+BRANCHES = ("frontends/test_jax_branches.py",)
 CANCEL = ("judgement/test_partial_cancellation.py",)
 ONNX = ("frontends/test_onnx_operators.py",)
 TORCH = ("frontends/test_torch_arguments.py",)
@@ -263,4 +264,14 @@ MUTANTS = (
     Mutant("frontends/torch/python_choices.py", "_STAND_INS[name] if _running else original",
            "_STAND_INS[name]", PYTHON),
     Mutant("frontends/torch/python_choices.py", "if kwargs or not _followed():", "if kwargs:", PYTHON),
+    Mutant("frontends/jax/branches.py", "(taken, other) if not here else (other, taken)", "(taken, other)", BRANCHES),
+    Mutant("frontends/jax/branches.py", "- way.checks:", "- frozenset():", BRANCHES),
+    Mutant("frontends/jax/branches.py", "jnp.logical_not(kept[0]) if answer else kept[0]",
+           "jnp.asarray(False)", BRANCHES),
+    Mutant("frontends/jax/branches.py", "_is_tied(closed.jaxpr, value):", "False:", BRANCHES),
+    Mutant("frontends/jax/branches.py", "            if not _running:\n                kind",
+           "            if _running:\n                kind", BRANCHES),
+    Mutant("frontends/jax/branches.py", "        if _RUN.answers is None:\n", "        if False:\n", BRANCHES),
+    Mutant("frontends/jax/kept.py", "point.effects or point.branches:", "point.effects:", BRANCHES),
+    Mutant("frontends/jax/plain_call.py", "(point.branches and np.isnan(traced).all())", "False", BRANCHES),
 )

@@ -1,0 +1,186 @@
+"""Branches of Python that look at traced arrays, which jax.grad runs: against the same written with JAX."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from itertools import product
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import absnormal as an
+
+
+@pytest.fixture(autouse=True)
+def _in_float64() -> Any:
+    with jax.enable_x64(True):
+        yield
+
+
+def huber(x: Any) -> Any:
+    total = 0.0
+    for u in x:
+        if abs(u) <= 1:
+            total = total + 0.5 * u * u
+        else:
+            total = total + abs(u) - 0.5
+    return total
+
+
+def relus(x: Any) -> Any:
+    return sum(u if u > 0 else 0.0 for u in x)
+
+
+def root(x: Any) -> Any:
+    """Newton's method for the square root of x_0 + 1."""
+    y = x[0] + 2
+    while abs(y * y - x[0] - 1) > 1e-13:
+        y = 0.5 * (y + (x[0] + 1) / y)
+    return y * x[1]
+
+
+def nested(x: Any) -> Any:
+    """max(x_0, x_1, 0) in two steps, the second one asked within the first."""
+    if x[0] > x[1]:
+        return x[0] if x[0] > 0 else 0 * x[0]
+    if not x[1] <= 0:
+        return x[1]
+    return 0 * x[1]
+
+
+#: A function with Python's branches, and the same without.
+PAIRS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
+    "projection": (lambda x: jnp.sum(x / jnp.linalg.norm(x) if jnp.linalg.norm(x) > 1 else x),
+                   lambda x: jnp.sum(x / jnp.maximum(jnp.linalg.norm(x), 1.0))),
+    "max": (lambda x: jnp.sum(x / max(1.0, jnp.linalg.norm(x))),
+            lambda x: jnp.sum(x / jnp.maximum(1.0, jnp.linalg.norm(x)))),
+    "sorted": (lambda x: sum(k * u for k, u in enumerate(sorted(2 * x))), lambda x: jnp.sort(2 * x) @ jnp.arange(3)),
+    "huber": (huber, lambda x: jnp.sum(jnp.where(abs(x) <= 1, 0.5 * x * x, abs(x) - 0.5))),
+    "relus": (relus, lambda x: jnp.sum(jnp.maximum(x, 0))),
+    "nested": (nested, lambda x: jnp.max(jnp.append(x[:2], 0.0))),
+    "loop": (root, lambda x: jnp.sqrt(x[0] + 1) * x[1]),
+    "all": (lambda x: jnp.sum(x * x) if jnp.all(x > -9) else jnp.sum(x), lambda x: jnp.sum(x * x)),
+}
+POINTS = {"zero": [0.0, 0.0, 0.0], "tied": [0.6, 0.8, 0.0], "ones": [1.0, -1.0, 1.0], "apart": [0.5, 0.2, 0.1]}
+
+
+#: Not seen to meet behind another tie; quick enough for every run.
+REFUSED = {("sorted", "zero"), ("nested", "zero")}
+QUICK = [("projection", "tied"), ("huber", "ones"), ("nested", "ones")]
+
+
+@pytest.mark.parametrize(("name", "point"), [
+    *QUICK, *(pytest.param(*pair, marks=pytest.mark.slow) for pair in product(PAIRS, POINTS)
+    if pair not in REFUSED and pair not in QUICK)])
+def test_branches_are_kinks(name: str, point: str) -> None:
+    f, written = PAIRS[name]
+    x = jnp.array(POINTS[point])
+    report = an.verify(f, x)
+    own = jax.grad(f)(x)
+    assert np.array_equal(report.gradient, own)
+    # The set of the other spelling says whether that is right.
+    expected = an.verify(written, x, gradient=own)
+    assert report.verdict is expected.verdict is not an.Verdict.UNDECIDED
+    assert report.certificate is not None and report.certificate.check()
+    assert an.verify(f, x, gradient=an.clarke_gradient(written, x))
+    assert an.verify(written, x, gradient=report.clarke_gradient)
+    assert an.verify(f, x, gradient=own + 0.7).verdict is an.verify(written, x, gradient=own + 0.7).verdict
+
+
+def test_a_wrong_branch_is_found() -> None:
+    """relu(x) - relu(-x) is x, and the branches that are taken at 0 have the gradients 1 and -1."""
+    report = an.verify(lambda x: (x[0] if x[0] >= 0 else 0.0) - (-x[0] if x[0] <= 0 else 0.0), jnp.zeros(1))
+    assert report.verdict is an.Verdict.NOT_CLARKE
+    assert np.array_equal(report.gradient, [2.0]) and np.array_equal(report.clarke_gradient, [1.0])
+
+
+@pytest.mark.parametrize("f", [
+    lambda x: x[0] + 1 if x[0] > 0 else x[0],
+    lambda x: x[0] if jnp.all(x >= 0) else 2.0 + x[0],
+    lambda x: x[1] if x[0] == 0 else 2 * x[1] + 1,
+    lambda x: x[1] if not x[0] else 2 * x[1] + 1,
+])  # fmt: skip
+def test_what_jumps_is_refused(f: Callable[[Any], Any]) -> None:
+    with pytest.raises(an.TraceError, match=r"test_jax_branches\.py:\d+.* is tied at this point"):
+        an.verify(f, jnp.array([0.0, 1.0]))
+    assert an.verify(f, jnp.array([0.5, 1.0]))
+
+
+def test_a_check_is_left_out_at_its_tie() -> None:
+    def f(x: Any) -> Any:
+        if x[0] < 0:
+            raise ValueError("negative")
+        assert x[1] <= 1
+        return 3 * x[0] + x[1]
+
+    for point, notes in (([0.0, 1.0], 2), ([0.0, 0.5], 1), ([1.0, 0.5], 0)):
+        report = an.verify(f, jnp.array(point))
+        assert report and sum("f raises next to this point, by its check at" in note for note in report.notes) == notes
+    with pytest.raises(ValueError, match="negative"):
+        an.verify(f, jnp.array([-1.0, 0.0]))
+
+
+@pytest.mark.parametrize(("name", "point"), sorted(REFUSED))
+def test_ties_behind_ties_that_are_not_seen_to_meet_are_refused(name: str, point: str) -> None:
+    with pytest.raises(an.TraceError, match=r"test_jax_branches\.py:\d+: its condition . is tied at this point"):
+        an.verify(PAIRS[name][0], jnp.array(POINTS[point]))
+
+
+def test_many_ties_are_refused_with_the_line() -> None:
+    with pytest.raises(an.TraceError, match=r"at test_jax_branches\.py:\d+: more than 6 of its branches are tied"):
+        an.verify(relus, jnp.zeros(8))
+    assert an.verify(relus, jnp.ones(8))
+
+
+def test_a_loop_without_end_is_refused() -> None:
+    def f(x: Any) -> Any:
+        while x[0] > 0:
+            x = x + 1
+        return x[0]
+
+    with pytest.raises(an.TraceError, match="asks more than 128 times"):
+        an.verify(f, jnp.ones(1))
+
+
+def test_what_is_compiled_and_numbers_that_are_read_are_refused() -> None:
+    """jax.grad does not run the first one, either."""
+    for f in (jax.jit(lambda x: max(x[0], 0.0)), lambda x: x[0] * float(x[1])):
+        with pytest.raises(an.TraceError, match="looks at the value of a traced array"):
+            an.verify(f, jnp.array([1.0, 2.0]))
+
+
+def test_calls_do_not_depend_on_earlier_ones() -> None:
+    """At each point, whatever branches were taken before, and in a sweep."""
+    points = [jnp.array([a, b]) for a in (-1.0, 0.0, 1.0) for b in (0.0, 1.0)]
+    for x in (*points, *points):
+        assert np.array_equal(an.verify(relus, x).gradient, jax.grad(relus)(x))
+    assert all(found.verdict == "CLARKE" for found in an.sweep(relus, points))
+    for k in (2.0, 3.0):
+        assert float(an.verify(lambda x, k=k: x[0] * k if x[0] > 0 else 0.0, jnp.ones(1)).gradient[0]) == k
+
+
+def test_tracers_are_what_they_were() -> None:
+    """When f has returned or raised, and in other threads meanwhile."""
+    before, refused = jax.core.Tracer.__bool__, []
+
+    def elsewhere() -> None:
+        try:
+            jax.make_jaxpr(lambda x: x if x > 0 else -x)(1.0)
+        except jax.errors.TracerBoolConversionError:
+            refused.append(True)
+
+    def f(x: Any) -> Any:
+        thread = threading.Thread(target=elsewhere)
+        thread.start()
+        thread.join()
+        return x[0] if x[0] > 0 else -x[0]
+
+    assert an.verify(f, jnp.zeros(1)) and refused and all(refused)
+    assert jax.core.Tracer.__bool__ is before
+    with pytest.raises(ZeroDivisionError):
+        an.verify(lambda x: x[0] if x[0] > 1 // 0 else -x[0], jnp.zeros(1))
+    assert jax.core.Tracer.__bool__ is before
