@@ -91,7 +91,8 @@ def _run(function: _Traced, variables: Sequence[Any], answers: Sequence[bool]) -
     try:
         return function(variables), _RUN.conditions, None
     except _Asked as asked:
-        return asked.condition, _RUN.conditions, asked
+        # Its traceback would keep all that f has made.
+        return asked.condition, _RUN.conditions, asked.with_traceback(None)
     finally:
         _RUN.answers = before
 
