@@ -91,6 +91,18 @@ def test_branches_are_kinks(name: str, point: str) -> None:
     assert an.verify(f, x, gradient=own + 0.7).verdict is an.verify(written, x, gradient=own + 0.7).verdict
 
 
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16, jnp.float64])
+def test_python_numbers_are_of_the_precision_of_the_variables(dtype: Any) -> None:
+    report = an.verify(lambda x: x[0] if x[0] > 0 else 0.0, jnp.zeros(2, dtype))
+    assert report and report.gradient.dtype == dtype and report.certificate.check()
+
+
+def test_branches_of_different_shapes_are_refused() -> None:
+    for other in (lambda x: 0 * x, lambda x: (x[0], x[1])):
+        with pytest.raises(an.TraceError, match=r"test_jax_branches\.py:\d+: its branches return different structures"):
+            an.verify(lambda x, other=other: x[0] if x[0] > 0 else other(x), jnp.zeros(2))
+
+
 def test_a_wrong_branch_is_found() -> None:
     """relu(x) - relu(-x) is x, and the branches that are taken at 0 have the gradients 1 and -1."""
     report = an.verify(lambda x: (x[0] if x[0] >= 0 else 0.0) - (-x[0] if x[0] <= 0 else 0.0), jnp.zeros(1))

@@ -124,6 +124,10 @@ class _Search:
         self.function, self.variables = function, variables
         self.notes: dict[str, None] = {}
         self.tied: Source | None = None
+        jnp, leaves = require("jax.numpy", "jax"), require("jax", "jax").tree
+        # One of Python's numbers is one of the precision of the variables.
+        self._kinds = leaves.map(lambda one: jnp.result_type(*([one] if hasattr(one, "dtype") else variables)),
+                                 function(variables))
 
     def way(self, answers: Sequence[bool] = (), checks: frozenset[int] = frozenset(), tied: int = 0) -> _Way:
         """The way after some answers, so many of which were tied."""
@@ -167,7 +171,7 @@ class _Search:
         if way.both is not None:
             no, yes = (partial(self.traced, side, len(way.answers) + 1) for side in way.both)
             found = jax.lax.cond(found, yes, no, variables)
-        found = jax.tree.map(jnp.asarray, found)
+        found = jax.tree.map(jnp.asarray, found, self._kinds)
         for number in {*range(known, len(way.answers))} - way.checks:
             found = _held(conditions[number], way.answers[number], found)
         return found
@@ -181,7 +185,7 @@ def _held(condition: Any, answer: bool, found: Any) -> Any:
         return jnp.logical_not(kept[0]) if answer else kept[0]
 
     def nothing(kept: Any) -> Any:
-        return jnp.asarray(answer), jax.tree.map(lambda leaf: leaf * jnp.nan, kept[1])
+        return jnp.asarray(answer), jax.tree.map(lambda leaf: jnp.full_like(leaf, jnp.nan), kept[1])
 
     return jax.lax.while_loop(differs, nothing, (condition, found))[1]
 
@@ -232,5 +236,9 @@ def branched(function: _Traced, variables: Sequence[Any]) -> tuple[Any, tuple[st
     search = _Search(function, variables)
     with _answering():
         way = search.way()
-        closed = require("jax", "jax").make_jaxpr(partial(search.traced, way, 0))(variables)
+        try:
+            closed = require("jax", "jax").make_jaxpr(partial(search.traced, way, 0))(variables)
+        except (TypeError, ValueError) as error:
+            problem = "its branches return different structures or shapes"
+            raise TraceError("f", problem, "return arrays of one shape on both sides", search.tied) from error
     return closed, tuple(search.notes), search.tied
