@@ -201,11 +201,10 @@ def first_traced(value: Any) -> Any:
     return None
 
 
-def in_words(error: TraceError, named: Callable[[str], str], source: Source | None = None) -> TraceError:
-    """An error whose advice is in NumPy's functions, as the meanings are, in those of another library; at a line where
-    none is known."""
+def in_words(error: TraceError, named: Callable[[str], str]) -> TraceError:
+    """An error whose advice is in NumPy's functions, as the meanings are, in those of another library."""
     fix = re.sub(r"\bnp\.(\w+)", lambda found: named(found[1]), error.fix)
-    return type(error)(error.operation, error.problem, fix, error.source or source)
+    return type(error)(error.operation, error.problem, fix, error.source)
 
 
 def axis_of(axis: Any, ndim: int) -> int:

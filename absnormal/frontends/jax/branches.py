@@ -1,11 +1,11 @@
-"""Branches of Python's that look at traced arrays: ``if x[0] > 0``, ``max(a, b)``, a loop until a tolerance is met.
+"""Branches of Python's that look at traced arrays: ``if x[0] > 0``, a loop until a tolerance is met, ``max(a, b)``.
 
 ``jax.grad`` runs them, because its tracers know their values; the tracers of a jaxpr do not.  So f is traced again, as
-far as its next question, which is answered by the value of the jaxpr so far; and again, with that answer.
+far as its next question, which is answered by the value of the jaxpr so far; and again, with that answer.  A condition
+becomes that of a loop in the jaxpr, which ends at once, and behind which only the branch that is taken has a meaning.
+At a tie it is refused, unless f raises on the other side: then it is a check, which is left out.
 
-A condition becomes a part of the jaxpr: away from a tie that of a loop that ends at once, behind which only the branch
-that is taken has a meaning; and at a tie of a comparison that of a `lax.cond`, since f runs both ways then, and both
-are followed (`absnormal.frontends.jax.control`).  Where f raises on one of them it is a check, which is left out.
+Python's max, min and sorted are written with JAX's own where and sort (`absnormal.frontends.python_choices`).
 """
 
 from __future__ import annotations
@@ -13,18 +13,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from absnormal._optional import require
 from absnormal.errors import AbsNormalError, TraceError
 from absnormal.frontends.checks import RAISES
+from absnormal.frontends.python_choices import Library, followed_choices
 from absnormal.frontends.user_line import caller
 from absnormal.program.nodes import Source
 
-#: So many questions are answered on one way, and of so many tied ones both ways are followed.
-_QUESTIONS, _TIED = 128, 6
+#: So many questions are answered, and where f may raise.
+_QUESTIONS, _BEYOND = 128, 8
 _COMPARISONS = frozenset({"gt", "lt", "ge", "le", "eq", "ne"})
 #: What leaves a comparison of two numbers what it is.
 _MOVING = frozenset({"reshape", "squeeze"})
@@ -40,10 +39,11 @@ class _Asked(BaseException):
 
 
 class _Run(threading.local):
-    """The answers that are known in a run of f in this thread, and the conditions that they answered."""
+    """The answers that are known in a run of f in this thread, the conditions that they answered, and its trace."""
 
     answers: Sequence[bool] | None = None
     conditions: list[Any]
+    trace: Any = None
 
 
 _RUN = _Run()
@@ -87,7 +87,7 @@ def _answering() -> Iterator[None]:
 def _run(function: _Traced, variables: Sequence[Any], answers: Sequence[bool]) -> tuple[Any, list[Any], _Asked | None]:
     """What f returns with these answers, or the condition that it asks for next; those before; and that it asks."""
     before = _RUN.answers
-    _RUN.answers, _RUN.conditions = answers, []
+    _RUN.answers, _RUN.conditions, _RUN.trace = answers, [], variables[0]._trace
     try:
         return function(variables), _RUN.conditions, None
     except _Asked as asked:
@@ -97,83 +97,75 @@ def _run(function: _Traced, variables: Sequence[Any], answers: Sequence[bool]) -
         _RUN.answers = before
 
 
-@dataclass(frozen=True, eq=False)
-class _Way:
-    """A way through f: its answers up to its end, or up to a condition that is tied, and how f goes on for both.
-
-    ``checks`` are the numbers of answers for whose opposite f raises, at a tie.
-    """
-
-    answers: Sequence[bool]
-    checks: frozenset[int]
-    both: tuple[_Way, _Way] | None = None
-
-
 class _Search:
-    """The ways of f near a point.
+    """The way that f takes at a point.
 
     Attributes
     ----------
-    notes
-        what a reader must know of conditions that are only checked
-    tied
-        the line of a condition of which both ways are followed
+    answers
+        to its questions, as far as they are known
+    checks
+        the numbers of tied ones for whose opposite f raises, and a note for each
     """
 
     def __init__(self, function: _Traced, variables: Sequence[Any]) -> None:
         self.function, self.variables = function, variables
-        self.notes: dict[str, None] = {}
-        self.tied: Source | None = None
-        jnp, leaves = require("jax.numpy", "jax"), require("jax", "jax").tree
-        # One of Python's numbers is one of the precision of the variables.
-        self._kinds = leaves.map(lambda one: jnp.result_type(*([one] if hasattr(one, "dtype") else variables)),
-                                 function(variables))
+        self.answers: list[bool] = []
+        self.checks: dict[int, str] = {}
 
-    def way(self, answers: Sequence[bool] = (), checks: frozenset[int] = frozenset(), tied: int = 0) -> _Way:
-        """The way after some answers, so many of which were tied."""
-        jax = require("jax", "jax")
-        values = _Values(jax.tree.leaves(self.variables))
+    def search(self) -> None:
+        """Ask and answer until f returns."""
+        values = _Values(require("jax", "jax").tree.leaves(self.variables))
         while True:
-            ends: list[_Asked | None] = []
-
-            def asked(given: Sequence[Any], answers: Sequence[bool] = answers, ends: Any = ends) -> Any:
-                found, _, end = _run(self.function, given, answers)
-                ends.append(end)
-                return found if end is not None else ()
-
-            closed = jax.make_jaxpr(asked)(self.variables)
-            if ends[0] is None:
-                return _Way(answers, checks)
-            source, value = ends[0].source, values.of(closed)
+            closed, asked = self._traced(self.answers)
+            if asked is None:
+                return
+            if len(self.answers) == _QUESTIONS:
+                problem = f"asks more than {_QUESTIONS} times for the truth of an array"
+                raise TraceError("f", problem, _FIX, asked.source)
+            value = values.of(closed)
             here = bool(value(closed.jaxpr.outvars[0]))
-            if len(answers) == _QUESTIONS:
-                raise TraceError("f", f"asks more than {_QUESTIONS} times for the truth of an array", _FIX, source)
             if _is_tied(closed.jaxpr, value):
-                if tied == _TIED:
-                    raise TraceError("f", f"more than {_TIED} of its branches are tied at this point", _FIX, source)
-                taken = self.way([*answers, here], checks, tied + 1)
-                try:
-                    other = self.way([*answers, not here], checks, tied + 1)
-                except AbsNormalError:
-                    raise
-                except Exception:
-                    # A check, which f raises beyond.
-                    self.notes[RAISES.format(source)] = None
-                    return self.way([*answers, here], checks | {len(answers)}, tied)
-                self.tied = source
-                return _Way(answers, checks, (taken, other) if not here else (other, taken))
-            answers = [*answers, here]
+                if not self._raises([*self.answers, not here]):
+                    problem = "the two sides are equal at this point, so the branch is not constant near it"
+                    raise TraceError("comparison", problem, _FIX, asked.source)
+                self.checks[len(self.answers)] = RAISES.format(asked.source)
+            self.answers.append(here)
 
-    def traced(self, way: _Way, known: int, variables: Sequence[Any]) -> Any:
-        """f along a way, of whose answers so many are held elsewhere."""
+    def _raises(self, answers: list[bool]) -> bool:
+        """Whether f does nothing but raise after some answers, and a few more that come with it."""
+        values = _Values(require("jax", "jax").tree.leaves(self.variables))
+        for _ in range(_BEYOND):
+            try:
+                closed, asked = self._traced(answers)
+            except AbsNormalError:
+                raise
+            except Exception:
+                return True
+            if asked is None:
+                return False
+            answers.append(bool(values.of(closed)(closed.jaxpr.outvars[0])))
+        return False
+
+    def _traced(self, answers: Sequence[bool]) -> tuple[Any, _Asked | None]:
+        """The jaxpr of f with some answers, as far as its end or its next question."""
+        ends: list[_Asked | None] = []
+
+        def asked(variables: Sequence[Any]) -> Any:
+            found, _, end = _run(self.function, variables, answers)
+            ends.append(end)
+            return found if end is not None else ()
+
+        return require("jax", "jax").make_jaxpr(asked)(self.variables), ends[0]
+
+    def whole(self, variables: Sequence[Any]) -> Any:
+        """f with all answers, whose conditions hold on to what it returns."""
         jax, jnp = require("jax", "jax"), require("jax.numpy", "jax")
-        found, conditions, _ = _run(self.function, variables, way.answers)
-        if way.both is not None:
-            no, yes = (partial(self.traced, side, len(way.answers) + 1) for side in way.both)
-            found = jax.lax.cond(found, yes, no, variables)
-        found = jax.tree.map(jnp.asarray, found, self._kinds)
-        for number in {*range(known, len(way.answers))} - way.checks:
-            found = _held(conditions[number], way.answers[number], found)
+        found, conditions, _ = _run(self.function, variables, self.answers)
+        found = jax.tree.map(jnp.asarray, found)
+        for number, (condition, answer) in enumerate(zip(conditions, self.answers, strict=True)):
+            if number not in self.checks:
+                found = _held(condition, answer, found)
         return found
 
 
@@ -228,17 +220,25 @@ def _is_tied(jaxpr: Any, value: Callable[[Any], Any]) -> bool:
         last.invars[1]))
 
 
-def branched(function: _Traced, variables: Sequence[Any]) -> tuple[Any, tuple[str, ...], Source | None]:
-    """The jaxpr of a function with branches of Python's, at the point; notes; and the line of a branch that is tied.
+def _arrays() -> Library:
+    """Traced arrays as what Python's max, min and sorted choose among; any two of them may be equal.
 
-    What f raises is raised.
+    Those of a compiled function that f calls are not, since JAX keeps what it traced there.
     """
+    jax, jnp = require("jax", "jax"), require("jax.numpy", "jax")
+
+    def tied(items: Sequence[Any]) -> bool:
+        return all(item._trace is _RUN.trace for item in items if isinstance(item, jax.core.Tracer))
+
+    def in_order(items: Sequence[Any], reverse: bool) -> list[Any]:
+        return list(jnp.sort(jnp.stack(items), stable=True, descending=reverse))
+
+    return Library(jax.core.Tracer, tied, jnp.where, in_order)
+
+
+def branched(function: _Traced, variables: Sequence[Any]) -> tuple[Any, tuple[str, ...]]:
+    """The jaxpr of a function with branches of Python's, at the point, and notes; what f raises is raised."""
     search = _Search(function, variables)
-    with _answering():
-        way = search.way()
-        try:
-            closed = require("jax", "jax").make_jaxpr(partial(search.traced, way, 0))(variables)
-        except (TypeError, ValueError) as error:
-            problem = "its branches return different structures or shapes"
-            raise TraceError("f", problem, "return arrays of one shape on both sides", search.tied) from error
-    return closed, tuple(search.notes), search.tied
+    with _answering(), followed_choices(_arrays()):
+        search.search()
+        return require("jax", "jax").make_jaxpr(search.whole)(variables), tuple(search.checks.values())

@@ -12,12 +12,12 @@ import torch
 
 from absnormal.arrays import Array
 from absnormal.errors import AbsNormalError, DomainError, SeveralNumbersError, TraceError
+from absnormal.frontends.python_choices import followed_choices
 from absnormal.frontends.torch.graph import Graph, foreign, graph_of, intercepted, refuse_unseen
 from absnormal.frontends.torch.jumping import refuse_jumps
 from absnormal.frontends.torch.lowering import Lowering
 from absnormal.frontends.torch.memory import shared, storage
-from absnormal.frontends.torch.python_choices import followed_choices
-from absnormal.frontends.torch.reading import Reading
+from absnormal.frontends.torch.reading import TENSORS, Reading
 from absnormal.frontends.torch.replay import CannotReplay, Replay
 from absnormal.frontends.torch.restoring import restored
 from absnormal.frontends.torch.steps import Read
@@ -295,7 +295,7 @@ def run_on_tape(tape: Tape, closure: Callable[[], Any], one_number: bool = True)
     if hasattr(closure, "_torchdynamo_orig_callable"):
         raise TraceError("torch.compile", "a compiled function runs other kernels", "pass the function itself")
     try:
-        with torch.enable_grad(), alone(), followed_choices(), tape, Reading(tape):
+        with torch.enable_grad(), alone(), followed_choices(TENSORS), tape, Reading(tape):
             loss = closure()
     except NotImplementedError as error:
         name = str(error).partition("HigherOrderOperator ")[2].partition(" ")[0]

@@ -9,6 +9,7 @@ Text is for people: what code computes from a tensor's printed numbers is not se
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -17,6 +18,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import _disable_current_modes
 
 from absnormal.frontends.checks import only_checked
+from absnormal.frontends.python_choices import Library
 from absnormal.frontends.torch.jumps import discrete
 from absnormal.frontends.torch.numbers import Checked, Use, telling
 from absnormal.frontends.torch.tape import Hooked, Tape, tensors, users
@@ -39,6 +41,23 @@ _ASSIGNING = torch.Tensor.data.__set__
 _SHOWING = _TRUTH | _WHOLE | _LEAVING | _GIVING | _TELLING | _ENTRY_BY_ENTRY | _NODE | _DETACHING | {
     _GETITEM, _ONE_HOT, _ASSIGNING, torch.Tensor.__format__, torch.Tensor.register_hook}
 _WITHIN = 2.0**63
+
+
+def _are_tied(items: Sequence[Any]) -> bool:
+    """Whether some of a list of numbers and tensors with one entry each are equal, and some have a derivative."""
+    if not any(isinstance(item, torch.Tensor) and item.requires_grad for item in items):
+        return False
+    with _disable_current_modes():
+        values = {item.item() if isinstance(item, torch.Tensor) else item for item in items}
+    return len(values) < len(items)
+
+
+def _in_order(items: Sequence[Any], reverse: bool) -> list[Any]:
+    return list(torch.sort(torch.stack(tuple(items)), descending=reverse, stable=True).values.unbind())
+
+
+#: Tensors as what Python's max, min and sorted choose among.
+TENSORS = Library(torch.Tensor, _are_tied, torch.where, _in_order)
 
 
 def _is_bounded(item: Any) -> bool:
