@@ -69,7 +69,7 @@ def test_integer_network_with_biases_is_decided_by_private_directions(images: in
 @pytest.mark.slow
 def test_the_network_without_biases_is_decided_for_slopes_0_by_units_in_step() -> None:
     problem = digits.network_without_biases()
-    report = an.verify(problem.function, problem.point, slope=0)
+    report = an.verify(problem.function, problem.point, slope=0, budget=an.Budget(seconds=100))
     assert report.verdict is an.Verdict.CLARKE and report.method == "membership"
     assert report.deviation < 1e-8
 
