@@ -99,6 +99,28 @@ def test_a_tied_branch_is_refused(name: str, point: str) -> None:
         an.verify(PAIRS[name][0], jnp.array(POINTS[point]))
 
 
+@pytest.mark.parametrize("f", [
+    lambda x: jnp.sum(x) if jnp.argmax(x) == 1 else x[0],
+    lambda x: jnp.sum(x) if jnp.argmax(x) in (1, 2) else x[0],
+    lambda x: jnp.sum(x) if jnp.sum(jnp.ones(3)) == 3 else x[0],
+    lambda x: jnp.sum(x) if jnp.sum(jax.nn.relu(-x)) <= 0 else x[0],
+    lambda x: jnp.sum(x) if jnp.floor(x[0] + 0.5) == 1 else x[0],
+    lambda x: jnp.sum(x) if jnp.any(x >= 1) else x[0],
+])  # fmt: skip
+def test_equal_sides_that_do_not_move_are_no_tie(f: Callable[[Any], Any]) -> None:
+    report = an.verify(f, jnp.array([1.0, 2.0]))
+    assert report and np.array_equal(report.gradient, [1.0, 1.0])
+
+
+def test_nothing_raises_next_to_sides_that_do_not_move() -> None:
+    def f(x: Any) -> Any:
+        assert jnp.argmax(x) == 1 and jnp.sum(jnp.ones(3)) == 3
+        return jnp.sum(x)
+
+    report = an.verify(f, jnp.array([1.0, 2.0]))
+    assert report and not any("raises" in note for note in report.notes)
+
+
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16, jnp.float64])
 def test_python_numbers_are_of_the_precision_of_the_variables(dtype: Any) -> None:
     report = an.verify(lambda x: max(x[0], 0.0), jnp.zeros(2, dtype))

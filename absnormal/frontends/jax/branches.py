@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
+
 from absnormal._optional import require
 from absnormal.errors import AbsNormalError, TraceError
 from absnormal.frontends.checks import RAISES
@@ -25,8 +27,6 @@ from absnormal.program.nodes import Source
 #: So many questions are answered, and where f may raise.
 _QUESTIONS, _BEYOND = 128, 8
 _COMPARISONS = frozenset({"gt", "lt", "ge", "le", "eq", "ne"})
-#: What leaves a comparison of two numbers what it is.
-_MOVING = frozenset({"reshape", "squeeze"})
 _FIX = "use jnp.where, jnp.maximum, jax.lax.cond or jax.lax.while_loop"
 _Traced = Callable[[Sequence[Any]], Any]
 
@@ -59,7 +59,8 @@ def _answered(tracer: Any) -> bool:
     except require("jax", "jax").errors.TracerBoolConversionError:
         if _RUN.answers is None:
             raise
-    condition = (tracer if tracer.dtype == bool else tracer != 0).reshape(())
+    condition = tracer if tracer.dtype == bool else tracer != 0
+    condition = condition.reshape(()) if condition.ndim else condition
     if len(_RUN.conditions) == len(_RUN.answers):
         raise _Asked(condition, caller())
     _RUN.conditions.append(condition)
@@ -106,12 +107,15 @@ class _Search:
         to its questions, as far as they are known
     checks
         the numbers of tied ones for whose opposite f raises, and a note for each
+    tied
+        the line of the first one of the others
     """
 
     def __init__(self, function: _Traced, variables: Sequence[Any]) -> None:
         self.function, self.variables = function, variables
         self.answers: list[bool] = []
         self.checks: dict[int, str] = {}
+        self.tied: Source | None = None
 
     def search(self) -> None:
         """Ask and answer until f returns."""
@@ -126,10 +130,10 @@ class _Search:
             value = values.of(closed)
             here = bool(value(closed.jaxpr.outvars[0]))
             if _is_tied(closed.jaxpr, value):
-                if not self._raises([*self.answers, not here]):
-                    problem = "the two sides are equal at this point, so the branch is not constant near it"
-                    raise TraceError("comparison", problem, _FIX, asked.source)
-                self.checks[len(self.answers)] = RAISES.format(asked.source)
+                if self._raises([*self.answers, not here]):
+                    self.checks[len(self.answers)] = RAISES.format(asked.source)
+                else:
+                    self.tied = self.tied or asked.source
             self.answers.append(here)
 
     def _raises(self, answers: list[bool]) -> bool:
@@ -211,13 +215,16 @@ class _Values:
 
 
 def _is_tied(jaxpr: Any, value: Callable[[Any], Any]) -> bool:
-    """Whether what a jaxpr returns is a comparison of two numbers that are equal."""
-    made = {var: eqn for eqn in jaxpr.eqns for var in eqn.outvars}
-    last = made.get(jaxpr.outvars[0])
-    while last is not None and last.primitive.name in _MOVING:
-        last = made.get(last.invars[0])
-    return last is not None and last.primitive.name in _COMPARISONS and bool(value(last.invars[0]) == value(
-        last.invars[1]))
+    """Whether what a jaxpr returns is a comparison of two numbers that are equal, and move with its variables."""
+    moving, asked = set(jaxpr.invars), None
+    for eqn in jaxpr.eqns:
+        if any(not hasattr(arg, "val") and arg in moving for arg in eqn.invars):
+            moving.update(eqn.outvars)
+            asked = eqn if jaxpr.outvars[0] in eqn.outvars else asked
+    if asked is None or asked.primitive.name not in _COMPARISONS:
+        return False
+    left, right = map(value, asked.invars)
+    return bool(require("jax.numpy", "jax").issubdtype(left.dtype, np.floating)) and bool(left == right)
 
 
 def _arrays() -> Library:
@@ -236,9 +243,13 @@ def _arrays() -> Library:
     return Library(jax.core.Tracer, tied, jnp.where, in_order)
 
 
-def branched(function: _Traced, variables: Sequence[Any]) -> tuple[Any, tuple[str, ...]]:
-    """The jaxpr of a function with branches of Python's, at the point, and notes; what f raises is raised."""
+def branched(function: _Traced, variables: Sequence[Any]) -> tuple[Any, tuple[str, ...], Source | None]:
+    """The jaxpr of a function with branches of Python's, at the point; notes; and the line of one that is tied.
+
+    What f raises is raised.
+    """
     search = _Search(function, variables)
     with _answering(), followed_choices(_arrays()):
         search.search()
-        return require("jax", "jax").make_jaxpr(search.whole)(variables), tuple(search.checks.values())
+        closed = require("jax", "jax").make_jaxpr(search.whole)(variables)
+    return closed, tuple(search.checks.values()), search.tied

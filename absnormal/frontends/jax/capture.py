@@ -162,7 +162,10 @@ def _followed_anew(point: Point, closed: Any, stopped: str) -> tuple[Program, Se
             if isinstance(seen.traced, Jump | Either | Places):
                 run.operand(seen)
     except TraceError as error:
-        raise in_words(error, "jnp.{}".format) from error.__cause__
+        said = in_words(error, "jnp.{}".format)
+        if said.source is None and point.tied is not None:
+            said = TraceError("a branch", said.problem, said.fix, point.tied)
+        raise said from error.__cause__
     if len(results) != 1:
         raise ValueError(f"f must return one number, got {len(results)} arrays")
     traced = results[0].traced
@@ -204,7 +207,7 @@ def _jaxpr(point: Point) -> Any:
         try:
             return jax.make_jaxpr(point.function)(point.variables)
         except jax.errors.TracerBoolConversionError:
-            found, notes = branched(point.function, point.variables)
+            found, notes, point.tied = branched(point.function, point.variables)
             point.branches, point.notes = True, (*point.notes, *notes)
             return found
     except (jax.errors.JAXTypeError, jax.errors.JAXIndexError) as error:

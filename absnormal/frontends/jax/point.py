@@ -17,6 +17,7 @@ from absnormal.frontends.traced_call import check_fits
 
 if TYPE_CHECKING:
     from absnormal.frontends.jax.kept import Trace
+    from absnormal.program.nodes import Source
 
 #: What jax.grad and everybody opens; every other node of a pytree is somebody's module, whose floats are settings.
 _CONTAINERS = (Mapping, list, tuple)
@@ -49,8 +50,9 @@ class Point:
         self.units: list[float] = []
         #: Whether f does more than compute, and what is known of its trace from earlier calls.
         self.effects = False
-        #: Whether f has branches of Python's that look at its variables.
+        #: Whether f has branches of Python's that look at its variables, and the line of one that is tied.
         self.branches = False
+        self.tied: Source | None = None
         #: Whether an operation overflows in the precision of JAX, so that values are those of float64.
         self.overflows = False
         self.trace: Trace | None = None
