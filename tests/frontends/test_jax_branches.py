@@ -114,7 +114,8 @@ def test_equal_sides_that_do_not_move_are_no_tie(f: Callable[[Any], Any]) -> Non
 
 def test_nothing_raises_next_to_sides_that_do_not_move() -> None:
     def f(x: Any) -> Any:
-        assert jnp.argmax(x) == 1 and jnp.sum(jnp.ones(3)) == 3
+        if jnp.argmax(x) != 1 or jnp.sum(jnp.ones(3)) != 3:
+            raise ValueError("another shape")
         return jnp.sum(x)
 
     report = an.verify(f, jnp.array([1.0, 2.0]))
